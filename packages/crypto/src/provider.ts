@@ -1,0 +1,87 @@
+/**
+ * What a cryptographic library has to offer to carry MLS and the transport: synchronous primitives, addressed by the
+ * field's own names. Algorithms that a provider lacks are absent from its tables, never throwing stubs.
+ *
+ * Bytes that a function returns belong to the caller. Secrets are destroyed by whoever owns them: see {@link wipe}.
+ */
+export interface CryptoProvider {
+  /** How the provider names itself in diagnostics, for example `node` or `portable`. */
+  readonly name: string
+  /** Fills a new array with bytes from the platform's cryptographic generator. */
+  random(length: number): Uint8Array
+  readonly hashes: Readonly<Partial<Record<HashName, Hash>>>
+  readonly aeads: Readonly<Partial<Record<AeadName, Aead>>>
+  readonly groups: Readonly<Partial<Record<KemGroupName, KemGroup>>>
+  readonly signatures: Readonly<Partial<Record<SignatureName, SignatureScheme>>>
+}
+
+export type HashName = "SHA-256" | "SHA-384" | "SHA-512"
+export type AeadName = "AES-128-GCM" | "AES-256-GCM" | "ChaCha20-Poly1305"
+export type KemGroupName = "X25519" | "X448" | "P-256" | "P-384" | "P-521"
+export type SignatureName = "Ed25519" | "Ed448" | "ECDSA-P-256-SHA-256" | "ECDSA-P-384-SHA-384" | "ECDSA-P-521-SHA-512"
+
+export interface Hash {
+  /** Bytes of a digest. */
+  readonly size: number
+  /** Digest of the concatenation of `parts`. */
+  digest(...parts: readonly Uint8Array[]): Uint8Array
+  /** HMAC (RFC 2104) of the concatenation of `parts`. A key of any length, the empty one included. */
+  hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array
+}
+
+/** RFC 5116. The tag of 16 bytes stands behind the ciphertext. */
+export interface Aead {
+  readonly keySize: number
+  readonly nonceSize: number
+  readonly tagSize: number
+  seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, authenticatedData: Uint8Array): Uint8Array
+  /** `undefined` for anything that is not authentic, a ciphertext shorter than its tag included. Never throws for it. */
+  open(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Array, authenticatedData: Uint8Array): Uint8Array | undefined
+}
+
+/** A Diffie-Hellman group as RFC 9180 §4.1 and §7.1 use it: raw scalars, serialized public keys. */
+export interface KemGroup {
+  /** Bytes of a private key (Nsk), a public key (Npk) and a shared secret (Ndh). */
+  readonly privateKeySize: number
+  readonly publicKeySize: number
+  readonly sharedSecretSize: number
+  /**
+   * The public key of a private one, or `undefined` where `privateKey` is no scalar of the group
+   * (zero, or not below the order of a NIST curve).
+   */
+  publicKey(privateKey: Uint8Array): Uint8Array | undefined
+  /**
+   * The x-coordinate or u-coordinate of the product, or `undefined` where `peer` is malformed, off the curve,
+   * at infinity, or of low order (RFC 9180 §7.1.4: an all-zero result of X25519 or X448 is refused).
+   */
+  diffieHellman(privateKey: Uint8Array, peer: Uint8Array): Uint8Array | undefined
+  /** Refuses what `diffieHellman` would refuse of a peer's key without a private key at hand: length, curve, infinity. */
+  isPublicKey(bytes: Uint8Array): boolean
+}
+
+/**
+ * Signatures as RFC 9420 §5.1.2 puts them on the wire: RFC 8032 for EdDSA; DER for ECDSA, public keys uncompressed
+ * (RFC 8446 §4.2.8.2).
+ */
+export interface SignatureScheme {
+  /** Bytes of the private key (an EdDSA seed, an ECDSA scalar) and of the public key. */
+  readonly privateKeySize: number
+  readonly publicKeySize: number
+  /** A new key from `random`; ECDSA draws again until the scalar is in range. */
+  generate(random: (length: number) => Uint8Array): SigningKey
+  /** Throws `RangeError` where `privateKey` is no private key of the scheme. The bytes are copied. */
+  importKey(privateKey: Uint8Array): SigningKey
+  /** `false` for anything that does not verify, malformed keys and signatures included. Never throws for it. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  isPublicKey(bytes: Uint8Array): boolean
+}
+
+/** A private signature key that is ready for use: importing costs more than signing in some libraries. */
+export interface SigningKey extends Disposable {
+  readonly publicKey: Uint8Array
+  sign(message: Uint8Array): Uint8Array
+  /** A copy of the private key's bytes, for storage; the caller owns and wipes it. */
+  exportPrivateKey(): Uint8Array
+  /** Overwrites the private key; later calls throw `TypeError`. */
+  [Symbol.dispose](): void
+}
