@@ -1,0 +1,80 @@
+import {
+  alias,
+  enumeration,
+  opaque,
+  optional,
+  struct,
+  type TypeOf,
+  uint32,
+  uint64,
+  union,
+  utf8,
+  vector,
+} from "@conclave/codec"
+
+/**
+ * The contract of the Authentication Service (RFC 9750 §4): a directory of names, the devices that speak for each, and
+ * the signature keys of those devices. Types and codecs only.
+ *
+ * A name belongs to whoever registered it first: a further device of a name is accepted with the signature of a device
+ * that the name already has.
+ */
+
+/** SHA-256 of `cipher suite (uint16) ‖ signature key`: 32 bytes. */
+export const DeviceId = alias("DeviceId", opaque)
+
+export const Device = struct("Device", {
+  deviceId: DeviceId,
+  cipherSuite: uint32,
+  signatureKey: opaque,
+  /** Unix time in milliseconds. */
+  registeredAt: uint64,
+})
+export type Device = TypeOf<typeof Device>
+
+/** What the device signs to prove that it holds the key and means the name: see `registrationContent`. */
+export const Register = struct("Register", {
+  name: utf8,
+  cipherSuite: uint32,
+  signatureKey: opaque,
+  /** By the new device's key over {@link RegistrationTBS}. */
+  signature: opaque,
+  /** By a device that the name already has, over the same content; absent for the first device of a name. */
+  endorsement: optional(struct("Endorsement", { deviceId: DeviceId, signature: opaque })),
+})
+export type Register = TypeOf<typeof Register>
+
+/** Signed with `SignWithLabel(., "ConclaveRegistration", RegistrationTBS)` (RFC 9420 §5.1.2). */
+export const RegistrationTBS = struct("RegistrationTBS", { name: utf8, cipherSuite: uint32, signatureKey: opaque })
+
+export const AuthRequestKind = enumeration("AuthRequestKind", 1, { register: 1, lookup: 2, lookupDevice: 3 })
+export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
+  register: Register,
+  lookup: { name: utf8 },
+  lookupDevice: { deviceId: DeviceId },
+})
+export type AuthRequest = TypeOf<typeof AuthRequest>
+
+export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
+  registered: 1,
+  devices: 2,
+  /** The name has other devices and none of them endorsed this one. */
+  nameTaken: 3,
+  notFound: 4,
+  invalid: 5,
+  throttled: 6,
+  unavailable: 7,
+})
+export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
+  registered: { device: Device },
+  devices: { name: utf8, devices: vector(Device) },
+  nameTaken: {},
+  notFound: {},
+  invalid: { reason: utf8 },
+  throttled: { retryAfterMilliseconds: uint32 },
+  unavailable: { reason: utf8 },
+})
+export type AuthResponse = TypeOf<typeof AuthResponse>
+
+/** A name: 1 to 64 characters of UTF-8, lower case, no control characters or spaces; compared byte for byte. */
+export const NAME_PATTERN = /^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}._-]{0,63}$/u

@@ -1,0 +1,390 @@
+import { DecodeError } from "./errors.js"
+import { Reader, type Registries } from "./reader.js"
+import { Writer } from "./writer.js"
+
+/**
+ * One wire type of the TLS presentation language (RFC 8446 §3, RFC 9420 §2.1): how it is written, read, and spelled in
+ * the RFC's own syntax. One declaration gives all three and the TypeScript type ({@link TypeOf}), so none can drift
+ * from the others.
+ */
+export interface Codec<T> {
+  /** The type as the RFC writes it; `%` stands for the field's name. */
+  readonly syntax: string
+  /** The full `struct` or `enum`, for types that have a name. */
+  readonly definition?: string
+  write(writer: Writer, value: T): void
+  read(reader: Reader): T
+}
+
+export type TypeOf<C> = C extends Codec<infer T> ? T : never
+
+export interface DecodeOptions {
+  /** Longest input that is looked at, in bytes; by default the 2³⁰−1 that a length can say. */
+  readonly sizeMax?: number
+  /** Shapes of values that an application has added to an open registry. */
+  readonly registries?: Registries
+}
+
+/** Throws `RangeError` or `TypeError` for a value that the type cannot hold. */
+export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+  const writer = borrowed ?? new Writer()
+  borrowed = undefined
+  try {
+    codec.write(writer, value)
+    return writer.finish()
+  } finally {
+    writer.reset()
+    if (writer.capacity <= 65536) borrowed = writer
+  }
+}
+
+// Encoding is synchronous and short: one writer serves nearly all of it. A nested call simply makes its own.
+let borrowed: Writer | undefined
+
+/**
+ * Decodes exactly one value, from a private copy of `bytes` into which the value's own bytes are views. Throws
+ * {@link DecodeError} for anything but the one valid encoding; bytes behind the value are an error.
+ */
+export function decode<T>(codec: Codec<T>, bytes: Uint8Array, options: DecodeOptions = {}): T {
+  const sizeMax = options.sizeMax ?? 0x3fff_ffff
+  if (bytes.length > sizeMax) throw new DecodeError(`${bytes.length} bytes are more than the ${sizeMax} allowed`, 0)
+  const reader = new Reader(Uint8Array.prototype.slice.call(bytes), options.registries)
+  const value = codec.read(reader)
+  if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the value`)
+  return value
+}
+
+// --- Numbers and bytes ---------------------------------------------------------------------------------------------
+
+export const uint8: Codec<number> = {
+  syntax: "uint8 %",
+  write: (writer, value) => writer.uint8(value),
+  read: (reader) => reader.uint8(),
+}
+
+export const uint16: Codec<number> = {
+  syntax: "uint16 %",
+  write: (writer, value) => writer.uint16(value),
+  read: (reader) => reader.uint16(),
+}
+
+export const uint32: Codec<number> = {
+  syntax: "uint32 %",
+  write: (writer, value) => writer.uint32(value),
+  read: (reader) => reader.uint32(),
+}
+
+export const uint64: Codec<bigint> = {
+  syntax: "uint64 %",
+  write: (writer, value) => writer.uint64(value),
+  read: (reader) => reader.uint64(),
+}
+
+/** `opaque %<V>`: bytes behind a length of variable size. */
+export const opaque: Codec<Uint8Array> = {
+  syntax: "opaque %<V>",
+  write(writer, bytes) {
+    writer.varint(bytes.length)
+    writer.bytes(bytes)
+  },
+  read: (reader) => reader.bytes(reader.varint()),
+}
+
+/** `opaque %[n]`: exactly `size` bytes. */
+export function fixed(size: number): Codec<Uint8Array> {
+  return {
+    syntax: `opaque %[${size}]`,
+    write(writer, bytes) {
+      if (bytes.length !== size) throw new RangeError(`expected ${size} bytes, got ${bytes.length}`)
+      writer.bytes(bytes)
+    },
+    read: (reader) => reader.bytes(size),
+  }
+}
+
+/** `opaque %<V>` that holds well-formed UTF-8: names and texts of a service's contract. Not a type of RFC 9420. */
+export const utf8: Codec<string> = {
+  syntax: "opaque %<V>",
+  write(writer, text) {
+    if (!isWellFormed(text)) throw new RangeError("text with an unpaired surrogate has no encoding")
+    opaque.write(writer, new TextEncoder().encode(text))
+  },
+  read(reader) {
+    const bytes = opaque.read(reader)
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
+    } catch {
+      throw reader.error("text is not UTF-8")
+    }
+  },
+}
+
+/** `uint8 %` that is 0 or 1: for a service's contract. Not a type of RFC 9420. */
+export const boolean: Codec<boolean> = {
+  syntax: "uint8 %",
+  write: (writer, value) => writer.uint8(value ? 1 : 0),
+  read(reader) {
+    const octet = reader.uint8()
+    if (octet > 1) throw reader.error(`a boolean of ${octet}`)
+    return octet === 1
+  },
+}
+
+// --- Composition -----------------------------------------------------------------------------------------------------
+
+/** `T %<V>`: items behind a length in bytes. */
+export function vector<T>(item: Codec<T>): Codec<readonly T[]> {
+  return {
+    syntax: item.syntax.replace("%", "%<V>"),
+    write(writer, items) {
+      const start = writer.beginVector()
+      for (let i = 0; i < items.length; i++) item.write(writer, items[i]!)
+      writer.endVector(start)
+    },
+    read(reader) {
+      const outer = reader.enter(reader.varint())
+      const items: T[] = []
+      while (reader.remaining > 0) {
+        const at = reader.offset
+        items.push(item.read(reader))
+        // An item of no bytes would be read for ever.
+        if (reader.offset === at) throw reader.error("an item of a vector has no bytes")
+      }
+      reader.leave(outer)
+      return items
+    },
+  }
+}
+
+/** `optional<T> %`: a presence octet of 0 or 1 (RFC 9420 §2.1.1). */
+export function optional<T>(inner: Codec<T>): Codec<T | undefined> {
+  return {
+    syntax: inner.syntax.replace(/^(.*) %$/, "optional<$1> %"),
+    write(writer, value) {
+      writer.uint8(value === undefined ? 0 : 1)
+      if (value !== undefined) inner.write(writer, value)
+    },
+    read(reader) {
+      const present = reader.uint8()
+      if (present > 1) throw reader.error(`presence octet is ${present}`)
+      return present === 1 ? inner.read(reader) : undefined
+    },
+  }
+}
+
+/** A wire type with a name of its own in the RFC: `uint16 CipherSuite`, `opaque MAC<V>`. */
+export function alias<T>(name: string, codec: Codec<T>): Codec<T> {
+  return { ...codec, syntax: codec.syntax.includes("<V>") ? codec.syntax : `${name} %` }
+}
+
+/** The names of an enumeration and their numbers, for codecs of open registries and for tests against the RFC. */
+export interface Enumeration<Name extends string> extends Codec<Name> {
+  readonly typeName: string
+  readonly size: 1 | 2
+  readonly values: Readonly<Record<Name, number>>
+}
+
+/** An `enum`: string literals in TypeScript, numbers on the wire. Other numbers are malformed. */
+export function enumeration<const E extends Readonly<Record<string, number>>>(
+  typeName: string,
+  size: 1 | 2,
+  values: E,
+): Enumeration<keyof E & string> {
+  const names = new Map(Object.entries(values).map(([name, number]) => [number, name]))
+  const list = Object.entries(values).map(([name, number]) => `${snakeCase(name)}(${number})`)
+  return {
+    typeName,
+    size,
+    values,
+    syntax: `${typeName} %`,
+    definition: `enum { reserved(0), ${list.join(", ")}, (${size === 1 ? 255 : 65535}) } ${typeName};`,
+    write(writer, name) {
+      const number = values[name]
+      if (number === undefined) throw new TypeError(`${typeName} has no value ${name}`)
+      if (size === 1) writer.uint8(number)
+      else writer.uint16(number)
+    },
+    read(reader) {
+      const number = size === 1 ? reader.uint8() : reader.uint16()
+      const name = names.get(number)
+      if (name === undefined) throw reader.error(`unknown ${typeName} ${number}`)
+      return name
+    },
+  }
+}
+
+type Fields = Readonly<Record<string, Codec<any>>>
+type Simplify<T> = { [K in keyof T]: T[K] } & {}
+type StructOf<F extends Fields> = Simplify<{ readonly [K in keyof F]: TypeOf<F[K]> }>
+
+/** `struct { … } name`: the fields in the order of their declaration. */
+export function struct<const F extends Fields>(name: string, fields: F): Codec<StructOf<F>> {
+  const names = Object.keys(fields)
+  const codecs = Object.values(fields)
+  const count = names.length
+  return {
+    syntax: `${name} %`,
+    definition: `struct { ${fieldList(fields)} } ${name};`,
+    write(writer, value: any) {
+      for (let i = 0; i < count; i++) codecs[i]!.write(writer, value[names[i]!])
+    },
+    read(reader) {
+      const value: any = {}
+      let i = 0
+      try {
+        for (; i < count; i++) value[names[i]!] = codecs[i]!.read(reader)
+      } catch (error) {
+        throw error instanceof DecodeError ? error.within(`${name}.${names[i]}`) : error
+      }
+      return value
+    },
+  }
+}
+
+/** What a case selects: the fields themselves, or a struct that holds them. */
+type Case = Fields | Codec<object>
+type Cases<Tag extends string> = { readonly [K in Tag]: Case }
+type CaseOf<C> = C extends Codec<infer T> ? T : C extends Fields ? StructOf<C> : never
+type UnionOf<C> = { [K in keyof C]: Simplify<{ readonly type: K } & CaseOf<C[K]>> }[keyof C]
+
+const isCodec = (value: Case): value is Codec<object> => typeof value.read === "function"
+
+/**
+ * `select (tag) { case … }`: a tag and then the fields it selects. In TypeScript it is a union discriminated by
+ * `type`, and the compiler insists on a case for every tag.
+ */
+export function select<Tag extends string, const C extends Cases<Tag>>(tag: Codec<Tag>, cases: C): Codec<UnionOf<C>> {
+  const tagName = tag.syntax.replace(" %", "")
+  const bodies = caseBodies(tagName, cases)
+  return {
+    syntax: `${tag.syntax}; select (%) { ${caseList(cases)} }`,
+    write(writer, value: any) {
+      tag.write(writer, value.type)
+      bodies[value.type]!.write(writer, value)
+    },
+    read(reader) {
+      const type = tag.read(reader)
+      return { type, ...bodies[type]!.read(reader) } as any
+    },
+  }
+}
+
+/** A value whose number only an application's own registry knows; `content` is its body as it stands on the wire. */
+export interface Registered {
+  readonly type: "registered"
+  readonly number: number
+  readonly content: Uint8Array
+}
+
+/**
+ * A struct that is nothing but a {@link select}; the tag's name on the wire is `tagName`. With `open`, numbers that
+ * the enumeration does not have are looked up in {@link DecodeOptions.registries} under the enumeration's name and
+ * come out as {@link Registered}; where the registry has no shape for them, the bytes cannot be read.
+ */
+export function union<Tag extends string, const C extends Cases<Tag>>(
+  name: string,
+  tagName: string,
+  tag: Enumeration<Tag>,
+  cases: C,
+): Codec<UnionOf<C>>
+export function union<Tag extends string, const C extends Cases<Tag>>(
+  name: string,
+  tagName: string,
+  tag: Enumeration<Tag>,
+  cases: C,
+  kind: "open",
+): Codec<UnionOf<C> | Registered>
+export function union<Tag extends string, const C extends Cases<Tag>>(
+  name: string,
+  tagName: string,
+  tag: Enumeration<Tag>,
+  cases: C,
+  kind?: "open",
+): Codec<any> {
+  const closed = select(tag, cases)
+  const definition = `struct { ${tag.syntax.replace("%", tagName)}; select (${tagName}) { ${caseList(cases)} }; } ${name};`
+  if (kind === undefined) return { ...closed, syntax: `${name} %`, definition }
+  const bodies = caseBodies(tag.typeName, cases)
+  const names = new Map(Object.entries<number>(tag.values).map(([type, number]) => [number, type]))
+  return {
+    syntax: `${name} %`,
+    definition,
+    write(writer, value: any) {
+      if (value.type !== "registered") return closed.write(writer, value)
+      if (names.has(value.number)) throw new TypeError(`${tag.typeName} ${value.number} is not an application's`)
+      if (tag.size === 1) writer.uint8(value.number)
+      else writer.uint16(value.number)
+      writer.bytes(value.content)
+    },
+    read(reader) {
+      const number = tag.size === 1 ? reader.uint8() : reader.uint16()
+      const type = names.get(number)
+      if (type !== undefined) return { type, ...bodies[type]!.read(reader) }
+      const body = reader.registries[tag.typeName]?.get(number)
+      if (body === undefined) throw reader.error(`unknown ${tag.typeName} ${number}`)
+      const start = reader.offset
+      body.read(reader)
+      return { type: "registered", number, content: reader.since(start) }
+    },
+  }
+}
+
+/**
+ * The same type, but a value that was decoded keeps its bytes: it is written again by copying, and {@link bytesOf}
+ * returns them for hashing and for checking signatures. Values must not be changed after decoding; a changed copy
+ * (`{ ...value, … }`) is a new value without bytes.
+ */
+export function retained<T extends object>(codec: Codec<T>): Codec<T> & { bytesOf(value: T): Uint8Array } {
+  const kept = new WeakMap<T, Uint8Array>()
+  const retaining: Codec<T> & { bytesOf(value: T): Uint8Array } = {
+    ...codec,
+    write(writer, value) {
+      const bytes = kept.get(value)
+      if (bytes === undefined) codec.write(writer, value)
+      else writer.bytes(bytes)
+    },
+    read(reader) {
+      const start = reader.offset
+      const value = codec.read(reader)
+      kept.set(value, reader.since(start))
+      return value
+    },
+    bytesOf(value) {
+      let bytes = kept.get(value)
+      if (bytes === undefined) {
+        bytes = encode(codec, value)
+        kept.set(value, bytes)
+      }
+      return bytes
+    },
+  }
+  return retaining
+}
+
+function caseBodies(tagName: string, cases: Readonly<Record<string, Case>>): Record<string, Codec<any>> {
+  return Object.fromEntries(
+    Object.entries(cases).map(([type, body]) => [type, isCodec(body) ? body : struct(`${tagName}.${type}`, body)]),
+  )
+}
+
+function caseList(cases: Readonly<Record<string, Case>>): string {
+  const body = (it: Case) => (isCodec(it) ? it.syntax.replace(" %", ";") : fieldList(it) || "struct{};")
+  return Object.entries(cases)
+    .map(([type, it]) => `case ${snakeCase(type)}: ${body(it)}`)
+    .join(" ")
+}
+
+function fieldList(fields: Fields): string {
+  return Object.entries(fields)
+    .map(([name, codec]) => `${codec.syntax.replaceAll("%", snakeCase(name))};`)
+    .join(" ")
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+// `String.prototype.isWellFormed` is in every runtime we support, but not in the library of ES2022 types.
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
+}

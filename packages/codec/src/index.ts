@@ -1,0 +1,29 @@
+/** Declared codecs for the TLS presentation language: see {@link Codec}. */
+export {
+  alias,
+  boolean,
+  type Codec,
+  type DecodeOptions,
+  decode,
+  type Enumeration,
+  encode,
+  enumeration,
+  fixed,
+  opaque,
+  optional,
+  type Registered,
+  retained,
+  select,
+  struct,
+  type TypeOf,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  union,
+  utf8,
+  vector,
+} from "./codec.js"
+export { DecodeError } from "./errors.js"
+export { Reader, type Registries } from "./reader.js"
+export { varintSize, Writer } from "./writer.js"

@@ -1,0 +1,196 @@
+import {
+  alias,
+  boolean,
+  enumeration,
+  opaque,
+  optional,
+  struct,
+  type TypeOf,
+  uint16,
+  uint32,
+  uint64,
+  union,
+  utf8,
+  vector,
+} from "@conclave/codec"
+
+/**
+ * The contract of the Delivery Service (RFC 9750 §5): one ordered log for each group, key packages, and an inbox for
+ * each device. Types and codecs only.
+ *
+ * The group's log is the fan-out: a commit is accepted if and only if it is appended, in one transaction with its
+ * Welcomes and its GroupInfo, and members read the log by cursor. `seq` is dense: 1, 2, 3, …; a gap is proof of loss.
+ */
+
+/** Random, 32 bytes, chosen by the creator: MLS's group_id. */
+export const GroupId = alias("GroupId", opaque)
+export const DeviceId = alias("DeviceId", opaque)
+/** Random, 16 bytes, chosen once for a wish to append; a retry carries the same and gets the first answer. */
+export const IdempotencyId = alias("IdempotencyId", opaque)
+
+/** What an entry of the log is to the service. It opens none of them. */
+export const EntryKind = enumeration("EntryKind", 1, { application: 1, proposal: 2, commit: 3 })
+
+/** One message of a group's log. `body` is an MLSMessage (RFC 9420 §6). */
+export const Entry = struct("Entry", {
+  seq: uint64,
+  kind: EntryKind,
+  /** The epoch in which the message was framed; a commit ends it. */
+  epoch: uint64,
+  body: opaque,
+  /** 32 bytes: H(previous ‖ seq ‖ kind ‖ epoch ‖ H(body)), see `log-chain.ts`. */
+  chainHash: opaque,
+  /** Unix time in milliseconds, by the service's clock. */
+  at: uint64,
+})
+export type Entry = TypeOf<typeof Entry>
+
+export const InboxKind = enumeration("InboxKind", 1, { welcome: 1, keyPackagesLow: 2 })
+/** One unicast message to a device. `n` is dense for each device. */
+export const InboxEntry = struct("InboxEntry", {
+  n: uint64,
+  kind: InboxKind,
+  /** The group that a Welcome leads to (empty otherwise), and the seq of the commit that it came with. */
+  groupId: GroupId,
+  seq: uint64,
+  /** An MLSMessage with the Welcome; empty for `keyPackagesLow`. */
+  body: opaque,
+  /** The ratchet tree of the new epoch where the Welcome does not carry it (RFC 9420 §12.4.3.3). */
+  ratchetTree: optional(opaque),
+  at: uint64,
+})
+export type InboxEntry = TypeOf<typeof InboxEntry>
+
+/** Signed by the device with `SignWithLabel(., "ConclaveDeviceRequest", DeviceRequestTBS)`. */
+export const DeviceRequestTBS = struct("DeviceRequestTBS", {
+  deviceId: DeviceId,
+  /** Unix time in milliseconds; accepted within five minutes of the service's clock. */
+  at: uint64,
+  /** The encoding of the request with an empty proof. */
+  request: opaque,
+})
+export const DeviceProof = struct("DeviceProof", { deviceId: DeviceId, at: uint64, signature: opaque })
+export type DeviceProof = TypeOf<typeof DeviceProof>
+
+export const PublishKeyPackages = struct("PublishKeyPackages", {
+  cipherSuite: uint16,
+  /** KeyPackages (RFC 9420 §10), each in an MLSMessage, for a single use each. */
+  keyPackages: vector(opaque),
+  /** One to hand out when no other is left; never consumed. Replaces the one before it. */
+  lastResort: optional(opaque),
+  proof: DeviceProof,
+})
+export const WelcomeFor = struct("WelcomeFor", { deviceId: DeviceId })
+
+export const CreateGroup = struct("CreateGroup", {
+  groupId: GroupId,
+  idempotencyId: IdempotencyId,
+  /** An MLSMessage with the GroupInfo of epoch 0. */
+  groupInfo: opaque,
+  /** The public key whose holder may write in epoch 0 (32 bytes, Ed25519), or empty: see {@link Append.accessKey}. */
+  accessKey: opaque,
+})
+export const CommitParts = struct("CommitParts", {
+  /** Empty, or an MLSMessage with one Welcome for all of `recipients`. */
+  welcome: opaque,
+  recipients: vector(WelcomeFor),
+  /** Sent beside the Welcome where it does not carry the tree; stored once. */
+  ratchetTree: optional(opaque),
+  /** An MLSMessage with the GroupInfo of the epoch that the commit begins. */
+  groupInfo: opaque,
+  /** The public key whose holder may write in the epoch that the commit begins, or empty. */
+  accessKey: opaque,
+  /** The commit removes somebody: whoever only holds older keys reads no further than this entry. */
+  barrier: boolean,
+})
+export const Append = struct("Append", {
+  groupId: GroupId,
+  idempotencyId: IdempotencyId,
+  kind: EntryKind,
+  epoch: uint64,
+  body: opaque,
+  /** Present if and only if `kind` is commit. */
+  commit: optional(CommitParts),
+})
+export type Append = TypeOf<typeof Append>
+
+export const Cursor = struct("Cursor", { groupId: GroupId, afterSeq: uint64 })
+
+export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
+  publishKeyPackages: 1,
+  claimKeyPackage: 2,
+  countKeyPackages: 3,
+  createGroup: 4,
+  append: 5,
+  read: 6,
+  head: 7,
+  groupInfo: 8,
+  inbox: 9,
+  acknowledgeInbox: 10,
+  subscribe: 11,
+})
+export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
+  publishKeyPackages: PublishKeyPackages,
+  claimKeyPackage: { deviceId: DeviceId, cipherSuite: uint16 },
+  countKeyPackages: { cipherSuite: uint16, proof: DeviceProof },
+  createGroup: CreateGroup,
+  append: Append,
+  /** At most `limit` entries behind `afterSeq`. */
+  read: { groupId: GroupId, afterSeq: uint64, limit: uint16 },
+  head: { groupId: GroupId },
+  groupInfo: { groupId: GroupId },
+  inbox: { after: uint64, limit: uint16, proof: DeviceProof },
+  /** Entries up to and including `upTo` may be deleted. */
+  acknowledgeInbox: { upTo: uint64, proof: DeviceProof },
+  /**
+   * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed; a change
+   * of the set of groups is a new subscription.
+   */
+  subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
+})
+export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
+
+export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
+  done: 1,
+  keyPackage: 2,
+  keyPackageCount: 3,
+  accepted: 4,
+  stale: 5,
+  epochTooOld: 6,
+  entries: 7,
+  head: 8,
+  groupInfo: 9,
+  inboxEntries: 10,
+  notFound: 11,
+  alreadyExists: 12,
+  invalid: 13,
+  forbidden: 14,
+  tooLarge: 15,
+  throttled: 16,
+  belowRetention: 17,
+  unavailable: 18,
+})
+export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryResponseKind, {
+  done: {},
+  keyPackage: { keyPackage: opaque, lastResort: boolean },
+  keyPackageCount: { count: uint32, lastResort: boolean },
+  /** `receipt` is empty until the service signs what it accepts. */
+  accepted: { seq: uint64, epoch: uint64, chainHash: opaque, receipt: opaque },
+  /** Somebody else's commit took the epoch. */
+  stale: { currentEpoch: uint64, headSeq: uint64 },
+  /** An application message or proposal of an epoch that the service no longer takes. */
+  epochTooOld: { currentEpoch: uint64, oldestEpoch: uint64 },
+  entries: { groupId: GroupId, entries: vector(Entry), headSeq: uint64 },
+  head: { epoch: uint64, headSeq: uint64, chainHash: opaque },
+  groupInfo: { epoch: uint64, seq: uint64, groupInfo: opaque, ratchetTree: optional(opaque) },
+  inboxEntries: { entries: vector(InboxEntry), head: uint64 },
+  notFound: {},
+  alreadyExists: {},
+  invalid: { reason: utf8 },
+  forbidden: { reason: utf8 },
+  tooLarge: { max: uint32 },
+  throttled: { retryAfterMilliseconds: uint32 },
+  belowRetention: { oldestSeq: uint64 },
+  unavailable: { reason: utf8 },
+})
+export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

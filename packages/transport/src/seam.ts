@@ -1,0 +1,45 @@
+/**
+ * The seam between those who ask and those who answer. A service is a function from one request to a sequence of
+ * responses; a transport carries bytes and knows nothing of their meaning. Tests put the two together without a socket
+ * ({@link directTransport} in `memory.ts`).
+ */
+export interface Transport extends AsyncDisposable {
+  /**
+   * One request, one response. A request that is `replaySafe` may travel in the first packet (TCP Fast Open), where an
+   * attacker can record and repeat it. Rejects with {@link TransportError}.
+   */
+  request(body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
+  /** One request, responses until either side ends them. Iteration throws {@link TransportError} when the line breaks. */
+  subscribe(body: Uint8Array, options?: SubscribeOptions): AsyncIterable<Uint8Array>
+}
+
+export interface SubscribeOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface RequestOptions extends SubscribeOptions {
+  readonly replaySafe?: boolean
+}
+
+export interface RequestContext {
+  /** Aborted when the asker is gone. */
+  readonly signal: AbortSignal
+  /** The request came in the first flight and may be a replay: only requests that are safe to repeat may run. */
+  readonly early: boolean
+}
+
+/** A service: never throws for what a request says; its answers are typed by its own contract. */
+export type Handler = (request: Uint8Array, context: RequestContext) => AsyncIterable<Uint8Array>
+
+/** The request may or may not have arrived: only the service's own records can tell (a timeout is not a failure). */
+export class TransportError extends Error {
+  override readonly name = "TransportError"
+  readonly code = "TRANSPORT_FAILED"
+  /** Whether the same request may succeed if it is sent again. */
+  readonly retryable: boolean
+
+  constructor(message: string, options: { readonly retryable: boolean; readonly cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.retryable = options.retryable
+  }
+}
