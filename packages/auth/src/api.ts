@@ -1,10 +1,12 @@
 import {
   alias,
+  encode,
   enumeration,
   opaque,
   optional,
   struct,
   type TypeOf,
+  uint16,
   uint32,
   uint64,
   union,
@@ -20,22 +22,30 @@ import {
  * that the name already has.
  */
 
-/** SHA-256 of `cipher suite (uint16) ‖ signature key`: 32 bytes. */
+/** 32 bytes: see {@link deviceIdOf}. */
 export const DeviceId = alias("DeviceId", opaque)
+
+/** SHA-256 of `cipher suite (uint16) ‖ signature key`; `sha256` hashes the concatenation of what it is given. */
+export function deviceIdOf(
+  sha256: (...parts: readonly Uint8Array[]) => Uint8Array,
+  device: { readonly cipherSuite: number; readonly signatureKey: Uint8Array },
+): Uint8Array {
+  return sha256(encode(uint16, device.cipherSuite), device.signatureKey)
+}
 
 export const Device = struct("Device", {
   deviceId: DeviceId,
-  cipherSuite: uint32,
+  cipherSuite: uint16,
   signatureKey: opaque,
   /** Unix time in milliseconds. */
   registeredAt: uint64,
 })
 export type Device = TypeOf<typeof Device>
 
-/** What the device signs to prove that it holds the key and means the name: see `registrationContent`. */
+/** A device's wish to speak for a name. The same again gets the same answer. */
 export const Register = struct("Register", {
   name: utf8,
-  cipherSuite: uint32,
+  cipherSuite: uint16,
   signatureKey: opaque,
   /** By the new device's key over {@link RegistrationTBS}. */
   signature: opaque,
@@ -45,12 +55,15 @@ export const Register = struct("Register", {
 export type Register = TypeOf<typeof Register>
 
 /** Signed with `SignWithLabel(., "ConclaveRegistration", RegistrationTBS)` (RFC 9420 §5.1.2). */
-export const RegistrationTBS = struct("RegistrationTBS", { name: utf8, cipherSuite: uint32, signatureKey: opaque })
+export const RegistrationTBS = struct("RegistrationTBS", { name: utf8, cipherSuite: uint16, signatureKey: opaque })
 
 export const AuthRequestKind = enumeration("AuthRequestKind", 1, { register: 1, lookup: 2, lookupDevice: 3 })
 export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
+  /** → registered · nameTaken · invalid (also for a key that speaks for another name) · throttled */
   register: Register,
+  /** → devices, in the order of registration · notFound */
   lookup: { name: utf8 },
+  /** → devices, with this one alone · notFound */
   lookupDevice: { deviceId: DeviceId },
 })
 export type AuthRequest = TypeOf<typeof AuthRequest>

@@ -38,7 +38,7 @@ export const Entry = struct("Entry", {
   /** The epoch in which the message was framed; a commit ends it. */
   epoch: uint64,
   body: opaque,
-  /** 32 bytes: H(previous ‖ seq ‖ kind ‖ epoch ‖ H(body)), see `log-chain.ts`. */
+  /** 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`. */
   chainHash: opaque,
   /** Unix time in milliseconds, by the service's clock. */
   at: uint64,
@@ -61,20 +61,25 @@ export const InboxEntry = struct("InboxEntry", {
 })
 export type InboxEntry = TypeOf<typeof InboxEntry>
 
-/** Signed by the device with `SignWithLabel(., "ConclaveDeviceRequest", DeviceRequestTBS)`. */
+/** Signed by the device with `SignWithLabel(., "ConclaveDeviceRequest", DeviceRequestTBS)` (RFC 9420 §5.1.2). */
 export const DeviceRequestTBS = struct("DeviceRequestTBS", {
   deviceId: DeviceId,
   /** Unix time in milliseconds; accepted within five minutes of the service's clock. */
   at: uint64,
-  /** The encoding of the request with an empty proof. */
+  /** The encoding of the whole DeliveryRequest with {@link EMPTY_PROOF} in the place of its proof. */
   request: opaque,
 })
 export const DeviceProof = struct("DeviceProof", { deviceId: DeviceId, at: uint64, signature: opaque })
 export type DeviceProof = TypeOf<typeof DeviceProof>
+/** Stands for the proof while the request is signed. */
+export const EMPTY_PROOF: DeviceProof = { deviceId: new Uint8Array(), at: 0n, signature: new Uint8Array() }
 
 export const PublishKeyPackages = struct("PublishKeyPackages", {
   cipherSuite: uint16,
-  /** KeyPackages (RFC 9420 §10), each in an MLSMessage, for a single use each. */
+  /**
+   * KeyPackages (RFC 9420 §10), each in an MLSMessage, for a single use each. All are taken or none. One that the
+   * service has seen before is left out silently, so that a repeated request brings no used one back.
+   */
   keyPackages: vector(opaque),
   /** One to hand out when no other is left; never consumed. Replaces the one before it. */
   lastResort: optional(opaque),
@@ -87,14 +92,16 @@ export const CreateGroup = struct("CreateGroup", {
   idempotencyId: IdempotencyId,
   /** An MLSMessage with the GroupInfo of epoch 0. */
   groupInfo: opaque,
-  /** The public key whose holder may write in epoch 0 (32 bytes, Ed25519), or empty: see {@link Append.accessKey}. */
+  /** The ratchet tree of epoch 0 where the GroupInfo does not carry it. */
+  ratchetTree: optional(opaque),
+  /** The public key whose holder may write in epoch 0 (32 bytes, Ed25519), or empty: see {@link CommitParts}. */
   accessKey: opaque,
 })
 export const CommitParts = struct("CommitParts", {
   /** Empty, or an MLSMessage with one Welcome for all of `recipients`. */
   welcome: opaque,
   recipients: vector(WelcomeFor),
-  /** Sent beside the Welcome where it does not carry the tree; stored once. */
+  /** The tree of the new epoch where Welcome and GroupInfo do not carry it; stored once, sent beside both. */
   ratchetTree: optional(opaque),
   /** An MLSMessage with the GroupInfo of the epoch that the commit begins. */
   groupInfo: opaque,
@@ -130,21 +137,37 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   subscribe: 11,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
+  /** → keyPackageCount · invalid · forbidden */
   publishKeyPackages: PublishKeyPackages,
+  /** → keyPackage · notFound · throttled */
   claimKeyPackage: { deviceId: DeviceId, cipherSuite: uint16 },
+  /** → keyPackageCount · forbidden */
   countKeyPackages: { cipherSuite: uint16, proof: DeviceProof },
+  /** → done (for a retry with the same id too) · alreadyExists · invalid */
   createGroup: CreateGroup,
+  /**
+   * → accepted · stale (commits and proposals of a past epoch) · epochTooOld (application messages) · notFound ·
+   * invalid (an epoch that has not begun, a body that does not match the request) · throttled
+   */
   append: Append,
-  /** At most `limit` entries behind `afterSeq`. */
+  /**
+   * → entries · notFound · belowRetention. At most `limit` entries behind `afterSeq`, fewer where the service's own
+   * limits on a page say so; there are more if and only if the last one's seq is below `headSeq`.
+   */
   read: { groupId: GroupId, afterSeq: uint64, limit: uint16 },
+  /** → head · notFound */
   head: { groupId: GroupId },
+  /** → groupInfo · notFound. Of the current epoch, with the seq of the commit that began it (0 for epoch 0). */
   groupInfo: { groupId: GroupId },
+  /** → inboxEntries · forbidden. Pages as in `read`. */
   inbox: { after: uint64, limit: uint16, proof: DeviceProof },
-  /** Entries up to and including `upTo` may be deleted. */
+  /** → done · forbidden. Entries up to and including `upTo` may be deleted. */
   acknowledgeInbox: { upTo: uint64, proof: DeviceProof },
   /**
-   * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed; a change
-   * of the set of groups is a new subscription.
+   * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed, at first
+   * once for each cursor (and for the inbox, where there is a proof) even if there is nothing behind it. A group that
+   * does not exist gets `notFound` once and leaves the stream as it is. A change of the set of groups is a new
+   * subscription. The stream ends with invalid · forbidden · throttled · unavailable where the service ends it.
    */
   subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
 })
@@ -174,23 +197,27 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   done: {},
   keyPackage: { keyPackage: opaque, lastResort: boolean },
   keyPackageCount: { count: uint32, lastResort: boolean },
-  /** `receipt` is empty until the service signs what it accepts. */
+  /** `epoch` is the group's behind the entry. `receipt` is empty until the service signs what it accepts. */
   accepted: { seq: uint64, epoch: uint64, chainHash: opaque, receipt: opaque },
-  /** Somebody else's commit took the epoch. */
+  /** A commit that is not this one took the epoch. */
   stale: { currentEpoch: uint64, headSeq: uint64 },
   /** An application message or proposal of an epoch that the service no longer takes. */
   epochTooOld: { currentEpoch: uint64, oldestEpoch: uint64 },
   entries: { groupId: GroupId, entries: vector(Entry), headSeq: uint64 },
+  /** For an empty log `chainHash` is the chain's start, see `log-chain.ts`. */
   head: { epoch: uint64, headSeq: uint64, chainHash: opaque },
   groupInfo: { epoch: uint64, seq: uint64, groupInfo: opaque, ratchetTree: optional(opaque) },
   inboxEntries: { entries: vector(InboxEntry), head: uint64 },
-  notFound: {},
+  /** `groupId` is empty where the request named none. */
+  notFound: { groupId: GroupId },
   alreadyExists: {},
   invalid: { reason: utf8 },
   forbidden: { reason: utf8 },
   tooLarge: { max: uint32 },
   throttled: { retryAfterMilliseconds: uint32 },
-  belowRetention: { oldestSeq: uint64 },
+  /** What is behind the cursor is not kept any more; the log begins with `oldestSeq`. */
+  belowRetention: { groupId: GroupId, oldestSeq: uint64 },
+  /** The service could not do it now; nothing was changed that a retry would not find. */
   unavailable: { reason: utf8 },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>
