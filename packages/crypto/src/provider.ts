@@ -36,7 +36,12 @@ export interface Aead {
   readonly tagSize: number
   seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, authenticatedData: Uint8Array): Uint8Array
   /** `undefined` for anything that is not authentic, a ciphertext shorter than its tag included. Never throws for it. */
-  open(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Array, authenticatedData: Uint8Array): Uint8Array | undefined
+  open(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    ciphertext: Uint8Array,
+    authenticatedData: Uint8Array,
+  ): Uint8Array | undefined
 }
 
 /** A Diffie-Hellman group as RFC 9180 §4.1 and §7.1 use it: raw scalars, serialized public keys. */
@@ -55,6 +60,14 @@ export interface KemGroup {
    * at infinity, or of low order (RFC 9180 §7.1.4: an all-zero result of X25519 or X448 is refused).
    */
   diffieHellman(privateKey: Uint8Array, peer: Uint8Array): Uint8Array | undefined
+  /**
+   * `publicKey` and `diffieHellman` of one private key at once, where a library imports the key for less than twice.
+   * `undefined` where either would be.
+   */
+  exchange?(
+    privateKey: Uint8Array,
+    peer: Uint8Array,
+  ): { readonly publicKey: Uint8Array; readonly sharedSecret: Uint8Array } | undefined
   /** Refuses what `diffieHellman` would refuse of a peer's key without a private key at hand: length, curve, infinity. */
   isPublicKey(bytes: Uint8Array): boolean
 }

@@ -1,0 +1,23 @@
+export { concat, equalBytes, wipe } from "./bytes.js"
+export { hkdfExpand, hkdfExtract } from "./hkdf.js"
+export {
+  type Hpke,
+  type HpkeKeyPair,
+  type HpkeReceiver,
+  type HpkeSealed,
+  type HpkeSender,
+  type HpkeSuite,
+  hpke,
+} from "./hpke.js"
+export type {
+  Aead,
+  AeadName,
+  CryptoProvider,
+  Hash,
+  HashName,
+  KemGroup,
+  KemGroupName,
+  SignatureName,
+  SignatureScheme,
+  SigningKey,
+} from "./provider.js"
