@@ -1,0 +1,151 @@
+/**
+ * The path between the two hosts, as a process of its own: it reads packets from a TUN device in each namespace and
+ * writes them to the other's, half a round trip later. It waits in the kernel and not in Node's event loop, so that
+ * the delay is exact; commands come on standard input, whose end ends it.
+ */
+import { readSync, writeSync } from "node:fs"
+import { performance } from "node:perf_hooks"
+import { CaptureFile } from "./capture.js"
+import { ipv4Address, isSynWithData, parseTcp, resetFor, type TcpPacket, translate, withoutData } from "./packet.js"
+import {
+  CLIENT_ADDRESS,
+  clearPath,
+  DELAY_MILLISECONDS,
+  DUPLICATE_MILLISECONDS,
+  type Path,
+  type RouterAnswer,
+  type RouterCommand,
+} from "./router-protocol.js"
+import { openTun, waitForInput } from "./tun.js"
+
+interface Delivery {
+  readonly due: number
+  readonly device: number
+  readonly packet: Buffer
+}
+
+const PACKETS_WAITING_MAX = 20_000
+const STANDARD_INPUT = 0
+const STANDARD_OUTPUT = 1
+
+const [clientNamespace, serverNamespace] = process.argv.slice(2)
+const client = openTun(clientNamespace!)
+const server = openTun(serverNamespace!)
+const waiting: Delivery[] = []
+const incoming = Buffer.alloc(65536)
+let path: Path = clearPath
+let capture: CaptureFile | undefined
+let commands = ""
+
+interface MiddleboxOutcome {
+  readonly passed: readonly { readonly packet: Buffer; readonly extraMilliseconds?: number }[]
+  readonly reset?: Buffer
+}
+
+const middleboxes: Record<Exclude<Path["middlebox"], "none">, (syn: TcpPacket) => MiddleboxOutcome> = {
+  drop: () => ({ passed: [] }),
+  strip: (syn) => ({ passed: [{ packet: withoutData(syn) }] }),
+  duplicate: ({ bytes }) => ({
+    passed: [{ packet: bytes }, { packet: bytes, extraMilliseconds: DUPLICATE_MILLISECONDS }],
+  }),
+  reset: (syn) => ({ passed: [], reset: resetFor(syn) }),
+  delay: ({ bytes }) => ({ passed: [{ packet: bytes, extraMilliseconds: DELAY_MILLISECONDS }] }),
+}
+
+answer({ ready: true })
+for (;;) {
+  const untilNext = waiting.length > 0 ? Math.max(0, waiting[0]!.due - performance.now()) : 1000
+  const [command, fromClient, fromServer] = waitForInput([STANDARD_INPUT, client, server], untilNext)
+  if (command && !readCommands()) break
+  if (fromClient) routeToServer(read(client))
+  if (fromServer) routeToClient(read(server))
+  deliverDue()
+}
+capture?.close()
+
+function read(device: number): Buffer {
+  return Buffer.from(incoming.subarray(0, readSync(device, incoming)))
+}
+
+function routeToServer(packet: Buffer): void {
+  const translated =
+    path.translatedAddress !== null && ipv4Address(packet, "source") === CLIENT_ADDRESS
+      ? translate(packet, "source", path.translatedAddress)
+      : packet
+  observe(translated)
+  if (path.cut) return
+  const segment = parseTcp(translated)
+  if (path.middlebox === "none" || !isSynWithData(segment)) {
+    deliver(server, translated)
+    return
+  }
+  const outcome = middleboxes[path.middlebox](segment)
+  if (outcome.reset) routeToClient(outcome.reset)
+  for (const { packet: passed, extraMilliseconds } of outcome.passed) deliver(server, passed, extraMilliseconds)
+}
+
+function routeToClient(packet: Buffer): void {
+  observe(packet)
+  if (path.cut) return
+  const destination = ipv4Address(packet, "destination")
+  if (destination === undefined || destination === CLIENT_ADDRESS) {
+    // An address that was given up no longer leads here: connections over it have ended, as behind a real translator.
+    if (destination === undefined || path.translatedAddress === null) deliver(client, packet)
+  } else if (destination === path.translatedAddress) {
+    deliver(client, translate(packet, "destination", CLIENT_ADDRESS))
+  }
+}
+
+function observe(packet: Buffer): void {
+  capture?.write(packet, performance.timeOrigin + performance.now())
+}
+
+function deliver(device: number, packet: Buffer, extraMilliseconds = 0): void {
+  if (waiting.length >= PACKETS_WAITING_MAX) return
+  const due = performance.now() + path.roundTripMilliseconds / 2 + extraMilliseconds
+  let place = waiting.length
+  while (place > 0 && waiting[place - 1]!.due > due) place--
+  waiting.splice(place, 0, { due, device, packet })
+}
+
+function deliverDue(): void {
+  while (waiting.length > 0 && waiting[0]!.due <= performance.now()) {
+    const { device, packet } = waiting.shift()!
+    try {
+      writeSync(device, packet)
+    } catch {
+      // A device that is down, or a packet that the kernel finds malformed: lost, as on any network.
+    }
+  }
+}
+
+/** `false` at the end of input. */
+function readCommands(): boolean {
+  const length = readSync(STANDARD_INPUT, incoming)
+  if (length === 0) return false
+  commands += incoming.toString("utf8", 0, length)
+  const lines = commands.split("\n")
+  commands = lines.pop()!
+  for (const line of lines) obey(JSON.parse(line) as RouterCommand)
+  return true
+}
+
+function obey(command: RouterCommand): void {
+  if (command.kind === "path") {
+    path = command.path
+  } else if (command.kind === "capture") {
+    capture?.close()
+    capture = command.file === null ? undefined : new CaptureFile(command.file)
+  } else {
+    for (const packet of command.packets) {
+      const bytes = Buffer.from(packet, "base64")
+      observe(bytes)
+      deliver(server, bytes)
+    }
+  }
+  answer({ done: command.kind })
+}
+
+function answer(words: RouterAnswer): void {
+  writeSync(STANDARD_OUTPUT, `${JSON.stringify(words)}\n`)
+}
