@@ -1,0 +1,115 @@
+import type { CryptoProvider } from "@conclave/crypto"
+import type { Transport } from "@conclave/transport"
+import type { Conversation } from "./conversation.js"
+import type { ClientEvent } from "./events.js"
+import type { Store } from "./store/store.js"
+
+export interface ClientOptions {
+  /**
+   * The name to speak under, as `NAME_PATTERN` of `@conclave/auth/api` allows it. The first opening of a profile
+   * registers it; every later one must say the same.
+   */
+  readonly name: string
+  /** The client owns it from here on: it closes the store when it is closed itself. */
+  readonly store: Store
+  /** Ways to the services; they may be one and the same. The client closes them. */
+  readonly delivery: Transport
+  readonly auth: Transport
+  readonly provider: CryptoProvider
+  /** 32 bytes: everything in the store is sealed with it. Losing it loses the profile. Copied. */
+  readonly sealingKey: Uint8Array
+  /** RFC 9420 §17.1, 1 to 7. Default: 1 (X25519, AES-128-GCM, SHA-256, Ed25519). Fixed by the first opening. */
+  readonly suite?: number
+  /** Unix time in milliseconds. Default: `Date.now`. */
+  readonly now?: () => number
+  /** Default: the provider's. */
+  readonly random?: (length: number) => Uint8Array
+  readonly policy?: Partial<ClientPolicy>
+  /**
+   * Follow the service's stream from the opening on (default). Otherwise nothing is read or sent but by {@link
+   * Client.sync} and by the calls that wait for their own wish.
+   */
+  readonly live?: boolean
+  /** For a further device of a name: gets the content to sign, see {@link Client.endorseDevice}. */
+  readonly endorse?: (registration: Uint8Array) => Promise<Uint8Array>
+  /** Ends the opening, nothing later. */
+  readonly signal?: AbortSignal
+}
+
+export interface ClientPolicy {
+  /** A new key of a known name that one of its pinned keys endorsed: `accept` (loudly, the default) or `ask`. */
+  readonly endorsedKey: "accept" | "ask"
+  /** Keep messages for {@link Conversation.history} (default). Without, the events are all there is. */
+  readonly history: boolean
+  /** Single-use key packages held at the service; default 20. */
+  readonly keyPackages: number
+  /** How long a key package is valid; default 90 days. */
+  readonly keyPackageLifetimeSeconds: number
+  /** The n-th member in the tree's order waits n times this before it carries out somebody's leaving; default 3,000. */
+  readonly leaveDelayMilliseconds: number
+}
+
+/**
+ * One person's device. Opening finishes what an earlier run left half done; one client at a time has a profile.
+ *
+ * ```ts
+ * await using client = await Client.open({ … })
+ * const team = await client.createConversation({ title: "team", members: ["bob"] })
+ * await team.send("hello")
+ * for await (const event of client.events()) if (event.type === "message") console.log(event.from, event.text)
+ * ```
+ */
+export interface Client extends AsyncDisposable {
+  readonly name: string
+  /** By id; those that were left included, because of their history. */
+  readonly conversations: ReadonlyMap<string, Conversation>
+  /** Whether the service's stream is open at the moment. Always false without `live`. */
+  readonly online: boolean
+
+  /**
+   * Resolves when the conversation exists at the service and the members have been added. Rejects with `UNKNOWN_NAME`
+   * before anything has been made; a later failure leaves the conversation in {@link conversations}, without those
+   * members.
+   */
+  createConversation(options: { readonly title?: string; readonly members?: readonly string[] }): Promise<Conversation>
+
+  /**
+   * Events from the oldest that is not acknowledged, then those that come, until `signal` ends it or the client is
+   * closed. Asking for the next event acknowledges the one before: what a loop's body has completed is not seen again,
+   * what it was in the middle of when the process died is. After `break` the last event counts as not completed; call
+   * {@link acknowledge} first where it was. One such loop at a time (`TypeError`).
+   *
+   * With `peek`, nothing is acknowledged: any number of onlookers, each from the oldest event still there.
+   */
+  events(options?: { readonly signal?: AbortSignal; readonly peek?: boolean }): AsyncIterable<ClientEvent>
+  /** Up to and including this number: they are deleted. */
+  acknowledge(number: number): Promise<void>
+
+  /**
+   * Reads everything that the service has for this device and carries out all wishes, once. Rejects with a `ClientError`
+   * `UNAVAILABLE` where the service does not answer; state is then as far as it came.
+   */
+  sync(options?: { readonly signal?: AbortSignal }): Promise<void>
+
+  /** Calls `listener` after each step and each change of {@link online}, to draw anew. Returns how to stop it. */
+  observe(listener: () => void): () => void
+
+  /** The signature keys that are pinned for a name: taken on first use, or approved. */
+  pinnedKeys(name: string): Promise<readonly Uint8Array[]>
+  /** Pins a further key of a name, after comparing; halted conversations go on. See the event `keyChanged`. */
+  approveKey(name: string, signatureKey: Uint8Array): Promise<void>
+
+  /** Signs for a further device of this name; the bytes are what its {@link ClientOptions.endorse} got and returns. */
+  endorseDevice(registration: Uint8Array): Uint8Array
+
+  /** Stops, completes the step that runs, and closes store and transports. Wishes stay for the next opening. */
+  close(): Promise<void>
+}
+
+export declare const Client: {
+  /**
+   * Registers the name on first use. Throws `ClientError`: `NAME_TAKEN`, `WRONG_PROFILE` (another name or suite, or
+   * another sealing key), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones work without a network).
+   */
+  open(options: ClientOptions): Promise<Client>
+}

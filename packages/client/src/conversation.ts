@@ -1,0 +1,95 @@
+import type { Content } from "./events.js"
+
+/**
+ * A conversation as an application sees it: a title, members, messages. Wishes (`invite`, `send`, …) are durable: once
+ * the call has stored them they are carried out, also after a crash or without a network for days.
+ *
+ * Each wish resolves when the service has accepted it and this device has applied it; it rejects with {@link
+ * ClientError} if it can never succeed. Without a network it waits. A `signal` ends the waiting, not the wish.
+ *
+ * The properties show the state of the last completed step; they change between turns of the event loop only.
+ */
+export interface Conversation {
+  /** 64 hexadecimal digits: MLS's group_id. */
+  readonly id: string
+  /** Empty until the title is known. */
+  readonly title: string
+  readonly status: ConversationStatus
+  /** Names, sorted, each once, one's own included. Empty where `status` is `left`. */
+  readonly members: readonly string[]
+  /** Messages that the service has not accepted yet, oldest first. */
+  readonly pending: readonly PendingMessage[]
+
+  /** At most 64 KiB of content. Resolves with the message's id. */
+  send(content: string | Uint8Array, options?: WishOptions): Promise<string>
+  /** Adds every device of each name. A name that is there already is no error. */
+  invite(...names: readonly string[]): Promise<void>
+  /** Removes every device of each name. A name that is gone already is no error. Not for one's own name: `leave`. */
+  remove(...names: readonly string[]): Promise<void>
+  /** At most 256 bytes of UTF-8. Every member may set it. */
+  setTitle(title: string): Promise<void>
+  /** Renews one's own keys: heals what an attacker who had read this device's state could have followed. */
+  refresh(): Promise<void>
+  /**
+   * Asks to be removed and reads no message from now on; resolves when the service has the request. The others'
+   * clients carry it out; the event `left` tells.
+   */
+  leave(): Promise<void>
+
+  /** Messages in the conversation's order, oldest first: the last `limit` (default 100) before `before`. */
+  history(options?: { readonly before?: number; readonly limit?: number }): Promise<readonly Message[]>
+
+  /**
+   * 60 digits in 12 groups of 5 that this person and `name` compare by voice: both see the same digits if and only if
+   * no one stands between them. Computed from both names and the signature keys with which they are in this very
+   * conversation. Throws `ClientError` `NOT_A_MEMBER` where one of them is not.
+   */
+  safetyCode(name: string): string
+
+  // --- For show: an application never needs these ---
+
+  readonly epoch: bigint
+  /** The same bytes at every member of the epoch (RFC 9420 §8.7). Empty where `status` is `left`. */
+  readonly epochAuthenticator: Uint8Array
+  /** The ratchet tree, node by node (RFC 9420 §4). */
+  tree(): readonly TreeNode[]
+}
+
+/** One node of the ratchet tree, in the array order of RFC 9420 appendix C: leaves at even indexes, parents at odd ones. */
+export interface TreeNode {
+  readonly nodeIndex: number
+  readonly kind: "leaf" | "parent"
+  readonly blank: boolean
+  /** The epoch in which this node's key was made, as far as this device has seen it. */
+  readonly renewedInEpoch: bigint | undefined
+  /** Of a leaf that is filled: whose it is, and whether it is this device's. */
+  readonly name: string | undefined
+  readonly own: boolean
+  /** Of a parent: leaves that do not know its private key yet. */
+  readonly unmergedLeaves: readonly number[]
+}
+
+export interface WishOptions {
+  readonly signal?: AbortSignal
+}
+
+/**
+ * `creating`: not at the service yet · `active` · `halted`: waits for `approveKey` · `recovering`: rejoining · `lost`:
+ * has to be invited again · `leaving`: has asked to be removed · `left`: is no member.
+ */
+export type ConversationStatus = "creating" | "active" | "halted" | "recovering" | "lost" | "leaving" | "left"
+
+export interface PendingMessage extends Content {
+  readonly messageId: string
+  readonly sentAt: Date
+}
+
+export interface Message extends Content {
+  readonly messageId: string
+  /** The place in the conversation: grows, with gaps. */
+  readonly seq: number
+  readonly from: string
+  /** Sent by this device. */
+  readonly own: boolean
+  readonly sentAt: Date
+}

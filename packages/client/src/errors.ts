@@ -1,0 +1,18 @@
+import type { ClientErrorCode } from "./events.js"
+
+/** A wish that cannot be fulfilled, or a client that cannot work. `code` says whose fault it is and what to do. */
+export class ClientError extends Error {
+  override readonly name = "ClientError"
+  /**
+   * `UNKNOWN_NAME`, `NO_KEY_PACKAGE`: the other person is not (or not yet) reachable · `NAME_TAKEN`: choose another ·
+   * `KEY_CHANGED`: compare safety codes, then `approveKey` · `NOT_A_MEMBER`, `LOST`: be invited (again) ·
+   * `TOO_LARGE`: send less · `REFUSED`: the service said no · `STORE_FAILED`, `STORE_LOCKED`, `WRONG_PROFILE`: the
+   * profile cannot be used · `UNAVAILABLE`: try later · `CLOSED`: the client was closed.
+   */
+  readonly code: ClientErrorCode
+
+  constructor(code: ClientErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.code = code
+  }
+}

@@ -1,0 +1,161 @@
+import type { Conversation } from "./conversation.js"
+
+/**
+ * What happened, in the order in which it happened, each with a number of its own. Events are durable: an event is
+ * written in the same transaction as the change it tells of, and stays until it has been acknowledged.
+ */
+export type ClientEvent = ClientEventBody & {
+  /** 1, 2, 3, … for the life of the profile; never reused. An application that keeps it can recognise a repetition. */
+  readonly number: number
+}
+
+export type ClientEventBody =
+  | MessageEvent
+  | SentEvent
+  | JoinedEvent
+  | TitleEvent
+  | MembersEvent
+  | RefreshedEvent
+  | LeftEvent
+  | KeyChangedEvent
+  | FailedEvent
+  | RejectedEvent
+  | HaltedEvent
+  | RecoveredEvent
+  | LostEvent
+
+/** The content of a message: exactly one of `text` and `bytes` is there. */
+export interface Content {
+  readonly text?: string
+  readonly bytes?: Uint8Array
+}
+
+/** Somebody else's message. */
+export interface MessageEvent extends Content {
+  readonly type: "message"
+  readonly conversation: Conversation
+  /** Chosen by the sender: 32 hexadecimal digits. */
+  readonly messageId: string
+  readonly from: string
+  /** By the sender's clock: not to be trusted more than the sender. */
+  readonly sentAt: Date
+}
+
+/** A message of one's own has its place in the conversation. */
+export interface SentEvent extends Content {
+  readonly type: "sent"
+  readonly conversation: Conversation
+  readonly messageId: string
+  readonly sentAt: Date
+}
+
+/** Somebody has added this device to a conversation; or, after `recovered` failed, added it again. */
+export interface JoinedEvent {
+  readonly type: "joined"
+  readonly conversation: Conversation
+  readonly members: readonly string[]
+}
+
+export interface TitleEvent {
+  readonly type: "title"
+  readonly conversation: Conversation
+  readonly from: string
+  readonly title: string
+}
+
+/** The members have changed. Names, not devices: a further device of a member is not told of here. */
+export interface MembersEvent {
+  readonly type: "members"
+  readonly conversation: Conversation
+  readonly by: string
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+}
+
+/** Somebody renewed keys, and nothing else changed. */
+export interface RefreshedEvent {
+  readonly type: "refreshed"
+  readonly conversation: Conversation
+  readonly by: string
+}
+
+/** This device is no member any more: it left (`by` is one's own name), or was removed. It reads nothing from here on. */
+export interface LeftEvent {
+  readonly type: "left"
+  readonly conversation: Conversation
+  readonly by: string
+}
+
+/**
+ * LOUD: show it. A name speaks with a key that was not pinned for it. It is a new device, a new installation, or
+ * somebody who pretends to be that person: compare safety codes.
+ *
+ * `accepted` is true if a key that was pinned before endorsed the new one and the client's policy takes that; the new
+ * key is then pinned too. Otherwise nothing was accepted: `client.approveKey(name, signatureKey)` does so, and goes on
+ * with what waited for it (a halted conversation; an invitation has to be made again).
+ */
+export interface KeyChangedEvent {
+  readonly type: "keyChanged"
+  readonly conversation: Conversation | undefined
+  readonly name: string
+  readonly signatureKey: Uint8Array
+  /** A device that was pinned before has signed for the new one. */
+  readonly endorsed: boolean
+  readonly accepted: boolean
+}
+
+/** A wish has ended without success, for good; the promise of the call rejected too, if it was still awaited. */
+export interface FailedEvent {
+  readonly type: "failed"
+  readonly conversation: Conversation
+  readonly wish: "create" | "invite" | "remove" | "send" | "title" | "refresh" | "leave"
+  readonly names: readonly string[]
+  readonly code: ClientErrorCode
+  readonly reason: string
+}
+
+/** Something that came in was refused and passed over; the conversation goes on. */
+export interface RejectedEvent {
+  readonly type: "rejected"
+  readonly conversation: Conversation | undefined
+  readonly code: string
+  readonly reason: string
+}
+
+/** A commit brings in somebody whom this client does not accept. Nothing further is read or sent until one approves. */
+export interface HaltedEvent {
+  readonly type: "halted"
+  readonly conversation: Conversation
+  readonly names: readonly string[]
+  readonly reason: string
+}
+
+/** The log could not be followed, and this device rejoined by an external commit. Messages in between are missing. */
+export interface RecoveredEvent {
+  readonly type: "recovered"
+  readonly conversation: Conversation
+  readonly reason: string
+}
+
+/** The log cannot be followed and rejoining failed: a member has to remove and invite this name again. */
+export interface LostEvent {
+  readonly type: "lost"
+  readonly conversation: Conversation
+  readonly reason: string
+}
+
+/** Why a wish or a call failed. */
+export type ClientErrorCode =
+  | "UNKNOWN_NAME"
+  | "NAME_TAKEN"
+  | "NO_KEY_PACKAGE"
+  | "KEY_CHANGED"
+  | "NOT_A_MEMBER"
+  | "TOO_LARGE"
+  | "REFUSED"
+  | "LOST"
+  | "STORE_FAILED"
+  | "STORE_LOCKED"
+  | "WRONG_PROFILE"
+  | "UNAVAILABLE"
+  | "CLOSED"
