@@ -1,1 +1,5 @@
+/** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
+export { type HttpTransportOptions, httpTransport } from "./http.js"
+export { directTransport } from "./memory.js"
 export * from "./seam.js"
+export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"

@@ -1,0 +1,14 @@
+import { type ConnectOptions, connectWith } from "./connect.js"
+import { SUBPROTOCOL } from "./frames.js"
+import type { Transport } from "./seam.js"
+import type { WebSocketLike } from "./websocket.js"
+
+export type { ConnectOptions } from "./connect.js"
+export * from "./index.js"
+
+declare const WebSocket: new (url: URL, protocol: string) => WebSocketLike
+
+/** {@link connectWith} the browser's own WebSocket. `url` names a service: `/delivery` of the page's own address. */
+export function connect(url: string | URL, options?: ConnectOptions): Transport {
+  return connectWith((socketUrl) => new WebSocket(socketUrl, SUBPROTOCOL), url, options)
+}

@@ -1,0 +1,28 @@
+import { TransportError } from "./seam.js"
+
+/**
+ * Runs `work` with a signal that is aborted when the caller's is, or when time is over. Rejects with the caller's
+ * reason in the first case and with a retryable {@link TransportError} in the second.
+ *
+ * A timer of its own and not `AbortSignal.any`: Node 20 keeps every composed signal for as long as its sources live.
+ */
+export async function withDeadline<T>(
+  { signal, timeoutMilliseconds }: { readonly signal?: AbortSignal | undefined; readonly timeoutMilliseconds: number },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted()
+  const controller = new AbortController()
+  const late = new TransportError(`no answer within ${timeoutMilliseconds} ms`, { retryable: true })
+  const leave = () => controller.abort(signal?.reason)
+  const timer = setTimeout(() => controller.abort(late), timeoutMilliseconds)
+  signal?.addEventListener("abort", leave)
+  try {
+    return await work(controller.signal)
+  } catch (error) {
+    if (controller.signal.aborted) throw controller.signal.reason
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener("abort", leave)
+  }
+}

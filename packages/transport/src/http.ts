@@ -1,0 +1,89 @@
+import { withDeadline } from "./deadline.js"
+import { type RequestOptions, TransportError } from "./seam.js"
+
+export interface HttpTransportOptions {
+  /** Default 30,000. */
+  readonly timeoutMilliseconds?: number
+  /** The longest answer that is read, in bytes; default 16 MiB. */
+  readonly responseSizeMax?: number
+}
+
+/** The half of a transport that HTTP can carry: one POST, one answer. */
+export interface HttpTransport {
+  request(body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
+}
+
+/**
+ * Asks the service at `url` with the platform's own `fetch`. Rejects with {@link TransportError}: retryable where the
+ * line broke, time ran out or the server said 429 or 5xx. An aborted signal rejects with the signal's reason.
+ */
+export function httpTransport(url: URL, options: HttpTransportOptions = {}): HttpTransport {
+  const timeoutMilliseconds = options.timeoutMilliseconds ?? 30_000
+  const responseSizeMax = options.responseSizeMax ?? 16 * 1024 * 1024
+  return {
+    request: (body, { signal }: RequestOptions = {}) =>
+      withDeadline({ signal, timeoutMilliseconds }, (signal) => post({ url, body, signal, responseSizeMax })),
+  }
+}
+
+interface Post {
+  readonly url: URL
+  readonly body: Uint8Array
+  readonly signal: AbortSignal
+  readonly responseSizeMax: number
+}
+
+async function post({ url, body, signal, responseSizeMax }: Post): Promise<Uint8Array> {
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/octet-stream" },
+      body: body as Uint8Array<ArrayBuffer>,
+      signal,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    })
+    const content = await readBody(response, responseSizeMax)
+    if (response.status === 200) return content
+    throw new TransportError(`the server answered ${response.status}: ${excerpt(content)}`, {
+      retryable: response.status >= 500 || response.status === 429,
+    })
+  } catch (error) {
+    if (error instanceof TransportError) throw error
+    throw new TransportError(`cannot reach ${url.origin}`, { retryable: true, cause: error })
+  }
+}
+
+async function readBody(response: Response, sizeMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  const reader = response.body?.getReader()
+  if (reader === undefined) return new Uint8Array()
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.length
+    if (size > sizeMax) {
+      await reader.cancel()
+      throw new TransportError(`the answer is longer than ${sizeMax} bytes`, { retryable: false })
+    }
+    parts.push(next.value)
+  }
+  return concat(parts, size)
+}
+
+function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
+  if (parts.length === 1) return parts[0]!
+  const whole = new Uint8Array(size)
+  let offset = 0
+  for (const part of parts) {
+    whole.set(part, offset)
+    offset += part.length
+  }
+  return whole
+}
+
+// What a server that is not ours says is shown shortened, and without control characters.
+function excerpt(content: Uint8Array): string {
+  const text = new TextDecoder().decode(content.subarray(0, 200))
+  return text.replace(/[^\P{Cc}]/gu, " ").trim() || "(nothing)"
+}

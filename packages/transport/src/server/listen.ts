@@ -1,0 +1,169 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import type { Handler } from "../seam.js"
+import { answerRequest } from "./request.js"
+import { SocketListener } from "./socket.js"
+import { openStaticFiles, type StaticFiles } from "./static-files.js"
+import { contentSecurity, sendText } from "./text.js"
+
+export interface ListenOptions {
+  /** By name: `delivery` is asked by POST to `/delivery` and by streams over `/socket` that name it. */
+  readonly services: Readonly<Record<string, Handler>>
+  /** A folder whose files are served at every other path. */
+  readonly static?: string
+  /** Default `localhost`, which no other machine reaches. */
+  readonly host?: string
+  /** Default 0: any that is free. */
+  readonly port?: number
+  readonly limits?: Partial<ListenLimits>
+  /** Closes the listener when it is aborted. */
+  readonly signal?: AbortSignal
+  /** Is told of errors that are nobody's answer: a service that threw, a file that could not be read. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface ListenLimits {
+  /** The longest request body, in bytes; default 4 MiB. A commit of a big group carries its tree. */
+  readonly requestSizeMax: number
+  /** HTTP connections and sockets together; default 1,000. */
+  readonly connectionsMax: number
+  /** Default 64. */
+  readonly streamsPerSocketMax: number
+  /** For the head of a request; default 10,000. Its body has three times as long. */
+  readonly headTimeoutMilliseconds: number
+  /** How long the answer to one request may take; default 30,000. */
+  readonly answerTimeoutMilliseconds: number
+  /** Between two pings on a socket; one that does not answer the first by the second is cut; default 30,000. */
+  readonly pingMilliseconds: number
+  /** How long requests that are under way at the end may go on; default 5,000. */
+  readonly closeTimeoutMilliseconds: number
+}
+
+export interface Listener extends AsyncDisposable {
+  /** `http://localhost:8080/`, with the port that was really taken. */
+  readonly url: URL
+  /** Takes no more connections, ends streams, and waits for requests that are under way. */
+  close(): Promise<void>
+}
+
+const defaultLimits: ListenLimits = {
+  requestSizeMax: 4 * 1024 * 1024,
+  connectionsMax: 1_000,
+  streamsPerSocketMax: 64,
+  headTimeoutMilliseconds: 10_000,
+  answerTimeoutMilliseconds: 30_000,
+  pingMilliseconds: 30_000,
+  closeTimeoutMilliseconds: 5_000,
+}
+
+/**
+ * Serves services and files over HTTP, and services over WebSocket at `/socket`. Whatever arrives gets a readable
+ * answer. Rejects where the address cannot be taken (the system's error, for example `EADDRINUSE`) or `static` is no
+ * folder.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  options.signal?.throwIfAborted()
+  const limits = { ...defaultLimits, ...options.limits }
+  const onError = options.onError ?? (() => {})
+  const closing = new AbortController()
+  const shared = { services: options.services, limits, onError, closing: closing.signal }
+  const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
+  const sockets = new SocketListener(shared)
+  const server = createServer({
+    headersTimeout: limits.headTimeoutMilliseconds,
+    requestTimeout: 3 * limits.headTimeoutMilliseconds,
+    connectionsCheckingInterval: Math.max(limits.headTimeoutMilliseconds / 4, 50),
+    keepAliveTimeout: 65_000,
+  })
+  server.maxConnections = limits.connectionsMax
+  server.on("request", (request, response) => {
+    route(request, response, { ...shared, files }).catch((error: unknown) => {
+      onError(error)
+      sendText(response, 500, "the server failed; it is not the request's fault")
+    })
+  })
+  server.on("upgrade", (request, socket, head) => sockets.upgrade(request, socket as Socket, head))
+  server.on("clientError", answerClientError)
+  const url = await bind(server, options)
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= closeGracefully({ server, sockets, closing, timeoutMilliseconds: limits.closeTimeoutMilliseconds })
+    return closed
+  }
+  options.signal?.addEventListener("abort", () => void close(), { once: true })
+  return { url, close, [Symbol.asyncDispose]: close }
+}
+
+/** What the parts of the server know in common. */
+export interface Serving {
+  readonly services: Readonly<Record<string, Handler>>
+  readonly limits: ListenLimits
+  readonly onError: (error: unknown) => void
+  /** Aborted when the listener begins to close. */
+  readonly closing: AbortSignal
+}
+
+async function route(
+  request: IncomingMessage,
+  response: ServerResponse,
+  serving: Serving & { readonly files: StaticFiles | undefined },
+): Promise<void> {
+  for (const [name, value] of contentSecurity) response.setHeader(name, value)
+  const path = (request.url ?? "").split("?", 1)[0]!
+  const service = Object.hasOwn(serving.services, path.slice(1)) ? serving.services[path.slice(1)] : undefined
+  if (service !== undefined) return answerRequest(request, response, { ...serving, service })
+  if (path === "/socket") {
+    response.setHeader("upgrade", "websocket")
+    return sendText(response, 426, "this path takes WebSockets only")
+  }
+  if (serving.files === undefined) return sendText(response, 404, "there is nothing at this path")
+  return serving.files.answer(request, response, path)
+}
+
+function answerClientError(error: Error & { code?: string }, socket: Socket | import("node:stream").Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, reason] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? ["431 Request Header Fields Too Large", "the head of the request is too long"]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? ["408 Request Timeout", "the request took too long to arrive"]
+        : ["400 Bad Request", "this is not HTTP"]
+  socket.end(
+    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${reason.length + 1}\r\n` +
+      `connection: close\r\n\r\n${reason}\n`,
+  )
+}
+
+function bind(server: Server, { host = "localhost", port = 0 }: ListenOptions): Promise<URL> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(port, host, () => {
+      server.off("error", reject)
+      const { port: taken } = server.address() as AddressInfo
+      resolve(new URL(`http://${host.includes(":") ? `[${host}]` : host}:${taken}/`))
+    })
+  })
+}
+
+interface Closing {
+  readonly server: Server
+  readonly sockets: SocketListener
+  readonly closing: AbortController
+  readonly timeoutMilliseconds: number
+}
+
+async function closeGracefully({ server, sockets, closing, timeoutMilliseconds }: Closing): Promise<void> {
+  const done = new Promise<void>((resolve) => server.close(() => resolve()))
+  closing.abort()
+  sockets.close()
+  server.closeIdleConnections()
+  const timer = setTimeout(() => {
+    sockets.terminate()
+    server.closeAllConnections()
+  }, timeoutMilliseconds)
+  await done
+  clearTimeout(timer)
+}

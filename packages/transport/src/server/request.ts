@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Handler } from "../seam.js"
+import type { Serving } from "./listen.js"
+import { sendText } from "./text.js"
+
+const contentTypes = new Set(["application/octet-stream", "message/mls"])
+
+/** One POST to a service: the first of its responses is the answer. */
+export async function answerRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  serving: Serving & { readonly service: Handler },
+): Promise<void> {
+  if (request.method !== "POST") {
+    response.setHeader("allow", "POST")
+    return sendText(response, 405, "a service is asked by POST")
+  }
+  // A page of another origin cannot send these types without asking first, and it is not allowed to.
+  const contentType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
+  if (!contentTypes.has(contentType)) {
+    return sendText(response, 415, "a request to a service is application/octet-stream")
+  }
+  const { requestSizeMax } = serving.limits
+  const body = await readBody(request, requestSizeMax)
+  if (body === "tooLarge") return sendText(response, 413, `a request has at most ${requestSizeMax} bytes`)
+  if (body === "broken") return void response.destroy()
+  await answer(body, response, serving)
+}
+
+async function answer(
+  body: Uint8Array,
+  response: ServerResponse,
+  serving: Serving & { readonly service: Handler },
+): Promise<void> {
+  const gone = new AbortController()
+  const leave = () => gone.abort()
+  response.once("close", leave)
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    gone.abort()
+  }, serving.limits.answerTimeoutMilliseconds)
+  try {
+    const first = await firstAnswer(serving.service, body, gone.signal)
+    if (first === undefined) {
+      return sendText(response, 503, late ? "the service took too long" : "the service gave no answer")
+    }
+    response.writeHead(200, {
+      "content-type": "application/octet-stream",
+      "content-length": first.length,
+      "cache-control": "no-store",
+    })
+    response.end(first)
+  } finally {
+    clearTimeout(timer)
+    response.off("close", leave)
+    gone.abort()
+  }
+}
+
+/** `undefined` where the service ends without an answer, or the signal is aborted before there is one. */
+async function firstAnswer(service: Handler, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  const answers = service(body, { signal, early: false })[Symbol.asyncIterator]()
+  const aborted = new Promise<undefined>((resolve) => {
+    signal.addEventListener("abort", () => resolve(undefined), { once: true })
+  })
+  const next = await Promise.race([answers.next(), aborted])
+  // Not awaited: the answer is known, and a stream ends when its signal is aborted.
+  answers.return?.().catch(() => {})
+  return next === undefined || next.done ? undefined : next.value
+}
+
+async function readBody(request: IncomingMessage, sizeMax: number): Promise<Uint8Array | "tooLarge" | "broken"> {
+  if (Number(request.headers["content-length"] ?? 0) > sizeMax) return "tooLarge"
+  const parts: Buffer[] = []
+  let size = 0
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      size += part.length
+      if (size > sizeMax) return "tooLarge"
+      parts.push(part)
+    }
+  } catch {
+    return "broken"
+  }
+  return Buffer.concat(parts, size)
+}

@@ -1,0 +1,45 @@
+import type { ServerResponse } from "node:http"
+
+/**
+ * For every answer. The page runs only scripts and WebAssembly of its own address and speaks to no other; nobody
+ * frames it. `connect-src 'self'` covers the WebSocket of the same address (CSP Level 3 §6.7.2.8).
+ */
+export const contentSecurity: readonly (readonly [string, string])[] = [
+  [
+    "content-security-policy",
+    [
+      "default-src 'none'",
+      "script-src 'self' 'wasm-unsafe-eval'",
+      "style-src 'self'",
+      "img-src 'self' data:",
+      "font-src 'self'",
+      "connect-src 'self'",
+      "worker-src 'self'",
+      "manifest-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+  ],
+  ["cross-origin-opener-policy", "same-origin"],
+  ["cross-origin-resource-policy", "same-origin"],
+  ["permissions-policy", "camera=(), geolocation=(), microphone=()"],
+  ["referrer-policy", "no-referrer"],
+  ["x-content-type-options", "nosniff"],
+]
+
+/** Answers with one readable line, and if that is too late, cuts the connection. */
+export function sendText(response: ServerResponse, status: number, reason: string): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  response.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": Buffer.byteLength(reason) + 1,
+    "cache-control": "no-store",
+    // The body of a request that is refused is not read.
+    ...(status >= 400 ? { connection: "close" } : {}),
+  })
+  response.end(`${reason}\n`)
+}
