@@ -1,39 +1,26 @@
 import { createECDH, createPrivateKey, createPublicKey, diffieHellman, ECDH, type KeyObject } from "node:crypto"
-import { groupSizes, isMontgomeryPublicKey, isScalar, isUncompressed, isZero, type NistCurveName } from "../curves.js"
+import { groupSizes, type MontgomeryName } from "../checked/curves.js"
+import { type GroupLibrary, montgomeryGroup, nistGroup } from "../checked/group.js"
 import type { KemGroup, KemGroupName } from "../provider.js"
 import { base64url, fromBase64url, plain } from "./bytes.js"
 
 export const nodeGroups: Readonly<Record<KemGroupName, KemGroup>> = {
-  X25519: montgomery("X25519"),
-  X448: montgomery("X448"),
-  "P-256": nist("P-256", "prime256v1"),
-  "P-384": nist("P-384", "secp384r1"),
-  "P-521": nist("P-521", "secp521r1"),
+  X25519: montgomeryGroup("X25519", montgomery("X25519")),
+  X448: montgomeryGroup("X448", montgomery("X448")),
+  "P-256": nistGroup("P-256", nist("prime256v1")),
+  "P-384": nistGroup("P-384", nist("secp384r1")),
+  "P-521": nistGroup("P-521", nist("secp521r1")),
 }
 
-function montgomery(name: "X25519" | "X448"): KemGroup {
-  const sizes = groupSizes[name]
-  const unknown = base64url(new Uint8Array(sizes.publicKeySize))
+function montgomery(name: MontgomeryName): GroupLibrary {
+  const unknown = base64url(new Uint8Array(groupSizes[name].publicKeySize))
 
   return {
-    ...sizes,
-    isPublicKey: (bytes) => isMontgomeryPublicKey(name, bytes),
-
-    publicKey(privateKey) {
-      if (privateKey.length !== sizes.privateKeySize) return undefined
-      return publicKeyOf(importPrivate(privateKey))
-    },
-
-    diffieHellman(privateKey, peer) {
-      if (privateKey.length !== sizes.privateKeySize || peer.length !== sizes.publicKeySize) return undefined
-      return multiply(importPrivate(privateKey), peer)
-    },
-
+    publicKey: (privateKey) => publicKeyOf(importPrivate(privateKey)),
+    multiply: (privateKey, peer) => multiply(importPrivate(privateKey), peer),
     exchange(privateKey, peer) {
-      if (privateKey.length !== sizes.privateKeySize || peer.length !== sizes.publicKeySize) return undefined
       const key = importPrivate(privateKey)
-      const sharedSecret = multiply(key, peer)
-      return sharedSecret && { publicKey: publicKeyOf(key), sharedSecret }
+      return { sharedSecret: multiply(key, peer), publicKey: publicKeyOf(key) }
     },
   }
 
@@ -47,49 +34,21 @@ function montgomery(name: "X25519" | "X448"): KemGroup {
     return fromBase64url(createPublicKey(key).export({ format: "jwk" }).x!)
   }
 
-  function multiply(privateKey: KeyObject, peer: Uint8Array): Uint8Array | undefined {
+  function multiply(privateKey: KeyObject, peer: Uint8Array): Uint8Array {
     const publicKey = createPublicKey({ key: { kty: "OKP", crv: name, x: base64url(peer) }, format: "jwk" })
-    try {
-      const product = plain(diffieHellman({ privateKey, publicKey }))
-      return isZero(product) ? undefined : product
-    } catch {
-      // OpenSSL refuses the all-zero product itself.
-      return undefined
-    }
+    return plain(diffieHellman({ privateKey, publicKey }))
   }
 }
 
-function nist(name: NistCurveName, curve: string): KemGroup {
-  const sizes = groupSizes[name]
-
+function nist(curve: string) {
   return {
-    ...sizes,
-
-    isPublicKey(bytes) {
-      if (!isUncompressed(name, bytes)) return false
-      try {
-        ECDH.convertKey(bytes, curve, undefined, undefined, "uncompressed")
-        return true
-      } catch {
-        return false
-      }
-    },
-
-    publicKey(privateKey) {
-      return isScalar(name, privateKey) ? plain(importPrivate(privateKey).getPublicKey()) : undefined
-    },
-
-    diffieHellman(privateKey, peer) {
-      if (!isScalar(name, privateKey) || !isUncompressed(name, peer)) return undefined
-      return multiply(importPrivate(privateKey), peer)
-    },
-
-    exchange(privateKey, peer) {
-      if (!isScalar(name, privateKey) || !isUncompressed(name, peer)) return undefined
+    publicKey: (privateKey: Uint8Array) => plain(importPrivate(privateKey).getPublicKey()),
+    multiply: (privateKey: Uint8Array, peer: Uint8Array) => plain(importPrivate(privateKey).computeSecret(peer)),
+    exchange(privateKey: Uint8Array, peer: Uint8Array) {
       const key = importPrivate(privateKey)
-      const sharedSecret = multiply(key, peer)
-      return sharedSecret && { publicKey: plain(key.getPublicKey()), sharedSecret }
+      return { sharedSecret: plain(key.computeSecret(peer)), publicKey: plain(key.getPublicKey()) }
     },
+    isOnCurve: (point: Uint8Array) => isOnCurve(curve, point),
   }
 
   function importPrivate(privateKey: Uint8Array): ECDH {
@@ -97,13 +56,13 @@ function nist(name: NistCurveName, curve: string): KemGroup {
     key.setPrivateKey(privateKey)
     return key
   }
+}
 
-  function multiply(privateKey: ECDH, peer: Uint8Array): Uint8Array | undefined {
-    try {
-      return plain(privateKey.computeSecret(peer))
-    } catch {
-      // Off the curve.
-      return undefined
-    }
+export function isOnCurve(curve: string, point: Uint8Array): boolean {
+  try {
+    ECDH.convertKey(point, curve, undefined, undefined, "uncompressed")
+    return true
+  } catch {
+    return false
   }
 }

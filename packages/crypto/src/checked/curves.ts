@@ -1,4 +1,4 @@
-import type { KemGroupName } from "./provider.js"
+import type { KemGroupName } from "../provider.js"
 
 /** Bytes of the private keys, public keys and shared secrets of each group (RFC 9180 §7.1). */
 export const groupSizes: Readonly<
@@ -12,6 +12,7 @@ export const groupSizes: Readonly<
 }
 
 export type NistCurveName = "P-256" | "P-384" | "P-521"
+export type MontgomeryName = "X25519" | "X448"
 
 // FIPS 186-4 D.1.2, as big-endian hexadecimal.
 const orders: Record<NistCurveName, string> = {
@@ -79,7 +80,7 @@ const lowOrder = {
 const lowOrderPoints = { X25519: new Set(lowOrder.X25519), X448: new Set(lowOrder.X448) }
 
 /** Whether a public key of the right length has no low order. RFC 7748 §5: X25519 ignores the highest bit. */
-export function isMontgomeryPublicKey(group: "X25519" | "X448", bytes: Uint8Array): boolean {
+export function isMontgomeryPublicKey(group: MontgomeryName, bytes: Uint8Array): boolean {
   if (bytes.length !== groupSizes[group].publicKeySize) return false
   let hex = ""
   for (let i = 0; i < bytes.length; i++) {
