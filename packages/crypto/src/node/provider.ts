@@ -4,15 +4,28 @@ import { nodeAeads } from "./aead.js"
 import { nodeGroups } from "./groups.js"
 import { nodeHashes } from "./hash.js"
 import { nodeSignatures } from "./signatures.js"
+import { sodiumAlgorithms } from "./sodium.js"
 
-/** Every algorithm by way of node:crypto; curve 25519 and ChaCha20-Poly1305 by sodium-native where it is installed. */
-export function nodeProvider(_options: { readonly accelerate?: boolean } = {}): CryptoProvider {
+/**
+ * Every algorithm by way of node:crypto, and curve 25519 and ChaCha20-Poly1305 by way of sodium-native, at two to four
+ * times the speed, where it is installed and `accelerate` is not `false`. The name tells which: `node` or
+ * `node+sodium-native`.
+ *
+ * Without sodium-native, private keys of X25519 and X448 pass through strings that can't be wiped.
+ */
+export function nodeProvider({ accelerate = true }: { readonly accelerate?: boolean } = {}): CryptoProvider {
+  const sodium = accelerate ? sodiumAlgorithms() : undefined
   return {
-    name: "node",
+    name: sodium ? "node+sodium-native" : "node",
     random: (length) => randomFillSync(new Uint8Array(length)),
     hashes: nodeHashes,
-    aeads: nodeAeads,
-    groups: nodeGroups,
-    signatures: nodeSignatures,
+    aeads: sodium ? { ...nodeAeads, "ChaCha20-Poly1305": sodium.chacha20Poly1305 } : nodeAeads,
+    groups: sodium ? { ...nodeGroups, X25519: sodium.x25519 } : nodeGroups,
+    signatures: sodium ? { ...nodeSignatures, Ed25519: sodium.ed25519 } : nodeSignatures,
   }
+}
+
+/** `nodeProvider` with sodium-native where it is installed, and silently without it where it is not. */
+export function acceleratedNodeProvider(): CryptoProvider {
+  return nodeProvider({ accelerate: true })
 }
