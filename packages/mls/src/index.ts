@@ -1,1 +1,2 @@
-export {}
+export { signWithLabel, verifyWithLabel } from "./suite/labels.js"
+export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"

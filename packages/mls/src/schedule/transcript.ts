@@ -1,0 +1,29 @@
+import { encode, opaque, Writer } from "@conclave/codec"
+import type { CipherSuite } from "../suite/suite.js"
+import { FramedContent, InterimTranscriptHashInput, WireFormat } from "../wire.js"
+
+/** RFC 9420 §8.2: takes the content of a Commit and its signature into the confirmed transcript hash. */
+export function confirmedTranscriptHash(
+  suite: CipherSuite,
+  interim: Uint8Array,
+  commit: {
+    readonly wireFormat: "mlsPublicMessage" | "mlsPrivateMessage"
+    readonly content: FramedContent
+    readonly signature: Uint8Array
+  },
+): Uint8Array {
+  const writer = new Writer(4096)
+  WireFormat.write(writer, commit.wireFormat)
+  FramedContent.write(writer, commit.content)
+  opaque.write(writer, commit.signature)
+  return suite.hash.digest(interim, writer.finish())
+}
+
+/** RFC 9420 §8.2: takes the confirmation tag in on top. */
+export function interimTranscriptHash(
+  suite: CipherSuite,
+  confirmed: Uint8Array,
+  confirmationTag: Uint8Array,
+): Uint8Array {
+  return suite.hash.digest(confirmed, encode(InterimTranscriptHashInput, { confirmationTag }))
+}

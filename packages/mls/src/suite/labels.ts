@@ -1,0 +1,101 @@
+import { encode, varintSize } from "@conclave/codec"
+import { hkdfExpand, type SigningKey } from "@conclave/crypto"
+import { EncryptContext, type HPKECiphertext, RefHashInput, SignContent } from "../wire.js"
+import type { CipherSuite, Random } from "./suite.js"
+
+const utf8 = new TextEncoder()
+const none = new Uint8Array(0)
+
+/** RFC 9420 §5.1.2. `label` without the "MLS 1.0 " that goes in front of it. */
+export function signWithLabel(key: SigningKey, label: string, content: Uint8Array): Uint8Array {
+  return key.sign(encode(SignContent, { label: mlsLabel(label), content }))
+}
+
+/** RFC 9420 §5.1.2. `false` for whatever does not verify. */
+export function verifyWithLabel(
+  suite: CipherSuite,
+  signed: { publicKey: Uint8Array; label: string; content: Uint8Array; signature: Uint8Array },
+): boolean {
+  const message = encode(SignContent, { label: mlsLabel(signed.label), content: signed.content })
+  return suite.signature.verify(signed.publicKey, message, signed.signature)
+}
+
+/** RFC 9420 §5.1.3. @throws RangeError for a malformed public key. */
+export function encryptWithLabel(
+  suite: CipherSuite,
+  receiver: { publicKey: Uint8Array; label: string; context: Uint8Array },
+  plaintext: Uint8Array,
+  random: Random,
+): HPKECiphertext {
+  const ephemeral = random(suite.hpke.kem.privateKeySize)
+  const info = encode(EncryptContext, { label: mlsLabel(receiver.label), context: receiver.context })
+  const sealed = suite.hpke.seal(receiver.publicKey, { info, authenticatedData: none, plaintext, ephemeral })
+  ephemeral.fill(0)
+  return sealed
+}
+
+/** RFC 9420 §5.1.3. `undefined` for whatever is not authentic. */
+export function decryptWithLabel(
+  suite: CipherSuite,
+  receiver: { privateKey: Uint8Array; publicKey?: Uint8Array; label: string; context: Uint8Array },
+  { kemOutput, ciphertext }: HPKECiphertext,
+): Uint8Array | undefined {
+  const { privateKey, publicKey } = receiver
+  const info = encode(EncryptContext, { label: mlsLabel(receiver.label), context: receiver.context })
+  return suite.hpke.open(privateKey, { kemOutput, ciphertext, info, authenticatedData: none, publicKey })
+}
+
+/** RFC 9420 §8: `length` bytes, from a secret of `suite.secretSize` bytes. */
+export function expandWithLabel(
+  suite: CipherSuite,
+  secret: Uint8Array,
+  label: string,
+  context: Uint8Array,
+  length: number,
+): Uint8Array {
+  return hkdfExpand(suite.hash, secret, kdfLabel(label, context, length), length)
+}
+
+/** RFC 9420 §8: a secret of `suite.secretSize` bytes. */
+export function deriveSecret(suite: CipherSuite, secret: Uint8Array, label: string): Uint8Array {
+  return expandWithLabel(suite, secret, label, none, suite.secretSize)
+}
+
+/** RFC 9420 §5.2: `label` in full, for example "MLS 1.0 KeyPackage Reference". */
+export function refHash(suite: CipherSuite, label: string, value: Uint8Array): Uint8Array {
+  return suite.hash.digest(encode(RefHashInput, { label: utf8.encode(label), value }))
+}
+
+/** KDFLabel by hand: it is built five times for every message. */
+function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {
+  const name = mlsLabel(label)
+  const nameSize = varintSize(name.length)
+  const contextSize = varintSize(context.length)
+  const encoded = new Uint8Array(2 + nameSize + name.length + contextSize + context.length)
+  encoded[0] = length >> 8
+  encoded[1] = length & 0xff
+  const afterName = putOpaque(encoded, 2, name, nameSize)
+  putOpaque(encoded, afterName, context, contextSize)
+  return encoded
+}
+
+function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize: number): number {
+  const { length } = bytes
+  if (lengthSize === 1) target[at] = length
+  else if (lengthSize === 2) new DataView(target.buffer).setUint16(at, length | 0x4000)
+  else new DataView(target.buffer).setUint32(at, (length | 0x8000_0000) >>> 0)
+  target.set(bytes, at + lengthSize)
+  return at + lengthSize + length
+}
+
+const labels = new Map<string, Uint8Array>()
+
+/** Labels are few and fixed, except for an application's own ones of the exporter; those are not kept. */
+function mlsLabel(label: string): Uint8Array {
+  let encoded = labels.get(label)
+  if (encoded === undefined) {
+    encoded = utf8.encode(`MLS 1.0 ${label}`)
+    if (labels.size < 64) labels.set(label, encoded)
+  }
+  return encoded
+}

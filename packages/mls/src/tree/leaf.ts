@@ -1,0 +1,136 @@
+import { decode, encode, varintSize } from "@conclave/codec"
+import type { SigningKey } from "@conclave/crypto"
+import { rule } from "../errors.js"
+import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
+import type { CipherSuite } from "../suite/suite.js"
+import {
+  type Capabilities,
+  type Extension,
+  LeafNode,
+  LeafPosition,
+  RequiredCapabilities,
+  UnsignedLeafNode,
+} from "../wire.js"
+import { credentialTypeNumber } from "./census.js"
+
+/** RFC 9420 §17.3. */
+export const extensionTypes = {
+  applicationId: 1,
+  ratchetTree: 2,
+  requiredCapabilities: 3,
+  externalPub: 4,
+  externalSenders: 5,
+} as const
+
+/** RFC 9420 §7.2: what everybody supports and nobody lists. */
+const isDefaultExtension = (type: number): boolean => type >= 1 && type <= 5
+export const isDefaultProposal = (type: number): boolean => type >= 1 && type <= 7
+
+/** RFC 9420 §7.2: signs what an UnsignedLeafNode says, for a place in a group unless it goes into a key package. */
+export function signLeafNode(
+  unsigned: UnsignedLeafNode,
+  key: SigningKey,
+  position: LeafPosition | undefined,
+): LeafNode {
+  const signature = signWithLabel(key, "LeafNodeTBS", leafNodeTBS(encode(UnsignedLeafNode, unsigned), position))
+  return { ...unsigned, signature }
+}
+
+/** RFC 9420 §7.3: whether the leaf is signed by its own key. */
+export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
+  return verifyWithLabel(suite, leafSignature(leaf, position))
+}
+
+/** What {@link isLeafSignatureValid} verifies, for those who verify many at a time. */
+export function leafSignature(leaf: LeafNode, position: LeafPosition) {
+  const unsigned = withoutSignature(LeafNode.bytesOf(leaf), leaf.signature)
+  const content = leafNodeTBS(unsigned, leaf.leafNodeSource.type === "keyPackage" ? undefined : position)
+  return { publicKey: leaf.signatureKey, label: "LeafNodeTBS", content, signature: leaf.signature }
+}
+
+/** The bytes in front of a `signature<V>` that ends a struct: what is signed, for most structs of RFC 9420. */
+export function withoutSignature(encoded: Uint8Array, signature: Uint8Array): Uint8Array {
+  return encoded.subarray(0, encoded.length - varintSize(signature.length) - signature.length)
+}
+
+/** RFC 9420 §7.2: LeafNodeTBS ends with the leaf's place if the leaf was made for a group. */
+function leafNodeTBS(unsigned: Uint8Array, position: LeafPosition | undefined): Uint8Array {
+  if (position === undefined) return unsigned
+  const place = encode(LeafPosition, position)
+  const content = new Uint8Array(unsigned.length + place.length)
+  content.set(unsigned)
+  content.set(place, unsigned.length)
+  return content
+}
+
+/** What a leaf node is held against: RFC 9420 §7.3. */
+export interface LeafRequirements {
+  readonly suite: CipherSuite
+  readonly extensions: readonly Extension[]
+  readonly required: RequiredCapabilities | undefined
+  /** Longest lifetime that is accepted, in seconds. */
+  readonly lifetimeSecondsMax: bigint
+  /** Unix seconds, or `undefined` where an expired leaf node must not be refused: one that is in the tree already. */
+  readonly now: bigint | undefined
+}
+
+/**
+ * RFC 9420 §7.3 without the signature and without what concerns other members.
+ *
+ * @throws RuleError
+ */
+export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements): void {
+  const { suite, extensions, required, now } = requirements
+  const { capabilities, leafNodeSource: source } = leaf
+  rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
+  rule(suite.signature.isPublicKey(leaf.signatureKey), "key-signature-valid")
+  rule(capabilities.versions.includes(1) && capabilities.cipherSuites.includes(suite.number), "leaf-version-supported")
+  rule(required === undefined || hasRequiredCapabilities(capabilities, required), "leaf-required-capabilities")
+  for (const { extensionType } of extensions) {
+    rule(supportsExtension(capabilities, extensionType), "leaf-group-extensions", `extension type ${extensionType}`)
+  }
+  requireDistinct(leaf.extensions)
+  for (const { extensionType } of leaf.extensions) {
+    rule(supportsExtension(capabilities, extensionType), "leaf-extensions-listed", `extension type ${extensionType}`)
+  }
+  rule(capabilities.credentials.includes(credentialTypeNumber(leaf.credential)), "leaf-credential-listed")
+  if (source.type !== "keyPackage") return
+  const { notBefore, notAfter } = source.lifetime
+  rule(notAfter >= notBefore && notAfter - notBefore <= requirements.lifetimeSecondsMax, "leaf-lifetime-length")
+  rule(now === undefined || (notBefore <= now && now <= notAfter), "leaf-lifetime-current")
+}
+
+export function supportsExtension(capabilities: Capabilities, type: number): boolean {
+  return isDefaultExtension(type) || capabilities.extensions.includes(type)
+}
+
+export function hasRequiredCapabilities(capabilities: Capabilities, required: RequiredCapabilities): boolean {
+  return (
+    required.extensionTypes.every((type) => supportsExtension(capabilities, type)) &&
+    required.proposalTypes.every((type) => isDefaultProposal(type) || capabilities.proposals.includes(type)) &&
+    required.credentialTypes.every((type) => capabilities.credentials.includes(type))
+  )
+}
+
+/** RFC 9420 §11.1. @throws RuleError where the extension is malformed. */
+export function requiredCapabilities(extensions: readonly Extension[]): RequiredCapabilities | undefined {
+  const data = extensionData(extensions, extensionTypes.requiredCapabilities)
+  return data === undefined ? undefined : decodeExtension(() => decode(RequiredCapabilities, data))
+}
+
+export function extensionData(extensions: readonly Extension[], type: number): Uint8Array | undefined {
+  return extensions.find((extension) => extension.extensionType === type)?.extensionData
+}
+
+/** RFC 9420 §13.4. @throws RuleError */
+export function requireDistinct(extensions: readonly Extension[]): void {
+  rule(new Set(extensions.map((it) => it.extensionType)).size === extensions.length, "extensions-distinct")
+}
+
+export function decodeExtension<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    rule(false, "extension-content", (error as Error).message)
+  }
+}
