@@ -25,6 +25,7 @@ export function montgomeryGroup(name: MontgomeryName, library: GroupLibrary): Ke
     isPrivateKey: (bytes) => bytes.length === privateKeySize,
     isPeer: (bytes) => bytes.length === publicKeySize,
     isPublicKey: (bytes) => isMontgomeryPublicKey(name, bytes),
+    isProduct: (bytes) => !isZero(bytes),
   })
 }
 
@@ -37,13 +38,15 @@ export function nistGroup(
     isPrivateKey: (bytes) => isScalar(name, bytes),
     isPeer: (bytes) => isUncompressed(name, bytes),
     isPublicKey: (bytes) => isUncompressed(name, bytes) && library.isOnCurve(bytes),
+    // The curve's order is prime: nothing but infinity has a low order, and x = 0 is a coordinate like any other.
+    isProduct: () => true,
   })
 }
 
 function checkedGroup(
   name: keyof typeof groupSizes,
   library: GroupLibrary,
-  rules: Record<"isPrivateKey" | "isPeer" | "isPublicKey", (bytes: Uint8Array) => boolean>,
+  rules: Record<"isPrivateKey" | "isPeer" | "isPublicKey" | "isProduct", (bytes: Uint8Array) => boolean>,
 ): KemGroup {
   const exchange =
     library.exchange?.bind(library) ??
@@ -61,7 +64,7 @@ function checkedGroup(
       if (!rules.isPrivateKey(privateKey) || !rules.isPeer(peer)) return undefined
       try {
         const product = library.multiply(privateKey, peer)
-        return isZero(product) ? undefined : product
+        return rules.isProduct(product) ? product : undefined
       } catch {
         return undefined
       }
@@ -71,7 +74,7 @@ function checkedGroup(
       if (!rules.isPrivateKey(privateKey) || !rules.isPeer(peer)) return undefined
       try {
         const result = exchange(privateKey, peer)
-        return isZero(result.sharedSecret) ? undefined : result
+        return rules.isProduct(result.sharedSecret) ? result : undefined
       } catch {
         return undefined
       }
