@@ -30,6 +30,7 @@ export const IdempotencyId = alias("IdempotencyId", opaque)
 
 /** What an entry of the log is to the service. It opens none of them. */
 export const EntryKind = enumeration("EntryKind", 1, { application: 1, proposal: 2, commit: 3 })
+export type EntryKind = TypeOf<typeof EntryKind>
 
 /** One message of a group's log. `body` is an MLSMessage (RFC 9420 §6). */
 export const Entry = struct("Entry", {
@@ -85,6 +86,7 @@ export const PublishKeyPackages = struct("PublishKeyPackages", {
   lastResort: optional(opaque),
   proof: DeviceProof,
 })
+export type PublishKeyPackages = TypeOf<typeof PublishKeyPackages>
 export const WelcomeFor = struct("WelcomeFor", { deviceId: DeviceId })
 
 export const CreateGroup = struct("CreateGroup", {
@@ -97,6 +99,7 @@ export const CreateGroup = struct("CreateGroup", {
   /** The public key whose holder may write in epoch 0 (32 bytes, Ed25519), or empty: see {@link CommitParts}. */
   accessKey: opaque,
 })
+export type CreateGroup = TypeOf<typeof CreateGroup>
 export const CommitParts = struct("CommitParts", {
   /** Empty, or an MLSMessage with one Welcome for all of `recipients`. */
   welcome: opaque,
@@ -110,6 +113,7 @@ export const CommitParts = struct("CommitParts", {
   /** The commit removes somebody: whoever only holds older keys reads no further than this entry. */
   barrier: boolean,
 })
+export type CommitParts = TypeOf<typeof CommitParts>
 export const Append = struct("Append", {
   groupId: GroupId,
   idempotencyId: IdempotencyId,
@@ -122,6 +126,7 @@ export const Append = struct("Append", {
 export type Append = TypeOf<typeof Append>
 
 export const Cursor = struct("Cursor", { groupId: GroupId, afterSeq: uint64 })
+export type Cursor = TypeOf<typeof Cursor>
 
 export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   publishKeyPackages: 1,

@@ -1,0 +1,63 @@
+import { encode } from "@conclave/codec"
+import type { CryptoProvider } from "@conclave/crypto"
+import { type CipherSuite, cipherSuite, verifyWithLabel } from "@conclave/mls"
+import { DeliveryRequest, type DeviceProof, DeviceRequestTBS, EMPTY_PROOF } from "./api.js"
+
+/** The Authentication Service's answer about a device, `undefined` where there is no such device. */
+export type Directory = (deviceId: Uint8Array) => Promise<DirectoryEntry | undefined>
+
+export interface DirectoryEntry {
+  readonly cipherSuite: number
+  readonly signatureKey: Uint8Array
+}
+
+export interface Proving {
+  readonly directory: Directory
+  readonly crypto: CryptoProvider
+  /** Unix time in milliseconds. */
+  readonly now: number
+}
+
+export type Proof =
+  | { readonly type: "proved"; readonly device: DirectoryEntry }
+  | { readonly type: "refused"; readonly reason: string }
+
+const CLOCK_DIFFERENCE_MAX = 5n * 60n * 1000n
+
+/** Whether `proof` is the device's signature over `request`, of now. The request is the one that carries the proof. */
+export async function checkProof(
+  request: DeliveryRequest,
+  proof: DeviceProof,
+  { directory, crypto, now }: Proving,
+): Promise<Proof> {
+  const difference = proof.at - BigInt(now)
+  if (difference > CLOCK_DIFFERENCE_MAX || -difference > CLOCK_DIFFERENCE_MAX) {
+    return refused("the device's clock is more than five minutes from the service's")
+  }
+  const device = await directory(proof.deviceId)
+  if (device === undefined) return refused("the device is not registered")
+  const content = encode(DeviceRequestTBS, {
+    deviceId: proof.deviceId,
+    at: proof.at,
+    request: encode(DeliveryRequest, { ...request, proof: EMPTY_PROOF } as DeliveryRequest),
+  })
+  const verified = verifyWithLabel(suiteOf(device.cipherSuite, crypto), {
+    publicKey: device.signatureKey,
+    label: "ConclaveDeviceRequest",
+    content,
+    signature: proof.signature,
+  })
+  return verified ? { type: "proved", device } : refused("the signature is not the device's")
+}
+
+const refused = (reason: string): Proof => ({ type: "refused", reason })
+
+const suites = new WeakMap<CryptoProvider, Map<number, CipherSuite>>()
+
+function suiteOf(number: number, crypto: CryptoProvider): CipherSuite {
+  const known = suites.get(crypto) ?? new Map<number, CipherSuite>()
+  suites.set(crypto, known)
+  const suite = known.get(number) ?? cipherSuite(number, crypto)
+  known.set(number, suite)
+  return suite
+}

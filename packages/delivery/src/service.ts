@@ -1,0 +1,353 @@
+import { DecodeError, decode, encode } from "@conclave/codec"
+import type { CryptoProvider } from "@conclave/crypto"
+import type { Handler, RequestContext } from "@conclave/transport"
+import { type Append, type CreateGroup, DeliveryRequest, DeliveryResponse, type DeviceProof } from "./api.js"
+import { appendFault, createGroupFault } from "./framing.js"
+import { judgeKeyPackages } from "./key-packages.js"
+import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
+import { type Rate, RateLimiter } from "./rate-limiter.js"
+import { type Appended, type Store, StoreUnavailable } from "./store/store.js"
+import { groupTopic, inboxTopic, subscription } from "./subscription.js"
+import { processWake, type Wake } from "./wake.js"
+
+export interface DeliveryOptions {
+  readonly store: Store
+  readonly directory: Directory
+  readonly crypto: CryptoProvider
+  /** Unix time in milliseconds; default `Date.now`. */
+  readonly now?: () => number
+  /** Shared by all services that serve the same store; default: a new one. */
+  readonly wake?: Wake
+  readonly limits?: Partial<DeliveryLimits>
+  /** Is told of errors that are not a request's fault; what it is given holds no secret. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface DeliveryLimits {
+  /** In bytes; default 4 MiB. A commit of a big group carries its tree. */
+  readonly requestSizeMax: number
+  /** Of one entry of a log, in bytes; default 1 MiB. */
+  readonly messageSizeMax: number
+  /** Of the bodies of one page, in bytes; default 1 MiB. A longer body makes a page of its own. */
+  readonly pageSizeMax: number
+  /** Default 500. */
+  readonly pageEntriesMax: number
+  /** Application messages are taken for so many past epochs; default 3. */
+  readonly pastEpochs: number
+  /** Appends of one group; default 200 a second, 2,000 at once. */
+  readonly appends: Rate
+  /** Claims of single-use key packages of one device; more get its last resort. Default 1 a second, 60 at once. */
+  readonly claims: Rate
+  /** Of one device and suite; default 200. */
+  readonly keyPackageStockMax: number
+  /** Below it the device is told; default 10. */
+  readonly keyPackageStockLow: number
+  /** In bytes; default 64 KiB. */
+  readonly keyPackageSizeMax: number
+  /** Entries that wait in one inbox; default 1,000. */
+  readonly inboxEntriesMax: number
+  /** Default 1,000. */
+  readonly cursorsPerSubscriptionMax: number
+  /** Default 10,000. */
+  readonly subscriptionsMax: number
+  /** How often a subscription looks for what no hint has told it of; default 2,000. */
+  readonly pollMilliseconds: number
+}
+
+const defaultLimits: DeliveryLimits = {
+  requestSizeMax: 4 * 1024 * 1024,
+  messageSizeMax: 1024 * 1024,
+  pageSizeMax: 1024 * 1024,
+  pageEntriesMax: 500,
+  pastEpochs: 3,
+  appends: { perSecond: 200, burst: 2_000 },
+  claims: { perSecond: 1, burst: 60 },
+  keyPackageStockMax: 200,
+  keyPackageStockLow: 10,
+  keyPackageSizeMax: 64 * 1024,
+  inboxEntriesMax: 1_000,
+  cursorsPerSubscriptionMax: 1_000,
+  subscriptionsMax: 10_000,
+  pollMilliseconds: 2_000,
+}
+
+/**
+ * The Delivery Service: a function from one request to its answers, as `api.ts` declares them. Whatever the bytes, the
+ * answer is a DeliveryResponse.
+ */
+export function deliveryService(options: DeliveryOptions): Handler {
+  const service = new DeliveryService(options)
+  return (bytes, context) => service.answer(bytes, context)
+}
+
+type Request<Type extends DeliveryRequest["type"]> = Extract<DeliveryRequest, { type: Type }>
+
+class DeliveryService {
+  readonly #store: Store
+  readonly #directory: Directory
+  readonly #crypto: CryptoProvider
+  readonly #now: () => number
+  readonly #wake: Wake
+  readonly #limits: DeliveryLimits
+  readonly #onError: (error: unknown) => void
+  readonly #appends: RateLimiter
+  readonly #claims: RateLimiter
+  #subscriptions = 0
+
+  constructor({ store, directory, crypto, now = Date.now, wake = processWake(), limits, onError }: DeliveryOptions) {
+    this.#store = store
+    this.#directory = directory
+    this.#crypto = crypto
+    this.#now = now
+    this.#wake = wake
+    this.#limits = { ...defaultLimits, ...limits }
+    this.#onError = onError ?? (() => {})
+    this.#appends = new RateLimiter(this.#limits.appends)
+    this.#claims = new RateLimiter(this.#limits.claims)
+  }
+
+  async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const response of this.#responses(bytes, context)) yield encode(DeliveryResponse, response)
+    } catch (error) {
+      this.#onError(error)
+      const reason = error instanceof StoreUnavailable ? error.message : "the service failed"
+      yield encode(DeliveryResponse, { type: "unavailable", reason })
+    }
+  }
+
+  async *#responses(bytes: Uint8Array, context: RequestContext): AsyncGenerator<DeliveryResponse> {
+    const request = this.#decode(bytes)
+    if ("fault" in request) yield request.fault
+    else if (context.early && notRepeatable.has(request.type)) yield forbidden("the request must not come early")
+    else if (request.type === "subscribe") yield* this.#subscribe(request, context)
+    else yield await this.#respond(request)
+  }
+
+  #decode(bytes: Uint8Array): DeliveryRequest | { readonly fault: DeliveryResponse } {
+    const max = this.#limits.requestSizeMax
+    if (bytes.length > max) return { fault: { type: "tooLarge", max } }
+    try {
+      return decode(DeliveryRequest, bytes)
+    } catch (error) {
+      if (error instanceof DecodeError) return { fault: invalid(error.message) }
+      throw error
+    }
+  }
+
+  async #respond(request: Exclude<DeliveryRequest, { type: "subscribe" }>): Promise<DeliveryResponse> {
+    switch (request.type) {
+      case "publishKeyPackages":
+        return this.#asDevice(request, (device) => this.#publish(request, device))
+      case "claimKeyPackage":
+        return this.#claim(request)
+      case "countKeyPackages":
+        return this.#asDevice(request, () => this.#count(request))
+      case "createGroup":
+        return this.#createGroup(request)
+      case "append":
+        return this.#append(request)
+      case "read":
+        return this.#read(request)
+      case "head": {
+        const head = await this.#store.head(request.groupId)
+        return head === undefined ? notFound(request.groupId) : { type: "head", ...head }
+      }
+      case "groupInfo": {
+        const info = await this.#store.groupInfo(request.groupId)
+        return info === undefined ? notFound(request.groupId) : { type: "groupInfo", ...info }
+      }
+      case "inbox":
+        return this.#asDevice(request, () => this.#inbox(request))
+      case "acknowledgeInbox":
+        return this.#asDevice(request, async () => {
+          await this.#store.acknowledgeInbox(request.proof.deviceId, counted(request.upTo))
+          return { type: "done" }
+        })
+    }
+  }
+
+  async #asDevice(
+    request: DeliveryRequest & { readonly proof: DeviceProof },
+    respond: (device: DirectoryEntry) => Promise<DeliveryResponse>,
+  ): Promise<DeliveryResponse> {
+    const proof = await this.#check(request, request.proof)
+    return proof.type === "proved" ? respond(proof.device) : forbidden(proof.reason)
+  }
+
+  #check(request: DeliveryRequest, proof: DeviceProof) {
+    return checkProof(request, proof, { directory: this.#directory, crypto: this.#crypto, now: this.#now() })
+  }
+
+  // --- Key packages ---
+
+  async #publish(request: Request<"publishKeyPackages">, device: DirectoryEntry): Promise<DeliveryResponse> {
+    const { keyPackageSizeMax, keyPackageStockMax } = this.#limits
+    const at = this.#now()
+    const judged = judgeKeyPackages(request, { device, at, keyPackageSizeMax, sha256: this.#sha256 })
+    if ("fault" in judged) return invalid(judged.fault)
+    const stock = await this.#store.publishKeyPackages({
+      deviceId: request.proof.deviceId,
+      signatureKey: device.signatureKey,
+      cipherSuite: request.cipherSuite,
+      ...judged,
+      at: BigInt(at),
+      stockMax: keyPackageStockMax,
+    })
+    return { type: "keyPackageCount", ...stock }
+  }
+
+  async #claim({ deviceId, cipherSuite }: Request<"claimKeyPackage">): Promise<DeliveryResponse> {
+    const at = this.#now()
+    // A flood of claims gets the last resort and leaves the rest to others.
+    const retryAfterMilliseconds = this.#claims.take(inboxTopic(deviceId), at)
+    const claimed = await this.#store.claimKeyPackage({
+      deviceId,
+      cipherSuite,
+      at: BigInt(at),
+      lowStock: this.#limits.keyPackageStockLow,
+      lastResortOnly: retryAfterMilliseconds !== undefined,
+    })
+    this.#wake.notify(inboxTopic(deviceId))
+    if (claimed !== undefined) return { type: "keyPackage", ...claimed }
+    return retryAfterMilliseconds === undefined
+      ? notFound(new Uint8Array())
+      : { type: "throttled", retryAfterMilliseconds }
+  }
+
+  async #count({ cipherSuite, proof }: Request<"countKeyPackages">): Promise<DeliveryResponse> {
+    const { deviceId } = proof
+    const stock = await this.#store.countKeyPackages({ deviceId, cipherSuite, at: BigInt(this.#now()) })
+    return { type: "keyPackageCount", ...stock }
+  }
+
+  // --- Groups ---
+
+  async #createGroup(request: CreateGroup): Promise<DeliveryResponse> {
+    const fault = this.#idFault(request) ?? accessKeyFault(request.accessKey) ?? createGroupFault(request)
+    if (fault !== undefined) return invalid(fault)
+    const outcome = await this.#store.createGroup({
+      ...request,
+      requestHash: this.#sha256(encode(DeliveryRequest, { type: "createGroup", ...request })),
+      at: BigInt(this.#now()),
+    })
+    return { type: outcome === "exists" ? "alreadyExists" : "done" }
+  }
+
+  async #append(request: Append): Promise<DeliveryResponse> {
+    const { messageSizeMax, pastEpochs, inboxEntriesMax } = this.#limits
+    if (request.body.length > messageSizeMax) return { type: "tooLarge", max: messageSizeMax }
+    const fault = this.#idFault(request) ?? accessKeyFault(request.commit?.accessKey) ?? appendFault(request)
+    if (fault !== undefined) return invalid(fault)
+    const at = this.#now()
+    const retryAfterMilliseconds = this.#appends.take(groupTopic(request.groupId), at)
+    if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
+    const recipients = request.commit?.recipients.map((it) => it.deviceId) ?? []
+    for (const deviceId of recipients) {
+      if ((await this.#directory(deviceId)) === undefined) return invalid("recipients: a device is not registered")
+    }
+    const appended = await this.#store.append({
+      ...request,
+      epoch: counted(request.epoch),
+      requestHash: this.#sha256(encode(DeliveryRequest, { type: "append", ...request })),
+      at: BigInt(at),
+      pastEpochs: BigInt(pastEpochs),
+      commit: request.commit && { ...request.commit, recipients, inboxEntriesMax },
+    })
+    if (appended.type === "accepted") {
+      this.#wake.notify(groupTopic(request.groupId))
+      for (const deviceId of recipients) this.#wake.notify(inboxTopic(deviceId))
+    }
+    return answerTo(appended, request.groupId)
+  }
+
+  async #read({ groupId, afterSeq, limit }: Request<"read">): Promise<DeliveryResponse> {
+    const page = await this.#store.read({ groupId, ...this.#page(afterSeq, limit) })
+    if (page === undefined) return notFound(groupId)
+    if (counted(afterSeq) + 1n < page.oldestSeq) return { type: "belowRetention", groupId, oldestSeq: page.oldestSeq }
+    return { type: "entries", groupId, entries: page.entries, headSeq: page.headSeq }
+  }
+
+  async #inbox({ after, limit, proof }: Request<"inbox">): Promise<DeliveryResponse> {
+    const page = await this.#store.inbox({ deviceId: proof.deviceId, ...this.#page(after, limit) })
+    return { type: "inboxEntries", ...page }
+  }
+
+  #page(after: bigint, limit: number) {
+    const { pageEntriesMax, pageSizeMax } = this.#limits
+    return { after: counted(after), limit: Math.min(limit, pageEntriesMax), sizeMax: pageSizeMax }
+  }
+
+  #idFault({ groupId, idempotencyId }: CreateGroup | Append): string | undefined {
+    if (groupId.length < 1 || groupId.length > 64) return "groupId: it has 1 to 64 bytes"
+    return idempotencyId.length === 16 ? undefined : "idempotencyId: it has 16 bytes"
+  }
+
+  // --- Subscriptions ---
+
+  async *#subscribe(request: Request<"subscribe">, { signal }: RequestContext): AsyncGenerator<DeliveryResponse> {
+    const { cursorsPerSubscriptionMax, subscriptionsMax, pollMilliseconds } = this.#limits
+    if (request.cursors.length > cursorsPerSubscriptionMax) {
+      yield invalid(`a subscription has at most ${cursorsPerSubscriptionMax} cursors`)
+      return
+    }
+    const proof = request.proof && (await this.#check(request, request.proof))
+    if (proof?.type === "refused") {
+      yield forbidden(proof.reason)
+      return
+    }
+    if (this.#subscriptions >= subscriptionsMax) {
+      yield { type: "throttled", retryAfterMilliseconds: pollMilliseconds }
+      return
+    }
+    this.#subscriptions++
+    try {
+      yield* subscription({
+        cursors: request.cursors.map(({ groupId, afterSeq }) => ({ groupId, afterSeq: counted(afterSeq) })),
+        inbox: request.proof && { deviceId: request.proof.deviceId, after: counted(request.inboxAfter) },
+        store: this.#store,
+        wake: this.#wake,
+        page: { limit: this.#limits.pageEntriesMax, sizeMax: this.#limits.pageSizeMax },
+        pollMilliseconds,
+        signal,
+      })
+    } finally {
+      this.#subscriptions--
+    }
+  }
+
+  readonly #sha256 = (...parts: readonly Uint8Array[]) => this.#crypto.hashes["SHA-256"]!.digest(...parts)
+}
+
+/** What an attacker who recorded the first packet could make happen twice. */
+const notRepeatable: ReadonlySet<DeliveryRequest["type"]> = new Set(["claimKeyPackage", "subscribe"])
+
+const invalid = (reason: string): DeliveryResponse => ({ type: "invalid", reason })
+const forbidden = (reason: string): DeliveryResponse => ({ type: "forbidden", reason })
+const notFound = (groupId: Uint8Array): DeliveryResponse => ({ type: "notFound", groupId })
+
+function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
+  switch (appended.type) {
+    case "accepted":
+      return { ...appended, receipt: new Uint8Array() }
+    case "notFound":
+      return notFound(groupId)
+    case "epochAhead":
+      return invalid(`the epoch has not begun; the group is in epoch ${appended.currentEpoch}`)
+    case "idReused":
+      return invalid("idempotencyId: it was used for another entry of the group")
+    case "inboxFull":
+      return forbidden("recipients: the inbox of a device is full")
+    default:
+      return appended
+  }
+}
+
+function accessKeyFault(accessKey: Uint8Array | undefined): string | undefined {
+  if (accessKey === undefined || accessKey.length === 0 || accessKey.length === 32) return undefined
+  return "accessKey: it has 32 bytes or none"
+}
+
+/** No group lives for 2⁶³ entries: a larger number says the same, and fits into a database. */
+const counted = (number: bigint) => (number > COUNT_MAX ? COUNT_MAX : number)
+const COUNT_MAX = 2n ** 63n - 1n

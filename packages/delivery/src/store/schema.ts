@@ -1,0 +1,93 @@
+/**
+ * The tables of the Delivery Service, as a list of migrations: the one at index n leads from version n to n + 1. A
+ * migration that was ever released is not changed any more.
+ *
+ * ```
+ *   mls_group ─┬─< log        one row per message, not one per member
+ *              ├─< access     the keys that open each epoch
+ *              └──> blob      GroupInfo and tree of the current epoch
+ *   device ────┬─< inbox ──> blob      welcomes and notices; one welcome for many devices is stored once
+ *              └─< key_package
+ * ```
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE mls_group (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    next_seq INTEGER NOT NULL,
+    head_hash BLOB NOT NULL,
+    state INTEGER NOT NULL DEFAULT 1,
+    policy INTEGER NOT NULL DEFAULT 1,
+    oldest_seq INTEGER NOT NULL DEFAULT 1,
+    idem BLOB NOT NULL,
+    request_hash BLOB NOT NULL,
+    info_seq INTEGER NOT NULL,
+    info_hash BLOB NOT NULL REFERENCES blob,
+    tree_hash BLOB REFERENCES blob,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE log (
+    group_number INTEGER NOT NULL REFERENCES mls_group,
+    seq INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    idem BLOB NOT NULL,
+    request_hash BLOB NOT NULL,
+    body BLOB NOT NULL,
+    chain_hash BLOB NOT NULL,
+    epoch_behind INTEGER NOT NULL,
+    receipt BLOB,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (group_number, seq),
+    UNIQUE (group_number, idem)
+  ) STRICT;
+
+  CREATE TABLE access (
+    group_number INTEGER NOT NULL REFERENCES mls_group,
+    epoch INTEGER NOT NULL,
+    public_key BLOB NOT NULL,
+    barrier INTEGER NOT NULL,
+    PRIMARY KEY (group_number, epoch)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE blob (
+    hash BLOB PRIMARY KEY,
+    body BLOB NOT NULL,
+    uses INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE device (
+    id BLOB PRIMARY KEY,
+    signature_key BLOB,
+    state_counter INTEGER NOT NULL DEFAULT 0,
+    inbox_head INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE inbox (
+    device_id BLOB NOT NULL,
+    n INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    group_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    body_hash BLOB REFERENCES blob,
+    tree_hash BLOB REFERENCES blob,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (device_id, n)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE key_package (
+    number INTEGER PRIMARY KEY,
+    ref BLOB NOT NULL UNIQUE,
+    device_id BLOB NOT NULL,
+    cipher_suite INTEGER NOT NULL,
+    last_resort INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    body BLOB
+  ) STRICT;
+  CREATE INDEX key_package_stock ON key_package (device_id, cipher_suite, last_resort, number) WHERE body IS NOT NULL;
+  CREATE INDEX key_package_age ON key_package (not_after);
+  `,
+]

@@ -1,0 +1,158 @@
+import type { Entry, InboxEntry } from "../api.js"
+
+/**
+ * What the Delivery Service remembers: whole operations, each done entirely or not at all, and durable before its
+ * promise resolves. Every implementation passes the same suite of tests.
+ *
+ * Numbers that count (`seq`, `epoch`, `n`) are below 2⁶³. Rejects with {@link StoreUnavailable} when the operation
+ * could not be done now and left no trace.
+ */
+export interface Store extends AsyncDisposable {
+  createGroup(group: NewGroup): Promise<"created" | "repeated" | "exists">
+  append(entry: NewEntry): Promise<Appended>
+  /** `undefined` for a group that does not exist. */
+  read(page: Page & { readonly groupId: Uint8Array }): Promise<LogPage | undefined>
+  head(groupId: Uint8Array): Promise<Head | undefined>
+  groupInfo(groupId: Uint8Array): Promise<StoredGroupInfo | undefined>
+
+  /** Packages that were published before are left out. */
+  publishKeyPackages(publication: Publication): Promise<Stock>
+  claimKeyPackage(claim: Claim): Promise<ClaimedKeyPackage | undefined>
+  countKeyPackages(device: {
+    readonly deviceId: Uint8Array
+    readonly cipherSuite: number
+    readonly at: bigint
+  }): Promise<Stock>
+
+  inbox(page: Page & { readonly deviceId: Uint8Array }): Promise<InboxPage>
+  /** The highest `n` that was ever given to an entry; 0 for a device without any. */
+  inboxHead(deviceId: Uint8Array): Promise<bigint>
+  acknowledgeInbox(deviceId: Uint8Array, upTo: bigint): Promise<void>
+}
+
+/** The store could not do it now: locked, full, broken, overloaded. Nothing was changed. */
+export class StoreUnavailable extends Error {
+  override readonly name = "StoreUnavailable"
+  readonly code = "STORE_UNAVAILABLE"
+
+  constructor(reason: string, cause?: unknown) {
+    super(reason, cause === undefined ? undefined : { cause })
+  }
+}
+
+export interface NewGroup {
+  readonly groupId: Uint8Array
+  readonly idempotencyId: Uint8Array
+  /** SHA-256 of the whole request: the same id with another request is no repetition. */
+  readonly requestHash: Uint8Array
+  readonly groupInfo: Uint8Array
+  readonly ratchetTree: Uint8Array | undefined
+  readonly accessKey: Uint8Array
+  readonly at: bigint
+}
+
+export interface NewEntry {
+  readonly groupId: Uint8Array
+  readonly idempotencyId: Uint8Array
+  readonly requestHash: Uint8Array
+  readonly kind: Entry["kind"]
+  readonly epoch: bigint
+  readonly body: Uint8Array
+  readonly at: bigint
+  /** Application messages are taken for so many epochs behind the current one. */
+  readonly pastEpochs: bigint
+  readonly commit: NewCommit | undefined
+}
+
+export interface NewCommit {
+  readonly welcome: Uint8Array
+  readonly recipients: readonly Uint8Array[]
+  readonly ratchetTree: Uint8Array | undefined
+  readonly groupInfo: Uint8Array
+  readonly accessKey: Uint8Array
+  readonly barrier: boolean
+  /** An inbox takes no welcome when so many entries wait in it. */
+  readonly inboxEntriesMax: number
+}
+
+export type Appended =
+  | { readonly type: "accepted"; readonly seq: bigint; readonly epoch: bigint; readonly chainHash: Uint8Array }
+  | { readonly type: "stale"; readonly currentEpoch: bigint; readonly headSeq: bigint }
+  | { readonly type: "epochTooOld"; readonly currentEpoch: bigint; readonly oldestEpoch: bigint }
+  | { readonly type: "epochAhead"; readonly currentEpoch: bigint }
+  /** The idempotency id was used for another entry of the group. */
+  | { readonly type: "idReused" }
+  | { readonly type: "inboxFull" }
+  | { readonly type: "notFound" }
+
+export interface Page {
+  readonly after: bigint
+  readonly limit: number
+  /** Bytes of bodies; a page has one entry even if that one alone is longer. */
+  readonly sizeMax: number
+}
+
+export interface LogPage {
+  readonly entries: readonly Entry[]
+  /** The first that is kept; 1 where nothing was dropped. */
+  readonly oldestSeq: bigint
+  readonly headSeq: bigint
+}
+
+export interface InboxPage {
+  readonly entries: readonly InboxEntry[]
+  readonly head: bigint
+}
+
+export interface Head {
+  readonly epoch: bigint
+  readonly headSeq: bigint
+  readonly chainHash: Uint8Array
+}
+
+export interface StoredGroupInfo {
+  readonly epoch: bigint
+  /** Of the commit that began the epoch, 0 for the first. */
+  readonly seq: bigint
+  readonly groupInfo: Uint8Array
+  readonly ratchetTree: Uint8Array | undefined
+}
+
+export interface NewKeyPackage {
+  /** SHA-256 of its MLSMessage. */
+  readonly ref: Uint8Array
+  readonly keyPackage: Uint8Array
+  /** The first millisecond in which it is not handed out any more. */
+  readonly notAfter: bigint
+}
+
+export interface Publication {
+  readonly deviceId: Uint8Array
+  readonly signatureKey: Uint8Array
+  readonly cipherSuite: number
+  readonly keyPackages: readonly NewKeyPackage[]
+  readonly lastResort: NewKeyPackage | undefined
+  readonly at: bigint
+  /** A device keeps so many at most; what is published beyond is left out. */
+  readonly stockMax: number
+}
+
+export interface Claim {
+  readonly deviceId: Uint8Array
+  readonly cipherSuite: number
+  readonly at: bigint
+  /** Below this stock the device finds a notice in its inbox, one at a time. */
+  readonly lowStock: number
+  /** Hands out the package of last resort even where others are left. */
+  readonly lastResortOnly: boolean
+}
+
+export interface ClaimedKeyPackage {
+  readonly keyPackage: Uint8Array
+  readonly lastResort: boolean
+}
+
+export interface Stock {
+  readonly count: number
+  readonly lastResort: boolean
+}
