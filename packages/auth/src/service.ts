@@ -1,0 +1,179 @@
+import { DecodeError, decode, encode } from "@conclave/codec"
+import type { CryptoProvider } from "@conclave/crypto"
+import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
+import type { Handler } from "@conclave/transport"
+import { AuthRequest, AuthResponse, deviceIdOf, NAME_PATTERN, type Register, RegistrationTBS } from "./api.js"
+import type { Store, StoredDevice } from "./store/store.js"
+
+export interface AuthenticationOptions {
+  readonly store: Store
+  readonly crypto: CryptoProvider
+  /** Unix time in milliseconds; default `Date.now`. */
+  readonly now?: () => number
+  readonly limits?: Partial<AuthenticationLimits>
+  /** Is told of errors that are not a request's fault. */
+  readonly onError?: (error: unknown) => void
+}
+
+export interface AuthenticationLimits {
+  /** In bytes; default 16 KiB. */
+  readonly requestSizeMax: number
+  /** Of one name; default 100. */
+  readonly devicesPerNameMax: number
+  /** New devices of all names together; default 20 a second, 1,000 at once. */
+  readonly registrations: { readonly perSecond: number; readonly burst: number }
+}
+
+const defaultLimits: AuthenticationLimits = {
+  requestSizeMax: 16 * 1024,
+  devicesPerNameMax: 100,
+  registrations: { perSecond: 20, burst: 1_000 },
+}
+
+/**
+ * The Authentication Service: a function from one request to one answer, as `api.ts` declares them. Whatever the
+ * bytes, the answer is an AuthResponse.
+ */
+export function authenticationService(options: AuthenticationOptions): Handler {
+  const service = new AuthenticationService(options)
+  return (bytes) => service.answer(bytes)
+}
+
+/** How the Delivery Service asks which key a device has. */
+export function directoryOf(store: Store) {
+  return (deviceId: Uint8Array): Promise<StoredDevice | undefined> => store.lookupDevice(deviceId)
+}
+
+class AuthenticationService {
+  readonly #store: Store
+  readonly #crypto: CryptoProvider
+  readonly #now: () => number
+  readonly #limits: AuthenticationLimits
+  readonly #onError: (error: unknown) => void
+  readonly #suites = new Map<number, CipherSuite>()
+  #tokens: number
+  #refilledAt: number
+
+  constructor({ store, crypto, now = Date.now, limits, onError }: AuthenticationOptions) {
+    this.#store = store
+    this.#crypto = crypto
+    this.#now = now
+    this.#limits = { ...defaultLimits, ...limits }
+    this.#onError = onError ?? (() => {})
+    this.#tokens = this.#limits.registrations.burst
+    this.#refilledAt = now()
+  }
+
+  async *answer(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+    yield encode(AuthResponse, await this.#answer(bytes))
+  }
+
+  async #answer(bytes: Uint8Array): Promise<AuthResponse> {
+    try {
+      return await this.#respond(decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax }))
+    } catch (error) {
+      if (error instanceof DecodeError) return invalid(error.message)
+      this.#onError(error)
+      const expected = error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE"
+      return { type: "unavailable", reason: expected ? error.message : "the service failed" }
+    }
+  }
+
+  async #respond(request: AuthRequest): Promise<AuthResponse> {
+    switch (request.type) {
+      case "register":
+        return this.#register(request)
+      case "lookup":
+        return devices(request.name, await this.#store.lookup(request.name))
+      case "lookupDevice": {
+        const device = await this.#store.lookupDevice(request.deviceId)
+        return device === undefined ? { type: "notFound" } : devices(device.name, [device])
+      }
+    }
+  }
+
+  async #register(request: Register): Promise<AuthResponse> {
+    const fault = this.#registrationFault(request)
+    if (fault !== undefined) return invalid(fault)
+    const sha256 = this.#crypto.hashes["SHA-256"]!
+    const deviceId = deviceIdOf((...parts) => sha256.digest(...parts), request)
+    if ((await this.#store.lookupDevice(deviceId)) === undefined) {
+      const retryAfterMilliseconds = this.#takeToken()
+      if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
+    }
+    const endorsed = await this.#isEndorsed(request)
+    if (endorsed === false) return invalid("endorsement: it is not by a device of the name")
+    const { name, cipherSuite, signatureKey } = request
+    const registered = await this.#store.register({
+      name,
+      deviceId,
+      cipherSuite,
+      signatureKey,
+      at: BigInt(this.#now()),
+      endorsed: endorsed === true,
+      devicesMax: this.#limits.devicesPerNameMax,
+    })
+    switch (registered.type) {
+      case "registered":
+        return registered
+      case "nameTaken":
+        return { type: "nameTaken" }
+      case "otherName":
+        return invalid("signatureKey: it speaks for another name")
+      case "tooManyDevices":
+        return invalid(`name: it has ${this.#limits.devicesPerNameMax} devices already`)
+    }
+  }
+
+  #registrationFault(request: Register): string | undefined {
+    // One way to write a name: two that look the same must not be two.
+    if (!NAME_PATTERN.test(request.name) || request.name.normalize("NFC") !== request.name) {
+      return "name: it has 1 to 64 lower-case letters, digits, or . _ - behind the first"
+    }
+    const suite = this.#suite(request.cipherSuite)
+    if (suite === undefined) return `cipherSuite: ${request.cipherSuite} is not supported`
+    if (!suite.signature.isPublicKey(request.signatureKey)) return "signatureKey: it is no key of the cipher suite"
+    return verify(suite, request.signatureKey, request) ? undefined : "signature: it is not by the key"
+  }
+
+  /** `undefined` where there is no endorsement. */
+  async #isEndorsed(request: Register): Promise<boolean | undefined> {
+    const { endorsement, name } = request
+    if (endorsement === undefined) return undefined
+    const endorser = await this.#store.lookupDevice(endorsement.deviceId)
+    if (endorser === undefined || endorser.name !== name) return false
+    const suite = this.#suite(endorser.cipherSuite)
+    const { signature } = endorsement
+    return suite !== undefined && verify(suite, endorser.signatureKey, { ...request, signature })
+  }
+
+  #suite(number: number): CipherSuite | undefined {
+    const known = this.#suites.get(number)
+    if (known !== undefined || !cipherSuiteNumbers.includes(number)) return known
+    const suite = cipherSuite(number, this.#crypto)
+    this.#suites.set(number, suite)
+    return suite
+  }
+
+  #takeToken(): number | undefined {
+    const { perSecond, burst } = this.#limits.registrations
+    const now = this.#now()
+    const elapsedSeconds = Math.max(now - this.#refilledAt, 0) / 1000
+    this.#tokens = Math.min(burst, this.#tokens + elapsedSeconds * perSecond)
+    this.#refilledAt = now
+    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / perSecond) * 1000)
+    this.#tokens -= 1
+    return undefined
+  }
+}
+
+const invalid = (reason: string): AuthResponse => ({ type: "invalid", reason })
+
+function devices(name: string, list: readonly StoredDevice[]): AuthResponse {
+  return list.length === 0 ? { type: "notFound" } : { type: "devices", name, devices: list }
+}
+
+function verify(suite: CipherSuite, publicKey: Uint8Array, { name, cipherSuite, signatureKey, signature }: Register) {
+  const content = encode(RegistrationTBS, { name, cipherSuite, signatureKey })
+  return verifyWithLabel(suite, { publicKey, label: "ConclaveRegistration", content, signature })
+}

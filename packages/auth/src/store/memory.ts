@@ -1,0 +1,23 @@
+import type { Registered, Store, StoredDevice } from "./store.js"
+
+/** The reference model: what every store does, in the plainest way. */
+export function memoryStore(): Store {
+  const devices: StoredDevice[] = []
+  const byId = (deviceId: Uint8Array) => devices.find((device) => Buffer.compare(device.deviceId, deviceId) === 0)
+  return {
+    async register({ name, deviceId, cipherSuite, signatureKey, at, endorsed, devicesMax }): Promise<Registered> {
+      const present = byId(deviceId)
+      if (present !== undefined) {
+        return present.name === name ? { type: "registered", device: present } : { type: "otherName" }
+      }
+      const siblings = devices.filter((device) => device.name === name)
+      if (siblings.length > 0 && !endorsed) return { type: "nameTaken" }
+      if (siblings.length >= devicesMax) return { type: "tooManyDevices" }
+      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at }
+      devices.push(device)
+      return { type: "registered", device }
+    },
+    lookup: async (name) => devices.filter((device) => device.name === name),
+    lookupDevice: async (deviceId) => byId(deviceId),
+  }
+}

@@ -1,0 +1,79 @@
+import type { NewDevice, Registered, Store, StoredDevice } from "./store.js"
+
+type SqlValue = Uint8Array | bigint | number | string | null
+type Row = Readonly<Record<string, any>>
+
+export interface Connection {
+  get(sql: string, parameters?: readonly SqlValue[]): Row | undefined
+  all(sql: string, parameters?: readonly SqlValue[]): Row[]
+  run(sql: string, parameters?: readonly SqlValue[]): number
+}
+
+/**
+ * What the store needs of an SQLite file, which it may share with other services: migrations by component, reads of
+ * what is committed, and writes that are durable when their promise resolves.
+ */
+export interface Database {
+  migrate(component: string, migrations: readonly string[]): void
+  read<T>(work: (connection: Connection) => T): T
+  write<T>(work: (connection: Connection) => T): Promise<T>
+}
+
+/** Migrations that were ever released are not changed any more. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE directory_device (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    cipher_suite INTEGER NOT NULL,
+    signature_key BLOB NOT NULL,
+    registered_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX directory_device_name ON directory_device (name, number);
+  `,
+]
+
+/** The directory in tables of `database`, which stays its owner's to close. */
+export function sqliteStore(database: Database): Store {
+  database.migrate("auth", migrations)
+  return {
+    register: (device) => database.write((connection) => register(connection, device)),
+    lookup: async (name) => database.read((connection) => devicesOf(connection, name)),
+    lookupDevice: async (deviceId) => database.read((connection) => deviceOf(connection, deviceId)),
+  }
+}
+
+function register(connection: Connection, device: NewDevice): Registered {
+  const present = deviceOf(connection, device.deviceId)
+  if (present !== undefined) {
+    return present.name === device.name ? { type: "registered", device: present } : { type: "otherName" }
+  }
+  const { count } = connection.get("SELECT count(*) AS count FROM directory_device WHERE name = ?", [device.name])!
+  if (count > 0n && !device.endorsed) return { type: "nameTaken" }
+  if (count >= device.devicesMax) return { type: "tooManyDevices" }
+  connection.run(
+    "INSERT INTO directory_device (id, name, cipher_suite, signature_key, registered_at) VALUES (?, ?, ?, ?, ?)",
+    [device.deviceId, device.name, device.cipherSuite, device.signatureKey, device.at],
+  )
+  return { type: "registered", device: deviceOf(connection, device.deviceId)! }
+}
+
+function devicesOf(connection: Connection, name: string): StoredDevice[] {
+  return connection.all("SELECT * FROM directory_device WHERE name = ? ORDER BY number", [name]).map(storedDevice)
+}
+
+function deviceOf(connection: Connection, deviceId: Uint8Array): StoredDevice | undefined {
+  const row = connection.get("SELECT * FROM directory_device WHERE id = ?", [deviceId])
+  return row && storedDevice(row)
+}
+
+function storedDevice(row: Row): StoredDevice {
+  return {
+    name: row.name,
+    deviceId: row.id,
+    cipherSuite: Number(row.cipher_suite),
+    signatureKey: row.signature_key,
+    registeredAt: row.registered_at,
+  }
+}

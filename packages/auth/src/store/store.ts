@@ -1,0 +1,37 @@
+/**
+ * What the Authentication Service remembers. Devices are added and never changed. Rejects with an error whose `code`
+ * is `STORE_UNAVAILABLE` when it could not be done now and left no trace.
+ */
+export interface Store {
+  register(device: NewDevice): Promise<Registered>
+  /** In the order of registration; empty for a name that nobody has. */
+  lookup(name: string): Promise<readonly StoredDevice[]>
+  lookupDevice(deviceId: Uint8Array): Promise<StoredDevice | undefined>
+}
+
+export interface NewDevice {
+  readonly name: string
+  readonly deviceId: Uint8Array
+  readonly cipherSuite: number
+  readonly signatureKey: Uint8Array
+  readonly at: bigint
+  /** A device of the name has vouched for this one: without, only the first device of a name is taken. */
+  readonly endorsed: boolean
+  /** Devices of one name. */
+  readonly devicesMax: number
+}
+
+export interface StoredDevice {
+  readonly name: string
+  readonly deviceId: Uint8Array
+  readonly cipherSuite: number
+  readonly signatureKey: Uint8Array
+  readonly registeredAt: bigint
+}
+
+export type Registered =
+  /** Now, or before with the same name. */
+  | { readonly type: "registered"; readonly device: StoredDevice }
+  | { readonly type: "nameTaken" }
+  | { readonly type: "otherName" }
+  | { readonly type: "tooManyDevices" }
