@@ -125,7 +125,7 @@ function guardNonce(nonce: Uint8Array, reuseGuard: Uint8Array): void {
 }
 
 /** RFC 9420 §6.3.2: keyed by a sample of the ciphertext, at most KDF.Nh bytes of it. */
-function senderDataKey(suite: CipherSuite, senderData: Uint8Array, ciphertext: Uint8Array): MessageKey {
+export function senderDataKey(suite: CipherSuite, senderData: Uint8Array, ciphertext: Uint8Array): MessageKey {
   const sample = ciphertext.subarray(0, suite.secretSize)
   return {
     key: expandWithLabel(suite, senderData, "key", sample, suite.aead.keySize),

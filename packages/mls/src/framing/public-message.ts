@@ -1,5 +1,5 @@
 import { equalBytes } from "@conclave/crypto"
-import { AuthenticityError } from "../errors.js"
+import { AuthenticityError, rule } from "../errors.js"
 import type { CipherSuite } from "../suite/suite.js"
 import type { AuthenticatedContent, FramedContentAuthData, PublicMessage } from "../wire.js"
 import { authenticatedContentTBM, type ContentToSign } from "./content.js"
@@ -12,13 +12,18 @@ export interface MembershipKey {
   readonly context: Uint8Array
 }
 
-/** RFC 9420 §6.2. Only members' messages bear a membership tag. */
+/**
+ * RFC 9420 §6.2. Only members' messages bear a membership tag.
+ *
+ * @throws RuleError for application data, which must not travel in the clear
+ */
 export function protectPublic(
   suite: CipherSuite,
   content: AuthenticatedContent["content"],
   auth: FramedContentAuthData,
   key: MembershipKey,
 ): PublicMessage {
+  rule(content.contentType.type !== "application", "framing-application-private")
   if (content.sender.type !== "member") return { content, auth }
   return { content, auth, membershipTag: membershipTag(suite, content, auth, key) }
 }
