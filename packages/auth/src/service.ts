@@ -1,7 +1,7 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
-import type { Handler } from "@conclave/transport"
+import { type Handler, type Rate, RateLimiter } from "@conclave/transport"
 import { AuthRequest, AuthResponse, deviceIdOf, NAME_PATTERN, type Register, RegistrationTBS } from "./api.js"
 import type { Store, StoredDevice } from "./store/store.js"
 
@@ -21,7 +21,7 @@ export interface AuthenticationLimits {
   /** Of one name; default 100. */
   readonly devicesPerNameMax: number
   /** New devices of all names together; default 20 a second, 1,000 at once. */
-  readonly registrations: { readonly perSecond: number; readonly burst: number }
+  readonly registrations: Rate
 }
 
 const defaultLimits: AuthenticationLimits = {
@@ -51,8 +51,7 @@ class AuthenticationService {
   readonly #limits: AuthenticationLimits
   readonly #onError: (error: unknown) => void
   readonly #suites = new Map<number, CipherSuite>()
-  #tokens: number
-  #refilledAt: number
+  readonly #registrations: RateLimiter
 
   constructor({ store, crypto, now = Date.now, limits, onError }: AuthenticationOptions) {
     this.#store = store
@@ -60,8 +59,7 @@ class AuthenticationService {
     this.#now = now
     this.#limits = { ...defaultLimits, ...limits }
     this.#onError = onError ?? (() => {})
-    this.#tokens = this.#limits.registrations.burst
-    this.#refilledAt = now()
+    this.#registrations = new RateLimiter(this.#limits.registrations)
   }
 
   async *answer(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -98,7 +96,7 @@ class AuthenticationService {
     const sha256 = this.#crypto.hashes["SHA-256"]!
     const deviceId = deviceIdOf((...parts) => sha256.digest(...parts), request)
     if ((await this.#store.lookupDevice(deviceId)) === undefined) {
-      const retryAfterMilliseconds = this.#takeToken()
+      const retryAfterMilliseconds = this.#registrations.take("all", this.#now())
       if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
     }
     const endorsed = await this.#isEndorsed(request)
@@ -153,17 +151,6 @@ class AuthenticationService {
     const suite = cipherSuite(number, this.#crypto)
     this.#suites.set(number, suite)
     return suite
-  }
-
-  #takeToken(): number | undefined {
-    const { perSecond, burst } = this.#limits.registrations
-    const now = this.#now()
-    const elapsedSeconds = Math.max(now - this.#refilledAt, 0) / 1000
-    this.#tokens = Math.min(burst, this.#tokens + elapsedSeconds * perSecond)
-    this.#refilledAt = now
-    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / perSecond) * 1000)
-    this.#tokens -= 1
-    return undefined
   }
 }
 

@@ -1,7 +1,6 @@
 export * from "./api.js"
 export * from "./log-chain.js"
 export type { Directory, DirectoryEntry } from "./proof.js"
-export type { Rate } from "./rate-limiter.js"
 export { type DeliveryLimits, type DeliveryOptions, deliveryService } from "./service.js"
 export {
   type Connection,
@@ -11,6 +10,7 @@ export {
   type Row,
   type SqlValue,
 } from "./store/database.js"
+export { memoryStore } from "./store/memory.js"
 export { sqliteStore } from "./store/sqlite.js"
 export { type Store, StoreUnavailable } from "./store/store.js"
 export { processWake, type Wake, type Watch } from "./wake.js"

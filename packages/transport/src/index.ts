@@ -1,5 +1,6 @@
 /** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
 export { type HttpTransportOptions, httpTransport } from "./http.js"
 export { directTransport } from "./memory.js"
+export { type Rate, RateLimiter } from "./rate-limiter.js"
 export * from "./seam.js"
 export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"
