@@ -18,21 +18,27 @@ export class Writer {
     this.#view = new DataView(this.#bytes.buffer)
   }
 
+  // The place is made before anything of the writer is named: growing replaces its array, and an expression that
+  // began with the old one would write into that.
   uint8(value: number): void {
-    this.#bytes[this.#grow(1)] = inRange(value, 0xff)
+    const at = this.#grow(1)
+    this.#bytes[at] = inRange(value, 0xff)
   }
 
   uint16(value: number): void {
-    this.#view.setUint16(this.#grow(2), inRange(value, 0xffff))
+    const at = this.#grow(2)
+    this.#view.setUint16(at, inRange(value, 0xffff))
   }
 
   uint32(value: number): void {
-    this.#view.setUint32(this.#grow(4), inRange(value, 0xffff_ffff))
+    const at = this.#grow(4)
+    this.#view.setUint32(at, inRange(value, 0xffff_ffff))
   }
 
   uint64(value: bigint): void {
     if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new RangeError(`${value} is not a uint64`)
-    this.#view.setBigUint64(this.#grow(8), value)
+    const at = this.#grow(8)
+    this.#view.setBigUint64(at, value)
   }
 
   bytes(bytes: Uint8Array): void {
