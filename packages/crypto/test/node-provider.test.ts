@@ -1,0 +1,57 @@
+import assert from "node:assert/strict"
+import { execFileSync } from "node:child_process"
+import { test } from "node:test"
+import { nodeProvider } from "../src/node/provider.js"
+import { hex, seeded } from "./support.js"
+
+const entry = new URL("../src/node/provider.js", import.meta.url).href
+
+test("the node provider says by its name whether sodium-native speeds it up", () => {
+  assert.equal(nodeProvider().name, "node+sodium-native")
+  assert.equal(nodeProvider({ accelerate: false }).name, "node")
+})
+
+test("without sodium-native the node provider is complete, and says nothing", () => {
+  const program = `
+    import Module from "node:module"
+    const load = Module._load
+    Module._load = (name, ...rest) => {
+      if (name === "sodium-native") throw new Error("not installed")
+      return load(name, ...rest)
+    }
+    const { acceleratedNodeProvider } = await import(${JSON.stringify(entry)})
+    const provider = acceleratedNodeProvider()
+    const key = provider.signatures.Ed25519.generate(provider.random)
+    const signature = key.sign(new Uint8Array(1))
+    const verified = provider.signatures.Ed25519.verify(key.publicKey, new Uint8Array(1), signature)
+    console.log(provider.name, verified, Object.keys(provider.groups).length, Object.keys(provider.aeads).length)
+  `
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" })
+  assert.equal(output, "node true 5 3\n")
+})
+
+test("making keys in a loop outlives garbage collections", () => {
+  // Node 20 can block for ever when a key pair that it generated itself is exported while garbage is collected.
+  const program = `
+    const { nodeProvider } = await import(${JSON.stringify(entry)})
+    const provider = nodeProvider({ accelerate: false })
+    for (let round = 0; round < 3000; round++) {
+      provider.groups.X25519.publicKey(provider.random(32))
+      provider.signatures.Ed25519.importKey(provider.random(32))
+      if (round % 50 === 0) gc()
+    }
+    console.log("done")
+  `
+  const options = { encoding: "utf8", timeout: 30_000 } as const
+  const node = ["--expose-gc", "--input-type=module", "--eval", program]
+  assert.equal(execFileSync(process.execPath, node, options), "done\n")
+})
+
+test("random bytes are new arrays, and never twice the same", () => {
+  const { random } = nodeProvider()
+  const drawn = new Set(Array.from({ length: 100 }, () => hex(random(16))))
+  assert.equal(drawn.size, 100)
+  assert.equal(random(0).length, 0)
+  assert.equal(random(100).buffer.byteLength, 100)
+  assert.notEqual(hex(seeded("a")(16)), hex(seeded("b")(16)))
+})
