@@ -48,7 +48,9 @@ function testsOf(folder: string): string[] {
 }
 
 function isNamed(file: string, name: string): boolean {
-  return file.split("/").includes(name) || (name.includes("/") && file.includes(name)) || file.endsWith(`/${name}.test.js`)
+  return (
+    file.split("/").includes(name) || (name.includes("/") && file.includes(name)) || file.endsWith(`/${name}.test.js`)
+  )
 }
 
 function fail(reason: string): never {

@@ -3,10 +3,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { fileURLToPath } from "node:url"
-import type { CryptoProvider } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { portableProvider } from "@conclave/crypto/portable"
-import { type CipherSuite, cipherSuite } from "../src/suite/suite.js"
 import * as cryptoBasics from "./vectors/crypto-basics.js"
 import * as deserialization from "./vectors/deserialization.js"
 import * as keySchedule from "./vectors/key-schedule.js"
@@ -14,6 +12,7 @@ import * as messageProtection from "./vectors/message-protection.js"
 import * as messages from "./vectors/messages.js"
 import * as pskSecret from "./vectors/psk-secret.js"
 import * as secretTree from "./vectors/secret-tree.js"
+import { everySuite, suitesOf } from "./vectors/suites.js"
 import * as transcriptHashes from "./vectors/transcript-hashes.js"
 import * as treeMath from "./vectors/tree-math.js"
 import * as treeOperations from "./vectors/tree-operations.js"
@@ -50,13 +49,12 @@ const beside = fileURLToPath(new URL("../../../../../shared/vectors/mls", import
 const folder = process.env.CONCLAVE_VECTORS ?? beside
 
 if (existsSync(folder)) {
-  const suites = suitesOf(nodeProvider())
   const passed: string[] = []
   for (const [name, { cases, verify }] of Object.entries(kinds)) {
     test(`all ${cases} official vectors of ${name} hold`, () => {
       const vectors = load(name)
       assert.equal(vectors.length, cases)
-      verifyAll(vectors, (vector) => verify(vector, suites))
+      verifyAll(vectors, (vector) => verify(vector, everySuite))
       passed.push(`${String(cases).padStart(5)}  ${name}`)
     })
   }
@@ -96,13 +94,4 @@ function verifyAll(vectors: readonly any[], verify: (vector: any) => void): void
   })
   const [first] = failures
   if (first !== undefined) assert.fail(`${failures.length} of ${vectors.length} fail; the first is ${first}`)
-}
-
-function suitesOf(provider: CryptoProvider): Suites {
-  const made = new Map<number, CipherSuite>()
-  return (number) => {
-    const suite = made.get(number) ?? cipherSuite(number, provider)
-    made.set(number, suite)
-    return suite
-  }
 }
