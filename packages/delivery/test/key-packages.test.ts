@@ -1,0 +1,211 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import type { DeliveryRequest } from "../src/index.js"
+import {
+  createDevice,
+  createService,
+  expectType,
+  keyPackage,
+  NOW,
+  proved,
+  random,
+  stores,
+  type TestDevice,
+  type TestService,
+  welcome,
+} from "./support.js"
+
+const claimOf = ({ deviceId }: TestDevice): DeliveryRequest => ({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
+
+async function publish(
+  service: TestService,
+  device: TestDevice,
+  { keyPackages = [], lastResort }: { keyPackages?: readonly Uint8Array[]; lastResort?: Uint8Array | undefined },
+) {
+  const request = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort } as const
+  return service.ask(proved(device, request, service.clock.now))
+}
+
+for (const [name, openStore] of Object.entries(stores)) {
+  describe(`key packages (${name})`, () => {
+    it("each is handed out once, the oldest first, and then the last resort for ever", async (test) => {
+      const service = createService(openStore(test))
+      const bob = service.register(createDevice())
+      const keyPackages = [keyPackage(bob), keyPackage(bob)]
+      const lastResort = keyPackage(bob)
+      const published = await publish(service, bob, { keyPackages, lastResort })
+      assert.deepEqual(published, { type: "keyPackageCount", count: 2, lastResort: true })
+      const claims = [1, 2, 3, 4].map(() => service.ask(claimOf(bob)))
+      assert.deepEqual(await Promise.all(claims), [
+        { type: "keyPackage", keyPackage: keyPackages[0], lastResort: false },
+        { type: "keyPackage", keyPackage: keyPackages[1], lastResort: false },
+        { type: "keyPackage", keyPackage: lastResort, lastResort: true },
+        { type: "keyPackage", keyPackage: lastResort, lastResort: true },
+      ])
+    })
+
+    it("a request that is repeated brings no used package back", async (test) => {
+      const service = createService(openStore(test))
+      const bob = service.register(createDevice())
+      const keyPackages = [keyPackage(bob), keyPackage(bob)]
+      await publish(service, bob, { keyPackages })
+      await service.ask(claimOf(bob))
+      assert.deepEqual(await publish(service, bob, { keyPackages }), {
+        type: "keyPackageCount",
+        count: 1,
+        lastResort: false,
+      })
+      await service.ask(claimOf(bob))
+      expectType(await service.ask(claimOf(bob)), "notFound")
+    })
+
+    it("a new last resort replaces the one before it", async (test) => {
+      const service = createService(openStore(test))
+      const bob = service.register(createDevice())
+      await publish(service, bob, { lastResort: keyPackage(bob) })
+      const lastResort = keyPackage(bob)
+      await publish(service, bob, { lastResort })
+      assert.deepEqual(await service.ask(claimOf(bob)), {
+        type: "keyPackage",
+        keyPackage: lastResort,
+        lastResort: true,
+      })
+    })
+
+    it("one whose lifetime is over is neither counted nor handed out", async (test) => {
+      const service = createService(openStore(test))
+      const bob = service.register(createDevice())
+      const brief = keyPackage(bob, { notAfter: NOW / 1000 + 10 })
+      const long = keyPackage(bob)
+      await publish(service, bob, {
+        keyPackages: [brief, long],
+        lastResort: keyPackage(bob, { notAfter: NOW / 1000 + 10 }),
+      })
+      service.clock.now += 10_000
+      const count = await service.ask(proved(bob, { type: "countKeyPackages", cipherSuite: 1 }, service.clock.now))
+      assert.deepEqual(count, { type: "keyPackageCount", count: 1, lastResort: false })
+      assert.deepEqual(await service.ask(claimOf(bob)), { type: "keyPackage", keyPackage: long, lastResort: false })
+      expectType(await service.ask(claimOf(bob)), "notFound")
+    })
+
+    it("a device whose stock runs low finds one notice in its inbox, and another only after it has answered", async (test) => {
+      const service = createService(openStore(test), { limits: { keyPackageStockLow: 2 } })
+      const bob = service.register(createDevice())
+      const inbox = async () => {
+        const answer = await service.ask(proved(bob, { type: "inbox", after: 0n, limit: 10 }))
+        return expectType(answer, "inboxEntries").entries.map((entry) => `${entry.n} ${entry.kind}`)
+      }
+      await publish(service, bob, { keyPackages: [1, 2, 3].map(() => keyPackage(bob)) })
+      await service.ask(claimOf(bob))
+      assert.deepEqual(await inbox(), [])
+      await service.ask(claimOf(bob))
+      await service.ask(claimOf(bob))
+      assert.deepEqual(await inbox(), ["1 keyPackagesLow"])
+      expectType(await service.ask(proved(bob, { type: "acknowledgeInbox", upTo: 1n })), "done")
+      assert.deepEqual(await inbox(), [])
+      await service.ask(claimOf(bob))
+      assert.deepEqual(await inbox(), ["2 keyPackagesLow"])
+    })
+
+    it("a flood of claims cannot drain the stock: beyond the rate it gets the last resort", async (test) => {
+      const service = createService(openStore(test), { limits: { claims: { perSecond: 1, burst: 2 } } })
+      const [bob, carol] = [service.register(createDevice()), service.register(createDevice())]
+      await publish(service, bob, { keyPackages: [1, 2, 3].map(() => keyPackage(bob)), lastResort: keyPackage(bob) })
+      await publish(service, carol, { keyPackages: [1, 2, 3].map(() => keyPackage(carol)) })
+      const kinds = async (device: TestDevice) => {
+        const answers = await Promise.all([1, 2, 3].map(() => service.ask(claimOf(device))))
+        return answers.map((answer) => (answer.type === "keyPackage" ? answer.lastResort : answer.type))
+      }
+      assert.deepEqual(await kinds(bob), [false, false, true])
+      assert.deepEqual(await kinds(carol), [false, false, "throttled"])
+      service.clock.now += 1000
+      assert.deepEqual((await kinds(bob))[0], false)
+    })
+
+    it("a stock has a limit; what is published beyond it is left out and the answer says so", async (test) => {
+      const service = createService(openStore(test), { limits: { keyPackageStockMax: 3 } })
+      const bob = service.register(createDevice())
+      const keyPackages = [1, 2, 3, 4, 5].map(() => keyPackage(bob))
+      assert.deepEqual(await publish(service, bob, { keyPackages }), {
+        type: "keyPackageCount",
+        count: 3,
+        lastResort: false,
+      })
+    })
+  })
+}
+
+describe("what a device may publish", () => {
+  const bob = createDevice()
+  const wrong: Readonly<Record<string, [Uint8Array, RegExp]>> = {
+    "somebody else's key package": [keyPackage(createDevice()), /not the device's/],
+    "one for another cipher suite": [keyPackage(bob, { cipherSuite: 3 }), /cipher suite 3/],
+    "one whose lifetime is over": [keyPackage(bob, { notAfter: NOW / 1000 }), /lifetime is over/],
+    "one whose lifetime begins tomorrow": [keyPackage(bob, { notBefore: NOW / 1000 + 86_400 }), /has not begun/],
+    "a Welcome": [welcome(1), /no KeyPackage/],
+    "one with a byte behind it": [Buffer.concat([keyPackage(bob), Buffer.of(0)]), /behind the value/],
+    noise: [random(300), /keyPackages\[1\]/],
+  }
+  for (const [what, [bytes, reason]] of Object.entries(wrong)) {
+    it(`not ${what}: the whole request is refused`, async (test) => {
+      const service = createService(stores.SQLite!(test))
+      service.register(bob)
+      const refused = await publish(service, bob, { keyPackages: [keyPackage(bob), bytes] })
+      assert.match(expectType(refused, "invalid").reason, reason)
+      const count = await service.ask(proved(bob, { type: "countKeyPackages", cipherSuite: 1 }))
+      assert.deepEqual(count, { type: "keyPackageCount", count: 0, lastResort: false })
+    })
+  }
+
+  it("a lifetime that never ends is as good as any", async (test) => {
+    const service = createService(stores.SQLite!(test))
+    service.register(bob)
+    const forever = keyPackage(bob, { notAfter: Number.MAX_SAFE_INTEGER })
+    assert.equal(expectType(await publish(service, bob, { keyPackages: [forever] }), "keyPackageCount").count, 1)
+    expectType(await service.ask(claimOf(bob)), "keyPackage")
+  })
+})
+
+describe("a device's proof", () => {
+  const inbox = { type: "inbox", after: 0n, limit: 10 } as const
+
+  it("is its signature over this very request", async (test) => {
+    const service = createService(stores.SQLite!(test))
+    const bob = service.register(createDevice())
+    const request = proved(bob, inbox) as DeliveryRequest & { type: "inbox" }
+    expectType(await service.ask(request), "inboxEntries")
+    expectType(await service.ask({ ...request, limit: 11 }), "forbidden")
+    expectType(await service.ask({ ...request, proof: { ...request.proof, at: request.proof.at + 1n } }), "forbidden")
+    const carol = service.register(createDevice())
+    expectType(await service.ask({ ...request, proof: { ...request.proof, deviceId: carol.deviceId } }), "forbidden")
+    const signature = request.proof.signature.slice()
+    signature[5]! ^= 1
+    expectType(await service.ask({ ...request, proof: { ...request.proof, signature } }), "forbidden")
+  })
+
+  it("of an unregistered device says nothing", async (test) => {
+    const service = createService(stores.SQLite!(test))
+    assert.match(expectType(await service.ask(proved(createDevice(), inbox)), "forbidden").reason, /not registered/)
+  })
+
+  it("is good for five minutes, in both directions", async (test) => {
+    const service = createService(stores.SQLite!(test))
+    const bob = service.register(createDevice())
+    for (const minutes of [-5, 5])
+      expectType(await service.ask(proved(bob, inbox, NOW + minutes * 60_000)), "inboxEntries")
+    for (const minutes of [-5, 5]) {
+      const at = NOW + minutes * 60_000 + Math.sign(minutes)
+      assert.match(expectType(await service.ask(proved(bob, inbox, at)), "forbidden").reason, /clock/)
+    }
+  })
+
+  it("a claim in early data, which could be a replay, is not answered", async (test) => {
+    const service = createService(stores.SQLite!(test))
+    const { encode, decode } = await import("@conclave/codec")
+    const { DeliveryRequest, DeliveryResponse } = await import("../src/index.js")
+    const early = { signal: new AbortController().signal, early: true }
+    for await (const answer of service.handler(encode(DeliveryRequest, claimOf(createDevice())), early)) {
+      expectType(decode(DeliveryResponse, answer), "forbidden")
+    }
+  })
+})
