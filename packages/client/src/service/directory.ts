@@ -1,0 +1,63 @@
+import { AuthRequest, AuthResponse, type Device, RegistrationTBS } from "@conclave/auth/api"
+import { encode } from "@conclave/codec"
+import type { Transport } from "@conclave/transport"
+import { ClientError } from "../errors.js"
+import { Service } from "./call.js"
+
+export interface Registration {
+  readonly name: string
+  readonly cipherSuite: number
+  readonly signatureKey: Uint8Array
+  readonly signature: Uint8Array
+  readonly endorsement: { readonly deviceId: Uint8Array; readonly signature: Uint8Array } | undefined
+}
+
+/**
+ * A device as the directory lists it. `endorsement` proves that another device of the name signed for it; the directory
+ * of today checks endorsements and does not keep them, and without the proof a client believes nobody.
+ */
+export interface ListedDevice extends Device {
+  readonly endorsement?: { readonly deviceId: Uint8Array; readonly signature: Uint8Array } | undefined
+}
+
+/** The Authentication Service, as a client asks it. */
+export class Directory {
+  readonly #service: Service<AuthRequest, AuthResponse>
+
+  constructor(transport: Transport) {
+    this.#service = new Service(transport, AuthRequest, AuthResponse)
+  }
+
+  /** Throws `ClientError` `NAME_TAKEN`, `REFUSED` or `UNAVAILABLE`. May be repeated. */
+  async register(registration: Registration, signal?: AbortSignal): Promise<void> {
+    const answer = await this.#service.ask({ type: "register", ...registration }, signal)
+    if (answer.type === "registered") return
+    if (answer.type === "nameTaken") {
+      throw new ClientError("NAME_TAKEN", `${registration.name} belongs to somebody else`)
+    }
+    throw new ClientError("REFUSED", `the directory refused the name: ${refusal(answer)}`)
+  }
+
+  /** The devices that speak for a name; none where nobody has it. */
+  async devices(name: string, signal?: AbortSignal): Promise<readonly ListedDevice[]> {
+    const answer = await this.#service.ask({ type: "lookup", name }, signal)
+    if (answer.type === "notFound") return []
+    if (answer.type === "devices" && answer.name === name) return answer.devices
+    throw new ClientError("REFUSED", `the directory did not answer the question: ${refusal(answer)}`)
+  }
+
+  close(): Promise<void> {
+    return this.#service.close()
+  }
+}
+
+/** What a device signs with the label `ConclaveRegistration`. */
+export function registrationContent(device: Pick<Registration, "name" | "cipherSuite" | "signatureKey">): Uint8Array {
+  return encode(RegistrationTBS, device)
+}
+
+export const REGISTRATION_LABEL = "ConclaveRegistration"
+
+function refusal(answer: { readonly type: string; readonly reason?: string }): string {
+  return answer.reason ?? answer.type
+}

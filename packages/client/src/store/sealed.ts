@@ -1,0 +1,100 @@
+import { type Aead, type CryptoProvider, concat, type Hash } from "@conclave/crypto"
+import { ClientError } from "../errors.js"
+import type { ListOptions, Store, StoreChanges } from "./store.js"
+
+export const SEALING_KEY_SIZE = 32
+const textEncoder = new TextEncoder()
+
+/**
+ * A store that holds sealed records only. Each record has a key of its own, derived from the sealing key and the
+ * record's key, and a fresh random nonce of 12 bytes; the record's key is authenticated, so that no record can be put
+ * in the place of another. What is not hidden: how many records there are, their sizes, and when they change; nor is a
+ * record protected against being put back to an older state of itself.
+ */
+export class SealedStore {
+  readonly #store: Store
+  readonly #sealingKey: Uint8Array
+  readonly #random: (length: number) => Uint8Array
+  readonly #aead: Aead
+  readonly #hash: Hash
+
+  /** Throws `TypeError` where the provider lacks AES-256-GCM or SHA-256, or the key has not 32 bytes. */
+  constructor(store: Store, options: SealedStoreOptions) {
+    const aead = options.provider.aeads["AES-256-GCM"]
+    const hash = options.provider.hashes["SHA-256"]
+    if (aead === undefined || hash === undefined) throw new TypeError("the provider lacks AES-256-GCM or SHA-256")
+    if (options.sealingKey.length !== SEALING_KEY_SIZE) throw new TypeError("a sealing key has 32 bytes")
+    this.#store = store
+    this.#sealingKey = Uint8Array.prototype.slice.call(options.sealingKey)
+    this.#random = options.random
+    this.#aead = aead
+    this.#hash = hash
+  }
+
+  get lost(): Promise<Error> {
+    return this.#store.lost
+  }
+
+  /** Throws `ClientError` `WRONG_PROFILE` for a record that this sealing key did not seal in this place. */
+  async get(key: string): Promise<Uint8Array | undefined> {
+    const sealed = await this.#store.get(key)
+    return sealed === undefined ? undefined : this.#open(key, sealed)
+  }
+
+  async list(prefix: string, options?: ListOptions): Promise<(readonly [string, Uint8Array])[]> {
+    const records = await this.#store.list(prefix, options)
+    return records.map(([key, sealed]) => [key, this.#open(key, sealed)] as const)
+  }
+
+  async transaction(changes: StoreChanges): Promise<void> {
+    const put = new Map<string, Uint8Array>()
+    for (const [key, value] of changes.put) put.set(key, this.#seal(key, value))
+    await this.#store.transaction({ put, delete: changes.delete })
+  }
+
+  /** A name that may stand in a record's key: 32 hexadecimal digits that only this profile can compute. */
+  hiddenName(name: string): string {
+    return hex(this.#hash.hmac(this.#sealingKey, textEncoder.encode(`name\0${name}`)).subarray(0, 16))
+  }
+
+  async close(): Promise<void> {
+    await this.#store[Symbol.asyncDispose]()
+    this.#sealingKey.fill(0)
+  }
+
+  #seal(key: string, value: Uint8Array): Uint8Array {
+    const nonce = this.#random(this.#aead.nonceSize)
+    return concat(nonce, this.#aead.seal(this.#recordKey(key), nonce, value, textEncoder.encode(key)))
+  }
+
+  #open(key: string, sealed: Uint8Array): Uint8Array {
+    const nonce = sealed.subarray(0, this.#aead.nonceSize)
+    const ciphertext = sealed.subarray(this.#aead.nonceSize)
+    const value =
+      nonce.length === this.#aead.nonceSize
+        ? this.#aead.open(this.#recordKey(key), nonce, ciphertext, textEncoder.encode(key))
+        : undefined
+    if (value === undefined) throw new ClientError("WRONG_PROFILE", "a record was not sealed with this sealing key")
+    return value
+  }
+
+  #recordKey(key: string): Uint8Array {
+    return this.#hash.hmac(this.#sealingKey, textEncoder.encode(`record\0${key}`)).subarray(0, this.#aead.keySize)
+  }
+}
+
+export interface SealedStoreOptions {
+  readonly provider: CryptoProvider
+  readonly sealingKey: Uint8Array
+  readonly random: (length: number) => Uint8Array
+}
+
+export function hex(bytes: Uint8Array): string {
+  let text = ""
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0")
+  return text
+}
+
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16))
+}

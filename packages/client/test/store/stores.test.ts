@@ -1,0 +1,129 @@
+import assert from "node:assert/strict"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, describe, it } from "node:test"
+import { nodeProvider } from "@conclave/crypto/node"
+import { MemoryProfile, memoryStore } from "../../src/store/memory.js"
+import { SealedStore } from "../../src/store/sealed.js"
+import { sqliteStore } from "../../src/store/sqlite.js"
+import { conformance } from "./conformance.js"
+
+const folder = mkdtempSync(join(tmpdir(), "conclave-store-"))
+after(() => rmSync(folder, { recursive: true }))
+let files = 0
+const newFile = () => join(folder, `${++files}.db`)
+
+describe("the memory store", () => {
+  for (const { rule, check } of conformance) {
+    it(rule, () => {
+      const profile = new MemoryProfile()
+      return check({ open: async () => memoryStore(profile) })
+    })
+  }
+})
+
+describe("the SQLite store", () => {
+  for (const { rule, check } of conformance) {
+    it(rule, () => {
+      const file = newFile()
+      return check({ open: async () => sqliteStore(file) })
+    })
+  }
+
+  it("is locked against another process too", async () => {
+    const file = newFile()
+    await using store = sqliteStore(file)
+    await store.transaction({ put: new Map([["a", Uint8Array.of(1)]]), delete: new Set() })
+    const module = new URL("../../src/store/sqlite.js", import.meta.url).href
+    const script = `import(${JSON.stringify(module)}).then(({ sqliteStore }) => {
+      try { sqliteStore(${JSON.stringify(file)}) } catch (error) { process.stdout.write(error.code) }
+    })`
+    const second = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" })
+    assert.equal(second.stdout, "STORE_LOCKED", second.stderr)
+  })
+
+  it("is given back by the kernel when its process dies", async () => {
+    const file = newFile()
+    const module = new URL("../../src/store/sqlite.js", import.meta.url).href
+    const script = `import(${JSON.stringify(module)}).then(async ({ sqliteStore }) => {
+      const store = sqliteStore(${JSON.stringify(file)})
+      await store.transaction({ put: new Map([["a", Uint8Array.of(7)]]), delete: new Set() })
+      process.kill(process.pid, "SIGKILL")
+    })`
+    const first = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" })
+    assert.equal(first.signal, "SIGKILL", first.stderr)
+    await using store = sqliteStore(file)
+    assert.deepEqual(await store.get("a"), Uint8Array.of(7))
+  })
+
+  it("makes its file readable by its owner alone", async () => {
+    const file = newFile()
+    await using _store = sqliteStore(file)
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+  })
+})
+
+describe("a sealed store", () => {
+  const sealed = (options: { profile: MemoryProfile; key?: number }) =>
+    new SealedStore(memoryStore(options.profile), {
+      provider: nodeProvider(),
+      sealingKey: new Uint8Array(32).fill(options.key ?? 1),
+      random: (length) => nodeProvider().random(length),
+    })
+  const changes = (key: string, text: string) => ({
+    put: new Map([[key, new TextEncoder().encode(text)]]),
+    delete: new Set<string>(),
+  })
+
+  it("writes nothing in the clear, and never the same bytes twice", async () => {
+    const file = newFile()
+    const store = new SealedStore(sqliteStore(file), {
+      provider: nodeProvider(),
+      sealingKey: new Uint8Array(32).fill(1),
+      random: (length) => nodeProvider().random(length),
+    })
+    await store.transaction(changes("note", "attack at dawn"))
+    await store.close()
+    assert.equal(readFileSync(file).includes("attack at dawn"), false)
+    const profile = new MemoryProfile()
+    const twice = sealed({ profile })
+    await twice.transaction(changes("note", "x"))
+    const first = profile.records.get("note")
+    await twice.transaction(changes("note", "x"))
+    assert.notDeepEqual(profile.records.get("note"), first)
+  })
+
+  it("opens with its own key only", async () => {
+    const profile = new MemoryProfile()
+    const store = sealed({ profile })
+    await store.transaction(changes("note", "hello"))
+    await store.close()
+    const other = sealed({ profile, key: 2 })
+    await assert.rejects(other.get("note"), { code: "WRONG_PROFILE" })
+  })
+
+  it("refuses a record that was changed, or moved to another key", async () => {
+    const profile = new MemoryProfile()
+    const store = sealed({ profile })
+    await store.transaction(changes("note", "hello"))
+    const record = profile.records.get("note")!
+    profile.records.set("moved", record)
+    await assert.rejects(store.get("moved"), { code: "WRONG_PROFILE" })
+    for (let at = 0; at < record.length; at++) {
+      profile.records.set("note", record.with(at, record[at]! ^ 1))
+      await assert.rejects(store.get("note"), { code: "WRONG_PROFILE" }, `byte ${at}`)
+    }
+    profile.records.set("note", record.subarray(0, 5))
+    await assert.rejects(store.get("note"), { code: "WRONG_PROFILE" })
+  })
+
+  it("hides names in a way that only the key can repeat", () => {
+    const a = sealed({ profile: new MemoryProfile() }).hiddenName("alice")
+    assert.match(a, /^[0-9a-f]{32}$/)
+    assert.equal(a, sealed({ profile: new MemoryProfile() }).hiddenName("alice"))
+    assert.notEqual(a, sealed({ profile: new MemoryProfile() }).hiddenName("bob"))
+    assert.notEqual(a, sealed({ profile: new MemoryProfile(), key: 2 }).hiddenName("alice"))
+  })
+})
