@@ -48,7 +48,8 @@ let borrowed: Writer | undefined
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array, options: DecodeOptions = {}): T {
   const sizeMax = options.sizeMax ?? 0x3fff_ffff
   if (bytes.length > sizeMax) throw new DecodeError(`${bytes.length} bytes are more than the ${sizeMax} allowed`, 0)
-  const reader = new Reader(Uint8Array.prototype.slice.call(bytes), options.registries)
+  // Not `slice`: that of a Buffer is a Buffer, and slices of one share its memory.
+  const reader = new Reader(new Uint8Array(bytes), options.registries)
   const value = codec.read(reader)
   if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the value`)
   return value

@@ -143,7 +143,7 @@ export class SecretTree {
   /** Takes back one record of {@link records}, named without the prefix. Ratchets come before their skipped keys. */
   restore(record: string, bytes: Uint8Array): void {
     const [kind, ...rest] = record.split("/")
-    if (kind === "node") this.#nodes.set(nodeIndex(Number(rest[0])), bytes.slice())
+    if (kind === "node") this.#nodes.set(nodeIndex(Number(rest[0])), new Uint8Array(bytes))
     else if (kind === "ratchet") this.#restoredRatchet(`${rest[0]}/${rest[1]}`, decode(RatchetRecord, bytes))
     else this.#restoredRatchet(`${rest[0]}/${rest[1]}`).skipped.set(Number(rest[2]), decode(SkippedRecord, bytes))
   }
