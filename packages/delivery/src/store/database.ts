@@ -66,7 +66,7 @@ class LibsqlDatabase implements Database {
     this.#lockTimeoutMilliseconds = lockTimeoutMilliseconds
     this.#queueMax = queueMax
     // No busy timeout of SQLite's own: it would stop the whole process, not only those who wait.
-    this.#database = available(() => new Libsql(file, { timeout: 0 }))
+    this.#database = opened(file)
     this.#connection = new LibsqlConnection(this.#database)
     available(() => {
       this.#database.exec(`PRAGMA busy_timeout = ${lockTimeoutMilliseconds}`)
@@ -224,10 +224,21 @@ class LibsqlConnection implements Connection {
   }
 }
 
+/** What the binding throws while opening has no code of SQLite's. */
+function opened(file: string): Libsql.Database {
+  try {
+    return new Libsql(file, { timeout: 0 })
+  } catch (error) {
+    throw new StoreUnavailable("the database cannot be opened", error)
+  }
+}
+
+/** The binding gives blobs as `Buffer` from one call and as `ArrayBuffer` from another. */
 function withArrays(row: Record<string, unknown>): Row {
   for (const name in row) {
     const value = row[name]
     if (value instanceof ArrayBuffer) row[name] = new Uint8Array(value)
+    else if (value instanceof Buffer) row[name] = new Uint8Array(value.buffer, value.byteOffset, value.length)
   }
   return row
 }
