@@ -26,7 +26,14 @@ export class AuthenticityError extends Error {
   }
 }
 
-export type StateErrorCode = "WRONG_EPOCH" | "GENERATION_SPENT" | "NOT_A_MEMBER" | "COMMIT_PENDING" | "NO_SUCH_KEY"
+export type StateErrorCode =
+  | "WRONG_EPOCH"
+  | "GENERATION_SPENT"
+  | "NOT_A_MEMBER"
+  | "COMMIT_PENDING"
+  | "NO_SUCH_KEY"
+  /** A message by this very member that this state has not sent: the state is an old copy. */
+  | "STATE_ROLLED_BACK"
 
 /** The message or the call does not fit the state in which the group is now. */
 export class StateError extends Error {

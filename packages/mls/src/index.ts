@@ -1,2 +1,60 @@
+/** Messaging Layer Security, RFC 9420: bytes in, bytes out; no network, clock or storage. Start at {@link Group}. */
+export { DecodeError } from "@conclave/codec"
+export {
+  AuthenticityError,
+  type MlsError,
+  RuleError,
+  StateError,
+  type StateErrorCode,
+  UnsupportedError,
+} from "./errors.js"
+export type { GroupChange, GroupChanges } from "./group/changes.js"
+export {
+  Group,
+  type GroupOptions,
+  type StagedExternalJoin,
+  type StagedJoin,
+  type TreeNodeView,
+} from "./group/group.js"
+export { decodeGroupInfo, type GroupInfoOptions } from "./group/group-info.js"
+export {
+  createKeyPackage,
+  decodeKeyPackage,
+  decodeKeyPackageBundle,
+  encodeKeyPackageBundle,
+  type KeyPackageBundle,
+  type KeyPackageOptions,
+  keyPackageRef,
+  validateKeyPackage,
+} from "./group/key-package.js"
+export { defaultPolicy, type GroupPolicy } from "./group/policy.js"
+export {
+  type CredentialClaim,
+  dangerouslyAcceptAll,
+  type Member,
+  type OutgoingCommit,
+  type PskLookup,
+  type Received,
+  type Signer,
+  type StagedCommit,
+  type Verdict,
+} from "./group/types.js"
+export { type LeafIndex, leafIndex, type NodeIndex } from "./indexes.js"
+export type { RecordChanges } from "./journal.js"
+export { type Rule, type RuleId, rules } from "./rules.js"
 export { signWithLabel, verifyWithLabel } from "./suite/labels.js"
 export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"
+export type { SignatureToVerify } from "./tree/validation.js"
+export {
+  type Capabilities,
+  type Credential,
+  type Extension,
+  GroupInfo,
+  KeyPackage,
+  type LeafNode,
+  type Lifetime,
+  MLSMessage,
+  type PreSharedKeyID,
+  type Proposal,
+  type ReInit,
+} from "./wire.js"

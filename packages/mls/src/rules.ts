@@ -123,6 +123,7 @@ export const rules = define({
   "external-init-decapsulates": { section: "8.3", text: "The kem_output of an ExternalInit is well-formed" },
   "external-remove-once": { section: "12.2", text: "An external Commit removes at most one old self" },
   "external-proposal-types": { section: "12.2", text: "An external Commit has no other proposals" },
+  "external-commit-allowed": { section: "12.4.3.2", text: "The application allows joining by an external Commit" },
   "external-pub-present": { section: "12.4.3.2", text: "A GroupInfo for joining has an external_pub" },
 
   // §11, §12.4.3.1 Joining

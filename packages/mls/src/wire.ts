@@ -190,7 +190,8 @@ export const Remove = struct("Remove", { removed: leafIndexNumber })
 export const PreSharedKey = struct("PreSharedKey", { psk: PreSharedKeyID })
 export const ReInit = struct("ReInit", {
   groupId: opaque,
-  version: ProtocolVersion,
+  // A number: the version that a group moves to may be newer than this library.
+  version: ProtocolVersionNumber,
   cipherSuite: CipherSuiteNumber,
   extensions: vector(Extension),
 })

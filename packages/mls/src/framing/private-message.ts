@@ -1,5 +1,5 @@
-import { decode, encode } from "@conclave/codec"
 import type { Registries } from "@conclave/codec"
+import { decode, encode } from "@conclave/codec"
 import { wipe } from "@conclave/crypto"
 import { AuthenticityError } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"

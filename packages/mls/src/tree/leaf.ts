@@ -23,7 +23,7 @@ export const extensionTypes = {
 } as const
 
 /** RFC 9420 §7.2: what everybody supports and nobody lists. */
-const isDefaultExtension = (type: number): boolean => type >= 1 && type <= 5
+export const isDefaultExtension = (type: number): boolean => type >= 1 && type <= 5
 export const isDefaultProposal = (type: number): boolean => type >= 1 && type <= 7
 
 /** RFC 9420 §7.2: signs what an UnsignedLeafNode says, for a place in a group unless it goes into a key package. */

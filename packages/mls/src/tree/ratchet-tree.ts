@@ -90,6 +90,13 @@ export class RatchetTree {
     return new RatchetTree(this.suite, this.#nodes.slice(), this)
   }
 
+  /** The draft has become an epoch's tree: what it changed is no news any more. */
+  settle(): void {
+    this.changed.clear()
+    this.signatureKeys.adopt()
+    this.encryptionKeys.adopt()
+  }
+
   // --- Reading -------------------------------------------------------------------------------------------------------
 
   node(index: NodeIndex): LeafNode | ParentNode | undefined {

@@ -1,0 +1,235 @@
+import { encode } from "@conclave/codec"
+import { wipe } from "@conclave/crypto"
+import { type ContentWireFormat, signContent } from "../framing/content.js"
+import type { LeafIndex } from "../indexes.js"
+import type { EpochSeed } from "../schedule/key-schedule.js"
+import { pskSecret } from "../schedule/psk.js"
+import { encryptWithLabel, expandWithLabel } from "../suite/labels.js"
+import type { CipherSuite, Random } from "../suite/suite.js"
+import { signLeafNode } from "../tree/leaf.js"
+import * as math from "../tree/math.js"
+import { derivePath, encryptPath, mergePath, type PathSecrets } from "../tree/path.js"
+import {
+  type AuthenticatedContent,
+  type Commit,
+  type FramedContent,
+  type FramedContentAuthData,
+  GroupInfo,
+  GroupSecrets,
+  MLSMessage,
+  type ProposalOrRef,
+  type UnsignedLeafNode,
+  type UpdatePath,
+} from "../wire.js"
+import { type Epoch, encodeContext } from "./epoch.js"
+import { freshKeyPair, keyPackageRef } from "./key-package.js"
+import {
+  type AppliedProposals,
+  applyProposals,
+  isPathRequired,
+  type SentProposal,
+  validateProposalList,
+} from "./proposals.js"
+import {
+  carriedKeys,
+  conclude,
+  describe,
+  findPsks,
+  type NextEpoch,
+  type OwnKeys,
+  type OwnPath,
+  provisionalContext,
+  type TransitionContext,
+  validateNewLeaves,
+} from "./transition.js"
+import type { Signer, StagedCommit } from "./types.js"
+
+/** What is to be committed, and how. */
+export interface CommitRequest {
+  /** With the name of each proposal that was sent before. */
+  readonly proposals: readonly (SentProposal & { readonly ref?: Uint8Array })[]
+  /** The leaf node of the committer in the new tree, but for its keys and signature. */
+  readonly leaf: Pick<UnsignedLeafNode, "capabilities" | "extensions">
+  /** Signs the new leaf node and speaks for the committer from then on. */
+  readonly newSigner: Signer
+  /** Whether there is an UpdatePath even if the proposals need none. */
+  readonly forcePath: boolean
+  readonly authenticatedData: Uint8Array
+  readonly wireFormat: ContentWireFormat
+  /** Somebody from outside joins by this Commit, with this init secret (RFC 9420 §8.3). */
+  readonly externalInit?: Uint8Array
+}
+
+export interface CommitContext extends TransitionContext {
+  readonly random: Random
+  /** Unix seconds: what is sent must be valid now (RFC 9420 §7.3). */
+  readonly now: bigint
+  readonly own: OwnKeys
+}
+
+/** A Commit that is ready to be protected and sent. */
+export interface CreatedCommit {
+  readonly staged: StagedCommit
+  readonly next: NextEpoch & { readonly epoch: Epoch; readonly seed: EpochSeed }
+  readonly authenticated: AuthenticatedContent
+  readonly pathSecrets: PathSecrets | undefined
+  readonly ownPath: OwnPath | undefined
+}
+
+/**
+ * RFC 9420 §12.4.1: a Commit and the epoch that it begins. The given epoch stays as it is.
+ *
+ * @throws RuleError
+ */
+export function createCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): CreatedCommit {
+  const external = request.externalInit !== undefined
+  const committer = external ? undefined : epoch.ownLeafIndex
+  const list = request.proposals
+  validateProposalList(list, { epoch, committer, origin: context.origin })
+  const applied = applyProposals(list, { epoch, committer })
+  const own = committer ?? applied.tree.nextLeaf()
+
+  const withPath = external || request.forcePath || isPathRequired(list)
+  const path = withPath ? createPath(epoch, applied, own, request, context) : undefined
+  validateNewLeaves(epoch, applied, path && own, context.policy, context.now)
+
+  const commit: Commit = { proposals: list.map(proposalOrRef), path: path?.updatePath }
+  const content: FramedContent = {
+    groupId: epoch.context.groupId,
+    epoch: epoch.context.epoch,
+    sender: external ? { type: "newMemberCommit" } : { type: "member", leafIndex: own },
+    authenticatedData: request.authenticatedData,
+    contentType: { type: "commit", commit },
+  }
+  const { wireFormat } = request
+  // A joiner is not in the old tree: the key of its new leaf node speaks for it (RFC 9420 §12.4.3.2).
+  const key = external ? request.newSigner.key : epoch.signer.key
+  const signature = signContent({ wireFormat, content, context: epoch.contextBytes }, key)
+
+  const { privateKeys, signer } = external
+    ? { privateKeys: new Map(), signer: request.newSigner }
+    : carriedKeys(epoch, applied, context.own)
+  if (path) privateKeys.set(math.toNode(own), path.own.leafPrivateKey)
+  const concluded = conclude(epoch, {
+    applied,
+    content: { wireFormat, content, signature },
+    pathSecrets: path?.secrets,
+    init: request.externalInit ?? epoch.secrets.init,
+    pskSecret: pskSecret(epoch.suite, findPsks(applied.psks, context.psks)),
+    privateKeys,
+    signer: path ? request.newSigner : signer,
+    ownLeafIndex: own,
+  })
+  const auth: FramedContentAuthData = { signature, confirmationTag: concluded.epoch.confirmationTag }
+  return {
+    staged: describe(epoch, applied, { committer, committerLeaf: path && own, content }),
+    next: { basis: epoch, applied, ...concluded },
+    authenticated: { wireFormat, content, auth },
+    pathSecrets: path?.secrets,
+    ownPath: path?.own,
+  }
+}
+
+const proposalOrRef = ({ proposal, ref }: SentProposal & { readonly ref?: Uint8Array }): ProposalOrRef =>
+  ref === undefined ? { type: "proposal", proposal } : { type: "reference", reference: ref }
+
+/** RFC 9420 §7.5: new keys from the committer's leaf to the root, and their secrets for everybody else. */
+function createPath(
+  epoch: Epoch,
+  applied: AppliedProposals,
+  own: LeafIndex,
+  request: CommitRequest,
+  { random }: CommitContext,
+): { readonly updatePath: UpdatePath; readonly secrets: PathSecrets; readonly own: OwnPath } {
+  const { suite } = epoch
+  const { tree } = applied
+  tree.reserve(own)
+  const steps = tree.filteredDirectPath(own)
+  const firstPathSecret = random(suite.secretSize)
+  const derived = derivePath(suite, firstPathSecret, steps.length)
+  const publicKeys = derived.steps.map((step) => step.publicKey)
+  const parentHash = mergePath(tree, own, steps, publicKeys)
+
+  const leafKeys = freshKeyPair(suite, random)
+  const leafNode = signLeafNode(
+    {
+      ...request.leaf,
+      encryptionKey: leafKeys.publicKey,
+      signatureKey: request.newSigner.key.publicKey,
+      credential: request.newSigner.credential,
+      leafNodeSource: { type: "commit", parentHash },
+    },
+    request.newSigner.key,
+    { groupId: epoch.context.groupId, leafIndex: own },
+  )
+  tree.setLeaf(own, leafNode)
+  const nodes = encryptPath(
+    tree,
+    {
+      steps,
+      secrets: derived.steps,
+      added: new Set(applied.added.keys()),
+      context: encodeContext(provisionalContext(epoch, applied)),
+    },
+    random,
+  )
+  return {
+    updatePath: { leafNode, nodes },
+    secrets: {
+      privateKeys: new Map(steps.map(({ node }, i) => [node, derived.steps[i]!.privateKey])),
+      pathSecrets: new Map(steps.map(({ node }, i) => [node, derived.steps[i]!.pathSecret])),
+      commitSecret: derived.commitSecret,
+    },
+    own: {
+      firstPathSecret: firstPathSecret.slice(),
+      leafPrivateKey: leafKeys.privateKey,
+      signer: request.newSigner,
+    },
+  }
+}
+
+/** RFC 9420 §12.4.3.1: one Welcome for everybody whom the Commit adds. */
+export function createWelcome(created: CreatedCommit, groupInfo: GroupInfo, random: Random): Uint8Array {
+  const { epoch, seed, applied } = created.next
+  const { suite } = epoch
+  const encryptedGroupInfo = sealGroupInfo(suite, seed.welcome, encode(GroupInfo, groupInfo))
+  const secrets = Array.from(applied.added, ([leaf, keyPackage]) => {
+    const secret = newcomerSecrets(created, leaf)
+    const encryptedGroupSecrets = encryptWithLabel(
+      suite,
+      { publicKey: keyPackage.initKey, label: "Welcome", context: encryptedGroupInfo },
+      secret,
+      random,
+    )
+    wipe(secret)
+    return { newMember: keyPackageRef(suite, keyPackage), encryptedGroupSecrets }
+  })
+  const welcome = { cipherSuite: suite.number, secrets, encryptedGroupInfo }
+  return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsWelcome", welcome } })
+}
+
+function newcomerSecrets({ next, pathSecrets }: CreatedCommit, leaf: LeafIndex): Uint8Array {
+  const ancestor = math.commonAncestor(next.epoch.ownLeafIndex, leaf)
+  const pathSecret = pathSecrets?.pathSecrets.get(ancestor)
+  return encode(GroupSecrets, {
+    joinerSecret: next.seed.joiner,
+    pathSecret: pathSecret && { pathSecret },
+    psks: next.applied.psks,
+  })
+}
+
+function sealGroupInfo(suite: CipherSuite, welcomeSecret: Uint8Array, groupInfo: Uint8Array): Uint8Array {
+  const { key, nonce } = welcomeKey(suite, welcomeSecret)
+  const sealed = suite.aead.seal(key, nonce, groupInfo, new Uint8Array(0))
+  wipe(key, nonce)
+  return sealed
+}
+
+/** RFC 9420 §12.4.3.1. */
+export function welcomeKey(suite: CipherSuite, welcomeSecret: Uint8Array) {
+  const none = new Uint8Array(0)
+  return {
+    key: expandWithLabel(suite, welcomeSecret, "key", none, suite.aead.keySize),
+    nonce: expandWithLabel(suite, welcomeSecret, "nonce", none, suite.aead.nonceSize),
+  }
+}

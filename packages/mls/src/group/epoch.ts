@@ -1,0 +1,75 @@
+import { decode, encode } from "@conclave/codec"
+import type { LeafIndex, NodeIndex } from "../indexes.js"
+import type { EpochSecrets } from "../schedule/key-schedule.js"
+import type { SecretTree } from "../schedule/secret-tree.js"
+import type { CipherSuite } from "../suite/suite.js"
+import {
+  decodeExtension,
+  extensionData,
+  extensionTypes,
+  type LeafRequirements,
+  requiredCapabilities,
+} from "../tree/leaf.js"
+import type { RatchetTree } from "../tree/ratchet-tree.js"
+import { type Extension, type ExternalSender, ExternalSenders, GroupContext, type LeafNode } from "../wire.js"
+import type { GroupPolicy } from "./policy.js"
+import type { Member, Signer } from "./types.js"
+
+/** One state of a group, as one member knows it. Nothing in it changes; the next commit makes another. */
+export interface Epoch {
+  readonly suite: CipherSuite
+  readonly context: GroupContext
+  /** The context's encoding, which is hashed and signed with every message. */
+  readonly contextBytes: Uint8Array
+  readonly tree: RatchetTree
+  readonly secrets: EpochSecrets
+  readonly confirmationTag: Uint8Array
+  readonly interimTranscriptHash: Uint8Array
+  readonly ownLeafIndex: LeafIndex
+  /** Of the own leaf and the parents above it, as far as they are known. */
+  readonly privateKeys: ReadonlyMap<NodeIndex, Uint8Array>
+  readonly signer: Signer
+}
+
+/** What is left of an epoch that is over: enough to read messages that come late. */
+export interface PastEpoch {
+  readonly epoch: bigint
+  readonly contextBytes: Uint8Array
+  readonly senderData: Uint8Array
+  readonly secretTree: SecretTree
+  /** Leaves that the epoch's end replaced or removed, as they were: a late message is its sender's, not the successor's. */
+  readonly replacedLeaves: ReadonlyMap<LeafIndex, LeafNode | undefined>
+}
+
+export const encodeContext = (context: GroupContext): Uint8Array => encode(GroupContext, context)
+
+export function memberAt(tree: RatchetTree, leafIndex: LeafIndex): Member | undefined {
+  const leaf = tree.leaf(leafIndex)
+  return leaf === undefined ? undefined : memberOf(leafIndex, leaf)
+}
+
+export function memberOf(leafIndex: LeafIndex, { credential, signatureKey }: LeafNode): Member {
+  return { leafIndex, credential, signatureKey }
+}
+
+/** What a leaf node has to meet in a group with these extensions. `now` is absent for those who are in already. */
+export function leafRequirements(
+  suite: CipherSuite,
+  extensions: readonly Extension[],
+  policy: GroupPolicy,
+  now: bigint | undefined,
+): LeafRequirements {
+  return {
+    suite,
+    extensions,
+    required: requiredCapabilities(extensions),
+    lifetimeSecondsMax: policy.lifetimeSecondsMax,
+    now,
+  }
+}
+
+/** RFC 9420 §12.1.8.1. @throws RuleError where the extension is malformed. */
+export function externalSenders(extensions: readonly Extension[]): readonly ExternalSender[] {
+  const data = extensionData(extensions, extensionTypes.externalSenders)
+  return data === undefined ? [] : decodeExtension(() => decode(ExternalSenders, data))
+}

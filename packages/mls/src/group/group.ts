@@ -1,0 +1,682 @@
+import { decode, encode, type Registries } from "@conclave/codec"
+import { equalBytes, wipe } from "@conclave/crypto"
+import { rule, StateError, UnsupportedError } from "../errors.js"
+import { type LeafIndex, leafIndex, nodeIndex } from "../indexes.js"
+import type { RecordChanges } from "../journal.js"
+import { epochSecrets, exportSecret } from "../schedule/key-schedule.js"
+import { interimTranscriptHash } from "../schedule/transcript.js"
+import type { CipherSuite, Random } from "../suite/suite.js"
+import { requireDistinct, signLeafNode, validateLeafNode } from "../tree/leaf.js"
+import * as math from "../tree/math.js"
+import { isLeafNode, RatchetTree } from "../tree/ratchet-tree.js"
+import type { SignatureToVerify } from "../tree/validation.js"
+import {
+  type Capabilities,
+  Credential,
+  type Extension,
+  type GroupContext,
+  type LeafNode,
+  MLSMessage,
+  type PreSharedKeyID,
+  type Proposal,
+} from "../wire.js"
+import { type GroupChange, type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
+import { type CreatedCommit, createCommit, createWelcome } from "./commit.js"
+import { type Epoch, encodeContext, leafRequirements, memberAt, memberOf } from "./epoch.js"
+import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
+import { type JoinContext, type JoinedEpoch, joinByWelcome, viewFromOutside } from "./join.js"
+import { freshKeyPair, type KeyPackageBundle, ownCapabilities } from "./key-package.js"
+import { requireContinuation, requireContinuedMembers, type SameClient } from "./lineage.js"
+import * as messages from "./messages.js"
+import { defaultPolicy, type GroupPolicy } from "./policy.js"
+import { selectProposals } from "./received-proposals.js"
+import { type GroupEnvironment, GroupState, type Lineage } from "./state.js"
+import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
+import type {
+  CredentialClaim,
+  Member,
+  OutgoingCommit,
+  PskLookup,
+  Received,
+  Signer,
+  StagedCommit,
+  Verdict,
+} from "./types.js"
+
+/** What every way into a group asks for. */
+export interface GroupOptions {
+  readonly suite: CipherSuite
+  /** Speaks for this member until a commit rotates it. The group does not dispose of it. */
+  readonly signer: Signer
+  /** Unix seconds. */
+  readonly now: () => bigint
+  /** Fills new arrays with random bytes; by default the provider does. */
+  readonly random?: Random
+  readonly policy?: Partial<GroupPolicy>
+  /** Secrets of external pre-shared keys, and of other groups' resumption keys (RFC 9420 §8.4). */
+  readonly psks?: PskLookup
+  /** Shapes of the proposal and credential types that the application adds (RFC 9420 §13). */
+  readonly registries?: Registries
+  /** What the client supports beyond what the library does: it is advertised in our leaf nodes. */
+  readonly capabilities?: Partial<Capabilities>
+}
+
+/** A group that can be entered with a Welcome, once its members have been judged. */
+export interface StagedJoin {
+  readonly groupId: Uint8Array
+  readonly epoch: bigint
+  readonly members: readonly Member[]
+  /** Every other member of the group, and its external senders. */
+  readonly claims: readonly CredentialClaim[]
+  /** Which key package opened the Welcome. Unless it is one of last resort, its private keys are to be deleted. */
+  readonly keyPackageRef: Uint8Array
+  /** @throws RuleError credential-accepted */
+  accept(verdicts: readonly Verdict[]): Group
+}
+
+/** A Commit by which somebody from outside joins; the group is entered once the service has taken it. */
+export interface StagedExternalJoin {
+  readonly groupId: Uint8Array
+  /** The epoch that the Commit begins. */
+  readonly epoch: bigint
+  /** MLSMessage with the Commit, as a PublicMessage. */
+  readonly message: Uint8Array
+  /** MLSMessage with the GroupInfo of the new epoch, without the tree. */
+  readonly groupInfo: Uint8Array
+  readonly ratchetTree: () => Uint8Array
+  /** The old self that the Commit removes. */
+  readonly removed: readonly Member[]
+  readonly claims: readonly CredentialClaim[]
+  /** @throws RuleError credential-accepted */
+  accept(verdicts: readonly Verdict[]): Group
+}
+
+/**
+ * One member's view of one group (RFC 9420): a small mutable handle over immutable epochs.
+ *
+ *     encrypt ──► message            receive ──► application data, proposal, StagedCommit
+ *     propose ──► message                                              │ the application judges new credentials
+ *     commit ───► OutgoingCommit, pending                              ▼
+ *                        └── the service puts it in order ──► apply ── next epoch
+ *
+ * Nothing but {@link apply} moves the group to another epoch. An operation that throws has changed nothing. Between any
+ * two operations {@link takeChanges} says what has to be stored.
+ */
+export class Group implements Disposable {
+  readonly #state: GroupState
+  /** What is behind the staged commits that this group has given out. */
+  readonly #staged = new WeakMap<StagedCommit, NextEpoch>()
+  #pending: (StagedCommit & { readonly message: Uint8Array }) | undefined
+
+  private constructor(state: GroupState) {
+    this.#state = state
+  }
+
+  // --- Ways in -------------------------------------------------------------------------------------------------------
+
+  /**
+   * A group of one, in epoch 0 (RFC 9420 §11). `groupId` should be random, of `suite.secretSize` bytes.
+   *
+   * With `continues`, its first commit links it to an existing group: a `reinit` takes over that group's members with
+   * the parameters that its ReInit named (§11.2), a `branch` takes some of them (§11.3).
+   *
+   * @throws RuleError
+   */
+  static create(
+    options: GroupOptions & {
+      readonly groupId: Uint8Array
+      readonly extensions?: readonly Extension[]
+      readonly leafExtensions?: readonly Extension[]
+      readonly continues?: { readonly group: Group; readonly as: Lineage["origin"] }
+    },
+  ): Group {
+    const environment = environmentOf(options)
+    const { suite, random } = environment
+    const now = environment.now()
+    const extensions = options.extensions ?? []
+    requireDistinct(extensions)
+    const leafKeys = freshKeyPair(suite, random)
+    const leaf = signLeafNode(
+      {
+        encryptionKey: leafKeys.publicKey,
+        signatureKey: options.signer.key.publicKey,
+        credential: options.signer.credential,
+        capabilities: capabilitiesOf(environment),
+        leafNodeSource: { type: "keyPackage", lifetime: { notBefore: now - HOUR, notAfter: now + 90n * DAY } },
+        extensions: options.leafExtensions ?? [],
+      },
+      options.signer.key,
+      undefined,
+    )
+    validateLeafNode(leaf, leafRequirements(suite, extensions, environment.policy, now))
+    const group = new Group(firstEpoch(environment, { groupId: options.groupId, extensions }, { leaf, ...leafKeys }))
+    if (options.continues) {
+      const { group: parent, as: origin } = options.continues
+      const lineage = { origin, groupId: parent.id, epoch: parent.epoch }
+      requireContinuation(parent.#state, group.#state.epoch, lineage)
+      group.#state.lineage = lineage
+      group.#state.lineageSecret = parent.resumptionSecret(parent.epoch)
+    }
+    return group
+  }
+
+  /**
+   * RFC 9420 §12.4.3.1. The Welcome opens with one of `keyPackages`; `ratchetTree` is the tree where it comes beside
+   * it. `otherGroups` are those that this client is in: a group id must be new, and a reinitialised or branched group
+   * is held against the one that it continues.
+   *
+   * @throws DecodeError, RuleError
+   */
+  static stageJoin(
+    options: GroupOptions & {
+      readonly welcome: Uint8Array
+      readonly keyPackages: readonly KeyPackageBundle[]
+      readonly ratchetTree?: Uint8Array
+      readonly otherGroups?: readonly Group[]
+      readonly verifyMany?: (signatures: readonly SignatureToVerify[]) => boolean
+      /** Whether two leaf nodes are the same client's: by default, whether their credentials are equal. */
+      readonly isSameClient?: SameClient
+    },
+  ): StagedJoin {
+    const environment = environmentOf(options)
+    const others = options.otherGroups ?? []
+    const context = { ...joinContext(environment, others), verifyMany: options.verifyMany }
+    const joined = joinByWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
+    const { groupId, epoch } = joined.epoch.context
+    rule(!others.some((group) => group.active && equalBytes(group.id, groupId)), "group-id-unique")
+    if (joined.origin) {
+      const { kind, parentGroupId, parentEpoch } = joined.origin
+      const parent = others.find((group) => equalBytes(group.id, parentGroupId))
+      rule(parent !== undefined, "psk-known")
+      const lineage = { origin: kind, groupId: parentGroupId, epoch: parentEpoch }
+      requireContinuation(parent.#state, joined.epoch, lineage)
+      requireContinuedMembers(parent.#state, joined.epoch, lineage, options.isSameClient)
+    }
+    return {
+      groupId,
+      epoch,
+      members: membersOf(joined.epoch),
+      claims: joined.claims,
+      keyPackageRef: joined.bundle.ref,
+      accept(verdicts) {
+        requireAccepted(joined.claims, verdicts)
+        return new Group(stateOfJoined(environment, joined))
+      },
+    }
+  }
+
+  /**
+   * RFC 9420 §12.4.3.2: a Commit that lets this client in, made from a GroupInfo with an `external_pub`. With
+   * `replaceSelf`, a member that presents the same credential is removed by it.
+   *
+   * @throws DecodeError, RuleError
+   */
+  static stageExternalJoin(
+    options: GroupOptions & {
+      readonly groupInfo: Uint8Array
+      readonly ratchetTree?: Uint8Array
+      readonly replaceSelf?: boolean
+      readonly withPsks?: readonly PreSharedKeyID[]
+      readonly leafExtensions?: readonly Extension[]
+      readonly authenticatedData?: Uint8Array
+      readonly otherGroups?: readonly Group[]
+    },
+  ): StagedExternalJoin {
+    const environment = environmentOf(options)
+    const { suite, random } = environment
+    const capabilities = capabilitiesOf(environment)
+    const ephemeral = random(suite.hpke.kem.privateKeySize)
+    const context = { ...joinContext(environment, options.otherGroups ?? []), ephemeral, capabilities }
+    const { epoch, claims, init, kemOutput } = viewFromOutside(options.groupInfo, options.ratchetTree, context)
+    wipe(ephemeral)
+    const sender = { type: "newMemberCommit" as const }
+    const removed = options.replaceSelf ? sameCredential(epoch, options.signer) : undefined
+    const proposals: Proposal[] = [{ type: "externalInit", kemOutput }]
+    if (removed) proposals.push({ type: "remove", removed: removed.leafIndex })
+    for (const psk of options.withPsks ?? []) proposals.push({ type: "psk", psk })
+    const created = createCommit(
+      epoch,
+      {
+        proposals: proposals.map((proposal) => ({ proposal, sender })),
+        leaf: { capabilities, extensions: options.leafExtensions ?? [] },
+        newSigner: options.signer,
+        forcePath: true,
+        authenticatedData: options.authenticatedData ?? new Uint8Array(0),
+        wireFormat: "mlsPublicMessage",
+        externalInit: init,
+      },
+      { ...environment, now: environment.now(), own: { updateKey: () => undefined } },
+    )
+    wipe(init)
+    const { content, auth } = created.authenticated
+    const state = new GroupState(environment, created.next.epoch, created.next.seed.encryption)
+    const members = claims.filter(({ leafIndex: at }) => at === undefined || at !== removed?.leafIndex)
+    return {
+      groupId: epoch.context.groupId,
+      epoch: created.staged.epoch,
+      message: encode(MLSMessage, {
+        version: "mls10",
+        wireFormat: { type: "mlsPublicMessage", publicMessage: { content, auth } },
+      }),
+      groupInfo: newGroupInfo(created.next.epoch, environment),
+      ratchetTree: () => created.next.epoch.tree.encode(),
+      removed: created.staged.removed,
+      claims: members,
+      accept(verdicts) {
+        requireAccepted(members, verdicts)
+        created.next.epoch.tree.settle()
+        return new Group(state)
+      },
+    }
+  }
+
+  /** A group from the records that {@link takeChanges} gave. @throws TypeError, DecodeError for other records */
+  static restore(options: GroupOptions & { readonly records: Iterable<readonly [string, Uint8Array]> }): Group {
+    const environment = environmentOf(options)
+    const restored = GroupState.restore(environment, options.records)
+    if (restored.state === undefined) throw new StateError("NOT_A_MEMBER", "this member has left the group")
+    const group = new Group(restored.state)
+    if (restored.pending) group.#restorePending(restored.pending)
+    return group
+  }
+
+  #restorePending(pending: messages.StoredPending): void {
+    const ownPath = messages.ownPathOf(this.#state, pending)
+    const commit = messages.commitContent(this.#state, pending.authenticated)
+    const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(ownPath))
+    const { message, authenticated } = pending
+    this.#setPending({ ...staged, message }, { staged, next, message, authenticated, ownPath })
+  }
+
+  // --- What there is -------------------------------------------------------------------------------------------------
+
+  get suite(): CipherSuite {
+    return this.#state.environment.suite
+  }
+
+  get id(): Uint8Array {
+    return this.#state.epoch.context.groupId
+  }
+
+  get epoch(): bigint {
+    return this.#state.epoch.context.epoch
+  }
+
+  get extensions(): readonly Extension[] {
+    return this.#state.epoch.context.extensions
+  }
+
+  get ownLeafIndex(): LeafIndex {
+    return this.#state.epoch.ownLeafIndex
+  }
+
+  /** Whether this member can still send: not after it was removed, and not after the group was reinitialised. */
+  get active(): boolean {
+    return this.#state.active && this.#state.reInit === undefined
+  }
+
+  get members(): readonly Member[] {
+    return membersOf(this.#state.epoch)
+  }
+
+  member(index: LeafIndex): Member | undefined {
+    return memberAt(this.#state.epoch.tree, index)
+  }
+
+  /** RFC 9420 §8.7: members of the same epoch, and nobody else, have the same. `suite.secretSize` bytes. */
+  get epochAuthenticator(): Uint8Array {
+    this.#state.requireActive()
+    return this.#state.epoch.secrets.authenticator.slice()
+  }
+
+  /** Our commit that has not been applied. Only one is on its way at a time. */
+  get pending(): (StagedCommit & { readonly message: Uint8Array }) | undefined {
+    return this.#pending
+  }
+
+  /** Proposals of this epoch that a commit may take in. */
+  get proposals(): readonly { readonly ref: Uint8Array; readonly proposal: Proposal }[] {
+    return this.#state.proposals.all()
+  }
+
+  /** RFC 9420 §8.6, for a group that continues this one; `undefined` for an epoch whose secret is no longer kept. */
+  resumptionSecret(epoch: bigint): Uint8Array | undefined {
+    return this.#state.resumption.get(epoch)?.slice()
+  }
+
+  /** RFC 9420 §8.5. @throws RangeError for more than 255 hashes */
+  exportSecret(label: string, context: Uint8Array, length: number): Uint8Array {
+    this.#state.requireActive()
+    return exportSecret(this.suite, this.#state.epoch.secrets.exporter, { label, context, length })
+  }
+
+  /** MLSMessage with the GroupInfo of this epoch. */
+  groupInfo(options: GroupInfoOptions = {}): Uint8Array {
+    this.#state.requireActive()
+    const { policy, random } = this.#state.environment
+    return encodeGroupInfoMessage(signGroupInfo(this.#state.epoch, options, policy.grease ? random : undefined))
+  }
+
+  /** The value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3). */
+  ratchetTree(): Uint8Array {
+    return this.#state.epoch.tree.encode()
+  }
+
+  /** The tree as a drawing needs it, in array order. */
+  treeView(): readonly TreeNodeView[] {
+    const { tree } = this.#state.epoch
+    return Array.from({ length: math.nodeCount(tree.leafCount) }, (_, i) => {
+      const index = nodeIndex(i)
+      const node = tree.node(index)
+      const kind = math.isLeaf(index) ? "leaf" : "parent"
+      if (node === undefined) return { nodeIndex: i, kind, blank: true, unmergedLeaves: [] }
+      if (!isLeafNode(node)) {
+        return { nodeIndex: i, kind, blank: false, key: node.encryptionKey, unmergedLeaves: node.unmergedLeaves }
+      }
+      const member = memberOf(math.toLeaf(index), node)
+      return { nodeIndex: i, kind, blank: false, key: node.encryptionKey, unmergedLeaves: [], member }
+    })
+  }
+
+  // --- Sending -------------------------------------------------------------------------------------------------------
+
+  /**
+   * MLSMessage with a PrivateMessage (RFC 9420 §15). Its key is spent: store the changes before it is sent.
+   *
+   * @throws RuleError while proposals wait for a commit (§12.4); StateError NOT_A_MEMBER
+   */
+  encrypt(
+    plaintext: Uint8Array,
+    options: { readonly authenticatedData?: Uint8Array; readonly padTo?: number } = {},
+  ): Uint8Array {
+    this.#requireSending()
+    rule(this.#state.proposals.size === 0, "application-after-proposals")
+    const authenticatedData = options.authenticatedData ?? new Uint8Array(0)
+    const blockSize = options.padTo ?? this.#state.environment.policy.paddingBlockSize
+    return messages.encryptApplication(this.#state, { plaintext, authenticatedData, blockSize })
+  }
+
+  /**
+   * RFC 9420 §12.1: proposes a change that some member's commit takes in.
+   *
+   * @throws RuleError, StateError NOT_A_MEMBER
+   */
+  propose(
+    change: GroupChange,
+    options: { readonly authenticatedData?: Uint8Array } = {},
+  ): { readonly message: Uint8Array; readonly ref: Uint8Array } {
+    this.#requireSending()
+    const proposal = proposalOf(this.#state, change)
+    return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
+  }
+
+  /** Forgets a proposal that the service did not take, or that is not wanted. */
+  discardProposal(ref: Uint8Array): void {
+    this.#state.proposals.drop(ref)
+  }
+
+  /**
+   * RFC 9420 §12.4.1: a commit of all proposals received and of `changes`. It stays pending, and the group in its
+   * epoch, until it is applied or another commit is.
+   *
+   * @throws RuleError; StateError COMMIT_PENDING, NOT_A_MEMBER
+   */
+  commit(changes: GroupChanges = {}): OutgoingCommit {
+    this.#requireSending()
+    const state = this.#state
+    if (state.pending) throw new StateError("COMMIT_PENDING", "a commit of this member is on its way")
+    const { environment, epoch } = state
+    const own = proposalsOf(state, changes)
+    const origin = state.lineage?.origin
+    const received = selectProposals(state.proposals.all(), own, { epoch, origin })
+    const { policy, random } = environment
+    const created = createCommit(
+      epoch,
+      {
+        proposals: [...received, ...own],
+        leaf: messages.ownLeafContent(state, changes),
+        newSigner: changes.signer ?? epoch.signer,
+        forcePath: changes.path !== false || changes.signer !== undefined,
+        authenticatedData: changes.authenticatedData ?? new Uint8Array(0),
+        wireFormat: policy.handshake === "public" ? "mlsPublicMessage" : "mlsPrivateMessage",
+      },
+      { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) },
+    )
+    const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
+    const groupInfo = newGroupInfo(created.next.epoch, environment)
+    const welcome = created.next.applied.added.size === 0 ? undefined : welcomeFor(created, changes, environment)
+    wipe(...(created.pathSecrets?.pathSecrets.values() ?? []))
+    const ratchetTree = () => created.next.epoch.tree.encode()
+    const outgoing: OutgoingCommit = { ...created.staged, message, welcome, groupInfo, ratchetTree }
+    this.#setPending(outgoing, { ...created, message })
+    return outgoing
+  }
+
+  /** Forgets our pending commit: the service has refused it. */
+  discardPending(): void {
+    this.#state.pending = undefined
+    this.#pending = undefined
+  }
+
+  // --- Receiving -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Takes in one MLSMessage of the group. What is expected is a result; what is wrong is an error, and leaves the group
+   * as it was: DecodeError, RuleError, AuthenticityError, StateError, UnsupportedError.
+   */
+  receive(message: Uint8Array): Received {
+    this.#state.requireActive()
+    const pending = this.#pending
+    if (pending !== undefined && equalBytes(pending.message, message)) {
+      return { type: "commit", staged: pending, own: true }
+    }
+    const { registries } = this.#state.environment
+    const { wireFormat } = decode(MLSMessage, message, registries === undefined ? {} : { registries })
+    if (wireFormat.type !== "mlsPublicMessage" && wireFormat.type !== "mlsPrivateMessage") {
+      throw new UnsupportedError(`${wireFormat.type} as a message of a group`)
+    }
+    const opened = messages.open(this.#state, wireFormat)
+    if (opened.type !== "opened") return opened
+    const { content, sender } = opened.message
+    const body = content.content.contentType
+    if (body.type === "application") {
+      opened.message.spend()
+      const { authenticatedData, epoch } = content.content
+      return { type: "application", plaintext: body.applicationData, authenticatedData, sender: sender!, epoch }
+    }
+    if (body.type === "proposal") return messages.receiveProposal(this.#state, opened.message)
+    const staged = this.#stage(messages.commitContent(this.#state, content))
+    opened.message.spend()
+    return { type: "commit", staged, own: false }
+  }
+
+  /**
+   * Moves the group to the epoch that a commit begins: nothing else does. Every claim of the commit needs a verdict.
+   *
+   * @throws RuleError credential-accepted; StateError WRONG_EPOCH for a commit of another epoch or group
+   */
+  apply(staged: StagedCommit, verdicts: readonly Verdict[]): void {
+    this.#state.requireActive()
+    const next = this.#staged.get(staged)
+    if (next === undefined || next.basis !== this.#state.epoch) {
+      throw new StateError("WRONG_EPOCH", "this commit was not staged in the group's current epoch")
+    }
+    requireAccepted(staged.claims, verdicts)
+    this.#pending = undefined
+    const { epoch, seed } = next
+    if (epoch === undefined || seed === undefined) this.#state.close()
+    else this.#state.enter({ ...next, epoch, seed })
+  }
+
+  // --- Keeping -------------------------------------------------------------------------------------------------------
+
+  /**
+   * The records that have changed since the last call, all of them at the first: to be stored in one transaction with
+   * whatever the operations since then have returned, before any of it is sent or shown. They hold secrets.
+   */
+  takeChanges(): RecordChanges {
+    return this.#state.journal.take(() => this.#state.records())
+  }
+
+  /** Every record there is, whatever has been taken already. */
+  records(): Iterable<readonly [string, Uint8Array]> {
+    return this.#state.records()
+  }
+
+  /** Overwrites the group's secrets in memory. What is stored stays. */
+  [Symbol.dispose](): void {
+    this.#state.destroy()
+  }
+
+  // --- Inside --------------------------------------------------------------------------------------------------------
+
+  #stage(commit: Parameters<typeof stageCommit>[1]): StagedCommit {
+    const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(undefined))
+    if (commit.content.sender.type === "newMemberCommit") {
+      rule(this.#state.environment.policy.externalCommitsAllowed, "external-commit-allowed")
+    }
+    this.#staged.set(staged, next)
+    return staged
+  }
+
+  #setPending(
+    outgoing: StagedCommit & { readonly message: Uint8Array },
+    pending: NonNullable<GroupState["pending"]>,
+  ): void {
+    this.#staged.set(outgoing, pending.next)
+    this.#state.pending = pending
+    this.#pending = outgoing
+  }
+
+  #requireSending(): void {
+    this.#state.requireActive()
+    rule(this.#state.reInit === undefined, "commit-after-reinit")
+  }
+
+  #transition() {
+    const { policy } = this.#state.environment
+    return { policy, psks: messages.pskLookup(this.#state), origin: this.#state.lineage?.origin }
+  }
+
+  #ownKeys(committed: OwnKeys["committed"]): OwnKeys {
+    return { updateKey: (encryptionKey) => this.#state.updateOf(encryptionKey), committed }
+  }
+}
+
+/** One node of {@link Group.treeView}. */
+export interface TreeNodeView {
+  /** Its place in the array of the tree (RFC 9420 Appendix C). */
+  readonly nodeIndex: number
+  readonly kind: "leaf" | "parent"
+  readonly blank: boolean
+  /** The public encryption key: it changes when the node is renewed. */
+  readonly key?: Uint8Array
+  readonly unmergedLeaves: readonly LeafIndex[]
+  readonly member?: Member
+}
+
+const HOUR = 3600n
+const DAY = 24n * HOUR
+
+function environmentOf(options: GroupOptions): GroupEnvironment {
+  return {
+    suite: options.suite,
+    signer: options.signer,
+    now: options.now,
+    random: options.random ?? options.suite.provider.random,
+    policy: { ...defaultPolicy, ...options.policy },
+    psks: options.psks ?? (() => undefined),
+    registries: options.registries,
+    capabilities: options.capabilities ?? {},
+  }
+}
+
+function capabilitiesOf({ suite, signer, capabilities, policy, random }: GroupEnvironment): Capabilities {
+  return ownCapabilities(suite, signer, capabilities, policy.grease ? random : undefined)
+}
+
+/** RFC 9420 §11: the one epoch whose secret is drawn and not derived. */
+function firstEpoch(
+  environment: GroupEnvironment,
+  context: Pick<GroupContext, "groupId" | "extensions">,
+  own: { readonly leaf: LeafNode; readonly privateKey: Uint8Array },
+): GroupState {
+  const { suite, signer, random } = environment
+  const tree = RatchetTree.ofOneLeaf(suite, own.leaf)
+  tree.settle()
+  const confirmedTranscriptHash = new Uint8Array(0)
+  const groupContext = {
+    version: "mls10" as const,
+    cipherSuite: suite.number,
+    groupId: context.groupId.slice(),
+    epoch: 0n,
+    treeHash: tree.treeHash(),
+    confirmedTranscriptHash,
+    extensions: context.extensions,
+  }
+  const epochSecret = random(suite.secretSize)
+  const { secrets, encryption } = epochSecrets(suite, epochSecret)
+  wipe(epochSecret)
+  const confirmationTag = suite.hash.hmac(secrets.confirmation, confirmedTranscriptHash)
+  const epoch: Epoch = {
+    suite,
+    context: groupContext,
+    contextBytes: encodeContext(groupContext),
+    tree,
+    secrets,
+    confirmationTag,
+    interimTranscriptHash: interimTranscriptHash(suite, confirmedTranscriptHash, confirmationTag),
+    ownLeafIndex: leafIndex(0),
+    privateKeys: new Map([[nodeIndex(0), own.privateKey]]),
+    signer,
+  }
+  return new GroupState(environment, epoch, encryption)
+}
+
+function stateOfJoined(environment: GroupEnvironment, { epoch, seed }: JoinedEpoch): GroupState {
+  wipe(seed.welcome, seed.joiner)
+  epoch.tree.settle()
+  return new GroupState(environment, epoch, seed.encryption)
+}
+
+function joinContext(environment: GroupEnvironment, others: readonly Group[]): JoinContext {
+  return {
+    ...environment,
+    now: environment.now(),
+    psks: (id) => environment.psks(id) ?? resumptionOf(others, id),
+  }
+}
+
+/** RFC 9420 §8.6: the resumption secret of a group that this client is in. */
+function resumptionOf(groups: readonly Group[], { psktype }: PreSharedKeyID): Uint8Array | undefined {
+  if (psktype.type !== "resumption") return undefined
+  const { pskGroupId, pskEpoch } = psktype
+  return groups.find((group) => equalBytes(group.id, pskGroupId))?.resumptionSecret(pskEpoch)
+}
+
+function newGroupInfo(epoch: Epoch, { policy, random }: GroupEnvironment): Uint8Array {
+  return encodeGroupInfoMessage(signGroupInfo(epoch, { withExternalPub: true }, policy.grease ? random : undefined))
+}
+
+function welcomeFor(created: CreatedCommit, changes: GroupChanges, { policy, random }: GroupEnvironment): Uint8Array {
+  const options = { withRatchetTree: changes.welcomeWithTree !== false }
+  return createWelcome(created, signGroupInfo(created.next.epoch, options, policy.grease ? random : undefined), random)
+}
+
+function membersOf({ tree }: Epoch): Member[] {
+  return Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
+}
+
+function sameCredential({ tree }: Epoch, { credential }: Signer): Member | undefined {
+  const bytes = encode(Credential, credential)
+  for (const [index, leaf] of tree.leaves()) {
+    if (equalBytes(encode(Credential, leaf.credential), bytes)) return memberOf(index, leaf)
+  }
+  return undefined
+}
+
+/** RFC 9420 §5.3.1. @throws RuleError */
+function requireAccepted(claims: readonly CredentialClaim[], verdicts: readonly Verdict[]): void {
+  const accepted = new Set(verdicts.filter((verdict) => verdict.accepted).map((verdict) => verdict.claim))
+  for (const claim of claims) rule(accepted.has(claim), "credential-accepted")
+}

@@ -1,0 +1,273 @@
+import { decode, type Registries } from "@conclave/codec"
+import { equalBytes, wipe } from "@conclave/crypto"
+import { DecodeError, rule } from "../errors.js"
+import { type LeafIndex, leafIndex, type NodeIndex } from "../indexes.js"
+import { type EpochSeed, epochOfJoiner, sendExternalInit, welcomeSecret } from "../schedule/key-schedule.js"
+import { pskSecret } from "../schedule/psk.js"
+import { interimTranscriptHash } from "../schedule/transcript.js"
+import { decryptWithLabel } from "../suite/labels.js"
+import type { CipherSuite } from "../suite/suite.js"
+import { isDefaultExtension } from "../tree/leaf.js"
+import * as math from "../tree/math.js"
+import { pathSecretsFrom } from "../tree/path.js"
+import { RatchetTree } from "../tree/ratchet-tree.js"
+import { leafSignatures, type SignatureToVerify, validateTree } from "../tree/validation.js"
+import {
+  type Capabilities,
+  GroupInfo,
+  GroupSecrets,
+  type KeyPackage,
+  LeafNode,
+  MLSMessage,
+  type PreSharedKeyID,
+  type Welcome,
+} from "../wire.js"
+import { welcomeKey } from "./commit.js"
+import { type Epoch, encodeContext, externalSenders, leafRequirements, memberOf } from "./epoch.js"
+import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
+import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
+import type { GroupPolicy } from "./policy.js"
+import type { Origin } from "./proposals.js"
+import { findPsks } from "./transition.js"
+import type { CredentialClaim, PskLookup, Signer } from "./types.js"
+
+/** What a group that was reinitialised or branched comes from: RFC 9420 §11.2, §11.3. */
+export interface ParentGroup {
+  readonly epoch: Epoch
+  readonly resumption: Uint8Array
+  readonly reInit: { readonly groupId: Uint8Array; readonly cipherSuite: number; readonly version: number } | undefined
+  /** Whether the application takes the two credentials for the same client's. */
+  isSameClient(a: LeafNode, b: LeafNode): boolean
+}
+
+export interface JoinContext {
+  readonly suite: CipherSuite
+  readonly signer: Signer
+  readonly policy: GroupPolicy
+  readonly now: bigint
+  readonly psks: PskLookup
+  readonly registries: Registries | undefined
+  /** Verifies the leaf signatures of a large tree all at once; by default they are verified one after another. */
+  readonly verifyMany?: ((signatures: readonly SignatureToVerify[]) => boolean) | undefined
+}
+
+/** A group that may be entered once its members' credentials have been judged. */
+export interface JoinedEpoch {
+  readonly epoch: Epoch
+  readonly seed: EpochSeed
+  readonly claims: readonly CredentialClaim[]
+  readonly bundle: KeyPackageBundle
+  readonly origin:
+    | { readonly kind: Origin; readonly parentGroupId: Uint8Array; readonly parentEpoch: bigint }
+    | undefined
+}
+
+/**
+ * RFC 9420 §12.4.3.1.
+ *
+ * @throws DecodeError, RuleError
+ */
+export function joinByWelcome(
+  message: Uint8Array,
+  keyPackages: readonly KeyPackageBundle[],
+  ratchetTree: Uint8Array | undefined,
+  context: JoinContext,
+): JoinedEpoch {
+  const { suite } = context
+  const welcome = decodeWelcome(message)
+  rule(welcome.cipherSuite === suite.number, "welcome-suite")
+  const { bundle, keyPackage, secrets } = openSecrets(suite, welcome, keyPackages)
+  const origin = resumptionOrigin(secrets.psks)
+  const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
+  const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
+  const { groupContext } = groupInfo
+  rule(groupContext.cipherSuite === suite.number, "group-info-suite")
+
+  const tree = RatchetTree.decode(suite, treeBytes(groupInfo, ratchetTree), context.registries)
+  verifyGroupInfo(groupInfo, tree)
+  validateWholeTree(tree, groupInfo, context)
+  requireSupported(keyPackage.leafNode.capabilities, groupInfo)
+  const own = findLeaf(tree, keyPackage)
+
+  const privateKeys = new Map<NodeIndex, Uint8Array>([[math.toNode(own), bundle.encryptionPrivateKey.slice()]])
+  if (secrets.pathSecret !== undefined) {
+    const { pathSecret } = secrets.pathSecret
+    for (const [node, key] of privateKeysFrom(tree, own, groupInfo.signer, pathSecret)) privateKeys.set(node, key)
+  }
+  const contextBytes = encodeContext(groupContext)
+  const seed = epochOfJoiner(suite, { joiner: secrets.joinerSecret, pskSecret: psk, context: contextBytes })
+  const { confirmedTranscriptHash } = groupContext
+  const confirmationTag = suite.hash.hmac(seed.secrets.confirmation, confirmedTranscriptHash)
+  rule(equalBytes(confirmationTag, groupInfo.confirmationTag), "group-info-confirmation-tag")
+  const epoch: Epoch = {
+    suite,
+    context: groupContext,
+    contextBytes,
+    tree,
+    secrets: seed.secrets,
+    confirmationTag,
+    interimTranscriptHash: interimTranscriptHash(suite, confirmedTranscriptHash, confirmationTag),
+    ownLeafIndex: own,
+    privateKeys,
+    signer: context.signer,
+  }
+  if (origin !== undefined) rule(groupContext.epoch === 1n, "welcome-epoch-one")
+  return { epoch, seed, claims: treeClaims(epoch), bundle, origin }
+}
+
+// --- The Welcome -----------------------------------------------------------------------------------------------------
+
+function decodeWelcome(message: Uint8Array): Welcome {
+  const { wireFormat } = decode(MLSMessage, message)
+  if (wireFormat.type !== "mlsWelcome") throw new DecodeError(`expected a welcome, not ${wireFormat.type}`, 2)
+  return wireFormat.welcome
+}
+
+function openSecrets(suite: CipherSuite, welcome: Welcome, bundles: readonly KeyPackageBundle[]) {
+  for (const { newMember, encryptedGroupSecrets } of welcome.secrets) {
+    const bundle = bundles.find((it) => equalBytes(it.ref, newMember))
+    if (bundle === undefined) continue
+    const keyPackage = decodeKeyPackage(bundle.keyPackage)
+    rule(keyPackage.cipherSuite === suite.number, "welcome-suite")
+    rule(equalBytes(keyPackageRef(suite, keyPackage), newMember), "welcome-for-us")
+    const plaintext = decryptWithLabel(
+      suite,
+      {
+        privateKey: bundle.initPrivateKey,
+        publicKey: keyPackage.initKey,
+        label: "Welcome",
+        context: welcome.encryptedGroupInfo,
+      },
+      encryptedGroupSecrets,
+    )
+    rule(plaintext !== undefined, "welcome-secrets-decrypt")
+    return { bundle, keyPackage, secrets: decode(GroupSecrets, plaintext) }
+  }
+  rule(false, "welcome-for-us")
+}
+
+function openGroupInfo(context: JoinContext, welcome: Welcome, joiner: Uint8Array, psk: Uint8Array): GroupInfo {
+  const { suite, registries } = context
+  const secret = welcomeSecret(suite, joiner, psk)
+  const { key, nonce } = welcomeKey(suite, secret)
+  const plaintext = suite.aead.open(key, nonce, welcome.encryptedGroupInfo, new Uint8Array(0))
+  wipe(secret, key, nonce)
+  rule(plaintext !== undefined, "welcome-group-info-decrypts")
+  return decode(GroupInfo, plaintext, registries === undefined ? {} : { registries })
+}
+
+/** RFC 9420 §12.4.3.1: at most one resumption key says that the group comes from another. */
+function resumptionOrigin(psks: readonly PreSharedKeyID[]): JoinedEpoch["origin"] {
+  let origin: JoinedEpoch["origin"]
+  for (const { psktype } of psks) {
+    if (psktype.type !== "resumption" || psktype.usage === "application") continue
+    rule(origin === undefined, "welcome-psk-resumption-once")
+    origin = { kind: psktype.usage, parentGroupId: psktype.pskGroupId, parentEpoch: psktype.pskEpoch }
+  }
+  return origin
+}
+
+// --- The tree --------------------------------------------------------------------------------------------------------
+
+function validateWholeTree(tree: RatchetTree, groupInfo: GroupInfo, context: JoinContext): void {
+  const { groupId, extensions } = groupInfo.groupContext
+  const now = context.policy.expiredMembersAllowed ? undefined : context.now
+  const requirements = leafRequirements(context.suite, extensions, context.policy, now)
+  const signaturesVerified = context.verifyMany !== undefined
+  if (context.verifyMany) rule(context.verifyMany(leafSignatures(tree, groupId)), "leaf-signature")
+  validateTree(tree, { groupId, requirements, signaturesVerified })
+}
+
+/** RFC 9420 §13.4. */
+function requireSupported(capabilities: Capabilities, { groupContext }: GroupInfo): void {
+  for (const { extensionType: type } of groupContext.extensions) {
+    rule(isDefaultExtension(type) || capabilities.extensions.includes(type), "group-info-extensions-supported")
+  }
+}
+
+function findLeaf(tree: RatchetTree, { leafNode }: KeyPackage): LeafIndex {
+  const bytes = LeafNode.bytesOf(leafNode)
+  for (const [index, leaf] of tree.leaves()) if (equalBytes(LeafNode.bytesOf(leaf), bytes)) return index
+  rule(false, "welcome-leaf")
+}
+
+function privateKeysFrom(tree: RatchetTree, own: LeafIndex, signer: LeafIndex, pathSecret: Uint8Array) {
+  rule(own !== signer && pathSecret.length === tree.suite.secretSize, "welcome-path-secret")
+  const ancestor = math.commonAncestor(own, signer)
+  const steps = tree.filteredDirectPath(signer)
+  const from = steps.findIndex(({ node }) => node === ancestor)
+  rule(from >= 0, "welcome-path-secret")
+  return pathSecretsFrom(tree, steps.slice(from), pathSecret).privateKeys
+}
+
+function treeClaims({ tree, context, ownLeafIndex }: Epoch): CredentialClaim[] {
+  const found: CredentialClaim[] = []
+  for (const [index, leaf] of tree.leaves()) {
+    if (index !== ownLeafIndex) found.push({ reason: "tree", ...memberOf(index, leaf) })
+  }
+  for (const { credential, signatureKey } of externalSenders(context.extensions)) {
+    found.push({ reason: "externalSender", credential, signatureKey })
+  }
+  return found
+}
+
+// --- External joins --------------------------------------------------------------------------------------------------
+
+/** A group as somebody sees it who is not in it. `secrets` are empty: nothing can be read with this epoch. */
+export interface OutsideView {
+  readonly epoch: Epoch
+  readonly claims: readonly CredentialClaim[]
+  readonly init: Uint8Array
+  readonly kemOutput: Uint8Array
+}
+
+/**
+ * RFC 9420 §12.4.3.2: checks a GroupInfo and its tree as a joiner by Welcome would, and draws the external init secret.
+ *
+ * @throws DecodeError, RuleError
+ */
+export function viewFromOutside(
+  message: Uint8Array,
+  ratchetTree: Uint8Array | undefined,
+  context: JoinContext & { readonly ephemeral: Uint8Array; readonly capabilities: Capabilities },
+): OutsideView {
+  const { suite } = context
+  const groupInfo = decodeGroupInfo(message)
+  const { groupContext } = groupInfo
+  rule(groupContext.cipherSuite === suite.number, "group-info-suite")
+  const tree = RatchetTree.decode(suite, treeBytes(groupInfo, ratchetTree), context.registries)
+  verifyGroupInfo(groupInfo, tree)
+  validateWholeTree(tree, groupInfo, context)
+  requireSupported(context.capabilities, groupInfo)
+  const publicKey = externalPub(groupInfo)
+  rule(suite.hpke.isPublicKey(publicKey), "key-encryption-valid")
+  const { kemOutput, init } = sendExternalInit(suite, publicKey, context.ephemeral)
+  const none = new Uint8Array(0)
+  const epoch: Epoch = {
+    suite,
+    context: groupContext,
+    contextBytes: encodeContext(groupContext),
+    tree,
+    secrets: {
+      senderData: none,
+      exporter: none,
+      external: none,
+      confirmation: none,
+      membership: none,
+      resumption: none,
+      authenticator: none,
+      init: none,
+    },
+    confirmationTag: groupInfo.confirmationTag,
+    interimTranscriptHash: interimTranscriptHash(
+      suite,
+      groupContext.confirmedTranscriptHash,
+      groupInfo.confirmationTag,
+    ),
+    // Not in the tree: no leaf has this index.
+    ownLeafIndex: leafIndex(0xffff_ffff),
+    privateKeys: new Map(),
+    signer: context.signer,
+  }
+  return { epoch, claims: treeClaims(epoch), init, kemOutput }
+}

@@ -1,0 +1,151 @@
+import { decode, encode, opaque, type Registries, struct, uint8 } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
+import { DecodeError, rule } from "../errors.js"
+import { refHash, signWithLabel, verifyWithLabel } from "../suite/labels.js"
+import type { CipherSuite, Random } from "../suite/suite.js"
+import { credentialTypeNumber } from "../tree/census.js"
+import { requireDistinct, signLeafNode, withoutSignature } from "../tree/leaf.js"
+import { type Capabilities, type Extension, KeyPackage, KeyPackageTBS, type Lifetime, MLSMessage } from "../wire.js"
+import type { Signer } from "./types.js"
+
+/** A key package and the private keys behind it: they open one Welcome, or more for one of last resort. */
+export interface KeyPackageBundle {
+  /** MLSMessage with the KeyPackage: this is what is published. */
+  readonly keyPackage: Uint8Array
+  /** KeyPackageRef (RFC 9420 §5.2), `suite.secretSize` bytes. */
+  readonly ref: Uint8Array
+  readonly initPrivateKey: Uint8Array
+  readonly encryptionPrivateKey: Uint8Array
+  readonly lastResort: boolean
+}
+
+export interface KeyPackageOptions {
+  readonly suite: CipherSuite
+  readonly signer: Signer
+  /** Unix seconds. */
+  readonly lifetime: Lifetime
+  /** May be handed out more than once, when no other is left (RFC 9420 §16.8). */
+  readonly lastResort?: boolean
+  readonly capabilities?: Partial<Capabilities>
+  readonly extensions?: readonly Extension[]
+  readonly leafExtensions?: readonly Extension[]
+  readonly random?: Random
+  /** Whether random values nobody knows are advertised (RFC 9420 §13.5). */
+  readonly grease?: boolean
+}
+
+/** RFC 9420 §10. */
+export function createKeyPackage(options: KeyPackageOptions): KeyPackageBundle {
+  const { suite, signer, lifetime } = options
+  const random = options.random ?? suite.provider.random
+  const init = freshKeyPair(suite, random)
+  const encryption = freshKeyPair(suite, random)
+  const grease = options.grease === false ? undefined : random
+  const leafNode = signLeafNode(
+    {
+      encryptionKey: encryption.publicKey,
+      signatureKey: signer.key.publicKey,
+      credential: signer.credential,
+      capabilities: ownCapabilities(suite, signer, options.capabilities, grease),
+      leafNodeSource: { type: "keyPackage", lifetime },
+      extensions: options.leafExtensions ?? [],
+    },
+    signer.key,
+    undefined,
+  )
+  const unsigned = {
+    version: "mls10" as const,
+    cipherSuite: suite.number,
+    initKey: init.publicKey,
+    leafNode,
+    extensions: options.extensions ?? [],
+  }
+  const keyPackage = {
+    ...unsigned,
+    signature: signWithLabel(signer.key, "KeyPackageTBS", encode(KeyPackageTBS, unsigned)),
+  }
+  return {
+    keyPackage: encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsKeyPackage", keyPackage } }),
+    ref: keyPackageRef(suite, keyPackage),
+    initPrivateKey: init.privateKey,
+    encryptionPrivateKey: encryption.privateKey,
+    lastResort: options.lastResort ?? false,
+  }
+}
+
+/** The KeyPackage in an MLSMessage. @throws DecodeError */
+export function decodeKeyPackage(message: Uint8Array, registries?: Registries): KeyPackage {
+  const { wireFormat } = decode(MLSMessage, message, registries === undefined ? {} : { registries })
+  if (wireFormat.type !== "mlsKeyPackage") throw new DecodeError(`expected a key package, not ${wireFormat.type}`, 2)
+  return wireFormat.keyPackage
+}
+
+export function keyPackageRef(suite: CipherSuite, keyPackage: KeyPackage): Uint8Array {
+  return refHash(suite, "MLS 1.0 KeyPackage Reference", KeyPackage.bytesOf(keyPackage))
+}
+
+/**
+ * RFC 9420 §10.1 without the leaf node.
+ *
+ * @throws RuleError
+ */
+export function validateKeyPackage(suite: CipherSuite, keyPackage: KeyPackage): void {
+  const { leafNode, initKey, signature } = keyPackage
+  rule(keyPackage.cipherSuite === suite.number, "key-package-suite")
+  rule(suite.hpke.isPublicKey(initKey), "key-encryption-valid")
+  rule(suite.signature.isPublicKey(leafNode.signatureKey), "key-signature-valid")
+  rule(!equalBytes(initKey, leafNode.encryptionKey), "key-package-init-key")
+  rule(leafNode.leafNodeSource.type === "keyPackage", "leaf-source-key-package")
+  requireDistinct(keyPackage.extensions)
+  const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
+  const signed = { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature }
+  rule(verifyWithLabel(suite, signed), "key-package-signature")
+}
+
+export function freshKeyPair(suite: CipherSuite, random: Random) {
+  const inputKeyMaterial = random(suite.secretSize)
+  const pair = suite.hpke.deriveKeyPair(inputKeyMaterial)
+  inputKeyMaterial.fill(0)
+  return pair
+}
+
+/** What this library and the application support, with random values that nobody does where `grease` is given. */
+export function ownCapabilities(
+  suite: CipherSuite,
+  signer: Signer,
+  wanted: Partial<Capabilities> = {},
+  grease?: Random,
+): Capabilities {
+  const greased = (values: readonly number[]) => (grease === undefined ? values : [...values, greaseValue(grease)])
+  return {
+    versions: wanted.versions ?? [1],
+    cipherSuites: greased(wanted.cipherSuites ?? [suite.number]),
+    extensions: greased(wanted.extensions ?? []),
+    proposals: greased(wanted.proposals ?? []),
+    credentials: greased(wanted.credentials ?? [...new Set([1, 2, credentialTypeNumber(signer.credential)])]),
+  }
+}
+
+/** RFC 9420 §13.5: 0x0A0A, 0x1A1A, … 0xEAEA. */
+export function greaseValue(random: Random): number {
+  return 0x0a0a + 0x1010 * (random(1)[0]! % 15)
+}
+
+const BundleRecord = struct("BundleRecord", {
+  keyPackage: opaque,
+  ref: opaque,
+  initPrivateKey: opaque,
+  encryptionPrivateKey: opaque,
+  lastResort: uint8,
+})
+
+/** For storage: the bytes hold private keys. */
+export function encodeKeyPackageBundle(bundle: KeyPackageBundle): Uint8Array {
+  return encode(BundleRecord, { ...bundle, lastResort: bundle.lastResort ? 1 : 0 })
+}
+
+/** @throws DecodeError */
+export function decodeKeyPackageBundle(bytes: Uint8Array): KeyPackageBundle {
+  const bundle = decode(BundleRecord, bytes)
+  return { ...bundle, lastResort: bundle.lastResort === 1 }
+}

@@ -1,0 +1,36 @@
+/** What RFC 9420 leaves to the application, with safe defaults. */
+export interface GroupPolicy {
+  /** How far ahead of the last message of a sender a message may be, in generations. */
+  readonly forwardDistanceMax: number
+  /** How many keys of skipped messages are kept for each sender and kind of message. */
+  readonly skippedKeysMax: number
+  /** For how many epochs messages that come late can still be read. */
+  readonly pastEpochsMax: number
+  /** Of how many epochs the resumption secret is kept. */
+  readonly resumptionSecretsMax: number
+  /** Longest lifetime of a leaf node (RFC 9420 §7.2), in seconds. */
+  readonly lifetimeSecondsMax: bigint
+  /** Whether leaf nodes that are in the tree already may be past their lifetime: it is checked when they are added. */
+  readonly expiredMembersAllowed: boolean
+  /** How proposals and commits travel. */
+  readonly handshake: "private" | "public"
+  /** Application messages are padded to a multiple of this many bytes. */
+  readonly paddingBlockSize: number
+  /** Whether somebody with a GroupInfo may let itself in (RFC 9420 §12.4.3.2). */
+  readonly externalCommitsAllowed: boolean
+  /** Whether random values nobody knows are advertised, so that everybody learns to ignore them (RFC 9420 §13.5). */
+  readonly grease: boolean
+}
+
+export const defaultPolicy: GroupPolicy = {
+  forwardDistanceMax: 1000,
+  skippedKeysMax: 1000,
+  pastEpochsMax: 3,
+  resumptionSecretsMax: 3,
+  lifetimeSecondsMax: 366n * 86400n,
+  expiredMembersAllowed: true,
+  handshake: "private",
+  paddingBlockSize: 64,
+  externalCommitsAllowed: true,
+  grease: true,
+}

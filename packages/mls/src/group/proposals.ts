@@ -1,0 +1,231 @@
+import { encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
+import { RuleError, rule } from "../errors.js"
+import type { LeafIndex } from "../indexes.js"
+import {
+  isDefaultExtension,
+  isDefaultProposal,
+  isLeafSignatureValid,
+  requireDistinct,
+  requiredCapabilities,
+} from "../tree/leaf.js"
+import type { RatchetTree } from "../tree/ratchet-tree.js"
+import {
+  type Extension,
+  type KeyPackage,
+  type LeafNode,
+  PreSharedKeyID,
+  type Proposal,
+  type ReInit,
+  type Sender,
+} from "../wire.js"
+import { type Epoch, externalSenders } from "./epoch.js"
+import { validateKeyPackage } from "./key-package.js"
+
+/** A proposal and whoever made it: for a proposal in a Commit by value, the committer. */
+export interface SentProposal {
+  readonly proposal: Proposal
+  readonly sender: Sender
+}
+
+/** How the new group came to be, where its first Commit may use resumption keys of its origin (RFC 9420 §11.2, §11.3). */
+export type Origin = "reinit" | "branch"
+
+export interface ProposalContext {
+  readonly epoch: Epoch
+  /** `undefined` for an external Commit. */
+  readonly committer: LeafIndex | undefined
+  readonly origin?: Origin | undefined
+}
+
+/** The tree and the group's parameters after a list of proposals (RFC 9420 §12.3). */
+export interface AppliedProposals {
+  readonly tree: RatchetTree
+  readonly extensions: readonly Extension[]
+  readonly added: ReadonlyMap<LeafIndex, KeyPackage>
+  readonly updated: readonly LeafIndex[]
+  readonly removed: readonly LeafIndex[]
+  readonly psks: readonly PreSharedKeyID[]
+  readonly kemOutput: Uint8Array | undefined
+  readonly reInit: ReInit | undefined
+  readonly registered: readonly (Proposal & { readonly type: "registered" })[]
+}
+
+type OfType<T extends Proposal["type"]> = SentProposal & { readonly proposal: Extract<Proposal, { type: T }> }
+
+export function ofType<T extends Proposal["type"]>(list: readonly SentProposal[], type: T): OfType<T>[] {
+  return list.filter((it): it is OfType<T> => it.proposal.type === type)
+}
+
+/**
+ * RFC 9420 §12.2: everything that can be said of a list of proposals before it is applied.
+ *
+ * @throws RuleError
+ */
+export function validateProposalList(list: readonly SentProposal[], context: ProposalContext): void {
+  if (context.committer === undefined) validateExternalList(list)
+  else validateRegularList(list, context)
+  for (const item of list) validateProposal(item, context)
+  const names = ofType(list, "psk").map(({ proposal }) => encode(PreSharedKeyID, proposal.psk).join())
+  rule(new Set(names).size === names.length, "psk-distinct")
+}
+
+function validateRegularList(list: readonly SentProposal[], { epoch, committer }: ProposalContext): void {
+  const types = list.map(({ proposal }) => proposal.type)
+  rule(!types.includes("externalInit"), "list-external-init")
+  rule(!types.includes("reinit") || list.length === 1, "list-reinit-alone")
+  const context = types.filter((type) => type === "groupContextExtensions")
+  rule(context.length <= 1, "list-one-group-context-extensions")
+
+  const changed = new Set<LeafIndex>()
+  const change = (leaf: LeafIndex) => {
+    rule(!changed.has(leaf), "list-one-change-per-leaf", `leaf ${leaf}`)
+    changed.add(leaf)
+  }
+  for (const { sender } of ofType(list, "update")) {
+    rule(sender.type === "member", "list-update-by-member")
+    rule(sender.leafIndex !== committer, "list-update-by-committer")
+    change(sender.leafIndex)
+  }
+  const removed = new Set<string>()
+  for (const { proposal } of ofType(list, "remove")) {
+    rule(proposal.removed !== committer, "list-remove-of-committer")
+    change(proposal.removed)
+    const leaf = epoch.tree.leaf(proposal.removed)
+    if (leaf !== undefined) removed.add(leaf.signatureKey.join())
+  }
+  const added = new Set<string>()
+  for (const { proposal } of ofType(list, "add")) {
+    const { signatureKey } = proposal.keyPackage.leafNode
+    const name = signatureKey.join()
+    rule(!added.has(name), "list-add-distinct")
+    rule(epoch.tree.signatureKeys.count(signatureKey) === 0 || removed.has(name), "list-add-not-member")
+    added.add(name)
+  }
+}
+
+/** RFC 9420 §12.2, the second list. */
+function validateExternalList(list: readonly SentProposal[]): void {
+  const count = (type: Proposal["type"]) => ofType(list, type).length
+  rule(count("externalInit") === 1, "external-init-once")
+  rule(count("remove") <= 1, "external-remove-once")
+  const allowed = count("externalInit") + count("remove") + count("psk")
+  rule(list.length === allowed, "external-proposal-types")
+}
+
+/**
+ * RFC 9420 §12.1: one proposal by itself, before it is applied.
+ *
+ * @throws RuleError
+ */
+export function validateProposal({ proposal, sender }: SentProposal, { epoch, origin }: ProposalContext): void {
+  const { suite, tree, context } = epoch
+  switch (proposal.type) {
+    case "add":
+      validateKeyPackage(suite, proposal.keyPackage)
+      return
+    case "update": {
+      rule(sender.type === "member", "list-update-by-member")
+      const { leafIndex } = sender
+      const before = tree.leaf(leafIndex)
+      rule(before !== undefined, "framing-sender-member")
+      validateSuccessor(proposal.leafNode, before, "update")
+      const position = { groupId: context.groupId, leafIndex }
+      rule(isLeafSignatureValid(suite, proposal.leafNode, position), "leaf-signature")
+      return
+    }
+    case "remove":
+      rule(tree.leaf(proposal.removed) !== undefined, "proposal-remove-member", `leaf ${proposal.removed}`)
+      return
+    case "psk":
+      validatePskId(proposal.psk, suite.secretSize, origin)
+      return
+    case "reinit":
+      requireDistinct(proposal.extensions)
+      rule(proposal.version >= 1, "proposal-reinit-version")
+      return
+    case "groupContextExtensions":
+      requireDistinct(proposal.extensions)
+      requiredCapabilities(proposal.extensions)
+      externalSenders(proposal.extensions)
+      return
+    case "registered":
+      rule(tree.census.allSupport("proposals", proposal.number), "proposal-type-supported")
+      return
+    case "externalInit":
+      return
+  }
+}
+
+/** RFC 9420 §7.3: a leaf node that takes the place of another says where it comes from and has a new key. */
+export function validateSuccessor(leaf: LeafNode, before: LeafNode, source: "update" | "commit"): void {
+  rule(leaf.leafNodeSource.type === source, source === "update" ? "leaf-source-update" : "leaf-source-commit")
+  rule(!equalBytes(leaf.encryptionKey, before.encryptionKey), "leaf-encryption-key-new")
+}
+
+function validatePskId({ psktype, pskNonce }: PreSharedKeyID, secretSize: number, origin: Origin | undefined): void {
+  rule(pskNonce.length === secretSize, "psk-nonce-length")
+  const forNewGroup = psktype.type === "resumption" && psktype.usage !== "application"
+  rule(!forNewGroup || psktype.usage === origin, "psk-usage")
+}
+
+/** RFC 9420 §12.3: applies a valid list in the order that the RFC lays down, to a draft of the next tree. */
+export function applyProposals(list: readonly SentProposal[], { epoch }: ProposalContext): AppliedProposals {
+  const tree = epoch.tree.draft()
+  const [newExtensions] = ofType(list, "groupContextExtensions")
+  const extensions = newExtensions?.proposal.extensions ?? epoch.context.extensions
+
+  const updated: LeafIndex[] = []
+  for (const { proposal, sender } of ofType(list, "update")) {
+    if (sender.type !== "member") throw new RuleError("list-update-by-member")
+    tree.updateLeaf(sender.leafIndex, proposal.leafNode)
+    updated.push(sender.leafIndex)
+  }
+  const removed = ofType(list, "remove").map(({ proposal }) => proposal.removed)
+  for (const leaf of removed) tree.removeLeaf(leaf)
+  tree.truncate()
+  const registered = ofType(list, "registered").map(({ proposal }) => proposal)
+  // RFC 9420 §12.2: members who are removed or added need not support a proposal's type.
+  for (const { number } of registered) {
+    rule(tree.census.allSupport("proposals", number) && !isDefaultProposal(number), "proposal-type-supported")
+  }
+  const added = new Map<LeafIndex, KeyPackage>()
+  for (const { proposal } of ofType(list, "add")) {
+    added.set(tree.addLeaf(proposal.keyPackage.leafNode), proposal.keyPackage)
+  }
+  return {
+    tree,
+    extensions,
+    added,
+    updated,
+    removed,
+    psks: ofType(list, "psk").map(({ proposal }) => proposal.psk),
+    kemOutput: ofType(list, "externalInit")[0]?.proposal.kemOutput,
+    reInit: ofType(list, "reinit")[0]?.proposal,
+    registered,
+  }
+}
+
+/**
+ * RFC 9420 §12.1.7: everybody who is in the group after the Commit supports the extensions that it sets.
+ *
+ * @throws RuleError
+ */
+export function validateExtensions(tree: RatchetTree, extensions: readonly Extension[]): void {
+  const { census } = tree
+  const everybodyHas = (type: number) => isDefaultExtension(type) || census.allSupport("extensions", type)
+  for (const { extensionType } of extensions) rule(everybodyHas(extensionType), "proposal-required-capabilities")
+  const required = requiredCapabilities(extensions)
+  if (required === undefined) return
+  rule(
+    required.extensionTypes.every(everybodyHas) &&
+      required.proposalTypes.every((type) => isDefaultProposal(type) || census.allSupport("proposals", type)) &&
+      required.credentialTypes.every((type) => census.allSupport("credentials", type)),
+    "proposal-required-capabilities",
+  )
+}
+
+/** RFC 9420 §12.4: whether a Commit of these proposals needs an UpdatePath. */
+export function isPathRequired(list: readonly SentProposal[]): boolean {
+  return list.length === 0 || list.some(({ proposal }) => !["add", "psk", "reinit"].includes(proposal.type))
+}

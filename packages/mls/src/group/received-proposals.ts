@@ -1,0 +1,125 @@
+import { encode } from "@conclave/codec"
+import { proposalRef } from "../framing/content.js"
+import type { Journal } from "../journal.js"
+import type { CipherSuite } from "../suite/suite.js"
+import { AuthenticatedContent, type Proposal, type Sender } from "../wire.js"
+import type { Epoch } from "./epoch.js"
+import { type Origin, ofType, type SentProposal, validateProposal } from "./proposals.js"
+import { hex } from "./records.js"
+
+/** A proposal of the current epoch, by the name under which a Commit may refer to it. */
+export interface KnownProposal extends SentProposal {
+  readonly ref: Uint8Array
+}
+
+/** The proposals of an epoch that a Commit may refer to (RFC 9420 §12.4), in the order in which they came. */
+export class ReceivedProposals {
+  readonly #known = new Map<string, KnownProposal & { readonly content: AuthenticatedContent }>()
+  readonly #journal: Journal
+
+  constructor(journal: Journal) {
+    this.#journal = journal
+  }
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  has(ref: Uint8Array): boolean {
+    return this.#known.has(hex(ref))
+  }
+
+  get(ref: Uint8Array): KnownProposal | undefined {
+    return this.#known.get(hex(ref))
+  }
+
+  all(): readonly KnownProposal[] {
+    return [...this.#known.values()]
+  }
+
+  add(ref: Uint8Array, proposal: Proposal, sender: Sender, content: AuthenticatedContent): void {
+    this.#known.set(hex(ref), { ref, proposal, sender, content })
+    this.#journal.put(`proposal/${hex(ref)}`, () => encode(AuthenticatedContent, content))
+  }
+
+  /** Takes back a record of {@link records}. */
+  restore(suite: CipherSuite, content: AuthenticatedContent): void {
+    const { sender, contentType } = content.content
+    if (contentType.type !== "proposal") throw new TypeError("a record of a proposal holds something else")
+    const ref = proposalRef(suite, content)
+    this.#known.set(hex(ref), { ref, proposal: contentType.proposal, sender, content })
+  }
+
+  drop(ref: Uint8Array): void {
+    if (this.#known.delete(hex(ref))) this.#journal.delete(`proposal/${hex(ref)}`)
+  }
+
+  clear(): void {
+    for (const { ref } of this.all()) this.drop(ref)
+  }
+
+  *records(): Generator<readonly [string, Uint8Array]> {
+    for (const [name, { content }] of this.#known) yield [`proposal/${name}`, encode(AuthenticatedContent, content)]
+  }
+}
+
+/**
+ * RFC 9420 §12.4: the proposals that a member's Commit takes in: all that are valid by themselves and fit together. A
+ * Remove is preferred to an Update of the same leaf, a later Update to an earlier one (§12.2).
+ */
+export function selectProposals(
+  known: readonly KnownProposal[],
+  wanted: readonly SentProposal[],
+  context: { readonly epoch: Epoch; readonly origin?: Origin | undefined },
+): readonly KnownProposal[] {
+  const { epoch } = context
+  const own = epoch.ownLeafIndex
+  const valid = known.filter((it) => isValid(it, context))
+  const all = [...valid, ...wanted]
+  const removed = new Set(ofType(all, "remove").map(({ proposal }) => proposal.removed))
+  const removedKeys = new Set([...removed].map((leaf) => epoch.tree.leaf(leaf)?.signatureKey.join()))
+  const seen = new Set<string>()
+  const first = (name: string) => !seen.has(name) && seen.add(name) !== undefined
+  for (const { proposal } of ofType(wanted, "add")) first(`add ${proposal.keyPackage.leafNode.signatureKey.join()}`)
+  for (const { proposal } of ofType(wanted, "remove")) first(`leaf ${proposal.removed}`)
+  if (ofType(wanted, "groupContextExtensions").length > 0) first("context")
+
+  // From the latest to the earliest, so that the first of a kind is the most recent.
+  const chosen = [...valid].reverse().filter((item) => {
+    const { proposal, sender } = item
+    switch (proposal.type) {
+      case "update":
+        if (sender.type !== "member" || sender.leafIndex === own || removed.has(sender.leafIndex)) return false
+        return first(`leaf ${sender.leafIndex}`)
+      case "remove":
+        return proposal.removed !== own && first(`leaf ${proposal.removed}`)
+      case "add": {
+        const { signatureKey } = proposal.keyPackage.leafNode
+        const name = signatureKey.join()
+        const isMember = epoch.tree.signatureKeys.count(signatureKey) > 0 && !removedKeys.has(name)
+        return !isMember && first(`add ${name}`)
+      }
+      case "groupContextExtensions":
+        return first("context")
+      case "reinit":
+        return all.length === 1
+      case "externalInit":
+        return false
+      default:
+        return true
+    }
+  })
+  return chosen.reverse()
+}
+
+function isValid(
+  item: KnownProposal,
+  context: { readonly epoch: Epoch; readonly origin?: Origin | undefined },
+): boolean {
+  try {
+    validateProposal(item, { ...context, committer: context.epoch.ownLeafIndex })
+    return true
+  } catch {
+    return false
+  }
+}

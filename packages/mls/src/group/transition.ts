@@ -1,0 +1,352 @@
+import { encode } from "@conclave/codec"
+import { equalBytes, wipe } from "@conclave/crypto"
+import { rule } from "../errors.js"
+import type { LeafIndex, NodeIndex } from "../indexes.js"
+import { type EpochSeed, nextEpoch, receiveExternalInit } from "../schedule/key-schedule.js"
+import { type Psk, pskSecret } from "../schedule/psk.js"
+import { confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.js"
+import { isLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
+import * as math from "../tree/math.js"
+import { applyUpdatePath, decryptPath, type PathSecrets, pathSecretsFrom } from "../tree/path.js"
+import type { PathStep } from "../tree/ratchet-tree.js"
+import { validateLeafAmongMembers } from "../tree/validation.js"
+import {
+  type Commit,
+  Credential,
+  type FramedContent,
+  type GroupContext,
+  type PreSharedKeyID,
+  type UpdatePath,
+} from "../wire.js"
+import { type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
+import type { GroupPolicy } from "./policy.js"
+import {
+  type AppliedProposals,
+  applyProposals,
+  isPathRequired,
+  type Origin,
+  type SentProposal,
+  validateExtensions,
+  validateProposalList,
+  validateSuccessor,
+} from "./proposals.js"
+import type { CredentialClaim, Member, PskLookup, Signer, StagedCommit } from "./types.js"
+
+/*
+ * From one epoch to the next, the same for whoever sends a Commit and for whoever receives it:
+ *
+ *   Commit ── proposals ──► draft tree, extensions ── UpdatePath ──► tree, path secrets
+ *                                                                        │
+ *   content, signature ──► transcript hash ──► GroupContext ─────► key schedule ──► confirmation tag
+ *
+ * Nothing here changes the epoch that it starts from.
+ */
+
+/** What a transition needs beyond the epoch and the Commit. */
+export interface TransitionContext {
+  readonly policy: GroupPolicy
+  readonly psks: PskLookup
+  readonly origin?: Origin | undefined
+}
+
+/** The next epoch, before anybody has decided to enter it. */
+export interface NextEpoch {
+  readonly basis: Epoch
+  /** `undefined` where this member is not in it. */
+  readonly epoch: Epoch | undefined
+  readonly seed: EpochSeed | undefined
+  readonly applied: AppliedProposals
+}
+
+/** A Commit whose sender is known and whose signature has been verified. */
+export interface CommitContent {
+  readonly wireFormat: "mlsPublicMessage" | "mlsPrivateMessage"
+  readonly content: FramedContent
+  readonly commit: Commit
+  readonly signature: Uint8Array
+  readonly confirmationTag: Uint8Array
+  readonly proposals: readonly SentProposal[]
+}
+
+/** Private keys that this member has drawn itself and does not learn from the Commit. */
+export interface OwnKeys {
+  /** Of a leaf node that an Update of ours put into the tree: by its public key. */
+  updateKey(encryptionKey: Uint8Array): { readonly privateKey: Uint8Array; readonly signer: Signer } | undefined
+  /** Where the Commit is our own. */
+  readonly committed?: OwnPath | undefined
+}
+
+export interface OwnPath {
+  /** Of the path's first step; absent where the path has none. */
+  readonly firstPathSecret: Uint8Array
+  readonly leafPrivateKey: Uint8Array
+  readonly signer: Signer
+}
+
+/**
+ * RFC 9420 §12.4.2: checks a Commit in full and computes the epoch that it begins.
+ *
+ * @throws RuleError, AuthenticityError
+ */
+export function stageCommit(
+  epoch: Epoch,
+  commit: CommitContent,
+  context: TransitionContext,
+  own: OwnKeys,
+): { readonly staged: StagedCommit; readonly next: NextEpoch } {
+  const { sender } = commit.content
+  const committer = sender.type === "member" ? sender.leafIndex : undefined
+  const { path } = commit.commit
+  validateProposalList(commit.proposals, { epoch, committer, origin: context.origin })
+  rule(path !== undefined || committer !== undefined, "external-path")
+  rule(path !== undefined || !isPathRequired(commit.proposals), "commit-path-required")
+
+  const applied = applyProposals(commit.proposals, { epoch, committer })
+  const committerLeaf = committer ?? applied.tree.nextLeaf()
+  const steps = path && mergeReceivedPath(epoch, applied, { committer, committerLeaf, path })
+  validateNewLeaves(epoch, applied, path && committerLeaf, context.policy)
+  const staged = describe(epoch, applied, { committer, committerLeaf: path && committerLeaf, content: commit.content })
+  if (staged.selfRemoved) return { staged, next: { basis: epoch, epoch: undefined, seed: undefined, applied } }
+
+  const keys = carriedKeys(epoch, applied, own)
+  const secrets = path && steps && receivedSecrets(epoch, applied, { steps, path, own, privateKeys: keys.privateKeys })
+  if (path && own.committed) keys.privateKeys.set(math.toNode(committerLeaf), own.committed.leafPrivateKey)
+  const init = initSecret(epoch, applied)
+  const concluded = conclude(epoch, {
+    applied,
+    content: commit,
+    pathSecrets: secrets,
+    init,
+    pskSecret: pskSecret(epoch.suite, findPsks(applied.psks, context.psks)),
+    privateKeys: keys.privateKeys,
+    signer: own.committed?.signer ?? keys.signer,
+  })
+  rule(equalBytes(concluded.epoch.confirmationTag, commit.confirmationTag), "commit-confirmation-tag")
+  return { staged, next: { basis: epoch, applied, ...concluded } }
+}
+
+// --- The tree --------------------------------------------------------------------------------------------------------
+
+function mergeReceivedPath(
+  epoch: Epoch,
+  applied: AppliedProposals,
+  { committer, committerLeaf, path }: { committer: LeafIndex | undefined; committerLeaf: LeafIndex; path: UpdatePath },
+): PathStep[] {
+  const { leafNode } = path
+  // RFC 9420 §12.2: a joiner that removes its old self meets the criteria of an Update for it.
+  const before = epoch.tree.leaf(committer ?? applied.removed[0] ?? committerLeaf)
+  if (committer !== undefined || applied.removed.length > 0) validateSuccessor(leafNode, before!, "commit")
+  rule(leafNode.leafNodeSource.type === "commit", "leaf-source-commit")
+  const position = { groupId: epoch.context.groupId, leafIndex: committerLeaf }
+  rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+  applied.tree.reserve(committerLeaf)
+  return applyUpdatePath(applied.tree, committerLeaf, path, new Set(applied.added.keys()))
+}
+
+/**
+ * RFC 9420 §7.3 for the leaf nodes that the Commit brings, and §12.1.7 for everybody.
+ *
+ * `now` is given by whoever sends: a receiver may come late, and must not refuse what all others have accepted.
+ */
+export function validateNewLeaves(
+  epoch: Epoch,
+  applied: AppliedProposals,
+  committerLeaf: LeafIndex | undefined,
+  policy: GroupPolicy,
+  now?: bigint,
+): void {
+  const { tree, extensions } = applied
+  const requirements = leafRequirements(epoch.suite, extensions, policy, now)
+  for (const [leafIndex, { leafNode }] of applied.added) {
+    validateLeafNode(leafNode, requirements)
+    validateLeafAmongMembers(tree, leafNode)
+    const position = { groupId: epoch.context.groupId, leafIndex }
+    rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+  }
+  const changed = committerLeaf === undefined ? applied.updated : [...applied.updated, committerLeaf]
+  for (const leafIndex of changed) {
+    const leafNode = tree.leaf(leafIndex)!
+    validateLeafNode(leafNode, requirements)
+    validateLeafAmongMembers(tree, leafNode)
+  }
+  if (extensions !== epoch.context.extensions) validateExtensions(tree, extensions)
+}
+
+// --- Secrets ---------------------------------------------------------------------------------------------------------
+
+/** The own private keys whose public keys are still in the tree, and the new one of an own Update. */
+export function carriedKeys(epoch: Epoch, { tree, updated }: AppliedProposals, own: OwnKeys) {
+  const privateKeys = new Map<NodeIndex, Uint8Array>()
+  for (const [node, privateKey] of epoch.privateKeys) {
+    if (node >= math.nodeCount(tree.leafCount)) continue
+    if (tree.node(node)?.encryptionKey === epoch.tree.node(node)!.encryptionKey) privateKeys.set(node, privateKey)
+  }
+  let { signer } = epoch
+  if (updated.includes(epoch.ownLeafIndex)) {
+    const update = own.updateKey(tree.leaf(epoch.ownLeafIndex)!.encryptionKey)
+    // Whoever signs with our key and is not us has a copy of our state.
+    rule(update !== undefined, "list-update-by-member", "an Update of ours that we have not sent")
+    privateKeys.set(math.toNode(epoch.ownLeafIndex), update.privateKey)
+    signer = update.signer
+  }
+  return { privateKeys, signer }
+}
+
+function receivedSecrets(
+  epoch: Epoch,
+  applied: AppliedProposals,
+  path: {
+    readonly steps: readonly PathStep[]
+    readonly path: UpdatePath
+    readonly own: OwnKeys
+    readonly privateKeys: ReadonlyMap<NodeIndex, Uint8Array>
+  },
+): PathSecrets {
+  const { tree } = applied
+  if (path.own.committed) return pathSecretsFrom(tree, path.steps, path.own.committed.firstPathSecret)
+  return decryptPath(tree, {
+    own: epoch.ownLeafIndex,
+    privateKeys: path.privateKeys,
+    steps: path.steps,
+    nodes: path.path.nodes,
+    added: new Set(applied.added.keys()),
+    context: encodeContext(provisionalContext(epoch, applied)),
+  })
+}
+
+/** RFC 9420 §12.4.1: the new epoch's context, but with the transcript of the old one. */
+export function provisionalContext({ context }: Epoch, { tree, extensions }: AppliedProposals): GroupContext {
+  return { ...context, epoch: context.epoch + 1n, treeHash: tree.treeHash(), extensions }
+}
+
+/** RFC 9420 §8.3: an external Commit brings an init secret of its own. */
+function initSecret(epoch: Epoch, { kemOutput }: AppliedProposals): Uint8Array {
+  if (kemOutput === undefined) return epoch.secrets.init
+  const init = receiveExternalInit(epoch.suite, epoch.secrets.external, kemOutput)
+  rule(init !== undefined, "external-init-decapsulates")
+  return init
+}
+
+/** @throws RuleError psk-known */
+export function findPsks(ids: readonly PreSharedKeyID[], lookup: PskLookup): Psk[] {
+  return ids.map((id) => {
+    const secret = lookup(id)
+    rule(secret !== undefined, "psk-known")
+    return { id, secret }
+  })
+}
+
+/** The end of every transition: transcript, GroupContext, key schedule, confirmation tag. */
+export function conclude(
+  epoch: Epoch,
+  from: {
+    readonly applied: AppliedProposals
+    readonly content: Pick<CommitContent, "wireFormat" | "content" | "signature">
+    readonly pathSecrets: PathSecrets | undefined
+    readonly init: Uint8Array
+    readonly pskSecret: Uint8Array
+    readonly privateKeys: Map<NodeIndex, Uint8Array>
+    readonly signer: Signer
+    /** Where it is not that of the epoch: somebody joins by the Commit. */
+    readonly ownLeafIndex?: LeafIndex
+  },
+): { readonly epoch: Epoch; readonly seed: EpochSeed } {
+  const { suite } = epoch
+  const { applied, pathSecrets } = from
+  const confirmed = confirmedTranscriptHash(suite, epoch.interimTranscriptHash, from.content)
+  const context = { ...provisionalContext(epoch, applied), confirmedTranscriptHash: confirmed }
+  const contextBytes = encodeContext(context)
+  const commitSecret = pathSecrets?.commitSecret ?? new Uint8Array(suite.secretSize)
+  const seed = nextEpoch(suite, { init: from.init, commitSecret, pskSecret: from.pskSecret, context: contextBytes })
+  wipe(commitSecret, from.pskSecret)
+  const confirmationTag = suite.hash.hmac(seed.secrets.confirmation, confirmed)
+  const privateKeys = new Map(from.privateKeys)
+  for (const [node, privateKey] of pathSecrets?.privateKeys ?? []) privateKeys.set(node, privateKey)
+  return {
+    seed,
+    epoch: {
+      suite,
+      context,
+      contextBytes,
+      tree: applied.tree,
+      secrets: seed.secrets,
+      confirmationTag,
+      interimTranscriptHash: interimTranscriptHash(suite, confirmed, confirmationTag),
+      ownLeafIndex: from.ownLeafIndex ?? epoch.ownLeafIndex,
+      privateKeys,
+      signer: from.signer,
+    },
+  }
+}
+
+// --- What the application sees ---------------------------------------------------------------------------------------
+
+export function describe(
+  epoch: Epoch,
+  applied: AppliedProposals,
+  by: {
+    readonly committer: LeafIndex | undefined
+    /** The committer's new leaf, where the Commit has a path. */
+    readonly committerLeaf: LeafIndex | undefined
+    readonly content: FramedContent
+  },
+): StagedCommit {
+  const { tree } = applied
+  const joins = by.committer === undefined
+  const added = [...applied.added.keys()]
+  if (joins && by.committerLeaf !== undefined) added.push(by.committerLeaf)
+  const updated = [...applied.updated]
+  if (!joins && by.committerLeaf !== undefined) updated.push(by.committerLeaf)
+  return {
+    epoch: epoch.context.epoch + 1n,
+    committer: by.committer === undefined ? undefined : memberAt(epoch.tree, by.committer),
+    added: added.map((leaf) => memberOf(leaf, tree.leaf(leaf)!)),
+    removed: applied.removed.map((leaf) => memberOf(leaf, epoch.tree.leaf(leaf)!)),
+    updated: updated.map((leaf) => memberOf(leaf, tree.leaf(leaf)!)),
+    claims: claims(epoch, applied, { ...by, joins }),
+    selfRemoved: applied.removed.includes(epoch.ownLeafIndex),
+    reInit: applied.reInit,
+    registered: applied.registered,
+    authenticatedData: by.content.authenticatedData,
+  }
+}
+
+function claims(
+  epoch: Epoch,
+  applied: AppliedProposals,
+  { committerLeaf, joins }: { readonly committerLeaf: LeafIndex | undefined; readonly joins: boolean },
+): CredentialClaim[] {
+  const { tree } = applied
+  const found: CredentialClaim[] = []
+  for (const leaf of applied.added.keys()) found.push({ reason: "add", ...memberAt(tree, leaf)! })
+  for (const leaf of applied.updated) pushSuccessor(found, "update", memberAt(tree, leaf)!, memberAt(epoch.tree, leaf)!)
+  if (committerLeaf !== undefined) {
+    const member = memberAt(tree, committerLeaf)!
+    const old = applied.removed[0]
+    if (!joins) pushSuccessor(found, "commit", member, memberAt(epoch.tree, committerLeaf)!)
+    else if (old === undefined) found.push({ reason: "externalJoin", ...member })
+    else found.push({ reason: "externalJoin", ...member, predecessor: memberAt(epoch.tree, old)! })
+  }
+  if (applied.extensions !== epoch.context.extensions) {
+    const known = externalSenders(epoch.context.extensions)
+    for (const sender of externalSenders(applied.extensions)) {
+      if (!known.some((it) => equalBytes(it.signatureKey, sender.signatureKey))) {
+        found.push({ reason: "externalSender", credential: sender.credential, signatureKey: sender.signatureKey })
+      }
+    }
+  }
+  return found
+}
+
+/** A leaf node that presents what its member presented before claims nothing new. */
+function pushSuccessor(
+  found: CredentialClaim[],
+  reason: "update" | "commit",
+  member: Member,
+  predecessor: Member,
+): void {
+  const same =
+    equalBytes(member.signatureKey, predecessor.signatureKey) &&
+    equalBytes(encode(Credential, member.credential), encode(Credential, predecessor.credential))
+  if (!same) found.push({ reason, ...member, predecessor })
+}
