@@ -1,6 +1,14 @@
-import type { Client, ClientOptions } from "./client.js"
+/// <reference lib="dom" />
+import { webProvider } from "@conclave/crypto/web"
+import type { Transport } from "@conclave/transport"
+import { connect as connectService } from "@conclave/transport/browser"
+import { browserSealingKey } from "./browser-key.js"
+import { Client, type ClientOptions } from "./client.js"
+import { indexedDbStore } from "./store/indexeddb.js"
 
+export { browserSealingKey } from "./browser-key.js"
 export * from "./index.js"
+export { type IndexedDbStoreOptions, indexedDbStore } from "./store/indexeddb.js"
 
 /** Options of {@link Client.open} that a page does not have to give. */
 export interface BrowserClientOptions
@@ -9,11 +17,30 @@ export interface BrowserClientOptions
   readonly service?: string | URL
   /** The profile's name within the origin; default: `name`. One tab at a time has it. */
   readonly profile?: string
-  /** Wait for the tab that has the profile instead of failing with `STORE_LOCKED`. */
+  /** Wait for the tab that has the profile instead of failing with `STORE_LOCKED`; `signal` ends the waiting. */
   readonly waitForOtherTab?: boolean
-  /** 32 bytes. Default: a key of the profile's own, kept by the browser. */
+  /** 32 bytes. Default: those of {@link browserSealingKey}. */
   readonly sealingKey?: Uint8Array
 }
 
-/** Opens a profile in IndexedDB, with the browser's cryptography and WebSocket. */
-export declare function openClient(options: BrowserClientOptions): Promise<Client>
+/** Opens a profile in IndexedDB, with the browser's cryptography and WebSocket. Throws what {@link Client.open} does. */
+export async function openClient(options: BrowserClientOptions): Promise<Client> {
+  const { service = location.origin, profile = options.name, waitForOtherTab = false, ...rest } = options
+  const provider = await webProvider()
+  const waiting = options.signal === undefined ? {} : { signal: options.signal }
+  // The profile is locked first: two tabs that start at once must not both make a key.
+  const store = await indexedDbStore(profile, { wait: waitForOtherTab, ...waiting })
+  let sealingKey: Uint8Array
+  try {
+    sealingKey = options.sealingKey ?? (await browserSealingKey(profile))
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+  return Client.open({ ...rest, ...connect(service), store, sealingKey, provider })
+}
+
+/** Ways to both services at one address: `/delivery` and `/auth` below it. */
+export function connect(service: string | URL): { readonly delivery: Transport; readonly auth: Transport } {
+  return { delivery: connectService(new URL("/delivery", service)), auth: connectService(new URL("/auth", service)) }
+}

@@ -1,6 +1,7 @@
 import type { CryptoProvider } from "@conclave/crypto"
 import type { Transport } from "@conclave/transport"
 import type { Conversation } from "./conversation.js"
+import { openDevice } from "./core/open.js"
 import type { ClientEvent } from "./events.js"
 import type { Store } from "./store/store.js"
 
@@ -106,10 +107,11 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>
 }
 
-export declare const Client: {
+export const Client: {
   /**
    * Registers the name on first use. Throws `ClientError`: `NAME_TAKEN`, `WRONG_PROFILE` (another name or suite, or
    * another sealing key), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones work without a network).
+   * Where it throws, store and transports have been closed.
    */
   open(options: ClientOptions): Promise<Client>
-}
+} = { open: openDevice }

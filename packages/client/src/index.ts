@@ -27,4 +27,5 @@ export type {
   SentEvent,
   TitleEvent,
 } from "./events.js"
+export { MemoryProfile, memoryStore } from "./store/memory.js"
 export type { ListOptions, Store, StoreChanges, StoreRecord } from "./store/store.js"

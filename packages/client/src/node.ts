@@ -1,7 +1,15 @@
+import { randomBytes } from "node:crypto"
+import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
+import { nodeProvider } from "@conclave/crypto/node"
 import type { Transport } from "@conclave/transport"
-import type { Client, ClientOptions } from "./client.js"
+import { connect as connectService } from "@conclave/transport/node"
+import { Client, type ClientOptions } from "./client.js"
+import { ClientError } from "./errors.js"
+import { SEALING_KEY_SIZE } from "./store/sealed.js"
+import { sqliteStore } from "./store/sqlite.js"
 
 export * from "./index.js"
+export { sqliteStore } from "./store/sqlite.js"
 
 /** Options of {@link Client.open} that a Node program does not have to give. */
 export interface NodeClientOptions
@@ -10,14 +18,50 @@ export interface NodeClientOptions
   readonly service: string | URL
   /** The profile's file, made if it is not there: an SQLite database. One process at a time has it. */
   readonly profile: string
-  /** 32 bytes. Default: those of `<profile>.key`, a file made on first use that only its owner may read. */
+  /** 32 bytes. Default: those of `<profile>.key`, see {@link sealingKeyFile}. */
   readonly sealingKey?: Uint8Array
 }
 
-/** Opens a profile in a file, with Node's cryptography and WebSocket. */
-export declare function openClient(options: NodeClientOptions): Promise<Client>
+/** Opens a profile in a file, with Node's cryptography and WebSocket. Throws what {@link Client.open} does. */
+export async function openClient({ service, profile, ...options }: NodeClientOptions): Promise<Client> {
+  // The profile is locked first: two that start at once must not both make a key.
+  const store = sqliteStore(profile)
+  let sealingKey: Uint8Array
+  try {
+    sealingKey = options.sealingKey ?? sealingKeyFile(`${profile}.key`)
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+  return Client.open({ ...options, ...connect(service), store, sealingKey, provider: nodeProvider() })
+}
 
-/** Ways to both services at one address. */
-export declare function connect(
-  service: string | URL,
-): Promise<{ readonly delivery: Transport; readonly auth: Transport }>
+/** Ways to both services at one address: `/delivery` and `/auth` below it. */
+export function connect(service: string | URL): { readonly delivery: Transport; readonly auth: Transport } {
+  return { delivery: connectService(new URL("/delivery", service)), auth: connectService(new URL("/auth", service)) }
+}
+
+/**
+ * The 32 bytes in a file, which is made with a random key if it is not there and which only its owner may read. It
+ * protects a profile that is copied without it (a backup, a shared folder); it does not protect against whoever reads
+ * both. An application with a better place for keys gives the key itself.
+ */
+export function sealingKeyFile(file: string): Uint8Array {
+  try {
+    const descriptor = openSync(file, "wx", 0o600)
+    try {
+      writeSync(descriptor, randomBytes(SEALING_KEY_SIZE))
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+      throw new ClientError("STORE_FAILED", `the key file ${file} cannot be made`, error)
+    }
+    chmodSync(file, 0o600)
+  }
+  const key = readFileSync(file)
+  if (key.length !== SEALING_KEY_SIZE) throw new ClientError("WRONG_PROFILE", `${file} holds no key of 32 bytes`)
+  return new Uint8Array(key)
+}

@@ -1,0 +1,144 @@
+import type { LeafIndex } from "@conclave/mls"
+import { isAtHead, type Work } from "./context.js"
+import { follow, Unfollowable } from "./follow.js"
+import { rejoin } from "./rejoin.js"
+import { sendCommit, sendCreation, sendLeave, sendMessage } from "./send.js"
+import { compileCommit, isCommitWish, nextWishes } from "./wishes.js"
+
+/**
+ * Brings a conversation as far as it can go at present: half-done work first, then what the log says, then what is
+ * wished. Each turn is a step of its own, and the state in the store is all that a turn starts from, so that it can be
+ * broken off anywhere. Rejects with `UNAVAILABLE` where a service does not answer, and may then be repeated.
+ *
+ * Nothing is encrypted before the log has been read to its head: a device whose state is older than it should be
+ * learns it there.
+ */
+export async function advance(work: Work): Promise<void> {
+  while (await turn(work)) work.signal.throwIfAborted()
+}
+
+/** Returns whether there may be more to do. */
+async function turn(work: Work): Promise<boolean> {
+  const { local } = work
+  const { status } = local.state
+  if (status === "left" || status === "lost" || status === "halted") return false
+  if (status === "recovering") return rejoin(work)
+  const wishes = nextWishes(work)
+  const [next] = wishes
+  if (status === "creating") {
+    if (next?.[1].type !== "create") throw new TypeError("a conversation that is being created begins with that")
+    await sendCreation(work, [next[0], next[1]])
+    return true
+  }
+  if (!isAtHead(work)) return readLog(work)
+  if (local.commit !== undefined) return done(sendCommit(work))
+  if (mustCommit(work, next?.[1].type)) return done(compileCommit(work, []))
+  if (next === undefined) return false
+  const [number, wish] = next
+  if (wish.type === "message") return done(sendMessage(work, [number, wish]))
+  if (wish.type === "leave") return done(sendLeave(work, [number, wish]))
+  const commitWishes = wishes.flatMap(([n, it]) => (isCommitWish(it) ? [[n, it] as const] : []))
+  return done(compileCommit(work, commitWishes))
+}
+
+async function done(work: Promise<void>): Promise<true> {
+  await work
+  return true
+}
+
+/**
+ * RFC 9420 §12.4: proposals are committed before application data is sent; unless these are encrypted already. Those
+ * who want to leave are also let go without that, by the first member in the tree at once, and by the others in their
+ * order if those before them are not there.
+ */
+function mustCommit(work: Work, next: string | undefined): boolean {
+  const { local } = work
+  if (local.group!.proposals.length === 0 || local.state.status === "leaving") return false
+  if (next === "message") return true
+  const due = departureDue(work)
+  return due !== undefined && due <= work.now()
+}
+
+/** When this device is to carry out the departures that it knows of (Unix time in milliseconds), if there are any. */
+export function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
+  const { departures, status } = local.state
+  const { group } = local
+  if (group === undefined || departures.length === 0 || status === "leaving") return undefined
+  const departing = new Set<LeafIndex | number>(departures.map(({ leafIndex }) => leafIndex))
+  const staying = group.members.map(({ leafIndex }) => leafIndex).filter((leafIndex) => !departing.has(leafIndex))
+  const rank = staying.indexOf(group.ownLeafIndex)
+  const since = departures.reduce((latest, it) => (it.since > latest ? it.since : latest), 0n)
+  return rank === -1 ? undefined : Number(since) + rank * leaveDelayMilliseconds
+}
+
+// --- The log ---------------------------------------------------------------------------------------------------------
+
+async function readLog(work: Work): Promise<true> {
+  const { local } = work
+  try {
+    if (await followIncoming(work)) return true
+    await readPage(work)
+  } catch (error) {
+    if (!(error instanceof Unfollowable)) throw error
+    await doubt(work, error)
+  }
+  if (local.state.status !== "active" && local.state.status !== "leaving") work.incoming.length = 0
+  return true
+}
+
+/** What the stream has brought. Returns whether the cursor moved. */
+async function followIncoming(work: Work): Promise<boolean> {
+  const { local, incoming } = work
+  const before = local.state.cursor
+  while (incoming.length > 0 && isFollowing(work)) {
+    const entry = incoming[0]!
+    if (entry.seq > local.state.cursor + 1n) break
+    await follow(work, entry)
+    incoming.shift()
+  }
+  return local.state.cursor !== before
+}
+
+async function readPage(work: Work): Promise<void> {
+  const { local, delivery, signal, steps } = work
+  const answer = await delivery.read(local.id, local.state.cursor, signal)
+  if (answer.type === "entries") {
+    for (const entry of answer.entries) if (isFollowing(work)) await follow(work, entry)
+    const more = local.state.cursor < answer.headSeq
+    if (more && answer.entries.length === 0) throw new Unfollowable(answer.headSeq, "the log is shorter than its head")
+    return dropOldIncoming(work, answer.headSeq)
+  }
+  const reason =
+    answer.type === "belowRetention" ? "this device was away for too long" : `the service said ${answer.type}`
+  await steps.run(local, (step) => {
+    if (answer.type === "belowRetention") return local.update(step, { status: "recovering", reason })
+    local.update(step, { status: "lost", reason })
+    step.emit({ type: "lost", conversation: local.id, reason })
+  })
+}
+
+/** The stream may have brought more while the page was asked for. */
+function dropOldIncoming(work: Work, headSeq: bigint): void {
+  const { incoming, local } = work
+  const next = incoming.findIndex((entry) => entry.seq === local.state.cursor + 1n)
+  incoming.splice(0, next === -1 ? incoming.length : next)
+  work.headSeq = incoming.at(-1)?.seq ?? headSeq
+}
+
+function isFollowing({ local }: Work): boolean {
+  return local.state.status === "active" || local.state.status === "leaving"
+}
+
+/** The ladder of recovery: read again, with a state that is read again too; then rejoin. */
+async function doubt(work: Work, error: Unfollowable): Promise<void> {
+  const { local, steps } = work
+  work.incoming.length = 0
+  work.headSeq = undefined
+  await steps.discard(local)
+  if (work.suspect !== error.seq) {
+    work.suspect = error.seq
+    return
+  }
+  work.suspect = undefined
+  await steps.run(local, (step) => local.update(step, { status: "recovering", reason: error.message }))
+}

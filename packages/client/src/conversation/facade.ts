@@ -1,0 +1,202 @@
+import { NAME_PATTERN } from "@conclave/auth/api"
+import { decode } from "@conclave/codec"
+import type {
+  Conversation,
+  ConversationStatus,
+  Message,
+  PendingMessage,
+  TreeNode,
+  WishOptions,
+} from "../conversation.js"
+import { recordKeys, StoredMessage, sortable, type Wish } from "../core/records.js"
+import { Runner } from "../core/runner.js"
+import type { Step } from "../core/steps.js"
+import { ClientError } from "../errors.js"
+import { nameOf } from "../identity/judge.js"
+import { safetyCode } from "../identity/safety-code.js"
+import { hex } from "../store/sealed.js"
+import { advance, departureDue } from "./advance.js"
+import type { Shared, Work } from "./context.js"
+import { LocalConversation } from "./local.js"
+import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "./payload.js"
+import { addMessage } from "./settle.js"
+
+const HISTORY_LIMIT = 100
+
+/** A conversation as the application sees it: wishes are stored at once, and carried out by {@link advance}. */
+export class GroupConversation implements Conversation {
+  readonly work: Work
+  readonly runner: Runner
+
+  constructor(id: Uint8Array, shared: Shared, options: { signal: AbortSignal; onFault: (error: unknown) => void }) {
+    const { signal, onFault } = options
+    const local = new LocalConversation(id, {
+      store: shared.store,
+      identity: shared.identity,
+      group: shared.groupOptions,
+    })
+    this.work = {
+      ...shared,
+      local,
+      signal,
+      incoming: [],
+      headSeq: undefined,
+      suspect: undefined,
+      staleCommit: undefined,
+    }
+    const { now, random } = shared
+    const job = () => advance(this.work)
+    this.runner = new Runner({ job, signal, due: () => departureDue(this.work), now, random, onFault })
+  }
+
+  get id(): string {
+    return this.work.local.key
+  }
+
+  get title(): string {
+    return this.work.local.view.title
+  }
+
+  get status(): ConversationStatus {
+    return this.work.local.view.status
+  }
+
+  get members(): readonly string[] {
+    return this.work.local.view.names
+  }
+
+  get pending(): readonly PendingMessage[] {
+    return this.work.local.view.pending
+  }
+
+  get epoch(): bigint {
+    return this.work.local.view.epoch
+  }
+
+  get epochAuthenticator(): Uint8Array {
+    return this.work.local.view.epochAuthenticator
+  }
+
+  async send(content: string | Uint8Array, options?: WishOptions): Promise<string> {
+    const body: Payload["body"] =
+      typeof content === "string" ? { type: "text", text: content } : { type: "bytes", bytes: content.slice() }
+    const size = typeof content === "string" ? new TextEncoder().encode(content).length : content.length
+    if (size > CONTENT_SIZE_MAX) throw new ClientError("TOO_LARGE", `a message has at most ${CONTENT_SIZE_MAX} bytes`)
+    let messageId = ""
+    await this.#wish((step) => {
+      const { number, payload } = addMessage(this.work, step, body)
+      messageId = hex(payload.messageId)
+      return number
+    }, options)
+    return messageId
+  }
+
+  async invite(...names: readonly string[]): Promise<void> {
+    for (const name of names) requireName(name)
+    await this.#add({ type: "invite", names: [...new Set(names)], claimed: [] })
+  }
+
+  async remove(...names: readonly string[]): Promise<void> {
+    for (const name of names) requireName(name)
+    if (names.includes(this.work.identity.name)) throw new TypeError("nobody removes themselves: leave()")
+    await this.#add({ type: "remove", names: [...new Set(names)] })
+  }
+
+  async setTitle(title: string): Promise<void> {
+    requireTitle(title)
+    await this.#wish((step) => addMessage(this.work, step, { type: "title", title }).number)
+  }
+
+  async refresh(): Promise<void> {
+    await this.#add({ type: "refresh" })
+  }
+
+  async leave(): Promise<void> {
+    if (this.status === "left" || this.status === "leaving") return
+    await this.#add({ type: "leave", outgoing: undefined, acceptedSeq: undefined })
+  }
+
+  async history(options: { readonly before?: number; readonly limit?: number } = {}): Promise<readonly Message[]> {
+    const { local, store } = this.work
+    const prefix = recordKeys.messages(local.key)
+    const before = options.before === undefined ? {} : { before: prefix + sortable(options.before) }
+    const records = await store.list(prefix, { limit: options.limit ?? HISTORY_LIMIT, reverse: true, ...before })
+    return records.reverse().flatMap(([key, record]) => {
+      const { from, own, payload } = decode(StoredMessage, record)
+      const message = messageOf(decodePayload(payload))
+      return message === undefined ? [] : [{ ...message, from, own, seq: Number(key.slice(prefix.length)) }]
+    })
+  }
+
+  safetyCode(name: string): string {
+    const { identity, local } = this.work
+    const person = (who: string) => {
+      const keys = local.view.members.filter(({ credential }) => nameOf(credential) === who)
+      if (keys.length === 0) throw new ClientError("NOT_A_MEMBER", `${who} is not in this conversation`)
+      return { name: who, signatureKeys: keys.map(({ signatureKey }) => signatureKey) }
+    }
+    const sha512 = identity.suite.provider.hashes["SHA-512"]
+    if (sha512 === undefined) throw new TypeError("the provider lacks SHA-512")
+    return safetyCode(sha512, [person(identity.name), person(name)])
+  }
+
+  tree(): readonly TreeNode[] {
+    const { local } = this.work
+    const { group } = local
+    if (group === undefined) return []
+    const renewals = local.renewals()
+    return group.treeView().map(({ nodeIndex, kind, blank, member, unmergedLeaves }) => ({
+      nodeIndex,
+      kind,
+      blank,
+      renewedInEpoch: renewals.get(nodeIndex)?.epoch,
+      name: member === undefined ? undefined : nameOf(member.credential),
+      own: member?.leafIndex === group.ownLeafIndex,
+      unmergedLeaves,
+    }))
+  }
+
+  #add(wish: Wish): Promise<void> {
+    return this.#wish((step) => this.work.local.addWish(step, wish))
+  }
+
+  /** Stores a wish, and waits until it has come true or cannot. */
+  async #wish(store: (step: Step) => number, { signal }: WishOptions = {}): Promise<void> {
+    signal?.throwIfAborted()
+    const { local, steps } = this.work
+    const stored = steps.run(local, (step) => {
+      this.#requireMember()
+      return { settled: local.expect(step, store(step)) }
+    })
+    // After a failure too: it may have been stored nevertheless.
+    const wish = stored.finally(() => this.runner.wake()).then(({ settled }) => settled)
+    wish.catch(() => {})
+    await unlessAborted(wish, signal)
+  }
+
+  #requireMember(): void {
+    const { status, reason } = this.work.local.state
+    if (status === "left" || status === "leaving") throw new ClientError("NOT_A_MEMBER", "this conversation was left")
+    if (status === "lost") throw new ClientError("LOST", reason)
+  }
+}
+
+export function requireName(name: string): void {
+  if (!NAME_PATTERN.test(name)) throw new TypeError(`${JSON.stringify(name)} is no name`)
+}
+
+export function requireTitle(title: string): void {
+  if (new TextEncoder().encode(title).length > TITLE_SIZE_MAX) {
+    throw new ClientError("TOO_LARGE", `a title has at most ${TITLE_SIZE_MAX} bytes`)
+  }
+}
+
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener("abort", abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
+    if (signal.aborted) abort()
+  })
+}

@@ -1,0 +1,204 @@
+import { DecodeError, encode } from "@conclave/codec"
+import type { Entry as EntryCodec } from "@conclave/delivery/api"
+import { logChainHash } from "@conclave/delivery/log-chain"
+import type { Received, StagedCommit } from "@conclave/mls"
+import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
+import type { Step } from "../core/steps.js"
+import type { Judgement } from "../identity/judge.js"
+import { nameOf, sameBytes } from "../identity/judge.js"
+import { keysUnder, type Work } from "./context.js"
+import { decodePayload, type Payload } from "./payload.js"
+import { accept, halt, markLeaving, settleCommit } from "./settle.js"
+
+export type Entry = EntryCodec
+
+/** The log cannot be followed past this entry, at least not from the state that is in memory. */
+export class Unfollowable extends Error {
+  override readonly name = "Unfollowable"
+  readonly seq: bigint
+
+  constructor(seq: bigint, reason: string, cause?: unknown) {
+    super(reason, { cause })
+    this.seq = seq
+  }
+}
+
+/**
+ * Follows the group's log by one entry. What was received, where the cursor stands, and what it means to the
+ * application are written in one transaction; an entry at or before the cursor is passed over, so nothing is taken in
+ * twice. Throws {@link Unfollowable} for a commit that cannot be applied, a gap, or a broken chain.
+ */
+export async function follow(work: Work, entry: Entry): Promise<void> {
+  const { local, steps } = work
+  if (entry.seq <= local.state.cursor) return
+  if (entry.seq !== local.state.cursor + 1n) throw new Unfollowable(entry.seq, "the log has a gap")
+  checkChain(work, entry)
+  // Somebody who leaves follows the commits until one of them carries it out, and reads no message any more.
+  if (local.state.status === "leaving" && entry.kind === "application") {
+    return steps.run(local, (step) => moveOn(work, step, entry))
+  }
+  let received: Received
+  try {
+    received = local.group!.receive(entry.body)
+  } catch (error) {
+    return refuse(work, entry, error)
+  }
+  if (received.type === "commit") return followCommit(work, entry, received)
+  await steps.run(local, (step) => {
+    moveOn(work, step, entry)
+    local.saveGroup(step)
+    if (received.type === "application") takeMessage(work, step, entry, received)
+    else if (received.type === "proposal") takeProposal(work, step, received)
+    else if (received.reason === "own-message") settleOwn(work, step, entry)
+  })
+}
+
+/** The chain covers all that came before: two members with the same hash have read the same log. */
+function checkChain({ local, identity }: Work, entry: Entry): void {
+  const sha256 = identity.suite.provider.hashes["SHA-256"]!
+  const previous = local.state.chainHash
+  if (previous.length === 0) return
+  const expected = logChainHash((...parts) => sha256.digest(...parts), previous, entry)
+  if (!sameBytes(expected, entry.chainHash)) throw new Unfollowable(entry.seq, "the log's chain is broken")
+}
+
+function moveOn({ local }: Work, step: Step, entry: Entry): void {
+  local.update(step, { cursor: entry.seq, chainHash: entry.chainHash })
+}
+
+/** A commit that cannot be received stops everything; anything else is the loss of one message. */
+async function refuse(work: Work, entry: Entry, error: unknown): Promise<void> {
+  const { local, steps } = work
+  const reason = error instanceof Error ? error.message : String(error)
+  if (entry.kind === "commit") throw new Unfollowable(entry.seq, reason, error)
+  await steps.run(local, (step) => {
+    moveOn(work, step, entry)
+    local.saveGroup(step)
+    // Framed before this device came: it was never meant to be read here.
+    if (entry.epoch < local.state.firstEpoch) return
+    reject(work, step, (error as { code?: string }).code ?? "UNREADABLE", reason)
+  })
+}
+
+function reject({ local }: Work, step: Step, code: string, reason: string): void {
+  step.emit({ type: "rejected", conversation: local.id, code, reason })
+}
+
+// --- Messages --------------------------------------------------------------------------------------------------------
+
+function takeMessage(work: Work, step: Step, entry: Entry, received: Received & { type: "application" }): void {
+  const { local } = work
+  const from = nameOf(received.sender.credential)
+  const payload = readPayload(received.plaintext)
+  if (from === undefined || payload === undefined) {
+    reject(work, step, "UNREADABLE", `a message from ${from ?? "somebody without a name"} cannot be read`)
+  } else if (payload.body.type === "title") {
+    takeTitle(work, step, from, payload.body.title)
+  } else {
+    remember(work, step, entry, { from, own: false, payload: received.plaintext })
+    step.emit({ type: "message", conversation: local.id, from, payload: received.plaintext })
+  }
+}
+
+function readPayload(plaintext: Uint8Array): Payload | undefined {
+  try {
+    return decodePayload(plaintext)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}
+
+function takeTitle({ local }: Work, step: Step, from: string, title: string): void {
+  if (title === local.state.title) return
+  local.update(step, { title })
+  step.emit({ type: "title", conversation: local.id, from, title })
+}
+
+/** A message of this device has come back: the wish that it carries has its place in the log. */
+function settleOwn(work: Work, step: Step, entry: Entry): void {
+  const { local } = work
+  for (const [number, wish] of local.wishes) {
+    if (!("outgoing" in wish) || wish.outgoing === undefined || !sameBytes(wish.outgoing.body, entry.body)) continue
+    if (wish.type === "leave") markLeaving(work, step, number, entry.seq)
+    else placeOwn(work, step, entry, [number, wish])
+    return
+  }
+  if (local.state.status === "leaving" || entry.epoch < local.state.firstEpoch) return
+  // Sent by this device, and it does not know: its state is older than what others have seen of it (a backup that was
+  // put back). Nothing may be encrypted from here, or a key and nonce would be used twice.
+  local.update(step, { status: "recovering", reason: "this device's state was put back to an earlier one" })
+}
+
+function placeOwn(work: Work, step: Step, entry: Entry, [number, wish]: readonly [number, WishOf<"message">]): void {
+  const { local, identity } = work
+  local.fulfil(step, number)
+  const { body } = decodePayload(wish.payload)
+  if (body.type === "title") {
+    takeTitle(work, step, identity.name, body.title)
+    return
+  }
+  remember(work, step, entry, { from: identity.name, own: true, payload: wish.payload })
+  step.emit({ type: "sent", conversation: local.id, payload: wish.payload })
+}
+
+function remember(work: Work, step: Step, entry: Entry, message: { from: string; own: boolean; payload: Uint8Array }) {
+  if (!work.keepHistory) return
+  step.put(recordKeys.message(work.local.key, Number(entry.seq)), encode(StoredMessage, message))
+}
+
+// --- Proposals and commits -------------------------------------------------------------------------------------------
+
+function takeProposal({ local, now }: Work, step: Step, received: Received & { type: "proposal" }): void {
+  const { proposal, sender } = received
+  const departs = proposal.type === "remove" && sender !== undefined && proposal.removed === sender.leafIndex
+  const departures = departs
+    ? [...local.state.departures, { leafIndex: Number(proposal.removed), since: BigInt(now()) }]
+    : local.state.departures
+  local.update(step, { departures })
+}
+
+async function followCommit(work: Work, entry: Entry, received: Received & { type: "commit" }): Promise<void> {
+  const { local, steps, judge, signal } = work
+  const { staged } = received
+  let judgement: Judgement
+  try {
+    judgement = await judge.judge(staged.claims, signal)
+  } catch (error) {
+    // What receiving has used up in memory is not stored: the entry is received again.
+    await steps.discard(local)
+    throw error
+  }
+  if (judgement.refused.length > 0) return halt(work, judgement)
+  const oldKeys = staged.selfRemoved ? await keysUnder(work, recordKeys.group(local.key)) : []
+  await steps.run(local, (step) => {
+    const before = local.names
+    moveOn(work, step, entry)
+    local.group!.apply(staged, judgement.verdicts)
+    accept(work, step, judgement)
+    if (staged.selfRemoved) return depart(work, step, staged, oldKeys)
+    local.update(step, { departures: [] })
+    settleCommit(work, step, { own: received.own, before })
+    local.saveGroup(step)
+    announce(work, step, staged, before)
+  })
+}
+
+function depart({ local, identity }: Work, step: Step, staged: StagedCommit, oldKeys: readonly string[]): void {
+  const asked = local.state.status === "leaving"
+  const by = staged.committer === undefined ? undefined : nameOf(staged.committer.credential)
+  for (const [number, wish] of [...local.wishes]) if (wish.type === "leave") local.fulfil(step, number)
+  local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device was removed from the conversation" })
+  local.dropGroup(step, oldKeys)
+  local.update(step, { status: "left", departures: [] })
+  step.emit({ type: "left", conversation: local.id, by: asked ? identity.name : (by ?? "") })
+}
+
+function announce({ local }: Work, step: Step, staged: StagedCommit, before: readonly string[]): void {
+  const by = (staged.committer === undefined ? undefined : nameOf(staged.committer.credential)) ?? ""
+  const after = local.names
+  const added = after.filter((name) => !before.includes(name))
+  const removed = before.filter((name) => !after.includes(name))
+  if (added.length + removed.length === 0) step.emit({ type: "refreshed", conversation: local.id, by })
+  else step.emit({ type: "members", conversation: local.id, by, added, removed })
+}

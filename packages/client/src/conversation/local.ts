@@ -1,0 +1,290 @@
+import { decode, encode } from "@conclave/codec"
+import { Group, type GroupOptions, type Member } from "@conclave/mls"
+import type { ConversationStatus, PendingMessage } from "../conversation.js"
+import { ConversationState, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
+import type { Reloadable, Step } from "../core/steps.js"
+import { ClientError } from "../errors.js"
+import type { ClientErrorCode, FailedEvent } from "../events.js"
+import type { Identity } from "../identity/identity.js"
+import { nameOf, sameBytes } from "../identity/judge.js"
+import { hex, type SealedStore } from "../store/sealed.js"
+import { decodePayload, messageOf } from "./payload.js"
+
+/** What a call that made a wish waits for. */
+interface Waiter {
+  resolve(): void
+  reject(error: Error): void
+}
+
+export interface LocalOptions {
+  readonly store: SealedStore
+  readonly identity: Identity
+  readonly group: Omit<GroupOptions, "signer" | "suite">
+}
+
+/**
+ * One conversation as this device has it: the records and the same in memory. Every change is made within a step, to
+ * both; {@link reload} makes them agree again after a step that failed.
+ */
+export class LocalConversation implements Reloadable {
+  readonly id: Uint8Array
+  readonly key: string
+  state: ConversationState
+  group: Group | undefined
+  commit: OutgoingCommit | undefined
+  readonly wishes = new Map<number, Wish>()
+  readonly waiters = new Map<number, Waiter>()
+  /** As of the last completed step. */
+  view: ConversationView = emptyView
+  /** Kept only where somebody draws the tree: it costs a walk over it for each epoch. */
+  #renewals: ReadonlyMap<number, Renewal> | undefined
+  readonly #options: LocalOptions
+
+  constructor(id: Uint8Array, options: LocalOptions) {
+    this.id = id
+    this.key = hex(id)
+    this.state = emptyState
+    this.#options = options
+  }
+
+  async reload(): Promise<void> {
+    const { store } = this.#options
+    const state = await store.get(recordKeys.state(this.key))
+    const [group, wishes, commit] = [
+      await store.list(recordKeys.group(this.key)),
+      await store.list(recordKeys.wishes(this.key)),
+      await store.get(recordKeys.commit(this.key)),
+    ]
+    this.#dispose()
+    this.state = state === undefined ? emptyState : decode(ConversationState, state)
+    this.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
+    this.wishes.clear()
+    for (const [key, wish] of wishes) this.wishes.set(Number(key.slice(key.lastIndexOf("/") + 1)), decode(Wish, wish))
+    if (group.length > 0) this.group = this.#restore(group)
+  }
+
+  settled(): void {
+    const { group, state, view } = this
+    if (this.#renewals !== undefined && view.epoch !== group?.epoch) {
+      this.#renewals = this.#compareKeys(this.#renewals, group?.epoch)
+    }
+    const sameEpoch = group !== undefined && view.group === group && view.epoch === group.epoch
+    this.view = {
+      group,
+      status: state.status,
+      title: state.title,
+      pending: pendingOf(this.wishes),
+      epoch: group?.epoch ?? 0n,
+      epochAuthenticator:
+        group === undefined ? new Uint8Array() : sameEpoch ? view.epochAuthenticator : group.epochAuthenticator,
+      members: sameEpoch ? view.members : (group?.members ?? []),
+      names: sameEpoch ? view.names : this.names,
+    }
+  }
+
+  update(step: Step, changes: Partial<ConversationState>): void {
+    this.state = { ...this.state, ...changes }
+    step.put(recordKeys.state(this.key), encode(ConversationState, this.state))
+  }
+
+  /** The user has decided about what halted it. */
+  resume(step: Step): void {
+    // Without a group of its own it was about to rejoin when it was halted.
+    this.update(step, { status: this.commit?.purpose === "rejoin" ? "recovering" : "active", reason: "" })
+  }
+
+  /** Writes what has changed in the group since it was saved last. */
+  saveGroup(step: Step): void {
+    if (this.group === undefined) return
+    const changes = this.group.takeChanges()
+    const prefix = recordKeys.group(this.key)
+    for (const key of changes.delete) step.delete(prefix + key)
+    for (const [key, record] of changes.put) step.put(prefix + key, record)
+  }
+
+  /** Puts `group`, of which nothing is stored yet, in the place of the one before. `oldKeys`: what is stored of that. */
+  replaceGroup(step: Step, group: Group, oldKeys: Iterable<string>): void {
+    for (const key of oldKeys) step.delete(key)
+    this.#dispose()
+    this.group = group
+    this.saveGroup(step)
+  }
+
+  /** Destroys every secret of the group, here and in the store. */
+  dropGroup(step: Step, oldKeys: Iterable<string>): void {
+    for (const key of oldKeys) step.delete(key)
+    this.#dispose()
+    this.putCommit(step, undefined)
+  }
+
+  putCommit(step: Step, commit: OutgoingCommit | undefined): void {
+    if (commit === undefined && this.commit === undefined) return
+    this.commit = commit
+    if (commit === undefined) step.delete(recordKeys.commit(this.key))
+    else step.put(recordKeys.commit(this.key), encode(OutgoingCommit, commit))
+  }
+
+  addWish(step: Step, wish: Wish): number {
+    const number = Number(this.state.nextWish)
+    this.update(step, { nextWish: this.state.nextWish + 1n })
+    this.putWish(step, number, wish)
+    return number
+  }
+
+  putWish(step: Step, number: number, wish: Wish): void {
+    this.wishes.set(number, wish)
+    step.put(recordKeys.wish(this.key, number), encode(Wish, wish))
+  }
+
+  /** Settles with the wish; to be asked for in the step that stores it. */
+  expect(step: Step, number: number): Promise<void> {
+    const settled = new Promise<void>((resolve, reject) => {
+      step.after(() => this.waiters.set(number, { resolve, reject }))
+    })
+    // Whoever stops waiting is told by the event `failed`.
+    settled.catch(() => {})
+    return settled
+  }
+
+  /** A wish has come true. */
+  fulfil(step: Step, number: number): void {
+    this.#end(step, number)
+    step.after(() => this.settle(number))
+  }
+
+  /** A wish never will. */
+  fail(step: Step, number: number, { code, reason }: { code: ClientErrorCode; reason: string }): void {
+    const wish = this.wishes.get(number)
+    if (wish === undefined) return
+    this.#end(step, number)
+    step.emit({ type: "failed", conversation: this.id, ...describe(wish), code, reason })
+    step.after(() => this.settle(number, new ClientError(code, reason)))
+  }
+
+  failAll(step: Step, why: { code: ClientErrorCode; reason: string }): void {
+    for (const number of [...this.wishes.keys()]) this.fail(step, number, why)
+  }
+
+  /** In which epoch each filled node got its key, as far as that has been seen since this was asked for first. */
+  renewals(): ReadonlyMap<number, Renewal> {
+    this.#renewals ??= this.#compareKeys(new Map(), undefined)
+    return this.#renewals
+  }
+
+  #compareKeys(before: ReadonlyMap<number, Renewal>, epoch: bigint | undefined): ReadonlyMap<number, Renewal> {
+    const now = new Map<number, Renewal>()
+    for (const { nodeIndex, key } of this.group?.treeView() ?? []) {
+      if (key === undefined) continue
+      const known = before.get(nodeIndex)
+      now.set(nodeIndex, known !== undefined && sameBytes(known.key, key) ? known : { key, epoch })
+    }
+    return now
+  }
+
+  /** Ends the waiting for a wish. */
+  settle(number: number, error?: Error): void {
+    const waiter = this.waiters.get(number)
+    this.waiters.delete(number)
+    if (error === undefined) waiter?.resolve()
+    else waiter?.reject(error)
+  }
+
+  get members(): readonly Member[] {
+    return this.group?.members ?? []
+  }
+
+  /** Names of members: sorted, each once. */
+  get names(): readonly string[] {
+    return namesOf(this.members)
+  }
+
+  close(): void {
+    this.#dispose()
+    for (const number of [...this.waiters.keys()])
+      this.settle(number, new ClientError("CLOSED", "the client is closed"))
+  }
+
+  #end(step: Step, number: number): void {
+    this.wishes.delete(number)
+    step.delete(recordKeys.wish(this.key, number))
+  }
+
+  #restore(records: readonly (readonly [string, Uint8Array])[]): Group {
+    const { identity, group } = this.#options
+    const prefix = recordKeys.group(this.key).length
+    return Group.restore({
+      ...group,
+      suite: identity.suite,
+      signer: identity.signer,
+      records: records.map(([key, record]) => [key.slice(prefix), record] as const),
+    })
+  }
+
+  #dispose(): void {
+    this.group?.[Symbol.dispose]()
+    this.group = undefined
+  }
+}
+
+interface Renewal {
+  readonly key: Uint8Array
+  readonly epoch: bigint | undefined
+}
+
+/** What an application is shown. */
+export interface ConversationView {
+  readonly group: Group | undefined
+  readonly status: ConversationStatus
+  readonly title: string
+  readonly pending: readonly PendingMessage[]
+  readonly epoch: bigint
+  readonly epochAuthenticator: Uint8Array
+  readonly members: readonly Member[]
+  readonly names: readonly string[]
+}
+
+const emptyView: ConversationView = {
+  group: undefined,
+  status: "left",
+  title: "",
+  pending: [],
+  epoch: 0n,
+  epochAuthenticator: new Uint8Array(),
+  members: [],
+  names: [],
+}
+
+function pendingOf(wishes: ReadonlyMap<number, Wish>): readonly PendingMessage[] {
+  return [...wishes]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([, wish]) => (wish.type === "message" ? (messageOf(decodePayload(wish.payload)) ?? []) : []))
+}
+
+/** Names in the order of their code units, each once; credentials without a well-formed name are left out. */
+export function namesOf(members: readonly Member[]): readonly string[] {
+  const names = new Set<string>()
+  for (const member of members) {
+    const name = nameOf(member.credential)
+    if (name !== undefined) names.add(name)
+  }
+  return [...names].sort()
+}
+
+export const STATE_VERSION = 1
+export const emptyState: ConversationState = {
+  version: STATE_VERSION,
+  status: "left",
+  title: "",
+  reason: "",
+  cursor: 0n,
+  chainHash: new Uint8Array(),
+  firstEpoch: 0n,
+  nextWish: 1n,
+  departures: [],
+}
+
+function describe(wish: Wish): { wish: FailedEvent["wish"]; names: readonly string[] } {
+  if (wish.type === "invite" || wish.type === "remove") return { wish: wish.type, names: wish.names }
+  if (wish.type !== "message") return { wish: wish.type, names: [] }
+  return { wish: decodePayload(wish.payload).body.type === "title" ? "title" : "send", names: [] }
+}

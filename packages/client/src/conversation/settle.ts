@@ -1,0 +1,84 @@
+import type { Step } from "../core/steps.js"
+import type { Judgement } from "../identity/judge.js"
+import type { Work } from "./context.js"
+import { encodePayload, PAYLOAD_VERSION, type Payload } from "./payload.js"
+
+/** Pins, and loud events, of what has been accepted. */
+export function accept(work: Pick<Work, "local" | "judge">, step: Step, judgement: Judgement): void {
+  for (const { name, signatureKey } of judgement.pins) work.judge.pin(step, name, signatureKey)
+  emitKeyChanges(work, step, judgement)
+}
+
+/** Somebody is not accepted: the group stays before this commit until the user has decided. */
+export async function halt(work: Work, judgement: Judgement): Promise<void> {
+  const { local, steps } = work
+  await steps.discard(local)
+  await steps.run(local, (step) => {
+    const names = [...new Set(judgement.refused.map(({ name }) => name))]
+    const reason = judgement.refused.map((it) => it.reason).join("; ")
+    local.update(step, { status: "halted", reason })
+    emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter((it) => !it.accepted) })
+    step.emit({ type: "halted", conversation: local.id, names, reason })
+  })
+}
+
+export function emitKeyChanges(
+  { local }: { readonly local: { readonly id: Uint8Array } | undefined },
+  step: Step,
+  judgement: Judgement | undefined,
+): void {
+  for (const change of judgement?.keyChanges ?? []) {
+    step.emit({ type: "keyChanged", conversation: local?.id, ...change })
+  }
+}
+
+/** What a commit means for the one that this device has under way, and for its wishes. */
+export function settleCommit(
+  work: Work,
+  step: Step,
+  { own, before }: { own: boolean; before: readonly string[] },
+): void {
+  const { local } = work
+  if (own && local.commit !== undefined) {
+    for (const number of local.commit.wishes) local.fulfil(step, Number(number))
+    if (local.names.some((name) => !before.includes(name))) announceTitle(work, step)
+  }
+  // Somebody else was faster: the wishes stay, and are compiled again for the new epoch.
+  local.putCommit(step, undefined)
+  for (const [number, wish] of local.wishes) {
+    if (wish.type === "leave" && wish.outgoing !== undefined) {
+      local.putWish(step, number, { type: "leave", outgoing: undefined, acceptedSeq: undefined })
+    }
+  }
+}
+
+/** The title goes to newcomers as a message: only members can read it. */
+export function announceTitle(work: Work, step: Step): void {
+  const { title } = work.local.state
+  if (title !== "") addMessage(work, step, { type: "title", title })
+}
+
+export function addMessage(work: Work, step: Step, body: Payload["body"]): { number: number; payload: Payload } {
+  const payload: Payload = {
+    version: PAYLOAD_VERSION,
+    messageId: work.random(16),
+    sentAt: BigInt(work.now()),
+    body,
+  }
+  const wish = {
+    type: "message",
+    payload: encodePayload(payload),
+    outgoing: undefined,
+    acceptedSeq: undefined,
+  } as const
+  return { number: work.local.addWish(step, wish), payload }
+}
+
+/** The service has the request to be removed: the caller may go, and the others carry it out. */
+export function markLeaving({ local }: Work, step: Step, number: number, seq: bigint): void {
+  const wish = local.wishes.get(number)
+  if (wish?.type !== "leave") return
+  local.putWish(step, number, { ...wish, acceptedSeq: seq })
+  local.update(step, { status: "leaving" })
+  step.after(() => local.settle(number))
+}

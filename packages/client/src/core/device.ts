@@ -1,0 +1,258 @@
+import type { Client, ClientOptions, ClientPolicy } from "../client.js"
+import type { Shared } from "../conversation/context.js"
+import { createConversation } from "../conversation/create.js"
+import { GroupConversation } from "../conversation/facade.js"
+import type { Conversation } from "../conversation.js"
+import { ClientError } from "../errors.js"
+import type { ClientEvent } from "../events.js"
+import type { Identity } from "../identity/identity.js"
+import { Judge } from "../identity/judge.js"
+import { Stock } from "../identity/stock.js"
+import { Delivery } from "../service/delivery.js"
+import type { Directory } from "../service/directory.js"
+import { fromHex, hex, type SealedStore } from "../store/sealed.js"
+import { Inbox } from "./inbox.js"
+import { Journal } from "./journal.js"
+import { type Profile, recordKeys } from "./records.js"
+import { Runner } from "./runner.js"
+import { Steps } from "./steps.js"
+import { Stream } from "./stream.js"
+
+export const defaultPolicy: ClientPolicy = {
+  endorsedKey: "accept",
+  history: true,
+  keyPackages: 20,
+  keyPackageLifetimeSeconds: 90 * 86_400,
+  leaveDelayMilliseconds: 3_000,
+}
+
+export interface DeviceOptions extends Omit<ClientOptions, "store"> {
+  readonly random: (length: number) => Uint8Array
+  readonly store: SealedStore
+  readonly directory: Directory
+  readonly identity: Identity
+  readonly profile: Profile
+}
+
+/** The client itself: one device of one person. */
+export class Device implements Client {
+  readonly conversations = new Map<string, Conversation>()
+  readonly #options: DeviceOptions
+  readonly #shared: Shared
+  readonly #closing = new AbortController()
+  readonly #inbox: Runner
+  readonly #stock: Runner
+  readonly #groups = new Map<string, GroupConversation>()
+  #journal: Journal | undefined
+  #stream: Stream | undefined
+  #closed: Promise<void> | undefined
+
+  constructor(options: DeviceOptions) {
+    const { store, directory, identity, random, profile } = options
+    const now = options.now ?? Date.now
+    const policy = { ...defaultPolicy, ...options.policy }
+    const steps = new Steps(store, profile)
+    const delivery = new Delivery(options.delivery, identity, now)
+    const judge = new Judge({
+      store,
+      directory,
+      verifyEndorsement: (claim) => identity.isEndorsed(claim),
+      acceptEndorsed: policy.endorsedKey === "accept",
+    })
+    steps.share(judge)
+    const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
+    const stock = new Stock({ store, steps, delivery, identity, random, now, size, lifetimeSeconds })
+    this.#options = options
+    this.#shared = {
+      store,
+      steps,
+      delivery,
+      directory,
+      identity,
+      judge,
+      stock,
+      random,
+      now,
+      groupOptions: { now: () => BigInt(Math.floor(now() / 1000)), random },
+      keepHistory: policy.history,
+      leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
+    }
+    const inbox = new Inbox({
+      shared: this.#shared,
+      signal: this.#closing.signal,
+      find: (id) => this.#groups.get(id),
+      make: (id) => this.#make(id),
+      register: (conversation) => this.#register(conversation),
+    })
+    const common = { signal: this.#closing.signal, now, random, onFault: (error: unknown) => this.#report(error) }
+    this.#inbox = new Runner({ ...common, job: () => inbox.read() })
+    this.#stock = new Runner({ ...common, job: () => stock.replenish(this.#closing.signal) })
+  }
+
+  get name(): string {
+    return this.#shared.identity.name
+  }
+
+  get online(): boolean {
+    return this.#stream?.online ?? false
+  }
+
+  /** Half-done work first: the registration; then the conversations, which know their own. */
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    await this.#load()
+    if (!this.#shared.steps.profile.registered) await this.#introduce(signal)
+    this.#shared.store.lost.then(() => this.close())
+    if (this.#options.live === false) return
+    this.#stream = new Stream({
+      shared: this.#shared,
+      signal: this.#closing.signal,
+      inbox: this.#inbox,
+      conversations: () => this.#groups.values(),
+      find: (id) => this.#groups.get(hex(id)),
+      onChange: () => this.#shared.steps.notify(),
+    })
+    this.#stock.wake()
+    this.#inbox.wake()
+    for (const { runner } of this.#groups.values()) runner.wake()
+  }
+
+  async createConversation(options: { title?: string; members?: readonly string[] }): Promise<Conversation> {
+    const conversation = await createConversation(this.#shared, {
+      title: options.title ?? "",
+      members: options.members ?? [],
+      signal: this.#closing.signal,
+      make: (id) => this.#make(id),
+      register: (made) => this.#register(made),
+    })
+    return conversation
+  }
+
+  events(options: { readonly signal?: AbortSignal; readonly peek?: boolean } = {}): AsyncIterable<ClientEvent> {
+    const signals = options.signal === undefined ? [this.#closing.signal] : [this.#closing.signal, options.signal]
+    return this.#requireJournal().events({ signal: AbortSignal.any(signals), peek: options.peek ?? false })
+  }
+
+  acknowledge(number: number): Promise<void> {
+    return this.#requireJournal().acknowledge(number)
+  }
+
+  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    await this.#stock.once()
+    await this.#inbox.once()
+    for (const { runner, work } of [...this.#groups.values()]) {
+      options.signal?.throwIfAborted()
+      work.headSeq = undefined
+      await runner.once()
+    }
+  }
+
+  observe(listener: () => void): () => void {
+    return this.#shared.steps.observe(listener)
+  }
+
+  async pinnedKeys(name: string): Promise<readonly Uint8Array[]> {
+    return (await this.#shared.judge.pinned(name)).map((key) => key.slice())
+  }
+
+  async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
+    const { judge, steps } = this.#shared
+    await judge.pinned(name)
+    await steps.run(undefined, (step) => judge.pin(step, name, signatureKey))
+    for (const { runner, work } of this.#groups.values()) {
+      if (work.local.state.status !== "halted") continue
+      await steps.run(work.local, (step) => work.local.resume(step))
+      work.headSeq = undefined
+      runner.wake()
+    }
+  }
+
+  endorseDevice(registration: Uint8Array): Uint8Array {
+    return this.#shared.identity.endorse(registration)
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { steps, delivery, directory, store, identity } = this.#shared
+    this.#closing.abort(new ClientError("CLOSED", "the client is closed"))
+    await this.#stream?.done
+    // Transports first: what still waits for an answer ends with them.
+    await Promise.allSettled([delivery.close(), directory.close()])
+    await Promise.all([this.#inbox, this.#stock, ...this.#runners()].map((runner) => runner.idle()))
+    await steps.close()
+    for (const { work } of this.#groups.values()) work.local.close()
+    identity[Symbol.dispose]()
+    await store.close()
+  }
+
+  async #load(): Promise<void> {
+    const { store, steps } = this.#shared
+    for (const [key] of await store.list(recordKeys.states)) {
+      const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
+      await steps.discard(conversation.work.local)
+      this.#keep(conversation)
+    }
+    const [oldest] = await store.list(recordKeys.events, { limit: 1 })
+    this.#journal = new Journal(store, steps, {
+      oldest:
+        oldest === undefined ? Number(steps.profile.nextEvent) : Number(oldest[0].slice(recordKeys.events.length)),
+      find: (id) => this.conversations.get(id),
+    })
+  }
+
+  /** Takes the name, and leaves key packages, so that one can be invited. */
+  async #introduce(signal: AbortSignal | undefined): Promise<void> {
+    const { directory, identity, judge, steps, stock } = this.#shared
+    const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
+    await identity.register(directory, this.#options.endorse, until)
+    await stock.replenish(until)
+    await judge.pinned(identity.name)
+    await steps.run(undefined, (step) => {
+      judge.pin(step, identity.name, identity.signatureKey)
+      step.profile = { ...step.profile, registered: true }
+    })
+  }
+
+  #make(id: Uint8Array): GroupConversation {
+    const onFault = (error: unknown) => this.#report(error, id)
+    return new GroupConversation(id, this.#shared, { signal: this.#closing.signal, onFault })
+  }
+
+  #register(conversation: GroupConversation): void {
+    this.#keep(conversation)
+    conversation.runner.wake()
+    this.#stream?.renew()
+    this.#shared.steps.notify()
+  }
+
+  #keep(conversation: GroupConversation): void {
+    this.#groups.set(conversation.id, conversation)
+    this.conversations.set(conversation.id, conversation)
+  }
+
+  #runners(): readonly Runner[] {
+    return [...this.#groups.values()].map(({ runner }) => runner)
+  }
+
+  /** A fault that nobody expected is not passed over in silence; the work is tried again. */
+  #report(error: unknown, conversation?: Uint8Array): void {
+    const code = (error as { code?: string }).code ?? "INTERNAL"
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#shared.steps
+      .run(undefined, (step) => step.emit({ type: "rejected", conversation, code, reason }))
+      .catch(() => {})
+  }
+
+  #requireJournal(): Journal {
+    if (this.#journal === undefined) throw new ClientError("CLOSED", "the client is not open")
+    return this.#journal
+  }
+}

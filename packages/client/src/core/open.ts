@@ -1,0 +1,83 @@
+import { encode } from "@conclave/codec"
+import { cipherSuite, cipherSuiteNumbers } from "@conclave/mls"
+import type { Client, ClientOptions } from "../client.js"
+import { requireName } from "../conversation/facade.js"
+import { ClientError } from "../errors.js"
+import { Identity } from "../identity/identity.js"
+import { Directory } from "../service/directory.js"
+import { SealedStore } from "../store/sealed.js"
+import { Device } from "./device.js"
+import { Profile, recordKeys } from "./records.js"
+import { loadProfile } from "./steps.js"
+
+const PROFILE_VERSION = 1
+const DEFAULT_SUITE = 1
+
+/** Opens a profile, or makes it: see `Client.open`. */
+export async function openDevice(options: ClientOptions): Promise<Client> {
+  const random = options.random ?? ((length: number) => options.provider.random(length))
+  const closers: (() => unknown)[] = []
+  try {
+    closers.push(
+      () => options.delivery[Symbol.asyncDispose](),
+      () => options.auth[Symbol.asyncDispose](),
+    )
+    closers.push(() => options.store[Symbol.asyncDispose]())
+    requireName(options.name)
+    const { sealingKey, provider } = options
+    const store = new SealedStore(options.store, { sealingKey, provider, random })
+    const directory = new Directory(options.auth)
+    const profile = (await loadProfile(store)) ?? (await makeProfile(store, options, random))
+    requireSame(profile, options)
+    const identity = new Identity(profile, cipherSuite(profile.suite, provider))
+    const device = new Device({ ...options, random, store, directory, identity, profile })
+    closers.push(() => device.close())
+    await device.start(options.signal)
+    return device
+  } catch (error) {
+    for (const close of closers.reverse()) {
+      try {
+        await close()
+      } catch {
+        // What is reported is why it could not be opened.
+      }
+    }
+    throw error
+  }
+}
+
+async function makeProfile(
+  store: SealedStore,
+  options: ClientOptions,
+  random: (length: number) => Uint8Array,
+): Promise<Profile> {
+  const suite = options.suite ?? DEFAULT_SUITE
+  if (!cipherSuiteNumbers.includes(suite)) throw new TypeError(`cipher suite ${suite} is not known`)
+  const key = cipherSuite(suite, options.provider).signature.generate(random)
+  const profile: Profile = {
+    version: PROFILE_VERSION,
+    name: options.name,
+    suite,
+    signaturePrivateKey: key.exportPrivateKey(),
+    signaturePublicKey: key.publicKey,
+    registered: false,
+    inboxCursor: 0n,
+    nextEvent: 1n,
+  }
+  key[Symbol.dispose]()
+  // Stored before it is registered: a name whose key is lost is lost with it.
+  await store.transaction({ put: new Map([[recordKeys.profile, encode(Profile, profile)]]), delete: new Set() })
+  return profile
+}
+
+function requireSame(profile: Profile, options: ClientOptions): void {
+  if (profile.version !== PROFILE_VERSION) {
+    throw new ClientError("WRONG_PROFILE", `the profile has version ${profile.version}`)
+  }
+  if (profile.name !== options.name) {
+    throw new ClientError("WRONG_PROFILE", `this profile speaks as ${profile.name}, not as ${options.name}`)
+  }
+  if (options.suite !== undefined && profile.suite !== options.suite) {
+    throw new ClientError("WRONG_PROFILE", `this profile uses cipher suite ${profile.suite}, not ${options.suite}`)
+  }
+}

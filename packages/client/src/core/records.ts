@@ -1,0 +1,192 @@
+import {
+  alias,
+  boolean,
+  enumeration,
+  opaque,
+  optional,
+  struct,
+  type TypeOf,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+  union,
+  utf8,
+  vector,
+} from "@conclave/codec"
+
+/**
+ * Every record that a client keeps, and under which key:
+ *
+ * ```
+ *   profile                    Profile: name, suite, signature key, cursor of the inbox
+ *   event/<number>             StoredEvent, until acknowledged
+ *   key-package/<ref>          StoredKeyPackage with its private keys, until used
+ *   pin/<hidden name>          Pins
+ *   state/<id>                 ConversationState: cursor, status, title
+ *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
+ *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
+ *   conversation/<id>/commit   OutgoingCommit: the bytes that are (being) sent
+ *   conversation/<id>/wish/<n> Wish: what the application asked for and is not done yet
+ *   conversation/<id>/message/<seq>  StoredMessage: the history
+ * ```
+ */
+export const recordKeys = {
+  profile: "profile",
+  events: "event/",
+  event: (number: number) => `event/${sortable(number)}`,
+  keyPackages: "key-package/",
+  keyPackage: (ref: string) => `key-package/${ref}`,
+  pins: (hiddenName: string) => `pin/${hiddenName}`,
+  states: "state/",
+  state: (id: string) => `state/${id}`,
+  group: (id: string) => `conversation/${id}/group/`,
+  rejoin: (id: string) => `conversation/${id}/rejoin/`,
+  commit: (id: string) => `conversation/${id}/commit`,
+  wishes: (id: string) => `conversation/${id}/wish/`,
+  wish: (id: string, number: number) => `conversation/${id}/wish/${sortable(number)}`,
+  messages: (id: string) => `conversation/${id}/message/`,
+  message: (id: string, seq: number) => `conversation/${id}/message/${sortable(seq)}`,
+} as const
+
+/** A number in decimal, as wide as the largest safe integer: the order of the keys is the order of the numbers. */
+export function sortable(number: number): string {
+  return number.toString().padStart(16, "0")
+}
+
+export const Profile = struct("Profile", {
+  version: uint8,
+  name: utf8,
+  suite: uint16,
+  signaturePrivateKey: opaque,
+  signaturePublicKey: opaque,
+  /** The Authentication Service has confirmed the name. */
+  registered: boolean,
+  /** The last inbox entry that has been dealt with. */
+  inboxCursor: uint64,
+  /** The number of the next event. */
+  nextEvent: uint64,
+})
+export type Profile = TypeOf<typeof Profile>
+
+export const StoredKeyPackage = struct("StoredKeyPackage", {
+  /** As `encodeKeyPackageBundle` makes it. */
+  bundle: opaque,
+  lastResort: boolean,
+  /** The service has confirmed it. */
+  published: boolean,
+  /** Unix time in seconds. */
+  notAfter: uint64,
+})
+export type StoredKeyPackage = TypeOf<typeof StoredKeyPackage>
+
+export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
+
+const Status = enumeration("Status", 1, {
+  creating: 1,
+  active: 2,
+  halted: 3,
+  recovering: 4,
+  lost: 5,
+  leaving: 6,
+  left: 7,
+})
+
+/** A member's request to be removed, of this epoch; `since` is when it was seen, Unix time in milliseconds. */
+const Departure = struct("Departure", { leafIndex: uint32, since: uint64 })
+
+export const ConversationState = struct("ConversationState", {
+  version: uint8,
+  status: Status,
+  title: utf8,
+  /** Why it is halted, recovering or lost; empty otherwise. */
+  reason: utf8,
+  /** Everything up to this seq has been followed; its chain hash (empty where nothing is known of it). */
+  cursor: uint64,
+  chainHash: opaque,
+  /** Messages framed before this epoch were never meant for this device. */
+  firstEpoch: uint64,
+  nextWish: uint64,
+  departures: vector(Departure),
+})
+export type ConversationState = TypeOf<typeof ConversationState>
+
+/** A request to append, as it is sent, and sent again: byte for byte. */
+export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })
+export type Outgoing = TypeOf<typeof Outgoing>
+
+/** A key package that was claimed for an invitation; kept over lost races, as nobody else can get it. */
+const Claimed = struct("Claimed", { name: utf8, deviceId: opaque, signatureKey: opaque, keyPackage: opaque })
+export type Claimed = TypeOf<typeof Claimed>
+
+export const WishKind = enumeration("WishKind", 1, {
+  create: 1,
+  message: 2,
+  invite: 3,
+  remove: 4,
+  refresh: 5,
+  leave: 6,
+})
+export const Wish = union("Wish", "kind", WishKind, {
+  create: { request: opaque },
+  /** `payload` is a Payload; `outgoing` its ciphertext, once there is one. */
+  message: { payload: opaque, outgoing: optional(Outgoing), acceptedSeq: optional(uint64) },
+  invite: { names: vector(utf8), claimed: vector(Claimed) },
+  remove: { names: vector(utf8) },
+  refresh: {},
+  leave: { outgoing: optional(Outgoing), acceptedSeq: optional(uint64) },
+})
+export type Wish = TypeOf<typeof Wish>
+export type WishOf<K extends Wish["type"]> = Extract<Wish, { readonly type: K }>
+
+const CommitPurpose = enumeration("CommitPurpose", 1, { wishes: 1, rejoin: 2 })
+export const OutgoingCommit = struct("OutgoingCommit", {
+  purpose: CommitPurpose,
+  outgoing: Outgoing,
+  /** Numbers of the wishes that it fulfils. */
+  wishes: vector(uint64),
+  /** Why a rejoin became necessary. */
+  reason: utf8,
+})
+export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
+
+export const StoredMessage = struct("StoredMessage", { from: utf8, own: boolean, payload: opaque })
+
+const ConversationId = alias("ConversationId", opaque)
+const EventKind = enumeration("EventKind", 1, {
+  message: 1,
+  sent: 2,
+  joined: 3,
+  title: 4,
+  members: 5,
+  refreshed: 6,
+  left: 7,
+  keyChanged: 8,
+  failed: 9,
+  rejected: 10,
+  halted: 11,
+  recovered: 12,
+  lost: 13,
+})
+export const StoredEvent = union("StoredEvent", "kind", EventKind, {
+  message: { conversation: ConversationId, from: utf8, payload: opaque },
+  sent: { conversation: ConversationId, payload: opaque },
+  joined: { conversation: ConversationId, members: vector(utf8) },
+  title: { conversation: ConversationId, from: utf8, title: utf8 },
+  members: { conversation: ConversationId, by: utf8, added: vector(utf8), removed: vector(utf8) },
+  refreshed: { conversation: ConversationId, by: utf8 },
+  left: { conversation: ConversationId, by: utf8 },
+  keyChanged: {
+    conversation: optional(ConversationId),
+    name: utf8,
+    signatureKey: opaque,
+    endorsed: boolean,
+    accepted: boolean,
+  },
+  failed: { conversation: ConversationId, wish: utf8, names: vector(utf8), code: utf8, reason: utf8 },
+  rejected: { conversation: optional(ConversationId), code: utf8, reason: utf8 },
+  halted: { conversation: ConversationId, names: vector(utf8), reason: utf8 },
+  recovered: { conversation: ConversationId, reason: utf8 },
+  lost: { conversation: ConversationId, reason: utf8 },
+})
+export type StoredEvent = TypeOf<typeof StoredEvent>

@@ -1,0 +1,162 @@
+import { decode, encode } from "@conclave/codec"
+import { ClientError } from "../errors.js"
+import type { SealedStore } from "../store/sealed.js"
+import { Profile, recordKeys, StoredEvent } from "./records.js"
+
+/** A part of the memory that can be thrown away and read from the store again. */
+export interface Reloadable {
+  reload(): Promise<void>
+  /** Called when what is in memory is what is stored: after a step on this part, and after a reload. */
+  settled?(): void
+}
+
+/**
+ * One step of the client: it is computed in memory without pause, and written in one transaction. If the transaction
+ * fails, nobody knows whether it happened: what it touched is reloaded before anything else is done with it.
+ */
+export class Steps {
+  readonly #store: SealedStore
+  readonly #observers = new Set<() => void>()
+  readonly #broken = new Set<Reloadable>()
+  /** What every step may touch. */
+  readonly #shared: Reloadable[]
+  readonly #self: Reloadable = {
+    reload: async () => {
+      this.#profile = (await loadProfile(this.#store)) ?? this.#profile
+    },
+  }
+  #profile: Profile
+  #tail: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  constructor(store: SealedStore, profile: Profile) {
+    this.#store = store
+    this.#profile = profile
+    this.#shared = [this.#self]
+  }
+
+  /** A part that any step may touch: reloaded after each that fails. */
+  share(part: Reloadable): void {
+    this.#shared.push(part)
+  }
+
+  /** As of the last completed step. */
+  get profile(): Profile {
+    return this.#profile
+  }
+
+  /**
+   * Runs after all steps before it. `compute` must not pause; it may change `part` in memory, and must leave `part`
+   * alone before its turn. Rejects with what `compute` throws, or with `STORE_FAILED`; nothing has changed then.
+   */
+  run<T>(part: Reloadable | undefined, compute: (step: Step) => T): Promise<T> {
+    const turn = this.#tail.then(() => this.#run(part, compute))
+    this.#tail = turn.catch(() => {})
+    return turn
+  }
+
+  /** Throws away what is in memory of `part`; steps that were asked for before are completed first. */
+  discard(part: Reloadable): Promise<void> {
+    const turn = this.#tail.then(() => this.#reload(part))
+    this.#tail = turn.catch(() => {})
+    return turn
+  }
+
+  observe(observer: () => void): () => void {
+    this.#observers.add(observer)
+    return () => this.#observers.delete(observer)
+  }
+
+  notify(): void {
+    for (const observer of [...this.#observers]) observer()
+  }
+
+  /** Completes what was asked for; everything after rejects with `CLOSED`. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#tail
+    this.notify()
+  }
+
+  async #run<T>(part: Reloadable | undefined, compute: (step: Step) => T): Promise<T> {
+    if (this.#closed) throw new ClientError("CLOSED", "the client is closed")
+    for (const broken of [...this.#broken]) await this.#reload(broken)
+    const step = new Step(this.#profile)
+    let result: T
+    try {
+      result = compute(step)
+      await step.write(this.#store)
+    } catch (error) {
+      for (const shared of this.#shared) this.#broken.add(shared)
+      if (part !== undefined) this.#broken.add(part)
+      await this.#mend()
+      throw error
+    }
+    this.#profile = step.profile
+    part?.settled?.()
+    for (const completion of step.completions) completion()
+    this.notify()
+    return result
+  }
+
+  /** The store may still be failing: then the next step tries again. */
+  async #mend(): Promise<void> {
+    try {
+      for (const broken of [...this.#broken]) await this.#reload(broken)
+    } catch {
+      // Reported by the step that failed.
+    }
+  }
+
+  async #reload(part: Reloadable): Promise<void> {
+    this.#broken.add(part)
+    await part.reload()
+    part.settled?.()
+    this.#broken.delete(part)
+  }
+}
+
+/** What a step writes. */
+export class Step {
+  readonly completions: (() => void)[] = []
+  profile: Profile
+  readonly #put = new Map<string, Uint8Array>()
+  readonly #delete = new Set<string>()
+  readonly #before: Profile
+
+  constructor(profile: Profile) {
+    this.profile = profile
+    this.#before = profile
+  }
+
+  put(key: string, record: Uint8Array): void {
+    this.#delete.delete(key)
+    this.#put.set(key, record)
+  }
+
+  delete(key: string): void {
+    this.#put.delete(key)
+    this.#delete.add(key)
+  }
+
+  emit(event: StoredEvent): void {
+    this.put(recordKeys.event(Number(this.profile.nextEvent)), encode(StoredEvent, event))
+    this.profile = { ...this.profile, nextEvent: this.profile.nextEvent + 1n }
+  }
+
+  /** Called after the transaction, if it succeeds. */
+  after(completion: () => void): void {
+    this.completions.push(completion)
+  }
+
+  async write(store: SealedStore): Promise<void> {
+    if (this.profile !== this.#before) this.put(recordKeys.profile, encode(Profile, this.profile))
+    if (this.#put.size + this.#delete.size === 0) return
+    await store.transaction({ put: this.#put, delete: this.#delete })
+  }
+}
+
+export async function loadProfile(store: SealedStore): Promise<Profile | undefined> {
+  const record = await store.get(recordKeys.profile)
+  return record === undefined ? undefined : decode(Profile, record)
+}

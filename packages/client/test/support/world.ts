@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as authentication from "@conclave/auth"
+import { nodeProvider } from "@conclave/crypto/node"
+import * as delivery from "@conclave/delivery"
+import { directTransport, type Handler, type Transport } from "@conclave/transport"
+import {
+  Client,
+  type ClientEvent,
+  type ClientOptions,
+  MemoryProfile,
+  memoryStore,
+  type Store,
+} from "../../src/index.js"
+import { sqliteStore } from "../../src/store/sqlite.js"
+
+export const provider = nodeProvider()
+
+/** Both services, real ones, on one SQLite file, and a clock that only the test moves. */
+export class World implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "conclave-client-"))
+  now = 1_800_000_000_000
+  readonly delivery: Handler
+  readonly auth: Handler
+  readonly #database: delivery.Database
+  readonly #clients: Client[] = []
+
+  constructor(limits: Partial<delivery.DeliveryLimits> = {}) {
+    this.#database = delivery.openDatabase({ file: join(this.folder, "service.db") })
+    const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
+    const directory = authentication.sqliteStore(this.#database)
+    const now = () => this.now
+    const onError = (error: unknown) => this.faults.push(error)
+    this.auth = authentication.authenticationService({ store: directory, crypto: provider, now, onError })
+    this.delivery = delivery.deliveryService({
+      store: delivery.sqliteStore(this.#database, sha256),
+      directory: authentication.directoryOf(directory),
+      crypto: provider,
+      now,
+      onError,
+      limits: { pollMilliseconds: 50, ...limits },
+    })
+  }
+
+  /** What the services could not do, through no fault of a request. */
+  readonly faults: unknown[] = []
+
+  /** Opens a client that does nothing by itself, on an SQLite file of its own, unless told otherwise. */
+  async open(name: string, options: Partial<ClientOptions> = {}): Promise<Client> {
+    const client = await Client.open({ ...this.options(name), ...options })
+    this.#clients.push(client)
+    return client
+  }
+
+  options(name: string): ClientOptions {
+    return {
+      name,
+      store: sqliteStore(join(this.folder, `${name}.db`)),
+      delivery: this.transport("delivery"),
+      auth: this.transport("auth"),
+      provider,
+      sealingKey: new Uint8Array(32).fill(7),
+      now: () => this.now,
+      live: false,
+      policy: { keyPackages: 4 },
+    }
+  }
+
+  transport(service: "delivery" | "auth"): Transport {
+    return directTransport(this[service])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()))
+    await this.#database.close()
+    rmSync(this.folder, { recursive: true })
+  }
+}
+
+/** Events that wait, without those acknowledged; acknowledges them. */
+export async function taken(client: Client): Promise<readonly ClientEvent[]> {
+  const stop = new AbortController()
+  const events: ClientEvent[] = []
+  const last = await lastEvent(client)
+  if (last === 0) return []
+  for await (const event of client.events({ signal: stop.signal })) {
+    events.push(event)
+    if (event.number >= last) stop.abort()
+  }
+  return events
+}
+
+/** The number of the last event that waits, or 0. */
+async function lastEvent(client: Client): Promise<number> {
+  const stop = new AbortController()
+  let last = 0
+  const soon = setTimeout(() => stop.abort(), 5)
+  for await (const event of client.events({ signal: stop.signal, peek: true })) last = event.number
+  clearTimeout(soon)
+  return last
+}
+
+/** The next event of a type, acknowledged; fails after five seconds. */
+export async function next<T extends ClientEvent["type"]>(
+  client: Client,
+  type: T,
+): Promise<Extract<ClientEvent, { type: T }>> {
+  for await (const event of client.events({ signal: AbortSignal.timeout(5_000) })) {
+    if (event.type !== type) continue
+    await client.acknowledge(event.number)
+    return event as Extract<ClientEvent, { type: T }>
+  }
+  throw new Error(`no event ${type}`)
+}
+
+/** Until nobody has anything to read or send any more. */
+export async function settle(...clients: readonly Client[]): Promise<void> {
+  for (let round = 0; round < 3; round++) for (const client of clients) await client.sync()
+}
+
+export { MemoryProfile, memoryStore, type Store }
