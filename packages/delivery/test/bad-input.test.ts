@@ -1,0 +1,151 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import { connect, listen } from "@conclave/transport/node"
+import { DeliveryRequest, DeliveryResponse, openDatabase, sqliteStore } from "../src/index.js"
+import {
+  commitRequest,
+  createDevice,
+  createGroup,
+  createGroupRequest,
+  createService,
+  expectType,
+  keyPackage,
+  messageRequest,
+  proved,
+  random,
+  sha256,
+  type TestService,
+} from "./support.js"
+
+/** mulberry32: the same bytes in every run. */
+function generator(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+const below = (next: () => number, max: number) => Math.floor(next() * max)
+
+function* badInputs(valid: readonly Uint8Array[], count: number): Generator<Uint8Array> {
+  const next = generator(20_261_121)
+  for (let i = 0; i < count; i++) {
+    const request = valid[below(next, valid.length)]!
+    const bad = worsen(request, i % 4, next)
+    // Two flips of one bit are none.
+    if (Buffer.compare(bad, request) !== 0) yield bad
+  }
+}
+
+function worsen(request: Uint8Array, how: number, next: () => number): Uint8Array {
+  const noise = Uint8Array.from({ length: 1 + below(next, 300) }, () => below(next, 256))
+  if (how === 0) return noise
+  if (how === 1) return request.subarray(0, below(next, request.length))
+  if (how === 2) return Buffer.concat([request, noise.subarray(0, 5)])
+  const mutated = request.slice()
+  for (let flips = 1 + below(next, 3); flips > 0; flips--) mutated[below(next, mutated.length)]! ^= 1 << below(next, 8)
+  return mutated
+}
+
+/**
+ * Requests of every kind that would change something, and can't be turned into another valid one by a few flipped bits
+ * outside of what the service does not look at (the encrypted part of a body): those are refused beforehand.
+ */
+function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] {
+  const bob = service.register(createDevice())
+  const requests: DeliveryRequest[] = [
+    proved(bob, {
+      type: "publishKeyPackages",
+      cipherSuite: 1,
+      keyPackages: [keyPackage(bob), keyPackage(bob)],
+      lastResort: keyPackage(bob),
+    }),
+    proved(bob, { type: "acknowledgeInbox", upTo: 3n }),
+    proved(bob, { type: "inbox", after: 0n, limit: 10 }),
+    proved(bob, { type: "countKeyPackages", cipherSuite: 1 }),
+    { type: "claimKeyPackage", deviceId: bob.deviceId, cipherSuite: 1 },
+    // Of an epoch that has not begun and groups that exist: valid in form, without effect.
+    messageRequest(groupId, 9n),
+    commitRequest(groupId, 9n, { recipients: [bob], ratchetTree: random(100) }),
+    { ...createGroupRequest(groupId) },
+    { type: "read", groupId, afterSeq: 0n, limit: 10 },
+    { type: "head", groupId },
+    { type: "groupInfo", groupId },
+  ]
+  return requests.map((request) => encode(DeliveryRequest, request))
+}
+
+async function openServiceWithLog() {
+  const database = openDatabase({ file: ":memory:" })
+  const failures: unknown[] = []
+  const service = createService(sqliteStore(database, sha256), { onError: (error) => failures.push(error) })
+  const groupId = await createGroup(service)
+  await service.ask(messageRequest(groupId, 0n))
+  const tables = ["mls_group", "log", "access", "inbox", "key_package"]
+  const state = () =>
+    database.read((connection) => tables.map((table) => connection.all(`SELECT * FROM ${table} WHERE true`)))
+  return { database, service, groupId, failures, state }
+}
+
+describe("any bytes at all", { timeout: 60_000 }, () => {
+  it("get a typed answer from the service and change nothing", async () => {
+    const { database, service, groupId, failures, state } = await openServiceWithLog()
+    const before = state()
+    const answered = new Map<string, number>()
+    for (const bytes of badInputs(validRequests(service, groupId), 20_000)) {
+      if (isSubscription(bytes)) continue
+      const { type } = decode(DeliveryResponse, await service.askBytes(bytes))
+      answered.set(type, (answered.get(type) ?? 0) + 1)
+    }
+    // A mutated id makes a new group or asks for one that is not there: only those may differ from nothing at all.
+    const created = answered.get("done") ?? 0
+    const after = state()
+    assert.equal(after[0]!.length, before[0]!.length + created)
+    assert.deepEqual(after.slice(3), before.slice(3))
+    assert.deepEqual(after[1], before[1])
+    assert.deepEqual(failures, [])
+    assert.ok(answered.get("invalid")! > 10_000, JSON.stringify([...answered]))
+    await database.close()
+  })
+
+  it("get an answer over HTTP and over a socket, and the service still serves", async () => {
+    const { database, service, groupId, failures } = await openServiceWithLog()
+    const crashes: unknown[] = []
+    await using listener = await listen({
+      services: { delivery: service.handler },
+      onError: (error) => crashes.push(error),
+    })
+    await using transport = connect(new URL("delivery", listener.url))
+    const inputs = [...badInputs(validRequests(service, groupId), 600)].filter((bytes) => !isSubscription(bytes))
+    for (const bytes of inputs) decode(DeliveryResponse, await transport.request(bytes))
+    const gone = new AbortController()
+    for (const bytes of inputs) {
+      for await (const answer of transport.subscribe(bytes, { signal: gone.signal })) decode(DeliveryResponse, answer)
+    }
+    gone.abort()
+    const head = decode(DeliveryResponse, await transport.request(encode(DeliveryRequest, { type: "head", groupId })))
+    assert.equal(expectType(head, "head").headSeq, 1n)
+    assert.deepEqual([failures, crashes], [[], []])
+    await listener.close()
+    await database.close()
+  })
+
+  it("over the size limit are told the limit", async () => {
+    const { database, service } = await openServiceWithLog()
+    const answer = decode(DeliveryResponse, await service.askBytes(new Uint8Array(4 * 1024 * 1024 + 1)))
+    assert.deepEqual(answer, { type: "tooLarge", max: 4 * 1024 * 1024 })
+    await database.close()
+  })
+})
+
+function isSubscription(bytes: Uint8Array): boolean {
+  try {
+    return decode(DeliveryRequest, bytes).type === "subscribe"
+  } catch {
+    return false
+  }
+}
