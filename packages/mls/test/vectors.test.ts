@@ -8,6 +8,7 @@ import * as keySchedule from "./vectors/key-schedule.js"
 import * as messageProtection from "./vectors/message-protection.js"
 import * as messages from "./vectors/messages.js"
 import { leftOut, load, officialVectors } from "./vectors/official.js"
+import * as passiveClient from "./vectors/passive-client.js"
 import * as pskSecret from "./vectors/psk-secret.js"
 import * as secretTree from "./vectors/secret-tree.js"
 import { everySuite, suitesOf } from "./vectors/suites.js"
@@ -40,6 +41,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   "secret-tree": { cases: 21, verify: secretTree.verify },
   "message-protection": { cases: 7, verify: messageProtection.verify },
   welcome: { cases: 7, verify: welcome.verify },
+  "passive-client-welcome": { cases: 56, verify: passiveClient.verify },
+  "passive-client-handling-commit": { cases: 91, verify: passiveClient.verify },
+  "passive-client-random": { cases: 1, verify: passiveClient.verify },
 }
 const total = Object.values(kinds).reduce((sum, kind) => sum + kind.cases, 0)
 const held = new Map<string, number>()
@@ -56,6 +60,12 @@ for (const [name, { cases, verify }] of Object.entries(kinds)) {
 for (const provider of [nodeProvider({ accelerate: false }), portableProvider()]) {
   test(`the official vectors of crypto-basics hold with the provider ${provider.name}`, officialVectors, () => {
     verifyAll(load("crypto-basics"), (vector) => cryptoBasics.verify(vector, suitesOf(provider)))
+  })
+}
+
+for (const name of ["passive-client-handling-commit", "passive-client-random"]) {
+  test(`a client that is stored and read again between any two messages follows ${name} too`, officialVectors, () => {
+    verifyAll(load(name), (vector) => passiveClient.verifyStored(vector, everySuite))
   })
 }
 

@@ -579,11 +579,16 @@ const HOUR = 3600n
 const DAY = 24n * HOUR
 
 function environmentOf(options: GroupOptions): GroupEnvironment {
+  const random = options.random ?? options.suite.provider.random
   return {
     suite: options.suite,
     signer: options.signer,
     now: options.now,
-    random: options.random ?? options.suite.provider.random,
+    // A generator may give Buffers, whose slices share their memory.
+    random: (length) => {
+      const { buffer, byteOffset, byteLength } = random(length)
+      return new Uint8Array(buffer, byteOffset, byteLength)
+    },
     policy: { ...defaultPolicy, ...options.policy },
     psks: options.psks ?? (() => undefined),
     registries: options.registries,
@@ -608,7 +613,7 @@ function firstEpoch(
   const groupContext = {
     version: "mls10" as const,
     cipherSuite: suite.number,
-    groupId: context.groupId.slice(),
+    groupId: new Uint8Array(context.groupId),
     epoch: 0n,
     treeHash: tree.treeHash(),
     confirmedTranscriptHash,

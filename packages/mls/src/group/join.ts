@@ -89,7 +89,7 @@ export function joinByWelcome(
   requireSupported(keyPackage.leafNode.capabilities, groupInfo)
   const own = findLeaf(tree, keyPackage)
 
-  const privateKeys = new Map<NodeIndex, Uint8Array>([[math.toNode(own), bundle.encryptionPrivateKey.slice()]])
+  const privateKeys = new Map<NodeIndex, Uint8Array>([[math.toNode(own), new Uint8Array(bundle.encryptionPrivateKey)]])
   if (secrets.pathSecret !== undefined) {
     const { pathSecret } = secrets.pathSecret
     for (const [node, key] of privateKeysFrom(tree, own, groupInfo.signer, pathSecret)) privateKeys.set(node, key)

@@ -132,7 +132,10 @@ export function restoreSigner(suite: CipherSuite, bytes: Uint8Array, registries:
   return signerOf(suite, decode(SignerRecord, bytes, registries === undefined ? {} : { registries }))
 }
 
-/** The records of a group by the first part of their keys, the rest beside each. */
+/**
+ * The records of a group by the first part of their keys, the rest beside each. Their bytes are copied into plain
+ * arrays: databases give Buffers, whose slices share their memory.
+ */
 export function byKind(records: Iterable<readonly [string, Uint8Array]>): Map<string, [string, Uint8Array][]> {
   const kinds = new Map<string, [string, Uint8Array][]>()
   for (const [key, bytes] of records) {
@@ -140,8 +143,9 @@ export function byKind(records: Iterable<readonly [string, Uint8Array]>): Map<st
     const kind = slash < 0 ? key : key.slice(0, slash)
     const rest = slash < 0 ? "" : key.slice(slash + 1)
     const list = kinds.get(kind)
-    if (list === undefined) kinds.set(kind, [[rest, bytes]])
-    else list.push([rest, bytes])
+    const copy = new Uint8Array(bytes)
+    if (list === undefined) kinds.set(kind, [[rest, copy]])
+    else list.push([rest, copy])
   }
   return kinds
 }
