@@ -1,0 +1,105 @@
+import assert from "node:assert/strict"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { describe, it, type TestContext } from "node:test"
+import { httpTransport, TransportError } from "../src/index.js"
+import { broken, echo, serve, silent, text, utf8 } from "./support.js"
+
+const retryable = (error: unknown) => error instanceof TransportError && error.retryable
+const final = (error: unknown) => error instanceof TransportError && !error.retryable
+
+describe("requests over HTTP", { timeout: 20_000 }, () => {
+  it("arrive as they were sent and come back as they were answered, also without bytes", async () => {
+    await using listener = await serve({ echo })
+    const transport = httpTransport(new URL("echo", listener.url))
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251)
+    assert.deepEqual(await transport.request(bytes), bytes)
+    assert.equal((await transport.request(new Uint8Array())).length, 0)
+  })
+
+  it("to nobody are worth another try", async () => {
+    const listener = await serve({ echo })
+    await listener.close()
+    await assert.rejects(httpTransport(new URL("echo", listener.url)).request(utf8("")), retryable)
+  })
+
+  it("that get no answer in time are worth another try, and the service is told that nobody waits", async () => {
+    const { handler, left } = silent()
+    await using listener = await serve({ silent: handler })
+    const transport = httpTransport(new URL("silent", listener.url), { timeoutMilliseconds: 100 })
+    await assert.rejects(transport.request(utf8("")), retryable)
+    await left
+  })
+
+  it("reject with the signal's reason when the asker gives up", async () => {
+    const { handler, left } = silent()
+    await using listener = await serve({ silent: handler })
+    const gone = new AbortController()
+    const reason = new Error("changed my mind")
+    const asking = httpTransport(new URL("silent", listener.url)).request(utf8(""), { signal: gone.signal })
+    setTimeout(() => gone.abort(reason), 50)
+    await assert.rejects(asking, reason)
+    await left
+  })
+
+  it("that no service takes are not worth another try", async () => {
+    await using listener = await serve({ echo })
+    await assert.rejects(httpTransport(new URL("missing", listener.url)).request(utf8("")), final)
+  })
+
+  it("that the server refuses for their length are not worth another try, and it says what the limit is", async () => {
+    await using listener = await serve({ echo }, { limits: { requestSizeMax: 1000 } })
+    const asking = httpTransport(new URL("echo", listener.url)).request(new Uint8Array(1001))
+    await assert.rejects(asking, (error) => final(error) && /at most 1000 bytes/.test(String(error)))
+  })
+
+  it("to a service that fails are worth another try, and its error stays inside", async () => {
+    const errors: unknown[] = []
+    await using listener = await serve({ broken }, { onError: (error) => errors.push(error) })
+    const asking = httpTransport(new URL("broken", listener.url)).request(utf8(""))
+    await assert.rejects(asking, (error) => retryable(error) && !/secret/.test(String(error)))
+    assert.equal(errors.length, 1)
+  })
+
+  it("end when the answer grows beyond what the asker takes", async (test) => {
+    const url = await rawServer(test, (response) => {
+      response.writeHead(200)
+      for (let i = 0; i < 100; i++) response.write(Buffer.alloc(10_000))
+      response.end()
+    })
+    await assert.rejects(httpTransport(url, { responseSizeMax: 50_000 }).request(utf8("")), final)
+  })
+
+  it("do not follow a server that sends them elsewhere", async (test) => {
+    const asked: string[] = []
+    await using listener = await serve({
+      async *echo(request) {
+        asked.push(text(request))
+        yield request
+      },
+    })
+    const url = await rawServer(test, (response) => {
+      response.writeHead(307, { location: new URL("echo", listener.url).href }).end()
+    })
+    await assert.rejects(httpTransport(url).request(utf8("for one server only")), TransportError)
+    assert.deepEqual(asked, [])
+  })
+
+  it("show what a strange server said without its control characters", async (test) => {
+    const url = await rawServer(test, (response) => response.writeHead(400).end("\u001b[31mred\u0007"))
+    await assert.rejects(httpTransport(url).request(utf8("")), /answered 400: \[31mred$/)
+  })
+})
+
+async function rawServer(
+  test: TestContext,
+  answer: (response: import("node:http").ServerResponse) => unknown,
+): Promise<URL> {
+  const server = createServer((_, response) => void answer(response))
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve))
+  test.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return new URL(`http://localhost:${(server.address() as AddressInfo).port}/echo`)
+}
