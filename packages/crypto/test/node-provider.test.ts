@@ -1,9 +1,13 @@
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
+import { createPublicKey } from "node:crypto"
 import { createRequire } from "node:module"
 import { test } from "node:test"
+import { keyImport, keyImports, lastingKeyImport, publicKeyBytes } from "../src/node/keys.js"
 import { nodeProvider } from "../src/node/provider.js"
-import { hex, seeded } from "./support.js"
+import { agreements } from "./facts/rfc7748.js"
+import { rfc8032 } from "./facts/rfc8032.js"
+import { bytes, hex, seeded } from "./support.js"
 
 const entry = new URL("../src/node/provider.js", import.meta.url).href
 
@@ -35,6 +39,19 @@ test("without sodium-native the node provider is complete, and says nothing", ()
   `
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" })
   assert.equal(output, "node true 5 3\n")
+})
+
+test("whichever way a key is imported, it is the same key", () => {
+  const facts = [
+    ...agreements.map(({ group, alice, alicePublic }) => [group, alice, alicePublic] as const),
+    ...rfc8032.map(({ scheme, privateKey, publicKey }) => [scheme, privateKey, publicKey] as const),
+  ]
+  for (const { privateKey, publicKey } of [keyImport, lastingKeyImport, keyImports.der]) {
+    for (const [name, secret, fact] of facts) {
+      assert.equal(hex(publicKeyBytes(createPublicKey(privateKey(name, bytes(secret))))), fact)
+      assert.equal(hex(publicKeyBytes(publicKey(name, bytes(fact)))), fact)
+    }
+  }
 })
 
 test("making keys in a loop outlives garbage collections", () => {

@@ -11,7 +11,8 @@ import { sodiumAlgorithms } from "./sodium.js"
  * times the speed, where it is installed and `accelerate` is not `false`. The name tells which: `node` or
  * `node+sodium-native`.
  *
- * Without sodium-native, private keys of X25519 and X448 pass through strings that can't be wiped.
+ * On Node 20 and 22, private keys of X25519 and X448 pass through strings, which can't be wiped, on their way into
+ * node:crypto.
  */
 export function nodeProvider({ accelerate = true }: { readonly accelerate?: boolean } = {}): CryptoProvider {
   const sodium = accelerate ? sodiumAlgorithms() : undefined
