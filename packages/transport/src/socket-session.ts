@@ -67,27 +67,28 @@ function createSession(socket: WebSocketLike, options: SocketTransportOptions): 
   function watch(): void {
     const now = performance.now()
     if (streams.size > 0) busyAt = now
-    else if (now - busyAt > idleMilliseconds) return end(lost("idle"))
-    if (now - heardAt > 2 * keepaliveMilliseconds) return end(lost("no sign of life"))
-    if (now - heardAt > keepaliveMilliseconds / 2) send({ type: "ping" })
+    if (now - busyAt > idleMilliseconds) end(lost("idle"))
+    else if (now - heardAt > 2 * keepaliveMilliseconds) end(lost("no sign of life"))
+    else if (now - heardAt > keepaliveMilliseconds / 2) send({ type: "ping" })
   }
 
   function receive(frame: ServerFrame): void {
     heardAt = performance.now()
     if (frame.type === "pong") return
-    if (frame.type === "failed" && frame.stream === 0) {
-      return end(new TransportError(`the server closed the socket: ${frame.reason}`, { retryable: frame.retryable }))
-    }
     // What was under way when a stream was cancelled finds none.
     const stream = streams.get(frame.stream)
     if (frame.type === "item") {
       stream?.add(frame.body)
       return
     }
-    streams.delete(frame.stream)
-    stream?.finish(
-      frame.type === "failed" ? new TransportError(frame.reason, { retryable: frame.retryable }) : undefined,
-    )
+    const { type, stream: number } = frame
+    const failure = type === "failed" ? new TransportError(frame.reason, { retryable: frame.retryable }) : undefined
+    if (number === 0) {
+      end(failure ?? lost("closed"))
+      return
+    }
+    streams.delete(number)
+    stream?.finish(failure)
   }
 
   socket.addEventListener("message", (event: { data: unknown }) => {

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, it, type TestContext } from "node:test"
+import { encode } from "@conclave/codec"
+import { openDatabase } from "@conclave/delivery"
+import { AuthRequest, type AuthResponse, directoryOf, memoryStore, type Store, sqliteStore } from "../src/index.js"
+import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
+
+const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
+  memory: () => memoryStore(),
+  SQLite(test) {
+    const folder = mkdtempSync(join(tmpdir(), "conclave-auth-"))
+    const database = openDatabase({ file: join(folder, "auth.db") })
+    test.after(async () => {
+      await database.close()
+      rmSync(folder, { recursive: true, force: true })
+    })
+    return sqliteStore(database)
+  },
+}
+
+const listed = ({ deviceId, cipherSuite, key }: TestDevice, registeredAt = BigInt(NOW)) => ({
+  deviceId,
+  cipherSuite,
+  signatureKey: key.publicKey,
+  registeredAt,
+})
+
+function reasonOf(answer: AuthResponse): string {
+  assert.equal(answer.type, "invalid")
+  return (answer as AuthResponse & { type: "invalid" }).reason
+}
+
+for (const [name, openStore] of Object.entries(stores)) {
+  describe(`a directory of names (${name})`, () => {
+    it("gives a name to the first device that asks for it, and tells everybody who speaks for it", async (test) => {
+      const { ask } = createService(openStore(test))
+      const alice = createDevice()
+      assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })
+      assert.deepEqual(await ask(registration(alice, "alice")), { type: "registered", device: listed(alice) })
+      const devices = { type: "devices", name: "alice", devices: [listed(alice)] }
+      assert.deepEqual(await ask({ type: "lookup", name: "alice" }), devices)
+      assert.deepEqual(await ask({ type: "lookupDevice", deviceId: alice.deviceId }), devices)
+      assert.deepEqual(await ask({ type: "lookupDevice", deviceId: createDevice().deviceId }), { type: "notFound" })
+    })
+
+    it("takes a further device when one of the name vouches for it, and nobody else's", async (test) => {
+      const { ask } = createService(openStore(test))
+      const [first, second, third, mallory] = [createDevice(), createDevice(2), createDevice(), createDevice()]
+      await ask(registration(first, "alice"))
+      await ask(registration(mallory, "mallory"))
+      assert.deepEqual(await ask(registration(second, "alice")), { type: "nameTaken" })
+      assert.match(reasonOf(await ask(registration(second, "alice", mallory))), /endorsement/)
+      assert.match(reasonOf(await ask(registration(second, "alice", second))), /endorsement/)
+      assert.equal((await ask(registration(second, "alice", first))).type, "registered")
+      assert.equal((await ask(registration(third, "alice", second))).type, "registered")
+      const looked = await ask({ type: "lookup", name: "alice" })
+      assert.deepEqual(looked, {
+        type: "devices",
+        name: "alice",
+        devices: [first, second, third].map((it) => listed(it)),
+      })
+    })
+
+    it("does not take an endorsement of another key", async (test) => {
+      const { ask } = createService(openStore(test))
+      const [alice, bob, mallory] = [createDevice(), createDevice(), createDevice()]
+      await ask(registration(alice, "alice"))
+      const { endorsement } = registration(bob, "alice", alice)
+      assert.match(reasonOf(await ask({ ...registration(mallory, "alice"), endorsement })), /endorsement/)
+    })
+
+    it("answers a retry as the first time, at any time", async (test) => {
+      const { ask, clock } = createService(openStore(test))
+      const request = registration(createDevice(), "alice")
+      const first = await ask(request)
+      clock.now += 1_000_000
+      assert.deepEqual(await ask(request), first)
+    })
+
+    it("lets a key speak for one name only", async (test) => {
+      const { ask } = createService(openStore(test))
+      const device = createDevice()
+      await ask(registration(device, "alice"))
+      assert.match(reasonOf(await ask(registration(device, "bob"))), /another name/)
+      assert.deepEqual(await ask({ type: "lookup", name: "bob" }), { type: "notFound" })
+    })
+
+    it("of two that race for a name takes one", async (test) => {
+      const { ask } = createService(openStore(test))
+      const answers = await Promise.all([1, 2, 3, 4, 5].map(() => ask(registration(createDevice(), "alice"))))
+      assert.deepEqual(answers.map((answer) => answer.type).sort(), [...new Array(4).fill("nameTaken"), "registered"])
+    })
+
+    it("has room for so many devices of a name", async (test) => {
+      const { ask } = createService(openStore(test), { limits: { devicesPerNameMax: 2 } })
+      const [first, second, third] = [createDevice(), createDevice(), createDevice()]
+      await ask(registration(first, "alice"))
+      await ask(registration(second, "alice", first))
+      assert.match(reasonOf(await ask(registration(third, "alice", first))), /2 devices already/)
+    })
+
+    it("tells the delivery service which key a device has", async (test) => {
+      const store = openStore(test)
+      const { ask } = createService(store)
+      const alice = createDevice(2)
+      await ask(registration(alice, "alice"))
+      const found = await directoryOf(store)(alice.deviceId)
+      assert.deepEqual([found?.cipherSuite, found?.signatureKey], [2, alice.key.publicKey])
+      assert.equal(await directoryOf(store)(new Uint8Array(32)), undefined)
+    })
+  })
+}
+
+describe("a registration", () => {
+  for (const suite of [1, 2, 3, 4, 5, 6, 7]) {
+    it(`is signed with the key of cipher suite ${suite}`, async () => {
+      const { ask } = createService(memoryStore())
+      const request = registration(createDevice(suite), "alice")
+      const signature = request.signature.slice()
+      signature[signature.length - 1]! ^= 1
+      assert.match(reasonOf(await ask({ ...request, signature })), /signature/)
+      assert.match(reasonOf(await ask({ ...request, name: "bob" })), /signature/)
+      assert.equal((await ask(request)).type, "registered")
+    })
+  }
+
+  const alice = createDevice()
+  for (const name of ["", "Alice", "al ice", "-alice", "a\u0000b", "a".repeat(65), "🦊", "cafe\u0301", "alice\n"]) {
+    it(`is not for the name ${JSON.stringify(name)}`, async () => {
+      const { ask } = createService(memoryStore())
+      assert.match(reasonOf(await ask(registration(alice, name))), /name/)
+    })
+  }
+  for (const name of ["a", "alice", "bob-2", "caf\u00e9", "名前", "x".repeat(64)]) {
+    it(`may be for the name ${JSON.stringify(name)}`, async () => {
+      const { ask } = createService(memoryStore())
+      assert.equal((await ask(registration(alice, name))).type, "registered")
+    })
+  }
+
+  it("with an unknown suite or a key of another length is refused", async () => {
+    const { ask } = createService(memoryStore())
+    const request = registration(alice, "alice")
+    assert.match(reasonOf(await ask({ ...request, cipherSuite: 8 })), /cipherSuite/)
+    assert.match(reasonOf(await ask({ ...request, signatureKey: request.signatureKey.subarray(1) })), /signatureKey/)
+  })
+
+  it("too many at once are told when to come back; known devices and questions are served on", async () => {
+    const { ask, clock } = createService(memoryStore(), { limits: { registrations: { perSecond: 2, burst: 1 } } })
+    const first = registration(createDevice(), "alice")
+    assert.equal((await ask(first)).type, "registered")
+    const second = registration(createDevice(), "bob")
+    assert.deepEqual(await ask(second), { type: "throttled", retryAfterMilliseconds: 500 })
+    assert.equal((await ask(first)).type, "registered")
+    assert.equal((await ask({ type: "lookup", name: "alice" })).type, "devices")
+    clock.now += 500
+    assert.equal((await ask(second)).type, "registered")
+  })
+})
+
+describe("any bytes at all", () => {
+  it("get a typed answer and register nobody", async () => {
+    const errors: unknown[] = []
+    const { ask, askBytes } = createService(memoryStore(), { onError: (error) => errors.push(error) })
+    const valid = encode(AuthRequest, registration(createDevice(), "alice", createDevice()))
+    const types = new Set<string>()
+    for (let length = 0; length < valid.length; length++) types.add((await askBytes(valid.subarray(0, length))).type)
+    for (let at = 0; at < valid.length; at++) {
+      const mutated = valid.slice()
+      mutated[at]! ^= 1 << (at % 8)
+      types.add((await askBytes(mutated)).type)
+    }
+    types.add((await askBytes(new Uint8Array(100_000))).type)
+    assert.ok(
+      [...types].every((type) => type === "invalid" || type === "notFound"),
+      [...types].join(),
+    )
+    assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })
+    assert.deepEqual(errors, [])
+  })
+
+  it("while the store is not available: unavailable, and what broke is told to the operator only", async (test) => {
+    const errors: unknown[] = []
+    const database = openDatabase({ file: ":memory:" })
+    const { ask } = createService(sqliteStore(database), { onError: (error) => errors.push(error) })
+    test.after(() => database.close())
+    await database.close()
+    assert.deepEqual(await ask({ type: "lookup", name: "alice" }), {
+      type: "unavailable",
+      reason: "the database is closed",
+    })
+    assert.equal((await ask(registration(createDevice(), "alice"))).type, "unavailable")
+    assert.equal(errors.length, 2)
+  })
+})
