@@ -24,6 +24,14 @@ export interface HpkeSuite {
   readonly aead: AeadName
 }
 
+/**
+ * The digest of an `info` that several messages share. Every one of them would hash it anew: for a Welcome to n members
+ * that is the whole tree n times.
+ */
+export interface PreparedInfo {
+  readonly infoHash: Uint8Array
+}
+
 export interface HpkeKeyPair {
   readonly privateKey: Uint8Array
   readonly publicKey: Uint8Array
@@ -61,11 +69,13 @@ export interface Hpke {
   publicKey(privateKey: Uint8Array): Uint8Array
   isPublicKey(bytes: Uint8Array): boolean
 
+  /** For {@link seal} with the same `info` to many. */
+  prepareInfo(info: Uint8Array): PreparedInfo
   /** @throws RangeError for a malformed public key, or an ephemeral of another size. */
   seal(
     publicKey: Uint8Array,
     message: {
-      readonly info: Uint8Array
+      readonly info: Uint8Array | PreparedInfo
       readonly authenticatedData: Uint8Array
       readonly plaintext: Uint8Array
       readonly ephemeral: Uint8Array
@@ -161,6 +171,8 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
     deriveKeyPair: keys.deriveKeyPair,
     publicKey: keys.publicKey,
     isPublicKey: keys.isPublicKey,
+
+    prepareInfo: (info) => ({ infoHash: schedule.infoHash(info) }),
 
     seal(publicKey, { info, authenticatedData, plaintext, ephemeral }) {
       const { kemOutput, sharedSecret } = keys.encapsulate(publicKey, ephemeral)
@@ -307,10 +319,13 @@ function keySchedule(hash: Hash, aead: Aead, suiteId: Uint8Array) {
   const modeBase = Uint8Array.of(0)
   const contextHead = concat(modeBase, hash.hmac(new Uint8Array(0), extractLabel("psk_id_hash")))
 
+  const infoHashOf = (info: Uint8Array) => hash.hmac(empty, infoLabel, info)
+
   return {
+    infoHash: infoHashOf,
     /** Consumes the shared secret: it is wiped. */
-    start(sharedSecret: Uint8Array, info: Uint8Array): Secrets {
-      const infoHash = hash.hmac(empty, infoLabel, info)
+    start(sharedSecret: Uint8Array, info: Uint8Array | PreparedInfo): Secrets {
+      const infoHash = info instanceof Uint8Array ? infoHashOf(info) : info.infoHash
       const secret = hash.hmac(sharedSecret, secretLabel)
       wipe(sharedSecret)
       return { secret, infoHash }

@@ -8,6 +8,7 @@ export {
   type HpkeSender,
   type HpkeSuite,
   hpke,
+  type PreparedInfo,
 } from "./hpke.js"
 export type {
   Aead,

@@ -4,7 +4,7 @@ import { type ContentWireFormat, signContent } from "../framing/content.js"
 import type { LeafIndex } from "../indexes.js"
 import type { EpochSeed } from "../schedule/key-schedule.js"
 import { pskSecret } from "../schedule/psk.js"
-import { encryptWithLabel, expandWithLabel } from "../suite/labels.js"
+import { encryptorWithLabel, expandWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import { signLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
@@ -193,14 +193,10 @@ export function createWelcome(created: CreatedCommit, groupInfo: GroupInfo, rand
   const { epoch, seed, applied } = created.next
   const { suite } = epoch
   const encryptedGroupInfo = sealGroupInfo(suite, seed.welcome, encode(GroupInfo, groupInfo))
+  const encryptTo = encryptorWithLabel(suite, { label: "Welcome", context: encryptedGroupInfo }, random)
   const secrets = Array.from(applied.added, ([leaf, keyPackage]) => {
     const secret = newcomerSecrets(created, leaf)
-    const encryptedGroupSecrets = encryptWithLabel(
-      suite,
-      { publicKey: keyPackage.initKey, label: "Welcome", context: encryptedGroupInfo },
-      secret,
-      random,
-    )
+    const encryptedGroupSecrets = encryptTo(keyPackage.initKey, secret)
     wipe(secret)
     return { newMember: keyPackageRef(suite, keyPackage), encryptedGroupSecrets }
   })

@@ -20,18 +20,22 @@ export function verifyWithLabel(
   return suite.signature.verify(signed.publicKey, message, signed.signature)
 }
 
-/** RFC 9420 §5.1.3. @throws RangeError for a malformed public key. */
-export function encryptWithLabel(
+/**
+ * RFC 9420 §5.1.3: EncryptWithLabel to many, who all have the same label and context. The function that this returns
+ * throws `RangeError` for a malformed public key.
+ */
+export function encryptorWithLabel(
   suite: CipherSuite,
-  receiver: { publicKey: Uint8Array; label: string; context: Uint8Array },
-  plaintext: Uint8Array,
+  { label, context }: { label: string; context: Uint8Array },
   random: Random,
-): HPKECiphertext {
-  const ephemeral = random(suite.hpke.kem.privateKeySize)
-  const info = encode(EncryptContext, { label: mlsLabel(receiver.label), context: receiver.context })
-  const sealed = suite.hpke.seal(receiver.publicKey, { info, authenticatedData: none, plaintext, ephemeral })
-  ephemeral.fill(0)
-  return sealed
+): (publicKey: Uint8Array, plaintext: Uint8Array) => HPKECiphertext {
+  const info = suite.hpke.prepareInfo(encode(EncryptContext, { label: mlsLabel(label), context }))
+  return (publicKey, plaintext) => {
+    const ephemeral = random(suite.hpke.kem.privateKeySize)
+    const sealed = suite.hpke.seal(publicKey, { info, authenticatedData: none, plaintext, ephemeral })
+    ephemeral.fill(0)
+    return sealed
+  }
 }
 
 /** RFC 9420 §5.1.3. `undefined` for whatever is not authentic. */

@@ -1,6 +1,6 @@
 import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
-import { decryptWithLabel, deriveSecret, encryptWithLabel } from "../suite/labels.js"
+import { decryptWithLabel, deriveSecret, encryptorWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import type { UpdatePath, UpdatePathNode } from "../wire.js"
 import { parentHash } from "./hashes.js"
@@ -88,15 +88,11 @@ export function encryptPath(
   },
   random: Random,
 ): UpdatePathNode[] {
+  const encryptTo = encryptorWithLabel(tree.suite, { label: "UpdatePathNode", context: path.context }, random)
   return path.steps.map((step, i) => {
     const { pathSecret, publicKey } = path.secrets[i]!
     const encryptedPathSecret = pathReceivers(tree, step, path.added).map((node) =>
-      encryptWithLabel(
-        tree.suite,
-        { publicKey: tree.node(node)!.encryptionKey, label: "UpdatePathNode", context: path.context },
-        pathSecret,
-        random,
-      ),
+      encryptTo(tree.node(node)!.encryptionKey, pathSecret),
     )
     return { encryptionKey: publicKey, encryptedPathSecret }
   })

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import {
   decryptWithLabel,
   deriveSecret,
-  encryptWithLabel,
+  encryptorWithLabel,
   expandWithLabel,
   refHash,
   signWithLabel,
@@ -89,7 +89,11 @@ function verifyEncryption(suite: CipherSuite, vector: CryptoBasicsVector["encryp
   ]) {
     assertBytes(decryptWithLabel(suite, receiver, sealed), vector.plaintext, "DecryptWithLabel")
     assert.equal(decryptWithLabel(suite, { ...receiver, label: `${label}.` }, sealed), undefined, "another label")
-    const again = encryptWithLabel(suite, { publicKey, label, context }, bytes(vector.plaintext), suite.provider.random)
+    const again = encryptorWithLabel(
+      suite,
+      { label, context },
+      suite.provider.random,
+    )(publicKey, bytes(vector.plaintext))
     assertBytes(decryptWithLabel(suite, receiver, again), vector.plaintext, "EncryptWithLabel")
   }
 }
