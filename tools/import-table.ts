@@ -1,0 +1,61 @@
+/**
+ * Who may import whom. ARCHITECTURE.md shows the same tables. What is not listed is not allowed: `crypto` is the
+ * entry `@conclave/crypto`, and its other entries are listed by themselves.
+ */
+export const packages: Readonly<Record<string, readonly string[]>> = {
+  codec: [],
+  crypto: ["codec"],
+  mls: ["codec", "crypto"],
+  transport: ["codec", "crypto"],
+  delivery: ["codec", "crypto", "mls", "mls/wire", "transport"],
+  auth: ["codec", "crypto", "mls", "mls/wire", "transport"],
+  client: [
+    ...["codec", "crypto", "crypto/node", "crypto/web", "mls", "mls/wire"],
+    ...["transport", "transport/node", "transport/browser"],
+    // Of the services their contracts, never themselves.
+    ...["delivery/api", "delivery/log-chain", "auth/api"],
+  ],
+  web: ["client", "client/browser"],
+  cli: ["client", "client/node", "crypto", "crypto/node", "delivery", "auth", "transport", "transport/node", "web"],
+}
+
+/** What the tests of a package may import besides: real services behind a client, real providers everywhere. */
+export const inTests: Readonly<Record<string, readonly string[]>> = {
+  crypto: [],
+  mls: ["crypto/node", "crypto/web", "crypto/portable"],
+  transport: ["crypto/node", "crypto/web", "crypto/portable", "transport/node"],
+  delivery: ["crypto/node", "transport/node", "delivery/api"],
+  auth: ["crypto/node", "transport/node", "auth/api", "delivery"],
+  client: ["crypto/portable", "delivery", "auth", "client/node", "client/browser"],
+  web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "crypto/node"],
+  cli: ["mls", "codec", "client/browser", "delivery/api", "auth/api"],
+}
+
+/** What stands beside the packages: it compares and measures, and nothing imports it. */
+export const beside: Readonly<Record<string, readonly string[]>> = {
+  interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
+  bench: [...Object.keys(packages), "crypto/node", "crypto/portable", "crypto/web", "mls/wire", "client/node"],
+}
+
+/** The layers inside `mls`, each importing those before it. */
+export const layers: readonly string[] = ["wire", "suite", "tree", "schedule", "framing", "group", "index"]
+
+/** Modules of `mls` that every layer may import. */
+export const beneathLayers: readonly string[] = ["errors", "rules", "indexes", "journal"]
+
+/** Entries that must run wherever JavaScript does, browsers included. */
+export const anywhere: readonly string[] = [
+  "codec",
+  "crypto",
+  "crypto/web",
+  "crypto/portable",
+  "mls",
+  "mls/wire",
+  "transport",
+  "transport/browser",
+  "delivery/api",
+  "delivery/log-chain",
+  "auth/api",
+  "client",
+  "client/browser",
+]
