@@ -20,7 +20,7 @@ const define = <const Table extends Readonly<Record<string, Rule>>>(
 export const rules = define({
   // §5, §13 What every value has to keep to
   "key-encryption-valid": { section: "5.1.1", text: "An encryption key is a public key of the suite" },
-  "key-signature-valid": { section: "5.1.1", text: "A signature key is a public key of the suite" },
+  "key-signature-valid": { section: "5.1.1", text: "An external sender's key is a public key of the suite" },
   "extensions-distinct": { section: "13.4", text: "A list of extensions has no type twice" },
   "extension-content": { section: "13.4", text: "An extension that this library reads is well-formed" },
   "credential-accepted": { section: "5.3.1", text: "The application accepts every new credential" },

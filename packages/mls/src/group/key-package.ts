@@ -93,7 +93,6 @@ export function validateKeyPackage(suite: CipherSuite, keyPackage: KeyPackage): 
   const { leafNode, initKey, signature } = keyPackage
   rule(keyPackage.cipherSuite === suite.number, "key-package-suite")
   rule(suite.hpke.isPublicKey(initKey), "key-encryption-valid")
-  rule(suite.signature.isPublicKey(leafNode.signatureKey), "key-signature-valid")
   rule(!equalBytes(initKey, leafNode.encryptionKey), "key-package-init-key")
   rule(leafNode.leafNodeSource.type === "keyPackage", "leaf-source-key-package")
   requireDistinct(keyPackage.extensions)

@@ -147,7 +147,9 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
     case "groupContextExtensions":
       requireDistinct(proposal.extensions)
       requiredCapabilities(proposal.extensions)
-      externalSenders(proposal.extensions)
+      for (const { signatureKey } of externalSenders(proposal.extensions)) {
+        rule(suite.signature.isPublicKey(signatureKey), "key-signature-valid")
+      }
       return
     case "registered":
       rule(tree.census.allSupport("proposals", proposal.number), "proposal-type-supported")

@@ -75,7 +75,8 @@ export interface LeafRequirements {
 }
 
 /**
- * RFC 9420 §7.3 without the signature and without what concerns other members.
+ * RFC 9420 §7.3 without the signature and without what concerns other members. That the signature key is well-formed
+ * shows when the signature is verified with it.
  *
  * @throws RuleError
  */
@@ -83,7 +84,6 @@ export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements)
   const { suite, extensions, required, now } = requirements
   const { capabilities, leafNodeSource: source } = leaf
   rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
-  rule(suite.signature.isPublicKey(leaf.signatureKey), "key-signature-valid")
   rule(capabilities.versions.includes(1) && capabilities.cipherSuites.includes(suite.number), "leaf-version-supported")
   rule(required === undefined || hasRequiredCapabilities(capabilities, required), "leaf-required-capabilities")
   for (const { extensionType } of extensions) {
