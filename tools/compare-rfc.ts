@@ -3,7 +3,7 @@
  * `npm run compare-rfc -- rfc9420.md`; with `--write`, takes them from there.
  */
 import { readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { read, root } from "./repository.js"
 import { rfcSyntax } from "./rfc-syntax.js"
 
@@ -13,7 +13,8 @@ if (source === undefined) {
   console.error("usage: npm run compare-rfc -- PATH/TO/rfc9420.md [--write]")
   process.exit(2)
 }
-const expected = rfcSyntax(readFileSync(source, "utf8"))
+// npm runs scripts at the root; the path is meant from where npm was called.
+const expected = rfcSyntax(readFileSync(resolve(process.env.INIT_CWD ?? ".", source), "utf8"))
 if (process.argv.includes("--write")) {
   writeFileSync(join(root, stored), `${expected.join("\n")}\n`)
   console.log(`${expected.length} definitions written to ${stored}`)
