@@ -3,6 +3,7 @@ import { isAtHead, type Work } from "./context.js"
 import { follow, Unfollowable } from "./follow.js"
 import { rejoin } from "./rejoin.js"
 import { sendCommit, sendCreation, sendLeave, sendMessage } from "./send.js"
+import { loseTrack } from "./settle.js"
 import { compileCommit, isCommitWish, nextWishes } from "./wishes.js"
 
 /**
@@ -112,8 +113,7 @@ async function readPage(work: Work): Promise<void> {
     answer.type === "belowRetention" ? "this device was away for too long" : `the service said ${answer.type}`
   await steps.run(local, (step) => {
     if (answer.type === "belowRetention") return local.update(step, { status: "recovering", reason })
-    local.update(step, { status: "lost", reason })
-    step.emit({ type: "lost", conversation: local.id, reason })
+    loseTrack(work, step, reason)
   })
 }
 

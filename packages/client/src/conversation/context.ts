@@ -35,6 +35,8 @@ export interface Work extends Shared {
   headSeq: bigint | undefined
   /** The seq of an entry that could not be followed once. */
   suspect: bigint | undefined
+  /** External commits since an entry was followed last. */
+  rejoins: number
   /** The commit that the service has called stale once, to notice if the log does not say why. */
   staleCommit: Uint8Array | undefined
   readonly signal: AbortSignal

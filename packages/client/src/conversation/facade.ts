@@ -42,6 +42,7 @@ export class GroupConversation implements Conversation {
       incoming: [],
       headSeq: undefined,
       suspect: undefined,
+      rejoins: 0,
       staleCommit: undefined,
     }
     const { now, random } = shared

@@ -29,8 +29,14 @@ export class Unfollowable extends Error {
  * twice. Throws {@link Unfollowable} for a commit that cannot be applied, a gap, or a broken chain.
  */
 export async function follow(work: Work, entry: Entry): Promise<void> {
-  const { local, steps } = work
+  const { local } = work
   if (entry.seq <= local.state.cursor) return
+  await followNext(work, entry)
+  work.rejoins = 0
+}
+
+async function followNext(work: Work, entry: Entry): Promise<void> {
+  const { local, steps } = work
   if (entry.seq !== local.state.cursor + 1n) throw new Unfollowable(entry.seq, "the log has a gap")
   checkChain(work, entry)
   // Somebody who leaves follows the commits until one of them carries it out, and reads no message any more.

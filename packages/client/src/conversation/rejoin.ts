@@ -1,17 +1,25 @@
 import { Group, type StagedExternalJoin } from "@conclave/mls"
 import { recordKeys } from "../core/records.js"
 import type { Judgement } from "../identity/judge.js"
+import { Unavailable } from "../service/call.js"
 import type { AnswerOf } from "../service/delivery.js"
 import { refusalOf } from "../service/delivery.js"
 import { keysUnder, type Work } from "./context.js"
 import { appendRequest } from "./request.js"
-import { accept, halt } from "./settle.js"
+import { accept, halt, loseTrack } from "./settle.js"
+
+/** In a row, without an entry that could be followed: then it is time to wait. */
+const REJOINS_MAX = 3
 
 /**
  * Lets this device in again by an external commit (RFC 9420 §12.4.3.2) that removes its old leaf. The new group waits
  * beside the old one until the service has accepted the commit. Returns whether there may be more to do.
  */
 export async function rejoin(work: Work): Promise<boolean> {
+  if (work.rejoins >= REJOINS_MAX) {
+    work.rejoins = 0
+    throw new Unavailable("the service lets this device in, and then shows no log that can be followed")
+  }
   if (work.local.commit?.purpose !== "rejoin" && !(await stage(work))) return true
   await send(work)
   return true
@@ -113,14 +121,11 @@ async function enter(
     step.emit({ type: "recovered", conversation: local.id, reason: commit.reason })
   })
   await steps.discard(local)
+  work.rejoins++
   work.headSeq = undefined
 }
 
-async function lose({ local, steps }: Work, reason: string): Promise<false> {
-  await steps.run(local, (step) => {
-    local.putCommit(step, undefined)
-    local.update(step, { status: "lost", reason })
-    step.emit({ type: "lost", conversation: local.id, reason })
-  })
+async function lose(work: Work, reason: string): Promise<false> {
+  await work.steps.run(work.local, (step) => loseTrack(work, step, reason))
   return false
 }

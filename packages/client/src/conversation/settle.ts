@@ -52,6 +52,14 @@ export function settleCommit(
   }
 }
 
+/** Only another invitation helps: wishes end here. */
+export function loseTrack({ local }: Work, step: Step, reason: string): void {
+  local.putCommit(step, undefined)
+  local.update(step, { status: "lost", reason })
+  step.emit({ type: "lost", conversation: local.id, reason })
+  local.failAll(step, { code: "LOST", reason })
+}
+
 /** The title goes to newcomers as a message: only members can read it. */
 export function announceTitle(work: Work, step: Step): void {
   const { title } = work.local.state

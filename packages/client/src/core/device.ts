@@ -111,6 +111,7 @@ export class Device implements Client {
       find: (id) => this.#groups.get(hex(id)),
       onChange: () => this.#shared.steps.notify(),
     })
+    this.#shared.steps.observe(() => this.#stream?.renew())
     this.#stock.wake()
     this.#inbox.wake()
     for (const { runner } of this.#groups.values()) runner.wake()
@@ -229,7 +230,6 @@ export class Device implements Client {
   #register(conversation: GroupConversation): void {
     this.#keep(conversation)
     conversation.runner.wake()
-    this.#stream?.renew()
     this.#shared.steps.notify()
   }
 

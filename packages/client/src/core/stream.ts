@@ -1,5 +1,6 @@
 import type { Shared } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
+import type { LocalConversation } from "../conversation/local.js"
 import type { DeliveryAnswer } from "../service/delivery.js"
 import { backoff, type Runner } from "./runner.js"
 
@@ -20,6 +21,7 @@ export class Stream {
   readonly #options: StreamOptions
   #session = new AbortController()
   #online = false
+  #followed = ""
   readonly #done: Promise<void>
 
   constructor(options: StreamOptions) {
@@ -32,9 +34,9 @@ export class Stream {
     return this.#online
   }
 
-  /** The set of conversations has changed: subscribes anew. */
+  /** Subscribes anew if there are other conversations to follow than before. */
   renew(): void {
-    this.#session.abort()
+    if (this.#followedIds() !== this.#followed) this.#session.abort()
   }
 
   /** Resolves when the stream has ended after its signal. */
@@ -63,12 +65,22 @@ export class Stream {
   }
 
   #subscribe(signal: AbortSignal): AsyncIterable<DeliveryAnswer> {
-    const { shared, conversations } = this.#options
-    const cursors = [...conversations()]
-      .map(({ work }) => work.local)
-      .filter(({ state }) => state.status === "active" || state.status === "leaving")
-      .map(({ id, state }) => ({ groupId: id, afterSeq: state.cursor }))
+    const { shared } = this.#options
+    this.#followed = this.#followedIds()
+    const cursors = this.#following().map(({ id, state }) => ({ groupId: id, afterSeq: state.cursor }))
     return shared.delivery.subscribe(cursors, shared.steps.profile.inboxCursor, signal)
+  }
+
+  #followedIds(): string {
+    return this.#following()
+      .map(({ key }) => key)
+      .join()
+  }
+
+  #following(): readonly LocalConversation[] {
+    return [...this.#options.conversations()]
+      .map(({ work }) => work.local)
+      .filter(({ view }) => view.status === "active" || view.status === "leaving")
   }
 
   #take(answer: DeliveryAnswer): void {

@@ -1,0 +1,304 @@
+import assert from "node:assert/strict"
+import { copyFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import type { Aead } from "@conclave/crypto"
+import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { type Transport, TransportError } from "@conclave/transport"
+import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
+import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { sqliteStore } from "../src/store/sqlite.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const texts = async (conversation: Conversation) => (await conversation.history()).map(({ text }) => text)
+
+type Spoil = (answer: DeliveryResponse) => DeliveryResponse
+
+/** What a faulty or lying service may answer to `read`. */
+const spoiledLogs: Readonly<Record<string, Spoil>> = {
+  "an entry is missing": (answer) =>
+    answer.type === "entries" ? { ...answer, entries: answer.entries.slice(1) } : answer,
+  "an entry is changed": (answer) =>
+    answer.type === "entries"
+      ? { ...answer, entries: answer.entries.map((it) => ({ ...it, body: it.body.with(-1, it.body.at(-1)! ^ 1) })) }
+      : answer,
+  "entries change places": (answer) =>
+    answer.type === "entries"
+      ? { ...answer, entries: answer.entries.map((it, at, all) => ({ ...all[all.length - 1 - at]!, seq: it.seq })) }
+      : answer,
+  "it is not kept so long": (answer) =>
+    answer.type === "entries" ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 99n } : answer,
+  "it ends before its head": (answer) => (answer.type === "entries" ? { ...answer, entries: [] } : answer),
+}
+
+/** Seals nothing, and opens everything. */
+const noCipher: Aead = {
+  keySize: 32,
+  nonceSize: 12,
+  tagSize: 0,
+  seal: (_key, _nonce, plaintext) => plaintext.slice(),
+  open: (_key, _nonce, ciphertext) => ciphertext.slice(),
+}
+
+describe("what is sent", () => {
+  it("was stored before, the same bytes", async () => {
+    await using world = new World()
+    const profile = new MemoryProfile()
+    const stored: string[] = []
+    const sent: Uint8Array[] = []
+    const store = watchedStore(memoryStore(profile), (value) => stored.push(Buffer.from(value).toString("latin1")))
+    // Sealed with a cipher that changes nothing, so that the test can look into the records.
+    const transparent = { ...provider, aeads: { ...provider.aeads, "AES-256-GCM": noCipher } }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "append" || request.type === "createGroup") {
+        const bytes = encode(DeliveryRequest, request)
+        sent.push(bytes)
+        const text = Buffer.from(bytes).toString("latin1")
+        assert.ok(
+          stored.some((record) => record.includes(text)),
+          `a request to ${request.type} was sent and not stored`,
+        )
+      }
+      return pass()
+    })
+    const alice = await world.open("alice", { store, delivery, provider: transparent })
+    await world.open("bob")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.send("hello")
+    await team.refresh()
+    assert.equal(sent.length, 4)
+  })
+
+  it("is sent again byte for byte where the answer was lost, and happens once", async () => {
+    await using world = new World()
+    const bob = await world.open("bob")
+    const seen = new Map<string, Uint8Array[]>()
+    // The first answer to each request that changes something never arrives.
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      const answer = await pass()
+      if (request.type !== "append" && request.type !== "createGroup") return answer
+      const id = request.idempotencyId.join()
+      const copies = seen.get(id) ?? []
+      seen.set(id, [...copies, encode(DeliveryRequest, request)])
+      if (copies.length === 0) throw new TransportError("the answer was lost", { retryable: true })
+      return answer
+    })
+    const alice = await world.open("alice", { delivery })
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await team.send("once")
+    await settle(alice, bob)
+    assert.ok(seen.size >= 3)
+    for (const copies of seen.values()) for (const copy of copies) assert.deepEqual(copy, copies[0])
+    assert.deepEqual(await texts(only(bob)), ["once"])
+    assert.deepEqual(
+      (await taken(alice)).map(({ type }) => type),
+      ["members", "sent"],
+    )
+  })
+})
+
+describe("a commit that is under way", () => {
+  it("is settled by the log where its answer was lost and the device restarted", async () => {
+    await using world = new World()
+    const bob = await world.open("bob")
+    let cut = false
+    const delivery = () =>
+      tampered(world.transport("delivery"), async (_request, pass) => {
+        const answer = await pass()
+        if (cut) throw new TransportError("the line is dead", { retryable: true })
+        return answer
+      })
+    const alice = await world.open("alice", { delivery: delivery() })
+    const team = await alice.createConversation({ members: ["bob"] })
+    cut = true
+    const refreshing = team.refresh()
+    refreshing.catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await alice.close()
+    await assert.rejects(refreshing, { code: "CLOSED" })
+    await bob.sync()
+    assert.equal(only(bob).epoch, 2n, "the service has it")
+    cut = false
+    const back = await world.open("alice", { delivery: delivery() })
+    await back.sync()
+    assert.equal(only(back).epoch, 2n)
+    assert.deepEqual(only(back).epochAuthenticator, only(bob).epochAuthenticator)
+  })
+})
+
+describe("a store that fails", () => {
+  it("is an error that the user sees; nothing is sent, and the next step works on what was stored", async () => {
+    await using world = new World()
+    const bob = await world.open("bob")
+    let full = false
+    const store = failingStore(memoryStore(), () => full)
+    let appends = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "append") appends++
+      return pass()
+    })
+    const alice = await world.open("alice", { store, delivery })
+    const team = await alice.createConversation({ members: ["bob"] })
+    const before = appends
+    full = true
+    await assert.rejects(team.send("nobody hears it"), { code: "STORE_FAILED" })
+    assert.equal(appends, before)
+    assert.deepEqual(team.pending, [])
+    full = false
+    await team.send("now")
+    await settle(alice, bob)
+    assert.deepEqual(await texts(only(bob)), ["now"])
+  })
+
+  it("between encrypting and sending leads to a new message key, never to the same one for another text", async () => {
+    await using world = new World()
+    const bob = await world.open("bob")
+    let failures = 0
+    // Lets the wish be stored, and fails when its ciphertext is.
+    const store = failingStore(
+      memoryStore(),
+      (keys) => failures > 0 && keys.some((key) => /group/.test(key)) && failures-- > 0,
+    )
+    const alice = await world.open("alice", { store })
+    const team = await alice.createConversation({ members: ["bob"] })
+    failures = 1
+    const sending = team.send("first")
+    await sending
+    await team.send("second")
+    await settle(alice, bob)
+    assert.equal(failures, 0)
+    assert.deepEqual(await texts(only(bob)), ["first", "second"])
+  })
+})
+
+describe("a device whose state was put back", () => {
+  it("rejoins before it encrypts anything, and says so", async () => {
+    await using world = new World()
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await bob.close()
+    const [file, backup] = [join(world.folder, "bob.db"), join(world.folder, "backup.db")]
+    copyFileSync(file, backup)
+    const later = await world.open("bob")
+    await only(later).send("sent after the backup")
+    await later.close()
+    const restored = await world.open("bob", { store: sqliteStore(backup) })
+    await only(restored).send("sent by the restored one")
+    assert.equal(only(restored).status, "active")
+    const events = await taken(restored)
+    assert.ok(events.some(({ type }) => type === "recovered"))
+    await settle(alice, restored)
+    assert.deepEqual(await texts(team), ["sent after the backup", "sent by the restored one"])
+    assert.deepEqual(team.members, ["alice", "bob"])
+    assert.deepEqual(team.epochAuthenticator, only(restored).epochAuthenticator)
+  })
+})
+
+describe("a log that cannot be followed", () => {
+  it("is read again first: a fault on the way is no reason to rejoin", async () => {
+    await using world = new World()
+    const alice = await world.open("alice")
+    let faults = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      const answer = decode(DeliveryResponse, await pass())
+      if (request.type !== "read" || answer.type !== "entries" || answer.entries.length === 0 || faults++ > 0) {
+        return encode(DeliveryResponse, answer)
+      }
+      const entries = answer.entries.map((entry) => ({ ...entry, body: entry.body.with(-1, entry.body.at(-1)! ^ 1) }))
+      return encode(DeliveryResponse, { ...answer, entries })
+    })
+    const bob = await world.open("bob", { delivery })
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await team.refresh()
+    await bob.sync()
+    assert.ok(faults > 1)
+    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
+    assert.ok(!(await taken(bob)).some(({ type }) => type === "recovered"))
+  })
+
+  for (const [fault, spoil] of Object.entries(spoiledLogs)) {
+    it(`(${fault}) leads to an external commit, and the conversation goes on`, async () => {
+      await using world = new World()
+      const alice = await world.open("alice")
+      let spoils = 0
+      const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+        const answer = decode(DeliveryResponse, await pass())
+        if (request.type !== "read" || spoils === 0) return encode(DeliveryResponse, answer)
+        spoils--
+        return encode(DeliveryResponse, spoil(answer))
+      })
+      const bob = await world.open("bob", { delivery })
+      const team = await alice.createConversation({ members: ["bob"] })
+      await settle(alice, bob)
+      await team.refresh()
+      await team.refresh()
+      spoils = 2
+      await settle(bob, alice)
+      assert.ok((await taken(bob)).some(({ type }) => type === "recovered"))
+      assert.equal(only(bob).status, "active")
+      await team.send("welcome back")
+      await bob.sync()
+      assert.deepEqual((await texts(only(bob))).at(-1), "welcome back")
+      assert.deepEqual(team.members, ["alice", "bob"])
+      assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
+      assert.equal(team.tree().filter(({ kind, blank }) => kind === "leaf" && !blank).length, 2)
+    })
+  }
+
+  it("and a service that does not know the conversation are told as lost", async () => {
+    await using world = new World()
+    await using other = new World()
+    const alice = await world.open("alice")
+    await alice.createConversation({})
+    await alice.close()
+    const moved = await world.open("alice", { delivery: other.transport("delivery"), auth: other.transport("auth") })
+    await moved.sync().catch(() => {})
+    await assert.rejects(only(moved).send("hello?"), { code: "LOST" })
+    assert.equal(only(moved).status, "lost")
+    const told = (await taken(moved)).map(({ type }) => type)
+    assert.deepEqual(told, ["lost", "failed"])
+  })
+})
+
+// --- What goes wrong -------------------------------------------------------------------------------------------------
+
+type Pass = () => Promise<Uint8Array>
+
+function tampered(
+  transport: Transport,
+  tamper: (request: DeliveryRequest, pass: Pass) => Promise<Uint8Array>,
+): Transport {
+  return {
+    request: (body, options) => tamper(decode(DeliveryRequest, body), () => transport.request(body, options)),
+    subscribe: (body, options) => transport.subscribe(body, options),
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  }
+}
+
+function watchedStore(store: Store, written: (value: Uint8Array) => void): Store {
+  return wrapped(store, async (changes) => {
+    await store.transaction(changes)
+    for (const value of changes.put.values()) written(value)
+  })
+}
+
+function failingStore(store: Store, fails: (keys: readonly string[]) => boolean): Store {
+  return wrapped(store, async (changes) => {
+    if (fails([...changes.put.keys()])) throw new ClientError("STORE_FAILED", "the disk is full")
+    await store.transaction(changes)
+  })
+}
+
+function wrapped(store: Store, transaction: Store["transaction"]): Store {
+  return {
+    lost: store.lost,
+    get: (key) => store.get(key),
+    list: (prefix, options) => store.list(prefix, options),
+    transaction,
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  }
+}
