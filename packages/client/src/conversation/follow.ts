@@ -1,7 +1,7 @@
 import { DecodeError, encode } from "@conclave/codec"
 import type { Entry as EntryCodec } from "@conclave/delivery/api"
 import { logChainHash } from "@conclave/delivery/log-chain"
-import type { Received, StagedCommit } from "@conclave/mls"
+import { type Received, type StagedCommit, StateError } from "@conclave/mls"
 import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
@@ -76,6 +76,7 @@ function moveOn({ local }: Work, step: Step, entry: Entry): void {
 async function refuse(work: Work, entry: Entry, error: unknown): Promise<void> {
   const { local, steps } = work
   const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") return rejoinAfterRollback(work)
   if (entry.kind === "commit") throw new Unfollowable(entry.seq, reason, error)
   await steps.run(local, (step) => {
     moveOn(work, step, entry)
@@ -130,10 +131,16 @@ function settleOwn(work: Work, step: Step, entry: Entry): void {
     else placeOwn(work, step, entry, [number, wish])
     return
   }
-  if (local.state.status === "leaving" || entry.epoch < local.state.firstEpoch) return
-  // Sent by this device, and it does not know: its state is older than what others have seen of it (a backup that was
-  // put back). Nothing may be encrypted from here, or a key and nonce would be used twice.
-  local.update(step, { status: "recovering", reason: "this device's state was put back to an earlier one" })
+}
+
+/**
+ * Sent by this device, and it does not know: its state is older than what others have seen of it (a backup that was put
+ * back). Nothing may be encrypted from here, or a key and nonce would be used twice.
+ */
+async function rejoinAfterRollback({ local, steps }: Work): Promise<void> {
+  await steps.discard(local)
+  const reason = "this device's state was put back to an earlier one"
+  await steps.run(local, (step) => local.update(step, { status: "recovering", reason }))
 }
 
 function placeOwn(work: Work, step: Step, entry: Entry, [number, wish]: readonly [number, WishOf<"message">]): void {
