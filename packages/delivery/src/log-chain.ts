@@ -22,12 +22,10 @@ export function logChainStart(sha256: Sha256, groupId: Uint8Array): Uint8Array {
 export function logChainHash(
   sha256: Sha256,
   previous: Uint8Array,
-  entry: { readonly seq: bigint; readonly kind: EntryKindName; readonly epoch: bigint; readonly body: Uint8Array },
+  entry: { readonly seq: bigint; readonly kind: EntryKind; readonly epoch: bigint; readonly body: Uint8Array },
 ): Uint8Array {
   return sha256(previous, encode(ChainedHeader, entry), sha256(entry.body))
 }
-
-type EntryKindName = keyof typeof EntryKind.values
 
 const startLabel = new TextEncoder().encode("Conclave log")
 const ChainedHeader = struct("ChainedHeader", { seq: uint64, kind: EntryKind, epoch: uint64 })

@@ -62,8 +62,11 @@ describe("a database that cannot be written", () => {
     assert.equal(refused[0]?.type === "unavailable" && refused[0].reason, "the disk is full")
     const log = expectType(await service.ask({ type: "read", groupId, afterSeq: 0n, limit: 100 }), "entries")
     assert.deepEqual(
-      log.entries.map((entry) => entry.body),
-      accepted.map((request) => request.body),
+      log.entries.map(({ seq, body }) => ({ seq, body })),
+      requests.flatMap(({ body }, index) => {
+        const answer = answers[index]!
+        return answer.type === "accepted" ? [{ seq: answer.seq, body }] : []
+      }),
     )
 
     database.read((connection) => connection.get("PRAGMA max_page_count = 1000000"))
@@ -111,6 +114,30 @@ describe("work that shares a transaction", () => {
     )
     const names = database.read((connection) => connection.all("SELECT name FROM fruit")).map((row) => row.name)
     assert.deepEqual(names, ["apple", "pear"])
+  })
+})
+
+describe("work whose transaction cannot be committed", () => {
+  it("is not acknowledged, none of it, and nothing of it is there", async (test) => {
+    const database = openDatabase({ file: join(temporaryFolder(test), "commit.db") })
+    test.after(() => database.close())
+    const tables =
+      "CREATE TABLE tree (name TEXT PRIMARY KEY); CREATE TABLE leaf (tree TEXT REFERENCES tree DEFERRABLE INITIALLY DEFERRED)"
+    database.migrate("test", [tables])
+    const settled = await Promise.allSettled([
+      database.write((connection) => connection.run("INSERT INTO tree VALUES ('oak')")),
+      // Found out only at the end of the transaction.
+      database.write((connection) => connection.run("INSERT INTO leaf VALUES ('elm')")),
+    ])
+    assert.deepEqual(
+      settled.map((it) => it.status),
+      ["rejected", "rejected"],
+    )
+    assert.deepEqual(
+      database.read((connection) => connection.all("SELECT name FROM tree")),
+      [],
+    )
+    assert.equal(await database.write((connection) => connection.run("INSERT INTO tree VALUES ('ash')")), 1)
   })
 })
 

@@ -17,6 +17,9 @@ import {
 const subscribe = (cursors: readonly { groupId: Uint8Array; afterSeq: bigint }[]) =>
   ({ type: "subscribe", cursors, inboxAfter: 0n, proof: undefined }) as const
 
+/** Nothing is found by looking, so a hint that is forgotten shows. */
+const hintsOnly = { limits: { pollMilliseconds: 600_000 } }
+
 async function next(stream: AsyncGenerator<DeliveryResponse>): Promise<DeliveryResponse> {
   const { value, done } = await stream.next()
   assert.equal(done ?? false, false, "the stream ended")
@@ -26,7 +29,7 @@ async function next(stream: AsyncGenerator<DeliveryResponse>): Promise<DeliveryR
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`a subscription (${name})`, { timeout: 20_000 }, () => {
     it("brings what is behind the cursor, then what comes, each entry once and in order", async (test) => {
-      const service = createService(openStore(test))
+      const service = createService(openStore(test), hintsOnly)
       const groupId = await createGroup(service)
       const gone = new AbortController()
       for (let i = 0; i < 3; i++) await service.ask(messageRequest(groupId, 0n))
@@ -61,7 +64,7 @@ for (const [name, openStore] of Object.entries(stores)) {
     })
 
     it("of a device brings its welcomes when their commit is appended", async (test) => {
-      const service = createService(openStore(test))
+      const service = createService(openStore(test), hintsOnly)
       const groupId = await createGroup(service)
       const bob = service.register(createDevice())
       const gone = new AbortController()
