@@ -17,19 +17,16 @@ interface Span {
   readonly end: number
 }
 
+/** Where the element's content lies by its own account, which may be beyond the bytes' end. */
 function elementAt(bytes: Uint8Array, offset: number, tag: number): Span | undefined {
   if (bytes[offset] !== tag) return undefined
   const first = bytes[offset + 1]
   if (first === undefined) return undefined
   // X.690 §10.1: the short form below 128, then one octet of length, which carries every signature here.
-  if (first < 0x80) return spanOf(bytes, offset + 2, first)
+  if (first < 0x80) return { start: offset + 2, end: offset + 2 + first }
   const length = bytes[offset + 2]
   if (first !== 0x81 || length === undefined || length < 0x80) return undefined
-  return spanOf(bytes, offset + 3, length)
-}
-
-function spanOf(bytes: Uint8Array, start: number, length: number): Span | undefined {
-  return start + length <= bytes.length ? { start, end: start + length } : undefined
+  return { start: offset + 3, end: offset + 3 + length }
 }
 
 function isPositiveInteger(bytes: Uint8Array, { start, end }: Span, scalarSize: number): boolean {

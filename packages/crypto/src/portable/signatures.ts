@@ -23,11 +23,13 @@ function importSeed(curve: typeof ed25519): SignatureLibrary["importKey"] {
   })
 }
 
-/** RFC 8032 §5.1.7 in its stricter form, [S]B = R + [k]A: the library verifies with the cofactor only. */
+/**
+ * RFC 8032 §5.1.7 in its stricter form, [S]B = R + [k]A: the library verifies with the cofactor only. Throws for an S out
+ * of range.
+ */
 function verifyWithoutCofactor(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   const { Point } = ed25519
   const [r, s] = [signature.subarray(0, 32), littleEndian(signature.subarray(32))]
-  if (s >= Point.Fn.ORDER) return false
   const digest = sha512.create().update(r).update(publicKey).update(message).digest()
   const k = littleEndian(digest) % Point.Fn.ORDER
   const difference = Point.BASE.multiplyUnsafe(s).subtract(Point.fromBytes(publicKey).multiplyUnsafe(k))
