@@ -4,6 +4,7 @@ import type { Transport } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
 import { Client, type ClientOptions } from "./client.js"
+import { serviceAddresses } from "./service/addresses.js"
 import { indexedDbStore } from "./store/indexeddb.js"
 
 export { browserSealingKey } from "./browser-key.js"
@@ -40,7 +41,8 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
   return Client.open({ ...rest, ...connect(service), store, sealingKey, provider })
 }
 
-/** Ways to both services at one address: `/delivery` and `/auth` below it. */
+/** Ways to both services at one address: `delivery` and `auth` below it. */
 export function connect(service: string | URL): { readonly delivery: Transport; readonly auth: Transport } {
-  return { delivery: connectService(new URL("/delivery", service)), auth: connectService(new URL("/auth", service)) }
+  const { delivery, auth } = serviceAddresses(service)
+  return { delivery: connectService(delivery), auth: connectService(auth) }
 }

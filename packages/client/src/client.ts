@@ -100,8 +100,12 @@ export interface Client extends AsyncDisposable {
   /** Pins a further key of a name, after comparing; halted conversations go on. See the event `keyChanged`. */
   approveKey(name: string, signatureKey: Uint8Array): Promise<void>
 
-  /** Signs for a further device of this name; the bytes are what its {@link ClientOptions.endorse} got and returns. */
-  endorseDevice(registration: Uint8Array): Uint8Array
+  /**
+   * Signs for a further device of this name, and pins its key; the bytes are what its {@link ClientOptions.endorse} got
+   * and has to return. They have to come from that very device: a cable, a code on its screen. Throws `TypeError` for
+   * anything but a registration of this name.
+   */
+  endorseDevice(registration: Uint8Array): Promise<Uint8Array>
 
   /** Stops, completes the step that runs, and closes store and transports. Wishes stay for the next opening. */
   close(): Promise<void>

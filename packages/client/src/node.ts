@@ -5,6 +5,7 @@ import type { Transport } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
 import { Client, type ClientOptions } from "./client.js"
 import { ClientError } from "./errors.js"
+import { serviceAddresses } from "./service/addresses.js"
 import { SEALING_KEY_SIZE } from "./store/sealed.js"
 import { sqliteStore } from "./store/sqlite.js"
 
@@ -36,9 +37,10 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
   return Client.open({ ...options, ...connect(service), store, sealingKey, provider: nodeProvider() })
 }
 
-/** Ways to both services at one address: `/delivery` and `/auth` below it. */
+/** Ways to both services at one address: `delivery` and `auth` below it. */
 export function connect(service: string | URL): { readonly delivery: Transport; readonly auth: Transport } {
-  return { delivery: connectService(new URL("/delivery", service)), auth: connectService(new URL("/auth", service)) }
+  const { delivery, auth } = serviceAddresses(service)
+  return { delivery: connectService(delivery), auth: connectService(auth) }
 }
 
 /**

@@ -168,8 +168,11 @@ export class Device implements Client {
     }
   }
 
-  endorseDevice(registration: Uint8Array): Uint8Array {
-    return this.#shared.identity.endorse(registration)
+  async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
+    const { identity } = this.#shared
+    const signatureKey = identity.registeredKey(registration)
+    await this.approveKey(identity.name, signatureKey)
+    return identity.endorse(registration)
   }
 
   close(): Promise<void> {
@@ -213,11 +216,12 @@ export class Device implements Client {
   async #introduce(signal: AbortSignal | undefined): Promise<void> {
     const { directory, identity, judge, steps, stock } = this.#shared
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-    await identity.register(directory, this.#options.endorse, until)
+    const endorser = await identity.register(directory, this.#options.endorse, until)
     await stock.replenish(until)
     await judge.pinned(identity.name)
     await steps.run(undefined, (step) => {
       judge.pin(step, identity.name, identity.signatureKey)
+      if (endorser !== undefined) judge.pin(step, identity.name, endorser)
       step.profile = { ...step.profile, registered: true }
     })
   }

@@ -2,7 +2,7 @@ import { deviceIdOf } from "@conclave/auth/api"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import type { Profile } from "../core/records.js"
 import { DEVICE_REQUEST_LABEL, type DeviceSigner } from "../service/delivery.js"
-import { type Directory, REGISTRATION_LABEL, registrationContent } from "../service/directory.js"
+import { type Directory, REGISTRATION_LABEL, readRegistration, registrationContent } from "../service/directory.js"
 import { sameBytes, type VerifyEndorsement } from "./judge.js"
 
 /** This device: a name, a signature key, and what follows from them. */
@@ -41,16 +41,33 @@ export class Identity implements DeviceSigner, Disposable {
     })
   }
 
-  /** Registers the name for this device; with `endorse`, as a further device of it. */
+  /**
+   * Registers the name for this device; with `endorse`, as a further device of it. Returns the key of the device that
+   * endorsed it.
+   */
   async register(
     directory: Directory,
     endorse: ((registration: Uint8Array) => Promise<Uint8Array>) | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Uint8Array | undefined> {
     const device = { name: this.name, cipherSuite: this.suite.number, signatureKey: this.signatureKey }
     const content = registrationContent(device)
     const endorsement = endorse === undefined ? undefined : splitEndorsement(await endorse(content))
     await directory.register({ ...device, signature: this.signRegistration(content), endorsement }, signal)
+    if (endorsement === undefined) return undefined
+    const devices = await directory.devices(this.name, signal)
+    const endorser = devices.find(({ deviceId }) => sameBytes(deviceId, endorsement.deviceId))?.signatureKey
+    const claim = endorser && { name: this.name, device: { ...device, endorsement }, endorser }
+    return claim !== undefined && this.isEndorsed(claim) ? endorser : undefined
+  }
+
+  /** The key in a registration of this very name. */
+  registeredKey(registration: Uint8Array): Uint8Array {
+    const { name, cipherSuite, signatureKey } = readRegistration(registration)
+    if (name !== this.name || cipherSuite !== this.suite.number || !this.suite.signature.isPublicKey(signatureKey)) {
+      throw new TypeError(`this is no registration of ${this.name}`)
+    }
+    return signatureKey
   }
 
   /** Whether the holder of the key `endorser` has signed for `device` as a device of `name`. */

@@ -122,7 +122,7 @@ export class Judge implements Reloadable {
 /** Whether the holder of the key `endorser` has signed for `device` as a device of `name`. */
 export type VerifyEndorsement = (claim: {
   readonly name: string
-  readonly device: ListedDevice
+  readonly device: Pick<ListedDevice, "cipherSuite" | "signatureKey" | "endorsement">
   readonly endorser: Uint8Array
 }) => boolean
 

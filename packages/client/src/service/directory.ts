@@ -1,5 +1,5 @@
 import { AuthRequest, AuthResponse, type Device, RegistrationTBS } from "@conclave/auth/api"
-import { encode } from "@conclave/codec"
+import { decode, encode, type TypeOf } from "@conclave/codec"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { Service } from "./call.js"
@@ -54,6 +54,15 @@ export class Directory {
 /** What a device signs with the label `ConclaveRegistration`. */
 export function registrationContent(device: Pick<Registration, "name" | "cipherSuite" | "signatureKey">): Uint8Array {
   return encode(RegistrationTBS, device)
+}
+
+/** Throws `TypeError` for bytes that are none. */
+export function readRegistration(content: Uint8Array): TypeOf<typeof RegistrationTBS> {
+  try {
+    return decode(RegistrationTBS, content, { sizeMax: 4096 })
+  } catch (error) {
+    throw new TypeError("this is no registration", { cause: error })
+  }
 }
 
 export const REGISTRATION_LABEL = "ConclaveRegistration"

@@ -112,12 +112,22 @@ export async function next<T extends ClientEvent["type"]>(
   client: Client,
   type: T,
 ): Promise<Extract<ClientEvent, { type: T }>> {
-  for await (const event of client.events({ signal: AbortSignal.timeout(5_000) })) {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), 5_000)
+  for await (const event of client.events({ signal: late.signal })) {
     if (event.type !== type) continue
+    clearTimeout(timer)
     await client.acknowledge(event.number)
     return event as Extract<ClientEvent, { type: T }>
   }
   throw new Error(`no event ${type}`)
+}
+
+/** Aborts after a while; unlike `AbortSignal.timeout` it keeps the process waiting for it. */
+export function after(milliseconds: number): AbortSignal {
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(), milliseconds)
+  return controller.signal
 }
 
 /** Until nobody has anything to read or send any more. */

@@ -1,0 +1,282 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
+import type { Profile } from "../src/core/records.js"
+import { Steps } from "../src/core/steps.js"
+import { Identity } from "../src/identity/identity.js"
+import { Judge } from "../src/identity/judge.js"
+import { safetyCode } from "../src/identity/safety-code.js"
+import type { Client } from "../src/index.js"
+import { type ListedDevice, REGISTRATION_LABEL, registrationContent } from "../src/service/directory.js"
+import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { SealedStore } from "../src/store/sealed.js"
+import { after, provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const suite = cipherSuite(1, provider)
+const never = new AbortController().signal
+
+describe("a safety code", () => {
+  it("is the same for both, 60 digits in groups of five, and another for anybody else", async () => {
+    await using world = new World()
+    const [alice, bob, carol] = [await world.open("alice"), await world.open("bob"), await world.open("carol")]
+    const team = await alice.createConversation({ members: ["bob", "carol"] })
+    await settle(alice, bob, carol)
+    const code = team.safetyCode("bob")
+    assert.match(code, /^\d{5}( \d{5}){11}$/)
+    assert.equal(code, only(bob).safetyCode("alice"))
+    assert.notEqual(code, team.safetyCode("carol"))
+    assert.notEqual(code, only(carol).safetyCode("bob"))
+    await only(bob).refresh()
+    await alice.sync()
+    assert.equal(code, team.safetyCode("bob"), "it belongs to the people, not to the epoch")
+    assert.throws(() => team.safetyCode("dave"), { code: "NOT_A_MEMBER" })
+  })
+
+  it("differs where somebody stands between the two", () => {
+    const sha512 = provider.hashes["SHA-512"]!
+    const key = (byte: number) => new Uint8Array(32).fill(byte)
+    const [alice, bob] = [
+      { name: "alice", signatureKeys: [key(1)] },
+      { name: "bob", signatureKeys: [key(2)] },
+    ]
+    const mallory = { name: "bob", signatureKeys: [key(3)] }
+    assert.equal(safetyCode(sha512, [alice, bob]), safetyCode(sha512, [bob, alice]))
+    assert.notEqual(safetyCode(sha512, [alice, bob]), safetyCode(sha512, [alice, mallory]))
+    const two = { name: "bob", signatureKeys: [key(2), key(3)] }
+    const sameTwo = { name: "bob", signatureKeys: [key(3), key(2), key(3)] }
+    assert.equal(safetyCode(sha512, [alice, two]), safetyCode(sha512, [alice, sameTwo]))
+    assert.notEqual(safetyCode(sha512, [alice, two]), safetyCode(sha512, [alice, bob]))
+  })
+})
+
+describe("a judge", () => {
+  it("pins the first key of a name that the directory lists, and then asks nobody", async () => {
+    const judging = makeJudge()
+    const bob = judging.list("bob")
+    const first = await judging.judge.judge([bob.claim], never)
+    assert.deepEqual(first.verdicts, [{ claim: bob.claim, accepted: true }])
+    await judging.pin(first)
+    judging.devices.clear()
+    const second = await judging.judge.judge([bob.claim], never)
+    assert.equal(second.verdicts[0]?.accepted, true)
+    assert.deepEqual([second.pins, second.keyChanges, second.refused], [[], [], []])
+  })
+
+  it("refuses a key that the directory does not list, a name that is none, and a certificate", async () => {
+    const judging = makeJudge()
+    const bob = judging.list("bob")
+    judging.devices.clear()
+    judging.list("carol")
+    const claims: readonly CredentialClaim[] = [
+      bob.claim,
+      { ...bob.claim, credential: basic("Bob the Builder") },
+      { ...bob.claim, credential: { type: "basic", identity: Uint8Array.of(0xff, 0xfe) } },
+      { ...bob.claim, credential: { type: "x509", certificates: [] } },
+      { ...bob.claim, credential: basic("carol") },
+    ]
+    const { verdicts, pins } = await judging.judge.judge(claims, never)
+    assert.deepEqual(
+      verdicts.map(({ accepted }) => accepted),
+      claims.map(() => false),
+    )
+    assert.deepEqual(pins, [])
+  })
+
+  it("refuses another key of a pinned name, loudly", async () => {
+    const judging = makeJudge()
+    await judging.pin(await judging.judge.judge([judging.list("bob").claim], never))
+    const { claim } = judging.list("bob")
+    const judgement = await judging.judge.judge([claim], never)
+    assert.equal(judgement.verdicts[0]?.accepted, false)
+    const change = { name: "bob", signatureKey: claim.signatureKey, endorsed: false, accepted: false }
+    assert.deepEqual(judgement.keyChanges, [change])
+    assert.deepEqual(judgement.pins, [])
+  })
+
+  it("takes another key that a pinned key has endorsed, loudly, unless the policy is to ask", async () => {
+    for (const acceptEndorsed of [true, false]) {
+      const judging = makeJudge({ acceptEndorsed })
+      const old = judging.list("bob")
+      await judging.pin(await judging.judge.judge([old.claim], never))
+      const { claim } = judging.list("bob", old)
+      const judgement = await judging.judge.judge([claim], never)
+      assert.equal(judgement.verdicts[0]?.accepted, acceptEndorsed)
+      assert.deepEqual(judgement.keyChanges, [
+        { name: "bob", signatureKey: claim.signatureKey, endorsed: true, accepted: acceptEndorsed },
+      ])
+    }
+  })
+
+  it("does not take an endorsement by a key that is not pinned, or for another name", async () => {
+    const judging = makeJudge()
+    await judging.pin(await judging.judge.judge([judging.list("bob").claim], never))
+    const stranger = judging.list("mallory")
+    assert.equal((await judging.judge.judge([judging.list("bob", stranger).claim], never)).verdicts[0]?.accepted, false)
+  })
+
+  it("decides nothing where the directory does not answer", async () => {
+    const judging = makeJudge({ fails: true })
+    await assert.rejects(judging.judge.judge([judging.list("bob").claim], never), /silence/)
+  })
+})
+
+describe("a key that is not pinned", () => {
+  it("halts the conversation, loudly, until the user approves it", async () => {
+    await using world = new World()
+    const [alice, bob, carol] = [await world.open("alice"), await world.open("bob"), await world.open("carol")]
+    // Alice knows carol's first device; bob has never met her.
+    await alice.createConversation({ title: "old", members: ["carol"] })
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await taken(alice)
+    const phone = await world.open("carol", {
+      store: memoryStore(),
+      endorse: (registration) => carol.endorseDevice(registration),
+    })
+    await only(bob).invite("carol")
+    await only(bob).send("welcome, carol")
+    await settle(alice, phone)
+
+    const halted = await taken(alice)
+    assert.deepEqual(
+      halted.map(({ type }) => type),
+      ["keyChanged", "halted"],
+    )
+    const [change] = halted
+    assert.ok(change?.type === "keyChanged" && change.name === "carol" && !change.accepted)
+    assert.equal(team.status, "halted")
+    assert.deepEqual(team.members, ["alice", "bob"])
+    await assert.rejects(team.send("x", { signal: after(20) }), { name: "AbortError" })
+
+    await alice.approveKey("carol", change.signatureKey)
+    await settle(alice, bob)
+    assert.equal(team.status, "active")
+    assert.deepEqual(team.members, ["alice", "bob", "carol"])
+    assert.deepEqual(
+      (await team.history()).map(({ text }) => text),
+      ["welcome, carol", "x"],
+    )
+    assert.equal((await alice.pinnedKeys("carol")).length, 2)
+    assert.equal(only(phone).safetyCode("alice"), team.safetyCode("carol"))
+  })
+
+  it("lets an invitation fail, loudly, until the user approves it", async () => {
+    await using world = new World()
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const team = await alice.createConversation({ members: ["carol"] })
+    await team.remove("carol")
+    await world.open("carol", {
+      store: memoryStore(),
+      endorse: (registration) => carol.endorseDevice(registration),
+    })
+    await taken(alice)
+    await assert.rejects(team.invite("carol"), { code: "KEY_CHANGED" })
+    const [change, failed] = await taken(alice)
+    assert.ok(change?.type === "keyChanged" && failed?.type === "failed")
+    assert.deepEqual(team.members, ["alice"])
+    await alice.approveKey("carol", change.signatureKey)
+    await team.invite("carol")
+    assert.deepEqual(team.members, ["alice", "carol"])
+    assert.equal(team.tree().filter(({ name }) => name === "carol").length, 2)
+  })
+})
+
+describe("a profile", () => {
+  it("signs for further devices of its own name, and for nothing else", async () => {
+    await using world = new World()
+    const alice = await world.open("alice")
+    const other = registrationContent({ name: "bob", cipherSuite: 1, signatureKey: makeIdentity("bob").signatureKey })
+    await assert.rejects(alice.endorseDevice(other), TypeError)
+    await assert.rejects(alice.endorseDevice(Uint8Array.of(1, 2, 3)), TypeError)
+    const own = makeIdentity("alice").signatureKey
+    await alice.endorseDevice(registrationContent({ name: "alice", cipherSuite: 1, signatureKey: own }))
+    assert.deepEqual((await alice.pinnedKeys("alice")).at(-1), own)
+  })
+
+  it("does not get a name that somebody else has", async () => {
+    await using world = new World()
+    await world.open("alice")
+    await assert.rejects(world.open("alice", { store: memoryStore() }), { code: "NAME_TAKEN" })
+  })
+
+  it("speaks under one name, with one suite and one sealing key, for good", async () => {
+    await using world = new World()
+    const profile = new MemoryProfile()
+    const first = await world.open("alice", { store: memoryStore(profile), suite: 3 })
+    await first.close()
+    await assert.rejects(world.open("alicia", { store: memoryStore(profile) }), { code: "WRONG_PROFILE" })
+    await assert.rejects(world.open("alice", { store: memoryStore(profile), suite: 1 }), { code: "WRONG_PROFILE" })
+    const sealingKey = new Uint8Array(32).fill(8)
+    await assert.rejects(world.open("alice", { store: memoryStore(profile), sealingKey }), { code: "WRONG_PROFILE" })
+    await world.open("alice", { store: memoryStore(profile), suite: 3 })
+  })
+})
+
+// --- A judge by itself -----------------------------------------------------------------------------------------------
+
+interface Listed {
+  readonly claim: CredentialClaim
+  readonly device: ListedDevice
+  readonly identity: Identity
+}
+
+function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
+  const random = (length: number) => provider.random(length)
+  const store = new SealedStore(memoryStore(), { provider, sealingKey: new Uint8Array(32), random })
+  const devices = new Map<string, ListedDevice[]>()
+  const own = makeIdentity("alice")
+  const judge = new Judge({
+    store,
+    directory: {
+      async devices(name) {
+        if (fails) throw new Error("silence")
+        return devices.get(name) ?? []
+      },
+    },
+    verifyEndorsement: (claim) => own.isEndorsed(claim),
+    acceptEndorsed,
+  })
+  const steps = new Steps(store, profileOf("alice"))
+  return {
+    judge,
+    devices,
+    /** Enters a new device into the directory, endorsed by another. */
+    list(name: string, endorser?: Listed): Listed {
+      const identity = makeIdentity(name)
+      const content = { name, cipherSuite: 1, signatureKey: identity.signatureKey }
+      const endorsement = endorser && {
+        deviceId: endorser.identity.deviceId,
+        signature: signWithLabel(endorser.identity.signer.key, REGISTRATION_LABEL, registrationContent(content)),
+      }
+      const device: ListedDevice = { ...content, deviceId: identity.deviceId, registeredAt: 0n, endorsement }
+      devices.set(name, [...(devices.get(name) ?? []), device])
+      return {
+        claim: { credential: basic(name), signatureKey: identity.signatureKey, reason: "add" },
+        device,
+        identity,
+      }
+    },
+    pin: (judgement: Awaited<ReturnType<Judge["judge"]>>) =>
+      steps.run(undefined, (step) => {
+        for (const { name, signatureKey } of judgement.pins) judge.pin(step, name, signatureKey)
+      }),
+  }
+}
+
+function profileOf(name: string): Profile {
+  using key = suite.signature.generate((length) => provider.random(length))
+  return {
+    version: 1,
+    name,
+    suite: 1,
+    signaturePrivateKey: key.exportPrivateKey(),
+    signaturePublicKey: key.publicKey,
+    registered: true,
+    inboxCursor: 0n,
+    nextEvent: 1n,
+  }
+}
+
+const makeIdentity = (name: string) => new Identity(profileOf(name), suite)
+const basic = (name: string) => ({ type: "basic", identity: new TextEncoder().encode(name) }) as const
