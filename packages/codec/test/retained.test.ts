@@ -21,6 +21,8 @@ test("a value that was decoded inside others keeps exactly its own bytes", () =>
 test("the bytes of a decoded value are kept, not made again", () => {
   const leaf = decode(Leaf, encode(Leaf, leaves[0]!))
   assert.equal(Leaf.bytesOf(leaf), Leaf.bytesOf(leaf))
+  // They are the very bytes from which the value's own were taken.
+  assert.equal(Leaf.bytesOf(leaf).buffer, leaf.key.buffer)
 })
 
 test("a value that was made here has the bytes of its encoding", () => {
