@@ -34,6 +34,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
 /** What stands beside the packages: it compares and measures, and nothing imports it. */
 export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
+  examples: ["client/node", "crypto/node", "mls"],
   bench: [...Object.keys(packages), "crypto/node", "crypto/portable", "crypto/web", "mls/wire", "client/node"],
 }
 
