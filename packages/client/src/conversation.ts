@@ -17,7 +17,7 @@ export interface Conversation {
   readonly status: ConversationStatus
   /** Names, sorted, each once, one's own included. Empty where `status` is `left`. */
   readonly members: readonly string[]
-  /** Messages that the service has not accepted yet, oldest first. */
+  /** Messages of this device that have no place in the conversation yet, oldest first. */
   readonly pending: readonly PendingMessage[]
 
   /** At most 64 KiB of content. Resolves with the message's id. */

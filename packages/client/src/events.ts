@@ -2,7 +2,8 @@ import type { Conversation } from "./conversation.js"
 
 /**
  * What happened, in the order in which it happened, each with a number of its own. Events are durable: an event is
- * written in the same transaction as the change it tells of, and stays until it has been acknowledged.
+ * written in the same transaction as the change it tells of, and stays until it has been acknowledged: a program that
+ * never looks at them lets its profile grow.
  */
 export type ClientEvent = ClientEventBody & {
   /** 1, 2, 3, … for the life of the profile; never reused. An application that keeps it can recognise a repetition. */

@@ -1,4 +1,17 @@
-/** The SDK: conversations, durable state, events. Independent of the platform; see also `/node` and `/browser`. */
+/**
+ * The SDK: conversations, durable state, events. Independent of the platform; see also `/node` and `/browser`.
+ *
+ * ```
+ *   client.ts conversation.ts events.ts errors.ts   what an application sees
+ *   core/           a profile at work: steps and their records, the journal of events, inbox, stream, retries
+ *   conversation/   one conversation: wishes are compiled into commits, the log is followed, or rejoined
+ *   identity/       who this device is, who others are: pins, verdicts, safety codes, key packages
+ *   service/        what both services are asked, and what they answer, typed
+ *   store/          where sealed records are kept: memory, SQLite, IndexedDB
+ *
+ *   a wish ─► store ─► compile, encrypt ─► store ─► service ─► log ─► follow ─► store ─► event
+ * ```
+ */
 export { Client, type ClientOptions, type ClientPolicy } from "./client.js"
 export type {
   Conversation,

@@ -64,7 +64,7 @@ function mustCommit(work: Work, next: string | undefined): boolean {
 export function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
   const { departures, status } = local.state
   const { group } = local
-  if (group === undefined || departures.length === 0 || status === "leaving") return undefined
+  if (group === undefined || departures.length === 0 || status !== "active") return undefined
   const departing = new Set<LeafIndex | number>(departures.map(({ leafIndex }) => leafIndex))
   const staying = group.members.map(({ leafIndex }) => leafIndex).filter((leafIndex) => !departing.has(leafIndex))
   const rank = staying.indexOf(group.ownLeafIndex)

@@ -89,8 +89,8 @@ export class LocalConversation implements Reloadable {
 
   /** The user has decided about what halted it. */
   resume(step: Step): void {
-    // Without a group of its own it was about to rejoin when it was halted.
-    this.update(step, { status: this.commit?.purpose === "rejoin" ? "recovering" : "active", reason: "" })
+    const asked = [...this.wishes.values()].some((wish) => wish.type === "leave" && wish.acceptedSeq !== undefined)
+    this.update(step, { status: asked ? "leaving" : "active", reason: "" })
   }
 
   /** Writes what has changed in the group since it was saved last. */

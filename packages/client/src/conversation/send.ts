@@ -61,10 +61,7 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
   const outgoing = wish.outgoing ?? (await encryptMessage(work, number, wish))
   const answer = await delivery.send(outgoing.request, signal)
   if (answer.type === "accepted") {
-    await steps.run(local, (step) => {
-      local.putWish(step, number, { ...wish, outgoing, acceptedSeq: answer.seq })
-      step.after(() => local.settle(number))
-    })
+    await steps.run(local, (step) => local.putWish(step, number, { ...wish, outgoing, acceptedSeq: answer.seq }))
     return reachAccepted(work, { kind: "application", outgoing, answer })
   }
   await steps.run(local, (step) => {

@@ -14,6 +14,8 @@ export interface WorldOptions {
   readonly limits?: Partial<delivery.DeliveryLimits>
   /** Without a disk: for tests that make hundreds of conversations. */
   readonly inMemory?: boolean
+  /** The services go by the computer's clock, not by the test's. */
+  readonly realClock?: boolean
 }
 
 /** Both services, real ones, on one SQLite file, and a clock that only the test moves. */
@@ -25,12 +27,12 @@ export class World implements AsyncDisposable {
   readonly #database: delivery.Database | undefined
   readonly #clients: Client[] = []
 
-  constructor({ limits = {}, inMemory = false }: WorldOptions = {}) {
+  constructor({ limits = {}, inMemory = false, realClock = false }: WorldOptions = {}) {
     const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
     const database = inMemory ? undefined : delivery.openDatabase({ file: join(this.folder, "service.db") })
     const directory = database === undefined ? authentication.memoryStore() : authentication.sqliteStore(database)
     this.#database = database
-    const now = () => this.now
+    const now = realClock ? Date.now : () => this.now
     const onError = (error: unknown) => this.faults.push(error)
     this.auth = authentication.authenticationService({ store: directory, crypto: provider, now, onError })
     this.delivery = delivery.deliveryService({

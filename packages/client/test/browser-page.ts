@@ -1,0 +1,58 @@
+import { browserSealingKey, indexedDbStore, openClient } from "../src/browser.js"
+import { conformance } from "./store/conformance.js"
+
+let profiles = 0
+
+/** What `browser.test.ts` calls in the page. */
+const calls = {
+  /** The rules that the IndexedDB store keeps, or how it breaks them. */
+  async conformance(): Promise<readonly (readonly [rule: string, outcome: string])[]> {
+    const outcomes: (readonly [string, string])[] = []
+    for (const { rule, check } of conformance) {
+      const profile = `conformance ${++profiles}`
+      const outcome = await check({ open: () => indexedDbStore(profile) }).then(
+        () => "kept",
+        (error: unknown) => String((error as Error).stack),
+      )
+      outcomes.push([rule, outcome])
+    }
+    return outcomes
+  },
+
+  async hold(profile: string): Promise<void> {
+    Object.assign(globalThis, { held: await indexedDbStore(profile) })
+  },
+
+  open: (profile: string, wait: boolean): Promise<string> =>
+    indexedDbStore(profile, { wait }).then(
+      () => "opened",
+      (error: { code?: string }) => error.code ?? String(error),
+    ),
+
+  async sealingKey(profile: string): Promise<string> {
+    return [...(await browserSealingKey(profile))].join()
+  },
+
+  /** Takes a name, and leaves key packages. */
+  async register(name: string, service: string): Promise<void> {
+    await using _client = await openClient({ name, service })
+  },
+
+  /** Opens a profile, talks to whoever is there, and tells what was seen. */
+  async converse(options: { name: string; service: string; invite: string[]; say: string[]; until: string }) {
+    await using client = await openClient({ name: options.name, service: options.service })
+    let team = [...client.conversations.values()][0]
+    if (options.invite.length > 0) team = await client.createConversation({ title: "team", members: options.invite })
+    for (const text of options.say) await team!.send(text)
+    for await (const event of client.events()) {
+      await client.acknowledge(event.number)
+      if (event.type === "message" && event.text === options.until) break
+      if (event.type === "sent" && event.text === options.until) break
+    }
+    const [conversation] = client.conversations.values()
+    return (await conversation!.history()).map(({ from, text }) => `${from}: ${text}`)
+  },
+}
+
+export type Calls = typeof calls
+Object.assign(globalThis, { calls })

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict"
+import { existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { after, before, describe, it } from "node:test"
+import { fileURLToPath } from "node:url"
+import { type Listener, listen } from "@conclave/transport/node"
+import { build } from "esbuild"
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
+import type { Calls } from "./browser-page.js"
+import { World } from "./support/world.js"
+
+const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
+const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
+
+describe("in a real browser", { skip, timeout: 60_000 }, () => {
+  let world: World
+  let server: Listener
+  let browser: Browser
+  before(async () => {
+    world = new World({ realClock: true })
+    await writePage(world.folder)
+    const services = { delivery: world.delivery, auth: world.auth }
+    server = await listen({ services, static: world.folder, limits: { closeTimeoutMilliseconds: 100 } })
+    browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
+  })
+  after(async () => {
+    await browser.close()
+    await server.close()
+    await world[Symbol.asyncDispose]()
+  })
+
+  const openPage = async (context: BrowserContext): Promise<Page> => {
+    const page = await context.newPage()
+    await page.goto(new URL("/index.html", server.url).href)
+    await page.waitForFunction("typeof calls === 'object'")
+    return page
+  }
+
+  it("the IndexedDB store does what every store has to do", async () => {
+    const page = await openPage(await browser.newContext())
+    const outcomes = await call(page, "conformance")
+    for (const [rule, outcome] of outcomes) assert.equal(outcome, "kept", rule)
+    assert.ok(outcomes.length >= 6)
+  })
+
+  it("one tab at a time has a profile: another is refused, or waits until the first is gone", async () => {
+    const context = await browser.newContext()
+    const [first, second, third] = [await openPage(context), await openPage(context), await openPage(context)]
+    await call(first, "hold", "shared")
+    assert.equal(await call(second, "open", "shared", false), "STORE_LOCKED")
+    const waiting = call(third, "open", "shared", true)
+    await first.close()
+    assert.equal(await waiting, "opened")
+  })
+
+  it("a profile has one sealing key, which no other has", async () => {
+    const context = await browser.newContext()
+    const [first, second] = [await openPage(context), await openPage(context)]
+    const key = await call(first, "sealingKey", "alice")
+    assert.equal(key.split(",").length, 32)
+    assert.equal(await call(second, "sealingKey", "alice"), key)
+    assert.notEqual(await call(second, "sealingKey", "bob"), key)
+  })
+
+  it("two people hold a conversation, and go on after their pages were closed", async () => {
+    const [alices, bobs] = [await browser.newContext(), await browser.newContext()]
+    const bobsPage = await openPage(bobs)
+    await call(bobsPage, "register", "bob", server.url.href)
+    const bob = call(bobsPage, "converse", talk("bob", { until: "hello, bob" }))
+    const alice = call(
+      await openPage(alices),
+      "converse",
+      talk("alice", { invite: ["bob"], say: ["hello, bob"], until: "hello, bob" }),
+    )
+    assert.deepEqual(await bob, ["alice: hello, bob"])
+    assert.deepEqual(await alice, ["alice: hello, bob"])
+    for (const context of [alices, bobs]) await context.pages()[0]!.close()
+
+    const later = call(await openPage(alices), "converse", talk("alice", { until: "are you still there?" }))
+    await call(
+      await openPage(bobs),
+      "converse",
+      talk("bob", { say: ["are you still there?"], until: "are you still there?" }),
+    )
+    assert.deepEqual(await later, ["alice: hello, bob", "bob: are you still there?"])
+  })
+
+  const talk = (name: string, options: { invite?: string[]; say?: string[]; until: string }) => ({
+    invite: [],
+    say: [],
+    ...options,
+    name,
+    service: server.url.href,
+  })
+})
+
+type Result<K extends keyof Calls> = Awaited<ReturnType<Calls[K]>>
+
+function call<K extends keyof Calls>(page: Page, name: K, ...parameters: Parameters<Calls[K]>): Promise<Result<K>> {
+  return page.evaluate(`calls.${name}(...${JSON.stringify(parameters)})`) as Promise<Result<K>>
+}
+
+async function writePage(folder: string): Promise<void> {
+  await build({
+    entryPoints: [fileURLToPath(new URL("browser-page.js", import.meta.url))],
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    outfile: join(folder, "page.js"),
+    logLevel: "silent",
+  })
+  const page = `<!doctype html><meta charset="utf-8"><title>test</title><script type="module" src="page.js"></script>`
+  writeFileSync(join(folder, "index.html"), page)
+}

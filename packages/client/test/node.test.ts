@@ -1,0 +1,99 @@
+import assert from "node:assert/strict"
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, it } from "node:test"
+import { listen } from "@conclave/transport/node"
+import { openClient, sealingKeyFile } from "../src/node.js"
+import { program } from "./support/first-program.js"
+import { next, World } from "./support/world.js"
+
+async function serving(world: World) {
+  const services = { delivery: world.delivery, auth: world.auth }
+  return listen({ services, limits: { closeTimeoutMilliseconds: 100 }, onError: (error) => world.faults.push(error) })
+}
+
+describe("a Node program", () => {
+  it("holds a conversation over real sockets, and goes on where it was cut off", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const profile = (name: string) => ({ name, service: server.url, profile: join(world.folder, `${name}-node.db`) })
+    await using alice = await openClient(profile("alice"))
+    let bob = await openClient(profile("bob"))
+    try {
+      const team = await alice.createConversation({ title: "team", members: ["bob"] })
+      const { conversation } = await next(bob, "joined")
+      await team.send("over the wire")
+      assert.equal((await next(bob, "message")).text, "over the wire")
+      await bob.close()
+      bob = await openClient(profile("bob"))
+      await bob.conversations.get(conversation.id)!.send("back again")
+      assert.equal((await next(alice, "message")).text, "back again")
+      await team.remove("bob")
+      assert.equal((await next(bob, "left")).by, "alice")
+    } finally {
+      await bob.close()
+    }
+    assert.deepEqual(world.faults, [])
+  })
+
+  it("needs no more than 25 lines", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const lines = readFileSync(new URL("../../test/support/first-program.ts", import.meta.url), "utf8")
+      .trim()
+      .split("\n")
+    assert.ok(lines.length <= 25, `${lines.length} lines`)
+    const printed: string[] = []
+    await program(server.url, world.folder, (line) => printed.push(line))
+    assert.deepEqual(printed, ["alice says: hello, bob", "12 groups of digits"])
+  })
+
+  it("is refused a profile that another has, and leaves it as it is", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const options = { name: "alice", service: server.url, profile: join(world.folder, "shared.db") }
+    await using _alice = await openClient(options)
+    await assert.rejects(openClient(options), { code: "STORE_LOCKED" })
+  })
+
+  it("waits for a service that is not there yet, and opens a known profile without it", async () => {
+    await using world = new World({ realClock: true })
+    const server = await serving(world)
+    const options = { name: "alice", service: server.url, profile: join(world.folder, "alice-node.db") }
+    const first = await openClient(options)
+    const notes = await first.createConversation({ title: "notes" })
+    await first.close()
+    await server.close()
+    const unknown = { ...options, name: "bob", profile: join(world.folder, "bob-node.db") }
+    await assert.rejects(openClient(unknown), { code: "UNAVAILABLE" })
+
+    await using offline = await openClient(options)
+    const same = offline.conversations.get(notes.id)!
+    const sending = same.send("written on a train")
+    sending.catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(same.pending[0]?.text, "written on a train")
+    assert.equal(offline.online, false)
+    const port = Number(server.url.port)
+    await using _again = await listen({ services: { delivery: world.delivery, auth: world.auth }, port })
+    await sending
+    assert.deepEqual(same.pending, [])
+  })
+})
+
+describe("the default sealing key", () => {
+  it("is made once, at random, for its owner alone", () => {
+    const folder = mkdtempSync(join(tmpdir(), "conclave-key-"))
+    try {
+      const file = join(folder, "alice.key")
+      const key = sealingKeyFile(file)
+      assert.equal(key.length, 32)
+      assert.deepEqual(sealingKeyFile(file), key)
+      assert.notDeepEqual(sealingKeyFile(join(folder, "bob.key")), key)
+      assert.equal(statSync(file).mode & 0o777, 0o600)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
