@@ -1,0 +1,103 @@
+import { type CryptoProvider, wipe } from "@conclave/crypto"
+import { prefixOf } from "./prefix.js"
+import { SpentTable } from "./spent-table.js"
+import { TAG_SIZE, TOKEN_SIZE } from "./wire.js"
+
+export interface AddressTokensOptions {
+  readonly provider: CryptoProvider
+  /** Default one hour. A key makes tokens for this long, and its tokens are good for as long again. */
+  readonly lifetimeMilliseconds?: number
+  /** Tokens that can be spent in one lifetime. Default 1,048,576, in 32 MiB. */
+  readonly capacity?: number
+  readonly now?: () => number
+}
+
+const NONCE_SIZE = 12
+const KEY_BYTES = 16
+
+interface TokenKey {
+  readonly key: Uint8Array
+  readonly since: number
+}
+
+/**
+ * Address tokens, docs/fast-open.md §5: proof that an address has answered before, good once. A token is a nonce and an
+ * authenticated expiry, bound to the prefix of the address; to whom the key is unknown it looks random.
+ *
+ * Nothing is stored but what was spent. Front ends that share keys ({@link exportKeys}) take each other's tokens; each
+ * then takes a token once.
+ */
+export class AddressTokens {
+  readonly #provider: CryptoProvider
+  readonly #aead
+  readonly #lifetime: number
+  readonly #now: () => number
+  readonly #spent: SpentTable
+  /** The newest first; the second one still opens what it made. */
+  #keys: TokenKey[]
+
+  constructor({
+    provider,
+    lifetimeMilliseconds = 3_600_000,
+    capacity = 1_048_576,
+    now = Date.now,
+  }: AddressTokensOptions) {
+    this.#provider = provider
+    this.#aead = provider.aeads["AES-128-GCM"]!
+    this.#lifetime = lifetimeMilliseconds
+    this.#now = now
+    this.#spent = new SpentTable({ capacity, generationMilliseconds: lifetimeMilliseconds, now: now() })
+    this.#keys = [{ key: provider.random(KEY_BYTES), since: now() }]
+  }
+
+  /** A token of {@link TOKEN_SIZE} bytes for the network of `address`. */
+  issue(address: string): Uint8Array {
+    const now = this.#now()
+    const token = new Uint8Array(TOKEN_SIZE)
+    const nonce = this.#provider.random(NONCE_SIZE)
+    const expiry = new Uint8Array(4)
+    new DataView(expiry.buffer).setUint32(0, Math.floor((now + this.#lifetime) / 1000))
+    token.set(nonce)
+    token.set(this.#aead.seal(this.#currentKeys(now)[0]!.key, nonce, expiry, prefixOf(address)), NONCE_SIZE)
+    return token
+  }
+
+  /** Whether the token is good for `address`; it is not, afterwards. */
+  spend(token: Uint8Array, address: string): boolean {
+    const now = this.#now()
+    const expiry = this.#open(token, prefixOf(address), now)
+    if (expiry === undefined || expiry * 1000 < now) return false
+    // What cannot be remembered is not taken: it costs the client a round trip, nothing else.
+    return this.#spent.spend(token, now) === "first"
+  }
+
+  /** The current keys for front ends that are to take each other's tokens. Secret: whoever has them makes tokens. */
+  exportKeys(): readonly { readonly key: Uint8Array; readonly since: number }[] {
+    return this.#currentKeys(this.#now()).map(({ key, since }) => ({ key: key.slice(), since }))
+  }
+
+  importKeys(keys: readonly { readonly key: Uint8Array; readonly since: number }[]): void {
+    if (keys.length === 0 || keys.some(({ key }) => key.length !== KEY_BYTES)) throw new RangeError("keys of 16 bytes")
+    for (const { key } of this.#keys) wipe(key)
+    this.#keys = keys.slice(0, 2).map(({ key, since }) => ({ key: key.slice(), since }))
+  }
+
+  #open(token: Uint8Array, prefix: Uint8Array, now: number): number | undefined {
+    if (token.length !== TOKEN_SIZE) return undefined
+    const nonce = token.subarray(0, NONCE_SIZE)
+    const sealed = token.subarray(NONCE_SIZE, NONCE_SIZE + 4 + TAG_SIZE)
+    for (const { key } of this.#currentKeys(now)) {
+      const expiry = this.#aead.open(key, nonce, sealed, prefix)
+      if (expiry) return new DataView(expiry.buffer, expiry.byteOffset, 4).getUint32(0)
+    }
+    return undefined
+  }
+
+  #currentKeys(now: number): readonly TokenKey[] {
+    if (now - this.#keys[0]!.since >= this.#lifetime) {
+      this.#keys.unshift({ key: this.#provider.random(KEY_BYTES), since: now })
+      for (const { key } of this.#keys.splice(2)) wipe(key)
+    }
+    return this.#keys
+  }
+}

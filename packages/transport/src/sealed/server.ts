@@ -1,0 +1,133 @@
+import { once } from "node:events"
+import { createServer, type Server, type Socket } from "node:net"
+import { encode } from "@conclave/codec"
+import type { CryptoProvider } from "@conclave/crypto"
+import { type FastOpenPolicy, listen } from "../fast-open/index.js"
+import type { Handler } from "../seam.js"
+import { AddressTokens } from "./address-tokens.js"
+import { Admission, type AdmissionLimits, admissionLimits } from "./admission.js"
+import { Executions, type ExecutionsLimits, executionLimits } from "./execution.js"
+import { KeyRing } from "./key-ring.js"
+import { type ServerParts, serveConnection } from "./server-connection.js"
+import { Suite } from "./session.js"
+import { abortSocket } from "./socket-reader.js"
+import { MemoryStrikeRegister, type StrikeRegister } from "./strike-register.js"
+import { Offer, VERSION } from "./wire.js"
+
+export interface SealedServerOptions {
+  readonly provider: CryptoProvider
+  readonly handler: Handler
+  /** Default: a ring of its own, with which clients of a former process start anew. */
+  readonly keys?: KeyRing
+  readonly tokens?: AddressTokens
+  readonly register?: StrikeRegister
+  /**
+   * Whether a request may run from a first flight, which its client has declared safe to repeat. What may not is asked
+   * again inside the connection. Default: whatever the client declares; the handler is told with `context.early`.
+   */
+  readonly mayRunEarly?: (request: Uint8Array) => boolean
+  /** Default 1 MiB. */
+  readonly requestSizeMax?: number
+  /** Connections at a time. Default 10,000. */
+  readonly connectionsMax?: number
+  /** How long a client may take over its request. Default 10,000. */
+  readonly requestTimeoutMilliseconds?: number
+  readonly admission?: Partial<AdmissionLimits>
+  readonly executions?: Partial<ExecutionsLimits>
+  readonly now?: () => number
+}
+
+export interface SealedListenOptions {
+  readonly port: number
+  readonly host?: string
+  /** Default `private`. A cookie would undo what the rest is for: `cookie` is refused. */
+  readonly policy?: Exclude<FastOpenPolicy, "cookie">
+}
+
+/** A service that is reached by sealed requests over TCP, in the first packet where the system can. */
+export class SealedServer implements AsyncDisposable {
+  readonly #server: Server
+  readonly #parts: ServerParts
+  readonly #connections = new Set<Socket>()
+
+  constructor(options: SealedServerOptions) {
+    const now = options.now ?? Date.now
+    const suite = new Suite(options.provider)
+    const tokens = options.tokens ?? new AddressTokens({ provider: options.provider, now })
+    this.#parts = {
+      suite,
+      tokens,
+      now,
+      keys: options.keys ?? new KeyRing({ provider: options.provider, now }),
+      register: options.register ?? new MemoryStrikeRegister({ now }),
+      admission: new Admission(tokens, { ...admissionLimits, ...options.admission }),
+      executions: new Executions({
+        handler: options.handler,
+        now,
+        limits: { ...executionLimits, ...options.executions },
+      }),
+      mayRunEarly: options.mayRunEarly ?? (() => true),
+      requestSizeMax: options.requestSizeMax ?? 1024 * 1024,
+    }
+    const timeout = options.requestTimeoutMilliseconds ?? 10_000
+    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket, timeout))
+    this.#server.maxConnections = options.connectionsMax ?? 10_000
+  }
+
+  /** Listens with fast open, or, where the system has none, without. Resolves with the port. */
+  async listen({ port, host, policy = "private" }: SealedListenOptions): Promise<number> {
+    if ((policy as FastOpenPolicy) === "cookie") throw new TypeError("sealed requests need no cookie: private or off")
+    listen(this.#server, { port, policy, ...(host !== undefined && { host }) })
+    await once(this.#server, "listening")
+    const address = this.#server.address()
+    return typeof address === "object" && address ? address.port : port
+  }
+
+  /**
+   * What a client needs to begin: to be handed out over a channel that is confidential and authentic. With the client's
+   * address, tokens are among it, and its very first request can be answered at once.
+   *
+   * @param host the name or address that clients are to connect to
+   */
+  offer({ host, clientAddress, tokens = 8 }: { host: string; clientAddress?: string; tokens?: number }): Uint8Array {
+    const address = this.#server.address()
+    if (typeof address !== "object" || address === null) throw new TypeError("the server is not listening")
+    const count = clientAddress === undefined ? 0 : Math.min(tokens, 8)
+    const supply = {
+      time: BigInt(Math.floor(this.#parts.now())),
+      keys: this.#parts.keys.publicKeys(),
+      tokens: Array.from({ length: count }, () => this.#parts.tokens.issue(clientAddress!)),
+    }
+    return encode(Offer, { version: VERSION, host, port: address.port, supply })
+  }
+
+  /** How connections were admitted since the start, and how many wait now. */
+  get admissions(): Readonly<Admission["counts"]> & { readonly waiting: number } {
+    return { ...this.#parts.admission.counts, waiting: this.#parts.admission.heldCount }
+  }
+
+  /** Bytes of responses that are kept for copies of their requests. */
+  get recordedBytes(): number {
+    return this.#parts.executions.bytes
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.#server.listening ? once(this.#server, "close") : undefined
+    this.#server.close()
+    this.#parts.admission.close()
+    this.#parts.executions.close()
+    for (const socket of this.#connections) socket.destroy()
+    await closed
+  }
+
+  #accept(socket: Socket, timeout: number): void {
+    this.#connections.add(socket)
+    const timer = setTimeout(() => abortSocket(socket), timeout)
+    socket.once("close", () => {
+      clearTimeout(timer)
+      this.#connections.delete(socket)
+    })
+    socket.on("error", () => socket.destroy())
+    void serveConnection(socket, this.#parts, () => clearTimeout(timer))
+  }
+}

@@ -1,0 +1,70 @@
+import type { Socket } from "node:net"
+
+/** Reading stops when this much waits to be taken, so that a fast peer cannot fill the memory. */
+const WAITING_MAX = 131_072
+
+/** The peer has ended or broken the line, in the middle of something or not. */
+export class LineBroken extends Error {
+  override readonly name = "LineBroken"
+}
+
+/**
+ * Closes with a reset, so that the kernel forgets the connection at once. A socket whose end is already on its way is
+ * only destroyed: Node would fail to reset it, and never close it.
+ */
+export function abortSocket(socket: Socket): void {
+  if (socket.writableEnded || socket.destroyed) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/** Bytes of a socket in the amounts that a protocol asks for. One read at a time. */
+export class SocketReader {
+  readonly #socket: Socket
+  #chunks: Buffer[] = []
+  #waiting = 0
+  #wanted: { readonly length: number; resolve(bytes: Buffer): void; reject(error: Error): void } | undefined
+  #end: LineBroken | undefined
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on("data", (chunk: Buffer) => this.#take(chunk))
+    socket.once("end", () => this.#finish(new LineBroken("the peer ended the connection")))
+    socket.once("error", (cause) => this.#finish(new LineBroken("the connection broke", { cause })))
+    socket.once("close", () => this.#finish(new LineBroken("the connection is closed")))
+  }
+
+  /** Exactly `length` bytes. Rejects with {@link LineBroken}. */
+  read(length: number): Promise<Buffer> {
+    if (this.#waiting >= length) return Promise.resolve(this.#remove(length))
+    if (this.#end) return Promise.reject(this.#end)
+    this.#socket.resume()
+    return new Promise((resolve, reject) => {
+      this.#wanted = { length, resolve, reject }
+    })
+  }
+
+  #take(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#waiting += chunk.length
+    const wanted = this.#wanted
+    if (wanted && this.#waiting >= wanted.length) {
+      this.#wanted = undefined
+      wanted.resolve(this.#remove(wanted.length))
+    }
+    if (this.#waiting > WAITING_MAX) this.#socket.pause()
+  }
+
+  #remove(length: number): Buffer {
+    if (this.#waiting > WAITING_MAX && this.#waiting - length <= WAITING_MAX) this.#socket.resume()
+    this.#waiting -= length
+    const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    this.#chunks = all.length > length ? [all.subarray(length)] : []
+    return all.subarray(0, length)
+  }
+
+  #finish(end: LineBroken): void {
+    this.#end ??= end
+    this.#wanted?.reject(this.#end)
+    this.#wanted = undefined
+  }
+}
