@@ -22,6 +22,7 @@ export const rules = define({
   "key-encryption-valid": { section: "5.1.1", text: "An encryption key is a public key of the suite" },
   "key-signature-valid": { section: "5.1.1", text: "An external sender's key is a public key of the suite" },
   "extensions-distinct": { section: "13.4", text: "A list of extensions has no type twice" },
+  "extension-place": { section: "17.3", text: "An extension of the RFC stands where the RFC puts it" },
   "extension-content": { section: "13.4", text: "An extension that this library reads is well-formed" },
   "credential-accepted": { section: "5.3.1", text: "The application accepts every new credential" },
 
@@ -37,7 +38,6 @@ export const rules = define({
   },
   "framing-new-member-proposal": { section: "6.1", text: "A new member proposes nothing but its own Add" },
   "framing-new-member-commit": { section: "6.1", text: "A new member that commits sends an external Commit" },
-  "framing-outsider-public": { section: "6", text: "Whoever is not in the group sends PublicMessages" },
 
   // §7 Leaf nodes
   "leaf-signature": { section: "7.3", text: "A leaf node is signed with its own key" },
@@ -60,10 +60,12 @@ export const rules = define({
 
   // §7 The tree
   "tree-last-node-blank": { section: "12.4.3.3", text: "The last node of a ratchet_tree is not blank" },
-  "tree-size": { section: "12.4.3.3", text: "A tree has no more leaves than this library holds" },
+  "tree-length-odd": { section: "12.4.3.3", text: "A ratchet_tree ends with a leaf" },
+  "tree-size": { section: "12.4.3.3", text: "A tree has no more leaves than the application allows" },
   "tree-node-type": { section: "12.4.3.3", text: "Leaves stand at even places of a tree, parents at odd ones" },
   "tree-hash": { section: "7.8", text: "The tree is the one that the GroupContext names" },
   "tree-parent-hash": { section: "7.9.2", text: "Every parent node is linked to exactly one node below it" },
+  "tree-root-parent-hash": { section: "7.5", text: "The root has an empty parent hash" },
   "tree-unmerged-sorted": { section: "7.1", text: "Unmerged leaves are in increasing order, none twice" },
   "tree-unmerged-below": { section: "12.4.3.1", text: "An unmerged leaf is a member below its parent node" },
   "tree-unmerged-throughout": {
@@ -90,6 +92,10 @@ export const rules = define({
   "key-package-signature": { section: "10.1", text: "A key package is signed with the key of its leaf node" },
   "key-package-suite": { section: "10.1", text: "A key package is for the group's version and cipher suite" },
   "key-package-init-key": { section: "10.1", text: "A key package's init key is not its encryption key" },
+  "key-package-extensions-listed": {
+    section: "10",
+    text: "The leaf node of a key package of ours lists its extensions",
+  },
 
   // §12.1, §12.2 Proposals
   "proposal-type-supported": { section: "12.2", text: "Every member supports the type of a proposal" },
@@ -108,7 +114,6 @@ export const rules = define({
   "list-reinit-alone": { section: "12.2", text: "A ReInit is committed alone" },
   "list-external-init": { section: "12.2", text: "Only an external Commit has an ExternalInit" },
   "list-proposal-known": { section: "12.4", text: "A proposal that a Commit refers to has been received" },
-  "list-update-by-member": { section: "12.1.2", text: "An Update is by a member, for its own leaf" },
 
   // §12.4 Commits
   "commit-path-required": { section: "12.4", text: "A Commit that needs an UpdatePath has one" },
@@ -139,6 +144,10 @@ export const rules = define({
     text: "A Welcome has one pre-shared key for reinit or branch at most",
   },
   "welcome-epoch-one": { section: "12.4.3.1", text: "A reinitialised or branched group starts at epoch 1" },
+  "welcome-reinit-psk": {
+    section: "11.2",
+    text: "A reinitialised group is linked to the old one by its resumption key",
+  },
   "welcome-reinit-parameters": { section: "11.2", text: "A reinitialised group is as its ReInit says" },
   "welcome-reinit-members": { section: "12.4.3.1", text: "A reinitialised group has all members of the old one" },
   "welcome-branch-parameters": { section: "11.3", text: "A branched group has its parent's version and suite" },

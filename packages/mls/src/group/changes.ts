@@ -1,6 +1,7 @@
 import type { LeafIndex } from "../indexes.js"
-import { signLeafNode } from "../tree/leaf.js"
+import { signLeafNode, validateLeafNode } from "../tree/leaf.js"
 import type { Capabilities, Extension, PreSharedKeyID, Proposal, ReInit } from "../wire.js"
+import { leafRequirements } from "./epoch.js"
 import { decodeKeyPackage, freshKeyPair, ownCapabilities } from "./key-package.js"
 import { type SentProposal, validateProposal } from "./proposals.js"
 import type { GroupState } from "./state.js"
@@ -115,6 +116,8 @@ function proposeUpdate(state: GroupState, signer: Signer): Proposal {
     signer.key,
     { groupId: epoch.context.groupId, leafIndex: epoch.ownLeafIndex },
   )
+  // Before anything is kept: what throws has changed nothing.
+  validateLeafNode(leafNode, leafRequirements(suite, epoch.context.extensions, policy, undefined))
   state.addUpdate(publicKey, { privateKey, signer })
   return { type: "update", leafNode }
 }

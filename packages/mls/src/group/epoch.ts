@@ -64,6 +64,7 @@ export function leafRequirements(
     extensions,
     required: requiredCapabilities(extensions),
     lifetimeSecondsMax: policy.lifetimeSecondsMax,
+    listedDefaultsAllowed: policy.listedDefaultsAllowed,
     now,
   }
 }

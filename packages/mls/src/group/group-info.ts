@@ -4,7 +4,7 @@ import { DecodeError, rule } from "../errors.js"
 import { externalKeyPair } from "../schedule/key-schedule.js"
 import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import type { Random } from "../suite/suite.js"
-import { decodeExtension, extensionData, extensionTypes, requireDistinct } from "../tree/leaf.js"
+import { decodeExtension, extensionData, extensionTypes, validateExtensionList } from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
 import { type Extension, ExternalPub, type GroupInfo, GroupInfoTBS, MLSMessage } from "../wire.js"
 import type { Epoch } from "./epoch.js"
@@ -62,8 +62,8 @@ export function verifyGroupInfo(groupInfo: GroupInfo, tree: RatchetTree): void {
       verifyWithLabel(tree.suite, { publicKey: leaf.signatureKey, label: "GroupInfoTBS", content, signature }),
     "group-info-signature",
   )
-  requireDistinct(groupInfo.extensions)
-  requireDistinct(groupInfo.groupContext.extensions)
+  validateExtensionList(groupInfo.extensions, "groupInfo")
+  validateExtensionList(groupInfo.groupContext.extensions, "groupContext")
   rule(equalBytes(tree.treeHash(), groupInfo.groupContext.treeHash), "tree-hash")
 }
 

@@ -6,7 +6,7 @@ import type { RecordChanges } from "../journal.js"
 import { epochSecrets, exportSecret } from "../schedule/key-schedule.js"
 import { interimTranscriptHash } from "../schedule/transcript.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
-import { requireDistinct, signLeafNode, validateLeafNode } from "../tree/leaf.js"
+import { signLeafNode, validateExtensionList, validateLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { isLeafNode, RatchetTree } from "../tree/ratchet-tree.js"
 import type { SignatureToVerify } from "../tree/validation.js"
@@ -22,14 +22,15 @@ import {
 } from "../wire.js"
 import { type GroupChange, type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
 import { type CreatedCommit, createCommit, createWelcome } from "./commit.js"
-import { type Epoch, encodeContext, leafRequirements, memberAt, memberOf } from "./epoch.js"
+import { type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import { type JoinContext, type JoinedEpoch, joinByWelcome, viewFromOutside } from "./join.js"
 import { freshKeyPair, type KeyPackageBundle, ownCapabilities } from "./key-package.js"
 import { requireContinuation, requireContinuedMembers, type SameClient } from "./lineage.js"
 import * as messages from "./messages.js"
 import { defaultPolicy, type GroupPolicy } from "./policy.js"
-import { selectProposals } from "./received-proposals.js"
+import { validateProposedLeaf } from "./proposals.js"
+import { commitWithMost, selectProposals } from "./received-proposals.js"
 import { type GroupEnvironment, GroupState, type Lineage } from "./state.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import type {
@@ -134,7 +135,8 @@ export class Group implements Disposable {
     const { suite, random } = environment
     const now = environment.now()
     const extensions = options.extensions ?? []
-    requireDistinct(extensions)
+    validateExtensionList(extensions, "groupContext")
+    externalSenders(extensions)
     const leafKeys = freshKeyPair(suite, random)
     const leaf = signLeafNode(
       {
@@ -183,7 +185,9 @@ export class Group implements Disposable {
     const context = { ...joinContext(environment, others), verifyMany: options.verifyMany }
     const joined = joinByWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
     const { groupId, epoch } = joined.epoch.context
-    rule(!others.some((group) => group.active && equalBytes(group.id, groupId)), "group-id-unique")
+    requireUniqueId(groupId, others)
+    const reInit = others.some((group) => group.#state.reInit && equalBytes(group.#state.reInit.groupId, groupId))
+    rule(!reInit || joined.origin?.kind === "reinit", "welcome-reinit-psk")
     if (joined.origin) {
       const { kind, parentGroupId, parentEpoch } = joined.origin
       const parent = others.find((group) => equalBytes(group.id, parentGroupId))
@@ -229,6 +233,8 @@ export class Group implements Disposable {
     const context = { ...joinContext(environment, options.otherGroups ?? []), ephemeral, capabilities }
     const { epoch, claims, init, kemOutput } = viewFromOutside(options.groupInfo, options.ratchetTree, context)
     wipe(ephemeral)
+    // Who replaces an old self is in the group with it.
+    if (options.replaceSelf !== true) requireUniqueId(epoch.context.groupId, options.otherGroups ?? [])
     const sender = { type: "newMemberCommit" as const }
     const removed = options.replaceSelf ? sameCredential(epoch, options.signer) : undefined
     const proposals: Proposal[] = [{ type: "externalInit", kemOutput }]
@@ -407,6 +413,8 @@ export class Group implements Disposable {
   ): { readonly message: Uint8Array; readonly ref: Uint8Array } {
     this.#requireSending()
     const proposal = proposalOf(this.#state, change)
+    const { epoch, environment } = this.#state
+    validateProposedLeaf(proposal, epoch, environment.policy, environment.now())
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
 
@@ -430,17 +438,16 @@ export class Group implements Disposable {
     const origin = state.lineage?.origin
     const received = selectProposals(state.proposals.all(), own, { epoch, origin })
     const { policy, random } = environment
-    const created = createCommit(
-      epoch,
-      {
-        proposals: [...received, ...own],
-        leaf: messages.ownLeafContent(state, changes),
-        newSigner: changes.signer ?? epoch.signer,
-        forcePath: changes.path !== false || changes.signer !== undefined,
-        authenticatedData: changes.authenticatedData ?? new Uint8Array(0),
-        wireFormat: policy.handshake === "public" ? "mlsPublicMessage" : "mlsPrivateMessage",
-      },
-      { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) },
+    const request = {
+      leaf: messages.ownLeafContent(state, changes),
+      newSigner: changes.signer ?? epoch.signer,
+      forcePath: changes.path !== false || changes.signer !== undefined,
+      authenticatedData: changes.authenticatedData ?? new Uint8Array(0),
+      wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
+    }
+    const context = { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) }
+    const created = commitWithMost(received, (taken) =>
+      createCommit(epoch, { ...request, proposals: [...taken, ...own] }, context),
     )
     const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
     const groupInfo = newGroupInfo(created.next.epoch, environment)
@@ -650,6 +657,11 @@ function joinContext(environment: GroupEnvironment, others: readonly Group[]): J
     now: environment.now(),
     psks: (id) => environment.psks(id) ?? resumptionOf(others, id),
   }
+}
+
+/** RFC 9420 §12.4.3. @throws RuleError */
+function requireUniqueId(groupId: Uint8Array, others: readonly Group[]): void {
+  rule(!others.some((group) => group.active && equalBytes(group.id, groupId)), "group-id-unique")
 }
 
 /** RFC 9420 §8.6: the resumption secret of a group that this client is in. */

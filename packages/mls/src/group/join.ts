@@ -27,7 +27,7 @@ import { type Epoch, encodeContext, externalSenders, leafRequirements, memberOf 
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
-import type { Origin } from "./proposals.js"
+import { type Origin, validatePskList } from "./proposals.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, PskLookup, Signer } from "./types.js"
 
@@ -77,16 +77,22 @@ export function joinByWelcome(
   const welcome = decodeWelcome(message)
   rule(welcome.cipherSuite === suite.number, "welcome-suite")
   const { bundle, keyPackage, secrets } = openSecrets(suite, welcome, keyPackages)
+  validatePskList(secrets.psks, suite.secretSize)
   const origin = resumptionOrigin(secrets.psks)
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
   const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
   const { groupContext } = groupInfo
   rule(groupContext.cipherSuite === suite.number, "group-info-suite")
 
-  const tree = RatchetTree.decode(suite, treeBytes(groupInfo, ratchetTree), context.registries)
+  const tree = RatchetTree.decode(
+    suite,
+    treeBytes(groupInfo, ratchetTree),
+    context.registries,
+    context.policy.leafCountMax,
+  )
   verifyGroupInfo(groupInfo, tree)
-  validateWholeTree(tree, groupInfo, context)
   requireSupported(keyPackage.leafNode.capabilities, groupInfo)
+  validateWholeTree(tree, groupInfo, context)
   const own = findLeaf(tree, keyPackage)
 
   const privateKeys = new Map<NodeIndex, Uint8Array>([[math.toNode(own), new Uint8Array(bundle.encryptionPrivateKey)]])
@@ -94,6 +100,7 @@ export function joinByWelcome(
     const { pathSecret } = secrets.pathSecret
     for (const [node, key] of privateKeysFrom(tree, own, groupInfo.signer, pathSecret)) privateKeys.set(node, key)
   }
+  requirePathKeys(tree, own, privateKeys)
   const contextBytes = encodeContext(groupContext)
   const seed = epochOfJoiner(suite, { joiner: secrets.joinerSecret, pskSecret: psk, context: contextBytes })
   const { confirmedTranscriptHash } = groupContext
@@ -192,12 +199,20 @@ function findLeaf(tree: RatchetTree, { leafNode }: KeyPackage): LeafIndex {
 }
 
 function privateKeysFrom(tree: RatchetTree, own: LeafIndex, signer: LeafIndex, pathSecret: Uint8Array) {
-  rule(own !== signer && pathSecret.length === tree.suite.secretSize, "welcome-path-secret")
+  rule(pathSecret.length === tree.suite.secretSize, "welcome-path-secret")
   const ancestor = math.commonAncestor(own, signer)
   const steps = tree.filteredDirectPath(signer)
   const from = steps.findIndex(({ node }) => node === ancestor)
   rule(from >= 0, "welcome-path-secret")
   return pathSecretsFrom(tree, steps.slice(from), pathSecret).privateKeys
+}
+
+/** RFC 9420 §7.5, §12.4.3.1: whoever stands below a parent node and is not unmerged there has its private key. */
+function requirePathKeys(tree: RatchetTree, own: LeafIndex, privateKeys: ReadonlyMap<NodeIndex, Uint8Array>): void {
+  for (const node of math.directPath(math.toNode(own), tree.leafCount)) {
+    const merged = tree.parentNode(node)?.unmergedLeaves.includes(own) === false
+    rule(!merged || privateKeys.has(node), "welcome-path-secret", `node ${node}`)
+  }
 }
 
 function treeClaims({ tree, context, ownLeafIndex }: Epoch): CredentialClaim[] {
@@ -235,10 +250,15 @@ export function viewFromOutside(
   const groupInfo = decodeGroupInfo(message)
   const { groupContext } = groupInfo
   rule(groupContext.cipherSuite === suite.number, "group-info-suite")
-  const tree = RatchetTree.decode(suite, treeBytes(groupInfo, ratchetTree), context.registries)
+  const tree = RatchetTree.decode(
+    suite,
+    treeBytes(groupInfo, ratchetTree),
+    context.registries,
+    context.policy.leafCountMax,
+  )
   verifyGroupInfo(groupInfo, tree)
-  validateWholeTree(tree, groupInfo, context)
   requireSupported(context.capabilities, groupInfo)
+  validateWholeTree(tree, groupInfo, context)
   const publicKey = externalPub(groupInfo)
   rule(suite.hpke.isPublicKey(publicKey), "key-encryption-valid")
   const { kemOutput, init } = sendExternalInit(suite, publicKey, context.ephemeral)

@@ -4,8 +4,22 @@ import { DecodeError, rule } from "../errors.js"
 import { refHash, signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import { credentialTypeNumber } from "../tree/census.js"
-import { requireDistinct, signLeafNode, withoutSignature } from "../tree/leaf.js"
-import { type Capabilities, type Extension, KeyPackage, KeyPackageTBS, type Lifetime, MLSMessage } from "../wire.js"
+import {
+  signLeafNode,
+  supportsExtension,
+  validateExtensionList,
+  validateLeafNode,
+  withoutSignature,
+} from "../tree/leaf.js"
+import {
+  type Capabilities,
+  type Extension,
+  KeyPackage,
+  KeyPackageTBS,
+  type LeafNode,
+  type Lifetime,
+  MLSMessage,
+} from "../wire.js"
 import type { Signer } from "./types.js"
 
 /** A key package and the private keys behind it: they open one Welcome, or more for one of last resort. */
@@ -34,7 +48,7 @@ export interface KeyPackageOptions {
   readonly grease?: boolean
 }
 
-/** RFC 9420 §10. */
+/** RFC 9420 §10. @throws RuleError for capabilities, extensions and a lifetime that do not fit together */
 export function createKeyPackage(options: KeyPackageOptions): KeyPackageBundle {
   const { suite, signer, lifetime } = options
   const random = options.random ?? suite.provider.random
@@ -53,12 +67,14 @@ export function createKeyPackage(options: KeyPackageOptions): KeyPackageBundle {
     signer.key,
     undefined,
   )
+  const extensions = options.extensions ?? []
+  requireOwnKeyPackage(suite, leafNode, extensions)
   const unsigned = {
     version: "mls10" as const,
     cipherSuite: suite.number,
     initKey: init.publicKey,
     leafNode,
-    extensions: options.extensions ?? [],
+    extensions,
   }
   const keyPackage = {
     ...unsigned,
@@ -70,6 +86,17 @@ export function createKeyPackage(options: KeyPackageOptions): KeyPackageBundle {
     initPrivateKey: init.privateKey,
     encryptionPrivateKey: encryption.privateKey,
     lastResort: options.lastResort ?? false,
+  }
+}
+
+/** What nobody would accept is not published, whatever group it may be for. */
+function requireOwnKeyPackage(suite: CipherSuite, leafNode: LeafNode, extensions: readonly Extension[]): void {
+  const anyGroup = { suite, extensions: [], required: undefined, lifetimeSecondsMax: 2n ** 64n, now: undefined }
+  validateLeafNode(leafNode, anyGroup)
+  validateExtensionList(extensions, "keyPackage")
+  for (const { extensionType } of extensions) {
+    // RFC 9420 §10; others' are not held to it, for unknown extensions are to be ignored.
+    rule(supportsExtension(leafNode.capabilities, extensionType), "key-package-extensions-listed")
   }
 }
 
@@ -95,7 +122,7 @@ export function validateKeyPackage(suite: CipherSuite, keyPackage: KeyPackage): 
   rule(suite.hpke.isPublicKey(initKey), "key-encryption-valid")
   rule(!equalBytes(initKey, leafNode.encryptionKey), "key-package-init-key")
   rule(leafNode.leafNodeSource.type === "keyPackage", "leaf-source-key-package")
-  requireDistinct(keyPackage.extensions)
+  validateExtensionList(keyPackage.extensions, "keyPackage")
   const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
   const signed = { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature }
   rule(verifyWithLabel(suite, signed), "key-package-signature")

@@ -16,7 +16,7 @@ const sameCredential: SameClient = (a, b) =>
  *
  * @throws RuleError
  */
-export function requireContinuation(parent: GroupState, { context }: Epoch, { origin }: Lineage): void {
+export function requireContinuation(parent: GroupState, { context }: Epoch, { origin, epoch }: Lineage): void {
   if (origin === "branch") {
     rule(context.cipherSuite === parent.epoch.context.cipherSuite, "welcome-branch-parameters")
     return
@@ -24,6 +24,8 @@ export function requireContinuation(parent: GroupState, { context }: Epoch, { or
   const { reInit } = parent
   rule(
     reInit !== undefined &&
+      // The resumption key is that of the epoch which the ReInit began.
+      epoch === parent.epoch.context.epoch &&
       equalBytes(reInit.groupId, context.groupId) &&
       reInit.version === 1 &&
       reInit.cipherSuite === context.cipherSuite &&

@@ -17,7 +17,7 @@ import {
 import type { GroupChanges } from "./changes.js"
 import { authDataOf, currentReader, type Opened, openPrivate, openPublic, pastReader } from "./incoming.js"
 import { ownCapabilities } from "./key-package.js"
-import { type SentProposal, validateProposal } from "./proposals.js"
+import { type SentProposal, validateProposal, validateProposedLeaf } from "./proposals.js"
 import { type PendingRecord, signerOf } from "./records.js"
 import type { GroupState } from "./state.js"
 import type { CommitContent, OwnPath } from "./transition.js"
@@ -122,6 +122,8 @@ export function open(
   rule(equalBytes(groupId, state.epoch.context.groupId), "framing-group")
   const current = state.epoch.context.epoch
   if (epoch > current) throw new StateError("WRONG_EPOCH", `a message of epoch ${epoch} in epoch ${current}`)
+  // RFC 9420 §12.4.2: nobody sends in the epoch that a ReInit has begun.
+  rule(epoch < current || state.reInit === undefined, "commit-after-reinit")
   if (message.type === "mlsPublicMessage") {
     if (epoch < current) return { type: "ignored", reason: "past-epoch" }
     return { type: "opened", message: openPublic(state.epoch, message.publicMessage) }
@@ -151,8 +153,9 @@ export function receiveProposal(state: GroupState, opened: Opened): Received {
   const ref = proposalRef(state.environment.suite, content)
   if (state.proposals.has(ref)) return { type: "ignored", reason: "known-proposal" }
   const { proposal } = body
-  const { epoch } = state
+  const { epoch, environment } = state
   validateProposal({ proposal, sender: content.content.sender }, { epoch, committer: undefined })
+  validateProposedLeaf(proposal, epoch, environment.policy)
   opened.spend()
   state.proposals.add(ref, proposal, content.content.sender, content)
   return { type: "proposal", ref, proposal, sender }

@@ -12,6 +12,10 @@ export interface GroupPolicy {
   readonly lifetimeSecondsMax: bigint
   /** Whether leaf nodes that are in the tree already may be past their lifetime: it is checked when they are added. */
   readonly expiredMembersAllowed: boolean
+  /** Whether leaf nodes may list types that everybody supports: RFC 9420 §7.2 forbids it, some clients do it. */
+  readonly listedDefaultsAllowed: boolean
+  /** Most leaves of a tree, blank ones included. */
+  readonly leafCountMax: number
   /** How proposals and commits travel. */
   readonly handshake: "private" | "public"
   /** Application messages are padded to a multiple of this many bytes. */
@@ -29,6 +33,8 @@ export const defaultPolicy: GroupPolicy = {
   resumptionSecretsMax: 3,
   lifetimeSecondsMax: 366n * 86400n,
   expiredMembersAllowed: true,
+  listedDefaultsAllowed: false,
+  leafCountMax: 2 ** 20,
   handshake: "private",
   paddingBlockSize: 64,
   externalCommitsAllowed: true,

@@ -1,13 +1,14 @@
 import { encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
-import { RuleError, rule } from "../errors.js"
+import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import {
   isDefaultExtension,
   isDefaultProposal,
   isLeafSignatureValid,
-  requireDistinct,
   requiredCapabilities,
+  validateExtensionList,
+  validateLeafNode,
 } from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
 import {
@@ -19,8 +20,9 @@ import {
   type ReInit,
   type Sender,
 } from "../wire.js"
-import { type Epoch, externalSenders } from "./epoch.js"
+import { type Epoch, externalSenders, leafRequirements } from "./epoch.js"
 import { validateKeyPackage } from "./key-package.js"
+import type { GroupPolicy } from "./policy.js"
 
 /** A proposal and whoever made it: for a proposal in a Commit by value, the committer. */
 export interface SentProposal {
@@ -66,8 +68,8 @@ export function validateProposalList(list: readonly SentProposal[], context: Pro
   if (context.committer === undefined) validateExternalList(list)
   else validateRegularList(list, context)
   for (const item of list) validateProposal(item, context)
-  const names = ofType(list, "psk").map(({ proposal }) => encode(PreSharedKeyID, proposal.psk).join())
-  rule(new Set(names).size === names.length, "psk-distinct")
+  const psks = ofType(list, "psk").map(({ proposal }) => proposal.psk)
+  validatePskList(psks, context.epoch.suite.secretSize)
 }
 
 function validateRegularList(list: readonly SentProposal[], { epoch, committer }: ProposalContext): void {
@@ -83,9 +85,9 @@ function validateRegularList(list: readonly SentProposal[], { epoch, committer }
     changed.add(leaf)
   }
   for (const { sender } of ofType(list, "update")) {
-    rule(sender.type === "member", "list-update-by-member")
-    rule(sender.leafIndex !== committer, "list-update-by-committer")
-    change(sender.leafIndex)
+    const leaf = memberLeaf(sender)
+    rule(leaf !== committer, "list-update-by-committer")
+    change(leaf)
   }
   const removed = new Set<string>()
   for (const { proposal } of ofType(list, "remove")) {
@@ -125,11 +127,9 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
       validateKeyPackage(suite, proposal.keyPackage)
       return
     case "update": {
-      rule(sender.type === "member", "list-update-by-member")
-      const { leafIndex } = sender
-      const before = tree.leaf(leafIndex)
-      rule(before !== undefined, "framing-sender-member")
-      validateSuccessor(proposal.leafNode, before, "update")
+      const leafIndex = memberLeaf(sender)
+      rule(proposal.leafNode.leafNodeSource.type === "update", "leaf-source-update")
+      requireNewKey(proposal.leafNode, tree.leaf(leafIndex)!)
       const position = { groupId: context.groupId, leafIndex }
       rule(isLeafSignatureValid(suite, proposal.leafNode, position), "leaf-signature")
       return
@@ -141,28 +141,54 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
       validatePskId(proposal.psk, suite.secretSize, origin)
       return
     case "reinit":
-      requireDistinct(proposal.extensions)
+      validateExtensionList(proposal.extensions, "groupContext")
       rule(proposal.version >= 1, "proposal-reinit-version")
       return
     case "groupContextExtensions":
-      requireDistinct(proposal.extensions)
+      validateExtensionList(proposal.extensions, "groupContext")
       requiredCapabilities(proposal.extensions)
       for (const { signatureKey } of externalSenders(proposal.extensions)) {
         rule(suite.signature.isPublicKey(signatureKey), "key-signature-valid")
       }
       return
     case "registered":
-      rule(tree.census.allSupport("proposals", proposal.number), "proposal-type-supported")
-      return
     case "externalInit":
       return
   }
 }
 
-/** RFC 9420 §7.3: a leaf node that takes the place of another says where it comes from and has a new key. */
-export function validateSuccessor(leaf: LeafNode, before: LeafNode, source: "update" | "commit"): void {
-  rule(leaf.leafNodeSource.type === source, source === "update" ? "leaf-source-update" : "leaf-source-commit")
+/**
+ * RFC 9420 §7.3: the leaf node that an Add or an Update proposes, by itself: what the group asks of it is what holds
+ * when it is committed. `now` is given by whoever sends.
+ *
+ * @throws RuleError
+ */
+export function validateProposedLeaf(proposal: Proposal, epoch: Epoch, policy: GroupPolicy, now?: bigint): void {
+  if (proposal.type !== "add" && proposal.type !== "update") return
+  const leafNode = proposal.type === "add" ? proposal.keyPackage.leafNode : proposal.leafNode
+  validateLeafNode(leafNode, leafRequirements(epoch.suite, [], policy, now))
+  if (proposal.type === "update") return
+  // No place in a group is signed with the leaf node of a key package.
+  const position = { groupId: epoch.context.groupId, leafIndex: epoch.ownLeafIndex }
+  rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+}
+
+/** Of an Update: framing lets no others than members send one. */
+function memberLeaf(sender: Sender): LeafIndex {
+  if (sender.type !== "member") throw new TypeError(`an Update by a sender of type ${sender.type}`)
+  return sender.leafIndex
+}
+
+/** RFC 9420 §7.3: a leaf node that takes the place of another has a new key. */
+export function requireNewKey(leaf: LeafNode, before: LeafNode): void {
   rule(!equalBytes(leaf.encryptionKey, before.encryptionKey), "leaf-encryption-key-new")
+}
+
+/** RFC 9420 §8.4, §12.2: the pre-shared keys of a Commit, and of the Welcome to it. @throws RuleError */
+export function validatePskList(ids: readonly PreSharedKeyID[], secretSize: number): void {
+  for (const { pskNonce } of ids) rule(pskNonce.length === secretSize, "psk-nonce-length")
+  const names = ids.map((id) => encode(PreSharedKeyID, id).join())
+  rule(new Set(names).size === names.length, "psk-distinct")
 }
 
 function validatePskId({ psktype, pskNonce }: PreSharedKeyID, secretSize: number, origin: Origin | undefined): void {
@@ -179,9 +205,9 @@ export function applyProposals(list: readonly SentProposal[], { epoch }: Proposa
 
   const updated: LeafIndex[] = []
   for (const { proposal, sender } of ofType(list, "update")) {
-    if (sender.type !== "member") throw new RuleError("list-update-by-member")
-    tree.updateLeaf(sender.leafIndex, proposal.leafNode)
-    updated.push(sender.leafIndex)
+    const leaf = memberLeaf(sender)
+    tree.updateLeaf(leaf, proposal.leafNode)
+    updated.push(leaf)
   }
   const removed = ofType(list, "remove").map(({ proposal }) => proposal.removed)
   for (const leaf of removed) tree.removeLeaf(leaf)

@@ -1,4 +1,5 @@
 import { encode } from "@conclave/codec"
+import { RuleError } from "../errors.js"
 import { proposalRef } from "../framing/content.js"
 import type { Journal } from "../journal.js"
 import type { CipherSuite } from "../suite/suite.js"
@@ -110,6 +111,33 @@ export function selectProposals(
     }
   })
   return chosen.reverse()
+}
+
+/**
+ * RFC 9420 §12.4: a Commit takes in all proposals that result in a valid list together. Where one cannot be committed
+ * with the others it is left out, or whoever proposed it could keep the whole group from committing.
+ */
+export function commitWithMost<Created>(
+  selected: readonly KnownProposal[],
+  create: (received: readonly KnownProposal[]) => Created,
+): Created {
+  try {
+    return create(selected)
+  } catch (error) {
+    if (selected.length === 0 || !(error instanceof RuleError)) throw error
+  }
+  // If our own changes are at fault, this says so.
+  let created = create([])
+  const taken: KnownProposal[] = []
+  for (const proposal of selected) {
+    try {
+      created = create([...taken, proposal])
+      taken.push(proposal)
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error
+    }
+  }
+  return created
 }
 
 function isValid(

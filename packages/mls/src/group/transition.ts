@@ -1,6 +1,6 @@
 import { encode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
-import { rule } from "../errors.js"
+import { rule, StateError } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type EpochSeed, nextEpoch, receiveExternalInit } from "../schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../schedule/psk.js"
@@ -13,6 +13,7 @@ import { validateLeafAmongMembers } from "../tree/validation.js"
 import {
   type Commit,
   Credential,
+  ExternalSender,
   type FramedContent,
   type GroupContext,
   type PreSharedKeyID,
@@ -25,10 +26,10 @@ import {
   applyProposals,
   isPathRequired,
   type Origin,
+  requireNewKey,
   type SentProposal,
   validateExtensions,
   validateProposalList,
-  validateSuccessor,
 } from "./proposals.js"
 import type { CredentialClaim, Member, PskLookup, Signer, StagedCommit } from "./types.js"
 
@@ -98,7 +99,6 @@ export function stageCommit(
   const committer = sender.type === "member" ? sender.leafIndex : undefined
   const { path } = commit.commit
   validateProposalList(commit.proposals, { epoch, committer, origin: context.origin })
-  rule(path !== undefined || committer !== undefined, "external-path")
   rule(path !== undefined || !isPathRequired(commit.proposals), "commit-path-required")
 
   const applied = applyProposals(commit.proposals, { epoch, committer })
@@ -135,8 +135,7 @@ function mergeReceivedPath(
   const { leafNode } = path
   // RFC 9420 §12.2: a joiner that removes its old self meets the criteria of an Update for it.
   const before = epoch.tree.leaf(committer ?? applied.removed[0] ?? committerLeaf)
-  if (committer !== undefined || applied.removed.length > 0) validateSuccessor(leafNode, before!, "commit")
-  rule(leafNode.leafNodeSource.type === "commit", "leaf-source-commit")
+  if (committer !== undefined || applied.removed.length > 0) requireNewKey(leafNode, before!)
   const position = { groupId: epoch.context.groupId, leafIndex: committerLeaf }
   rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
   applied.tree.reserve(committerLeaf)
@@ -156,6 +155,7 @@ export function validateNewLeaves(
   now?: bigint,
 ): void {
   const { tree, extensions } = applied
+  rule(tree.leafCount <= policy.leafCountMax, "tree-size", `${tree.leafCount} leaves`)
   const requirements = leafRequirements(epoch.suite, extensions, policy, now)
   for (const [leafIndex, { leafNode }] of applied.added) {
     validateLeafNode(leafNode, requirements)
@@ -185,7 +185,8 @@ export function carriedKeys(epoch: Epoch, { tree, updated }: AppliedProposals, o
   if (updated.includes(epoch.ownLeafIndex)) {
     const update = own.updateKey(tree.leaf(epoch.ownLeafIndex)!.encryptionKey)
     // Whoever signs with our key and is not us has a copy of our state.
-    rule(update !== undefined, "list-update-by-member", "an Update of ours that we have not sent")
+    if (update === undefined)
+      throw new StateError("STATE_ROLLED_BACK", "an Update of ours that this state has not sent")
     privateKeys.set(math.toNode(epoch.ownLeafIndex), update.privateKey)
     signer = update.signer
   }
@@ -330,7 +331,8 @@ function claims(
   if (applied.extensions !== epoch.context.extensions) {
     const known = externalSenders(epoch.context.extensions)
     for (const sender of externalSenders(applied.extensions)) {
-      if (!known.some((it) => equalBytes(it.signatureKey, sender.signatureKey))) {
+      // RFC 9420 §5.3.1: an entry that is updated is judged like a new one.
+      if (!known.some((it) => equalBytes(encode(ExternalSender, it), encode(ExternalSender, sender)))) {
         found.push({ reason: "externalSender", credential: sender.credential, signatureKey: sender.signatureKey })
       }
     }

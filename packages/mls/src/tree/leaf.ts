@@ -70,6 +70,8 @@ export interface LeafRequirements {
   readonly required: RequiredCapabilities | undefined
   /** Longest lifetime that is accepted, in seconds. */
   readonly lifetimeSecondsMax: bigint
+  /** Whether types that everybody supports may be listed: RFC 9420 §7.2 forbids it. */
+  readonly listedDefaultsAllowed?: boolean
   /** Unix seconds, or `undefined` where an expired leaf node must not be refused: one that is in the tree already. */
   readonly now: bigint | undefined
 }
@@ -85,11 +87,12 @@ export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements)
   const { capabilities, leafNodeSource: source } = leaf
   rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
   rule(capabilities.versions.includes(1) && capabilities.cipherSuites.includes(suite.number), "leaf-version-supported")
+  rule(requirements.listedDefaultsAllowed || !listsDefaults(capabilities), "leaf-capabilities-default")
   rule(required === undefined || hasRequiredCapabilities(capabilities, required), "leaf-required-capabilities")
   for (const { extensionType } of extensions) {
     rule(supportsExtension(capabilities, extensionType), "leaf-group-extensions", `extension type ${extensionType}`)
   }
-  requireDistinct(leaf.extensions)
+  validateExtensionList(leaf.extensions, "leafNode")
   for (const { extensionType } of leaf.extensions) {
     rule(supportsExtension(capabilities, extensionType), "leaf-extensions-listed", `extension type ${extensionType}`)
   }
@@ -99,6 +102,9 @@ export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements)
   rule(notAfter >= notBefore && notAfter - notBefore <= requirements.lifetimeSecondsMax, "leaf-lifetime-length")
   rule(now === undefined || (notBefore <= now && now <= notAfter), "leaf-lifetime-current")
 }
+
+const listsDefaults = ({ extensions, proposals }: Capabilities): boolean =>
+  extensions.some(isDefaultExtension) || proposals.some(isDefaultProposal)
 
 export function supportsExtension(capabilities: Capabilities, type: number): boolean {
   return isDefaultExtension(type) || capabilities.extensions.includes(type)
@@ -122,9 +128,25 @@ export function extensionData(extensions: readonly Extension[], type: number): U
   return extensions.find((extension) => extension.extensionType === type)?.extensionData
 }
 
-/** RFC 9420 §13.4. @throws RuleError */
-export function requireDistinct(extensions: readonly Extension[]): void {
+/** What holds a list of extensions. */
+export type ExtensionPlace = "keyPackage" | "leafNode" | "groupContext" | "groupInfo"
+
+/** RFC 9420 §17.3. */
+const places: readonly (ExtensionPlace | undefined)[] = [
+  undefined,
+  "leafNode",
+  "groupInfo",
+  "groupContext",
+  "groupInfo",
+  "groupContext",
+]
+
+/** RFC 9420 §13.4, §17.3. Unknown extensions may stand anywhere. @throws RuleError */
+export function validateExtensionList(extensions: readonly Extension[], place: ExtensionPlace): void {
   rule(new Set(extensions.map((it) => it.extensionType)).size === extensions.length, "extensions-distinct")
+  for (const { extensionType } of extensions) {
+    rule((places[extensionType] ?? place) === place, "extension-place", `extension type ${extensionType}`)
+  }
 }
 
 export function decodeExtension<T>(read: () => T): T {

@@ -1,4 +1,4 @@
-import { rule } from "../errors.js"
+import { rule, StateError } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { decryptWithLabel, deriveSecret, encryptorWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
@@ -156,22 +156,24 @@ export function decryptPath(
   },
 ): PathSecrets {
   const at = path.steps.findIndex((step) => math.isBelow(math.toNode(path.own), step.copathChild))
-  // Whoever is in the tree and not the committer is below exactly one copath child.
-  rule(at >= 0, "path-secret-decrypts")
+  // Whoever is in the tree is below exactly one copath child, but for the committer.
+  if (at < 0) throw new StateError("STATE_ROLLED_BACK", "a commit of ours that this state has not sent")
   const receivers = pathReceivers(tree, path.steps[at]!, path.added)
   const which = receivers.findIndex((node) => path.privateKeys.has(node))
-  rule(which >= 0, "path-secret-decrypts")
-  const receiver = receivers[which]!
-  const pathSecret = decryptWithLabel(
-    tree.suite,
-    {
-      privateKey: path.privateKeys.get(receiver)!,
-      publicKey: tree.node(receiver)!.encryptionKey,
-      label: "UpdatePathNode",
-      context: path.context,
-    },
-    path.nodes[at]!.encryptedPathSecret[which]!,
-  )
+  const receiver = receivers[which]
+  const pathSecret =
+    receiver === undefined
+      ? undefined
+      : decryptWithLabel(
+          tree.suite,
+          {
+            privateKey: path.privateKeys.get(receiver)!,
+            publicKey: tree.node(receiver)!.encryptionKey,
+            label: "UpdatePathNode",
+            context: path.context,
+          },
+          path.nodes[at]!.encryptedPathSecret[which]!,
+        )
   rule(pathSecret !== undefined && pathSecret.length === tree.suite.secretSize, "path-secret-decrypts")
   return pathSecretsFrom(tree, path.steps.slice(at), pathSecret)
 }

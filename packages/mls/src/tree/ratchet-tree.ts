@@ -61,11 +61,18 @@ export class RatchetTree {
    *
    * @throws DecodeError, RuleError
    */
-  static decode(suite: CipherSuite, bytes: Uint8Array, registries?: Registries): RatchetTree {
+  static decode(
+    suite: CipherSuite,
+    bytes: Uint8Array,
+    registries?: Registries,
+    leafCountMax = math.LEAF_COUNT_MAX,
+  ): RatchetTree {
     const nodes = decode(RatchetTreeNodes, bytes, registries === undefined ? {} : { registries })
     rule(nodes.length > 0 && nodes.at(-1) !== undefined, "tree-last-node-blank")
+    // RFC 9420 §7.7: a tree whose last node is a parent has nobody in a right half, and would have been truncated.
+    rule(nodes.length % 2 === 1, "tree-length-odd", `${nodes.length} nodes`)
     const leafCount = math.fullSize((nodes.length + 1) / 2)
-    rule(leafCount <= math.LEAF_COUNT_MAX, "tree-size", `${nodes.length} nodes`)
+    rule(leafCount <= leafCountMax, "tree-size", `${leafCount} leaves`)
     const full: (LeafNode | ParentNode | undefined)[] = new Array(math.nodeCount(leafCount)).fill(undefined)
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i]
@@ -263,7 +270,6 @@ export class RatchetTree {
 
   #extend(): void {
     this.leafCount *= 2
-    rule(this.leafCount <= math.LEAF_COUNT_MAX, "tree-size", `${this.leafCount} leaves`)
     for (let i = this.#nodes.length; i < math.nodeCount(this.leafCount); i++) {
       this.#nodes.push(undefined)
       this.#hashes.push(undefined)

@@ -67,6 +67,7 @@ function validateParents(tree: RatchetTree): void {
     }
     rule(tree.suite.hpke.isPublicKey(parent.encryptionKey), "key-encryption-valid")
     rule(tree.encryptionKeys.count(parent.encryptionKey) === 1, "tree-parent-key-unique")
+    rule(index !== tree.root || parent.parentHash.length === 0, "tree-root-parent-hash")
     rule(isParentHashValid(tree, index, parent), "tree-parent-hash", `node ${index}`)
   }
 }
