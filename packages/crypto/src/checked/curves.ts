@@ -14,22 +14,16 @@ export const groupSizes: Readonly<
 export type NistCurveName = "P-256" | "P-384" | "P-521"
 export type MontgomeryName = "X25519" | "X448"
 
-// FIPS 186-4 D.1.2, as big-endian hexadecimal.
-const orders: Record<NistCurveName, string> = {
-  "P-256": "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
-  "P-384": `${"f".repeat(48)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`,
-  "P-521": `01${"f".repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`,
+// FIPS 186-4 D.1.2, big endian.
+const orders: Readonly<Record<NistCurveName, Uint8Array>> = {
+  "P-256": fromHex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
+  "P-384": fromHex(`${"f".repeat(48)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`),
+  "P-521": fromHex(`01${"f".repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`),
 }
-const orderBytes = Object.fromEntries(
-  Object.entries(orders).map(([name, hex]) => [
-    name,
-    Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16)),
-  ]),
-) as Record<NistCurveName, Uint8Array>
 
 /** Whether 0 < `scalar` < the curve's order, in a time that depends on the length alone. */
 export function isScalar(curve: NistCurveName, scalar: Uint8Array): boolean {
-  const order = orderBytes[curve]
+  const order = orders[curve]
   if (scalar.length !== order.length) return false
   let nonZero = 0
   let borrow = 0
@@ -77,17 +71,20 @@ const lowOrder = {
     `${"00".repeat(28)}${"ff".repeat(28)}`,
   ],
 }
-const lowOrderPoints = { X25519: new Set(lowOrder.X25519), X448: new Set(lowOrder.X448) }
+const lowOrderPoints = { X25519: lowOrder.X25519.map(fromHex), X448: lowOrder.X448.map(fromHex) }
 
 /** Whether a public key of the right length has no low order. RFC 7748 §5: X25519 ignores the highest bit. */
 export function isMontgomeryPublicKey(group: MontgomeryName, bytes: Uint8Array): boolean {
   if (bytes.length !== groupSizes[group].publicKeySize) return false
-  let hex = ""
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = group === "X25519" && i === 31 ? bytes[i]! & 0x7f : bytes[i]!
-    hex += byte.toString(16).padStart(2, "0")
-  }
-  return !lowOrderPoints[group].has(hex)
+  const lastMask = group === "X25519" ? 0x7f : 0xff
+  return !lowOrderPoints[group].some((point) => isSameCoordinate(bytes, point, lastMask))
+}
+
+/** For public values: the first difference decides. */
+function isSameCoordinate(bytes: Uint8Array, coordinate: Uint8Array, lastMask: number): boolean {
+  const last = coordinate.length - 1
+  for (let i = 0; i < last; i++) if (bytes[i] !== coordinate[i]) return false
+  return (bytes[last]! & lastMask) === coordinate[last]
 }
 
 /** Whether every byte is zero, in a time that depends on the length alone. */
@@ -95,4 +92,8 @@ export function isZero(bytes: Uint8Array): boolean {
   let any = 0
   for (let i = 0; i < bytes.length; i++) any |= bytes[i]!
   return any === 0
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16))
 }
