@@ -57,6 +57,7 @@ export const anywhere: readonly string[] = [
   "delivery/api",
   "delivery/log-chain",
   "auth/api",
+  "auth/x509",
   "client",
   "client/browser",
 ]

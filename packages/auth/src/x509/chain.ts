@@ -6,6 +6,7 @@ import {
   SubjectAlternativeNameExtension,
   X509Certificate,
 } from "@peculiar/x509"
+import { isCertificateFraming } from "./framing.js"
 
 /** Why a chain was refused. */
 export type ChainFault =
@@ -137,10 +138,8 @@ function anchor(chain: readonly X509Certificate[], roots: readonly X509Certifica
 }
 
 function parse(der: Uint8Array): X509Certificate {
-  const certificate = new X509Certificate(der.slice().buffer)
-  // What is compared and shown must be what was signed: nothing may stand behind the certificate.
-  demand(sameBytes(certificate.rawData, der), "malformed")
-  return certificate
+  demand(isCertificateFraming(der), "malformed")
+  return new X509Certificate(der.slice().buffer)
 }
 
 /** The subjectPublicKey is the last field of a SubjectPublicKeyInfo: a BIT STRING without unused bits. */

@@ -51,7 +51,7 @@ async function isSuccessor(
 ): Promise<boolean> {
   if (predecessor === undefined) return true
   const before = await identitiesWhenValid(predecessor, options)
-  return before !== undefined && before.every((identity) => identities.includes(identity))
+  return before?.every((identity) => identities.includes(identity)) ?? false
 }
 
 /** The predecessor was judged when it came; now only its names count, and it may have expired or been revoked. */
