@@ -148,7 +148,7 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   claimKeyPackage: { deviceId: DeviceId, cipherSuite: uint16 },
   /** → keyPackageCount · forbidden */
   countKeyPackages: { cipherSuite: uint16, proof: DeviceProof },
-  /** → done (for a retry with the same id too) · alreadyExists · invalid */
+  /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled */
   createGroup: CreateGroup,
   /**
    * → accepted · stale (commits and proposals of a past epoch) · epochTooOld (application messages) · notFound ·

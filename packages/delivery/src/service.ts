@@ -1,7 +1,14 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type Handler, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
-import { type Append, type CreateGroup, DeliveryRequest, DeliveryResponse, type DeviceProof } from "./api.js"
+import {
+  type Append,
+  type CreateGroup,
+  type Cursor,
+  DeliveryRequest,
+  DeliveryResponse,
+  type DeviceProof,
+} from "./api.js"
 import { appendFault, createGroupFault } from "./framing.js"
 import { judgeKeyPackages } from "./key-packages.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
@@ -35,6 +42,8 @@ export interface DeliveryLimits {
   readonly pastEpochs: number
   /** Appends of one group; default 200 a second, 2,000 at once. */
   readonly appends: Rate
+  /** New groups of all creators together; default 50 a second, 2,000 at once. */
+  readonly creations: Rate
   /** Claims of single-use key packages of one device; more get its last resort. Default 1 a second, 60 at once. */
   readonly claims: Rate
   /** Of one device and suite; default 200. */
@@ -60,6 +69,7 @@ const defaultLimits: DeliveryLimits = {
   pageEntriesMax: 500,
   pastEpochs: 3,
   appends: { perSecond: 200, burst: 2_000 },
+  creations: { perSecond: 50, burst: 2_000 },
   claims: { perSecond: 1, burst: 60 },
   keyPackageStockMax: 200,
   keyPackageStockLow: 10,
@@ -90,6 +100,7 @@ class DeliveryService {
   readonly #limits: DeliveryLimits
   readonly #onError: (error: unknown) => void
   readonly #appends: RateLimiter
+  readonly #creations: RateLimiter
   readonly #claims: RateLimiter
   #subscriptions = 0
 
@@ -102,6 +113,7 @@ class DeliveryService {
     this.#limits = { ...defaultLimits, ...limits }
     this.#onError = onError ?? (() => {})
     this.#appends = new RateLimiter(this.#limits.appends)
+    this.#creations = new RateLimiter(this.#limits.creations)
     this.#claims = new RateLimiter(this.#limits.claims)
   }
 
@@ -225,10 +237,13 @@ class DeliveryService {
   async #createGroup(request: CreateGroup): Promise<DeliveryResponse> {
     const fault = this.#idFault(request) ?? accessKeyFault(request.accessKey) ?? createGroupFault(request)
     if (fault !== undefined) return invalid(fault)
+    const at = this.#now()
+    const retryAfterMilliseconds = this.#creations.take("all", at)
+    if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
     const outcome = await this.#store.createGroup({
       ...request,
       requestHash: this.#sha256(encode(DeliveryRequest, { type: "createGroup", ...request })),
-      at: BigInt(this.#now()),
+      at: BigInt(at),
     })
     return { type: outcome === "exists" ? "alreadyExists" : "done" }
   }
@@ -285,9 +300,10 @@ class DeliveryService {
   // --- Subscriptions ---
 
   async *#subscribe(request: Request<"subscribe">, { signal }: RequestContext): AsyncGenerator<DeliveryResponse> {
-    const { cursorsPerSubscriptionMax, subscriptionsMax, pollMilliseconds } = this.#limits
-    if (request.cursors.length > cursorsPerSubscriptionMax) {
-      yield invalid(`a subscription has at most ${cursorsPerSubscriptionMax} cursors`)
+    const { subscriptionsMax, pollMilliseconds } = this.#limits
+    const fault = this.#cursorsFault(request.cursors)
+    if (fault !== undefined) {
+      yield invalid(fault)
       return
     }
     const proof = request.proof && (await this.#check(request, request.proof))
@@ -313,6 +329,13 @@ class DeliveryService {
     } finally {
       this.#subscriptions--
     }
+  }
+
+  #cursorsFault(cursors: readonly Cursor[]): string | undefined {
+    const max = this.#limits.cursorsPerSubscriptionMax
+    if (cursors.length > max) return `cursors: a subscription has at most ${max}`
+    const groups = new Set(cursors.map(({ groupId }) => groupTopic(groupId)))
+    return groups.size < cursors.length ? "cursors: a group is named twice" : undefined
   }
 
   readonly #sha256 = (...parts: readonly Uint8Array[]) => this.#crypto.hashes["SHA-256"]!.digest(...parts)

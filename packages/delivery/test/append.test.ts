@@ -221,6 +221,15 @@ describe("what is public in a message must say what the request says", () => {
     })
   }
 
+  it("groups are made at a limited rate", async (test) => {
+    const service = createService(stores.SQLite!(test), { limits: { creations: { perSecond: 1, burst: 1 } } })
+    await createGroup(service)
+    const throttled = await service.ask(createGroupRequest(random(32)))
+    assert.deepEqual(throttled, { type: "throttled", retryAfterMilliseconds: 1000 })
+    service.clock.now += 1000
+    await createGroup(service)
+  })
+
   it("a message over the limit is told the limit", async (test) => {
     const service = createService(stores.SQLite!(test), { limits: { messageSizeMax: 2000 } })
     const groupId = await createGroup(service)

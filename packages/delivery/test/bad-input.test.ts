@@ -96,7 +96,7 @@ describe("any bytes at all", { timeout: 60_000 }, () => {
     const { database, service, groupId, failures, state } = await openServiceWithLog()
     const before = state()
     const answered = new Map<string, number>()
-    for (const bytes of badInputs(validRequests(service, groupId), 20_000)) {
+    for (const bytes of badInputs(validRequests(service, groupId), 8_000)) {
       if (isSubscription(bytes)) continue
       const { type } = decode(DeliveryResponse, await service.askBytes(bytes))
       answered.set(type, (answered.get(type) ?? 0) + 1)
@@ -108,7 +108,7 @@ describe("any bytes at all", { timeout: 60_000 }, () => {
     assert.deepEqual(after.slice(3), before.slice(3))
     assert.deepEqual(after[1], before[1])
     assert.deepEqual(failures, [])
-    assert.ok(answered.get("invalid")! > 10_000, JSON.stringify([...answered]))
+    assert.ok(answered.get("invalid")! > 4_000, JSON.stringify([...answered]))
     await database.close()
   })
 

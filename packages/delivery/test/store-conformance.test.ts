@@ -125,7 +125,7 @@ describe("a store of SQLite and the model of it", () => {
           assert.deepEqual(await perform(real, operation, at), await perform(model, operation, at))
         }
       }),
-      { numRuns: 150, includeErrorInReport: true },
+      { numRuns: 100, includeErrorInReport: true },
     )
   })
 

@@ -21,8 +21,8 @@ describe("a subscription over a real socket", { timeout: 60_000 }, () => {
     const limits = { pageSizeMax: 64 * 1024, appends: { perSecond: 1e6, burst: 1e6 } }
     const service = createService(counting, { limits })
     const groupId = await createGroup(service)
-    // 40 MB in all, forty times what socket and stream may hold.
-    const sent = 400
+    // 12 MB in all, twenty times what socket and stream may hold.
+    const sent = 120
     for (let i = 0; i < sent; i++) expectType(await service.ask(messageRequest(groupId, 0n, 100_000)), "accepted")
     await using listener = await listen({ services: { delivery: service.handler } })
     await using transport = connect(new URL("delivery", listener.url), { creditBytes: 256 * 1024 })

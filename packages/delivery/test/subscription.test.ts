@@ -126,6 +126,21 @@ describe("a subscription and its reader", { timeout: 20_000 }, () => {
     assert.deepEqual(answers, ["forbidden"])
   })
 
+  it("with too many cursors, or with two for one group, is refused and ends", async () => {
+    const service = createService(memoryStore(sha256), { limits: { cursorsPerSubscriptionMax: 2 } })
+    const [a, b, c] = [1, 2, 3].map(() => ({ groupId: random(32), afterSeq: 0n }))
+    for (const cursors of [
+      [a!, b!, c!],
+      [a!, a!],
+    ]) {
+      const answers: string[] = []
+      for await (const answer of service.subscribe(subscribe(cursors), new AbortController().signal)) {
+        answers.push(answer.type)
+      }
+      assert.deepEqual(answers, ["invalid"])
+    }
+  })
+
   it("one too many is told to come later, and its place is free again when another leaves", async () => {
     const service = createService(memoryStore(sha256), { limits: { subscriptionsMax: 1 } })
     const groupId = await createGroup(service)

@@ -1,6 +1,6 @@
 import { InboxKind } from "../api.js"
 import type { Connection } from "./database.js"
-import { deliver } from "./sqlite.js"
+import { deliver } from "./sqlite-inbox.js"
 import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "./store.js"
 
 interface Owner {

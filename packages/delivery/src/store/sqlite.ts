@@ -1,9 +1,12 @@
-import { type Entry, EntryKind, type InboxEntry, InboxKind } from "../api.js"
+import { type Entry, EntryKind } from "../api.js"
 import { logChainHash, logChainStart, type Sha256 } from "../log-chain.js"
 import type { Connection, Database, Row } from "./database.js"
+import { kindOf } from "./kinds.js"
 import { migrations } from "./schema.js"
+import { releaseBlob, useBlob } from "./sqlite-blobs.js"
+import { acknowledgeInbox, deliver, inboxHead, readInbox } from "./sqlite-inbox.js"
 import { claimKeyPackage, publishKeyPackages, stockOf } from "./sqlite-key-packages.js"
-import type { Appended, Head, InboxPage, LogPage, NewEntry, NewGroup, Page, Store, StoredGroupInfo } from "./store.js"
+import type { Appended, Head, LogPage, NewEntry, NewGroup, Page, Store, StoredGroupInfo } from "./store.js"
 
 /** The store in one SQLite file. Takes the database over: disposing the store closes it. */
 export function sqliteStore(database: Database, sha256: Sha256): Store {
@@ -24,8 +27,6 @@ export function sqliteStore(database: Database, sha256: Sha256): Store {
     [Symbol.asyncDispose]: () => database.close(),
   }
 }
-
-// --- Groups and their logs -------------------------------------------------------------------------------------------
 
 function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "created" | "repeated" | "exists" {
   const present = connection.get("SELECT idem, request_hash FROM mls_group WHERE id = ?", [group.groupId])
@@ -199,12 +200,6 @@ function entryOf(row: Row): Entry {
   return { seq, kind: kindOf(EntryKind.values, row.kind), epoch, body, chainHash: row.chain_hash, at }
 }
 
-function kindOf<Name extends string>(values: Readonly<Record<Name, number>>, number: bigint): Name {
-  const name = (Object.keys(values) as Name[]).find((it) => values[it] === Number(number))
-  if (name === undefined) throw new Error(`the database has a kind ${number} that is none`)
-  return name
-}
-
 function headOf(connection: Connection, groupId: Uint8Array): Head | undefined {
   const row = connection.get("SELECT epoch, next_seq, head_hash FROM mls_group WHERE id = ?", [groupId])
   return row && { epoch: row.epoch, headSeq: row.next_seq - 1n, chainHash: row.head_hash }
@@ -217,99 +212,6 @@ function groupInfoOf(connection: Connection, groupId: Uint8Array): StoredGroupIn
     [groupId],
   )
   return row && { epoch: row.epoch, seq: row.info_seq, groupInfo: row.info, ratchetTree: row.tree ?? undefined }
-}
-
-// --- Inboxes ---------------------------------------------------------------------------------------------------------
-
-export interface Delivery {
-  readonly kind: InboxEntry["kind"]
-  readonly groupId: Uint8Array
-  readonly seq: bigint
-  readonly bodyHash: Uint8Array | null
-  readonly treeHash: Uint8Array | null
-  readonly at: bigint
-}
-
-/** Puts an entry into the inbox of a device. */
-export function deliver(connection: Connection, deviceId: Uint8Array, entry: Delivery): void {
-  connection.run(
-    "INSERT INTO device (id, inbox_head) VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET inbox_head = inbox_head + 1",
-    [deviceId],
-  )
-  connection.run(
-    `INSERT INTO inbox (device_id, n, kind, group_id, seq, body_hash, tree_hash, at)
-     VALUES (?, (SELECT inbox_head FROM device WHERE id = ?), ?, ?, ?, ?, ?, ?)`,
-    [
-      deviceId,
-      deviceId,
-      InboxKind.values[entry.kind],
-      entry.groupId,
-      entry.seq,
-      entry.bodyHash,
-      entry.treeHash,
-      entry.at,
-    ],
-  )
-}
-
-function readInbox(connection: Connection, page: Page & { readonly deviceId: Uint8Array }): InboxPage {
-  const entries: InboxEntry[] = []
-  let size = 0
-  let after = page.after
-  while (entries.length < page.limit && size < page.sizeMax) {
-    const row = connection.get(
-      `SELECT n, kind, group_id, seq, at, message.body AS body, tree.body AS tree FROM inbox
-       LEFT JOIN blob AS message ON message.hash = body_hash LEFT JOIN blob AS tree ON tree.hash = tree_hash
-       WHERE device_id = ? AND n > ? ORDER BY n LIMIT 1`,
-      [page.deviceId, after],
-    )
-    if (row === undefined) break
-    size += (row.body?.length ?? 0) + (row.tree?.length ?? 0)
-    if (entries.length > 0 && size > page.sizeMax) break
-    entries.push(inboxEntryOf(row))
-    after = row.n
-  }
-  return { entries, head: inboxHead(connection, page.deviceId) }
-}
-
-function inboxEntryOf(row: Row): InboxEntry {
-  return {
-    n: row.n,
-    kind: kindOf(InboxKind.values, row.kind),
-    groupId: row.group_id,
-    seq: row.seq,
-    body: row.body ?? new Uint8Array(),
-    ratchetTree: row.tree ?? undefined,
-    at: row.at,
-  }
-}
-
-function inboxHead(connection: Connection, deviceId: Uint8Array): bigint {
-  return connection.get("SELECT inbox_head FROM device WHERE id = ?", [deviceId])?.inbox_head ?? 0n
-}
-
-function acknowledgeInbox(connection: Connection, deviceId: Uint8Array, upTo: bigint): void {
-  const rows = connection.all("SELECT body_hash, tree_hash FROM inbox WHERE device_id = ? AND n <= ?", [deviceId, upTo])
-  connection.run("DELETE FROM inbox WHERE device_id = ? AND n <= ?", [deviceId, upTo])
-  for (const row of rows) {
-    releaseBlob(connection, row.body_hash)
-    releaseBlob(connection, row.tree_hash)
-  }
-}
-
-// --- Bodies that are stored once -------------------------------------------------------------------------------------
-
-function useBlob(connection: Connection, body: Uint8Array, sha256: Sha256): Uint8Array {
-  const hash = sha256(body)
-  const used = connection.run("UPDATE blob SET uses = uses + 1 WHERE hash = ?", [hash])
-  if (used === 0) connection.run("INSERT INTO blob (hash, body, uses) VALUES (?, ?, 1)", [hash, body])
-  return hash
-}
-
-function releaseBlob(connection: Connection, hash: Uint8Array | null): void {
-  if (hash === null) return
-  connection.run("UPDATE blob SET uses = uses - 1 WHERE hash = ?", [hash])
-  connection.run("DELETE FROM blob WHERE hash = ? AND uses = 0", [hash])
 }
 
 function same(a: Uint8Array, b: Uint8Array): boolean {
