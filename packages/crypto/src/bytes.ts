@@ -39,3 +39,8 @@ export function ascii(text: string): Uint8Array {
 export function uint16(value: number): Uint8Array {
   return Uint8Array.of(value >> 8, value & 0xff)
 }
+
+/** The bytes that an even number of hexadecimal digits stands for. */
+export function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16))
+}

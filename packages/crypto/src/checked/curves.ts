@@ -1,3 +1,4 @@
+import { fromHex } from "../bytes.js"
 import type { KemGroupName } from "../provider.js"
 
 /** Bytes of the private keys, public keys and shared secrets of each group (RFC 9180 §7.1). */
@@ -92,8 +93,4 @@ export function isZero(bytes: Uint8Array): boolean {
   let any = 0
   for (let i = 0; i < bytes.length; i++) any |= bytes[i]!
   return any === 0
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16))
 }

@@ -1,3 +1,5 @@
+import { fromHex } from "../bytes.js"
+
 /*
  * RFC 8032 leaves room: with or without the cofactor, points of small order, unreduced coordinates. Libraries fill it
  * in different ways, and a signature that one member accepts and another refuses splits a group. What holds here, in
@@ -59,7 +61,10 @@ function coordinateY(point: Uint8Array): bigint {
   return BigInt.asUintN(8 * point.length - 1, BigInt(`0x${hex}`))
 }
 
-/** The Jacobi symbol of a number below an odd modulus: 1 for the squares modulo a prime. For public values: the time tells them. */
+/**
+ * The Jacobi symbol of a number below an odd modulus: 1 for the squares modulo a prime. For public values only, since
+ * its time tells them.
+ */
 function jacobi(numerator: bigint, modulus: bigint): number {
   let symbol = 1
   let [a, n] = [numerator, modulus]
@@ -111,8 +116,4 @@ function isSameY(point: Uint8Array, y: Uint8Array): boolean {
   const last = y.length - 1
   for (let i = 0; i < last; i++) if (point[i] !== y[i]) return false
   return (point[last]! & 0x7f) === y[last]
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g)!, (byte) => Number.parseInt(byte, 16))
 }
