@@ -1,0 +1,87 @@
+import { ClientError } from "@conclave/client/browser"
+import { keepChosenName, readChosenName } from "./profile/chosen-name.js"
+import { missingFromBrowser, takePage } from "./profile/page-lock.js"
+import { Profile } from "./profile/profile.js"
+import { problem } from "./profile/words.js"
+
+/** How far the page has come. */
+export type Phase =
+  | { readonly type: "starting" }
+  | { readonly type: "unsuitable"; readonly reason: string }
+  | { readonly type: "elsewhere" }
+  | { readonly type: "welcome"; readonly name: string; readonly problem: string | undefined }
+  | { readonly type: "opening"; readonly name: string; readonly registered: boolean; readonly unreachable: boolean }
+  | { readonly type: "broken"; readonly reason: string }
+  | { readonly type: "open"; readonly profile: Profile }
+
+const RETRY_MILLISECONDS = 2_000
+
+/** From the first moment of the page to an open profile, through whatever stands in between. */
+export class Opening {
+  phase: Phase = { type: "starting" }
+  readonly #onChange: () => void
+  #attempt = new AbortController()
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange
+  }
+
+  async start(): Promise<void> {
+    const reason = missingFromBrowser()
+    if (reason !== undefined) return this.#enter({ type: "unsuitable", reason })
+    try {
+      await takePage({ onWaiting: () => this.#enter({ type: "elsewhere" }) })
+    } catch (error) {
+      return this.#enter({ type: "broken", reason: problem(error) })
+    }
+    const chosen = readChosenName()
+    if (chosen === undefined) this.#enter({ type: "welcome", name: "", problem: undefined })
+    else await this.open(chosen.name, chosen.registered)
+  }
+
+  /** Takes the name, or goes on under it. */
+  async open(name: string, registered = false): Promise<void> {
+    this.#attempt = new AbortController()
+    const { signal } = this.#attempt
+    keepChosenName({ name, registered })
+    this.#enter({ type: "opening", name, registered, unreachable: false })
+    while (!signal.aborted) {
+      try {
+        const profile = await Profile.open(name, signal)
+        keepChosenName({ name, registered: true })
+        return this.#enter({ type: "open", profile })
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isUnavailable(error)) return this.#fail(name, error)
+        this.#enter({ type: "opening", name, registered, unreachable: true })
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS))
+      }
+    }
+  }
+
+  /** Back to the choice of a name, from a registration that has not come through. */
+  chooseAgain(): void {
+    const name = this.phase.type === "opening" ? this.phase.name : ""
+    this.#attempt.abort()
+    keepChosenName(undefined)
+    this.#enter({ type: "welcome", name, problem: undefined })
+  }
+
+  #fail(name: string, error: unknown): void {
+    if (error instanceof ClientError && error.code === "NAME_TAKEN") {
+      keepChosenName(undefined)
+      this.#enter({ type: "welcome", name, problem: `Somebody else is called ${name} here. Choose another name.` })
+    } else {
+      this.#enter({ type: "broken", reason: problem(error) })
+    }
+  }
+
+  #enter(phase: Phase): void {
+    this.phase = phase
+    this.#onChange()
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof ClientError && error.code === "UNAVAILABLE"
+}

@@ -1,0 +1,172 @@
+import type { ClientEvent } from "@conclave/client/browser"
+
+/**
+ * What the page itself remembers beside the client's profile: notices, what has been read and compared, drafts. It
+ * names people, so it lies in the browser's database sealed, under a key that scripts cannot read out.
+ */
+export interface Memory {
+  /** The number of the last event that is in here: one that comes again is passed over. */
+  lastEvent: number
+  readonly conversations: Record<string, ConversationMemory>
+  /** By name: the safety codes that the user has compared and found equal. */
+  readonly compared: Record<string, readonly string[]>
+  readonly keyAlerts: KeyAlert[]
+}
+
+export interface ConversationMemory {
+  unread: number
+  /** The message that was last when the latest notice or message came. */
+  lastMessageId: string | undefined
+  draft: string
+  readonly notices: Notice[]
+  readonly failed: FailedMessage[]
+  renewal: Renewal | undefined
+}
+
+/** Something that happened between two messages. */
+export interface Notice {
+  readonly number: number
+  /** Unix time in milliseconds, by this device's clock. */
+  readonly at: number
+  /** It comes right after this message, or before all if there is none. */
+  readonly after: string | undefined
+  readonly type: Exclude<ClientEvent["type"], "message" | "sent">
+  readonly by?: string
+  readonly names?: readonly string[]
+  readonly removed?: readonly string[]
+  readonly text?: string
+  readonly code?: string
+}
+
+/** A message that the service will never take; its text is kept for the user. */
+export interface FailedMessage {
+  readonly messageId: string
+  readonly text: string
+  readonly reason: string
+  readonly at: number
+}
+
+/** The nodes that got new keys with the commit that began `epoch`. */
+export interface Renewal {
+  readonly epoch: string
+  readonly nodes: readonly number[]
+}
+
+export interface KeyAlert {
+  readonly number: number
+  readonly conversation: string | undefined
+  readonly name: string
+  /** Hexadecimal. */
+  readonly signatureKey: string
+  readonly endorsed: boolean
+  readonly accepted: boolean
+}
+
+const NOTICES_MAX = 500
+
+export function conversationMemory(memory: Memory, id: string): ConversationMemory {
+  memory.conversations[id] ??= {
+    unread: 0,
+    lastMessageId: undefined,
+    draft: "",
+    notices: [],
+    failed: [],
+    renewal: undefined,
+  }
+  return memory.conversations[id]
+}
+
+export function addNotice(conversation: ConversationMemory, notice: Notice): void {
+  conversation.notices.push(notice)
+  if (conversation.notices.length > NOTICES_MAX) conversation.notices.shift()
+}
+
+export interface MemoryFile {
+  readonly memory: Memory
+  /** Resolves when all that was in `memory` at the call is on disk. */
+  save(): Promise<void>
+}
+
+/** Opens what the page remembers under the name `profile`; what cannot be read is begun anew. */
+export async function openMemory(profile: string): Promise<MemoryFile> {
+  const database = await openDatabase()
+  const key = (await read<CryptoKey>(database, `key/${profile}`)) ?? (await makeKey(database, profile))
+  const memory = await readMemory(database, profile, key)
+  let saving: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+  const save = () => {
+    // However many ask while one write is under way, one more is enough.
+    next ??= saving
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        saving = writeMemory(database, profile, { key, memory })
+        return saving
+      })
+    return next
+  }
+  return { memory, save }
+}
+
+const DATABASE = "conclave-page"
+const NONCE_SIZE = 12
+const STORE = "page"
+
+function openDatabase(): Promise<IDBDatabase> {
+  const opening = indexedDB.open(DATABASE, 1)
+  opening.onupgradeneeded = () => opening.result.createObjectStore(STORE)
+  return outcome(opening)
+}
+
+async function makeKey(database: IDBDatabase, profile: string): Promise<CryptoKey> {
+  const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"])
+  await write(database, `key/${profile}`, key)
+  return key
+}
+
+async function readMemory(database: IDBDatabase, profile: string, key: CryptoKey): Promise<Memory> {
+  const empty: Memory = { lastEvent: 0, conversations: {}, compared: {}, keyAlerts: [] }
+  const sealed = await read<Uint8Array<ArrayBuffer>>(database, `memory/${profile}`)
+  if (sealed === undefined) return empty
+  try {
+    const iv = sealed.subarray(0, NONCE_SIZE)
+    const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, sealed.subarray(NONCE_SIZE))
+    return { ...empty, ...JSON.parse(new TextDecoder().decode(opened)) }
+  } catch {
+    return empty
+  }
+}
+
+async function writeMemory(
+  database: IDBDatabase,
+  profile: string,
+  { key, memory }: { readonly key: CryptoKey; readonly memory: Memory },
+): Promise<void> {
+  const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE))
+  const content = new TextEncoder().encode(JSON.stringify(memory))
+  const ciphertext = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, content))
+  const sealed = new Uint8Array(NONCE_SIZE + ciphertext.length)
+  sealed.set(iv)
+  sealed.set(ciphertext, NONCE_SIZE)
+  await write(database, `memory/${profile}`, sealed)
+}
+
+function read<T>(database: IDBDatabase, key: string): Promise<T | undefined> {
+  return outcome<T | undefined>(database.transaction(STORE).objectStore(STORE).get(key))
+}
+
+function write(database: IDBDatabase, key: string, value: unknown): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const transaction = database.transaction(STORE, "readwrite")
+    transaction.oncomplete = () => resolve()
+    transaction.onabort = () => reject(transaction.error)
+    transaction.objectStore(STORE).put(value, key)
+  })
+}
+
+function outcome<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+}

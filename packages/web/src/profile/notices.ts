@@ -1,0 +1,35 @@
+import type { ClientEvent } from "@conclave/client/browser"
+import type { Notice } from "./memory.js"
+
+/** What is kept of an event to be told between the messages; `undefined` where something else tells it. */
+export function noticeOf(
+  event: Exclude<ClientEvent, { type: "message" | "sent" }>,
+  place: Pick<Notice, "at" | "after">,
+): Notice | undefined {
+  const { type, number } = event
+  const notice = { ...place, type, number }
+  switch (event.type) {
+    case "joined":
+      return { ...notice, names: event.members }
+    case "title":
+      return { ...notice, by: event.from, text: event.title }
+    case "members":
+      return { ...notice, by: event.by, names: event.added, removed: event.removed }
+    case "refreshed":
+    case "left":
+      return { ...notice, by: event.by }
+    case "keyChanged":
+      return { ...notice, names: [event.name], code: event.accepted ? "accepted" : "" }
+    case "failed":
+      // A message that failed is seen itself.
+      if (event.wish === "send") return undefined
+      return { ...notice, names: event.names, text: event.wish, code: event.code }
+    case "rejected":
+      return { ...notice, text: event.reason, code: event.code }
+    case "halted":
+      return { ...notice, names: event.names, text: event.reason }
+    case "recovered":
+    case "lost":
+      return { ...notice, text: event.reason }
+  }
+}

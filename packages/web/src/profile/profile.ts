@@ -1,0 +1,342 @@
+import {
+  type Client,
+  ClientError,
+  type ClientEvent,
+  type Conversation,
+  openClient,
+  type PendingMessage,
+  type TreeNode,
+} from "@conclave/client/browser"
+import {
+  addNotice,
+  type ConversationMemory,
+  conversationMemory,
+  type Memory,
+  type MemoryFile,
+  openMemory,
+} from "./memory.js"
+import { noticeOf } from "./notices.js"
+import {
+  emptyThread,
+  type Thread,
+  type TimelineItem,
+  textOf,
+  timelineOf,
+  withEarlier,
+  withLatest,
+  withMessage,
+} from "./thread.js"
+import { announcementOf, failureOf, problem } from "./words.js"
+
+const PAGE_SIZE = 60
+const SETTLING_MILLISECONDS = 250
+
+/** The open profile: the client, what the page remembers beside it, and what is on the screen of both. */
+export class Profile {
+  readonly client: Client
+  readonly memory: Memory
+  /** What a screen reader is to say. */
+  announcement = ""
+  /** Why the page cannot keep what it is told, or `undefined`. */
+  fault: string | undefined
+  /** The client has let go of the profile: nothing can be done any more but reload. */
+  closed = false
+  readonly #file: MemoryFile
+  readonly #threads = new Map<string, Thread>()
+  readonly #pending = new Map<string, ReadonlyMap<string, PendingMessage>>()
+  readonly #trees = new Map<string, { readonly epoch: bigint; readonly nodes: readonly TreeNode[] }>()
+  readonly #codes = new Map<string, string>()
+  readonly #listeners = new Set<() => void>()
+  #visible: string | undefined
+  #notifying = false
+
+  private constructor(client: Client, file: MemoryFile) {
+    this.client = client
+    this.#file = file
+    this.memory = file.memory
+  }
+
+  /** Registers the name on first use; throws what `openClient` throws. */
+  static async open(name: string, signal: AbortSignal): Promise<Profile> {
+    const client = await openClient({ name, waitForOtherTab: true, signal })
+    const profile = new Profile(client, await openMemory(name))
+    profile.#start()
+    return profile
+  }
+
+  get name(): string {
+    return this.client.name
+  }
+
+  /** Those with the latest news first. */
+  get conversations(): readonly Conversation[] {
+    return [...this.client.conversations.values()].sort((a, b) => this.#lastChange(b.id) - this.#lastChange(a.id))
+  }
+
+  observe(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  of(id: string): ConversationMemory {
+    return conversationMemory(this.memory, id)
+  }
+
+  // --- What is seen --------------------------------------------------------------------------------------------------
+
+  thread(id: string): Thread {
+    return this.#threads.get(id) ?? emptyThread
+  }
+
+  timeline(conversation: Conversation): readonly TimelineItem[] {
+    return timelineOf(this.thread(conversation.id), conversation, this.of(conversation.id))
+  }
+
+  /** The tree of the present epoch: walked over once in each. */
+  tree(conversation: Conversation): readonly TreeNode[] {
+    const known = this.#trees.get(conversation.id)
+    if (known !== undefined && known.epoch === conversation.epoch && conversation.status !== "left") return known.nodes
+    const nodes = conversation.tree()
+    this.#trees.set(conversation.id, { epoch: conversation.epoch, nodes })
+    return nodes
+  }
+
+  safetyCode(conversation: Conversation, name: string): string {
+    const key = `${conversation.id}/${conversation.epoch}/${name}`
+    const code = this.#codes.get(key) ?? conversation.safetyCode(name)
+    this.#codes.set(key, code)
+    return code
+  }
+
+  /** Whether the code that this conversation has with `name` was compared. */
+  isCompared(conversation: Conversation, name: string): boolean {
+    const codes = this.memory.compared[name]
+    return codes?.includes(this.safetyCode(conversation, name)) ?? false
+  }
+
+  /** `undefined`: none is. Its messages count as read while the page is in front. */
+  show(id: string | undefined): void {
+    this.#visible = id
+    if (id === undefined) return
+    this.markRead()
+    const thread = this.thread(id)
+    if (!thread.loaded) void this.#loadLatest(id)
+  }
+
+  markRead(): void {
+    if (this.#visible === undefined || document.visibilityState !== "visible") return
+    const memory = this.of(this.#visible)
+    if (memory.unread === 0) return
+    memory.unread = 0
+    this.#remember()
+  }
+
+  async loadEarlier(id: string): Promise<void> {
+    const thread = this.thread(id)
+    const before = thread.messages.find(({ seq }) => seq !== undefined)?.seq
+    const conversation = this.client.conversations.get(id)
+    if (conversation === undefined || before === undefined) return
+    const page = await conversation.history({ before, limit: PAGE_SIZE })
+    this.#threads.set(id, { ...withEarlier(this.thread(id), page), hasEarlier: page.length === PAGE_SIZE })
+    this.#notify()
+  }
+
+  // --- What is done --------------------------------------------------------------------------------------------------
+
+  /** The text is kept from here on, whatever happens: it is seen as pending, then as sent or as failed. */
+  send(conversation: Conversation, text: string): void {
+    const { id } = conversation
+    const failedBefore = this.of(id).failed.length
+    this.setDraft(id, "")
+    conversation.send(text).catch(async (error: unknown) => {
+      // What was pending once is settled where it vanishes; this is for what could not even be stored.
+      await new Promise((resolve) => setTimeout(resolve, SETTLING_MILLISECONDS))
+      const { failed } = this.of(id)
+      const isSeen = conversation.pending.some((it) => it.text === text) || failed.length > failedBefore
+      if (isSeen || (error instanceof ClientError && error.code === "CLOSED" && this.closed)) return
+      failed.push({ messageId: `unstored-${Date.now()}`, text, reason: `Not sent: ${problem(error)}`, at: Date.now() })
+      this.#remember()
+    })
+  }
+
+  discardFailed(id: string, messageId: string): string {
+    const { failed } = this.of(id)
+    const at = failed.findIndex((it) => it.messageId === messageId)
+    const [message] = at === -1 ? [] : failed.splice(at, 1)
+    this.#remember()
+    return message?.text ?? ""
+  }
+
+  /** Draws nothing anew: the field shows it already. */
+  setDraft(id: string, draft: string): void {
+    this.of(id).draft = draft
+    this.#file.save().catch((error: unknown) => this.#fail(error))
+  }
+
+  setCompared(name: string, code: string, compared: boolean): void {
+    const others = (this.memory.compared[name] ?? []).filter((it) => it !== code)
+    this.memory.compared[name] = compared ? [...others, code] : others
+    this.#remember()
+  }
+
+  dismissAlert(number: number): void {
+    const { keyAlerts } = this.memory
+    const at = keyAlerts.findIndex((it) => it.number === number)
+    if (at !== -1) keyAlerts.splice(at, 1)
+    this.#remember()
+  }
+
+  // --- Following the client ------------------------------------------------------------------------------------------
+
+  #start(): void {
+    for (const conversation of this.client.conversations.values()) {
+      this.#pending.set(conversation.id, pendingOf(conversation))
+      this.tree(conversation)
+      void this.#loadPreview(conversation)
+    }
+    this.client.observe(() => this.#follow())
+    void this.#takeEvents()
+  }
+
+  async #takeEvents(): Promise<void> {
+    try {
+      for await (const event of this.client.events()) {
+        if (event.number <= this.memory.lastEvent) continue
+        this.#take(event)
+        this.memory.lastEvent = event.number
+        this.#notify()
+        // Before the next is asked for, which acknowledges this one.
+        await this.#file.save()
+      }
+      this.closed = true
+      this.#notify()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #take(event: ClientEvent): void {
+    const id = event.conversation?.id
+    const memory = id === undefined ? undefined : this.of(id)
+    if (event.type === "message" || event.type === "sent") {
+      if (id === undefined || memory === undefined) return
+      memory.lastMessageId = event.messageId
+      const own = event.type === "sent"
+      const { messageId, sentAt } = event
+      const from = own ? this.name : event.from
+      this.#change(id, (thread) => withMessage(thread, { messageId, from, own, sentAt, text: textOf(event) }))
+      const seen = id === this.#visible && document.visibilityState === "visible"
+      if (!own && !seen) memory.unread++
+    } else {
+      if (event.type === "keyChanged") this.#alert(event)
+      const notice = noticeOf(event, { at: Date.now(), after: memory?.lastMessageId })
+      if (memory !== undefined && notice !== undefined) addNotice(memory, notice)
+    }
+    this.announcement = announcementOf(event, { visible: id === this.#visible, name: this.name }) ?? this.announcement
+  }
+
+  #alert(event: ClientEvent & { type: "keyChanged" }): void {
+    const { number, conversation, name, endorsed, accepted } = event
+    const signatureKey = Array.from(event.signatureKey, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    const { keyAlerts } = this.memory
+    const same = keyAlerts.findIndex((it) => it.signatureKey === signatureKey && it.name === name)
+    if (same !== -1) keyAlerts.splice(same, 1)
+    keyAlerts.push({ number, conversation: conversation?.id, name, signatureKey, endorsed, accepted })
+  }
+
+  /** After each step of the client: what is pending no more, and which nodes of the tree are new. */
+  #follow(): void {
+    for (const conversation of this.client.conversations.values()) {
+      this.#followPending(conversation)
+      this.#followTree(conversation)
+    }
+    this.#notify()
+  }
+
+  #followPending(conversation: Conversation): void {
+    const { id } = conversation
+    const before = this.#pending.get(id) ?? new Map<string, PendingMessage>()
+    const now = pendingOf(conversation)
+    this.#pending.set(id, now)
+    const settled = [...before.values()].filter(({ messageId }) => !now.has(messageId))
+    if (settled.length === 0) return
+    this.#change(id, (thread) => ({
+      ...thread,
+      settling: new Map([...thread.settling, ...settled.map((it) => [it.messageId, it] as const)]),
+    }))
+    void this.#settle(conversation, settled)
+  }
+
+  /** The history decides whether a message that is no longer pending was sent. */
+  async #settle(conversation: Conversation, settled: readonly PendingMessage[]): Promise<void> {
+    const { id } = conversation
+    const page = await conversation.history({ limit: PAGE_SIZE })
+    this.#change(id, (thread) => {
+      const settling = new Map(thread.settling)
+      for (const { messageId } of settled) settling.delete(messageId)
+      return { ...withLatest(thread, page), settling }
+    })
+    const sent = new Set(this.thread(id).messages.map(({ messageId }) => messageId))
+    const failed = settled.filter(({ messageId }) => !sent.has(messageId))
+    for (const message of failed) {
+      const reason = failureOf(conversation)
+      this.of(id).failed.push({ messageId: message.messageId, text: textOf(message), reason, at: Date.now() })
+    }
+    if (failed.length > 0) this.#remember()
+    this.#notify()
+  }
+
+  #followTree(conversation: Conversation): void {
+    const { id, epoch, status } = conversation
+    if (this.#trees.get(id)?.epoch === epoch && status !== "left") return
+    const nodes = this.tree(conversation)
+    const renewed = nodes.filter((node) => node.renewedInEpoch === epoch).map(({ nodeIndex }) => nodeIndex)
+    this.of(id).renewal = renewed.length === 0 ? undefined : { epoch: epoch.toString(), nodes: renewed }
+    this.#remember()
+  }
+
+  async #loadPreview(conversation: Conversation): Promise<void> {
+    const page = await conversation.history({ limit: 1 })
+    this.#change(conversation.id, (thread) => withLatest(thread, page))
+    this.#notify()
+  }
+
+  async #loadLatest(id: string): Promise<void> {
+    const page = (await this.client.conversations.get(id)?.history({ limit: PAGE_SIZE })) ?? []
+    const hasEarlier = page.length === PAGE_SIZE
+    this.#change(id, (thread) => ({ ...withLatest(thread, page), loaded: true, hasEarlier }))
+    this.#notify()
+  }
+
+  #change(id: string, change: (thread: Thread) => Thread): void {
+    this.#threads.set(id, change(this.thread(id)))
+  }
+
+  #lastChange(id: string): number {
+    const message = this.thread(id).messages.at(-1)?.sentAt.getTime() ?? 0
+    return Math.max(message, this.of(id).notices.at(-1)?.at ?? 0)
+  }
+
+  #remember(): void {
+    this.#notify()
+    this.#file.save().catch((error: unknown) => this.#fail(error))
+  }
+
+  #fail(error: unknown): void {
+    this.fault = error instanceof Error ? error.message : String(error)
+    this.#notify()
+  }
+
+  #notify(): void {
+    if (this.#notifying) return
+    this.#notifying = true
+    queueMicrotask(() => {
+      this.#notifying = false
+      for (const listener of [...this.#listeners]) listener()
+    })
+  }
+}
+
+function pendingOf({ pending }: Conversation): ReadonlyMap<string, PendingMessage> {
+  return new Map(pending.map((it) => [it.messageId, it]))
+}

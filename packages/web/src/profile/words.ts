@@ -1,0 +1,154 @@
+import { ClientError, type ClientEvent, type Conversation } from "@conclave/client/browser"
+import type { Notice } from "./memory.js"
+import { textOf } from "./thread.js"
+
+/** Why something that the user asked for did not work, as a sentence that says what to do. */
+export function problem(error: unknown, about: { readonly names?: readonly string[] } = {}): string {
+  if (!(error instanceof ClientError)) return error instanceof Error ? sentence(error.message) : String(error)
+  const who = list(about.names ?? [])
+  switch (error.code) {
+    case "UNKNOWN_NAME":
+      return `${sentence(error.message)} Ask them to open this address and to choose that name.`
+    case "NO_KEY_PACKAGE":
+      return `${who || "This person"} cannot be added at present, because no key to add them with is left. Once they open their page there will be new ones.`
+    case "NAME_TAKEN":
+      return "Somebody has this name already. Choose another one."
+    case "KEY_CHANGED":
+      return `${who || "This person"} speaks with a new key. Read the notice about it, then invite them again.`
+    case "NOT_A_MEMBER":
+      return "You are no member of this conversation any more."
+    case "TOO_LARGE":
+      return "That is too long: a message has at most 64 KiB."
+    case "REFUSED":
+      return `The service refused: ${error.message}.`
+    case "LOST":
+      return "This device has lost the conversation. A member has to remove you and invite you again."
+    case "UNAVAILABLE":
+      return "The service does not answer. Try again in a moment."
+    case "STORE_FAILED":
+      return `This browser did not store it: ${error.message}. Make room, or allow this page to keep data.`
+    case "STORE_LOCKED":
+      return "Another tab works with this profile."
+    case "WRONG_PROFILE":
+      return sentence(error.message)
+    case "CLOSED":
+      return "The page has let go of its profile. Reload it."
+  }
+}
+
+/** Why a message that waited was not sent. */
+export function failureOf({ status }: Pick<Conversation, "status">): string {
+  if (status === "left" || status === "leaving") return "Not sent: you are no member any more."
+  if (status === "lost") return "Not sent: this device has lost the conversation."
+  return "Not sent: the service refused it."
+}
+
+export function titleOf({ title, members }: Pick<Conversation, "title" | "members">, own: string): string {
+  if (title !== "") return title
+  const others = members.filter((name) => name !== own)
+  return others.length === 0 ? "Untitled" : list(others)
+}
+
+/** A notice as a sentence, from the point of view of `own`. */
+export function noticeText(notice: Notice, own: string): string {
+  const { by = "", names = [], removed = [], text = "" } = notice
+  const subject = by === own ? "You" : by || "Somebody"
+  switch (notice.type) {
+    case "joined":
+      return `You were added. Members: ${list(names)}.`
+    case "title":
+      return `${subject} named the conversation “${text}”.`
+    case "members":
+      return membersText({ by, names, removed, own })
+    case "refreshed":
+      return `${subject} renewed ${by === own ? "your" : "their"} keys.`
+    case "left":
+      if (by === own) return "You left. This device has destroyed its keys of the conversation."
+      return `${subject} removed you. This device has destroyed its keys of the conversation, and reads nothing that comes after.`
+    case "keyChanged":
+      return `${list(names)} ${notice.code === "accepted" ? "added a device; one of their earlier keys vouches for it" : "speaks with a new key that nobody vouches for"}.`
+    case "failed":
+      return failedText(notice)
+    case "rejected":
+      return `Something that came in was refused and passed over: ${text}.`
+    case "halted":
+      return `Stopped before a change that brings in ${list(names)}: ${text}.`
+    case "recovered":
+      return `This device had to rejoin (${text}). Messages in between are missing.`
+    case "lost":
+      return `This device lost the conversation (${text}). A member has to remove you and invite you again.`
+  }
+}
+
+function membersText({
+  by,
+  names,
+  removed,
+  own,
+}: Record<"names" | "removed", readonly string[]> & Record<"by" | "own", string>) {
+  const subject = by === own ? "You" : by || "Somebody"
+  const gone = removed.filter((name) => name !== by)
+  const parts = [
+    ...(names.length > 0 ? [`added ${list(names.map((name) => (name === own ? "you" : name)))}`] : []),
+    ...(gone.length > 0 ? [`removed ${list(gone)}`] : []),
+  ]
+  // Whoever leaves is removed by somebody's commit, and often by the removed one's wish.
+  return parts.length === 0 ? `${list(removed)} left.` : `${subject} ${parts.join(" and ")}.`
+}
+
+function failedText({ text, names = [], code }: Notice): string {
+  const who = list(names)
+  const what: Record<string, string> = {
+    create: "The conversation could not be created",
+    invite: `${who || "Nobody"} could not be added`,
+    remove: `${who || "Nobody"} could not be removed`,
+    title: "The conversation could not be renamed",
+    refresh: "Your keys could not be renewed",
+    leave: "Leaving did not work",
+  }
+  return `${what[text ?? ""] ?? "Something did not work"}: ${reasons[code ?? ""] ?? "the service refused"}.`
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  UNKNOWN_NAME: "nobody has that name",
+  NO_KEY_PACKAGE: "no key to add them with is left",
+  KEY_CHANGED: "there is a new key to look at first",
+  NOT_A_MEMBER: "you are no member any more",
+  LOST: "this device has lost the conversation",
+  TOO_LARGE: "it is too large",
+}
+
+/** What a screen reader says of an event; `undefined`: nothing. */
+export function announcementOf(
+  event: ClientEvent,
+  { visible, name }: { readonly visible: boolean; readonly name: string },
+): string | undefined {
+  const where = event.conversation === undefined || visible ? "" : ` in ${titleOf(event.conversation, name)}`
+  switch (event.type) {
+    case "message":
+      return `${event.from}${where}: ${textOf(event)}`
+    case "sent":
+      return undefined
+    case "members":
+      return `${membersText({ by: event.by, names: event.added, removed: event.removed, own: name })}${where}`
+    case "joined":
+      return `You were added to ${event.conversation === undefined ? "a conversation" : titleOf(event.conversation, name)}.`
+    case "left":
+      return event.by === name ? "You left." : `${event.by} removed you${where}.`
+    case "keyChanged":
+      return `Attention: ${event.name} speaks with a new key.`
+    default:
+      return undefined
+  }
+}
+
+/** "alice", "alice and bob", "alice, bob and carol". */
+export function list(names: readonly string[]): string {
+  if (names.length < 2) return names.join("")
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+}
+
+function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1)
+  return /[.!?]$/u.test(begun) ? begun : `${begun}.`
+}

@@ -1,0 +1,28 @@
+import { useEffect, useMemo, useReducer } from "preact/hooks"
+import { Opening } from "../opening.js"
+import { Shell } from "./shell.js"
+import { Broken, Elsewhere, OpeningScreen, Unsuitable } from "./start.js"
+import { Welcome } from "./welcome.js"
+
+export function App() {
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const opening = useMemo(() => new Opening(() => redraw(undefined)), [])
+  useEffect(() => void opening.start(), [opening])
+  const { phase } = opening
+  switch (phase.type) {
+    case "starting":
+      return null
+    case "unsuitable":
+      return <Unsuitable reason={phase.reason} />
+    case "elsewhere":
+      return <Elsewhere />
+    case "welcome":
+      return <Welcome {...phase} onChoose={(name) => void opening.open(name)} />
+    case "opening":
+      return <OpeningScreen {...phase} onChooseAgain={() => opening.chooseAgain()} />
+    case "broken":
+      return <Broken reason={phase.reason} />
+    case "open":
+      return <Shell profile={phase.profile} />
+  }
+}

@@ -1,0 +1,98 @@
+import type { Conversation, ConversationStatus } from "@conclave/client/browser"
+import { useEffect, useId, useRef, useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { titleOf } from "../profile/words.js"
+import { SendIcon } from "./icons.js"
+
+export interface ComposerProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+}
+
+export function Composer({ profile, conversation }: ComposerProps) {
+  const closed = closedReason(conversation.status)
+  if (closed !== undefined) return <p class="composer-closed">{closed}</p>
+  return <OpenComposer profile={profile} conversation={conversation} />
+}
+
+function OpenComposer({ profile, conversation }: ComposerProps) {
+  const { id } = conversation
+  const { draft } = profile.of(id)
+  const [text, setText] = useState(draft)
+  const field = useRef<HTMLTextAreaElement>(null)
+  const fieldId = useId()
+  // A failed message that is put back changes the draft from outside.
+  useEffect(() => {
+    if (draft !== "") setText(draft)
+  }, [draft])
+  useEffect(() => {
+    // A finger that chose the conversation does not ask for the keyboard.
+    if (matchMedia("(pointer: fine)").matches) field.current?.focus()
+  }, [])
+  useEffect(() => {
+    const area = field.current
+    if (area === null || text === undefined) return
+    area.style.height = "auto"
+    area.style.height = `${area.scrollHeight}px`
+  }, [text])
+
+  const change = (value: string) => {
+    setText(value)
+    profile.setDraft(id, value)
+  }
+  const send = () => {
+    if (text.trim() === "") return
+    profile.send(conversation, text.trimEnd())
+    setText("")
+    field.current?.focus()
+  }
+  const press = (event: KeyboardEvent) => {
+    // Enter also ends the composition of a character; that is not meant to send.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
+    event.preventDefault()
+    send()
+  }
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      <label class="visually-hidden" for={fieldId}>
+        Message to {titleOf(conversation, profile.name)}
+      </label>
+      <textarea
+        ref={field}
+        id={fieldId}
+        rows={1}
+        value={text}
+        placeholder="Write a message"
+        onInput={(event) => change(event.currentTarget.value)}
+        onKeyDown={press}
+        enterkeyhint="send"
+      />
+      <button type="submit" class="send-button" aria-label="Send" disabled={text.trim() === ""}>
+        <SendIcon />
+      </button>
+    </form>
+  )
+}
+
+function closedReason(status: ConversationStatus): string | undefined {
+  switch (status) {
+    case "left":
+      return "You are no member any more: you read nothing that comes after this, and can write nothing. A member can invite you again."
+    case "leaving":
+      return "You are leaving. It is done when another member’s device has carried it out."
+    case "lost":
+      return "This device has lost the conversation. Ask a member to remove you and to invite you again."
+    case "halted":
+      return "Stopped until you have decided about the new key: see the notice at the top."
+    case "creating":
+    case "recovering":
+    case "active":
+      return undefined
+  }
+}

@@ -1,0 +1,127 @@
+import type { Conversation } from "@conclave/client/browser"
+import { useRef, useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { titleOf } from "../profile/words.js"
+import { Connection } from "./connection.js"
+import { Mark, PlusIcon } from "./icons.js"
+import { NewConversation } from "./new-conversation.js"
+import { addressOf } from "./route.js"
+import { moveInList } from "./roving.js"
+import { shortTime } from "./time.js"
+
+export interface ConversationListProps {
+  readonly profile: Profile
+  readonly selected: string | undefined
+}
+
+export function ConversationList({ profile, selected }: ConversationListProps) {
+  const [creating, setCreating] = useState(false)
+  const { conversations } = profile
+  return (
+    <nav class="list-pane" aria-label="Conversations">
+      <header class="pane-head">
+        <Mark size={24} />
+        <span class="wordmark">Conclave</span>
+        <button type="button" class="icon-button" aria-label="New conversation" onClick={() => setCreating(true)}>
+          <PlusIcon />
+        </button>
+      </header>
+      {conversations.length === 0 ? (
+        <div class="list-empty">
+          <p>No conversations yet.</p>
+          <p>Create one and invite people by name, or tell others that you are “{profile.name}” here.</p>
+          <button type="button" class="button button-primary" onClick={() => setCreating(true)}>
+            New conversation
+          </button>
+        </div>
+      ) : (
+        <Rows profile={profile} conversations={conversations} selected={selected} />
+      )}
+      <footer class="list-foot">
+        <span class="monogram" aria-hidden="true">
+          {initialOf(profile.name)}
+        </span>
+        <span class="list-self">
+          <span class="list-self-name">{profile.name}</span>
+          <Connection client={profile.client} />
+        </span>
+      </footer>
+      {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}
+    </nav>
+  )
+}
+
+interface RowsProps {
+  readonly profile: Profile
+  readonly conversations: readonly Conversation[]
+  readonly selected: string | undefined
+}
+
+function Rows({ profile, conversations, selected }: RowsProps) {
+  const list = useRef<HTMLUListElement>(null)
+  const stop = conversations.some(({ id }) => id === selected) ? selected : conversations[0]?.id
+  return (
+    <ul class="list-rows" ref={list} onKeyDown={(event) => moveInList(event, list.current)}>
+      {conversations.map((conversation) => {
+        const { id } = conversation
+        const { unread } = profile.of(id)
+        const title = titleOf(conversation, profile.name)
+        const last = profile.thread(id).messages.at(-1)
+        return (
+          <li key={id}>
+            <a
+              class="list-row"
+              href={addressOf({ conversation: id })}
+              aria-current={id === selected ? "page" : undefined}
+              tabIndex={id === stop ? 0 : -1}
+              data-roving
+            >
+              <span class="monogram" aria-hidden="true">
+                {initialOf(title)}
+              </span>
+              <span class="list-row-text">
+                <span class="list-row-title">{title}</span>
+                <span class="list-row-last">{summary(conversation, profile)}</span>
+              </span>
+              <span class="list-row-side">
+                {last !== undefined && <time dateTime={last.sentAt.toISOString()}>{shortTime(last.sentAt)}</time>}
+                {unread > 0 && (
+                  <span class="unread">
+                    {unread}
+                    <span class="visually-hidden"> unread</span>
+                  </span>
+                )}
+              </span>
+            </a>
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
+function summary(conversation: Conversation, profile: Profile): string {
+  switch (conversation.status) {
+    case "creating":
+      return "Being created"
+    case "left":
+      return "You are no member any more"
+    case "leaving":
+      return "Leaving"
+    case "halted":
+      return "Stopped: a key has changed"
+    case "recovering":
+      return "Rejoining"
+    case "lost":
+      return "Lost: ask to be invited again"
+    case "active": {
+      const last = profile.thread(conversation.id).messages.at(-1)
+      if (last === undefined) return "No messages yet"
+      return `${last.own ? "You" : last.from}: ${last.text}`
+    }
+  }
+}
+
+export function initialOf(name: string): string {
+  return [...name][0]?.toUpperCase() ?? "?"
+}

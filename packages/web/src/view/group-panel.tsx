@@ -1,0 +1,198 @@
+import type { Conversation } from "@conclave/client/browser"
+import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { nameProblem, typedNames } from "../profile/chosen-name.js"
+import type { Profile } from "../profile/profile.js"
+import { list, problem, titleOf } from "../profile/words.js"
+import { Confirmation } from "./dialog.js"
+import { BackIcon, KeyIcon, LeaveIcon } from "./icons.js"
+import { Members } from "./members.js"
+import { goTo, useRoute } from "./route.js"
+import { TreeCard } from "./tree-card.js"
+
+export interface GroupPanelProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+}
+
+export function GroupPanel({ profile, conversation }: GroupPanelProps) {
+  const { id, status } = conversation
+  const { group } = useRoute()
+  const panel = useRef<HTMLElement>(null)
+  useEffect(() => {
+    if (group) panel.current?.querySelector<HTMLElement>("h2")?.focus()
+  }, [group])
+  const close = () => goTo({ conversation: id })
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || !group || event.defaultPrevented) return
+    // A dialog that is open inside closes first, by itself.
+    if (document.querySelector("dialog[open]") === null) close()
+  }
+  return (
+    <aside class="group-pane" aria-label="Group" ref={panel} onKeyDown={press}>
+      <header class="pane-head group-head">
+        <button type="button" class="icon-button only-overlaid" aria-label="Back to the messages" onClick={close}>
+          <BackIcon />
+        </button>
+        <h2 tabIndex={-1}>Group</h2>
+      </header>
+      <div class="group-cards">
+        <TreeCard profile={profile} conversation={conversation} />
+        {status !== "left" && status !== "lost" && (
+          <>
+            <Members profile={profile} conversation={conversation} />
+            {status !== "leaving" && <Invitation conversation={conversation} />}
+            <Actions profile={profile} conversation={conversation} />
+          </>
+        )}
+      </div>
+    </aside>
+  )
+}
+
+function Invitation({ conversation }: { readonly conversation: Conversation }) {
+  const [text, setText] = useState("")
+  const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
+  const [waiting, setWaiting] = useState(false)
+  const ids = { field: useId(), hint: useId() }
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    const names = typedNames(text)
+    const wrong = names.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
+    if (names.length === 0) return setOutcome({ good: false, words: "Write the name of the person to invite." })
+    if (wrong !== undefined) return setOutcome({ good: false, words: `“${wrong.name}”: ${wrong.why}` })
+    const present = names.filter((name) => conversation.members.includes(name))
+    if (present.length === names.length) {
+      return setOutcome({ good: false, words: `${list(present)} ${present.length === 1 ? "is" : "are"} here already.` })
+    }
+    setOutcome(undefined)
+    setWaiting(true)
+    try {
+      await conversation.invite(...names)
+      setText("")
+      setOutcome({ good: true, words: `Added ${list(names)}.` })
+    } catch (error) {
+      setOutcome({ good: false, words: problem(error, { names }) })
+    } finally {
+      setWaiting(false)
+    }
+  }
+  return (
+    <form class="card invitation" onSubmit={(event) => void submit(event)} noValidate>
+      <label for={ids.field}>Invite by name</label>
+      <div class="field-row">
+        <input
+          id={ids.field}
+          class="input"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          aria-describedby={ids.hint}
+          aria-invalid={outcome?.good === false}
+        />
+        <button type="submit" class="button" disabled={waiting}>
+          {waiting ? "Adding…" : "Invite"}
+        </button>
+      </div>
+      <p
+        class={outcome === undefined ? "hint" : outcome.good ? "field-good" : "field-problem"}
+        id={ids.hint}
+        role="status"
+      >
+        {outcome?.words ?? "They read what is written from then on, and nothing from before."}
+      </p>
+    </form>
+  )
+}
+
+function Actions({ profile, conversation }: GroupPanelProps) {
+  const [leaving, setLeaving] = useState(false)
+  const [refreshing, setRefreshing] = useState(false)
+  const [outcome, setOutcome] = useState("")
+  if (conversation.status === "leaving") return null
+  const refresh = async () => {
+    setRefreshing(true)
+    setOutcome("")
+    try {
+      await conversation.refresh()
+      setOutcome("Your keys are new.")
+    } catch (error) {
+      setOutcome(problem(error))
+    } finally {
+      setRefreshing(false)
+    }
+  }
+  const leave = () => {
+    setLeaving(false)
+    conversation.leave().catch((error: unknown) => setOutcome(problem(error)))
+  }
+  return (
+    <section class="card actions" aria-label="Actions">
+      <Rename conversation={conversation} />
+      <div class="action-row">
+        <button type="button" class="button" disabled={refreshing} onClick={() => void refresh()}>
+          <KeyIcon /> {refreshing ? "Renewing…" : "Renew my keys"}
+        </button>
+        <button type="button" class="button button-danger-quiet" onClick={() => setLeaving(true)}>
+          <LeaveIcon /> Leave
+        </button>
+      </div>
+      <p class="hint" role="status">
+        {outcome || "Renewing locks out whoever may have copied this device’s keys."}
+      </p>
+      {leaving && (
+        <Confirmation
+          title={`Leave “${titleOf(conversation, profile.name)}”?`}
+          action="Leave"
+          onConfirm={leave}
+          onClose={() => setLeaving(false)}
+        >
+          You read nothing more from then on. What you have read so far stays on this device. Only a member can bring
+          you back.
+        </Confirmation>
+      )}
+    </section>
+  )
+}
+
+function Rename({ conversation }: { readonly conversation: Conversation }) {
+  const [text, setText] = useState<string>()
+  const [trouble, setTrouble] = useState("")
+  const fieldId = useId()
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    const title = text?.trim() ?? conversation.title
+    if (title === "" || title === conversation.title) return setText(undefined)
+    setTrouble("")
+    try {
+      await conversation.setTitle(title)
+      setText(undefined)
+    } catch (error) {
+      setTrouble(problem(error))
+    }
+  }
+  return (
+    <form class="rename" onSubmit={(event) => void submit(event)} noValidate>
+      <label for={fieldId}>Title</label>
+      <div class="field-row">
+        <input
+          id={fieldId}
+          class="input"
+          value={text ?? conversation.title}
+          onInput={(event) => setText(event.currentTarget.value)}
+          maxLength={80}
+          autocomplete="off"
+        />
+        <button type="submit" class="button" disabled={text === undefined || text.trim() === conversation.title}>
+          Rename
+        </button>
+      </div>
+      {trouble !== "" && (
+        <p class="field-problem" role="alert">
+          {trouble}
+        </p>
+      )}
+    </form>
+  )
+}

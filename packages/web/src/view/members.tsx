@@ -1,0 +1,148 @@
+import type { Conversation } from "@conclave/client/browser"
+import { useRef, useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { problem } from "../profile/words.js"
+import { initialOf } from "./conversation-list.js"
+import { Confirmation } from "./dialog.js"
+import { ChevronIcon, ShieldIcon } from "./icons.js"
+import { moveInList } from "./roving.js"
+
+export interface MembersProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+}
+
+export function Members({ profile, conversation }: MembersProps) {
+  const [open, setOpen] = useState<string>()
+  const [stop, setStop] = useState<string>()
+  const list = useRef<HTMLUListElement>(null)
+  const names = [...conversation.members].sort((a, b) => Number(b === profile.name) - Number(a === profile.name))
+  const others = names.filter((name) => name !== profile.name)
+  const focusable = stop !== undefined && others.includes(stop) ? stop : others[0]
+  return (
+    <section class="card" aria-labelledby="members-title">
+      <div class="card-head">
+        <h3 id="members-title">Members</h3>
+        <span class="count">{names.length}</span>
+      </div>
+      <ul class="members" ref={list} onKeyDown={(event) => moveInList(event, list.current)}>
+        {names.map((name) => (
+          <li key={name} class="member">
+            {name === profile.name ? (
+              <div class="member-row">
+                <MemberName name={name} note="you" />
+              </div>
+            ) : (
+              <>
+                <button
+                  type="button"
+                  class="member-row"
+                  aria-expanded={open === name}
+                  tabIndex={name === focusable ? 0 : -1}
+                  data-roving
+                  onFocus={() => setStop(name)}
+                  onClick={() => setOpen(open === name ? undefined : name)}
+                >
+                  <MemberName name={name} />
+                  {profile.isCompared(conversation, name) && (
+                    <span class="compared">
+                      <ShieldIcon /> compared
+                    </span>
+                  )}
+                  <ChevronIcon />
+                </button>
+                {open === name && (
+                  <MemberDetail
+                    profile={profile}
+                    conversation={conversation}
+                    name={name}
+                    onClose={() => setOpen(undefined)}
+                  />
+                )}
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+      {others.length === 0 && <p class="empty">Nobody else yet. Invite somebody by the name they chose here.</p>}
+    </section>
+  )
+}
+
+function MemberName({ name, note }: { readonly name: string; readonly note?: string }) {
+  return (
+    <>
+      <span class="monogram" aria-hidden="true">
+        {initialOf(name)}
+      </span>
+      <span class="member-name">
+        {name}
+        {note !== undefined && <span class="member-note"> {note}</span>}
+      </span>
+    </>
+  )
+}
+
+interface MemberDetailProps extends MembersProps {
+  readonly name: string
+  readonly onClose: () => void
+}
+
+/** The safety code with one member, and what one can do about them. */
+function MemberDetail({ profile, conversation, name, onClose }: MemberDetailProps) {
+  const [removing, setRemoving] = useState(false)
+  const [trouble, setTrouble] = useState("")
+  const code = profile.safetyCode(conversation, name)
+  const compared = profile.isCompared(conversation, name)
+  const remove = () => {
+    setRemoving(false)
+    conversation.remove(name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
+  }
+  const press = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || removing) return
+    event.preventDefault()
+    const row = (event.currentTarget as HTMLElement).closest("li")?.querySelector<HTMLElement>("[data-roving]")
+    onClose()
+    row?.focus()
+  }
+  return (
+    <section class="member-detail" aria-label={`Safety code with ${name}`} onKeyDown={press}>
+      <p>
+        Read these digits to {name}, by voice or in person. If {name} sees the same, nobody stands between you.
+      </p>
+      <ol class="safety-code" aria-label="Safety code" data-testid="safety-code">
+        {code.split(" ").map((group, at) => (
+          <li key={at}>{group}</li>
+        ))}
+      </ol>
+      <div class="action-row">
+        <button
+          type="button"
+          class={compared ? "button" : "button button-primary"}
+          aria-pressed={compared}
+          onClick={() => profile.setCompared(name, code, !compared)}
+        >
+          <ShieldIcon /> {compared ? "Compared: the same digits" : "We see the same digits"}
+        </button>
+        <button type="button" class="button button-danger-quiet" onClick={() => setRemoving(true)}>
+          Remove
+        </button>
+      </div>
+      {trouble !== "" && (
+        <p class="field-problem" role="alert">
+          {trouble}
+        </p>
+      )}
+      {removing && (
+        <Confirmation
+          title={`Remove ${name}?`}
+          action={`Remove ${name}`}
+          onConfirm={remove}
+          onClose={() => setRemoving(false)}
+        >
+          {name} reads nothing that is written from then on. What {name} has read so far stays on their device.
+        </Confirmation>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,94 @@
+import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { nameProblem, typedNames } from "../profile/chosen-name.js"
+import type { Profile } from "../profile/profile.js"
+import { problem } from "../profile/words.js"
+import { Dialog } from "./dialog.js"
+import { goTo } from "./route.js"
+
+export function NewConversation({ profile, onClose }: { readonly profile: Profile; readonly onClose: () => void }) {
+  const [title, setTitle] = useState("")
+  const [people, setPeople] = useState("")
+  const [trouble, setTrouble] = useState<string>()
+  const [creating, setCreating] = useState(false)
+  const ids = { title: useId(), people: useId(), hint: useId(), trouble: useId() }
+  const alive = useRef(true)
+  useEffect(
+    () => () => {
+      alive.current = false
+    },
+    [],
+  )
+
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    const members = typedNames(people)
+    const wrong = members.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
+    if (wrong !== undefined) return setTrouble(`“${wrong.name}”: ${wrong.why}`)
+    setTrouble(undefined)
+    setCreating(true)
+    const { client } = profile
+    const before = new Set(client.conversations.keys())
+    // It is there, and can be looked at, before the service has it.
+    const stop = client.observe(() => {
+      const made = [...client.conversations.values()].find((it) => it.status === "creating" && !before.has(it.id))
+      if (made === undefined) return
+      stop()
+      goTo({ conversation: made.id })
+      if (alive.current) onClose()
+    })
+    try {
+      await client.createConversation({ title: title.trim(), members })
+    } catch (error) {
+      // After the dialog is gone, the conversation itself tells what failed.
+      if (alive.current) setTrouble(problem(error, { names: members }))
+    } finally {
+      stop()
+      if (alive.current) setCreating(false)
+    }
+  }
+
+  return (
+    <Dialog title="New conversation" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)} noValidate>
+        <label for={ids.title}>Title</label>
+        <input
+          id={ids.title}
+          class="input"
+          value={title}
+          onInput={(event) => setTitle(event.currentTarget.value)}
+          maxLength={80}
+          autocomplete="off"
+        />
+        <label for={ids.people}>People</label>
+        <input
+          id={ids.people}
+          class="input"
+          value={people}
+          onInput={(event) => setPeople(event.currentTarget.value)}
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          aria-describedby={trouble === undefined ? ids.hint : `${ids.trouble} ${ids.hint}`}
+          aria-invalid={trouble !== undefined}
+        />
+        {trouble !== undefined && (
+          <p class="field-problem" id={ids.trouble} role="alert">
+            {trouble}
+          </p>
+        )}
+        <p class="hint" id={ids.hint}>
+          Names as they have registered here, separated by commas. You can invite more at any time. Only members learn
+          the title.
+        </p>
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="button button-primary" disabled={creating}>
+            {creating ? "Creating…" : "Create"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

@@ -1,0 +1,54 @@
+import { useEffect } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { titleOf } from "../profile/words.js"
+import { Chat } from "./chat.js"
+import { ConversationList } from "./conversation-list.js"
+import { GroupPanel } from "./group-panel.js"
+import { KeyAlerts } from "./key-alerts.js"
+import { useRoute } from "./route.js"
+import { Broken } from "./start.js"
+import { useProfile } from "./use-profile.js"
+
+/** The page of somebody who has a name: conversations, the one in front, and its group. */
+export function Shell({ profile }: { readonly profile: Profile }) {
+  useProfile(profile)
+  const route = useRoute()
+  const conversation =
+    route.conversation === undefined ? undefined : profile.client.conversations.get(route.conversation)
+  const id = conversation?.id
+  useEffect(() => profile.show(id), [profile, id])
+  useEffect(() => {
+    const look = () => profile.markRead()
+    document.addEventListener("visibilitychange", look)
+    return () => document.removeEventListener("visibilitychange", look)
+  }, [profile])
+  useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile.name))
+  if (profile.closed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
+  const view = conversation === undefined ? "list" : route.group ? "group" : "chat"
+  return (
+    <div class="page">
+      {profile.fault !== undefined && (
+        <p class="banner banner-danger" role="alert">
+          This browser does not keep what the page is told: {profile.fault}. Make room before you go on.
+        </p>
+      )}
+      <KeyAlerts profile={profile} />
+      <div class="shell" data-view={view}>
+        <ConversationList profile={profile} selected={id} />
+        <Chat key={id ?? "none"} profile={profile} conversation={conversation} groupShown={route.group} />
+        {conversation !== undefined && <GroupPanel key={`group ${id}`} profile={profile} conversation={conversation} />}
+      </div>
+      <div class="visually-hidden" aria-live="polite" data-testid="announcement">
+        {profile.announcement}
+      </div>
+    </div>
+  )
+}
+
+function useDocumentTitle(profile: Profile, title: string | undefined): void {
+  const unread = profile.conversations.reduce((sum, { id }) => sum + profile.of(id).unread, 0)
+  const text = `${unread > 0 ? `(${unread}) ` : ""}${title === undefined ? "" : `${title} – `}Conclave`
+  useEffect(() => {
+    document.title = text
+  }, [text])
+}

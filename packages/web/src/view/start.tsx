@@ -1,0 +1,90 @@
+import type { ComponentChildren } from "preact"
+import { useEffect, useState } from "preact/hooks"
+import { Mark } from "./icons.js"
+
+/** The frame of every screen that comes before the conversations. */
+export function StartScreen({ title, children }: { readonly title: string; readonly children: ComponentChildren }) {
+  return (
+    <main class="start">
+      <div class="start-card">
+        <Mark />
+        <h1>{title}</h1>
+        {children}
+      </div>
+    </main>
+  )
+}
+
+export function Unsuitable({ reason }: { readonly reason: string }) {
+  return (
+    <StartScreen title="Conclave cannot run here">
+      <p role="alert">{reason}</p>
+    </StartScreen>
+  )
+}
+
+export function Elsewhere() {
+  return (
+    <StartScreen title="Open in another tab">
+      <p role="alert">
+        Another tab of this browser works with your keys, and only one at a time may: two would use the same key twice.
+      </p>
+      <p>Close the other tab, and this one goes on by itself.</p>
+    </StartScreen>
+  )
+}
+
+export function Broken({ reason }: { readonly reason: string }) {
+  return (
+    <StartScreen title="Your profile cannot be opened">
+      <p role="alert">{reason}</p>
+      <p>Nothing has been deleted.</p>
+      <button type="button" class="button button-primary" onClick={() => location.reload()}>
+        Try again
+      </button>
+    </StartScreen>
+  )
+}
+
+export interface OpeningScreenProps {
+  readonly name: string
+  readonly registered: boolean
+  readonly unreachable: boolean
+  readonly onChooseAgain: () => void
+}
+
+export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: OpeningScreenProps) {
+  const slow = useLater(400)
+  // What is done in a moment is not worth a screen that flashes.
+  if (!slow && !unreachable) return null
+  if (!unreachable) {
+    return (
+      <StartScreen title={registered ? `Opening ${name}` : `Registering ${name}`}>
+        <p role="status">{registered ? "Finishing what was left half done." : "Making keys and taking the name."}</p>
+      </StartScreen>
+    )
+  }
+  return (
+    <StartScreen title="The service does not answer">
+      <p role="alert">
+        {registered ? `${name} is opened` : `${name} is registered`} as soon as it does; this page asks every two
+        seconds.
+      </p>
+      {!registered && (
+        <button type="button" class="button" onClick={onChooseAgain}>
+          Choose another name
+        </button>
+      )}
+    </StartScreen>
+  )
+}
+
+/** Whether so much time has passed since the first drawing. */
+export function useLater(milliseconds: number): boolean {
+  const [later, setLater] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setLater(true), milliseconds)
+    return () => clearTimeout(timer)
+  }, [milliseconds])
+  return later
+}

@@ -1,0 +1,46 @@
+import type { TreeNode } from "@conclave/client/browser"
+import { list } from "../profile/words.js"
+import { leavesBelow, levelOf } from "./tree-layout.js"
+
+/** The drawing in one sentence, for those who do not see it. */
+export function treeSummary(nodes: readonly TreeNode[], renewed: ReadonlySet<number>): string {
+  const leaves = nodes.filter(({ kind }) => kind === "leaf")
+  const parents = nodes.filter(({ kind }) => kind === "parent")
+  const filled = (some: readonly TreeNode[]) => some.filter(({ blank }) => !blank).length
+  const path = renewed.size === 0 ? "" : ` The last commit renewed ${count(renewed.size, "node")}.`
+  return `Ratchet tree: ${filled(leaves)} of ${count(leaves.length, "leaf", "leaves")} and ${filled(parents)} of ${count(parents.length, "parent node")} are filled.${path}`
+}
+
+/** What the last commit renewed, as one sentence; empty where this device has not seen it. */
+export function renewalText(nodes: readonly TreeNode[], renewed: ReadonlySet<number>): string {
+  if (renewed.size === 0) return "This device has not seen the commit that began this epoch."
+  const parents = nodes.filter((node) => node.kind === "parent" && renewed.has(node.nodeIndex))
+  const leaves = nodes.filter((node) => node.kind === "leaf" && renewed.has(node.nodeIndex))
+  const names = leaves.flatMap(({ name, own }) => (own ? "you" : (name ?? [])))
+  const top = parents.reduce((highest, { nodeIndex }) => Math.max(highest, levelOf(nodeIndex)), 0)
+  const whole = top === levelOf((nodes.length - 1) / 2)
+  const way =
+    parents.length === 0 ? "" : ` and ${count(parents.length, "node")} above${whole ? ", up to the root" : ""}`
+  return `The last commit gave new keys to ${list(names)}${way}.`
+}
+
+/** One line for each node that holds a key, from the root down. */
+export function treeLines(nodes: readonly TreeNode[], renewed: ReadonlySet<number>): readonly string[] {
+  const nameOf = (leafNodeIndex: number) => nodes[leafNodeIndex]?.name
+  return nodes
+    .filter(({ blank, kind }) => !blank && kind === "parent")
+    .sort((a, b) => levelOf(b.nodeIndex) - levelOf(a.nodeIndex))
+    .map((node) => {
+      const [first, last] = leavesBelow(node.nodeIndex)
+      const below = nodes.slice(first, last + 1).flatMap(({ name }) => name ?? [])
+      const unmerged = node.unmergedLeaves.flatMap((leaf) => nameOf(2 * leaf) ?? [])
+      const knowing = below.filter((name) => !unmerged.includes(name))
+      const rest = unmerged.length === 0 ? "" : `; ${list(unmerged)} will learn the next one`
+      const fresh = renewed.has(node.nodeIndex) ? ", new in this epoch" : ""
+      return `Key of ${list(knowing)}${fresh}${rest}.`
+    })
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number} ${number === 1 ? one : many}`
+}
