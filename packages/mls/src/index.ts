@@ -9,6 +9,7 @@ export {
   UnsupportedError,
 } from "./errors.js"
 export type { GroupChange, GroupChanges } from "./group/changes.js"
+export { type ProposalTarget, proposeFromOutside, proposeOwnAdd } from "./group/external-proposal.js"
 export {
   Group,
   type GroupOptions,
@@ -44,6 +45,7 @@ export type { RecordChanges } from "./journal.js"
 export { type Rule, type RuleId, rules } from "./rules.js"
 export { signWithLabel, verifyWithLabel } from "./suite/labels.js"
 export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"
+export { extensionTypes } from "./tree/leaf.js"
 export type { SignatureToVerify } from "./tree/validation.js"
 export {
   type Capabilities,

@@ -1,3 +1,4 @@
+import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import { signLeafNode, validateLeafNode } from "../tree/leaf.js"
 import type { Capabilities, Extension, PreSharedKeyID, Proposal, ReInit } from "../wire.js"
@@ -94,6 +95,7 @@ function build(state: GroupState, change: GroupChange): Proposal {
     case "extensions":
       return { type: "groupContextExtensions", extensions: change.extensions }
     case "registered":
+      rule(state.epoch.tree.census.allSupport("proposals", change.number), "proposal-type-supported")
       return change
   }
 }

@@ -1,4 +1,4 @@
-import { decode, encode } from "@conclave/codec"
+import { decode, encode, type Registries } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { externalKeyPair } from "../schedule/key-schedule.js"
@@ -46,8 +46,8 @@ export function encodeGroupInfoMessage(groupInfo: GroupInfo): Uint8Array {
 }
 
 /** The GroupInfo in an MLSMessage. @throws DecodeError */
-export function decodeGroupInfo(message: Uint8Array): GroupInfo {
-  const { wireFormat } = decode(MLSMessage, message)
+export function decodeGroupInfo(message: Uint8Array, registries?: Registries): GroupInfo {
+  const { wireFormat } = decode(MLSMessage, message, registries === undefined ? {} : { registries })
   if (wireFormat.type !== "mlsGroupInfo") throw new DecodeError(`expected a group info, not ${wireFormat.type}`, 2)
   return wireFormat.groupInfo
 }

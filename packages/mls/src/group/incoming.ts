@@ -63,7 +63,7 @@ function publicSigner(
 }
 
 /** RFC 9420 §12.1.8. */
-const externalTypes: readonly Proposal["type"][] = ["add", "remove", "psk", "reinit", "groupContextExtensions"]
+export const externalTypes: readonly Proposal["type"][] = ["add", "remove", "psk", "reinit", "groupContextExtensions"]
 
 function requireExternalProposal({ content }: VerifiedContent): void {
   const body = content.contentType

@@ -76,7 +76,7 @@ export function joinByWelcome(
   const { suite } = context
   const welcome = decodeWelcome(message)
   rule(welcome.cipherSuite === suite.number, "welcome-suite")
-  const { bundle, keyPackage, secrets } = openSecrets(suite, welcome, keyPackages)
+  const { bundle, keyPackage, secrets } = openSecrets(context, welcome, keyPackages)
   validatePskList(secrets.psks, suite.secretSize)
   const origin = resumptionOrigin(secrets.psks)
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
@@ -130,11 +130,11 @@ function decodeWelcome(message: Uint8Array): Welcome {
   return wireFormat.welcome
 }
 
-function openSecrets(suite: CipherSuite, welcome: Welcome, bundles: readonly KeyPackageBundle[]) {
+function openSecrets({ suite, registries }: JoinContext, welcome: Welcome, bundles: readonly KeyPackageBundle[]) {
   for (const { newMember, encryptedGroupSecrets } of welcome.secrets) {
     const bundle = bundles.find((it) => equalBytes(it.ref, newMember))
     if (bundle === undefined) continue
-    const keyPackage = decodeKeyPackage(bundle.keyPackage)
+    const keyPackage = decodeKeyPackage(bundle.keyPackage, registries)
     rule(keyPackage.cipherSuite === suite.number, "welcome-suite")
     rule(equalBytes(keyPackageRef(suite, keyPackage), newMember), "welcome-for-us")
     const plaintext = decryptWithLabel(
@@ -247,7 +247,7 @@ export function viewFromOutside(
   context: JoinContext & { readonly ephemeral: Uint8Array; readonly capabilities: Capabilities },
 ): OutsideView {
   const { suite } = context
-  const groupInfo = decodeGroupInfo(message)
+  const groupInfo = decodeGroupInfo(message, context.registries)
   const { groupContext } = groupInfo
   rule(groupContext.cipherSuite === suite.number, "group-info-suite")
   const tree = RatchetTree.decode(

@@ -106,6 +106,9 @@ export function selectProposals(
         return all.length === 1
       case "externalInit":
         return false
+      case "registered":
+        // Whoever does not support it may be removed by this very commit; it can wait for the next one then.
+        return epoch.tree.census.allSupport("proposals", proposal.number)
       default:
         return true
     }
