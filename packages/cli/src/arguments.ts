@@ -1,0 +1,138 @@
+import { parseArgs } from "node:util"
+import { nearest } from "./closest.js"
+import { UsageError } from "./failure.js"
+import type { Terminal } from "./terminal/terminal.js"
+
+/** An option of a command. `T` is what the command gets: with `undefined` where it may be left out. */
+export interface Option<T> {
+  /** Stands for the value in the help. A flag has none. */
+  readonly placeholder: string | undefined
+  readonly help: string
+  /** Throws {@link UsageError} that says what is expected. */
+  readonly read: (text: string) => T
+  readonly whenAbsent: "fail" | { readonly value: T; readonly text?: string }
+}
+
+export type Options = Readonly<Record<string, Option<any>>>
+/** The values of options, by name. */
+export type Given<O extends Options> = { readonly [Name in keyof O]: O[Name] extends Option<infer T> ? T : never }
+
+export interface Command<O extends Options = any> {
+  readonly summary: string
+  /** Paragraphs of the help, each in one line. */
+  readonly description?: readonly string[]
+  /** The one argument without a name, where the command takes it. It cannot be left out. */
+  readonly operand?: { readonly placeholder: string; readonly help: string }
+  readonly options: O
+  /** Resolves with the exit code. */
+  run(given: Given<O>, context: CommandContext): Promise<number>
+}
+
+export interface CommandContext {
+  readonly terminal: Terminal
+  /** Empty where the command has no operand. */
+  readonly operand: string
+}
+
+/** Lets the compiler find the types of the options. */
+export const command = <O extends Options>(declared: Command<O>): Command<O> => declared
+
+type Described<T> = Pick<Option<T>, "help" | "read"> & { readonly placeholder: string }
+
+export const required = <T>(option: Described<T>): Option<T> => ({ ...option, whenAbsent: "fail" })
+export const optional = <T>(option: Described<T>): Option<T | undefined> => ({
+  ...option,
+  whenAbsent: { value: undefined },
+})
+/** `shown` is how the value would be typed. */
+export const withDefault = <T>(
+  value: T,
+  { shown = String(value), ...option }: Described<T> & { shown?: string },
+): Option<T> => ({
+  ...option,
+  whenAbsent: { value, text: shown },
+})
+export const flag = (help: string): Option<boolean> => ({
+  placeholder: undefined,
+  help,
+  read: () => true,
+  whenAbsent: { value: false },
+})
+
+export function isHelpWanted(words: readonly string[]): boolean {
+  const end = words.indexOf("--")
+  return words.slice(0, end < 0 ? undefined : end).some((word) => word === "--help" || word === "-h")
+}
+
+/** Throws {@link UsageError} for whatever the command does not declare. */
+export function parseArguments<O extends Options>(
+  { options, operand }: Command<O>,
+  words: readonly string[],
+): { readonly options: Given<O>; readonly operand: string } {
+  const types = Object.entries(options).map(([name, { placeholder }]) => [
+    name,
+    { type: placeholder === undefined ? "boolean" : "string" } as const,
+  ])
+  const { tokens } = parseArgs({
+    args: [...words],
+    options: Object.fromEntries(types),
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+  })
+  const values = new Map<string, unknown>()
+  const operands: string[] = []
+  for (const token of tokens) {
+    if (token.kind === "positional") operands.push(token.value)
+    if (token.kind !== "option") continue
+    const option = Object.hasOwn(options, token.name) ? options[token.name]! : undefined
+    if (option === undefined) throw unknownOption(token.rawName, Object.keys(options))
+    if (values.has(token.name)) throw new UsageError(`--${token.name} is given twice`)
+    values.set(token.name, valueFrom(option, token))
+  }
+  const given = Object.entries(options).map(([name, option]) => [name, givenOr(option, { name, values })])
+  return { options: Object.fromEntries(given), operand: onlyOperand(operand, operands) }
+}
+
+interface OptionToken {
+  readonly rawName: string
+  readonly value?: string | undefined
+  readonly inlineValue?: boolean | undefined
+}
+
+function valueFrom(option: Option<unknown>, { rawName, value, inlineValue }: OptionToken): unknown {
+  if (option.placeholder === undefined) {
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value`)
+    return option.read("")
+  }
+  // An option where a value is expected: the value was forgotten.
+  const forgotten = value === undefined || (!inlineValue && /^-./.test(value) && Number.isNaN(Number(value)))
+  if (forgotten) throw new UsageError(`${rawName} needs a value: ${rawName} ${option.placeholder}`)
+  try {
+    return option.read(value)
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${rawName} ${error.message}`)
+    throw error
+  }
+}
+
+function unknownOption(rawName: string, known: readonly string[]): UsageError {
+  const like = nearest(
+    rawName,
+    known.map((name) => `--${name}`),
+  )
+  return new UsageError(`there is no option ${rawName}${like === undefined ? "" : `; did you mean ${like}?`}`)
+}
+
+function givenOr(option: Option<unknown>, { name, values }: { name: string; values: Map<string, unknown> }): unknown {
+  if (values.has(name)) return values.get(name)
+  if (option.whenAbsent === "fail") throw new UsageError(`--${name} ${option.placeholder} is missing`)
+  return option.whenAbsent.value
+}
+
+function onlyOperand(declared: Command["operand"], operands: readonly string[]): string {
+  const surplus = operands[declared === undefined ? 0 : 1]
+  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one argument too many`)
+  if (declared !== undefined && !operands[0]) throw new UsageError(`${declared.placeholder} is missing`)
+  return operands[0] ?? ""
+}

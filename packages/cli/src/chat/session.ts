@@ -1,0 +1,212 @@
+import type { Client, ClientEvent, Conversation } from "@conclave/client/node"
+import { nearest } from "../closest.js"
+import { isCalled, labelOf } from "../conversations.js"
+import { explain, Failure } from "../failure.js"
+import { drawEvent, drawMessage } from "../messages.js"
+import type { Terminal } from "../terminal/terminal.js"
+import { openScreen, type Screen } from "./screen.js"
+import { conversationList, slashCommands } from "./slash-commands.js"
+import { wordsOf } from "./words.js"
+
+const OPENING_LINES = 10
+/** The prompt does not flicker for what is over at once. */
+const PROMPT_DELAY_MILLISECONDS = 300
+/** A wish that failed is told by the call and by an event: one of them is enough. */
+const REPETITION_MILLISECONDS = 2_000
+
+/** One person at a terminal: what they type, what comes in, and which conversation they are in. */
+export class ChatSession {
+  readonly client: Client
+  readonly terminal: Terminal
+  current: Conversation | undefined
+  /** Whether anything that was asked for could not be done. */
+  hasFailed = false
+  readonly #screen: Screen
+  readonly #stop = new AbortController()
+  /** Keys that were not accepted, by name. */
+  readonly #newKeys = new Map<string, Uint8Array>()
+  /** Messages that stand on the screen already, and whose events are still to come. */
+  readonly #shown = new Set<string>()
+  readonly #told = new Map<string, number>()
+  #queue: Promise<void> = Promise.resolve()
+  #promptTimer: NodeJS.Timeout | undefined
+
+  constructor(client: Client, terminal: Terminal) {
+    this.client = client
+    this.terminal = terminal
+    this.#screen = openScreen(terminal, {
+      line: (text) => this.#enter(text),
+      // What was piped in is carried out first.
+      end: () => void (this.#screen.isInteractive ? this.end() : this.#queue.then(() => this.end())),
+      complete: (typed) => this.#complete(typed),
+    })
+  }
+
+  /** Resolves when the person, or the input, has ended it. */
+  async run(): Promise<void> {
+    const stopObserving = this.client.observe(() => this.#schedulePrompt())
+    try {
+      await this.#open()
+      const signal = this.#stop.signal
+      for await (const event of this.client.events({ signal })) await this.#show(event)
+    } finally {
+      stopObserving()
+      clearTimeout(this.#promptTimer)
+      this.#screen.close()
+    }
+  }
+
+  end(): void {
+    this.#stop.abort()
+  }
+
+  print(text: string): void {
+    this.#screen.print(text)
+  }
+
+  /** In the order in which they are numbered on the screen; those that were left are not among them. */
+  get conversations(): readonly Conversation[] {
+    return [...this.client.conversations.values()].filter(({ status }) => status !== "left")
+  }
+
+  select(conversation: Conversation): void {
+    this.current = conversation
+    // From here on the client sees which nodes are renewed.
+    conversation.tree()
+    this.#drawPrompt()
+  }
+
+  find(called: string): Conversation {
+    const found =
+      this.conversations[Number(called) - 1] ??
+      this.conversations.find((conversation) => isCalled(conversation, called))
+    if (found === undefined) throw new Failure(`there is no conversation "${called}"; /list shows them`)
+    return found
+  }
+
+  requireCurrent(): Conversation {
+    if (this.current === undefined) throw new Failure("you are in no conversation; /new TITLE NAME… makes one")
+    return this.current
+  }
+
+  async approve(name: string): Promise<void> {
+    const key = this.#newKeys.get(name)
+    if (key === undefined) throw new Failure(`no key of ${name} waits for approval`)
+    await this.client.approveKey(name, key)
+    this.#newKeys.delete(name)
+    this.print(`the new key of ${name} is accepted from here on`)
+  }
+
+  async #open(): Promise<void> {
+    const { conversations, client, terminal } = this
+    this.print(`This is ${terminal.style.bold(client.name)}. /help shows the commands.`)
+    const open = conversations.filter(({ status }) => status === "active")
+    if (open.length === 1) this.select(open[0]!)
+    this.print(conversationList(this))
+    for (const message of (await this.current?.history({ limit: OPENING_LINES })) ?? []) {
+      this.#shown.add(message.messageId)
+      this.print(drawMessage(message, terminal.style))
+    }
+  }
+
+  #enter(text: string): void {
+    const line = text.trim()
+    // The one command that must not wait for the one before.
+    if (this.#screen.isInteractive && line === "/quit") this.end()
+    this.#queue = this.#queue.then(() => this.#perform(line)).catch((error: unknown) => this.#tellFailure(error))
+  }
+
+  async #perform(line: string): Promise<void> {
+    if (line === "" || this.#stop.signal.aborted) return
+    if (!line.startsWith("/")) return this.#send(line)
+    if (line.startsWith("//")) return this.#send(line.slice(1))
+    const [name = "", ...words] = wordsOf(line.slice(1))
+    const command = Object.hasOwn(slashCommands, name) ? slashCommands[name] : undefined
+    if (command === undefined) throw new Failure(`there is no command /${name}${hint(name)}; /help shows them`)
+    if (words.length < (command.wordsMin ?? 0)) throw new Failure(`it is used so: /${name} ${command.usage}`)
+    await command.run(this, words)
+  }
+
+  /** A person does not wait until a message has arrived before typing the next; a pipe does. */
+  async #send(text: string): Promise<void> {
+    const sent = this.requireCurrent().send(text)
+    if (this.#screen.isInteractive) sent.catch((error: unknown) => this.#tellFailure(error))
+    else await sent
+  }
+
+  async #show(event: ClientEvent): Promise<void> {
+    const { style } = this.terminal
+    if (event.type === "keyChanged" && !event.accepted) this.#newKeys.set(event.name, event.signatureKey)
+    if (event.type === "joined" && this.current === undefined) this.select(event.conversation)
+    if (event.type === "left" && event.conversation === this.current) this.current = undefined
+    if (event.type === "failed") {
+      this.#tellOnce(`${event.code} ${event.reason}`, drawEvent(event, style)!)
+      return
+    }
+    const isShown = event.type === "message" && this.#shown.delete(event.messageId)
+    const drawn = event.type === "message" ? drawMessage(event, style) : drawEvent(event, style)
+    if (!isShown && drawn !== undefined) this.print(this.#placed(event, drawn))
+    this.#schedulePrompt()
+  }
+
+  /** What happens elsewhere says where. */
+  #placed({ conversation }: ClientEvent, drawn: string): string {
+    if (conversation === undefined || conversation === this.current) return drawn
+    return `${this.terminal.style.cyan(`[${labelOf(conversation)}]`)} ${drawn}`
+  }
+
+  #tellFailure(error: unknown): void {
+    if (this.#stop.signal.aborted) return
+    this.hasFailed = true
+    const { reason } = explain(error)
+    const code = (error as { code?: string }).code ?? ""
+    this.#tellOnce(`${code} ${reason}`, this.terminal.style.red(reason))
+  }
+
+  #tellOnce(key: string, text: string): void {
+    const now = performance.now()
+    const last = this.#told.get(key)
+    if (last !== undefined && now - last < REPETITION_MILLISECONDS) return
+    if (this.#told.size > 100) this.#told.clear()
+    this.#told.set(key, now)
+    this.print(text)
+  }
+
+  #schedulePrompt(): void {
+    this.#promptTimer ??= setTimeout(() => {
+      this.#promptTimer = undefined
+      this.#drawPrompt()
+    }, PROMPT_DELAY_MILLISECONDS)
+  }
+
+  #drawPrompt(): void {
+    const { style } = this.terminal
+    const { current, client } = this
+    const remarks = [
+      ...(client.online ? [] : ["offline"]),
+      ...(current === undefined || current.status === "active" ? [] : [current.status]),
+      ...(current === undefined || current.pending.length === 0 ? [] : [`${current.pending.length} waiting`]),
+    ]
+    const label = current === undefined ? "" : style.cyan(labelOf(current))
+    const words = [
+      ...(label === "" ? [] : [label]),
+      ...(remarks.length === 0 ? [] : [style.yellow(`(${remarks.join(", ")})`)]),
+    ]
+    this.#screen.setPrompt(`${words.join(" ")}> `)
+  }
+
+  #complete(typed: string): readonly string[] {
+    const last = typed.slice(typed.lastIndexOf(" ") + 1)
+    const before = typed.slice(0, typed.length - last.length)
+    const known =
+      before === "" && last.startsWith("/")
+        ? Object.keys(slashCommands).map((name) => `/${name} `)
+        : this.conversations.flatMap(({ members }) => members)
+    return [...new Set(known)].filter((word) => word.startsWith(last) && last !== "").map((word) => before + word)
+  }
+}
+
+function hint(name: string): string {
+  const like = nearest(name, Object.keys(slashCommands))
+  return like === undefined ? "" : `, did you mean /${like}?`
+}

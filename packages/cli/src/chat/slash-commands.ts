@@ -1,0 +1,152 @@
+import type { Conversation } from "@conclave/client/node"
+import { labelOf } from "../conversations.js"
+import { Failure } from "../failure.js"
+import { drawMessage } from "../messages.js"
+import { printableLine } from "../terminal/printable.js"
+import { align } from "../terminal/table.js"
+import { drawTree } from "./draw-tree.js"
+import type { ChatSession } from "./session.js"
+
+export interface SlashCommand {
+  readonly usage: string
+  readonly help: string
+  /** How many words have to follow. */
+  readonly wordsMin?: number
+  run(session: ChatSession, words: readonly string[]): void | Promise<void>
+}
+
+const HISTORY_LINES = 20
+
+export const slashCommands: Readonly<Record<string, SlashCommand>> = {
+  new: {
+    usage: "TITLE [NAME…]",
+    help: "make a conversation and invite",
+    wordsMin: 1,
+    async run(session, [title, ...members]) {
+      session.select(await session.client.createConversation({ title: title!, members }))
+    },
+  },
+  list: {
+    usage: "",
+    help: "show the conversations",
+    run: (session) => session.print(conversationList(session)),
+  },
+  open: {
+    usage: "NUMBER|TITLE",
+    help: "talk in another conversation",
+    wordsMin: 1,
+    async run(session, [called]) {
+      session.select(session.find(called!))
+      await printHistory(session, session.requireCurrent())
+    },
+  },
+  invite: {
+    usage: "NAME…",
+    help: "add members",
+    wordsMin: 1,
+    run: (session, names) => session.requireCurrent().invite(...names),
+  },
+  remove: {
+    usage: "NAME…",
+    help: "remove members: they read nothing more",
+    wordsMin: 1,
+    async run(session, names) {
+      if (names.includes(session.client.name)) throw new Failure("to remove yourself, use /leave")
+      await session.requireCurrent().remove(...names)
+    },
+  },
+  members: {
+    usage: "",
+    help: "show who is in the conversation",
+    run(session) {
+      const { members } = session.requireCurrent()
+      const line = (name: string) => `  ${printableLine(name)}${name === session.client.name ? " (you)" : ""}`
+      session.print(members.map(line).join("\n"))
+    },
+  },
+  safety: {
+    usage: "[NAME]",
+    help: "digits to compare by voice: the same at both ends, or somebody stands between",
+    run(session, [given]) {
+      const conversation = session.requireCurrent()
+      const name = given ?? onlyOther(session, conversation)
+      const groups = conversation.safetyCode(name).split(" ")
+      const rows = [groups.slice(0, 4), groups.slice(4, 8), groups.slice(8)].map((row) => `  ${row.join(" ")}`)
+      session.print([`Compare with ${printableLine(name)}, by voice or in person:`, ...rows].join("\n"))
+    },
+  },
+  tree: {
+    usage: "",
+    help: "draw the ratchet tree",
+    run(session) {
+      const { style, glyphs } = session.terminal
+      const conversation = session.requireCurrent()
+      session.print(drawTree(conversation.tree(), { style, glyphs, epoch: conversation.epoch }).join("\n"))
+    },
+  },
+  refresh: {
+    usage: "",
+    help: "renew your keys: heals what somebody who had read them could follow",
+    run: (session) => session.requireCurrent().refresh(),
+  },
+  title: {
+    usage: "TITLE",
+    help: "rename the conversation",
+    wordsMin: 1,
+    run: (session, [title]) => session.requireCurrent().setTitle(title!),
+  },
+  history: {
+    usage: "",
+    help: `show the last ${HISTORY_LINES} messages`,
+    run: (session) => printHistory(session, session.requireCurrent()),
+  },
+  approve: {
+    usage: "NAME",
+    help: "accept the new key of somebody, after comparing",
+    wordsMin: 1,
+    run: (session, [name]) => session.approve(name!),
+  },
+  leave: {
+    usage: "",
+    help: "ask to be removed",
+    run: (session) => session.requireCurrent().leave(),
+  },
+  help: {
+    usage: "",
+    help: "show this",
+    run: (session) => session.print(helpLines().join("\n")),
+  },
+  quit: {
+    usage: "",
+    help: "end (Ctrl-D too)",
+    run: (session) => session.end(),
+  },
+}
+
+function helpLines(): string[] {
+  const rows = Object.entries(slashCommands).map(([name, { usage, help }]) => [`  /${name} ${usage}`, help])
+  return [...align(rows), "Anything else is sent to the conversation; a line that begins with // is sent with one /."]
+}
+
+export function conversationList({ conversations, current, terminal }: ChatSession): string {
+  if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME makes one."
+  const rows = conversations.map((conversation, at) => [
+    `  ${at + 1}`,
+    conversation === current ? terminal.style.bold(labelOf(conversation)) : labelOf(conversation),
+    conversation.members.map(printableLine).join(", "),
+    conversation.status === "active" ? "" : conversation.status,
+  ])
+  return align(rows).join("\n")
+}
+
+async function printHistory(session: ChatSession, conversation: Conversation): Promise<void> {
+  for (const message of await conversation.history({ limit: HISTORY_LINES })) {
+    session.print(drawMessage(message, session.terminal.style))
+  }
+}
+
+function onlyOther({ client }: ChatSession, { members }: Conversation): string {
+  const others = members.filter((name) => name !== client.name)
+  if (others.length === 1) return others[0]!
+  throw new Failure("say with whom: /safety NAME")
+}

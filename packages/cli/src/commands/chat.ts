@@ -1,0 +1,24 @@
+import { command } from "../arguments.js"
+import { ChatSession } from "../chat/session.js"
+import { exitCodes } from "../failure.js"
+import { asOption, dataOption, keyParagraph, serverOption } from "../options.js"
+import { openProfile } from "../profile.js"
+
+export const chat = command({
+  summary: "talk in conversations, in this terminal",
+  description: [
+    "The name is registered at the first time, and belongs to this profile from then on. /help shows what can be typed.",
+    "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well: " +
+      'echo "/new team bob" | conclave chat --as alice',
+    keyParagraph,
+  ],
+  options: { as: asOption, server: serverOption, data: dataOption },
+  async run(choice, { terminal }) {
+    const { client } = await openProfile(choice, { terminal, live: true })
+    await using _client = client
+    const session = new ChatSession(client, terminal)
+    for (const name of ["SIGTERM", "SIGHUP"] as const) process.once(name, () => session.end())
+    await session.run()
+    return session.hasFailed && terminal.input.isTTY !== true ? exitCodes.failed : exitCodes.done
+  },
+})

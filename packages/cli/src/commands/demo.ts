@@ -1,0 +1,186 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Client, openClient } from "@conclave/client/node"
+import { command } from "../arguments.js"
+import { type Relay, startRelay } from "../demo/relay.js"
+import { names, Stage, type Step, script } from "../demo/script.js"
+import { exitCodes, explain } from "../failure.js"
+import { startService } from "../service.js"
+import { withProgress } from "../terminal/progress.js"
+import { type Column, tableHead, tableRow } from "../terminal/table.js"
+import type { Terminal } from "../terminal/terminal.js"
+
+const AGREEMENT_MILLISECONDS = 10_000
+const AUTHENTICATOR_BYTES_SHOWN = 8
+
+const columns: readonly Column[] = [
+  { title: "step", width: 38 },
+  { title: "epoch", width: 5, align: "right" },
+  { title: "authenticator", width: 2 * AUTHENTICATOR_BYTES_SHOWN + 1 },
+  { title: "bytes", width: 7, align: "right" },
+  { title: "ms", width: 6, align: "right" },
+  { title: "", width: 1 },
+]
+
+export const demo = command({
+  summary: "watch three members create, talk, renew, remove and rejoin, over real sockets",
+  description: [
+    "A service on a free port of this machine, three profiles in temporary files, and a relay between them that counts " +
+      "bytes (inside TCP, in both directions, of all members together). A step's time ends when all members agree on the " +
+      "epoch, its authenticator, the list of members and every text, and when whoever is out has read nothing.",
+    "Exit code 1 if anything disagrees.",
+  ],
+  options: {},
+  async run(_options, { terminal }) {
+    const folder = mkdtempSync(join(tmpdir(), "conclave-demo-"))
+    const clean = () => rmSync(folder, { recursive: true, force: true })
+    const interrupted = () => {
+      clean()
+      process.exit(exitCodes.failed)
+    }
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, interrupted)
+    try {
+      const faults = await perform(folder, terminal)
+      for (const fault of faults) terminal.tell(`${terminal.glyphs.bad} ${terminal.errorStyle.red(fault)}`)
+      return faults.length === 0 ? exitCodes.done : exitCodes.failed
+    } finally {
+      for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, interrupted)
+      clean()
+    }
+  },
+})
+
+async function perform(folder: string, terminal: Terminal): Promise<readonly string[]> {
+  const begin = performance.now()
+  const faults: string[] = []
+  await using service = await startService({
+    file: join(folder, "service.db"),
+    host: "127.0.0.1",
+    port: 0,
+    onError: (error) => faults.push(`the service failed: ${explain(error).reason}`),
+  })
+  await using relay = await startRelay(service.url)
+  await terminal.write(`The service is at ${service.url.href}, what passes is counted at ${relay.url.href}\n\n`)
+  await terminal.write(`${tableHead(columns).join("\n")}\n`)
+  const table: Table = { terminal, relay, faults }
+  const clients: Client[] = []
+  try {
+    await openAll(clients, { ...table, folder })
+    if (faults.length === 0) await play(new Stage(clients), { ...table, folder })
+  } finally {
+    await Promise.all(clients.map((client) => client.close()))
+  }
+  const verdict = faults.length === 0 ? "All members agreed at every step." : "Something disagreed."
+  await terminal.write(`\n${verdict} ${names.length} members, ${((performance.now() - begin) / 1000).toFixed(2)} s.\n`)
+  return faults
+}
+
+interface Table {
+  readonly terminal: Terminal
+  readonly relay: Relay
+  readonly faults: string[]
+}
+
+/** Puts the clients into `clients` one by one, so that those that were opened are closed whatever happens. */
+async function openAll(clients: Client[], table: Table & { readonly folder: string }): Promise<void> {
+  const register = async () => {
+    for (const name of names) {
+      clients.push(await openClient({ name, service: table.relay.url, profile: join(table.folder, `${name}.db`) }))
+    }
+    return nothingToShow
+  }
+  await row(table, "three members register", { measured: register })
+}
+
+async function play(stage: Stage, table: Table & { readonly folder: string }): Promise<void> {
+  let before = ""
+  for (const step of script) {
+    const { authenticator } = await row(table, step.name, {
+      measured: () => playStep(stage, { step, before }),
+      check: () => readOn(stage),
+    })
+    if (authenticator === "") return
+    before = authenticator
+  }
+  const search = async () => ({ ...nothingToShow, faults: leaks(table.folder, stage.texts) })
+  await row(table, "nothing of it is in the service's file", { measured: search })
+}
+
+interface Outcome {
+  readonly epoch: string
+  readonly authenticator: string
+  readonly faults: readonly string[]
+}
+
+const nothingToShow: Outcome = { epoch: "", authenticator: "", faults: [] }
+
+async function playStep(
+  stage: Stage,
+  { step, before }: { readonly step: Step; readonly before: string },
+): Promise<Outcome> {
+  await step.run(stage)
+  const faults = [...(await untilAgreed(stage))]
+  const [view] = (await stage.views()).filter(({ name }) => stage.members.some((member) => member === name))
+  const { epoch = 0n, authenticator = "" } = view ?? {}
+  if (step.isCommit && authenticator === before) faults.push("the epoch authenticator is still the one before")
+  return { epoch: String(epoch), authenticator, faults }
+}
+
+/** Members read at their own pace; what is still wrong after ten seconds is wrong. */
+async function untilAgreed(stage: Stage): Promise<readonly string[]> {
+  const deadline = performance.now() + AGREEMENT_MILLISECONDS
+  for (;;) {
+    const found = await stage.disagreements()
+    if (found.length === 0 || performance.now() > deadline) return found
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** Whoever is out gets every chance to read on. */
+async function readOn(stage: Stage): Promise<readonly string[]> {
+  for (const client of stage.clients.values()) await client.sync()
+  return stage.disagreements()
+}
+
+interface Phases {
+  /** Its time and its bytes are shown. */
+  readonly measured: () => Promise<Outcome>
+  /** Looks for more faults behind the clock's back. */
+  readonly check?: () => Promise<readonly string[]>
+}
+
+async function row(table: Table, name: string, { measured, check }: Phases): Promise<Outcome> {
+  const { terminal, relay } = table
+  const { style, glyphs } = terminal
+  const [begin, bytes] = [performance.now(), relay.bytes]
+  const outcome = await withProgress(terminal, name, () => failing(measured))
+  const [milliseconds, passed] = [performance.now() - begin, relay.bytes - bytes]
+  const faults = [...outcome.faults]
+  if (check !== undefined && faults.length === 0) faults.push(...(await check()))
+  const cells = [
+    name,
+    outcome.epoch,
+    outcome.authenticator === "" ? "" : `${outcome.authenticator.slice(0, 2 * AUTHENTICATOR_BYTES_SHOWN)}…`,
+    String(passed),
+    milliseconds.toFixed(1),
+    faults.length === 0 ? style.green(glyphs.good) : style.red(glyphs.bad),
+  ]
+  await terminal.write(`${tableRow(columns, cells)}\n`)
+  table.faults.push(...faults.map((fault) => `${name}: ${fault}`))
+  return outcome
+}
+
+async function failing(work: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await work()
+  } catch (error) {
+    return { epoch: "", authenticator: "", faults: [explain(error).reason] }
+  }
+}
+
+function leaks(folder: string, texts: readonly string[]): readonly string[] {
+  const files = readdirSync(folder).filter((file) => file.startsWith("service.db"))
+  const contents = files.map((file) => readFileSync(join(folder, file)))
+  return texts.filter((text) => contents.some((content) => content.includes(text))).map((text) => `it holds "${text}"`)
+}

@@ -1,0 +1,185 @@
+import type { ClientEvent, MessageEvent } from "@conclave/client/node"
+import { command, flag, optional } from "../arguments.js"
+import { isCalled, labelOf } from "../conversations.js"
+import { exitCodes, UsageError } from "../failure.js"
+import { drawAlarm, drawMessage, isAlarm } from "../messages.js"
+import { asOption, count, dataOption, keyParagraph, nonEmpty, seconds, serverOption } from "../options.js"
+import { type OpenProfile, openProfile, synchronise } from "../profile.js"
+import { ReceivingRecord } from "../receiving/record.js"
+import { type Progress, showProgress } from "../terminal/progress.js"
+import type { Terminal } from "../terminal/terminal.js"
+
+const DEFAULT_TIMEOUT_MILLISECONDS = 30_000
+/** So long after a message nothing more is on its way: the end of what was waiting, or of an input in several parts. */
+const QUIET_MILLISECONDS = 500
+
+export const receive = command({
+  summary: "write the messages that arrive to standard output",
+  description: [
+    "Writes what is waiting and ends; if nothing is, waits for the first message. Each message is written once, its " +
+      "content byte for byte; in a terminal, with time and sender. A message counts as received when it has been written.",
+    "The name is registered at the first time, so that others can invite it.",
+    "Exit code 3: nothing arrived in time, or fewer messages than --count.",
+    keyParagraph,
+  ],
+  options: {
+    as: asOption,
+    from: optional({
+      placeholder: "TITLE",
+      help: "only this conversation, by title or id; the others wait",
+      read: nonEmpty("a title or an id"),
+    }),
+    follow: flag("go on until Ctrl-C"),
+    count: optional({ placeholder: "N", help: "end after N messages", read: count }),
+    timeout: optional({
+      placeholder: "S",
+      help: "end after S seconds without a message (default: 30; with --follow: never)",
+      read: seconds,
+    }),
+    lines: flag("end each message with a newline if it has none"),
+    json: flag("write each message as one line of JSON"),
+    server: serverOption,
+    data: dataOption,
+  },
+  async run(given, { terminal }) {
+    const { from, lines, json, count: countMax, ...choice } = given
+    if (lines && json) throw new UsageError("--lines and --json exclude each other")
+    const stop = new AbortController()
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort())
+    const options = { terminal, live: true, signal: stop.signal }
+    const profile = await openProfile(choice, options)
+    await using client = profile.client
+    await synchronise(client, choice, options)
+    const form = json ? "json" : lines ? "lines" : terminal.output.isTTY ? "person" : "raw"
+    const waiting = new Waiting(given, { terminal, stop })
+    const receiving: Receiving = { profile, from, countMax, terminal, form, waiting, stop }
+    const received = await receiveMessages(receiving)
+    return outcome(received, { terminal, countMax, isFollowed: given.follow && !waiting.isOver })
+  },
+})
+
+type Form = "json" | "lines" | "person" | "raw"
+
+interface Receiving {
+  readonly profile: OpenProfile
+  readonly from: string | undefined
+  readonly countMax: number | undefined
+  readonly terminal: Terminal
+  readonly form: Form
+  readonly waiting: Waiting
+  readonly stop: AbortController
+}
+
+async function receiveMessages(receiving: Receiving): Promise<number> {
+  const { profile, from, countMax, terminal, form, waiting, stop } = receiving
+  const { client } = profile
+  const record = new ReceivingRecord(profile.file, client)
+  let received = 0
+  using _waiting = waiting
+  for await (const event of client.events({ peek: true, signal: stop.signal })) {
+    if (!isWanted(event, from)) {
+      record.leave()
+      continue
+    }
+    if (!record.has(event)) {
+      if (event.type === "message") {
+        waiting.pause()
+        await terminal.write(formed(event, { form, terminal }))
+        received++
+      } else if (isAlarm(event)) terminal.tell(drawAlarm(event, terminal.errorStyle))
+    }
+    await record.add(event)
+    if (received === countMax) break
+    if (event.type === "message") waiting.restart()
+  }
+  return received
+}
+
+function isWanted({ conversation }: ClientEvent, from: string | undefined): boolean {
+  return from === undefined || conversation === undefined || isCalled(conversation, from)
+}
+
+function formed(event: MessageEvent, { form, terminal }: { form: Form; terminal: Terminal }): string | Uint8Array {
+  const { text, bytes = new Uint8Array() } = event
+  switch (form) {
+    case "json":
+      return `${JSON.stringify(asJson(event))}\n`
+    case "person":
+      return `${terminal.style.cyan(labelOf(event.conversation))} ${drawMessage(event, terminal.style)}\n`
+    case "lines": {
+      const content = text === undefined ? Buffer.from(bytes) : Buffer.from(text)
+      return content.at(-1) === 0x0a ? content : Buffer.concat([content, Buffer.from("\n")])
+    }
+    case "raw":
+      return text ?? bytes
+  }
+}
+
+function asJson({ conversation, messageId, from, sentAt, text, bytes }: MessageEvent) {
+  return {
+    conversation: conversation.id,
+    title: conversation.title,
+    from,
+    messageId,
+    sentAt: sentAt.toISOString(),
+    ...(text === undefined ? { base64: Buffer.from(bytes ?? []).toString("base64") } : { text }),
+  }
+}
+
+interface Ended {
+  readonly terminal: Terminal
+  readonly countMax: number | undefined
+  /** It was to go on until somebody ends it, and somebody did. */
+  readonly isFollowed: boolean
+}
+
+function outcome(received: number, { terminal, countMax, isFollowed }: Ended): number {
+  if (received >= (countMax ?? 1) || isFollowed) return exitCodes.done
+  terminal.tell(received === 0 ? "nothing arrived in time" : `only ${received} of ${countMax} messages arrived in time`)
+  return exitCodes.nothingArrived
+}
+
+/** Ends the receiving after a time without a message. */
+class Waiting implements Disposable {
+  readonly #firstMilliseconds: number | undefined
+  readonly #nextMilliseconds: number | undefined
+  readonly #stop: AbortController
+  readonly #progress: Progress | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** Nobody ended it but the time. */
+  isOver = false
+
+  constructor(
+    given: { readonly follow: boolean; readonly timeout: number | undefined; readonly count: number | undefined },
+    { terminal, stop }: { readonly terminal: Terminal; readonly stop: AbortController },
+  ) {
+    this.#stop = stop
+    this.#firstMilliseconds = given.timeout ?? (given.follow ? undefined : DEFAULT_TIMEOUT_MILLISECONDS)
+    this.#nextMilliseconds = given.follow || given.count !== undefined ? this.#firstMilliseconds : QUIET_MILLISECONDS
+    this.#progress = given.follow ? undefined : showProgress(terminal, "Waiting for a message")
+    this.#begin(this.#firstMilliseconds)
+  }
+
+  /** While a message is written, time does not count. */
+  pause(): void {
+    clearTimeout(this.#timer)
+    this.#progress?.[Symbol.dispose]()
+  }
+
+  restart(): void {
+    this.#begin(this.#nextMilliseconds)
+  }
+
+  [Symbol.dispose](): void {
+    this.pause()
+  }
+
+  #begin(milliseconds: number | undefined): void {
+    clearTimeout(this.#timer)
+    if (milliseconds === undefined) return
+    this.#timer = setTimeout(() => {
+      this.isOver = true
+      this.#stop.abort()
+    }, milliseconds)
+  }
+}

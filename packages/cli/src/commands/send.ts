@@ -1,0 +1,103 @@
+import type { Conversation } from "@conclave/client/node"
+import { command, required, withDefault } from "../arguments.js"
+import { findConversation } from "../conversations.js"
+import { exitCodes, Failure } from "../failure.js"
+import { asOption, dataOption, keyParagraph, nonEmpty, seconds, serverOption } from "../options.js"
+import { type OpenProfile, openProfile, type ProfileChoice, readable, synchronise } from "../profile.js"
+import { sendJobs } from "../sending/job.js"
+import { INPUT_SIZE_MAX, MESSAGE_SIZE_MAX, split } from "../sending/split.js"
+import { showProgress } from "../terminal/progress.js"
+import type { Terminal } from "../terminal/terminal.js"
+
+export const send = command({
+  summary: "send standard input to a conversation",
+  description: [
+    `Input above ${MESSAGE_SIZE_MAX / 1024} KiB becomes several messages, which conclave receive writes as one again; more than ` +
+      `${INPUT_SIZE_MAX / 1024 ** 2} MiB is refused.`,
+    "It succeeds when the service has all of it. After an interruption, even kill -9, the same command with the same " +
+      "input goes on where it was: nothing arrives twice.",
+    keyParagraph,
+  ],
+  options: {
+    as: asOption,
+    to: required({ placeholder: "TITLE", help: "the conversation's title or id", read: nonEmpty("a title or an id") }),
+    server: serverOption,
+    data: dataOption,
+    timeout: withDefault(60_000, {
+      placeholder: "S",
+      help: "give up waiting for the service after so many seconds",
+      read: seconds,
+      shown: "60",
+    }),
+  },
+  async run({ to, timeout, ...choice }, { terminal }) {
+    const parts = split(await readInput(terminal))
+    const signal = AbortSignal.timeout(timeout)
+    const profile = await openProfile(choice, { terminal, live: false, signal })
+    const jobs = sendJobs(profile.file, profile.sealingKey)
+    try {
+      await sendAll({ profile, choice, to, parts, terminal, signal, jobs })
+    } finally {
+      await profile.client.close()
+    }
+    // The last thing of all: whoever is killed before it and runs again sends nothing twice.
+    jobs.end()
+    return exitCodes.done
+  },
+})
+
+interface Sending {
+  readonly profile: OpenProfile
+  readonly choice: ProfileChoice
+  readonly to: string
+  readonly parts: readonly (string | Uint8Array)[]
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  readonly jobs: ReturnType<typeof sendJobs>
+}
+
+async function sendAll({ profile, choice, to, parts, terminal, signal, jobs }: Sending): Promise<void> {
+  const { client } = profile
+  try {
+    // Also carries out what an earlier run has stored.
+    await synchronise(client, choice, { terminal, live: false, signal })
+    const conversation = findConversation(client, to)
+    const { done, abandoned } = await jobs.begin(conversation, parts)
+    if (abandoned) terminal.tell("note: an earlier input was not sent to its end; what was missing of it stays unsent")
+    if (done > 0) terminal.tell(`going on behind an interruption: ${done} of ${parts.length} messages were sent before`)
+    await sendParts(conversation, { parts: parts.slice(done), terminal, signal })
+  } catch (error) {
+    throw signal.aborted ? gaveUp(choice, error) : readable(error, choice)
+  }
+}
+
+async function sendParts(
+  conversation: Conversation,
+  { parts, terminal, signal }: Pick<Sending, "parts" | "terminal" | "signal">,
+): Promise<void> {
+  using progress = showProgress(terminal, "Sending")
+  for (const [at, part] of parts.entries()) {
+    progress.update(`Sending message ${at + 1} of ${parts.length}`)
+    await conversation.send(part, { signal })
+  }
+}
+
+function gaveUp({ server }: ProfileChoice, cause: unknown): Failure {
+  return new Failure(
+    `the service at ${server.origin} did not take all of it in time; the same command with the same input goes on`,
+    { cause },
+  )
+}
+
+async function readInput({ input, tell }: Terminal): Promise<Uint8Array> {
+  if (input.isTTY) tell("Type the message; Ctrl-D at the beginning of a line ends it.")
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of input as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size > INPUT_SIZE_MAX) throw new Failure(`the input is larger than ${INPUT_SIZE_MAX / 1024 ** 2} MiB`)
+  }
+  if (size === 0) throw new Failure("the input is empty: there is nothing to send")
+  return Buffer.concat(chunks)
+}

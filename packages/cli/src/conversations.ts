@@ -1,0 +1,38 @@
+import type { Client, Conversation } from "@conclave/client/node"
+import { Failure } from "./failure.js"
+import { printableLine } from "./terminal/printable.js"
+
+const ID_PREFIX_MIN = 6
+
+/** What a conversation is called in a terminal. */
+export function labelOf({ title, id }: Conversation): string {
+  return title === "" ? id.slice(0, 8) : printableLine(title)
+}
+
+/** By title, or by the beginning of the id. Throws {@link Failure} where there is none or more than one. */
+export function findConversation(client: Client, called: string): Conversation {
+  const all = [...client.conversations.values()].filter(isOpen)
+  const found = matching(all, called)
+  if (found.length === 1) return found[0]!
+  if (found.length > 1) {
+    const ids = found.map(({ id }) => id.slice(0, 12)).join(", ")
+    throw new Failure(`${client.name} has ${found.length} conversations called "${called}"; use an id: ${ids}`)
+  }
+  const others = all.map(labelOf).slice(0, 10).join(", ")
+  throw new Failure(
+    `${client.name} has no conversation "${called}"${others === "" ? "" : `, but ${others}`}; ` +
+      `to make it: echo "/new ${called} NAME" | conclave chat --as ${client.name}`,
+  )
+}
+
+export function isCalled(conversation: Conversation, called: string): boolean {
+  return matching([conversation], called).length > 0
+}
+
+function matching(conversations: readonly Conversation[], called: string): readonly Conversation[] {
+  const byTitle = conversations.filter(({ title }) => title === called)
+  if (byTitle.length > 0 || called.length < ID_PREFIX_MIN) return byTitle
+  return conversations.filter(({ id }) => id.startsWith(called))
+}
+
+const isOpen = ({ status }: Conversation) => status !== "left" && status !== "lost"

@@ -1,0 +1,32 @@
+import { getSystemErrorMessage } from "./system-errors.js"
+
+export const exitCodes = { done: 0, failed: 1, usage: 2, nothingArrived: 3 } as const
+
+/** The command line is wrong. The message is one line, without the command's name. */
+export class UsageError extends Error {
+  override readonly name = "UsageError"
+}
+
+/** Something that can happen to anybody, in words for the person at the terminal: one line. */
+export class Failure extends Error {
+  override readonly name = "Failure"
+  readonly exitCode: number
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly exitCode?: number } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.exitCode = options.exitCode ?? exitCodes.failed
+  }
+}
+
+/** One line for a person, whatever was thrown. What is not expected is a defect of this program. */
+export function explain(error: unknown): { readonly reason: string; readonly isExpected: boolean } {
+  if (error instanceof UsageError || error instanceof Failure) return { reason: error.message, isExpected: true }
+  if (!(error instanceof Error)) return { reason: oneLine(String(error)), isExpected: false }
+  const system = getSystemErrorMessage(error)
+  if (system !== undefined) return { reason: system, isExpected: true }
+  // Errors of the project's packages have a name and a code, and a message that can be read by itself.
+  const isOurs = ["ClientError", "StoreUnavailable", "TransportError", "CaptureError"].includes(error.name)
+  return { reason: oneLine(error.message || error.name), isExpected: isOurs }
+}
+
+const oneLine = (text: string) => text.replace(/\s*\n\s*/g, " ")

@@ -1,0 +1,51 @@
+import type { Command, Option } from "./arguments.js"
+import { commands } from "./commands/index.js"
+import { align } from "./terminal/table.js"
+
+const WIDTH = 96
+
+export function generalHelp(): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => [`  ${name}`, summary])
+  return [
+    "conclave: end-to-end encrypted group conversations (MLS, RFC 9420)",
+    "",
+    "usage: conclave COMMAND [options]",
+    "",
+    ...align(rows),
+    "",
+    "conclave COMMAND --help tells more; --version tells the version.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing arrived in time.",
+  ].join("\n")
+}
+
+export function commandHelp(name: string, { summary, description = [], operand, options }: Command): string {
+  const declared = Object.entries(options as Readonly<Record<string, Option<unknown>>>)
+  const usage = declared.map(([option, { placeholder, whenAbsent }]) => {
+    const text = placeholder === undefined ? `--${option}` : `--${option} ${placeholder}`
+    return whenAbsent === "fail" ? text : `[${text}]`
+  })
+  const rows = [
+    ...(operand === undefined ? [] : [[`  ${operand.placeholder}`, operand.help]]),
+    ...declared.map(([option, { placeholder, help, whenAbsent }]) => [
+      `  --${option}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+      whenAbsent !== "fail" && whenAbsent.text !== undefined ? `${help} (default: ${whenAbsent.text})` : help,
+    ]),
+  ]
+  return [
+    `conclave ${name}: ${summary}`,
+    "",
+    `usage: ${["conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")}`,
+    ...(rows.length === 0 ? [] : ["", ...align(rows)]),
+    ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
+  ].join("\n")
+}
+
+function wrap(paragraph: string): string[] {
+  const lines = [""]
+  for (const word of paragraph.split(" ")) {
+    const line = lines.at(-1)!
+    if (line.length + word.length + 1 > WIDTH) lines.push(word)
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
+  }
+  return lines
+}

@@ -1,0 +1,99 @@
+import type { ClientEvent, Content, Conversation } from "@conclave/client/node"
+import { labelOf } from "./conversations.js"
+import { printable, printableLine } from "./terminal/printable.js"
+import type { Style } from "./terminal/style.js"
+
+export interface Spoken extends Content {
+  readonly from: string
+  readonly sentAt: Date
+}
+
+/** One message for a person. Its further lines are indented: none can pass for a message of its own. */
+export function drawMessage({ from, sentAt, text, bytes }: Spoken, style: Style): string {
+  const time = `${two(sentAt.getHours())}:${two(sentAt.getMinutes())}`
+  const content = text === undefined ? style.dim(`(${bytes?.length ?? 0} bytes)`) : printable(text).replace(/\n+$/, "")
+  return `${style.dim(time)} ${style.bold(printableLine(from))}: ${content.replace(/\n/g, "\n      ")}`
+}
+
+/** What happened, in a sentence; `undefined` for messages, and for what nobody has to be told. */
+export function drawEvent(event: ClientEvent, style: Style): string | undefined {
+  switch (event.type) {
+    case "message":
+    case "sent":
+      return undefined
+    case "joined":
+      return style.dim(`you are in ${named(event.conversation)} now, with ${list(event.members)}`)
+    case "title":
+      return style.dim(`${printableLine(event.from)} calls it "${printableLine(event.title)}"`)
+    case "members":
+      return style.dim(membersChanged(event))
+    case "refreshed":
+      return style.dim(`${printableLine(event.by)} renewed their keys`)
+    case "left":
+      return style.yellow(`you are no longer in ${named(event.conversation)} (${printableLine(event.by)} did that)`)
+    case "recovered":
+      return style.yellow(`${named(event.conversation)} was rejoined, messages may be missing: ${reasonOf(event)}`)
+    default:
+      return drawAlarm(event, style)
+  }
+}
+
+type Alarm = Extract<ClientEvent, { type: "keyChanged" | "halted" | "lost" | "failed" | "rejected" }>
+
+/** What a person must see and decide about, wherever it is told. */
+export function isAlarm(event: ClientEvent): event is Alarm {
+  return ["keyChanged", "halted", "lost", "failed", "rejected"].includes(event.type)
+}
+
+export function drawAlarm(event: Alarm, style: Style): string {
+  switch (event.type) {
+    case "keyChanged":
+      return style.red(style.bold(keyChanged(event)))
+    case "halted":
+      return style.red(
+        `${named(event.conversation)} is halted until you decide about ${list(event.names)}: ${reasonOf(event)}`,
+      )
+    case "lost":
+      return style.red(
+        `${named(event.conversation)} cannot be followed: somebody has to remove and invite you again: ${reasonOf(event)}`,
+      )
+    case "failed":
+      return style.red(
+        `could not ${wishNames[event.wish]}${event.names.length > 0 ? ` ${list(event.names)}` : ""}: ${reasonOf(event)}`,
+      )
+    case "rejected":
+      return style.yellow(
+        `something was refused${event.conversation ? ` in ${named(event.conversation)}` : ""}: ${reasonOf(event)}`,
+      )
+  }
+}
+
+const wishNames: Readonly<Record<Extract<ClientEvent, { type: "failed" }>["wish"], string>> = {
+  create: "create the conversation",
+  invite: "invite",
+  remove: "remove",
+  send: "send a message",
+  title: "set the title",
+  refresh: "renew the keys",
+  leave: "leave",
+}
+
+function membersChanged({ by, added, removed }: Extract<ClientEvent, { type: "members" }>): string {
+  const changes = [
+    ...(added.length > 0 ? [`added ${list(added)}`] : []),
+    ...(removed.length > 0 ? [`removed ${list(removed)}`] : []),
+  ]
+  return `${printableLine(by)} ${changes.join(" and ")}`
+}
+
+function keyChanged({ name, endorsed, accepted }: Extract<ClientEvent, { type: "keyChanged" }>): string {
+  const who = printableLine(name)
+  const why = endorsed ? "a device of theirs has signed for it" : "no device of theirs has signed for it"
+  const what = accepted ? "it was accepted; compare /safety" : `not accepted: ask ${who}, then /approve ${who}`
+  return `!! ${who} speaks with a new key (${why}); ${what}`
+}
+
+const two = (number: number) => String(number).padStart(2, "0")
+const list = (names: readonly string[]) => names.map(printableLine).join(", ") || "nobody"
+const reasonOf = ({ reason }: { readonly reason: string }) => printableLine(reason)
+const named = (conversation: Conversation) => labelOf(conversation)

@@ -1,0 +1,75 @@
+import { NAME_PATTERN } from "@conclave/auth/api"
+import { optional, required, withDefault } from "./arguments.js"
+import { UsageError } from "./failure.js"
+
+export const DEFAULT_PORT = 7080
+export const DEFAULT_HOST = "127.0.0.1"
+
+/** Options that several commands share. */
+export const asOption = required({ placeholder: "NAME", help: "the name to speak under", read: name })
+export const serverOption = withDefault(new URL(`http://${DEFAULT_HOST}:${DEFAULT_PORT}/`), {
+  placeholder: "URL",
+  help: "where the service is",
+  read: serverAddress,
+})
+export const dataOption = optional({
+  placeholder: "DIR",
+  help: "the folder of everything that is kept (default: the system's place for it)",
+  read: nonEmpty("a folder"),
+})
+
+/** What `--data` means to somebody who holds conversations, for the help. */
+export const keyParagraph =
+  "Profiles are stored sealed, with a key in a file beside each (readable by its owner alone). That protects a copy of " +
+  "the profile, for example in a backup, only as far as the key file is kept away from it; whoever reads both reads " +
+  "everything. CONCLAVE_KEY (32 bytes, as 64 hexadecimal digits) supplies the key instead, and no file is made."
+
+export function name(text: string): string {
+  if (NAME_PATTERN.test(text) && text.normalize("NFC") === text) return text
+  throw new UsageError(
+    `must be a name: 1 to 64 lower-case letters or digits, behind the first also . _ -, not "${shortened(text)}"`,
+  )
+}
+
+export function port(text: string): number {
+  const number = Number(text)
+  if (/^\d{1,5}$/.test(text) && number <= 65_535) return number
+  throw new UsageError(`must be a port from 0 (any that is free) to 65535, not "${shortened(text)}"`)
+}
+
+export function count(text: string): number {
+  const number = Number(text)
+  if (/^\d{1,9}$/.test(text) && number > 0) return number
+  throw new UsageError(`must be a number from 1 on, not "${shortened(text)}"`)
+}
+
+/** In milliseconds, from seconds with a fraction. */
+export function seconds(text: string): number {
+  const milliseconds = Math.round(Number(text) * 1000)
+  // Longer timers than 2³¹ ms end at once.
+  if (/^\d+(\.\d+)?$/.test(text) && milliseconds > 0 && milliseconds < 2 ** 31) return milliseconds
+  throw new UsageError(`must be a number of seconds above 0, not "${shortened(text)}"`)
+}
+
+export function nonEmpty(what: string): (text: string) => string {
+  return (text) => {
+    if (text !== "" && !text.includes("\0")) return text
+    throw new UsageError(`must be ${what}`)
+  }
+}
+
+function serverAddress(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isAddress = url !== undefined && (url.protocol === "http:" || url.protocol === "https:")
+  if (!isAddress) throw new UsageError(`must be an address like http://host:7080, not "${shortened(text)}"`)
+  if (url.username !== "" || url.password !== "") throw new UsageError("must be an address without a password")
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
+    throw new UsageError(`must be an address without a path, like ${url.origin}, not "${shortened(text)}"`)
+  }
+  return url
+}
+
+function shortened(text: string): string {
+  const visible = text.replace(/\p{C}/gu, "?")
+  return visible.length > 60 ? `${visible.slice(0, 60)}…` : visible
+}

@@ -1,0 +1,86 @@
+import { type Client, ClientError, openClient, sealingKeyFile } from "@conclave/client/node"
+import { openDataFolder, profileFile } from "./data-folder.js"
+import { explain, Failure } from "./failure.js"
+import { withProgress } from "./terminal/progress.js"
+import type { Terminal } from "./terminal/terminal.js"
+
+export interface ProfileChoice {
+  readonly as: string
+  readonly server: URL
+  readonly data: string | undefined
+}
+
+export interface OpenProfile {
+  readonly client: Client
+  /** The profile's file; what a command keeps of its own is beside it. */
+  readonly file: string
+  /** 32 bytes. */
+  readonly sealingKey: Uint8Array
+}
+
+export interface OpenOptions {
+  readonly terminal: Terminal
+  /** Follow the service's stream. */
+  readonly live: boolean
+  readonly signal?: AbortSignal
+}
+
+/** Opens the profile of a name at a service; makes and registers it at the first time. Throws {@link Failure}. */
+export async function openProfile(choice: ProfileChoice, options: OpenOptions): Promise<OpenProfile> {
+  const { as, server, data } = choice
+  const { terminal, live, signal } = options
+  const file = profileFile(openDataFolder(data), { name: as, server })
+  const supplied = suppliedKey(terminal.environment)
+  try {
+    const client = await withProgress(terminal, `Opening the profile of ${as}`, () =>
+      openClient({
+        name: as,
+        service: server,
+        profile: file,
+        live,
+        ...(supplied && { sealingKey: supplied }),
+        ...(signal && { signal }),
+      }),
+    )
+    return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }
+  } catch (error) {
+    throw readable(error, choice)
+  }
+}
+
+/** Reads all that is there and sends all that waits. Throws {@link Failure} where no service answers. */
+export async function synchronise(client: Client, choice: ProfileChoice, options: OpenOptions): Promise<void> {
+  const { terminal, signal } = options
+  try {
+    await withProgress(terminal, "Reading what has arrived", () => client.sync(signal ? { signal } : {}))
+  } catch (error) {
+    throw readable(error, choice)
+  }
+}
+
+/** What the client's errors mean to somebody at a terminal; any other error stays as it is. */
+export function readable(error: unknown, { as, server }: ProfileChoice): unknown {
+  if (!(error instanceof ClientError)) return error
+  const failure = (message: string) => new Failure(message, { cause: error })
+  switch (error.code) {
+    case "UNAVAILABLE":
+      return failure(`no service answers at ${server.origin}; conclave serve starts one`)
+    case "NAME_TAKEN":
+      return failure(`the name ${as} is taken at ${server.origin}; choose another, or give its folder with --data`)
+    case "STORE_LOCKED":
+      return failure(`another conclave is running as ${as}; end it first`)
+    case "WRONG_PROFILE":
+      return failure(
+        `the profile of ${as} cannot be opened: ${error.message}; is CONCLAVE_KEY or the key file another?`,
+      )
+    default:
+      return failure(explain(error).reason)
+  }
+}
+
+function suppliedKey(environment: NodeJS.ProcessEnv): Uint8Array | undefined {
+  const text = environment.CONCLAVE_KEY
+  if (text === undefined || text === "") return undefined
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new Failure("CONCLAVE_KEY must be 64 hexadecimal digits (32 bytes)")
+  return Uint8Array.from(Buffer.from(text, "hex"))
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs"
+import { type Command, isHelpWanted, parseArguments } from "./arguments.js"
+import { nearest } from "./closest.js"
+import { commands } from "./commands/index.js"
+import { exitCodes, explain, Failure, UsageError } from "./failure.js"
+import { commandHelp, generalHelp } from "./help.js"
+import type { Terminal } from "./terminal/terminal.js"
+
+/** Runs one command line and resolves with its exit code. Every failure has been told on the terminal by then. */
+export async function run(words: readonly string[], terminal: Terminal): Promise<number> {
+  const [first, ...rest] = words
+  try {
+    if (first === undefined) {
+      terminal.tell(generalHelp())
+      return exitCodes.usage
+    }
+    if (first === "--version" || first === "-v") return say(terminal, version())
+    if (first === "--help" || first === "-h" || (first === "help" && rest.length === 0)) {
+      return say(terminal, generalHelp())
+    }
+    if (first === "help") return say(terminal, commandHelp(rest[0]!, await find(rest[0]!)))
+    const command = await find(first)
+    if (isHelpWanted(rest)) return say(terminal, commandHelp(first, command))
+    const { options, operand } = parseArguments(command, rest)
+    return await command.run(options, { terminal, operand })
+  } catch (error) {
+    const name = first !== undefined && Object.hasOwn(commands, first) ? `conclave ${first}` : "conclave"
+    return report(error, { name, terminal })
+  }
+}
+
+/** The package's version. */
+export function version(): string {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version
+}
+
+function find(name: string): Promise<Command> {
+  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (entry !== undefined) return entry.load()
+  const like = nearest(name, Object.keys(commands))
+  const hint = like === undefined ? "" : `; did you mean ${like}?`
+  const what = name.startsWith("-") ? `there is no option ${name} without a command` : `there is no command ${name}`
+  throw new UsageError(`${what}${hint}`)
+}
+
+async function say(terminal: Terminal, text: string): Promise<number> {
+  await terminal.write(`${text}\n`)
+  return exitCodes.done
+}
+
+function report(error: unknown, { name, terminal }: { name: string; terminal: Terminal }): number {
+  const { reason, isExpected } = explain(error)
+  const usage = error instanceof UsageError
+  const hint = usage ? ` (${name} --help)` : isExpected ? "" : " (CONCLAVE_DEBUG=1 tells where)"
+  terminal.tell(`${terminal.errorStyle.red(`${name}:`)} ${reason}${hint}`)
+  if (terminal.environment.CONCLAVE_DEBUG && error instanceof Error) terminal.tell(error.stack ?? "")
+  return usage ? exitCodes.usage : error instanceof Failure ? error.exitCode : exitCodes.failed
+}

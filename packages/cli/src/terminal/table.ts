@@ -1,0 +1,41 @@
+import { stripVTControlCharacters } from "node:util"
+
+/** Lines of cells, the columns as wide as their widest cell; colours do not count. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, widthOf(cell))
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : pad(cell, widths[column]!, "left")))
+      .join("  ")
+      .trimEnd(),
+  )
+}
+
+export interface Column {
+  readonly title: string
+  readonly width: number
+  readonly align?: "left" | "right"
+}
+
+/** A row of a table that is printed while it grows: its widths are known beforehand. */
+export function tableRow(columns: readonly Column[], cells: readonly string[]): string {
+  return columns
+    .map(({ width, align: side = "left" }, at) => pad(cells[at] ?? "", width, side))
+    .join("  ")
+    .trimEnd()
+}
+
+export function tableHead(columns: readonly Column[]): string[] {
+  const titles = columns.map(({ title }) => title)
+  return [tableRow(columns, titles), columns.map(({ width }) => "─".repeat(width)).join("  ")]
+}
+
+function pad(cell: string, width: number, side: "left" | "right"): string {
+  const space = " ".repeat(Math.max(0, width - widthOf(cell)))
+  return side === "left" ? cell + space : space + cell
+}
+
+const widthOf = (cell: string) => [...stripVTControlCharacters(cell)].length
