@@ -39,8 +39,12 @@ interface Manifest {
 }
 
 export function workspaces(): Workspace[] {
-  const packages = readdirSync(join(root, "packages")).map((name) => `packages/${name}`)
-  return [...packages, "interop", "bench"]
+  const patterns: readonly string[] = JSON.parse(read("package.json")).workspaces
+  return patterns
+    .flatMap((pattern) => {
+      const folder = pattern.replace(/\/\*$/, "")
+      return folder === pattern ? [folder] : readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)
+    })
     .filter((folder) => existsSync(join(root, folder, "package.json")))
     .map((folder) => {
       const manifest: Manifest = JSON.parse(read(`${folder}/package.json`))

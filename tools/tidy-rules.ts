@@ -36,9 +36,8 @@ export const tidyRules: readonly TidyRule[] = [
     files: isSource,
   },
   {
-    // As an attribute and in style sheets it is a feature of HTML.
-    name: "something that only holds a place",
-    pattern: pattern("", "\\bplace", "holder\\b(?!=|[\"']?:)(?<!::place", "holder)"),
+    name: "a comment about something that only holds a place",
+    pattern: pattern("", "(?://|^\\s*/?\\*).*\\bplace", "holder\\b"),
     files: isSource,
   },
   {

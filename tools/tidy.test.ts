@@ -42,7 +42,7 @@ test("every rule finds what it looks for, and nothing beside it", () => {
       [library, `// ${"TO"}DO: later`],
       [library, `throw new Error("not imple${"mented"}")`],
     ],
-    "something that only holds a place": [[library, `// a place${"holder"} for now`]],
+    "a comment about something that only holds a place": [[library, `// a place${"holder"} for now`]],
     "a test that is singled out": [
       [testFile, `test.${"only"}("x", () => {})`],
       [testFile, `test("x", { ${"only"}: true }, () => {})`],
