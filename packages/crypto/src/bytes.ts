@@ -10,8 +10,8 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Overwrites secrets with zeros. Copies that the runtime made on its own (a moved string, a spilled register) are out of
- * reach: wiping shortens a secret's life, it proves nothing.
+ * Overwrites secrets with zeros. Copies that the runtime made on its own (a moved string, a spilled register) are out
+ * of reach: wiping shortens a secret's life, it proves nothing.
  */
 export function wipe(...secrets: readonly (Uint8Array | undefined)[]): void {
   for (const secret of secrets) secret?.fill(0)

@@ -29,13 +29,13 @@ export interface Hash {
   hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array
 }
 
-/** RFC 5116. The tag of 16 bytes stands behind the ciphertext. */
+/** RFC 5116. The tag of 16 bytes stands behind the ciphertext. A key or a nonce of another size throws `RangeError`. */
 export interface Aead {
   readonly keySize: number
   readonly nonceSize: number
   readonly tagSize: number
   seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, authenticatedData: Uint8Array): Uint8Array
-  /** `undefined` for anything that is not authentic, a ciphertext shorter than its tag included. Never throws for it. */
+  /** `undefined` for anything that is not authentic, a ciphertext shorter than its tag included: it never throws. */
   open(
     key: Uint8Array,
     nonce: Uint8Array,
@@ -68,7 +68,7 @@ export interface KemGroup {
     privateKey: Uint8Array,
     peer: Uint8Array,
   ): { readonly publicKey: Uint8Array; readonly sharedSecret: Uint8Array } | undefined
-  /** Refuses what `diffieHellman` would refuse of a peer's key without a private key at hand: length, curve, infinity. */
+  /** Whether `diffieHellman` would take the bytes as a peer's key: length, curve, no infinity, no low order. */
   isPublicKey(bytes: Uint8Array): boolean
 }
 

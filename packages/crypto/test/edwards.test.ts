@@ -8,8 +8,8 @@ import { concat } from "../src/index.js"
 import { bytes, hex, providers, seeded, unanimous } from "./support.js"
 
 /*
- * The corners of EdDSA in which libraries differ, made with the mathematics: keys A = aB + T and R = rB + U, where T and
- * U run through the points of small order, and the s that solves sB = R + kA but for the torsion.
+ * The corners of EdDSA in which libraries differ, made with the mathematics: keys A = aB + T and R = rB + U, where T
+ * and U run through the points of small order, and the s that solves sB = R + kA but for the torsion.
  */
 const schemes = {
   Ed25519: {

@@ -82,7 +82,7 @@ function jacobi(numerator: bigint, modulus: bigint): number {
   return n === 1n ? symbol : 0
 }
 
-// The y-coordinates of the points of order 1, 2, 4 and 8 (four of them on Ed25519, with two values of y), little endian.
+// The y-coordinates of the points of order 1, 2 and 4, and of the four of order 8 on Ed25519, little endian.
 const smallOrder: Readonly<Record<EdwardsName, readonly Uint8Array[]>> = {
   Ed25519: [
     "01".padEnd(64, "0"),

@@ -32,7 +32,7 @@ export function edwardsScheme(name: EdwardsName, library: SignatureLibrary): Sig
   })
 }
 
-/** ECDSA over signatures in DER and uncompressed points alone. Both halves of s verify: RFC 8446 has no rule of a low s. */
+/** ECDSA with signatures in DER and uncompressed points alone. Both halves of s verify: RFC 8446 rules out neither. */
 export function ecdsaScheme(
   curve: NistCurveName,
   library: SignatureLibrary & { isOnCurve(point: Uint8Array): boolean },

@@ -73,8 +73,8 @@ function importPrivateKey(name: NistCurveName, privateKey: Uint8Array, publicKey
 }
 
 function importPublicKey(name: NistCurveName, publicKey: Uint8Array): KeyObject {
-  // A JWK is checked by multiplying it with the order, which a curve without cofactor does not need. On P-256 that costs
-  // less than parsing DER (64 µs against 91), on P-384 and P-521 three and seven times more.
+  // A JWK is checked by multiplying it with the order, which a curve without cofactor does not need. On P-256 that
+  // costs less than parsing DER (64 µs against 91), on P-384 and P-521 three and seven times more.
   if (name === "P-256") {
     const [x, y] = [publicKey.subarray(1, 33), publicKey.subarray(33)]
     return createPublicKey({ key: { kty: "EC", crv: name, x: base64url(x), y: base64url(y) }, format: "jwk" })
@@ -90,8 +90,8 @@ function importedKey(key: KeyObject, publicKey: Uint8Array, hash: string | null)
 
 /**
  * A member's key checks many signatures, and importing it costs from a tenth of checking one to more than that. The
- * cache holds a key as long as the array it came from, and compares the bytes, so that an array written to afterwards is
- * imported anew.
+ * cache holds a key as long as the array it came from, and compares the bytes, so that an array written to afterwards
+ * is imported anew.
  */
 function publicKeyCache(importKey: (bytes: Uint8Array) => KeyObject): (bytes: Uint8Array) => KeyObject {
   const cache = new WeakMap<Uint8Array, { bytes: Uint8Array; key: KeyObject }>()

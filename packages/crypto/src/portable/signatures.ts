@@ -24,8 +24,8 @@ function importSeed(curve: typeof ed25519): SignatureLibrary["importKey"] {
 }
 
 /**
- * RFC 8032 §5.1.7 in its stricter form, [S]B = R + [k]A: the library verifies with the cofactor only. Throws for an S out
- * of range.
+ * RFC 8032 §5.1.7 in its stricter form, [S]B = R + [k]A: the library verifies with the cofactor only. Throws for an S
+ * out of range.
  */
 function verifyWithoutCofactor(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   const { Point } = ed25519
