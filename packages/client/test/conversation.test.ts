@@ -119,6 +119,19 @@ describe("a conversation", () => {
     assert.deepEqual(only(bob).members, ["alice", "bob"])
   })
 
+  it("ends where all want to leave at once: one of them carries out the others' wishes, and then is alone", async () => {
+    await using world = new World()
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await Promise.all([team.leave(), only(bob).leave(), team.leave()])
+    for (let round = 0; round < 3; round++) {
+      world.now += 10_000
+      await settle(alice, bob)
+    }
+    assert.deepEqual([team.status, only(bob).status], ["left", "left"])
+  })
+
   it("ends when the last member leaves", async () => {
     await using world = new World()
     const alice = await world.open("alice")

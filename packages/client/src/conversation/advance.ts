@@ -1,4 +1,3 @@
-import type { LeafIndex } from "@conclave/mls"
 import { isAtHead, type Work } from "./context.js"
 import { follow, Unfollowable } from "./follow.js"
 import { rejoin } from "./rejoin.js"
@@ -53,8 +52,7 @@ async function done(work: Promise<void>): Promise<true> {
  * order if those before them are not there.
  */
 function mustCommit(work: Work, next: string | undefined): boolean {
-  const { local } = work
-  if (local.group!.proposals.length === 0 || local.state.status === "leaving") return false
+  if (work.local.group!.proposals.length === 0) return false
   if (next === "message") return true
   const due = departureDue(work)
   return due !== undefined && due <= work.now()
@@ -64,12 +62,14 @@ function mustCommit(work: Work, next: string | undefined): boolean {
 export function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
   const { departures, status } = local.state
   const { group } = local
-  if (group === undefined || departures.length === 0 || status !== "active") return undefined
-  const departing = new Set<LeafIndex | number>(departures.map(({ leafIndex }) => leafIndex))
-  const staying = group.members.map(({ leafIndex }) => leafIndex).filter((leafIndex) => !departing.has(leafIndex))
-  const rank = staying.indexOf(group.ownLeafIndex)
+  if (group === undefined || departures.length === 0 || (status !== "active" && status !== "leaving")) return undefined
+  const departing = new Set<number>(departures.map(({ leafIndex }) => leafIndex))
+  if (status === "leaving") departing.add(group.ownLeafIndex)
+  // Those who want to leave come last: where all do, one has to begin with the others.
+  const members = group.members.map(({ leafIndex }) => leafIndex)
+  const order = [...members.filter((it) => !departing.has(it)), ...members.filter((it) => departing.has(it))]
   const since = departures.reduce((latest, it) => (it.since > latest ? it.since : latest), 0n)
-  return rank === -1 ? undefined : Number(since) + rank * leaveDelayMilliseconds
+  return Number(since) + order.indexOf(group.ownLeafIndex) * leaveDelayMilliseconds
 }
 
 // --- The log ---------------------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ async function followIncoming(work: Work): Promise<boolean> {
     const entry = incoming[0]!
     if (entry.seq > local.state.cursor + 1n) break
     await follow(work, entry)
-    incoming.shift()
+    if (local.state.cursor >= entry.seq) incoming.shift()
   }
   return local.state.cursor !== before
 }

@@ -166,8 +166,10 @@ export class GroupConversation implements Conversation {
     signal?.throwIfAborted()
     const { local, steps } = this.work
     const stored = steps.run(local, (step) => {
-      this.#requireMember()
-      return { settled: local.expect(step, store(step)) }
+      const refusal = this.#refusal()
+      if (refusal === undefined) return { settled: local.expect(step, store(step)) }
+      // Not thrown: nothing has failed that a reload would mend.
+      return { settled: rejected(refusal) }
     })
     // After a failure too: it may have been stored nevertheless.
     const wish = stored.finally(() => this.runner.wake()).then(({ settled }) => settled)
@@ -175,11 +177,17 @@ export class GroupConversation implements Conversation {
     await unlessAborted(wish, signal)
   }
 
-  #requireMember(): void {
+  #refusal(): ClientError | undefined {
     const { status, reason } = this.work.local.state
-    if (status === "left" || status === "leaving") throw new ClientError("NOT_A_MEMBER", "this conversation was left")
-    if (status === "lost") throw new ClientError("LOST", reason)
+    if (status === "left" || status === "leaving") return new ClientError("NOT_A_MEMBER", "this conversation was left")
+    return status === "lost" ? new ClientError("LOST", reason) : undefined
   }
+}
+
+function rejected(error: Error): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(() => {})
+  return promise
 }
 
 export function requireName(name: string): void {

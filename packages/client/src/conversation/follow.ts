@@ -1,7 +1,7 @@
 import { DecodeError, encode } from "@conclave/codec"
 import type { Entry as EntryCodec } from "@conclave/delivery/api"
 import { logChainHash } from "@conclave/delivery/log-chain"
-import { type Received, type StagedCommit, StateError } from "@conclave/mls"
+import { type Group, type Received, type StagedCommit, StateError } from "@conclave/mls"
 import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
@@ -32,7 +32,7 @@ export async function follow(work: Work, entry: Entry): Promise<void> {
   const { local } = work
   if (entry.seq <= local.state.cursor) return
   await followNext(work, entry)
-  work.rejoins = 0
+  if (local.state.cursor >= entry.seq) work.rejoins = 0
 }
 
 async function followNext(work: Work, entry: Entry): Promise<void> {
@@ -43,14 +43,17 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
   if (local.state.status === "leaving" && entry.kind === "application") {
     return steps.run(local, (step) => moveOn(work, step, entry))
   }
+  const group = local.group!
   let received: Received
   try {
-    received = local.group!.receive(entry.body)
+    received = group.receive(entry.body)
   } catch (error) {
     return refuse(work, entry, error)
   }
-  if (received.type === "commit") return followCommit(work, entry, received)
+  if (received.type === "commit") return followCommit(work, entry, { group, received })
   await steps.run(local, (step) => {
+    // Reloaded meanwhile, because a step failed: what was received is forgotten, and received again.
+    if (local.group !== group) return
     moveOn(work, step, entry)
     local.saveGroup(step)
     if (received.type === "application") takeMessage(work, step, entry, received)
@@ -171,7 +174,11 @@ function takeProposal({ local, now }: Work, step: Step, received: Received & { t
   local.update(step, { departures })
 }
 
-async function followCommit(work: Work, entry: Entry, received: Received & { type: "commit" }): Promise<void> {
+async function followCommit(
+  work: Work,
+  entry: Entry,
+  { group, received }: { readonly group: Group; readonly received: Received & { type: "commit" } },
+): Promise<void> {
   const { local, steps, judge, signal } = work
   const { staged } = received
   let judgement: Judgement
@@ -185,9 +192,10 @@ async function followCommit(work: Work, entry: Entry, received: Received & { typ
   if (judgement.refused.length > 0) return halt(work, judgement)
   const oldKeys = staged.selfRemoved ? await keysUnder(work, recordKeys.group(local.key)) : []
   await steps.run(local, (step) => {
+    if (local.group !== group) return
     const before = local.names
     moveOn(work, step, entry)
-    local.group!.apply(staged, judgement.verdicts)
+    group.apply(staged, judgement.verdicts)
     accept(work, step, judgement)
     if (staged.selfRemoved) return depart(work, step, staged, oldKeys)
     local.update(step, { departures: [] })

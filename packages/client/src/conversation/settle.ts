@@ -88,5 +88,9 @@ export function markLeaving({ local }: Work, step: Step, number: number, seq: bi
   if (wish?.type !== "leave") return
   local.putWish(step, number, { ...wish, acceptedSeq: seq })
   local.update(step, { status: "leaving" })
+  for (const [later, { type }] of [...local.wishes].filter(([it]) => it > number)) {
+    if (type === "leave") local.fulfil(step, later)
+    else local.fail(step, later, { code: "NOT_A_MEMBER", reason: "this device is leaving the conversation" })
+  }
   step.after(() => local.settle(number))
 }

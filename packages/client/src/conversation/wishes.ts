@@ -129,6 +129,8 @@ async function makeCommit(work: Work, changes: Changes, invitations: readonly In
   }
   if (judgement.refused.length > 0) return halt(work, judgement)
   await steps.run(local, (step) => {
+    // Reloaded meanwhile, because a step failed: the commit is forgotten, and made again.
+    if (local.group !== group) return
     for (const number of changes.done) local.fulfil(step, number)
     for (const invitation of invitations) {
       if (invitation.why === undefined && invitation.judgement !== undefined) accept(work, step, invitation.judgement)
