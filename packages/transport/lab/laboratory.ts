@@ -97,6 +97,11 @@ export class Laboratory {
     await this.server.restart()
   }
 
+  /** Gives the client another IPv4 address beside its own. */
+  addClientAddress(address: string): void {
+    ip("-n", this.#namespaces[0]!, "address", "add", `${address}/32`, "dev", DEVICE)
+  }
+
   setSysctl(side: "client" | "server", name: string, value: string): void {
     setSysctl(this.#namespaces[side === "client" ? 0 : 1]!, name, value)
   }

@@ -1,5 +1,5 @@
 import type { FastOpenPolicy } from "../src/fast-open/index.js"
-import { Laboratory, SERVER_ADDRESS } from "./laboratory.js"
+import { CLIENT_ADDRESS, Laboratory, SERVER_ADDRESS } from "./laboratory.js"
 import type { Sample } from "./roles/measured.js"
 
 export interface LatencyRow {
@@ -26,19 +26,30 @@ const ways: readonly Way[] = [
 const FIRST_PORT = 7100
 const measured = new URL("./roles/measured.js", import.meta.url)
 
+/** The sealed request has its own server, on the port after the others'. */
+const sealed = new URL("./roles/sealed.js", import.meta.url)
+const SEALED_NAME = "sealed request in the SYN"
+const SEALED_PORT = FIRST_PORT + ways.length
+
 /** Medians of `samples` requests of each way at each round trip, one after the other on an otherwise idle path. */
 export async function measureLatency(roundTrips: readonly number[], samples: number): Promise<LatencyRow[]> {
   await using laboratory = await Laboratory.open()
   for (const [n, way] of ways.entries()) {
     await laboratory.server.call(measured, "serve", { port: FIRST_PORT + n, policy: way.policy, tls: way.tls })
   }
+  const serving = { port: SEALED_PORT, host: SERVER_ADDRESS, clientAddress: CLIENT_ADDRESS }
+  await laboratory.client.call(sealed, "meet", await laboratory.server.call(sealed, "serve", serving))
+
   const rows: LatencyRow[] = []
   for (const roundTripMilliseconds of roundTrips) {
     await laboratory.change({ roundTripMilliseconds })
-    for (const [n, way] of ways.entries()) {
-      const target = { host: SERVER_ADDRESS, port: FIRST_PORT + n, policy: way.policy, tls: way.tls }
-      rows.push({ way: way.name, roundTripMilliseconds, ...(await medians(laboratory, target, samples)) })
+    for (const [n, { name, policy, tls }] of ways.entries()) {
+      const target = { host: SERVER_ADDRESS, port: FIRST_PORT + n, policy, tls }
+      const ask = () => laboratory.client.call<Sample>(measured, "request", target)
+      rows.push({ way: name, roundTripMilliseconds, ...(await medians(ask, samples)) })
     }
+    const ask = () => laboratory.client.call<Sample>(sealed, "request")
+    rows.push({ way: SEALED_NAME, roundTripMilliseconds, ...(await medians(ask, samples)) })
   }
   return rows
 }
@@ -46,10 +57,10 @@ export async function measureLatency(roundTrips: readonly number[], samples: num
 const WARM_UP = 3
 
 /** The first few are not counted: code is compiled and, with a cookie, the cookie fetched. */
-async function medians(laboratory: Laboratory, target: object, samples: number) {
+export async function medians(ask: () => Promise<Sample>, samples: number) {
   const taken: Sample[] = []
   for (let n = -WARM_UP; n < samples; n++) {
-    const sample = await laboratory.client.call<Sample>(measured, "request", target)
+    const sample = await ask()
     if (n >= 0) taken.push(sample)
   }
   return {

@@ -1,13 +1,18 @@
 /** `npm run lab -- <experiment> [options]` */
 import { parseArgs } from "node:util"
+import { floodTable, measureFlood } from "./flood.js"
 import { missingPrivileges } from "./laboratory.js"
 import { latencyTable, measureLatency } from "./latency.js"
+import { measureMiddleboxes, middleboxTable } from "./middleboxes.js"
+import { measureReplays, replayTable } from "./replays.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     samples: { type: "string", default: "30" },
     rtt: { type: "string", default: "20,50,150" },
+    seconds: { type: "string", default: "30" },
+    rate: { type: "string", default: "3000" },
     json: { type: "boolean", default: false },
   },
 })
@@ -15,8 +20,23 @@ const { values, positionals } = parseArgs({
 const experiments: Record<string, () => Promise<void>> = {
   async latency() {
     const rows = await measureLatency(values.rtt.split(",").map(Number), Number(values.samples))
-    console.log(values.json ? JSON.stringify(rows, null, 2) : latencyTable(rows))
+    print(rows, latencyTable)
   },
+  async flood() {
+    print(await measureFlood({ perSecond: Number(values.rate), seconds: Number(values.seconds) }), floodTable)
+  },
+  async replay() {
+    print(await measureReplays(1000), replayTable)
+  },
+  async middleboxes() {
+    const roundTripMilliseconds = Number(values.rtt.split(",")[0])
+    const rows = await measureMiddleboxes({ roundTripMilliseconds, requests: Number(values.samples) })
+    print(rows, middleboxTable)
+  },
+}
+
+function print<Report>(report: Report, table: (report: Report) => string): void {
+  console.log(values.json ? JSON.stringify(report, null, 2) : table(report))
 }
 
 const missing = missingPrivileges()

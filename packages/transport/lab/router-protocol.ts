@@ -27,6 +27,7 @@ export type RouterCommand =
 
 export type RouterAnswer = { readonly ready: true } | { readonly done: RouterCommand["kind"] }
 
+export const CLIENT_NETWORK = "10.77.1."
 export const CLIENT_ADDRESS = "10.77.1.2"
 export const SERVER_ADDRESS = "10.77.2.2"
 export const CLIENT_ADDRESS_6 = "fd77:1::2"

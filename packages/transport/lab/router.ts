@@ -9,6 +9,7 @@ import { CaptureFile } from "./capture.js"
 import { ipv4Address, isSynWithData, parseTcp, resetFor, type TcpPacket, translate, withoutData } from "./packet.js"
 import {
   CLIENT_ADDRESS,
+  CLIENT_NETWORK,
   clearPath,
   DELAY_MILLISECONDS,
   DUPLICATE_MILLISECONDS,
@@ -88,10 +89,11 @@ function routeToClient(packet: Buffer): void {
   observe(packet)
   if (path.cut) return
   const destination = ipv4Address(packet, "destination")
-  if (destination === undefined || destination === CLIENT_ADDRESS) {
-    // An address that was given up no longer leads here: connections over it have ended, as behind a real translator.
-    if (destination === undefined || path.translatedAddress === null) deliver(client, packet)
+  if (destination === undefined || path.translatedAddress === null) {
+    // Addresses outside the laboratory are spoofed: nobody is there to answer.
+    if (destination === undefined || destination.startsWith(CLIENT_NETWORK)) deliver(client, packet)
   } else if (destination === path.translatedAddress) {
+    // An address that was given up no longer leads here: connections over it have ended, as behind a real translator.
     deliver(client, translate(packet, "destination", CLIENT_ADDRESS))
   }
 }

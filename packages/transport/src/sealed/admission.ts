@@ -53,15 +53,19 @@ export class Admission {
     this.#budget = limits.heldMax
   }
 
-  /** Whether the connection may be answered; where not, it is to be aborted. */
-  async admit(socket: Socket, token: Uint8Array): Promise<boolean> {
+  /**
+   * Whether the connection may be answered; where not, it is to be aborted.
+   *
+   * @param token from a first flight that is there in full, as one that came in a SYN is
+   */
+  async admit(socket: Socket, token: Uint8Array | undefined): Promise<boolean> {
     const address = socket.remoteAddress
     if (address === undefined) return false
     if (isProven(socket)) {
       this.counts.established++
       return true
     }
-    if (this.#tokens.spend(token, address)) {
+    if (token && this.#tokens.spend(token, address)) {
       this.counts.byToken++
       return true
     }
@@ -91,13 +95,14 @@ export class Admission {
     })
   }
 
-  /** The oldest makes room when it has had its time: an honest handshake ends within a round trip. */
+  /** The oldest ones make room when they have had their time: an honest handshake ends within a round trip. */
   #makeRoom(): boolean {
-    if (this.#held.size < this.#budget) return true
-    const oldest = this.#held.values().next().value
-    if (oldest === undefined || performance.now() - oldest.since < this.#limits.patienceMilliseconds) return false
-    this.#release(oldest, false)
-    return true
+    const before = performance.now() - this.#limits.patienceMilliseconds
+    for (const held of this.#held) {
+      if (this.#held.size < this.#budget || held.since > before) break
+      this.#release(held, false)
+    }
+    return this.#held.size < this.#budget
   }
 
   #look(): void {

@@ -2,7 +2,9 @@ import { networkInterfaces } from "node:os"
 import type { DayKey, Supply } from "./wire.js"
 
 const TOKENS_MAX = 64
-const TROUBLE_MILLISECONDS = 600_000
+/** How long what did not work is left alone: longer each time. */
+const TROUBLE_MILLISECONDS = 30_000
+const TROUBLE_MILLISECONDS_MAX = 600_000
 /** After so many in a row, fast open is not tried again for a while. */
 const FAILURES_MAX = 2
 const LOOK_EVERY_MILLISECONDS = 1000
@@ -20,6 +22,7 @@ export class ClientMemory {
   #roundTrip: number | undefined
   #failures = 0
   #troubleUntil = 0
+  #trouble = TROUBLE_MILLISECONDS
   #unreachableUntil = 0
   #network: string
   #lookedAt = 0
@@ -77,12 +80,14 @@ export class ClientMemory {
 
   fastOpenSucceeded(): void {
     this.#failures = 0
+    this.#trouble = TROUBLE_MILLISECONDS
   }
 
   fastOpenFailed(): void {
     if (++this.#failures < FAILURES_MAX) return
     this.#failures = 0
-    this.#troubleUntil = this.#now() + TROUBLE_MILLISECONDS
+    this.#troubleUntil = this.#now() + this.#trouble
+    this.#trouble = Math.min(2 * this.#trouble, TROUBLE_MILLISECONDS_MAX)
   }
 
   /** Whether the service can be reached this way, as far as is known. */
@@ -91,7 +96,7 @@ export class ClientMemory {
   }
 
   couldNotReach(): void {
-    this.#unreachableUntil = this.#now() + TROUBLE_MILLISECONDS
+    this.#unreachableUntil = this.#now() + TROUBLE_MILLISECONDS_MAX
   }
 
   /** To be called before each request: forgets what belonged to a network that is left. Looks once a second. */
@@ -106,6 +111,7 @@ export class ClientMemory {
     this.#roundTrip = undefined
     this.#failures = 0
     this.#troubleUntil = 0
+    this.#trouble = TROUBLE_MILLISECONDS
     this.#unreachableUntil = 0
   }
 }

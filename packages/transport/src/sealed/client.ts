@@ -214,11 +214,11 @@ export class SealedTransport implements Transport {
     return { kind, requestId, bodyLength, tokensWanted, time: BigInt(this.#memory.serviceTime()) }
   }
 
-  #learnFromPath({ connection, raced }: Lead): void {
-    const path = connection.path
+  #learnFromPath({ connection, synData }: Lead): void {
+    const { path } = connection
     if (path) this.#memory.measured(path.roundTripMilliseconds)
-    if (connection.fast && path?.synDataAccepted) this.#memory.fastOpenSucceeded()
-    else if (connection.fast || raced) this.#memory.fastOpenFailed()
+    if (synData === "accepted") this.#memory.fastOpenSucceeded()
+    else if (synData === "failed") this.#memory.fastOpenFailed()
   }
 
   async #key(): Promise<Flight["key"]> {

@@ -3,8 +3,8 @@ import type { Handler } from "../seam.js"
 export interface ExecutionLimits {
   /** Bytes of responses that are kept for copies of a request. Default 262,144. */
   readonly recordedBytesMax: number
-  /** How often a request's responses are given out. Default 8. */
-  readonly attachmentsMax: number
+  /** How many may hear the responses of one request at a time. Default 64. */
+  readonly listenersMax: number
   /** How long a run goes on when nobody listens, for a copy that is still on its way. Default 2,000. */
   readonly graceMilliseconds: number
 }
@@ -31,7 +31,7 @@ export class Execution {
   /** Number of the first response that is still kept. */
   #first = 0
   #bytes = 0
-  #attachments = 0
+  #retired = false
   #state: "running" | "ended" | "failed" = "running"
   #grace: NodeJS.Timeout | undefined
 
@@ -43,11 +43,10 @@ export class Execution {
     this.#startGrace()
   }
 
-  /** `undefined` where the first response cannot be had any more, or was given out too often. */
+  /** `undefined` where the first response cannot be had any more, or too many listen already. */
   listen(): Listening | undefined {
-    if (this.#first > 0 || this.#gone.signal.aborted || this.#attachments >= this.#limits.attachmentsMax)
-      return undefined
-    this.#attachments++
+    const full = this.#listeners.size >= this.#limits.listenersMax
+    if (this.#first > 0 || this.#retired || this.#gone.signal.aborted || full) return undefined
     const listener = Symbol()
     this.#listeners.set(listener, 0)
     clearTimeout(this.#grace)
@@ -56,7 +55,7 @@ export class Execution {
 
   /** Nobody new is to come: what is kept for them may go when those who listen have heard it. */
   retire(): void {
-    this.#attachments = this.#limits.attachmentsMax
+    this.#retired = true
     if (this.#state !== "running" && this.#listeners.size === 0) this.#drop(this.#responses.length)
   }
 
@@ -167,7 +166,7 @@ export interface ExecutionsLimits extends ExecutionLimits {
 
 export const executionLimits: ExecutionsLimits = {
   recordedBytesMax: 262_144,
-  attachmentsMax: 8,
+  listenersMax: 64,
   graceMilliseconds: 2000,
   countMax: 4096,
   bytesMax: 64 * 1024 * 1024,

@@ -4,8 +4,8 @@ export interface Lead {
   readonly connection: ClientConnection
   /** The first frame of the server on it. */
   readonly frame: ServerFrame
-  /** Whether an ordinary connection had to be opened beside the fast one. */
-  readonly raced: boolean
+  /** What became of the data in the SYN, if that was tried and there was time to find out. */
+  readonly synData: "accepted" | "failed" | undefined
 }
 
 /** No connection came about. */
@@ -111,7 +111,7 @@ class Runners {
 
   #answered(connection: ClientConnection, frame: ServerFrame): void {
     if (this.#over) return
-    const lead = { connection, frame, raced: this.#started.length > 1 }
+    const lead = { connection, frame, synData: this.#synData(connection) }
     if (this.#options.settles(frame)) {
       this.#end(connection)
       this.#settle(lead)
@@ -119,6 +119,14 @@ class Runners {
       this.#consolation = lead
       this.#lost(undefined)
     }
+  }
+
+  /** A fast connection that an ordinary one has overtaken, although it came later, has failed unless its data arrived. */
+  #synData(first: ClientConnection): Lead["synData"] {
+    const fast = this.#started.find((connection) => connection.fast)
+    if (fast === undefined) return undefined
+    if (fast.path?.synDataAccepted) return "accepted"
+    return fast === first && fast.path === undefined ? undefined : "failed"
   }
 
   #lost(error: unknown): void {

@@ -11,6 +11,7 @@ import { abortSocket, LineBroken, SocketReader } from "./socket-reader.js"
 import type { StrikeRegister } from "./strike-register.js"
 import {
   FIRST_FRAME_SIZE_MAX,
+  FLIGHT_SIZE_MAX,
   FRAME_CONTENT_MAX,
   FRAME_HEAD_SIZE,
   FRAME_SIZE_MAX,
@@ -87,8 +88,11 @@ class ServerConnection {
   }
 
   async serve(): Promise<void> {
+    await this.#reader.something()
+    const begun = this.#reader.peek(FLIGHT_SIZE_MAX)
+    const token = isWholeFlight(begun) ? begun.subarray(0, TOKEN_SIZE) : undefined
+    if (!(await this.#parts.admission.admit(this.#socket, token))) throw new LineBroken("not admitted")
     const flight = await this.#readFlight()
-    if (!(await this.#parts.admission.admit(this.#socket, flight.token))) throw new LineBroken("not admitted")
     const key = this.#parts.keys.find(flight.keyId.readUInt32BE())
     if (key === undefined) {
       await this.#write(Uint8Array.of(Status.unknownKey))
@@ -275,6 +279,11 @@ class ServerConnection {
       socket.once("close", done)
     })
   }
+}
+
+/** Whether nothing more has to come before the flight can be opened: only then is a token of use. */
+function isWholeFlight(begun: Buffer): boolean {
+  return begun.length >= HEADER_SIZE + 2 && begun.length >= HEADER_SIZE + 2 + begun.readUInt16BE(HEADER_SIZE)
 }
 
 /** For the client: a server's frame taken apart. Throws `DecodeError`. */

@@ -33,6 +33,16 @@ export class SocketReader {
     socket.once("close", () => this.#finish(new LineBroken("the connection is closed")))
   }
 
+  /** Resolves when there is something to read. Rejects with {@link LineBroken}. */
+  async something(): Promise<void> {
+    this.#putBack(await this.read(1))
+  }
+
+  /** What has arrived and was not read, up to `length` bytes; it stays to be read. */
+  peek(length: number): Buffer {
+    return Buffer.concat(this.#chunks, this.#waiting).subarray(0, length)
+  }
+
   /** Exactly `length` bytes. Rejects with {@link LineBroken}. */
   read(length: number): Promise<Buffer> {
     if (this.#waiting >= length) return Promise.resolve(this.#remove(length))
@@ -41,6 +51,11 @@ export class SocketReader {
     return new Promise((resolve, reject) => {
       this.#wanted = { length, resolve, reject }
     })
+  }
+
+  #putBack(bytes: Buffer): void {
+    this.#chunks.unshift(bytes)
+    this.#waiting += bytes.length
   }
 
   #take(chunk: Buffer): void {
