@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { inspect } from "node:util"
 import type { Client } from "../src/index.js"
 import { settle, taken, World } from "./support/world.js"
 
@@ -54,6 +55,16 @@ describe("an event", () => {
     }
     await first.return?.()
     assert.equal((await taken(client)).length, 3)
+  })
+
+  it("can be logged: the conversation shows itself, and nothing of what is behind it", async () => {
+    await using world = new World()
+    const client = await alice(world)
+    const [event] = await taken(client)
+    assert.ok(event?.type === "members")
+    const { id, title, status, members } = event.conversation
+    assert.deepEqual(JSON.parse(JSON.stringify(event)).conversation, { id, title, status, members })
+    assert.doesNotMatch(inspect(event, { depth: 20 }), /signer|sealingKey|store/)
   })
 
   it("ends the waiting of its loops when the client is closed", async () => {

@@ -249,6 +249,32 @@ describe("a log that cannot be followed", () => {
     })
   }
 
+  it("because of a commit that nobody can read is told as lost, and what was wished fails", async () => {
+    await using world = new World()
+    // Somebody who knows the group's id takes the epoch with noise: the service cannot tell.
+    const garbled = (bytes: Uint8Array) => bytes.with(-1, bytes.at(-1)! ^ 1)
+    let garbling = false
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (!garbling || request.type !== "append" || request.commit === undefined) return pass()
+      garbling = false
+      const commit = { ...request.commit, groupInfo: garbled(request.commit.groupInfo) }
+      const noise = { ...request, idempotencyId: new Uint8Array(16), body: garbled(request.body), commit }
+      await world.transport("delivery").request(encode(DeliveryRequest, noise))
+      return pass()
+    })
+    const alice = await world.open("alice", { delivery })
+    const bob = await world.open("bob")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    garbling = true
+    await assert.rejects(team.refresh(), { code: "LOST" })
+    await bob.sync()
+    for (const client of [alice, bob]) {
+      assert.equal(only(client).status, "lost")
+      assert.ok((await taken(client)).some(({ type }) => type === "lost"))
+    }
+  })
+
   it("and a service that does not know the conversation are told as lost", async () => {
     await using world = new World()
     await using other = new World()

@@ -116,6 +116,8 @@ class Person {
           delivery: this.#lossy(this.#world.transport("delivery")),
           auth: this.#lossy(this.#world.transport("auth")),
           policy: { keyPackages: 3 },
+          // Half of them also follow the stream, whose entries come in the middle of anything.
+          live: this.name === "bob" || this.name === "dave",
         })
         return
       } catch (error) {

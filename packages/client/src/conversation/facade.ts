@@ -157,6 +157,16 @@ export class GroupConversation implements Conversation {
     }))
   }
 
+  /** For logs: what is behind a conversation holds secrets, and is nobody's to print. */
+  toJSON() {
+    const { id, title, status, members } = this
+    return { id, title, status, members }
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")]() {
+    return this.toJSON()
+  }
+
   #add(wish: Wish): Promise<void> {
     return this.#wish((step) => this.work.local.addWish(step, wish))
   }

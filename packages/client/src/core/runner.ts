@@ -53,6 +53,7 @@ export class Runner {
     )
     try {
       await job
+      this.#failures = 0
     } finally {
       this.#running = undefined
       if (this.#again) this.wake()
