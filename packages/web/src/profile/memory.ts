@@ -21,6 +21,8 @@ export interface ConversationMemory {
   readonly notices: Notice[]
   readonly failed: FailedMessage[]
   renewal: Renewal | undefined
+  /** Whom this user asked to be removed: others that go, go by their own wish. */
+  readonly removals: string[]
 }
 
 /** Something that happened between two messages. */
@@ -34,6 +36,8 @@ export interface Notice {
   readonly by?: string
   readonly names?: readonly string[]
   readonly removed?: readonly string[]
+  /** Those of `removed` whom this user wanted to be. */
+  readonly asked?: readonly string[]
   readonly text?: string
   readonly code?: string
 }
@@ -60,6 +64,8 @@ export interface KeyAlert {
   readonly signatureKey: string
   readonly endorsed: boolean
   readonly accepted: boolean
+  /** The user does not want it approved, for now. */
+  refused?: boolean
 }
 
 const NOTICES_MAX = 500
@@ -72,6 +78,7 @@ export function conversationMemory(memory: Memory, id: string): ConversationMemo
     notices: [],
     failed: [],
     renewal: undefined,
+    removals: [],
   }
   return memory.conversations[id]
 }

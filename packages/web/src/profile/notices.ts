@@ -4,17 +4,24 @@ import type { Notice } from "./memory.js"
 /** What is kept of an event to be told between the messages; `undefined` where something else tells it. */
 export function noticeOf(
   event: Exclude<ClientEvent, { type: "message" | "sent" }>,
-  place: Pick<Notice, "at" | "after">,
+  place: Pick<Notice, "at" | "after"> & { readonly removals: readonly string[] },
 ): Notice | undefined {
   const { type, number } = event
-  const notice = { ...place, type, number }
+  const { at, after, removals } = place
+  const notice = { at, after, type, number }
   switch (event.type) {
     case "joined":
       return { ...notice, names: event.members }
     case "title":
       return { ...notice, by: event.from, text: event.title }
     case "members":
-      return { ...notice, by: event.by, names: event.added, removed: event.removed }
+      return {
+        ...notice,
+        by: event.by,
+        names: event.added,
+        removed: event.removed,
+        asked: event.removed.filter((name) => removals.includes(name)),
+      }
     case "refreshed":
     case "left":
       return { ...notice, by: event.by }

@@ -11,6 +11,7 @@ import {
   addNotice,
   type ConversationMemory,
   conversationMemory,
+  type KeyAlert,
   type Memory,
   type MemoryFile,
   openMemory,
@@ -159,6 +160,21 @@ export class Profile {
     })
   }
 
+  /** Rejects as the client does. */
+  async remove(conversation: Conversation, name: string): Promise<void> {
+    const { removals } = this.of(conversation.id)
+    if (!removals.includes(name)) removals.push(name)
+    this.#remember()
+    await conversation.remove(name)
+  }
+
+  async invite(conversation: Conversation, names: readonly string[]): Promise<void> {
+    const { removals } = this.of(conversation.id)
+    for (const name of names) if (removals.includes(name)) removals.splice(removals.indexOf(name), 1)
+    this.#remember()
+    await conversation.invite(...names)
+  }
+
   discardFailed(id: string, messageId: string): string {
     const { failed } = this.of(id)
     const at = failed.findIndex((it) => it.messageId === messageId)
@@ -176,6 +192,12 @@ export class Profile {
   setCompared(name: string, code: string, compared: boolean): void {
     const others = (this.memory.compared[name] ?? []).filter((it) => it !== code)
     this.memory.compared[name] = compared ? [...others, code] : others
+    this.#remember()
+  }
+
+  /** Out of sight, until the user asks for it again. */
+  refuseKey(alert: KeyAlert, refused = true): void {
+    alert.refused = refused
     this.#remember()
   }
 
@@ -229,7 +251,8 @@ export class Profile {
       if (!own && !seen) memory.unread++
     } else {
       if (event.type === "keyChanged") this.#alert(event)
-      const notice = noticeOf(event, { at: Date.now(), after: memory?.lastMessageId })
+      const { lastMessageId: after, removals = [] } = memory ?? {}
+      const notice = noticeOf(event, { at: Date.now(), after, removals })
       if (memory !== undefined && notice !== undefined) addNotice(memory, notice)
     }
     this.announcement = announcementOf(event, { visible: id === this.#visible, name: this.name }) ?? this.announcement

@@ -59,7 +59,7 @@ export function noticeText(notice: Notice, own: string): string {
     case "title":
       return `${subject} named the conversation “${text}”.`
     case "members":
-      return membersText({ by, names, removed, own })
+      return membersText({ by, names, removed, asked: notice.asked ?? [], own })
     case "refreshed":
       return `${subject} renewed ${by === own ? "your" : "their"} keys.`
     case "left":
@@ -80,20 +80,31 @@ export function noticeText(notice: Notice, own: string): string {
   }
 }
 
-function membersText({
-  by,
-  names,
-  removed,
-  own,
-}: Record<"names" | "removed", readonly string[]> & Record<"by" | "own", string>) {
+interface MembersChange {
+  readonly by: string
+  readonly names: readonly string[]
+  readonly removed: readonly string[]
+  readonly asked: readonly string[]
+  readonly own: string
+}
+
+function membersText({ by, names, removed, asked, own }: MembersChange): string {
   const subject = by === own ? "You" : by || "Somebody"
-  const gone = removed.filter((name) => name !== by)
-  const parts = [
-    ...(names.length > 0 ? [`added ${list(names.map((name) => (name === own ? "you" : name)))}`] : []),
-    ...(gone.length > 0 ? [`removed ${list(gone)}`] : []),
+  const added = names.map((name) => (name === own ? "you" : name))
+  const byUser = by === own ? removed.filter((name) => asked.includes(name)) : []
+  // A commit of somebody's device removes, whether its user wanted it or the one who goes did.
+  const others = removed.filter((name) => !byUser.includes(name))
+  const done = [
+    ...(added.length > 0 ? [`added ${list(added)}`] : []),
+    ...(byUser.length > 0 ? [`removed ${list(byUser)}`] : []),
   ]
-  // Whoever leaves is removed by somebody's commit, and often by the removed one's wish.
-  return parts.length === 0 ? `${list(removed)} left.` : `${subject} ${parts.join(" and ")}.`
+  const device = by === own ? "your device" : `${by || "somebody"}’s device`
+  return [
+    ...(done.length > 0 ? [`${subject} ${done.join(" and ")}.`] : []),
+    ...(others.length > 0
+      ? [`${list(others)} ${others.length === 1 ? "is" : "are"} out, by a commit of ${device}.`]
+      : []),
+  ].join(" ")
 }
 
 function failedText({ text, names = [], code }: Notice): string {
@@ -130,7 +141,7 @@ export function announcementOf(
     case "sent":
       return undefined
     case "members":
-      return `${membersText({ by: event.by, names: event.added, removed: event.removed, own: name })}${where}`
+      return membersText({ by: event.by, names: event.added, removed: event.removed, asked: event.removed, own: name })
     case "joined":
       return `You were added to ${event.conversation === undefined ? "a conversation" : titleOf(event.conversation, name)}.`
     case "left":

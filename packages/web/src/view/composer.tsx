@@ -11,7 +11,13 @@ export interface ComposerProps {
 
 export function Composer({ profile, conversation }: ComposerProps) {
   const closed = closedReason(conversation.status)
-  if (closed !== undefined) return <p class="composer-closed">{closed}</p>
+  if (closed !== undefined) {
+    return (
+      <p class="composer-closed">
+        {closed} {conversation.status === "halted" && <RefusedKeys profile={profile} />}
+      </p>
+    )
+  }
   return <OpenComposer profile={profile} conversation={conversation} />
 }
 
@@ -80,6 +86,17 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
   )
 }
 
+/** What was refused can be looked at again: nothing goes on without it. */
+function RefusedKeys({ profile }: { readonly profile: Profile }) {
+  return profile.memory.keyAlerts
+    .filter(({ refused }) => refused === true)
+    .map((alert) => (
+      <button key={alert.number} type="button" class="text-button" onClick={() => profile.refuseKey(alert, false)}>
+        Look at the new key of {alert.name} again
+      </button>
+    ))
+}
+
 function closedReason(status: ConversationStatus): string | undefined {
   switch (status) {
     case "left":
@@ -89,7 +106,7 @@ function closedReason(status: ConversationStatus): string | undefined {
     case "lost":
       return "This device has lost the conversation. Ask a member to remove you and to invite you again."
     case "halted":
-      return "Stopped until you have decided about the new key: see the notice at the top."
+      return "Stopped before a new key came in: nothing is sent or read until you have decided about it."
     case "creating":
     case "recovering":
     case "active":

@@ -40,7 +40,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
         {status !== "left" && status !== "lost" && (
           <>
             <Members profile={profile} conversation={conversation} />
-            {status !== "leaving" && <Invitation conversation={conversation} />}
+            {status !== "leaving" && <Invitation profile={profile} conversation={conversation} />}
             <Actions profile={profile} conversation={conversation} />
           </>
         )}
@@ -49,7 +49,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
   )
 }
 
-function Invitation({ conversation }: { readonly conversation: Conversation }) {
+function Invitation({ profile, conversation }: GroupPanelProps) {
   const [text, setText] = useState("")
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
   const [waiting, setWaiting] = useState(false)
@@ -67,7 +67,7 @@ function Invitation({ conversation }: { readonly conversation: Conversation }) {
     setOutcome(undefined)
     setWaiting(true)
     try {
-      await conversation.invite(...names)
+      await profile.invite(conversation, names)
       setText("")
       setOutcome({ good: true, words: `Added ${list(names)}.` })
     } catch (error) {

@@ -6,7 +6,7 @@ import { AlertIcon } from "./icons.js"
 
 /** Loud: they stand above everything until the user has decided. */
 export function KeyAlerts({ profile }: { readonly profile: Profile }) {
-  const { keyAlerts } = profile.memory
+  const keyAlerts = profile.memory.keyAlerts.filter(({ refused }) => refused !== true)
   if (keyAlerts.length === 0) return null
   return (
     <section class="key-alerts" aria-label="Keys that have changed">
@@ -48,7 +48,7 @@ function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonl
           </button>
         ) : (
           <>
-            <button type="button" class="button" onClick={() => profile.dismissAlert(alert.number)}>
+            <button type="button" class="button" onClick={() => profile.refuseKey(alert)}>
               Keep refusing
             </button>
             <button type="button" class="button button-danger" onClick={() => void approve()}>

@@ -96,7 +96,7 @@ function MemberDetail({ profile, conversation, name, onClose }: MemberDetailProp
   const compared = profile.isCompared(conversation, name)
   const remove = () => {
     setRemoving(false)
-    conversation.remove(name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
+    profile.remove(conversation, name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
   }
   const press = (event: KeyboardEvent) => {
     if (event.key !== "Escape" || removing) return
@@ -122,7 +122,7 @@ function MemberDetail({ profile, conversation, name, onClose }: MemberDetailProp
           aria-pressed={compared}
           onClick={() => profile.setCompared(name, code, !compared)}
         >
-          <ShieldIcon /> {compared ? "Compared: the same digits" : "We see the same digits"}
+          <ShieldIcon /> {compared ? "Digits compared" : "We see the same digits"}
         </button>
         <button type="button" class="button button-danger-quiet" onClick={() => setRemoving(true)}>
           Remove

@@ -5,6 +5,7 @@ import { Dialog } from "./dialog.js"
 import { ExpandIcon, MinusIcon, PlusIcon } from "./icons.js"
 import { grouped } from "./key-alerts.js"
 import { TreeDrawing } from "./tree-drawing.js"
+import { DRAWING_WIDTH } from "./tree-layout.js"
 import { renewalText, treeLines } from "./tree-words.js"
 
 /** So many bytes of the authenticator are shown: enough to see that two screens agree. */
@@ -51,7 +52,7 @@ export function TreeCard({
         <TreeDrawing nodes={nodes} renewed={renewed} epoch={epoch} />
       </div>
       <Legend unmerged={nodes.some(({ unmergedLeaves }) => unmergedLeaves.length > 0)} />
-      <p class="renewal">{renewalText(nodes, renewed)}</p>
+      <p class="renewal">{renewalText(nodes, renewed, epoch)}</p>
       <dl class="facts">
         <div>
           <dt>Epoch</dt>
@@ -131,7 +132,7 @@ interface EnlargedTreeProps {
 }
 
 function EnlargedTree({ title, onClose, children }: EnlargedTreeProps) {
-  const [step, setStep] = useState(SCALES.indexOf(1.5))
+  const [step, setStep] = useState(() => SCALES.indexOf(fittingScale()))
   const scale = SCALES[step] ?? 1
   return (
     <Dialog title={title} onClose={onClose} wide>
@@ -162,6 +163,12 @@ function EnlargedTree({ title, onClose, children }: EnlargedTreeProps) {
       </section>
     </Dialog>
   )
+}
+
+/** The largest up to twice the natural size for which the window is wide enough. */
+function fittingScale(): number {
+  const room = Math.min(innerWidth, 1120) - 2 * 56
+  return SCALES.findLast((scale) => scale <= 2 && scale * DRAWING_WIDTH <= room) ?? 1
 }
 
 function firstDigits(authenticator: Uint8Array): string {

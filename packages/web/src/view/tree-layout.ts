@@ -36,7 +36,7 @@ export interface Edge {
 }
 
 /** In the drawing's own units, which are pixels where it is drawn in its natural size. */
-const WIDTH = 352
+export const DRAWING_WIDTH = 352
 const MARGIN = 16
 const LEVEL_HEIGHT = 56
 const HANGING_LEAVES_MAX = 8
@@ -69,8 +69,8 @@ export function leavesBelow(nodeIndex: number): readonly [first: number, last: n
 
 function layoutHanging(nodes: readonly TreeNode[], leafCount: number): TreeLayout {
   const levels = levelOf(nodes.length === 0 ? 0 : (nodes.length - 1) / 2)
-  const pitch = Math.min(LEAF_WIDTH_MAX, (WIDTH - 8) / Math.max(leafCount, 1))
-  const left = (WIDTH - pitch * leafCount) / 2
+  const pitch = Math.min(LEAF_WIDTH_MAX, (DRAWING_WIDTH - 8) / Math.max(leafCount, 1))
+  const left = (DRAWING_WIDTH - pitch * leafCount) / 2
   const lines = leafCount > 4 ? 2 : 1
   const bottom = MARGIN + levels * LEVEL_HEIGHT + 4
   const placed = nodes.map((node): PlacedNode => {
@@ -83,7 +83,7 @@ function layoutHanging(nodes: readonly TreeNode[], leafCount: number): TreeLayou
   })
   return {
     direction: "hanging",
-    width: WIDTH,
+    width: DRAWING_WIDTH,
     height: bottom + 38 + (lines - 1) * LABEL_LINE,
     nodes: placed,
     edges: edgesOf(placed),
@@ -92,7 +92,7 @@ function layoutHanging(nodes: readonly TreeNode[], leafCount: number): TreeLayou
 
 function layoutLying(nodes: readonly TreeNode[], leafCount: number): TreeLayout {
   const levels = levelOf((nodes.length - 1) / 2)
-  const levelWidth = Math.min(LEVEL_WIDTH_MAX, (WIDTH - LABEL_WIDTH - 2 * MARGIN) / levels)
+  const levelWidth = Math.min(LEVEL_WIDTH_MAX, (DRAWING_WIDTH - LABEL_WIDTH - 2 * MARGIN) / levels)
   const leafX = MARGIN + levels * levelWidth
   const rows: number[] = []
   let y = MARGIN
@@ -106,10 +106,10 @@ function layoutLying(nodes: readonly TreeNode[], leafCount: number): TreeLayout 
     const [first, last] = leavesBelow(node.nodeIndex)
     const row = ((rows[first / 2] ?? 0) + (rows[last / 2] ?? 0)) / 2
     const x = leafX - level * levelWidth
-    const characters = Math.floor((WIDTH - leafX - 16) / CHARACTER_WIDTH)
+    const characters = Math.floor((DRAWING_WIDTH - leafX - 16) / CHARACTER_WIDTH)
     return { node, level, x, y: row, label: { x: x + 16, y: row + 4, characters } }
   })
-  return { direction: "lying", width: WIDTH, height: y + MARGIN, nodes: placed, edges: edgesOf(placed) }
+  return { direction: "lying", width: DRAWING_WIDTH, height: y + MARGIN, nodes: placed, edges: edgesOf(placed) }
 }
 
 function edgesOf(placed: readonly PlacedNode[]): readonly Edge[] {

@@ -12,7 +12,8 @@ export function treeSummary(nodes: readonly TreeNode[], renewed: ReadonlySet<num
 }
 
 /** What the last commit renewed, as one sentence; empty where this device has not seen it. */
-export function renewalText(nodes: readonly TreeNode[], renewed: ReadonlySet<number>): string {
+export function renewalText(nodes: readonly TreeNode[], renewed: ReadonlySet<number>, epoch: bigint): string {
+  if (epoch === 0n) return "This is the first epoch: there has been no commit yet."
   if (renewed.size === 0) return "This device has not seen the commit that began this epoch."
   const parents = nodes.filter((node) => node.kind === "parent" && renewed.has(node.nodeIndex))
   const leaves = nodes.filter((node) => node.kind === "leaf" && renewed.has(node.nodeIndex))
