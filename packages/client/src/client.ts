@@ -107,6 +107,11 @@ export interface Client extends AsyncDisposable {
    */
   endorseDevice(registration: Uint8Array): Promise<Uint8Array>
 
+  /**
+   * Resolves when the client has been closed: with the reason where it had to close by itself, because its store was
+   * taken away (`STORE_LOCKED`, `STORE_FAILED`).
+   */
+  readonly closed: Promise<Error | undefined>
   /** Stops, completes the step that runs, and closes store and transports. Wishes stay for the next opening. */
   close(): Promise<void>
 }

@@ -173,6 +173,25 @@ describe("a store that fails", () => {
   })
 })
 
+describe("a store that is taken away", () => {
+  it("closes the client: waiting ends, loops end, and the reason is told", async () => {
+    await using world = new World()
+    let take = (_: Error) => {}
+    const store = { ...wrapped(memoryStore()), lost: new Promise<Error>((resolve) => (take = resolve)) }
+    const alice = await world.open("alice", { store })
+    const team = await alice.createConversation({})
+    await team.send("in time")
+    const waiting = alice.events()[Symbol.asyncIterator]()
+    await waiting.next()
+    const next = waiting.next()
+    const reason = new ClientError("STORE_LOCKED", "another tab has taken this profile over")
+    take(reason)
+    assert.equal(await alice.closed, reason)
+    assert.equal((await next).done, true)
+    await assert.rejects(team.send("too late"), { code: "CLOSED" })
+  })
+})
+
 describe("a device whose state was put back", () => {
   it("rejoins before it encrypts anything, and says so", async () => {
     await using world = new World()
@@ -319,7 +338,7 @@ function failingStore(store: Store, fails: (keys: readonly string[]) => boolean)
   })
 }
 
-function wrapped(store: Store, transaction: Store["transaction"]): Store {
+function wrapped(store: Store, transaction: Store["transaction"] = (changes) => store.transaction(changes)): Store {
   return {
     lost: store.lost,
     get: (key) => store.get(key),

@@ -45,7 +45,11 @@ export class Device implements Client {
   readonly #groups = new Map<string, GroupConversation>()
   #journal: Journal | undefined
   #stream: Stream | undefined
-  #closed: Promise<void> | undefined
+  #ending: Promise<void> | undefined
+  #resolveClosed: (reason: Error | undefined) => void = () => {}
+  readonly closed = new Promise<Error | undefined>((resolve) => {
+    this.#resolveClosed = resolve
+  })
 
   constructor(options: DeviceOptions) {
     const { store, directory, identity, random, profile } = options
@@ -101,7 +105,7 @@ export class Device implements Client {
   async start(signal: AbortSignal | undefined): Promise<void> {
     await this.#load()
     if (!this.#shared.steps.profile.registered) await this.#introduce(signal)
-    this.#shared.store.lost.then(() => this.close())
+    this.#shared.store.lost.then((reason) => this.#end(reason))
     if (this.#options.live === false) return
     this.#stream = new Stream({
       shared: this.#shared,
@@ -176,12 +180,16 @@ export class Device implements Client {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close()
-    return this.#closed
+    return this.#end(undefined)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #end(reason: Error | undefined): Promise<void> {
+    this.#ending ??= this.#close().finally(() => this.#resolveClosed(reason))
+    return this.#ending
   }
 
   async #close(): Promise<void> {
