@@ -249,6 +249,21 @@ test("an algorithm that the provider lacks is named when the suite is asked for,
   }
 })
 
+test("an info that is prepared once seals to many as the info itself would, and serves again", () => {
+  const [provider] = providers
+  const scheme = hpke(provider!, { group: "X25519", kdf: "SHA-512", aead: "AES-256-GCM" })
+  const random = seeded("prepared")
+  const info = random(10_000)
+  const prepared = scheme.prepareInfo(info)
+  for (let receiver = 0; receiver < 3; receiver++) {
+    const own = scheme.deriveKeyPair(random(32))
+    const message = { authenticatedData: random(2), plaintext: random(20), ephemeral: random(32) }
+    const sealed = scheme.seal(own.publicKey, { ...message, info: prepared })
+    assert.deepEqual(sealed, scheme.seal(own.publicKey, { ...message, info }))
+    assert.deepEqual(scheme.open(own.privateKey, { ...message, ...sealed, info }), message.plaintext)
+  }
+})
+
 test("a group without a joint operation serves as well", () => {
   const [provider] = providers
   const { exchange: _, ...plain } = provider!.groups.X25519!
