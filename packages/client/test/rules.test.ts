@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import { AuthRequest, AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import type { Aead } from "@conclave/crypto"
 import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
@@ -216,6 +217,25 @@ describe("a device whose state was put back", () => {
   })
 })
 
+describe("a service that lies about key packages", () => {
+  it("cannot put somebody else in the place of who is invited", async () => {
+    await using world = new World()
+    const alice = await world.open("alice", {
+      delivery: tampered(world.transport("delivery"), async (request, pass) => {
+        if (request.type !== "claimKeyPackage") return pass()
+        const other = { ...request, deviceId: await deviceOf(world, "mallory") }
+        return world.transport("delivery").request(encode(DeliveryRequest, other))
+      }),
+    })
+    await world.open("bob")
+    await world.open("mallory")
+    const team = await alice.createConversation({})
+    await assert.rejects(team.invite("bob"), { code: "REFUSED" })
+    assert.deepEqual(team.members, ["alice"])
+    await team.send("I am still here")
+  })
+})
+
 describe("a log that cannot be followed", () => {
   it("is read again first: a fault on the way is no reason to rejoin", async () => {
     await using world = new World()
@@ -310,6 +330,13 @@ describe("a log that cannot be followed", () => {
 })
 
 // --- What goes wrong -------------------------------------------------------------------------------------------------
+
+async function deviceOf(world: World, name: string): Promise<Uint8Array> {
+  const answer = await world.transport("auth").request(encode(AuthRequest, { type: "lookup", name }))
+  const found = decode(AuthResponse, answer)
+  assert.ok(found.type === "devices")
+  return found.devices[0]!.deviceId
+}
 
 type Pass = () => Promise<Uint8Array>
 

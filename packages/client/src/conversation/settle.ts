@@ -17,19 +17,23 @@ export async function halt(work: Work, judgement: Judgement): Promise<void> {
     const names = [...new Set(judgement.refused.map(({ name }) => name))]
     const reason = judgement.refused.map((it) => it.reason).join("; ")
     local.update(step, { status: "halted", reason })
-    emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter((it) => !it.accepted) })
+    emitRefusedKeys(work, step, judgement)
     step.emit({ type: "halted", conversation: local.id, names, reason })
   })
 }
 
-export function emitKeyChanges(
-  { local }: { readonly local: { readonly id: Uint8Array } | undefined },
-  step: Step,
-  judgement: Judgement | undefined,
-): void {
-  for (const change of judgement?.keyChanges ?? []) {
-    step.emit({ type: "keyChanged", conversation: local?.id, ...change })
-  }
+interface Concerned {
+  readonly local: { readonly id: Uint8Array } | undefined
+}
+
+function emitKeyChanges({ local }: Concerned, step: Step, judgement: Judgement): void {
+  for (const change of judgement.keyChanges) step.emit({ type: "keyChanged", conversation: local?.id, ...change })
+}
+
+/** Where a judgement was not acted upon, only what was refused has happened. */
+export function emitRefusedKeys(concerned: Concerned, step: Step, judgement: Judgement | undefined): void {
+  if (judgement === undefined) return
+  emitKeyChanges(concerned, step, { ...judgement, keyChanges: judgement.keyChanges.filter((it) => !it.accepted) })
 }
 
 /** What a commit means for the one that this device has under way, and for its wishes. */

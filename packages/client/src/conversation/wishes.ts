@@ -1,4 +1,4 @@
-import type { LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import { decodeKeyPackage, type LeafIndex, type LeafNode, type OutgoingCommit as MlsCommit } from "@conclave/mls"
 import type { Claimed, Wish, WishOf } from "../core/records.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode } from "../events.js"
@@ -6,7 +6,7 @@ import { type Judgement, nameOf, sameBytes } from "../identity/judge.js"
 import { Unavailable } from "../service/call.js"
 import type { Work } from "./context.js"
 import { appendRequest } from "./request.js"
-import { accept, emitKeyChanges, halt } from "./settle.js"
+import { accept, emitRefusedKeys, halt } from "./settle.js"
 
 type CommitWish = WishOf<"invite"> | WishOf<"remove"> | WishOf<"refresh">
 type Why = { code: ClientErrorCode; reason: string }
@@ -64,7 +64,7 @@ function settleInvitations(
       const invitation = invitations.get(number)
       if (invitation === undefined || wish.type !== "invite") return [[number, wish]]
       if (invitation.why !== undefined) {
-        emitKeyChanges(work, step, invitation.judgement)
+        emitRefusedKeys(work, step, invitation.judgement)
         work.local.fail(step, number, invitation.why)
         return []
       }
@@ -224,7 +224,22 @@ function refused(claimed: readonly Claimed[], code: ClientErrorCode, reason: str
 
 async function claim(work: Work, device: Omit<Claimed, "keyPackage">): Promise<Claimed | undefined> {
   const keyPackage = await work.delivery.claimKeyPackage(device.deviceId, work.identity.suite.number, work.signal)
-  return keyPackage === undefined ? undefined : { ...device, keyPackage }
+  if (keyPackage === undefined) return undefined
+  requireOf(device, keyPackage)
+  return { ...device, keyPackage }
+}
+
+/** The service hands out key packages: it must not be able to put one person in the place of another. */
+function requireOf({ name, signatureKey }: Omit<Claimed, "keyPackage">, keyPackage: Uint8Array): void {
+  let leaf: LeafNode
+  try {
+    leaf = decodeKeyPackage(keyPackage).leafNode
+  } catch (error) {
+    throw new ClientError("REFUSED", `the service gave something else than a key package of ${name}`, error)
+  }
+  if (nameOf(leaf.credential) !== name || !sameBytes(leaf.signatureKey, signatureKey)) {
+    throw new ClientError("REFUSED", `the service gave somebody else's key package for ${name}`)
+  }
 }
 
 function claimOf({ name, signatureKey }: Claimed) {

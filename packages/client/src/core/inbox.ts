@@ -4,7 +4,7 @@ import type { Shared } from "../conversation/context.js"
 import { keysUnder } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
 import { namesOf } from "../conversation/local.js"
-import { accept, emitKeyChanges } from "../conversation/settle.js"
+import { accept, emitRefusedKeys } from "../conversation/settle.js"
 import type { Judgement } from "../identity/judge.js"
 import { sameBytes } from "../identity/judge.js"
 import { hex } from "../store/sealed.js"
@@ -110,7 +110,7 @@ export class Inbox {
   async #decline(entry: InboxEntry, judgement: Judgement): Promise<void> {
     await this.#options.shared.steps.run(undefined, (step) => {
       moveOn(step, entry)
-      emitKeyChanges({ local: undefined }, step, judgement)
+      emitRefusedKeys({ local: undefined }, step, judgement)
       const reason = `an invitation was not accepted: ${judgement.refused.map((it) => it.reason).join("; ")}`
       step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
     })
