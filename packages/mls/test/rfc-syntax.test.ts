@@ -12,7 +12,7 @@ const rfc = readFileSync(new URL("../../test/rfc9420-structs.txt", import.meta.u
   .trimEnd()
   .split("\n")
 
-/** Definitions of the RFC that no declaration of `wire.ts` prints, and why. */
+/** Definitions of the RFC that no declaration of `wire.ts` prints, and why: `written-by-hand.test.ts` is about them. */
 const writtenByHand: Readonly<Record<string, string>> = {
   "optional<T>": "the codec's own `optional`",
   StructWithVectors: "an example of the notation",
