@@ -96,12 +96,17 @@ test("what led to a spent key is in no record: earlier keys cannot be derived ag
   assert.equal(hex(restored.next(alice, "application").key), keysOf(2)[1])
 })
 
-test("a destroyed tree has no keys and no records", () => {
-  const tree = secretTree(4)
+test("a destroyed tree has no keys, and all its records are deleted", () => {
+  const journal = new Journal(false)
+  const tree = secretTree(4, journal)
   tree.next(alice, "application")
   tree.peek(bob, "application", 3).spend()
+  const stored = [...journal.take(() => tree.records()).put.keys()]
+  assert.equal(new Set(stored.map((name) => name.split("/")[1])).size, 3, "nodes, ratchets and skipped keys")
   tree.destroy()
   assert.deepEqual([...tree.records()], [])
+  const { put, delete: deleted } = journal.take(() => [])
+  assert.deepEqual([[...put.keys()], [...deleted].sort()], [[], stored.sort()])
   for (const leaf of [alice, bob, leafIndex(3)]) assert.throws(() => tree.next(leaf, "application"))
 })
 
