@@ -3,10 +3,10 @@ import type { DayKey, Supply } from "./wire.js"
 
 const TOKENS_MAX = 64
 /** How long what did not work is left alone: longer each time. */
-const TROUBLE_MILLISECONDS = 30_000
+const TROUBLE_MILLISECONDS = 2000
 const TROUBLE_MILLISECONDS_MAX = 600_000
 /** After so many in a row, fast open is not tried again for a while. */
-const FAILURES_MAX = 2
+const FAILURES_MAX = 3
 const LOOK_EVERY_MILLISECONDS = 1000
 
 /**
