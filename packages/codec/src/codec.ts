@@ -12,6 +12,8 @@ export interface Codec<T> {
   readonly syntax: string
   /** The full `struct` or `enum`, for types that have a name. */
   readonly definition?: string
+  /** Bytes of every value, for types that have one size. */
+  readonly size?: number
   write(writer: Writer, value: T): void
   read(reader: Reader): T
 }
@@ -59,24 +61,28 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array, options: DecodeOpt
 
 export const uint8: Codec<number> = {
   syntax: "uint8 %",
+  size: 1,
   write: (writer, value) => writer.uint8(value),
   read: (reader) => reader.uint8(),
 }
 
 export const uint16: Codec<number> = {
   syntax: "uint16 %",
+  size: 2,
   write: (writer, value) => writer.uint16(value),
   read: (reader) => reader.uint16(),
 }
 
 export const uint32: Codec<number> = {
   syntax: "uint32 %",
+  size: 4,
   write: (writer, value) => writer.uint32(value),
   read: (reader) => reader.uint32(),
 }
 
 export const uint64: Codec<bigint> = {
   syntax: "uint64 %",
+  size: 8,
   write: (writer, value) => writer.uint64(value),
   read: (reader) => reader.uint64(),
 }
@@ -143,7 +149,9 @@ export function vector<T>(item: Codec<T>): Codec<readonly T[]> {
       writer.endVector(start)
     },
     read(reader) {
-      const outer = reader.enter(reader.varint())
+      const length = reader.varint()
+      if (item.size !== undefined) return readSized(reader, item, length, item.size)
+      const outer = reader.enter(length)
       const items: T[] = []
       while (reader.remaining > 0) {
         const at = reader.offset
@@ -155,6 +163,17 @@ export function vector<T>(item: Codec<T>): Codec<readonly T[]> {
       return items
     },
   }
+}
+
+/** Items of one size, in an array that has room for them and no more: a tree holds five such lists for every leaf. */
+function readSized<T>(reader: Reader, item: Codec<T>, length: number, size: number): readonly T[] {
+  const outer = reader.enter(length)
+  const items = new Array<T>(Math.floor(length / size))
+  for (let i = 0; i < items.length; i++) items[i] = item.read(reader)
+  // What is left over is the beginning of an item: reading it says what it lacks.
+  if (reader.remaining > 0) item.read(reader)
+  reader.leave(outer)
+  return items
 }
 
 /** `optional<T> %`: a presence octet of 0 or 1 (RFC 9420 §2.1.1). */
@@ -336,30 +355,71 @@ export function union<Tag extends string, const C extends Cases<Tag>>(
  * (`{ ...value, … }`) is a new value without bytes.
  */
 export function retained<T extends object>(codec: Codec<T>): Codec<T> & { bytesOf(value: T): Uint8Array } {
-  const kept = new WeakMap<T, Uint8Array>()
+  // A private field on the value itself: copies do not have it, and it costs the garbage collector nothing, which a
+  // WeakMap of ten thousand leaves does.
+  class Kept extends (Itself as unknown as new (value: object) => object) {
+    #bytes: Uint8Array
+    constructor(value: T, bytes: Uint8Array) {
+      super(value)
+      this.#bytes = bytes
+    }
+    static bytesOf(value: object): Uint8Array | undefined {
+      return #bytes in value ? value.#bytes : undefined
+    }
+  }
   const retaining: Codec<T> & { bytesOf(value: T): Uint8Array } = {
     ...codec,
     write(writer, value) {
-      const bytes = kept.get(value)
+      const bytes = Kept.bytesOf(value)
       if (bytes === undefined) codec.write(writer, value)
       else writer.bytes(bytes)
     },
     read(reader) {
       const start = reader.offset
       const value = codec.read(reader)
-      kept.set(value, reader.since(start))
+      new Kept(value, reader.since(start))
       return value
     },
     bytesOf(value) {
-      let bytes = kept.get(value)
-      if (bytes === undefined) {
-        bytes = encode(codec, value)
-        kept.set(value, bytes)
-      }
+      const kept = Kept.bytesOf(value)
+      if (kept !== undefined) return kept
+      const bytes = encode(codec, value)
+      if (Object.isExtensible(value)) new Kept(value, bytes)
       return bytes
     },
   }
   return retaining
+}
+
+/**
+ * The same type for short lists that recur, as those of capabilities do in every leaf of a tree: equal ones are decoded
+ * to one frozen array.
+ */
+export function shared<T>(list: Codec<readonly T[]>): Codec<readonly T[]> {
+  const known = new Map<string, readonly T[]>()
+  return {
+    ...list,
+    read(reader) {
+      const start = reader.offset
+      const items = list.read(reader)
+      const bytes = reader.since(start)
+      if (bytes.length > SHARED_BYTES_MAX) return items
+      const name = String.fromCharCode.apply(null, bytes as unknown as number[])
+      const first = known.get(name)
+      if (first !== undefined) return first
+      // Whoever sends ever new lists does not fill the memory with them.
+      if (known.size < SHARED_LISTS_MAX) known.set(name, Object.freeze(items))
+      return items
+    },
+  }
+}
+
+const SHARED_BYTES_MAX = 32
+const SHARED_LISTS_MAX = 256
+
+/** A base class whose constructor returns the object that it is given: fields of a subclass are put on that object. */
+function Itself(value: object): object {
+  return value
 }
 
 function caseBodies(tagName: string, cases: Readonly<Record<string, Case>>): Record<string, Codec<any>> {

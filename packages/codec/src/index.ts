@@ -14,6 +14,7 @@ export {
   type Registered,
   retained,
   select,
+  shared,
   struct,
   type TypeOf,
   uint8,

@@ -11,6 +11,7 @@ import {
   optional,
   retained,
   select,
+  shared,
   struct,
   type TypeOf,
   uint16,
@@ -65,11 +66,11 @@ export type ParentNode = TypeOf<typeof ParentNode>
 
 export const LeafNodeSource = enumeration("LeafNodeSource", 1, { keyPackage: 1, update: 2, commit: 3 })
 export const Capabilities = struct("Capabilities", {
-  versions: vector(ProtocolVersionNumber),
-  cipherSuites: vector(CipherSuiteNumber),
-  extensions: vector(ExtensionTypeNumber),
-  proposals: vector(ProposalTypeNumber),
-  credentials: vector(CredentialTypeNumber),
+  versions: shared(vector(ProtocolVersionNumber)),
+  cipherSuites: shared(vector(CipherSuiteNumber)),
+  extensions: shared(vector(ExtensionTypeNumber)),
+  proposals: shared(vector(ProposalTypeNumber)),
+  credentials: shared(vector(CredentialTypeNumber)),
 })
 export type Capabilities = TypeOf<typeof Capabilities>
 /** Unix seconds. */

@@ -1,4 +1,3 @@
-import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import { signLeafNode, validateLeafNode } from "../tree/leaf.js"
 import type { Capabilities, Extension, PreSharedKeyID, Proposal, ReInit } from "../wire.js"
@@ -95,7 +94,6 @@ function build(state: GroupState, change: GroupChange): Proposal {
     case "extensions":
       return { type: "groupContextExtensions", extensions: change.extensions }
     case "registered":
-      rule(state.epoch.tree.census.allSupport("proposals", change.number), "proposal-type-supported")
       return change
   }
 }

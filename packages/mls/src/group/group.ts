@@ -29,7 +29,7 @@ import { freshKeyPair, type KeyPackageBundle, ownCapabilities } from "./key-pack
 import { requireContinuation, requireContinuedMembers, type SameClient } from "./lineage.js"
 import * as messages from "./messages.js"
 import { defaultPolicy, type GroupPolicy } from "./policy.js"
-import { validateProposedLeaf } from "./proposals.js"
+import { validateOwnProposal } from "./proposals.js"
 import { commitWithMost, selectProposals } from "./received-proposals.js"
 import { type GroupEnvironment, GroupState, type Lineage } from "./state.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
@@ -414,7 +414,7 @@ export class Group implements Disposable {
     this.#requireSending()
     const proposal = proposalOf(this.#state, change)
     const { epoch, environment } = this.#state
-    validateProposedLeaf(proposal, epoch, environment.policy, environment.now())
+    validateOwnProposal(proposal, epoch, environment.policy, environment.now())
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
 

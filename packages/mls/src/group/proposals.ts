@@ -173,6 +173,18 @@ export function validateProposedLeaf(proposal: Proposal, epoch: Epoch, policy: G
   rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
 }
 
+/**
+ * RFC 9420 §7.3, §12.2: what a member proposes can be committed as the group is now. A Commit that removes whoever does
+ * not support a proposal's type may still take it in.
+ *
+ * @throws RuleError
+ */
+export function validateOwnProposal(proposal: Proposal, epoch: Epoch, policy: GroupPolicy, now: bigint): void {
+  validateProposedLeaf(proposal, epoch, policy, now)
+  if (proposal.type !== "registered") return
+  rule(epoch.tree.census.allSupport("proposals", proposal.number), "proposal-type-supported")
+}
+
 /** Of an Update: framing lets no others than members send one. */
 function memberLeaf(sender: Sender): LeafIndex {
   if (sender.type !== "member") throw new TypeError(`an Update by a sender of type ${sender.type}`)
@@ -215,7 +227,7 @@ export function applyProposals(list: readonly SentProposal[], { epoch }: Proposa
   const registered = ofType(list, "registered").map(({ proposal }) => proposal)
   // RFC 9420 §12.2: members who are removed or added need not support a proposal's type.
   for (const { number } of registered) {
-    rule(tree.census.allSupport("proposals", number) && !isDefaultProposal(number), "proposal-type-supported")
+    rule(tree.census.allSupport("proposals", number), "proposal-type-supported")
   }
   const added = new Map<LeafIndex, KeyPackage>()
   for (const { proposal } of ofType(list, "add")) {

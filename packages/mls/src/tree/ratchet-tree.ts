@@ -7,6 +7,7 @@ import { Census } from "./census.js"
 import { leafHash, parentNodeHash } from "./hashes.js"
 import { KeyIndex } from "./key-index.js"
 import * as math from "./math.js"
+import { NodeHashes } from "./node-hashes.js"
 
 /**
  * The ratchet tree of one epoch (RFC 9420 §4, §7): who is in the group, and the public keys by which they are reached.
@@ -21,7 +22,7 @@ export class RatchetTree {
   /** Nodes that differ from those of the tree from which this one was drafted. */
   readonly changed = new Set<NodeIndex>()
   readonly #nodes: (LeafNode | ParentNode | undefined)[]
-  readonly #hashes: (Uint8Array | undefined)[]
+  readonly #hashes: NodeHashes
   /** How many nodes hold a signature key or an encryption key. */
   readonly signatureKeys: KeyIndex
   readonly encryptionKeys: KeyIndex
@@ -33,7 +34,7 @@ export class RatchetTree {
     this.suite = suite
     this.#nodes = nodes
     this.leafCount = (nodes.length + 1) / 2
-    this.#hashes = from ? from.#hashes.slice() : new Array(nodes.length).fill(undefined)
+    this.#hashes = from ? from.#hashes.copy() : new NodeHashes(suite.secretSize, nodes.length)
     this.signatureKeys = from ? from.signatureKeys.draft() : new KeyIndex()
     this.encryptionKeys = from ? from.encryptionKeys.draft() : new KeyIndex()
     this.census = from ? from.census.draft() : new Census()
@@ -194,11 +195,12 @@ export class RatchetTree {
 
   /** The tree hash of the whole tree (RFC 9420 §7.8). */
   treeHash(): Uint8Array {
-    return this.nodeHash(this.root)
+    return this.nodeHash(this.root).slice()
   }
 
+  /** A view that is good until the tree changes. */
   nodeHash(index: NodeIndex): Uint8Array {
-    const known = this.#hashes[index]
+    const known = this.#hashes.get(index)
     if (known !== undefined) return known
     const hash = math.isLeaf(index)
       ? leafHash(this.suite, math.toLeaf(index), this.#nodes[index] as LeafNode | undefined)
@@ -208,7 +210,7 @@ export class RatchetTree {
           this.nodeHash(math.left(index)),
           this.nodeHash(math.right(index)),
         )
-    this.#hashes[index] = hash
+    this.#hashes.set(index, hash)
     return hash
   }
 
@@ -249,7 +251,7 @@ export class RatchetTree {
       if (this.#nodes[i] !== undefined) this.#set(nodeIndex(i), undefined)
     }
     this.#nodes.length = math.nodeCount(leafCount)
-    this.#hashes.length = math.nodeCount(leafCount)
+    this.#hashes.resize(math.nodeCount(leafCount))
     this.leafCount = leafCount
     if (this.#firstBlankFrom > leafCount) this.#firstBlankFrom = leafCount
   }
@@ -270,10 +272,8 @@ export class RatchetTree {
 
   #extend(): void {
     this.leafCount *= 2
-    for (let i = this.#nodes.length; i < math.nodeCount(this.leafCount); i++) {
-      this.#nodes.push(undefined)
-      this.#hashes.push(undefined)
-    }
+    for (let i = this.#nodes.length; i < math.nodeCount(this.leafCount); i++) this.#nodes.push(undefined)
+    this.#hashes.resize(this.#nodes.length)
   }
 
   #blankDirectPath(index: LeafIndex): void {
@@ -292,8 +292,8 @@ export class RatchetTree {
   #forgetHashes(from: NodeIndex): void {
     // A node whose hash is unknown has only ancestors whose hashes are unknown: the way up is walked once.
     for (let at = from; ; at = math.parent(at)) {
-      if (this.#hashes[at] === undefined && at !== from) return
-      this.#hashes[at] = undefined
+      if (!this.#hashes.has(at) && at !== from) return
+      this.#hashes.forget(at)
       if (at === this.root) return
     }
   }
