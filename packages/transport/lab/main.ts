@@ -1,8 +1,11 @@
 /** `npm run lab -- <experiment> [options]` */
+import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
+import { costTable, measureCost } from "./cost.js"
 import { floodTable, measureFlood } from "./flood.js"
 import { missingPrivileges } from "./laboratory.js"
 import { latencyTable, measureLatency } from "./latency.js"
+import { latencyChart } from "./latency-chart.js"
 import { measureMiddleboxes, middleboxTable } from "./middleboxes.js"
 import { measureReplays, replayTable } from "./replays.js"
 
@@ -13,6 +16,7 @@ const { values, positionals } = parseArgs({
     rtt: { type: "string", default: "20,50,150" },
     seconds: { type: "string", default: "30" },
     rate: { type: "string", default: "3000" },
+    chart: { type: "string" },
     json: { type: "boolean", default: false },
   },
 })
@@ -21,6 +25,10 @@ const experiments: Record<string, () => Promise<void>> = {
   async latency() {
     const rows = await measureLatency(values.rtt.split(",").map(Number), Number(values.samples))
     print(rows, latencyTable)
+    if (values.chart !== undefined) writeFileSync(values.chart, latencyChart(rows))
+  },
+  async cost() {
+    print(await measureCost(), costTable)
   },
   async flood() {
     print(await measureFlood({ perSecond: Number(values.rate), seconds: Number(values.seconds) }), floodTable)
@@ -43,7 +51,7 @@ const missing = missingPrivileges()
 const experiment = experiments[positionals[0] ?? ""]
 if (experiment === undefined) {
   console.error(
-    `usage: npm run lab -- ${Object.keys(experiments).join(" | ")} [--samples 30] [--rtt 20,50,150] [--json]`,
+    `usage: npm run lab -- ${Object.keys(experiments).join(" | ")} [--samples 30] [--rtt 20,50,150] [--json] [--chart FILE.svg] [--seconds 30] [--rate 3000]`,
   )
   process.exitCode = 2
 } else if (missing !== undefined) {

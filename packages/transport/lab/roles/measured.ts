@@ -46,6 +46,21 @@ export async function request(options: {
   return sample
 }
 
+/** Processor time of this host's process so far. */
+export function processorMicroseconds(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+/** `count` requests, `together` at a time. */
+export async function requests(target: Parameters<typeof request>[0], count: number, together: number): Promise<void> {
+  let left = count
+  const ask = async () => {
+    while (left-- > 0) await request(target)
+  }
+  await Promise.all(Array.from({ length: together }, ask))
+}
+
 function timestamp(): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeDoubleBE(now())

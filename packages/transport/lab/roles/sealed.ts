@@ -89,3 +89,12 @@ export async function request(options: { replaySafe?: boolean } = {}): Promise<S
   const arrived = Buffer.from(reply.buffer, reply.byteOffset, reply.length).readDoubleBE(0)
   return { requestMilliseconds: arrived - start, replyMilliseconds: now() - start }
 }
+
+/** `count` requests, `together` at a time. */
+export async function requests(count: number, together: number): Promise<void> {
+  let left = count
+  const ask = async () => {
+    while (left-- > 0) await request()
+  }
+  await Promise.all(Array.from({ length: together }, ask))
+}

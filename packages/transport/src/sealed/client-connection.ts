@@ -92,6 +92,11 @@ export class ClientConnection {
   close(): void {
     this.#socket.destroy()
     this.#channel?.[Symbol.dispose]()
+    this.#forgetFlight()
+  }
+
+  /** With these, the first flight could be read again. */
+  #forgetFlight(): void {
     this.#sender[Symbol.dispose]()
     wipe(this.#seed)
   }
@@ -106,6 +111,7 @@ export class ClientConnection {
     if (status !== Status.accepted) throw new DecodeError("an unknown status", 0)
     const ephemeral = await this.#reader.read(KEY_SIZE)
     const channel = this.#suite.accept(this.#sender, { seed: this.#seed, ephemeral, sent: this.#sent })
+    this.#forgetFlight()
     if (channel === undefined) throw new DecodeError("a key of low order", 0)
     return channel
   }

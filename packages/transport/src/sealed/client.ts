@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events"
 import { DecodeError, decode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { withDeadline } from "../deadline.js"
@@ -69,6 +70,8 @@ export class SealedTransport implements Transport {
     this.#suite = new Suite(options.provider)
     this.#memory = new ClientMemory(options.now)
     this.#timeout = options.timeoutMilliseconds ?? 30_000
+    // Every request under way listens.
+    setMaxListeners(0, this.#closed.signal)
   }
 
   async request(body: Uint8Array, { signal, replaySafe = false }: RequestOptions = {}): Promise<Uint8Array> {

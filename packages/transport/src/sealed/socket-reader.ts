@@ -23,14 +23,15 @@ export class SocketReader {
   #chunks: Buffer[] = []
   #waiting = 0
   #wanted: { readonly length: number; resolve(bytes: Buffer): void; reject(error: Error): void } | undefined
-  #end: LineBroken | undefined
+  /** Why nothing more will come: an error is made of it only when somebody asks. */
+  #end: { readonly reason: string; readonly cause?: unknown } | undefined
 
   constructor(socket: Socket) {
     this.#socket = socket
     socket.on("data", (chunk: Buffer) => this.#take(chunk))
-    socket.once("end", () => this.#finish(new LineBroken("the peer ended the connection")))
-    socket.once("error", (cause) => this.#finish(new LineBroken("the connection broke", { cause })))
-    socket.once("close", () => this.#finish(new LineBroken("the connection is closed")))
+    socket.once("end", () => this.#finish({ reason: "the peer ended the connection" }))
+    socket.once("error", (cause) => this.#finish({ reason: "the connection broke", cause }))
+    socket.once("close", () => this.#finish({ reason: "the connection is closed" }))
   }
 
   /** Resolves when there is something to read. Rejects with {@link LineBroken}. */
@@ -46,7 +47,7 @@ export class SocketReader {
   /** Exactly `length` bytes. Rejects with {@link LineBroken}. */
   read(length: number): Promise<Buffer> {
     if (this.#waiting >= length) return Promise.resolve(this.#remove(length))
-    if (this.#end) return Promise.reject(this.#end)
+    if (this.#end) return Promise.reject(lineBroken(this.#end))
     this.#socket.resume()
     return new Promise((resolve, reject) => {
       this.#wanted = { length, resolve, reject }
@@ -77,9 +78,13 @@ export class SocketReader {
     return all.subarray(0, length)
   }
 
-  #finish(end: LineBroken): void {
+  #finish(end: { readonly reason: string; readonly cause?: unknown }): void {
     this.#end ??= end
-    this.#wanted?.reject(this.#end)
+    this.#wanted?.reject(lineBroken(this.#end))
     this.#wanted = undefined
   }
+}
+
+function lineBroken({ reason, cause }: { readonly reason: string; readonly cause?: unknown }): LineBroken {
+  return new LineBroken(reason, cause === undefined ? undefined : { cause })
 }
