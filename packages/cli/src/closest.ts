@@ -1,6 +1,6 @@
 /** The candidate that differs from `word` by at most two letters, for the question whether that was meant. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const distanceMax = word.length < 4 ? 1 : 2
+  const distanceMax = word.length < 3 ? 1 : 2
   const [best] = candidates
     .map((candidate) => ({ candidate, distance: distanceOf(word, candidate) }))
     .filter(({ distance }) => distance <= distanceMax)

@@ -19,10 +19,11 @@ export function findConversation(client: Client, called: string): Conversation {
     throw new Failure(`${client.name} has ${found.length} conversations called "${called}"; use an id: ${ids}`)
   }
   const others = all.map(labelOf).slice(0, 10).join(", ")
-  throw new Failure(
-    `${client.name} has no conversation "${called}"${others === "" ? "" : `, but ${others}`}; ` +
-      `to make it: echo "/new ${called} NAME" | conclave chat --as ${client.name}`,
-  )
+  const remedy = /^[^\s"'/]+$/.test(called)
+    ? `to make it: echo "/new ${called} NAME" | conclave chat --as ${client.name}`
+    : "/new in conclave chat makes one"
+  const known = others === "" ? "" : `, but ${others}`
+  throw new Failure(`${client.name} has no conversation "${printableLine(called)}"${known}; ${remedy}`)
 }
 
 export function isCalled(conversation: Conversation, called: string): boolean {

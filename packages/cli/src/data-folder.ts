@@ -47,9 +47,9 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
-    throw new Failure(`the data folder cannot be made: ${getSystemErrorMessage(error as Error) ?? folder}`, {
-      cause: error,
-    })
+    const isFile = (error as NodeJS.ErrnoException).code === "EEXIST"
+    const reason = isFile ? `${folder}: it is no folder` : (getSystemErrorMessage(error as Error) ?? folder)
+    throw new Failure(`the data folder cannot be made: ${reason}`, { cause: error })
   }
 }
 

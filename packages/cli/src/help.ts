@@ -34,7 +34,7 @@ export function commandHelp(name: string, { summary, description = [], operand, 
   return [
     `conclave ${name}: ${summary}`,
     "",
-    `usage: ${["conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")}`,
+    ...wrap(["usage: conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")),
     ...(rows.length === 0 ? [] : ["", ...align(rows)]),
     ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
   ].join("\n")

@@ -1,7 +1,13 @@
+import { explain } from "./failure.js"
 import { run } from "./run.js"
 import { systemTerminal } from "./terminal/terminal.js"
 
 const terminal = systemTerminal()
+process.on("uncaughtException", (error) => {
+  terminal.tell(`conclave: ${explain(error).reason} (CONCLAVE_DEBUG=1 tells where)`)
+  if (terminal.environment.CONCLAVE_DEBUG) terminal.tell(error.stack ?? "")
+  process.exit(1)
+})
 process.exitCode = await run(process.argv.slice(2), terminal)
 // A pipe or a terminal that nobody closes would keep the process alive although there is nothing left to do.
 terminal.input.destroy()

@@ -8,6 +8,23 @@ export interface Spoken extends Content {
   readonly sentAt: Date
 }
 
+const LINES_SHOWN = 20
+const CHARACTERS_SHOWN = 2_000
+
+/** Text that would fill the screen and more, without the rest of it; `undefined` where it is short enough. */
+export function cut({ text }: Content): string | undefined {
+  const shown = text?.slice(0, CHARACTERS_SHOWN).split("\n", LINES_SHOWN).join("\n")
+  return text === undefined || shown === undefined || shown.length >= text.trimEnd().length ? undefined : shown
+}
+
+/** {@link drawMessage}, of a long one only the beginning. */
+export function drawMessageCut(message: Spoken, style: Style): string {
+  const text = cut(message)
+  if (text === undefined) return drawMessage(message, style)
+  const left = message.text!.length - text.length
+  return `${drawMessage({ ...message, text }, style)}\n      ${style.dim(`… and ${left} characters more: /whole`)}`
+}
+
 /** One message for a person. Its further lines are indented: none can pass for a message of its own. */
 export function drawMessage({ from, sentAt, text, bytes }: Spoken, style: Style): string {
   const time = `${two(sentAt.getHours())}:${two(sentAt.getMinutes())}`
@@ -15,22 +32,29 @@ export function drawMessage({ from, sentAt, text, bytes }: Spoken, style: Style)
   return `${style.dim(time)} ${style.bold(printableLine(from))}: ${content.replace(/\n/g, "\n      ")}`
 }
 
+export interface Reader {
+  readonly style: Style
+  /** The reader's own name. */
+  readonly self: string
+}
+
 /** What happened, in a sentence; `undefined` for messages, and for what nobody has to be told. */
-export function drawEvent(event: ClientEvent, style: Style): string | undefined {
+export function drawEvent(event: ClientEvent, { style, self }: Reader): string | undefined {
+  const who = (name: string) => (name === self ? "you" : printableLine(name))
   switch (event.type) {
     case "message":
     case "sent":
       return undefined
     case "joined":
-      return style.dim(`you are in ${named(event.conversation)} now, with ${list(event.members)}`)
+      return style.dim(`you are in ${named(event.conversation)} now: ${list(event.members.map(who))}`)
     case "title":
-      return style.dim(`${printableLine(event.from)} calls it "${printableLine(event.title)}"`)
+      return style.dim(`${who(event.from)} called it "${printableLine(event.title)}"`)
     case "members":
-      return style.dim(membersChanged(event))
+      return style.dim(membersChanged(event, who))
     case "refreshed":
-      return style.dim(`${printableLine(event.by)} renewed their keys`)
+      return style.dim(event.by === self ? "you renewed your keys" : `${who(event.by)} renewed their keys`)
     case "left":
-      return style.yellow(`you are no longer in ${named(event.conversation)} (${printableLine(event.by)} did that)`)
+      return style.yellow(`you are no longer in ${named(event.conversation)} (by ${who(event.by)})`)
     case "recovered":
       return style.yellow(`${named(event.conversation)} was rejoined, messages may be missing: ${reasonOf(event)}`)
     default:
@@ -78,12 +102,15 @@ const wishNames: Readonly<Record<Extract<ClientEvent, { type: "failed" }>["wish"
   leave: "leave",
 }
 
-function membersChanged({ by, added, removed }: Extract<ClientEvent, { type: "members" }>): string {
+function membersChanged(
+  { by, added, removed }: Extract<ClientEvent, { type: "members" }>,
+  who: (name: string) => string,
+): string {
   const changes = [
-    ...(added.length > 0 ? [`added ${list(added)}`] : []),
-    ...(removed.length > 0 ? [`removed ${list(removed)}`] : []),
+    ...(added.length > 0 ? [`added ${list(added.map(who))}`] : []),
+    ...(removed.length > 0 ? [`removed ${list(removed.map(who))}`] : []),
   ]
-  return `${printableLine(by)} ${changes.join(" and ")}`
+  return `${who(by)} ${changes.join(" and ")}`
 }
 
 function keyChanged({ name, endorsed, accepted }: Extract<ClientEvent, { type: "keyChanged" }>): string {
@@ -96,4 +123,5 @@ function keyChanged({ name, endorsed, accepted }: Extract<ClientEvent, { type: "
 const two = (number: number) => String(number).padStart(2, "0")
 const list = (names: readonly string[]) => names.map(printableLine).join(", ") || "nobody"
 const reasonOf = ({ reason }: { readonly reason: string }) => printableLine(reason)
-const named = (conversation: Conversation) => labelOf(conversation)
+/** The title comes after the joining. */
+const named = (conversation: Conversation) => (conversation.title === "" ? "a conversation" : labelOf(conversation))

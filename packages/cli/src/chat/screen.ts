@@ -64,25 +64,27 @@ function editingScreen({ input, output }: Terminal, listener: ScreenListener): S
   return {
     isInteractive: true,
     print: (text) => {
-      if (isClosed) output.write(`${text}\n`)
-      else printAbove(editor, output, text)
+      const write = () => void output.write(`${text}\n`)
+      if (isClosed) write()
+      else redraw(editor, output, write)
     },
     setPrompt(prompt) {
       if (isClosed || editor.getPrompt() === prompt) return
-      editor.setPrompt(prompt)
-      editor.prompt(true)
+      redraw(editor, output, () => editor.setPrompt(prompt))
     },
     close: () => editor.close(),
   }
 }
 
-/** Takes the typed line away, prints, and puts it back below with the cursor where it was. */
-function printAbove(editor: Interface, output: NodeJS.WritableStream, text: string): void {
+/** Takes the typed line away, lets `change` print or change the prompt, and puts the line back with its cursor. */
+function redraw(editor: Interface, output: NodeJS.WritableStream, change: () => void): void {
   const { rows } = editor.getCursorPos()
   moveCursor(output, 0, -rows)
   cursorTo(output, 0)
   clearScreenDown(output)
-  // The editor will go up as many rows as it believes the cursor is below the prompt.
-  output.write(`${text}\n${"\n".repeat(rows)}`)
+  change()
+  // How far the editor believes its cursor to be below the prompt: after a paste it is wrong about that, and here it
+  // is not below at all.
+  Object.assign(editor, { prevRows: 0 })
   editor.prompt(true)
 }

@@ -2,7 +2,7 @@ import type { Client, ClientEvent, Conversation } from "@conclave/client/node"
 import { nearest } from "../closest.js"
 import { isCalled, labelOf } from "../conversations.js"
 import { explain, Failure } from "../failure.js"
-import { drawEvent, drawMessage } from "../messages.js"
+import { cut, drawEvent, drawMessage, drawMessageCut, type Spoken } from "../messages.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { openScreen, type Screen } from "./screen.js"
 import { conversationList, slashCommands } from "./slash-commands.js"
@@ -28,6 +28,7 @@ export class ChatSession {
   /** Messages that stand on the screen already, and whose events are still to come. */
   readonly #shown = new Set<string>()
   readonly #told = new Map<string, number>()
+  #lastCut: Spoken | undefined
   #queue: Promise<void> = Promise.resolve()
   #promptTimer: NodeJS.Timeout | undefined
 
@@ -89,6 +90,19 @@ export class ChatSession {
     return this.current
   }
 
+  /** A message for the screen: cut, where somebody sits in front of it and it is long. */
+  drawn(message: Spoken): string {
+    if (!this.#screen.isInteractive) return drawMessage(message, this.terminal.style)
+    if (cut(message) !== undefined) this.#lastCut = message
+    return drawMessageCut(message, this.terminal.style)
+  }
+
+  /** The last message that was cut. */
+  drawnWhole(): string {
+    if (this.#lastCut === undefined) throw new Failure("no message was cut")
+    return drawMessage(this.#lastCut, this.terminal.style)
+  }
+
   async approve(name: string): Promise<void> {
     const key = this.#newKeys.get(name)
     if (key === undefined) throw new Failure(`no key of ${name} waits for approval`)
@@ -99,13 +113,14 @@ export class ChatSession {
 
   async #open(): Promise<void> {
     const { conversations, client, terminal } = this
-    this.print(`This is ${terminal.style.bold(client.name)}. /help shows the commands.`)
     const open = conversations.filter(({ status }) => status === "active")
     if (open.length === 1) this.select(open[0]!)
+    if (!this.#screen.isInteractive) return
+    this.print(`This is ${terminal.style.bold(client.name)}. /help shows the commands.`)
     this.print(conversationList(this))
     for (const message of (await this.current?.history({ limit: OPENING_LINES })) ?? []) {
       this.#shown.add(message.messageId)
-      this.print(drawMessage(message, terminal.style))
+      this.print(this.drawn(message))
     }
   }
 
@@ -135,17 +150,17 @@ export class ChatSession {
   }
 
   async #show(event: ClientEvent): Promise<void> {
-    const { style } = this.terminal
+    const reader = { style: this.terminal.style, self: this.client.name }
     if (event.type === "keyChanged" && !event.accepted) this.#newKeys.set(event.name, event.signatureKey)
     if (event.type === "joined" && this.current === undefined) this.select(event.conversation)
-    if (event.type === "left" && event.conversation === this.current) this.current = undefined
     if (event.type === "failed") {
-      this.#tellOnce(`${event.code} ${event.reason}`, drawEvent(event, style)!)
+      this.#tellOnce(`${event.code} ${event.reason}`, drawEvent(event, reader)!)
       return
     }
     const isShown = event.type === "message" && this.#shown.delete(event.messageId)
-    const drawn = event.type === "message" ? drawMessage(event, style) : drawEvent(event, style)
+    const drawn = event.type === "message" ? this.drawn(event) : drawEvent(event, reader)
     if (!isShown && drawn !== undefined) this.print(this.#placed(event, drawn))
+    if (event.type === "left" && event.conversation === this.current) this.current = undefined
     this.#schedulePrompt()
   }
 

@@ -1,7 +1,6 @@
 import type { Conversation } from "@conclave/client/node"
 import { labelOf } from "../conversations.js"
 import { Failure } from "../failure.js"
-import { drawMessage } from "../messages.js"
 import { printableLine } from "../terminal/printable.js"
 import { align } from "../terminal/table.js"
 import { drawTree } from "./draw-tree.js"
@@ -100,6 +99,11 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: `show the last ${HISTORY_LINES} messages`,
     run: (session) => printHistory(session, session.requireCurrent()),
   },
+  whole: {
+    usage: "",
+    help: "show the last message that was cut, whole",
+    run: (session) => session.print(session.drawnWhole()),
+  },
   approve: {
     usage: "NAME",
     help: "accept the new key of somebody, after comparing",
@@ -141,7 +145,7 @@ export function conversationList({ conversations, current, terminal }: ChatSessi
 
 async function printHistory(session: ChatSession, conversation: Conversation): Promise<void> {
   for (const message of await conversation.history({ limit: HISTORY_LINES })) {
-    session.print(drawMessage(message, session.terminal.style))
+    session.print(session.drawn(message))
   }
 }
 

@@ -2,7 +2,7 @@ import { command } from "../arguments.js"
 import { ChatSession } from "../chat/session.js"
 import { exitCodes } from "../failure.js"
 import { asOption, dataOption, keyParagraph, serverOption } from "../options.js"
-import { openProfile } from "../profile.js"
+import { openProfile, synchronise } from "../profile.js"
 
 export const chat = command({
   summary: "talk in conversations, in this terminal",
@@ -14,8 +14,11 @@ export const chat = command({
   ],
   options: { as: asOption, server: serverOption, data: dataOption },
   async run(choice, { terminal }) {
-    const { client } = await openProfile(choice, { terminal, live: true })
+    const options = { terminal, live: true }
+    const { client } = await openProfile(choice, options)
     await using _client = client
+    // A person may write without a network; a script is told at once that there is none.
+    if (terminal.input.isTTY !== true) await synchronise(client, choice, options)
     const session = new ChatSession(client, terminal)
     for (const name of ["SIGTERM", "SIGHUP"] as const) process.once(name, () => session.end())
     await session.run()

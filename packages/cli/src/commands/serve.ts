@@ -25,6 +25,8 @@ export const serve = command({
     data: dataOption,
   },
   async run({ port, host, data }, { terminal }) {
+    // Who wrote when and how much is in the file: nobody else on this machine is to read it.
+    process.umask(0o077)
     const file = serviceFile(openDataFolder(data))
     const page = builtPage()
     await using service = await start({ file, host, port, page, onError: faultLog(terminal) })

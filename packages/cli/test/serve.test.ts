@@ -1,0 +1,93 @@
+import assert from "node:assert/strict"
+import { statSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { describe, it } from "node:test"
+import { openDatabase } from "@conclave/delivery"
+import { assertReadable, conclave, Folder, Service } from "./support.js"
+
+describe("conclave serve", () => {
+  it("tells its address, answers there, and ends with 0 on SIGTERM and on SIGINT", async () => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      await using service = await Service.start()
+      assert.match(service.announcement, /^Conclave is at http:\/\/127\.0\.0\.1:\d+\/\n/)
+      // A second on a quiet machine; tests share theirs.
+      assert.ok(service.startMilliseconds < 5_000, `${service.startMilliseconds} ms`)
+      const headers = { "content-type": "message/mls" }
+      for (const name of ["delivery", "auth"]) {
+        const answer = await fetch(`${service.address}/${name}`, { method: "POST", body: "no request", headers })
+        assert.equal(answer.status, 200)
+        assert.ok((await answer.arrayBuffer()).byteLength > 0)
+      }
+      assert.equal(await service.stop(signal), 0)
+      await assert.rejects(fetch(service.address))
+    }
+  })
+
+  it("keeps its file from other people on the machine", { skip: process.platform === "win32" }, async () => {
+    await using service = await Service.start()
+    assert.equal(statSync(service.folder.file("service.db")).mode & 0o077, 0)
+  })
+
+  it("goes on with the same file after kill -9", async () => {
+    await using service = await Service.start()
+    await service.gather("team", "alice", "bob")
+    await service.ok(["send", "--as", "alice", "--to", "team"], { input: "before" })
+    await service.stop("SIGKILL")
+    await using again = await Service.start(service.folder, service.port)
+    await again.ok(["send", "--as", "alice", "--to", "team"], { input: " and after" })
+    const { output } = await again.ok(["receive", "--as", "bob", "--count", "2"])
+    assert.equal(output.toString(), "before and after")
+  })
+
+  it("says what is wrong with a port, a host, a folder, or a file", async () => {
+    using folder = new Folder()
+    const other = createServer().listen(0, "127.0.0.1")
+    await new Promise((resolve) => other.once("listening", resolve))
+    const { port } = other.address() as { port: number }
+    writeFileSync(folder.file("occupied"), "a file where a folder should be")
+    const data = ["--data", folder.path]
+    const cases: readonly [readonly string[], RegExp][] = [
+      [["--port", String(port), ...data], /port \d+ of 127\.0\.0\.1 is in use; give another with --port/],
+      [["--host", "192.0.2.1", "--port", "0", ...data], /cannot listen at 192\.0\.2\.1 .* no such address/],
+      [["--data", folder.file("occupied")], /occupied: it is no folder/],
+      [["--data", folder.file("occupied/below")], /a part of the path is no folder/],
+      [["--data", folder.file("x".repeat(300))], /the path is too long/],
+    ]
+    try {
+      for (const [words, says] of cases) {
+        const ran = await conclave(["serve", ...words])
+        assert.equal(ran.code, 1)
+        assertReadable(ran, says)
+      }
+    } finally {
+      other.close()
+    }
+  })
+
+  it("refuses a file that is no database and leaves it as it is", async () => {
+    using folder = new Folder()
+    const content = "these are somebody's notes, and no database\n".repeat(100)
+    writeFileSync(folder.file("service.db"), content)
+    const ran = await conclave(["serve", "--port", "0", "--data", folder.path])
+    assert.equal(ran.code, 1)
+    assertReadable(ran, /service\.db: the file is no database/)
+    assert.equal(statSync(folder.file("service.db")).size, content.length)
+  })
+
+  it("says that somebody else has locked the database", async () => {
+    using folder = new Folder()
+    const file = openDatabase({ file: folder.file("service.db") })
+    file.migrate("test", ["CREATE TABLE locked (value INTEGER) STRICT"])
+    let release = () => {}
+    try {
+      file.read((connection) => connection.get("BEGIN IMMEDIATE"))
+      release = () => void file.read((connection) => connection.get("ROLLBACK"))
+      const ran = await conclave(["serve", "--port", "0", "--data", folder.path])
+      assert.equal(ran.code, 1)
+      assertReadable(ran, /service\.db: the database is locked/)
+    } finally {
+      release()
+      await file.close()
+    }
+  })
+})

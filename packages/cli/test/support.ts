@@ -1,0 +1,143 @@
+import assert from "node:assert/strict"
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const binary = fileURLToPath(new URL("../../bin/conclave.js", import.meta.url))
+
+export interface Ran {
+  /** `null` where a signal ended it. */
+  readonly code: number | null
+  readonly output: Buffer
+  readonly errors: string
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array
+  readonly environment?: NodeJS.ProcessEnv
+  /** Gets the process as soon as it runs. */
+  readonly started?: (child: ChildProcess) => void
+}
+
+/** Runs the real command in a process of its own, to its end. */
+export async function conclave(words: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const child = start(words, options.environment)
+  const output: Buffer[] = []
+  let errors = ""
+  child.stdout!.on("data", (chunk: Buffer) => output.push(chunk))
+  child.stderr!.on("data", (chunk: Buffer) => {
+    errors += chunk
+  })
+  // Whoever ends without reading the input breaks the pipe.
+  child.stdin!.on("error", () => {})
+  child.stdin!.end(options.input ?? "")
+  options.started?.(child)
+  const code = await ended(child)
+  return { code, output: Buffer.concat(output), errors }
+}
+
+function start(words: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
+  const { NO_COLOR: _colour, CONCLAVE_DEBUG: _debug, CONCLAVE_KEY: _key, ...inherited } = process.env
+  return spawn(process.execPath, [binary, ...words], { env: { ...inherited, ...environment } })
+}
+
+function ended(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once("error", reject)
+    child.once("close", (code) => resolve(code))
+  })
+}
+
+/** A folder that is gone after the test. */
+export class Folder implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), "conclave-cli-"))
+
+  file(name: string): string {
+    return join(this.path, name)
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+}
+
+/** The real service, in a process of its own, with a data folder for it and for everybody who talks through it. */
+export class Service implements AsyncDisposable {
+  readonly folder: Folder
+  readonly address: string
+  readonly announcement: string
+  readonly startMilliseconds: number
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, started: { folder: Folder; announcement: string; milliseconds: number }) {
+    this.#child = child
+    this.folder = started.folder
+    this.announcement = started.announcement
+    this.startMilliseconds = started.milliseconds
+    this.address = /http:\/\/\S+?:\d+/.exec(started.announcement)![0]
+  }
+
+  static async start(folder = new Folder(), port = 0): Promise<Service> {
+    const begin = performance.now()
+    const child = start(["serve", "--port", String(port), "--data", folder.path])
+    let announcement = ""
+    let errors = ""
+    child.stderr!.on("data", (chunk) => {
+      errors += chunk
+    })
+    await new Promise<void>((resolve, reject) => {
+      child.once("close", () => reject(new Error(`the service ended: ${errors}`)))
+      child.stdout!.on("data", (chunk) => {
+        announcement += chunk
+        if (announcement.includes("Ctrl-C")) resolve()
+      })
+    })
+    return new Service(child, { folder, announcement, milliseconds: performance.now() - begin })
+  }
+
+  get port(): number {
+    return Number(new URL(this.address).port)
+  }
+
+  /** Where conversations of this service are: the last words of each command. */
+  get place(): readonly string[] {
+    return ["--server", this.address, "--data", this.folder.path]
+  }
+
+  /** Runs a command of a member, which has to succeed. */
+  async ok(words: readonly string[], options: RunOptions = {}): Promise<Ran> {
+    const ran = await conclave([...words, ...this.place], options)
+    assert.equal(ran.code, 0, ran.errors)
+    return ran
+  }
+
+  /** Registers them all and puts them into one conversation. */
+  async gather(title: string, first: string, ...others: readonly string[]): Promise<void> {
+    await Promise.all(others.map((name) => conclave(["receive", "--as", name, "--timeout", "0.01", ...this.place])))
+    await this.ok(["chat", "--as", first], { input: `/new ${title} ${others.join(" ")}\n` })
+  }
+
+  /** The exit code after SIGTERM. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return this.#child.exitCode
+    const code = ended(this.#child)
+    this.#child.kill(signal)
+    return code
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("SIGKILL")
+    this.folder[Symbol.dispose]()
+  }
+}
+
+/** A failure as a person may see it: one line that begins with the command, and no stack. */
+export function assertReadable({ errors, output }: Ran, says: RegExp): void {
+  assert.match(errors, says)
+  assert.equal(errors.trimEnd().split("\n").length, 1, errors)
+  assert.match(errors, /^conclave/)
+  assert.doesNotMatch(errors, /\bat .*\.js|node:internal|\[object|undefined/)
+  assert.equal(output.length, 0)
+}
