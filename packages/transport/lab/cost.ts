@@ -94,7 +94,9 @@ async function tlsRequests(): Promise<number> {
   await using laboratory = await Laboratory.open({ roundTripMilliseconds: 0 })
   await laboratory.server.call(measured, "serve", { port: PORT, policy: "off", tls: true })
   const target = { host: SERVER_ADDRESS, port: PORT, policy: "off", tls: true }
-  return await perCoreSecond(laboratory, (count) => laboratory.client.call(measured, "requests", target, count, TOGETHER))
+  return await perCoreSecond(laboratory, (count) =>
+    laboratory.client.call(measured, "requests", target, count, TOGETHER),
+  )
 }
 
 /** Requests that a second of the server's processor time is enough for, whatever else the machine does. */

@@ -1,6 +1,7 @@
 /** Both ends of sealed requests: each function runs in a host of the laboratory. */
 import { nodeProvider } from "@conclave/crypto/node"
 import { AddressTokens, KeyRing, MemoryStrikeRegister, SealedServer, SealedTransport } from "../../src/sealed/index.js"
+import type { Transport } from "../../src/seam.js"
 import { now, type Sample } from "./measured.js"
 
 const provider = nodeProvider()
@@ -73,8 +74,33 @@ export function exportRing(): Uint8Array {
   return keys.export()
 }
 
-export function meet(offer: Uint8Array): void {
-  client = new SealedTransport({ provider, service: async () => offer })
+/** With `elsewhere`, what cannot be asked this way is answered by a fallback with the time. */
+export function meet(offer: Uint8Array, { elsewhere = false }: { elsewhere?: boolean } = {}): void {
+  client = new SealedTransport({ provider, service: async () => offer, ...(elsewhere && { fallback: clock }) })
+}
+
+const clock: Transport = {
+  async request() {
+    const reply = Buffer.alloc(8)
+    reply.writeDoubleBE(now())
+    return reply
+  },
+  async *subscribe() {
+    yield this.request(new Uint8Array(0))
+  },
+  async [Symbol.asyncDispose]() {},
+}
+
+/** The first `count` responses to a subscription, and when each was there. */
+export async function subscribe(count: number): Promise<Sample[]> {
+  const start = now()
+  const samples: Sample[] = []
+  for await (const response of client!.subscribe(provider.random(REQUEST_BYTES))) {
+    const arrived = Buffer.from(response.buffer, response.byteOffset, response.length).readDoubleBE(0)
+    samples.push({ requestMilliseconds: arrived - start, replyMilliseconds: now() - start })
+    if (samples.length === count) break
+  }
+  return samples
 }
 
 export function tokenCount(): number {

@@ -92,6 +92,35 @@ laboratoryTest(
   },
 )
 
+laboratoryTest(
+  "a subscription's first response takes one round trip too",
+  { roundTripMilliseconds: 100 },
+  async (laboratory) => {
+    await meet(laboratory)
+    await request(laboratory)
+    const [sample] = await laboratory.client.call<Sample[]>(roles, "subscribe", 1)
+    assert.ok(sample!.requestMilliseconds < 75 && sample!.replyMilliseconds < 135, JSON.stringify(sample))
+    assert.equal((await served(laboratory)).early, 2)
+  },
+)
+
+laboratoryTest(
+  "behind a wall the fallback answers after three seconds, and from then on at once",
+  { roundTripMilliseconds: 10 },
+  async (laboratory) => {
+    const serving = { port: 7700, host: SERVER_ADDRESS, clientAddress: CLIENT_ADDRESS }
+    const offer = await laboratory.server.call(roles, "serve", serving)
+    await laboratory.client.call(roles, "meet", offer, { elsewhere: true })
+    await laboratory.change({ cut: true })
+
+    const first = await request(laboratory)
+    assert.ok(first.replyMilliseconds > 2900 && first.replyMilliseconds < 5000, `${first.replyMilliseconds} ms`)
+    const second = await request(laboratory)
+    assert.ok(second.replyMilliseconds < 500, `${second.replyMilliseconds} ms`)
+    assert.equal((await served(laboratory)).executed, 0)
+  },
+)
+
 for (const middlebox of middleboxes) {
   test(`a path on which SYN data is treated as "${middlebox}" costs time and never a second execution`, {
     skip,

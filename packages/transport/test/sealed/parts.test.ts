@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
 import fc from "fast-check"
+import { ClientMemory } from "../../src/sealed/client-memory.js"
 import { AddressTokens, KeyRing, MemoryStrikeRegister } from "../../src/sealed/index.js"
 import { OpeningReader, openingFrames } from "../../src/sealed/opening.js"
 import { prefixOf } from "../../src/sealed/prefix.js"
@@ -218,4 +219,59 @@ test("an observer sees few lengths", () => {
   const seen = new Set(Array.from({ length: 1200 }, (_, length) => bucketFor(length + 1)))
   assert.deepEqual([...seen], [256, 512, 1200])
   assert.equal(bucketFor(1201), 2400)
+})
+
+test("what belongs to a network is forgotten with it: tokens, round trip and troubles; keys stay", () => {
+  const clock = clockAt(1_000_000)
+  let network = "at home"
+  const memory = new ClientMemory(clock.now, () => network)
+  const key = { id: 7, publicKey: provider.random(32), useUntil: 9_000_000n }
+  memory.take({ time: 1_000_500n, keys: [key], tokens: [id(), id()] })
+  memory.measured(40)
+  for (let n = 0; n < 3; n++) memory.fastOpenFailed()
+  memory.couldNotReach()
+  assert.deepEqual(
+    [memory.tokenCount, memory.roundTripMilliseconds, memory.fastOpenWorks(), memory.reachable()],
+    [2, 40, false, false],
+  )
+  assert.equal(memory.serviceTime(), 1_000_500)
+
+  network = "at work"
+  clock.time += 1001
+  memory.noticeNetwork()
+
+  assert.deepEqual(
+    [memory.tokenCount, memory.roundTripMilliseconds, memory.fastOpenWorks(), memory.reachable()],
+    [0, undefined, true, true],
+  )
+  assert.equal(memory.key()?.id, 7)
+})
+
+test("what does not work is tried again later and later, and at once after it has worked", () => {
+  const clock = clockAt(0)
+  const memory = new ClientMemory(clock.now, () => "")
+  const pauses: number[] = []
+  for (let round = 0; round < 12; round++) {
+    for (let n = 0; n < 3; n++) memory.fastOpenFailed()
+    const start = clock.time
+    while (!memory.fastOpenWorks()) clock.time += 1000
+    pauses.push(clock.time - start)
+  }
+  assert.deepEqual(pauses.slice(0, 4), [2000, 4000, 8000, 16_000])
+  assert.equal(Math.max(...pauses), 600_000)
+  memory.fastOpenSucceeded()
+  memory.fastOpenFailed()
+  assert.equal(memory.fastOpenWorks(), true)
+})
+
+test("a client uses the newest key until the service's clock, not its own, says that it is over", () => {
+  const clock = clockAt(0)
+  const memory = new ClientMemory(clock.now, () => "")
+  const key = (id: number, useUntil: bigint) => ({ id, publicKey: provider.random(32), useUntil })
+  memory.take({ time: 5000n, keys: [key(2, 7000n), key(1, 6000n)], tokens: [] })
+  assert.equal(memory.key()?.id, 2)
+  memory.forgetKey(2)
+  assert.equal(memory.key()?.id, 1)
+  clock.time = 1000
+  assert.equal(memory.key(), undefined)
 })
