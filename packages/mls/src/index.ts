@@ -11,8 +11,12 @@ export {
 export type { GroupChange, GroupChanges } from "./group/changes.js"
 export { type ProposalTarget, proposeFromOutside, proposeOwnAdd } from "./group/external-proposal.js"
 export {
+  type CreateOptions,
+  type ExternalJoinOptions,
   Group,
   type GroupOptions,
+  type JoinOptions,
+  type PreparedJoin,
   type StagedExternalJoin,
   type StagedJoin,
   type TreeNodeView,

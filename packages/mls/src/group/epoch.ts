@@ -52,6 +52,10 @@ export function memberOf(leafIndex: LeafIndex, { credential, signatureKey }: Lea
   return { leafIndex, credential, signatureKey }
 }
 
+export function membersOf({ tree }: Pick<Epoch, "tree">): Member[] {
+  return Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
+}
+
 /** What a leaf node has to meet in a group with these extensions. `now` is absent for those who are in already. */
 export function leafRequirements(
   suite: CipherSuite,

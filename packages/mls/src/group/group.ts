@@ -1,66 +1,30 @@
-import { decode, encode, type Registries } from "@conclave/codec"
+import { decode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { rule, StateError, UnsupportedError } from "../errors.js"
-import { type LeafIndex, leafIndex, nodeIndex } from "../indexes.js"
+import { type LeafIndex, nodeIndex } from "../indexes.js"
 import type { RecordChanges } from "../journal.js"
-import { epochSecrets, exportSecret } from "../schedule/key-schedule.js"
-import { interimTranscriptHash } from "../schedule/transcript.js"
-import type { CipherSuite, Random } from "../suite/suite.js"
-import { signLeafNode, validateExtensionList, validateLeafNode } from "../tree/leaf.js"
+import { exportSecret } from "../schedule/key-schedule.js"
+import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
-import { isLeafNode, RatchetTree } from "../tree/ratchet-tree.js"
+import { isLeafNode } from "../tree/ratchet-tree.js"
 import type { SignatureToVerify } from "../tree/validation.js"
-import {
-  type Capabilities,
-  Credential,
-  type Extension,
-  type GroupContext,
-  type LeafNode,
-  MLSMessage,
-  type PreSharedKeyID,
-  type Proposal,
-} from "../wire.js"
+import { type Extension, MLSMessage, type Proposal } from "../wire.js"
 import { type GroupChange, type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
 import { type CreatedCommit, createCommit, createWelcome } from "./commit.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
+import { createState, type NewGroupOptions } from "./create.js"
+import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOptions } from "./enter.js"
+import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
+import { memberAt, memberOf, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
-import { type JoinContext, type JoinedEpoch, joinByWelcome, viewFromOutside } from "./join.js"
-import { freshKeyPair, type KeyPackageBundle, ownCapabilities } from "./key-package.js"
-import { requireContinuation, requireContinuedMembers, type SameClient } from "./lineage.js"
+import type { TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
-import { defaultPolicy, type GroupPolicy } from "./policy.js"
 import { validateOwnProposal } from "./proposals.js"
 import { commitWithMost, selectProposals } from "./received-proposals.js"
-import { type GroupEnvironment, GroupState, type Lineage } from "./state.js"
+import { type GroupEnvironment, GroupState } from "./state.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
-import type {
-  CredentialClaim,
-  Member,
-  OutgoingCommit,
-  PskLookup,
-  Received,
-  Signer,
-  StagedCommit,
-  Verdict,
-} from "./types.js"
+import type { CredentialClaim, Member, OutgoingCommit, Received, StagedCommit, Verdict } from "./types.js"
 
-/** What every way into a group asks for. */
-export interface GroupOptions {
-  readonly suite: CipherSuite
-  /** Speaks for this member until a commit rotates it. The group does not dispose of it. */
-  readonly signer: Signer
-  /** Unix seconds. */
-  readonly now: () => bigint
-  /** Fills new arrays with random bytes; by default the provider does. */
-  readonly random?: Random
-  readonly policy?: Partial<GroupPolicy>
-  /** Secrets of external pre-shared keys, and of other groups' resumption keys (RFC 9420 §8.4). */
-  readonly psks?: PskLookup
-  /** Shapes of the proposal and credential types that the application adds (RFC 9420 §13). */
-  readonly registries?: Registries
-  /** What the client supports beyond what the library does: it is advertised in our leaf nodes. */
-  readonly capabilities?: Partial<Capabilities>
-}
+export type { GroupOptions } from "./environment.js"
 
 /** A group that can be entered with a Welcome, once its members have been judged. */
 export interface StagedJoin {
@@ -73,6 +37,37 @@ export interface StagedJoin {
   readonly keyPackageRef: Uint8Array
   /** @throws RuleError credential-accepted */
   accept(verdicts: readonly Verdict[]): Group
+}
+
+/** How to make a group. */
+export interface CreateOptions extends NewGroupOptions {
+  readonly continues?: { readonly group: Group; readonly as: "reinit" | "branch" }
+}
+
+/** How to enter a group by a Welcome. */
+export interface JoinOptions extends WelcomeOptions {
+  /**
+   * The groups that this client is in: a group id must be new, and a reinitialised or branched group is held against
+   * the one that it continues.
+   */
+  readonly otherGroups?: readonly Group[]
+}
+
+/** How to enter a group by an external Commit. */
+export interface ExternalJoinOptions extends OutsideOptions {
+  readonly otherGroups?: readonly Group[]
+}
+
+/** A Welcome that was opened; its tree is still to be checked. */
+export interface PreparedJoin {
+  readonly groupId: Uint8Array
+  readonly epoch: bigint
+  /** Members of the group: so many signatures are to be verified. */
+  readonly leaves: number
+  /** The signature of every leaf, for `verifyBatch` of a provider, which has other threads to do it. */
+  readonly signatures: () => readonly SignatureToVerify[]
+  /** Checks the tree. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
+  readonly stage: (checks?: TreeChecks) => StagedJoin
 }
 
 /** A Commit by which somebody from outside joins; the group is entered once the service has taken it. */
@@ -123,90 +118,30 @@ export class Group implements Disposable {
    *
    * @throws RuleError
    */
-  static create(
-    options: GroupOptions & {
-      readonly groupId: Uint8Array
-      readonly extensions?: readonly Extension[]
-      readonly leafExtensions?: readonly Extension[]
-      readonly continues?: { readonly group: Group; readonly as: Lineage["origin"] }
-    },
-  ): Group {
-    const environment = environmentOf(options)
-    const { suite, random } = environment
-    const now = environment.now()
-    const extensions = options.extensions ?? []
-    validateExtensionList(extensions, "groupContext")
-    externalSenders(extensions)
-    const leafKeys = freshKeyPair(suite, random)
-    const leaf = signLeafNode(
-      {
-        encryptionKey: leafKeys.publicKey,
-        signatureKey: options.signer.key.publicKey,
-        credential: options.signer.credential,
-        capabilities: capabilitiesOf(environment),
-        leafNodeSource: { type: "keyPackage", lifetime: { notBefore: now - HOUR, notAfter: now + 90n * DAY } },
-        extensions: options.leafExtensions ?? [],
-      },
-      options.signer.key,
-      undefined,
-    )
-    validateLeafNode(leaf, leafRequirements(suite, extensions, environment.policy, now))
-    const group = new Group(firstEpoch(environment, { groupId: options.groupId, extensions }, { leaf, ...leafKeys }))
-    if (options.continues) {
-      const { group: parent, as: origin } = options.continues
-      const lineage = { origin, groupId: parent.id, epoch: parent.epoch }
-      requireContinuation(parent.#state, group.#state.epoch, lineage)
-      group.#state.lineage = lineage
-      group.#state.lineageSecret = parent.resumptionSecret(parent.epoch)
-    }
-    return group
+  static create(options: CreateOptions): Group {
+    const { continues } = options
+    return new Group(createState(options, continues && { parent: continues.group.#state, as: continues.as }))
   }
 
   /**
-   * RFC 9420 §12.4.3.1. The Welcome opens with one of `keyPackages`; `ratchetTree` is the tree where it comes beside
-   * it. `otherGroups` are those that this client is in: a group id must be new, and a reinitialised or branched group
-   * is held against the one that it continues.
+   * RFC 9420 §12.4.3.1: {@link prepareJoin} and staging in one step.
    *
    * @throws DecodeError, RuleError
    */
-  static stageJoin(
-    options: GroupOptions & {
-      readonly welcome: Uint8Array
-      readonly keyPackages: readonly KeyPackageBundle[]
-      readonly ratchetTree?: Uint8Array
-      readonly otherGroups?: readonly Group[]
-      readonly verifyMany?: (signatures: readonly SignatureToVerify[]) => boolean
-      /** Whether two leaf nodes are the same client's: by default, whether their credentials are equal. */
-      readonly isSameClient?: SameClient
-    },
-  ): StagedJoin {
-    const environment = environmentOf(options)
-    const others = options.otherGroups ?? []
-    const context = { ...joinContext(environment, others), verifyMany: options.verifyMany }
-    const joined = joinByWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
-    const { groupId, epoch } = joined.epoch.context
-    requireUniqueId(groupId, others)
-    const reInit = others.some((group) => group.#state.reInit && equalBytes(group.#state.reInit.groupId, groupId))
-    rule(!reInit || joined.origin?.kind === "reinit", "welcome-reinit-psk")
-    if (joined.origin) {
-      const { kind, parentGroupId, parentEpoch } = joined.origin
-      const parent = others.find((group) => equalBytes(group.id, parentGroupId))
-      rule(parent !== undefined, "psk-known")
-      const lineage = { origin: kind, groupId: parentGroupId, epoch: parentEpoch }
-      requireContinuation(parent.#state, joined.epoch, lineage)
-      requireContinuedMembers(parent.#state, joined.epoch, lineage, options.isSameClient)
-    }
-    return {
-      groupId,
-      epoch,
-      members: membersOf(joined.epoch),
-      claims: joined.claims,
-      keyPackageRef: joined.bundle.ref,
-      accept(verdicts) {
-        requireAccepted(joined.claims, verdicts)
-        return new Group(stateOfJoined(environment, joined))
-      },
-    }
+  static stageJoin(options: JoinOptions): StagedJoin {
+    return Group.prepareJoin(options).stage()
+  }
+
+  /**
+   * Opens a Welcome with one of `keyPackages` (RFC 9420 §12.4.3.1). What takes time in a large group is left to
+   * {@link PreparedJoin.stage}, and most of that, the leaves' signatures, can be done elsewhere before.
+   *
+   * @throws DecodeError, RuleError
+   */
+  static prepareJoin(options: JoinOptions): PreparedJoin {
+    const others = options.otherGroups?.map((group) => group.#state) ?? []
+    const prepared = prepareEntry(options, others)
+    return { ...prepared, stage: (checks) => entered(prepared.stage(checks), (state) => new Group(state)) }
   }
 
   /**
@@ -215,65 +150,9 @@ export class Group implements Disposable {
    *
    * @throws DecodeError, RuleError
    */
-  static stageExternalJoin(
-    options: GroupOptions & {
-      readonly groupInfo: Uint8Array
-      readonly ratchetTree?: Uint8Array
-      readonly replaceSelf?: boolean
-      readonly withPsks?: readonly PreSharedKeyID[]
-      readonly leafExtensions?: readonly Extension[]
-      readonly authenticatedData?: Uint8Array
-      readonly otherGroups?: readonly Group[]
-    },
-  ): StagedExternalJoin {
-    const environment = environmentOf(options)
-    const { suite, random } = environment
-    const capabilities = capabilitiesOf(environment)
-    const ephemeral = random(suite.hpke.kem.privateKeySize)
-    const context = { ...joinContext(environment, options.otherGroups ?? []), ephemeral, capabilities }
-    const { epoch, claims, init, kemOutput } = viewFromOutside(options.groupInfo, options.ratchetTree, context)
-    wipe(ephemeral)
-    // Who replaces an old self is in the group with it.
-    if (options.replaceSelf !== true) requireUniqueId(epoch.context.groupId, options.otherGroups ?? [])
-    const sender = { type: "newMemberCommit" as const }
-    const removed = options.replaceSelf ? sameCredential(epoch, options.signer) : undefined
-    const proposals: Proposal[] = [{ type: "externalInit", kemOutput }]
-    if (removed) proposals.push({ type: "remove", removed: removed.leafIndex })
-    for (const psk of options.withPsks ?? []) proposals.push({ type: "psk", psk })
-    const created = createCommit(
-      epoch,
-      {
-        proposals: proposals.map((proposal) => ({ proposal, sender })),
-        leaf: { capabilities, extensions: options.leafExtensions ?? [] },
-        newSigner: options.signer,
-        forcePath: true,
-        authenticatedData: options.authenticatedData ?? new Uint8Array(0),
-        wireFormat: "mlsPublicMessage",
-        externalInit: init,
-      },
-      { ...environment, now: environment.now(), own: { updateKey: () => undefined } },
-    )
-    wipe(init)
-    const { content, auth } = created.authenticated
-    const state = new GroupState(environment, created.next.epoch, created.next.seed.encryption)
-    const members = claims.filter(({ leafIndex: at }) => at === undefined || at !== removed?.leafIndex)
-    return {
-      groupId: epoch.context.groupId,
-      epoch: created.staged.epoch,
-      message: encode(MLSMessage, {
-        version: "mls10",
-        wireFormat: { type: "mlsPublicMessage", publicMessage: { content, auth } },
-      }),
-      groupInfo: newGroupInfo(created.next.epoch, environment),
-      ratchetTree: () => created.next.epoch.tree.encode(),
-      removed: created.staged.removed,
-      claims: members,
-      accept(verdicts) {
-        requireAccepted(members, verdicts)
-        created.next.epoch.tree.settle()
-        return new Group(state)
-      },
-    }
+  static stageExternalJoin(options: ExternalJoinOptions): StagedExternalJoin {
+    const others = options.otherGroups?.map((group) => group.#state) ?? []
+    return entered(stageExternalEntry(options, others), (state) => new Group(state))
   }
 
   /** A group from the records that {@link takeChanges} gave. @throws TypeError, DecodeError for other records */
@@ -582,118 +461,15 @@ export interface TreeNodeView {
   readonly member?: Member
 }
 
-const HOUR = 3600n
-const DAY = 24n * HOUR
-
-function environmentOf(options: GroupOptions): GroupEnvironment {
-  const random = options.random ?? options.suite.provider.random
-  return {
-    suite: options.suite,
-    signer: options.signer,
-    now: options.now,
-    // A generator may give Buffers, whose slices share their memory.
-    random: (length) => {
-      const { buffer, byteOffset, byteLength } = random(length)
-      return new Uint8Array(buffer, byteOffset, byteLength)
-    },
-    policy: { ...defaultPolicy, ...options.policy },
-    psks: options.psks ?? (() => undefined),
-    registries: options.registries,
-    capabilities: options.capabilities ?? {},
-  }
-}
-
-function capabilitiesOf({ suite, signer, capabilities, policy, random }: GroupEnvironment): Capabilities {
-  return ownCapabilities(suite, signer, capabilities, policy.grease ? random : undefined)
-}
-
-/** RFC 9420 §11: the one epoch whose secret is drawn and not derived. */
-function firstEpoch(
-  environment: GroupEnvironment,
-  context: Pick<GroupContext, "groupId" | "extensions">,
-  own: { readonly leaf: LeafNode; readonly privateKey: Uint8Array },
-): GroupState {
-  const { suite, signer, random } = environment
-  const tree = RatchetTree.ofOneLeaf(suite, own.leaf)
-  tree.settle()
-  const confirmedTranscriptHash = new Uint8Array(0)
-  const groupContext = {
-    version: "mls10" as const,
-    cipherSuite: suite.number,
-    groupId: new Uint8Array(context.groupId),
-    epoch: 0n,
-    treeHash: tree.treeHash(),
-    confirmedTranscriptHash,
-    extensions: context.extensions,
-  }
-  const epochSecret = random(suite.secretSize)
-  const { secrets, encryption } = epochSecrets(suite, epochSecret)
-  wipe(epochSecret)
-  const confirmationTag = suite.hash.hmac(secrets.confirmation, confirmedTranscriptHash)
-  const epoch: Epoch = {
-    suite,
-    context: groupContext,
-    contextBytes: encodeContext(groupContext),
-    tree,
-    secrets,
-    confirmationTag,
-    interimTranscriptHash: interimTranscriptHash(suite, confirmedTranscriptHash, confirmationTag),
-    ownLeafIndex: leafIndex(0),
-    privateKeys: new Map([[nodeIndex(0), own.privateKey]]),
-    signer,
-  }
-  return new GroupState(environment, epoch, encryption)
-}
-
-function stateOfJoined(environment: GroupEnvironment, { epoch, seed }: JoinedEpoch): GroupState {
-  wipe(seed.welcome, seed.joiner)
-  epoch.tree.settle()
-  return new GroupState(environment, epoch, seed.encryption)
-}
-
-function joinContext(environment: GroupEnvironment, others: readonly Group[]): JoinContext {
-  return {
-    ...environment,
-    now: environment.now(),
-    psks: (id) => environment.psks(id) ?? resumptionOf(others, id),
-  }
-}
-
-/** RFC 9420 §12.4.3. @throws RuleError */
-function requireUniqueId(groupId: Uint8Array, others: readonly Group[]): void {
-  rule(!others.some((group) => group.active && equalBytes(group.id, groupId)), "group-id-unique")
-}
-
-/** RFC 9420 §8.6: the resumption secret of a group that this client is in. */
-function resumptionOf(groups: readonly Group[], { psktype }: PreSharedKeyID): Uint8Array | undefined {
-  if (psktype.type !== "resumption") return undefined
-  const { pskGroupId, pskEpoch } = psktype
-  return groups.find((group) => equalBytes(group.id, pskGroupId))?.resumptionSecret(pskEpoch)
-}
-
-function newGroupInfo(epoch: Epoch, { policy, random }: GroupEnvironment): Uint8Array {
-  return encodeGroupInfoMessage(signGroupInfo(epoch, { withExternalPub: true }, policy.grease ? random : undefined))
-}
-
 function welcomeFor(created: CreatedCommit, changes: GroupChanges, { policy, random }: GroupEnvironment): Uint8Array {
   const options = { withRatchetTree: changes.welcomeWithTree !== false }
   return createWelcome(created, signGroupInfo(created.next.epoch, options, policy.grease ? random : undefined), random)
 }
 
-function membersOf({ tree }: Epoch): Member[] {
-  return Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
-}
-
-function sameCredential({ tree }: Epoch, { credential }: Signer): Member | undefined {
-  const bytes = encode(Credential, credential)
-  for (const [index, leaf] of tree.leaves()) {
-    if (equalBytes(encode(Credential, leaf.credential), bytes)) return memberOf(index, leaf)
-  }
-  return undefined
-}
-
-/** RFC 9420 §5.3.1. @throws RuleError */
-function requireAccepted(claims: readonly CredentialClaim[], verdicts: readonly Verdict[]): void {
-  const accepted = new Set(verdicts.filter((verdict) => verdict.accepted).map((verdict) => verdict.claim))
-  for (const claim of claims) rule(accepted.has(claim), "credential-accepted")
+/** What was prepared for a state, as the application sees it: accepting gives a group. */
+function entered<T extends { accept(verdicts: readonly Verdict[]): GroupState }>(
+  staged: T,
+  group: (state: GroupState) => Group,
+): Omit<T, "accept"> & { accept(verdicts: readonly Verdict[]): Group } {
+  return { ...staged, accept: (verdicts) => group(staged.accept(verdicts)) }
 }

@@ -11,7 +11,7 @@ import { isDefaultExtension } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { pathSecretsFrom } from "../tree/path.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
-import { leafSignatures, type SignatureToVerify, validateTree } from "../tree/validation.js"
+import { validateTree } from "../tree/validation.js"
 import {
   type Capabilities,
   GroupInfo,
@@ -47,8 +47,14 @@ export interface JoinContext {
   readonly now: bigint
   readonly psks: PskLookup
   readonly registries: Registries | undefined
-  /** Verifies the leaf signatures of a large tree all at once; by default they are verified one after another. */
-  readonly verifyMany?: ((signatures: readonly SignatureToVerify[]) => boolean) | undefined
+}
+
+/** How the tree of a group is checked before the group is entered. */
+export interface TreeChecks {
+  /** Whoever calls has verified all of {@link OpenedWelcome.signatures}: on other threads, say. */
+  readonly signaturesVerified?: boolean
+  /** Called now and then while leaves are checked. */
+  readonly onProgress?: (leavesChecked: number, leaves: number) => void
 }
 
 /** A group that may be entered once its members' credentials have been judged. */
@@ -62,17 +68,28 @@ export interface JoinedEpoch {
     | undefined
 }
 
+/** A Welcome that could be opened: what it says is the signer's word so far, and its tree has not been checked. */
+export interface OpenedWelcome {
+  readonly bundle: KeyPackageBundle
+  readonly keyPackage: KeyPackage
+  readonly secrets: GroupSecrets
+  readonly psk: Uint8Array
+  readonly origin: JoinedEpoch["origin"]
+  readonly groupInfo: GroupInfo
+  readonly tree: RatchetTree
+}
+
 /**
- * RFC 9420 §12.4.3.1.
+ * RFC 9420 §12.4.3.1, up to the GroupInfo and its signature.
  *
  * @throws DecodeError, RuleError
  */
-export function joinByWelcome(
+export function openWelcome(
   message: Uint8Array,
   keyPackages: readonly KeyPackageBundle[],
   ratchetTree: Uint8Array | undefined,
   context: JoinContext,
-): JoinedEpoch {
+): OpenedWelcome {
   const { suite } = context
   const welcome = decodeWelcome(message)
   rule(welcome.cipherSuite === suite.number, "welcome-suite")
@@ -92,7 +109,19 @@ export function joinByWelcome(
   )
   verifyGroupInfo(groupInfo, tree)
   requireSupported(keyPackage.leafNode.capabilities, groupInfo)
-  validateWholeTree(tree, groupInfo, context)
+  return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree }
+}
+
+/**
+ * RFC 9420 §12.4.3.1, from the tree on: nearly all of a join's time goes into the signatures of its leaves.
+ *
+ * @throws RuleError
+ */
+export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: TreeChecks): JoinedEpoch {
+  const { suite } = context
+  const { bundle, keyPackage, secrets, psk, origin, groupInfo, tree } = opened
+  const { groupContext } = groupInfo
+  validateWholeTree(tree, groupInfo, context, checks)
   const own = findLeaf(tree, keyPackage)
 
   const privateKeys = new Map<NodeIndex, Uint8Array>([[math.toNode(own), new Uint8Array(bundle.encryptionPrivateKey)]])
@@ -176,13 +205,16 @@ function resumptionOrigin(psks: readonly PreSharedKeyID[]): JoinedEpoch["origin"
 
 // --- The tree --------------------------------------------------------------------------------------------------------
 
-function validateWholeTree(tree: RatchetTree, groupInfo: GroupInfo, context: JoinContext): void {
+function validateWholeTree(
+  tree: RatchetTree,
+  groupInfo: GroupInfo,
+  context: JoinContext,
+  checks: TreeChecks = {},
+): void {
   const { groupId, extensions } = groupInfo.groupContext
   const now = context.policy.expiredMembersAllowed ? undefined : context.now
   const requirements = leafRequirements(context.suite, extensions, context.policy, now)
-  const signaturesVerified = context.verifyMany !== undefined
-  if (context.verifyMany) rule(context.verifyMany(leafSignatures(tree, groupId)), "leaf-signature")
-  validateTree(tree, { groupId, requirements, signaturesVerified })
+  validateTree(tree, { ...checks, groupId, requirements })
 }
 
 /** RFC 9420 §13.4. */

@@ -8,7 +8,12 @@ const none = new Uint8Array(0)
 
 /** RFC 9420 §5.1.2. `label` without the "MLS 1.0 " that goes in front of it. */
 export function signWithLabel(key: SigningKey, label: string, content: Uint8Array): Uint8Array {
-  return key.sign(encode(SignContent, { label: mlsLabel(label), content }))
+  return key.sign(signedMessage(label, content))
+}
+
+/** RFC 9420 §5.1.2: what SignWithLabel gives to the signature scheme. */
+export function signedMessage(label: string, content: Uint8Array): Uint8Array {
+  return encode(SignContent, { label: mlsLabel(label), content })
 }
 
 /** RFC 9420 §5.1.2. `false` for whatever does not verify. */
@@ -16,8 +21,7 @@ export function verifyWithLabel(
   suite: CipherSuite,
   signed: { publicKey: Uint8Array; label: string; content: Uint8Array; signature: Uint8Array },
 ): boolean {
-  const message = encode(SignContent, { label: mlsLabel(signed.label), content: signed.content })
-  return suite.signature.verify(signed.publicKey, message, signed.signature)
+  return suite.signature.verify(signed.publicKey, signedMessage(signed.label, signed.content), signed.signature)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { rule } from "../errors.js"
 import { type LeafIndex, nodeIndex } from "../indexes.js"
+import { signedMessage } from "../suite/labels.js"
 import type { LeafNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
 import { isParentHashValid } from "./hashes.js"
@@ -7,8 +8,12 @@ import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLea
 import * as math from "./math.js"
 import type { RatchetTree } from "./ratchet-tree.js"
 
-/** Verifies many signatures at once, in the order of the list: a seam for worker threads. */
-export type SignatureToVerify = ReturnType<typeof leafSignature>
+/** A signature by itself, for whoever verifies many on other threads: `message` is what the scheme signs. */
+export interface SignatureToVerify {
+  readonly publicKey: Uint8Array
+  readonly message: Uint8Array
+  readonly signature: Uint8Array
+}
 
 /**
  * RFC 9420 §12.4.3.1, "verify the integrity of the ratchet tree": everything that can be known of a tree from outside,
@@ -24,10 +29,14 @@ export function validateTree(
     readonly groupId: Uint8Array
     readonly requirements: LeafRequirements
     readonly signaturesVerified?: boolean
+    /** Called now and then. */
+    readonly onProgress?: (leavesChecked: number, leaves: number) => void
   },
 ): void {
   validateParents(tree)
+  let checked = 0
   for (const [index, leaf] of tree.leaves()) {
+    if (++checked % LEAVES_BETWEEN_PROGRESS === 0) options.onProgress?.(checked, tree.census.members)
     validateLeafNode(leaf, options.requirements)
     validateLeafAmongMembers(tree, leaf)
     if (options.signaturesVerified === true) continue
@@ -37,8 +46,13 @@ export function validateTree(
 
 /** The signature of every leaf of a tree. */
 export function leafSignatures(tree: RatchetTree, groupId: Uint8Array): SignatureToVerify[] {
-  return Array.from(tree.leaves(), ([leafIndex, leaf]) => leafSignature(leaf, { groupId, leafIndex }))
+  return Array.from(tree.leaves(), ([leafIndex, leaf]) => {
+    const { publicKey, label, content, signature } = leafSignature(leaf, { groupId, leafIndex })
+    return { publicKey, message: signedMessage(label, content), signature }
+  })
 }
+
+const LEAVES_BETWEEN_PROGRESS = 256
 
 /**
  * RFC 9420 §7.3: what a leaf node must have in common with the other members, and what not. The leaf is in `tree`.

@@ -13,7 +13,7 @@ test("forward secrecy: no state of a member opens a message that it has sent or 
   const recorded: RecordedMessage[] = []
   const refusesAll = (when: string) => {
     const adversary = stateOf(alice)
-    recorded.forEach((it, i) => assert.equal(adversary.opens(it), false, `message ${i}, ${when}`))
+    for (const [i, it] of recorded.entries()) assert.equal(adversary.opens(it), false, `message ${i}, ${when}`)
   }
   for (const committer of [carol, alice]) {
     const fromBob = bob.encrypt(utf8("from bob"))
