@@ -14,6 +14,7 @@ import {
 import { welcomeKey } from "../../src/group/commit.js"
 import { encodeContext } from "../../src/group/epoch.js"
 import { freshKeyPair, keyPackageRef } from "../../src/group/key-package.js"
+import { nodeIndex } from "../../src/indexes.js"
 import { epochOfJoiner, welcomeSecret } from "../../src/schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../../src/schedule/psk.js"
 import { encryptorWithLabel } from "../../src/suite/labels.js"
@@ -31,6 +32,7 @@ import {
   type LeafNode,
   MLSMessage,
   type Node,
+  type ParentNode,
   RatchetTreeNodes,
   type UnsignedLeafNode,
 } from "../../src/wire.js"
@@ -118,7 +120,6 @@ export interface WelcomeForgery {
   /** Encoded; `undefined` leaves the tree out. */
   readonly ratchetTree?: Uint8Array | undefined
   readonly psks?: readonly Psk[]
-  readonly epoch?: bigint
 }
 
 /**
@@ -129,9 +130,9 @@ export class ForgedGroup {
   readonly suite: CipherSuite
   readonly people: readonly (Person | undefined)[]
   readonly tree: RatchetTree
-  readonly groupId: Uint8Array = random(32)
+  readonly groupId: Uint8Array
   readonly extensions: readonly Extension[]
-  epoch = 5n
+  readonly epoch: bigint
   committer: LeafIndex = leafIndex(0)
   pathSecrets = new Map<NodeIndex, Uint8Array>()
 
@@ -139,6 +140,8 @@ export class ForgedGroup {
   constructor(
     names: readonly string[],
     options: {
+      readonly groupId?: Uint8Array
+      readonly epoch?: bigint
       readonly extensions?: readonly Extension[]
       readonly leaf?: (right: UnsignedLeafNode, index: number) => UnsignedLeafNode
       readonly joiner?: { readonly index: number; readonly who: Person; readonly bundle: KeyPackageBundle }
@@ -147,6 +150,8 @@ export class ForgedGroup {
     const { joiner } = options
     this.people = names.map((name, i) => (i === joiner?.index ? joiner.who : name === "" ? undefined : person(name)))
     this.suite = this.people.find((who) => who !== undefined)!.options.suite
+    this.groupId = options.groupId ?? random(32)
+    this.epoch = options.epoch ?? 5n
     this.extensions = options.extensions ?? []
     const nodes: LeafNode[] = new Array(math.nodeCount(math.fullSize(names.length))).fill(undefined)
     this.tree = RatchetTree.ofNodes(this.suite, nodes)
@@ -189,6 +194,20 @@ export class ForgedGroup {
     tree.setLeaf(own, signLeafNode(forgery.leaf?.(right) ?? right, who.signer.key, position))
     this.pathSecrets = new Map(steps.map(({ node }, i) => [node, derived[i]!.pathSecret]))
     this.committer = own
+    return this
+  }
+
+  /** Links one parent node to a member's leaf, whatever stands on its other side. */
+  setAbove(index: number, node: number, parent: ParentNode): this {
+    const own = leafIndex(index)
+    const at = nodeIndex(node)
+    this.tree.setParent(at, parent)
+    const sibling = math.isBelow(math.toNode(own), math.left(at)) ? math.right(at) : math.left(at)
+    const hash = parentHash(this.suite, parent, this.tree.nodeHash(sibling))
+    const { signature: _, ...right } = this.tree.leaf(own)!
+    const unsigned = { ...right, leafNodeSource: { type: "commit", parentHash: hash } } as const
+    const position = { groupId: this.groupId, leafIndex: own }
+    this.tree.setLeaf(own, signLeafNode(unsigned, this.people[index]!.signer.key, position))
     return this
   }
 
