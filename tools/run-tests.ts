@@ -27,7 +27,7 @@ const { status, signal } = spawnSync(
     "--test-reporter=spec",
     `--test-concurrency=${availableParallelism()}`,
     // A test that hangs is a failure, not a wait.
-    "--test-timeout=300000",
+    "--test-timeout=180000",
     ...options,
     ...selected,
   ],
