@@ -1,0 +1,2 @@
+export * from "./provider.js"
+export { type SignatureToVerify, type VerifyBatchOptions, verifyBatch } from "./verify-batch.js"

@@ -1,0 +1,2 @@
+export * from "./provider.js"
+export { type SignatureToVerify, verifyBatch } from "./verify-batch.js"
