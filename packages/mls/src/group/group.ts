@@ -8,6 +8,7 @@ import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
 import { isLeafNode } from "../tree/ratchet-tree.js"
 import type { SignatureToVerify } from "../tree/validation.js"
+import { warmingOrder } from "../tree/warming.js"
 import { type Extension, MLSMessage, type Proposal } from "../wire.js"
 import { type GroupChange, type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
 import { type CreatedCommit, createCommit, createWelcome } from "./commit.js"
@@ -245,6 +246,14 @@ export class Group implements Disposable {
   /** The value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3). */
   ratchetTree(): Uint8Array {
     return this.#state.epoch.tree.encode()
+  }
+
+  /**
+   * The members whose commits make later ones cheapest, the most useful first, at most `countMax` of them; nobody where
+   * the tree is full. After many were added at once, let them commit in this order, each when it is online anyway.
+   */
+  warmingOrder(countMax: number): readonly LeafIndex[] {
+    return warmingOrder(this.#state.epoch.tree, countMax)
   }
 
   /** The tree as a drawing needs it, in array order. */
