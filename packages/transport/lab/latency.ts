@@ -54,7 +54,7 @@ export async function measureLatency(roundTrips: readonly number[], samples: num
   return rows
 }
 
-const WARM_UP = 3
+const WARM_UP = 8
 
 /** The first few are not counted: code is compiled and, with a cookie, the cookie fetched. */
 export async function medians(ask: () => Promise<Sample>, samples: number) {

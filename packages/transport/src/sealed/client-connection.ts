@@ -4,7 +4,7 @@ import { type HpkeSender, wipe } from "@conclave/crypto"
 import { connect, tcpInfo } from "../fast-open/index.js"
 import { type OpeningFields, openingFrames } from "./opening.js"
 import { readServerFrame } from "./server-connection.js"
-import type { Channel, Suite } from "./session.js"
+import type { Channel, Prepared, Suite } from "./session.js"
 import { SocketReader } from "./socket-reader.js"
 import { type DayKey, FRAME_SIZE_MAX, frameBytes, KEY_SIZE, Status, TAG_SIZE, TOKEN_SIZE } from "./wire.js"
 
@@ -40,6 +40,8 @@ export class ClientConnection {
   readonly #sent: readonly Uint8Array[]
   #channel: Channel | undefined
   #heard = false
+  #prepared: Prepared | undefined
+  #forgotten = false
 
   constructor(suite: Suite, flight: Flight, { host, port, fast }: Route) {
     this.fast = fast
@@ -53,6 +55,8 @@ export class ClientConnection {
     // A fast connection says that it is connected before anything was heard.
     if (!fast) this.#socket.once("connect", () => this.#connected())
     this.#socket.write(sealed.bytes)
+    // The round trip is long enough for half of what the answer needs.
+    setImmediate(() => this.#prepare())
   }
 
   /** The next frame of the server. Rejects where the line breaks, or the server is not the one that has the key. */
@@ -95,10 +99,16 @@ export class ClientConnection {
     this.#forgetFlight()
   }
 
+  #prepare(): Prepared | undefined {
+    if (!this.#forgotten) this.#prepared ??= this.#suite.prepare(this.#sender, this.#seed)
+    return this.#prepared
+  }
+
   /** With these, the first flight could be read again. */
   #forgetFlight(): void {
+    this.#forgotten = true
     this.#sender[Symbol.dispose]()
-    wipe(this.#seed)
+    wipe(this.#seed, this.#prepared?.privateKey, this.#prepared?.exported)
   }
 
   #connected(): void {
@@ -110,7 +120,7 @@ export class ClientConnection {
     if (status === Status.unknownKey) throw new UnknownKeyError("the service does not have this key")
     if (status !== Status.accepted) throw new DecodeError("an unknown status", 0)
     const ephemeral = await this.#reader.read(KEY_SIZE)
-    const channel = this.#suite.accept(this.#sender, { seed: this.#seed, ephemeral, sent: this.#sent })
+    const channel = this.#suite.accept(this.#prepare()!, { ephemeral, sent: this.#sent })
     this.#forgetFlight()
     if (channel === undefined) throw new DecodeError("a key of low order", 0)
     return channel

@@ -44,6 +44,9 @@ export interface ServerParts {
 
 const TOKENS_MAX = 8
 
+/** What becomes of a first flight's request. */
+type Early = Execution | "spent" | "again" | "refused"
+
 /** How long a client may take to hang up when everything is said. */
 const LINGER_MILLISECONDS = 2000
 
@@ -101,9 +104,12 @@ class ServerConnection {
     using sealed = this.#parts.suite.openFlight(key, flight.kemOutput)
     const opening = sealed && (await this.#readOpening(sealed, flight))
     if (sealed === undefined || opening === undefined) throw new LineBroken("not authentic")
+    // What may run begins to; the server's key is made meanwhile, where the service has to wait for something.
+    const early = opening === "too large" ? opening : this.#decideEarly(opening, key)
     using channel = this.#answer(sealed, flight)
-    if (opening === "too large") await this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.tooLarge))
-    else await this.#respond(channel, { opening, key })
+    if (early === "too large" || opening === "too large")
+      await this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.tooLarge))
+    else await this.#respond(channel, { opening, early })
   }
 
   async #readFlight(): Promise<FirstFlight> {
@@ -149,8 +155,7 @@ class ServerConnection {
     return answer.channel
   }
 
-  async #respond(channel: Channel, { opening, key }: { opening: OpeningReader; key: RingKey }): Promise<void> {
-    const early = this.#decideEarly(opening, key)
+  async #respond(channel: Channel, { opening, early }: { opening: OpeningReader; early: Early }): Promise<void> {
     if (early === "refused") return this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.forbidden))
     if (early !== "again") return this.#stream(channel, opening.fields, early)
 
@@ -162,7 +167,7 @@ class ServerConnection {
   }
 
   /** RFC 8446 §8 in spirit: a first flight runs where it is surely the first of its kind, and nowhere else. */
-  #decideEarly({ fields, body }: OpeningReader, key: RingKey): Execution | "spent" | "again" | "refused" {
+  #decideEarly({ fields, body }: OpeningReader, key: RingKey): Early {
     if (fields.kind === Kind.hello) return "again"
     if (key.pinned || fields.kind > Kind.subscription) return "refused"
     if (!this.#parts.mayRunEarly(body)) return "again"
@@ -221,6 +226,9 @@ class ServerConnection {
         this.#queue(channel, FrameType.part, response.subarray(at, at + FRAME_CONTENT_MAX))
       }
       this.#queue(channel, FrameType.message, response.subarray(at))
+      // The response leaves before what can wait is made.
+      this.#socket.uncork()
+      this.#socket.cork()
       this.#supply(channel, fields)
       if (fields.kind === Kind.request) this.#queue(channel, FrameType.end)
       this.#socket.uncork()

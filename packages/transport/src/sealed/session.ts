@@ -69,16 +69,20 @@ export class Suite {
     return { ephemeral, channel: new Channel(this.#aead, { outgoing: keys.server, incoming: keys.client }) }
   }
 
-  /** The client's side. `undefined` for an `ephemeral` that is no public key. */
+  /** The client's half of what {@link accept} needs, which can be made while the answer is on its way. */
+  prepare(exporter: { export(context: Uint8Array, length: number): Uint8Array }, seed: Uint8Array): Prepared {
+    return { privateKey: this.hpke.deriveKeyPair(seed).privateKey, exported: exporter.export(EXPORT, KEY_SIZE) }
+  }
+
+  /** The client's side. `undefined` for an `ephemeral` that is no public key. Wipes what was prepared. */
   accept(
-    exporter: { export(context: Uint8Array, length: number): Uint8Array },
-    keys: { readonly seed: Uint8Array; readonly ephemeral: Uint8Array; readonly sent: readonly Uint8Array[] },
+    { privateKey, exported }: Prepared,
+    { ephemeral, sent }: { readonly ephemeral: Uint8Array; readonly sent: readonly Uint8Array[] },
   ): Channel | undefined {
-    const own = this.hpke.deriveKeyPair(keys.seed)
-    const shared = this.#group.diffieHellman(own.privateKey, keys.ephemeral)
-    wipe(own.privateKey)
+    const shared = this.#group.diffieHellman(privateKey, ephemeral)
+    wipe(privateKey)
     if (shared === undefined) return undefined
-    const derived = this.#deriveKeys(exporter.export(EXPORT, KEY_SIZE), shared, concat(...keys.sent, keys.ephemeral))
+    const derived = this.#deriveKeys(exported, shared, concat(...sent, ephemeral))
     return new Channel(this.#aead, { outgoing: derived.client, incoming: derived.server })
   }
 
@@ -92,6 +96,11 @@ export class Suite {
     wipe(exported, shared, secret)
     return { server, client }
   }
+}
+
+export interface Prepared {
+  readonly privateKey: Uint8Array
+  readonly exported: Uint8Array
 }
 
 interface DirectionKeys {

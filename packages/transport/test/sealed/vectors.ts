@@ -79,7 +79,7 @@ function makeVector(description: string, kind: number, length: number): Vector {
   wipe(random)
   const response = derived(`${description} response`, 50)
   const frame = answer.channel.seal(messageFrame(response))
-  const channel = suite.accept(sender, { seed, ephemeral: answer.ephemeral, sent })!
+  const channel = suite.accept(suite.prepare(sender, seed), { ephemeral: answer.ephemeral, sent })!
   const asked = [...openingFrames(opening, body, false)].map((plaintext) => channel.seal(plaintext))
 
   return {
