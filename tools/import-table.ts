@@ -41,7 +41,15 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
 export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
   examples: ["client/node", "crypto/node", "mls"],
-  bench: [...Object.keys(packages), "crypto/node", "crypto/portable", "crypto/web", "mls/wire", "client/node"],
+  bench: [
+    ...Object.keys(packages),
+    "crypto/node",
+    "crypto/portable",
+    "crypto/web",
+    "mls/wire",
+    "client/node",
+    "interop",
+  ],
 }
 
 /** The layers inside `mls`, each importing those before it. */
