@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, type Ran, Service } from "./support.js"
 
 /** A document of some length with more than ASCII in it: the project's own. */
 const readme = readDocument("../../../../README.md") ?? readDocument("../../../../LICENSE") ?? "Grüße\n".repeat(2_000)
@@ -145,17 +145,19 @@ describe("conclave send and conclave receive", () => {
   })
 
   it("refuse a second process under one name while the first runs", async () => {
-    let second: Awaited<ReturnType<typeof conclave>> | undefined
+    let second: Promise<Ran> | undefined
+    await send("the first has opened the profile\n")
     const first = conclave(["receive", "--as", "bob", "--follow", ...service.place], {
-      started: async (child) => {
-        await new Promise((resolve) => setTimeout(resolve, 1_500))
-        second = await conclave(["receive", "--as", "bob", "--timeout", "1", ...service.place])
-        child.kill("SIGTERM")
-      },
+      started: (child) =>
+        child.stdout!.once("data", () => {
+          second = conclave(["receive", "--as", "bob", "--timeout", "1", ...service.place])
+          second.finally(() => child.kill("SIGTERM"))
+        }),
     })
     assert.equal((await first).code, 0)
-    assert.equal(second?.code, 1)
-    assertReadable(second!, /another conclave is running as bob/)
+    const refused = await second!
+    assert.equal(refused.code, 1)
+    assertReadable(refused, /another conclave is running as bob/)
   })
 
   it("open a profile only with the key that it was sealed with", { skip: process.platform === "win32" }, async () => {

@@ -3,7 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { PassThrough, Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
+import { run } from "../src/run.js"
+import { glyphsFor, styleFor } from "../src/terminal/style.js"
 
 const binary = fileURLToPath(new URL("../../bin/conclave.js", import.meta.url))
 
@@ -36,6 +39,27 @@ export async function conclave(words: readonly string[], options: RunOptions = {
   options.started?.(child)
   const code = await ended(child)
   return { code, output: Buffer.concat(output), errors }
+}
+
+/** The same in this process: for what ends before it does anything. */
+export async function runHere(words: readonly string[]): Promise<Ran> {
+  const written: Buffer[] = []
+  let errors = ""
+  const plain = styleFor(false, {})
+  const code = await run(words, {
+    input: Readable.from([]),
+    output: new PassThrough(),
+    errors: new PassThrough(),
+    environment: {},
+    style: plain,
+    errorStyle: plain,
+    glyphs: glyphsFor({}, "linux"),
+    write: async (text) => void written.push(Buffer.from(text as string)),
+    tell: (line) => {
+      errors += `${line}\n`
+    },
+  })
+  return { code, output: Buffer.concat(written), errors }
 }
 
 function start(words: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {

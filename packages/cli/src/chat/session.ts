@@ -65,9 +65,10 @@ export class ChatSession {
     this.#screen.print(text)
   }
 
-  /** In the order in which they are numbered on the screen; those that were left are not among them. */
+  /** In the order in which they are numbered on the screen: those that were left, of which there is a history, last. */
   get conversations(): readonly Conversation[] {
-    return [...this.client.conversations.values()].filter(({ status }) => status !== "left")
+    const all = [...this.client.conversations.values()]
+    return [...all.filter((conversation) => !isOver(conversation)), ...all.filter(isOver)]
   }
 
   select(conversation: Conversation): void {
@@ -152,7 +153,7 @@ export class ChatSession {
   async #show(event: ClientEvent): Promise<void> {
     const reader = { style: this.terminal.style, self: this.client.name }
     if (event.type === "keyChanged" && !event.accepted) this.#newKeys.set(event.name, event.signatureKey)
-    if (event.type === "joined" && this.current === undefined) this.select(event.conversation)
+    if (event.type === "joined" && (this.current === undefined || isOver(this.current))) this.select(event.conversation)
     if (event.type === "failed") {
       this.#tellOnce(`${event.code} ${event.reason}`, drawEvent(event, reader)!)
       return
@@ -160,7 +161,6 @@ export class ChatSession {
     const isShown = event.type === "message" && this.#shown.delete(event.messageId)
     const drawn = event.type === "message" ? this.drawn(event) : drawEvent(event, reader)
     if (!isShown && drawn !== undefined) this.print(this.#placed(event, drawn))
-    if (event.type === "left" && event.conversation === this.current) this.current = undefined
     this.#schedulePrompt()
   }
 
@@ -220,6 +220,8 @@ export class ChatSession {
     return [...new Set(known)].filter((word) => word.startsWith(last) && last !== "").map((word) => before + word)
   }
 }
+
+const isOver = ({ status }: Conversation) => status === "left"
 
 function hint(name: string): string {
   const like = nearest(name, Object.keys(slashCommands))

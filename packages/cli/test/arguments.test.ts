@@ -1,0 +1,97 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import fc from "fast-check"
+import { parseArguments } from "../src/arguments.js"
+import { commands } from "../src/commands/index.js"
+import { UsageError } from "../src/failure.js"
+import { assertReadable, conclave, runHere } from "./support.js"
+
+describe("the command line", () => {
+  it("answers every wrong argument with one line, a hint, and exit code 2", async () => {
+    const cases: readonly [readonly string[], RegExp][] = [
+      [["chatt"], /there is no command chatt; did you mean chat\? \(conclave --help\)/],
+      [["constructor"], /there is no command constructor/],
+      [["--data", "x", "serve"], /there is no option --data without a command/],
+      [["help", "sned"], /did you mean send\?/],
+      [["serve", "--prot", "1"], /there is no option --prot; did you mean --port\? \(conclave serve --help\)/],
+      [["serve", "--port", "65536"], /--port must be a port from 0 \(any that is free\) to 65535, not "65536"/],
+      [["serve", "--port", "-1"], /--port must be a port/],
+      [["serve", "--port", "1", "--port", "2"], /--port is given twice/],
+      [["serve", "--host", ""], /--host must be a host/],
+      [["serve", "here"], /"here" is one argument too many/],
+      [["send", "--as", "alice"], /--to TITLE is missing/],
+      [["send", "--as", "--to", "team"], /--as needs a value: --as NAME/],
+      [["send", "--as", "Alice", "--to", "team"], /--as must be a name: .* not "Alice"/],
+      [["send", "--as", "../../etc", "--to", "team"], /--as must be a name/],
+      [["send", "--as", "a\u0000\u001b[2J", "--to", "team"], /--as must be a name.*not "a\?\?\[2J"/],
+      [["send", "--as", "alice", "--to", "team", "--server", "team.example"], /--server must be an address like http/],
+      [["send", "--as", "alice", "--to", "team", "--server", "http://a:b@c"], /--server must be .* without a password/],
+      [
+        ["send", "--as", "alice", "--to", "team", "--server", "http://c/delivery"],
+        /--server must be .* without a path/,
+      ],
+      [["receive", "--as", "bob", "--count", "0"], /--count must be a number from 1 on, not "0"/],
+      [["receive", "--as", "bob", "--count", "1e3"], /--count must be a number from 1 on/],
+      [["receive", "--as", "bob", "--timeout", "forever"], /--timeout must be a number of seconds above 0/],
+      [["receive", "--as", "bob", "--timeout", "99999999"], /--timeout must be a number of seconds/],
+      [["receive", "--as", "bob", "--follow=yes"], /--follow takes no value/],
+      [["receive", "--as", "bob", "--lines", "--json"], /--lines and --json exclude each other/],
+      [["trace"], /FILE is missing/],
+      [["trace", "a.pcap", "b.pcap"], /"b\.pcap" is one argument too many/],
+    ]
+    for (const [words, says] of cases) {
+      const ran = await runHere(words)
+      assert.equal(ran.code, 2, `${words.join(" ")}: ${ran.errors}`)
+      assertReadable(ran, says)
+    }
+    const [words, says] = cases[0]!
+    const ran = await conclave(words)
+    assert.equal(ran.code, 2)
+    assertReadable(ran, says)
+  })
+
+  it("tells how each command is used, and what version this is", async () => {
+    const general = await runHere(["--help"])
+    assert.equal(general.code, 0)
+    for (const name of Object.keys(commands)) {
+      assert.match(general.output.toString(), new RegExp(`^  ${name} `, "m"))
+      const help = await runHere([name, "--help"])
+      assert.equal(help.code, 0)
+      assert.match(help.output.toString(), new RegExp(`^conclave ${name}: .*\n\nusage: conclave ${name}`))
+      assert.ok(
+        help.output
+          .toString()
+          .split("\n")
+          .every((line) => line.length <= 110),
+      )
+    }
+    assert.match((await conclave(["--version"])).output.toString(), /^\d+\.\d+\.\d+\n$/)
+    const nothing = await conclave([])
+    assert.equal(nothing.code, 2)
+    assert.match(nothing.errors, /usage: conclave COMMAND/)
+  })
+
+  it("reads whatever words or refuses them as wrong usage", async () => {
+    for (const name of Object.keys(commands)) {
+      const command = await commands[name]!.load()
+      const option = fc.constantFrom(...Object.keys(command.options), "help", "x", "__proto__", "")
+      const word = fc.oneof(
+        fc.string({ unit: "grapheme" }),
+        option.map((text) => `--${text}`),
+        fc.tuple(option, fc.string()).map(([text, value]) => `--${text}=${value}`),
+        fc.constantFrom("-", "--", "-h", "7080", "alice", "http://localhost"),
+      )
+      fc.assert(
+        fc.property(fc.array(word, { maxLength: 8 }), (words) => {
+          try {
+            parseArguments(command, words)
+          } catch (error) {
+            assert.ok(error instanceof UsageError, String(error))
+            assert.doesNotMatch(error.message, /\p{Cc}/u)
+          }
+        }),
+        { numRuns: 500 },
+      )
+    }
+  })
+})

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict"
+import { readFileSync, writeFileSync } from "node:fs"
+import { describe, it } from "node:test"
+import { assertReadable, conclave, Folder } from "./support.js"
+
+/** A pcap of raw IPv4 (draft-ietf-opsawg-pcap): one SYN with a Fast Open cookie (RFC 7413 §4.1.1) for each address. */
+function captureOf(cookie: Uint8Array, addresses: readonly (readonly number[])[]): Buffer {
+  const header = Buffer.alloc(24)
+  header.writeUInt32LE(0xa1b2c3d4, 0)
+  header.writeUInt16LE(2, 4)
+  header.writeUInt16LE(4, 6)
+  header.writeUInt32LE(65_535, 16)
+  header.writeUInt32LE(101, 20)
+  return Buffer.concat([
+    header,
+    ...addresses.flatMap((address, at) => record(synOf(cookie, address, 40_000 + 977 * at), at)),
+  ])
+}
+
+function record(packet: Buffer, second: number): Buffer[] {
+  const header = Buffer.alloc(16)
+  header.writeUInt32LE(1_760_000_000 + second, 0)
+  header.writeUInt32LE(packet.length, 8)
+  header.writeUInt32LE(packet.length, 12)
+  return [header, packet]
+}
+
+function synOf(cookie: Uint8Array, address: readonly number[], port: number): Buffer {
+  const options = Buffer.concat([Buffer.of(34, 2 + cookie.length), cookie, Buffer.of(1, 1)])
+  const tcp = Buffer.alloc(20)
+  tcp.writeUInt16BE(port, 0)
+  tcp.writeUInt16BE(443, 2)
+  tcp.writeUInt32BE(port * 7919, 4)
+  tcp[12] = ((20 + options.length) / 4) << 4
+  tcp[13] = 0x02
+  tcp.writeUInt16BE(64_240, 14)
+  const ip = Buffer.alloc(20)
+  ip[0] = 0x45
+  ip.writeUInt16BE(20 + tcp.length + options.length, 2)
+  ip[8] = 64
+  ip[9] = 6
+  ip.set(address, 12)
+  ip.set([198, 51, 100, 7], 16)
+  return Buffer.concat([ip, tcp, options])
+}
+
+describe("conclave trace", () => {
+  it("finds the cookie that links connections from two addresses, in a table and on a page", async () => {
+    using folder = new Folder()
+    const cookie = Buffer.from("c0ffee00deadbeef", "hex")
+    writeFileSync(
+      folder.file("a.pcap"),
+      captureOf(cookie, [
+        [192, 0, 2, 1],
+        [192, 0, 2, 1],
+        [203, 0, 113, 9],
+      ]),
+    )
+    const { code, output, errors } = await conclave(["trace", folder.file("a.pcap"), "--html", folder.file("a.html")])
+    assert.equal(code, 0, errors)
+    assert.match(output.toString(), /c0ffee00deadbeef +3 +2 /)
+    assert.match(output.toString(), /3 packets, 3 connections, of which 3 carry a Fast Open cookie/)
+    assert.match(readFileSync(folder.file("a.html"), "utf8"), /^<!doctype html>[\s\S]*c0ffee00deadbeef/)
+  })
+
+  it("says what is wrong with a file", async () => {
+    using folder = new Folder()
+    writeFileSync(folder.file("notes.txt"), "this is no capture, whatever its name is")
+    writeFileSync(folder.file("empty.pcap"), "")
+    const cases: readonly [string, RegExp][] = [
+      [folder.file("notes.txt"), /notes\.txt: neither pcap nor pcapng/],
+      [folder.file("empty.pcap"), /empty\.pcap: /],
+      [folder.file("nothing.pcap"), /nothing\.pcap: there is no such file/],
+      [folder.path, /it is a folder/],
+    ]
+    for (const [file, says] of cases) {
+      const ran = await conclave(["trace", file])
+      assert.equal(ran.code, 1)
+      assertReadable(ran, says)
+    }
+  })
+})
