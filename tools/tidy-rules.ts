@@ -21,7 +21,7 @@ const pattern = (flags: string, ...parts: readonly string[]) => new RegExp(parts
 
 export const tidyRules: readonly TidyRule[] = [
   {
-    // `/home/u` is nobody's.
+    // The home of `u` is nobody's.
     name: "a path of one machine",
     pattern: pattern("", "(?<![\\w.])/(?:", "wo", "rk|home|Users|root|tmp", ')/(?!u/|u")[\\w.]'),
     files: isText,
