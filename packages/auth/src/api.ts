@@ -33,12 +33,18 @@ export function deviceIdOf(
   return sha256(encode(uint16, device.cipherSuite), device.signatureKey)
 }
 
+/** By a device that the name already has, over the {@link RegistrationTBS} of another. */
+export const Endorsement = struct("Endorsement", { deviceId: DeviceId, signature: opaque })
+export type Endorsement = TypeOf<typeof Endorsement>
+
 export const Device = struct("Device", {
   deviceId: DeviceId,
   cipherSuite: uint16,
   signatureKey: opaque,
   /** Unix time in milliseconds. */
   registeredAt: uint64,
+  /** With which it was registered, for everybody to check; absent for the first device of a name. */
+  endorsement: optional(Endorsement),
 })
 export type Device = TypeOf<typeof Device>
 
@@ -49,8 +55,8 @@ export const Register = struct("Register", {
   signatureKey: opaque,
   /** By the new device's key over {@link RegistrationTBS}. */
   signature: opaque,
-  /** By a device that the name already has, over the same content; absent for the first device of a name. */
-  endorsement: optional(struct("Endorsement", { deviceId: DeviceId, signature: opaque })),
+  /** Absent for the first device of a name. */
+  endorsement: optional(Endorsement),
 })
 export type Register = TypeOf<typeof Register>
 

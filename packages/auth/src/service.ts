@@ -99,16 +99,15 @@ class AuthenticationService {
       const retryAfterMilliseconds = this.#registrations.take("all", this.#now())
       if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
     }
-    const endorsed = await this.#isEndorsed(request)
-    if (endorsed === false) return invalid("endorsement: it is not by a device of the name")
-    const { name, cipherSuite, signatureKey } = request
+    if (!(await this.#isEndorsedIfAtAll(request))) return invalid("endorsement: it is not by a device of the name")
+    const { name, cipherSuite, signatureKey, endorsement } = request
     const registered = await this.#store.register({
       name,
       deviceId,
       cipherSuite,
       signatureKey,
       at: BigInt(this.#now()),
-      endorsed: endorsed === true,
+      endorsement,
       devicesMax: this.#limits.devicesPerNameMax,
     })
     switch (registered.type) {
@@ -134,10 +133,10 @@ class AuthenticationService {
     return verify(suite, request.signatureKey, request) ? undefined : "signature: it is not by the key"
   }
 
-  /** `undefined` where there is no endorsement. */
-  async #isEndorsed(request: Register): Promise<boolean | undefined> {
+  /** Whether the endorsement, if there is one, is by a device of the name. */
+  async #isEndorsedIfAtAll(request: Register): Promise<boolean> {
     const { endorsement, name } = request
-    if (endorsement === undefined) return undefined
+    if (endorsement === undefined) return true
     const endorser = await this.#store.lookupDevice(endorsement.deviceId)
     if (endorser === undefined || endorser.name !== name) return false
     const suite = this.#suite(endorser.cipherSuite)

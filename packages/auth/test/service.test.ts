@@ -5,7 +5,15 @@ import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { encode } from "@conclave/codec"
 import { openDatabase } from "@conclave/delivery"
-import { AuthRequest, type AuthResponse, directoryOf, memoryStore, type Store, sqliteStore } from "../src/index.js"
+import {
+  AuthRequest,
+  type AuthResponse,
+  directoryOf,
+  type Endorsement,
+  memoryStore,
+  type Store,
+  sqliteStore,
+} from "../src/index.js"
 import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
@@ -21,11 +29,12 @@ const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
   },
 }
 
-const listed = ({ deviceId, cipherSuite, key }: TestDevice, registeredAt = BigInt(NOW)) => ({
+const listed = ({ deviceId, cipherSuite, key }: TestDevice, endorsement?: Endorsement) => ({
   deviceId,
   cipherSuite,
   signatureKey: key.publicKey,
-  registeredAt,
+  registeredAt: BigInt(NOW),
+  endorsement,
 })
 
 function reasonOf(answer: AuthResponse): string {
@@ -54,14 +63,13 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.deepEqual(await ask(registration(second, "alice")), { type: "nameTaken" })
       assert.match(reasonOf(await ask(registration(second, "alice", mallory))), /endorsement/)
       assert.match(reasonOf(await ask(registration(second, "alice", second))), /endorsement/)
-      assert.equal((await ask(registration(second, "alice", first))).type, "registered")
-      assert.equal((await ask(registration(third, "alice", second))).type, "registered")
+      const bySecond = registration(third, "alice", second)
+      const byFirst = registration(second, "alice", first)
+      assert.equal((await ask(byFirst)).type, "registered")
+      assert.equal((await ask(bySecond)).type, "registered")
       const looked = await ask({ type: "lookup", name: "alice" })
-      assert.deepEqual(looked, {
-        type: "devices",
-        name: "alice",
-        devices: [first, second, third].map((it) => listed(it)),
-      })
+      const devices = [listed(first), listed(second, byFirst.endorsement), listed(third, bySecond.endorsement)]
+      assert.deepEqual(looked, { type: "devices", name: "alice", devices })
     })
 
     it("does not take an endorsement of another key", async (test) => {

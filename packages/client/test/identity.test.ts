@@ -1,13 +1,16 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { AuthResponse, type Device } from "@conclave/auth/api"
+import { decode, encode } from "@conclave/codec"
 import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
+import type { Transport } from "@conclave/transport"
 import type { Profile } from "../src/core/records.js"
 import { Steps } from "../src/core/steps.js"
 import { Identity } from "../src/identity/identity.js"
 import { Judge } from "../src/identity/judge.js"
 import { safetyCode } from "../src/identity/safety-code.js"
 import type { Client } from "../src/index.js"
-import { type ListedDevice, REGISTRATION_LABEL, registrationContent } from "../src/service/directory.js"
+import { REGISTRATION_LABEL, registrationContent } from "../src/service/directory.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { SealedStore } from "../src/store/sealed.js"
 import { after, provider, settle, taken, World } from "./support/world.js"
@@ -121,8 +124,8 @@ describe("a judge", () => {
   })
 })
 
-describe("a key that is not pinned", () => {
-  it("halts the conversation, loudly, until the user approves it", async () => {
+describe("a further device of a name", () => {
+  it("is accepted loudly by those who pinned the one that endorsed it, and nothing halts", async () => {
     await using world = new World()
     const [alice, bob, carol] = [await world.open("alice"), await world.open("bob"), await world.open("carol")]
     // Alice knows carol's first device; bob has never met her.
@@ -130,10 +133,84 @@ describe("a key that is not pinned", () => {
     const team = await alice.createConversation({ title: "team", members: ["bob"] })
     await settle(alice, bob)
     await taken(alice)
-    const phone = await world.open("carol", {
+    const phone = await openFurther(world, carol)
+    await only(bob).invite("carol")
+    await only(bob).send("welcome, carol")
+    await settle(alice, phone, bob)
+    const [change, ...others] = await taken(alice)
+    assert.ok(change?.type === "keyChanged" && change.name === "carol" && change.endorsed && change.accepted)
+    assert.deepEqual(
+      others.map(({ type }) => type),
+      ["members", "message"],
+    )
+    assert.equal(team.status, "active")
+    assert.deepEqual((await alice.pinnedKeys("carol")).at(-1), change.signatureKey)
+    assert.equal(team.tree().filter(({ name }) => name === "carol").length, 2)
+    assert.equal(only(phone).safetyCode("alice"), team.safetyCode("carol"))
+    assert.ok(
+      !(await taken(bob)).some(({ type }) => type === "keyChanged"),
+      "who pins both at once has nothing to hear",
+    )
+  })
+
+  it("may have been endorsed by one that was endorsed itself, and is told of once by the one who invites it", async () => {
+    await using world = new World()
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    await alice.createConversation({ title: "old", members: ["carol"] })
+    const tablet = await openFurther(world, await openFurther(world, carol))
+    await taken(alice)
+    const team = await alice.createConversation({ title: "team", members: ["carol"] })
+    const told = await taken(alice)
+    assert.deepEqual(
+      told.map((event) => (event.type === "keyChanged" ? event.accepted : event.type)),
+      [true, true, "members"],
+    )
+    assert.equal(team.tree().filter(({ name }) => name === "carol").length, 3)
+    await settle(tablet)
+    assert.equal(only(tablet).safetyCode("alice"), team.safetyCode("carol"))
+  })
+
+  it("learns the keys of its name from the one that endorsed it, and from nobody on the way", async () => {
+    await using world = new World()
+    const carol = await world.open("carol")
+    const phone = await openFurther(world, carol)
+    assert.equal((await phone.pinnedKeys("carol")).length, 2)
+    const [key] = await carol.pinnedKeys("carol")
+    const tablet = await world.open("carol", {
       store: memoryStore(),
-      endorse: (registration) => carol.endorseDevice(registration),
+      async endorse(registration) {
+        const endorsement = Buffer.from(await phone.endorseDevice(registration))
+        endorsement[endorsement.indexOf(key!)]! ^= 1
+        return endorsement
+      },
     })
+    assert.equal((await tablet.pinnedKeys("carol")).length, 1, "its own")
+  })
+
+  it("is asked about where the policy is to ask", async () => {
+    await using world = new World()
+    const policy = { keyPackages: 4, endorsedKey: "ask" } as const
+    const [alice, carol] = [await world.open("alice", { policy }), await world.open("carol")]
+    const team = await alice.createConversation({ members: ["carol"] })
+    await team.remove("carol")
+    await openFurther(world, carol)
+    await taken(alice)
+    await assert.rejects(team.invite("carol"), { code: "KEY_CHANGED" })
+    const [change] = await taken(alice)
+    assert.ok(change?.type === "keyChanged" && change.endorsed && !change.accepted)
+  })
+})
+
+describe("a key that is not pinned", () => {
+  it("halts the conversation, loudly, until the user approves it", async () => {
+    await using world = new World()
+    const alice = await world.open("alice", { auth: withoutEndorsements(world.transport("auth")) })
+    const [bob, carol] = [await world.open("bob"), await world.open("carol")]
+    await alice.createConversation({ title: "old", members: ["carol"] })
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await taken(alice)
+    const phone = await openFurther(world, carol)
     await only(bob).invite("carol")
     await only(bob).send("welcome, carol")
     await settle(alice, phone)
@@ -144,7 +221,7 @@ describe("a key that is not pinned", () => {
       ["keyChanged", "halted"],
     )
     const [change] = halted
-    assert.ok(change?.type === "keyChanged" && change.name === "carol" && !change.accepted)
+    assert.ok(change?.type === "keyChanged" && change.name === "carol" && !change.endorsed && !change.accepted)
     assert.equal(team.status, "halted")
     assert.deepEqual(team.members, ["alice", "bob"])
     await assert.rejects(team.send("x", { signal: after(20) }), { name: "AbortError" })
@@ -163,13 +240,11 @@ describe("a key that is not pinned", () => {
 
   it("lets an invitation fail, loudly, until the user approves it", async () => {
     await using world = new World()
-    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const alice = await world.open("alice", { auth: withoutEndorsements(world.transport("auth")) })
+    const carol = await world.open("carol")
     const team = await alice.createConversation({ members: ["carol"] })
     await team.remove("carol")
-    await world.open("carol", {
-      store: memoryStore(),
-      endorse: (registration) => carol.endorseDevice(registration),
-    })
+    await openFurther(world, carol)
     await taken(alice)
     await assert.rejects(team.invite("carol"), { code: "KEY_CHANGED" })
     const [change, failed] = await taken(alice)
@@ -213,18 +288,39 @@ describe("a profile", () => {
   })
 })
 
+/** Another device of the same person, endorsed by this one. */
+function openFurther(world: World, client: Client): Promise<Client> {
+  return world.open(client.name, {
+    store: memoryStore(),
+    endorse: (registration) => client.endorseDevice(registration),
+  })
+}
+
+/** A directory that lists devices and does not show who vouched for them. */
+function withoutEndorsements(transport: Transport): Transport {
+  return {
+    ...transport,
+    async request(body, options) {
+      const answer = decode(AuthResponse, await transport.request(body, options))
+      if (answer.type !== "devices") return encode(AuthResponse, answer)
+      const devices = answer.devices.map((device) => ({ ...device, endorsement: undefined }))
+      return encode(AuthResponse, { ...answer, devices })
+    },
+  }
+}
+
 // --- A judge by itself -----------------------------------------------------------------------------------------------
 
 interface Listed {
   readonly claim: CredentialClaim
-  readonly device: ListedDevice
+  readonly device: Device
   readonly identity: Identity
 }
 
 function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
   const random = (length: number) => provider.random(length)
   const store = new SealedStore(memoryStore(), { provider, sealingKey: new Uint8Array(32), random })
-  const devices = new Map<string, ListedDevice[]>()
+  const devices = new Map<string, Device[]>()
   const own = makeIdentity("alice")
   const judge = new Judge({
     store,
@@ -249,7 +345,7 @@ function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
         deviceId: endorser.identity.deviceId,
         signature: signWithLabel(endorser.identity.signer.key, REGISTRATION_LABEL, registrationContent(content)),
       }
-      const device: ListedDevice = { ...content, deviceId: identity.deviceId, registeredAt: 0n, endorsement }
+      const device: Device = { ...content, deviceId: identity.deviceId, registeredAt: 0n, endorsement }
       devices.set(name, [...(devices.get(name) ?? []), device])
       return {
         claim: { credential: basic(name), signatureKey: identity.signatureKey, reason: "add" },

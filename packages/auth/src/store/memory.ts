@@ -5,15 +5,15 @@ export function memoryStore(): Store {
   const devices: StoredDevice[] = []
   const byId = (deviceId: Uint8Array) => devices.find((device) => Buffer.compare(device.deviceId, deviceId) === 0)
   return {
-    async register({ name, deviceId, cipherSuite, signatureKey, at, endorsed, devicesMax }): Promise<Registered> {
+    async register({ name, deviceId, cipherSuite, signatureKey, at, endorsement, devicesMax }): Promise<Registered> {
       const present = byId(deviceId)
       if (present !== undefined) {
         return present.name === name ? { type: "registered", device: present } : { type: "otherName" }
       }
       const siblings = devices.filter((device) => device.name === name)
-      if (siblings.length > 0 && !endorsed) return { type: "nameTaken" }
+      if (siblings.length > 0 && endorsement === undefined) return { type: "nameTaken" }
       if (siblings.length >= devicesMax) return { type: "tooManyDevices" }
-      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at }
+      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at, endorsement }
       devices.push(device)
       return { type: "registered", device }
     },

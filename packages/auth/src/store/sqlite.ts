@@ -32,6 +32,10 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX directory_device_name ON directory_device (name, number);
   `,
+  `
+  ALTER TABLE directory_device ADD COLUMN endorser_id BLOB;
+  ALTER TABLE directory_device ADD COLUMN endorser_signature BLOB;
+  `,
 ]
 
 /** The directory in tables of `database`, which stays its owner's to close. */
@@ -50,11 +54,21 @@ function register(connection: Connection, device: NewDevice): Registered {
     return present.name === device.name ? { type: "registered", device: present } : { type: "otherName" }
   }
   const { count } = connection.get("SELECT count(*) AS count FROM directory_device WHERE name = ?", [device.name])!
-  if (count > 0n && !device.endorsed) return { type: "nameTaken" }
+  if (count > 0n && device.endorsement === undefined) return { type: "nameTaken" }
   if (count >= device.devicesMax) return { type: "tooManyDevices" }
   connection.run(
-    "INSERT INTO directory_device (id, name, cipher_suite, signature_key, registered_at) VALUES (?, ?, ?, ?, ?)",
-    [device.deviceId, device.name, device.cipherSuite, device.signatureKey, device.at],
+    `INSERT INTO directory_device
+       (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    [
+      device.deviceId,
+      device.name,
+      device.cipherSuite,
+      device.signatureKey,
+      device.at,
+      device.endorsement?.deviceId ?? null,
+      device.endorsement?.signature ?? null,
+    ],
   )
   return { type: "registered", device: deviceOf(connection, device.deviceId)! }
 }
@@ -75,5 +89,7 @@ function storedDevice(row: Row): StoredDevice {
     cipherSuite: Number(row.cipher_suite),
     signatureKey: row.signature_key,
     registeredAt: row.registered_at,
+    endorsement:
+      row.endorser_id === null ? undefined : { deviceId: row.endorser_id, signature: row.endorser_signature },
   }
 }

@@ -1,3 +1,5 @@
+import type { Endorsement } from "../api.js"
+
 /**
  * What the Authentication Service remembers. Devices are added and never changed. Rejects with an error whose `code`
  * is `STORE_UNAVAILABLE` when it could not be done now and left no trace.
@@ -15,8 +17,8 @@ export interface NewDevice {
   readonly cipherSuite: number
   readonly signatureKey: Uint8Array
   readonly at: bigint
-  /** A device of the name has vouched for this one: without, only the first device of a name is taken. */
-  readonly endorsed: boolean
+  /** By a device of the name, and checked: without, only the first device of a name is taken. */
+  readonly endorsement: Endorsement | undefined
   /** Devices of one name. */
   readonly devicesMax: number
 }
@@ -27,6 +29,8 @@ export interface StoredDevice {
   readonly cipherSuite: number
   readonly signatureKey: Uint8Array
   readonly registeredAt: bigint
+  /** Kept of the registration that was taken, where it was not the first of its name. */
+  readonly endorsement: Endorsement | undefined
 }
 
 export type Registered =

@@ -176,7 +176,7 @@ export class Device implements Client {
     const { identity } = this.#shared
     const signatureKey = identity.registeredKey(registration)
     await this.approveKey(identity.name, signatureKey)
-    return identity.endorse(registration)
+    return identity.endorse(registration, await this.pinnedKeys(identity.name))
   }
 
   close(): Promise<void> {
@@ -224,12 +224,12 @@ export class Device implements Client {
   async #introduce(signal: AbortSignal | undefined): Promise<void> {
     const { directory, identity, judge, steps, stock } = this.#shared
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-    const endorser = await identity.register(directory, this.#options.endorse, until)
+    const siblings = await identity.register(directory, this.#options.endorse, until)
     await stock.replenish(until)
     await judge.pinned(identity.name)
     await steps.run(undefined, (step) => {
       judge.pin(step, identity.name, identity.signatureKey)
-      if (endorser !== undefined) judge.pin(step, identity.name, endorser)
+      for (const sibling of siblings) judge.pin(step, identity.name, sibling)
       step.profile = { ...step.profile, registered: true }
     })
   }

@@ -1,4 +1,5 @@
-import { deviceIdOf } from "@conclave/auth/api"
+import { deviceIdOf, Endorsement } from "@conclave/auth/api"
+import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import type { Profile } from "../core/records.js"
 import { DEVICE_REQUEST_LABEL, type DeviceSigner } from "../service/delivery.js"
@@ -42,23 +43,28 @@ export class Identity implements DeviceSigner, Disposable {
   }
 
   /**
-   * Registers the name for this device; with `endorse`, as a further device of it. Returns the key of the device that
-   * endorsed it.
+   * Registers the name for this device; with `endorse`, as a further device of it. Returns the keys of the name that the
+   * endorsing device knows, its own among them: nobody else could tell which they are.
    */
   async register(
     directory: Directory,
     endorse: ((registration: Uint8Array) => Promise<Uint8Array>) | undefined,
     signal: AbortSignal,
-  ): Promise<Uint8Array | undefined> {
+  ): Promise<readonly Uint8Array[]> {
     const device = { name: this.name, cipherSuite: this.suite.number, signatureKey: this.signatureKey }
     const content = registrationContent(device)
-    const endorsement = endorse === undefined ? undefined : splitEndorsement(await endorse(content))
-    await directory.register({ ...device, signature: this.signRegistration(content), endorsement }, signal)
-    if (endorsement === undefined) return undefined
-    const devices = await directory.devices(this.name, signal)
-    const endorser = devices.find(({ deviceId }) => sameBytes(deviceId, endorsement.deviceId))?.signatureKey
-    const claim = endorser && { name: this.name, device: { ...device, endorsement }, endorser }
-    return claim !== undefined && this.isEndorsed(claim) ? endorser : undefined
+    const introduction = endorse === undefined ? undefined : readIntroduction(await endorse(content))
+    const signature = this.signRegistration(content)
+    await directory.register({ ...device, signature, endorsement: introduction?.endorsement }, signal)
+    if (introduction === undefined) return []
+    const { endorsement, signatureKeys, signature: introducing } = introduction
+    const endorser = signatureKeys.find((key) => sameBytes(this.deviceIdOf(key), endorsement.deviceId))
+    if (endorser === undefined || !this.isEndorsed({ name: this.name, device: { ...device, endorsement }, endorser })) {
+      return []
+    }
+    const introduced = encode(Introduced, { registration: content, signatureKeys })
+    const proof = { publicKey: endorser, label: INTRODUCTION_LABEL, content: introduced, signature: introducing }
+    return verifyWithLabel(this.suite, proof) ? signatureKeys : []
   }
 
   /** The key in a registration of this very name. */
@@ -82,13 +88,14 @@ export class Identity implements DeviceSigner, Disposable {
     })
   }
 
-  /** `deviceId ‖ signature`: what {@link register}'s `endorse` returns on the other device. */
-  endorse(registration: Uint8Array): Uint8Array {
-    const signature = this.signRegistration(registration)
-    const endorsement = new Uint8Array(this.deviceId.length + signature.length)
-    endorsement.set(this.deviceId)
-    endorsement.set(signature, this.deviceId.length)
-    return endorsement
+  /** What {@link register}'s `endorse` returns on the other device; `signatureKeys` are those of the name. */
+  endorse(registration: Uint8Array, signatureKeys: readonly Uint8Array[]): Uint8Array {
+    const introduced = encode(Introduced, { registration, signatureKeys })
+    return encode(Introduction, {
+      endorsement: { deviceId: this.deviceId, signature: this.signRegistration(registration) },
+      signatureKeys,
+      signature: signWithLabel(this.signer.key, INTRODUCTION_LABEL, introduced),
+    })
   }
 
   [Symbol.dispose](): void {
@@ -96,9 +103,22 @@ export class Identity implements DeviceSigner, Disposable {
   }
 }
 
-const DEVICE_ID_SIZE = 32
+const INTRODUCTION_LABEL = "ConclaveIntroduction"
+const INTRODUCTION_SIZE_MAX = 65_536
+/** What the endorsing device signs besides the registration. */
+const Introduced = struct("Introduced", { registration: opaque, signatureKeys: vector(opaque) })
+/** From a device of a name to a new one: for the directory, and for the new device itself. */
+const Introduction = struct("Introduction", {
+  endorsement: Endorsement,
+  signatureKeys: vector(opaque),
+  signature: opaque,
+})
 
-function splitEndorsement(endorsement: Uint8Array): { deviceId: Uint8Array; signature: Uint8Array } {
-  if (endorsement.length <= DEVICE_ID_SIZE) throw new TypeError("this is no endorsement")
-  return { deviceId: endorsement.slice(0, DEVICE_ID_SIZE), signature: endorsement.slice(DEVICE_ID_SIZE) }
+function readIntroduction(bytes: Uint8Array): TypeOf<typeof Introduction> {
+  try {
+    return decode(Introduction, bytes, { sizeMax: INTRODUCTION_SIZE_MAX })
+  } catch (error) {
+    if (error instanceof DecodeError) throw new TypeError("this is no endorsement", { cause: error })
+    throw error
+  }
 }

@@ -1,9 +1,9 @@
-import { NAME_PATTERN } from "@conclave/auth/api"
+import { type Device, NAME_PATTERN } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
 import { Pins, recordKeys } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
-import type { Directory, ListedDevice } from "../service/directory.js"
+import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
 import { hex } from "../store/sealed.js"
 
@@ -37,7 +37,8 @@ const CONCURRENCY = 16
 /**
  * Decides who somebody is. A credential is accepted if and only if it is basic, holds a well-formed name, the directory
  * lists the signature key for that name, and the pins agree: the first key of a name that is seen is pinned; a further
- * one is taken if a pinned key endorsed it and the policy allows, and is refused otherwise until the user approves.
+ * one is taken if a pinned key endorsed it, itself or over other devices of the name, and the policy allows, and is
+ * refused otherwise until the user approves.
  */
 export class Judge implements Reloadable {
   readonly #store: SealedStore
@@ -86,15 +87,19 @@ export class Judge implements Reloadable {
     return keys
   }
 
-  /** The keys of `name` must have been asked for with {@link pinned} or {@link judge} before. */
-  pin(step: Step, name: string, signatureKey: Uint8Array): void {
+  /**
+   * The keys of `name` must have been asked for with {@link pinned} or {@link judge} before. Returns whether this one is
+   * new among them.
+   */
+  pin(step: Step, name: string, signatureKey: Uint8Array): boolean {
     const keys = this.#known.get(name)
     if (keys === undefined) throw new TypeError("pins are read before they are added to")
-    if (includes(keys, signatureKey)) return
+    if (includes(keys, signatureKey)) return false
     const signatureKeys = [...keys, signatureKey.slice()]
     step.put(recordKeys.pins(this.#store.hiddenName(name)), encode(Pins, { name, signatureKeys }))
     // In memory at once, so that two pins of one step add up; a failed step forgets all of it.
     this.#known.set(name, signatureKeys)
+    return true
   }
 
   async reload(): Promise<void> {
@@ -112,17 +117,36 @@ export class Judge implements Reloadable {
       return { accepted: false, name, pin: false, reason: `the directory does not know this key of ${name}` }
     }
     if (pinned.length === 0) return { accepted: true, name, pin: true }
-    const endorsed = pinned.some((key) => this.#verifyEndorsement({ name, device, endorser: key }))
+    const endorsed = this.#isEndorsed(name, device, { pinned, devices })
     const accepted = endorsed && this.#acceptEndorsed
     const keyChange: KeyChange = { name, signatureKey: claim.signatureKey, endorsed, accepted }
     return { accepted, name, pin: accepted, keyChange, reason: `${name} speaks with a key that is not pinned` }
   }
+
+  /** From a pinned key to the device's, each step signed by the one before; the oldest of a name has no endorsement. */
+  #isEndorsed(name: string, device: Device, known: KnownDevices): boolean {
+    const passed = new Set<Device>()
+    for (let at = device; !passed.has(at); ) {
+      passed.add(at)
+      if (known.pinned.some((endorser) => this.#verifyEndorsement({ name, device: at, endorser }))) return true
+      const { endorsement } = at
+      const endorser = endorsement && known.devices.find((it) => sameBytes(it.deviceId, endorsement.deviceId))
+      if (!endorser || !this.#verifyEndorsement({ name, device: at, endorser: endorser.signatureKey })) return false
+      at = endorser
+    }
+    return false
+  }
+}
+
+interface KnownDevices {
+  readonly pinned: readonly Uint8Array[]
+  readonly devices: readonly Device[]
 }
 
 /** Whether the holder of the key `endorser` has signed for `device` as a device of `name`. */
 export type VerifyEndorsement = (claim: {
   readonly name: string
-  readonly device: Pick<ListedDevice, "cipherSuite" | "signatureKey" | "endorsement">
+  readonly device: Pick<Device, "cipherSuite" | "signatureKey" | "endorsement">
   readonly endorser: Uint8Array
 }) => boolean
 

@@ -1,4 +1,4 @@
-import { AuthRequest, AuthResponse, type Device, RegistrationTBS } from "@conclave/auth/api"
+import { AuthRequest, AuthResponse, type Device, type Endorsement, RegistrationTBS } from "@conclave/auth/api"
 import { decode, encode, type TypeOf } from "@conclave/codec"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
@@ -9,15 +9,7 @@ export interface Registration {
   readonly cipherSuite: number
   readonly signatureKey: Uint8Array
   readonly signature: Uint8Array
-  readonly endorsement: { readonly deviceId: Uint8Array; readonly signature: Uint8Array } | undefined
-}
-
-/**
- * A device as the directory lists it. `endorsement` proves that another device of the name signed for it; the directory
- * of today checks endorsements and does not keep them, and without the proof a client believes nobody.
- */
-export interface ListedDevice extends Device {
-  readonly endorsement?: { readonly deviceId: Uint8Array; readonly signature: Uint8Array } | undefined
+  readonly endorsement: Endorsement | undefined
 }
 
 /** The Authentication Service, as a client asks it. */
@@ -39,7 +31,7 @@ export class Directory {
   }
 
   /** The devices that speak for a name; none where nobody has it. */
-  async devices(name: string, signal?: AbortSignal): Promise<readonly ListedDevice[]> {
+  async devices(name: string, signal?: AbortSignal): Promise<readonly Device[]> {
     const answer = await this.#service.ask({ type: "lookup", name }, signal)
     if (answer.type === "notFound") return []
     if (answer.type === "devices" && answer.name === name) return answer.devices
