@@ -46,6 +46,7 @@ export class Profile {
   readonly #threads = new Map<string, Thread>()
   readonly #pending = new Map<string, ReadonlyMap<string, PendingMessage>>()
   readonly #trees = new Map<string, { readonly epoch: bigint; readonly nodes: readonly TreeNode[] }>()
+  readonly #putBacks = new Map<string, number>()
   readonly #codes = new Map<string, string>()
   readonly #listeners = new Set<() => void>()
   #visible: string | undefined
@@ -181,6 +182,19 @@ export class Profile {
     const [message] = at === -1 ? [] : failed.splice(at, 1)
     this.#remember()
     return message?.text ?? ""
+  }
+
+  /** Into the field where one writes, below what stands there. */
+  putBack(id: string, messageId: string): void {
+    const text = this.discardFailed(id, messageId)
+    const { draft } = this.of(id)
+    this.setDraft(id, draft === "" ? text : `${draft}\n${text}`)
+    this.#putBacks.set(id, this.putBacks(id) + 1)
+  }
+
+  /** How often something was put back: the field has to be read anew. */
+  putBacks(id: string): number {
+    return this.#putBacks.get(id) ?? 0
   }
 
   /** Draws nothing anew: the field shows it already. */

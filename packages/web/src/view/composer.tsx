@@ -18,19 +18,14 @@ export function Composer({ profile, conversation }: ComposerProps) {
       </p>
     )
   }
-  return <OpenComposer profile={profile} conversation={conversation} />
+  return <OpenComposer key={profile.putBacks(conversation.id)} profile={profile} conversation={conversation} />
 }
 
 function OpenComposer({ profile, conversation }: ComposerProps) {
   const { id } = conversation
-  const { draft } = profile.of(id)
-  const [text, setText] = useState(draft)
+  const [text, setText] = useState(() => profile.of(id).draft)
   const field = useRef<HTMLTextAreaElement>(null)
   const fieldId = useId()
-  // A failed message that is put back changes the draft from outside.
-  useEffect(() => {
-    if (draft !== "") setText(draft)
-  }, [draft])
   useEffect(() => {
     // A finger that chose the conversation does not ask for the keyboard.
     if (matchMedia("(pointer: fine)").matches) field.current?.focus()

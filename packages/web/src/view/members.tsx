@@ -19,13 +19,22 @@ export function Members({ profile, conversation }: MembersProps) {
   const names = [...conversation.members].sort((a, b) => Number(b === profile.name) - Number(a === profile.name))
   const others = names.filter((name) => name !== profile.name)
   const focusable = stop !== undefined && others.includes(stop) ? stop : others[0]
+  const press = (event: KeyboardEvent) => {
+    moveInList(event, list.current)
+    // A dialog that is open inside closes first, by itself.
+    if (event.key !== "Escape" || open === undefined || document.querySelector("dialog[open]") !== null) return
+    event.preventDefault()
+    const row = list.current?.querySelector<HTMLElement>("[aria-expanded=true]")
+    setOpen(undefined)
+    row?.focus()
+  }
   return (
     <section class="card" aria-labelledby="members-title">
       <div class="card-head">
         <h3 id="members-title">Members</h3>
         <span class="count">{names.length}</span>
       </div>
-      <ul class="members" ref={list} onKeyDown={(event) => moveInList(event, list.current)}>
+      <ul class="members" ref={list} onKeyDown={press}>
         {names.map((name) => (
           <li key={name} class="member">
             {name === profile.name ? (
@@ -51,14 +60,7 @@ export function Members({ profile, conversation }: MembersProps) {
                   )}
                   <ChevronIcon />
                 </button>
-                {open === name && (
-                  <MemberDetail
-                    profile={profile}
-                    conversation={conversation}
-                    name={name}
-                    onClose={() => setOpen(undefined)}
-                  />
-                )}
+                {open === name && <MemberDetail profile={profile} conversation={conversation} name={name} />}
               </>
             )}
           </li>
@@ -85,11 +87,10 @@ function MemberName({ name, note }: { readonly name: string; readonly note?: str
 
 interface MemberDetailProps extends MembersProps {
   readonly name: string
-  readonly onClose: () => void
 }
 
 /** The safety code with one member, and what one can do about them. */
-function MemberDetail({ profile, conversation, name, onClose }: MemberDetailProps) {
+function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
   const [removing, setRemoving] = useState(false)
   const [trouble, setTrouble] = useState("")
   const code = profile.safetyCode(conversation, name)
@@ -98,15 +99,8 @@ function MemberDetail({ profile, conversation, name, onClose }: MemberDetailProp
     setRemoving(false)
     profile.remove(conversation, name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
   }
-  const press = (event: KeyboardEvent) => {
-    if (event.key !== "Escape" || removing) return
-    event.preventDefault()
-    const row = (event.currentTarget as HTMLElement).closest("li")?.querySelector<HTMLElement>("[data-roving]")
-    onClose()
-    row?.focus()
-  }
   return (
-    <section class="member-detail" aria-label={`Safety code with ${name}`} onKeyDown={press}>
+    <section class="member-detail" aria-label={`Safety code with ${name}`}>
       <p>
         Read these digits to {name}, by voice or in person. If {name} sees the same, nobody stands between you.
       </p>

@@ -115,18 +115,13 @@ function Item({ item, before, after, profile, conversation }: ItemProps) {
     )
   }
   const { message } = item
-  const putBack = () => {
-    const text = profile.discardFailed(conversation.id, message.messageId)
-    const draft = profile.of(conversation.id).draft
-    profile.setDraft(conversation.id, draft === "" ? text : `${draft}\n${text}`)
-  }
   return (
     <li class="message is-own is-failed" data-state="failed">
       <p class="bubble">{message.text}</p>
       <p class="message-foot">
         <AlertIcon /> {message.reason}{" "}
         {conversation.status === "active" && (
-          <button type="button" class="text-button" onClick={putBack}>
+          <button type="button" class="text-button" onClick={() => profile.putBack(conversation.id, message.messageId)}>
             Edit and send again
           </button>
         )}{" "}

@@ -1,0 +1,259 @@
+import assert from "node:assert/strict"
+import { after, before, describe, it } from "node:test"
+import { eventually } from "./eventually.js"
+import { noChromium, Person } from "./person.js"
+import { Service } from "./service.js"
+
+/** Long enough for a message to arrive that does: on one machine it takes some hundredths of a second. */
+const WOULD_HAVE_COME_MILLISECONDS = 1_500
+
+describe("two people, then three, in browsers of their own", { skip: noChromium, timeout: 180_000 }, () => {
+  let service: Service
+  let alice: Person
+  let bob: Person
+  let carol: Person
+
+  before(async () => {
+    service = new Service()
+    await service.start()
+    alice = new Person("alice", service.address)
+    bob = new Person("bob", service.address)
+    carol = new Person("carol", service.address)
+    await Promise.all([alice.open(), bob.open()])
+  })
+
+  after(async () => {
+    await Promise.all([alice, bob, carol].map((person) => person[Symbol.asyncDispose]()))
+    await service[Symbol.asyncDispose]()
+  })
+
+  it("take a name, and not one that somebody has or that is none", async () => {
+    await alice.register("two words")
+    await alice.page.getByText("A name has no spaces").waitFor()
+    await alice.register()
+    await alice.page.getByRole("heading", { name: "You are alice" }).waitFor()
+    await bob.register("alice")
+    await bob.page.getByRole("alert").getByText("Somebody else is called alice here.").waitFor()
+    await bob.page.reload()
+    assert.equal(await bob.page.getByLabel("Your name").inputValue(), "", "the name of another is not kept")
+    await bob.register("Bob")
+    await bob.page.getByRole("heading", { name: "You are bob" }).waitFor()
+    await alice.page.getByText("Connected", { exact: true }).waitFor()
+  })
+
+  it("create a conversation, and invite by a name that exists", async () => {
+    await alice.createConversation("team")
+    await alice.page.getByText("Nobody else is here yet.").waitFor()
+    await alice.page.getByLabel("Invite by name").fill("nobody")
+    await alice.page.getByRole("button", { name: "Invite", exact: true }).click()
+    await alice.page.getByText("Ask them to open this address and to choose that name.").waitFor()
+    assert.equal(await alice.epoch(), 0, "nothing has changed")
+    await alice.invite("bob")
+    await bob.choose("team")
+    await bob.notice("You were added. Members: alice and bob.").waitFor()
+  })
+
+  it("write to each other, and see that each is sent", async () => {
+    await alice.say("Hello Bob\nthis is a second line")
+    await bob.message("Hello Bob", "received").waitFor()
+    await bob.say("Hello Alice")
+    await bob.message("Hello Alice", "sent").waitFor()
+    await alice.message("Hello Alice", "received").waitFor()
+    await alice.message("Hello Bob", "sent").waitFor()
+    assert.match(await alice.page.getByTestId("announcement").innerText(), /^bob: Hello Alice$/)
+  })
+
+  it("see the same epoch, authenticator and safety code, and mark the code as compared", async () => {
+    await agree(alice, bob)
+    const code = await alice.safetyCodeWith("bob")
+    assert.match(code, /^\d{5}( \d{5}){11}$/)
+    assert.equal(await bob.safetyCodeWith("alice"), code)
+    await alice.page.getByRole("button", { name: "We see the same digits" }).click()
+    await alice.member("bob").getByText("compared").waitFor()
+    assert.equal(await bob.member("alice").getByText("compared").count(), 0, "each compares for themselves")
+  })
+
+  it("see the tree: a filled leaf for each, and the path of the last commit", async () => {
+    for (const person of [alice, bob]) {
+      await eventually(async () => assert.equal(await person.nodes("leaf", "filled").count(), 2))
+      assert.equal(await person.nodes("leaf", "own").count(), 1)
+    }
+    const before = await alice.epoch()
+    await bob.page.getByRole("button", { name: "Renew my keys" }).click()
+    await bob.page.getByText("Your keys are new.").waitFor()
+    await alice.notice("bob renewed their keys.").waitFor()
+    for (const person of [alice, bob]) {
+      assert.equal(await person.epoch(), before + 1)
+      assert.equal(await person.nodes("renewed").count(), 2, "bob's leaf and the root")
+      assert.equal(await person.nodes("parent", "filled", "renewed").count(), 1)
+    }
+    assert.equal(await bob.nodes("leaf", "own", "renewed").count(), 1)
+    assert.equal(await alice.nodes("leaf", "own", "renewed").count(), 0)
+    await agree(alice, bob)
+  })
+
+  it("go on after a reload: messages, marks, the path, and a draft", async () => {
+    await alice.page.getByLabel(/^Message to/).fill("half a thought")
+    await alice.page.waitForTimeout(300)
+    await alice.page.reload()
+    await alice.message("Hello Alice", "received").waitFor()
+    await alice.member("bob").getByText("compared").waitFor()
+    assert.equal(await alice.page.getByLabel(/^Message to/).inputValue(), "half a thought")
+    assert.equal(await alice.nodes("renewed").count(), 2)
+    await alice.notice("bob renewed their keys.").waitFor()
+    await alice.page.getByLabel(/^Message to/).fill("")
+  })
+
+  it("read what was written while their browser was closed", async () => {
+    await bob.close()
+    await alice.say("You are away")
+    await alice.message("You are away", "sent").waitFor()
+    await bob.open()
+    await bob.page.getByRole("link", { name: /team.*1 unread/ }).waitFor()
+    await bob.choose("team")
+    await bob.message("You are away", "received").waitFor()
+    assert.equal(await bob.message("You are away").count(), 1)
+  })
+
+  it("keep what they write while the service is down, over the end of the browser, and send it once", async () => {
+    await service.stop()
+    await alice.page.getByText("Offline, trying again").waitFor()
+    await alice.say("Written in silence")
+    await alice.message("Written in silence", "pending").getByText("Not sent yet").waitFor()
+    await alice.close()
+    await service.start()
+    await alice.open()
+    await alice.choose("team")
+    await alice.message("Written in silence", "sent").waitFor()
+    await bob.message("Written in silence", "received").waitFor()
+    assert.equal(await bob.message("Written in silence").count(), 1)
+    assert.equal(await alice.message("Written in silence").count(), 1)
+  })
+
+  it("begin a conversation while the service is down, which is created as soon as it is back", async () => {
+    await service.stop()
+    await alice.page.getByText("Offline, trying again").waitFor()
+    await alice.createConversation("later")
+    await alice.page.getByRole("link", { name: /later/ }).getByText("Being created").waitFor()
+    await alice.close()
+    await service.start()
+    await alice.open()
+    await alice.page.getByRole("link", { name: /later/ }).getByText("No messages yet").waitFor()
+    await alice.choose("team")
+  })
+
+  it("take a name as soon as the service is back", async () => {
+    await carol.open()
+    await service.stop()
+    await carol.register()
+    await carol.page.getByText("carol is registered as soon as it does").waitFor()
+    await service.start()
+    await carol.page.getByRole("heading", { name: "You are carol" }).waitFor()
+  })
+
+  it("take in a third, who reads nothing from before", async () => {
+    await alice.invite("carol")
+    await carol.choose("team")
+    await carol.say("Hello both")
+    for (const person of [alice, bob]) await person.message("Hello both", "received").waitFor()
+    assert.equal(await carol.message("Hello Bob").count(), 0)
+    for (const person of [alice, bob, carol]) {
+      assert.equal(await person.nodes("leaf", "filled").count(), 3)
+      assert.equal(await person.nodes("leaf", "blank").count(), 1)
+    }
+    await agree(alice, bob, carol)
+    assert.equal(await alice.safetyCodeWith("carol"), await carol.safetyCodeWith("alice"))
+  })
+
+  it("find that a second tab fails closed, and goes on when the first is gone", async () => {
+    const second = await carol.secondTab()
+    await second.getByRole("heading", { name: "Open in another tab" }).waitFor()
+    assert.equal(await second.getByText("Hello both").count(), 0)
+    await carol.page.close()
+    await second.getByRole("link", { name: "team" }).click()
+    await second.locator(".message", { hasText: "Hello both" }).waitFor()
+    await second.close()
+    await carol.close()
+    await carol.open()
+    await carol.choose("team")
+  })
+
+  it("remove one, who sees it and reads nothing more", async () => {
+    await alice.remove("carol")
+    await carol.notice("alice removed you.").waitFor()
+    await carol.page.getByText("You are no member any more: you read nothing").waitFor()
+    await alice.notice("You removed carol.").waitFor()
+    await alice.say("Now without Carol")
+    await bob.message("Now without Carol", "received").waitFor()
+    await carol.page.waitForTimeout(WOULD_HAVE_COME_MILLISECONDS)
+    await carol.page.reload()
+    await carol.message("Hello both").waitFor()
+    await carol.page.waitForTimeout(WOULD_HAVE_COME_MILLISECONDS)
+    assert.equal(await carol.page.getByText("Now without Carol").count(), 0)
+    assert.equal(await carol.page.getByLabel(/^Message to/).count(), 0, "nor can she write")
+    assert.equal(await carol.nodes("leaf").count(), 0)
+    for (const person of [alice, bob]) assert.equal(await person.nodes("leaf", "filled").count(), 2)
+    await agree(alice, bob)
+  })
+
+  it("take back one who was removed, who reads what comes from then on", async () => {
+    await alice.invite("carol")
+    await carol.page.getByLabel(/^Message to/).waitFor()
+    await alice.say("Welcome back")
+    await carol.message("Welcome back", "received").waitFor()
+    await carol.message("Hello both").waitFor()
+    assert.equal(await carol.page.getByText("Now without Carol").count(), 0)
+    await agree(alice, bob, carol)
+  })
+
+  it("are told of a message that can never be sent, with its text", async () => {
+    await service.stop()
+    await carol.page.getByText("Offline, trying again").waitFor()
+    await carol.say("Too late")
+    await carol.message("Too late", "pending").waitFor()
+    await carol.close()
+    await service.start()
+    await alice.remove("carol")
+    await alice.notice("You removed carol.").nth(1).waitFor()
+    await carol.open()
+    await carol.choose("team")
+    const failed = carol.message("Too late", "failed")
+    await failed.getByText("Not sent: you are no member any more.").waitFor()
+    await carol.page.reload()
+    await failed.getByRole("button", { name: "Discard" }).click()
+    await failed.waitFor({ state: "detached" })
+    assert.equal(await bob.message("Too late").count(), 0)
+  })
+
+  it("leave", async () => {
+    await bob.page.getByRole("button", { name: "Leave", exact: true }).click()
+    await bob.page.getByRole("dialog").getByRole("button", { name: "Leave", exact: true }).click()
+    await bob.notice("You left. This device has destroyed its keys").waitFor()
+    await alice.notice("bob is out, by a commit of your device.").waitFor()
+    assert.equal(await alice.nodes("leaf", "filled").count(), 1)
+  })
+
+  it("cause no fault: neither in the service nor in the browsers", () => {
+    assert.deepEqual(service.faults, [])
+    // What the browser says while the service is down is not the page's fault.
+    const complaints = [alice, bob, carol].flatMap((person) => person.complaints)
+    assert.deepEqual(
+      complaints.filter(
+        (complaint) =>
+          !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection/.test(complaint),
+      ),
+      [],
+    )
+  })
+})
+
+/** All see one epoch, by the same authenticator. */
+async function agree(...people: readonly Person[]): Promise<void> {
+  await eventually(async () => {
+    const seen = await Promise.all(
+      people.map(async (person) => `epoch ${await person.epoch()}: ${await person.authenticator()}`),
+    )
+    assert.equal(new Set(seen).size, 1, seen.join(" · "))
+    assert.match(seen[0] ?? "", /: [0-9a-f]{4}( [0-9a-f]{4}){2}$/)
+  })
+}

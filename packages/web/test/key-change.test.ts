@@ -1,0 +1,42 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { joined, openPerson } from "./people.js"
+import { noChromium, Person } from "./person.js"
+import { Service } from "./service.js"
+
+describe("a key that is not known of a name", { skip: noChromium, timeout: 60_000 }, () => {
+  it("is a loud notice that stays, stops the conversation, and lets it go on when approved", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await using bob = await openPerson(service, "bob")
+    await using carol = await openPerson(service, "carol")
+    // Alice has met carol's first device; bob has not.
+    await alice.createConversation("first", "carol")
+    await alice.createConversation("team", "bob")
+    const team = await joined(bob, "team")
+    const endorse = (registration: Uint8Array) => carol.endorseDevice(registration)
+    await using _phone = await openPerson(service, "carol", { file: "phone", endorse })
+
+    await team.invite("carol")
+    const notice = alice.page.getByRole("alert").filter({ hasText: "carol speaks with a new key." })
+    await notice.waitFor()
+    await alice.page.getByText("Stopped before a new key came in").waitFor()
+    await team.send("Welcome, Carol")
+    await alice.page.reload()
+    await notice.waitFor()
+    assert.equal(await alice.message("Welcome, Carol").count(), 0)
+
+    await notice.getByRole("button", { name: "Keep refusing" }).click()
+    await notice.waitFor({ state: "detached" })
+    await alice.page.getByRole("button", { name: "Look at the new key of carol again" }).click()
+    await notice.getByRole("button", { name: "It is carol: approve" }).click()
+    await alice.message("Welcome, Carol", "received").waitFor()
+    await notice.waitFor({ state: "detached" })
+    assert.equal(await alice.nodes("leaf", "filled").count(), 4, "alice, bob, and two devices of carol")
+    assert.deepEqual(alice.complaints, [])
+    assert.deepEqual(service.faults, [])
+  })
+})

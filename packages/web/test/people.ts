@@ -1,0 +1,37 @@
+import { join } from "node:path"
+import { type Client, type Conversation, openClient } from "@conclave/client/node"
+import type { Service } from "./service.js"
+
+/** Somebody without a browser: the SDK in this process, on a file of their own. */
+export function openPerson(
+  service: Service,
+  name: string,
+  more: { readonly file?: string; readonly endorse?: Endorse } = {},
+) {
+  const { file = name, ...endorse } = more
+  return openClient({
+    name,
+    service: service.address,
+    profile: join(service.folder, `${file}.profile`),
+    sealingKey: new Uint8Array(32).fill(1),
+    policy: { keyPackages: 4 },
+    ...endorse,
+  })
+}
+
+type Endorse = (registration: Uint8Array) => Promise<Uint8Array>
+
+/** The conversation with that title, once this person is in it. */
+export async function joined(client: Client, title: string): Promise<Conversation> {
+  const find = () => [...client.conversations.values()].find((it) => it.title === title && it.status === "active")
+  for (;;) {
+    const conversation = find()
+    if (conversation !== undefined) return conversation
+    await new Promise<void>((resolve) => {
+      const stop = client.observe(() => {
+        stop()
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,168 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core"
+
+export const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
+export const noChromium = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
+
+/** Of the repository; left out of it. */
+const output = fileURLToPath(new URL("../../../../../output/", import.meta.url))
+
+const args = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+]
+const WAIT_MILLISECONDS = 15_000
+
+export interface Look {
+  readonly width?: number
+  readonly height?: number
+  readonly colorScheme?: "light" | "dark"
+  readonly reducedMotion?: "reduce" | "no-preference"
+}
+
+/** Somebody with a browser of their own, in a profile folder of their own. */
+export class Person implements AsyncDisposable {
+  readonly name: string
+  readonly address: string
+  /** What the browser complained about: a broken policy, an error that nobody caught. */
+  readonly complaints: string[] = []
+  readonly #folder = mkdtempSync(join(tmpdir(), "conclave-person-"))
+  readonly #look: Look
+  #context: BrowserContext | undefined
+  #page: Page | undefined
+
+  constructor(name: string, address: string, look: Look = {}) {
+    this.name = name
+    this.address = address
+    this.#look = look
+  }
+
+  get page(): Page {
+    if (this.#page === undefined) throw new TypeError(`${this.name} has no page open`)
+    return this.#page
+  }
+
+  /** Starts the browser, with whatever the profile holds from before. */
+  async open(fragment = ""): Promise<void> {
+    const { width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = this.#look
+    this.#context = await chromium.launchPersistentContext(this.#folder, {
+      executablePath,
+      args,
+      viewport: { width, height },
+      colorScheme,
+      reducedMotion,
+      locale: "en-GB",
+      timezoneId: "Europe/Berlin",
+    })
+    this.#context.setDefaultTimeout(WAIT_MILLISECONDS)
+    this.#page = this.#watch(this.#context.pages()[0] ?? (await this.#context.newPage()))
+    await this.#page.goto(this.address + fragment)
+  }
+
+  /** Ends the browser, as somebody who closes its window. */
+  async close(): Promise<void> {
+    await this.#context?.close()
+    this.#context = undefined
+    this.#page = undefined
+  }
+
+  async secondTab(): Promise<Page> {
+    const page = this.#watch(await this.#context!.newPage())
+    await page.goto(this.address)
+    return page
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  // --- What a person does --------------------------------------------------------------------------------------------
+
+  async register(name = this.name): Promise<void> {
+    await this.page.getByLabel("Your name").fill(name)
+    await this.page.getByRole("button", { name: "Take this name" }).click()
+  }
+
+  async createConversation(title: string, people = ""): Promise<void> {
+    await this.page.getByRole("button", { name: "New conversation" }).first().click()
+    await this.page.getByLabel("Title").first().fill(title)
+    await this.page.getByLabel("People").fill(people)
+    await this.page.getByRole("button", { name: "Create", exact: true }).click()
+    await this.page.getByRole("heading", { level: 1, name: title }).waitFor()
+  }
+
+  async choose(title: string): Promise<void> {
+    await this.page.getByRole("link", { name: title }).click()
+    await this.page.getByRole("heading", { level: 1, name: title }).waitFor()
+  }
+
+  async invite(name: string): Promise<void> {
+    await this.page.getByLabel("Invite by name").fill(name)
+    await this.page.getByRole("button", { name: "Invite", exact: true }).click()
+    await this.page.getByText(`Added ${name}.`).first().waitFor()
+  }
+
+  async say(text: string): Promise<void> {
+    await this.page.getByLabel(/^Message to/).fill(text)
+    await this.page.getByLabel(/^Message to/).press("Enter")
+  }
+
+  message(text: string, state?: "sent" | "received" | "pending" | "failed"): Locator {
+    return this.page.locator(state === undefined ? ".message" : `.message[data-state="${state}"]`, { hasText: text })
+  }
+
+  notice(text: string): Locator {
+    return this.page.locator(".notice", { hasText: text })
+  }
+
+  member(name: string): Locator {
+    return this.page.locator(".members").getByRole("button", { name: new RegExp(`^${name}\\b`) })
+  }
+
+  /** Opens what the group panel says about a member, and reads the safety code. */
+  async safetyCodeWith(name: string): Promise<string> {
+    if ((await this.member(name).getAttribute("aria-expanded")) !== "true") await this.member(name).click()
+    const groups = await this.page.getByTestId("safety-code").locator("li").allTextContents()
+    return groups.join(" ")
+  }
+
+  async epoch(): Promise<number> {
+    return Number(await this.page.getByTestId("epoch").textContent())
+  }
+
+  async authenticator(): Promise<string> {
+    return (await this.page.getByTestId("authenticator").textContent()) ?? ""
+  }
+
+  nodes(...kinds: readonly ("leaf" | "parent" | "filled" | "blank" | "renewed" | "own")[]): Locator {
+    return this.page.locator(`.tree-card .tree-node[data-node-index]${kinds.map((kind) => `.is-${kind}`).join("")}`)
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.safetyCodeWith(name)
+    await this.page.getByRole("button", { name: "Remove", exact: true }).click()
+    await this.page.getByRole("button", { name: `Remove ${name}` }).click()
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(output, `${name}.png`) })
+  }
+
+  #watch(page: Page): Page {
+    page.on("pageerror", (error) => this.complaints.push(String(error)))
+    page.on("console", (message) => {
+      if (message.type() === "error") this.complaints.push(message.text())
+    })
+    return page
+  }
+}

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import type { Conversation } from "@conclave/client/node"
+import { eventually } from "./eventually.js"
+import { joined, openPerson } from "./people.js"
+import { noChromium, Person } from "./person.js"
+import { Service } from "./service.js"
+
+/** Between two messages, so that they come in the order in which they are written. */
+const BREATH_MILLISECONDS = 250
+
+describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
+  it("are taken of five people who talk, in light and dark, on a screen and on a phone", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address, { height: 800 })
+    await alice.open()
+    await alice.screenshot("welcome-light")
+    await alice.register()
+    const names = ["bob", "carol", "dora", "erin"]
+    const people = await Promise.all(names.map((name) => openPerson(service, name)))
+    await alice.createConversation("Book club", "bob erin")
+    await alice.createConversation("Release 2.0", names.join(", "))
+    const [bob, carol, dora, erin] = (await Promise.all(people.map((person) => joined(person, "Release 2.0")))) as [
+      Conversation,
+      Conversation,
+      Conversation,
+      Conversation,
+    ]
+    await carol.refresh()
+    await erin.refresh()
+    await alice.page.getByTestId("epoch").getByText("3").waitFor()
+    await talk(alice, [
+      [undefined, "The audit is back: no findings above “low”."],
+      [bob, "Good. I have read it twice, and agree with every line."],
+      [bob, "One open point: the padding of short messages. Carol, is that the ticket you meant?"],
+      [carol, "Yes. It is in the next build, with a test that measures sizes on the wire."],
+      [undefined, "Then we tag it tonight. Dora, please renew your keys first: the old laptop has not turned up."],
+    ])
+    await dora.refresh()
+    await alice.notice("dora renewed their keys.").waitFor()
+    await talk(alice, [[dora, "Done. In the tree, everything from my leaf to the root is new."]])
+    assert.equal(await alice.nodes("leaf", "filled").count(), 5)
+    assert.equal(await alice.nodes("leaf", "blank").count(), 3)
+    assert.equal(await alice.nodes("renewed").count(), 4, "dora's leaf, and three above it")
+
+    await alice.page.getByLabel("Invite by name").focus()
+    await alice.page.evaluate(() => (document.activeElement as HTMLElement).blur())
+    await alice.page.locator(".group-cards").evaluate((element) => element.scrollTo(0, 0))
+    await everyLook(alice, "chat")
+    await alice.page.setViewportSize({ width: 390, height: 844 })
+    await alice.page.getByRole("button", { name: /^Group/ }).click()
+    await everyLook(alice, "group", [390])
+    await alice.page.getByRole("button", { name: "Back to the messages" }).click()
+    await alice.page.getByRole("button", { name: "All conversations" }).click()
+    await everyLook(alice, "list", [390])
+    await alice.choose("Release 2.0")
+    await alice.page.setViewportSize({ width: 1280, height: 800 })
+    await alice.safetyCodeWith("bob")
+    await alice.page.getByRole("button", { name: "We see the same digits" }).click()
+    await alice.page.getByTestId("safety-code").scrollIntoViewIfNeeded()
+    await everyLook(alice, "safety-code", [1280])
+    await alice.page.getByRole("button", { name: "Enlarge the tree" }).click()
+    await everyLook(alice, "large-tree", [1280])
+    await alice.page.keyboard.press("Escape")
+    await alice.page.getByRole("button", { name: "New conversation" }).click()
+    await everyLook(alice, "new-conversation", [1280])
+    await alice.page.keyboard.press("Escape")
+    await Promise.all(people.map((person) => person.close()))
+  })
+
+  it("are taken of a group of twenty, whose names can all be read", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    const names = Array.from({ length: 19 }, (_, at) => `guest-${at + 1}`)
+    const people = []
+    for (const name of names) people.push(await openPerson(service, name))
+    await alice.createConversation("Assembly", names.join(" "))
+    const seventh = await joined(people[6]!, "Assembly")
+    await seventh.refresh()
+    await alice.notice("guest-7 renewed their keys.").waitFor()
+    await eventually(async () => assert.equal(await alice.nodes("leaf", "filled").count(), 20))
+    assert.deepEqual(
+      (await alice.page.locator(".tree-card .tree-name").allTextContents()).map((text) => text.replace(/^you.*/, "you"))
+        .length,
+      20,
+    )
+    await everyLook(alice, "assembly")
+    await alice.page.setViewportSize({ width: 390, height: 844 })
+    await alice.page.getByRole("button", { name: /^Group/ }).click()
+    await everyLook(alice, "assembly-group", [390])
+    await Promise.all(people.map((person) => person.close()))
+  })
+
+  it("are taken of somebody who was removed, and of a key that has changed", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await using bob = await openPerson(service, "bob")
+    await using carol = await openPerson(service, "carol")
+    const team = await bob.createConversation({ title: "Harbour", members: ["alice"] })
+    await alice.choose("Harbour")
+    await team.send("The gate opens at six.")
+    await alice.message("The gate opens at six.").waitFor()
+    await alice.createConversation("Old friends", "carol")
+    await using _phone = await openPerson(service, "carol", {
+      file: "phone",
+      endorse: (registration) => carol.endorseDevice(registration),
+    })
+    await team.invite("carol")
+    await alice.page.getByRole("alert").filter({ hasText: "new key" }).waitFor()
+    await alice.choose("Harbour")
+    await everyLook(alice, "key-change")
+    await alice.page.getByRole("button", { name: "It is carol: approve" }).click()
+    await alice.notice("bob added carol.").waitFor()
+    await team.remove("alice")
+    await alice.notice("bob removed you.").waitFor()
+    await everyLook(alice, "removed")
+  })
+})
+
+type Line = readonly [speaker: Conversation | undefined, text: string]
+
+/** Without a speaker it is the one in front of the page. */
+async function talk(person: Person, lines: readonly Line[]): Promise<void> {
+  for (const [speaker, text] of lines) {
+    if (speaker === undefined) await person.say(text)
+    else await speaker.send(text)
+    await person.message(text).waitFor()
+    await person.page.waitForTimeout(BREATH_MILLISECONDS)
+  }
+}
+
+async function everyLook(person: Person, name: string, widths: readonly number[] = [1280, 390]): Promise<void> {
+  for (const width of widths) {
+    await person.page.setViewportSize({ width, height: width < 760 ? 844 : 800 })
+    for (const colorScheme of ["light", "dark"] as const) {
+      await person.page.emulateMedia({ colorScheme })
+      await person.page.evaluate(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished)))
+      await person.screenshot(`${name}-${colorScheme}-${width}`)
+    }
+  }
+  await person.page.emulateMedia({ colorScheme: "light" })
+}
