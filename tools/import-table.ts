@@ -43,6 +43,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
   examples: ["client/node", "crypto/node", "mls"],
   bench: [
     ...Object.keys(packages),
+    "interop",
     "crypto/node",
     "crypto/portable",
     "crypto/web",
