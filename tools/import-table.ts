@@ -43,7 +43,6 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
   examples: ["client/node", "crypto/node", "mls"],
   bench: [
     ...Object.keys(packages),
-    "interop",
     "crypto/node",
     "crypto/portable",
     "crypto/web",
