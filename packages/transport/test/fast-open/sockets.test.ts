@@ -16,28 +16,27 @@ async function exchange(
   return { ...spoken, server }
 }
 
-for (const protocol of ["net", "tls", "http", "http2"] as const) {
-  for (const [family, host] of [["IPv4", SERVER_ADDRESS] as const, ["IPv6", SERVER_ADDRESS_6] as const]) {
-    laboratoryTest(
-      `the first write of ${protocol} over ${family} is in the server's hands before the handshake ends`,
-      { roundTripMilliseconds: 20 },
-      async (laboratory) => {
-        await laboratory.server.call(roles, "serve", protocol, { port: 7000 })
+laboratoryTest(
+  "the first write of each protocol is in the server's hands before the handshake ends",
+  { roundTripMilliseconds: 20 },
+  async (laboratory, context) => {
+    for (const [n, protocol] of (["net", "tls", "http", "http2"] as const).entries()) {
+      const port = 7000 + n
+      await laboratory.server.call(roles, "serve", protocol, { port })
+      for (const host of [SERVER_ADDRESS, SERVER_ADDRESS_6]) {
+        await context.test(`${protocol} to ${host}`, async () => {
+          const { reply, client, server } = await exchange(laboratory, protocol, { host, port })
 
-        const { reply, client, server } = await exchange(laboratory, protocol, { host, port: 7000 })
-
-        assert.equal(reply, `over ${protocol}`)
-        assert.equal(server?.state, "syn-received")
-        assert.equal(server?.synDataAccepted, true)
-        assert.equal(client?.synDataAccepted, true)
-        assert.ok(
-          client.roundTripMilliseconds > 19 && client.roundTripMilliseconds < 60,
-          `${client.roundTripMilliseconds}`,
-        )
-      },
-    )
-  }
-}
+          assert.equal(reply, `over ${protocol}`)
+          assert.equal(server?.state, "syn-received")
+          assert.equal(server?.synDataAccepted, true)
+          assert.equal(client?.synDataAccepted, true)
+          assert.ok(client.roundTripMilliseconds > 19, `${client.roundTripMilliseconds} ms`)
+        })
+      }
+    }
+  },
+)
 
 laboratoryTest("the policy off sends an ordinary SYN", { roundTripMilliseconds: 10 }, async (laboratory) => {
   await laboratory.server.call(roles, "serve", "net", { port: 7000 })
@@ -113,19 +112,20 @@ laboratoryTest(
   },
 )
 
-for (const middlebox of ["drop", "strip", "duplicate", "delay"] as const) {
-  laboratoryTest(
-    `data in the SYN arrives once through a middlebox that would ${middlebox} it`,
-    { roundTripMilliseconds: 10, middlebox },
-    async (laboratory) => {
-      await laboratory.server.call(roles, "serve", "net", { port: 7000 })
-
-      const { reply } = await exchange(laboratory, "net", { host: SERVER_ADDRESS, port: 7000 })
-
-      assert.equal(reply, "over net")
-    },
-  )
-}
+laboratoryTest(
+  "data in the SYN arrives once, whatever a middlebox does to it",
+  { roundTripMilliseconds: 10 },
+  async (laboratory, context) => {
+    await laboratory.server.call(roles, "serve", "net", { port: 7000 })
+    for (const middlebox of ["drop", "strip", "duplicate", "delay"] as const) {
+      await context.test(middlebox, async () => {
+        await laboratory.change({ middlebox })
+        const { reply } = await exchange(laboratory, "net", { host: SERVER_ADDRESS, port: 7000 })
+        assert.equal(reply, "over net")
+      })
+    }
+  },
+)
 
 laboratoryTest(
   "cookies of the former key live on for one rotation, and can be flushed",

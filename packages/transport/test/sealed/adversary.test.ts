@@ -31,8 +31,9 @@ laboratoryTest(
     for (let n = 0; n < 6; n++) samples.push(await request(laboratory))
 
     const fastest = (time: (sample: Sample) => number) => Math.min(...samples.map(time))
-    assert.ok(fastest((sample) => sample.requestMilliseconds) < 65, JSON.stringify(samples))
-    assert.ok(fastest((sample) => sample.replyMilliseconds) < 120, JSON.stringify(samples))
+    // An ordinary connection takes 150 and 200.
+    assert.ok(fastest((sample) => sample.requestMilliseconds) < 100, JSON.stringify(samples))
+    assert.ok(fastest((sample) => sample.replyMilliseconds) < 150, JSON.stringify(samples))
     const { executed, early, admissions } = await served(laboratory)
     assert.deepEqual([executed, early, admissions.byToken], [6, 6, 6])
   },
@@ -98,9 +99,13 @@ laboratoryTest(
   async (laboratory) => {
     await meet(laboratory)
     await request(laboratory)
-    const [sample] = await laboratory.client.call<Sample[]>(roles, "subscribe", 1)
-    assert.ok(sample!.requestMilliseconds < 75 && sample!.replyMilliseconds < 135, JSON.stringify(sample))
-    assert.equal((await served(laboratory)).early, 2)
+    const replies: number[] = []
+    for (let n = 0; n < 4; n++) {
+      const [sample] = await laboratory.client.call<Sample[]>(roles, "subscribe", 1)
+      replies.push(sample!.replyMilliseconds)
+    }
+    assert.ok(Math.min(...replies) < 150, JSON.stringify(replies))
+    assert.equal((await served(laboratory)).early, 5)
   },
 )
 
