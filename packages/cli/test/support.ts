@@ -112,7 +112,10 @@ export class Service implements AsyncDisposable {
       errors += chunk
     })
     await new Promise<void>((resolve, reject) => {
-      child.once("close", () => reject(new Error(`the service ended: ${errors}`)))
+      child.once("close", () => {
+        folder[Symbol.dispose]()
+        reject(new Error(`the service ended: ${errors}`))
+      })
       child.stdout!.on("data", (chunk) => {
         announcement += chunk
         if (announcement.includes("Ctrl-C")) resolve()
