@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { encode } from "@conclave/codec"
-import type { Extension, Proposal } from "@conclave/mls"
+import { type Extension, type Proposal, proposeFromOutside } from "@conclave/mls"
+import { protectPublic } from "../src/framing/public-message.js"
 import { ExternalSenders } from "../src/wire.js"
 import { follow, person, provider, utf8 } from "./group-fixture.js"
 import { Insider, leaf } from "./rules/insider.js"
@@ -40,6 +41,22 @@ test("framing-application-private: application data in a PublicMessage", () => {
   const set = scene()
   const message = set.mallory.send({ type: "application", applicationData: utf8("read me") })
   refuses(set, message, "framing-application-private")
+})
+
+test("framing-application-private: application data is put into a PublicMessage", () => {
+  const { mallory } = scene()
+  const { groupId, epoch } = mallory.epoch.context
+  const content = {
+    groupId,
+    epoch,
+    sender: { type: "member", leafIndex: mallory.leafIndex },
+    authenticatedData: new Uint8Array(0),
+    contentType: { type: "application", applicationData: utf8("read me") },
+  } as const
+  const key = { membership: mallory.epoch.secrets.membership, context: mallory.epoch.contextBytes }
+  breaks("framing-application-private", () =>
+    protectPublic(mallory.suite, content, { signature: new Uint8Array(64) }, key),
+  )
 })
 
 for (const index of [3, 77, 2 ** 29, 2 ** 31 - 1, 2 ** 32 - 1]) {
@@ -82,6 +99,13 @@ test("framing-external-proposal-type: an external sender proposes an ExternalIni
   const set = servedScene()
   const proposal: Proposal = { type: "externalInit", kemOutput: new Uint8Array(32) }
   refuses(set, set.mallory.propose(proposal, asService()), "framing-external-proposal-type")
+})
+
+test("framing-external-proposal-type: a service makes a proposal that only members may make", () => {
+  const target = { groupId: utf8("a group"), epoch: 3n, senderIndex: 0, key: service.signer.key }
+  const proposal: Proposal = { type: "externalInit", kemOutput: new Uint8Array(32) }
+  breaks("framing-external-proposal-type", () => proposeFromOutside(target, proposal))
+  assert(proposeFromOutside(target, remove(1)).length > 0)
 })
 
 test("what external senders may propose is taken in", () => {

@@ -103,6 +103,14 @@ test("welcome-tree-present: a Welcome without the tree, and none beside it", () 
   assert.equal(enter(invited, { ratchetTree: undefined }, { ratchetTree }).epoch, 5n)
 })
 
+test("tree-parent-hash: the tree of a Welcome has a wrong parent hash", () => {
+  const who = person("eve")
+  const bundle = keyPackageOf(who)
+  const group = new ForgedGroup(["ann", "ben", "eve"], { joiner: { index: 2, who, bundle } })
+  breaks("tree-parent-hash", () => enter({ who, bundle, group: group.commitAs(0, { parentHash: flipped }) }))
+  assert.equal(enter({ who, bundle, group: group.commitAs(0) }).epoch, 5n)
+})
+
 test("welcome-leaf: our leaf node is not in the tree", () => {
   const who = person("eve")
   const group = new ForgedGroup(["ann", "ben", "eva", "dan"]).commitAs(0)

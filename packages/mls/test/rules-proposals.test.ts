@@ -220,6 +220,12 @@ test("proposal-type-supported: a proposal of a type that not all members support
   )
 })
 
+test("proposal-type-supported: we propose what not all members support", () => {
+  const { alice } = scene({ registries })
+  const { number, content } = poll as Proposal & { type: "registered" }
+  declines(alice, "proposal-type-supported", () => alice.propose({ type: "registered", number, content }))
+})
+
 test("a proposal that only those do not support who are removed or added is committed", () => {
   const set = scene(asking)
   const dave = newcomer("dave", { registries })

@@ -323,8 +323,7 @@ export class Group implements Disposable {
     if (state.pending) throw new StateError("COMMIT_PENDING", "a commit of this member is on its way")
     const { environment, epoch } = state
     const own = proposalsOf(state, changes)
-    const origin = state.lineage?.origin
-    const received = selectProposals(state.proposals.all(), own, { epoch, origin })
+    const received = selectProposals(state.proposals.all(), own, epoch)
     const { policy, random } = environment
     const request = {
       leaf: messages.ownLeafContent(state, changes),

@@ -5,7 +5,7 @@ import type { Journal } from "../journal.js"
 import type { CipherSuite } from "../suite/suite.js"
 import { AuthenticatedContent, type Proposal, type Sender } from "../wire.js"
 import type { Epoch } from "./epoch.js"
-import { type Origin, ofType, type SentProposal, validateProposal } from "./proposals.js"
+import { ofType, type SentProposal } from "./proposals.js"
 import { hex } from "./records.js"
 
 /** A proposal of the current epoch, by the name under which a Commit may refer to it. */
@@ -65,18 +65,17 @@ export class ReceivedProposals {
 }
 
 /**
- * RFC 9420 §12.4: the proposals that a member's Commit takes in: all that are valid by themselves and fit together. A
- * Remove is preferred to an Update of the same leaf, a later Update to an earlier one (§12.2).
+ * RFC 9420 §12.4: the proposals that a member's Commit takes in: all that fit together; that each is valid by itself
+ * was seen when it was received, in the same epoch. A Remove is preferred to an Update of the same leaf, a later Update
+ * to an earlier one (§12.2).
  */
 export function selectProposals(
   known: readonly KnownProposal[],
   wanted: readonly SentProposal[],
-  context: { readonly epoch: Epoch; readonly origin?: Origin | undefined },
+  epoch: Epoch,
 ): readonly KnownProposal[] {
-  const { epoch } = context
   const own = epoch.ownLeafIndex
-  const valid = known.filter((it) => isValid(it, context))
-  const all = [...valid, ...wanted]
+  const all = [...known, ...wanted]
   const removed = new Set(ofType(all, "remove").map(({ proposal }) => proposal.removed))
   const removedKeys = new Set([...removed].map((leaf) => epoch.tree.leaf(leaf)?.signatureKey.join()))
   const seen = new Set<string>()
@@ -86,7 +85,7 @@ export function selectProposals(
   if (ofType(wanted, "groupContextExtensions").length > 0) first("context")
 
   // From the latest to the earliest, so that the first of a kind is the most recent.
-  const chosen = [...valid].reverse().filter((item) => {
+  const chosen = [...known].reverse().filter((item) => {
     const { proposal, sender } = item
     switch (proposal.type) {
       case "update":
@@ -141,16 +140,4 @@ export function commitWithMost<Created>(
     }
   }
   return created
-}
-
-function isValid(
-  item: KnownProposal,
-  context: { readonly epoch: Epoch; readonly origin?: Origin | undefined },
-): boolean {
-  try {
-    validateProposal(item, { ...context, committer: context.epoch.ownLeafIndex })
-    return true
-  } catch {
-    return false
-  }
 }

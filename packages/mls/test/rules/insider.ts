@@ -11,7 +11,7 @@ import {
   type Proposal,
 } from "@conclave/mls"
 import { authenticatedContentTBM, signContent } from "../../src/framing/content.js"
-import { protectPrivate } from "../../src/framing/private-message.js"
+import { protectPrivate, ratchetOf, senderDataKey } from "../../src/framing/private-message.js"
 import type { Epoch } from "../../src/group/epoch.js"
 import { encodeContext } from "../../src/group/epoch.js"
 import { freshKeyPair } from "../../src/group/key-package.js"
@@ -28,8 +28,12 @@ import {
   type FramedContent,
   type FramedContentAuthData,
   MLSMessage,
+  PrivateContentAAD,
   type ProposalOrRef,
+  privateMessageContent,
   type Sender,
+  SenderData,
+  SenderDataAAD,
   type UnsignedLeafNode,
   type UpdatePathNode,
 } from "../../src/wire.js"
@@ -132,6 +136,62 @@ export class Insider {
     const membershipTag = framing.membershipTag?.(right) ?? right
     const publicMessage = content.sender.type === "member" ? { content, auth, membershipTag } : { content, auth }
     return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPublicMessage", publicMessage } })
+  }
+
+  /** A PrivateMessage whose content is followed by any padding. */
+  sendPadded(contentType: ContentBody, padding: readonly number[]): Uint8Array {
+    const { suite, epoch } = this
+    const { groupId, epoch: number } = epoch.context
+    const type = contentType.type
+    const sender = { type: "member", leafIndex: this.leafIndex } as const
+    const content: FramedContent = { groupId, epoch: number, sender, authenticatedData: new Uint8Array(0), contentType }
+    const signature = signContent(
+      { wireFormat: "mlsPrivateMessage", content, context: epoch.contextBytes },
+      epoch.signer.key,
+    )
+    const bare = encode(privateMessageContent(type), { body: contentType, auth: { signature } })
+    const { key, nonce, generation } = this.state.secretTree.next(this.leafIndex, ratchetOf(type))
+    const aad = encode(PrivateContentAAD, {
+      groupId,
+      epoch: number,
+      contentType: type,
+      authenticatedData: new Uint8Array(0),
+    })
+    // The reuse guard is zero, and leaves the nonce as it is.
+    const ciphertext = suite.aead.seal(key, nonce, new Uint8Array([...bare, ...padding]), aad)
+    const about = senderDataKey(suite, epoch.secrets.senderData, ciphertext)
+    const senderData = encode(SenderData, { leafIndex: this.leafIndex, generation, reuseGuard: new Uint8Array(4) })
+    const senderAad = encode(SenderDataAAD, { groupId, epoch: number, contentType: type })
+    const privateMessage = {
+      groupId,
+      epoch: number,
+      contentType: type,
+      authenticatedData: new Uint8Array(0),
+      encryptedSenderData: suite.aead.seal(about.key, about.nonce, senderData, senderAad),
+      ciphertext,
+    }
+    return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
+  }
+
+  /** A PrivateMessage that names any sender and any generation; `plaintext` is encrypted under a key of nobody. */
+  strayPrivate(leafIndex: LeafIndex, generation: number, plaintext = new Uint8Array(100)): Uint8Array {
+    const { suite, epoch } = this
+    const { groupId, epoch: number } = epoch.context
+    const { random } = this.state.environment
+    const { aead } = suite
+    const sealed = aead.seal(random(aead.keySize), random(aead.nonceSize), plaintext, new Uint8Array(0))
+    const { key, nonce } = senderDataKey(suite, epoch.secrets.senderData, sealed)
+    const senderData = encode(SenderData, { leafIndex, generation, reuseGuard: random(4) })
+    const aad = encode(SenderDataAAD, { groupId, epoch: number, contentType: "application" })
+    const privateMessage = {
+      groupId,
+      epoch: number,
+      contentType: "application",
+      authenticatedData: new Uint8Array(0),
+      encryptedSenderData: aead.seal(key, nonce, senderData, aad),
+      ciphertext: sealed,
+    } as const
+    return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
   }
 
   /** A Commit with everything that follows from it, for Welcomes. */
