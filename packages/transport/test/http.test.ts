@@ -32,12 +32,12 @@ describe("requests over HTTP", { timeout: 20_000 }, () => {
   })
 
   it("reject with the signal's reason when the asker gives up", async () => {
-    const { handler, left } = silent()
+    const { handler, entered, left } = silent()
     await using listener = await serve({ silent: handler })
     const gone = new AbortController()
     const reason = new Error("changed my mind")
     const asking = httpTransport(new URL("silent", listener.url)).request(utf8(""), { signal: gone.signal })
-    setTimeout(() => gone.abort(reason), 50)
+    entered.then(() => gone.abort(reason))
     await assert.rejects(asking, reason)
     await left
   })

@@ -98,11 +98,11 @@ describe("whatever arrives over HTTP gets a readable answer", { timeout: 20_000 
   })
 
   it("an asker that hangs up: the service is told to stop", async () => {
-    const { handler, left } = silent()
+    const { handler, entered, left } = silent()
     await using listener = await serve({ silent: handler })
     const socket = createConnection(Number(listener.url.port), listener.url.hostname)
     socket.write(post("/silent"))
-    setTimeout(() => socket.destroy(), 50)
+    entered.then(() => socket.destroy())
     await left
   })
 })

@@ -32,18 +32,32 @@ export function counter(): {
 }
 
 /** Says nothing until its asker is gone. */
-export function silent(): { readonly handler: Handler; readonly left: Promise<void> } {
-  let leave = () => {}
-  const left = new Promise<void>((resolve) => {
-    leave = resolve
-  })
+export function silent(): {
+  readonly handler: Handler
+  readonly entered: Promise<void>
+  readonly left: Promise<void>
+} {
+  const [entered, enter] = event()
+  const [left, leave] = event()
   return {
+    entered,
     left,
     async *handler(_, { signal }) {
-      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+      enter()
+      if (!signal.aborted) {
+        await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+      }
       leave()
     },
   }
+}
+
+function event(): [happened: Promise<void>, happen: () => void] {
+  let happen = () => {}
+  const happened = new Promise<void>((resolve) => {
+    happen = resolve
+  })
+  return [happened, () => happen()]
 }
 
 export const broken: Handler = async function* () {

@@ -82,26 +82,26 @@ describe("streams over one socket", { timeout: 20_000 }, () => {
   })
 
   it("that their reader leaves are ended at the service", async () => {
-    const { handler, left } = silent()
+    const { handler, entered, left } = silent()
     await using listener = await serve({ silent: handler })
     await using transport = connect(new URL("silent", listener.url))
     const gone = new AbortController()
     const reason = new Error("enough")
     const reading = all(transport.subscribe(utf8(""), { signal: gone.signal }))
-    setTimeout(() => gone.abort(reason), 100)
+    entered.then(() => gone.abort(reason))
     await assert.rejects(reading, reason)
     await left
   })
 
   it("fail when the server goes away, and a new one is served on a new socket", async () => {
-    const { handler } = silent()
+    const { handler, entered } = silent()
     const listener = await serve({ silent: handler, repeat })
     const port = Number(listener.url.port)
     await using transport = connect(new URL("repeat", listener.url))
     await using other = connect(new URL("silent", listener.url))
     assert.deepEqual(await all(transport.subscribe(utf8("1"))), ["1"])
     const reading = all(other.subscribe(utf8("")))
-    setTimeout(() => listener.close(), 100)
+    entered.then(() => listener.close())
     await assert.rejects(reading, retryable)
     await listener.close()
     await assert.rejects(all(transport.subscribe(utf8("1"))), retryable)
