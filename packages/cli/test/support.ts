@@ -112,14 +112,14 @@ export class Service implements AsyncDisposable {
       errors += chunk
     })
     await new Promise<void>((resolve, reject) => {
-      child.once("close", () => {
-        folder[Symbol.dispose]()
-        reject(new Error(`the service ended: ${errors}`))
-      })
+      child.once("close", () => reject(new Error(`the service ended: ${errors}`)))
       child.stdout!.on("data", (chunk) => {
         announcement += chunk
         if (announcement.includes("Ctrl-C")) resolve()
       })
+    }).catch((error: unknown) => {
+      folder[Symbol.dispose]()
+      throw error
     })
     return new Service(child, { folder, announcement, milliseconds: performance.now() - begin })
   }
