@@ -1,8 +1,11 @@
+import { lookup } from "node:dns/promises"
 import { setMaxListeners } from "node:events"
+import { isIP } from "node:net"
 import { DecodeError, decode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { withDeadline } from "../deadline.js"
 import type { FastOpenPolicy } from "../fast-open/index.js"
+import { fastOpenSupport, warnOnce } from "../fast-open/support.js"
 import { type RequestOptions, type SubscribeOptions, type Transport, TransportError } from "../seam.js"
 import { ClientConnection, type Flight, type ServerFrame, UnknownKeyError } from "./client-connection.js"
 import { ClientMemory } from "./client-memory.js"
@@ -22,6 +25,8 @@ export interface SealedTransportOptions {
   readonly policy?: Exclude<FastOpenPolicy, "cookie">
   /** Where to turn when the service cannot be reached this way; what may have arrived is not asked again there. */
   readonly fallback?: Transport
+  /** The addresses of a name, in the order to try them. Default: the system's. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>
   /** Default 30,000. */
   readonly timeoutMilliseconds?: number
   /** The longest response that is read, in bytes; default 16 MiB. */
@@ -44,6 +49,12 @@ interface Question {
   readonly requestId: Uint8Array
 }
 
+/** Where the service is: its addresses, the one that is used first. */
+interface Place {
+  readonly addresses: readonly string[]
+  readonly port: number
+}
+
 const HEAD_START_MIN_MILLISECONDS = 75
 const REACH_MILLISECONDS = 3000
 const TOKENS_LOW = 8
@@ -62,7 +73,7 @@ export class SealedTransport implements Transport {
   readonly #memory: ClientMemory
   readonly #timeout: number
   readonly #closed = new AbortController()
-  #place: { readonly host: string; readonly port: number } | undefined
+  #place: Place | undefined
   #learning: Promise<void> | undefined
 
   constructor(options: SealedTransportOptions) {
@@ -165,27 +176,43 @@ export class SealedTransport implements Transport {
   async #ask(question: Question, signal: AbortSignal): Promise<Lead> {
     this.#memory.noticeNetwork()
     if (this.#options.fallback && !this.#memory.reachable()) throw new NotReached("not reached a while ago", undefined)
-    for (let attempt = 1; ; attempt++) {
+    let relearnt = false
+    for (let addressesLeft = 0; ; addressesLeft--) {
       const key = await this.#key()
+      if (addressesLeft <= 0) addressesLeft = this.#place!.addresses.length
       try {
         const lead = await this.#race(question.early ? question : { ...question, kind: Kind.hello }, key, signal)
         this.#learnFromPath(lead)
         return lead
       } catch (error) {
         signal.throwIfAborted()
-        const unknown =
-          error instanceof AggregateError && error.errors.some((cause) => cause instanceof UnknownKeyError)
-        if (unknown) this.#memory.forgetKey(key.id)
-        if (!unknown || attempt === 2) throw this.#failure(error, question)
+        const causes: unknown[] = error instanceof AggregateError ? error.errors : [error]
+        if (causes.some((cause) => cause instanceof UnknownKeyError) && !relearnt) {
+          this.#memory.forgetKey(key.id)
+          relearnt = true
+        } else if (causes.every(isUnreached) && addressesLeft > 1) {
+          this.#turnToNextAddress()
+        } else {
+          throw this.#failure(error, question)
+        }
       }
     }
+  }
+
+  #turnToNextAddress(): void {
+    const { addresses, port } = this.#place!
+    this.#place = { addresses: [...addresses.slice(1), addresses[0]!], port }
   }
 
   /** Only what cannot have run may be asked elsewhere. */
   #failure(error: unknown, question: Question): Error {
     if (error instanceof TransportError) return error
     const causes: unknown[] = error instanceof AggregateError ? error.errors : [error]
-    if (causes.every(isUnreached)) this.#memory.couldNotReach()
+    if (causes.every(isUnreached)) {
+      this.#memory.couldNotReach()
+      // The service may have moved: it is looked for again.
+      this.#place = undefined
+    }
     if (!question.early || causes.every((cause) => isUnreached(cause) || cause instanceof UnknownKeyError)) {
       return new NotReached("the service cannot be reached by sealed requests", error)
     }
@@ -193,14 +220,14 @@ export class SealedTransport implements Transport {
   }
 
   #race(question: Question, key: Flight["key"], signal: AbortSignal): Promise<Lead> {
-    const place = this.#place!
+    const { addresses, port } = this.#place!
     const fly = (fast: boolean) => () => {
       const token = fast ? this.#memory.takeToken() : undefined
       const body = question.kind === Kind.hello ? new Uint8Array(0) : question.body
       const flight = { key, token, body, opening: this.#opening(question, body.length) }
-      return new ClientConnection(this.#suite, flight, { ...place, fast })
+      return new ClientConnection(this.#suite, flight, { host: addresses[0]!, port, fast })
     }
-    const fastOpen = this.#options.policy !== "off" && this.#memory.fastOpenWorks()
+    const fastOpen = this.#options.policy !== "off" && fastOpenSupported() && this.#memory.fastOpenWorks()
     const { roundTripMilliseconds = 0 } = this.#memory
     return race({
       ...(fastOpen && { fast: fly(true) }),
@@ -236,13 +263,20 @@ export class SealedTransport implements Transport {
     return learnt
   }
 
+  async #resolve(host: string): Promise<readonly string[]> {
+    if (isIP(host) !== 0) return [host]
+    const addresses = await (this.#options.resolve ?? systemAddresses)(host)
+    if (addresses.length === 0) throw new UnreachedError(`the name ${host} has no address`)
+    return addresses
+  }
+
   async #learn(signal: AbortSignal): Promise<void> {
     const { service } = this.#options
     if (typeof service === "function") {
       try {
         const { version, host, port, supply } = decode(Offer, await service(), { sizeMax: 65_536 })
         if (version !== VERSION) throw new DecodeError(`version ${version} is not known`, 0)
-        this.#place = { host, port }
+        this.#place = { addresses: await this.#resolve(host), port }
         this.#memory.take(supply)
       } catch (cause) {
         throw new NotReached("the service's offer could not be had", cause)
@@ -251,7 +285,7 @@ export class SealedTransport implements Transport {
     }
     // Nothing is said to a pinned key but hello: what is sealed to it is not forward secret.
     if (service.publicKey.length !== KEY_SIZE) throw new TypeError("a pinned key has 32 bytes")
-    this.#place = service
+    this.#place = { addresses: await this.#resolve(service.host), port: service.port }
     const key = { id: PINNED_KEY_ID, publicKey: service.publicKey, useUntil: 0n }
     const question = { ...this.#question(Kind.hello, new Uint8Array(0), true), early: true }
     const { connection, frame } = await this.#race(question, key, signal).catch((error: unknown) => {
@@ -299,6 +333,19 @@ class NotReached extends TransportError {
   constructor(message: string, cause: unknown) {
     super(message, { retryable: true, cause })
   }
+}
+
+/** Asked once: where the system lacks it, an ordinary connection is all there is to be had. */
+function fastOpenSupported(): boolean {
+  supported ??= fastOpenSupport().client
+  if (!supported) warnOnce("client")
+  return supported
+}
+
+let supported: boolean | undefined
+
+async function systemAddresses(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address)
 }
 
 const unreachedCodes = new Set([

@@ -41,12 +41,12 @@ laboratoryTest(
 
 laboratoryTest(
   "without a token the answer waits for the handshake; with it comes a stock of tokens",
-  { roundTripMilliseconds: 60 },
+  { roundTripMilliseconds: 150 },
   async (laboratory) => {
     await meet(laboratory, { clientAddress: undefined })
 
     const first = await request(laboratory)
-    assert.ok(first.requestMilliseconds > 85, `${first.requestMilliseconds} ms`)
+    assert.ok(first.requestMilliseconds > 220, `${first.requestMilliseconds} ms`)
     assert.equal((await served(laboratory)).admissions.held, 1)
     await new Promise((resolve) => setTimeout(resolve, 50))
     assert.equal(await laboratory.client.call(roles, "tokenCount"), 8)
@@ -59,7 +59,7 @@ laboratoryTest(
 
 laboratoryTest(
   "a token of another network is no token",
-  { roundTripMilliseconds: 10, translatedAddress: "203.0.113.5" },
+  { roundTripMilliseconds: 150, translatedAddress: "203.0.113.5" },
   async (laboratory) => {
     await meet(laboratory)
     await request(laboratory)

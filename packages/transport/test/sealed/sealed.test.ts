@@ -263,6 +263,22 @@ test("a service that cannot be reached is asked by the fallback, one that may ha
   assert.deepEqual(turned, ["read"])
 })
 
+test("a service with a name is tried at each of its addresses", async (t) => {
+  const { server, asked } = await pair(t)
+  const names: string[] = []
+  const resolve = async (name: string) => {
+    names.push(name)
+    // Nobody listens at the first two.
+    return ["127.0.0.2", "127.0.0.3", "127.0.0.1"]
+  }
+  const client = new SealedTransport({ provider, service: async () => server.offer({ host: "service.test" }), resolve })
+  t.after(() => client[Symbol.asyncDispose]())
+  assert.equal(text(await client.request(bytes("read"), { replaySafe: true })), "read → 1")
+  assert.equal(text(await client.request(bytes("read"))), "read → 1")
+  assert.equal(asked.length, 2)
+  assert.deepEqual(names, ["service.test"], "and the one that answered is kept")
+})
+
 test("connections that say nothing, or the wrong thing, are closed without a word", async (t) => {
   const { port, client } = await pair(t, { server: { requestTimeoutMilliseconds: 200 } })
   const garbage = [
