@@ -62,6 +62,8 @@ export interface NeighbourGroup {
   /** Everything received and `changes`, by value; the commit is pending until it is applied. */
   commit(changes: readonly Change[], options?: CommitOptions): Promise<NewCommit>
   applyPending(): Promise<void>
+  /** Forgets the pending commit. */
+  discardPending?(): void
   /** The value of a `ratchet_tree` extension. */
   ratchetTree?(): Promise<Uint8Array>
   /** Takes in one MLSMessage; a commit is applied. */

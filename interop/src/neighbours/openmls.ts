@@ -57,6 +57,9 @@ async function instantiate() {
   return { glue: loaded, memory: () => new Uint8Array(instance.exports.memory.buffer) }
 }
 
+/** Whose tree the bytes were found as: it joins with the object only. */
+const trees = new WeakMap<Uint8Array, OpenMls.Group>()
+
 class OpenMlsClient implements NeighbourClient {
   readonly identity: string
   readonly suite = OPENMLS_SUITE
@@ -78,10 +81,13 @@ class OpenMlsClient implements NeighbourClient {
   }
 
   async join(welcome: Uint8Array, ratchetTree?: Uint8Array): Promise<OpenMlsGroup> {
-    if (ratchetTree !== undefined) throw new Unable("it takes no bytes for a tree beside the Welcome")
+    const beside = ratchetTree && trees.get(ratchetTree)?.export_ratchet_tree()
+    if (ratchetTree !== undefined && beside === undefined) {
+      throw new Unable("it takes no bytes for a tree beside the Welcome")
+    }
     // An argument that it does not look at where the Welcome has the tree inside.
-    const unused = glue.Group.create_new(this.provider, this.person, "none").export_ratchet_tree()
-    return new OpenMlsGroup(this, glue.Group.join(this.provider, welcome, unused))
+    const unused = () => glue.Group.create_new(this.provider, this.person, "none").export_ratchet_tree()
+    return new OpenMlsGroup(this, glue.Group.join(this.provider, welcome, beside ?? unused()))
   }
 }
 
@@ -137,7 +143,9 @@ class OpenMlsGroup implements NeighbourGroup {
   /** Of the epoch that the last commit of this member began. */
   async ratchetTree(): Promise<Uint8Array> {
     if (this.#added === undefined) throw new Unable("a tree is found by whom this member has added")
-    return treeWith(this.#added)
+    const tree = treeWith(this.#added)
+    trees.set(tree, this.#group)
+    return tree
   }
 
   async receive(message: Uint8Array): Promise<NeighbourReceived> {

@@ -280,6 +280,10 @@ class OwnGroup implements NeighbourGroup {
     this.#apply(this.group.pending!)
   }
 
+  discardPending(): void {
+    this.group.discardPending()
+  }
+
   async receive(message: Uint8Array): Promise<NeighbourReceived> {
     const received = this.group.receive(message)
     if (received.type === "commit") this.#apply(received.staged)

@@ -336,6 +336,10 @@ class TsMlsNextGroup implements NeighbourGroup {
     this.#pending = undefined
   }
 
+  discardPending(): void {
+    this.#pending = undefined
+  }
+
   async receive(bytes: Uint8Array): Promise<NeighbourReceived> {
     const message = decodeMessage(bytes)
     if (

@@ -327,6 +327,10 @@ class TsMlsGroup implements NeighbourGroup {
     this.#pending = undefined
   }
 
+  discardPending(): void {
+    this.#pending = undefined
+  }
+
   async receive(bytes: Uint8Array): Promise<NeighbourReceived> {
     const message = decodeMessage(bytes)
     if (message.wireformat !== "mls_private_message" && message.wireformat !== "mls_public_message") {

@@ -1,0 +1,134 @@
+import { parseArgs } from "node:util"
+import { nodeProvider } from "@conclave/crypto/node"
+import { conclave, type Neighbour, openMls, tsMls, tsMlsNext } from "@conclave/interop"
+import { cipherSuite } from "@conclave/mls"
+import { type Contestant, contest, duration, type Measured, ratio, table, timedSync } from "./contest.js"
+import { floor } from "./floor.js"
+import { FullTree } from "./full-tree.js"
+import { large } from "./large.js"
+import { machine } from "./machine.js"
+import { type Operation, operations, Scene } from "./scene.js"
+
+/*
+ * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,floor,ts-mls,ts-mls-next,openmls-wasm]
+ * npm run bench -- --large [--sizes 1000,10000,100000]
+ *
+ * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
+ * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
+ * cannot avoid, on our provider.
+ */
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    groups: { type: "string", default: "2,10,100,1000" },
+    only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm" },
+    rounds: { type: "string" },
+    large: { type: "boolean", default: false },
+    sizes: { type: "string", default: "1000,10000" },
+    suite: { type: "string", default: "1" },
+  },
+})
+
+/** How often a slow operation is run in all, whatever the number of rounds. */
+const rounds = Number(options.rounds ?? (options.quick ? 3 : 7))
+const only = options.only.split(",")
+const provider = nodeProvider()
+const ours = conclave(provider)
+console.log(machine(provider.name))
+
+if (options.large) {
+  await large(options.sizes.split(",").map(Number), rounds)
+} else {
+  for (const size of options.groups.split(",").map(Number)) await group(size)
+}
+
+async function group(size: number): Promise<void> {
+  const suites = new Map<number, FullTree | undefined>()
+  const scenes: { readonly label: string; readonly run: (operation: Operation) => Promise<number> | number }[] = []
+  const enter = async (label: string, neighbour: Neighbour, number: number, peer = neighbour) => {
+    progress(`${label}: a group of ${size}`)
+    const suite = cipherSuite(number, provider)
+    if (size > 2 && !suites.has(number)) suites.set(number, new FullTree(suite, size))
+    const scene = await Scene.set(neighbour, peer, suite, suites.get(number))
+    scenes.push({ label, run: (operation) => scene.run(operation) })
+  }
+  const main = Number(options.suite)
+  if (only.includes("ours")) await enter("ours", ours, main)
+  if (only.includes("floor")) {
+    const suite = cipherSuite(main, provider)
+    const tree = suites.get(main) ?? new FullTree(suite, Math.max(size, 4))
+    const calls = floor(suite, tree.leafSignatures().slice(0, size))
+    scenes.push({ label: "floor", run: (operation) => timedSync(() => calls[operation]()) })
+  }
+  if (only.includes("ts-mls")) await enter("ts-mls", tsMls, main)
+  if (only.includes("ts-mls-next")) await enter("ts-mls-next", tsMlsNext, main)
+  if (only.includes("openmls-wasm")) {
+    // It knows one cipher suite, and commits nothing but additions: its peer is ours, in that suite.
+    await enter("ours, suite 3", ours, 3)
+    await enter("openmls-wasm", openMls, 3, ours)
+  }
+  const measured = new Map<Operation, Map<string, Measured>>()
+  for (const operation of operations) {
+    progress(`${operation} in a group of ${size}`)
+    const able: Contestant[] = []
+    for (const { label, run } of scenes) {
+      if (await can(run, operation)) able.push({ name: label, once: () => run(operation) })
+    }
+    measured.set(operation, await contest(able, rounds))
+  }
+  progress("")
+  console.log(`\n${size} members, suite ${main}, medians of ${rounds} rounds`)
+  console.log(
+    report(
+      measured,
+      scenes.map(({ label }) => label),
+    ),
+  )
+}
+
+/** Runs it once: what an implementation cannot do, it says by throwing. */
+async function can(run: (operation: Operation) => Promise<number> | number, operation: Operation): Promise<boolean> {
+  try {
+    await run(operation)
+    return true
+  } catch (error) {
+    if ((error as Error).name === "Unable") return false
+    throw error
+  }
+}
+
+function report(measured: ReadonlyMap<Operation, ReadonlyMap<string, Measured>>, labels: readonly string[]): string {
+  const head = ["", ...operations]
+  const times = labels.map((label) => [
+    label,
+    ...operations.map((operation) => {
+      const value = measured.get(operation)!.get(label)
+      return value ? duration(value.median) : "cannot"
+    }),
+  ])
+  const compared = (name: string, over: string, under: string) =>
+    labels.includes(over) && labels.includes(under)
+      ? [
+          [
+            name,
+            ...operations.map((operation) => {
+              const [a, b] = [measured.get(operation)!.get(over), measured.get(operation)!.get(under)]
+              return a && b ? ratio(a.median / b.median) : ""
+            }),
+          ],
+        ]
+      : []
+  return table([
+    head,
+    ...times,
+    ...compared("ours ÷ floor", "ours", "floor"),
+    ...compared("ts-mls ÷ ours", "ts-mls", "ours"),
+    ...compared("ts-mls-next ÷ ours", "ts-mls-next", "ours"),
+    ...compared("openmls-wasm ÷ ours", "openmls-wasm", "ours, suite 3"),
+  ])
+}
+
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
