@@ -258,7 +258,7 @@ function nodeHash(
 ): Uint8Array {
   const known = hashes[node]
   if (known !== undefined) return known
-  const input: TreeHashInput =
+  const input: Parameters<typeof TreeHashInput.write>[1] =
     node % 2 === 0
       ? { type: "leaf", leafNode: { leafIndex: node / 2, leafNode: nodes[node] as LeafNode | undefined } }
       : {
@@ -273,7 +273,6 @@ function nodeHash(
   hashes[node] = hash
   return hash
 }
-type TreeHashInput = Parameters<typeof TreeHashInput.write>[1]
 
 function encodeTree(nodes: readonly TreeNode[]): Uint8Array {
   const last = nodes.findLastIndex((node) => node !== undefined)
