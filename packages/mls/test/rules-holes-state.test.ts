@@ -363,3 +363,65 @@ test("a commit that lost the race is given up and the winner's understood, whoev
   understands(alice, bob)
   understands(bob, alice)
 })
+
+describe("what does not fit the state of the group", () => {
+  test("a message of an epoch to come, whatever is in it", () => {
+    const { alice, bob, groups } = scene()
+    const commit = bob.commit()
+    for (const group of [bob, groups[2]!]) follow(group, commit.message)
+    const before = stored(alice)
+    for (const message of [
+      bob.encrypt(utf8("too early")),
+      bob.commit().message,
+      bob.propose({ type: "update" }).message,
+    ]) {
+      assert.throws(() => alice.receive(message), { code: "WRONG_EPOCH" })
+    }
+    assert.deepEqual(stored(alice), before)
+    bob.discardPending()
+    follow(alice, commit.message)
+    agree(alice, bob)
+  })
+
+  test("a second commit while one is on its way", () => {
+    const { alice, bob } = scene()
+    const { message } = alice.commit()
+    assert.throws(() => alice.commit(), { code: "COMMIT_PENDING" })
+    follow(alice, message)
+    follow(bob, message)
+    understands(alice, bob)
+  })
+
+  test("a ratchet at its end sends no more, and starts anew in the next epoch", () => {
+    const { alice, bob, people } = scene()
+    reads(bob, alice.encrypt(utf8("so that the ratchet is there")))
+    const name = "e/1/ratchet/0/application"
+    const records = new Map(alice.records())
+    const ratchet = records.get(name)!.slice()
+    new DataView(ratchet.buffer).setBigUint64(0, 0xffff_ffffn)
+    const late = Group.restore({ ...people[0].options, records: records.set(name, ratchet) })
+    assert(late.encrypt(utf8("the last one")).length > 0)
+    const before = stored(late)
+    assert.throws(() => late.encrypt(utf8("one too many")), { code: "GENERATION_SPENT" })
+    assert.deepEqual(stored(late), before)
+    const { message } = late.commit()
+    for (const group of [late, bob]) follow(group, message)
+    assert.equal(reads(bob, late.encrypt(utf8("again"))), "again")
+  })
+
+  test("a member that has left", () => {
+    const { alice, bob, people } = scene()
+    const { message } = bob.commit({ remove: [alice.ownLeafIndex] })
+    const last = bob.encrypt(utf8("farewell"))
+    follow(alice, message)
+    for (const wish of [
+      () => alice.encrypt(utf8("hello?")),
+      () => alice.commit(),
+      () => alice.propose({ type: "update" }),
+      () => alice.receive(last),
+      () => restored(people[0], alice),
+    ]) {
+      assert.throws(wish, { code: "NOT_A_MEMBER" })
+    }
+  })
+})

@@ -224,6 +224,22 @@ describe("versions that nobody speaks", () => {
   })
 })
 
+test("a message of another kind is not taken for a Welcome, a GroupInfo, a key package or a message of the group", () => {
+  const { alice, bob } = scene()
+  const { options } = person("eve")
+  const bundle = keyPackageOf(person("eve"))
+  const groupInfo = alice.groupInfo({ withExternalPub: true, withRatchetTree: true })
+  assert.throws(() => Group.stageJoin({ ...options, welcome: groupInfo, keyPackages: [bundle] }), DecodeError)
+  assert.throws(() => Group.stageExternalJoin({ ...options, groupInfo: bundle.keyPackage }), DecodeError)
+  assert.throws(() => decodeGroupInfo(bundle.keyPackage), DecodeError)
+  assert.throws(() => decodeKeyPackage(groupInfo), DecodeError)
+  assert.throws(() => alice.commit({ add: [groupInfo] }), DecodeError)
+  for (const message of [groupInfo, bundle.keyPackage]) {
+    assert.throws(() => alice.receive(message), { code: "UNSUPPORTED" })
+  }
+  understands(alice, bob)
+})
+
 test("leaf indexes at the edges of 32-bit numbers are only numbers that nobody has", () => {
   const { alice, bob, mallory } = scene()
   const before = stored(alice)

@@ -129,6 +129,7 @@ export function pastReader(past: PastEpoch, later: readonly PastEpoch[], current
 }
 
 export function authDataOf({ auth }: AuthenticatedContent): { signature: Uint8Array; confirmationTag: Uint8Array } {
-  if (auth.confirmationTag === undefined) throw new AuthenticityError()
+  // RFC 9420 §6.1: whoever decodes a Commit has read its tag.
+  if (auth.confirmationTag === undefined) throw new TypeError("a commit without a confirmation tag")
   return { signature: auth.signature, confirmationTag: auth.confirmationTag }
 }
