@@ -1,5 +1,5 @@
 import type { Registries } from "@conclave/codec"
-import { AuthenticityError, rule, StateError } from "../errors.js"
+import { rule, StateError } from "../errors.js"
 import { type VerifiedContent, verifyContent } from "../framing/content.js"
 import { openSenderData, unprotectPrivate } from "../framing/private-message.js"
 import { unprotectPublic } from "../framing/public-message.js"
