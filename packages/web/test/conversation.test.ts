@@ -161,6 +161,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
       assert.equal(await person.nodes("leaf", "filled").count(), 3)
       assert.equal(await person.nodes("leaf", "blank").count(), 1)
     }
+    for (const person of [alice, bob]) assert.equal(await person.nodes("leaf", "added").count(), 1)
     await agree(alice, bob, carol)
     assert.equal(await alice.safetyCodeWith("carol"), await carol.safetyCodeWith("alice"))
   })

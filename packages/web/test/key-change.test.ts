@@ -1,24 +1,25 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
 import { noChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
 describe("a key that is not known of a name", { skip: noChromium, timeout: 60_000 }, () => {
-  it("is a loud notice that stays, stops the conversation, and lets it go on when approved", async () => {
+  it("stops the conversation, loudly, until it is approved", async () => {
     await using service = new Service()
     await service.start()
     await using alice = new Person("alice", service.address)
     await alice.open()
     await alice.register()
     await using bob = await openPerson(service, "bob")
-    await using carol = await openPerson(service, "carol")
+    await using _carol = await openPerson(service, "carol")
     // Alice has met carol's first device; bob has not.
     await alice.createConversation("first", "carol")
     await alice.createConversation("team", "bob")
     const team = await joined(bob, "team")
-    const endorse = (registration: Uint8Array) => carol.endorseDevice(registration)
-    await using _phone = await openPerson(service, "carol", { file: "phone", endorse })
+    service.lie()
+    await using _mallory = await openPerson(service, "carol", { file: "mallory" })
 
     await team.invite("carol")
     const notice = alice.page.getByRole("alert").filter({ hasText: "carol speaks with a new key." })
@@ -35,8 +36,35 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await notice.getByRole("button", { name: "It is carol: approve" }).click()
     await alice.message("Welcome, Carol", "received").waitFor()
     await notice.waitFor({ state: "detached" })
-    assert.equal(await alice.nodes("leaf", "filled").count(), 4, "alice, bob, and two devices of carol")
+    assert.equal(await alice.nodes("leaf", "filled").count(), 4, "alice, bob, and two that say that they are carol")
     assert.deepEqual(alice.complaints, [])
+    assert.deepEqual(service.faults, [])
+  })
+
+  it("is taken, and told of, where a device that is known has signed for it", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await using carol = await openPerson(service, "carol")
+    await alice.createConversation("team", "carol")
+    const code = await alice.safetyCodeWith("carol")
+    await alice.page.getByRole("button", { name: "We see the same digits" }).click()
+    await alice.member("carol").getByText("compared").waitFor()
+    const endorse = (registration: Uint8Array) => carol.endorseDevice(registration)
+    await using _phone = await openPerson(service, "carol", { file: "phone", endorse })
+    const team = await joined(carol, "team")
+    await team.invite("carol")
+
+    const notice = alice.page.getByRole("alert").filter({ hasText: "carol has added a device." })
+    await notice.waitFor()
+    await eventually(async () => assert.equal(await alice.nodes("leaf", "filled").count(), 3))
+    assert.notEqual(await alice.safetyCodeWith("carol"), code)
+    assert.equal(await alice.member("carol").getByText("compared").count(), 0, "the new code was not compared")
+    await alice.page.reload()
+    await notice.getByRole("button", { name: "I have seen it" }).click()
+    await notice.waitFor({ state: "detached" })
     assert.deepEqual(service.faults, [])
   })
 })

@@ -144,7 +144,7 @@ export class Person implements AsyncDisposable {
     return (await this.page.getByTestId("authenticator").textContent()) ?? ""
   }
 
-  nodes(...kinds: readonly ("leaf" | "parent" | "filled" | "blank" | "renewed" | "own")[]): Locator {
+  nodes(...kinds: readonly ("leaf" | "parent" | "filled" | "blank" | "renewed" | "added" | "own")[]): Locator {
     return this.page.locator(`.tree-card .tree-node[data-node-index]${kinds.map((kind) => `.is-${kind}`).join("")}`)
   }
 

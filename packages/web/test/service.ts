@@ -14,23 +14,33 @@ export class Service implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "conclave-web-"))
   /** What the service could not do, through no fault of a request. */
   readonly faults: unknown[] = []
-  readonly directory: authentication.Store
   readonly #handlers: Parameters<typeof listen>[0]["services"]
   readonly #database: delivery.Database
   #listener: Listener | undefined
   #port = 0
+  #lies = false
 
   constructor() {
     const crypto = nodeProvider()
     this.#database = delivery.openDatabase({ file: join(this.folder, "service.db") })
     const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
     const onError = (error: unknown) => this.faults.push(error)
-    this.directory = authentication.sqliteStore(this.#database)
+    const directory = authentication.sqliteStore(this.#database)
+    const register: authentication.Store["register"] = async (device) => {
+      const [first] = await directory.lookup(device.name)
+      if (!this.#lies || first === undefined) return directory.register(device)
+      return directory.register({ ...device, endorsement: { deviceId: first.deviceId, signature: new Uint8Array(64) } })
+    }
+    const store: authentication.Store = {
+      register,
+      lookup: (name) => directory.lookup(name),
+      lookupDevice: (deviceId) => directory.lookupDevice(deviceId),
+    }
     this.#handlers = {
-      auth: authentication.authenticationService({ store: this.directory, crypto, now: Date.now, onError }),
+      auth: authentication.authenticationService({ store, crypto, now: Date.now, onError }),
       delivery: delivery.deliveryService({
         store: delivery.sqliteStore(this.#database, sha256),
-        directory: authentication.directoryOf(this.directory),
+        directory: authentication.directoryOf(store),
         crypto,
         now: Date.now,
         onError,
@@ -40,6 +50,11 @@ export class Service implements AsyncDisposable {
 
   get address(): string {
     return `http://localhost:${this.#port}/`
+  }
+
+  /** From here on anybody may register a device under a name that somebody has, with an endorsement that is none. */
+  lie(): void {
+    this.#lies = true
   }
 
   /** Begins to answer; after {@link stop} again, at the same address. */

@@ -50,10 +50,13 @@ export interface FailedMessage {
   readonly at: number
 }
 
-/** The nodes that got new keys with the commit that began `epoch`. */
+/** What the commit that began `epoch` did to the tree, by node indexes. */
 export interface Renewal {
   readonly epoch: string
+  /** The path: nodes that got new keys. */
   readonly nodes: readonly number[]
+  /** Leaves of newcomers. */
+  readonly added: readonly number[]
 }
 
 export interface KeyAlert {

@@ -4,10 +4,14 @@ import type { Notice } from "./memory.js"
 /** What is kept of an event to be told between the messages; `undefined` where something else tells it. */
 export function noticeOf(
   event: Exclude<ClientEvent, { type: "message" | "sent" }>,
-  place: Pick<Notice, "at" | "after"> & { readonly removals: readonly string[] },
+  place: Pick<Notice, "at" | "after"> & {
+    readonly removals: readonly string[]
+    /** Names about whose keys an alert stands already. */
+    readonly alerted: ReadonlySet<string>
+  },
 ): Notice | undefined {
   const { type, number } = event
-  const { at, after, removals } = place
+  const { at, after, removals, alerted } = place
   const notice = { at, after, type, number }
   switch (event.type) {
     case "joined":
@@ -34,7 +38,11 @@ export function noticeOf(
     case "rejected":
       return { ...notice, text: event.reason, code: event.code }
     case "halted":
-      return { ...notice, names: event.names, text: event.reason }
+      return {
+        ...notice,
+        names: event.names,
+        ...(event.names.every((it) => alerted.has(it)) ? {} : { text: event.reason }),
+      }
     case "recovered":
     case "lost":
       return { ...notice, text: event.reason }

@@ -15,6 +15,7 @@ import {
   type Memory,
   type MemoryFile,
   openMemory,
+  type Renewal,
 } from "./memory.js"
 import { noticeOf } from "./notices.js"
 import {
@@ -266,7 +267,8 @@ export class Profile {
     } else {
       if (event.type === "keyChanged") this.#alert(event)
       const { lastMessageId: after, removals = [] } = memory ?? {}
-      const notice = noticeOf(event, { at: Date.now(), after, removals })
+      const alerted = new Set(this.memory.keyAlerts.map(({ name }) => name))
+      const notice = noticeOf(event, { at: Date.now(), after, removals, alerted })
       if (memory !== undefined && notice !== undefined) addNotice(memory, notice)
     }
     this.announcement = announcementOf(event, { visible: id === this.#visible, name: this.name }) ?? this.announcement
@@ -326,9 +328,8 @@ export class Profile {
   #followTree(conversation: Conversation): void {
     const { id, epoch, status } = conversation
     if (this.#trees.get(id)?.epoch === epoch && status !== "left") return
-    const nodes = this.tree(conversation)
-    const renewed = nodes.filter((node) => node.renewedInEpoch === epoch).map(({ nodeIndex }) => nodeIndex)
-    this.of(id).renewal = renewed.length === 0 ? undefined : { epoch: epoch.toString(), nodes: renewed }
+    const before = this.#trees.get(id)?.nodes ?? []
+    this.of(id).renewal = renewalOf(before, this.tree(conversation), epoch)
     this.#remember()
   }
 
@@ -371,6 +372,19 @@ export class Profile {
       this.#notifying = false
       for (const listener of [...this.#listeners]) listener()
     })
+  }
+}
+
+/** A leaf that was blank, or somebody else's, is a newcomer's, and no part of the committer's path. */
+function renewalOf(before: readonly TreeNode[], after: readonly TreeNode[], epoch: bigint): Renewal | undefined {
+  const isAdded = ({ kind, nodeIndex, name }: TreeNode) => kind === "leaf" && before[nodeIndex]?.name !== name
+  const fresh = after.filter((node) => node.renewedInEpoch === epoch)
+  if (fresh.length === 0) return undefined
+  const indexes = (nodes: readonly TreeNode[]) => nodes.map(({ nodeIndex }) => nodeIndex)
+  return {
+    epoch: epoch.toString(),
+    nodes: indexes(fresh.filter((node) => !isAdded(node))),
+    added: indexes(fresh.filter(isAdded)),
   }
 }
 

@@ -72,7 +72,7 @@ export function noticeText(notice: Notice, own: string): string {
     case "rejected":
       return `Something that came in was refused and passed over: ${text}.`
     case "halted":
-      return `Stopped before a change that brings in ${list(names)}: ${text}.`
+      return `Stopped before a change that brings in ${list(names)}${text === "" ? "" : `: ${text}`}.`
     case "recovered":
       return `This device had to rejoin (${text}). Messages in between are missing.`
     case "lost":

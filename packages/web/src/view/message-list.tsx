@@ -28,6 +28,16 @@ export function MessageList({ profile, conversation }: MessageListProps) {
     const element = area.current
     if (element !== null && following.current) element.scrollTop = element.scrollHeight
   }, [lastKey, loaded, items.length])
+  useLayoutEffect(() => {
+    const element = area.current
+    if (element === null) return
+    // A keyboard that comes up, or a panel, must not hide what was last read.
+    const resized = new ResizeObserver(() => {
+      if (following.current) element.scrollTop = element.scrollHeight
+    })
+    resized.observe(element)
+    return () => resized.disconnect()
+  }, [])
   const watch = () => {
     const element = area.current
     if (element === null) return

@@ -28,14 +28,16 @@ export function TreeCard({
         <h3 id="tree-title">Ratchet tree</h3>
         <p class="empty">
           {conversation.status === "left"
-            ? "There is nothing to draw: this device has destroyed its keys of the group."
+            ? "There is nothing to draw: this device has destroyed its keys of the group. Once a member has invited you again, the tree is here."
             : "The tree is drawn once this device is in the group."}
         </p>
       </section>
     )
   }
   const { renewal } = profile.of(conversation.id)
-  const renewed = new Set(renewal?.epoch === epoch.toString() ? renewal.nodes : [])
+  const present = renewal?.epoch === epoch.toString() ? renewal : undefined
+  const renewed = new Set(present?.nodes)
+  const added = new Set(present?.added)
   return (
     <section class="card tree-card" aria-labelledby="tree-title">
       <div class="card-head">
@@ -49,10 +51,10 @@ export function TreeCard({
         between one leaf and the root anew.
       </p>
       <div class="tree-frame">
-        <TreeDrawing nodes={nodes} renewed={renewed} epoch={epoch} />
+        <TreeDrawing nodes={nodes} renewed={renewed} added={added} epoch={epoch} />
       </div>
-      <Legend unmerged={nodes.some(({ unmergedLeaves }) => unmergedLeaves.length > 0)} />
-      <p class="renewal">{renewalText(nodes, renewed, epoch)}</p>
+      <Legend added={added.size > 0} unmerged={nodes.some(({ unmergedLeaves }) => unmergedLeaves.length > 0)} />
+      <p class="renewal">{renewalText(nodes, { renewed, added, epoch })}</p>
       <dl class="facts">
         <div>
           <dt>Epoch</dt>
@@ -81,14 +83,14 @@ export function TreeCard({
       </details>
       {enlarged && (
         <EnlargedTree onClose={() => setEnlarged(false)} title={`Ratchet tree of epoch ${epoch}`}>
-          {(scale) => <TreeDrawing nodes={nodes} renewed={renewed} epoch={epoch} scale={scale} />}
+          {(scale) => <TreeDrawing nodes={nodes} renewed={renewed} added={added} epoch={epoch} scale={scale} />}
         </EnlargedTree>
       )}
     </section>
   )
 }
 
-function Legend({ unmerged }: { readonly unmerged: boolean }) {
+function Legend({ added, unmerged }: { readonly added: boolean; readonly unmerged: boolean }) {
   return (
     <ul class="legend" aria-hidden="true">
       <li>
@@ -100,6 +102,11 @@ function Legend({ unmerged }: { readonly unmerged: boolean }) {
       <li>
         <Swatch kind="is-blank" /> blank
       </li>
+      {added && (
+        <li>
+          <Swatch kind="is-filled is-added" /> came with it
+        </li>
+      )}
       {unmerged && (
         <li>
           <svg class="tree swatch" viewBox="-9 -9 18 18" width="18" height="18" aria-hidden="true" focusable="false">

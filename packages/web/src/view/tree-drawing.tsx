@@ -5,15 +5,17 @@ import { treeSummary } from "./tree-words.js"
 
 export interface TreeDrawingProps {
   readonly nodes: readonly TreeNode[]
-  /** Node indexes that have new keys since the last commit. */
+  /** Node indexes that got new keys with the last commit. */
   readonly renewed: ReadonlySet<number>
+  /** Leaves that came with it. */
+  readonly added: ReadonlySet<number>
   readonly epoch: bigint
   /** Size against the natural one; default: as wide as there is room. */
   readonly scale?: number
 }
 
 /** The ratchet tree (RFC 9420 §4): filled and blank nodes, and the path of the last commit. */
-export function TreeDrawing({ nodes, renewed, epoch, scale }: TreeDrawingProps) {
+export function TreeDrawing({ nodes, renewed, added, epoch, scale }: TreeDrawingProps) {
   const layout = useMemo(() => layoutTree(nodes), [nodes])
   const titleId = useId()
   const fresh = useFreshness(epoch)
@@ -36,6 +38,7 @@ export function TreeDrawing({ nodes, renewed, epoch, scale }: TreeDrawingProps) 
             placed={placed}
             layout={layout}
             isRenewed={renewed.has(placed.node.nodeIndex)}
+            isAdded={added.has(placed.node.nodeIndex)}
           />
         ))}
       </g>
@@ -84,15 +87,17 @@ interface NodeProps {
   readonly placed: PlacedNode
   readonly layout: TreeLayout
   readonly isRenewed: boolean
+  readonly isAdded: boolean
 }
 
-function Node({ placed, layout, isRenewed }: NodeProps) {
+function Node({ placed, layout, isRenewed, isAdded }: NodeProps) {
   const { node, x, y, level } = placed
   const names = [
     "tree-node",
     `is-${node.kind}`,
     node.blank ? "is-blank" : "is-filled",
     isRenewed && "is-renewed",
+    isAdded && "is-added",
     node.own && "is-own",
   ]
   return (

@@ -11,18 +11,29 @@ export function treeSummary(nodes: readonly TreeNode[], renewed: ReadonlySet<num
   return `Ratchet tree: ${filled(leaves)} of ${count(leaves.length, "leaf", "leaves")} and ${filled(parents)} of ${count(parents.length, "parent node")} are filled.${path}`
 }
 
-/** What the last commit renewed, as one sentence; empty where this device has not seen it. */
-export function renewalText(nodes: readonly TreeNode[], renewed: ReadonlySet<number>, epoch: bigint): string {
+/** What the last commit did to the tree, as one sentence. */
+export function renewalText(
+  nodes: readonly TreeNode[],
+  { renewed, added, epoch }: { renewed: ReadonlySet<number>; added: ReadonlySet<number>; epoch: bigint },
+): string {
   if (epoch === 0n) return "This is the first epoch: there has been no commit yet."
-  if (renewed.size === 0) return "This device has not seen the commit that began this epoch."
+  if (renewed.size + added.size === 0) return "This device has not seen the commit that began this epoch."
   const parents = nodes.filter((node) => node.kind === "parent" && renewed.has(node.nodeIndex))
-  const leaves = nodes.filter((node) => node.kind === "leaf" && renewed.has(node.nodeIndex))
-  const names = leaves.flatMap(({ name, own }) => (own ? "you" : (name ?? [])))
+  const namesIn = (indexes: ReadonlySet<number>) => [
+    ...new Set(
+      nodes.flatMap(({ nodeIndex, own, name }) =>
+        indexes.has(nodeIndex) && name !== undefined ? [own ? "you" : name] : [],
+      ),
+    ),
+  ]
   const top = parents.reduce((highest, { nodeIndex }) => Math.max(highest, levelOf(nodeIndex)), 0)
   const whole = top === levelOf((nodes.length - 1) / 2)
   const way =
     parents.length === 0 ? "" : ` and ${count(parents.length, "node")} above${whole ? ", up to the root" : ""}`
-  return `The last commit gave new keys to ${list(names)}${way}.`
+  const newcomers =
+    added.size === 0 ? "" : `${renewed.size === 0 ? "brought in" : ", and brought in"} ${list(namesIn(added))}`
+  const path = renewed.size === 0 ? "" : `gave new keys to ${list(namesIn(renewed))}${way}`
+  return `The last commit ${path}${newcomers}.`
 }
 
 /** One line for each node that holds a key, from the root down. */
