@@ -55,8 +55,8 @@ export class ClientConnection {
     // A fast connection says that it is connected before anything was heard.
     if (!fast) this.#socket.once("connect", () => this.#connected())
     this.#socket.write(sealed.bytes)
-    // The round trip is long enough for half of what the answer needs.
-    setImmediate(() => this.#prepare())
+    // When the flight has left, the round trip is long enough for half of what the answer needs.
+    this.#socket.once("connect", () => setImmediate(() => this.#prepare()))
   }
 
   /** The next frame of the server. Rejects where the line breaks, or the server is not the one that has the key. */
