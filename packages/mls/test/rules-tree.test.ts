@@ -165,6 +165,11 @@ test("tree-root-parent-hash: the root has a parent hash", () => {
   refusesTree("tree-root-parent-hash", new ForgedGroup(six).commitAs(0, { rootParentHash: random(32) }))
 })
 
+test("tree-root-parent-hash: the only leaf has a parent hash", () => {
+  refusesTree("tree-root-parent-hash", new ForgedGroup(["ann"]).commitAs(0, { parentHash: () => random(32) }))
+  assert.equal(enter(new ForgedGroup(["ann"]).commitAs(0)).epoch, 6n)
+})
+
 // --- Unmerged leaves -------------------------------------------------------------------------------------------------
 
 /** The members 6 and 7 were added after the first one's Commit: the root lists them. */

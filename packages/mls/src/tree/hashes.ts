@@ -89,7 +89,8 @@ function isLinkedTo(tree: RatchetTree, parent: ParentNode, child: NodeIndex, sib
   return equalBytes(linked, parentHash(tree.suite, parent, originalTreeHash(tree, sibling, parent.unmergedLeaves)))
 }
 
-function parentHashOf(tree: RatchetTree, index: NodeIndex): Uint8Array | undefined {
+/** The `parent_hash` field of a node that has one. */
+export function parentHashOf(tree: RatchetTree, index: NodeIndex): Uint8Array | undefined {
   const node = tree.node(index)
   if (node === undefined) return undefined
   if (!("signatureKey" in node)) return node.parentHash

@@ -3,7 +3,7 @@ import { type LeafIndex, nodeIndex } from "../indexes.js"
 import { signedMessage } from "../suite/labels.js"
 import type { LeafNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
-import { isParentHashValid } from "./hashes.js"
+import { isParentHashValid, parentHashOf } from "./hashes.js"
 import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
 import * as math from "./math.js"
 import type { RatchetTree } from "./ratchet-tree.js"
@@ -70,6 +70,8 @@ export function validateLeafAmongMembers(tree: RatchetTree, leaf: LeafNode): voi
 }
 
 function validateParents(tree: RatchetTree): void {
+  // RFC 9420 §7.5: the root, be it the only leaf, has nothing above it.
+  rule((parentHashOf(tree, tree.root)?.length ?? 0) === 0, "tree-root-parent-hash")
   for (const [index, parent] of tree.parents()) {
     const { first, last } = math.leavesBelow(index)
     let previous = -1
@@ -81,7 +83,6 @@ function validateParents(tree: RatchetTree): void {
     }
     rule(tree.suite.hpke.isPublicKey(parent.encryptionKey), "key-encryption-valid")
     rule(tree.encryptionKeys.count(parent.encryptionKey) === 1, "tree-parent-key-unique")
-    rule(index !== tree.root || parent.parentHash.length === 0, "tree-root-parent-hash")
     rule(isParentHashValid(tree, index, parent), "tree-parent-hash", `node ${index}`)
   }
 }
