@@ -1,7 +1,7 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
-import { type Handler, type Rate, RateLimiter } from "@conclave/transport"
+import { type Handler, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
 import { AuthRequest, AuthResponse, deviceIdOf, NAME_PATTERN, type Register, RegistrationTBS } from "./api.js"
 import type { Store, StoredDevice } from "./store/store.js"
 
@@ -22,12 +22,15 @@ export interface AuthenticationLimits {
   readonly devicesPerNameMax: number
   /** New devices of all names together; default 20 a second, 1,000 at once. */
   readonly registrations: Rate
+  /** New devices that one requester brings, where the listener knows one; default 6 a minute, 100 at once. */
+  readonly registrationsByRequester: Rate
 }
 
 const defaultLimits: AuthenticationLimits = {
   requestSizeMax: 16 * 1024,
   devicesPerNameMax: 100,
   registrations: { perSecond: 20, burst: 1_000 },
+  registrationsByRequester: { perSecond: 0.1, burst: 100 },
 }
 
 /**
@@ -36,7 +39,7 @@ const defaultLimits: AuthenticationLimits = {
  */
 export function authenticationService(options: AuthenticationOptions): Handler {
   const service = new AuthenticationService(options)
-  return (bytes) => service.answer(bytes)
+  return (bytes, context) => service.answer(bytes, context)
 }
 
 /** How the Delivery Service asks which key a device has. */
@@ -52,6 +55,7 @@ class AuthenticationService {
   readonly #onError: (error: unknown) => void
   readonly #suites = new Map<number, CipherSuite>()
   readonly #registrations: RateLimiter
+  readonly #registrationsByRequester: RateLimiter
 
   constructor({ store, crypto, now = Date.now, limits, onError }: AuthenticationOptions) {
     this.#store = store
@@ -60,15 +64,16 @@ class AuthenticationService {
     this.#limits = { ...defaultLimits, ...limits }
     this.#onError = onError ?? (() => {})
     this.#registrations = new RateLimiter(this.#limits.registrations)
+    this.#registrationsByRequester = new RateLimiter(this.#limits.registrationsByRequester)
   }
 
-  async *answer(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-    yield encode(AuthResponse, await this.#answer(bytes))
+  async *answer(bytes: Uint8Array, { peer }: RequestContext): AsyncGenerator<Uint8Array> {
+    yield encode(AuthResponse, await this.#answer(bytes, peer))
   }
 
-  async #answer(bytes: Uint8Array): Promise<AuthResponse> {
+  async #answer(bytes: Uint8Array, peer: string | undefined): Promise<AuthResponse> {
     try {
-      return await this.#respond(decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax }))
+      return await this.#respond(decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax }), peer)
     } catch (error) {
       if (error instanceof DecodeError) return invalid(error.message)
       this.#onError(error)
@@ -77,10 +82,10 @@ class AuthenticationService {
     }
   }
 
-  async #respond(request: AuthRequest): Promise<AuthResponse> {
+  async #respond(request: AuthRequest, peer: string | undefined): Promise<AuthResponse> {
     switch (request.type) {
       case "register":
-        return this.#register(request)
+        return this.#register(request, peer)
       case "lookup":
         return devices(request.name, await this.#store.lookup(request.name))
       case "lookupDevice": {
@@ -90,13 +95,13 @@ class AuthenticationService {
     }
   }
 
-  async #register(request: Register): Promise<AuthResponse> {
+  async #register(request: Register, peer: string | undefined): Promise<AuthResponse> {
     const fault = this.#registrationFault(request)
     if (fault !== undefined) return invalid(fault)
     const sha256 = this.#crypto.hashes["SHA-256"]!
     const deviceId = deviceIdOf((...parts) => sha256.digest(...parts), request)
     if ((await this.#store.lookupDevice(deviceId)) === undefined) {
-      const retryAfterMilliseconds = this.#registrations.take("all", this.#now())
+      const retryAfterMilliseconds = this.#registrationWait(peer)
       if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
     }
     if (!(await this.#isEndorsedIfAtAll(request))) return invalid("endorsement: it is not by a device of the name")
@@ -120,6 +125,13 @@ class AuthenticationService {
       case "tooManyDevices":
         return invalid(`name: it has ${this.#limits.devicesPerNameMax} devices already`)
     }
+  }
+
+  /** One requester who has had enough takes nothing away from the others. */
+  #registrationWait(peer: string | undefined): number | undefined {
+    const now = this.#now()
+    const ofRequester = peer === undefined ? undefined : this.#registrationsByRequester.take(peer, now)
+    return ofRequester ?? this.#registrations.take("all", now)
   }
 
   #registrationFault(request: Register): string | undefined {

@@ -169,6 +169,27 @@ describe("a registration", () => {
   })
 })
 
+describe("a requester", () => {
+  it("who registers device after device waits, and nobody else does", async () => {
+    const registrationsByRequester = { perSecond: 1, burst: 2 }
+    const registrations = { perSecond: 1, burst: 4 }
+    const { ask } = createService(memoryStore(), { limits: { registrations, registrationsByRequester } })
+    const types = async (peer: string | undefined, names: readonly string[]) => {
+      const answers = await Promise.all(names.map((name) => ask(registration(createDevice(), name), peer)))
+      return answers.map(({ type }) => type)
+    }
+    assert.deepEqual(await types("flood", ["a", "b", "c", "d", "e"]), [
+      "registered",
+      "registered",
+      "throttled",
+      "throttled",
+      "throttled",
+    ])
+    assert.deepEqual(await types("other", ["f"]), ["registered"])
+    assert.deepEqual(await types(undefined, ["g", "h"]), ["registered", "throttled"])
+  })
+})
+
 describe("any bytes at all", () => {
   it("get a typed answer and register nobody", async () => {
     const errors: unknown[] = []

@@ -45,11 +45,11 @@ export function registration(device: TestDevice, name: string, endorser?: TestDe
 export function createService(store: Store, options: Partial<AuthenticationOptions> = {}) {
   const clock = { now: NOW }
   const handler = authenticationService({ store, crypto, now: () => clock.now, ...options })
-  const askBytes = async (bytes: Uint8Array): Promise<AuthResponse> => {
-    for await (const answer of handler(bytes, { signal: new AbortController().signal, early: false })) {
+  const askBytes = async (bytes: Uint8Array, peer?: string): Promise<AuthResponse> => {
+    for await (const answer of handler(bytes, { signal: new AbortController().signal, early: false, peer })) {
       return decode(AuthResponse, answer)
     }
     throw new Error("the service gave no answer")
   }
-  return { clock, askBytes, ask: (request: AuthRequest) => askBytes(encode(AuthRequest, request)) }
+  return { clock, askBytes, ask: (request: AuthRequest, peer?: string) => askBytes(encode(AuthRequest, request), peer) }
 }

@@ -1,6 +1,7 @@
 export * from "./api.js"
 export * from "./log-chain.js"
 export type { Directory, DirectoryEntry } from "./proof.js"
+export type { DeliveryRates } from "./rates.js"
 export { type DeliveryLimits, type DeliveryOptions, deliveryService } from "./service.js"
 export {
   type Connection,

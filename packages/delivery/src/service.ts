@@ -1,6 +1,6 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
-import { type Handler, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
+import type { Handler, RequestContext } from "@conclave/transport"
 import {
   type Append,
   type CreateGroup,
@@ -12,6 +12,7 @@ import {
 import { appendFault, createGroupFault } from "./framing.js"
 import { judgeKeyPackages } from "./key-packages.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
+import { type DeliveryRates, defaultRates, Rates } from "./rates.js"
 import { type Appended, type Store, StoreUnavailable } from "./store/store.js"
 import { groupTopic, inboxTopic, subscription } from "./subscription.js"
 import { processWake, type Wake } from "./wake.js"
@@ -29,7 +30,7 @@ export interface DeliveryOptions {
   readonly onError?: (error: unknown) => void
 }
 
-export interface DeliveryLimits {
+export interface DeliveryLimits extends DeliveryRates {
   /** In bytes; default 4 MiB. A commit of a big group carries its tree. */
   readonly requestSizeMax: number
   /** Of one entry of a log, in bytes; default 1 MiB. */
@@ -40,12 +41,6 @@ export interface DeliveryLimits {
   readonly pageEntriesMax: number
   /** Application messages are taken for so many past epochs; default 3. */
   readonly pastEpochs: number
-  /** Appends of one group; default 200 a second, 2,000 at once. */
-  readonly appends: Rate
-  /** New groups of all creators together; default 50 a second, 2,000 at once. */
-  readonly creations: Rate
-  /** Claims of single-use key packages of one device; more get its last resort. Default 1 a second, 60 at once. */
-  readonly claims: Rate
   /** Of one device and suite; default 200. */
   readonly keyPackageStockMax: number
   /** Below it the device is told; default 10. */
@@ -63,14 +58,12 @@ export interface DeliveryLimits {
 }
 
 const defaultLimits: DeliveryLimits = {
+  ...defaultRates,
   requestSizeMax: 4 * 1024 * 1024,
   messageSizeMax: 1024 * 1024,
   pageSizeMax: 1024 * 1024,
   pageEntriesMax: 500,
   pastEpochs: 3,
-  appends: { perSecond: 200, burst: 2_000 },
-  creations: { perSecond: 50, burst: 2_000 },
-  claims: { perSecond: 1, burst: 60 },
   keyPackageStockMax: 200,
   keyPackageStockLow: 10,
   keyPackageSizeMax: 64 * 1024,
@@ -99,9 +92,7 @@ class DeliveryService {
   readonly #wake: Wake
   readonly #limits: DeliveryLimits
   readonly #onError: (error: unknown) => void
-  readonly #appends: RateLimiter
-  readonly #creations: RateLimiter
-  readonly #claims: RateLimiter
+  readonly #rates: Rates
   #subscriptions = 0
 
   constructor({ store, directory, crypto, now = Date.now, wake = processWake(), limits, onError }: DeliveryOptions) {
@@ -112,9 +103,7 @@ class DeliveryService {
     this.#wake = wake
     this.#limits = { ...defaultLimits, ...limits }
     this.#onError = onError ?? (() => {})
-    this.#appends = new RateLimiter(this.#limits.appends)
-    this.#creations = new RateLimiter(this.#limits.creations)
-    this.#claims = new RateLimiter(this.#limits.claims)
+    this.#rates = new Rates(this.#limits)
   }
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
@@ -132,7 +121,7 @@ class DeliveryService {
     if ("fault" in request) yield request.fault
     else if (context.early && notRepeatable.has(request.type)) yield forbidden("the request must not come early")
     else if (request.type === "subscribe") yield* this.#subscribe(request, context)
-    else yield await this.#respond(request)
+    else yield await this.#respond(request, context.peer)
   }
 
   #decode(bytes: Uint8Array): DeliveryRequest | { readonly fault: DeliveryResponse } {
@@ -146,16 +135,19 @@ class DeliveryService {
     }
   }
 
-  async #respond(request: Exclude<DeliveryRequest, { type: "subscribe" }>): Promise<DeliveryResponse> {
+  async #respond(
+    request: Exclude<DeliveryRequest, { type: "subscribe" }>,
+    peer: string | undefined,
+  ): Promise<DeliveryResponse> {
     switch (request.type) {
       case "publishKeyPackages":
         return this.#asDevice(request, (device) => this.#publish(request, device))
       case "claimKeyPackage":
-        return this.#claim(request)
+        return this.#claim(request, peer)
       case "countKeyPackages":
         return this.#asDevice(request, () => this.#count(request))
       case "createGroup":
-        return this.#createGroup(request)
+        return this.#createGroup(request, peer)
       case "append":
         return this.#append(request)
       case "read":
@@ -208,22 +200,27 @@ class DeliveryService {
     return { type: "keyPackageCount", ...stock }
   }
 
-  async #claim({ deviceId, cipherSuite }: Request<"claimKeyPackage">): Promise<DeliveryResponse> {
+  async #claim(
+    { deviceId, cipherSuite }: Request<"claimKeyPackage">,
+    peer: string | undefined,
+  ): Promise<DeliveryResponse> {
+    // Every device's id has this size: nothing else is looked for, or kept count of.
+    if (deviceId.length !== DEVICE_ID_SIZE) return notFound(new Uint8Array())
     const at = this.#now()
+    const wait = this.#rates.claim(peer, at)
+    if (wait !== undefined) return throttled(wait)
     // A flood of claims gets the last resort and leaves the rest to others.
-    const retryAfterMilliseconds = this.#claims.take(inboxTopic(deviceId), at)
+    const singleUseWait = this.#rates.singleUse(deviceId, peer, at)
     const claimed = await this.#store.claimKeyPackage({
       deviceId,
       cipherSuite,
       at: BigInt(at),
       lowStock: this.#limits.keyPackageStockLow,
-      lastResortOnly: retryAfterMilliseconds !== undefined,
+      lastResortOnly: singleUseWait !== undefined,
     })
     this.#wake.notify(inboxTopic(deviceId))
     if (claimed !== undefined) return { type: "keyPackage", ...claimed }
-    return retryAfterMilliseconds === undefined
-      ? notFound(new Uint8Array())
-      : { type: "throttled", retryAfterMilliseconds }
+    return singleUseWait === undefined ? notFound(new Uint8Array()) : throttled(singleUseWait)
   }
 
   async #count({ cipherSuite, proof }: Request<"countKeyPackages">): Promise<DeliveryResponse> {
@@ -234,12 +231,12 @@ class DeliveryService {
 
   // --- Groups ---
 
-  async #createGroup(request: CreateGroup): Promise<DeliveryResponse> {
+  async #createGroup(request: CreateGroup, peer: string | undefined): Promise<DeliveryResponse> {
     const fault = this.#idFault(request) ?? accessKeyFault(request.accessKey) ?? createGroupFault(request)
     if (fault !== undefined) return invalid(fault)
     const at = this.#now()
-    const retryAfterMilliseconds = this.#creations.take("all", at)
-    if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
+    const wait = this.#rates.creation(peer, at)
+    if (wait !== undefined) return throttled(wait)
     const outcome = await this.#store.createGroup({
       ...request,
       requestHash: this.#sha256(encode(DeliveryRequest, { type: "createGroup", ...request })),
@@ -254,8 +251,8 @@ class DeliveryService {
     const fault = this.#idFault(request) ?? accessKeyFault(request.commit?.accessKey) ?? appendFault(request)
     if (fault !== undefined) return invalid(fault)
     const at = this.#now()
-    const retryAfterMilliseconds = this.#appends.take(groupTopic(request.groupId), at)
-    if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
+    const wait = this.#rates.append(request.groupId, at)
+    if (wait !== undefined) return throttled(wait)
     const recipients = request.commit?.recipients.map((it) => it.deviceId) ?? []
     for (const deviceId of recipients) {
       if ((await this.#directory(deviceId)) === undefined) return invalid("recipients: a device is not registered")
@@ -312,7 +309,7 @@ class DeliveryService {
       return
     }
     if (this.#subscriptions >= subscriptionsMax) {
-      yield { type: "throttled", retryAfterMilliseconds: pollMilliseconds }
+      yield throttled(pollMilliseconds)
       return
     }
     this.#subscriptions++
@@ -341,12 +338,19 @@ class DeliveryService {
   readonly #sha256 = (...parts: readonly Uint8Array[]) => this.#crypto.hashes["SHA-256"]!.digest(...parts)
 }
 
+const DEVICE_ID_SIZE = 32
+
 /** What an attacker who recorded the first packet could make happen twice. */
 const notRepeatable: ReadonlySet<DeliveryRequest["type"]> = new Set(["claimKeyPackage", "subscribe"])
 
 const invalid = (reason: string): DeliveryResponse => ({ type: "invalid", reason })
 const forbidden = (reason: string): DeliveryResponse => ({ type: "forbidden", reason })
 const notFound = (groupId: Uint8Array): DeliveryResponse => ({ type: "notFound", groupId })
+const throttled = (milliseconds: number): DeliveryResponse => ({
+  type: "throttled",
+  // A slow rate's wait may be longer than the field: whoever comes back too soon is told again.
+  retryAfterMilliseconds: Math.min(milliseconds, 0xffff_ffff),
+})
 
 function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
   switch (appended.type) {

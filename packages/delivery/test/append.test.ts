@@ -230,6 +230,15 @@ describe("what is public in a message must say what the request says", () => {
     await createGroup(service)
   })
 
+  it("of one requester too many groups are throttled, and nobody else's", async (test) => {
+    const creationsByRequester = { perSecond: 1, burst: 1 }
+    const service = createService(stores.SQLite!(test), { limits: { creationsByRequester } })
+    expectType(await service.askAs("04c00002", createGroupRequest(random(32))), "done")
+    expectType(await service.askAs("04c00002", createGroupRequest(random(32))), "throttled")
+    expectType(await service.askAs("04c63364", createGroupRequest(random(32))), "done")
+    expectType(await service.ask(createGroupRequest(random(32))), "done")
+  })
+
   it("a message over the limit is told the limit", async (test) => {
     const service = createService(stores.SQLite!(test), { limits: { messageSizeMax: 2000 } })
     const groupId = await createGroup(service)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
-import { describe, it } from "node:test"
-import type { DeliveryRequest } from "../src/index.js"
+import { describe, it, type TestContext } from "node:test"
+import type { DeliveryLimits, DeliveryRequest, DeliveryResponse } from "../src/index.js"
 import {
   createDevice,
   createService,
@@ -163,6 +163,55 @@ describe("what a device may publish", () => {
     const forever = keyPackage(bob, { notAfter: Number.MAX_SAFE_INTEGER })
     assert.equal(expectType(await publish(service, bob, { keyPackages: [forever] }), "keyPackageCount").count, 1)
     expectType(await service.ask(claimOf(bob)), "keyPackage")
+  })
+})
+
+describe("at the default rates", () => {
+  const isLastResort = (answer: DeliveryResponse) => (answer.type === "keyPackage" ? answer.lastResort : answer.type)
+  const openStocked = async (test: TestContext, limits: Partial<DeliveryLimits> = {}) => {
+    const service = createService(stores.SQLite!(test), { limits })
+    const bob = service.register(createDevice())
+    // As many as a client keeps.
+    const keyPackages = Array.from({ length: 20 }, () => keyPackage(bob))
+    await publish(service, bob, { keyPackages, lastResort: keyPackage(bob) })
+    const claims = async (count: number, peer: string | undefined) => {
+      const kinds: (string | boolean)[] = []
+      for (let i = 0; i < count; i++) kinds.push(isLastResort(await service.askAs(peer, claimOf(bob))))
+      return kinds
+    }
+    return { service, bob, claims }
+  }
+
+  it("one requester gets a few single-use packages of a device, and takes none away from the others", async (test) => {
+    const { service, claims } = await openStocked(test)
+    const kinds = await claims(50, "04c00002")
+    assert.equal(kinds.filter((kind) => kind === false).length, 5)
+    assert.equal(kinds.filter((kind) => kind === true).length, 45)
+    assert.deepEqual(await claims(1, "04c63364"), [false])
+    service.clock.now += 3_600_000
+    assert.deepEqual(await claims(2, "04c00002"), [false, true])
+  })
+
+  it("all requesters together leave some of what a client keeps", async (test) => {
+    const { service, bob, claims } = await openStocked(test)
+    for (let peer = 0; peer < 30; peer++) await claims(3, `04${peer}`)
+    await claims(30, undefined)
+    const count = await service.ask(proved(bob, { type: "countKeyPackages", cipherSuite: 1 }))
+    assert.equal(expectType(count, "keyPackageCount").count, 5)
+  })
+
+  it("a requester who claims from one device after the other is told when to come back", async (test) => {
+    const { service, claims } = await openStocked(test, { claimsByRequester: { perSecond: 2, burst: 1 } })
+    assert.deepEqual(await claims(1, "04c00002"), [false])
+    const another = claimOf(createDevice())
+    assert.deepEqual(await service.askAs("04c00002", another), { type: "throttled", retryAfterMilliseconds: 500 })
+    expectType(await service.askAs("04c63364", another), "notFound")
+  })
+
+  it("what is no device's id is not found, however long it is", async (test) => {
+    const { service } = await openStocked(test)
+    const claim = { type: "claimKeyPackage", deviceId: random(100_000), cipherSuite: 1 } as const
+    expectType(await service.askAs("04c00002", claim), "notFound")
   })
 })
 

@@ -76,8 +76,10 @@ export interface TestService {
   readonly store: Store
   readonly clock: { now: number }
   ask(request: DeliveryRequest): Promise<DeliveryResponse>
+  /** As the listener would tell who asks. */
+  askAs(peer: string | undefined, request: DeliveryRequest): Promise<DeliveryResponse>
   /** The answer's bytes as they are. */
-  askBytes(request: Uint8Array): Promise<Uint8Array>
+  askBytes(request: Uint8Array, peer?: string): Promise<Uint8Array>
   subscribe(request: DeliveryRequest, signal: AbortSignal): AsyncGenerator<DeliveryResponse>
   /** Makes the device known to the directory. */
   register(device: TestDevice): TestDevice
@@ -94,17 +96,20 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     directory: async (deviceId) => devices.get(nameOf(deviceId)),
     ...options,
   })
-  const askBytes = async (request: Uint8Array) => {
-    for await (const response of handler(request, { signal: new AbortController().signal, early: false }))
+  const askBytes = async (request: Uint8Array, peer?: string) => {
+    for await (const response of handler(request, { signal: new AbortController().signal, early: false, peer }))
       return response
     throw new Error("the service gave no answer")
   }
+  const askAs = async (peer: string | undefined, request: DeliveryRequest) =>
+    decode(DeliveryResponse, await askBytes(encode(DeliveryRequest, request), peer))
   return {
     handler,
     store,
     clock,
     askBytes,
-    ask: async (request) => decode(DeliveryResponse, await askBytes(encode(DeliveryRequest, request))),
+    ask: (request) => askAs(undefined, request),
+    askAs,
     async *subscribe(request, signal) {
       for await (const response of handler(encode(DeliveryRequest, request), { signal, early: false })) {
         yield decode(DeliveryResponse, response)

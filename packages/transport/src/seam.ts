@@ -26,6 +26,11 @@ export interface RequestContext {
   readonly signal: AbortSignal
   /** The request came in the first flight and may be a replay: only requests that are safe to repeat may run. */
   readonly early: boolean
+  /**
+   * Who asks, as far as the listener can tell: opaque, short, the same for the same network. For sharing fairly, never
+   * for deciding who somebody is. Absent where nothing is known.
+   */
+  readonly peer?: string | undefined
 }
 
 /** A service: never throws for what a request says; its answers are typed by its own contract. */

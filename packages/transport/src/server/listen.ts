@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Handler } from "../seam.js"
+import { peerOf } from "./peer.js"
 import { answerRequest } from "./request.js"
 import { SocketListener } from "./socket.js"
 import { openStaticFiles, type StaticFiles } from "./static-files.js"
@@ -16,6 +17,11 @@ export interface ListenOptions {
   /** Default 0: any that is free. */
   readonly port?: number
   readonly limits?: Partial<ListenLimits>
+  /**
+   * `RequestContext.peer` of a request. Default: the prefix of its address, unknown for this machine's own; behind a
+   * proxy of another machine, what that says of it.
+   */
+  readonly peerOf?: (request: IncomingMessage) => string | undefined
   /** Closes the listener when it is aborted. */
   readonly signal?: AbortSignal
   /** Is told of errors that are nobody's answer: a service that threw, a file that could not be read. */
@@ -66,7 +72,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...defaultLimits, ...options.limits }
   const onError = options.onError ?? (() => {})
   const closing = new AbortController()
-  const shared = { services: options.services, limits, onError, closing: closing.signal }
+  const { services, peerOf: peer = peerOf } = options
+  const shared = { services, limits, onError, peerOf: peer, closing: closing.signal }
   const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
   const sockets = new SocketListener(shared)
   const server = createServer({
@@ -99,6 +106,7 @@ export interface Serving {
   readonly services: Readonly<Record<string, Handler>>
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void
+  readonly peerOf: (request: IncomingMessage) => string | undefined
   /** Aborted when the listener begins to close. */
   readonly closing: AbortSignal
 }

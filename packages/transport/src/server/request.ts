@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Handler } from "../seam.js"
+import type { Handler, RequestContext } from "../seam.js"
 import type { Serving } from "./listen.js"
 import { sendText } from "./text.js"
 
@@ -21,16 +21,18 @@ export async function answerRequest(
     return sendText(response, 415, "a request to a service is application/octet-stream")
   }
   const { requestSizeMax } = serving.limits
+  // Asked for first: a connection that is gone has no address.
+  const peer = serving.peerOf(request)
   const body = await readBody(request, requestSizeMax)
   if (body === "tooLarge") return sendText(response, 413, `a request has at most ${requestSizeMax} bytes`)
   if (body === "broken") return void response.destroy()
-  await answer(body, response, serving)
+  await answer(body, response, { ...serving, peer })
 }
 
 async function answer(
   body: Uint8Array,
   response: ServerResponse,
-  serving: Serving & { readonly service: Handler },
+  serving: Serving & { readonly service: Handler; readonly peer: string | undefined },
 ): Promise<void> {
   const gone = new AbortController()
   const leave = () => gone.abort()
@@ -41,7 +43,7 @@ async function answer(
     gone.abort()
   }, serving.limits.answerTimeoutMilliseconds)
   try {
-    const first = await firstAnswer(serving.service, body, gone.signal)
+    const first = await firstAnswer(serving.service, body, { signal: gone.signal, early: false, peer: serving.peer })
     if (first === undefined) {
       return sendText(response, 503, late ? "the service took too long" : "the service gave no answer")
     }
@@ -59,8 +61,13 @@ async function answer(
 }
 
 /** `undefined` where the service ends without an answer, or the signal is aborted before there is one. */
-async function firstAnswer(service: Handler, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined> {
-  const answers = service(body, { signal, early: false })[Symbol.asyncIterator]()
+async function firstAnswer(
+  service: Handler,
+  body: Uint8Array,
+  context: RequestContext,
+): Promise<Uint8Array | undefined> {
+  const { signal } = context
+  const answers = service(body, context)[Symbol.asyncIterator]()
   const aborted = new Promise<undefined>((resolve) => {
     signal.addEventListener("abort", () => resolve(undefined), { once: true })
   })

@@ -5,8 +5,8 @@ import type { Serving } from "./listen.js"
 import { ServerStream } from "./stream.js"
 
 /** Answers what arrives on one WebSocket until it is closed. */
-export function serveSocket(socket: WebSocket, serving: Serving): void {
-  const streams = new SocketStreams(socket, serving)
+export function serveSocket(socket: WebSocket, serving: Serving, peer: string | undefined): void {
+  const streams = new SocketStreams(socket, serving, peer)
   socket.binaryType = "nodebuffer"
   socket.on("message", (message: Buffer, binary: boolean) => {
     if (socket.readyState === socket.OPEN) streams.receive(message, binary)
@@ -19,12 +19,14 @@ export function serveSocket(socket: WebSocket, serving: Serving): void {
 class SocketStreams {
   readonly #socket: WebSocket
   readonly #serving: Serving
+  readonly #peer: string | undefined
   readonly #streams = new Map<number, ServerStream>()
   #lastNumber = 0
 
-  constructor(socket: WebSocket, serving: Serving) {
+  constructor(socket: WebSocket, serving: Serving, peer: string | undefined) {
     this.#socket = socket
     this.#serving = serving
+    this.#peer = peer
   }
 
   receive(message: Buffer, binary: boolean): void {
@@ -66,6 +68,7 @@ class SocketStreams {
     } else {
       const stream = new ServerStream(frame.stream, {
         credit: frame.credit,
+        peer: this.#peer,
         send: (answer) => this.#send(answer),
         onError,
       })

@@ -31,9 +31,10 @@ export class SocketListener {
       socket.end(refusalText(refusal ?? { status: "503 Service Unavailable", reason: "the server is closing" }))
       return
     }
+    const peer = this.#serving.peerOf(request)
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on("pong", () => this.#silent.delete(webSocket))
-      serveSocket(webSocket, this.#serving)
+      serveSocket(webSocket, this.#serving, peer)
     })
   }
 

@@ -3,6 +3,8 @@ import type { Handler } from "../seam.js"
 
 export interface StreamOptions {
   readonly credit: number
+  /** See `RequestContext.peer`. */
+  readonly peer: string | undefined
   /** Resolves when the frame has left this process's memory. */
   readonly send: (frame: ServerFrame) => Promise<void>
   readonly onError: (error: unknown) => void
@@ -53,7 +55,7 @@ export class ServerStream {
 
   async #pump(service: Handler, body: Uint8Array): Promise<void> {
     const { signal } = this.#gone
-    const responses = service(body, { signal, early: false })[Symbol.asyncIterator]()
+    const responses = service(body, { signal, early: false, peer: this.#options.peer })[Symbol.asyncIterator]()
     try {
       while (await this.#mayContinue()) {
         const next = await responses.next()
