@@ -409,6 +409,19 @@ describe("what does not fit the state of the group", () => {
     assert.equal(reads(bob, late.encrypt(utf8("again"))), "again")
   })
 
+  test("a signer that does not have the key of our leaf node", () => {
+    const { alice, people } = scene()
+    const [, bob] = people
+    const records = [...alice.records()]
+    assert.throws(() => Group.restore({ ...bob.options, records }), TypeError)
+    assert.equal(restored(people[0], alice).epoch, 1n)
+    const eve = person("eve")
+    const bundle = keyPackageOf(eve)
+    const { welcome } = alice.commit({ add: [bundle.keyPackage] })
+    assert.throws(() => join(bob, bundle, welcome!), TypeError)
+    assert.equal(join(eve, bundle, welcome!).epoch, 2n)
+  })
+
   test("a member that has left", () => {
     const { alice, bob, people } = scene()
     const { message } = bob.commit({ remove: [alice.ownLeafIndex] })

@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import type { EpochSecrets } from "../schedule/key-schedule.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
@@ -54,6 +55,11 @@ export function memberOf(leafIndex: LeafIndex, { credential, signatureKey }: Lea
 
 export function membersOf({ tree }: Pick<Epoch, "tree">): Member[] {
   return Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
+}
+
+/** RFC 9420 §6.1: what we send is verified with the key of our leaf node. @throws TypeError for a signer of another */
+export function requireSignerOf({ signatureKey }: LeafNode, { key }: Signer): void {
+  if (!equalBytes(signatureKey, key.publicKey)) throw new TypeError("the signer does not have the key of our leaf node")
 }
 
 /** What a leaf node has to meet in a group with these extensions. `now` is absent for those who are in already. */

@@ -23,7 +23,7 @@ import {
   type Welcome,
 } from "../wire.js"
 import { welcomeKey } from "./commit.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements, memberOf } from "./epoch.js"
+import { type Epoch, encodeContext, externalSenders, leafRequirements, memberOf, requireSignerOf } from "./epoch.js"
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
@@ -123,6 +123,7 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
   const { groupContext } = groupInfo
   validateWholeTree(tree, groupInfo, context, checks)
   const own = findLeaf(tree, keyPackage)
+  requireSignerOf(keyPackage.leafNode, context.signer)
 
   const privateKeys = new Map<NodeIndex, Uint8Array>([[math.toNode(own), new Uint8Array(bundle.encryptionPrivateKey)]])
   if (secrets.pathSecret !== undefined) {

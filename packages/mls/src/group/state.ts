@@ -9,7 +9,7 @@ import type { CipherSuite, Random } from "../suite/suite.js"
 import * as math from "../tree/math.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
 import { AuthenticatedContent, type Capabilities, type LeafNode, Node, type ReInit } from "../wire.js"
-import type { Epoch, PastEpoch } from "./epoch.js"
+import { type Epoch, type PastEpoch, requireSignerOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
 import type { Origin } from "./proposals.js"
 import { ReceivedProposals } from "./received-proposals.js"
@@ -291,6 +291,7 @@ export class GroupState {
       privateKeys: records.restorePrivateKeys(all("key")),
       signer: rotated ? records.restoreSigner(suite, rotated, registries) : environment.signer,
     })
+    requireSignerOf(epoch.tree.leaf(epoch.ownLeafIndex) ?? records.missing("our leaf node"), epoch.signer)
     const state = new GroupState(environment, epoch, undefined, true)
     state.reInit = group.reInit
     state.lineage = group.lineage
