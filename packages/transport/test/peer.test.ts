@@ -11,11 +11,13 @@ const whoAsks: Handler = async function* (_, { peer }) {
   yield utf8(`${peer}`)
 }
 
+/** Over HTTP, and over a socket. */
 async function answers(url: URL): Promise<readonly string[]> {
-  const headers = { "content-type": "application/octet-stream" }
-  const posted = await fetch(new URL("/who", url), { method: "POST", headers, body: "?" })
   await using transport = connect(new URL("/who", url))
-  return [await posted.text(), text(await transport.request(utf8("?")))]
+  const requested = text(await transport.request(utf8("?")))
+  const streamed: string[] = []
+  for await (const answer of transport.subscribe(utf8("?"))) streamed.push(text(answer))
+  return [requested, ...streamed]
 }
 
 describe("who asks", { timeout: 10_000 }, () => {
