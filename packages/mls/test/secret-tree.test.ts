@@ -55,6 +55,21 @@ test("a message that turns out forged spends no key, near or far ahead", () => {
   }
 })
 
+test("looking for the key of a message that turns out forged changes no record", () => {
+  const journal = new Journal(true)
+  const receiver = secretTree(8, journal)
+  const before = [...receiver.records()]
+  journal.take(() => [])
+  for (const leaf of [alice, bob, leafIndex(7)]) receiver.peek(leaf, "handshake", 3)
+  assert.deepEqual([...receiver.records()], before)
+  assert.equal(journal.take(() => []).put.size, 0)
+  receiver.peek(leafIndex(7), "handshake", 0).spend()
+  assert.deepEqual([...receiver.records()].map(([name]) => name).sort(), [
+    ...["e/node/12", "e/node/3", "e/node/9"],
+    ...["e/ratchet/7/application", "e/ratchet/7/handshake"],
+  ])
+})
+
 test("keys of skipped messages stay until they are used, in any order, and are gone then", () => {
   const keys = keysOf(6)
   const receiver = secretTree()

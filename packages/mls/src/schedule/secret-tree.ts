@@ -91,7 +91,9 @@ export class SecretTree {
    */
   peek(leaf: LeafIndex, type: RatchetType, generation: number): MessageKey & { spend(): void } {
     const name = ratchetName(leaf, type)
-    const ratchet = this.#ratchet(leaf, type)
+    const known = this.#ratchets.get(name)
+    const growth = known === undefined ? this.#grow(leaf) : undefined
+    const ratchet = known ?? growth!.ratchets[type]
     if (generation < ratchet.generation) {
       const skipped = ratchet.skipped.get(generation)
       if (skipped === undefined) throw new StateError("GENERATION_SPENT", "the key of this message is spent")
@@ -107,7 +109,14 @@ export class SecretTree {
     if (generation - ratchet.generation > this.#limits.forwardDistanceMax) {
       throw new StateError("GENERATION_SPENT", "the message is too far ahead of its sender's last one")
     }
-    return this.#peekAhead(name, ratchet, generation)
+    const ahead = this.#peekAhead(name, ratchet, generation)
+    return {
+      ...ahead,
+      spend: () => {
+        if (growth !== undefined) this.#adopt(leaf, growth)
+        ahead.spend()
+      },
+    }
   }
 
   /** Overwrites every secret. */
@@ -173,36 +182,49 @@ export class SecretTree {
   // --- The tree ------------------------------------------------------------------------------------------------------
 
   #ratchet(leaf: LeafIndex, type: RatchetType): Ratchet {
-    const name = ratchetName(leaf, type)
-    const known = this.#ratchets.get(name)
+    const known = this.#ratchets.get(ratchetName(leaf, type))
     if (known !== undefined) return known
-    this.#growRatchets(leaf)
-    const ratchet = this.#ratchets.get(name)
-    if (ratchet === undefined) throw new StateError("NO_SUCH_KEY", "the sender has no ratchet in this epoch")
-    return ratchet
+    const growth = this.#grow(leaf)
+    this.#adopt(leaf, growth)
+    return growth.ratchets[type]
   }
 
-  /** Derives the way down to a leaf, leaving the secrets beside it and none on it. */
-  #growRatchets(leaf: LeafIndex): void {
+  /** Derives the way down to a leaf. Nothing is taken from the tree: the message that asks for it may be forged. */
+  #grow(leaf: LeafIndex): Growth {
     const target = math.toNode(leaf)
-    if (leaf >= this.#leafCount) return
-    const path = [target, ...math.directPath(target, this.#leafCount)]
+    const path = leaf < this.#leafCount ? [target, ...math.directPath(target, this.#leafCount)] : []
     let depth = path.findIndex((node) => this.#nodes.has(node))
-    if (depth < 0) return
+    if (depth < 0) throw new StateError("NO_SUCH_KEY", "the sender has no ratchet in this epoch")
+    const from = path[depth]!
+    let secret: Uint8Array = this.#nodes.get(from)!.slice()
+    const beside: [NodeIndex, Uint8Array][] = []
     for (; depth > 0; depth--) {
       const node = path[depth]!
-      const secret = this.#takeNode(node)
-      this.#putNode(math.left(node), this.#expand(secret, "tree", "left"))
-      this.#putNode(math.right(node), this.#expand(secret, "tree", "right"))
+      const [left, right] = [this.#expand(secret, "tree", "left"), this.#expand(secret, "tree", "right")]
       wipe(secret)
+      const isLeft = math.left(node) === path[depth - 1]
+      beside.push(isLeft ? [math.right(node), right] : [math.left(node), left])
+      secret = isLeft ? left : right
     }
-    const secret = this.#takeNode(target)
-    for (const type of ["handshake", "application"] as const) {
-      const ratchet = { generation: 0, secret: this.#expand(secret, type, ""), skipped: new Map() }
-      this.#ratchets.set(ratchetName(leaf, type), ratchet)
-      this.#noteRatchet(ratchetName(leaf, type), ratchet)
-    }
+    const ratchet = (type: RatchetType) => ({
+      generation: 0,
+      secret: this.#expand(secret, type, ""),
+      skipped: new Map(),
+    })
+    const ratchets = { handshake: ratchet("handshake"), application: ratchet("application") }
     wipe(secret)
+    return { from, beside, ratchets }
+  }
+
+  /** Puts what was derived in the place of the secret from which it was: those beside the way, and none on it. */
+  #adopt(leaf: LeafIndex, { from, beside, ratchets }: Growth): void {
+    wipe(this.#takeNode(from))
+    for (const [node, secret] of beside) this.#putNode(node, secret)
+    for (const type of ["handshake", "application"] as const) {
+      const name = ratchetName(leaf, type)
+      this.#ratchets.set(name, ratchets[type])
+      this.#noteRatchet(name, ratchets[type])
+    }
   }
 
   #expand(secret: Uint8Array, label: string, context: string): Uint8Array {
@@ -270,6 +292,13 @@ interface Ratchet {
   generation: number
   secret: Uint8Array
   readonly skipped: Map<number, MessageKey>
+}
+
+/** The way from the secret of a node down to a leaf's ratchets. */
+interface Growth {
+  readonly from: NodeIndex
+  readonly beside: readonly (readonly [NodeIndex, Uint8Array])[]
+  readonly ratchets: Readonly<Record<RatchetType, Ratchet>>
 }
 
 const GENERATION_MAX = 0xffff_ffff
