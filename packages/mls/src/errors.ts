@@ -29,6 +29,8 @@ export class AuthenticityError extends Error {
 export type StateErrorCode =
   | "WRONG_EPOCH"
   | "GENERATION_SPENT"
+  /** The group is in epoch 2⁶⁴ − 1: it can go on talking, but no commit leads further. */
+  | "EPOCHS_SPENT"
   | "NOT_A_MEMBER"
   | "COMMIT_PENDING"
   | "NO_SUCH_KEY"

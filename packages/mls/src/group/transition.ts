@@ -217,8 +217,12 @@ function receivedSecrets(
 
 /** RFC 9420 §12.4.1: the new epoch's context, but with the transcript of the old one. */
 export function provisionalContext({ context }: Epoch, { tree, extensions }: AppliedProposals): GroupContext {
+  // An epoch is a uint64, and whoever writes a GroupInfo may have chosen the last one.
+  if (context.epoch === EPOCH_MAX) throw new StateError("EPOCHS_SPENT", "no epoch comes after this one")
   return { ...context, epoch: context.epoch + 1n, treeHash: tree.treeHash(), extensions }
 }
+
+const EPOCH_MAX = 0xffff_ffff_ffff_ffffn
 
 /** RFC 9420 §8.3: an external Commit brings an init secret of its own. */
 function initSecret(epoch: Epoch, { kemOutput }: AppliedProposals): Uint8Array {
