@@ -1,58 +1,61 @@
 import type { NodeIndex } from "../indexes.js"
+import { PAGE_SIZE, Pages, pageCount, pageOf, placeOn } from "./pages.js"
 
 /**
- * The tree hashes of a tree's nodes, as far as they are known, in one piece of memory: twenty thousand small arrays
+ * The tree hashes of a tree's nodes, as far as they are known, in few pieces of memory: twenty thousand small arrays
  * would take ten times as much.
  */
 export class NodeHashes {
   readonly #hashSize: number
-  #bytes: Uint8Array
-  /** 1 where the hash is known. */
-  #known: Uint8Array
+  readonly #pages: Pages<HashPage>
 
-  constructor(hashSize: number, nodeCount: number) {
+  constructor(hashSize: number, nodeCount: number, pages?: Pages<HashPage>) {
     this.#hashSize = hashSize
-    this.#bytes = new Uint8Array(hashSize * nodeCount)
-    this.#known = new Uint8Array(nodeCount)
+    this.#pages = pages ?? new Pages(hashPages(hashSize))
+    if (pages === undefined) this.resize(nodeCount)
   }
 
   copy(): NodeHashes {
-    const copy = new NodeHashes(this.#hashSize, 0)
-    copy.#bytes = this.#bytes.slice()
-    copy.#known = this.#known.slice()
-    return copy
+    return new NodeHashes(this.#hashSize, 0, this.#pages.copy())
   }
 
   has(node: NodeIndex): boolean {
-    return this.#known[node] === 1
+    return this.#pages.read(pageOf(node))?.known[placeOn(node)] === 1
   }
 
   /** A view, or `undefined` where the hash is not known. */
   get(node: NodeIndex): Uint8Array | undefined {
-    if (this.#known[node] !== 1) return undefined
-    const at = node * this.#hashSize
-    return this.#bytes.subarray(at, at + this.#hashSize)
+    const page = this.#pages.read(pageOf(node))
+    if (page?.known[placeOn(node)] !== 1) return undefined
+    const at = placeOn(node) * this.#hashSize
+    return page.hashes.subarray(at, at + this.#hashSize)
   }
 
   set(node: NodeIndex, hash: Uint8Array): void {
-    this.#bytes.set(hash, node * this.#hashSize)
-    this.#known[node] = 1
+    const page = this.#pages.write(pageOf(node))
+    page.hashes.set(hash, placeOn(node) * this.#hashSize)
+    page.known[placeOn(node)] = 1
   }
 
   forget(node: NodeIndex): void {
-    this.#known[node] = 0
+    if (this.has(node)) this.#pages.write(pageOf(node)).known[placeOn(node)] = 0
   }
 
   /** More nodes at the right, whose hashes are not known, or fewer. */
   resize(nodeCount: number): void {
-    this.#bytes = resized(this.#bytes, nodeCount * this.#hashSize)
-    this.#known = resized(this.#known, nodeCount)
+    this.#pages.resize(pageCount(nodeCount))
+    const last = pageCount(nodeCount) - 1
+    if (placeOn(nodeCount) !== 0) this.#pages.write(last).known.fill(0, placeOn(nodeCount))
   }
 }
 
-function resized(bytes: Uint8Array, length: number): Uint8Array {
-  if (length <= bytes.length) return bytes.slice(0, length)
-  const longer = new Uint8Array(length)
-  longer.set(bytes)
-  return longer
+interface HashPage {
+  readonly hashes: Uint8Array
+  /** 1 where the hash is known. */
+  readonly known: Uint8Array
 }
+
+const hashPages = (hashSize: number) => ({
+  empty: (): HashPage => ({ hashes: new Uint8Array(hashSize * PAGE_SIZE), known: new Uint8Array(PAGE_SIZE) }),
+  copy: ({ hashes, known }: HashPage): HashPage => ({ hashes: hashes.slice(), known: known.slice() }),
+})

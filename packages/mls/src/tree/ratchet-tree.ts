@@ -8,6 +8,7 @@ import { leafHash, parentNodeHash } from "./hashes.js"
 import { KeyIndex } from "./key-index.js"
 import * as math from "./math.js"
 import { NodeHashes } from "./node-hashes.js"
+import { PagedArray } from "./pages.js"
 
 /**
  * The ratchet tree of one epoch (RFC 9420 §4, §7): who is in the group, and the public keys by which they are reached.
@@ -21,7 +22,7 @@ export class RatchetTree {
   leafCount: number
   /** Nodes that differ from those of the tree from which this one was drafted. */
   readonly changed = new Set<NodeIndex>()
-  readonly #nodes: (LeafNode | ParentNode | undefined)[]
+  readonly #nodes: PagedArray<LeafNode | ParentNode>
   readonly #hashes: NodeHashes
   /** How many nodes hold a signature key or an encryption key. */
   readonly signatureKeys: KeyIndex
@@ -30,7 +31,7 @@ export class RatchetTree {
   /** No leaf before this one is blank. */
   #firstBlankFrom = 0
 
-  private constructor(suite: CipherSuite, nodes: (LeafNode | ParentNode | undefined)[], from?: RatchetTree) {
+  private constructor(suite: CipherSuite, nodes: PagedArray<LeafNode | ParentNode>, from?: RatchetTree) {
     this.suite = suite
     this.#nodes = nodes
     this.leafCount = (nodes.length + 1) / 2
@@ -42,14 +43,14 @@ export class RatchetTree {
   }
 
   static ofOneLeaf(suite: CipherSuite, leaf: LeafNode): RatchetTree {
-    const tree = new RatchetTree(suite, [undefined])
+    const tree = new RatchetTree(suite, PagedArray.of<LeafNode | ParentNode>([undefined]))
     tree.setLeaf(leafIndex(0), leaf)
     return tree
   }
 
   /** From nodes in array order; its length must be one less than a power of two. Nothing is validated. */
   static ofNodes(suite: CipherSuite, nodes: readonly (LeafNode | ParentNode | undefined)[]): RatchetTree {
-    const tree = new RatchetTree(suite, nodes.slice())
+    const tree = new RatchetTree(suite, PagedArray.of(nodes))
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i]
       if (node !== undefined) tree.#enter(node)
@@ -87,7 +88,7 @@ export class RatchetTree {
   /** The value of a `ratchet_tree` extension. */
   encode(): Uint8Array {
     let end = this.#nodes.length
-    while (end > 0 && this.#nodes[end - 1] === undefined) end--
+    while (end > 0 && this.#nodes.get(end - 1) === undefined) end--
     const nodes: (Node | undefined)[] = []
     for (let i = 0; i < end; i++) nodes.push(this.wireNode(nodeIndex(i)))
     return encode(RatchetTreeNodes, nodes)
@@ -95,7 +96,7 @@ export class RatchetTree {
 
   /** A tree that starts as this one and may be changed. */
   draft(): RatchetTree {
-    return new RatchetTree(this.suite, this.#nodes.slice(), this)
+    return new RatchetTree(this.suite, this.#nodes.copy(), this)
   }
 
   /** The draft has become an epoch's tree: what it changed is no news any more. */
@@ -108,34 +109,34 @@ export class RatchetTree {
   // --- Reading -------------------------------------------------------------------------------------------------------
 
   node(index: NodeIndex): LeafNode | ParentNode | undefined {
-    return this.#nodes[index]
+    return this.#nodes.get(index)
   }
 
   wireNode(index: NodeIndex): Node | undefined {
-    const node = this.#nodes[index]
+    const node = this.#nodes.get(index)
     if (node === undefined) return undefined
     return isLeafNode(node) ? { type: "leaf", leafNode: node } : { type: "parent", parentNode: node }
   }
 
   /** `undefined` for a blank leaf and for an index beyond the tree. */
   leaf(index: LeafIndex): LeafNode | undefined {
-    return index < this.leafCount ? (this.#nodes[math.toNode(index)] as LeafNode | undefined) : undefined
+    return index < this.leafCount ? (this.#nodes.get(math.toNode(index)) as LeafNode | undefined) : undefined
   }
 
   parentNode(index: NodeIndex): ParentNode | undefined {
-    return this.#nodes[index] as ParentNode | undefined
+    return this.#nodes.get(index) as ParentNode | undefined
   }
 
   *leaves(): Generator<readonly [LeafIndex, LeafNode]> {
     for (let i = 0; i < this.#nodes.length; i += 2) {
-      const node = this.#nodes[i]
+      const node = this.#nodes.get(i)
       if (node !== undefined) yield [leafIndex(i / 2), node as LeafNode]
     }
   }
 
   *parents(): Generator<readonly [NodeIndex, ParentNode]> {
     for (let i = 1; i < this.#nodes.length; i += 2) {
-      const node = this.#nodes[i]
+      const node = this.#nodes.get(i)
       if (node !== undefined) yield [nodeIndex(i), node as ParentNode]
     }
   }
@@ -147,7 +148,7 @@ export class RatchetTree {
   /** The leaf at which the next member is added: the leftmost blank one, or the first beyond the tree. */
   nextLeaf(): LeafIndex {
     let index = this.#firstBlankFrom
-    while (index < this.leafCount && this.#nodes[index * 2] !== undefined) index++
+    while (index < this.leafCount && this.#nodes.get(index * 2) !== undefined) index++
     this.#firstBlankFrom = index
     return leafIndex(index)
   }
@@ -164,7 +165,7 @@ export class RatchetTree {
 
   #resolve(index: NodeIndex, limit: number, found: NodeIndex[]): void {
     if (found.length > limit) return
-    const node = this.#nodes[index]
+    const node = this.#nodes.get(index)
     if (node !== undefined) {
       found.push(index)
       if (!isLeafNode(node)) for (const leaf of node.unmergedLeaves) found.push(math.toNode(leaf))
@@ -176,7 +177,7 @@ export class RatchetTree {
 
   /** Whether anybody is below `index`: its resolution is not empty. */
   #isPopulated(index: NodeIndex): boolean {
-    if (this.#nodes[index] !== undefined) return true
+    if (this.#nodes.get(index) !== undefined) return true
     if (math.isLeaf(index)) return false
     return this.#isPopulated(math.left(index)) || this.#isPopulated(math.right(index))
   }
@@ -203,7 +204,7 @@ export class RatchetTree {
     const known = this.#hashes.get(index)
     if (known !== undefined) return known
     const hash = math.isLeaf(index)
-      ? leafHash(this.suite, math.toLeaf(index), this.#nodes[index] as LeafNode | undefined)
+      ? leafHash(this.suite, math.toLeaf(index), this.#nodes.get(index) as LeafNode | undefined)
       : parentNodeHash(
           this.suite,
           this.parentNode(index),
@@ -244,13 +245,13 @@ export class RatchetTree {
   /** RFC 9420 §7.7: halves the tree while its right half has no members. */
   truncate(): void {
     let last = this.#nodes.length - 1
-    while (last > 0 && this.#nodes[last] === undefined) last -= 2
+    while (last > 0 && this.#nodes.get(last) === undefined) last -= 2
     const leafCount = math.fullSize(last / 2 + 1)
     if (leafCount === this.leafCount) return
     for (let i = math.nodeCount(leafCount); i < this.#nodes.length; i++) {
-      if (this.#nodes[i] !== undefined) this.#set(nodeIndex(i), undefined)
+      if (this.#nodes.get(i) !== undefined) this.#set(nodeIndex(i), undefined)
     }
-    this.#nodes.length = math.nodeCount(leafCount)
+    this.#nodes.resize(math.nodeCount(leafCount))
     this.#hashes.resize(math.nodeCount(leafCount))
     this.leafCount = leafCount
     if (this.#firstBlankFrom > leafCount) this.#firstBlankFrom = leafCount
@@ -267,12 +268,12 @@ export class RatchetTree {
   }
 
   setParent(index: NodeIndex, parent: ParentNode | undefined): void {
-    if (parent !== undefined || this.#nodes[index] !== undefined) this.#set(index, parent)
+    if (parent !== undefined || this.#nodes.get(index) !== undefined) this.#set(index, parent)
   }
 
   #extend(): void {
     this.leafCount *= 2
-    for (let i = this.#nodes.length; i < math.nodeCount(this.leafCount); i++) this.#nodes.push(undefined)
+    this.#nodes.resize(math.nodeCount(this.leafCount))
     this.#hashes.resize(this.#nodes.length)
   }
 
@@ -281,10 +282,10 @@ export class RatchetTree {
   }
 
   #set(index: NodeIndex, node: LeafNode | ParentNode | undefined): void {
-    const before = this.#nodes[index]
+    const before = this.#nodes.get(index)
     if (before !== undefined) this.#leave(before)
     if (node !== undefined) this.#enter(node)
-    this.#nodes[index] = node
+    this.#nodes.set(index, node)
     this.changed.add(index)
     this.#forgetHashes(index)
   }
