@@ -34,6 +34,8 @@ export function floor(suite: CipherSuite, signatures: readonly LeafSignature[]):
     calls.seal(SENDER_DATA_BYTES)
     calls.random(4)
   }
+  // The way down the secret tree to the sender's leaf, which nobody has gone in a new epoch, and its two ratchets.
+  const growRatchets = () => calls.expand(2 * depth + 2)
   const unprotect = (bytes: number) => {
     calls.expand(5)
     calls.open(bytes)
@@ -71,6 +73,7 @@ export function floor(suite: CipherSuite, signatures: readonly LeafSignature[]):
       path()
       calls.sign(commitSize)
       schedule()
+      growRatchets()
       protect(commitSize)
       // The Welcome: GroupInfo, the tree in it, and the secrets for one.
       calls.sign(treeSize + 300)
@@ -102,9 +105,11 @@ export function floor(suite: CipherSuite, signatures: readonly LeafSignature[]):
       path()
       calls.sign(commitSize)
       schedule()
+      growRatchets()
       protect(commitSize)
     },
     process: () => {
+      growRatchets()
       unprotect(commitSize)
       calls.verify(commitSize)
       calls.verify(300)
