@@ -60,7 +60,7 @@ async function mutate(): Promise<number> {
 function readTests(): Map<string, string> {
   const compiled = join(folder, "dist/test")
   const names = readdirSync(compiled).filter((file) =>
-    /^(rules-(?!table)|secret-tree|group-flows).*\.test\.js$/.test(file),
+    /^(rules-(?!table)|secret-tree|group-flows|last-epoch).*\.test\.js$/.test(file),
   )
   return new Map(names.map((file) => [file, readFileSync(join(compiled, file), "utf8")]))
 }
