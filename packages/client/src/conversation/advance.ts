@@ -1,4 +1,4 @@
-import { isAtHead, type Work } from "./context.js"
+import { isAtHead, needGroup, type Work } from "./context.js"
 import { follow, Unfollowable } from "./follow.js"
 import { rejoin } from "./rejoin.js"
 import { sendCommit, sendCreation, sendLeave, sendMessage } from "./send.js"
@@ -31,6 +31,8 @@ async function turn(work: Work): Promise<boolean> {
     return true
   }
   if (!isAtHead(work)) return readLog(work)
+  if (local.commit === undefined && next === undefined && local.state.departures.length === 0) return false
+  await needGroup(work)
   if (local.commit !== undefined) return done(sendCommit(work))
   if (mustCommit(work, next?.[1].type)) return done(compileCommit(work, []))
   if (next === undefined) return false

@@ -52,6 +52,13 @@ export function learnHead(work: Work, seq: bigint): void {
   if (work.headSeq !== undefined && work.headSeq < seq) work.headSeq = seq
 }
 
+/** Restores the group where it is needed for the first time; `local.group` is there from then on. */
+export async function needGroup({ local, steps }: Work): Promise<void> {
+  if (!local.isGroupMissing) return
+  local.wantGroup()
+  await steps.discard(local)
+}
+
 /** Every key of the store under a prefix. */
 export async function keysUnder(work: Shared, prefix: string): Promise<readonly string[]> {
   return (await work.store.list(prefix)).map(([key]) => key)

@@ -1,6 +1,7 @@
 import { logChainStart } from "@conclave/delivery/log-chain"
 import { Group } from "@conclave/mls"
 import { ClientError } from "../errors.js"
+import { concurrently } from "../service/concurrently.js"
 import type { Shared } from "./context.js"
 import { type GroupConversation, requireName, requireTitle } from "./facade.js"
 import { emptyState } from "./local.js"
@@ -60,6 +61,6 @@ async function begin(
 }
 
 async function unknownNames(shared: Shared, names: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
-  const found = await Promise.all(names.map((name) => shared.directory.devices(name, signal)))
+  const found = await concurrently(names, (name) => shared.directory.devices(name, signal))
   return names.filter((_, at) => found[at]!.length === 0)
 }

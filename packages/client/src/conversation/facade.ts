@@ -12,7 +12,6 @@ import { recordKeys, StoredMessage, sortable, type Wish } from "../core/records.
 import { Runner } from "../core/runner.js"
 import type { Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
-import { nameOf } from "../identity/judge.js"
 import { safetyCode } from "../identity/safety-code.js"
 import { hex } from "../store/sealed.js"
 import { advance, departureDue } from "./advance.js"
@@ -71,11 +70,11 @@ export class GroupConversation implements Conversation {
   }
 
   get epoch(): bigint {
-    return this.work.local.view.epoch
+    return this.work.local.view.outline?.epoch ?? 0n
   }
 
   get epochAuthenticator(): Uint8Array {
-    return this.work.local.view.epochAuthenticator
+    return this.work.local.view.outline?.epochAuthenticator ?? new Uint8Array()
   }
 
   async send(content: string | Uint8Array, options?: WishOptions): Promise<string> {
@@ -132,9 +131,12 @@ export class GroupConversation implements Conversation {
   safetyCode(name: string): string {
     const { identity, local } = this.work
     const person = (who: string) => {
-      const keys = local.view.members.filter(({ credential }) => nameOf(credential) === who)
-      if (keys.length === 0) throw new ClientError("NOT_A_MEMBER", `${who} is not in this conversation`)
-      return { name: who, signatureKeys: keys.map(({ signatureKey }) => signatureKey) }
+      const nodes = local.view.outline?.nodes ?? []
+      const signatureKeys = nodes.flatMap((node) =>
+        node.type === "leaf" && node.name === who ? [node.signatureKey] : [],
+      )
+      if (signatureKeys.length === 0) throw new ClientError("NOT_A_MEMBER", `${who} is not in this conversation`)
+      return { name: who, signatureKeys }
     }
     const sha512 = identity.suite.provider.hashes["SHA-512"]
     if (sha512 === undefined) throw new TypeError("the provider lacks SHA-512")
@@ -143,17 +145,18 @@ export class GroupConversation implements Conversation {
 
   tree(): readonly TreeNode[] {
     const { local } = this.work
-    const { group } = local
-    if (group === undefined) return []
+    const { outline } = local.view
+    if (outline === undefined) return []
     const renewals = local.renewals()
-    return group.treeView().map(({ nodeIndex, kind, blank, member, unmergedLeaves }) => ({
+    return outline.nodes.map((node, nodeIndex) => ({
       nodeIndex,
-      kind,
-      blank,
+      // RFC 9420 appendix C: leaves are at even indexes.
+      kind: nodeIndex % 2 === 0 ? "leaf" : "parent",
+      blank: node.type === "blank",
       renewedInEpoch: renewals.get(nodeIndex)?.epoch,
-      name: member === undefined ? undefined : nameOf(member.credential),
-      own: member?.leafIndex === group.ownLeafIndex,
-      unmergedLeaves,
+      name: node.type === "leaf" ? node.name : undefined,
+      own: node.type === "leaf" && nodeIndex === 2 * outline.ownLeafIndex,
+      unmergedLeaves: node.type === "parent" ? node.unmergedLeaves : [],
     }))
   }
 

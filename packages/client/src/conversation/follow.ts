@@ -6,7 +6,7 @@ import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
 import { nameOf, sameBytes } from "../identity/judge.js"
-import { keysUnder, type Work } from "./context.js"
+import { keysUnder, needGroup, type Work } from "./context.js"
 import { decodePayload, type Payload } from "./payload.js"
 import { accept, halt, markLeaving, settleCommit } from "./settle.js"
 
@@ -43,6 +43,7 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
   if (local.state.status === "leaving" && entry.kind === "application") {
     return steps.run(local, (step) => moveOn(work, step, entry))
   }
+  await needGroup(work)
   const group = local.group!
   let received: Received
   try {

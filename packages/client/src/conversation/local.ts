@@ -1,13 +1,14 @@
 import { decode, encode } from "@conclave/codec"
 import { Group, type GroupOptions, type Member } from "@conclave/mls"
 import type { ConversationStatus, PendingMessage } from "../conversation.js"
-import { ConversationState, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
+import { ConversationState, type GroupOutline, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode, FailedEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { nameOf, sameBytes } from "../identity/judge.js"
 import { hex, type SealedStore } from "../store/sealed.js"
+import { namesIn, Outline } from "./outline.js"
 import { decodePayload, messageOf } from "./payload.js"
 
 /** What a call that made a wish waits for. */
@@ -30,6 +31,7 @@ export class LocalConversation implements Reloadable {
   readonly id: Uint8Array
   readonly key: string
   state: ConversationState
+  /** In memory only from the first {@link wantGroup} on. */
   group: Group | undefined
   commit: OutgoingCommit | undefined
   readonly wishes = new Map<number, Wish>()
@@ -38,6 +40,8 @@ export class LocalConversation implements Reloadable {
   view: ConversationView = emptyView
   /** Kept only where somebody draws the tree: it costs a walk over it for each epoch. */
   #renewals: ReadonlyMap<number, Renewal> | undefined
+  readonly #outline = new Outline()
+  #isGroupWanted = false
   readonly #options: LocalOptions
 
   constructor(id: Uint8Array, options: LocalOptions) {
@@ -47,11 +51,22 @@ export class LocalConversation implements Reloadable {
     this.#options = options
   }
 
+  /** Whether there is a group that has not been restored. */
+  get isGroupMissing(): boolean {
+    return this.group === undefined && this.#outline.shown !== undefined
+  }
+
+  /** From the next {@link reload} on, which has to follow, the group is in memory. */
+  wantGroup(): void {
+    this.#isGroupWanted = true
+  }
+
   async reload(): Promise<void> {
     const { store } = this.#options
     const state = await store.get(recordKeys.state(this.key))
+    await this.#outline.load(store, this.key)
     const [group, wishes, commit] = [
-      await store.list(recordKeys.group(this.key)),
+      this.#isGroupWanted ? await store.list(recordKeys.group(this.key)) : [],
       await store.list(recordKeys.wishes(this.key)),
       await store.get(recordKeys.commit(this.key)),
     ]
@@ -60,25 +75,23 @@ export class LocalConversation implements Reloadable {
     this.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
     this.wishes.clear()
     for (const [key, wish] of wishes) this.wishes.set(Number(key.slice(key.lastIndexOf("/") + 1)), decode(Wish, wish))
-    if (group.length > 0) this.group = this.#restore(group)
+    if (group.length > 0) this.group = this.restore(group, recordKeys.group(this.key))
+    // Asked for before there was a group to look at.
+    if (this.#renewals?.size === 0) this.#renewals = this.#compareKeys(new Map(), undefined)
   }
 
   settled(): void {
-    const { group, state, view } = this
-    if (this.#renewals !== undefined && view.epoch !== group?.epoch) {
-      this.#renewals = this.#compareKeys(this.#renewals, group?.epoch)
+    const { state, view } = this
+    const outline = this.#outline.shown
+    if (this.#renewals !== undefined && view.outline?.epoch !== outline?.epoch) {
+      this.#renewals = this.#compareKeys(this.#renewals, outline?.epoch)
     }
-    const sameEpoch = group !== undefined && view.group === group && view.epoch === group.epoch
     this.view = {
-      group,
+      outline,
       status: state.status,
       title: state.title,
       pending: pendingOf(this.wishes),
-      epoch: group?.epoch ?? 0n,
-      epochAuthenticator:
-        group === undefined ? new Uint8Array() : sameEpoch ? view.epochAuthenticator : group.epochAuthenticator,
-      members: sameEpoch ? view.members : (group?.members ?? []),
-      names: sameEpoch ? view.names : this.names,
+      names: outline === undefined ? [] : outline === view.outline ? view.names : namesIn(outline),
     }
   }
 
@@ -100,13 +113,15 @@ export class LocalConversation implements Reloadable {
     const prefix = recordKeys.group(this.key)
     for (const key of changes.delete) step.delete(prefix + key)
     for (const [key, record] of changes.put) step.put(prefix + key, record)
+    this.#outline.save(step, this.key, this.group)
   }
 
-  /** Puts `group`, of which nothing is stored yet, in the place of the one before. `oldKeys`: what is stored of that. */
+  /** Puts `group`, whose changes are not stored yet, in the place of the one before. `oldKeys`: what is stored of that. */
   replaceGroup(step: Step, group: Group, oldKeys: Iterable<string>): void {
     for (const key of oldKeys) step.delete(key)
     this.#dispose()
     this.group = group
+    this.#isGroupWanted = true
     this.saveGroup(step)
   }
 
@@ -114,6 +129,7 @@ export class LocalConversation implements Reloadable {
   dropGroup(step: Step, oldKeys: Iterable<string>): void {
     for (const key of oldKeys) step.delete(key)
     this.#dispose()
+    this.#outline.forget(step, this.key)
     this.putCommit(step, undefined)
   }
 
@@ -204,20 +220,20 @@ export class LocalConversation implements Reloadable {
       this.settle(number, new ClientError("CLOSED", "the client is closed"))
   }
 
-  #end(step: Step, number: number): void {
-    this.wishes.delete(number)
-    step.delete(recordKeys.wish(this.key, number))
-  }
-
-  #restore(records: readonly (readonly [string, Uint8Array])[]): Group {
+  /** A group from its records, whose keys begin with `prefix`. */
+  restore(records: readonly (readonly [string, Uint8Array])[], prefix: string): Group {
     const { identity, group } = this.#options
-    const prefix = recordKeys.group(this.key).length
     return Group.restore({
       ...group,
       suite: identity.suite,
       signer: identity.signer,
-      records: records.map(([key, record]) => [key.slice(prefix), record] as const),
+      records: records.map(([key, record]) => [key.slice(prefix.length), record] as const),
     })
+  }
+
+  #end(step: Step, number: number): void {
+    this.wishes.delete(number)
+    step.delete(recordKeys.wish(this.key, number))
   }
 
   #dispose(): void {
@@ -233,24 +249,19 @@ interface Renewal {
 
 /** What an application is shown. */
 export interface ConversationView {
-  readonly group: Group | undefined
+  /** `undefined` where this device is no member. */
+  readonly outline: GroupOutline | undefined
   readonly status: ConversationStatus
   readonly title: string
   readonly pending: readonly PendingMessage[]
-  readonly epoch: bigint
-  readonly epochAuthenticator: Uint8Array
-  readonly members: readonly Member[]
   readonly names: readonly string[]
 }
 
 const emptyView: ConversationView = {
-  group: undefined,
+  outline: undefined,
   status: "left",
   title: "",
   pending: [],
-  epoch: 0n,
-  epochAuthenticator: new Uint8Array(),
-  members: [],
   names: [],
 }
 

@@ -110,7 +110,7 @@ async function enter(
   const rejoining = await store.list(recordKeys.rejoin(local.key))
   const old = await keysUnder(work, recordKeys.group(local.key))
   await steps.run(local, (step) => {
-    for (const key of old) step.delete(key)
+    local.replaceGroup(step, local.restore(rejoining, recordKeys.rejoin(local.key)), old)
     for (const [key, record] of rejoining) {
       step.delete(key)
       step.put(recordKeys.group(local.key) + key.slice(recordKeys.rejoin(local.key).length), record)
@@ -120,7 +120,6 @@ async function enter(
     local.update(step, { status: "active", reason: "", cursor, chainHash, firstEpoch, departures: [] })
     step.emit({ type: "recovered", conversation: local.id, reason: commit.reason })
   })
-  await steps.discard(local)
   work.rejoins++
   work.headSeq = undefined
 }

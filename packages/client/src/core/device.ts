@@ -198,7 +198,7 @@ export class Device implements Client {
     await this.#stream?.done
     // Transports first: what still waits for an answer ends with them.
     await Promise.allSettled([delivery.close(), directory.close()])
-    await Promise.all([this.#inbox, this.#stock, ...this.#runners()].map((runner) => runner.idle()))
+    await Promise.all([this.#inbox, this.#stock, ...this.#runners()].map((runner) => runner.end()))
     await steps.close()
     for (const { work } of this.#groups.values()) work.local.close()
     identity[Symbol.dispose]()

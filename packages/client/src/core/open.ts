@@ -10,7 +10,7 @@ import { Device } from "./device.js"
 import { Profile, recordKeys } from "./records.js"
 import { loadProfile } from "./steps.js"
 
-const PROFILE_VERSION = 1
+const PROFILE_VERSION = 2
 const DEFAULT_SUITE = 1
 
 /** Opens a profile, or makes it: see `Client.open`. */

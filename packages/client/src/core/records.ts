@@ -26,6 +26,7 @@ import {
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
+ *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
  *   conversation/<id>/commit   OutgoingCommit: the bytes that are (being) sent
  *   conversation/<id>/wish/<n> Wish: what the application asked for and is not done yet
  *   conversation/<id>/message/<seq>  StoredMessage: the history
@@ -41,6 +42,9 @@ export const recordKeys = {
   states: "state/",
   state: (id: string) => `state/${id}`,
   group: (id: string) => `conversation/${id}/group/`,
+  outline: (id: string) => `conversation/${id}/outline`,
+  outlineNodes: (id: string) => `conversation/${id}/outline/`,
+  outlinePart: (id: string, part: number) => `conversation/${id}/outline/${sortable(part)}`,
   rejoin: (id: string) => `conversation/${id}/rejoin/`,
   commit: (id: string) => `conversation/${id}/commit`,
   wishes: (id: string) => `conversation/${id}/wish/`,
@@ -110,6 +114,20 @@ export const ConversationState = struct("ConversationState", {
   departures: vector(Departure),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
+
+export const OutlineHead = struct("OutlineHead", { epoch: uint64, epochAuthenticator: opaque, ownLeafIndex: uint32 })
+const OutlineKind = enumeration("OutlineKind", 1, { blank: 1, leaf: 2, parent: 3 })
+/** Nodes of the ratchet tree in the order of RFC 9420 appendix C. */
+export const OutlineNodes = vector(
+  union("OutlineNode", "kind", OutlineKind, {
+    blank: {},
+    leaf: { name: utf8, signatureKey: opaque },
+    parent: { unmergedLeaves: vector(uint32) },
+  }),
+)
+export interface GroupOutline extends TypeOf<typeof OutlineHead> {
+  readonly nodes: TypeOf<typeof OutlineNodes>
+}
 
 /** A request to append, as it is sent, and sent again: byte for byte. */
 export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })

@@ -26,7 +26,6 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    options.signal.addEventListener("abort", () => clearTimeout(this.#timer))
   }
 
   /** There is something to do; does not wait for it. */
@@ -60,8 +59,9 @@ export class Runner {
     }
   }
 
-  /** Waits for the run that is under way. */
-  async idle(): Promise<void> {
+  /** After the signal: waits for the run that is under way; there is none later. */
+  async end(): Promise<void> {
+    clearTimeout(this.#timer)
     await this.#running
   }
 

@@ -3,6 +3,7 @@ import { decode, encode } from "@conclave/codec"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
 import { Pins, recordKeys } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
+import { concurrently } from "../service/concurrently.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
 import { hex } from "../store/sealed.js"
@@ -31,9 +32,6 @@ interface Finding {
   readonly reason?: string
 }
 
-/** How many questions to the directory are under way at a time. */
-const CONCURRENCY = 16
-
 /**
  * Decides who somebody is. A credential is accepted if and only if it is basic, holds a well-formed name, the directory
  * lists the signature key for that name, and the pins agree: the first key of a name that is seen is pinned; a further
@@ -56,15 +54,7 @@ export class Judge implements Reloadable {
 
   /** Asks the directory only about keys that are not pinned. Rejects with `UNAVAILABLE`; then nothing is decided. */
   async judge(claims: readonly CredentialClaim[], signal: AbortSignal): Promise<Judgement> {
-    const findings: Finding[] = new Array(claims.length)
-    let next = 0
-    const worker = async () => {
-      while (next < claims.length) {
-        const at = next++
-        findings[at] = await this.#find(claims[at]!, signal)
-      }
-    }
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, claims.length) }, worker))
+    const findings = await concurrently(claims, (claim) => this.#find(claim, signal))
     return {
       verdicts: claims.map((claim, at) => ({ claim, accepted: findings[at]!.accepted })),
       pins: findings.flatMap((it, at) => (it.pin ? [{ name: it.name, signatureKey: claims[at]!.signatureKey }] : [])),

@@ -1,6 +1,7 @@
 import { type Codec, DecodeError, decode, encode } from "@conclave/codec"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
+import { branch } from "./branch.js"
 
 /** The service could not be asked, or could not answer: the same again later. Nothing is known of the request. */
 export class Unavailable extends ClientError {
@@ -36,9 +37,10 @@ export class Service<Request, Response extends { readonly type: string }> {
 
   /** Sends bytes that were encoded before. Every failure to get an answer is {@link Unavailable}. */
   async send(request: Uint8Array, signal?: AbortSignal): Promise<Lasting<Response>> {
+    using waiting = signal && branch(signal)
     let answer: Uint8Array
     try {
-      answer = await this.#transport.request(request, signal === undefined ? {} : { signal })
+      answer = await this.#transport.request(request, waiting === undefined ? {} : { signal: waiting.signal })
     } catch (error) {
       signal?.throwIfAborted()
       throw new Unavailable("the service does not answer", undefined, error)
@@ -51,8 +53,10 @@ export class Service<Request, Response extends { readonly type: string }> {
   }
 
   async *subscribe(request: Request, signal: AbortSignal): AsyncGenerator<Lasting<Response>> {
+    using waiting = branch(signal)
+    const subscribed = this.#transport.subscribe(this.encode(request), { signal: waiting.signal })
     try {
-      for await (const answer of this.#transport.subscribe(this.encode(request), { signal })) yield this.#read(answer)
+      for await (const answer of subscribed) yield this.#read(answer)
     } catch (error) {
       signal.throwIfAborted()
       throw error instanceof Unavailable ? error : new Unavailable("the stream broke", undefined, error)
