@@ -2,5 +2,13 @@
 export { type HttpTransportOptions, httpTransport } from "./http.js"
 export { directTransport } from "./memory.js"
 export { type Rate, RateLimiter } from "./rate-limiter.js"
+export {
+  notToRepeat,
+  type ReplaySafe,
+  type ReplaySafety,
+  RequestContract,
+  requestContract,
+  safeToRepeat,
+} from "./replay-safety.js"
 export * from "./seam.js"
 export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"

@@ -1,3 +1,5 @@
+import type { ReplaySafe } from "./replay-safety.js"
+
 /**
  * The seam between those who ask and those who answer. A service is a function from one request to a sequence of
  * responses; a transport carries bytes and knows nothing of their meaning. Tests put the two together without a socket
@@ -8,17 +10,18 @@ export interface Transport extends AsyncDisposable {
    * One request, one response. A request that is `replaySafe` may travel in the first packet (TCP Fast Open), where an
    * attacker can record and repeat it. Rejects with {@link TransportError}.
    */
-  request(body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
+  request<Body extends Uint8Array>(body: Body, options?: RequestOptions<Body>): Promise<Uint8Array>
   /** One request, responses until either side ends them. Iteration throws {@link TransportError} when the line breaks. */
-  subscribe(body: Uint8Array, options?: SubscribeOptions): AsyncIterable<Uint8Array>
+  subscribe<Body extends Uint8Array>(body: Body, options?: RequestOptions<Body>): AsyncIterable<Uint8Array>
 }
 
 export interface SubscribeOptions {
   readonly signal?: AbortSignal
 }
 
-export interface RequestOptions extends SubscribeOptions {
-  readonly replaySafe?: boolean
+export interface RequestOptions<Body extends Uint8Array = Uint8Array> extends SubscribeOptions {
+  /** Only for bytes of which their contract says so: `RequestContract.encode` and `isReplaySafe` make the type. */
+  readonly replaySafe?: Body extends ReplaySafe ? boolean : false
 }
 
 export interface RequestContext {

@@ -50,7 +50,7 @@ export class ClientConnection {
     this.#sender = suite.startFlight(flight.key.publicKey, this.#seed)
     const sealed = sealFlight(suite, flight, this.#sender)
     this.#sent = sealed.transcript
-    this.#socket = connect({ host, port, noDelay: true, keepAlive: true, ...(fast ? {} : ordinary(host)) })
+    this.#socket = connect({ host, port, ...keptAlive, ...(fast ? {} : ordinary(host)) })
     this.#reader = new SocketReader(this.#socket)
     // A fast connection says that it is connected before anything was heard.
     if (!fast) this.#socket.once("connect", () => this.#connected())
@@ -126,6 +126,9 @@ export class ClientConnection {
     return channel
   }
 }
+
+/** A service that has vanished without a word is noticed within half a minute, and no path forgets the connection. */
+const keptAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 20_000 }
 
 /** Binding to no address in particular draws a random port, where connecting alone would count upwards. */
 function ordinary(host: string) {

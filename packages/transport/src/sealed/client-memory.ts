@@ -5,6 +5,8 @@ const TOKENS_MAX = 64
 /** How long what did not work is left alone: longer each time. */
 const TROUBLE_MILLISECONDS = 2000
 const TROUBLE_MILLISECONDS_MAX = 600_000
+/** The same for a service that cannot be reached at all, which costs seconds to find out. */
+const UNREACHABLE_MILLISECONDS = 15_000
 /** After so many in a row, fast open is not tried again for a while. */
 const FAILURES_MAX = 3
 const LOOK_EVERY_MILLISECONDS = 1000
@@ -24,6 +26,7 @@ export class ClientMemory {
   #troubleUntil = 0
   #trouble = TROUBLE_MILLISECONDS
   #unreachableUntil = 0
+  #unreachable = UNREACHABLE_MILLISECONDS
   #network: string
   #lookedAt = 0
 
@@ -42,6 +45,11 @@ export class ClientMemory {
   /** The service's clock, as far as it is known. */
   serviceTime(): number {
     return Math.floor(this.#now() + this.#clockAhead)
+  }
+
+  /** What another process could begin with, without the tokens: these are for one network and one use. */
+  supplyToKeep(): Supply {
+    return { time: BigInt(this.serviceTime()), keys: [...this.#keys], tokens: [] }
   }
 
   /** The newest key that is still to be used. */
@@ -95,8 +103,14 @@ export class ClientMemory {
     return this.#now() >= this.#unreachableUntil
   }
 
+  /** Left alone for longer each time: a service that restarts is soon back, a network that is in the way stays. */
   couldNotReach(): void {
-    this.#unreachableUntil = this.#now() + TROUBLE_MILLISECONDS_MAX
+    this.#unreachableUntil = this.#now() + this.#unreachable
+    this.#unreachable = Math.min(2 * this.#unreachable, TROUBLE_MILLISECONDS_MAX)
+  }
+
+  reached(): void {
+    this.#unreachable = UNREACHABLE_MILLISECONDS
   }
 
   /** To be called before each request: forgets what belonged to a network that is left. Looks once a second. */
@@ -113,6 +127,7 @@ export class ClientMemory {
     this.#troubleUntil = 0
     this.#trouble = TROUBLE_MILLISECONDS
     this.#unreachableUntil = 0
+    this.#unreachable = UNREACHABLE_MILLISECONDS
   }
 }
 

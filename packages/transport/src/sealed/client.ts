@@ -1,12 +1,12 @@
 import { lookup } from "node:dns/promises"
 import { setMaxListeners } from "node:events"
 import { isIP } from "node:net"
-import { DecodeError, decode } from "@conclave/codec"
+import { DecodeError, decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { withDeadline } from "../deadline.js"
 import type { FastOpenPolicy } from "../fast-open/index.js"
 import { fastOpenSupport, warnOnce } from "../fast-open/support.js"
-import { type RequestOptions, type SubscribeOptions, type Transport, TransportError } from "../seam.js"
+import { type RequestOptions, type Transport, TransportError } from "../seam.js"
 import { ClientConnection, type Flight, type ServerFrame, UnknownKeyError } from "./client-connection.js"
 import { ClientMemory } from "./client-memory.js"
 import { PINNED_KEY_ID } from "./key-ring.js"
@@ -20,11 +20,15 @@ export interface SealedTransportOptions {
    * What the service says of itself, from a channel that is confidential and authentic: fetched again whenever its keys
    * have gone. Or, where the service has a pinned key, that key and where to reach it.
    */
-  readonly service: (() => Promise<Uint8Array>) | PinnedService
+  readonly service: (() => Promise<Uint8Array | PinnedService>) | PinnedService
+  /** Where to keep what the service said, for the next process: it saves that a round trip. */
+  readonly kept?: KeptOffer
   /** Default `private`; `off` sends the same requests over ordinary connections. */
   readonly policy?: Exclude<FastOpenPolicy, "cookie">
   /** Where to turn when the service cannot be reached this way; what may have arrived is not asked again there. */
   readonly fallback?: Transport
+  /** Is told at the first time that the fallback is turned to, and at the first after it went well again. */
+  readonly onFallback?: (reason: TransportError) => void
   /** The addresses of a name, in the order to try them. Default: the system's. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
   /** Default 30,000. */
@@ -41,6 +45,12 @@ export interface PinnedService {
   readonly publicKey: Uint8Array
 }
 
+/** An offer without tokens: the service's public keys, and where it is. To be kept from other people's writing. */
+export interface KeptOffer {
+  load(): Uint8Array | undefined
+  save(offer: Uint8Array): void
+}
+
 interface Question {
   readonly kind: number
   readonly body: Uint8Array
@@ -51,6 +61,7 @@ interface Question {
 
 /** Where the service is: its addresses, the one that is used first. */
 interface Place {
+  readonly host: string
   readonly addresses: readonly string[]
   readonly port: number
 }
@@ -64,8 +75,7 @@ const TOKENS_ASKED = 8
  * Requests sealed to the service and, where the system and the path allow it, sent in the first packet. Each request is
  * a connection of its own, and nothing on the wire links two of them but the address.
  *
- * Only requests that are `replaySafe` travel in the first packet, and subscriptions, which only read; others wait for
- * the server's first answer, a round trip.
+ * Only what is `replaySafe` travels in the first packet; the rest waits for the server's first answer, a round trip.
  */
 export class SealedTransport implements Transport {
   readonly #options: SealedTransportOptions
@@ -74,9 +84,12 @@ export class SealedTransport implements Transport {
   readonly #timeout: number
   readonly #closed = new AbortController()
   #place: Place | undefined
+  #fallen = false
+  #keptTaken = false
   #learning: Promise<void> | undefined
 
   constructor(options: SealedTransportOptions) {
+    if (typeof options.service !== "function") requireKey(options.service.publicKey)
     this.#options = options
     this.#suite = new Suite(options.provider)
     this.#memory = new ClientMemory(options.now)
@@ -85,28 +98,32 @@ export class SealedTransport implements Transport {
     setMaxListeners(0, this.#closed.signal)
   }
 
-  async request(body: Uint8Array, { signal, replaySafe = false }: RequestOptions = {}): Promise<Uint8Array> {
+  async request<Body extends Uint8Array>(
+    body: Body,
+    { signal, replaySafe = false }: RequestOptions<Body> = {},
+  ): Promise<Uint8Array> {
     const question = this.#question(Kind.request, body, replaySafe)
     try {
       return await this.#whileOpen(signal, (open) =>
         withDeadline({ signal: open, timeoutMilliseconds: this.#timeout }, (signal) => this.#answer(question, signal)),
       )
     } catch (error) {
-      if (!(error instanceof NotReached) || !this.#options.fallback) throw error
-      return this.#options.fallback.request(body, { replaySafe, ...(signal && { signal }) })
+      return this.#fallbackAfter(error).request(body, signal ? { signal } : {})
     }
   }
 
-  async *subscribe(body: Uint8Array, { signal }: SubscribeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-    const question = this.#question(Kind.subscription, body, true)
+  async *subscribe<Body extends Uint8Array>(
+    body: Body,
+    { signal, replaySafe = false }: RequestOptions<Body> = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const question = this.#question(Kind.subscription, body, replaySafe)
     let lead: Lead
     try {
       lead = await this.#whileOpen(signal, (open) =>
         withDeadline({ signal: open, timeoutMilliseconds: this.#timeout }, (signal) => this.#ask(question, signal)),
       )
     } catch (error) {
-      if (!(error instanceof NotReached) || !this.#options.fallback) throw error
-      yield* this.#options.fallback.subscribe(body, signal ? { signal } : {})
+      yield* this.#fallbackAfter(error).subscribe(body, signal ? { signal } : {})
       return
     }
     const leave = () => lead.connection.close()
@@ -132,6 +149,15 @@ export class SealedTransport implements Transport {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new TransportError("the transport is closed", { retryable: false }))
     await this.#options.fallback?.[Symbol.asyncDispose]()
+  }
+
+  /** Throws the error where it is not for the fallback: what may have arrived is not asked again. */
+  #fallbackAfter(error: unknown): Transport {
+    const { fallback, onFallback } = this.#options
+    if (!(error instanceof NotReached) || !fallback) throw error
+    if (!this.#fallen) onFallback?.(error)
+    this.#fallen = true
+    return fallback
   }
 
   #question(kind: number, body: Uint8Array, early: boolean): Question {
@@ -200,8 +226,8 @@ export class SealedTransport implements Transport {
   }
 
   #turnToNextAddress(): void {
-    const { addresses, port } = this.#place!
-    this.#place = { addresses: [...addresses.slice(1), addresses[0]!], port }
+    const { addresses, ...place } = this.#place!
+    this.#place = { ...place, addresses: [...addresses.slice(1), addresses[0]!] }
   }
 
   /** Only what cannot have run may be asked elsewhere. */
@@ -246,6 +272,8 @@ export class SealedTransport implements Transport {
 
   #learnFromPath({ connection, synData }: Lead): void {
     const { path } = connection
+    this.#memory.reached()
+    this.#fallen = false
     if (path) this.#memory.measured(path.roundTripMilliseconds)
     if (synData === "accepted") this.#memory.fastOpenSucceeded()
     else if (synData === "failed") this.#memory.fastOpenFailed()
@@ -272,22 +300,61 @@ export class SealedTransport implements Transport {
 
   async #learn(signal: AbortSignal): Promise<void> {
     const { service } = this.#options
-    if (typeof service === "function") {
-      try {
-        const { version, host, port, supply } = decode(Offer, await service(), { sizeMax: 65_536 })
-        if (version !== VERSION) throw new DecodeError(`version ${version} is not known`, 0)
-        this.#place = { addresses: await this.#resolve(host), port }
-        this.#memory.take(supply)
-      } catch (cause) {
-        throw new NotReached("the service's offer could not be had", cause)
-      }
-      return
+    try {
+      if (await this.#takeKept()) return
+      const found = typeof service === "function" ? await service() : service
+      if (found instanceof Uint8Array) await this.#takeOffer(found)
+      else await this.#greet(found, signal)
+    } catch (cause) {
+      signal.throwIfAborted()
+      if (cause instanceof NotReached) throw cause
+      this.#memory.couldNotReach()
+      throw new NotReached("the service's offer could not be had", cause)
     }
-    // Nothing is said to a pinned key but hello: what is sealed to it is not forward secret.
-    if (service.publicKey.length !== KEY_SIZE) throw new TypeError("a pinned key has 32 bytes")
-    this.#place = { addresses: await this.#resolve(service.host), port: service.port }
-    const key = { id: PINNED_KEY_ID, publicKey: service.publicKey, useUntil: 0n }
-    const question = { ...this.#question(Kind.hello, new Uint8Array(0), true), early: true }
+    this.#keep()
+  }
+
+  async #takeOffer(offer: Uint8Array): Promise<void> {
+    const { version, host, port, supply } = decode(Offer, offer, { sizeMax: 65_536 })
+    if (version !== VERSION) throw new DecodeError(`version ${version} is not known`, 0)
+    this.#place = { host, port, addresses: await this.#resolve(host) }
+    this.#memory.take(supply)
+  }
+
+  /** What a former process has kept is looked at once: what does not work of it is learnt from the service. */
+  async #takeKept(): Promise<boolean> {
+    const kept = this.#keptTaken ? undefined : this.#options.kept?.load()
+    this.#keptTaken = true
+    if (kept === undefined) return false
+    try {
+      // Its time is of the past, and this machine's clock the best there is until the service is heard.
+      const offer = decode(Offer, kept, { sizeMax: 65_536 })
+      const supply = { ...offer.supply, time: BigInt(this.#memory.serviceTime()), tokens: [] }
+      await this.#takeOffer(encode(Offer, { ...offer, supply }))
+    } catch {
+      return false
+    }
+    return this.#memory.key() !== undefined
+  }
+
+  #take(supply: Uint8Array): void {
+    const before = this.#memory.key()?.id
+    this.#memory.take(decode(Supply, supply))
+    if (this.#memory.key()?.id !== before) this.#keep()
+  }
+
+  #keep(): void {
+    if (!this.#options.kept || !this.#place) return
+    const { host, port } = this.#place
+    this.#options.kept.save(encode(Offer, { version: VERSION, host, port, supply: this.#memory.supplyToKeep() }))
+  }
+
+  /** Nothing is said to a pinned key but hello: what is sealed to it is not forward secret. */
+  async #greet({ host, port, publicKey }: PinnedService, signal: AbortSignal): Promise<void> {
+    requireKey(publicKey)
+    this.#place = { host, port, addresses: await this.#resolve(host) }
+    const key = { id: PINNED_KEY_ID, publicKey, useUntil: 0n }
+    const question = this.#question(Kind.hello, new Uint8Array(0), true)
     const { connection, frame } = await this.#race(question, key, signal).catch((error: unknown) => {
       throw this.#failure(error, { ...question, early: false })
     })
@@ -306,7 +373,7 @@ export class SealedTransport implements Transport {
       for (let frame: ServerFrame = first; ; frame = await connection.next()) {
         const { type, content } = frame
         if (type === FrameType.end) return
-        if (type === FrameType.supply) this.#memory.take(decode(Supply, content))
+        if (type === FrameType.supply) this.#take(content)
         else if (type === FrameType.again) connection.ask(this.#opening(question, question.body.length), question.body)
         else if (type === FrameType.refused) throw refusalError(content[0])
         else if (type === FrameType.part || type === FrameType.message) {
@@ -326,6 +393,10 @@ export class SealedTransport implements Transport {
       throw new TransportError("the line to the service broke", { retryable: true, cause: error })
     }
   }
+}
+
+function requireKey(publicKey: Uint8Array): void {
+  if (publicKey.length !== KEY_SIZE) throw new TypeError("a pinned key has 32 bytes")
 }
 
 /** Nothing that was asked can have arrived: another way may be tried. */

@@ -1,4 +1,4 @@
-import type { Handler } from "../seam.js"
+import type { Handler, RequestContext } from "../seam.js"
 
 export interface ExecutionLimits {
   /** Bytes of responses that are kept for copies of a request. Default 262,144. */
@@ -173,6 +173,11 @@ export const executionLimits: ExecutionsLimits = {
   keptMilliseconds: 20_000,
 }
 
+export interface Asked extends Pick<RequestContext, "early" | "peer"> {
+  readonly requestId: Uint8Array
+  readonly body: Uint8Array
+}
+
 /** Executions of the recent past, by request; bounded in number, bytes and age. */
 export class Executions {
   readonly #limits: ExecutionsLimits
@@ -189,11 +194,11 @@ export class Executions {
   }
 
   /** Runs a request that has not run before. */
-  start(requestId: Uint8Array, body: Uint8Array, early: boolean): Execution {
+  start({ requestId, body, ...asked }: Asked): Execution {
     this.#forgetOld()
     const run = async function* (this: Executions, signal: AbortSignal) {
       try {
-        yield* this.#handler(body, { signal, early })
+        yield* this.#handler(body, { signal, ...asked })
       } finally {
         this.#running.delete(execution)
       }

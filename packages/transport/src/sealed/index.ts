@@ -1,10 +1,11 @@
 /** Requests sealed to a service, in the first packet where the path allows it: docs/fast-open.md. */
 export { AddressTokens, type AddressTokensOptions } from "./address-tokens.js"
 export { type AdmissionLimits, admissionLimits } from "./admission.js"
-export { type PinnedService, SealedTransport, type SealedTransportOptions } from "./client.js"
+export { type KeptOffer, type PinnedService, SealedTransport, type SealedTransportOptions } from "./client.js"
 export { type ExecutionsLimits, executionLimits } from "./execution.js"
 export { KeyRing, type KeyRingOptions } from "./key-ring.js"
-export { type SealedListenOptions, SealedServer, type SealedServerOptions } from "./server.js"
+export { type OfferOptions, type SealedListenOptions, SealedServer, type SealedServerOptions } from "./server.js"
+export { joinTransports, type SealedService, serveAll, shareTransport } from "./services.js"
 export {
   type KeySince,
   MemoryStrikeRegister,

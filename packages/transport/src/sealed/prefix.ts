@@ -23,3 +23,9 @@ export function prefixOf(address: string): Uint8Array {
   })
   return Uint8Array.from([6, ...octets.slice(0, 7)])
 }
+
+/** The same for `RequestContext.peer`; `undefined` for this machine's own addresses, behind which anybody may be. */
+export function peerAt(address: string | undefined): string | undefined {
+  if (address === undefined || /^(::ffff:)?127\.|^::1$/i.test(address)) return undefined
+  return Buffer.from(prefixOf(address)).toString("hex")
+}

@@ -6,6 +6,7 @@ import type { Admission } from "./admission.js"
 import type { Execution, Executions, Listening } from "./execution.js"
 import type { KeyRing, RingKey } from "./key-ring.js"
 import { CONTENT_LIMITS, type OpeningFields, OpeningReader, paddedSize } from "./opening.js"
+import { peerAt } from "./prefix.js"
 import type { Channel, Suite } from "./session.js"
 import { abortSocket, LineBroken, SocketReader } from "./socket-reader.js"
 import type { StrikeRegister } from "./strike-register.js"
@@ -51,10 +52,14 @@ type Early = Execution | "spent" | "again" | "refused"
 const LINGER_MILLISECONDS = 2000
 
 /**
- * Serves one connection to its end, and calls `asked` when the request is there. Whatever the peer sends, it resolves,
- * and the socket is closed.
+ * Serves one connection to its end, and calls `asked` with the kind when the request is there. Whatever the peer sends,
+ * it resolves, and the socket is closed.
  */
-export async function serveConnection(socket: Socket, parts: ServerParts, asked: () => void): Promise<void> {
+export async function serveConnection(
+  socket: Socket,
+  parts: ServerParts,
+  asked: (kind: number) => void,
+): Promise<void> {
   try {
     await new ServerConnection(socket, parts, asked).serve()
     socket.end()
@@ -78,12 +83,12 @@ class ServerConnection {
   readonly #socket: Socket
   readonly #reader: SocketReader
   readonly #parts: ServerParts
-  readonly #asked: () => void
+  readonly #asked: (kind: number) => void
   /** Goes out together with the first frame: one segment where it fits. */
   #hello: Buffer | undefined
   #supplied = false
 
-  constructor(socket: Socket, parts: ServerParts, asked: () => void) {
+  constructor(socket: Socket, parts: ServerParts, asked: (kind: number) => void) {
     this.#asked = asked
     this.#socket = socket
     this.#reader = new SocketReader(socket)
@@ -174,7 +179,7 @@ class ServerConnection {
     const strike = this.#parts.register.strike(fields.requestId, Number(fields.time), key)
     if (strike === "undecided") return "again"
     if (strike === "copy") return this.#parts.executions.find(fields.requestId) ?? "spent"
-    return this.#parts.executions.start(fields.requestId, body, true)
+    return this.#start(fields.requestId, body, true)
   }
 
   /** It was asked under keys of this connection alone, so it is no replay; it may still have run from a first flight. */
@@ -182,7 +187,11 @@ class ServerConnection {
     if (this.#parts.register.note(fields.requestId) === "copy") {
       return this.#parts.executions.find(fields.requestId) ?? "spent"
     }
-    return this.#parts.executions.start(fields.requestId, body, false)
+    return this.#start(fields.requestId, body, false)
+  }
+
+  #start(requestId: Uint8Array, body: Uint8Array, early: boolean): Execution {
+    return this.#parts.executions.start({ requestId, body, early, peer: peerAt(this.#socket.remoteAddress) })
   }
 
   async #readFresh(channel: Channel): Promise<OpeningReader | "too large"> {
@@ -200,7 +209,7 @@ class ServerConnection {
   }
 
   async #stream(channel: Channel, fields: OpeningFields, execution: Execution | "spent"): Promise<void> {
-    this.#asked()
+    this.#asked(fields.kind)
     const listening = execution === "spent" ? undefined : execution.listen()
     if (listening === undefined) return this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.spent))
     this.#socket.once("close", () => listening.leave())

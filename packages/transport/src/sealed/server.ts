@@ -12,7 +12,7 @@ import { type ServerParts, serveConnection } from "./server-connection.js"
 import { Suite } from "./session.js"
 import { abortSocket } from "./socket-reader.js"
 import { MemoryStrikeRegister, type StrikeRegister } from "./strike-register.js"
-import { Offer, VERSION } from "./wire.js"
+import { Kind, Offer, VERSION } from "./wire.js"
 
 export interface SealedServerOptions {
   readonly provider: CryptoProvider
@@ -44,11 +44,23 @@ export interface SealedListenOptions {
   readonly policy?: Exclude<FastOpenPolicy, "cookie">
 }
 
+export interface OfferOptions {
+  /** The name or address that clients are to connect to. Empty: where they have the offer from. */
+  readonly host: string
+  readonly clientAddress?: string | undefined
+  /** Default 8, which is also the most. */
+  readonly tokens?: number
+}
+
+/** A subscriber that has vanished without a word is noticed within a minute. */
+const KEPT_ALIVE = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 }
+
 /** A service that is reached by sealed requests over TCP, in the first packet where the system can. */
 export class SealedServer implements AsyncDisposable {
   readonly #server: Server
   readonly #parts: ServerParts
-  readonly #connections = new Set<Socket>()
+  /** With the kind of what was asked, as soon as it was. */
+  readonly #connections = new Map<Socket, number | undefined>()
 
   constructor(options: SealedServerOptions) {
     const now = options.now ?? Date.now
@@ -70,7 +82,7 @@ export class SealedServer implements AsyncDisposable {
       requestSizeMax: options.requestSizeMax ?? 1024 * 1024,
     }
     const timeout = options.requestTimeoutMilliseconds ?? 10_000
-    this.#server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(socket, timeout))
+    this.#server = createServer(KEPT_ALIVE, (socket) => this.#accept(socket, timeout))
     this.#server.maxConnections = options.connectionsMax ?? 10_000
   }
 
@@ -86,10 +98,8 @@ export class SealedServer implements AsyncDisposable {
   /**
    * What a client needs to begin: to be handed out over a channel that is confidential and authentic. With the client's
    * address, tokens are among it, and its very first request can be answered at once.
-   *
-   * @param host the name or address that clients are to connect to
    */
-  offer({ host, clientAddress, tokens = 8 }: { host: string; clientAddress?: string; tokens?: number }): Uint8Array {
+  offer({ host, clientAddress, tokens = 8 }: OfferOptions): Uint8Array {
     const address = this.#server.address()
     if (typeof address !== "object" || address === null) throw new TypeError("the server is not listening")
     const count = clientAddress === undefined ? 0 : Math.min(tokens, 8)
@@ -111,23 +121,38 @@ export class SealedServer implements AsyncDisposable {
     return this.#parts.executions.bytes
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Takes no more connections, ends subscriptions, and waits for requests that are under way. */
+  async close({ timeoutMilliseconds = 5_000 }: { timeoutMilliseconds?: number } = {}): Promise<void> {
     const closed = this.#server.listening ? once(this.#server, "close") : undefined
     this.#server.close()
     this.#parts.admission.close()
-    this.#parts.executions.close()
-    for (const socket of this.#connections) socket.destroy()
+    for (const [socket, kind] of this.#connections) if (kind !== Kind.request) socket.destroy()
+    const timer = setTimeout(() => this.#cut(), timeoutMilliseconds)
     await closed
+    clearTimeout(timer)
+    this.#cut()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ timeoutMilliseconds: 0 })
+  }
+
+  #cut(): void {
+    this.#parts.executions.close()
+    for (const socket of this.#connections.keys()) socket.destroy()
   }
 
   #accept(socket: Socket, timeout: number): void {
-    this.#connections.add(socket)
+    this.#connections.set(socket, undefined)
     const timer = setTimeout(() => abortSocket(socket), timeout)
     socket.once("close", () => {
       clearTimeout(timer)
       this.#connections.delete(socket)
     })
     socket.on("error", () => socket.destroy())
-    void serveConnection(socket, this.#parts, () => clearTimeout(timer))
+    void serveConnection(socket, this.#parts, (kind) => {
+      clearTimeout(timer)
+      if (this.#connections.has(socket)) this.#connections.set(socket, kind)
+    })
   }
 }

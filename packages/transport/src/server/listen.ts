@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Handler } from "../seam.js"
+import { answerOffer } from "./offer.js"
 import { peerOf } from "./peer.js"
 import { answerRequest } from "./request.js"
 import { SocketListener } from "./socket.js"
@@ -10,6 +11,11 @@ import { contentSecurity, sendText } from "./text.js"
 export interface ListenOptions {
   /** By name: `delivery` is asked by POST to `/delivery` and by streams over `/socket` that name it. */
   readonly services: Readonly<Record<string, Handler>>
+  /**
+   * What a client needs to reach the services by sealed requests, at `/fast-open`; see `SealedServer.offer`. It gets the
+   * address of whoever asks, and none where others stand in between.
+   */
+  readonly offer?: (clientAddress: string | undefined) => Uint8Array
   /** A folder whose files are served at every other path. */
   readonly static?: string
   /** Default `localhost`, which no other machine reaches. */
@@ -72,8 +78,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...defaultLimits, ...options.limits }
   const onError = options.onError ?? (() => {})
   const closing = new AbortController()
-  const { services, peerOf: peer = peerOf } = options
-  const shared = { services, limits, onError, peerOf: peer, closing: closing.signal }
+  const { services, offer, peerOf: peer = peerOf } = options
+  const shared = { services, offer, limits, onError, peerOf: peer, closing: closing.signal }
   const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
   const sockets = new SocketListener(shared)
   const server = createServer({
@@ -104,6 +110,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 /** What the parts of the server know in common. */
 export interface Serving {
   readonly services: Readonly<Record<string, Handler>>
+  readonly offer: ListenOptions["offer"]
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void
   readonly peerOf: (request: IncomingMessage) => string | undefined
@@ -124,6 +131,7 @@ async function route(
     response.setHeader("upgrade", "websocket")
     return sendText(response, 426, "this path takes WebSockets only")
   }
+  if (path === "/fast-open" && serving.offer !== undefined) return answerOffer(request, response, serving.offer)
   if (serving.files === undefined) return sendText(response, 404, "there is nothing at this path")
   return serving.files.answer(request, response, path)
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { connect as tcpConnect } from "node:net"
 import { type TestContext, test } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
-import { type Handler, type RequestContext, type Transport, TransportError } from "../../src/index.js"
+import { type Handler, type ReplaySafe, type RequestContext, type Transport, TransportError } from "../../src/index.js"
 import {
   KeyRing,
   SealedServer,
@@ -13,6 +13,8 @@ import {
 
 const provider = nodeProvider()
 const bytes = (words: string) => new TextEncoder().encode(words)
+/** What the service of these tests may be asked twice. */
+const harmless = (words: string) => bytes(words) as ReplaySafe
 const text = (octets: Uint8Array) => new TextDecoder().decode(octets)
 
 interface Asked {
@@ -62,7 +64,7 @@ async function collect(responses: AsyncIterable<Uint8Array>): Promise<string[]> 
 test("a request that is safe to repeat runs from the first flight, another one inside the connection", async (t) => {
   const { client, asked } = await pair(t)
 
-  assert.equal(text(await client.request(bytes("read"), { replaySafe: true })), "read → 1")
+  assert.equal(text(await client.request(harmless("read"), { replaySafe: true })), "read → 1")
   assert.equal(text(await client.request(bytes("write"))), "write → 1")
 
   assert.deepEqual(asked, [
@@ -74,7 +76,7 @@ test("a request that is safe to repeat runs from the first flight, another one i
 test("what the service does not allow in a first flight is asked again inside, and runs once", async (t) => {
   const { client, asked } = await pair(t, { server: { mayRunEarly: (request) => text(request) === "read" } })
 
-  assert.equal(text(await client.request(bytes("write"), { replaySafe: true })), "write → 1")
+  assert.equal(text(await client.request(harmless("write"), { replaySafe: true })), "write → 1")
 
   assert.deepEqual(asked, [{ request: "write", early: false }])
 })
@@ -93,7 +95,10 @@ test("requests and answers of every size around the buckets and frames arrive as
   for (const size of sizes) {
     const request = provider.random(size)
     for (const replaySafe of [true, false]) {
-      assert.ok(Buffer.from(await client.request(request, { replaySafe })).equals(request), `${size} bytes`)
+      assert.ok(
+        Buffer.from(await client.request(request as ReplaySafe, { replaySafe })).equals(request),
+        `${size} bytes`,
+      )
     }
   }
 })
@@ -101,7 +106,7 @@ test("requests and answers of every size around the buckets and frames arrive as
 test("a subscription streams responses until the service ends it", async (t) => {
   const { client } = await pair(t)
   assert.deepEqual(
-    await collect(client.subscribe(bytes("count 500"))),
+    await collect(client.subscribe(harmless("count 500"), { replaySafe: true })),
     Array.from({ length: 500 }, (_, n) => `count 500 → ${n + 1}`),
   )
 })
@@ -109,7 +114,7 @@ test("a subscription streams responses until the service ends it", async (t) => 
 test("a subscriber that leaves is noticed by the service, and so is one that aborts", async (t) => {
   const { client, left, asked } = await pair(t, { server: { executions: { graceMilliseconds: 10 } } })
   const leaving = new AbortController()
-  const waiting = collect(client.subscribe(bytes("wait"), { signal: leaving.signal }))
+  const waiting = collect(client.subscribe(harmless("wait"), { replaySafe: true, signal: leaving.signal }))
   while (asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
 
   leaving.abort(new Error("enough"))
@@ -128,7 +133,7 @@ test("a slow subscriber holds the service up and not the memory", async (t) => {
     }
   }
   const { client, server } = await pair(t, { server: { handler: endless } })
-  const responses = client.subscribe(bytes("all"))[Symbol.asyncIterator]()
+  const responses = client.subscribe(harmless("all"), { replaySafe: true })[Symbol.asyncIterator]()
   await responses.next()
   await new Promise((resolve) => setTimeout(resolve, 300))
   const before = made
@@ -142,18 +147,18 @@ test("a slow subscriber holds the service up and not the memory", async (t) => {
 
 test("tokens come with the answers and each is used once", async (t) => {
   const { client } = await pair(t)
-  await client.request(bytes("read"), { replaySafe: true })
+  await client.request(harmless("read"), { replaySafe: true })
   await new Promise((resolve) => setTimeout(resolve, 50))
   const before = client.tokenCount
   assert.ok(before >= 7, `${before} tokens`)
-  await client.request(bytes("read"), { replaySafe: true })
+  await client.request(harmless("read"), { replaySafe: true })
   await new Promise((resolve) => setTimeout(resolve, 50))
   assert.ok(client.tokenCount >= before - 1)
 })
 
 test("a service that fails says nothing of why", async (t) => {
   const { client } = await pair(t)
-  await assert.rejects(client.request(bytes("fail"), { replaySafe: true }), (error: TransportError) => {
+  await assert.rejects(client.request(harmless("fail"), { replaySafe: true }), (error: TransportError) => {
     assert.ok(error instanceof TransportError)
     assert.equal(error.retryable, true)
     assert.ok(!String(error.stack).includes("secret"))
@@ -164,35 +169,41 @@ test("a service that fails says nothing of why", async (t) => {
 test("a request that is too long for the service is refused for good", async (t) => {
   const { client, asked } = await pair(t, { server: { requestSizeMax: 5000 } })
   for (const replaySafe of [true, false]) {
-    await assert.rejects(client.request(new Uint8Array(5001), { replaySafe }), {
+    await assert.rejects(client.request(new Uint8Array(5001) as ReplaySafe, { replaySafe }), {
       name: "TransportError",
       retryable: false,
     })
   }
   assert.equal(asked.length, 0)
-  await client.request(new Uint8Array(5000), { replaySafe: true })
+  await client.request(new Uint8Array(5000) as ReplaySafe, { replaySafe: true })
 })
 
 test("an answer that is longer than the client reads is refused", async (t) => {
   const { client } = await pair(t, { client: { responseSizeMax: 1000 } })
-  await assert.rejects(client.request(bytes("large 1001"), { replaySafe: true }), { retryable: false })
+  await assert.rejects(client.request(harmless("large 1001"), { replaySafe: true }), { retryable: false })
 })
 
 test("an answer that does not come in time is a retryable error", async (t) => {
   const { client } = await pair(t, { client: { timeoutMilliseconds: 100 } })
-  await assert.rejects(client.request(bytes("wait"), { replaySafe: true }), { name: "TransportError", retryable: true })
+  await assert.rejects(client.request(harmless("wait"), { replaySafe: true }), {
+    name: "TransportError",
+    retryable: true,
+  })
 })
 
 test("an aborted request rejects with the reason, and a closed transport refuses", async (t) => {
   const { client } = await pair(t)
   const leaving = new AbortController()
-  const waiting = client.request(bytes("wait"), { replaySafe: true, signal: leaving.signal })
+  const waiting = client.request(harmless("wait"), { replaySafe: true, signal: leaving.signal })
   leaving.abort(new Error("changed my mind"))
   await assert.rejects(waiting, /changed my mind/)
 
   await client[Symbol.asyncDispose]()
   await assert.rejects(client.request(bytes("read")), { name: "TransportError", retryable: false })
-  await assert.rejects(collect(client.subscribe(bytes("read"))), { name: "TransportError", retryable: false })
+  await assert.rejects(collect(client.subscribe(harmless("read"), { replaySafe: true })), {
+    name: "TransportError",
+    retryable: false,
+  })
 })
 
 test("with a pinned key no other channel is needed, and nothing but a greeting is sealed to it", async (t) => {
@@ -202,7 +213,7 @@ test("with a pinned key no other channel is needed, and nothing but a greeting i
   const client = new SealedTransport({ provider, service: { host: "127.0.0.1", port, publicKey } })
   t.after(() => client[Symbol.asyncDispose]())
 
-  assert.equal(text(await client.request(bytes("read"), { replaySafe: true })), "read → 1")
+  assert.equal(text(await client.request(harmless("read"), { replaySafe: true })), "read → 1")
   assert.deepEqual(asked, [{ request: "read", early: true }])
 
   const impostor = new SealedTransport({
@@ -210,7 +221,7 @@ test("with a pinned key no other channel is needed, and nothing but a greeting i
     service: { host: "127.0.0.1", port, publicKey: new Uint8Array(32).fill(9) },
   })
   t.after(() => impostor[Symbol.asyncDispose]())
-  await assert.rejects(impostor.request(bytes("read"), { replaySafe: true }), TransportError)
+  await assert.rejects(impostor.request(harmless("read"), { replaySafe: true }), TransportError)
 })
 
 test("keys that the service no longer has are learnt anew", async (t) => {
@@ -228,12 +239,12 @@ test("keys that the service no longer has are learnt anew", async (t) => {
     },
   })
   t.after(() => counting[Symbol.asyncDispose]())
-  await counting.request(bytes("read"), { replaySafe: true })
-  assert.equal(text(await client.request(bytes("read"), { replaySafe: true })), "read → 1")
+  await counting.request(harmless("read"), { replaySafe: true })
+  assert.equal(text(await client.request(harmless("read"), { replaySafe: true })), "read → 1")
 
   clock += 3000
   // This client's own clock stands still, so it does not see its key expire: the service has to tell it.
-  assert.equal(text(await counting.request(bytes("read"), { replaySafe: true })), "read → 1")
+  assert.equal(text(await counting.request(harmless("read"), { replaySafe: true })), "read → 1")
   assert.equal(offers, 2)
   assert.ok(server.admissions.established > 0)
 })
@@ -255,11 +266,11 @@ test("a service that cannot be reached is asked by the fallback, one that may ha
   const client = new SealedTransport({ provider, service: async () => stored, fallback })
   t.after(() => client[Symbol.asyncDispose]())
 
-  await assert.rejects(client.request(bytes("fail"), { replaySafe: true }), TransportError)
+  await assert.rejects(client.request(harmless("fail"), { replaySafe: true }), TransportError)
   assert.deepEqual(turned, [])
   await server[Symbol.asyncDispose]()
   assert.equal(text(await client.request(bytes("read"))), "by another way")
-  assert.deepEqual(await collect(client.subscribe(bytes("read"))), ["by another way"])
+  assert.deepEqual(await collect(client.subscribe(harmless("read"), { replaySafe: true })), ["by another way"])
   assert.deepEqual(turned, ["read"])
 })
 
@@ -273,7 +284,7 @@ test("a service with a name is tried at each of its addresses", async (t) => {
   }
   const client = new SealedTransport({ provider, service: async () => server.offer({ host: "service.test" }), resolve })
   t.after(() => client[Symbol.asyncDispose]())
-  assert.equal(text(await client.request(bytes("read"), { replaySafe: true })), "read → 1")
+  assert.equal(text(await client.request(harmless("read"), { replaySafe: true })), "read → 1")
   assert.equal(text(await client.request(bytes("read"))), "read → 1")
   assert.equal(asked.length, 2)
   assert.deepEqual(names, ["service.test"], "and the one that answered is kept")
@@ -302,5 +313,5 @@ test("connections that say nothing, or the wrong thing, are closed without a wor
     // A whole header with an unknown key gets the one octet that says so.
     assert.ok(heard <= 1, `${heard} bytes`)
   }
-  assert.equal(text(await client.request(bytes("read"), { replaySafe: true })), "read → 1")
+  assert.equal(text(await client.request(harmless("read"), { replaySafe: true })), "read → 1")
 })
