@@ -13,6 +13,7 @@ import {
   utf8,
   vector,
 } from "@conclave/codec"
+import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 
 /**
  * The contract of the Authentication Service (RFC 9750 §4): a directory of names, the devices that speak for each, and
@@ -73,6 +74,17 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   lookupDevice: { deviceId: DeviceId },
 })
 export type AuthRequest = TypeOf<typeof AuthRequest>
+
+/** What a copy of a request does, made by somebody in the network: see `deliveryRequests` of the Delivery Service. */
+export const authRequests = requestContract({
+  request: AuthRequest,
+  kind: AuthRequestKind,
+  replaySafety: {
+    register: notToRepeat("a copy could bring a device back that has been taken from its name meanwhile"),
+    lookup: safeToRepeat("it only reads"),
+    lookupDevice: safeToRepeat("it only reads"),
+  },
+})
 
 export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   registered: 1,

@@ -13,6 +13,7 @@ import {
   utf8,
   vector,
 } from "@conclave/codec"
+import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 
 /**
  * The contract of the Delivery Service (RFC 9750 §5): one ordered log for each group, key packages, and an inbox for
@@ -177,6 +178,28 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
 })
 export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
+
+/**
+ * What a copy of a request does that somebody in the network recorded and sends again. Only what does nothing may travel
+ * in the first packet of a connection: client and service both go by this table.
+ */
+export const deliveryRequests = requestContract({
+  request: DeliveryRequest,
+  kind: DeliveryRequestKind,
+  replaySafety: {
+    publishKeyPackages: notToRepeat("a copy would put an older last resort back in the place of a newer one"),
+    claimKeyPackage: notToRepeat("each claim takes a single-use key package from its owner's stock"),
+    countKeyPackages: safeToRepeat("it only reads"),
+    createGroup: safeToRepeat("the group's id and the idempotency id are taken: a copy gets the first answer"),
+    append: safeToRepeat("the idempotency id is kept with the entry: a copy gets the first answer and appends nothing"),
+    read: safeToRepeat("it only reads"),
+    head: safeToRepeat("it only reads"),
+    groupInfo: safeToRepeat("it only reads"),
+    inbox: safeToRepeat("it only reads"),
+    acknowledgeInbox: safeToRepeat("entries are numbered once and for all: a copy deletes what is deleted"),
+    subscribe: safeToRepeat("it only reads"),
+  },
+})
 
 export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   done: 1,
