@@ -15,7 +15,7 @@ export async function withDeadline<T>(
   const late = new TransportError(`no answer within ${timeoutMilliseconds} ms`, { retryable: true })
   const leave = () => controller.abort(signal?.reason)
   const timer = setTimeout(() => controller.abort(late), timeoutMilliseconds)
-  signal?.addEventListener("abort", leave)
+  const unfollow = signal && follow(signal, leave)
   try {
     return await work(controller.signal)
   } catch (error) {
@@ -23,6 +23,25 @@ export async function withDeadline<T>(
     throw error
   } finally {
     clearTimeout(timer)
-    signal?.removeEventListener("abort", leave)
+    unfollow?.()
   }
+}
+
+const followers = new WeakMap<AbortSignal, Set<() => void>>()
+
+/** One listener for all requests that share a signal: Node takes many for a leak, and says so to the user. */
+function follow(signal: AbortSignal, leave: () => void): () => void {
+  let all = followers.get(signal)
+  if (all === undefined) {
+    const set = new Set<() => void>()
+    signal.addEventListener("abort", () => leaveAll(set), { once: true })
+    followers.set(signal, set)
+    all = set
+  }
+  all.add(leave)
+  return () => all.delete(leave)
+}
+
+function leaveAll(all: ReadonlySet<() => void>): void {
+  for (const leave of [...all]) leave()
 }

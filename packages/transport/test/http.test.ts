@@ -42,6 +42,18 @@ describe("requests over HTTP", { timeout: 20_000 }, () => {
     await left
   })
 
+  it("may share a signal, however many they are, without a warning", async (test) => {
+    const warned = test.mock.method(process, "emitWarning", () => undefined)
+    const { handler } = silent()
+    await using listener = await serve({ silent: handler })
+    const gone = new AbortController()
+    const transport = httpTransport(new URL("silent", listener.url))
+    const asking = Array.from({ length: 30 }, () => transport.request(utf8(""), { signal: gone.signal }))
+    setTimeout(() => gone.abort(new Error("enough")), 50)
+    for (const outcome of await Promise.allSettled(asking)) assert.equal(outcome.status, "rejected")
+    assert.equal(warned.mock.callCount(), 0)
+  })
+
   it("that no service takes are not worth another try", async () => {
     await using listener = await serve({ echo })
     await assert.rejects(httpTransport(new URL("missing", listener.url)).request(utf8("")), final)
