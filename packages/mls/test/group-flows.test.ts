@@ -200,6 +200,21 @@ describe("groups that continue others", () => {
     agree(renewed, staged.accept(dangerouslyAcceptAll(staged.claims)))
   })
 
+  test("a reinitialised group may keep the id of the one that it continues", () => {
+    const { people, groups } = groupOf(["alice", "bob"])
+    const [alice, bob] = groups as [Group, Group]
+    const ending = alice.commit({ reInit: { groupId: alice.id, cipherSuite: 1, extensions: [] } })
+    for (const group of groups) follow(group, ending.message)
+    const offer = keyPackageOf(people[1]!)
+    const continues = { group: alice, as: "reinit" as const }
+    const renewed = Group.create({ ...people[0]!.options, groupId: alice.id, continues })
+    const commit = renewed.commit({ add: [offer.keyPackage] })
+    apply(renewed, commit)
+    const options = { ...people[1]!.options, welcome: commit.welcome!, keyPackages: [offer], otherGroups: [bob] }
+    const staged = Group.stageJoin(options)
+    agree(renewed, staged.accept(dangerouslyAcceptAll(staged.claims)))
+  })
+
   test("a reinitialisation without all members is not joined", () => {
     const { people, groups } = groupOf(["alice", "bob", "carol"])
     const [alice, bob] = groups as [Group, Group]

@@ -187,12 +187,12 @@ export function commitContent(state: GroupState, authenticated: AuthenticatedCon
 export function pskLookup(state: GroupState): PskLookup {
   return (id: PreSharedKeyID) => {
     const { psktype } = id
-    if (psktype.type === "resumption" && equalBytes(psktype.pskGroupId, state.epoch.context.groupId)) {
-      return state.resumption.get(psktype.pskEpoch)
-    }
-    if (state.lineage && psktype.type === "resumption" && equalBytes(psktype.pskGroupId, state.lineage.groupId)) {
-      if (state.lineageSecret && psktype.pskEpoch === state.lineage.epoch) return state.lineageSecret
-    }
+    if (psktype.type !== "resumption") return state.environment.psks(id)
+    const { lineage, lineageSecret } = state
+    // First, for a reinitialised group may have the id of the one that it continues.
+    const continues = lineage && psktype.usage === lineage.origin && psktype.pskEpoch === lineage.epoch
+    if (continues && lineageSecret && equalBytes(psktype.pskGroupId, lineage.groupId)) return lineageSecret
+    if (equalBytes(psktype.pskGroupId, state.epoch.context.groupId)) return state.resumption.get(psktype.pskEpoch)
     return state.environment.psks(id)
   }
 }
