@@ -1,5 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { TransportError } from "@conclave/transport"
 import type { Client, Conversation } from "../src/index.js"
 import { next, settle, taken, World } from "./support/world.js"
 
@@ -140,6 +143,49 @@ describe("a conversation", () => {
     await notes.leave()
     assert.equal(notes.status, "left")
     assert.deepEqual(await texts(notes), [["alice", "to myself"]])
+  })
+
+  it("tells its title to somebody whose inviter vanished, once", async () => {
+    await using world = new World()
+    let vanishing = false
+    const line = world.transport("delivery")
+    const alice = await world.open("alice", {
+      delivery: {
+        ...line,
+        async request(body, options) {
+          const request = decode(DeliveryRequest, body)
+          // The last that is heard of her is a commit.
+          const isHeard = !vanishing || request.type !== "append" || request.kind === "commit"
+          if (!isHeard) throw new TransportError("the line is dead", { retryable: true })
+          return line.request(body, options)
+        },
+      },
+    })
+    const [bob, carol, dave] = [await world.open("bob"), await world.open("carol"), await world.open("dave")]
+    const team = await alice.createConversation({ title: "team", members: ["bob", "dave"] })
+    await settle(alice, bob, dave)
+    vanishing = true
+    await team.invite("carol")
+    await settle(carol, bob, dave)
+    assert.deepEqual(only(carol).members, ["alice", "bob", "carol", "dave"])
+    assert.equal(only(carol).title, "")
+    await taken(dave)
+    await only(bob).send("welcome, carol")
+    await settle(carol, dave, bob)
+    await only(dave).refresh()
+    await settle(carol, dave, bob)
+    assert.equal(only(carol).title, "team")
+    assert.deepEqual(
+      (await taken(carol)).map(({ type }) => type),
+      ["joined", "message", "title", "refreshed"],
+    )
+    assert.deepEqual(
+      (await taken(dave)).map(({ type }) => type),
+      ["message", "refreshed"],
+    )
+    const head = await line.request(encode(DeliveryRequest, { type: "head", groupId: Buffer.from(team.id, "hex") }))
+    const { headSeq } = decode(DeliveryResponse, head) as DeliveryResponse & { type: "head" }
+    assert.equal(headSeq, 6n, "alice's commits and title, bob's message and title, dave's commit")
   })
 
   it("takes in again somebody who was removed", async () => {

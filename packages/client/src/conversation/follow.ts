@@ -104,7 +104,7 @@ function takeMessage(work: Work, step: Step, entry: Entry, received: Received & 
   if (from === undefined || payload === undefined) {
     reject(work, step, "UNREADABLE", `a message from ${from ?? "somebody without a name"} cannot be read`)
   } else if (payload.body.type === "title") {
-    takeTitle(work, step, from, payload.body.title)
+    takeTitle(work, step, entry, { from, title: payload.body.title })
   } else {
     remember(work, step, entry, { from, own: false, payload: received.plaintext })
     step.emit({ type: "message", conversation: local.id, from, payload: received.plaintext })
@@ -120,9 +120,12 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
   }
 }
 
-function takeTitle({ local }: Work, step: Step, from: string, title: string): void {
-  if (title === local.state.title) return
-  local.update(step, { title })
+function takeTitle({ local }: Work, step: Step, entry: Entry, { from, title }: { from: string; title: string }): void {
+  const { title: before, titleDueSince } = local.state
+  // Whoever was a member in the message's epoch reads it too.
+  const isDue = titleDueSince !== undefined && entry.epoch < titleDueSince
+  local.update(step, { title, titleDueSince: isDue ? titleDueSince : undefined })
+  if (title === before) return
   step.emit({ type: "title", conversation: local.id, from, title })
 }
 
@@ -152,7 +155,7 @@ function placeOwn(work: Work, step: Step, entry: Entry, [number, wish]: readonly
   local.fulfil(step, number)
   const { body } = decodePayload(wish.payload)
   if (body.type === "title") {
-    takeTitle(work, step, identity.name, body.title)
+    takeTitle(work, step, entry, { from: identity.name, title: body.title })
     return
   }
   remember(work, step, entry, { from: identity.name, own: true, payload: wish.payload })
@@ -200,7 +203,7 @@ async function followCommit(
     accept(work, step, judgement)
     if (staged.selfRemoved) return depart(work, step, staged, oldKeys)
     local.update(step, { departures: [] })
-    settleCommit(work, step, { own: received.own, before })
+    settleCommit(work, step, { own: received.own, staged })
     local.saveGroup(step)
     announce(work, step, staged, before)
   })

@@ -292,6 +292,7 @@ export const emptyState: ConversationState = {
   firstEpoch: 0n,
   nextWish: 1n,
   departures: [],
+  titleDueSince: undefined,
 }
 
 function describe(wish: Wish): { wish: FailedEvent["wish"]; names: readonly string[] } {

@@ -5,8 +5,9 @@ import type { ClientErrorCode } from "../events.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { keysUnder, learnHead, type Work } from "./context.js"
 import { follow } from "./follow.js"
+import { decodePayload } from "./payload.js"
 import { appendRequest } from "./request.js"
-import { markLeaving } from "./settle.js"
+import { announceTitleIfDue, markLeaving } from "./settle.js"
 
 /** Makes the group exist at the service. */
 export async function sendCreation(work: Work, [number, wish]: readonly [number, WishOf<"create">]): Promise<void> {
@@ -79,6 +80,7 @@ function encryptMessage(work: Work, number: number, wish: WishOf<"message">): Pr
     const { epoch } = local.group!
     const body = local.group!.encrypt(wish.payload)
     const request = appendRequest(work, { kind: "application", epoch, body, commit: undefined })
+    if (decodePayload(wish.payload).body.type !== "title") announceTitleIfDue(work, step)
     const outgoing: Outgoing = { epoch, body, request }
     local.putWish(step, number, { ...wish, outgoing })
     local.saveGroup(step)

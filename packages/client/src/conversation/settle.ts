@@ -1,3 +1,4 @@
+import type { StagedCommit } from "@conclave/mls"
 import type { Step } from "../core/steps.js"
 import { type Judgement, type KeyChange, sameBytes } from "../identity/judge.js"
 import type { Work } from "./context.js"
@@ -39,16 +40,14 @@ export function emitRefusedKeys(concerned: Concerned, step: Step, judgement: Jud
 }
 
 /** What a commit means for the one that this device has under way, and for its wishes. */
-export function settleCommit(
-  work: Work,
-  step: Step,
-  { own, before }: { own: boolean; before: readonly string[] },
-): void {
+export function settleCommit(work: Work, step: Step, { own, staged }: { own: boolean; staged: StagedCommit }): void {
   const { local } = work
   if (own && local.commit !== undefined) {
     for (const number of local.commit.wishes) local.fulfil(step, Number(number))
-    if (local.names.some((name) => !before.includes(name))) announceTitle(work, step)
   }
+  if (staged.added.length > 0 && local.state.title !== "") local.update(step, { titleDueSince: staged.epoch })
+  // Who adds somebody tells them at once; the others with what they do next, if the one who should have is gone.
+  if (own) announceTitleIfDue(work, step)
   // Somebody else was faster: the wishes stay, and are compiled again for the new epoch.
   local.putCommit(step, undefined)
   for (const [number, wish] of local.wishes) {
@@ -66,10 +65,15 @@ export function loseTrack({ local }: Work, step: Step, reason: string): void {
   local.failAll(step, { code: "LOST", reason })
 }
 
-/** The title goes to newcomers as a message: only members can read it. */
-export function announceTitle(work: Work, step: Step): void {
-  const { title } = work.local.state
-  if (title !== "") addMessage(work, step, { type: "title", title })
+/**
+ * The title goes to newcomers as a message: only members can read it. With every commit of one's own, and with every
+ * message, for as long as nobody's announcement has been seen: one too many changes nothing.
+ */
+export function announceTitleIfDue(work: Work, step: Step): void {
+  const { title, titleDueSince } = work.local.state
+  if (titleDueSince === undefined) return
+  work.local.update(step, { titleDueSince: undefined })
+  addMessage(work, step, { type: "title", title })
 }
 
 export function addMessage(work: Work, step: Step, body: Payload["body"]): { number: number; payload: Payload } {

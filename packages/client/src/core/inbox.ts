@@ -98,6 +98,7 @@ export class Inbox {
         chainHash: new Uint8Array(),
         firstEpoch: group.epoch,
         departures: [],
+        titleDueSince: undefined,
       })
       step.emit({ type: "joined", conversation: local.id, members: namesOf(group.members) })
     })

@@ -112,6 +112,8 @@ export const ConversationState = struct("ConversationState", {
   firstEpoch: uint64,
   nextWish: uint64,
   departures: vector(Departure),
+  /** In this epoch somebody was added, and nobody is known to have said the title in it or later. */
+  titleDueSince: optional(uint64),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
 
