@@ -81,7 +81,7 @@ export class Insider {
   readonly person: Person
   readonly state: GroupState
 
-  constructor(person: Person, group: Group) {
+  constructor(person: Person, group: Pick<Group, "records">) {
     this.person = person
     const restored = GroupState.restore(environmentOf(person), group.records())
     if (restored.state === undefined) throw new Error(`${person.name} is not in the group`)

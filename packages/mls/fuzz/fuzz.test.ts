@@ -1,0 +1,87 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { corpusSize, readCorpus } from "./corpus.js"
+import { Coverage } from "./coverage.js"
+import { execute, Finding, fuzz, type Target } from "./engine.js"
+import { drawing } from "./random.js"
+
+const executionsMax = 3000
+
+// V8 counts the blocks of what is loaded from now on.
+const coverage = new Coverage(/\/packages\/(codec|crypto|mls|delivery|auth)\/dist\/src\/|\/fuzz\/planted\.js$/)
+const { planted } = await import("./planted.js")
+const { allTargets } = await import("./targets/index.js")
+
+const targetOf = (run: Target["run"]): Target => ({
+  name: "planted",
+  seeds: [new Uint8Array(4)],
+  batch: 64,
+  share: 1,
+  run,
+})
+const found = (message: RegExp) => (error: unknown) => error instanceof Finding && message.test(error.message)
+
+test(`what is kept, and ${executionsMax} changes of it, are understood or refused as they have to be`, async () => {
+  const targets = await allTargets()
+  const corpus = readCorpus()
+  const { inputs } = corpusSize(corpus)
+  assert(inputs > 100, `the corpus has ${inputs} inputs`)
+  const known = new Set(targets.map(({ name }) => name))
+  assert.deepEqual(
+    [...corpus.keys()].filter((name) => !known.has(name)),
+    [],
+    "the corpus knows targets that are none",
+  )
+  let replayed = 0
+  const goesOn = (executions: number): boolean => {
+    replayed ||= executions
+    return executions < replayed + executionsMax
+  }
+  const { executions, outcomes, finding } = await fuzz({ targets, corpus, coverage, draw: drawing(9420), goesOn })
+  if (finding) throw finding
+  assert(executions >= inputs + executionsMax)
+  // Both have to occur everywhere, and rules of every kind be reached, or the inputs prove nothing.
+  for (const name of ["receive", "join", "external join"]) {
+    const ways = [...outcomes.get(name)!.keys()]
+    assert(
+      ways.some((way) => way.startsWith("accepted")),
+      `${name} accepts something`,
+    )
+    const refusals = ways.filter((way) => way.startsWith("refused"))
+    assert(refusals.length >= 5, `${name} refuses in ${refusals.length} ways`)
+  }
+  assert(coverage.edges > 1000, `${coverage.edges} edges`)
+})
+
+test("coverage leads to a fault that chance would not find", async () => {
+  const targets = [targetOf(planted)]
+  const goesOn = (executions: number) => executions < 100_000
+  const { finding } = await fuzz({ targets, corpus: new Map(), coverage, draw: drawing(7), goesOn })
+  assert.match(finding?.message ?? "nothing was found", /the planted fault/)
+  assert.deepEqual(finding?.input.subarray(0, 3), new TextEncoder().encode("fuz"))
+})
+
+test("an input that takes too long, three times, is a finding", async () => {
+  const dawdle = (): string => {
+    const start = process.cpuUsage()
+    while (process.cpuUsage(start).user < 30_000);
+    return "done"
+  }
+  await assert.rejects(
+    execute(targetOf(dawdle), new Uint8Array(1), { inputMilliseconds: 20 }),
+    found(/took \d+ ms, three times/),
+  )
+})
+
+test("the same seed tries the same inputs", async () => {
+  const tried = async (): Promise<string> => {
+    const inputs: string[] = []
+    const note = (input: Uint8Array): string => {
+      inputs.push(Buffer.from(input).toString("hex"))
+      return "noted"
+    }
+    await fuzz({ targets: [targetOf(note)], corpus: new Map(), coverage, draw: drawing(1), goesOn: (it) => it < 200 })
+    return inputs.join("\n")
+  }
+  assert.equal(await tried(), await tried())
+})

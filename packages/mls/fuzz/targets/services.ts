@@ -1,0 +1,144 @@
+import assert from "node:assert/strict"
+import { type Codec, decode, encode } from "@conclave/codec"
+import { nodeProvider } from "@conclave/crypto/node"
+import { decodeGroupInfo } from "@conclave/mls"
+import type { Target } from "../engine.js"
+import { valuesIn } from "../values.js"
+import type { World } from "../world.js"
+import { codecsIn, decoder } from "./decoders.js"
+
+/** What is asked of a service's module here. It is compiled after this package, and so loaded by its name alone. */
+interface ServiceModule {
+  readonly [name: string]: any
+}
+
+const load = async (name: string): Promise<ServiceModule> => import(name)
+
+/** Every decoder of the services' contracts, and the services themselves. */
+export async function serviceTargets({ scenes, invitations }: World): Promise<Target[]> {
+  const [delivery, auth] = [await load("@conclave/delivery"), await load("@conclave/auth")]
+  const samples = { message: scenes[0]!.messages[0]!, groupInfo: invitations[0]!.groupInfo }
+  const [toDelivery, toAuth] = [deliveryRequests(samples), authRequests(samples)]
+  const known = valuesIn([...toDelivery, ...toAuth, ...answers(samples)])
+  const decodersOf = (service: string, contract: ServiceModule) =>
+    Object.entries(codecsIn(contract)).map(([name, codec]) => decoder(`${service} ${name}`, codec, { known }))
+  const decoders = [
+    ...decodersOf("delivery", await load("@conclave/delivery/api")),
+    ...decodersOf("auth", await load("@conclave/auth/api")),
+  ]
+  const crypto = nodeProvider()
+  const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
+  const failures: unknown[] = []
+  const options = { crypto, now: () => 1_800_000_000_000, onError: (error: unknown) => failures.push(error) }
+  const handlers = {
+    delivery: () =>
+      delivery.deliveryService({ ...options, store: delivery.memoryStore(sha256), directory: async () => undefined }),
+    auth: () => auth.authenticationService({ ...options, store: auth.memoryStore() }),
+  }
+  return [
+    ...decoders,
+    service("delivery service", handlers.delivery, delivery.DeliveryResponse, {
+      requests: toDelivery.map((request) => encode(delivery.DeliveryRequest, request)),
+      failures,
+    }),
+    service("auth service", handlers.auth, auth.AuthResponse, {
+      requests: toAuth.map((request) => encode(auth.AuthRequest, request)),
+      failures,
+    }),
+  ]
+}
+
+type Handler = (request: Uint8Array, context: { signal: AbortSignal; early: boolean }) => AsyncIterable<Uint8Array>
+
+function service(
+  name: string,
+  create: () => Handler,
+  response: Codec<{ readonly type: string }>,
+  { requests, failures }: { readonly requests: readonly Uint8Array[]; readonly failures: unknown[] },
+): Target {
+  let handler = create()
+  let asked = 0
+  return {
+    name,
+    seeds: requests,
+    batch: 16,
+    share: 10,
+    async run(input) {
+      // What has been stored is forgotten now and then: the memory of a service is bounded elsewhere.
+      if (++asked % 4096 === 0) handler = create()
+      const asker = new AbortController()
+      for await (const answer of handler(input, { signal: asker.signal, early: false })) {
+        const { type } = decode(response, answer)
+        assert.notEqual(type, "unavailable", `the service failed: ${failures.pop()}`)
+        asker.abort()
+        return type
+      }
+      return assert.fail("no answer")
+    },
+  }
+}
+
+interface Samples {
+  readonly message: Uint8Array
+  readonly groupInfo: Uint8Array
+}
+
+function deliveryRequests({ message, groupInfo }: Samples): object[] {
+  const { groupContext } = decodeGroupInfo(groupInfo)
+  const { groupId, epoch } = groupContext
+  const proof = { deviceId: new Uint8Array(32), at: 1_800_000_000_000n, signature: new Uint8Array(64) }
+  const place = { groupId, idempotencyId: new Uint8Array(16) }
+  const parts = { welcome: new Uint8Array(0), recipients: [], groupInfo, accessKey: new Uint8Array(32), barrier: true }
+  return [
+    { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [Uint8Array.of(1)], proof },
+    { type: "claimKeyPackage", deviceId: new Uint8Array(32), cipherSuite: 1 },
+    { type: "countKeyPackages", cipherSuite: 1, proof },
+    { type: "createGroup", ...place, groupInfo, ratchetTree: Uint8Array.of(1), accessKey: new Uint8Array(32) },
+    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message },
+    {
+      type: "append",
+      ...place,
+      kind: "commit",
+      epoch,
+      body: message,
+      commit: { ...parts, recipients: [{ deviceId: groupId }] },
+    },
+    { type: "read", groupId, afterSeq: 0n, limit: 10 },
+    { type: "head", groupId },
+    { type: "groupInfo", groupId },
+    { type: "inbox", after: 0n, limit: 1, proof },
+    { type: "acknowledgeInbox", upTo: 2n ** 64n - 1n, proof },
+    { type: "subscribe", cursors: [{ groupId, afterSeq: 0n }], inboxAfter: 0n, proof: undefined },
+  ]
+}
+
+function authRequests({ message }: Samples): object[] {
+  const endorsement = { deviceId: new Uint8Array(32), signature: new Uint8Array(64) }
+  const key = { cipherSuite: 1, signatureKey: message.slice(0, 32), signature: new Uint8Array(64) }
+  return [
+    { type: "register", name: "alice", ...key, endorsement: undefined },
+    { type: "register", name: "bob", ...key, endorsement },
+    { type: "lookup", name: "alice" },
+    { type: "lookupDevice", deviceId: new Uint8Array(32) },
+  ]
+}
+
+/** Of both services, for the decoders of the clients. */
+function answers({ message, groupInfo }: Samples): object[] {
+  const groupId = new Uint8Array(32)
+  const entry = { seq: 1n, kind: "application", epoch: 1n, body: message, chainHash: groupId, at: 1n }
+  const inboxEntry = { n: 1n, kind: "welcome", groupId, seq: 1n, body: message, ratchetTree: undefined, at: 1n }
+  const device = { deviceId: groupId, cipherSuite: 1, signatureKey: groupId, registeredAt: 1n }
+  return [
+    { type: "keyPackage", keyPackage: message, lastResort: false },
+    { type: "accepted", seq: 1n, epoch: 1n, chainHash: groupId, receipt: new Uint8Array(0) },
+    { type: "entries", groupId, entries: [entry], headSeq: 1n },
+    { type: "inboxEntries", entries: [inboxEntry], head: 1n },
+    { type: "groupInfo", epoch: 1n, seq: 1n, groupInfo, ratchetTree: groupId },
+    { type: "invalid", reason: "why" },
+    { type: "throttled", retryAfterMilliseconds: 1000 },
+    { type: "registered", device },
+    { type: "devices", name: "alice", devices: [device] },
+    { deviceId: groupId, at: 1n, request: message },
+  ]
+}
