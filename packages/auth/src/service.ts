@@ -2,7 +2,15 @@ import { DecodeError, decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
 import { type Handler, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
-import { AuthRequest, AuthResponse, deviceIdOf, NAME_PATTERN, type Register, RegistrationTBS } from "./api.js"
+import {
+  AuthRequest,
+  AuthResponse,
+  authRequests,
+  deviceIdOf,
+  NAME_PATTERN,
+  type Register,
+  RegistrationTBS,
+} from "./api.js"
 import type { Store, StoredDevice } from "./store/store.js"
 
 export interface AuthenticationOptions {
@@ -67,13 +75,15 @@ class AuthenticationService {
     this.#registrationsByRequester = new RateLimiter(this.#limits.registrationsByRequester)
   }
 
-  async *answer(bytes: Uint8Array, { peer }: RequestContext): AsyncGenerator<Uint8Array> {
-    yield encode(AuthResponse, await this.#answer(bytes, peer))
+  async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
+    yield encode(AuthResponse, await this.#answer(bytes, context))
   }
 
-  async #answer(bytes: Uint8Array, peer: string | undefined): Promise<AuthResponse> {
+  async #answer(bytes: Uint8Array, { early, peer }: RequestContext): Promise<AuthResponse> {
     try {
-      return await this.#respond(decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax }), peer)
+      const request = decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax })
+      if (early && !authRequests.replaySafety[request.type].safe) return invalid("the request must not come early")
+      return await this.#respond(request, peer)
     } catch (error) {
       if (error instanceof DecodeError) return invalid(error.message)
       this.#onError(error)

@@ -8,6 +8,7 @@ import {
   DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
+  deliveryRequests,
 } from "./api.js"
 import { appendFault, createGroupFault } from "./framing.js"
 import { judgeKeyPackages } from "./key-packages.js"
@@ -119,7 +120,8 @@ class DeliveryService {
   async *#responses(bytes: Uint8Array, context: RequestContext): AsyncGenerator<DeliveryResponse> {
     const request = this.#decode(bytes)
     if ("fault" in request) yield request.fault
-    else if (context.early && notRepeatable.has(request.type)) yield forbidden("the request must not come early")
+    else if (context.early && !deliveryRequests.replaySafety[request.type].safe)
+      yield forbidden("the request must not come early")
     else if (request.type === "subscribe") yield* this.#subscribe(request, context)
     else yield await this.#respond(request, context.peer)
   }
@@ -339,9 +341,6 @@ class DeliveryService {
 }
 
 const DEVICE_ID_SIZE = 32
-
-/** What an attacker who recorded the first packet could make happen twice. */
-const notRepeatable: ReadonlySet<DeliveryRequest["type"]> = new Set(["claimKeyPackage", "subscribe"])
 
 const invalid = (reason: string): DeliveryResponse => ({ type: "invalid", reason })
 const forbidden = (reason: string): DeliveryResponse => ({ type: "forbidden", reason })
