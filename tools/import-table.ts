@@ -11,14 +11,14 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   auth: ["codec", "crypto", "mls", "mls/wire", "transport"],
   client: [
     ...["codec", "crypto", "crypto/node", "crypto/web", "mls", "mls/wire"],
-    ...["transport", "transport/node", "transport/browser"],
+    ...["transport", "transport/node", "transport/browser", "transport/sealed"],
     // Of the services their contracts, never themselves.
     ...["delivery/api", "delivery/log-chain", "auth/api"],
   ],
   web: ["client", "client/browser"],
   cli: [
     ...["client", "client/node", "crypto", "crypto/node", "delivery", "delivery/api", "auth", "auth/api"],
-    ...["transport", "transport/node", "transport/fast-open", "transport/trace", "web"],
+    ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "transport/trace", "web"],
   ],
 }
 

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto"
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
 import { nodeProvider } from "@conclave/crypto/node"
-import type { Transport } from "@conclave/transport"
+import type { Transport, TransportError } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
 import { Client, type ClientOptions } from "./client.js"
 import { ClientError } from "./errors.js"
 import { serviceAddresses } from "./service/addresses.js"
+import { connectFastOpen } from "./service/fast-open.js"
 import { SEALING_KEY_SIZE } from "./store/sealed.js"
 import { sqliteStore } from "./store/sqlite.js"
 
@@ -21,6 +22,18 @@ export interface NodeClientOptions
   readonly profile: string
   /** 32 bytes. Default: those of `<profile>.key`, see {@link sealingKeyFile}. */
   readonly sealingKey?: Uint8Array
+  /**
+   * Ask by sealed requests, in the first packet where the path allows it, once the service offers that: `true` is
+   * `private`, without anything on the wire that links two connections. Default `off`: HTTP and WebSocket alone.
+   */
+  readonly fastOpen?: boolean | "private" | "off"
+  /**
+   * 32 bytes: the key that `conclave serve --fast-open` shows. With it, nobody can pose as the service even at the first
+   * contact over plain HTTP, and over plain HTTP nothing is asked in any other way. Implies {@link fastOpen}.
+   */
+  readonly serverKey?: Uint8Array
+  /** Is told once when sealed requests do not get through, and everything goes over HTTP and WebSocket. */
+  readonly onFallback?: (reason: TransportError) => void
 }
 
 /** Opens a profile in a file, with Node's cryptography and WebSocket. Throws what {@link Client.open} does. */
@@ -34,7 +47,17 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
     await store[Symbol.asyncDispose]()
     throw error
   }
-  return Client.open({ ...options, ...connect(service), store, sealingKey, provider: nodeProvider() })
+  const ways = connectAs({ service, profile, ...options })
+  return Client.open({ ...options, ...ways, store, sealingKey, provider: nodeProvider() })
+}
+
+function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "name">) {
+  const { fastOpen = "off", serverKey, onFallback } = options
+  const ordinary = connect(service)
+  const isWanted = serverKey !== undefined || (fastOpen !== false && fastOpen !== "off")
+  if (!isWanted) return ordinary
+  const keptFile = `${profile}.fast-open`
+  return connectFastOpen(service, { provider: nodeProvider(), ordinary, serverKey, keptFile, onFallback })
 }
 
 /** Ways to both services at one address: `delivery` and `auth` below it. */

@@ -1,5 +1,5 @@
-import { type Codec, DecodeError, decode, encode } from "@conclave/codec"
-import type { Transport } from "@conclave/transport"
+import { type Codec, DecodeError, decode } from "@conclave/codec"
+import type { RequestContract, Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { branch } from "./branch.js"
 
@@ -20,19 +20,19 @@ type Passing =
 export type Lasting<Response> = Exclude<Response, { type: "throttled" } | { type: "unavailable" }>
 
 /** A service's answers, typed: `Request` and `Response` are the unions of its contract. */
-export class Service<Request, Response extends { readonly type: string }> {
+export class Service<Request extends { readonly type: string }, Response extends { readonly type: string }> {
   readonly #transport: Transport
-  readonly #request: Codec<Request>
+  readonly #requests: RequestContract<Request>
   readonly #response: Codec<Response>
 
-  constructor(transport: Transport, request: Codec<Request>, response: Codec<Response>) {
+  constructor(transport: Transport, requests: RequestContract<Request>, response: Codec<Response>) {
     this.#transport = transport
-    this.#request = request
+    this.#requests = requests
     this.#response = response
   }
 
   encode(request: Request): Uint8Array {
-    return encode(this.#request, request)
+    return this.#requests.encode(request)
   }
 
   /** Sends bytes that were encoded before. Every failure to get an answer is {@link Unavailable}. */
@@ -40,7 +40,10 @@ export class Service<Request, Response extends { readonly type: string }> {
     using waiting = signal && branch(signal)
     let answer: Uint8Array
     try {
-      answer = await this.#transport.request(request, waiting === undefined ? {} : { signal: waiting.signal })
+      const options = waiting === undefined ? {} : { signal: waiting.signal }
+      answer = this.#requests.isReplaySafe(request)
+        ? await this.#transport.request(request, { ...options, replaySafe: true })
+        : await this.#transport.request(request, options)
     } catch (error) {
       signal?.throwIfAborted()
       throw new Unavailable("the service does not answer", undefined, error)
@@ -54,7 +57,11 @@ export class Service<Request, Response extends { readonly type: string }> {
 
   async *subscribe(request: Request, signal: AbortSignal): AsyncGenerator<Lasting<Response>> {
     using waiting = branch(signal)
-    const subscribed = this.#transport.subscribe(this.encode(request), { signal: waiting.signal })
+    const { signal: session } = waiting
+    const encoded = this.encode(request)
+    const subscribed = this.#requests.isReplaySafe(encoded)
+      ? this.#transport.subscribe(encoded, { signal: session, replaySafe: true })
+      : this.#transport.subscribe(encoded, { signal: session })
     try {
       for await (const answer of subscribed) yield this.#read(answer)
     } catch (error) {

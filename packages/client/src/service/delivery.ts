@@ -1,10 +1,11 @@
 import { encode, type TypeOf } from "@conclave/codec"
 import {
   type Cursor,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
   DeviceRequestTBS,
+  deliveryRequests,
   EMPTY_PROOF,
 } from "@conclave/delivery/api"
 import type { Transport } from "@conclave/transport"
@@ -30,7 +31,7 @@ export class Delivery {
   readonly #now: () => number
 
   constructor(transport: Transport, device: DeviceSigner, now: () => number) {
-    this.#service = new Service(transport, DeliveryRequest, DeliveryResponse)
+    this.#service = new Service(transport, deliveryRequests, DeliveryResponse)
     this.#device = device
     this.#now = now
   }

@@ -1,4 +1,11 @@
-import { AuthRequest, AuthResponse, type Device, type Endorsement, RegistrationTBS } from "@conclave/auth/api"
+import {
+  type AuthRequest,
+  AuthResponse,
+  authRequests,
+  type Device,
+  type Endorsement,
+  RegistrationTBS,
+} from "@conclave/auth/api"
 import { decode, encode, type TypeOf } from "@conclave/codec"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
@@ -17,7 +24,7 @@ export class Directory {
   readonly #service: Service<AuthRequest, AuthResponse>
 
   constructor(transport: Transport) {
-    this.#service = new Service(transport, AuthRequest, AuthResponse)
+    this.#service = new Service(transport, authRequests, AuthResponse)
   }
 
   /** Throws `ClientError` `NAME_TAKEN`, `REFUSED` or `UNAVAILABLE`. May be repeated. */

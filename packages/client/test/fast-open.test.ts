@@ -1,0 +1,159 @@
+import assert from "node:assert/strict"
+import { readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it } from "node:test"
+import { AuthRequest, authRequests } from "@conclave/auth/api"
+import { decode } from "@conclave/codec"
+import { nodeProvider } from "@conclave/crypto/node"
+import { DeliveryRequest, deliveryRequests } from "@conclave/delivery/api"
+import type { Handler, RequestContract } from "@conclave/transport"
+import { listen } from "@conclave/transport/node"
+import { KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
+import { type NodeClientOptions, openClient } from "../src/node.js"
+import { next, World } from "./support/world.js"
+
+const provider = nodeProvider()
+
+interface Asked {
+  readonly kind: string
+  readonly way: "http" | "early" | "inside"
+}
+
+/** The world's services at one address, over HTTP and by sealed requests; notes what was asked how. */
+async function serving(world: World, { offering = true, keys = new KeyRing({ provider }) } = {}) {
+  const asked: Asked[] = []
+  const noting =
+    (way: "http" | "sealed", handler: Handler, kindOf: (request: Uint8Array) => string): Handler =>
+    (request, context) => {
+      asked.push({ kind: kindOf(request), way: way === "http" ? "http" : context.early ? "early" : "inside" })
+      return handler(request, context)
+    }
+  const services = (way: "http" | "sealed") => ({
+    delivery: noting(way, world.delivery, (request) => decode(DeliveryRequest, request).type),
+    auth: noting(way, world.auth, (request) => decode(AuthRequest, request).type),
+  })
+  const contracts: Record<string, RequestContract<any, any>> = { delivery: deliveryRequests, auth: authRequests }
+  const sealed = new SealedServer({
+    provider,
+    keys,
+    ...serveAll(
+      Object.fromEntries(
+        Object.entries(services("sealed")).map(([name, handler]) => [
+          name,
+          { handler, mayRunEarly: (request: Uint8Array) => contracts[name]!.isReplaySafe(request) },
+        ]),
+      ),
+    ),
+  })
+  const port = await sealed.listen({ port: 0, host: "127.0.0.1" })
+  const offer = (clientAddress: string | undefined) => sealed.offer({ host: "", clientAddress })
+  const listener = await listen({
+    services: services("http"),
+    host: "127.0.0.1",
+    limits: { closeTimeoutMilliseconds: 100 },
+    onError: (error) => world.faults.push(error),
+    ...(offering && { offer }),
+  })
+  return {
+    asked,
+    port,
+    url: listener.url,
+    sealed,
+    async [Symbol.asyncDispose]() {
+      await sealed[Symbol.asyncDispose]()
+      await listener.close()
+    },
+  }
+}
+
+function profile(world: World, name: string, service: URL, options: Partial<NodeClientOptions> = {}) {
+  return { name, service, profile: join(world.folder, `${name}-fast.db`), fastOpen: true, ...options }
+}
+
+describe("a Node program with fast open", () => {
+  it("sends, reads and follows by sealed requests, and lets no claim run from a first packet", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    await using alice = await openClient(profile(world, "alice", server.url))
+    await using bob = await openClient(profile(world, "bob", server.url, { fastOpen: "private" }))
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await team.send("in the first packet")
+    assert.equal((await next(bob, "message")).text, "in the first packet")
+
+    const ways = (kind: string) => [...new Set(server.asked.filter((it) => it.kind === kind).map(({ way }) => way))]
+    assert.deepEqual(ways("append"), ["early"])
+    assert.deepEqual(ways("subscribe"), ["early"])
+    assert.deepEqual(ways("lookup"), ["early"])
+    assert.deepEqual(ways("claimKeyPackage"), ["inside"])
+    assert.deepEqual(ways("publishKeyPackages"), ["inside"])
+    assert.deepEqual(ways("register"), ["inside"])
+    assert.deepEqual(
+      server.asked.filter(({ way }) => way === "http"),
+      [],
+    )
+    assert.deepEqual(world.faults, [])
+  })
+
+  it("keeps the service's keys for its next process, where nobody else can write, and no token", async () => {
+    await using world = new World({ realClock: true })
+    const keys = new KeyRing({ provider })
+    await using server = await serving(world, { keys })
+    const options = profile(world, "alice", server.url)
+    await (await openClient(options)).close()
+    const file = `${options.profile}.fast-open`
+    assert.equal(statSync(file).mode & 0o077, 0)
+    assert.ok(readFileSync(file).includes(Buffer.from(keys.publicKeys()[0]!.publicKey)))
+    await (await openClient(options)).close()
+    assert.equal(server.asked.filter(({ way }) => way === "http").length, 0)
+  })
+
+  it("goes over HTTP where the service offers nothing else, and says so once", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world, { offering: false })
+    const told: Error[] = []
+    const onFallback = (reason: Error) => void told.push(reason)
+    await using alice = await openClient(profile(world, "alice", server.url, { onFallback }))
+    const notes = await alice.createConversation({ title: "notes" })
+    await notes.send("as ever")
+    assert.equal(told.length, 1)
+    assert.match(`${told[0]!.cause}`, /offers no sealed requests \(404\)/)
+    assert.ok(server.asked.every(({ way }) => way === "http"))
+  })
+
+  it("goes over HTTP where the way to the sealed port is gone, and loses nothing", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    await using alice = await openClient(profile(world, "alice", server.url))
+    const notes = await alice.createConversation({ title: "notes" })
+    await server.sealed[Symbol.asyncDispose]()
+    await notes.send("by another way")
+    assert.equal(server.asked.filter(({ kind, way }) => kind === "append" && way === "http").length, 1)
+  })
+
+  it("with the pinned key, speaks to nobody else and over no other way", async () => {
+    await using world = new World({ realClock: true })
+    const keys = new KeyRing({ provider })
+    const serverKey = keys.pin(provider.random(32))
+    await using server = await serving(world, { keys })
+    await using alice = await openClient(profile(world, "alice", server.url, { fastOpen: false, serverKey }))
+    await (await alice.createConversation({ title: "notes" })).send("to the one that I know")
+    assert.ok(server.asked.every(({ way }) => way !== "http"))
+
+    // Somebody in between who answers with an offer of its own has another key.
+    const other = provider.random(32)
+    const misled = openClient(profile(world, "bob", server.url, { serverKey: other }))
+    const before = server.asked.length
+    await assert.rejects(misled, { code: "UNAVAILABLE" })
+    assert.equal(server.asked.length, before)
+  })
+
+  it("does without by default", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    for (const fastOpen of [undefined, false, "off"] as const) {
+      const { fastOpen: _, ...options } = profile(world, `alice-${fastOpen}`, server.url)
+      await (await openClient({ ...options, ...(fastOpen !== undefined && { fastOpen }) })).close()
+    }
+    assert.ok(server.asked.length > 0 && server.asked.every(({ way }) => way === "http"))
+  })
+})
