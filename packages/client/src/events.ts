@@ -115,7 +115,13 @@ export interface FailedEvent {
   readonly reason: string
 }
 
-/** Something that came in was refused and passed over; the conversation goes on. */
+/**
+ * Something that came in was refused and passed over; the conversation goes on.
+ *
+ * But for `CANNOT_REJOIN`: a commit was refused (the reason names whose it is, where that is known), and what it came
+ * with is of no use for rejoining. The conversation waits (status `recovering`), and tries again by itself: the next
+ * commit of a member who could follow helps. Where nobody could, only a new conversation does.
+ */
 export interface RejectedEvent {
   readonly type: "rejected"
   readonly conversation: Conversation | undefined

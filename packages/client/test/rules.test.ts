@@ -10,7 +10,7 @@ import { type Transport, TransportError } from "@conclave/transport"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { sqliteStore } from "../src/store/sqlite.js"
-import { provider, settle, taken, World } from "./support/world.js"
+import { after, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (conversation: Conversation) => (await conversation.history()).map(({ text }) => text)
@@ -288,10 +288,9 @@ describe("a log that cannot be followed", () => {
     })
   }
 
-  it("because of a commit that nobody can read is told as lost, and what was wished fails", async () => {
+  // Somebody who knows the group's id takes the epoch with noise: the service cannot tell.
+  it("because of a commit that nobody can read, with nothing to rejoin by, is told once; what is wished waits", async () => {
     await using world = new World()
-    // Somebody who knows the group's id takes the epoch with noise: the service cannot tell.
-    const garbled = (bytes: Uint8Array) => bytes.with(-1, bytes.at(-1)! ^ 1)
     let garbling = false
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
       if (!garbling || request.type !== "append" || request.commit === undefined) return pass()
@@ -306,12 +305,93 @@ describe("a log that cannot be followed", () => {
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
     garbling = true
-    await assert.rejects(team.refresh(), { code: "LOST" })
-    await bob.sync()
+    await taken(alice)
+    await taken(bob)
+    team.refresh().catch(() => {})
+    const message = team.send("is anybody there?", { signal: after(50) })
+    await assert.rejects(message, { name: "AbortError" })
     for (const client of [alice, bob]) {
-      assert.equal(only(client).status, "lost")
-      assert.ok((await taken(client)).some(({ type }) => type === "lost"))
+      for (let round = 0; round < 3; round++) await client.sync()
+      assert.equal(only(client).status, "recovering")
+      const [told, ...more] = await taken(client)
+      assert.ok(told?.type === "rejected" && told.code === "CANNOT_REJOIN")
+      // Alice sees what looks like a commit of her own, which the service denies to have taken.
+      const why =
+        client === alice ? "the service knows an epoch that its log does not show" : "commit 2 was refused: .*"
+      assert.match(told.reason, new RegExp(`^${why}; what it came with is of no use either: `))
+      assert.deepEqual(more, [])
     }
+    assert.equal(team.pending[0]?.text, "is anybody there?")
+  })
+
+  it("with nothing to rejoin by goes on with the next commit of somebody who can follow", async () => {
+    await using world = new World()
+    let spoiling = false
+    const alice = await world.open("alice", {
+      delivery: tampered(world.transport("delivery"), async (request, pass) => {
+        if (!spoiling || request.type !== "append" || request.commit === undefined) return pass()
+        const commit = { ...request.commit, groupInfo: garbled(request.commit.groupInfo) }
+        return world.transport("delivery").request(encode(DeliveryRequest, { ...request, commit }))
+      }),
+    })
+    const bob = await world.open("bob", {
+      delivery: tampered(world.transport("delivery"), async (request, pass) => {
+        const answer = decode(DeliveryResponse, await pass())
+        if (!spoiling || request.type !== "read") return encode(DeliveryResponse, answer)
+        return encode(DeliveryResponse, spoiledLogs["an entry is changed"]!(answer))
+      }),
+    })
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(bob)
+    spoiling = true
+    await team.refresh()
+    const waiting = only(bob).send("I was away")
+    for (let round = 0; round < 3; round++) await bob.sync()
+    assert.equal(only(bob).status, "recovering")
+    spoiling = false
+    await team.refresh()
+    await bob.sync()
+    await waiting
+    await alice.sync()
+    assert.deepEqual(await texts(team), ["I was away"])
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["rejected", "recovered", "sent"],
+    )
+    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
+  })
+
+  it("names the member who signed what came with a commit that was refused", async () => {
+    await using world = new World()
+    let lying = false
+    const mallory = await world.open("mallory", {
+      delivery: tampered(world.transport("delivery"), async (request, pass) => {
+        if (!lying || request.type !== "append" || request.commit === undefined) return pass()
+        lying = false
+        const body = garbled(request.body)
+        return world.transport("delivery").request(encode(DeliveryRequest, { ...request, body }))
+      }),
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["mallory", "bob"] })
+    await settle(alice, bob, mallory)
+    lying = true
+    only(mallory)
+      .refresh()
+      .catch(() => {})
+    await mallory.sync().catch(() => {})
+    for (const client of [alice, bob]) {
+      await taken(client)
+      await settle(client)
+      const recovered = (await taken(client)).find(({ type }) => type === "recovered")
+      assert.ok(recovered?.type === "recovered")
+      if (client === alice) assert.match(recovered.reason, /^commit \d+ was refused: .* \(by mallory, who signed/)
+    }
+    await settle(alice, bob, mallory)
+    await team.send("and we go on")
+    await bob.sync()
+    assert.deepEqual(await texts(only(bob)), ["and we go on"])
   })
 
   it("and a service that does not know the conversation are told as lost", async () => {
@@ -328,6 +408,8 @@ describe("a log that cannot be followed", () => {
     assert.deepEqual(told, ["lost", "failed"])
   })
 })
+
+const garbled = (bytes: Uint8Array) => bytes.with(-1, bytes.at(-1)! ^ 1)
 
 // --- What goes wrong -------------------------------------------------------------------------------------------------
 

@@ -35,11 +35,23 @@ export interface Work extends Shared {
   headSeq: bigint | undefined
   /** The seq of an entry that could not be followed once. */
   suspect: bigint | undefined
+  /** The seq of the commit that this device refused, where that is why it has to rejoin. */
+  refusedCommit: bigint | undefined
+  /** What the service has to rejoin by is of no use: since how many tries, and when the next one is. */
+  stall: Stall | undefined
   /** External commits since an entry was followed last. */
   rejoins: number
   /** The commit that the service has called stale once, to notice if the log does not say why. */
   staleCommit: Uint8Array | undefined
   readonly signal: AbortSignal
+}
+
+export interface Stall {
+  readonly tries: number
+  /** The seq of the commit that the GroupInfo came with: of each the user is told once. */
+  readonly seq: bigint
+  /** Unix time in milliseconds. */
+  readonly retryAt: number
 }
 
 /** Whether the log has been followed as far as it is known to go. */

@@ -41,12 +41,21 @@ export class GroupConversation implements Conversation {
       incoming: [],
       headSeq: undefined,
       suspect: undefined,
+      refusedCommit: undefined,
+      stall: undefined,
       rejoins: 0,
       staleCommit: undefined,
     }
     const { now, random } = shared
     const job = () => advance(this.work)
-    this.runner = new Runner({ job, signal, due: () => departureDue(this.work), now, random, onFault })
+    this.runner = new Runner({
+      job,
+      signal,
+      due: () => this.work.stall?.retryAt ?? departureDue(this.work),
+      now,
+      random,
+      onFault,
+    })
   }
 
   get id(): string {

@@ -16,10 +16,13 @@ export type Entry = EntryCodec
 export class Unfollowable extends Error {
   override readonly name = "Unfollowable"
   readonly seq: bigint
+  /** It is a commit that this device refuses; otherwise the log itself is at fault. */
+  readonly isRefusal: boolean
 
-  constructor(seq: bigint, reason: string, cause?: unknown) {
-    super(reason, { cause })
+  constructor(seq: bigint, reason: string, refused?: { readonly cause: unknown }) {
+    super(reason, refused)
     this.seq = seq
+    this.isRefusal = refused !== undefined
   }
 }
 
@@ -72,8 +75,21 @@ function checkChain({ local, identity }: Work, entry: Entry): void {
   if (!sameBytes(expected, entry.chainHash)) throw new Unfollowable(entry.seq, "the log's chain is broken")
 }
 
-function moveOn({ local }: Work, step: Step, entry: Entry): void {
-  local.update(step, { cursor: entry.seq, chainHash: entry.chainHash })
+function moveOn(work: Work, step: Step, entry: Entry): void {
+  work.local.update(step, { cursor: entry.seq, chainHash: entry.chainHash })
+  placePassed(work, step)
+}
+
+/**
+ * Messages of this device that have their place at or before the cursor: also where this device does not read them
+ * there, because it has rejoined meanwhile.
+ */
+export function placePassed(work: Work, step: Step): void {
+  const { wishes, state } = work.local
+  for (const [number, wish] of [...wishes]) {
+    if (wish.type !== "message" || wish.acceptedSeq === undefined || wish.acceptedSeq > state.cursor) continue
+    placeOwn(work, step, { seq: wish.acceptedSeq, epoch: wish.outgoing?.epoch ?? 0n }, [number, wish])
+  }
 }
 
 /** A commit that cannot be received stops everything; anything else is the loss of one message. */
@@ -81,7 +97,8 @@ async function refuse(work: Work, entry: Entry, error: unknown): Promise<void> {
   const { local, steps } = work
   const reason = error instanceof Error ? error.message : String(error)
   if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") return rejoinAfterRollback(work)
-  if (entry.kind === "commit") throw new Unfollowable(entry.seq, reason, error)
+  if (entry.kind === "commit")
+    throw new Unfollowable(entry.seq, `commit ${entry.seq} was refused: ${reason}`, { cause: error })
   await steps.run(local, (step) => {
     moveOn(work, step, entry)
     local.saveGroup(step)
@@ -120,10 +137,10 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
   }
 }
 
-function takeTitle({ local }: Work, step: Step, entry: Entry, { from, title }: { from: string; title: string }): void {
+function takeTitle({ local }: Work, step: Step, place: Place, { from, title }: { from: string; title: string }): void {
   const { title: before, titleDueSince } = local.state
   // Whoever was a member in the message's epoch reads it too.
-  const isDue = titleDueSince !== undefined && entry.epoch < titleDueSince
+  const isDue = titleDueSince !== undefined && place.epoch < titleDueSince
   local.update(step, { title, titleDueSince: isDue ? titleDueSince : undefined })
   if (title === before) return
   step.emit({ type: "title", conversation: local.id, from, title })
@@ -150,21 +167,23 @@ async function rejoinAfterRollback({ local, steps }: Work): Promise<void> {
   await steps.run(local, (step) => local.update(step, { status: "recovering", reason }))
 }
 
-function placeOwn(work: Work, step: Step, entry: Entry, [number, wish]: readonly [number, WishOf<"message">]): void {
+type Place = Pick<Entry, "seq" | "epoch">
+
+function placeOwn(work: Work, step: Step, place: Place, [number, wish]: readonly [number, WishOf<"message">]): void {
   const { local, identity } = work
   local.fulfil(step, number)
   const { body } = decodePayload(wish.payload)
   if (body.type === "title") {
-    takeTitle(work, step, entry, { from: identity.name, title: body.title })
+    takeTitle(work, step, place, { from: identity.name, title: body.title })
     return
   }
-  remember(work, step, entry, { from: identity.name, own: true, payload: wish.payload })
+  remember(work, step, place, { from: identity.name, own: true, payload: wish.payload })
   step.emit({ type: "sent", conversation: local.id, payload: wish.payload })
 }
 
-function remember(work: Work, step: Step, entry: Entry, message: { from: string; own: boolean; payload: Uint8Array }) {
+function remember(work: Work, step: Step, place: Place, message: { from: string; own: boolean; payload: Uint8Array }) {
   if (!work.keepHistory) return
-  step.put(recordKeys.message(work.local.key, Number(entry.seq)), encode(StoredMessage, message))
+  step.put(recordKeys.message(work.local.key, Number(place.seq)), encode(StoredMessage, message))
 }
 
 // --- Proposals and commits -------------------------------------------------------------------------------------------
@@ -202,7 +221,6 @@ async function followCommit(
     group.apply(staged, judgement.verdicts)
     accept(work, step, judgement)
     if (staged.selfRemoved) return depart(work, step, staged, oldKeys)
-    local.update(step, { departures: [] })
     settleCommit(work, step, { own: received.own, staged })
     local.saveGroup(step)
     announce(work, step, staged, before)

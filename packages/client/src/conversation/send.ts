@@ -4,7 +4,7 @@ import type { Step } from "../core/steps.js"
 import type { ClientErrorCode } from "../events.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { keysUnder, learnHead, type Work } from "./context.js"
-import { follow } from "./follow.js"
+import { follow, placePassed } from "./follow.js"
 import { decodePayload } from "./payload.js"
 import { appendRequest } from "./request.js"
 import { announceTitleIfDue, markLeaving } from "./settle.js"
@@ -62,7 +62,10 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
   const outgoing = wish.outgoing ?? (await encryptMessage(work, number, wish))
   const answer = await delivery.send(outgoing.request, signal)
   if (answer.type === "accepted") {
-    await steps.run(local, (step) => local.putWish(step, number, { ...wish, outgoing, acceptedSeq: answer.seq }))
+    await steps.run(local, (step) => {
+      local.putWish(step, number, { ...wish, outgoing, acceptedSeq: answer.seq })
+      placePassed(work, step)
+    })
     return reachAccepted(work, { kind: "application", outgoing, answer })
   }
   await steps.run(local, (step) => {

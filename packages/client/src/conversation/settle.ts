@@ -50,6 +50,12 @@ export function settleCommit(work: Work, step: Step, { own, staged }: { own: boo
   if (own) announceTitleIfDue(work, step)
   // Somebody else was faster: the wishes stay, and are compiled again for the new epoch.
   local.putCommit(step, undefined)
+  forgetDepartures(work, step)
+}
+
+/** Proposals are of one epoch: who wants to leave asks again in the next. */
+export function forgetDepartures({ local }: Pick<Work, "local">, step: Step): void {
+  local.update(step, { departures: [] })
   for (const [number, wish] of local.wishes) {
     if (wish.type === "leave" && wish.outgoing !== undefined) {
       local.putWish(step, number, { type: "leave", outgoing: undefined, acceptedSeq: undefined })
