@@ -17,7 +17,7 @@ async function alice(world: World): Promise<Client> {
 
 describe("an event", () => {
   it("is seen again after a loop that did not complete it, and not after one that asked for the next", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const client = await alice(world)
     for await (const event of client.events()) if (event.number === 2) break
     const numbers = (await taken(client)).map(({ number }) => number)
@@ -26,7 +26,7 @@ describe("an event", () => {
   })
 
   it("survives a restart until it is acknowledged, and its number is never used again", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const client = await alice(world)
     await client.acknowledge(1)
     await client.close()
@@ -43,7 +43,7 @@ describe("an event", () => {
   })
 
   it("comes to one loop that acknowledges, and to any number of onlookers", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const client = await alice(world)
     const first = client.events()[Symbol.asyncIterator]()
     assert.equal((await first.next()).value?.number, 1)
@@ -58,7 +58,7 @@ describe("an event", () => {
   })
 
   it("can be logged: the conversation shows itself, and nothing of what is behind it", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const client = await alice(world)
     const [event] = await taken(client)
     assert.ok(event?.type === "members")
@@ -68,7 +68,7 @@ describe("an event", () => {
   })
 
   it("ends the waiting of its loops when the client is closed", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const client = await world.open("alice")
     const waiting = client.events()[Symbol.asyncIterator]().next()
     await client.close()

@@ -21,7 +21,7 @@ const never = new AbortController().signal
 
 describe("a safety code", () => {
   it("is the same for both, 60 digits in groups of five, and another for anybody else", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const [alice, bob, carol] = [await world.open("alice"), await world.open("bob"), await world.open("carol")]
     const team = await alice.createConversation({ members: ["bob", "carol"] })
     await settle(alice, bob, carol)
@@ -126,7 +126,7 @@ describe("a judge", () => {
 
 describe("a further device of a name", () => {
   it("is accepted loudly by those who pinned the one that endorsed it, and nothing halts", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const [alice, bob, carol] = [await world.open("alice"), await world.open("bob"), await world.open("carol")]
     // Alice knows carol's first device; bob has never met her.
     await alice.createConversation({ title: "old", members: ["carol"] })
@@ -154,7 +154,7 @@ describe("a further device of a name", () => {
   })
 
   it("may have been endorsed by one that was endorsed itself, and is told of once by the one who invites it", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const [alice, carol] = [await world.open("alice"), await world.open("carol")]
     await alice.createConversation({ title: "old", members: ["carol"] })
     const tablet = await openFurther(world, await openFurther(world, carol))
@@ -171,7 +171,7 @@ describe("a further device of a name", () => {
   })
 
   it("learns the keys of its name from the one that endorsed it, and from nobody on the way", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const carol = await world.open("carol")
     const phone = await openFurther(world, carol)
     assert.equal((await phone.pinnedKeys("carol")).length, 2)
@@ -188,7 +188,7 @@ describe("a further device of a name", () => {
   })
 
   it("is asked about where the policy is to ask", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const policy = { keyPackages: 4, endorsedKey: "ask" } as const
     const [alice, carol] = [await world.open("alice", { policy }), await world.open("carol")]
     const team = await alice.createConversation({ members: ["carol"] })
@@ -203,7 +203,7 @@ describe("a further device of a name", () => {
 
 describe("a key that is not pinned", () => {
   it("halts the conversation, loudly, until the user approves it", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const alice = await world.open("alice", { auth: withoutEndorsements(world.transport("auth")) })
     const [bob, carol] = [await world.open("bob"), await world.open("carol")]
     await alice.createConversation({ title: "old", members: ["carol"] })
@@ -239,7 +239,7 @@ describe("a key that is not pinned", () => {
   })
 
   it("lets an invitation fail, loudly, until the user approves it", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const alice = await world.open("alice", { auth: withoutEndorsements(world.transport("auth")) })
     const carol = await world.open("carol")
     const team = await alice.createConversation({ members: ["carol"] })
@@ -259,7 +259,7 @@ describe("a key that is not pinned", () => {
 
 describe("a profile", () => {
   it("signs for further devices of its own name, and for nothing else", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const alice = await world.open("alice")
     const other = registrationContent({ name: "bob", cipherSuite: 1, signatureKey: makeIdentity("bob").signatureKey })
     await assert.rejects(alice.endorseDevice(other), TypeError)
@@ -270,13 +270,13 @@ describe("a profile", () => {
   })
 
   it("does not get a name that somebody else has", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     await world.open("alice")
     await assert.rejects(world.open("alice", { store: memoryStore() }), { code: "NAME_TAKEN" })
   })
 
   it("speaks under one name, with one suite and one sealing key, for good", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const profile = new MemoryProfile()
     const first = await world.open("alice", { store: memoryStore(profile), suite: 3 })
     await first.close()

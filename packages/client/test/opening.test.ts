@@ -27,7 +27,7 @@ function watched(store: Store): { readonly store: Store; readonly restored: stri
 
 describe("opening a profile", () => {
   it("shows every conversation as it was left, and restores the group of one that is used, when it is used", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const profile = new MemoryProfile()
     const alice = await world.open("alice", { store: memoryStore(profile) })
     const people = [await world.open("bob"), await world.open("carol"), await world.open("dave")]
@@ -69,7 +69,7 @@ describe("opening a profile", () => {
   })
 
   it("shows in the tree what is renewed from then on", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
@@ -90,7 +90,7 @@ describe("opening a profile", () => {
   })
 
   it("remembers nothing of the members of a conversation that was left", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]
     const profile = new MemoryProfile()
     const carol = await world.open("carol", { store: memoryStore(profile) })
@@ -107,7 +107,7 @@ describe("opening a profile", () => {
   })
 
   it("warns of nothing, however many people and conversations there are", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const warnings: unknown[] = []
     const warn = (warning: unknown) => warnings.push(warning)
     process.on("warning", warn)

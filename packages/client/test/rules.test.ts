@@ -45,7 +45,7 @@ const noCipher: Aead = {
 
 describe("what is sent", () => {
   it("was stored before, the same bytes", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const profile = new MemoryProfile()
     const stored: string[] = []
     const sent: Uint8Array[] = []
@@ -73,7 +73,7 @@ describe("what is sent", () => {
   })
 
   it("is sent again byte for byte where the answer was lost, and happens once", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const bob = await world.open("bob")
     const seen = new Map<string, Uint8Array[]>()
     // The first answer to each request that changes something never arrives.
@@ -102,7 +102,7 @@ describe("what is sent", () => {
 
 describe("a commit that is under way", () => {
   it("is settled by the log where its answer was lost and the device restarted", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const bob = await world.open("bob")
     let cut = false
     const delivery = () =>
@@ -131,7 +131,7 @@ describe("a commit that is under way", () => {
 
 describe("a store that fails", () => {
   it("is an error that the user sees; nothing is sent, and the next step works on what was stored", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const bob = await world.open("bob")
     let full = false
     const store = failingStore(memoryStore(), () => full)
@@ -154,7 +154,7 @@ describe("a store that fails", () => {
   })
 
   it("between encrypting and sending leads to a new message key, never to the same one for another text", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const bob = await world.open("bob")
     let failures = 0
     // Lets the wish be stored, and fails when its ciphertext is.
@@ -176,7 +176,7 @@ describe("a store that fails", () => {
 
 describe("a store that is taken away", () => {
   it("closes the client: waiting ends, loops end, and the reason is told", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     let take = (_: Error) => {}
     const store = { ...wrapped(memoryStore()), lost: new Promise<Error>((resolve) => (take = resolve)) }
     const alice = await world.open("alice", { store })
@@ -219,7 +219,7 @@ describe("a device whose state was put back", () => {
 
 describe("a service that lies about key packages", () => {
   it("cannot put somebody else in the place of who is invited", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const alice = await world.open("alice", {
       delivery: tampered(world.transport("delivery"), async (request, pass) => {
         if (request.type !== "claimKeyPackage") return pass()
@@ -238,7 +238,7 @@ describe("a service that lies about key packages", () => {
 
 describe("a log that cannot be followed", () => {
   it("is read again first: a fault on the way is no reason to rejoin", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     const alice = await world.open("alice")
     let faults = 0
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
@@ -261,7 +261,7 @@ describe("a log that cannot be followed", () => {
 
   for (const [fault, spoil] of Object.entries(spoiledLogs)) {
     it(`(${fault}) leads to an external commit, and the conversation goes on`, async () => {
-      await using world = new World()
+      await using world = new World({ inMemory: true })
       const alice = await world.open("alice")
       let spoils = 0
       const delivery = tampered(world.transport("delivery"), async (request, pass) => {
@@ -290,7 +290,7 @@ describe("a log that cannot be followed", () => {
 
   // Somebody who knows the group's id takes the epoch with noise: the service cannot tell.
   it("because of a commit that nobody can read, with nothing to rejoin by, is told once; what is wished waits", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     let garbling = false
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
       if (!garbling || request.type !== "append" || request.commit === undefined) return pass()
@@ -325,7 +325,7 @@ describe("a log that cannot be followed", () => {
   })
 
   it("with nothing to rejoin by goes on with the next commit of somebody who can follow", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     let spoiling = false
     const alice = await world.open("alice", {
       delivery: tampered(world.transport("delivery"), async (request, pass) => {
@@ -363,7 +363,7 @@ describe("a log that cannot be followed", () => {
   })
 
   it("names the member who signed what came with a commit that was refused", async () => {
-    await using world = new World()
+    await using world = new World({ inMemory: true })
     let lying = false
     const mallory = await world.open("mallory", {
       delivery: tampered(world.transport("delivery"), async (request, pass) => {
@@ -395,8 +395,8 @@ describe("a log that cannot be followed", () => {
   })
 
   it("and a service that does not know the conversation are told as lost", async () => {
-    await using world = new World()
-    await using other = new World()
+    await using world = new World({ inMemory: true })
+    await using other = new World({ inMemory: true })
     const alice = await world.open("alice")
     await alice.createConversation({})
     await alice.close()

@@ -4,9 +4,10 @@ import { type Transport, TransportError } from "@conclave/transport"
 import type { Client, Conversation, Message } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { Power, storeOn } from "./support/faults.js"
+import { longSeeds } from "./support/long.js"
 import { consume, World } from "./support/world.js"
 
-const SEEDS = Number(process.env.CONCLAVE_SEEDS ?? 12)
+const SEEDS = longSeeds ?? 8
 const TURNS = 60
 
 /**

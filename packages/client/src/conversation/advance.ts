@@ -60,8 +60,13 @@ function mustCommit(work: Work, next: string | undefined): boolean {
   return due !== undefined && due <= work.now()
 }
 
+/** When there is something to do that nobody asks for (Unix time in milliseconds). */
+export function nextDue(work: Work): number | undefined {
+  return work.local.state.status === "recovering" ? work.stall?.retryAt : departureDue(work)
+}
+
 /** When this device is to carry out the departures that it knows of (Unix time in milliseconds), if there are any. */
-export function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
+function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
   const { departures, status } = local.state
   const { group } = local
   if (group === undefined || departures.length === 0 || (status !== "active" && status !== "leaving")) return undefined

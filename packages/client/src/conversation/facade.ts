@@ -14,7 +14,7 @@ import type { Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
 import { safetyCode } from "../identity/safety-code.js"
 import { hex } from "../store/sealed.js"
-import { advance, departureDue } from "./advance.js"
+import { advance, nextDue } from "./advance.js"
 import type { Shared, Work } from "./context.js"
 import { LocalConversation } from "./local.js"
 import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "./payload.js"
@@ -51,7 +51,7 @@ export class GroupConversation implements Conversation {
     this.runner = new Runner({
       job,
       signal,
-      due: () => this.work.stall?.retryAt ?? departureDue(this.work),
+      due: () => nextDue(this.work),
       now,
       random,
       onFault,

@@ -5,14 +5,21 @@ import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { directTransport, type Handler, type Transport } from "@conclave/transport"
-import { Client, type ClientEvent, type ClientOptions, type Store } from "../../src/index.js"
+import {
+  Client,
+  type ClientEvent,
+  type ClientOptions,
+  MemoryProfile,
+  memoryStore,
+  type Store,
+} from "../../src/index.js"
 import { sqliteStore } from "../../src/store/sqlite.js"
 
 export const provider = nodeProvider()
 
 export interface WorldOptions {
   readonly limits?: Partial<delivery.DeliveryLimits>
-  /** Without a disk: for tests that make hundreds of conversations. */
+  /** Without a disk: services and, unless told otherwise, profiles are in memory. */
   readonly inMemory?: boolean
   /** The services go by the computer's clock, not by the test's. */
   readonly realClock?: boolean
@@ -26,6 +33,8 @@ export class World implements AsyncDisposable {
   readonly auth: Handler
   readonly #database: delivery.Database | undefined
   readonly #clients: Client[] = []
+  /** By name, where they are in memory. */
+  readonly #profiles = new Map<string, MemoryProfile>()
 
   constructor({ limits = {}, inMemory = false, realClock = false }: WorldOptions = {}) {
     const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
@@ -48,7 +57,7 @@ export class World implements AsyncDisposable {
   /** What the services could not do, through no fault of a request. */
   readonly faults: unknown[] = []
 
-  /** Opens a client that does nothing by itself, on an SQLite file of its own, unless told otherwise. */
+  /** Opens a client that does nothing by itself, on the profile of its name, unless told otherwise. */
   async open(name: string, options: Partial<ClientOptions> = {}): Promise<Client> {
     const client = await Client.open({ ...this.options(name, options.store), ...options })
     this.#clients.push(client)
@@ -58,7 +67,7 @@ export class World implements AsyncDisposable {
   options(name: string, store?: Store): ClientOptions {
     return {
       name,
-      store: store ?? sqliteStore(join(this.folder, `${name}.db`)),
+      store: store ?? this.#openStore(name),
       delivery: this.transport("delivery"),
       auth: this.transport("auth"),
       provider,
@@ -67,6 +76,13 @@ export class World implements AsyncDisposable {
       live: false,
       policy: { keyPackages: 4 },
     }
+  }
+
+  #openStore(name: string): Store {
+    if (this.#database !== undefined) return sqliteStore(join(this.folder, `${name}.db`))
+    const profile = this.#profiles.get(name) ?? new MemoryProfile()
+    this.#profiles.set(name, profile)
+    return memoryStore(profile)
   }
 
   transport(service: "delivery" | "auth"): Transport {
