@@ -17,7 +17,7 @@ function changeBytes(bytes: Uint8Array, other: Uint8Array, draw: Draw): Uint8Arr
   const before = bytes.subarray(0, place)
   const piece = bytes.subarray(place, place + length)
   const behind = bytes.subarray(place + length)
-  switch (draw(12)) {
+  switch (draw(13)) {
     case 0:
       bytes[place]! ^= 1 << draw(8)
       return bytes
@@ -45,6 +45,9 @@ function changeBytes(bytes: Uint8Array, other: Uint8Array, draw: Draw): Uint8Arr
       const from = draw(other.length + 1)
       return joined(before, other.subarray(from, from + draw(64)), behind)
     }
+    case 11:
+      // A short length, written longer than it needs to be.
+      return joined(before, Uint8Array.of(0x40, bytes[place]! & 0x3f), bytes.subarray(place + 1))
     default:
       // Rarely as far as an input may be: most of what there is to find is in short ones.
       return draw(64) === 0 ? filled(before, piece, behind, draw) : joined(before, piece, piece, piece, behind)

@@ -5,7 +5,8 @@ import { Coverage } from "./coverage.js"
 import { execute, Finding, fuzz, type Target } from "./engine.js"
 import { drawing } from "./random.js"
 
-const executionsMax = 3000
+/** How many changes are tried: a group takes a millisecond, a decoder some microseconds. */
+const changes = { groups: 800, rest: 30_000 }
 
 // V8 counts the blocks of what is loaded from now on.
 const coverage = new Coverage(/\/packages\/(codec|crypto|mls|delivery|auth)\/dist\/src\/|\/fuzz\/planted\.js$/)
@@ -21,27 +22,24 @@ const targetOf = (run: Target["run"]): Target => ({
 })
 const found = (message: RegExp) => (error: unknown) => error instanceof Finding && message.test(error.message)
 
-test(`what is kept, and ${executionsMax} changes of it, are understood or refused as they have to be`, async () => {
-  const targets = await allTargets()
-  const corpus = readCorpus()
-  const { inputs } = corpusSize(corpus)
-  assert(inputs > 100, `the corpus has ${inputs} inputs`)
+const targets = await allTargets()
+const corpus = readCorpus()
+const ofGroups = ["receive", "join", "external join"]
+
+test("the corpus is of targets that there are", () => {
   const known = new Set(targets.map(({ name }) => name))
   assert.deepEqual(
     [...corpus.keys()].filter((name) => !known.has(name)),
     [],
-    "the corpus knows targets that are none",
   )
-  let replayed = 0
-  const goesOn = (executions: number): boolean => {
-    replayed ||= executions
-    return executions < replayed + executionsMax
-  }
-  const { executions, outcomes, finding } = await fuzz({ targets, corpus, coverage, draw: drawing(9420), goesOn })
-  if (finding) throw finding
-  assert(executions >= inputs + executionsMax)
-  // Both have to occur everywhere, and rules of every kind be reached, or the inputs prove nothing.
-  for (const name of ["receive", "join", "external join"]) {
+  assert(corpusSize(corpus).inputs > 100)
+})
+
+test(`groups understand or refuse what is kept, and ${changes.groups} changes of it`, async () => {
+  const groups = targets.filter(({ name }) => ofGroups.includes(name))
+  const { outcomes } = await tryOut(groups, changes.groups)
+  // Both have to occur everywhere, or the inputs prove nothing.
+  for (const name of ofGroups) {
     const ways = [...outcomes.get(name)!.keys()]
     assert(
       ways.some((way) => way.startsWith("accepted")),
@@ -50,13 +48,31 @@ test(`what is kept, and ${executionsMax} changes of it, are understood or refuse
     const refusals = ways.filter((way) => way.startsWith("refused"))
     assert(refusals.length >= 5, `${name} refuses in ${refusals.length} ways`)
   }
+})
+
+test(`decoders and services understand or refuse what is kept, and ${changes.rest} changes of it`, async () => {
+  const rest = targets.filter(({ name }) => !ofGroups.includes(name))
+  const { outcomes } = await tryOut(rest, changes.rest)
+  const decoded = [...outcomes].filter(([, ways]) => ways.has("decoded"))
+  assert(decoded.length > rest.length / 2, `${decoded.length} of ${rest.length} decode something`)
   assert(coverage.edges > 1000, `${coverage.edges} edges`)
 })
 
+async function tryOut(some: readonly Target[], executionsMax: number) {
+  let replayed = 0
+  const goesOn = (executions: number): boolean => {
+    replayed ||= executions
+    return executions < replayed + executionsMax
+  }
+  const result = await fuzz({ targets: some, corpus, coverage, draw: drawing(9420), goesOn })
+  if (result.finding) throw result.finding
+  return result
+}
+
 test("coverage leads to a fault that chance would not find", async () => {
-  const targets = [targetOf(planted)]
+  const onlyThis = [targetOf(planted)]
   const goesOn = (executions: number) => executions < 100_000
-  const { finding } = await fuzz({ targets, corpus: new Map(), coverage, draw: drawing(7), goesOn })
+  const { finding } = await fuzz({ targets: onlyThis, corpus: new Map(), coverage, draw: drawing(7), goesOn })
   assert.match(finding?.message ?? "nothing was found", /the planted fault/)
   assert.deepEqual(finding?.input.subarray(0, 3), new TextEncoder().encode("fuz"))
 })
