@@ -1,4 +1,5 @@
 import { type Codec, DecodeError, decode, opaque, struct, uint64 } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import {
   ContentType,
   type GroupInfo,
@@ -21,7 +22,7 @@ export function appendFault({ groupId, epoch, kind, body, commit }: Append): str
   if ((kind === "commit") !== (commit !== undefined)) return "the parts of a commit go with a commit, and only with one"
   const header = headerOf(body)
   if (typeof header === "string") return `body: ${header}`
-  if (!same(header.groupId, groupId)) return "body: it is a message of another group"
+  if (!equalBytes(header.groupId, groupId)) return "body: it is a message of another group"
   if (header.epoch !== epoch) return `body: it is a message of epoch ${header.epoch}`
   if (header.contentType !== kind) return `body: it is a message of kind ${header.contentType}`
   return commit === undefined ? undefined : commitFault(commit, { groupId, epoch: epoch + 1n })
@@ -106,7 +107,7 @@ function groupInfoFault(groupInfo: Uint8Array, { groupId, epoch }: Place): strin
   if (typeof message === "string") return `groupInfo: ${message}`
   if (message.wireFormat.type !== "mlsGroupInfo") return "groupInfo: it is no GroupInfo"
   const { groupContext }: GroupInfo = message.wireFormat.groupInfo
-  if (!same(groupContext.groupId, groupId)) return "groupInfo: it is of another group"
+  if (!equalBytes(groupContext.groupId, groupId)) return "groupInfo: it is of another group"
   return groupContext.epoch === epoch ? undefined : `groupInfo: it is of epoch ${groupContext.epoch}, not ${epoch}`
 }
 
@@ -121,8 +122,4 @@ function attempt<T>(read: () => T): T | string {
     if (error instanceof DecodeError) return error.message
     throw error
   }
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, index) => octet === b[index])
 }

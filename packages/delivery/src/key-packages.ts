@@ -1,3 +1,4 @@
+import { equalBytes } from "@conclave/crypto"
 import type { PublishKeyPackages } from "./api.js"
 import { keyPackageOf } from "./framing.js"
 import type { Sha256 } from "./log-chain.js"
@@ -40,7 +41,7 @@ function judge(bytes: Uint8Array, { device, at, keyPackageSizeMax, sha256 }: Jud
   if (typeof keyPackage === "string") return keyPackage
   const { cipherSuite, leafNode } = keyPackage
   if (cipherSuite !== device.cipherSuite) return `it is for cipher suite ${cipherSuite}`
-  if (!same(leafNode.signatureKey, device.signatureKey)) return "its signature key is not the device's"
+  if (!equalBytes(leafNode.signatureKey, device.signatureKey)) return "its signature key is not the device's"
   const source = leafNode.leafNodeSource
   // RFC 9420 §10.1: the leaf of a KeyPackage says that it comes from one.
   if (source.type !== "keyPackage") return `its leaf comes from ${source.type}`
@@ -51,7 +52,3 @@ function judge(bytes: Uint8Array, { device, at, keyPackageSizeMax, sha256 }: Jud
 }
 
 const NEVER = 2n ** 63n - 1n
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, index) => octet === b[index])
-}

@@ -1,11 +1,12 @@
 import { DecodeError, encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import type { Entry as EntryCodec } from "@conclave/delivery/api"
 import { logChainHash } from "@conclave/delivery/log-chain"
 import { type Group, type Received, type StagedCommit, StateError } from "@conclave/mls"
 import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
-import { nameOf, sameBytes } from "../identity/judge.js"
+import { nameOf } from "../identity/judge.js"
 import { keysUnder, needGroup, type Work } from "./context.js"
 import { decodePayload, type Payload } from "./payload.js"
 import { accept, halt, markLeaving, settleCommit } from "./settle.js"
@@ -72,7 +73,7 @@ function checkChain({ local, identity }: Work, entry: Entry): void {
   const previous = local.state.chainHash
   if (previous.length === 0) return
   const expected = logChainHash((...parts) => sha256.digest(...parts), previous, entry)
-  if (!sameBytes(expected, entry.chainHash)) throw new Unfollowable(entry.seq, "the log's chain is broken")
+  if (!equalBytes(expected, entry.chainHash)) throw new Unfollowable(entry.seq, "the log's chain is broken")
 }
 
 function moveOn(work: Work, step: Step, entry: Entry): void {
@@ -150,7 +151,7 @@ function takeTitle({ local }: Work, step: Step, place: Place, { from, title }: {
 function settleOwn(work: Work, step: Step, entry: Entry): void {
   const { local } = work
   for (const [number, wish] of local.wishes) {
-    if (!("outgoing" in wish) || wish.outgoing === undefined || !sameBytes(wish.outgoing.body, entry.body)) continue
+    if (!("outgoing" in wish) || wish.outgoing === undefined || !equalBytes(wish.outgoing.body, entry.body)) continue
     if (wish.type === "leave") markLeaving(work, step, number, entry.seq)
     else placeOwn(work, step, entry, [number, wish])
     return

@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import { Group, type GroupOptions, type Member } from "@conclave/mls"
 import type { ConversationStatus, PendingMessage } from "../conversation.js"
 import { ConversationState, type GroupOutline, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
@@ -6,7 +7,7 @@ import type { Reloadable, Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode, FailedEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
-import { nameOf, sameBytes } from "../identity/judge.js"
+import { nameOf } from "../identity/judge.js"
 import { hex, type SealedStore } from "../store/sealed.js"
 import { namesIn, Outline } from "./outline.js"
 import { decodePayload, messageOf } from "./payload.js"
@@ -192,7 +193,7 @@ export class LocalConversation implements Reloadable {
     for (const { nodeIndex, key } of this.group?.treeView() ?? []) {
       if (key === undefined) continue
       const known = before.get(nodeIndex)
-      now.set(nodeIndex, known !== undefined && sameBytes(known.key, key) ? known : { key, epoch })
+      now.set(nodeIndex, known !== undefined && equalBytes(known.key, key) ? known : { key, epoch })
     }
     return now
   }

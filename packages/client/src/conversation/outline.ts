@@ -1,8 +1,9 @@
 import { decode, encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import type { Group } from "@conclave/mls"
 import { type GroupOutline, OutlineHead, OutlineNodes, recordKeys } from "../core/records.js"
 import type { Step } from "../core/steps.js"
-import { nameOf, sameBytes } from "../identity/judge.js"
+import { nameOf } from "../identity/judge.js"
 import type { SealedStore } from "../store/sealed.js"
 
 /** Nodes of a record: a commit renews one path of the tree, whose nodes are in few of them. */
@@ -33,7 +34,7 @@ export class Outline {
   }
 
   save(step: Step, id: string, group: Group): void {
-    if (this.#shown?.epoch === group.epoch && sameBytes(this.#shown.epochAuthenticator, group.epochAuthenticator))
+    if (this.#shown?.epoch === group.epoch && equalBytes(this.#shown.epochAuthenticator, group.epochAuthenticator))
       return
     const { epoch, epochAuthenticator, ownLeafIndex } = group
     const nodes = group.treeView().map(({ member, blank, kind, unmergedLeaves }): OutlineNode => {
@@ -60,7 +61,7 @@ export class Outline {
     )
     for (const [at, part] of parts.entries()) {
       const before = this.#parts[at]
-      if (before === undefined || !sameBytes(before, part)) step.put(recordKeys.outlinePart(id, at), part)
+      if (before === undefined || !equalBytes(before, part)) step.put(recordKeys.outlinePart(id, at), part)
     }
     for (let at = parts.length; at < this.#parts.length; at++) step.delete(recordKeys.outlinePart(id, at))
     this.#parts = parts

@@ -1,13 +1,14 @@
+import { equalBytes } from "@conclave/crypto"
 import type { StagedCommit } from "@conclave/mls"
 import type { Step } from "../core/steps.js"
-import { type Judgement, type KeyChange, sameBytes } from "../identity/judge.js"
+import type { Judgement, KeyChange } from "../identity/judge.js"
 import type { Work } from "./context.js"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "./payload.js"
 
 /** Pins, and loud events, of what has been accepted. */
 export function accept(work: Pick<Work, "local" | "judge">, step: Step, judgement: Judgement): void {
   const pinned = judgement.pins.filter(({ name, signatureKey }) => work.judge.pin(step, name, signatureKey))
-  const isPinned = ({ signatureKey }: KeyChange) => pinned.some((pin) => sameBytes(pin.signatureKey, signatureKey))
+  const isPinned = ({ signatureKey }: KeyChange) => pinned.some((pin) => equalBytes(pin.signatureKey, signatureKey))
   // Who is invited is judged when the invitation is made, and when it is committed: told once.
   emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter(isPinned) })
 }

@@ -1,8 +1,9 @@
+import { equalBytes } from "@conclave/crypto"
 import { decodeKeyPackage, type LeafIndex, type LeafNode, type OutgoingCommit as MlsCommit } from "@conclave/mls"
 import type { Claimed, Wish, WishOf } from "../core/records.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode } from "../events.js"
-import { type Judgement, nameOf, sameBytes } from "../identity/judge.js"
+import { type Judgement, nameOf } from "../identity/judge.js"
 import { Unavailable } from "../service/call.js"
 import type { Work } from "./context.js"
 import { appendRequest } from "./request.js"
@@ -93,7 +94,7 @@ function changesFor({ local }: Work, wishes: readonly Numbered<CommitWish>[]): C
   for (const [number, wish] of wishes) {
     const newcomers =
       wish.type === "invite"
-        ? wish.claimed.filter((it) => !members.some((member) => sameBytes(member.signatureKey, it.signatureKey)))
+        ? wish.claimed.filter((it) => !members.some((member) => equalBytes(member.signatureKey, it.signatureKey)))
         : []
     const leaving =
       wish.type === "remove" ? members.filter(({ credential }) => wish.names.includes(nameOf(credential) ?? "")) : []
@@ -192,12 +193,12 @@ async function invite(work: Work, wish: WishOf<"invite">): Promise<Invitation> {
       const devices = (await directory.devices(name, signal)).filter((it) => it.cipherSuite === identity.suite.number)
       if (devices.length === 0) return refused(claimed, "UNKNOWN_NAME", `nobody is called ${name}`)
       for (const { deviceId, signatureKey } of devices) {
-        if (local.members.some((member) => sameBytes(member.signatureKey, signatureKey))) {
+        if (local.members.some((member) => equalBytes(member.signatureKey, signatureKey))) {
           reachable.add(name)
           continue
         }
         const device = { name, deviceId, signatureKey }
-        const known = claimed.find((it) => sameBytes(it.signatureKey, signatureKey))
+        const known = claimed.find((it) => equalBytes(it.signatureKey, signatureKey))
         const ready = known ?? (await claim(work, device))
         if (ready === undefined) continue
         reachable.add(name)
@@ -237,7 +238,7 @@ function requireOf({ name, signatureKey }: Omit<Claimed, "keyPackage">, keyPacka
   } catch (error) {
     throw new ClientError("REFUSED", `the service gave something else than a key package of ${name}`, error)
   }
-  if (nameOf(leaf.credential) !== name || !sameBytes(leaf.signatureKey, signatureKey)) {
+  if (nameOf(leaf.credential) !== name || !equalBytes(leaf.signatureKey, signatureKey)) {
     throw new ClientError("REFUSED", `the service gave somebody else's key package for ${name}`)
   }
 }

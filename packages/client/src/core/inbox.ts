@@ -1,3 +1,4 @@
+import { equalBytes } from "@conclave/crypto"
 import type { InboxEntry } from "@conclave/delivery/api"
 import { Group, type StagedJoin } from "@conclave/mls"
 import type { Shared } from "../conversation/context.js"
@@ -6,7 +7,6 @@ import type { GroupConversation } from "../conversation/facade.js"
 import { namesOf } from "../conversation/local.js"
 import { accept, emitRefusedKeys } from "../conversation/settle.js"
 import type { Judgement } from "../identity/judge.js"
-import { sameBytes } from "../identity/judge.js"
 import { hex } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
 import type { Step } from "./steps.js"
@@ -67,7 +67,7 @@ export class Inbox {
     } catch (error) {
       return this.#refuse(entry, error instanceof Error ? error.message : String(error))
     }
-    if (!sameBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")
+    if (!equalBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")
     const judgement = await shared.judge.judge(staged.claims, signal)
     if (judgement.refused.length > 0) return this.#decline(entry, judgement)
     await this.#enter(known ?? make(entry.groupId), { entry, staged, judgement })
@@ -81,7 +81,7 @@ export class Inbox {
     const { work } = conversation
     const { local } = work
     const old = await keysUnder(shared, recordKeys.group(local.key))
-    const bundle = (await shared.stock.bundles()).find(({ ref }) => sameBytes(ref, staged.keyPackageRef))
+    const bundle = (await shared.stock.bundles()).find(({ ref }) => equalBytes(ref, staged.keyPackageRef))
     await shared.steps.run(local, (step) => {
       moveOn(step, entry)
       accept(work, step, judgement)

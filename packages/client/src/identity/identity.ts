@@ -1,10 +1,11 @@
 import { deviceIdOf, Endorsement } from "@conclave/auth/api"
 import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import type { Profile } from "../core/records.js"
 import { DEVICE_REQUEST_LABEL, type DeviceSigner } from "../service/delivery.js"
 import { type Directory, REGISTRATION_LABEL, readRegistration, registrationContent } from "../service/directory.js"
-import { sameBytes, type VerifyEndorsement } from "./judge.js"
+import type { VerifyEndorsement } from "./judge.js"
 
 /** This device: a name, a signature key, and what follows from them. */
 export class Identity implements DeviceSigner, Disposable {
@@ -58,7 +59,7 @@ export class Identity implements DeviceSigner, Disposable {
     await directory.register({ ...device, signature, endorsement: introduction?.endorsement }, signal)
     if (introduction === undefined) return []
     const { endorsement, signatureKeys, signature: introducing } = introduction
-    const endorser = signatureKeys.find((key) => sameBytes(this.deviceIdOf(key), endorsement.deviceId))
+    const endorser = signatureKeys.find((key) => equalBytes(this.deviceIdOf(key), endorsement.deviceId))
     if (endorser === undefined || !this.isEndorsed({ name: this.name, device: { ...device, endorsement }, endorser })) {
       return []
     }
@@ -79,7 +80,7 @@ export class Identity implements DeviceSigner, Disposable {
   /** Whether the holder of the key `endorser` has signed for `device` as a device of `name`. */
   isEndorsed({ name, device, endorser }: Parameters<VerifyEndorsement>[0]): boolean {
     const { endorsement, cipherSuite, signatureKey } = device
-    if (endorsement === undefined || !sameBytes(endorsement.deviceId, this.deviceIdOf(endorser))) return false
+    if (endorsement === undefined || !equalBytes(endorsement.deviceId, this.deviceIdOf(endorser))) return false
     return verifyWithLabel(this.suite, {
       publicKey: endorser,
       label: REGISTRATION_LABEL,

@@ -1,12 +1,12 @@
 import { type Device, NAME_PATTERN } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
 import { Pins, recordKeys } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
 import { concurrently } from "../service/concurrently.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
-import { hex } from "../store/sealed.js"
 
 /** A new key of a known name. */
 export interface KeyChange {
@@ -102,7 +102,7 @@ export class Judge implements Reloadable {
     const pinned = await this.pinned(name)
     if (includes(pinned, claim.signatureKey)) return { accepted: true, name, pin: false }
     const devices = await this.#directory.devices(name, signal)
-    const device = devices.find((it) => sameBytes(it.signatureKey, claim.signatureKey))
+    const device = devices.find((it) => equalBytes(it.signatureKey, claim.signatureKey))
     if (device === undefined) {
       return { accepted: false, name, pin: false, reason: `the directory does not know this key of ${name}` }
     }
@@ -120,7 +120,7 @@ export class Judge implements Reloadable {
       passed.add(at)
       if (known.pinned.some((endorser) => this.#verifyEndorsement({ name, device: at, endorser }))) return true
       const { endorsement } = at
-      const endorser = endorsement && known.devices.find((it) => sameBytes(it.deviceId, endorsement.deviceId))
+      const endorser = endorsement && known.devices.find((it) => equalBytes(it.deviceId, endorsement.deviceId))
       if (!endorser || !this.#verifyEndorsement({ name, device: at, endorser: endorser.signatureKey })) return false
       at = endorser
     }
@@ -159,14 +159,5 @@ export function nameOf(credential: Credential): string | undefined {
 }
 
 export function includes(keys: readonly Uint8Array[], key: Uint8Array): boolean {
-  return keys.some((it) => sameBytes(it, key))
-}
-
-/** For public values. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at])
-}
-
-export function shortKey(signatureKey: Uint8Array): string {
-  return hex(signatureKey.subarray(0, 8))
+  return keys.some((it) => equalBytes(it, key))
 }

@@ -130,7 +130,7 @@ class SqliteStore implements Store {
 }
 
 /** The first key behind all that start with `prefix`: keys are ASCII. */
-export function endOfPrefix(prefix: string): string {
+function endOfPrefix(prefix: string): string {
   return `${prefix}\u007f`
 }
 

@@ -1,3 +1,4 @@
+import { equalBytes } from "@conclave/crypto"
 import { type Entry, EntryKind } from "../api.js"
 import { logChainHash, logChainStart, type Sha256 } from "../log-chain.js"
 import type { Connection, Database, Row } from "./database.js"
@@ -31,7 +32,7 @@ export function sqliteStore(database: Database, sha256: Sha256): Store {
 function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "created" | "repeated" | "exists" {
   const present = connection.get("SELECT idem, request_hash FROM mls_group WHERE id = ?", [group.groupId])
   if (present !== undefined) {
-    return same(present.idem, group.idempotencyId) && same(present.request_hash, group.requestHash)
+    return equalBytes(present.idem, group.idempotencyId) && equalBytes(present.request_hash, group.requestHash)
       ? "repeated"
       : "exists"
   }
@@ -66,7 +67,7 @@ function append(connection: Connection, entry: NewEntry, sha256: Sha256): Append
     [group.number, entry.idempotencyId],
   )
   if (answered !== undefined) {
-    if (!same(answered.request_hash, entry.requestHash)) return { type: "idReused" }
+    if (!equalBytes(answered.request_hash, entry.requestHash)) return { type: "idReused" }
     return { type: "accepted", seq: answered.seq, epoch: answered.epoch_behind, chainHash: answered.chain_hash }
   }
   return refusal(connection, entry, group) ?? accept(connection, entry, { group, sha256 })
@@ -212,8 +213,4 @@ function groupInfoOf(connection: Connection, groupId: Uint8Array): StoredGroupIn
     [groupId],
   )
   return row && { epoch: row.epoch, seq: row.info_seq, groupInfo: row.info, ratchetTree: row.tree ?? undefined }
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, index) => octet === b[index])
 }
