@@ -36,6 +36,11 @@ export function serviceFile(folder: string): string {
   return join(folder, "service.db")
 }
 
+/** Where the service keeps its keys for sealed requests. */
+export function keyFile(folder: string): string {
+  return join(folder, "fast-open.keys")
+}
+
 /** The profile of a name at a service; the folder of the service is made. */
 export function profileFile(folder: string, { name, server }: { readonly name: string; readonly server: URL }): string {
   const profiles = join(folder, "profiles", folderOf(server))

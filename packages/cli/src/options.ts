@@ -1,5 +1,5 @@
 import { NAME_PATTERN } from "@conclave/auth/api"
-import { optional, required, withDefault } from "./arguments.js"
+import { flag, optional, required, withDefault } from "./arguments.js"
 import { UsageError } from "./failure.js"
 
 export const DEFAULT_PORT = 7080
@@ -18,6 +18,22 @@ export const dataOption = optional({
   read: nonEmpty("a folder"),
 })
 
+/** For those who ask: how they reach the service. */
+export const fastOpenOptions = {
+  "fast-open": flag("ask by sealed requests in the first packet, where the service offers that"),
+  "server-key": optional({
+    placeholder: "KEY",
+    help: "the key that conclave serve --fast-open shows: talk to whoever has it, and to nobody else",
+    read: serverKey,
+  }),
+}
+
+export const fastOpenParagraph =
+  "With --fast-open, a request travels sealed in the first packet of a connection of its own, and nothing on the wire " +
+  "but the addresses links two of them; HTTP and WebSocket take over where that is not to be had. Over plain HTTP the " +
+  "first contact is not authenticated: whoever is in between could offer a key of their own. HTTPS closes that, and so " +
+  "does --server-key, which implies --fast-open and, without HTTPS, rules out every other way."
+
 /** What `--data` means to somebody who holds conversations, for the help. */
 export const keyParagraph =
   "Profiles are stored sealed, with a key in a file beside each (readable by its owner alone). That protects a copy of " +
@@ -35,6 +51,12 @@ export function port(text: string): number {
   const number = Number(text)
   if (/^\d{1,5}$/.test(text) && number <= 65_535) return number
   throw new UsageError(`must be a port from 0 (any that is free) to 65535, not "${shortened(text)}"`)
+}
+
+/** 32 bytes in hexadecimal. */
+export function serverKey(text: string): Uint8Array {
+  if (/^[0-9a-f]{64}$/i.test(text)) return Uint8Array.from(Buffer.from(text, "hex"))
+  throw new UsageError("must be 64 hexadecimal digits (32 bytes)")
 }
 
 export function count(text: string): number {

@@ -1,6 +1,8 @@
-import { type Client, ClientError, openClient, sealingKeyFile } from "@conclave/client/node"
+import { type Client, ClientError, type NodeClientOptions, openClient, sealingKeyFile } from "@conclave/client/node"
+import { fastOpenSupport } from "@conclave/transport/fast-open"
 import { openDataFolder, profileFile } from "./data-folder.js"
 import { explain, Failure } from "./failure.js"
+import { obstaclesInWords } from "./fast-open/obstacles.js"
 import { withProgress } from "./terminal/progress.js"
 import type { Terminal } from "./terminal/terminal.js"
 
@@ -8,6 +10,9 @@ export interface ProfileChoice {
   readonly as: string
   readonly server: URL
   readonly data: string | undefined
+  readonly "fast-open": boolean
+  /** 32 bytes. */
+  readonly "server-key": Uint8Array | undefined
 }
 
 export interface OpenProfile {
@@ -38,6 +43,7 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
         service: server,
         profile: file,
         live,
+        ...fastOpen(choice, terminal),
         ...(supplied && { sealingKey: supplied }),
         ...(signal && { signal }),
       }),
@@ -45,6 +51,23 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
     return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }
   } catch (error) {
     throw readable(error, choice)
+  }
+}
+
+/** How the service is asked; what stands in the way is told once. */
+function fastOpen(choice: ProfileChoice, { tell, errorStyle }: Terminal): Partial<NodeClientOptions> {
+  const serverKey = choice["server-key"]
+  if (!choice["fast-open"] && serverKey === undefined) return {}
+  const note = (text: string) => tell(`${errorStyle.yellow("note:")} ${text}`)
+  const { client: isSupported, obstacles } = fastOpenSupport()
+  if (!isSupported) note(`no data in the first packet: ${obstaclesInWords(obstacles, "client")}`)
+  return {
+    fastOpen: isSupported ? "private" : "sealed",
+    ...(serverKey && { serverKey }),
+    onFallback: (reason) =>
+      note(
+        `sealed requests do not get through, HTTP and WebSocket do their work: ${explain(reason.cause ?? reason).reason}`,
+      ),
   }
 }
 
@@ -59,11 +82,12 @@ export async function synchronise(client: Client, choice: ProfileChoice, options
 }
 
 /** What the client's errors mean to somebody at a terminal; any other error stays as it is. */
-export function readable(error: unknown, { as, server }: ProfileChoice): unknown {
+export function readable(error: unknown, { as, server, "server-key": serverKey }: ProfileChoice): unknown {
   if (!(error instanceof ClientError)) return error
   const failure = (message: string) => new Failure(message, { cause: error })
   switch (error.code) {
     case "UNAVAILABLE":
+      if (serverKey !== undefined) return failure(`nobody who has the server key answers at ${server.origin}`)
       return failure(`no service answers at ${server.origin}; conclave serve starts one`)
     case "NAME_TAKEN":
       return failure(`the name ${as} is taken at ${server.origin}; choose another, or give its folder with --data`)

@@ -4,7 +4,8 @@ import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
-import { listen } from "@conclave/transport/node"
+import { type Listener, listen } from "@conclave/transport/node"
+import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
 
 export interface ServiceOptions {
   /** The SQLite file of both services, or `:memory:`. */
@@ -16,10 +17,23 @@ export interface ServiceOptions {
   readonly page?: string | undefined
   /** Is told of what is nobody's answer: a full disk, a damaged file. */
   readonly onError?: (error: unknown) => void
+  /** Answer sealed requests too, and offer that over HTTP. */
+  readonly fastOpen?: FastOpenService | undefined
+}
+
+export interface FastOpenService {
+  /** 0 for any that is free. */
+  readonly port: number
+  /** `off`: over ordinary connections, without data in the first packet. */
+  readonly policy: "private" | "off"
+  /** Default: keys of its own, that nobody else has. */
+  readonly keys?: KeyRing
 }
 
 export interface RunningService extends AsyncDisposable {
   readonly url: URL
+  /** What answers sealed requests, and its port. */
+  readonly fastOpen: { readonly server: SealedServer; readonly port: number } | undefined
   /** Answers what is under way, then closes the file. */
   close(): Promise<void>
 }
@@ -28,33 +42,76 @@ export interface RunningService extends AsyncDisposable {
  * Both services in this process, on one file, at one address. Throws `StoreUnavailable` where the file cannot be used,
  * and the system's error where the address cannot be taken.
  */
-export async function startService({ file, host, port, page, onError }: ServiceOptions): Promise<RunningService> {
-  const crypto = nodeProvider()
-  const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
-  const database = delivery.openDatabase({ file })
+export async function startService(options: ServiceOptions): Promise<RunningService> {
+  const database = delivery.openDatabase({ file: options.file })
+  const started: AsyncDisposable[] = [database]
   try {
-    const told = onError === undefined ? {} : { onError }
-    const directory = authentication.sqliteStore(database)
-    const store = delivery.sqliteStore(database, sha256)
-    const services = {
-      auth: authentication.authenticationService({ store: directory, crypto, ...told }),
-      delivery: delivery.deliveryService({
-        store,
-        crypto,
-        directory: authentication.directoryOf(directory),
-        ...told,
-      }),
-    }
-    const listener = await listen({ services, host, port, ...told, ...(page !== undefined && { static: page }) })
-    const close = async () => {
-      await listener.close()
-      await database.close()
-    }
-    return { url: listener.url, close, [Symbol.asyncDispose]: close }
+    const services = servicesOn(database, options)
+    const fastOpen = options.fastOpen && (await startSealed(services, options.host, options.fastOpen))
+    if (fastOpen) started.unshift({ [Symbol.asyncDispose]: () => fastOpen.server.close() })
+    const listener = await startListener(services, fastOpen?.server, options)
+    started.unshift(listener)
+    const close = () => closeAll(started)
+    return { url: listener.url, fastOpen, close, [Symbol.asyncDispose]: close }
   } catch (error) {
-    await database.close()
+    await closeAll(started)
     throw error
   }
+}
+
+type Services = ReturnType<typeof servicesOn>
+
+function servicesOn(database: delivery.Database, { onError }: ServiceOptions) {
+  const crypto = nodeProvider()
+  const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
+  const told = onError === undefined ? {} : { onError }
+  const store = authentication.sqliteStore(database)
+  const directory = authentication.directoryOf(store)
+  return {
+    auth: authentication.authenticationService({ store, crypto, ...told }),
+    delivery: delivery.deliveryService({ store: delivery.sqliteStore(database, sha256), crypto, directory, ...told }),
+  }
+}
+
+/** What HTTP takes, sealed requests take too. */
+const REQUEST_SIZE_MAX = 4 * 1024 * 1024
+
+async function startSealed(services: Services, host: string, { port, policy, keys }: FastOpenService) {
+  const server = new SealedServer({
+    provider: nodeProvider(),
+    requestSizeMax: REQUEST_SIZE_MAX,
+    ...(keys && { keys }),
+    ...serveAll({
+      auth: { handler: services.auth, mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request) },
+      delivery: {
+        handler: services.delivery,
+        mayRunEarly: (request) => delivery.deliveryRequests.isReplaySafe(request),
+      },
+    }),
+  })
+  return { server, port: await server.listen({ host, port, policy }) }
+}
+
+function startListener(
+  services: Services,
+  sealed: SealedServer | undefined,
+  { host, port, page, onError }: ServiceOptions,
+): Promise<Listener> {
+  return listen({
+    services,
+    host,
+    port,
+    limits: { requestSizeMax: REQUEST_SIZE_MAX },
+    // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
+    ...(sealed && { offer: (clientAddress) => sealed.offer({ host: "", clientAddress }) }),
+    ...(onError && { onError }),
+    ...(page !== undefined && { static: page }),
+  })
+}
+
+/** What listens first, the file last. */
+async function closeAll(started: readonly AsyncDisposable[]): Promise<void> {
+  for (const part of started) await part[Symbol.asyncDispose]()
 }
 
 /** The folder of the page, if it has been built. */

@@ -22,11 +22,13 @@ export interface RunOptions {
   readonly environment?: NodeJS.ProcessEnv
   /** Gets the process as soon as it runs. */
   readonly started?: (child: ChildProcess) => void
+  /** The network namespace to run in. */
+  readonly within?: string | undefined
 }
 
 /** Runs the real command in a process of its own, to its end. */
 export async function conclave(words: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const child = start(words, options.environment)
+  const child = start(words, options)
   const output: Buffer[] = []
   let errors = ""
   child.stdout!.on("data", (chunk: Buffer) => output.push(chunk))
@@ -62,9 +64,12 @@ export async function runHere(words: readonly string[]): Promise<Ran> {
   return { code, output: Buffer.concat(written), errors }
 }
 
-function start(words: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
+function start(words: readonly string[], { environment = {}, within }: RunOptions = {}): ChildProcess {
   const { NO_COLOR: _colour, CONCLAVE_DEBUG: _debug, CONCLAVE_KEY: _key, ...inherited } = process.env
-  return spawn(process.execPath, [binary, ...words], { env: { ...inherited, ...environment } })
+  const env = { ...inherited, ...environment }
+  const command = [process.execPath, binary, ...words]
+  const [program, ...rest] = within === undefined ? command : ["ip", "netns", "exec", within, ...command]
+  return spawn(program!, rest, { env })
 }
 
 function ended(child: ChildProcess): Promise<number | null> {
@@ -87,25 +92,45 @@ export class Folder implements Disposable {
   }
 }
 
+interface StartOptions {
+  /** Behind `conclave serve`. */
+  readonly words?: readonly string[]
+  /** The network namespace to run in. */
+  readonly within?: string | undefined
+}
+
+interface Started {
+  readonly folder: Folder
+  readonly announcement: string
+  readonly errors: string
+  readonly within: string | undefined
+  readonly milliseconds: number
+}
+
 /** The real service, in a process of its own, with a data folder for it and for everybody who talks through it. */
 export class Service implements AsyncDisposable {
   readonly folder: Folder
   readonly address: string
   readonly announcement: string
   readonly startMilliseconds: number
+  /** What it has said on standard error until it was there. */
+  readonly errors: string
+  readonly #within: string | undefined
   readonly #child: ChildProcess
 
-  private constructor(child: ChildProcess, started: { folder: Folder; announcement: string; milliseconds: number }) {
+  private constructor(child: ChildProcess, started: Started) {
     this.#child = child
     this.folder = started.folder
     this.announcement = started.announcement
+    this.errors = started.errors
+    this.#within = started.within
     this.startMilliseconds = started.milliseconds
     this.address = /http:\/\/\S+?:\d+/.exec(started.announcement)![0]
   }
 
-  static async start(folder = new Folder(), port = 0): Promise<Service> {
+  static async start(folder = new Folder(), port = 0, { words = [], within }: StartOptions = {}): Promise<Service> {
     const begin = performance.now()
-    const child = start(["serve", "--port", String(port), "--data", folder.path])
+    const child = start(["serve", "--port", String(port), "--data", folder.path, ...words], { within })
     let announcement = ""
     let errors = ""
     child.stderr!.on("data", (chunk) => {
@@ -121,7 +146,7 @@ export class Service implements AsyncDisposable {
       folder[Symbol.dispose]()
       throw error
     })
-    return new Service(child, { folder, announcement, milliseconds: performance.now() - begin })
+    return new Service(child, { folder, announcement, errors, within, milliseconds: performance.now() - begin })
   }
 
   get port(): number {
@@ -135,15 +160,19 @@ export class Service implements AsyncDisposable {
 
   /** Runs a command of a member, which has to succeed. */
   async ok(words: readonly string[], options: RunOptions = {}): Promise<Ran> {
-    const ran = await conclave([...words, ...this.place], options)
+    const ran = await conclave([...words, ...this.place], { within: this.#within, ...options })
     assert.equal(ran.code, 0, ran.errors)
     return ran
   }
 
   /** Registers them all and puts them into one conversation. */
   async gather(title: string, first: string, ...others: readonly string[]): Promise<void> {
-    await Promise.all(others.map((name) => conclave(["receive", "--as", name, "--timeout", "0.01", ...this.place])))
+    await Promise.all(others.map((name) => this.#register(name)))
     await this.ok(["chat", "--as", first], { input: `/new ${title} ${others.join(" ")}\n` })
+  }
+
+  #register(name: string): Promise<Ran> {
+    return conclave(["receive", "--as", name, "--timeout", "0.01", ...this.place], { within: this.#within })
   }
 
   /** The exit code after SIGTERM. */

@@ -24,9 +24,10 @@ export interface NodeClientOptions
   readonly sealingKey?: Uint8Array
   /**
    * Ask by sealed requests, in the first packet where the path allows it, once the service offers that: `true` is
-   * `private`, without anything on the wire that links two connections. Default `off`: HTTP and WebSocket alone.
+   * `private`, without anything on the wire that links two connections; `sealed` is the same without data in the first
+   * packet, and a round trip slower. Default `off`: HTTP and WebSocket alone.
    */
-  readonly fastOpen?: boolean | "private" | "off"
+  readonly fastOpen?: boolean | "private" | "sealed" | "off"
   /**
    * 32 bytes: the key that `conclave serve --fast-open` shows. With it, nobody can pose as the service even at the first
    * contact over plain HTTP, and over plain HTTP nothing is asked in any other way. Implies {@link fastOpen}.
@@ -57,7 +58,8 @@ function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "na
   const isWanted = serverKey !== undefined || (fastOpen !== false && fastOpen !== "off")
   if (!isWanted) return ordinary
   const keptFile = `${profile}.fast-open`
-  return connectFastOpen(service, { provider: nodeProvider(), ordinary, serverKey, keptFile, onFallback })
+  const policy = fastOpen === "sealed" ? "off" : "private"
+  return connectFastOpen(service, { provider: nodeProvider(), ordinary, policy, serverKey, keptFile, onFallback })
 }
 
 /** Ways to both services at one address: `delivery` and `auth` below it. */

@@ -1,7 +1,7 @@
 import { command } from "../arguments.js"
 import { ChatSession } from "../chat/session.js"
 import { exitCodes } from "../failure.js"
-import { asOption, dataOption, keyParagraph, serverOption } from "../options.js"
+import { asOption, dataOption, fastOpenOptions, fastOpenParagraph, keyParagraph, serverOption } from "../options.js"
 import { openProfile, synchronise } from "../profile.js"
 
 export const chat = command({
@@ -10,9 +10,10 @@ export const chat = command({
     "The name is registered at the first time, and belongs to this profile from then on. /help shows what can be typed.",
     "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well: " +
       'echo "/new team bob" | conclave chat --as alice',
+    fastOpenParagraph,
     keyParagraph,
   ],
-  options: { as: asOption, server: serverOption, data: dataOption },
+  options: { as: asOption, server: serverOption, data: dataOption, ...fastOpenOptions },
   async run(choice, { terminal }) {
     const options = { terminal, live: true }
     const { client } = await openProfile(choice, options)

@@ -3,7 +3,17 @@ import { command, flag, optional } from "../arguments.js"
 import { isCalled, labelOf } from "../conversations.js"
 import { exitCodes, UsageError } from "../failure.js"
 import { drawAlarm, drawMessage, isAlarm } from "../messages.js"
-import { asOption, count, dataOption, keyParagraph, nonEmpty, seconds, serverOption } from "../options.js"
+import {
+  asOption,
+  count,
+  dataOption,
+  fastOpenOptions,
+  fastOpenParagraph,
+  keyParagraph,
+  nonEmpty,
+  seconds,
+  serverOption,
+} from "../options.js"
 import { type OpenProfile, openProfile, synchronise } from "../profile.js"
 import { ReceivingRecord } from "../receiving/record.js"
 import { type Progress, showProgress } from "../terminal/progress.js"
@@ -20,6 +30,7 @@ export const receive = command({
       "content byte for byte; in a terminal, with time and sender. A message counts as received when it has been written.",
     "The name is registered at the first time, so that others can invite it.",
     "Exit code 3: nothing arrived in time, or fewer messages than --count.",
+    fastOpenParagraph,
     keyParagraph,
   ],
   options: {
@@ -40,6 +51,7 @@ export const receive = command({
     json: flag("write each message as one line of JSON"),
     server: serverOption,
     data: dataOption,
+    ...fastOpenOptions,
   },
   async run(given, { terminal }) {
     const { from, lines, json, count: countMax, ...choice } = given

@@ -2,7 +2,16 @@ import type { Conversation } from "@conclave/client/node"
 import { command, required, withDefault } from "../arguments.js"
 import { findConversation } from "../conversations.js"
 import { exitCodes, Failure } from "../failure.js"
-import { asOption, dataOption, keyParagraph, nonEmpty, seconds, serverOption } from "../options.js"
+import {
+  asOption,
+  dataOption,
+  fastOpenOptions,
+  fastOpenParagraph,
+  keyParagraph,
+  nonEmpty,
+  seconds,
+  serverOption,
+} from "../options.js"
 import { type OpenProfile, openProfile, type ProfileChoice, readable, synchronise } from "../profile.js"
 import { sendJobs } from "../sending/job.js"
 import { INPUT_SIZE_MAX, MESSAGE_SIZE_MAX, split } from "../sending/split.js"
@@ -16,6 +25,7 @@ export const send = command({
       `${INPUT_SIZE_MAX / 1024 ** 2} MiB is refused.`,
     "It succeeds when the service has all of it. After an interruption, even kill -9, the same command with the same " +
       "input goes on where it was: nothing arrives twice.",
+    fastOpenParagraph,
     keyParagraph,
   ],
   options: {
@@ -23,6 +33,7 @@ export const send = command({
     to: required({ placeholder: "TITLE", help: "the conversation's title or id", read: nonEmpty("a title or an id") }),
     server: serverOption,
     data: dataOption,
+    ...fastOpenOptions,
     timeout: withDefault(60_000, {
       placeholder: "S",
       help: "give up waiting for the service after so many seconds",

@@ -1,8 +1,12 @@
-import { command, withDefault } from "../arguments.js"
-import { openDataFolder, serviceFile } from "../data-folder.js"
-import { exitCodes, explain, Failure } from "../failure.js"
+import { nodeProvider } from "@conclave/crypto/node"
+import { fastOpenSupport } from "@conclave/transport/fast-open"
+import { command, flag, optional, withDefault } from "../arguments.js"
+import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
+import { exitCodes, explain, Failure, UsageError } from "../failure.js"
+import { KeyFile } from "../fast-open/key-file.js"
+import { obstaclesInWords } from "../fast-open/obstacles.js"
 import { DEFAULT_HOST, DEFAULT_PORT, dataOption, nonEmpty, port } from "../options.js"
-import { builtPage, type RunningService, type ServiceOptions, startService } from "../service.js"
+import { builtPage, type FastOpenService, type RunningService, type ServiceOptions, startService } from "../service.js"
 import { getSystemErrorMessage } from "../system-errors.js"
 import { align } from "../terminal/table.js"
 import type { Terminal } from "../terminal/terminal.js"
@@ -14,6 +18,13 @@ export const serve = command({
       "way are answered before.",
     "It speaks HTTP. For other machines, put a proxy with TLS in front: browsers give a page its cryptography only over " +
       "HTTPS or on the machine itself.",
+    "With --fast-open it answers sealed requests too, at a port of their own that no proxy stands in front of: half a round " +
+      "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
+      "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: whoever is in " +
+      "between could offer a key of their own. HTTPS closes that, and so does the server key, which is shown at the " +
+      "start and which clients may be given as --server-key.",
+    "The keys for that are in fast-open.keys, for the owner alone. Those of the day are replaced daily and destroyed after " +
+      "two days; the server key stays. A data folder is for one service at a time.",
   ],
   options: {
     port: withDefault(DEFAULT_PORT, { placeholder: "PORT", help: "where to listen; 0: any that is free", read: port }),
@@ -23,19 +34,71 @@ export const serve = command({
       read: nonEmpty("a host"),
     }),
     data: dataOption,
+    "fast-open": flag("answer sealed requests too"),
+    "fast-open-port": optional({
+      placeholder: "PORT",
+      help: "where to listen for them (default: the next port; 0: any that is free)",
+      read: port,
+    }),
+    "fast-open-policy": withDefault<"private" | "off">("private", {
+      placeholder: "POLICY",
+      help: "private: data in the first packet, without a cookie; off: none there",
+      read: policy,
+    }),
   },
-  async run({ port, host, data }, { terminal }) {
+  async run({ port, host, data, ...given }, { terminal }) {
     // Who wrote when and how much is in the file: nobody else on this machine is to read it.
     process.umask(0o077)
-    const file = serviceFile(openDataFolder(data))
+    const folder = openDataFolder(data)
+    const file = serviceFile(folder)
     const page = builtPage()
-    await using service = await start({ file, host, port, page, onError: faultLog(terminal) })
-    await announce(service, { terminal, file, host, hasPage: page !== undefined })
+    using keys = given["fast-open"] ? openKeys(folder) : undefined
+    const fastOpen = keys && { ...sealedListening({ port, ...given }, terminal), keys: keys.ring }
+    await using service = await start({ file, host, port, page, fastOpen, onError: faultLog(terminal) })
+    await announce(service, { terminal, file, host, page, keys, policy: fastOpen?.policy })
     const signal = await interruption()
     terminal.tell(`${signal}: answering what is under way, then closing`)
     return exitCodes.done
   },
 })
+
+function policy(text: string): "private" | "off" {
+  if (text === "private" || text === "off") return text
+  if (text === "cookie") {
+    throw new UsageError(
+      "must be private or off: sealed requests need no cookie, and by one every client could be tracked; for sockets of " +
+        "your own in a private network, @conclave/transport/fast-open has that policy",
+    )
+  }
+  throw new UsageError("must be private or off")
+}
+
+function openKeys(folder: string): KeyFile {
+  const file = keyFile(folder)
+  try {
+    return new KeyFile(file, { provider: nodeProvider() })
+  } catch (error) {
+    if (error instanceof Failure || getSystemErrorMessage(error as Error) === undefined) throw error
+    throw new Failure(`${file}: ${explain(error).reason}`, { cause: error })
+  }
+}
+
+interface FastOpenChoice {
+  readonly port: number
+  readonly "fast-open-port": number | undefined
+  readonly "fast-open-policy": "private" | "off"
+}
+
+/** What this machine cannot do is told once; the same requests then come over ordinary connections. */
+function sealedListening(choice: FastOpenChoice, { tell, errorStyle }: Terminal): FastOpenService {
+  const { server: isSupported, obstacles } = fastOpenSupport()
+  const wanted = choice["fast-open-policy"]
+  if (wanted === "private" && !isSupported) {
+    tell(`${errorStyle.yellow("note:")} no data in the first packet: ${obstaclesInWords(obstacles, "server")}`)
+  }
+  const port = choice["fast-open-port"] ?? (choice.port === 0 ? 0 : choice.port + 1)
+  return { port, policy: isSupported ? wanted : "off" }
+}
 
 async function start(options: ServiceOptions): Promise<RunningService> {
   const { host, port, file } = options
@@ -46,7 +109,9 @@ async function start(options: ServiceOptions): Promise<RunningService> {
     const reason = explain(error).reason
     if (name === "StoreUnavailable") throw new Failure(`${file}: ${reason}`, { cause: error })
     if (code === "EADDRINUSE") {
-      throw new Failure(`port ${port} of ${host} is in use; give another with --port, or --port 0 for any`, {
+      const isSealed = options.fastOpen !== undefined && (error as { port?: number }).port === options.fastOpen.port
+      const [taken, option] = isSealed ? [options.fastOpen.port, "--fast-open-port"] : [port, "--port"]
+      throw new Failure(`port ${taken} of ${host} is in use; give another with ${option}, or ${option} 0 for any`, {
         cause: error,
       })
     }
@@ -59,17 +124,21 @@ interface Announcement {
   readonly terminal: Terminal
   readonly file: string
   readonly host: string
-  readonly hasPage: boolean
+  readonly page: string | undefined
+  readonly keys: KeyFile | undefined
+  readonly policy: FastOpenService["policy"] | undefined
 }
 
-async function announce({ url }: RunningService, { terminal, file, host, hasPage }: Announcement): Promise<void> {
+async function announce({ url, fastOpen }: RunningService, announcement: Announcement): Promise<void> {
+  const { terminal, file, host, page, keys, policy } = announcement
   const { style } = terminal
   const isLocal = ["localhost", "127.0.0.1", "::1"].includes(host)
   const rows = [
-    ["  page", hasPage ? "at this address, in a browser" : "not built: npm run build"],
+    ["  page", page !== undefined ? "at this address, in a browser" : "not built: npm run build"],
     ["  services", "/delivery and /auth, over HTTP and WebSocket"],
     ["  file", file],
-    ["  terminal", `conclave chat --as NAME --server ${url.origin}`],
+    ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
+    ["  terminal", `conclave chat --as NAME --server ${url.origin}${fastOpen ? " --fast-open" : ""}`],
   ]
   await terminal.write(
     [`Conclave is at ${style.bold(style.cyan(url.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
@@ -82,6 +151,14 @@ async function announce({ url }: RunningService, { terminal, file, host, hasPage
         "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
     )
   }
+}
+
+function fastOpenRows(port: number, { keys, policy }: Pick<Announcement, "policy"> & { keys: KeyFile }) {
+  const how = policy === "private" ? "in the first packet" : "over ordinary connections"
+  return [
+    ["  fast open", `sealed requests ${how}, at port ${port}`],
+    ["  server key", Buffer.from(keys.publicKey).toString("hex")],
+  ]
 }
 
 /** Tells of each fault once in ten seconds: a full disk meets every request. */

@@ -17,6 +17,8 @@ export interface FastOpenOptions {
   readonly provider: CryptoProvider
   /** The ordinary ways, for the services that offer no other and the networks that let none through. */
   readonly ordinary: { readonly delivery: Transport; readonly auth: Transport }
+  /** `off`: the same requests over ordinary connections. */
+  readonly policy: "private" | "off"
   /** 32 bytes: the service's pinned key. Its offer is then asked for its port alone. */
   readonly serverKey?: Uint8Array | undefined
   /** Where the service's keys are kept for the next process, for the owner alone. */
@@ -29,12 +31,13 @@ const OFFER_TIMEOUT_MILLISECONDS = 10_000
 
 /** Ways to both services by sealed requests, for Node. They are closed together with the ordinary ones. */
 export function connectFastOpen(service: string | URL, options: FastOpenOptions) {
-  const { provider, ordinary, serverKey, keptFile, onFallback } = options
+  const { provider, ordinary, policy, serverKey, keptFile, onFallback } = options
   const { fastOpen } = serviceAddresses(service)
   // Without TLS nothing but the pinned key tells the service from somebody in between: there is no way around it then.
   const isForced = serverKey !== undefined && fastOpen.protocol !== "https:"
   const sealed = new SealedTransport({
     provider,
+    policy,
     service: () => findService(fastOpen, serverKey),
     ...(!isForced && { fallback: joinTransports(ordinary) }),
     ...(onFallback && { onFallback }),

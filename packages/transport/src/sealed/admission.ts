@@ -45,7 +45,8 @@ export class Admission {
   readonly #heldByPrefix = new Map<string, number>()
   #budget: number
   #timer: NodeJS.Timeout | undefined
-  readonly counts = { established: 0, byToken: 0, held: 0, proven: 0, aborted: 0 }
+  /** `synData` are among the others: connections whose first packet brought data. */
+  readonly counts = { established: 0, byToken: 0, held: 0, proven: 0, aborted: 0, synData: 0 }
 
   constructor(tokens: AddressTokens, limits: AdmissionLimits = admissionLimits) {
     this.#tokens = tokens
@@ -61,7 +62,9 @@ export class Admission {
   async admit(socket: Socket, token: Uint8Array | undefined): Promise<boolean> {
     const address = socket.remoteAddress
     if (address === undefined) return false
-    if (isProven(socket)) {
+    const info = tcpInfo(socket)
+    if (info?.synDataAccepted) this.counts.synData++
+    if (isProven(info)) {
       this.counts.established++
       return true
     }
@@ -108,7 +111,7 @@ export class Admission {
   #look(): void {
     const tooOld = performance.now() - this.#limits.heldMillisecondsMax
     for (const held of this.#held) {
-      if (isProven(held.socket)) this.#release(held, true)
+      if (isProven(tcpInfo(held.socket))) this.#release(held, true)
       else if (held.since < tooOld) this.#release(held, false)
     }
   }
@@ -133,6 +136,6 @@ export class Admission {
 }
 
 /** A connection that the kernel cannot be asked about was accepted in the ordinary way: after its handshake. */
-function isProven(socket: Socket): boolean {
-  return tcpInfo(socket)?.state !== "syn-received"
+function isProven(info: ReturnType<typeof tcpInfo>): boolean {
+  return info?.state !== "syn-received"
 }

@@ -61,6 +61,8 @@ export class SealedServer implements AsyncDisposable {
   readonly #parts: ServerParts
   /** With the kind of what was asked, as soon as it was. */
   readonly #connections = new Map<Socket, number | undefined>()
+  /** Of connections that have ended. */
+  #bytesBefore = 0
 
   constructor(options: SealedServerOptions) {
     const now = options.now ?? Date.now
@@ -116,6 +118,12 @@ export class SealedServer implements AsyncDisposable {
     return { ...this.#parts.admission.counts, waiting: this.#parts.admission.heldCount }
   }
 
+  /** Bytes inside TCP, in both directions, since the start. */
+  get bytes(): number {
+    const open = [...this.#connections.keys()]
+    return open.reduce((sum, socket) => sum + bytesOf(socket), this.#bytesBefore)
+  }
+
   /** Bytes of responses that are kept for copies of their requests. */
   get recordedBytes(): number {
     return this.#parts.executions.bytes
@@ -148,6 +156,7 @@ export class SealedServer implements AsyncDisposable {
     socket.once("close", () => {
       clearTimeout(timer)
       this.#connections.delete(socket)
+      this.#bytesBefore += bytesOf(socket)
     })
     socket.on("error", () => socket.destroy())
     void serveConnection(socket, this.#parts, (kind) => {
@@ -156,3 +165,5 @@ export class SealedServer implements AsyncDisposable {
     })
   }
 }
+
+const bytesOf = ({ bytesRead, bytesWritten }: Socket) => bytesRead + bytesWritten
