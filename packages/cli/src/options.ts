@@ -23,7 +23,7 @@ export const fastOpenOptions = {
   "fast-open": flag("ask by sealed requests in the first packet, where the service offers that"),
   "server-key": optional({
     placeholder: "KEY",
-    help: "the key that conclave serve --fast-open shows: talk to whoever has it, and to nobody else",
+    help: "talk to whoever has this key and to nobody else: conclave serve shows it",
     read: serverKey,
   }),
 }

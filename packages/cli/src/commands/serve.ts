@@ -42,7 +42,7 @@ export const serve = command({
     }),
     "fast-open-policy": withDefault<"private" | "off">("private", {
       placeholder: "POLICY",
-      help: "private: data in the first packet, without a cookie; off: none there",
+      help: "private: data in the first packet, no cookie; off: none there",
       read: policy,
     }),
   },
