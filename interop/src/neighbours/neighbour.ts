@@ -11,7 +11,7 @@ export interface Neighbour {
 }
 
 export interface ClientOptions {
-  /** How handshake messages travel; by default as PrivateMessages. */
+  /** By default `private`. */
   readonly handshake?: "private" | "public"
 }
 
@@ -19,6 +19,8 @@ export interface ClientOptions {
 export interface NeighbourClient {
   readonly identity: string
   readonly suite: number
+  /** How the handshake messages of the groups travel that this client creates or joins from now on. */
+  handshake: "private" | "public"
   /**
    * MLSMessage with a new KeyPackage. Where `like` is given, capabilities and lifetime are those of that one, as far as
    * the implementation lets us choose them.
@@ -70,7 +72,9 @@ export interface NeighbourGroup {
   receive(message: Uint8Array): Promise<NeighbourReceived>
   groupInfo?(treeBeside: boolean): Promise<{ readonly groupInfo: Uint8Array; readonly ratchetTree?: Uint8Array }>
   /** Of the ReInit that ended the group. */
-  readonly reInit?: { readonly groupId: Uint8Array; readonly suite: number } | undefined
+  readonly reInit?:
+    | { readonly groupId: Uint8Array; readonly suite: number; readonly extensions: readonly NeighbourExtension[] }
+    | undefined
 }
 
 export type Change =
@@ -108,6 +112,8 @@ export interface NewCommit {
   readonly welcome?: Uint8Array | undefined
   /** Where it was asked for beside the Welcome. */
   readonly ratchetTree?: Uint8Array | undefined
+  /** The Welcome has no tree inside although none was asked for beside it. */
+  readonly treeMissing?: boolean
 }
 
 export interface NewGroup extends Omit<NewCommit, "commit"> {

@@ -71,6 +71,14 @@ class OpenMlsClient implements NeighbourClient {
     this.person = new glue.Identity(this.provider, identity)
   }
 
+  get handshake(): "private" | "public" {
+    return "private"
+  }
+
+  set handshake(wanted: "private" | "public") {
+    if (wanted === "public") throw new Unable("it sends no handshakes as PublicMessages")
+  }
+
   async keyPackage(): Promise<Uint8Array> {
     return newKeyPackage(this.person, this.provider).bytes
   }
@@ -132,7 +140,7 @@ class OpenMlsGroup implements NeighbourGroup {
     const added = this.#group.propose_and_commit_add(provider, person, keyPackage)
     const { proposal, commit, welcome } = added
     this.#added = change.keyPackage
-    return { proposals: [proposal], commit, welcome }
+    return { proposals: [proposal], commit, welcome, treeMissing: true }
   }
 
   async applyPending(): Promise<void> {

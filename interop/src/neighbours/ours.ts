@@ -61,7 +61,8 @@ function isSupported(number: number, provider: CryptoProvider): boolean {
 class OwnClient implements NeighbourClient {
   readonly identity: string
   readonly signer: Signer
-  readonly options: GroupOptions
+  readonly #options: GroupOptions
+  handshake: "private" | "public"
   readonly #keyPackages: KeyPackageBundle[] = []
   readonly #psks = new Map<string, Uint8Array>()
 
@@ -71,14 +72,17 @@ class OwnClient implements NeighbourClient {
       credential: { type: "basic", identity: utf8.encode(identity) },
       key: suite.signature.generate(suite.provider.random),
     }
-    this.options = {
+    this.handshake = handshake
+    this.#options = {
       suite,
       signer: this.signer,
       now,
       psks: ({ psktype }) => (psktype.type === "external" ? this.#psks.get(hex(psktype.pskId)) : undefined),
-      // ts-mls 2 asks for a year, and lists no default types.
-      policy: { handshake, resumptionSecretsMax: 16 },
     }
+  }
+
+  get options(): GroupOptions {
+    return { ...this.#options, policy: { handshake: this.handshake, resumptionSecretsMax: 16 } }
   }
 
   get suite(): number {
@@ -240,7 +244,9 @@ class OwnGroup implements NeighbourGroup {
   }
 
   get reInit() {
-    return this.#reInit && { groupId: this.#reInit.groupId, suite: this.#reInit.cipherSuite }
+    if (this.#reInit === undefined) return undefined
+    const { groupId, cipherSuite: suite, extensions } = this.#reInit
+    return { groupId, suite, extensions }
   }
 
   members() {

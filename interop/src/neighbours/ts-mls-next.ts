@@ -85,7 +85,7 @@ interface Bundle {
 
 class TsMlsNextClient implements NeighbourClient {
   readonly identity: string
-  readonly options: ClientOptions
+  handshake: "private" | "public"
   readonly context: MlsContext
   readonly #psks: Record<string, Uint8Array> = {}
   readonly #signatureKeyPair: { signKey: Uint8Array; publicKey: Uint8Array }
@@ -95,10 +95,10 @@ class TsMlsNextClient implements NeighbourClient {
     identity: string,
     cipherSuite: CiphersuiteImpl,
     signatureKeyPair: { signKey: Uint8Array; publicKey: Uint8Array },
-    options: ClientOptions,
+    { handshake = "private" }: ClientOptions,
   ) {
     this.identity = identity
-    this.options = options
+    this.handshake = handshake
     this.context = { cipherSuite, authService: unsafeTestingAuthenticationService, externalPsks: this.#psks }
     this.#signatureKeyPair = signatureKeyPair
   }
@@ -267,10 +267,15 @@ class TsMlsNextGroup implements NeighbourGroup {
     return this.state.groupContext.epoch
   }
 
+  get extensions(): readonly NeighbourExtension[] {
+    return this.state.groupContext.extensions.map(encoded)
+  }
+
   get reInit() {
     const active = this.state.groupActiveState
     if (active.kind !== "suspendedPendingReinit") return undefined
-    return { groupId: active.reinit.groupId, suite: active.reinit.cipherSuite }
+    const { groupId, cipherSuite: suite, extensions } = active.reinit
+    return { groupId, suite, extensions: extensions.map(encoded) }
   }
 
   members() {
@@ -374,7 +379,7 @@ class TsMlsNextGroup implements NeighbourGroup {
   }
 
   get #isPublic(): boolean {
-    return this.#client.options.handshake === "public"
+    return this.#client.handshake === "public"
   }
 }
 
@@ -442,6 +447,12 @@ function typed({ extensionType, extensionData }: NeighbourExtension): GroupConte
     throw new Unable("external_senders holds one sender, where RFC 9420 §12.1.8.1 has a list")
   }
   return makeCustomExtension({ extensionType, extensionData })
+}
+
+function encoded({ extensionType, extensionData }: GroupContextExtension): NeighbourExtension {
+  if (extensionData instanceof Uint8Array) return { extensionType, extensionData }
+  if (!("proposalTypes" in extensionData)) throw new Unable("external_senders of one sender has no encoding")
+  return { extensionType, extensionData: codec.encode(RequiredCapabilities, extensionData) }
 }
 
 /** ts-mls 2 exports no decoder for the tree, though it takes a decoded one. */

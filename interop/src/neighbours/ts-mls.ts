@@ -1,5 +1,4 @@
 import {
-  acceptAll,
   branchGroup,
   bytesToBase64,
   type CiphersuiteImpl,
@@ -32,7 +31,8 @@ import {
   mlsExporter,
   type PrivateKeyPackage,
   type Proposal,
-  processMessage,
+  processPrivateMessage,
+  processPublicMessage,
   proposeAddExternal,
   proposeExternal,
   type RatchetTree,
@@ -77,7 +77,7 @@ interface Bundle {
 class TsMlsClient implements NeighbourClient {
   readonly identity: string
   readonly impl: CiphersuiteImpl
-  readonly options: ClientOptions
+  handshake: "private" | "public"
   readonly psks: Record<string, Uint8Array> = {}
   readonly #signatureKeyPair: { signKey: Uint8Array; publicKey: Uint8Array }
   readonly #bundles: Bundle[] = []
@@ -86,11 +86,11 @@ class TsMlsClient implements NeighbourClient {
     identity: string,
     impl: CiphersuiteImpl,
     signatureKeyPair: { signKey: Uint8Array; publicKey: Uint8Array },
-    options: ClientOptions,
+    { handshake = "private" }: ClientOptions,
   ) {
     this.identity = identity
     this.impl = impl
-    this.options = options
+    this.handshake = handshake
     this.#signatureKeyPair = signatureKeyPair
   }
 
@@ -259,16 +259,14 @@ class TsMlsGroup implements NeighbourGroup {
   }
 
   get extensions(): readonly NeighbourExtension[] {
-    return this.state.groupContext.extensions.map(({ extensionType, extensionData }) => ({
-      extensionType: typeof extensionType === "number" ? extensionType : defaultExtensionTypes[extensionType],
-      extensionData,
-    }))
+    return this.state.groupContext.extensions.map(numbered)
   }
 
   get reInit() {
     const active = this.state.groupActiveState
     if (active.kind !== "suspendedPendingReinit") return undefined
-    return { groupId: active.reinit.groupId, suite: ciphersuites[active.reinit.cipherSuite] }
+    const { groupId, cipherSuite, extensions } = active.reinit
+    return { groupId, suite: ciphersuites[cipherSuite], extensions: extensions.map(numbered) }
   }
 
   members() {
@@ -338,9 +336,14 @@ class TsMlsGroup implements NeighbourGroup {
     }
     const { impl, psks } = this.#client
     const { epoch } = this
-    const result = await processMessage(message, this.state, makePskIndex(this.state, psks), acceptAll, impl)
+    // Not its `processMessage`: that one forgets the pre-shared keys where the message is private.
+    const index = makePskIndex(this.state, psks)
+    const result =
+      message.wireformat === "mls_private_message"
+        ? await processPrivateMessage(this.state, message.privateMessage, index, impl)
+        : await processPublicMessage(this.state, message.publicMessage, index, impl)
     this.state = result.newState
-    if (result.kind === "applicationMessage") {
+    if ("kind" in result && result.kind === "applicationMessage") {
       const authenticatedData =
         message.wireformat === "mls_private_message" ? message.privateMessage.authenticatedData : new Uint8Array(0)
       return { type: "application", plaintext: result.message, authenticatedData }
@@ -358,7 +361,7 @@ class TsMlsGroup implements NeighbourGroup {
   }
 
   get #isPublic(): boolean {
-    return this.#client.options.handshake === "public"
+    return this.#client.handshake === "public"
   }
 }
 
@@ -402,6 +405,11 @@ function suiteName(number: number): CiphersuiteName {
 function named({ extensionType, extensionData }: NeighbourExtension): Extension {
   const name = Object.entries(defaultExtensionTypes).find(([, number]) => number === extensionType)?.[0]
   return { extensionType: name ?? extensionType, extensionData } as Extension
+}
+
+function numbered({ extensionType, extensionData }: Extension): NeighbourExtension {
+  const number = typeof extensionType === "number" ? extensionType : defaultExtensionTypes[extensionType]
+  return { extensionType: number, extensionData }
 }
 
 function treeOf(bytes: Uint8Array | undefined): RatchetTree | undefined {
