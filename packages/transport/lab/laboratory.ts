@@ -50,7 +50,8 @@ export class Laboratory {
     this.#removeAtExit = parts.removeAtExit
   }
 
-  static async open(path: Partial<Path> = {}): Promise<Laboratory> {
+  /** `environment` is for the hosts' processes. */
+  static async open(path: Partial<Path> = {}, environment: NodeJS.ProcessEnv = {}): Promise<Laboratory> {
     const namespaces = [makeNamespace("client"), makeNamespace("server")]
     const removeAtExit = () => {
       for (const name of namespaces) removeNamespace(name)
@@ -60,7 +61,7 @@ export class Laboratory {
       const router = await Router.start(namespaces[0]!, namespaces[1]!)
       addAddresses(namespaces[0]!, CLIENT_ADDRESS, CLIENT_ADDRESS_6)
       addAddresses(namespaces[1]!, SERVER_ADDRESS, SERVER_ADDRESS_6)
-      const [client, server] = await Promise.all(namespaces.map((name) => Host.start(name)))
+      const [client, server] = await Promise.all(namespaces.map((name) => Host.start(name, environment)))
       const laboratory = new Laboratory({ client: client!, server: server!, router, namespaces, removeAtExit })
       await laboratory.change(path)
       return laboratory
@@ -130,18 +131,20 @@ function addAddresses(namespace: string, address: string, address6: string): voi
 /** A process in a namespace that runs functions of modules on request. */
 export class Host {
   readonly #namespace: string
+  readonly #environment: NodeJS.ProcessEnv
   #child: ChildProcess
   readonly #calls = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
   #lastCall = 0
 
-  private constructor(namespace: string, child: ChildProcess) {
-    this.#namespace = namespace
+  private constructor(place: { namespace: string; environment: NodeJS.ProcessEnv }, child: ChildProcess) {
+    this.#namespace = place.namespace
+    this.#environment = place.environment
     this.#child = child
     this.#attach()
   }
 
-  static async start(namespace: string): Promise<Host> {
-    return new Host(namespace, await startHost(namespace))
+  static async start(namespace: string, environment: NodeJS.ProcessEnv): Promise<Host> {
+    return new Host({ namespace, environment }, await startHost(namespace, environment))
   }
 
   /** Calls `module`'s exported function `name`; words and result are copied as structured clones. */
@@ -155,7 +158,7 @@ export class Host {
 
   async restart(): Promise<void> {
     await this.close()
-    this.#child = await startHost(this.#namespace)
+    this.#child = await startHost(this.#namespace, this.#environment)
     this.#attach()
   }
 
@@ -181,10 +184,11 @@ export class Host {
   }
 }
 
-async function startHost(namespace: string): Promise<ChildProcess> {
+async function startHost(namespace: string, environment: NodeJS.ProcessEnv): Promise<ChildProcess> {
   const script = fileURLToPath(new URL("./host.js", import.meta.url))
   const child = spawn("ip", ["netns", "exec", namespace, process.execPath, script], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
+    env: { ...process.env, ...environment },
     serialization: "advanced",
   })
   await once(child, "message")

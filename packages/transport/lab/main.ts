@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { costTable, measureCost } from "./cost.js"
+import { demoTable, measureDemo, missingProgram } from "./demo.js"
 import { floodTable, measureFlood } from "./flood.js"
 import { missingPrivileges } from "./laboratory.js"
 import { latencyTable, measureLatency } from "./latency.js"
@@ -12,8 +13,8 @@ import { measureReplays, replayTable } from "./replays.js"
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    samples: { type: "string", default: "30" },
-    rtt: { type: "string", default: "20,50,150" },
+    samples: { type: "string" },
+    rtt: { type: "string" },
     seconds: { type: "string", default: "30" },
     rate: { type: "string", default: "3000" },
     chart: { type: "string" },
@@ -23,12 +24,18 @@ const { values, positionals } = parseArgs({
 
 const experiments: Record<string, () => Promise<void>> = {
   async latency() {
-    const rows = await measureLatency(values.rtt.split(",").map(Number), Number(values.samples))
+    const rows = await measureLatency((values.rtt ?? "20,50,150").split(",").map(Number), Number(values.samples ?? 30))
     print(rows, latencyTable)
     if (values.chart !== undefined) writeFileSync(values.chart, latencyChart(rows))
   },
   async cost() {
     print(await measureCost(), costTable)
+  },
+  async demo() {
+    const lacking = missingProgram()
+    if (lacking !== undefined) throw new Error(lacking)
+    const roundTripMilliseconds = Number((values.rtt ?? "150").split(",")[0])
+    print(await measureDemo({ roundTripMilliseconds, samples: Number(values.samples ?? 10) }), demoTable)
   },
   async flood() {
     print(await measureFlood({ perSecond: Number(values.rate), seconds: Number(values.seconds) }), floodTable)
@@ -37,8 +44,8 @@ const experiments: Record<string, () => Promise<void>> = {
     print(await measureReplays(1000), replayTable)
   },
   async middleboxes() {
-    const roundTripMilliseconds = Number(values.rtt.split(",")[0])
-    const rows = await measureMiddleboxes({ roundTripMilliseconds, requests: Number(values.samples) })
+    const roundTripMilliseconds = Number((values.rtt ?? "20").split(",")[0])
+    const rows = await measureMiddleboxes({ roundTripMilliseconds, requests: Number(values.samples ?? 30) })
     print(rows, middleboxTable)
   },
 }
@@ -51,7 +58,7 @@ const missing = missingPrivileges()
 const experiment = experiments[positionals[0] ?? ""]
 if (experiment === undefined) {
   console.error(
-    `usage: npm run lab -- ${Object.keys(experiments).join(" | ")} [--samples 30] [--rtt 20,50,150] [--json] [--chart FILE.svg] [--seconds 30] [--rate 3000]`,
+    `usage: npm run lab -- ${Object.keys(experiments).join(" | ")} [--samples N] [--rtt 20,50,150] [--json] [--chart FILE.svg] [--seconds 30] [--rate 3000]`,
   )
   process.exitCode = 2
 } else if (missing !== undefined) {
