@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
-import { webProvider } from "@conclave/crypto/web"
+import { verifyBatch, webProvider } from "@conclave/crypto/web"
 import type { Transport } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
-import { Client, type ClientOptions } from "./client.js"
+import { Client, type ClientOptions, type VerifyLeaves } from "./client.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { indexedDbStore } from "./store/indexeddb.js"
 
@@ -38,8 +38,13 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
     await store[Symbol.asyncDispose]()
     throw error
   }
-  return Client.open({ ...rest, ...connect(service), store, sealingKey, provider })
+  const verifyLeaves: VerifyLeaves = async (scheme, { leaves, signatures }) =>
+    leaves >= LEAVES_FOR_BATCH && verifyBatch(provider, scheme, signatures())
+  return Client.open({ verifyLeaves, ...rest, ...connect(service), store, sealingKey, provider })
 }
+
+/** WebCrypto has threads of its own, and the page stays alive meanwhile. */
+const LEAVES_FOR_BATCH = 200
 
 /** Ways to both services at one address: `delivery` and `auth` below it. */
 export function connect(service: string | URL): { readonly delivery: Transport; readonly auth: Transport } {

@@ -1,4 +1,5 @@
-import type { CryptoProvider } from "@conclave/crypto"
+import type { CryptoProvider, SignatureName } from "@conclave/crypto"
+import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { Conversation } from "./conversation.js"
 import { openDevice } from "./core/open.js"
@@ -33,9 +34,20 @@ export interface ClientOptions {
   readonly live?: boolean
   /** For a further device of a name: gets the content to sign, see {@link Client.endorseDevice}. */
   readonly endorse?: (registration: Uint8Array) => Promise<Uint8Array>
+  /** Verifies the signatures of a large group on other threads when this device joins it. */
+  readonly verifyLeaves?: VerifyLeaves
   /** Ends the opening, nothing later. */
   readonly signal?: AbortSignal
 }
+
+/**
+ * Resolves with `true` if all signatures of a group's leaves were verified; with `false`, or where it rejects, the client
+ * verifies them itself.
+ */
+export type VerifyLeaves = (
+  scheme: SignatureName,
+  join: Pick<PreparedJoin, "leaves" | "signatures">,
+) => Promise<boolean>
 
 export interface ClientPolicy {
   /** A new key of a known name that one of its pinned keys endorsed: `accept` (loudly, the default) or `ask`. */

@@ -12,7 +12,7 @@
  *   a wish ─► store ─► compile, encrypt ─► store ─► service ─► log ─► follow ─► store ─► event
  * ```
  */
-export { Client, type ClientOptions, type ClientPolicy } from "./client.js"
+export { Client, type ClientOptions, type ClientPolicy, type VerifyLeaves } from "./client.js"
 export type {
   Conversation,
   ConversationStatus,

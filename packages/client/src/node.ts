@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto"
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
-import { nodeProvider } from "@conclave/crypto/node"
+import { nodeProvider, verifyBatch } from "@conclave/crypto/node"
 import type { Transport, TransportError } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
-import { Client, type ClientOptions } from "./client.js"
+import { Client, type ClientOptions, type VerifyLeaves } from "./client.js"
 import { ClientError } from "./errors.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { connectFastOpen } from "./service/fast-open.js"
@@ -49,8 +49,13 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
     throw error
   }
   const ways = connectAs({ service, profile, ...options })
-  return Client.open({ ...options, ...ways, store, sealingKey, provider: nodeProvider() })
+  const verifyLeaves: VerifyLeaves = async (scheme, { leaves, signatures }) =>
+    leaves >= LEAVES_FOR_THREADS && verifyBatch(scheme, signatures())
+  return Client.open({ verifyLeaves, ...options, ...ways, store, sealingKey, provider: nodeProvider() })
 }
+
+/** Starting threads takes as long as verifying a few thousand signatures. */
+const LEAVES_FOR_THREADS = 4000
 
 function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "name">) {
   const { fastOpen = "off", serverKey, onFallback } = options

@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
 import { TransportError } from "@conclave/transport"
-import type { Client, Conversation } from "../src/index.js"
+import type { Client, Conversation, VerifyLeaves } from "../src/index.js"
 import { next, settle, taken, World } from "./support/world.js"
 
 const texts = async (conversation: Conversation) => (await conversation.history()).map(({ from, text }) => [from, text])
@@ -40,6 +40,25 @@ describe("a conversation", () => {
     assert.deepEqual((await texts(only(bob))).at(-1), ["alice", "she is gone"])
     await assert.rejects(only(carol).send("let me in"), { code: "NOT_A_MEMBER" })
     assert.deepEqual(world.faults, [])
+  })
+
+  it("is joined whether the leaves' signatures were verified on other threads, refused there, or the threads fail", async () => {
+    await using world = new World()
+    const alice = await world.open("alice")
+    const asked: [string, number, number][] = []
+    const ways = [async () => true, async () => false, async () => Promise.reject(new Error("no threads"))]
+    const guests: Client[] = []
+    for (const [i, verdict] of ways.entries()) {
+      const verifyLeaves: VerifyLeaves = (scheme, { leaves, signatures }) => {
+        asked.push([scheme, leaves, signatures().length])
+        return verdict()
+      }
+      guests.push(await world.open(`guest-${i}`, { verifyLeaves }))
+    }
+    const team = await alice.createConversation({ title: "team", members: guests.map(({ name }) => name) })
+    await settle(...guests)
+    assert.deepEqual(asked, Array(3).fill(["Ed25519", 4, 4]))
+    for (const guest of guests) assert.deepEqual(only(guest).epochAuthenticator, team.epochAuthenticator)
   })
 
   it("tells each what happened, in order, once", async () => {

@@ -1,4 +1,5 @@
 import type { GroupOptions } from "@conclave/mls"
+import type { VerifyLeaves } from "../client.js"
 import type { Steps } from "../core/steps.js"
 import type { Identity } from "../identity/identity.js"
 import type { Judge } from "../identity/judge.js"
@@ -24,6 +25,7 @@ export interface Shared {
   readonly now: () => number
   readonly keepHistory: boolean
   readonly leaveDelayMilliseconds: number
+  readonly verifyLeaves: VerifyLeaves | undefined
 }
 
 /** One conversation at work. Only one {@link advance} at a time touches its group. */

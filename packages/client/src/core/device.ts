@@ -80,6 +80,7 @@ export class Device implements Client {
       groupOptions: { now: () => BigInt(Math.floor(now() / 1000)), random },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
+      verifyLeaves: options.verifyLeaves,
     }
     const inbox = new Inbox({
       shared: this.#shared,

@@ -1,6 +1,6 @@
 import { equalBytes } from "@conclave/crypto"
 import type { InboxEntry } from "@conclave/delivery/api"
-import { Group, type StagedJoin } from "@conclave/mls"
+import { Group, type PreparedJoin, type StagedJoin } from "@conclave/mls"
 import type { Shared } from "../conversation/context.js"
 import { keysUnder } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
@@ -56,7 +56,7 @@ export class Inbox {
     const bundles = await shared.stock.bundles()
     let staged: StagedJoin
     try {
-      staged = Group.stageJoin({
+      const prepared = Group.prepareJoin({
         ...shared.groupOptions,
         suite: shared.identity.suite,
         signer: shared.identity.signer,
@@ -64,6 +64,7 @@ export class Inbox {
         keyPackages: bundles,
         ...(entry.ratchetTree === undefined ? {} : { ratchetTree: entry.ratchetTree }),
       })
+      staged = prepared.stage({ signaturesVerified: await areLeavesVerified(shared, prepared) })
     } catch (error) {
       return this.#refuse(entry, error instanceof Error ? error.message : String(error))
     }
@@ -123,6 +124,15 @@ export class Inbox {
       const reason = `an invitation could not be followed: ${why}`
       step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
     })
+  }
+}
+
+/** Where other threads find a signature wrong, or fail, staging finds out by itself and says what is wrong. */
+async function areLeavesVerified({ verifyLeaves, identity }: Shared, prepared: PreparedJoin): Promise<boolean> {
+  try {
+    return (await verifyLeaves?.(identity.suite.signatureName, prepared)) ?? false
+  } catch {
+    return false
   }
 }
 

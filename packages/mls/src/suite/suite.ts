@@ -23,6 +23,7 @@ export interface CipherSuite {
   readonly aead: Aead
   readonly hpke: Hpke
   readonly signature: SignatureScheme
+  readonly signatureName: SignatureName
   /** Bytes of a secret: KDF.Nh. */
   readonly secretSize: number
   readonly provider: CryptoProvider
@@ -111,6 +112,7 @@ export function cipherSuite(suite: number | CipherSuiteName, provider: CryptoPro
     aead,
     hpke: hpke(provider, { group: row.group, kdf: row.hash, aead: row.aead }),
     signature,
+    signatureName: row.signature,
     secretSize: hash.size,
     provider,
   }
