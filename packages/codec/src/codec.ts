@@ -248,17 +248,18 @@ export function struct<const F extends Fields>(name: string, fields: F): Codec<S
     write(writer, value: any) {
       for (let i = 0; i < count; i++) codecs[i]!.write(writer, value[names[i]!])
     },
-    read(reader) {
-      const value: any = {}
-      let i = 0
-      try {
-        for (; i < count; i++) value[names[i]!] = codecs[i]!.read(reader)
-      } catch (error) {
-        throw error instanceof DecodeError ? error.within(`${name}.${names[i]}`) : error
-      }
-      return value
-    },
+    read: (reader) => readFields({}, name, names, codecs, reader),
   }
+}
+
+function readFields(value: any, name: string, names: readonly string[], codecs: readonly Codec<any>[], reader: Reader) {
+  let i = 0
+  try {
+    for (; i < names.length; i++) value[names[i]!] = codecs[i]!.read(reader)
+  } catch (error) {
+    throw error instanceof DecodeError ? error.within(`${name}.${names[i]}`) : error
+  }
+  return value
 }
 
 /** What a case selects: the fields themselves, or a struct that holds them. */
@@ -283,8 +284,7 @@ export function select<Tag extends string, const C extends Cases<Tag>>(tag: Code
       bodies[value.type]!.write(writer, value)
     },
     read(reader) {
-      const type = tag.read(reader)
-      return { type, ...bodies[type]!.read(reader) } as any
+      return bodies[tag.read(reader)]!.readTagged(reader) as any
     },
   }
 }
@@ -339,7 +339,7 @@ export function union<Tag extends string, const C extends Cases<Tag>>(
     read(reader) {
       const number = tag.size === 1 ? reader.uint8() : reader.uint16()
       const type = names.get(number)
-      if (type !== undefined) return { type, ...bodies[type]!.read(reader) }
+      if (type !== undefined) return bodies[type]!.readTagged(reader)
       const body = reader.registries[tag.typeName]?.get(number)
       if (body === undefined) throw reader.error(`unknown ${tag.typeName} ${number}`)
       const start = reader.offset
@@ -396,19 +396,26 @@ export function retained<T extends object>(codec: Codec<T>): Codec<T> & { bytesO
  * to one frozen array.
  */
 export function shared<T>(list: Codec<readonly T[]>): Codec<readonly T[]> {
-  const known = new Map<string, readonly T[]>()
+  const known = new Map<string | number, { readonly items: readonly T[]; readonly size: number }>()
   return {
     ...list,
     read(reader) {
       const start = reader.offset
+      // A number is found in a third of the time of a string, and nothing has to be decoded first.
+      const short = reader.nextShortVector()
+      const seen = short === undefined ? undefined : known.get(short)
+      if (seen !== undefined) {
+        reader.skip(seen.size)
+        return seen.items
+      }
       const items = list.read(reader)
       const bytes = reader.since(start)
       if (bytes.length > SHARED_BYTES_MAX) return items
-      const name = String.fromCharCode.apply(null, bytes as unknown as number[])
+      const name = short ?? String.fromCharCode.apply(null, bytes as unknown as number[])
       const first = known.get(name)
-      if (first !== undefined) return first
+      if (first !== undefined) return first.items
       // Whoever sends ever new lists does not fill the memory with them.
-      if (known.size < SHARED_LISTS_MAX) known.set(name, Object.freeze(items))
+      if (known.size < SHARED_LISTS_MAX) known.set(name, { items: Object.freeze(items), size: bytes.length })
       return items
     },
   }
@@ -422,10 +429,27 @@ function Itself(value: object): object {
   return value
 }
 
-function caseBodies(tagName: string, cases: Readonly<Record<string, Case>>): Record<string, Codec<any>> {
-  return Object.fromEntries(
-    Object.entries(cases).map(([type, body]) => [type, isCodec(body) ? body : struct(`${tagName}.${type}`, body)]),
-  )
+/** How the body of a case is written, and read together with its tag. */
+interface CaseBody {
+  write(writer: Writer, value: any): void
+  readTagged(reader: Reader): object
+}
+
+function caseBodies(tagName: string, cases: Readonly<Record<string, Case>>): Record<string, CaseBody> {
+  return Object.fromEntries(Object.entries(cases).map(([type, body]) => [type, caseBody(tagName, type, body)]))
+}
+
+function caseBody(tagName: string, type: string, body: Case): CaseBody {
+  if (isCodec(body)) {
+    return {
+      write: (writer, value) => body.write(writer, value),
+      readTagged: (reader) => ({ type, ...body.read(reader) }),
+    }
+  }
+  const name = `${tagName}.${type}`
+  const [names, codecs] = [Object.keys(body), Object.values(body)]
+  // Into the object that has the tag: copying the fields from another one takes as long as reading them.
+  return { write: struct(name, body).write, readTagged: (reader) => readFields({ type }, name, names, codecs, reader) }
 }
 
 function caseList(cases: Readonly<Record<string, Case>>): string {

@@ -54,6 +54,22 @@ export class Reader {
     return this.#bytes.subarray(at, at + size)
   }
 
+  /**
+   * A number that stands for the vector that is next, or `undefined` where it is longer than six bytes or not all
+   * there. Nothing is read.
+   */
+  nextShortVector(): number | undefined {
+    const length = this.#bytes[this.#offset]
+    if (length === undefined || length > 6 || length >= this.remaining) return undefined
+    let name = length
+    for (let i = 1; i <= length; i++) name = name * 256 + this.#bytes[this.#offset + i]!
+    return name
+  }
+
+  skip(size: number): void {
+    this.#take(size)
+  }
+
   /** A view of what has been read since `offset`. */
   since(offset: number): Uint8Array {
     return this.#bytes.subarray(offset, this.#offset)
