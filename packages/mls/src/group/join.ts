@@ -14,6 +14,7 @@ import { RatchetTree } from "../tree/ratchet-tree.js"
 import { validateTree } from "../tree/validation.js"
 import {
   type Capabilities,
+  GroupContext,
   GroupInfo,
   GroupSecrets,
   type KeyPackage,
@@ -138,7 +139,7 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
   rule(equalBytes(confirmationTag, groupInfo.confirmationTag), "group-info-confirmation-tag")
   const epoch: Epoch = {
     suite,
-    context: groupContext,
+    context: detached(contextBytes),
     contextBytes,
     tree,
     secrets: seed.secrets,
@@ -203,6 +204,9 @@ function resumptionOrigin(psks: readonly PreSharedKeyID[]): JoinedEpoch["origin"
   }
   return origin
 }
+
+/** A GroupContext of its own: that of a GroupInfo keeps the whole of it in memory, with the tree that is inside. */
+const detached = (contextBytes: Uint8Array): GroupContext => decode(GroupContext, contextBytes)
 
 // --- The tree --------------------------------------------------------------------------------------------------------
 
@@ -296,10 +300,11 @@ export function viewFromOutside(
   rule(suite.hpke.isPublicKey(publicKey), "key-encryption-valid")
   const { kemOutput, init } = sendExternalInit(suite, publicKey, context.ephemeral)
   const none = new Uint8Array(0)
+  const contextBytes = encodeContext(groupContext)
   const epoch: Epoch = {
     suite,
-    context: groupContext,
-    contextBytes: encodeContext(groupContext),
+    context: detached(contextBytes),
+    contextBytes,
     tree,
     secrets: {
       senderData: none,
