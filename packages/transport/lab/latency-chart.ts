@@ -2,6 +2,8 @@ import type { LatencyRow } from "./latency.js"
 
 const WIDTH = 720
 const LABEL_WIDTH = 250
+/** Room for labels that a font makes wider than we think. */
+const MARGIN = 24
 const BAR_HEIGHT = 20
 const ROW_HEIGHT = 30
 const GROUP_GAP = 46
@@ -20,7 +22,7 @@ export function latencyChart(rows: readonly LatencyRow[]): string {
     top += members.length * ROW_HEIGHT + GROUP_GAP
     return group.join("\n")
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" role="img" aria-label="Milliseconds until a request is at the server and its reply is back">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-MARGIN} ${-MARGIN} ${WIDTH + 2 * MARGIN} ${top + MARGIN}" width="${WIDTH + 2 * MARGIN}" height="${top + MARGIN}" role="img" aria-label="Milliseconds until a request is at the server and its reply is back">
 <style>text{font:14px system-ui,sans-serif;fill:#1d1c1a}.trip{font-weight:600}.way{text-anchor:end}.to{fill:#9db8cc}.back{fill:#5b87a8}.ours .to{fill:#e8a27c}.ours .back{fill:#c9541c}
 @media(prefers-color-scheme:dark){text{fill:#efece6}.to{fill:#4f6d82}.back{fill:#7ba7c7}.ours .to{fill:#a8532a}.ours .back{fill:#ff8a4c}}</style>
 <text x="${LABEL_WIDTH}" y="14">until the request is at the server, until the reply is back (ms)</text>
