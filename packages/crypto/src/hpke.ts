@@ -69,7 +69,7 @@ export interface Hpke {
   publicKey(privateKey: Uint8Array): Uint8Array
   isPublicKey(bytes: Uint8Array): boolean
 
-  /** For {@link seal} with the same `info` to many. */
+  /** For many messages or contexts with the same `info`. */
   prepareInfo(info: Uint8Array): PreparedInfo
   /** @throws RangeError for a malformed public key, or an ephemeral of another size. */
   seal(
@@ -120,13 +120,16 @@ export interface Hpke {
   ): Uint8Array | undefined
 
   /** A context for several messages and exports. @throws RangeError as `seal` does. */
-  setupSender(publicKey: Uint8Array, setup: { readonly info: Uint8Array; readonly ephemeral: Uint8Array }): HpkeSender
+  setupSender(
+    publicKey: Uint8Array,
+    setup: { readonly info: Uint8Array | PreparedInfo; readonly ephemeral: Uint8Array },
+  ): HpkeSender
   /** `undefined` for a malformed `kemOutput`. @throws RangeError where `privateKey` is no private key of the group. */
   setupReceiver(
     privateKey: Uint8Array,
     setup: {
       readonly kemOutput: Uint8Array
-      readonly info: Uint8Array
+      readonly info: Uint8Array | PreparedInfo
       readonly publicKey?: Uint8Array | undefined
     },
   ): HpkeReceiver | undefined
@@ -248,7 +251,7 @@ class Context {
   #sequence = 0
   #destroyed = false
 
-  constructor(aead: Aead, schedule: KeySchedule, sharedSecret: Uint8Array, info: Uint8Array) {
+  constructor(aead: Aead, schedule: KeySchedule, sharedSecret: Uint8Array, info: Uint8Array | PreparedInfo) {
     const secrets = schedule.start(sharedSecret, info)
     this.#aead = aead
     this.#schedule = schedule

@@ -52,14 +52,23 @@ export class AddressTokens {
 
   /** A token of {@link TOKEN_SIZE} bytes for the network of `address`. */
   issue(address: string): Uint8Array {
+    return this.issueMany(address, 1)[0]!
+  }
+
+  issueMany(address: string, count: number): Uint8Array[] {
+    if (count === 0) return []
     const now = this.#now()
-    const token = new Uint8Array(TOKEN_SIZE)
-    const nonce = this.#provider.random(NONCE_SIZE)
+    const { key } = this.#currentKeys(now)[0]!
+    const prefix = prefixOf(address)
+    const nonces = this.#provider.random(count * NONCE_SIZE)
     const expiry = new Uint8Array(4)
     new DataView(expiry.buffer).setUint32(0, Math.floor((now + this.#lifetime) / 1000))
-    token.set(nonce)
-    token.set(this.#aead.seal(this.#currentKeys(now)[0]!.key, nonce, expiry, prefixOf(address)), NONCE_SIZE)
-    return token
+    return Array.from({ length: count }, (_, n) => {
+      const token = new Uint8Array(TOKEN_SIZE)
+      token.set(nonces.subarray(n * NONCE_SIZE, (n + 1) * NONCE_SIZE))
+      token.set(this.#aead.seal(key, token.subarray(0, NONCE_SIZE), expiry, prefix), NONCE_SIZE)
+      return token
+    })
   }
 
   /** Whether the token is good for `address`; it is not, afterwards. */

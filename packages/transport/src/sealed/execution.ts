@@ -92,7 +92,7 @@ export class Execution {
 
   #leave(listener: symbol): void {
     if (!this.#listeners.delete(listener)) return
-    if (this.#listeners.size === 0) this.#startGrace()
+    if (this.#listeners.size === 0 && this.#state === "running") this.#startGrace()
     this.#wake()
   }
 
@@ -115,6 +115,7 @@ export class Execution {
 
   /** Bytes that the slowest listener has not taken; the service waits while they are too many. */
   #unheard(): number {
+    if (this.#bytes <= this.#limits.recordedBytesMax) return 0
     const slowest = this.#slowest() - this.#first
     return this.#responses.slice(slowest).reduce((bytes, response) => bytes + response.length, 0)
   }

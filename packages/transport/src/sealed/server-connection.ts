@@ -44,6 +44,7 @@ export interface ServerParts {
 }
 
 const TOKENS_MAX = 8
+const nothing = new Uint8Array(0)
 
 /** What becomes of a first flight's request. */
 type Early = Execution | "spent" | "again" | "refused"
@@ -143,7 +144,7 @@ class ServerConnection {
     if (opening.fields.bodyLength > this.#parts.requestSizeMax) return "too large"
     while (!opening.complete) {
       const ciphertext = await this.#readFrame(FRAME_SIZE_MAX)
-      const plaintext = sealed.open({ ciphertext, authenticatedData: new Uint8Array(0) })
+      const plaintext = sealed.open({ ciphertext, authenticatedData: nothing })
       if (plaintext === undefined) return undefined
       opening.add(plaintext)
     }
@@ -257,9 +258,11 @@ class ServerConnection {
     const content = encode(Supply, {
       time: BigInt(Math.floor(now())),
       keys: keys.publicKeys(),
-      tokens: Array.from({ length: count }, () => tokens.issue(address)),
+      tokens: tokens.issueMany(address, count),
     })
-    this.#queue(channel, FrameType.supply, content)
+    // As long with tokens as without: nobody is to see who has run out of them.
+    const lengthMin = content.length + (TOKENS_MAX - count) * TOKEN_SIZE
+    this.#queue(channel, FrameType.supply, content, lengthMin)
   }
 
   async #send(channel: Channel, type: number, content?: Uint8Array): Promise<void> {
@@ -267,10 +270,10 @@ class ServerConnection {
     await this.#drained()
   }
 
-  #queue(channel: Channel, type: number, content: Uint8Array = new Uint8Array(0)): void {
+  #queue(channel: Channel, type: number, content: Uint8Array = nothing, lengthMin = content.length): void {
     if (this.#socket.destroyed) throw new LineBroken("the client has left")
     const head = encode(FrameHead, { type, contentLength: content.length })
-    const frame = channel.seal(padTo(paddedSize(FRAME_HEAD_SIZE + content.length, CONTENT_LIMITS), head, content))
+    const frame = channel.seal(padTo(paddedSize(FRAME_HEAD_SIZE + lengthMin, CONTENT_LIMITS), head, content))
     this.#socket.write(this.#hello ? Buffer.concat([this.#hello, frame]) : frame)
     this.#hello = undefined
   }

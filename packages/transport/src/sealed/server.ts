@@ -104,11 +104,10 @@ export class SealedServer implements AsyncDisposable {
   offer({ host, clientAddress, tokens = 8 }: OfferOptions): Uint8Array {
     const address = this.#server.address()
     if (typeof address !== "object" || address === null) throw new TypeError("the server is not listening")
-    const count = clientAddress === undefined ? 0 : Math.min(tokens, 8)
     const supply = {
       time: BigInt(Math.floor(this.#parts.now())),
       keys: this.#parts.keys.publicKeys(),
-      tokens: Array.from({ length: count }, () => this.#parts.tokens.issue(clientAddress!)),
+      tokens: clientAddress === undefined ? [] : this.#parts.tokens.issueMany(clientAddress, Math.min(tokens, 8)),
     }
     return encode(Offer, { version: VERSION, host, port: address.port, supply })
   }

@@ -35,6 +35,7 @@ const empty = new Uint8Array(0)
 export class Suite {
   readonly provider: CryptoProvider
   readonly hpke: Hpke
+  readonly #info
   readonly #hash
   readonly #aead
   readonly #group
@@ -42,6 +43,7 @@ export class Suite {
   constructor(provider: CryptoProvider) {
     this.provider = provider
     this.hpke = hpke(provider, { group: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" })
+    this.#info = this.hpke.prepareInfo(INFO)
     this.#hash = provider.hashes["SHA-256"]!
     this.#aead = provider.aeads["AES-128-GCM"]!
     this.#group = provider.groups.X25519!
@@ -49,12 +51,12 @@ export class Suite {
 
   /** Begins a first flight, sealed to `publicKey`. The 32 random bytes of `ephemeral` are the caller's to wipe. */
   startFlight(publicKey: Uint8Array, ephemeral: Uint8Array) {
-    return this.hpke.setupSender(publicKey, { info: INFO, ephemeral })
+    return this.hpke.setupSender(publicKey, { info: this.#info, ephemeral })
   }
 
   /** `undefined` where `kemOutput` is no public key. */
   openFlight(keys: { readonly privateKey: Uint8Array; readonly publicKey: Uint8Array }, kemOutput: Uint8Array) {
-    return this.hpke.setupReceiver(keys.privateKey, { info: INFO, kemOutput, publicKey: keys.publicKey })
+    return this.hpke.setupReceiver(keys.privateKey, { info: this.#info, kemOutput, publicKey: keys.publicKey })
   }
 
   /** The server's side: a fresh ephemeral key, and the channel that it opens. `undefined` for a low-order `kemOutput`. */

@@ -102,7 +102,8 @@ export function padTo(length: number, ...parts: readonly Uint8Array[]): Uint8Arr
 }
 
 export function isZero(bytes: Uint8Array): boolean {
-  let found = 0
-  for (const octet of bytes) found |= octet
-  return found === 0
+  return Buffer.compare(bytes, zeros.subarray(0, bytes.length)) === 0
 }
+
+/** As long as the longest padding. */
+const zeros = new Uint8Array(FRAME_SIZE_MAX)

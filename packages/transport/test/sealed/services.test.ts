@@ -149,6 +149,20 @@ test("what one process has learnt the next begins with: keys, and never a token"
   assert.equal(offers, 3)
 })
 
+test("a connection that brings tokens has the same lengths as one that brings none", async (t) => {
+  const { server } = await serving(t)
+  const client = asking(t, { service: async () => server.offer({ host: "127.0.0.1" }) })
+  const measure = async () => {
+    const [bytes, tokens] = [server.bytes, client.tokenCount]
+    await client.request(harmless("the same"), { replaySafe: true })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    return { bytes: server.bytes - bytes, tokens: client.tokenCount - tokens }
+  }
+  const measured = [await measure(), await measure(), await measure()]
+  assert.ok(measured[0]!.tokens > 0 && measured[2]!.tokens <= 0, measured.map(({ tokens }) => tokens).join())
+  for (const { bytes } of measured) assert.equal(bytes, measured[0]!.bytes)
+})
+
 test("a server that closes ends subscriptions and answers the requests that are under way", async (t) => {
   let release = () => {}
   const released = new Promise<void>((resolve) => {
