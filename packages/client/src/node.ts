@@ -37,8 +37,13 @@ export interface NodeClientOptions
   readonly onFallback?: (reason: TransportError) => void
 }
 
+const SERVER_KEY_SIZE = 32
+
 /** Opens a profile in a file, with Node's cryptography and WebSocket. Throws what {@link Client.open} does. */
 export async function openClient({ service, profile, ...options }: NodeClientOptions): Promise<Client> {
+  if (options.serverKey !== undefined && options.serverKey.length !== SERVER_KEY_SIZE) {
+    throw new TypeError(`a server key has ${SERVER_KEY_SIZE} bytes`)
+  }
   // The profile is locked first: two that start at once must not both make a key.
   const store = sqliteStore(profile)
   let sealingKey: Uint8Array

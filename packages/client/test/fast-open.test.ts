@@ -144,6 +144,8 @@ describe("a Node program with fast open", () => {
     const misled = openClient(profile(world, "bob", server.url, { serverKey: other }))
     const before = server.asked.length
     await assert.rejects(misled, { code: "UNAVAILABLE" })
+    const short = openClient(profile(world, "bob", server.url, { serverKey: other.subarray(1) }))
+    await assert.rejects(short, TypeError)
     assert.equal(server.asked.length, before)
   })
 
