@@ -13,9 +13,10 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await alice.open()
     await alice.register()
     await using bob = await openPerson(service, "bob")
-    await using _carol = await openPerson(service, "carol")
+    await using carol = await openPerson(service, "carol")
     // Alice has met carol's first device; bob has not.
     await alice.createConversation("first", "carol")
+    await joined(carol, "first")
     await alice.createConversation("team", "bob")
     const team = await joined(bob, "team")
     service.lie()
