@@ -103,7 +103,9 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     await alice.register()
     await using bob = await openPerson(service, "bob")
     await using carol = await openPerson(service, "carol")
-    const team = await bob.createConversation({ title: "Harbour", members: ["alice"] })
+    const team = await bob.createConversation({ title: "Harbour" })
+    // A page that has just registered may not have published its key packages yet.
+    await eventually(() => team.invite("alice"))
     await alice.choose("Harbour")
     await team.send("The gate opens at six.")
     await alice.message("The gate opens at six.").waitFor()
