@@ -24,7 +24,7 @@ export interface DecodeOptions {
   /** Longest input that is looked at, in bytes; by default the 2³⁰−1 that a length can say. */
   readonly sizeMax?: number
   /** Shapes of values that an application has added to an open registry. */
-  readonly registries?: Registries
+  readonly registries?: Registries | undefined
 }
 
 /** Throws `RangeError` or `TypeError` for a value that the type cannot hold. */

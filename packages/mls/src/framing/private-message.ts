@@ -101,7 +101,7 @@ export function unprotectPrivate(
   const plaintext = suite.aead.open(messageKey.key, nonce, message.ciphertext, aad)
   if (plaintext === undefined) throw new AuthenticityError()
   const { registries } = options
-  const opened = decode(privateMessageContent(contentType), plaintext, registries === undefined ? {} : { registries })
+  const opened = decode(privateMessageContent(contentType), plaintext, { registries })
   wipe(plaintext)
   return {
     content: {

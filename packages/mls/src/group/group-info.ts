@@ -47,7 +47,7 @@ export function encodeGroupInfoMessage(groupInfo: GroupInfo): Uint8Array {
 
 /** The GroupInfo in an MLSMessage. @throws DecodeError */
 export function decodeGroupInfo(message: Uint8Array, registries?: Registries): GroupInfo {
-  const { wireFormat } = decode(MLSMessage, message, registries === undefined ? {} : { registries })
+  const { wireFormat } = decode(MLSMessage, message, { registries })
   if (wireFormat.type !== "mlsGroupInfo") throw new DecodeError(`expected a group info, not ${wireFormat.type}`, 2)
   return wireFormat.groupInfo
 }

@@ -365,7 +365,7 @@ export class Group implements Disposable {
       return { type: "commit", staged: pending, own: true }
     }
     const { registries } = this.#state.environment
-    const { wireFormat } = decode(MLSMessage, message, registries === undefined ? {} : { registries })
+    const { wireFormat } = decode(MLSMessage, message, { registries })
     if (wireFormat.type !== "mlsPublicMessage" && wireFormat.type !== "mlsPrivateMessage") {
       throw new UnsupportedError(`${wireFormat.type} as a message of a group`)
     }

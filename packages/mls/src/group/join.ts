@@ -191,7 +191,7 @@ function openGroupInfo(context: JoinContext, welcome: Welcome, joiner: Uint8Arra
   const plaintext = suite.aead.open(key, nonce, welcome.encryptedGroupInfo, new Uint8Array(0))
   wipe(secret, key, nonce)
   rule(plaintext !== undefined, "welcome-group-info-decrypts")
-  return decode(GroupInfo, plaintext, registries === undefined ? {} : { registries })
+  return decode(GroupInfo, plaintext, { registries })
 }
 
 /** RFC 9420 §12.4.3.1: at most one resumption key says that the group comes from another. */

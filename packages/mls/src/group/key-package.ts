@@ -102,7 +102,7 @@ function requireOwnKeyPackage(suite: CipherSuite, leafNode: LeafNode, extensions
 
 /** The KeyPackage in an MLSMessage. @throws DecodeError */
 export function decodeKeyPackage(message: Uint8Array, registries?: Registries): KeyPackage {
-  const { wireFormat } = decode(MLSMessage, message, registries === undefined ? {} : { registries })
+  const { wireFormat } = decode(MLSMessage, message, { registries })
   if (wireFormat.type !== "mlsKeyPackage") throw new DecodeError(`expected a key package, not ${wireFormat.type}`, 2)
   return wireFormat.keyPackage
 }

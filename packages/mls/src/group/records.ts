@@ -129,7 +129,7 @@ export const signerOf = (suite: CipherSuite, { credential, privateKey }: SignerR
 })
 
 export function restoreSigner(suite: CipherSuite, bytes: Uint8Array, registries: Registries | undefined): Signer {
-  return signerOf(suite, decode(SignerRecord, bytes, registries === undefined ? {} : { registries }))
+  return signerOf(suite, decode(SignerRecord, bytes, { registries }))
 }
 
 /**
@@ -158,7 +158,7 @@ export function restoreTree(
 ): RatchetTree {
   const nodes: (LeafNode | ParentNode | undefined)[] = new Array(math.nodeCount(leafCount)).fill(undefined)
   for (const [index, bytes] of records) {
-    const node = decode(Node, bytes, registries === undefined ? {} : { registries })
+    const node = decode(Node, bytes, { registries })
     nodes[Number(index)] = node.type === "leaf" ? node.leafNode : node.parentNode
   }
   return RatchetTree.ofNodes(suite, nodes)

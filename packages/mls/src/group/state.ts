@@ -298,7 +298,7 @@ export class GroupState {
     state.lineageSecret = group.lineage?.secret.slice()
     state.#restoreSecrets(all)
     const pending = only("pending")
-    return { state, pending: pending && decode(records.PendingRecord, pending, decodeOptions(registries)) }
+    return { state, pending: pending && decode(records.PendingRecord, pending, { registries }) }
   }
 
   #restoreSecrets(all: (kind: string) => [string, Uint8Array][]): void {
@@ -316,12 +316,12 @@ export class GroupState {
       trees.get(key.slice(0, slash))?.restore(key.slice(slash + 1), bytes)
     }
     for (const [name, bytes] of all("update")) {
-      const { privateKey, signer } = decode(records.UpdateRecord, bytes, decodeOptions(registries))
+      const { privateKey, signer } = decode(records.UpdateRecord, bytes, { registries })
       const restored = signer ? records.signerOf(suite, signer) : this.epoch.signer
       this.updates.set(name, { privateKey: privateKey.slice(), signer: restored })
     }
     for (const [, bytes] of all("proposal")) {
-      const content = decode(AuthenticatedContent, bytes, decodeOptions(registries))
+      const content = decode(AuthenticatedContent, bytes, { registries })
       this.proposals.restore(suite, content)
     }
   }
@@ -353,8 +353,6 @@ function destroyPast({ senderData, secretTree }: PastEpoch): void {
   wipe(senderData)
   secretTree.destroy()
 }
-
-const decodeOptions = (registries: Registries | undefined) => (registries === undefined ? {} : { registries })
 
 const byNumber = ([a]: [string, Uint8Array], [b]: [string, Uint8Array]): number =>
   BigInt(a) < BigInt(b) ? -1 : BigInt(a) > BigInt(b) ? 1 : 0

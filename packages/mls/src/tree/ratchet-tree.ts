@@ -69,7 +69,7 @@ export class RatchetTree {
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
   ): RatchetTree {
-    const nodes = decode(RatchetTreeNodes, bytes, registries === undefined ? {} : { registries })
+    const nodes = decode(RatchetTreeNodes, bytes, { registries })
     rule(nodes.length > 0 && nodes.at(-1) !== undefined, "tree-last-node-blank")
     // RFC 9420 §7.7: a tree whose last node is a parent has nobody in a right half, and would have been truncated.
     rule(nodes.length % 2 === 1, "tree-length-odd", `${nodes.length} nodes`)
