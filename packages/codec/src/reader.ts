@@ -70,6 +70,12 @@ export class Reader {
     this.#take(size)
   }
 
+  /** Reading goes on at `offset`, to the end of the array. */
+  seek(offset: number): void {
+    this.#offset = offset
+    this.#end = this.#bytes.length
+  }
+
   /** A view of what has been read since `offset`. */
   since(offset: number): Uint8Array {
     return this.#bytes.subarray(offset, this.#offset)

@@ -264,8 +264,9 @@ export const Node = union("Node", "node_type", NodeType, {
   parent: { parentNode: ParentNode },
 })
 export type Node = TypeOf<typeof Node>
+export const OptionalNode = optional(Node)
 /** §12.4.3.3: the nodes in array order, trailing blanks left out. */
-export const RatchetTreeNodes = vector(optional(Node))
+export const RatchetTreeNodes = vector(OptionalNode)
 
 // --- §6 Message framing ----------------------------------------------------------------------------------------------
 

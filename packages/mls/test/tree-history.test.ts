@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type LeafIndex, leafIndex } from "../src/indexes.js"
+import { type LeafIndex, leafIndex, nodeIndex } from "../src/indexes.js"
 import { signLeafNode, validateLeafNode } from "../src/tree/leaf.js"
 import { derivePath, mergePath } from "../src/tree/path.js"
 import { RatchetTree } from "../src/tree/ratchet-tree.js"
@@ -32,6 +32,49 @@ for (let seed = 1; seed <= 12; seed++) {
     }
   })
 }
+
+for (let seed = 1; seed <= 12; seed++) {
+  test(`a tree goes on the same after it was sent or stored, whatever of it was read: history ${seed}`, () => {
+    const history = new History(seed)
+    const carried = new History(seed)
+    for (let step = 0; step < 60; step++) {
+      const encoded = carried.tree.encode()
+      if (step % 3 === 0) carried.tree = RatchetTree.decode(suite, encoded)
+      if (step % 3 === 1) carried.tree = stored(carried.tree)
+      // Some leaves are looked at, and kept from then on; the others stay as they came.
+      for (const index of carried.tree.occupiedLeaves()) if ((index + step) % 3 === 0) carried.tree.leaf(index)
+      history.step()
+      carried.step()
+      assert.equal(hex(carried.tree.encode()), hex(history.tree.encode()), `after ${history.log.join(", ")}`)
+      assert.equal(hex(carried.tree.treeHash()), hex(history.tree.treeHash()))
+      assert.deepEqual(remembered(carried.tree), remembered(history.tree))
+      validateTree(carried.tree, { groupId, requirements })
+    }
+  })
+}
+
+function stored(tree: RatchetTree): RatchetTree {
+  const records: [number, Uint8Array][] = []
+  for (let i = 0; i < 2 * tree.leafCount - 1; i++) {
+    const encoded = tree.encodedNode(nodeIndex(i))
+    if (encoded !== undefined) records.unshift([i, encoded])
+  }
+  return RatchetTree.ofEncodedNodes(suite, tree.leafCount, records)
+}
+
+test("reading a leaf of a tree's draft changes neither of the two, and what is set in one is not in the other", () => {
+  const history = new History(3)
+  for (let step = 0; step < 20; step++) history.step()
+  const tree = RatchetTree.decode(suite, history.tree.encode())
+  const before = hex(tree.encode())
+  const draft = tree.draft()
+  const [first, second] = Array.from(draft.occupiedLeaves())
+  assert.deepEqual(draft.leaf(first!), tree.leaf(first!))
+  draft.setLeaf(first!, tree.leaf(second!)!)
+  assert.notDeepEqual(draft.leaf(first!), tree.leaf(first!))
+  assert.equal(hex(tree.encode()), before)
+  assert.notEqual(hex(draft.encode()), before)
+})
 
 test("the histories have blank nodes, unmerged leaves below committed parents, and trees that grow and shrink", () => {
   const seen = { blankLeaf: 0, blankParent: 0, unmergedInsideSibling: 0, grown: 0, truncated: 0 }

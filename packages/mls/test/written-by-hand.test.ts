@@ -6,7 +6,7 @@ import { authenticatedContentTBM, signContent } from "../src/framing/content.js"
 import { leafIndex } from "../src/indexes.js"
 import { confirmedTranscriptHash } from "../src/schedule/transcript.js"
 import { expandWithLabel, verifyWithLabel } from "../src/suite/labels.js"
-import { leafHash, parentNodeHash } from "../src/tree/hashes.js"
+import { leafHash, parentHash, parentNodeHash } from "../src/tree/hashes.js"
 import { isLeafSignatureValid, leafSignature, signLeafNode } from "../src/tree/leaf.js"
 import {
   AuthenticatedContent,
@@ -16,7 +16,8 @@ import {
   LeafNode,
   LeafPosition,
   MLSMessage,
-  type ParentNode,
+  ParentHashInput,
+  ParentNode,
   ProtocolVersion,
   PublicMessage,
   type Sender,
@@ -86,7 +87,7 @@ test("a leaf's tree hash is that of its TreeHashInput, filled or blank", () => {
   for (const leafNode of [leaf, undefined]) {
     const input = { type: "leaf", leafNode: { leafIndex: 0x01020304, leafNode } } as const
     const expected = suite.hash.digest(encode(TreeHashInput, input))
-    assert.equal(hex(leafHash(suite, leafIndex(0x01020304), leafNode)), hex(expected))
+    assert.equal(hex(leafHash(suite, leafIndex(0x01020304), leafNode && LeafNode.bytesOf(leafNode))), hex(expected))
   }
 })
 
@@ -95,7 +96,26 @@ test("a parent's tree hash is that of its TreeHashInput, filled or blank", () =>
   for (const parentNode of [filled, undefined]) {
     const input = { type: "parent", parentNode: { parentNode, leftHash: tag, rightHash: none } } as const
     const expected = suite.hash.digest(encode(TreeHashInput, input))
-    assert.equal(hex(parentNodeHash(suite, parentNode, tag, none)), hex(expected))
+    assert.equal(hex(parentNodeHash(suite, parentNode && encode(ParentNode, parentNode), tag, none)), hex(expected))
+  }
+})
+
+test("a parent hash is that of its ParentHashInput, whatever the lengths", () => {
+  for (const [keySize, siblingSize] of [
+    [32, 32],
+    [97, 48],
+    [133, 64],
+    [0, 0],
+    [64, 63],
+  ]) {
+    const encryptionKey = new Uint8Array(keySize!).fill(7)
+    const originalSiblingTreeHash = new Uint8Array(siblingSize!).fill(8)
+    for (const above of [none, tag]) {
+      const parent: ParentNode = { encryptionKey, parentHash: above, unmergedLeaves: [leafIndex(1)] }
+      const input = { encryptionKey, parentHash: above, originalSiblingTreeHash }
+      const expected = suite.hash.digest(encode(ParentHashInput, input))
+      assert.equal(hex(parentHash(suite, parent, originalSiblingTreeHash)), hex(expected))
+    }
   }
 })
 

@@ -5,7 +5,7 @@ import { leafSignatures, type SignatureToVerify } from "../tree/validation.js"
 import { Credential, type Extension, MLSMessage, type PreSharedKeyID, type Proposal } from "../wire.js"
 import { createCommit } from "./commit.js"
 import { capabilitiesOf, environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
-import { type Epoch, memberOf, membersOf } from "./epoch.js"
+import { type Epoch, memberOf } from "./epoch.js"
 import {
   type JoinContext,
   type JoinedEpoch,
@@ -60,7 +60,7 @@ export function prepareEntry(options: WelcomeOptions, others: readonly GroupStat
       return {
         groupId,
         epoch,
-        members: membersOf(joined.epoch),
+        members: joined.members,
         claims: joined.claims,
         keyPackageRef: joined.bundle.ref,
         accept(verdicts: readonly Verdict[]): GroupState {

@@ -30,7 +30,7 @@ import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-pa
 import type { GroupPolicy } from "./policy.js"
 import { type Origin, validatePskList } from "./proposals.js"
 import { findPsks } from "./transition.js"
-import type { CredentialClaim, PskLookup, Signer } from "./types.js"
+import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"
 
 /** What a group that was reinitialised or branched comes from: RFC 9420 §11.2, §11.3. */
 export interface ParentGroup {
@@ -62,6 +62,7 @@ export interface TreeChecks {
 export interface JoinedEpoch {
   readonly epoch: Epoch
   readonly seed: EpochSeed
+  readonly members: readonly Member[]
   readonly claims: readonly CredentialClaim[]
   readonly bundle: KeyPackageBundle
   readonly origin:
@@ -150,7 +151,8 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
     signer: context.signer,
   }
   if (origin !== undefined) rule(groupContext.epoch === 1n, "welcome-epoch-one")
-  return { epoch, seed, claims: treeClaims(epoch), bundle, origin }
+  const members = listMembers(tree)
+  return { epoch, seed, members, claims: claimsOf(members, epoch), bundle, origin }
 }
 
 // --- The Welcome -----------------------------------------------------------------------------------------------------
@@ -231,7 +233,7 @@ function requireSupported(capabilities: Capabilities, { groupContext }: GroupInf
 
 function findLeaf(tree: RatchetTree, { leafNode }: KeyPackage): LeafIndex {
   const bytes = LeafNode.bytesOf(leafNode)
-  for (const [index, leaf] of tree.leaves()) if (equalBytes(LeafNode.bytesOf(leaf), bytes)) return index
+  for (const leaf of tree.occupiedLeaves()) if (equalBytes(tree.encodedLeaf(leaf)!, bytes)) return leaf
   rule(false, "welcome-leaf")
 }
 
@@ -252,11 +254,12 @@ function requirePathKeys(tree: RatchetTree, own: LeafIndex, privateKeys: Readonl
   }
 }
 
-function treeClaims({ tree, context, ownLeafIndex }: Epoch): CredentialClaim[] {
+/** For once: the tree keeps nothing of it. */
+const listMembers = (tree: RatchetTree): Member[] => Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
+
+function claimsOf(members: readonly Member[], { context, ownLeafIndex }: Epoch): CredentialClaim[] {
   const found: CredentialClaim[] = []
-  for (const [index, leaf] of tree.leaves()) {
-    if (index !== ownLeafIndex) found.push({ reason: "tree", ...memberOf(index, leaf) })
-  }
+  for (const member of members) if (member.leafIndex !== ownLeafIndex) found.push({ reason: "tree", ...member })
   for (const { credential, signatureKey } of externalSenders(context.extensions)) {
     found.push({ reason: "externalSender", credential, signatureKey })
   }
@@ -327,5 +330,5 @@ export function viewFromOutside(
     privateKeys: new Map(),
     signer: context.signer,
   }
-  return { epoch, claims: treeClaims(epoch), init, kemOutput }
+  return { epoch, claims: claimsOf(listMembers(tree), epoch), init, kemOutput }
 }

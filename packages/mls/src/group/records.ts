@@ -18,9 +18,8 @@ import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes
 import type { EpochSecrets } from "../schedule/key-schedule.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
 import type { CipherSuite } from "../suite/suite.js"
-import * as math from "../tree/math.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
-import { AuthenticatedContent, Credential, GroupContext, LeafNode, Node, type ParentNode, ReInit } from "../wire.js"
+import { AuthenticatedContent, Credential, GroupContext, LeafNode, ReInit } from "../wire.js"
 import type { Epoch, PastEpoch } from "./epoch.js"
 import type { Signer } from "./types.js"
 
@@ -156,12 +155,8 @@ export function restoreTree(
   records: readonly [string, Uint8Array][],
   registries: Registries | undefined,
 ): RatchetTree {
-  const nodes: (LeafNode | ParentNode | undefined)[] = new Array(math.nodeCount(leafCount)).fill(undefined)
-  for (const [index, bytes] of records) {
-    const node = decode(Node, bytes, { registries })
-    nodes[Number(index)] = node.type === "leaf" ? node.leafNode : node.parentNode
-  }
-  return RatchetTree.ofNodes(suite, nodes)
+  const nodes = records.map(([index, bytes]) => [Number(index), bytes] as const)
+  return RatchetTree.ofEncodedNodes(suite, leafCount, nodes, registries)
 }
 
 export function restoreEpoch(

@@ -8,7 +8,7 @@ import { SecretTree } from "../schedule/secret-tree.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import * as math from "../tree/math.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
-import { AuthenticatedContent, type Capabilities, type LeafNode, Node, type ReInit } from "../wire.js"
+import { AuthenticatedContent, type Capabilities, type LeafNode, type ReInit } from "../wire.js"
 import { type Epoch, type PastEpoch, requireSignerOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
 import type { Origin } from "./proposals.js"
@@ -224,9 +224,9 @@ export class GroupState {
     journal.put("epoch", () => records.encodeEpoch(epoch))
     if (epoch.signer !== before.signer) journal.put("signer", () => records.encodeSigner(epoch.signer))
     for (const node of epoch.tree.changed) {
-      const value = node < math.nodeCount(epoch.tree.leafCount) ? epoch.tree.wireNode(node) : undefined
-      if (value === undefined) journal.delete(`tree/${node}`)
-      else journal.put(`tree/${node}`, () => encode(Node, value))
+      const isBlank = node >= math.nodeCount(epoch.tree.leafCount) || epoch.tree.isBlank(node)
+      if (isBlank) journal.delete(`tree/${node}`)
+      else journal.put(`tree/${node}`, () => epoch.tree.encodedNode(node)!)
     }
     for (const node of before.privateKeys.keys()) if (!epoch.privateKeys.has(node)) journal.delete(`key/${node}`)
     for (const [node, privateKey] of epoch.privateKeys) {
@@ -242,8 +242,8 @@ export class GroupState {
     yield ["epoch", records.encodeEpoch(epoch)]
     if (epoch.signer !== this.environment.signer) yield ["signer", records.encodeSigner(epoch.signer)]
     for (let i = 0; i < math.nodeCount(epoch.tree.leafCount); i++) {
-      const node = epoch.tree.wireNode(nodeIndex(i))
-      if (node !== undefined) yield [`tree/${i}`, encode(Node, node)]
+      const node = epoch.tree.encodedNode(nodeIndex(i))
+      if (node !== undefined) yield [`tree/${i}`, node]
     }
     for (const [node, privateKey] of epoch.privateKeys) yield [`key/${node}`, privateKey.slice()]
     yield* this.secretTree.records()

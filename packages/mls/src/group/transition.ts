@@ -179,7 +179,8 @@ export function carriedKeys(epoch: Epoch, { tree, updated }: AppliedProposals, o
   const privateKeys = new Map<NodeIndex, Uint8Array>()
   for (const [node, privateKey] of epoch.privateKeys) {
     if (node >= math.nodeCount(tree.leafCount)) continue
-    if (tree.node(node)?.encryptionKey === epoch.tree.node(node)!.encryptionKey) privateKeys.set(node, privateKey)
+    const [before, after] = [epoch.tree.node(node)!, tree.node(node)]
+    if (after && equalBytes(after.encryptionKey, before.encryptionKey)) privateKeys.set(node, privateKey)
   }
   let { signer } = epoch
   if (updated.includes(epoch.ownLeafIndex)) {

@@ -2,48 +2,62 @@ import { encode, Writer } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import type { CipherSuite } from "../suite/suite.js"
-import { LeafNode, ParentHashInput, ParentNode } from "../wire.js"
+import { ParentNode } from "../wire.js"
 import * as math from "./math.js"
 import type { RatchetTree } from "./ratchet-tree.js"
 
-/** RFC 9420 §7.8: the hash of a TreeHashInput with a leaf. The leaf's bytes are hashed as they came. */
-export function leafHash(suite: CipherSuite, index: LeafIndex, leaf: LeafNode | undefined): Uint8Array {
+/** RFC 9420 §7.8: the hash of a TreeHashInput with an encoded LeafNode, as it came. */
+export function leafHash(suite: CipherSuite, index: LeafIndex, leaf: Uint8Array | undefined): Uint8Array {
   const head = new Uint8Array(6)
   head[0] = 1
   new DataView(head.buffer).setUint32(1, index)
   head[5] = leaf === undefined ? 0 : 1
-  return leaf === undefined ? suite.hash.digest(head) : suite.hash.digest(head, LeafNode.bytesOf(leaf))
+  return leaf === undefined ? suite.hash.digest(head) : suite.hash.digest(head, leaf)
 }
 
-/** RFC 9420 §7.8: the hash of a TreeHashInput with a parent. */
+/** RFC 9420 §7.8: the hash of a TreeHashInput with an encoded ParentNode. */
 export function parentNodeHash(
   suite: CipherSuite,
-  parent: ParentNode | undefined,
+  parent: Uint8Array | undefined,
   leftHash: Uint8Array,
   rightHash: Uint8Array,
 ): Uint8Array {
-  const writer = new Writer(192)
-  writer.uint8(2)
-  writer.uint8(parent === undefined ? 0 : 1)
-  if (parent !== undefined) ParentNode.write(writer, parent)
-  writer.varint(leftHash.length)
-  writer.bytes(leftHash)
-  writer.varint(rightHash.length)
-  writer.bytes(rightHash)
-  return suite.hash.digest(writer.finish())
+  const [left, right] = [lengthPrefix(leftHash), lengthPrefix(rightHash)]
+  return parent === undefined
+    ? suite.hash.digest(BLANK_PARENT, left, leftHash, right, rightHash)
+    : suite.hash.digest(FILLED_PARENT, parent, left, leftHash, right, rightHash)
 }
+
+const BLANK_PARENT = new Uint8Array([2, 0])
+const FILLED_PARENT = new Uint8Array([2, 1])
+
+/** What stands in front of an `opaque<V>`. Hashes and keys have few lengths, and a large tree has many of them. */
+function lengthPrefix({ length }: Uint8Array): Uint8Array {
+  const known = lengthPrefixes.get(length)
+  if (known !== undefined) return known
+  const writer = new Writer(4)
+  writer.varint(length)
+  const prefix = writer.finish()
+  if (lengthPrefixes.size < LENGTH_PREFIXES_MAX) lengthPrefixes.set(length, prefix)
+  return prefix
+}
+
+const lengthPrefixes = new Map<number, Uint8Array>()
+const LENGTH_PREFIXES_MAX = 64
 
 /**
  * RFC 9420 §7.9: the parent hash of `parent` with the given copath child. `originalSiblingHash` must be the tree hash
  * of that child as it was when `parent` was set: see {@link originalTreeHash}.
  */
 export function parentHash(suite: CipherSuite, parent: ParentNode, originalSiblingHash: Uint8Array): Uint8Array {
+  const { encryptionKey, parentHash } = parent
   return suite.hash.digest(
-    encode(ParentHashInput, {
-      encryptionKey: parent.encryptionKey,
-      parentHash: parent.parentHash,
-      originalSiblingTreeHash: originalSiblingHash,
-    }),
+    lengthPrefix(encryptionKey),
+    encryptionKey,
+    lengthPrefix(parentHash),
+    parentHash,
+    lengthPrefix(originalSiblingHash),
+    originalSiblingHash,
   )
 }
 
@@ -54,13 +68,10 @@ export function originalTreeHash(tree: RatchetTree, node: NodeIndex, unmerged: r
   if (here.length === 0) return tree.nodeHash(node)
   if (math.isLeaf(node)) return leafHash(tree.suite, math.toLeaf(node), undefined)
   const parent = tree.parentNode(node)
-  const original = parent && {
-    ...parent,
-    unmergedLeaves: parent.unmergedLeaves.filter((leaf) => !here.includes(leaf)),
-  }
+  const unmergedLeaves = parent?.unmergedLeaves.filter((leaf) => !here.includes(leaf))
   return parentNodeHash(
     tree.suite,
-    original,
+    parent && encode(ParentNode, { ...parent, unmergedLeaves: unmergedLeaves! }),
     originalTreeHash(tree, math.left(node), here),
     originalTreeHash(tree, math.right(node), here),
   )

@@ -10,6 +10,15 @@ export class KeyIndex {
     this.#base = base
   }
 
+  static of(keys: Iterable<Uint8Array>): KeyIndex {
+    const base = new Map<string, number>()
+    for (const key of keys) {
+      const name = keyName(key)
+      base.set(name, (base.get(name) ?? 0) + 1)
+    }
+    return new KeyIndex(base)
+  }
+
   draft(): KeyIndex {
     this.adopt()
     return new KeyIndex(this.#base)

@@ -95,6 +95,11 @@ export class PagedArray<T> {
     return this.#pages.read(pageOf(index))?.[placeOn(index)]
   }
 
+  /** A value that means the same as the one that was there, for all who share the page. */
+  replaceEverywhere(index: number, value: T): void {
+    this.#pages.read(pageOf(index))![placeOn(index)] = value
+  }
+
   set(index: number, value: T | undefined): void {
     if (index >= this.#length) throw new RangeError(`${index} of ${this.#length}`)
     this.#pages.write(pageOf(index))[placeOn(index)] = value

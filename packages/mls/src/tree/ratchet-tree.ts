@@ -1,14 +1,15 @@
-import { decode, encode, type Registries } from "@conclave/codec"
+import type { Registries } from "@conclave/codec"
 import { rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import type { CipherSuite } from "../suite/suite.js"
-import { type LeafNode, type Node, type ParentNode, RatchetTreeNodes } from "../wire.js"
-import { Census } from "./census.js"
+import type { LeafNode, Node, ParentNode } from "../wire.js"
+import type { Census } from "./census.js"
 import { leafHash, parentNodeHash } from "./hashes.js"
-import { KeyIndex } from "./key-index.js"
+import type { KeyIndex } from "./key-index.js"
 import * as math from "./math.js"
 import { NodeHashes } from "./node-hashes.js"
-import { PagedArray } from "./pages.js"
+import { TreeIndex } from "./tree-index.js"
+import { PackedNodes, type TreeNode, TreeNodes, wireNode } from "./tree-nodes.js"
 
 /**
  * The ratchet tree of one epoch (RFC 9420 §4, §7): who is in the group, and the public keys by which they are reached.
@@ -22,40 +23,49 @@ export class RatchetTree {
   leafCount: number
   /** Nodes that differ from those of the tree from which this one was drafted. */
   readonly changed = new Set<NodeIndex>()
-  readonly #nodes: PagedArray<LeafNode | ParentNode>
+  readonly #nodes: TreeNodes
   readonly #hashes: NodeHashes
-  /** How many nodes hold a signature key or an encryption key. */
-  readonly signatureKeys: KeyIndex
-  readonly encryptionKeys: KeyIndex
-  readonly census: Census
+  /** Made when it is asked for: whoever reads a tree out of a store and sends a message needs none. */
+  #index: TreeIndex | undefined
   /** No leaf before this one is blank. */
   #firstBlankFrom = 0
+  /** No leaf from this one on is occupied: the right end of most trees is empty, and need not be searched. */
+  #leafEnd: number
 
-  private constructor(suite: CipherSuite, nodes: PagedArray<LeafNode | ParentNode>, from?: RatchetTree) {
+  private constructor(suite: CipherSuite, nodes: TreeNodes, from?: RatchetTree) {
     this.suite = suite
     this.#nodes = nodes
     this.leafCount = (nodes.length + 1) / 2
     this.#hashes = from ? from.#hashes.copy() : new NodeHashes(suite.secretSize, nodes.length)
-    this.signatureKeys = from ? from.signatureKeys.draft() : new KeyIndex()
-    this.encryptionKeys = from ? from.encryptionKeys.draft() : new KeyIndex()
-    this.census = from ? from.census.draft() : new Census()
+    this.#index = from?.index.draft()
     this.#firstBlankFrom = from ? from.#firstBlankFrom : 0
+    this.#leafEnd = from ? from.#leafEnd : this.#occupiedUpTo(this.leafCount)
   }
 
   static ofOneLeaf(suite: CipherSuite, leaf: LeafNode): RatchetTree {
-    const tree = new RatchetTree(suite, PagedArray.of<LeafNode | ParentNode>([undefined]))
+    const tree = RatchetTree.blank(suite, 1)
     tree.setLeaf(leafIndex(0), leaf)
     return tree
   }
 
-  /** From nodes in array order; its length must be one less than a power of two. Nothing is validated. */
-  static ofNodes(suite: CipherSuite, nodes: readonly (LeafNode | ParentNode | undefined)[]): RatchetTree {
-    const tree = new RatchetTree(suite, PagedArray.of(nodes))
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i]
-      if (node !== undefined) tree.#enter(node)
-    }
-    return tree
+  /** `leafCount`: a power of two. */
+  static blank(suite: CipherSuite, leafCount: number): RatchetTree {
+    return new RatchetTree(suite, TreeNodes.blank(math.nodeCount(leafCount)))
+  }
+
+  /**
+   * The tree of encoded Nodes with their indexes, those that are not blank. Nothing is validated.
+   *
+   * @throws DecodeError
+   */
+  static ofEncodedNodes(
+    suite: CipherSuite,
+    leafCount: number,
+    nodes: Iterable<readonly [number, Uint8Array]>,
+    registries?: Registries,
+  ): RatchetTree {
+    const count = math.nodeCount(leafCount)
+    return new RatchetTree(suite, TreeNodes.of(PackedNodes.collect(nodes, count, registries), count))
   }
 
   /**
@@ -69,29 +79,20 @@ export class RatchetTree {
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
   ): RatchetTree {
-    const nodes = decode(RatchetTreeNodes, bytes, { registries })
-    rule(nodes.length > 0 && nodes.at(-1) !== undefined, "tree-last-node-blank")
+    const packed = PackedNodes.decode(bytes, registries)
+    const { length, misplaced } = packed
+    rule(length > 0 && packed.has(length - 1), "tree-last-node-blank")
     // RFC 9420 §7.7: a tree whose last node is a parent has nobody in a right half, and would have been truncated.
-    rule(nodes.length % 2 === 1, "tree-length-odd", `${nodes.length} nodes`)
-    const leafCount = math.fullSize((nodes.length + 1) / 2)
+    rule(length % 2 === 1, "tree-length-odd", `${length} nodes`)
+    const leafCount = math.fullSize((length + 1) / 2)
     rule(leafCount <= leafCountMax, "tree-size", `${leafCount} leaves`)
-    const full: (LeafNode | ParentNode | undefined)[] = new Array(math.nodeCount(leafCount)).fill(undefined)
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i]
-      if (node === undefined) continue
-      rule((node.type === "leaf") === math.isLeaf(nodeIndex(i)), "tree-node-type", `node ${i} is a ${node.type}`)
-      full[i] = node.type === "leaf" ? node.leafNode : node.parentNode
-    }
-    return RatchetTree.ofNodes(suite, full)
+    rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
+    return new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount)))
   }
 
   /** The value of a `ratchet_tree` extension. */
   encode(): Uint8Array {
-    let end = this.#nodes.length
-    while (end > 0 && this.#nodes.get(end - 1) === undefined) end--
-    const nodes: (Node | undefined)[] = []
-    for (let i = 0; i < end; i++) nodes.push(this.wireNode(nodeIndex(i)))
-    return encode(RatchetTreeNodes, nodes)
+    return this.#nodes.encode()
   }
 
   /** A tree that starts as this one and may be changed. */
@@ -102,36 +103,81 @@ export class RatchetTree {
   /** The draft has become an epoch's tree: what it changed is no news any more. */
   settle(): void {
     this.changed.clear()
-    this.signatureKeys.adopt()
-    this.encryptionKeys.adopt()
+    this.#index?.adopt()
   }
 
   // --- Reading -------------------------------------------------------------------------------------------------------
 
-  node(index: NodeIndex): LeafNode | ParentNode | undefined {
+  /** How many nodes hold a signature key. */
+  get signatureKeys(): KeyIndex {
+    return this.index.signatureKeys
+  }
+
+  /** How many nodes hold an encryption key. */
+  get encryptionKeys(): KeyIndex {
+    return this.index.encryptionKeys
+  }
+
+  get census(): Census {
+    return this.index.census
+  }
+
+  private get index(): TreeIndex {
+    this.#index ??= TreeIndex.of(this.#present())
+    return this.#index
+  }
+
+  *#present(): Generator<TreeNode> {
+    for (let i = 0; i < this.#nodes.length; i++) {
+      const node = this.#nodes.get(i)
+      if (node !== undefined) yield node
+    }
+  }
+
+  isBlank(index: NodeIndex): boolean {
+    return !this.#nodes.has(index)
+  }
+
+  /** The same node may be another object the next time. */
+  node(index: NodeIndex): TreeNode | undefined {
     return this.#nodes.get(index)
   }
 
+  /** An encoded Node, or `undefined` for a blank one. */
+  encodedNode(index: NodeIndex): Uint8Array | undefined {
+    return this.#nodes.encodedNode(index)
+  }
+
+  /** An encoded LeafNode: a view, perhaps. */
+  encodedLeaf(index: LeafIndex): Uint8Array | undefined {
+    return this.#nodes.encoding(math.toNode(index))
+  }
+
   wireNode(index: NodeIndex): Node | undefined {
-    const node = this.#nodes.get(index)
-    if (node === undefined) return undefined
-    return isLeafNode(node) ? { type: "leaf", leafNode: node } : { type: "parent", parentNode: node }
+    return wireNode(this.#nodes.get(index))
   }
 
   /** `undefined` for a blank leaf and for an index beyond the tree. */
   leaf(index: LeafIndex): LeafNode | undefined {
-    return index < this.leafCount ? (this.#nodes.get(math.toNode(index)) as LeafNode | undefined) : undefined
+    // Of the members, some send and most listen: those whose leaves are asked for will be asked for again.
+    return index < this.leafCount ? (this.#nodes.keep(math.toNode(index)) as LeafNode | undefined) : undefined
   }
 
   parentNode(index: NodeIndex): ParentNode | undefined {
     return this.#nodes.get(index) as ParentNode | undefined
   }
 
+  /** The leaves that are not blank. None is kept: see {@link leaf}. */
   *leaves(): Generator<readonly [LeafIndex, LeafNode]> {
     for (let i = 0; i < this.#nodes.length; i += 2) {
       const node = this.#nodes.get(i)
       if (node !== undefined) yield [leafIndex(i / 2), node as LeafNode]
     }
+  }
+
+  /** The indexes of the leaves that are not blank. */
+  *occupiedLeaves(): Generator<LeafIndex> {
+    for (let i = 0; i < this.#nodes.length; i += 2) if (this.#nodes.has(i)) yield leafIndex(i / 2)
   }
 
   *parents(): Generator<readonly [NodeIndex, ParentNode]> {
@@ -148,7 +194,7 @@ export class RatchetTree {
   /** The leaf at which the next member is added: the leftmost blank one, or the first beyond the tree. */
   nextLeaf(): LeafIndex {
     let index = this.#firstBlankFrom
-    while (index < this.leafCount && this.#nodes.get(index * 2) !== undefined) index++
+    while (index < this.leafCount && this.#nodes.has(index * 2)) index++
     this.#firstBlankFrom = index
     return leafIndex(index)
   }
@@ -165,11 +211,11 @@ export class RatchetTree {
 
   #resolve(index: NodeIndex, limit: number, found: NodeIndex[]): void {
     if (found.length > limit) return
-    const node = this.#nodes.get(index)
-    if (node !== undefined) {
+    if (this.#nodes.has(index)) {
       found.push(index)
-      if (!isLeafNode(node)) for (const leaf of node.unmergedLeaves) found.push(math.toNode(leaf))
-    } else if (!math.isLeaf(index)) {
+      if (math.isLeaf(index)) return
+      for (const leaf of this.parentNode(index)!.unmergedLeaves) found.push(math.toNode(leaf))
+    } else if (!math.isLeaf(index) && !this.#isBeyondAll(index)) {
       this.#resolve(math.left(index), limit, found)
       this.#resolve(math.right(index), limit, found)
     }
@@ -177,9 +223,20 @@ export class RatchetTree {
 
   /** Whether anybody is below `index`: its resolution is not empty. */
   #isPopulated(index: NodeIndex): boolean {
-    if (this.#nodes.get(index) !== undefined) return true
-    if (math.isLeaf(index)) return false
+    if (this.#nodes.has(index)) return true
+    if (math.isLeaf(index) || this.#isBeyondAll(index)) return false
     return this.#isPopulated(math.left(index)) || this.#isPopulated(math.right(index))
+  }
+
+  #isBeyondAll(index: NodeIndex): boolean {
+    return math.leavesBelow(index).first >= this.#leafEnd
+  }
+
+  /** The end of what is occupied, if nothing is from leaf `end` on. */
+  #occupiedUpTo(end: number): number {
+    let at = end
+    while (at > 0 && !this.#nodes.has((at - 1) * 2)) at--
+    return at
   }
 
   /** RFC 9420 §4.1.2: the direct path of a leaf without the nodes whose other child has nobody below it. */
@@ -204,10 +261,10 @@ export class RatchetTree {
     const known = this.#hashes.get(index)
     if (known !== undefined) return known
     const hash = math.isLeaf(index)
-      ? leafHash(this.suite, math.toLeaf(index), this.#nodes.get(index) as LeafNode | undefined)
+      ? leafHash(this.suite, math.toLeaf(index), this.#nodes.encoding(index))
       : parentNodeHash(
           this.suite,
-          this.parentNode(index),
+          this.#nodes.encoding(index),
           this.nodeHash(math.left(index)),
           this.nodeHash(math.right(index)),
         )
@@ -240,16 +297,15 @@ export class RatchetTree {
     this.#set(math.toNode(index), undefined)
     this.#blankDirectPath(index)
     if (index < this.#firstBlankFrom) this.#firstBlankFrom = index
+    if (index === this.#leafEnd - 1) this.#leafEnd = this.#occupiedUpTo(index)
   }
 
   /** RFC 9420 §7.7: halves the tree while its right half has no members. */
   truncate(): void {
-    let last = this.#nodes.length - 1
-    while (last > 0 && this.#nodes.get(last) === undefined) last -= 2
-    const leafCount = math.fullSize(last / 2 + 1)
+    const leafCount = math.fullSize(Math.max(1, this.#leafEnd))
     if (leafCount === this.leafCount) return
     for (let i = math.nodeCount(leafCount); i < this.#nodes.length; i++) {
-      if (this.#nodes.get(i) !== undefined) this.#set(nodeIndex(i), undefined)
+      if (this.#nodes.has(i)) this.#set(nodeIndex(i), undefined)
     }
     this.#nodes.resize(math.nodeCount(leafCount))
     this.#hashes.resize(math.nodeCount(leafCount))
@@ -265,10 +321,11 @@ export class RatchetTree {
   setLeaf(index: LeafIndex, leaf: LeafNode): void {
     this.reserve(index)
     this.#set(math.toNode(index), leaf)
+    if (index >= this.#leafEnd) this.#leafEnd = index + 1
   }
 
   setParent(index: NodeIndex, parent: ParentNode | undefined): void {
-    if (parent !== undefined || this.#nodes.get(index) !== undefined) this.#set(index, parent)
+    if (parent !== undefined || this.#nodes.has(index)) this.#set(index, parent)
   }
 
   #extend(): void {
@@ -281,10 +338,12 @@ export class RatchetTree {
     for (const ancestor of math.directPath(math.toNode(index), this.leafCount)) this.setParent(ancestor, undefined)
   }
 
-  #set(index: NodeIndex, node: LeafNode | ParentNode | undefined): void {
-    const before = this.#nodes.get(index)
-    if (before !== undefined) this.#leave(before)
-    if (node !== undefined) this.#enter(node)
+  #set(index: NodeIndex, node: TreeNode | undefined): void {
+    if (this.#index !== undefined) {
+      const before = this.#nodes.get(index)
+      if (before !== undefined) this.#index.remove(before)
+      if (node !== undefined) this.#index.add(node)
+    }
     this.#nodes.set(index, node)
     this.changed.add(index)
     this.#forgetHashes(index)
@@ -298,30 +357,12 @@ export class RatchetTree {
       if (at === this.root) return
     }
   }
-
-  #enter(node: LeafNode | ParentNode): void {
-    this.encryptionKeys.add(node.encryptionKey)
-    if (!isLeafNode(node)) return
-    this.signatureKeys.add(node.signatureKey)
-    this.census.add(node)
-  }
-
-  #leave(node: LeafNode | ParentNode): void {
-    this.encryptionKeys.remove(node.encryptionKey)
-    if (!isLeafNode(node)) return
-    this.signatureKeys.remove(node.signatureKey)
-    this.census.remove(node)
-  }
 }
 
 /** One node of a filtered direct path, and its child beside the path: whom the node's path secret is sent to. */
 export interface PathStep {
   readonly node: NodeIndex
   readonly copathChild: NodeIndex
-}
-
-export function isLeafNode(node: LeafNode | ParentNode): node is LeafNode {
-  return "signatureKey" in node
 }
 
 export function withUnmergedLeaf(parent: ParentNode, leaf: LeafIndex): ParentNode {

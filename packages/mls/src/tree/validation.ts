@@ -78,7 +78,7 @@ function validateParents(tree: RatchetTree): void {
     for (const leaf of parent.unmergedLeaves) {
       rule(leaf > previous, "tree-unmerged-sorted")
       previous = leaf
-      rule(leaf >= first && leaf <= last && tree.leaf(leaf) !== undefined, "tree-unmerged-below")
+      rule(leaf >= first && leaf <= last && !tree.isBlank(math.toNode(leaf)), "tree-unmerged-below")
       requireUnmergedThroughout(tree, leaf, index)
     }
     rule(tree.suite.hpke.isPublicKey(parent.encryptionKey), "key-encryption-valid")

@@ -22,7 +22,7 @@ export function warmingOrder(tree: RatchetTree, countMax: number): LeafIndex[] {
       below.push(left, right)
       // RFC 9420 §4.1.2: a node with nobody on one side is on nobody's filtered direct path.
       const isFillable = populated[left] === 1 && populated[right] === 1
-      if (!isFillable || tree.node(node) !== undefined || filled.has(node) || order.length >= countMax) continue
+      if (!isFillable || !tree.isBlank(node) || filled.has(node) || order.length >= countMax) continue
       const leaf = firstLeaf(node, populated)
       order.push(leaf)
       for (const ancestor of math.directPath(math.toNode(leaf), tree.leafCount)) filled.add(ancestor)
@@ -35,7 +35,7 @@ export function warmingOrder(tree: RatchetTree, countMax: number): LeafIndex[] {
 /** 1 for every node that is or has a member below it. */
 function populatedNodes(tree: RatchetTree): Uint8Array {
   const populated = new Uint8Array(math.nodeCount(tree.leafCount))
-  for (const [leaf] of tree.leaves()) {
+  for (const leaf of tree.occupiedLeaves()) {
     populated[math.toNode(leaf)] = 1
     for (let at = math.toNode(leaf); at !== tree.root; ) {
       at = math.parent(at)

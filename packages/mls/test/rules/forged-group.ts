@@ -29,7 +29,6 @@ import {
   GroupInfoTBS,
   GroupSecrets,
   KeyPackageTBS,
-  type LeafNode,
   MLSMessage,
   type Node,
   type ParentNode,
@@ -153,8 +152,7 @@ export class ForgedGroup {
     this.groupId = options.groupId ?? random(32)
     this.epoch = options.epoch ?? 5n
     this.extensions = options.extensions ?? []
-    const nodes: LeafNode[] = new Array(math.nodeCount(math.fullSize(names.length))).fill(undefined)
-    this.tree = RatchetTree.ofNodes(this.suite, nodes)
+    this.tree = RatchetTree.blank(this.suite, math.fullSize(names.length))
     for (const [i, who] of this.people.entries()) {
       if (who === undefined) continue
       const leafNode =

@@ -1,0 +1,204 @@
+import { encode, Reader, type Registries, Writer } from "@conclave/codec"
+import { LeafNode, Node, OptionalNode, ParentNode } from "../wire.js"
+import { PagedArray } from "./pages.js"
+
+export type TreeNode = LeafNode | ParentNode
+
+/**
+ * The nodes of a tree by their index. Those that came over the wire or out of a store stay as they came, and are read
+ * again whenever one is asked for: ten thousand leaves as objects take seven times the memory of their bytes, most
+ * operations touch a dozen of them, and hashing and sending a tree need nothing but the bytes.
+ */
+export class TreeNodes {
+  readonly #nodes: PagedArray<TreeNode | typeof PACKED>
+  readonly #packed: PackedNodes | undefined
+
+  private constructor(nodes: PagedArray<TreeNode | typeof PACKED>, packed: PackedNodes | undefined) {
+    this.#nodes = nodes
+    this.#packed = packed
+  }
+
+  /** `packed` may end before `count`: what is not there is blank. */
+  static of(packed: PackedNodes, count: number): TreeNodes {
+    const nodes = Array.from({ length: count }, (_, i) => (packed.has(i) ? PACKED : undefined))
+    return new TreeNodes(PagedArray.of(nodes), packed)
+  }
+
+  static blank(count: number): TreeNodes {
+    return new TreeNodes(PagedArray.of(new Array(count).fill(undefined)), undefined)
+  }
+
+  /** Both go on as if they were alone. */
+  copy(): TreeNodes {
+    return new TreeNodes(this.#nodes.copy(), this.#packed)
+  }
+
+  get length(): number {
+    return this.#nodes.length
+  }
+
+  /** Whatever is added is blank. */
+  resize(count: number): void {
+    this.#nodes.resize(count)
+  }
+
+  has(index: number): boolean {
+    return this.#nodes.get(index) !== undefined
+  }
+
+  get(index: number): TreeNode | undefined {
+    const node = this.#nodes.get(index)
+    return node === PACKED ? this.#packed!.read(index) : node
+  }
+
+  /** Like {@link get}, for a node that will be asked for again: it is read only once. */
+  keep(index: number): TreeNode | undefined {
+    const node = this.#nodes.get(index)
+    if (node !== PACKED) return node
+    const read = this.#packed!.read(index)
+    this.#nodes.replaceEverywhere(index, read)
+    return read
+  }
+
+  set(index: number, node: TreeNode | undefined): void {
+    this.#nodes.set(index, node)
+  }
+
+  /** The encoding of the LeafNode or ParentNode; a view, perhaps. */
+  encoding(index: number): Uint8Array | undefined {
+    const node = this.#nodes.get(index)
+    if (node === PACKED) return this.#packed!.content(index)
+    if (node === undefined) return undefined
+    return isLeafNode(node) ? LeafNode.bytesOf(node) : encode(ParentNode, node)
+  }
+
+  /** The encoding of the Node. */
+  encodedNode(index: number): Uint8Array | undefined {
+    const node = this.#nodes.get(index)
+    if (node === PACKED) return this.#packed!.node(index).slice()
+    return node && encode(Node, wireNode(node)!)
+  }
+
+  /** The value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3). */
+  encode(): Uint8Array {
+    let end = this.length
+    while (end > 0 && !this.has(end - 1)) end--
+    const writer = new Writer(1024 + (this.#packed?.size ?? 0))
+    const start = writer.beginVector()
+    for (let i = 0; i < end; i++) {
+      const first = i
+      while (i < end && this.#isAsPacked(i)) i++
+      if (i > first) writer.bytes(this.#packed!.range(first, i))
+      if (i < end) OptionalNode.write(writer, wireNode(this.#nodes.get(i) as TreeNode | undefined))
+    }
+    writer.endVector(start)
+    return writer.finish()
+  }
+
+  #isAsPacked(index: number): boolean {
+    const node = this.#nodes.get(index)
+    return node === PACKED || (node === undefined && this.#packed?.isBlank(index) === true)
+  }
+}
+
+/** Stands for a node that is in the {@link PackedNodes}. */
+const PACKED = Symbol("packed")
+
+/** Nodes in the encoding of the wire, one behind another, every one of which has been found well-formed. */
+export class PackedNodes {
+  readonly #bytes: Uint8Array
+  /** Where each node's presence octet is, and the end. */
+  readonly #starts: Uint32Array
+  readonly #reader: Reader
+  /** The first node, if any, that is a leaf at a parent's index or the other way round. */
+  readonly misplaced: number | undefined
+
+  private constructor(bytes: Uint8Array, reader: Reader, end: number) {
+    const starts: number[] = []
+    while (reader.offset < end) {
+      starts.push(reader.offset)
+      const node = OptionalNode.read(reader)
+      if (node === undefined) continue
+      const index = starts.length - 1
+      if ((node.type === "leaf") !== (index % 2 === 0)) this.misplaced ??= index
+    }
+    starts.push(end)
+    this.#bytes = bytes
+    this.#reader = reader
+    this.#starts = Uint32Array.from(starts)
+  }
+
+  /** Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), which is copied. @throws DecodeError */
+  static decode(encoded: Uint8Array, registries: Registries | undefined): PackedNodes {
+    const bytes = new Uint8Array(encoded)
+    const reader = new Reader(bytes, registries)
+    const outer = reader.enter(reader.varint())
+    const nodes = new PackedNodes(bytes, reader, reader.offset + reader.remaining)
+    reader.leave(outer)
+    if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the tree`)
+    return nodes
+  }
+
+  /** Of Nodes (RFC 9420 §12.4.3.3) with their indexes, in no particular order. @throws DecodeError */
+  static collect(
+    encodings: Iterable<readonly [number, Uint8Array]>,
+    count: number,
+    registries: Registries | undefined,
+  ): PackedNodes {
+    const byIndex = new Array<Uint8Array | undefined>(count).fill(undefined)
+    for (const [index, encoding] of encodings) byIndex[index] = encoding
+    const writer = new Writer()
+    for (const encoding of byIndex) {
+      writer.uint8(encoding === undefined ? 0 : 1)
+      if (encoding !== undefined) writer.bytes(encoding)
+    }
+    const bytes = writer.finish()
+    return new PackedNodes(bytes, new Reader(bytes, registries), bytes.length)
+  }
+
+  get length(): number {
+    return this.#starts.length - 1
+  }
+
+  /** In bytes. */
+  get size(): number {
+    return this.#bytes.length
+  }
+
+  has(index: number): boolean {
+    return index < this.length && !this.isBlank(index)
+  }
+
+  isBlank(index: number): boolean {
+    return index < this.length && this.#bytes[this.#starts[index]!] === 0
+  }
+
+  read(index: number): TreeNode {
+    this.#reader.seek(this.#starts[index]! + 1)
+    const node = Node.read(this.#reader)
+    return node.type === "leaf" ? node.leafNode : node.parentNode
+  }
+
+  node(index: number): Uint8Array {
+    return this.#bytes.subarray(this.#starts[index]! + 1, this.#starts[index + 1]!)
+  }
+
+  /** The LeafNode or ParentNode behind the presence octet and the node type. */
+  content(index: number): Uint8Array {
+    return this.#bytes.subarray(this.#starts[index]! + 2, this.#starts[index + 1]!)
+  }
+
+  /** Nodes as they stand in a vector, `end` not included. */
+  range(start: number, end: number): Uint8Array {
+    return this.#bytes.subarray(this.#starts[start]!, this.#starts[end]!)
+  }
+}
+
+export function isLeafNode(node: TreeNode): node is LeafNode {
+  return "signatureKey" in node
+}
+
+export function wireNode(node: TreeNode | undefined): Node | undefined {
+  if (node === undefined) return undefined
+  return isLeafNode(node) ? { type: "leaf", leafNode: node } : { type: "parent", parentNode: node }
+}
