@@ -1,4 +1,3 @@
-import { decode, encode } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
 import {
   cipherSuite,
@@ -10,7 +9,7 @@ import {
   type Signer,
   type StagedCommit,
 } from "@conclave/mls"
-import { RatchetTreeNodes } from "@conclave/mls/wire"
+import { RatchetTree } from "@conclave/mls/tree"
 import { contest, duration, ratio, table, timedSync } from "./contest.js"
 import { floor } from "./floor.js"
 import { FullTree } from "./full-tree.js"
@@ -93,8 +92,7 @@ async function figures(size: number, rounds: number): Promise<[string, string][]
       const message = b.encrypt(plaintext)
       return timedSync(() => a.receive(message))
     },
-    "decode and encode the tree": () =>
-      timedSync(() => encode(RatchetTreeNodes, decode(RatchetTreeNodes, ratchetTree))),
+    "decode and encode the tree": () => timedSync(() => RatchetTree.decode(suite, ratchetTree).encode()),
   }
   const found: [string, string][] = []
   for (const [name, run] of Object.entries(once)) {
