@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { AuthRequest, AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
-import type { Aead } from "@conclave/crypto"
+import type { Aead, CryptoProvider } from "@conclave/crypto"
 import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
 import { type Transport, TransportError } from "@conclave/transport"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
@@ -362,6 +362,28 @@ describe("a log that cannot be followed", () => {
     assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
   })
 
+  it("names the member whose signature is on a commit that breaks a rule", async () => {
+    await using world = new World({ inMemory: true })
+    const eyes = new Doubting()
+    const alice = await world.open("alice", { provider: eyes.provider })
+    const [bob, mallory] = [await world.open("bob"), await world.open("mallory")]
+    await world.open("carol")
+    await mallory.createConversation({ members: ["alice", "bob"] })
+    await settle(alice, bob, mallory)
+    await taken(alice)
+    await only(mallory).invite("carol")
+    await settle(bob, mallory)
+    // To Alice, the key package that Mallory has added is not signed by its key.
+    eyes.doubting = true
+    for (let round = 0; only(alice).status === "active" && round < 10; round++) await alice.sync()
+    eyes.doubting = false
+    await settle(alice)
+    const recovered = (await taken(alice)).find(({ type }) => type === "recovered")
+    assert.ok(recovered?.type === "recovered")
+    assert.match(recovered.reason, /^commit \d+, by mallory, was refused: .*\(key-package-signature, /)
+    assert.doesNotMatch(recovered.reason, /who signed/)
+  })
+
   it("names the member who signed what came with a commit that was refused", async () => {
     await using world = new World({ inMemory: true })
     let lying = false
@@ -421,6 +443,22 @@ async function deviceOf(world: World, name: string): Promise<Uint8Array> {
 }
 
 type Pass = () => Promise<Uint8Array>
+
+/** A provider to whom, while it doubts, nothing is signed that is signed with a key it has not seen before. */
+class Doubting {
+  doubting = false
+  readonly #seen = new Set<string>()
+  readonly provider: CryptoProvider
+
+  constructor() {
+    const ed25519 = provider.signatures.Ed25519!
+    const verify: typeof ed25519.verify = (publicKey, message, signature) => {
+      if (!this.doubting) this.#seen.add(publicKey.join())
+      return this.#seen.has(publicKey.join()) && ed25519.verify(publicKey, message, signature)
+    }
+    this.provider = { ...provider, signatures: { ...provider.signatures, Ed25519: { ...ed25519, verify } } }
+  }
+}
 
 function tampered(
   transport: Transport,

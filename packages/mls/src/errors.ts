@@ -1,4 +1,5 @@
 import { DecodeError } from "@conclave/codec"
+import type { LeafIndex } from "./indexes.js"
 import { type RuleId, rules } from "./rules.js"
 
 export { DecodeError }
@@ -8,11 +9,23 @@ export class RuleError extends Error {
   override readonly name = "RuleError"
   readonly code = "RULE_VIOLATED"
   readonly rule: RuleId
+  /** The member whose signature on the message has been verified: whose fault it is, beyond doubt. */
+  readonly sender: LeafIndex | undefined
+  readonly #detail: string | undefined
 
   /** `detail` must not contain secrets. */
-  constructor(rule: RuleId, detail?: string) {
+  constructor(rule: RuleId, detail?: string, sender?: LeafIndex) {
     super(`${rules[rule].text} (${rule}, RFC 9420 §${rules[rule].section})${detail === undefined ? "" : `: ${detail}`}`)
     this.rule = rule
+    this.sender = sender
+    this.#detail = detail
+  }
+
+  /** The same, of a message that this member has sent. */
+  by(sender: LeafIndex | undefined): RuleError {
+    const error = new RuleError(this.rule, this.#detail, sender)
+    error.cause = this
+    return error
   }
 }
 

@@ -147,6 +147,6 @@ async function doubt(work: Work, error: Unfollowable): Promise<void> {
     return
   }
   work.suspect = undefined
-  work.refusedCommit = error.isRefusal ? error.seq : undefined
+  work.refusedCommit = error.isAnonymous ? error.seq : undefined
   await steps.run(local, (step) => local.update(step, { status: "recovering", reason: error.message }))
 }

@@ -2,7 +2,7 @@ import { DecodeError, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Entry as EntryCodec } from "@conclave/delivery/api"
 import { logChainHash } from "@conclave/delivery/log-chain"
-import { type Group, type Received, type StagedCommit, StateError } from "@conclave/mls"
+import { type Group, type Received, RuleError, type StagedCommit, StateError } from "@conclave/mls"
 import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
@@ -17,13 +17,13 @@ export type Entry = EntryCodec
 export class Unfollowable extends Error {
   override readonly name = "Unfollowable"
   readonly seq: bigint
-  /** It is a commit that this device refuses; otherwise the log itself is at fault. */
-  readonly isRefusal: boolean
+  /** Whether it is a commit that this device refuses, and nobody knows whose; otherwise the log itself is at fault. */
+  readonly isAnonymous: boolean
 
-  constructor(seq: bigint, reason: string, refused?: { readonly cause: unknown }) {
+  constructor(seq: bigint, reason: string, refused?: { readonly isAnonymous: boolean; readonly cause: unknown }) {
     super(reason, refused)
     this.seq = seq
-    this.isRefusal = refused !== undefined
+    this.isAnonymous = refused?.isAnonymous === true
   }
 }
 
@@ -93,13 +93,26 @@ export function placePassed(work: Work, step: Step): void {
   }
 }
 
+/** Who signed a message that breaks a rule. */
+function provenSender({ local }: Work, error: unknown): string | undefined {
+  if (!(error instanceof RuleError) || error.sender === undefined) return undefined
+  const member = local.group?.member(error.sender)
+  return member && nameOf(member.credential)
+}
+
 /** A commit that cannot be received stops everything; anything else is the loss of one message. */
 async function refuse(work: Work, entry: Entry, error: unknown): Promise<void> {
   const { local, steps } = work
   const reason = error instanceof Error ? error.message : String(error)
   if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") return rejoinAfterRollback(work)
-  if (entry.kind === "commit")
-    throw new Unfollowable(entry.seq, `commit ${entry.seq} was refused: ${reason}`, { cause: error })
+  if (entry.kind === "commit") {
+    const sender = provenSender(work, error)
+    const commit = sender === undefined ? `commit ${entry.seq}` : `commit ${entry.seq}, by ${sender},`
+    throw new Unfollowable(entry.seq, `${commit} was refused: ${reason}`, {
+      isAnonymous: sender === undefined,
+      cause: error,
+    })
+  }
   await steps.run(local, (step) => {
     moveOn(work, step, entry)
     local.saveGroup(step)

@@ -1,6 +1,6 @@
 import { decode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
-import { rule, StateError, UnsupportedError } from "../errors.js"
+import { RuleError, rule, StateError, UnsupportedError } from "../errors.js"
 import { type LeafIndex, nodeIndex } from "../indexes.js"
 import type { RecordChanges } from "../journal.js"
 import { exportSecret } from "../schedule/key-schedule.js"
@@ -17,6 +17,7 @@ import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOpti
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
 import { memberAt, memberOf, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
+import type { Opened } from "./incoming.js"
 import type { TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
 import { validateOwnProposal } from "./proposals.js"
@@ -356,7 +357,8 @@ export class Group implements Disposable {
 
   /**
    * Takes in one MLSMessage of the group. What is expected is a result; what is wrong is an error, and leaves the group
-   * as it was: DecodeError, RuleError, AuthenticityError, StateError, UnsupportedError.
+   * as it was: DecodeError, RuleError (with its sender, if that is proven), AuthenticityError, StateError,
+   * UnsupportedError.
    */
   receive(message: Uint8Array): Received {
     this.#state.requireActive()
@@ -371,16 +373,25 @@ export class Group implements Disposable {
     }
     const opened = messages.open(this.#state, wireFormat)
     if (opened.type !== "opened") return opened
-    const { content, sender } = opened.message
+    try {
+      return this.#take(opened.message)
+    } catch (error) {
+      throw error instanceof RuleError ? error.by(opened.message.sender?.leafIndex) : error
+    }
+  }
+
+  /** What an authentic message says. */
+  #take(message: Opened): Received {
+    const { content, sender } = message
     const body = content.content.contentType
     if (body.type === "application") {
-      opened.message.spend()
+      message.spend()
       const { authenticatedData, epoch } = content.content
       return { type: "application", plaintext: body.applicationData, authenticatedData, sender: sender!, epoch }
     }
-    if (body.type === "proposal") return messages.receiveProposal(this.#state, opened.message)
+    if (body.type === "proposal") return messages.receiveProposal(this.#state, message)
     const staged = this.#stage(messages.commitContent(this.#state, content))
-    opened.message.spend()
+    message.spend()
     return { type: "commit", staged, own: false }
   }
 
