@@ -10,6 +10,12 @@ const agree = (...groups: readonly Group[]) => {
 const sorted = (records: Iterable<readonly [string, Uint8Array]>) =>
   [...records].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, bytes]) => [key, Buffer.from(bytes).toString("hex")])
 
+test("a clock that was never set makes a group as any other does", () => {
+  const { options } = person("alice", 1, { now: () => 0n })
+  const group = Group.create({ ...options, groupId: utf8("1970") })
+  assert.deepEqual(follow(group, group.commit().message).type, "commit")
+})
+
 for (const suite of cipherSuiteNumbers) {
   for (const handshake of ["private", "public"] as const) {
     test(`suite ${suite}, ${handshake} handshakes: create, add, talk, update, remove, rejoin`, () => {

@@ -72,7 +72,8 @@ export class Stock {
   #make(count: number, withLastResort: boolean): Promise<readonly Stored[]> {
     const { identity, now, random, lifetimeSeconds, steps } = this.#options
     const seconds = BigInt(Math.floor(now() / 1000))
-    const lifetime = { notBefore: seconds - CLOCK_SKEW_SECONDS, notAfter: seconds + BigInt(lifetimeSeconds) }
+    const notBefore = seconds > CLOCK_SKEW_SECONDS ? seconds - CLOCK_SKEW_SECONDS : 0n
+    const lifetime = { notBefore, notAfter: seconds + BigInt(lifetimeSeconds) }
     return steps.run(undefined, (step) => {
       const made: Stored[] = []
       for (let i = 0; i < count + (withLastResort ? 1 : 0); i++) {

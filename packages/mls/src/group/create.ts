@@ -46,6 +46,8 @@ function firstLeaf(
 ): { readonly leaf: LeafNode; readonly privateKey: Uint8Array } {
   const { suite, signer, random, policy } = environment
   const now = environment.now()
+  // A clock that was never set stands at the beginning of time.
+  const notBefore = now > HOUR ? now - HOUR : 0n
   const { publicKey, privateKey } = freshKeyPair(suite, random)
   const leaf = signLeafNode(
     {
@@ -53,7 +55,7 @@ function firstLeaf(
       signatureKey: signer.key.publicKey,
       credential: signer.credential,
       capabilities: capabilitiesOf(environment),
-      leafNodeSource: { type: "keyPackage", lifetime: { notBefore: now - HOUR, notAfter: now + 90n * DAY } },
+      leafNodeSource: { type: "keyPackage", lifetime: { notBefore, notAfter: now + 90n * DAY } },
       extensions: leafExtensions,
     },
     signer.key,
