@@ -33,6 +33,7 @@ export {
   validateKeyPackage,
 } from "./group/key-package.js"
 export { defaultPolicy, type GroupPolicy } from "./group/policy.js"
+export type { GroupRecordChanges } from "./group/records.js"
 export {
   type CredentialClaim,
   dangerouslyAcceptAll,

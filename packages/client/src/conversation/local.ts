@@ -2,14 +2,14 @@ import { decode, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { Group, type GroupOptions, type Member } from "@conclave/mls"
 import type { ConversationStatus, PendingMessage } from "../conversation.js"
-import { ConversationState, type GroupOutline, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
+import { ConversationState, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode, FailedEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { nameOf } from "../identity/judge.js"
 import { hex, type SealedStore } from "../store/sealed.js"
-import { namesIn, Outline } from "./outline.js"
+import { type GroupOutline, Outline } from "./outline.js"
 import { decodePayload, messageOf } from "./payload.js"
 
 /** What a call that made a wish waits for. */
@@ -92,7 +92,7 @@ export class LocalConversation implements Reloadable {
       status: state.status,
       title: state.title,
       pending: pendingOf(this.wishes),
-      names: outline === undefined ? [] : outline === view.outline ? view.names : namesIn(outline),
+      names: outline?.names ?? [],
     }
   }
 
@@ -109,12 +109,15 @@ export class LocalConversation implements Reloadable {
 
   /** Writes what has changed in the group since it was saved last. */
   saveGroup(step: Step): void {
-    if (this.group === undefined) return
-    const changes = this.group.takeChanges()
+    if (this.group !== undefined) this.#save(step, this.group, "changed")
+  }
+
+  #save(step: Step, group: Group, which: "new" | "changed"): void {
+    const changes = group.takeChanges()
     const prefix = recordKeys.group(this.key)
     for (const key of changes.delete) step.delete(prefix + key)
     for (const [key, record] of changes.put) step.put(prefix + key, record)
-    this.#outline.save(step, this.key, this.group)
+    this.#outline.save(step, this.key, group, which === "new" ? undefined : changes.nodes)
   }
 
   /** Puts `group`, whose changes are not stored yet, in the place of the one before. `oldKeys`: what is stored of that. */
@@ -123,7 +126,7 @@ export class LocalConversation implements Reloadable {
     this.#dispose()
     this.group = group
     this.#isGroupWanted = true
-    this.saveGroup(step)
+    this.#save(step, group, "new")
   }
 
   /** Destroys every secret of the group, here and in the store. */

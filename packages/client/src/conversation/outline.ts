@@ -1,7 +1,7 @@
-import { decode, encode } from "@conclave/codec"
+import { decode, encode, type TypeOf } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
-import type { Group } from "@conclave/mls"
-import { type GroupOutline, OutlineHead, OutlineNodes, recordKeys } from "../core/records.js"
+import type { Group, TreeNodeView } from "@conclave/mls"
+import { OutlineHead, OutlineNodes, recordKeys } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import { nameOf } from "../identity/judge.js"
 import type { SealedStore } from "../store/sealed.js"
@@ -9,11 +9,20 @@ import type { SealedStore } from "../store/sealed.js"
 /** Nodes of a record: a commit renews one path of the tree, whose nodes are in few of them. */
 const NODES_EACH = 128
 
-type OutlineNode = GroupOutline["nodes"][number]
+type OutlineHead = TypeOf<typeof OutlineHead>
+type OutlineNode = TypeOf<typeof OutlineNodes>[number]
+
+export interface GroupOutline extends OutlineHead {
+  /** In the order of RFC 9420 appendix C. */
+  readonly nodes: readonly OutlineNode[]
+  /** Of the members: in the order of their code units, each once. */
+  readonly names: readonly string[]
+}
 
 /**
  * What is shown of a conversation, kept beside its group's records: so that a profile with many conversations opens
- * without restoring any. Written anew where a part of it has changed.
+ * without restoring any. It follows the tree node by node, so that a commit costs as little in a large group as in a
+ * small one.
  */
 export class Outline {
   #shown: GroupOutline | undefined
@@ -30,22 +39,31 @@ export class Outline {
     const parts = head === undefined ? [] : await store.list(recordKeys.outlineNodes(id))
     this.#parts = parts.map(([, part]) => part)
     const nodes = this.#parts.flatMap((part) => decode(OutlineNodes, part))
-    this.#shown = head === undefined ? undefined : { ...decode(OutlineHead, head), nodes }
+    this.#shown = head === undefined ? undefined : { ...decode(OutlineHead, head), nodes, names: namesIn(nodes) }
   }
 
-  save(step: Step, id: string, group: Group): void {
-    if (this.#shown?.epoch === group.epoch && equalBytes(this.#shown.epochAuthenticator, group.epochAuthenticator))
-      return
-    const { epoch, epochAuthenticator, ownLeafIndex } = group
-    const nodes = group.treeView().map(({ member, blank, kind, unmergedLeaves }): OutlineNode => {
-      if (blank) return { type: "blank" }
-      if (kind === "parent" || member === undefined) return { type: "parent", unmergedLeaves }
-      return { type: "leaf", name: nameOf(member.credential) ?? "", signatureKey: member.signatureKey }
-    })
+  /** `changed`: the nodes that are not as they were when this was called last; `undefined` for a group that is new. */
+  save(step: Step, id: string, group: Group, changed: ReadonlySet<number> | undefined): void {
+    const before = changed === undefined ? undefined : this.#shown
+    if (before?.epoch === group.epoch && equalBytes(before.epochAuthenticator, group.epochAuthenticator)) return
+    const { epoch, epochAuthenticator, ownLeafIndex, nodeCount } = group
+    const nodes = before?.nodes.slice(0, nodeCount) ?? []
+    while (nodes.length < nodeCount) nodes.push(BLANK)
+    const views = before === undefined ? group.treeView() : group.treeView(changed)
+    // A smaller tree has lost leaves at its end.
+    let names = before === undefined || nodeCount < before.nodes.length ? undefined : before.names
+    for (const view of views) {
+      const node = outlineNode(view)
+      if (nameIn(node) !== nameIn(nodes[view.nodeIndex]!)) names = undefined
+      nodes[view.nodeIndex] = node
+    }
     const head = { epoch, epochAuthenticator, ownLeafIndex: Number(ownLeafIndex) }
     step.put(recordKeys.outline(id), encode(OutlineHead, head))
-    this.#putNodes(step, id, nodes)
-    this.#shown = { ...head, nodes }
+    const touched = new Set(views.map(({ nodeIndex }) => Math.floor(nodeIndex / NODES_EACH)))
+    // Parts that were full and are full: what a larger or smaller tree has at its end is in no list of changes.
+    const full = Math.floor(Math.min(nodeCount, before?.nodes.length ?? 0) / NODES_EACH)
+    this.#putNodes(step, id, nodes, (part) => part >= full || touched.has(part))
+    this.#shown = { ...head, nodes, names: names ?? namesIn(nodes) }
   }
 
   forget(step: Step, id: string): void {
@@ -55,20 +73,29 @@ export class Outline {
     this.#shown = undefined
   }
 
-  #putNodes(step: Step, id: string, nodes: readonly OutlineNode[]): void {
-    const parts = Array.from({ length: Math.ceil(nodes.length / NODES_EACH) }, (_, at) =>
-      encode(OutlineNodes, nodes.slice(NODES_EACH * at, NODES_EACH * (at + 1))),
-    )
-    for (const [at, part] of parts.entries()) {
+  #putNodes(step: Step, id: string, nodes: readonly OutlineNode[], mayDiffer: (part: number) => boolean): void {
+    const parts = Array.from({ length: Math.ceil(nodes.length / NODES_EACH) }, (_, at) => {
       const before = this.#parts[at]
+      if (before !== undefined && !mayDiffer(at)) return before
+      const part = encode(OutlineNodes, nodes.slice(NODES_EACH * at, NODES_EACH * (at + 1)))
       if (before === undefined || !equalBytes(before, part)) step.put(recordKeys.outlinePart(id, at), part)
-    }
+      return part
+    })
     for (let at = parts.length; at < this.#parts.length; at++) step.delete(recordKeys.outlinePart(id, at))
     this.#parts = parts
   }
 }
 
-/** Names in the order of their code units, each once. */
-export function namesIn({ nodes }: GroupOutline): readonly string[] {
-  return [...new Set(nodes.flatMap((node) => (node.type === "leaf" && node.name !== "" ? [node.name] : [])))].sort()
+const BLANK: OutlineNode = { type: "blank" }
+
+function outlineNode({ member, blank, kind, unmergedLeaves }: TreeNodeView): OutlineNode {
+  if (blank) return BLANK
+  if (kind === "parent" || member === undefined) return { type: "parent", unmergedLeaves }
+  return { type: "leaf", name: nameOf(member.credential) ?? "", signatureKey: member.signatureKey }
+}
+
+const nameIn = (node: OutlineNode): string => (node.type === "leaf" ? node.name : "")
+
+function namesIn(nodes: readonly OutlineNode[]): readonly string[] {
+  return [...new Set(nodes.map(nameIn).filter((name) => name !== ""))].sort()
 }

@@ -127,10 +127,6 @@ export const OutlineNodes = vector(
     parent: { unmergedLeaves: vector(uint32) },
   }),
 )
-export interface GroupOutline extends TypeOf<typeof OutlineHead> {
-  readonly nodes: TypeOf<typeof OutlineNodes>
-}
-
 /** A request to append, as it is sent, and sent again: byte for byte. */
 export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })
 export type Outgoing = TypeOf<typeof Outgoing>

@@ -1,12 +1,10 @@
 import { decode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { RuleError, rule, StateError, UnsupportedError } from "../errors.js"
-import { type LeafIndex, nodeIndex } from "../indexes.js"
-import type { RecordChanges } from "../journal.js"
+import type { LeafIndex } from "../indexes.js"
 import { exportSecret } from "../schedule/key-schedule.js"
 import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
-import { isLeafNode } from "../tree/tree-nodes.js"
 import type { SignatureToVerify } from "../tree/validation.js"
 import { warmingOrder } from "../tree/warming.js"
 import { type Extension, MLSMessage, type Proposal } from "../wire.js"
@@ -15,18 +13,21 @@ import { type CreatedCommit, createCommit, createWelcome } from "./commit.js"
 import { createState, type NewGroupOptions } from "./create.js"
 import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOptions } from "./enter.js"
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
-import { memberAt, memberOf, membersOf } from "./epoch.js"
+import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import type { Opened } from "./incoming.js"
 import type { TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
 import { validateOwnProposal } from "./proposals.js"
 import { commitWithMost, selectProposals } from "./received-proposals.js"
+import { type GroupRecordChanges, nodesAmong } from "./records.js"
 import { type GroupEnvironment, GroupState } from "./state.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
+import { type TreeNodeView, viewNodes } from "./tree-view.js"
 import type { CredentialClaim, Member, OutgoingCommit, Received, StagedCommit, Verdict } from "./types.js"
 
 export type { GroupOptions } from "./environment.js"
+export type { TreeNodeView } from "./tree-view.js"
 
 /** A group that can be entered with a Welcome, once its members have been judged. */
 export interface StagedJoin {
@@ -257,20 +258,14 @@ export class Group implements Disposable {
     return warmingOrder(this.#state.epoch.tree, countMax)
   }
 
-  /** The tree as a drawing needs it, in array order. */
-  treeView(): readonly TreeNodeView[] {
-    const { tree } = this.#state.epoch
-    return Array.from({ length: math.nodeCount(tree.leafCount) }, (_, i) => {
-      const index = nodeIndex(i)
-      const node = tree.node(index)
-      const kind = math.isLeaf(index) ? "leaf" : "parent"
-      if (node === undefined) return { nodeIndex: i, kind, blank: true, unmergedLeaves: [] }
-      if (!isLeafNode(node)) {
-        return { nodeIndex: i, kind, blank: false, key: node.encryptionKey, unmergedLeaves: node.unmergedLeaves }
-      }
-      const member = memberOf(math.toLeaf(index), node)
-      return { nodeIndex: i, kind, blank: false, key: node.encryptionKey, unmergedLeaves: [], member }
-    })
+  /** How many nodes the tree has, blank ones included: one less than a power of two. */
+  get nodeCount(): number {
+    return math.nodeCount(this.#state.epoch.tree.leafCount)
+  }
+
+  /** Nodes of the tree as a drawing needs them: all in array order, or those that are named and there. */
+  treeView(indexes: Iterable<number> = Array(this.nodeCount).keys()): readonly TreeNodeView[] {
+    return viewNodes(this.#state.epoch.tree, indexes)
   }
 
   // --- Sending -------------------------------------------------------------------------------------------------------
@@ -419,8 +414,9 @@ export class Group implements Disposable {
    * The records that have changed since the last call, all of them at the first: to be stored in one transaction with
    * whatever the operations since then have returned, before any of it is sent or shown. They hold secrets.
    */
-  takeChanges(): RecordChanges {
-    return this.#state.journal.take(() => this.#state.records())
+  takeChanges(): GroupRecordChanges {
+    const changes = this.#state.journal.take(() => this.#state.records())
+    return { ...changes, nodes: nodesAmong(changes) }
   }
 
   /** Every record there is, whatever has been taken already. */
@@ -466,18 +462,6 @@ export class Group implements Disposable {
   #ownKeys(committed: OwnKeys["committed"]): OwnKeys {
     return { updateKey: (encryptionKey) => this.#state.updateOf(encryptionKey), committed }
   }
-}
-
-/** One node of {@link Group.treeView}. */
-export interface TreeNodeView {
-  /** Its place in the array of the tree (RFC 9420 Appendix C). */
-  readonly nodeIndex: number
-  readonly kind: "leaf" | "parent"
-  readonly blank: boolean
-  /** The public encryption key: it changes when the node is renewed. */
-  readonly key?: Uint8Array
-  readonly unmergedLeaves: readonly LeafIndex[]
-  readonly member?: Member
 }
 
 function welcomeFor(created: CreatedCommit, changes: GroupChanges, { policy, random }: GroupEnvironment): Uint8Array {

@@ -15,6 +15,7 @@ import {
   vector,
 } from "@conclave/codec"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
+import type { RecordChanges } from "../journal.js"
 import type { EpochSecrets } from "../schedule/key-schedule.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
 import type { CipherSuite } from "../suite/suite.js"
@@ -95,6 +96,21 @@ export const PendingRecord = struct("PendingRecord", {
     struct("OwnPathRecord", { firstPathSecret: opaque, leafPrivateKey: opaque, signer: optional(SignerRecord) }),
   ),
 })
+
+/** What is to be written, and which nodes of the tree are among it: what is derived from the tree can follow by that. */
+export interface GroupRecordChanges extends RecordChanges {
+  readonly nodes: ReadonlySet<number>
+}
+
+const TREE = "tree/"
+
+export function nodesAmong(changes: RecordChanges): Set<number> {
+  const nodes = new Set<number>()
+  for (const keys of [changes.put.keys(), changes.delete]) {
+    for (const key of keys) if (key.startsWith(TREE)) nodes.add(Number(key.slice(TREE.length)))
+  }
+  return nodes
+}
 
 export function encodeEpoch(epoch: Epoch): Uint8Array {
   return encode(EpochRecord, {
