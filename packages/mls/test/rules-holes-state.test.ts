@@ -56,6 +56,30 @@ describe("a group that was stored and restored", () => {
     for (const message of [before, after]) assert.throws(() => bob.receive(message), { code: "GENERATION_SPENT" })
   })
 
+  test("is refused where a record of its tree is not one node, in its place", () => {
+    const { alice, people } = scene()
+    const records = new Map(alice.records())
+    const node = (index: number) => records.get(`tree/${index}`)!
+    const spoiled: Readonly<Record<string, readonly [string, Uint8Array][]>> = {
+      "a byte behind it": [["tree/2", Uint8Array.of(...node(2), 0)]],
+      "a byte too few": [["tree/2", node(2).subarray(0, -1)]],
+      // The two together are well-formed.
+      "what it lacks in front of the next": [
+        ["tree/2", node(2).subarray(0, -1)],
+        ["tree/3", Uint8Array.of(node(2).at(-1)!, 1, ...node(3))],
+      ],
+      "a leaf in a parent's place": [["tree/1", node(0)]],
+      "beyond the tree": [["tree/99", node(0)]],
+      "with a name that is no number": [["tree/first", node(0)]],
+      "nothing at all": [["tree/2", new Uint8Array(0)]],
+    }
+    for (const [what, changed] of Object.entries(spoiled)) {
+      const stored = new Map([...records, ...changed])
+      assert.throws(() => Group.restore({ ...people[0].options, records: stored }), { name: "DecodeError" }, what)
+    }
+    Group.restore({ ...people[0].options, records })
+  })
+
   test("notices that it is an old copy when it meets what it has sent since", () => {
     const { alice, people } = scene()
     const old = restored(people[0], alice)

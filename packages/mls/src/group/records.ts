@@ -158,9 +158,10 @@ export function byKind(records: Iterable<readonly [string, Uint8Array]>): Map<st
     const kind = slash < 0 ? key : key.slice(0, slash)
     const rest = slash < 0 ? "" : key.slice(slash + 1)
     const list = kinds.get(kind)
-    const copy = new Uint8Array(bytes)
-    if (list === undefined) kinds.set(kind, [[rest, copy]])
-    else list.push([rest, copy])
+    // The nodes of a large tree are many, and are copied into one array next.
+    const own = kind === "tree" ? bytes : new Uint8Array(bytes)
+    if (list === undefined) kinds.set(kind, [[rest, own]])
+    else list.push([rest, own])
   }
   return kinds
 }

@@ -1,4 +1,4 @@
-import { encode, Reader, type Registries, Writer } from "@conclave/codec"
+import { DecodeError, encode, Reader, type Registries, Writer } from "@conclave/codec"
 import { LeafNode, Node, OptionalNode, ParentNode } from "../wire.js"
 import { PagedArray } from "./pages.js"
 
@@ -146,14 +146,24 @@ export class PackedNodes {
     registries: Registries | undefined,
   ): PackedNodes {
     const byIndex = new Array<Uint8Array | undefined>(count).fill(undefined)
-    for (const [index, encoding] of encodings) byIndex[index] = encoding
+    for (const [index, encoding] of encodings) {
+      if (!(index in byIndex)) throw new DecodeError(`the tree has no node ${index}`, 0)
+      byIndex[index] = encoding
+    }
     const writer = new Writer()
-    for (const encoding of byIndex) {
+    const sizes = byIndex.map((encoding) => {
       writer.uint8(encoding === undefined ? 0 : 1)
       if (encoding !== undefined) writer.bytes(encoding)
-    }
+      return 1 + (encoding?.length ?? 0)
+    })
     const bytes = writer.finish()
-    return new PackedNodes(bytes, new Reader(bytes, registries), bytes.length)
+    const nodes = new PackedNodes(bytes, new Reader(bytes, registries), bytes.length)
+    // One that is too long or too short would be read together with its neighbour.
+    const isWhole = (size: number, i: number) => nodes.#starts[i + 1]! - nodes.#starts[i]! === size
+    if (nodes.length !== count || !sizes.every(isWhole) || nodes.misplaced !== undefined) {
+      throw new DecodeError("a record is not one node of the tree", 0)
+    }
+    return nodes
   }
 
   get length(): number {
