@@ -241,6 +241,12 @@ async function followCommit(
   })
 }
 
+function without(names: readonly string[], others: readonly string[]): readonly string[] {
+  if (names === others) return []
+  const left = new Set(others)
+  return names.filter((name) => !left.has(name))
+}
+
 function depart({ local, identity }: Work, step: Step, staged: StagedCommit, oldKeys: readonly string[]): void {
   const asked = local.state.status === "leaving"
   const by = staged.committer === undefined ? undefined : nameOf(staged.committer.credential)
@@ -253,9 +259,7 @@ function depart({ local, identity }: Work, step: Step, staged: StagedCommit, old
 
 function announce({ local }: Work, step: Step, staged: StagedCommit, before: readonly string[]): void {
   const by = (staged.committer === undefined ? undefined : nameOf(staged.committer.credential)) ?? ""
-  const after = local.names
-  const added = after.filter((name) => !before.includes(name))
-  const removed = before.filter((name) => !after.includes(name))
+  const [added, removed] = [without(local.names, before), without(before, local.names)]
   if (added.length + removed.length === 0) step.emit({ type: "refreshed", conversation: local.id, by })
   else step.emit({ type: "members", conversation: local.id, by, added, removed })
 }

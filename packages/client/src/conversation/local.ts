@@ -7,7 +7,6 @@ import type { Reloadable, Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode, FailedEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
-import { nameOf } from "../identity/judge.js"
 import { hex, type SealedStore } from "../store/sealed.js"
 import { type GroupOutline, Outline } from "./outline.js"
 import { decodePayload, messageOf } from "./payload.js"
@@ -92,7 +91,7 @@ export class LocalConversation implements Reloadable {
       status: state.status,
       title: state.title,
       pending: pendingOf(this.wishes),
-      names: outline?.names ?? [],
+      names: this.names,
     }
   }
 
@@ -213,9 +212,9 @@ export class LocalConversation implements Reloadable {
     return this.group?.members ?? []
   }
 
-  /** Names of members: sorted, each once. */
+  /** Names of members: sorted, each once. The same array while they are the same. */
   get names(): readonly string[] {
-    return namesOf(this.members)
+    return this.#outline.shown?.names ?? []
   }
 
   close(): void {
@@ -273,16 +272,6 @@ function pendingOf(wishes: ReadonlyMap<number, Wish>): readonly PendingMessage[]
   return [...wishes]
     .sort(([a], [b]) => a - b)
     .flatMap(([, wish]) => (wish.type === "message" ? (messageOf(decodePayload(wish.payload)) ?? []) : []))
-}
-
-/** Names in the order of their code units, each once; credentials without a well-formed name are left out. */
-export function namesOf(members: readonly Member[]): readonly string[] {
-  const names = new Set<string>()
-  for (const member of members) {
-    const name = nameOf(member.credential)
-    if (name !== undefined) names.add(name)
-  }
-  return [...names].sort()
 }
 
 export const STATE_VERSION = 1

@@ -9,10 +9,9 @@ import type { SealedStore } from "../store/sealed.js"
 /** Nodes of a record: a commit renews one path of the tree, whose nodes are in few of them. */
 const NODES_EACH = 128
 
-type OutlineHead = TypeOf<typeof OutlineHead>
 type OutlineNode = TypeOf<typeof OutlineNodes>[number]
 
-export interface GroupOutline extends OutlineHead {
+export interface GroupOutline extends TypeOf<typeof OutlineHead> {
   /** In the order of RFC 9420 appendix C. */
   readonly nodes: readonly OutlineNode[]
   /** Of the members: in the order of their code units, each once. */

@@ -94,7 +94,7 @@ function encryptMessage(work: Work, number: number, wish: WishOf<"message">): Pr
 /** Asks the others to remove this device: nobody can commit their own removal (RFC 9420 §12.4). */
 export async function sendLeave(work: Work, [number, wish]: readonly [number, WishOf<"leave">]): Promise<void> {
   const { local, steps, delivery, signal } = work
-  if (local.members.length === 1) return leaveAlone(work)
+  if (local.group?.memberCount === 1) return leaveAlone(work)
   const outgoing = wish.outgoing ?? (await proposeLeave(work, number))
   const answer = await delivery.send(outgoing.request, signal)
   await steps.run(local, (step) => {

@@ -86,18 +86,17 @@ interface Changes {
 
 /** What the wishes mean for the members as they are now. */
 function changesFor({ local }: Work, wishes: readonly Numbered<CommitWish>[]): Changes {
-  const members = local.members
   const add: Claimed[] = []
   const remove: LeafIndex[] = []
   const fulfils: number[] = []
   const done: number[] = []
   for (const [number, wish] of wishes) {
     const newcomers =
-      wish.type === "invite"
-        ? wish.claimed.filter((it) => !members.some((member) => equalBytes(member.signatureKey, it.signatureKey)))
-        : []
+      wish.type === "invite" ? wish.claimed.filter((it) => !local.group?.hasSignatureKey(it.signatureKey)) : []
     const leaving =
-      wish.type === "remove" ? members.filter(({ credential }) => wish.names.includes(nameOf(credential) ?? "")) : []
+      wish.type === "remove"
+        ? local.members.filter(({ credential }) => wish.names.includes(nameOf(credential) ?? ""))
+        : []
     add.push(...newcomers)
     remove.push(...leaving.map(({ leafIndex }) => leafIndex))
     const open = wish.type === "refresh" || newcomers.length + leaving.length > 0
@@ -193,7 +192,7 @@ async function invite(work: Work, wish: WishOf<"invite">): Promise<Invitation> {
       const devices = (await directory.devices(name, signal)).filter((it) => it.cipherSuite === identity.suite.number)
       if (devices.length === 0) return refused(claimed, "UNKNOWN_NAME", `nobody is called ${name}`)
       for (const { deviceId, signatureKey } of devices) {
-        if (local.members.some((member) => equalBytes(member.signatureKey, signatureKey))) {
+        if (local.group?.hasSignatureKey(signatureKey)) {
           reachable.add(name)
           continue
         }

@@ -4,7 +4,6 @@ import { Group, type PreparedJoin, type StagedJoin } from "@conclave/mls"
 import type { Shared } from "../conversation/context.js"
 import { keysUnder } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
-import { namesOf } from "../conversation/local.js"
 import { accept, emitRefusedKeys } from "../conversation/settle.js"
 import type { Judgement } from "../identity/judge.js"
 import { hex } from "../store/sealed.js"
@@ -101,7 +100,7 @@ export class Inbox {
         departures: [],
         titleDueSince: undefined,
       })
-      step.emit({ type: "joined", conversation: local.id, members: namesOf(group.members) })
+      step.emit({ type: "joined", conversation: local.id, members: local.names })
     })
     work.headSeq = undefined
     work.incoming.length = 0

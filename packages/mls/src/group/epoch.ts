@@ -54,7 +54,7 @@ export function memberOf(leafIndex: LeafIndex, { credential, signatureKey }: Lea
 }
 
 export function membersOf({ tree }: Pick<Epoch, "tree">): Member[] {
-  return Array.from(tree.occupiedLeaves(), (index) => memberOf(index, tree.leaf(index)!))
+  return Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
 }
 
 /** RFC 9420 §6.1: what we send is verified with the key of our leaf node. @throws TypeError for a signer of another */

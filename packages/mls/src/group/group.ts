@@ -203,8 +203,18 @@ export class Group implements Disposable {
     return this.#state.active && this.#state.reInit === undefined
   }
 
+  /** A new list each time: in a group of 10,000 that takes milliseconds. */
   get members(): readonly Member[] {
     return membersOf(this.#state.epoch)
+  }
+
+  get memberCount(): number {
+    return this.#state.epoch.tree.census.members
+  }
+
+  /** Whether a member signs with this key. */
+  hasSignatureKey(signatureKey: Uint8Array): boolean {
+    return this.#state.epoch.tree.signatureKeys.count(signatureKey) > 0
   }
 
   member(index: LeafIndex): Member | undefined {

@@ -24,7 +24,7 @@ import {
   type Welcome,
 } from "../wire.js"
 import { welcomeKey } from "./commit.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements, memberOf, requireSignerOf } from "./epoch.js"
+import { type Epoch, encodeContext, externalSenders, leafRequirements, membersOf, requireSignerOf } from "./epoch.js"
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
@@ -151,7 +151,7 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
     signer: context.signer,
   }
   if (origin !== undefined) rule(groupContext.epoch === 1n, "welcome-epoch-one")
-  const members = listMembers(tree)
+  const members = membersOf(epoch)
   return { epoch, seed, members, claims: claimsOf(members, epoch), bundle, origin }
 }
 
@@ -254,9 +254,6 @@ function requirePathKeys(tree: RatchetTree, own: LeafIndex, privateKeys: Readonl
   }
 }
 
-/** For once: the tree keeps nothing of it. */
-const listMembers = (tree: RatchetTree): Member[] => Array.from(tree.leaves(), ([index, leaf]) => memberOf(index, leaf))
-
 function claimsOf(members: readonly Member[], { context, ownLeafIndex }: Epoch): CredentialClaim[] {
   const found: CredentialClaim[] = []
   for (const member of members) if (member.leafIndex !== ownLeafIndex) found.push({ reason: "tree", ...member })
@@ -330,5 +327,5 @@ export function viewFromOutside(
     privateKeys: new Map(),
     signer: context.signer,
   }
-  return { epoch, claims: claimsOf(listMembers(tree), epoch), init, kemOutput }
+  return { epoch, claims: claimsOf(membersOf(epoch), epoch), init, kemOutput }
 }
