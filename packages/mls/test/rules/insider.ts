@@ -293,7 +293,8 @@ function applyUnchecked(epoch: Epoch, list: readonly SentProposal[]): AppliedPro
   const removed: LeafIndex[] = []
   const added = new Map<LeafIndex, (Proposal & { type: "add" })["keyPackage"]>()
   for (const { proposal, sender } of list) {
-    if (proposal.type !== "update" || sender.type !== "member") continue
+    // A tree with a leaf at any index that a forged sender may have does not fit into memory.
+    if (proposal.type !== "update" || sender.type !== "member" || !tree.leaf(sender.leafIndex)) continue
     tree.updateLeaf(sender.leafIndex, proposal.leafNode)
     updated.push(sender.leafIndex)
   }
