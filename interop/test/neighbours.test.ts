@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
+import { nodeProvider } from "@conclave/crypto/node"
 import {
   conclave,
   type Neighbour,
@@ -9,6 +10,7 @@ import {
   tsMls,
   tsMlsNext,
 } from "@conclave/interop"
+import { cipherSuite, createKeyPackage } from "@conclave/mls"
 
 const ours = conclave()
 const utf8 = (text: string) => new TextEncoder().encode(text)
@@ -101,6 +103,20 @@ async function converse(first: Neighbour, second: Neighbour, suite: number, hand
   const left = (await Promise.all([a.exportSecret("x", utf8(""), 16), c.exportSecret("x", utf8(""), 16)])).map(String)
   assert.notEqual(left[0], left[1])
 }
+
+test("a leaf node that never expires, as the clients of the group's runner make them, is let in", async () => {
+  const suite = cipherSuite(1, nodeProvider())
+  const signer = {
+    credential: { type: "basic", identity: utf8("forever") },
+    key: suite.signature.generate(suite.provider.random),
+  } as const
+  const forever = createKeyPackage({ suite, signer, lifetime: { notBefore: 0n, notAfter: 2n ** 64n - 1n } })
+  const [alice, bob] = [await ours.client("alice", 1), await ours.client("bob", 1)]
+  const a = await alice.create(utf8("forever"))
+  const b = await add(a, bob, await bob.keyPackage(forever.keyPackage), [])
+  await commit(a, [{ type: "add", keyPackage: forever.keyPackage }], [b])
+  await agree(a, b)
+})
 
 test("a removal without an UpdatePath, as ts-mls 2.0.0-rc.10 commits it, is refused and changes nothing", async () => {
   const [alice, bob] = [await ours.client("alice", 1), await ours.client("bob", 1)]

@@ -82,7 +82,9 @@ class OwnClient implements NeighbourClient {
   }
 
   get options(): GroupOptions {
-    return { ...this.#options, policy: { handshake: this.handshake, resumptionSecretsMax: 16 } }
+    // Whom the group's runner brings together make leaf nodes that never expire.
+    const lifetimeSecondsMax = 2n ** 64n
+    return { ...this.#options, policy: { handshake: this.handshake, resumptionSecretsMax: 16, lifetimeSecondsMax } }
   }
 
   get suite(): number {
