@@ -127,6 +127,7 @@ export const OutlineNodes = vector(
     parent: { unmergedLeaves: vector(uint32) },
   }),
 )
+
 /** A request to append, as it is sent, and sent again: byte for byte. */
 export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })
 export type Outgoing = TypeOf<typeof Outgoing>
