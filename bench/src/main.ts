@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util"
 import { nodeProvider } from "@conclave/crypto/node"
-import { conclave, type Neighbour, openMls, tsMls, tsMlsNext } from "@conclave/interop"
+import { conclave, given, type Neighbour, openMls, tsMls, tsMlsNext } from "@conclave/interop"
 import { cipherSuite } from "@conclave/mls"
 import { type Contestant, contest, duration, type Measured, ratio, table, timedSync } from "./contest.js"
 import { floor } from "./floor.js"
@@ -18,17 +18,21 @@ import { type Operation, operations, Scene } from "./scene.js"
  * cannot avoid, on our provider.
  */
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    groups: { type: "string", default: "2,10,100,1000" },
-    only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm" },
-    rounds: { type: "string" },
-    large: { type: "boolean", default: false },
-    sizes: { type: "string", default: "1000,10000" },
-    suite: { type: "string", default: "1" },
-  },
-})
+const options = given(
+  () =>
+    parseArgs({
+      options: {
+        quick: { type: "boolean", default: false },
+        groups: { type: "string", default: "2,10,100,1000" },
+        only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm" },
+        rounds: { type: "string" },
+        large: { type: "boolean", default: false },
+        sizes: { type: "string", default: "1000,10000" },
+        suite: { type: "string", default: "1" },
+      },
+    }).values,
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000",
+)
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
 const rounds = Number(options.rounds ?? (options.quick ? 3 : 7))

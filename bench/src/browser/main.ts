@@ -2,12 +2,14 @@
  * `npm run bench:browser [-- --rounds 15 --suite 1]`: the cost of messages and of joining in Chromium, beside the same in Node, in
  * turns in one run.
  */
+
 import { existsSync } from "node:fs"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { nodeProvider, verifyBatch } from "@conclave/crypto/node"
+import { given } from "@conclave/interop"
 import { encodeKeyPackageBundle } from "@conclave/mls"
 import { build } from "esbuild"
 import { type Browser, type Page as BrowserPage, chromium } from "playwright-core"
@@ -16,13 +18,17 @@ import { machine } from "../machine.js"
 import type { Page } from "./page.js"
 import { type Figures, type Invitation, keyPackageOf, memberOptions, Workload } from "./workload.js"
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "15" },
-    members: { type: "string", default: "1000" },
-    suite: { type: "string", default: "1" },
-  },
-})
+const values = given(
+  () =>
+    parseArgs({
+      options: {
+        rounds: { type: "string", default: "15" },
+        members: { type: "string", default: "1000" },
+        suite: { type: "string", default: "1" },
+      },
+    }).values,
+  "bench:browser -- --rounds 15 --members 1000 --suite 1",
+)
 const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
 /** In a round: enough to outlast the steps of a browser's clock. */
 const messages = 20

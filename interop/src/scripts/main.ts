@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { libraries, libraryNamed } from "../libraries.js"
 import type { Neighbour } from "../neighbours/neighbour.js"
+import { given } from "../options.js"
 import { RemoteClient } from "../service/grpc.js"
 import { deepScript } from "./deep.js"
 import { type Outcome, report } from "./report.js"
@@ -20,15 +21,19 @@ import { actorsOf, type Step, scripts } from "./scripts.js"
  * once as those who create. With `--client`, servers that run already take the place of the libraries.
  */
 
-const { values: options } = parseArgs({
-  options: {
-    suites: { type: "string" },
-    script: { type: "string", default: "" },
-    only: { type: "string" },
-    client: { type: "string", multiple: true, default: [] },
-    write: { type: "string" },
-  },
-})
+const options = given(
+  () =>
+    parseArgs({
+      options: {
+        suites: { type: "string" },
+        script: { type: "string", default: "" },
+        only: { type: "string" },
+        client: { type: "string", multiple: true, default: [] },
+        write: { type: "string" },
+      },
+    }).values,
+  "interop:scripts -- --suites 1,2 --script part-of-a-name --only conclave,ts-mls --client host:port --write file",
+)
 
 const played: Readonly<Record<string, readonly Step[]>> = Object.fromEntries(
   Object.entries({ ...scripts, "a long life, at random": deepScript(9420) }).filter(([name]) =>
