@@ -158,7 +158,7 @@ export function receiveProposal(state: GroupState, opened: Opened): Received {
   validateProposedLeaf(proposal, epoch, environment.policy)
   opened.spend()
   state.proposals.add(ref, proposal, content.content.sender, content)
-  return { type: "proposal", ref, proposal, sender }
+  return { type: "proposal", ref, proposal, sender, authenticatedData: content.content.authenticatedData }
 }
 
 /** A commit with the proposals that it names. @throws RuleError, AuthenticityError */

@@ -91,6 +91,7 @@ export type Received =
       readonly proposal: Proposal
       /** `undefined` for somebody outside the group. */
       readonly sender: Member | undefined
+      readonly authenticatedData: Uint8Array
     }
   | { readonly type: "commit"; readonly staged: StagedCommit; readonly own: boolean }
   | { readonly type: "ignored"; readonly reason: "own-message" | "past-epoch" | "known-proposal" }
