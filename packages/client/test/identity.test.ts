@@ -355,7 +355,7 @@ function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
     },
     pin: (judgement: Awaited<ReturnType<Judge["judge"]>>) =>
       steps.run(undefined, (step) => {
-        for (const { name, signatureKey } of judgement.pins) judge.pin(step, name, signatureKey)
+        for (const pin of judgement.pins) judge.pin(step, pin)
       }),
   }
 }

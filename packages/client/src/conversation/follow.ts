@@ -8,6 +8,7 @@ import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
 import { nameOf } from "../identity/judge.js"
 import { keysUnder, needGroup, type Work } from "./context.js"
+import { declineReasonOf } from "./invitation.js"
 import { decodePayload, type Payload } from "./payload.js"
 import { accept, halt, markLeaving, settleCommit } from "./settle.js"
 
@@ -209,6 +210,10 @@ function takeProposal({ local, now }: Work, step: Step, received: Received & { t
     ? [...local.state.departures, { leafIndex: Number(proposal.removed), since: BigInt(now()) }]
     : local.state.departures
   local.update(step, { departures })
+  const declined = departs ? declineReasonOf(received.authenticatedData) : undefined
+  const name = sender && nameOf(sender.credential)
+  if (declined === undefined || name === undefined) return
+  step.emit({ type: "declined", conversation: local.id, name, reason: declined })
 }
 
 async function followCommit(

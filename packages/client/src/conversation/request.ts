@@ -5,7 +5,7 @@ export const IDEMPOTENCY_ID_SIZE = 16
 
 /** The bytes of a request to append; whoever repeats them gets the first answer. */
 export function appendRequest(
-  { local, delivery, random }: Work,
+  { local, delivery, random }: Pick<Work, "delivery" | "random"> & { readonly local: Pick<Work["local"], "id"> },
   append: Omit<Append, "groupId" | "idempotencyId">,
 ): Uint8Array {
   const idempotencyId = random(IDEMPOTENCY_ID_SIZE)

@@ -5,6 +5,7 @@ import type { ClientErrorCode } from "../events.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { keysUnder, learnHead, type Work } from "./context.js"
 import { follow, placePassed } from "./follow.js"
+import { declinedData } from "./invitation.js"
 import { decodePayload } from "./payload.js"
 import { appendRequest } from "./request.js"
 import { announceTitleIfDue, markLeaving } from "./settle.js"
@@ -117,11 +118,12 @@ function dropOwnProposals(group: Group): void {
 }
 
 function proposeLeave(work: Work, number: number): Promise<Outgoing> {
-  const { local, steps } = work
+  const { local, steps, invitations } = work
   return steps.run(local, (step) => {
     const group = local.group!
     const { epoch } = group
-    const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }).message
+    const authenticatedData = invitations.isDeclined(local.key) ? declinedData("declined") : new Uint8Array()
+    const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }, { authenticatedData }).message
     const request = appendRequest(work, { kind: "proposal", epoch, body, commit: undefined })
     const outgoing: Outgoing = { epoch, body, request }
     local.putWish(step, number, { type: "leave", outgoing, acceptedSeq: undefined })
