@@ -63,6 +63,9 @@ export function drawEvent(event: ClientEvent, { style, self }: Reader): string |
       return style.yellow(`${who(event.name)} does not come into ${named(event.conversation)} (${event.reason})`)
     case "throttled":
       return style.yellow(`the service asks for patience until ${event.retryAt.toLocaleTimeString()}`)
+    case "missing":
+    case "deferred":
+      return style.yellow(reasonOf(event))
     case "update":
     case "unavailable":
       return style.red(reasonOf(event))

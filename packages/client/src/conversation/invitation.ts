@@ -1,12 +1,20 @@
 import type { Entry } from "@conclave/delivery/api"
-import type { CredentialClaim, Group, StagedJoin, Verdict } from "@conclave/mls"
+import {
+  AuthenticityError,
+  type CredentialClaim,
+  DecodeError,
+  type Group,
+  RuleError,
+  type StagedJoin,
+  StateError,
+  UnsupportedError,
+  type Verdict,
+} from "@conclave/mls"
 import { recordKeys } from "../core/records.js"
-import { ClientError } from "../errors.js"
 import type { DeclinedEvent } from "../events.js"
 import { Unavailable } from "../service/call.js"
-import type { AnswerOf } from "../service/delivery.js"
 import { keysUnder, type Shared, type Work } from "./context.js"
-import { appendRequest } from "./request.js"
+import { outgoing } from "./request.js"
 
 export type DeclineReason = DeclinedEvent["reason"]
 
@@ -99,55 +107,64 @@ export async function declineUnseen(
   { staged, seq, reason }: { readonly staged: StagedJoin; readonly seq: bigint; readonly reason: DeclineReason },
   signal: AbortSignal,
 ): Promise<void> {
+  const { groupId: id } = staged
   const group = staged.accept(unjudged(staged.claims))
   try {
-    for (let cursor = seq, tries = 0; tries < TRIES_MAX; tries++) {
+    for (let [cursor, lastCommit, tries] = [seq, seq, 0]; tries < TRIES_MAX; tries++) {
       const { epoch } = group
       const change = { type: "remove", leafIndex: group.ownLeafIndex } as const
       const body = group.propose(change, { authenticatedData: declinedData(reason) }).message
-      const target = { ...shared, local: { id: staged.groupId } }
-      const request = appendRequest(target, { kind: "proposal", epoch, body, commit: undefined })
+      const target = { ...shared, local: { id, state: { lastCommit } } }
+      const { request } = outgoing(target, { kind: "proposal", epoch, body, commit: undefined })
       const answer = await shared.delivery.send(request, signal)
       if (answer.type !== "stale") return
-      const entries = await entriesBehind(shared, { groupId: staged.groupId, cursor }, signal)
+      const entries = await entriesBehind(shared, { id, cursor }, signal)
       if (entries.length === 0 || !followUnseen(group, entries)) return
       cursor = entries.at(-1)!.seq
+      lastCommit = entries.findLast(({ kind }) => kind === "commit")?.seq ?? lastCommit
     }
   } catch (error) {
-    // Whoever keeps a group busy must not hold up this device's inbox; nor does what MLS says against it.
-    const isOwnFault = error instanceof ClientError || !(error instanceof Error) || !("code" in error)
-    if (isOwnFault && !(error instanceof Unavailable && error.retryAt !== undefined)) throw error
+    // Whoever keeps a group busy must not hold up this device's inbox.
+    if (isMlsError(error) || (error instanceof Unavailable && error.retryAt !== undefined)) return
+    throw error
   } finally {
     group[Symbol.dispose]()
   }
 }
 
 async function entriesBehind(
-  shared: Shared,
-  { groupId, cursor }: { readonly groupId: Uint8Array; readonly cursor: bigint },
+  { delivery }: Shared,
+  { id, cursor }: { readonly id: Uint8Array; readonly cursor: bigint },
   signal: AbortSignal,
 ): Promise<readonly Entry[]> {
   const entries: Entry[] = []
   for (let after = cursor; entries.length < ENTRIES_MAX; after = entries.at(-1)!.seq) {
-    const answer = await shared.delivery.read(groupId, after, signal)
+    const answer = await delivery.read(id, after, signal)
     if (answer.type !== "entries" || answer.entries.length === 0) break
-    entries.push(...(answer as AnswerOf<"entries">).entries)
+    entries.push(...answer.entries)
     if (entries.at(-1)!.seq >= answer.headSeq) break
   }
   return entries
 }
 
-/** Returns whether this device is a member still. */
+/** Returns whether this device is a member still. What cannot be followed is passed over, as members do. */
 function followUnseen(group: Group, entries: readonly Entry[]): boolean {
   for (const { kind, body } of entries) {
     if (kind === "application") continue
-    const received = group.receive(body)
-    if (received.type !== "commit") continue
-    const { staged } = received
-    group.apply(staged, unjudged(staged.claims))
-    if (staged.selfRemoved) return false
+    try {
+      const received = group.receive(body)
+      if (received.type !== "commit") continue
+      group.apply(received.staged, unjudged(received.staged.claims))
+      if (received.staged.selfRemoved) return false
+    } catch (error) {
+      if (!isMlsError(error)) throw error
+    }
   }
   return true
+}
+
+function isMlsError(error: unknown): boolean {
+  return [RuleError, AuthenticityError, StateError, UnsupportedError, DecodeError].some((it) => error instanceof it)
 }
 
 /** For a group that nobody is shown, and in which nothing is said but that this device leaves. */

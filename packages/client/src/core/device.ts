@@ -1,7 +1,8 @@
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
-import type { Shared } from "../conversation/context.js"
+import { askAgain, type Shared } from "../conversation/context.js"
 import { createConversation } from "../conversation/create.js"
 import { GroupConversation, requireName } from "../conversation/facade.js"
+import { conversationProfile } from "../conversation/profile.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
@@ -22,6 +23,9 @@ import { type NewEvent, type Profile, recordKeys } from "./records.js"
 import { Runner } from "./runner.js"
 import { Steps } from "./steps.js"
 import { Stream } from "./stream.js"
+
+/** The service takes messages with up to six commits after them; two more may come while they are on their way. */
+const PAST_EPOCHS_MAX = 8
 
 export const defaultPolicy: ClientPolicy = {
   invitations: "accept",
@@ -96,7 +100,12 @@ export class Device implements Client {
       invitations,
       random,
       now,
-      groupOptions: { now: () => BigInt(Math.floor(lifetimeNow() / 1000)), random },
+      groupOptions: {
+        now: () => BigInt(Math.floor(lifetimeNow() / 1000)),
+        random,
+        profile: conversationProfile,
+        policy: { pastEpochsMax: PAST_EPOCHS_MAX },
+      },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
       verifyLeaves: options.verifyLeaves,
@@ -189,7 +198,7 @@ export class Device implements Client {
     await this.#watch.once().catch(requireUnavailable)
     for (const { runner, work } of [...this.#groups.values()]) {
       options.signal?.throwIfAborted()
-      work.headSeq = undefined
+      askAgain(work)
       await runner.once()
     }
   }

@@ -88,14 +88,8 @@ export class Journal {
     const { conversation: id, ...stored } = decode(StoredEvent, record)
     const conversation = id === undefined ? undefined : this.#find(hex(id))
     if (id !== undefined && conversation === undefined) return undefined
-    if (stored.type === "throttled") {
-      const { service, retryAt } = stored
-      return {
-        type: "throttled",
-        conversation: undefined,
-        service,
-        retryAt: new Date(Number(retryAt)),
-      } as ClientEventBody
+    if (stored.type === "throttled" || stored.type === "deferred") {
+      return { ...stored, conversation, retryAt: new Date(Number(stored.retryAt)) } as ClientEventBody
     }
     if (stored.type !== "message" && stored.type !== "sent") {
       return { ...stored, conversation } as ClientEventBody

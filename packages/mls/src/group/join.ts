@@ -36,6 +36,7 @@ import {
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
+import { type GroupProfile, requireTreeAllowed } from "./profile.js"
 import { type Origin, validatePskList } from "./proposals.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"
@@ -53,6 +54,7 @@ export interface JoinContext {
   readonly suite: CipherSuite
   readonly signer: Signer
   readonly policy: GroupPolicy
+  readonly profile: GroupProfile
   readonly now: bigint
   readonly psks: PskLookup
   readonly registries: Registries | undefined
@@ -231,6 +233,7 @@ function validateWholeTree(
   checks: TreeChecks = {},
 ): void {
   const { groupId, extensions } = groupInfo.groupContext
+  requireTreeAllowed(context.profile, tree.leaves())
   const now = context.policy.expiredMembersAllowed ? undefined : context.now
   const requirements = leafRequirements(context.suite, extensions, context.policy, now)
   validateTree(tree, { ...checks, groupId, requirements })

@@ -51,6 +51,8 @@ export function noticeOf(
       return { ...notice, text: event.retryAt.toLocaleTimeString() }
     case "recovered":
     case "lost":
+    case "missing":
+    case "deferred":
     case "update":
     case "unavailable":
       return { ...notice, text: event.reason }

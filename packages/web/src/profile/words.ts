@@ -83,6 +83,8 @@ export function noticeText(notice: Notice, own: string): string {
       return `${list(names)} did not want to come in.`
     case "throttled":
       return `The service asks for patience until ${text}.`
+    case "missing":
+    case "deferred":
     case "update":
     case "unavailable":
       return sentence(text)
