@@ -1,14 +1,13 @@
-import { boolean, decode, encode, enumeration, opaque, optional, struct, uint64, union, utf8 } from "@conclave/codec"
 import { ClientError } from "../errors.js"
 import type { SealedStore } from "../store/sealed.js"
-import { recordKeys, StoredEvent, StoredKeyPackage } from "./records.js"
+import { recordKeys } from "./records.js"
+import { fromVersion2 } from "./version-2.js"
 
 /** Of everything that a profile holds; the record `profile` begins with it. */
 export const PROFILE_VERSION = 3
 
-/** What has to be written, and under which keys, to make one version of the next. */
-type Changes = Map<string, Uint8Array>
-type Migration = (store: SealedStore) => Promise<Changes>
+/** What has to be written, and under which keys, to make one version of the next: all of it in one transaction. */
+type Migration = (store: SealedStore) => Promise<Map<string, Uint8Array>>
 
 /** By the version that each begins with. */
 const migrations: ReadonlyMap<number, Migration> = new Map([[2, fromVersion2]])
@@ -36,25 +35,3 @@ export async function migrateProfile(store: SealedStore): Promise<void> {
     await store.transaction({ put: put.set(recordKeys.profile, next), delete: new Set() })
   }
 }
-
-// --- Version 2: the first that was published -----------------------------------------------------------------------
-
-const KeyPackage2 = struct("KeyPackage2", { bundle: opaque, lastResort: boolean, published: boolean, notAfter: uint64 })
-const Rejected2 = union("Rejected2", "kind", enumeration("RejectedKind2", 1, { rejected: 10 }), {
-  rejected: { conversation: optional(opaque), code: utf8, reason: utf8 },
-})
-
-/** Version 3 knows when a last resort was replaced, and how often something was rejected. */
-async function fromVersion2(store: SealedStore): Promise<Changes> {
-  const changes: Changes = new Map()
-  for (const [key, record] of await store.list(recordKeys.keyPackages)) {
-    changes.set(key, encode(StoredKeyPackage, { ...decode(KeyPackage2, record), keptUntil: undefined }))
-  }
-  for (const [key, record] of await store.list(recordKeys.events)) {
-    if (record[0] !== REJECTED_KIND) continue
-    changes.set(key, encode(StoredEvent, { ...decode(Rejected2, record), count: 1 }))
-  }
-  return changes
-}
-
-const REJECTED_KIND = 10
