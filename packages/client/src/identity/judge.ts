@@ -79,7 +79,7 @@ export class Judge implements Reloadable {
     return {
       verdicts: claims.map((claim, at) => ({ claim, accepted: findings[at]!.accepted })),
       pins: findings.flatMap((it) => it.pins ?? []),
-      keyChanges: findings.flatMap((it) => it.keyChange ?? []),
+      keyChanges: [...findings.flatMap((it) => it.keyChange ?? []), ...this.#strangers(claims, people)],
       refused: findings.flatMap((it) =>
         it.accepted ? [] : [{ name: it.name, reason: it.reason ?? "refused", keyChanged: it.keyChange !== undefined }],
       ),
@@ -171,6 +171,18 @@ export class Judge implements Reloadable {
       keyChange: { name, signatureKey, endorsed, accepted },
       reason: `${name} speaks with a key that is not pinned`,
     }
+  }
+
+  /** Devices that are listed for somebody who is met, and that nobody claims to be: not accepted either, as loudly. */
+  #strangers(claims: readonly CredentialClaim[], people: ReadonlyMap<string, KnownName>): readonly KeyChange[] {
+    const claimed = claims.map(({ signatureKey }) => signatureKey)
+    return [...people].flatMap(([name, { pinned, devices = [] }]) => {
+      if (pinned.length > 0) return []
+      const roots = rootOf(devices)
+      const isKnown = (it: Device) => includes(roots, it.signatureKey) || this.#isEndorsed(name, it, { roots, devices })
+      const strangers = devices.filter((it) => !includes(claimed, it.signatureKey) && !isKnown(it))
+      return strangers.map(({ signatureKey }) => ({ name, signatureKey, endorsed: false, accepted: false }))
+    })
   }
 
   /** The first contact: exactly one device is taken on the directory's word. */
