@@ -27,6 +27,8 @@ const HISTORY_LIMIT = 100
 export interface GroupConversationOptions {
   readonly signal: AbortSignal
   readonly onFault: (error: unknown) => void
+  /** The invitation to it was declined: nobody is shown it any more. */
+  readonly onDeclined: (conversation: GroupConversation) => void
   /** The invitation to it came to nothing, and nothing is left of it. */
   readonly onForgotten: (conversation: GroupConversation) => void
 }
@@ -35,9 +37,11 @@ export interface GroupConversationOptions {
 export class GroupConversation implements Conversation {
   readonly work: Work
   readonly runner: Runner
+  readonly #onDeclined: (conversation: GroupConversation) => void
 
   constructor(id: Uint8Array, shared: Shared, options: GroupConversationOptions) {
-    const { signal, onFault, onForgotten } = options
+    const { signal, onFault, onDeclined, onForgotten } = options
+    this.#onDeclined = onDeclined
     const local = new LocalConversation(id, {
       store: shared.store,
       identity: shared.identity,
@@ -143,7 +147,7 @@ export class GroupConversation implements Conversation {
 
   async decline(): Promise<void> {
     if (!this.work.invitations.isWaiting(this.id)) throw new TypeError("this is no invitation: leave()")
-    const { told } = await declineInvitation(this.work).finally(() => this.runner.wake())
+    const { told } = await declineInvitation(this.work, () => this.#onDeclined(this)).finally(() => this.runner.wake())
     await told.catch((error: unknown) => {
       // Removed by others before they could be asked to.
       if (!(error instanceof ClientError && error.code === "NOT_A_MEMBER")) throw error

@@ -52,11 +52,12 @@ export async function acceptInvitation({ local, steps, invitations }: Work): Pro
  * The application sees the conversation no more, and the others are asked to remove this device. Resolves when the
  * service has that, or when nothing can be asked any more.
  */
-export async function declineInvitation(work: Work): Promise<{ readonly told: Promise<void> }> {
+export async function declineInvitation(work: Work, onDeclined: () => void): Promise<{ readonly told: Promise<void> }> {
   const { local, steps, invitations } = work
   return steps.run(local, (step) => {
     if (!invitations.isWaiting(local.key)) return { told: Promise.resolve() }
     invitations.answer(step, local.key, "declined")
+    step.after(onDeclined)
     // Where the log cannot be followed, there is no epoch to say it in.
     if (local.state.status !== "active") return { told: Promise.resolve() }
     const leave = local.addWish(step, { type: "leave", outgoing: undefined, acceptedSeq: undefined })

@@ -304,8 +304,11 @@ export class Device implements Client {
 
   #make(id: Uint8Array): GroupConversation {
     const onFault = (error: unknown) => this.#report(error, id)
+    const onDeclined = ({ id: declined }: GroupConversation) => {
+      if (this.#isHidden(declined)) this.conversations.delete(declined)
+    }
     const onForgotten = (conversation: GroupConversation) => this.#forget(conversation)
-    return new GroupConversation(id, this.#shared, { signal: this.#closing.signal, onFault, onForgotten })
+    return new GroupConversation(id, this.#shared, { signal: this.#closing.signal, onFault, onDeclined, onForgotten })
   }
 
   #register(conversation: GroupConversation): void {

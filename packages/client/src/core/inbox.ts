@@ -134,7 +134,7 @@ export class Inbox {
         titleDueSince: undefined,
       })
       const waits = answer === "ask"
-      shared.invitations.put(step, local.key, {
+      shared.invitations.add(step, local.key, {
         by,
         answer: waits ? "waiting" : "accepted",
         fresh: known === undefined,

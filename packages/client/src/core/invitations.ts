@@ -61,7 +61,7 @@ export class Invitations implements Reloadable {
       if (isWaiting) waiting++
       if (invitation.by !== by) continue
       if (isWaiting) waitingBy++
-      if (invitation.at > since) recentBy++
+      if (invitation.at > since) recentBy += invitation.times
     }
     if (recentBy >= limits.perDayByInviter) return false
     return !toAsk || (waitingBy < limits.unansweredByInviter && waiting < limits.unanswered)
@@ -74,29 +74,31 @@ export class Invitations implements Reloadable {
     return answer !== "waiting" || ["invited", "joined", "keyChanged"].includes(event.type)
   }
 
-  put(step: Step, id: string, invitation: Omit<StoredInvitation, "at">): void {
+  /** A new one. */
+  add(step: Step, id: string, invitation: Omit<StoredInvitation, "at" | "times">): void {
     const at = BigInt(this.#options.now())
     for (const [other, { answer, at: then }] of [...this.#known]) {
       const isOver = answer === "accepted" || answer === "ended"
       if (isOver && then + DAY_MILLISECONDS < at) this.#forget(step, other)
     }
-    const stored = { ...invitation, at }
-    this.#known.set(id, stored)
-    step.put(recordKeys.invitation(id), encode(StoredInvitation, stored))
+    const before = this.#known.get(id)
+    this.#put(step, id, { ...invitation, at, times: before?.by === invitation.by ? before.times + 1 : 1 })
   }
 
   answer(step: Step, id: string, answer: "accepted" | "declined"): void {
     const invitation = this.#known.get(id)
-    if (invitation !== undefined) this.put(step, id, { ...invitation, answer })
+    if (invitation !== undefined) this.#put(step, id, { ...invitation, answer, at: BigInt(this.#options.now()) })
   }
 
   /** It came to nothing: counted for a day. */
   end(step: Step, id: string): void {
     const invitation = this.#known.get(id)
-    if (invitation === undefined) return
-    const ended: StoredInvitation = { ...invitation, answer: "ended" }
-    this.#known.set(id, ended)
-    step.put(recordKeys.invitation(id), encode(StoredInvitation, ended))
+    if (invitation !== undefined) this.#put(step, id, { ...invitation, answer: "ended" })
+  }
+
+  #put(step: Step, id: string, invitation: StoredInvitation): void {
+    this.#known.set(id, invitation)
+    step.put(recordKeys.invitation(id), encode(StoredInvitation, invitation))
   }
 
   #forget(step: Step, id: string): void {

@@ -102,6 +102,8 @@ export const StoredInvitation = struct("StoredInvitation", {
   at: uint64,
   /** `declined`: the others have not removed this device yet. `ended`: counted for a day, and nothing else. */
   answer: InvitationAnswer,
+  /** How often this person has invited to this conversation, without a day's pause. */
+  times: uint32,
   /** Nothing was there before it: the conversation is forgotten with it. */
   fresh: boolean,
 })
