@@ -41,7 +41,11 @@ export class Stream {
   constructor(options: StreamOptions) {
     this.#options = options
     this.#arrange()
-    options.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true })
+    const end = () => {
+      clearTimeout(this.#timer)
+      for (const part of this.#parts) part.renew()
+    }
+    options.signal.addEventListener("abort", end, { once: true })
   }
 
   /** Whether everything is followed. */
@@ -190,7 +194,6 @@ class Part {
   constructor(options: PartOptions) {
     this.#options = options
     this.#ids = options.ids
-    options.signal.addEventListener("abort", () => this.#session.abort(), { once: true })
     this.done = this.#run()
   }
 
@@ -222,6 +225,11 @@ class Part {
   follow(ids: ReadonlySet<string>): void {
     if (ids.size === this.#ids.size && [...ids].every((id) => this.#ids.has(id))) return
     this.#ids = ids
+    this.renew()
+  }
+
+  /** Subscribes anew, or ends where its signal has been aborted. */
+  renew(): void {
     this.#session.abort()
   }
 
