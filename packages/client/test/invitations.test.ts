@@ -155,6 +155,7 @@ describe("an invitation, where the policy is to ask", () => {
     await declined
     world.now += 10_000
     await settle(alice, bob)
+    assert.deepEqual((await types(bob)).slice(-2), ["left", "invited"], "nothing is told of what was declined")
     assert.deepEqual([only(bob).status, (await again.history()).map(({ text }) => text)], ["left", ["once"]])
   })
 })

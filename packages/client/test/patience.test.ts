@@ -251,6 +251,21 @@ describe("the stream", () => {
     assert.equal(bob.online, true)
   })
 
+  it("is open only when all of it is", async () => {
+    await using world = new World({ inMemory: true, limits: { cursorsPerSubscriptionMax: 3 } })
+    await people(world, 5)
+    // One to learn the limit, one with the inbox and three conversations; the other two are refused.
+    const refusal = { type: "forbidden", reason: "not these" } as const
+    const counted = counting(world.transport("delivery"), 11, refusal, 3)
+    const bob = await world.open("bob", { live: true, delivery: counted.transport })
+    await next(bob, "unavailable")
+    await later(300)
+    assert.equal(bob.online, false)
+    assert.match(bob.offlineReason!, /not these/)
+    counted.allow()
+    await until(() => bob.online, "online")
+  })
+
   it("that is refused is not open, and is tried less and less often", async () => {
     await using world = new World({ inMemory: true })
     await people(world, 1)
@@ -275,15 +290,15 @@ describe("the stream", () => {
   })
 })
 
-/** Counts the requests of one kind, and may answer them itself. */
-function counting(transport: Transport, kind: number, answer?: DeliveryResponse) {
+/** Counts the requests of one kind, and may answer them itself, beginning with the one of that number. */
+function counting(transport: Transport, kind: number, answer?: DeliveryResponse, from = 1) {
   let times = 0
   let refuses = answer !== undefined
   const matches = (body: Uint8Array) => {
     const [first, second] = body
     const isKind = (first! & 0x80 ? second : first) === kind
     if (isKind) times++
-    return isKind && refuses
+    return isKind && refuses && times >= from
   }
   const refusal = () => encode(DeliveryResponse, answer!)
   const wrapped: Transport = {
