@@ -110,7 +110,16 @@ const explain = (...list: Explanation[]) => writeFileSync(explanations, JSON.str
 const drunk = { file: "packages/door/src/door.ts", within: "enter", part: "guest.drunk", by: "false" }
 const explained: Explanation = { ...drunk, refusal: 'if (guest.drunk) return refused("drunk");', why: "all are sober" }
 
-async function mutateFixture(names: string[] = []): Promise<{ report: MutationReport; printed: string[] }> {
+interface FixtureOptions {
+  readonly names?: readonly string[]
+  readonly tests?: readonly string[]
+  readonly known?: readonly Explanation[]
+}
+
+async function mutateFixture({ names = [], tests = [], known = [] }: FixtureOptions = {}): Promise<{
+  report: MutationReport
+  printed: string[]
+}> {
   const printed: string[] = []
   const { TMPDIR } = process.env
   process.env.TMPDIR = temporary
@@ -118,7 +127,9 @@ async function mutateFixture(names: string[] = []): Promise<{ report: MutationRe
     const report = await mutate({
       root: fixture,
       names,
-      secondsMax: 4,
+      tests,
+      known,
+      secondsMax: 6,
       browser: false,
       explanations,
       cache: join(folder, "cache"),
@@ -176,12 +187,23 @@ test("coverage is learnt again only where something has changed", async () => {
   rmSync(join(fixture, "packages/hall/dist/test/broken.test.js"))
   appendFileSync(join(fixture, "packages/hall/dist/test/hall.test.js"), "\n// changed\n")
   writeFileSync(join(fixture, "packages/door/dist/src/view.js"), "export function f(a) { if (a) throw a; }\n")
-  const { report, printed } = await mutateFixture(["src/view"])
+  const { report, printed } = await mutateFixture({ names: ["src/view"] })
   assert(printed.includes("2 test files; 1 of them are run for their coverage"))
   assert.deepEqual(
     report.outcomes.map(({ killed, tests }) => ({ killed, tests })),
     [{ killed: false, tests: [] }],
   )
+})
+
+test("only some tests run, and what was killed before is not tried", async () => {
+  const { outcomes } = (await mutateFixture({ names: ["src/door"], tests: ["hall"] })).report
+  assert.deepEqual(
+    outcomes.filter((it) => it.killed).map(({ mutant }) => mutant.part),
+    ["age < 18"],
+  )
+  const known = outcomes.filter((it) => it.killed).map(({ mutant }) => unexplained(mutant))
+  const again = await mutateFixture({ names: ["src/door"], tests: ["hall"], known })
+  assert.equal(again.report.outcomes.length, outcomes.length - 1)
 })
 
 test("files are chosen by package, by path and by what has changed since a commit", () => {

@@ -1,20 +1,24 @@
 /**
  * Takes every refusal out of a copy of the compiled packages, one at a time, and expects a test to fail:
- * `npm run mutate -- [package or part of a path…] [--since COMMIT] [--list] [--seconds-max N] [--browser] [--json FILE]`.
+ * `npm run mutate -- [package or part of a path…] [--since COMMIT] [--list] [--tests PART]… [--seconds-max N] [--browser]
+ * [--json FILE] [--again FILE]`.
  *
  * Without names it looks at every file under `packages/<name>/src`; with `--since` only at those that have changed since
  * that commit. `mutants.ts` says which pieces of code count. Only tests that execute a refusal run for it, the fastest
  * first, each for at most `--seconds-max` seconds. `--list` prints the mutants and tries none. The page is tested as it
  * was bundled: with `--browser` its tests see mutants of the services, and none of the SDK in the page.
  *
+ * `--tests` narrows the tests to those with PART in their path. `--json` writes the report to a file; `--again` reads such
+ * a file and tries only what was not killed then, for work on survivors.
+ *
  * What cannot be noticed is explained in `mutants-explained.json`. Exit code 1: something survives without an
  * explanation, or an explanation is stale.
  */
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { unexplained } from "./explanations.js"
+import { type Explanation, unexplained } from "./explanations.js"
 import { findSites, type MutationReport, mutate } from "./mutation.js"
 import { root } from "./repository.js"
 import { endOnSignals } from "./workplace.js"
@@ -26,7 +30,9 @@ const { values, positionals } = parseArgs({
     list: { type: "boolean", default: false },
     "seconds-max": { type: "string", default: "60" },
     browser: { type: "boolean", default: false },
+    tests: { type: "string", multiple: true, default: [] },
     json: { type: "string" },
+    again: { type: "string" },
   },
 })
 const secondsMax = Number(values["seconds-max"])
@@ -47,6 +53,8 @@ if (mutants.length === 0) {
     ...selection,
     secondsMax,
     browser: values.browser,
+    tests: values.tests,
+    known: values.again === undefined ? [] : killedIn(values.again),
     explanations: join(root, "tools/mutants-explained.json"),
     cache: join(tmpdir(), `conclave-mutate-coverage-${userInfo().uid}`),
     print: console.log,
@@ -55,6 +63,14 @@ if (mutants.length === 0) {
   process.exitCode = summarise(report, seconds)
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(jsonOf(report, seconds), undefined, 2)}\n`)
+}
+
+/** What an earlier report says is killed. */
+function killedIn(path: string): Explanation[] {
+  const report: { mutants: (Explanation & { killed: boolean })[] } = JSON.parse(readFileSync(path, "utf8"))
+  const killed = report.mutants.filter((it) => it.killed)
+  console.log(`at most ${killed.length} mutants are not tried: they were killed before`)
+  return killed
 }
 
 /** Prints the figures; returns the exit code. */

@@ -17,8 +17,12 @@ import { createWorkplace, removeWorkplace, runTest, shareOut } from "./workplace
 export interface MutationOptions extends Selection {
   /** The repository. Its code is compiled. */
   readonly root: string
-  /** For one test file. What takes longer before anything is taken out is not used. */
+  /** For one test file. What takes more than half of it before anything is taken out is not used. */
   readonly secondsMax: number
+  /** Parts of the paths of the tests that run; all when there are none. */
+  readonly tests: readonly string[]
+  /** Mutants that are known to be killed, and are not tried. */
+  readonly known: readonly Explanation[]
   /** Whether the tests of the page run as well. */
   readonly browser: boolean
   /** A list of {@link Explanation}s; it may be absent. */
@@ -77,17 +81,19 @@ export async function mutate(options: MutationOptions): Promise<MutationReport> 
   const { mutants, sources, notCompiled } = findSites(options)
   const places = Array.from({ length: Math.min(2, availableParallelism()) }, () => createWorkplace(options.root))
   try {
-    const { coverage, unusedTests } = await learnCoverage(
-      options,
-      places,
-      testsFor(options.root, sources, options.browser),
-    )
-    const outcomes = await tryAll(options, { places, mutants, coverage, explanations })
+    const tests = testsFor(options.root, sources, options.browser).filter((test) => isWanted(test, options.tests))
+    const { coverage, unusedTests } = await learnCoverage(options, places, tests)
+    const untried = mutants.filter((mutant) => !options.known.some((it) => explains(it, mutant)))
+    const outcomes = await tryAll(options, { places, mutants: untried, coverage, explanations })
     const stale = explanations.filter((it) => isStale(it, options.root, { sources, outcomes }))
     return { outcomes, stale, notCompiled, unusedTests }
   } finally {
     for (const place of places) removeWorkplace(place)
   }
+}
+
+function isWanted(test: string, parts: readonly string[]): boolean {
+  return parts.length === 0 || parts.some((part) => test.includes(part))
 }
 
 type CoverageByTest = ReadonlyMap<string, Coverage>
@@ -103,10 +109,10 @@ async function learnCoverage({ root, cache, secondsMax, print }: MutationOptions
   const unknown = tests.filter((test) => !coverage.has(test))
   print(`${tests.length} test files; ${unknown.length} of them are run for their coverage`)
   await shareOut(places, unknown, async (place, test) => {
-    const measured = await measure(place, test, secondsMax)
+    const measured = await measure(place, test, secondsMax / 2)
     if (!measured) {
       unusedTests.push(test)
-      print(`not used: ${test} fails, or takes longer than ${secondsMax} s, before anything is taken out`)
+      print(`not used: ${test} fails, or takes longer than ${secondsMax / 2} s, before anything is taken out`)
       return
     }
     known.store(root, test, measured)
@@ -172,7 +178,13 @@ async function findKiller(
       // A mutant that runs in circles need not do so for long.
       const limitSeconds = Math.min(secondsMax, 10 + 5 * coverage.get(test)!.seconds)
       const { passed, failure, timedOut } = await runTest(place, { test, limitSeconds })
-      if (!passed) return { test, failure, timedOut }
+      if (passed) continue
+      if (!timedOut) return { test, failure, timedOut }
+      // Other work on this machine may have taken the time.
+      writeFileSync(path, original)
+      const control = await runTest(place, { test, limitSeconds })
+      if (control.passed) return { test, failure, timedOut }
+      writeFileSync(path, applied(original, mutant))
     }
     return undefined
   } finally {
@@ -187,7 +199,7 @@ function isStale(
   { sources, outcomes }: { sources: readonly string[]; outcomes: readonly Outcome[] },
 ): boolean {
   if (!sources.includes(explanation.file)) return compiledOf(root, explanation.file) === undefined
-  return !outcomes.some((it) => it.explanation === explanation)
+  return !outcomes.some((it) => !it.killed && explains(explanation, it.mutant))
 }
 
 export function survivorText({ file, line, text, kind, part, by }: PlacedMutant, tests: number): string {
