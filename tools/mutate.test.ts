@@ -27,6 +27,7 @@ const temporary = join(folder, "tmp")
 mkdirSync(temporary)
 
 const door = `
+export * from "./lock.js";
 export function isTooYoung(age) {
     if (age < 18) throw new Error("too young");
 }
@@ -48,11 +49,17 @@ export function refused(reason) {
     return { type: "refused", reason };
 }
 `
+const lock = `export function lock(key) {
+    if (key === undefined) return false;
+    return true;
+}
+`
 const doorTest = `
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
-import { countDown, enter } from "@door/door";
+import { countDown, enter, lock } from "@door/door";
+test("a lock may have no key", () => void lock());
 test("a banned guest is refused", () => assert.equal(enter({ banned: true }).type, "refused"));
 test("a guest has a name", () => {
     assert.equal(enter({ name: "" }).type, "refused");
@@ -82,6 +89,7 @@ const hallTest = `
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTooYoung } from "@door/door";
+import "./support.js";
 test("who is young stays outside", () => assert.throws(() => isTooYoung(17)));
 `
 const written: Readonly<Record<string, string>> = {
@@ -89,14 +97,17 @@ const written: Readonly<Record<string, string>> = {
   ".gitignore": "dist\n",
   "packages/door/package.json": JSON.stringify({ name: "@door/door", type: "module", exports: "./dist/src/door.js" }),
   "packages/door/src/door.ts": door,
+  "packages/door/src/lock.ts": lock,
   "packages/door/src/view.tsx": "",
   "packages/door/test/door.test.ts": doorTest,
   "packages/door/dist/src/door.js": door,
+  "packages/door/dist/src/lock.js": lock,
   "packages/door/dist/test/door.test.js": doorTest,
   "packages/hall/package.json": JSON.stringify({ name: "hall", type: "module", dependencies: { "@door/door": "*" } }),
   "packages/hall/src/hall.ts": "",
   "packages/hall/test/hall.test.ts": hallTest,
   "packages/hall/dist/test/hall.test.js": hallTest,
+  "packages/hall/dist/test/support.js": "export const age = 17;\n",
   "packages/hall/dist/test/broken.test.js": 'throw new Error("broken");',
   "packages/hall/test/broken.test.ts": 'throw new Error("broken");',
 }
@@ -160,10 +171,13 @@ test("every refusal is killed, explained, or survives", async () => {
   assert.equal(outcome(report, "guest.drunk").explanation?.why, "all are sober")
   const survivors = report.outcomes.filter((it) => !it.killed && !it.explanation)
   assert.deepEqual(
-    survivors.map(({ mutant, tests }) => [mutant.line, mutant.part, tests.length]),
-    [[7, "guest.name.length > 64", 1]],
+    survivors.map(({ mutant, tests }) => [mutant.file, mutant.line, mutant.part, tests.length]),
+    [
+      ["packages/door/src/door.ts", 8, "guest.name.length > 64", 1],
+      ["packages/door/src/lock.ts", 2, "key === undefined", 1],
+    ],
   )
-  assert.equal(report.outcomes.length, 9)
+  assert.equal(report.outcomes.length, 10)
 
   assert.deepEqual(report.stale, [killedOne, { ...explained, refusal: "it reads in another way" }])
   assert.deepEqual(report.notCompiled, ["packages/door/src/view.tsx", "packages/hall/src/hall.ts"])
@@ -185,7 +199,7 @@ test("nothing is left: no process, no folder, no change of the original", async 
 test("coverage is learnt again only where something has changed", async () => {
   explain()
   rmSync(join(fixture, "packages/hall/dist/test/broken.test.js"))
-  appendFileSync(join(fixture, "packages/hall/dist/test/hall.test.js"), "\n// changed\n")
+  appendFileSync(join(fixture, "packages/hall/dist/test/support.js"), "// changed\n")
   writeFileSync(join(fixture, "packages/door/dist/src/view.js"), "export function f(a) { if (a) throw a; }\n")
   const { report, printed } = await mutateFixture({ names: ["src/view"] })
   assert(printed.includes("2 test files; 1 of them are run for their coverage"))
@@ -213,10 +227,13 @@ test("files are chosen by package, by path and by what has changed since a commi
   git("add", ".")
   git("commit", "-q", "-m", "first")
   const sources = (...names: string[]) => findSites({ root: fixture, names, since: undefined }).sources
-  const all = ["packages/door/src/door.ts", "packages/door/src/view.tsx", "packages/hall/src/hall.ts"]
+  const all = [
+    ...["door.ts", "lock.ts", "view.tsx"].map((name) => `packages/door/src/${name}`),
+    "packages/hall/src/hall.ts",
+  ]
   assert.deepEqual(sources(), all)
-  assert.deepEqual(sources("hall"), all.slice(2))
-  assert.deepEqual(sources("src/door", "hall"), [all[0], all[2]])
+  assert.deepEqual(sources("hall"), all.slice(3))
+  assert.deepEqual(sources("src/door", "hall"), [all[0], all[3]])
   assert.throws(() => sources("window"), /belongs to "window"/)
 
   const since = (commit: string) => findSites({ root: fixture, names: [], since: commit }).sources
@@ -224,7 +241,7 @@ test("files are chosen by package, by path and by what has changed since a commi
   appendFileSync(join(fixture, "packages/door/src/door.ts"), "\n// changed\n")
   writeFileSync(join(fixture, "packages/hall/src/new.ts"), "")
   assert.deepEqual(since("HEAD"), ["packages/door/src/door.ts", "packages/hall/src/new.ts"])
-  assert.throws(() => since("--output=file"))
+  assert.throws(() => since("--output=file"), /is not a commit/)
 })
 
 test("an interrupted run removes its copies and ends its tests", async () => {

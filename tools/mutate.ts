@@ -12,14 +12,14 @@
  * a file and tries only what was not killed then, for work on survivors.
  *
  * What cannot be noticed is explained in `mutants-explained.json`. Exit code 1: something survives without an
- * explanation, or an explanation is stale.
+ * explanation, or an explanation is stale. Exit code 2: the arguments are wrong.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { type Explanation, unexplained } from "./explanations.js"
-import { findSites, type MutationReport, mutate } from "./mutation.js"
+import { findSites, type MutationReport, mutate, type Sites } from "./mutation.js"
 import { root } from "./repository.js"
 import { endOnSignals } from "./workplace.js"
 
@@ -36,10 +36,10 @@ const { values, positionals } = parseArgs({
   },
 })
 const secondsMax = Number(values["seconds-max"])
-if (!(secondsMax > 0)) throw new Error("--seconds-max: it is a number above 0")
+if (!(secondsMax > 0)) fail("--seconds-max: it is a number above 0")
 
 const selection = { root, names: positionals, since: values.since }
-const { mutants, notCompiled } = findSites(selection)
+const { mutants, notCompiled } = sites()
 for (const file of notCompiled) console.log(`left out: ${file} is not compiled into a file of its own`)
 if (mutants.length === 0) {
   console.log("There is no refusal to take out.")
@@ -63,6 +63,19 @@ if (mutants.length === 0) {
   process.exitCode = summarise(report, seconds)
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(jsonOf(report, seconds), undefined, 2)}\n`)
+}
+
+function sites(): Sites {
+  try {
+    return findSites(selection)
+  } catch (error) {
+    return fail((error as Error).message)
+  }
+}
+
+function fail(reason: string): never {
+  console.error(reason)
+  process.exit(2)
 }
 
 /** What an earlier report says is killed. */

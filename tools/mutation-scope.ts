@@ -91,9 +91,15 @@ function sourcesOf(root: string, folder: string): string[] {
 }
 
 function changedSince(root: string, commit: string): string[] {
-  const git = (...options: string[]) => execFileSync("git", options, { cwd: root, encoding: "utf8" }).split("\n")
-  // What is not a commit must not be read as an option.
-  const [id] = git("rev-parse", "--verify", "--end-of-options", `${commit}^{commit}`)
+  const git = (...options: string[]) =>
+    execFileSync("git", options, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n")
+  let id: string | undefined
+  try {
+    // What is not a commit must not be read as an option.
+    ;[id] = git("rev-parse", "--verify", "--end-of-options", `${commit}^{commit}`)
+  } catch {
+    throw new Error(`"${commit}" is not a commit of this repository`)
+  }
   return [...git("diff", "--name-only", "--no-renames", id!), ...git("ls-files", "--others", "--exclude-standard")]
 }
 
