@@ -28,18 +28,19 @@ export function executes({ files }: Coverage, file: string, offsets: readonly nu
 }
 
 /**
- * Runs a test file with V8's block coverage; the processes that it starts count as well. Undefined when it fails or
- * when it does not end in time.
+ * Runs a test file with V8's block coverage; the processes that it starts count as well. Where the test
+ * fails or does not end in time, the result is that in words.
  */
-export async function measure(place: string, test: string, limitSeconds: number): Promise<Coverage | undefined> {
+export async function measure(place: string, test: string, limitSeconds: number): Promise<Coverage | string> {
   const folder = join(place, "coverage")
   rmSync(folder, { recursive: true, force: true })
   const environment = { NODE_V8_COVERAGE: folder, ...preload("./snapshot-coverage.js") }
-  const { passed, seconds } = await runTest(place, { test, limitSeconds, environment })
-  if (!passed || !existsSync(folder)) return undefined
+  const { passed, seconds, timedOut, failure } = await runTest(place, { test, limitSeconds, environment })
+  if (timedOut) return `it takes longer than ${limitSeconds} s`
+  if (!passed) return failure === "" ? "it fails" : `it fails: ${failure}`
   const prefix = `${pathToFileURL(place).href}/`
   const missed = new Map<string, Range[]>()
-  for (const name of readdirSync(folder)) {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     for (const { url, functions } of scriptsIn(join(folder, name))) {
       if (!url.startsWith(prefix) || url.includes("/node_modules/")) continue
       const file = decodeURIComponent(url.slice(prefix.length).replace(/[?#].*/, ""))

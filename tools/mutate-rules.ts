@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { applied } from "./mutants.js"
 import { type PlacedMutant, placedMutants } from "./mutation-scope.js"
 import { root } from "./repository.js"
-import { createWorkplace, endOnSignals, removeWorkplace, runTest, shareOut } from "./workplace.js"
+import { createWorkplace, endOnSignals, removeFolder, runTest, shareOut } from "./workplace.js"
 
 const folder = "packages/mls"
 /** Without a check a test may run in circles. */
@@ -36,7 +36,7 @@ try {
   console.log(`killed ${all.length - survivors}/${all.length}`)
   process.exitCode = survivors === 0 ? 0 : 1
 } finally {
-  for (const place of places) removeWorkplace(place)
+  for (const place of places) removeFolder(place)
 }
 
 /** Tries all mutants, as many at a time as there are workplaces; returns how many survive. */

@@ -58,7 +58,13 @@ const doorTest = `
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
+import { readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { countDown, enter, lock } from "@door/door";
+test("files in the temporary folder find no modules of the repository", () => {
+    assert(!readdirSync(dirname(tmpdir())).includes("node_modules"));
+});
 test("a lock may have no key", () => void lock());
 test("a banned guest is refused", () => assert.equal(enter({ banned: true }).type, "refused"));
 test("a guest has a name", () => {
@@ -182,6 +188,7 @@ test("every refusal is killed, explained, or survives", async () => {
   assert.deepEqual(report.stale, [killedOne, { ...explained, refusal: "it reads in another way" }])
   assert.deepEqual(report.notCompiled, ["packages/door/src/view.tsx", "packages/hall/src/hall.ts"])
   assert.deepEqual(report.unusedTests, ["packages/hall/dist/test/broken.test.js"])
+  assert(printed.includes("not used: packages/hall/dist/test/broken.test.js: it fails, before anything is taken out"))
   assert(printed.includes("3 test files; 3 of them are run for their coverage"))
   assert(printed.includes(survivorText(survivors[0]!.mutant, 1)))
 })

@@ -12,7 +12,7 @@ import {
   selectedSources,
   testsFor,
 } from "./mutation-scope.js"
-import { createWorkplace, removeWorkplace, runTest, shareOut } from "./workplace.js"
+import { createWorkplace, removeFolder, runTest, shareOut } from "./workplace.js"
 
 export interface MutationOptions extends Selection {
   /** The repository. Its code is compiled. */
@@ -88,7 +88,7 @@ export async function mutate(options: MutationOptions): Promise<MutationReport> 
     const stale = explanations.filter((it) => isStale(it, options.root, { sources, outcomes }))
     return { outcomes, stale, notCompiled, unusedTests }
   } finally {
-    for (const place of places) removeWorkplace(place)
+    for (const place of places) removeFolder(place)
   }
 }
 
@@ -110,9 +110,9 @@ async function learnCoverage({ root, cache, secondsMax, print }: MutationOptions
   print(`${tests.length} test files; ${unknown.length} of them are run for their coverage`)
   await shareOut(places, unknown, async (place, test) => {
     const measured = await measure(place, test, secondsMax / 2)
-    if (!measured) {
+    if (typeof measured === "string") {
       unusedTests.push(test)
-      print(`not used: ${test} fails, or takes longer than ${secondsMax / 2} s, before anything is taken out`)
+      print(`not used: ${test}: ${measured}, before anything is taken out`)
       return
     }
     known.store(root, test, measured)

@@ -50,9 +50,9 @@ export function createWorkplace(root: string): string {
   return place
 }
 
-export function removeWorkplace(place: string): void {
-  remove(place)
-  folders.delete(place)
+export function removeFolder(folder: string): void {
+  remove(folder)
+  folders.delete(folder)
 }
 
 function linkAll(from: string, to: string, without: readonly string[]): void {
@@ -98,7 +98,9 @@ export async function runTest(
   place: string,
   { test, limitSeconds, options = [], environment }: TestRun,
 ): Promise<TestResult> {
-  const temporary = mkdtempSync(join(place, "tmp-"))
+  // Not in the workplace: what is copied there must not find the modules of the repository.
+  const temporary = mkdtempSync(join(tmpdir(), "conclave-mutate-"))
+  folders.add(temporary)
   const started = performance.now()
   const child = spawn(process.execPath, [...options, `--test-reporter=${reporter}`, join(place, test)], {
     cwd: place,
@@ -137,7 +139,7 @@ export async function runTest(
       await endWholeGroup(child.pid)
       groups.delete(child.pid)
     }
-    remove(temporary)
+    removeFolder(temporary)
   }
 }
 
