@@ -119,3 +119,14 @@ export function seenBy(error: unknown): SeenBy {
 export function rule(condition: boolean, id: RuleId, detail?: string): asserts condition {
   if (!condition) throw new RuleError(id, detail)
 }
+
+/** Whether `action` breaks no rule. Other errors are passed on. */
+export function keepsRules(action: () => unknown): boolean {
+  try {
+    action()
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
+}

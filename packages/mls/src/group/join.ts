@@ -30,6 +30,7 @@ import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-pa
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireTreeAllowed } from "./profile.js"
 import { type Origin, validatePskList } from "./proposals.js"
+import { hex } from "./records.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"
 
@@ -166,8 +167,9 @@ function decodeWelcome(message: Uint8Array): Welcome {
 }
 
 function openSecrets({ suite, registries }: JoinContext, welcome: Welcome, bundles: readonly KeyPackageBundle[]) {
+  const byRef = new Map(bundles.map((it) => [hex(it.ref), it]))
   for (const { newMember, encryptedGroupSecrets } of welcome.secrets) {
-    const bundle = bundles.find((it) => equalBytes(it.ref, newMember))
+    const bundle = newMember.length === suite.secretSize ? byRef.get(hex(newMember)) : undefined
     if (bundle === undefined) continue
     const keyPackage = decodeKeyPackage(bundle.keyPackage, registries)
     rule(keyPackage.cipherSuite === suite.number, "welcome-suite")

@@ -5,6 +5,7 @@ import { refHash, signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import { credentialTypeNumber } from "../tree/census.js"
 import {
+  isVerifiedOnce,
   signLeafNode,
   supportsExtension,
   validateExtensionList,
@@ -123,9 +124,11 @@ export function validateKeyPackage(suite: CipherSuite, keyPackage: KeyPackage): 
   rule(!equalBytes(initKey, leafNode.encryptionKey), "key-package-init-key")
   rule(leafNode.leafNodeSource.type === "keyPackage", "leaf-source-key-package")
   validateExtensionList(keyPackage.extensions, "keyPackage")
-  const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
-  const signed = { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature }
-  rule(verifyWithLabel(suite, signed), "key-package-signature")
+  const isSigned = isVerifiedOnce(keyPackage, `${suite.number}`, () => {
+    const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
+    return verifyWithLabel(suite, { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature })
+  })
+  rule(isSigned, "key-package-signature")
 }
 
 export function freshKeyPair(suite: CipherSuite, random: Random) {

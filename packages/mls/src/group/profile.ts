@@ -12,8 +12,7 @@ export type Presented = Pick<Member, "credential" | "signatureKey">
 
 /** How a proposal stands in a Commit. */
 export interface CommittedBy {
-  /** `undefined` only while a group is looked at from outside. */
-  readonly committer: Member | undefined
+  readonly committer: Member
   /** Who made the proposal: the committer where it stands by value, `undefined` for somebody outside the group. */
   readonly proposer: Member | undefined
   /** Whether the proposal was sent before, and the Commit only names it. */
@@ -76,7 +75,8 @@ export function requireCommitAllowed(profile: GroupProfile, commit: CommitOutlin
     requireExternalCommitAllowed(profile, commit, epoch)
     return
   }
-  const committer = memberAt(epoch.tree, commit.committer)
+  // Framing has seen that the sender is a member.
+  const committer = memberAt(epoch.tree, commit.committer)!
   for (const item of proposals) {
     const { proposal } = item
     const byReference = item.ref !== undefined

@@ -5,7 +5,8 @@ import type { LeafIndex } from "../indexes.js"
 import {
   isDefaultExtension,
   isDefaultProposal,
-  isLeafSignatureValid,
+  isProposedLeafSignatureValid,
+  LIST_LENGTH_MAX,
   requiredCapabilities,
   validateExtensionList,
   validateLeafNode,
@@ -20,7 +21,7 @@ import {
   type ReInit,
   type Sender,
 } from "../wire.js"
-import { type Epoch, externalSenders, leafRequirements } from "./epoch.js"
+import { type Epoch, externalSenders, leafRequirements, requireGroupId } from "./epoch.js"
 import { validateKeyPackage } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireProposalAllowed } from "./profile.js"
@@ -141,7 +142,7 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
       rule(proposal.leafNode.leafNodeSource.type === "update", "leaf-source-update")
       requireNewKey(proposal.leafNode, tree.leaf(leafIndex)!)
       const position = { groupId: context.groupId, leafIndex }
-      rule(isLeafSignatureValid(suite, proposal.leafNode, position), "leaf-signature")
+      rule(isProposedLeafSignatureValid(suite, proposal.leafNode, position), "leaf-signature")
       return
     }
     case "remove":
@@ -151,6 +152,7 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
       validatePskId(proposal.psk, suite.secretSize, origin)
       return
     case "reinit":
+      requireGroupId(proposal.groupId)
       validateExtensionList(proposal.extensions, "groupContext")
       rule(proposal.version >= 1, "proposal-reinit-version")
       return
@@ -180,7 +182,7 @@ export function validateProposedLeaf(proposal: Proposal, epoch: Epoch, policy: G
   if (proposal.type === "update") return
   // No place in a group is signed with the leaf node of a key package.
   const position = { groupId: epoch.context.groupId, leafIndex: epoch.ownLeafIndex }
-  rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+  rule(isProposedLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
 }
 
 /**
@@ -215,6 +217,7 @@ export function requireNewKey(leaf: LeafNode, before: LeafNode): void {
 
 /** RFC 9420 §8.4, §12.2: the pre-shared keys of a Commit, and of the Welcome to it. @throws RuleError */
 export function validatePskList(ids: readonly PreSharedKeyID[], secretSize: number): void {
+  rule(ids.length <= LIST_LENGTH_MAX, "psk-count")
   for (const { pskNonce } of ids) rule(pskNonce.length === secretSize, "psk-nonce-length")
   const names = ids.map((id) => encode(PreSharedKeyID, id).join())
   rule(new Set(names).size === names.length, "psk-distinct")
