@@ -53,7 +53,7 @@ export const rules = define({
 
   // §7 Leaf nodes
   "leaf-signature": { section: "7.3", text: "A leaf node is signed with its own key" },
-  "leaf-version-supported": { section: "7.2", text: "A leaf node lists the group's version and cipher suite" },
+  "leaf-version-supported": { section: "7.3", text: "A leaf node lists the group's version and cipher suite" },
   "leaf-required-capabilities": { section: "7.3", text: "A leaf node has the capabilities that the group requires" },
   "leaf-group-extensions": { section: "13.4", text: "A leaf node supports every extension of the group" },
   "leaf-extensions-listed": { section: "7.3", text: "A leaf node lists the types of its own extensions" },
@@ -140,6 +140,7 @@ export const rules = define({
     section: "12.1.7",
     text: "All members have the capabilities that new group extensions require",
   },
+  "suite-best": { section: "11", text: "A new group has the best cipher suite that all its members support" },
   "list-update-by-committer": { section: "12.2", text: "A committer's own Update is not in its Commit" },
   "list-remove-of-committer": { section: "12.2", text: "A committer does not remove itself" },
   "list-one-change-per-leaf": { section: "12.2", text: "A Commit updates or removes a leaf once" },

@@ -88,6 +88,7 @@ export function leafRequirements(
     required: requiredCapabilities(extensions),
     lifetimeSecondsMax: policy.lifetimeSecondsMax,
     listedDefaultsAllowed: policy.listedDefaultsAllowed,
+    unlistedSuiteAllowed: policy.unlistedSuiteAllowed,
     now,
   }
 }

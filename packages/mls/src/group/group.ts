@@ -21,7 +21,8 @@ import * as messages from "./messages.js"
 import { type SentProposal, validateOwnProposal } from "./proposals.js"
 import { mostThatFit, selectProposals } from "./received-proposals.js"
 import { type GroupRecordChanges, nodesAmong } from "./records.js"
-import { type GroupEnvironment, GroupState } from "./state.js"
+import { type GroupEnvironment, GroupState, originOf } from "./state.js"
+import { requireBestSuite } from "./suite-choice.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
 import type { CredentialClaim, Member, OutgoingCommit, Received, StagedCommit, Verdict } from "./types.js"
@@ -308,6 +309,7 @@ export class Group implements Disposable {
     this.#requireSending()
     const proposal = proposalOf(this.#state, change)
     const { epoch, environment } = this.#state
+    requireBestSuite(this.#state, [proposal])
     validateOwnProposal(proposal, epoch, environment, environment.now())
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
@@ -339,6 +341,10 @@ export class Group implements Disposable {
       wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
     }
     const context = { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) }
+    requireBestSuite(
+      state,
+      own.map(({ proposal }) => proposal),
+    )
     const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...own] })
     const taken = mostThatFit(received, (some) => keepsRules(() => prepareCommit(epoch, requestOf(some), context)))
     const created = createCommit(epoch, requestOf(taken), context)
@@ -463,7 +469,7 @@ export class Group implements Disposable {
 
   #transition() {
     const { policy, profile } = this.#state.environment
-    return { policy, profile, psks: messages.pskLookup(this.#state), origin: this.#state.lineage?.origin }
+    return { policy, profile, psks: messages.pskLookup(this.#state), origin: originOf(this.#state) }
   }
 
   #ownKeys(committed: OwnKeys["committed"]): OwnKeys {

@@ -69,7 +69,7 @@ export interface JoinedEpoch {
   readonly claims: readonly CredentialClaim[]
   readonly bundle: KeyPackageBundle
   readonly origin:
-    | { readonly kind: Origin; readonly parentGroupId: Uint8Array; readonly parentEpoch: bigint }
+    | { readonly kind: Origin["kind"]; readonly parentGroupId: Uint8Array; readonly parentEpoch: bigint }
     | undefined
 }
 
@@ -99,8 +99,8 @@ export function openWelcome(
   const welcome = decodeWelcome(message)
   rule(welcome.cipherSuite === suite.number, "welcome-suite")
   const { bundle, keyPackage, secrets } = openSecrets(context, welcome, keyPackages)
-  validatePskList(secrets.psks, suite.secretSize)
   const origin = resumptionOrigin(secrets.psks)
+  validatePskList(secrets.psks, suite.secretSize, origin && originSecretSize(secrets.psks, context.psks))
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
   const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
   const { groupContext } = groupInfo
@@ -209,6 +209,12 @@ function resumptionOrigin(psks: readonly PreSharedKeyID[]): JoinedEpoch["origin"
     origin = { kind: psktype.usage, parentGroupId: psktype.pskGroupId, parentEpoch: psktype.pskEpoch }
   }
   return origin
+}
+
+/** KDF.Nh of the group that is reinitialised: its resumption secret is as long. */
+function originSecretSize(psks: readonly PreSharedKeyID[], lookup: PskLookup): number | undefined {
+  const link = psks.find(({ psktype }) => psktype.type === "resumption" && psktype.usage === "reinit")
+  return link && lookup(link)?.length
 }
 
 /** A GroupContext of its own: that of a GroupInfo keeps the whole of it in memory, with the tree that is inside. */

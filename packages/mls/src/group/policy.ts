@@ -14,6 +14,16 @@ export interface GroupPolicy {
   readonly expiredMembersAllowed: boolean
   /** Whether leaf nodes may list types that everybody supports: RFC 9420 §7.2 forbids it, some clients do it. */
   readonly listedDefaultsAllowed: boolean
+  /**
+   * Whether a leaf node may leave the group's cipher suite out of its capabilities: RFC 9420 §7.3 with §11.1 forbids it,
+   * some clients do it. Strict members are left behind where lenient ones let such a leaf in.
+   */
+  readonly unlistedSuiteAllowed: boolean
+  /**
+   * Cipher suites, the best first. Whoever creates a group, or reinitialises one, must take the first that everybody in
+   * it supports (RFC 9420 §11). Empty where the application has no choice to make.
+   */
+  readonly suitePreference: readonly number[]
   /** Most leaves of a tree, blank ones included. */
   readonly leafCountMax: number
   /** How proposals and commits travel. */
@@ -32,6 +42,8 @@ export const defaultPolicy: GroupPolicy = {
   lifetimeSecondsMax: 366n * 86400n,
   expiredMembersAllowed: true,
   listedDefaultsAllowed: false,
+  unlistedSuiteAllowed: false,
+  suitePreference: [],
   leafCountMax: 2 ** 20,
   handshake: "private",
   paddingBlockSize: 64,

@@ -50,9 +50,14 @@ interface ProposedUpdate {
 
 /** A group that this one was made from: its identity and the resumption secret that links them. */
 export interface Lineage {
-  readonly origin: Origin
+  readonly origin: Origin["kind"]
   readonly groupId: Uint8Array
   readonly epoch: bigint
+}
+
+/** What the first Commit of a group may use of the one that it continues. */
+export function originOf({ lineage, lineageSecret }: GroupState): Origin | undefined {
+  return lineage && { kind: lineage.origin, secretSize: lineageSecret?.length }
 }
 
 /**

@@ -93,6 +93,8 @@ export interface LeafRequirements {
   readonly lifetimeSecondsMax: bigint
   /** Whether types that everybody supports may be listed: RFC 9420 §7.2 forbids it. */
   readonly listedDefaultsAllowed?: boolean
+  /** Whether the group's cipher suite may be missing from the capabilities. */
+  readonly unlistedSuiteAllowed?: boolean
   /** Unix seconds, or `undefined` where an expired leaf node must not be refused: one that is in the tree already. */
   readonly now: bigint | undefined
 }
@@ -114,7 +116,8 @@ export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements)
   validateExtensionList(leaf.extensions, "leafNode")
   rule(!isEmptyChain(leaf.credential), "credential-chain")
   rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
-  rule(capabilities.versions.includes(1) && capabilities.cipherSuites.includes(suite.number), "leaf-version-supported")
+  const listsSuite = requirements.unlistedSuiteAllowed || capabilities.cipherSuites.includes(suite.number)
+  rule(capabilities.versions.includes(1) && listsSuite, "leaf-version-supported")
   rule(requirements.listedDefaultsAllowed || !listsDefaults(capabilities), "leaf-capabilities-default")
   rule(required === undefined || hasRequiredCapabilities(capabilities, required), "leaf-required-capabilities")
   for (const { extensionType } of extensions) {
