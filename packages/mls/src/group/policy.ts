@@ -1,7 +1,17 @@
 /** What RFC 9420 leaves to the application, with safe defaults. */
 export interface GroupPolicy {
-  /** How far ahead of the last message of a sender a message may be, in generations. */
+  /** How far ahead of the last application message of a sender one may be, in generations. */
   readonly forwardDistanceMax: number
+  /**
+   * How many of its application messages a sender may skip in a second, in the long run; at once it may skip as many as
+   * `forwardDistanceMax` says.
+   */
+  readonly skippedPerSecond: number
+  /**
+   * How far ahead of a sender's last proposal or commit the next may be, in generations. All members of a group must have
+   * the same: this does not depend on time.
+   */
+  readonly handshakeDistanceMax: number
   /** How many keys of skipped messages are kept for each sender and kind of message. */
   readonly skippedKeysMax: number
   /** For how many epochs messages that come late can still be read. */
@@ -36,6 +46,8 @@ export interface GroupPolicy {
 
 export const defaultPolicy: GroupPolicy = {
   forwardDistanceMax: 1000,
+  skippedPerSecond: 10,
+  handshakeDistanceMax: 64,
   skippedKeysMax: 1000,
   pastEpochsMax: 3,
   resumptionSecretsMax: 3,
