@@ -10,6 +10,7 @@ import {
   Group,
   type GroupOptions,
   type KeyPackage,
+  type KeyPackageBundle,
   leafIndex,
   MLSMessage,
   type Proposal,
@@ -190,11 +191,20 @@ export function hostileMessages(size: number): Hostile[] {
         } as const
       }),
     }),
+    commit("references of no bytes, as many", {
+      proposals: range(0x8000).map(() => {
+        return {
+          proposal: remove(0),
+          sender: { type: "member", leafIndex: mallory.leafIndex },
+          ref: random(0),
+        } as const
+      }),
+    }),
     commit("newcomers, as many", { proposals: newcomers }, 2 + 2 * newcomers.length),
     commit("newcomers of 200 capabilities, as many", { proposals: wide }, 2 + 2 * wide.length),
-    commit("a path of empty ciphertexts, as many", {
+    commit("a path of the shortest ciphertexts, as many", {
       nodes: ([first, ...rest]) => [
-        { ...first!, encryptedPathSecret: Array(fitting(2)).fill({ kemOutput: random(0), ciphertext: random(0) }) },
+        { ...first!, encryptedPathSecret: Array(fitting(50)).fill({ kemOutput: random(32), ciphertext: random(16) }) },
         ...rest,
       ],
     }),
@@ -262,48 +272,63 @@ function committing(village: Village): Hostile[] {
 }
 
 /** Trees and Welcomes for somebody who joins. */
-export function hostileTrees(size: number): Hostile[] {
-  const eve = person("eve")
-  const entered = (name: string, groupInfo: Uint8Array, signatures: number): Hostile => ({
-    name: `joining: ${name}`,
-    size: groupInfo.length,
-    signatures,
-    prepare: () => () => swallow(() => Group.stageExternalJoin({ ...eve.options, groupInfo })),
-    decode: () => swallow(() => decode(MLSMessage, groupInfo)),
-  })
-  const pair = new ForgedGroup(["ann", "ben"])
-  const nodes = pair.nodes()
+export function hostileTrees(members: number): Hostile[] {
+  const size = 2 ** Math.ceil(Math.log2(members))
+  const joined = (name: string, { group, eve }: Invitation, ratchetTree?: Uint8Array): Hostile => {
+    const forgery = ratchetTree === undefined ? {} : { ratchetTree }
+    const welcome = group.welcome(eve.bundle, eve.index, forgery)
+    return {
+      name: `joining: ${name}`,
+      size: welcome.length,
+      signatures: ratchetTree === undefined ? group.tree.census.members + 1 : 1,
+      prepare: () => () => swallow(() => Group.stageJoin({ ...eve.who.options, welcome, keyPackages: [eve.bundle] })),
+      decode: () => swallow(() => decode(MLSMessage, welcome)),
+    }
+  }
+  const pair = invitation(2)
+  const nodes = pair.group.nodes()
   const blanks = (leaves: number) => encodeNodes([nodes[0], ...Array(2 * leaves - 3).fill(undefined), nodes[2]])
-  const sparse = (leaves: number) =>
-    entered(`two members among ${leaves} leaves`, pair.groupInfo({ ratchetTree: blanks(leaves) }), 1)
-  const names = (count: number) => range(count).map((i) => `${i}`)
-  const leaves = new ForgedGroup(names(4000))
-  const wide = new ForgedGroup(names(1200), {
-    leaf: withCapabilities({ extensions: range(256).map((i) => 0xf000 + i) }),
-  })
   return [
-    sparse(2 ** 19 - 1000),
-    sparse(2 ** 15),
-    entered("4,000 members", leaves.groupInfo(), 4001),
-    entered("1,200 members of 256 capabilities", wide.groupInfo(), 1201),
-    entered(`${size} members, unmerged at every level`, unmerged(size).groupInfo(), size + 1),
-    welcomeOfStrangers(eve),
+    joined("two members among 523,288 leaves", pair, blanks(2 ** 19 - 1000)),
+    joined("two members among 32,768 leaves", pair, blanks(2 ** 15)),
+    joined("4,000 members", invitation(4000)),
+    joined(
+      "1,200 members of 256 capabilities",
+      invitation(
+        1200,
+        range(256).map((i) => 0xf000 + i),
+      ),
+    ),
+    joined(`${size} members, every other one unmerged at every level`, unmerged(invitation(size))),
+    welcomeOfStrangers(pair.eve.who),
   ]
 }
 
-/** Every parent node was set by the first leaf below it, and everybody else has been added since. */
-function unmerged(size: number): ForgedGroup {
-  const group = new ForgedGroup(range(size).map((i) => `${i}`))
-  for (let step = 2; step <= size; step *= 2) {
-    for (let first = 0; first < size; first += step) {
-      if ((first / step) % 2 === 0 && first !== 0) continue
+interface Invitation {
+  readonly group: ForgedGroup
+  readonly eve: { readonly index: number; readonly who: Person; readonly bundle: KeyPackageBundle }
+}
+
+/** Eve is invited to a group without parent nodes, in which she has the last leaf. */
+function invitation(size: number, extensions: readonly number[] = []): Invitation {
+  const who = person("eve")
+  const eve = { index: size - 1, who, bundle: keyPackageOf(who) }
+  const names = range(size).map((i) => `${i}`)
+  return { group: new ForgedGroup(names, { joiner: eve, leaf: withCapabilities({ extensions }) }), eve }
+}
+
+/** Every parent node was set by the first leaf below it, and every other leaf has been added since. */
+function unmerged({ group, eve }: Invitation): Invitation {
+  const size = group.people.length
+  for (let step = 2; step < size; step *= 2) {
+    for (let first = step; first < size; first += 2 * step) {
       group.commitAs(first, { unmerged: listsAbove(first, size) })
     }
   }
-  return group.commitAs(0, { unmerged: listsAbove(0, size) })
+  return { group: group.commitAs(0, { unmerged: listsAbove(0, size) }), eve }
 }
 
-/** Of each parent above a leaf, all other leaves below it. */
+/** Of each parent above a leaf, the leaves below it that have never committed: every other one. */
 function listsAbove(own: number, size: number): Map<number, number[]> {
   const lists = new Map<number, number[]>()
   for (let width = 2; width <= size; width *= 2) {
@@ -311,7 +336,7 @@ function listsAbove(own: number, size: number): Map<number, number[]> {
     const others = range(width).map((i) => first + i)
     lists.set(
       2 * first + width - 1,
-      others.filter((leaf) => leaf !== own),
+      others.filter((leaf) => leaf % 2 === 1),
     )
   }
   return lists
@@ -320,15 +345,15 @@ function listsAbove(own: number, size: number): Map<number, number[]> {
 /** A Welcome for as many others as fit. */
 function welcomeOfStrangers(eve: Person): Hostile {
   const keyPackages = range(100).map(() => keyPackageOf(eve))
-  const secret = { newMember: random(0), encryptedGroupSecrets: { kemOutput: random(0), ciphertext: random(0) } }
-  const welcome = { cipherSuite: 1, secrets: Array(fitting(3)).fill(secret), encryptedGroupInfo: random(10) }
+  const secret = { newMember: random(32), encryptedGroupSecrets: { kemOutput: random(32), ciphertext: random(16) } }
+  const welcome = { cipherSuite: 1, secrets: Array(fitting(83)).fill(secret), encryptedGroupInfo: random(10) }
   const message = encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsWelcome", welcome } })
   return {
     name: "joining: a Welcome for as many others",
     size: message.length,
     signatures: 0,
     prepare: () => () => swallow(() => Group.stageJoin({ ...eve.options, welcome: message, keyPackages })),
-    decode: () => decode(MLSMessage, message),
+    decode: () => swallow(() => decode(MLSMessage, message)),
   }
 }
 

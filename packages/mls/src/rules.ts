@@ -174,6 +174,10 @@ export const rules = define({
   "profile-external-commit": { section: "12.4.3.2", text: "The group's profile allows this external Commit" },
   "profile-proposal": { section: "12.1", text: "The group's profile allows a proposal by its sender" },
   "profile-committed-proposal": { section: "12.2", text: "The group's profile allows a proposal in a Commit" },
+  "profile-proposals-length": {
+    section: "12.4",
+    text: "A Commit has no more proposals than the group's profile allows",
+  },
   "profile-credential": { section: "5.3.1", text: "The group's profile allows the credential of a leaf node" },
   "profile-successor": { section: "5.3.1", text: "The group's profile allows what takes a leaf node's place" },
 

@@ -314,7 +314,10 @@ export class Group implements Disposable {
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
 
-  /** Forgets a proposal that the service did not take, or that is not wanted. */
+  /**
+   * Forgets a proposal that the service did not take, so that nobody has it. A Commit that names one which others have
+   * cannot be received any more: what is not wanted is for the profile to refuse.
+   */
   discardProposal(ref: Uint8Array): void {
     this.#state.proposals.drop(ref)
   }
