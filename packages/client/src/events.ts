@@ -26,6 +26,11 @@ export type ClientEventBody =
   | LostEvent
   | MissingEvent
   | DeferredEvent
+  | InvitedEvent
+  | DeclinedEvent
+  | ThrottledEvent
+  | UpdateEvent
+  | UnavailableEvent
 
 /** The content of a message: exactly one of `text` and `bytes` is there. */
 export interface Content {
@@ -52,7 +57,10 @@ export interface SentEvent extends Content {
   readonly sentAt: Date
 }
 
-/** Somebody has added this device to a conversation; or, after `recovered` failed, added it again. */
+/**
+ * Somebody has added this device to a conversation, or added it again after `lost`; where that was a request (see
+ * `ClientPolicy.invitations`), it has been accepted.
+ */
 export interface JoinedEvent {
   readonly type: "joined"
   readonly conversation: Conversation
@@ -140,7 +148,10 @@ export interface RejectedEvent {
   readonly type: "rejected"
   readonly conversation: Conversation | undefined
   readonly code: string
+  /** Of the first one, where there were several. */
   readonly reason: string
+  /** How often it has happened since this event was new: the same again, until the event is read, is counted here. */
+  readonly count: number
 }
 
 /** A commit brings in somebody whom this client does not accept. Nothing further is read or sent until one approves. */
@@ -165,6 +176,55 @@ export interface RecoveredEvent {
 export interface LostEvent {
   readonly type: "lost"
   readonly conversation: Conversation
+  readonly reason: string
+}
+
+/**
+ * Somebody asks this person into a conversation, whose status is `invited` until `conversation.accept()` or
+ * `conversation.decline()`. `by` has signed the invitation. Nothing more is told of it until it is accepted.
+ */
+export interface InvitedEvent {
+  readonly type: "invited"
+  readonly conversation: Conversation
+  readonly by: string
+  readonly members: readonly string[]
+}
+
+/**
+ * A device of `name` was added, and does not want to be: the next commit removes it. `reason`: `declined` by the person
+ * or the program; `unverified`: somebody in the conversation is not who they say they are to that device; `limit`: too
+ * many invitations by the same person.
+ */
+export interface DeclinedEvent {
+  readonly type: "declined"
+  readonly conversation: Conversation
+  readonly name: string
+  readonly reason: "declined" | "unverified" | "limit"
+}
+
+/** A service asks for patience; once for each time that it does. See `client.waiting`. */
+export interface ThrottledEvent {
+  readonly type: "throttled"
+  readonly conversation: undefined
+  readonly service: "delivery" | "auth"
+  readonly retryAt: Date
+}
+
+/** A service speaks newer versions only: nothing is sent or read there until this program has been updated. */
+export interface UpdateEvent {
+  readonly type: "update"
+  readonly conversation: undefined
+  readonly service: "delivery" | "auth"
+  readonly reason: string
+}
+
+/**
+ * The service refuses what it used to do for this device or conversation. Nothing is given up: it is asked again, less
+ * and less often, for days. Told once, until it works again.
+ */
+export interface UnavailableEvent {
+  readonly type: "unavailable"
+  readonly conversation: Conversation | undefined
   readonly reason: string
 }
 
@@ -202,4 +262,5 @@ export type ClientErrorCode =
   | "STORE_LOCKED"
   | "WRONG_PROFILE"
   | "UNAVAILABLE"
+  | "UPDATE"
   | "CLOSED"

@@ -77,7 +77,9 @@ export function nextDue(work: Work): number | undefined {
 }
 
 /** When this device is to carry out the departures that it knows of (Unix time in milliseconds), if there are any. */
-function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
+function departureDue({ local, invitations, leaveDelayMilliseconds }: Work): number | undefined {
+  // Who has not come yet does nothing in the conversation.
+  if (invitations.isWaiting(local.key)) return undefined
   const { departures, status } = local.state
   const { group } = local
   if (group === undefined || departures.length === 0 || (status !== "active" && status !== "leaving")) return undefined

@@ -1,5 +1,6 @@
 import type { GroupOptions } from "@conclave/mls"
 import type { VerifyLeaves } from "../client.js"
+import type { Invitations } from "../core/invitations.js"
 import type { Steps } from "../core/steps.js"
 import type { Identity } from "../identity/identity.js"
 import type { Judge } from "../identity/judge.js"
@@ -19,6 +20,7 @@ export interface Shared {
   readonly identity: Identity
   readonly judge: Judge
   readonly stock: Stock
+  readonly invitations: Invitations
   readonly groupOptions: Omit<GroupOptions, "signer" | "suite">
   readonly random: (length: number) => Uint8Array
   /** Unix time in milliseconds. */

@@ -9,6 +9,7 @@ import type { Judgement } from "../identity/judge.js"
 import { nameOf } from "../identity/judge.js"
 import { isPausing, keysUnder, needGroup, pause, type Work } from "./context.js"
 import { knownSigner } from "./group-info.js"
+import { declineReasonOf } from "./invitation.js"
 import { decodePayload, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { asksToLeave } from "./profile.js"
 import { accept, halt, markLeaving, settleCommit } from "./settle.js"
@@ -260,6 +261,10 @@ function takeProposal({ local, now }: Work, step: Step, received: Received & { t
   if (sender === undefined || !asksToLeave(proposal, sender)) return
   const departure = { leafIndex: Number(sender.leafIndex), since: BigInt(now()) }
   local.update(step, { departures: [...local.state.departures, departure] })
+  const reason = declineReasonOf(received.authenticatedData)
+  const name = nameOf(sender.credential)
+  if (reason === undefined || name === undefined) return
+  step.emit({ type: "declined", conversation: local.id, name, reason })
 }
 
 async function followCommit(

@@ -4,9 +4,14 @@ import type { Work } from "./context.js"
 
 export const IDEMPOTENCY_ID_SIZE = 16
 
+/** What a request to append needs of a conversation. */
+type Target = Pick<Work, "delivery" | "random"> & {
+  readonly local: { readonly id: Uint8Array; readonly state: Pick<Work["local"]["state"], "lastCommit"> }
+}
+
 /** A request to append after the last commit that this device has read, or after the one that is given. */
 export function outgoing(
-  { local, delivery, random }: Pick<Work, "local" | "delivery" | "random">,
+  { local, delivery, random }: Target,
   append: Omit<Append, "groupId" | "idempotencyId" | "after">,
   after = local.state.lastCommit ?? 0n,
 ): Outgoing {

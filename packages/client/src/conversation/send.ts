@@ -7,6 +7,7 @@ import { Unavailable } from "../service/call.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { keysUnder, learnHead, pause, type Work } from "./context.js"
 import { follow, placePassed } from "./follow.js"
+import { declinedData } from "./invitation.js"
 import { missing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { moved, outgoing } from "./request.js"
@@ -180,11 +181,12 @@ function dropOwnProposals(group: Group): void {
 }
 
 function proposeLeave(work: Work, number: number): Promise<Outgoing> {
-  const { local, steps } = work
+  const { local, steps, invitations } = work
   return steps.run(local, (step) => {
     const group = local.group!
     const { epoch } = group
-    const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }).message
+    const authenticatedData = invitations.isDeclined(local.key) ? declinedData("declined") : new Uint8Array()
+    const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }, { authenticatedData }).message
     const request = outgoing(work, { kind: "proposal", epoch, body, commit: undefined })
     local.putWish(step, number, { type: "leave", outgoing: request, acceptedSeq: undefined })
     local.saveGroup(step)

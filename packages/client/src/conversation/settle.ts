@@ -7,10 +7,12 @@ import { encodePayload, PAYLOAD_VERSION, type Payload } from "./payload.js"
 
 /** Pins, and loud events, of what has been accepted. */
 export function accept(work: Pick<Work, "local" | "judge">, step: Step, judgement: Judgement): void {
-  const pinned = judgement.pins.filter(({ name, signatureKey }) => work.judge.pin(step, name, signatureKey))
-  const isPinned = ({ signatureKey }: KeyChange) => pinned.some((pin) => equalBytes(pin.signatureKey, signatureKey))
-  // Who is invited is judged when the invitation is made, and when it is committed: told once.
-  emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter(isPinned) })
+  const pinned = judgement.pins.filter((pin) => work.judge.pin(step, pin))
+  // Who is invited is judged when the invitation is made, and when it is committed: told once. With somebody who is met,
+  // also of devices that pretend to be theirs.
+  const isNews = ({ name, signatureKey, accepted }: KeyChange) =>
+    pinned.some((pin) => (accepted ? equalBytes(pin.signatureKey, signatureKey) : pin.name === name))
+  emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter(isNews) })
 }
 
 /** Somebody is not accepted: the group stays before this commit until the user has decided. */

@@ -23,6 +23,8 @@ import {
  *   event/<number>             StoredEvent, until acknowledged
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
  *   pin/<hidden name>          Pins
+ *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
+ *   invitation/<id>            StoredInvitation, for a day or until it is answered
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
@@ -39,6 +41,9 @@ export const recordKeys = {
   keyPackages: "key-package/",
   keyPackage: (ref: string) => `key-package/${ref}`,
   pins: (hiddenName: string) => `pin/${hiddenName}`,
+  strangeDevices: "strange-devices",
+  invitations: "invitation/",
+  invitation: (id: string) => `invitation/${id}`,
   states: "state/",
   state: (id: string) => `state/${id}`,
   group: (id: string) => `conversation/${id}/group/`,
@@ -49,6 +54,7 @@ export const recordKeys = {
   commit: (id: string) => `conversation/${id}/commit`,
   wishes: (id: string) => `conversation/${id}/wish/`,
   wish: (id: string, number: number) => `conversation/${id}/wish/${sortable(number)}`,
+  conversation: (id: string) => `conversation/${id}/`,
   messages: (id: string) => `conversation/${id}/message/`,
   message: (id: string, seq: number) => `conversation/${id}/message/${sortable(seq)}`,
 } as const
@@ -81,10 +87,27 @@ export const StoredKeyPackage = struct("StoredKeyPackage", {
   published: boolean,
   /** Unix time in seconds. */
   notAfter: uint64,
+  /** Of a last resort that another one has replaced: until when its private keys are kept, Unix time in seconds. */
+  keptUntil: optional(uint64),
 })
 export type StoredKeyPackage = TypeOf<typeof StoredKeyPackage>
 
 export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
+
+const InvitationAnswer = enumeration("InvitationAnswer", 1, { waiting: 1, accepted: 2, declined: 3, ended: 4 })
+export const StoredInvitation = struct("StoredInvitation", {
+  /** Whose signature was on the Welcome's GroupInfo. */
+  by: utf8,
+  /** Unix time in milliseconds. */
+  at: uint64,
+  /** `declined`: the others have not removed this device yet. `ended`: counted for a day, and nothing else. */
+  answer: InvitationAnswer,
+  /** How often this person has invited to this conversation, without a day's pause. */
+  times: uint32,
+  /** Nothing was there before it: the conversation is forgotten with it. */
+  fresh: boolean,
+})
+export type StoredInvitation = TypeOf<typeof StoredInvitation>
 
 const Status = enumeration("Status", 1, {
   creating: 1,
@@ -193,6 +216,11 @@ const EventKind = enumeration("EventKind", 1, {
   lost: 13,
   missing: 14,
   deferred: 15,
+  invited: 16,
+  declined: 17,
+  throttled: 18,
+  update: 19,
+  unavailable: 20,
 })
 export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   message: { conversation: ConversationId, from: utf8, payload: opaque },
@@ -217,11 +245,20 @@ export const StoredEvent = union("StoredEvent", "kind", EventKind, {
     accepted: boolean,
   },
   failed: { conversation: ConversationId, wish: utf8, names: vector(utf8), code: utf8, reason: utf8 },
-  rejected: { conversation: optional(ConversationId), code: utf8, reason: utf8 },
+  rejected: { conversation: optional(ConversationId), code: utf8, reason: utf8, count: uint32 },
   halted: { conversation: ConversationId, names: vector(utf8), reason: utf8 },
   recovered: { conversation: ConversationId, reason: utf8 },
   lost: { conversation: ConversationId, reason: utf8 },
   missing: { conversation: ConversationId, reason: utf8 },
   deferred: { conversation: ConversationId, wishes: vector(utf8), reason: utf8, retryAt: uint64 },
+  invited: { conversation: ConversationId, by: utf8, members: vector(utf8) },
+  declined: { conversation: ConversationId, name: utf8, reason: utf8 },
+  /** `retryAt`: Unix time in milliseconds. */
+  throttled: { conversation: optional(ConversationId), service: utf8, retryAt: uint64 },
+  update: { conversation: optional(ConversationId), service: utf8, reason: utf8 },
+  unavailable: { conversation: optional(ConversationId), reason: utf8 },
 })
 export type StoredEvent = TypeOf<typeof StoredEvent>
+export type StoredEventOf<K extends StoredEvent["type"]> = Extract<StoredEvent, { readonly type: K }>
+/** An event as those who tell it know it: how often it has happened is counted where it is written. */
+export type NewEvent = Exclude<StoredEvent, { type: "rejected" }> | Omit<StoredEventOf<"rejected">, "count">

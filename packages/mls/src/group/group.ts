@@ -35,6 +35,8 @@ export interface StagedJoin {
   readonly groupId: Uint8Array
   readonly epoch: bigint
   readonly members: readonly Member[]
+  /** The member whose signature is on the GroupInfo inside the Welcome. */
+  readonly inviter: Member
   /** Every other member of the group, and its external senders. */
   readonly claims: readonly CredentialClaim[]
   /** Which key package opened the Welcome. Unless it is one of last resort, its private keys are to be deleted. */

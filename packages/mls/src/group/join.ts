@@ -24,7 +24,15 @@ import {
   type Welcome,
 } from "../wire.js"
 import { welcomeKey } from "./commit.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements, membersOf, requireSignerOf } from "./epoch.js"
+import {
+  type Epoch,
+  encodeContext,
+  externalSenders,
+  leafRequirements,
+  memberOf,
+  membersOf,
+  requireSignerOf,
+} from "./epoch.js"
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
@@ -66,6 +74,8 @@ export interface JoinedEpoch {
   readonly epoch: Epoch
   readonly seed: EpochSeed
   readonly members: readonly Member[]
+  /** Who signed the GroupInfo of the Welcome. */
+  readonly inviter: Member
   readonly claims: readonly CredentialClaim[]
   readonly bundle: KeyPackageBundle
   readonly origin:
@@ -155,7 +165,9 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
   }
   if (origin !== undefined) rule(groupContext.epoch === 1n, "welcome-epoch-one")
   const members = membersOf(epoch)
-  return { epoch, seed, members, claims: claimsOf(members, epoch), bundle, origin }
+  // Whose signature has been verified is in the tree.
+  const inviter = memberOf(groupInfo.signer, tree.leaf(groupInfo.signer)!)
+  return { epoch, seed, members, inviter, claims: claimsOf(members, epoch), bundle, origin }
 }
 
 // --- The Welcome -----------------------------------------------------------------------------------------------------
