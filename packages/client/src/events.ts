@@ -24,6 +24,7 @@ export type ClientEventBody =
   | HaltedEvent
   | RecoveredEvent
   | LostEvent
+  | DisplayNameEvent
 
 /** The content of a message: exactly one of `text` and `bytes` is there. */
 export interface Content {
@@ -35,8 +36,14 @@ export interface Content {
 export interface MessageEvent extends Content {
   readonly type: "message"
   readonly conversation: Conversation
-  /** Chosen by the sender: 32 hexadecimal digits. */
+  /**
+   * 32 hexadecimal digits, chosen by the sender: a member can repeat the id of another message. Use {@link seq} to tell
+   * messages apart.
+   */
   readonly messageId: string
+  /** The message's place in the conversation, as in `Message.seq`; `undefined` if stored by a version before 0.2. */
+  readonly seq: number | undefined
+  /** The sender's name. To show it, see `personLabel`. */
   readonly from: string
   /** By the sender's clock: not to be trusted more than the sender. */
   readonly sentAt: Date
@@ -47,6 +54,8 @@ export interface SentEvent extends Content {
   readonly type: "sent"
   readonly conversation: Conversation
   readonly messageId: string
+  /** As in {@link MessageEvent.seq}. */
+  readonly seq: number | undefined
   readonly sentAt: Date
 }
 
@@ -149,6 +158,18 @@ export interface LostEvent {
   readonly type: "lost"
   readonly conversation: Conversation
   readonly reason: string
+}
+
+/**
+ * Somebody whom this device knows already has another display name than before: show it, always with the name. What the
+ * directory says at first contact is no event.
+ */
+export interface DisplayNameEvent {
+  readonly type: "displayName"
+  readonly conversation: undefined
+  readonly name: string
+  readonly before: string | undefined
+  readonly after: string | undefined
 }
 
 /** Why a wish or a call failed. */

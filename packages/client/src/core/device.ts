@@ -7,6 +7,7 @@ import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { Judge } from "../identity/judge.js"
+import { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
 import { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
@@ -39,6 +40,7 @@ export class Device implements Client {
   readonly conversations = new Map<string, Conversation>()
   readonly #options: DeviceOptions
   readonly #shared: Shared
+  readonly #people: People
   readonly #closing = new AbortController()
   readonly #inbox: Runner
   readonly #stock: Runner
@@ -62,8 +64,12 @@ export class Device implements Client {
       directory,
       verifyEndorsement: (claim) => identity.isEndorsed(claim),
       acceptEndorsed: policy.endorsedKey === "accept",
+      onPinned: (name) => this.#people.pinned(name),
     })
+    this.#people = new People({ store, steps, directory, identity, judge, now })
     steps.share(judge)
+    steps.share(this.#people)
+    directory.listen((name, displayName) => this.#people.heard(name, displayName))
     const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
     const stock = new Stock({ store, steps, delivery, identity, random, now, size, lifetimeSeconds })
     this.#options = options
@@ -151,6 +157,15 @@ export class Device implements Client {
       work.headSeq = undefined
       await runner.once()
     }
+    await this.#people.settled()
+  }
+
+  displayName(name: string): string | undefined {
+    return this.#people.displayName(name)
+  }
+
+  setDisplayName(text: string): Promise<void> {
+    return this.#people.set(text, this.#closing.signal)
   }
 
   observe(listener: () => void): () => void {
@@ -199,7 +214,7 @@ export class Device implements Client {
     await this.#stream?.done
     // Transports first: what still waits for an answer ends with them.
     await Promise.allSettled([delivery.close(), directory.close()])
-    await Promise.all([this.#inbox, this.#stock, ...this.#runners()].map((runner) => runner.end()))
+    await Promise.all([this.#people, this.#inbox, this.#stock, ...this.#runners()].map((part) => part.end()))
     await steps.close()
     for (const { work } of this.#groups.values()) work.local.close()
     identity[Symbol.dispose]()
@@ -208,6 +223,7 @@ export class Device implements Client {
 
   async #load(): Promise<void> {
     const { store, steps } = this.#shared
+    await steps.discard(this.#people)
     for (const [key] of await store.list(recordKeys.states)) {
       const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
       await steps.discard(conversation.work.local)
@@ -221,12 +237,13 @@ export class Device implements Client {
     })
   }
 
-  /** Takes the name, and leaves key packages, so that one can be invited. */
+  /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
   async #introduce(signal: AbortSignal | undefined): Promise<void> {
     const { directory, identity, judge, steps, stock } = this.#shared
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
     const siblings = await identity.register(directory, this.#options.endorse, until)
     await stock.replenish(until)
+    if (this.#options.displayName !== undefined) await this.#people.set(this.#options.displayName, until)
     await judge.pinned(identity.name)
     await steps.run(undefined, (step) => {
       judge.pin(step, identity.name, identity.signatureKey)

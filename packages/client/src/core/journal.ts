@@ -83,10 +83,10 @@ export class Journal {
   #read(record: Uint8Array): ClientEventBody | undefined {
     const { conversation: id, ...stored } = decode(StoredEvent, record)
     const conversation = id === undefined ? undefined : this.#find(hex(id))
-    if (stored.type !== "message" && stored.type !== "sent") {
-      return { ...stored, conversation } as ClientEventBody
-    }
-    const { payload, ...rest } = stored
-    return { ...rest, conversation, ...messageOf(decodePayload(payload)) } as ClientEventBody
+    if (!("payload" in stored)) return { ...stored, conversation } as ClientEventBody
+    const { payload, type: kind, ...rest } = stored
+    const type = kind === "message" || kind === "messageWithoutSeq" ? "message" : "sent"
+    const seq = "seq" in stored ? Number(stored.seq) : undefined
+    return { ...rest, type, seq, conversation, ...messageOf(decodePayload(payload)) } as ClientEventBody
   }
 }

@@ -23,6 +23,7 @@ import {
  *   event/<number>             StoredEvent, until acknowledged
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
  *   pin/<hidden name>          Pins
+ *   person/<hidden name>       Person: the display name
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
@@ -39,6 +40,8 @@ export const recordKeys = {
   keyPackages: "key-package/",
   keyPackage: (ref: string) => `key-package/${ref}`,
   pins: (hiddenName: string) => `pin/${hiddenName}`,
+  people: "person/",
+  person: (hiddenName: string) => `person/${hiddenName}`,
   states: "state/",
   state: (id: string) => `state/${id}`,
   group: (id: string) => `conversation/${id}/group/`,
@@ -85,6 +88,10 @@ export const StoredKeyPackage = struct("StoredKeyPackage", {
 export type StoredKeyPackage = TypeOf<typeof StoredKeyPackage>
 
 export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
+
+/** What a name's latest verified statement says: the display name, empty where it was withdrawn, and when it was made. */
+export const Person = struct("Person", { name: utf8, text: utf8, at: uint64 })
+export type Person = TypeOf<typeof Person>
 
 const Status = enumeration("Status", 1, {
   creating: 1,
@@ -171,8 +178,9 @@ export const StoredMessage = struct("StoredMessage", { from: utf8, own: boolean,
 
 const ConversationId = alias("ConversationId", opaque)
 const EventKind = enumeration("EventKind", 1, {
-  message: 1,
-  sent: 2,
+  /** Written by earlier versions; read only. */
+  messageWithoutSeq: 1,
+  sentWithoutSeq: 2,
   joined: 3,
   title: 4,
   members: 5,
@@ -184,10 +192,15 @@ const EventKind = enumeration("EventKind", 1, {
   halted: 11,
   recovered: 12,
   lost: 13,
+  message: 14,
+  sent: 15,
+  displayName: 16,
 })
 export const StoredEvent = union("StoredEvent", "kind", EventKind, {
-  message: { conversation: ConversationId, from: utf8, payload: opaque },
-  sent: { conversation: ConversationId, payload: opaque },
+  messageWithoutSeq: { conversation: ConversationId, from: utf8, payload: opaque },
+  sentWithoutSeq: { conversation: ConversationId, payload: opaque },
+  message: { conversation: ConversationId, from: utf8, seq: uint64, payload: opaque },
+  sent: { conversation: ConversationId, seq: uint64, payload: opaque },
   joined: { conversation: ConversationId, members: vector(utf8) },
   title: { conversation: ConversationId, from: utf8, title: utf8 },
   members: { conversation: ConversationId, by: utf8, added: vector(utf8), removed: vector(utf8) },
@@ -205,5 +218,12 @@ export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   halted: { conversation: ConversationId, names: vector(utf8), reason: utf8 },
   recovered: { conversation: ConversationId, reason: utf8 },
   lost: { conversation: ConversationId, reason: utf8 },
+  displayName: {
+    /** Never there. */
+    conversation: optional(ConversationId),
+    name: utf8,
+    before: optional(utf8),
+    after: optional(utf8),
+  },
 })
 export type StoredEvent = TypeOf<typeof StoredEvent>
