@@ -43,6 +43,8 @@ export function noticeOf(
         names: event.names,
         ...(event.names.every((it) => alerted.has(it)) ? {} : { text: event.reason }),
       }
+    case "displayName":
+      return { ...notice, names: [event.name], text: event.after ?? "", code: event.before ?? "" }
     case "recovered":
     case "lost":
       return { ...notice, text: event.reason }
