@@ -60,6 +60,9 @@ export function drawEvent(event: ClientEvent, reader: Reader): string | undefine
       return style.yellow(`you are no longer in ${named(event.conversation)} (by ${who(event.by)})`)
     case "recovered":
       return style.yellow(`${named(event.conversation)} was rejoined, messages may be missing: ${reasonOf(event)}`)
+    case "missing":
+    case "deferred":
+      return style.yellow(reasonOf(event))
     case "displayName":
       return style.yellow(displayNameChanged(event))
     default:
@@ -107,12 +110,17 @@ const wishNames: Readonly<Record<Extract<ClientEvent, { type: "failed" }>["wish"
   leave: "leave",
 }
 
-function membersChanged({ by, added, removed }: Extract<ClientEvent, { type: "members" }>, reader: Reader): string {
+function membersChanged(event: Extract<ClientEvent, { type: "members" }>, reader: Reader): string {
+  const { by, added, removed, left, rejoined } = event
   const changes = [
     ...(added.length > 0 ? [`added ${whoever(added, reader)}`] : []),
     ...(removed.length > 0 ? [`removed ${whoever(removed, reader)}`] : []),
   ]
-  return `${whoever([by], reader)} ${changes.join(" and ")}`
+  return [
+    ...(changes.length > 0 ? [`${whoever([by], reader)} ${changes.join(" and ")}`] : []),
+    ...(left.length > 0 ? [`${whoever(left, reader)} left`] : []),
+    ...(rejoined.length > 0 ? [`${whoever(rejoined, reader)} rejoined`] : []),
+  ].join("; ")
 }
 
 /** The reader is "you", and comes first. */

@@ -50,6 +50,8 @@ describe("a name on the command line", () => {
       by: "mallory",
       added: ["bob"],
       removed: ["alice"],
+      left: [],
+      rejoined: [],
     } as const
     assert.equal(drawEvent(changed, reader), "Alice (mallory) added Bob (bob) and removed you")
     const key = {

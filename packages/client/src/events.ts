@@ -24,6 +24,8 @@ export type ClientEventBody =
   | HaltedEvent
   | RecoveredEvent
   | LostEvent
+  | MissingEvent
+  | DeferredEvent
   | DisplayNameEvent
 
 /** The content of a message: exactly one of `text` and `bytes` is there. */
@@ -73,13 +75,21 @@ export interface TitleEvent {
   readonly title: string
 }
 
-/** The members have changed. Names, not devices: a further device of a member is not told of here. */
+/**
+ * The members have changed. Names, not devices: a further device of a member is not reported here. Each name is in one
+ * list, the one that says who really did it.
+ */
 export interface MembersEvent {
   readonly type: "members"
   readonly conversation: Conversation
+  /** Who committed it: whoever is in `added` and `removed` was added and removed by this member. */
   readonly by: string
   readonly added: readonly string[]
   readonly removed: readonly string[]
+  /** They asked for it themselves; `by` only carried it out. */
+  readonly left: readonly string[]
+  /** Devices of these members could not follow the conversation and came back by themselves; `by` is one of them. */
+  readonly rejoined: readonly string[]
 }
 
 /** Somebody renewed keys, and nothing else changed. */
@@ -127,9 +137,13 @@ export interface FailedEvent {
 /**
  * Something that came in was refused and passed over; the conversation goes on.
  *
- * But for `CANNOT_REJOIN`: a commit was refused (the reason names whose it is, where that is known), and what it came
- * with is of no use for rejoining. The conversation waits (status `recovering`), and tries again by itself: the next
- * commit of a member who could follow helps. Where nobody could, only a new conversation does.
+ * Two codes ask for attention:
+ *
+ * - `CANNOT_REJOIN`: this device cannot follow a commit that others may be able to follow (the reason names whose it is,
+ *   where that is known), and what the service has to rejoin by is not from a member it knew. The conversation waits
+ *   (status `recovering`), and tries again by itself: the next commit of a member who could follow helps.
+ * - `LATER_EPOCH`: a member has signed for an epoch that this device did not get to by the log that it was shown. Ask
+ *   another member, in another way, to remove and invite this name again.
  */
 export interface RejectedEvent {
   readonly type: "rejected"
@@ -153,11 +167,34 @@ export interface RecoveredEvent {
   readonly reason: string
 }
 
-/** The log cannot be followed and rejoining failed: a member has to remove and invite this name again. */
+/**
+ * This device is no member any more and cannot come back by itself, or the service has not known the conversation for a
+ * week: a member has to remove and invite this name again. History is kept.
+ */
 export interface LostEvent {
   readonly type: "lost"
   readonly conversation: Conversation
   readonly reason: string
+}
+
+/**
+ * The service says that there is no such conversation, or refuses to show it. That may be a fault of the service:
+ * nothing is destroyed, what is wished waits, and this device asks again for a week. Told once.
+ */
+export interface MissingEvent {
+  readonly type: "missing"
+  readonly conversation: Conversation
+  readonly reason: string
+}
+
+/** The service refused a commit of this device for a reason that may pass: it is sent again, less and less often. */
+export interface DeferredEvent {
+  readonly type: "deferred"
+  readonly conversation: Conversation
+  /** What the commit is for; empty where it only lets members go who asked for it. */
+  readonly wishes: readonly FailedEvent["wish"][]
+  readonly reason: string
+  readonly retryAt: Date
 }
 
 /**

@@ -52,7 +52,7 @@ describe("a database that cannot be written", () => {
     database.read((connection) => connection.get(`PRAGMA max_page_count = ${pages + 40n}`))
 
     const requests = Array.from({ length: 60 }, (_, index) =>
-      messageRequest(groupId, 0n, index % 2 === 0 ? 100 : 10_000),
+      messageRequest(groupId, 0n, { size: index % 2 === 0 ? 100 : 10_000 }),
     )
     const answers = await Promise.all(requests.map(service.ask))
     const accepted = requests.filter((_, index) => answers[index]!.type === "accepted")
@@ -82,8 +82,11 @@ describe("a database that cannot be written", () => {
     assert.throws(() => openDatabase({ file: join(folder, "missing", "a.db") }), StoreUnavailable)
     const database = openDatabase({ file: join(folder, "later.db") })
     test.after(() => database.close())
-    database.migrate("delivery", ["CREATE TABLE a (b)", "CREATE TABLE c (d)"])
-    assert.throws(() => sqliteStore(database, sha256), /later version \(delivery 2\)/)
+    database.migrate(
+      "delivery",
+      Array.from({ length: 99 }, (_, number) => `CREATE TABLE later_${number} (a)`),
+    )
+    assert.throws(() => sqliteStore(database, sha256), /later version \(delivery 99\)/)
   })
 
   it("after it was closed: unavailable, not a crash", async (test) => {

@@ -230,7 +230,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     await bob.page.getByRole("button", { name: "Leave", exact: true }).click()
     await bob.page.getByRole("dialog").getByRole("button", { name: "Leave", exact: true }).click()
     await bob.notice("You left. This device has destroyed its keys").waitFor()
-    await alice.notice("bob is out, by a commit of your device.").waitFor()
+    await alice.notice("bob left.").waitFor()
     assert.equal(await alice.nodes("leaf", "filled").count(), 1)
   })
 

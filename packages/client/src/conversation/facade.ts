@@ -43,8 +43,11 @@ export class GroupConversation implements Conversation {
       suspect: undefined,
       refusedCommit: undefined,
       stall: undefined,
+      missing: undefined,
+      deferral: undefined,
+      unreached: undefined,
       rejoins: 0,
-      staleCommit: undefined,
+      stale: undefined,
     }
     const { now, random } = shared
     const job = () => advance(this.work)

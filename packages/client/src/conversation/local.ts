@@ -180,6 +180,12 @@ export class LocalConversation implements Reloadable {
     step.after(() => this.settle(number, new ClientError(code, reason)))
   }
 
+  /** What a wish is called by the call that made it. */
+  wishName(number: number): FailedEvent["wish"] | undefined {
+    const wish = this.wishes.get(number)
+    return wish && describe(wish).wish
+  }
+
   failAll(step: Step, why: { code: ClientErrorCode; reason: string }): void {
     for (const number of [...this.wishes.keys()]) this.fail(step, number, why)
   }
@@ -274,7 +280,7 @@ function pendingOf(wishes: ReadonlyMap<number, Wish>): readonly PendingMessage[]
     .flatMap(([, wish]) => (wish.type === "message" ? (messageOf(decodePayload(wish.payload)) ?? []) : []))
 }
 
-export const STATE_VERSION = 1
+export const STATE_VERSION = 2
 export const emptyState: ConversationState = {
   version: STATE_VERSION,
   status: "left",
@@ -282,10 +288,13 @@ export const emptyState: ConversationState = {
   reason: "",
   cursor: 0n,
   chainHash: new Uint8Array(),
+  lastCommit: undefined,
   firstEpoch: 0n,
   nextWish: 1n,
   departures: [],
   titleDueSince: undefined,
+  missingSince: undefined,
+  laterEpoch: undefined,
 }
 
 function describe(wish: Wish): { wish: FailedEvent["wish"]; names: readonly string[] } {

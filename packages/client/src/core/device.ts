@@ -1,7 +1,8 @@
 import type { Client, ClientOptions, ClientPolicy } from "../client.js"
-import type { Shared } from "../conversation/context.js"
+import { askAgain, type Shared } from "../conversation/context.js"
 import { createConversation } from "../conversation/create.js"
 import { GroupConversation } from "../conversation/facade.js"
+import { conversationProfile } from "../conversation/profile.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
@@ -18,6 +19,9 @@ import { type Profile, recordKeys } from "./records.js"
 import { Runner } from "./runner.js"
 import { Steps } from "./steps.js"
 import { Stream } from "./stream.js"
+
+/** The service takes messages with up to six commits after them; two more may come while they are on their way. */
+const PAST_EPOCHS_MAX = 8
 
 export const defaultPolicy: ClientPolicy = {
   endorsedKey: "accept",
@@ -83,7 +87,12 @@ export class Device implements Client {
       stock,
       random,
       now,
-      groupOptions: { now: () => BigInt(Math.floor(now() / 1000)), random },
+      groupOptions: {
+        now: () => BigInt(Math.floor(now() / 1000)),
+        random,
+        profile: conversationProfile,
+        policy: { pastEpochsMax: PAST_EPOCHS_MAX },
+      },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
       verifyLeaves: options.verifyLeaves,
@@ -154,7 +163,7 @@ export class Device implements Client {
     await this.#inbox.once()
     for (const { runner, work } of [...this.#groups.values()]) {
       options.signal?.throwIfAborted()
-      work.headSeq = undefined
+      askAgain(work)
       await runner.once()
     }
     await this.#people.settled()

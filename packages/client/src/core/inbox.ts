@@ -94,6 +94,9 @@ export class Inbox {
         status: "active",
         reason: "",
         cursor: entry.seq,
+        // The commit that it came with.
+        lastCommit: entry.seq,
+        laterEpoch: undefined,
         // Where the chain stands is learned from the first entry behind it.
         chainHash: new Uint8Array(),
         firstEpoch: group.epoch,

@@ -83,6 +83,8 @@ export class Journal {
   #read(record: Uint8Array): ClientEventBody | undefined {
     const { conversation: id, ...stored } = decode(StoredEvent, record)
     const conversation = id === undefined ? undefined : this.#find(hex(id))
+    if (stored.type === "deferred")
+      return { ...stored, conversation, retryAt: new Date(Number(stored.retryAt)) } as ClientEventBody
     if (!("payload" in stored)) return { ...stored, conversation } as ClientEventBody
     const { payload, type: kind, ...rest } = stored
     const type = kind === "message" || kind === "messageWithoutSeq" ? "message" : "sent"

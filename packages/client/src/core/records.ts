@@ -115,12 +115,18 @@ export const ConversationState = struct("ConversationState", {
   /** Everything up to this seq has been followed; its chain hash (empty where nothing is known of it). */
   cursor: uint64,
   chainHash: opaque,
+  /** The last commit entry up to the cursor, 0 where there is none; absent where that is not known. */
+  lastCommit: optional(uint64),
   /** Messages framed before this epoch were never meant for this device. */
   firstEpoch: uint64,
   nextWish: uint64,
   departures: vector(Departure),
   /** In this epoch somebody was added, and nobody is known to have said the title in it or later. */
   titleDueSince: optional(uint64),
+  /** Since when the service says that there is no such group, Unix time in milliseconds. */
+  missingSince: optional(uint64),
+  /** The latest epoch of entries that this device cannot follow, with proof that a member knows such an epoch. */
+  laterEpoch: optional(uint64),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
 
@@ -135,7 +141,7 @@ export const OutlineNodes = vector(
   }),
 )
 
-/** A request to append, as it is sent, and sent again: byte for byte. */
+/** A request to append, as it is sent, and sent again: byte for byte, unless it was refused as stale. */
 export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })
 export type Outgoing = TypeOf<typeof Outgoing>
 
@@ -169,8 +175,9 @@ export const OutgoingCommit = struct("OutgoingCommit", {
   outgoing: Outgoing,
   /** Numbers of the wishes that it fulfils. */
   wishes: vector(uint64),
-  /** Why a rejoin became necessary. */
+  /** Why a rejoin became necessary, and the member who signed the GroupInfo that it goes by. */
   reason: utf8,
+  by: utf8,
 })
 export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
 
@@ -192,9 +199,11 @@ const EventKind = enumeration("EventKind", 1, {
   halted: 11,
   recovered: 12,
   lost: 13,
-  message: 14,
-  sent: 15,
-  displayName: 16,
+  missing: 14,
+  deferred: 15,
+  message: 21,
+  sent: 22,
+  displayName: 23,
 })
 export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   messageWithoutSeq: { conversation: ConversationId, from: utf8, payload: opaque },
@@ -203,7 +212,14 @@ export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   sent: { conversation: ConversationId, seq: uint64, payload: opaque },
   joined: { conversation: ConversationId, members: vector(utf8) },
   title: { conversation: ConversationId, from: utf8, title: utf8 },
-  members: { conversation: ConversationId, by: utf8, added: vector(utf8), removed: vector(utf8) },
+  members: {
+    conversation: ConversationId,
+    by: utf8,
+    added: vector(utf8),
+    removed: vector(utf8),
+    left: vector(utf8),
+    rejoined: vector(utf8),
+  },
   refreshed: { conversation: ConversationId, by: utf8 },
   left: { conversation: ConversationId, by: utf8 },
   keyChanged: {
@@ -218,6 +234,8 @@ export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   halted: { conversation: ConversationId, names: vector(utf8), reason: utf8 },
   recovered: { conversation: ConversationId, reason: utf8 },
   lost: { conversation: ConversationId, reason: utf8 },
+  missing: { conversation: ConversationId, reason: utf8 },
+  deferred: { conversation: ConversationId, wishes: vector(utf8), reason: utf8, retryAt: uint64 },
   displayName: {
     /** Never there. */
     conversation: optional(ConversationId),

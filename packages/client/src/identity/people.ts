@@ -14,6 +14,8 @@ import type { Judge } from "./judge.js"
 const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
 /** Statements that wait for a key of their name to be trusted. */
 const UNVERIFIED_MAX = 20_000
+/** In bytes; more than any signature of a cipher suite has. */
+const SIGNATURE_SIZE_MAX = 512
 /** Verified and stored in one step: between two, the program does other things. */
 const BATCH = 32
 const ATTEMPTS = 3
@@ -69,6 +71,7 @@ export class People implements Reloadable {
   async heard(name: string, displayName: DisplayName | undefined): Promise<void> {
     const known = this.#known.get(name)
     if (displayName === undefined || (known !== undefined && known.at >= displayName.at)) return
+    if (displayName.signature.length > SIGNATURE_SIZE_MAX) return
     if (displayName.text !== "" && judgeDisplayName(displayName.text).text !== displayName.text) return
     const isNews = (await this.#options.judge.pinned(name)).length > 0
     this.#unverified.delete(name)

@@ -1,7 +1,7 @@
-import { encode, type TypeOf } from "@conclave/codec"
+import { decode, encode, type TypeOf } from "@conclave/codec"
 import {
   type Cursor,
-  type DeliveryRequest,
+  DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
   DeviceRequestTBS,
@@ -40,6 +40,13 @@ export class Delivery {
     return this.#service.encode(request)
   }
 
+  /** A request to append that {@link encode} made. */
+  decodeAppend(request: Uint8Array): DeliveryRequest & { readonly type: "append" } {
+    const append = decode(DeliveryRequest, request)
+    if (append.type !== "append") throw new TypeError("this is no request to append")
+    return append
+  }
+
   /** Sends a request that was stored before: createGroup or append. */
   send(request: Uint8Array, signal: AbortSignal): Promise<DeliveryAnswer> {
     return this.#service.send(request, signal)
@@ -47,6 +54,11 @@ export class Delivery {
 
   async read(groupId: Uint8Array, afterSeq: bigint, signal: AbortSignal): Promise<DeliveryAnswer> {
     return this.#service.ask({ type: "read", groupId, afterSeq, limit: PAGE }, signal)
+  }
+
+  async head(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"head"> | undefined> {
+    const answer = await this.#service.ask({ type: "head", groupId }, signal)
+    return answer.type === "notFound" ? undefined : expected(answer, "head")
   }
 
   async groupInfo(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"groupInfo"> | undefined> {

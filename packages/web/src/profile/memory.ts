@@ -41,6 +41,9 @@ export interface Notice {
   readonly removed?: readonly string[]
   /** Those of `removed` whom this user wanted to be. */
   readonly asked?: readonly string[]
+  /** Who went by their own wish, and whose devices came back by themselves. */
+  readonly left?: readonly string[]
+  readonly rejoined?: readonly string[]
   readonly text?: string
   readonly code?: string
 }

@@ -25,6 +25,8 @@ export function noticeOf(
         names: event.added,
         removed: event.removed,
         asked: event.removed.filter((name) => removals.includes(name)),
+        left: event.left,
+        rejoined: event.rejoined,
       }
     case "refreshed":
     case "left":
@@ -45,6 +47,8 @@ export function noticeOf(
       }
     case "displayName":
       return { ...notice, names: [event.name], text: event.after ?? "", code: event.before ?? "" }
+    case "missing":
+    case "deferred":
     case "recovered":
     case "lost":
       return { ...notice, text: event.reason }

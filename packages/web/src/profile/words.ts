@@ -82,7 +82,7 @@ export function noticeText(notice: Notice, people: People): string {
     case "title":
       return `${subject} named the conversation “${isolated(shownText(notice.text ?? "", TITLE_LENGTH_SHOWN))}”.`
     case "members":
-      return membersText({ by, names, removed, asked: notice.asked ?? [], people })
+      return membersText({ ...notice, by, names, removed, asked: notice.asked ?? [], people })
     case "refreshed":
       return `${subject} renewed ${by === own ? "your" : "their"} keys.`
     case "left":
@@ -94,6 +94,9 @@ export function noticeText(notice: Notice, people: People): string {
       return failedText(notice, people)
     case "displayName":
       return displayNameText(notice)
+    case "missing":
+    case "deferred":
+      return sentence(text)
     case "rejected":
       return `Something that came in was refused and passed over: ${text}.`
     case "halted":
@@ -110,10 +113,12 @@ interface MembersChange {
   readonly names: readonly string[]
   readonly removed: readonly string[]
   readonly asked: readonly string[]
+  readonly left?: readonly string[]
+  readonly rejoined?: readonly string[]
   readonly people: People
 }
 
-function membersText({ by, names, removed, asked, people }: MembersChange): string {
+function membersText({ by, names, removed, asked, left = [], rejoined = [], people }: MembersChange): string {
   const own = people.name
   const somebody = by === "" ? undefined : people.called(by)
   const subject = by === own ? "You" : (somebody ?? "Somebody")
@@ -131,6 +136,8 @@ function membersText({ by, names, removed, asked, people }: MembersChange): stri
     ...(others.length > 0
       ? [`${listOf(others, people)} ${others.length === 1 ? "is" : "are"} out, by a commit of ${device}.`]
       : []),
+    ...(left.length > 0 ? [`${listOf(left, people)} left.`] : []),
+    ...(rejoined.length > 0 ? [`${listOf(rejoined, people)} rejoined.`] : []),
   ].join(" ")
 }
 
@@ -176,7 +183,7 @@ export function announcementOf(
     case "sent":
       return undefined
     case "members":
-      return membersText({ by: event.by, names: event.added, removed: event.removed, asked: event.removed, people })
+      return membersText({ ...event, names: event.added, asked: event.removed, people })
     case "joined":
       return `You were added to ${event.conversation === undefined ? "a conversation" : titleOf(event.conversation, people)}.`
     case "left":
