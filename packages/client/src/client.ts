@@ -10,7 +10,7 @@ import type { Store } from "./store/store.js"
 export interface ClientOptions {
   /**
    * This person's id: 1 to 128 letters, digits and ASCII signs, see {@link nameFault}; text that a person has typed goes
-   * through {@link normalizeName} first. The first opening of a profile registers it; every later one must say the same.
+   * through {@link normalizeName} first. It may contain `/` and other signs that a file name must not. The first opening of a profile registers it; every later one must say the same.
    */
   readonly name: string
   /**

@@ -129,6 +129,8 @@ describe("a display name", () => {
       endorse: (registration) => alice.endorseDevice(registration),
       now: () => world.now + 240_000,
     })
+    await settle(phone)
+    assert.equal(phone.displayName("alice"), "Alice", "a further device learns it")
     await phone.setDisplayName("Alice on the phone")
     await alice.setDisplayName("Alice at the desk")
     const bob = await world.open("bob")

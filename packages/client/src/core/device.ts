@@ -252,6 +252,8 @@ export class Device implements Client {
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
     const siblings = await identity.register(directory, this.#options.endorse, until)
     await stock.replenish(until)
+    // A further device learns what this person is called already.
+    if (this.#options.endorse !== undefined) await directory.devices(identity.name, until)
     if (this.#options.displayName !== undefined) await this.#people.set(this.#options.displayName, until)
     await judge.pinned(identity.name)
     await steps.run(undefined, (step) => {
