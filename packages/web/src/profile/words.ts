@@ -96,9 +96,6 @@ export function noticeText(notice: Notice, people: People): string {
       return failedText(notice, people)
     case "displayName":
       return displayNameText(notice)
-    case "missing":
-    case "deferred":
-      return sentence(text)
     case "rejected":
       return `Something that came in was refused and passed over: ${text}.`
     case "halted":
@@ -106,9 +103,9 @@ export function noticeText(notice: Notice, people: People): string {
     case "recovered":
       return `This device had to rejoin (${text}). Messages in between are missing.`
     case "invited":
-      return `${subject} invites you. Members: ${list(names)}.`
+      return `${subject} invites you. Members: ${listOf(names, people)}.`
     case "declined":
-      return `${list(names)} did not want to come in.`
+      return `${listOf(names, people)} did not want to come in.`
     case "throttled":
       return `The service asks for patience until ${text}.`
     case "missing":
