@@ -48,7 +48,7 @@ export interface GroupPolicy {
 export const defaultPolicy: GroupPolicy = {
   forwardDistanceMax: 1000,
   skippedPerSecond: 10,
-  handshakeDistanceMax: 256,
+  handshakeDistanceMax: 128,
   skippedKeysMax: 1000,
   pastEpochsMax: 3,
   resumptionSecretsMax: 3,
