@@ -1,4 +1,5 @@
 export * from "./api.js"
+export * from "./names.js"
 export { type AuthenticationLimits, type AuthenticationOptions, authenticationService, directoryOf } from "./service.js"
 export { memoryStore } from "./store/memory.js"
 export { type Connection, type Database, sqliteStore } from "./store/sqlite.js"

@@ -5,7 +5,7 @@ import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type EpochSeed, nextEpoch, receiveExternalInit } from "../schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../schedule/psk.js"
 import { confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.js"
-import { isLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
+import { isLeafSignatureValid, isProposedLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { applyUpdatePath, decryptPath, type PathSecrets, pathSecretsFrom } from "../tree/path.js"
 import type { PathStep } from "../tree/ratchet-tree.js"
@@ -33,6 +33,7 @@ import {
   validateExtensions,
   validateProposalList,
 } from "./proposals.js"
+import { hex } from "./records.js"
 import type { CredentialClaim, Member, PskLookup, Removal, Signer, StagedCommit } from "./types.js"
 
 /*
@@ -169,7 +170,7 @@ export function validateNewLeaves(
     validateLeafNode(leafNode, requirements)
     validateLeafAmongMembers(tree, leafNode)
     const position = { groupId: epoch.context.groupId, leafIndex }
-    rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+    rule(isProposedLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
   }
   const changed = committerLeaf === undefined ? applied.updated : [...applied.updated, committerLeaf]
   for (const leafIndex of changed) {
@@ -352,10 +353,11 @@ function claims(
     else found.push({ reason: "externalJoin", ...member, predecessor: memberAt(epoch.tree, old)! })
   }
   if (applied.extensions !== epoch.context.extensions) {
-    const known = externalSenders(epoch.context.extensions)
+    const nameOf = (sender: ExternalSender) => hex(encode(ExternalSender, sender))
+    const known = new Set(externalSenders(epoch.context.extensions).map(nameOf))
     for (const sender of externalSenders(applied.extensions)) {
       // RFC 9420 §5.3.1: an entry that is updated is judged like a new one.
-      if (!known.some((it) => equalBytes(encode(ExternalSender, it), encode(ExternalSender, sender)))) {
+      if (!known.has(nameOf(sender))) {
         found.push({ reason: "externalSender", credential: sender.credential, signatureKey: sender.signatureKey })
       }
     }
