@@ -6,6 +6,7 @@ import {
   optional,
   struct,
   type TypeOf,
+  uint8,
   uint16,
   uint32,
   uint64,
@@ -77,6 +78,7 @@ export type AuthRequest = TypeOf<typeof AuthRequest>
 
 /** What a copy of a request does, made by somebody in the network: see `deliveryRequests` of the Delivery Service. */
 export const authRequests = requestContract({
+  version: 2,
   request: AuthRequest,
   kind: AuthRequestKind,
   replaySafety: {
@@ -95,6 +97,7 @@ export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   invalid: 5,
   throttled: 6,
   unavailable: 7,
+  update: 8,
 })
 export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   registered: { device: Device },
@@ -104,6 +107,8 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   invalid: { reason: utf8 },
   throttled: { retryAfterMilliseconds: uint32 },
   unavailable: { reason: utf8 },
+  /** As in the Delivery Service's contract: the request is of a version that is not spoken. */
+  update: { oldest: uint8, newest: uint8 },
 })
 export type AuthResponse = TypeOf<typeof AuthResponse>
 

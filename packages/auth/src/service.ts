@@ -1,9 +1,9 @@
-import { DecodeError, decode, encode } from "@conclave/codec"
+import { DecodeError, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
-import { type Handler, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
+import { type Handler, OtherVersionError, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
 import {
-  AuthRequest,
+  type AuthRequest,
   AuthResponse,
   authRequests,
   deviceIdOf,
@@ -81,10 +81,11 @@ class AuthenticationService {
 
   async #answer(bytes: Uint8Array, { early, peer }: RequestContext): Promise<AuthResponse> {
     try {
-      const request = decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax })
+      const request = authRequests.decode(bytes, { sizeMax: this.#limits.requestSizeMax })
       if (early && !authRequests.replaySafety[request.type].safe) return invalid("the request must not come early")
       return await this.#respond(request, peer)
     } catch (error) {
+      if (error instanceof OtherVersionError) return answerToVersion(error)
       if (error instanceof DecodeError) return invalid(error.message)
       this.#onError(error)
       const expected = error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE"
@@ -176,6 +177,14 @@ class AuthenticationService {
 }
 
 const invalid = (reason: string): AuthResponse => ({ type: "invalid", reason })
+
+/** What a version that knows no version byte can read, or the versions that are spoken. */
+function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {
+  const { version } = authRequests
+  return isUnmarked
+    ? invalid("this client is too old for the service: update it")
+    : { type: "update", oldest: version, newest: version }
+}
 
 function devices(name: string, list: readonly StoredDevice[]): AuthResponse {
   return list.length === 0 ? { type: "notFound" } : { type: "devices", name, devices: list }

@@ -6,6 +6,7 @@ import {
   optional,
   struct,
   type TypeOf,
+  uint8,
   uint16,
   uint32,
   uint64,
@@ -68,7 +69,7 @@ export const DeviceRequestTBS = struct("DeviceRequestTBS", {
   deviceId: DeviceId,
   /** Unix time in milliseconds; accepted within five minutes of the service's clock. */
   at: uint64,
-  /** The encoding of the whole DeliveryRequest with {@link EMPTY_PROOF} in the place of its proof. */
+  /** The request as it is sent, version byte included, with {@link EMPTY_PROOF} in the place of its proof. */
   request: opaque,
 })
 export const DeviceProof = struct("DeviceProof", { deviceId: DeviceId, at: uint64, signature: opaque })
@@ -143,11 +144,11 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   subscribe: 11,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
-  /** → keyPackageCount · invalid · forbidden */
+  /** → keyPackageCount · invalid · forbidden · wrongTime */
   publishKeyPackages: PublishKeyPackages,
   /** → keyPackage · notFound · throttled */
   claimKeyPackage: { deviceId: DeviceId, cipherSuite: uint16 },
-  /** → keyPackageCount · forbidden */
+  /** → keyPackageCount · forbidden · wrongTime */
   countKeyPackages: { cipherSuite: uint16, proof: DeviceProof },
   /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled */
   createGroup: CreateGroup,
@@ -165,15 +166,15 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   head: { groupId: GroupId },
   /** → groupInfo · notFound. Of the current epoch, with the seq of the commit that began it (0 for epoch 0). */
   groupInfo: { groupId: GroupId },
-  /** → inboxEntries · forbidden. Pages as in `read`. */
+  /** → inboxEntries · forbidden · wrongTime. Pages as in `read`. */
   inbox: { after: uint64, limit: uint16, proof: DeviceProof },
-  /** → done · forbidden. Entries up to and including `upTo` may be deleted. */
+  /** → done · forbidden · wrongTime. Entries up to and including `upTo` may be deleted. */
   acknowledgeInbox: { upTo: uint64, proof: DeviceProof },
   /**
    * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed, at first
    * once for each cursor (and for the inbox, where there is a proof) even if there is nothing behind it. A group that
    * does not exist gets `notFound` once and leaves the stream as it is. A change of the set of groups is a new
-   * subscription. The stream ends with invalid · forbidden · throttled · unavailable where the service ends it.
+   * subscription. The stream ends with invalid · forbidden · wrongTime · throttled · unavailable where the service ends it.
    */
   subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
 })
@@ -184,6 +185,7 @@ export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
  * in the first packet of a connection: client and service both go by this table.
  */
 export const deliveryRequests = requestContract({
+  version: 2,
   request: DeliveryRequest,
   kind: DeliveryRequestKind,
   replaySafety: {
@@ -220,6 +222,8 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   throttled: 16,
   belowRetention: 17,
   unavailable: 18,
+  wrongTime: 19,
+  update: 20,
 })
 export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryResponseKind, {
   done: {},
@@ -247,5 +251,15 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   belowRetention: { groupId: GroupId, oldestSeq: uint64 },
   /** The service could not do it now; nothing was changed that a retry would not find. */
   unavailable: { reason: utf8 },
+  /**
+   * The time of the request's proof is more than five minutes from the service's, which is `serviceTime`: Unix time in
+   * milliseconds. Nothing else of the proof was looked at.
+   */
+  wrongTime: { serviceTime: uint64 },
+  /**
+   * The request is of a version of this contract that is not spoken; `oldest` to `newest` are. A request of version 1,
+   * which has no version byte, gets `invalid` with a reason that says "update".
+   */
+  update: { oldest: uint8, newest: uint8 },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

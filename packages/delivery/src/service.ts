@@ -1,6 +1,6 @@
-import { DecodeError, decode, encode } from "@conclave/codec"
+import { DecodeError, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
-import type { Handler, RequestContext } from "@conclave/transport"
+import { type Handler, OtherVersionError, type RequestContext } from "@conclave/transport"
 import {
   type Append,
   type CreateGroup,
@@ -130,8 +130,9 @@ class DeliveryService {
     const max = this.#limits.requestSizeMax
     if (bytes.length > max) return { fault: { type: "tooLarge", max } }
     try {
-      return decode(DeliveryRequest, bytes)
+      return deliveryRequests.decode(bytes)
     } catch (error) {
+      if (error instanceof OtherVersionError) return { fault: answerToVersion(error) }
       if (error instanceof DecodeError) return { fault: invalid(error.message) }
       throw error
     }
@@ -177,7 +178,7 @@ class DeliveryService {
     respond: (device: DirectoryEntry) => Promise<DeliveryResponse>,
   ): Promise<DeliveryResponse> {
     const proof = await this.#check(request, request.proof)
-    return proof.type === "proved" ? respond(proof.device) : forbidden(proof.reason)
+    return proof.type === "proved" ? respond(proof.device) : proof
   }
 
   #check(request: DeliveryRequest, proof: DeviceProof) {
@@ -306,8 +307,8 @@ class DeliveryService {
       return
     }
     const proof = request.proof && (await this.#check(request, request.proof))
-    if (proof?.type === "refused") {
-      yield forbidden(proof.reason)
+    if (proof !== undefined && proof.type !== "proved") {
+      yield proof
       return
     }
     if (this.#subscriptions >= subscriptionsMax) {
@@ -350,6 +351,14 @@ const throttled = (milliseconds: number): DeliveryResponse => ({
   // A slow rate's wait may be longer than the field: whoever comes back too soon is told again.
   retryAfterMilliseconds: Math.min(milliseconds, 0xffff_ffff),
 })
+
+/** What a version that knows no version byte can read, or the versions that are spoken. */
+function answerToVersion({ isUnmarked }: OtherVersionError): DeliveryResponse {
+  const { version } = deliveryRequests
+  return isUnmarked
+    ? invalid("this client is too old for the service: update it")
+    : { type: "update", oldest: version, newest: version }
+}
 
 function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
   switch (appended.type) {

@@ -12,9 +12,10 @@ import {
   type Append,
   type CreateGroup,
   type DeliveryOptions,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   DeviceRequestTBS,
+  deliveryRequests,
   deliveryService,
   EMPTY_PROOF,
   memoryStore,
@@ -60,11 +61,20 @@ export function createDevice(): TestDevice {
 
 type WithoutProof<T> = T extends { readonly proof: unknown } ? Omit<T, "proof"> : never
 
-/** The request with the device's proof in it. */
-export function proved(device: TestDevice, request: WithoutProof<DeliveryRequest>, at = NOW): DeliveryRequest {
+/** The request with the device's proof in it. `signed` is what of the encoded request is signed: all of it. */
+export function proved(
+  device: TestDevice,
+  request: WithoutProof<DeliveryRequest>,
+  at = NOW,
+  signed = (encoded: Uint8Array) => encoded,
+): DeliveryRequest {
   const unsigned = { ...request, proof: EMPTY_PROOF } as DeliveryRequest
   const { deviceId } = device
-  const content = encode(DeviceRequestTBS, { deviceId, at: BigInt(at), request: encode(DeliveryRequest, unsigned) })
+  const content = encode(DeviceRequestTBS, {
+    deviceId,
+    at: BigInt(at),
+    request: signed(deliveryRequests.encode(unsigned)),
+  })
   const signature = signWithLabel(device.key, "ConclaveDeviceRequest", content)
   return { ...unsigned, proof: { deviceId, at: BigInt(at), signature } } as DeliveryRequest
 }
@@ -102,7 +112,7 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     throw new Error("the service gave no answer")
   }
   const askAs = async (peer: string | undefined, request: DeliveryRequest) =>
-    decode(DeliveryResponse, await askBytes(encode(DeliveryRequest, request), peer))
+    decode(DeliveryResponse, await askBytes(deliveryRequests.encode(request), peer))
   return {
     handler,
     store,
@@ -111,7 +121,7 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     ask: (request) => askAs(undefined, request),
     askAs,
     async *subscribe(request, signal) {
-      for await (const response of handler(encode(DeliveryRequest, request), { signal, early: false })) {
+      for await (const response of handler(deliveryRequests.encode(request), { signal, early: false })) {
         yield decode(DeliveryResponse, response)
       }
     },

@@ -4,6 +4,7 @@ export { directTransport } from "./memory.js"
 export { type Rate, RateLimiter } from "./rate-limiter.js"
 export {
   notToRepeat,
+  OtherVersionError,
   type ReplaySafe,
   type ReplaySafety,
   RequestContract,
