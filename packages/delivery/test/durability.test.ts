@@ -92,15 +92,20 @@ describe("a database that cannot be written", () => {
 
   const isolated = spawnSync("unshare", ["-rm", "true"]).status === 0
   const skip = isolated ? false : "this machine lets nobody mount a small disk in a namespace of its own"
-  it("because the disk was full before the service started: it starts all the same, and reads", { skip }, (test) => {
-    const folder = temporaryFolder(test)
-    const child = fileURLToPath(new URL("./full-disk-child.js", import.meta.url))
-    const script = 'mount -t tmpfs -o size=2m tmpfs "$1" && exec "$2" "$3" "$1"'
-    const told = spawnSync("unshare", ["-rm", "sh", "-c", script, "sh", folder, process.execPath, child])
-    assert.equal(told.stderr.toString(), "")
-    const unavailable = { type: "unavailable", reason: "the disk is full" }
-    assert.deepEqual(JSON.parse(told.stdout.toString()), [3, unavailable, 3])
-  })
+  // What is killed leaves its write-ahead log and the memory that goes with it; what is closed leaves neither.
+  for (const ending of ["killed", "closed"]) {
+    it(`because the disk was full when the service started, after one that was ${ending}: it reads`, {
+      skip,
+    }, (test) => {
+      const folder = temporaryFolder(test)
+      const child = fileURLToPath(new URL("./full-disk-child.js", import.meta.url))
+      const script = 'mount -t tmpfs -o size=2m tmpfs "$1" && exec "$2" "$3" "$1" "$4"'
+      const told = spawnSync("unshare", ["-rm", "sh", "-c", script, "sh", folder, process.execPath, child, ending])
+      assert.equal(told.stderr.toString(), "")
+      const unavailable = { type: "unavailable", reason: "the disk is full" }
+      assert.deepEqual(JSON.parse(told.stdout.toString()), [3, unavailable, 3])
+    })
+  }
 
   it("after it was closed: unavailable, not a crash", async (test) => {
     const database = openDatabase({ file: join(temporaryFolder(test), "closed.db") })

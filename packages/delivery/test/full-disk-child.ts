@@ -6,18 +6,19 @@ import { openDatabase, sqliteStore } from "../src/index.js"
 import { createGroupRequest, createService, messageRequest, sha256 } from "./support.js"
 
 /** In a folder of a small disk of its own: fills the disk, opens the service's file, tells what it answers. */
-const [folder, part] = process.argv.slice(2)
+const [folder, ending, part] = process.argv.slice(2)
 const file = join(folder!, "service.db")
 const groupId = new Uint8Array(32).fill(1)
 
 if (part === "write") {
-  const service = createService(sqliteStore(openDatabase({ file }), sha256))
+  const database = openDatabase({ file })
+  const service = createService(sqliteStore(database, sha256))
   await service.ask(createGroupRequest(groupId))
   for (let i = 0; i < 3; i++) await service.ask(messageRequest(groupId, 0n, 1000))
-  // What is in the write-ahead log must be found there.
-  process.kill(process.pid, "SIGKILL")
+  if (ending === "killed") process.kill(process.pid, "SIGKILL")
+  await database.close()
 } else {
-  spawnSync(process.execPath, [fileURLToPath(import.meta.url), folder!, "write"], { stdio: "inherit" })
+  spawnSync(process.execPath, [fileURLToPath(import.meta.url), folder!, ending!, "write"], { stdio: "inherit" })
   fill(join(folder!, "fill"))
   await using database = openDatabase({ file })
   const service = createService(sqliteStore(database, sha256))

@@ -23,7 +23,8 @@ export function lockFile(file: string): FileLock {
   const database = opened(lock)
   try {
     database.exec(`PRAGMA busy_timeout = ${ATTEMPT_MILLISECONDS}`)
-    // Never committed: nothing is written, so there is no journal to recover and a full disk does not matter.
+    // Never committed, so nothing is written and nothing to recover; without a journal file, which would need space.
+    database.exec("PRAGMA journal_mode = MEMORY")
     database.exec("BEGIN EXCLUSIVE")
   } catch (error) {
     database.close()
