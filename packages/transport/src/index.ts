@@ -1,7 +1,7 @@
 /** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
 export { type HttpTransportOptions, httpTransport } from "./http.js"
 export { directTransport } from "./memory.js"
-export { type Rate, RateLimiter } from "./rate-limiter.js"
+export { type Rate, RateLimiter, type RateLimiterOptions, type Taking, takeAll } from "./rate-limiter.js"
 export {
   notToRepeat,
   OtherVersionError,
@@ -12,4 +12,5 @@ export {
   safeToRepeat,
 } from "./replay-safety.js"
 export * from "./seam.js"
+export { type Requester, Share, type ShareLevel, type ShareLimits } from "./shares.js"
 export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"

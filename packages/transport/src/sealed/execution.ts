@@ -174,7 +174,7 @@ export const executionLimits: ExecutionsLimits = {
   keptMilliseconds: 20_000,
 }
 
-export interface Asked extends Pick<RequestContext, "early" | "peer"> {
+export interface Asked extends Pick<RequestContext, "early" | "peer" | "network"> {
   readonly requestId: Uint8Array
   readonly body: Uint8Array
 }

@@ -1,12 +1,12 @@
 import type { Socket } from "node:net"
 import { decode, encode } from "@conclave/codec"
 import { type HpkeReceiver, wipe } from "@conclave/crypto"
+import { requesterAt } from "../requester.js"
 import type { AddressTokens } from "./address-tokens.js"
 import type { Admission } from "./admission.js"
 import type { Execution, Executions, Listening } from "./execution.js"
 import type { KeyRing, RingKey } from "./key-ring.js"
 import { CONTENT_LIMITS, type OpeningFields, OpeningReader, paddedSize } from "./opening.js"
-import { peerAt } from "./prefix.js"
 import type { Channel, Suite } from "./session.js"
 import { abortSocket, LineBroken, SocketReader } from "./socket-reader.js"
 import type { StrikeRegister } from "./strike-register.js"
@@ -192,7 +192,7 @@ class ServerConnection {
   }
 
   #start(requestId: Uint8Array, body: Uint8Array, early: boolean): Execution {
-    return this.#parts.executions.start({ requestId, body, early, peer: peerAt(this.#socket.remoteAddress) })
+    return this.#parts.executions.start({ requestId, body, early, ...requesterAt(this.#socket.remoteAddress) })
   }
 
   async #readFresh(channel: Channel): Promise<OpeningReader | "too large"> {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net"
 import type { Handler } from "../seam.js"
 import { answerOffer } from "./offer.js"
-import { peerOf } from "./peer.js"
+import { TrustedProxies } from "./peer.js"
 import { answerRequest } from "./request.js"
 import { SocketListener } from "./socket.js"
 import { openStaticFiles, type StaticFiles } from "./static-files.js"
@@ -24,10 +24,10 @@ export interface ListenOptions {
   readonly port?: number
   readonly limits?: Partial<ListenLimits>
   /**
-   * `RequestContext.peer` of a request. Default: the prefix of its address, unknown for this machine's own; behind a
-   * proxy of another machine, what that says of it.
+   * Proxies whose `X-Forwarded-For` is believed: addresses (`192.0.2.1`) and networks (`2001:db8::/32`). Without any, a
+   * request comes from the address of its connection.
    */
-  readonly peerOf?: (request: IncomingMessage) => string | undefined
+  readonly trustedProxies?: readonly string[]
   /** Closes the listener when it is aborted. */
   readonly signal?: AbortSignal
   /** Is told of errors that are nobody's answer: a service that threw, a file that could not be read. */
@@ -78,8 +78,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...defaultLimits, ...options.limits }
   const onError = options.onError ?? (() => {})
   const closing = new AbortController()
-  const { services, offer, peerOf: peer = peerOf } = options
-  const shared = { services, offer, limits, onError, peerOf: peer, closing: closing.signal }
+  const { services, offer } = options
+  const proxies = new TrustedProxies(options.trustedProxies)
+  const shared = { services, offer, limits, onError, proxies, closing: closing.signal }
   const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
   const sockets = new SocketListener(shared)
   const server = createServer({
@@ -113,7 +114,7 @@ export interface Serving {
   readonly offer: ListenOptions["offer"]
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void
-  readonly peerOf: (request: IncomingMessage) => string | undefined
+  readonly proxies: TrustedProxies
   /** Aborted when the listener begins to close. */
   readonly closing: AbortSignal
 }
@@ -131,7 +132,8 @@ async function route(
     response.setHeader("upgrade", "websocket")
     return sendText(response, 426, "this path takes WebSockets only")
   }
-  if (path === "/fast-open" && serving.offer !== undefined) return answerOffer(request, response, serving.offer)
+  if (path === "/fast-open" && serving.offer !== undefined)
+    return answerOffer(request, response, { ...serving, offer: serving.offer })
   if (serving.files === undefined) return sendText(response, 404, "there is nothing at this path")
   return serving.files.answer(request, response, path)
 }

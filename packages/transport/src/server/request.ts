@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Handler, RequestContext } from "../seam.js"
+import type { Requester } from "../shares.js"
 import type { Serving } from "./listen.js"
+import { requesterOf } from "./peer.js"
 import { sendText } from "./text.js"
 
 const contentTypes = new Set(["application/octet-stream", "message/mls"])
@@ -22,17 +24,17 @@ export async function answerRequest(
   }
   const { requestSizeMax } = serving.limits
   // Asked for first: a connection that is gone has no address.
-  const peer = serving.peerOf(request)
+  const requester = requesterOf(request, serving.proxies)
   const body = await readBody(request, requestSizeMax)
   if (body === "tooLarge") return sendText(response, 413, `a request has at most ${requestSizeMax} bytes`)
   if (body === "broken") return void response.destroy()
-  await answer(body, response, { ...serving, peer })
+  await answer(body, response, { ...serving, requester })
 }
 
 async function answer(
   body: Uint8Array,
   response: ServerResponse,
-  serving: Serving & { readonly service: Handler; readonly peer: string | undefined },
+  serving: Serving & { readonly service: Handler; readonly requester: Requester | undefined },
 ): Promise<void> {
   const gone = new AbortController()
   const leave = () => gone.abort()
@@ -43,7 +45,7 @@ async function answer(
     gone.abort()
   }, serving.limits.answerTimeoutMilliseconds)
   try {
-    const first = await firstAnswer(serving.service, body, { signal: gone.signal, early: false, peer: serving.peer })
+    const first = await firstAnswer(serving.service, body, { signal: gone.signal, early: false, ...serving.requester })
     if (first === undefined) {
       return sendText(response, 503, late ? "the service took too long" : "the service gave no answer")
     }

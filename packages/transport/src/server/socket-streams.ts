@@ -1,12 +1,13 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import type { WebSocket } from "ws"
 import { ClientFrame, ServerFrame } from "../frames.js"
+import type { Requester } from "../shares.js"
 import type { Serving } from "./listen.js"
 import { ServerStream } from "./stream.js"
 
 /** Answers what arrives on one WebSocket until it is closed. */
-export function serveSocket(socket: WebSocket, serving: Serving, peer: string | undefined): void {
-  const streams = new SocketStreams(socket, serving, peer)
+export function serveSocket(socket: WebSocket, serving: Serving, requester: Requester | undefined): void {
+  const streams = new SocketStreams(socket, serving, requester)
   socket.binaryType = "nodebuffer"
   socket.on("message", (message: Buffer, binary: boolean) => {
     if (socket.readyState === socket.OPEN) streams.receive(message, binary)
@@ -19,14 +20,14 @@ export function serveSocket(socket: WebSocket, serving: Serving, peer: string | 
 class SocketStreams {
   readonly #socket: WebSocket
   readonly #serving: Serving
-  readonly #peer: string | undefined
+  readonly #requester: Requester | undefined
   readonly #streams = new Map<number, ServerStream>()
   #lastNumber = 0
 
-  constructor(socket: WebSocket, serving: Serving, peer: string | undefined) {
+  constructor(socket: WebSocket, serving: Serving, requester: Requester | undefined) {
     this.#socket = socket
     this.#serving = serving
-    this.#peer = peer
+    this.#requester = requester
   }
 
   receive(message: Buffer, binary: boolean): void {
@@ -68,7 +69,7 @@ class SocketStreams {
     } else {
       const stream = new ServerStream(frame.stream, {
         credit: frame.credit,
-        peer: this.#peer,
+        requester: this.#requester,
         send: (answer) => this.#send(answer),
         onError,
       })

@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { type WebSocket, WebSocketServer } from "ws"
 import { FRAME_OVERHEAD, SUBPROTOCOL } from "../frames.js"
 import type { Serving } from "./listen.js"
+import { requesterOf } from "./peer.js"
 import { serveSocket } from "./socket-streams.js"
 
 /** The WebSockets of a listener. */
@@ -31,10 +32,10 @@ export class SocketListener {
       socket.end(refusalText(refusal ?? { status: "503 Service Unavailable", reason: "the server is closing" }))
       return
     }
-    const peer = this.#serving.peerOf(request)
+    const requester = requesterOf(request, this.#serving.proxies)
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on("pong", () => this.#silent.delete(webSocket))
-      serveSocket(webSocket, this.#serving, peer)
+      serveSocket(webSocket, this.#serving, requester)
     })
   }
 

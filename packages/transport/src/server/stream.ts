@@ -1,10 +1,10 @@
 import { costOf, type ServerFrame } from "../frames.js"
 import type { Handler } from "../seam.js"
+import type { Requester } from "../shares.js"
 
 export interface StreamOptions {
   readonly credit: number
-  /** See `RequestContext.peer`. */
-  readonly peer: string | undefined
+  readonly requester: Requester | undefined
   /** Resolves when the frame has left this process's memory. */
   readonly send: (frame: ServerFrame) => Promise<void>
   readonly onError: (error: unknown) => void
@@ -55,7 +55,7 @@ export class ServerStream {
 
   async #pump(service: Handler, body: Uint8Array): Promise<void> {
     const { signal } = this.#gone
-    const responses = service(body, { signal, early: false, peer: this.#options.peer })[Symbol.asyncIterator]()
+    const responses = service(body, { signal, early: false, ...this.#options.requester })[Symbol.asyncIterator]()
     try {
       while (await this.#mayContinue()) {
         const next = await responses.next()
