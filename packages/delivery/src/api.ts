@@ -22,6 +22,10 @@ import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
  *
  * The group's log is the fan-out: a commit is accepted if and only if it is appended, in one transaction with its
  * Welcomes and its GroupInfo, and members read the log by cursor. `seq` is dense: 1, 2, 3, …; a gap is proof of loss.
+ *
+ * The service opens no message and counts no epochs: it compares and sets. A commit names the last commit entry that its
+ * author has read ({@link Append}`.after`), and is accepted if and only if that is still the last one. Which commits
+ * hold is for the members to judge, who all read the same log.
  */
 
 /** Random, 32 bytes, chosen by the creator: MLS's group_id. */
@@ -38,7 +42,7 @@ export type EntryKind = TypeOf<typeof EntryKind>
 export const Entry = struct("Entry", {
   seq: uint64,
   kind: EntryKind,
-  /** The epoch in which the message was framed; a commit ends it. */
+  /** The epoch that the message says it was framed in (RFC 9420 §6). */
   epoch: uint64,
   body: opaque,
   /** 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`. */
@@ -98,8 +102,6 @@ export const CreateGroup = struct("CreateGroup", {
   groupInfo: opaque,
   /** The ratchet tree of epoch 0 where the GroupInfo does not carry it. */
   ratchetTree: optional(opaque),
-  /** The public key whose holder may write in epoch 0 (32 bytes, Ed25519), or empty: see {@link CommitParts}. */
-  accessKey: opaque,
 })
 export type CreateGroup = TypeOf<typeof CreateGroup>
 export const CommitParts = struct("CommitParts", {
@@ -110,10 +112,6 @@ export const CommitParts = struct("CommitParts", {
   ratchetTree: optional(opaque),
   /** An MLSMessage with the GroupInfo of the epoch that the commit begins. */
   groupInfo: opaque,
-  /** The public key whose holder may write in the epoch that the commit begins, or empty. */
-  accessKey: opaque,
-  /** The commit removes somebody: whoever only holds older keys reads no further than this entry. */
-  barrier: boolean,
 })
 export type CommitParts = TypeOf<typeof CommitParts>
 export const Append = struct("Append", {
@@ -124,6 +122,11 @@ export const Append = struct("Append", {
   body: opaque,
   /** Present if and only if `kind` is commit. */
   commit: optional(CommitParts),
+  /**
+   * The `seq` of the last commit entry that the author has read, 0 where there was none. No part of what idempotency
+   * covers: a request that was refused as stale is sent again with the same id, the same body and another `after`.
+   */
+  after: uint64,
 })
 export type Append = TypeOf<typeof Append>
 
@@ -153,8 +156,9 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled */
   createGroup: CreateGroup,
   /**
-   * → accepted · stale (commits and proposals of a past epoch) · epochTooOld (application messages) · notFound ·
-   * invalid (an epoch that has not begun, a body that does not match the request) · throttled
+   * → accepted · stale (a commit or proposal whose `after` is not the log's last commit entry; an application message
+   * with too many commit entries after its `after`) · notFound · invalid (a body that does not match the request) ·
+   * throttled. A repeated request gets the answer of the first, before anything else is judged.
    */
   append: Append,
   /**
@@ -164,7 +168,7 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   read: { groupId: GroupId, afterSeq: uint64, limit: uint16 },
   /** → head · notFound */
   head: { groupId: GroupId },
-  /** → groupInfo · notFound. Of the current epoch, with the seq of the commit that began it (0 for epoch 0). */
+  /** → groupInfo · notFound. What came with the last commit entry, with that entry's seq (0: with the group itself). */
   groupInfo: { groupId: GroupId },
   /** → inboxEntries · forbidden · wrongTime. Pages as in `read`. */
   inbox: { after: uint64, limit: uint16, proof: DeviceProof },
@@ -209,7 +213,6 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   keyPackageCount: 3,
   accepted: 4,
   stale: 5,
-  epochTooOld: 6,
   entries: 7,
   head: 8,
   groupInfo: 9,
@@ -229,16 +232,14 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   done: {},
   keyPackage: { keyPackage: opaque, lastResort: boolean },
   keyPackageCount: { count: uint32, lastResort: boolean },
-  /** `epoch` is the group's behind the entry. `receipt` is empty until the service signs what it accepts. */
-  accepted: { seq: uint64, epoch: uint64, chainHash: opaque, receipt: opaque },
-  /** A commit that is not this one took the epoch. */
-  stale: { currentEpoch: uint64, headSeq: uint64 },
-  /** An application message or proposal of an epoch that the service no longer takes. */
-  epochTooOld: { currentEpoch: uint64, oldestEpoch: uint64 },
+  /** `receipt` is empty until the service signs what it accepts. */
+  accepted: { seq: uint64, chainHash: opaque, receipt: opaque },
+  /** Read the log: there are commit entries that the author had not read. */
+  stale: { lastCommitSeq: uint64, headSeq: uint64 },
   entries: { groupId: GroupId, entries: vector(Entry), headSeq: uint64 },
   /** For an empty log `chainHash` is the chain's start, see `log-chain.ts`. */
-  head: { epoch: uint64, headSeq: uint64, chainHash: opaque },
-  groupInfo: { epoch: uint64, seq: uint64, groupInfo: opaque, ratchetTree: optional(opaque) },
+  head: { headSeq: uint64, lastCommitSeq: uint64, chainHash: opaque },
+  groupInfo: { seq: uint64, groupInfo: opaque, ratchetTree: optional(opaque) },
   inboxEntries: { entries: vector(InboxEntry), head: uint64 },
   /** `groupId` is empty where the request named none. */
   notFound: { groupId: GroupId },

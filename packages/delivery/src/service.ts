@@ -40,8 +40,8 @@ export interface DeliveryLimits extends DeliveryRates {
   readonly pageSizeMax: number
   /** Default 500. */
   readonly pageEntriesMax: number
-  /** Application messages are taken for so many past epochs; default 3. */
-  readonly pastEpochs: number
+  /** Application messages are taken with at most so many commit entries after their `after`; default 6. */
+  readonly pastCommitsMax: number
   /** Of one device and suite; default 200. */
   readonly keyPackageStockMax: number
   /** Below it the device is told; default 10. */
@@ -64,7 +64,7 @@ const defaultLimits: DeliveryLimits = {
   messageSizeMax: 1024 * 1024,
   pageSizeMax: 1024 * 1024,
   pageEntriesMax: 500,
-  pastEpochs: 3,
+  pastCommitsMax: 6,
   keyPackageStockMax: 200,
   keyPackageStockLow: 10,
   keyPackageSizeMax: 64 * 1024,
@@ -235,7 +235,7 @@ class DeliveryService {
   // --- Groups ---
 
   async #createGroup(request: CreateGroup, peer: string | undefined): Promise<DeliveryResponse> {
-    const fault = this.#idFault(request) ?? accessKeyFault(request.accessKey) ?? createGroupFault(request)
+    const fault = this.#idFault(request) ?? createGroupFault(request)
     if (fault !== undefined) return invalid(fault)
     const at = this.#now()
     const wait = this.#rates.creation(peer, at)
@@ -249,9 +249,9 @@ class DeliveryService {
   }
 
   async #append(request: Append): Promise<DeliveryResponse> {
-    const { messageSizeMax, pastEpochs, inboxEntriesMax } = this.#limits
+    const { messageSizeMax, pastCommitsMax, inboxEntriesMax } = this.#limits
     if (request.body.length > messageSizeMax) return { type: "tooLarge", max: messageSizeMax }
-    const fault = this.#idFault(request) ?? accessKeyFault(request.commit?.accessKey) ?? appendFault(request)
+    const fault = this.#idFault(request) ?? appendFault(request)
     if (fault !== undefined) return invalid(fault)
     const at = this.#now()
     const wait = this.#rates.append(request.groupId, at)
@@ -263,9 +263,10 @@ class DeliveryService {
     const appended = await this.#store.append({
       ...request,
       epoch: counted(request.epoch),
-      requestHash: this.#sha256(encode(DeliveryRequest, { type: "append", ...request })),
+      after: counted(request.after),
+      requestHash: this.#sha256(encode(DeliveryRequest, { type: "append", ...request, after: 0n })),
       at: BigInt(at),
-      pastEpochs: BigInt(pastEpochs),
+      pastCommitsMax,
       commit: request.commit && { ...request.commit, recipients, inboxEntriesMax },
     })
     if (appended.type === "accepted") {
@@ -366,8 +367,6 @@ function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
       return { ...appended, receipt: new Uint8Array() }
     case "notFound":
       return notFound(groupId)
-    case "epochAhead":
-      return invalid(`the epoch has not begun; the group is in epoch ${appended.currentEpoch}`)
     case "idReused":
       return invalid("idempotencyId: it was used for another entry of the group")
     case "inboxFull":
@@ -375,11 +374,6 @@ function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
     default:
       return appended
   }
-}
-
-function accessKeyFault(accessKey: Uint8Array | undefined): string | undefined {
-  if (accessKey === undefined || accessKey.length === 0 || accessKey.length === 32) return undefined
-  return "accessKey: it has 32 bytes or none"
 }
 
 /** No group lives for 2⁶³ entries: a larger number says the same, and fits into a database. */

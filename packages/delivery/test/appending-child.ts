@@ -10,7 +10,7 @@ expectType(await service.ask(createGroupRequest(groupId)), "done")
 
 async function appendForEver(): Promise<void> {
   for (;;) {
-    const request = messageRequest(groupId, 0n, 200)
+    const request = messageRequest(groupId, 0n, { size: 200 })
     const { seq } = expectType(await service.ask(request), "accepted")
     process.send!({ seq: `${seq}`, bodyHash: Buffer.from(sha256(request.body)).toString("hex") })
   }

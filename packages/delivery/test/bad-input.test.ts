@@ -68,9 +68,9 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
     proved(bob, { type: "inbox", after: 0n, limit: 10 }),
     proved(bob, { type: "countKeyPackages", cipherSuite: 1 }),
     { type: "claimKeyPackage", deviceId: bob.deviceId, cipherSuite: 1 },
-    // Of an epoch that has not begun and groups that exist: valid in form, without effect.
-    messageRequest(groupId, 9n),
-    commitRequest(groupId, 9n, { recipients: [bob], ratchetTree: random(100) }),
+    // After a commit that is far from any, and a group that exists: valid in form, without effect.
+    messageRequest(groupId, 9n, { after: FAR }),
+    commitRequest(groupId, 9n, { recipients: [bob], ratchetTree: random(100), after: FAR }),
     { ...createGroupRequest(groupId) },
     { type: "read", groupId, afterSeq: 0n, limit: 10 },
     { type: "head", groupId },
@@ -79,13 +79,15 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
   return requests.map((request) => deliveryRequests.encode(request))
 }
 
+const FAR = 0x5555_5555_5555_5555n
+
 async function openServiceWithLog() {
   const database = openDatabase({ file: ":memory:" })
   const failures: unknown[] = []
   const service = createService(sqliteStore(database, sha256), { onError: (error) => failures.push(error) })
   const groupId = await createGroup(service)
   await service.ask(messageRequest(groupId, 0n))
-  const tables = ["mls_group", "log", "access", "inbox", "key_package"]
+  const tables = ["mls_group", "log", "inbox", "key_package"]
   const state = () =>
     database.read((connection) => tables.map((table) => connection.all(`SELECT * FROM ${table} WHERE true`)))
   return { database, service, groupId, failures, state }

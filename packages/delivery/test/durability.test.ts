@@ -53,7 +53,7 @@ describe("a database that cannot be written", () => {
     database.read((connection) => connection.get(`PRAGMA max_page_count = ${pages + 40n}`))
 
     const requests = Array.from({ length: 60 }, (_, index) =>
-      messageRequest(groupId, 0n, index % 2 === 0 ? 100 : 10_000),
+      messageRequest(groupId, 0n, { size: index % 2 === 0 ? 100 : 10_000 }),
     )
     const answers = await Promise.all(requests.map(service.ask))
     const accepted = requests.filter((_, index) => answers[index]!.type === "accepted")
@@ -85,9 +85,9 @@ describe("a database that cannot be written", () => {
     test.after(() => database.close())
     database.migrate(
       "delivery",
-      Array.from({ length: 9 }, (_, n) => `CREATE TABLE t${n} (a)`),
+      Array.from({ length: 99 }, (_, number) => `CREATE TABLE later_${number} (a)`),
     )
-    assert.throws(() => sqliteStore(database, sha256), /later version of Conclave \(delivery 9, known up to \d\)/)
+    assert.throws(() => sqliteStore(database, sha256), /later version of Conclave \(delivery 99, known up to \d+\)/)
   })
 
   const isolated = spawnSync("unshare", ["-rm", "true"]).status === 0

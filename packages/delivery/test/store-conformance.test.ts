@@ -15,6 +15,8 @@ const deviceId = fc.constantFrom(..."xyz").map((name) => bytes(`device ${name}`)
 const id = fc.integer({ min: 0, max: 25 }).map((number) => bytes(`id ${number}`, 16))
 const body = fc.uint8Array({ minLength: 1, maxLength: 30 })
 const epoch = fc.bigInt({ min: 0n, max: 6n })
+/** What an author had read: mostly the beginning, where commits are taken at first. */
+const seq = fc.oneof(fc.constant(0n), fc.bigInt({ min: 0n, max: 20n }))
 const page = fc.record({
   after: fc.bigInt({ min: 0n, max: 12n }),
   limit: fc.integer({ min: 0, max: 5 }),
@@ -31,18 +33,25 @@ const commit = fc.record({
   welcome: fc.constant(bytes("welcome")),
   ratchetTree: fc.option(fc.constant(bytes("tree")), { nil: undefined }),
   groupInfo: fc.constantFrom(bytes("info 1"), bytes("info 2")),
-  accessKey: fc.constant(bytes("access")),
-  barrier: fc.boolean(),
   inboxEntriesMax: fc.constant(4),
 })
 const newEntry = fc
-  .record({ groupId, idempotencyId: id, epoch, body, isCommit: fc.boolean(), isProposal: fc.boolean(), commit })
+  .record({
+    groupId,
+    idempotencyId: id,
+    epoch,
+    after: seq,
+    body,
+    isCommit: fc.boolean(),
+    isProposal: fc.boolean(),
+    commit,
+  })
   .map(({ isCommit, isProposal, commit, ...entry }) => ({
     ...entry,
     kind: isCommit ? ("commit" as const) : isProposal ? ("proposal" as const) : ("application" as const),
     requestHash: sha256(entry.body, entry.groupId, new Uint8Array([isCommit ? 1 : 0])),
     commit: isCommit ? commit : undefined,
-    pastEpochs: 2n,
+    pastCommitsMax: 2,
   }))
 
 const publication = fc.record({
@@ -65,7 +74,6 @@ const newGroup = fc.record({
   ratchetTree: fc.option(fc.constant(bytes("tree")), { nil: undefined }),
   requestHash: fc.constantFrom(bytes("request 1"), bytes("request 2")),
   groupInfo: fc.constant(bytes("info 0")),
-  accessKey: fc.constant(new Uint8Array()),
 })
 
 const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary })
@@ -145,7 +153,6 @@ describe("a store of SQLite and the model of it", () => {
                 requestHash: bytes("hash"),
                 groupInfo: bytes("info 0"),
                 ratchetTree: undefined,
-                accessKey: new Uint8Array(),
                 at: 1n,
               }),
             ),
@@ -164,7 +171,7 @@ describe("a store of SQLite and the model of it", () => {
     const store = sqliteStore(database, sha256)
     test.after(() => database.close())
     const [group, device] = [bytes("group"), bytes("device")]
-    const common = { groupId: group, accessKey: new Uint8Array(), at: 1n, requestHash: bytes("hash") }
+    const common = { groupId: group, at: 1n, requestHash: bytes("hash") }
     const first = { ...common, idempotencyId: bytes("0", 16), groupInfo: bytes("info 0"), ratchetTree: bytes("tree 0") }
     await store.createGroup(first)
     for (let epoch = 0n; epoch < 5n; epoch++) {
@@ -174,14 +181,13 @@ describe("a store of SQLite and the model of it", () => {
         kind: "commit",
         epoch,
         body: bytes(`commit ${epoch}`),
-        pastEpochs: 3n,
+        after: epoch,
+        pastCommitsMax: 3,
         commit: {
           welcome: bytes(`welcome ${epoch}`),
           recipients: [device],
           ratchetTree: bytes(`tree ${epoch + 1n}`),
           groupInfo: bytes(`info ${epoch + 1n}`),
-          accessKey: new Uint8Array(),
-          barrier: false,
           inboxEntriesMax: 10,
         },
       })

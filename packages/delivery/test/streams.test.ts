@@ -23,7 +23,8 @@ describe("a subscription over a real socket", { timeout: 60_000 }, () => {
     const groupId = await createGroup(service)
     // 12 MB in all, twenty times what socket and stream may hold.
     const sent = 120
-    for (let i = 0; i < sent; i++) expectType(await service.ask(messageRequest(groupId, 0n, 100_000)), "accepted")
+    for (let i = 0; i < sent; i++)
+      expectType(await service.ask(messageRequest(groupId, 0n, { size: 100_000 })), "accepted")
     await using listener = await listen({ services: { delivery: service.handler } })
     await using transport = connect(new URL("delivery", listener.url), { creditBytes: 256 * 1024 })
     const request = deliveryRequests.encode({

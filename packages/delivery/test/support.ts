@@ -252,21 +252,30 @@ export function createGroupRequest(groupId: Uint8Array): CreateGroupRequest {
     idempotencyId: random(16),
     groupInfo: groupInfo(groupId, 0n),
     ratchetTree: undefined,
-    accessKey: new Uint8Array(),
   }
 }
 
-export function messageRequest(groupId: Uint8Array, epoch: bigint, size?: number): AppendRequest {
+/** In a log of commits alone the epoch is the `seq` of the last one, which is what `after` says unless told otherwise. */
+export function messageRequest(
+  groupId: Uint8Array,
+  epoch: bigint,
+  { size, after = epoch }: { readonly size?: number; readonly after?: bigint } = {},
+): AppendRequest {
   const body = privateMessage({ groupId, epoch, kind: "application", ...(size === undefined ? {} : { size }) })
-  return { type: "append", groupId, idempotencyId: random(16), kind: "application", epoch, body, commit: undefined }
+  const idempotencyId = random(16)
+  return { type: "append", groupId, idempotencyId, kind: "application", epoch, body, commit: undefined, after }
 }
 
 export function commitRequest(
   groupId: Uint8Array,
   epoch: bigint,
-  options: { readonly recipients?: readonly TestDevice[]; readonly ratchetTree?: Uint8Array } = {},
+  options: {
+    readonly recipients?: readonly TestDevice[]
+    readonly ratchetTree?: Uint8Array
+    readonly after?: bigint
+  } = {},
 ): AppendRequest {
-  const { recipients = [], ratchetTree } = options
+  const { recipients = [], ratchetTree, after = epoch } = options
   return {
     type: "append",
     groupId,
@@ -279,9 +288,8 @@ export function commitRequest(
       recipients: recipients.map(({ deviceId }) => ({ deviceId })),
       ratchetTree,
       groupInfo: groupInfo(groupId, epoch + 1n),
-      accessKey: new Uint8Array(),
-      barrier: false,
     },
+    after,
   }
 }
 

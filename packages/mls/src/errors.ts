@@ -1,6 +1,6 @@
 import { DecodeError } from "@conclave/codec"
 import type { LeafIndex } from "./indexes.js"
-import { type RuleId, rules } from "./rules.js"
+import { type Rule, type RuleId, rules, type SeenBy } from "./rules.js"
 
 export { DecodeError }
 
@@ -11,6 +11,8 @@ export class RuleError extends Error {
   readonly rule: RuleId
   /** The member whose signature on the message has been verified: whose fault it is, beyond doubt. */
   readonly sender: LeafIndex | undefined
+  /** See {@link seenBy}. */
+  readonly seenBy: SeenBy
   readonly #detail: string | undefined
 
   /** `detail` must not contain secrets. */
@@ -18,6 +20,7 @@ export class RuleError extends Error {
     super(`${rules[rule].text} (${rule}, RFC 9420 §${rules[rule].section})${detail === undefined ? "" : `: ${detail}`}`)
     this.rule = rule
     this.sender = sender
+    this.seenBy = (rules[rule] as Rule).seenBy ?? "everybody"
     this.#detail = detail
   }
 
@@ -33,6 +36,8 @@ export class RuleError extends Error {
 export class AuthenticityError extends Error {
   override readonly name = "AuthenticityError"
   readonly code = "NOT_AUTHENTIC"
+  /** See {@link seenBy}. All members of an epoch have the same keys and know the same leaf nodes. */
+  readonly seenBy: SeenBy = "everybody"
 
   constructor() {
     super("not authentic")
@@ -50,14 +55,30 @@ export type StateErrorCode =
   /** A message by this very member that this state has not sent: the state is an old copy. */
   | "STATE_ROLLED_BACK"
 
+/** Of each code, who sees it: what lies in this member's own state says nothing of what others see. */
+const stateSeenBy: Readonly<Record<StateErrorCode, SeenBy>> = {
+  // Everybody who is in the same epoch. Whoever finds a commit of an epoch ahead may be the one who is behind.
+  WRONG_EPOCH: "everybody",
+  // Handshake messages are counted in the order in which they come, and come to everybody in the same.
+  GENERATION_SPENT: "everybody",
+  EPOCHS_SPENT: "everybody",
+  NO_SUCH_KEY: "everybody",
+  NOT_A_MEMBER: "self",
+  COMMIT_PENDING: "self",
+  STATE_ROLLED_BACK: "self",
+}
+
 /** The message or the call does not fit the state in which the group is now. */
 export class StateError extends Error {
   override readonly name = "StateError"
   readonly code: StateErrorCode
+  /** See {@link seenBy}. */
+  readonly seenBy: SeenBy
 
   constructor(code: StateErrorCode, message: string) {
     super(message)
     this.code = code
+    this.seenBy = stateSeenBy[code]
   }
 }
 
@@ -65,6 +86,8 @@ export class StateError extends Error {
 export class UnsupportedError extends Error {
   override readonly name = "UnsupportedError"
   readonly code = "UNSUPPORTED"
+  /** See {@link seenBy}. Another implementation may have it. */
+  readonly seenBy: SeenBy = "self"
 
   constructor(feature: string) {
     super(`${feature} is not supported`)
@@ -72,6 +95,25 @@ export class UnsupportedError extends Error {
 }
 
 export type MlsError = DecodeError | RuleError | AuthenticityError | StateError | UnsupportedError
+
+/**
+ * Who sees what is wrong with a commit that `Group.receive` does not take: `everybody` in its epoch, given the same
+ * profile, the same policy and the same messages in the same order, so that all can go on as if it had never been sent;
+ * or perhaps this member alone, as with a path secret that only this member cannot open (RFC 9420 §16.12).
+ *
+ * A commit is checked for everything that everybody sees before it is checked for anything else: where this says `self`,
+ * no other member has reason to refuse the commit for what all see. What is no {@link MlsError} is a fault of this
+ * member's own, and nobody else's.
+ */
+export function seenBy(error: unknown): SeenBy {
+  if (error instanceof DecodeError) return "everybody"
+  const isOurs =
+    error instanceof RuleError ||
+    error instanceof AuthenticityError ||
+    error instanceof StateError ||
+    error instanceof UnsupportedError
+  return isOurs ? error.seenBy : "self"
+}
 
 /** RFC 9420: `condition` holds, or the rule is broken. */
 export function rule(condition: boolean, id: RuleId, detail?: string): asserts condition {

@@ -6,6 +6,7 @@ export {
   RuleError,
   StateError,
   type StateErrorCode,
+  seenBy,
   UnsupportedError,
 } from "./errors.js"
 export type { GroupChange, GroupChanges } from "./group/changes.js"
@@ -33,6 +34,7 @@ export {
   validateKeyPackage,
 } from "./group/key-package.js"
 export { defaultPolicy, type GroupPolicy } from "./group/policy.js"
+export type { CommittedBy, GroupProfile, Presented } from "./group/profile.js"
 export type { GroupRecordChanges } from "./group/records.js"
 export {
   type CredentialClaim,
@@ -41,13 +43,14 @@ export {
   type OutgoingCommit,
   type PskLookup,
   type Received,
+  type Removal,
   type Signer,
   type StagedCommit,
   type Verdict,
 } from "./group/types.js"
 export { type LeafIndex, leafIndex, type NodeIndex } from "./indexes.js"
 export type { RecordChanges } from "./journal.js"
-export { type Rule, type RuleId, rules } from "./rules.js"
+export { type Rule, type RuleId, rules, type SeenBy } from "./rules.js"
 export { signWithLabel, verifyWithLabel } from "./suite/labels.js"
 export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"
 export { extensionTypes } from "./tree/leaf.js"

@@ -4,7 +4,15 @@ export interface Rule {
   readonly section: string
   /** What has to hold, in our words. */
   readonly text: string
+  /**
+   * Who sees it when a Commit breaks the rule: every member of the epoch, unless this says that it may be this member
+   * alone, because another one was sent other bytes or knows another secret (RFC 9420 §16.12).
+   */
+  readonly seenBy?: SeenBy
 }
+
+/** Whether every member of the epoch sees that something is wrong, or perhaps this member alone. */
+export type SeenBy = "everybody" | "self"
 
 const define = <const Table extends Readonly<Record<string, Rule>>>(
   table: Table,
@@ -79,13 +87,21 @@ export const rules = define({
   "path-ciphertexts": { section: "7.6", text: "A path secret is encrypted once to each node of the resolution" },
   "path-parent-hash": { section: "7.9.2", text: "The committer's leaf holds the parent hash of its path" },
   "path-keys-new": { section: "12.4.2", text: "No public key of an UpdatePath is in the tree already" },
-  "path-keys-derived": { section: "7.5", text: "The public keys of an UpdatePath follow from its path secrets" },
-  "path-secret-decrypts": { section: "7.5", text: "The path secret for this member can be decrypted" },
+  "path-keys-derived": {
+    section: "7.5",
+    text: "The public keys of an UpdatePath follow from its path secrets",
+    seenBy: "self",
+  },
+  "path-secret-decrypts": {
+    section: "7.5",
+    text: "The path secret for this member can be decrypted",
+    seenBy: "self",
+  },
 
   // §8.4 Pre-shared keys
   "psk-nonce-length": { section: "12.1.4", text: "A psk_nonce is as long as a secret" },
   "psk-usage": { section: "12.1.4", text: "Resumption for reinit and branch is for new groups only" },
-  "psk-known": { section: "12.4.2", text: "Every pre-shared key that is used is known" },
+  "psk-known": { section: "12.4.2", text: "Every pre-shared key that is used is known", seenBy: "self" },
   "psk-distinct": { section: "12.2", text: "No pre-shared key is used twice" },
 
   // §10 Key packages
@@ -117,7 +133,11 @@ export const rules = define({
 
   // §12.4 Commits
   "commit-path-required": { section: "12.4", text: "A Commit that needs an UpdatePath has one" },
-  "commit-confirmation-tag": { section: "12.4.2", text: "The confirmation tag of a Commit is right" },
+  "commit-confirmation-tag": {
+    section: "12.4.2",
+    text: "The confirmation tag of a Commit is right",
+    seenBy: "self",
+  },
   "commit-after-reinit": { section: "12.4.2", text: "A group that was reinitialised sends nothing more" },
   "application-after-proposals": { section: "12.4", text: "Pending proposals are committed before application data" },
 
@@ -128,8 +148,14 @@ export const rules = define({
   "external-init-decapsulates": { section: "8.3", text: "The kem_output of an ExternalInit is well-formed" },
   "external-remove-once": { section: "12.2", text: "An external Commit removes at most one old self" },
   "external-proposal-types": { section: "12.2", text: "An external Commit has no other proposals" },
-  "external-commit-allowed": { section: "12.4.3.2", text: "The application allows joining by an external Commit" },
   "external-pub-present": { section: "12.4.3.2", text: "A GroupInfo for joining has an external_pub" },
+
+  // What the application allows of the RFC: the same for every member
+  "profile-external-commit": { section: "12.4.3.2", text: "The group's profile allows this external Commit" },
+  "profile-proposal": { section: "12.1", text: "The group's profile allows a proposal by its sender" },
+  "profile-committed-proposal": { section: "12.2", text: "The group's profile allows a proposal in a Commit" },
+  "profile-credential": { section: "5.3.1", text: "The group's profile allows the credential of a leaf node" },
+  "profile-successor": { section: "5.3.1", text: "The group's profile allows what takes a leaf node's place" },
 
   // §11, §12.4.3.1 Joining
   "welcome-for-us": { section: "12.4.3.1", text: "A Welcome is for one of our key packages" },

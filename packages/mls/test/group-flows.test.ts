@@ -13,6 +13,7 @@ import {
   proposeOwnAdd,
 } from "@conclave/mls"
 import { ExternalSenders, RequiredCapabilities } from "@conclave/mls/wire"
+import { unrestrictedProfile } from "../src/group/profile.js"
 import {
   add,
   create,
@@ -117,10 +118,10 @@ describe("external joins", () => {
   })
 
   test("an application may forbid them", () => {
-    const { groups } = groupOf(["alice"], 1, { policy: { externalCommitsAllowed: false } })
+    const { groups } = groupOf(["alice"], 1, { profile: { ...unrestrictedProfile, externalCommits: "none" } })
     const groupInfo = groups[0]!.groupInfo({ withRatchetTree: true, withExternalPub: true })
     const staged = Group.stageExternalJoin({ ...person("bob").options, groupInfo })
-    assert.throws(() => groups[0]!.receive(staged.message), { rule: "external-commit-allowed" })
+    assert.throws(() => groups[0]!.receive(staged.message), { rule: "profile-external-commit" })
   })
 
   test("a group info without an external key lets nobody in", () => {

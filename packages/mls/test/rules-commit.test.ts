@@ -202,11 +202,6 @@ for (const [what, proposal] of [
   })
 }
 
-test("external-commit-allowed: somebody joins by a Commit where the application does not allow it", () => {
-  const set = scene({ policy: { externalCommitsAllowed: false } })
-  refuses(set, set.mallory.commit({ joins: person("eve") }).message, "external-commit-allowed")
-})
-
 test("proposal-remove-member: somebody who joins removes nobody", () => {
   const set = scene()
   const { message } = set.mallory.commit({ joins: person("eve"), proposals: [remove(77)] })

@@ -19,8 +19,7 @@ import type {
 
 interface Group {
   readonly created: NewGroup
-  readonly log: { readonly entry: Entry; readonly source: NewEntry; readonly epochBehind: bigint }[]
-  epoch: bigint
+  readonly log: { readonly entry: Entry; readonly source: NewEntry }[]
   info: { seq: bigint; groupInfo: Uint8Array; ratchetTree: Uint8Array | undefined }
 }
 
@@ -65,7 +64,7 @@ class MemoryStore implements Store {
       return repeated ? "repeated" : "exists"
     }
     const { groupInfo, ratchetTree } = created
-    this.#groups.set(key(created.groupId), { created, log: [], epoch: 0n, info: { seq: 0n, groupInfo, ratchetTree } })
+    this.#groups.set(key(created.groupId), { created, log: [], info: { seq: 0n, groupInfo, ratchetTree } })
     return "created"
   }
 
@@ -76,7 +75,7 @@ class MemoryStore implements Store {
     if (answered !== undefined) {
       if (key(answered.source.requestHash) !== key(source.requestHash)) return { type: "idReused" }
       const { seq, chainHash } = answered.entry
-      return { type: "accepted", seq, epoch: answered.epochBehind, chainHash }
+      return { type: "accepted", seq, chainHash }
     }
     const refusal = this.#refusal(group, source)
     if (refusal !== undefined) return refusal
@@ -85,15 +84,14 @@ class MemoryStore implements Store {
     const { kind, epoch, body, at } = source
     const chainHash = logChainHash(this.#sha256, previous, { seq, kind, epoch, body })
     if (source.commit !== undefined) {
-      group.epoch += 1n
       const { groupInfo, ratchetTree, recipients, welcome } = source.commit
       group.info = { seq, groupInfo, ratchetTree }
       for (const deviceId of recipients) {
         this.#deliver(deviceId, { kind: "welcome", groupId: source.groupId, seq, body: welcome, ratchetTree, at })
       }
     }
-    group.log.push({ entry: { seq, kind, epoch, body, chainHash, at }, source, epochBehind: group.epoch })
-    return { type: "accepted", seq, epoch: group.epoch, chainHash }
+    group.log.push({ entry: { seq, kind, epoch, body, chainHash, at }, source })
+    return { type: "accepted", seq, chainHash }
   }
 
   async read({ groupId, after, limit, sizeMax }: Page & { groupId: Uint8Array }): Promise<LogPage | undefined> {
@@ -108,12 +106,12 @@ class MemoryStore implements Store {
     const group = this.#groups.get(key(groupId))
     if (group === undefined) return undefined
     const chainHash = group.log.at(-1)?.entry.chainHash ?? logChainStart(this.#sha256, groupId)
-    return { epoch: group.epoch, headSeq: BigInt(group.log.length), chainHash }
+    return { headSeq: BigInt(group.log.length), lastCommitSeq: commitSeqs(group).at(-1) ?? 0n, chainHash }
   }
 
   async groupInfo(groupId: Uint8Array): Promise<StoredGroupInfo | undefined> {
     const group = this.#groups.get(key(groupId))
-    return group && { epoch: group.epoch, ...group.info }
+    return group?.info
   }
 
   async publishKeyPackages(publication: Publication): Promise<Stock> {
@@ -173,14 +171,12 @@ class MemoryStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #refusal(group: Group, { kind, epoch, pastEpochs, commit }: NewEntry): Appended | undefined {
-    const currentEpoch = group.epoch
-    if (epoch > currentEpoch) return { type: "epochAhead", currentEpoch }
-    const oldestEpoch = currentEpoch < pastEpochs ? 0n : currentEpoch - pastEpochs
-    if (kind === "application" && epoch < oldestEpoch) return { type: "epochTooOld", currentEpoch, oldestEpoch }
-    if (kind !== "application" && epoch < currentEpoch) {
-      return { type: "stale", currentEpoch, headSeq: BigInt(group.log.length) }
-    }
+  #refusal(group: Group, { kind, after, pastCommitsMax, commit }: NewEntry): Appended | undefined {
+    const commits = commitSeqs(group)
+    const lastCommitSeq = commits.at(-1) ?? 0n
+    const unread = commits.filter((seq) => seq > after).length
+    const isStale = after > lastCommitSeq || unread > (kind === "application" ? pastCommitsMax : 0)
+    if (isStale) return { type: "stale", lastCommitSeq, headSeq: BigInt(group.log.length) }
     const full = commit?.recipients.some(
       (deviceId) => (this.#devices.get(key(deviceId))?.inbox.length ?? 0) >= commit.inboxEntriesMax,
     )
@@ -204,6 +200,10 @@ class MemoryStore implements Store {
       (it) => it.owner === owner && it.lastResort === lastResort && !it.used && it.notAfter > at,
     )
   }
+}
+
+function commitSeqs({ log }: Group): readonly bigint[] {
+  return log.flatMap(({ entry }) => (entry.kind === "commit" ? [entry.seq] : []))
 }
 
 interface Paging<T> {

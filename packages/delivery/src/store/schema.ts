@@ -4,8 +4,7 @@
  *
  * ```
  *   mls_group ─┬─< log        one row per message, not one per member
- *              ├─< access     the keys that open each epoch
- *              └──> blob      GroupInfo and tree of the current epoch
+ *              └──> blob      GroupInfo and tree that came with the last commit
  *   device ────┬─< inbox ──> blob      welcomes and notices; one welcome for many devices is stored once
  *              └─< key_package
  * ```
@@ -89,5 +88,15 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX key_package_stock ON key_package (device_id, cipher_suite, last_resort, number) WHERE body IS NOT NULL;
   CREATE INDEX key_package_age ON key_package (not_after);
+  `,
+  // Commits are ordered by the last commit entry, and epochs are no longer counted.
+  `
+  ALTER TABLE mls_group ADD COLUMN last_commit_seq INTEGER NOT NULL DEFAULT 0;
+  UPDATE mls_group SET last_commit_seq =
+    coalesce((SELECT max(seq) FROM log WHERE group_number = mls_group.number AND kind = 3), 0);
+  ALTER TABLE mls_group DROP COLUMN epoch;
+  ALTER TABLE log DROP COLUMN epoch_behind;
+  CREATE INDEX log_commit ON log (group_number, seq) WHERE kind = 3;
+  DROP TABLE access;
   `,
 ]

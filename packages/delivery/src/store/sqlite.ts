@@ -39,8 +39,8 @@ function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "
   const infoHash = useBlob(connection, group.groupInfo, sha256)
   const treeHash = group.ratchetTree === undefined ? null : useBlob(connection, group.ratchetTree, sha256)
   connection.run(
-    `INSERT INTO mls_group (id, epoch, next_seq, head_hash, idem, request_hash, info_seq, info_hash, tree_hash, created_at)
-     VALUES (?, 0, 1, ?, ?, ?, 0, ?, ?, ?)`,
+    `INSERT INTO mls_group (id, next_seq, head_hash, idem, request_hash, info_seq, info_hash, tree_hash, created_at)
+     VALUES (?, 1, ?, ?, ?, 0, ?, ?, ?)`,
     [
       group.groupId,
       logChainStart(sha256, group.groupId),
@@ -51,42 +51,45 @@ function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "
       group.at,
     ],
   )
-  const { number } = connection.get("SELECT number FROM mls_group WHERE id = ?", [group.groupId])!
-  registerAccess(connection, { group: number, epoch: 0n, key: group.accessKey, barrier: false })
   return "created"
 }
 
 function append(connection: Connection, entry: NewEntry, sha256: Sha256): Appended {
   const group = connection.get(
-    "SELECT number, epoch, next_seq, head_hash, info_hash, tree_hash FROM mls_group WHERE id = ?",
+    "SELECT number, next_seq, last_commit_seq, head_hash, info_hash, tree_hash FROM mls_group WHERE id = ?",
     [entry.groupId],
   )
   if (group === undefined) return { type: "notFound" }
-  const answered = connection.get(
-    "SELECT request_hash, seq, epoch_behind, chain_hash FROM log WHERE group_number = ? AND idem = ?",
-    [group.number, entry.idempotencyId],
-  )
+  const answered = connection.get("SELECT request_hash, seq, chain_hash FROM log WHERE group_number = ? AND idem = ?", [
+    group.number,
+    entry.idempotencyId,
+  ])
   if (answered !== undefined) {
     if (!equalBytes(answered.request_hash, entry.requestHash)) return { type: "idReused" }
-    return { type: "accepted", seq: answered.seq, epoch: answered.epoch_behind, chainHash: answered.chain_hash }
+    return { type: "accepted", seq: answered.seq, chainHash: answered.chain_hash }
   }
   return refusal(connection, entry, group) ?? accept(connection, entry, { group, sha256 })
 }
 
 function refusal(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
-  const currentEpoch: bigint = group.epoch
-  if (entry.epoch > currentEpoch) return { type: "epochAhead", currentEpoch }
-  if (entry.kind === "application") {
-    const oldestEpoch = currentEpoch > entry.pastEpochs ? currentEpoch - entry.pastEpochs : 0n
-    if (entry.epoch < oldestEpoch) return { type: "epochTooOld", currentEpoch, oldestEpoch }
-  } else if (entry.epoch < currentEpoch) {
-    return { type: "stale", currentEpoch, headSeq: group.next_seq - 1n }
+  if (isStale(connection, entry, group)) {
+    return { type: "stale", lastCommitSeq: group.last_commit_seq, headSeq: group.next_seq - 1n }
   }
   for (const deviceId of entry.commit?.recipients ?? []) {
     const { count } = connection.get("SELECT count(*) AS count FROM inbox WHERE device_id = ?", [deviceId])!
     if (count >= entry.commit!.inboxEntriesMax) return { type: "inboxFull" }
   }
   return undefined
+}
+
+function isStale(connection: Connection, { kind, after, pastCommitsMax }: NewEntry, group: Row): boolean {
+  if (after === group.last_commit_seq) return false
+  if (kind !== "application" || after > group.last_commit_seq) return true
+  const unread = connection.get(
+    "SELECT seq FROM log WHERE group_number = ? AND kind = 3 ORDER BY seq DESC LIMIT 1 OFFSET ?",
+    [group.number, pastCommitsMax],
+  )
+  return unread !== undefined && unread.seq > after
 }
 
 interface Accepting {
@@ -96,17 +99,17 @@ interface Accepting {
 
 function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Accepting): Appended {
   const seq: bigint = group.next_seq
-  const epochBehind: bigint = entry.kind === "commit" ? group.epoch + 1n : group.epoch
   const chainHash = logChainHash(sha256, group.head_hash, { ...entry, seq })
-  // The compare-and-set: of all commits to an epoch, this changes a row for one.
+  const lastCommitSeq = entry.kind === "commit" ? seq : group.last_commit_seq
+  // The compare-and-set: of all entries that would have this seq, one changes a row.
   const changed = connection.run(
-    "UPDATE mls_group SET epoch = ?, next_seq = next_seq + 1, head_hash = ? WHERE number = ? AND epoch = ?",
-    [epochBehind, chainHash, group.number, group.epoch],
+    "UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ? WHERE number = ? AND next_seq = ?",
+    [lastCommitSeq, chainHash, group.number, seq],
   )
   if (changed !== 1) throw new Error("the group changed within a transaction")
   connection.run(
-    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, epoch_behind, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       group.number,
       seq,
@@ -116,21 +119,19 @@ function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Acce
       entry.requestHash,
       entry.body,
       chainHash,
-      epochBehind,
       entry.at,
     ],
   )
-  if (entry.commit !== undefined) beginEpoch(connection, entry, { group, seq, epoch: epochBehind, sha256 })
-  return { type: "accepted", seq, epoch: epochBehind, chainHash }
+  if (entry.commit !== undefined) keepCommitParts(connection, entry, { group, seq, sha256 })
+  return { type: "accepted", seq, chainHash }
 }
 
-interface Beginning extends Accepting {
+interface Committing extends Accepting {
   readonly seq: bigint
-  readonly epoch: bigint
 }
 
-function beginEpoch(connection: Connection, entry: NewEntry, { group, seq, epoch, sha256 }: Beginning): void {
-  const { groupInfo, ratchetTree, accessKey, barrier, recipients, welcome } = entry.commit!
+function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, sha256 }: Committing): void {
+  const { groupInfo, ratchetTree, recipients, welcome } = entry.commit!
   const infoHash = useBlob(connection, groupInfo, sha256)
   const treeHash = ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256)
   connection.run("UPDATE mls_group SET info_seq = ?, info_hash = ?, tree_hash = ? WHERE number = ?", [
@@ -141,7 +142,6 @@ function beginEpoch(connection: Connection, entry: NewEntry, { group, seq, epoch
   ])
   releaseBlob(connection, group.info_hash)
   releaseBlob(connection, group.tree_hash)
-  registerAccess(connection, { group: group.number, epoch, key: accessKey, barrier })
   for (const deviceId of recipients) {
     deliver(connection, deviceId, {
       kind: "welcome",
@@ -152,22 +152,6 @@ function beginEpoch(connection: Connection, entry: NewEntry, { group, seq, epoch
       at: entry.at,
     })
   }
-}
-
-interface Access {
-  readonly group: bigint
-  readonly epoch: bigint
-  readonly key: Uint8Array
-  readonly barrier: boolean
-}
-
-function registerAccess(connection: Connection, { group, epoch, key, barrier }: Access): void {
-  connection.run("INSERT INTO access (group_number, epoch, public_key, barrier) VALUES (?, ?, ?, ?)", [
-    group,
-    epoch,
-    key,
-    barrier ? 1 : 0,
-  ])
 }
 
 function readLog(connection: Connection, page: Page & { readonly groupId: Uint8Array }): LogPage | undefined {
@@ -202,15 +186,15 @@ function entryOf(row: Row): Entry {
 }
 
 function headOf(connection: Connection, groupId: Uint8Array): Head | undefined {
-  const row = connection.get("SELECT epoch, next_seq, head_hash FROM mls_group WHERE id = ?", [groupId])
-  return row && { epoch: row.epoch, headSeq: row.next_seq - 1n, chainHash: row.head_hash }
+  const row = connection.get("SELECT next_seq, last_commit_seq, head_hash FROM mls_group WHERE id = ?", [groupId])
+  return row && { headSeq: row.next_seq - 1n, lastCommitSeq: row.last_commit_seq, chainHash: row.head_hash }
 }
 
 function groupInfoOf(connection: Connection, groupId: Uint8Array): StoredGroupInfo | undefined {
   const row = connection.get(
-    `SELECT epoch, info_seq, info.body AS info, tree.body AS tree FROM mls_group
+    `SELECT info_seq, info.body AS info, tree.body AS tree FROM mls_group
      JOIN blob AS info ON info.hash = info_hash LEFT JOIN blob AS tree ON tree.hash = tree_hash WHERE id = ?`,
     [groupId],
   )
-  return row && { epoch: row.epoch, seq: row.info_seq, groupInfo: row.info, ratchetTree: row.tree ?? undefined }
+  return row && { seq: row.info_seq, groupInfo: row.info, ratchetTree: row.tree ?? undefined }
 }

@@ -47,20 +47,22 @@ export interface NewGroup {
   readonly requestHash: Uint8Array
   readonly groupInfo: Uint8Array
   readonly ratchetTree: Uint8Array | undefined
-  readonly accessKey: Uint8Array
   readonly at: bigint
 }
 
 export interface NewEntry {
   readonly groupId: Uint8Array
   readonly idempotencyId: Uint8Array
+  /** SHA-256 of the request but for `after`, which changes when it is sent again. */
   readonly requestHash: Uint8Array
   readonly kind: Entry["kind"]
   readonly epoch: bigint
   readonly body: Uint8Array
   readonly at: bigint
-  /** Application messages are taken for so many epochs behind the current one. */
-  readonly pastEpochs: bigint
+  /** The last commit entry that the author has read; 0 for none. */
+  readonly after: bigint
+  /** Application messages are taken with at most so many commit entries after `after`. */
+  readonly pastCommitsMax: number
   readonly commit: NewCommit | undefined
 }
 
@@ -69,17 +71,13 @@ export interface NewCommit {
   readonly recipients: readonly Uint8Array[]
   readonly ratchetTree: Uint8Array | undefined
   readonly groupInfo: Uint8Array
-  readonly accessKey: Uint8Array
-  readonly barrier: boolean
   /** An inbox takes no welcome when so many entries wait in it. */
   readonly inboxEntriesMax: number
 }
 
 export type Appended =
-  | { readonly type: "accepted"; readonly seq: bigint; readonly epoch: bigint; readonly chainHash: Uint8Array }
-  | { readonly type: "stale"; readonly currentEpoch: bigint; readonly headSeq: bigint }
-  | { readonly type: "epochTooOld"; readonly currentEpoch: bigint; readonly oldestEpoch: bigint }
-  | { readonly type: "epochAhead"; readonly currentEpoch: bigint }
+  | { readonly type: "accepted"; readonly seq: bigint; readonly chainHash: Uint8Array }
+  | { readonly type: "stale"; readonly lastCommitSeq: bigint; readonly headSeq: bigint }
   /** The idempotency id was used for another entry of the group. */
   | { readonly type: "idReused" }
   | { readonly type: "inboxFull" }
@@ -105,14 +103,14 @@ export interface InboxPage {
 }
 
 export interface Head {
-  readonly epoch: bigint
   readonly headSeq: bigint
+  /** 0 where there is none. */
+  readonly lastCommitSeq: bigint
   readonly chainHash: Uint8Array
 }
 
 export interface StoredGroupInfo {
-  readonly epoch: bigint
-  /** Of the commit that began the epoch, 0 for the first. */
+  /** Of the commit entry that it came with, 0 where it came with the group. */
   readonly seq: bigint
   readonly groupInfo: Uint8Array
   readonly ratchetTree: Uint8Array | undefined

@@ -23,6 +23,7 @@ import {
 } from "../wire.js"
 import { type Epoch, encodeContext } from "./epoch.js"
 import { freshKeyPair, keyPackageRef } from "./key-package.js"
+import { type Presented, requireCommitAllowed } from "./profile.js"
 import {
   type AppliedProposals,
   applyProposals,
@@ -46,8 +47,7 @@ import type { Signer, StagedCommit } from "./types.js"
 
 /** What is to be committed, and how. */
 export interface CommitRequest {
-  /** With the name of each proposal that was sent before. */
-  readonly proposals: readonly (SentProposal & { readonly ref?: Uint8Array })[]
+  readonly proposals: readonly SentProposal[]
   /** The leaf node of the committer in the new tree, but for its keys and signature. */
   readonly leaf: Pick<UnsignedLeafNode, "capabilities" | "extensions">
   /** Signs the new leaf node and speaks for the committer from then on. */
@@ -85,11 +85,13 @@ export function createCommit(epoch: Epoch, request: CommitRequest, context: Comm
   const external = request.externalInit !== undefined
   const committer = external ? undefined : epoch.ownLeafIndex
   const list = request.proposals
+  const withPath = external || request.forcePath || isPathRequired(list)
+  const pathLeaf = withPath ? presentedBy(request.newSigner) : undefined
+  requireCommitAllowed(context.profile, { proposals: list, committer, pathLeaf }, epoch)
   validateProposalList(list, { epoch, committer, origin: context.origin })
   const applied = applyProposals(list, { epoch, committer })
   const own = committer ?? applied.tree.nextLeaf()
 
-  const withPath = external || request.forcePath || isPathRequired(list)
   const path = withPath ? createPath(epoch, applied, own, request, context) : undefined
   validateNewLeaves(epoch, applied, path && own, context.policy, context.now)
 
@@ -130,7 +132,9 @@ export function createCommit(epoch: Epoch, request: CommitRequest, context: Comm
   }
 }
 
-const proposalOrRef = ({ proposal, ref }: SentProposal & { readonly ref?: Uint8Array }): ProposalOrRef =>
+const presentedBy = ({ credential, key }: Signer): Presented => ({ credential, signatureKey: key.publicKey })
+
+const proposalOrRef = ({ proposal, ref }: SentProposal): ProposalOrRef =>
   ref === undefined ? { type: "proposal", proposal } : { type: "reference", reference: ref }
 
 /** RFC 9420 §7.5: new keys from the committer's leaf to the root, and their secrets for everybody else. */

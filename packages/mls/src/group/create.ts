@@ -9,6 +9,7 @@ import { capabilitiesOf, environmentOf, type GroupOptions } from "./environment.
 import { type Epoch, encodeContext, externalSenders, leafRequirements } from "./epoch.js"
 import { freshKeyPair } from "./key-package.js"
 import { requireContinuation } from "./lineage.js"
+import { requireCredentialAllowed } from "./profile.js"
 import { type GroupEnvironment, GroupState, type Lineage } from "./state.js"
 
 export interface NewGroupOptions extends GroupOptions {
@@ -26,6 +27,7 @@ export function createState(
   const extensions = options.extensions ?? []
   validateExtensionList(extensions, "groupContext")
   externalSenders(extensions)
+  requireCredentialAllowed(environment.profile, environment.signer.credential)
   const own = firstLeaf(environment, extensions, options.leafExtensions ?? [])
   const state = firstEpoch(environment, { groupId: options.groupId, extensions }, own)
   if (continues) {

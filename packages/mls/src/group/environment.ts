@@ -6,6 +6,7 @@ import type { Epoch } from "./epoch.js"
 import { encodeGroupInfoMessage, signGroupInfo } from "./group-info.js"
 import { ownCapabilities } from "./key-package.js"
 import { defaultPolicy, type GroupPolicy } from "./policy.js"
+import { type GroupProfile, unrestrictedProfile } from "./profile.js"
 import type { GroupEnvironment } from "./state.js"
 import type { CredentialClaim, PskLookup, Signer, Verdict } from "./types.js"
 
@@ -19,6 +20,8 @@ export interface GroupOptions {
   /** Fills new arrays with random bytes; by default the provider does. */
   readonly random?: Random
   readonly policy?: Partial<GroupPolicy>
+  /** What the application allows of RFC 9420, the same for every member; by default all of it. */
+  readonly profile?: GroupProfile
   /** Secrets of external pre-shared keys, and of other groups' resumption keys (RFC 9420 §8.4). */
   readonly psks?: PskLookup
   /** Shapes of the proposal and credential types that the application adds (RFC 9420 §13). */
@@ -39,6 +42,7 @@ export function environmentOf(options: GroupOptions): GroupEnvironment {
       return new Uint8Array(buffer, byteOffset, byteLength)
     },
     policy: { ...defaultPolicy, ...options.policy },
+    profile: options.profile ?? unrestrictedProfile,
     psks: options.psks ?? (() => undefined),
     registries: options.registries,
     capabilities: options.capabilities ?? {},

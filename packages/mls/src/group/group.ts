@@ -308,7 +308,7 @@ export class Group implements Disposable {
     this.#requireSending()
     const proposal = proposalOf(this.#state, change)
     const { epoch, environment } = this.#state
-    validateOwnProposal(proposal, epoch, environment.policy, environment.now())
+    validateOwnProposal(proposal, epoch, environment, environment.now())
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
 
@@ -329,7 +329,7 @@ export class Group implements Disposable {
     if (state.pending) throw new StateError("COMMIT_PENDING", "a commit of this member is on its way")
     const { environment, epoch } = state
     const own = proposalsOf(state, changes)
-    const received = selectProposals(state.proposals.all(), own, epoch)
+    const received = selectProposals(state.proposals.all(), own, epoch, environment.profile)
     const { policy, random } = environment
     const request = {
       leaf: messages.ownLeafContent(state, changes),
@@ -443,9 +443,6 @@ export class Group implements Disposable {
 
   #stage(commit: Parameters<typeof stageCommit>[1]): StagedCommit {
     const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(undefined))
-    if (commit.content.sender.type === "newMemberCommit") {
-      rule(this.#state.environment.policy.externalCommitsAllowed, "external-commit-allowed")
-    }
     this.#staged.set(staged, next)
     return staged
   }
@@ -465,8 +462,8 @@ export class Group implements Disposable {
   }
 
   #transition() {
-    const { policy } = this.#state.environment
-    return { policy, psks: messages.pskLookup(this.#state), origin: this.#state.lineage?.origin }
+    const { policy, profile } = this.#state.environment
+    return { policy, profile, psks: messages.pskLookup(this.#state), origin: this.#state.lineage?.origin }
   }
 
   #ownKeys(committed: OwnKeys["committed"]): OwnKeys {

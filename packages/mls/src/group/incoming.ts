@@ -1,7 +1,7 @@
 import type { Registries } from "@conclave/codec"
 import { rule, StateError } from "../errors.js"
 import { type VerifiedContent, verifyContent } from "../framing/content.js"
-import { openSenderData, unprotectPrivate } from "../framing/private-message.js"
+import { openSenderData, ratchetOf, unprotectPrivate } from "../framing/private-message.js"
 import { unprotectPublic } from "../framing/public-message.js"
 import type { LeafIndex } from "../indexes.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
@@ -79,7 +79,11 @@ export interface PrivateReader {
 }
 
 /**
- * RFC 9420 §6.3. `undefined` for a message that this very member has sent: its key is spent.
+ * RFC 9420 §6.3. `undefined` for a message in our own name with a key that is spent: it cannot be opened again.
+ *
+ * Sender and generation are anybody's word until the signature has been verified: every member can write them. So a
+ * message of ours that this state has not sent is opened like any other's, and only an authentic one says that the state
+ * is an old copy.
  *
  * @throws RuleError, AuthenticityError, DecodeError, StateError
  */
@@ -93,16 +97,17 @@ export function openPrivate(
   const senderData = openSenderData(suite, message, reader.senderData)
   const leaf = reader.leaf(senderData.leafIndex)
   rule(leaf !== undefined, "framing-sender-member", `leaf ${senderData.leafIndex}`)
-  if (senderData.leafIndex === ownLeafIndex) {
-    const type = message.contentType === "application" ? "application" : "handshake"
-    if (senderData.generation < reader.secretTree.nextGeneration(ownLeafIndex, type)) return undefined
-    throw new StateError("STATE_ROLLED_BACK", "a message of ours that this state has not sent")
+  const isOwn = senderData.leafIndex === ownLeafIndex
+  if (isOwn) {
+    const next = reader.secretTree.nextGeneration(ownLeafIndex, ratchetOf(message.contentType))
+    if (senderData.generation < next) return undefined
   }
   const { content, spend } = unprotectPrivate(suite, message, senderData, {
     secretTree: reader.secretTree,
     registries,
   })
   const verified = verifyContent(suite, content, { publicKey: leaf.signatureKey, context: reader.contextBytes })
+  if (isOwn) throw new StateError("STATE_ROLLED_BACK", "a message of ours that this state has not sent")
   return { content: verified, sender: memberOf(senderData.leafIndex, leaf), spend }
 }
 

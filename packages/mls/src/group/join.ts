@@ -28,6 +28,7 @@ import { type Epoch, encodeContext, externalSenders, leafRequirements, membersOf
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
+import { type GroupProfile, requireTreeAllowed } from "./profile.js"
 import { type Origin, validatePskList } from "./proposals.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"
@@ -45,6 +46,7 @@ export interface JoinContext {
   readonly suite: CipherSuite
   readonly signer: Signer
   readonly policy: GroupPolicy
+  readonly profile: GroupProfile
   readonly now: bigint
   readonly psks: PskLookup
   readonly registries: Registries | undefined
@@ -219,6 +221,7 @@ function validateWholeTree(
   checks: TreeChecks = {},
 ): void {
   const { groupId, extensions } = groupInfo.groupContext
+  requireTreeAllowed(context.profile, tree.leaves())
   const now = context.policy.expiredMembersAllowed ? undefined : context.now
   const requirements = leafRequirements(context.suite, extensions, context.policy, now)
   validateTree(tree, { ...checks, groupId, requirements })

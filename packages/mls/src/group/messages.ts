@@ -17,6 +17,7 @@ import {
 import type { GroupChanges } from "./changes.js"
 import { authDataOf, currentReader, type Opened, openPrivate, openPublic, pastReader } from "./incoming.js"
 import { ownCapabilities } from "./key-package.js"
+import { requireProposalAllowed } from "./profile.js"
 import { type SentProposal, validateProposal, validateProposedLeaf } from "./proposals.js"
 import { type PendingRecord, signerOf } from "./records.js"
 import type { GroupState } from "./state.js"
@@ -154,11 +155,12 @@ export function receiveProposal(state: GroupState, opened: Opened): Received {
   if (state.proposals.has(ref)) return { type: "ignored", reason: "known-proposal" }
   const { proposal } = body
   const { epoch, environment } = state
+  requireProposalAllowed(environment.profile, { proposal, sender: content.content.sender }, epoch)
   validateProposal({ proposal, sender: content.content.sender }, { epoch, committer: undefined })
   validateProposedLeaf(proposal, epoch, environment.policy)
   opened.spend()
   state.proposals.add(ref, proposal, content.content.sender, content)
-  return { type: "proposal", ref, proposal, sender }
+  return { type: "proposal", ref, proposal, authenticatedData: content.content.authenticatedData, sender }
 }
 
 /** A commit with the proposals that it names. @throws RuleError, AuthenticityError */

@@ -20,8 +20,6 @@ export interface GroupPolicy {
   readonly handshake: "private" | "public"
   /** Application messages are padded to a multiple of this many bytes. */
   readonly paddingBlockSize: number
-  /** Whether somebody with a GroupInfo may let itself in (RFC 9420 §12.4.3.2). */
-  readonly externalCommitsAllowed: boolean
   /** Whether random values nobody knows are advertised, so that everybody learns to ignore them (RFC 9420 §13.5). */
   readonly grease: boolean
 }
@@ -37,6 +35,5 @@ export const defaultPolicy: GroupPolicy = {
   leafCountMax: 2 ** 20,
   handshake: "private",
   paddingBlockSize: 64,
-  externalCommitsAllowed: true,
   grease: true,
 }

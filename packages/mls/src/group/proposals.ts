@@ -23,11 +23,20 @@ import {
 import { type Epoch, externalSenders, leafRequirements } from "./epoch.js"
 import { validateKeyPackage } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
+import { type GroupProfile, requireProposalAllowed } from "./profile.js"
 
 /** A proposal and whoever made it: for a proposal in a Commit by value, the committer. */
 export interface SentProposal {
   readonly proposal: Proposal
   readonly sender: Sender
+  /** The name of a proposal that was sent before its Commit. */
+  readonly ref?: Uint8Array
+}
+
+/** The removal of a member, and whose proposal it was. */
+export interface AppliedRemoval {
+  readonly leafIndex: LeafIndex
+  readonly by: SentProposal
 }
 
 /** How the new group came to be, where its first Commit may use resumption keys of its origin (RFC 9420 §11.2, §11.3). */
@@ -47,6 +56,7 @@ export interface AppliedProposals {
   readonly added: ReadonlyMap<LeafIndex, KeyPackage>
   readonly updated: readonly LeafIndex[]
   readonly removed: readonly LeafIndex[]
+  readonly removals: readonly AppliedRemoval[]
   readonly psks: readonly PreSharedKeyID[]
   readonly kemOutput: Uint8Array | undefined
   readonly reInit: ReInit | undefined
@@ -179,7 +189,14 @@ export function validateProposedLeaf(proposal: Proposal, epoch: Epoch, policy: G
  *
  * @throws RuleError
  */
-export function validateOwnProposal(proposal: Proposal, epoch: Epoch, policy: GroupPolicy, now: bigint): void {
+export function validateOwnProposal(
+  proposal: Proposal,
+  epoch: Epoch,
+  { policy, profile }: { readonly policy: GroupPolicy; readonly profile: GroupProfile },
+  now: bigint,
+): void {
+  const sender = { type: "member" as const, leafIndex: epoch.ownLeafIndex }
+  requireProposalAllowed(profile, { proposal, sender }, epoch)
   validateProposedLeaf(proposal, epoch, policy, now)
   if (proposal.type !== "registered") return
   rule(epoch.tree.census.allSupport("proposals", proposal.number), "proposal-type-supported")
@@ -221,7 +238,8 @@ export function applyProposals(list: readonly SentProposal[], { epoch }: Proposa
     tree.updateLeaf(leaf, proposal.leafNode)
     updated.push(leaf)
   }
-  const removed = ofType(list, "remove").map(({ proposal }) => proposal.removed)
+  const removals = ofType(list, "remove").map((by) => ({ leafIndex: by.proposal.removed, by }))
+  const removed = removals.map(({ leafIndex }) => leafIndex)
   for (const leaf of removed) tree.removeLeaf(leaf)
   tree.truncate()
   const registered = ofType(list, "registered").map(({ proposal }) => proposal)
@@ -239,6 +257,7 @@ export function applyProposals(list: readonly SentProposal[], { epoch }: Proposa
     added,
     updated,
     removed,
+    removals,
     psks: ofType(list, "psk").map(({ proposal }) => proposal.psk),
     kemOutput: ofType(list, "externalInit")[0]?.proposal.kemOutput,
     reInit: ofType(list, "reinit")[0]?.proposal,

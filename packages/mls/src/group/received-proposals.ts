@@ -5,6 +5,7 @@ import type { Journal } from "../journal.js"
 import type { CipherSuite } from "../suite/suite.js"
 import { AuthenticatedContent, type Proposal, type Sender } from "../wire.js"
 import type { Epoch } from "./epoch.js"
+import { type GroupProfile, requireCommitAllowed } from "./profile.js"
 import { ofType, type SentProposal } from "./proposals.js"
 import { hex } from "./records.js"
 
@@ -70,11 +71,13 @@ export class ReceivedProposals {
  * to an earlier one (§12.2).
  */
 export function selectProposals(
-  known: readonly KnownProposal[],
+  received: readonly KnownProposal[],
   wanted: readonly SentProposal[],
   epoch: Epoch,
+  profile: GroupProfile,
 ): readonly KnownProposal[] {
   const own = epoch.ownLeafIndex
+  const known = received.filter((proposal) => isCommitAllowed(proposal, epoch, profile))
   const all = [...known, ...wanted]
   const removed = new Set(ofType(all, "remove").map(({ proposal }) => proposal.removed))
   const removedKeys = new Set([...removed].map((leaf) => epoch.tree.leaf(leaf)?.signatureKey.join()))
@@ -113,6 +116,17 @@ export function selectProposals(
     }
   })
   return chosen.reverse()
+}
+
+function isCommitAllowed(proposal: KnownProposal, epoch: Epoch, profile: GroupProfile): boolean {
+  const commit = { proposals: [proposal], committer: epoch.ownLeafIndex, pathLeaf: undefined }
+  try {
+    requireCommitAllowed(profile, commit, epoch)
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import type { RatchetTree } from "../tree/ratchet-tree.js"
 import { AuthenticatedContent, type Capabilities, type LeafNode, type ReInit } from "../wire.js"
 import { type Epoch, type PastEpoch, requireSignerOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
+import type { GroupProfile } from "./profile.js"
 import type { Origin } from "./proposals.js"
 import { ReceivedProposals } from "./received-proposals.js"
 import * as records from "./records.js"
@@ -25,6 +26,7 @@ export interface GroupEnvironment {
   readonly now: () => bigint
   readonly random: Random
   readonly policy: GroupPolicy
+  readonly profile: GroupProfile
   readonly psks: PskLookup
   readonly registries: Registries | undefined
   /** What this client supports beyond what the library does. */

@@ -21,8 +21,10 @@ import {
 } from "../wire.js"
 import { type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
+import { type GroupProfile, requireCommitAllowed } from "./profile.js"
 import {
   type AppliedProposals,
+  type AppliedRemoval,
   applyProposals,
   isPathRequired,
   type Origin,
@@ -31,7 +33,7 @@ import {
   validateExtensions,
   validateProposalList,
 } from "./proposals.js"
-import type { CredentialClaim, Member, PskLookup, Signer, StagedCommit } from "./types.js"
+import type { CredentialClaim, Member, PskLookup, Removal, Signer, StagedCommit } from "./types.js"
 
 /*
  * From one epoch to the next, the same for whoever sends a Commit and for whoever receives it:
@@ -46,6 +48,7 @@ import type { CredentialClaim, Member, PskLookup, Signer, StagedCommit } from ".
 /** What a transition needs beyond the epoch and the Commit. */
 export interface TransitionContext {
   readonly policy: GroupPolicy
+  readonly profile: GroupProfile
   readonly psks: PskLookup
   readonly origin?: Origin | undefined
 }
@@ -98,6 +101,10 @@ export function stageCommit(
   const { sender } = commit.content
   const committer = sender.type === "member" ? sender.leafIndex : undefined
   const { path } = commit.commit
+  // What every member of the epoch sees alike comes first: see `seenBy`.
+  if (epoch.context.epoch === EPOCH_MAX) throw new StateError("EPOCHS_SPENT", "no epoch comes after this one")
+  const { proposals } = commit
+  requireCommitAllowed(context.profile, { proposals, committer, pathLeaf: path?.leafNode }, epoch)
   validateProposalList(commit.proposals, { epoch, committer, origin: context.origin })
   rule(path !== undefined || !isPathRequired(commit.proposals), "commit-path-required")
 
@@ -105,13 +112,14 @@ export function stageCommit(
   const committerLeaf = committer ?? applied.tree.nextLeaf()
   const steps = path && mergeReceivedPath(epoch, applied, { committer, committerLeaf, path })
   validateNewLeaves(epoch, applied, path && committerLeaf, context.policy)
+  const init = initSecret(epoch, applied)
   const staged = describe(epoch, applied, { committer, committerLeaf: path && committerLeaf, content: commit.content })
   if (staged.selfRemoved) return { staged, next: { basis: epoch, epoch: undefined, seed: undefined, applied } }
 
+  // From here on it may be this member alone that sees something wrong.
   const keys = carriedKeys(epoch, applied, own)
   const secrets = path && steps && receivedSecrets(epoch, applied, { steps, path, own, privateKeys: keys.privateKeys })
   if (path && own.committed) keys.privateKeys.set(math.toNode(committerLeaf), own.committed.leafPrivateKey)
-  const init = initSecret(epoch, applied)
   const concluded = conclude(epoch, {
     applied,
     content: commit,
@@ -307,13 +315,23 @@ export function describe(
     epoch: epoch.context.epoch + 1n,
     committer: by.committer === undefined ? undefined : memberAt(epoch.tree, by.committer),
     added: added.map((leaf) => memberOf(leaf, tree.leaf(leaf)!)),
+    external: joins,
     removed: applied.removed.map((leaf) => memberOf(leaf, epoch.tree.leaf(leaf)!)),
+    removals: applied.removals.map((removal) => describeRemoval(epoch, removal)),
     updated: updated.map((leaf) => memberOf(leaf, tree.leaf(leaf)!)),
     claims: claims(epoch, applied, { ...by, joins }),
     selfRemoved: applied.removed.includes(epoch.ownLeafIndex),
     reInit: applied.reInit,
     registered: applied.registered,
     authenticatedData: by.content.authenticatedData,
+  }
+}
+
+function describeRemoval({ tree }: Epoch, { leafIndex, by }: AppliedRemoval): Removal {
+  return {
+    member: memberAt(tree, leafIndex)!,
+    proposedBy: by.sender.type === "member" ? memberAt(tree, by.sender.leafIndex) : undefined,
+    byReference: by.ref !== undefined,
   }
 }
 

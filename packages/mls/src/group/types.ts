@@ -51,8 +51,12 @@ export interface StagedCommit {
   readonly epoch: bigint
   /** `undefined` for somebody who joins by an external Commit: see `added`. */
   readonly committer: Member | undefined
+  /** Somebody joins by this Commit (RFC 9420 §12.4.3.2): it is the last of `added`. */
+  readonly external: boolean
   readonly added: readonly Member[]
   readonly removed: readonly Member[]
+  /** The members in `removed`, in the same order, and who asked for it. */
+  readonly removals: readonly Removal[]
   /** Members with a new leaf node, the committer included. */
   readonly updated: readonly Member[]
   readonly claims: readonly CredentialClaim[]
@@ -63,6 +67,15 @@ export interface StagedCommit {
   readonly registered: readonly (Proposal & { readonly type: "registered" })[]
   /** The Commit's authenticated_data. */
   readonly authenticatedData: Uint8Array
+}
+
+/** Why a member is removed. */
+export interface Removal {
+  readonly member: Member
+  /** Who proposed it, which need not be the committer; `undefined` for somebody outside the group. */
+  readonly proposedBy: Member | undefined
+  /** Whether it was proposed before, and the Commit only carries it out. */
+  readonly byReference: boolean
 }
 
 /** A Commit of our own, with everything that others need of it. */
@@ -89,8 +102,13 @@ export type Received =
       readonly type: "proposal"
       readonly ref: Uint8Array
       readonly proposal: Proposal
+      readonly authenticatedData: Uint8Array
       /** `undefined` for somebody outside the group. */
       readonly sender: Member | undefined
     }
   | { readonly type: "commit"; readonly staged: StagedCommit; readonly own: boolean }
+  /**
+   * `own-message`: it says that this member has sent it with a key that this member has spent. Whether it did cannot be
+   * known any more, but by comparing the bytes with what was sent.
+   */
   | { readonly type: "ignored"; readonly reason: "own-message" | "past-epoch" | "known-proposal" }

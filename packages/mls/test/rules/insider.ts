@@ -15,6 +15,7 @@ import { protectPrivate, ratchetOf, senderDataKey } from "../../src/framing/priv
 import type { Epoch } from "../../src/group/epoch.js"
 import { encodeContext } from "../../src/group/epoch.js"
 import { freshKeyPair } from "../../src/group/key-package.js"
+import { unrestrictedProfile } from "../../src/group/profile.js"
 import type { AppliedProposals, SentProposal } from "../../src/group/proposals.js"
 import { GroupState } from "../../src/group/state.js"
 import { conclude, provisionalContext } from "../../src/group/transition.js"
@@ -136,6 +137,29 @@ export class Insider {
     const membershipTag = framing.membershipTag?.(right) ?? right
     const publicMessage = content.sender.type === "member" ? { content, auth, membershipTag } : { content, auth }
     return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPublicMessage", publicMessage } })
+  }
+
+  /** A PrivateMessage that says what it likes of its sender, which nobody has signed: `ciphertext` is anything. */
+  claim(
+    leafIndex: LeafIndex,
+    generation: number,
+    contentType: "application" | "proposal" | "commit" = "application",
+    ciphertext: Uint8Array = this.state.environment.random(100),
+  ): Uint8Array {
+    const { suite, epoch } = this
+    const { groupId, epoch: number } = epoch.context
+    const { key, nonce } = senderDataKey(suite, epoch.secrets.senderData, ciphertext)
+    const senderData = encode(SenderData, { leafIndex, generation, reuseGuard: new Uint8Array(4) })
+    const aad = encode(SenderDataAAD, { groupId, epoch: number, contentType })
+    const privateMessage = {
+      groupId,
+      epoch: number,
+      contentType,
+      authenticatedData: new Uint8Array(0),
+      encryptedSenderData: suite.aead.seal(key, nonce, senderData, aad),
+      ciphertext,
+    }
+    return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
   }
 
   /** A PrivateMessage whose content is followed by any padding. */
@@ -277,6 +301,7 @@ export function environmentOf({ options }: Person) {
     now: options.now,
     random: (length: number) => new Uint8Array(options.suite.provider.random(length)),
     policy,
+    profile: options.profile ?? unrestrictedProfile,
     psks: options.psks ?? (() => undefined),
     registries: options.registries,
     capabilities: options.capabilities ?? {},
@@ -316,6 +341,7 @@ function applyUnchecked(epoch: Epoch, list: readonly SentProposal[]): AppliedPro
     added,
     updated,
     removed,
+    removals: [],
     psks: of("psk").map(({ psk }) => psk),
     kemOutput: of("externalInit")[0]?.kemOutput,
     reInit: of("reinit")[0],
