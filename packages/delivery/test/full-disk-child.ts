@@ -14,7 +14,7 @@ if (part === "write") {
   const database = openDatabase({ file })
   const service = createService(sqliteStore(database, sha256))
   await service.ask(createGroupRequest(groupId))
-  for (let i = 0; i < 3; i++) await service.ask(messageRequest(groupId, 0n, 1000))
+  for (let i = 0; i < 3; i++) await service.ask(messageRequest(groupId, 0n, { size: 1000 }))
   if (ending === "killed") process.kill(process.pid, "SIGKILL")
   await database.close()
 } else {
@@ -23,7 +23,7 @@ if (part === "write") {
   await using database = openDatabase({ file })
   const service = createService(sqliteStore(database, sha256))
   const read = await service.ask({ type: "read", groupId, afterSeq: 0n, limit: 10 })
-  const append = await service.ask(messageRequest(groupId, 0n, 20_000))
+  const append = await service.ask(messageRequest(groupId, 0n, { size: 20_000 }))
   const head = await service.ask({ type: "head", groupId })
   console.log(
     JSON.stringify([
