@@ -119,6 +119,8 @@ export class CommitTurns {
     )
     if (drawn.peer !== asking.peer) {
       group.reserved = { peer: drawn.peer, network: drawn.network, until: now + this.#reservedMilliseconds }
+      // One that does not come is not drawn again before it has asked again.
+      group.waiting.delete(drawn.peer)
       note(group, drawn, now)
     }
     return drawn
@@ -153,7 +155,7 @@ export class CommitTurns {
     const { reserved } = group
     const milliseconds =
       reserved === undefined
-        ? Math.min(WAIT_MAX_MILLISECONDS, ((1 - this.#places(group, now)) / this.#rate.perSecond) * 1000)
+        ? Math.min(WAIT_MAX_MILLISECONDS, group.fullAt - now - ((this.#rate.burst - 1) / this.#rate.perSecond) * 1000)
         : Math.min(RESERVED_WAIT_MAX_MILLISECONDS, reserved.until - now)
     return Math.ceil(Math.max(WAIT_MIN_MILLISECONDS, milliseconds))
   }

@@ -166,7 +166,11 @@ describe("the turns of those who commit in a group", () => {
 
   it("have room for 256 that wait; which of them makes room for another is drawn", () => {
     let drawn = 0
-    const turns = new CommitTurns({ rate: { perSecond: 1, burst: 1 }, random: () => (drawn++, 0) })
+    const random = () => {
+      drawn++
+      return 0
+    }
+    const turns = new CommitTurns({ rate: { perSecond: 1, burst: 1 }, random })
     turns.take("g", mallory, 0)
     drawn = 0
     for (let i = 0; i < 256; i++) turns.take("g", requester(`waiting ${i}`), 0)
