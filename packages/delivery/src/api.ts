@@ -37,15 +37,21 @@ export const IdempotencyId = alias("IdempotencyId", opaque)
 /** What an entry of the log is to the service. It opens none of them. */
 export const EntryKind = enumeration("EntryKind", 1, { application: 1, proposal: 2, commit: 3 })
 export type EntryKind = TypeOf<typeof EntryKind>
+/** What an entry is when it is read. `expired`: an application message that is kept no longer; its body is SHA-256(body). */
+export const LogEntryKind = enumeration("LogEntryKind", 1, { application: 1, proposal: 2, commit: 3, expired: 4 })
+export type LogEntryKind = TypeOf<typeof LogEntryKind>
 
-/** One message of a group's log. `body` is an MLSMessage (RFC 9420 §6). */
+/** One message of a group's log. `body` is an MLSMessage (RFC 9420 §6), or 32 bytes where the message has expired. */
 export const Entry = struct("Entry", {
   seq: uint64,
-  kind: EntryKind,
+  kind: LogEntryKind,
   /** The epoch that the message says it was framed in (RFC 9420 §6). */
   epoch: uint64,
   body: opaque,
-  /** 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`. */
+  /**
+   * 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`; for an expired entry, with the
+   * kind `application` and with its body in the place of the hash.
+   */
   chainHash: opaque,
   /** Unix time in milliseconds, by the service's clock. */
   at: uint64,
@@ -53,7 +59,10 @@ export const Entry = struct("Entry", {
 export type Entry = TypeOf<typeof Entry>
 
 export const InboxKind = enumeration("InboxKind", 1, { welcome: 1, keyPackagesLow: 2 })
-/** One unicast message to a device. `n` is dense for each device. */
+/**
+ * One unicast message to a device. `n` rises by one for each that was put into the inbox; where one is missing, it has
+ * made room for others, or expired.
+ */
 export const InboxEntry = struct("InboxEntry", {
   n: uint64,
   kind: InboxKind,
@@ -147,18 +156,20 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   subscribe: 11,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
-  /** → keyPackageCount · invalid · forbidden · wrongTime */
+  /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
   publishKeyPackages: PublishKeyPackages,
   /** → keyPackage · notFound · throttled */
   claimKeyPackage: { deviceId: DeviceId, cipherSuite: uint16 },
   /** → keyPackageCount · forbidden · wrongTime */
   countKeyPackages: { cipherSuite: uint16, proof: DeviceProof },
-  /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled */
+  /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled · quotaExceeded */
   createGroup: CreateGroup,
   /**
    * → accepted · stale (a commit or proposal whose `after` is not the log's last commit entry; an application message
    * with too many commit entries after its `after`) · notFound · invalid (a body that does not match the request) ·
-   * throttled. A repeated request gets the answer of the first, before anything else is judged.
+   * throttled (to be sent again unchanged after the time: a commit that waits for its turn has its place in a draw for
+   * five seconds after it was last sent) · quotaExceeded. A repeated request gets the answer of the first, before
+   * anything else is judged.
    */
   append: Append,
   /**
@@ -177,7 +188,7 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   /**
    * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed, at first
    * once for each cursor (and for the inbox, where there is a proof) even if there is nothing behind it. A group that
-   * does not exist gets `notFound` once and leaves the stream as it is. A change of the set of groups is a new
+   * does not exist gets `notFound` once, and is not watched. A change of the set of groups is a new
    * subscription. The stream ends with invalid · forbidden · wrongTime · throttled · unavailable where the service ends it.
    */
   subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
@@ -227,13 +238,19 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   unavailable: 18,
   wrongTime: 19,
   update: 20,
+  quotaExceeded: 21,
 })
+/** Whose room is used up. */
+export const QuotaOf = enumeration("QuotaOf", 1, { group: 1, service: 2 })
 export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryResponseKind, {
   done: {},
   keyPackage: { keyPackage: opaque, lastResort: boolean },
   keyPackageCount: { count: uint32, lastResort: boolean },
-  /** `receipt` is empty until the service signs what it accepts. */
-  accepted: { seq: uint64, chainHash: opaque, receipt: opaque },
+  /**
+   * `receipt` is empty until the service signs what it accepts. `undelivered` are recipients of the commit whose inboxes
+   * did not get its Welcome: they are not registered, or too many came from this requester. They have to be invited again.
+   */
+  accepted: { seq: uint64, chainHash: opaque, receipt: opaque, undelivered: vector(DeviceId) },
   /** Read the log: there are commit entries that the author had not read. */
   stale: { lastCommitSeq: uint64, headSeq: uint64 },
   entries: { groupId: GroupId, entries: vector(Entry), headSeq: uint64 },
@@ -262,5 +279,7 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
    * which has no version byte, gets `invalid` with a reason that says "update".
    */
   update: { oldest: uint8, newest: uint8 },
+  /** There is no room for more before older entries expire. Reading goes on. */
+  quotaExceeded: { of: QuotaOf },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

@@ -29,6 +29,8 @@ export interface Database extends AsyncDisposable {
    */
   write<T>(work: (connection: Connection) => T, size?: number): Promise<T>
   usage(): Usage
+  /** Brings the write-ahead log into the file and empties it, where nobody reads it just now. */
+  checkpoint(): void
   /** Finishes what is under way. */
   close(): Promise<void>
 }
@@ -103,7 +105,7 @@ class LibsqlDatabase implements Database {
     this.#lockTimeoutMilliseconds = lockTimeoutMilliseconds
     this.#queueMax = queueMax
     this.#queueSizeMax = queueSizeMax
-    this.#sizeMax = options.sizeMax ?? Number.POSITIVE_INFINITY
+    this.#sizeMax = fileSizeMax(options.sizeMax ?? Number.POSITIVE_INFINITY)
     this.#database = openedFor(options, lockTimeoutMilliseconds)
     this.#connection = new LibsqlConnection(this.#database)
   }
@@ -149,6 +151,11 @@ class LibsqlDatabase implements Database {
     const pragma = (name: string) => Number(this.#connection.get(`PRAGMA ${name}`)![name])
     const bytes = available(() => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"))
     return { bytes, sizeMax: this.#sizeMax }
+  }
+
+  checkpoint(): void {
+    if (this.#closed) throw new StoreUnavailable("the database is closed")
+    available(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"))
   }
 
   read<T>(work: (connection: Connection) => T): T {
@@ -317,7 +324,7 @@ function configured(database: Libsql.Database, { sizeMax }: DatabaseOptions, loc
     database.exec(`PRAGMA journal_size_limit = ${WAL_SIZE_KEPT}`)
     if (sizeMax !== undefined) {
       const { page_size } = database.prepare("PRAGMA page_size").get() as { page_size: number }
-      const pages = Math.max(1, Math.floor((sizeMax - Math.min(WAL_SIZE_MAX, sizeMax / 2)) / page_size))
+      const pages = Math.max(1, Math.floor(fileSizeMax(sizeMax) / page_size))
       database.exec(`PRAGMA max_page_count = ${pages}`)
     }
     return database
@@ -326,6 +333,9 @@ function configured(database: Libsql.Database, { sizeMax }: DatabaseOptions, loc
     throw error
   }
 }
+
+/** What is left of a limit when the write-ahead log has had its part. */
+const fileSizeMax = (sizeMax: number) => sizeMax - Math.min(WAL_SIZE_MAX, sizeMax / 2)
 
 /** What is left of the write-ahead log after a checkpoint. */
 const WAL_SIZE_KEPT = 8 * 1024 * 1024
