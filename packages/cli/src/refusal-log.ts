@@ -18,6 +18,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   unread: "connections that did not read their answers",
   idle: "WebSockets without a stream",
   control: "WebSockets with too many pings",
+  arrivals: "connections that came too fast",
   flights: "sealed requests",
   host: "requests under a name that is not allowed (--allow-host)",
   origin: "WebSockets of pages of another origin",

@@ -23,6 +23,8 @@ export type RefusalKind =
   | "idle"
   /** Too many pings, or other frames that ask for an answer and for no work. */
   | "control"
+  /** Too many new connections in a short time. */
+  | "arrivals"
   /** Too many first flights of sealed requests. */
   | "flights"
   /** A name that the service is not served under. */

@@ -94,6 +94,20 @@ describe("one requester's share", { timeout: 20_000 }, () => {
     assert.match(await again.closed, /^HTTP\/1\.1 200 /)
   })
 
+  it("of new connections is bounded in time too, and an honest one is let in meanwhile", async () => {
+    const { listener, refused } = await start({ shares: { connections: { peer: 5, network: 5, all: 1000 } } })
+    await using _ = listener
+    for (let round = 0; round < 3; round++) {
+      const lines = Array.from({ length: 100 }, () => line(listener, "127.0.2.1"))
+      await pause(20)
+      for (const { socket } of lines) socket.destroy()
+    }
+    await until(() => refused("arrivals") > 0)
+    const count = refused("arrivals")
+    assert.ok(count > 40 && count <= 100, `${count} of 300, with 200 at once`)
+    await served(listener)
+  })
+
   it("is an eighth for an address and a quarter for its network by default", () => {
     for (const limits of Object.values(shareLimits(10_000))) {
       assert.ok(limits.peer * 8 <= limits.all && limits.network * 4 <= limits.all)

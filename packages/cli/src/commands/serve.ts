@@ -38,17 +38,17 @@ export const serve = command({
     data: dataOption,
     connections: withDefault(10_000, {
       placeholder: "N",
-      help: "connections at a time; one network gets a quarter of them, one address an eighth",
+      help: "connections at a time, of which a network gets a quarter",
       read: count,
     }),
     "trust-proxy": optional({
-      placeholder: "ADDRESS[/BITS],…",
-      help: "proxies in front of the service: whom they forward for is believed (X-Forwarded-For)",
+      placeholder: "ADDRESS,…",
+      help: "proxies in front (or networks of them) whose X-Forwarded-For is believed",
       read: proxies,
     }),
     "allow-host": optional({
       placeholder: "NAME,…",
-      help: "names that it is reached under beside its own; a local one answers to no others",
+      help: "names to answer to beside this machine's own",
       read: hosts,
     }),
     "fast-open": flag("answer sealed requests too"),

@@ -84,6 +84,8 @@ export interface Listener extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** Connections that wait to be accepted: those of a flood must not crowd out the others. The system may allow fewer. */
+const BACKLOG = 4096
 const DEFAULT_HOST = "localhost"
 
 const defaultLimits: ListenLimits = {
@@ -205,7 +207,7 @@ function answerClientError(error: Error & { code?: string }, socket: Socket | im
 function bind(server: Server, { host = DEFAULT_HOST, port = 0 }: ListenOptions): Promise<URL> {
   return new Promise((resolve, reject) => {
     server.once("error", reject)
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off("error", reject)
       const { port: taken } = server.address() as AddressInfo
       resolve(new URL(`http://${host.includes(":") ? `[${host}]` : host}:${taken}/`))
