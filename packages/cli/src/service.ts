@@ -4,6 +4,7 @@ import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { type Refusal, Shares } from "@conclave/transport"
 import { type Listener, listen } from "@conclave/transport/node"
 import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
 
@@ -17,6 +18,14 @@ export interface ServiceOptions {
   readonly page?: string | undefined
   /** Is told of what is nobody's answer: a full disk, a damaged file. */
   readonly onError?: (error: unknown) => void
+  /** Connections at a time, of both ports together; see `Shares`. */
+  readonly connections?: number
+  readonly onRefusal?: (refusal: Refusal) => void
+  /** Proxies whose word on the client's address is taken, see `ListenOptions`. */
+  readonly trustedProxies?: readonly string[]
+  readonly onUntrustedProxy?: () => void
+  /** Names that the service is served under, see `ListenOptions`. */
+  readonly hosts?: readonly string[]
   /** Answer sealed requests too, and offer that over HTTP. */
   readonly fastOpen?: FastOpenService | undefined
 }
@@ -47,9 +56,14 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const started: AsyncDisposable[] = [database]
   try {
     const services = servicesOn(database, options)
-    const fastOpen = options.fastOpen && (await startSealed(services, options.host, options.fastOpen))
+    const shares = new Shares({
+      ...(options.connections !== undefined && { connectionsMax: options.connections }),
+      ...(options.onRefusal && { onRefusal: options.onRefusal }),
+    })
+    const { host } = options
+    const fastOpen = options.fastOpen && (await startSealed(services, { host, shares, ...options.fastOpen }))
     if (fastOpen) started.unshift({ [Symbol.asyncDispose]: () => fastOpen.server.close() })
-    const listener = await startListener(services, fastOpen?.server, options)
+    const listener = await startListener(services, fastOpen?.server, { ...options, shares })
     started.unshift(listener)
     const close = () => closeAll(started)
     return { url: listener.url, fastOpen, close, [Symbol.asyncDispose]: close }
@@ -76,10 +90,16 @@ function servicesOn(database: delivery.Database, { onError }: ServiceOptions) {
 /** What HTTP takes, sealed requests take too. */
 const REQUEST_SIZE_MAX = 4 * 1024 * 1024
 
-async function startSealed(services: Services, host: string, { port, policy, keys }: FastOpenService) {
+interface Sealing extends FastOpenService {
+  readonly host: string
+  readonly shares: Shares
+}
+
+async function startSealed(services: Services, { host, shares, port, policy, keys }: Sealing) {
   const server = new SealedServer({
     provider: nodeProvider(),
     requestSizeMax: REQUEST_SIZE_MAX,
+    shares,
     ...(keys && { keys }),
     ...serveAll({
       auth: { handler: services.auth, mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request) },
@@ -95,12 +115,16 @@ async function startSealed(services: Services, host: string, { port, policy, key
 function startListener(
   services: Services,
   sealed: SealedServer | undefined,
-  { host, port, page, onError }: ServiceOptions,
+  { host, port, page, onError, shares, ...options }: ServiceOptions & { readonly shares: Shares },
 ): Promise<Listener> {
   return listen({
     services,
     host,
     port,
+    shares,
+    ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
+    ...(options.onUntrustedProxy && { onUntrustedProxy: options.onUntrustedProxy }),
+    ...(options.hosts && { hosts: options.hosts }),
     limits: { requestSizeMax: REQUEST_SIZE_MAX },
     // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
     ...(sealed && { offer: (clientAddress) => sealed.offer({ host: "", clientAddress }) }),

@@ -12,5 +12,6 @@ export {
   safeToRepeat,
 } from "./replay-safety.js"
 export * from "./seam.js"
-export { type Requester, Share, type ShareLevel, type ShareLimits } from "./shares.js"
+export { type Requester, Share, type ShareLevel, type ShareLimits } from "./share.js"
+export { type Refusal, type RefusalKind, type Resource, Shares, type SharesOptions, shareLimits } from "./shares.js"
 export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"

@@ -1,4 +1,4 @@
-import type { Requester } from "./shares.js"
+import type { Requester } from "./share.js"
 
 /** Bits of an address that make a requester, by the width and the version of the protocol. */
 const WIDTHS = { peer: { 4: 32, 6: 56 }, network: { 4: 24, 6: 48 } } as const
