@@ -38,18 +38,31 @@ interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>
 }
 
-export function workspaces(): Workspace[] {
-  const patterns: readonly string[] = JSON.parse(read("package.json")).workspaces
+/** The workspaces of this repository, or of another one with its root at `from`. */
+export function workspaces(from = root): Workspace[] {
+  const patterns: readonly string[] = JSON.parse(readFileSync(join(from, "package.json"), "utf8")).workspaces
   return patterns
     .flatMap((pattern) => {
       const folder = pattern.replace(/\/\*$/, "")
-      return folder === pattern ? [folder] : readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)
+      return folder === pattern ? [folder] : readdirSync(join(from, folder)).map((name) => `${folder}/${name}`)
     })
-    .filter((folder) => existsSync(join(root, folder, "package.json")))
+    .filter((folder) => existsSync(join(from, folder, "package.json")))
     .map((folder) => {
-      const manifest: Manifest = JSON.parse(read(`${folder}/package.json`))
+      const manifest: Manifest = JSON.parse(readFileSync(join(from, folder, "package.json"), "utf8"))
       return { name: manifest.name.replace(/^@conclave\//, ""), folder, manifest }
     })
+}
+
+/** The compiled tests of a folder whose sources are still there: the compiler leaves behind what was deleted. */
+export function compiledTests(folder: string, from = root): string[] {
+  const dist = join(from, folder, "dist")
+  if (!existsSync(dist)) return []
+  return readdirSync(dist, { recursive: true, encoding: "utf8" })
+    .map((file) => file.split("\\").join("/"))
+    .filter((file) => file.endsWith(".test.js"))
+    .filter((file) => existsSync(join(from, folder, file.replace(/\.js$/, ".ts"))))
+    .map((file) => `${folder}/dist/${file}`)
+    .sort()
 }
 
 export function fromRoot(path: string): string {

@@ -3,17 +3,15 @@
  * (`mls`), `tools`, or part of a test file's path; without one, everything runs.
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { join } from "node:path"
-import { fromRoot, root, workspaces } from "./repository.js"
+import { compiledTests, root, workspaces } from "./repository.js"
 
 const separator = process.argv.indexOf("--", 2)
 const names = process.argv.slice(2, separator < 0 ? undefined : separator)
 const options = separator < 0 ? [] : process.argv.slice(separator + 1)
 
 console.log(`Node ${process.version} (${process.platform} ${process.arch}), ${availableParallelism()} at a time`)
-const all = [...workspaces().map(({ folder }) => folder), "tools"].flatMap(testsOf)
+const all = [...workspaces().map(({ folder }) => folder), "tools"].flatMap((folder) => compiledTests(folder))
 for (const name of names) {
   if (!all.some((file) => isNamed(file, name))) fail(`No test belongs to "${name}".`)
 }
@@ -35,17 +33,6 @@ const { status, signal } = spawnSync(
 )
 if (signal !== null) fail(`The tests were ended by ${signal}.`)
 process.exitCode = status ?? 1
-
-/** The compiled tests of a folder whose sources are still there: the compiler leaves behind what was deleted. */
-function testsOf(folder: string): string[] {
-  const dist = join(root, folder, "dist")
-  if (!existsSync(dist)) return []
-  return readdirSync(dist, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".test.js"))
-    .filter((file) => existsSync(join(root, folder, file.replace(/\.js$/, ".ts"))))
-    .map((file) => fromRoot(join(dist, file)))
-    .sort()
-}
 
 function isNamed(file: string, name: string): boolean {
   return (

@@ -5,6 +5,7 @@ import { cipherSuite } from "@conclave/mls"
 import { type Contestant, contest, duration, type Measured, ratio, table, timedSync } from "./contest.js"
 import { floor } from "./floor.js"
 import { FullTree } from "./full-tree.js"
+import { hostile } from "./hostile.js"
 import { large } from "./large.js"
 import { machine } from "./machine.js"
 import { type Operation, operations, Scene } from "./scene.js"
@@ -12,6 +13,7 @@ import { type Operation, operations, Scene } from "./scene.js"
 /*
  * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,floor,ts-mls,ts-mls-next,openmls-wasm]
  * npm run bench -- --large [--sizes 1000,10000,100000]
+ * npm run bench -- --hostile [--sizes 1000]
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
@@ -27,11 +29,12 @@ const options = given(
         only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm" },
         rounds: { type: "string" },
         large: { type: "boolean", default: false },
-        sizes: { type: "string", default: "1000,10000" },
+        hostile: { type: "boolean", default: false },
+        sizes: { type: "string" },
         suite: { type: "string", default: "1" },
       },
     }).values,
-  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000",
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, or bench -- --hostile",
 )
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
@@ -42,9 +45,15 @@ const ours = conclave(provider)
 console.log(machine(provider.name))
 
 if (options.large) {
-  await large(options.sizes.split(",").map(Number), rounds)
+  await large(sizes("1000,10000"), rounds)
+} else if (options.hostile) {
+  for (const size of sizes("1000")) await hostile(size, rounds)
 } else {
   for (const size of options.groups.split(",").map(Number)) await group(size)
+}
+
+function sizes(unlessGiven: string): number[] {
+  return (options.sizes ?? unlessGiven).split(",").map(Number)
 }
 
 async function group(size: number): Promise<void> {

@@ -57,6 +57,18 @@ export function drawEvent(event: ClientEvent, { style, self }: Reader): string |
       return style.yellow(`you are no longer in ${named(event.conversation)} (by ${who(event.by)})`)
     case "recovered":
       return style.yellow(`${named(event.conversation)} was rejoined, messages may be missing: ${reasonOf(event)}`)
+    case "invited":
+      return style.yellow(`${who(event.by)} invites you to a conversation with ${list(event.members.map(who))}`)
+    case "declined":
+      return style.yellow(`${who(event.name)} does not come into ${named(event.conversation)} (${event.reason})`)
+    case "throttled":
+      return style.yellow(`the service asks for patience until ${event.retryAt.toLocaleTimeString()}`)
+    case "missing":
+    case "deferred":
+      return style.yellow(reasonOf(event))
+    case "update":
+    case "unavailable":
+      return style.red(reasonOf(event))
     default:
       return drawAlarm(event, style)
   }
@@ -87,7 +99,7 @@ export function drawAlarm(event: Alarm, style: Style): string {
       )
     case "rejected":
       return style.yellow(
-        `something was refused${event.conversation ? ` in ${named(event.conversation)}` : ""}: ${reasonOf(event)}`,
+        `something was refused${event.conversation ? ` in ${named(event.conversation)}` : ""}: ${reasonOf(event)}${event.count > 1 ? ` (${event.count} times)` : ""}`,
       )
   }
 }

@@ -4,6 +4,7 @@ import type { Transport } from "@conclave/transport"
 import type { Conversation } from "./conversation.js"
 import { openDevice } from "./core/open.js"
 import type { ClientEvent } from "./events.js"
+import type { Waiting } from "./service/patience.js"
 import type { Store } from "./store/store.js"
 
 export interface ClientOptions {
@@ -49,7 +50,36 @@ export type VerifyLeaves = (
   join: Pick<PreparedJoin, "leaves" | "signatures">,
 ) => Promise<boolean>
 
+/** Somebody has added this device to a conversation. Everybody in it has been judged, and `by` signed the invitation. */
+export interface Invitation {
+  readonly by: string
+  /** `Conversation.id`. */
+  readonly conversation: string
+  readonly members: readonly string[]
+  /** Where this device has been in the conversation before: what it was called then. */
+  readonly title?: string
+}
+
+export type InvitationAnswer = "accept" | "ask" | "decline"
+
+/** Nobody's list is filled by others. What is beyond is declined, without an entry in the list. */
+export interface InvitationLimits {
+  /** Conversations with the status `invited`, by one person; default 20. */
+  readonly unansweredByInviter: number
+  /** Invitations by one person in 24 hours, answered or not; default 100. */
+  readonly perDayByInviter: number
+  /** Conversations with the status `invited`, in all; default 500. */
+  readonly unanswered: number
+}
+
 export interface ClientPolicy {
+  /**
+   * What an invitation by somebody else leads to: being in the conversation (`accept`, the default), or a conversation
+   * with the status `invited` (`ask`). A function decides for each; where it throws, or takes longer than ten seconds,
+   * the person is asked.
+   */
+  readonly invitations: "accept" | "ask" | ((invitation: Invitation) => InvitationAnswer | Promise<InvitationAnswer>)
+  readonly invitationLimits: Partial<InvitationLimits>
   /** A new key of a known name that one of its pinned keys endorsed: `accept` (loudly, the default) or `ask`. */
   readonly endorsedKey: "accept" | "ask"
   /** Keep messages for {@link Conversation.history} (default). Without, the events are all there is. */
@@ -60,6 +90,19 @@ export interface ClientPolicy {
   readonly keyPackageLifetimeSeconds: number
   /** The n-th member in the tree's order waits n times this before it carries out somebody's leaving; default 3,000. */
   readonly leaveDelayMilliseconds: number
+}
+
+/** One of the devices that speak for a name, as the directory lists it. */
+export interface PersonDevice {
+  readonly signatureKey: Uint8Array
+  readonly registeredAt: Date
+  /** It is known by this profile: met, or approved. */
+  readonly pinned: boolean
+  /**
+   * Its key is pinned, or a chain of endorsements leads to it from one that is: from the oldest device of the name,
+   * where none is. Any other speaks under this name without the consent of the others.
+   */
+  readonly endorsed: boolean
 }
 
 /**
@@ -76,8 +119,12 @@ export interface Client extends AsyncDisposable {
   readonly name: string
   /** By id; those that were left included, because of their history. */
   readonly conversations: ReadonlyMap<string, Conversation>
-  /** Whether the service's stream is open at the moment. Always false without `live`. */
+  /** Whether everything there is to follow is being followed at the moment. Always false without `live`. */
   readonly online: boolean
+  /** Why not, where `live` and not {@link online}: what the service or the network said last. */
+  readonly offlineReason: string | undefined
+  /** A service has asked for patience: what needs it goes on by itself after that. */
+  readonly waiting: Waiting | undefined
 
   /**
    * Resolves when the conversation exists at the service and the members have been added. Rejects with `UNKNOWN_NAME`
@@ -107,6 +154,11 @@ export interface Client extends AsyncDisposable {
   /** Calls `listener` after each step and each change of {@link online}, to draw anew. Returns how to stop it. */
   observe(listener: () => void): () => void
 
+  /**
+   * The devices that the directory lists for a name at the moment. Rejects with `UNAVAILABLE`, or `REFUSED`; nobody of
+   * that name has none.
+   */
+  devices(name: string, options?: { readonly signal?: AbortSignal }): Promise<readonly PersonDevice[]>
   /** The signature keys that are pinned for a name: taken on first use, or approved. */
   pinnedKeys(name: string): Promise<readonly Uint8Array[]>
   /** Pins a further key of a name, after comparing; halted conversations go on. See the event `keyChanged`. */
@@ -131,7 +183,7 @@ export interface Client extends AsyncDisposable {
 export const Client: {
   /**
    * Registers the name on first use. Throws `ClientError`: `NAME_TAKEN`, `WRONG_PROFILE` (another name or suite, or
-   * another sealing key), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones work without a network).
+   * another sealing key; a profile of a newer version), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones work without a network).
    * Where it throws, store and transports have been closed.
    */
   open(options: ClientOptions): Promise<Client>

@@ -30,6 +30,13 @@ export interface Conversation {
   setTitle(title: string): Promise<void>
   /** Renews one's own keys: heals what an attacker who had read this device's state could have followed. */
   refresh(): Promise<void>
+  /** Takes an invitation (status `invited`): the event `joined` follows. Does nothing for a conversation one is in. */
+  accept(): Promise<void>
+  /**
+   * Refuses an invitation: it is gone from `client.conversations` at once, and nothing more is read. Resolves when the
+   * service has it for the others, who get the event `declined`. Throws `TypeError` where there is no invitation.
+   */
+  decline(): Promise<void>
   /**
    * Asks to be removed and reads no message from now on; resolves when the service has the request. The others'
    * clients carry it out; the event `left` tells.
@@ -74,10 +81,18 @@ export interface WishOptions {
 }
 
 /**
- * `creating`: not at the service yet · `active` · `halted`: waits for `approveKey` · `recovering`: rejoining · `lost`:
+ * `invited`: somebody asks this person in, see `accept` and `decline`; nothing can be sent · `creating`: not at the service yet · `active` · `halted`: waits for `approveKey` · `recovering`: rejoining · `lost`:
  * has to be invited again · `leaving`: has asked to be removed · `left`: is no member.
  */
-export type ConversationStatus = "creating" | "active" | "halted" | "recovering" | "lost" | "leaving" | "left"
+export type ConversationStatus =
+  | "invited"
+  | "creating"
+  | "active"
+  | "halted"
+  | "recovering"
+  | "lost"
+  | "leaving"
+  | "left"
 
 export interface PendingMessage extends Content {
   readonly messageId: string

@@ -24,6 +24,13 @@ export type ClientEventBody =
   | HaltedEvent
   | RecoveredEvent
   | LostEvent
+  | MissingEvent
+  | DeferredEvent
+  | InvitedEvent
+  | DeclinedEvent
+  | ThrottledEvent
+  | UpdateEvent
+  | UnavailableEvent
 
 /** The content of a message: exactly one of `text` and `bytes` is there. */
 export interface Content {
@@ -50,7 +57,10 @@ export interface SentEvent extends Content {
   readonly sentAt: Date
 }
 
-/** Somebody has added this device to a conversation; or, after `recovered` failed, added it again. */
+/**
+ * Somebody has added this device to a conversation, or added it again after `lost`; where that was a request (see
+ * `ClientPolicy.invitations`), it has been accepted.
+ */
 export interface JoinedEvent {
   readonly type: "joined"
   readonly conversation: Conversation
@@ -64,13 +74,21 @@ export interface TitleEvent {
   readonly title: string
 }
 
-/** The members have changed. Names, not devices: a further device of a member is not told of here. */
+/**
+ * The members have changed. Names, not devices: a further device of a member is not reported here. Each name is in one
+ * list, the one that says who really did it.
+ */
 export interface MembersEvent {
   readonly type: "members"
   readonly conversation: Conversation
+  /** Who committed it: whoever is in `added` and `removed` was added and removed by this member. */
   readonly by: string
   readonly added: readonly string[]
   readonly removed: readonly string[]
+  /** They asked for it themselves; `by` only carried it out. */
+  readonly left: readonly string[]
+  /** Devices of these members could not follow the conversation and came back by themselves; `by` is one of them. */
+  readonly rejoined: readonly string[]
 }
 
 /** Somebody renewed keys, and nothing else changed. */
@@ -118,15 +136,22 @@ export interface FailedEvent {
 /**
  * Something that came in was refused and passed over; the conversation goes on.
  *
- * But for `CANNOT_REJOIN`: a commit was refused (the reason names whose it is, where that is known), and what it came
- * with is of no use for rejoining. The conversation waits (status `recovering`), and tries again by itself: the next
- * commit of a member who could follow helps. Where nobody could, only a new conversation does.
+ * Two codes ask for attention:
+ *
+ * - `CANNOT_REJOIN`: this device cannot follow a commit that others may be able to follow (the reason names whose it is,
+ *   where that is known), and what the service has to rejoin by is not from a member it knew. The conversation waits
+ *   (status `recovering`), and tries again by itself: the next commit of a member who could follow helps.
+ * - `LATER_EPOCH`: a member has signed for an epoch that this device did not get to by the log that it was shown. Ask
+ *   another member, in another way, to remove and invite this name again.
  */
 export interface RejectedEvent {
   readonly type: "rejected"
   readonly conversation: Conversation | undefined
   readonly code: string
+  /** Of the first one, where there were several. */
   readonly reason: string
+  /** How often it has happened since this event was new: the same again, until the event is read, is counted here. */
+  readonly count: number
 }
 
 /** A commit brings in somebody whom this client does not accept. Nothing further is read or sent until one approves. */
@@ -144,11 +169,83 @@ export interface RecoveredEvent {
   readonly reason: string
 }
 
-/** The log cannot be followed and rejoining failed: a member has to remove and invite this name again. */
+/**
+ * This device is no member any more and cannot come back by itself, or the service has not known the conversation for a
+ * week: a member has to remove and invite this name again. History is kept.
+ */
 export interface LostEvent {
   readonly type: "lost"
   readonly conversation: Conversation
   readonly reason: string
+}
+
+/**
+ * Somebody asks this person into a conversation, whose status is `invited` until `conversation.accept()` or
+ * `conversation.decline()`. `by` has signed the invitation. Nothing more is told of it until it is accepted.
+ */
+export interface InvitedEvent {
+  readonly type: "invited"
+  readonly conversation: Conversation
+  readonly by: string
+  readonly members: readonly string[]
+}
+
+/**
+ * A device of `name` was added, and does not want to be: the next commit removes it. `reason`: `declined` by the person
+ * or the program; `unverified`: somebody in the conversation is not who they say they are to that device; `limit`: too
+ * many invitations by the same person.
+ */
+export interface DeclinedEvent {
+  readonly type: "declined"
+  readonly conversation: Conversation
+  readonly name: string
+  readonly reason: "declined" | "unverified" | "limit"
+}
+
+/** A service asks for patience; once for each time that it does. See `client.waiting`. */
+export interface ThrottledEvent {
+  readonly type: "throttled"
+  readonly conversation: undefined
+  readonly service: "delivery" | "auth"
+  readonly retryAt: Date
+}
+
+/** A service speaks newer versions only: nothing is sent or read there until this program has been updated. */
+export interface UpdateEvent {
+  readonly type: "update"
+  readonly conversation: undefined
+  readonly service: "delivery" | "auth"
+  readonly reason: string
+}
+
+/**
+ * The service refuses what it used to do for this device or conversation. Nothing is given up: it is asked again, less
+ * and less often, for days. Told once, until it works again.
+ */
+export interface UnavailableEvent {
+  readonly type: "unavailable"
+  readonly conversation: Conversation | undefined
+  readonly reason: string
+}
+
+/**
+ * The service says that there is no such conversation, or refuses to show it. That may be a fault of the service:
+ * nothing is destroyed, what is wished waits, and this device asks again for a week. Told once.
+ */
+export interface MissingEvent {
+  readonly type: "missing"
+  readonly conversation: Conversation
+  readonly reason: string
+}
+
+/** The service refused a commit of this device for a reason that may pass: it is sent again, less and less often. */
+export interface DeferredEvent {
+  readonly type: "deferred"
+  readonly conversation: Conversation
+  /** What the commit is for; empty where it only lets members go who asked for it. */
+  readonly wishes: readonly FailedEvent["wish"][]
+  readonly reason: string
+  readonly retryAt: Date
 }
 
 /** Why a wish or a call failed. */
@@ -165,4 +262,5 @@ export type ClientErrorCode =
   | "STORE_LOCKED"
   | "WRONG_PROFILE"
   | "UNAVAILABLE"
+  | "UPDATE"
   | "CLOSED"

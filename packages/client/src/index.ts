@@ -12,7 +12,16 @@
  *   a wish ─► store ─► compile, encrypt ─► store ─► service ─► log ─► follow ─► store ─► event
  * ```
  */
-export { Client, type ClientOptions, type ClientPolicy, type VerifyLeaves } from "./client.js"
+export {
+  Client,
+  type ClientOptions,
+  type ClientPolicy,
+  type Invitation,
+  type InvitationAnswer,
+  type InvitationLimits,
+  type PersonDevice,
+  type VerifyLeaves,
+} from "./client.js"
 export type {
   Conversation,
   ConversationStatus,
@@ -26,8 +35,10 @@ export type {
   ClientErrorCode,
   ClientEvent,
   Content,
+  DeclinedEvent,
   FailedEvent,
   HaltedEvent,
+  InvitedEvent,
   JoinedEvent,
   KeyChangedEvent,
   LeftEvent,
@@ -38,7 +49,11 @@ export type {
   RefreshedEvent,
   RejectedEvent,
   SentEvent,
+  ThrottledEvent,
   TitleEvent,
+  UnavailableEvent,
+  UpdateEvent,
 } from "./events.js"
+export type { Waiting } from "./service/patience.js"
 export { MemoryProfile, memoryStore } from "./store/memory.js"
 export type { ListOptions, Store, StoreChanges, StoreRecord } from "./store/store.js"

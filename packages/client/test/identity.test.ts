@@ -1,22 +1,17 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { AuthResponse, type Device } from "@conclave/auth/api"
+import { AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
-import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
+import type { CredentialClaim } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
-import type { Profile } from "../src/core/records.js"
-import { Steps } from "../src/core/steps.js"
-import { Identity } from "../src/identity/identity.js"
-import { Judge } from "../src/identity/judge.js"
 import { safetyCode } from "../src/identity/safety-code.js"
 import type { Client } from "../src/index.js"
-import { REGISTRATION_LABEL, registrationContent } from "../src/service/directory.js"
+import { registrationContent } from "../src/service/directory.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
-import { SealedStore } from "../src/store/sealed.js"
+import { basic, makeIdentity, makeJudge } from "./support/judging.js"
 import { after, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
-const suite = cipherSuite(1, provider)
 const never = new AbortController().signal
 
 describe("a safety code", () => {
@@ -308,71 +303,3 @@ function withoutEndorsements(transport: Transport): Transport {
     },
   }
 }
-
-// --- A judge by itself -----------------------------------------------------------------------------------------------
-
-interface Listed {
-  readonly claim: CredentialClaim
-  readonly device: Device
-  readonly identity: Identity
-}
-
-function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
-  const random = (length: number) => provider.random(length)
-  const store = new SealedStore(memoryStore(), { provider, sealingKey: new Uint8Array(32), random })
-  const devices = new Map<string, Device[]>()
-  const own = makeIdentity("alice")
-  const judge = new Judge({
-    store,
-    directory: {
-      async devices(name) {
-        if (fails) throw new Error("silence")
-        return devices.get(name) ?? []
-      },
-    },
-    verifyEndorsement: (claim) => own.isEndorsed(claim),
-    acceptEndorsed,
-  })
-  const steps = new Steps(store, profileOf("alice"))
-  return {
-    judge,
-    devices,
-    /** Enters a new device into the directory, endorsed by another. */
-    list(name: string, endorser?: Listed): Listed {
-      const identity = makeIdentity(name)
-      const content = { name, cipherSuite: 1, signatureKey: identity.signatureKey }
-      const endorsement = endorser && {
-        deviceId: endorser.identity.deviceId,
-        signature: signWithLabel(endorser.identity.signer.key, REGISTRATION_LABEL, registrationContent(content)),
-      }
-      const device: Device = { ...content, deviceId: identity.deviceId, registeredAt: 0n, endorsement }
-      devices.set(name, [...(devices.get(name) ?? []), device])
-      return {
-        claim: { credential: basic(name), signatureKey: identity.signatureKey, reason: "add" },
-        device,
-        identity,
-      }
-    },
-    pin: (judgement: Awaited<ReturnType<Judge["judge"]>>) =>
-      steps.run(undefined, (step) => {
-        for (const { name, signatureKey } of judgement.pins) judge.pin(step, name, signatureKey)
-      }),
-  }
-}
-
-function profileOf(name: string): Profile {
-  using key = suite.signature.generate((length) => provider.random(length))
-  return {
-    version: 1,
-    name,
-    suite: 1,
-    signaturePrivateKey: key.exportPrivateKey(),
-    signaturePublicKey: key.publicKey,
-    registered: true,
-    inboxCursor: 0n,
-    nextEvent: 1n,
-  }
-}
-
-const makeIdentity = (name: string) => new Identity(profileOf(name), suite)
-const basic = (name: string) => ({ type: "basic", identity: new TextEncoder().encode(name) }) as const

@@ -49,6 +49,8 @@ export type StateErrorCode =
   | "GENERATION_SPENT"
   /** The group is in epoch 2⁶⁴ − 1: it can go on talking, but no commit leads further. */
   | "EPOCHS_SPENT"
+  /** An application message skips more of its sender's messages than it may now: it can be received later. */
+  | "FORWARD_BUDGET_SPENT"
   | "NOT_A_MEMBER"
   | "COMMIT_PENDING"
   | "NO_SUCH_KEY"
@@ -63,6 +65,7 @@ const stateSeenBy: Readonly<Record<StateErrorCode, SeenBy>> = {
   GENERATION_SPENT: "everybody",
   EPOCHS_SPENT: "everybody",
   NO_SUCH_KEY: "everybody",
+  FORWARD_BUDGET_SPENT: "self",
   NOT_A_MEMBER: "self",
   COMMIT_PENDING: "self",
   STATE_ROLLED_BACK: "self",
@@ -118,4 +121,15 @@ export function seenBy(error: unknown): SeenBy {
 /** RFC 9420: `condition` holds, or the rule is broken. */
 export function rule(condition: boolean, id: RuleId, detail?: string): asserts condition {
   if (!condition) throw new RuleError(id, detail)
+}
+
+/** Whether `action` breaks no rule. Other errors are passed on. */
+export function keepsRules(action: () => unknown): boolean {
+  try {
+    action()
+    return true
+  } catch (error) {
+    if (error instanceof RuleError) return false
+    throw error
+  }
 }

@@ -30,8 +30,12 @@ export const rules = define({
   "key-encryption-valid": { section: "5.1.1", text: "An encryption key is a public key of the suite" },
   "key-signature-valid": { section: "5.1.1", text: "An external sender's key is a public key of the suite" },
   "extensions-distinct": { section: "13.4", text: "A list of extensions has no type twice" },
+  "extensions-length": { section: "13.4", text: "A list of extensions has at most 256 entries" },
+  "extensions-size": { section: "8.1", text: "The extensions of a GroupContext have at most 131,072 bytes" },
+  "group-id-length": { section: "8.1", text: "A group id has 1 to 65,535 bytes" },
   "extension-place": { section: "17.3", text: "An extension of the RFC stands where the RFC puts it" },
   "extension-content": { section: "13.4", text: "An extension that this library reads is well-formed" },
+  "credential-chain": { section: "5.3", text: "An X.509 credential has a certificate" },
   "credential-accepted": { section: "5.3.1", text: "The application accepts every new credential" },
 
   // §6 Framing
@@ -49,10 +53,14 @@ export const rules = define({
 
   // §7 Leaf nodes
   "leaf-signature": { section: "7.3", text: "A leaf node is signed with its own key" },
-  "leaf-version-supported": { section: "7.2", text: "A leaf node lists the group's version and cipher suite" },
+  "leaf-version-supported": { section: "7.3", text: "A leaf node lists the group's version and cipher suite" },
   "leaf-required-capabilities": { section: "7.3", text: "A leaf node has the capabilities that the group requires" },
   "leaf-group-extensions": { section: "13.4", text: "A leaf node supports every extension of the group" },
   "leaf-extensions-listed": { section: "7.3", text: "A leaf node lists the types of its own extensions" },
+  "leaf-capabilities-length": {
+    section: "7.2",
+    text: "Each list of a leaf node's capabilities has at most 256 entries",
+  },
   "leaf-capabilities-default": { section: "7.2", text: "Capabilities do not list default types" },
   "leaf-credential-listed": { section: "7.2", text: "A leaf node lists the type of its own credential" },
   "leaf-credential-supported": { section: "7.3", text: "Every member supports the credential type of a leaf node" },
@@ -70,6 +78,10 @@ export const rules = define({
   "tree-last-node-blank": { section: "12.4.3.3", text: "The last node of a ratchet_tree is not blank" },
   "tree-length-odd": { section: "12.4.3.3", text: "A ratchet_tree ends with a leaf" },
   "tree-size": { section: "12.4.3.3", text: "A tree has no more leaves than the application allows" },
+  "tree-sparse": {
+    section: "12.4.3.3",
+    text: "A tree of more than 32,768 leaves has a member for each 16 of them",
+  },
   "tree-node-type": { section: "12.4.3.3", text: "Leaves stand at even places of a tree, parents at odd ones" },
   "tree-hash": { section: "7.8", text: "The tree is the one that the GroupContext names" },
   "tree-parent-hash": { section: "7.9.2", text: "Every parent node is linked to exactly one node below it" },
@@ -102,6 +114,7 @@ export const rules = define({
   "psk-nonce-length": { section: "12.1.4", text: "A psk_nonce is as long as a secret" },
   "psk-usage": { section: "12.1.4", text: "Resumption for reinit and branch is for new groups only" },
   "psk-known": { section: "12.4.2", text: "Every pre-shared key that is used is known", seenBy: "self" },
+  "psk-count": { section: "8.4", text: "At most 256 pre-shared keys are used at once" },
   "psk-distinct": { section: "12.2", text: "No pre-shared key is used twice" },
 
   // §10 Key packages
@@ -114,13 +127,20 @@ export const rules = define({
   },
 
   // §12.1, §12.2 Proposals
+  "required-capabilities-length": {
+    section: "11.1",
+    text: "Each list of required_capabilities has at most 256 entries",
+  },
+  "external-senders-length": { section: "12.1.8.1", text: "A group has at most 256 external senders" },
   "proposal-type-supported": { section: "12.2", text: "Every member supports the type of a proposal" },
+  "proposal-count": { section: "12.1", text: "A sender proposes at most 256 times in an epoch" },
   "proposal-remove-member": { section: "12.1.3", text: "A Remove names a member" },
   "proposal-reinit-version": { section: "12.1.5", text: "A ReInit does not go back to an older version" },
   "proposal-required-capabilities": {
     section: "12.1.7",
     text: "All members have the capabilities that new group extensions require",
   },
+  "suite-best": { section: "11", text: "A new group has the best cipher suite that all its members support" },
   "list-update-by-committer": { section: "12.2", text: "A committer's own Update is not in its Commit" },
   "list-remove-of-committer": { section: "12.2", text: "A committer does not remove itself" },
   "list-one-change-per-leaf": { section: "12.2", text: "A Commit updates or removes a leaf once" },
@@ -154,6 +174,10 @@ export const rules = define({
   "profile-external-commit": { section: "12.4.3.2", text: "The group's profile allows this external Commit" },
   "profile-proposal": { section: "12.1", text: "The group's profile allows a proposal by its sender" },
   "profile-committed-proposal": { section: "12.2", text: "The group's profile allows a proposal in a Commit" },
+  "profile-proposals-length": {
+    section: "12.4",
+    text: "A Commit has no more proposals than the group's profile allows",
+  },
   "profile-credential": { section: "5.3.1", text: "The group's profile allows the credential of a leaf node" },
   "profile-successor": { section: "5.3.1", text: "The group's profile allows what takes a leaf node's place" },
 

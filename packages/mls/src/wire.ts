@@ -22,6 +22,46 @@ import {
 } from "@conclave/codec"
 import type { LeafIndex } from "./indexes.js"
 
+/**
+ * The entries that a list may have so that they are read at all. They can be as small as two bytes: a message of 1 MiB
+ * would be half a million objects, and reading it take longer than everything else. Rules ask for much less: see
+ * docs/decisions/009-bounds.md.
+ */
+const ENTRIES_MAX = 1024
+/** Of a Commit: it may add ten thousand members at once. */
+const PROPOSALS_MAX = 0x8000
+/** Of an UpdatePath: a tree is not as high. */
+const PATH_NODES_MAX = 64
+
+/** A vector of which nothing more is read once it has `countMax` entries. */
+function atMost<T>(countMax: number, item: Codec<T>): Codec<readonly T[]> {
+  return {
+    ...vector(item),
+    read(reader) {
+      const outer = reader.enter(reader.varint())
+      const items: T[] = []
+      while (reader.remaining > 0) {
+        if (items.length === countMax) throw reader.error(`a list has more than ${countMax} entries`)
+        items.push(item.read(reader))
+      }
+      reader.leave(outer)
+      return items
+    },
+  }
+}
+
+/** An `opaque<V>` that nobody makes shorter: lists of it have no more entries than their bytes allow. */
+function atLeast(sizeMin: number): Codec<Uint8Array> {
+  return {
+    ...opaque,
+    read(reader) {
+      const bytes = opaque.read(reader)
+      if (bytes.length < sizeMin) throw reader.error(`${bytes.length} bytes where there are ${sizeMin} at least`)
+      return bytes
+    },
+  }
+}
+
 // Open IANA registries stay numbers where unknown values must survive a round trip (RFC 9420 §13).
 export const CipherSuiteNumber = alias("CipherSuite", uint16)
 export const ExtensionTypeNumber = alias("ExtensionType", uint16)
@@ -50,7 +90,7 @@ export const Credential = union(
   "Credential",
   "credential_type",
   CredentialType,
-  { basic: { identity: opaque }, x509: { certificates: vector(Certificate) } },
+  { basic: { identity: opaque }, x509: { certificates: atMost(ENTRIES_MAX, Certificate) } },
   "open",
 )
 export type Credential = TypeOf<typeof Credential>
@@ -66,11 +106,11 @@ export type ParentNode = TypeOf<typeof ParentNode>
 
 export const LeafNodeSource = enumeration("LeafNodeSource", 1, { keyPackage: 1, update: 2, commit: 3 })
 export const Capabilities = struct("Capabilities", {
-  versions: shared(vector(ProtocolVersionNumber)),
-  cipherSuites: shared(vector(CipherSuiteNumber)),
-  extensions: shared(vector(ExtensionTypeNumber)),
-  proposals: shared(vector(ProposalTypeNumber)),
-  credentials: shared(vector(CredentialTypeNumber)),
+  versions: shared(atMost(ENTRIES_MAX, ProtocolVersionNumber)),
+  cipherSuites: shared(atMost(ENTRIES_MAX, CipherSuiteNumber)),
+  extensions: shared(atMost(ENTRIES_MAX, ExtensionTypeNumber)),
+  proposals: shared(atMost(ENTRIES_MAX, ProposalTypeNumber)),
+  credentials: shared(atMost(ENTRIES_MAX, CredentialTypeNumber)),
 })
 export type Capabilities = TypeOf<typeof Capabilities>
 /** Unix seconds. */
@@ -78,6 +118,8 @@ export const Lifetime = struct("Lifetime", { notBefore: uint64, notAfter: uint64
 export type Lifetime = TypeOf<typeof Lifetime>
 export const Extension = struct("Extension", { extensionType: ExtensionTypeNumber, extensionData: opaque })
 export type Extension = TypeOf<typeof Extension>
+
+const Extensions = atMost(ENTRIES_MAX, Extension)
 
 const leafNodeFields = {
   encryptionKey: HPKEPublicKey,
@@ -89,7 +131,7 @@ const leafNodeFields = {
     update: {},
     commit: { parentHash: opaque },
   }),
-  extensions: vector(Extension),
+  extensions: Extensions,
 }
 /** §7.2. */
 export const LeafNode = retained(struct("LeafNode", { ...leafNodeFields, signature: opaque }))
@@ -100,14 +142,18 @@ export type UnsignedLeafNode = TypeOf<typeof UnsignedLeafNode>
 export const LeafPosition = struct("LeafPosition", { groupId: opaque, leafIndex: leafIndexNumber })
 export type LeafPosition = TypeOf<typeof LeafPosition>
 
-export const HPKECiphertext = struct("HPKECiphertext", { kemOutput: opaque, ciphertext: opaque })
+export const HPKECiphertext = struct("HPKECiphertext", {
+  // X25519 has the shortest, and every AEAD a tag.
+  kemOutput: atLeast(32),
+  ciphertext: atLeast(16),
+})
 export type HPKECiphertext = TypeOf<typeof HPKECiphertext>
 export const UpdatePathNode = struct("UpdatePathNode", {
   encryptionKey: HPKEPublicKey,
   encryptedPathSecret: vector(HPKECiphertext),
 })
 export type UpdatePathNode = TypeOf<typeof UpdatePathNode>
-export const UpdatePath = struct("UpdatePath", { leafNode: LeafNode, nodes: vector(UpdatePathNode) })
+export const UpdatePath = struct("UpdatePath", { leafNode: LeafNode, nodes: atMost(PATH_NODES_MAX, UpdatePathNode) })
 export type UpdatePath = TypeOf<typeof UpdatePath>
 
 export const NodeType = enumeration("NodeType", 1, { leaf: 1, parent: 2 })
@@ -137,7 +183,7 @@ export const GroupContext = struct("GroupContext", {
   epoch: uint64,
   treeHash: opaque,
   confirmedTranscriptHash: opaque,
-  extensions: vector(Extension),
+  extensions: Extensions,
 })
 export type GroupContext = TypeOf<typeof GroupContext>
 export const InterimTranscriptHashInput = struct("InterimTranscriptHashInput", { confirmationTag: MAC })
@@ -161,7 +207,7 @@ const keyPackageFields = {
   cipherSuite: CipherSuiteNumber,
   initKey: HPKEPublicKey,
   leafNode: LeafNode,
-  extensions: vector(Extension),
+  extensions: Extensions,
 }
 export const KeyPackage = retained(struct("KeyPackage", { ...keyPackageFields, signature: opaque }))
 export type KeyPackage = TypeOf<typeof KeyPackage>
@@ -170,9 +216,9 @@ export const KeyPackageTBS = struct("KeyPackageTBS", keyPackageFields)
 // --- §11, §12 Proposals and commits ----------------------------------------------------------------------------------
 
 export const RequiredCapabilities = struct("RequiredCapabilities", {
-  extensionTypes: vector(ExtensionTypeNumber),
-  proposalTypes: vector(ProposalTypeNumber),
-  credentialTypes: vector(CredentialTypeNumber),
+  extensionTypes: atMost(ENTRIES_MAX, ExtensionTypeNumber),
+  proposalTypes: atMost(ENTRIES_MAX, ProposalTypeNumber),
+  credentialTypes: atMost(ENTRIES_MAX, CredentialTypeNumber),
 })
 export type RequiredCapabilities = TypeOf<typeof RequiredCapabilities>
 
@@ -194,11 +240,11 @@ export const ReInit = struct("ReInit", {
   // A number: the version that a group moves to may be newer than this library.
   version: ProtocolVersionNumber,
   cipherSuite: CipherSuiteNumber,
-  extensions: vector(Extension),
+  extensions: Extensions,
 })
 export type ReInit = TypeOf<typeof ReInit>
 export const ExternalInit = struct("ExternalInit", { kemOutput: opaque })
-export const GroupContextExtensions = struct("GroupContextExtensions", { extensions: vector(Extension) })
+export const GroupContextExtensions = struct("GroupContextExtensions", { extensions: Extensions })
 /** §12.1. Types beyond these seven need their shape in the registries that a group is given. */
 export const Proposal = union(
   "Proposal",
@@ -219,7 +265,7 @@ export type Proposal = TypeOf<typeof Proposal>
 
 export const ExternalSender = struct("ExternalSender", { signatureKey: SignaturePublicKey, credential: Credential })
 export type ExternalSender = TypeOf<typeof ExternalSender>
-export const ExternalSenders = vector(ExternalSender)
+export const ExternalSenders = atMost(ENTRIES_MAX, ExternalSender)
 
 export const ProposalOrRefType = enumeration("ProposalOrRefType", 1, { proposal: 1, reference: 2 })
 export const ProposalOrRef = union("ProposalOrRef", "type", ProposalOrRefType, {
@@ -227,12 +273,12 @@ export const ProposalOrRef = union("ProposalOrRef", "type", ProposalOrRefType, {
   reference: { reference: alias("ProposalRef", HashReference) },
 })
 export type ProposalOrRef = TypeOf<typeof ProposalOrRef>
-export const Commit = struct("Commit", { proposals: vector(ProposalOrRef), path: optional(UpdatePath) })
+export const Commit = struct("Commit", { proposals: atMost(PROPOSALS_MAX, ProposalOrRef), path: optional(UpdatePath) })
 export type Commit = TypeOf<typeof Commit>
 
 const groupInfoFields = {
   groupContext: GroupContext,
-  extensions: vector(Extension),
+  extensions: Extensions,
   confirmationTag: MAC,
   signer: leafIndexNumber,
 }
@@ -244,7 +290,7 @@ export const PathSecret = struct("PathSecret", { pathSecret: opaque })
 export const GroupSecrets = struct("GroupSecrets", {
   joinerSecret: opaque,
   pathSecret: optional(PathSecret),
-  psks: vector(PreSharedKeyID),
+  psks: atMost(ENTRIES_MAX, PreSharedKeyID),
 })
 export type GroupSecrets = TypeOf<typeof GroupSecrets>
 export const EncryptedGroupSecrets = struct("EncryptedGroupSecrets", {

@@ -9,6 +9,9 @@ import { Insider, leaf } from "./rules/insider.js"
 import { type Change, entry, extension, flipped, refusesEntry, withCapabilities } from "./rules/leaves.js"
 import { addOf, breaks, declines, refuses, type Scene, scene, stored } from "./rules/scene.js"
 
+/** So many extension types of an application's own. */
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => 0xf100 + i)
+
 /** What is wrong with a leaf node by itself. */
 const wrongLeaves: readonly (readonly [RuleId, string, Change])[] = [
   ["key-encryption-valid", "an encryption key of 31 bytes", (it) => ({ ...it, encryptionKey: new Uint8Array(31) })],
@@ -24,6 +27,18 @@ const wrongLeaves: readonly (readonly [RuleId, string, Change])[] = [
   ],
   ["extension-place", "external senders in a leaf node", (it) => ({ ...it, extensions: [extension(5)] })],
   ["leaf-credential-listed", "a credential that is not listed", withCapabilities({ credentials: [2] })],
+  ["leaf-capabilities-length", "257 extension types that it supports", withCapabilities({ extensions: upTo(257) })],
+  ["leaf-capabilities-length", "one credential type 257 times", withCapabilities({ credentials: Array(257).fill(1) })],
+  [
+    "extensions-length",
+    "257 extensions",
+    (it) => ({ ...withCapabilities({ extensions: upTo(256) })(it), extensions: upTo(257).map(extension) }),
+  ],
+  [
+    "credential-chain",
+    "an X.509 credential without a certificate",
+    (it) => ({ ...it, credential: { type: "x509", certificates: [] } }),
+  ],
 ]
 
 /** Ways by which a leaf node reaches a client. */

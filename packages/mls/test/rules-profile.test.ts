@@ -108,6 +108,26 @@ test("profile-committed-proposal: our own Commit is to set extensions where the 
   declines(alice, "profile-committed-proposal", () => alice.commit({ extensions: [] }))
 })
 
+test("profile-proposals-length: a Commit has more proposals than the profile allows, and is not looked into", () => {
+  const set = conversationScene({ ...conversation, proposalsMax: 2 })
+  // Not even the second thing that is wrong with them is seen.
+  const forged = { ...newcomer("fiend").keyPackage, signature: new Uint8Array(64) }
+  const proposals = ["x", "y", "z"].map(() => addOf(forged))
+  refuses(set, set.mallory.commit({ proposals }).message, "profile-proposals-length")
+  const add = ["x", "y", "z"].map((name) => keyPackageOf(person(name)).keyPackage)
+  declines(set.alice, "profile-proposals-length", () => set.alice.commit({ add }))
+  assert.equal(set.alice.commit({ add: add.slice(1) }).added.length, 2)
+})
+
+test("a proposal that is received comes with its authenticated data", () => {
+  const { alice, bob } = conversationScene()
+  const authenticatedData = utf8("the newest head")
+  const { message } = bob.propose({ type: "remove", leafIndex: bob.ownLeafIndex }, { authenticatedData })
+  const received = alice.receive(message)
+  assert(received.type === "proposal")
+  assert.deepEqual(received.authenticatedData, authenticatedData)
+})
+
 const whereACredentialComesIn: readonly (readonly [string, (set: Scene) => Uint8Array])[] = [
   ["an Add", ({ mallory }) => mallory.commit({ proposals: [addOf(newcomer("fiend").keyPackage)] }).message],
   ["an UpdatePath", ({ mallory }) => mallory.commit({ leaf: (it) => ({ ...it, credential: fiend }) }).message],

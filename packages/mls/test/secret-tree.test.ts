@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { leafIndex } from "../src/indexes.js"
 import { Journal } from "../src/journal.js"
+import { ForwardBudget } from "../src/schedule/forward-budget.js"
 import { SecretTree } from "../src/schedule/secret-tree.js"
 import { everySuite } from "./vectors/suites.js"
 import { hex } from "./vectors/vector.js"
@@ -9,10 +10,20 @@ import { hex } from "./vectors/vector.js"
 const suite = everySuite(1)
 const alice = leafIndex(0)
 const bob = leafIndex(1)
-const limits = { forwardDistanceMax: 20, skippedKeysMax: 5 }
+const limits = { forwardDistanceMax: 20, handshakeDistanceMax: 7, skippedPerSecond: 2, skippedKeysMax: 5 }
+let now = 1_800_000_000n
 
 function secretTree(leafCount = 2, journal = new Journal(false)): SecretTree {
-  return new SecretTree(suite, { leafCount, encryption: new Uint8Array(32).fill(3) }, { limits, journal, prefix: "e/" })
+  return new SecretTree(
+    suite,
+    { leafCount, encryption: new Uint8Array(32).fill(3) },
+    {
+      limits,
+      budget: new ForwardBudget(() => now, limits),
+      journal,
+      prefix: "e/",
+    },
+  )
 }
 
 /** The keys of a ratchet in order, as their sender draws them. */
@@ -26,6 +37,7 @@ function keysOf(count: number, type: "application" | "handshake" = "application"
 }
 
 const spent = { code: "GENERATION_SPENT" }
+const overdrawn = { code: "FORWARD_BUDGET_SPENT", seenBy: "self" }
 
 test("sender and receiver have the same keys, and no two are alike", () => {
   const keys = [...keysOf(10), ...keysOf(10, "handshake")]
@@ -79,6 +91,121 @@ test("keys of skipped messages stay until they are used, in any order, and are g
     peeked.spend()
     assert.throws(() => receiver.peek(alice, "application", generation), spent)
   }
+})
+
+test("a sender skips as many messages at once as it may be ahead, and then as time goes by", () => {
+  const receiver = secretTree()
+  const skipTo = (generation: number) => receiver.peek(alice, "application", generation).spend()
+  skipTo(15)
+  skipTo(16)
+  assert.throws(() => skipTo(23), overdrawn)
+  skipTo(22)
+  assert.throws(() => skipTo(24), overdrawn)
+  // Two a second; a clock that is put back gives nothing.
+  now -= 100n
+  assert.throws(() => skipTo(24), overdrawn)
+  now += 101n
+  skipTo(25)
+  assert.throws(() => skipTo(27), overdrawn)
+  now += 1000n
+  skipTo(46)
+  assert.throws(() => skipTo(48), overdrawn)
+})
+
+test("a message that was late and not left out is given back to its sender", () => {
+  const receiver = secretTree()
+  for (let at = 1; at < 200; at += 2) {
+    receiver.peek(alice, "application", at).spend()
+    receiver.peek(alice, "application", at - 1).spend()
+  }
+})
+
+test("the messages that one sender skips are not counted for another, nor for proposals and commits", () => {
+  const receiver = secretTree()
+  receiver.peek(alice, "application", 20).spend()
+  assert.throws(() => receiver.peek(alice, "application", 22), overdrawn)
+  receiver.peek(bob, "application", 20).spend()
+  for (let at = 7; at < 80; at += 8) receiver.peek(alice, "handshake", at).spend()
+})
+
+test("a proposal or a commit is not as far ahead as application data may be", () => {
+  const receiver = secretTree()
+  assert.throws(() => receiver.peek(alice, "handshake", limits.handshakeDistanceMax + 1), spent)
+  receiver.peek(alice, "handshake", limits.handshakeDistanceMax).spend()
+})
+
+test("what nobody has authenticated costs its sender nothing, and is derived once", () => {
+  let derived = 0
+  const hmac = (key: Uint8Array, ...parts: Uint8Array[]) => {
+    derived++
+    return suite.hash.hmac(key, ...parts)
+  }
+  const counting = { ...suite, hash: { ...suite.hash, hmac } }
+  const budget = new ForwardBudget(() => now, limits)
+  const receiver = new SecretTree(
+    counting,
+    { leafCount: 1024, encryption: new Uint8Array(32).fill(3) },
+    { limits, budget, journal: new Journal(false), prefix: "e/" },
+  )
+  const peek = () => receiver.peek(leafIndex(777), "application", 20)
+  const first = peek()
+  const once = derived
+  derived = 0
+  for (let i = 0; i < 10; i++) peek()
+  assert(once > 20 + 2 * 10, "the ratchet was turned, and the tree descended")
+  assert.equal(derived, 10 * 2, "a key and a nonce for each")
+  first.spend()
+  assert.throws(() => peek(), spent)
+})
+
+test("far-ahead messages in the names of many senders are refused when too much was derived for nothing, until later", () => {
+  const receiver = secretTree(64)
+  const claim = (leaf: number) => receiver.peek(leafIndex(leaf), "application", 20)
+  // Eight times as far as one message may be ahead.
+  for (let leaf = 0; leaf < 8; leaf++) claim(leaf)
+  assert.throws(() => claim(8), overdrawn)
+  // What is near, and what has been derived, can be read all the same.
+  receiver.peek(leafIndex(8), "application", 16).spend()
+  claim(7).spend()
+  now += 1n
+  claim(9)
+  assert.throws(() => claim(10), overdrawn)
+})
+
+test("what was looked at in between does not go wrong when it is spent later, in any order", () => {
+  const sender = secretTree(64)
+  const keys = Array.from({ length: 12 }, () => hex(sender.next(alice, "application").key))
+  const receiver = secretTree(64)
+  const peeked = [11, 3, 7, 3].map((generation) => receiver.peek(alice, "application", generation))
+  const other = receiver.peek(leafIndex(9), "application", 2)
+  peeked[2]!.spend()
+  other.spend()
+  for (const one of [peeked[0]!, peeked[1]!, peeked[3]!]) one.spend()
+  assert.throws(() => receiver.peek(alice, "application", 3), spent)
+  assert.equal(hex(receiver.peek(alice, "application", 10).key), keys[10])
+  for (const leaf of [1, 8, 10, 40].map(leafIndex)) {
+    receiver.peek(leaf, "application", 0).spend()
+    sender.next(leaf, "application")
+    const expected = hex(sender.next(leaf, "application").key)
+    assert.equal(hex(receiver.peek(leaf, "application", 1).key), expected)
+  }
+})
+
+test("a message that skips many changes few records, and each late one of them a single one", () => {
+  const journal = new Journal(true)
+  const wide = { ...limits, forwardDistanceMax: 1000, skippedKeysMax: 1000 }
+  const tree = new SecretTree(
+    suite,
+    { leafCount: 2, encryption: new Uint8Array(32).fill(3) },
+    { limits: wide, budget: new ForwardBudget(() => now, wide), journal, prefix: "e/" },
+  )
+  tree.peek(alice, "application", 0).spend()
+  journal.take(() => [])
+  tree.peek(alice, "application", 1000).spend()
+  assert.equal(journal.take(() => []).put.size, 1 + 16)
+  tree.peek(alice, "application", 500).spend()
+  const { put, delete: deleted } = journal.take(() => [])
+  assert.deepEqual([[...put.keys()], [...deleted]], [["e/missed/0/application/7"], []])
 })
 
 test("only so many keys of skipped messages are kept: the oldest are dropped first", () => {
@@ -168,7 +295,8 @@ const readable = (records: Iterable<readonly [string, Uint8Array]>) =>
   Array.from(records, ([key, record]) => `${key} ${hex(record)}`).sort()
 
 function secretTreeFrom(records: readonly (readonly [string, Uint8Array])[]): SecretTree {
-  const tree = new SecretTree(suite, { leafCount: 2 }, { limits, journal: new Journal(true), prefix: "e/" })
+  const budget = new ForwardBudget(() => now, limits)
+  const tree = new SecretTree(suite, { leafCount: 2 }, { limits, budget, journal: new Journal(true), prefix: "e/" })
   for (const [name, bytes] of records) tree.restore(name.slice("e/".length), bytes)
   return tree
 }

@@ -1,172 +1,149 @@
-import "reflect-metadata"
-import {
-  BasicConstraintsExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  X509Certificate,
-} from "@peculiar/x509"
-import { isCertificateFraming } from "./framing.js"
-
-/** Why a chain was refused. */
-export type ChainFault =
-  | "malformed"
-  | "too-long"
-  | "key-mismatch"
-  | "not-yet-valid"
-  | "expired"
-  | "critical-extension"
-  | "not-a-ca"
-  | "path-too-long"
-  | "key-usage"
-  | "issuer-mismatch"
-  | "bad-signature"
-  | "untrusted-root"
-  | "revoked"
-  | "no-identity"
+import { Certificate } from "./certificate.js"
+import { sameBytes } from "./der.js"
+import { type ChainFault, demand, faultOf, Refusal } from "./faults.js"
+import { findPath, type PathFault, type Root } from "./path.js"
+import { demandIssuer, demandLeaf, type Profile } from "./profile.js"
+import { publicKeyBytes, type SignatureProvider } from "./signatures.js"
 
 export type ChainJudgement =
   | { readonly valid: true; readonly identities: readonly string[] }
   | { readonly valid: false; readonly fault: ChainFault }
+  /** The path leads to a trusted root that cannot be used: its index in `roots`, and why. */
+  | { readonly valid: false; readonly fault: "unusable-root"; readonly root: number; readonly rootFault: ChainFault }
 
 export interface ChainOptions {
-  /** DER. A chain must end in one of them, or be issued by one. */
+  /** DER. A path must end in one of them; it need not be self-signed. */
   readonly roots: readonly Uint8Array[]
   readonly at: Date
-  /** Whether a certificate (DER) has been revoked; asked for every certificate but the root, the leaf first. */
+  /**
+   * Verifies EdDSA, and ECDSA with the hashes of MLS; pass the one that the group uses, so that all members read
+   * signatures alike. Without it WebCrypto verifies Ed25519 and ECDSA, and Ed448 is `unsupported-algorithm`. RSA (PKCS #1
+   * v1.5 and PSS with SHA-256, SHA-384 or SHA-512) always is WebCrypto's.
+   */
+  readonly provider?: SignatureProvider
+  /** Intermediates that are not self-issued, at most; a credential's limit of eight certificates holds in any case. */
+  readonly pathLengthMax?: number
+  /**
+   * Whether a certificate that breaks what RFC 5280 §4 demands of its issuer is refused also where §6.1 does not check
+   * it: key identifiers (§4.2.1.1, §4.2.1.2), critical basic constraints (§4.2.1.9), positive serial numbers of at most
+   * 20 bytes (§4.1.2.2). Not by default: many private CAs leave them out.
+   */
+  readonly conforming?: boolean
+  /**
+   * Whether a certificate (DER) has been revoked; asked for every certificate of a path but the root, the leaf first. A
+   * rejection refuses the path as `revocation-unknown`.
+   */
   readonly isRevoked?: (certificate: Uint8Array, issuer: Uint8Array) => Promise<boolean>
 }
 
 /** RFC 9420 §5.3: a chain is short. */
 const CERTIFICATES_MAX = 8
+/** Bytes of a certificate. */
 const CERTIFICATE_SIZE_MAX = 16384
 
-/** Critical extensions that are checked here; any other makes a certificate unusable (RFC 5280 §4.2). */
-const understood = new Set(["2.5.29.15", "2.5.29.17", "2.5.29.19"])
-
 /**
- * RFC 9420 §5.3 and RFC 5280 §6.1 for the chains that an MLS credential holds: the leaf first, each certificate issued
- * by the next, the leaf's key the one that signs in MLS. Identities are the leaf's subjectAltNames (`email:`, `dns:`,
- * `uri:`) in the order of the certificate.
+ * RFC 9420 §5.3 and RFC 5280 §6.1 for the certificates that an MLS credential holds: the leaf first, the others in any
+ * order, the leaf's key the one that signs in MLS. Valid if some path over these certificates leads to some root.
+ * Identities are the leaf's subjectAltNames (`email:`, `dns:`, `uri:`) in the order of the certificate.
  *
- * Never throws for what the certificates say.
+ * An absent keyUsage restricts nothing (RFC 5280 §4.2.1.3); name constraints hold whatever their criticality (§6.1.4
+ * (g)). Host names, extended key usages and policies are not judged: see docs/decisions/009-x509-paths.md.
+ *
+ * Never throws for what the certificates and roots say.
  */
 export async function judgeChain(
   certificates: readonly Uint8Array[],
   signatureKey: Uint8Array,
   options: ChainOptions,
 ): Promise<ChainJudgement> {
+  return judgeChainAt(certificates, signatureKey, options, options.at)
+}
+
+/** As `judgeChain`, with the dates left out: for a chain that was judged when it came, and may have expired. */
+export async function judgeChainAtAnyTime(
+  certificates: readonly Uint8Array[],
+  signatureKey: Uint8Array,
+  options: Omit<ChainOptions, "at">,
+): Promise<ChainJudgement> {
+  return judgeChainAt(certificates, signatureKey, options, undefined)
+}
+
+/**
+ * Why a certificate cannot be a trusted root, or `undefined` if it can: for an application that checks its configuration
+ * before it relies on it.
+ */
+export function judgeRoot(
+  root: Uint8Array,
+  { at, conforming = false }: Pick<ChainOptions, "at" | "conforming">,
+): ChainFault | undefined {
+  return faultOf(() => demandIssuer(new Certificate(root), { at, conforming }))
+}
+
+async function judgeChainAt(
+  certificates: readonly Uint8Array[],
+  signatureKey: Uint8Array,
+  options: Omit<ChainOptions, "at">,
+  at: Date | undefined,
+): Promise<ChainJudgement> {
+  const profile = { at, conforming: options.conforming ?? false }
   try {
-    const identities = await validateChain(certificates, signatureKey, options)
+    const [leaf, ...others] = readCredential(certificates, signatureKey, profile)
+    const { roots, malformed } = readRoots(options.roots)
+    const fault = await findPath(leaf!, others, roots, {
+      ...profile,
+      provider: options.provider,
+      pathLengthMax: options.pathLengthMax ?? Number.POSITIVE_INFINITY,
+      isRevoked: options.isRevoked,
+    })
+    if (fault !== undefined) return refusal(fault, malformed)
+    const identities = identitiesOf(leaf!)
+    demand(identities.length > 0, "no-identity")
     return { valid: true, identities }
   } catch (error) {
     return { valid: false, fault: error instanceof Refusal ? error.fault : "malformed" }
   }
 }
 
-/** The first moment at which all of a chain's certificates are valid; `undefined` where one is malformed. */
-export function latestNotBefore(certificates: readonly Uint8Array[]): Date | undefined {
-  try {
-    return new Date(Math.max(...certificates.map((it) => parse(it).notBefore.getTime())))
-  } catch {
-    return undefined
-  }
-}
-
-class Refusal extends Error {
-  readonly fault: ChainFault
-  constructor(fault: ChainFault) {
-    super(fault)
-    this.fault = fault
-  }
-}
-
-function demand(condition: boolean, fault: ChainFault): asserts condition {
-  if (!condition) throw new Refusal(fault)
-}
-
-async function validateChain(
+/** The certificates, the leaf judged but for its path. */
+function readCredential(
   certificates: readonly Uint8Array[],
   signatureKey: Uint8Array,
-  { roots, at, isRevoked }: ChainOptions,
-): Promise<readonly string[]> {
+  profile: Profile,
+): readonly Certificate[] {
   demand(certificates.length > 0 && certificates.length <= CERTIFICATES_MAX, "too-long")
   demand(
     certificates.every((it) => it.length <= CERTIFICATE_SIZE_MAX),
     "too-long",
   )
-  const chain = certificates.map(parse)
-  const leaf = chain[0]!
-  demand(holdsKey(leaf, signatureKey), "key-mismatch")
-  demand(mayUse(leaf, KeyUsageFlags.digitalSignature), "key-usage")
+  const chain = certificates.map((it) => new Certificate(it))
+  const key = publicKeyBytes(chain[0]!.publicKeyInfo)
+  demand(key !== undefined && sameBytes(key, signatureKey), "key-mismatch")
+  demandLeaf(chain[0]!, profile)
+  return chain
+}
 
-  const anchored = anchor(chain, roots.map(parse))
-  for (const [depth, certificate] of anchored.entries()) {
-    demand(certificate.notBefore <= at, "not-yet-valid")
-    demand(at <= certificate.notAfter, "expired")
-    const unknown = certificate.extensions.some((it) => it.critical && !understood.has(it.type))
-    demand(!unknown, "critical-extension")
-    if (depth > 0) validateIssuer(certificate, depth - 1)
-    const issuer = anchored[depth + 1]
-    if (issuer === undefined) continue
-    demand(certificate.issuer === issuer.subject, "issuer-mismatch")
-    demand(await certificate.verify({ publicKey: issuer.publicKey, signatureOnly: true }), "bad-signature")
-    if (isRevoked) {
-      demand(!(await isRevoked(new Uint8Array(certificate.rawData), new Uint8Array(issuer.rawData))), "revoked")
-    }
+/** The roots that can be read, and the index of the first that cannot. */
+function readRoots(encoded: readonly Uint8Array[]): { roots: readonly Root[]; malformed: number | undefined } {
+  const roots: Root[] = []
+  let malformed: number | undefined
+  for (const [index, der] of encoded.entries()) {
+    const fault = faultOf(() => roots.push({ certificate: new Certificate(der), index }))
+    if (fault !== undefined) malformed ??= index
   }
-  const identities = identitiesOf(leaf)
-  demand(identities.length > 0, "no-identity")
-  return identities
+  return { roots, malformed }
 }
 
-/** RFC 5280 §6.1.4 (k), (l), (n): whoever issues may issue, and no deeper than it was allowed to. */
-function validateIssuer(certificate: X509Certificate, intermediatesBelow: number): void {
-  const constraints = certificate.getExtension(BasicConstraintsExtension)
-  demand(constraints?.ca === true, "not-a-ca")
-  demand(constraints.pathLength === undefined || intermediatesBelow <= constraints.pathLength, "path-too-long")
-  demand(mayUse(certificate, KeyUsageFlags.keyCertSign), "key-usage")
+/** A root that cannot be read may be the one that is missing. */
+function refusal({ fault, root }: PathFault, malformed: number | undefined): ChainJudgement {
+  if (root !== undefined) return { valid: false, fault: "unusable-root", root, rootFault: fault }
+  if (fault === "untrusted-root" && malformed !== undefined) {
+    return { valid: false, fault: "unusable-root", root: malformed, rootFault: "malformed" }
+  }
+  return { valid: false, fault }
 }
 
-/** The chain with its trust anchor at the end: the root that it brings along, or the one that issued its last. */
-function anchor(chain: readonly X509Certificate[], roots: readonly X509Certificate[]): readonly X509Certificate[] {
-  const last = chain.at(-1)!
-  if (chain.length > 1 && roots.some((root) => sameBytes(root.rawData, last.rawData))) return chain
-  const issuer = roots.find((root) => root.subject === last.issuer)
-  demand(issuer !== undefined, "untrusted-root")
-  return [...chain, issuer]
-}
-
-function parse(der: Uint8Array): X509Certificate {
-  demand(isCertificateFraming(der), "malformed")
-  return new X509Certificate(der.slice().buffer)
-}
-
-/** The subjectPublicKey is the last field of a SubjectPublicKeyInfo: a BIT STRING without unused bits. */
-function holdsKey(certificate: X509Certificate, signatureKey: Uint8Array): boolean {
-  const info = new Uint8Array(certificate.publicKey.rawData)
-  const at = info.length - signatureKey.length
-  return at > 2 && info[at - 1] === 0 && sameBytes(info.subarray(at), signatureKey) && bitStringEnds(info, at)
-}
-
-function bitStringEnds(info: Uint8Array, at: number): boolean {
-  const length = info.length - at + 1
-  const header = length < 128 ? [3, length] : [3, 0x81, length]
-  return header.every((byte, i) => info[at - 1 - header.length + i] === byte)
-}
-
-function mayUse(certificate: X509Certificate, usage: KeyUsageFlags): boolean {
-  const extension = certificate.getExtension(KeyUsagesExtension)
-  return extension !== null && (extension.usages & usage) !== 0
-}
-
-function identitiesOf(certificate: X509Certificate): string[] {
-  const names = certificate.getExtension(SubjectAlternativeNameExtension)?.names.items ?? []
-  const kinds: Readonly<Record<string, string>> = { email: "email", dns: "dns", url: "uri" }
-  return names.flatMap(({ type, value }) => (kinds[type] === undefined ? [] : [`${kinds[type]}:${value}`]))
-}
-
-function sameBytes(a: ArrayBuffer | Uint8Array, b: Uint8Array | ArrayBuffer): boolean {
-  const [x, y] = [new Uint8Array(a), new Uint8Array(b)]
-  return x.length === y.length && x.every((byte, i) => byte === y[i])
+function identitiesOf({ alternativeNames }: Certificate): string[] {
+  return alternativeNames.flatMap((name) =>
+    name.form === "email" || name.form === "dns" || name.form === "uri" ? [`${name.form}:${name.value}`] : [],
+  )
 }

@@ -1,5 +1,5 @@
 import type { CredentialClaim, Verdict } from "@conclave/mls"
-import { type ChainJudgement, type ChainOptions, judgeChain, latestNotBefore } from "./chain.js"
+import { type ChainJudgement, type ChainOptions, judgeChain, judgeChainAtAnyTime } from "./chain.js"
 
 export interface X509VerdictOptions extends ChainOptions {
   /** Whether these identities may be in the group; by default everybody whom a root vouches for. */
@@ -28,7 +28,7 @@ export async function x509Verdicts(
 }
 
 async function judge(claim: CredentialClaim, options: X509VerdictOptions): Promise<X509Verdict> {
-  const judgement = await judgeCredential(claim, options)
+  const judgement = await judgeCredential(claim, (certificates, key) => judgeChain(certificates, key, options))
   if (!judgement.valid) return { claim, accepted: false, judgement }
   const admitted = options.admits?.(judgement.identities) ?? true
   return { claim, accepted: admitted && (await isSuccessor(claim, judgement.identities, options)), judgement }
@@ -36,11 +36,13 @@ async function judge(claim: CredentialClaim, options: X509VerdictOptions): Promi
 
 async function judgeCredential(
   { credential, signatureKey }: Pick<CredentialClaim, "credential" | "signatureKey">,
-  options: ChainOptions,
+  judge: (certificates: readonly Uint8Array[], signatureKey: Uint8Array) => Promise<ChainJudgement>,
 ): Promise<ChainJudgement> {
   if (credential.type !== "x509") return { valid: false, fault: "malformed" }
-  const certificates = credential.certificates.map(({ certData }) => certData)
-  return judgeChain(certificates, signatureKey, options)
+  return judge(
+    credential.certificates.map(({ certData }) => certData),
+    signatureKey,
+  )
 }
 
 /** RFC 9420 §5.3.1: "acceptable to the application for the same client". */
@@ -57,12 +59,10 @@ async function isSuccessor(
 /** The predecessor was judged when it came; now only its names count, and it may have expired or been revoked. */
 async function identitiesWhenValid(
   predecessor: Pick<CredentialClaim, "credential" | "signatureKey">,
-  { roots }: ChainOptions,
+  { isRevoked: _, ...options }: ChainOptions,
 ): Promise<readonly string[] | undefined> {
-  const { credential } = predecessor
-  if (credential.type !== "x509") return undefined
-  const at = latestNotBefore(credential.certificates.map(({ certData }) => certData))
-  if (at === undefined) return undefined
-  const judgement = await judgeCredential(predecessor, { roots, at })
+  const judgement = await judgeCredential(predecessor, (certificates, key) =>
+    judgeChainAtAnyTime(certificates, key, options),
+  )
   return judgement.valid ? judgement.identities : undefined
 }

@@ -1,8 +1,8 @@
-import { isAtHead, needGroup, type Work } from "./context.js"
-import { follow, Unfollowable } from "./follow.js"
+import { isAtHead, isPausing, learnLastCommit, needGroup, type Work } from "./context.js"
+import { checkUnreached, follow, Unfollowable } from "./follow.js"
+import { found, missing } from "./missing.js"
 import { rejoin } from "./rejoin.js"
 import { sendCommit, sendCreation, sendLeave, sendMessage } from "./send.js"
-import { loseTrack } from "./settle.js"
 import { compileCommit, isCommitWish, nextWishes } from "./wishes.js"
 
 /**
@@ -22,6 +22,7 @@ async function turn(work: Work): Promise<boolean> {
   const { local } = work
   const { status } = local.state
   if (status === "left" || status === "lost" || status === "halted") return false
+  if (isPausing(work, work.missing)) return false
   if (status === "recovering") return rejoin(work)
   const wishes = nextWishes(work)
   const [next] = wishes
@@ -31,8 +32,11 @@ async function turn(work: Work): Promise<boolean> {
     return true
   }
   if (!isAtHead(work)) return readLog(work)
+  if (await checkUnreached(work)) return true
   if (local.commit === undefined && next === undefined && local.state.departures.length === 0) return false
   await needGroup(work)
+  await learnLastCommit(work)
+  if (isPausing(work, work.deferral)) return false
   if (local.commit !== undefined) return done(sendCommit(work))
   if (mustCommit(work, next?.[1].type)) return done(compileCommit(work, []))
   if (next === undefined) return false
@@ -62,11 +66,20 @@ function mustCommit(work: Work, next: string | undefined): boolean {
 
 /** When there is something to do that nobody asks for (Unix time in milliseconds). */
 export function nextDue(work: Work): number | undefined {
-  return work.local.state.status === "recovering" ? work.stall?.retryAt : departureDue(work)
+  const { status } = work.local.state
+  const { missing, stall, deferral, unreached } = work
+  const times =
+    status === "recovering"
+      ? [missing?.retryAt, stall?.retryAt]
+      : [missing?.retryAt, deferral?.retryAt, unreached?.isDue ? unreached.retryAt : undefined, departureDue(work)]
+  const due = times.filter((time) => time !== undefined)
+  return due.length === 0 ? undefined : Math.min(...due)
 }
 
 /** When this device is to carry out the departures that it knows of (Unix time in milliseconds), if there are any. */
-function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefined {
+function departureDue({ local, invitations, leaveDelayMilliseconds }: Work): number | undefined {
+  // Who has not come yet does nothing in the conversation.
+  if (invitations.isWaiting(local.key)) return undefined
   const { departures, status } = local.state
   const { group } = local
   if (group === undefined || departures.length === 0 || (status !== "active" && status !== "leaving")) return undefined
@@ -81,7 +94,7 @@ function departureDue({ local, leaveDelayMilliseconds }: Work): number | undefin
 
 // --- The log ---------------------------------------------------------------------------------------------------------
 
-async function readLog(work: Work): Promise<true> {
+async function readLog(work: Work): Promise<boolean> {
   const { local } = work
   try {
     if (await followIncoming(work)) return true
@@ -91,7 +104,8 @@ async function readLog(work: Work): Promise<true> {
     await doubt(work, error)
   }
   if (local.state.status !== "active" && local.state.status !== "leaving") work.incoming.length = 0
-  return true
+  // Where the service does not know the group, there is nothing to do until the pause is over.
+  return !isPausing(work, work.missing)
 }
 
 /** What the stream has brought. Returns whether the cursor moved. */
@@ -111,17 +125,15 @@ async function readPage(work: Work): Promise<void> {
   const { local, delivery, signal, steps } = work
   const answer = await delivery.read(local.id, local.state.cursor, signal)
   if (answer.type === "entries") {
+    await found(work)
     for (const entry of answer.entries) if (isFollowing(work)) await follow(work, entry)
     const more = local.state.cursor < answer.headSeq
     if (more && answer.entries.length === 0) throw new Unfollowable(answer.headSeq, "the log is shorter than its head")
     return dropOldIncoming(work, answer.headSeq)
   }
-  const reason =
-    answer.type === "belowRetention" ? "this device was away for too long" : `the service said ${answer.type}`
-  await steps.run(local, (step) => {
-    if (answer.type === "belowRetention") return local.update(step, { status: "recovering", reason })
-    loseTrack(work, step, reason)
-  })
+  if (answer.type !== "belowRetention") return missing(work, answer)
+  const reason = "this device was away for too long"
+  await steps.run(local, (step) => local.update(step, { status: "recovering", reason }))
 }
 
 /** The stream may have brought more while the page was asked for. */

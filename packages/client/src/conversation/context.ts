@@ -1,5 +1,6 @@
 import type { GroupOptions } from "@conclave/mls"
 import type { VerifyLeaves } from "../client.js"
+import type { Invitations } from "../core/invitations.js"
 import type { Steps } from "../core/steps.js"
 import type { Identity } from "../identity/identity.js"
 import type { Judge } from "../identity/judge.js"
@@ -19,6 +20,7 @@ export interface Shared {
   readonly identity: Identity
   readonly judge: Judge
   readonly stock: Stock
+  readonly invitations: Invitations
   readonly groupOptions: Omit<GroupOptions, "signer" | "suite">
   readonly random: (length: number) => Uint8Array
   /** Unix time in milliseconds. */
@@ -37,23 +39,38 @@ export interface Work extends Shared {
   headSeq: bigint | undefined
   /** The seq of an entry that could not be followed once. */
   suspect: bigint | undefined
-  /** The seq of the commit that this device refused, where that is why it has to rejoin. */
+  /** The seq of the commit that this device cannot follow, where that is why it has to rejoin. */
   refusedCommit: bigint | undefined
-  /** What the service has to rejoin by is of no use: since how many tries, and when the next one is. */
-  stall: Stall | undefined
+  /** What the service has to rejoin by is of no use. */
+  stall: (Pause & { readonly seq: bigint }) | undefined
+  /** The service does not know the group. */
+  missing: Pause | undefined
+  /** The service refuses the commit that is under way. */
+  deferral: Pause | undefined
+  /** There were entries of an epoch that this device has not got to: whether a member has signed for it is looked up. */
+  unreached: (Pause & { readonly isDue: boolean }) | undefined
   /** External commits since an entry was followed last. */
   rejoins: number
-  /** The commit that the service has called stale once, to notice if the log does not say why. */
-  staleCommit: Uint8Array | undefined
+  /** What the service refused as stale last, and the last commit that this device had read then. */
+  stale: { readonly request: Uint8Array; readonly lastCommit: bigint | undefined } | undefined
   readonly signal: AbortSignal
 }
 
-export interface Stall {
+/** Something that is tried again, less and less often. */
+export interface Pause {
   readonly tries: number
-  /** The seq of the commit that the GroupInfo came with: of each the user is told once. */
-  readonly seq: bigint
   /** Unix time in milliseconds. */
   readonly retryAt: number
+}
+
+/** The pause after `before`: `first` milliseconds long, then twice as long each time, at most `most`. */
+export function pause(work: Pick<Work, "now">, before: Pause | undefined, first: number, most: number): Pause {
+  const tries = (before?.tries ?? 0) + 1
+  return { tries, retryAt: work.now() + Math.min(most, first * 2 ** Math.min(tries - 1, 30)) }
+}
+
+export function isPausing(work: Pick<Work, "now">, paused: Pause | undefined): boolean {
+  return paused !== undefined && work.now() < paused.retryAt
 }
 
 /** Whether the log has been followed as far as it is known to go. */
@@ -61,9 +78,27 @@ export function isAtHead({ headSeq, local }: Work): boolean {
   return headSeq !== undefined && local.state.cursor >= headSeq
 }
 
+/** The application wants to know now: no pause is waited for. */
+export function askAgain(work: Work): void {
+  work.headSeq = undefined
+  for (const name of ["missing", "deferral", "stall"] as const) {
+    const paused = work[name]
+    if (paused !== undefined) Object.assign(work, { [name]: { ...paused, retryAt: 0 } })
+  }
+}
+
 /** The log goes at least to `seq`. */
 export function learnHead(work: Work, seq: bigint): void {
   if (work.headSeq !== undefined && work.headSeq < seq) work.headSeq = seq
+}
+
+/** A profile of an earlier version does not know the last commit entry up to the cursor: the service is asked. */
+export async function learnLastCommit({ local, delivery, steps, signal }: Work): Promise<void> {
+  if (local.state.lastCommit !== undefined) return
+  const lastCommit = (await delivery.head(local.id, signal))?.lastCommitSeq
+  // One after the cursor will be read, and known then.
+  if (lastCommit === undefined || lastCommit > local.state.cursor) return
+  await steps.run(local, (step) => local.update(step, { lastCommit }))
 }
 
 /** Restores the group where it is needed for the first time; `local.group` is there from then on. */

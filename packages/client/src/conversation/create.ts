@@ -45,14 +45,13 @@ async function begin(
     const group = Group.create({ ...groupOptions, suite: identity.suite, signer: identity.signer, groupId: local.id })
     const chainHash = logChainStart((...parts) => sha256.digest(...parts), local.id)
     local.replaceGroup(step, group, [])
-    local.update(step, { ...emptyState, status: "creating", title, chainHash })
+    local.update(step, { ...emptyState, status: "creating", title, chainHash, lastCommit: 0n })
     const request = shared.delivery.encode({
       type: "createGroup",
       groupId: local.id,
       idempotencyId: shared.random(IDEMPOTENCY_ID_SIZE),
       groupInfo: group.groupInfo({ withRatchetTree: false, withExternalPub: true }),
       ratchetTree: group.ratchetTree(),
-      accessKey: new Uint8Array(),
     })
     const wishes = [local.addWish(step, { type: "create", request })]
     if (members.length > 0) wishes.push(local.addWish(step, { type: "invite", names: members, claimed: [] }))

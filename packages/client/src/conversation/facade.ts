@@ -8,6 +8,7 @@ import type {
   TreeNode,
   WishOptions,
 } from "../conversation.js"
+import { copyBytes } from "../core/bytes.js"
 import { recordKeys, StoredMessage, sortable, type Wish } from "../core/records.js"
 import { Runner } from "../core/runner.js"
 import type { Step } from "../core/steps.js"
@@ -16,23 +17,36 @@ import { safetyCode } from "../identity/safety-code.js"
 import { hex } from "../store/sealed.js"
 import { advance, nextDue } from "./advance.js"
 import type { Shared, Work } from "./context.js"
+import { acceptInvitation, concludeInvitation, declineInvitation } from "./invitation.js"
 import { LocalConversation } from "./local.js"
 import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { addMessage } from "./settle.js"
 
 const HISTORY_LIMIT = 100
 
+export interface GroupConversationOptions {
+  readonly signal: AbortSignal
+  readonly onFault: (error: unknown) => void
+  /** The invitation to it was declined: nobody is shown it any more. */
+  readonly onDeclined: (conversation: GroupConversation) => void
+  /** The invitation to it came to nothing, and nothing is left of it. */
+  readonly onForgotten: (conversation: GroupConversation) => void
+}
+
 /** A conversation as the application sees it: wishes are stored at once, and carried out by {@link advance}. */
 export class GroupConversation implements Conversation {
   readonly work: Work
   readonly runner: Runner
+  readonly #onDeclined: (conversation: GroupConversation) => void
 
-  constructor(id: Uint8Array, shared: Shared, options: { signal: AbortSignal; onFault: (error: unknown) => void }) {
-    const { signal, onFault } = options
+  constructor(id: Uint8Array, shared: Shared, options: GroupConversationOptions) {
+    const { signal, onFault, onDeclined, onForgotten } = options
+    this.#onDeclined = onDeclined
     const local = new LocalConversation(id, {
       store: shared.store,
       identity: shared.identity,
       group: shared.groupOptions,
+      invitations: shared.invitations,
     })
     this.work = {
       ...shared,
@@ -43,11 +57,17 @@ export class GroupConversation implements Conversation {
       suspect: undefined,
       refusedCommit: undefined,
       stall: undefined,
+      missing: undefined,
+      deferral: undefined,
+      unreached: undefined,
       rejoins: 0,
-      staleCommit: undefined,
+      stale: undefined,
     }
     const { now, random } = shared
-    const job = () => advance(this.work)
+    const job = async () => {
+      await advance(this.work)
+      if (await concludeInvitation(this.work)) onForgotten(this)
+    }
     this.runner = new Runner({
       job,
       signal,
@@ -88,7 +108,7 @@ export class GroupConversation implements Conversation {
 
   async send(content: string | Uint8Array, options?: WishOptions): Promise<string> {
     const body: Payload["body"] =
-      typeof content === "string" ? { type: "text", text: content } : { type: "bytes", bytes: content.slice() }
+      typeof content === "string" ? { type: "text", text: content } : { type: "bytes", bytes: copyBytes(content) }
     const size = typeof content === "string" ? new TextEncoder().encode(content).length : content.length
     if (size > CONTENT_SIZE_MAX) throw new ClientError("TOO_LARGE", `a message has at most ${CONTENT_SIZE_MAX} bytes`)
     let messageId = ""
@@ -120,7 +140,22 @@ export class GroupConversation implements Conversation {
     await this.#add({ type: "refresh" })
   }
 
+  async accept(): Promise<void> {
+    await acceptInvitation(this.work)
+    this.runner.wake()
+  }
+
+  async decline(): Promise<void> {
+    if (!this.work.invitations.isWaiting(this.id)) throw new TypeError("this is no invitation: leave()")
+    const { told } = await declineInvitation(this.work, () => this.#onDeclined(this)).finally(() => this.runner.wake())
+    await told.catch((error: unknown) => {
+      // Removed by others before they could be asked to.
+      if (!(error instanceof ClientError && error.code === "NOT_A_MEMBER")) throw error
+    })
+  }
+
   async leave(): Promise<void> {
+    if (this.status === "invited") return this.decline()
     if (this.status === "left" || this.status === "leaving") return
     await this.#add({ type: "leave", outgoing: undefined, acceptedSeq: undefined })
   }
@@ -200,7 +235,12 @@ export class GroupConversation implements Conversation {
   }
 
   #refusal(): ClientError | undefined {
-    const { status, reason } = this.work.local.state
+    const { local, invitations } = this.work
+    const { status, reason } = local.state
+    if (invitations.isWaiting(local.key)) {
+      return new ClientError("NOT_A_MEMBER", "this invitation has not been accepted")
+    }
+    if (invitations.isDeclined(local.key)) return new ClientError("NOT_A_MEMBER", "this invitation was declined")
     if (status === "left" || status === "leaving") return new ClientError("NOT_A_MEMBER", "this conversation was left")
     return status === "lost" ? new ClientError("LOST", reason) : undefined
   }

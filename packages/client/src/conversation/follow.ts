@@ -2,13 +2,16 @@ import { DecodeError, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Entry as EntryCodec } from "@conclave/delivery/api"
 import { logChainHash } from "@conclave/delivery/log-chain"
-import { type Group, type Received, RuleError, type StagedCommit, StateError } from "@conclave/mls"
+import { type Group, type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
 import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
 import { nameOf } from "../identity/judge.js"
-import { keysUnder, needGroup, type Work } from "./context.js"
-import { decodePayload, type Payload } from "./payload.js"
+import { isPausing, keysUnder, needGroup, pause, type Work } from "./context.js"
+import { knownSigner } from "./group-info.js"
+import { declineReasonOf } from "./invitation.js"
+import { decodePayload, type Payload, TITLE_SIZE_MAX } from "./payload.js"
+import { asksToLeave } from "./profile.js"
 import { accept, halt, markLeaving, settleCommit } from "./settle.js"
 
 export type Entry = EntryCodec
@@ -17,20 +20,20 @@ export type Entry = EntryCodec
 export class Unfollowable extends Error {
   override readonly name = "Unfollowable"
   readonly seq: bigint
-  /** Whether it is a commit that this device refuses, and nobody knows whose; otherwise the log itself is at fault. */
+  /** Whether it is a commit, and nobody knows whose; otherwise the log itself is at fault. */
   readonly isAnonymous: boolean
 
-  constructor(seq: bigint, reason: string, refused?: { readonly isAnonymous: boolean; readonly cause: unknown }) {
-    super(reason, refused)
+  constructor(seq: bigint, reason: string, commit?: { readonly isAnonymous: boolean; readonly cause: unknown }) {
+    super(reason, commit)
     this.seq = seq
-    this.isAnonymous = refused?.isAnonymous === true
+    this.isAnonymous = commit?.isAnonymous === true
   }
 }
 
 /**
  * Follows the group's log by one entry. What was received, where the cursor stands, and what it means to the
  * application are written in one transaction; an entry at or before the cursor is passed over, so nothing is taken in
- * twice. Throws {@link Unfollowable} for a commit that cannot be applied, a gap, or a broken chain.
+ * twice. Throws {@link Unfollowable} for a commit that holds and that this device cannot follow, a gap, or a broken chain.
  */
 export async function follow(work: Work, entry: Entry): Promise<void> {
   const { local } = work
@@ -77,7 +80,13 @@ function checkChain({ local, identity }: Work, entry: Entry): void {
 }
 
 function moveOn(work: Work, step: Step, entry: Entry): void {
-  work.local.update(step, { cursor: entry.seq, chainHash: entry.chainHash })
+  const isCommit = entry.kind === "commit"
+  work.local.update(step, {
+    cursor: entry.seq,
+    chainHash: entry.chainHash,
+    // Whether it holds or not: it is what the service compares with.
+    ...(isCommit && { lastCommit: entry.seq }),
+  })
   placePassed(work, step)
 }
 
@@ -100,26 +109,67 @@ function provenSender({ local }: Work, error: unknown): string | undefined {
   return member && nameOf(member.credential)
 }
 
-/** A commit that cannot be received stops everything; anything else is the loss of one message. */
+/**
+ * The first commit of an epoch that breaks no rule whose breach every member sees alike is the only one that holds; all
+ * others are passed over by everybody, whatever the service thinks of them. What is wrong for this device alone stops
+ * it. Any other message that cannot be read is the loss of one message.
+ */
 async function refuse(work: Work, entry: Entry, error: unknown): Promise<void> {
   const { local, steps } = work
   const reason = error instanceof Error ? error.message : String(error)
   if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") return rejoinAfterRollback(work)
-  if (entry.kind === "commit") {
-    const sender = provenSender(work, error)
-    const commit = sender === undefined ? `commit ${entry.seq}` : `commit ${entry.seq}, by ${sender},`
-    throw new Unfollowable(entry.seq, `${commit} was refused: ${reason}`, {
-      isAnonymous: sender === undefined,
-      cause: error,
-    })
+  const sender = provenSender(work, error)
+  const what = sender === undefined ? `${entry.kind} ${entry.seq}` : `${entry.kind} ${entry.seq}, by ${sender},`
+  if (entry.kind === "commit" && seenBy(error) === "self") {
+    const isAnonymous = sender === undefined
+    throw new Unfollowable(entry.seq, `${what} cannot be followed: ${reason}`, { isAnonymous, cause: error })
+  }
+  // Only the chain tells a commit that does not hold from one that was damaged on its way: without it, read again.
+  if (entry.kind === "commit" && local.state.chainHash.length === 0 && work.suspect !== entry.seq) {
+    throw new Unfollowable(entry.seq, `${what} cannot be read: ${reason}`)
   }
   await steps.run(local, (step) => {
     moveOn(work, step, entry)
     local.saveGroup(step)
     // Framed before this device came: it was never meant to be read here.
     if (entry.epoch < local.state.firstEpoch) return
-    reject(work, step, (error as { code?: string }).code ?? "UNREADABLE", reason)
+    if (error instanceof StateError && error.code === "WRONG_EPOCH") return noteUnreached(work)
+    reject(work, step, (error as { code?: string }).code ?? "UNREADABLE", `${what} was passed over: ${reason}`)
   })
+}
+
+// --- Entries of an epoch that this device has not got to -------------------------------------------------------------
+
+const UNREACHED_MILLISECONDS_MIN = 60_000
+const UNREACHED_MILLISECONDS_MAX = 15 * 60_000
+
+/** Anybody can claim an epoch: what a member has signed for it is looked up, however many entries claim it, now and then. */
+function noteUnreached(work: Work): void {
+  work.unreached = { tries: 0, retryAt: 0, ...work.unreached, isDue: true }
+}
+
+/**
+ * Tells the user, once for each epoch, if a member has signed for a later one than this device has got to by the log that
+ * it is shown. Nothing is concluded beyond that: the one who signs may be alone in a group of its own. Returns whether
+ * there was something to look up.
+ */
+export async function checkUnreached(work: Work): Promise<boolean> {
+  const { local, delivery, steps, signal, unreached } = work
+  if (unreached === undefined || !unreached.isDue || isPausing(work, unreached)) return false
+  const current = await delivery.groupInfo(local.id, signal)
+  work.unreached = {
+    ...pause(work, unreached, UNREACHED_MILLISECONDS_MIN, UNREACHED_MILLISECONDS_MAX),
+    isDue: false,
+  }
+  const signed = current && knownSigner(work, current.groupInfo)
+  const epoch = local.view.outline?.epoch ?? 0n
+  if (signed === undefined || signed.epoch <= epoch || signed.epoch <= (local.state.laterEpoch ?? 0n)) return true
+  await steps.run(local, (step) => {
+    local.update(step, { laterEpoch: signed.epoch })
+    const reason = `${signed.name} has signed for epoch ${signed.epoch}, and the log leads this device to ${epoch}`
+    reject(work, step, "LATER_EPOCH", reason)
+  })
+  return true
 }
 
 function reject({ local }: Work, step: Step, code: string, reason: string): void {
@@ -133,7 +183,9 @@ function takeMessage(work: Work, step: Step, entry: Entry, received: Received & 
   const from = nameOf(received.sender.credential)
   const payload = readPayload(received.plaintext)
   if (from === undefined || payload === undefined) {
-    reject(work, step, "UNREADABLE", `a message from ${from ?? "somebody without a name"} cannot be read`)
+    reject(work, step, "UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
+  } else if (payload.body.type === "title" && isTooLongTitle(payload.body.title)) {
+    reject(work, step, "UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
   } else if (payload.body.type === "title") {
     takeTitle(work, step, entry, { from, title: payload.body.title })
   } else {
@@ -150,6 +202,8 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
     throw error
   }
 }
+
+const isTooLongTitle = (title: string) => new TextEncoder().encode(title).length > TITLE_SIZE_MAX
 
 function takeTitle({ local }: Work, step: Step, place: Place, { from, title }: { from: string; title: string }): void {
   const { title: before, titleDueSince } = local.state
@@ -204,11 +258,13 @@ function remember(work: Work, step: Step, place: Place, message: { from: string;
 
 function takeProposal({ local, now }: Work, step: Step, received: Received & { type: "proposal" }): void {
   const { proposal, sender } = received
-  const departs = proposal.type === "remove" && sender !== undefined && proposal.removed === sender.leafIndex
-  const departures = departs
-    ? [...local.state.departures, { leafIndex: Number(proposal.removed), since: BigInt(now()) }]
-    : local.state.departures
-  local.update(step, { departures })
+  if (sender === undefined || !asksToLeave(proposal, sender)) return
+  const departure = { leafIndex: Number(sender.leafIndex), since: BigInt(now()) }
+  local.update(step, { departures: [...local.state.departures, departure] })
+  const reason = declineReasonOf(received.authenticatedData)
+  const name = nameOf(sender.credential)
+  if (reason === undefined || name === undefined) return
+  step.emit({ type: "declined", conversation: local.id, name, reason })
 }
 
 async function followCommit(
@@ -231,35 +287,59 @@ async function followCommit(
   await steps.run(local, (step) => {
     if (local.group !== group) return
     const before = local.names
+    const { ownLeafIndex } = group
     moveOn(work, step, entry)
     group.apply(staged, judgement.verdicts)
+    work.unreached = undefined
+    work.deferral = undefined
+    if (local.state.laterEpoch !== undefined) local.update(step, { laterEpoch: undefined })
     accept(work, step, judgement)
-    if (staged.selfRemoved) return depart(work, step, staged, oldKeys)
+    if (staged.selfRemoved) {
+      const removal = staged.removals.find(({ member }) => member.leafIndex === ownLeafIndex)
+      return depart(work, step, { by: nameOfMember(removal?.proposedBy ?? staged.committer), oldKeys })
+    }
     settleCommit(work, step, { own: received.own, staged })
     local.saveGroup(step)
     announce(work, step, staged, before)
   })
 }
 
-function without(names: readonly string[], others: readonly string[]): readonly string[] {
+export function without(names: readonly string[], others: readonly string[]): readonly string[] {
   if (names === others) return []
   const left = new Set(others)
   return names.filter((name) => !left.has(name))
 }
 
-function depart({ local, identity }: Work, step: Step, staged: StagedCommit, oldKeys: readonly string[]): void {
-  const asked = local.state.status === "leaving"
-  const by = staged.committer === undefined ? undefined : nameOf(staged.committer.credential)
+function depart(
+  { local }: Work,
+  step: Step,
+  { by, oldKeys }: { readonly by: string; readonly oldKeys: readonly string[] },
+): void {
   for (const [number, wish] of [...local.wishes]) if (wish.type === "leave") local.fulfil(step, number)
   local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device was removed from the conversation" })
   local.dropGroup(step, oldKeys)
   local.update(step, { status: "left", departures: [] })
-  step.emit({ type: "left", conversation: local.id, by: asked ? identity.name : (by ?? "") })
+  step.emit({ type: "left", conversation: local.id, by })
 }
 
 function announce({ local }: Work, step: Step, staged: StagedCommit, before: readonly string[]): void {
-  const by = (staged.committer === undefined ? undefined : nameOf(staged.committer.credential)) ?? ""
-  const [added, removed] = [without(local.names, before), without(before, local.names)]
-  if (added.length + removed.length === 0) step.emit({ type: "refreshed", conversation: local.id, by })
-  else step.emit({ type: "members", conversation: local.id, by, added, removed })
+  const by = nameOfMember(staged.external ? staged.added.at(-1) : staged.committer)
+  const added = without(local.names, before)
+  const gone = new Set(without(before, local.names))
+  const left = namesOf(
+    staged.removals.flatMap(({ member, proposedBy, byReference }) =>
+      byReference && proposedBy?.leafIndex === member.leafIndex ? [member] : [],
+    ),
+  ).filter((name) => gone.has(name))
+  const removed = [...gone].filter((name) => !left.includes(name))
+  const rejoined = staged.external ? namesOf(staged.added) : []
+  if (added.length + gone.size + rejoined.length === 0) {
+    step.emit({ type: "refreshed", conversation: local.id, by })
+  } else step.emit({ type: "members", conversation: local.id, by, added, removed, left, rejoined })
+}
+
+const nameOfMember = (member: Member | undefined) => (member && nameOf(member.credential)) ?? ""
+
+function namesOf(members: readonly Member[]): readonly string[] {
+  return [...new Set(members.flatMap(({ credential }) => nameOf(credential) ?? []))]
 }

@@ -2,6 +2,7 @@ import { decode, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { Group, type GroupOptions, type Member } from "@conclave/mls"
 import type { ConversationStatus, PendingMessage } from "../conversation.js"
+import type { Invitations } from "../core/invitations.js"
 import { ConversationState, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
@@ -21,6 +22,7 @@ export interface LocalOptions {
   readonly store: SealedStore
   readonly identity: Identity
   readonly group: Omit<GroupOptions, "signer" | "suite">
+  readonly invitations: Invitations
 }
 
 /**
@@ -86,12 +88,18 @@ export class LocalConversation implements Reloadable {
     if (this.#renewals !== undefined && view.outline?.epoch !== outline?.epoch) {
       this.#renewals = this.#compareKeys(this.#renewals, outline?.epoch)
     }
+    const isFollowed = state.status === "active" || state.status === "leaving"
+    if (this.#options.invitations.isDeclined(this.key)) {
+      this.view = { ...emptyView, title: state.title, isFollowed }
+      return
+    }
     this.view = {
       outline,
-      status: state.status,
+      status: this.#options.invitations.isWaiting(this.key) ? "invited" : state.status,
       title: state.title,
       pending: pendingOf(this.wishes),
       names: this.names,
+      isFollowed,
     }
   }
 
@@ -180,6 +188,12 @@ export class LocalConversation implements Reloadable {
     step.after(() => this.settle(number, new ClientError(code, reason)))
   }
 
+  /** What a wish is called by the call that made it. */
+  wishName(number: number): FailedEvent["wish"] | undefined {
+    const wish = this.wishes.get(number)
+    return wish && describe(wish).wish
+  }
+
   failAll(step: Step, why: { code: ClientErrorCode; reason: string }): void {
     for (const number of [...this.wishes.keys()]) this.fail(step, number, why)
   }
@@ -258,6 +272,8 @@ export interface ConversationView {
   readonly title: string
   readonly pending: readonly PendingMessage[]
   readonly names: readonly string[]
+  /** Whether there is a log to follow. */
+  readonly isFollowed: boolean
 }
 
 const emptyView: ConversationView = {
@@ -266,6 +282,7 @@ const emptyView: ConversationView = {
   title: "",
   pending: [],
   names: [],
+  isFollowed: false,
 }
 
 function pendingOf(wishes: ReadonlyMap<number, Wish>): readonly PendingMessage[] {
@@ -274,7 +291,7 @@ function pendingOf(wishes: ReadonlyMap<number, Wish>): readonly PendingMessage[]
     .flatMap(([, wish]) => (wish.type === "message" ? (messageOf(decodePayload(wish.payload)) ?? []) : []))
 }
 
-export const STATE_VERSION = 1
+export const STATE_VERSION = 2
 export const emptyState: ConversationState = {
   version: STATE_VERSION,
   status: "left",
@@ -282,10 +299,13 @@ export const emptyState: ConversationState = {
   reason: "",
   cursor: 0n,
   chainHash: new Uint8Array(),
+  lastCommit: undefined,
   firstEpoch: 0n,
   nextWish: 1n,
   departures: [],
   titleDueSince: undefined,
+  missingSince: undefined,
+  laterEpoch: undefined,
 }
 
 function describe(wish: Wish): { wish: FailedEvent["wish"]; names: readonly string[] } {

@@ -1,13 +1,17 @@
+import { equalBytes } from "@conclave/crypto"
 import type { Group } from "@conclave/mls"
 import { type Outgoing, recordKeys, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
 import type { ClientErrorCode } from "../events.js"
+import { Unavailable } from "../service/call.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
-import { keysUnder, learnHead, type Work } from "./context.js"
+import { keysUnder, learnHead, pause, type Work } from "./context.js"
 import { follow, placePassed } from "./follow.js"
+import { declinedData } from "./invitation.js"
+import { missing } from "./missing.js"
 import { decodePayload } from "./payload.js"
-import { appendRequest } from "./request.js"
-import { announceTitleIfDue, markLeaving } from "./settle.js"
+import { moved, outgoing } from "./request.js"
+import { announceTitleIfDue, dropProposals, markLeaving } from "./settle.js"
 
 /** Makes the group exist at the service. */
 export async function sendCreation(work: Work, [number, wish]: readonly [number, WishOf<"create">]): Promise<void> {
@@ -26,40 +30,84 @@ export async function sendCreation(work: Work, [number, wish]: readonly [number,
 }
 
 /**
- * Sends the commit that is stored, the same bytes each time. Only the log says that a commit has won: on success, and
- * on losing the race, the log is read; without an answer nothing is known and nothing changes.
+ * Sends the commit that is stored. Only the log says that a commit has won: on success, and on losing the race, the log is
+ * read; without an answer nothing is known and nothing changes.
  */
 export async function sendCommit(work: Work): Promise<void> {
   const { local, steps, delivery, signal } = work
-  const { outgoing } = local.commit!
+  const commit = local.commit!
+  const outgoing = placed(work, commit.outgoing)
+  if (outgoing !== commit.outgoing) await steps.run(local, (step) => local.putCommit(step, { ...commit, outgoing }))
   const answer = await delivery.send(outgoing.request, signal)
   if (answer.type === "accepted") return reachAccepted(work, { kind: "commit", outgoing, answer })
   if (answer.type === "stale") return loseRace(work, outgoing)
-  const why = refusal(answer)
+  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "forbidden") return defer(work, answer)
+  await dropCommit(work, answer)
+}
+
+/**
+ * Another commit came before. The log, which is read next, has to show it: a service that twice finds stale what comes
+ * after the last commit of its own log contradicts itself.
+ */
+function loseRace(work: Work, { request }: Outgoing): void {
+  const { lastCommit } = work.local.state
+  const isContradiction = work.stale !== undefined && work.stale.lastCommit === lastCommit
+  work.stale = isContradiction ? undefined : { request, lastCommit }
+  work.headSeq = undefined
+  if (isContradiction) throw new Unavailable("the service knows a commit that its log does not show")
+}
+
+/**
+ * What to send: the same bytes as before, unless they were refused as stale. Those are refused for ever, as the last commit
+ * of a log only grows. If their epoch still stands, what came before them does not hold, and they are sent after that.
+ */
+function placed(work: Work, outgoing: Outgoing): Outgoing {
+  return isRefused(work, outgoing) ? moved(work, outgoing) : outgoing
+}
+
+function isRefused({ stale }: Work, { request }: Outgoing): boolean {
+  return stale !== undefined && equalBytes(stale.request, request)
+}
+
+const DEFERRAL_MILLISECONDS_MIN = 1_000
+const DEFERRAL_MILLISECONDS_MAX = 10 * 60_000
+
+/** Refused for a reason that may pass: the commit waits, less and less often sent, and the user is told once. */
+async function defer(work: Work, answer: DeliveryAnswer): Promise<void> {
+  const { local, steps } = work
+  const isFirst = work.deferral === undefined
+  work.deferral = pause(work, work.deferral, DEFERRAL_MILLISECONDS_MIN, DEFERRAL_MILLISECONDS_MAX)
+  const { retryAt } = work.deferral
+  if (!isFirst) return
   await steps.run(local, (step) => {
-    local.group?.discardPending()
-    local.saveGroup(step)
-    for (const wish of local.commit?.wishes ?? []) local.fail(step, Number(wish), why)
-    local.putCommit(step, undefined)
+    const reason = refusal(answer).reason
+    const wishes = (local.commit?.wishes ?? []).flatMap((number) => local.wishName(Number(number)) ?? [])
+    step.emit({ type: "deferred", conversation: local.id, wishes, reason, retryAt: BigInt(retryAt) })
   })
 }
 
-/** The log has to contain the commit that was faster. If it does not, the service contradicts itself: rejoin. */
-async function loseRace(work: Work, outgoing: Outgoing): Promise<void> {
-  work.headSeq = undefined
-  if (work.staleCommit !== outgoing.request) {
-    work.staleCommit = outgoing.request
-    return
-  }
-  await work.steps.run(work.local, (step) =>
-    work.local.update(step, { status: "recovering", reason: "the service knows an epoch that its log does not show" }),
-  )
+/**
+ * Refused for good. What was wished has failed; a commit that only let members go who had asked for it takes their
+ * requests with it, or it would be made, and refused, again at once.
+ */
+async function dropCommit(work: Work, answer: DeliveryAnswer): Promise<void> {
+  const { local, steps } = work
+  const why = refusal(answer)
+  await steps.run(local, (step) => {
+    const wishes = local.commit?.wishes ?? []
+    local.group?.discardPending()
+    if (wishes.length === 0) dropProposals(work, step, why.reason)
+    local.saveGroup(step)
+    for (const wish of wishes) local.fail(step, Number(wish), why)
+    local.putCommit(step, undefined)
+  })
 }
 
 /** Sends the message of a wish; encrypts and stores it first, where that has not been done. */
 export async function sendMessage(work: Work, [number, wish]: readonly [number, WishOf<"message">]): Promise<void> {
   const { delivery, signal, steps, local } = work
-  const outgoing = wish.outgoing ?? (await encryptMessage(work, number, wish))
+  const outgoing = await ciphertextOf(work, [number, wish])
   const answer = await delivery.send(outgoing.request, signal)
   if (answer.type === "accepted") {
     await steps.run(local, (step) => {
@@ -68,13 +116,21 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
     })
     return reachAccepted(work, { kind: "application", outgoing, answer })
   }
-  await steps.run(local, (step) => {
-    // Refused for good: these bytes will never be in the log, and the text may be encrypted again.
-    if (answer.type === "epochTooOld" || answer.type === "stale") {
-      work.headSeq = undefined
-      local.putWish(step, number, { ...wish, outgoing: undefined })
-    } else local.fail(step, number, refusal(answer))
-  })
+  if (answer.type === "stale") return loseRace(work, outgoing)
+  if (answer.type === "notFound") return missing(work, answer)
+  await steps.run(local, (step) => local.fail(step, number, refusal(answer)))
+}
+
+/** Stored before it is sent. Encrypted again only when the first ciphertext can never get a place, its epoch being over. */
+async function ciphertextOf(work: Work, [number, wish]: readonly [number, WishOf<"message">]): Promise<Outgoing> {
+  const { local, steps } = work
+  const { outgoing } = wish
+  if (outgoing === undefined) return encryptMessage(work, number, wish)
+  if (!isRefused(work, outgoing)) return outgoing
+  if (outgoing.epoch !== local.group?.epoch) return encryptMessage(work, number, wish)
+  const again = moved(work, outgoing)
+  await steps.run(local, (step) => local.putWish(step, number, { ...wish, outgoing: again }))
+  return again
 }
 
 function encryptMessage(work: Work, number: number, wish: WishOf<"message">): Promise<Outgoing> {
@@ -82,12 +138,11 @@ function encryptMessage(work: Work, number: number, wish: WishOf<"message">): Pr
   return steps.run(local, (step) => {
     const { epoch } = local.group!
     const body = local.group!.encrypt(wish.payload)
-    const request = appendRequest(work, { kind: "application", epoch, body, commit: undefined })
+    const encrypted = outgoing(work, { kind: "application", epoch, body, commit: undefined })
     if (decodePayload(wish.payload).body.type !== "title") announceTitleIfDue(work, step)
-    const outgoing: Outgoing = { epoch, body, request }
-    local.putWish(step, number, { ...wish, outgoing })
+    local.putWish(step, number, { ...wish, outgoing: encrypted })
     local.saveGroup(step)
-    return outgoing
+    return encrypted
   })
 }
 
@@ -95,19 +150,28 @@ function encryptMessage(work: Work, number: number, wish: WishOf<"message">): Pr
 export async function sendLeave(work: Work, [number, wish]: readonly [number, WishOf<"leave">]): Promise<void> {
   const { local, steps, delivery, signal } = work
   if (local.group?.memberCount === 1) return leaveAlone(work)
-  const outgoing = wish.outgoing ?? (await proposeLeave(work, number))
-  const answer = await delivery.send(outgoing.request, signal)
+  const asking = await requestToLeave(work, [number, wish])
+  const answer = await delivery.send(asking.request, signal)
+  if (answer.type === "stale") return loseRace(work, asking)
+  if (answer.type === "notFound") return missing(work, answer)
   await steps.run(local, (step) => {
     if (answer.type === "accepted") markLeaving(work, step, number, answer.seq)
-    else if (answer.type === "stale" || answer.type === "epochTooOld") {
-      work.headSeq = undefined
-      local.putWish(step, number, { type: "leave", outgoing: undefined, acceptedSeq: undefined })
-    } else {
+    else {
       dropOwnProposals(local.group!)
       local.saveGroup(step)
       local.fail(step, number, refusal(answer))
     }
   })
+}
+
+/** Of each epoch a new one: a commit that ends the epoch forgets the one before. */
+async function requestToLeave(work: Work, [number, wish]: readonly [number, WishOf<"leave">]): Promise<Outgoing> {
+  const { local, steps } = work
+  if (wish.outgoing === undefined) return proposeLeave(work, number)
+  const again = placed(work, wish.outgoing)
+  if (again !== wish.outgoing)
+    await steps.run(local, (step) => local.putWish(step, number, { ...wish, outgoing: again }))
+  return again
 }
 
 function dropOwnProposals(group: Group): void {
@@ -117,16 +181,16 @@ function dropOwnProposals(group: Group): void {
 }
 
 function proposeLeave(work: Work, number: number): Promise<Outgoing> {
-  const { local, steps } = work
+  const { local, steps, invitations } = work
   return steps.run(local, (step) => {
     const group = local.group!
     const { epoch } = group
-    const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }).message
-    const request = appendRequest(work, { kind: "proposal", epoch, body, commit: undefined })
-    const outgoing: Outgoing = { epoch, body, request }
-    local.putWish(step, number, { type: "leave", outgoing, acceptedSeq: undefined })
+    const authenticatedData = invitations.isDeclined(local.key) ? declinedData("declined") : new Uint8Array()
+    const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }, { authenticatedData }).message
+    const request = outgoing(work, { kind: "proposal", epoch, body, commit: undefined })
+    local.putWish(step, number, { type: "leave", outgoing: request, acceptedSeq: undefined })
     local.saveGroup(step)
-    return outgoing
+    return request
   })
 }
 
@@ -145,12 +209,11 @@ function leaveNow({ local, identity }: Work, step: Step, oldKeys: readonly strin
 }
 
 /** What the service has accepted right behind the cursor needs no reading: it is our own, and its chain hash is known. */
-async function reachAccepted(work: Work, { kind, outgoing, answer }: Accepted): Promise<void> {
+async function reachAccepted(work: Work, { kind, outgoing: { epoch, body }, answer }: Accepted): Promise<void> {
   if (answer.seq !== work.local.state.cursor + 1n) {
     learnHead(work, answer.seq)
     return
   }
-  const { epoch, body } = outgoing
   await follow(work, { seq: answer.seq, kind, epoch, body, chainHash: answer.chainHash, at: BigInt(work.now()) })
 }
 

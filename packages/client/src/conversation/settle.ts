@@ -7,10 +7,12 @@ import { encodePayload, PAYLOAD_VERSION, type Payload } from "./payload.js"
 
 /** Pins, and loud events, of what has been accepted. */
 export function accept(work: Pick<Work, "local" | "judge">, step: Step, judgement: Judgement): void {
-  const pinned = judgement.pins.filter(({ name, signatureKey }) => work.judge.pin(step, name, signatureKey))
-  const isPinned = ({ signatureKey }: KeyChange) => pinned.some((pin) => equalBytes(pin.signatureKey, signatureKey))
-  // Who is invited is judged when the invitation is made, and when it is committed: told once.
-  emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter(isPinned) })
+  const pinned = judgement.pins.filter((pin) => work.judge.pin(step, pin))
+  // Who is invited is judged when the invitation is made, and when it is committed: told once. With somebody who is met,
+  // also of devices that pretend to be theirs.
+  const isNews = ({ name, signatureKey, accepted }: KeyChange) =>
+    pinned.some((pin) => (accepted ? equalBytes(pin.signatureKey, signatureKey) : pin.name === name))
+  emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter(isNews) })
 }
 
 /** Somebody is not accepted: the group stays before this commit until the user has decided. */
@@ -62,6 +64,13 @@ export function forgetDepartures({ local }: Pick<Work, "local">, step: Step): vo
       local.putWish(step, number, { type: "leave", outgoing: undefined, acceptedSeq: undefined })
     }
   }
+}
+
+/** What others asked for is not carried out, and told. */
+export function dropProposals({ local }: Work, step: Step, reason: string): void {
+  for (const { ref } of local.group?.proposals ?? []) local.group?.discardProposal(ref)
+  local.update(step, { departures: [] })
+  step.emit({ type: "rejected", conversation: local.id, code: "PROPOSALS_DROPPED", reason })
 }
 
 /** Only another invitation helps: wishes end here. */

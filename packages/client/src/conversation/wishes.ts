@@ -6,8 +6,8 @@ import type { ClientErrorCode } from "../events.js"
 import { type Judgement, nameOf } from "../identity/judge.js"
 import { Unavailable } from "../service/call.js"
 import type { Work } from "./context.js"
-import { appendRequest } from "./request.js"
-import { accept, emitRefusedKeys, halt } from "./settle.js"
+import { outgoing } from "./request.js"
+import { accept, dropProposals, emitRefusedKeys } from "./settle.js"
 
 type CommitWish = WishOf<"invite"> | WishOf<"remove"> | WishOf<"refresh">
 type Why = { code: ClientErrorCode; reason: string }
@@ -127,7 +127,7 @@ async function makeCommit(work: Work, changes: Changes, invitations: readonly In
     await steps.discard(local)
     throw error
   }
-  if (judgement.refused.length > 0) return halt(work, judgement)
+  if (judgement.refused.length > 0) return refuseNewcomers(work, changes, judgement)
   await steps.run(local, (step) => {
     // Reloaded meanwhile, because a step failed: the commit is forgotten, and made again.
     if (local.group !== group) return
@@ -138,26 +138,44 @@ async function makeCommit(work: Work, changes: Changes, invitations: readonly In
     accept(work, step, judgement)
     local.putCommit(step, {
       purpose: "wishes",
-      outgoing: { epoch: group.epoch, body: commit.message, request: commitRequest(work, commit, changes.add) },
+      outgoing: outgoingCommit(work, commit, changes.add),
       wishes: changes.fulfils.map(BigInt),
       reason: "",
+      by: "",
     })
     local.saveGroup(step)
   })
 }
 
 /** The protocol does not allow it: a key package that somebody made wrongly, for example. */
-async function giveUp({ local, steps }: Work, { fulfils }: Changes, error: unknown): Promise<void> {
-  // Without a wish to blame, it is a fault of this program, and no reason to forget anything.
-  if (fulfils.length === 0 || !(error instanceof Error) || !("code" in error)) throw error
+async function giveUp(work: Work, { fulfils }: Changes, error: unknown): Promise<void> {
+  if (!(error instanceof Error) || !("code" in error)) throw error
+  const { local, steps } = work
+  const reason = error.message
   await steps.discard(local)
   await steps.run(local, (step) => {
-    for (const number of fulfils) local.fail(step, number, { code: "REFUSED", reason: error.message })
+    for (const number of fulfils) local.fail(step, number, { code: "REFUSED", reason })
+    if (fulfils.length > 0) return
+    // Without a wish to blame, it is what others asked for.
+    dropProposals(work, step, `what members asked for cannot be committed: ${reason}`)
+    local.saveGroup(step)
   })
 }
 
-function commitRequest(work: Work, commit: MlsCommit, newcomers: readonly Claimed[]): Uint8Array {
-  return appendRequest(work, {
+/** Somebody was accepted when the invitation was made and is not any more: the wishes fail, and nothing halts. */
+async function refuseNewcomers(work: Work, { fulfils }: Changes, judgement: Judgement): Promise<void> {
+  const { local, steps } = work
+  const [first] = judgement.refused
+  await steps.discard(local)
+  await steps.run(local, (step) => {
+    emitRefusedKeys(work, step, judgement)
+    const code = first?.keyChanged ? "KEY_CHANGED" : "REFUSED"
+    for (const number of fulfils) local.fail(step, number, { code, reason: first?.reason ?? "refused" })
+  })
+}
+
+function outgoingCommit(work: Work, commit: MlsCommit, newcomers: readonly Claimed[]) {
+  return outgoing(work, {
     kind: "commit",
     epoch: commit.epoch - 1n,
     body: commit.message,
@@ -166,8 +184,6 @@ function commitRequest(work: Work, commit: MlsCommit, newcomers: readonly Claime
       recipients: newcomers.map(({ deviceId }) => ({ deviceId })),
       ratchetTree: commit.ratchetTree(),
       groupInfo: commit.groupInfo,
-      accessKey: new Uint8Array(),
-      barrier: commit.removed.length > 0,
     },
   })
 }

@@ -1,24 +1,35 @@
-import type { Client, ClientOptions, ClientPolicy } from "../client.js"
-import type { Shared } from "../conversation/context.js"
+import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
+import { askAgain, type Shared } from "../conversation/context.js"
 import { createConversation } from "../conversation/create.js"
-import { GroupConversation } from "../conversation/facade.js"
+import { GroupConversation, requireName } from "../conversation/facade.js"
+import { conversationProfile } from "../conversation/profile.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { Judge } from "../identity/judge.js"
+import { OwnDevices } from "../identity/own-devices.js"
 import { Stock } from "../identity/stock.js"
+import { ServiceClock } from "../service/clock.js"
 import { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
+import type { Patience, Waiting } from "../service/patience.js"
 import { fromHex, hex, type SealedStore } from "../store/sealed.js"
+import { copyBytes } from "./bytes.js"
 import { Inbox } from "./inbox.js"
+import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { Journal } from "./journal.js"
-import { type Profile, recordKeys } from "./records.js"
+import { type NewEvent, type Profile, recordKeys } from "./records.js"
 import { Runner } from "./runner.js"
 import { Steps } from "./steps.js"
 import { Stream } from "./stream.js"
 
+/** The service takes messages with up to six commits after them; two more may come while they are on their way. */
+const PAST_EPOCHS_MAX = 8
+
 export const defaultPolicy: ClientPolicy = {
+  invitations: "accept",
+  invitationLimits: {},
   endorsedKey: "accept",
   history: true,
   keyPackages: 20,
@@ -30,6 +41,7 @@ export interface DeviceOptions extends Omit<ClientOptions, "store"> {
   readonly random: (length: number) => Uint8Array
   readonly store: SealedStore
   readonly directory: Directory
+  readonly patience: Patience
   readonly identity: Identity
   readonly profile: Profile
 }
@@ -42,6 +54,8 @@ export class Device implements Client {
   readonly #closing = new AbortController()
   readonly #inbox: Runner
   readonly #stock: Runner
+  readonly #ownDevices: OwnDevices
+  readonly #watch: Runner
   readonly #groups = new Map<string, GroupConversation>()
   #journal: Journal | undefined
   #stream: Stream | undefined
@@ -52,20 +66,28 @@ export class Device implements Client {
   })
 
   constructor(options: DeviceOptions) {
-    const { store, directory, identity, random, profile } = options
+    const { store, directory, identity, random, profile, patience } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
     const steps = new Steps(store, profile)
-    const delivery = new Delivery(options.delivery, identity, now)
+    const clock = new ServiceClock(now)
+    const delivery = new Delivery({ transport: options.delivery, device: identity, clock, patience })
+    const acceptEndorsed = policy.endorsedKey === "accept"
     const judge = new Judge({
       store,
       directory,
       verifyEndorsement: (claim) => identity.isEndorsed(claim),
-      acceptEndorsed: policy.endorsedKey === "accept",
+      acceptEndorsed,
     })
+    const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
+    const invitations = new Invitations({ store, limits, now })
     steps.share(judge)
+    steps.share(invitations)
+    steps.isTold = (event, id) => invitations.isTold(event, id)
+    const lifetimeNow = () => clock.lifetimeNow()
     const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
-    const stock = new Stock({ store, steps, delivery, identity, random, now, size, lifetimeSeconds })
+    const stock = new Stock({ store, steps, delivery, identity, random, now: lifetimeNow, size, lifetimeSeconds })
+    this.#ownDevices = new OwnDevices({ name: identity.name, store, steps, judge, now, acceptEndorsed })
     this.#options = options
     this.#shared = {
       store,
@@ -75,9 +97,15 @@ export class Device implements Client {
       identity,
       judge,
       stock,
+      invitations,
       random,
       now,
-      groupOptions: { now: () => BigInt(Math.floor(now() / 1000)), random },
+      groupOptions: {
+        now: () => BigInt(Math.floor(lifetimeNow() / 1000)),
+        random,
+        profile: conversationProfile,
+        policy: { pastEpochsMax: PAST_EPOCHS_MAX },
+      },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
       verifyLeaves: options.verifyLeaves,
@@ -88,10 +116,20 @@ export class Device implements Client {
       find: (id) => this.#groups.get(id),
       make: (id) => this.#make(id),
       register: (conversation) => this.#register(conversation),
+      policy: policy.invitations,
     })
     const common = { signal: this.#closing.signal, now, random, onFault: (error: unknown) => this.#report(error) }
     this.#inbox = new Runner({ ...common, job: () => inbox.read() })
-    this.#stock = new Runner({ ...common, job: () => stock.replenish(this.#closing.signal) })
+    const { signal } = this.#closing
+    this.#stock = new Runner({ ...common, job: () => stock.replenish(signal), due: () => stock.due })
+    const watch = { job: () => this.#ownDevices.check(signal), due: () => this.#ownDevices.due }
+    this.#watch = new Runner({ ...common, ...watch })
+    patience.listen({
+      onThrottled: (service, retryAt) =>
+        this.#tell({ type: "throttled", conversation: undefined, service, retryAt: BigInt(retryAt.getTime()) }),
+      onOutdated: (service, reason) => this.#tell({ type: "update", conversation: undefined, service, reason }),
+      onChange: () => steps.notify(),
+    })
   }
 
   get name(): string {
@@ -100,6 +138,14 @@ export class Device implements Client {
 
   get online(): boolean {
     return this.#stream?.online ?? false
+  }
+
+  get offlineReason(): string | undefined {
+    return this.#stream?.reason
+  }
+
+  get waiting(): Waiting | undefined {
+    return this.#options.patience.waiting
   }
 
   /** Half-done work first: the registration; then the conversations, which know their own. */
@@ -115,10 +161,12 @@ export class Device implements Client {
       conversations: () => this.#groups.values(),
       find: (id) => this.#groups.get(hex(id)),
       onChange: () => this.#shared.steps.notify(),
+      onRefused: (reason) => this.#tell({ type: "unavailable", conversation: undefined, reason }),
     })
     this.#shared.steps.observe(() => this.#stream?.renew())
     this.#stock.wake()
     this.#inbox.wake()
+    this.#watch.wake()
     for (const { runner } of this.#groups.values()) runner.wake()
   }
 
@@ -146,9 +194,11 @@ export class Device implements Client {
     options.signal?.throwIfAborted()
     await this.#stock.once()
     await this.#inbox.once()
+    // Of use as soon as the directory answers, and in the way of nothing until then.
+    await this.#watch.once().catch(requireUnavailable)
     for (const { runner, work } of [...this.#groups.values()]) {
       options.signal?.throwIfAborted()
-      work.headSeq = undefined
+      askAgain(work)
       await runner.once()
     }
   }
@@ -157,14 +207,28 @@ export class Device implements Client {
     return this.#shared.steps.observe(listener)
   }
 
+  async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
+    requireName(name)
+    const { signal } = options
+    const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
+    const devices = await this.#shared.judge.devices(name, until)
+    return devices.map(({ device, pinned, known }) => ({
+      signatureKey: device.signatureKey,
+      registeredAt: new Date(Number(device.registeredAt)),
+      pinned,
+      endorsed: known,
+    }))
+  }
+
   async pinnedKeys(name: string): Promise<readonly Uint8Array[]> {
     return (await this.#shared.judge.pinned(name)).map((key) => key.slice())
   }
 
   async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
     const { judge, steps } = this.#shared
+    const pin = { name, signatureKey: copyBytes(signatureKey) }
     await judge.pinned(name)
-    await steps.run(undefined, (step) => judge.pin(step, name, signatureKey))
+    await steps.run(undefined, (step) => judge.pin(step, pin))
     for (const { runner, work } of this.#groups.values()) {
       if (work.local.state.status !== "halted") continue
       await steps.run(work.local, (step) => work.local.resume(step))
@@ -175,9 +239,10 @@ export class Device implements Client {
 
   async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
     const { identity } = this.#shared
-    const signatureKey = identity.registeredKey(registration)
+    const content = copyBytes(registration)
+    const signatureKey = identity.registeredKey(content)
     await this.approveKey(identity.name, signatureKey)
-    return identity.endorse(registration, await this.pinnedKeys(identity.name))
+    return identity.endorse(content, await this.pinnedKeys(identity.name))
   }
 
   close(): Promise<void> {
@@ -195,11 +260,12 @@ export class Device implements Client {
 
   async #close(): Promise<void> {
     const { steps, delivery, directory, store, identity } = this.#shared
+    this.#options.patience.close()
     this.#closing.abort(new ClientError("CLOSED", "the client is closed"))
     await this.#stream?.done
     // Transports first: what still waits for an answer ends with them.
     await Promise.allSettled([delivery.close(), directory.close()])
-    await Promise.all([this.#inbox, this.#stock, ...this.#runners()].map((runner) => runner.end()))
+    await Promise.all([this.#inbox, this.#stock, this.#watch, ...this.#runners()].map((runner) => runner.end()))
     await steps.close()
     for (const { work } of this.#groups.values()) work.local.close()
     identity[Symbol.dispose]()
@@ -207,7 +273,8 @@ export class Device implements Client {
   }
 
   async #load(): Promise<void> {
-    const { store, steps } = this.#shared
+    const { store, steps, invitations } = this.#shared
+    await invitations.reload()
     for (const [key] of await store.list(recordKeys.states)) {
       const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
       await steps.discard(conversation.work.local)
@@ -229,15 +296,19 @@ export class Device implements Client {
     await stock.replenish(until)
     await judge.pinned(identity.name)
     await steps.run(undefined, (step) => {
-      judge.pin(step, identity.name, identity.signatureKey)
-      for (const sibling of siblings) judge.pin(step, identity.name, sibling)
+      judge.pin(step, { name: identity.name, signatureKey: identity.signatureKey })
+      for (const sibling of siblings) judge.pin(step, { name: identity.name, signatureKey: sibling })
       step.profile = { ...step.profile, registered: true }
     })
   }
 
   #make(id: Uint8Array): GroupConversation {
     const onFault = (error: unknown) => this.#report(error, id)
-    return new GroupConversation(id, this.#shared, { signal: this.#closing.signal, onFault })
+    const onDeclined = ({ id: declined }: GroupConversation) => {
+      if (this.#isHidden(declined)) this.conversations.delete(declined)
+    }
+    const onForgotten = (conversation: GroupConversation) => this.#forget(conversation)
+    return new GroupConversation(id, this.#shared, { signal: this.#closing.signal, onFault, onDeclined, onForgotten })
   }
 
   #register(conversation: GroupConversation): void {
@@ -248,7 +319,18 @@ export class Device implements Client {
 
   #keep(conversation: GroupConversation): void {
     this.#groups.set(conversation.id, conversation)
-    this.conversations.set(conversation.id, conversation)
+    if (!this.#isHidden(conversation.id)) this.conversations.set(conversation.id, conversation)
+  }
+
+  #isHidden(id: string): boolean {
+    return this.#shared.invitations.isDeclined(id) && this.#shared.invitations.get(id)?.fresh === true
+  }
+
+  #forget({ id, work }: GroupConversation): void {
+    this.#groups.delete(id)
+    this.conversations.delete(id)
+    work.local.close()
+    this.#shared.steps.notify()
   }
 
   #runners(): readonly Runner[] {
@@ -259,13 +341,20 @@ export class Device implements Client {
   #report(error: unknown, conversation?: Uint8Array): void {
     const code = (error as { code?: string }).code ?? "INTERNAL"
     const reason = error instanceof Error ? error.message : String(error)
-    this.#shared.steps
-      .run(undefined, (step) => step.emit({ type: "rejected", conversation, code, reason }))
-      .catch(() => {})
+    if (code === "REFUSED") this.#tell({ type: "unavailable", conversation, reason })
+    else this.#tell({ type: "rejected", conversation, code, reason })
+  }
+
+  #tell(event: NewEvent): void {
+    this.#shared.steps.run(undefined, (step) => step.emit(event)).catch(() => {})
   }
 
   #requireJournal(): Journal {
     if (this.#journal === undefined) throw new ClientError("CLOSED", "the client is not open")
     return this.#journal
   }
+}
+
+function requireUnavailable(error: unknown): void {
+  if (!(error instanceof ClientError && error.code === "UNAVAILABLE")) throw error
 }

@@ -1,11 +1,13 @@
 import { equalBytes } from "@conclave/crypto"
 import type { InboxEntry } from "@conclave/delivery/api"
 import { Group, type PreparedJoin, type StagedJoin } from "@conclave/mls"
+import type { ClientPolicy, Invitation, InvitationAnswer } from "../client.js"
 import type { Shared } from "../conversation/context.js"
 import { keysUnder } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
+import { type DeclineReason, declineUnseen } from "../conversation/invitation.js"
 import { accept, emitRefusedKeys } from "../conversation/settle.js"
-import type { Judgement } from "../identity/judge.js"
+import { type Judgement, nameOf } from "../identity/judge.js"
 import { hex } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
 import type { Step } from "./steps.js"
@@ -17,11 +19,14 @@ export interface InboxOptions {
   /** A conversation that is not known yet; {@link register} makes it known. */
   readonly make: (id: Uint8Array) => GroupConversation
   readonly register: (conversation: GroupConversation) => void
+  readonly policy: ClientPolicy["invitations"]
 }
 
 /** What the service keeps for this device alone: Welcomes, and notices that key packages run low. */
 export class Inbox {
   readonly #options: InboxOptions
+  /** Another one is needed. */
+  #lastResortUsed = false
 
   constructor(options: InboxOptions) {
     this.#options = options
@@ -35,8 +40,10 @@ export class Inbox {
       for (const entry of page.entries) if (entry.n > shared.steps.profile.inboxCursor) await this.#take(entry)
       const { inboxCursor } = shared.steps.profile
       if (page.entries.length > 0) await shared.delivery.acknowledgeInbox(inboxCursor, signal)
-      if (page.entries.length === 0 || inboxCursor >= page.head) return
+      if (page.entries.length === 0 || inboxCursor >= page.head) break
     }
+    if (this.#lastResortUsed) await shared.stock.replenish(signal)
+    this.#lastResortUsed = false
   }
 
   async #take(entry: InboxEntry): Promise<void> {
@@ -47,7 +54,7 @@ export class Inbox {
   }
 
   async #join(entry: InboxEntry): Promise<void> {
-    const { shared, signal, find, make } = this.#options
+    const { shared, signal, find } = this.#options
     const known = find(hex(entry.groupId))
     // Who is a member already has to see its own removal in the log before it may come in again.
     if (known !== undefined) await readToHead(known)
@@ -69,23 +76,46 @@ export class Inbox {
     }
     if (!equalBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")
     const judgement = await shared.judge.judge(staged.claims, signal)
-    if (judgement.refused.length > 0) return this.#decline(entry, judgement)
-    await this.#enter(known ?? make(entry.groupId), { entry, staged, judgement })
+    const by = nameOf(staged.inviter.credential)
+    if (judgement.refused.length > 0 || by === undefined) {
+      return this.#decline({ entry, staged, reason: "unverified" }, (step) => tellRefused(step, judgement))
+    }
+    const answer = await this.#answer({ by, entry, staged })
+    if (answer === "limit") {
+      return this.#decline({ entry, staged, reason: "limit" }, (step) => tellLimit(step, by))
+    }
+    if (answer === "decline") return this.#decline({ entry, staged, reason: "declined" }, () => {})
+    await this.#enter({ entry, staged, judgement, by, answer })
   }
 
-  async #enter(
-    conversation: GroupConversation,
-    { entry, staged, judgement }: { entry: InboxEntry; staged: StagedJoin; judgement: Judgement },
-  ): Promise<void> {
-    const { shared, register } = this.#options
+  /** What this device's person, or the program on their behalf, says to an invitation. */
+  async #answer({ by, entry, staged }: Invited): Promise<InvitationAnswer | "limit"> {
+    const { shared, find, policy } = this.#options
+    // From another device of one's own.
+    if (by === shared.identity.name) return "accept"
+    if (!shared.invitations.hasRoom(by, { toAsk: false })) return "limit"
+    const title = find(hex(entry.groupId))?.title
+    const answer = await ask(policy, {
+      by,
+      conversation: hex(entry.groupId),
+      members: namesOf(staged),
+      ...(title !== undefined && title !== "" && { title }),
+    })
+    return answer === "ask" && !shared.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
+  }
+
+  async #enter({ entry, staged, judgement, by, answer }: Entering): Promise<void> {
+    const { shared, find, make, register } = this.#options
+    const known = find(hex(entry.groupId))
+    const conversation = known ?? make(entry.groupId)
     const { work } = conversation
     const { local } = work
     const old = await keysUnder(shared, recordKeys.group(local.key))
-    const bundle = (await shared.stock.bundles()).find(({ ref }) => equalBytes(ref, staged.keyPackageRef))
+    const used = await shared.stock.find(staged.keyPackageRef)
     await shared.steps.run(local, (step) => {
       moveOn(step, entry)
       accept(work, step, judgement)
-      if (bundle !== undefined) shared.stock.use(step, bundle)
+      if (used !== undefined) shared.stock.use(step, used)
       const group = staged.accept(judgement.verdicts)
       local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device was removed, and invited again" })
       local.putCommit(step, undefined)
@@ -94,27 +124,42 @@ export class Inbox {
         status: "active",
         reason: "",
         cursor: entry.seq,
+        // The commit that it came with.
+        lastCommit: entry.seq,
+        laterEpoch: undefined,
         // Where the chain stands is learned from the first entry behind it.
         chainHash: new Uint8Array(),
         firstEpoch: group.epoch,
         departures: [],
         titleDueSince: undefined,
       })
-      step.emit({ type: "joined", conversation: local.id, members: local.names })
+      const waits = answer === "ask"
+      shared.invitations.add(step, local.key, {
+        by,
+        answer: waits ? "waiting" : "accepted",
+        fresh: known === undefined,
+      })
+      const members = local.names
+      if (waits) step.emit({ type: "invited", conversation: local.id, by, members })
+      else step.emit({ type: "joined", conversation: local.id, members })
     })
     work.headSeq = undefined
     work.incoming.length = 0
     register(conversation)
+    this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 
-  /** Somebody in that group is not who they say they are: loudly, and not in. */
-  async #decline(entry: InboxEntry, judgement: Judgement): Promise<void> {
-    await this.#options.shared.steps.run(undefined, (step) => {
+  /** Does not come in, and says so to those inside. */
+  async #decline({ entry, staged, reason }: Declining, tell: (step: Step) => void): Promise<void> {
+    const { shared, signal } = this.#options
+    await declineUnseen(shared, { staged, seq: entry.seq, reason }, signal)
+    const used = await shared.stock.find(staged.keyPackageRef)
+    await shared.steps.run(undefined, (step) => {
       moveOn(step, entry)
-      emitRefusedKeys({ local: undefined }, step, judgement)
-      const reason = `an invitation was not accepted: ${judgement.refused.map((it) => it.reason).join("; ")}`
-      step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
+      if (used !== undefined) shared.stock.use(step, used)
+      tell(step)
     })
+    this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 
   async #refuse(entry: InboxEntry, why: string): Promise<void> {
@@ -124,6 +169,58 @@ export class Inbox {
       step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
     })
   }
+}
+
+interface Invited {
+  readonly by: string
+  readonly entry: InboxEntry
+  readonly staged: StagedJoin
+}
+
+interface Entering extends Invited {
+  readonly judgement: Judgement
+  readonly answer: InvitationAnswer
+}
+
+interface Declining {
+  readonly entry: InboxEntry
+  readonly staged: StagedJoin
+  readonly reason: DeclineReason
+}
+
+/** Somebody in that group is not who they say they are: loudly. */
+function tellRefused(step: Step, judgement: Judgement): void {
+  emitRefusedKeys({ local: undefined }, step, judgement)
+  const reason = `an invitation was not accepted: ${judgement.refused.map((it) => it.reason).join("; ")}`
+  step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
+}
+
+function tellLimit(step: Step, by: string): void {
+  const reason = `${by} sends more invitations than are taken: they were declined`
+  step.emit({ type: "rejected", conversation: undefined, code: "TOO_MANY_INVITATIONS", reason })
+}
+
+/** A program that has no answer leaves it to the person. */
+const ANSWER_MILLISECONDS_MAX = 10_000
+
+async function ask(policy: ClientPolicy["invitations"], invitation: Invitation): Promise<InvitationAnswer> {
+  if (typeof policy !== "function") return policy
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<"ask">((resolve) => {
+    timer = setTimeout(() => resolve("ask"), ANSWER_MILLISECONDS_MAX)
+  })
+  try {
+    const answer = await Promise.race([policy(invitation), late])
+    return answer === "accept" || answer === "decline" ? answer : "ask"
+  } catch {
+    return "ask"
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function namesOf({ members }: StagedJoin): readonly string[] {
+  return [...new Set(members.flatMap(({ credential }) => nameOf(credential) ?? []))].sort()
 }
 
 /** Where other threads find a signature wrong, or fail, staging finds out by itself and says what is wrong. */

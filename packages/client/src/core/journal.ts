@@ -25,7 +25,7 @@ export class Journal {
   }
 
   events(options: { signal: AbortSignal; peek: boolean }): AsyncIterable<ClientEvent> {
-    if (options.peek) return this.#peek(options.signal)
+    if (options.peek) return this.#read(options.signal)
     return this.#consume(options.signal)
   }
 
@@ -34,6 +34,7 @@ export class Journal {
       const last = Math.min(number, Number(this.#steps.profile.nextEvent) - 1)
       for (let n = this.#oldest; n <= last; n++) step.delete(recordKeys.event(n))
       step.after(() => {
+        this.#steps.unread.read(last)
         this.#oldest = Math.max(this.#oldest, last + 1)
       })
     })
@@ -43,7 +44,7 @@ export class Journal {
     if (this.#consumed) throw new TypeError("another loop consumes the events; look on with { peek: true }")
     this.#consumed = true
     try {
-      for await (const event of this.#peek(signal)) {
+      for await (const event of this.#read(signal, (number) => this.#steps.unread.read(number))) {
         yield event
         await this.acknowledge(event.number)
       }
@@ -52,7 +53,8 @@ export class Journal {
     }
   }
 
-  async *#peek(signal: AbortSignal): AsyncGenerator<ClientEvent> {
+  /** `reading` is told of each event before it is read. */
+  async *#read(signal: AbortSignal, reading: (number: number) => void = () => {}): AsyncGenerator<ClientEvent> {
     for (let next = this.#oldest; ; ) {
       next = Math.max(next, this.#oldest)
       if (signal.aborted) return
@@ -60,8 +62,9 @@ export class Journal {
         await this.#changed(signal)
         continue
       }
+      reading(next)
       const record = await this.#store.get(recordKeys.event(next))
-      const event = record === undefined ? undefined : this.#read(record)
+      const event = record === undefined ? undefined : this.#decode(record)
       if (event !== undefined) yield { ...event, number: next }
       next++
     }
@@ -80,9 +83,14 @@ export class Journal {
     })
   }
 
-  #read(record: Uint8Array): ClientEventBody | undefined {
+  /** `undefined` for an event of a conversation that has been forgotten: an invitation that was declined. */
+  #decode(record: Uint8Array): ClientEventBody | undefined {
     const { conversation: id, ...stored } = decode(StoredEvent, record)
     const conversation = id === undefined ? undefined : this.#find(hex(id))
+    if (id !== undefined && conversation === undefined) return undefined
+    if (stored.type === "throttled" || stored.type === "deferred") {
+      return { ...stored, conversation, retryAt: new Date(Number(stored.retryAt)) } as ClientEventBody
+    }
     if (stored.type !== "message" && stored.type !== "sent") {
       return { ...stored, conversation } as ClientEventBody
     }

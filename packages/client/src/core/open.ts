@@ -5,12 +5,13 @@ import { requireName } from "../conversation/facade.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
 import { Directory } from "../service/directory.js"
+import { Patience } from "../service/patience.js"
 import { SealedStore } from "../store/sealed.js"
 import { Device } from "./device.js"
+import { migrateProfile, PROFILE_VERSION } from "./migrations.js"
 import { Profile, recordKeys } from "./records.js"
 import { loadProfile } from "./steps.js"
 
-const PROFILE_VERSION = 2
 const DEFAULT_SUITE = 1
 
 /** Opens a profile, or makes it: see `Client.open`. */
@@ -26,11 +27,13 @@ export async function openDevice(options: ClientOptions): Promise<Client> {
     requireName(options.name)
     const { sealingKey, provider } = options
     const store = new SealedStore(options.store, { sealingKey, provider, random })
-    const directory = new Directory(options.auth)
+    const patience = new Patience(options.now ?? Date.now)
+    const directory = new Directory(options.auth, patience)
+    await migrateProfile(store)
     const profile = (await loadProfile(store)) ?? (await makeProfile(store, options, random))
     requireSame(profile, options)
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
-    const device = new Device({ ...options, random, store, directory, identity, profile })
+    const device = new Device({ ...options, random, store, directory, patience, identity, profile })
     closers.push(() => device.close())
     await device.start(options.signal)
     return device
@@ -71,9 +74,6 @@ async function makeProfile(
 }
 
 function requireSame(profile: Profile, options: ClientOptions): void {
-  if (profile.version !== PROFILE_VERSION) {
-    throw new ClientError("WRONG_PROFILE", `the profile has version ${profile.version}`)
-  }
   if (profile.name !== options.name) {
     throw new ClientError("WRONG_PROFILE", `this profile speaks as ${profile.name}, not as ${options.name}`)
   }

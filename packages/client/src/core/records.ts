@@ -23,6 +23,8 @@ import {
  *   event/<number>             StoredEvent, until acknowledged
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
  *   pin/<hidden name>          Pins
+ *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
+ *   invitation/<id>            StoredInvitation, for a day or until it is answered
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
@@ -39,6 +41,9 @@ export const recordKeys = {
   keyPackages: "key-package/",
   keyPackage: (ref: string) => `key-package/${ref}`,
   pins: (hiddenName: string) => `pin/${hiddenName}`,
+  strangeDevices: "strange-devices",
+  invitations: "invitation/",
+  invitation: (id: string) => `invitation/${id}`,
   states: "state/",
   state: (id: string) => `state/${id}`,
   group: (id: string) => `conversation/${id}/group/`,
@@ -49,6 +54,7 @@ export const recordKeys = {
   commit: (id: string) => `conversation/${id}/commit`,
   wishes: (id: string) => `conversation/${id}/wish/`,
   wish: (id: string, number: number) => `conversation/${id}/wish/${sortable(number)}`,
+  conversation: (id: string) => `conversation/${id}/`,
   messages: (id: string) => `conversation/${id}/message/`,
   message: (id: string, seq: number) => `conversation/${id}/message/${sortable(seq)}`,
 } as const
@@ -81,10 +87,27 @@ export const StoredKeyPackage = struct("StoredKeyPackage", {
   published: boolean,
   /** Unix time in seconds. */
   notAfter: uint64,
+  /** Of a last resort that another one has replaced: until when its private keys are kept, Unix time in seconds. */
+  keptUntil: optional(uint64),
 })
 export type StoredKeyPackage = TypeOf<typeof StoredKeyPackage>
 
 export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
+
+const InvitationAnswer = enumeration("InvitationAnswer", 1, { waiting: 1, accepted: 2, declined: 3, ended: 4 })
+export const StoredInvitation = struct("StoredInvitation", {
+  /** Whose signature was on the Welcome's GroupInfo. */
+  by: utf8,
+  /** Unix time in milliseconds. */
+  at: uint64,
+  /** `declined`: the others have not removed this device yet. `ended`: counted for a day, and nothing else. */
+  answer: InvitationAnswer,
+  /** How often this person has invited to this conversation, without a day's pause. */
+  times: uint32,
+  /** Nothing was there before it: the conversation is forgotten with it. */
+  fresh: boolean,
+})
+export type StoredInvitation = TypeOf<typeof StoredInvitation>
 
 const Status = enumeration("Status", 1, {
   creating: 1,
@@ -108,12 +131,18 @@ export const ConversationState = struct("ConversationState", {
   /** Everything up to this seq has been followed; its chain hash (empty where nothing is known of it). */
   cursor: uint64,
   chainHash: opaque,
+  /** The last commit entry up to the cursor, 0 where there is none; absent where that is not known. */
+  lastCommit: optional(uint64),
   /** Messages framed before this epoch were never meant for this device. */
   firstEpoch: uint64,
   nextWish: uint64,
   departures: vector(Departure),
   /** In this epoch somebody was added, and nobody is known to have said the title in it or later. */
   titleDueSince: optional(uint64),
+  /** Since when the service says that there is no such group, Unix time in milliseconds. */
+  missingSince: optional(uint64),
+  /** The latest epoch of entries that this device cannot follow, with proof that a member knows such an epoch. */
+  laterEpoch: optional(uint64),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
 
@@ -128,7 +157,7 @@ export const OutlineNodes = vector(
   }),
 )
 
-/** A request to append, as it is sent, and sent again: byte for byte. */
+/** A request to append, as it is sent, and sent again: byte for byte, unless it was refused as stale. */
 export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })
 export type Outgoing = TypeOf<typeof Outgoing>
 
@@ -162,8 +191,9 @@ export const OutgoingCommit = struct("OutgoingCommit", {
   outgoing: Outgoing,
   /** Numbers of the wishes that it fulfils. */
   wishes: vector(uint64),
-  /** Why a rejoin became necessary. */
+  /** Why a rejoin became necessary, and the member who signed the GroupInfo that it goes by. */
   reason: utf8,
+  by: utf8,
 })
 export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
 
@@ -184,13 +214,27 @@ const EventKind = enumeration("EventKind", 1, {
   halted: 11,
   recovered: 12,
   lost: 13,
+  missing: 14,
+  deferred: 15,
+  invited: 16,
+  declined: 17,
+  throttled: 18,
+  update: 19,
+  unavailable: 20,
 })
 export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   message: { conversation: ConversationId, from: utf8, payload: opaque },
   sent: { conversation: ConversationId, payload: opaque },
   joined: { conversation: ConversationId, members: vector(utf8) },
   title: { conversation: ConversationId, from: utf8, title: utf8 },
-  members: { conversation: ConversationId, by: utf8, added: vector(utf8), removed: vector(utf8) },
+  members: {
+    conversation: ConversationId,
+    by: utf8,
+    added: vector(utf8),
+    removed: vector(utf8),
+    left: vector(utf8),
+    rejoined: vector(utf8),
+  },
   refreshed: { conversation: ConversationId, by: utf8 },
   left: { conversation: ConversationId, by: utf8 },
   keyChanged: {
@@ -201,9 +245,20 @@ export const StoredEvent = union("StoredEvent", "kind", EventKind, {
     accepted: boolean,
   },
   failed: { conversation: ConversationId, wish: utf8, names: vector(utf8), code: utf8, reason: utf8 },
-  rejected: { conversation: optional(ConversationId), code: utf8, reason: utf8 },
+  rejected: { conversation: optional(ConversationId), code: utf8, reason: utf8, count: uint32 },
   halted: { conversation: ConversationId, names: vector(utf8), reason: utf8 },
   recovered: { conversation: ConversationId, reason: utf8 },
   lost: { conversation: ConversationId, reason: utf8 },
+  missing: { conversation: ConversationId, reason: utf8 },
+  deferred: { conversation: ConversationId, wishes: vector(utf8), reason: utf8, retryAt: uint64 },
+  invited: { conversation: ConversationId, by: utf8, members: vector(utf8) },
+  declined: { conversation: ConversationId, name: utf8, reason: utf8 },
+  /** `retryAt`: Unix time in milliseconds. */
+  throttled: { conversation: optional(ConversationId), service: utf8, retryAt: uint64 },
+  update: { conversation: optional(ConversationId), service: utf8, reason: utf8 },
+  unavailable: { conversation: optional(ConversationId), reason: utf8 },
 })
 export type StoredEvent = TypeOf<typeof StoredEvent>
+export type StoredEventOf<K extends StoredEvent["type"]> = Extract<StoredEvent, { readonly type: K }>
+/** An event as those who tell it know it: how often it has happened is counted where it is written. */
+export type NewEvent = Exclude<StoredEvent, { type: "rejected" }> | Omit<StoredEventOf<"rejected">, "count">

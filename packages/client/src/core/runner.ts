@@ -1,5 +1,5 @@
 import { ClientError } from "../errors.js"
-import { Unavailable } from "../service/call.js"
+import { WAIT_MILLISECONDS_MAX } from "../service/patience.js"
 
 export interface RunnerOptions {
   /** May be repeated whenever it fails. */
@@ -15,6 +15,8 @@ export interface RunnerOptions {
 
 const RETRY_MILLISECONDS_MIN = 250
 const RETRY_MILLISECONDS_MAX = 30_000
+/** For what the service has answered, and will answer again: it is asked for days, and less and less often. */
+const REFUSED_MILLISECONDS_MAX = 3_600_000
 
 /** Runs a job whenever there is a reason to, one run at a time, and again after a while where it fails. */
 export class Runner {
@@ -22,6 +24,10 @@ export class Runner {
   #running: Promise<void> | undefined
   #again = false
   #failures = 0
+  /** The service asked for patience until then (Unix time in milliseconds): nothing wakes the job before. */
+  #patientUntil = 0
+  /** Runs in a row that were due again at once. */
+  #dueAtOnce = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: RunnerOptions) {
@@ -32,6 +38,8 @@ export class Runner {
   wake(): void {
     this.#again = true
     if (this.#running !== undefined || this.#options.signal.aborted) return
+    // The timer is set.
+    if (this.#patientUntil > this.#options.now()) return
     clearTimeout(this.#timer)
     this.#running = this.#run().finally(() => {
       this.#running = undefined
@@ -70,19 +78,31 @@ export class Runner {
     try {
       await this.#options.job()
       this.#failures = 0
-      const due = this.#options.due?.()
-      if (due !== undefined) this.#schedule(Math.max(0, due - this.#options.now()))
+      this.#scheduleDue(this.#options.due?.())
     } catch (error) {
       this.#fail(error)
     }
   }
 
+  #scheduleDue(due: number | undefined): void {
+    if (due === undefined) return
+    const pause = due - this.#options.now()
+    this.#dueAtOnce = pause > 0 ? 0 : this.#dueAtOnce + 1
+    // Once at once; a job that does not get done with what is due is no reason for a busy loop.
+    this.#schedule(this.#dueAtOnce > 1 ? backoff(this.#dueAtOnce - 2, this.#options.random) : Math.max(0, pause))
+  }
+
   #fail(error: unknown): void {
-    if (this.#options.signal.aborted) return
-    const expected = error instanceof ClientError && (error.code === "UNAVAILABLE" || error.code === "STORE_FAILED")
-    if (!expected && this.#failures === 0) this.#options.onFault(error)
-    const patience = error instanceof Unavailable ? (error.retryAfterMilliseconds ?? 0) : 0
-    this.#schedule(Math.max(patience, backoff(this.#failures, this.#options.random)))
+    const { signal, now, random, onFault } = this.#options
+    if (signal.aborted) return
+    const code = error instanceof ClientError ? error.code : undefined
+    const isExpected = code === "UNAVAILABLE" || code === "STORE_FAILED" || code === "UPDATE"
+    if (!isExpected && this.#failures === 0) onFault(error)
+    const isAnswer = code === "REFUSED" || code === "UPDATE"
+    const pause = backoff(this.#failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : RETRY_MILLISECONDS_MAX)
+    const patience = patienceOf(error, now())
+    this.#patientUntil = patience > 0 ? now() + patience : 0
+    this.#schedule(Math.max(patience, pause))
     this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
@@ -91,12 +111,25 @@ export class Runner {
   #schedule(milliseconds: number): void {
     if (this.#options.signal.aborted) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.wake(), milliseconds)
+    this.#timer = setTimeout(() => {
+      this.#patientUntil = 0
+      this.wake()
+    }, milliseconds)
   }
 }
 
+/** How long a service asked to wait, in milliseconds. */
+export function patienceOf(error: unknown, now: number): number {
+  const until = error instanceof ClientError ? error.retryAt?.getTime() : undefined
+  return until === undefined ? 0 : Math.min(WAIT_MILLISECONDS_MAX, Math.max(0, until - now))
+}
+
 /** Between half and all of a time that doubles: clients that lost the same service come back one by one. */
-export function backoff(failures: number, random: (length: number) => Uint8Array): number {
-  const most = Math.min(RETRY_MILLISECONDS_MAX, RETRY_MILLISECONDS_MIN * 2 ** Math.min(failures, 16))
+export function backoff(
+  failures: number,
+  random: (length: number) => Uint8Array,
+  millisecondsMax = RETRY_MILLISECONDS_MAX,
+): number {
+  const most = Math.min(millisecondsMax, RETRY_MILLISECONDS_MIN * 2 ** Math.min(failures, 16))
   return (most / 2) * (1 + random(1)[0]! / 256)
 }

@@ -1,7 +1,8 @@
 import { decode, encode } from "@conclave/codec"
 import { ClientError } from "../errors.js"
-import type { SealedStore } from "../store/sealed.js"
-import { Profile, recordKeys, StoredEvent } from "./records.js"
+import { hex, type SealedStore } from "../store/sealed.js"
+import { type NewEvent, Profile, recordKeys, StoredEvent } from "./records.js"
+import { repetitionKey, type UnreadEvent, UnreadEvents } from "./unread.js"
 
 /** A part of the memory that can be thrown away and read from the store again. */
 export interface Reloadable {
@@ -18,6 +19,9 @@ export class Steps {
   readonly #store: SealedStore
   readonly #observers = new Set<() => void>()
   readonly #broken = new Set<Reloadable>()
+  readonly unread = new UnreadEvents()
+  /** Whether the application is told of an event of a conversation (its id in hexadecimal). */
+  isTold: (event: NewEvent, id: string) => boolean = () => true
   /** What every step may touch. */
   readonly #shared: Reloadable[]
   readonly #self: Reloadable = {
@@ -81,7 +85,7 @@ export class Steps {
   async #run<T>(part: Reloadable | undefined, compute: (step: Step) => T): Promise<T> {
     if (this.#closed) throw new ClientError("CLOSED", "the client is closed")
     for (const broken of [...this.#broken]) await this.#reload(broken)
-    const step = new Step(this.#profile)
+    const step = new Step(this.#profile, this)
     let result: T
     try {
       result = compute(step)
@@ -116,6 +120,12 @@ export class Steps {
   }
 }
 
+/** How events are told. */
+interface Telling {
+  readonly unread: UnreadEvents
+  readonly isTold: (event: NewEvent, id: string) => boolean
+}
+
 /** What a step writes. */
 export class Step {
   readonly completions: (() => void)[] = []
@@ -123,10 +133,13 @@ export class Step {
   readonly #put = new Map<string, Uint8Array>()
   readonly #delete = new Set<string>()
   readonly #before: Profile
+  readonly #telling: Telling
+  readonly #repeatable = new Map<string, UnreadEvent>()
 
-  constructor(profile: Profile) {
+  constructor(profile: Profile, telling: Telling = { unread: new UnreadEvents(), isTold: () => true }) {
     this.profile = profile
     this.#before = profile
+    this.#telling = telling
   }
 
   put(key: string, record: Uint8Array): void {
@@ -139,9 +152,22 @@ export class Step {
     this.#delete.add(key)
   }
 
-  emit(event: StoredEvent): void {
-    this.put(recordKeys.event(Number(this.profile.nextEvent)), encode(StoredEvent, event))
+  /** What is told already, and not read yet, is no event of its own: a `rejected` is counted there. */
+  emit(event: NewEvent): void {
+    if (event.conversation !== undefined && !this.#telling.isTold(event, hex(event.conversation))) return
+    const key = repetitionKey(event)
+    const known = key === undefined ? undefined : (this.#repeatable.get(key) ?? this.#telling.unread.find(key))
+    const written = known === undefined ? this.#first(event) : { ...known, event: oneMore(known.event) }
+    this.put(recordKeys.event(written.number), encode(StoredEvent, written.event))
+    if (key === undefined) return
+    this.#repeatable.set(key, written)
+    this.after(() => this.#telling.unread.keep(key, written))
+  }
+
+  #first(event: NewEvent): UnreadEvent {
+    const number = Number(this.profile.nextEvent)
     this.profile = { ...this.profile, nextEvent: this.profile.nextEvent + 1n }
+    return { number, event: event.type === "rejected" ? { ...event, count: 1 } : event }
   }
 
   /** Called after the transaction, if it succeeds. */
@@ -154,6 +180,12 @@ export class Step {
     if (this.#put.size + this.#delete.size === 0) return
     await store.transaction({ put: this.#put, delete: this.#delete })
   }
+}
+
+const COUNT_MAX = 0xffff_ffff
+
+function oneMore(event: StoredEvent): StoredEvent {
+  return event.type === "rejected" ? { ...event, count: Math.min(COUNT_MAX, event.count + 1) } : event
 }
 
 export async function loadProfile(store: SealedStore): Promise<Profile | undefined> {

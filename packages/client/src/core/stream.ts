@@ -1,8 +1,8 @@
 import type { Shared } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
-import type { LocalConversation } from "../conversation/local.js"
-import type { DeliveryAnswer } from "../service/delivery.js"
-import { backoff, type Runner } from "./runner.js"
+import { ClientError } from "../errors.js"
+import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import { backoff, patienceOf, type Runner } from "./runner.js"
 
 export interface StreamOptions {
   readonly shared: Shared
@@ -11,76 +11,138 @@ export interface StreamOptions {
   readonly conversations: () => Iterable<GroupConversation>
   readonly find: (groupId: Uint8Array) => GroupConversation | undefined
   readonly onChange: () => void
+  /** The service answers that it does not want to; told once, until it does. */
+  readonly onRefused: (reason: string) => void
 }
 
 /** More than this much of one log that nobody has taken yet is read in pages instead. */
 const INCOMING_MAX = 1024
+/** Cursors in one subscription: as many as the service takes by default. */
+const CURSORS_MAX = 1000
+/** A subscription that ended before that counts as one more failure. */
+const STEADY_MILLISECONDS = 10_000
+/** Conversations that come one after the other are subscribed to together. */
+const RENEWAL_MILLISECONDS = 100
 
-/** The service's stream: brings entries to the conversations, and comes back after each break where it stood. */
+/**
+ * The service's stream: brings entries to the conversations, and comes back after each break where it stood. As one
+ * subscription follows a limited number of conversations, there are as many as it takes; the first one follows the
+ * inbox too.
+ */
 export class Stream {
   readonly #options: StreamOptions
-  #session = new AbortController()
+  readonly #parts: Part[] = []
+  #cursorsMax = CURSORS_MAX
   #online = false
-  #followed = ""
-  readonly #done: Promise<void>
+  #refused = false
+  #renewed = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(options: StreamOptions) {
     this.#options = options
-    options.signal.addEventListener("abort", () => this.#session.abort())
-    this.#done = this.#follow()
+    this.#arrange()
+    const end = () => {
+      clearTimeout(this.#timer)
+      for (const part of this.#parts) part.renew()
+    }
+    options.signal.addEventListener("abort", end, { once: true })
   }
 
+  /** Whether everything is followed. */
   get online(): boolean {
     return this.#online
   }
 
+  /** Why not: what the service, or the network, has said last. */
+  get reason(): string | undefined {
+    return this.#online ? undefined : this.#parts.find((part) => !part.online)?.reason
+  }
+
   /** Subscribes anew if there are other conversations to follow than before. */
   renew(): void {
-    if (this.#followedIds() !== this.#followed) this.#session.abort()
+    if (this.#timer !== undefined || this.#options.signal.aborted || this.#isArranged()) return
+    const pause = this.#renewed + RENEWAL_MILLISECONDS - performance.now()
+    if (pause <= 0) {
+      this.#arrange()
+      return
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#arrange()
+    }, pause)
   }
 
   /** Resolves when the stream has ended after its signal. */
   get done(): Promise<void> {
-    return this.#done
+    return Promise.all(this.#parts.map(({ done }) => done)).then(() => {})
   }
 
-  async #follow(): Promise<void> {
-    const { signal, shared } = this.#options
-    for (let failures = 0; !signal.aborted; ) {
-      this.#session = new AbortController()
-      try {
-        for await (const answer of this.#subscribe(this.#session.signal)) {
-          failures = 0
-          this.#setOnline(true)
-          this.#take(answer)
-        }
-      } catch {
-        // A stream that breaks says nothing about what has happened; the cursors do.
-      }
-      if (this.#session.signal.aborted) continue
-      this.#setOnline(false)
-      await this.#pause(backoff(failures++, shared.random))
+  #following(): ReadonlyMap<string, GroupConversation> {
+    const following = new Map<string, GroupConversation>()
+    for (const it of this.#options.conversations()) if (it.work.local.view.isFollowed) following.set(it.id, it)
+    return following
+  }
+
+  #isArranged(): boolean {
+    let missing = 0
+    for (const part of this.#parts) missing -= part.size
+    for (const { id, work } of this.#options.conversations()) {
+      if (!work.local.view.isFollowed) continue
+      if (!this.#parts.some((part) => part.has(id))) return false
+      missing++
     }
-    this.#setOnline(false)
+    return missing === 0
   }
 
-  #subscribe(signal: AbortSignal): AsyncIterable<DeliveryAnswer> {
-    const { shared } = this.#options
-    this.#followed = this.#followedIds()
-    const cursors = this.#following().map(({ id, state }) => ({ groupId: id, afterSeq: state.cursor }))
-    return shared.delivery.subscribe(cursors, shared.steps.profile.inboxCursor, signal)
+  /** Leaves each conversation where it is, so that a new one renews one subscription only. */
+  #arrange(): void {
+    if (this.#options.signal.aborted) return
+    this.#renewed = performance.now()
+    const waiting = new Map(this.#following())
+    const kept = this.#parts.map((part) => {
+      const ids = [...part.ids].filter((id) => waiting.has(id)).slice(0, this.#cursorsMax)
+      for (const id of ids) waiting.delete(id)
+      return new Set(ids)
+    })
+    for (const id of waiting.keys()) {
+      let room = kept.find((ids) => ids.size < this.#cursorsMax)
+      if (room === undefined) {
+        room = new Set()
+        kept.push(room)
+      }
+      room.add(id)
+    }
+    if (kept.length === 0) kept.push(new Set())
+    for (const [at, ids] of kept.entries()) {
+      if (this.#parts[at] === undefined) this.#parts.push(this.#start(at === 0, ids))
+      else this.#parts[at].follow(ids)
+    }
+    this.#look()
   }
 
-  #followedIds(): string {
-    return this.#following()
-      .map(({ key }) => key)
-      .join()
+  #start(withInbox: boolean, ids: ReadonlySet<string>): Part {
+    return new Part({
+      ...this.#options,
+      withInbox,
+      ids,
+      onAnswer: (answer) => this.#take(answer),
+      onLook: () => this.#look(),
+      onRefusal: (answer) => this.#learn(answer),
+    })
   }
 
-  #following(): readonly LocalConversation[] {
-    return [...this.#options.conversations()]
-      .map(({ work }) => work.local)
-      .filter(({ view }) => view.status === "active" || view.status === "leaving")
+  /** A service that takes fewer cursors says how many, or is offered half as many. */
+  #learn(answer: DeliveryAnswer): void {
+    const reason = refusalOf(answer)
+    if (answer.type === "invalid" && answer.reason.startsWith("cursors") && this.#cursorsMax > 1) {
+      const most = Number(/at most (\d+)/.exec(answer.reason)?.[1] ?? Number.NaN)
+      const half = Math.ceil(this.#cursorsMax / 2)
+      this.#cursorsMax = most >= 1 && most < this.#cursorsMax ? most : half
+      this.#arrange()
+    } else if (!this.#refused) {
+      this.#refused = true
+      this.#options.onRefused(`the service does not let this device listen: ${reason}`)
+    }
   }
 
   #take(answer: DeliveryAnswer): void {
@@ -102,13 +164,119 @@ export class Stream {
     conversation.runner.wake()
   }
 
-  #setOnline(online: boolean): void {
+  #look(): void {
+    const online = !this.#options.signal.aborted && this.#parts.every((part) => part.online || part.isIdle)
+    if (online) this.#refused = false
     if (this.#online === online) return
     this.#online = online
     this.#options.onChange()
   }
+}
 
-  /** The pause of a stream that broke; a renewed subscription does not wait for it. */
+interface PartOptions extends StreamOptions {
+  readonly withInbox: boolean
+  readonly ids: ReadonlySet<string>
+  readonly onAnswer: (answer: DeliveryAnswer) => void
+  /** Whether it is online has changed. */
+  readonly onLook: () => void
+  readonly onRefusal: (answer: DeliveryAnswer) => void
+}
+
+/** One subscription. */
+class Part {
+  readonly done: Promise<void>
+  readonly #options: PartOptions
+  #ids: ReadonlySet<string>
+  #session = new AbortController()
+  #online = false
+  #reason = "the service has not answered yet"
+
+  constructor(options: PartOptions) {
+    this.#options = options
+    this.#ids = options.ids
+    this.done = this.#run()
+  }
+
+  get online(): boolean {
+    return this.#online
+  }
+
+  get reason(): string {
+    return this.#reason
+  }
+
+  get ids(): Iterable<string> {
+    return this.#ids
+  }
+
+  get size(): number {
+    return this.#ids.size
+  }
+
+  /** There is nothing that it could follow. */
+  get isIdle(): boolean {
+    return this.#ids.size === 0 && !this.#options.withInbox
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id)
+  }
+
+  follow(ids: ReadonlySet<string>): void {
+    if (ids.size === this.#ids.size && [...ids].every((id) => this.#ids.has(id))) return
+    this.#ids = ids
+    this.renew()
+  }
+
+  /** Subscribes anew, or ends where its signal has been aborted. */
+  renew(): void {
+    this.#session.abort()
+  }
+
+  async #run(): Promise<void> {
+    const { signal, shared } = this.#options
+    for (let failures = 0; !signal.aborted; ) {
+      this.#session = new AbortController()
+      const begun = performance.now()
+      let patience = this.isIdle ? Number.POSITIVE_INFINITY : 0
+      try {
+        if (!this.isIdle) await this.#listen(this.#session.signal)
+      } catch (error) {
+        // A stream that breaks says nothing about what has happened; the cursors do.
+        patience = patienceOf(error, shared.now())
+        this.#reason = error instanceof ClientError ? error.message : "the stream broke"
+      }
+      if (this.#session.signal.aborted) continue
+      this.#setOnline(false)
+      if (performance.now() - begun > STEADY_MILLISECONDS) failures = 0
+      await this.#pause(Math.max(patience, backoff(failures++, shared.random)))
+    }
+    this.#setOnline(false)
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { shared, withInbox, conversations, onAnswer, onRefusal } = this.#options
+    const cursors = [...conversations()]
+      .filter(({ id }) => this.#ids.has(id))
+      .map(({ work }) => ({ groupId: work.local.id, afterSeq: work.local.state.cursor }))
+    const inbox = withInbox ? { after: shared.steps.profile.inboxCursor } : undefined
+    for await (const answer of shared.delivery.subscribe(cursors, inbox, signal)) {
+      if (isRefusal(answer)) {
+        onRefusal(answer)
+        throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)
+      }
+      this.#setOnline(true)
+      onAnswer(answer)
+    }
+  }
+
+  #setOnline(online: boolean): void {
+    if (this.#online === online) return
+    this.#online = online
+    this.#options.onLook()
+  }
+
+  /** The pause of a subscription that broke; a renewed one does not wait for it. */
   #pause(milliseconds: number): Promise<void> {
     const { signal } = this.#session
     return new Promise((resolve) => {
@@ -117,9 +285,14 @@ export class Stream {
         signal.removeEventListener("abort", end)
         resolve()
       }
-      const timer = setTimeout(end, milliseconds)
+      const timer = Number.isFinite(milliseconds) ? setTimeout(end, milliseconds) : undefined
       signal.addEventListener("abort", end)
       if (signal.aborted) end()
     })
   }
+}
+
+/** Whether the service has ended the stream with its answer; what it says of one log or the inbox does not. */
+function isRefusal({ type }: DeliveryAnswer): boolean {
+  return type !== "entries" && type !== "inboxEntries" && type !== "notFound" && type !== "belowRetention"
 }

@@ -2,6 +2,7 @@ import { deviceIdOf, Endorsement } from "@conclave/auth/api"
 import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
+import { copyBytes } from "../core/bytes.js"
 import type { Profile } from "../core/records.js"
 import { DEVICE_REQUEST_LABEL, type DeviceSigner } from "../service/delivery.js"
 import { type Directory, REGISTRATION_LABEL, readRegistration, registrationContent } from "../service/directory.js"
@@ -54,7 +55,8 @@ export class Identity implements DeviceSigner, Disposable {
   ): Promise<readonly Uint8Array[]> {
     const device = { name: this.name, cipherSuite: this.suite.number, signatureKey: this.signatureKey }
     const content = registrationContent(device)
-    const introduction = endorse === undefined ? undefined : readIntroduction(await endorse(content))
+    const introduction =
+      endorse === undefined ? undefined : readIntroduction(copyBytes(await endorse(copyBytes(content))))
     const signature = this.signRegistration(content)
     await directory.register({ ...device, signature, endorsement: introduction?.endorsement }, signal)
     if (introduction === undefined) return []

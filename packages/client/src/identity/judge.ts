@@ -2,13 +2,15 @@ import { type Device, NAME_PATTERN } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
+import { copyBytes } from "../core/bytes.js"
 import { Pins, recordKeys } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
+import { Unavailable } from "../service/call.js"
 import { concurrently } from "../service/concurrently.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
 
-/** A new key of a known name. */
+/** A key that speaks for a name and was not pinned for it. */
 export interface KeyChange {
   readonly name: string
   readonly signatureKey: Uint8Array
@@ -16,10 +18,17 @@ export interface KeyChange {
   readonly accepted: boolean
 }
 
+export interface Pin {
+  readonly name: string
+  readonly signatureKey: Uint8Array
+  /** Where nothing was pinned for the name: the key that all its others come from. */
+  readonly root?: Uint8Array
+}
+
 export interface Judgement {
   readonly verdicts: readonly Verdict[]
   /** To be pinned in the step that takes the verdicts. */
-  readonly pins: readonly { readonly name: string; readonly signatureKey: Uint8Array }[]
+  readonly pins: readonly Pin[]
   readonly keyChanges: readonly KeyChange[]
   readonly refused: readonly { readonly name: string; readonly reason: string; readonly keyChanged: boolean }[]
 }
@@ -27,16 +36,24 @@ export interface Judgement {
 interface Finding {
   readonly accepted: boolean
   readonly name: string
-  readonly pin: boolean
+  readonly pins?: readonly Pin[]
   readonly keyChange?: KeyChange
   readonly reason?: string
 }
 
+/** What is known of a name while claims about it are judged: one answer of the directory for all of them. */
+interface KnownName {
+  readonly pinned: readonly Uint8Array[]
+  /** Absent where every claim about the name has a pinned key. */
+  readonly devices: readonly Device[] | undefined
+}
+
 /**
  * Decides who somebody is. A credential is accepted if and only if it is basic, holds a well-formed name, the directory
- * lists the signature key for that name, and the pins agree: the first key of a name that is seen is pinned; a further
- * one is taken if a pinned key endorsed it, itself or over other devices of the name, and the policy allows, and is
- * refused otherwise until the user approves.
+ * lists the signature key for that name, and the key comes from one that is known: at the first contact with a name
+ * from its root, the oldest device that is listed without an endorsement, which is then pinned; later from any pinned
+ * key, if the policy allows that. A key comes from another if it is the same, or if a chain of endorsements leads
+ * there, each verified. Everything else is refused until the user approves it.
  */
 export class Judge implements Reloadable {
   readonly #store: SealedStore
@@ -52,17 +69,33 @@ export class Judge implements Reloadable {
     this.#acceptEndorsed = options.acceptEndorsed
   }
 
-  /** Asks the directory only about keys that are not pinned. Rejects with `UNAVAILABLE`; then nothing is decided. */
+  /**
+   * Judges all claims of one commit together: about a name the directory is asked once, and only where a key is not
+   * pinned. Rejects with `UNAVAILABLE`; then nothing is decided.
+   */
   async judge(claims: readonly CredentialClaim[], signal: AbortSignal): Promise<Judgement> {
-    const findings = await concurrently(claims, (claim) => this.#find(claim, signal))
+    const people = await this.#lookUp(claims, signal)
+    const findings = claims.map((claim) => this.#find(claim, people))
     return {
       verdicts: claims.map((claim, at) => ({ claim, accepted: findings[at]!.accepted })),
-      pins: findings.flatMap((it, at) => (it.pin ? [{ name: it.name, signatureKey: claims[at]!.signatureKey }] : [])),
-      keyChanges: findings.flatMap((it) => it.keyChange ?? []),
+      pins: findings.flatMap((it) => it.pins ?? []),
+      keyChanges: [...findings.flatMap((it) => it.keyChange ?? []), ...this.#strangers(claims, people)],
       refused: findings.flatMap((it) =>
         it.accepted ? [] : [{ name: it.name, reason: it.reason ?? "refused", keyChanged: it.keyChange !== undefined }],
       ),
     }
+  }
+
+  /** The devices that the directory lists for a name, and what this judge would say of each. */
+  async devices(name: string, signal: AbortSignal): Promise<readonly KnownDevice[]> {
+    const pinned = await this.pinned(name)
+    const devices = await this.#directory.devices(name, signal)
+    const roots = pinned.length > 0 ? pinned : rootOf(devices)
+    return devices.map((device) => ({
+      device,
+      pinned: includes(pinned, device.signatureKey),
+      known: includes(roots, device.signatureKey) || this.#isEndorsed(name, device, { roots, devices }),
+    }))
   }
 
   async pinned(name: string): Promise<readonly Uint8Array[]> {
@@ -78,14 +111,19 @@ export class Judge implements Reloadable {
   }
 
   /**
-   * The keys of `name` must have been asked for with {@link pinned} or {@link judge} before. Returns whether this one is
-   * new among them.
+   * The keys of the name must have been asked for with {@link pinned} or {@link judge} before. Returns whether this one
+   * is new among them.
+   *
+   * @throws Unavailable where somebody else was met under this name since the judgement: it has to be made again
    */
-  pin(step: Step, name: string, signatureKey: Uint8Array): boolean {
+  pin(step: Step, { name, signatureKey, root }: Pin): boolean {
     const keys = this.#known.get(name)
     if (keys === undefined) throw new TypeError("pins are read before they are added to")
     if (includes(keys, signatureKey)) return false
-    const signatureKeys = [...keys, signatureKey.slice()]
+    if (root !== undefined && keys.length > 0 && !includes(keys, root)) {
+      throw new Unavailable(`keys of ${name} have been pinned meanwhile`)
+    }
+    const signatureKeys = [...keys, copyBytes(signatureKey)]
     step.put(recordKeys.pins(this.#store.hiddenName(name)), encode(Pins, { name, signatureKeys }))
     // In memory at once, so that two pins of one step add up; a failed step forgets all of it.
     this.#known.set(name, signatureKeys)
@@ -96,31 +134,79 @@ export class Judge implements Reloadable {
     for (const name of [...this.#known.keys()]) await this.#load(name)
   }
 
-  async #find(claim: CredentialClaim, signal: AbortSignal): Promise<Finding> {
-    const name = nameOf(claim.credential)
-    if (name === undefined) return { accepted: false, name: "?", pin: false, reason: "this is no well-formed name" }
-    const pinned = await this.pinned(name)
-    if (includes(pinned, claim.signatureKey)) return { accepted: true, name, pin: false }
-    const devices = await this.#directory.devices(name, signal)
-    const device = devices.find((it) => equalBytes(it.signatureKey, claim.signatureKey))
-    if (device === undefined) {
-      return { accepted: false, name, pin: false, reason: `the directory does not know this key of ${name}` }
+  async #lookUp(claims: readonly CredentialClaim[], signal: AbortSignal): Promise<ReadonlyMap<string, KnownName>> {
+    const keys = new Map<string, Uint8Array[]>()
+    for (const { credential, signatureKey } of claims) {
+      const name = nameOf(credential)
+      if (name !== undefined) keys.set(name, [...(keys.get(name) ?? []), signatureKey])
     }
-    if (pinned.length === 0) return { accepted: true, name, pin: true }
-    const endorsed = this.#isEndorsed(name, device, { pinned, devices })
-    const accepted = endorsed && this.#acceptEndorsed
-    const keyChange: KeyChange = { name, signatureKey: claim.signatureKey, endorsed, accepted }
-    return { accepted, name, pin: accepted, keyChange, reason: `${name} speaks with a key that is not pinned` }
+    const known = await concurrently([...keys], async ([name, claimed]): Promise<[string, KnownName]> => {
+      const pinned = await this.pinned(name)
+      const isKnown = claimed.every((key) => includes(pinned, key))
+      return [name, { pinned, devices: isKnown ? undefined : await this.#directory.devices(name, signal) }]
+    })
+    return new Map(known)
   }
 
-  /** From a pinned key to the device's, each step signed by the one before; the oldest of a name has no endorsement. */
-  #isEndorsed(name: string, device: Device, known: KnownDevices): boolean {
+  #find(claim: CredentialClaim, people: ReadonlyMap<string, KnownName>): Finding {
+    const name = nameOf(claim.credential)
+    const known = name === undefined ? undefined : people.get(name)
+    if (name === undefined || known === undefined) {
+      return { accepted: false, name: "?", reason: "this is no well-formed name" }
+    }
+    const { pinned, devices = [] } = known
+    const { signatureKey } = claim
+    if (includes(pinned, signatureKey)) return { accepted: true, name }
+    const device = devices.find((it) => equalBytes(it.signatureKey, signatureKey))
+    if (device === undefined) {
+      return { accepted: false, name, reason: `the directory does not know this key of ${name}` }
+    }
+    if (pinned.length === 0) return this.#meet(name, device, devices)
+    const endorsed = this.#isEndorsed(name, device, { roots: pinned, devices })
+    const accepted = endorsed && this.#acceptEndorsed
+    return {
+      accepted,
+      name,
+      pins: accepted ? [{ name, signatureKey }] : [],
+      keyChange: { name, signatureKey, endorsed, accepted },
+      reason: `${name} speaks with a key that is not pinned`,
+    }
+  }
+
+  /** Devices that are listed for somebody who is met, and that nobody claims to be: not accepted either, as loudly. */
+  #strangers(claims: readonly CredentialClaim[], people: ReadonlyMap<string, KnownName>): readonly KeyChange[] {
+    const claimed = claims.map(({ signatureKey }) => signatureKey)
+    return [...people].flatMap(([name, { pinned, devices = [] }]) => {
+      if (pinned.length > 0) return []
+      const roots = rootOf(devices)
+      const isKnown = (it: Device) => includes(roots, it.signatureKey) || this.#isEndorsed(name, it, { roots, devices })
+      const strangers = devices.filter((it) => !includes(claimed, it.signatureKey) && !isKnown(it))
+      return strangers.map(({ signatureKey }) => ({ name, signatureKey, endorsed: false, accepted: false }))
+    })
+  }
+
+  /** The first contact: exactly one device is taken on the directory's word. */
+  #meet(name: string, device: Device, devices: readonly Device[]): Finding {
+    const { signatureKey } = device
+    const roots = rootOf(devices)
+    const [root] = roots
+    const accepted = includes(roots, signatureKey) || this.#isEndorsed(name, device, { roots, devices })
+    if (root !== undefined && accepted) {
+      // The root too where it has not been seen yet: who comes from it later is no new acquaintance.
+      return { accepted, name, pins: [root, signatureKey].map((key) => ({ name, signatureKey: key, root })) }
+    }
+    const reason = `${name} has a device that no other device of ${name} has endorsed`
+    return { accepted: false, name, keyChange: { name, signatureKey, endorsed: false, accepted: false }, reason }
+  }
+
+  /** From one of the roots to the device's key, each step signed by the one before. */
+  #isEndorsed(name: string, device: Device, { roots, devices }: KnownKeys): boolean {
     const passed = new Set<Device>()
     for (let at = device; !passed.has(at); ) {
       passed.add(at)
-      if (known.pinned.some((endorser) => this.#verifyEndorsement({ name, device: at, endorser }))) return true
+      if (roots.some((endorser) => this.#verifyEndorsement({ name, device: at, endorser }))) return true
       const { endorsement } = at
-      const endorser = endorsement && known.devices.find((it) => equalBytes(it.deviceId, endorsement.deviceId))
+      const endorser = endorsement && devices.find((it) => equalBytes(it.deviceId, endorsement.deviceId))
       if (!endorser || !this.#verifyEndorsement({ name, device: at, endorser: endorser.signatureKey })) return false
       at = endorser
     }
@@ -128,9 +214,23 @@ export class Judge implements Reloadable {
   }
 }
 
-interface KnownDevices {
-  readonly pinned: readonly Uint8Array[]
+/** The key of the oldest device that is listed without an endorsement, if there is any. */
+function rootOf(devices: readonly Device[]): readonly Uint8Array[] {
+  const [first, ...others] = devices.filter(({ endorsement }) => endorsement === undefined)
+  if (first === undefined) return []
+  return [others.reduce((oldest, it) => (it.registeredAt < oldest.registeredAt ? it : oldest), first).signatureKey]
+}
+
+interface KnownKeys {
+  readonly roots: readonly Uint8Array[]
   readonly devices: readonly Device[]
+}
+
+export interface KnownDevice {
+  readonly device: Device
+  readonly pinned: boolean
+  /** Its key is pinned or comes from one that is; at the first contact, from the name's root. */
+  readonly known: boolean
 }
 
 /** Whether the holder of the key `endorser` has signed for `device` as a device of `name`. */

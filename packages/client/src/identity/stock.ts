@@ -12,7 +12,7 @@ export interface StockOptions {
   readonly delivery: Delivery
   readonly identity: Identity
   readonly random: (length: number) => Uint8Array
-  /** Unix time in milliseconds. */
+  /** Unix time in milliseconds, by the clock that lifetimes go by. */
   readonly now: () => number
   readonly size: number
   readonly lifetimeSeconds: number
@@ -20,6 +20,10 @@ export interface StockOptions {
 
 /** Clocks differ: a key package is valid from an hour before it was made. */
 const CLOCK_SKEW_SECONDS = 3600n
+/** A last resort that has been replaced is kept for Welcomes under way. */
+const KEPT_SECONDS = 7n * 86_400n
+/** What expires is noticed without anybody telling. */
+const CHECK_MILLISECONDS = 86_400_000
 
 /** The key packages by which others add this device (RFC 9420 §10): private halves here, public ones at the service. */
 export class Stock {
@@ -34,9 +38,31 @@ export class Stock {
     return (await this.#stored()).map(([, stored]) => decodeKeyPackageBundle(stored.bundle))
   }
 
-  /** A key package has been used: its private keys go, unless it is the last resort (RFC 9420 §16.8). */
-  use(step: Step, bundle: KeyPackageBundle): void {
-    if (!bundle.lastResort) step.delete(recordKeys.keyPackage(hex(bundle.ref)))
+  /** What there is under a reference, for {@link use}. */
+  async find(ref: Uint8Array): Promise<Stored | undefined> {
+    const key = recordKeys.keyPackage(hex(ref))
+    const record = await this.#options.store.get(key)
+    return record === undefined ? undefined : [key, decode(StoredKeyPackage, record)]
+  }
+
+  /**
+   * A key package has been used: its private keys go. Those of the last resort stay for some days, for Welcomes under
+   * way, and {@link replenish} puts another in its place (RFC 9420 §16.8, RFC 9750 §5.1).
+   */
+  use(step: Step, [key, stored]: Stored): void {
+    if (stored.lastResort) this.#retire(step, [key, stored])
+    else step.delete(key)
+  }
+
+  #retire(step: Step, [key, stored]: Stored): void {
+    if (stored.keptUntil !== undefined) return
+    step.put(key, encode(StoredKeyPackage, { ...stored, published: true, keptUntil: this.#seconds() + KEPT_SECONDS }))
+  }
+
+  /** When {@link replenish} is to run again without being told to (Unix time in milliseconds). */
+  get due(): number {
+    const { now, lifetimeSeconds } = this.#options
+    return now() + Math.min(CHECK_MILLISECONDS, lifetimeSeconds * 250)
   }
 
   /** Fills up what the service holds, and forgets what has expired. May be repeated at any time. */
@@ -44,14 +70,25 @@ export class Stock {
     const { delivery, identity, size } = this.#options
     const stored = await this.#withoutExpired()
     const held = await delivery.countKeyPackages(identity.suite.number, signal)
-    const waiting = stored.filter(([, it]) => !it.published)
+    const inUse = stored.filter(([, it]) => it.keptUntil === undefined)
+    const waiting = inUse.filter(([, it]) => !it.published)
     const waitingSingle = waiting.filter(([, it]) => !it.lastResort).length
     const missing = Math.max(0, size - held.count - waitingSingle)
-    const needsLastResort = !held.lastResort && !waiting.some(([, it]) => it.lastResort)
+    const lastResorts = inUse.filter(([, it]) => it.lastResort)
+    const needsLastResort = !lastResorts.some(([, it]) => !this.#isAgeing(it) && (!it.published || held.lastResort))
     // Below half of the stock only: a device that is added often does not ask after each time.
-    const made = missing * 2 > size || needsLastResort ? await this.#make(missing, needsLastResort) : []
-    const unpublished = [...waiting, ...made]
+    const made = missing * 2 > size || needsLastResort ? await this.#make(missing, needsLastResort, lastResorts) : []
+    const unpublished = [...waiting.filter(([, it]) => !it.lastResort || !needsLastResort), ...made]
     if (unpublished.length > 0) await this.#publish(unpublished, signal)
+  }
+
+  /** In the last quarter of its life. */
+  #isAgeing({ notAfter }: StoredKeyPackage): boolean {
+    return notAfter < this.#seconds() + BigInt(Math.floor(this.#options.lifetimeSeconds / 4))
+  }
+
+  #seconds(): bigint {
+    return BigInt(Math.floor(this.#options.now() / 1000))
   }
 
   async #publish(stored: readonly Stored[], signal: AbortSignal): Promise<void> {
@@ -69,13 +106,14 @@ export class Stock {
   }
 
   /** Stored before they are published: a Welcome may come the moment after. */
-  #make(count: number, withLastResort: boolean): Promise<readonly Stored[]> {
-    const { identity, now, random, lifetimeSeconds, steps } = this.#options
-    const seconds = BigInt(Math.floor(now() / 1000))
+  #make(count: number, withLastResort: boolean, replaced: readonly Stored[]): Promise<readonly Stored[]> {
+    const { identity, random, lifetimeSeconds, steps } = this.#options
+    const seconds = this.#seconds()
     const notBefore = seconds > CLOCK_SKEW_SECONDS ? seconds - CLOCK_SKEW_SECONDS : 0n
     const lifetime = { notBefore, notAfter: seconds + BigInt(lifetimeSeconds) }
     return steps.run(undefined, (step) => {
       const made: Stored[] = []
+      if (withLastResort) for (const stored of replaced) this.#retire(step, stored)
       for (let i = 0; i < count + (withLastResort ? 1 : 0); i++) {
         const lastResort = i === count
         const bundle = createKeyPackage({
@@ -85,7 +123,9 @@ export class Stock {
           lastResort,
           random,
         })
-        const stored = { bundle: encodeKeyPackageBundle(bundle), lastResort, published: false, ...lifetime }
+        const { notAfter } = lifetime
+        const kept = { lastResort, published: false, notAfter, keptUntil: undefined }
+        const stored: StoredKeyPackage = { bundle: encodeKeyPackageBundle(bundle), ...kept }
         const key = recordKeys.keyPackage(hex(bundle.ref))
         step.put(key, encode(StoredKeyPackage, stored))
         made.push([key, stored])
@@ -95,15 +135,16 @@ export class Stock {
   }
 
   async #withoutExpired(): Promise<readonly Stored[]> {
-    const seconds = BigInt(Math.floor(this.#options.now() / 1000))
+    const seconds = this.#seconds()
     const stored = await this.#stored()
-    const expired = stored.filter(([, it]) => it.notAfter < seconds)
-    if (expired.length > 0) {
+    const isOver = ([, { notAfter, keptUntil }]: Stored) => notAfter < seconds || (keptUntil ?? seconds) < seconds
+    const over = stored.filter(isOver)
+    if (over.length > 0) {
       await this.#options.steps.run(undefined, (step) => {
-        for (const [key] of expired) step.delete(key)
+        for (const [key] of over) step.delete(key)
       })
     }
-    return stored.filter(([, it]) => it.notAfter >= seconds)
+    return stored.filter((it) => !isOver(it))
   }
 
   async #stored(): Promise<readonly Stored[]> {
@@ -112,4 +153,4 @@ export class Stock {
   }
 }
 
-type Stored = readonly [key: string, stored: StoredKeyPackage]
+export type Stored = readonly [key: string, stored: StoredKeyPackage]

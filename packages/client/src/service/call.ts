@@ -2,33 +2,57 @@ import { type Codec, DecodeError, decode } from "@conclave/codec"
 import type { RequestContract, Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { branch } from "./branch.js"
+import { nameOf, type Patience, type ServiceName } from "./patience.js"
 
 /** The service could not be asked, or could not answer: the same again later. Nothing is known of the request. */
 export class Unavailable extends ClientError {
-  readonly retryAfterMilliseconds: number | undefined
-
-  constructor(message: string, retryAfterMilliseconds?: number, cause?: unknown) {
-    super("UNAVAILABLE", message, cause)
-    this.retryAfterMilliseconds = retryAfterMilliseconds
+  constructor(message: string, { retryAt, cause }: { readonly retryAt?: Date; readonly cause?: unknown } = {}) {
+    super("UNAVAILABLE", message, cause, retryAt)
   }
 }
 
+/** The service cannot take a proof, because this device's clock is not its own: the same again with its time. */
+export class WrongTime extends Unavailable {
+  /** Unix time in milliseconds. */
+  readonly serviceTime: bigint
+
+  constructor(serviceTime: bigint) {
+    super("this device's clock differs from the service's")
+    this.serviceTime = serviceTime
+  }
+}
+
+/** Answers that say nothing about the request itself. */
 type Passing =
   | { readonly type: "throttled"; readonly retryAfterMilliseconds: number }
   | { readonly type: "unavailable"; readonly reason: string }
-/** What is left of the answers when those that only ask for patience have become {@link Unavailable}. */
-export type Lasting<Response> = Exclude<Response, { type: "throttled" } | { type: "unavailable" }>
+  | { readonly type: "wrongTime"; readonly serviceTime: bigint }
+  | { readonly type: "update" }
+/** What is left of the answers when those have become errors. */
+export type Lasting<Response> = Exclude<Response, { type: Passing["type"] }>
+
+export interface ServiceOptions<Request extends { readonly type: string }, Response> {
+  readonly name: ServiceName
+  readonly transport: Transport
+  readonly requests: RequestContract<Request>
+  readonly response: Codec<Response>
+  readonly patience: Patience
+}
 
 /** A service's answers, typed: `Request` and `Response` are the unions of its contract. */
 export class Service<Request extends { readonly type: string }, Response extends { readonly type: string }> {
+  readonly #name: ServiceName
   readonly #transport: Transport
   readonly #requests: RequestContract<Request>
   readonly #response: Codec<Response>
+  readonly #patience: Patience
 
-  constructor(transport: Transport, requests: RequestContract<Request>, response: Codec<Response>) {
+  constructor({ name, transport, requests, response, patience }: ServiceOptions<Request, Response>) {
+    this.#name = name
     this.#transport = transport
     this.#requests = requests
     this.#response = response
+    this.#patience = patience
   }
 
   encode(request: Request): Uint8Array {
@@ -46,7 +70,7 @@ export class Service<Request extends { readonly type: string }, Response extends
         : await this.#transport.request(request, options)
     } catch (error) {
       signal?.throwIfAborted()
-      throw new Unavailable("the service does not answer", undefined, error)
+      throw new Unavailable("the service does not answer", { cause: error })
     }
     return this.#read(answer)
   }
@@ -66,7 +90,7 @@ export class Service<Request extends { readonly type: string }, Response extends
       for await (const answer of subscribed) yield this.#read(answer)
     } catch (error) {
       signal.throwIfAborted()
-      throw error instanceof Unavailable ? error : new Unavailable("the stream broke", undefined, error)
+      throw error instanceof ClientError ? error : new Unavailable("the stream broke", { cause: error })
     }
   }
 
@@ -74,13 +98,26 @@ export class Service<Request extends { readonly type: string }, Response extends
     await this.#transport[Symbol.asyncDispose]()
   }
 
+  /** @throws Unavailable, ClientError UPDATE */
   #read(answer: Uint8Array): Lasting<Response> {
     const response = this.#decode(answer)
     const passing = response as unknown as Passing
-    if (passing.type === "throttled") {
-      throw new Unavailable("the service asks for patience", passing.retryAfterMilliseconds)
+    const service = nameOf(this.#name)
+    switch (passing.type) {
+      case "throttled": {
+        const retryAt = this.#patience.throttled(this.#name, passing.retryAfterMilliseconds)
+        throw new Unavailable(`the ${service} asks for patience`, { retryAt })
+      }
+      case "unavailable":
+        throw new Unavailable(`the ${service} is not available: ${passing.reason}`)
+      case "wrongTime":
+        throw new WrongTime(passing.serviceTime)
+      case "update": {
+        const reason = `the ${service} speaks newer versions only: this program has to be updated`
+        this.#patience.outdated(this.#name, reason)
+        throw new ClientError("UPDATE", reason)
+      }
     }
-    if (passing.type === "unavailable") throw new Unavailable(`the service is not available: ${passing.reason}`)
     return response as Lasting<Response>
   }
 
@@ -88,7 +125,7 @@ export class Service<Request extends { readonly type: string }, Response extends
     try {
       return decode(this.#response, answer)
     } catch (error) {
-      if (error instanceof DecodeError) throw new Unavailable("the service's answer cannot be read", undefined, error)
+      if (error instanceof DecodeError) throw new Unavailable("the service's answer cannot be read", { cause: error })
       throw error
     }
   }

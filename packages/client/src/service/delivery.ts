@@ -10,7 +10,9 @@ import {
 } from "@conclave/delivery/api"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
-import { type Lasting, Service } from "./call.js"
+import { type Lasting, Service, WrongTime } from "./call.js"
+import type { ServiceClock } from "./clock.js"
+import type { Patience } from "./patience.js"
 
 export type DeliveryAnswer = Lasting<DeliveryResponse>
 export type AnswerOf<K extends DeliveryAnswer["type"]> = Extract<DeliveryAnswer, { type: K }>
@@ -24,20 +26,35 @@ export interface DeviceSigner {
 export const DEVICE_REQUEST_LABEL = "ConclaveDeviceRequest"
 const PAGE = 256
 
+export interface DeliveryOptions {
+  readonly transport: Transport
+  readonly device: DeviceSigner
+  readonly clock: ServiceClock
+  readonly patience: Patience
+}
+
 /** The Delivery Service, as a client asks it. Refusals that no client can cause are `ClientError` `REFUSED`. */
 export class Delivery {
   readonly #service: Service<DeliveryRequest, DeliveryResponse>
   readonly #device: DeviceSigner
-  readonly #now: () => number
+  readonly #clock: ServiceClock
 
-  constructor(transport: Transport, device: DeviceSigner, now: () => number) {
-    this.#service = new Service(transport, deliveryRequests, DeliveryResponse)
+  constructor({ transport, device, clock, patience }: DeliveryOptions) {
+    const contract = { requests: deliveryRequests, response: DeliveryResponse }
+    this.#service = new Service({ name: "delivery", transport, ...contract, patience })
     this.#device = device
-    this.#now = now
+    this.#clock = clock
   }
 
   encode(request: DeliveryRequest): Uint8Array {
     return this.#service.encode(request)
+  }
+
+  /** A request to append that {@link encode} made. */
+  decodeAppend(request: Uint8Array): DeliveryRequest & { readonly type: "append" } {
+    const append = deliveryRequests.decode(request)
+    if (append.type !== "append") throw new TypeError("this is no request to append")
+    return append
   }
 
   /** Sends a request that was stored before: createGroup or append. */
@@ -47,6 +64,11 @@ export class Delivery {
 
   async read(groupId: Uint8Array, afterSeq: bigint, signal: AbortSignal): Promise<DeliveryAnswer> {
     return this.#service.ask({ type: "read", groupId, afterSeq, limit: PAGE }, signal)
+  }
+
+  async head(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"head"> | undefined> {
+    const answer = await this.#service.ask({ type: "head", groupId }, signal)
+    return answer.type === "notFound" ? undefined : expected(answer, "head")
   }
 
   async groupInfo(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"groupInfo"> | undefined> {
@@ -88,26 +110,45 @@ export class Delivery {
     expected(await this.#ask((proof) => ({ type: "acknowledgeInbox", upTo, proof }), signal), "done")
   }
 
-  subscribe(
+  async *subscribe(
     cursors: readonly TypeOf<typeof Cursor>[],
-    inboxAfter: bigint,
+    inbox: { readonly after: bigint } | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<DeliveryAnswer> {
-    const request = this.#prove((proof) => ({ type: "subscribe", cursors, inboxAfter, proof }))
-    return this.#service.subscribe(request, signal)
+    const request = (proof: DeviceProof | undefined): DeliveryRequest => {
+      return { type: "subscribe", cursors, inboxAfter: inbox?.after ?? 0n, proof }
+    }
+    if (inbox === undefined) return yield* this.#service.subscribe(request(undefined), signal)
+    try {
+      yield* this.#service.subscribe(this.#prove(request), signal)
+    } catch (error) {
+      this.#requireNews(error)
+      yield* this.#service.subscribe(this.#prove(request), signal)
+    }
   }
 
   close(): Promise<void> {
     return this.#service.close()
   }
 
-  #ask(request: (proof: DeviceProof) => DeliveryRequest, signal: AbortSignal): Promise<DeliveryAnswer> {
-    return this.#service.ask(this.#prove(request), signal)
+  async #ask(request: (proof: DeviceProof) => DeliveryRequest, signal: AbortSignal): Promise<DeliveryAnswer> {
+    try {
+      return await this.#service.ask(this.#prove(request), signal)
+    } catch (error) {
+      this.#requireNews(error)
+      return this.#service.ask(this.#prove(request), signal)
+    }
+  }
+
+  /** Learns what the service's clock shows, where that is what the error says; throws it otherwise. */
+  #requireNews(error: unknown): void {
+    if (!(error instanceof WrongTime)) throw error
+    this.#clock.learn(error.serviceTime)
   }
 
   #prove(request: (proof: DeviceProof) => DeliveryRequest): DeliveryRequest {
     const { deviceId } = this.#device
-    const at = BigInt(this.#now())
+    const at = BigInt(Math.floor(this.#clock.now()))
     const content = encode(DeviceRequestTBS, { deviceId, at, request: this.encode(request(EMPTY_PROOF)) })
     return request({ deviceId, at, signature: this.#device.sign(content) })
   }
@@ -121,4 +162,10 @@ function expected<K extends DeliveryAnswer["type"]>(answer: DeliveryAnswer, type
 /** A refusal in words. */
 export function refusalOf(answer: DeliveryAnswer): string {
   return "reason" in answer ? `${answer.type}: ${answer.reason}` : answer.type
+}
+
+/** The devices that a commit added and that have not been told, because their inboxes are full. */
+export function undeliveredBy(answer: DeliveryAnswer): readonly Uint8Array[] {
+  const { undelivered } = answer as { readonly undelivered?: readonly (Uint8Array | { deviceId: Uint8Array })[] }
+  return (undelivered ?? []).map((it) => (it instanceof Uint8Array ? it : it.deviceId))
 }

@@ -10,6 +10,7 @@ import { decode, encode, type TypeOf } from "@conclave/codec"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { Service } from "./call.js"
+import type { Patience } from "./patience.js"
 
 export interface Registration {
   readonly name: string
@@ -23,8 +24,8 @@ export interface Registration {
 export class Directory {
   readonly #service: Service<AuthRequest, AuthResponse>
 
-  constructor(transport: Transport) {
-    this.#service = new Service(transport, authRequests, AuthResponse)
+  constructor(transport: Transport, patience: Patience) {
+    this.#service = new Service({ name: "auth", transport, requests: authRequests, response: AuthResponse, patience })
   }
 
   /** Throws `ClientError` `NAME_TAKEN`, `REFUSED` or `UNAVAILABLE`. May be repeated. */

@@ -88,12 +88,12 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
   const { groupId, epoch } = groupContext
   const proof = { deviceId: new Uint8Array(32), at: 1_800_000_000_000n, signature: new Uint8Array(64) }
   const place = { groupId, idempotencyId: new Uint8Array(16) }
-  const parts = { welcome: new Uint8Array(0), recipients: [], groupInfo, accessKey: new Uint8Array(32), barrier: true }
+  const parts = { welcome: new Uint8Array(0), recipients: [], groupInfo }
   return [
     { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [Uint8Array.of(1)], proof },
     { type: "claimKeyPackage", deviceId: new Uint8Array(32), cipherSuite: 1 },
     { type: "countKeyPackages", cipherSuite: 1, proof },
-    { type: "createGroup", ...place, groupInfo, ratchetTree: Uint8Array.of(1), accessKey: new Uint8Array(32) },
+    { type: "createGroup", ...place, groupInfo, ratchetTree: Uint8Array.of(1) },
     { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message },
     {
       type: "append",

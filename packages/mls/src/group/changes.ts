@@ -4,7 +4,7 @@ import type { Capabilities, Extension, PreSharedKeyID, Proposal, ReInit } from "
 import { leafRequirements } from "./epoch.js"
 import { decodeKeyPackage, freshKeyPair, ownCapabilities } from "./key-package.js"
 import { type SentProposal, validateProposal } from "./proposals.js"
-import type { GroupState } from "./state.js"
+import { type GroupState, originOf } from "./state.js"
 import type { Signer } from "./types.js"
 
 /** What a member may propose (RFC 9420 §12.1). */
@@ -68,7 +68,7 @@ export function proposalOf(state: GroupState, change: GroupChange): Proposal {
   const proposal = build(state, change)
   const { epoch } = state
   const sender = { type: "member" as const, leafIndex: epoch.ownLeafIndex }
-  validateProposal({ proposal, sender }, { epoch, committer: epoch.ownLeafIndex, origin: state.lineage?.origin })
+  validateProposal({ proposal, sender }, { epoch, committer: epoch.ownLeafIndex, origin: originOf(state) })
   return proposal
 }
 

@@ -3,7 +3,7 @@ import { wipe } from "@conclave/crypto"
 import { type ContentWireFormat, signContent } from "../framing/content.js"
 import type { LeafIndex } from "../indexes.js"
 import type { EpochSeed } from "../schedule/key-schedule.js"
-import { pskSecret } from "../schedule/psk.js"
+import { type Psk, pskSecret } from "../schedule/psk.js"
 import { encryptorWithLabel, expandWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import { signLeafNode } from "../tree/leaf.js"
@@ -83,17 +83,9 @@ export interface CreatedCommit {
  */
 export function createCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): CreatedCommit {
   const external = request.externalInit !== undefined
-  const committer = external ? undefined : epoch.ownLeafIndex
   const list = request.proposals
-  const withPath = external || request.forcePath || isPathRequired(list)
-  const pathLeaf = withPath ? presentedBy(request.newSigner) : undefined
-  requireCommitAllowed(context.profile, { proposals: list, committer, pathLeaf }, epoch)
-  validateProposalList(list, { epoch, committer, origin: context.origin })
-  const applied = applyProposals(list, { epoch, committer })
-  const own = committer ?? applied.tree.nextLeaf()
-
-  const path = withPath ? createPath(epoch, applied, own, request, context) : undefined
-  validateNewLeaves(epoch, applied, path && own, context.policy, context.now)
+  const { committer, own, applied, psks, leafKeys } = prepareCommit(epoch, request, context)
+  const path = leafKeys && createPath(epoch, { applied, own, leafKeys }, request, context)
 
   const commit: Commit = { proposals: list.map(proposalOrRef), path: path?.updatePath }
   const content: FramedContent = {
@@ -117,7 +109,7 @@ export function createCommit(epoch: Epoch, request: CommitRequest, context: Comm
     content: { wireFormat, content, signature },
     pathSecrets: path?.secrets,
     init: request.externalInit ?? epoch.secrets.init,
-    pskSecret: pskSecret(epoch.suite, findPsks(applied.psks, context.psks)),
+    pskSecret: pskSecret(epoch.suite, psks),
     privateKeys,
     signer: path ? request.newSigner : signer,
     ownLeafIndex: own,
@@ -132,6 +124,55 @@ export function createCommit(epoch: Epoch, request: CommitRequest, context: Comm
   }
 }
 
+/** A Commit that nothing is wrong with; what takes time, its path and its secrets, is still to be made. */
+interface PreparedCommit {
+  readonly committer: LeafIndex | undefined
+  /** The leaf of the committer in the new tree. */
+  readonly own: LeafIndex
+  /** In its tree the committer's new leaf node is in place, but for its parent hash and its signature. */
+  readonly applied: AppliedProposals
+  readonly psks: readonly Psk[]
+  /** Of the committer's new leaf node, where the Commit has a path. */
+  readonly leafKeys: KeyPair | undefined
+}
+
+/**
+ * RFC 9420 §12.4.1: whether there can be such a Commit. All that the received proposals may have wrong with them shows
+ * here, before a path is made: it takes a key pair for each level of the tree and a ciphertext for each node beside it.
+ *
+ * @throws RuleError
+ */
+export function prepareCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): PreparedCommit {
+  const external = request.externalInit !== undefined
+  const committer = external ? undefined : epoch.ownLeafIndex
+  const list = request.proposals
+  const withPath = external || request.forcePath || isPathRequired(list)
+  const pathLeaf = withPath ? presentedBy(request.newSigner) : undefined
+  requireCommitAllowed(context.profile, { proposals: list, committer, pathLeaf }, epoch)
+  validateProposalList(list, { epoch, committer, origin: context.origin })
+  const applied = applyProposals(list, { epoch, committer })
+  const psks = findPsks(applied.psks, context.psks)
+  const own = committer ?? applied.tree.nextLeaf()
+  const leafKeys = withPath ? freshKeyPair(epoch.suite, context.random) : undefined
+  if (leafKeys) {
+    const parentHash = new Uint8Array(0)
+    applied.tree.setLeaf(own, { ...unsignedLeaf(request, leafKeys, parentHash), signature: new Uint8Array(0) })
+  }
+  validateNewLeaves(epoch, applied, leafKeys && own, context.policy, context.now)
+  return { committer, own, applied, psks, leafKeys }
+}
+
+function unsignedLeaf(request: CommitRequest, { publicKey }: KeyPair, parentHash: Uint8Array): UnsignedLeafNode {
+  return {
+    ...request.leaf,
+    ...presentedBy(request.newSigner),
+    encryptionKey: publicKey,
+    leafNodeSource: { type: "commit", parentHash },
+  }
+}
+
+type KeyPair = ReturnType<typeof freshKeyPair>
+
 const presentedBy = ({ credential, key }: Signer): Presented => ({ credential, signatureKey: key.publicKey })
 
 const proposalOrRef = ({ proposal, ref }: SentProposal): ProposalOrRef =>
@@ -140,32 +181,21 @@ const proposalOrRef = ({ proposal, ref }: SentProposal): ProposalOrRef =>
 /** RFC 9420 §7.5: new keys from the committer's leaf to the root, and their secrets for everybody else. */
 function createPath(
   epoch: Epoch,
-  applied: AppliedProposals,
-  own: LeafIndex,
+  by: { readonly applied: AppliedProposals; readonly own: LeafIndex; readonly leafKeys: KeyPair },
   request: CommitRequest,
   { random }: CommitContext,
 ): { readonly updatePath: UpdatePath; readonly secrets: PathSecrets; readonly own: OwnPath } {
   const { suite } = epoch
+  const { applied, own, leafKeys } = by
   const { tree } = applied
-  tree.reserve(own)
   const steps = tree.filteredDirectPath(own)
   const firstPathSecret = random(suite.secretSize)
   const derived = derivePath(suite, firstPathSecret, steps.length)
   const publicKeys = derived.steps.map((step) => step.publicKey)
   const parentHash = mergePath(tree, own, steps, publicKeys)
 
-  const leafKeys = freshKeyPair(suite, random)
-  const leafNode = signLeafNode(
-    {
-      ...request.leaf,
-      encryptionKey: leafKeys.publicKey,
-      signatureKey: request.newSigner.key.publicKey,
-      credential: request.newSigner.credential,
-      leafNodeSource: { type: "commit", parentHash },
-    },
-    request.newSigner.key,
-    { groupId: epoch.context.groupId, leafIndex: own },
-  )
+  const position = { groupId: epoch.context.groupId, leafIndex: own }
+  const leafNode = signLeafNode(unsignedLeaf(request, leafKeys, parentHash), request.newSigner.key, position)
   tree.setLeaf(own, leafNode)
   const nodes = encryptPath(
     tree,

@@ -6,7 +6,7 @@ import { signLeafNode, validateExtensionList, validateLeafNode } from "../tree/l
 import { RatchetTree } from "../tree/ratchet-tree.js"
 import type { Extension, GroupContext, LeafNode } from "../wire.js"
 import { capabilitiesOf, environmentOf, type GroupOptions } from "./environment.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements } from "./epoch.js"
+import { type Epoch, encodeContext, externalSenders, leafRequirements, requireGroupId } from "./epoch.js"
 import { freshKeyPair } from "./key-package.js"
 import { requireContinuation } from "./lineage.js"
 import { requireCredentialAllowed } from "./profile.js"
@@ -25,6 +25,7 @@ export function createState(
 ): GroupState {
   const environment = environmentOf(options)
   const extensions = options.extensions ?? []
+  requireGroupId(options.groupId)
   validateExtensionList(extensions, "groupContext")
   externalSenders(extensions)
   requireCredentialAllowed(environment.profile, environment.signer.credential)

@@ -61,6 +61,7 @@ export function prepareEntry(options: WelcomeOptions, others: readonly GroupStat
         groupId,
         epoch,
         members: joined.members,
+        inviter: joined.inviter,
         claims: joined.claims,
         keyPackageRef: joined.bundle.ref,
         accept(verdicts: readonly Verdict[]): GroupState {

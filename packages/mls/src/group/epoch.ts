@@ -1,5 +1,6 @@
 import { decode, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
+import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import type { EpochSecrets } from "../schedule/key-schedule.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
@@ -9,6 +10,7 @@ import {
   extensionData,
   extensionTypes,
   type LeafRequirements,
+  LIST_LENGTH_MAX,
   requiredCapabilities,
 } from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
@@ -62,6 +64,17 @@ export function requireSignerOf({ signatureKey }: LeafNode, { key }: Signer): vo
   if (!equalBytes(signatureKey, key.publicKey)) throw new TypeError("the signer does not have the key of our leaf node")
 }
 
+/**
+ * RFC 9420 §8.1: a group has a name. It stands in every message, twice in what is signed.
+ *
+ * @throws RuleError
+ */
+export function requireGroupId({ length }: Uint8Array): void {
+  rule(length >= 1 && length <= GROUP_ID_LENGTH_MAX, "group-id-length", `${length} bytes`)
+}
+
+const GROUP_ID_LENGTH_MAX = 0xffff
+
 /** What a leaf node has to meet in a group with these extensions. `now` is absent for those who are in already. */
 export function leafRequirements(
   suite: CipherSuite,
@@ -75,6 +88,7 @@ export function leafRequirements(
     required: requiredCapabilities(extensions),
     lifetimeSecondsMax: policy.lifetimeSecondsMax,
     listedDefaultsAllowed: policy.listedDefaultsAllowed,
+    unlistedSuiteAllowed: policy.unlistedSuiteAllowed,
     now,
   }
 }
@@ -82,5 +96,8 @@ export function leafRequirements(
 /** RFC 9420 §12.1.8.1. @throws RuleError where the extension is malformed. */
 export function externalSenders(extensions: readonly Extension[]): readonly ExternalSender[] {
   const data = extensionData(extensions, extensionTypes.externalSenders)
-  return data === undefined ? [] : decodeExtension(() => decode(ExternalSenders, data))
+  if (data === undefined) return []
+  const senders = decodeExtension(() => decode(ExternalSenders, data))
+  rule(senders.length <= LIST_LENGTH_MAX, "external-senders-length")
+  return senders
 }

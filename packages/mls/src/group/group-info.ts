@@ -7,7 +7,7 @@ import type { Random } from "../suite/suite.js"
 import { decodeExtension, extensionData, extensionTypes, validateExtensionList } from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
 import { type Extension, ExternalPub, type GroupInfo, GroupInfoTBS, MLSMessage } from "../wire.js"
-import type { Epoch } from "./epoch.js"
+import { type Epoch, requireGroupId } from "./epoch.js"
 import { greaseValue } from "./key-package.js"
 
 export interface GroupInfoOptions {
@@ -62,6 +62,7 @@ export function verifyGroupInfo(groupInfo: GroupInfo, tree: RatchetTree): void {
       verifyWithLabel(tree.suite, { publicKey: leaf.signatureKey, label: "GroupInfoTBS", content, signature }),
     "group-info-signature",
   )
+  requireGroupId(groupInfo.groupContext.groupId)
   validateExtensionList(groupInfo.extensions, "groupInfo")
   validateExtensionList(groupInfo.groupContext.extensions, "groupContext")
   rule(equalBytes(tree.treeHash(), groupInfo.groupContext.treeHash), "tree-hash")

@@ -1,6 +1,6 @@
 import { decode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
-import { RuleError, rule, StateError, UnsupportedError } from "../errors.js"
+import { keepsRules, RuleError, rule, StateError, UnsupportedError } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import { exportSecret } from "../schedule/key-schedule.js"
 import type { CipherSuite } from "../suite/suite.js"
@@ -9,7 +9,7 @@ import type { SignatureToVerify } from "../tree/validation.js"
 import { warmingOrder } from "../tree/warming.js"
 import { type Extension, MLSMessage, type Proposal } from "../wire.js"
 import { type GroupChange, type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
-import { type CreatedCommit, createCommit, createWelcome } from "./commit.js"
+import { type CreatedCommit, createCommit, createWelcome, prepareCommit } from "./commit.js"
 import { createState, type NewGroupOptions } from "./create.js"
 import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOptions } from "./enter.js"
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
@@ -18,10 +18,11 @@ import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./
 import type { Opened } from "./incoming.js"
 import type { TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
-import { validateOwnProposal } from "./proposals.js"
-import { commitWithMost, selectProposals } from "./received-proposals.js"
+import { type SentProposal, validateOwnProposal } from "./proposals.js"
+import { mostThatFit, selectProposals } from "./received-proposals.js"
 import { type GroupRecordChanges, nodesAmong } from "./records.js"
-import { type GroupEnvironment, GroupState } from "./state.js"
+import { type GroupEnvironment, GroupState, originOf } from "./state.js"
+import { requireBestSuite } from "./suite-choice.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
 import type { CredentialClaim, Member, OutgoingCommit, Received, StagedCommit, Verdict } from "./types.js"
@@ -34,6 +35,8 @@ export interface StagedJoin {
   readonly groupId: Uint8Array
   readonly epoch: bigint
   readonly members: readonly Member[]
+  /** The member whose signature is on the GroupInfo inside the Welcome. */
+  readonly inviter: Member
   /** Every other member of the group, and its external senders. */
   readonly claims: readonly CredentialClaim[]
   /** Which key package opened the Welcome. Unless it is one of last resort, its private keys are to be deleted. */
@@ -308,11 +311,15 @@ export class Group implements Disposable {
     this.#requireSending()
     const proposal = proposalOf(this.#state, change)
     const { epoch, environment } = this.#state
+    requireBestSuite(this.#state, [proposal])
     validateOwnProposal(proposal, epoch, environment, environment.now())
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
 
-  /** Forgets a proposal that the service did not take, or that is not wanted. */
+  /**
+   * Forgets a proposal that the service did not take, so that nobody has it. A Commit that names one which others have
+   * cannot be received any more: what is not wanted is for the profile to refuse.
+   */
   discardProposal(ref: Uint8Array): void {
     this.#state.proposals.drop(ref)
   }
@@ -339,9 +346,13 @@ export class Group implements Disposable {
       wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
     }
     const context = { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) }
-    const created = commitWithMost(received, (taken) =>
-      createCommit(epoch, { ...request, proposals: [...taken, ...own] }, context),
+    requireBestSuite(
+      state,
+      own.map(({ proposal }) => proposal),
     )
+    const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...own] })
+    const taken = mostThatFit(received, (some) => keepsRules(() => prepareCommit(epoch, requestOf(some), context)))
+    const created = createCommit(epoch, requestOf(taken), context)
     const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
     const groupInfo = newGroupInfo(created.next.epoch, environment)
     const welcome = created.next.applied.added.size === 0 ? undefined : welcomeFor(created, changes, environment)
@@ -463,7 +474,7 @@ export class Group implements Disposable {
 
   #transition() {
     const { policy, profile } = this.#state.environment
-    return { policy, profile, psks: messages.pskLookup(this.#state), origin: this.#state.lineage?.origin }
+    return { policy, profile, psks: messages.pskLookup(this.#state), origin: originOf(this.#state) }
   }
 
   #ownKeys(committed: OwnKeys["committed"]): OwnKeys {

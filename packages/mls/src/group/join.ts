@@ -24,12 +24,21 @@ import {
   type Welcome,
 } from "../wire.js"
 import { welcomeKey } from "./commit.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements, membersOf, requireSignerOf } from "./epoch.js"
+import {
+  type Epoch,
+  encodeContext,
+  externalSenders,
+  leafRequirements,
+  memberOf,
+  membersOf,
+  requireSignerOf,
+} from "./epoch.js"
 import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./group-info.js"
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireTreeAllowed } from "./profile.js"
 import { type Origin, validatePskList } from "./proposals.js"
+import { hex } from "./records.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"
 
@@ -65,10 +74,12 @@ export interface JoinedEpoch {
   readonly epoch: Epoch
   readonly seed: EpochSeed
   readonly members: readonly Member[]
+  /** Who signed the GroupInfo of the Welcome. */
+  readonly inviter: Member
   readonly claims: readonly CredentialClaim[]
   readonly bundle: KeyPackageBundle
   readonly origin:
-    | { readonly kind: Origin; readonly parentGroupId: Uint8Array; readonly parentEpoch: bigint }
+    | { readonly kind: Origin["kind"]; readonly parentGroupId: Uint8Array; readonly parentEpoch: bigint }
     | undefined
 }
 
@@ -98,8 +109,8 @@ export function openWelcome(
   const welcome = decodeWelcome(message)
   rule(welcome.cipherSuite === suite.number, "welcome-suite")
   const { bundle, keyPackage, secrets } = openSecrets(context, welcome, keyPackages)
-  validatePskList(secrets.psks, suite.secretSize)
   const origin = resumptionOrigin(secrets.psks)
+  validatePskList(secrets.psks, suite.secretSize, origin && originSecretSize(secrets.psks, context.psks))
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
   const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
   const { groupContext } = groupInfo
@@ -154,7 +165,9 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
   }
   if (origin !== undefined) rule(groupContext.epoch === 1n, "welcome-epoch-one")
   const members = membersOf(epoch)
-  return { epoch, seed, members, claims: claimsOf(members, epoch), bundle, origin }
+  // Whose signature has been verified is in the tree.
+  const inviter = memberOf(groupInfo.signer, tree.leaf(groupInfo.signer)!)
+  return { epoch, seed, members, inviter, claims: claimsOf(members, epoch), bundle, origin }
 }
 
 // --- The Welcome -----------------------------------------------------------------------------------------------------
@@ -166,8 +179,9 @@ function decodeWelcome(message: Uint8Array): Welcome {
 }
 
 function openSecrets({ suite, registries }: JoinContext, welcome: Welcome, bundles: readonly KeyPackageBundle[]) {
+  const byRef = new Map(bundles.map((it) => [hex(it.ref), it]))
   for (const { newMember, encryptedGroupSecrets } of welcome.secrets) {
-    const bundle = bundles.find((it) => equalBytes(it.ref, newMember))
+    const bundle = newMember.length === suite.secretSize ? byRef.get(hex(newMember)) : undefined
     if (bundle === undefined) continue
     const keyPackage = decodeKeyPackage(bundle.keyPackage, registries)
     rule(keyPackage.cipherSuite === suite.number, "welcome-suite")
@@ -207,6 +221,12 @@ function resumptionOrigin(psks: readonly PreSharedKeyID[]): JoinedEpoch["origin"
     origin = { kind: psktype.usage, parentGroupId: psktype.pskGroupId, parentEpoch: psktype.pskEpoch }
   }
   return origin
+}
+
+/** KDF.Nh of the group that is reinitialised: its resumption secret is as long. */
+function originSecretSize(psks: readonly PreSharedKeyID[], lookup: PskLookup): number | undefined {
+  const link = psks.find(({ psktype }) => psktype.type === "resumption" && psktype.usage === "reinit")
+  return link && lookup(link)?.length
 }
 
 /** A GroupContext of its own: that of a GroupInfo keeps the whole of it in memory, with the tree that is inside. */

@@ -2,9 +2,10 @@ import { decode, encode, opaque, type Registries, struct, uint8 } from "@conclav
 import { equalBytes } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { refHash, signWithLabel, verifyWithLabel } from "../suite/labels.js"
-import type { CipherSuite, Random } from "../suite/suite.js"
+import { type CipherSuite, providedSuites, type Random } from "../suite/suite.js"
 import { credentialTypeNumber } from "../tree/census.js"
 import {
+  isVerifiedOnce,
   signLeafNode,
   supportsExtension,
   validateExtensionList,
@@ -123,9 +124,11 @@ export function validateKeyPackage(suite: CipherSuite, keyPackage: KeyPackage): 
   rule(!equalBytes(initKey, leafNode.encryptionKey), "key-package-init-key")
   rule(leafNode.leafNodeSource.type === "keyPackage", "leaf-source-key-package")
   validateExtensionList(keyPackage.extensions, "keyPackage")
-  const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
-  const signed = { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature }
-  rule(verifyWithLabel(suite, signed), "key-package-signature")
+  const isSigned = isVerifiedOnce(keyPackage, `${suite.number}`, () => {
+    const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
+    return verifyWithLabel(suite, { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature })
+  })
+  rule(isSigned, "key-package-signature")
 }
 
 export function freshKeyPair(suite: CipherSuite, random: Random) {
@@ -145,7 +148,8 @@ export function ownCapabilities(
   const greased = (values: readonly number[]) => (grease === undefined ? values : [...values, greaseValue(grease)])
   return {
     versions: wanted.versions ?? [1],
-    cipherSuites: greased(wanted.cipherSuites ?? [suite.number]),
+    // RFC 9420 §7.2: all that the client supports, for groups of other suites, too.
+    cipherSuites: greased(wanted.cipherSuites ?? providedSuites(suite.provider)),
     extensions: greased(wanted.extensions ?? []),
     proposals: greased(wanted.proposals ?? []),
     credentials: greased(wanted.credentials ?? [...new Set([1, 2, credentialTypeNumber(signer.credential)])]),

@@ -3,13 +3,25 @@ import { equalBytes } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import { Credential, GroupContextExtensions, type LeafNode } from "../wire.js"
 import type { Epoch } from "./epoch.js"
+import { hex } from "./records.js"
 import type { GroupState, Lineage } from "./state.js"
 
 /** Whether two leaf nodes are the same client's; by default, whether they present the same credential. */
 export type SameClient = (a: LeafNode, b: LeafNode) => boolean
 
-const sameCredential: SameClient = (a, b) =>
-  equalBytes(encode(Credential, a.credential), encode(Credential, b.credential))
+/** Those whose credential occurs among `others`, byte for byte, are found without comparing everybody with everybody. */
+function everyoneIsAmong(
+  some: readonly LeafNode[],
+  others: readonly LeafNode[],
+  isSame: SameClient | undefined,
+): boolean {
+  const credentials = new Set(others.map(credentialName))
+  return some.every((leaf) =>
+    isSame === undefined ? credentials.has(credentialName(leaf)) : others.some((it) => isSame(leaf, it)),
+  )
+}
+
+const credentialName = ({ credential }: LeafNode): string => hex(encode(Credential, credential))
 
 /**
  * RFC 9420 §11.2, §11.3: a new group's parameters are those that its origin allows.
@@ -46,19 +58,13 @@ export function requireContinuedMembers(
   parent: GroupState,
   { tree }: Epoch,
   { origin }: Lineage,
-  isSame: SameClient = sameCredential,
+  isSame?: SameClient,
 ): void {
   const old = Array.from(parent.epoch.tree.leaves(), ([, leaf]) => leaf)
   const now = Array.from(tree.leaves(), ([, leaf]) => leaf)
   if (origin === "branch") {
-    rule(
-      now.every((leaf) => old.some((it) => isSame(leaf, it))),
-      "welcome-branch-members",
-    )
+    rule(everyoneIsAmong(now, old, isSame), "welcome-branch-members")
   } else {
-    rule(
-      old.every((leaf) => now.some((it) => isSame(leaf, it))),
-      "welcome-reinit-members",
-    )
+    rule(everyoneIsAmong(old, now, isSame), "welcome-reinit-members")
   }
 }

@@ -45,6 +45,7 @@ export function sendProposal(state: GroupState, proposal: Proposal, authenticate
   const { suite, policy } = state.environment
   const wireFormat = policy.handshake === "public" ? "mlsPublicMessage" : "mlsPrivateMessage"
   const content = frame(state, { type: "proposal", proposal }, authenticatedData)
+  state.proposals.requireRoom(content.sender)
   const toSign = { wireFormat, content, context: state.epoch.contextBytes } as const
   const auth = { signature: signContent(toSign, state.epoch.signer.key) }
   const message = protect(state, content, auth, 0)
@@ -155,6 +156,7 @@ export function receiveProposal(state: GroupState, opened: Opened): Received {
   if (state.proposals.has(ref)) return { type: "ignored", reason: "known-proposal" }
   const { proposal } = body
   const { epoch, environment } = state
+  state.proposals.requireRoom(content.content.sender)
   requireProposalAllowed(environment.profile, { proposal, sender: content.content.sender }, epoch)
   validateProposal({ proposal, sender: content.content.sender }, { epoch, committer: undefined })
   validateProposedLeaf(proposal, epoch, environment.policy)

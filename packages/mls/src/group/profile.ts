@@ -12,8 +12,7 @@ export type Presented = Pick<Member, "credential" | "signatureKey">
 
 /** How a proposal stands in a Commit. */
 export interface CommittedBy {
-  /** `undefined` only while a group is looked at from outside. */
-  readonly committer: Member | undefined
+  readonly committer: Member
   /** Who made the proposal: the committer where it stands by value, `undefined` for somebody outside the group. */
   readonly proposer: Member | undefined
   /** Whether the proposal was sent before, and the Commit only names it. */
@@ -38,6 +37,11 @@ export interface GroupProfile {
   proposalAllowed(proposal: Proposal, sender: Member | undefined): boolean
   /** A proposal in a member's Commit. Those of an external Commit are up to `externalCommits`. */
   committedAllowed(proposal: Proposal, by: CommittedBy): boolean
+  /**
+   * Most proposals of a Commit; without it as many as fit into a message. Each Add costs every receiver the verification
+   * of two signatures, 0.1 ms.
+   */
+  readonly proposalsMax?: number
   /** Every leaf node of the group: in an Add, an Update, an UpdatePath, and in the tree that a joiner is given. */
   credentialAllowed(credential: Credential): boolean
   /** An Update or an UpdatePath puts `after` in the place of `before`; an external Commit does so with what it removes. */
@@ -72,11 +76,14 @@ export interface CommitOutline {
 /** @throws RuleError profile-… */
 export function requireCommitAllowed(profile: GroupProfile, commit: CommitOutline, epoch: Epoch): void {
   const { proposals, pathLeaf } = commit
+  const { proposalsMax = Number.POSITIVE_INFINITY } = profile
+  rule(proposals.length <= proposalsMax, "profile-proposals-length", `${proposals.length} proposals`)
   if (commit.committer === undefined) {
     requireExternalCommitAllowed(profile, commit, epoch)
     return
   }
-  const committer = memberAt(epoch.tree, commit.committer)
+  // Framing has seen that the sender is a member.
+  const committer = memberAt(epoch.tree, commit.committer)!
   for (const item of proposals) {
     const { proposal } = item
     const byReference = item.ref !== undefined

@@ -5,7 +5,8 @@ import type { LeafIndex } from "../indexes.js"
 import {
   isDefaultExtension,
   isDefaultProposal,
-  isLeafSignatureValid,
+  isProposedLeafSignatureValid,
+  LIST_LENGTH_MAX,
   requiredCapabilities,
   validateExtensionList,
   validateLeafNode,
@@ -20,7 +21,7 @@ import {
   type ReInit,
   type Sender,
 } from "../wire.js"
-import { type Epoch, externalSenders, leafRequirements } from "./epoch.js"
+import { type Epoch, externalSenders, leafRequirements, requireGroupId } from "./epoch.js"
 import { validateKeyPackage } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireProposalAllowed } from "./profile.js"
@@ -40,7 +41,11 @@ export interface AppliedRemoval {
 }
 
 /** How the new group came to be, where its first Commit may use resumption keys of its origin (RFC 9420 §11.2, §11.3). */
-export type Origin = "reinit" | "branch"
+export interface Origin {
+  readonly kind: "reinit" | "branch"
+  /** KDF.Nh of the group that it continues, in bytes. */
+  readonly secretSize: number | undefined
+}
 
 export interface ProposalContext {
   readonly epoch: Epoch
@@ -79,7 +84,7 @@ export function validateProposalList(list: readonly SentProposal[], context: Pro
   else validateRegularList(list, context)
   for (const item of list) validateProposal(item, context)
   const psks = ofType(list, "psk").map(({ proposal }) => proposal.psk)
-  validatePskList(psks, context.epoch.suite.secretSize)
+  validatePskList(psks, context.epoch.suite.secretSize, context.origin?.secretSize)
 }
 
 function validateRegularList(list: readonly SentProposal[], { epoch, committer }: ProposalContext): void {
@@ -141,7 +146,7 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
       rule(proposal.leafNode.leafNodeSource.type === "update", "leaf-source-update")
       requireNewKey(proposal.leafNode, tree.leaf(leafIndex)!)
       const position = { groupId: context.groupId, leafIndex }
-      rule(isLeafSignatureValid(suite, proposal.leafNode, position), "leaf-signature")
+      rule(isProposedLeafSignatureValid(suite, proposal.leafNode, position), "leaf-signature")
       return
     }
     case "remove":
@@ -151,6 +156,7 @@ export function validateProposal({ proposal, sender }: SentProposal, { epoch, or
       validatePskId(proposal.psk, suite.secretSize, origin)
       return
     case "reinit":
+      requireGroupId(proposal.groupId)
       validateExtensionList(proposal.extensions, "groupContext")
       rule(proposal.version >= 1, "proposal-reinit-version")
       return
@@ -180,7 +186,7 @@ export function validateProposedLeaf(proposal: Proposal, epoch: Epoch, policy: G
   if (proposal.type === "update") return
   // No place in a group is signed with the leaf node of a key package.
   const position = { groupId: epoch.context.groupId, leafIndex: epoch.ownLeafIndex }
-  rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+  rule(isProposedLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
 }
 
 /**
@@ -213,17 +219,41 @@ export function requireNewKey(leaf: LeafNode, before: LeafNode): void {
   rule(!equalBytes(leaf.encryptionKey, before.encryptionKey), "leaf-encryption-key-new")
 }
 
-/** RFC 9420 §8.4, §12.2: the pre-shared keys of a Commit, and of the Welcome to it. @throws RuleError */
-export function validatePskList(ids: readonly PreSharedKeyID[], secretSize: number): void {
-  for (const { pskNonce } of ids) rule(pskNonce.length === secretSize, "psk-nonce-length")
+/**
+ * RFC 9420 §8.4, §12.2: the pre-shared keys of a Commit, and of the Welcome to it. `originSecretSize`: KDF.Nh of the group
+ * that was reinitialised, in bytes.
+ *
+ * @throws RuleError
+ */
+export function validatePskList(
+  ids: readonly PreSharedKeyID[],
+  secretSize: number,
+  originSecretSize: number | undefined,
+): void {
+  rule(ids.length <= LIST_LENGTH_MAX, "psk-count")
+  for (const id of ids) requireNonceLength(id, secretSize, originSecretSize)
   const names = ids.map((id) => encode(PreSharedKeyID, id).join())
   rule(new Set(names).size === names.length, "psk-distinct")
 }
 
-function validatePskId({ psktype, pskNonce }: PreSharedKeyID, secretSize: number, origin: Origin | undefined): void {
-  rule(pskNonce.length === secretSize, "psk-nonce-length")
+function validatePskId(id: PreSharedKeyID, secretSize: number, origin: Origin | undefined): void {
+  requireNonceLength(id, secretSize, origin?.secretSize)
+  const { psktype } = id
   const forNewGroup = psktype.type === "resumption" && psktype.usage !== "application"
-  rule(!forNewGroup || psktype.usage === origin, "psk-usage")
+  rule(!forNewGroup || psktype.usage === origin?.kind, "psk-usage")
+}
+
+/**
+ * RFC 9420 §8.4, §12.1.4: KDF.Nh of the group in which the key is used. Where a ReInit has changed the hash function,
+ * some clients draw the nonce of the link with that of the old group; nothing depends on which of the two it is.
+ */
+function requireNonceLength(
+  { psktype, pskNonce }: PreSharedKeyID,
+  secretSize: number,
+  originSecretSize: number | undefined,
+): void {
+  const isLink = psktype.type === "resumption" && psktype.usage === "reinit"
+  rule(pskNonce.length === secretSize || (isLink && pskNonce.length === originSecretSize), "psk-nonce-length")
 }
 
 /** RFC 9420 §12.3: applies a valid list in the order that the RFC lays down, to a draft of the next tree. */

@@ -1,5 +1,5 @@
 import { encode } from "@conclave/codec"
-import { RuleError } from "../errors.js"
+import { keepsRules, rule } from "../errors.js"
 import { proposalRef } from "../framing/content.js"
 import type { Journal } from "../journal.js"
 import type { CipherSuite } from "../suite/suite.js"
@@ -14,10 +14,15 @@ export interface KnownProposal extends SentProposal {
   readonly ref: Uint8Array
 }
 
+/** Of one sender and epoch: as many as somebody needs who does nothing else than to propose. */
+export const PROPOSALS_PER_SENDER_MAX = 256
+
 /** The proposals of an epoch that a Commit may refer to (RFC 9420 §12.4), in the order in which they came. */
 export class ReceivedProposals {
   readonly #known = new Map<string, KnownProposal & { readonly content: AuthenticatedContent }>()
   readonly #journal: Journal
+  /** How many there are of each sender: see {@link requireRoom}. */
+  readonly #counts = new Map<string, number>()
 
   constructor(journal: Journal) {
     this.#journal = journal
@@ -39,8 +44,17 @@ export class ReceivedProposals {
     return [...this.#known.values()]
   }
 
+  /**
+   * A sender's proposals of an epoch are counted in the order in which they come, so that all members refuse the same.
+   *
+   * @throws RuleError
+   */
+  requireRoom(sender: Sender): void {
+    rule((this.#counts.get(senderName(sender)) ?? 0) < PROPOSALS_PER_SENDER_MAX, "proposal-count")
+  }
+
   add(ref: Uint8Array, proposal: Proposal, sender: Sender, content: AuthenticatedContent): void {
-    this.#known.set(hex(ref), { ref, proposal, sender, content })
+    this.#keep({ ref, proposal, sender, content })
     this.#journal.put(`proposal/${hex(ref)}`, () => encode(AuthenticatedContent, content))
   }
 
@@ -49,11 +63,22 @@ export class ReceivedProposals {
     const { sender, contentType } = content.content
     if (contentType.type !== "proposal") throw new TypeError("a record of a proposal holds something else")
     const ref = proposalRef(suite, content)
-    this.#known.set(hex(ref), { ref, proposal: contentType.proposal, sender, content })
+    this.#keep({ ref, proposal: contentType.proposal, sender, content })
+  }
+
+  #keep(proposal: KnownProposal & { readonly content: AuthenticatedContent }): void {
+    const name = senderName(proposal.sender)
+    this.#known.set(hex(proposal.ref), proposal)
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
   }
 
   drop(ref: Uint8Array): void {
-    if (this.#known.delete(hex(ref))) this.#journal.delete(`proposal/${hex(ref)}`)
+    const proposal = this.#known.get(hex(ref))
+    if (proposal === undefined) return
+    const name = senderName(proposal.sender)
+    this.#known.delete(hex(ref))
+    this.#counts.set(name, this.#counts.get(name)! - 1)
+    this.#journal.delete(`proposal/${hex(ref)}`)
   }
 
   clear(): void {
@@ -120,38 +145,52 @@ export function selectProposals(
 
 function isCommitAllowed(proposal: KnownProposal, epoch: Epoch, profile: GroupProfile): boolean {
   const commit = { proposals: [proposal], committer: epoch.ownLeafIndex, pathLeaf: undefined }
-  try {
-    requireCommitAllowed(profile, commit, epoch)
-    return true
-  } catch (error) {
-    if (error instanceof RuleError) return false
-    throw error
-  }
+  return keepsRules(() => requireCommitAllowed(profile, commit, epoch))
 }
 
 /**
  * RFC 9420 §12.4: a Commit takes in all proposals that result in a valid list together. Where one cannot be committed
- * with the others it is left out, or whoever proposed it could keep the whole group from committing.
+ * with the others it is left out, or whoever proposed it could keep the whole group from committing. `fits` says whether
+ * a list can be committed, without the work of committing it: it is asked once for each sender where one of them has
+ * proposed nonsense, and then for that one's proposals, {@link ASKED_MAX} times in all.
  */
-export function commitWithMost<Created>(
+export function mostThatFit(
   selected: readonly KnownProposal[],
-  create: (received: readonly KnownProposal[]) => Created,
-): Created {
-  try {
-    return create(selected)
-  } catch (error) {
-    if (selected.length === 0 || !(error instanceof RuleError)) throw error
+  fits: (received: readonly KnownProposal[]) => boolean,
+): readonly KnownProposal[] {
+  if (fits(selected)) return selected
+  // With none of them it does not fit either: our own changes are at fault, and whoever commits them is told so.
+  if (!fits([])) return []
+  let asked = 2
+  let taken: KnownProposal[] = []
+  const take = (more: readonly KnownProposal[]) => {
+    const fitting = asked++ < ASKED_MAX && fits([...taken, ...more])
+    if (fitting) taken = [...taken, ...more]
+    return fitting
   }
-  // If our own changes are at fault, this says so.
-  let created = create([])
-  const taken: KnownProposal[] = []
-  for (const proposal of selected) {
-    try {
-      created = create([...taken, proposal])
-      taken.push(proposal)
-    } catch (error) {
-      if (!(error instanceof RuleError)) throw error
-    }
+  for (const ofOne of bySender(selected)) {
+    if (!take(ofOne)) for (const proposal of ofOne) take([proposal])
   }
-  return created
+  const chosen = new Set(taken)
+  return selected.filter((proposal) => chosen.has(proposal))
+}
+
+const ASKED_MAX = 512
+
+/** Whoever proposed least comes first: one who floods the group is asked about last. */
+function bySender(proposals: readonly KnownProposal[]): readonly (readonly KnownProposal[])[] {
+  const lists = new Map<string, KnownProposal[]>()
+  for (const proposal of proposals) {
+    const name = senderName(proposal.sender)
+    const list = lists.get(name)
+    if (list === undefined) lists.set(name, [proposal])
+    else list.push(proposal)
+  }
+  return [...lists.values()].sort((a, b) => a.length - b.length)
+}
+
+/** Those who propose to join are strangers, any number of them, and count as one. */
+function senderName(sender: Sender): string {
+  if (sender.type === "member") return `member ${sender.leafIndex}`
+  return sender.type === "external" ? `external ${sender.senderIndex}` : sender.type
 }

@@ -32,7 +32,8 @@ import type { Signer } from "./types.js"
  *   signer                         credential and signature key, where they were rotated in the group
  *   tree/<node>                    one node                                   a commit changes one for each level
  *   key/<node>                     a private key of our own path
- *   e/<epoch>/node|ratchet|skipped/…   the secret tree of an epoch            a message changes one ratchet
+ *   e/<epoch>/node|ratchet/…       the secret tree of an epoch                a message changes one ratchet
+ *   e/<epoch>/missed/…             keys of messages that were skipped, 64 generations in one record
  *   past/<epoch>                   what late messages of an epoch are read with
  *   proposal/<ref>                 a proposal that a commit may refer to
  *   update/<encryption key>        the private key of an Update of our own

@@ -3,6 +3,7 @@ import { wipe } from "@conclave/crypto"
 import { StateError } from "../errors.js"
 import { type LeafIndex, leafIndex, nodeIndex } from "../indexes.js"
 import { Journal } from "../journal.js"
+import { ForwardBudget } from "../schedule/forward-budget.js"
 import { type EpochSeed, wipeEpochSecrets } from "../schedule/key-schedule.js"
 import { SecretTree } from "../schedule/secret-tree.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
@@ -50,9 +51,14 @@ interface ProposedUpdate {
 
 /** A group that this one was made from: its identity and the resumption secret that links them. */
 export interface Lineage {
-  readonly origin: Origin
+  readonly origin: Origin["kind"]
   readonly groupId: Uint8Array
   readonly epoch: bigint
+}
+
+/** What the first Commit of a group may use of the one that it continues. */
+export function originOf({ lineage, lineageSecret }: GroupState): Origin | undefined {
+  return lineage && { kind: lineage.origin, secretSize: lineageSecret?.length }
 }
 
 /**
@@ -76,10 +82,13 @@ export class GroupState {
   /** The resumption secret of the group that this one continues. */
   lineageSecret: Uint8Array | undefined
   #pending: PendingCommit | undefined
+  /** Of all epochs: a new one does not fill it. */
+  readonly #budget: ForwardBudget
 
   constructor(environment: GroupEnvironment, epoch: Epoch, encryption: Uint8Array | undefined, stored = false) {
     this.environment = environment
     this.journal = new Journal(stored)
+    this.#budget = new ForwardBudget(environment.now, environment.policy)
     this.proposals = new ReceivedProposals(this.journal)
     this.epoch = epoch
     this.secretTree = this.#secretTree(epoch.context.epoch, epoch.tree.leafCount, encryption)
@@ -214,7 +223,7 @@ export class GroupState {
     return new SecretTree(
       this.environment.suite,
       encryption === undefined ? { leafCount } : { leafCount, encryption },
-      { limits: this.environment.policy, journal: this.journal, prefix: `e/${epoch}/` },
+      { limits: this.environment.policy, budget: this.#budget, journal: this.journal, prefix: `e/${epoch}/` },
     )
   }
 

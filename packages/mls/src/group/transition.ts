@@ -5,7 +5,7 @@ import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type EpochSeed, nextEpoch, receiveExternalInit } from "../schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../schedule/psk.js"
 import { confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.js"
-import { isLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
+import { isLeafSignatureValid, isProposedLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { applyUpdatePath, decryptPath, type PathSecrets, pathSecretsFrom } from "../tree/path.js"
 import type { PathStep } from "../tree/ratchet-tree.js"
@@ -169,7 +169,7 @@ export function validateNewLeaves(
     validateLeafNode(leafNode, requirements)
     validateLeafAmongMembers(tree, leafNode)
     const position = { groupId: epoch.context.groupId, leafIndex }
-    rule(isLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
+    rule(isProposedLeafSignatureValid(epoch.suite, leafNode, position), "leaf-signature")
   }
   const changed = committerLeaf === undefined ? applied.updated : [...applied.updated, committerLeaf]
   for (const leafIndex of changed) {

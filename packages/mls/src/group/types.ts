@@ -102,9 +102,9 @@ export type Received =
       readonly type: "proposal"
       readonly ref: Uint8Array
       readonly proposal: Proposal
-      readonly authenticatedData: Uint8Array
       /** `undefined` for somebody outside the group. */
       readonly sender: Member | undefined
+      readonly authenticatedData: Uint8Array
     }
   | { readonly type: "commit"; readonly staged: StagedCommit; readonly own: boolean }
   /**

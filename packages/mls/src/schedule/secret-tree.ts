@@ -1,4 +1,4 @@
-import { decode, encode, opaque, struct, uint64 } from "@conclave/codec"
+import { decode, encode, opaque, struct, uint32, uint64, vector } from "@conclave/codec"
 import { wipe } from "@conclave/crypto"
 import { StateError } from "../errors.js"
 import { type LeafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
@@ -6,6 +6,7 @@ import type { Journal } from "../journal.js"
 import { expandWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
+import type { ForwardBudget } from "./forward-budget.js"
 
 /** RFC 9420 §9: each member has a ratchet for proposals and commits and one for application data. */
 export type RatchetType = "handshake" | "application"
@@ -17,8 +18,10 @@ export interface MessageKey {
 }
 
 export interface SecretTreeLimits {
-  /** How far ahead of the last message of a sender a message may be, in generations. */
+  /** How far ahead of the last application message of a sender one may be, in generations. */
   readonly forwardDistanceMax: number
+  /** How far ahead of a sender's last proposal or commit the next may be, in generations. */
+  readonly handshakeDistanceMax: number
   /** How many keys of skipped messages are kept for each ratchet. */
   readonly skippedKeysMax: number
 }
@@ -35,6 +38,9 @@ export interface SecretTreeLimits {
  *
  * This is the deletion schedule of §9.2: whatever has been consumed is overwritten and forgotten, in memory and in the
  * records. Of a skipped message only its own key stays, never a secret from which later ones follow.
+ *
+ * A message says how far its sender's ratchet has to be turned before anybody can know whether it is authentic. What has
+ * been derived for one that was not stays in memory, for a few senders, so that the next one does not cost the same again.
  */
 export class SecretTree {
   readonly #suite: CipherSuite
@@ -43,17 +49,28 @@ export class SecretTree {
   readonly #journal: Journal
   /** In front of the names of this epoch's records. */
   readonly #prefix: string
+  readonly #budget: ForwardBudget
   readonly #nodes = new Map<NodeIndex, Uint8Array>()
   readonly #ratchets = new Map<string, Ratchet>()
+  /** Ways down to leaves of which no authentic message has come yet, the one that was used last at the end. */
+  readonly #growths = new Map<LeafIndex, Growth>()
+  /** Ratchets that know secrets of generations to come, the one that was used last at the end. */
+  readonly #lookingAhead = new Set<Ratchet>()
 
   constructor(
     suite: CipherSuite,
     from: { readonly leafCount: number; readonly encryption?: Uint8Array },
-    options: { readonly limits: SecretTreeLimits; readonly journal: Journal; readonly prefix: string },
+    options: {
+      readonly limits: SecretTreeLimits
+      readonly budget: ForwardBudget
+      readonly journal: Journal
+      readonly prefix: string
+    },
   ) {
     this.#suite = suite
     this.#leafCount = from.leafCount
     this.#limits = options.limits
+    this.#budget = options.budget
     this.#journal = options.journal
     this.#prefix = options.prefix
     if (from.encryption !== undefined) this.#putNode(math.root(from.leafCount), from.encryption)
@@ -87,36 +104,66 @@ export class SecretTree {
    * The key of a message that was received. Nothing is spent until `spend` is called, which is when the message has
    * been decrypted: a forged message must not destroy the key of the real one.
    *
-   * @throws StateError GENERATION_SPENT for a key that was used, was dropped, or is too far ahead
+   * @throws StateError GENERATION_SPENT for a key that was used, was dropped, or is too far ahead;
+   *   FORWARD_BUDGET_SPENT for application data that skips more than can be skipped at this time
    */
   peek(leaf: LeafIndex, type: RatchetType, generation: number): MessageKey & { spend(): void } {
-    const name = ratchetName(leaf, type)
-    const known = this.#ratchets.get(name)
-    const growth = known === undefined ? this.#grow(leaf) : undefined
-    const ratchet = known ?? growth!.ratchets[type]
-    if (generation < ratchet.generation) {
-      const skipped = ratchet.skipped.get(generation)
-      if (skipped === undefined) throw new StateError("GENERATION_SPENT", "the key of this message is spent")
-      return {
-        ...skipped,
-        spend: () => {
-          wipe(skipped.key, skipped.nonce)
-          ratchet.skipped.delete(generation)
-          this.#journal.delete(this.#skippedRecord(name, generation))
-        },
-      }
-    }
-    if (generation - ratchet.generation > this.#limits.forwardDistanceMax) {
+    const ratchet = this.#ratchets.get(ratchetName(leaf, type)) ?? this.#growth(leaf).ratchets[type]
+    if (generation < ratchet.generation) return this.#peekSkipped(leaf, type, generation)
+    const distance = generation - ratchet.generation
+    const { forwardDistanceMax, handshakeDistanceMax } = this.#limits
+    if (distance > (type === "application" ? forwardDistanceMax : handshakeDistanceMax)) {
       throw new StateError("GENERATION_SPENT", "the message is too far ahead of its sender's last one")
     }
-    const ahead = this.#peekAhead(name, ratchet, generation)
+    // Proposals and commits are judged alike by all members, whatever the time (RFC 9420 §14).
+    if (type === "application") {
+      this.#budget.requireSkips(leaf, distance)
+      this.#budget.drawSteps(distance - ratchet.ahead.length)
+    }
+    this.#lookAhead(ratchet, distance)
+    const key = messageKey(this.#suite, {
+      generation,
+      secret: distance === 0 ? ratchet.secret : ratchet.ahead[distance - 1]!,
+    })
     return {
-      ...ahead,
+      ...key,
       spend: () => {
-        if (growth !== undefined) this.#adopt(leaf, growth)
-        ahead.spend()
+        wipe(key.key, key.nonce)
+        this.#spend(leaf, type, generation)
       },
     }
+  }
+
+  #peekSkipped(leaf: LeafIndex, type: RatchetType, generation: number): MessageKey & { spend(): void } {
+    const name = ratchetName(leaf, type)
+    const ratchet = this.#ratchets.get(name)
+    const skipped = ratchet?.skipped.get(generation)
+    if (ratchet === undefined || skipped === undefined) {
+      throw new StateError("GENERATION_SPENT", "the key of this message is spent")
+    }
+    return {
+      ...skipped,
+      spend: () => {
+        wipe(skipped.key, skipped.nonce)
+        if (!ratchet.skipped.delete(generation)) return
+        if (type === "application") this.#budget.returnSkip(leaf)
+        this.#noteSkipped(name, ratchet, generation)
+      },
+    }
+  }
+
+  /** The ratchet as it is now: others may have been spent since this one was looked at. */
+  #spend(leaf: LeafIndex, type: RatchetType, generation: number): void {
+    const name = ratchetName(leaf, type)
+    const ratchet = this.#ratchet(leaf, type)
+    if (generation < ratchet.generation) {
+      if (ratchet.skipped.has(generation)) this.#peekSkipped(leaf, type, generation).spend()
+      return
+    }
+    const distance = generation - ratchet.generation
+    if (type === "application") this.#budget.spendSkips(leaf, distance)
+    this.#skipTo(name, ratchet, generation)
+    this.#advance(name, ratchet)
   }
 
   /** Overwrites every secret. */
@@ -126,13 +173,15 @@ export class SecretTree {
       this.#journal.delete(this.#nodeRecord(node))
     }
     for (const [name, ratchet] of this.#ratchets) {
-      wipe(ratchet.secret)
+      wipe(ratchet.secret, ...ratchet.ahead)
       for (const [generation, { key, nonce }] of ratchet.skipped) {
         wipe(key, nonce)
         this.#journal.delete(this.#skippedRecord(name, generation))
       }
       this.#journal.delete(this.#ratchetRecord(name))
     }
+    this.#forgetGrowths()
+    this.#lookingAhead.clear()
     this.#nodes.clear()
     this.#ratchets.clear()
   }
@@ -143,9 +192,8 @@ export class SecretTree {
     for (const [node, secret] of this.#nodes) yield [this.#nodeRecord(node), secret.slice()]
     for (const [name, ratchet] of this.#ratchets) {
       yield [this.#ratchetRecord(name), encodeRatchet(ratchet)]
-      for (const [generation, key] of ratchet.skipped) {
-        yield [this.#skippedRecord(name, generation), encode(SkippedRecord, key)]
-      }
+      const pages = new Set(Array.from(ratchet.skipped.keys(), skippedPage))
+      for (const page of pages) yield [this.#skippedRecord(name, page * SKIPPED_PAGE), encodeSkipped(ratchet, page)]
     }
   }
 
@@ -154,11 +202,16 @@ export class SecretTree {
     const [kind, ...rest] = record.split("/")
     if (kind === "node") this.#nodes.set(nodeIndex(Number(rest[0])), new Uint8Array(bytes))
     else if (kind === "ratchet") this.#restoredRatchet(`${rest[0]}/${rest[1]}`, decode(RatchetRecord, bytes))
-    else this.#restoredRatchet(`${rest[0]}/${rest[1]}`).skipped.set(Number(rest[2]), decode(SkippedRecord, bytes))
+    else if (kind === "missed") {
+      const ratchet = this.#restoredRatchet(`${rest[0]}/${rest[1]}`)
+      for (const { generation, key, nonce } of decode(SkippedRecord, bytes)) {
+        ratchet.skipped.set(generation, { key: key.slice(), nonce: nonce.slice() })
+      }
+    }
   }
 
   #restoredRatchet(name: string, state?: { generation: bigint; secret: Uint8Array }): Ratchet {
-    const ratchet = this.#ratchets.get(name) ?? { generation: 0, secret: new Uint8Array(0), skipped: new Map() }
+    const ratchet = this.#ratchets.get(name) ?? newRatchet(new Uint8Array(0))
     if (state !== undefined) {
       ratchet.generation = Number(state.generation)
       ratchet.secret = state.secret
@@ -176,7 +229,7 @@ export class SecretTree {
   }
 
   #skippedRecord(name: string, generation: number): string {
-    return `${this.#prefix}skipped/${name}/${generation}`
+    return `${this.#prefix}missed/${name}/${skippedPage(generation)}`
   }
 
   // --- The tree ------------------------------------------------------------------------------------------------------
@@ -184,9 +237,35 @@ export class SecretTree {
   #ratchet(leaf: LeafIndex, type: RatchetType): Ratchet {
     const known = this.#ratchets.get(ratchetName(leaf, type))
     if (known !== undefined) return known
-    const growth = this.#grow(leaf)
+    const growth = this.#growth(leaf)
     this.#adopt(leaf, growth)
     return growth.ratchets[type]
+  }
+
+  /** The way down to a leaf from which no authentic message has come, kept for the next one that says it is from there. */
+  #growth(leaf: LeafIndex): Growth {
+    const growth = this.#growths.get(leaf) ?? this.#grow(leaf)
+    this.#growths.delete(leaf)
+    this.#growths.set(leaf, growth)
+    if (this.#growths.size > LOOKING_AHEAD_MAX) {
+      const [oldest, forgotten] = this.#growths.entries().next().value!
+      this.#growths.delete(oldest)
+      this.#wipeGrowth(forgotten)
+    }
+    return growth
+  }
+
+  #forgetGrowths(): void {
+    for (const growth of this.#growths.values()) this.#wipeGrowth(growth)
+    this.#growths.clear()
+  }
+
+  #wipeGrowth({ beside, ratchets }: Growth): void {
+    for (const [, secret] of beside) wipe(secret)
+    for (const ratchet of Object.values(ratchets)) {
+      wipe(ratchet.secret, ...ratchet.ahead)
+      this.#lookingAhead.delete(ratchet)
+    }
   }
 
   /** Derives the way down to a leaf. Nothing is taken from the tree: the message that asks for it may be forged. */
@@ -206,11 +285,7 @@ export class SecretTree {
       beside.push(isLeft ? [math.right(node), right] : [math.left(node), left])
       secret = isLeft ? left : right
     }
-    const ratchet = (type: RatchetType) => ({
-      generation: 0,
-      secret: this.#expand(secret, type, ""),
-      skipped: new Map(),
-    })
+    const ratchet = (type: RatchetType) => newRatchet(this.#expand(secret, type, ""))
     const ratchets = { handshake: ratchet("handshake"), application: ratchet("application") }
     wipe(secret)
     return { from, beside, ratchets }
@@ -218,7 +293,11 @@ export class SecretTree {
 
   /** Puts what was derived in the place of the secret from which it was: those beside the way, and none on it. */
   #adopt(leaf: LeafIndex, { from, beside, ratchets }: Growth): void {
+    this.#growths.delete(leaf)
     wipe(this.#takeNode(from))
+    for (const [other, growth] of this.#growths) {
+      if (growth.from === from) shorten(growth, beside.find(([node]) => math.isBelow(math.toNode(other), node))![0])
+    }
     for (const [node, secret] of beside) this.#putNode(node, secret)
     for (const type of ["handshake", "application"] as const) {
       const name = ratchetName(leaf, type)
@@ -245,41 +324,62 @@ export class SecretTree {
 
   // --- The ratchets --------------------------------------------------------------------------------------------------
 
-  #peekAhead(name: string, ratchet: Ratchet, generation: number): MessageKey & { spend(): void } {
-    const skipped: [number, MessageKey][] = []
-    const ahead: Ratchet = { generation: ratchet.generation, secret: ratchet.secret.slice(), skipped: new Map() }
-    while (ahead.generation < generation) {
-      skipped.push([ahead.generation, messageKey(this.#suite, ahead)])
-      step(this.#suite, ahead)
+  /** Derives the secrets of the next `distance` generations, as far as they are not known already. */
+  #lookAhead(ratchet: Ratchet, distance: number): void {
+    const { ahead, generation } = ratchet
+    if (distance === 0) return
+    while (ahead.length < distance) {
+      const last = ahead[ahead.length - 1] ?? ratchet.secret
+      ahead.push(nextSecret(this.#suite, last, generation + ahead.length))
     }
-    const key = messageKey(this.#suite, ahead)
-    return {
-      ...key,
-      spend: () => {
-        wipe(ratchet.secret)
-        ratchet.generation = ahead.generation
-        ratchet.secret = ahead.secret
-        for (const [missed, missedKey] of skipped) this.#keepSkipped(name, ratchet, missed, missedKey)
-        this.#advance(name, ratchet)
-        wipe(key.key, key.nonce)
-      },
+    this.#lookingAhead.delete(ratchet)
+    this.#lookingAhead.add(ratchet)
+    if (this.#lookingAhead.size <= LOOKING_AHEAD_MAX) return
+    const [oldest] = this.#lookingAhead
+    this.#lookingAhead.delete(oldest!)
+    wipe(...oldest!.ahead.splice(0))
+  }
+
+  /** Keeps the keys of the generations before `generation`, whose secrets are known, and forgets the secrets. */
+  #skipTo(name: string, ratchet: Ratchet, generation: number): void {
+    const keptFrom = generation - this.#limits.skippedKeysMax
+    while (ratchet.generation < generation) {
+      if (ratchet.generation >= keptFrom) this.#keepSkipped(name, ratchet, messageKey(this.#suite, ratchet))
+      this.#turn(ratchet)
     }
   }
 
-  #keepSkipped(name: string, ratchet: Ratchet, generation: number, key: MessageKey): void {
-    ratchet.skipped.set(generation, key)
-    this.#journal.put(this.#skippedRecord(name, generation), () => encode(SkippedRecord, key))
+  #keepSkipped(name: string, ratchet: Ratchet, key: MessageKey): void {
+    ratchet.skipped.set(ratchet.generation, key)
+    this.#noteSkipped(name, ratchet, ratchet.generation)
     if (ratchet.skipped.size <= this.#limits.skippedKeysMax) return
     // A Map is in the order of insertion: the first is the oldest.
     const [oldest, oldestKey] = ratchet.skipped.entries().next().value!
     wipe(oldestKey.key, oldestKey.nonce)
     ratchet.skipped.delete(oldest)
-    this.#journal.delete(this.#skippedRecord(name, oldest))
+    this.#noteSkipped(name, ratchet, oldest)
   }
 
   #advance(name: string, ratchet: Ratchet): void {
-    step(this.#suite, ratchet)
+    this.#turn(ratchet)
     this.#noteRatchet(name, ratchet)
+  }
+
+  /** RFC 9420 §9.1: the secret of the next generation takes the place of this one. */
+  #turn(ratchet: Ratchet): void {
+    const { secret, generation } = ratchet
+    ratchet.secret = ratchet.ahead.shift() ?? nextSecret(this.#suite, secret, generation)
+    ratchet.generation++
+    wipe(secret)
+  }
+
+  /** A record holds the keys of many generations: a message that skips a thousand of them changes few records. */
+  #noteSkipped(name: string, ratchet: Ratchet, generation: number): void {
+    const page = skippedPage(generation)
+    const record = this.#skippedRecord(name, generation)
+    const isEmpty = !hasSkipped(ratchet, page)
+    if (isEmpty) this.#journal.delete(record)
+    else this.#journal.put(record, () => encodeSkipped(ratchet, page))
   }
 
   #noteRatchet(name: string, ratchet: Ratchet): void {
@@ -291,20 +391,49 @@ interface Ratchet {
   /** Of the next key; one more than {@link GENERATION_MAX} when the ratchet is at its end. */
   generation: number
   secret: Uint8Array
+  /** The secrets of the generations that follow, as far as they have been derived. Never in a record. */
+  readonly ahead: Uint8Array[]
   readonly skipped: Map<number, MessageKey>
 }
 
+const newRatchet = (secret: Uint8Array): Ratchet => ({ generation: 0, secret, ahead: [], skipped: new Map() })
+
+/** For so many senders what was derived for messages that were not authentic is kept, in each epoch. */
+const LOOKING_AHEAD_MAX = 32
+
+/** Generations whose keys are in one record. */
+const SKIPPED_PAGE = 64
+const skippedPage = (generation: number): number => Math.floor(generation / SKIPPED_PAGE)
+
 /** The way from the secret of a node down to a leaf's ratchets. */
 interface Growth {
-  readonly from: NodeIndex
-  readonly beside: readonly (readonly [NodeIndex, Uint8Array])[]
+  from: NodeIndex
+  beside: readonly (readonly [NodeIndex, Uint8Array])[]
   readonly ratchets: Readonly<Record<RatchetType, Ratchet>>
+}
+
+/** Another way has been gone from the same node, as far as `from`: what is left begins there. */
+function shorten(growth: Growth, from: NodeIndex): void {
+  for (const [node, secret] of growth.beside) if (!math.isBelow(node, from)) wipe(secret)
+  growth.beside = growth.beside.filter(([node]) => math.isBelow(node, from))
+  growth.from = from
 }
 
 const GENERATION_MAX = 0xffff_ffff
 
 const RatchetRecord = struct("RatchetRecord", { generation: uint64, secret: opaque })
-const SkippedRecord = struct("SkippedRecord", { key: opaque, nonce: opaque })
+const SkippedRecord = vector(struct("SkippedKey", { generation: uint32, key: opaque, nonce: opaque }))
+
+function* skippedOn({ skipped }: Ratchet, page: number): Generator<{ generation: number } & MessageKey> {
+  for (let generation = page * SKIPPED_PAGE; generation < (page + 1) * SKIPPED_PAGE; generation++) {
+    const key = skipped.get(generation)
+    if (key !== undefined) yield { generation, ...key }
+  }
+}
+
+const hasSkipped = (ratchet: Ratchet, page: number): boolean => !skippedOn(ratchet, page).next().done
+const encodeSkipped = (ratchet: Ratchet, page: number): Uint8Array =>
+  encode(SkippedRecord, [...skippedOn(ratchet, page)])
 
 function encodeRatchet({ generation, secret }: Ratchet): Uint8Array {
   return encode(RatchetRecord, { generation: BigInt(generation), secret })
@@ -314,7 +443,7 @@ const utf8 = new TextEncoder()
 const ratchetName = (leaf: LeafIndex, type: RatchetType): string => `${leaf}/${type}`
 
 /** RFC 9420 §9.1: the key and nonce of the ratchet's generation. */
-function messageKey(suite: CipherSuite, { secret, generation }: Ratchet): MessageKey {
+function messageKey(suite: CipherSuite, { secret, generation }: Pick<Ratchet, "secret" | "generation">): MessageKey {
   const context = generationContext(generation)
   return {
     key: expandWithLabel(suite, secret, "key", context, suite.aead.keySize),
@@ -322,12 +451,9 @@ function messageKey(suite: CipherSuite, { secret, generation }: Ratchet): Messag
   }
 }
 
-/** RFC 9420 §9.1: the secret of the next generation takes the place of this one. */
-function step(suite: CipherSuite, ratchet: Ratchet): void {
-  const { secret } = ratchet
-  ratchet.secret = expandWithLabel(suite, secret, "secret", generationContext(ratchet.generation), suite.secretSize)
-  ratchet.generation++
-  wipe(secret)
+/** RFC 9420 §9.1: from the secret of a generation that of the next. */
+function nextSecret(suite: CipherSuite, secret: Uint8Array, generation: number): Uint8Array {
+  return expandWithLabel(suite, secret, "secret", generationContext(generation), suite.secretSize)
 }
 
 function generationContext(generation: number): Uint8Array {

@@ -94,6 +94,22 @@ export type CipherSuiteName = keyof typeof suites
 /** The numbers of all suites that this library knows; a provider may lack the algorithms of some. */
 export const cipherSuiteNumbers: readonly number[] = Object.values(suites).map((row) => row.number)
 
+/** The numbers of the suites that a provider has all algorithms for. */
+export function providedSuites(provider: CryptoProvider): readonly number[] {
+  const known = provided.get(provider)
+  if (known !== undefined) return known
+  const numbers = Object.values<SuiteRow>(suites)
+    .filter((row) => hasAlgorithms(provider, row))
+    .map((row) => row.number)
+  provided.set(provider, numbers)
+  return numbers
+}
+
+const provided = new WeakMap<CryptoProvider, readonly number[]>()
+
+const hasAlgorithms = ({ hashes, aeads, signatures, groups }: CryptoProvider, row: SuiteRow): boolean =>
+  [hashes[row.hash], aeads[row.aead], signatures[row.signature], groups[row.group]].every((it) => it !== undefined)
+
 /** @throws UnsupportedError for an unknown suite, or one whose algorithms the provider lacks. */
 export function cipherSuite(suite: number | CipherSuiteName, provider: CryptoProvider): CipherSuite {
   const entry = Object.entries<SuiteRow>(suites).find(([name, row]) => name === suite || row.number === suite)

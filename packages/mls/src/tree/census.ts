@@ -51,17 +51,21 @@ export class Census {
     this.members += by
     count(this.#credentialsInUse, credentialTypeNumber(leaf.credential), by)
     for (const kind of capabilityKinds) {
-      const values = leaf.capabilities[kind]
-      // A value that is listed twice counts once.
-      for (let i = 0; i < values.length; i++) {
-        if (values.indexOf(values[i]!) === i) count(this.#supported[kind], values[i]!, by)
-      }
+      for (const value of distinct(leaf.capabilities[kind])) count(this.#supported[kind], value, by)
     }
   }
 }
 
+/** A value that is listed twice counts once. Leaves are counted before anybody has looked at how long their lists are. */
+function distinct(values: readonly number[]): Iterable<number> {
+  const isShort = values.length <= SHORT_LIST_MAX
+  return isShort ? values.filter((value, i) => values.indexOf(value) === i) : new Set(values)
+}
+
+const SHORT_LIST_MAX = 8
+
 export type CapabilityKind = keyof Capabilities
-const capabilityKinds = ["versions", "cipherSuites", "extensions", "proposals", "credentials"] as const
+export const capabilityKinds = ["versions", "cipherSuites", "extensions", "proposals", "credentials"] as const
 
 function count(counts: Map<number, number>, value: number, by: 1 | -1): void {
   const sum = (counts.get(value) ?? 0) + by

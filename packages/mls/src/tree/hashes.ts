@@ -68,7 +68,8 @@ export function originalTreeHash(tree: RatchetTree, node: NodeIndex, unmerged: r
   if (here.length === 0) return tree.nodeHash(node)
   if (math.isLeaf(node)) return leafHash(tree.suite, math.toLeaf(node), undefined)
   const parent = tree.parentNode(node)
-  const unmergedLeaves = parent?.unmergedLeaves.filter((leaf) => !here.includes(leaf))
+  const gone = new Set(here)
+  const unmergedLeaves = parent?.unmergedLeaves.filter((leaf) => !gone.has(leaf))
   return parentNodeHash(
     tree.suite,
     parent && encode(ParentNode, { ...parent, unmergedLeaves: unmergedLeaves! }),

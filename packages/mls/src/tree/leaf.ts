@@ -5,13 +5,14 @@ import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import {
   type Capabilities,
+  type Credential,
   type Extension,
   LeafNode,
   LeafPosition,
   RequiredCapabilities,
   UnsignedLeafNode,
 } from "../wire.js"
-import { credentialTypeNumber } from "./census.js"
+import { capabilityKinds, credentialTypeNumber } from "./census.js"
 
 /** RFC 9420 §17.3. */
 export const extensionTypes = {
@@ -40,6 +41,26 @@ export function signLeafNode(
 export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
   return verifyWithLabel(suite, leafSignature(leaf, position))
 }
+
+/**
+ * Like {@link isLeafSignatureValid}, for a leaf node that a proposal brings: it is asked about when the proposal comes,
+ * and again whenever somebody tries to commit it.
+ */
+export function isProposedLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
+  const { leafNodeSource: source } = leaf
+  const place = source.type === "keyPackage" ? "" : `${position.leafIndex} ${position.groupId.join()}`
+  return isVerifiedOnce(leaf, `${suite.number} ${place}`, () => isLeafSignatureValid(suite, leaf, position))
+}
+
+/** Whether `verify` says that the object, which is never changed, is valid for the purpose. What holds is remembered. */
+export function isVerifiedOnce(object: object, purpose: string, verify: () => boolean): boolean {
+  if (verifiedFor.get(object) === purpose) return true
+  const valid = verify()
+  if (valid) verifiedFor.set(object, purpose)
+  return valid
+}
+
+const verifiedFor = new WeakMap<object, string>()
 
 /** What {@link isLeafSignatureValid} verifies, for those who verify many at a time. */
 export function leafSignature(leaf: LeafNode, position: LeafPosition) {
@@ -72,6 +93,8 @@ export interface LeafRequirements {
   readonly lifetimeSecondsMax: bigint
   /** Whether types that everybody supports may be listed: RFC 9420 §7.2 forbids it. */
   readonly listedDefaultsAllowed?: boolean
+  /** Whether the group's cipher suite may be missing from the capabilities. */
+  readonly unlistedSuiteAllowed?: boolean
   /** Unix seconds, or `undefined` where an expired leaf node must not be refused: one that is in the tree already. */
   readonly now: bigint | undefined
 }
@@ -85,14 +108,21 @@ export interface LeafRequirements {
 export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements): void {
   const { suite, extensions, required, now } = requirements
   const { capabilities, leafNodeSource: source } = leaf
+  // First, for what follows looks at each entry of one list in another.
+  rule(
+    capabilityKinds.every((kind) => capabilities[kind].length <= LIST_LENGTH_MAX),
+    "leaf-capabilities-length",
+  )
+  validateExtensionList(leaf.extensions, "leafNode")
+  rule(!isEmptyChain(leaf.credential), "credential-chain")
   rule(suite.hpke.isPublicKey(leaf.encryptionKey), "key-encryption-valid")
-  rule(capabilities.versions.includes(1) && capabilities.cipherSuites.includes(suite.number), "leaf-version-supported")
+  const listsSuite = requirements.unlistedSuiteAllowed || capabilities.cipherSuites.includes(suite.number)
+  rule(capabilities.versions.includes(1) && listsSuite, "leaf-version-supported")
   rule(requirements.listedDefaultsAllowed || !listsDefaults(capabilities), "leaf-capabilities-default")
   rule(required === undefined || hasRequiredCapabilities(capabilities, required), "leaf-required-capabilities")
   for (const { extensionType } of extensions) {
     rule(supportsExtension(capabilities, extensionType), "leaf-group-extensions", `extension type ${extensionType}`)
   }
-  validateExtensionList(leaf.extensions, "leafNode")
   for (const { extensionType } of leaf.extensions) {
     rule(supportsExtension(capabilities, extensionType), "leaf-extensions-listed", `extension type ${extensionType}`)
   }
@@ -102,6 +132,16 @@ export function validateLeafNode(leaf: LeafNode, requirements: LeafRequirements)
   rule(notAfter >= notBefore && notAfter - notBefore <= requirements.lifetimeSecondsMax, "leaf-lifetime-length")
   rule(now === undefined || (notBefore <= now && now <= notAfter), "leaf-lifetime-current")
 }
+
+/**
+ * Most entries of a list that somebody else may make as long as a message allows, and that all members keep and look
+ * through again and again: see docs/decisions/009-bounds.md.
+ */
+export const LIST_LENGTH_MAX = 256
+
+/** RFC 9420 §5.3: the certificates of an X.509 credential begin with that of the signature key. */
+const isEmptyChain = (credential: Credential): boolean =>
+  credential.type === "x509" && credential.certificates.length === 0
 
 const listsDefaults = ({ extensions, proposals }: Capabilities): boolean =>
   extensions.some(isDefaultExtension) || proposals.some(isDefaultProposal)
@@ -121,7 +161,12 @@ export function hasRequiredCapabilities(capabilities: Capabilities, required: Re
 /** RFC 9420 §11.1. @throws RuleError where the extension is malformed. */
 export function requiredCapabilities(extensions: readonly Extension[]): RequiredCapabilities | undefined {
   const data = extensionData(extensions, extensionTypes.requiredCapabilities)
-  return data === undefined ? undefined : decodeExtension(() => decode(RequiredCapabilities, data))
+  if (data === undefined) return undefined
+  const required = decodeExtension(() => decode(RequiredCapabilities, data))
+  const { extensionTypes: extensionList, proposalTypes, credentialTypes } = required
+  const lengths = [extensionList, proposalTypes, credentialTypes].map((list) => list.length)
+  rule(Math.max(...lengths) <= LIST_LENGTH_MAX, "required-capabilities-length")
+  return required
 }
 
 export function extensionData(extensions: readonly Extension[], type: number): Uint8Array | undefined {
@@ -143,11 +188,18 @@ const places: readonly (ExtensionPlace | undefined)[] = [
 
 /** RFC 9420 §13.4, §17.3. Unknown extensions may stand anywhere. @throws RuleError */
 export function validateExtensionList(extensions: readonly Extension[], place: ExtensionPlace): void {
+  rule(extensions.length <= LIST_LENGTH_MAX, "extensions-length")
+  // What is in the GroupContext is hashed and signed with every message.
+  const size = place === "groupContext" ? extensions.reduce((sum, it) => sum + it.extensionData.length, 0) : 0
+  rule(size <= GROUP_EXTENSIONS_SIZE_MAX, "extensions-size", `${size} bytes`)
   rule(new Set(extensions.map((it) => it.extensionType)).size === extensions.length, "extensions-distinct")
   for (const { extensionType } of extensions) {
     rule((places[extensionType] ?? place) === place, "extension-place", `extension type ${extensionType}`)
   }
 }
+
+/** Bytes of the GroupContext's extensions, all together. */
+export const GROUP_EXTENSIONS_SIZE_MAX = 0x2_0000
 
 export function decodeExtension<T>(read: () => T): T {
   try {

@@ -86,6 +86,8 @@ export class RatchetTree {
     rule(length % 2 === 1, "tree-length-odd", `${length} nodes`)
     const leafCount = math.fullSize((length + 1) / 2)
     rule(leafCount <= leafCountMax, "tree-size", `${leafCount} leaves`)
+    const isSparse = leafCount > SPARSE_LEAVES_MAX && leafCount > packed.members * LEAVES_FOR_EACH_MEMBER_MAX
+    rule(!isSparse, "tree-sparse", `${packed.members} members among ${leafCount} leaves`)
     rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
     return new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount)))
   }
@@ -358,6 +360,14 @@ export class RatchetTree {
     }
   }
 }
+
+/**
+ * So many leaves a tree may have however few its members are, and beyond that so many for each member. A tree is as wide
+ * as its rightmost member stands, and everybody who joins has to hash each of its blank nodes (RFC 9420 §7.8), each a
+ * byte on the wire: see docs/decisions/009-bounds.md.
+ */
+export const SPARSE_LEAVES_MAX = 0x8000
+const LEAVES_FOR_EACH_MEMBER_MAX = 16
 
 /** One node of a filtered direct path, and its child beside the path: whom the node's path secret is sent to. */
 export interface PathStep {

@@ -112,6 +112,8 @@ export class PackedNodes {
   readonly #reader: Reader
   /** The first node, if any, that is a leaf at a parent's index or the other way round. */
   readonly misplaced: number | undefined
+  /** Leaves that are not blank. */
+  readonly members: number = 0
 
   private constructor(bytes: Uint8Array, reader: Reader, end: number) {
     const starts: number[] = []
@@ -119,6 +121,7 @@ export class PackedNodes {
       starts.push(reader.offset)
       const node = OptionalNode.read(reader)
       if (node === undefined) continue
+      if (node.type === "leaf") this.members++
       const index = starts.length - 1
       if ((node.type === "leaf") !== (index % 2 === 0)) this.misplaced ??= index
     }

@@ -1,5 +1,5 @@
 import { rule } from "../errors.js"
-import { type LeafIndex, nodeIndex } from "../indexes.js"
+import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { signedMessage } from "../suite/labels.js"
 import type { LeafNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
@@ -72,6 +72,7 @@ export function validateLeafAmongMembers(tree: RatchetTree, leaf: LeafNode): voi
 function validateParents(tree: RatchetTree): void {
   // RFC 9420 §7.5: the root, be it the only leaf, has nothing above it.
   rule((parentHashOf(tree, tree.root)?.length ?? 0) === 0, "tree-root-parent-hash")
+  const unmergedAt = unmergedLists(tree)
   for (const [index, parent] of tree.parents()) {
     const { first, last } = math.leavesBelow(index)
     let previous = -1
@@ -79,17 +80,37 @@ function validateParents(tree: RatchetTree): void {
       rule(leaf > previous, "tree-unmerged-sorted")
       previous = leaf
       rule(leaf >= first && leaf <= last && !tree.isBlank(math.toNode(leaf)), "tree-unmerged-below")
-      requireUnmergedThroughout(tree, leaf, index)
     }
+    requireUnmergedThroughout(parent.unmergedLeaves, index, unmergedAt)
     rule(tree.suite.hpke.isPublicKey(parent.encryptionKey), "key-encryption-valid")
     rule(tree.encryptionKeys.count(parent.encryptionKey) === 1, "tree-parent-key-unique")
     rule(isParentHashValid(tree, index, parent), "tree-parent-hash", `node ${index}`)
   }
 }
 
-function requireUnmergedThroughout(tree: RatchetTree, leaf: LeafIndex, top: number): void {
-  for (let at = math.parent(math.toNode(leaf)); at !== top; at = math.parent(at)) {
-    const between = tree.parentNode(nodeIndex(at))
-    rule(between === undefined || between.unmergedLeaves.includes(leaf), "tree-unmerged-throughout")
+type UnmergedLists = ReadonlyMap<NodeIndex, ReadonlySet<LeafIndex>>
+
+function unmergedLists(tree: RatchetTree): UnmergedLists {
+  const lists = new Map<NodeIndex, ReadonlySet<LeafIndex>>()
+  for (const [index, { unmergedLeaves }] of tree.parents()) {
+    lists.set(index, unmergedLeaves.length === 0 ? nobody : new Set(unmergedLeaves))
+  }
+  return lists
+}
+
+const nobody: ReadonlySet<LeafIndex> = new Set()
+
+/**
+ * RFC 9420 §12.4.3.1: the parent node next below that is not blank, on the way to an unmerged leaf, lists the leaf too.
+ * That one is held to the same, so that all between do.
+ */
+function requireUnmergedThroughout(unmerged: readonly LeafIndex[], top: NodeIndex, unmergedAt: UnmergedLists): void {
+  for (const leaf of unmerged) {
+    const node = math.toNode(leaf)
+    let at = top
+    do {
+      at = node < at ? math.left(at) : math.right(at)
+    } while (at !== node && !unmergedAt.has(at))
+    rule(at === node || unmergedAt.get(at)!.has(leaf), "tree-unmerged-throughout")
   }
 }

@@ -3,6 +3,7 @@ import { type CipherSuite, Group, type GroupOptions } from "@conclave/mls"
 import { openSenderData, ratchetOf } from "../../src/framing/private-message.js"
 import { type LeafIndex, leafIndex } from "../../src/indexes.js"
 import { Journal } from "../../src/journal.js"
+import { ForwardBudget } from "../../src/schedule/forward-budget.js"
 import { epochSecrets } from "../../src/schedule/key-schedule.js"
 import { SecretTree } from "../../src/schedule/secret-tree.js"
 import { decryptWithLabel, expandWithLabel } from "../../src/suite/labels.js"
@@ -78,8 +79,8 @@ export class Adversary {
   }
 
   #opensAsTree(recorded: RecordedMessage, secret: Uint8Array, leafCount: number, leaf: LeafIndex): boolean {
-    const limits = { forwardDistanceMax: 1000, skippedKeysMax: 1000 }
-    const options = { limits, journal: new Journal(false), prefix: "" }
+    const limits = { forwardDistanceMax: 1000, handshakeDistanceMax: 1000, skippedPerSecond: 0, skippedKeysMax: 1000 }
+    const options = { limits, budget: new ForwardBudget(() => 0n, limits), journal: new Journal(false), prefix: "" }
     const tree = new SecretTree(this.#suite, { leafCount, encryption: secret.slice() }, options)
     const { key, nonce } = tree.peek(leaf, ratchetOf(recorded.message.contentType), recorded.generation)
     return opens(this.#suite, recorded, key, nonce)

@@ -1,6 +1,7 @@
 import { senderDataKey } from "../../src/framing/private-message.js"
 import { leafIndex } from "../../src/indexes.js"
 import { Journal } from "../../src/journal.js"
+import { ForwardBudget } from "../../src/schedule/forward-budget.js"
 import { SecretTree } from "../../src/schedule/secret-tree.js"
 import type { CipherSuite } from "../../src/suite/suite.js"
 import { assertBytes, bytes, type Hex, type Suites } from "./vector.js"
@@ -37,6 +38,8 @@ export function verify(vector: SecretTreeVector, suites: Suites): void {
   verifyLeaves(vector, secretTree(suite, vector), (generations) => generations.toReversed())
 }
 
+const limits = { forwardDistanceMax: 1000, handshakeDistanceMax: 1000, skippedPerSecond: 0, skippedKeysMax: 1000 }
+
 function verifyLeaves(
   vector: SecretTreeVector,
   tree: SecretTree,
@@ -64,6 +67,6 @@ export function secretTree(
   return new SecretTree(
     suite,
     { leafCount: vector.leaves.length, encryption: bytes(vector.encryption_secret) },
-    { limits: { forwardDistanceMax: 1000, skippedKeysMax: 1000 }, journal: new Journal(false), prefix: "" },
+    { limits, budget: new ForwardBudget(() => 0n, limits), journal: new Journal(false), prefix: "" },
   )
 }

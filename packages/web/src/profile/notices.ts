@@ -43,8 +43,18 @@ export function noticeOf(
         names: event.names,
         ...(event.names.every((it) => alerted.has(it)) ? {} : { text: event.reason }),
       }
+    case "invited":
+      return { ...notice, by: event.by, names: event.members }
+    case "declined":
+      return { ...notice, names: [event.name], code: event.reason }
+    case "throttled":
+      return { ...notice, text: event.retryAt.toLocaleTimeString() }
     case "recovered":
     case "lost":
+    case "missing":
+    case "deferred":
+    case "update":
+    case "unavailable":
       return { ...notice, text: event.reason }
   }
 }

@@ -25,6 +25,8 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
       return "This device has lost the conversation. A member has to remove you and invite you again."
     case "UNAVAILABLE":
       return "The service does not answer. Try again in a moment."
+    case "UPDATE":
+      return sentence(error.message)
     case "STORE_FAILED":
       return `This browser did not store it: ${error.message}. Make room, or allow this page to keep data.`
     case "STORE_LOCKED":
@@ -75,6 +77,17 @@ export function noticeText(notice: Notice, own: string): string {
       return `Stopped before a change that brings in ${list(names)}${text === "" ? "" : `: ${text}`}.`
     case "recovered":
       return `This device had to rejoin (${text}). Messages in between are missing.`
+    case "invited":
+      return `${subject} invites you. Members: ${list(names)}.`
+    case "declined":
+      return `${list(names)} did not want to come in.`
+    case "throttled":
+      return `The service asks for patience until ${text}.`
+    case "missing":
+    case "deferred":
+    case "update":
+    case "unavailable":
+      return sentence(text)
     case "lost":
       return `This device lost the conversation (${text}). A member has to remove you and invite you again.`
   }

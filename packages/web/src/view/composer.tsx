@@ -102,6 +102,8 @@ function closedReason(status: ConversationStatus): string | undefined {
       return "This device has lost the conversation. Ask a member to remove you and to invite you again."
     case "halted":
       return "Stopped before a new key came in: nothing is sent or read until you have decided about it."
+    case "invited":
+      return "You are invited: nothing can be written before you have come in."
     case "creating":
     case "recovering":
     case "active":

@@ -102,6 +102,8 @@ function Rows({ profile, conversations, selected }: RowsProps) {
 
 function summary(conversation: Conversation, profile: Profile): string {
   switch (conversation.status) {
+    case "invited":
+      return "You are invited"
     case "creating":
       return "Being created"
     case "left":

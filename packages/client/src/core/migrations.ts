@@ -1,0 +1,37 @@
+import { ClientError } from "../errors.js"
+import type { SealedStore } from "../store/sealed.js"
+import { recordKeys } from "./records.js"
+import { fromVersion2 } from "./version-2.js"
+
+/** Of everything that a profile holds; the record `profile` begins with it. */
+export const PROFILE_VERSION = 3
+
+/** What has to be written, and under which keys, to make one version of the next: all of it in one transaction. */
+type Migration = (store: SealedStore) => Promise<Map<string, Uint8Array>>
+
+/** By the version that each begins with. */
+const migrations: ReadonlyMap<number, Migration> = new Map([[2, fromVersion2]])
+
+/**
+ * Makes a profile of an older version one of this version, in one transaction for each version between. Throws
+ * `ClientError` `WRONG_PROFILE` for one of a newer version, which is left as it is, and for one that is too old.
+ */
+export async function migrateProfile(store: SealedStore): Promise<void> {
+  for (;;) {
+    const profile = await store.get(recordKeys.profile)
+    const version = profile?.[0]
+    if (profile === undefined || version === undefined || version === PROFILE_VERSION) return
+    if (version > PROFILE_VERSION) {
+      throw new ClientError(
+        "WRONG_PROFILE",
+        `a newer version of this program made this profile (version ${version}, not ${PROFILE_VERSION}): update`,
+      )
+    }
+    const migrate = migrations.get(version)
+    if (migrate === undefined) throw new ClientError("WRONG_PROFILE", `profiles of version ${version} are not known`)
+    const put = await migrate(store)
+    const next = put.get(recordKeys.profile) ?? profile.slice()
+    next[0] = version + 1
+    await store.transaction({ put: put.set(recordKeys.profile, next), delete: new Set() })
+  }
+}

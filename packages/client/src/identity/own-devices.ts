@@ -1,0 +1,58 @@
+import { decode, encode } from "@conclave/codec"
+import { Pins, recordKeys } from "../core/records.js"
+import type { Steps } from "../core/steps.js"
+import type { SealedStore } from "../store/sealed.js"
+import { includes, type Judge } from "./judge.js"
+
+export interface OwnDevicesOptions {
+  readonly name: string
+  readonly store: SealedStore
+  readonly steps: Steps
+  readonly judge: Judge
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+  readonly acceptEndorsed: boolean
+}
+
+const CHECK_MILLISECONDS = 3_600_000
+
+/**
+ * Looks now and then which devices the directory lists for this device's own name. One that no device of the person has
+ * endorsed is told of loudly, once: whoever it belongs to speaks under this name to people who never met it.
+ */
+export class OwnDevices {
+  readonly #options: OwnDevicesOptions
+  #due = 0
+
+  constructor(options: OwnDevicesOptions) {
+    this.#options = options
+  }
+
+  /** When to look again (Unix time in milliseconds). */
+  get due(): number {
+    return this.#due
+  }
+
+  /** Does nothing before {@link due}. Rejects with `UNAVAILABLE`. */
+  async check(signal: AbortSignal): Promise<void> {
+    const { name, judge, now, steps, store, acceptEndorsed } = this.#options
+    if (now() < this.#due) return
+    const unknown = (await judge.devices(name, signal)).filter(({ pinned }) => !pinned)
+    this.#due = now() + CHECK_MILLISECONDS
+    if (unknown.length === 0) return
+    const record = await store.get(recordKeys.strangeDevices)
+    const told = record === undefined ? [] : decode(Pins, record).signatureKeys
+    await steps.run(undefined, (step) => {
+      const news: Uint8Array[] = []
+      for (const { device, known: endorsed } of unknown) {
+        const { signatureKey } = device
+        const accepted = endorsed && acceptEndorsed
+        if (accepted ? !judge.pin(step, { name, signatureKey }) : includes(told, signatureKey)) continue
+        if (!accepted) news.push(signatureKey)
+        step.emit({ type: "keyChanged", conversation: undefined, name, signatureKey, endorsed, accepted })
+      }
+      if (news.length === 0) return
+      step.put(recordKeys.strangeDevices, encode(Pins, { name, signatureKeys: [...told, ...news] }))
+    })
+  }
+}

@@ -1,0 +1,351 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
+import { Group, proposeOwnAdd } from "@conclave/mls"
+import { MLSMessage } from "@conclave/mls/wire"
+import type { Transport } from "@conclave/transport"
+import type { Client, ClientEvent, Conversation } from "../src/index.js"
+import { fromHex } from "../src/store/sealed.js"
+import { expected, Mallory } from "./support/mallory.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const idOf = (conversation: Conversation) => fromHex(conversation.id)
+const types = (events: readonly ClientEvent[]) => events.map(({ type }) => type)
+const none = new Uint8Array()
+
+/** Alice, Bob and a conversation of theirs, all told. */
+async function team(options: { readonly names?: readonly string[] } = {}) {
+  const world = new World({ inMemory: true })
+  const [alice, ...others] = await Promise.all(
+    ["alice", "bob", ...(options.names ?? [])].map((name) => world.open(name)),
+  )
+  const clients = [alice!, ...others]
+  const conversation = await alice!.createConversation({ members: others.map(({ name }) => name) })
+  await conversation.send("hello")
+  await settle(...clients)
+  for (const client of clients) await taken(client)
+  return { world, clients, alice: alice!, bob: others[0]!, others, conversation, groupId: idOf(conversation) }
+}
+
+/** Everybody goes on, and they can still talk: nobody is in another place than before. */
+async function assertUndisturbed(clients: readonly Client[], members: readonly string[]): Promise<void> {
+  const [first, ...others] = clients
+  await only(first!).send("we go on")
+  await settle(...clients)
+  for (const client of clients) {
+    assert.equal(only(client).status, "active")
+    assert.deepEqual(only(client).members, members)
+    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator)
+  }
+  for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
+}
+
+describe("a stranger who knows a conversation's id", () => {
+  it("does not enter by an external commit", async () => {
+    const { world, clients, groupId } = await team()
+    await using _ = world
+    const mallory = new Mallory(world)
+    assert.equal(await mallory.register(), "registered")
+    await mallory.enter(groupId)
+    await assertUndisturbed(clients, ["alice", "bob"])
+    for (const client of clients) {
+      const [told] = await taken(client)
+      assert.ok(told?.type === "rejected")
+      assert.match(told.reason, /passed over: .*profile-external-commit/)
+    }
+  })
+
+  it("does not replace a member, whose name and place she takes, with a key of her own", async () => {
+    const { world, clients, groupId } = await team()
+    await using _ = world
+    await new Mallory(world, "bob").enter(groupId, { replaceSelf: true })
+    await assertUndisturbed(clients, ["alice", "bob"])
+  })
+
+  it("does not move anybody into a group of her own by what she leaves to rejoin by", async () => {
+    const { world, clients, groupId, conversation } = await team()
+    await using _ = world
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const own = Group.create({ ...mallory.options, groupId })
+    for (let epoch = 0n; epoch <= conversation.epoch; epoch++) own.apply(own.commit(), [])
+    const groupInfo = own.groupInfo({ withRatchetTree: false, withExternalPub: true })
+    const commit = { welcome: none, recipients: [], ratchetTree: own.ratchetTree(), groupInfo }
+    const { epoch } = conversation
+    expected(await mallory.append(groupId, { kind: "commit", epoch, body: noise(groupId, epoch), commit }), "accepted")
+    await assertUndisturbed(clients, ["alice", "bob"])
+  })
+
+  it("does not stop it by a commit that nobody can read, or by any number of them", async () => {
+    const { world, clients, groupId } = await team()
+    await using _ = world
+    const mallory = new Mallory(world)
+    const own = Group.create({ ...mallory.options, groupId })
+    own.apply(own.commit(), [])
+    const commit = { welcome: none, recipients: [], ratchetTree: undefined, groupInfo: own.groupInfo() }
+    for (let i = 0; i < 5; i++) {
+      expected(
+        await mallory.append(groupId, { kind: "commit", epoch: 0n, body: noise(groupId, 0n), commit }),
+        "accepted",
+      )
+    }
+    await assertUndisturbed(clients, ["alice", "bob"])
+    await only(clients[1]!).refresh()
+    await assertUndisturbed(clients, ["alice", "bob"])
+  })
+
+  it("is not let in by proposing herself, known or unknown, and nobody is held up by it", async () => {
+    const { world, clients, groupId, conversation } = await team()
+    await using _ = world
+    const [known, unknown] = [new Mallory(world), new Mallory(world, "nobody-knows-me")]
+    await known.register()
+    for (const mallory of [known, unknown]) {
+      const place = { groupId, epoch: conversation.epoch }
+      const body = proposeOwnAdd(place, { keyPackage: mallory.keyPackage() }, mallory.signer.key)
+      expected(await mallory.append(groupId, { kind: "proposal", epoch: place.epoch, body }), "accepted")
+    }
+    await assertUndisturbed(clients, ["alice", "bob"])
+  })
+
+  it("cannot make believe that there is a later epoch", async () => {
+    const { world, clients, groupId, conversation } = await team()
+    await using _ = world
+    const mallory = new Mallory(world)
+    const own = Group.create({ ...mallory.options, groupId })
+    for (let epoch = 0n; epoch < conversation.epoch + 5n; epoch++) own.apply(own.commit(), [])
+    for (let i = 0; i < 3; i++) {
+      const body = own.encrypt(new TextEncoder().encode("from the future"))
+      expected(await mallory.append(groupId, { kind: "application", epoch: own.epoch, body }), "accepted")
+    }
+    await assertUndisturbed(clients, ["alice", "bob"])
+    for (const client of clients) assert.ok(!types(await taken(client)).includes("rejected"))
+  })
+})
+
+describe("a member without the SDK", () => {
+  it("cannot have others carry out a removal of a third member", async () => {
+    const { world, clients, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    const bob = group.members.find((it) => it.leafIndex === 1)!
+    await mallory.propose(group, { type: "remove", leafIndex: bob.leafIndex })
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    const [told] = await taken(clients[0]!)
+    assert.ok(told?.type === "rejected")
+    assert.match(told.reason, /^proposal \d+, by mallory, was passed over: .*profile-proposal/)
+  })
+
+  it("cannot end the group by a ReInit, or change it in ways that conversations do not have", async () => {
+    const { world, clients, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    await mallory.propose(group, { type: "reInit", groupId: provider.random(32), cipherSuite: 1, extensions: [] })
+    await mallory.propose(group, { type: "extensions", extensions: [] })
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+  })
+
+  it("cannot turn her leaf into somebody else's", async () => {
+    const { world, clients, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    const support = new Mallory(world, "support-team")
+    await support.register()
+    await mallory.commit(group, { signer: support.signer })
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+  })
+
+  it("cannot stop it by adding somebody whose name is none", async () => {
+    const { world, clients, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    await mallory.commit(group, { add: [new Mallory(world, "No\nName").keyPackage()] })
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+  })
+})
+
+describe("who is told to have done it", () => {
+  it("is the member who removed, the one who left, and the device that came back", async () => {
+    const { world, clients, alice, bob, others } = await team({ names: ["carol", "dave"] })
+    await using _ = world
+    const carol = others[1]!
+    await only(carol).leave()
+    await settle(...clients)
+    const [left] = await taken(bob)
+    assert.ok(left?.type === "members")
+    assert.deepEqual([left.left, left.removed, left.added], [["carol"], [], []])
+    const own = (await taken(carol)).find(({ type }) => type === "left")
+    assert.ok(own?.type === "left" && own.by === "carol")
+    await only(bob).remove("dave")
+    await settle(...clients)
+    const removed = (await taken(alice)).at(-1)
+    assert.ok(removed?.type === "members")
+    assert.deepEqual([removed.by, removed.left, removed.removed], ["bob", [], ["dave"]])
+    const gone = (await taken(others[2]!)).find(({ type }) => type === "left")
+    assert.ok(gone?.type === "left" && gone.by === "bob")
+  })
+})
+
+describe("a device that rejoins", () => {
+  /** Bob's service is such that his log breaks while `lying`, and gives `info` to rejoin by. */
+  async function brokenLog(info: (answer: DeliveryResponse & { type: "groupInfo" }) => DeliveryResponse) {
+    const world = new World({ inMemory: true })
+    const lie = { lying: false }
+    const delivery = tampered(world.transport("delivery"), (request, answer) => {
+      if (!lie.lying) return answer
+      if (request.type === "read" && answer.type === "entries") {
+        return { ...answer, entries: answer.entries.map((it) => ({ ...it, chainHash: provider.random(32) })) }
+      }
+      return answer.type === "groupInfo" ? info(answer) : answer
+    })
+    const [alice, bob, carol] = [
+      await world.open("alice"),
+      await world.open("bob", { delivery }),
+      await world.open("carol"),
+    ]
+    const conversation = await alice.createConversation({ members: ["bob", "carol"] })
+    await conversation.send("hello")
+    await settle(alice, bob, carol)
+    for (const client of [alice, bob, carol]) await taken(client)
+    return { world, lie, alice, bob, carol, conversation }
+  }
+
+  it("believes no GroupInfo of an epoch before the one that it knows: a removed member stays out", async () => {
+    let stale: DeliveryResponse | undefined
+    const { world, lie, alice, bob, carol, conversation } = await brokenLog((answer) => stale ?? answer)
+    await using _ = world
+    stale = await new Mallory(world).groupInfo(idOf(conversation))
+    await conversation.remove("carol")
+    await settle(alice, bob, carol)
+    await taken(bob)
+    await conversation.send("only for us")
+    lie.lying = true
+    for (let round = 0; round < 3; round++) await bob.sync()
+    assert.equal(only(bob).status, "recovering")
+    const [told, ...more] = await taken(bob)
+    assert.ok(told?.type === "rejected" && told.code === "CANNOT_REJOIN")
+    assert.match(told.reason, /it is of epoch 1, and this device has got to 2$/)
+    assert.deepEqual(more, [])
+    lie.lying = false
+    await settle(bob, alice)
+    assert.equal(only(bob).status, "active")
+    assert.deepEqual(only(bob).members, ["alice", "bob"])
+  })
+
+  it("believes no GroupInfo that no member of its last tree has signed", async () => {
+    let forged: DeliveryResponse | undefined
+    const { world, lie, bob, conversation } = await brokenLog((answer) => forged ?? answer)
+    await using _ = world
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const own = Group.create({ ...mallory.options, groupId: idOf(conversation) })
+    for (let epoch = 0; epoch < 5; epoch++) own.apply(own.commit(), [])
+    forged = { ...(await mallory.groupInfo(idOf(conversation))), groupInfo: own.groupInfo(), ratchetTree: undefined }
+    await conversation.send("hello again")
+    lie.lying = true
+    for (let round = 0; round < 3; round++) await bob.sync()
+    assert.equal(only(bob).status, "recovering")
+    const [told] = await taken(bob)
+    assert.ok(told?.type === "rejected" && told.code === "CANNOT_REJOIN")
+    assert.match(told.reason, /no member that this device knew has signed it$/)
+  })
+
+  it("believes no GroupInfo of another group that a member has signed", async () => {
+    let other: DeliveryResponse | undefined
+    const { world, lie, alice, bob, conversation } = await brokenLog((answer) => other ?? answer)
+    await using _ = world
+    const elsewhere = await alice.createConversation({ members: ["bob"] })
+    await elsewhere.refresh()
+    await elsewhere.refresh()
+    other = await new Mallory(world).groupInfo(idOf(elsewhere))
+    await conversation.send("hello again")
+    lie.lying = true
+    for (let round = 0; round < 3; round++) await bob.sync()
+    assert.equal(bob.conversations.get(conversation.id)?.status, "recovering")
+  })
+
+  it("tells who came and who went meanwhile before it sends anything, and the others that it came back", async () => {
+    const { world, lie, alice, bob, carol, conversation } = await brokenLog((answer) => answer)
+    await using _ = world
+    await world.open("dave")
+    await conversation.remove("carol")
+    await conversation.invite("dave")
+    lie.lying = true
+    for (let round = 0; round < 2; round++) await bob.sync()
+    lie.lying = false
+    const sending = only(bob).send("I am back")
+    await settle(bob, alice)
+    await sending
+    const [recovered, members, sent] = await taken(bob)
+    assert.ok(recovered?.type === "recovered" && members?.type === "members" && sent?.type === "sent")
+    assert.deepEqual([members.by, members.added, members.removed], ["alice", ["dave"], ["carol"]])
+    const back = (await taken(alice)).filter((it) => it.type === "members").at(-1)
+    assert.ok(back?.type === "members")
+    assert.deepEqual([back.by, back.rejoined, back.added, back.removed], ["bob", ["bob"], [], []])
+    assert.ok(carol.name)
+  })
+})
+
+describe("a commit of this device that the service refuses", () => {
+  for (const refusal of ["forbidden", "invalid"] as const) {
+    it(`(${refusal}) is no reason for a loop: it is told once`, async () => {
+      await using world = new World({ inMemory: true })
+      let requests = 0
+      let refusing = false
+      const delivery = tampered(
+        world.transport("delivery"),
+        (request, answer) => {
+          if (!refusing || request.type !== "append" || request.kind !== "commit") return answer
+          requests++
+          return { type: refusal, reason: "because" }
+        },
+        () => refusing,
+      )
+      const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
+      const conversation = await alice.createConversation({ members: ["bob"] })
+      await settle(alice, bob)
+      await taken(alice)
+      refusing = true
+      // Alice has to let Bob go before she says anything.
+      await only(bob).leave()
+      conversation.send("hello?").catch(() => {})
+      for (let round = 0; round < 5; round++) await alice.sync()
+      assert.ok(requests <= 6, `${requests} requests`)
+      const told = (await taken(alice)).filter(({ type }) => type === "deferred" || type === "rejected")
+      assert.equal(told.length, 1)
+    })
+  }
+})
+
+/** A commit that nobody can open. */
+function noise(groupId: Uint8Array, epoch: bigint): Uint8Array {
+  const privateMessage = {
+    groupId,
+    epoch,
+    contentType: "commit",
+    authenticatedData: none,
+    encryptedSenderData: provider.random(28),
+    ciphertext: provider.random(200),
+  } as const
+  return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
+}
+
+function tampered(
+  transport: Transport,
+  tamper: (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse,
+  isDropped: (request: DeliveryRequest) => boolean = () => false,
+): Transport {
+  return {
+    request: async (body, options) => {
+      const request = deliveryRequests.decode(body)
+      const isCommit = request.type === "append" && request.kind === "commit"
+      const nothing: DeliveryResponse = { type: "unavailable", reason: "never asked" }
+      const answer =
+        isCommit && isDropped(request) ? nothing : decode(DeliveryResponse, await transport.request(body, options))
+      return encode(DeliveryResponse, tamper(request, answer))
+    },
+    subscribe: (body, options) => transport.subscribe(body, options),
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  }
+}

@@ -1,0 +1,372 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { AuthResponse } from "@conclave/auth/api"
+import { decode, encode } from "@conclave/codec"
+import { DeliveryResponse } from "@conclave/delivery/api"
+import type { Transport } from "@conclave/transport"
+import type { Client, ClientPolicy, Conversation, Invitation } from "../src/index.js"
+import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { after, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const types = async (client: Client) => (await taken(client)).map(({ type }) => type)
+const asking = { keyPackages: 4, invitations: "ask" } as const
+const groupKeys = ({ records }: MemoryProfile) =>
+  [...records.keys()].filter((key) => key.startsWith("conversation/") || key.startsWith("state/"))
+
+describe("an invitation, where the policy is to ask", () => {
+  it("is told of once, by the one who signed it, and followed in silence until it is accepted", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy: asking })]
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await team.send("hello, bob")
+    await settle(alice, bob)
+    const invited = only(bob)
+    assert.deepEqual([invited.status, invited.members], ["invited", ["alice", "bob"]])
+    const [event, ...others] = await taken(bob)
+    assert.ok(event?.type === "invited" && event.by === "alice" && event.conversation === invited)
+    assert.deepEqual([event.members, others], [["alice", "bob"], []])
+
+    await team.refresh()
+    await team.setTitle("the team")
+    await team.send("are you there?")
+    await settle(alice, bob)
+    assert.deepEqual(await taken(bob), [])
+    assert.equal(invited.epoch, team.epoch, "nothing piles up")
+    for (const wish of [invited.send("no"), invited.invite("alice"), invited.setTitle("no"), invited.refresh()]) {
+      await assert.rejects(wish, { code: "NOT_A_MEMBER" })
+    }
+
+    await invited.accept()
+    await invited.accept()
+    assert.deepEqual([invited.status, invited.title], ["active", "the team"])
+    assert.deepEqual(await types(bob), ["joined"])
+    assert.deepEqual(
+      (await invited.history()).map(({ text }) => text),
+      ["hello, bob", "are you there?"],
+    )
+    await invited.send("I am")
+    await settle(alice, bob)
+    assert.ok((await types(alice)).includes("message"))
+  })
+
+  it("is gone at once when it is declined, and the others hear that and remove who did not come", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const bob = await world.open("bob", { policy: asking, store: memoryStore(profile) })
+    const team = await alice.createConversation({ title: "team", members: ["bob", "carol"] })
+    await team.send("secret")
+    await settle(alice, bob, carol)
+    const [invited] = [only(bob)]
+    const declined = invited.decline()
+    await bob.sync()
+    await declined
+    assert.deepEqual([bob.conversations.size, invited.status, invited.members], [0, "left", []])
+    await taken(alice)
+    await taken(carol)
+    for (let round = 0; round < 3; round++) {
+      world.now += 10_000
+      await settle(alice, carol, bob)
+    }
+    for (const client of [alice, carol]) {
+      const [told, ...then] = await taken(client)
+      assert.ok(told?.type === "declined" && told.name === "bob" && told.reason === "declined")
+      assert.deepEqual(
+        then.map(({ type }) => type),
+        ["members"],
+      )
+      assert.deepEqual(only(client).members, ["alice", "carol"])
+    }
+    assert.deepEqual(await types(bob), [], "nothing is told of what nobody wanted")
+    assert.deepEqual(groupKeys(profile), [], "and nothing is left of it")
+    await assert.rejects(invited.decline(), TypeError)
+  })
+
+  it("waits and is declined over restarts, too", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const alice = await world.open("alice")
+    const open = () => world.open("bob", { policy: asking, store: memoryStore(profile) })
+    let bob = await open()
+    await alice.createConversation({ title: "team", members: ["bob"] })
+    await bob.sync()
+    await bob.close()
+    bob = await open()
+    assert.equal(only(bob).status, "invited")
+    // Closed before anybody could be told.
+    only(bob)
+      .decline()
+      .catch(() => {})
+    await new Promise((resolve) => setImmediate(resolve))
+    await bob.close()
+    bob = await open()
+    assert.equal(bob.conversations.size, 0)
+    await bob.sync()
+    world.now += 10_000
+    await settle(alice, bob)
+    assert.deepEqual(only(alice).members, ["alice"])
+    assert.deepEqual(groupKeys(profile), [])
+    assert.ok((await types(alice)).includes("declined"))
+  })
+
+  it("that is withdrawn leaves nothing behind", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const [alice, bob] = [
+      await world.open("alice"),
+      await world.open("bob", { policy: asking, store: memoryStore(profile) }),
+    ]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const invited = only(bob)
+    await team.remove("bob")
+    await settle(alice, bob)
+    assert.deepEqual([bob.conversations.size, invited.status], [0, "left"])
+    assert.deepEqual([await taken(bob), groupKeys(profile)], [[], []])
+    await team.invite("bob")
+    await settle(alice, bob)
+    assert.equal(only(bob).status, "invited")
+  })
+
+  it("to a conversation that one was in keeps what there was of it, whatever the answer is", async () => {
+    await using world = new World({ inMemory: true })
+    const asked: Invitation[] = []
+    const invitations: ClientPolicy["invitations"] = (invitation) => {
+      asked.push(invitation)
+      return asked.length === 1 ? "accept" : "ask"
+    }
+    const [alice, bob] = [
+      await world.open("alice"),
+      await world.open("bob", { policy: { keyPackages: 4, invitations } }),
+    ]
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await team.send("once")
+    await settle(alice, bob)
+    await team.remove("bob")
+    await settle(alice, bob)
+    await team.invite("bob")
+    await settle(alice, bob)
+    const again = only(bob)
+    assert.equal(again.status, "invited")
+    assert.deepEqual(asked.at(-1), { by: "alice", conversation: team.id, members: ["alice", "bob"], title: "team" })
+    const declined = again.decline()
+    await bob.sync()
+    await declined
+    world.now += 10_000
+    await settle(alice, bob)
+    assert.deepEqual((await types(bob)).slice(-2), ["left", "invited"], "nothing is told of what was declined")
+    assert.deepEqual([only(bob).status, (await again.history()).map(({ text }) => text)], ["left", ["once"]])
+  })
+})
+
+describe("an invitation, where a function decides", () => {
+  it("is declined unseen, and the one who sent it hears of it", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const invitations: ClientPolicy["invitations"] = async ({ by }) => (by === "mallory" ? "decline" : "accept")
+    const bob = await world.open("bob", { policy: { keyPackages: 4, invitations }, store: memoryStore(profile) })
+    const [alice, mallory] = [await world.open("alice"), await world.open("mallory")]
+    await alice.createConversation({ members: ["bob"] })
+    const team = await mallory.createConversation({ members: ["bob"] })
+    // Before bob hears of it, the group has gone on.
+    await team.refresh()
+    await team.send("surprise")
+    await settle(bob, mallory)
+    assert.deepEqual([bob.conversations.size, only(bob).members], [1, ["alice", "bob"]])
+    assert.equal(groupKeys(profile).filter((key) => key.includes(team.id)).length, 0)
+    world.now += 10_000
+    await settle(mallory, bob)
+    const told = await taken(mallory)
+    assert.deepEqual(
+      told.filter((it) => it.type === "declined").map(({ name, reason }) => [name, reason]),
+      [["bob", "declined"]],
+    )
+    assert.deepEqual(team.members, ["mallory"])
+  })
+
+  it("is put to the person where the function fails", async () => {
+    await using world = new World({ inMemory: true })
+    const invitations: ClientPolicy["invitations"] = () => {
+      throw new Error("no answer")
+    }
+    const [alice, bob] = [
+      await world.open("alice"),
+      await world.open("bob", { policy: { keyPackages: 4, invitations } }),
+    ]
+    await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    assert.equal(only(bob).status, "invited")
+  })
+})
+
+describe("an invitation into a conversation with somebody who is not who they say", () => {
+  it("is declined unseen and loudly, and those inside are told", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const bob = await world.open("bob", { auth: without(world.transport("auth"), "carol") })
+    const team = await alice.createConversation({ members: ["carol"] })
+    await team.invite("bob")
+    await settle(alice, carol, bob)
+    assert.equal(bob.conversations.size, 0)
+    const [rejected] = await taken(bob)
+    assert.ok(rejected?.type === "rejected" && /carol/.test(rejected.reason))
+    world.now += 10_000
+    await settle(alice, carol)
+    for (const client of [alice, carol]) {
+      const told = (await taken(client)).filter((it) => it.type === "declined")
+      assert.deepEqual(
+        told.map(({ name, reason }) => [name, reason]),
+        [["bob", "unverified"]],
+      )
+      assert.deepEqual(only(client).members, ["alice", "carol"])
+    }
+  })
+})
+
+describe("nobody's list of conversations is filled by others", () => {
+  const invitationLimits = { unansweredByInviter: 2, perDayByInviter: 3, unanswered: 3 }
+
+  it("unanswered invitations are limited, by inviter and in all", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob", { policy: { ...asking, keyPackages: 20, invitationLimits } })
+    const people = [await world.open("mallory"), await world.open("alice"), await world.open("carol")]
+    const made = new Map<string, Conversation[]>()
+    for (const person of people) {
+      const conversations: Conversation[] = []
+      for (let n = 0; n < 4; n++) conversations.push(await person.createConversation({ members: ["bob"] }))
+      made.set(person.name, conversations)
+      await bob.sync()
+    }
+    const by = new Map<string, number>()
+    for (const { members } of bob.conversations.values()) {
+      const inviter = members.find((name) => name !== "bob")!
+      by.set(inviter, (by.get(inviter) ?? 0) + 1)
+    }
+    assert.deepEqual(Object.fromEntries(by), { mallory: 2, alice: 1 })
+    const events = await taken(bob)
+    assert.deepEqual(
+      events.map((it) => (it.type === "rejected" ? [it.code, it.count] : it.type)),
+      ["invited", "invited", ["TOO_MANY_INVITATIONS", 9], "invited"],
+    )
+    world.now += 10_000
+    await settle(...people)
+    const told = (await taken(people[0]!)).filter((it) => it.type === "declined")
+    assert.deepEqual(
+      told.map(({ reason }) => reason),
+      ["limit", "limit"],
+    )
+    assert.deepEqual(
+      made.get("mallory")!.map(({ members }) => members.length),
+      [2, 2, 1, 1],
+    )
+  })
+
+  it("those that are accepted by themselves are limited by inviter and day, and one's own devices are not", async () => {
+    await using world = new World({ inMemory: true })
+    const policy = { keyPackages: 20, invitationLimits }
+    const profile = new MemoryProfile()
+    const mallory = await world.open("mallory")
+    let bob = await world.open("bob", { policy, store: memoryStore(profile) })
+    const invite = async (client: Client) => {
+      for (let n = 0; n < 5; n++) await (await client.createConversation({})).invite("bob")
+      await bob.sync()
+    }
+    await invite(mallory)
+    assert.equal(bob.conversations.size, 3)
+    await bob.close()
+    bob = await world.open("bob", { policy, store: memoryStore(profile) })
+    await invite(mallory)
+    assert.equal(bob.conversations.size, 3, "a restart forgets nothing")
+    world.now += 86_400_001
+    await invite(mallory)
+    assert.equal(bob.conversations.size, 6)
+    const endorse = (registration: Uint8Array) => bob.endorseDevice(registration)
+    const phone = await world.open("bob", { store: memoryStore(), endorse })
+    await invite(phone)
+    assert.equal(bob.conversations.size, 11)
+  })
+
+  it("an invitation that keeps coming and going does not, either", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob", { policy: { ...asking, keyPackages: 20, invitationLimits } })
+    const mallory = await world.open("mallory")
+    const team = await mallory.createConversation({ members: ["bob"] })
+    for (let n = 0; n < 5; n++) {
+      await settle(bob, mallory)
+      await team.remove("bob")
+      await settle(bob, mallory)
+      await team.invite("bob")
+    }
+    await settle(bob)
+    assert.equal(bob.conversations.size, 0)
+    assert.deepEqual(
+      (await taken(bob)).map((it) => it.type),
+      ["rejected"],
+    )
+  })
+})
+
+describe("Welcomes that lead nowhere", () => {
+  it("become one event with a count, however many they are, and as long as nobody has read it", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const bob = await world.open("bob", { delivery: junk(world.transport("delivery")), store: memoryStore(profile) })
+    const mallory = await world.open("mallory")
+    const send = async (times: number) => {
+      for (let n = 0; n < times; n++) await mallory.createConversation({ members: ["bob"] })
+      await bob.sync()
+    }
+    await send(12)
+    const events = () => [...profile.records.keys()].filter((key) => key.startsWith("event/")).length
+    await send(12)
+    assert.equal(events(), 1)
+    const [first, ...others] = await taken(bob)
+    assert.ok(first?.type === "rejected" && first.count === 24)
+    assert.deepEqual(others, [])
+    await send(3)
+    const [second] = await taken(bob)
+    assert.ok(second?.type === "rejected" && second.count === 3 && second.number > first.number)
+  })
+
+  it("are counted in an event of their own where the one before is being read", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob", { delivery: junk(world.transport("delivery")) })
+    const mallory = await world.open("mallory")
+    await mallory.createConversation({ members: ["bob"] })
+    await bob.sync()
+    const counts: number[] = []
+    for await (const event of bob.events({ signal: after(500) })) {
+      assert.ok(event.type === "rejected")
+      counts.push(event.count)
+      if (counts.length === 2) break
+      await mallory.createConversation({ members: ["bob"] })
+      await bob.sync()
+    }
+    assert.deepEqual(counts, [1, 1])
+  })
+})
+
+/** A directory that does not know somebody. */
+function without(transport: Transport, name: string): Transport {
+  return {
+    ...transport,
+    async request(body, options) {
+      const answer = decode(AuthResponse, await transport.request(body, options))
+      return encode(AuthResponse, answer.type === "devices" && answer.name === name ? { type: "notFound" } : answer)
+    },
+  }
+}
+
+/** A service whose Welcomes nobody can open. */
+function junk(transport: Transport): Transport {
+  return {
+    ...transport,
+    async request(body, options) {
+      const answer = decode(DeliveryResponse, await transport.request(body, options))
+      if (answer.type === "inboxEntries")
+        for (const { body: welcome } of answer.entries) welcome[welcome.length - 1]! ^= 1
+      return encode(DeliveryResponse, answer)
+    },
+  }
+}

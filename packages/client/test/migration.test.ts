@@ -1,0 +1,157 @@
+import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import { describe, it } from "node:test"
+import { decode } from "@conclave/codec"
+import { directTransport } from "@conclave/transport"
+import { migrateProfile, PROFILE_VERSION } from "../src/core/migrations.js"
+import { type Outgoing, OutgoingCommit, recordKeys, Wish } from "../src/core/records.js"
+import { ServiceClock } from "../src/service/clock.js"
+import { Delivery } from "../src/service/delivery.js"
+import { Patience } from "../src/service/patience.js"
+import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { SealedStore } from "../src/store/sealed.js"
+import { provider, taken, World } from "./support/world.js"
+
+/**
+ * Bob's, as the last program before version 3 left it: three conversations and one that he has left, one of them
+ * being created; a message that was encrypted and may have been sent, one behind it, and a commit that waits.
+ */
+const file = new URL("../../test/fixtures/profile-version-2.json", import.meta.url)
+const [team, left, creating, third] = ["7af2d312", "64fea253", "a3a9e4d4", "f57b2564"]
+const messageOnItsWay = "c99f3419ba1c7e3bd44724b36df7e71e"
+
+function profileOfVersion2(): MemoryProfile {
+  const records: Record<string, string> = JSON.parse(readFileSync(file, "utf8"))
+  const profile = new MemoryProfile()
+  for (const [key, value] of Object.entries(records))
+    profile.records.set(key, new Uint8Array(Buffer.from(value, "base64")))
+  return profile
+}
+
+const sealingKey = new Uint8Array(32).fill(7)
+const random = (length: number) => provider.random(length)
+const sealed = (profile: MemoryProfile) => new SealedStore(memoryStore(profile), { provider, sealingKey, random })
+
+describe("a profile of version 2", () => {
+  it("is opened, with its conversations, history, pins, keys, events and wishes", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob", { store: memoryStore(profileOfVersion2()) })
+    const find = (id: string) => [...bob.conversations.values()].find((it) => it.id.startsWith(id))!
+    const shown = [team, left, creating, third].map((id) => {
+      const { title, status, members, epoch } = find(id!)
+      return [title, status, members.join(), epoch]
+    })
+    assert.deepEqual(shown, [
+      ["team", "active", "alice,bob,carol", 2n],
+      ["old", "left", "", 0n],
+      ["new", "creating", "bob", 0n],
+      ["third", "active", "alice,bob", 1n],
+    ])
+    const conversation = find(team!)
+    assert.deepEqual(
+      (await conversation.history()).map(({ from, text, own, seq }) => [from, text, own, seq]),
+      [
+        ["alice", "hello, bob", false, 3],
+        ["bob", "hello, alice", true, 4],
+      ],
+    )
+    assert.equal(conversation.safetyCode("alice").replaceAll(" ", "").slice(0, 10), "0582752785")
+    assert.equal(Buffer.from(conversation.epochAuthenticator).toString("hex").slice(0, 8), "f5abe8d8")
+    assert.deepEqual(
+      conversation.pending.map(({ messageId, text }) => [messageId === messageOnItsWay, text]),
+      [
+        [true, "on its way"],
+        [false, "not sent yet"],
+      ],
+    )
+    assert.equal((await bob.pinnedKeys("carol")).length, 2)
+    const events = await taken(bob)
+    assert.deepEqual(
+      events.map(({ number, type }) => `${number} ${type}`),
+      ["4 sent", "5 joined", "6 title", "7 left", "8 members", "9 joined", "10 title", "11 rejected"],
+    )
+    const [members, rejected] = [events[4], events[7]]
+    assert.ok(members?.type === "members" && members.added[0] === "carol")
+    assert.ok(rejected?.type === "rejected" && rejected.count === 1)
+  })
+
+  it("carries its wishes out by the contract of today, and loses nothing at a service that has forgotten it", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob", { store: memoryStore(profileOfVersion2()), live: true })
+    const made = [...bob.conversations.values()].find(({ title }) => title === "new")!
+    const deadline = Date.now() + 5_000
+    while (made.status === "creating" && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal(made.status, "active", "its group has been created")
+    const old = [...bob.conversations.values()].find(({ title }) => title === "team")!
+    assert.deepEqual([old.status, old.pending.length], ["active", 2])
+  })
+
+  it("has requests that are the ones of today: the same bodies and ids, in a place to be found out", async () => {
+    const profile = profileOfVersion2()
+    const store = sealed(profile)
+    await migrateProfile(store)
+    assert.equal((await store.get(recordKeys.profile))![0], PROFILE_VERSION)
+    const service = new Delivery({
+      transport: directTransport(async function* () {}),
+      device: { deviceId: new Uint8Array(32), sign: () => new Uint8Array() },
+      clock: new ServiceClock(Date.now),
+      patience: new Patience(Date.now),
+    })
+    const outgoing: Outgoing[] = []
+    for (const [key] of await store.list(recordKeys.states)) {
+      const id = key.slice(recordKeys.states.length)
+      for (const [, record] of await store.list(recordKeys.wishes(id))) {
+        const wish = decode(Wish, record)
+        if (wish.type === "message" && wish.outgoing !== undefined) outgoing.push(wish.outgoing)
+      }
+      const commit = await store.get(recordKeys.commit(id))
+      if (commit !== undefined) outgoing.push(decode(OutgoingCommit, commit).outgoing)
+    }
+    const requests = outgoing.map((it) => ({ ...it, append: service.decodeAppend(it.request) }))
+    assert.deepEqual(requests.map(({ append }) => append.kind).sort(), ["application", "commit"])
+    for (const { append, epoch, body } of requests) {
+      assert.deepEqual([append.epoch, append.body, append.after], [epoch, body, 0n])
+      assert.equal(append.idempotencyId.length, 16)
+      assert.equal(append.commit === undefined, append.kind !== "commit")
+    }
+  })
+
+  it("is of one version or the other, whenever the power fails", async () => {
+    const profile = profileOfVersion2()
+    const before = new Map(profile.records)
+    const store = sealed(profile)
+    const broken = new Error("no power")
+    const failing = Object.assign(Object.create(store), {
+      get: store.get.bind(store),
+      list: store.list.bind(store),
+      transaction: async () => {
+        throw broken
+      },
+    })
+    await assert.rejects(migrateProfile(failing), broken)
+    assert.deepEqual(profile.records, before)
+    await migrateProfile(store)
+    const after = new Map(profile.records)
+    await migrateProfile(store)
+    assert.deepEqual(profile.records, after, "a profile of today is left alone")
+  })
+})
+
+describe("a profile of a newer version", () => {
+  it("is refused in words, and left as it is", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    await (await world.open("alice", { store: memoryStore(profile) })).close()
+    const store = sealed(profile)
+    const record = (await store.get(recordKeys.profile))!
+    record[0] = PROFILE_VERSION + 1
+    await store.transaction({ put: new Map([[recordKeys.profile, record]]), delete: new Set() })
+    await store.close()
+    const before = new Map(profile.records)
+    await assert.rejects(world.open("alice", { store: memoryStore(profile) }), {
+      code: "WRONG_PROFILE",
+      message: /a newer version of this program .* update/,
+    })
+    assert.deepEqual(profile.records, before)
+  })
+})

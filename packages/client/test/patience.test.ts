@@ -1,0 +1,322 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { encode, enumeration, type TypeOf, uint8, uint32, uint64, union } from "@conclave/codec"
+import { DeliveryResponse } from "@conclave/delivery/api"
+import {
+  directTransport,
+  type RequestOptions,
+  requestContract,
+  type SubscribeOptions,
+  safeToRepeat,
+  type Transport,
+} from "@conclave/transport"
+import { backoff, Runner } from "../src/core/runner.js"
+import { ClientError } from "../src/errors.js"
+import type { Client } from "../src/index.js"
+import { Service, Unavailable, WrongTime } from "../src/service/call.js"
+import { ServiceClock } from "../src/service/clock.js"
+import { Patience } from "../src/service/patience.js"
+import { next, provider, taken, World } from "./support/world.js"
+
+const random = (length: number) => provider.random(length)
+const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const deadline = Date.now() + 5_000; !condition(); await later(10)) {
+    if (Date.now() > deadline) throw new Error(`never: ${what}`)
+  }
+}
+
+describe("a service that asks for patience", () => {
+  it("is not asked again before, and the application sees it: an error, `waiting`, and one event", async () => {
+    await using world = new World({ inMemory: true, limits: { creations: { perSecond: 1 / 600, burst: 1 } } })
+    const counted = counting(world.transport("delivery"), 4)
+    const alice = await world.open("alice", { delivery: counted.transport, live: true })
+    await alice.createConversation({ title: "one" })
+    assert.ok(alice.waiting === undefined)
+    const made = [alice.createConversation({ title: "two" }), alice.createConversation({ title: "three" })]
+    for (const it of made) it.catch(() => {})
+    const event = await next(alice, "throttled")
+    assert.equal(event.service, "delivery")
+    assert.ok(event.retryAt.getTime() > world.now && event.retryAt.getTime() <= world.now + 3_600_000)
+    await later(1_200)
+    assert.equal(counted.times(), 3, "one for each conversation")
+    assert.deepEqual(await taken(alice), [])
+    const { waiting } = alice as Client
+    assert.deepEqual(waiting, { until: event.retryAt, reason: "the Delivery Service asks for patience" })
+    const failure = await alice.sync().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    assert.ok(failure instanceof ClientError && failure.code === "UNAVAILABLE")
+    assert.equal(failure.retryAt?.getTime(), event.retryAt.getTime())
+    for (const it of made) {
+      world.now += 3_600_000
+      await alice.sync().catch(() => {})
+      await it.catch(() => {})
+    }
+    assert.deepEqual(
+      [...alice.conversations.values()].map(({ status }) => status),
+      ["active", "active", "active"],
+    )
+  })
+
+  it("is waited for an hour at most, and told of again only after a while without", () => {
+    let now = 1_000_000
+    const patience = new Patience(() => now)
+    const told: string[] = []
+    patience.listen({
+      onThrottled: (service, retryAt) => told.push(`${service} ${retryAt.getTime() - now}`),
+      onOutdated: () => {},
+      onChange: () => {},
+    })
+    assert.equal(patience.throttled("delivery", 0xffff_ffff).getTime(), now + 3_600_000)
+    now += 3_600_000
+    patience.throttled("delivery", 1_000)
+    now += 62_000
+    patience.throttled("delivery", 2_000)
+    patience.throttled("auth", 500)
+    assert.deepEqual(told, ["delivery 3600000", "delivery 2000", "auth 500"])
+    patience.close()
+  })
+})
+
+const kinds = enumeration("Kind", 1, { ask: 1 })
+const Request = union("Request", "kind", kinds, { ask: {} })
+const answers = enumeration("AnswerKind", 1, { done: 1, throttled: 2, update: 3, wrongTime: 4, unavailable: 5 })
+const Response = union("Response", "kind", answers, {
+  done: {},
+  throttled: { retryAfterMilliseconds: uint32 },
+  update: { oldest: uint8, newest: uint8 },
+  wrongTime: { serviceTime: uint64 },
+  unavailable: {},
+})
+
+describe("what a service answers instead", () => {
+  const patience = new Patience(() => 5_000)
+  const ask = (answer: TypeOf<typeof Response>) => {
+    const service = new Service({
+      name: "auth",
+      transport: directTransport(async function* () {
+        yield encode(Response, answer)
+      }),
+      requests: contract(),
+      response: Response,
+      patience,
+    })
+    return service.ask({ type: "ask" })
+  }
+
+  it("is an error that says what to do", async () => {
+    assert.deepEqual(await ask({ type: "done" }), { type: "done" })
+    await assert.rejects(ask({ type: "throttled", retryAfterMilliseconds: 70 }), (error) => {
+      return error instanceof Unavailable && error.retryAt?.getTime() === 5_070
+    })
+    await assert.rejects(ask({ type: "wrongTime", serviceTime: 9n }), (error) => {
+      return error instanceof WrongTime && error.serviceTime === 9n
+    })
+    const outdated: string[] = []
+    patience.listen({ onThrottled: () => {}, onChange: () => {}, onOutdated: (service) => outdated.push(service) })
+    for (const _ of [1, 2]) await assert.rejects(ask({ type: "update", oldest: 7, newest: 9 }), { code: "UPDATE" })
+    assert.deepEqual(outdated, ["auth"])
+    patience.close()
+  })
+})
+
+function contract() {
+  const parts = {
+    version: 1,
+    request: Request,
+    kind: kinds,
+    replaySafety: { ask: safeToRepeat("it does nothing") },
+  }
+  return requestContract(parts)
+}
+
+describe("a clock that is wrong", () => {
+  it("is corrected for proofs by whatever the service says, and for lifetimes by two days at most", () => {
+    const now = 1_000_000_000_000
+    const clock = new ServiceClock(() => now)
+    clock.learn(BigInt(now - 86_400_000))
+    assert.deepEqual([clock.now(), clock.lifetimeNow()], [now - 86_400_000, now - 86_400_000])
+    clock.learn(BigInt(now + 10 * 86_400_000))
+    assert.deepEqual([clock.now(), clock.lifetimeNow()], [now + 10 * 86_400_000, now + 2 * 86_400_000])
+  })
+})
+
+describe("whatever is refused", () => {
+  const runnerOf = (
+    job: () => Promise<void>,
+    options: { due?: () => number | undefined; onFault?: (error: unknown) => void } = {},
+  ) => {
+    const stop = new AbortController()
+    const runner = new Runner({ job, signal: stop.signal, now: Date.now, random, onFault: () => {}, ...options })
+    return {
+      runner,
+      async end() {
+        stop.abort()
+        await runner.end()
+      },
+    }
+  }
+
+  it("is asked for less and less often, also where it is woken all the time", async () => {
+    let runs = 0
+    const retryAt = new Date(Date.now() + 400)
+    const { runner, end } = runnerOf(async () => {
+      if (runs++ === 0) throw new Unavailable("throttled", { retryAt })
+    })
+    for (let n = 0; n < 20; n++) {
+      runner.wake()
+      await later(10)
+    }
+    assert.equal(runs, 1)
+    await until(() => runs === 2, "the second run")
+    assert.ok(Date.now() >= retryAt.getTime() - 5)
+    await end()
+  })
+
+  it("is no busy loop where a job does not get done with what is due", async () => {
+    let runs = 0
+    const { runner, end } = runnerOf(
+      async () => {
+        runs++
+      },
+      { due: () => Date.now() - 1 },
+    )
+    runner.wake()
+    await later(500)
+    assert.ok(runs >= 2 && runs <= 5, `${runs} runs`)
+    await end()
+  })
+
+  it("by an answer waits up to an hour, by the network half a minute", () => {
+    assert.ok(backoff(30, random) <= 30_000)
+    assert.ok(backoff(30, random, 3_600_000) > 1_000_000)
+  })
+
+  it("is one event, whatever the service refuses to the device itself", async () => {
+    await using world = new World({ inMemory: true })
+    const alice = await world.open("alice")
+    await alice.close()
+    const forgetful = new World({ inMemory: true })
+    try {
+      const again = await world.open("alice", {
+        delivery: forgetful.transport("delivery"),
+        auth: forgetful.transport("auth"),
+        live: true,
+      })
+      const event = await next(again, "unavailable")
+      assert.equal(event.conversation, undefined)
+      assert.match(event.reason, /forbidden|listen/)
+      await later(1_000)
+      const more = await taken(again)
+      assert.ok(more.length <= 2 && more.every(({ type }) => type === "unavailable"), JSON.stringify(more))
+      assert.equal(again.online, false)
+      assert.match(again.offlineReason!, /forbidden/)
+    } finally {
+      await forgetful[Symbol.asyncDispose]()
+    }
+  })
+})
+
+describe("the stream", () => {
+  const people = async (world: World, conversations: number): Promise<readonly [Client, Client]> => {
+    const alice = await world.open("alice", { policy: { keyPackages: 20 } })
+    const bob = await world.open("bob", { policy: { keyPackages: 20 } })
+    for (let n = 0; n < conversations; n++) await alice.createConversation({ title: `${n}`, members: ["bob"] })
+    await bob.sync()
+    await bob.close()
+    return [alice, bob]
+  }
+
+  it("follows any number of conversations, in as many subscriptions as the service's limit makes necessary", async () => {
+    await using world = new World({ inMemory: true, limits: { cursorsPerSubscriptionMax: 3 } })
+    const [alice] = await people(world, 8)
+    const counted = counting(world.transport("delivery"), 11)
+    const bob = await world.open("bob", { live: true, delivery: counted.transport })
+    await until(() => bob.online, "online")
+    assert.equal(counted.times(), 4, "one to learn the limit, and three")
+    for (const conversation of alice.conversations.values()) await conversation.send(`to ${conversation.title}`)
+    const texts = new Set<string>()
+    while (texts.size < 8) texts.add((await next(bob, "message")).text!)
+    await taken(bob)
+    // A further one is followed as well, and renews one subscription.
+    const before = counted.times()
+    const more = await alice.createConversation({ title: "8", members: ["bob"] })
+    await next(bob, "joined")
+    await more.send("and to this one")
+    assert.equal((await next(bob, "message")).text, "and to this one")
+    assert.ok(counted.times() <= before + 2)
+    assert.equal(bob.online, true)
+  })
+
+  it("is open only when all of it is", async () => {
+    await using world = new World({ inMemory: true, limits: { cursorsPerSubscriptionMax: 3 } })
+    await people(world, 5)
+    // One to learn the limit, one with the inbox and three conversations; the other two are refused.
+    const refusal = { type: "forbidden", reason: "not these" } as const
+    const counted = counting(world.transport("delivery"), 11, refusal, 3)
+    const bob = await world.open("bob", { live: true, delivery: counted.transport })
+    await next(bob, "unavailable")
+    await later(300)
+    assert.equal(bob.online, false)
+    assert.match(bob.offlineReason!, /not these/)
+    counted.allow()
+    await until(() => bob.online, "online")
+  })
+
+  it("that is refused is not open, and is tried less and less often", async () => {
+    await using world = new World({ inMemory: true })
+    await people(world, 1)
+    const counted = counting(world.transport("delivery"), 11, { type: "forbidden", reason: "not you" })
+    let changes = 0
+    const bob = await world.open("bob", { live: true, delivery: counted.transport })
+    let online = bob.online
+    bob.observe(() => {
+      if (bob.online !== online) changes++
+      online = bob.online
+    })
+    const event = await next(bob, "unavailable")
+    assert.match(event.reason, /not you/)
+    await later(1_500)
+    assert.deepEqual([bob.online, changes], [false, 0])
+    assert.match(bob.offlineReason!, /not you/)
+    assert.ok(counted.times() <= 5, `${counted.times()} times`)
+    assert.deepEqual(await taken(bob), [], "told once")
+    counted.allow()
+    await until(() => bob.online, "online again")
+    assert.equal(bob.offlineReason, undefined)
+  })
+})
+
+/** Counts the requests of one kind, and may answer them itself, beginning with the one of that number. */
+function counting(transport: Transport, kind: number, answer?: DeliveryResponse, from = 1) {
+  let times = 0
+  let refuses = answer !== undefined
+  const matches = (body: Uint8Array) => {
+    const [first, second] = body
+    const isKind = (first! & 0x80 ? second : first) === kind
+    if (isKind) times++
+    return isKind && refuses && times >= from
+  }
+  const refusal = () => encode(DeliveryResponse, answer!)
+  const wrapped: Transport = {
+    ...transport,
+    async request(body: Uint8Array, options?: RequestOptions) {
+      return matches(body) ? refusal() : transport.request(body, options)
+    },
+    async *subscribe(body: Uint8Array, options?: SubscribeOptions) {
+      if (matches(body)) yield refusal()
+      else yield* transport.subscribe(body, options)
+    },
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  }
+  return {
+    transport: wrapped,
+    times: () => times,
+    allow: () => {
+      refuses = false
+    },
+  }
+}

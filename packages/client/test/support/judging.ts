@@ -1,0 +1,82 @@
+import type { Device } from "@conclave/auth/api"
+import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
+import type { Profile } from "../../src/core/records.js"
+import { Steps } from "../../src/core/steps.js"
+import { Identity } from "../../src/identity/identity.js"
+import { Judge, type Judgement } from "../../src/identity/judge.js"
+import { REGISTRATION_LABEL, registrationContent } from "../../src/service/directory.js"
+import { memoryStore } from "../../src/store/memory.js"
+import { SealedStore } from "../../src/store/sealed.js"
+import { provider } from "./world.js"
+
+export const suite = cipherSuite(1, provider)
+
+export interface Listed {
+  readonly claim: CredentialClaim
+  readonly device: Device
+  readonly identity: Identity
+}
+
+/** A judge by itself, and a directory that lists what a test tells it to. */
+export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
+  const random = (length: number) => provider.random(length)
+  const store = new SealedStore(memoryStore(), { provider, sealingKey: new Uint8Array(32), random })
+  const devices = new Map<string, Device[]>()
+  const own = makeIdentity("alice")
+  const asked: string[] = []
+  const judge = new Judge({
+    store,
+    directory: {
+      async devices(name) {
+        asked.push(name)
+        if (fails) throw new Error("silence")
+        return devices.get(name) ?? []
+      },
+    },
+    verifyEndorsement: (claim) => own.isEndorsed(claim),
+    acceptEndorsed,
+  })
+  const steps = new Steps(store, profileOf("alice"))
+  return {
+    judge,
+    devices,
+    asked,
+    /** Enters a new device into the directory, endorsed by another. */
+    list(name: string, endorser?: Listed, registeredAt = 0n): Listed {
+      const identity = makeIdentity(name)
+      const content = { name, cipherSuite: 1, signatureKey: identity.signatureKey }
+      const endorsement = endorser && {
+        deviceId: endorser.identity.deviceId,
+        signature: signWithLabel(endorser.identity.signer.key, REGISTRATION_LABEL, registrationContent(content)),
+      }
+      const device: Device = { ...content, deviceId: identity.deviceId, registeredAt, endorsement }
+      devices.set(name, [...(devices.get(name) ?? []), device])
+      return {
+        claim: { credential: basic(name), signatureKey: identity.signatureKey, reason: "add" },
+        device,
+        identity,
+      }
+    },
+    pin: (judgement: Judgement) =>
+      steps.run(undefined, (step) => {
+        for (const pin of judgement.pins) judge.pin(step, pin)
+      }),
+  }
+}
+
+export function profileOf(name: string): Profile {
+  using key = suite.signature.generate((length) => provider.random(length))
+  return {
+    version: 1,
+    name,
+    suite: 1,
+    signaturePrivateKey: key.exportPrivateKey(),
+    signaturePublicKey: key.publicKey,
+    registered: true,
+    inboxCursor: 0n,
+    nextEvent: 1n,
+  }
+}
+
+export const makeIdentity = (name: string) => new Identity(profileOf(name), suite)
+export const basic = (name: string) => ({ type: "basic", identity: new TextEncoder().encode(name) }) as const

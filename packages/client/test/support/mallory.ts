@@ -1,0 +1,117 @@
+import { AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/auth/api"
+import { decode, encode } from "@conclave/codec"
+import { type Append, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
+import {
+  cipherSuite,
+  createKeyPackage,
+  dangerouslyAcceptAll,
+  Group,
+  type GroupOptions,
+  type OutgoingCommit,
+  type Signer,
+  signWithLabel,
+} from "@conclave/mls"
+import { GroupConversation } from "../../src/conversation/facade.js"
+import { recordKeys } from "../../src/core/records.js"
+import type { Client } from "../../src/index.js"
+import { provider, type World } from "./world.js"
+
+const suite = cipherSuite(1, provider)
+const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
+const none = new Uint8Array()
+
+type AnswerOf<K extends DeliveryResponse["type"]> = Extract<DeliveryResponse, { readonly type: K }>
+
+/** Speaks to the services and in groups without the SDK: no rule of it binds her. */
+export class Mallory {
+  readonly name: string
+  readonly signer: Signer
+  readonly deviceId: Uint8Array
+  readonly #world: World
+
+  constructor(world: World, name = "mallory", key = suite.signature.generate((length) => provider.random(length))) {
+    this.#world = world
+    this.name = name
+    this.signer = { credential: { type: "basic", identity: new TextEncoder().encode(name) }, key }
+    this.deviceId = deviceIdOf(sha256, { cipherSuite: 1, signatureKey: key.publicKey })
+  }
+
+  get options(): GroupOptions {
+    return { suite, signer: this.signer, now: () => BigInt(Math.floor(this.#world.now / 1000)) }
+  }
+
+  async register(): Promise<AuthResponse["type"]> {
+    const device = { name: this.name, cipherSuite: 1, signatureKey: this.signer.key.publicKey }
+    const signature = signWithLabel(this.signer.key, "ConclaveRegistration", encode(RegistrationTBS, device))
+    const request = authRequests.encode({ type: "register", ...device, signature, endorsement: undefined })
+    return decode(AuthResponse, await this.#world.transport("auth").request(request)).type
+  }
+
+  async ask(request: DeliveryRequest): Promise<DeliveryResponse> {
+    return decode(DeliveryResponse, await this.#world.transport("delivery").request(deliveryRequests.encode(request)))
+  }
+
+  /** What the service gives to anybody who knows the group's id. */
+  async groupInfo(groupId: Uint8Array): Promise<AnswerOf<"groupInfo">> {
+    return expected(await this.ask({ type: "groupInfo", groupId }), "groupInfo")
+  }
+
+  /** After the last commit, unless told otherwise. */
+  async append(
+    groupId: Uint8Array,
+    append: Pick<Append, "kind" | "epoch" | "body"> & Partial<Append>,
+  ): Promise<DeliveryResponse> {
+    const { lastCommitSeq: after } = expected(await this.ask({ type: "head", groupId }), "head")
+    const idempotencyId = provider.random(16)
+    return this.ask({ type: "append", groupId, idempotencyId, commit: undefined, after, ...append })
+  }
+
+  /** An external commit, as anybody can make it; `replaceSelf` removes a leaf with her credential. Returns her group. */
+  async enter(groupId: Uint8Array, { replaceSelf = false } = {}): Promise<Group> {
+    const { groupInfo, ratchetTree } = await this.groupInfo(groupId)
+    const outside = { ...this.options, groupInfo, replaceSelf, ...(ratchetTree && { ratchetTree }) }
+    const staged = Group.stageExternalJoin(outside)
+    const { message: body, epoch } = staged
+    const parts = { welcome: none, recipients: [], ratchetTree: staged.ratchetTree(), groupInfo: staged.groupInfo }
+    expected(await this.append(groupId, { kind: "commit", epoch: epoch - 1n, body, commit: parts }), "accepted")
+    return staged.accept(dangerouslyAcceptAll(staged.claims))
+  }
+
+  /** The group of a client of hers, without what the SDK allows in it. */
+  static async inside(world: World, client: Client): Promise<{ readonly mallory: Mallory; readonly group: Group }> {
+    const [conversation] = client.conversations.values()
+    if (!(conversation instanceof GroupConversation)) throw new TypeError("she is in no conversation")
+    const { identity, store, local } = conversation.work
+    const mallory = new Mallory(world, client.name, identity.signer.key)
+    const prefix = recordKeys.group(local.key)
+    const records = (await store.list(prefix)).map(([key, record]) => [key.slice(prefix.length), record] as const)
+    return { mallory, group: Group.restore({ ...mallory.options, records }) }
+  }
+
+  /** As a member: appends what the library makes of `change`, and moves on as if all had taken it. */
+  async commit(group: Group, changes: Parameters<Group["commit"]>[0]): Promise<OutgoingCommit> {
+    const commit = group.commit({ welcomeWithTree: false, ...changes })
+    const { message: body, epoch, groupInfo } = commit
+    const parts = { welcome: none, recipients: [], ratchetTree: commit.ratchetTree(), groupInfo }
+    expected(await this.append(group.id, { kind: "commit", epoch: epoch - 1n, body, commit: parts }), "accepted")
+    group.apply(commit, dangerouslyAcceptAll(commit.claims))
+    return commit
+  }
+
+  async propose(group: Group, change: Parameters<Group["propose"]>[0]): Promise<void> {
+    const { epoch } = group
+    const body = group.propose(change).message
+    expected(await this.append(group.id, { kind: "proposal", epoch, body }), "accepted")
+  }
+
+  keyPackage(): Uint8Array {
+    const seconds = BigInt(Math.floor(this.#world.now / 1000))
+    const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n }
+    return createKeyPackage({ suite, signer: this.signer, lifetime }).keyPackage
+  }
+}
+
+export function expected<K extends DeliveryResponse["type"]>(answer: DeliveryResponse, type: K): AnswerOf<K> {
+  if (answer.type === type) return answer as AnswerOf<K>
+  throw new Error(`the service said ${answer.type}${"reason" in answer ? `: ${answer.reason}` : ""}`)
+}
