@@ -190,6 +190,24 @@ describe("a requester", () => {
   })
 })
 
+describe("a network", () => {
+  it("of many addresses has at most three quarters of all registrations, whoever the others are", async () => {
+    const limits = { registrations: { perSecond: 1, burst: 8 }, registrationsByRequester: { perSecond: 1, burst: 2 } }
+    const refusals: string[] = []
+    const { ask } = createService(memoryStore(), { limits, onRefusal: (kind) => refusals.push(kind) })
+    let number = 0
+    const register = async (peer: string, network: string) =>
+      (await ask(registration(createDevice(), `name${number++}`), peer, network)).type
+    const types: string[] = []
+    for (const peer of ["a", "b", "c", "d", "e"]) {
+      for (let i = 0; i < 2; i++) types.push(await register(peer, "attackers"))
+    }
+    assert.deepEqual(types, [...new Array(6).fill("registered"), ...new Array(4).fill("throttled")])
+    assert.deepEqual(refusals, new Array(4).fill("registrations"))
+    assert.equal(await register("honest", "elsewhere"), "registered")
+  })
+})
+
 describe("any bytes at all", () => {
   it("get a typed answer and register nobody", async () => {
     const errors: unknown[] = []

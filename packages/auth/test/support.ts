@@ -46,13 +46,13 @@ export function registration(device: TestDevice, name: string, endorser?: TestDe
 export function createService(store: Store, options: Partial<AuthenticationOptions> = {}) {
   const clock = { now: NOW }
   const handler = authenticationService({ store, crypto, now: () => clock.now, ...options })
-  const askBytes = async (bytes: Uint8Array, peer?: string): Promise<Uint8Array> => {
-    for await (const answer of handler(bytes, { signal: new AbortController().signal, early: false, peer })) {
+  const askBytes = async (bytes: Uint8Array, peer?: string, network?: string): Promise<Uint8Array> => {
+    for await (const answer of handler(bytes, { signal: new AbortController().signal, early: false, peer, network })) {
       return answer
     }
     throw new Error("the service gave no answer")
   }
-  const ask = async (request: AuthRequest, peer?: string) =>
-    decode(AuthResponse, await askBytes(authRequests.encode(request), peer))
+  const ask = async (request: AuthRequest, peer?: string, network?: string) =>
+    decode(AuthResponse, await askBytes(authRequests.encode(request), peer, network))
   return { clock, askBytes, ask }
 }

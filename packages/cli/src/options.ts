@@ -92,6 +92,21 @@ export function hosts(text: string): readonly string[] {
   throw new UsageError(`must be names of hosts without ports, with commas, not "${shortened(wrong)}"`)
 }
 
+/** In bytes, at least 1 MiB: a number, or one with K, M, G or T, which are powers of 1,024. */
+export function size(text: string): number {
+  const [, number, unit = ""] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? []
+  const bytes = Number(number) * 1024 ** ["", "K", "M", "G", "T"].indexOf(unit)
+  if (bytes >= 1024 ** 2 && bytes < 2 ** 50) return bytes
+  throw new UsageError(`must be a size of at least 1M, like 20G, not "${shortened(text)}"`)
+}
+
+/** A number of days, 1 to 10,000. */
+export function days(text: string): number {
+  const number = Number(text)
+  if (/^\d{1,5}$/.test(text) && number >= 1 && number <= 10_000) return number
+  throw new UsageError(`must be a number of days from 1 to 10000, not "${shortened(text)}"`)
+}
+
 /** In milliseconds, from seconds with a fraction. */
 export function seconds(text: string): number {
   const milliseconds = Math.round(Number(text) * 1000)

@@ -4,9 +4,11 @@ import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
-import { type Refusal, Shares } from "@conclave/transport"
+import { Shares } from "@conclave/transport"
 import { type Listener, listen } from "@conclave/transport/node"
 import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
+
+import type { Refusal } from "./refusal-log.js"
 
 export interface ServiceOptions {
   /** The SQLite file of both services, or `:memory:`. */
@@ -21,6 +23,10 @@ export interface ServiceOptions {
   /** Connections at a time, of both ports together; see `Shares`. */
   readonly connections?: number
   readonly onRefusal?: (refusal: Refusal) => void
+  /** The most that the file may take on the disk, in bytes; default no limit. */
+  readonly quota?: number
+  /** How many days messages are kept, see `retentionOf`. */
+  readonly retentionDays?: number
   /** Proxies whose word on the client's address is taken, see `ListenOptions`. */
   readonly trustedProxies?: readonly string[]
   readonly onUntrustedProxy?: () => void
@@ -52,10 +58,13 @@ export interface RunningService extends AsyncDisposable {
  * and the system's error where the address cannot be taken.
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const database = delivery.openDatabase({ file: options.file })
+  const { file, quota } = options
+  const database = delivery.openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
   const started: AsyncDisposable[] = [database]
   try {
     const services = servicesOn(database, options)
+    const retention = delivery.retentionOf(options.retentionDays)
+    started.unshift(delivery.startSweeping({ store: services.store, retention, ...faultsTo(options) }))
     const shares = new Shares({
       ...(options.connections !== undefined && { connectionsMax: options.connections }),
       ...(options.onRefusal && { onRefusal: options.onRefusal }),
@@ -75,15 +84,24 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
 
 type Services = ReturnType<typeof servicesOn>
 
-function servicesOn(database: delivery.Database, { onError }: ServiceOptions) {
+const faultsTo = ({ onError }: ServiceOptions) => (onError === undefined ? {} : { onError })
+
+function servicesOn(database: delivery.Database, options: ServiceOptions) {
   const crypto = nodeProvider()
   const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
-  const told = onError === undefined ? {} : { onError }
-  const store = authentication.sqliteStore(database)
-  const directory = authentication.directoryOf(store)
+  const onRefusal = (kind: Extract<Refusal["kind"], authentication.RefusalKind | delivery.RefusalKind>) =>
+    options.onRefusal?.({ kind } as Refusal)
+  const told = { ...faultsTo(options), onRefusal }
+  const names = authentication.sqliteStore(database)
+  const directory = authentication.directoryOf(names)
+  const store = delivery.sqliteStore(database, sha256)
+  const limits = options.quota === undefined ? {} : delivery.limitsForQuota(options.quota, options.retentionDays)
   return {
-    auth: authentication.authenticationService({ store, crypto, ...told }),
-    delivery: delivery.deliveryService({ store: delivery.sqliteStore(database, sha256), crypto, directory, ...told }),
+    store,
+    handlers: {
+      auth: authentication.authenticationService({ store: names, crypto, ...told }),
+      delivery: delivery.deliveryService({ store, crypto, directory, limits, ...told }),
+    },
   }
 }
 
@@ -102,9 +120,12 @@ async function startSealed(services: Services, { host, shares, port, policy, key
     shares,
     ...(keys && { keys }),
     ...serveAll({
-      auth: { handler: services.auth, mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request) },
+      auth: {
+        handler: services.handlers.auth,
+        mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request),
+      },
       delivery: {
-        handler: services.delivery,
+        handler: services.handlers.delivery,
         mayRunEarly: (request) => delivery.deliveryRequests.isReplaySafe(request),
       },
     }),
@@ -118,7 +139,7 @@ function startListener(
   { host, port, page, onError, shares, ...options }: ServiceOptions & { readonly shares: Shares },
 ): Promise<Listener> {
   return listen({
-    services,
+    services: services.handlers,
     host,
     port,
     shares,

@@ -1,9 +1,10 @@
 export * from "./api.js"
-export type { DeliveryLimits } from "./limits.js"
+export { type DeliveryLimits, limitsForQuota } from "./limits.js"
 export * from "./log-chain.js"
 export type { Directory, DirectoryEntry } from "./proof.js"
 export type { DeliveryRates } from "./rates.js"
 export type { RefusalKind } from "./refusals.js"
+export { type Retention, retentionOf, type SweepingOptions, startSweeping, sweepOnce } from "./retention.js"
 export { type DeliveryOptions, deliveryService } from "./service.js"
 export {
   type Connection,

@@ -57,3 +57,12 @@ export const defaultLimits: DeliveryLimits = {
   subscriptionsByRequesterMax: 1_000,
   pollMilliseconds: 2_000,
 }
+
+/** An eighth of a service's room is for one group, and a sixteenth for one requester in the time that messages are kept. */
+export function limitsForQuota(quotaBytes: number, retentionDays = 30) {
+  const ofRequester = quotaBytes / 16
+  return {
+    groupSizeMax: Math.floor(quotaBytes / 8),
+    bytesByRequester: { perSecond: ofRequester / (retentionDays * 86_400), burst: Math.floor(ofRequester) },
+  } satisfies Partial<DeliveryLimits>
+}

@@ -5,7 +5,18 @@ import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { KeyFile } from "../fast-open/key-file.js"
 import { obstaclesInWords } from "../fast-open/obstacles.js"
-import { count, DEFAULT_HOST, DEFAULT_PORT, dataOption, hosts, nonEmpty, port, proxies } from "../options.js"
+import {
+  count,
+  DEFAULT_HOST,
+  DEFAULT_PORT,
+  dataOption,
+  days,
+  hosts,
+  nonEmpty,
+  port,
+  proxies,
+  size,
+} from "../options.js"
 import { RefusalLog } from "../refusal-log.js"
 import { builtPage, type FastOpenService, type RunningService, type ServiceOptions, startService } from "../service.js"
 import { getSystemErrorMessage } from "../system-errors.js"
@@ -51,6 +62,16 @@ export const serve = command({
       help: "names to answer to beside this machine's own",
       read: hosts,
     }),
+    quota: optional({
+      placeholder: "SIZE",
+      help: "the most that the service's file may take on the disk; at the limit it is only read (default: 10G)",
+      read: size,
+    }),
+    retention: withDefault(30, {
+      placeholder: "DAYS",
+      help: "how long messages are kept; commits six times as long, silent groups twelve times",
+      read: days,
+    }),
     "fast-open": flag("answer sealed requests too"),
     "fast-open-port": optional({
       placeholder: "PORT",
@@ -74,10 +95,16 @@ export const serve = command({
     const now = () => new Date().toISOString()
     using refusals = new RefusalLog((line) => terminal.tell(`${now()} ${line}`))
     warnOfFiles(given.connections, terminal)
-    const { connections, "trust-proxy": trustedProxies, "allow-host": allowed } = given
+    const {
+      connections,
+      quota = QUOTA,
+      retention: retentionDays,
+      "trust-proxy": trustedProxies,
+      "allow-host": allowed,
+    } = given
     const proxied = { ...(trustedProxies && { trustedProxies }), ...(allowed && { hosts: allowed }) }
     const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow("note:")} ${UNTRUSTED_PROXY}`)
-    const shared = { connections, onRefusal: refusals.add, ...proxied, onUntrustedProxy }
+    const shared = { connections, quota, retentionDays, onRefusal: refusals.add, ...proxied, onUntrustedProxy }
     await using service = await start({ file, host, port, page, fastOpen, ...shared, onError: faultLog(terminal) })
     await announce(service, { terminal, file, host, page, keys, policy: fastOpen?.policy })
     const signal = await interruption()
@@ -88,6 +115,9 @@ export const serve = command({
 
 const UNTRUSTED_PROXY =
   "a proxy seems to stand in front: give --trust-proxy with its address, or all its clients are one requester"
+
+/** 10 GiB. */
+const QUOTA = 10 * 1024 ** 3
 
 /** Files that the process has open beside its connections: the database, the page, the system's own. */
 const FILES_BESIDE = 256
