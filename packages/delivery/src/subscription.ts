@@ -17,7 +17,7 @@ export interface SubscriptionOptions {
 /**
  * What is behind the cursors and then what comes, until the signal is aborted. Nothing is queued for the reader: it
  * gets the next page of the log when it asks for it, so a slow one costs no more than its cursors. While nothing
- * happens, nothing is read and no timer runs; a cursor costs about 250 bytes then.
+ * happens, nothing is read and no timer runs; a cursor costs about 400 bytes then.
  */
 export async function* subscription(options: SubscriptionOptions): AsyncGenerator<DeliveryResponse> {
   const { wake, signal } = options

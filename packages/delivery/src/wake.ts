@@ -17,7 +17,7 @@ export interface Watch {
   close(): void
 }
 
-/** Hints within one process. An idle topic costs about 100 bytes with its name, and no time. */
+/** Hints within one process. An idle topic costs about 200 bytes with its name, and no time. */
 export function processWake(): Wake {
   const watching = new Watching()
   const notify = (topic: string) => {
