@@ -13,11 +13,11 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["codec", "crypto", "crypto/node", "crypto/web", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "transport/sealed"],
     // Of the services their contracts, never themselves.
-    ...["delivery/api", "delivery/log-chain", "auth/api"],
+    ...["delivery/api", "delivery/log-chain", "auth/api", "auth/names"],
   ],
   web: ["client", "client/browser"],
   cli: [
-    ...["client", "client/node", "crypto", "crypto/node", "delivery", "delivery/api", "auth", "auth/api"],
+    ...["client", "client/node", "crypto", "crypto/node", "delivery", "delivery/api", "auth", "auth/api", "auth/names"],
     ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "transport/trace", "web"],
   ],
 }
@@ -73,6 +73,7 @@ export const anywhere: readonly string[] = [
   "delivery/api",
   "delivery/log-chain",
   "auth/api",
+  "auth/names",
   "auth/x509",
   "client",
   "client/browser",

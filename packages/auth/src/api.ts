@@ -18,7 +18,8 @@ import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 
 /**
  * The contract of the Authentication Service (RFC 9750 §4): a directory of names, the devices that speak for each, and
- * the signature keys of those devices. Types and codecs only.
+ * the signature keys of those devices. Types and codecs only. What a name may be, and what a display name, is in
+ * `names.ts`.
  *
  * A name belongs to whoever registered it first: a further device of a name is accepted with the signature of a device
  * that the name already has.
@@ -65,14 +66,40 @@ export type Register = TypeOf<typeof Register>
 /** Signed with `SignWithLabel(., "ConclaveRegistration", RegistrationTBS)` (RFC 9420 §5.1.2). */
 export const RegistrationTBS = struct("RegistrationTBS", { name: utf8, cipherSuite: uint16, signatureKey: opaque })
 
-export const AuthRequestKind = enumeration("AuthRequestKind", 1, { register: 1, lookup: 2, lookupDevice: 3 })
+/**
+ * What the person behind a name is called, as one device of the name says. It replaces the statement before it, of
+ * whichever device. An empty text withdraws the display name.
+ */
+export const DisplayName = struct("DisplayName", {
+  /** As `judgeDisplayName` returns it, or empty. */
+  text: utf8,
+  /** Unix time in milliseconds; of two statements for a name the later one holds. */
+  at: uint64,
+  /** Of the device that signed. */
+  deviceId: DeviceId,
+  /** By that device's key over {@link DisplayNameTBS}. */
+  signature: opaque,
+})
+export type DisplayName = TypeOf<typeof DisplayName>
+
+/** Signed with `SignWithLabel(., "ConclaveDisplayName", DisplayNameTBS)` (RFC 9420 §5.1.2). */
+export const DisplayNameTBS = struct("DisplayNameTBS", { name: utf8, text: utf8, at: uint64 })
+
+export const AuthRequestKind = enumeration("AuthRequestKind", 1, {
+  register: 1,
+  lookup: 2,
+  lookupDevice: 3,
+  setDisplayName: 4,
+})
 export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   /** → registered · nameTaken · invalid (also for a key that speaks for another name) · throttled */
   register: Register,
-  /** → devices, in the order of registration · notFound */
+  /** → devices, in the order of registration · notFound · invalid */
   lookup: { name: utf8 },
   /** → devices, with this one alone · notFound */
   lookupDevice: { deviceId: DeviceId },
+  /** → displayName, with the latest statement: this one, or a later one that is kept · notFound · invalid · throttled */
+  setDisplayName: { name: utf8, displayName: DisplayName },
 })
 export type AuthRequest = TypeOf<typeof AuthRequest>
 
@@ -85,6 +112,7 @@ export const authRequests = requestContract({
     register: notToRepeat("a copy could bring a device back that has been taken from its name meanwhile"),
     lookup: safeToRepeat("it only reads"),
     lookupDevice: safeToRepeat("it only reads"),
+    setDisplayName: safeToRepeat("a statement that is not later than the one that is kept changes nothing"),
   },
 })
 
@@ -97,20 +125,20 @@ export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   invalid: 5,
   throttled: 6,
   unavailable: 7,
-  update: 8,
+  displayName: 8,
+  update: 9,
 })
 export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   registered: { device: Device },
-  devices: { name: utf8, devices: vector(Device) },
+  /** `displayName`: the latest statement, where there is one. To be verified with a key of the name that is trusted. */
+  devices: { name: utf8, devices: vector(Device), displayName: optional(DisplayName) },
   nameTaken: {},
   notFound: {},
   invalid: { reason: utf8 },
   throttled: { retryAfterMilliseconds: uint32 },
   unavailable: { reason: utf8 },
+  displayName: { displayName: DisplayName },
   /** As in the Delivery Service's contract: the request is of a version that is not spoken. */
   update: { oldest: uint8, newest: uint8 },
 })
 export type AuthResponse = TypeOf<typeof AuthResponse>
-
-/** A name: 1 to 64 characters of UTF-8, lower case, no control characters or spaces; compared byte for byte. */
-export const NAME_PATTERN = /^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}._-]{0,63}$/u

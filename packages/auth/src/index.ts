@@ -1,4 +1,5 @@
 export * from "./api.js"
+export * from "./names.js"
 export {
   type AuthenticationLimits,
   type AuthenticationOptions,

@@ -13,11 +13,12 @@ import {
   type AuthRequest,
   AuthResponse,
   authRequests,
+  DisplayNameTBS,
   deviceIdOf,
-  NAME_PATTERN,
   type Register,
   RegistrationTBS,
 } from "./api.js"
+import { judgeDisplayName, nameFault } from "./names.js"
 import type { Store, StoredDevice } from "./store/store.js"
 
 export interface AuthenticationOptions {
@@ -33,7 +34,7 @@ export interface AuthenticationOptions {
 }
 
 /** What was refused for the sake of others, by the limit that it met. */
-export type RefusalKind = "registrations" | "version"
+export type RefusalKind = "displayNames" | "registrations" | "version"
 
 export interface AuthenticationLimits {
   /** In bytes; default 16 KiB. */
@@ -47,6 +48,8 @@ export interface AuthenticationLimits {
    * bring four times as many, and at most three quarters of what there is for all.
    */
   readonly registrationsByRequester: Rate
+  /** Changes of one name's display name; default 1 a minute, 20 at once. */
+  readonly displayNames: Rate
 }
 
 const defaultLimits: AuthenticationLimits = {
@@ -54,7 +57,11 @@ const defaultLimits: AuthenticationLimits = {
   devicesPerNameMax: 100,
   registrations: { perSecond: 20, burst: 1_000 },
   registrationsByRequester: { perSecond: 0.1, burst: 100 },
+  displayNames: { perSecond: 1 / 60, burst: 20 },
 }
+
+/** A statement may be dated so far ahead of this service's clock; further ahead it could never be replaced. */
+const CLOCK_TOLERANCE_MILLISECONDS = 86_400_000n
 
 /**
  * The Authentication Service: a function from one request to one answer, as `api.ts` declares them. Whatever the
@@ -81,6 +88,7 @@ class AuthenticationService {
   readonly #registrationsByRequester: RateLimiter
   readonly #registrationsByNetwork: RateLimiter
   readonly #onRefusal: (kind: RefusalKind) => void
+  readonly #displayNames: RateLimiter
 
   constructor({ store, crypto, now = Date.now, limits, onError, onRefusal }: AuthenticationOptions) {
     this.#store = store
@@ -96,6 +104,7 @@ class AuthenticationService {
       perSecond: networkShare(registrationsByRequester.perSecond, registrations.perSecond),
       burst: networkShare(registrationsByRequester.burst, registrations.burst),
     })
+    this.#displayNames = new RateLimiter(this.#limits.displayNames)
   }
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
@@ -125,12 +134,48 @@ class AuthenticationService {
       case "register":
         return this.#register(request, context)
       case "lookup":
-        return devices(request.name, await this.#store.lookup(request.name))
+        return this.#lookup(request.name)
       case "lookupDevice": {
         const device = await this.#store.lookupDevice(request.deviceId)
-        return device === undefined ? { type: "notFound" } : devices(device.name, [device])
+        return device === undefined ? { type: "notFound" } : this.#devices(device.name, [device])
       }
+      case "setDisplayName":
+        return this.#setDisplayName(request)
     }
+  }
+
+  async #lookup(name: string): Promise<AuthResponse> {
+    const fault = nameFault(name)
+    if (fault !== undefined) return invalid(`name: ${fault}`)
+    return this.#devices(name, await this.#store.lookup(name))
+  }
+
+  async #devices(name: string, devices: readonly StoredDevice[]): Promise<AuthResponse> {
+    if (devices.length === 0) return { type: "notFound" }
+    return { type: "devices", name, devices, displayName: await this.#store.displayName(name) }
+  }
+
+  async #setDisplayName({ name, displayName }: SetDisplayName): Promise<AuthResponse> {
+    const { text, at, deviceId, signature } = displayName
+    const now = this.#now()
+    const judged = text === "" ? { text } : judgeDisplayName(text)
+    if (judged.text === undefined) return invalid(`text: ${judged.fault}`)
+    if (judged.text !== text) return invalid(`text: its normal form is “${judged.text}”`)
+    if (at > BigInt(now) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
+    const device = await this.#store.lookupDevice(deviceId)
+    if (device === undefined || device.name !== name) return { type: "notFound" }
+    const suite = this.#suite(device.cipherSuite)
+    const content = encode(DisplayNameTBS, { name, text, at })
+    const proof = { publicKey: device.signatureKey, label: "ConclaveDisplayName", content, signature }
+    if (suite === undefined || !verifyWithLabel(suite, proof)) return invalid("signature: it is not by the device")
+    const present = await this.#store.displayName(name)
+    if (present !== undefined && present.at >= at) return { type: "displayName", displayName: present }
+    const retryAfterMilliseconds = this.#displayNames.take(name, now)
+    if (retryAfterMilliseconds !== undefined) {
+      this.#onRefusal("displayNames")
+      return { type: "throttled", retryAfterMilliseconds }
+    }
+    return { type: "displayName", displayName: await this.#store.setDisplayName(name, displayName) }
   }
 
   async #register(request: Register, context: RequestContext): Promise<AuthResponse> {
@@ -179,10 +224,8 @@ class AuthenticationService {
   }
 
   #registrationFault(request: Register): string | undefined {
-    // One way to write a name: two that look the same must not be two.
-    if (!NAME_PATTERN.test(request.name) || request.name.normalize("NFC") !== request.name) {
-      return "name: it has 1 to 64 lower-case letters, digits, or . _ - behind the first"
-    }
+    const fault = nameFault(request.name)
+    if (fault !== undefined) return `name: ${fault}`
     const suite = this.#suite(request.cipherSuite)
     if (suite === undefined) return `cipherSuite: ${request.cipherSuite} is not supported`
     if (!suite.signature.isPublicKey(request.signatureKey)) return "signatureKey: it is no key of the cipher suite"
@@ -223,9 +266,7 @@ function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {
     : { type: "update", oldest: version, newest: version }
 }
 
-function devices(name: string, list: readonly StoredDevice[]): AuthResponse {
-  return list.length === 0 ? { type: "notFound" } : { type: "devices", name, devices: list }
-}
+type SetDisplayName = Extract<AuthRequest, { type: "setDisplayName" }>
 
 function verify(suite: CipherSuite, publicKey: Uint8Array, { name, cipherSuite, signatureKey, signature }: Register) {
   const content = encode(RegistrationTBS, { name, cipherSuite, signatureKey })

@@ -14,6 +14,7 @@ import {
   type Store,
   sqliteStore,
 } from "../src/index.js"
+import { badNames, goodNames } from "./name-samples.js"
 import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
@@ -49,7 +50,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       const alice = createDevice()
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })
       assert.deepEqual(await ask(registration(alice, "alice")), { type: "registered", device: listed(alice) })
-      const devices = { type: "devices", name: "alice", devices: [listed(alice)] }
+      const devices = { type: "devices", name: "alice", devices: [listed(alice)], displayName: undefined }
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), devices)
       assert.deepEqual(await ask({ type: "lookupDevice", deviceId: alice.deviceId }), devices)
       assert.deepEqual(await ask({ type: "lookupDevice", deviceId: createDevice().deviceId }), { type: "notFound" })
@@ -69,7 +70,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal((await ask(bySecond)).type, "registered")
       const looked = await ask({ type: "lookup", name: "alice" })
       const devices = [listed(first), listed(second, byFirst.endorsement), listed(third, bySecond.endorsement)]
-      assert.deepEqual(looked, { type: "devices", name: "alice", devices })
+      assert.deepEqual(looked, { type: "devices", name: "alice", devices, displayName: undefined })
     })
 
     it("does not take an endorsement of another key", async (test) => {
@@ -136,16 +137,22 @@ describe("a registration", () => {
   }
 
   const alice = createDevice()
-  for (const name of ["", "Alice", "al ice", "-alice", "a\u0000b", "a".repeat(65), "🦊", "cafe\u0301", "alice\n"]) {
-    it(`is not for the name ${JSON.stringify(name)}`, async () => {
+  for (const [name, why] of badNames) {
+    // Bytes that are no UTF-8 do not get as far as the name.
+    if (!name.isWellFormed()) continue
+    it(`is not for the name ${JSON.stringify(name.slice(0, 20))}, which nobody can look up either`, async () => {
       const { ask } = createService(memoryStore())
-      assert.match(reasonOf(await ask(registration(alice, name))), /name/)
+      const reason = reasonOf(await ask(registration(alice, name)))
+      assert.match(reason, /^name: /)
+      assert.match(reason, why)
+      assert.match(reasonOf(await ask({ type: "lookup", name })), why)
     })
   }
-  for (const name of ["a", "alice", "bob-2", "caf\u00e9", "名前", "x".repeat(64)]) {
-    it(`may be for the name ${JSON.stringify(name)}`, async () => {
+  for (const name of Object.keys(goodNames)) {
+    it(`may be for the name ${JSON.stringify(name.slice(0, 20))}`, async () => {
       const { ask } = createService(memoryStore())
       assert.equal((await ask(registration(alice, name))).type, "registered")
+      assert.equal((await ask({ type: "lookup", name })).type, "devices")
     })
   }
 

@@ -1,12 +1,14 @@
+import { shownText } from "@conclave/auth/names"
 import type { Client, Conversation } from "@conclave/client/node"
 import { Failure } from "./failure.js"
-import { printableLine } from "./terminal/printable.js"
 
 const ID_PREFIX_MIN = 6
+/** Code points of a title in a prompt, a list or a sentence: others choose it, as long as they like. */
+export const TITLE_LENGTH_SHOWN = 60
 
 /** What a conversation is called in a terminal. */
 export function labelOf({ title, id }: Conversation): string {
-  return title === "" ? id.slice(0, 8) : printableLine(title)
+  return title === "" ? id.slice(0, 8) : shownText(title, TITLE_LENGTH_SHOWN)
 }
 
 /** By title, or by the beginning of the id. Throws {@link Failure} where there is none or more than one. */
@@ -16,14 +18,16 @@ export function findConversation(client: Client, called: string): Conversation {
   if (found.length === 1) return found[0]!
   if (found.length > 1) {
     const ids = found.map(({ id }) => id.slice(0, 12)).join(", ")
-    throw new Failure(`${client.name} has ${found.length} conversations called "${called}"; use an id: ${ids}`)
+    throw new Failure(
+      `${client.name} has ${found.length} conversations called "${shownText(called, TITLE_LENGTH_SHOWN)}"; use an id: ${ids}`,
+    )
   }
   const others = all.map(labelOf).slice(0, 10).join(", ")
   const remedy = /^[^\s"'/]+$/.test(called)
     ? `to make it: echo "/new ${called} NAME" | conclave chat --as ${client.name}`
     : "/new in conclave chat makes one"
   const known = others === "" ? "" : `, but ${others}`
-  throw new Failure(`${client.name} has no conversation "${printableLine(called)}"${known}; ${remedy}`)
+  throw new Failure(`${client.name} has no conversation "${shownText(called, TITLE_LENGTH_SHOWN)}"${known}; ${remedy}`)
 }
 
 export function isCalled(conversation: Conversation, called: string): boolean {

@@ -1,6 +1,8 @@
+import { personLabel, shownText } from "@conclave/auth/names"
 import type { ClientEvent, Content, Conversation } from "@conclave/client/node"
-import { labelOf } from "./conversations.js"
-import { printable, printableLine } from "./terminal/printable.js"
+import { labelOf, TITLE_LENGTH_SHOWN } from "./conversations.js"
+import { labelOfPeople, labelOfPerson, type People } from "./people.js"
+import { printable } from "./terminal/printable.js"
 import type { Style } from "./terminal/style.js"
 
 export interface Spoken extends Content {
@@ -18,47 +20,48 @@ export function cut({ text }: Content): string | undefined {
 }
 
 /** {@link drawMessage}, of a long one only the beginning. */
-export function drawMessageCut(message: Spoken, style: Style): string {
+export function drawMessageCut(message: Spoken, reader: Reader): string {
   const text = cut(message)
-  if (text === undefined) return drawMessage(message, style)
+  if (text === undefined) return drawMessage(message, reader)
   const left = message.text!.length - text.length
-  return `${drawMessage({ ...message, text }, style)}\n      ${style.dim(`… and ${left} characters more: /whole`)}`
+  return `${drawMessage({ ...message, text }, reader)}\n      ${reader.style.dim(`… and ${left} characters more: /whole`)}`
 }
 
 /** One message for a person. Its further lines are indented: none can pass for a message of its own. */
-export function drawMessage({ from, sentAt, text, bytes }: Spoken, style: Style): string {
+export function drawMessage({ from, sentAt, text, bytes }: Spoken, { style, people }: Reader): string {
   const time = `${two(sentAt.getHours())}:${two(sentAt.getMinutes())}`
   const content = text === undefined ? style.dim(`(${bytes?.length ?? 0} bytes)`) : printable(text).replace(/\n+$/, "")
-  return `${style.dim(time)} ${style.bold(printableLine(from))}: ${content.replace(/\n/g, "\n      ")}`
+  return `${style.dim(time)} ${style.bold(labelOfPerson(people, from))}: ${content.replace(/\n/g, "\n      ")}`
 }
 
 export interface Reader {
   readonly style: Style
-  /** The reader's own name. */
-  readonly self: string
+  /** With the reader's own name. */
+  readonly people: People
 }
 
 /** What happened, in a sentence; `undefined` for messages, and for what nobody has to be told. */
-export function drawEvent(event: ClientEvent, { style, self }: Reader): string | undefined {
-  const who = (name: string) => (name === self ? "you" : printableLine(name))
+export function drawEvent(event: ClientEvent, reader: Reader): string | undefined {
+  const { style, people } = reader
+  const who = (name: string) => (name === people.name ? "you" : labelOfPerson(people, name))
   switch (event.type) {
     case "message":
     case "sent":
       return undefined
     case "joined":
-      return style.dim(`you are in ${named(event.conversation)} now: ${list(event.members.map(who))}`)
+      return style.dim(`you are in ${named(event.conversation)} now: ${whoever(event.members, reader)}`)
     case "title":
-      return style.dim(`${who(event.from)} called it "${printableLine(event.title)}"`)
+      return style.dim(`${who(event.from)} called it "${shownText(event.title, TITLE_LENGTH_SHOWN)}"`)
     case "members":
-      return style.dim(membersChanged(event, who))
+      return style.dim(membersChanged(event, reader))
     case "refreshed":
-      return style.dim(event.by === self ? "you renewed your keys" : `${who(event.by)} renewed their keys`)
+      return style.dim(event.by === people.name ? "you renewed your keys" : `${who(event.by)} renewed their keys`)
     case "left":
       return style.yellow(`you are no longer in ${named(event.conversation)} (by ${who(event.by)})`)
     case "recovered":
       return style.yellow(`${named(event.conversation)} was rejoined, messages may be missing: ${reasonOf(event)}`)
     case "invited":
-      return style.yellow(`${who(event.by)} invites you to a conversation with ${list(event.members.map(who))}`)
+      return style.yellow(`${who(event.by)} invites you to a conversation with ${whoever(event.members, reader)}`)
     case "declined":
       return style.yellow(`${who(event.name)} does not come into ${named(event.conversation)} (${event.reason})`)
     case "throttled":
@@ -69,8 +72,10 @@ export function drawEvent(event: ClientEvent, { style, self }: Reader): string |
     case "update":
     case "unavailable":
       return style.red(reasonOf(event))
+    case "displayName":
+      return style.yellow(displayNameChanged(event))
     default:
-      return drawAlarm(event, style)
+      return drawAlarm(event, reader)
   }
 }
 
@@ -81,13 +86,13 @@ export function isAlarm(event: ClientEvent): event is Alarm {
   return ["keyChanged", "halted", "lost", "failed", "rejected"].includes(event.type)
 }
 
-export function drawAlarm(event: Alarm, style: Style): string {
+export function drawAlarm(event: Alarm, { style, people }: Reader): string {
   switch (event.type) {
     case "keyChanged":
-      return style.red(style.bold(keyChanged(event)))
+      return style.red(style.bold(keyChanged(event, people)))
     case "halted":
       return style.red(
-        `${named(event.conversation)} is halted until you decide about ${list(event.names)}: ${reasonOf(event)}`,
+        `${named(event.conversation)} is halted until you decide about ${labelOfPeople(people, event.names) || "nobody"}: ${reasonOf(event)}`,
       )
     case "lost":
       return style.red(
@@ -95,7 +100,7 @@ export function drawAlarm(event: Alarm, style: Style): string {
       )
     case "failed":
       return style.red(
-        `could not ${wishNames[event.wish]}${event.names.length > 0 ? ` ${list(event.names)}` : ""}: ${reasonOf(event)}`,
+        `could not ${wishNames[event.wish]}${event.names.length > 0 ? ` ${labelOfPeople(people, event.names)}` : ""}: ${reasonOf(event)}`,
       )
     case "rejected":
       return style.yellow(
@@ -114,26 +119,46 @@ const wishNames: Readonly<Record<Extract<ClientEvent, { type: "failed" }>["wish"
   leave: "leave",
 }
 
-function membersChanged(
-  { by, added, removed }: Extract<ClientEvent, { type: "members" }>,
-  who: (name: string) => string,
-): string {
+function membersChanged(event: Extract<ClientEvent, { type: "members" }>, reader: Reader): string {
+  const { by, added, removed, left, rejoined } = event
   const changes = [
-    ...(added.length > 0 ? [`added ${list(added.map(who))}`] : []),
-    ...(removed.length > 0 ? [`removed ${list(removed.map(who))}`] : []),
+    ...(added.length > 0 ? [`added ${whoever(added, reader)}`] : []),
+    ...(removed.length > 0 ? [`removed ${whoever(removed, reader)}`] : []),
   ]
-  return `${who(by)} ${changes.join(" and ")}`
+  return [
+    ...(changes.length > 0 ? [`${whoever([by], reader)} ${changes.join(" and ")}`] : []),
+    ...(left.length > 0 ? [`${whoever(left, reader)} left`] : []),
+    ...(rejoined.length > 0 ? [`${whoever(rejoined, reader)} rejoined`] : []),
+  ].join("; ")
 }
 
-function keyChanged({ name, endorsed, accepted }: Extract<ClientEvent, { type: "keyChanged" }>): string {
-  const who = printableLine(name)
+/** The reader is "you", and comes first. */
+function whoever(names: readonly string[], { people }: Reader): string {
+  const others = names.filter((name) => name !== people.name)
+  const you = others.length < names.length ? ["you"] : []
+  return [...you, ...(others.length > 0 ? [labelOfPeople(people, others)] : [])].join(", ") || "nobody"
+}
+
+function keyChanged(
+  { name, endorsed, accepted }: Extract<ClientEvent, { type: "keyChanged" }>,
+  people: People,
+): string {
+  const who = labelOfPerson(people, name)
   const why = endorsed ? "a device of theirs has signed for it" : "no device of theirs has signed for it"
-  const what = accepted ? "it was accepted; compare /safety" : `not accepted: ask ${who}, then /approve ${who}`
+  const what = accepted ? "it was accepted; compare /safety" : `not accepted: ask ${who}, then /approve ${name}`
   return `!! ${who} speaks with a new key (${why}); ${what}`
 }
 
+function displayNameChanged({ name, before, after }: Extract<ClientEvent, { type: "displayName" }>): string {
+  const was = before === undefined ? "" : `, until now ${personLabel(name, before).text}`
+  return after === undefined
+    ? `${personLabel(name).text} has no display name any more${was}`
+    : `${personLabel(name).text} is called ${personLabel(name, after).text} from now on${was}`
+}
+
+const REASON_LENGTH_SHOWN = 400
+
 const two = (number: number) => String(number).padStart(2, "0")
-const list = (names: readonly string[]) => names.map(printableLine).join(", ") || "nobody"
-const reasonOf = ({ reason }: { readonly reason: string }) => printableLine(reason)
+const reasonOf = ({ reason }: { readonly reason: string }) => shownText(reason, REASON_LENGTH_SHOWN)
 /** The title comes after the joining. */
 const named = (conversation: Conversation) => (conversation.title === "" ? "a conversation" : labelOf(conversation))

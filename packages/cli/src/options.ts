@@ -1,5 +1,5 @@
 import { isIP } from "node:net"
-import { NAME_PATTERN } from "@conclave/auth/api"
+import { judgeDisplayName, nameFault, normalizeName } from "@conclave/auth/names"
 import { flag, optional, required, withDefault } from "./arguments.js"
 import { UsageError } from "./failure.js"
 
@@ -8,6 +8,11 @@ export const DEFAULT_HOST = "127.0.0.1"
 
 /** Options that several commands share. */
 export const asOption = required({ placeholder: "NAME", help: "the name to speak under", read: name })
+export const displayNameOption = optional({
+  placeholder: "TEXT",
+  help: "what others see beside the name; for the first time, later /name in conclave chat",
+  read: displayName,
+})
 export const serverOption = withDefault(new URL(`http://${DEFAULT_HOST}:${DEFAULT_PORT}/`), {
   placeholder: "URL",
   help: "where the service is",
@@ -42,10 +47,18 @@ export const keyParagraph =
   "everything. CONCLAVE_KEY (32 bytes, as 64 hexadecimal digits) supplies the key instead, and no file is made."
 
 export function name(text: string): string {
-  if (NAME_PATTERN.test(text) && text.normalize("NFC") === text) return text
-  throw new UsageError(
-    `must be a name: 1 to 64 lower-case letters or digits, behind the first also . _ -, not "${shortened(text)}"`,
-  )
+  const name = normalizeName(text)
+  const fault = nameFault(name)
+  if (fault !== undefined) throw new UsageError(`must be a name, not "${shortened(text)}": ${fault}`)
+  return name
+}
+
+export function displayName(text: string): string {
+  const judged = judgeDisplayName(text)
+  if (judged.text === undefined) {
+    throw new UsageError(`must be a display name, not "${shortened(text)}": ${judged.fault}`)
+  }
+  return judged.text
 }
 
 export function port(text: string): number {

@@ -8,6 +8,7 @@ import type { Terminal } from "./terminal/terminal.js"
 
 export interface ProfileChoice {
   readonly as: string
+  readonly "display-name"?: string | undefined
   readonly server: URL
   readonly data: string | undefined
   readonly "fast-open": boolean
@@ -43,6 +44,7 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
         service: server,
         profile: file,
         live,
+        ...(choice["display-name"] !== undefined && { displayName: choice["display-name"] }),
         ...fastOpen(choice, terminal),
         ...(supplied && { sealingKey: supplied }),
         ...(signal && { signal }),

@@ -33,6 +33,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   commits: "commits that have to wait for their turn",
   creations: "new groups",
   cursors: "subscriptions with too many cursors",
+  displayNames: "changes of display names",
   groupQuota: "appends to groups that are full",
   proposals: "proposals",
   registrations: "registrations",

@@ -21,9 +21,14 @@ describe("the command line", () => {
       [["serve", "here"], /"here" is one argument too many/],
       [["send", "--as", "alice"], /--to TITLE is missing/],
       [["send", "--as", "--to", "team"], /--as needs a value: --as NAME/],
-      [["send", "--as", "Alice", "--to", "team"], /--as must be a name: .* not "Alice"/],
-      [["send", "--as", "../../etc", "--to", "team"], /--as must be a name/],
-      [["send", "--as", "a\u0000\u001b[2J", "--to", "team"], /--as must be a name.*not "a\?\?\[2J"/],
+      [
+        ["send", "--as", "al ice", "--to", "team"],
+        /--as must be a name, not "al ice": it contains a space; a name has 1/,
+      ],
+      [["send", "--as", "alice\u3164", "--to", "team"], /--as must be a name, .*U\+3164, which is invisible/],
+      [["send", "--as", "\uff41lice", "--to", "team"], /--as must be a name, .*a variant of “a”/],
+      [["send", "--as", "a\u0000\u001b[2J", "--to", "team"], /--as must be a name, not "a\?\?\[2J": .*U\+0000/],
+      [["chat", "--as", "bob", "--display-name", "Alice (alice)"], /--display-name must be a display name, .*“\(”/],
       [["send", "--as", "alice", "--to", "team", "--server", "team.example"], /--server must be an address like http/],
       [["send", "--as", "alice", "--to", "team", "--server", "http://a:b@c"], /--server must be .* without a password/],
       [

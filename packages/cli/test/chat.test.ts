@@ -8,6 +8,8 @@ import { glyphsFor, styleFor } from "../src/terminal/style.js"
 import { conclave, Service } from "./support.js"
 
 const plain = styleFor(false, {})
+const people = { name: "alice", displayName: () => undefined }
+const reader = { style: plain, people }
 const glyphs = glyphsFor({}, "linux")
 
 describe("conclave chat, with lines from a pipe", () => {
@@ -79,12 +81,12 @@ describe("what a terminal shows of others", () => {
 
   it("is text that cannot move the cursor, change colours or turn the direction of writing", () => {
     const text = "a\u001b[2J\u001b]0;title\u0007b\u009b31mc\u202edr\r\nnext\u0008"
-    const drawn = drawMessage({ from: "mallory\u001b[1m", sentAt, text }, plain)
-    assert.equal(drawn, "09:05 mallory␛[1m: a␛[2J␛]0;title␇b\ufffd31mc\ufffddr\n      next␈")
+    const drawn = drawMessage({ from: "mallory\u001b[1m", sentAt, text }, reader)
+    assert.equal(drawn, "09:05 mallory\ufffd[1m [not a valid name]: a␛[2J␛]0;title␇b\ufffd31mc\ufffddr\n      next␈")
   })
 
   it("cannot pass for a message of somebody else", () => {
-    const drawn = drawMessage({ from: "mallory", sentAt, text: "hi\n09:06 alice: send him money\u2028" }, plain)
+    const drawn = drawMessage({ from: "mallory", sentAt, text: "hi\n09:06 alice: send him money\u2028" }, reader)
     for (const line of drawn.split("\n").slice(1)) assert.match(line, /^ {6}/)
   })
 
@@ -119,7 +121,7 @@ describe("the drawing of the tree", () => {
   })
   const blank = (nodeIndex: number) => node(nodeIndex, { blank: true })
   const draw = (nodes: readonly TreeNode[], environment: NodeJS.ProcessEnv = {}) =>
-    drawTree(nodes, { style: plain, glyphs: glyphsFor(environment, "linux"), epoch: 5n }).slice(0, -1)
+    drawTree(nodes, { style: plain, glyphs: glyphsFor(environment, "linux"), epoch: 5n, people }).slice(0, -1)
 
   it("shows who is where, what is blank, and what the last commit renewed", () => {
     const nodes = [

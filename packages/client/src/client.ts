@@ -1,3 +1,4 @@
+import type { judgeDisplayName, nameFault, normalizeName, personLabel } from "@conclave/auth/names"
 import type { CryptoProvider, SignatureName } from "@conclave/crypto"
 import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
@@ -9,10 +10,15 @@ import type { Store } from "./store/store.js"
 
 export interface ClientOptions {
   /**
-   * The name to speak under, as `NAME_PATTERN` of `@conclave/auth/api` allows it. The first opening of a profile
-   * registers it; every later one must say the same.
+   * This person's id: 1 to 128 letters, digits and ASCII signs, see {@link nameFault}; text that a person has typed goes
+   * through {@link normalizeName} first. It may contain `/` and other signs that a file name must not. The first opening of a profile registers it; every later one must say the same.
    */
   readonly name: string
+  /**
+   * What this person is called, see {@link judgeDisplayName}. The first opening of a profile publishes it, signed;
+   * afterwards {@link Client.setDisplayName} does.
+   */
+  readonly displayName?: string
   /** The client owns it from here on: it closes the store when it is closed itself. */
   readonly store: Store
   /** Ways to the services; they may be one and the same. The client closes them. */
@@ -117,6 +123,17 @@ export interface PersonDevice {
  */
 export interface Client extends AsyncDisposable {
   readonly name: string
+  /**
+   * What a person is called, this one or another, as one of their devices has signed: verified with a key that is pinned
+   * for the name. Anybody may choose any display name: show it together with the name, see {@link personLabel}.
+   * `undefined` where none is known. It is refreshed when the directory is asked about the name for another reason.
+   */
+  displayName(name: string): string | undefined
+  /**
+   * Signs and publishes what this person is called; the empty text withdraws it. Throws `TypeError` for text that is not
+   * a display name ({@link judgeDisplayName}), `ClientError` `UNAVAILABLE` or `REFUSED`; nothing has changed then.
+   */
+  setDisplayName(text: string): Promise<void>
   /** By id; those that were left included, because of their history. */
   readonly conversations: ReadonlyMap<string, Conversation>
   /** Whether everything there is to follow is being followed at the moment. Always false without `live`. */

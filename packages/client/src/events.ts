@@ -31,6 +31,7 @@ export type ClientEventBody =
   | ThrottledEvent
   | UpdateEvent
   | UnavailableEvent
+  | DisplayNameEvent
 
 /** The content of a message: exactly one of `text` and `bytes` is there. */
 export interface Content {
@@ -42,8 +43,14 @@ export interface Content {
 export interface MessageEvent extends Content {
   readonly type: "message"
   readonly conversation: Conversation
-  /** Chosen by the sender: 32 hexadecimal digits. */
+  /**
+   * 32 hexadecimal digits, chosen by the sender: a member can repeat the id of another message. Use {@link seq} to tell
+   * messages apart.
+   */
   readonly messageId: string
+  /** The message's place in the conversation, as in `Message.seq`; `undefined` if stored by a version before 0.2. */
+  readonly seq: number | undefined
+  /** The sender's name. To show it, see `personLabel`. */
   readonly from: string
   /** By the sender's clock: not to be trusted more than the sender. */
   readonly sentAt: Date
@@ -54,6 +61,8 @@ export interface SentEvent extends Content {
   readonly type: "sent"
   readonly conversation: Conversation
   readonly messageId: string
+  /** As in {@link MessageEvent.seq}. */
+  readonly seq: number | undefined
   readonly sentAt: Date
 }
 
@@ -246,6 +255,18 @@ export interface DeferredEvent {
   readonly wishes: readonly FailedEvent["wish"][]
   readonly reason: string
   readonly retryAt: Date
+}
+
+/**
+ * Somebody whom this device knows already has another display name than before: show it, always with the name. What the
+ * directory says at first contact is no event.
+ */
+export interface DisplayNameEvent {
+  readonly type: "displayName"
+  readonly conversation: undefined
+  readonly name: string
+  readonly before: string | undefined
+  readonly after: string | undefined
 }
 
 /** Why a wish or a call failed. */

@@ -5,13 +5,24 @@
  *   client.ts conversation.ts events.ts errors.ts   what an application sees
  *   core/           a profile at work: steps and their records, the journal of events, inbox, stream, retries
  *   conversation/   one conversation: wishes are compiled into commits, the log is followed, or rejoined
- *   identity/       who this device is, who others are: pins, verdicts, safety codes, key packages
+ *   identity/       who this device is, who others are: pins, display names, verdicts, safety codes, key packages
  *   service/        what both services are asked, and what they answer, typed
  *   store/          where sealed records are kept: memory, SQLite, IndexedDB
  *
  *   a wish ─► store ─► compile, encrypt ─► store ─► service ─► log ─► follow ─► store ─► event
  * ```
  */
+export {
+  type DisplayNameJudgement,
+  hasMixedScripts,
+  isName,
+  judgeDisplayName,
+  nameFault,
+  normalizeName,
+  type PersonLabel,
+  personLabel,
+  shownText,
+} from "@conclave/auth/names"
 export {
   Client,
   type ClientOptions,
@@ -36,6 +47,7 @@ export type {
   ClientEvent,
   Content,
   DeclinedEvent,
+  DisplayNameEvent,
   FailedEvent,
   HaltedEvent,
   InvitedEvent,

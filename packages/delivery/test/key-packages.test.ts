@@ -258,3 +258,39 @@ describe("a device's proof", () => {
     }
   })
 })
+
+describe("claims of devices that nobody has registered", () => {
+  it("count for who asks, write nothing, and push nobody else's count out", async (test) => {
+    const { store } = openSpied(test)
+    const service = createService(store.spied, { limits: { claimsByRequester: { perSecond: 1, burst: 30_000 } } })
+    const bob = service.register(createDevice())
+    const keyPackages = Array.from({ length: 20 }, () => keyPackage(bob))
+    await publish(service, bob, { keyPackages, lastResort: keyPackage(bob) })
+    const singles = async (peer: string) => {
+      let count = 0
+      for (let i = 0; i < 20; i++) {
+        const answer = expectType(await service.askAs(peer, claimOf(bob)), "keyPackage")
+        if (!answer.lastResort) count++
+      }
+      return count
+    }
+    assert.equal(await singles("mallory"), 5)
+    const claims = store.claims
+    for (let i = 0; i < 25_000; i++) {
+      const claim = { type: "claimKeyPackage", deviceId: random(32), cipherSuite: 1 } as const
+      expectType(await service.askAs("mallory", claim), "notFound")
+    }
+    assert.equal(store.claims, claims)
+    assert.equal(await singles("mallory"), 0)
+    assert.equal(await singles("carol"), 5)
+  })
+})
+
+function openSpied(test: TestContext) {
+  const inner = stores.SQLite!(test)
+  const store = {
+    claims: 0,
+    spied: { ...inner, claimKeyPackage: (claim: never) => (store.claims++, inner.claimKeyPackage(claim)) },
+  }
+  return { store }
+}

@@ -1,5 +1,5 @@
 import { ClientError } from "@conclave/client/browser"
-import { keepChosenName, readChosenName } from "./profile/chosen-name.js"
+import { type ChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
 import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
 import { problem } from "./profile/words.js"
@@ -9,10 +9,13 @@ export type Phase =
   | { readonly type: "starting" }
   | { readonly type: "unsuitable"; readonly reason: string }
   | { readonly type: "elsewhere" }
-  | { readonly type: "welcome"; readonly name: string; readonly problem: string | undefined }
+  | ({ readonly type: "welcome"; readonly problem: string | undefined } & Choice)
   | { readonly type: "opening"; readonly name: string; readonly registered: boolean; readonly unreachable: boolean }
   | { readonly type: "broken"; readonly reason: string }
   | { readonly type: "open"; readonly profile: Profile }
+
+/** What a person says at the start. */
+export type Choice = Pick<ChosenName, "name" | "displayName">
 
 const RETRY_MILLISECONDS = 2_000
 
@@ -21,6 +24,7 @@ export class Opening {
   phase: Phase = { type: "starting" }
   readonly #onChange: () => void
   #attempt = new AbortController()
+  #choice: Choice = { name: "", displayName: "" }
 
   constructor(onChange: () => void) {
     this.#onChange = onChange
@@ -35,20 +39,21 @@ export class Opening {
       return this.#enter({ type: "broken", reason: problem(error) })
     }
     const chosen = readChosenName()
-    if (chosen === undefined) this.#enter({ type: "welcome", name: "", problem: undefined })
-    else await this.open(chosen.name, chosen.registered)
+    if (chosen === undefined) this.#enter({ type: "welcome", name: "", displayName: "", problem: undefined })
+    else await this.open(chosen, chosen.registered)
   }
 
   /** Takes the name, or goes on under it. */
-  async open(name: string, registered = false): Promise<void> {
+  async open({ name, displayName }: Choice, registered = false): Promise<void> {
+    this.#choice = { name, displayName }
     this.#attempt = new AbortController()
     const { signal } = this.#attempt
-    keepChosenName({ name, registered })
+    keepChosenName({ name, displayName, registered })
     this.#enter({ type: "opening", name, registered, unreachable: false })
     while (!signal.aborted) {
       try {
-        const profile = await Profile.open(name, signal)
-        keepChosenName({ name, registered: true })
+        const profile = await Profile.open(name, displayName, signal)
+        keepChosenName({ name, displayName, registered: true })
         return this.#enter({ type: "open", profile })
       } catch (error) {
         if (signal.aborted) return
@@ -61,16 +66,19 @@ export class Opening {
 
   /** Back to the choice of a name, from a registration that has not come through. */
   chooseAgain(): void {
-    const name = this.phase.type === "opening" ? this.phase.name : ""
     this.#attempt.abort()
     keepChosenName(undefined)
-    this.#enter({ type: "welcome", name, problem: undefined })
+    this.#enter({ type: "welcome", ...this.#choice, problem: undefined })
   }
 
   #fail(name: string, error: unknown): void {
     if (error instanceof ClientError && error.code === "NAME_TAKEN") {
       keepChosenName(undefined)
-      this.#enter({ type: "welcome", name, problem: `Somebody else is called ${name} here. Choose another name.` })
+      this.#enter({
+        type: "welcome",
+        ...this.#choice,
+        problem: `Somebody else is called ${name} here. Choose another name.`,
+      })
     } else {
       this.#enter({ type: "broken", reason: problem(error) })
     }

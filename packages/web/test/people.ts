@@ -1,25 +1,23 @@
 import { join } from "node:path"
-import { type Client, type Conversation, openClient } from "@conclave/client/node"
+import { type Client, type Conversation, type NodeClientOptions, openClient } from "@conclave/client/node"
 import type { Service } from "./service.js"
 
 /** Somebody without a browser: the SDK in this process, on a file of their own. */
 export function openPerson(
   service: Service,
   name: string,
-  more: { readonly file?: string; readonly endorse?: Endorse } = {},
+  more: { readonly file?: string } & Partial<Pick<NodeClientOptions, "displayName" | "endorse" | "random">> = {},
 ) {
-  const { file = name, ...endorse } = more
+  const { file = encodeURIComponent(name), ...options } = more
   return openClient({
     name,
     service: service.address,
     profile: join(service.folder, `${file}.profile`),
     sealingKey: new Uint8Array(32).fill(1),
     policy: { keyPackages: 4 },
-    ...endorse,
+    ...options,
   })
 }
-
-type Endorse = (registration: Uint8Array) => Promise<Uint8Array>
 
 /** The conversation with that title, once this person is in it. */
 export async function joined(client: Client, title: string): Promise<Conversation> {

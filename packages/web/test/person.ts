@@ -88,8 +88,9 @@ export class Person implements AsyncDisposable {
 
   // --- What a person does --------------------------------------------------------------------------------------------
 
-  async register(name = this.name): Promise<void> {
+  async register(name = this.name, displayName = ""): Promise<void> {
     await this.page.getByLabel("Your name").fill(name)
+    await this.page.getByLabel("Display name").fill(displayName)
     await this.page.getByRole("button", { name: "Take this name" }).click()
   }
 
@@ -126,7 +127,9 @@ export class Person implements AsyncDisposable {
   }
 
   member(name: string): Locator {
-    return this.page.locator(".members").getByRole("button", { name: new RegExp(`^${name}\\b`) })
+    return this.page
+      .locator(".members")
+      .getByRole("button", { name: new RegExp(`^${name}(?![\\p{L}\\p{M}\\p{N}-])`, "u") })
   }
 
   /** Opens what the group panel says about a member, and reads the safety code. */

@@ -95,6 +95,48 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     await Promise.all(people.map((person) => person.close()))
   })
 
+  it("are taken of the start, and of people who are called something", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register("alice liddell", "Alice (admin)")
+    await alice.page.getByRole("alert").nth(1).waitFor()
+    await everyLook(alice, "wrong-name")
+    await alice.register("alice", "Alice Liddell")
+    const called: readonly (readonly [name: string, displayName: string])[] = [
+      ["bob", "Bob"],
+      ["auth0|5f7c8ec7c33c6c004bbafe82", "Dora Maar"],
+      ["किरण", "किरण देसाई"],
+      ["דנה", "דנה כהן"],
+      ["\u0430lice", "Alice Liddell"],
+      [
+        "maximiliane.von.und.zu.hohenstein@department.example.org",
+        "Maximiliane Freifrau von und zu Hohenstein-Waldburg-Zeil",
+      ],
+      ["erin", ""],
+    ]
+    const people = []
+    for (const [name, displayName] of called) people.push(await openPerson(service, name, { displayName }))
+    await alice.createConversation("Names", called.map(([name]) => name).join(" "))
+    const teams = await Promise.all(people.map((person) => joined(person, "Names")))
+    const lines = ["Hello!", "Good morning.", "नमस्ते", "שלום", "It is me, Alice. Please send the key.", "Servus.", "Hi"]
+    await talk(
+      alice,
+      lines.map((line, at) => [teams[at], line] as const),
+    )
+    await everyLook(alice, "names")
+    await alice.page.setViewportSize({ width: 1280, height: 800 })
+    await alice.page.getByRole("button", { name: "Change your display name" }).click()
+    await everyLook(alice, "display-name", [1280])
+    await alice.page.keyboard.press("Escape")
+    await alice.page.setViewportSize({ width: 390, height: 844 })
+    await alice.page.getByRole("button", { name: /^Group/ }).click()
+    await alice.page.getByRole("heading", { name: "Members" }).evaluate((element) => element.scrollIntoView())
+    await everyLook(alice, "names-group", [390])
+    await Promise.all(people.map((person) => person.close()))
+  })
+
   it("are taken of somebody who was removed, and of a key that has changed", async () => {
     await using service = new Service()
     await service.start()

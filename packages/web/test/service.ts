@@ -35,6 +35,8 @@ export class Service implements AsyncDisposable {
       register,
       lookup: (name) => directory.lookup(name),
       lookupDevice: (deviceId) => directory.lookupDevice(deviceId),
+      setDisplayName: (name, displayName) => directory.setDisplayName(name, displayName),
+      displayName: (name) => directory.displayName(name),
     }
     this.#handlers = {
       auth: authentication.authenticationService({ store, crypto, now: Date.now, onError }),

@@ -1,8 +1,10 @@
+import type { DisplayName } from "../api.js"
 import type { Registered, Store, StoredDevice } from "./store.js"
 
 /** The reference model: what every store does, in the plainest way. */
 export function memoryStore(): Store {
   const devices: StoredDevice[] = []
+  const displayNames = new Map<string, DisplayName>()
   const byId = (deviceId: Uint8Array) => devices.find((device) => Buffer.compare(device.deviceId, deviceId) === 0)
   return {
     async register({ name, deviceId, cipherSuite, signatureKey, at, endorsement, devicesMax }): Promise<Registered> {
@@ -19,5 +21,12 @@ export function memoryStore(): Store {
     },
     lookup: async (name) => devices.filter((device) => device.name === name),
     lookupDevice: async (deviceId) => byId(deviceId),
+    async setDisplayName(name, displayName) {
+      const present = displayNames.get(name)
+      if (present !== undefined && present.at >= displayName.at) return present
+      displayNames.set(name, displayName)
+      return displayName
+    },
+    displayName: async (name) => displayNames.get(name),
   }
 }

@@ -1,3 +1,4 @@
+import type { DisplayName } from "../api.js"
 import type { NewDevice, Registered, Store, StoredDevice } from "./store.js"
 
 type SqlValue = Uint8Array | bigint | number | string | null
@@ -36,6 +37,15 @@ const migrations: readonly string[] = [
   ALTER TABLE directory_device ADD COLUMN endorser_id BLOB;
   ALTER TABLE directory_device ADD COLUMN endorser_signature BLOB;
   `,
+  `
+  CREATE TABLE directory_display_name (
+    name TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    device_id BLOB NOT NULL,
+    signature BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** The directory in tables of `database`, which stays its owner's to close. */
@@ -45,6 +55,9 @@ export function sqliteStore(database: Database): Store {
     register: (device) => database.write((connection) => register(connection, device)),
     lookup: async (name) => database.read((connection) => devicesOf(connection, name)),
     lookupDevice: async (deviceId) => database.read((connection) => deviceOf(connection, deviceId)),
+    setDisplayName: (name, displayName) =>
+      database.write((connection) => setDisplayName(connection, name, displayName)),
+    displayName: async (name) => database.read((connection) => displayNameOf(connection, name)),
   }
 }
 
@@ -71,6 +84,22 @@ function register(connection: Connection, device: NewDevice): Registered {
     ],
   )
   return { type: "registered", device: deviceOf(connection, device.deviceId)! }
+}
+
+function setDisplayName(connection: Connection, name: string, displayName: DisplayName): DisplayName {
+  const present = displayNameOf(connection, name)
+  if (present !== undefined && present.at >= displayName.at) return present
+  const { text, at, deviceId, signature } = displayName
+  connection.run(
+    "INSERT OR REPLACE INTO directory_display_name (name, text, at, device_id, signature) VALUES (?, ?, ?, ?, ?)",
+    [name, text, at, deviceId, signature],
+  )
+  return displayName
+}
+
+function displayNameOf(connection: Connection, name: string): DisplayName | undefined {
+  const row = connection.get("SELECT * FROM directory_display_name WHERE name = ?", [name])
+  return row && { text: row.text, at: row.at, deviceId: row.device_id, signature: row.signature }
 }
 
 function devicesOf(connection: Connection, name: string): StoredDevice[] {

@@ -1,7 +1,8 @@
-import type { Endorsement } from "../api.js"
+import type { DisplayName, Endorsement } from "../api.js"
 
 /**
- * What the Authentication Service remembers. Devices are added and never changed. Rejects with an error whose `code`
+ * What the Authentication Service remembers. Devices are added and never changed; a name has at most one statement about
+ * its display name, which a later one replaces. Rejects with an error whose `code`
  * is `STORE_UNAVAILABLE` when it could not be done now and left no trace.
  */
 export interface Store {
@@ -9,6 +10,12 @@ export interface Store {
   /** In the order of registration; empty for a name that nobody has. */
   lookup(name: string): Promise<readonly StoredDevice[]>
   lookupDevice(deviceId: Uint8Array): Promise<StoredDevice | undefined>
+  /**
+   * Keeps a statement, checked, of a device of the name, if it is later than the one that is kept. Resolves with the one
+   * that is kept then.
+   */
+  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName>
+  displayName(name: string): Promise<DisplayName | undefined>
 }
 
 export interface NewDevice {

@@ -1,11 +1,12 @@
 import type { TreeNode } from "@conclave/client/node"
-import { printableLine } from "../terminal/printable.js"
+import { labelOfPerson, type People } from "../people.js"
 import type { Glyphs, Style } from "../terminal/style.js"
 
 export interface TreeDrawing {
   readonly style: Style
   readonly glyphs: Glyphs
   readonly epoch: bigint
+  readonly people: Pick<People, "displayName">
 }
 
 const LINES_MAX = 255
@@ -64,12 +65,12 @@ function branch({ side, glyphs }: Place): string {
   return side === "upper" ? glyphs.upper : glyphs.lower
 }
 
-function nodeLine(node: TreeNode, { glyphs, style, epoch }: Place): string {
+function nodeLine(node: TreeNode, { glyphs, style, epoch, people }: Place): string {
   if (node.blank) return style.dim(glyphs.blank)
   const isRenewed = node.renewedInEpoch === epoch
   const mark = isRenewed ? style.green(glyphs.renewed) : glyphs.filled
   const words = [
-    ...(node.name === undefined ? [] : [style.bold(printableLine(node.name))]),
+    ...(node.name === undefined ? [] : [style.bold(labelOfPerson(people, node.name))]),
     ...(node.own ? ["(you)"] : []),
     ...(node.renewedInEpoch === undefined ? [] : [style.dim(`since epoch ${node.renewedInEpoch}`)]),
     ...(node.unmergedLeaves.length > 0 ? [style.yellow(`unknown to leaf ${node.unmergedLeaves.join(", ")}`)] : []),

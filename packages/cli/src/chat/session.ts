@@ -1,8 +1,10 @@
+import { shownText } from "@conclave/auth/names"
 import type { Client, ClientEvent, Conversation } from "@conclave/client/node"
 import { nearest } from "../closest.js"
-import { isCalled, labelOf } from "../conversations.js"
+import { isCalled, labelOf, TITLE_LENGTH_SHOWN } from "../conversations.js"
 import { explain, Failure } from "../failure.js"
-import { cut, drawEvent, drawMessage, drawMessageCut, type Spoken } from "../messages.js"
+import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken } from "../messages.js"
+import { labelOfPerson } from "../people.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { openScreen, type Screen } from "./screen.js"
 import { conversationList, slashCommands } from "./slash-commands.js"
@@ -25,7 +27,7 @@ export class ChatSession {
   readonly #stop = new AbortController()
   /** Keys that were not accepted, by name. */
   readonly #newKeys = new Map<string, Uint8Array>()
-  /** Messages that stand on the screen already, and whose events are still to come. */
+  /** Places of messages that stand on the screen already, and whose events are still to come. */
   readonly #shown = new Set<string>()
   readonly #told = new Map<string, number>()
   #lastCut: Spoken | undefined
@@ -82,7 +84,8 @@ export class ChatSession {
     const found =
       this.conversations[Number(called) - 1] ??
       this.conversations.find((conversation) => isCalled(conversation, called))
-    if (found === undefined) throw new Failure(`there is no conversation "${called}"; /list shows them`)
+    if (found === undefined)
+      throw new Failure(`there is no conversation "${shownText(called, TITLE_LENGTH_SHOWN)}"; /list shows them`)
     return found
   }
 
@@ -93,23 +96,28 @@ export class ChatSession {
 
   /** A message for the screen: cut, where somebody sits in front of it and it is long. */
   drawn(message: Spoken): string {
-    if (!this.#screen.isInteractive) return drawMessage(message, this.terminal.style)
+    if (!this.#screen.isInteractive) return drawMessage(message, this.#reader)
     if (cut(message) !== undefined) this.#lastCut = message
-    return drawMessageCut(message, this.terminal.style)
+    return drawMessageCut(message, this.#reader)
   }
 
   /** The last message that was cut. */
   drawnWhole(): string {
     if (this.#lastCut === undefined) throw new Failure("no message was cut")
-    return drawMessage(this.#lastCut, this.terminal.style)
+    return drawMessage(this.#lastCut, this.#reader)
   }
 
   async approve(name: string): Promise<void> {
     const key = this.#newKeys.get(name)
-    if (key === undefined) throw new Failure(`no key of ${name} waits for approval`)
+    const label = labelOfPerson(this.client, name)
+    if (key === undefined) throw new Failure(`no key of ${label} waits for approval`)
     await this.client.approveKey(name, key)
     this.#newKeys.delete(name)
-    this.print(`the new key of ${name} is accepted from here on`)
+    this.print(`the new key of ${label} is accepted from here on`)
+  }
+
+  get #reader(): Reader {
+    return { style: this.terminal.style, people: this.client }
   }
 
   async #open(): Promise<void> {
@@ -117,10 +125,10 @@ export class ChatSession {
     const open = conversations.filter(({ status }) => status === "active")
     if (open.length === 1) this.select(open[0]!)
     if (!this.#screen.isInteractive) return
-    this.print(`This is ${terminal.style.bold(client.name)}. /help shows the commands.`)
+    this.print(`This is ${terminal.style.bold(labelOfPerson(client, client.name))}. /help shows the commands.`)
     this.print(conversationList(this))
     for (const message of (await this.current?.history({ limit: OPENING_LINES })) ?? []) {
-      this.#shown.add(message.messageId)
+      this.#shown.add(placeOf(this.current!, message.seq))
       this.print(this.drawn(message))
     }
   }
@@ -151,14 +159,15 @@ export class ChatSession {
   }
 
   async #show(event: ClientEvent): Promise<void> {
-    const reader = { style: this.terminal.style, self: this.client.name }
+    const reader = this.#reader
     if (event.type === "keyChanged" && !event.accepted) this.#newKeys.set(event.name, event.signatureKey)
     if (event.type === "joined" && (this.current === undefined || isOver(this.current))) this.select(event.conversation)
     if (event.type === "failed") {
       this.#tellOnce(`${event.code} ${event.reason}`, drawEvent(event, reader)!)
       return
     }
-    const isShown = event.type === "message" && this.#shown.delete(event.messageId)
+    // Not by the message's id: a member may have repeated another's.
+    const isShown = event.type === "message" && this.#shown.delete(placeOf(event.conversation, event.seq))
     const drawn = event.type === "message" ? this.drawn(event) : drawEvent(event, reader)
     if (!isShown && drawn !== undefined) this.print(this.#placed(event, drawn))
     this.#schedulePrompt()
@@ -221,6 +230,7 @@ export class ChatSession {
   }
 }
 
+const placeOf = ({ id }: Conversation, seq: number | undefined) => `${id}/${seq ?? ""}`
 const isOver = ({ status }: Conversation) => status === "left"
 
 function hint(name: string): string {

@@ -1,7 +1,8 @@
+import { judgeDisplayName, shownText } from "@conclave/auth/names"
 import type { Conversation } from "@conclave/client/node"
 import { labelOf } from "../conversations.js"
 import { Failure } from "../failure.js"
-import { printableLine } from "../terminal/printable.js"
+import { labelOfPeople, labelOfPerson, typedName } from "../people.js"
 import { align } from "../terminal/table.js"
 import { drawTree } from "./draw-tree.js"
 import type { ChatSession } from "./session.js"
@@ -22,7 +23,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "make a conversation and invite",
     wordsMin: 1,
     async run(session, [title, ...members]) {
-      session.select(await session.client.createConversation({ title: title!, members }))
+      session.select(await session.client.createConversation({ title: title!, members: members.map(typedName) }))
     },
   },
   list: {
@@ -43,13 +44,14 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "NAME…",
     help: "add members",
     wordsMin: 1,
-    run: (session, names) => session.requireCurrent().invite(...names),
+    run: (session, names) => session.requireCurrent().invite(...names.map(typedName)),
   },
   remove: {
     usage: "NAME…",
     help: "remove members: they read nothing more",
     wordsMin: 1,
-    async run(session, names) {
+    async run(session, typed) {
+      const names = typed.map(typedName)
       if (names.includes(session.client.name)) throw new Failure("to remove yourself, use /leave")
       await session.requireCurrent().remove(...names)
     },
@@ -59,7 +61,8 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "show who is in the conversation",
     run(session) {
       const { members } = session.requireCurrent()
-      const line = (name: string) => `  ${printableLine(name)}${name === session.client.name ? " (you)" : ""}`
+      const line = (name: string) =>
+        `  ${labelOfPerson(session.client, name)}${name === session.client.name ? " (you)" : ""}`
       session.print(members.map(line).join("\n"))
     },
   },
@@ -68,10 +71,10 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "digits to compare by voice: the same at both ends, or somebody stands between",
     run(session, [given]) {
       const conversation = session.requireCurrent()
-      const name = given ?? onlyOther(session, conversation)
+      const name = given === undefined ? onlyOther(session, conversation) : typedName(given)
       const groups = conversation.safetyCode(name).split(" ")
       const rows = [groups.slice(0, 4), groups.slice(4, 8), groups.slice(8)].map((row) => `  ${row.join(" ")}`)
-      session.print([`Compare with ${printableLine(name)}, by voice or in person:`, ...rows].join("\n"))
+      session.print([`Compare with ${labelOfPerson(session.client, name)}, by voice or in person:`, ...rows].join("\n"))
     },
   },
   tree: {
@@ -80,7 +83,9 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     run(session) {
       const { style, glyphs } = session.terminal
       const conversation = session.requireCurrent()
-      session.print(drawTree(conversation.tree(), { style, glyphs, epoch: conversation.epoch }).join("\n"))
+      session.print(
+        drawTree(conversation.tree(), { style, glyphs, epoch: conversation.epoch, people: session.client }).join("\n"),
+      )
     },
   },
   refresh: {
@@ -93,6 +98,19 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "rename the conversation",
     wordsMin: 1,
     run: (session, [title]) => session.requireCurrent().setTitle(title!),
+  },
+  name: {
+    usage: "[TEXT]",
+    help: "say what others see beside your name; without a text, nothing",
+    async run(session, words) {
+      const { client } = session
+      const typed = words.join(" ")
+      const judged = typed === "" ? { text: typed } : judgeDisplayName(typed)
+      if (judged.text === undefined)
+        throw new Failure(`"${shownText(typed, 60)}" is not a display name: ${judged.fault}`)
+      await client.setDisplayName(judged.text)
+      session.print(`others see you as ${labelOfPerson(client, client.name)}`)
+    },
   },
   history: {
     usage: "",
@@ -108,7 +126,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "NAME",
     help: "accept the new key of somebody, after comparing",
     wordsMin: 1,
-    run: (session, [name]) => session.approve(name!),
+    run: (session, [name]) => session.approve(typedName(name!)),
   },
   leave: {
     usage: "",
@@ -132,12 +150,12 @@ function helpLines(): string[] {
   return [...align(rows), "Anything else is sent to the conversation; a line that begins with // is sent with one /."]
 }
 
-export function conversationList({ conversations, current, terminal }: ChatSession): string {
+export function conversationList({ client, conversations, current, terminal }: ChatSession): string {
   if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME makes one."
   const rows = conversations.map((conversation, at) => [
     `  ${at + 1}`,
     conversation === current ? terminal.style.bold(labelOf(conversation)) : labelOf(conversation),
-    conversation.members.map(printableLine).join(", "),
+    labelOfPeople(client, conversation.members),
     conversation.status === "active" ? "" : conversation.status,
   ])
   return align(rows).join("\n")

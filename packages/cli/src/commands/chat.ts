@@ -1,7 +1,15 @@
 import { command } from "../arguments.js"
 import { ChatSession } from "../chat/session.js"
 import { exitCodes } from "../failure.js"
-import { asOption, dataOption, fastOpenOptions, fastOpenParagraph, keyParagraph, serverOption } from "../options.js"
+import {
+  asOption,
+  dataOption,
+  displayNameOption,
+  fastOpenOptions,
+  fastOpenParagraph,
+  keyParagraph,
+  serverOption,
+} from "../options.js"
 import { openProfile, synchronise } from "../profile.js"
 
 export const chat = command({
@@ -13,7 +21,13 @@ export const chat = command({
     fastOpenParagraph,
     keyParagraph,
   ],
-  options: { as: asOption, server: serverOption, data: dataOption, ...fastOpenOptions },
+  options: {
+    as: asOption,
+    "display-name": displayNameOption,
+    server: serverOption,
+    data: dataOption,
+    ...fastOpenOptions,
+  },
   async run(choice, { terminal }) {
     const options = { terminal, live: true }
     const { client } = await openProfile(choice, options)

@@ -7,6 +7,7 @@ import {
   asOption,
   count,
   dataOption,
+  displayNameOption,
   fastOpenOptions,
   fastOpenParagraph,
   keyParagraph,
@@ -14,6 +15,7 @@ import {
   seconds,
   serverOption,
 } from "../options.js"
+import type { People } from "../people.js"
 import { type OpenProfile, openProfile, synchronise } from "../profile.js"
 import { ReceivingRecord } from "../receiving/record.js"
 import { type Progress, showProgress } from "../terminal/progress.js"
@@ -35,6 +37,7 @@ export const receive = command({
   ],
   options: {
     as: asOption,
+    "display-name": displayNameOption,
     from: optional({
       placeholder: "TITLE",
       help: "only this conversation, by title or id; the others wait",
@@ -96,9 +99,9 @@ async function receiveMessages(receiving: Receiving): Promise<number> {
     if (!record.has(event)) {
       if (event.type === "message") {
         waiting.pause()
-        await terminal.write(formed(event, { form, terminal }))
+        await terminal.write(formed(event, { form, terminal, people: client }))
         received++
-      } else if (isAlarm(event)) terminal.tell(drawAlarm(event, terminal.errorStyle))
+      } else if (isAlarm(event)) terminal.tell(drawAlarm(event, { style: terminal.errorStyle, people: client }))
     }
     await record.add(event)
     if (received === countMax) break
@@ -111,13 +114,19 @@ function isWanted({ conversation }: ClientEvent, from: string | undefined): bool
   return from === undefined || conversation === undefined || isCalled(conversation, from)
 }
 
-function formed(event: MessageEvent, { form, terminal }: { form: Form; terminal: Terminal }): string | Uint8Array {
+interface Writing {
+  readonly form: Form
+  readonly terminal: Terminal
+  readonly people: People
+}
+
+function formed(event: MessageEvent, { form, terminal, people }: Writing): string | Uint8Array {
   const { text, bytes = new Uint8Array() } = event
   switch (form) {
     case "json":
-      return `${JSON.stringify(asJson(event))}\n`
+      return `${JSON.stringify(asJson(event, people))}\n`
     case "person":
-      return `${terminal.style.cyan(labelOf(event.conversation))} ${drawMessage(event, terminal.style)}\n`
+      return `${terminal.style.cyan(labelOf(event.conversation))} ${drawMessage(event, { style: terminal.style, people })}\n`
     case "lines": {
       const content = text === undefined ? Buffer.from(bytes) : Buffer.from(text)
       return content.at(-1) === 0x0a ? content : Buffer.concat([content, Buffer.from("\n")])
@@ -127,12 +136,15 @@ function formed(event: MessageEvent, { form, terminal }: { form: Form; terminal:
   }
 }
 
-function asJson({ conversation, messageId, from, sentAt, text, bytes }: MessageEvent) {
+function asJson({ conversation, messageId, seq, from, sentAt, text, bytes }: MessageEvent, people: People) {
+  const displayName = people.displayName(from)
   return {
     conversation: conversation.id,
     title: conversation.title,
     from,
+    ...(displayName !== undefined && { displayName }),
     messageId,
+    seq,
     sentAt: sentAt.toISOString(),
     ...(text === undefined ? { base64: Buffer.from(bytes ?? []).toString("base64") } : { text }),
   }

@@ -1,4 +1,4 @@
-import { NAME_PATTERN } from "@conclave/auth/api"
+import { nameFault } from "@conclave/auth/names"
 import { decode } from "@conclave/codec"
 import type {
   Conversation,
@@ -253,7 +253,8 @@ function rejected(error: Error): Promise<never> {
 }
 
 export function requireName(name: string): void {
-  if (!NAME_PATTERN.test(name)) throw new TypeError(`${JSON.stringify(name)} is no name`)
+  const fault = nameFault(name)
+  if (fault !== undefined) throw new TypeError(`${JSON.stringify(name)} is not a name: ${fault}`)
 }
 
 export function requireTitle(title: string): void {

@@ -190,7 +190,7 @@ function takeMessage(work: Work, step: Step, entry: Entry, received: Received & 
     takeTitle(work, step, entry, { from, title: payload.body.title })
   } else {
     remember(work, step, entry, { from, own: false, payload: received.plaintext })
-    step.emit({ type: "message", conversation: local.id, from, payload: received.plaintext })
+    step.emit({ type: "message", conversation: local.id, from, seq: entry.seq, payload: received.plaintext })
   }
 }
 
@@ -246,7 +246,7 @@ function placeOwn(work: Work, step: Step, place: Place, [number, wish]: readonly
     return
   }
   remember(work, step, place, { from: identity.name, own: true, payload: wish.payload })
-  step.emit({ type: "sent", conversation: local.id, payload: wish.payload })
+  step.emit({ type: "sent", conversation: local.id, seq: place.seq, payload: wish.payload })
 }
 
 function remember(work: Work, step: Step, place: Place, message: { from: string; own: boolean; payload: Uint8Array }) {

@@ -9,6 +9,7 @@ import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { Judge } from "../identity/judge.js"
 import { OwnDevices } from "../identity/own-devices.js"
+import { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
 import { ServiceClock } from "../service/clock.js"
 import { Delivery } from "../service/delivery.js"
@@ -51,6 +52,7 @@ export class Device implements Client {
   readonly conversations = new Map<string, Conversation>()
   readonly #options: DeviceOptions
   readonly #shared: Shared
+  readonly #people: People
   readonly #closing = new AbortController()
   readonly #inbox: Runner
   readonly #stock: Runner
@@ -78,12 +80,16 @@ export class Device implements Client {
       directory,
       verifyEndorsement: (claim) => identity.isEndorsed(claim),
       acceptEndorsed,
+      onPinned: (name) => this.#people.pinned(name),
     })
+    this.#people = new People({ store, steps, directory, identity, judge, now })
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
     steps.share(judge)
     steps.share(invitations)
+    steps.share(this.#people)
     steps.isTold = (event, id) => invitations.isTold(event, id)
+    directory.listen((name, displayName) => this.#people.heard(name, displayName))
     const lifetimeNow = () => clock.lifetimeNow()
     const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
     const stock = new Stock({ store, steps, delivery, identity, random, now: lifetimeNow, size, lifetimeSeconds })
@@ -201,6 +207,15 @@ export class Device implements Client {
       askAgain(work)
       await runner.once()
     }
+    await this.#people.settled()
+  }
+
+  displayName(name: string): string | undefined {
+    return this.#people.displayName(name)
+  }
+
+  setDisplayName(text: string): Promise<void> {
+    return this.#people.set(text, this.#closing.signal)
   }
 
   observe(listener: () => void): () => void {
@@ -265,7 +280,8 @@ export class Device implements Client {
     await this.#stream?.done
     // Transports first: what still waits for an answer ends with them.
     await Promise.allSettled([delivery.close(), directory.close()])
-    await Promise.all([this.#inbox, this.#stock, this.#watch, ...this.#runners()].map((runner) => runner.end()))
+    const parts = [this.#people, this.#inbox, this.#stock, this.#watch, ...this.#runners()]
+    await Promise.all(parts.map((part) => part.end()))
     await steps.close()
     for (const { work } of this.#groups.values()) work.local.close()
     identity[Symbol.dispose]()
@@ -275,6 +291,7 @@ export class Device implements Client {
   async #load(): Promise<void> {
     const { store, steps, invitations } = this.#shared
     await invitations.reload()
+    await steps.discard(this.#people)
     for (const [key] of await store.list(recordKeys.states)) {
       const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
       await steps.discard(conversation.work.local)
@@ -288,12 +305,15 @@ export class Device implements Client {
     })
   }
 
-  /** Takes the name, and leaves key packages, so that one can be invited. */
+  /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
   async #introduce(signal: AbortSignal | undefined): Promise<void> {
     const { directory, identity, judge, steps, stock } = this.#shared
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
     const siblings = await identity.register(directory, this.#options.endorse, until)
     await stock.replenish(until)
+    // A further device learns what this person is called already.
+    if (this.#options.endorse !== undefined) await directory.devices(identity.name, until)
+    if (this.#options.displayName !== undefined) await this.#people.set(this.#options.displayName, until)
     await judge.pinned(identity.name)
     await steps.run(undefined, (step) => {
       judge.pin(step, { name: identity.name, signatureKey: identity.signatureKey })

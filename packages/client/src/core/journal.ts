@@ -91,10 +91,10 @@ export class Journal {
     if (stored.type === "throttled" || stored.type === "deferred") {
       return { ...stored, conversation, retryAt: new Date(Number(stored.retryAt)) } as ClientEventBody
     }
-    if (stored.type !== "message" && stored.type !== "sent") {
-      return { ...stored, conversation } as ClientEventBody
-    }
-    const { payload, ...rest } = stored
-    return { ...rest, conversation, ...messageOf(decodePayload(payload)) } as ClientEventBody
+    if (!("payload" in stored)) return { ...stored, conversation } as ClientEventBody
+    const { payload, type: kind, ...rest } = stored
+    const type = kind === "message" || kind === "messageWithoutSeq" ? "message" : "sent"
+    const seq = "seq" in stored ? Number(stored.seq) : undefined
+    return { ...rest, type, seq, conversation, ...messageOf(decodePayload(payload)) } as ClientEventBody
   }
 }

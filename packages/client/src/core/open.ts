@@ -4,6 +4,7 @@ import type { Client, ClientOptions } from "../client.js"
 import { requireName } from "../conversation/facade.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
+import { requireDisplayName } from "../identity/people.js"
 import { Directory } from "../service/directory.js"
 import { Patience } from "../service/patience.js"
 import { SealedStore } from "../store/sealed.js"
@@ -25,6 +26,7 @@ export async function openDevice(options: ClientOptions): Promise<Client> {
     )
     closers.push(() => options.store[Symbol.asyncDispose]())
     requireName(options.name)
+    requireDisplayName(options.displayName ?? "")
     const { sealingKey, provider } = options
     const store = new SealedStore(options.store, { sealingKey, provider, random })
     const patience = new Patience(options.now ?? Date.now)

@@ -25,6 +25,7 @@ import {
  *   pin/<hidden name>          Pins
  *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
  *   invitation/<id>            StoredInvitation, for a day or until it is answered
+ *   person/<hidden name>       Person: the display name
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
@@ -44,6 +45,8 @@ export const recordKeys = {
   strangeDevices: "strange-devices",
   invitations: "invitation/",
   invitation: (id: string) => `invitation/${id}`,
+  people: "person/",
+  person: (hiddenName: string) => `person/${hiddenName}`,
   states: "state/",
   state: (id: string) => `state/${id}`,
   group: (id: string) => `conversation/${id}/group/`,
@@ -108,6 +111,9 @@ export const StoredInvitation = struct("StoredInvitation", {
   fresh: boolean,
 })
 export type StoredInvitation = TypeOf<typeof StoredInvitation>
+/** What a name's latest verified statement says: the display name, empty where it was withdrawn, and when it was made. */
+export const Person = struct("Person", { name: utf8, text: utf8, at: uint64 })
+export type Person = TypeOf<typeof Person>
 
 const Status = enumeration("Status", 1, {
   creating: 1,
@@ -201,8 +207,9 @@ export const StoredMessage = struct("StoredMessage", { from: utf8, own: boolean,
 
 const ConversationId = alias("ConversationId", opaque)
 const EventKind = enumeration("EventKind", 1, {
-  message: 1,
-  sent: 2,
+  /** Written by earlier versions; read only. */
+  messageWithoutSeq: 1,
+  sentWithoutSeq: 2,
   joined: 3,
   title: 4,
   members: 5,
@@ -221,10 +228,15 @@ const EventKind = enumeration("EventKind", 1, {
   throttled: 18,
   update: 19,
   unavailable: 20,
+  message: 21,
+  sent: 22,
+  displayName: 23,
 })
 export const StoredEvent = union("StoredEvent", "kind", EventKind, {
-  message: { conversation: ConversationId, from: utf8, payload: opaque },
-  sent: { conversation: ConversationId, payload: opaque },
+  messageWithoutSeq: { conversation: ConversationId, from: utf8, payload: opaque },
+  sentWithoutSeq: { conversation: ConversationId, payload: opaque },
+  message: { conversation: ConversationId, from: utf8, seq: uint64, payload: opaque },
+  sent: { conversation: ConversationId, seq: uint64, payload: opaque },
   joined: { conversation: ConversationId, members: vector(utf8) },
   title: { conversation: ConversationId, from: utf8, title: utf8 },
   members: {
@@ -257,6 +269,13 @@ export const StoredEvent = union("StoredEvent", "kind", EventKind, {
   throttled: { conversation: optional(ConversationId), service: utf8, retryAt: uint64 },
   update: { conversation: optional(ConversationId), service: utf8, reason: utf8 },
   unavailable: { conversation: optional(ConversationId), reason: utf8 },
+  displayName: {
+    /** Never there. */
+    conversation: optional(ConversationId),
+    name: utf8,
+    before: optional(utf8),
+    after: optional(utf8),
+  },
 })
 export type StoredEvent = TypeOf<typeof StoredEvent>
 export type StoredEventOf<K extends StoredEvent["type"]> = Extract<StoredEvent, { readonly type: K }>

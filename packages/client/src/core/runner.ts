@@ -99,11 +99,13 @@ export class Runner {
     const isExpected = code === "UNAVAILABLE" || code === "STORE_FAILED" || code === "UPDATE"
     if (!isExpected && this.#failures === 0) onFault(error)
     const isAnswer = code === "REFUSED" || code === "UPDATE"
-    const pause = backoff(this.#failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : RETRY_MILLISECONDS_MAX)
     const patience = patienceOf(error, now())
     this.#patientUntil = patience > 0 ? now() + patience : 0
+    // A service that names the time keeps a place then: later than it says is no politeness.
+    if (patience > 0) this.#failures = 0
+    const pause = backoff(this.#failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : RETRY_MILLISECONDS_MAX)
     this.#schedule(Math.max(patience, pause))
-    this.#failures++
+    if (patience === 0) this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
   }

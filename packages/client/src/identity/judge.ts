@@ -1,4 +1,5 @@
-import { type Device, NAME_PATTERN } from "@conclave/auth/api"
+import type { Device } from "@conclave/auth/api"
+import { isName } from "@conclave/auth/names"
 import { decode, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
@@ -60,6 +61,7 @@ export class Judge implements Reloadable {
   readonly #directory: Pick<Directory, "devices">
   readonly #verifyEndorsement: VerifyEndorsement
   readonly #acceptEndorsed: boolean
+  readonly #onPinned: (name: string) => void
   readonly #known = new Map<string, readonly Uint8Array[]>()
 
   constructor(options: JudgeOptions) {
@@ -67,6 +69,7 @@ export class Judge implements Reloadable {
     this.#directory = options.directory
     this.#verifyEndorsement = options.verifyEndorsement
     this.#acceptEndorsed = options.acceptEndorsed
+    this.#onPinned = options.onPinned ?? (() => {})
   }
 
   /**
@@ -127,6 +130,7 @@ export class Judge implements Reloadable {
     step.put(recordKeys.pins(this.#store.hiddenName(name)), encode(Pins, { name, signatureKeys }))
     // In memory at once, so that two pins of one step add up; a failed step forgets all of it.
     this.#known.set(name, signatureKeys)
+    step.after(() => this.#onPinned(name))
     return true
   }
 
@@ -245,6 +249,8 @@ export interface JudgeOptions {
   readonly directory: Pick<Directory, "devices">
   readonly verifyEndorsement: VerifyEndorsement
   readonly acceptEndorsed: boolean
+  /** Is told of each name for which a key has been pinned, after the step. */
+  readonly onPinned?: (name: string) => void
 }
 
 /** The name in a basic credential (RFC 9420 §5.3), or `undefined` for anything that is none. */
@@ -252,7 +258,7 @@ export function nameOf(credential: Credential): string | undefined {
   if (credential.type !== "basic") return undefined
   try {
     const name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(credential.identity)
-    return NAME_PATTERN.test(name) ? name : undefined
+    return isName(name) ? name : undefined
   } catch {
     return undefined
   }

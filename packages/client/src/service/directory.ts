@@ -3,6 +3,7 @@ import {
   AuthResponse,
   authRequests,
   type Device,
+  type DisplayName,
   type Endorsement,
   RegistrationTBS,
 } from "@conclave/auth/api"
@@ -23,6 +24,7 @@ export interface Registration {
 /** The Authentication Service, as a client asks it. */
 export class Directory {
   readonly #service: Service<AuthRequest, AuthResponse>
+  #heard: (name: string, displayName: DisplayName | undefined) => Promise<void> = async () => {}
 
   constructor(transport: Transport, patience: Patience) {
     this.#service = new Service({ name: "auth", transport, requests: authRequests, response: AuthResponse, patience })
@@ -42,8 +44,23 @@ export class Directory {
   async devices(name: string, signal?: AbortSignal): Promise<readonly Device[]> {
     const answer = await this.#service.ask({ type: "lookup", name }, signal)
     if (answer.type === "notFound") return []
-    if (answer.type === "devices" && answer.name === name) return answer.devices
+    if (answer.type === "devices" && answer.name === name) {
+      await this.#heard(name, answer.displayName)
+      return answer.devices
+    }
     throw new ClientError("REFUSED", `the directory did not answer the question: ${refusal(answer)}`)
+  }
+
+  /** `heard` gets the display name in each answer, unverified, before the caller of {@link devices} gets the rest. */
+  listen(heard: (name: string, displayName: DisplayName | undefined) => Promise<void>): void {
+    this.#heard = heard
+  }
+
+  /** Resolves with the statement that the directory keeps. Throws `ClientError` `REFUSED` or `UNAVAILABLE`. */
+  async setDisplayName(name: string, displayName: DisplayName, signal?: AbortSignal): Promise<DisplayName> {
+    const answer = await this.#service.ask({ type: "setDisplayName", name, displayName }, signal)
+    if (answer.type === "displayName") return answer.displayName
+    throw new ClientError("REFUSED", `the directory refused the display name: ${refusal(answer)}`)
   }
 
   close(): Promise<void> {

@@ -1,22 +1,26 @@
+import { isName, judgeDisplayName, nameFault, normalizeName } from "@conclave/client/browser"
+import { sentence } from "./words.js"
+
 /**
  * The name under which this browser speaks, so that a reload goes on with it. It is kept from the moment it is chosen:
  * whether the service has it already is known only after asking.
  */
 export interface ChosenName {
   readonly name: string
+  /** What others are to see beside it, as it was chosen with the name; empty for nothing. */
+  readonly displayName: string
   /** The service has confirmed it. */
   readonly registered: boolean
 }
 
 const KEY = "conclave.name"
 
-/** As the directory takes names: lower case, no spaces. */
-const NAME = /^[\p{Ll}\p{Lo}\p{N}][\p{Ll}\p{Lo}\p{N}._-]{0,63}$/u
-
 export function readChosenName(): ChosenName | undefined {
   try {
-    const { name, registered } = JSON.parse(localStorage.getItem(KEY) ?? "null") ?? {}
-    return typeof name === "string" && NAME.test(name) ? { name, registered: registered === true } : undefined
+    const { name, displayName, registered } = JSON.parse(localStorage.getItem(KEY) ?? "null") ?? {}
+    if (typeof name !== "string" || !isName(name)) return undefined
+    const isUsable = typeof displayName === "string" && displayNameProblem(displayName) === undefined
+    return { name, displayName: isUsable ? displayName : "", registered: registered === true }
   } catch {
     return undefined
   }
@@ -27,29 +31,32 @@ export function keepChosenName(chosen: ChosenName | undefined): void {
   else localStorage.setItem(KEY, JSON.stringify(chosen))
 }
 
-/** As it is typed: capitals become small, since names have none. */
-export function typedName(text: string): string {
-  return text.trim().toLowerCase().normalize("NFC")
-}
-
-/** Why a name cannot be one, as a sentence; or `undefined`. */
+/** Why a name, as {@link normalizeName} returns it, cannot be one, in sentences; or `undefined`. */
 export function nameProblem(name: string): string | undefined {
-  if (name === "") return "A name has at least one character."
-  if (/\s/u.test(name)) return "A name has no spaces; a dot or a hyphen is fine."
-  if (name.length > 64) return "A name has at most 64 characters."
-  if (!NAME.test(name))
-    return "A name is made of letters, digits, dots, hyphens and underscores, and begins with a letter or digit."
-  return undefined
+  return inSentences(nameFault(name))
 }
 
-/** Names in a field that takes several, separated by commas or spaces. */
+/** Why a text cannot be a display name, in sentences; `undefined` where it can, and for the empty text. */
+export function displayNameProblem(text: string): string | undefined {
+  return text.trim() === "" ? undefined : inSentences(judgeDisplayName(text).fault)
+}
+
+/** Names in a field that takes several, separated by commas or spaces: no name contains either. */
 export function typedNames(text: string): readonly string[] {
   return [
     ...new Set(
       text
         .split(/[\s,;]+/u)
-        .map(typedName)
+        .map(normalizeName)
         .filter(Boolean),
     ),
   ]
+}
+
+function inSentences(fault: string | undefined): string | undefined {
+  // What is wrong, and after it what "a name has" or "a display name has".
+  return fault
+    ?.split(/; (?=a )/)
+    .map(sentence)
+    .join(" ")
 }

@@ -7,16 +7,16 @@ import type { ClientEvent } from "@conclave/client/browser"
 export interface Memory {
   /** The number of the last event that is in here: one that comes again is passed over. */
   lastEvent: number
-  readonly conversations: Record<string, ConversationMemory>
+  readonly conversations: Map<string, ConversationMemory>
   /** By name: the safety codes that the user has compared and found equal. */
-  readonly compared: Record<string, readonly string[]>
+  readonly compared: Map<string, readonly string[]>
   readonly keyAlerts: KeyAlert[]
 }
 
 export interface ConversationMemory {
   unread: number
-  /** The message that was last when the latest notice or message came. */
-  lastMessageId: string | undefined
+  /** The place of the message that was last when the latest notice or message came. */
+  lastSeq: number | undefined
   draft: string
   readonly notices: Notice[]
   readonly failed: FailedMessage[]
@@ -30,14 +30,20 @@ export interface Notice {
   readonly number: number
   /** Unix time in milliseconds, by this device's clock. */
   readonly at: number
-  /** It comes right after this message, or before all if there is none. */
-  readonly after: string | undefined
+  /**
+   * It comes right after the message at this place, or before all if there is none. Earlier versions of the page have
+   * kept the message's id instead.
+   */
+  readonly after: number | string | undefined
   readonly type: Exclude<ClientEvent["type"], "message" | "sent">
   readonly by?: string
   readonly names?: readonly string[]
   readonly removed?: readonly string[]
   /** Those of `removed` whom this user wanted to be. */
   readonly asked?: readonly string[]
+  /** Who went by their own wish, and whose devices came back by themselves. */
+  readonly left?: readonly string[]
+  readonly rejoined?: readonly string[]
   readonly text?: string
   readonly code?: string
 }
@@ -71,20 +77,47 @@ export interface KeyAlert {
   refused?: boolean
 }
 
+/** As text, for {@link readableMemory}. */
+export function storableMemory({ conversations, compared, ...rest }: Memory): string {
+  return JSON.stringify({ ...rest, conversations: [...conversations], compared: [...compared] })
+}
+
+/** What {@link storableMemory} made, or an earlier version that kept objects: names never become properties of one. */
+export function readableMemory(text: string): Memory {
+  const { lastEvent = 0, conversations, compared, keyAlerts = [] } = JSON.parse(text)
+  const complete = ([id, memory]: readonly [string, ConversationMemory]) =>
+    [id, { ...emptyConversation(), ...memory }] as const
+  return {
+    lastEvent,
+    conversations: new Map(entriesOf<ConversationMemory>(conversations).map(complete)),
+    compared: new Map(entriesOf<readonly string[]>(compared)),
+    keyAlerts,
+  }
+}
+
+function entriesOf<T>(stored: unknown): readonly (readonly [string, T])[] {
+  return Array.isArray(stored) ? stored : Object.entries((stored ?? {}) as Record<string, T>)
+}
+
 const NOTICES_MAX = 500
 
 export function conversationMemory(memory: Memory, id: string): ConversationMemory {
-  memory.conversations[id] ??= {
-    unread: 0,
-    lastMessageId: undefined,
-    draft: "",
-    notices: [],
-    failed: [],
-    renewal: undefined,
-    removals: [],
-  }
-  return memory.conversations[id]
+  const known = memory.conversations.get(id)
+  if (known !== undefined) return known
+  const made = emptyConversation()
+  memory.conversations.set(id, made)
+  return made
 }
+
+const emptyConversation = (): ConversationMemory => ({
+  unread: 0,
+  lastSeq: undefined,
+  draft: "",
+  notices: [],
+  failed: [],
+  renewal: undefined,
+  removals: [],
+})
 
 export function addNotice(conversation: ConversationMemory, notice: Notice): void {
   conversation.notices.push(notice)
@@ -135,13 +168,13 @@ async function makeKey(database: IDBDatabase, profile: string): Promise<CryptoKe
 }
 
 async function readMemory(database: IDBDatabase, profile: string, key: CryptoKey): Promise<Memory> {
-  const empty: Memory = { lastEvent: 0, conversations: {}, compared: {}, keyAlerts: [] }
+  const empty = readableMemory("{}")
   const sealed = await read<Uint8Array<ArrayBuffer>>(database, `memory/${profile}`)
   if (sealed === undefined) return empty
   try {
     const iv = sealed.subarray(0, NONCE_SIZE)
     const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv }, key, sealed.subarray(NONCE_SIZE))
-    return { ...empty, ...JSON.parse(new TextDecoder().decode(opened)) }
+    return readableMemory(new TextDecoder().decode(opened))
   } catch {
     return empty
   }
@@ -153,7 +186,7 @@ async function writeMemory(
   { key, memory }: { readonly key: CryptoKey; readonly memory: Memory },
 ): Promise<void> {
   const iv = crypto.getRandomValues(new Uint8Array(NONCE_SIZE))
-  const content = new TextEncoder().encode(JSON.stringify(memory))
+  const content = new TextEncoder().encode(storableMemory(memory))
   const ciphertext = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv }, key, content))
   const sealed = new Uint8Array(NONCE_SIZE + ciphertext.length)
   sealed.set(iv)

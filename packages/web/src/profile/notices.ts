@@ -25,6 +25,8 @@ export function noticeOf(
         names: event.added,
         removed: event.removed,
         asked: event.removed.filter((name) => removals.includes(name)),
+        left: event.left,
+        rejoined: event.rejoined,
       }
     case "refreshed":
     case "left":
@@ -49,6 +51,8 @@ export function noticeOf(
       return { ...notice, names: [event.name], code: event.reason }
     case "throttled":
       return { ...notice, text: event.retryAt.toLocaleTimeString() }
+    case "displayName":
+      return { ...notice, names: [event.name], text: event.after ?? "", code: event.before ?? "" }
     case "recovered":
     case "lost":
     case "missing":

@@ -5,6 +5,8 @@ import {
   type Conversation,
   openClient,
   type PendingMessage,
+  type PersonLabel,
+  personLabel,
   type TreeNode,
 } from "@conclave/client/browser"
 import {
@@ -20,21 +22,21 @@ import {
 import { noticeOf } from "./notices.js"
 import {
   emptyThread,
+  isPlaced,
   type Thread,
   type TimelineItem,
   textOf,
   timelineOf,
-  withEarlier,
-  withLatest,
-  withMessage,
+  withMessages,
+  withPage,
 } from "./thread.js"
-import { announcementOf, failureOf, problem } from "./words.js"
+import { announcementOf, failureOf, isolated, type People, problem } from "./words.js"
 
 const PAGE_SIZE = 60
 const SETTLING_MILLISECONDS = 250
 
 /** The open profile: the client, what the page remembers beside it, and what is on the screen of both. */
-export class Profile {
+export class Profile implements People {
   readonly client: Client
   readonly memory: Memory
   /** What a screen reader is to say. */
@@ -48,6 +50,8 @@ export class Profile {
   readonly #pending = new Map<string, ReadonlyMap<string, PendingMessage>>()
   readonly #trees = new Map<string, { readonly epoch: bigint; readonly nodes: readonly TreeNode[] }>()
   readonly #putBacks = new Map<string, number>()
+  /** Drawn again and again: judged once for each display name. */
+  readonly #labels = new Map<string, { readonly of: string | undefined; readonly label: PersonLabel }>()
   readonly #codes = new Map<string, string>()
   readonly #listeners = new Set<() => void>()
   #visible: string | undefined
@@ -59,9 +63,10 @@ export class Profile {
     this.memory = file.memory
   }
 
-  /** Registers the name on first use; throws what `openClient` throws. */
-  static async open(name: string, signal: AbortSignal): Promise<Profile> {
-    const client = await openClient({ name, waitForOtherTab: true, signal })
+  /** Registers the name on first use, with a display name if it is not empty; throws what `openClient` throws. */
+  static async open(name: string, displayName: string, signal: AbortSignal): Promise<Profile> {
+    const named = displayName === "" ? {} : { displayName }
+    const client = await openClient({ name, ...named, waitForOtherTab: true, signal })
     const profile = new Profile(client, await openMemory(name))
     profile.#start()
     return profile
@@ -69,6 +74,21 @@ export class Profile {
 
   get name(): string {
     return this.client.name
+  }
+
+  /** How a person is shown. */
+  label(name: string): PersonLabel {
+    const displayName = this.client.displayName(name)
+    const known = this.#labels.get(name)
+    if (known !== undefined && known.of === displayName) return known.label
+    const label = personLabel(name, displayName)
+    this.#labels.set(name, { of: displayName, label })
+    return label
+  }
+
+  /** How a person is named in a sentence. */
+  called(name: string): string {
+    return isolated(this.label(name).text)
   }
 
   /** Those with the latest news first. */
@@ -113,7 +133,7 @@ export class Profile {
 
   /** Whether the code that this conversation has with `name` was compared. */
   isCompared(conversation: Conversation, name: string): boolean {
-    const codes = this.memory.compared[name]
+    const codes = this.memory.compared.get(name)
     return codes?.includes(this.safetyCode(conversation, name)) ?? false
   }
 
@@ -136,11 +156,11 @@ export class Profile {
 
   async loadEarlier(id: string): Promise<void> {
     const thread = this.thread(id)
-    const before = thread.messages.find(({ seq }) => seq !== undefined)?.seq
+    const before = thread.messages[0]?.seq
     const conversation = this.client.conversations.get(id)
     if (conversation === undefined || before === undefined) return
     const page = await conversation.history({ before, limit: PAGE_SIZE })
-    this.#threads.set(id, { ...withEarlier(this.thread(id), page), hasEarlier: page.length === PAGE_SIZE })
+    this.#threads.set(id, { ...withPage(this.thread(id), page), hasEarlier: page.length === PAGE_SIZE })
     this.#notify()
   }
 
@@ -205,8 +225,8 @@ export class Profile {
   }
 
   setCompared(name: string, code: string, compared: boolean): void {
-    const others = (this.memory.compared[name] ?? []).filter((it) => it !== code)
-    this.memory.compared[name] = compared ? [...others, code] : others
+    const others = (this.memory.compared.get(name) ?? []).filter((it) => it !== code)
+    this.memory.compared.set(name, compared ? [...others, code] : others)
     this.#remember()
   }
 
@@ -235,8 +255,17 @@ export class Profile {
     void this.#takeEvents()
   }
 
+  /** An earlier version of the page has not kept the place of the last message. */
+  async #findPlaces(): Promise<void> {
+    for (const [id, conversation] of this.client.conversations) {
+      const memory = this.of(id)
+      memory.lastSeq ??= (await conversation.history({ limit: 1 })).at(-1)?.seq
+    }
+  }
+
   async #takeEvents(): Promise<void> {
     try {
+      await this.#findPlaces()
       for await (const event of this.client.events()) {
         if (event.number <= this.memory.lastEvent) continue
         this.#take(event)
@@ -257,21 +286,35 @@ export class Profile {
     const memory = id === undefined ? undefined : this.of(id)
     if (event.type === "message" || event.type === "sent") {
       if (id === undefined || memory === undefined) return
-      memory.lastMessageId = event.messageId
       const own = event.type === "sent"
-      const { messageId, sentAt } = event
+      const { messageId, sentAt, seq } = event
       const from = own ? this.name : event.from
-      this.#change(id, (thread) => withMessage(thread, { messageId, from, own, sentAt, text: textOf(event) }))
+      if (seq === undefined) void this.#loadLatest(id)
+      else {
+        memory.lastSeq = seq
+        const message = { seq, messageId, from, own, sentAt, text: textOf(event) }
+        this.#change(id, (thread) => withMessages(thread, [message]))
+      }
       const seen = id === this.#visible && document.visibilityState === "visible"
       if (!own && !seen) memory.unread++
     } else {
       if (event.type === "keyChanged") this.#alert(event)
-      const { lastMessageId: after, removals = [] } = memory ?? {}
       const alerted = new Set(this.memory.keyAlerts.map(({ name }) => name))
-      const notice = noticeOf(event, { at: Date.now(), after, removals, alerted })
-      if (memory !== undefined && notice !== undefined) addNotice(memory, notice)
+      for (const place of this.#placesOf(event)) {
+        const { lastSeq: after, removals } = place
+        const notice = noticeOf(event, { at: Date.now(), after, removals, alerted })
+        if (notice !== undefined) addNotice(place, notice)
+      }
     }
-    this.announcement = announcementOf(event, { visible: id === this.#visible, name: this.name }) ?? this.announcement
+    this.announcement = announcementOf(event, { visible: id === this.#visible, people: this }) ?? this.announcement
+  }
+
+  /** Where it is told: a display name wherever its owner is a member. */
+  #placesOf(event: ClientEvent): readonly ConversationMemory[] {
+    if (event.conversation !== undefined) return [this.of(event.conversation.id)]
+    if (event.type !== "displayName") return []
+    const shared = [...this.client.conversations.values()].filter(({ members }) => members.includes(event.name))
+    return shared.map(({ id }) => this.of(id))
   }
 
   #alert(event: ClientEvent & { type: "keyChanged" }): void {
@@ -313,10 +356,9 @@ export class Profile {
     this.#change(id, (thread) => {
       const settling = new Map(thread.settling)
       for (const { messageId } of settled) settling.delete(messageId)
-      return { ...withLatest(thread, page), settling }
+      return { ...withPage(thread, page), settling }
     })
-    const sent = new Set(this.thread(id).messages.map(({ messageId }) => messageId))
-    const failed = settled.filter(({ messageId }) => !sent.has(messageId))
+    const failed = settled.filter(({ messageId }) => !isPlaced(this.thread(id), messageId))
     for (const message of failed) {
       const reason = failureOf(conversation)
       this.of(id).failed.push({ messageId: message.messageId, text: textOf(message), reason, at: Date.now() })
@@ -335,14 +377,14 @@ export class Profile {
 
   async #loadPreview(conversation: Conversation): Promise<void> {
     const page = await conversation.history({ limit: 1 })
-    this.#change(conversation.id, (thread) => withLatest(thread, page))
+    this.#change(conversation.id, (thread) => withPage(thread, page))
     this.#notify()
   }
 
   async #loadLatest(id: string): Promise<void> {
     const page = (await this.client.conversations.get(id)?.history({ limit: PAGE_SIZE })) ?? []
     const hasEarlier = page.length === PAGE_SIZE
-    this.#change(id, (thread) => ({ ...withLatest(thread, page), loaded: true, hasEarlier }))
+    this.#change(id, (thread) => ({ ...withPage(thread, page), loaded: true, hasEarlier }))
     this.#notify()
   }
 

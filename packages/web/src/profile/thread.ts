@@ -1,15 +1,14 @@
 import type { Content, Conversation, Message, PendingMessage } from "@conclave/client/browser"
 import type { ConversationMemory, FailedMessage, Notice } from "./memory.js"
 
-/** A message that has its place in the conversation. */
+/** A message that has its place in the conversation, and is told from others by it: its id is its sender's choice. */
 export interface ThreadMessage {
+  readonly seq: number
   readonly messageId: string
   readonly from: string
   readonly own: boolean
   readonly sentAt: Date
   readonly text: string
-  /** Known of what came from the history. */
-  readonly seq?: number
 }
 
 /** What has been loaded of a conversation's messages. */
@@ -30,57 +29,67 @@ export type TimelineItem =
   | { readonly type: "failed"; readonly key: string; readonly message: FailedMessage }
   | { readonly type: "notice"; readonly key: string; readonly notice: Notice }
 
-/** Adds the last page of the history: what is not in it came before it. */
-export function withLatest(thread: Thread, page: readonly Message[]): Thread {
-  const ids = new Set(page.map(({ messageId }) => messageId))
-  const before = thread.messages.filter(({ messageId }) => !ids.has(messageId))
-  return { ...thread, messages: [...before, ...page.map(fromHistory)] }
+/** Adds a page of the history. */
+export function withPage(thread: Thread, page: readonly Message[]): Thread {
+  return withMessages(thread, page.map(fromHistory))
 }
 
-export function withEarlier(thread: Thread, page: readonly Message[]): Thread {
-  const ids = new Set(thread.messages.map(({ messageId }) => messageId))
-  return { ...thread, messages: [...page.filter((it) => !ids.has(it.messageId)).map(fromHistory), ...thread.messages] }
+/** Adds what is not there yet, each in its place. */
+export function withMessages(thread: Thread, more: readonly ThreadMessage[]): Thread {
+  const bySeq = new Map([...thread.messages, ...more].map((message) => [message.seq, message]))
+  return { ...thread, messages: [...bySeq.values()].sort((a, b) => a.seq - b.seq) }
 }
 
-export function withMessage(thread: Thread, message: ThreadMessage): Thread {
-  if (thread.messages.some(({ messageId }) => messageId === message.messageId)) return thread
-  return { ...thread, messages: [...thread.messages, message] }
+/** Whether a message of this device has its place: of others', an id says nothing. */
+export function isPlaced({ messages }: Thread, ownMessageId: string): boolean {
+  return messages.some(({ own, messageId }) => own && messageId === ownMessageId)
 }
 
 /** Messages, and between them what happened; what is not sent yet comes last. */
 export function timelineOf(
-  { messages, settling, hasEarlier }: Thread,
+  thread: Thread,
   { pending }: Pick<Conversation, "pending">,
   { notices, failed }: Pick<ConversationMemory, "notices" | "failed">,
 ): readonly TimelineItem[] {
-  const loaded = new Set(messages.map(({ messageId }) => messageId))
-  const byAnchor = Map.groupBy(notices, ({ after }) => after ?? "")
-  const noticesAfter = (anchor: string): readonly TimelineItem[] =>
-    (byAnchor.get(anchor) ?? []).map((notice) => ({ type: "notice", key: `n${notice.number}`, notice }))
+  const { messages, settling, hasEarlier } = thread
+  const seqs = new Set(messages.map(({ seq }) => seq))
+  const seqOf = new Map([...messages].reverse().map(({ messageId, seq }) => [messageId, seq]))
+  /** The place, also where an earlier version has kept the id of the message: of the first that has it. */
+  const placeOf = ({ after }: Notice) => (typeof after === "string" ? (seqOf.get(after) ?? LOST) : after)
+  const byPlace = new Map<number | undefined, Notice[]>()
+  for (const notice of notices) {
+    const together = byPlace.get(placeOf(notice))
+    if (together === undefined) byPlace.set(placeOf(notice), [notice])
+    else together.push(notice)
+  }
+  const shown = (some: readonly Notice[] = []): readonly TimelineItem[] =>
+    some.map((notice) => ({ type: "notice", key: `n${notice.number}`, notice }))
   const waiting = new Map([...settling.values(), ...pending].map((it) => [it.messageId, it]))
-  const beginning = hasEarlier ? [] : noticesAfter("")
-  // An anchor that is no message here: kept out while earlier pages are missing, and shown first otherwise.
-  const lost = hasEarlier ? [] : notices.filter(({ after }) => after !== undefined && !loaded.has(after))
+  // Whose message is not here: kept out while earlier pages are missing, and shown first otherwise.
+  const isLost = (place: number | undefined) => place !== undefined && !seqs.has(place)
   return [
-    ...beginning,
-    ...lost.map((notice): TimelineItem => ({ type: "notice", key: `n${notice.number}`, notice })),
+    ...(hasEarlier ? [] : shown(byPlace.get(undefined))),
+    ...(hasEarlier ? [] : shown(notices.filter((notice) => isLost(placeOf(notice))))),
     ...messages.flatMap((message): TimelineItem[] => [
-      { type: "message", key: message.messageId, message },
-      ...noticesAfter(message.messageId),
+      { type: "message", key: `m${message.seq}`, message },
+      ...shown(byPlace.get(message.seq)),
     ]),
-    ...failed.map((message): TimelineItem => ({ type: "failed", key: message.messageId, message })),
+    ...failed.map((message): TimelineItem => ({ type: "failed", key: `f${message.messageId}`, message })),
     ...[...waiting.values()]
-      .filter(({ messageId }) => !loaded.has(messageId))
+      .filter(({ messageId }) => !isPlaced(thread, messageId))
       .map(
         (it): TimelineItem => ({
           type: "pending",
-          key: it.messageId,
+          key: `p${it.messageId}`,
           messageId: it.messageId,
           text: textOf(it),
         }),
       ),
   ]
 }
+
+/** No message is there. */
+const LOST = -1
 
 export function textOf({ text, bytes }: Content): string {
   return text ?? `[${bytes?.length ?? 0} bytes that are not text]`

@@ -17,7 +17,7 @@ export function App() {
     case "elsewhere":
       return <Elsewhere />
     case "welcome":
-      return <Welcome {...phase} onChoose={(name) => void opening.open(name)} />
+      return <Welcome {...phase} onChoose={(choice) => void opening.open(choice)} />
     case "opening":
       return <OpeningScreen {...phase} onChooseAgain={() => opening.chooseAgain()} />
     case "broken":

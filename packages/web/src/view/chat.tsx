@@ -1,7 +1,7 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useRef } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
-import { list, titleOf } from "../profile/words.js"
+import { isolated, list, titleOf } from "../profile/words.js"
 import { Composer } from "./composer.js"
 import { BackIcon, Mark, TreeIcon } from "./icons.js"
 import { MessageList } from "./message-list.js"
@@ -42,8 +42,14 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
         <BackIcon />
       </button>
       <div class="chat-head-text">
-        <h1>{titleOf(conversation, profile.name)}</h1>
-        <p>{status === "left" ? "No member any more" : others.length === 0 ? "Only you" : list(["You", ...others])}</p>
+        <h1>{titleOf(conversation, profile)}</h1>
+        <p>
+          {status === "left"
+            ? "No member any more"
+            : others.length === 0
+              ? "Only you"
+              : list(["You", ...others.map((name) => profile.called(name))])}
+        </p>
       </div>
       <button
         type="button"
@@ -74,10 +80,10 @@ function NothingChosen({ profile }: { readonly profile: Profile }) {
   return (
     <main class="chat-pane chat-nothing">
       <Mark size={56} />
-      <h1>You are {profile.name}</h1>
+      <h1>You are {profile.called(profile.name)}</h1>
       <p>
         {profile.client.conversations.size === 0
-          ? "Create a conversation on the left, or give others your name so that they can add you to theirs."
+          ? `Create a conversation on the left, or give others your name, ${isolated(profile.name)}, so that they can add you to theirs.`
           : "Choose a conversation on the left, or create a new one."}
       </p>
     </main>

@@ -62,7 +62,7 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
       }}
     >
       <label class="visually-hidden" for={fieldId}>
-        Message to {titleOf(conversation, profile.name)}
+        Message to {titleOf(conversation, profile)}
       </label>
       <textarea
         ref={field}
@@ -87,7 +87,7 @@ function RefusedKeys({ profile }: { readonly profile: Profile }) {
     .filter(({ refused }) => refused === true)
     .map((alert) => (
       <button key={alert.number} type="button" class="text-button" onClick={() => profile.refuseKey(alert, false)}>
-        Look at the new key of {alert.name} again
+        Look at the new key of {profile.called(alert.name)} again
       </button>
     ))
 }

@@ -1,10 +1,12 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
-import { titleOf } from "../profile/words.js"
+import { isolated, titleOf } from "../profile/words.js"
 import { Connection } from "./connection.js"
-import { Mark, PlusIcon } from "./icons.js"
+import { DisplayNameDialog } from "./display-name.js"
+import { Mark, PenIcon, PlusIcon } from "./icons.js"
 import { NewConversation } from "./new-conversation.js"
+import { PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
 import { shortTime } from "./time.js"
@@ -16,7 +18,9 @@ export interface ConversationListProps {
 
 export function ConversationList({ profile, selected }: ConversationListProps) {
   const [creating, setCreating] = useState(false)
+  const [renaming, setRenaming] = useState(false)
   const { conversations } = profile
+  const { name, displayName } = profile.label(profile.name)
   return (
     <nav class="list-pane" aria-label="Conversations">
       <header class="pane-head">
@@ -29,7 +33,7 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
       {conversations.length === 0 ? (
         <div class="list-empty">
           <p>No conversations yet.</p>
-          <p>Create one and invite people by name, or tell others that you are “{profile.name}” here.</p>
+          <p>Create one and invite people by name, or tell others that you are “{isolated(profile.name)}” here.</p>
           <button type="button" class="button button-primary" onClick={() => setCreating(true)}>
             New conversation
           </button>
@@ -39,13 +43,22 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
       )}
       <footer class="list-foot">
         <span class="monogram" aria-hidden="true">
-          {initialOf(profile.name)}
+          {initialOf(displayName ?? name)}
         </span>
         <span class="list-self">
-          <span class="list-self-name">{profile.name}</span>
+          <PersonName profile={profile} name={profile.name} />
           <Connection client={profile.client} />
         </span>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Change your display name"
+          onClick={() => setRenaming(true)}
+        >
+          <PenIcon />
+        </button>
       </footer>
+      {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
       {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}
     </nav>
   )
@@ -65,7 +78,7 @@ function Rows({ profile, conversations, selected }: RowsProps) {
       {conversations.map((conversation) => {
         const { id } = conversation
         const { unread } = profile.of(id)
-        const title = titleOf(conversation, profile.name)
+        const title = titleOf(conversation, profile)
         const last = profile.thread(id).messages.at(-1)
         return (
           <li key={id}>
@@ -119,11 +132,11 @@ function summary(conversation: Conversation, profile: Profile): string {
     case "active": {
       const last = profile.thread(conversation.id).messages.at(-1)
       if (last === undefined) return "No messages yet"
-      return `${last.own ? "You" : last.from}: ${last.text}`
+      return `${last.own ? "You" : profile.called(last.from)}: ${last.text}`
     }
   }
 }
 
 export function initialOf(name: string): string {
-  return [...name][0]?.toUpperCase() ?? "?"
+  return /[\p{L}\p{N}]/u.exec(name)?.[0].toUpperCase() ?? "?"
 }

@@ -2,7 +2,7 @@ import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
-import { list, problem, titleOf } from "../profile/words.js"
+import { listOf, problem, quoted, titleOf } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon, KeyIcon, LeaveIcon } from "./icons.js"
 import { Members } from "./members.js"
@@ -59,17 +59,20 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
     const names = typedNames(text)
     const wrong = names.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
     if (names.length === 0) return setOutcome({ good: false, words: "Write the name of the person to invite." })
-    if (wrong !== undefined) return setOutcome({ good: false, words: `“${wrong.name}”: ${wrong.why}` })
+    if (wrong !== undefined) return setOutcome({ good: false, words: `${quoted(wrong.name)}: ${wrong.why}` })
     const present = names.filter((name) => conversation.members.includes(name))
     if (present.length === names.length) {
-      return setOutcome({ good: false, words: `${list(present)} ${present.length === 1 ? "is" : "are"} here already.` })
+      return setOutcome({
+        good: false,
+        words: `${listOf(present, profile)} ${present.length === 1 ? "is" : "are"} here already.`,
+      })
     }
     setOutcome(undefined)
     setWaiting(true)
     try {
       await profile.invite(conversation, names)
       setText("")
-      setOutcome({ good: true, words: `Added ${list(names)}.` })
+      setOutcome({ good: true, words: `Added ${listOf(names, profile)}.` })
     } catch (error) {
       setOutcome({ good: false, words: problem(error, { names }) })
     } finally {
@@ -143,7 +146,7 @@ function Actions({ profile, conversation }: GroupPanelProps) {
       </p>
       {leaving && (
         <Confirmation
-          title={`Leave “${titleOf(conversation, profile.name)}”?`}
+          title={`Leave “${titleOf(conversation, profile)}”?`}
           action="Leave"
           onConfirm={leave}
           onClose={() => setLeaving(false)}

@@ -13,6 +13,11 @@ export const PlusIcon = () => (
     <path d="M10 4v12M4 10h12" />
   </Icon>
 )
+export const PenIcon = () => (
+  <Icon>
+    <path d="m4 16 1-4 8.5-8.5 3 3L8 15z" />
+  </Icon>
+)
 export const BackIcon = () => (
   <Icon>
     <path d="M12 4.5 6.5 10l5.5 5.5" />

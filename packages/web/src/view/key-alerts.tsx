@@ -20,6 +20,7 @@ export function KeyAlerts({ profile }: { readonly profile: Profile }) {
 function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonly alert: KeyAlert }) {
   const [trouble, setTrouble] = useState<string>()
   const { name, accepted } = alert
+  const who = profile.called(name)
   const approve = async () => {
     try {
       await profile.client.approveKey(name, bytesOf(alert.signatureKey))
@@ -32,7 +33,7 @@ function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonl
     <div class={accepted ? "banner banner-warning" : "banner banner-danger"} role="alert">
       <AlertIcon />
       <div class="banner-text">
-        <strong>{accepted ? `${name} has added a device.` : `${name} speaks with a new key.`}</strong>{" "}
+        <strong>{accepted ? `${who} has added a device.` : `${who} speaks with a new key.`}</strong>{" "}
         {accepted
           ? "One of their earlier keys vouches for it. The safety code has changed: compare it again when you can."
           : "It is a new installation, or somebody who pretends to be them. Ask them in another way, by voice or in person, before you go on."}
@@ -52,7 +53,7 @@ function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonl
               Keep refusing
             </button>
             <button type="button" class="button button-danger" onClick={() => void approve()}>
-              It is {name}: approve
+              It is {who}: approve
             </button>
           </>
         )}

@@ -5,6 +5,7 @@ import { problem } from "../profile/words.js"
 import { initialOf } from "./conversation-list.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
+import { PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
 
 export interface MembersProps {
@@ -39,7 +40,7 @@ export function Members({ profile, conversation }: MembersProps) {
           <li key={name} class="member">
             {name === profile.name ? (
               <div class="member-row">
-                <MemberName name={name} note="you" />
+                <MemberName profile={profile} name={name} note="you" />
               </div>
             ) : (
               <>
@@ -52,7 +53,7 @@ export function Members({ profile, conversation }: MembersProps) {
                   onFocus={() => setStop(name)}
                   onClick={() => setOpen(open === name ? undefined : name)}
                 >
-                  <MemberName name={name} />
+                  <MemberName profile={profile} name={name} />
                   {profile.isCompared(conversation, name) && (
                     <span class="compared">
                       <ShieldIcon /> compared
@@ -71,15 +72,21 @@ export function Members({ profile, conversation }: MembersProps) {
   )
 }
 
-function MemberName({ name, note }: { readonly name: string; readonly note?: string }) {
+interface MemberNameProps {
+  readonly profile: Profile
+  readonly name: string
+  readonly note?: string
+}
+
+function MemberName({ profile, name, note }: MemberNameProps) {
+  const label = profile.label(name)
   return (
     <>
       <span class="monogram" aria-hidden="true">
-        {initialOf(name)}
+        {initialOf(label.displayName ?? label.name)}
       </span>
       <span class="member-name">
-        {name}
-        {note !== undefined && <span class="member-note"> {note}</span>}
+        <PersonName profile={profile} name={name} note={note} />
       </span>
     </>
   )
@@ -95,14 +102,15 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
   const [trouble, setTrouble] = useState("")
   const code = profile.safetyCode(conversation, name)
   const compared = profile.isCompared(conversation, name)
+  const who = profile.called(name)
   const remove = () => {
     setRemoving(false)
     profile.remove(conversation, name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
   }
   return (
-    <section class="member-detail" aria-label={`Safety code with ${name}`}>
+    <section class="member-detail" aria-label={`Safety code with ${who}`}>
       <p>
-        Read these digits to {name}, by voice or in person. If {name} sees the same, nobody stands between you.
+        Read these digits to {who}, by voice or in person. If {who} sees the same, nobody stands between you.
       </p>
       <ol class="safety-code" aria-label="Safety code" data-testid="safety-code">
         {code.split(" ").map((group, at) => (
@@ -129,12 +137,12 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
       )}
       {removing && (
         <Confirmation
-          title={`Remove ${name}?`}
-          action={`Remove ${name}`}
+          title={`Remove ${who}?`}
+          action={`Remove ${who}`}
           onConfirm={remove}
           onClose={() => setRemoving(false)}
         >
-          {name} reads nothing that is written from then on. What {name} has read so far stays on their device.
+          {who} reads nothing that is written from then on. What {who} has read so far stays on their device.
         </Confirmation>
       )}
     </section>

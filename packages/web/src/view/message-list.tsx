@@ -4,6 +4,7 @@ import type { Profile } from "../profile/profile.js"
 import type { ThreadMessage, TimelineItem } from "../profile/thread.js"
 import { noticeText } from "../profile/words.js"
 import { AlertIcon, CheckIcon, ClockIcon } from "./icons.js"
+import { PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { clockTime, dayName, isSameDay } from "./time.js"
 
@@ -104,13 +105,13 @@ interface ItemProps extends MessageListProps {
 }
 
 function Item({ item, before, after, profile, conversation }: ItemProps) {
-  if (item.type === "message") return <Message message={item.message} before={before} after={after} />
+  if (item.type === "message") return <Message profile={profile} message={item.message} before={before} after={after} />
   if (item.type === "notice") {
     const { type } = item.notice
     const loud = type === "keyChanged" || type === "halted" || type === "lost" || type === "failed" || type === "left"
     return (
       <li class={loud ? "notice notice-loud" : "notice"} data-notice={type}>
-        <span>{noticeText(item.notice, profile.name)}</span>
+        <span>{noticeText(item.notice, profile)}</span>
       </li>
     )
   }
@@ -148,12 +149,13 @@ function Item({ item, before, after, profile, conversation }: ItemProps) {
 }
 
 interface MessageProps {
+  readonly profile: Profile
   readonly message: ThreadMessage
   readonly before: TimelineItem | undefined
   readonly after: TimelineItem | undefined
 }
 
-function Message({ message, before, after }: MessageProps) {
+function Message({ profile, message, before, after }: MessageProps) {
   const { own, from, text, sentAt } = message
   const previous = before?.type === "message" ? before.message : undefined
   const newDay = previous === undefined ? before === undefined : !isSameDay(previous.sentAt, sentAt)
@@ -171,7 +173,9 @@ function Message({ message, before, after }: MessageProps) {
         class={["message", own && "is-own", continues && "continues"].filter(Boolean).join(" ")}
         data-state={own ? "sent" : "received"}
       >
-        <p class={continues || own ? "visually-hidden" : "message-from"}>{own ? "You" : from}</p>
+        <p class={continues || own ? "visually-hidden" : "message-from"}>
+          {own ? "You" : <PersonName profile={profile} name={from} />}
+        </p>
         <p class="bubble">{text}</p>
         {!continued && (
           <p class="message-foot">

@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
-import { problem } from "../profile/words.js"
+import { problem, quoted } from "../profile/words.js"
 import { Dialog } from "./dialog.js"
 import { goTo } from "./route.js"
 
@@ -23,7 +23,7 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
     event.preventDefault()
     const members = typedNames(people)
     const wrong = members.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
-    if (wrong !== undefined) return setTrouble(`“${wrong.name}”: ${wrong.why}`)
+    if (wrong !== undefined) return setTrouble(`${quoted(wrong.name)}: ${wrong.why}`)
     setTrouble(undefined)
     setCreating(true)
     const { client } = profile

@@ -22,7 +22,7 @@ export function Shell({ profile }: { readonly profile: Profile }) {
     document.addEventListener("visibilitychange", look)
     return () => document.removeEventListener("visibilitychange", look)
   }, [profile])
-  useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile.name))
+  useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile))
   if (profile.closed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
   const view = conversation === undefined ? "list" : route.group ? "group" : "chat"
   return (

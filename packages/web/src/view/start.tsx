@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
+import { isolated } from "../profile/words.js"
 import { Mark } from "./icons.js"
 
 /** The frame of every screen that comes before the conversations. */
@@ -59,7 +60,7 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
   if (!slow && !unreachable) return null
   if (!unreachable) {
     return (
-      <StartScreen title={registered ? `Opening ${name}` : `Registering ${name}`}>
+      <StartScreen title={registered ? `Opening ${isolated(name)}` : `Registering ${isolated(name)}`}>
         <p role="status">{registered ? "Finishing what was left half done." : "Making keys and taking the name."}</p>
       </StartScreen>
     )
@@ -67,7 +68,7 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
   return (
     <StartScreen title="The service does not answer">
       <p role="alert">
-        {registered ? `${name} is opened` : `${name} is registered`} as soon as it does; this page asks every two
+        {`${isolated(name)} is ${registered ? "opened" : "registered"}`} as soon as it does; this page asks every two
         seconds.
       </p>
       {!registered && (

@@ -51,10 +51,10 @@ export function TreeCard({
         between one leaf and the root anew.
       </p>
       <div class="tree-frame">
-        <TreeDrawing nodes={nodes} renewed={renewed} added={added} epoch={epoch} />
+        <TreeDrawing people={profile} nodes={nodes} renewed={renewed} added={added} epoch={epoch} />
       </div>
       <Legend added={added.size > 0} unmerged={nodes.some(({ unmergedLeaves }) => unmergedLeaves.length > 0)} />
-      <p class="renewal">{renewalText(nodes, { renewed, added, epoch })}</p>
+      <p class="renewal">{renewalText(nodes, { renewed, added, epoch, people: profile })}</p>
       <dl class="facts">
         <div>
           <dt>Epoch</dt>
@@ -68,14 +68,14 @@ export function TreeCard({
       <details class="in-words">
         <summary>The tree in words</summary>
         <ul>
-          {treeLines(nodes, renewed).map((line) => (
+          {treeLines(nodes, renewed, profile).map((line) => (
             <li key={line}>{line}</li>
           ))}
           <li>
             Leaves:{" "}
             {nodes
               .filter(({ kind }) => kind === "leaf")
-              .map(({ name, own }) => (own ? `${name} (you)` : (name ?? "blank")))
+              .map(({ name, own }) => (name === undefined ? "blank" : `${profile.called(name)}${own ? " (you)" : ""}`))
               .join(", ")}
             .
           </li>
@@ -83,7 +83,9 @@ export function TreeCard({
       </details>
       {enlarged && (
         <EnlargedTree onClose={() => setEnlarged(false)} title={`Ratchet tree of epoch ${epoch}`}>
-          {(scale) => <TreeDrawing nodes={nodes} renewed={renewed} added={added} epoch={epoch} scale={scale} />}
+          {(scale) => (
+            <TreeDrawing people={profile} nodes={nodes} renewed={renewed} added={added} epoch={epoch} scale={scale} />
+          )}
         </EnlargedTree>
       )}
     </section>

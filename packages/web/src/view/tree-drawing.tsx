@@ -1,9 +1,11 @@
 import type { TreeNode } from "@conclave/client/browser"
 import { useEffect, useId, useMemo, useRef } from "preact/hooks"
+import type { People } from "../profile/words.js"
 import { layoutTree, type PlacedNode, type TreeLayout } from "./tree-layout.js"
 import { treeSummary } from "./tree-words.js"
 
 export interface TreeDrawingProps {
+  readonly people: People
   readonly nodes: readonly TreeNode[]
   /** Node indexes that got new keys with the last commit. */
   readonly renewed: ReadonlySet<number>
@@ -15,7 +17,7 @@ export interface TreeDrawingProps {
 }
 
 /** The ratchet tree (RFC 9420 §4): filled and blank nodes, and the path of the last commit. */
-export function TreeDrawing({ nodes, renewed, added, epoch, scale }: TreeDrawingProps) {
+export function TreeDrawing({ people, nodes, renewed, added, epoch, scale }: TreeDrawingProps) {
   const layout = useMemo(() => layoutTree(nodes), [nodes])
   const titleId = useId()
   const fresh = useFreshness(epoch)
@@ -35,6 +37,7 @@ export function TreeDrawing({ nodes, renewed, added, epoch, scale }: TreeDrawing
         {layout.nodes.map((placed) => (
           <Node
             key={placed.node.nodeIndex}
+            people={people}
             placed={placed}
             layout={layout}
             isRenewed={renewed.has(placed.node.nodeIndex)}
@@ -84,13 +87,14 @@ function edgePath(direction: TreeLayout["direction"], child: PlacedNode, parent:
 }
 
 interface NodeProps {
+  readonly people: People
   readonly placed: PlacedNode
   readonly layout: TreeLayout
   readonly isRenewed: boolean
   readonly isAdded: boolean
 }
 
-function Node({ placed, layout, isRenewed, isAdded }: NodeProps) {
+function Node({ people, placed, layout, isRenewed, isAdded }: NodeProps) {
   const { node, x, y, level } = placed
   const names = [
     "tree-node",
@@ -114,7 +118,7 @@ function Node({ placed, layout, isRenewed, isAdded }: NodeProps) {
           <ParentGlyph node={node} />
         )}
       </g>
-      {node.kind === "leaf" && node.name !== undefined && <LeafName placed={placed} layout={layout} />}
+      {node.kind === "leaf" && node.name !== undefined && <LeafName people={people} placed={placed} layout={layout} />}
     </g>
   )
 }
@@ -146,9 +150,11 @@ function ParentGlyph({ node }: { readonly node: TreeNode }) {
   )
 }
 
-function LeafName({ placed, layout }: { readonly placed: PlacedNode; readonly layout: TreeLayout }) {
+/** The name, not the display name: there is room for one of them, and a display name never stands alone. */
+function LeafName({ people, placed, layout }: Pick<NodeProps, "people" | "placed" | "layout">) {
   const { node, label, x, y } = placed
-  const name = node.own ? "you" : (node.name ?? "")
+  const { name: shownName, mark } = people.label(node.name ?? "")
+  const name = node.own ? "you" : mark === undefined ? shownName : `⚠ ${shownName}`
   const characters = [...name]
   const short = characters.length > label.characters ? `${characters.slice(0, label.characters - 1).join("")}…` : name
   return (
@@ -159,7 +165,7 @@ function LeafName({ placed, layout }: { readonly placed: PlacedNode; readonly la
       text-anchor={layout.direction === "hanging" ? "middle" : "start"}
     >
       {short}
-      <title>{node.name}</title>
+      <title>{people.called(node.name ?? "")}</title>
     </text>
   )
 }

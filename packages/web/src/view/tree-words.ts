@@ -1,5 +1,5 @@
 import type { TreeNode } from "@conclave/client/browser"
-import { list } from "../profile/words.js"
+import { list, listOf, type People } from "../profile/words.js"
 import { leavesBelow, levelOf } from "./tree-layout.js"
 
 /** The drawing in one sentence, for those who do not see it. */
@@ -11,18 +11,22 @@ export function treeSummary(nodes: readonly TreeNode[], renewed: ReadonlySet<num
   return `Ratchet tree: ${filled(leaves)} of ${count(leaves.length, "leaf", "leaves")} and ${filled(parents)} of ${count(parents.length, "parent node")} are filled.${path}`
 }
 
+interface Renewed {
+  readonly renewed: ReadonlySet<number>
+  readonly added: ReadonlySet<number>
+  readonly epoch: bigint
+  readonly people: People
+}
+
 /** What the last commit did to the tree, as one sentence. */
-export function renewalText(
-  nodes: readonly TreeNode[],
-  { renewed, added, epoch }: { renewed: ReadonlySet<number>; added: ReadonlySet<number>; epoch: bigint },
-): string {
+export function renewalText(nodes: readonly TreeNode[], { renewed, added, epoch, people }: Renewed): string {
   if (epoch === 0n) return "This is the first epoch: there has been no commit yet."
   if (renewed.size + added.size === 0) return "This device has not seen the commit that began this epoch."
   const parents = nodes.filter((node) => node.kind === "parent" && renewed.has(node.nodeIndex))
   const namesIn = (indexes: ReadonlySet<number>) => [
     ...new Set(
       nodes.flatMap(({ nodeIndex, own, name }) =>
-        indexes.has(nodeIndex) && name !== undefined ? [own ? "you" : name] : [],
+        indexes.has(nodeIndex) && name !== undefined ? [own ? "you" : people.called(name)] : [],
       ),
     ),
   ]
@@ -37,7 +41,7 @@ export function renewalText(
 }
 
 /** One line for each node that holds a key, from the root down. */
-export function treeLines(nodes: readonly TreeNode[], renewed: ReadonlySet<number>): readonly string[] {
+export function treeLines(nodes: readonly TreeNode[], renewed: ReadonlySet<number>, people: People): readonly string[] {
   const nameOf = (leafNodeIndex: number) => nodes[leafNodeIndex]?.name
   return nodes
     .filter(({ blank, kind }) => !blank && kind === "parent")
@@ -47,9 +51,9 @@ export function treeLines(nodes: readonly TreeNode[], renewed: ReadonlySet<numbe
       const below = nodes.slice(first, last + 1).flatMap(({ name }) => name ?? [])
       const unmerged = node.unmergedLeaves.flatMap((leaf) => nameOf(2 * leaf) ?? [])
       const knowing = below.filter((name) => !unmerged.includes(name))
-      const rest = unmerged.length === 0 ? "" : `; ${list(unmerged)} will learn the next one`
+      const rest = unmerged.length === 0 ? "" : `; ${listOf(unmerged, people)} will learn the next one`
       const fresh = renewed.has(node.nodeIndex) ? ", new in this epoch" : ""
-      return `Key of ${list(knowing)}${fresh}${rest}.`
+      return `Key of ${listOf(knowing, people)}${fresh}${rest}.`
     })
 }
 

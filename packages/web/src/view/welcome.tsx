@@ -1,25 +1,34 @@
+import { normalizeName } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { nameProblem, typedName } from "../profile/chosen-name.js"
+import type { Choice } from "../opening.js"
+import { displayNameProblem, nameProblem } from "../profile/chosen-name.js"
 import { StartScreen } from "./start.js"
 
-export interface WelcomeProps {
-  readonly name: string
+export interface WelcomeProps extends Choice {
   readonly problem: string | undefined
-  readonly onChoose: (name: string) => void
+  readonly onChoose: (choice: Choice) => void
 }
 
-export function Welcome({ name: initial, problem: reported, onChoose }: WelcomeProps) {
-  const [text, setText] = useState(initial)
-  const [problem, setProblem] = useState(reported)
-  const field = useRef<HTMLInputElement>(null)
-  useEffect(() => field.current?.focus(), [])
+interface Problems {
+  readonly name?: string | undefined
+  readonly displayName?: string | undefined
+}
+
+export function Welcome({ name, displayName, problem: reported, onChoose }: WelcomeProps) {
+  const [text, setText] = useState(name)
+  const [called, setCalled] = useState(displayName)
+  const [problems, setProblems] = useState<Problems>({ name: reported })
+  const nameField = useRef<HTMLInputElement>(null)
+  const calledField = useRef<HTMLInputElement>(null)
+  useEffect(() => nameField.current?.focus(), [])
   const submit = (event: Event) => {
     event.preventDefault()
-    const name = typedName(text)
-    const found = nameProblem(name)
-    setProblem(found)
-    if (found === undefined) onChoose(name)
-    else field.current?.focus()
+    const chosen = { name: normalizeName(text), displayName: called.trim() }
+    const found = { name: nameProblem(chosen.name), displayName: displayNameProblem(chosen.displayName) }
+    setProblems(found)
+    if (found.name !== undefined) nameField.current?.focus()
+    else if (found.displayName !== undefined) calledField.current?.focus()
+    else onChoose(chosen)
   }
   return (
     <StartScreen title="Conclave">
@@ -27,25 +36,41 @@ export function Welcome({ name: initial, problem: reported, onChoose }: WelcomeP
       <form onSubmit={submit} noValidate>
         <label for="name">Your name</label>
         <input
-          ref={field}
+          ref={nameField}
           id="name"
           class="input"
           value={text}
-          onInput={(event) => setText(event.currentTarget.value.toLowerCase())}
+          onInput={(event) => setText(event.currentTarget.value)}
           autocomplete="username"
           autocapitalize="none"
           spellcheck={false}
-          maxLength={64}
-          aria-describedby={problem === undefined ? "name-hint" : "name-problem name-hint"}
-          aria-invalid={problem !== undefined}
+          maxLength={256}
+          aria-describedby={problems.name === undefined ? "name-hint" : "name-problem name-hint"}
+          aria-invalid={problems.name !== undefined}
         />
-        {problem !== undefined && (
-          <p class="field-problem" id="name-problem" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem id="name-problem" text={problems.name} />
         <p class="hint" id="name-hint">
-          Others invite you by it. It belongs to whoever takes it first, and cannot be changed.
+          Others invite you by it, exactly as it is written here. It belongs to whoever takes it first, and cannot be
+          changed.
+        </p>
+        <label for="display-name">
+          Display name <span class="label-note">optional</span>
+        </label>
+        <input
+          ref={calledField}
+          id="display-name"
+          class="input"
+          value={called}
+          onInput={(event) => setCalled(event.currentTarget.value)}
+          autocomplete="name"
+          spellcheck={false}
+          maxLength={256}
+          aria-describedby={problems.displayName === undefined ? "display-hint" : "display-problem display-hint"}
+          aria-invalid={problems.displayName !== undefined}
+        />
+        <Problem id="display-problem" text={problems.displayName} />
+        <p class="hint" id="display-hint">
+          Others see it beside your name. You can change it at any time.
         </p>
         <button type="submit" class="button button-primary button-wide">
           Take this name
@@ -55,5 +80,14 @@ export function Welcome({ name: initial, problem: reported, onChoose }: WelcomeP
         Your keys are made in this browser and stay in it. Clear its data, and the name and what was said are gone.
       </p>
     </StartScreen>
+  )
+}
+
+function Problem({ id, text }: { readonly id: string; readonly text: string | undefined }) {
+  if (text === undefined) return null
+  return (
+    <p class="field-problem" id={id} role="alert">
+      {text}
+    </p>
   )
 }

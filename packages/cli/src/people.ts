@@ -1,0 +1,30 @@
+import { nameFault, normalizeName, personLabel, shownText } from "@conclave/auth/names"
+import type { Client } from "@conclave/client/node"
+import { Failure } from "./failure.js"
+
+/** Who knows what people are called. */
+export type People = Pick<Client, "name" | "displayName">
+
+/** A person in a terminal: `Alice (alice)`, or the name alone where no display name differs from it. */
+export function labelOfPerson(people: Pick<People, "displayName">, name: string): string {
+  // Where it is not known who did something.
+  if (name === "") return "somebody"
+  return personLabel(name, people.displayName(name)).text
+}
+
+/** Several, separated by commas; of many the first. */
+export function labelOfPeople(people: Pick<People, "displayName">, names: readonly string[]): string {
+  const shown = names.slice(0, PEOPLE_SHOWN).map((name) => labelOfPerson(people, name))
+  const others = names.length - shown.length
+  return [...shown, ...(others > 0 ? [`${others} more`] : [])].join(", ")
+}
+
+/** A name as it was typed or pasted, in the form in which names are compared. Throws {@link Failure}. */
+export function typedName(text: string): string {
+  const name = normalizeName(text)
+  const fault = nameFault(name)
+  if (fault !== undefined) throw new Failure(`"${shownText(text, 60)}" is not a name: ${fault}`)
+  return name
+}
+
+const PEOPLE_SHOWN = 50

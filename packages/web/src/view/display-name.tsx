@@ -1,0 +1,61 @@
+import { useId, useState } from "preact/hooks"
+import { displayNameProblem } from "../profile/chosen-name.js"
+import type { Profile } from "../profile/profile.js"
+import { isolated, problem } from "../profile/words.js"
+import { Dialog } from "./dialog.js"
+
+/** To say what others see beside one's name. */
+export function DisplayNameDialog({ profile, onClose }: { readonly profile: Profile; readonly onClose: () => void }) {
+  const [text, setText] = useState(profile.label(profile.name).displayName ?? "")
+  const [trouble, setTrouble] = useState<string>()
+  const [saving, setSaving] = useState(false)
+  const ids = { field: useId(), hint: useId(), trouble: useId() }
+  const submit = async (event: Event) => {
+    event.preventDefault()
+    const wrong = displayNameProblem(text)
+    setTrouble(wrong)
+    if (wrong !== undefined) return
+    setSaving(true)
+    try {
+      await profile.client.setDisplayName(text.trim())
+      onClose()
+    } catch (error) {
+      setTrouble(problem(error))
+      setSaving(false)
+    }
+  }
+  return (
+    <Dialog title="What others see" onClose={onClose}>
+      <form onSubmit={(event) => void submit(event)} noValidate>
+        <label for={ids.field}>Display name</label>
+        <input
+          id={ids.field}
+          class="input"
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+          maxLength={256}
+          autocomplete="name"
+          aria-describedby={trouble === undefined ? ids.hint : `${ids.trouble} ${ids.hint}`}
+          aria-invalid={trouble !== undefined}
+        />
+        {trouble !== undefined && (
+          <p class="field-problem" id={ids.trouble} role="alert">
+            {trouble}
+          </p>
+        )}
+        <p class="hint" id={ids.hint}>
+          It stands beside your name, {isolated(profile.name)}, which stays as it is. Leave it empty to show the name
+          alone. Others are told of the change when their devices look you up the next time.
+        </p>
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" class="button button-primary" disabled={saving}>
+            {saving ? "Saving…" : "Save"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

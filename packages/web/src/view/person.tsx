@@ -1,0 +1,37 @@
+import type { Profile } from "../profile/profile.js"
+
+export interface PersonNameProps {
+  readonly profile: Profile
+  readonly name: string
+  readonly note?: string | undefined
+}
+
+/** A person in a list or above a message: the display name, and always the name; a mark where letters are mixed. */
+export function PersonName({ profile, name, note }: PersonNameProps) {
+  const { name: shownName, displayName, mark } = profile.label(name)
+  return (
+    <span class="person">
+      <bdi class="person-called">{displayName ?? shownName}</bdi>
+      {note !== undefined && <span class="member-note"> {note}</span>}
+      {displayName !== undefined && (
+        <>
+          {" "}
+          <bdi class="person-name">{shownName}</bdi>
+        </>
+      )}
+      {mark !== undefined && (
+        <>
+          {" "}
+          <span class="person-mark" title={reasons[mark]}>
+            {mark}
+          </span>
+        </>
+      )}
+    </span>
+  )
+}
+
+const reasons = {
+  "mixed scripts": "Letters of different alphabets: they may look like the name of somebody else.",
+  "not a valid name": "It contains what nobody can see or tell apart.",
+}
