@@ -290,7 +290,13 @@ function openSpied(test: TestContext) {
   const inner = stores.SQLite!(test)
   const store = {
     claims: 0,
-    spied: { ...inner, claimKeyPackage: (claim: never) => (store.claims++, inner.claimKeyPackage(claim)) },
+    spied: {
+      ...inner,
+      claimKeyPackage(claim: Parameters<typeof inner.claimKeyPackage>[0]) {
+        store.claims++
+        return inner.claimKeyPackage(claim)
+      },
+    },
   }
   return { store }
 }

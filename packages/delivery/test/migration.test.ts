@@ -94,6 +94,20 @@ describe("a file of the first version", () => {
     assert.equal(log.entries.filter(({ kind }) => kind === "expired").length, 3)
   })
 
+  it("is migrated where it has reached its limit already", async (test) => {
+    await using database = openDatabase({ file: firstFile(test), sizeMax: 1024 * 1024 })
+    const insert = () => database.write((connection) => connection.run("INSERT INTO junk VALUES (zeroblob(20000))"))
+    database.migrate("test", ["CREATE TABLE junk (body BLOB)"])
+    await assert.rejects(async () => {
+      for (;;) await insert()
+    }, /full/)
+    const service = createService(sqliteStore(database, sha256))
+    assert.equal(expectType(await service.ask({ type: "head", groupId }), "head").headSeq, 5n)
+    await assert.rejects(async () => {
+      for (;;) await insert()
+    }, /full/)
+  })
+
   it("stays as it is where its migration fails", async (test) => {
     const database = openDatabase({ file: firstFile(test) })
     test.after(() => database.close())

@@ -115,6 +115,8 @@ class LibsqlDatabase implements Database {
       // What is up to date is left alone: a full disk does not keep a service from reading.
       if (this.#version(component, migrations) === migrations.length) return
       this.#database.exec(`PRAGMA busy_timeout = ${this.#lockTimeoutMilliseconds}`)
+      // A file that has reached its limit is migrated all the same.
+      limitTo(this.#database, Number.POSITIVE_INFINITY)
       this.#database.exec("BEGIN IMMEDIATE")
       try {
         this.#migrate(component, migrations)
@@ -122,6 +124,7 @@ class LibsqlDatabase implements Database {
       } finally {
         this.#rollback()
         this.#database.exec("PRAGMA busy_timeout = 0")
+        limitTo(this.#database, this.#sizeMax)
       }
     })
   }
@@ -322,17 +325,23 @@ function configured(database: Libsql.Database, { sizeMax }: DatabaseOptions, loc
     database.exec("PRAGMA foreign_keys = ON")
     database.exec("PRAGMA secure_delete = ON")
     database.exec(`PRAGMA journal_size_limit = ${WAL_SIZE_KEPT}`)
-    if (sizeMax !== undefined) {
-      const { page_size } = database.prepare("PRAGMA page_size").get() as { page_size: number }
-      const pages = Math.max(1, Math.floor(fileSizeMax(sizeMax) / page_size))
-      database.exec(`PRAGMA max_page_count = ${pages}`)
-    }
+    if (sizeMax !== undefined) limitTo(database, fileSizeMax(sizeMax))
     return database
   } catch (error) {
     database.close()
     throw error
   }
 }
+
+/** A file that is larger already does not grow. */
+function limitTo(database: Libsql.Database, fileSize: number): void {
+  const { page_size } = database.prepare("PRAGMA page_size").get() as { page_size: number }
+  const pages = Math.max(1, Math.min(PAGES_MAX, Math.floor(fileSize / page_size)))
+  database.exec(`PRAGMA max_page_count = ${pages}`)
+}
+
+/** SQLite's own limit. */
+const PAGES_MAX = 4_294_967_294
 
 /** What is left of a limit when the write-ahead log has had its part. */
 const fileSizeMax = (sizeMax: number) => sizeMax - Math.min(WAL_SIZE_MAX, sizeMax / 2)
