@@ -1,8 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
-import { DeliveryResponse, openDatabase, sqliteStore } from "@conclave/delivery"
+import { DeliveryResponseKind, openDatabase, sqliteStore } from "@conclave/delivery"
 import { connect } from "@conclave/transport/node"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
 
@@ -38,6 +37,10 @@ async function kindsIn(file: string): Promise<string[]> {
   return page!.entries.map(({ kind }) => kind)
 }
 
+/** The first byte of an answer is its kind. */
+const kindOf = (answer: Uint8Array) =>
+  Object.entries(DeliveryResponseKind.values).find(([, number]) => number === answer[0])![0]
+
 describe("what conclave serve keeps", { timeout: 60_000 }, () => {
   it("are messages of the last --retention days", async () => {
     using folder = new Folder()
@@ -58,7 +61,7 @@ describe("what conclave serve keeps", { timeout: 60_000 }, () => {
     for (const quota of ["1M", "1G"]) {
       await using service = await Service.start(folder, 0, { words: ["--quota", quota] })
       await using transport = connect(new URL("delivery", service.address))
-      kinds.push(decode(DeliveryResponse, await transport.request(Buffer.from(newGroup, "base64"))).type)
+      kinds.push(kindOf(await transport.request(Buffer.from(newGroup, "base64"))))
       await service.stop("SIGTERM")
     }
     assert.deepEqual(kinds, ["quotaExceeded", "done"])
