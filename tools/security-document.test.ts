@@ -23,6 +23,10 @@ describe("SECURITY.md", () => {
     assert.ok(rows.length > 20, `${rows.length} rows`)
     const before = JSON.parse(readFileSync(join(root, "attack/before.json"), "utf8"))
     const known = Object.keys(before.attacks)
-    for (const row of rows) assert.ok(known.some((id) => id.replace(/[a-z]$/, "") === row), row)
+    for (const row of rows)
+      assert.ok(
+        known.some((id) => id.replace(/[a-z]$/, "") === row),
+        row,
+      )
   })
 })

@@ -11,7 +11,7 @@ import { declinedData } from "./invitation.js"
 import { missing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { moved, outgoing } from "./request.js"
-import { announceTitleIfDue, dropProposals, markLeaving } from "./settle.js"
+import { announceTitleIfDue, markLeaving } from "./settle.js"
 
 /** Makes the group exist at the service. */
 export async function sendCreation(work: Work, [number, wish]: readonly [number, WishOf<"create">]): Promise<void> {
@@ -42,7 +42,8 @@ export async function sendCommit(work: Work): Promise<void> {
   if (answer.type === "accepted") return reachAccepted(work, { kind: "commit", outgoing, answer })
   if (answer.type === "stale") return loseRace(work, outgoing)
   if (answer.type === "notFound") return missing(work, answer)
-  if (answer.type === "forbidden") return defer(work, answer)
+  // Nobody asked for a commit that lets members go, so that there is nobody to give it up.
+  if (answer.type === "forbidden" || commit.wishes.length === 0) return defer(work, answer)
   await dropCommit(work, answer)
 }
 
@@ -87,17 +88,13 @@ async function defer(work: Work, answer: DeliveryAnswer): Promise<void> {
   })
 }
 
-/**
- * Refused for good. What was wished has failed; a commit that only let members go who had asked for it takes their
- * requests with it, or it would be made, and refused, again at once.
- */
+/** Refused for good: what was wished has failed. */
 async function dropCommit(work: Work, answer: DeliveryAnswer): Promise<void> {
   const { local, steps } = work
   const why = refusal(answer)
   await steps.run(local, (step) => {
     const wishes = local.commit?.wishes ?? []
     local.group?.discardPending()
-    if (wishes.length === 0) dropProposals(work, step, why.reason)
     local.saveGroup(step)
     for (const wish of wishes) local.fail(step, Number(wish), why)
     local.putCommit(step, undefined)
