@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
 import { Group, proposeOwnAdd } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Transport } from "@conclave/transport"
@@ -340,7 +340,7 @@ function tampered(
 ): Transport {
   return {
     request: async (body, options) => {
-      const request = decode(DeliveryRequest, body)
+      const request = deliveryRequests.decode(body)
       const isCommit = request.type === "append" && request.kind === "commit"
       const nothing: DeliveryResponse = { type: "unavailable", reason: "never asked" }
       const answer =

@@ -2,10 +2,10 @@ import assert from "node:assert/strict"
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { AuthRequest, AuthResponse } from "@conclave/auth/api"
+import { AuthResponse, authRequests } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import type { Aead, CryptoProvider } from "@conclave/crypto"
-import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
 import { type Transport, TransportError } from "@conclave/transport"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
@@ -54,7 +54,7 @@ describe("what is sent", () => {
     const transparent = { ...provider, aeads: { ...provider.aeads, "AES-256-GCM": noCipher } }
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
       if (request.type === "append" || request.type === "createGroup") {
-        const bytes = encode(DeliveryRequest, request)
+        const bytes = deliveryRequests.encode(request)
         sent.push(bytes)
         const text = Buffer.from(bytes).toString("latin1")
         assert.ok(
@@ -82,7 +82,7 @@ describe("what is sent", () => {
       if (request.type !== "append" && request.type !== "createGroup") return answer
       const id = request.idempotencyId.join()
       const copies = seen.get(id) ?? []
-      seen.set(id, [...copies, encode(DeliveryRequest, request)])
+      seen.set(id, [...copies, deliveryRequests.encode(request)])
       if (copies.length === 0) throw new TransportError("the answer was lost", { retryable: true })
       return answer
     })
@@ -224,7 +224,7 @@ describe("a service that lies about key packages", () => {
       delivery: tampered(world.transport("delivery"), async (request, pass) => {
         if (request.type !== "claimKeyPackage") return pass()
         const other = { ...request, deviceId: await deviceOf(world, "mallory") }
-        return world.transport("delivery").request(encode(DeliveryRequest, other))
+        return world.transport("delivery").request(deliveryRequests.encode(other))
       }),
     })
     await world.open("bob")
@@ -297,7 +297,7 @@ describe("a log that cannot be followed", () => {
       garbling = false
       const commit = { ...request.commit, groupInfo: garbled(request.commit.groupInfo) }
       const noise = { ...request, idempotencyId: new Uint8Array(16), body: garbled(request.body), commit }
-      await world.transport("delivery").request(encode(DeliveryRequest, noise))
+      await world.transport("delivery").request(deliveryRequests.encode(noise))
       return pass()
     })
     const alice = await world.open("alice", { delivery })
@@ -329,7 +329,7 @@ describe("a log that cannot be followed", () => {
       delivery: tampered(world.transport("delivery"), async (request, pass) => {
         if (!spoiling || request.type !== "append" || request.commit === undefined) return pass()
         const commit = { ...request.commit, groupInfo: garbled(request.commit.groupInfo) }
-        return world.transport("delivery").request(encode(DeliveryRequest, { ...request, commit }))
+        return world.transport("delivery").request(deliveryRequests.encode({ ...request, commit }))
       }),
     })
     const bob = await world.open("bob", {
@@ -447,7 +447,7 @@ const garbled = (bytes: Uint8Array) => bytes.with(-1, bytes.at(-1)! ^ 1)
 // --- What goes wrong -------------------------------------------------------------------------------------------------
 
 async function deviceOf(world: World, name: string): Promise<Uint8Array> {
-  const answer = await world.transport("auth").request(encode(AuthRequest, { type: "lookup", name }))
+  const answer = await world.transport("auth").request(authRequests.encode({ type: "lookup", name }))
   const found = decode(AuthResponse, answer)
   assert.ok(found.type === "devices")
   return found.devices[0]!.deviceId
@@ -476,7 +476,7 @@ function tampered(
   tamper: (request: DeliveryRequest, pass: Pass) => Promise<Uint8Array>,
 ): Transport {
   return {
-    request: (body, options) => tamper(decode(DeliveryRequest, body), () => transport.request(body, options)),
+    request: (body, options) => tamper(deliveryRequests.decode(body), () => transport.request(body, options)),
     subscribe: (body, options) => transport.subscribe(body, options),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   }

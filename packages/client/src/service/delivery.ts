@@ -1,7 +1,7 @@
-import { decode, encode, type TypeOf } from "@conclave/codec"
+import { encode, type TypeOf } from "@conclave/codec"
 import {
   type Cursor,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
   DeviceRequestTBS,
@@ -52,7 +52,7 @@ export class Delivery {
 
   /** A request to append that {@link encode} made. */
   decodeAppend(request: Uint8Array): DeliveryRequest & { readonly type: "append" } {
-    const append = decode(DeliveryRequest, request)
+    const append = deliveryRequests.decode(request)
     if (append.type !== "append") throw new TypeError("this is no request to append")
     return append
   }

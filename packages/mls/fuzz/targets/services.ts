@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { type Codec, decode, encode } from "@conclave/codec"
+import { type Codec, decode } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
 import { decodeGroupInfo } from "@conclave/mls"
 import type { Target } from "../engine.js"
@@ -38,11 +38,11 @@ export async function serviceTargets({ scenes, invitations }: World): Promise<Ta
   return [
     ...decoders,
     service("delivery service", handlers.delivery, delivery.DeliveryResponse, {
-      requests: toDelivery.map((request) => encode(delivery.DeliveryRequest, request)),
+      requests: toDelivery.map((request) => delivery.deliveryRequests.encode(request)),
       failures,
     }),
     service("auth service", handlers.auth, auth.AuthResponse, {
-      requests: toAuth.map((request) => encode(auth.AuthRequest, request)),
+      requests: toAuth.map((request) => auth.authRequests.encode(request)),
       failures,
     }),
   ]
