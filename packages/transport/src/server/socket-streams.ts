@@ -14,6 +14,9 @@ import { ServerStream } from "./stream.js"
  */
 const PIECE_SIZE = 8192
 
+/** A client has less reason for pings than for streams that are refused. */
+const PING_COST = 5
+
 /** One WebSocket, from its opening until it is closed: its streams, and what it costs. */
 export class SocketStreams {
   readonly #socket: WebSocket
@@ -83,7 +86,7 @@ export class SocketStreams {
     const { pending, controlFrames } = this.#meter
     if (controlFrames > 0) {
       this.#meter.controlFrames = 0
-      this.#countControl(controlFrames)
+      this.#countControl(controlFrames * PING_COST)
     }
     if (pending === 0) this.#begunAt = undefined
     else if (!wasPending || pending < this.#received) this.#begunAt = performance.now()
@@ -135,7 +138,7 @@ export class SocketStreams {
   }
 
   #pong(): void {
-    if (!this.#countControl()) return
+    if (!this.#countControl(PING_COST)) return
     this.#outbox.pong((sent) => this.#socket.send(encode(ServerFrame, { type: "pong" }), sent))
   }
 
