@@ -286,7 +286,7 @@ describe("a client that reads nothing", { timeout: 20_000 }, () => {
       yield new Uint8Array(8 * MEBIBYTE)
     }
     const limits = { unreadTimeoutMilliseconds: -511_800 }
-    const { listener, refused } = await start({ services: { big, echo }, limits })
+    const { listener, refused, shares } = await start({ services: { big, echo }, limits })
     await using _ = listener
     const asking = line(listener, "127.0.0.1")
     asking.socket.pause()
@@ -295,6 +295,8 @@ describe("a client that reads nothing", { timeout: 20_000 }, () => {
     )
     await until(() => refused("unread") === 1)
     assert.equal(refused("unread"), 1)
+    await until(() => shares.held("unsent") + shares.held("connections") === 0)
+    assert.deepEqual([shares.held("unsent"), shares.held("connections")], [0, 0], "the connection is cut")
     asking.socket.destroy()
   })
 })
