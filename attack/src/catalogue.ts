@@ -1,0 +1,10 @@
+import type { Attack } from "./attack.js"
+import { entering } from "./attacks/entering.js"
+
+export const catalogue: readonly Attack[] = [...entering]
+
+export function attackOf(id: string): Attack {
+  const found = catalogue.find((attack) => attack.id === id)
+  if (found === undefined) throw new Error(`there is no attack ${id}`)
+  return found
+}
