@@ -1,7 +1,8 @@
 import type { Attack } from "./attack.js"
 import { entering } from "./attacks/entering.js"
+import { insiders } from "./attacks/insiders.js"
 
-export const catalogue: readonly Attack[] = [...entering]
+export const catalogue: readonly Attack[] = [...entering, ...insiders]
 
 export function attackOf(id: string): Attack {
   const found = catalogue.find((attack) => attack.id === id)
