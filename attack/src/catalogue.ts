@@ -2,7 +2,11 @@ import type { Attack } from "./attack.js"
 import { entering } from "./attacks/entering.js"
 import { insiders } from "./attacks/insiders.js"
 
-export const catalogue: readonly Attack[] = [...entering, ...insiders]
+import { operators } from "./attacks/operators.js"
+
+import { resources } from "./attacks/resources.js"
+
+export const catalogue: readonly Attack[] = [...entering, ...insiders, ...operators, ...resources]
 
 export function attackOf(id: string): Attack {
   const found = catalogue.find((attack) => attack.id === id)

@@ -1,0 +1,236 @@
+import { type Attack, outcome } from "../attack.js"
+import { askAuth } from "../contract.js"
+import * as floods from "../floods.js"
+import { asking } from "../http.js"
+import { describe, Mallory } from "../mallory.js"
+import { type Fared, Probe } from "../probe.js"
+import { megabytes, watchMemory } from "../service.js"
+import { pause } from "../timing.js"
+import { addresses, type World } from "../world.js"
+
+/** What an honest client elsewhere may wait at most, and what the service's memory may grow by. */
+const P99_MAX = 250
+const GROWTH_MAX = 200_000_000
+
+export interface Flooded {
+  readonly elsewhere: Fared
+  readonly neighbour: Fared
+  readonly before: number
+  readonly highest: number
+  readonly stored: number
+  readonly ended: string | undefined
+}
+
+/** A flood from one address for some seconds, and how everybody else fares. */
+export async function flood(world: World, attack: floods.Flood, seconds = 4): Promise<Flooded> {
+  const service = await world.service()
+  const storedBefore = service.stored
+  const memory = watchMemory(service)
+  const end = await attack.start(service.url, addresses.attacker)
+  const elsewhere = new Probe(service.url, addresses.elsewhere)
+  const neighbour = new Probe(service.url, addresses.neighbour)
+  await pause(seconds * 1000)
+  const fared = await Promise.all([elsewhere.end(), neighbour.end()])
+  await end()
+  const stored = service.stored - storedBefore
+  const { ended } = service
+  return { elsewhere: fared[0], neighbour: fared[1], before: memory.before, highest: memory.end(), stored, ended }
+}
+
+function flooding(id: string, title: string, attack: floods.Flood): Attack {
+  return {
+    id,
+    title,
+    who: "flood",
+    async run(world) {
+      const { elsewhere, before, highest, ended } = await flood(world, attack)
+      const grown = highest - before
+      const died = ended === undefined ? "" : `; the service ended: ${ended}`
+      return outcome(
+        elsewhere.p99 > P99_MAX || grown > GROWTH_MAX || ended !== undefined,
+        `elsewhere ${elsewhere.words}; memory ${megabytes(before)} to ${megabytes(highest)}${died}`,
+      )
+    },
+  }
+}
+
+/** In a file that was empty before; a quota that is worth the name is below. */
+const STORED_MAX = 64 * 1024 * 1024
+
+const fillsTheDisk: Attack = {
+  id: "H10",
+  title: "fills the disk from one address with one group and no name",
+  who: "stranger",
+  async run(world) {
+    const service = await world.service()
+    const mallory = await floods.creator(await world.ask())
+    const before = service.stored
+    const groupId = mallory.group!.id
+    const body = mallory.group!.encrypt(new Uint8Array(1_000_000), { padTo: 0 })
+    const answers = new Map<string, number>()
+    const started = performance.now()
+    for (let n = 0; n < 120 && performance.now() - started < 15_000; n++) {
+      const { type } = await mallory.append({ groupId, kind: "application", epoch: 0n, body })
+      answers.set(type, (answers.get(type) ?? 0) + 1)
+    }
+    const grown = service.stored - before
+    const said = [...answers].map(([type, count]) => `${count} ${type}`).join(", ")
+    return outcome(grown > STORED_MAX, `${said}; stored ${megabytes(grown)} in ${secondsSince(started)} s`)
+  },
+}
+
+const secondsSince = (started: number) => Math.round((performance.now() - started) / 100) / 10
+
+const squats: Attack = {
+  id: "M10a",
+  title: "takes names until nobody else gets one",
+  who: "flood",
+  async run(world) {
+    const ask = await world.ask()
+    let taken = 0
+    let refused = ""
+    const started = performance.now()
+    const next = async (n: number) => {
+      const mallory = await Mallory.come(`squatter-${n}`, ask, { registered: false })
+      const answer = await mallory.register(mallory.name)
+      if (answer === "registered") taken++
+      else refused = answer
+    }
+    for (let n = 0; n < 1_200 && refused === ""; n += 20) {
+      await Promise.all(Array.from({ length: 20 }, (_, k) => next(n + k)))
+    }
+    const honest = await Mallory.come("honest", await world.ask(addresses.elsewhere), { registered: false })
+    const answer = await honest.register("honest")
+    return outcome(
+      answer !== "registered" || taken > 200,
+      `${taken} names in ${secondsSince(started)} s, then ${refused || "more"}; elsewhere: ${answer}`,
+    )
+  },
+}
+
+const emptiesTheStock: Attack = {
+  id: "M10b",
+  title: "has a person's whole stock of key packages from one address",
+  who: "flood",
+  async run(world) {
+    const bob = await world.mallory("bob")
+    const STOCK = 20
+    await bob.publish(Array.from({ length: STOCK }, () => bob.keyPackage()))
+    const ask = await world.ask()
+    const mallory = await Mallory.come("mallory", ask, { registered: false })
+    const random = () => crypto.getRandomValues(new Uint8Array(32))
+    const claim = (deviceId: Uint8Array) => mallory.delivery({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
+    let taken = 0
+    const takeAll = async () => {
+      for (;;) {
+        const answer = await claim(bob.deviceId)
+        if (answer.type !== "keyPackage" || answer.lastResort) return
+        taken++
+      }
+    }
+    await takeAll()
+    const atOnce = taken
+    // What the table of rates remembers is pushed out by devices that do not exist.
+    const started = performance.now()
+    for (let n = 0; n < 10_300 && performance.now() - started < 25_000; n += 50) {
+      await Promise.all(Array.from({ length: 50 }, () => claim(random())))
+    }
+    await takeAll()
+    return outcome(taken > atOnce || taken > 15, `${atOnce} of ${STOCK} at once, ${taken} after the detour`)
+  },
+}
+
+const forgedForwarding: Attack = {
+  id: "M10c",
+  title: "is somebody else for each request by saying so in a header",
+  who: "flood",
+  async run(world) {
+    const { url } = await world.service()
+    let created = 0
+    for (let n = 0; n < 300; n++) {
+      const from = `203.0.${n >> 8}.${n & 255}`
+      const ask = asking(url, addresses.attacker, { "x-forwarded-for": from, forwarded: `for=${from}` })
+      try {
+        await floods.creator(ask)
+        created++
+      } catch {
+        break
+      }
+    }
+    return outcome(created > 150, `${created} groups created by one address (a requester has 100 at once)`)
+  },
+}
+
+const INBOX_MAX = 1_000
+
+const fillsInboxes: Attack = {
+  id: "M4",
+  title: "fills a person's inbox so that nobody can invite them",
+  who: "stranger",
+  async run(world) {
+    const bob = await world.open("bob")
+    const alice = await world.open("alice")
+    const mallory = await world.mallory()
+    const devices = await world.mallory("asks-for-devices", { registered: false })
+    const answer = await askAuth(devices.ask, { type: "lookup", name: "bob" })
+    if (answer.type !== "devices") throw new Error(`lookup: ${answer.type}`)
+    const recipients = answer.devices.map(({ deviceId }) => ({ deviceId }))
+    const refusals = new Map<string, number>()
+    await floods.create(mallory)
+    const group = mallory.group!
+    const newcomer = await world.mallory("a-newcomer", { registered: false })
+    for (let n = 0; n < INBOX_MAX + 20; n++) {
+      const made = group.commit({ add: [newcomer.keyPackage().keyPackage], welcomeWithTree: false })
+      const appended = await mallory.append({
+        groupId: group.id,
+        kind: "commit",
+        epoch: group.epoch,
+        body: made.message,
+        commit: { welcome: made.welcome!, recipients, groupInfo: made.groupInfo, ratchetTree: made.ratchetTree() },
+      })
+      if (appended.type !== "accepted") {
+        const words = describe(appended)
+        refusals.set(words, (refusals.get(words) ?? 0) + 1)
+        group.discardPending()
+        break
+      }
+      mallory.lastCommit = appended.seq
+      group.apply(made, mallory.mls.dangerouslyAcceptAll(made.claims))
+      // A group of two has its newcomer removed: the next one is a newcomer again.
+      const removal = group.commit({ remove: [mallory.leafOf("a-newcomer")] })
+      const removed = await mallory.append({
+        groupId: group.id,
+        kind: "commit",
+        epoch: group.epoch,
+        body: removal.message,
+        commit: { groupInfo: removal.groupInfo, ratchetTree: removal.ratchetTree(), barrier: true },
+      })
+      if (removed.type !== "accepted") break
+      mallory.lastCommit = removed.seq
+      group.apply(removal, mallory.mls.dangerouslyAcceptAll(removal.claims))
+    }
+    const invited = await alice.createConversation({ title: "us", members: ["bob"] }).then(
+      () => "invited",
+      (error: Error) => error.message,
+    )
+    void bob
+    return outcome(
+      invited !== "invited",
+      `junk until: ${[...refusals.keys()].join() || "never refused"}; alice: ${invited}`,
+    )
+  },
+}
+
+export const resources: readonly Attack[] = [
+  flooding("C4", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000)),
+  flooding("H9a", "keeps 999 idle sockets open", floods.idleSockets(999)),
+  flooding("H9b", "opens 1,000 connections and sends half a head on each", floods.slowHeads(1_000)),
+  flooding("H9c", "sends frames that stop before their end", floods.halfFrames(100, 3_900_000)),
+  flooding("H9d", "sends bodies that stop before their end", floods.halfBodies(100, 3_900_000)),
+  flooding("H9e", "subscribes to 320,000 groups that do not exist", floods.anonymousCursors(5, 64, 1_000)),
+  fillsTheDisk,
+  squats,
+  emptiesTheStock,
+  forgedForwarding,
+  fillsInboxes,
+]
