@@ -1,12 +1,25 @@
 import type { Attack } from "./attack.js"
+import { chains } from "./attacks/chains.js"
+import { doors } from "./attacks/doors.js"
 import { entering } from "./attacks/entering.js"
 import { insiders } from "./attacks/insiders.js"
-
+import { naming } from "./attacks/naming.js"
 import { operators } from "./attacks/operators.js"
-
+import { pages } from "./attacks/pages.js"
 import { resources } from "./attacks/resources.js"
+import { sealed } from "./attacks/sealed.js"
+import { starving } from "./attacks/starving.js"
 
-export const catalogue: readonly Attack[] = [...entering, ...insiders, ...operators, ...resources]
+const all = [entering, insiders, operators, resources, starving, doors, naming, sealed, pages, chains].flat()
+
+/** Every attack, in the order of the ids: the gravest first, as letters and numbers have it. */
+export const catalogue: readonly Attack[] = [...all].sort((a, b) => rank(a).localeCompare(rank(b)))
+
+/** C1, H1, M1, L1 and then the rest; H2 stands before H11. */
+function rank({ id }: Attack): string {
+  const [, letter, number, rest] = /^([A-Z])(\d+)(.*)$/.exec(id)!
+  return `${"CHMLFD".indexOf(letter!)}${number!.padStart(2, "0")}${rest}`
+}
 
 export function attackOf(id: string): Attack {
   const found = catalogue.find((attack) => attack.id === id)

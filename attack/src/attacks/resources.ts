@@ -223,7 +223,7 @@ const fillsInboxes: Attack = {
 
 export const resources: readonly Attack[] = [
   flooding("C4", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000)),
-  flooding("H9a", "keeps 999 idle sockets open", floods.idleSockets(999)),
+  flooding("H9a", "keeps 1,100 idle sockets open", floods.idleSockets(1_100)),
   flooding("H9b", "opens 1,000 connections and sends half a head on each", floods.slowHeads(1_000)),
   flooding("H9c", "sends frames that stop before their end", floods.halfFrames(100, 3_900_000)),
   flooding("H9d", "sends bodies that stop before their end", floods.halfBodies(100, 3_900_000)),
