@@ -4,7 +4,7 @@ import { pause } from "../timing.js"
 import { settle, teamOf, tries } from "../world.js"
 
 /** What the page reads of a history at a time. */
-const PAGE_SIZE = 50
+const PAGE_SIZE = 60
 
 const hidesMessages: Attack = {
   id: "M13",
@@ -54,9 +54,9 @@ const breaksThePage: Attack = {
   async run(world) {
     const { url } = await world.serve({ page, host: "localhost" })
     await using bob = await Person.come(world, url, "bob")
-    const constructor = await world.open("constructor")
-    await constructor.createConversation({ title: "hello", members: ["bob"] })
-    await settle(constructor)
+    const builder = await world.open("constructor")
+    await builder.createConversation({ title: "hello", members: ["bob"] })
+    await settle(builder)
     await pause(1_000)
     const opened = await bob.choose("hello").then(
       () => true,
