@@ -32,10 +32,14 @@ export interface Attack {
   readonly who: Attacker
   /** Whether it takes so little time that every run of the tests has it. */
   readonly quick?: boolean
+  /** Where one fault has another number beside it: `F4`. */
+  readonly also?: string
   /** What is to close it, where it is known to be open. */
-  readonly open?: "Admission"
+  readonly open?: "Admission" | "here"
   /** After so many seconds the run is given up as broken; default 60. */
   readonly secondsMax?: number
+  /** It is about the page, which is built anew without the defence. */
+  readonly page?: boolean
   /** The one defence. With all of these texts replaced the attack succeeds. */
   readonly defence?: readonly Mutation[]
   /**

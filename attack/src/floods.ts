@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events"
 import { connect, type Socket } from "node:net"
 import { socketTransport } from "@conclave/transport"
 import { type Ask, encodeDelivery } from "./contract.js"
@@ -8,9 +9,14 @@ import { pause, within } from "./timing.js"
 /** Everything that one address does to the service; each ends by itself or when it is told to. */
 export interface Flood {
   readonly name: string
+  /** Whether it is about the port for sealed requests. */
+  readonly sealed?: boolean
   /** Begins; what it returns ends it. */
-  start(url: URL, localAddress: string): Promise<() => Promise<void>>
+  start(url: URL, localAddress: string, sealedPort?: number): Promise<() => Promise<void>>
 }
+
+/** What everything else is held against. */
+export const nothing: Flood = { name: "nothing", start: async () => async () => {} }
 
 export function rawConnection(url: URL, localAddress: string): Socket {
   const socket = connect({ host: url.hostname, port: Number(url.port), localAddress })
@@ -44,9 +50,6 @@ export function frame(payload: Uint8Array, opcode = 2, promised = payload.length
   return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload])
 }
 
-/** The application's own `ping`. */
-export const pingFrame = frame(Uint8Array.of(4))
-
 const ended = async (sockets: readonly { destroy(): void }[]) => {
   for (const socket of sockets) socket.destroy()
 }
@@ -65,6 +68,20 @@ export const slowHeads = (count: number): Flood => ({
   async start(url, localAddress) {
     const sockets = Array.from({ length: count }, () => rawConnection(url, localAddress))
     for (const socket of sockets) socket.write("POST /auth HTTP/1.1\r\nhost: x\r\n")
+    await pause(300)
+    return () => ended(sockets)
+  },
+})
+
+/** First flights of sealed requests that stop half way. */
+export const halfFlights = (count: number): Flood => ({
+  name: `${count} sealed flights that stop half way`,
+  sealed: true,
+  async start(url, localAddress, sealedPort) {
+    const sealed = new URL(url)
+    sealed.port = String(sealedPort)
+    const sockets = Array.from({ length: count }, () => rawConnection(sealed, localAddress))
+    for (const socket of sockets) socket.write(crypto.getRandomValues(new Uint8Array(60)))
     await pause(300)
     return () => ended(sockets)
   },
@@ -94,37 +111,51 @@ export const halfBodies = (count: number, size: number): Flood => ({
 
 const sending = (socket: Socket, bytes: Uint8Array) =>
   new Promise<void>((resolve) => {
-    socket.once("close", resolve)
-    socket.write(bytes, () => resolve())
+    const done = () => {
+      socket.off("close", done)
+      resolve()
+    }
+    socket.once("close", done)
+    socket.write(bytes, done)
   })
 
-export const unreadPings = (bytesMax: number): Flood => ({
-  name: `${Math.round(bytesMax / 1e6)} MB of pings whose answers nobody reads`,
-  async start(url, localAddress) {
-    const socket = await rawSocket(url, localAddress)
-    socket.pause()
-    const many = Buffer.concat(Array<Buffer>(9_000).fill(pingFrame))
-    let sent = 0
-    let going = true
-    const done = (async () => {
-      while (going && sent < bytesMax && !socket.destroyed) {
-        await sending(socket, many)
-        sent += many.length
+/** Sends frames that are answered, and reads no answer. */
+function unread(what: string, answered: Buffer, bytesMax: number): Flood {
+  return {
+    name: `${Math.round(bytesMax / 1e6)} MB of ${what} whose answers nobody reads`,
+    async start(url, localAddress) {
+      const socket = await rawSocket(url, localAddress)
+      socket.pause()
+      const many = Buffer.concat(Array<Buffer>(Math.ceil(64_000 / answered.length)).fill(answered))
+      let sent = 0
+      let going = true
+      const done = (async () => {
+        while (going && sent < bytesMax && !socket.destroyed) {
+          await sending(socket, many)
+          sent += many.length
+        }
+      })()
+      return async () => {
+        going = false
+        socket.destroy()
+        await within(500, done)
       }
-    })()
-    return async () => {
-      going = false
-      socket.destroy()
-      await within(500, done)
-    }
-  },
-})
+    },
+  }
+}
+
+/** The application's own `ping`. */
+export const unreadPings = (bytesMax: number) => unread("pings", frame(Uint8Array.of(4)), bytesMax)
+
+/** RFC 6455 §5.5.2: answered with as many bytes. */
+export const unreadPongs = (bytesMax: number) => unread("WebSocket pings", frame(new Uint8Array(125), 9), bytesMax)
 
 /** Streams that follow groups which do not exist. */
 export const anonymousCursors = (sockets: number, streams: number, cursors: number): Flood => ({
   name: `${sockets * streams * cursors} cursors of nobody`,
   async start(url, localAddress) {
     const stop = new AbortController()
+    setMaxListeners(0, stop.signal)
     for (let s = 0; s < sockets; s++) {
       const transport = socketTransport({
         url: socketUrl(url),

@@ -2,20 +2,23 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import type { Attack } from "./attack.js"
+import { STORED_MAX } from "./attacks/resources.js"
 import { catalogue } from "./catalogue.js"
+import { type FloodLine, floodTable } from "./flood-table.js"
 import { root } from "./hostile-mls.js"
 import { type Ran, runAttack } from "./run.js"
 import { Undefended } from "./undefended.js"
 
 /*
  * npm run attack -- [id…] [--quick] [--undefended] [--evidence] [--record COMMIT]
+ * npm run attack -- floods [--record COMMIT]
  *
  * Carries out each attack on the real service and SDK, and prints one table: what it did before anything was defended
  * (`attack/before.json`), what it does now, and, with `--undefended`, what it does in a copy of the code from which its
  * one defence was taken out. An id stands for all that begin with it: `C3` for C3a to C3e.
  *
- * It fails if an attack succeeds that is not known to be open, if one fails without its defence, or if one could not be
- * carried out.
+ * It fails if an attack succeeds that is not listed as open, or fails although it is; if one fails without its defence;
+ * and if one could not be carried out.
  */
 
 const { values: options, positionals: ids } = parseArgs({
@@ -31,16 +34,22 @@ const { values: options, positionals: ids } = parseArgs({
 interface Before {
   readonly commit: string
   readonly attacks: Readonly<Record<string, { readonly succeeded: boolean; readonly evidence: string }>>
+  readonly floods?: Readonly<Record<string, FloodLine>>
 }
 
 const beforeFile = join(root, "attack/before.json")
 const before: Before = readBefore()
+if (ids[0] === "floods") {
+  const { lines, allHold } = await floodTable(before.floods ?? {}, STORED_MAX)
+  if (options.record !== undefined) write({ ...before, commit: options.record, floods: lines })
+  process.exit(allHold ? 0 : 1)
+}
 const wanted = catalogue.filter(isWanted)
 if (wanted.length === 0) {
   console.error(`There is no such attack; there are ${catalogue.map(({ id }) => id).join(" ")}.`)
   process.exit(1)
 }
-const widths = [5, 62, 14, 9, 9, 10] as const
+const widths = [7, 88, 14, 9, 9, 10] as const
 print("id", "attack", "who", "before", "now", options.undefended ? "undefended" : "")
 const started = performance.now()
 using copy = options.undefended ? new Undefended() : undefined
@@ -54,9 +63,16 @@ process.exitCode = counts.faults === 0 ? 0 : 1
 async function carryOut(attack: Attack): Promise<void> {
   const now = await runAttack(attack)
   const without = attack.defence && copy ? await copy.run(attack) : undefined
-  const { id, title, who, open } = attack
+  const { id, also, title, who, open } = attack
   const known = before.attacks[id]
-  print(id, title, who, known ? word(known) : "-", inTable(now, open), without ? word(without) : "")
+  print(
+    also ? `${id} ${also}` : id,
+    title,
+    who,
+    known ? word(known) : "-",
+    inTable(now, open),
+    without ? word(without) : "",
+  )
   if (options.evidence || "broken" in now) console.log(`      ${"broken" in now ? now.broken : now.evidence}`)
   if (without && ("broken" in without || !without.succeeded)) {
     console.log(`      undefended: ${"broken" in without ? without.broken : without.evidence}`)
@@ -71,7 +87,7 @@ function count({ id, open, defence }: Attack, now: Ran, without: Ran | undefined
     counts.carriedOut++
     if (now.succeeded) counts.succeeded++
     if (now.succeeded && open !== undefined) counts.open++
-    if (now.succeeded && open === undefined) counts.faults++
+    if (now.succeeded !== (open !== undefined)) counts.faults++
   }
   if (defence !== undefined) counts.defended++
   if (without === undefined) return
@@ -83,7 +99,7 @@ function summarise(): void {
   const seconds = Math.round((performance.now() - started) / 1000)
   const { succeeded, undefended, carriedOut, open, defended } = counts
   const without = options.undefended ? `${undefended} of ${defended} succeed undefended; ` : ""
-  console.log(`\n${succeeded} of ${carriedOut} succeed (${open} known to be open); ${without}${seconds} s`)
+  console.log(`\n${succeeded} of ${carriedOut} succeed (${open} are listed as open); ${without}${seconds} s`)
 }
 
 function isWanted({ id, quick }: Attack): boolean {
@@ -105,7 +121,7 @@ function word(ran: Ran | { succeeded: boolean }): string {
 }
 
 function inTable(ran: Ran, open: string | undefined): string {
-  return open !== undefined && "succeeded" in ran && ran.succeeded ? "open" : word(ran)
+  return open === "Admission" && "succeeded" in ran && ran.succeeded ? "open" : word(ran)
 }
 
 function readBefore(): Before {
@@ -121,5 +137,9 @@ function record(commit: string): void {
   const kept = before.commit === commit ? before.attacks : {}
   const all = { ...kept, ...seen }
   const attacks = Object.fromEntries(catalogue.flatMap(({ id }) => (all[id] ? [[id, all[id]]] : [])))
-  writeFileSync(beforeFile, `${JSON.stringify({ commit, attacks }, undefined, 2)}\n`)
+  write({ ...before, commit, attacks })
+}
+
+function write(content: Before): void {
+  writeFileSync(beforeFile, `${JSON.stringify(content, undefined, 2)}\n`)
 }

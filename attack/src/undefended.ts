@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import {
   cpSync,
   existsSync,
@@ -32,10 +33,13 @@ export class Undefended implements Disposable {
       const copy = join(this.folder, workspace)
       mkdirSync(copy, { recursive: true })
       cpSync(join(root, workspace, "package.json"), join(copy, "package.json"))
-      // The page is built into `dist` itself.
-      const built = existsSync(join(root, workspace, "dist/src")) ? "dist/src" : "dist"
-      if (existsSync(join(root, workspace, built))) {
-        cpSync(join(root, workspace, built), join(copy, built), { recursive: true })
+      // The page is built into `dist` itself, and from its sources.
+      const isPage = !existsSync(join(root, workspace, "dist/src"))
+      const parts = isPage ? ["dist", "src", "public", "index.html", "vite.config.ts"] : ["dist/src"]
+      for (const part of parts) {
+        if (existsSync(join(root, workspace, part))) {
+          cpSync(join(root, workspace, part), join(copy, part), { recursive: true })
+        }
       }
       symlinkSync(copy, join(modules, "@conclave", workspace.split("/").at(-1)!))
     }
@@ -51,12 +55,20 @@ export class Undefended implements Disposable {
         if (!before.has(path)) before.set(path, text)
         writeFileSync(path, replaceOnce(text, mutation))
       }
+      if (attack.page) this.#buildPage()
       return await runAttack(attack, this.folder)
     } catch (error) {
       return { broken: error instanceof Error ? error.message : String(error) }
     } finally {
       for (const [path, text] of before) writeFileSync(path, text)
     }
+  }
+
+  #buildPage(): void {
+    const vite = join(root, "node_modules/vite/bin/vite.js")
+    const options = { cwd: join(this.folder, "packages/web"), encoding: "utf8" } as const
+    const built = spawnSync(process.execPath, [vite, "build"], options)
+    if (built.status !== 0) throw new Error(`the page cannot be built: ${built.stderr}`)
   }
 
   [Symbol.dispose](): void {

@@ -23,6 +23,7 @@ const lookAlikes: Readonly<Record<string, string>> = {
 
 const deceives: Attack = {
   id: "M5",
+  also: "F6",
   title: "takes names that look like other people's, or like nothing",
   who: "stranger",
   quick: true,

@@ -142,32 +142,44 @@ const leavesOut: Attack = {
   },
 }
 
-const forgets: Attack = {
-  id: "H8",
-  title: "has a conversation lost for good by saying once that it does not exist",
-  who: "operator",
-  quick: true,
-  async run(world) {
-    const service = await world.service()
-    let empty = false
-    await using operator = await Operator.start(service.url, {
-      delivery: async (request) =>
-        empty && "groupId" in request ? { type: "notFound", groupId: request.groupId } : undefined,
-    })
-    const alice = await world.open("alice", { service: operator.url })
-    const bob = await world.open("bob")
-    const { id } = await alice.createConversation({ title: "team", members: ["bob"] })
-    const team = teamOf(id, [alice, bob])
-    await settle(alice, bob)
-    empty = true
-    await settle(alice)
-    const during = team.of("alice").status
-    empty = false
-    await settle(alice)
-    const sent = await tries(team.of("alice"), "are you there?")
-    return outcome(sent !== "sent", `once "notFound": ${during}; then ${team.of("alice").status}; alice: ${sent}`)
-  },
+/** H8: an answer that is no more than a mistake, once. */
+function mistaken(id: string, title: string, mistake: (groupId: Uint8Array) => DeliveryResponse): Attack {
+  return {
+    id,
+    title,
+    who: "operator",
+    quick: true,
+    async run(world) {
+      const service = await world.service()
+      let lies = false
+      await using operator = await Operator.start(service.url, {
+        delivery: async (request) => (lies && "groupId" in request ? mistake(request.groupId) : undefined),
+      })
+      const alice = await world.open("alice", { service: operator.url })
+      const bob = await world.open("bob")
+      const { id: conversation } = await alice.createConversation({ title: "team", members: ["bob"] })
+      const team = teamOf(conversation, [alice, bob])
+      await settle(alice, bob)
+      lies = true
+      await settle(alice)
+      const during = team.of("alice").status
+      lies = false
+      await settle(alice)
+      const sent = await tries(team.of("alice"), "are you there?")
+      return outcome(sent !== "sent", `meanwhile ${during}, then ${team.of("alice").status}; alice: ${sent}`)
+    },
+  }
 }
+
+const forgets = mistaken(
+  "H8a",
+  "has a conversation lost for good by saying once that it does not exist",
+  (groupId) => ({ type: "notFound", groupId }),
+)
+const forbids = mistaken("H8b", "has a conversation lost for good by forbidding it once", () => ({
+  type: "forbidden",
+  reason: "not today",
+}))
 
 const ghost: Attack = {
   id: "M1",
@@ -279,4 +291,13 @@ const anonymousRoster: Attack = {
   },
 }
 
-export const operators: readonly Attack[] = [readsAgain, leavesOut, forgets, ghost, wrongClock, roster, anonymousRoster]
+export const operators: readonly Attack[] = [
+  readsAgain,
+  leavesOut,
+  forgets,
+  forbids,
+  ghost,
+  wrongClock,
+  roster,
+  anonymousRoster,
+]

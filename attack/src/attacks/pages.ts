@@ -8,6 +8,7 @@ const PAGE_SIZE = 60
 
 const hidesMessages: Attack = {
   id: "M13",
+  page: true,
   title: "makes the page hide another member's message",
   who: "member",
   async run(world) {
@@ -49,6 +50,7 @@ const hidesMessages: Attack = {
 
 const breaksThePage: Attack = {
   id: "F5",
+  page: true,
   title: "breaks the page by the name constructor",
   who: "stranger",
   async run(world) {

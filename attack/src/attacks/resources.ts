@@ -23,10 +23,10 @@ export interface Flooded {
 
 /** A flood from one address for some seconds, and how everybody else fares. */
 export async function flood(world: World, attack: floods.Flood, seconds = 4): Promise<Flooded> {
-  const service = await world.service()
+  const service = await (attack.sealed ? world.serve({ fastOpen: { port: 0, policy: "off" } }) : world.service())
   const storedBefore = service.stored
   const memory = watchMemory(service)
-  const end = await attack.start(service.url, addresses.attacker)
+  const end = await attack.start(service.url, addresses.attacker, service.sealedPort)
   const elsewhere = new Probe(service.url, addresses.elsewhere)
   const neighbour = new Probe(service.url, addresses.neighbour)
   await pause(seconds * 1000)
@@ -37,13 +37,13 @@ export async function flood(world: World, attack: floods.Flood, seconds = 4): Pr
   return { elsewhere: fared[0], neighbour: fared[1], before: memory.before, highest: memory.end(), stored, ended }
 }
 
-function flooding(id: string, title: string, attack: floods.Flood): Attack {
+function flooding(id: string, title: string, attack: floods.Flood, seconds?: number): Attack {
   return {
     id,
     title,
     who: "flood",
     async run(world) {
-      const { elsewhere, before, highest, ended } = await flood(world, attack)
+      const { elsewhere, before, highest, ended } = await flood(world, attack, seconds)
       const grown = highest - before
       const died = ended === undefined ? "" : `; the service ended: ${ended}`
       return outcome(
@@ -54,8 +54,8 @@ function flooding(id: string, title: string, attack: floods.Flood): Attack {
   }
 }
 
-/** In a file that was empty before; a quota that is worth the name is below. */
-const STORED_MAX = 64 * 1024 * 1024
+/** In a file that was empty before: what one address may store at most. */
+export const STORED_MAX = 64 * 1024 * 1024
 
 const fillsTheDisk: Attack = {
   id: "H10",
@@ -222,8 +222,9 @@ const fillsInboxes: Attack = {
 }
 
 export const resources: readonly Attack[] = [
-  flooding("C4", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000)),
-  flooding("H9a", "keeps 1,100 idle sockets open", floods.idleSockets(1_100)),
+  flooding("C4a", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000), 8),
+  flooding("C4b", "lets the service buffer answers to WebSocket's own pings", floods.unreadPongs(200_000_000), 8),
+  { ...flooding("H9a", "keeps 1,100 idle sockets open", floods.idleSockets(1_100)), also: "F4" },
   flooding("H9b", "opens 1,000 connections and sends half a head on each", floods.slowHeads(1_000)),
   flooding("H9c", "sends frames that stop before their end", floods.halfFrames(100, 3_900_000)),
   flooding("H9d", "sends bodies that stop before their end", floods.halfBodies(100, 3_900_000)),
