@@ -104,7 +104,9 @@ function summarise(): void {
 
 function isWanted({ id, quick }: Attack): boolean {
   if (options.quick && quick !== true) return false
-  return ids.length === 0 || ids.some((it) => id === it || (id.startsWith(it) && !/\d/.test(id[it.length]!)))
+  // H1 is not H11; H is every one of them.
+  const begins = (it: string) => id.startsWith(it) && !(/\d$/.test(it) && /\d/.test(id[it.length] ?? ""))
+  return ids.length === 0 || ids.some(begins)
 }
 
 function print(...columns: readonly string[]): void {

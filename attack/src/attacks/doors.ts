@@ -54,6 +54,30 @@ const rebinding: Attack = {
   },
 }
 
+const otherOrigin: Attack = {
+  id: "D3",
+  title: "a page of another origin opens a WebSocket to the service",
+  who: "web page",
+  quick: true,
+  defence: [
+    {
+      file: "packages/transport/dist/src/server/socket.js",
+      find: "origin !== undefined &&",
+      replace: "origin === null &&",
+    },
+  ],
+  async run(world) {
+    const { url } = await world.service()
+    const socket = openSocket(socketUrl(url), undefined, { origin: "https://elsewhere.example" })
+    const opened = await new Promise<boolean>((resolve) => {
+      socket.on("open", () => resolve(true))
+      socket.on("error", () => resolve(false))
+    })
+    socket.terminate()
+    return outcome(opened, `the WebSocket is ${opened ? "opened" : "refused"}`)
+  },
+}
+
 const emptyCredentials: Attack = {
   id: "L6",
   title: "brings an x509 credential without certificates, or a group id of no bytes",
@@ -179,4 +203,11 @@ const manyConversations: Attack = {
   },
 }
 
-export const doors: readonly Attack[] = [twoServices, rebinding, emptyCredentials, blankTree, manyConversations]
+export const doors: readonly Attack[] = [
+  twoServices,
+  rebinding,
+  otherOrigin,
+  emptyCredentials,
+  blankTree,
+  manyConversations,
+]

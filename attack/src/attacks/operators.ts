@@ -6,7 +6,7 @@ import { type Attack, outcome } from "../attack.js"
 import type { AuthResponse, DeliveryRequest, DeliveryResponse } from "../contract.js"
 import { Operator } from "../operator.js"
 import { until } from "../timing.js"
-import { eventsOf, inWords, settle, teamOf, tries } from "../world.js"
+import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
 
 const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
 const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
@@ -181,40 +181,63 @@ const forbids = mistaken("H8b", "has a conversation lost for good by forbidding 
   reason: "not today",
 }))
 
+/** The directory says that Bob has one device more, which is the operator's own. */
+async function withGhost(world: World, from: "first contact" | "later on") {
+  const service = await world.service()
+  const spy = await world.mallory("a-name-that-nobody-sees", { poses: "bob" })
+  await spy.publish()
+  let lies = from === "first contact"
+  const operator = await Operator.start(service.url, {
+    async auth(request, truth) {
+      if (!lies || request.type !== "lookup" || request.name !== "bob") return undefined
+      const answer = await truth(request)
+      if (answer.type !== "devices") return answer
+      const device = {
+        deviceId: spy.deviceId,
+        cipherSuite: 1,
+        signatureKey: spy.signer.key.publicKey,
+        registeredAt: BigInt(Date.now()),
+        endorsement: undefined,
+      }
+      return { ...answer, devices: [...answer.devices, device] } satisfies AuthResponse
+    },
+  })
+  await world.open("bob")
+  const alice = await world.open("alice", { service: operator.url })
+  if (from === "later on") await alice.createConversation({ title: "before", members: ["bob"] })
+  lies = true
+  const known = new Set(alice.conversations.keys())
+  await alice.createConversation({ title: "us two", members: ["bob"] }).catch(() => undefined)
+  const conversation = [...alice.conversations.values()].find(({ id }) => !known.has(id))
+  const sent = conversation === undefined ? "nothing to send to" : await tries(conversation, "only for you, Bob")
+  const joined = await spy.join().catch(() => undefined)
+  if (joined) await spy.follow()
+  const told = (await eventsOf(alice)).filter(({ type }) => type !== "sent").map(inWords)
+  const reader = spy.heardOf("only for you, Bob")
+  await operator[Symbol.asyncDispose]()
+  return outcome(reader !== undefined, `alice: ${sent}, ${told.join("; ")}; the ghost reads: ${reader ?? "nothing"}`)
+}
+
 const ghost: Attack = {
   id: "M1",
   title: "adds a device of its own to somebody at first contact",
   who: "operator",
-  async run(world) {
-    const service = await world.service()
-    const spy = await world.mallory("a-name-that-nobody-sees", { poses: "bob" })
-    await spy.publish()
-    await using operator = await Operator.start(service.url, {
-      async auth(request, truth) {
-        if (request.type !== "lookup" || request.name !== "bob") return undefined
-        const answer = await truth(request)
-        if (answer.type !== "devices") return answer
-        const device = {
-          deviceId: spy.deviceId,
-          cipherSuite: 1,
-          signatureKey: spy.signer.key.publicKey,
-          registeredAt: BigInt(Date.now()),
-          endorsement: undefined,
-        }
-        return { ...answer, devices: [...answer.devices, device] } satisfies AuthResponse
-      },
-    })
-    await world.open("bob")
-    const alice = await world.open("alice", { service: operator.url })
-    const created = await alice.createConversation({ title: "us two", members: ["bob"] }).catch(() => undefined)
-    const conversation = created ?? [...alice.conversations.values()][0]!
-    const sent = await tries(conversation, "only for you, Bob")
-    const joined = await spy.join().catch(() => undefined)
-    if (joined) await spy.follow()
-    const told = (await eventsOf(alice)).filter(({ type }) => type !== "sent").map(inWords)
-    const from = spy.heardOf("only for you, Bob")
-    return outcome(from !== undefined, `alice: ${sent}, ${told.join("; ")}; the ghost reads: ${from ?? "nothing"}`)
-  },
+  run: (world) => withGhost(world, "first contact"),
+}
+
+const laterGhost: Attack = {
+  id: "D2",
+  title: "adds a device of its own to somebody whose key is known",
+  who: "operator",
+  quick: true,
+  defence: [
+    {
+      file: "packages/client/dist/src/identity/judge.js",
+      find: "const accepted = endorsed && this.#acceptEndorsed;",
+      replace: "const accepted = true;",
+    },
+  ],
+  run: (world) => withGhost(world, "later on"),
 }
 
 const MINUTES_WRONG = 10
@@ -297,6 +320,7 @@ export const operators: readonly Attack[] = [
   forgets,
   forbids,
   ghost,
+  laterGhost,
   wrongClock,
   roster,
   anonymousRoster,

@@ -222,8 +222,7 @@ const fillsInboxes: Attack = {
 }
 
 export const resources: readonly Attack[] = [
-  flooding("C4a", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000), 8),
-  flooding("C4b", "lets the service buffer answers to WebSocket's own pings", floods.unreadPongs(200_000_000), 8),
+  flooding("C4", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000), 8),
   { ...flooding("H9a", "keeps 1,100 idle sockets open", floods.idleSockets(1_100)), also: "F4" },
   flooding("H9b", "opens 1,000 connections and sends half a head on each", floods.slowHeads(1_000)),
   flooding("H9c", "sends frames that stop before their end", floods.halfFrames(100, 3_900_000)),
