@@ -19,8 +19,8 @@ const all = [entering, insiders, operators, resources, starving, doors, naming, 
  */
 const openHere = new Set(
   [
-    "C1a C1b C1c C2 C3a C3b C3c C3d C3e C4 H1 H3 H4 H5 H6 H7 H8a H8b H9a H9b H9c H9d H9e H10 H11a H11b",
-    "M1 M4 M5 M6a M6b M7 M8 M10a M10b M10c M11 M12 M13 M14 L1 L2 L3 L4 L5 L6 L8 F1 F2 F5 F18",
+    "C1a C1b C1c C2 C3a C3b C3c C3d C3e C3f C4 H1 H3 H4 H5a H5b H6 H7 H8a H8b H9a H9b H9c H9d H9e H9f H10 H11a H11b",
+    "M1 M4a M4b M5 M6a M6b M7 M8 M10a M10b M10c M11 M12 M13 M14 L1 L2 L3 L4 L5 L6 L7 L8 F1 F2 F5 F18",
   ].flatMap((ids) => ids.split(" ")),
 )
 

@@ -42,11 +42,37 @@ export interface NewEntry {
   readonly body: Uint8Array
   /** The `seq` of the last commit entry that its author has read: what the service compares, where it does. */
   readonly after: bigint
-  readonly commit?: Partial<CommitParts> | undefined
+  readonly commit?: NewCommit | undefined
+}
+
+export interface NewCommit {
+  readonly welcome?: Uint8Array
+  readonly recipients?: readonly { readonly deviceId: Uint8Array }[]
+  readonly ratchetTree?: Uint8Array
+  readonly groupInfo?: Uint8Array
+  /** Whether it removes somebody. */
+  readonly removes?: boolean
 }
 
 export function appendOf({ commit, after: _after, ...entry }: NewEntry): DeliveryRequest {
-  return { type: "append", ...entry, commit: commit && { ...emptyCommit, ...commit } }
+  if (commit === undefined) return { type: "append", ...entry, commit }
+  const { removes: barrier = false, ...parts } = commit
+  return { type: "append", ...entry, commit: { ...emptyCommit, ...parts, barrier } }
+}
+
+export function createGroupOf(group: {
+  readonly groupId: Uint8Array
+  readonly groupInfo: Uint8Array
+  readonly ratchetTree: Uint8Array
+}): DeliveryRequest {
+  const idempotencyId = crypto.getRandomValues(new Uint8Array(16))
+  return { type: "createGroup", idempotencyId, ...group, accessKey: new Uint8Array() }
+}
+
+/** As the service says it of an entry; `epoch` is the group's behind it. */
+export function acceptedAs(seq: bigint, epoch: bigint): DeliveryResponse {
+  const chainHash = crypto.getRandomValues(new Uint8Array(32))
+  return { type: "accepted", seq, epoch, chainHash, receipt: new Uint8Array() }
 }
 
 const emptyCommit: CommitParts = {

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events"
 import { connect, type Socket } from "node:net"
 import { socketTransport } from "@conclave/transport"
-import { type Ask, encodeDelivery } from "./contract.js"
+import { type Ask, createGroupOf, encodeDelivery } from "./contract.js"
 import { asking, openSocket, socketUrl } from "./http.js"
 import { Mallory } from "./mallory.js"
 import { pause, within } from "./timing.js"
@@ -220,14 +220,8 @@ export async function creator(ask: Ask): Promise<Mallory> {
 
 export async function create(mallory: Mallory, groupId = crypto.getRandomValues(new Uint8Array(32))): Promise<void> {
   const group = mallory.found(groupId)
-  const answer = await mallory.delivery({
-    type: "createGroup",
-    groupId,
-    idempotencyId: crypto.getRandomValues(new Uint8Array(16)),
-    groupInfo: group.groupInfo({ withExternalPub: true }),
-    ratchetTree: group.ratchetTree(),
-    accessKey: new Uint8Array(),
-  })
+  const parts = { groupInfo: group.groupInfo({ withExternalPub: true }), ratchetTree: group.ratchetTree() }
+  const answer = await mallory.delivery(createGroupOf({ groupId, ...parts }))
   if (answer.type !== "done") throw new Error(`createGroup: ${answer.type}`)
 }
 

@@ -5,7 +5,7 @@ import type { Attack } from "./attack.js"
 import { STORED_MAX } from "./attacks/resources.js"
 import { catalogue } from "./catalogue.js"
 import { type FloodLine, floodTable } from "./flood-table.js"
-import { root } from "./hostile-mls.js"
+import { root } from "./hostile.js"
 import { type Ran, runAttack } from "./run.js"
 import { Undefended } from "./undefended.js"
 

@@ -18,7 +18,7 @@ import {
   REGISTRATION_LABEL,
   registrationContent,
 } from "./contract.js"
-import type { Mls } from "./hostile-mls.js"
+import type { Mls } from "./hostile.js"
 
 export interface MalloryOptions {
   readonly provider?: CryptoProvider
@@ -136,10 +136,12 @@ export class Mallory {
     return this.group
   }
 
+  /** What the service gives out of a group, and its epoch, which stands in it. */
   async groupInfo(groupId: Uint8Array) {
     const answer = await this.delivery({ type: "groupInfo", groupId })
     if (answer.type !== "groupInfo") throw new Refused(answer)
-    return answer
+    const { epoch } = this.mls.decodeGroupInfo(answer.groupInfo).groupContext
+    return { ...answer, epoch }
   }
 
   append(entry: Omit<NewEntry, "idempotencyId" | "after"> & { after?: bigint }): Promise<DeliveryResponse> {
@@ -180,7 +182,7 @@ export class Mallory {
         recipients: recipients.map((deviceId) => ({ deviceId })),
         ratchetTree: made.ratchetTree(),
         groupInfo: made.groupInfo,
-        barrier: made.removed.length > 0,
+        removes: made.removed.length > 0,
       },
     })
     if (answer.type !== "accepted") {

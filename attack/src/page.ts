@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { type BrowserContext, chromium, type Page } from "playwright-core"
-import { root } from "./hostile-mls.js"
+import { root } from "./hostile.js"
 import type { World } from "./world.js"
 
 export const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import type { Attack, Outcome } from "./attack.js"
-import { root } from "./hostile-mls.js"
+import { root } from "./hostile.js"
 
 export type Ran = (Outcome & { readonly seconds: number }) | { readonly broken: string }
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Attack, Mutation } from "./attack.js"
-import { replaceOnce, root } from "./hostile-mls.js"
+import { replaceOnce, root } from "./hostile.js"
 import { type Ran, runAttack } from "./run.js"
 
 /** A copy of the compiled repository, in which one defence at a time is taken out. */

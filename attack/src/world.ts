@@ -8,7 +8,7 @@ import {
   type NodeClientOptions,
   openClient,
 } from "@conclave/client/node"
-import { type Hostility, hostileMls } from "./hostile-mls.js"
+import { type Hostility, hostileMls } from "./hostile.js"
 import { asking } from "./http.js"
 import { Mallory, type MalloryOptions } from "./mallory.js"
 import { Service } from "./service.js"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { catalogue } from "../src/catalogue.js"
-import { replaceOnce } from "../src/hostile-mls.js"
+import { replaceOnce } from "../src/hostile.js"
 import { faultOf } from "../src/undefended.js"
 
 test("every attack has an id of its own", () => {

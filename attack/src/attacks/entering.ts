@@ -2,7 +2,7 @@ import { encode } from "@conclave/codec"
 import { proposeOwnAdd } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import { type Attack, outcome } from "../attack.js"
-import type { Hostility } from "../hostile-mls.js"
+import type { Hostility } from "../hostile.js"
 import { describe, type Mallory } from "../mallory.js"
 import { eventsOf, inWords, settle, type Team, tries, type World } from "../world.js"
 

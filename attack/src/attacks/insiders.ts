@@ -4,7 +4,7 @@ import { type Attack, outcome } from "../attack.js"
 import { payloadOf } from "../contract.js"
 import { describe, type Mallory } from "../mallory.js"
 import { expandWithLabel, spyProvider } from "../spy.js"
-import { cpuOf } from "../timing.js"
+import { cpuOf, within } from "../timing.js"
 import { eventsOf, inWords, settle, tries } from "../world.js"
 import { enter, noise, silenced, withMember } from "./entering.js"
 
@@ -77,7 +77,7 @@ const CAPABILITIES = 30_000
 const REPEATED = 60_000
 
 const longCapabilities: Attack = {
-  id: "H5",
+  id: "H5a",
   title: "blocks every member with a leaf of long capability lists",
   who: "member",
   async run(world) {
@@ -91,6 +91,48 @@ const longCapabilities: Attack = {
     const blocked = await cpuOf(() => bob!.sync())
     const evidence = `${extensions.length} extension types; service: ${describe(answer)}; bob: ${Math.round(blocked)} ms of CPU`
     return outcome(blocked - normal > 250, evidence)
+  },
+}
+
+/** A key package has 64 kB at most. */
+const IN_A_KEY_PACKAGE = 15_000
+
+const longKeyPackage: Attack = {
+  id: "H5b",
+  title: "blocks whoever invites her, and every member, with a key package of long capability lists",
+  who: "stranger",
+  async run(world) {
+    const team = await world.team(["alice", "bob"])
+    const [, bob] = team.clients
+    await (await world.mallory("ordinary")).publish()
+    const normal = await cpuOf(() => team.of("alice").invite("ordinary"))
+    const distinct = Array.from({ length: IN_A_KEY_PACKAGE }, (_, n) => 0x1000 + n)
+    const extensions = [...distinct, ...Array<number>(IN_A_KEY_PACKAGE).fill(distinct.at(-1)!)]
+    const mallory = await world.mallory()
+    const published = await mallory.publish([mallory.keyPackage({ capabilities: { extensions } })]).then(
+      () => "taken",
+      (error: Error) => error.message,
+    )
+    const inviting = await cpuOf(() => within(20_000, team.of("alice").invite("mallory")))
+    const following = await cpuOf(() => bob!.sync())
+    const words = `${Math.round(inviting)} ms of CPU for alice (${Math.round(normal)} for another), ${Math.round(following)} for bob`
+    return outcome(Math.max(inviting - normal, following) > 100, `the key package is ${published}; ${words}`)
+  },
+}
+
+const proposesAdds: Attack = {
+  id: "C3f",
+  title: "turns each client that wants to speak into a loop, by proposing to add somebody",
+  who: "member",
+  async run(world) {
+    const { mallory, team } = await withMember(world)
+    const other = await world.mallory("somebody-else")
+    await mallory.propose({ type: "add", keyPackage: other.keyPackage().keyPackage })
+    await settle(...team.clients)
+    const service = await world.service()
+    const before = service.cpu
+    const { all, words } = await silenced(team)
+    return outcome(all, `${words}; service CPU ${service.cpu - before} ms in 4 s`)
   },
 }
 
@@ -228,6 +270,8 @@ export const insiders: readonly Attack[] = [
   reInit,
   forcesRejoins,
   longCapabilities,
+  longKeyPackage,
+  proposesAdds,
   uncommittable,
   throughOthers,
   newName,

@@ -3,7 +3,8 @@ import type { Entry } from "@conclave/delivery/api"
 import { logChainHash } from "@conclave/delivery/log-chain"
 import Database from "libsql"
 import { type Attack, outcome } from "../attack.js"
-import type { AuthResponse, DeliveryRequest, DeliveryResponse } from "../contract.js"
+import { type AuthResponse, acceptedAs, type DeliveryRequest, type DeliveryResponse } from "../contract.js"
+import type { Mallory } from "../mallory.js"
 import { Operator } from "../operator.js"
 import { until } from "../timing.js"
 import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
@@ -13,7 +14,7 @@ const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
 /** H1: what the service has to do so that somebody who was removed reads one member again. */
 class Accomplice {
-  stale: Extract<DeliveryResponse, { type: "groupInfo" }> | undefined
+  stale: Awaited<ReturnType<Mallory["groupInfo"]>> | undefined
   /** Spoils the chain, and then brings nothing. */
   spoils = false
   captured: { kind: "application" | "proposal" | "commit"; body: Uint8Array }[] = []
@@ -29,7 +30,7 @@ class Accomplice {
       this.captured.push({ kind: request.kind, body: request.body })
       this.seq++
       const epoch = this.stale!.epoch + 1n
-      return { type: "accepted", seq: this.seq, epoch, chainHash: random(32), receipt: new Uint8Array() }
+      return acceptedAs(this.seq, epoch)
     }
     if (request.type !== "read") return undefined
     if (this.captured.length > 0) {

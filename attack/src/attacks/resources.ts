@@ -1,11 +1,14 @@
+import { decode, encode } from "@conclave/codec"
+import { nodeProvider } from "@conclave/crypto/node"
+import { Offer, SealedTransport, shareTransport } from "@conclave/transport/sealed"
 import { type Attack, outcome } from "../attack.js"
-import { askAuth } from "../contract.js"
+import { askAuth, encodeAuth } from "../contract.js"
 import * as floods from "../floods.js"
 import { asking } from "../http.js"
 import { describe, Mallory } from "../mallory.js"
 import { type Fared, Probe } from "../probe.js"
 import { megabytes, watchMemory } from "../service.js"
-import { pause } from "../timing.js"
+import { pause, within } from "../timing.js"
 import { addresses, type World } from "../world.js"
 
 /** What an honest client elsewhere may wait at most, and what the service's memory may grow by. */
@@ -163,63 +166,75 @@ const forgedForwarding: Attack = {
 
 const INBOX_MAX = 1_000
 
-const fillsInboxes: Attack = {
-  id: "M4",
-  title: "fills a person's inbox so that nobody can invite them",
-  who: "stranger",
+/** Welcomes for a device that cannot open them, until the service takes no more; what it said then. */
+async function junkFor(mallory: Mallory, victim: string, newcomer: Mallory): Promise<string> {
+  const answer = await askAuth(mallory.ask, { type: "lookup", name: victim })
+  if (answer.type !== "devices") throw new Error(`lookup: ${answer.type}`)
+  const recipients = answer.devices.map(({ deviceId }) => deviceId)
+  await floods.create(mallory)
+  for (let n = 0; n < INBOX_MAX + 20; n++) {
+    const added = await mallory.commit({ add: [newcomer.keyPackage().keyPackage] }, recipients)
+    if (added.type !== "accepted") return describe(added)
+    // The same again needs her to be gone.
+    const removed = await mallory.commit({ remove: [mallory.leafOf(newcomer.name)] })
+    if (removed.type !== "accepted") return describe(removed)
+  }
+  return "never refused"
+}
+
+/** Whom Alice cannot invite, with Bob's inbox full of junk. */
+function fillsInboxes(id: string, title: string, others: readonly string[]): Attack {
+  return {
+    id,
+    title,
+    who: "stranger",
+    async run(world) {
+      for (const name of ["bob", ...others]) await world.open(name)
+      const alice = await world.open("alice")
+      const newcomer = await world.mallory("a-newcomer", { registered: false })
+      const refused = await junkFor(await world.mallory(), "bob", newcomer)
+      const invited = await within(8_000, alice.createConversation({ title: "us", members: ["bob", ...others] }))
+      const words = invited.state === "failed" ? invited.error.message : invited.state
+      const members = [...alice.conversations.values()].flatMap(({ members }) => members)
+      const wanted = others.length === 0 ? ["bob"] : others
+      return outcome(
+        wanted.some((name) => !members.includes(name)),
+        `junk until: ${refused}; alice: ${words}, members=[${members}]`,
+      )
+    },
+  }
+}
+
+/** A listener for sealed requests has room for so many. */
+const SEALED_CONNECTIONS = 10_050
+
+const shutsSealedPort: Attack = {
+  id: "H9f",
+  title: "keeps 10,000 connections to the port for sealed requests open",
+  who: "flood",
   async run(world) {
-    const bob = await world.open("bob")
-    const alice = await world.open("alice")
-    const mallory = await world.mallory()
-    const devices = await world.mallory("asks-for-devices", { registered: false })
-    const answer = await askAuth(devices.ask, { type: "lookup", name: "bob" })
-    if (answer.type !== "devices") throw new Error(`lookup: ${answer.type}`)
-    const recipients = answer.devices.map(({ deviceId }) => ({ deviceId }))
-    const refusals = new Map<string, number>()
-    await floods.create(mallory)
-    const group = mallory.group!
-    const newcomer = await world.mallory("a-newcomer", { registered: false })
-    for (let n = 0; n < INBOX_MAX + 20; n++) {
-      const made = group.commit({ add: [newcomer.keyPackage().keyPackage], welcomeWithTree: false })
-      const appended = await mallory.append({
-        groupId: group.id,
-        kind: "commit",
-        epoch: group.epoch,
-        body: made.message,
-        commit: { welcome: made.welcome!, recipients, groupInfo: made.groupInfo, ratchetTree: made.ratchetTree() },
-      })
-      if (appended.type !== "accepted") {
-        const words = describe(appended)
-        refusals.set(words, (refusals.get(words) ?? 0) + 1)
-        group.discardPending()
-        break
-      }
-      mallory.lastCommit = appended.seq
-      group.apply(made, mallory.mls.dangerouslyAcceptAll(made.claims))
-      // A group of two has its newcomer removed: the next one is a newcomer again.
-      const removal = group.commit({ remove: [mallory.leafOf("a-newcomer")] })
-      const removed = await mallory.append({
-        groupId: group.id,
-        kind: "commit",
-        epoch: group.epoch,
-        body: removal.message,
-        commit: { groupInfo: removal.groupInfo, ratchetTree: removal.ratchetTree(), barrier: true },
-      })
-      if (removed.type !== "accepted") break
-      mallory.lastCommit = removed.seq
-      group.apply(removal, mallory.mls.dangerouslyAcceptAll(removal.claims))
+    const service = await world.serve({ fastOpen: { port: 0, policy: "off" } })
+    const ask = async () => {
+      const answer = await fetch(new URL("fast-open", service.url))
+      return new Uint8Array(await answer.arrayBuffer())
     }
-    const invited = await alice.createConversation({ title: "us", members: ["bob"] }).then(
-      () => "invited",
-      (error: Error) => error.message,
-    )
-    void bob
-    return outcome(
-      invited !== "invited",
-      `junk until: ${[...refusals.keys()].join() || "never refused"}; alice: ${invited}`,
-    )
+    const transport = new SealedTransport({ provider: nodeProvider(), policy: "off", service: offerAt(ask) })
+    const { auth } = shareTransport(transport, ["auth"])
+    const question = encodeAuth({ type: "lookup", name: "somebody" })
+    const first = await within(2_000, auth.request(question))
+    if (first.state !== "done") throw new Error("the port for sealed requests does not answer")
+    const flooding = floods.halfFlights(SEALED_CONNECTIONS)
+    const end = await flooding.start(service.url, addresses.attacker, service.sealedPort)
+    const later = await Promise.all(Array.from({ length: 8 }, () => within(2_000, auth.request(question))))
+    await end()
+    const answered = later.filter(({ state }) => state === "done").length
+    return outcome(answered < later.length, `${answered} of ${later.length} honest sealed requests are answered`)
   },
 }
+
+/** The offer, made to lead to the address that the service listens at. */
+const offerAt = (ask: () => Promise<Uint8Array>) => async () =>
+  encode(Offer, { ...decode(Offer, await ask()), host: "127.0.0.1" })
 
 export const resources: readonly Attack[] = [
   flooding("C4", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000), 8),
@@ -228,9 +243,11 @@ export const resources: readonly Attack[] = [
   flooding("H9c", "sends frames that stop before their end", floods.halfFrames(100, 3_900_000)),
   flooding("H9d", "sends bodies that stop before their end", floods.halfBodies(100, 3_900_000)),
   flooding("H9e", "subscribes to 320,000 groups that do not exist", floods.anonymousCursors(5, 64, 1_000)),
+  shutsSealedPort,
   fillsTheDisk,
   squats,
   emptiesTheStock,
   forgedForwarding,
-  fillsInboxes,
+  fillsInboxes("M4a", "fills a person's inbox so that nobody can invite them", []),
+  fillsInboxes("M4b", "fills a person's inbox so that nobody can be invited together with them", ["dave"]),
 ]

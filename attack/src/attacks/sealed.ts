@@ -6,6 +6,7 @@ import { Offer, SealedTransport, shareTransport } from "@conclave/transport/seal
 import { type Attack, outcome } from "../attack.js"
 import { payloadOf } from "../contract.js"
 import { creator } from "../floods.js"
+import { importPatched } from "../hostile.js"
 import { Relay } from "../relay.js"
 import { pause, until, within } from "../timing.js"
 import { addresses, type World } from "../world.js"
@@ -102,4 +103,35 @@ const hoardsTokens: Attack = {
   },
 }
 
-export const sealed: readonly Attack[] = [hearsAlong, hoardsTokens]
+const marksFrames: Attack = {
+  id: "L7",
+  title: "sends sealed frames whose padding is not zero, and the client takes them",
+  who: "operator",
+  quick: true,
+  async run() {
+    const hostile: typeof import("@conclave/transport/sealed") = await importPatched("transport", "sealed/index.js", [
+      {
+        file: "sealed/wire.js",
+        find: "const padded = new Uint8Array(length);",
+        replace: "const padded = new Uint8Array(length).fill(0xff);",
+      },
+    ])
+    const provider = nodeProvider()
+    const server = new hostile.SealedServer({
+      provider,
+      async *handler() {
+        yield Uint8Array.of(42)
+      },
+    })
+    await server.listen({ port: 0, host: "127.0.0.1", policy: "off" })
+    const service = async () => server.offer({ host: "127.0.0.1" })
+    const transport = new SealedTransport({ provider, policy: "off", service, timeoutMilliseconds: 2_000 })
+    const answer = await within(3_000, transport.request(Uint8Array.of(1)))
+    await transport[Symbol.asyncDispose]()
+    await server.close({ timeoutMilliseconds: 100 })
+    const words = answer.state === "failed" ? `failed: ${answer.error.message}` : answer.state
+    return outcome(answer.state === "done", `a request whose answer is padded with 0xff: ${words}`)
+  },
+}
+
+export const sealed: readonly Attack[] = [hearsAlong, hoardsTokens, marksFrames]
