@@ -24,6 +24,12 @@ export function rawConnection(url: URL, localAddress: string): Socket {
   return socket
 }
 
+const connectedOrClosed = (socket: Socket) =>
+  new Promise<void>((resolve) => {
+    socket.once("connect", resolve)
+    socket.once("close", () => resolve())
+  })
+
 /** A socket whose owner speaks WebSocket by hand, after the opening handshake. */
 export function rawSocket(url: URL, localAddress: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -50,8 +56,9 @@ export function frame(payload: Uint8Array, opcode = 2, promised = payload.length
   return Buffer.concat([Buffer.from([...head, 0, 0, 0, 0]), payload])
 }
 
-const ended = async (sockets: readonly { destroy(): void }[]) => {
-  for (const socket of sockets) socket.destroy()
+/** With a reset: what is closed in the ordinary way keeps its port for a minute. */
+const ended = async (sockets: readonly Socket[]) => {
+  for (const socket of sockets) socket.resetAndDestroy()
 }
 
 export const idleSockets = (count: number): Flood => ({
@@ -73,6 +80,9 @@ export const slowHeads = (count: number): Flood => ({
   },
 })
 
+/** No more at once than a listener's queue has room for. */
+const BATCH = 400
+
 /** First flights of sealed requests that stop half way. */
 export const halfFlights = (count: number): Flood => ({
   name: `${count} sealed flights that stop half way`,
@@ -80,9 +90,20 @@ export const halfFlights = (count: number): Flood => ({
   async start(url, localAddress, sealedPort) {
     const sealed = new URL(url)
     sealed.port = String(sealedPort)
-    const sockets = Array.from({ length: count }, () => rawConnection(sealed, localAddress))
-    for (const socket of sockets) socket.write(crypto.getRandomValues(new Uint8Array(60)))
-    await pause(300)
+    const sockets: Socket[] = []
+    // One address has too few ports for many: a network has as many addresses as it needs.
+    const network = localAddress.slice(0, localAddress.lastIndexOf("."))
+    const open = (n: number) => {
+      const socket = rawConnection(sealed, count > BATCH ? `${network}.${1 + Math.floor(n / BATCH)}` : localAddress)
+      socket.write(crypto.getRandomValues(new Uint8Array(60)))
+      return socket
+    }
+    while (sockets.length < count) {
+      const size = Math.min(BATCH, count - sockets.length)
+      const batch = Array.from({ length: size }, () => open(sockets.length))
+      sockets.push(...batch)
+      await within(2_000, Promise.all(batch.map(connectedOrClosed)))
+    }
     return () => ended(sockets)
   },
 })

@@ -210,7 +210,7 @@ const SEALED_CONNECTIONS = 10_050
 
 const shutsSealedPort: Attack = {
   id: "H9f",
-  title: "keeps 10,000 connections to the port for sealed requests open",
+  title: "keeps 10,000 connections of one network to the port for sealed requests open",
   who: "flood",
   async run(world) {
     const service = await world.serve({ fastOpen: { port: 0, policy: "off" } })
