@@ -54,10 +54,10 @@ export interface NewCommit {
   readonly removes?: boolean
 }
 
-export function appendOf({ commit, after: _after, ...entry }: NewEntry): DeliveryRequest {
+export function appendOf({ commit, ...entry }: NewEntry): DeliveryRequest {
   if (commit === undefined) return { type: "append", ...entry, commit }
-  const { removes: barrier = false, ...parts } = commit
-  return { type: "append", ...entry, commit: { ...emptyCommit, ...parts, barrier } }
+  const { removes: _removes, ...parts } = commit
+  return { type: "append", ...entry, commit: { ...emptyCommit, ...parts } }
 }
 
 export function createGroupOf(group: {
@@ -66,13 +66,13 @@ export function createGroupOf(group: {
   readonly ratchetTree: Uint8Array
 }): DeliveryRequest {
   const idempotencyId = crypto.getRandomValues(new Uint8Array(16))
-  return { type: "createGroup", idempotencyId, ...group, accessKey: new Uint8Array() }
+  return { type: "createGroup", idempotencyId, ...group }
 }
 
 /** As the service says it of an entry; `epoch` is the group's behind it. */
-export function acceptedAs(seq: bigint, epoch: bigint): DeliveryResponse {
+export function acceptedAs(seq: bigint, _epoch: bigint): DeliveryResponse {
   const chainHash = crypto.getRandomValues(new Uint8Array(32))
-  return { type: "accepted", seq, epoch, chainHash, receipt: new Uint8Array() }
+  return { type: "accepted", seq, chainHash, receipt: new Uint8Array(), undelivered: [] }
 }
 
 const emptyCommit: CommitParts = {
@@ -80,8 +80,6 @@ const emptyCommit: CommitParts = {
   recipients: [],
   ratchetTree: undefined,
   groupInfo: new Uint8Array(),
-  accessKey: new Uint8Array(),
-  barrier: false,
 }
 
 /** Signs a request of a device; `sign` has the label {@link DEVICE_REQUEST_LABEL}. */

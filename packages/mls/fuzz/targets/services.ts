@@ -94,7 +94,7 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
     { type: "claimKeyPackage", deviceId: new Uint8Array(32), cipherSuite: 1 },
     { type: "countKeyPackages", cipherSuite: 1, proof },
     { type: "createGroup", ...place, groupInfo, ratchetTree: Uint8Array.of(1) },
-    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message },
+    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message, after: 0n },
     {
       type: "append",
       ...place,
@@ -102,6 +102,7 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
       epoch,
       body: message,
       commit: { ...parts, recipients: [{ deviceId: groupId }] },
+      after: 7n,
     },
     { type: "read", groupId, afterSeq: 0n, limit: 10 },
     { type: "head", groupId },
