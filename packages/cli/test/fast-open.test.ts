@@ -5,10 +5,9 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, it } from "node:test"
-import { encode } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
 import { fastOpenSupport } from "@conclave/transport/fast-open"
-import { Offer } from "@conclave/transport/sealed"
+import { SealedServer } from "@conclave/transport/sealed"
 import { KeyFile } from "../src/fast-open/key-file.js"
 import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
@@ -41,12 +40,10 @@ describe("conclave serve --fast-open", () => {
   it("is asked no other way by a client that has the server key, where that would be in the clear", async () => {
     using folder = new Folder()
     const asked: string[] = []
-    const closed = createServer().listen(0, "127.0.0.1")
-    await once(closed, "listening")
-    const { port } = closed.address() as AddressInfo
-    closed.close()
-    const supply = { time: BigInt(Date.now()), keys: [], tokens: [] }
-    const offer = encode(Offer, { version: 1, host: "127.0.0.1", port, supply })
+    const gone = new SealedServer({ provider, handler: async function* () {} })
+    await gone.listen({ port: 0, host: "127.0.0.1", policy: "off" })
+    const offer = gone.offer({ host: "127.0.0.1" })
+    await gone.close()
     const impostor = createServer((request, response) => {
       asked.push(`${request.method} ${request.url}`)
       response.end(request.url === "/fast-open" ? offer : undefined)

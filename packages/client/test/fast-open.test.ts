@@ -136,6 +136,7 @@ describe("a Node program with fast open", () => {
     await using server = await serving(world, { keys })
     await using alice = await openClient(profile(world, "alice", server.url, { fastOpen: false, serverKey }))
     await (await alice.createConversation({ title: "notes" })).send("to the one that I know")
+    await alice.close()
     assert.ok(server.asked.every(({ way }) => way !== "http"))
 
     // Somebody in between who answers with an offer of its own has another key.

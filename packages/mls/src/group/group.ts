@@ -16,7 +16,7 @@ import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from 
 import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import type { Opened } from "./incoming.js"
-import type { TreeChecks } from "./join.js"
+import type { JoinedEpoch, TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
 import { type SentProposal, validateOwnProposal } from "./proposals.js"
 import { mostThatFit, selectProposals } from "./received-proposals.js"
@@ -31,12 +31,10 @@ export type { GroupOptions } from "./environment.js"
 export type { TreeNodeView } from "./tree-view.js"
 
 /** A group that can be entered with a Welcome, once its members have been judged. */
-export interface StagedJoin {
+export interface StagedJoin extends Pick<JoinedEpoch, "inviter"> {
   readonly groupId: Uint8Array
   readonly epoch: bigint
   readonly members: readonly Member[]
-  /** The member whose signature is on the GroupInfo inside the Welcome. */
-  readonly inviter: Member
   /** Every other member of the group, and its external senders. */
   readonly claims: readonly CredentialClaim[]
   /** Which key package opened the Welcome. Unless it is one of last resort, its private keys are to be deleted. */

@@ -11,7 +11,7 @@ import { refusalText } from "./text.js"
 const TOLD_MAX = 64
 const TOLD_MILLISECONDS = 1000
 
-/** Arrivals of one requester: all its share at once, and a fifth of it each second; never fewer than these. */
+/** Arrivals of one requester: half its share at once, and a fifth of it each second; never fewer than these. */
 const ARRIVALS_MIN: Rate = { perSecond: 50, burst: 200 }
 
 interface Door {
@@ -52,7 +52,7 @@ export function admitConnections(server: Server, { shares, proxies }: Door): voi
 
 function arrivalRate(share: number): Rate {
   const { perSecond, burst } = ARRIVALS_MIN
-  return { perSecond: Math.max(perSecond, share / 5), burst: Math.max(burst, share) }
+  return { perSecond: Math.max(perSecond, share / 5), burst: Math.max(burst, share / 2) }
 }
 
 /** A proxy speaks for many: only the limit for all is about its connections. */

@@ -71,7 +71,7 @@ export interface ListenLimits {
   readonly unsentPerSocketMax: number
   /** How long a client may take nothing of an answer; and 1 s more for each 16 KiB of it. Default 30,000. */
   readonly unreadTimeoutMilliseconds: number
-  /** Pings and refused streams of one socket; default 100. */
+  /** Refused streams of one socket, and pings, each of which counts as five; default 100. */
   readonly controlFramesPerSecondMax: number
   /** How long requests that are under way at the end may go on; default 5,000. */
   readonly closeTimeoutMilliseconds: number

@@ -8,6 +8,15 @@ import type { Serving } from "./listen.js"
 import { Outbox } from "./outbox.js"
 import { ServerStream } from "./stream.js"
 
+/**
+ * What is received at a time. A socket that is cut in the middle of a chunk costs no more than this: 64 KiB of pings
+ * would be five milliseconds' work.
+ */
+const PIECE_SIZE = 8192
+
+/** A client has less reason for pings than for streams that are refused. */
+const PING_COST = 5
+
 /** One WebSocket, from its opening until it is closed: its streams, and what it costs. */
 export class SocketStreams {
   readonly #socket: WebSocket
@@ -38,7 +47,15 @@ export class SocketStreams {
   /** Answers what arrives until the socket is closed. `line`: what it was made of, before anything is read from it. */
   serve(line: Socket): void {
     const socket = this.#socket
-    line.on("data", (chunk: Buffer) => this.#measure(chunk))
+    const receivers = line.listeners("data") as ((chunk: Buffer) => void)[]
+    line.removeAllListeners("data")
+    line.on("data", (chunk: Buffer) => {
+      for (let at = 0; at < chunk.length && !line.destroyed; at += PIECE_SIZE) {
+        const piece = chunk.length <= PIECE_SIZE ? chunk : chunk.subarray(at, at + PIECE_SIZE)
+        this.#measure(piece)
+        if (!line.destroyed) for (const receive of receivers) receive.call(line, piece)
+      }
+    })
     socket.binaryType = "nodebuffer"
     socket.on("message", (message: Buffer, binary: boolean) => {
       if (socket.readyState === socket.OPEN) this.#receive(message, binary)
@@ -69,7 +86,7 @@ export class SocketStreams {
     const { pending, controlFrames } = this.#meter
     if (controlFrames > 0) {
       this.#meter.controlFrames = 0
-      this.#countControl(controlFrames)
+      this.#countControl(controlFrames * PING_COST)
     }
     if (pending === 0) this.#begunAt = undefined
     else if (!wasPending || pending < this.#received) this.#begunAt = performance.now()
@@ -121,7 +138,7 @@ export class SocketStreams {
   }
 
   #pong(): void {
-    if (!this.#countControl()) return
+    if (!this.#countControl(PING_COST)) return
     this.#outbox.pong((sent) => this.#socket.send(encode(ServerFrame, { type: "pong" }), sent))
   }
 

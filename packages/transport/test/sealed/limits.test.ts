@@ -217,6 +217,19 @@ test("connections of one requester leave the others theirs, and half flights hav
   assert.deepEqual([shares.held("connections"), shares.held("received")], [0, 0])
 })
 
+test("bytes of requests that one requester sends at a time are bounded, and one that is too much is cut", async (t) => {
+  const refusals: Refusal[] = []
+  const limits = { received: { peer: 50_000, network: 50_000, all: 1_000_000 } }
+  const shares = new Shares({ limits, onRefusal: (refusal) => refusals.push(refusal) })
+  const handler: Handler = async function* () {
+    yield new Uint8Array(1)
+  }
+  const { client } = await recorded(t, { shares, handler })
+  await assert.rejects(client.request(new Uint8Array(100_000)), { name: "TransportError" })
+  assert.ok(refusals.some(({ kind, level }) => kind === "received" && level === "peer"))
+  assert.equal((await client.request(new Uint8Array(10_000))).length, 1)
+})
+
 test("an answer that nobody reads is counted, and its connection cut in time", async (t) => {
   const handler: Handler = async function* () {
     for (;;) yield new Uint8Array(1024 * 1024)
