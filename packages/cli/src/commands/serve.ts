@@ -64,12 +64,12 @@ export const serve = command({
     }),
     quota: optional({
       placeholder: "SIZE",
-      help: "the most that the service's file may take on the disk; at the limit it is only read (default: 10G)",
+      help: "the most that the file may take on the disk; then it is only read (default: 10G)",
       read: size,
     }),
     retention: withDefault(30, {
       placeholder: "DAYS",
-      help: "how long messages are kept; commits six times as long, silent groups twelve times",
+      help: "how long messages are kept; commits six times as long",
       read: days,
     }),
     "fast-open": flag("answer sealed requests too"),
