@@ -86,10 +86,24 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal((await stream.next()).value?.type, "belowRetention")
       assert.equal(expectType((await stream.next()).value!, "entries").entries[0]?.seq, 4n)
       gone.abort()
-      // The last commit is still what the next one has to come after.
+      // The last commit is kept, and still what the next one has to come after.
+      const kept = await service.store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 })
+      assert.deepEqual(
+        kept!.entries.map(({ seq }) => seq),
+        [2n, 4n],
+      )
       assert.equal(expectType(await service.ask(commitRequest(groupId, 1n, { after: 0n })), "stale").lastCommitSeq, 2n)
       expectType(await service.ask(commitRequest(groupId, 1n, { after: 2n })), "accepted")
       expectType(await service.ask(messageRequest(groupId, 1n, { after: 0n })), "stale")
+      // When another is the last one, it goes as well.
+      service.clock.now += 181 * DAY
+      await service.ask(messageRequest(groupId, 1n, { after: 5n }))
+      await sweep(service)
+      const later = await service.store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 })
+      assert.deepEqual(
+        later!.entries.map(({ seq }) => seq),
+        [5n, 6n],
+      )
     })
 
     it("of inboxes is 180 days, of key packages their lifetime, of groups without traffic 360 days", async (test) => {

@@ -239,6 +239,29 @@ describe("a store of SQLite and the model of it", () => {
     )
   })
 
+  it("tells of what is new also where the newest rows were deleted before", async (test) => {
+    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "news.db") }), sha256)
+    test.after(() => store[Symbol.asyncDispose]())
+    const group = { requestHash: bytes("hash"), groupInfo: bytes("info"), ratchetTree: undefined, admit: admitted }
+    const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1 } as const
+    const listen = listener(store)
+    const say = async (name: string, count: number, at: bigint) => {
+      await store.createGroup({ ...group, groupId: bytes(name), idempotencyId: bytes("id", 16), at })
+      for (let number = 0; number < count; number++) {
+        const idempotencyId = bytes(`${number}`, 16)
+        const names = { groupId: bytes(name), idempotencyId, requestHash: bytes("hash") }
+        await store.append({ ...entry, ...names, commit: undefined, admit: admitted, at })
+      }
+    }
+    await listen()
+    await say("old", 3, 1n)
+    assert.equal((await listen()).length, 1)
+    await store.sweep({ at: 5n, messages: 5n, log: 5n, inbox: 5n, groups: 5n, rowsMax: 100 })
+    await say("new", 1, 9n)
+    assert.deepEqual(await listen(), [Buffer.from(bytes("new")).toString("hex")])
+    assert.deepEqual(await listen(), [])
+  })
+
   it("keeps no body that nothing points to", async (test) => {
     const database = openDatabase({ file: join(temporaryFolder(test), "blobs.db") })
     const store = sqliteStore(database, sha256)

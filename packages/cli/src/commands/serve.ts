@@ -69,7 +69,7 @@ export const serve = command({
     }),
     retention: withDefault(30, {
       placeholder: "DAYS",
-      help: "how long messages are kept; commits 6 times, silent groups 12 times as long",
+      help: "how long messages are kept; commits six times as long",
       read: days,
     }),
     "fast-open": flag("answer sealed requests too"),
