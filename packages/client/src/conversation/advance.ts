@@ -38,7 +38,8 @@ async function turn(work: Work): Promise<boolean> {
   await learnLastCommit(work)
   if (isPausing(work, work.deferral)) {
     // Letting members go is tried later; meanwhile they can read what is said, as before they asked.
-    if (next?.[1].type !== "message" || local.commit?.wishes.length !== 0) return false
+    const onlyLetsGo = work.deferral?.of === "commit" && local.commit?.wishes.length === 0
+    if (next?.[1].type !== "message" || !onlyLetsGo) return false
     return done(sendMessage(work, [next[0], next[1]]))
   }
   if (local.commit !== undefined) return done(sendCommit(work))

@@ -161,11 +161,7 @@ function expected<K extends DeliveryAnswer["type"]>(answer: DeliveryAnswer, type
 
 /** A refusal in words. */
 export function refusalOf(answer: DeliveryAnswer): string {
+  if (answer.type === "quotaExceeded")
+    return `there is no room left ${answer.of === "group" ? "for this conversation" : "at the service"}`
   return "reason" in answer ? `${answer.type}: ${answer.reason}` : answer.type
-}
-
-/** The devices that a commit added and that have not been told, because their inboxes are full. */
-export function undeliveredBy(answer: DeliveryAnswer): readonly Uint8Array[] {
-  const { undelivered } = answer as { readonly undelivered?: readonly (Uint8Array | { deviceId: Uint8Array })[] }
-  return (undelivered ?? []).map((it) => (it instanceof Uint8Array ? it : it.deviceId))
 }
