@@ -3,9 +3,12 @@ import { describe, it } from "node:test"
 import { AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import { DeliveryResponse } from "@conclave/delivery/api"
+import { Group } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { Client, ClientPolicy, Conversation, Invitation } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { fromHex } from "../src/store/sealed.js"
+import { expected, Mallory } from "./support/mallory.js"
 import { after, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -181,6 +184,34 @@ describe("an invitation back into a conversation that cannot be followed any mor
       await settle(bob, carol, alice)
       assert.equal(team.status, inviter === "bob" ? "active" : "invited")
     }
+  })
+})
+
+describe("an invitation back into a conversation that one has left", () => {
+  it("is put to the person where a stranger sends it, who has made a group of the same id", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await team.remove("bob")
+    await settle(alice, bob)
+    await taken(bob)
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const groupId = fromHex(team.id)
+    const group = Group.create({ ...mallory.options, groupId })
+    for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
+    const add = [await mallory.claim("alice"), await mallory.claim("bob")]
+    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: add.map((it) => it.keyPackage) })
+    const recipients = [{ deviceId: add[1]!.deviceId }]
+    const commit = { welcome: welcome!, recipients, groupInfo, ratchetTree: ratchetTree() }
+    expected(await mallory.append(groupId, { kind: "commit", epoch: team.epoch, body, commit }), "accepted")
+    await settle(alice, bob)
+    assert.equal(only(bob).status, "invited")
+    const [told] = await taken(bob)
+    assert.ok(told?.type === "invited")
+    assert.equal(told.by, "mallory")
+    await assert.rejects(only(bob).send("what alice must not miss"), { code: "NOT_A_MEMBER" })
   })
 })
 
