@@ -9,7 +9,7 @@ import type { Client, ClientPolicy, Conversation, Invitation } from "../src/inde
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { fromHex } from "../src/store/sealed.js"
 import { expected, Mallory } from "./support/mallory.js"
-import { after, settle, taken, World } from "./support/world.js"
+import { after, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const types = async (client: Client) => (await taken(client)).map(({ type }) => type)
@@ -276,6 +276,29 @@ describe("an invitation into a conversation with somebody who is not who they sa
       )
       assert.deepEqual(only(client).members, ["alice", "carol"])
     }
+  })
+})
+
+describe("an invitation among a crowd whom nobody knows", () => {
+  it("is told of in few words, however many they are and however they are called", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob")
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const groupId = provider.random(32)
+    const group = Group.create({ ...mallory.options, groupId })
+    const parts = { groupInfo: group.groupInfo({ withRatchetTree: false }), ratchetTree: group.ratchetTree() }
+    expected(await mallory.ask({ type: "createGroup", groupId, idempotencyId: provider.random(16), ...parts }), "done")
+    const { deviceId, keyPackage } = await mallory.claim("bob")
+    const crowd = Array.from({ length: 50 }, (_, n) => new Mallory(world, `${"x".repeat(120)}${n}`).keyPackage())
+    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: [...crowd, keyPackage] })
+    const commit = { welcome: welcome!, recipients: [{ deviceId }], groupInfo, ratchetTree: ratchetTree() }
+    expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit }), "accepted")
+    await bob.sync()
+    const [told] = await taken(bob)
+    assert.ok(told?.type === "rejected")
+    assert.match(told.reason, /and 47 more$/)
+    assert.ok(told.reason.length < 1_000, `${told.reason.length} characters`)
   })
 })
 

@@ -7,7 +7,7 @@ import { keysUnder } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
 import { type DeclineReason, declineUnseen } from "../conversation/invitation.js"
 import { accept, emitRefusedKeys } from "../conversation/settle.js"
-import { includes, type Judgement, nameOf } from "../identity/judge.js"
+import { includes, type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
 import { hex } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
 import type { Step } from "./steps.js"
@@ -210,7 +210,7 @@ interface Declining {
 /** Somebody in that group is not who they say they are: loudly. */
 function tellRefused(step: Step, judgement: Judgement): void {
   emitRefusedKeys({ local: undefined }, step, judgement)
-  const reason = `an invitation was not accepted: ${judgement.refused.map((it) => it.reason).join("; ")}`
+  const reason = `an invitation was not accepted: ${refusalInWords(judgement)}`
   step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
 }
 
