@@ -82,8 +82,9 @@ export interface ClientPolicy {
   /**
    * What an invitation by somebody else leads to: being in the conversation (`accept`, the default), or a conversation
    * with the status `invited` (`ask`); an invitation back into a conversation that this device cannot follow is always
-   * put to the person, unless a member whom it knows from there sends it. A function decides for each; where it throws, or takes longer than ten seconds,
-   * the person is asked.
+   * put to the person, unless a member whom it knows from there sends it; one into a conversation that it has left,
+   * unless somebody sends it whom it has met. A function decides for each; where it throws, or takes longer than ten
+   * seconds, the person is asked.
    */
   readonly invitations: "accept" | "ask" | ((invitation: Invitation) => InvitationAnswer | Promise<InvitationAnswer>)
   readonly invitationLimits: Partial<InvitationLimits>

@@ -5,6 +5,7 @@ import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@concl
 import { Group, proposeOwnAdd } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Transport } from "@conclave/transport"
+import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Client, ClientEvent, Conversation } from "../src/index.js"
 import { fromHex } from "../src/store/sealed.js"
 import { expected, Mallory } from "./support/mallory.js"
@@ -181,6 +182,33 @@ describe("a member who asks to leave again and again", () => {
     await settle(...clients.slice(0, 2))
     assert.deepEqual(types(await taken(alice)), ["declined", "members"])
     assert.deepEqual(only(alice).members, ["alice", "bob"])
+  })
+})
+
+describe("a member who was removed", () => {
+  it("neither speaks nor renames the conversation any more, though the service takes messages of the epoch before", async () => {
+    const { world, clients, alice, bob, others, conversation, groupId } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    const { headSeq, lastCommitSeq: after } = expected(await mallory.ask({ type: "head", groupId }), "head")
+    const say = async (body: Payload["body"]) => {
+      const plaintext = encodePayload({ version: 1, messageId: provider.random(16), sentAt: 0n, body })
+      const append = { kind: "application", epoch: group.epoch, body: group.encrypt(plaintext), after } as const
+      return expected(await mallory.append(groupId, append), "accepted")
+    }
+    await say({ type: "text", text: "before" })
+    await conversation.remove("mallory")
+    assert.ok((await say({ type: "text", text: "after" })).seq > headSeq + 1n)
+    await say({ type: "title", title: "renamed" })
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob"])
+    for (const client of [alice, bob]) {
+      assert.equal(only(client).title, "")
+      const texts = (await only(client).history()).map(({ text }) => text)
+      assert.deepEqual(texts, ["hello", "before", "we go on"])
+      const told = (await taken(client)).find(({ type }) => type === "rejected")
+      assert.ok(told?.type === "rejected")
+      assert.deepEqual([told.code, told.count], ["NOT_A_MEMBER", 2])
+    }
   })
 })
 

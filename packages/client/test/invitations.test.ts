@@ -3,10 +3,13 @@ import { describe, it } from "node:test"
 import { AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import { DeliveryResponse } from "@conclave/delivery/api"
+import { Group } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { Client, ClientPolicy, Conversation, Invitation } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
-import { after, settle, taken, World } from "./support/world.js"
+import { fromHex } from "../src/store/sealed.js"
+import { expected, Mallory } from "./support/mallory.js"
+import { after, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const types = async (client: Client) => (await taken(client)).map(({ type }) => type)
@@ -184,6 +187,34 @@ describe("an invitation back into a conversation that cannot be followed any mor
   })
 })
 
+describe("an invitation back into a conversation that one has left", () => {
+  it("is put to the person where a stranger sends it, who has made a group of the same id", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await team.remove("bob")
+    await settle(alice, bob)
+    await taken(bob)
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const groupId = fromHex(team.id)
+    const group = Group.create({ ...mallory.options, groupId })
+    for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
+    const add = [await mallory.claim("alice"), await mallory.claim("bob")]
+    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: add.map((it) => it.keyPackage) })
+    const recipients = [{ deviceId: add[1]!.deviceId }]
+    const commit = { welcome: welcome!, recipients, groupInfo, ratchetTree: ratchetTree() }
+    expected(await mallory.append(groupId, { kind: "commit", epoch: team.epoch, body, commit }), "accepted")
+    await settle(alice, bob)
+    assert.equal(only(bob).status, "invited")
+    const [told] = await taken(bob)
+    assert.ok(told?.type === "invited")
+    assert.equal(told.by, "mallory")
+    await assert.rejects(only(bob).send("what alice must not miss"), { code: "NOT_A_MEMBER" })
+  })
+})
+
 describe("an invitation, where a function decides", () => {
   it("is declined unseen, and the one who sent it hears of it", async () => {
     await using world = new World({ inMemory: true })
@@ -245,6 +276,29 @@ describe("an invitation into a conversation with somebody who is not who they sa
       )
       assert.deepEqual(only(client).members, ["alice", "carol"])
     }
+  })
+})
+
+describe("an invitation among a crowd whom nobody knows", () => {
+  it("is told of in few words, however many they are and however they are called", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob")
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const groupId = provider.random(32)
+    const group = Group.create({ ...mallory.options, groupId })
+    const parts = { groupInfo: group.groupInfo({ withRatchetTree: false }), ratchetTree: group.ratchetTree() }
+    expected(await mallory.ask({ type: "createGroup", groupId, idempotencyId: provider.random(16), ...parts }), "done")
+    const { deviceId, keyPackage } = await mallory.claim("bob")
+    const crowd = Array.from({ length: 50 }, (_, n) => new Mallory(world, `${"x".repeat(120)}${n}`).keyPackage())
+    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: [...crowd, keyPackage] })
+    const commit = { welcome: welcome!, recipients: [{ deviceId }], groupInfo, ratchetTree: ratchetTree() }
+    expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit }), "accepted")
+    await bob.sync()
+    const [told] = await taken(bob)
+    assert.ok(told?.type === "rejected")
+    assert.match(told.reason, /and 47 more$/)
+    assert.ok(told.reason.length < 1_000, `${told.reason.length} characters`)
   })
 })
 

@@ -3,6 +3,7 @@ import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
 import type { Client } from "../src/index.js"
+import { memoryStore } from "../src/store/memory.js"
 import { tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -102,5 +103,27 @@ describe("an invitation that one inbox has no room for", () => {
     assert.deepEqual(conversation.members, ["alice", "bob"])
     assert.deepEqual(only(bob).members, ["alice", "bob"])
     assert.ok(carol.name)
+  })
+
+  it("puts nobody out who is in it with another device already", async () => {
+    await using world = new World({ inMemory: true })
+    let isFull = false
+    const delivery = answering(world, (request, answer) => {
+      if (!isFull || request.type !== "append" || request.commit === undefined) return undefined
+      if (answer.type !== "accepted") return undefined
+      return { ...answer, undelivered: request.commit.recipients.map(({ deviceId }) => deviceId) }
+    })
+    const [alice, phone] = [await world.open("alice", { delivery }), await world.open("carol")]
+    const conversation = await alice.createConversation({ members: ["carol"] })
+    await settle(alice, phone)
+    const endorse = (registration: Uint8Array) => phone.endorseDevice(registration)
+    await world.open("carol", { store: memoryStore(), endorse })
+    isFull = true
+    await conversation.invite("carol")
+    await conversation.send("are you there?")
+    await settle(alice, phone)
+    assert.deepEqual(conversation.members, ["alice", "carol"])
+    assert.equal(only(phone).status, "active")
+    assert.equal((await only(phone).history()).at(-1)?.text, "are you there?")
   })
 })

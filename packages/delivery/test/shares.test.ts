@@ -177,6 +177,21 @@ for (const [name, openStore] of Object.entries(stores)) {
         { n: 5n, groupId },
       ])
     })
+
+    it("into one group are not displaced by those of somebody else who knows its id", async (test) => {
+      const service = createService(openStore(test), { limits: { inboxEntriesPerGroupMax: 3 } })
+      const bob = service.register(createDevice())
+      const groupId = await createGroup(service)
+      for (let epoch = 0n; epoch < 6n; epoch++) {
+        const commit = commitRequest(groupId, epoch, { recipients: [bob] })
+        expectType(await service.askAs(epoch === 0n ? alice : mallory, commit), "accepted")
+      }
+      assert.deepEqual(await welcomesOf(service, bob), [
+        { n: 1n, groupId },
+        { n: 5n, groupId },
+        { n: 6n, groupId },
+      ])
+    })
   })
 
   describe(`room (${name})`, () => {

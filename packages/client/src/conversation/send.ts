@@ -65,7 +65,8 @@ async function takeBack(work: Work, undelivered: readonly Uint8Array[]): Promise
   })
   const isReached = ({ deviceId }: { readonly deviceId: Uint8Array }) =>
     !undelivered.some((it) => equalBytes(it, deviceId))
-  const reached = new Set(invited.filter(isReached).map(({ name }) => name))
+  // Nobody is put out whom a device of theirs keeps in: it came before, or it is told.
+  const reached = new Set([...local.names, ...invited.filter(isReached).map(({ name }) => name)])
   const names = [...new Set(invited.map(({ name }) => name))].filter((name) => !reached.has(name))
   if (names.length === 0) return
   await steps.run(local, (step) => {

@@ -1,7 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
 import type { StagedCommit } from "@conclave/mls"
 import type { Step } from "../core/steps.js"
-import type { Judgement, KeyChange } from "../identity/judge.js"
+import { type Judgement, type KeyChange, refusalInWords } from "../identity/judge.js"
 import type { Work } from "./context.js"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "./payload.js"
 
@@ -21,7 +21,7 @@ export async function halt(work: Work, judgement: Judgement): Promise<void> {
   await steps.discard(local)
   await steps.run(local, (step) => {
     const names = [...new Set(judgement.refused.map(({ name }) => name))]
-    const reason = judgement.refused.map((it) => it.reason).join("; ")
+    const reason = refusalInWords(judgement)
     local.update(step, { status: "halted", reason })
     emitRefusedKeys(work, step, judgement)
     step.emit({ type: "halted", conversation: local.id, names, reason })

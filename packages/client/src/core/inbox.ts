@@ -7,7 +7,7 @@ import { keysUnder } from "../conversation/context.js"
 import type { GroupConversation } from "../conversation/facade.js"
 import { type DeclineReason, declineUnseen } from "../conversation/invitation.js"
 import { accept, emitRefusedKeys } from "../conversation/settle.js"
-import { type Judgement, nameOf } from "../identity/judge.js"
+import { includes, type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
 import { hex } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
 import type { Step } from "./steps.js"
@@ -102,8 +102,25 @@ export class Inbox {
       members: namesOf(staged),
       ...(title !== "" && { title }),
     })
-    const answer = said === "accept" && known !== undefined && isStranger(known, staged.inviter) ? "ask" : said
+    const isUnasked = said === "accept" && known !== undefined && (await this.#isStranger(known, staged.inviter))
+    const answer = isUnasked ? "ask" : said
     return answer === "ask" && !shared.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
+  }
+
+  /**
+   * Whether whoever invites this device back is nobody whom it knows: from the conversation's last tree, or from
+   * anywhere where that is gone because it has left. A Welcome is no reason to put another group in the place of a
+   * conversation that one has, unless the person wants it: whoever knows its id can make one.
+   */
+  async #isStranger({ work }: GroupConversation, { credential, signatureKey }: Member): Promise<boolean> {
+    const { outline } = work.local.view
+    const name = nameOf(credential)
+    if (outline === undefined) {
+      return name === undefined || !includes(await this.#options.shared.judge.pinned(name), signatureKey)
+    }
+    return !outline.nodes.some(
+      (node) => node.type === "leaf" && node.name === name && equalBytes(node.signatureKey, signatureKey),
+    )
   }
 
   async #enter({ entry, staged, judgement, by, answer }: Entering): Promise<void> {
@@ -193,26 +210,13 @@ interface Declining {
 /** Somebody in that group is not who they say they are: loudly. */
 function tellRefused(step: Step, judgement: Judgement): void {
   emitRefusedKeys({ local: undefined }, step, judgement)
-  const reason = `an invitation was not accepted: ${judgement.refused.map((it) => it.reason).join("; ")}`
+  const reason = `an invitation was not accepted: ${refusalInWords(judgement)}`
   step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
 }
 
 function tellLimit(step: Step, by: string): void {
   const reason = `${by} sends more invitations than are taken: they were declined`
   step.emit({ type: "rejected", conversation: undefined, code: "TOO_MANY_INVITATIONS", reason })
-}
-
-/**
- * Whether this device still has a conversation's last tree, and whoever invites it there is not in it: a Welcome is no
- * reason to put that in the place of a conversation that one has, unless the person wants it.
- */
-function isStranger({ work }: GroupConversation, { credential, signatureKey }: Member): boolean {
-  const { outline } = work.local.view
-  if (outline === undefined) return false
-  const name = nameOf(credential)
-  return !outline.nodes.some(
-    (node) => node.type === "leaf" && node.name === name && equalBytes(node.signatureKey, signatureKey),
-  )
 }
 
 /** A program that has no answer leaves it to the person. */

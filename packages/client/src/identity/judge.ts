@@ -34,6 +34,15 @@ export interface Judgement {
   readonly refused: readonly { readonly name: string; readonly reason: string; readonly keyChanged: boolean }[]
 }
 
+const REASONS_SHOWN = 3
+
+/** Why somebody was refused, in words: of a crowd, the first few. */
+export function refusalInWords({ refused }: Pick<Judgement, "refused">): string {
+  const shown = refused.slice(0, REASONS_SHOWN).map(({ reason }) => reason)
+  const more = refused.length - shown.length
+  return more === 0 ? shown.join("; ") : `${shown.join("; ")}; and ${more} more`
+}
+
 interface Finding {
   readonly accepted: boolean
   readonly name: string

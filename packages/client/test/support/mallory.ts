@@ -66,6 +66,16 @@ export class Mallory {
     return this.ask({ type: "append", groupId, idempotencyId, commit: undefined, after, ...append })
   }
 
+  /** A key package of somebody, and which device it is of. */
+  async claim(name: string): Promise<{ readonly deviceId: Uint8Array; readonly keyPackage: Uint8Array }> {
+    const request = authRequests.encode({ type: "lookup", name })
+    const answer = decode(AuthResponse, await this.#world.transport("auth").request(request))
+    if (answer.type !== "devices") throw new Error(`the directory said ${answer.type}`)
+    const { deviceId } = answer.devices[0]!
+    const claimed = expected(await this.ask({ type: "claimKeyPackage", deviceId, cipherSuite: 1 }), "keyPackage")
+    return { deviceId, keyPackage: claimed.keyPackage }
+  }
+
   /** An external commit, as anybody can make it; `replaceSelf` removes a leaf with her credential. Returns her group. */
   async enter(groupId: Uint8Array, { replaceSelf = false } = {}): Promise<Group> {
     const { groupInfo, ratchetTree } = await this.groupInfo(groupId)

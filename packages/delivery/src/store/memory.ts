@@ -144,13 +144,8 @@ class MemoryStore implements Store {
   #makeRoom(device: Device, groupId: Uint8Array, commit: NewCommit): void {
     const welcomes = device.inbox.filter(({ entry }) => entry.kind === "welcome")
     const ofGroup = welcomes.filter(({ entry }) => key(entry.groupId) === key(groupId))
-    if (ofGroup.length >= commit.inboxEntriesPerGroupMax) remove(device, ofGroup[0]!)
-    else if (welcomes.length >= commit.inboxEntriesMax) {
-      const own = key(commit.sender)
-      const count = (sender: string) => welcomes.filter((it) => it.sender === sender).length + (sender === own ? 1 : 0)
-      const most = Math.max(...welcomes.map(({ sender }) => count(sender)))
-      remove(device, welcomes.find(({ sender }) => count(sender) === most)!)
-    }
+    if (ofGroup.length >= commit.inboxEntriesPerGroupMax) removeOfMost(device, ofGroup, commit.sender)
+    else if (welcomes.length >= commit.inboxEntriesMax) removeOfMost(device, welcomes, commit.sender)
   }
 
   async read({ groupId, after, limit, sizeMax }: Page & { groupId: Uint8Array }): Promise<LogPage | undefined> {
@@ -314,6 +309,13 @@ function staleness(group: Group, { kind, after, pastCommitsMax }: NewEntry): App
   const isUnknown = commits.length <= pastCommitsMax && after + 1n < oldestSeq
   const isStale = after > lastCommitSeq || unread > (kind === "application" ? pastCommitsMax : 0) || isUnknown
   return isStale ? { type: "stale", lastCommitSeq, headSeq: group.nextSeq - 1n } : undefined
+}
+
+/** The oldest of the sender with the most, `own` having one more under way. */
+function removeOfMost(device: Device, among: readonly Delivered[], own: Uint8Array): void {
+  const count = (sender: string) => among.filter((it) => it.sender === sender).length + (sender === key(own) ? 1 : 0)
+  const most = Math.max(...among.map(({ sender }) => count(sender)))
+  remove(device, among.find(({ sender }) => count(sender) === most)!)
 }
 
 const bytesOf = ({ log }: Group) => log.reduce((sum, { entry }) => sum + entry.body.length + ENTRY_OVERHEAD, 0)

@@ -53,8 +53,9 @@ export function makeRoom(connection: Connection, deviceId: Uint8Array, room: Roo
   )!
   if (same >= room.inboxEntriesPerGroupMax) {
     const oldest = connection.get(
-      "SELECT min(number) AS number FROM inbox WHERE device_id = ? AND kind = ? AND group_id = ?",
-      [deviceId, WELCOME, room.groupId],
+      `SELECT min(number) AS number FROM inbox WHERE device_id = ? AND kind = ? AND group_id = ?
+       GROUP BY sender ORDER BY count(*) + (sender = ?) DESC, number LIMIT 1`,
+      [deviceId, WELCOME, room.groupId, room.sender],
     )!
     deleteEntry(connection, oldest.number)
   } else if (all >= room.inboxEntriesMax) {

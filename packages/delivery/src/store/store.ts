@@ -138,7 +138,10 @@ export interface NewCommit {
    * makes room with its oldest.
    */
   readonly sender: Uint8Array
-  /** So many Welcomes of one group wait in an inbox at most: the oldest of them makes room. */
+  /**
+   * So many Welcomes of one group wait in an inbox at most: likewise among these. Anybody who knows the group's id can
+   * send some.
+   */
   readonly inboxEntriesPerGroupMax: number
   /** Asked for each recipient when the entry is accepted; those that it refuses are not served. Synchronous. */
   mayDeliver(deviceId: Uint8Array): boolean
