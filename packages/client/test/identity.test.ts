@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import type { CredentialClaim } from "@conclave/mls"
-import { directTransport, type Transport } from "@conclave/transport"
+import { directTransport, type Transport, TransportError } from "@conclave/transport"
 import type { Identity } from "../src/identity/identity.js"
 import { safetyCode } from "../src/identity/safety-code.js"
 import type { Client } from "../src/index.js"
@@ -275,6 +275,17 @@ describe("a key that is not pinned", () => {
     assert.equal(only(phone).safetyCode("alice"), team.safetyCode("carol"))
   })
 
+  it("brings nothing back but what was halted when the user approves it", async () => {
+    await using world = new World({ inMemory: true })
+    const alice = await world.open("alice")
+    const team = await alice.createConversation({})
+    await team.leave()
+    await alice.sync()
+    assert.equal(team.status, "left")
+    await alice.approveKey("carol", makeIdentity("carol").signatureKey)
+    assert.equal(team.status, "left")
+  })
+
   it("lets an invitation fail, loudly, until the user approves it", async () => {
     await using world = new World({ inMemory: true })
     const alice = await world.open("alice", { auth: withoutEndorsements(world.transport("auth")) })
@@ -291,6 +302,25 @@ describe("a key that is not pinned", () => {
     await team.invite("carol")
     assert.deepEqual(team.members, ["alice", "carol"])
     assert.equal(team.tree().filter(({ name }) => name === "carol").length, 2)
+  })
+})
+
+describe("whether the directory lists strange devices of one's own name", () => {
+  it("is in the way of nothing while the directory does not answer; that it refuses to is an error", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let answer = transport.request
+    const auth: Transport = { ...transport, request: (body, options) => answer(body, options) }
+    const alice = await world.open("alice", { auth })
+    const team = await alice.createConversation({})
+    answer = async () => {
+      throw new TransportError("the line is dead", { retryable: true })
+    }
+    const sending = team.send("a note")
+    await alice.sync()
+    await sending
+    answer = async () => encode(AuthResponse, { type: "invalid", reason: "no more lookups" })
+    await assert.rejects(alice.sync(), { code: "REFUSED", message: /no more lookups/ })
   })
 })
 

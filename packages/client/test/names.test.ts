@@ -42,6 +42,7 @@ describe("a name", () => {
       await assert.rejects(alice.createConversation({ members: [name] }), TypeError, name)
       await assert.rejects(team.invite(name), /is not a name: .*a name has 1 to 128/, name)
       await assert.rejects(team.remove(name), TypeError, name)
+      await assert.rejects(alice.devices(name), TypeError, name)
     }
     assert.equal(alice.conversations.size, 1)
     assert.deepEqual(team.members, ["alice"])

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
@@ -55,6 +55,18 @@ describe("a Node program", () => {
     const options = { name: "alice", service: server.url, profile: join(world.folder, "shared.db") }
     await using _alice = await openClient(options)
     await assert.rejects(openClient(options), { code: "STORE_LOCKED" })
+  })
+
+  it("is refused a key file that is none, or cannot be made, and keeps no lock on the profile", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const options = { name: "alice", service: server.url, profile: join(world.folder, "keyless.db") }
+    const keyFile = `${options.profile}.key`
+    writeFileSync(keyFile, new Uint8Array(31))
+    await assert.rejects(openClient(options), { code: "WRONG_PROFILE" })
+    rmSync(keyFile)
+    await (await openClient(options)).close()
+    assert.throws(() => sealingKeyFile(join(world.folder, "not there", "alice.key")), { code: "STORE_FAILED" })
   })
 
   it("waits for a service that is not there yet, and opens a known profile without it", async () => {
