@@ -354,6 +354,7 @@ describe("a profile", () => {
     await first.close()
     await assert.rejects(world.open("alicia", { store: memoryStore(profile) }), { code: "WRONG_PROFILE" })
     await assert.rejects(world.open("alice", { store: memoryStore(profile), suite: 1 }), { code: "WRONG_PROFILE" })
+    await assert.rejects(world.open("bob", { suite: 99 }), /cipher suite 99 is not known/)
     const sealingKey = new Uint8Array(32).fill(8)
     await assert.rejects(world.open("alice", { store: memoryStore(profile), sealingKey }), { code: "WRONG_PROFILE" })
     await world.open("alice", { store: memoryStore(profile), suite: 3 })

@@ -190,6 +190,26 @@ describe("whatever is refused", () => {
     await end()
   })
 
+  it("is told of once in a row of failures, unless the network or the store is to blame", async () => {
+    const faults: unknown[] = []
+    let runs = 0
+    const failing = (error: Error) => async () => {
+      runs++
+      throw error
+    }
+    const fault = new TypeError("a fault of the program")
+    for (const error of [fault, new Unavailable("no network")]) {
+      runs = 0
+      const { runner, end } = runnerOf(failing(error), { onFault: (told) => faults.push(told) })
+      runner.wake()
+      await until(() => runs >= 3, "the third run")
+      await end()
+      runner.wake()
+      assert.equal(runs, 3, "nothing runs after the end")
+    }
+    assert.deepEqual(faults, [fault])
+  })
+
   it("by an answer waits up to an hour, by the network half a minute", () => {
     assert.ok(backoff(30, random) <= 30_000)
     assert.ok(backoff(30, random, 3_600_000) > 1_000_000)
