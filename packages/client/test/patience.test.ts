@@ -10,7 +10,7 @@ import {
   safeToRepeat,
   type Transport,
 } from "@conclave/transport"
-import { backoff, Runner } from "../src/core/runner.js"
+import { pauseAfter, Runner } from "../src/core/runner.js"
 import { ClientError } from "../src/errors.js"
 import type { Client } from "../src/index.js"
 import { Service, Unavailable, WrongTime } from "../src/service/call.js"
@@ -211,8 +211,24 @@ describe("whatever is refused", () => {
   })
 
   it("by an answer waits up to an hour, by the network half a minute", () => {
-    assert.ok(backoff(30, random) <= 30_000)
-    assert.ok(backoff(30, random, 3_600_000) > 1_000_000)
+    assert.ok(pauseAfter(new Unavailable("no network"), 30, random) <= 30_000)
+    for (const code of ["REFUSED", "UPDATE"] as const) {
+      const pause = pauseAfter(new ClientError(code, "no"), 30, random)
+      assert.ok(pause > 1_000_000 && pause <= 3_600_000)
+    }
+  })
+
+  it("leaves no timer that keeps a process where the job ends after the signal", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((it) => it === "Timeout").length
+    let finish = () => {}
+    const job = () => new Promise<void>((resolve) => (finish = resolve))
+    const { runner, end } = runnerOf(job, { due: () => Date.now() + 60_000 })
+    const before = timers()
+    runner.wake()
+    const ended = end()
+    finish()
+    await ended
+    assert.equal(timers(), before)
   })
 
   it("is one event, whatever the service refuses to the device itself", async () => {
