@@ -120,6 +120,14 @@ test("profile-proposals-length: a Commit has more proposals than the profile all
   assert.equal(set.alice.commit({ add: add.slice(1) }).added.length, 2)
 })
 
+test("profile-external-commit: somebody lets itself in with a pre-shared key in the place of an old self", () => {
+  const set = conversationScene()
+  const groupInfo = set.alice.groupInfo({ withExternalPub: true, withRatchetTree: true })
+  const { options } = person("eve", 1, { psks: () => utf8("secret") })
+  const { message } = Group.stageExternalJoin({ ...options, groupInfo, withPsks: [psk] })
+  refuses(set, message, "profile-external-commit")
+})
+
 test("a proposal that is received comes with its authenticated data", () => {
   const { alice, bob } = conversationScene()
   const authenticatedData = utf8("the newest head")
