@@ -6,6 +6,7 @@ import { DeliveryResponse } from "@conclave/delivery/api"
 import { createKeyPackage } from "@conclave/mls"
 import { type Transport, TransportError } from "@conclave/transport"
 import { nextDue } from "../src/conversation/advance.js"
+import { learnLastCommit } from "../src/conversation/context.js"
 import { GroupConversation } from "../src/conversation/facade.js"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "../src/conversation/payload.js"
 import type { Client } from "../src/index.js"
@@ -158,6 +159,60 @@ describe("a service that contradicts itself", () => {
     lying = true
     await assert.rejects(bob.sync(), { code: "UNAVAILABLE", message: /no log that can be followed/ })
     assert.equal(entries, 3)
+  })
+})
+
+describe("a log", () => {
+  it("is not doubted where the service is silent, or gives a part of it at a time", async () => {
+    await using world = new World({ inMemory: true })
+    let silent = false
+    let reads = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type !== "read") return pass()
+      if (silent) throw new TransportError("the line is dead", { retryable: true })
+      reads++
+      const answer = decode(DeliveryResponse, await pass())
+      return encode(
+        DeliveryResponse,
+        answer.type === "entries" ? { ...answer, entries: answer.entries.slice(0, 2) } : answer,
+      )
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(bob)
+    for (const text of ["one", "two", "three", "four", "five"]) await team.send(text)
+    silent = true
+    for (let round = 0; round < 3; round++) await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    assert.equal(only(bob).status, "active")
+    silent = false
+    reads = 0
+    await bob.sync()
+    assert.equal(reads, 3)
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      Array(5).fill("message"),
+    )
+  })
+})
+
+describe("the last commit that a device has read", () => {
+  it("is asked for where the profile does not know it, and is none that this device has not got to", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await only(bob).refresh()
+    assert.ok(team instanceof GroupConversation)
+    const { local } = team.work
+    const learn = async () => {
+      local.state = { ...local.state, lastCommit: undefined }
+      await learnLastCommit(team.work)
+      return local.state.lastCommit
+    }
+    assert.equal(await learn(), undefined)
+    await alice.sync()
+    assert.equal(await learn(), 2n)
   })
 })
 
