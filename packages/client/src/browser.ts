@@ -3,9 +3,10 @@ import { verifyBatch, webProvider } from "@conclave/crypto/web"
 import type { Transport } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
-import { Client, type ClientOptions, type VerifyLeaves } from "./client.js"
+import { Client, type ClientOptions } from "./client.js"
 import { copyBytes } from "./core/bytes.js"
 import { serviceAddresses } from "./service/addresses.js"
+import { verifyFrom } from "./service/leaves.js"
 import { indexedDbStore } from "./store/indexeddb.js"
 
 export { browserSealingKey } from "./browser-key.js"
@@ -41,8 +42,7 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
     await store[Symbol.asyncDispose]()
     throw error
   }
-  const verifyLeaves: VerifyLeaves = async (scheme, { leaves, signatures }) =>
-    leaves >= LEAVES_FOR_BATCH && verifyBatch(provider, scheme, signatures())
+  const verifyLeaves = verifyFrom(LEAVES_FOR_BATCH, (scheme, signatures) => verifyBatch(provider, scheme, signatures))
   return Client.open({ verifyLeaves, ...rest, ...connect(service), store, sealingKey, provider })
 }
 

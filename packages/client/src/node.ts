@@ -3,11 +3,12 @@ import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } fr
 import { nodeProvider, verifyBatch } from "@conclave/crypto/node"
 import type { Transport, TransportError } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
-import { Client, type ClientOptions, type VerifyLeaves } from "./client.js"
+import { Client, type ClientOptions } from "./client.js"
 import { copyBytes } from "./core/bytes.js"
 import { ClientError } from "./errors.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { connectFastOpen } from "./service/fast-open.js"
+import { verifyFrom } from "./service/leaves.js"
 import { SEALING_KEY_SIZE } from "./store/sealed.js"
 import { sqliteStore } from "./store/sqlite.js"
 
@@ -55,8 +56,7 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
     throw error
   }
   const ways = connectAs({ service, profile, ...options })
-  const verifyLeaves: VerifyLeaves = async (scheme, { leaves, signatures }) =>
-    leaves >= LEAVES_FOR_THREADS && verifyBatch(scheme, signatures())
+  const verifyLeaves = verifyFrom(LEAVES_FOR_THREADS, verifyBatch)
   return Client.open({ verifyLeaves, ...options, ...ways, store, sealingKey, provider: nodeProvider() })
 }
 

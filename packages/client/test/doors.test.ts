@@ -125,6 +125,37 @@ describe("a stranger who knows a conversation's id", () => {
   })
 })
 
+describe("a Welcome that a stranger sends with the commit of another log", () => {
+  it("does not put a group of the same id in the place of a conversation", async () => {
+    const { world, clients, bob, groupId } = await team()
+    await using _ = world
+    const mallory = new Mallory(world)
+    await mallory.register()
+    await sendWelcome(mallory, bob, { groupId, leadsTo: groupId })
+    await assertUndisturbed(clients, ["alice", "bob"])
+    const reasons = (await taken(bob)).flatMap((it) => (it.type === "rejected" ? [it.reason] : []))
+    assert.ok(reasons.some((it) => /this device is a member already/.test(it)))
+  })
+
+  it("does not lead into a group with another id than the log's", async () => {
+    const { world, alice, bob } = await team()
+    await using _ = world
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const groupId = idOf(await alice.createConversation({ title: "without Bob" }))
+    await sendWelcome(mallory, bob, { groupId, leadsTo: provider.random(32) })
+    await bob.sync()
+    const [told] = await taken(bob)
+    assert.ok(told?.type === "rejected")
+    assert.match(told.reason, /the Welcome leads to another group/)
+    assert.equal(bob.conversations.size, 1)
+    // As it should be, it is an invitation like any other.
+    await sendWelcome(mallory, bob, { groupId, leadsTo: groupId })
+    await bob.sync()
+    assert.equal(bob.conversations.size, 2)
+  })
+})
+
 describe("a member without the SDK", () => {
   it("cannot have others carry out a removal of a third member", async () => {
     const { world, clients, others } = await team({ names: ["mallory"] })
@@ -366,6 +397,24 @@ describe("a commit of this device that the service refuses", () => {
     })
   }
 })
+
+/** Adds the device to a new group of the stranger's, and has the Welcome delivered with a commit in the log of `groupId`. */
+async function sendWelcome(
+  mallory: Mallory,
+  client: Client,
+  { groupId, leadsTo }: { readonly groupId: Uint8Array; readonly leadsTo: Uint8Array },
+): Promise<void> {
+  const [signatureKey] = await client.pinnedKeys(client.name)
+  const deviceId = mallory.deviceIdOf(signatureKey!)
+  const claimed = expected(await mallory.ask({ type: "claimKeyPackage", deviceId, cipherSuite: 1 }), "keyPackage")
+  const group = Group.create({ ...mallory.options, groupId: leadsTo })
+  const { welcome } = group.commit({ add: [claimed.keyPackage], welcomeWithTree: true })
+  const own = Group.create({ ...mallory.options, groupId })
+  own.apply(own.commit(), [])
+  const parts = { welcome: welcome!, recipients: [{ deviceId }], ratchetTree: undefined, groupInfo: own.groupInfo() }
+  const body = noise(groupId, 0n)
+  expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit: parts }), "accepted")
+}
 
 /** A commit that nobody can open. */
 function noise(groupId: Uint8Array, epoch: bigint): Uint8Array {

@@ -56,6 +56,16 @@ describe("at the first contact with a name", () => {
     }
   })
 
+  it("a device is refused whose endorser is known and has not signed for it", async () => {
+    const judging = makeJudge()
+    const bob = judging.list("bob")
+    const phone = judging.list("bob", bob)
+    const ghost = withFalseEndorsement(judging, phone)
+    judging.devices.set("bob", [bob.device, ...judging.devices.get("bob")!])
+    const judgement = await judging.judge.judge([bob.claim, phone.claim, ghost], never)
+    assert.deepEqual(accepted(judgement), [true, true, false])
+  })
+
   it("of two devices without an endorsement the older one is taken, however the directory lists them", async () => {
     for (const [first, second] of [
       [5n, 9n],
@@ -88,7 +98,9 @@ describe("at the first contact with a name", () => {
     const judging = makeJudge({ acceptEndorsed: false })
     const bob = judging.list("bob")
     const phone = judging.list("bob", bob)
-    await judging.pin(await judging.judge.judge([phone.claim], never))
+    const first = await judging.judge.judge([phone.claim], never)
+    assert.deepEqual(first.keyChanges, [])
+    await judging.pin(first)
     const later = await judging.judge.judge([bob.claim], never)
     assert.deepEqual([accepted(later), later.keyChanges], [[true], []])
   })
@@ -164,7 +176,10 @@ describe("a device that the directory has invented", () => {
     await bob.sync()
     assert.deepEqual(await taken(bob), [])
     listed = ghostOf("bob", "false", 5n)
-    world.now += 3_600_000
+    world.now += 3_599_999
+    await bob.sync()
+    assert.deepEqual(await taken(bob), [], "the directory is asked once an hour")
+    world.now += 1
     await bob.sync()
     assert.deepEqual(
       (await taken(bob)).map(({ type }) => type),
@@ -208,13 +223,14 @@ function ghostOf(
   }
 }
 
-function withFalseEndorsement(judging: ReturnType<typeof makeJudge>, bob: Listed) {
+/** Lists `endorser` and a device that it has not endorsed, whatever the directory says. */
+function withFalseEndorsement(judging: ReturnType<typeof makeJudge>, endorser: Listed) {
   const ghost = judging.list("bob")
   const forged: Device = {
     ...ghost.device,
-    endorsement: { deviceId: bob.device.deviceId, signature: new Uint8Array(64) },
+    endorsement: { deviceId: endorser.device.deviceId, signature: new Uint8Array(64) },
   }
-  judging.devices.set("bob", [bob.device, forged])
+  judging.devices.set("bob", [endorser.device, forged])
   return ghost.claim
 }
 

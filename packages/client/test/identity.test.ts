@@ -3,10 +3,12 @@ import { describe, it } from "node:test"
 import { AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
 import type { CredentialClaim } from "@conclave/mls"
-import type { Transport } from "@conclave/transport"
+import { directTransport, type Transport, TransportError } from "@conclave/transport"
+import type { Identity } from "../src/identity/identity.js"
 import { safetyCode } from "../src/identity/safety-code.js"
 import type { Client } from "../src/index.js"
-import { registrationContent } from "../src/service/directory.js"
+import { Directory, registrationContent } from "../src/service/directory.js"
+import { Patience } from "../src/service/patience.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { basic, makeIdentity, makeJudge } from "./support/judging.js"
 import { after, provider, settle, taken, World } from "./support/world.js"
@@ -85,6 +87,8 @@ describe("a judge", () => {
     const judging = makeJudge()
     await judging.pin(await judging.judge.judge([judging.list("bob").claim], never))
     const { claim } = judging.list("bob")
+    // Nobody speaks with this one: it is no news about somebody who is known.
+    judging.list("bob")
     const judgement = await judging.judge.judge([claim], never)
     assert.equal(judgement.verdicts[0]?.accepted, false)
     const change = { name: "bob", signatureKey: claim.signatureKey, endorsed: false, accepted: false }
@@ -111,6 +115,23 @@ describe("a judge", () => {
     await judging.pin(await judging.judge.judge([judging.list("bob").claim], never))
     const stranger = judging.list("mallory")
     assert.equal((await judging.judge.judge([judging.list("bob", stranger).claim], never)).verdicts[0]?.accepted, false)
+  })
+
+  it("takes an endorsement only from the device that it names", async () => {
+    const judging = makeJudge()
+    const old = judging.list("bob")
+    await judging.pin(await judging.judge.judge([old.claim], never))
+    const { claim, device } = judging.list("bob", old)
+    const misattributed = { ...device.endorsement!, deviceId: makeIdentity("bob").deviceId }
+    judging.devices.set("bob", [old.device, { ...device, endorsement: misattributed }])
+    assert.equal((await judging.judge.judge([claim], never)).verdicts[0]?.accepted, false)
+  })
+
+  it("pins no key of a name whose pins it has not read", async () => {
+    const judging = makeJudge()
+    const judgement = await judging.judge.judge([judging.list("bob").claim], never)
+    const pins = judgement.pins.map((pin) => ({ ...pin, name: "carol" }))
+    await assert.rejects(judging.pin({ ...judgement, pins }), /pins are read before they are added to/)
   })
 
   it("decides nothing where the directory does not answer", async () => {
@@ -182,6 +203,27 @@ describe("a further device of a name", () => {
     assert.equal((await tablet.pinnedKeys("carol")).length, 1, "its own")
   })
 
+  it("learns no keys of its name from an endorsement that does not hold, although the directory takes it", async () => {
+    const [own, sibling, mallory] = [makeIdentity("carol"), makeIdentity("carol"), makeIdentity("mallory")]
+    const keys = [sibling.signatureKey, mallory.signatureKey]
+    const directory = trusting(own)
+    const learnt = (endorse: (registration: Uint8Array) => Uint8Array) =>
+      own.register(directory, async (registration) => endorse(registration), never)
+    assert.deepEqual(await learnt((registration) => sibling.endorse(registration, keys)), keys)
+    const withoutEndorser = learnt((registration) => sibling.endorse(registration, [mallory.signatureKey]))
+    assert.deepEqual(await withoutEndorser, [])
+    const falselySigned = learnt((registration) => {
+      const introduction = Buffer.from(sibling.endorse(registration, keys))
+      introduction[introduction.indexOf(sibling.signRegistration(registration))]! ^= 1
+      return introduction
+    })
+    assert.deepEqual(await falselySigned, [])
+    await assert.rejects(
+      learnt(() => Uint8Array.of(1, 2, 3)),
+      TypeError,
+    )
+  })
+
   it("is asked about where the policy is to ask", async () => {
     await using world = new World({ inMemory: true })
     const policy = { keyPackages: 4, endorsedKey: "ask" } as const
@@ -233,6 +275,17 @@ describe("a key that is not pinned", () => {
     assert.equal(only(phone).safetyCode("alice"), team.safetyCode("carol"))
   })
 
+  it("brings nothing back but what was halted when the user approves it", async () => {
+    await using world = new World({ inMemory: true })
+    const alice = await world.open("alice")
+    const team = await alice.createConversation({})
+    await team.leave()
+    await alice.sync()
+    assert.equal(team.status, "left")
+    await alice.approveKey("carol", makeIdentity("carol").signatureKey)
+    assert.equal(team.status, "left")
+  })
+
   it("lets an invitation fail, loudly, until the user approves it", async () => {
     await using world = new World({ inMemory: true })
     const alice = await world.open("alice", { auth: withoutEndorsements(world.transport("auth")) })
@@ -252,6 +305,25 @@ describe("a key that is not pinned", () => {
   })
 })
 
+describe("whether the directory lists strange devices of one's own name", () => {
+  it("is in the way of nothing while the directory does not answer; that it refuses to is an error", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let answer = transport.request
+    const auth: Transport = { ...transport, request: (body, options) => answer(body, options) }
+    const alice = await world.open("alice", { auth })
+    const team = await alice.createConversation({})
+    answer = async () => {
+      throw new TransportError("the line is dead", { retryable: true })
+    }
+    const sending = team.send("a note")
+    await alice.sync()
+    await sending
+    answer = async () => encode(AuthResponse, { type: "invalid", reason: "no more lookups" })
+    await assert.rejects(alice.sync(), { code: "REFUSED", message: /no more lookups/ })
+  })
+})
+
 describe("a profile", () => {
   it("signs for further devices of its own name, and for nothing else", async () => {
     await using world = new World({ inMemory: true })
@@ -260,6 +332,11 @@ describe("a profile", () => {
     await assert.rejects(alice.endorseDevice(other), TypeError)
     await assert.rejects(alice.endorseDevice(Uint8Array.of(1, 2, 3)), TypeError)
     const own = makeIdentity("alice").signatureKey
+    const otherSuite = registrationContent({ name: "alice", cipherSuite: 3, signatureKey: own })
+    await assert.rejects(alice.endorseDevice(otherSuite), TypeError)
+    const noKey = registrationContent({ name: "alice", cipherSuite: 1, signatureKey: own.subarray(1) })
+    await assert.rejects(alice.endorseDevice(noKey), TypeError)
+    assert.equal((await alice.pinnedKeys("alice")).length, 1)
     await alice.endorseDevice(registrationContent({ name: "alice", cipherSuite: 1, signatureKey: own }))
     assert.deepEqual((await alice.pinnedKeys("alice")).at(-1), own)
   })
@@ -277,6 +354,7 @@ describe("a profile", () => {
     await first.close()
     await assert.rejects(world.open("alicia", { store: memoryStore(profile) }), { code: "WRONG_PROFILE" })
     await assert.rejects(world.open("alice", { store: memoryStore(profile), suite: 1 }), { code: "WRONG_PROFILE" })
+    await assert.rejects(world.open("bob", { suite: 99 }), /cipher suite 99 is not known/)
     const sealingKey = new Uint8Array(32).fill(8)
     await assert.rejects(world.open("alice", { store: memoryStore(profile), sealingKey }), { code: "WRONG_PROFILE" })
     await world.open("alice", { store: memoryStore(profile), suite: 3 })
@@ -289,6 +367,15 @@ function openFurther(world: World, client: Client): Promise<Client> {
     store: memoryStore(),
     endorse: (registration) => client.endorseDevice(registration),
   })
+}
+
+/** A directory that takes every registration. */
+function trusting({ name, deviceId, signatureKey }: Identity): Directory {
+  const device = { name, deviceId, cipherSuite: 1, signatureKey, registeredAt: 0n, endorsement: undefined }
+  const transport = directTransport(async function* () {
+    yield encode(AuthResponse, { type: "registered", device })
+  })
+  return new Directory(transport, new Patience(Date.now))
 }
 
 /** A directory that lists devices and does not show who vouched for them. */

@@ -165,7 +165,7 @@ describe("an invitation, where the policy is to ask", () => {
 
 describe("an invitation back into a conversation that cannot be followed any more", () => {
   it("is accepted from a member who was there, and put to the person from anybody else", async () => {
-    for (const inviter of ["bob", "carol"]) {
+    for (const inviter of ["bob", "a new device of bob", "carol"]) {
       await using world = new World({ inMemory: true })
       const service = forgetting(world.transport("delivery"))
       const [alice, bob] = [await world.open("alice", { delivery: service.transport }), await world.open("bob")]
@@ -176,12 +176,14 @@ describe("an invitation back into a conversation that cannot be followed any mor
       assert.equal(team.status, "lost")
       service.forgets(false)
       const carol = await world.open("carol")
-      await only(bob).invite("carol")
-      await settle(carol, bob)
-      const person = inviter === "bob" ? bob : carol
+      const endorse = (registration: Uint8Array) => bob.endorseDevice(registration)
+      const phone = await world.open("bob", { store: memoryStore(), endorse })
+      await only(bob).invite("carol", "bob")
+      await settle(carol, bob, phone)
+      const person = inviter === "bob" ? bob : inviter === "carol" ? carol : phone
       await only(person).remove("alice")
       await only(person).invite("alice")
-      await settle(bob, carol, alice)
+      await settle(bob, carol, phone, alice)
       assert.equal(team.status, inviter === "bob" ? "active" : "invited")
     }
   })

@@ -144,21 +144,23 @@ describe("a profile of version 2", () => {
   })
 })
 
-describe("a profile of a newer version", () => {
-  it("is refused in words, and left as it is", async () => {
-    await using world = new World({ inMemory: true })
-    const profile = new MemoryProfile()
-    await (await world.open("alice", { store: memoryStore(profile) })).close()
-    const store = sealed(profile)
-    const record = (await store.get(recordKeys.profile))!
-    record[0] = PROFILE_VERSION + 1
-    await store.transaction({ put: new Map([[recordKeys.profile, record]]), delete: new Set() })
-    await store.close()
-    const before = new Map(profile.records)
-    await assert.rejects(world.open("alice", { store: memoryStore(profile) }), {
-      code: "WRONG_PROFILE",
-      message: /a newer version of this program .* update/,
+describe("a profile of a version that this program does not know", () => {
+  for (const [what, version, message] of [
+    ["a newer one", PROFILE_VERSION + 1, /a newer version of this program .* update/],
+    ["one that is too old", 1, /profiles of version 1 are not known/],
+  ] as const) {
+    it(`(${what}) is refused in words, and left as it is`, async () => {
+      await using world = new World({ inMemory: true })
+      const profile = new MemoryProfile()
+      await (await world.open("alice", { store: memoryStore(profile) })).close()
+      const store = sealed(profile)
+      const record = (await store.get(recordKeys.profile))!
+      record[0] = version
+      await store.transaction({ put: new Map([[recordKeys.profile, record]]), delete: new Set() })
+      await store.close()
+      const before = new Map(profile.records)
+      await assert.rejects(world.open("alice", { store: memoryStore(profile) }), { code: "WRONG_PROFILE", message })
+      assert.deepEqual(profile.records, before)
     })
-    assert.deepEqual(profile.records, before)
-  })
+  }
 })

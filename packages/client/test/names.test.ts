@@ -1,11 +1,13 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { AuthResponse, type DisplayName } from "@conclave/auth/api"
+import { AuthResponse, type DisplayName, DisplayNameTBS } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
+import { signWithLabel } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import { recordKeys, StoredEvent } from "../src/core/records.js"
 import { type Client, MemoryProfile, memoryStore } from "../src/index.js"
 import { SealedStore } from "../src/store/sealed.js"
+import { Mallory } from "./support/mallory.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const bad = [
@@ -40,6 +42,7 @@ describe("a name", () => {
       await assert.rejects(alice.createConversation({ members: [name] }), TypeError, name)
       await assert.rejects(team.invite(name), /is not a name: .*a name has 1 to 128/, name)
       await assert.rejects(team.remove(name), TypeError, name)
+      await assert.rejects(alice.devices(name), TypeError, name)
     }
     assert.equal(alice.conversations.size, 1)
     assert.deepEqual(team.members, ["alice"])
@@ -185,6 +188,64 @@ describe("a display name", () => {
     }
     assert.deepEqual(await taken(bob).then((events) => events.filter(({ type }) => type === "displayName")), [])
     await mallory.close()
+  })
+
+  it("that could deceive is not believed, although its owner has signed it", async () => {
+    await using world = new World({ inMemory: true })
+    let told: DisplayName | undefined
+    const bob = await world.open("bob", { auth: lyingAbout(world.transport("auth"), (truth) => told ?? truth) })
+    const alice = await world.open("alice", { displayName: "Alice" })
+    await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const { mallory } = await Mallory.inside(world, alice)
+    for (const [text, believed] of [
+      ["Ali\u202ece", "Alice"],
+      [" Alicia", "Alice"],
+      ["Alicia", "Alicia"],
+    ] as const) {
+      const at = BigInt(world.now + 1_000)
+      const content = encode(DisplayNameTBS, { name: "alice", text, at })
+      const signature = signWithLabel(mallory.signer.key, "ConclaveDisplayName", content)
+      told = { text, at, deviceId: mallory.deviceId, signature }
+      await ask(bob)
+      assert.equal(bob.displayName("alice"), believed)
+    }
+  })
+
+  it("that nobody of its name can have signed holds up no other", async () => {
+    await using world = new World({ inMemory: true })
+    for (const name of ["alice", "carol"]) await world.open(name, { displayName: name.toUpperCase() })
+    const lie = (truth: DisplayName | undefined) =>
+      truth?.text === "ALICE" ? { ...truth, deviceId: provider.random(32) } : truth
+    const bob = await world.open("bob", { auth: lyingAbout(world.transport("auth"), lie) })
+    await bob.createConversation({ members: ["alice", "carol"] })
+    await settle(bob)
+    assert.deepEqual(
+      ["alice", "carol"].map((name) => bob.displayName(name)),
+      [undefined, "CAROL"],
+    )
+  })
+
+  it("is not fought over for ever with a directory that keeps another one", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let asked = 0
+    const alice = await world.open("alice", {
+      auth: {
+        ...transport,
+        async request(body, options) {
+          const answer = decode(AuthResponse, await transport.request(body, options))
+          if (answer.type !== "displayName") return encode(AuthResponse, answer)
+          asked++
+          const { at } = answer.displayName
+          const displayName = { ...answer.displayName, at: at + 10n, signature: new Uint8Array(64) }
+          return encode(AuthResponse, { type: "displayName", displayName })
+        },
+      },
+    })
+    await assert.rejects(alice.setDisplayName("Alice"), { code: "REFUSED", message: /keeps another/ })
+    assert.equal(asked, 3)
+    assert.equal(alice.displayName("alice"), undefined)
   })
 
   it("of a name that is not accepted is not believed", async () => {

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import { verifyBatch } from "@conclave/crypto/node"
 import { listen } from "@conclave/transport/node"
 import { openClient, sealingKeyFile } from "../src/node.js"
+import { verifyFrom } from "../src/service/leaves.js"
 import { program } from "./support/first-program.js"
-import { next, World } from "./support/world.js"
+import { next, provider, World } from "./support/world.js"
 
 async function serving(world: World) {
   const services = { delivery: world.delivery, auth: world.auth }
@@ -57,6 +59,18 @@ describe("a Node program", () => {
     await assert.rejects(openClient(options), { code: "STORE_LOCKED" })
   })
 
+  it("is refused a key file that is none, or cannot be made, and keeps no lock on the profile", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const options = { name: "alice", service: server.url, profile: join(world.folder, "keyless.db") }
+    const keyFile = `${options.profile}.key`
+    writeFileSync(keyFile, new Uint8Array(31))
+    await assert.rejects(openClient(options), { code: "WRONG_PROFILE" })
+    rmSync(keyFile)
+    await (await openClient(options)).close()
+    assert.throws(() => sealingKeyFile(join(world.folder, "not there", "alice.key")), { code: "STORE_FAILED" })
+  })
+
   it("waits for a service that is not there yet, and opens a known profile without it", async () => {
     await using world = new World({ realClock: true })
     const server = await serving(world)
@@ -79,6 +93,23 @@ describe("a Node program", () => {
     await using _again = await listen({ services: { delivery: world.delivery, auth: world.auth }, port })
     await sending
     assert.deepEqual(same.pending, [])
+  })
+})
+
+describe("the signatures of a tree's leaves", () => {
+  it("are verified together where there are many, and all of them count; those of a small tree are not asked for", async () => {
+    const ed25519 = provider.signatures.Ed25519!
+    using key = ed25519.generate((length) => provider.random(length))
+    const { publicKey } = key
+    const message = Uint8Array.of(1, 2, 3)
+    const signature = key.sign(message)
+    const valid = [0, 1, 2].map(() => ({ publicKey, message, signature }))
+    const invalid = [...valid.slice(1), { publicKey, message: Uint8Array.of(4), signature }]
+    const verifyLeaves = verifyFrom(3, verifyBatch)
+    assert.equal(await verifyLeaves("Ed25519", { leaves: 3, signatures: () => valid }), true)
+    assert.equal(await verifyLeaves("Ed25519", { leaves: 3, signatures: () => invalid }), false)
+    const signatures = () => assert.fail("they are asked for")
+    assert.equal(await verifyLeaves("Ed25519", { leaves: 2, signatures }), false)
   })
 })
 

@@ -10,7 +10,7 @@ import {
   safeToRepeat,
   type Transport,
 } from "@conclave/transport"
-import { backoff, Runner } from "../src/core/runner.js"
+import { pauseAfter, Runner } from "../src/core/runner.js"
 import { ClientError } from "../src/errors.js"
 import type { Client } from "../src/index.js"
 import { Service, Unavailable, WrongTime } from "../src/service/call.js"
@@ -190,9 +190,45 @@ describe("whatever is refused", () => {
     await end()
   })
 
+  it("is told of once in a row of failures, unless the network or the store is to blame", async () => {
+    const faults: unknown[] = []
+    let runs = 0
+    const failing = (error: Error) => async () => {
+      runs++
+      throw error
+    }
+    const fault = new TypeError("a fault of the program")
+    for (const error of [fault, new Unavailable("no network")]) {
+      runs = 0
+      const { runner, end } = runnerOf(failing(error), { onFault: (told) => faults.push(told) })
+      runner.wake()
+      await until(() => runs >= 3, "the third run")
+      await end()
+      runner.wake()
+      assert.equal(runs, 3, "nothing runs after the end")
+    }
+    assert.deepEqual(faults, [fault])
+  })
+
   it("by an answer waits up to an hour, by the network half a minute", () => {
-    assert.ok(backoff(30, random) <= 30_000)
-    assert.ok(backoff(30, random, 3_600_000) > 1_000_000)
+    assert.ok(pauseAfter(new Unavailable("no network"), 30, random) <= 30_000)
+    for (const code of ["REFUSED", "UPDATE"] as const) {
+      const pause = pauseAfter(new ClientError(code, "no"), 30, random)
+      assert.ok(pause > 1_000_000 && pause <= 3_600_000)
+    }
+  })
+
+  it("leaves no timer that keeps a process where the job ends after the signal", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((it) => it === "Timeout").length
+    let finish = () => {}
+    const job = () => new Promise<void>((resolve) => (finish = resolve))
+    const { runner, end } = runnerOf(job, { due: () => Date.now() + 60_000 })
+    const before = timers()
+    runner.wake()
+    const ended = end()
+    finish()
+    await ended
+    assert.equal(timers(), before)
   })
 
   it("is one event, whatever the service refuses to the device itself", async () => {

@@ -6,10 +6,12 @@ import { AuthResponse, authRequests } from "@conclave/auth/api"
 import { decode } from "@conclave/codec"
 import type { Aead } from "@conclave/crypto"
 import { deliveryRequests } from "@conclave/delivery/api"
-import { TransportError } from "@conclave/transport"
+import { type Transport, TransportError } from "@conclave/transport"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { fromHex } from "../src/store/sealed.js"
 import { sqliteStore } from "../src/store/sqlite.js"
+import { expected, Mallory } from "./support/mallory.js"
 import { tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -153,6 +155,92 @@ describe("a store that fails", () => {
     await settle(alice, bob)
     assert.equal(failures, 0)
     assert.deepEqual(await texts(only(bob)), ["first", "second"])
+  })
+})
+
+describe("a store that fails for another step in between", () => {
+  /** Bob's store holds the next wish back, and fails then. */
+  async function holding(world: World, auth = world.transport("auth")) {
+    const memory = memoryStore()
+    let held: Promise<void> | undefined
+    const store = wrapped(memory, async (changes) => {
+      const failing = held
+      if (failing !== undefined && [...changes.put.keys()].some((key) => key.includes("/wish/"))) {
+        held = undefined
+        await failing
+        throw new ClientError("STORE_FAILED", "the disk is full")
+      }
+      await memory.transaction(changes)
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { store, auth })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.send("hello")
+    await settle(alice, bob)
+    await taken(bob)
+    const fail = async (milliseconds: number) => {
+      held = new Promise((resolve) => setTimeout(resolve, milliseconds))
+      await assert.rejects(only(bob).send("not stored"), { code: "STORE_FAILED" })
+    }
+    return { alice, bob, team, fail }
+  }
+
+  it("leads to receiving a commit again", async () => {
+    await using world = new World({ inMemory: true })
+    const { bob, team, fail } = await holding(world)
+    await team.refresh()
+    await Promise.all([fail(100), bob.sync()])
+    await bob.sync()
+    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["refreshed"],
+    )
+  })
+
+  it("leads to receiving a message again, and to spending its key", async () => {
+    await using world = new World({ inMemory: true })
+    const { bob, team, fail } = await holding(world)
+    await team.send("once")
+    await Promise.all([fail(100), bob.sync()])
+    const groupId = fromHex(team.id)
+    const mallory = new Mallory(world)
+    const log = expected(await mallory.ask({ type: "read", groupId, afterSeq: 0n, limit: 100 }), "entries")
+    const { epoch, body } = log.entries.at(-1)!
+    expected(await mallory.append(groupId, { kind: "application", epoch, body }), "accepted")
+    await bob.sync()
+    const told = (await taken(bob)).map((it) => (it.type === "rejected" ? it.code : it.type))
+    assert.deepEqual(told, ["message", "GENERATION_SPENT"])
+  })
+
+  it("leads to making a commit again", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let lookUps = 0
+    let failure: Promise<void> | undefined
+    let fail = async (_: number) => {}
+    const auth: Transport = {
+      ...transport,
+      async request(body, options) {
+        const answer = await transport.request(body, options)
+        // The last look-up is made when the commit is there, and has not been stored.
+        if (++lookUps === 3) failure = fail(0)
+        return answer
+      },
+    }
+    const set = await holding(world, auth)
+    fail = set.fail
+    await world.open("carol")
+    lookUps = 0
+    await only(set.bob).invite("carol")
+    await failure
+    assert.equal(lookUps, 6, "the invitation was carried out again")
+    await only(set.bob).send("welcome")
+    await settle(set.bob, set.alice)
+    assert.deepEqual(
+      (await taken(set.bob)).map(({ type }) => type),
+      ["members", "sent"],
+    )
+    assert.deepEqual(set.team.members, ["alice", "bob", "carol"])
   })
 })
 

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode } from "@conclave/codec"
+import { decode, encode } from "@conclave/codec"
+import { DeliveryResponse } from "@conclave/delivery/api"
 import { type RequestOptions, type Transport, TransportError } from "@conclave/transport"
 import { recordKeys, StoredKeyPackage } from "../src/core/records.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { SealedStore } from "../src/store/sealed.js"
+import { tampered } from "./support/tampered.js"
 import { provider, settle, World } from "./support/world.js"
 
 const DAY = 86_400_000
@@ -85,6 +87,24 @@ describe("the last resort", () => {
     await alice.createConversation({ members: ["bob"] })
     await bob.sync()
     assert.equal(bob.conversations.size, 2)
+  })
+
+  it("is published again where the service has lost it", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = new MemoryProfile()
+    const lost = tampered(world.transport("delivery"), async (request, pass) =>
+      request.type === "countKeyPackages"
+        ? encode(DeliveryResponse, { type: "keyPackageCount", count: 4, lastResort: false })
+        : pass(),
+    )
+    const open = (delivery: Transport) => world.open("bob", { store: memoryStore(profile), delivery })
+    await (await open(world.transport("delivery"))).close()
+    const [before] = await inUse(profile)
+    const bob = await open(lost)
+    await bob.sync()
+    const [after, ...others] = await inUse(profile)
+    assert.deepEqual([after?.published, others], [true, []])
+    assert.notDeepEqual(after!.bundle, before!.bundle)
   })
 
   it("is replaced before it expires, and so are the others", async () => {

@@ -200,10 +200,16 @@ describe("a log that cannot be followed", () => {
       ["missing"],
     )
     assert.equal(team.status, "active")
+    // Nothing but time, or the application, makes it ask again.
+    await alice.sync()
+    const { asked } = service
+    team.send("are you there?").catch(() => {})
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    assert.equal(service.asked, asked)
     service.forgets = false
     await settle(alice, bob)
     await waiting
-    assert.deepEqual(await texts(only(bob)), ["hello?"])
+    assert.deepEqual(await texts(only(bob)), ["hello?", "are you there?"])
   })
 
   it("is lost where the service has not known it for more than a week", async () => {
@@ -226,11 +232,13 @@ describe("a log that cannot be followed", () => {
 /** A service that can be made to know no group. */
 class Forgetful {
   forgets = false
+  asked = 0
   readonly transport: Transport
 
   constructor(world: World) {
     this.transport = tampered(world.transport("delivery"), async (request, pass) => {
       if (!this.forgets || !("groupId" in request)) return pass()
+      this.asked++
       return encode(DeliveryResponse, { type: "notFound", groupId: request.groupId })
     })
   }

@@ -174,6 +174,9 @@ describe("our pending commit is crossed", () => {
     assert.equal(alice.pending, undefined)
     assert.deepEqual(alice.receive(wish.message), { type: "ignored", reason: "past-epoch" })
     assert.throws(() => alice.apply(wish, dangerouslyAcceptAll(wish.claims)), { code: "WRONG_EPOCH" })
+    const elsewhere = bob.commit()
+    assert.throws(() => alice.apply(elsewhere, dangerouslyAcceptAll(elsewhere.claims)), { code: "WRONG_EPOCH" })
+    bob.discardPending()
     understands(alice, bob)
   })
 
@@ -445,11 +448,17 @@ describe("what does not fit the state of the group", () => {
   })
 
   test("a member that has left", () => {
-    const { alice, bob, people } = scene()
+    const { alice, bob, people, groups } = scene()
     const { message } = bob.commit({ remove: [alice.ownLeafIndex] })
     const last = bob.encrypt(utf8("farewell"))
+    const other = alice.receive(groups[2]!.commit().message)
+    assert(other.type === "commit")
     follow(alice, message)
     for (const wish of [
+      () => alice.apply(other.staged, dangerouslyAcceptAll(other.staged.claims)),
+      () => alice.epochAuthenticator,
+      () => alice.exportSecret("label", new Uint8Array(), 32),
+      () => alice.groupInfo(),
       () => alice.encrypt(utf8("hello?")),
       () => alice.commit(),
       () => alice.propose({ type: "update" }),

@@ -10,7 +10,18 @@ import {
   type RuleId,
 } from "@conclave/mls"
 import { ExternalPub } from "../src/wire.js"
-import { create, follow, groupOf, join, keyPackageOf, type Person, person, provider, utf8 } from "./group-fixture.js"
+import {
+  add,
+  create,
+  follow,
+  groupOf,
+  join,
+  keyPackageOf,
+  type Person,
+  person,
+  provider,
+  utf8,
+} from "./group-fixture.js"
 import { ForgedGroup, forgeKeyPackage, type WelcomeForgery } from "./rules/forged-group.js"
 import { leaf } from "./rules/insider.js"
 import { breaks, scene } from "./rules/scene.js"
@@ -294,6 +305,11 @@ test("group-id-unique: a Welcome to a group of an id that we know", () => {
   breaks("group-id-unique", () => enter(invited, {}, { otherGroups: [known] }))
   const other = create(person("eve"))
   assert.equal(enter(invited, {}, { otherGroups: [other] }).epoch, 5n)
+  // Who was removed may come back.
+  const before = create(person("ann"), invited.group.groupId)
+  const [left] = add(before, [person("eve")])
+  follow(left!, before.commit({ remove: [left!.ownLeafIndex] }).message)
+  assert.equal(enter(invited, {}, { otherGroups: [left!] }).epoch, 5n)
 })
 
 test("group-id-unique: a Commit of ours into a group that we are in already", () => {
@@ -307,7 +323,7 @@ test("group-id-unique: a Commit of ours into a group that we are in already", ()
 
 // --- Groups that continue others -------------------------------------------------------------------------------------
 
-const resumption = (parent: Group, usage: "reinit" | "branch", pskEpoch = parent.epoch) => ({
+const resumption = (parent: Group, usage: "reinit" | "branch" | "application", pskEpoch = parent.epoch) => ({
   id: {
     psktype: { type: "resumption", usage, pskGroupId: parent.id, pskEpoch },
     pskNonce: random(32),
@@ -387,6 +403,8 @@ test("welcome-reinit-parameters: we continue a group otherwise than its ReInit s
 
 test("welcome-reinit-psk: a group that a ReInit has announced is not linked to the old one", () => {
   breaks("welcome-reinit-psk", continuation(reinitialised(), { psks: [] }))
+  // Any other group may be a new one.
+  assert.equal(continuation(reinitialised(), { psks: [], groupId: random(32) })().epoch, 1n)
 })
 
 test("welcome-reinit-psk: a group that a ReInit has announced says it is a branch", () => {
@@ -404,6 +422,20 @@ for (const usage of ["reinit", "branch"] as const) {
   })
 }
 
+test("a resumption key that only the application wants links a group to no other", () => {
+  const { parent, bob } = branched()
+  const psks = [resumption(parent, "application"), resumption(parent, "application")]
+  assert.equal(continuation({ parent, bob }, { psks, epoch: 5n })().epoch, 5n)
+})
+
+test("psk-nonce-length: the nonce of a link is as long as the secret of a third group", () => {
+  const set = reinitialised()
+  const third = create(person("bob", 7))
+  const link = resumption(set.parent, "reinit")
+  const psks = [resumption(third, "application"), { ...link, id: { ...link.id, pskNonce: random(48) } }]
+  breaks("psk-nonce-length", continuation(set, { psks, others: [set.parent, third] }))
+})
+
 test("welcome-psk-resumption-once: a group comes from two", () => {
   const set = branched()
   const psks = [resumption(set.parent, "branch"), resumption(set.parent, "branch")]
@@ -414,6 +446,11 @@ test("psk-known: a branch of a group that we are not in", () => {
   const set = branched()
   const psks = [resumption(set.parent, "branch")]
   breaks("psk-known", continuation(set, { psks, others: [] }))
+  const external = {
+    id: { psktype: { type: "external" as const, pskId: random(32) }, pskNonce: random(32) },
+    secret: random(32),
+  }
+  breaks("psk-known", continuation(set, { psks: [external] }))
   // Even where the application knows the secret: there is nothing to hold the new group against.
   breaks("psk-known", continuation(set, { psks, others: [], psksKnown: true }))
 })

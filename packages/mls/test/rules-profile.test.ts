@@ -3,6 +3,7 @@ import { test } from "node:test"
 import {
   type Credential,
   Group,
+  type GroupOptions,
   type GroupProfile,
   type Member,
   type Presented,
@@ -119,6 +120,14 @@ test("profile-proposals-length: a Commit has more proposals than the profile all
   assert.equal(set.alice.commit({ add: add.slice(1) }).added.length, 2)
 })
 
+test("profile-external-commit: somebody lets itself in with a pre-shared key in the place of an old self", () => {
+  const set = conversationScene()
+  const groupInfo = set.alice.groupInfo({ withExternalPub: true, withRatchetTree: true })
+  const { options } = person("eve", 1, { psks: () => utf8("secret") })
+  const { message } = Group.stageExternalJoin({ ...options, groupInfo, withPsks: [psk] })
+  refuses(set, message, "profile-external-commit")
+})
+
 test("a proposal that is received comes with its authenticated data", () => {
   const { alice, bob } = conversationScene()
   const authenticatedData = utf8("the newest head")
@@ -150,6 +159,20 @@ test("a commit of ours that the profile does not allow any more is forgotten whe
   assert.equal(strict.pending, undefined)
   assert(strict.takeChanges().delete.has("pending"))
   assert.equal(strict.commit().epoch, 2n)
+})
+
+test("a commit of ours that only this device cannot make again is not forgotten: restoring the group fails", () => {
+  const { alice, people } = scene({ psks: () => utf8("a secret of both") })
+  alice.commit({ externalPsks: [utf8("a name")] })
+  const restore = (psks: GroupOptions["psks"]) =>
+    Group.restore({ ...people[0].options, psks: psks!, records: new Map(alice.records()) })
+  assert.notEqual(restore(() => utf8("a secret of both")).pending, undefined)
+  breaks("psk-known", () => restore(() => undefined))
+  const locked = new Error("the key store is locked")
+  const failing = () => {
+    throw locked
+  }
+  assert.throws(() => restore(failing), locked)
 })
 
 const whereACredentialComesIn: readonly (readonly [string, (set: Scene) => Uint8Array])[] = [

@@ -19,8 +19,8 @@ const migrations: ReadonlyMap<number, Migration> = new Map([[2, fromVersion2]])
 export async function migrateProfile(store: SealedStore): Promise<void> {
   for (;;) {
     const profile = await store.get(recordKeys.profile)
-    const version = profile?.[0]
-    if (profile === undefined || version === undefined || version === PROFILE_VERSION) return
+    if (profile === undefined || profile[0] === PROFILE_VERSION) return
+    const version = profile[0] ?? 0
     if (version > PROFILE_VERSION) {
       throw new ClientError(
         "WRONG_PROFILE",

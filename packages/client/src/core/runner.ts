@@ -95,16 +95,14 @@ export class Runner {
   #fail(error: unknown): void {
     const { signal, now, random, onFault } = this.#options
     if (signal.aborted) return
-    const code = error instanceof ClientError ? error.code : undefined
+    const code = codeOf(error)
     const isExpected = code === "UNAVAILABLE" || code === "STORE_FAILED" || code === "UPDATE"
     if (!isExpected && this.#failures === 0) onFault(error)
-    const isAnswer = code === "REFUSED" || code === "UPDATE"
     const patience = patienceOf(error, now())
     this.#patientUntil = patience > 0 ? now() + patience : 0
     // A service that names the time keeps a place then: later than it says is no politeness.
     if (patience > 0) this.#failures = 0
-    const pause = backoff(this.#failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : RETRY_MILLISECONDS_MAX)
-    this.#schedule(Math.max(patience, pause))
+    this.#schedule(Math.max(patience, pauseAfter(error, this.#failures, random)))
     if (patience === 0) this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
@@ -124,6 +122,17 @@ export class Runner {
 export function patienceOf(error: unknown, now: number): number {
   const until = error instanceof ClientError ? error.retryAt?.getTime() : undefined
   return until === undefined ? 0 : Math.min(WAIT_MILLISECONDS_MAX, Math.max(0, until - now))
+}
+
+/** How long to wait after an error that comes after that many others in a row, in milliseconds. */
+export function pauseAfter(error: unknown, failures: number, random: (length: number) => Uint8Array): number {
+  const code = codeOf(error)
+  const isAnswer = code === "REFUSED" || code === "UPDATE"
+  return backoff(failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : RETRY_MILLISECONDS_MAX)
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof ClientError ? error.code : undefined
 }
 
 /** Between half and all of a time that doubles: clients that lost the same service come back one by one. */

@@ -33,7 +33,11 @@ export class Mallory {
     this.#world = world
     this.name = name
     this.signer = { credential: { type: "basic", identity: new TextEncoder().encode(name) }, key }
-    this.deviceId = deviceIdOf(sha256, { cipherSuite: 1, signatureKey: key.publicKey })
+    this.deviceId = this.deviceIdOf(key.publicKey)
+  }
+
+  deviceIdOf(signatureKey: Uint8Array): Uint8Array {
+    return deviceIdOf(sha256, { cipherSuite: 1, signatureKey })
   }
 
   get options(): GroupOptions {
