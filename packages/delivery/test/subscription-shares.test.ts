@@ -2,7 +2,14 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { type DeliveryResponse, memoryStore, processWake, type Store, type Wake } from "../src/index.js"
+import {
+  type DeliveryResponse,
+  memoryStore,
+  processWake,
+  type Store,
+  StoreUnavailable,
+  type Wake,
+} from "../src/index.js"
 import { createGroup, createService, expectType, messageRequest, random, sha256, stores } from "./support.js"
 
 const subscribe = (groups: readonly Uint8Array[]) =>
@@ -64,6 +71,41 @@ describe("subscriptions that wait", { timeout: 20_000 }, () => {
       assert.ok(asked.news! <= news! + 1, "it looks for nobody")
     })
   }
+
+  it("go on being looked for when one of them leaves", async () => {
+    const deaf: Wake = { ...processWake(), notify() {} }
+    const service = createService(memoryStore(sha256), { wake: deaf, limits: { pollMilliseconds: 20 } })
+    const groupId = await createGroup(service)
+    const [leaving, staying] = [new AbortController(), new AbortController()]
+    const streams = [leaving, staying].map(({ signal }) => service.subscribe(subscribe([groupId]), signal))
+    for (const stream of streams) await next(stream)
+    const waiting = streams.map((stream) => stream.next())
+    leaving.abort()
+    await waiting[0]
+    await service.ask(messageRequest(groupId, 0n))
+    assert.equal(expectType((await waiting[1]!).value as DeliveryResponse, "entries").entries.length, 1)
+    staying.abort()
+  })
+
+  it("are unavailable while the store cannot say from where on something is new", async () => {
+    const store = memoryStore(sha256)
+    let isDown = true
+    const news: Store["news"] = async (mark) => {
+      if (isDown) throw new StoreUnavailable("the disk does not work")
+      return store.news(mark)
+    }
+    const failing = new Proxy(store, {
+      get: (target, name: keyof Store) => (name === "news" ? news : (target[name] as () => unknown).bind(target)),
+    })
+    const service = createService(failing)
+    const groupId = await createGroup(service)
+    const gone = new AbortController()
+    const first = await next(service.subscribe(subscribe([groupId]), gone.signal))
+    assert.deepEqual(first, { type: "unavailable", reason: "the disk does not work" })
+    isDown = false
+    expectType(await next(service.subscribe(subscribe([groupId]), gone.signal)), "entries")
+    gone.abort()
+  })
 
   it("on groups that do not exist are told so once, and cost nothing from then on", async () => {
     const { asked, store } = counting(memoryStore(sha256))
