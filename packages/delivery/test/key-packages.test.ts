@@ -60,12 +60,28 @@ for (const [name, openStore] of Object.entries(stores)) {
       expectType(await service.ask(claimOf(bob)), "notFound")
     })
 
-    it("a new last resort replaces the one before it", async (test) => {
+    it("a new last resort replaces the one before it, and nobody else's", async (test) => {
+      const service = createService(openStore(test))
+      const [bob, carol] = [service.register(createDevice()), service.register(createDevice())]
+      const ofCarol = keyPackage(carol)
+      await publish(service, carol, { lastResort: ofCarol })
+      await publish(service, bob, { lastResort: keyPackage(bob) })
+      const ofBob = keyPackage(bob)
+      await publish(service, bob, { lastResort: ofBob })
+      for (const [device, lastResort] of [[bob, ofBob] as const, [carol, ofCarol] as const]) {
+        const answer = await service.ask(claimOf(device))
+        assert.deepEqual(answer, { type: "keyPackage", keyPackage: lastResort, lastResort: true })
+      }
+    })
+
+    it("one that was published before is no new last resort: the present one stays", async (test) => {
       const service = createService(openStore(test))
       const bob = service.register(createDevice())
-      await publish(service, bob, { lastResort: keyPackage(bob) })
-      const lastResort = keyPackage(bob)
-      await publish(service, bob, { lastResort })
+      const [single, lastResort] = [keyPackage(bob), keyPackage(bob)]
+      await publish(service, bob, { keyPackages: [single], lastResort })
+      expectType(await service.ask(claimOf(bob)), "keyPackage")
+      const repeated = await publish(service, bob, { lastResort: single })
+      assert.deepEqual(repeated, { type: "keyPackageCount", count: 0, lastResort: true })
       assert.deepEqual(await service.ask(claimOf(bob)), {
         type: "keyPackage",
         keyPackage: lastResort,

@@ -188,6 +188,33 @@ describe("one requester", { timeout: 20_000 }, () => {
     gone.abort()
   })
 
+  it("gets each cursor back once, also where it goes while a group of it is found missing", async () => {
+    const store = memoryStore(sha256)
+    const held: (() => void)[] = []
+    const slow = new Proxy(store, {
+      get(target, name: keyof Store) {
+        if (name !== "read") return (target[name] as () => unknown).bind(target)
+        return async (page: Parameters<Store["read"]>[0]) => {
+          if (page.groupId[0] === 0) await new Promise<void>((resolve) => held.push(resolve))
+          return target.read(page)
+        }
+      },
+    })
+    const service = createService(slow, { limits: { ...limits, subscriptionsByRequesterMax: 10 } })
+    const groups = await Promise.all([1, 2, 3, 4].map(() => createGroup(service)))
+    const [leaving, staying] = [new AbortController(), new AbortController()]
+    const open = (count: number) => next(service.subscribe(subscribe(groups.slice(0, count)), staying.signal, "a"))
+    expectType(await open(2), "entries")
+    const missing = service.subscribe(subscribe([new Uint8Array(32)]), leaving.signal, "a").next()
+    while (held.length === 0) await pause(1)
+    leaving.abort()
+    held[0]!()
+    await missing
+    // Two of its four are taken.
+    assert.deepEqual([(await open(3)).type, (await open(2)).type], ["throttled", "entries"])
+    staying.abort()
+  })
+
   it("begins subscriptions at a limited rate, counted by their cursors, whether there are such groups or not", async () => {
     const cursorsByRequester = { perSecond: 10, burst: 20 }
     const service = createService(memoryStore(sha256), { limits: { cursorsByRequester } })
