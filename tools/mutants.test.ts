@@ -32,6 +32,13 @@ test("an operand within parentheses or a negation is left out as well", () => {
   ])
 })
 
+test("the helpers that the compiler adds have no mutants, and functions of the same shape have", () => {
+  const body = "function (value) { if (value === undefined) throw new TypeError(); }"
+  assert.deepEqual(found(`var __use = (this && this.__use) || ${body};`), [])
+  assert.equal(found(`var __use = (this && this.__other) || ${body};`).length, 1)
+  assert.equal(found(`const use = (this && this.use) || ${body};`).length, 1)
+})
+
 test("these branches refuse", () => {
   const branches = [
     "throw new Error()",

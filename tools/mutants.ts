@@ -43,11 +43,14 @@ export interface Mutant {
  * - verdict: one side of `&&` in what a function returns.
  * - deadline: what ends a connection after a time.
  *
- * What counts as a refusal is said in `refusals.ts`.
+ * What counts as a refusal is said in `refusals.ts`. The helpers that the compiler adds are not looked at.
  */
 export function mutantsOf(source: string): Mutant[] {
   const found: Mutant[] = []
-  walk(parse(source), (node, ancestors) => {
+  const program = parse(source)
+  const helpers = list(program, "body").filter(isCompilerHelper)
+  walk(program, (node, ancestors) => {
+    if (ancestors.some((it) => helpers.includes(it))) return
     const site = (whole: Node, ending?: Node): Site => siteIn(source, ancestors, whole, ending)
     if (node.type === "IfStatement") found.push(...guardMutants(node, ancestors, site))
     else if (node.type === "ConditionalExpression") found.push(...ternaryMutants(node, site))
@@ -58,6 +61,20 @@ export function mutantsOf(source: string): Mutant[] {
     found.push(...verdictMutants(node, ancestors, source))
   })
   return distinct(found).sort((a, b) => a.start - b.start || b.end - a.end)
+}
+
+/** What stands for a feature that the target lacks: `var __disposeResources = (this && this.__disposeResources) || …`. */
+function isCompilerHelper(statement: Node): boolean {
+  const [declared] = statement.type === "VariableDeclaration" ? list(statement, "declarations") : []
+  const init = declared && field(declared, "init")
+  const imported = init?.type === "LogicalExpression" ? field(init, "left") : undefined
+  if (!declared || imported?.type !== "LogicalExpression" || imported.operator !== "&&") return false
+  const name = nameOf(field(declared, "id"))
+  return (
+    name.startsWith("__") &&
+    field(imported, "left")?.type === "ThisExpression" &&
+    nameOf(field(imported, "right")) === name
+  )
 }
 
 /** The source with the mutant in it. */

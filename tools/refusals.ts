@@ -8,7 +8,7 @@ const words =
 const endings = /^(?:destroy|terminate|close|abort|cancel|reset\w*)$/
 
 /** Calls that are made for what they throw. */
-const checks = /^(?:rule|assert|check|require|validate|verify|ensure|expect|limit)(?![a-z])/
+const checks = /^(?:rule|assert|check|demand|require|validate|verify|ensure|expect|limit)(?![a-z])/
 const checksInFull = new Set(["externalSenders", "requiredCapabilities"])
 
 /** A function of this name returns a fault, or nothing when there is none. */

@@ -95,6 +95,8 @@ for (const [kind, open] of Object.entries(stores)) {
       for (const text of ["Ali\u200dce", "Alice (alice)", " Alice", "\uff21lice", "x".repeat(65)]) {
         assert.equal((await ask(statement(alice, "alice", text))).type, "invalid", text)
       }
+      const answer = await ask(statement(alice, "alice", "Alice (alice)"))
+      assert.match(answer.type === "invalid" ? answer.reason : answer.type, /^text: it contains “\(”/)
       const far = statement(alice, "alice", "Alice", BigInt(NOW) + 86_400_001n)
       assert.equal((await ask(far)).type, "invalid")
       assert.equal((await ask(statement(alice, "alice", "Alice", 2n ** 64n - 1n))).type, "invalid")

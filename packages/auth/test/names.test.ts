@@ -80,6 +80,11 @@ describe("a display name", () => {
     ["x".repeat(65), /too long/],
     ["x".repeat(100_000), /too long/],
     ["\ufdfa".repeat(4), /too long/],
+    [`${" ".repeat(1_020)}Alice`, /too long/],
+    // At the ends, where it would be trimmed away.
+    ["\ufeffAlice", /invisible/],
+    ["Alice\u2029", /line break/],
+    ["\u000bAlice", /control character/],
     ["\u3164", /invisible/],
     ["Ali\u200dce", /invisible/],
     ["Alice\u202e", /invisible/],

@@ -73,6 +73,18 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.deepEqual(looked, { type: "devices", name: "alice", devices, displayName: undefined })
     })
 
+    it("believes nothing by a device of a cipher suite that it does not know", async (test) => {
+      const store = openStore(test)
+      const { ask } = createService(store)
+      const [later, bob] = [createDevice(), createDevice()]
+      const { deviceId, key } = later
+      const device = { deviceId, signatureKey: key.publicKey, cipherSuite: 4_000, at: 1n, endorsement: undefined }
+      await store.register({ ...device, name: "alice", devicesMax: 10 })
+      assert.match(reasonOf(await ask(registration(bob, "alice", later))), /endorsement/)
+      const displayName = { text: "Alice", at: 1n, deviceId, signature: new Uint8Array(64) }
+      assert.match(reasonOf(await ask({ type: "setDisplayName", name: "alice", displayName })), /signature/)
+    })
+
     it("does not take an endorsement of another key", async (test) => {
       const { ask } = createService(openStore(test))
       const [alice, bob, mallory] = [createDevice(), createDevice(), createDevice()]

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { judgeChain } from "@conclave/auth/x509"
+import { judgeChain, revocationLists } from "@conclave/auth/x509"
 import { nodeProvider } from "@conclave/crypto/node"
 import {
   at,
@@ -9,6 +9,7 @@ import {
   eddsa,
   email,
   issue,
+  issueList,
   type Keys,
   keyPairs,
   oid,
@@ -98,6 +99,60 @@ describe("signatures that are verified", () => {
   })
 })
 
+describe("signatures that verify, in another encoding", () => {
+  const parts = (signature: Uint8Array) => {
+    const size = signature[3]!
+    return [signature.subarray(4, 4 + size), signature.subarray(6 + size)] as const
+  }
+
+  test("are refused where the numbers are larger than the curve", async () => {
+    const { algorithm, sign } = ecdsa("sha384")
+    const overlong: Signature = {
+      algorithm,
+      sign(message, key) {
+        for (;;) {
+          const [r, s] = parts(sign(message, key))
+          const magnitude = s[0] === 0 ? s.subarray(1) : s
+          // Written one after the other, s with eight bytes of r before it is the signature.
+          const padded = Buffer.concat([r.subarray(-8), magnitude])
+          const isPositive = padded[0]! > 0 && padded[0]! < 0x80
+          if (magnitude.length === 32 && isPositive) return sequence(tlv(2, r), tlv(2, padded))
+        }
+      },
+    }
+    assert.equal(await faultBelow(keyPairs.p256(), ecdsa("sha384"), {}), "valid")
+    assert.equal(await faultBelow(keyPairs.p256(), overlong, {}), "bad-signature")
+  })
+
+  test("are refused on revocation lists as on certificates", async () => {
+    const { algorithm, sign } = ecdsa("sha256")
+    const respelled: Signature = {
+      algorithm,
+      sign(message, key) {
+        const [r, s] = parts(sign(message, key))
+        return sequence(tlv(2, r[0] === 0 ? r.subarray(1) : Buffer.concat([Uint8Array.of(0), r])), tlv(2, s))
+      },
+    }
+    const leaf = issue({ issuer: soundRoot, names })
+    const judge = async (signature: Signature) => {
+      const isRevoked = revocationLists([issueList({ issuer: { ...soundRoot, signature } })], { at })
+      const judgement = await judgeChain([leaf.der], rawKey(leaf), { roots: [soundRoot.der], at, isRevoked })
+      return judgement.valid ? "valid" : judgement.fault
+    }
+    assert.equal(await judge(ecdsa("sha256")), "valid")
+    assert.equal(await judge(respelled), "revocation-unknown")
+  })
+
+  test("of the other Edwards curve are none", async () => {
+    const mixed = { ...eddsa("Ed448"), sign: eddsa("Ed25519").sign }
+    assert.equal(await faultBelow(keyPairs.ed25519(), mixed), "bad-signature")
+    assert.equal(
+      await faultBelow(keyPairs.ed448(), { ...eddsa("Ed25519"), sign: eddsa("Ed448").sign }),
+      "bad-signature",
+    )
+  })
+})
+
 describe("weak-algorithm", () => {
   test("signatures with MD5, SHA-1 and SHA-224, by an intermediate or a root", async () => {
     for (const hash of ["md5", "sha1", "sha224"] as const) {
@@ -164,8 +219,20 @@ describe("unsupported-algorithm", () => {
     assert.equal(await faultBelow(keyPairs.secp256k1(), ecdsa("sha256")), "unsupported-algorithm")
   })
   test("an algorithm that nobody knows", async () => {
-    const unknown = { ...ecdsa("sha256"), algorithm: sequence(oid("1.2.3.4")) }
-    assert.equal(await faultBelow(keyPairs.p256(), unknown), "unsupported-algorithm")
+    for (const parameters of [[], [sequence()]]) {
+      const unknown = { ...ecdsa("sha256"), algorithm: sequence(oid("1.2.3.4"), ...parameters) }
+      assert.equal(await faultBelow(keyPairs.p256(), unknown), "unsupported-algorithm")
+    }
+    const unnamed = { ...ecdsa("sha256"), algorithm: sequence(tlv(4, "1.2.3.4")) }
+    assert.equal(await faultBelow(keyPairs.p256(), unnamed), "malformed")
+  })
+  test("RSA PSS without parameters, or with those that nobody needs", async () => {
+    const without = { ...pss("sha256", 32), algorithm: sequence(oid("1.2.840.113549.1.1.10")) }
+    assert.equal(await faultBelow(rsa, without), "unsupported-algorithm")
+    assert.equal(
+      await faultBelow(rsa, { ...pss("sha256", 32), algorithm: pss("sha256", 0x80).algorithm }),
+      "unsupported-algorithm",
+    )
   })
   test("Ed448 where the provider lacks it", async () => {
     const { Ed448: _, ...signatures } = provider.signatures

@@ -120,6 +120,10 @@ describe("name constraints hold whatever their criticality (RFC 5280 §6.1.4 (g)
     const subject = "CN=bob,E=bob@example.com"
     assert.equal(await faultBelow(permitted(email("example.org")), [alice], { subject }), "name-constraints")
     assert.equal(await faultBelow(excluded(email("example.org")), [dns("x.test")], { subject }), "valid")
+    // One that is no address is within nothing, and may be anywhere.
+    for (const subtrees of [permitted(email("")), excluded(email("example.org"))]) {
+      assert.equal(await faultBelow(subtrees, [dns("x.test")], { subject: "CN=bob,E=bob" }), "name-constraints")
+    }
   })
 
   test("a wildcard that may be an excluded name is excluded", async () => {
@@ -130,7 +134,9 @@ describe("name constraints hold whatever their criticality (RFC 5280 §6.1.4 (g)
 
   test("a URI whose host cannot be told is refused where URIs are constrained", async () => {
     for (const name of ["urn:uuid:1", "https://192.0.2.1/", "https://[::1]/", "https://example%2eorg/", "mailto:a@b"]) {
-      assert.equal(await faultBelow(permitted(uri("example.org")), [uri(name)]), "name-constraints")
+      for (const base of ["example.org", ".example.org", ""]) {
+        assert.equal(await faultBelow(permitted(uri(base)), [uri(name)]), "name-constraints")
+      }
       assert.equal(await faultBelow(excluded(uri("example.com")), [uri(name)]), "name-constraints")
       assert.equal(await faultBelow(excluded(email("example.com")), [uri(name)]), "valid")
     }
@@ -196,7 +202,10 @@ describe("names are written as RFC 5280 §4.2.1.6 says, or the certificate is re
     "an address as a DNS name": dns("192.0.2.1"),
     "a wildcard within a label": dns("a*.example.org"),
     "a wildcard for a top-level domain": dns("*.org"),
+    "a wildcard above an underscore": dns("*.foo_bar.org"),
+    "a DNS name of 254 characters": dns([63, 63, 63, 62].map((length) => "a".repeat(length)).join(".")),
     "an e-mail address without a host": email("alice"),
+    "an e-mail address at no host": email("alice@foo_bar.org"),
     "an e-mail address with two hosts": email("alice@example.com@example.org"),
     "a relative URI": uri("/alice"),
     "a URI with a backslash": uri("https://example.com\\@example.org/"),

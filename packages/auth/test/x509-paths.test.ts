@@ -68,6 +68,12 @@ describe("any path to any trusted root is enough", () => {
     assert.deepEqual(await judge([alice, middle], [root, ...others]), valid)
   })
 
+  test("an authority may have one key under two names", async () => {
+    const lower = authority("lower", { issuer: middle, keys: middle.keys })
+    const leaf = issue({ issuer: lower, names })
+    assert.deepEqual(await judge([leaf, lower, middle], [root]), valid)
+  })
+
   test("an intermediate that is trusted itself ends the path", async () => {
     assert.deepEqual(await judge([alice], [middle]), valid)
     assert.deepEqual(await judge([alice, middle, root], [middle]), valid)
@@ -224,6 +230,12 @@ describe("faults of roots are told apart from faults of chains", () => {
     assert.deepEqual(await judge([alice, middle], [authority("root")]), refused("bad-signature"))
   })
 
+  test("but a root that is malformed is not what is missing where a path fails for another reason", async () => {
+    const broken = { ...root, der: root.der.subarray(1) }
+    assert.deepEqual(await judge([alice, middle], [broken, authority("root")]), refused("bad-signature"))
+    assert.deepEqual(await judge([alice, middle], [broken, authority("root", { to: -1 })]), unusable(1, "expired"))
+  })
+
   test("a configuration can be checked beforehand", () => {
     assert.equal(judgeRoot(root.der, { at }), undefined)
     assert.equal(judgeRoot(root.der.subarray(1), { at }), "malformed")
@@ -328,6 +340,18 @@ describe("a certificate that contradicts itself is refused", () => {
     assert.deepEqual(await judge([alice, middle], [root], ends(-10 * day)), valid)
     assert.deepEqual(await judge([alice, middle], [root], ends(-10 * day - 1)), refused("not-yet-valid"))
   })
+})
+
+test("a credential of another type, and a leaf whose key cannot be read, are refused", async () => {
+  const claim = { credential: { type: "basic", identity: new Uint8Array(5) }, signatureKey: rawKey(alice) }
+  const [verdict] = await x509Verdicts([claim as never], { roots: [root.der], at })
+  assert.deepEqual([verdict?.accepted, verdict?.judgement], [false, refused("malformed")])
+  const bits = Buffer.concat([Uint8Array.of(0), rawKey(alice)])
+  for (const key of [tlv(4, bits), tlv(5), Buffer.alloc(0)]) {
+    const publicKeyInfo = sequence(sequence(oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")), key)
+    const leaf = { ...issue({ issuer: middle, names, publicKeyInfo }), keys: alice.keys }
+    assert.deepEqual(await judge([leaf, middle], [root]), refused("key-mismatch"))
+  }
 })
 
 test("a member renews its certificate after a change of roots: the old chain need not be valid at any one time", async () => {

@@ -67,7 +67,8 @@ export class CommitTurns {
     const asking = requester ?? UNKNOWN
     const group = this.#group(groupKey, now)
     const drawn = group.reserved ?? this.#draw(group, asking, now)
-    if (drawn?.peer === asking.peer || (group.reserved !== undefined && this.#places(group, now) >= 2)) {
+    // Beside the place that is kept there may be another.
+    if (drawn?.peer === asking.peer || this.#places(group, now) >= 2) {
       this.#serve(group, asking, now)
       return undefined
     }

@@ -225,6 +225,8 @@ describe("what is public in a message must say what the request says", () => {
     ],
     "a recipient named twice": [withParts({ welcome: welcome(2), recipients: [bob, bob] }), /twice/],
     "an idempotency id of 15 bytes": [{ ...good, idempotencyId: random(15) }, /16 bytes/],
+    "the id of no group": [messageRequest(new Uint8Array(), 0n), /groupId: it has 1 to 64 bytes/],
+    "a group's id of 65 bytes": [messageRequest(random(65), 0n), /groupId: it has 1 to 64 bytes/],
   }
   for (const [what, [request, reason]] of Object.entries(wrong)) {
     it(`${what} is refused, and the log stays as it is`, async (test) => {
@@ -239,6 +241,31 @@ describe("what is public in a message must say what the request says", () => {
       })
     })
   }
+
+  const group = createGroupRequest(random(32))
+  const wrongGroups: Readonly<Record<string, [typeof group, RegExp]>> = {
+    "without an id": [createGroupRequest(new Uint8Array()), /groupId: it has 1 to 64 bytes/],
+    "with an id of 65 bytes": [createGroupRequest(random(65)), /groupId: it has 1 to 64 bytes/],
+    "with an idempotency id of 17 bytes": [{ ...group, idempotencyId: random(17) }, /idempotencyId: it has 16 bytes/],
+    "with the GroupInfo of another": [{ ...group, groupInfo: groupInfo(random(32), 0n) }, /another group/],
+    "with a GroupInfo of a later epoch": [{ ...group, groupInfo: groupInfo(group.groupId, 1n) }, /epoch 1, not 0/],
+    "with what is no GroupInfo": [{ ...group, groupInfo: welcome(1) }, /no GroupInfo/],
+  }
+  for (const [what, [request, reason]] of Object.entries(wrongGroups)) {
+    it(`a group ${what} is not made`, async (test) => {
+      const service = createService(stores.SQLite!(test))
+      assert.match(expectType(await service.ask(request), "invalid").reason, reason)
+      expectType(await service.ask({ type: "head", groupId: request.groupId }), "notFound")
+    })
+  }
+
+  it("a message for a group that nobody has made is told so, and makes none", async (test) => {
+    const service = createService(stores.SQLite!(test))
+    const request = messageRequest(random(32), 0n)
+    const notFound = { type: "notFound", groupId: request.groupId }
+    assert.deepEqual(await service.ask(request), notFound)
+    assert.deepEqual(await service.ask({ type: "head", groupId: request.groupId }), notFound)
+  })
 
   it("groups are made at a limited rate", async (test) => {
     const service = createService(stores.SQLite!(test), { limits: { creations: { perSecond: 1, burst: 1 } } })

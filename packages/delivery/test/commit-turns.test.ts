@@ -164,6 +164,19 @@ describe("the turns of those who commit in a group", () => {
     assert.equal(turns.size, 1)
   })
 
+  it("are looked through for what can be forgotten once in a minute, not with every commit", () => {
+    const turns = turnsOf()
+    turns.take("first", alice, 0)
+    turns.take("second", alice, 10_000)
+    // The second group's turn is 50 s old.
+    turns.take("third", alice, 60_000)
+    assert.equal(turns.size, 2)
+    turns.take("third", alice, 100_000)
+    assert.equal(turns.size, 2)
+    turns.take("third", alice, 120_000)
+    assert.equal(turns.size, 1)
+  })
+
   it("have room for 256 that wait; which of them makes room for another is drawn", () => {
     let drawn = 0
     const random = () => {

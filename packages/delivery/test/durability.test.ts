@@ -1,12 +1,12 @@
 import assert from "node:assert/strict"
 import { fork, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import Libsql from "libsql"
-import { openDatabase, StoreUnavailable, sqliteStore } from "../src/index.js"
+import { type Connection, openDatabase, StoreUnavailable, sqliteStore } from "../src/index.js"
 import { createGroup, createService, expectType, messageRequest, random, sha256, temporaryFolder } from "./support.js"
 
 describe("a database that cannot be written", () => {
@@ -112,8 +112,56 @@ describe("a database that cannot be written", () => {
     const service = createService(sqliteStore(database, sha256))
     const groupId = await createGroup(service)
     await database.close()
-    expectType(await service.ask(messageRequest(groupId, 0n)), "unavailable")
-    expectType(await service.ask({ type: "head", groupId }), "unavailable")
+    await database.close()
+    const closed = { type: "unavailable", reason: "the database is closed" }
+    assert.deepEqual(await service.ask(messageRequest(groupId, 0n)), closed)
+    assert.deepEqual(await service.ask({ type: "head", groupId }), closed)
+    for (const operation of [() => database.usage(), () => database.checkpoint()]) {
+      assert.throws(operation, { code: "STORE_UNAVAILABLE", message: "the database is closed" })
+    }
+  })
+
+  it("because it is a folder: opening says so", (test) => {
+    const file = join(temporaryFolder(test), "folder.db")
+    mkdirSync(file)
+    const refused = { code: "STORE_UNAVAILABLE", message: "the database cannot be opened" }
+    for (let i = 0; i < 2; i++) assert.throws(() => openDatabase({ file }), refused)
+  })
+
+  it("because it is damaged: the answer says so, and what is not damaged is read", async (test) => {
+    const file = join(temporaryFolder(test), "damaged.db")
+    const tables = ["CREATE TABLE sound (name TEXT); CREATE TABLE torn (body BLOB)"]
+    {
+      await using database = openDatabase({ file })
+      database.migrate("test", tables)
+      await database.write((connection) => {
+        connection.run("INSERT INTO sound VALUES ('oak')")
+        for (let i = 0; i < 50; i++) connection.run("INSERT INTO torn VALUES (randomblob(3000))")
+      })
+      database.checkpoint()
+    }
+    const bytes = readFileSync(file)
+    writeFileSync(file, bytes.fill(0xff, bytes.length / 2))
+    await using database = openDatabase({ file })
+    database.migrate("test", tables)
+    const damaged = { code: "STORE_UNAVAILABLE", message: "the database is damaged" }
+    await assert.rejects(
+      database.write((connection) => connection.all("SELECT sum(length(body)) FROM torn")),
+      damaged,
+    )
+    assert.equal(database.read((connection) => connection.get("SELECT name FROM sound"))?.name, "oak")
+  })
+
+  it("for another reason than a lock: nobody waits for it to pass", { timeout: 10_000 }, async (test) => {
+    const file = join(temporaryFolder(test), "misused.db")
+    const database = openDatabase({ file, lockTimeoutMilliseconds: 60_000 })
+    test.after(() => database.close())
+    database.migrate("test", ["CREATE TABLE tree (name TEXT)"])
+    // A transaction that somebody has begun and not ended.
+    database.read((connection) => connection.run("BEGIN"))
+    const insert = () => database.write((connection) => connection.run("INSERT INTO tree VALUES ('oak')"))
+    await assert.rejects(insert(), /within a transaction/)
+    assert.equal(await insert(), 1)
   })
 })
 
@@ -138,6 +186,31 @@ describe("work that shares a transaction", () => {
   })
 })
 
+describe("work that waits", () => {
+  const insert = (connection: Connection) => connection.run("INSERT INTO tree VALUES ('oak')")
+  const refused = { code: "STORE_UNAVAILABLE", message: "too much waits to be written" }
+
+  it("has a limit in number, and more is refused at once", async (test) => {
+    await using database = openDatabase({ file: join(temporaryFolder(test), "many.db"), queueMax: 2 })
+    database.migrate("test", ["CREATE TABLE tree (name TEXT)"])
+    const [first, second, third] = [database.write(insert), database.write(insert), database.write(insert)]
+    await assert.rejects(third, refused)
+    assert.deepEqual(await Promise.all([first, second]), [1, 1])
+    assert.equal(await database.write(insert), 1)
+  })
+
+  it("has a limit in bytes, which the first of it may exceed", async (test) => {
+    await using database = openDatabase({ file: join(temporaryFolder(test), "large.db"), queueSizeMax: 100 })
+    database.migrate("test", ["CREATE TABLE tree (name TEXT)"])
+    const [first, second] = [database.write(insert, 60), database.write(insert, 41)]
+    await assert.rejects(second, refused)
+    assert.equal(await first, 1)
+    const [large, small] = [database.write(insert, 1_000), database.write(insert, 1)]
+    await assert.rejects(small, refused)
+    assert.equal(await large, 1)
+  })
+})
+
 describe("work whose transaction cannot be committed", () => {
   it("is not acknowledged, none of it, and nothing of it is there", async (test) => {
     const database = openDatabase({ file: join(temporaryFolder(test), "commit.db") })
@@ -159,6 +232,20 @@ describe("work whose transaction cannot be committed", () => {
       [],
     )
     assert.equal(await database.write((connection) => connection.run("INSERT INTO tree VALUES ('ash')")), 1)
+  })
+
+  it("because work has ended it: none of it is acknowledged, and the reason is that work's", async (test) => {
+    await using database = openDatabase({ file: join(temporaryFolder(test), "ended.db") })
+    database.migrate("test", ["CREATE TABLE tree (name TEXT PRIMARY KEY ON CONFLICT ROLLBACK)"])
+    const insert = (name: string) =>
+      database.write((connection) => connection.run("INSERT INTO tree VALUES (?)", [name]))
+    await insert("oak")
+    for (const { status, reason } of (await Promise.allSettled([insert("elm"), insert("oak")])) as any[]) {
+      assert.equal(status, "rejected")
+      assert.match(reason.message, /UNIQUE constraint failed: tree.name/)
+    }
+    const names = database.read((connection) => connection.all("SELECT name FROM tree")).map(({ name }) => name)
+    assert.deepEqual(names, ["oak"])
   })
 })
 

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict"
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
-import { symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 import { openDatabase } from "../src/index.js"
+import { lockFile } from "../src/store/file-lock.js"
 import { temporaryFolder } from "./support.js"
 
 interface Told {
@@ -74,6 +75,23 @@ describe("a file of a service", { timeout: 30_000 }, () => {
     writeFileSync(file, new Uint8Array(8192).fill(7))
     assert.throws(() => openDatabase({ file }), /no database/)
     assert.match((await opening(test, file)).told.reason!, /no database/)
+  })
+
+  it("that cannot be locked is not opened, and the reason is not that somebody has it", (test) => {
+    const folder = temporaryFolder(test)
+    mkdirSync(join(folder, "a.db-lock"))
+    writeFileSync(join(folder, "b.db-lock"), new Uint8Array(8192).fill(7))
+    for (const name of ["a.db", "b.db"]) {
+      const refused = { code: "STORE_UNAVAILABLE", message: "the file cannot be locked" }
+      assert.throws(() => openDatabase({ file: join(folder, name) }), refused)
+      assert.equal(existsSync(join(folder, name)), false)
+    }
+  })
+
+  it("in a folder that does not exist has no lock either", (test) => {
+    const file = join(temporaryFolder(test), "missing", "service.db")
+    const refused = { code: "STORE_UNAVAILABLE", message: "the database cannot be opened" }
+    assert.throws(() => lockFile(file), refused)
   })
 
   it("in memory alone is nobody else's", async () => {

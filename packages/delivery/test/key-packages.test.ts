@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
-import type { DeliveryLimits, DeliveryRequest, DeliveryResponse } from "../src/index.js"
+import { decode } from "@conclave/codec"
+import { type DeliveryLimits, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "../src/index.js"
 import {
   createDevice,
   createService,
@@ -59,12 +60,28 @@ for (const [name, openStore] of Object.entries(stores)) {
       expectType(await service.ask(claimOf(bob)), "notFound")
     })
 
-    it("a new last resort replaces the one before it", async (test) => {
+    it("a new last resort replaces the one before it, and nobody else's", async (test) => {
+      const service = createService(openStore(test))
+      const [bob, carol] = [service.register(createDevice()), service.register(createDevice())]
+      const ofCarol = keyPackage(carol)
+      await publish(service, carol, { lastResort: ofCarol })
+      await publish(service, bob, { lastResort: keyPackage(bob) })
+      const ofBob = keyPackage(bob)
+      await publish(service, bob, { lastResort: ofBob })
+      for (const [device, lastResort] of [[bob, ofBob] as const, [carol, ofCarol] as const]) {
+        const answer = await service.ask(claimOf(device))
+        assert.deepEqual(answer, { type: "keyPackage", keyPackage: lastResort, lastResort: true })
+      }
+    })
+
+    it("one that was published before is no new last resort: the present one stays", async (test) => {
       const service = createService(openStore(test))
       const bob = service.register(createDevice())
-      await publish(service, bob, { lastResort: keyPackage(bob) })
-      const lastResort = keyPackage(bob)
-      await publish(service, bob, { lastResort })
+      const [single, lastResort] = [keyPackage(bob), keyPackage(bob)]
+      await publish(service, bob, { keyPackages: [single], lastResort })
+      expectType(await service.ask(claimOf(bob)), "keyPackage")
+      const repeated = await publish(service, bob, { lastResort: single })
+      assert.deepEqual(repeated, { type: "keyPackageCount", count: 0, lastResort: true })
       assert.deepEqual(await service.ask(claimOf(bob)), {
         type: "keyPackage",
         keyPackage: lastResort,
@@ -208,10 +225,31 @@ describe("at the default rates", () => {
     expectType(await service.askAs("04c63364", another), "notFound")
   })
 
-  it("what is no device's id is not found, however long it is", async (test) => {
-    const { service } = await openStocked(test)
-    const claim = { type: "claimKeyPackage", deviceId: random(100_000), cipherSuite: 1 } as const
-    expectType(await service.askAs("04c00002", claim), "notFound")
+  it("what is no device's id is not found, however long it is, and nobody is asked for it", async (test) => {
+    const asked: Uint8Array[] = []
+    const directory = async (deviceId: Uint8Array) => void asked.push(deviceId)
+    const service = createService(stores.SQLite!(test), { directory })
+    for (const length of [0, 31, 33, 100_000]) {
+      const claim = { type: "claimKeyPackage", deviceId: random(length), cipherSuite: 1 } as const
+      expectType(await service.askAs("04c00002", claim), "notFound")
+    }
+    assert.deepEqual(asked, [])
+  })
+
+  it("a device publishes as many bytes as a requester may have stored, and then is told when to come back", async (test) => {
+    const bytesByRequester = { perSecond: 100, burst: 1_000 }
+    const service = createService(stores.SQLite!(test), { limits: { bytesByRequester } })
+    const bob = service.register(createDevice())
+    const ask = (peer: string) => {
+      const keyPackages = [keyPackage(bob), keyPackage(bob)]
+      const request = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort: undefined } as const
+      return service.askAs(peer, proved(bob, request, service.clock.now))
+    }
+    assert.equal(expectType(await ask("04c00002"), "keyPackageCount").count, 2)
+    const wait = expectType(await ask("04c00002"), "throttled").retryAfterMilliseconds
+    assert.equal(expectType(await ask("04c63364"), "keyPackageCount").count, 4)
+    service.clock.now += wait
+    assert.equal(expectType(await ask("04c00002"), "keyPackageCount").count, 6)
   })
 })
 
@@ -248,14 +286,17 @@ describe("a device's proof", () => {
     }
   })
 
-  it("a claim in early data, which could be a replay, is not answered", async (test) => {
+  it("a claim in early data, which could be a replay, is not answered; a read is", async (test) => {
     const service = createService(stores.SQLite!(test))
-    const { decode } = await import("@conclave/codec")
-    const { deliveryRequests, DeliveryResponse } = await import("../src/index.js")
     const early = { signal: new AbortController().signal, early: true }
-    for await (const answer of service.handler(deliveryRequests.encode(claimOf(createDevice())), early)) {
-      expectType(decode(DeliveryResponse, answer), "forbidden")
+    const typesOf = async (request: DeliveryRequest) => {
+      const answers = service.handler(deliveryRequests.encode(request), early)
+      const types: string[] = []
+      for await (const answer of answers) types.push(decode(DeliveryResponse, answer).type)
+      return types
     }
+    assert.deepEqual(await typesOf(claimOf(createDevice())), ["forbidden"])
+    assert.deepEqual(await typesOf({ type: "head", groupId: random(32) }), ["notFound"])
   })
 })
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import Libsql from "libsql"
 import {
   logChainHash,
   logChainStart,
@@ -15,6 +16,7 @@ import {
   commitRequest,
   createDevice,
   createGroup,
+  createGroupRequest,
   createService,
   expectType,
   keyPackage,
@@ -170,6 +172,43 @@ describe("a sweep", { timeout: 20_000 }, () => {
     assert.equal(await fill(), 0)
     await sweep(service)
     assert.equal(await fill(), 4)
+  })
+
+  it("after a restart leaves the beginning of a log where it was", async (test) => {
+    const file = join(temporaryFolder(test), "service.db")
+    const groupId = new Uint8Array(32).fill(7)
+    const at = NOW + 181 * DAY
+    const sweepAll = async (prepare?: (service: TestService) => Promise<unknown>) => {
+      await using store = sqliteStore(openDatabase({ file }), sha256)
+      await prepare?.(createService(store))
+      await sweepOnce({ store, now: () => at })
+      return (await store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 }))!
+    }
+    const first = await sweepAll(async (service) => {
+      await service.ask(createGroupRequest(groupId))
+      await service.ask(commitRequest(groupId, 0n))
+      for (let i = 0; i < 3; i++) await service.ask(messageRequest(groupId, 1n))
+    })
+    // The commit stays, before the beginning.
+    assert.deepEqual([first.oldestSeq, first.entries.map(({ seq }) => seq)], [5n, [1n]])
+    assert.deepEqual(await sweepAll(), first)
+  })
+
+  it("that cannot be written says why, and the next one deletes what this one did not", async (test) => {
+    const file = join(temporaryFolder(test), "service.db")
+    const database = openDatabase({ file, lockTimeoutMilliseconds: 20 })
+    const other = new Libsql(file)
+    test.after(() => Promise.all([database.close(), other.close()]))
+    const service = createService(sqliteStore(database, sha256))
+    const groupId = await createGroup(service)
+    await service.ask(messageRequest(groupId, 0n))
+    service.clock.now += 31 * DAY
+    other.exec("BEGIN IMMEDIATE")
+    await assert.rejects(sweep(service), { code: "STORE_UNAVAILABLE", message: "the database is locked" })
+    other.exec("ROLLBACK")
+    assert.deepEqual(await kindsOf(service, groupId), ["1 application"])
+    await sweep(service)
+    assert.deepEqual(await kindsOf(service, groupId), ["1 expired"])
   })
 
   it("comes on a timer, a store that fails is tried again, and stops when it is disposed", async () => {

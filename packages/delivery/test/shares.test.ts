@@ -248,14 +248,19 @@ describe("the room of a whole service", () => {
     assert.ok(bytesOnDisk(file) <= 2 * 1024 * 1024, `${bytesOnDisk(file)} bytes`)
   })
 
-  it("is limited by SQLite itself as well, for what nobody counts", async (test) => {
-    const { file, database } = await openLimited(test, 2 * 1024 * 1024)
-    database.migrate("test", ["CREATE TABLE junk (body BLOB)"])
-    const insert = () => database.write((connection) => connection.run("INSERT INTO junk VALUES (zeroblob(50000))"))
-    await assert.rejects(async () => {
-      for (;;) await insert()
-    }, /disk is full/)
-    assert.ok(bytesOnDisk(file) <= 2 * 1024 * 1024, `${bytesOnDisk(file)} bytes`)
+  it("is limited by SQLite itself as well, for what nobody counts, also after a restart", async (test) => {
+    const sizeMax = 2 * 1024 * 1024
+    const file = join(temporaryFolder(test), "service.db")
+    for (const limit of [sizeMax / 2, sizeMax]) {
+      await using database = openDatabase({ file, sizeMax: limit })
+      // The second time there is nothing to migrate.
+      database.migrate("test", ["CREATE TABLE junk (body BLOB)"])
+      const insert = () => database.write((connection) => connection.run("INSERT INTO junk VALUES (zeroblob(50000))"))
+      await assert.rejects(async () => {
+        for (let size = 0; size < 2 * sizeMax; size += 50_000) await insert()
+      }, /disk is full/)
+      assert.ok(bytesOnDisk(file) <= limit, `${bytesOnDisk(file)} bytes`)
+    }
   })
 })
 

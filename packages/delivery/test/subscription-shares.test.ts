@@ -2,7 +2,14 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { type DeliveryResponse, memoryStore, processWake, type Store, type Wake } from "../src/index.js"
+import {
+  type DeliveryResponse,
+  memoryStore,
+  processWake,
+  type Store,
+  StoreUnavailable,
+  type Wake,
+} from "../src/index.js"
 import { createGroup, createService, expectType, messageRequest, random, sha256, stores } from "./support.js"
 
 const subscribe = (groups: readonly Uint8Array[]) =>
@@ -64,6 +71,41 @@ describe("subscriptions that wait", { timeout: 20_000 }, () => {
       assert.ok(asked.news! <= news! + 1, "it looks for nobody")
     })
   }
+
+  it("go on being looked for when one of them leaves", async () => {
+    const deaf: Wake = { ...processWake(), notify() {} }
+    const service = createService(memoryStore(sha256), { wake: deaf, limits: { pollMilliseconds: 20 } })
+    const groupId = await createGroup(service)
+    const [leaving, staying] = [new AbortController(), new AbortController()]
+    const streams = [leaving, staying].map(({ signal }) => service.subscribe(subscribe([groupId]), signal))
+    for (const stream of streams) await next(stream)
+    const waiting = streams.map((stream) => stream.next())
+    leaving.abort()
+    await waiting[0]
+    await service.ask(messageRequest(groupId, 0n))
+    assert.equal(expectType((await waiting[1]!).value as DeliveryResponse, "entries").entries.length, 1)
+    staying.abort()
+  })
+
+  it("are unavailable while the store cannot say from where on something is new", async () => {
+    const store = memoryStore(sha256)
+    let isDown = true
+    const news: Store["news"] = async (mark) => {
+      if (isDown) throw new StoreUnavailable("the disk does not work")
+      return store.news(mark)
+    }
+    const failing = new Proxy(store, {
+      get: (target, name: keyof Store) => (name === "news" ? news : (target[name] as () => unknown).bind(target)),
+    })
+    const service = createService(failing)
+    const groupId = await createGroup(service)
+    const gone = new AbortController()
+    const first = await next(service.subscribe(subscribe([groupId]), gone.signal))
+    assert.deepEqual(first, { type: "unavailable", reason: "the disk does not work" })
+    isDown = false
+    expectType(await next(service.subscribe(subscribe([groupId]), gone.signal)), "entries")
+    gone.abort()
+  })
 
   it("on groups that do not exist are told so once, and cost nothing from then on", async () => {
     const { asked, store } = counting(memoryStore(sha256))
@@ -144,6 +186,33 @@ describe("one requester", { timeout: 20_000 }, () => {
     assert.deepEqual([await open("a", 3), await open("a", 2), await open("a", 1)], ["entries", "throttled", "entries"])
     assert.equal(await open("b", 4), "entries")
     gone.abort()
+  })
+
+  it("gets each cursor back once, also where it goes while a group of it is found missing", async () => {
+    const store = memoryStore(sha256)
+    const held: (() => void)[] = []
+    const slow = new Proxy(store, {
+      get(target, name: keyof Store) {
+        if (name !== "read") return (target[name] as () => unknown).bind(target)
+        return async (page: Parameters<Store["read"]>[0]) => {
+          if (page.groupId[0] === 0) await new Promise<void>((resolve) => held.push(resolve))
+          return target.read(page)
+        }
+      },
+    })
+    const service = createService(slow, { limits: { ...limits, subscriptionsByRequesterMax: 10 } })
+    const groups = await Promise.all([1, 2, 3, 4].map(() => createGroup(service)))
+    const [leaving, staying] = [new AbortController(), new AbortController()]
+    const open = (count: number) => next(service.subscribe(subscribe(groups.slice(0, count)), staying.signal, "a"))
+    expectType(await open(2), "entries")
+    const missing = service.subscribe(subscribe([new Uint8Array(32)]), leaving.signal, "a").next()
+    while (held.length === 0) await pause(1)
+    leaving.abort()
+    held[0]!()
+    await missing
+    // Two of its four are taken.
+    assert.deepEqual([(await open(3)).type, (await open(2)).type], ["throttled", "entries"])
+    staying.abort()
   })
 
   it("begins subscriptions at a limited rate, counted by their cursors, whether there are such groups or not", async () => {

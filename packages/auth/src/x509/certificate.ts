@@ -1,5 +1,5 @@
 import "reflect-metadata"
-import { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509Certificate } from "@peculiar/x509"
+import { BasicConstraintsExtension, type KeyUsageFlags, KeyUsagesExtension, X509Certificate } from "@peculiar/x509"
 import { type NameConstraints, readNameConstraints } from "./constraints.js"
 import { children, contentOf, type Element, encodingOf, hex, isMinimalInteger, sameBytes, single, tags } from "./der.js"
 import { demand } from "./faults.js"
@@ -99,11 +99,6 @@ export class Certificate {
   mayUse(usage: KeyUsageFlags): boolean {
     const extension = this.#peculiar.getExtension(KeyUsagesExtension)
     return extension === null || (extension.usages & usage) !== 0
-  }
-
-  /** Whether there is a keyUsage extension that says keyCertSign. */
-  get isDeclaredSigner(): boolean {
-    return this.extension("keyUsage") !== undefined && this.mayUse(KeyUsageFlags.keyCertSign)
   }
 
   /** @throws {Refusal} as `readNameConstraints` does. */

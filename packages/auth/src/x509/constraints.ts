@@ -104,7 +104,7 @@ function mayOverlap(name: GeneralName, base: GeneralName): boolean {
       if (isWithin(name, base)) return true
       // `*.example.com` also is `host.example.com`.
       const parent = name.value.startsWith("*.") ? lower(name.value.slice(2)) : undefined
-      return base.form === "dns" && parent !== undefined && lower(base.value).replace(/^[^.]*\./, "") === parent
+      return base.form === "dns" && lower(base.value).replace(/^[^.]*\./, "") === parent
     }
     case "email":
       return readMailbox(name.value) === undefined || isWithin(name, base)

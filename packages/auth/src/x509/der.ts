@@ -28,8 +28,8 @@ const DEPTH_MAX = 24
  * minimal and of at most three bytes (X.690 §10.1).
  */
 export function element(der: Uint8Array, at: number, limit = der.length): Element | undefined {
-  const [tag, first] = [der[at], der[at + 1]]
-  if (tag === undefined || first === undefined || (tag & 0x1f) === 0x1f) return undefined
+  const [tag, first] = [der[at]!, der[at + 1]]
+  if (first === undefined || (tag & 0x1f) === 0x1f) return undefined
   const lengthBytes = first < 0x80 ? 0 : first - 0x80
   if (lengthBytes > 3 || first === 0x80) return undefined
   let length = lengthBytes === 0 ? first : 0

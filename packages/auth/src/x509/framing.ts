@@ -7,7 +7,7 @@ import { type Element, element, encodingOf, isDer, sameBytes, tags } from "./der
  */
 export function isCertificateFraming(der: Uint8Array): boolean {
   const whole = element(der, 0)
-  if (whole?.tag !== tags.sequence || whole.end !== der.length || !isDer(der)) return false
+  if (whole?.tag !== tags.sequence || !isDer(der)) return false
   const tbs = element(der, whole.start)
   const algorithm = tbs && element(der, tbs.end)
   const signature = algorithm && element(der, algorithm.end)

@@ -42,6 +42,7 @@ export interface Root {
  * roots of its name that have expired or have another key.
  *
  * Without a path: the fault of the attempt that came nearest to a root.
+ * @throws {Refusal} `too-complex` where the search meets one of its bounds.
  */
 export async function findPath(
   leaf: Certificate,
@@ -71,12 +72,7 @@ class Search {
   }
 
   async run(leaf: Certificate): Promise<PathFault | undefined> {
-    try {
-      if (await this.#reachesRoot([leaf])) return undefined
-    } catch (error) {
-      if (error instanceof Refusal) return { fault: error.fault }
-      throw error
-    }
+    if (await this.#reachesRoot([leaf])) return undefined
     const { fault, root } = this.#best
     return root === undefined ? { fault } : { fault, root }
   }

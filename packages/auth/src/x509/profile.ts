@@ -65,12 +65,13 @@ function demandCertificate(certificate: Certificate, profile: Profile): void {
 function demandConsistency(certificate: Certificate): void {
   const { isAuthority, nameConstraints, alternativeNames, issuer, subject } = certificate
   const hasKeyUsage = certificate.extension("keyUsage") !== undefined
+  const maySign = certificate.mayUse(KeyUsageFlags.keyCertSign)
   // §4.1.2.4: so no issuer without a name, either.
   demand(issuer.rdns.length > 0, "not-conforming")
   // §4.2.1.10
   demand(nameConstraints === undefined || isAuthority, "not-conforming")
   // §4.2.1.3, §4.2.1.9: cA and keyCertSign say the same.
-  demand(!hasKeyUsage || certificate.isDeclaredSigner === isAuthority, isAuthority ? "key-usage" : "not-conforming")
+  demand(!hasKeyUsage || maySign === isAuthority, isAuthority ? "key-usage" : "not-conforming")
   // §4.2.1.6
   demand(alternativeNames.every(isWellWritten), "not-conforming")
   const alternatives = certificate.extension("subjectAltName")

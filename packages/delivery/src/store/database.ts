@@ -182,7 +182,7 @@ class LibsqlDatabase implements Database {
   async close(): Promise<void> {
     this.#closed = true
     await this.#draining
-    if (this.#database.open) this.#database.close()
+    this.#database.close()
     this.#lock?.release()
   }
 
@@ -305,7 +305,7 @@ function openedFor(options: DatabaseOptions, lockTimeoutMilliseconds: number): L
   try {
     return configured(opened(options.file), options, lockTimeoutMilliseconds)
   } catch (error) {
-    if (!isFull(error) && codeOf(error) !== "SQLITE_IOERR") throw unavailable(error)
+    if (codeOf(error) !== "SQLITE_IOERR") throw unavailable(error)
     const database = opened(options.file)
     return available(() => {
       database.exec("PRAGMA locking_mode = EXCLUSIVE")
