@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Conversation } from "@conclave/client/node"
 import { eventually } from "./eventually.js"
-import { joined, openPerson } from "./people.js"
+import { believeAllDevices, joined, openPerson } from "./people.js"
 import { noChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
@@ -148,14 +148,17 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     const team = await bob.createConversation({ title: "Harbour" })
     // A page that has just registered may not have published its key packages yet.
     await eventually(() => team.invite("alice"))
-    await alice.choose("Harbour")
+    await alice.accept("bob")
     await team.send("The gate opens at six.")
     await alice.message("The gate opens at six.").waitFor()
     await alice.createConversation("Old friends", "carol")
     // Not before Alice has met Carol can Carol's key be another.
     await joined(carol, "Old friends")
     service.lie()
-    await using _mallory = await openPerson(service, "carol", { file: "mallory" })
+    await using mallory = await openPerson(service, "carol", { file: "mallory" })
+    await believeAllDevices(bob, "carol")
+    // Either would see the other, and decline.
+    await Promise.all([carol.close(), mallory.close()])
     await team.invite("carol")
     await alice.page.getByRole("alert").filter({ hasText: "new key" }).waitFor()
     await alice.choose("Harbour")
