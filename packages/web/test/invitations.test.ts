@@ -54,7 +54,7 @@ describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, ()
     assert.match(await announcement(), /^(bob|Bob \(bob\)) invites you to a conversation\.$/)
     await alice.request("Bob").click()
     await alice.page.getByRole("heading", { level: 1, name: "Bob (bob) invites you to a conversation" }).waitFor()
-    await alice.page.getByText("You have no conversation with Bob (bob) yet").waitFor()
+    await alice.page.getByText("You have no conversation with them yet").waitFor()
     assert.deepEqual(await alice.page.locator(".invitation-card .person").allInnerTexts(), [
       "Bob invites you\nbob",
       "carol",
@@ -122,7 +122,7 @@ describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, ()
     const team = await invite(carol, "withdrawn")
     await alice.request("carol").click()
     await accept().waitFor()
-    await alice.page.getByText("You talk with carol already, in “Title of a stranger”.").waitFor()
+    await alice.page.getByText("You talk with them already, in “Title of a stranger”.").waitFor()
     await team.remove("alice")
     await alice.page.getByText("Choose a conversation on the left").waitFor()
     assert.equal(await alice.page.locator(".requests").count(), 0)
@@ -156,6 +156,25 @@ describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, ()
 
   it("causes no fault", () => {
     assert.deepEqual(alice.complaints, [])
+    assert.deepEqual(service.faults, [])
+  })
+})
+
+describe("a service that asks for patience", { skip: noChromium, timeout: 60_000 }, () => {
+  it("is said so, with the time, and what waits for it goes on by itself", async () => {
+    await using service = new Service({ limits: { creations: { perSecond: 1 / 4, burst: 1 } } })
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await alice.createConversation("one")
+    await alice.createConversation("two")
+    const banner = alice.page.getByRole("status").getByText(/^The service asks for patience until \d\d:\d\d\./)
+    await banner.waitFor()
+    await alice.page.getByRole("link", { name: /two/ }).getByText("Being created").waitFor()
+    assert.deepEqual(await audit(alice.page), [])
+    await banner.waitFor({ state: "detached" })
+    await alice.page.getByRole("link", { name: /two/ }).getByText("No messages yet").waitFor()
     assert.deepEqual(service.faults, [])
   })
 })

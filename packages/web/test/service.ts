@@ -20,7 +20,7 @@ export class Service implements AsyncDisposable {
   #port = 0
   #lies = false
 
-  constructor() {
+  constructor({ limits = {} }: { readonly limits?: Partial<delivery.DeliveryLimits> } = {}) {
     const crypto = nodeProvider()
     this.#database = delivery.openDatabase({ file: join(this.folder, "service.db") })
     const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
@@ -46,6 +46,7 @@ export class Service implements AsyncDisposable {
         crypto,
         now: Date.now,
         onError,
+        limits,
       }),
     }
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type ClientEvent, personLabel } from "@conclave/client/browser"
+import { alertWords } from "../src/profile/alert-words.js"
 import { type Alert, followAlerts } from "../src/profile/alerts.js"
 import { inOrder } from "../src/profile/invitations.js"
 import type { Notice } from "../src/profile/memory.js"
@@ -179,6 +180,24 @@ describe("alerts", () => {
     for (const type of ["joined", "recovered", "lost", "left"] as const) {
       assert.deepEqual(after(rejected("CANNOT_REJOIN"), elsewhere, { type }), ["LATER_EPOCH 1"], type)
     }
+  })
+
+  it("say one thing to do", () => {
+    const words = (code: string, count = 1) => {
+      const { severity, headline, text } = alertWords(
+        { number: 1, conversation: "ab", code, reason: "why", count },
+        "team",
+      )
+      return `${severity}: ${headline} ${text}`
+    }
+    assert.match(words("LATER_EPOCH"), /^danger: .*all of team\..*: why\. Ask a member, .*to invite you again\.$/)
+    assert.match(
+      words("CANNOT_REJOIN"),
+      /^danger: .*cannot follow team\. .*\(why\)\. Ask a member .*renew their keys\.$/,
+    )
+    assert.match(words("TOO_MANY_INVITATIONS", 12), /^quiet: 12 invitations were declined unseen\. why\. Answer those/)
+    assert.match(words("UNAVAILABLE"), /^warning: .*Nothing is given up.* tell whoever runs the service\.$/)
+    assert.match(words("REFUSED", 7), /^quiet: 7 times, .* The first: why\. If you expect an invitation, ask/)
   })
 
   it("are bounded", () => {

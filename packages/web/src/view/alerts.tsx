@@ -1,7 +1,8 @@
+import { alertWords } from "../profile/alert-words.js"
 import type { Alert } from "../profile/alerts.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime } from "../profile/time.js"
-import { shownReason, titleOf } from "../profile/words.js"
+import { titleOf } from "../profile/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 import { KeyAlertBanner } from "./key-alerts.js"
 import { goTo } from "./route.js"
@@ -66,7 +67,7 @@ function Patience({ profile }: { readonly profile: Profile }) {
 
 function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly alert: Alert }) {
   const conversation = profile.client.conversations.get(alert.conversation ?? "")
-  const { severity, headline, text } = wordsOf(alert, conversation && titleOf(conversation, profile))
+  const { severity, headline, text } = alertWords(alert, conversation && titleOf(conversation, profile))
   return (
     <div class={`banner banner-${severity}`} role={severity === "danger" ? "alert" : "status"}>
       <AlertIcon />
@@ -85,51 +86,4 @@ function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly a
       </div>
     </div>
   )
-}
-
-interface AlertWords {
-  readonly severity: "danger" | "warning" | "quiet"
-  readonly headline: string
-  /** Why, and the one thing to do. */
-  readonly text: string
-}
-
-function wordsOf({ code, reason, count }: Alert, title: string | undefined): AlertWords {
-  const where = title ?? "a conversation"
-  const why = shownReason(reason)
-  const many = count > 1
-  switch (code) {
-    case "LATER_EPOCH":
-      return {
-        severity: "danger",
-        headline: `You may not be shown all of ${where}.`,
-        text: `Another member is further than the service lets this device get: ${why}. Ask a member, by voice or in person, to remove you and to invite you again.`,
-      }
-    case "CANNOT_REJOIN":
-      return {
-        severity: "danger",
-        headline: `This device cannot follow ${where}.`,
-        text: `It waits for a way back (${why}). Ask a member who can still write there to renew their keys.`,
-      }
-    case "TOO_MANY_INVITATIONS":
-      return {
-        severity: "quiet",
-        headline: many ? `${count} invitations were declined unseen.` : "An invitation was declined unseen.",
-        text: `${why}. Answer those that wait, if you want to get more.`,
-      }
-    case "UNAVAILABLE":
-      return {
-        severity: "warning",
-        headline: "The service refuses what it used to do.",
-        text: `${why}. Nothing is given up: it is asked again. If it lasts, tell whoever runs the service.`,
-      }
-    default:
-      return {
-        severity: "quiet",
-        headline: many
-          ? `${count} times, something was refused and passed over.`
-          : "Something was refused and passed over.",
-        text: `${many ? "The first: " : ""}${why}. If you expect an invitation, ask for it again.`,
-      }
-  }
 }

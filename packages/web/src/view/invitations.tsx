@@ -191,10 +191,10 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
 function acquaintance(inviter: string, profile: Profile): string {
   const shared = profile.sharedWith(inviter)
   if (shared.length === 0) {
-    return `You have no conversation with ${personOr(inviter, "this person", profile)} yet: be sure that you know who it is.`
+    return "You have no conversation with them yet: be sure that you know who it is."
   }
   const titles = shared.slice(0, 3).map((it) => `“${titleOf(it, profile)}”`)
-  return `You talk with ${profile.called(inviter)} already, in ${list([...titles, ...(shared.length > 3 ? [`${shared.length - 3} more`] : [])])}.`
+  return `You talk with them already, in ${list([...titles, ...(shared.length > 3 ? [`${shared.length - 3} more`] : [])])}.`
 }
 
 function othersIn({ members, invitedBy }: Conversation, profile: Profile): readonly string[] {

@@ -56,7 +56,7 @@ function wordsOf({ name, accepted }: KeyAlert, profile: Profile) {
       headline: accepted ? "You have added a device." : "A strange device speaks under your name.",
       text: accepted
         ? "One of your earlier keys vouches for it. If it was not you, somebody has that other device: ask a member of each conversation to remove you, and to invite you again."
-        : "None of your devices vouches for it. If it is not yours, warn the people you talk with, by voice or in person: who has not met you yet may take it for you.",
+        : "None of your devices vouches for it. If it is not yours, warn the people you talk with, by voice or in person: those who have not met you yet may take it for you.",
       approval: "It is mine: approve",
     }
   }

@@ -84,19 +84,14 @@ interface MemberNameProps {
 
 function MemberName({ profile, name, devices = 1, note }: MemberNameProps) {
   const label = profile.label(name)
+  const notes = [...(note === undefined ? [] : [note]), ...(devices > 1 ? [`${devices} devices`] : [])]
   return (
     <>
       <span class="monogram" aria-hidden="true">
         {initialOf(label.displayName ?? label.name)}
       </span>
       <span class="member-name">
-        <PersonName profile={profile} name={name} note={note} />
-        {devices > 1 && (
-          <>
-            {" "}
-            <span class="device-count">{devices} devices</span>
-          </>
-        )}
+        <PersonName profile={profile} name={name} note={notes.join(", ") || undefined} />
       </span>
     </>
   )
@@ -183,8 +178,8 @@ function Devices({ profile, name }: DevicesProps) {
           <li key={grouped(hexOf(signatureKey))}>
             <code>{grouped(hexOf(signatureKey).slice(0, KEY_DIGITS_SHOWN))}</code>
             <span class={endorsed ? "device-state" : "device-state is-strange"}>
-              {pinned ? "known to you" : endorsed ? "another device vouches for it" : "nobody vouches for it"}, since{" "}
-              <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>
+              registered <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>,{" "}
+              {pinned ? "known to you" : endorsed ? "another device vouches for it" : "nobody vouches for it"}
             </span>
           </li>
         ))}
