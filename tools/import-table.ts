@@ -41,6 +41,11 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
 export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
   examples: ["client/node", "crypto/node", "mls"],
+  attack: [
+    ...Object.keys(packages).filter((name) => name !== "web"),
+    ...["auth/api", "auth/x509", "client/node", "crypto/node", "delivery/api", "delivery/log-chain", "mls/wire"],
+    ...["transport/node", "transport/sealed", "transport/fast-open"],
+  ],
   bench: [
     ...Object.keys(packages),
     "crypto/node",

@@ -44,7 +44,7 @@ export async function hostile(size: number, rounds: number): Promise<void> {
   console.log(
     `\nWorst messages of at most 1 MiB in a group of ${size}: medians of ${rounds}; over ${BLOCKED_MAX} ms: !`,
   )
-  console.log(table([["", "outcome", "bytes", "decoding", "signatures", "floor", "blocks", "÷ floor"], ...rows]))
+  console.log(table([["", "outcome", "bytes", "blocks", "decoding", "signatures", "floor", "÷ floor"], ...rows]))
   console.log(`\nForged messages in a group of ${size}, 200 in a row: beyond their decoding; over ${FORGED_MAX} ms: !`)
   console.log(
     table([
@@ -62,7 +62,9 @@ function row(kind: Hostile, { outcome }: Messages, one: number, rounds: number):
   const decoding = median(Array.from({ length: rounds }, () => timedSync(decode)))
   const floor = decoding + signatures * one
   const mark = blocks > BLOCKED_MAX ? "! " : ""
-  const times = [duration(decoding), `${signatures}`, duration(floor), mark + duration(blocks), ratio(blocks / floor)]
+  // Where hardly anything is to be verified, what takes the time is something else: key schedule, hashes, a path.
+  const compared = signatures > 2 ? [duration(floor), ratio(blocks / floor)] : ["", ""]
+  const times = [mark + duration(blocks), duration(decoding), `${signatures}`, ...compared]
   return [name, result, `${size}`, ...times]
 }
 

@@ -6,6 +6,7 @@ import {
   optional,
   struct,
   type TypeOf,
+  uint8,
   uint16,
   uint32,
   uint64,
@@ -104,6 +105,7 @@ export type AuthRequest = TypeOf<typeof AuthRequest>
 
 /** What a copy of a request does, made by somebody in the network: see `deliveryRequests` of the Delivery Service. */
 export const authRequests = requestContract({
+  version: 2,
   request: AuthRequest,
   kind: AuthRequestKind,
   replaySafety: {
@@ -124,6 +126,7 @@ export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   throttled: 6,
   unavailable: 7,
   displayName: 8,
+  update: 9,
 })
 export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   registered: { device: Device },
@@ -135,5 +138,7 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   throttled: { retryAfterMilliseconds: uint32 },
   unavailable: { reason: utf8 },
   displayName: { displayName: DisplayName },
+  /** As in the Delivery Service's contract: the request is of a version that is not spoken. */
+  update: { oldest: uint8, newest: uint8 },
 })
 export type AuthResponse = TypeOf<typeof AuthResponse>

@@ -1,6 +1,12 @@
 export * from "./api.js"
 export * from "./names.js"
-export { type AuthenticationLimits, type AuthenticationOptions, authenticationService, directoryOf } from "./service.js"
+export {
+  type AuthenticationLimits,
+  type AuthenticationOptions,
+  authenticationService,
+  directoryOf,
+  type RefusalKind,
+} from "./service.js"
 export { memoryStore } from "./store/memory.js"
 export { type Connection, type Database, sqliteStore } from "./store/sqlite.js"
 export type { NewDevice, Registered, Store, StoredDevice } from "./store/store.js"

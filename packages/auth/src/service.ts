@@ -1,9 +1,16 @@
-import { DecodeError, decode, encode } from "@conclave/codec"
+import { DecodeError, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
-import { type Handler, type Rate, RateLimiter, type RequestContext } from "@conclave/transport"
 import {
-  AuthRequest,
+  type Handler,
+  OtherVersionError,
+  type Rate,
+  RateLimiter,
+  type RequestContext,
+  takeAll,
+} from "@conclave/transport"
+import {
+  type AuthRequest,
   AuthResponse,
   authRequests,
   DisplayNameTBS,
@@ -22,7 +29,12 @@ export interface AuthenticationOptions {
   readonly limits?: Partial<AuthenticationLimits>
   /** Is told of errors that are not a request's fault. */
   readonly onError?: (error: unknown) => void
+  /** Is told of each request that a limit refuses; often, and without who it was. */
+  readonly onRefusal?: (kind: RefusalKind) => void
 }
+
+/** What was refused for the sake of others, by the limit that it met. */
+export type RefusalKind = "displayNames" | "registrations" | "version"
 
 export interface AuthenticationLimits {
   /** In bytes; default 16 KiB. */
@@ -31,7 +43,10 @@ export interface AuthenticationLimits {
   readonly devicesPerNameMax: number
   /** New devices of all names together; default 20 a second, 1,000 at once. */
   readonly registrations: Rate
-  /** New devices that one requester brings, where the listener knows one; default 6 a minute, 100 at once. */
+  /**
+   * New devices that one requester brings, where the listener knows one; default 6 a minute, 100 at once. Its network may
+   * bring four times as many, and at most three quarters of what there is for all.
+   */
   readonly registrationsByRequester: Rate
   /** Changes of one name's display name; default 1 a minute, 20 at once. */
   readonly displayNames: Rate
@@ -71,16 +86,24 @@ class AuthenticationService {
   readonly #suites = new Map<number, CipherSuite>()
   readonly #registrations: RateLimiter
   readonly #registrationsByRequester: RateLimiter
+  readonly #registrationsByNetwork: RateLimiter
+  readonly #onRefusal: (kind: RefusalKind) => void
   readonly #displayNames: RateLimiter
 
-  constructor({ store, crypto, now = Date.now, limits, onError }: AuthenticationOptions) {
+  constructor({ store, crypto, now = Date.now, limits, onError, onRefusal }: AuthenticationOptions) {
     this.#store = store
     this.#crypto = crypto
     this.#now = now
     this.#limits = { ...defaultLimits, ...limits }
     this.#onError = onError ?? (() => {})
-    this.#registrations = new RateLimiter(this.#limits.registrations)
-    this.#registrationsByRequester = new RateLimiter(this.#limits.registrationsByRequester)
+    this.#onRefusal = onRefusal ?? (() => {})
+    const { registrations, registrationsByRequester } = this.#limits
+    this.#registrations = new RateLimiter(registrations)
+    this.#registrationsByRequester = new RateLimiter(registrationsByRequester)
+    this.#registrationsByNetwork = new RateLimiter({
+      perSecond: networkShare(registrationsByRequester.perSecond, registrations.perSecond),
+      burst: networkShare(registrationsByRequester.burst, registrations.burst),
+    })
     this.#displayNames = new RateLimiter(this.#limits.displayNames)
   }
 
@@ -88,12 +111,17 @@ class AuthenticationService {
     yield encode(AuthResponse, await this.#answer(bytes, context))
   }
 
-  async #answer(bytes: Uint8Array, { early, peer }: RequestContext): Promise<AuthResponse> {
+  async #answer(bytes: Uint8Array, context: RequestContext): Promise<AuthResponse> {
     try {
-      const request = decode(AuthRequest, bytes, { sizeMax: this.#limits.requestSizeMax })
-      if (early && !authRequests.replaySafety[request.type].safe) return invalid("the request must not come early")
-      return await this.#respond(request, peer)
+      const request = authRequests.decode(bytes, { sizeMax: this.#limits.requestSizeMax })
+      if (context.early && !authRequests.replaySafety[request.type].safe)
+        return invalid("the request must not come early")
+      return await this.#respond(request, context)
     } catch (error) {
+      if (error instanceof OtherVersionError) {
+        this.#onRefusal("version")
+        return answerToVersion(error)
+      }
       if (error instanceof DecodeError) return invalid(error.message)
       this.#onError(error)
       const expected = error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE"
@@ -101,10 +129,10 @@ class AuthenticationService {
     }
   }
 
-  async #respond(request: AuthRequest, peer: string | undefined): Promise<AuthResponse> {
+  async #respond(request: AuthRequest, context: RequestContext): Promise<AuthResponse> {
     switch (request.type) {
       case "register":
-        return this.#register(request, peer)
+        return this.#register(request, context)
       case "lookup":
         return this.#lookup(request.name)
       case "lookupDevice": {
@@ -143,18 +171,24 @@ class AuthenticationService {
     const present = await this.#store.displayName(name)
     if (present !== undefined && present.at >= at) return { type: "displayName", displayName: present }
     const retryAfterMilliseconds = this.#displayNames.take(name, now)
-    if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
+    if (retryAfterMilliseconds !== undefined) {
+      this.#onRefusal("displayNames")
+      return { type: "throttled", retryAfterMilliseconds }
+    }
     return { type: "displayName", displayName: await this.#store.setDisplayName(name, displayName) }
   }
 
-  async #register(request: Register, peer: string | undefined): Promise<AuthResponse> {
+  async #register(request: Register, context: RequestContext): Promise<AuthResponse> {
     const fault = this.#registrationFault(request)
     if (fault !== undefined) return invalid(fault)
     const sha256 = this.#crypto.hashes["SHA-256"]!
     const deviceId = deviceIdOf((...parts) => sha256.digest(...parts), request)
     if ((await this.#store.lookupDevice(deviceId)) === undefined) {
-      const retryAfterMilliseconds = this.#registrationWait(peer)
-      if (retryAfterMilliseconds !== undefined) return { type: "throttled", retryAfterMilliseconds }
+      const retryAfterMilliseconds = this.#registrationWait(context)
+      if (retryAfterMilliseconds !== undefined) {
+        this.#onRefusal("registrations")
+        return { type: "throttled", retryAfterMilliseconds }
+      }
     }
     if (!(await this.#isEndorsedIfAtAll(request))) return invalid("endorsement: it is not by a device of the name")
     const { name, cipherSuite, signatureKey, endorsement } = request
@@ -180,10 +214,13 @@ class AuthenticationService {
   }
 
   /** One requester who has had enough takes nothing away from the others. */
-  #registrationWait(peer: string | undefined): number | undefined {
-    const now = this.#now()
-    const ofRequester = peer === undefined ? undefined : this.#registrationsByRequester.take(peer, now)
-    return ofRequester ?? this.#registrations.take("all", now)
+  #registrationWait({ peer, network = peer }: RequestContext): number | undefined {
+    const levels = [
+      { limiter: this.#registrationsByRequester, key: peer },
+      { limiter: this.#registrationsByNetwork, key: network },
+      { limiter: this.#registrations, key: "all" },
+    ]
+    return takeAll(levels, this.#now())
   }
 
   #registrationFault(request: Register): string | undefined {
@@ -215,7 +252,19 @@ class AuthenticationService {
   }
 }
 
+/** Four times of one requester's, at least as much, and room for another network where that is possible. */
+const networkShare = (ofRequester: number, ofAll: number) =>
+  Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
+
 const invalid = (reason: string): AuthResponse => ({ type: "invalid", reason })
+
+/** What a version that knows no version byte can read, or the versions that are spoken. */
+function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {
+  const { version } = authRequests
+  return isUnmarked
+    ? invalid("this client is too old for the service: update it")
+    : { type: "update", oldest: version, newest: version }
+}
 
 type SetDisplayName = Extract<AuthRequest, { type: "setDisplayName" }>
 

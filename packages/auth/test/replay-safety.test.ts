@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode, encode } from "@conclave/codec"
+import { decode } from "@conclave/codec"
 import {
-  AuthRequest,
+  type AuthRequest,
   AuthRequestKind,
   AuthResponse,
   authenticationService,
@@ -25,7 +25,7 @@ describe("requests to the directory that may be repeated by the network", () => 
     const handler = authenticationService({ store, crypto, now: () => NOW })
     const early = async (request: AuthRequest) => {
       const context = { signal: new AbortController().signal, early: true }
-      for await (const answer of handler(encode(AuthRequest, request), context)) return decode(AuthResponse, answer)
+      for await (const answer of handler(authRequests.encode(request), context)) return decode(AuthResponse, answer)
       throw new Error("the service gave no answer")
     }
     const register = registration(createDevice(), "alice")

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
-import { encode } from "@conclave/codec"
+import { decode } from "@conclave/codec"
 import { openDatabase } from "@conclave/delivery"
 import {
-  AuthRequest,
-  type AuthResponse,
+  AuthResponse,
+  authRequests,
   directoryOf,
   type Endorsement,
   memoryStore,
@@ -197,21 +197,40 @@ describe("a requester", () => {
   })
 })
 
+describe("a network", () => {
+  it("of many addresses has at most three quarters of all registrations, whoever the others are", async () => {
+    const limits = { registrations: { perSecond: 1, burst: 8 }, registrationsByRequester: { perSecond: 1, burst: 2 } }
+    const refusals: string[] = []
+    const { ask } = createService(memoryStore(), { limits, onRefusal: (kind) => refusals.push(kind) })
+    let number = 0
+    const register = async (peer: string, network: string) =>
+      (await ask(registration(createDevice(), `name${number++}`), peer, network)).type
+    const types: string[] = []
+    for (const peer of ["a", "b", "c", "d", "e"]) {
+      for (let i = 0; i < 2; i++) types.push(await register(peer, "attackers"))
+    }
+    assert.deepEqual(types, [...new Array(6).fill("registered"), ...new Array(4).fill("throttled")])
+    assert.deepEqual(refusals, new Array(4).fill("registrations"))
+    assert.equal(await register("honest", "elsewhere"), "registered")
+  })
+})
+
 describe("any bytes at all", () => {
   it("get a typed answer and register nobody", async () => {
     const errors: unknown[] = []
     const { ask, askBytes } = createService(memoryStore(), { onError: (error) => errors.push(error) })
-    const valid = encode(AuthRequest, registration(createDevice(), "alice", createDevice()))
+    const valid = authRequests.encode(registration(createDevice(), "alice", createDevice()))
+    const typeOf = async (bytes: Uint8Array) => decode(AuthResponse, await askBytes(bytes)).type
     const types = new Set<string>()
-    for (let length = 0; length < valid.length; length++) types.add((await askBytes(valid.subarray(0, length))).type)
+    for (let length = 0; length < valid.length; length++) types.add(await typeOf(valid.subarray(0, length)))
     for (let at = 0; at < valid.length; at++) {
       const mutated = valid.slice()
       mutated[at]! ^= 1 << (at % 8)
-      types.add((await askBytes(mutated)).type)
+      types.add(await typeOf(mutated))
     }
-    types.add((await askBytes(new Uint8Array(100_000))).type)
+    types.add(await typeOf(new Uint8Array(100_000)))
     assert.ok(
-      [...types].every((type) => type === "invalid" || type === "notFound"),
+      [...types].every((type) => type === "invalid" || type === "notFound" || type === "update"),
       [...types].join(),
     )
     assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })

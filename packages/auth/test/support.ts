@@ -4,9 +4,10 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { cipherSuite, signWithLabel } from "@conclave/mls"
 import {
   type AuthenticationOptions,
-  AuthRequest,
+  type AuthRequest,
   AuthResponse,
   authenticationService,
+  authRequests,
   deviceIdOf,
   RegistrationTBS,
   type Store,
@@ -45,11 +46,13 @@ export function registration(device: TestDevice, name: string, endorser?: TestDe
 export function createService(store: Store, options: Partial<AuthenticationOptions> = {}) {
   const clock = { now: NOW }
   const handler = authenticationService({ store, crypto, now: () => clock.now, ...options })
-  const askBytes = async (bytes: Uint8Array, peer?: string): Promise<AuthResponse> => {
-    for await (const answer of handler(bytes, { signal: new AbortController().signal, early: false, peer })) {
-      return decode(AuthResponse, answer)
+  const askBytes = async (bytes: Uint8Array, peer?: string, network?: string): Promise<Uint8Array> => {
+    for await (const answer of handler(bytes, { signal: new AbortController().signal, early: false, peer, network })) {
+      return answer
     }
     throw new Error("the service gave no answer")
   }
-  return { clock, askBytes, ask: (request: AuthRequest, peer?: string) => askBytes(encode(AuthRequest, request), peer) }
+  const ask = async (request: AuthRequest, peer?: string, network?: string) =>
+    decode(AuthResponse, await askBytes(authRequests.encode(request), peer, network))
+  return { clock, askBytes, ask }
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net"
 import { judgeDisplayName, nameFault, normalizeName } from "@conclave/auth/names"
 import { flag, optional, required, withDefault } from "./arguments.js"
 import { UsageError } from "./failure.js"
@@ -76,6 +77,47 @@ export function count(text: string): number {
   const number = Number(text)
   if (/^\d{1,9}$/.test(text) && number > 0) return number
   throw new UsageError(`must be a number from 1 on, not "${shortened(text)}"`)
+}
+
+/** Addresses and networks, with commas between them. */
+export function proxies(text: string): readonly string[] {
+  const networks = text.split(",").map((network) => network.trim())
+  const wrong = networks.find((network) => !isNetwork(network))
+  if (wrong === undefined) return networks
+  throw new UsageError(`must be addresses or networks like 10.0.0.0/8, with commas, not "${shortened(wrong)}"`)
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/")
+  const width = isIP(address) === 4 ? 32 : 128
+  return (
+    isIP(address) !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= width))
+  )
+}
+
+/** Names of hosts without ports, with commas between them. */
+export function hosts(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim())
+  const wrong = names.find((name) => !/^[a-z0-9.-]{1,253}$/i.test(name) && isIP(name.replace(/^\[|\]$/g, "")) === 0)
+  if (wrong === undefined) return names
+  throw new UsageError(`must be names of hosts without ports, with commas, not "${shortened(wrong)}"`)
+}
+
+/** In bytes, at least 1 MiB: a number, or one with K, M, G or T, which are powers of 1,024. */
+export function size(text: string): number {
+  const [, number, unit = ""] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? []
+  const bytes = Number(number) * 1024 ** ["", "K", "M", "G", "T"].indexOf(unit)
+  if (bytes >= 1024 ** 2 && bytes < 2 ** 50) return bytes
+  throw new UsageError(`must be a size of at least 1M, like 20G, not "${shortened(text)}"`)
+}
+
+/** A number of days, 1 to 10,000. */
+export function days(text: string): number {
+  const number = Number(text)
+  if (/^\d{1,5}$/.test(text) && number >= 1 && number <= 10_000) return number
+  throw new UsageError(`must be a number of days from 1 to 10000, not "${shortened(text)}"`)
 }
 
 /** In milliseconds, from seconds with a fraction. */

@@ -4,8 +4,11 @@ import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { Shares } from "@conclave/transport"
 import { type Listener, listen } from "@conclave/transport/node"
 import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
+
+import type { Refusal } from "./refusal-log.js"
 
 export interface ServiceOptions {
   /** The SQLite file of both services, or `:memory:`. */
@@ -17,6 +20,18 @@ export interface ServiceOptions {
   readonly page?: string | undefined
   /** Is told of what is nobody's answer: a full disk, a damaged file. */
   readonly onError?: (error: unknown) => void
+  /** Connections at a time, of both ports together; see `Shares`. */
+  readonly connections?: number
+  readonly onRefusal?: (refusal: Refusal) => void
+  /** The most that the file may take on the disk, in bytes; default no limit. */
+  readonly quota?: number
+  /** How many days messages are kept, see `retentionOf`. */
+  readonly retentionDays?: number
+  /** Proxies whose word on the client's address is taken, see `ListenOptions`. */
+  readonly trustedProxies?: readonly string[]
+  readonly onUntrustedProxy?: () => void
+  /** Names that the service is served under, see `ListenOptions`. */
+  readonly hosts?: readonly string[]
   /** Answer sealed requests too, and offer that over HTTP. */
   readonly fastOpen?: FastOpenService | undefined
 }
@@ -43,13 +58,21 @@ export interface RunningService extends AsyncDisposable {
  * and the system's error where the address cannot be taken.
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const database = delivery.openDatabase({ file: options.file })
+  const { file, quota } = options
+  const database = delivery.openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
   const started: AsyncDisposable[] = [database]
   try {
     const services = servicesOn(database, options)
-    const fastOpen = options.fastOpen && (await startSealed(services, options.host, options.fastOpen))
+    const retention = delivery.retentionOf(options.retentionDays)
+    started.unshift(delivery.startSweeping({ store: services.store, retention, ...faultsTo(options) }))
+    const shares = new Shares({
+      ...(options.connections !== undefined && { connectionsMax: options.connections }),
+      ...(options.onRefusal && { onRefusal: options.onRefusal }),
+    })
+    const { host } = options
+    const fastOpen = options.fastOpen && (await startSealed(services, { host, shares, ...options.fastOpen }))
     if (fastOpen) started.unshift({ [Symbol.asyncDispose]: () => fastOpen.server.close() })
-    const listener = await startListener(services, fastOpen?.server, options)
+    const listener = await startListener(services, fastOpen?.server, { ...options, shares })
     started.unshift(listener)
     const close = () => closeAll(started)
     return { url: listener.url, fastOpen, close, [Symbol.asyncDispose]: close }
@@ -61,30 +84,48 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
 
 type Services = ReturnType<typeof servicesOn>
 
-function servicesOn(database: delivery.Database, { onError }: ServiceOptions) {
+const faultsTo = ({ onError }: ServiceOptions) => (onError === undefined ? {} : { onError })
+
+function servicesOn(database: delivery.Database, options: ServiceOptions) {
   const crypto = nodeProvider()
   const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
-  const told = onError === undefined ? {} : { onError }
-  const store = authentication.sqliteStore(database)
-  const directory = authentication.directoryOf(store)
+  const onRefusal = (kind: Extract<Refusal["kind"], authentication.RefusalKind | delivery.RefusalKind>) =>
+    options.onRefusal?.({ kind } as Refusal)
+  const told = { ...faultsTo(options), onRefusal }
+  const names = authentication.sqliteStore(database)
+  const directory = authentication.directoryOf(names)
+  const store = delivery.sqliteStore(database, sha256)
+  const limits = options.quota === undefined ? {} : delivery.limitsForQuota(options.quota, options.retentionDays)
   return {
-    auth: authentication.authenticationService({ store, crypto, ...told }),
-    delivery: delivery.deliveryService({ store: delivery.sqliteStore(database, sha256), crypto, directory, ...told }),
+    store,
+    handlers: {
+      auth: authentication.authenticationService({ store: names, crypto, ...told }),
+      delivery: delivery.deliveryService({ store, crypto, directory, limits, ...told }),
+    },
   }
 }
 
 /** What HTTP takes, sealed requests take too. */
 const REQUEST_SIZE_MAX = 4 * 1024 * 1024
 
-async function startSealed(services: Services, host: string, { port, policy, keys }: FastOpenService) {
+interface Sealing extends FastOpenService {
+  readonly host: string
+  readonly shares: Shares
+}
+
+async function startSealed(services: Services, { host, shares, port, policy, keys }: Sealing) {
   const server = new SealedServer({
     provider: nodeProvider(),
     requestSizeMax: REQUEST_SIZE_MAX,
+    shares,
     ...(keys && { keys }),
     ...serveAll({
-      auth: { handler: services.auth, mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request) },
+      auth: {
+        handler: services.handlers.auth,
+        mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request),
+      },
       delivery: {
-        handler: services.delivery,
+        handler: services.handlers.delivery,
         mayRunEarly: (request) => delivery.deliveryRequests.isReplaySafe(request),
       },
     }),
@@ -95,12 +136,16 @@ async function startSealed(services: Services, host: string, { port, policy, key
 function startListener(
   services: Services,
   sealed: SealedServer | undefined,
-  { host, port, page, onError }: ServiceOptions,
+  { host, port, page, onError, shares, ...options }: ServiceOptions & { readonly shares: Shares },
 ): Promise<Listener> {
   return listen({
-    services,
+    services: services.handlers,
     host,
     port,
+    shares,
+    ...(options.trustedProxies && { trustedProxies: options.trustedProxies }),
+    ...(options.onUntrustedProxy && { onUntrustedProxy: options.onUntrustedProxy }),
+    ...(options.hosts && { hosts: options.hosts }),
     limits: { requestSizeMax: REQUEST_SIZE_MAX },
     // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
     ...(sealed && { offer: (clientAddress) => sealed.offer({ host: "", clientAddress }) }),

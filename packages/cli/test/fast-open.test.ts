@@ -1,9 +1,13 @@
 import assert from "node:assert/strict"
 import { execFileSync, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { describe, it } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
 import { fastOpenSupport } from "@conclave/transport/fast-open"
+import { SealedServer } from "@conclave/transport/sealed"
 import { KeyFile } from "../src/fast-open/key-file.js"
 import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
@@ -31,6 +35,39 @@ describe("conclave serve --fast-open", () => {
     const ran = await conclave(["receive", "--as", "bob", "--timeout", "1", "--server-key", other, ...service.place])
     assert.equal(ran.code, 1)
     assert.match(ran.errors, /nobody who has the server key answers at/)
+  })
+
+  it("is asked no other way by a client that has the server key, where that would be in the clear", async () => {
+    using folder = new Folder()
+    const asked: string[] = []
+    const gone = new SealedServer({ provider, handler: async function* () {} })
+    await gone.listen({ port: 0, host: "127.0.0.1", policy: "off" })
+    const offer = gone.offer({ host: "127.0.0.1" })
+    await gone.close()
+    const impostor = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      response.end(request.url === "/fast-open" ? offer : undefined)
+    }).listen(0, "127.0.0.1")
+    impostor.on("upgrade", (request, socket) => {
+      asked.push(`upgrade ${request.url}`)
+      socket.destroy()
+    })
+    await once(impostor, "listening")
+    try {
+      const url = `http://127.0.0.1:${(impostor.address() as AddressInfo).port}`
+      const place = ["--server", url, "--data", folder.path]
+      const key = Buffer.from(provider.random(32)).toString("hex")
+      const pinned = await conclave(["receive", "--as", "bob", "--timeout", "1", "--server-key", key, ...place])
+      assert.equal(pinned.code, 1)
+      assert.ok(asked.length > 0)
+      assert.deepEqual([...new Set(asked)], ["GET /fast-open"])
+      asked.length = 0
+      await conclave(["receive", "--as", "bob", "--timeout", "1", "--fast-open", ...place])
+      assert.ok(asked.includes("POST /auth"), "without the key it is")
+    } finally {
+      impostor.closeAllConnections()
+      impostor.close()
+    }
   })
 
   it("says once what this machine lacks for it, with the command that would help, and serves", async () => {

@@ -102,7 +102,7 @@ interface StartOptions {
 interface Started {
   readonly folder: Folder
   readonly announcement: string
-  readonly errors: string
+  readonly said: () => string
   readonly within: string | undefined
   readonly milliseconds: number
 }
@@ -113,8 +113,7 @@ export class Service implements AsyncDisposable {
   readonly address: string
   readonly announcement: string
   readonly startMilliseconds: number
-  /** What it has said on standard error until it was there. */
-  readonly errors: string
+  readonly #said: () => string
   readonly #within: string | undefined
   readonly #child: ChildProcess
 
@@ -122,7 +121,7 @@ export class Service implements AsyncDisposable {
     this.#child = child
     this.folder = started.folder
     this.announcement = started.announcement
-    this.errors = started.errors
+    this.#said = started.said
     this.#within = started.within
     this.startMilliseconds = started.milliseconds
     this.address = /http:\/\/\S+?:\d+/.exec(started.announcement)![0]
@@ -146,7 +145,18 @@ export class Service implements AsyncDisposable {
       folder[Symbol.dispose]()
       throw error
     })
-    return new Service(child, { folder, announcement, errors, within, milliseconds: performance.now() - begin })
+    return new Service(child, {
+      folder,
+      announcement,
+      said: () => errors,
+      within,
+      milliseconds: performance.now() - begin,
+    })
+  }
+
+  /** What it has said on standard error. */
+  get errors(): string {
+    return this.#said()
   }
 
   get port(): number {

@@ -4,6 +4,7 @@ import type { Transport } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
 import { Client, type ClientOptions, type VerifyLeaves } from "./client.js"
+import { copyBytes } from "./core/bytes.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { indexedDbStore } from "./store/indexeddb.js"
 
@@ -27,13 +28,15 @@ export interface BrowserClientOptions
 /** Opens a profile in IndexedDB, with the browser's cryptography and WebSocket. Throws what {@link Client.open} does. */
 export async function openClient(options: BrowserClientOptions): Promise<Client> {
   const { service = location.origin, profile = options.name, waitForOtherTab = false, ...rest } = options
+  // A caller may use its bytes for something else from here on.
+  const given = options.sealingKey && copyBytes(options.sealingKey)
   const provider = await webProvider()
   const waiting = options.signal === undefined ? {} : { signal: options.signal }
   // The profile is locked first: two tabs that start at once must not both make a key.
   const store = await indexedDbStore(profile, { wait: waitForOtherTab, ...waiting })
   let sealingKey: Uint8Array
   try {
-    sealingKey = options.sealingKey ?? (await browserSealingKey(profile))
+    sealingKey = given ?? (await browserSealingKey(profile))
   } catch (error) {
     await store[Symbol.asyncDispose]()
     throw error

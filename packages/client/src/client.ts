@@ -81,7 +81,8 @@ export interface InvitationLimits {
 export interface ClientPolicy {
   /**
    * What an invitation by somebody else leads to: being in the conversation (`accept`, the default), or a conversation
-   * with the status `invited` (`ask`). A function decides for each; where it throws, or takes longer than ten seconds,
+   * with the status `invited` (`ask`); an invitation back into a conversation that this device cannot follow is always
+   * put to the person, unless a member whom it knows from there sends it. A function decides for each; where it throws, or takes longer than ten seconds,
    * the person is asked.
    */
   readonly invitations: "accept" | "ask" | ((invitation: Invitation) => InvitationAnswer | Promise<InvitationAnswer>)

@@ -247,11 +247,14 @@ export interface MissingEvent {
   readonly reason: string
 }
 
-/** The service refused a commit of this device for a reason that may pass: it is sent again, less and less often. */
+/**
+ * The service refused a commit or a message of this device for a reason that may pass, as when there is no room left: it
+ * is sent again, less and less often.
+ */
 export interface DeferredEvent {
   readonly type: "deferred"
   readonly conversation: Conversation
-  /** What the commit is for; empty where it only lets members go who asked for it. */
+  /** What waits; empty for a commit that only lets members go who asked for it. */
   readonly wishes: readonly FailedEvent["wish"][]
   readonly reason: string
   readonly retryAt: Date

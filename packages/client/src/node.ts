@@ -4,6 +4,7 @@ import { nodeProvider, verifyBatch } from "@conclave/crypto/node"
 import type { Transport, TransportError } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
 import { Client, type ClientOptions, type VerifyLeaves } from "./client.js"
+import { copyBytes } from "./core/bytes.js"
 import { ClientError } from "./errors.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { connectFastOpen } from "./service/fast-open.js"
@@ -63,7 +64,8 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
 const LEAVES_FOR_THREADS = 4000
 
 function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "name">) {
-  const { fastOpen = "off", serverKey, onFallback } = options
+  const { fastOpen = "off", onFallback } = options
+  const serverKey = options.serverKey && copyBytes(options.serverKey)
   const ordinary = connect(service)
   const isWanted = serverKey !== undefined || (fastOpen !== false && fastOpen !== "off")
   if (!isWanted) return ordinary

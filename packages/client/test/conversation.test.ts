@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode, encode } from "@conclave/codec"
-import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { decode } from "@conclave/codec"
+import { DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
 import { TransportError } from "@conclave/transport"
 import type { Client, Conversation, VerifyLeaves } from "../src/index.js"
 import { next, settle, taken, World } from "./support/world.js"
@@ -172,7 +172,7 @@ describe("a conversation", () => {
       delivery: {
         ...line,
         async request(body, options) {
-          const request = decode(DeliveryRequest, body)
+          const request = deliveryRequests.decode(body)
           // The last that is heard of her is a commit.
           const isHeard = !vanishing || request.type !== "append" || request.kind === "commit"
           if (!isHeard) throw new TransportError("the line is dead", { retryable: true })
@@ -202,7 +202,7 @@ describe("a conversation", () => {
       (await taken(dave)).map(({ type }) => type),
       ["message", "refreshed"],
     )
-    const head = await line.request(encode(DeliveryRequest, { type: "head", groupId: Buffer.from(team.id, "hex") }))
+    const head = await line.request(deliveryRequests.encode({ type: "head", groupId: Buffer.from(team.id, "hex") }))
     const { headSeq } = decode(DeliveryResponse, head) as DeliveryResponse & { type: "head" }
     assert.equal(headSeq, 6n, "alice's commits and title, bob's message and title, dave's commit")
   })

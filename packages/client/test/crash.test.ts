@@ -1,7 +1,6 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
-import { decode } from "@conclave/codec"
-import { DeliveryRequest } from "@conclave/delivery/api"
+import { deliveryRequests } from "@conclave/delivery/api"
 import { Client, type ClientEvent, type Conversation, MemoryProfile, memoryStore } from "../src/index.js"
 import { Power, storeOn, transportOn } from "./support/faults.js"
 import { longSeeds } from "./support/long.js"
@@ -157,7 +156,7 @@ class Person {
 
   /** The same idempotency id never goes with other bytes. */
   #requireSame(body: Uint8Array): void {
-    const request = decode(DeliveryRequest, body)
+    const request = deliveryRequests.decode(body)
     if (request.type !== "append" && request.type !== "createGroup") return
     const id = request.idempotencyId.join()
     assert.deepEqual(body, this.#sent.get(id) ?? body)

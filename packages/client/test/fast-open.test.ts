@@ -2,10 +2,9 @@ import assert from "node:assert/strict"
 import { readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { AuthRequest, authRequests } from "@conclave/auth/api"
-import { decode } from "@conclave/codec"
+import { authRequests } from "@conclave/auth/api"
 import { nodeProvider } from "@conclave/crypto/node"
-import { DeliveryRequest, deliveryRequests } from "@conclave/delivery/api"
+import { deliveryRequests } from "@conclave/delivery/api"
 import type { Handler, RequestContract } from "@conclave/transport"
 import { listen } from "@conclave/transport/node"
 import { KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
@@ -29,8 +28,8 @@ async function serving(world: World, { offering = true, keys = new KeyRing({ pro
       return handler(request, context)
     }
   const services = (way: "http" | "sealed") => ({
-    delivery: noting(way, world.delivery, (request) => decode(DeliveryRequest, request).type),
-    auth: noting(way, world.auth, (request) => decode(AuthRequest, request).type),
+    delivery: noting(way, world.delivery, (request) => deliveryRequests.decode(request).type),
+    auth: noting(way, world.auth, (request) => authRequests.decode(request).type),
   })
   const contracts: Record<string, RequestContract<any, any>> = { delivery: deliveryRequests, auth: authRequests }
   const sealed = new SealedServer({
@@ -137,6 +136,7 @@ describe("a Node program with fast open", () => {
     await using server = await serving(world, { keys })
     await using alice = await openClient(profile(world, "alice", server.url, { fastOpen: false, serverKey }))
     await (await alice.createConversation({ title: "notes" })).send("to the one that I know")
+    await alice.close()
     assert.ok(server.asked.every(({ way }) => way !== "http"))
 
     // Somebody in between who answers with an offer of its own has another key.

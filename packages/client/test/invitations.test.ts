@@ -161,6 +161,30 @@ describe("an invitation, where the policy is to ask", () => {
   })
 })
 
+describe("an invitation back into a conversation that cannot be followed any more", () => {
+  it("is accepted from a member who was there, and put to the person from anybody else", async () => {
+    for (const inviter of ["bob", "carol"]) {
+      await using world = new World({ inMemory: true })
+      const service = forgetting(world.transport("delivery"))
+      const [alice, bob] = [await world.open("alice", { delivery: service.transport }), await world.open("bob")]
+      const team = await alice.createConversation({ members: ["bob"] })
+      await settle(alice, bob)
+      service.forgets(true)
+      for (let day = 0; day < 9; day++, world.now += 86_400_000) await alice.sync().catch(() => {})
+      assert.equal(team.status, "lost")
+      service.forgets(false)
+      const carol = await world.open("carol")
+      await only(bob).invite("carol")
+      await settle(carol, bob)
+      const person = inviter === "bob" ? bob : carol
+      await only(person).remove("alice")
+      await only(person).invite("alice")
+      await settle(bob, carol, alice)
+      assert.equal(team.status, inviter === "bob" ? "active" : "invited")
+    }
+  })
+})
+
 describe("an invitation, where a function decides", () => {
   it("is declined unseen, and the one who sent it hears of it", async () => {
     await using world = new World({ inMemory: true })
@@ -368,6 +392,26 @@ function junk(transport: Transport): Transport {
       if (answer.type === "inboxEntries")
         for (const { body: welcome } of answer.entries) welcome[welcome.length - 1]! ^= 1
       return encode(DeliveryResponse, answer)
+    },
+  }
+}
+
+/** A service that says it knows no groups. */
+function forgetting(transport: Transport) {
+  const [read, head, groupInfo] = [6, 7, 8]
+  let forgets = false
+  const wrapped: Transport = {
+    ...transport,
+    async request(body, options) {
+      const kind = body[0]! & 0x80 ? body[1]! : body[0]!
+      if (!forgets || ![read, head, groupInfo].includes(kind)) return transport.request(body, options)
+      return encode(DeliveryResponse, { type: "notFound", groupId: new Uint8Array() })
+    },
+  }
+  return {
+    transport: wrapped,
+    forgets: (whether: boolean) => {
+      forgets = whether
     },
   }
 }

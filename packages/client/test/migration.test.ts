@@ -4,7 +4,7 @@ import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { directTransport } from "@conclave/transport"
 import { migrateProfile, PROFILE_VERSION } from "../src/core/migrations.js"
-import { type Outgoing, OutgoingCommit, recordKeys, Wish } from "../src/core/records.js"
+import { type Outgoing, OutgoingCommit, recordKeys, StoredKeyPackage, Wish } from "../src/core/records.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Delivery } from "../src/service/delivery.js"
 import { Patience } from "../src/service/patience.js"
@@ -91,6 +91,13 @@ describe("a profile of version 2", () => {
     const store = sealed(profile)
     await migrateProfile(store)
     assert.equal((await store.get(recordKeys.profile))![0], PROFILE_VERSION)
+    const stock = (await store.list(recordKeys.keyPackages)).map(([, record]) => decode(StoredKeyPackage, record))
+    assert.deepEqual(stock.map(({ lastResort, published, keptUntil }) => [lastResort, published, keptUntil]).sort(), [
+      [false, true, undefined],
+      [false, true, undefined],
+      [false, true, undefined],
+      [true, true, undefined],
+    ])
     const service = new Delivery({
       transport: directTransport(async function* () {}),
       device: { deviceId: new Uint8Array(32), sign: () => new Uint8Array() },

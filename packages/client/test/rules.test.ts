@@ -2,37 +2,19 @@ import assert from "node:assert/strict"
 import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { AuthRequest, AuthResponse } from "@conclave/auth/api"
-import { decode, encode } from "@conclave/codec"
-import type { Aead, CryptoProvider } from "@conclave/crypto"
-import { DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
-import { type Transport, TransportError } from "@conclave/transport"
+import { AuthResponse, authRequests } from "@conclave/auth/api"
+import { decode } from "@conclave/codec"
+import type { Aead } from "@conclave/crypto"
+import { deliveryRequests } from "@conclave/delivery/api"
+import { TransportError } from "@conclave/transport"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { sqliteStore } from "../src/store/sqlite.js"
+import { tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (conversation: Conversation) => (await conversation.history()).map(({ text }) => text)
-
-type Spoil = (answer: DeliveryResponse) => DeliveryResponse
-
-/** What a faulty or lying service may answer to `read`. */
-const spoiledLogs: Readonly<Record<string, Spoil>> = {
-  "an entry is missing": (answer) =>
-    answer.type === "entries" ? { ...answer, entries: answer.entries.slice(1) } : answer,
-  "an entry is changed": (answer) =>
-    answer.type === "entries"
-      ? { ...answer, entries: answer.entries.map((it) => ({ ...it, body: it.body.with(-1, it.body.at(-1)! ^ 1) })) }
-      : answer,
-  "entries change places": (answer) =>
-    answer.type === "entries"
-      ? { ...answer, entries: answer.entries.map((it, at, all) => ({ ...all[all.length - 1 - at]!, seq: it.seq })) }
-      : answer,
-  "it is not kept so long": (answer) =>
-    answer.type === "entries" ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 99n } : answer,
-  "it ends before its head": (answer) => (answer.type === "entries" ? { ...answer, entries: [] } : answer),
-}
 
 /** Seals nothing, and opens everything. */
 const noCipher: Aead = {
@@ -54,7 +36,7 @@ describe("what is sent", () => {
     const transparent = { ...provider, aeads: { ...provider.aeads, "AES-256-GCM": noCipher } }
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
       if (request.type === "append" || request.type === "createGroup") {
-        const bytes = encode(DeliveryRequest, request)
+        const bytes = deliveryRequests.encode(request)
         sent.push(bytes)
         const text = Buffer.from(bytes).toString("latin1")
         assert.ok(
@@ -82,7 +64,7 @@ describe("what is sent", () => {
       if (request.type !== "append" && request.type !== "createGroup") return answer
       const id = request.idempotencyId.join()
       const copies = seen.get(id) ?? []
-      seen.set(id, [...copies, encode(DeliveryRequest, request)])
+      seen.set(id, [...copies, deliveryRequests.encode(request)])
       if (copies.length === 0) throw new TransportError("the answer was lost", { retryable: true })
       return answer
     })
@@ -224,7 +206,7 @@ describe("a service that lies about key packages", () => {
       delivery: tampered(world.transport("delivery"), async (request, pass) => {
         if (request.type !== "claimKeyPackage") return pass()
         const other = { ...request, deviceId: await deviceOf(world, "mallory") }
-        return world.transport("delivery").request(encode(DeliveryRequest, other))
+        return world.transport("delivery").request(deliveryRequests.encode(other))
       }),
     })
     await world.open("bob")
@@ -236,250 +218,13 @@ describe("a service that lies about key packages", () => {
   })
 })
 
-describe("a log that cannot be followed", () => {
-  it("is read again first: a fault on the way is no reason to rejoin", async () => {
-    await using world = new World({ inMemory: true })
-    const alice = await world.open("alice")
-    let faults = 0
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      const answer = decode(DeliveryResponse, await pass())
-      if (request.type !== "read" || answer.type !== "entries" || answer.entries.length === 0 || faults++ > 0) {
-        return encode(DeliveryResponse, answer)
-      }
-      const entries = answer.entries.map((entry) => ({ ...entry, body: entry.body.with(-1, entry.body.at(-1)! ^ 1) }))
-      return encode(DeliveryResponse, { ...answer, entries })
-    })
-    const bob = await world.open("bob", { delivery })
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await team.refresh()
-    await bob.sync()
-    assert.ok(faults > 1)
-    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
-    assert.ok(!(await taken(bob)).some(({ type }) => type === "recovered"))
-  })
-
-  for (const [fault, spoil] of Object.entries(spoiledLogs)) {
-    it(`(${fault}) leads to an external commit, and the conversation goes on`, async () => {
-      await using world = new World({ inMemory: true })
-      const alice = await world.open("alice")
-      let spoils = 0
-      const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-        const answer = decode(DeliveryResponse, await pass())
-        if (request.type !== "read" || spoils === 0) return encode(DeliveryResponse, answer)
-        spoils--
-        return encode(DeliveryResponse, spoil(answer))
-      })
-      const bob = await world.open("bob", { delivery })
-      const team = await alice.createConversation({ members: ["bob"] })
-      await team.send("so that Bob knows where the chain stands")
-      await settle(alice, bob)
-      await team.refresh()
-      await team.refresh()
-      spoils = 2
-      await settle(bob, alice)
-      assert.ok((await taken(bob)).some(({ type }) => type === "recovered"))
-      assert.equal(only(bob).status, "active")
-      await team.send("welcome back")
-      await bob.sync()
-      assert.deepEqual((await texts(only(bob))).at(-1), "welcome back")
-      assert.deepEqual(team.members, ["alice", "bob"])
-      assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
-      assert.equal(team.tree().filter(({ kind, blank }) => kind === "leaf" && !blank).length, 2)
-    })
-  }
-
-  it("is none where a commit cannot be read: it is passed over by all, and what was under way goes after it", async () => {
-    await using world = new World({ inMemory: true })
-    let garbling = false
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (!garbling || request.type !== "append" || request.commit === undefined) return pass()
-      garbling = false
-      const commit = { ...request.commit, groupInfo: garbled(request.commit.groupInfo) }
-      const noise = { ...request, idempotencyId: new Uint8Array(16), body: garbled(request.body), commit }
-      await world.transport("delivery").request(encode(DeliveryRequest, noise))
-      return pass()
-    })
-    const alice = await world.open("alice", { delivery })
-    const bob = await world.open("bob")
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await taken(alice)
-    await taken(bob)
-    garbling = true
-    await team.refresh()
-    await team.send("is anybody there?")
-    await settle(alice, bob)
-    assert.deepEqual(await texts(only(bob)), ["is anybody there?"])
-    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
-    const [told, refreshed, message] = await taken(bob)
-    assert.ok(told?.type === "rejected" && refreshed?.type === "refreshed" && message?.type === "message")
-    assert.match(told.reason, /^commit 2 was passed over: /)
-    // To Alice it looks like a copy of her own, which has no effect.
-    assert.deepEqual(
-      (await taken(alice)).map(({ type }) => type),
-      ["refreshed", "sent"],
-    )
-  })
-
-  it("with nothing to rejoin by goes on with the next commit of somebody who can follow", async () => {
-    await using world = new World({ inMemory: true })
-    let spoiling = false
-    const alice = await world.open("alice", {
-      delivery: tampered(world.transport("delivery"), async (request, pass) => {
-        if (!spoiling || request.type !== "append" || request.commit === undefined) return pass()
-        const commit = { ...request.commit, groupInfo: garbled(request.commit.groupInfo) }
-        return world.transport("delivery").request(encode(DeliveryRequest, { ...request, commit }))
-      }),
-    })
-    const bob = await world.open("bob", {
-      delivery: tampered(world.transport("delivery"), async (request, pass) => {
-        const answer = decode(DeliveryResponse, await pass())
-        if (!spoiling || request.type !== "read") return encode(DeliveryResponse, answer)
-        return encode(DeliveryResponse, spoiledLogs["an entry is changed"]!(answer))
-      }),
-    })
-    const team = await alice.createConversation({ members: ["bob"] })
-    await team.send("so that Bob knows where the chain stands")
-    await settle(alice, bob)
-    await taken(bob)
-    spoiling = true
-    await team.refresh()
-    const waiting = only(bob).send("I was away")
-    for (let round = 0; round < 3; round++) await bob.sync()
-    assert.equal(only(bob).status, "recovering")
-    spoiling = false
-    await team.refresh()
-    await bob.sync()
-    await waiting
-    await alice.sync()
-    assert.deepEqual((await texts(team)).at(-1), "I was away")
-    assert.deepEqual(
-      (await taken(bob)).map(({ type }) => type),
-      ["rejected", "recovered", "sent"],
-    )
-    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
-  })
-
-  it("names the member whose signature is on a commit that breaks a rule, and tells where others took it", async () => {
-    await using world = new World({ inMemory: true })
-    const eyes = new Doubting()
-    const alice = await world.open("alice", { provider: eyes.provider })
-    const [bob, mallory] = [await world.open("bob"), await world.open("mallory")]
-    await world.open("carol")
-    await mallory.createConversation({ members: ["alice", "bob"] })
-    await only(mallory).send("so that all know where the chain stands")
-    await settle(alice, bob, mallory)
-    await taken(alice)
-    await only(mallory).invite("carol")
-    await settle(bob, mallory)
-    // To Alice, the key package that Mallory has added is not signed by its key.
-    eyes.doubting = true
-    await alice.sync()
-    eyes.doubting = false
-    await only(mallory).send("in an epoch that Alice has not got to")
-    await alice.sync()
-    const [passedOver, later, ...more] = await taken(alice)
-    assert.ok(passedOver?.type === "rejected" && later?.type === "rejected")
-    assert.match(passedOver.reason, /^commit \d+, by mallory, was passed over: .*\(key-package-signature, /)
-    assert.equal(later.code, "LATER_EPOCH")
-    assert.match(later.reason, /^mallory has signed for epoch 2, and the log leads this device to 1$/)
-    assert.deepEqual(more, [])
-    assert.equal(only(alice).status, "active")
-  })
-
-  it("is no reason to forget a conversation where the service does not know it: that waits, for days, and goes on", async () => {
-    await using world = new World({ inMemory: true })
-    const service = new Forgetful(world)
-    const [alice, bob] = [await world.open("alice", { delivery: service.transport }), await world.open("bob")]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await taken(alice)
-    service.forgets = true
-    const waiting = team.send("hello?")
-    for (let day = 0; day < 7; day++) {
-      await alice.sync()
-      world.now += 86_400_000
-    }
-    assert.deepEqual(
-      (await taken(alice)).map(({ type }) => type),
-      ["missing"],
-    )
-    assert.equal(team.status, "active")
-    service.forgets = false
-    await settle(alice, bob)
-    await waiting
-    assert.deepEqual(await texts(only(bob)), ["hello?"])
-  })
-
-  it("is lost where the service has not known it for more than a week", async () => {
-    await using world = new World({ inMemory: true })
-    const service = new Forgetful(world)
-    const alice = await world.open("alice", { delivery: service.transport })
-    const team = await alice.createConversation({})
-    service.forgets = true
-    await alice.sync()
-    world.now += 7 * 86_400_000 + 1
-    await alice.sync()
-    await assert.rejects(team.send("hello?"), { code: "LOST" })
-    assert.deepEqual(
-      (await taken(alice)).map(({ type }) => type),
-      ["missing", "lost"],
-    )
-  })
-})
-
-/** A service that can be made to know no group. */
-class Forgetful {
-  forgets = false
-  readonly transport: Transport
-
-  constructor(world: World) {
-    this.transport = tampered(world.transport("delivery"), async (request, pass) => {
-      if (!this.forgets || !("groupId" in request)) return pass()
-      return encode(DeliveryResponse, { type: "notFound", groupId: request.groupId })
-    })
-  }
-}
-
-const garbled = (bytes: Uint8Array) => bytes.with(-1, bytes.at(-1)! ^ 1)
-
 // --- What goes wrong -------------------------------------------------------------------------------------------------
 
 async function deviceOf(world: World, name: string): Promise<Uint8Array> {
-  const answer = await world.transport("auth").request(encode(AuthRequest, { type: "lookup", name }))
+  const answer = await world.transport("auth").request(authRequests.encode({ type: "lookup", name }))
   const found = decode(AuthResponse, answer)
   assert.ok(found.type === "devices")
   return found.devices[0]!.deviceId
-}
-
-type Pass = () => Promise<Uint8Array>
-
-/** A provider to whom, while it doubts, nothing is signed that is signed with a key it has not seen before. */
-class Doubting {
-  doubting = false
-  readonly #seen = new Set<string>()
-  readonly provider: CryptoProvider
-
-  constructor() {
-    const ed25519 = provider.signatures.Ed25519!
-    const verify: typeof ed25519.verify = (publicKey, message, signature) => {
-      if (!this.doubting) this.#seen.add(publicKey.join())
-      return this.#seen.has(publicKey.join()) && ed25519.verify(publicKey, message, signature)
-    }
-    this.provider = { ...provider, signatures: { ...provider.signatures, Ed25519: { ...ed25519, verify } } }
-  }
-}
-
-function tampered(
-  transport: Transport,
-  tamper: (request: DeliveryRequest, pass: Pass) => Promise<Uint8Array>,
-): Transport {
-  return {
-    request: (body, options) => tamper(decode(DeliveryRequest, body), () => transport.request(body, options)),
-    subscribe: (body, options) => transport.subscribe(body, options),
-    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
-  }
 }
 
 function watchedStore(store: Store, written: (value: Uint8Array) => void): Store {

@@ -6,6 +6,7 @@ import {
   optional,
   struct,
   type TypeOf,
+  uint8,
   uint16,
   uint32,
   uint64,
@@ -36,15 +37,21 @@ export const IdempotencyId = alias("IdempotencyId", opaque)
 /** What an entry of the log is to the service. It opens none of them. */
 export const EntryKind = enumeration("EntryKind", 1, { application: 1, proposal: 2, commit: 3 })
 export type EntryKind = TypeOf<typeof EntryKind>
+/** What an entry is when it is read. `expired`: an application message that is kept no longer; its body is SHA-256(body). */
+export const LogEntryKind = enumeration("LogEntryKind", 1, { application: 1, proposal: 2, commit: 3, expired: 4 })
+export type LogEntryKind = TypeOf<typeof LogEntryKind>
 
-/** One message of a group's log. `body` is an MLSMessage (RFC 9420 §6). */
+/** One message of a group's log. `body` is an MLSMessage (RFC 9420 §6), or 32 bytes where the message has expired. */
 export const Entry = struct("Entry", {
   seq: uint64,
-  kind: EntryKind,
+  kind: LogEntryKind,
   /** The epoch that the message says it was framed in (RFC 9420 §6). */
   epoch: uint64,
   body: opaque,
-  /** 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`. */
+  /**
+   * 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`; for an expired entry, with the
+   * kind `application` and with its body in the place of the hash.
+   */
   chainHash: opaque,
   /** Unix time in milliseconds, by the service's clock. */
   at: uint64,
@@ -52,7 +59,10 @@ export const Entry = struct("Entry", {
 export type Entry = TypeOf<typeof Entry>
 
 export const InboxKind = enumeration("InboxKind", 1, { welcome: 1, keyPackagesLow: 2 })
-/** One unicast message to a device. `n` is dense for each device. */
+/**
+ * One unicast message to a device. `n` rises by one for each that was put into the inbox; where one is missing, it has
+ * made room for others, or expired.
+ */
 export const InboxEntry = struct("InboxEntry", {
   n: uint64,
   kind: InboxKind,
@@ -72,7 +82,7 @@ export const DeviceRequestTBS = struct("DeviceRequestTBS", {
   deviceId: DeviceId,
   /** Unix time in milliseconds; accepted within five minutes of the service's clock. */
   at: uint64,
-  /** The encoding of the whole DeliveryRequest with {@link EMPTY_PROOF} in the place of its proof. */
+  /** The request as it is sent, version byte included, with {@link EMPTY_PROOF} in the place of its proof. */
   request: opaque,
 })
 export const DeviceProof = struct("DeviceProof", { deviceId: DeviceId, at: uint64, signature: opaque })
@@ -146,18 +156,20 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   subscribe: 11,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
-  /** → keyPackageCount · invalid · forbidden */
+  /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
   publishKeyPackages: PublishKeyPackages,
   /** → keyPackage · notFound · throttled */
   claimKeyPackage: { deviceId: DeviceId, cipherSuite: uint16 },
-  /** → keyPackageCount · forbidden */
+  /** → keyPackageCount · forbidden · wrongTime */
   countKeyPackages: { cipherSuite: uint16, proof: DeviceProof },
-  /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled */
+  /** → done (for a retry with the same id too) · alreadyExists · invalid · throttled · quotaExceeded */
   createGroup: CreateGroup,
   /**
    * → accepted · stale (a commit or proposal whose `after` is not the log's last commit entry; an application message
    * with too many commit entries after its `after`) · notFound · invalid (a body that does not match the request) ·
-   * throttled. A repeated request gets the answer of the first, before anything else is judged.
+   * throttled (to be sent again unchanged after the time: a commit that waits for its turn has its place in a draw for
+   * five seconds after it was last sent) · quotaExceeded. A repeated request gets the answer of the first, before
+   * anything else is judged.
    */
   append: Append,
   /**
@@ -169,15 +181,15 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   head: { groupId: GroupId },
   /** → groupInfo · notFound. What came with the last commit entry, with that entry's seq (0: with the group itself). */
   groupInfo: { groupId: GroupId },
-  /** → inboxEntries · forbidden. Pages as in `read`. */
+  /** → inboxEntries · forbidden · wrongTime. Pages as in `read`. */
   inbox: { after: uint64, limit: uint16, proof: DeviceProof },
-  /** → done · forbidden. Entries up to and including `upTo` may be deleted. */
+  /** → done · forbidden · wrongTime. Entries up to and including `upTo` may be deleted. */
   acknowledgeInbox: { upTo: uint64, proof: DeviceProof },
   /**
    * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed, at first
    * once for each cursor (and for the inbox, where there is a proof) even if there is nothing behind it. A group that
-   * does not exist gets `notFound` once and leaves the stream as it is. A change of the set of groups is a new
-   * subscription. The stream ends with invalid · forbidden · throttled · unavailable where the service ends it.
+   * does not exist gets `notFound` once, and is not watched. A change of the set of groups is a new
+   * subscription. The stream ends with invalid · forbidden · wrongTime · throttled · unavailable where the service ends it.
    */
   subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
 })
@@ -188,6 +200,7 @@ export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
  * in the first packet of a connection: client and service both go by this table.
  */
 export const deliveryRequests = requestContract({
+  version: 2,
   request: DeliveryRequest,
   kind: DeliveryRequestKind,
   replaySafety: {
@@ -223,13 +236,21 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   throttled: 16,
   belowRetention: 17,
   unavailable: 18,
+  wrongTime: 19,
+  update: 20,
+  quotaExceeded: 21,
 })
+/** Whose room is used up. */
+export const QuotaOf = enumeration("QuotaOf", 1, { group: 1, service: 2 })
 export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryResponseKind, {
   done: {},
   keyPackage: { keyPackage: opaque, lastResort: boolean },
   keyPackageCount: { count: uint32, lastResort: boolean },
-  /** `receipt` is empty until the service signs what it accepts. */
-  accepted: { seq: uint64, chainHash: opaque, receipt: opaque },
+  /**
+   * `receipt` is empty until the service signs what it accepts. `undelivered` are recipients of the commit whose inboxes
+   * did not get its Welcome: they are not registered, or too many came from this requester. They have to be invited again.
+   */
+  accepted: { seq: uint64, chainHash: opaque, receipt: opaque, undelivered: vector(DeviceId) },
   /** Read the log: there are commit entries that the author had not read. */
   stale: { lastCommitSeq: uint64, headSeq: uint64 },
   entries: { groupId: GroupId, entries: vector(Entry), headSeq: uint64 },
@@ -248,5 +269,17 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   belowRetention: { groupId: GroupId, oldestSeq: uint64 },
   /** The service could not do it now; nothing was changed that a retry would not find. */
   unavailable: { reason: utf8 },
+  /**
+   * The time of the request's proof is more than five minutes from the service's, which is `serviceTime`: Unix time in
+   * milliseconds. Nothing else of the proof was looked at.
+   */
+  wrongTime: { serviceTime: uint64 },
+  /**
+   * The request is of a version of this contract that is not spoken; `oldest` to `newest` are. A request of version 1,
+   * which has no version byte, gets `invalid` with a reason that says "update".
+   */
+  update: { oldest: uint8, newest: uint8 },
+  /** There is no room for more before older entries expire. Reading goes on. */
+  quotaExceeded: { of: QuotaOf },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

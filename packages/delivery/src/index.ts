@@ -1,8 +1,11 @@
 export * from "./api.js"
+export { type DeliveryLimits, limitsForQuota } from "./limits.js"
 export * from "./log-chain.js"
 export type { Directory, DirectoryEntry } from "./proof.js"
 export type { DeliveryRates } from "./rates.js"
-export { type DeliveryLimits, type DeliveryOptions, deliveryService } from "./service.js"
+export type { RefusalKind } from "./refusals.js"
+export { type Retention, retentionOf, type SweepingOptions, startSweeping, sweepOnce } from "./retention.js"
+export { type DeliveryOptions, deliveryService } from "./service.js"
 export {
   type Connection,
   type Database,
@@ -13,5 +16,5 @@ export {
 } from "./store/database.js"
 export { memoryStore } from "./store/memory.js"
 export { sqliteStore } from "./store/sqlite.js"
-export { type Store, StoreUnavailable } from "./store/store.js"
+export { type Horizons, type Store, StoreUnavailable, type Swept } from "./store/store.js"
 export { processWake, type Wake, type Watch } from "./wake.js"

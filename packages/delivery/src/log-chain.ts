@@ -1,5 +1,5 @@
 import { encode, opaque, struct, uint64 } from "@conclave/codec"
-import { EntryKind } from "./api.js"
+import { EntryKind, type LogEntryKind } from "./api.js"
 
 /**
  * The chain that makes the log of a group one history: each entry's hash covers everything before it. Service and
@@ -18,13 +18,18 @@ export function logChainStart(sha256: Sha256, groupId: Uint8Array): Uint8Array {
   return sha256(startLabel, encode(opaque, groupId))
 }
 
-/** The hash of an entry, 32 bytes, from its predecessor's (or from {@link logChainStart}). */
+/**
+ * The hash of an entry, 32 bytes, from its predecessor's (or from {@link logChainStart}). An entry of the kind `expired`
+ * has the hash that it had as an application message: its body is the hash of what the body was.
+ */
 export function logChainHash(
   sha256: Sha256,
   previous: Uint8Array,
-  entry: { readonly seq: bigint; readonly kind: EntryKind; readonly epoch: bigint; readonly body: Uint8Array },
+  entry: { readonly seq: bigint; readonly kind: LogEntryKind; readonly epoch: bigint; readonly body: Uint8Array },
 ): Uint8Array {
-  return sha256(previous, encode(ChainedHeader, entry), sha256(entry.body))
+  const kind = entry.kind === "expired" ? "application" : entry.kind
+  const bodyHash = entry.kind === "expired" ? entry.body : sha256(entry.body)
+  return sha256(previous, encode(ChainedHeader, { ...entry, kind }), bodyHash)
 }
 
 const startLabel = new TextEncoder().encode("Conclave log")

@@ -1,7 +1,7 @@
 import { encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, verifyWithLabel } from "@conclave/mls"
-import { DeliveryRequest, type DeviceProof, DeviceRequestTBS, EMPTY_PROOF } from "./api.js"
+import { type DeliveryRequest, type DeviceProof, DeviceRequestTBS, deliveryRequests, EMPTY_PROOF } from "./api.js"
 
 /** The Authentication Service's answer about a device, `undefined` where there is no such device. */
 export type Directory = (deviceId: Uint8Array) => Promise<DirectoryEntry | undefined>
@@ -20,7 +20,8 @@ export interface Proving {
 
 export type Proof =
   | { readonly type: "proved"; readonly device: DirectoryEntry }
-  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "forbidden"; readonly reason: string }
+  | { readonly type: "wrongTime"; readonly serviceTime: bigint }
 
 const CLOCK_DIFFERENCE_MAX = 5n * 60n * 1000n
 
@@ -32,14 +33,14 @@ export async function checkProof(
 ): Promise<Proof> {
   const difference = proof.at - BigInt(now)
   if (difference > CLOCK_DIFFERENCE_MAX || -difference > CLOCK_DIFFERENCE_MAX) {
-    return refused("the device's clock is more than five minutes from the service's")
+    return { type: "wrongTime", serviceTime: BigInt(now) }
   }
   const device = await directory(proof.deviceId)
   if (device === undefined) return refused("the device is not registered")
   const content = encode(DeviceRequestTBS, {
     deviceId: proof.deviceId,
     at: proof.at,
-    request: encode(DeliveryRequest, { ...request, proof: EMPTY_PROOF } as DeliveryRequest),
+    request: deliveryRequests.encode({ ...request, proof: EMPTY_PROOF } as DeliveryRequest),
   })
   const verified = verifyWithLabel(suiteOf(device.cipherSuite, crypto), {
     publicKey: device.signatureKey,
@@ -50,7 +51,7 @@ export async function checkProof(
   return verified ? { type: "proved", device } : refused("the signature is not the device's")
 }
 
-const refused = (reason: string): Proof => ({ type: "refused", reason })
+const refused = (reason: string): Proof => ({ type: "forbidden", reason })
 
 const suites = new WeakMap<CryptoProvider, Map<number, CipherSuite>>()
 

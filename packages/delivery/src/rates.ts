@@ -1,10 +1,21 @@
-import { type Rate, RateLimiter } from "@conclave/transport"
-import { groupTopic, inboxTopic } from "./subscription.js"
+import { type Rate, RateLimiter, type Requester, type Taking, takeAll } from "@conclave/transport"
+import { groupTopic, inboxTopic } from "./topics.js"
 
-/** How much is taken of whom. A requester is a `RequestContext.peer`: what no listener knows has no limit of its own. */
+/**
+ * How much is taken of whom. A requester is a `RequestContext.peer`; its network may have four times as much, and at
+ * most three quarters of what there is for all. A request without a requester counts for all alone.
+ */
 export interface DeliveryRates {
-  /** Appends of one group; default 200 a second, 2,000 at once. */
+  /** Appends to one group; default 200 a second, 2,000 at once. */
   readonly appends: Rate
+  /** Those of them that are one requester's; default 100 a second, 1,000 at once. */
+  readonly appendsByRequester: Rate
+  /** Proposals of one group, which are appends too; default 2 a second, 100 at once. */
+  readonly proposals: Rate
+  /** Those of them that are one requester's; default 1 a second, 50 at once. */
+  readonly proposalsByRequester: Rate
+  /** Commits of one group, which are appends too; default 1 a second, 5 at once. Whose turn it is: `CommitTurns`. */
+  readonly commits: Rate
   /** New groups of all creators together; default 50 a second, 2,000 at once. */
   readonly creations: Rate
   /** New groups of one requester; default 1 a second, 100 at once. */
@@ -16,57 +27,134 @@ export interface DeliveryRates {
   readonly claims: Rate
   /** Those of them that are one requester's; default 1 an hour, 5 at once. */
   readonly claimsOfDeviceByRequester: Rate
-  /** Claims by one requester, of whatever devices; default 1 a second, 1,000 at once. */
+  /** Claims by one requester, of whatever devices, known or not; default 1 a second, 1,000 at once. */
   readonly claimsByRequester: Rate
+  /** Welcomes from one requester into the inbox of one device; default 1 in 5 minutes, 20 at once. */
+  readonly welcomesByRequester: Rate
+  /** Cursors of subscriptions that one requester begins; default 1,000 a second, 20,000 at once. */
+  readonly cursorsByRequester: Rate
+  /** Bytes that one requester has stored; default 64 KiB a second, 256 MiB at once. */
+  readonly bytesByRequester: Rate
 }
 
 export const defaultRates: DeliveryRates = {
   appends: { perSecond: 200, burst: 2_000 },
+  appendsByRequester: { perSecond: 100, burst: 1_000 },
+  proposals: { perSecond: 2, burst: 100 },
+  proposalsByRequester: { perSecond: 1, burst: 50 },
+  commits: { perSecond: 1, burst: 5 },
   creations: { perSecond: 50, burst: 2_000 },
   creationsByRequester: { perSecond: 1, burst: 100 },
   claims: { perSecond: 0.2, burst: 15 },
   claimsOfDeviceByRequester: { perSecond: 1 / 3600, burst: 5 },
   claimsByRequester: { perSecond: 1, burst: 1_000 },
+  welcomesByRequester: { perSecond: 1 / 300, burst: 20 },
+  cursorsByRequester: { perSecond: 1_000, burst: 20_000 },
+  bytesByRequester: { perSecond: 64 * 1024, burst: 256 * 1024 * 1024 },
 }
 
 /** Milliseconds until a request may come again, or `undefined` where it may pass. */
 export type Wait = number | undefined
 
-/** The rates, kept; the memory is bounded whoever asks for whatever ({@link RateLimiter}; keys are short). */
+/** The rates, kept. Whoever is refused by one level has taken nothing from another. */
 export class Rates {
-  readonly #limiters: Readonly<Record<keyof DeliveryRates, RateLimiter>>
+  readonly #appends: Shared
+  readonly #proposals: Shared
+  readonly #creations: Shared
+  readonly #claims: Shared
+  readonly #singleUse: Shared
+  readonly #welcomes: Shared
+  readonly #cursors: Shared
+  readonly #bytes: Shared
 
   constructor(rates: DeliveryRates) {
-    this.#limiters = {
-      appends: new RateLimiter(rates.appends),
-      creations: new RateLimiter(rates.creations),
-      creationsByRequester: new RateLimiter(rates.creationsByRequester),
-      claims: new RateLimiter(rates.claims),
-      claimsOfDeviceByRequester: new RateLimiter(rates.claimsOfDeviceByRequester),
-      claimsByRequester: new RateLimiter(rates.claimsByRequester),
-    }
+    this.#appends = new Shared(rates.appendsByRequester, rates.appends)
+    this.#proposals = new Shared(rates.proposalsByRequester, rates.proposals)
+    this.#creations = new Shared(rates.creationsByRequester, rates.creations)
+    this.#claims = new Shared(rates.claimsByRequester)
+    this.#singleUse = new Shared(rates.claimsOfDeviceByRequester, rates.claims)
+    this.#welcomes = new Shared(rates.welcomesByRequester)
+    this.#cursors = new Shared(rates.cursorsByRequester)
+    this.#bytes = new Shared(rates.bytesByRequester)
   }
 
-  append(groupId: Uint8Array, now: number): Wait {
-    return this.#limiters.appends.take(groupTopic(groupId), now)
+  append(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#appends.take(requester, now, { of: groupTopic(groupId) })
   }
 
-  creation(peer: string | undefined, now: number): Wait {
-    return this.#ofRequester("creationsByRequester", peer, now) ?? this.#limiters.creations.take("all", now)
+  proposal(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#proposals.take(requester, now, { of: groupTopic(groupId) })
   }
 
-  claim(peer: string | undefined, now: number): Wait {
-    return this.#ofRequester("claimsByRequester", peer, now)
+  creation(requester: Requester | undefined, now: number): Wait {
+    return this.#creations.take(requester, now)
   }
 
-  /** For a single-use key package: who has had enough of them takes nothing away from the others. */
-  singleUse(deviceId: Uint8Array, peer: string | undefined, now: number): Wait {
-    const device = inboxTopic(deviceId)
-    const ofDevice = peer === undefined ? undefined : `${device} ${peer}`
-    return this.#ofRequester("claimsOfDeviceByRequester", ofDevice, now) ?? this.#limiters.claims.take(device, now)
+  claim(requester: Requester | undefined, now: number): Wait {
+    return this.#claims.take(requester, now)
   }
 
-  #ofRequester(rate: keyof DeliveryRates, key: string | undefined, now: number): Wait {
-    return key === undefined ? undefined : this.#limiters[rate].take(key, now)
+  /** For a single-use key package of a device that is registered: made-up ids would fill the table. */
+  singleUse(deviceId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#singleUse.take(requester, now, { of: inboxTopic(deviceId) })
   }
+
+  welcome(deviceId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#welcomes.take(requester, now, { of: inboxTopic(deviceId) })
+  }
+
+  cursors(count: number, requester: Requester | undefined, now: number): Wait {
+    return this.#cursors.take(requester, now, { amount: count })
+  }
+
+  bytes(size: number, requester: Requester | undefined, now: number): Wait {
+    return this.#bytes.take(requester, now, { amount: size })
+  }
+
+  /** What {@link bytes} would say, with nothing taken. */
+  bytesWait(size: number, requester: Requester | undefined, now: number): Wait {
+    return this.#bytes.wait(requester, now, size)
+  }
+}
+
+/** One rate at the levels of a requester, its network, and all. */
+class Shared {
+  readonly #peer: RateLimiter
+  readonly #network: RateLimiter
+  readonly #all: RateLimiter | undefined
+
+  constructor(byRequester: Rate, ofAll?: Rate) {
+    this.#peer = new RateLimiter(byRequester)
+    this.#network = new RateLimiter({
+      perSecond: networkShare(byRequester.perSecond, ofAll?.perSecond),
+      burst: networkShare(byRequester.burst, ofAll?.burst),
+    })
+    this.#all = ofAll && new RateLimiter(ofAll)
+  }
+
+  /** `of`: each such thing has the rate for itself. */
+  take(requester: Requester | undefined, now: number, { of = "", amount = 1 } = {}): Wait {
+    return takeAll(this.#levels(requester, of, amount), now)
+  }
+
+  wait(requester: Requester | undefined, now: number, amount: number): Wait {
+    const waits = this.#levels(requester, "", amount).map(({ limiter, key, amount }) =>
+      key === undefined ? 0 : (limiter.wait(key, now, amount) ?? 0),
+    )
+    return Math.max(0, ...waits) || undefined
+  }
+
+  #levels(requester: Requester | undefined, of: string, amount: number): Taking[] {
+    const key = (name: string | undefined) => (name === undefined ? undefined : `${name} ${of}`)
+    return [
+      { limiter: this.#peer, key: key(requester?.peer), amount },
+      { limiter: this.#network, key: key(requester?.network), amount },
+      ...(this.#all === undefined ? [] : [{ limiter: this.#all, key: of, amount }]),
+    ]
+  }
+}
+
+/** Four times of one requester's, at least as much, and room for another network where that is possible. */
+export function networkShare(ofRequester: number, ofAll = Number.POSITIVE_INFINITY): number {
+  return Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 }

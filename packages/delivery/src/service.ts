@@ -1,8 +1,10 @@
-import { DecodeError, decode, encode } from "@conclave/codec"
+import { DecodeError, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
-import type { Handler, RequestContext } from "@conclave/transport"
+import { type Handler, OtherVersionError, type RequestContext, type Requester } from "@conclave/transport"
+import { Admission, type Asking } from "./admission.js"
 import {
   type Append,
+  type CommitParts,
   type CreateGroup,
   type Cursor,
   DeliveryRequest,
@@ -12,10 +14,12 @@ import {
 } from "./api.js"
 import { appendFault, createGroupFault } from "./framing.js"
 import { judgeKeyPackages } from "./key-packages.js"
+import { type DeliveryLimits, defaultLimits } from "./limits.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
-import { type DeliveryRates, defaultRates, Rates } from "./rates.js"
-import { type Appended, type Store, StoreUnavailable } from "./store/store.js"
-import { groupTopic, inboxTopic, subscription } from "./subscription.js"
+import type { RefusalKind } from "./refusals.js"
+import { type Appended, type NewCommit, type Refusal, type Store, StoreUnavailable } from "./store/store.js"
+import { Subscriptions } from "./subscriptions.js"
+import { groupTopic, inboxTopic } from "./topics.js"
 import { processWake, type Wake } from "./wake.js"
 
 export interface DeliveryOptions {
@@ -29,49 +33,8 @@ export interface DeliveryOptions {
   readonly limits?: Partial<DeliveryLimits>
   /** Is told of errors that are not a request's fault; what it is given holds no secret. */
   readonly onError?: (error: unknown) => void
-}
-
-export interface DeliveryLimits extends DeliveryRates {
-  /** In bytes; default 4 MiB. A commit of a big group carries its tree. */
-  readonly requestSizeMax: number
-  /** Of one entry of a log, in bytes; default 1 MiB. */
-  readonly messageSizeMax: number
-  /** Of the bodies of one page, in bytes; default 1 MiB. A longer body makes a page of its own. */
-  readonly pageSizeMax: number
-  /** Default 500. */
-  readonly pageEntriesMax: number
-  /** Application messages are taken with at most so many commit entries after their `after`; default 6. */
-  readonly pastCommitsMax: number
-  /** Of one device and suite; default 200. */
-  readonly keyPackageStockMax: number
-  /** Below it the device is told; default 10. */
-  readonly keyPackageStockLow: number
-  /** In bytes; default 64 KiB. */
-  readonly keyPackageSizeMax: number
-  /** Entries that wait in one inbox; default 1,000. */
-  readonly inboxEntriesMax: number
-  /** Default 1,000. */
-  readonly cursorsPerSubscriptionMax: number
-  /** Default 10,000. */
-  readonly subscriptionsMax: number
-  /** How often a subscription looks for what no hint has told it of; default 2,000. */
-  readonly pollMilliseconds: number
-}
-
-const defaultLimits: DeliveryLimits = {
-  ...defaultRates,
-  requestSizeMax: 4 * 1024 * 1024,
-  messageSizeMax: 1024 * 1024,
-  pageSizeMax: 1024 * 1024,
-  pageEntriesMax: 500,
-  pastCommitsMax: 6,
-  keyPackageStockMax: 200,
-  keyPackageStockLow: 10,
-  keyPackageSizeMax: 64 * 1024,
-  inboxEntriesMax: 1_000,
-  cursorsPerSubscriptionMax: 1_000,
-  subscriptionsMax: 10_000,
-  pollMilliseconds: 2_000,
+  /** Is told of each request that a limit refuses; often, and without who it was. */
+  readonly onRefusal?: (kind: RefusalKind) => void
 }
 
 /**
@@ -93,18 +56,23 @@ class DeliveryService {
   readonly #wake: Wake
   readonly #limits: DeliveryLimits
   readonly #onError: (error: unknown) => void
-  readonly #rates: Rates
-  #subscriptions = 0
+  readonly #onRefusal: (kind: RefusalKind) => void
+  readonly #admission: Admission
+  readonly #subscriptions: Subscriptions
 
-  constructor({ store, directory, crypto, now = Date.now, wake = processWake(), limits, onError }: DeliveryOptions) {
+  constructor(options: DeliveryOptions) {
+    const { store, directory, crypto, now = Date.now, wake = processWake(), limits } = options
+    const { onError = () => {}, onRefusal = () => {} } = options
     this.#store = store
     this.#directory = directory
     this.#crypto = crypto
     this.#now = now
     this.#wake = wake
     this.#limits = { ...defaultLimits, ...limits }
-    this.#onError = onError ?? (() => {})
-    this.#rates = new Rates(this.#limits)
+    this.#onError = onError
+    this.#onRefusal = onRefusal
+    this.#admission = new Admission({ store, crypto, limits: this.#limits, onRefusal })
+    this.#subscriptions = new Subscriptions({ store, wake, limits: this.#limits, onError, onRefusal })
   }
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
@@ -123,35 +91,36 @@ class DeliveryService {
     else if (context.early && !deliveryRequests.replaySafety[request.type].safe)
       yield forbidden("the request must not come early")
     else if (request.type === "subscribe") yield* this.#subscribe(request, context)
-    else yield await this.#respond(request, context.peer)
+    else yield await this.#respond(request, this.#asking(context))
   }
 
   #decode(bytes: Uint8Array): DeliveryRequest | { readonly fault: DeliveryResponse } {
     const max = this.#limits.requestSizeMax
     if (bytes.length > max) return { fault: { type: "tooLarge", max } }
     try {
-      return decode(DeliveryRequest, bytes)
+      return deliveryRequests.decode(bytes)
     } catch (error) {
+      if (error instanceof OtherVersionError) {
+        this.#onRefusal("version")
+        return { fault: answerToVersion(error) }
+      }
       if (error instanceof DecodeError) return { fault: invalid(error.message) }
       throw error
     }
   }
 
-  async #respond(
-    request: Exclude<DeliveryRequest, { type: "subscribe" }>,
-    peer: string | undefined,
-  ): Promise<DeliveryResponse> {
+  async #respond(request: Exclude<DeliveryRequest, { type: "subscribe" }>, asking: Asking): Promise<DeliveryResponse> {
     switch (request.type) {
       case "publishKeyPackages":
-        return this.#asDevice(request, (device) => this.#publish(request, device))
+        return this.#asDevice(request, (device) => this.#publish(request, device, asking))
       case "claimKeyPackage":
-        return this.#claim(request, peer)
+        return this.#claim(request, asking)
       case "countKeyPackages":
         return this.#asDevice(request, () => this.#count(request))
       case "createGroup":
-        return this.#createGroup(request, peer)
+        return this.#createGroup(request, asking)
       case "append":
-        return this.#append(request)
+        return this.#append(request, asking)
       case "read":
         return this.#read(request)
       case "head": {
@@ -177,20 +146,34 @@ class DeliveryService {
     respond: (device: DirectoryEntry) => Promise<DeliveryResponse>,
   ): Promise<DeliveryResponse> {
     const proof = await this.#check(request, request.proof)
-    return proof.type === "proved" ? respond(proof.device) : forbidden(proof.reason)
+    return proof.type === "proved" ? respond(proof.device) : proof
   }
 
-  #check(request: DeliveryRequest, proof: DeviceProof) {
-    return checkProof(request, proof, { directory: this.#directory, crypto: this.#crypto, now: this.#now() })
+  async #check(request: DeliveryRequest, proof: DeviceProof) {
+    const proving = { directory: this.#directory, crypto: this.#crypto, now: this.#now() }
+    const checked = await checkProof(request, proof, proving)
+    if (checked.type === "wrongTime") this.#onRefusal("wrongTime")
+    return checked
+  }
+
+  #asking(context: RequestContext): Asking {
+    return { requester: requesterOf(context), now: this.#now() }
   }
 
   // --- Key packages ---
 
-  async #publish(request: Request<"publishKeyPackages">, device: DirectoryEntry): Promise<DeliveryResponse> {
+  async #publish(
+    request: Request<"publishKeyPackages">,
+    device: DirectoryEntry,
+    asking: Asking,
+  ): Promise<DeliveryResponse> {
     const { keyPackageSizeMax, keyPackageStockMax } = this.#limits
-    const at = this.#now()
+    const at = asking.now
     const judged = judgeKeyPackages(request, { device, at, keyPackageSizeMax, sha256: this.#sha256 })
     if ("fault" in judged) return invalid(judged.fault)
+    const size = [...request.keyPackages, request.lastResort].reduce((sum, it) => sum + (it?.length ?? 0), 0)
+    const refusal = this.#admission.bytes(size, asking)
+    if (refusal !== undefined) return refused(refusal)
     const stock = await this.#store.publishKeyPackages({
       deviceId: request.proof.deviceId,
       signatureKey: device.signatureKey,
@@ -204,15 +187,17 @@ class DeliveryService {
 
   async #claim(
     { deviceId, cipherSuite }: Request<"claimKeyPackage">,
-    peer: string | undefined,
+    { requester, now: at }: Asking,
   ): Promise<DeliveryResponse> {
-    // Every device's id has this size: nothing else is looked for, or kept count of.
-    if (deviceId.length !== DEVICE_ID_SIZE) return notFound(new Uint8Array())
-    const at = this.#now()
-    const wait = this.#rates.claim(peer, at)
+    const { rates } = this.#admission
+    const wait = this.#admission.waiting("claims", rates.claim(requester, at))
     if (wait !== undefined) return throttled(wait)
+    // What nobody has is counted for the requester above, and neither written nor kept count of.
+    if (deviceId.length !== DEVICE_ID_SIZE || (await this.#directory(deviceId)) === undefined) {
+      return notFound(new Uint8Array())
+    }
     // A flood of claims gets the last resort and leaves the rest to others.
-    const singleUseWait = this.#rates.singleUse(deviceId, peer, at)
+    const singleUseWait = this.#admission.waiting("claims", rates.singleUse(deviceId, requester, at))
     const claimed = await this.#store.claimKeyPackage({
       deviceId,
       cipherSuite,
@@ -233,46 +218,68 @@ class DeliveryService {
 
   // --- Groups ---
 
-  async #createGroup(request: CreateGroup, peer: string | undefined): Promise<DeliveryResponse> {
+  async #createGroup(request: CreateGroup, asking: Asking): Promise<DeliveryResponse> {
+    const { requester, now: at } = asking
+    const wait = this.#admission.waiting("creations", this.#admission.rates.creation(requester, at))
+    if (wait !== undefined) return throttled(wait)
     const fault = this.#idFault(request) ?? createGroupFault(request)
     if (fault !== undefined) return invalid(fault)
-    const at = this.#now()
-    const wait = this.#rates.creation(peer, at)
-    if (wait !== undefined) return throttled(wait)
+    const size = request.groupInfo.length + (request.ratchetTree?.length ?? 0) + GROUP_OVERHEAD
     const outcome = await this.#store.createGroup({
       ...request,
       requestHash: this.#sha256(encode(DeliveryRequest, { type: "createGroup", ...request })),
       at: BigInt(at),
+      admit: () => this.#admission.bytes(size, asking),
     })
+    if (typeof outcome === "object") return refused(outcome)
     return { type: outcome === "exists" ? "alreadyExists" : "done" }
   }
 
-  async #append(request: Append): Promise<DeliveryResponse> {
-    const { messageSizeMax, pastCommitsMax, inboxEntriesMax } = this.#limits
+  async #append(request: Append, asking: Asking): Promise<DeliveryResponse> {
+    const { messageSizeMax, pastCommitsMax } = this.#limits
     if (request.body.length > messageSizeMax) return { type: "tooLarge", max: messageSizeMax }
-    const fault = this.#idFault(request) ?? appendFault(request)
-    if (fault !== undefined) return invalid(fault)
-    const at = this.#now()
-    const wait = this.#rates.append(request.groupId, at)
+    const idFault = this.#idFault(request)
+    if (idFault !== undefined) return invalid(idFault)
+    const wait = this.#admission.appendWait(request, asking)
     if (wait !== undefined) return throttled(wait)
-    const recipients = request.commit?.recipients.map((it) => it.deviceId) ?? []
-    for (const deviceId of recipients) {
-      if ((await this.#directory(deviceId)) === undefined) return invalid("recipients: a device is not registered")
-    }
+    const fault = appendFault(request)
+    if (fault !== undefined) return invalid(fault)
+    const commit = request.commit && (await this.#newCommit(request.commit, asking))
     const appended = await this.#store.append({
       ...request,
       epoch: counted(request.epoch),
       after: counted(request.after),
       requestHash: this.#sha256(encode(DeliveryRequest, { type: "append", ...request, after: 0n })),
-      at: BigInt(at),
+      at: BigInt(asking.now),
       pastCommitsMax,
-      commit: request.commit && { ...request.commit, recipients, inboxEntriesMax },
+      commit,
+      admit: (group) => this.#admission.entry(request, group, asking),
     })
     if (appended.type === "accepted") {
       this.#wake.notify(groupTopic(request.groupId))
-      for (const deviceId of recipients) this.#wake.notify(inboxTopic(deviceId))
+      for (const deviceId of commit?.recipients ?? []) this.#wake.notify(inboxTopic(deviceId))
     }
     return answerTo(appended, request.groupId)
+  }
+
+  /** One recipient whom nobody knows does not keep the others out. */
+  async #newCommit({ recipients, ...parts }: CommitParts, asking: Asking): Promise<NewCommit> {
+    const { inboxEntriesMax, inboxEntriesPerGroupMax } = this.#limits
+    const registered: Uint8Array[] = []
+    const unserved: Uint8Array[] = []
+    for (const { deviceId } of recipients) {
+      const isKnown = (await this.#directory(deviceId)) !== undefined
+      ;(isKnown ? registered : unserved).push(deviceId)
+    }
+    return {
+      ...parts,
+      recipients: registered,
+      unserved,
+      inboxEntriesMax,
+      inboxEntriesPerGroupMax,
+      sender: this.#admission.senderOf(asking.requester),
+      mayDeliver: (deviceId) => this.#admission.mayDeliver(deviceId, asking),
+    }
   }
 
   async #read({ groupId, afterSeq, limit }: Request<"read">): Promise<DeliveryResponse> {
@@ -299,36 +306,29 @@ class DeliveryService {
 
   // --- Subscriptions ---
 
-  async *#subscribe(request: Request<"subscribe">, { signal }: RequestContext): AsyncGenerator<DeliveryResponse> {
-    const { subscriptionsMax, pollMilliseconds } = this.#limits
-    const fault = this.#cursorsFault(request.cursors)
+  async *#subscribe(request: Request<"subscribe">, context: RequestContext): AsyncGenerator<DeliveryResponse> {
+    const { requester, now } = this.#asking(context)
+    const { cursors } = request
+    const fault = this.#cursorsFault(cursors)
     if (fault !== undefined) {
       yield invalid(fault)
       return
     }
+    const wait = this.#admission.waiting("cursors", this.#admission.rates.cursors(1 + cursors.length, requester, now))
+    if (wait !== undefined) {
+      yield throttled(wait)
+      return
+    }
     const proof = request.proof && (await this.#check(request, request.proof))
-    if (proof?.type === "refused") {
-      yield forbidden(proof.reason)
+    if (proof !== undefined && proof.type !== "proved") {
+      yield proof
       return
     }
-    if (this.#subscriptions >= subscriptionsMax) {
-      yield throttled(pollMilliseconds)
-      return
-    }
-    this.#subscriptions++
-    try {
-      yield* subscription({
-        cursors: request.cursors.map(({ groupId, afterSeq }) => ({ groupId, afterSeq: counted(afterSeq) })),
-        inbox: request.proof && { deviceId: request.proof.deviceId, after: counted(request.inboxAfter) },
-        store: this.#store,
-        wake: this.#wake,
-        page: { limit: this.#limits.pageEntriesMax, sizeMax: this.#limits.pageSizeMax },
-        pollMilliseconds,
-        signal,
-      })
-    } finally {
-      this.#subscriptions--
-    }
+    yield* this.#subscriptions.open(requester, {
+      cursors: cursors.map(({ groupId, afterSeq }) => ({ groupId, afterSeq: counted(afterSeq) })),
+      inbox: request.proof && { deviceId: request.proof.deviceId, after: counted(request.inboxAfter) },
+      signal: context.signal,
+    })
   }
 
   #cursorsFault(cursors: readonly Cursor[]): string | undefined {
@@ -342,6 +342,16 @@ class DeliveryService {
 }
 
 const DEVICE_ID_SIZE = 32
+/** What a group takes beside its GroupInfo and tree, about, in bytes. */
+const GROUP_OVERHEAD = 500
+
+/** Who a listener knows by one width alone is its own network. */
+function requesterOf({ peer, network = peer }: RequestContext): Requester | undefined {
+  return peer === undefined || network === undefined ? undefined : { peer, network }
+}
+
+const refused = (refusal: Refusal): DeliveryResponse =>
+  refusal.type === "throttled" ? throttled(refusal.retryAfterMilliseconds) : refusal
 
 const invalid = (reason: string): DeliveryResponse => ({ type: "invalid", reason })
 const forbidden = (reason: string): DeliveryResponse => ({ type: "forbidden", reason })
@@ -352,6 +362,14 @@ const throttled = (milliseconds: number): DeliveryResponse => ({
   retryAfterMilliseconds: Math.min(milliseconds, 0xffff_ffff),
 })
 
+/** What a version that knows no version byte can read, or the versions that are spoken. */
+function answerToVersion({ isUnmarked }: OtherVersionError): DeliveryResponse {
+  const { version } = deliveryRequests
+  return isUnmarked
+    ? invalid("this client is too old for the service: update it")
+    : { type: "update", oldest: version, newest: version }
+}
+
 function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
   switch (appended.type) {
     case "accepted":
@@ -360,10 +378,10 @@ function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
       return notFound(groupId)
     case "idReused":
       return invalid("idempotencyId: it was used for another entry of the group")
-    case "inboxFull":
-      return forbidden("recipients: the inbox of a device is full")
-    default:
+    case "stale":
       return appended
+    default:
+      return refused(appended)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DeliveryResponse } from "./api.js"
 import type { Store } from "./store/store.js"
+import { groupTopic, idOf, inboxTopic, isInbox } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 export interface SubscriptionOptions {
@@ -8,77 +9,93 @@ export interface SubscriptionOptions {
   readonly store: Store
   readonly wake: Wake
   readonly page: { readonly limit: number; readonly sizeMax: number }
-  readonly pollMilliseconds: number
   readonly signal: AbortSignal
+  /** Called for each cursor that is dropped, because there is no such group. */
+  readonly onDropped: () => void
 }
-
-export const groupTopic = (groupId: Uint8Array) => `group ${Buffer.from(groupId).toString("hex")}`
-export const inboxTopic = (deviceId: Uint8Array) => `inbox ${Buffer.from(deviceId).toString("hex")}`
 
 /**
  * What is behind the cursors and then what comes, until the signal is aborted. Nothing is queued for the reader: it
- * gets the next page of the log when it asks for it, so a slow one costs no more than its cursors.
+ * gets the next page of the log when it asks for it, so a slow one costs no more than its cursors. While nothing
+ * happens, nothing is read and no timer runs; a cursor costs about 400 bytes then.
  */
 export async function* subscription(options: SubscriptionOptions): AsyncGenerator<DeliveryResponse> {
-  const { wake, signal, pollMilliseconds } = options
-  const sources = new Map(sourcesOf(options))
-  const watch = wake.watch(sources.keys())
+  const { wake, signal } = options
+  const positions = positionsOf(options)
+  const watch = wake.watch(positions.keys())
+  const drop = (topic: string) => {
+    positions.delete(topic)
+    watch.drop(topic)
+    options.onDropped()
+  }
+  const reading = { ...options, positions, drop }
   try {
-    for (const source of sources.values()) yield* pages(source, { atLeastOne: true, signal })
+    for (const topic of [...positions.keys()]) yield* pages(topic, reading, { atLeastOne: true })
     while (!signal.aborted) {
-      const changed = await watch.changed({ timeoutMilliseconds: pollMilliseconds, signal })
-      // No hint within the time: perhaps one was lost, or another process has written.
-      const due = changed.size === 0 ? sources.keys() : changed
-      for (const topic of due) yield* pages(sources.get(topic)!, { atLeastOne: false, signal })
+      for (const topic of await watch.changed({ signal })) yield* pages(topic, reading, { atLeastOne: false })
     }
   } finally {
     watch.close()
   }
 }
 
-/** One log or inbox, and how far it was read. */
-type Source = () => Promise<{ readonly response: DeliveryResponse; readonly news: boolean; readonly more: boolean }>
+/** How far each log and the inbox were read, by topic. */
+type Positions = Map<string, bigint>
+
+function positionsOf({ cursors, inbox }: SubscriptionOptions): Positions {
+  const positions: Positions = new Map()
+  for (const { groupId, afterSeq } of cursors) positions.set(groupTopic(groupId), afterSeq)
+  if (inbox !== undefined) positions.set(inboxTopic(inbox.deviceId), inbox.after)
+  return positions
+}
+
+interface Reading extends Pick<SubscriptionOptions, "store" | "page" | "signal"> {
+  readonly positions: Positions
+  readonly drop: (topic: string) => void
+}
+
+interface Next {
+  readonly response: DeliveryResponse
+  /** How far it goes; `undefined` where there is nothing to be read, now and later. */
+  readonly position: bigint | undefined
+  readonly news: boolean
+  readonly more: boolean
+}
 
 async function* pages(
-  source: Source,
-  { atLeastOne, signal }: { readonly atLeastOne: boolean; readonly signal: AbortSignal },
+  topic: string,
+  reading: Reading,
+  { atLeastOne }: { readonly atLeastOne: boolean },
 ): AsyncGenerator<DeliveryResponse> {
-  for (let first = true; !signal.aborted; first = false) {
-    const { response, news, more } = await source()
+  for (let first = true; !reading.signal.aborted; first = false) {
+    const after = reading.positions.get(topic)
+    if (after === undefined) return
+    const { response, position, news, more } = await (isInbox(topic) ? inboxPage : logPage)(idOf(topic), after, reading)
+    if (position === undefined) reading.drop(topic)
+    else reading.positions.set(topic, position)
     if (news || (first && atLeastOne)) yield response
     if (!more) return
   }
 }
 
-function* sourcesOf({ cursors, inbox, store, page }: SubscriptionOptions): Generator<[string, Source]> {
-  for (const { groupId, afterSeq } of cursors) yield [groupTopic(groupId), logSource(store, groupId, afterSeq, page)]
-  if (inbox !== undefined) yield [inboxTopic(inbox.deviceId), inboxSource(store, inbox.deviceId, inbox.after, page)]
+async function logPage(groupId: Uint8Array, after: bigint, { store, page }: Reading): Promise<Next> {
+  const read = await store.read({ groupId, after, ...page })
+  if (read === undefined) {
+    return { response: { type: "notFound", groupId }, position: undefined, news: true, more: false }
+  }
+  const { entries, headSeq, oldestSeq } = read
+  if (after + 1n < oldestSeq) {
+    const response: DeliveryResponse = { type: "belowRetention", groupId, oldestSeq }
+    return { response, position: oldestSeq - 1n, news: true, more: true }
+  }
+  const position = entries.at(-1)?.seq ?? after
+  const response: DeliveryResponse = { type: "entries", groupId, entries, headSeq }
+  return { response, position, news: entries.length > 0, more: entries.length > 0 && position < headSeq }
 }
 
-type PageLimits = SubscriptionOptions["page"]
-
-function logSource(store: Store, groupId: Uint8Array, afterSeq: bigint, page: PageLimits): Source {
-  let after = afterSeq
-  return async () => {
-    const read = await store.read({ groupId, after, ...page })
-    if (read === undefined) return { response: { type: "notFound", groupId }, news: false, more: false }
-    const { entries, headSeq, oldestSeq } = read
-    if (after + 1n < oldestSeq) {
-      after = oldestSeq - 1n
-      return { response: { type: "belowRetention", groupId, oldestSeq }, news: true, more: true }
-    }
-    after = entries.at(-1)?.seq ?? after
-    const response: DeliveryResponse = { type: "entries", groupId, entries, headSeq }
-    return { response, news: entries.length > 0, more: entries.length > 0 && after < headSeq }
-  }
-}
-
-function inboxSource(store: Store, deviceId: Uint8Array, afterNumber: bigint, page: PageLimits): Source {
-  let after = afterNumber
-  return async () => {
-    const { entries, head } = await store.inbox({ deviceId, after, ...page })
-    after = entries.at(-1)?.n ?? after
-    const response: DeliveryResponse = { type: "inboxEntries", entries, head }
-    return { response, news: entries.length > 0, more: entries.length > 0 && after < head }
-  }
+async function inboxPage(deviceId: Uint8Array, after: bigint, { store, page }: Reading): Promise<Next> {
+  const { entries, head } = await store.inbox({ deviceId, after, ...page })
+  const position = entries.at(-1)?.n ?? after
+  const response: DeliveryResponse = { type: "inboxEntries", entries, head }
+  return { response, position, news: entries.length > 0, more: entries.length > 0 && position < head }
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode, encode } from "@conclave/codec"
+import { decode } from "@conclave/codec"
 import { connect, listen } from "@conclave/transport/node"
-import { DeliveryRequest, DeliveryResponse, openDatabase, sqliteStore } from "../src/index.js"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -76,7 +76,7 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
     { type: "head", groupId },
     { type: "groupInfo", groupId },
   ]
-  return requests.map((request) => encode(DeliveryRequest, request))
+  return requests.map((request) => deliveryRequests.encode(request))
 }
 
 const FAR = 0x5555_5555_5555_5555n
@@ -129,7 +129,7 @@ describe("any bytes at all", { timeout: 60_000 }, () => {
       for await (const answer of transport.subscribe(bytes, { signal: gone.signal })) decode(DeliveryResponse, answer)
     }
     gone.abort()
-    const head = decode(DeliveryResponse, await transport.request(encode(DeliveryRequest, { type: "head", groupId })))
+    const head = decode(DeliveryResponse, await transport.request(deliveryRequests.encode({ type: "head", groupId })))
     assert.equal(expectType(head, "head").headSeq, 1n)
     assert.deepEqual([failures, crashes], [[], []])
     await listener.close()
@@ -146,7 +146,7 @@ describe("any bytes at all", { timeout: 60_000 }, () => {
 
 function isSubscription(bytes: Uint8Array): boolean {
   try {
-    return decode(DeliveryRequest, bytes).type === "subscribe"
+    return deliveryRequests.decode(bytes).type === "subscribe"
   } catch {
     return false
   }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict"
-import { fork } from "node:child_process"
+import { fork, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
+import Libsql from "libsql"
 import { openDatabase, StoreUnavailable, sqliteStore } from "../src/index.js"
 import { createGroup, createService, expectType, messageRequest, random, sha256, temporaryFolder } from "./support.js"
 
@@ -16,8 +17,8 @@ describe("a database that cannot be written", () => {
     const groupId = await createGroup(service)
     const request = messageRequest(groupId, 0n)
 
-    const other = openDatabase({ file })
-    test.after(() => Promise.all([other.close(), database.close()]))
+    const other = new Libsql(file)
+    test.after(() => Promise.all([database.close(), other.close()]))
     const release = holdLock(other)
     const refused = expectType(await service.ask(request), "unavailable")
     assert.equal(refused.reason, "the database is locked")
@@ -31,8 +32,8 @@ describe("a database that cannot be written", () => {
     const database = openDatabase({ file })
     const service = createService(sqliteStore(database, sha256))
     const groupId = await createGroup(service)
-    const other = openDatabase({ file })
-    test.after(() => Promise.all([other.close(), database.close()]))
+    const other = new Libsql(file)
+    test.after(() => Promise.all([database.close(), other.close()]))
     const release = holdLock(other)
     let ticks = 0
     const ticking = setInterval(() => ticks++, 5)
@@ -86,8 +87,25 @@ describe("a database that cannot be written", () => {
       "delivery",
       Array.from({ length: 99 }, (_, number) => `CREATE TABLE later_${number} (a)`),
     )
-    assert.throws(() => sqliteStore(database, sha256), /later version \(delivery 99\)/)
+    assert.throws(() => sqliteStore(database, sha256), /later version of Conclave \(delivery 99, known up to \d+\)/)
   })
+
+  const isolated = spawnSync("unshare", ["-rm", "true"]).status === 0
+  const skip = isolated ? false : "this machine lets nobody mount a small disk in a namespace of its own"
+  // What is killed leaves its write-ahead log and the memory that goes with it; what is closed leaves neither.
+  for (const ending of ["killed", "closed"]) {
+    it(`because the disk was full when the service started, after one that was ${ending}: it reads`, {
+      skip,
+    }, (test) => {
+      const folder = temporaryFolder(test)
+      const child = fileURLToPath(new URL("./full-disk-child.js", import.meta.url))
+      const script = 'mount -t tmpfs -o size=2m tmpfs "$1" && exec "$2" "$3" "$1" "$4"'
+      const told = spawnSync("unshare", ["-rm", "sh", "-c", script, "sh", folder, process.execPath, child, ending])
+      assert.equal(told.stderr.toString(), "")
+      const unavailable = { type: "unavailable", reason: "the disk is full" }
+      assert.deepEqual(JSON.parse(told.stdout.toString()), [3, unavailable, 3])
+    })
+  }
 
   it("after it was closed: unavailable, not a crash", async (test) => {
     const database = openDatabase({ file: join(temporaryFolder(test), "closed.db") })
@@ -180,7 +198,8 @@ describe("a service that is killed in the middle of its work", { timeout: 30_000
   }
 })
 
-function holdLock(database: ReturnType<typeof openDatabase>): () => void {
-  database.read((connection) => connection.run("BEGIN IMMEDIATE"))
-  return () => database.read((connection) => connection.run("ROLLBACK"))
+/** As a program of the operator's might, that makes a copy of the file. */
+function holdLock(database: Libsql.Database): () => void {
+  database.exec("BEGIN IMMEDIATE")
+  return () => database.exec("ROLLBACK")
 }

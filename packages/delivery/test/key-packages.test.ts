@@ -237,24 +237,66 @@ describe("a device's proof", () => {
     assert.match(expectType(await service.ask(proved(createDevice(), inbox)), "forbidden").reason, /not registered/)
   })
 
-  it("is good for five minutes, in both directions", async (test) => {
+  it("is good for five minutes, in both directions; beyond, the answer tells the service's time", async (test) => {
     const service = createService(stores.SQLite!(test))
     const bob = service.register(createDevice())
     for (const minutes of [-5, 5])
       expectType(await service.ask(proved(bob, inbox, NOW + minutes * 60_000)), "inboxEntries")
     for (const minutes of [-5, 5]) {
       const at = NOW + minutes * 60_000 + Math.sign(minutes)
-      assert.match(expectType(await service.ask(proved(bob, inbox, at)), "forbidden").reason, /clock/)
+      assert.deepEqual(await service.ask(proved(bob, inbox, at)), { type: "wrongTime", serviceTime: BigInt(NOW) })
     }
   })
 
   it("a claim in early data, which could be a replay, is not answered", async (test) => {
     const service = createService(stores.SQLite!(test))
-    const { encode, decode } = await import("@conclave/codec")
-    const { DeliveryRequest, DeliveryResponse } = await import("../src/index.js")
+    const { decode } = await import("@conclave/codec")
+    const { deliveryRequests, DeliveryResponse } = await import("../src/index.js")
     const early = { signal: new AbortController().signal, early: true }
-    for await (const answer of service.handler(encode(DeliveryRequest, claimOf(createDevice())), early)) {
+    for await (const answer of service.handler(deliveryRequests.encode(claimOf(createDevice())), early)) {
       expectType(decode(DeliveryResponse, answer), "forbidden")
     }
   })
 })
+
+describe("claims of devices that nobody has registered", () => {
+  it("count for who asks, write nothing, and push nobody else's count out", async (test) => {
+    const { store } = openSpied(test)
+    const service = createService(store.spied, { limits: { claimsByRequester: { perSecond: 1, burst: 30_000 } } })
+    const bob = service.register(createDevice())
+    const keyPackages = Array.from({ length: 20 }, () => keyPackage(bob))
+    await publish(service, bob, { keyPackages, lastResort: keyPackage(bob) })
+    const singles = async (peer: string) => {
+      let count = 0
+      for (let i = 0; i < 20; i++) {
+        const answer = expectType(await service.askAs(peer, claimOf(bob)), "keyPackage")
+        if (!answer.lastResort) count++
+      }
+      return count
+    }
+    assert.equal(await singles("mallory"), 5)
+    const claims = store.claims
+    for (let i = 0; i < 25_000; i++) {
+      const claim = { type: "claimKeyPackage", deviceId: random(32), cipherSuite: 1 } as const
+      expectType(await service.askAs("mallory", claim), "notFound")
+    }
+    assert.equal(store.claims, claims)
+    assert.equal(await singles("mallory"), 0)
+    assert.equal(await singles("carol"), 5)
+  })
+})
+
+function openSpied(test: TestContext) {
+  const inner = stores.SQLite!(test)
+  const store = {
+    claims: 0,
+    spied: {
+      ...inner,
+      claimKeyPackage(claim: Parameters<typeof inner.claimKeyPackage>[0]) {
+        store.claims++
+        return inner.claimKeyPackage(claim)
+      },
+    },
+  }
+  return { store }
+}

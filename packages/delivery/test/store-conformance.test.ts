@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import fc from "fast-check"
 import { memoryStore, openDatabase, type Store, sqliteStore } from "../src/index.js"
+import type { NewsMark } from "../src/store/store.js"
 import { sha256, temporaryFolder } from "./support.js"
 
 /**
@@ -34,6 +35,10 @@ const commit = fc.record({
   ratchetTree: fc.option(fc.constant(bytes("tree")), { nil: undefined }),
   groupInfo: fc.constantFrom(bytes("info 1"), bytes("info 2")),
   inboxEntriesMax: fc.constant(4),
+  inboxEntriesPerGroupMax: fc.constant(2),
+  sender: fc.constantFrom(bytes("sender 1", 8), bytes("sender 2", 8), bytes("sender 3", 8)),
+  unserved: fc.constantFrom([], [bytes("nobody")]),
+  refusedDevice: fc.option(deviceId, { nil: undefined, freq: 3 }),
 })
 const newEntry = fc
   .record({
@@ -76,9 +81,27 @@ const newGroup = fc.record({
   groupInfo: fc.constant(bytes("info 0")),
 })
 
+const age = fc.constantFrom(30n, 100n, 300n, 10_000n)
+
 const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary })
 const operation = fc.oneof(
-  weighted(1, fc.record({ do: fc.constant("createGroup" as const), with: newGroup })),
+  weighted(
+    1,
+    fc.record({
+      do: fc.constant("createGroup" as const),
+      with: newGroup,
+      isAdmitted: fc.integer({ min: 0, max: 4 }).map((number) => number > 0),
+    }),
+  ),
+  weighted(1, fc.record({ do: fc.constant("news" as const) })),
+  weighted(
+    1,
+    fc.record({
+      do: fc.constant("sweep" as const),
+      with: fc.tuple(age, age, age, fc.constantFrom(60n, 400n, 10_000n)),
+      rowsMax: fc.constantFrom(1, 3, 100),
+    }),
+  ),
   weighted(4, fc.record({ do: fc.constant("append" as const), with: newEntry })),
   weighted(1, fc.record({ do: fc.constant("read" as const), with: fc.tuple(groupId, page) })),
   weighted(1, fc.record({ do: fc.constant("head" as const), with: groupId })),
@@ -90,15 +113,53 @@ const operation = fc.oneof(
     fc.record({ do: fc.constant("acknowledge" as const), with: fc.tuple(deviceId, fc.bigInt({ min: 0n, max: 6n })) }),
   ),
 )
+type Appending = typeof newEntry extends fc.Arbitrary<infer T> ? T : never
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+
+const admitted = () => undefined
+const refused = () => ({ type: "quotaExceeded", of: "service" }) as const
+
+/** What the store says of the group's size belongs to its answer. */
+async function append(store: Store, entry: Appending, at: bigint): Promise<unknown> {
+  const sizes: number[] = []
+  const admit = ({ bytes }: { readonly bytes: number }) => {
+    sizes.push(bytes)
+    return bytes > 2_200 ? ({ type: "quotaExceeded", of: "group" } as const) : undefined
+  }
+  const refusedDevice = entry.commit?.refusedDevice
+  const mayDeliver = (id: Uint8Array) => refusedDevice === undefined || Buffer.compare(id, refusedDevice) !== 0
+  const commit = entry.commit && { ...entry.commit, mayDeliver }
+  return [await store.append({ ...entry, at, admit, commit }), sizes]
+}
+
+/** Asks a store what is new, each time from where it was the last time. */
+function listener(store: Store) {
+  let mark: NewsMark | undefined
+  const names = (ids: readonly Uint8Array[]) => ids.map((id) => Buffer.from(id).toString("hex")).sort()
+  return async () => {
+    const news = await store.news(mark)
+    mark = news.mark
+    return [...names(news.groups), ...names(news.devices)]
+  }
+}
 
 /** `at`: the clock of a service does not go back. */
 async function perform(store: Store, operation: Operation, at: bigint): Promise<unknown> {
   switch (operation.do) {
     case "createGroup":
-      return store.createGroup({ ...operation.with, at })
+      return store.createGroup({ ...operation.with, at, admit: operation.isAdmitted ? admitted : refused })
     case "append":
-      return store.append({ ...operation.with, at })
+      return append(store, operation.with, at)
+    case "sweep": {
+      const horizon = (age: bigint) => at - age
+      const [messages, log, inbox, groups] = operation.with.map(horizon) as [bigint, bigint, bigint, bigint]
+      for (;;) {
+        const { more } = await store.sweep({ at, messages, log, inbox, groups, rowsMax: operation.rowsMax })
+        if (!more) return
+      }
+    }
+    case "news":
+      return assert.fail("what is new is asked of each store apart")
     case "read":
       return store.read({ groupId: operation.with[0], ...operation.with[1] })
     case "head":
@@ -128,8 +189,19 @@ describe("a store of SQLite and the model of it", () => {
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 80 }), async (operations) => {
         await using real = sqliteStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
         const model = memoryStore(sha256)
+        const listeners = [listener(real), listener(model)]
+        for (const listen of listeners) assert.deepEqual(await listen(), [])
+        let swept = false
         for (const [index, operation] of operations.entries()) {
           const at = BigInt(1000 + index * 10)
+          if (operation.do === "news") {
+            const [told, expected] = [await listeners[0]!(), await listeners[1]!()]
+            // Where the newest rows were deleted, it tells of more than there is.
+            for (const name of expected) assert.ok(told.includes(name), `${told} without ${name}`)
+            if (!swept) assert.deepEqual(told, expected)
+            continue
+          }
+          swept ||= operation.do === "sweep"
           assert.deepEqual(await perform(real, operation, at), await perform(model, operation, at))
         }
       }),
@@ -154,16 +226,40 @@ describe("a store of SQLite and the model of it", () => {
                 groupInfo: bytes("info 0"),
                 ratchetTree: undefined,
                 at: 1n,
+                admit: admitted,
               }),
             ),
           )
         await createAll(real)
         await createAll(model)
-        const appendAll = (store: Store) => Promise.all(entries.map((entry) => store.append({ ...entry, at: 2n })))
+        const appendAll = (store: Store) => Promise.all(entries.map((entry) => append(store, entry, 2n)))
         assert.deepEqual(await appendAll(real), await appendAll(model))
       }),
       { numRuns: 50, includeErrorInReport: true },
     )
+  })
+
+  it("tells of what is new also where the newest rows were deleted before", async (test) => {
+    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "news.db") }), sha256)
+    test.after(() => store[Symbol.asyncDispose]())
+    const group = { requestHash: bytes("hash"), groupInfo: bytes("info"), ratchetTree: undefined, admit: admitted }
+    const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1 } as const
+    const listen = listener(store)
+    const say = async (name: string, count: number, at: bigint) => {
+      await store.createGroup({ ...group, groupId: bytes(name), idempotencyId: bytes("id", 16), at })
+      for (let number = 0; number < count; number++) {
+        const idempotencyId = bytes(`${number}`, 16)
+        const names = { groupId: bytes(name), idempotencyId, requestHash: bytes("hash") }
+        await store.append({ ...entry, ...names, commit: undefined, admit: admitted, at })
+      }
+    }
+    await listen()
+    await say("old", 3, 1n)
+    assert.equal((await listen()).length, 1)
+    await store.sweep({ at: 5n, messages: 5n, log: 5n, inbox: 5n, groups: 5n, rowsMax: 100 })
+    await say("new", 1, 9n)
+    assert.deepEqual(await listen(), [Buffer.from(bytes("new")).toString("hex")])
+    assert.deepEqual(await listen(), [])
   })
 
   it("keeps no body that nothing points to", async (test) => {
@@ -171,7 +267,7 @@ describe("a store of SQLite and the model of it", () => {
     const store = sqliteStore(database, sha256)
     test.after(() => database.close())
     const [group, device] = [bytes("group"), bytes("device")]
-    const common = { groupId: group, at: 1n, requestHash: bytes("hash") }
+    const common = { groupId: group, at: 1n, requestHash: bytes("hash"), admit: admitted }
     const first = { ...common, idempotencyId: bytes("0", 16), groupInfo: bytes("info 0"), ratchetTree: bytes("tree 0") }
     await store.createGroup(first)
     for (let epoch = 0n; epoch < 5n; epoch++) {
@@ -189,13 +285,22 @@ describe("a store of SQLite and the model of it", () => {
           ratchetTree: bytes(`tree ${epoch + 1n}`),
           groupInfo: bytes(`info ${epoch + 1n}`),
           inboxEntriesMax: 10,
+          inboxEntriesPerGroupMax: 10,
+          sender: new Uint8Array(8),
+          unserved: [],
+          mayDeliver: () => true,
         },
       })
     }
     const bodies = () => Number(database.read((connection) => connection.get("SELECT count(*) AS n FROM blob")!).n)
     // Five welcomes, five trees in the inbox (the last one is the group's too), and the GroupInfo.
     assert.equal(bodies(), 11)
-    await store.acknowledgeInbox(device, 5n)
+    await store.acknowledgeInbox(device, 2n)
+    assert.equal(bodies(), 7)
+    const horizons = { at: 1n, messages: 0n, log: 0n, groups: 0n, rowsMax: 10 }
+    await store.sweep({ ...horizons, inbox: 2n })
     assert.equal(bodies(), 2)
+    await store.sweep({ ...horizons, inbox: 2n, groups: 2n })
+    assert.equal(bodies(), 0)
   })
 })

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { decode, encode } from "@conclave/codec"
+import { decode } from "@conclave/codec"
 import { connect, listen } from "@conclave/transport/node"
-import { DeliveryRequest, DeliveryResponse, openDatabase, sqliteStore } from "../src/index.js"
+import { DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
 import { createGroup, createService, expectType, messageRequest, sha256, temporaryFolder } from "./support.js"
 
 describe("a subscription over a real socket", { timeout: 60_000 }, () => {
@@ -27,7 +27,7 @@ describe("a subscription over a real socket", { timeout: 60_000 }, () => {
       expectType(await service.ask(messageRequest(groupId, 0n, { size: 100_000 })), "accepted")
     await using listener = await listen({ services: { delivery: service.handler } })
     await using transport = connect(new URL("delivery", listener.url), { creditBytes: 256 * 1024 })
-    const request = encode(DeliveryRequest, {
+    const request = deliveryRequests.encode({
       type: "subscribe",
       cursors: [{ groupId, afterSeq: 0n }],
       inboxAfter: 0n,
@@ -57,7 +57,7 @@ describe("a subscription over a real socket", { timeout: 60_000 }, () => {
     const readers = Array.from({ length: 10 }, async () => {
       await using transport = connect(url)
       const cursors = [{ groupId, afterSeq: 0n }]
-      const request = encode(DeliveryRequest, { type: "subscribe", cursors, inboxAfter: 0n, proof: undefined })
+      const request = deliveryRequests.encode({ type: "subscribe", cursors, inboxAfter: 0n, proof: undefined })
       const bodies: Uint8Array[] = []
       for await (const bytes of transport.subscribe(request)) {
         bodies.push(...expectType(decode(DeliveryResponse, bytes), "entries").entries.map((entry) => entry.body))
@@ -68,7 +68,7 @@ describe("a subscription over a real socket", { timeout: 60_000 }, () => {
     await using sender = connect(url)
     await Promise.all(
       Array.from({ length: 100 }, async () => {
-        const request = encode(DeliveryRequest, messageRequest(groupId, 0n))
+        const request = deliveryRequests.encode(messageRequest(groupId, 0n))
         expectType(decode(DeliveryResponse, await sender.request(request)), "accepted")
       }),
     )

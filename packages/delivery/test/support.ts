@@ -7,14 +7,15 @@ import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
-import type { Handler } from "@conclave/transport"
+import type { Handler, Requester } from "@conclave/transport"
 import {
   type Append,
   type CreateGroup,
   type DeliveryOptions,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   DeviceRequestTBS,
+  deliveryRequests,
   deliveryService,
   EMPTY_PROOF,
   memoryStore,
@@ -60,11 +61,20 @@ export function createDevice(): TestDevice {
 
 type WithoutProof<T> = T extends { readonly proof: unknown } ? Omit<T, "proof"> : never
 
-/** The request with the device's proof in it. */
-export function proved(device: TestDevice, request: WithoutProof<DeliveryRequest>, at = NOW): DeliveryRequest {
+/** The request with the device's proof in it. `signed` is what of the encoded request is signed: all of it. */
+export function proved(
+  device: TestDevice,
+  request: WithoutProof<DeliveryRequest>,
+  at = NOW,
+  signed = (encoded: Uint8Array) => encoded,
+): DeliveryRequest {
   const unsigned = { ...request, proof: EMPTY_PROOF } as DeliveryRequest
   const { deviceId } = device
-  const content = encode(DeviceRequestTBS, { deviceId, at: BigInt(at), request: encode(DeliveryRequest, unsigned) })
+  const content = encode(DeviceRequestTBS, {
+    deviceId,
+    at: BigInt(at),
+    request: signed(deliveryRequests.encode(unsigned)),
+  })
   const signature = signWithLabel(device.key, "ConclaveDeviceRequest", content)
   return { ...unsigned, proof: { deviceId, at: BigInt(at), signature } } as DeliveryRequest
 }
@@ -78,9 +88,10 @@ export interface TestService {
   ask(request: DeliveryRequest): Promise<DeliveryResponse>
   /** As the listener would tell who asks. */
   askAs(peer: string | undefined, request: DeliveryRequest): Promise<DeliveryResponse>
+  askFrom(requester: Requester, request: DeliveryRequest): Promise<DeliveryResponse>
   /** The answer's bytes as they are. */
   askBytes(request: Uint8Array, peer?: string): Promise<Uint8Array>
-  subscribe(request: DeliveryRequest, signal: AbortSignal): AsyncGenerator<DeliveryResponse>
+  subscribe(request: DeliveryRequest, signal: AbortSignal, peer?: string): AsyncGenerator<DeliveryResponse>
   /** Makes the device known to the directory. */
   register(device: TestDevice): TestDevice
 }
@@ -95,14 +106,19 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     now: () => clock.now,
     directory: async (deviceId) => devices.get(nameOf(deviceId)),
     ...options,
+    // Most tests commit as fast as they can, and are about something else.
+    limits: { commits: { perSecond: 1e6, burst: 1e6 }, ...options.limits },
   })
-  const askBytes = async (request: Uint8Array, peer?: string) => {
-    for await (const response of handler(request, { signal: new AbortController().signal, early: false, peer }))
-      return response
+  const answer = async (request: Uint8Array, requester: Partial<Requester>) => {
+    const context = { signal: new AbortController().signal, early: false, ...requester }
+    for await (const response of handler(request, context)) return response
     throw new Error("the service gave no answer")
   }
+  const askBytes = (request: Uint8Array, peer?: string) => answer(request, peer === undefined ? {} : { peer })
   const askAs = async (peer: string | undefined, request: DeliveryRequest) =>
-    decode(DeliveryResponse, await askBytes(encode(DeliveryRequest, request), peer))
+    decode(DeliveryResponse, await askBytes(deliveryRequests.encode(request), peer))
+  const askFrom = async (requester: Requester, request: DeliveryRequest) =>
+    decode(DeliveryResponse, await answer(deliveryRequests.encode(request), requester))
   return {
     handler,
     store,
@@ -110,8 +126,9 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     askBytes,
     ask: (request) => askAs(undefined, request),
     askAs,
-    async *subscribe(request, signal) {
-      for await (const response of handler(encode(DeliveryRequest, request), { signal, early: false })) {
+    askFrom,
+    async *subscribe(request, signal, peer) {
+      for await (const response of handler(deliveryRequests.encode(request), { signal, early: false, peer })) {
         yield decode(DeliveryResponse, response)
       }
     },

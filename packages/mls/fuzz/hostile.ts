@@ -386,7 +386,7 @@ export function forgeries(size: number): Forgery[] {
     claimed("application data by somebody, 1,000 ahead", () => mallory.claim(someone, 1000)),
     claimed("application data by anybody, 1,000 ahead", () => mallory.claim(other(), 1000)),
     claimed("application data by ourselves, 1,000 ahead", () => mallory.claim(leafIndex(1), 1000)),
-    claimed("a commit by anybody, 64 ahead", () => mallory.claim(other(), 64, "commit")),
+    claimed("a commit by anybody, 128 ahead", () => mallory.claim(other(), 128, "commit")),
     claimed("a commit in the clear, wrongly signed", () => mallory.commit(spoilt).message),
     claimed("a proposal in the clear, wrongly signed", () => mallory.propose(remove(4), spoilt)),
   ]

@@ -18,7 +18,7 @@ function refusesForgery({ alice }: Scene, message: Uint8Array): void {
 for (const contentType of ["application", "proposal", "commit"] as const) {
   test(`a message that says it is our own and that we have not sent is no sign of an old state: ${contentType}`, () => {
     const set = scene()
-    for (const generation of [0, 7, contentType === "application" ? 1000 : 64]) {
+    for (const generation of [0, 7, contentType === "application" ? 1000 : 128]) {
       refusesForgery(set, set.mallory.claim(alices, generation, contentType))
     }
     const message = set.alice.encrypt(utf8("alice has not been stopped"))

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { encode } from "@conclave/codec"
 import { type Extension, Group, type GroupOptions, type Proposal } from "@conclave/mls"
+import { mostThatFit } from "../src/group/received-proposals.js"
 import { ExternalSenders, RequiredCapabilities } from "../src/wire.js"
 import { create, follow, groupOf, keyPackageOf, person, provider, utf8 } from "./group-fixture.js"
 import { encodeNodes, ForgedGroup } from "./rules/forged-group.js"
@@ -158,6 +159,24 @@ test("one whose proposals cannot be committed does not keep another's from being
     commit.removals.map(({ proposedBy }) => proposedBy?.leafIndex),
     [set.bob.ownLeafIndex],
   )
+})
+
+test("a list is asked about once for each sender, and once for each proposal of one who proposes nonsense", () => {
+  const known = (sender: number, i: number, isBad: boolean) => ({
+    proposal: removal(isBad ? 1 : 0),
+    sender: { type: "member", leafIndex: leaf(sender) } as const,
+    ref: utf8(`${sender} ${i}`),
+  })
+  const honest = Array.from({ length: 100 }, (_, sender) => [0, 1, 2].map((i) => known(sender, i, false))).flat()
+  const bad = Array.from({ length: 256 }, (_, i) => known(100, i, i % 2 === 0))
+  let asked = 0
+  const taken = mostThatFit([...bad, ...honest], (list) => {
+    asked++
+    return list.every(({ proposal }) => proposal.type === "remove" && proposal.removed === 0)
+  })
+  // Everything, nothing, each sender, and each proposal of the last one; what stays is in the order in which it came.
+  assert.equal(asked, 2 + 101 + 256)
+  assert.deepEqual(taken, [...bad.filter((_, i) => i % 2 === 1), ...honest])
 })
 
 // --- Trees -----------------------------------------------------------------------------------------------------------

@@ -128,6 +128,30 @@ test("a proposal that is received comes with its authenticated data", () => {
   assert.deepEqual(received.authenticatedData, authenticatedData)
 })
 
+test("profile-proposal: a Commit names a proposal that was received under a profile which allowed it", () => {
+  const { alice, people, groups } = scene()
+  const { message } = groups[2]!.propose({ type: "remove", leafIndex: leaf(1) })
+  alice.receive(message)
+  const { message: commit } = groups[2]!.commit()
+  const profile = { ...unrestrictedProfile, proposalAllowed: () => false }
+  const strict = Group.restore({ ...people[0].options, profile, records: new Map(alice.records()) })
+  breaks("profile-proposal", () => strict.receive(commit))
+  assert.equal(alice.receive(commit).type, "commit")
+})
+
+test("a commit of ours that the profile does not allow any more is forgotten when the group is restored", () => {
+  const { alice, people } = scene()
+  alice.takeChanges()
+  alice.commit({ extensions: [] })
+  const restore = (profile: GroupProfile) =>
+    Group.restore({ ...people[0].options, profile, records: new Map(alice.records()) })
+  assert.notEqual(restore(unrestrictedProfile).pending, undefined)
+  const strict = restore(conversation)
+  assert.equal(strict.pending, undefined)
+  assert(strict.takeChanges().delete.has("pending"))
+  assert.equal(strict.commit().epoch, 2n)
+})
+
 const whereACredentialComesIn: readonly (readonly [string, (set: Scene) => Uint8Array])[] = [
   ["an Add", ({ mallory }) => mallory.commit({ proposals: [addOf(newcomer("fiend").keyPackage)] }).message],
   ["an UpdatePath", ({ mallory }) => mallory.commit({ leaf: (it) => ({ ...it, credential: fiend }) }).message],

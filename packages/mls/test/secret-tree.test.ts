@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { leafIndex } from "../src/indexes.js"
+import { leafIndex, nodeIndex } from "../src/indexes.js"
 import { Journal } from "../src/journal.js"
 import { ForwardBudget } from "../src/schedule/forward-budget.js"
 import { SecretTree } from "../src/schedule/secret-tree.js"
+import { isBelow, toNode } from "../src/tree/math.js"
 import { everySuite } from "./vectors/suites.js"
 import { hex } from "./vectors/vector.js"
 
@@ -183,6 +184,11 @@ test("what was looked at in between does not go wrong when it is spent later, in
   for (const one of [peeked[0]!, peeked[1]!, peeked[3]!]) one.spend()
   assert.throws(() => receiver.peek(alice, "application", 3), spent)
   assert.equal(hex(receiver.peek(alice, "application", 10).key), keys[10])
+  // Nothing is there any more from which a spent key could be derived.
+  const nodes = Array.from(receiver.records(), ([name]) => name.split("/")).filter(([, kind]) => kind === "node")
+  for (const [, , node] of nodes) {
+    for (const leaf of [alice, leafIndex(9)]) assert(!isBelow(toNode(leaf), nodeIndex(Number(node))), `node ${node}`)
+  }
   for (const leaf of [1, 8, 10, 40].map(leafIndex)) {
     receiver.peek(leaf, "application", 0).spend()
     sender.next(leaf, "application")

@@ -9,6 +9,7 @@ import { latencyTable, measureLatencyOften } from "./latency.js"
 import { latencyChart } from "./latency-chart.js"
 import { measureMiddleboxes, middleboxTable } from "./middleboxes.js"
 import { measureReplays, replayTable } from "./replays.js"
+import { measureShares, sharesTable } from "./shares.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,6 +18,7 @@ const { values, positionals } = parseArgs({
     rtt: { type: "string" },
     runs: { type: "string", default: "1" },
     seconds: { type: "string", default: "30" },
+    lines: { type: "string", default: "2000" },
     rate: { type: "string", default: "3000" },
     chart: { type: "string" },
     json: { type: "boolean", default: false },
@@ -44,6 +46,9 @@ const experiments: Record<string, () => Promise<void>> = {
   async flood() {
     print(await measureFlood({ perSecond: Number(values.rate), seconds: Number(values.seconds) }), floodTable)
   },
+  async shares() {
+    print(await measureShares({ seconds: Number(values.seconds), lines: Number(values.lines) }), sharesTable)
+  },
   async replay() {
     print(await measureReplays(1000), replayTable)
   },
@@ -58,11 +63,13 @@ function print<Report>(report: Report, table: (report: Report) => string): void 
   console.log(values.json ? JSON.stringify(report, null, 2) : table(report))
 }
 
-const missing = missingPrivileges()
+/** Those that need no network of their own. */
+const unprivileged = ["shares", "cost"]
+const missing = unprivileged.includes(positionals[0] ?? "") ? undefined : missingPrivileges()
 const experiment = experiments[positionals[0] ?? ""]
 if (experiment === undefined) {
   console.error(
-    `usage: npm run lab -- ${Object.keys(experiments).join(" | ")} [--samples N] [--rtt 20,50,150] [--runs 1] [--json] [--chart FILE.svg] [--seconds 30] [--rate 3000]`,
+    `usage: npm run lab -- ${Object.keys(experiments).join(" | ")} [--samples N] [--rtt 20,50,150] [--runs 1] [--json] [--chart FILE.svg] [--seconds 30] [--rate 3000] [--lines 2000]`,
   )
   process.exitCode = 2
 } else if (missing !== undefined) {

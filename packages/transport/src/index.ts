@@ -1,9 +1,10 @@
 /** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
 export { type HttpTransportOptions, httpTransport } from "./http.js"
 export { directTransport } from "./memory.js"
-export { type Rate, RateLimiter } from "./rate-limiter.js"
+export { type Rate, RateLimiter, type RateLimiterOptions, type Taking, takeAll } from "./rate-limiter.js"
 export {
   notToRepeat,
+  OtherVersionError,
   type ReplaySafe,
   type ReplaySafety,
   RequestContract,
@@ -11,4 +12,6 @@ export {
   safeToRepeat,
 } from "./replay-safety.js"
 export * from "./seam.js"
+export { type Requester, Share, type ShareLevel, type ShareLimits } from "./share.js"
+export { type Refusal, type RefusalKind, type Resource, Shares, type SharesOptions, shareLimits } from "./shares.js"
 export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"

@@ -24,30 +24,81 @@ type SafeKinds<Table> = {
 /** What {@link RequestContract.encode} makes of a request: {@link ReplaySafe} where its kind is, whatever it holds. */
 export type Encoded<Kind, Safe> = [Kind] extends [Safe] ? ReplaySafe : Uint8Array
 
-/** The requests of a service: their codec, and by kind what a copy does. */
+/** Bytes that hold a request of a version of the contract that is not spoken here. */
+export class OtherVersionError extends Error {
+  override readonly name = "OtherVersionError"
+  readonly code = "OTHER_VERSION"
+  /** 1 to 127. Version 1 had no version byte; its requests begin with their kind, which is below 0x80. */
+  readonly version: number
+  /** Whether the bytes carry no version byte: the answer must be one that version 1 can read. */
+  readonly isUnmarked: boolean
+
+  constructor(version: number, isUnmarked: boolean) {
+    super(`the request is of version ${version} of the contract`)
+    this.version = version
+    this.isUnmarked = isUnmarked
+  }
+}
+
+const VERSION_MARK = 0x80
+
+/**
+ * The requests of a service: their codec, the version of the contract, and by kind what a copy does.
+ *
+ * ```
+ *   request = 0x80 | version (1 byte) ‖ the codec's encoding, which begins with the kind
+ * ```
+ */
 export class RequestContract<Request extends { readonly type: string }, Safe extends string = string> {
+  /** 2 to 127. */
+  readonly version: number
   readonly replaySafety: Readonly<Record<Request["type"], ReplaySafety>>
   readonly #request: Codec<Request>
   readonly #kind: Codec<Request["type"]>
 
   constructor(parts: {
+    readonly version: number
     readonly request: Codec<Request>
     readonly kind: Codec<Request["type"]>
     readonly replaySafety: Readonly<Record<Request["type"], ReplaySafety>>
   }) {
+    this.version = parts.version
     this.#request = parts.request
     this.#kind = parts.kind
     this.replaySafety = parts.replaySafety
   }
 
   encode<const R extends Request>(request: R): Encoded<R["type"], Safe> {
-    return encode(this.#request, request) as Encoded<R["type"], Safe>
+    const encoded = encode(this.#request, request)
+    const versioned = new Uint8Array(1 + encoded.length)
+    versioned[0] = VERSION_MARK | this.version
+    versioned.set(encoded, 1)
+    return versioned as Uint8Array as Encoded<R["type"], Safe>
   }
 
-  /** For bytes that were stored, or came from outside. Looks at their kind alone; what has none is not safe. */
+  /**
+   * The request in `bytes`.
+   *
+   * @throws {OtherVersionError} when it is of another version.
+   * @throws {DecodeError} when it is not a request.
+   */
+  decode(bytes: Uint8Array, options: { readonly sizeMax?: number } = {}): Request {
+    const first = bytes[0]
+    if (first === undefined) throw new DecodeError("a request has at least one byte", 0)
+    if (first < VERSION_MARK) throw new OtherVersionError(1, true)
+    const version = first & ~VERSION_MARK
+    if (version !== this.version) throw new OtherVersionError(version, false)
+    return decode(this.#request, bytes.subarray(1), options)
+  }
+
+  /**
+   * For bytes that were stored, or came from outside. Looks at version and kind alone; what has none, or another
+   * version, is not safe.
+   */
   isReplaySafe(request: Uint8Array): request is ReplaySafe {
+    if (request[0] !== (VERSION_MARK | this.version)) return false
     try {
-      const kind = decode(this.#kind, request.subarray(0, 1))
+      const kind = decode(this.#kind, request.subarray(1, 2))
       return Object.hasOwn(this.replaySafety, kind) && this.replaySafety[kind].safe
     } catch (error) {
       if (error instanceof DecodeError) return false
@@ -56,10 +107,18 @@ export class RequestContract<Request extends { readonly type: string }, Safe ext
   }
 }
 
-/** Declares what a copy of each kind of request does. `kind` is the codec of the first byte of `request`. */
+/**
+ * Declares a service's requests. `version` (2 to 127) is raised when requests or answers change so that an older peer
+ * would misread them; `kind` is the codec of the first byte of `request`.
+ */
 export function requestContract<
   Request extends { readonly type: string },
   const Table extends Readonly<Record<Request["type"], ReplaySafety>>,
->(parts: { readonly request: Codec<Request>; readonly kind: Codec<Request["type"]>; readonly replaySafety: Table }) {
+>(parts: {
+  readonly version: number
+  readonly request: Codec<Request>
+  readonly kind: Codec<Request["type"]>
+  readonly replaySafety: Table
+}) {
   return new RequestContract<Request, SafeKinds<Table> & string>(parts)
 }

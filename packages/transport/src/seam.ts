@@ -30,10 +30,12 @@ export interface RequestContext {
   /** The request came in the first flight and may be a replay: only requests that are safe to repeat may run. */
   readonly early: boolean
   /**
-   * Who asks, as far as the listener can tell: opaque, short, the same for the same network. For sharing fairly, never
-   * for deciding who somebody is. Absent where nothing is known.
+   * Who asks, as far as the listener can tell: an IPv4 address or 56 bits of an IPv6 address, as short opaque text. For
+   * sharing fairly, never for deciding who somebody is. Absent where nothing is known, as without a listener.
    */
   readonly peer?: string | undefined
+  /** The wider network of {@link peer}: 24 bits of an IPv4 address, 48 of an IPv6 address. Each is to be limited. */
+  readonly network?: string | undefined
 }
 
 /** A service: never throws for what a request says; its answers are typed by its own contract. */

@@ -1,43 +1,80 @@
 import assert from "node:assert/strict"
-import type { IncomingMessage } from "node:http"
+import { createConnection } from "node:net"
 import { describe, it } from "node:test"
-import { connect } from "../src/node.js"
-import type { Handler } from "../src/seam.js"
-import { peerOf } from "../src/server/peer.js"
+import { connect, type Handler, type Listener } from "../src/node.js"
+import { requesterAt } from "../src/requester.js"
+import { TrustedProxies } from "../src/server/peer.js"
 import { serve, text, utf8 } from "./support.js"
 
 /** Answers with what it is told of who asks. */
-const whoAsks: Handler = async function* (_, { peer }) {
-  yield utf8(`${peer}`)
+const whoAsks: Handler = async function* (_, { peer, network }) {
+  yield utf8(`${peer} in ${network}`)
 }
 
-/** Over HTTP, and over a socket. */
-async function answers(url: URL): Promise<readonly string[]> {
-  await using transport = connect(new URL("/who", url))
-  const requested = text(await transport.request(utf8("?")))
-  const streamed: string[] = []
-  for await (const answer of transport.subscribe(utf8("?"))) streamed.push(text(answer))
-  return [requested, ...streamed]
+const nameOf = (address: string) => `${requesterAt(address)?.peer} in ${requesterAt(address)?.network}`
+
+/** The answer to a POST of `headers`, from `localAddress`. */
+function ask(listener: Listener, localAddress: string, headers: Record<string, string> = {}): Promise<string> {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return new Promise((resolve, reject) => {
+    let answer = ""
+    createConnection({ port: Number(listener.url.port), host: "127.0.0.1", localAddress })
+      .on("data", (part) => {
+        answer += part
+      })
+      .on("error", reject)
+      .on("close", () => resolve(answer.split("\r\n\r\n")[1]!))
+      .end(
+        "POST /who HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: message/mls\r\n" +
+          `content-length: 1\r\n${lines.join("")}\r\n?`,
+      )
+  })
 }
 
 describe("who asks", { timeout: 10_000 }, () => {
-  it("is told to a service by requests and by streams, as the listener sees it", async () => {
-    await using listener = await serve({ who: whoAsks }, { peerOf: ({ url }) => `of ${url}` })
-    assert.deepEqual(await answers(listener.url), ["of /who", "of /socket"])
+  it("is told to a service by requests and by streams: the address, on this machine too, and its network", async () => {
+    await using listener = await serve({ who: whoAsks }, { host: "127.0.0.1" })
+    await using transport = connect(new URL("/who", listener.url))
+    assert.equal(text(await transport.request(utf8("?"))), nameOf("127.0.0.1"))
+    for await (const answer of transport.subscribe(utf8("?"))) assert.equal(text(answer), nameOf("127.0.0.1"))
+    assert.equal(await ask(listener, "127.0.9.8"), nameOf("127.0.9.8"))
   })
 
-  it("is not known of programs of this machine: a proxy among them speaks for anybody", async () => {
-    await using listener = await serve({ who: whoAsks })
-    assert.deepEqual(await answers(listener.url), ["undefined", "undefined"])
+  it("is the last hop that no trusted proxy stands at", async () => {
+    const trustedProxies = ["127.0.2.0/24", "10.0.0.1", "2001:db8::/32"]
+    await using listener = await serve({ who: whoAsks }, { host: "127.0.0.1", trustedProxies })
+    const forwarded: readonly [string, string][] = [
+      ["192.0.2.7", "192.0.2.7"],
+      ["198.51.100.1, 192.0.2.7", "192.0.2.7"],
+      ["198.51.100.1, 192.0.2.7, 10.0.0.1", "192.0.2.7"],
+      ["192.0.2.7, 2001:db8::5, 10.0.0.1", "192.0.2.7"],
+      ["192.0.2.7:1234", "192.0.2.7"],
+      ["[2001:db9::7]:443", "2001:db9::7"],
+      ["2001:db9::7", "2001:db9::7"],
+      ["10.0.0.1", "10.0.0.1"],
+      ["192.0.2.7, unknown", "127.0.2.1"],
+      ["192.0.2.7, nonsense, 10.0.0.1", "10.0.0.1"],
+      ["", "127.0.2.1"],
+    ]
+    for (const [header, client] of forwarded) {
+      assert.equal(await ask(listener, "127.0.2.1", { "x-forwarded-for": header }), nameOf(client), header)
+    }
+    assert.equal(await ask(listener, "127.0.2.1"), nameOf("127.0.2.1"))
   })
 
-  it("is the network of an address, however that is written, and nothing finer", () => {
-    const peer = (remoteAddress: string | undefined) => peerOf({ socket: { remoteAddress } } as IncomingMessage)
-    assert.equal(peer("192.0.2.7"), peer("::ffff:192.0.2.9"))
-    assert.notEqual(peer("192.0.2.7"), peer("192.0.3.7"))
-    assert.equal(peer("2001:db8:1:203::1"), peer("2001:db8:1:2ff::2"))
-    assert.notEqual(peer("2001:db8:1:203::1"), peer("2001:db8:1:303::1"))
-    for (const own of ["127.0.0.1", "127.9.9.9", "::ffff:127.0.0.1", "::1", undefined])
-      assert.equal(peer(own), undefined)
+  it("is not what a hop that nobody trusts says of it", async () => {
+    await using listener = await serve({ who: whoAsks }, { host: "127.0.0.1", trustedProxies: ["127.0.2.1"] })
+    const forged = { "x-forwarded-for": "192.0.2.7, 127.0.2.1", forwarded: "for=192.0.2.7", "x-real-ip": "192.0.2.7" }
+    assert.equal(await ask(listener, "127.0.3.1", forged), nameOf("127.0.3.1"))
+    await using other = await serve({ who: whoAsks }, { host: "127.0.0.1" })
+    assert.equal(await ask(other, "127.0.0.1", forged), nameOf("127.0.0.1"))
+  })
+
+  it("is named by addresses and networks, and by nothing else", () => {
+    for (const network of ["localhost", "1.2.3", "1.2.3.4/33", "::/129", "1.2.3.4/", "1.2.3.4/8/8", "", "1.2.3.4/-1"]) {
+      assert.throws(() => new TrustedProxies([network]), TypeError, network)
+    }
+    const every = new TrustedProxies(["0.0.0.0/0"])
+    assert.deepEqual([every.has("203.0.113.9"), every.has("::ffff:203.0.113.9"), every.has("::1")], [true, true, false])
   })
 })

@@ -5,7 +5,19 @@ import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { KeyFile } from "../fast-open/key-file.js"
 import { obstaclesInWords } from "../fast-open/obstacles.js"
-import { DEFAULT_HOST, DEFAULT_PORT, dataOption, nonEmpty, port } from "../options.js"
+import {
+  count,
+  DEFAULT_HOST,
+  DEFAULT_PORT,
+  dataOption,
+  days,
+  hosts,
+  nonEmpty,
+  port,
+  proxies,
+  size,
+} from "../options.js"
+import { RefusalLog } from "../refusal-log.js"
 import { builtPage, type FastOpenService, type RunningService, type ServiceOptions, startService } from "../service.js"
 import { getSystemErrorMessage } from "../system-errors.js"
 import { align } from "../terminal/table.js"
@@ -17,7 +29,8 @@ export const serve = command({
     "The service orders and keeps messages that it cannot read. It ends with Ctrl-C or SIGTERM; requests that are under " +
       "way are answered before.",
     "It speaks HTTP. For other machines, put a proxy with TLS in front: browsers give a page its cryptography only over " +
-      "HTTPS or on the machine itself.",
+      "HTTPS or on the machine itself. Name the proxy with --trust-proxy, or all who come through it share what one " +
+      "requester gets; and where it passes on the name that was asked for, allow that with --allow-host.",
     "With --fast-open it answers sealed requests too, at a port of their own that no proxy stands in front of: half a round " +
       "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
       "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: whoever is in " +
@@ -34,6 +47,31 @@ export const serve = command({
       read: nonEmpty("a host"),
     }),
     data: dataOption,
+    connections: withDefault(10_000, {
+      placeholder: "N",
+      help: "connections at a time, of which a network gets a quarter",
+      read: count,
+    }),
+    "trust-proxy": optional({
+      placeholder: "ADDRESS,…",
+      help: "proxies in front (or networks of them) whose X-Forwarded-For is believed",
+      read: proxies,
+    }),
+    "allow-host": optional({
+      placeholder: "NAME,…",
+      help: "names to answer to beside this machine's own",
+      read: hosts,
+    }),
+    quota: optional({
+      placeholder: "SIZE",
+      help: "the most that the file may take on the disk; then it is only read (default: 10G)",
+      read: size,
+    }),
+    retention: withDefault(30, {
+      placeholder: "DAYS",
+      help: "how long messages are kept; commits six times as long",
+      read: days,
+    }),
     "fast-open": flag("answer sealed requests too"),
     "fast-open-port": optional({
       placeholder: "PORT",
@@ -54,13 +92,46 @@ export const serve = command({
     const page = builtPage()
     using keys = given["fast-open"] ? openKeys(folder) : undefined
     const fastOpen = keys && { ...sealedListening({ port, ...given }, terminal), keys: keys.ring }
-    await using service = await start({ file, host, port, page, fastOpen, onError: faultLog(terminal) })
+    const now = () => new Date().toISOString()
+    using refusals = new RefusalLog((line) => terminal.tell(`${now()} ${line}`))
+    warnOfFiles(given.connections, terminal)
+    const {
+      connections,
+      quota = QUOTA,
+      retention: retentionDays,
+      "trust-proxy": trustedProxies,
+      "allow-host": allowed,
+    } = given
+    const proxied = { ...(trustedProxies && { trustedProxies }), ...(allowed && { hosts: allowed }) }
+    const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow("note:")} ${UNTRUSTED_PROXY}`)
+    const shared = { connections, quota, retentionDays, onRefusal: refusals.add, ...proxied, onUntrustedProxy }
+    await using service = await start({ file, host, port, page, fastOpen, ...shared, onError: faultLog(terminal) })
     await announce(service, { terminal, file, host, page, keys, policy: fastOpen?.policy })
     const signal = await interruption()
     terminal.tell(`${signal}: answering what is under way, then closing`)
     return exitCodes.done
   },
 })
+
+const UNTRUSTED_PROXY =
+  "a proxy seems to stand in front: give --trust-proxy with its address, or all its clients are one requester"
+
+/** 10 GiB. */
+const QUOTA = 10 * 1024 ** 3
+
+/** Files that the process has open beside its connections: the database, the page, the system's own. */
+const FILES_BESIDE = 256
+
+/** Each connection takes a file descriptor, and the system has a limit for them. */
+function warnOfFiles(connections: number, { tell, errorStyle }: Terminal): void {
+  const limits = (process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }).userLimits
+  const files = Number(limits?.open_files?.soft)
+  if (!(files < connections + FILES_BESIDE)) return
+  tell(
+    `${errorStyle.yellow("note:")} the system allows ${files} open files, too few for ${connections} connections: ` +
+      `raise the limit (ulimit -n ${connections + FILES_BESIDE}) or give fewer --connections`,
+  )
+}
 
 function policy(text: string): "private" | "off" {
   if (text === "private" || text === "off") return text

@@ -36,7 +36,12 @@ async function turn(work: Work): Promise<boolean> {
   if (local.commit === undefined && next === undefined && local.state.departures.length === 0) return false
   await needGroup(work)
   await learnLastCommit(work)
-  if (isPausing(work, work.deferral)) return false
+  if (isPausing(work, work.deferral)) {
+    // Letting members go is tried later; meanwhile they can read what is said, as before they asked.
+    const onlyLetsGo = work.deferral?.of === "commit" && local.commit?.wishes.length === 0
+    if (next?.[1].type !== "message" || !onlyLetsGo) return false
+    return done(sendMessage(work, [next[0], next[1]]))
+  }
   if (local.commit !== undefined) return done(sendCommit(work))
   if (mustCommit(work, next?.[1].type)) return done(compileCommit(work, []))
   if (next === undefined) return false

@@ -45,8 +45,8 @@ export interface Work extends Shared {
   stall: (Pause & { readonly seq: bigint }) | undefined
   /** The service does not know the group. */
   missing: Pause | undefined
-  /** The service refuses the commit that is under way. */
-  deferral: Pause | undefined
+  /** The service refuses the commit that is under way, or a message. */
+  deferral: (Pause & { readonly of: "commit" | "message" }) | undefined
   /** There were entries of an epoch that this device has not got to: whether a member has signed for it is looked up. */
   unreached: (Pause & { readonly isDue: boolean }) | undefined
   /** External commits since an entry was followed last. */

@@ -6,6 +6,7 @@ import type { Shared } from "./context.js"
 import { type GroupConversation, requireName, requireTitle } from "./facade.js"
 import { emptyState } from "./local.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
+import { atOnce } from "./wishes.js"
 
 const GROUP_ID_SIZE = 32
 
@@ -54,7 +55,7 @@ async function begin(
       ratchetTree: group.ratchetTree(),
     })
     const wishes = [local.addWish(step, { type: "create", request })]
-    if (members.length > 0) wishes.push(local.addWish(step, { type: "invite", names: members, claimed: [] }))
+    for (const names of atOnce(members)) wishes.push(local.addWish(step, { type: "invite", names, claimed: [] }))
     return { done: Promise.all(wishes.map((number) => local.expect(step, number))) }
   })
 }

@@ -21,6 +21,7 @@ import { acceptInvitation, concludeInvitation, declineInvitation } from "./invit
 import { LocalConversation } from "./local.js"
 import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { addMessage } from "./settle.js"
+import { atOnce } from "./wishes.js"
 
 const HISTORY_LIMIT = 100
 
@@ -127,13 +128,13 @@ export class GroupConversation implements Conversation {
 
   async invite(...names: readonly string[]): Promise<void> {
     for (const name of names) requireName(name)
-    await this.#add({ type: "invite", names: [...new Set(names)], claimed: [] })
+    await Promise.all(atOnce(names).map((some) => this.#add({ type: "invite", names: some, claimed: [] })))
   }
 
   async remove(...names: readonly string[]): Promise<void> {
     for (const name of names) requireName(name)
     if (names.includes(this.work.identity.name)) throw new TypeError("nobody removes themselves: leave()")
-    await this.#add({ type: "remove", names: [...new Set(names)] })
+    await Promise.all(atOnce(names).map((some) => this.#add({ type: "remove", names: some })))
   }
 
   async setTitle(title: string): Promise<void> {

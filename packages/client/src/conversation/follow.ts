@@ -46,8 +46,9 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
   const { local, steps } = work
   if (entry.seq !== local.state.cursor + 1n) throw new Unfollowable(entry.seq, "the log has a gap")
   checkChain(work, entry)
-  // Somebody who leaves follows the commits until one of them carries it out, and reads no message any more.
-  if (local.state.status === "leaving" && entry.kind === "application") {
+  // Somebody who leaves follows the commits until one of them carries it out, and reads no message any more. Of a message
+  // that has expired, the service keeps its place.
+  if (entry.kind === "expired" || (local.state.status === "leaving" && entry.kind === "application")) {
     return steps.run(local, (step) => moveOn(work, step, entry))
   }
   await needGroup(work)

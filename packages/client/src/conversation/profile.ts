@@ -4,6 +4,11 @@ import type { GroupProfile, Member, Presented } from "@conclave/mls"
 import { Credential, type Proposal } from "@conclave/mls/wire"
 import { nameOf } from "../identity/judge.js"
 
+/** Proposals of one commit: so many Adds of a member cost everybody less than a quarter of a second. */
+const PROPOSALS_MAX = 2_000
+/** Names that are invited or removed by one commit: two devices each, on the average. */
+export const NAMES_AT_ONCE_MAX = 1_000
+
 /**
  * What a conversation allows of RFC 9420. It depends on bytes alone, so that all members judge alike: a commit that it
  * forbids is passed over by every one of them, and the conversation stays where it was.
@@ -22,6 +27,7 @@ export const conversationProfile: GroupProfile = {
     byReference ? asksToLeave(proposal, proposer) : proposal.type === "add" || proposal.type === "remove",
   credentialAllowed: (credential) => nameOf(credential) !== undefined,
   successorAllowed: (before, after) => isSame(before, after),
+  proposalsMax: PROPOSALS_MAX,
 }
 
 /** Whether it is a Remove of its own sender. */

@@ -2,7 +2,7 @@ import { equalBytes } from "@conclave/crypto"
 import type { Group } from "@conclave/mls"
 import { type Outgoing, recordKeys, type WishOf } from "../core/records.js"
 import type { Step } from "../core/steps.js"
-import type { ClientErrorCode } from "../events.js"
+import type { ClientErrorCode, FailedEvent } from "../events.js"
 import { Unavailable } from "../service/call.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { keysUnder, learnHead, pause, type Work } from "./context.js"
@@ -11,7 +11,7 @@ import { declinedData } from "./invitation.js"
 import { missing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { moved, outgoing } from "./request.js"
-import { announceTitleIfDue, dropProposals, markLeaving } from "./settle.js"
+import { announceTitleIfDue, markLeaving } from "./settle.js"
 
 /** Makes the group exist at the service. */
 export async function sendCreation(work: Work, [number, wish]: readonly [number, WishOf<"create">]): Promise<void> {
@@ -39,11 +39,40 @@ export async function sendCommit(work: Work): Promise<void> {
   const outgoing = placed(work, commit.outgoing)
   if (outgoing !== commit.outgoing) await steps.run(local, (step) => local.putCommit(step, { ...commit, outgoing }))
   const answer = await delivery.send(outgoing.request, signal)
-  if (answer.type === "accepted") return reachAccepted(work, { kind: "commit", outgoing, answer })
+  if (answer.type === "accepted") {
+    if (answer.undelivered.length > 0) await takeBack(work, answer.undelivered)
+    return reachAccepted(work, { kind: "commit", outgoing, answer })
+  }
   if (answer.type === "stale") return loseRace(work, outgoing)
   if (answer.type === "notFound") return missing(work, answer)
-  if (answer.type === "forbidden") return defer(work, answer)
+  // Nobody asked for a commit that lets members go, so that there is nobody to give it up.
+  if (mayPass(answer) || commit.wishes.length === 0) {
+    const wishes = commit.wishes.flatMap((number) => local.wishName(Number(number)) ?? [])
+    return defer(work, answer, { of: "commit", wishes })
+  }
   await dropCommit(work, answer)
+}
+
+/**
+ * Newcomers whose inboxes took no Welcome: they are in the group and will not hear of it. They are taken out again, and
+ * their invitation has failed; nobody else's has.
+ */
+async function takeBack(work: Work, undelivered: readonly Uint8Array[]): Promise<void> {
+  const { local, steps } = work
+  const invited = (local.commit?.wishes ?? []).flatMap((number) => {
+    const wish = local.wishes.get(Number(number))
+    return wish?.type === "invite" ? wish.claimed : []
+  })
+  const isReached = ({ deviceId }: { readonly deviceId: Uint8Array }) =>
+    !undelivered.some((it) => equalBytes(it, deviceId))
+  const reached = new Set(invited.filter(isReached).map(({ name }) => name))
+  const names = [...new Set(invited.map(({ name }) => name))].filter((name) => !reached.has(name))
+  if (names.length === 0) return
+  await steps.run(local, (step) => {
+    const reason = "their inbox at the service is full: invite them again when they have been online"
+    step.emit({ type: "failed", conversation: local.id, wish: "invite", names, code: "REFUSED", reason })
+    local.addWish(step, { type: "remove", names })
+  })
 }
 
 /**
@@ -73,31 +102,30 @@ function isRefused({ stale }: Work, { request }: Outgoing): boolean {
 const DEFERRAL_MILLISECONDS_MIN = 1_000
 const DEFERRAL_MILLISECONDS_MAX = 10 * 60_000
 
-/** Refused for a reason that may pass: the commit waits, less and less often sent, and the user is told once. */
-async function defer(work: Work, answer: DeliveryAnswer): Promise<void> {
+const mayPass = ({ type }: DeliveryAnswer) => type === "forbidden" || type === "quotaExceeded"
+
+/** Refused for a reason that may pass: it waits, is sent less and less often, and the user is told once. */
+async function defer(
+  work: Work,
+  answer: DeliveryAnswer,
+  { of, wishes }: { readonly of: "commit" | "message"; readonly wishes: readonly FailedEvent["wish"][] },
+): Promise<void> {
   const { local, steps } = work
   const isFirst = work.deferral === undefined
-  work.deferral = pause(work, work.deferral, DEFERRAL_MILLISECONDS_MIN, DEFERRAL_MILLISECONDS_MAX)
-  const { retryAt } = work.deferral
+  work.deferral = { ...pause(work, work.deferral, DEFERRAL_MILLISECONDS_MIN, DEFERRAL_MILLISECONDS_MAX), of }
+  const retryAt = BigInt(work.deferral.retryAt)
   if (!isFirst) return
-  await steps.run(local, (step) => {
-    const reason = refusal(answer).reason
-    const wishes = (local.commit?.wishes ?? []).flatMap((number) => local.wishName(Number(number)) ?? [])
-    step.emit({ type: "deferred", conversation: local.id, wishes, reason, retryAt: BigInt(retryAt) })
-  })
+  const { reason } = refusal(answer)
+  await steps.run(local, (step) => step.emit({ type: "deferred", conversation: local.id, wishes, reason, retryAt }))
 }
 
-/**
- * Refused for good. What was wished has failed; a commit that only let members go who had asked for it takes their
- * requests with it, or it would be made, and refused, again at once.
- */
+/** Refused for good: what was wished has failed. */
 async function dropCommit(work: Work, answer: DeliveryAnswer): Promise<void> {
   const { local, steps } = work
   const why = refusal(answer)
   await steps.run(local, (step) => {
     const wishes = local.commit?.wishes ?? []
     local.group?.discardPending()
-    if (wishes.length === 0) dropProposals(work, step, why.reason)
     local.saveGroup(step)
     for (const wish of wishes) local.fail(step, Number(wish), why)
     local.putCommit(step, undefined)
@@ -110,6 +138,7 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
   const outgoing = await ciphertextOf(work, [number, wish])
   const answer = await delivery.send(outgoing.request, signal)
   if (answer.type === "accepted") {
+    if (work.deferral?.of === "message") work.deferral = undefined
     await steps.run(local, (step) => {
       local.putWish(step, number, { ...wish, outgoing, acceptedSeq: answer.seq })
       placePassed(work, step)
@@ -118,6 +147,10 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
   }
   if (answer.type === "stale") return loseRace(work, outgoing)
   if (answer.type === "notFound") return missing(work, answer)
+  if (mayPass(answer)) {
+    const name = local.wishName(number)
+    return defer(work, answer, { of: "message", wishes: name === undefined ? [] : [name] })
+  }
   await steps.run(local, (step) => local.fail(step, number, refusal(answer)))
 }
 

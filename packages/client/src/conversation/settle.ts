@@ -66,13 +66,6 @@ export function forgetDepartures({ local }: Pick<Work, "local">, step: Step): vo
   }
 }
 
-/** What others asked for is not carried out, and told. */
-export function dropProposals({ local }: Work, step: Step, reason: string): void {
-  for (const { ref } of local.group?.proposals ?? []) local.group?.discardProposal(ref)
-  local.update(step, { departures: [] })
-  step.emit({ type: "rejected", conversation: local.id, code: "PROPOSALS_DROPPED", reason })
-}
-
 /** Only another invitation helps: wishes end here. */
 export function loseTrack({ local }: Work, step: Step, reason: string): void {
   local.putCommit(step, undefined)

@@ -6,8 +6,9 @@ import type { ClientErrorCode } from "../events.js"
 import { type Judgement, nameOf } from "../identity/judge.js"
 import { Unavailable } from "../service/call.js"
 import type { Work } from "./context.js"
+import { NAMES_AT_ONCE_MAX } from "./profile.js"
 import { outgoing } from "./request.js"
-import { accept, dropProposals, emitRefusedKeys } from "./settle.js"
+import { accept, emitRefusedKeys } from "./settle.js"
 
 type CommitWish = WishOf<"invite"> | WishOf<"remove"> | WishOf<"refresh">
 type Why = { code: ClientErrorCode; reason: string }
@@ -19,14 +20,23 @@ export function nextWishes(work: Work): readonly (readonly [number, Wish])[] {
     .filter(([, wish]) => !("acceptedSeq" in wish) || wish.acceptedSeq === undefined)
     .sort(([a], [b]) => a - b)
   const touched = new Set<string>()
-  // One commit knows no order: two wishes about one name need two.
+  // One commit knows no order: two wishes about one name need two. And it has a limit.
   const end = waiting.findIndex(([, wish]) => {
     const names = "names" in wish ? wish.names : []
     if (!isCommitWish(wish) || names.some((name) => touched.has(name))) return true
+    if (touched.size + names.length > NAMES_AT_ONCE_MAX) return true
     for (const name of names) touched.add(name)
     return false
   })
   return waiting.slice(0, end === -1 ? undefined : Math.max(1, end))
+}
+
+/** Names in wishes that one commit can fulfil. */
+export function atOnce(names: Iterable<string>): readonly (readonly string[])[] {
+  const all = [...new Set(names)]
+  const parts: string[][] = []
+  for (let at = 0; at < all.length; at += NAMES_AT_ONCE_MAX) parts.push(all.slice(at, at + NAMES_AT_ONCE_MAX))
+  return parts
 }
 
 export function isCommitWish(wish: Wish): wish is CommitWish {
@@ -148,17 +158,13 @@ async function makeCommit(work: Work, changes: Changes, invitations: readonly In
 }
 
 /** The protocol does not allow it: a key package that somebody made wrongly, for example. */
-async function giveUp(work: Work, { fulfils }: Changes, error: unknown): Promise<void> {
-  if (!(error instanceof Error) || !("code" in error)) throw error
-  const { local, steps } = work
+async function giveUp({ local, steps }: Work, { fulfils }: Changes, error: unknown): Promise<void> {
+  // Without a wish to blame, it is a fault of this program, and no reason to forget anything.
+  if (fulfils.length === 0 || !(error instanceof Error) || !("code" in error)) throw error
   const reason = error.message
   await steps.discard(local)
   await steps.run(local, (step) => {
     for (const number of fulfils) local.fail(step, number, { code: "REFUSED", reason })
-    if (fulfils.length > 0) return
-    // Without a wish to blame, it is what others asked for.
-    dropProposals(work, step, `what members asked for cannot be committed: ${reason}`)
-    local.saveGroup(step)
   })
 }
 

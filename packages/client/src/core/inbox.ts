@@ -1,6 +1,6 @@
 import { equalBytes } from "@conclave/crypto"
 import type { InboxEntry } from "@conclave/delivery/api"
-import { Group, type PreparedJoin, type StagedJoin } from "@conclave/mls"
+import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
 import type { ClientPolicy, Invitation, InvitationAnswer } from "../client.js"
 import type { Shared } from "../conversation/context.js"
 import { keysUnder } from "../conversation/context.js"
@@ -94,13 +94,15 @@ export class Inbox {
     // From another device of one's own.
     if (by === shared.identity.name) return "accept"
     if (!shared.invitations.hasRoom(by, { toAsk: false })) return "limit"
-    const title = find(hex(entry.groupId))?.title
-    const answer = await ask(policy, {
+    const known = find(hex(entry.groupId))
+    const title = known?.title ?? ""
+    const said = await ask(policy, {
       by,
       conversation: hex(entry.groupId),
       members: namesOf(staged),
-      ...(title !== undefined && title !== "" && { title }),
+      ...(title !== "" && { title }),
     })
+    const answer = said === "accept" && known !== undefined && isStranger(known, staged.inviter) ? "ask" : said
     return answer === "ask" && !shared.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
   }
 
@@ -198,6 +200,19 @@ function tellRefused(step: Step, judgement: Judgement): void {
 function tellLimit(step: Step, by: string): void {
   const reason = `${by} sends more invitations than are taken: they were declined`
   step.emit({ type: "rejected", conversation: undefined, code: "TOO_MANY_INVITATIONS", reason })
+}
+
+/**
+ * Whether this device still has a conversation's last tree, and whoever invites it there is not in it: a Welcome is no
+ * reason to put that in the place of a conversation that one has, unless the person wants it.
+ */
+function isStranger({ work }: GroupConversation, { credential, signatureKey }: Member): boolean {
+  const { outline } = work.local.view
+  if (outline === undefined) return false
+  const name = nameOf(credential)
+  return !outline.nodes.some(
+    (node) => node.type === "leaf" && node.name === name && equalBytes(node.signatureKey, signatureKey),
+  )
 }
 
 /** A program that has no answer leaves it to the person. */

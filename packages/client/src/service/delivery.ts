@@ -1,7 +1,7 @@
-import { decode, encode, type TypeOf } from "@conclave/codec"
+import { encode, type TypeOf } from "@conclave/codec"
 import {
   type Cursor,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
   DeviceRequestTBS,
@@ -52,7 +52,7 @@ export class Delivery {
 
   /** A request to append that {@link encode} made. */
   decodeAppend(request: Uint8Array): DeliveryRequest & { readonly type: "append" } {
-    const append = decode(DeliveryRequest, request)
+    const append = deliveryRequests.decode(request)
     if (append.type !== "append") throw new TypeError("this is no request to append")
     return append
   }
@@ -161,11 +161,7 @@ function expected<K extends DeliveryAnswer["type"]>(answer: DeliveryAnswer, type
 
 /** A refusal in words. */
 export function refusalOf(answer: DeliveryAnswer): string {
+  if (answer.type === "quotaExceeded")
+    return `there is no room left ${answer.of === "group" ? "for this conversation" : "at the service"}`
   return "reason" in answer ? `${answer.type}: ${answer.reason}` : answer.type
-}
-
-/** The devices that a commit added and that have not been told, because their inboxes are full. */
-export function undeliveredBy(answer: DeliveryAnswer): readonly Uint8Array[] {
-  const { undelivered } = answer as { readonly undelivered?: readonly (Uint8Array | { deviceId: Uint8Array })[] }
-  return (undelivered ?? []).map((it) => (it instanceof Uint8Array ? it : it.deviceId))
 }

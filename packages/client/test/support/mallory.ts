@@ -1,6 +1,6 @@
-import { AuthRequest, AuthResponse, deviceIdOf, RegistrationTBS } from "@conclave/auth/api"
+import { AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
-import { type Append, DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { type Append, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
 import {
   cipherSuite,
   createKeyPackage,
@@ -43,12 +43,12 @@ export class Mallory {
   async register(): Promise<AuthResponse["type"]> {
     const device = { name: this.name, cipherSuite: 1, signatureKey: this.signer.key.publicKey }
     const signature = signWithLabel(this.signer.key, "ConclaveRegistration", encode(RegistrationTBS, device))
-    const request = encode(AuthRequest, { type: "register", ...device, signature, endorsement: undefined })
+    const request = authRequests.encode({ type: "register", ...device, signature, endorsement: undefined })
     return decode(AuthResponse, await this.#world.transport("auth").request(request)).type
   }
 
   async ask(request: DeliveryRequest): Promise<DeliveryResponse> {
-    return decode(DeliveryResponse, await this.#world.transport("delivery").request(encode(DeliveryRequest, request)))
+    return decode(DeliveryResponse, await this.#world.transport("delivery").request(deliveryRequests.encode(request)))
   }
 
   /** What the service gives to anybody who knows the group's id. */

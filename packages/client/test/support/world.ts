@@ -50,7 +50,7 @@ export class World implements AsyncDisposable {
       crypto: provider,
       now,
       onError,
-      limits: { pollMilliseconds: 50, ...limits },
+      limits: { pollMilliseconds: 50, commits: { perSecond: 1e6, burst: 1e6 }, ...limits },
     })
   }
 

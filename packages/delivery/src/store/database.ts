@@ -1,4 +1,5 @@
 import Libsql from "libsql"
+import { type FileLock, lockFile } from "./file-lock.js"
 import { StoreUnavailable } from "./store.js"
 
 export type SqlValue = Uint8Array | bigint | number | string | null
@@ -23,31 +24,63 @@ export interface Database extends AsyncDisposable {
   read<T>(work: (connection: Connection) => T): T
   /**
    * Runs `work`, which must be synchronous, in a transaction. An error that it throws undoes it alone and rejects;
-   * rejects with {@link StoreUnavailable} when the transaction could not be made durable.
+   * rejects with {@link StoreUnavailable} when the transaction could not be made durable. `size` is about how many
+   * bytes the work holds in memory until then.
    */
-  write<T>(work: (connection: Connection) => T): Promise<T>
+  write<T>(work: (connection: Connection) => T, size?: number): Promise<T>
+  usage(): Usage
+  /** Brings the write-ahead log into the file and empties it, where nobody reads it just now. */
+  checkpoint(): void
   /** Finishes what is under way. */
   close(): Promise<void>
 }
 
+export interface Usage {
+  /** Bytes of the file that are in use. What was deleted is not: its place is used again, the file does not shrink. */
+  readonly bytes: number
+  /** Beyond so many bytes the file does not grow; `Infinity` without a limit. */
+  readonly sizeMax: number
+}
+
 export interface DatabaseOptions {
-  /** The path of a file, or `:memory:`. */
+  /** The path of a file, or `:memory:`. A file is kept for this process: see `lockFile`. */
   readonly file: string
+  /**
+   * The most that the file may take on the disk, in bytes, with its write-ahead log; default no limit. Reading goes on
+   * at the limit. At least 1 MiB.
+   */
+  readonly sizeMax?: number
   /** How long work waits for a lock that somebody else holds; default 2,000. */
   readonly lockTimeoutMilliseconds?: number
   /** How much work may wait; default 10,000. */
   readonly queueMax?: number
+  /** How many bytes the work that waits may hold; default 64 MiB. */
+  readonly queueSizeMax?: number
 }
 
-/** Throws {@link StoreUnavailable} where the file cannot be opened or is no database. */
+/**
+ * Deleted content is overwritten (`secure_delete`), in the file at once and in the write-ahead log as it is used again.
+ * A disk without any space is no obstacle to opening and reading a file that needs no migration.
+ *
+ * @throws {StoreUnavailable} when the file cannot be opened, is no database, or is in use by another process.
+ */
 export function openDatabase(options: DatabaseOptions): Database {
-  return new LibsqlDatabase(options)
+  const lock = options.file === ":memory:" ? undefined : lockFile(options.file)
+  try {
+    return new LibsqlDatabase(options, lock)
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
 }
 
 /** Work of one transaction: enough to share the cost of a sync, few enough to answer the first of it soon. */
 const BATCH_MAX = 256
+/** Of the bytes of one transaction: it lies in the write-ahead log until the next checkpoint. */
+const BATCH_SIZE_MAX = 8 * 1024 * 1024
 
 interface Work {
+  readonly size: number
   run(connection: Connection): unknown
   resolve(value: any): void
   reject(error: unknown): void
@@ -56,30 +89,34 @@ interface Work {
 class LibsqlDatabase implements Database {
   readonly #database: Libsql.Database
   readonly #connection: LibsqlConnection
+  readonly #lock: FileLock | undefined
   readonly #lockTimeoutMilliseconds: number
   readonly #queueMax: number
+  readonly #queueSizeMax: number
+  readonly #sizeMax: number
   readonly #queue: Work[] = []
+  #queueSize = 0
   #draining: Promise<void> | undefined
   #closed = false
 
-  constructor({ file, lockTimeoutMilliseconds = 2_000, queueMax = 10_000 }: DatabaseOptions) {
+  constructor(options: DatabaseOptions, lock: FileLock | undefined) {
+    const { lockTimeoutMilliseconds = 2_000, queueMax = 10_000, queueSizeMax = 64 * 1024 * 1024 } = options
+    this.#lock = lock
     this.#lockTimeoutMilliseconds = lockTimeoutMilliseconds
     this.#queueMax = queueMax
-    // No busy timeout of SQLite's own: it would stop the whole process, not only those who wait.
-    this.#database = opened(file)
+    this.#queueSizeMax = queueSizeMax
+    this.#sizeMax = fileSizeMax(options.sizeMax ?? Number.POSITIVE_INFINITY)
+    this.#database = openedFor(options, lockTimeoutMilliseconds)
     this.#connection = new LibsqlConnection(this.#database)
-    available(() => {
-      this.#database.exec(`PRAGMA busy_timeout = ${lockTimeoutMilliseconds}`)
-      this.#database.exec("PRAGMA journal_mode = WAL")
-      this.#database.exec("PRAGMA busy_timeout = 0")
-      this.#database.exec("PRAGMA synchronous = FULL")
-      this.#database.exec("PRAGMA foreign_keys = ON")
-    })
   }
 
   migrate(component: string, migrations: readonly string[]): void {
     available(() => {
+      // What is up to date is left alone: a full disk does not keep a service from reading.
+      if (this.#version(component, migrations) === migrations.length) return
       this.#database.exec(`PRAGMA busy_timeout = ${this.#lockTimeoutMilliseconds}`)
+      // A file that has reached its limit is migrated all the same.
+      limitTo(this.#database, Number.POSITIVE_INFINITY)
       this.#database.exec("BEGIN IMMEDIATE")
       try {
         this.#migrate(component, migrations)
@@ -87,6 +124,7 @@ class LibsqlDatabase implements Database {
       } finally {
         this.#rollback()
         this.#database.exec("PRAGMA busy_timeout = 0")
+        limitTo(this.#database, this.#sizeMax)
       }
     })
   }
@@ -95,13 +133,32 @@ class LibsqlDatabase implements Database {
     this.#database.exec(
       "CREATE TABLE IF NOT EXISTS schema_version (component TEXT PRIMARY KEY, version INTEGER) STRICT",
     )
-    const row = this.#connection.get("SELECT version FROM schema_version WHERE component = ?", [component])
-    const version = Number(row?.version ?? 0n)
-    if (version > migrations.length) {
-      throw new StoreUnavailable(`the file was written by a later version (${component} ${version})`)
-    }
+    const version = this.#version(component, migrations)
     for (const migration of migrations.slice(version)) this.#database.exec(migration)
     this.#connection.run("INSERT OR REPLACE INTO schema_version VALUES (?, ?)", [component, migrations.length])
+  }
+
+  #version(component: string, { length: newest }: readonly string[]): number {
+    if (this.#connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'") === undefined) return 0
+    const row = this.#connection.get("SELECT version FROM schema_version WHERE component = ?", [component])
+    const version = Number(row?.version ?? 0n)
+    if (version <= newest) return version
+    throw new StoreUnavailable(
+      `the file was written by a later version of Conclave (${component} ${version}, known up to ${newest}): ` +
+        "use that version",
+    )
+  }
+
+  usage(): Usage {
+    if (this.#closed) throw new StoreUnavailable("the database is closed")
+    const pragma = (name: string) => Number(this.#connection.get(`PRAGMA ${name}`)![name])
+    const bytes = available(() => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"))
+    return { bytes, sizeMax: this.#sizeMax }
+  }
+
+  checkpoint(): void {
+    if (this.#closed) throw new StoreUnavailable("the database is closed")
+    available(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"))
   }
 
   read<T>(work: (connection: Connection) => T): T {
@@ -109,12 +166,15 @@ class LibsqlDatabase implements Database {
     return available(() => work(this.#connection))
   }
 
-  write<T>(work: (connection: Connection) => T): Promise<T> {
+  write<T>(work: (connection: Connection) => T, size = 0): Promise<T> {
     if (this.#closed) return Promise.reject(new StoreUnavailable("the database is closed"))
-    if (this.#queue.length >= this.#queueMax)
+    const isFull = this.#queue.length > 0 && this.#queueSize + size > this.#queueSizeMax
+    if (this.#queue.length >= this.#queueMax || isFull) {
       return Promise.reject(new StoreUnavailable("too much waits to be written"))
+    }
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run: work, resolve, reject })
+      this.#queue.push({ run: work, size, resolve, reject })
+      this.#queueSize += size
       this.#draining ??= this.#drain()
     })
   }
@@ -123,6 +183,7 @@ class LibsqlDatabase implements Database {
     this.#closed = true
     await this.#draining
     if (this.#database.open) this.#database.close()
+    this.#lock?.release()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -133,10 +194,22 @@ class LibsqlDatabase implements Database {
     while (this.#queue.length > 0) {
       // What else has arrived in this turn of the event loop joins in.
       await new Promise((resolve) => setImmediate(resolve))
-      const batch = this.#queue.splice(0, BATCH_MAX)
+      const batch = this.#batch()
       await this.#commitTogether(batch)
     }
     this.#draining = undefined
+  }
+
+  #batch(): Work[] {
+    let [length, size] = [0, 0]
+    for (const work of this.#queue) {
+      size += work.size
+      if (length === BATCH_MAX || (length > 0 && size > BATCH_SIZE_MAX)) break
+      length++
+    }
+    const batch = this.#queue.splice(0, length)
+    for (const work of batch) this.#queueSize -= work.size
+    return batch
   }
 
   async #commitTogether(batch: readonly Work[]): Promise<void> {
@@ -223,6 +296,60 @@ class LibsqlConnection implements Connection {
     return statement
   }
 }
+
+/**
+ * Where the disk has no space for the memory that the processes of a write-ahead log share, the file is opened without
+ * it, for one connection alone (https://sqlite.org/wal.html#noshm): enough for one process.
+ */
+function openedFor(options: DatabaseOptions, lockTimeoutMilliseconds: number): Libsql.Database {
+  try {
+    return configured(opened(options.file), options, lockTimeoutMilliseconds)
+  } catch (error) {
+    if (!isFull(error) && codeOf(error) !== "SQLITE_IOERR") throw unavailable(error)
+    const database = opened(options.file)
+    return available(() => {
+      database.exec("PRAGMA locking_mode = EXCLUSIVE")
+      return configured(database, options, lockTimeoutMilliseconds)
+    })
+  }
+}
+
+/** Closes the database where it cannot be used. */
+function configured(database: Libsql.Database, { sizeMax }: DatabaseOptions, lockTimeoutMilliseconds: number) {
+  try {
+    database.exec(`PRAGMA busy_timeout = ${lockTimeoutMilliseconds}`)
+    database.exec("PRAGMA journal_mode = WAL")
+    // No busy timeout of SQLite's own: it would stop the whole process, not only those who wait.
+    database.exec("PRAGMA busy_timeout = 0")
+    database.exec("PRAGMA synchronous = FULL")
+    database.exec("PRAGMA foreign_keys = ON")
+    database.exec("PRAGMA secure_delete = ON")
+    database.exec(`PRAGMA journal_size_limit = ${WAL_SIZE_KEPT}`)
+    if (sizeMax !== undefined) limitTo(database, fileSizeMax(sizeMax))
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** A file that is larger already does not grow. */
+function limitTo(database: Libsql.Database, fileSize: number): void {
+  const { page_size } = database.prepare("PRAGMA page_size").get() as { page_size: number }
+  const pages = Math.max(1, Math.min(PAGES_MAX, Math.floor(fileSize / page_size)))
+  database.exec(`PRAGMA max_page_count = ${pages}`)
+}
+
+/** SQLite's own limit. */
+const PAGES_MAX = 4_294_967_294
+
+/** What is left of a limit when the write-ahead log has had its part. */
+const fileSizeMax = (sizeMax: number) => sizeMax - Math.min(WAL_SIZE_MAX, sizeMax / 2)
+
+/** What is left of the write-ahead log after a checkpoint. */
+const WAL_SIZE_KEPT = 8 * 1024 * 1024
+/** A checkpoint is due every 1,000 pages, 4 MiB; one transaction may come on top of it. */
+const WAL_SIZE_MAX = 32 * 1024 * 1024
 
 /** What the binding throws while opening has no code of SQLite's. */
 function opened(file: string): Libsql.Database {

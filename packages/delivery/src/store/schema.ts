@@ -99,4 +99,31 @@ export const migrations: readonly string[] = [
   CREATE INDEX log_commit ON log (group_number, seq) WHERE kind = 3;
   DROP TABLE access;
   `,
+  // What is stored is counted and expires; an inbox makes room for what is new.
+  `
+  ALTER TABLE mls_group ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE mls_group ADD COLUMN last_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE mls_group SET
+    bytes = coalesce((SELECT sum(length(body) + 200) FROM log WHERE group_number = mls_group.number), 0),
+    last_at = coalesce((SELECT max(at) FROM log WHERE group_number = mls_group.number), created_at);
+  ALTER TABLE log ADD COLUMN undelivered BLOB;
+
+  CREATE TABLE numbered_inbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    device_id BLOB NOT NULL,
+    n INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    group_id BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    body_hash BLOB REFERENCES blob,
+    tree_hash BLOB REFERENCES blob,
+    sender BLOB NOT NULL DEFAULT x'',
+    at INTEGER NOT NULL,
+    UNIQUE (device_id, n)
+  ) STRICT;
+  INSERT INTO numbered_inbox (device_id, n, kind, group_id, seq, body_hash, tree_hash, at)
+    SELECT device_id, n, kind, group_id, seq, body_hash, tree_hash, at FROM inbox ORDER BY at, device_id, n;
+  DROP TABLE inbox;
+  ALTER TABLE numbered_inbox RENAME TO inbox;
+  `,
 ]

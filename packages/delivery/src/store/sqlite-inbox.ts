@@ -10,6 +10,8 @@ export interface Delivery {
   readonly seq: bigint
   readonly bodyHash: Uint8Array | null
   readonly treeHash: Uint8Array | null
+  /** See `NewCommit`; empty for what the service says itself. */
+  readonly sender: Uint8Array
   readonly at: bigint
 }
 
@@ -20,8 +22,8 @@ export function deliver(connection: Connection, deviceId: Uint8Array, entry: Del
     [deviceId],
   )
   connection.run(
-    `INSERT INTO inbox (device_id, n, kind, group_id, seq, body_hash, tree_hash, at)
-     VALUES (?, (SELECT inbox_head FROM device WHERE id = ?), ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO inbox (device_id, n, kind, group_id, seq, body_hash, tree_hash, sender, at)
+     VALUES (?, (SELECT inbox_head FROM device WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)`,
     [
       deviceId,
       deviceId,
@@ -30,9 +32,48 @@ export function deliver(connection: Connection, deviceId: Uint8Array, entry: Del
       entry.seq,
       entry.bodyHash,
       entry.treeHash,
+      entry.sender,
       entry.at,
     ],
   )
+}
+
+interface Room {
+  readonly groupId: Uint8Array
+  readonly sender: Uint8Array
+  readonly inboxEntriesMax: number
+  readonly inboxEntriesPerGroupMax: number
+}
+
+/** Deletes what has to go for one more Welcome: see `NewCommit`. */
+export function makeRoom(connection: Connection, deviceId: Uint8Array, room: Room): void {
+  const { all, same } = connection.get(
+    'SELECT count(*) AS "all", count(*) FILTER (WHERE group_id = ?) AS same FROM inbox WHERE device_id = ? AND kind = ?',
+    [room.groupId, deviceId, WELCOME],
+  )!
+  if (same >= room.inboxEntriesPerGroupMax) {
+    const oldest = connection.get(
+      "SELECT min(number) AS number FROM inbox WHERE device_id = ? AND kind = ? AND group_id = ?",
+      [deviceId, WELCOME, room.groupId],
+    )!
+    deleteEntry(connection, oldest.number)
+  } else if (all >= room.inboxEntriesMax) {
+    const oldest = connection.get(
+      `SELECT min(number) AS number FROM inbox WHERE device_id = ? AND kind = ?
+       GROUP BY sender ORDER BY count(*) + (sender = ?) DESC, number LIMIT 1`,
+      [deviceId, WELCOME, room.sender],
+    )!
+    deleteEntry(connection, oldest.number)
+  }
+}
+
+const WELCOME = InboxKind.values.welcome
+
+export function deleteEntry(connection: Connection, number: bigint): void {
+  const row = connection.get("SELECT body_hash, tree_hash FROM inbox WHERE number = ?", [number])!
+  connection.run("DELETE FROM inbox WHERE number = ?", [number])
+  releaseBlob(connection, row.body_hash)
+  releaseBlob(connection, row.tree_hash)
 }
 
 export function readInbox(connection: Connection, page: Page & { readonly deviceId: Uint8Array }): InboxPage {

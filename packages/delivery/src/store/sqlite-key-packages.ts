@@ -12,7 +12,7 @@ interface Owner {
 /** A package that was handed out stays as a row without its body until its time is over: it never comes back. */
 export function publishKeyPackages(connection: Connection, publication: Publication): Stock {
   const { deviceId, signatureKey, at, keyPackages, lastResort, stockMax } = publication
-  forgetExpired(connection, at)
+  forgetExpired(connection, at, 100)
   connection.run(
     "INSERT INTO device (id, signature_key) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET signature_key = excluded.signature_key",
     [deviceId, signatureKey],
@@ -79,13 +79,14 @@ function noticeLowStock(connection: Connection, { deviceId, at }: Owner): void {
     InboxKind.values.keyPackagesLow,
   ])
   if (known === undefined || waiting !== undefined) return
-  const nothing = { groupId: new Uint8Array(), seq: 0n, bodyHash: null, treeHash: null }
+  const nothing = { groupId: new Uint8Array(), seq: 0n, bodyHash: null, treeHash: null, sender: new Uint8Array() }
   deliver(connection, deviceId, { kind: "keyPackagesLow", ...nothing, at })
 }
 
-function forgetExpired(connection: Connection, at: bigint): void {
-  connection.run(
-    "DELETE FROM key_package WHERE number IN (SELECT number FROM key_package WHERE not_after <= ? ORDER BY not_after LIMIT 100)",
-    [at],
+/** Returns how many were deleted, at most `rowsMax`. */
+export function forgetExpired(connection: Connection, at: bigint, rowsMax: number): number {
+  return connection.run(
+    "DELETE FROM key_package WHERE number IN (SELECT number FROM key_package WHERE not_after <= ? ORDER BY not_after LIMIT ?)",
+    [at, rowsMax],
   )
 }

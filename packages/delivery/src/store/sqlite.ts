@@ -1,21 +1,36 @@
+import { decode, encode, vector } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
-import { type Entry, EntryKind } from "../api.js"
+import { DeviceId, type Entry, EntryKind, LogEntryKind } from "../api.js"
 import { logChainHash, logChainStart, type Sha256 } from "../log-chain.js"
 import type { Connection, Database, Row } from "./database.js"
 import { kindOf } from "./kinds.js"
 import { migrations } from "./schema.js"
 import { releaseBlob, useBlob } from "./sqlite-blobs.js"
-import { acknowledgeInbox, deliver, inboxHead, readInbox } from "./sqlite-inbox.js"
+import { acknowledgeInbox, deliver, inboxHead, makeRoom, readInbox } from "./sqlite-inbox.js"
 import { claimKeyPackage, publishKeyPackages, stockOf } from "./sqlite-key-packages.js"
-import type { Appended, Head, LogPage, NewEntry, NewGroup, Page, Store, StoredGroupInfo } from "./store.js"
+import { newsSince } from "./sqlite-news.js"
+import { type Sweeping, sweep } from "./sqlite-sweep.js"
+import {
+  type Appended,
+  ENTRY_OVERHEAD,
+  type Head,
+  type LogPage,
+  type NewEntry,
+  type NewGroup,
+  type Page,
+  type Refusal,
+  type Store,
+  type StoredGroupInfo,
+} from "./store.js"
 
 /** The store in one SQLite file. Takes the database over: disposing the store closes it. */
 export function sqliteStore(database: Database, sha256: Sha256): Store {
   database.migrate("delivery", migrations)
+  const sweeping: Sweeping = { messages: 0n, log: 0n, groups: 0n }
   const read = async <T>(work: (connection: Connection) => T) => database.read(work)
   return {
-    createGroup: (group) => database.write((connection) => createGroup(connection, group, sha256)),
-    append: (entry) => database.write((connection) => append(connection, entry, sha256)),
+    createGroup: (group) => database.write((connection) => createGroup(connection, group, sha256), sizeOfInfo(group)),
+    append: (entry) => database.write((connection) => append(connection, entry, sha256), sizeOf(entry)),
     read: (page) => read((connection) => readLog(connection, page)),
     head: (groupId) => read((connection) => headOf(connection, groupId)),
     groupInfo: (groupId) => read((connection) => groupInfoOf(connection, groupId)),
@@ -25,22 +40,37 @@ export function sqliteStore(database: Database, sha256: Sha256): Store {
     inbox: (page) => read((connection) => readInbox(connection, page)),
     inboxHead: (deviceId) => read((connection) => inboxHead(connection, deviceId)),
     acknowledgeInbox: (deviceId, upTo) => database.write((connection) => acknowledgeInbox(connection, deviceId, upTo)),
+    news: (mark) => read((connection) => newsSince(connection, mark)),
+    sweep: (horizons) => sweep(database, horizons, { sweeping, sha256 }),
+    usage: () => database.usage(),
     [Symbol.asyncDispose]: () => database.close(),
   }
 }
 
-function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "created" | "repeated" | "exists" {
+const sizeOfInfo = ({ groupInfo, ratchetTree }: Pick<NewGroup, "groupInfo" | "ratchetTree">) =>
+  groupInfo.length + (ratchetTree?.length ?? 0)
+const sizeOf = ({ body, commit }: NewEntry) =>
+  body.length + (commit === undefined ? 0 : commit.welcome.length + sizeOfInfo(commit))
+
+function createGroup(
+  connection: Connection,
+  group: NewGroup,
+  sha256: Sha256,
+): "created" | "repeated" | "exists" | Refusal {
   const present = connection.get("SELECT idem, request_hash FROM mls_group WHERE id = ?", [group.groupId])
   if (present !== undefined) {
     return equalBytes(present.idem, group.idempotencyId) && equalBytes(present.request_hash, group.requestHash)
       ? "repeated"
       : "exists"
   }
+  const refusal = group.admit()
+  if (refusal !== undefined) return refusal
   const infoHash = useBlob(connection, group.groupInfo, sha256)
   const treeHash = group.ratchetTree === undefined ? null : useBlob(connection, group.ratchetTree, sha256)
   connection.run(
-    `INSERT INTO mls_group (id, next_seq, head_hash, idem, request_hash, info_seq, info_hash, tree_hash, created_at)
-     VALUES (?, 1, ?, ?, ?, 0, ?, ?, ?)`,
+    `INSERT INTO mls_group
+       (id, next_seq, head_hash, idem, request_hash, info_seq, info_hash, tree_hash, created_at, last_at)
+     VALUES (?, 1, ?, ?, ?, 0, ?, ?, ?, ?)`,
     [
       group.groupId,
       logChainStart(sha256, group.groupId),
@@ -49,6 +79,7 @@ function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "
       infoHash,
       treeHash,
       group.at,
+      group.at,
     ],
   )
   return "created"
@@ -56,30 +87,33 @@ function createGroup(connection: Connection, group: NewGroup, sha256: Sha256): "
 
 function append(connection: Connection, entry: NewEntry, sha256: Sha256): Appended {
   const group = connection.get(
-    "SELECT number, next_seq, last_commit_seq, head_hash, info_hash, tree_hash FROM mls_group WHERE id = ?",
+    `SELECT number, next_seq, oldest_seq, last_commit_seq, head_hash, info_hash, tree_hash, bytes FROM mls_group
+     WHERE id = ?`,
     [entry.groupId],
   )
   if (group === undefined) return { type: "notFound" }
-  const answered = connection.get("SELECT request_hash, seq, chain_hash FROM log WHERE group_number = ? AND idem = ?", [
-    group.number,
-    entry.idempotencyId,
-  ])
-  if (answered !== undefined) {
-    if (!equalBytes(answered.request_hash, entry.requestHash)) return { type: "idReused" }
-    return { type: "accepted", seq: answered.seq, chainHash: answered.chain_hash }
-  }
-  return refusal(connection, entry, group) ?? accept(connection, entry, { group, sha256 })
+  return (
+    repetition(connection, entry, group) ??
+    staleness(connection, entry, group) ??
+    entry.admit({ bytes: Number(group.bytes) }) ??
+    accept(connection, entry, { group, sha256 })
+  )
 }
 
-function refusal(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
-  if (isStale(connection, entry, group)) {
-    return { type: "stale", lastCommitSeq: group.last_commit_seq, headSeq: group.next_seq - 1n }
-  }
-  for (const deviceId of entry.commit?.recipients ?? []) {
-    const { count } = connection.get("SELECT count(*) AS count FROM inbox WHERE device_id = ?", [deviceId])!
-    if (count >= entry.commit!.inboxEntriesMax) return { type: "inboxFull" }
-  }
-  return undefined
+function repetition(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
+  const answered = connection.get(
+    "SELECT request_hash, seq, chain_hash, undelivered FROM log WHERE group_number = ? AND idem = ?",
+    [group.number, entry.idempotencyId],
+  )
+  if (answered === undefined) return undefined
+  if (!equalBytes(answered.request_hash, entry.requestHash)) return { type: "idReused" }
+  const undelivered = answered.undelivered === null ? [] : decode(DeviceIds, answered.undelivered)
+  return { type: "accepted", seq: answered.seq, chainHash: answered.chain_hash, undelivered }
+}
+
+function staleness(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
+  if (!isStale(connection, entry, group)) return undefined
+  return { type: "stale", lastCommitSeq: group.last_commit_seq, headSeq: group.next_seq - 1n }
 }
 
 function isStale(connection: Connection, { kind, after, pastCommitsMax }: NewEntry, group: Row): boolean {
@@ -89,7 +123,8 @@ function isStale(connection: Connection, { kind, after, pastCommitsMax }: NewEnt
     "SELECT seq FROM log WHERE group_number = ? AND kind = 3 ORDER BY seq DESC LIMIT 1 OFFSET ?",
     [group.number, pastCommitsMax],
   )
-  return unread !== undefined && unread.seq > after
+  // Where commits have expired, their number is not known: the author reads, and is told that.
+  return unread === undefined ? after + 1n < group.oldest_seq : unread.seq > after
 }
 
 interface Accepting {
@@ -103,13 +138,15 @@ function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Acce
   const lastCommitSeq = entry.kind === "commit" ? seq : group.last_commit_seq
   // The compare-and-set: of all entries that would have this seq, one changes a row.
   const changed = connection.run(
-    "UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ? WHERE number = ? AND next_seq = ?",
-    [lastCommitSeq, chainHash, group.number, seq],
+    `UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ?, bytes = bytes + ?, last_at = ?
+     WHERE number = ? AND next_seq = ?`,
+    [lastCommitSeq, chainHash, entry.body.length + ENTRY_OVERHEAD, entry.at, group.number, seq],
   )
   if (changed !== 1) throw new Error("the group changed within a transaction")
+  const undelivered = entry.commit === undefined ? [] : keepCommitParts(connection, entry, { group, seq, sha256 })
   connection.run(
-    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, undelivered, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       group.number,
       seq,
@@ -119,19 +156,23 @@ function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Acce
       entry.requestHash,
       entry.body,
       chainHash,
+      undelivered.length === 0 ? null : encode(DeviceIds, undelivered),
       entry.at,
     ],
   )
-  if (entry.commit !== undefined) keepCommitParts(connection, entry, { group, seq, sha256 })
-  return { type: "accepted", seq, chainHash }
+  return { type: "accepted", seq, chainHash, undelivered }
 }
+
+const DeviceIds = vector(DeviceId)
 
 interface Committing extends Accepting {
   readonly seq: bigint
 }
 
-function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, sha256 }: Committing): void {
-  const { groupInfo, ratchetTree, recipients, welcome } = entry.commit!
+/** Returns the recipients that were not served. */
+function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, sha256 }: Committing): Uint8Array[] {
+  const commit = entry.commit!
+  const { groupInfo, ratchetTree, welcome } = commit
   const infoHash = useBlob(connection, groupInfo, sha256)
   const treeHash = ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256)
   connection.run("UPDATE mls_group SET info_seq = ?, info_hash = ?, tree_hash = ? WHERE number = ?", [
@@ -142,16 +183,24 @@ function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, 
   ])
   releaseBlob(connection, group.info_hash)
   releaseBlob(connection, group.tree_hash)
-  for (const deviceId of recipients) {
+  const undelivered = [...commit.unserved]
+  for (const deviceId of commit.recipients) {
+    if (!commit.mayDeliver(deviceId)) {
+      undelivered.push(deviceId)
+      continue
+    }
+    makeRoom(connection, deviceId, { ...commit, groupId: entry.groupId })
     deliver(connection, deviceId, {
       kind: "welcome",
       groupId: entry.groupId,
       seq,
       bodyHash: useBlob(connection, welcome, sha256),
       treeHash: ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256),
+      sender: commit.sender,
       at: entry.at,
     })
   }
+  return undelivered
 }
 
 function readLog(connection: Connection, page: Page & { readonly groupId: Uint8Array }): LogPage | undefined {
@@ -182,7 +231,7 @@ const ROWS_AT_A_TIME = 32
 
 function entryOf(row: Row): Entry {
   const { seq, epoch, body, at } = row
-  return { seq, kind: kindOf(EntryKind.values, row.kind), epoch, body, chainHash: row.chain_hash, at }
+  return { seq, kind: kindOf(LogEntryKind.values, row.kind), epoch, body, chainHash: row.chain_hash, at }
 }
 
 function headOf(connection: Connection, groupId: Uint8Array): Head | undefined {

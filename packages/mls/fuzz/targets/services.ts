@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { type Codec, decode, encode } from "@conclave/codec"
+import { type Codec, decode } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
 import { decodeGroupInfo } from "@conclave/mls"
 import type { Target } from "../engine.js"
@@ -38,11 +38,11 @@ export async function serviceTargets({ scenes, invitations }: World): Promise<Ta
   return [
     ...decoders,
     service("delivery service", handlers.delivery, delivery.DeliveryResponse, {
-      requests: toDelivery.map((request) => encode(delivery.DeliveryRequest, request)),
+      requests: toDelivery.map((request) => delivery.deliveryRequests.encode(request)),
       failures,
     }),
     service("auth service", handlers.auth, auth.AuthResponse, {
-      requests: toAuth.map((request) => encode(auth.AuthRequest, request)),
+      requests: toAuth.map((request) => auth.authRequests.encode(request)),
       failures,
     }),
   ]
@@ -94,7 +94,7 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
     { type: "claimKeyPackage", deviceId: new Uint8Array(32), cipherSuite: 1 },
     { type: "countKeyPackages", cipherSuite: 1, proof },
     { type: "createGroup", ...place, groupInfo, ratchetTree: Uint8Array.of(1) },
-    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message },
+    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message, after: 0n },
     {
       type: "append",
       ...place,
@@ -102,6 +102,7 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
       epoch,
       body: message,
       commit: { ...parts, recipients: [{ deviceId: groupId }] },
+      after: 7n,
     },
     { type: "read", groupId, afterSeq: 0n, limit: 10 },
     { type: "head", groupId },

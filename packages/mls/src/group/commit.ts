@@ -22,7 +22,9 @@ import {
   type UpdatePath,
 } from "../wire.js"
 import { type Epoch, encodeContext } from "./epoch.js"
+import { signGroupInfo } from "./group-info.js"
 import { freshKeyPair, keyPackageRef } from "./key-package.js"
+import type { GroupPolicy } from "./policy.js"
 import { type Presented, requireCommitAllowed } from "./profile.js"
 import {
   type AppliedProposals,
@@ -222,8 +224,18 @@ function createPath(
   }
 }
 
+/** The Welcome to a Commit of ours, signed in the epoch that it begins. */
+export function welcomeFor(
+  created: CreatedCommit,
+  withRatchetTree: boolean,
+  { policy, random }: { readonly policy: GroupPolicy; readonly random: Random },
+): Uint8Array {
+  const groupInfo = signGroupInfo(created.next.epoch, { withRatchetTree }, policy.grease ? random : undefined)
+  return createWelcome(created, groupInfo, random)
+}
+
 /** RFC 9420 §12.4.3.1: one Welcome for everybody whom the Commit adds. */
-export function createWelcome(created: CreatedCommit, groupInfo: GroupInfo, random: Random): Uint8Array {
+function createWelcome(created: CreatedCommit, groupInfo: GroupInfo, random: Random): Uint8Array {
   const { epoch, seed, applied } = created.next
   const { suite } = epoch
   const encryptedGroupInfo = sealGroupInfo(suite, seed.welcome, encode(GroupInfo, groupInfo))

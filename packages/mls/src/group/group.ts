@@ -9,19 +9,19 @@ import type { SignatureToVerify } from "../tree/validation.js"
 import { warmingOrder } from "../tree/warming.js"
 import { type Extension, MLSMessage, type Proposal } from "../wire.js"
 import { type GroupChange, type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
-import { type CreatedCommit, createCommit, createWelcome, prepareCommit } from "./commit.js"
+import { createCommit, prepareCommit, welcomeFor } from "./commit.js"
 import { createState, type NewGroupOptions } from "./create.js"
 import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOptions } from "./enter.js"
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
 import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import type { Opened } from "./incoming.js"
-import type { TreeChecks } from "./join.js"
+import type { JoinedEpoch, TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
 import { type SentProposal, validateOwnProposal } from "./proposals.js"
 import { mostThatFit, selectProposals } from "./received-proposals.js"
 import { type GroupRecordChanges, nodesAmong } from "./records.js"
-import { type GroupEnvironment, GroupState, originOf } from "./state.js"
+import { GroupState, originOf } from "./state.js"
 import { requireBestSuite } from "./suite-choice.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
@@ -31,12 +31,10 @@ export type { GroupOptions } from "./environment.js"
 export type { TreeNodeView } from "./tree-view.js"
 
 /** A group that can be entered with a Welcome, once its members have been judged. */
-export interface StagedJoin {
+export interface StagedJoin extends Pick<JoinedEpoch, "inviter"> {
   readonly groupId: Uint8Array
   readonly epoch: bigint
   readonly members: readonly Member[]
-  /** The member whose signature is on the GroupInfo inside the Welcome. */
-  readonly inviter: Member
   /** Every other member of the group, and its external senders. */
   readonly claims: readonly CredentialClaim[]
   /** Which key package opened the Welcome. Unless it is one of last resort, its private keys are to be deleted. */
@@ -172,6 +170,16 @@ export class Group implements Disposable {
   }
 
   #restorePending(pending: messages.StoredPending): void {
+    try {
+      this.#stagePending(pending)
+    } catch (error) {
+      // A profile that has become stricter: no member takes this commit any more.
+      if (!(error instanceof RuleError) || error.seenBy === "self") throw error
+      this.discardPending()
+    }
+  }
+
+  #stagePending(pending: messages.StoredPending): void {
     const ownPath = messages.ownPathOf(this.#state, pending)
     const commit = messages.commitContent(this.#state, pending.authenticated)
     const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(ownPath))
@@ -311,7 +319,7 @@ export class Group implements Disposable {
     this.#requireSending()
     const proposal = proposalOf(this.#state, change)
     const { epoch, environment } = this.#state
-    requireBestSuite(this.#state, [proposal])
+    requireBestSuite(this.#state, [{ proposal }])
     validateOwnProposal(proposal, epoch, environment, environment.now())
     return messages.sendProposal(this.#state, proposal, options.authenticatedData ?? new Uint8Array(0))
   }
@@ -346,16 +354,16 @@ export class Group implements Disposable {
       wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
     }
     const context = { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) }
-    requireBestSuite(
-      state,
-      own.map(({ proposal }) => proposal),
-    )
+    requireBestSuite(state, own)
     const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...own] })
     const taken = mostThatFit(received, (some) => keepsRules(() => prepareCommit(epoch, requestOf(some), context)))
     const created = createCommit(epoch, requestOf(taken), context)
     const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
     const groupInfo = newGroupInfo(created.next.epoch, environment)
-    const welcome = created.next.applied.added.size === 0 ? undefined : welcomeFor(created, changes, environment)
+    const welcome =
+      created.next.applied.added.size === 0
+        ? undefined
+        : welcomeFor(created, changes.welcomeWithTree !== false, environment)
     wipe(...(created.pathSecrets?.pathSecrets.values() ?? []))
     const ratchetTree = () => created.next.epoch.tree.encode()
     const outgoing: OutgoingCommit = { ...created.staged, message, welcome, groupInfo, ratchetTree }
@@ -480,11 +488,6 @@ export class Group implements Disposable {
   #ownKeys(committed: OwnKeys["committed"]): OwnKeys {
     return { updateKey: (encryptionKey) => this.#state.updateOf(encryptionKey), committed }
   }
-}
-
-function welcomeFor(created: CreatedCommit, changes: GroupChanges, { policy, random }: GroupEnvironment): Uint8Array {
-  const options = { withRatchetTree: changes.welcomeWithTree !== false }
-  return createWelcome(created, signGroupInfo(created.next.epoch, options, policy.grease ? random : undefined), random)
 }
 
 /** What was prepared for a state, as the application sees it: accepting gives a group. */

@@ -74,7 +74,7 @@ export interface JoinedEpoch {
   readonly epoch: Epoch
   readonly seed: EpochSeed
   readonly members: readonly Member[]
-  /** Who signed the GroupInfo of the Welcome. */
+  /** The member whose signature is on the GroupInfo inside the Welcome. */
   readonly inviter: Member
   readonly claims: readonly CredentialClaim[]
   readonly bundle: KeyPackageBundle

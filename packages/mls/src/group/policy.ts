@@ -8,8 +8,9 @@ export interface GroupPolicy {
    */
   readonly skippedPerSecond: number
   /**
-   * How far ahead of a sender's last proposal or commit the next may be, in generations. All members of a group must have
-   * the same: this does not depend on time.
+   * How far ahead of a sender's last proposal or commit the next may be, in generations: a member that has discarded more
+   * commits than this in one epoch is not understood until the next. All members of a group must have the same, whatever
+   * the time.
    */
   readonly handshakeDistanceMax: number
   /** How many keys of skipped messages are kept for each sender and kind of message. */
@@ -47,7 +48,7 @@ export interface GroupPolicy {
 export const defaultPolicy: GroupPolicy = {
   forwardDistanceMax: 1000,
   skippedPerSecond: 10,
-  handshakeDistanceMax: 64,
+  handshakeDistanceMax: 128,
   skippedKeysMax: 1000,
   pastEpochsMax: 3,
   resumptionSecretsMax: 3,

@@ -158,7 +158,7 @@ export function mostThatFit(
   selected: readonly KnownProposal[],
   fits: (received: readonly KnownProposal[]) => boolean,
 ): readonly KnownProposal[] {
-  if (fits(selected)) return selected
+  if (selected.length === 0 || fits(selected)) return selected
   // With none of them it does not fit either: our own changes are at fault, and whoever commits them is told so.
   if (!fits([])) return []
   let asked = 2

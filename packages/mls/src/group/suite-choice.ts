@@ -9,8 +9,9 @@ import type { GroupState } from "./state.js"
  *
  * @throws RuleError suite-best
  */
-export function requireBestSuite(state: GroupState, proposals: readonly Proposal[]): void {
+export function requireBestSuite(state: GroupState, list: readonly { readonly proposal: Proposal }[]): void {
   const { epoch, environment, lineage } = state
+  const proposals = list.map(({ proposal }) => proposal)
   const reInit = proposals.find((proposal) => proposal.type === "reinit")
   if (reInit) requireBest(state, reInit.cipherSuite, [])
   // A group that continues another has the suite that was agreed on there.

@@ -33,6 +33,7 @@ import {
   validateExtensions,
   validateProposalList,
 } from "./proposals.js"
+import { hex } from "./records.js"
 import type { CredentialClaim, Member, PskLookup, Removal, Signer, StagedCommit } from "./types.js"
 
 /*
@@ -352,10 +353,11 @@ function claims(
     else found.push({ reason: "externalJoin", ...member, predecessor: memberAt(epoch.tree, old)! })
   }
   if (applied.extensions !== epoch.context.extensions) {
-    const known = externalSenders(epoch.context.extensions)
+    const nameOf = (sender: ExternalSender) => hex(encode(ExternalSender, sender))
+    const known = new Set(externalSenders(epoch.context.extensions).map(nameOf))
     for (const sender of externalSenders(applied.extensions)) {
       // RFC 9420 §5.3.1: an entry that is updated is judged like a new one.
-      if (!known.some((it) => equalBytes(encode(ExternalSender, it), encode(ExternalSender, sender)))) {
+      if (!known.has(nameOf(sender))) {
         found.push({ reason: "externalSender", credential: sender.credential, signatureKey: sender.signatureKey })
       }
     }

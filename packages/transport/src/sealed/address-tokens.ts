@@ -1,4 +1,5 @@
 import { type CryptoProvider, wipe } from "@conclave/crypto"
+import { NetworkQuota, type QuotaLimits } from "./network-quota.js"
 import { prefixOf } from "./prefix.js"
 import { SpentTable } from "./spent-table.js"
 import { TAG_SIZE, TOKEN_SIZE } from "./wire.js"
@@ -9,6 +10,11 @@ export interface AddressTokensOptions {
   readonly lifetimeMilliseconds?: number
   /** Tokens that can be spent in one lifetime. Default 1,048,576, in 32 MiB. */
   readonly capacity?: number
+  /**
+   * Tokens that are made for one network in one lifetime, and as many that it can spend: one network must not use up
+   * what can be remembered. Default a 32nd of the capacity for an address, a 16th for a /24 or /48.
+   */
+  readonly quota?: QuotaLimits
   readonly now?: () => number
 }
 
@@ -33,6 +39,7 @@ export class AddressTokens {
   readonly #lifetime: number
   readonly #now: () => number
   readonly #spent: SpentTable
+  readonly #quotas: Readonly<Record<"issued" | "spent", NetworkQuota>>
   /** The newest first; the second one still opens what it made. */
   #keys: TokenKey[]
 
@@ -40,6 +47,7 @@ export class AddressTokens {
     provider,
     lifetimeMilliseconds = 3_600_000,
     capacity = 1_048_576,
+    quota = { peer: Math.ceil(capacity / 32), network: Math.ceil(capacity / 16) },
     now = Date.now,
   }: AddressTokensOptions) {
     this.#provider = provider
@@ -47,17 +55,26 @@ export class AddressTokens {
     this.#lifetime = lifetimeMilliseconds
     this.#now = now
     this.#spent = new SpentTable({ capacity, generationMilliseconds: lifetimeMilliseconds, now: now() })
+    const newQuota = () => new NetworkQuota({ limits: quota, generationMilliseconds: lifetimeMilliseconds, now: now() })
+    this.#quotas = { issued: newQuota(), spent: newQuota() }
     this.#keys = [{ key: provider.random(KEY_BYTES), since: now() }]
   }
 
-  /** A token of {@link TOKEN_SIZE} bytes for the network of `address`. */
+  /**
+   * A token of {@link TOKEN_SIZE} bytes for the network of `address`.
+   * @throws {RangeError} when the network has had its quota
+   */
   issue(address: string): Uint8Array {
-    return this.issueMany(address, 1)[0]!
+    const [token] = this.issueMany(address, 1)
+    if (token === undefined) throw new RangeError("the network has had its quota of tokens")
+    return token
   }
 
-  issueMany(address: string, count: number): Uint8Array[] {
-    if (count === 0) return []
+  /** `wanted` tokens, or as many as the quota of the network leaves. */
+  issueMany(address: string, wanted: number): Uint8Array[] {
     const now = this.#now()
+    const count = wanted === 0 ? 0 : this.#quotas.issued.take(address, wanted, now)
+    if (count === 0) return []
     const { key } = this.#currentKeys(now)[0]!
     const prefix = prefixOf(address)
     const nonces = this.#provider.random(count * NONCE_SIZE)
@@ -77,6 +94,7 @@ export class AddressTokens {
     const expiry = this.#open(token, prefixOf(address), now)
     if (expiry === undefined || expiry * 1000 < now) return false
     // What cannot be remembered is not taken: it costs the client a round trip, nothing else.
+    if (this.#quotas.spent.take(address, 1, now) === 0) return false
     return this.#spent.spend(token, now) === "first"
   }
 

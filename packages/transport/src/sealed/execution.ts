@@ -5,11 +5,24 @@ export interface ExecutionLimits {
   readonly recordedBytesMax: number
   /** How many may hear the responses of one request at a time. Default 64. */
   readonly listenersMax: number
+  /** How long the copies that a client sends beside its subscription may take its place. Default 10,000. */
+  readonly raceMilliseconds: number
   /** How long a run goes on when nobody listens, for a copy that is still on its way. Default 2,000. */
   readonly graceMilliseconds: number
 }
 
 type Run = (signal: AbortSignal) => AsyncIterable<Uint8Array>
+
+/** Who may hear a subscription: its client, which sends it on two connections at once when the first is slow. */
+const SUBSCRIBERS_MAX = 2
+
+/** Whose run it is. */
+export interface Origin {
+  /** A run of any number of responses, and not of one. */
+  readonly subscription: boolean
+  /** See `RequestContext.peer`. */
+  readonly peer: string | undefined
+}
 
 /** One who hears all responses from the first one on. Iteration throws where the run failed. */
 export interface Listening {
@@ -20,12 +33,17 @@ export interface Listening {
 /**
  * One run of one request. Everybody who brings a copy of the request hears the same responses from the first one on;
  * nobody makes it run again. Once more has been said than is kept, late copies are turned away.
+ *
+ * A subscription would let a thief of its first flight hear along for as long as it goes on. So its copies are heard
+ * from the subscriber's own address only, and they end with the first connection unless they take its place at once.
  */
 export class Execution {
   readonly #limits: ExecutionLimits
   readonly #gone = new AbortController()
   readonly #waiting = new Set<() => void>()
   readonly #counted: (bytes: number) => void
+  readonly #origin: Origin
+  readonly #startedAt = performance.now()
   readonly #listeners = new Map<symbol, number>()
   #responses: Uint8Array[] = []
   /** Number of the first response that is still kept. */
@@ -36,16 +54,22 @@ export class Execution {
   #grace: NodeJS.Timeout | undefined
 
   /** `counted` is told of each change in the bytes that are kept. */
-  constructor(run: Run, limits: ExecutionLimits, counted: (bytes: number) => void = () => {}) {
+  constructor(
+    run: Run,
+    { limits, origin, counted }: { limits: ExecutionLimits; origin: Origin; counted: (bytes: number) => void },
+  ) {
     this.#limits = limits
+    this.#origin = origin
     this.#counted = counted
     void this.#pump(run)
     this.#startGrace()
   }
 
-  /** `undefined` where the first response cannot be had any more, or too many listen already. */
-  listen(): Listening | undefined {
-    const full = this.#listeners.size >= this.#limits.listenersMax
+  /** `undefined` where the first response cannot be had any more, too many listen, or it is not for `peer`. */
+  listen(peer: string | undefined): Listening | undefined {
+    const { subscription, peer: owner } = this.#origin
+    if (subscription && peer !== owner) return undefined
+    const full = this.#listeners.size >= (subscription ? SUBSCRIBERS_MAX : this.#limits.listenersMax)
     if (this.#first > 0 || this.#retired || this.#gone.signal.aborted || full) return undefined
     const listener = Symbol()
     this.#listeners.set(listener, 0)
@@ -91,7 +115,10 @@ export class Execution {
   }
 
   #leave(listener: symbol): void {
+    const [first] = this.#listeners.keys()
     if (!this.#listeners.delete(listener)) return
+    const isRace = performance.now() - this.#startedAt <= this.#limits.raceMilliseconds
+    if (this.#origin.subscription && listener === first && !isRace && this.#state === "running") this.abort()
     if (this.#listeners.size === 0 && this.#state === "running") this.#startGrace()
     this.#wake()
   }
@@ -168,13 +195,15 @@ export interface ExecutionsLimits extends ExecutionLimits {
 export const executionLimits: ExecutionsLimits = {
   recordedBytesMax: 262_144,
   listenersMax: 64,
+  raceMilliseconds: 10_000,
   graceMilliseconds: 2000,
   countMax: 4096,
   bytesMax: 64 * 1024 * 1024,
   keptMilliseconds: 20_000,
 }
 
-export interface Asked extends Pick<RequestContext, "early" | "peer"> {
+export interface Asked extends Pick<RequestContext, "early" | "peer" | "network"> {
+  readonly subscription: boolean
   readonly requestId: Uint8Array
   readonly body: Uint8Array
 }
@@ -195,7 +224,7 @@ export class Executions {
   }
 
   /** Runs a request that has not run before. */
-  start({ requestId, body, ...asked }: Asked): Execution {
+  start({ requestId, body, subscription, ...asked }: Asked): Execution {
     this.#forgetOld()
     const run = async function* (this: Executions, signal: AbortSignal) {
       try {
@@ -204,8 +233,12 @@ export class Executions {
         this.#running.delete(execution)
       }
     }.bind(this)
-    const execution: Execution = new Execution(run, this.#limits, (bytes) => {
-      this.#bytes += bytes
+    const execution: Execution = new Execution(run, {
+      limits: this.#limits,
+      origin: { subscription, peer: asked.peer },
+      counted: (bytes) => {
+        this.#bytes += bytes
+      },
     })
     this.#running.add(execution)
     this.#byRequest.set(nameOf(requestId), { execution, since: this.#now() })

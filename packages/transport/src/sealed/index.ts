@@ -4,7 +4,14 @@ export { type AdmissionLimits, admissionLimits } from "./admission.js"
 export { type KeptOffer, type PinnedService, SealedTransport, type SealedTransportOptions } from "./client.js"
 export { type ExecutionsLimits, executionLimits } from "./execution.js"
 export { KeyRing, type KeyRingOptions } from "./key-ring.js"
-export { type OfferOptions, type SealedListenOptions, SealedServer, type SealedServerOptions } from "./server.js"
+export {
+  type FlightRates,
+  flightRates,
+  type OfferOptions,
+  type SealedListenOptions,
+  SealedServer,
+  type SealedServerOptions,
+} from "./server.js"
 export { joinTransports, type SealedService, serveAll, shareTransport } from "./services.js"
 export {
   type KeySince,

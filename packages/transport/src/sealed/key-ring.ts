@@ -1,4 +1,4 @@
-import { decode, encode, fixed, struct, uint8, uint32, uint64, vector } from "@conclave/codec"
+import { DecodeError, decode, encode, fixed, struct, uint8, uint32, uint64, vector } from "@conclave/codec"
 import { type CryptoProvider, wipe } from "@conclave/crypto"
 import { Suite } from "./session.js"
 import type { KeySince } from "./strike-register.js"
@@ -23,15 +23,22 @@ export interface RingKey extends KeySince {
 }
 
 const StoredKey = struct("StoredKey", { id: uint32, privateKey: fixed(32), pinned: uint8, madeAt: uint64 })
-const StoredRing = struct("StoredRing", { keys: vector(StoredKey) })
+/** `at`: when it was stored, by the clock of that process. */
+const StoredRing = struct("StoredRing", { keys: vector(StoredKey), at: uint64 })
+/** As it was before that time was stored with the keys. */
+const FormerRing = struct("FormerRing", { keys: vector(StoredKey) })
 
 /** The id under which clients reach a pinned key. */
 export const PINNED_KEY_ID = 0
+/** How long a process may go on after it has stored its keys for the last time, when the clock was set back since. */
+const STORED_LATE_MILLISECONDS = 120_000
+const TIMER_MAX_MILLISECONDS = 2 ** 31 - 1
 const PINNED_FOR = Number.MAX_SAFE_INTEGER
 
 /**
  * The keys that first flights are sealed to: a new one each period, the one before for clients that have not heard of it,
- * and none older; with their bytes wiped, flights that were recorded stay sealed.
+ * and none older; with their bytes wiped, flights that were recorded stay sealed. A timer wipes them when their time has
+ * come, whoever asks or does not, and although the clock is set back meanwhile.
  */
 export class KeyRing {
   readonly #suite: Suite
@@ -40,6 +47,9 @@ export class KeyRing {
   readonly #now: () => number
   #keys: RingKey[] = []
   #pinned: RingKey | undefined
+  #timer: NodeJS.Timeout | undefined
+  /** The latest time that was seen: a clock that is set back stands still here. */
+  #latest = 0
 
   constructor({
     provider,
@@ -79,6 +89,7 @@ export class KeyRing {
   export(): Uint8Array {
     const keys = this.#pinned ? [...this.#current(), this.#pinned] : this.#current()
     return encode(StoredRing, {
+      at: BigInt(this.#clock()),
       keys: keys.map(({ id, privateKey, pinned, madeAt }) => ({
         id,
         privateKey,
@@ -88,35 +99,75 @@ export class KeyRing {
     })
   }
 
-  /** Takes over the keys of a former process. Throws `DecodeError`. */
+  /**
+   * Takes over the keys of a former process. Where the clock has been set back since, what that process may have run is
+   * everything up to its own last time.
+   * @throws {DecodeError}
+   */
   import(stored: Uint8Array): void {
-    const { keys } = decode(StoredRing, stored)
+    const { keys, at } = decodeRing(stored)
+    const now = this.#now()
+    const since = now >= at ? now : at + STORED_LATE_MILLISECONDS
     this.destroy()
     for (const { id, privateKey, pinned, madeAt } of keys) {
       const key = {
         ...this.#ringKey(id, privateKey.slice()),
         madeAt: Number(madeAt),
         inherited: true,
-        since: this.#now(),
+        since,
       }
       if (pinned === 1) this.#pinned = { ...key, pinned: true }
       else this.#keys.push(key)
     }
+    this.#schedule()
   }
 
   destroy(): void {
+    clearTimeout(this.#timer)
     for (const key of [...this.#keys, ...(this.#pinned ? [this.#pinned] : [])]) wipe(key.privateKey)
     this.#keys = []
     this.#pinned = undefined
   }
 
   #current(): RingKey[] {
-    const now = this.#now()
-    if (this.#keys.length === 0 || now - this.#keys[0]!.madeAt >= this.#period) this.#keys.unshift(this.#newKey())
-    const lives = (key: RingKey) => now < key.madeAt + 2 * this.#period + this.#overlap
+    const now = this.#clock()
+    this.#destroyOld(now)
+    if (this.#keys.length === 0 || now - this.#keys[0]!.madeAt >= this.#period) {
+      this.#keys.unshift(this.#newKey())
+      this.#schedule()
+    }
+    return this.#keys
+  }
+
+  #destroyOld(now: number): void {
+    const lives = (key: RingKey) => now < this.#endOf(key)
     for (const key of this.#keys) if (!lives(key)) wipe(key.privateKey)
     this.#keys = this.#keys.filter(lives)
-    return this.#keys
+  }
+
+  #endOf({ madeAt }: RingKey): number {
+    return madeAt + 2 * this.#period + this.#overlap
+  }
+
+  /** By the timer and not by the clock: time passes although the clock is set back. */
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (this.#keys.length === 0) return
+    const now = this.#clock()
+    const wait = Math.min(
+      Math.max(Math.min(...this.#keys.map((key) => this.#endOf(key))) - now, 0),
+      TIMER_MAX_MILLISECONDS,
+    )
+    this.#timer = setTimeout(() => {
+      this.#destroyOld(now + wait)
+      this.#schedule()
+    }, wait)
+    this.#timer.unref()
+  }
+
+  #clock(): number {
+    this.#latest = Math.max(this.#latest, this.#now())
+    return this.#latest
   }
 
   #newKey(): RingKey {
@@ -129,8 +180,18 @@ export class KeyRing {
   }
 
   #ringKey(id: number, privateKey: Uint8Array): RingKey {
-    const now = this.#now()
+    const now = this.#clock()
     const publicKey = this.#suite.hpke.publicKey(privateKey)
     return { id, privateKey, publicKey, pinned: false, madeAt: now, inherited: false, since: now }
+  }
+}
+
+function decodeRing(stored: Uint8Array) {
+  try {
+    const { keys, at } = decode(StoredRing, stored)
+    return { keys, at: Number(at) }
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    return { ...decode(FormerRing, stored), at: 0 }
   }
 }

@@ -1,12 +1,13 @@
 import type { Socket } from "node:net"
-import { decode, encode } from "@conclave/codec"
+import { DecodeError, decode, encode } from "@conclave/codec"
 import { type HpkeReceiver, wipe } from "@conclave/crypto"
+import type { Requester } from "../share.js"
+import { CHUNK_COST, type Holding, readingTime } from "../shares.js"
 import type { AddressTokens } from "./address-tokens.js"
 import type { Admission } from "./admission.js"
 import type { Execution, Executions, Listening } from "./execution.js"
 import type { KeyRing, RingKey } from "./key-ring.js"
 import { CONTENT_LIMITS, type OpeningFields, OpeningReader, paddedSize } from "./opening.js"
-import { peerAt } from "./prefix.js"
 import type { Channel, Suite } from "./session.js"
 import { abortSocket, LineBroken, SocketReader } from "./socket-reader.js"
 import type { StrikeRegister } from "./strike-register.js"
@@ -20,6 +21,7 @@ import {
   FrameType,
   frameBytes,
   HEADER_SIZE,
+  isZero,
   KEY_ID_SIZE,
   Kind,
   padTo,
@@ -40,6 +42,9 @@ export interface ServerParts {
   readonly executions: Executions
   readonly mayRunEarly: (request: Uint8Array) => boolean
   readonly requestSizeMax: number
+  readonly unreadTimeoutMilliseconds: number
+  /** Whether one more first flight of the requester may be opened. */
+  readonly mayOpen: (requester: Requester | undefined) => boolean
   readonly now: () => number
 }
 
@@ -52,17 +57,18 @@ type Early = Execution | "spent" | "again" | "refused"
 /** How long a client may take to hang up when everything is said. */
 const LINGER_MILLISECONDS = 2000
 
-/**
- * Serves one connection to its end, and calls `asked` with the kind when the request is there. Whatever the peer sends,
- * it resolves, and the socket is closed.
- */
-export async function serveConnection(
-  socket: Socket,
-  parts: ServerParts,
-  asked: (kind: number) => void,
-): Promise<void> {
+interface Served {
+  readonly parts: ServerParts
+  /** Given back by the caller when the socket is closed. */
+  readonly holding: Holding
+  /** Is called with the kind when the request is there. */
+  readonly asked: (kind: number) => void
+}
+
+/** Serves one connection to its end. Whatever the peer sends, it resolves, and the socket is closed. */
+export async function serveConnection(socket: Socket, served: Served): Promise<void> {
   try {
-    await new ServerConnection(socket, parts, asked).serve()
+    await new ServerConnection(socket, served).serve()
     socket.end()
     const timer = setTimeout(() => socket.destroy(), LINGER_MILLISECONDS)
     socket.once("close", () => clearTimeout(timer))
@@ -85,14 +91,17 @@ class ServerConnection {
   readonly #reader: SocketReader
   readonly #parts: ServerParts
   readonly #asked: (kind: number) => void
+  readonly #holding: Holding
   /** Goes out together with the first frame: one segment where it fits. */
   #hello: Buffer | undefined
   #supplied = false
 
-  constructor(socket: Socket, parts: ServerParts, asked: (kind: number) => void) {
+  constructor(socket: Socket, { parts, holding, asked }: Served) {
     this.#asked = asked
+    this.#holding = holding
     this.#socket = socket
-    this.#reader = new SocketReader(socket)
+    // A request is in memory until its connection has ended.
+    this.#reader = new SocketReader(socket, (bytes) => holding.take("received", bytes + CHUNK_COST))
     this.#parts = parts
   }
 
@@ -101,6 +110,7 @@ class ServerConnection {
     const begun = this.#reader.peek(FLIGHT_SIZE_MAX)
     const token = isWholeFlight(begun) ? begun.subarray(0, TOKEN_SIZE) : undefined
     if (!(await this.#parts.admission.admit(this.#socket, token))) throw new LineBroken("not admitted")
+    if (!this.#parts.mayOpen(this.#holding.requester)) throw new LineBroken("too many flights")
     const flight = await this.#readFlight()
     const key = this.#parts.keys.find(flight.keyId.readUInt32BE())
     if (key === undefined) {
@@ -180,7 +190,7 @@ class ServerConnection {
     const strike = this.#parts.register.strike(fields.requestId, Number(fields.time), key)
     if (strike === "undecided") return "again"
     if (strike === "copy") return this.#parts.executions.find(fields.requestId) ?? "spent"
-    return this.#start(fields.requestId, body, true)
+    return this.#start(fields, body, true)
   }
 
   /** It was asked under keys of this connection alone, so it is no replay; it may still have run from a first flight. */
@@ -188,11 +198,12 @@ class ServerConnection {
     if (this.#parts.register.note(fields.requestId) === "copy") {
       return this.#parts.executions.find(fields.requestId) ?? "spent"
     }
-    return this.#start(fields.requestId, body, false)
+    return this.#start(fields, body, false)
   }
 
-  #start(requestId: Uint8Array, body: Uint8Array, early: boolean): Execution {
-    return this.#parts.executions.start({ requestId, body, early, peer: peerAt(this.#socket.remoteAddress) })
+  #start({ requestId, kind }: OpeningFields, body: Uint8Array, early: boolean): Execution {
+    const subscription = kind === Kind.subscription
+    return this.#parts.executions.start({ requestId, body, early, subscription, ...this.#holding.requester })
   }
 
   async #readFresh(channel: Channel): Promise<OpeningReader | "too large"> {
@@ -211,11 +222,11 @@ class ServerConnection {
 
   async #stream(channel: Channel, fields: OpeningFields, execution: Execution | "spent"): Promise<void> {
     this.#asked(fields.kind)
-    const listening = execution === "spent" ? undefined : execution.listen()
+    const listening = execution === "spent" ? undefined : execution.listen(this.#holding.requester?.peer)
     if (listening === undefined) return this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.spent))
     this.#socket.once("close", () => listening.leave())
     // Nothing more may come from the client: reading on is how its leaving is noticed.
-    this.#socket.resume()
+    this.#reader.complete()
     // The subscriber hears at once that it was heard.
     if (fields.kind === Kind.subscription) this.#supply(channel, fields)
     try {
@@ -230,6 +241,8 @@ class ServerConnection {
 
   async #sendResponses(channel: Channel, fields: OpeningFields, { responses }: Listening): Promise<void> {
     for await (const response of responses) {
+      const cost = response.length + CHUNK_COST
+      if (!this.#holding.take("unsent", cost)) throw new LineBroken("too much that is not read")
       this.#socket.cork()
       let at = 0
       for (; response.length - at > FRAME_CONTENT_MAX; at += FRAME_CONTENT_MAX) {
@@ -243,6 +256,7 @@ class ServerConnection {
       if (fields.kind === Kind.request) this.#queue(channel, FrameType.end)
       this.#socket.uncork()
       await this.#drained()
+      this.#holding.give("unsent", cost)
       if (fields.kind === Kind.request) return
     }
     await this.#send(channel, FrameType.end)
@@ -289,7 +303,13 @@ class ServerConnection {
     if (socket.destroyed) return Promise.reject(new LineBroken("the client has left"))
     if (!socket.writableNeedDrain) return Promise.resolve()
     return new Promise((resolve, reject) => {
+      const patience = readingTime(socket.writableLength, this.#parts.unreadTimeoutMilliseconds)
+      const timer = setTimeout(() => {
+        this.#holding.refused("unread")
+        abortSocket(socket)
+      }, patience)
       const done = () => {
+        clearTimeout(timer)
         socket.removeListener("drain", done)
         socket.removeListener("close", done)
         if (socket.destroyed) reject(new LineBroken("the client has left"))
@@ -306,9 +326,15 @@ function isWholeFlight(begun: Buffer): boolean {
   return begun.length >= HEADER_SIZE + 2 && begun.length >= HEADER_SIZE + 2 + begun.readUInt16BE(HEADER_SIZE)
 }
 
-/** For the client: a server's frame taken apart. Throws `DecodeError`. */
+/**
+ * For the client: a server's frame taken apart.
+ * @throws {DecodeError} where the content does not fit, or anything but zeros follows it
+ */
 export function readServerFrame(plaintext: Uint8Array): { readonly type: number; readonly content: Uint8Array } {
   const { type, contentLength } = decode(FrameHead, plaintext.subarray(0, FRAME_HEAD_SIZE))
-  const content = plaintext.subarray(FRAME_HEAD_SIZE, FRAME_HEAD_SIZE + contentLength)
+  const end = FRAME_HEAD_SIZE + contentLength
+  if (end > plaintext.length) throw new DecodeError("a content that is longer than its frame", FRAME_HEAD_SIZE)
+  if (!isZero(plaintext.subarray(end))) throw new DecodeError("padding that is not zero", end)
+  const content = plaintext.subarray(FRAME_HEAD_SIZE, end)
   return { type, content }
 }

@@ -3,7 +3,11 @@ import { createServer, type Server, type Socket } from "node:net"
 import { encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type FastOpenPolicy, listen } from "../fast-open/index.js"
+import { type Rate, RateLimiter, takeAll } from "../rate-limiter.js"
+import { requesterAt } from "../requester.js"
 import type { Handler } from "../seam.js"
+import type { Requester } from "../share.js"
+import { Holding, Shares } from "../shares.js"
 import { AddressTokens } from "./address-tokens.js"
 import { Admission, type AdmissionLimits, admissionLimits } from "./admission.js"
 import { Executions, type ExecutionsLimits, executionLimits } from "./execution.js"
@@ -28,13 +32,31 @@ export interface SealedServerOptions {
   readonly mayRunEarly?: (request: Uint8Array) => boolean
   /** Default 1 MiB. */
   readonly requestSizeMax?: number
-  /** Connections at a time. Default 10,000. */
+  /** Connections at a time, where `shares` is not given. Default 10,000; one network gets a quarter of them. */
   readonly connectionsMax?: number
+  /** What a requester, and all, may hold: give that of a listener to share it. Default: its own. */
+  readonly shares?: Shares
+  /** First flights that are opened for one requester. Default {@link flightRates}. */
+  readonly flights?: FlightRates
+  /** How long a client may take nothing of an answer; and 1 s more for each 16 KiB of it. Default 30,000. */
+  readonly unreadTimeoutMilliseconds?: number
   /** How long a client may take over its request. Default 10,000. */
   readonly requestTimeoutMilliseconds?: number
   readonly admission?: Partial<AdmissionLimits>
   readonly executions?: Partial<ExecutionsLimits>
   readonly now?: () => number
+}
+
+export interface FlightRates {
+  /** Of one {@link Requester.peer}. */
+  readonly peer: Rate
+  readonly network: Rate
+}
+
+/** Opening a flight takes about a quarter of a millisecond, before anybody knows who it is from. */
+export const flightRates: FlightRates = {
+  peer: { perSecond: 500, burst: 2_000 },
+  network: { perSecond: 1_000, burst: 4_000 },
 }
 
 export interface SealedListenOptions {
@@ -63,10 +85,15 @@ export class SealedServer implements AsyncDisposable {
   readonly #connections = new Map<Socket, number | undefined>()
   /** Of connections that have ended. */
   #bytesBefore = 0
+  readonly #shares: Shares
+  readonly #flights: Readonly<Record<keyof FlightRates, RateLimiter>>
 
   constructor(options: SealedServerOptions) {
     const now = options.now ?? Date.now
     const suite = new Suite(options.provider)
+    this.#shares = options.shares ?? new Shares(pick(options))
+    const { peer, network } = options.flights ?? flightRates
+    this.#flights = { peer: new RateLimiter(peer), network: new RateLimiter(network) }
     const tokens = options.tokens ?? new AddressTokens({ provider: options.provider, now })
     this.#parts = {
       suite,
@@ -82,10 +109,12 @@ export class SealedServer implements AsyncDisposable {
       }),
       mayRunEarly: options.mayRunEarly ?? (() => true),
       requestSizeMax: options.requestSizeMax ?? 1024 * 1024,
+      unreadTimeoutMilliseconds: options.unreadTimeoutMilliseconds ?? 30_000,
+      mayOpen: (requester) => this.#mayOpen(requester),
     }
     const timeout = options.requestTimeoutMilliseconds ?? 10_000
     this.#server = createServer(KEPT_ALIVE, (socket) => this.#accept(socket, timeout))
-    this.#server.maxConnections = options.connectionsMax ?? 10_000
+    this.#server.maxConnections = this.#shares.limits.connections.all
   }
 
   /** Listens with fast open, or, where the system has none, without. Resolves with the port. */
@@ -150,19 +179,42 @@ export class SealedServer implements AsyncDisposable {
   }
 
   #accept(socket: Socket, timeout: number): void {
+    socket.on("error", () => socket.destroy())
+    const holding = new Holding(this.#shares, requesterAt(socket.remoteAddress))
+    // Nothing can be said before the handshake, and nothing in the clear.
+    if (!holding.take("connections")) {
+      socket.resetAndDestroy()
+      return
+    }
     this.#connections.set(socket, undefined)
-    const timer = setTimeout(() => abortSocket(socket), timeout)
+    const timer = setTimeout(() => {
+      holding.refused("slow")
+      abortSocket(socket)
+    }, timeout)
     socket.once("close", () => {
       clearTimeout(timer)
+      holding[Symbol.dispose]()
       this.#connections.delete(socket)
       this.#bytesBefore += bytesOf(socket)
     })
-    socket.on("error", () => socket.destroy())
-    void serveConnection(socket, this.#parts, (kind) => {
+    const asked = (kind: number) => {
       clearTimeout(timer)
       if (this.#connections.has(socket)) this.#connections.set(socket, kind)
-    })
+    }
+    void serveConnection(socket, { parts: this.#parts, holding, asked })
+  }
+
+  #mayOpen(requester: Requester | undefined): boolean {
+    const { peer, network } = this.#flights
+    const levels = [
+      { limiter: peer, key: requester?.peer },
+      { limiter: network, key: requester?.network },
+    ]
+    if (takeAll(levels, performance.now()) === undefined) return true
+    this.#shares.refused("flights", requester)
+    return false
   }
 }
 
+const pick = ({ connectionsMax }: SealedServerOptions) => (connectionsMax === undefined ? {} : { connectionsMax })
 const bytesOf = ({ bytesRead, bytesWritten }: Socket) => bytesRead + bytesWritten

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 
 /** Reading stops when this much waits to be taken, so that a fast peer cannot fill the memory. */
-const WAITING_MAX = 131_072
+const WAITING_MAX = 65_536
 
 /** The peer has ended or broken the line, in the middle of something or not. */
 export class LineBroken extends Error {
@@ -25,9 +25,13 @@ export class SocketReader {
   #wanted: { readonly length: number; resolve(bytes: Buffer): void; reject(error: Error): void } | undefined
   /** Why nothing more will come: an error is made of it only when somebody asks. */
   #end: { readonly reason: string; readonly cause?: unknown } | undefined
+  #complete = false
+  readonly #mayTake: (bytes: number) => boolean
 
-  constructor(socket: Socket) {
+  /** `mayTake` is asked for each piece that arrives; where it says no, the connection is aborted. */
+  constructor(socket: Socket, mayTake: (bytes: number) => boolean = () => true) {
     this.#socket = socket
+    this.#mayTake = mayTake
     socket.on("data", (chunk: Buffer) => this.#take(chunk))
     socket.once("end", () => this.#finish({ reason: "the peer ended the connection" }))
     socket.once("error", (cause) => this.#finish({ reason: "the connection broke", cause }))
@@ -54,12 +58,23 @@ export class SocketReader {
     })
   }
 
+  /** From now on, whatever still comes aborts the connection: the peer has said all that it may. */
+  complete(): void {
+    this.#complete = true
+    this.#socket.resume()
+    if (this.#waiting > 0) abortSocket(this.#socket)
+  }
+
   #putBack(bytes: Buffer): void {
     this.#chunks.unshift(bytes)
     this.#waiting += bytes.length
   }
 
   #take(chunk: Buffer): void {
+    if (this.#complete || !this.#mayTake(chunk.length)) {
+      abortSocket(this.#socket)
+      return
+    }
     this.#chunks.push(chunk)
     this.#waiting += chunk.length
     const wanted = this.#wanted

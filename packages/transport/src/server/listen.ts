@@ -1,12 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import type { Handler } from "../seam.js"
+import { type Refusal, Shares } from "../shares.js"
+import { admitConnections } from "./connections.js"
+import { Hosts } from "./hosts.js"
 import { answerOffer } from "./offer.js"
-import { peerOf } from "./peer.js"
-import { answerRequest } from "./request.js"
+import { requesterOf, seemsForwarded, TrustedProxies } from "./peer.js"
+import { answerRequest, mayStream } from "./request.js"
 import { SocketListener } from "./socket.js"
 import { openStaticFiles, type StaticFiles } from "./static-files.js"
-import { contentSecurity, sendText } from "./text.js"
+import { contentSecurity, refusalText, sendText } from "./text.js"
 
 export interface ListenOptions {
   /** By name: `delivery` is asked by POST to `/delivery` and by streams over `/socket` that name it. */
@@ -24,10 +27,21 @@ export interface ListenOptions {
   readonly port?: number
   readonly limits?: Partial<ListenLimits>
   /**
-   * `RequestContext.peer` of a request. Default: the prefix of its address, unknown for this machine's own; behind a
-   * proxy of another machine, what that says of it.
+   * Proxies whose `X-Forwarded-For` is believed: addresses (`192.0.2.1`) and networks (`2001:db8::/32`). Without any, a
+   * request comes from the address of its connection.
    */
-  readonly peerOf?: (request: IncomingMessage) => string | undefined
+  readonly trustedProxies?: readonly string[]
+  /** Is told once that requests come through a proxy that is not among these: all its clients are one requester. */
+  readonly onUntrustedProxy?: () => void
+  /**
+   * Names that the listener is served under, beside `host` and those of this machine; or `any`. Requests under others
+   * get 421. Default: no others where only this machine reaches `host`, any elsewhere.
+   */
+  readonly hosts?: readonly string[] | "any"
+  /** What a requester, and all, may hold. Give one object to listeners that are to share. Default: its own. */
+  readonly shares?: Shares
+  /** Is told of each refusal where `shares` is not given; see there. */
+  readonly onRefusal?: (refusal: Refusal) => void
   /** Closes the listener when it is aborted. */
   readonly signal?: AbortSignal
   /** Is told of errors that are nobody's answer: a service that threw, a file that could not be read. */
@@ -37,7 +51,7 @@ export interface ListenOptions {
 export interface ListenLimits {
   /** The longest request body, in bytes; default 4 MiB. A commit of a big group carries its tree. */
   readonly requestSizeMax: number
-  /** HTTP connections and sockets together; default 1,000. */
+  /** Connections of all, where `shares` is not given; default 10,000. One network gets a quarter, one address an eighth. */
   readonly connectionsMax: number
   /** Default 64. */
   readonly streamsPerSocketMax: number
@@ -47,6 +61,18 @@ export interface ListenLimits {
   readonly answerTimeoutMilliseconds: number
   /** Between two pings on a socket; one that does not answer the first by the second is cut; default 30,000. */
   readonly pingMilliseconds: number
+  /** How long a message on a socket may take to arrive; default 30,000. */
+  readonly messageTimeoutMilliseconds: number
+  /** A socket on which no stream is opened is cut after so long; default 30,000. */
+  readonly firstStreamTimeoutMilliseconds: number
+  /** And one on which there was one, when it has carried none for so long; default 120,000. */
+  readonly idleTimeoutMilliseconds: number
+  /** Bytes that may wait on a socket before its streams wait too; default 1 MiB. */
+  readonly unsentPerSocketMax: number
+  /** How long a client may take nothing of an answer; and 1 s more for each 16 KiB of it. Default 30,000. */
+  readonly unreadTimeoutMilliseconds: number
+  /** Refused streams of one socket, and pings, each of which counts as five; default 100. */
+  readonly controlFramesPerSecondMax: number
   /** How long requests that are under way at the end may go on; default 5,000. */
   readonly closeTimeoutMilliseconds: number
 }
@@ -58,13 +84,23 @@ export interface Listener extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** Connections that wait to be accepted: those of a flood must not crowd out the others. The system may allow fewer. */
+const BACKLOG = 4096
+const DEFAULT_HOST = "localhost"
+
 const defaultLimits: ListenLimits = {
   requestSizeMax: 4 * 1024 * 1024,
-  connectionsMax: 1_000,
+  connectionsMax: 10_000,
   streamsPerSocketMax: 64,
   headTimeoutMilliseconds: 10_000,
   answerTimeoutMilliseconds: 30_000,
   pingMilliseconds: 30_000,
+  messageTimeoutMilliseconds: 30_000,
+  firstStreamTimeoutMilliseconds: 30_000,
+  idleTimeoutMilliseconds: 120_000,
+  unsentPerSocketMax: 1024 * 1024,
+  unreadTimeoutMilliseconds: 30_000,
+  controlFramesPerSecondMax: 100,
   closeTimeoutMilliseconds: 5_000,
 }
 
@@ -78,8 +114,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const limits = { ...defaultLimits, ...options.limits }
   const onError = options.onError ?? (() => {})
   const closing = new AbortController()
-  const { services, offer, peerOf: peer = peerOf } = options
-  const shared = { services, offer, limits, onError, peerOf: peer, closing: closing.signal }
+  const { services, offer } = options
+  const proxies = new TrustedProxies(options.trustedProxies)
+  const hosts = new Hosts(options.host ?? DEFAULT_HOST, options.hosts)
+  const shares = options.shares ?? new Shares({ connectionsMax: limits.connectionsMax, ...pick(options) })
+  const hint = once(options.onUntrustedProxy ?? (() => {}))
+  const shared = { services, offer, limits, onError, proxies, hosts, shares, hint, closing: closing.signal }
   const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
   const sockets = new SocketListener(shared)
   const server = createServer({
@@ -88,7 +128,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     connectionsCheckingInterval: Math.max(limits.headTimeoutMilliseconds / 4, 50),
     keepAliveTimeout: 65_000,
   })
-  server.maxConnections = limits.connectionsMax
+  admitConnections(server, shared)
   server.on("request", (request, response) => {
     route(request, response, { ...shared, files }).catch((error: unknown) => {
       onError(error)
@@ -113,7 +153,11 @@ export interface Serving {
   readonly offer: ListenOptions["offer"]
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void
-  readonly peerOf: (request: IncomingMessage) => string | undefined
+  readonly proxies: TrustedProxies
+  readonly hosts: Hosts
+  readonly shares: Shares
+  /** A proxy that nobody named has passed on a request. */
+  readonly hint: () => void
   /** Aborted when the listener begins to close. */
   readonly closing: AbortSignal
 }
@@ -124,6 +168,12 @@ async function route(
   serving: Serving & { readonly files: StaticFiles | undefined },
 ): Promise<void> {
   for (const [name, value] of contentSecurity) response.setHeader(name, value)
+  const unknown = serving.hosts.refuse(request.headers.host)
+  if (unknown !== undefined) {
+    serving.shares.refused("host", requesterOf(request, serving.proxies))
+    return sendText(response, 421, unknown)
+  }
+  if (!serving.proxies.any && seemsForwarded(request)) serving.hint()
   const path = (request.url ?? "").split("?", 1)[0]!
   const service = Object.hasOwn(serving.services, path.slice(1)) ? serving.services[path.slice(1)] : undefined
   if (service !== undefined) return answerRequest(request, response, { ...serving, service })
@@ -131,9 +181,13 @@ async function route(
     response.setHeader("upgrade", "websocket")
     return sendText(response, 426, "this path takes WebSockets only")
   }
-  if (path === "/fast-open" && serving.offer !== undefined) return answerOffer(request, response, serving.offer)
+  if (path === "/fast-open" && serving.offer !== undefined)
+    return answerOffer(request, response, { ...serving, offer: serving.offer })
   if (serving.files === undefined) return sendText(response, 404, "there is nothing at this path")
-  return serving.files.answer(request, response, path)
+  return serving.files.answer(request, response, {
+    path,
+    mayAnswer: (size) => mayStream(request, response, { ...serving, size }),
+  })
 }
 
 function answerClientError(error: Error & { code?: string }, socket: Socket | import("node:stream").Duplex): void {
@@ -141,22 +195,19 @@ function answerClientError(error: Error & { code?: string }, socket: Socket | im
     socket.destroy()
     return
   }
-  const [status, reason] =
+  const [status, reason]: [string, string] =
     error.code === "HPE_HEADER_OVERFLOW"
       ? ["431 Request Header Fields Too Large", "the head of the request is too long"]
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? ["408 Request Timeout", "the request took too long to arrive"]
         : ["400 Bad Request", "this is not HTTP"]
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${reason.length + 1}\r\n` +
-      `connection: close\r\n\r\n${reason}\n`,
-  )
+  socket.end(refusalText({ status, reason }))
 }
 
-function bind(server: Server, { host = "localhost", port = 0 }: ListenOptions): Promise<URL> {
+function bind(server: Server, { host = DEFAULT_HOST, port = 0 }: ListenOptions): Promise<URL> {
   return new Promise((resolve, reject) => {
     server.once("error", reject)
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog: BACKLOG }, () => {
       server.off("error", reject)
       const { port: taken } = server.address() as AddressInfo
       resolve(new URL(`http://${host.includes(":") ? `[${host}]` : host}:${taken}/`))
@@ -182,4 +233,15 @@ async function closeGracefully({ server, sockets, closing, timeoutMilliseconds }
   }, timeoutMilliseconds)
   await done
   clearTimeout(timer)
+  sockets.end()
+}
+
+const pick = ({ onRefusal }: ListenOptions) => (onRefusal === undefined ? {} : { onRefusal })
+
+function once(tell: () => void): () => void {
+  let told = false
+  return () => {
+    if (!told) tell()
+    told = true
+  }
 }

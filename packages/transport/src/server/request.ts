@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Handler, RequestContext } from "../seam.js"
+import { CHUNK_COST, Holding, readingTime } from "../shares.js"
 import type { Serving } from "./listen.js"
+import { requesterOf } from "./peer.js"
 import { sendText } from "./text.js"
 
 const contentTypes = new Set(["application/octet-stream", "message/mls"])
@@ -22,17 +24,19 @@ export async function answerRequest(
   }
   const { requestSizeMax } = serving.limits
   // Asked for first: a connection that is gone has no address.
-  const peer = serving.peerOf(request)
-  const body = await readBody(request, requestSizeMax)
+  const holding = new Holding(serving.shares, requesterOf(request, serving.proxies))
+  response.once("close", () => holding[Symbol.dispose]())
+  const body = await readBody(request, requestSizeMax, holding)
   if (body === "tooLarge") return sendText(response, 413, `a request has at most ${requestSizeMax} bytes`)
+  if (body === "tooMuch") return sendText(response, 503, "too many bytes of requests of one network, or of all")
   if (body === "broken") return void response.destroy()
-  await answer(body, response, { ...serving, peer })
+  await answer(body, response, { ...serving, holding })
 }
 
 async function answer(
   body: Uint8Array,
   response: ServerResponse,
-  serving: Serving & { readonly service: Handler; readonly peer: string | undefined },
+  serving: Serving & { readonly service: Handler; readonly holding: Holding },
 ): Promise<void> {
   const gone = new AbortController()
   const leave = () => gone.abort()
@@ -43,9 +47,16 @@ async function answer(
     gone.abort()
   }, serving.limits.answerTimeoutMilliseconds)
   try {
-    const first = await firstAnswer(serving.service, body, { signal: gone.signal, early: false, peer: serving.peer })
+    const first = await firstAnswer(serving.service, body, {
+      signal: gone.signal,
+      early: false,
+      ...serving.holding.requester,
+    })
     if (first === undefined) {
       return sendText(response, 503, late ? "the service took too long" : "the service gave no answer")
+    }
+    if (!mayAnswer(response, first.length, serving)) {
+      return sendText(response, 503, "too many answers of one network, or of all, are not read")
     }
     response.writeHead(200, {
       "content-type": "application/octet-stream",
@@ -58,6 +69,40 @@ async function answer(
     response.off("close", leave)
     gone.abort()
   }
+}
+
+/** What of an answer that comes from a file is in memory at a time, in Node's streams and the system's. */
+const STREAMED_SIZE = 128 * 1024
+
+/** {@link mayAnswer} for `size` bytes that are read as they are sent. */
+export function mayStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { size, ...serving }: Serving & { readonly size: number },
+): boolean {
+  const holding = new Holding(serving.shares, requesterOf(request, serving.proxies))
+  response.once("close", () => holding[Symbol.dispose]())
+  return mayAnswer(response, size, { ...serving, holding, inMemory: Math.min(size, STREAMED_SIZE) })
+}
+
+interface Answering {
+  readonly holding: Holding
+  readonly limits: Serving["limits"]
+  readonly inMemory?: number
+}
+
+/** Counts an answer of `size` bytes until it is read, and cuts a client that does not. */
+function mayAnswer(response: ServerResponse, size: number, { holding, limits, inMemory = size }: Answering): boolean {
+  if (!holding.take("unsent", inMemory + CHUNK_COST)) return false
+  const timer = setTimeout(
+    () => {
+      holding.refused("unread")
+      response.destroy()
+    },
+    readingTime(size, limits.unreadTimeoutMilliseconds),
+  )
+  response.once("close", () => clearTimeout(timer))
+  return true
 }
 
 /** `undefined` where the service ends without an answer, or the signal is aborted before there is one. */
@@ -77,7 +122,11 @@ async function firstAnswer(
   return next === undefined || next.done ? undefined : next.value
 }
 
-async function readBody(request: IncomingMessage, sizeMax: number): Promise<Uint8Array | "tooLarge" | "broken"> {
+async function readBody(
+  request: IncomingMessage,
+  sizeMax: number,
+  holding: Holding,
+): Promise<Uint8Array | "tooLarge" | "tooMuch" | "broken"> {
   if (Number(request.headers["content-length"] ?? 0) > sizeMax) return "tooLarge"
   const parts: Buffer[] = []
   let size = 0
@@ -85,6 +134,7 @@ async function readBody(request: IncomingMessage, sizeMax: number): Promise<Uint
     for await (const part of request as AsyncIterable<Buffer>) {
       size += part.length
       if (size > sizeMax) return "tooLarge"
+      if (!holding.take("received", part.length + CHUNK_COST)) return "tooMuch"
       parts.push(part)
     }
   } catch {

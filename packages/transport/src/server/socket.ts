@@ -2,39 +2,58 @@ import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { type WebSocket, WebSocketServer } from "ws"
 import { FRAME_OVERHEAD, SUBPROTOCOL } from "../frames.js"
+import { Holding } from "../shares.js"
 import type { Serving } from "./listen.js"
-import { serveSocket } from "./socket-streams.js"
+import { requesterOf } from "./peer.js"
+import { SocketStreams } from "./socket-streams.js"
+import { type Refused, refusalText } from "./text.js"
+
+/** Bytes of a connection that is to be closed may wait for a client that does not read for so long. */
+const FAREWELL_MILLISECONDS = 1000
+
+const TOO_MANY = { status: "503 Service Unavailable", reason: "too many sockets of one network, or of all" }
 
 /** The WebSockets of a listener. */
 export class SocketListener {
   readonly #serving: Serving
   readonly #server: WebSocketServer
   readonly #pings: NodeJS.Timeout
+  readonly #looks: NodeJS.Timeout
   readonly #silent = new WeakSet<WebSocket>()
+  readonly #streams = new Set<SocketStreams>()
 
   constructor(serving: Serving) {
+    const { limits } = serving
     this.#serving = serving
     this.#server = new WebSocketServer({
       noServer: true,
-      maxPayload: serving.limits.requestSizeMax + FRAME_OVERHEAD,
+      maxPayload: limits.requestSizeMax + FRAME_OVERHEAD,
       perMessageDeflate: false,
+      // Pongs are answers, and counted as such.
+      autoPong: false,
       handleProtocols: (protocols) => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
     })
-    this.#pings = setInterval(() => this.#ping(), serving.limits.pingMilliseconds)
+    this.#pings = setInterval(() => this.#ping(), limits.pingMilliseconds)
     this.#pings.unref()
+    this.#looks = setInterval(() => this.#look(), lookEvery(limits))
+    this.#looks.unref()
   }
 
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on("error", () => socket.destroy())
-    const refusal = refuse(request)
-    if (refusal !== undefined || this.#serving.closing.aborted) {
-      socket.end(refusalText(refusal ?? { status: "503 Service Unavailable", reason: "the server is closing" }))
+    const holding = new Holding(this.#serving.shares, requesterOf(request, this.#serving.proxies))
+    const refused = this.#refuse(request) ?? (holding.take("sockets") ? undefined : TOO_MANY)
+    if (refused !== undefined) {
+      turnAway(socket, refused)
       return
     }
-    const peer = this.#serving.peerOf(request)
+    socket.once("close", () => holding[Symbol.dispose]())
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       webSocket.on("pong", () => this.#silent.delete(webSocket))
-      serveSocket(webSocket, this.#serving, peer)
+      const streams = new SocketStreams(webSocket, this.#serving, holding)
+      this.#streams.add(streams)
+      webSocket.once("close", () => this.#streams.delete(streams))
+      streams.serve(socket)
     })
   }
 
@@ -48,6 +67,11 @@ export class SocketListener {
     for (const client of this.#server.clients) client.terminate()
   }
 
+  /** After the last socket is closed. */
+  end(): void {
+    clearInterval(this.#looks)
+  }
+
   #ping(): void {
     for (const client of this.#server.clients) {
       if (this.#silent.has(client)) client.terminate()
@@ -57,28 +81,42 @@ export class SocketListener {
       }
     }
   }
-}
 
-interface Refusal {
-  readonly status: string
-  readonly reason: string
-}
-
-function refuse(request: IncomingMessage): Refusal | undefined {
-  if ((request.url ?? "").split("?", 1)[0] !== "/socket") {
-    return { status: "404 Not Found", reason: "there is no socket at this path" }
+  #look(): void {
+    const now = performance.now()
+    for (const streams of this.#streams) streams.look(now)
   }
-  // Browsers let a page of any origin open a WebSocket, and say which it is (RFC 6455 §10.2).
-  const { origin, host } = request.headers
-  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) {
-    return { status: "403 Forbidden", reason: "a page of another origin may not open a socket here" }
+
+  #refuse(request: IncomingMessage): Refused | undefined {
+    const { closing, hosts, shares, proxies } = this.#serving
+    if (closing.aborted) return { status: "503 Service Unavailable", reason: "the server is closing" }
+    if ((request.url ?? "").split("?", 1)[0] !== "/socket") {
+      return { status: "404 Not Found", reason: "there is no socket at this path" }
+    }
+    const unknown = hosts.refuse(request.headers.host)
+    if (unknown !== undefined) {
+      shares.refused("host", requesterOf(request, proxies))
+      return { status: "421 Misdirected Request", reason: unknown }
+    }
+    // Browsers let a page of any origin open a WebSocket, and say which it is (RFC 6455 §10.2).
+    const { origin, host } = request.headers
+    if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) {
+      shares.refused("origin", requesterOf(request, proxies))
+      return { status: "403 Forbidden", reason: "a page of another origin may not open a socket here" }
+    }
+    return undefined
   }
-  return undefined
 }
 
-function refusalText({ status, reason }: Refusal): string {
-  return (
-    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${reason.length + 1}\r\n` +
-    `connection: close\r\n\r\n${reason}\n`
-  )
+function turnAway(socket: Socket, refused: Refused): void {
+  socket.end(refusalText(refused))
+  const timer = setTimeout(() => socket.destroy(), FAREWELL_MILLISECONDS)
+  socket.once("close", () => clearTimeout(timer))
+}
+
+/** Often enough that no time is exceeded by more than a quarter. */
+function lookEvery(limits: Serving["limits"]): number {
+  const { messageTimeoutMilliseconds, firstStreamTimeoutMilliseconds, unreadTimeoutMilliseconds } = limits
+  const shortest = Math.min(messageTimeoutMilliseconds, firstStreamTimeoutMilliseconds, unreadTimeoutMilliseconds)
+  return Math.min(Math.max(shortest / 4, 10), 5000)
 }

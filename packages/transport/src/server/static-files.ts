@@ -5,9 +5,15 @@ import { extname, join, resolve, sep } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { sendText } from "./text.js"
 
+export interface AskedFile {
+  /** As it stands in the request, without its query. */
+  readonly path: string
+  /** Whether an answer of `size` bytes, of which few are in memory at a time, may be given. */
+  readonly mayAnswer: (size: number) => boolean
+}
+
 export interface StaticFiles {
-  /** `path` as it stands in the request, without its query. */
-  answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void>
+  answer(request: IncomingMessage, response: ServerResponse, asked: AskedFile): Promise<void>
 }
 
 const contentTypes: Readonly<Record<string, string>> = {
@@ -32,14 +38,14 @@ export async function openStaticFiles(folder: string): Promise<StaticFiles> {
   const root = await realpath(resolve(folder))
   if (!(await stat(root)).isDirectory()) throw new TypeError(`${folder} is not a folder`)
   return {
-    async answer(request, response, path) {
+    async answer(request, response, { path, mayAnswer }) {
       if (request.method !== "GET" && request.method !== "HEAD") {
         response.setHeader("allow", "GET, HEAD")
         return sendText(response, 405, "a file is asked for by GET")
       }
       const file = await locate(root, path)
       if (file === undefined) return sendText(response, 404, "there is nothing at this path")
-      await send(request, response, file)
+      await send(request, response, { file, mayAnswer })
     },
   }
 }
@@ -67,7 +73,13 @@ function decodePath(path: string): string | undefined {
   }
 }
 
-async function send(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+interface Sending extends Pick<AskedFile, "mayAnswer"> {
+  /** Its real path. */
+  readonly file: string
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, sending: Sending): Promise<void> {
+  const path = sending.file
   const file = await open(path).catch(() => undefined)
   if (file === undefined) return sendText(response, 404, "there is nothing at this path")
   try {
@@ -80,6 +92,7 @@ async function send(request: IncomingMessage, response: ServerResponse, path: st
       response.writeHead(304).end()
       return
     }
+    if (!sending.mayAnswer(status.size)) return sendText(response, 503, "too many answers are not read")
     response.writeHead(200, {
       "content-type": contentTypes[extname(path).toLowerCase()] ?? "application/octet-stream",
       "content-length": status.size,

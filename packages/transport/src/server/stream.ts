@@ -1,10 +1,13 @@
 import { costOf, type ServerFrame } from "../frames.js"
 import type { Handler } from "../seam.js"
+import type { Requester } from "../share.js"
+import { SocketGone } from "./outbox.js"
 
 export interface StreamOptions {
   readonly credit: number
-  /** See `RequestContext.peer`. */
-  readonly peer: string | undefined
+  readonly requester: Requester | undefined
+  /** Resolves when the socket has room for another item. */
+  readonly room: () => Promise<void>
   /** Resolves when the frame has left this process's memory. */
   readonly send: (frame: ServerFrame) => Promise<void>
   readonly onError: (error: unknown) => void
@@ -36,7 +39,7 @@ export class ServerStream {
       await this.#pump(service, body)
       if (!this.#gone.signal.aborted) await this.#options.send({ type: "end", stream: this.#number })
     } catch (error) {
-      if (this.#gone.signal.aborted) return
+      if (this.#gone.signal.aborted || error instanceof SocketGone) return
       this.#options.onError(error)
       const reason = "the service failed; it is not the request's fault"
       await this.#options.send({ type: "failed", stream: this.#number, reason, retryable: true }).catch(() => {})
@@ -55,7 +58,7 @@ export class ServerStream {
 
   async #pump(service: Handler, body: Uint8Array): Promise<void> {
     const { signal } = this.#gone
-    const responses = service(body, { signal, early: false, peer: this.#options.peer })[Symbol.asyncIterator]()
+    const responses = service(body, { signal, early: false, ...this.#options.requester })[Symbol.asyncIterator]()
     try {
       while (await this.#mayContinue()) {
         const next = await responses.next()
@@ -74,6 +77,7 @@ export class ServerStream {
         this.#wake = resolve
       })
     }
+    if (!this.#gone.signal.aborted) await this.#options.room()
     return !this.#gone.signal.aborted
   }
 }

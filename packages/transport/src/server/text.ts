@@ -43,3 +43,19 @@ export function sendText(response: ServerResponse, status: number, reason: strin
   })
   response.end(`${reason}\n`)
 }
+
+/** An answer to what has not become a request. */
+export interface Refused {
+  /** `503 Service Unavailable` */
+  readonly status: string
+  /** In ASCII. */
+  readonly reason: string
+}
+
+/** The whole answer, for a connection that is closed after it. */
+export function refusalText({ status, reason }: Refused): string {
+  return (
+    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${reason.length + 1}\r\n` +
+    `connection: close\r\n\r\n${reason}\n`
+  )
+}

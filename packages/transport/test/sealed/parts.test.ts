@@ -68,7 +68,7 @@ test("front ends that share keys take each other's tokens", () => {
 })
 
 test("tokens beyond what can be remembered are not taken, and no memory grows", () => {
-  const tokens = new AddressTokens({ provider, capacity: 100 })
+  const tokens = new AddressTokens({ provider, capacity: 100, quota: { peer: 300, network: 300 } })
   const taken = Array.from({ length: 300 }, () => tokens.spend(tokens.issue("192.0.2.7"), "192.0.2.7"))
   assert.equal(taken.filter(Boolean).length, 100)
 })

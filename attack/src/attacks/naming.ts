@@ -1,0 +1,160 @@
+import { cpSync, existsSync } from "node:fs"
+import { join } from "node:path"
+import { equalBytes } from "@conclave/crypto"
+import { type Attack, outcome } from "../attack.js"
+import { askAuth, REGISTRATION_LABEL, registrationContent } from "../contract.js"
+import { create } from "../floods.js"
+import { Mallory } from "../mallory.js"
+import { within } from "../timing.js"
+import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
+
+/** Each looks like somebody else's name, or like nothing. */
+const lookAlikes: Readonly<Record<string, string>> = {
+  "alice and U+3164": "alice\u3164",
+  "alice and U+115F": "alice\u115f",
+  "alice and U+FFA0": "alice\uffa0",
+  "U+3164 alone": "\u3164",
+  "a of Cyrillic": "\u0430lice",
+  "a of full width": "\uff41lice",
+  "a of mathematics": "\u{1d41a}lice",
+  "ligature fi": "\ufb01ona",
+  "superscript two": "alice\u00b2",
+}
+
+const deceives: Attack = {
+  id: "M5",
+  also: "F6",
+  title: "takes names that look like other people's, or like nothing",
+  who: "stranger",
+  quick: true,
+  async run(world) {
+    await world.open("alice")
+    const ask = await world.ask()
+    const taken: string[] = []
+    for (const [what, name] of Object.entries(lookAlikes)) {
+      const somebody = await Mallory.come(name, ask, { registered: false })
+      if ((await somebody.register(name)) === "registered") taken.push(what)
+    }
+    return outcome(taken.length > 0, `registered: ${taken.join(", ") || "none"}`)
+  },
+}
+
+/** The profile of a client as a thief or a backup has it. */
+function copyProfile(world: World, name: string, copy: string): string {
+  for (const suffix of ["", ".key", "-wal"]) {
+    const original = join(world.folder, `${name}.db${suffix}`)
+    if (existsSync(original)) cpSync(original, join(world.folder, `${copy}.db${suffix}`))
+  }
+  return join(world.folder, `${copy}.db`)
+}
+
+const stolenDevice: Attack = {
+  id: "M2",
+  title: "brings devices of her own under the name of a stolen one, and nothing revokes them",
+  who: "thief",
+  open: "Admission",
+  async run(world) {
+    const first = await world.open("bob")
+    await first.close()
+    const stolen = copyProfile(world, "bob", "stolen")
+    const thief = await world.open("bob", { profile: stolen })
+    const further = await world.open("bob", {
+      profile: join(world.folder, "further.db"),
+      endorse: (registration) => thief.endorseDevice(registration),
+    })
+    await thief.close()
+    await world.open("bob")
+    const alice = await world.open("alice")
+    const conversation = await alice.createConversation({ title: "us two", members: ["bob"] })
+    await settle(further)
+    await tries(conversation, "for Bob alone")
+    await settle(further)
+    const heard = (await eventsOf(further)).filter(({ type }) => type === "message").map(inWords)
+    return outcome(heard.length > 0, `the thief's device: ${heard.join() || "nothing"}`)
+  },
+}
+
+const restoredBackup: Attack = {
+  id: "M3",
+  title: "a restored backup has lost conversations, and inviting again changes nothing",
+  who: "accident",
+  open: "Admission",
+  async run(world) {
+    const alice = await world.open("alice")
+    await alice.close()
+    copyProfile(world, "alice", "backup")
+    const again = await world.open("alice")
+    const bob = await world.open("bob")
+    const { id } = await bob.createConversation({ title: "team", members: ["alice"] })
+    await settle(again, bob)
+    await again.close()
+    const restored = await world.open("alice", { profile: join(world.folder, "backup.db") })
+    await settle(restored, bob)
+    const team = teamOf(id, [bob])
+    const invited = await within(4_000, team.of("bob").invite("alice"))
+    await tries(team.of("bob"), "are you back?")
+    await settle(restored)
+    const heard = (await eventsOf(restored)).filter(({ type }) => type === "message").map(inWords)
+    return outcome(
+      heard.length === 0,
+      `bob: members=[${team.of("bob").members}], invite: ${invited.state}; alice has ${restored.conversations.size} ` +
+        `conversations and hears ${heard.join() || "nothing"}`,
+    )
+  },
+}
+
+const staleLastResort: Attack = {
+  id: "F18",
+  title: "a last resort that has been used is handed out again and again",
+  who: "thief",
+  quick: true,
+  async run(world) {
+    const bob = await world.open("bob")
+    const mallory = await world.mallory()
+    const devices = await askAuth(mallory.ask, { type: "lookup", name: "bob" })
+    if (devices.type !== "devices") throw new Error(`lookup: ${devices.type}`)
+    const { deviceId } = devices.devices[0]!
+    const lastResort = async () => {
+      for (;;) {
+        const answer = await mallory.delivery({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
+        if (answer.type !== "keyPackage") throw new Error(`claim: ${answer.type}`)
+        if (answer.lastResort) return answer.keyPackage
+      }
+    }
+    const before = await lastResort()
+    await create(mallory)
+    await mallory.commit({ add: [before] }, [deviceId])
+    await settle(bob)
+    const joined = bob.conversations.size
+    const after = await lastResort()
+    if (joined !== 1) throw new Error("bob was not invited by it")
+    return outcome(equalBytes(before, after), `used once, it is ${equalBytes(before, after) ? "the same" : "another"}`)
+  },
+}
+
+const takesNames: Attack = {
+  id: "D1",
+  title: "registers a device under somebody's name with an endorsement of her own",
+  who: "stranger",
+  quick: true,
+  defence: [
+    {
+      file: "packages/auth/dist/src/service.js",
+      find: "return suite !== undefined && verify(suite, endorser.signatureKey, { ...request, signature });",
+      replace: "return true;",
+    },
+  ],
+  async run(world) {
+    await world.open("alice")
+    const mallory = await world.mallory("alice", { registered: false })
+    const known = await askAuth(mallory.ask, { type: "lookup", name: "alice" })
+    if (known.type !== "devices") throw new Error(`lookup: ${known.type}`)
+    const device = { name: "alice", cipherSuite: 1, signatureKey: mallory.signer.key.publicKey }
+    const signature = mallory.mls.signWithLabel(mallory.signer.key, REGISTRATION_LABEL, registrationContent(device))
+    const endorsement = { deviceId: known.devices[0]!.deviceId, signature }
+    const answer = await askAuth(mallory.ask, { type: "register", ...device, signature, endorsement })
+    return outcome(answer.type === "registered", `the directory: ${answer.type}`)
+  },
+}
+
+export const naming: readonly Attack[] = [deceives, stolenDevice, restoredBackup, staleLastResort, takesNames]

@@ -1,0 +1,115 @@
+import { AuthRequest, AuthResponse, authRequests, RegistrationTBS } from "@conclave/auth/api"
+import { decode, encode, enumeration, fixed, opaque, struct, uint8, uint64, union, utf8 } from "@conclave/codec"
+import {
+  type CommitParts,
+  DeliveryRequest,
+  DeliveryResponse,
+  type DeviceProof,
+  DeviceRequestTBS,
+  deliveryRequests,
+  EMPTY_PROOF,
+  type EntryKind,
+} from "@conclave/delivery/api"
+
+/*
+ * All that the attacks know of the contracts with the services, and of the SDK's own payloads. Whatever changes there
+ * changes here, and in no attack.
+ */
+
+export type { AuthRequest, AuthResponse, DeliveryRequest, DeliveryResponse }
+export type Ask = (service: "delivery" | "auth", body: Uint8Array) => Promise<Uint8Array>
+
+export const encodeDelivery = (request: DeliveryRequest): Uint8Array => deliveryRequests.encode(request)
+export const encodeAuth = (request: AuthRequest): Uint8Array => authRequests.encode(request)
+export const readDelivery = (bytes: Uint8Array): DeliveryRequest => decode(DeliveryRequest, bytes)
+export const readAuth = (bytes: Uint8Array): AuthRequest => decode(AuthRequest, bytes)
+export const answerDelivery = (response: DeliveryResponse): Uint8Array => encode(DeliveryResponse, response)
+export const answerAuth = (response: AuthResponse): Uint8Array => encode(AuthResponse, response)
+
+export async function askDelivery(ask: Ask, request: DeliveryRequest): Promise<DeliveryResponse> {
+  return decode(DeliveryResponse, await ask("delivery", encodeDelivery(request)))
+}
+
+export async function askAuth(ask: Ask, request: AuthRequest): Promise<AuthResponse> {
+  return decode(AuthResponse, await ask("auth", encodeAuth(request)))
+}
+
+export interface NewEntry {
+  readonly groupId: Uint8Array
+  readonly idempotencyId: Uint8Array
+  readonly kind: EntryKind
+  readonly epoch: bigint
+  readonly body: Uint8Array
+  /** The `seq` of the last commit entry that its author has read: what the service compares, where it does. */
+  readonly after: bigint
+  readonly commit?: NewCommit | undefined
+}
+
+export interface NewCommit {
+  readonly welcome?: Uint8Array
+  readonly recipients?: readonly { readonly deviceId: Uint8Array }[]
+  readonly ratchetTree?: Uint8Array
+  readonly groupInfo?: Uint8Array
+  /** Whether it removes somebody. */
+  readonly removes?: boolean
+}
+
+export function appendOf({ commit, ...entry }: NewEntry): DeliveryRequest {
+  if (commit === undefined) return { type: "append", ...entry, commit }
+  const { removes: _removes, ...parts } = commit
+  return { type: "append", ...entry, commit: { ...emptyCommit, ...parts } }
+}
+
+export function createGroupOf(group: {
+  readonly groupId: Uint8Array
+  readonly groupInfo: Uint8Array
+  readonly ratchetTree: Uint8Array
+}): DeliveryRequest {
+  const idempotencyId = crypto.getRandomValues(new Uint8Array(16))
+  return { type: "createGroup", idempotencyId, ...group }
+}
+
+/** As the service says it of an entry; `epoch` is the group's behind it. */
+export function acceptedAs(seq: bigint, _epoch: bigint): DeliveryResponse {
+  const chainHash = crypto.getRandomValues(new Uint8Array(32))
+  return { type: "accepted", seq, chainHash, receipt: new Uint8Array(), undelivered: [] }
+}
+
+const emptyCommit: CommitParts = {
+  welcome: new Uint8Array(),
+  recipients: [],
+  ratchetTree: undefined,
+  groupInfo: new Uint8Array(),
+}
+
+/** Signs a request of a device; `sign` has the label {@link DEVICE_REQUEST_LABEL}. */
+export function proved(
+  device: { readonly deviceId: Uint8Array; readonly sign: (content: Uint8Array) => Uint8Array },
+  request: (proof: DeviceProof) => DeliveryRequest,
+): DeliveryRequest {
+  const { deviceId } = device
+  const at = BigInt(Date.now())
+  const content = encode(DeviceRequestTBS, { deviceId, at, request: encodeDelivery(request(EMPTY_PROOF)) })
+  return request({ deviceId, at, signature: device.sign(content) })
+}
+
+export const DEVICE_REQUEST_LABEL = "ConclaveDeviceRequest"
+export const REGISTRATION_LABEL = "ConclaveRegistration"
+export const registrationContent = (device: { name: string; cipherSuite: number; signatureKey: Uint8Array }) =>
+  encode(RegistrationTBS, device)
+
+const Body = union("PayloadBody", "kind", enumeration("PayloadKind", 1, { text: 1, bytes: 2, title: 3 }), {
+  text: { text: utf8 },
+  bytes: { bytes: opaque },
+  title: { title: utf8 },
+})
+const Payload = struct("Payload", { version: uint8, messageId: fixed(16), sentAt: uint64, body: Body })
+
+/** What the SDK puts into an application message. */
+export function payloadOf(
+  body: { readonly text: string } | { readonly title: string },
+  messageId: Uint8Array = crypto.getRandomValues(new Uint8Array(16)),
+): Uint8Array {
+  const typed = "text" in body ? ({ type: "text", ...body } as const) : ({ type: "title", ...body } as const)
+  return encode(Payload, { version: 1, messageId, sentAt: BigInt(Date.now()), body: typed })
+}

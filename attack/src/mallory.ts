@@ -1,0 +1,257 @@
+import { deviceIdOf } from "@conclave/auth/api"
+import { type CryptoProvider, equalBytes } from "@conclave/crypto"
+import { nodeProvider } from "@conclave/crypto/node"
+import type { Entry } from "@conclave/delivery/api"
+import type { CipherSuite, Group, KeyPackageBundle, Signer } from "@conclave/mls"
+import * as realMls from "@conclave/mls"
+import {
+  type Ask,
+  appendOf,
+  askAuth,
+  askDelivery,
+  DEVICE_REQUEST_LABEL,
+  type DeliveryRequest,
+  type DeliveryResponse,
+  type NewEntry,
+  payloadOf,
+  proved,
+  REGISTRATION_LABEL,
+  registrationContent,
+} from "./contract.js"
+import type { Mls } from "./hostile.js"
+
+export interface MalloryOptions {
+  readonly provider?: CryptoProvider
+  /** Default: the real library. */
+  readonly mls?: Mls
+  /** The name in credentials, where it is not the one that is registered. */
+  readonly poses?: string
+  /** Default: true. */
+  readonly registered?: boolean
+}
+
+const SUITE = 1
+const text = new TextEncoder()
+const emptyBytes = new Uint8Array()
+
+/** Somebody without the SDK: speaks to the services and to the group with nothing in between. */
+export class Mallory {
+  readonly name: string
+  readonly ask: Ask
+  readonly mls: Mls
+  readonly suite: CipherSuite
+  readonly deviceId: Uint8Array
+  /** Changes with a commit that rotates it. */
+  signer: Signer
+  group: Group | undefined
+  /** Up to here the log was read, and the last commit in it. */
+  cursor = 0n
+  lastCommit = 0n
+  readonly heard: { readonly from: string; readonly text: string }[] = []
+  readonly #bundles: KeyPackageBundle[] = []
+
+  private constructor(name: string, ask: Ask, options: MalloryOptions) {
+    this.name = name
+    this.ask = ask
+    this.mls = options.mls ?? realMls
+    const provider = options.provider ?? nodeProvider()
+    this.suite = this.mls.cipherSuite(SUITE, provider)
+    const key = this.suite.signature.generate((length) => provider.random(length))
+    this.signer = { credential: { type: "basic", identity: text.encode(options.poses ?? name) }, key }
+    const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
+    this.deviceId = deviceIdOf(sha256, { cipherSuite: SUITE, signatureKey: key.publicKey })
+  }
+
+  /** Throws where the directory does not take the name. */
+  static async come(name: string, ask: Ask, options: MalloryOptions = {}): Promise<Mallory> {
+    const mallory = new Mallory(name, ask, options)
+    if (options.registered === false) return mallory
+    const answer = await mallory.register(name)
+    if (answer !== "registered") throw new Error(`${name} cannot register: ${answer}`)
+    return mallory
+  }
+
+  /** Returns what the directory said. */
+  async register(name: string): Promise<string> {
+    const device = { name, cipherSuite: SUITE, signatureKey: this.signer.key.publicKey }
+    const signature = this.mls.signWithLabel(this.signer.key, REGISTRATION_LABEL, registrationContent(device))
+    const answer = await askAuth(this.ask, { type: "register", ...device, signature, endorsement: undefined })
+    return answer.type === "invalid" ? `invalid: ${answer.reason}` : answer.type
+  }
+
+  delivery(request: DeliveryRequest): Promise<DeliveryResponse> {
+    return askDelivery(this.ask, request)
+  }
+
+  /** The same with the device's signature. */
+  asDevice(request: Parameters<typeof proved>[1]): Promise<DeliveryResponse> {
+    const sign = (content: Uint8Array) => this.mls.signWithLabel(this.signer.key, DEVICE_REQUEST_LABEL, content)
+    return this.delivery(proved({ deviceId: this.deviceId, sign }, request))
+  }
+
+  get groupOptions() {
+    return { suite: this.suite, signer: this.signer, now: () => BigInt(Math.floor(Date.now() / 1000)) }
+  }
+
+  keyPackage(options: Partial<Parameters<Mls["createKeyPackage"]>[0]> = {}): KeyPackageBundle {
+    const now = BigInt(Math.floor(Date.now() / 1000))
+    const lifetime = { notBefore: now - 3_600n, notAfter: now + 86_400n * 30n }
+    return this.mls.createKeyPackage({ suite: this.suite, signer: this.signer, lifetime, ...options })
+  }
+
+  /** Leaves key packages, so that others can add her. */
+  async publish(bundles: readonly KeyPackageBundle[] = [this.keyPackage()]): Promise<void> {
+    this.#bundles.push(...bundles)
+    const keyPackages = bundles.map(({ keyPackage }) => keyPackage)
+    const answer = await this.asDevice((proof) => ({
+      type: "publishKeyPackages",
+      cipherSuite: SUITE,
+      keyPackages,
+      lastResort: undefined,
+      proof,
+    }))
+    if (answer.type !== "keyPackageCount") throw new Error(`key packages: ${describe(answer)}`)
+  }
+
+  /** Enters by the first Welcome that is waiting. */
+  async join(): Promise<Group> {
+    const answer = await this.asDevice((proof) => ({ type: "inbox", after: 0n, limit: 100, proof }))
+    if (answer.type !== "inboxEntries") throw new Error(`inbox: ${describe(answer)}`)
+    const entry = answer.entries.filter(({ kind }) => kind === "welcome").at(-1)
+    if (entry === undefined) throw new Error(`${this.name} was not invited`)
+    const staged = this.mls.Group.stageJoin({
+      ...this.groupOptions,
+      welcome: entry.body,
+      keyPackages: this.#bundles,
+      ...(entry.ratchetTree && { ratchetTree: entry.ratchetTree }),
+    })
+    this.group = staged.accept(this.mls.dangerouslyAcceptAll(staged.claims))
+    this.cursor = this.lastCommit = entry.seq
+    return this.group
+  }
+
+  /** A group of her own, of whatever id. */
+  found(groupId: Uint8Array): Group {
+    this.group = this.mls.Group.create({ ...this.groupOptions, groupId })
+    return this.group
+  }
+
+  /** What the service gives out of a group, and its epoch, which stands in it. */
+  async groupInfo(groupId: Uint8Array) {
+    const answer = await this.delivery({ type: "groupInfo", groupId })
+    if (answer.type !== "groupInfo") throw new Refused(answer)
+    const { epoch } = this.mls.decodeGroupInfo(answer.groupInfo).groupContext
+    return { ...answer, epoch }
+  }
+
+  append(entry: Omit<NewEntry, "idempotencyId" | "after"> & { after?: bigint }): Promise<DeliveryResponse> {
+    const idempotencyId = crypto.getRandomValues(new Uint8Array(16))
+    return this.delivery(appendOf({ idempotencyId, after: this.lastCommit, ...entry }))
+  }
+
+  /** Encrypts what the SDK would show, and appends it. */
+  async say(message: Parameters<typeof payloadOf>[0], messageId?: Uint8Array): Promise<DeliveryResponse> {
+    const group = this.group!
+    const { id: groupId, epoch } = group
+    const body = group.encrypt(payloadOf(message, messageId))
+    return required(await this.append({ groupId, kind: "application", epoch, body }))
+  }
+
+  async propose(change: Parameters<Group["propose"]>[0]): Promise<DeliveryResponse> {
+    const group = this.group!
+    const { id: groupId, epoch } = group
+    const { message: body } = group.propose(change)
+    return required(await this.append({ groupId, kind: "proposal", epoch, body }))
+  }
+
+  /** Commits, and applies it if the service takes it. */
+  async commit(
+    changes: Parameters<Group["commit"]>[0] = {},
+    recipients: readonly Uint8Array[] = [],
+  ): Promise<DeliveryResponse> {
+    const group = this.group!
+    const { id: groupId, epoch } = group
+    const made = group.commit({ welcomeWithTree: false, ...changes })
+    const answer = await this.append({
+      groupId,
+      kind: "commit",
+      epoch,
+      body: made.message,
+      commit: {
+        welcome: made.welcome ?? emptyBytes,
+        recipients: recipients.map((deviceId) => ({ deviceId })),
+        ratchetTree: made.ratchetTree(),
+        groupInfo: made.groupInfo,
+        removes: made.removed.length > 0,
+      },
+    })
+    if (answer.type !== "accepted") {
+      group.discardPending()
+      return answer
+    }
+    group.apply(made, this.mls.dangerouslyAcceptAll(made.claims))
+    if (changes.signer) this.signer = changes.signer
+    this.cursor = this.lastCommit = answer.seq
+    return answer
+  }
+
+  /** Reads what is behind the cursor, and follows it where she can. */
+  async follow(): Promise<void> {
+    const groupId = this.group!.id
+    for (;;) {
+      const page = await this.delivery({ type: "read", groupId, afterSeq: this.cursor, limit: 500 })
+      if (page.type !== "entries") throw new Refused(page)
+      for (const entry of page.entries) this.take(entry)
+      if (page.entries.length === 0 || this.cursor >= page.headSeq) return
+    }
+  }
+
+  /** One entry of a log, wherever she has it from. */
+  take(entry: Pick<Entry, "seq" | "kind" | "body">): void {
+    this.cursor = entry.seq
+    if (entry.kind === "commit") this.lastCommit = entry.seq
+    try {
+      const received = this.group!.receive(entry.body)
+      if (received.type === "commit") {
+        this.group!.apply(received.staged, this.mls.dangerouslyAcceptAll(received.staged.claims))
+      } else if (received.type === "application") {
+        const { credential } = received.sender
+        const from = credential.type === "basic" ? Buffer.from(credential.identity).toString("utf8") : "?"
+        this.heard.push({ from, text: Buffer.from(received.plaintext).toString("utf8") })
+      }
+    } catch {
+      // What she cannot read is what the defenders want.
+    }
+  }
+
+  /** What she has read of a text: who said it, or `undefined`. */
+  heardOf(words: string): string | undefined {
+    return this.heard.find((it) => it.text.includes(words))?.from
+  }
+
+  leafOf(name: string) {
+    const wanted = text.encode(name)
+    return this.group!.members.find(
+      ({ credential }) => credential.type === "basic" && equalBytes(credential.identity, wanted),
+    )!.leafIndex
+  }
+}
+
+/** The service said no. */
+export class Refused extends Error {
+  readonly answer: DeliveryResponse
+
+  constructor(answer: DeliveryResponse) {
+    super(describe(answer))
+    this.answer = answer
+  }
+}
+
+/** Throws {@link Refused} for anything but `accepted`. */
+export function required(answer: DeliveryResponse): DeliveryResponse {
+  if (answer.type !== "accepted") throw new Refused(answer)
+  return answer
+}
+
+export const describe = (answer: DeliveryResponse) =>
+  "reason" in answer ? `${answer.type}: ${answer.reason}` : answer.type

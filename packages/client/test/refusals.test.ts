@@ -1,0 +1,106 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import type { Client } from "../src/index.js"
+import { tampered } from "./support/tampered.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+
+/** A way to the service whose answers `change` may replace; `undefined` leaves the real one. */
+function answering(
+  world: World,
+  change: (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse | undefined,
+) {
+  return tampered(world.transport("delivery"), async (request, pass) => {
+    const answer = decode(DeliveryResponse, await pass())
+    return encode(DeliveryResponse, change(request, answer) ?? answer)
+  })
+}
+
+describe("a service without room", () => {
+  it("holds up a message, which is told once, and takes it when there is room again", async () => {
+    await using world = new World({ inMemory: true })
+    let full = false
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (!full || request.type !== "append") return pass()
+      return encode(DeliveryResponse, { type: "quotaExceeded", of: "group" })
+    })
+    const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
+    const conversation = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(alice)
+    full = true
+    const sending = conversation.send("is there room?")
+    for (let minute = 0; minute < 5; minute++) {
+      await alice.sync()
+      world.now += 60_000
+    }
+    const told = await taken(alice)
+    assert.deepEqual(
+      told.map((it) => [it.type, it.type === "deferred" && it.wishes, it.type === "deferred" && it.reason]),
+      [["deferred", ["send"], "the service refused it: there is no room left for this conversation"]],
+    )
+    full = false
+    await settle(alice, bob)
+    await sending
+    assert.equal((await only(bob).history()).at(-1)?.text, "is there room?")
+  })
+})
+
+describe("a message that has expired at the service", () => {
+  it("is passed over without a word by a member who was away, and the chain holds", async () => {
+    await using world = new World({ inMemory: true })
+    let isLate = false
+    const delivery = answering(world, (_, answer) => {
+      if (!isLate || answer.type !== "entries") return undefined
+      const entries = answer.entries.map((entry) => {
+        if (entry.kind !== "application" || entry.seq !== 2n) return entry
+        return { ...entry, kind: "expired" as const, body: provider.hashes["SHA-256"]!.digest(entry.body) }
+      })
+      return { ...answer, entries }
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const conversation = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(bob)
+    await conversation.send("too old")
+    await conversation.refresh()
+    await conversation.send("recent")
+    isLate = true
+    await bob.sync()
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["recent"],
+    )
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["refreshed", "message"],
+    )
+    assert.deepEqual(only(bob).epochAuthenticator, conversation.epochAuthenticator)
+  })
+})
+
+describe("an invitation that one inbox has no room for", () => {
+  it("fails for that person, who is taken out again, and for nobody else", async () => {
+    await using world = new World({ inMemory: true })
+    const carol = await world.open("carol")
+    const delivery = answering(world, (request, answer) => {
+      if (request.type !== "append" || request.commit === undefined || answer.type !== "accepted") return undefined
+      const undelivered = request.commit.recipients.slice(1).map(({ deviceId }) => deviceId)
+      return { ...answer, undelivered }
+    })
+    const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
+    const conversation = await alice.createConversation({ members: ["bob", "carol"] })
+    await settle(alice, bob)
+    const told = await taken(alice)
+    const failed = told.find(({ type }) => type === "failed")
+    assert.ok(failed?.type === "failed")
+    assert.deepEqual([failed.wish, failed.names], ["invite", ["carol"]])
+    assert.match(failed.reason, /inbox .* is full/)
+    assert.deepEqual(conversation.members, ["alice", "bob"])
+    assert.deepEqual(only(bob).members, ["alice", "bob"])
+    assert.ok(carol.name)
+  })
+})

@@ -1,0 +1,118 @@
+import type { CryptoProvider } from "@conclave/crypto"
+import type { Requester } from "@conclave/transport"
+import type { Append } from "./api.js"
+import { CommitTurns } from "./commit-turns.js"
+import type { DeliveryLimits } from "./limits.js"
+import { Rates, type Wait } from "./rates.js"
+import type { RefusalKind } from "./refusals.js"
+import { ENTRY_OVERHEAD, type Refusal, type Store } from "./store/store.js"
+import { groupTopic } from "./topics.js"
+
+export interface AdmissionOptions {
+  readonly store: Store
+  readonly crypto: CryptoProvider
+  readonly limits: DeliveryLimits
+  readonly onRefusal: (kind: RefusalKind) => void
+}
+
+/** Who asks, and when (milliseconds). */
+export interface Asking {
+  readonly requester: Requester | undefined
+  readonly now: number
+}
+
+/** Of the store's room: what is left beyond is for commits, and then for what frees room. */
+const ROOM = { message: 15 / 16, commit: 31 / 32 } as const
+
+/** Shares out what there is: rates, turns, room. Says nothing about whether a request is right. */
+export class Admission {
+  readonly rates: Rates
+  readonly #store: Store
+  readonly #crypto: CryptoProvider
+  readonly #limits: DeliveryLimits
+  readonly #onRefusal: (kind: RefusalKind) => void
+  readonly #turns: CommitTurns
+  readonly #senderSecret: Uint8Array
+
+  constructor({ store, crypto, limits, onRefusal }: AdmissionOptions) {
+    this.rates = new Rates(limits)
+    this.#store = store
+    this.#crypto = crypto
+    this.#limits = limits
+    this.#onRefusal = onRefusal
+    this.#turns = new CommitTurns({ rate: limits.commits, random: () => fraction(crypto.random(4)) })
+    this.#senderSecret = crypto.random(32)
+  }
+
+  /** Before the request is looked at any closer. */
+  appendWait({ groupId, kind }: Append, { requester, now }: Asking): Wait {
+    const wait = this.waiting("appends", this.rates.append(groupId, requester, now))
+    if (wait !== undefined || kind !== "proposal") return wait
+    return this.waiting("proposals", this.rates.proposal(groupId, requester, now))
+  }
+
+  /** When the entry would be accepted otherwise: see `NewEntry.admit`. */
+  entry(request: Append, group: { readonly bytes: number }, asking: Asking): Refusal | undefined {
+    const { groupSizeMax } = this.#limits
+    const isCommit = request.kind === "commit"
+    const size = sizeOf(request)
+    if (group.bytes + request.body.length > (isCommit ? (groupSizeMax * 9) / 8 : groupSizeMax)) {
+      return this.#quotaExceeded("group")
+    }
+    if (this.#isFull(size, isCommit ? ROOM.commit : ROOM.message)) return this.#quotaExceeded("service")
+    const { requester, now } = asking
+    // A turn is not spent on what does not fit into the requester's share, nor the other way round.
+    const wait =
+      this.waiting("bytes", this.rates.bytesWait(size, requester, now)) ??
+      this.waiting("commits", isCommit ? this.#turns.take(groupTopic(request.groupId), requester, now) : undefined)
+    if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
+    this.rates.bytes(size, requester, now)
+    return undefined
+  }
+
+  /** For so many bytes that are no entry of a log. */
+  bytes(size: number, { requester, now }: Asking): Refusal | undefined {
+    if (this.#isFull(size, ROOM.message)) return this.#quotaExceeded("service")
+    const wait = this.waiting("bytes", this.rates.bytes(size, requester, now))
+    return wait === undefined ? undefined : { type: "throttled", retryAfterMilliseconds: wait }
+  }
+
+  mayDeliver(deviceId: Uint8Array, { requester, now }: Asking): boolean {
+    return this.waiting("welcomes", this.rates.welcome(deviceId, requester, now)) === undefined
+  }
+
+  /**
+   * 8 bytes that tell a requester's network from others for as long as this process lives, and say nothing of it: what
+   * they are made from is in memory alone.
+   */
+  senderOf(requester: Requester | undefined): Uint8Array {
+    if (requester === undefined) return new Uint8Array(8)
+    const network = new TextEncoder().encode(requester.network)
+    return this.#crypto.hashes["SHA-256"]!.digest(this.#senderSecret, network).slice(0, 8)
+  }
+
+  /** The wait as it is; a refusal is counted. */
+  waiting(kind: RefusalKind, wait: Wait): Wait {
+    if (wait !== undefined) this.#onRefusal(kind)
+    return wait
+  }
+
+  #isFull(size: number, share: number): boolean {
+    const { bytes, sizeMax } = this.#store.usage()
+    return bytes + size > sizeMax * share
+  }
+
+  #quotaExceeded(of: "group" | "service"): Refusal {
+    this.#onRefusal(of === "group" ? "groupQuota" : "serviceQuota")
+    return { type: "quotaExceeded", of }
+  }
+}
+
+function sizeOf({ body, commit }: Append): number {
+  const parts =
+    commit === undefined ? 0 : commit.welcome.length + commit.groupInfo.length + (commit.ratchetTree?.length ?? 0)
+  return body.length + parts + ENTRY_OVERHEAD
+}
+
+/** From 0 to below 1. */
+const fraction = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) / 2 ** 32

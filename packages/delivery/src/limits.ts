@@ -1,0 +1,68 @@
+import { type DeliveryRates, defaultRates } from "./rates.js"
+
+export interface DeliveryLimits extends DeliveryRates {
+  /** In bytes; default 4 MiB. A commit of a big group carries its tree. */
+  readonly requestSizeMax: number
+  /** Of one entry of a log, in bytes; default 1 MiB. */
+  readonly messageSizeMax: number
+  /** Of the bodies of one page, in bytes; default 1 MiB. A longer body makes a page of its own. */
+  readonly pageSizeMax: number
+  /** Default 500. */
+  readonly pageEntriesMax: number
+  /** Application messages are taken with at most so many commit entries after their `after`; default 6. */
+  readonly pastCommitsMax: number
+  /** Bytes of one group's log; default 1 GiB. Commits have an eighth more: somebody who fills a group can be removed. */
+  readonly groupSizeMax: number
+  /** Of one device and suite; default 200. */
+  readonly keyPackageStockMax: number
+  /** Below it the device is told; default 10. */
+  readonly keyPackageStockLow: number
+  /** In bytes; default 64 KiB. */
+  readonly keyPackageSizeMax: number
+  /** Welcomes that wait in one inbox; default 1,000. */
+  readonly inboxEntriesMax: number
+  /** Those of them that lead to one group; default 10. */
+  readonly inboxEntriesPerGroupMax: number
+  /** Default 1,000. */
+  readonly cursorsPerSubscriptionMax: number
+  /** Of all subscriptions; default 200,000. */
+  readonly cursorsMax: number
+  /** Of all subscriptions of one requester; default 20,000. A network may have four times as many. */
+  readonly cursorsByRequesterMax: number
+  /** Default 10,000. */
+  readonly subscriptionsMax: number
+  /** Of one requester; default 1,000. A network may have four times as many. */
+  readonly subscriptionsByRequesterMax: number
+  /** How often the service looks for what no hint has told of; default 2,000. */
+  readonly pollMilliseconds: number
+}
+
+export const defaultLimits: DeliveryLimits = {
+  ...defaultRates,
+  requestSizeMax: 4 * 1024 * 1024,
+  messageSizeMax: 1024 * 1024,
+  pageSizeMax: 1024 * 1024,
+  pageEntriesMax: 500,
+  pastCommitsMax: 6,
+  groupSizeMax: 1024 * 1024 * 1024,
+  keyPackageStockMax: 200,
+  keyPackageStockLow: 10,
+  keyPackageSizeMax: 64 * 1024,
+  inboxEntriesMax: 1_000,
+  inboxEntriesPerGroupMax: 10,
+  cursorsPerSubscriptionMax: 1_000,
+  cursorsMax: 200_000,
+  cursorsByRequesterMax: 20_000,
+  subscriptionsMax: 10_000,
+  subscriptionsByRequesterMax: 1_000,
+  pollMilliseconds: 2_000,
+}
+
+/** An eighth of a service's room is for one group, and a sixteenth for one requester in the time that messages are kept. */
+export function limitsForQuota(quotaBytes: number, retentionDays = 30) {
+  const ofRequester = quotaBytes / 16
+  return {
+    groupSizeMax: Math.floor(quotaBytes / 8),
+    bytesByRequester: { perSecond: ofRequester / (retentionDays * 86_400), burst: Math.floor(ofRequester) },
+  } satisfies Partial<DeliveryLimits>
+}

@@ -1,0 +1,15 @@
+/** What was refused for the sake of others, by the limit that it met: for an operator's log, see `onRefusal`. */
+export type RefusalKind =
+  | "appends"
+  | "bytes"
+  | "claims"
+  | "commits"
+  | "creations"
+  | "cursors"
+  | "groupQuota"
+  | "proposals"
+  | "serviceQuota"
+  | "subscriptions"
+  | "version"
+  | "welcomes"
+  | "wrongTime"

@@ -1,0 +1,87 @@
+import type { Horizons, Store } from "./store/store.js"
+
+/** How long is kept what; in days. */
+export interface Retention {
+  /** Application messages; default 30. */
+  readonly messages: number
+  /** Handshakes, and what says of an expired message that it was there; default 180. */
+  readonly handshakes: number
+  /** Entries of inboxes that nobody acknowledges; default 180. */
+  readonly inbox: number
+  /** Groups to which nothing is appended; default 360. */
+  readonly groups: number
+}
+
+/** All that is kept longer follows from how long messages are. */
+export function retentionOf(messagesDays = 30): Retention {
+  return {
+    messages: messagesDays,
+    handshakes: 6 * messagesDays,
+    inbox: 6 * messagesDays,
+    groups: 12 * messagesDays,
+  }
+}
+
+export interface SweepingOptions {
+  readonly store: Store
+  readonly retention?: Retention
+  /** Unix time in milliseconds; default `Date.now`. */
+  readonly now?: () => number
+  /** Between the end of one sweep and the beginning of the next; default one minute. */
+  readonly intervalMilliseconds?: number
+  /** Rows of a kind that are deleted at a time, with requests in between; default 200. */
+  readonly rowsMax?: number
+  /** Is told of errors; the sweep is tried again at its time. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** Deletes what has expired, now and then on a timer. Disposing it waits for what is under way. */
+export function startSweeping(options: SweepingOptions): AsyncDisposable {
+  const { intervalMilliseconds = 60_000, onError = () => {} } = options
+  const stopped = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  let sweeping: Promise<void> = Promise.resolve()
+  const later = (milliseconds: number) => {
+    timer = setTimeout(() => {
+      sweeping = sweepOnce(options, stopped.signal)
+        .catch(onError)
+        .finally(() => {
+          if (!stopped.signal.aborted) later(intervalMilliseconds)
+        })
+    }, milliseconds).unref()
+  }
+  later(0)
+  return {
+    async [Symbol.asyncDispose]() {
+      stopped.abort()
+      clearTimeout(timer)
+      await sweeping
+    },
+  }
+}
+
+/** Until nothing is left that has expired: in small pieces, so that nobody waits for long. */
+export async function sweepOnce(
+  { store, retention = retentionOf(), now = Date.now, rowsMax = 200 }: SweepingOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (signal?.aborted !== true) {
+    const { more } = await store.sweep(horizonsOf(retention, now(), rowsMax))
+    if (!more) return
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+const DAY_MILLISECONDS = 86_400_000
+
+function horizonsOf({ messages, handshakes, inbox, groups }: Retention, now: number, rowsMax: number): Horizons {
+  const before = (days: number) => BigInt(Math.max(0, Math.floor(now - days * DAY_MILLISECONDS)))
+  return {
+    at: BigInt(now),
+    messages: before(messages),
+    log: before(handshakes),
+    inbox: before(inbox),
+    groups: before(groups),
+    rowsMax,
+  }
+}

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { type DeliveryResponse, memoryStore, processWake, type Store, type Wake } from "../src/index.js"
+import { createGroup, createService, expectType, messageRequest, random, sha256, stores } from "./support.js"
+
+const subscribe = (groups: readonly Uint8Array[]) =>
+  ({
+    type: "subscribe",
+    cursors: groups.map((groupId) => ({ groupId, afterSeq: 0n })),
+    inboxAfter: 0n,
+    proof: undefined,
+  }) as const
+
+async function next(stream: AsyncGenerator<DeliveryResponse>): Promise<DeliveryResponse> {
+  const { value, done } = await stream.next()
+  assert.equal(done ?? false, false, "the stream ended")
+  return value
+}
+
+/** The store, and how often each of its operations was asked for. */
+function counting(store: Store) {
+  const asked: Record<string, number> = {}
+  const counted = new Proxy(store, {
+    get(target, name: keyof Store & string) {
+      const operation = target[name] as unknown as (...parameters: unknown[]) => unknown
+      return (...parameters: unknown[]) => {
+        asked[name] = (asked[name] ?? 0) + 1
+        return operation.apply(target, parameters)
+      }
+    },
+  })
+  return { asked, store: counted }
+}
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+describe("subscriptions that wait", { timeout: 20_000 }, () => {
+  for (const [name, openStore] of Object.entries(stores)) {
+    it(`share one look into the store, which reads no log where nothing is new (${name})`, async (test) => {
+      const { asked, store } = counting(openStore(test))
+      const deaf: Wake = { ...processWake(), notify() {} }
+      const service = createService(store, { wake: deaf, limits: { pollMilliseconds: 30 } })
+      const groups = await Promise.all(Array.from({ length: 5 }, () => createGroup(service)))
+      const gone = new AbortController()
+      const streams = Array.from({ length: 20 }, () => service.subscribe(subscribe(groups), gone.signal))
+      for (const stream of streams) for (const _ of groups) await next(stream)
+      const waiting = streams.map((stream) => stream.next())
+      const reads = asked.read
+      const looks = asked.news!
+      await pause(200)
+      assert.equal(asked.read, reads)
+      assert.ok(asked.news! > looks && asked.news! < looks + 10, `${asked.news} looks`)
+      await service.ask(messageRequest(groups[2]!, 0n))
+      for (const { value } of await Promise.all(waiting)) {
+        assert.deepEqual(expectType(value as DeliveryResponse, "entries").groupId, groups[2])
+      }
+      // What is new in one group makes nobody read another.
+      assert.equal(asked.read, reads! + streams.length)
+      gone.abort()
+      const { news } = asked
+      await pause(100)
+      assert.ok(asked.news! <= news! + 1, "it looks for nobody")
+    })
+  }
+
+  it("on groups that do not exist are told so once, and cost nothing from then on", async () => {
+    const { asked, store } = counting(memoryStore(sha256))
+    const limits = { pollMilliseconds: 20, cursorsByRequesterMax: 10 }
+    const service = createService(store, { limits })
+    const groupId = await createGroup(service)
+    const gone = new AbortController()
+    const missing = Array.from({ length: 9 }, () => random(32))
+    const stream = service.subscribe(subscribe([...missing, groupId]), gone.signal, "peer")
+    for (const groupId of missing) assert.deepEqual(await next(stream), { type: "notFound", groupId })
+    expectType(await next(stream), "entries")
+    const waiting = stream.next()
+    const reads = asked.read
+    await pause(100)
+    assert.equal(asked.read, reads)
+    // Their places are free for others of this requester.
+    const another = service.subscribe(subscribe(missing), gone.signal, "peer")
+    assert.equal((await next(another)).type, "notFound")
+    await service.ask(messageRequest(groupId, 0n))
+    expectType((await waiting).value as DeliveryResponse, "entries")
+    gone.abort()
+  })
+
+  it("cost less than 600 bytes for each cursor, and no time", async (test) => {
+    const service = createService(stores.SQLite!(test), { limits: { creations: { perSecond: 1e6, burst: 1e6 } } })
+    const groups = await Promise.all(Array.from({ length: 1_000 }, () => createGroup(service)))
+    const gone = new AbortController()
+    const idle = async () => {
+      const stream = service.subscribe(subscribe(groups), gone.signal)
+      for (const _ of groups) await next(stream)
+      void stream.next()
+    }
+    await idle()
+    const before = heapUsed()
+    for (let i = 0; i < 20; i++) await idle()
+    const each = (heapUsed() - before) / (20 * groups.length)
+    assert.ok(each < 600, `${each} bytes`)
+    const { user, system } = process.cpuUsage()
+    await pause(1_000)
+    const spent = process.cpuUsage({ user, system })
+    assert.ok(spent.user + spent.system < 200_000, `${spent.user + spent.system} µs in a second`)
+    gone.abort()
+  })
+})
+
+describe("one requester", { timeout: 20_000 }, () => {
+  const limits = {
+    subscriptionsByRequesterMax: 2,
+    subscriptionsMax: 12,
+    cursorsByRequesterMax: 4,
+    cursorsMax: 20,
+    cursorsByRequester: { perSecond: 1e6, burst: 1e6 },
+  }
+
+  it("has so many subscriptions, its network four times as many, and the others theirs; all are free again when it goes", async () => {
+    const refusals: string[] = []
+    const service = createService(memoryStore(sha256), { limits, onRefusal: (kind) => refusals.push(kind) })
+    const groupId = await createGroup(service)
+    const gone = new AbortController()
+    const open = async (peer: string) => (await next(service.subscribe(subscribe([groupId]), gone.signal, peer))).type
+    assert.deepEqual([await open("a"), await open("a"), await open("a")], ["entries", "entries", "throttled"])
+    assert.equal(await open("b"), "entries")
+    assert.deepEqual(refusals, ["subscriptions"])
+    // Those that nobody reads any more, too.
+    gone.abort()
+    const later = new AbortController()
+    const again = service.subscribe(subscribe([groupId]), later.signal, "a")
+    assert.equal((await next(again)).type, "entries")
+    later.abort()
+  })
+
+  it("has so many cursors, in one subscription or several", async () => {
+    const service = createService(memoryStore(sha256), { limits })
+    const groups = await Promise.all([1, 2, 3, 4].map(() => createGroup(service)))
+    const gone = new AbortController()
+    const open = async (peer: string, count: number) =>
+      (await next(service.subscribe(subscribe(groups.slice(0, count)), gone.signal, peer))).type
+    assert.deepEqual([await open("a", 3), await open("a", 2), await open("a", 1)], ["entries", "throttled", "entries"])
+    assert.equal(await open("b", 4), "entries")
+    gone.abort()
+  })
+
+  it("begins subscriptions at a limited rate, counted by their cursors, whether there are such groups or not", async () => {
+    const cursorsByRequester = { perSecond: 10, burst: 20 }
+    const service = createService(memoryStore(sha256), { limits: { cursorsByRequester } })
+    const groups = Array.from({ length: 9 }, () => random(32))
+    const gone = new AbortController()
+    const open = (peer: string) => next(service.subscribe(subscribe(groups), gone.signal, peer))
+    assert.deepEqual([(await open("a")).type, (await open("a")).type], ["notFound", "notFound"])
+    assert.deepEqual(await open("a"), { type: "throttled", retryAfterMilliseconds: 1_000 })
+    assert.equal((await open("b")).type, "notFound")
+    gone.abort()
+  })
+})
+
+setFlagsFromString("--expose-gc")
+const collect: () => void = runInNewContext("gc")
+
+function heapUsed(): number {
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}

@@ -1,0 +1,421 @@
+import assert from "node:assert/strict"
+import { once } from "node:events"
+import { createConnection, type Socket } from "node:net"
+import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import { WebSocket } from "ws"
+import { ClientFrame, ServerFrame, SUBPROTOCOL } from "../src/frames.js"
+import {
+  connect,
+  type Listener,
+  type ListenLimits,
+  type Refusal,
+  type Resource,
+  type ShareLimits,
+  Shares,
+  shareLimits,
+} from "../src/node.js"
+import { FrameMeter } from "../src/server/frame-meter.js"
+import { CHUNK_COST } from "../src/shares.js"
+import { counter, echo, serve, silent, text, utf8 } from "./support.js"
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !holds(); i++) await pause(10)
+}
+const MEBIBYTE = 1024 * 1024
+
+interface Setting {
+  readonly shares?: Partial<Record<Resource, ShareLimits>>
+  readonly limits?: Partial<ListenLimits>
+  readonly services?: Parameters<typeof serve>[0]
+  readonly hosts?: readonly string[]
+}
+
+/** A listener at 127.0.0.1, its shares, and what it refused by kind and level. */
+async function start({ shares: limits, services = { echo, silent: silent().handler }, ...options }: Setting = {}) {
+  const refusals: Refusal[] = []
+  const shares = new Shares({ ...(limits && { limits }), onRefusal: (refusal) => refusals.push(refusal) })
+  const listener = await serve(services, { host: "127.0.0.1", shares, ...options })
+  const refused = (kind: string, level?: string) =>
+    refusals.filter((refusal) => refusal.kind === kind && (level === undefined || refusal.level === level)).length
+  return { listener, shares, refusals, refused }
+}
+
+function line(listener: Listener, localAddress: string, sent = ""): { socket: Socket; closed: Promise<string> } {
+  const socket = createConnection({ port: Number(listener.url.port), host: "127.0.0.1", localAddress })
+  let answer = ""
+  socket.on("data", (part) => {
+    answer += part
+  })
+  socket.on("error", () => {})
+  const closed = new Promise<string>((resolve) => socket.on("close", () => resolve(answer)))
+  if (sent !== "") socket.write(sent)
+  return { socket, closed }
+}
+
+async function openSocket(listener: Listener, options: WebSocket.ClientOptions & { localAddress?: string } = {}) {
+  const socket = new WebSocket(`ws://127.0.0.1:${listener.url.port}/socket`, SUBPROTOCOL, options)
+  socket.on("error", () => {})
+  await once(socket, "open")
+  return socket
+}
+
+/** The connection under a socket, to write what no client would. */
+const under = (socket: WebSocket) => (socket as unknown as { _socket: Socket })._socket
+
+const head = (length: number) =>
+  `POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: ${length}\r\n\r\n`
+const open = (stream: number, body = new Uint8Array(), service = "silent") =>
+  encode(ClientFrame, { type: "open", stream, service, credit: MEBIBYTE, body })
+const ping = encode(ClientFrame, { type: "ping" })
+
+async function served(listener: Listener): Promise<void> {
+  await using transport = connect(new URL("echo", listener.url))
+  assert.equal(text(await transport.request(utf8("hi"))), "hi")
+}
+
+describe("one requester's share", { timeout: 20_000 }, () => {
+  it("of connections leaves the others theirs: refused ones are told, of an address and of its network", async () => {
+    const { listener, shares, refused } = await start({ shares: { connections: { peer: 3, network: 5, all: 20 } } })
+    await using _ = listener
+    const lines = Array.from({ length: 10 }, () => line(listener, "127.0.2.1"))
+    const answers = await Promise.all(lines.map(({ closed }) => Promise.race([closed, pause(200)])))
+    assert.equal(answers.filter((answer) => /^HTTP\/1\.1 503 /.test(`${answer}`)).length, 7)
+    assert.equal(refused("connections", "peer"), 7)
+    const neighbours = Array.from({ length: 5 }, (_, i) => line(listener, `127.0.2.${10 + i}`))
+    await until(() => refused("connections", "network") === 3)
+    assert.equal(refused("connections", "network"), 3)
+    assert.equal(shares.held("connections"), 5)
+    await served(listener)
+    for (const { socket } of [...lines, ...neighbours]) socket.destroy()
+    await until(() => shares.held("connections") === 0)
+    const again = line(listener, "127.0.2.1", `${head(2).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n")}hi`)
+    assert.match(await again.closed, /^HTTP\/1\.1 200 /)
+  })
+
+  it("of new connections is bounded in time too, and an honest one is let in meanwhile", async () => {
+    const { listener, refused } = await start({ shares: { connections: { peer: 5, network: 5, all: 1000 } } })
+    await using _ = listener
+    for (let round = 0; round < 6; round++) {
+      const lines = Array.from({ length: 100 }, () => line(listener, "127.0.2.1"))
+      await pause(20)
+      for (const { socket } of lines) socket.destroy()
+    }
+    await until(() => refused("arrivals") > 0)
+    const count = refused("arrivals")
+    assert.ok(count > 0 && count <= 400, `${count} of 600, with 200 at once`)
+    await served(listener)
+  })
+
+  it("is an eighth for an address and a quarter for its network by default", () => {
+    for (const limits of Object.values(shareLimits(10_000))) {
+      assert.ok(limits.peer * 8 <= limits.all && limits.network * 4 <= limits.all)
+    }
+    assert.equal(shareLimits(10_000).connections.all, 10_000)
+  })
+
+  it("of sockets is counted for those behind a proxy, and the proxy's connections for all alone", async () => {
+    const refusals: Refusal[] = []
+    const one = { peer: 1, network: 2, all: 10 }
+    const shares = new Shares({ limits: { connections: one, sockets: one }, onRefusal: (r) => refusals.push(r) })
+    await using listener = await serve({ echo }, { host: "127.0.0.1", shares, trustedProxies: ["127.0.0.1"] })
+    const from = (address: string) => openSocket(listener, { headers: { "x-forwarded-for": address } })
+    const sockets = [await from("192.0.2.1"), await from("192.0.2.2"), await from("198.51.100.1")]
+    const refusal = new WebSocket(`ws://127.0.0.1:${listener.url.port}/socket`, SUBPROTOCOL, {
+      headers: { "x-forwarded-for": "192.0.2.1" },
+    })
+    const [error] = await once(refusal, "error")
+    assert.match(`${error}`, /503/)
+    assert.deepEqual(
+      refusals.map(({ kind, level, limit }) => ({ kind, level, limit })),
+      [{ kind: "sockets", level: "peer", limit: 1 }],
+    )
+    for (const socket of sockets) socket.terminate()
+  })
+
+  it("of streams over all its sockets is refused beyond, and others open theirs", async () => {
+    const { listener, refused } = await start({ shares: { streams: { peer: 3, network: 100, all: 100 } } })
+    await using _ = listener
+    const sockets = await Promise.all([1, 2].map(() => openSocket(listener, { localAddress: "127.0.2.1" })))
+    const reasons: string[] = []
+    for (const socket of sockets) {
+      socket.on("message", (message: Buffer) => {
+        const frame = decode(ServerFrame, message)
+        reasons.push(frame.type === "failed" ? frame.reason : frame.type)
+      })
+      for (const stream of [1, 2]) socket.send(open(stream))
+    }
+    await until(() => reasons.length > 0)
+    assert.deepEqual(reasons, ["too many streams of one network, or of all"])
+    assert.equal(refused("streams", "peer"), 1)
+    await served(listener)
+    for (const socket of sockets) socket.terminate()
+  })
+
+  it("of bytes half received: bodies and frames that stop short", async () => {
+    const share = { peer: 300_000, network: 400_000, all: 2_000_000 }
+    const { listener, shares, refused } = await start({ shares: { received: share } })
+    await using _ = listener
+    const body = "a".repeat(100_000)
+    const lines = [1, 2, 3, 4].map(() => line(listener, "127.0.2.1", head(200_000) + body))
+    const refusals = await Promise.race([Promise.any(lines.map(({ closed }) => closed)), pause(1000)])
+    assert.match(`${refusals}`, /^HTTP\/1\.1 503 .*too many bytes/s)
+    assert.ok(shares.held("received") <= 300_000)
+    const socket = await openSocket(listener, { localAddress: "127.0.2.2" })
+    const closed = once(socket, "close")
+    under(socket).write(
+      Buffer.concat([Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 8, 0, 0, 1, 2, 3, 4]), Buffer.alloc(240_000)]),
+    )
+    await closed
+    assert.ok(refused("received", "network") >= 1)
+    await served(listener)
+    for (const { socket } of lines) socket.destroy()
+    await until(() => shares.held("received") + shares.held("unsent") === 0)
+    assert.equal(shares.held("received"), 0)
+  })
+
+  it("of bytes half received counts what small pieces cost, and the bodies of streams that run", async () => {
+    const share = { peer: 100_000, network: 100_000, all: 2_000_000 }
+    const { listener, shares } = await start({ shares: { received: share } })
+    await using _ = listener
+    const { socket, closed } = line(listener, "127.0.2.1", head(10_000))
+    socket.setNoDelay(true)
+    for (let pieces = 0; pieces < 1000 && !socket.readableEnded && !socket.destroyed; pieces++) {
+      const before = shares.held("received")
+      socket.write("a")
+      // One by one: the system would put them together.
+      while (shares.held("received") === before && !socket.readableEnded && !socket.destroyed) {
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    assert.ok(shares.held("received") <= share.peer)
+    assert.match(await closed, /^HTTP\/1\.1 503 /)
+    const streaming = await openSocket(listener)
+    await until(() => shares.held("received") === 0)
+    for (let stream = 1; stream <= 13; stream++) {
+      streaming.send(open(stream, new Uint8Array(7_000)))
+      await until(() => shares.held("received") === stream * (7_000 + CHUNK_COST))
+    }
+    streaming.send(open(14, new Uint8Array(7_000)))
+    const [message] = await once(streaming, "message")
+    const frame = decode(ServerFrame, message as Buffer)
+    assert.deepEqual([frame.type, "stream" in frame && frame.stream], ["failed", 14])
+    assert.ok(shares.held("received") > 13 * 7_000)
+    streaming.terminate()
+    await until(() => shares.held("received") + shares.held("unsent") === 0)
+    assert.equal(shares.held("received"), 0)
+  })
+
+  it("of bytes unsent: answers that are not read", async () => {
+    const share = { peer: 40 * MEBIBYTE, network: 100 * MEBIBYTE, all: 100 * MEBIBYTE }
+    const big = async function* () {
+      yield new Uint8Array(16 * MEBIBYTE)
+    }
+    const { listener, shares, refused } = await start({ shares: { unsent: share }, services: { big, echo } })
+    await using _ = listener
+    const lines = Array.from({ length: 4 }, () => line(listener, "127.0.2.1"))
+    for (const { socket } of lines) {
+      socket.pause()
+      socket.write("POST /big HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: 0\r\n\r\n")
+    }
+    await until(() => refused("unsent", "peer") === 2)
+    assert.equal(refused("unsent", "peer"), 2)
+    assert.ok(shares.held("unsent") <= share.peer, `${shares.held("unsent")}`)
+    await served(listener)
+    for (const { socket } of lines) socket.destroy()
+    await until(() => shares.held("unsent") === 0)
+    assert.equal(shares.held("unsent"), 0)
+  })
+})
+
+describe("a client that reads nothing", { timeout: 20_000 }, () => {
+  it("and sends pings of either kind gets one pong at a time, and is cut", async () => {
+    for (const frame of [
+      Buffer.concat([Buffer.from([0x82, 0x81, 0, 0, 0, 0]), ping]),
+      Buffer.from([0x89, 0x80, 0, 0, 0, 0]),
+    ]) {
+      const { listener, shares, refused } = await start({ limits: { controlFramesPerSecondMax: 1000 } })
+      await using _ = listener
+      const socket = await openSocket(listener)
+      const closed = once(socket, "close")
+      socket.pause()
+      const many = Buffer.concat(Array.from({ length: 500 }, () => frame))
+      let most = 0
+      for (let i = 0; i < 200 && !under(socket).destroyed; i++) {
+        under(socket).write(many)
+        await new Promise((resolve) => setImmediate(resolve))
+        most = Math.max(most, shares.held("unsent"))
+      }
+      socket.resume()
+      await closed
+      assert.equal(refused("control"), 1)
+      assert.ok(most < 4 * CHUNK_COST, `${most}`)
+    }
+  })
+
+  it("of a stream makes the service wait, however many streams it has, and is cut in time", async () => {
+    const { handler, counted } = counter()
+    const limits = { unsentPerSocketMax: 300_000, unreadTimeoutMilliseconds: 150 }
+    const { listener, shares, refused } = await start({ services: { counter: handler, echo }, limits })
+    await using _ = listener
+    const socket = await openSocket(listener)
+    const closed = once(socket, "close")
+    under(socket).pause()
+    for (let stream = 1; stream <= 20; stream++) {
+      socket.send(
+        encode(ClientFrame, { type: "open", stream, service: "counter", credit: 16 * MEBIBYTE, body: utf8("100000") }),
+      )
+    }
+    await until(() => shares.held("unsent") > 300_000)
+    await pause(100)
+    const before = counted()
+    await pause(100)
+    assert.equal(counted(), before, "the service is not asked for more")
+    assert.ok(shares.held("unsent") < 300_000 + 21 * 101_000, `${shares.held("unsent")}`)
+    // 2 MB may take two minutes at 16 KiB a second: a client that takes nothing at all is known by less.
+    under(socket).destroy()
+    await closed
+    await until(() => shares.held("received") + shares.held("unsent") === 0)
+    assert.equal(shares.held("unsent"), 0)
+    assert.equal(refused("unsent"), 0)
+  })
+
+  it("is cut when it has taken nothing for its time, over HTTP too", async () => {
+    const big = async function* () {
+      yield new Uint8Array(8 * MEBIBYTE)
+    }
+    const limits = { unreadTimeoutMilliseconds: -511_800 }
+    const { listener, refused, shares } = await start({ services: { big, echo }, limits })
+    await using _ = listener
+    const asking = line(listener, "127.0.0.1")
+    asking.socket.pause()
+    asking.socket.write(
+      `POST /big HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: 0\r\n\r\n`,
+    )
+    await until(() => refused("unread") === 1)
+    assert.equal(refused("unread"), 1)
+    await until(() => shares.held("unsent") + shares.held("connections") === 0)
+    assert.deepEqual([shares.held("unsent"), shares.held("connections")], [0, 0], "the connection is cut")
+    asking.socket.destroy()
+  })
+})
+
+describe("what takes too long on a socket", { timeout: 20_000 }, () => {
+  const limits = { messageTimeoutMilliseconds: 100, firstStreamTimeoutMilliseconds: 200, idleTimeoutMilliseconds: 300 }
+
+  it("is cut: half a frame, half a message between pings, and no stream at all", async () => {
+    const { listener, refused } = await start({ limits })
+    await using _ = listener
+    const half = await openSocket(listener)
+    half.send(open(1))
+    under(half).write(Buffer.from([0x82, 0xfe]))
+    const fragments = await openSocket(listener)
+    fragments.send(open(1))
+    fragments.send(open(2), { fin: false })
+    const pinging = setInterval(() => fragments.ping(), 20)
+    const nothing = await openSocket(listener)
+    const carrying = await openSocket(listener)
+    carrying.send(open(1))
+    await Promise.all([half, fragments, nothing].map((socket) => once(socket, "close")))
+    clearInterval(pinging)
+    assert.deepEqual([refused("slow"), refused("idle")], [2, 1])
+    await pause(200)
+    assert.equal(carrying.readyState, carrying.OPEN)
+    carrying.terminate()
+  })
+
+  it("is not a message in many pieces that arrives in time, nor a socket between two streams", async () => {
+    const { listener, refusals } = await start({ limits: { ...limits, messageTimeoutMilliseconds: 1000 } })
+    await using _ = listener
+    const socket = await openSocket(listener)
+    const answers: string[] = []
+    socket.on("message", (message: Buffer) => answers.push(decode(ServerFrame, message).type))
+    for (const stream of [1, 2, 3]) {
+      const frame = open(stream, new Uint8Array(3000), "echo")
+      for (let at = 0; at < frame.length; at += 500) {
+        socket.send(frame.subarray(at, at + 500), { fin: at + 500 >= frame.length })
+        await pause(10)
+      }
+      await pause(100)
+    }
+    assert.deepEqual(answers, ["item", "end", "item", "end", "item", "end"])
+    assert.deepEqual(refusals, [])
+    await once(socket, "close")
+    assert.deepEqual(
+      refusals.map(({ kind }) => kind),
+      ["idle"],
+    )
+  })
+
+  it("is measured by frames, wherever their bytes are cut", () => {
+    const payload = new Uint8Array(70_000)
+    const frames = [
+      Buffer.concat([Buffer.from([0x82, 0x85, 1, 2, 3, 4]), Buffer.alloc(5)]),
+      Buffer.concat([Buffer.from([0x02, 0xfe, 0x01, 0x00, 1, 2, 3, 4]), Buffer.alloc(256)]),
+      Buffer.from([0x89, 0x80, 1, 2, 3, 4]),
+      Buffer.concat([Buffer.from([0x80, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x70, 1, 2, 3, 4]), payload]),
+    ]
+    for (const size of [1, 7, 64, 1000, 65_536, 100_000]) {
+      const meter = new FrameMeter()
+      const whole = Buffer.concat(frames)
+      for (let at = 0; at < whole.length; at += size) meter.add(whole.subarray(at, at + size))
+      assert.deepEqual([meter.pending, meter.controlFrames], [0, 1], `${size}`)
+      meter.add(Buffer.from([0x82]))
+      assert.equal(meter.pending, 1 + CHUNK_COST)
+    }
+  })
+})
+
+describe("a listener that only this machine reaches", { timeout: 10_000 }, () => {
+  const ask = async (listener: Listener, host: string) =>
+    (await line(listener, "127.0.0.1", `GET /x HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`).closed).slice(
+      9,
+      12,
+    )
+
+  it("answers to the names of this machine, and to none that a page made mean it", async () => {
+    const { listener, refused } = await start({ hosts: ["chat.example"] })
+    await using _ = listener
+    for (const host of ["localhost", "LOCALHOST:80", "127.0.0.1:8080", "[::1]:1", "chat.example", "chat.example.:9"]) {
+      assert.equal(await ask(listener, host), "404", host)
+    }
+    const others = ["rebound.example", "localhost.rebound.example", "127.0.0.1.nip.io", "0.0.0.0", "", "a@localhost"]
+    for (const host of others) assert.equal(await ask(listener, host), "421", host)
+    assert.equal(refused("host"), others.length)
+  })
+
+  it("gives no socket to a page of such a name, although its origin is the same", async () => {
+    const { listener, refused } = await start()
+    await using _ = listener
+    const headers = { host: "rebound.example" }
+    await assert.rejects(openSocket(listener, { headers, origin: "http://rebound.example" }), /421/)
+    await assert.rejects(openSocket(listener, { origin: "http://rebound.example" }), /403/)
+    assert.deepEqual([refused("host"), refused("origin")], [1, 1])
+    ;(await openSocket(listener, { origin: listener.url.origin })).terminate()
+  })
+
+  it("is not one that other machines reach, unless names are given", async () => {
+    await using every = await serve({ echo }, { host: "0.0.0.0" })
+    assert.equal(await ask(every, "anything.example"), "404")
+    await using named = await serve({ echo }, { host: "0.0.0.0", hosts: ["chat.example"] })
+    assert.deepEqual([await ask(named, "anything.example"), await ask(named, "chat.example")], ["421", "404"])
+  })
+})
+
+describe("a proxy that nobody named", { timeout: 10_000 }, () => {
+  it("is told once, where it is on this machine or a private network", async () => {
+    let told = 0
+    const onUntrustedProxy = () => void told++
+    await using listener = await serve({ echo }, { host: "127.0.0.1", onUntrustedProxy })
+    const ask = (headers: Record<string, string>) => fetch(listener.url, { headers })
+    await ask({})
+    assert.equal(told, 0)
+    await ask({ "x-forwarded-for": "192.0.2.1" })
+    await ask({ "x-forwarded-for": "192.0.2.2" })
+    assert.equal(told, 1)
+    await using named = await serve({ echo }, { host: "127.0.0.1", onUntrustedProxy, trustedProxies: ["127.0.0.1"] })
+    await fetch(named.url, { headers: { "x-forwarded-for": "192.0.2.1" } })
+    assert.equal(told, 1)
+  })
+})
