@@ -165,6 +165,25 @@ describe("a member without the SDK", () => {
   })
 })
 
+describe("a member who asks to leave again and again", () => {
+  it("is let go once, and nobody hears of it more than once", async () => {
+    const { world, clients, alice, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    const { epoch, ownLeafIndex: leafIndex } = group
+    for (let i = 0; i < 20; i++) {
+      const authenticatedData = new TextEncoder().encode("conclave declined")
+      const body = group.propose({ type: "remove", leafIndex }, { authenticatedData }).message
+      expected(await mallory.append(group.id, { kind: "proposal", epoch, body }), "accepted")
+    }
+    await settle(...clients.slice(0, 2))
+    world.now += 60_000
+    await settle(...clients.slice(0, 2))
+    assert.deepEqual(types(await taken(alice)), ["declined", "members"])
+    assert.deepEqual(only(alice).members, ["alice", "bob"])
+  })
+})
+
 describe("who is told to have done it", () => {
   it("is the member who removed, the one who left, and the device that came back", async () => {
     const { world, clients, alice, bob, others } = await team({ names: ["carol", "dave"] })

@@ -47,7 +47,7 @@ const CERTIFICATE_SIZE_MAX = 16384
  * Identities are the leaf's subjectAltNames (`email:`, `dns:`, `uri:`) in the order of the certificate.
  *
  * An absent keyUsage restricts nothing (RFC 5280 §4.2.1.3); name constraints hold whatever their criticality (§6.1.4
- * (g)). Host names, extended key usages and policies are not judged: see docs/decisions/009-x509-paths.md.
+ * (g)). Host names, extended key usages and policies are not judged: see docs/decisions/011-x509-paths.md.
  *
  * Never throws for what the certificates and roots say.
  */

@@ -260,6 +260,8 @@ function remember(work: Work, step: Step, place: Place, message: { from: string;
 function takeProposal({ local, now }: Work, step: Step, received: Received & { type: "proposal" }): void {
   const { proposal, sender } = received
   if (sender === undefined || !asksToLeave(proposal, sender)) return
+  // Once is enough, however often it is asked for.
+  if (local.state.departures.some(({ leafIndex }) => leafIndex === Number(sender.leafIndex))) return
   const departure = { leafIndex: Number(sender.leafIndex), since: BigInt(now()) }
   local.update(step, { departures: [...local.state.departures, departure] })
   const reason = declineReasonOf(received.authenticatedData)
