@@ -6,7 +6,7 @@ import { Service } from "./service.js"
 
 describe("a service that asks for patience", { skip: noChromium, timeout: 60_000 }, () => {
   it("is said so, with the time, and what waits for it goes on by itself", async () => {
-    await using service = new Service({ limits: { creations: { perSecond: 1 / 4, burst: 1 } } })
+    await using service = new Service({ limits: { creationsByRequester: { perSecond: 1 / 4, burst: 1 } } })
     await service.start()
     await using alice = new Person("alice", service.address)
     await alice.open()

@@ -18,7 +18,8 @@ describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, ()
   let carol: Client
 
   before(async () => {
-    service = new Service()
+    // All are one requester to the service, which would not deliver so many Welcomes by one.
+    service = new Service({ limits: { welcomesByRequester: { perSecond: 100, burst: 1_000 } } })
     await service.start()
     alice = new Person("alice", service.address)
     await alice.open()

@@ -229,7 +229,7 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
   })
 
   it("are taken of a service that asks for patience", async () => {
-    await using service = new Service({ limits: { creations: { perSecond: 1 / 60, burst: 1 } } })
+    await using service = new Service({ limits: { creationsByRequester: { perSecond: 1 / 60, burst: 1 } } })
     await service.start()
     await using alice = new Person("alice", service.address)
     await alice.open()
