@@ -86,6 +86,15 @@ describe("what has happened, in a sentence", () => {
     assert.match(told({ type: "deferred", reason, wishes: [], retryAt })[0]!, /did not take a change:/)
   })
 
+  it("says why something that was wished did not work", () => {
+    const failed = (more: object) => told({ type: "failed", wish: "invite", names: ["bob"], ...more })[0]
+    assert.equal(failed({ code: "UNKNOWN_NAME", reason: "x" }), "bob could not be added: nobody has that name.")
+    assert.equal(
+      failed({ code: "REFUSED", reason: "their inbox is full" }),
+      "bob could not be added: their inbox is full.",
+    )
+  })
+
   it("counts what is refused again and again, and keeps other things apart", () => {
     const unreadable = (count: number): Body => ({
       type: "rejected",

@@ -51,6 +51,8 @@ export interface Notice {
   readonly accepted?: boolean
   readonly text?: string
   readonly code?: string
+  /** Why, of `failed`, where `text` says what. */
+  readonly reason?: string
   /** How often. */
   readonly count?: number
   /** What has been put off, and until when (Unix time in milliseconds). */

@@ -132,7 +132,7 @@ const deferredWishes: Readonly<Record<NonNullable<Notice["wishes"]>[number], str
   leave: "your leaving",
 }
 
-function failedText({ text, names = [], code }: Notice, people: People): string {
+function failedText({ text, names = [], code, reason = "" }: Notice, people: People): string {
   const who = listOf(names, people) || "Nobody"
   const what = new Map([
     ["create", "The conversation could not be created"],
@@ -142,7 +142,7 @@ function failedText({ text, names = [], code }: Notice, people: People): string 
     ["refresh", "Your keys could not be renewed"],
     ["leave", "Leaving did not work"],
   ])
-  return `${what.get(text ?? "") ?? "Something did not work"}: ${reasons.get(code ?? "") ?? "the service refused"}.`
+  return `${what.get(text ?? "") ?? "Something did not work"}: ${reasons.get(code ?? "") ?? (shownReason(reason) || "the service refused")}.`
 }
 
 const reasons: ReadonlyMap<string, string> = new Map([

@@ -36,7 +36,7 @@ export function noticeOf(
     case "failed":
       // A message that failed is seen itself.
       if (event.wish === "send") return undefined
-      return { ...notice, names: event.names, text: event.wish, code: event.code }
+      return { ...notice, names: event.names, text: event.wish, code: event.code, reason: event.reason }
     case "rejected":
       return { ...notice, text: event.reason, code: event.code, count: event.count }
     case "halted": {
