@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import type { ClientEvent } from "@conclave/client/node"
+import { isCalled, labelOf } from "../src/conversations.js"
 import { acceptedInviters, invitationPolicy } from "../src/invitations.js"
 import { drawEvent, drawReport } from "../src/messages.js"
 import { styleFor } from "../src/terminal/style.js"
@@ -102,6 +103,16 @@ describe("whose invitations are accepted", () => {
     )
     assert.deepEqual(await Promise.all([answer("dave,mallory", "mallory"), answer("dave", "carol")]), ["accept", "ask"])
     assert.deepEqual(await Promise.all([answer("all", "mallory"), answer("none", "carol")]), ["accept", "ask"])
+  })
+})
+
+describe("the title of an invitation", () => {
+  const invitation = { id: "ab".repeat(32), title: "win money", status: "invited" } as never
+
+  it("is shown nowhere, and finds nothing", () => {
+    assert.equal(labelOf(invitation), "abababab")
+    assert.equal(isCalled(invitation, "win money"), false)
+    assert.equal(isCalled(invitation, "abababab"), true)
   })
 })
 
