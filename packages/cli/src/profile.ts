@@ -3,6 +3,7 @@ import { fastOpenSupport } from "@conclave/transport/fast-open"
 import { openDataFolder, profileFile } from "./data-folder.js"
 import { explain, Failure } from "./failure.js"
 import { obstaclesInWords } from "./fast-open/obstacles.js"
+import { type AcceptedInviters, acceptWaiting, invitationPolicy } from "./invitations.js"
 import { withProgress } from "./terminal/progress.js"
 import type { Terminal } from "./terminal/terminal.js"
 
@@ -11,6 +12,8 @@ export interface ProfileChoice {
   readonly "display-name"?: string | undefined
   readonly server: URL
   readonly data: string | undefined
+  /** Those that wait already, too, where it is given. Default: `known`. */
+  readonly "accept-invitations"?: AcceptedInviters | undefined
   readonly "fast-open": boolean
   /** 32 bytes. */
   readonly "server-key": Uint8Array | undefined
@@ -37,6 +40,9 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
   const { terminal, live, signal } = options
   const file = profileFile(openDataFolder(data), { name: as, server })
   const supplied = suppliedKey(terminal.environment)
+  const accepted = choice["accept-invitations"]
+  let opened: (client: Client) => void = () => {}
+  const invitations = invitationPolicy(accepted ?? "known", new Promise((resolve) => (opened = resolve)))
   try {
     const client = await withProgress(terminal, `Opening the profile of ${as}`, () =>
       openClient({
@@ -44,12 +50,15 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
         service: server,
         profile: file,
         live,
+        policy: { invitations },
         ...(choice["display-name"] !== undefined && { displayName: choice["display-name"] }),
         ...fastOpen(choice, terminal),
         ...(supplied && { sealingKey: supplied }),
         ...(signal && { signal }),
       }),
     )
+    opened(client)
+    if (accepted !== undefined) await acceptWaiting(client, accepted)
     return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }
   } catch (error) {
     throw readable(error, choice)

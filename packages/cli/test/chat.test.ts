@@ -41,7 +41,7 @@ describe("conclave chat, with lines from a pipe", () => {
     const carol = await chat("carol", "/list", "/open team")
     assert.match(carol, /1 {2}team {4}left/)
     assert.match(carol, /alice: hello all/)
-    assert.match(carol, /you are no longer in team \(by alice\)/)
+    assert.match(carol, /alice removed you from team/)
     assert.doesNotMatch(carol, /bye carol/)
   })
 

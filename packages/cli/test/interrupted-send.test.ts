@@ -105,6 +105,7 @@ describe("a send that is killed in the middle", () => {
     line.arm(Number.POSITIVE_INFINITY, false)
     assert.equal((await run(["receive", "--as", "bob", "--timeout", "0.01"])).code, 3)
     assert.equal((await run(["chat", "--as", "alice"], "/new team bob\n")).code, 0)
+    assert.equal((await run(["receive", "--as", "bob", "--accept-invitations", "alice", "--timeout", "0.01"])).code, 3)
     // Bytes that leave for the service before the first and before the second kill.
     const moments = [
       { first: 0, second: 2_000 },

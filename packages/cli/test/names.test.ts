@@ -101,8 +101,9 @@ describe("people in conclave chat", () => {
       "/new toString ju\u0308rgen constructor",
       "/members",
       "/tree",
-      "hi",
     )
+    for (const name of ["j\u00fcrgen", "constructor"]) await service.accept(name, "alice")
+    await chat("alice", "hi")
     assert.match(output, /^others see you as Alice Liddell \(alice\)$/m)
     assert.match(output, /^ {2}Alice Liddell \(alice\) \(you\)$/m)
     assert.match(output, /^ {2}Jürgen M\. \(constructor\)$/m)

@@ -179,6 +179,14 @@ export class Service implements AsyncDisposable {
   async gather(title: string, first: string, ...others: readonly string[]): Promise<void> {
     await Promise.all(others.map((name) => this.#register(name)))
     await this.ok(["chat", "--as", first], { input: `/new ${title} ${others.join(" ")}\n` })
+    await Promise.all(others.map((name) => this.accept(name, first)))
+  }
+
+  /** Enters the conversations into which `by` has invited. */
+  async accept(name: string, by: string): Promise<void> {
+    const words = ["receive", "--as", name, "--accept-invitations", by, "--timeout", "0.01", ...this.place]
+    const ran = await conclave(words, { within: this.#within })
+    assert.equal(ran.code, 3, ran.errors)
   }
 
   #register(name: string): Promise<Ran> {

@@ -17,6 +17,8 @@ export interface Conversation {
   readonly status: ConversationStatus
   /** Names, sorted, each once, one's own included. Empty where `status` is `left`. */
   readonly members: readonly string[]
+  /** While `status` is `invited`: the name of the member who signed the invitation. */
+  readonly invitedBy: string | undefined
   /** Messages of this device that have no place in the conversation yet, oldest first. */
   readonly pending: readonly PendingMessage[]
 

@@ -29,6 +29,7 @@ describe("an invitation, where the policy is to ask", () => {
     const [event, ...others] = await taken(bob)
     assert.ok(event?.type === "invited" && event.by === "alice" && event.conversation === invited)
     assert.deepEqual([event.members, others], [["alice", "bob"], []])
+    assert.equal(invited.invitedBy, "alice")
 
     await team.refresh()
     await team.setTitle("the team")
@@ -42,7 +43,7 @@ describe("an invitation, where the policy is to ask", () => {
 
     await invited.accept()
     await invited.accept()
-    assert.deepEqual([invited.status, invited.title], ["active", "the team"])
+    assert.deepEqual([invited.status, invited.title, invited.invitedBy], ["active", "the team", undefined])
     assert.deepEqual(await types(bob), ["joined"])
     assert.deepEqual(
       (await invited.history()).map(({ text }) => text),
@@ -96,7 +97,7 @@ describe("an invitation, where the policy is to ask", () => {
     await bob.sync()
     await bob.close()
     bob = await open()
-    assert.equal(only(bob).status, "invited")
+    assert.deepEqual([only(bob).status, only(bob).invitedBy], ["invited", "alice"])
     // Closed before anybody could be told.
     only(bob)
       .decline()

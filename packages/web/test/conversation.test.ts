@@ -49,8 +49,9 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     await alice.page.getByText("Ask them to open this address and to choose that name.").waitFor()
     assert.equal(await alice.epoch(), 0, "nothing has changed")
     await alice.invite("bob")
+    await bob.accept("alice")
+    await bob.notice("You accepted. Members: alice and bob.").waitFor()
     await bob.choose("team")
-    await bob.notice("You were added. Members: alice and bob.").waitFor()
   })
 
   it("write to each other, and see that each is sent", async () => {
@@ -153,7 +154,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
 
   it("take in a third, who reads nothing from before", async () => {
     await alice.invite("carol")
-    await carol.choose("team")
+    await carol.accept("alice")
     await carol.say("Hello both")
     for (const person of [alice, bob]) await person.message("Hello both", "received").waitFor()
     assert.equal(await carol.message("Hello Bob").count(), 0)
@@ -199,7 +200,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
 
   it("take back one who was removed, who reads what comes from then on", async () => {
     await alice.invite("carol")
-    await carol.page.getByLabel(/^Message to/).waitFor()
+    await carol.accept("alice")
     await alice.say("Welcome back")
     await carol.message("Welcome back", "received").waitFor()
     await carol.message("Hello both").waitFor()

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { eventually } from "./eventually.js"
-import { joined, openPerson } from "./people.js"
+import { believeAllDevices, joined, openPerson } from "./people.js"
 import { noChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
@@ -20,8 +20,11 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await alice.createConversation("team", "bob")
     const team = await joined(bob, "team")
     service.lie()
-    await using _mallory = await openPerson(service, "carol", { file: "mallory" })
+    await using mallory = await openPerson(service, "carol", { file: "mallory" })
 
+    await believeAllDevices(bob, "carol")
+    // Either would see the other, and decline.
+    await Promise.all([carol.close(), mallory.close()])
     await team.invite("carol")
     const notice = alice.page.getByRole("alert").filter({ hasText: "carol speaks with a new key." })
     await notice.waitFor()
@@ -31,6 +34,8 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await notice.waitFor()
     assert.equal(await alice.message("Welcome, Carol").count(), 0)
 
+    const filled = notice.locator(".button-primary, .button-danger")
+    assert.deepEqual(await filled.allInnerTexts(), ["Keep refusing"], "the safe answer is the one that stands out")
     await notice.getByRole("button", { name: "Keep refusing" }).click()
     await notice.waitFor({ state: "detached" })
     await alice.page.getByRole("button", { name: "Look at the new key of carol again" }).click()
@@ -38,6 +43,11 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await alice.message("Welcome, Carol", "received").waitFor()
     await notice.waitFor({ state: "detached" })
     assert.equal(await alice.nodes("leaf", "filled").count(), 4, "alice, bob, and two that say that they are carol")
+    await alice.member("carol").getByText("2 devices").waitFor()
+    assert.equal(await alice.member("bob").getByText("devices").count(), 0)
+    assert.equal(await alice.page.locator(".notice-loud", { hasText: "Stopped before" }).count(), 0, "it is decided")
+    await alice.member("carol").click()
+    await eventually(async () => assert.equal(await alice.page.locator(".devices li").count(), 2))
     assert.deepEqual(alice.complaints, [])
     assert.deepEqual(service.faults, [])
   })
@@ -67,5 +77,25 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await notice.getByRole("button", { name: "I have seen it" }).click()
     await notice.waitFor({ state: "detached" })
     assert.deepEqual(service.faults, [])
+  })
+
+  it("under one’s own name is an alert of its own, and no device of a conversation", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await alice.createConversation("mine")
+    service.lie()
+    await using _mallory = await openPerson(service, "alice", { file: "mallory" })
+    // Now and then each device looks what the directory lists for its own name; a new session does at once.
+    await alice.page.reload()
+    const alert = alice.page.getByRole("alert").filter({ hasText: "A strange device speaks under your name." })
+    await alert.getByText("warn the people you talk with").waitFor()
+    assert.deepEqual(await alert.locator(".button-primary").allInnerTexts(), ["Keep refusing"])
+    assert.equal(await alice.nodes("leaf", "filled").count(), 1)
+    await alert.getByRole("button", { name: "Keep refusing" }).click()
+    await alert.waitFor({ state: "detached" })
+    assert.deepEqual(alice.complaints, [])
   })
 })

@@ -76,7 +76,7 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
       await conversation.send(`I am ${name}`)
     }
     for (const name of names) {
-      await alice.choose(name)
+      await alice.accept(name)
       await alice.message(`I am ${name}`, "received").waitFor()
       assert.equal(await alice.member(name).getByText("compared").count(), 0, "nothing has been compared")
       await alice.safetyCodeWith(name)
@@ -125,11 +125,12 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
     const conversation = await mallory.createConversation({ title: "money" })
     await conversation.invite("alice")
     await conversation.send("It is me")
-    await alice.choose("money")
+    await alice.request("\u0430lice").locator(".person-mark", { hasText: "mixed scripts" }).waitFor()
+    await alice.accept("\u0430lice")
     await alice.page.locator(".members .person-mark", { hasText: "mixed scripts" }).waitFor()
     await alice.page.locator(".tree-card .tree-name", { hasText: "⚠ \u0430lice" }).waitFor()
     await alice.message("It is me").locator(".person-mark", { hasText: "mixed scripts" }).waitFor()
-    assert.match(await alice.notice("You were added").innerText(), /B\u043eb \(\u0430lice\) \[mixed scripts\]/)
+    assert.match(await alice.notice("You accepted").innerText(), /B\u043eb \(\u0430lice\) \[mixed scripts\]/)
   })
 
   it("do not help to hide a message: not even an id that is repeated does", async () => {

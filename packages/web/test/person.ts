@@ -102,6 +102,16 @@ export class Person implements AsyncDisposable {
     await this.page.getByRole("heading", { level: 1, name: title }).waitFor()
   }
 
+  request(by: string): Locator {
+    return this.page.locator(".list-request", { hasText: by }).first()
+  }
+
+  async accept(by: string): Promise<void> {
+    await this.request(by).click()
+    await this.page.getByRole("button", { name: "Accept", exact: true }).click()
+    await this.page.getByLabel(/^Message to/).waitFor()
+  }
+
   async choose(title: string): Promise<void> {
     await this.page.getByRole("link", { name: title }).click()
     await this.page.getByRole("heading", { level: 1, name: title }).waitFor()

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Conversation } from "@conclave/client/node"
 import { eventually } from "./eventually.js"
-import { joined, openPerson } from "./people.js"
+import { believeAllDevices, joined, openPerson } from "./people.js"
 import { noChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
@@ -148,14 +148,17 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     const team = await bob.createConversation({ title: "Harbour" })
     // A page that has just registered may not have published its key packages yet.
     await eventually(() => team.invite("alice"))
-    await alice.choose("Harbour")
+    await alice.accept("bob")
     await team.send("The gate opens at six.")
     await alice.message("The gate opens at six.").waitFor()
     await alice.createConversation("Old friends", "carol")
     // Not before Alice has met Carol can Carol's key be another.
     await joined(carol, "Old friends")
     service.lie()
-    await using _mallory = await openPerson(service, "carol", { file: "mallory" })
+    await using mallory = await openPerson(service, "carol", { file: "mallory" })
+    await believeAllDevices(bob, "carol")
+    // Either would see the other, and decline.
+    await Promise.all([carol.close(), mallory.close()])
     await team.invite("carol")
     await alice.page.getByRole("alert").filter({ hasText: "new key" }).waitFor()
     await alice.choose("Harbour")
@@ -165,6 +168,76 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     await team.remove("alice")
     await alice.notice("bob removed you.").waitFor()
     await everyLook(alice, "removed")
+  })
+
+  it("are taken of invitations, alerts, and members with devices", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register("alice", "Alice Liddell")
+    await alice.page.getByRole("heading", { name: "You are Alice Liddell" }).waitFor()
+    const open = (name: string, displayName: string) => openPerson(service, name, { displayName })
+    await using bob = await open("bob", "Bob")
+    await using carol = await open("carol", "Carol")
+    await using dora = await open("auth0|5f7c8ec7c33c6c004bbafe82", "Dora Maar")
+    await using imitator = await open("b\u043eb", "Bob")
+    const endorse = (registration: Uint8Array) => bob.endorseDevice(registration)
+    await using _phone = await openPerson(service, "bob", { file: "phone", endorse })
+    await alice.createConversation("Harbour", "bob carol")
+    const harbour = await joined(bob, "Harbour")
+    await harbour.send("The gate opens at six.")
+    await alice.message("The gate opens at six.").waitFor()
+    for (const [by, others] of [
+      [dora, ["carol"]],
+      [carol, []],
+      [imitator, ["bob", dora.name]],
+      [dora, []],
+    ] as const) {
+      await by.createConversation({ title: "Seen by nobody", members: ["alice", ...others] })
+    }
+    await alice.page.getByRole("button", { name: "Show all 4" }).waitFor()
+    await everyLook(alice, "invitations", [1280])
+    await alice.page.setViewportSize({ width: 390, height: 844 })
+    await alice.page.getByRole("button", { name: "All conversations" }).click()
+    await everyLook(alice, "invitations", [390])
+    await alice.page.setViewportSize({ width: 1280, height: 800 })
+    await alice.request("Dora").click()
+    await everyLook(alice, "invitation")
+    await alice.page.setViewportSize({ width: 1280, height: 800 })
+    await alice.request("b\u043eb").click()
+    await alice.page.getByText("may imitate the name").waitFor()
+    await everyLook(alice, "invitation-marked")
+    await alice.page.setViewportSize({ width: 1280, height: 800 })
+    await alice.page.getByRole("button", { name: "Decline", exact: true }).click()
+    await alice.choose("Harbour")
+    await alice.member("Bob").getByText("2 devices").waitFor()
+    await alice.member("Bob").click()
+    await alice.page.locator(".devices li").nth(1).waitFor()
+    await alice.page.getByRole("heading", { name: "Members" }).evaluate((element) => element.scrollIntoView())
+    await everyLook(alice, "devices", [1280])
+    await alice.page.setViewportSize({ width: 390, height: 844 })
+    await alice.page.getByRole("button", { name: /^Group/ }).click()
+    await alice.member("Bob").evaluate((element) => element.scrollIntoView())
+    await everyLook(alice, "devices", [390])
+    await alice.page.getByRole("button", { name: "Back to the messages" }).click()
+    service.lie()
+    await using _mallory = await openPerson(service, "alice", { file: "mallory" })
+    await alice.page.reload()
+    await alice.page.getByRole("alert").filter({ hasText: "A strange device" }).waitFor()
+    await everyLook(alice, "strange-device")
+  })
+
+  it("are taken of a service that asks for patience", async () => {
+    await using service = new Service({ limits: { creationsByRequester: { perSecond: 1 / 60, burst: 1 } } })
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await alice.createConversation("First")
+    await alice.createConversation("One too many")
+    await alice.page.getByText("The service asks for patience until").waitFor()
+    await everyLook(alice, "patience")
   })
 })
 

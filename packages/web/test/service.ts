@@ -19,8 +19,9 @@ export class Service implements AsyncDisposable {
   #listener: Listener | undefined
   #port = 0
   #lies = false
+  #newer = false
 
-  constructor() {
+  constructor({ limits = {} }: { readonly limits?: Partial<delivery.DeliveryLimits> } = {}) {
     const crypto = nodeProvider()
     this.#database = delivery.openDatabase({ file: join(this.folder, "service.db") })
     const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
@@ -38,20 +39,27 @@ export class Service implements AsyncDisposable {
       setDisplayName: (name, displayName) => directory.setDisplayName(name, displayName),
       displayName: (name) => directory.displayName(name),
     }
+    const ordering = delivery.deliveryService({
+      store: delivery.sqliteStore(this.#database, sha256),
+      directory: authentication.directoryOf(store),
+      crypto,
+      now: Date.now,
+      onError,
+      limits,
+    })
     this.#handlers = {
       auth: authentication.authenticationService({ store, crypto, now: Date.now, onError }),
-      delivery: delivery.deliveryService({
-        store: delivery.sqliteStore(this.#database, sha256),
-        directory: authentication.directoryOf(store),
-        crypto,
-        now: Date.now,
-        onError,
-      }),
+      delivery: (request, context) => (this.#newer ? update() : ordering(request, context)),
     }
   }
 
   get address(): string {
     return `http://localhost:${this.#port}/`
+  }
+
+  /** From here on the Delivery Service speaks newer versions only. */
+  renew(): void {
+    this.#newer = true
   }
 
   /** From here on anybody may register a device under a name that somebody has, with an endorsement that is none. */
@@ -81,4 +89,9 @@ export class Service implements AsyncDisposable {
     await this.#database.close()
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** The answer to a request of a version that is not spoken any more: kind 20, and the oldest and newest version. */
+async function* update(): AsyncGenerator<Uint8Array> {
+  yield Uint8Array.of(20, 200, 201)
 }

@@ -117,7 +117,7 @@ describe("what the page remembers", () => {
         ["constructor", ["3"]],
       ],
     )
-    assert.deepEqual(conversationMemory(memory, "ab").removals, ["bob"])
+    assert.deepEqual(memory.alerts, [])
     assert.equal(conversationMemory(memory, "ab").lastSeq, undefined)
   })
 })

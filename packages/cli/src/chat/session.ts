@@ -3,7 +3,7 @@ import type { Client, ClientEvent, Conversation } from "@conclave/client/node"
 import { nearest } from "../closest.js"
 import { isCalled, labelOf, TITLE_LENGTH_SHOWN } from "../conversations.js"
 import { explain, Failure } from "../failure.js"
-import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken } from "../messages.js"
+import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken, timeOf } from "../messages.js"
 import { labelOfPerson } from "../people.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { openScreen, type Screen } from "./screen.js"
@@ -29,6 +29,8 @@ export class ChatSession {
   readonly #newKeys = new Map<string, Uint8Array>()
   /** Places of messages that stand on the screen already, and whose events are still to come. */
   readonly #shown = new Set<string>()
+  /** Who was asked in and declined, by conversation, until they have been removed. */
+  readonly #declined = new Set<string>()
   readonly #told = new Map<string, number>()
   #lastCut: Spoken | undefined
   #queue: Promise<void> = Promise.resolve()
@@ -67,10 +69,31 @@ export class ChatSession {
     this.#screen.print(text)
   }
 
-  /** In the order in which they are numbered on the screen: those that were left, of which there is a history, last. */
+  /**
+   * In the order in which they are numbered on the screen: invitations after those that one is in, and last those that
+   * were left, of which there is a history.
+   */
   get conversations(): readonly Conversation[] {
     const all = [...this.client.conversations.values()]
-    return [...all.filter((conversation) => !isOver(conversation)), ...all.filter(isOver)]
+    const isOpen = (conversation: Conversation) => !isOver(conversation) && !isInvitation(conversation)
+    return [...all.filter(isOpen), ...all.filter(isInvitation), ...all.filter(isOver)]
+  }
+
+  /** By its number, or the only one. */
+  findInvitation(called: string | undefined): Conversation {
+    const waiting = this.conversations.filter(isInvitation)
+    const numbered = called === undefined ? undefined : this.conversations[Number(called) - 1]
+    if (called === undefined && waiting.length === 1) return waiting[0]!
+    if (numbered !== undefined && isInvitation(numbered)) return numbered
+    if (waiting.length === 0) throw new Failure("no invitation waits for an answer")
+    if (called === undefined) throw new Failure("there are several invitations: say which by its number in /list")
+    throw new Failure(`there is no invitation "${shownText(called, TITLE_LENGTH_SHOWN)}"; /list shows them`)
+  }
+
+  /** What is typed to answer an invitation. */
+  answersTo(invitation: Conversation): string {
+    const number = this.conversations.indexOf(invitation) + 1
+    return `/accept ${number} or /decline ${number}`
   }
 
   select(conversation: Conversation): void {
@@ -86,6 +109,7 @@ export class ChatSession {
       this.conversations.find((conversation) => isCalled(conversation, called))
     if (found === undefined)
       throw new Failure(`there is no conversation "${shownText(called, TITLE_LENGTH_SHOWN)}"; /list shows them`)
+    if (isInvitation(found)) throw new Failure(`this is an invitation: ${this.answersTo(found)}`)
     return found
   }
 
@@ -168,14 +192,28 @@ export class ChatSession {
     }
     // Not by the message's id: a member may have repeated another's.
     const isShown = event.type === "message" && this.#shown.delete(placeOf(event.conversation, event.seq))
-    const drawn = event.type === "message" ? this.drawn(event) : drawEvent(event, reader)
+    const drawn = event.type === "message" ? this.drawn(event) : this.#drawEvent(event)
     if (!isShown && drawn !== undefined) this.print(this.#placed(event, drawn))
     this.#schedulePrompt()
   }
 
+  #drawEvent(event: ClientEvent): string | undefined {
+    if (event.type === "declined") this.#declined.add(memberOf(event.conversation, event.name))
+    const drawn = drawEvent(event.type === "members" ? this.#withoutDeclined(event) : event, this.#reader)
+    if (event.type !== "invited") return drawn
+    // It may have been answered, or withdrawn, since.
+    return isInvitation(event.conversation) ? `${drawn}: ${this.answersTo(event.conversation)}` : undefined
+  }
+
+  /** Who declined has never been in, and does not leave: that was told. */
+  #withoutDeclined(event: MembersEvent): MembersEvent {
+    const hasCome = (name: string) => !this.#declined.delete(memberOf(event.conversation, name))
+    return { ...event, left: event.left.filter(hasCome) }
+  }
+
   /** What happens elsewhere says where. */
-  #placed({ conversation }: ClientEvent, drawn: string): string {
-    if (conversation === undefined || conversation === this.current) return drawn
+  #placed({ type, conversation }: ClientEvent, drawn: string): string {
+    if (conversation === undefined || type === "invited" || conversation === this.current) return drawn
     return `${this.terminal.style.cyan(`[${labelOf(conversation)}]`)} ${drawn}`
   }
 
@@ -208,6 +246,7 @@ export class ChatSession {
     const { current, client } = this
     const remarks = [
       ...(client.online ? [] : ["offline"]),
+      ...(client.waiting === undefined ? [] : [`patience until ${timeOf(client.waiting.until)}`]),
       ...(current === undefined || current.status === "active" ? [] : [current.status]),
       ...(current === undefined || current.pending.length === 0 ? [] : [`${current.pending.length} waiting`]),
     ]
@@ -231,6 +270,10 @@ export class ChatSession {
 }
 
 const placeOf = ({ id }: Conversation, seq: number | undefined) => `${id}/${seq ?? ""}`
+type MembersEvent = Extract<ClientEvent, { type: "members" }>
+
+const memberOf = ({ id }: Conversation, name: string) => `${id}/${name}`
+const isInvitation = ({ status }: Conversation) => status === "invited"
 const isOver = ({ status }: Conversation) => status === "left"
 
 function hint(name: string): string {

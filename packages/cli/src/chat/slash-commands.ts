@@ -2,6 +2,7 @@ import { judgeDisplayName, shownText } from "@conclave/auth/names"
 import type { Conversation } from "@conclave/client/node"
 import { labelOf } from "../conversations.js"
 import { Failure } from "../failure.js"
+import { drawInvitation } from "../invitations.js"
 import { labelOfPeople, labelOfPerson, typedName } from "../people.js"
 import { align } from "../terminal/table.js"
 import { drawTree } from "./draw-tree.js"
@@ -30,6 +31,26 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "",
     help: "show the conversations",
     run: (session) => session.print(conversationList(session)),
+  },
+  accept: {
+    usage: "[NUMBER]",
+    help: "enter a conversation that you are invited to",
+    async run(session, [called]) {
+      const invitation = session.findInvitation(called)
+      await invitation.accept()
+      session.select(invitation)
+      await printHistory(session, invitation)
+    },
+  },
+  decline: {
+    usage: "[NUMBER]",
+    help: "refuse an invitation: it is gone, and the members are told",
+    async run(session, [called]) {
+      const invitation = session.findInvitation(called)
+      const who = labelOfPerson(session.client, invitation.invitedBy ?? "")
+      await invitation.decline()
+      session.print(`you declined the invitation by ${who}`)
+    },
   },
   open: {
     usage: "NUMBER|TITLE",
@@ -60,10 +81,14 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "",
     help: "show who is in the conversation",
     run(session) {
-      const { members } = session.requireCurrent()
-      const line = (name: string) =>
-        `  ${labelOfPerson(session.client, name)}${name === session.client.name ? " (you)" : ""}`
-      session.print(members.map(line).join("\n"))
+      const conversation = session.requireCurrent()
+      const leaves = conversation.tree().flatMap(({ name }) => name ?? [])
+      const line = (name: string) => {
+        const devices = leaves.filter((it) => it === name).length
+        const you = name === session.client.name ? " (you)" : ""
+        return `  ${labelOfPerson(session.client, name)}${you}${devices > 1 ? `, ${devices} devices` : ""}`
+      }
+      session.print(conversation.members.map(line).join("\n"))
     },
   },
   safety: {
@@ -150,16 +175,29 @@ function helpLines(): string[] {
   return [...align(rows), "Anything else is sent to the conversation; a line that begins with // is sent with one /."]
 }
 
-export function conversationList({ client, conversations, current, terminal }: ChatSession): string {
+export function conversationList(session: ChatSession): string {
+  const { client, conversations, current, terminal } = session
   if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME makes one."
-  const rows = conversations.map((conversation, at) => [
-    `  ${at + 1}`,
+  const open = conversations.filter(({ status }) => status !== "invited")
+  const rows = open.map((conversation) => [
+    `  ${conversations.indexOf(conversation) + 1}`,
     conversation === current ? terminal.style.bold(labelOf(conversation)) : labelOf(conversation),
     labelOfPeople(client, conversation.members),
     conversation.status === "active" ? "" : conversation.status,
   ])
-  return align(rows).join("\n")
+  const invitations = conversations.filter(({ status }) => status === "invited")
+  const shown = invitations.slice(0, INVITATIONS_SHOWN)
+  const more = invitations.length - shown.length
+  return [
+    ...align(rows),
+    ...(shown.length > 0 ? [`Invitations (${invitations.length}):`] : []),
+    ...shown.map((it) => `  ${drawInvitation(it, client)}: ${session.answersTo(it)}`),
+    ...(more > 0 ? [`  and ${more} more: they have the next numbers`] : []),
+  ].join("\n")
 }
+
+/** Others send them: they do not fill the screen. */
+const INVITATIONS_SHOWN = 10
 
 async function printHistory(session: ChatSession, conversation: Conversation): Promise<void> {
   for (const message of await conversation.history({ limit: HISTORY_LINES })) {

@@ -16,6 +16,7 @@ export const chat = command({
   summary: "talk in conversations, in this terminal",
   description: [
     "The name is registered at the first time, and belongs to this profile from then on. /help shows what can be typed.",
+    "An invitation is a request: /list shows those that wait, /accept and /decline answer them.",
     "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well: " +
       'echo "/new team bob" | conclave chat --as alice',
     fastOpenParagraph,
@@ -30,7 +31,7 @@ export const chat = command({
   },
   async run(choice, { terminal }) {
     const options = { terminal, live: true }
-    const { client } = await openProfile(choice, options)
+    const { client } = await openProfile({ ...choice, "accept-invitations": "none" }, options)
     await using _client = client
     // A person may write without a network; a script is told at once that there is none.
     if (terminal.input.isTTY !== true) await synchronise(client, choice, options)

@@ -2,7 +2,8 @@ import type { ClientEvent, MessageEvent } from "@conclave/client/node"
 import { command, flag, optional } from "../arguments.js"
 import { isCalled, labelOf } from "../conversations.js"
 import { exitCodes, UsageError } from "../failure.js"
-import { drawAlarm, drawMessage, isAlarm } from "../messages.js"
+import { acceptOption, acceptParagraph, waitingInvitations } from "../invitations.js"
+import { drawMessage, drawReport } from "../messages.js"
 import {
   asOption,
   count,
@@ -32,6 +33,7 @@ export const receive = command({
       "content byte for byte; in a terminal, with time and sender. A message counts as received when it has been written.",
     "The name is registered at the first time, so that others can invite it.",
     "Exit code 3: nothing arrived in time, or fewer messages than --count.",
+    acceptParagraph,
     fastOpenParagraph,
     keyParagraph,
   ],
@@ -52,6 +54,7 @@ export const receive = command({
     }),
     lines: flag("end each message with a newline if it has none"),
     json: flag("write each message as one line of JSON"),
+    "accept-invitations": acceptOption,
     server: serverOption,
     data: dataOption,
     ...fastOpenOptions,
@@ -69,7 +72,8 @@ export const receive = command({
     const waiting = new Waiting(given, { terminal, stop })
     const receiving: Receiving = { profile, from, countMax, terminal, form, waiting, stop }
     const received = await receiveMessages(receiving)
-    return outcome(received, { terminal, countMax, isFollowed: given.follow && !waiting.isOver })
+    const invitations = waitingInvitations(client).length
+    return outcome(received, { terminal, countMax, invitations, isFollowed: given.follow && !waiting.isOver })
   },
 })
 
@@ -101,7 +105,10 @@ async function receiveMessages(receiving: Receiving): Promise<number> {
         waiting.pause()
         await terminal.write(formed(event, { form, terminal, people: client }))
         received++
-      } else if (isAlarm(event)) terminal.tell(drawAlarm(event, { style: terminal.errorStyle, people: client }))
+      } else {
+        const report = drawReport(event, { style: terminal.errorStyle, people: client })
+        if (report !== undefined) terminal.tell(report)
+      }
     }
     await record.add(event)
     if (received === countMax) break
@@ -110,8 +117,9 @@ async function receiveMessages(receiving: Receiving): Promise<number> {
   return received
 }
 
-function isWanted({ conversation }: ClientEvent, from: string | undefined): boolean {
-  return from === undefined || conversation === undefined || isCalled(conversation, from)
+function isWanted({ type, conversation }: ClientEvent, from: string | undefined): boolean {
+  // What it will be called is not known before it is accepted.
+  return type === "invited" || from === undefined || conversation === undefined || isCalled(conversation, from)
 }
 
 interface Writing {
@@ -153,13 +161,17 @@ function asJson({ conversation, messageId, seq, from, sentAt, text, bytes }: Mes
 interface Ended {
   readonly terminal: Terminal
   readonly countMax: number | undefined
+  /** How many wait for an answer. */
+  readonly invitations: number
   /** It was to go on until somebody ends it, and somebody did. */
   readonly isFollowed: boolean
 }
 
-function outcome(received: number, { terminal, countMax, isFollowed }: Ended): number {
+function outcome(received: number, { terminal, countMax, invitations, isFollowed }: Ended): number {
   if (received >= (countMax ?? 1) || isFollowed) return exitCodes.done
-  terminal.tell(received === 0 ? "nothing arrived in time" : `only ${received} of ${countMax} messages arrived in time`)
+  const what = received === 0 ? "nothing arrived" : `only ${received} of ${countMax} messages arrived`
+  const waiting = invitations === 1 ? "; 1 invitation has no answer" : `; ${invitations} invitations have no answer`
+  terminal.tell(`${what} in time${invitations === 0 ? "" : waiting}`)
   return exitCodes.nothingArrived
 }
 

@@ -2,6 +2,7 @@ import type { Conversation } from "@conclave/client/node"
 import { command, required, withDefault } from "../arguments.js"
 import { findConversation } from "../conversations.js"
 import { exitCodes, Failure } from "../failure.js"
+import { acceptOption, acceptParagraph } from "../invitations.js"
 import {
   asOption,
   dataOption,
@@ -25,6 +26,7 @@ export const send = command({
       `${INPUT_SIZE_MAX / 1024 ** 2} MiB is refused.`,
     "It succeeds when the service has all of it. After an interruption, even kill -9, the same command with the same " +
       "input goes on where it was: nothing arrives twice.",
+    acceptParagraph,
     fastOpenParagraph,
     keyParagraph,
   ],
@@ -34,6 +36,7 @@ export const send = command({
     server: serverOption,
     data: dataOption,
     ...fastOpenOptions,
+    "accept-invitations": acceptOption,
     timeout: withDefault(60_000, {
       placeholder: "S",
       help: "give up waiting for the service after so many seconds",

@@ -95,6 +95,11 @@ export class GroupConversation implements Conversation {
     return this.work.local.view.names
   }
 
+  get invitedBy(): string | undefined {
+    const invitation = this.work.invitations.get(this.id)
+    return invitation?.answer === "waiting" ? invitation.by : undefined
+  }
+
   get pending(): readonly PendingMessage[] {
     return this.work.local.view.pending
   }

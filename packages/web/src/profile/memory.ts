@@ -1,4 +1,5 @@
 import type { ClientEvent } from "@conclave/client/browser"
+import type { Alert } from "./alerts.js"
 
 /**
  * What the page itself remembers beside the client's profile: notices, what has been read and compared, drafts. It
@@ -11,6 +12,7 @@ export interface Memory {
   /** By name: the safety codes that the user has compared and found equal. */
   readonly compared: Map<string, readonly string[]>
   readonly keyAlerts: KeyAlert[]
+  readonly alerts: Alert[]
 }
 
 export interface ConversationMemory {
@@ -21,8 +23,6 @@ export interface ConversationMemory {
   readonly notices: Notice[]
   readonly failed: FailedMessage[]
   renewal: Renewal | undefined
-  /** Whom this user asked to be removed: others that go, go by their own wish. */
-  readonly removals: string[]
 }
 
 /** Something that happened between two messages. */
@@ -39,13 +39,25 @@ export interface Notice {
   readonly by?: string
   readonly names?: readonly string[]
   readonly removed?: readonly string[]
-  /** Those of `removed` whom this user wanted to be. */
+  /**
+   * Kept by earlier versions, which did not know who had asked to go: those of `removed` whom the user of this page
+   * wanted to be. Of the others it is known only whose commit it was.
+   */
   readonly asked?: readonly string[]
   /** Who went by their own wish, and whose devices came back by themselves. */
   readonly left?: readonly string[]
   readonly rejoined?: readonly string[]
+  /** Of `joined`: the user has accepted an invitation. */
+  readonly accepted?: boolean
   readonly text?: string
   readonly code?: string
+  /** Why, of `failed`, where `text` says what. */
+  readonly reason?: string
+  /** How often. */
+  readonly count?: number
+  /** What has been put off, and until when (Unix time in milliseconds). */
+  readonly wishes?: Extract<ClientEvent, { type: "deferred" }>["wishes"]
+  readonly until?: number
 }
 
 /** A message that the service will never take; its text is kept for the user. */
@@ -84,7 +96,7 @@ export function storableMemory({ conversations, compared, ...rest }: Memory): st
 
 /** What {@link storableMemory} made, or an earlier version that kept objects: names never become properties of one. */
 export function readableMemory(text: string): Memory {
-  const { lastEvent = 0, conversations, compared, keyAlerts = [] } = JSON.parse(text)
+  const { lastEvent = 0, conversations, compared, keyAlerts = [], alerts = [] } = JSON.parse(text)
   const complete = ([id, memory]: readonly [string, ConversationMemory]) =>
     [id, { ...emptyConversation(), ...memory }] as const
   return {
@@ -92,14 +104,13 @@ export function readableMemory(text: string): Memory {
     conversations: new Map(entriesOf<ConversationMemory>(conversations).map(complete)),
     compared: new Map(entriesOf<readonly string[]>(compared)),
     keyAlerts,
+    alerts,
   }
 }
 
 function entriesOf<T>(stored: unknown): readonly (readonly [string, T])[] {
   return Array.isArray(stored) ? stored : Object.entries((stored ?? {}) as Record<string, T>)
 }
-
-const NOTICES_MAX = 500
 
 export function conversationMemory(memory: Memory, id: string): ConversationMemory {
   const known = memory.conversations.get(id)
@@ -116,13 +127,7 @@ const emptyConversation = (): ConversationMemory => ({
   notices: [],
   failed: [],
   renewal: undefined,
-  removals: [],
 })
-
-export function addNotice(conversation: ConversationMemory, notice: Notice): void {
-  conversation.notices.push(notice)
-  if (conversation.notices.length > NOTICES_MAX) conversation.notices.shift()
-}
 
 export interface MemoryFile {
   readonly memory: Memory

@@ -9,17 +9,21 @@ import {
   personLabel,
   type TreeNode,
 } from "@conclave/client/browser"
+import { type Alert, followAlerts } from "./alerts.js"
+import { inOrder } from "./invitations.js"
+import { hexOf } from "./keys.js"
 import {
-  addNotice,
   type ConversationMemory,
   conversationMemory,
   type KeyAlert,
   type Memory,
   type MemoryFile,
+  type Notice,
   openMemory,
   type Renewal,
 } from "./memory.js"
-import { noticeOf } from "./notices.js"
+import { announcementOf } from "./notice-words.js"
+import { noticeOf, withNotice } from "./notices.js"
 import {
   emptyThread,
   isPlaced,
@@ -30,7 +34,7 @@ import {
   withMessages,
   withPage,
 } from "./thread.js"
-import { announcementOf, failureOf, isolated, type People, problem } from "./words.js"
+import { failureOf, isolated, type People, problem } from "./words.js"
 
 const PAGE_SIZE = 60
 const SETTLING_MILLISECONDS = 250
@@ -43,6 +47,8 @@ export class Profile implements People {
   announcement = ""
   /** Why the page cannot keep what it is told, or `undefined`. */
   fault: string | undefined
+  /** The service speaks newer versions only. */
+  outdated = false
   /** The client has let go of the profile: nothing can be done any more but reload. */
   closed = false
   readonly #file: MemoryFile
@@ -66,7 +72,13 @@ export class Profile implements People {
   /** Registers the name on first use, with a display name if it is not empty; throws what `openClient` throws. */
   static async open(name: string, displayName: string, signal: AbortSignal): Promise<Profile> {
     const named = displayName === "" ? {} : { displayName }
-    const client = await openClient({ name, ...named, waitForOtherTab: true, signal })
+    const client = await openClient({
+      name,
+      ...named,
+      policy: { invitations: "ask" },
+      waitForOtherTab: true,
+      signal,
+    })
     const profile = new Profile(client, await openMemory(name))
     profile.#start()
     return profile
@@ -91,9 +103,27 @@ export class Profile implements People {
     return isolated(this.label(name).text)
   }
 
-  /** Those with the latest news first. */
+  /** Those that the user is or was in, with the latest news first. */
   get conversations(): readonly Conversation[] {
-    return [...this.client.conversations.values()].sort((a, b) => this.#lastChange(b.id) - this.#lastChange(a.id))
+    return [...this.client.conversations.values()]
+      .filter(({ status }) => status !== "invited")
+      .sort((a, b) => this.#lastChange(b.id) - this.#lastChange(a.id))
+  }
+
+  /** Those that wait for an answer. */
+  get invitations(): readonly Conversation[] {
+    const waiting = [...this.client.conversations.values()].filter(({ status }) => status === "invited")
+    const known = new Set(waiting.length === 0 ? [] : this.conversations.flatMap(({ members }) => members))
+    const invitations = waiting.map((conversation) => {
+      const by = conversation.invitedBy ?? ""
+      return { conversation, by, known: known.has(by), at: this.#lastChange(conversation.id) }
+    })
+    return inOrder(invitations).map(({ conversation }) => conversation)
+  }
+
+  /** Conversations that the user has with somebody already. */
+  sharedWith(name: string): readonly Conversation[] {
+    return this.conversations.filter(({ members }) => members.includes(name))
   }
 
   observe(listener: () => void): () => void {
@@ -142,8 +172,8 @@ export class Profile implements People {
     this.#visible = id
     if (id === undefined) return
     this.markRead()
-    const thread = this.thread(id)
-    if (!thread.loaded) void this.#loadLatest(id)
+    const isInvitation = this.client.conversations.get(id)?.status === "invited"
+    if (!isInvitation && !this.thread(id).loaded) void this.#loadLatest(id)
   }
 
   markRead(): void {
@@ -182,19 +212,18 @@ export class Profile implements People {
     })
   }
 
-  /** Rejects as the client does. */
-  async remove(conversation: Conversation, name: string): Promise<void> {
-    const { removals } = this.of(conversation.id)
-    if (!removals.includes(name)) removals.push(name)
-    this.#remember()
-    await conversation.remove(name)
-  }
-
-  async invite(conversation: Conversation, names: readonly string[]): Promise<void> {
-    const { removals } = this.of(conversation.id)
-    for (const name of names) if (removals.includes(name)) removals.splice(removals.indexOf(name), 1)
-    this.#remember()
-    await conversation.invite(...names)
+  /** Resolves when the invitation is gone from the list: the others are told as soon as the service can be reached. */
+  async decline(conversation: Conversation): Promise<void> {
+    const who = this.called(conversation.invitedBy ?? "")
+    const declined = conversation.decline()
+    declined.catch(() => {})
+    let stop = () => {}
+    const gone = new Promise<void>((resolve) => {
+      stop = this.client.observe(() => conversation.status !== "invited" && resolve())
+    })
+    await Promise.race([declined, gone]).finally(stop)
+    this.announcement = `You declined the invitation by ${who}.`
+    this.#notify()
   }
 
   discardFailed(id: string, messageId: string): string {
@@ -243,10 +272,16 @@ export class Profile implements People {
     this.#remember()
   }
 
+  dismiss(alert: Alert): void {
+    const { alerts } = this.memory
+    if (alerts.includes(alert)) alerts.splice(alerts.indexOf(alert), 1)
+    this.#remember()
+  }
+
   // --- Following the client ------------------------------------------------------------------------------------------
 
   #start(): void {
-    for (const conversation of this.client.conversations.values()) {
+    for (const conversation of this.conversations) {
       this.#pending.set(conversation.id, pendingOf(conversation))
       this.tree(conversation)
       void this.#loadPreview(conversation)
@@ -268,6 +303,8 @@ export class Profile implements People {
       await this.#findPlaces()
       for await (const event of this.client.events()) {
         if (event.number <= this.memory.lastEvent) continue
+        // What was written before the user came in stands before what is told of it.
+        if (event.type === "joined") await this.#enter(event.conversation)
         this.#take(event)
         this.memory.lastEvent = event.number
         this.#notify()
@@ -297,16 +334,25 @@ export class Profile implements People {
       }
       const seen = id === this.#visible && document.visibilityState === "visible"
       if (!own && !seen) memory.unread++
-    } else {
-      if (event.type === "keyChanged") this.#alert(event)
-      const alerted = new Set(this.memory.keyAlerts.map(({ name }) => name))
-      for (const place of this.#placesOf(event)) {
-        const { lastSeq: after, removals } = place
-        const notice = noticeOf(event, { at: Date.now(), after, removals, alerted })
-        if (notice !== undefined) addNotice(place, notice)
-      }
+      this.#announce(event, undefined)
+      return
     }
-    this.announcement = announcementOf(event, { visible: id === this.#visible, people: this }) ?? this.announcement
+    if (event.type === "keyChanged") this.#alert(event)
+    if (event.type === "update") this.outdated = true
+    followAlerts(this.memory.alerts, event)
+    const alerted = new Set(this.memory.keyAlerts.map(({ name }) => name))
+    let told: Notice | undefined
+    for (const { notices, lastSeq: after } of this.#placesOf(event)) {
+      const notice = noticeOf(event, { at: Date.now(), after, notices, alerted })
+      if (notice !== undefined) withNotice(notices, notice)
+      told ??= notice
+    }
+    this.#announce(event, told)
+  }
+
+  #announce(event: ClientEvent, notice: Notice | undefined): void {
+    const visible = event.conversation?.id === this.#visible
+    this.announcement = announcementOf(event, { notice, visible, people: this }) ?? this.announcement
   }
 
   /** Where it is told: a display name wherever its owner is a member. */
@@ -319,7 +365,7 @@ export class Profile implements People {
 
   #alert(event: ClientEvent & { type: "keyChanged" }): void {
     const { number, conversation, name, endorsed, accepted } = event
-    const signatureKey = Array.from(event.signatureKey, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    const signatureKey = hexOf(event.signatureKey)
     const { keyAlerts } = this.memory
     const same = keyAlerts.findIndex((it) => it.signatureKey === signatureKey && it.name === name)
     if (same !== -1) keyAlerts.splice(same, 1)
@@ -328,7 +374,11 @@ export class Profile implements People {
 
   /** After each step of the client: what is pending no more, and which nodes of the tree are new. */
   #follow(): void {
-    for (const conversation of this.client.conversations.values()) {
+    // Of an invitation that was declined, or withdrawn, nothing is left.
+    for (const id of this.memory.conversations.keys()) {
+      if (!this.client.conversations.has(id)) this.memory.conversations.delete(id)
+    }
+    for (const conversation of this.conversations) {
       this.#followPending(conversation)
       this.#followTree(conversation)
     }
@@ -379,6 +429,13 @@ export class Profile implements People {
     const page = await conversation.history({ limit: 1 })
     this.#change(conversation.id, (thread) => withPage(thread, page))
     this.#notify()
+  }
+
+  async #enter(conversation: Conversation): Promise<void> {
+    const { id } = conversation
+    await this.#loadLatest(id)
+    const memory = this.of(id)
+    memory.lastSeq = this.thread(id).messages.at(-1)?.seq ?? memory.lastSeq
   }
 
   async #loadLatest(id: string): Promise<void> {

@@ -1,15 +1,16 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
+import { shortTime } from "../profile/time.js"
 import { isolated, titleOf } from "../profile/words.js"
 import { Connection } from "./connection.js"
 import { DisplayNameDialog } from "./display-name.js"
 import { Mark, PenIcon, PlusIcon } from "./icons.js"
+import { InvitationRows } from "./invitations.js"
 import { NewConversation } from "./new-conversation.js"
-import { PersonName } from "./person.js"
+import { initialOf, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
-import { shortTime } from "./time.js"
 
 export interface ConversationListProps {
   readonly profile: Profile
@@ -30,6 +31,7 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
           <PlusIcon />
         </button>
       </header>
+      <InvitationRows profile={profile} selected={selected} />
       {conversations.length === 0 ? (
         <div class="list-empty">
           <p>No conversations yet.</p>
@@ -135,8 +137,4 @@ function summary(conversation: Conversation, profile: Profile): string {
       return `${last.own ? "You" : profile.called(last.from)}: ${last.text}`
     }
   }
-}
-
-export function initialOf(name: string): string {
-  return /[\p{L}\p{N}]/u.exec(name)?.[0].toUpperCase() ?? "?"
 }

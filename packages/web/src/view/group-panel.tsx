@@ -70,7 +70,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
     setOutcome(undefined)
     setWaiting(true)
     try {
-      await profile.invite(conversation, names)
+      await conversation.invite(...names)
       setText("")
       setOutcome({ good: true, words: `Added ${listOf(names, profile)}.` })
     } catch (error) {

@@ -1,26 +1,15 @@
 import { useState } from "preact/hooks"
+import { bytesOf, grouped, KEY_DIGITS_SHOWN } from "../profile/keys.js"
 import type { KeyAlert } from "../profile/memory.js"
 import type { Profile } from "../profile/profile.js"
 import { problem } from "../profile/words.js"
 import { AlertIcon } from "./icons.js"
 
-/** Loud: they stand above everything until the user has decided. */
-export function KeyAlerts({ profile }: { readonly profile: Profile }) {
-  const keyAlerts = profile.memory.keyAlerts.filter(({ refused }) => refused !== true)
-  if (keyAlerts.length === 0) return null
-  return (
-    <section class="key-alerts" aria-label="Keys that have changed">
-      {keyAlerts.map((alert) => (
-        <KeyAlertBanner key={alert.number} profile={profile} alert={alert} />
-      ))}
-    </section>
-  )
-}
-
-function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonly alert: KeyAlert }) {
+/** Above everything until the user has decided. */
+export function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonly alert: KeyAlert }) {
   const [trouble, setTrouble] = useState<string>()
   const { name, accepted } = alert
-  const who = profile.called(name)
+  const { headline, text, approval } = wordsOf(alert, profile)
   const approve = async () => {
     try {
       await profile.client.approveKey(name, bytesOf(alert.signatureKey))
@@ -33,12 +22,9 @@ function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonl
     <div class={accepted ? "banner banner-warning" : "banner banner-danger"} role="alert">
       <AlertIcon />
       <div class="banner-text">
-        <strong>{accepted ? `${who} has added a device.` : `${who} speaks with a new key.`}</strong>{" "}
-        {accepted
-          ? "One of their earlier keys vouches for it. The safety code has changed: compare it again when you can."
-          : "It is a new installation, or somebody who pretends to be them. Ask them in another way, by voice or in person, before you go on."}
+        <strong>{headline}</strong> {text}
         <span class="fingerprint">
-          New key <code>{grouped(alert.signatureKey.slice(0, 24))}</code>
+          New key <code>{grouped(alert.signatureKey.slice(0, KEY_DIGITS_SHOWN))}</code>
         </span>
         {trouble !== undefined && <span class="field-problem">{trouble}</span>}
       </div>
@@ -49,11 +35,12 @@ function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonl
           </button>
         ) : (
           <>
-            <button type="button" class="button" onClick={() => profile.refuseKey(alert)}>
+            {/* The answer that is safe is the one that stands out. */}
+            <button type="button" class="button button-primary" onClick={() => profile.refuseKey(alert)}>
               Keep refusing
             </button>
-            <button type="button" class="button button-danger" onClick={() => void approve()}>
-              It is {who}: approve
+            <button type="button" class="button button-danger-quiet" onClick={() => void approve()}>
+              {approval}
             </button>
           </>
         )}
@@ -62,10 +49,22 @@ function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; readonl
   )
 }
 
-function bytesOf(hexadecimal: string): Uint8Array {
-  return Uint8Array.from(hexadecimal.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
-}
-
-export function grouped(digits: string): string {
-  return digits.match(/.{1,4}/g)?.join(" ") ?? ""
+function wordsOf({ name, accepted }: KeyAlert, profile: Profile) {
+  const who = profile.called(name)
+  if (name === profile.name) {
+    return {
+      headline: accepted ? "You have added a device." : "A strange device speaks under your name.",
+      text: accepted
+        ? "One of your earlier keys vouches for it. If it was not you, somebody has that other device: ask a member of each conversation to remove you, and to invite you again."
+        : "None of your devices vouches for it. If it is not yours, warn the people you talk with, by voice or in person: those who have not met you yet may take it for you.",
+      approval: "It is mine: approve",
+    }
+  }
+  return {
+    headline: accepted ? `${who} has added a device.` : `${who} speaks with a new key.`,
+    text: accepted
+      ? "One of their earlier keys vouches for it. The safety code has changed: compare it again when you can."
+      : "It is a new installation, or somebody who pretends to be them. Ask them in another way, by voice or in person, before you go on.",
+    approval: `It is ${who}: approve`,
+  }
 }

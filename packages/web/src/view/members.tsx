@@ -1,11 +1,12 @@
-import type { Conversation } from "@conclave/client/browser"
-import { useRef, useState } from "preact/hooks"
+import type { Conversation, PersonDevice, TreeNode } from "@conclave/client/browser"
+import { useEffect, useRef, useState } from "preact/hooks"
+import { grouped, hexOf, KEY_DIGITS_SHOWN } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
+import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"
-import { initialOf } from "./conversation-list.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
-import { PersonName } from "./person.js"
+import { initialOf, PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
 
 export interface MembersProps {
@@ -19,6 +20,7 @@ export function Members({ profile, conversation }: MembersProps) {
   const list = useRef<HTMLUListElement>(null)
   const names = [...conversation.members].sort((a, b) => Number(b === profile.name) - Number(a === profile.name))
   const others = names.filter((name) => name !== profile.name)
+  const devices = deviceCounts(profile.tree(conversation))
   const focusable = stop !== undefined && others.includes(stop) ? stop : others[0]
   const press = (event: KeyboardEvent) => {
     moveInList(event, list.current)
@@ -40,7 +42,7 @@ export function Members({ profile, conversation }: MembersProps) {
           <li key={name} class="member">
             {name === profile.name ? (
               <div class="member-row">
-                <MemberName profile={profile} name={name} note="you" />
+                <MemberName profile={profile} name={name} devices={devices.get(name)} note="you" />
               </div>
             ) : (
               <>
@@ -53,7 +55,7 @@ export function Members({ profile, conversation }: MembersProps) {
                   onFocus={() => setStop(name)}
                   onClick={() => setOpen(open === name ? undefined : name)}
                 >
-                  <MemberName profile={profile} name={name} />
+                  <MemberName profile={profile} name={name} devices={devices.get(name)} />
                   {profile.isCompared(conversation, name) && (
                     <span class="compared">
                       <ShieldIcon /> compared
@@ -75,18 +77,21 @@ export function Members({ profile, conversation }: MembersProps) {
 interface MemberNameProps {
   readonly profile: Profile
   readonly name: string
+  /** Of this person, in the conversation. */
+  readonly devices: number | undefined
   readonly note?: string
 }
 
-function MemberName({ profile, name, note }: MemberNameProps) {
+function MemberName({ profile, name, devices = 1, note }: MemberNameProps) {
   const label = profile.label(name)
+  const notes = [...(note === undefined ? [] : [note]), ...(devices > 1 ? [`${devices} devices`] : [])]
   return (
     <>
       <span class="monogram" aria-hidden="true">
         {initialOf(label.displayName ?? label.name)}
       </span>
       <span class="member-name">
-        <PersonName profile={profile} name={name} note={note} />
+        <PersonName profile={profile} name={name} note={notes.join(", ") || undefined} />
       </span>
     </>
   )
@@ -105,7 +110,7 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
   const who = profile.called(name)
   const remove = () => {
     setRemoving(false)
-    profile.remove(conversation, name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
+    conversation.remove(name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
   }
   return (
     <section class="member-detail" aria-label={`Safety code with ${who}`}>
@@ -117,6 +122,7 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
           <li key={at}>{group}</li>
         ))}
       </ol>
+      <Devices profile={profile} name={name} />
       <div class="action-row">
         <button
           type="button"
@@ -147,4 +153,46 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
       )}
     </section>
   )
+}
+
+interface DevicesProps {
+  readonly profile: Profile
+  readonly name: string
+}
+
+/** What the directory lists for a person, where that is more than one device or one that nobody vouches for. */
+function Devices({ profile, name }: DevicesProps) {
+  const [devices, setDevices] = useState<readonly PersonDevice[]>([])
+  useEffect(() => {
+    const stop = new AbortController()
+    // Without the service the panel shows what the conversation itself tells.
+    profile.client.devices(name, { signal: stop.signal }).then(setDevices, () => {})
+    return () => stop.abort()
+  }, [profile, name])
+  if (devices.length < 2 && devices.every(({ endorsed }) => endorsed)) return null
+  return (
+    <>
+      <h4>Devices registered for {profile.called(name)}</h4>
+      <ul class="devices">
+        {devices.slice(0, DEVICES_SHOWN).map(({ signatureKey, registeredAt, pinned, endorsed }) => (
+          <li key={grouped(hexOf(signatureKey))}>
+            <code>{grouped(hexOf(signatureKey).slice(0, KEY_DIGITS_SHOWN))}</code>
+            <span class={endorsed ? "device-state" : "device-state is-strange"}>
+              registered <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>,{" "}
+              {pinned ? "known to you" : endorsed ? "another device vouches for it" : "nobody vouches for it"}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {devices.length > DEVICES_SHOWN && <p>and {devices.length - DEVICES_SHOWN} more.</p>}
+    </>
+  )
+}
+
+const DEVICES_SHOWN = 10
+
+function deviceCounts(nodes: readonly TreeNode[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { name } of nodes) if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
 }

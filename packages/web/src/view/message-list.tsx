@@ -1,12 +1,14 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useLayoutEffect, useRef, useState } from "preact/hooks"
+import { isLoud } from "../profile/alerts.js"
+import type { Notice } from "../profile/memory.js"
+import { noticeText } from "../profile/notice-words.js"
 import type { Profile } from "../profile/profile.js"
 import type { ThreadMessage, TimelineItem } from "../profile/thread.js"
-import { noticeText } from "../profile/words.js"
+import { clockTime, dayName, isSameDay } from "../profile/time.js"
 import { AlertIcon, CheckIcon, ClockIcon } from "./icons.js"
 import { PersonName } from "./person.js"
 import { addressOf } from "./route.js"
-import { clockTime, dayName, isSameDay } from "./time.js"
 
 /** Closer to the end than this, new messages are followed; in pixels. */
 const FOLLOWING_PIXELS = 80
@@ -107,11 +109,10 @@ interface ItemProps extends MessageListProps {
 function Item({ item, before, after, profile, conversation }: ItemProps) {
   if (item.type === "message") return <Message profile={profile} message={item.message} before={before} after={after} />
   if (item.type === "notice") {
-    const { type } = item.notice
-    const loud = type === "keyChanged" || type === "halted" || type === "lost" || type === "failed" || type === "left"
+    const { notice } = item
     return (
-      <li class={loud ? "notice notice-loud" : "notice"} data-notice={type}>
-        <span>{noticeText(item.notice, profile)}</span>
+      <li class={isNoticeLoud(notice, conversation) ? "notice notice-loud" : "notice"} data-notice={notice.type}>
+        <span>{noticeText(notice, profile)}</span>
       </li>
     )
   }
@@ -146,6 +147,26 @@ function Item({ item, before, after, profile, conversation }: ItemProps) {
       </p>
     </li>
   )
+}
+
+function isNoticeLoud({ type, code }: Notice, { status }: Conversation): boolean {
+  switch (type) {
+    case "keyChanged":
+    case "lost":
+    case "failed":
+    case "left":
+    case "missing":
+      return true
+    case "halted":
+      // It has been decided about since.
+      return status === "halted"
+    case "declined":
+      return code === "unverified"
+    case "rejected":
+      return isLoud(code)
+    default:
+      return false
+  }
 }
 
 interface MessageProps {

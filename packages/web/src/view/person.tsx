@@ -35,3 +35,8 @@ const reasons = {
   "mixed scripts": "Letters of different alphabets: they may look like the name of somebody else.",
   "not a valid name": "It contains what nobody can see or tell apart.",
 }
+
+/** What stands for a picture. */
+export function initialOf(name: string): string {
+  return /[\p{L}\p{N}]/u.exec(name)?.[0].toUpperCase() ?? "?"
+}

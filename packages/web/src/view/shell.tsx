@@ -1,10 +1,11 @@
 import { useEffect } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
+import { Alerts } from "./alerts.js"
 import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
 import { GroupPanel } from "./group-panel.js"
-import { KeyAlerts } from "./key-alerts.js"
+import { InvitationPane } from "./invitations.js"
 import { useRoute } from "./route.js"
 import { Broken } from "./start.js"
 import { useProfile } from "./use-profile.js"
@@ -24,7 +25,8 @@ export function Shell({ profile }: { readonly profile: Profile }) {
   }, [profile])
   useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile))
   if (profile.closed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
-  const view = conversation === undefined ? "list" : route.group ? "group" : "chat"
+  const isInvited = conversation?.status === "invited"
+  const view = conversation === undefined ? "list" : route.group && !isInvited ? "group" : "chat"
   return (
     <div class="page">
       {profile.fault !== undefined && (
@@ -32,11 +34,17 @@ export function Shell({ profile }: { readonly profile: Profile }) {
           This browser does not keep what the page is told: {profile.fault}. Make room before you go on.
         </p>
       )}
-      <KeyAlerts profile={profile} />
+      <Alerts profile={profile} />
       <div class="shell" data-view={view}>
         <ConversationList profile={profile} selected={id} />
-        <Chat key={id ?? "none"} profile={profile} conversation={conversation} groupShown={route.group} />
-        {conversation !== undefined && <GroupPanel key={`group ${id}`} profile={profile} conversation={conversation} />}
+        {isInvited ? (
+          <InvitationPane key={`invitation ${id}`} profile={profile} conversation={conversation} />
+        ) : (
+          <Chat key={id ?? "none"} profile={profile} conversation={conversation} groupShown={route.group} />
+        )}
+        {conversation !== undefined && !isInvited && (
+          <GroupPanel key={`group ${id}`} profile={profile} conversation={conversation} />
+        )}
       </div>
       <div class="visually-hidden" aria-live="polite" data-testid="announcement">
         {profile.announcement}

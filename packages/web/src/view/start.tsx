@@ -39,7 +39,9 @@ export function Broken({ reason }: { readonly reason: string }) {
   return (
     <StartScreen title="Your profile cannot be opened">
       <p role="alert">{reason}</p>
-      <p>Nothing has been deleted.</p>
+      <p>
+        This page has deleted nothing. Whoever clears the browser’s data, though, deletes the name and its keys with it.
+      </p>
       <button type="button" class="button button-primary" onClick={() => location.reload()}>
         Try again
       </button>

@@ -1,0 +1,66 @@
+import type { Client, ClientPolicy, Conversation } from "@conclave/client/node"
+import { optional } from "./arguments.js"
+import { UsageError } from "./failure.js"
+import { name } from "./options.js"
+import { labelOfPeople, labelOfPerson, type People } from "./people.js"
+
+/** Whose invitations a command accepts without a person who could be asked. */
+export type AcceptedInviters = "all" | "known" | "none" | readonly string[]
+
+const INVITERS_MAX = 100
+
+/** For commands that run without a person. */
+export const acceptOption = optional({
+  placeholder: "WHO",
+  help: "enter without asking: all, known, none, or NAME,NAME… (default: known)",
+  read: acceptedInviters,
+})
+
+export const acceptParagraph =
+  "An invitation is entered only if --accept-invitations says so. By default that goes for known people: members of a " +
+  "conversation that this name is in already. At first contact, name the inviter: --accept-invitations alice. Any other " +
+  "invitation waits, is reported on standard error, and is answered in conclave chat by /accept or /decline."
+
+export function acceptedInviters(text: string): AcceptedInviters {
+  if (text === "all" || text === "known" || text === "none") return text
+  const names = text.split(",")
+  if (names.length > INVITERS_MAX) throw new UsageError(`must be at most ${INVITERS_MAX} names`)
+  return names.map(name)
+}
+
+/** The client's policy: an invitation that is not accepted waits for the person. `opened` resolves with the client. */
+export function invitationPolicy(
+  accepted: AcceptedInviters,
+  opened: Promise<Pick<Client, "conversations">>,
+): ClientPolicy["invitations"] {
+  if (accepted === "all") return "accept"
+  if (accepted === "none") return "ask"
+  return async ({ by }) => (isAccepted(by, accepted, await opened) ? "accept" : "ask")
+}
+
+/** Enters those conversations whose invitations have waited for an answer, as far as `accepted` gives it. */
+export async function acceptWaiting(client: Pick<Client, "conversations">, accepted: AcceptedInviters): Promise<void> {
+  for (const conversation of waitingInvitations(client)) {
+    if (isAccepted(conversation.invitedBy ?? "", accepted, client)) await conversation.accept()
+  }
+}
+
+export function waitingInvitations({ conversations }: Pick<Client, "conversations">): readonly Conversation[] {
+  return [...conversations.values()].filter(({ status }) => status === "invited")
+}
+
+function isAccepted(by: string, accepted: AcceptedInviters, { conversations }: Pick<Client, "conversations">): boolean {
+  if (accepted === "all" || accepted === "none") return accepted === "all"
+  if (accepted !== "known") return accepted.includes(by)
+  return [...conversations.values()].some(({ status, members }) => status !== "invited" && members.includes(by))
+}
+
+/** Who asks, and who is in it: nothing that the inviter has written. */
+export function drawInvitation(
+  { invitedBy = "", members }: Pick<Conversation, "invitedBy" | "members">,
+  people: People,
+) {
+  const others = members.filter((name) => name !== people.name && name !== invitedBy)
+  const whom = others.length === 0 ? "" : ` with ${labelOfPeople(people, others)}`
+  return `${labelOfPerson(people, invitedBy)} invites you to a conversation${whom}`
+}

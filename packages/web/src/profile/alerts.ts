@@ -1,0 +1,53 @@
+import type { ClientEvent } from "@conclave/client/browser"
+
+/** Something that asks for attention, whatever conversation is in front, until the user has seen it. */
+export interface Alert {
+  /** Of the latest event that it tells of. */
+  readonly number: number
+  readonly conversation: string | undefined
+  readonly code: string
+  /** Of the first event, where there were several. */
+  readonly reason: string
+  /** How many events, each counted as often as it says. */
+  readonly count: number
+}
+
+/** Codes of refusals in a conversation that ask for more than a line between the messages. */
+const LOUD_CODES: ReadonlySet<string> = new Set(["LATER_EPOCH", "CANNOT_REJOIN"])
+/** Each conversation and code has one at most; what is beyond goes, the oldest first. */
+const ALERTS_MAX = 50
+
+/** Whether a refusal with this code in a conversation is an alert, too. */
+export function isLoud(code: string | undefined): boolean {
+  return code !== undefined && LOUD_CODES.has(code)
+}
+
+/** Brings `alerts` up to date with an event: the same again is counted, what has been resolved goes. */
+export function followAlerts(alerts: Alert[], event: ClientEvent): void {
+  const conversation = event.conversation?.id
+  switch (event.type) {
+    case "rejected":
+      if (conversation === undefined || isLoud(event.code)) add(alerts, { ...event, conversation })
+      return
+    case "unavailable":
+      if (conversation === undefined) add(alerts, { ...event, conversation, code: "UNAVAILABLE", count: 1 })
+      return
+    case "joined":
+    case "recovered":
+    case "lost":
+    case "left":
+      forget(alerts, (alert) => alert.conversation === conversation)
+  }
+}
+
+function add(alerts: Alert[], { number, conversation, code, reason, count }: Alert): void {
+  const before = alerts.find((it) => it.conversation === conversation && it.code === code)
+  forget(alerts, (it) => it === before)
+  const together = { reason: before?.reason ?? reason, count: (before?.count ?? 0) + count }
+  alerts.push({ number, conversation, code, ...together })
+  if (alerts.length > ALERTS_MAX) alerts.shift()
+}
+
+function forget(alerts: Alert[], isOver: (alert: Alert) => boolean): void {
+  for (let at = alerts.length - 1; at >= 0; at--) if (isOver(alerts[at]!)) alerts.splice(at, 1)
+}

@@ -1,0 +1,202 @@
+import type { Conversation } from "@conclave/client/browser"
+import { useEffect, useRef, useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { list, listOf, personOr, problem, titleOf } from "../profile/words.js"
+import { BackIcon } from "./icons.js"
+import { initialOf, PersonName } from "./person.js"
+import { addressOf, goTo } from "./route.js"
+import { moveInList } from "./roving.js"
+
+/** So many stand in the list, however many there are, until the user wants to see all. */
+const ROWS_SHOWN = 3
+/** So many of the people inside are shown each with a line. */
+const PEOPLE_SHOWN = 12
+
+interface InvitationRowsProps {
+  readonly profile: Profile
+  readonly selected: string | undefined
+}
+
+/** Requests, apart from the conversations: strangers make them. */
+export function InvitationRows({ profile, selected }: InvitationRowsProps) {
+  const [all, setAll] = useState(false)
+  const rows = useRef<HTMLUListElement>(null)
+  const { invitations } = profile
+  if (invitations.length === 0) return null
+  const shown = all ? invitations : invitations.slice(0, ROWS_SHOWN)
+  const stop = shown.some(({ id }) => id === selected) ? selected : shown[0]?.id
+  return (
+    <section class="requests" aria-labelledby="requests-title">
+      <div class="requests-head">
+        <h2 id="requests-title">Invitations</h2>
+        <span class="count">{invitations.length}</span>
+      </div>
+      <ul ref={rows} onKeyDown={(event) => moveInList(event, rows.current)}>
+        {shown.map((conversation) => (
+          <InvitationRow
+            key={conversation.id}
+            profile={profile}
+            conversation={conversation}
+            isSelected={conversation.id === selected}
+            isStop={conversation.id === stop}
+          />
+        ))}
+      </ul>
+      {invitations.length > ROWS_SHOWN && (
+        <button type="button" class="button button-quiet" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show fewer" : `Show all ${invitations.length}`}
+        </button>
+      )}
+    </section>
+  )
+}
+
+interface InvitationRowProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+  readonly isSelected: boolean
+  readonly isStop: boolean
+}
+
+function InvitationRow({ profile, conversation, isSelected, isStop }: InvitationRowProps) {
+  const { id, invitedBy = "" } = conversation
+  const { name, displayName } = profile.label(invitedBy)
+  const others = othersIn(conversation, profile)
+  return (
+    <li>
+      <a
+        class="list-row list-request"
+        href={addressOf({ conversation: id })}
+        aria-current={isSelected ? "page" : undefined}
+        tabIndex={isStop ? 0 : -1}
+        data-roving
+      >
+        <span class="monogram" aria-hidden="true">
+          {initialOf(displayName ?? name)}
+        </span>
+        <span class="list-row-text">
+          <span class="list-row-title">
+            <PersonName profile={profile} name={invitedBy} />
+          </span>
+          <span class="list-row-last">
+            invites you
+            {others.length === 0
+              ? ""
+              : `, with ${others.length === 1 ? listOf(others, profile) : `${others.length} others`}`}
+          </span>
+        </span>
+      </a>
+    </li>
+  )
+}
+
+interface InvitationPaneProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+}
+
+/** Who asks, and who is in it: nothing of the conversation itself before the user has accepted. */
+export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
+  const [trouble, setTrouble] = useState("")
+  const [answering, setAnswering] = useState(false)
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => heading.current?.focus(), [])
+  const { invitedBy = "" } = conversation
+  const who = personOr(invitedBy, "Somebody", profile)
+  const people = [...(invitedBy === "" ? [] : [invitedBy]), ...othersIn(conversation, profile)]
+  const marked = people.filter((name) => profile.label(name).mark !== undefined)
+  const answer = async (work: Promise<void>, done = () => {}) => {
+    setAnswering(true)
+    setTrouble("")
+    try {
+      await work
+      done()
+    } catch (error) {
+      setTrouble(problem(error))
+      setAnswering(false)
+    }
+  }
+  const leave = () => {
+    if (location.hash !== addressOf({ conversation: conversation.id })) return
+    goTo({})
+    // What had the focus is gone.
+    const list = document.querySelector<HTMLElement>(".list-pane")
+    const stop = list?.querySelector<HTMLElement>("[data-roving][tabindex='0']") ?? list?.querySelector("button")
+    stop?.focus()
+  }
+  return (
+    <main class="chat-pane invitation-pane" aria-label="Invitation">
+      <div class="pane-head only-narrow">
+        <button type="button" class="icon-button" aria-label="All conversations" onClick={() => goTo({})}>
+          <BackIcon />
+        </button>
+      </div>
+      <div class="invitation-card">
+        <h1 tabIndex={-1} ref={heading}>
+          {who} invites you to a conversation
+        </h1>
+        <p>{acquaintance(invitedBy, profile)}</p>
+        {marked.length > 0 && (
+          <p class="invitation-warning">
+            {marked.length === 1 ? "A name" : `${marked.length} names`} here mixes letters of different alphabets, and
+            may imitate the name of somebody else. Ask in another way before you accept.
+          </p>
+        )}
+        <h2>Who is in it</h2>
+        <ul class="members">
+          {people.slice(0, PEOPLE_SHOWN).map((name) => (
+            <li key={name} class="member-row">
+              <span class="monogram" aria-hidden="true">
+                {initialOf(profile.label(name).displayName ?? name)}
+              </span>
+              <span class="member-name">
+                <PersonName profile={profile} name={name} note={name === invitedBy ? "invites you" : undefined} />
+              </span>
+            </li>
+          ))}
+        </ul>
+        {people.length > PEOPLE_SHOWN && <p>and {people.length - PEOPLE_SHOWN} more.</p>}
+        <div class="action-row">
+          <button
+            type="button"
+            class={marked.length > 0 ? "button" : "button button-primary"}
+            disabled={answering}
+            onClick={() => void answer(conversation.accept())}
+          >
+            Accept
+          </button>
+          <button
+            type="button"
+            class={marked.length > 0 ? "button button-primary" : "button"}
+            disabled={answering}
+            onClick={() => void answer(profile.decline(conversation), leave)}
+          >
+            Decline
+          </button>
+        </div>
+        {trouble !== "" && (
+          <p class="field-problem" role="alert">
+            {trouble}
+          </p>
+        )}
+        <p class="hint">
+          You see title and messages after you have accepted. If you decline, the invitation is gone, and the members
+          are told.
+        </p>
+      </div>
+    </main>
+  )
+}
+
+function acquaintance(inviter: string, profile: Profile): string {
+  const shared = profile.sharedWith(inviter)
+  if (shared.length === 0) {
+    return "You have no conversation with them yet: be sure that you know who it is."
+  }
+  const titles = shared.slice(0, 3).map((it) => `“${titleOf(it, profile)}”`)
+  return `You talk with them already, in ${list([...titles, ...(shared.length > 3 ? [`${shared.length - 3} more`] : [])])}.`
+}
+
+function othersIn({ members, invitedBy }: Conversation, profile: Profile): readonly string[] {
+  return members.filter((name) => name !== profile.name && name !== invitedBy)
+}

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { audit } from "./audit.js"
+import { noChromium, Person } from "./person.js"
+import { Service } from "./service.js"
+
+describe("a service that asks for patience", { skip: noChromium, timeout: 60_000 }, () => {
+  it("is said so, with the time, and what waits for it goes on by itself", async () => {
+    await using service = new Service({ limits: { creationsByRequester: { perSecond: 1 / 4, burst: 1 } } })
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await alice.createConversation("one")
+    await alice.createConversation("two")
+    const banner = alice.page.getByRole("status").getByText(/^The service asks for patience until \d\d:\d\d\./)
+    await banner.waitFor()
+    await alice.page.getByRole("link", { name: /two/ }).getByText("Being created").waitFor()
+    assert.deepEqual(await audit(alice.page), [])
+    await banner.waitFor({ state: "detached" })
+    await alice.page.getByRole("link", { name: /two/ }).getByText("No messages yet").waitFor()
+    assert.deepEqual(service.faults, [])
+  })
+})
+
+describe("a service that speaks newer versions only", { skip: noChromium, timeout: 60_000 }, () => {
+  it("is an alert that says to reload, above whatever is in front", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await alice.createConversation("one")
+    service.renew()
+    await alice.say("Whether this arrives?")
+    const alert = alice.page.getByRole("alert").filter({ hasText: "An update is needed." })
+    await alert.waitFor()
+    await alice.message("Whether this arrives?").waitFor()
+    assert.deepEqual(await audit(alice.page), [])
+    await alert.getByRole("button", { name: "Reload" }).click()
+    await alice.page.getByRole("link", { name: /one/ }).waitFor()
+  })
+})
+
+describe("a profile that the browser has deleted", { skip: noChromium, timeout: 60_000 }, () => {
+  it("is not said to be there still", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    await alice.createConversation("one")
+    await alice.page.evaluate(async () => {
+      for (const { name = "" } of await indexedDB.databases()) indexedDB.deleteDatabase(name)
+    })
+    await alice.page.getByRole("heading", { name: "Your profile cannot be opened" }).waitFor()
+    await alice.page.getByText("Whoever clears the browser’s data, though, deletes the name").waitFor()
+    assert.equal(await alice.page.getByText("Nothing has been deleted").count(), 0)
+  })
+})

@@ -1,0 +1,242 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { type ClientEvent, personLabel } from "@conclave/client/browser"
+import { alertWords } from "../src/profile/alert-words.js"
+import { type Alert, followAlerts } from "../src/profile/alerts.js"
+import { inOrder } from "../src/profile/invitations.js"
+import type { Notice } from "../src/profile/memory.js"
+import { announcementOf, noticeText } from "../src/profile/notice-words.js"
+import { noticeOf, withNotice } from "../src/profile/notices.js"
+import type { People } from "../src/profile/words.js"
+
+const people: People = { name: "alice", called: (name) => name, label: (name) => personLabel(name, undefined) }
+const conversation = { id: "ab", title: "team", members: ["alice", "bob"], status: "active", invitedBy: undefined }
+
+type Body = { readonly type: ClientEvent["type"] } & Readonly<Record<string, unknown>>
+
+let number = 0
+const eventOf = (body: Body) => ({ conversation, number: ++number, ...body }) as unknown as ClientEvent
+type Told = Exclude<ClientEvent, { type: "message" | "sent" }>
+
+/** What the page tells of some events, each as the sentence that stands between the messages. */
+function told(...bodies: readonly Body[]): readonly string[] {
+  const notices: Notice[] = []
+  for (const body of bodies) {
+    const place = { at: 0, after: undefined, notices, alerted: new Set<string>() }
+    const notice = noticeOf(eventOf(body) as Told, place)
+    if (notice !== undefined) withNotice(notices, notice)
+  }
+  return notices.map((notice) => noticeText(notice, people))
+}
+
+const members = (more: object): Body => ({
+  type: "members",
+  by: "bob",
+  added: [],
+  removed: [],
+  left: [],
+  rejoined: [],
+  ...more,
+})
+
+describe("what has happened, in a sentence", () => {
+  it("says who really did it: removed by a member, left, or came back", () => {
+    assert.deepEqual(told(members({ removed: ["carol"] })), ["bob removed carol."])
+    assert.deepEqual(told(members({ by: "alice", removed: ["carol"] })), ["You removed carol."])
+    assert.deepEqual(told(members({ left: ["carol"] })), ["carol left."])
+    assert.deepEqual(told(members({ by: "dave", rejoined: ["dave"] })), [
+      "dave’s device had lost its place, and came back.",
+    ])
+    assert.deepEqual(told(members({ by: "alice", added: ["erin"], removed: ["dave"], left: ["carol"] })), [
+      "You added erin and removed dave. carol left.",
+    ])
+    assert.deepEqual(told(members({ by: "", added: ["alice"] })), ["Somebody added you."])
+  })
+
+  it("does not say that somebody left who never came in, and says so of one who came later", () => {
+    const declined = { type: "declined", name: "carol", reason: "declined" } as const
+    const left = members({ left: ["carol"] })
+    const said = "carol declined the invitation."
+    assert.deepEqual(told(declined, left), [said])
+    const again = members({ added: ["carol"] })
+    assert.deepEqual(told(declined, left, again, left), [said, "bob added carol.", "carol left."])
+    assert.match(told({ ...declined, reason: "limit" })[0]!, /^carol did not see the invitation/)
+    assert.match(told({ ...declined, reason: "unverified" })[0]!, /Compare safety codes\.$/)
+  })
+
+  it("keeps what earlier versions have known, and no more: whose commit it was", () => {
+    const old: Notice = { number: 1, at: 0, after: undefined, type: "members", by: "alice", removed: ["bob", "carol"] }
+    assert.equal(
+      noticeText({ ...old, asked: ["bob"] }, people),
+      "You removed bob. carol is out, by a commit of your device.",
+    )
+  })
+
+  it("says that nothing is lost where nothing is, and what is to be done where something is", () => {
+    const reason = "the service said no"
+    assert.match(told({ type: "missing", reason })[0]!, /does not know this conversation at present\. Nothing is lost/)
+    assert.match(told({ type: "unavailable", reason })[0]!, /Nothing is given up: this device asks again\.$/)
+    assert.match(told({ type: "lost", reason })[0]!, /Ask a member to remove you and to invite you again\.$/)
+    assert.match(told({ type: "recovered", reason })[0]!, /Messages in between are missing here/)
+    const retryAt = new Date(2026, 0, 1, 14, 3)
+    assert.match(
+      told({ type: "deferred", reason, wishes: ["invite", "invite", "title"], retryAt })[0]!,
+      /^The service did not take your invitation and the new title: the service said no\. It is tried again at /,
+    )
+    assert.match(told({ type: "deferred", reason, wishes: [], retryAt })[0]!, /did not take a change:/)
+  })
+
+  it("says why something that was wished did not work", () => {
+    const failed = (more: object) => told({ type: "failed", wish: "invite", names: ["bob"], ...more })[0]
+    assert.equal(failed({ code: "UNKNOWN_NAME", reason: "x" }), "bob could not be added: nobody has that name.")
+    assert.equal(
+      failed({ code: "REFUSED", reason: "their inbox is full" }),
+      "bob could not be added: their inbox is full.",
+    )
+  })
+
+  it("counts what is refused again and again, and keeps other things apart", () => {
+    const unreadable = (count: number): Body => ({
+      type: "rejected",
+      code: "UNREADABLE",
+      reason: "it is damaged",
+      count,
+    })
+    assert.deepEqual(told(unreadable(1)), ["Something that came in was refused and passed over: it is damaged."])
+    const many = "12 messages were refused and passed over. The first: it is damaged."
+    assert.deepEqual(told(unreadable(1), unreadable(11)), [many])
+    const between = members({ left: ["carol"] })
+    assert.equal(told(unreadable(1), between, unreadable(1)).length, 3)
+    const other: Body = { type: "rejected", code: "PROPOSALS_DROPPED", reason: "no", count: 1 }
+    assert.equal(told(unreadable(1), other, unreadable(1)).length, 3)
+  })
+
+  it("tells devices of one’s own from those of others", () => {
+    const key = { type: "keyChanged", signatureKey: new Uint8Array(32), endorsed: false } as const
+    assert.match(told({ ...key, name: "alice", accepted: false })[0]!, /^A device speaks under your name that none/)
+    assert.match(told({ ...key, name: "alice", accepted: true })[0]!, /^You added a device/)
+    assert.match(told({ ...key, name: "bob", accepted: false })[0]!, /^bob speaks with a new key that nobody/)
+  })
+
+  it("cleans and cuts what others have written", () => {
+    const reason = `\u202e\u0007${"x".repeat(10_000)}`
+    for (const type of ["missing", "unavailable", "lost", "recovered", "halted"] as const) {
+      const [text = ""] = told({ type, reason, names: ["bob"] })
+      assert.ok(text.length < 700, type)
+      assert.doesNotMatch(text, /[\p{Cc}\u202a-\u202e]/u, type)
+    }
+    const names = Array.from({ length: 500 }, (_, at) => `guest-${at}`)
+    assert.match(told(members({ added: names }))[0]!, /^bob added .*$/)
+    assert.match(told(members({ left: names }))[0]!, /guest-7 and 492 others left\.$/)
+  })
+
+  it("is said aloud in the same words, with the conversation where it is not in front", () => {
+    const said = (body: Body, visible: boolean) => {
+      const event = eventOf(body)
+      const place = { at: 0, after: undefined, notices: [], alerted: new Set<string>() }
+      return announcementOf(event, { notice: noticeOf(event as Told, place), visible, people })
+    }
+    const removed = members({ removed: ["carol"] })
+    assert.equal(said(removed, true), "bob removed carol.")
+    assert.equal(said(removed, false), "team: bob removed carol.")
+    assert.equal(said({ type: "declined", name: "bob", reason: "declined" }, true), "bob declined the invitation.")
+    assert.equal(said({ type: "refreshed", by: "bob" }, true), undefined)
+    const renamed = {
+      type: "displayName",
+      conversation: undefined,
+      name: "bob",
+      before: undefined,
+      after: "Bob",
+    } as const
+    assert.equal(said(renamed, false), "Attention: bob is called Bob (bob) from now on.")
+  })
+})
+
+describe("alerts", () => {
+  const rejected = (code: string, more: object = {}): Body => ({
+    type: "rejected",
+    code,
+    reason: "why",
+    count: 1,
+    ...more,
+  })
+  const after = (...bodies: readonly Body[]) => {
+    const alerts: Alert[] = []
+    for (const body of bodies) followAlerts(alerts, eventOf(body))
+    return alerts.map(({ code, count }) => `${code} ${count}`)
+  }
+
+  it("are what asks for something to be done, once for each conversation, and counted", () => {
+    assert.deepEqual(after(rejected("UNREADABLE")), [], "a line in the conversation")
+    assert.deepEqual(after(rejected("LATER_EPOCH"), rejected("CANNOT_REJOIN"), rejected("LATER_EPOCH")), [
+      "CANNOT_REJOIN 1",
+      "LATER_EPOCH 2",
+    ])
+    const outside = { conversation: undefined }
+    assert.deepEqual(
+      after(
+        rejected("TOO_MANY_INVITATIONS", { ...outside, count: 9 }),
+        rejected("TOO_MANY_INVITATIONS", { ...outside, count: 3 }),
+        { type: "unavailable", reason: "why", ...outside },
+        { type: "unavailable", reason: "why" },
+      ),
+      ["TOO_MANY_INVITATIONS 12", "UNAVAILABLE 1"],
+    )
+  })
+
+  it("go when they have been resolved, and only those of that conversation", () => {
+    const elsewhere = rejected("LATER_EPOCH", { conversation: { ...conversation, id: "cd" } })
+    for (const type of ["joined", "recovered", "lost", "left"] as const) {
+      assert.deepEqual(after(rejected("CANNOT_REJOIN"), elsewhere, { type }), ["LATER_EPOCH 1"], type)
+    }
+  })
+
+  it("say one thing to do", () => {
+    const words = (code: string, count = 1) => {
+      const { severity, headline, text } = alertWords(
+        { number: 1, conversation: "ab", code, reason: "why", count },
+        "team",
+      )
+      return `${severity}: ${headline} ${text}`
+    }
+    assert.match(words("LATER_EPOCH"), /^danger: .*all of team\..*: why\. Ask a member, .*to invite you again\.$/)
+    assert.match(
+      words("CANNOT_REJOIN"),
+      /^danger: .*cannot follow team\. .*\(why\)\. Ask a member .*renew their keys\.$/,
+    )
+    assert.match(words("TOO_MANY_INVITATIONS", 12), /^quiet: 12 invitations were declined unseen\. why\. Answer those/)
+    assert.match(words("UNAVAILABLE"), /^warning: .*Nothing is given up.* tell whoever runs the service\.$/)
+    assert.match(words("REFUSED", 7), /^quiet: 7 times, .* The first: why\. If you expect an invitation, ask/)
+  })
+
+  it("are bounded", () => {
+    const ids = Array.from({ length: 200 }, (_, at) => `${at}`)
+    assert.equal(
+      after(...ids.map((id) => rejected("LATER_EPOCH", { conversation: { ...conversation, id } }))).length,
+      50,
+    )
+  })
+})
+
+describe("invitations", () => {
+  it("are ordered so that nobody pushes others out of sight", () => {
+    const flood = Array.from({ length: 20 }, (_, at) => ({ by: "mallory", known: false, at: 100 + at }))
+    const order = inOrder([
+      { by: "carol", known: false, at: 1 },
+      ...flood,
+      { by: "bob", known: true, at: 0 },
+      { by: "bob", known: true, at: 2 },
+    ])
+    assert.deepEqual(
+      order.slice(0, 5).map(({ by, at }) => [by, at]),
+      [
+        ["bob", 2],
+        ["bob", 0],
+        ["mallory", 119],
+        ["carol", 1],
+        ["mallory", 118],
+      ],
+    )
+    assert.equal(order.length, 23)
+  })
+})
