@@ -35,12 +35,12 @@ export interface Attack {
   /** Where one fault has another number beside it: `F4`. */
   readonly also?: string
   /** What is to close it, where it is known to be open. */
-  readonly open?: "Admission" | "here"
+  readonly open?: "Admission"
   /** After so many seconds the run is given up as broken; default 60. */
   readonly secondsMax?: number
   /** It is about the page, which is built anew without the defence. */
   readonly page?: boolean
-  /** The one defence. With all of these texts replaced the attack succeeds. */
+  /** The one defence, from `defences.ts`. With all of these texts replaced the attack succeeds. */
   readonly defence?: readonly Mutation[]
   /**
    * Throws where the attack could not be carried out: that is neither success nor failure. Otherwise the attacker's

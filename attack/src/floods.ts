@@ -62,7 +62,7 @@ const ended = async (sockets: readonly Socket[]) => {
 }
 
 export const idleSockets = (count: number): Flood => ({
-  name: `${count} idle WebSockets`,
+  name: "idle WebSockets, more than there is room for",
   async start(url, localAddress) {
     const opening = Array.from({ length: count }, () => rawSocket(url, localAddress).catch(() => undefined))
     const sockets = (await Promise.all(opening)).filter((it) => it !== undefined)
@@ -71,7 +71,7 @@ export const idleSockets = (count: number): Flood => ({
 })
 
 export const slowHeads = (count: number): Flood => ({
-  name: `${count} connections with half a head`,
+  name: "connections with half a head, more than there is room for",
   async start(url, localAddress) {
     const sockets = Array.from({ length: count }, () => rawConnection(url, localAddress))
     for (const socket of sockets) socket.write("POST /auth HTTP/1.1\r\nhost: x\r\n")

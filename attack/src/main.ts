@@ -10,11 +10,11 @@ import { type Ran, runAttack } from "./run.js"
 import { Undefended } from "./undefended.js"
 
 /*
- * npm run attack -- [id…] [--quick] [--undefended] [--evidence] [--record COMMIT]
- * npm run attack -- floods [--record COMMIT]
+ * npm run attack -- [id…] [--quick] [--undefended] [--evidence] [--record COMMIT [--into after.json]]
+ * npm run attack -- floods [--record COMMIT [--into after.json]]
  *
  * Carries out each attack on the real service and SDK, and prints one table: what it did before anything was defended
- * (`attack/before.json`), what it does now, and, with `--undefended`, what it does in a copy of the code from which its
+ * (`attack/before.json`; `attack/after.json` is the table since), what it does now, and, with `--undefended`, what it does in a copy of the code from which its
  * one defence was taken out. An id stands for all that begin with it: `C3` for C3a to C3e.
  *
  * It fails if an attack succeeds that is not listed as open, or fails although it is; if one fails without its defence;
@@ -28,20 +28,27 @@ const { values: options, positionals: ids } = parseArgs({
     undefended: { type: "boolean", default: false },
     evidence: { type: "boolean", default: false },
     record: { type: "string" },
+    into: { type: "string", default: "before.json" },
   },
 })
 
-interface Before {
+interface Seen {
+  readonly succeeded: boolean
+  readonly evidence: string
+  /** Whether it succeeded in the copy without its defence, where that was tried. */
+  readonly undefended?: boolean
+}
+
+interface Recorded {
   readonly commit: string
-  readonly attacks: Readonly<Record<string, { readonly succeeded: boolean; readonly evidence: string }>>
+  readonly attacks: Readonly<Record<string, Seen>>
   readonly floods?: Readonly<Record<string, FloodLine>>
 }
 
-const beforeFile = join(root, "attack/before.json")
-const before: Before = readBefore()
+const before = readRecord("before.json")
 if (ids[0] === "floods") {
   const { lines, allHold } = await floodTable(before.floods ?? {}, STORED_MAX)
-  if (options.record !== undefined) write({ ...before, commit: options.record, floods: lines })
+  if (options.record !== undefined) write({ ...readRecord(options.into), commit: options.record, floods: lines })
   process.exit(allHold ? 0 : 1)
 }
 const wanted = catalogue.filter(isWanted)
@@ -54,7 +61,7 @@ print("id", "attack", "who", "before", "now", options.undefended ? "undefended" 
 const started = performance.now()
 using copy = options.undefended ? new Undefended() : undefined
 const counts = { carriedOut: 0, succeeded: 0, open: 0, undefended: 0, defended: 0, faults: 0 }
-const seen: Record<string, { succeeded: boolean; evidence: string }> = {}
+const seen: Record<string, Seen> = {}
 for (const attack of wanted) await carryOut(attack)
 summarise()
 if (options.record !== undefined) record(options.record)
@@ -83,7 +90,8 @@ async function carryOut(attack: Attack): Promise<void> {
 function count({ id, open, defence }: Attack, now: Ran, without: Ran | undefined): void {
   if ("broken" in now) counts.faults++
   else {
-    seen[id] = { succeeded: now.succeeded, evidence: now.evidence }
+    const { succeeded, evidence } = now
+    seen[id] = { succeeded, evidence, ...(without && "succeeded" in without && { undefended: without.succeeded }) }
     counts.carriedOut++
     if (now.succeeded) counts.succeeded++
     if (now.succeeded && open !== undefined) counts.open++
@@ -98,8 +106,8 @@ function count({ id, open, defence }: Attack, now: Ran, without: Ran | undefined
 function summarise(): void {
   const seconds = Math.round((performance.now() - started) / 1000)
   const { succeeded, undefended, carriedOut, open, defended } = counts
-  const without = options.undefended ? `${undefended} of ${defended} succeed undefended; ` : ""
-  console.log(`\n${succeeded} of ${carriedOut} succeed (${open} are listed as open); ${without}${seconds} s`)
+  const without = options.undefended ? ` / ${undefended} of ${defended} undefended` : ""
+  console.log(`\n${succeeded} succeed now (${open} listed as open)${without} / ${carriedOut} in all; ${seconds} s`)
 }
 
 function isWanted({ id, quick }: Attack): boolean {
@@ -126,9 +134,9 @@ function inTable(ran: Ran, open: string | undefined): string {
   return open === "Admission" && "succeeded" in ran && ran.succeeded ? "open" : word(ran)
 }
 
-function readBefore(): Before {
+function readRecord(file: string): Recorded {
   try {
-    return JSON.parse(readFileSync(beforeFile, "utf8"))
+    return JSON.parse(readFileSync(join(root, "attack", file), "utf8"))
   } catch {
     return { commit: "", attacks: {} }
   }
@@ -136,12 +144,13 @@ function readBefore(): Before {
 
 /** Keeps what was seen at `commit`, beside what was seen there before. */
 function record(commit: string): void {
-  const kept = before.commit === commit ? before.attacks : {}
+  const known = readRecord(options.into)
+  const kept = known.commit === commit ? known.attacks : {}
   const all = { ...kept, ...seen }
   const attacks = Object.fromEntries(catalogue.flatMap(({ id }) => (all[id] ? [[id, all[id]]] : [])))
-  write({ ...before, commit, attacks })
+  write({ ...known, commit, attacks })
 }
 
-function write(content: Before): void {
-  writeFileSync(beforeFile, `${JSON.stringify(content, undefined, 2)}\n`)
+function write(content: Recorded): void {
+  writeFileSync(join(root, "attack", options.into), `${JSON.stringify(content, undefined, 2)}\n`)
 }

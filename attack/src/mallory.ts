@@ -158,10 +158,15 @@ export class Mallory {
   }
 
   async propose(change: Parameters<Group["propose"]>[0]): Promise<DeliveryResponse> {
+    return required(await this.proposeAny(change))
+  }
+
+  /** Returns whatever the service said. */
+  proposeAny(change: Parameters<Group["propose"]>[0]): Promise<DeliveryResponse> {
     const group = this.group!
     const { id: groupId, epoch } = group
     const { message: body } = group.propose(change)
-    return required(await this.append({ groupId, kind: "proposal", epoch, body }))
+    return this.append({ groupId, kind: "proposal", epoch, body })
   }
 
   /** Commits, and applies it if the service takes it. */

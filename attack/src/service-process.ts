@@ -9,6 +9,8 @@ export interface ServiceChoice {
   readonly host: string
   readonly port: number
   readonly page?: string
+  /** In bytes, as `--quota` says. */
+  readonly quota?: number
   readonly fastOpen?: { readonly port: number; readonly policy: "private" | "off" }
 }
 

@@ -1,5 +1,6 @@
 import { cpSync, existsSync } from "node:fs"
 import { join } from "node:path"
+import { personLabel } from "@conclave/auth/names"
 import { equalBytes } from "@conclave/crypto"
 import { type Attack, outcome } from "../attack.js"
 import { askAuth, REGISTRATION_LABEL, registrationContent } from "../contract.js"
@@ -33,9 +34,10 @@ const deceives: Attack = {
     const taken: string[] = []
     for (const [what, name] of Object.entries(lookAlikes)) {
       const somebody = await Mallory.come(name, ask, { registered: false })
-      if ((await somebody.register(name)) === "registered") taken.push(what)
+      // Ids are what an application has, and several scripts in one are its affair: whoever reads it sees the mark.
+      if ((await somebody.register(name)) === "registered" && personLabel(name).mark === undefined) taken.push(what)
     }
-    return outcome(taken.length > 0, `registered: ${taken.join(", ") || "none"}`)
+    return outcome(taken.length > 0, `registered, and shown without a mark: ${taken.join(", ") || "none"}`)
   },
 }
 
@@ -137,13 +139,6 @@ const takesNames: Attack = {
   title: "registers a device under somebody's name with an endorsement of her own",
   who: "stranger",
   quick: true,
-  defence: [
-    {
-      file: "packages/auth/dist/src/service.js",
-      find: "return suite !== undefined && verify(suite, endorser.signatureKey, { ...request, signature });",
-      replace: "return true;",
-    },
-  ],
   async run(world) {
     await world.open("alice")
     const mallory = await world.mallory("alice", { registered: false })

@@ -42,42 +42,59 @@ class Accomplice {
   }
 }
 
-const readsAgain: Attack = {
-  id: "H1",
-  title: "lets a removed member read again",
-  who: "operator",
-  async run(world) {
-    const service = await world.service()
-    const accomplice = new Accomplice()
-    await using operator = await Operator.start(service.url, {
-      delivery: (request, truth) => accomplice.answer(request, truth),
-    })
-    const carol = await world.mallory("carol")
-    await carol.publish()
-    const alice = await world.open("alice")
-    const bob = await world.open("bob", { service: operator.url })
-    const { id } = await alice.createConversation({ title: "team", members: ["bob", "carol"] })
-    await carol.join()
-    const team = teamOf(id, [alice, bob])
-    await settle(alice, bob)
-    // The chain begins with the first entry that Bob reads.
-    await tries(team.of("alice"), "hello")
-    await settle(alice, bob)
-    await carol.follow()
-    accomplice.stale = await carol.groupInfo(team.id)
-    await team.of("alice").remove("carol")
-    accomplice.spoils = true
-    await settle(bob)
-    const sent = await tries(team.of("bob"), "the takeover bid is 12.50 a share")
-    for (const { kind, body } of accomplice.captured) carol.take({ seq: 0n, kind, body })
-    const from = carol.heardOf("takeover bid")
-    const told = (await eventsOf(bob)).filter(({ type }) => type === "recovered" || type === "members")
-    return outcome(
-      from !== undefined,
-      `bob: ${sent}, ${team.of("bob").status}, members=[${team.of("bob").members}], ${told.map(inWords).join("; ")}; ` +
-        `carol reads what ${from ?? "nobody"} says`,
-    )
-  },
+/** Bob's service hides that Carol was removed; `sees`: he has read of it before, and then his log is spoiled. */
+function afterRemoval(id: string, title: string, { sees }: { readonly sees: boolean }): Attack {
+  return {
+    id,
+    title,
+    who: "operator",
+    async run(world) {
+      const service = await world.service()
+      const accomplice = new Accomplice()
+      await using operator = await Operator.start(service.url, {
+        delivery: (request, truth) => accomplice.answer(request, truth),
+      })
+      const carol = await world.mallory("carol")
+      await carol.publish()
+      const alice = await world.open("alice")
+      const bob = await world.open("bob", { service: operator.url })
+      const { id } = await alice.createConversation({ title: "team", members: ["bob", "carol"] })
+      await carol.join()
+      const team = teamOf(id, [alice, bob])
+      await settle(alice, bob)
+      // The chain begins with the first entry that Bob reads.
+      await tries(team.of("alice"), "hello")
+      await settle(alice, bob)
+      await carol.follow()
+      accomplice.stale = await carol.groupInfo(team.id)
+      await team.of("alice").remove("carol")
+      if (sees) {
+        await settle(bob)
+        await tries(team.of("alice"), "now that carol has gone")
+      }
+      accomplice.spoils = true
+      await settle(bob)
+      const sent = await tries(team.of("bob"), "the takeover bid is 12.50 a share")
+      for (const { kind, body } of accomplice.captured) carol.take({ seq: 0n, kind, body })
+      const from = carol.heardOf("takeover bid")
+      const told = (await eventsOf(bob)).filter(({ type }) => type === "recovered" || type === "members")
+      return outcome(
+        from !== undefined,
+        `bob: ${sent}, ${team.of("bob").status}, members=[${team.of("bob").members}], ${told.map(inWords).join("; ")}; ` +
+          `carol reads what ${from ?? "nobody"} says`,
+      )
+    },
+  }
+}
+
+const readsAgain = afterRemoval("H1", "lets a removed member read again what somebody says who knows of the removal", {
+  sees: true,
+})
+
+/** To a member from whom it is kept, the conversation is as it was: as with any other entry, nobody compares. */
+const hidesRemoval: Attack = {
+  ...afterRemoval("H2b", "hides a removal from one member, whom the removed one goes on reading", { sees: false }),
+  open: "Admission",
 }
 
 /** H2: the log without one entry, and a chain that fits. `chainHash` is that of the entry before it. */
@@ -231,13 +248,6 @@ const laterGhost: Attack = {
   title: "adds a device of its own to somebody whose key is known",
   who: "operator",
   quick: true,
-  defence: [
-    {
-      file: "packages/client/dist/src/identity/judge.js",
-      find: "const accepted = endorsed && this.#acceptEndorsed;",
-      replace: "const accepted = true;",
-    },
-  ],
   run: (world) => withGhost(world, "later on"),
 }
 
@@ -317,6 +327,7 @@ const anonymousRoster: Attack = {
 
 export const operators: readonly Attack[] = [
   readsAgain,
+  hidesRemoval,
   leavesOut,
   forgets,
   forbids,

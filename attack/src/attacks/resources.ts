@@ -15,6 +15,11 @@ import { addresses, type World } from "../world.js"
 const P99_MAX = 250
 const GROWTH_MAX = 200_000_000
 
+/** A service has room for 10,000 connections. */
+export const MORE_THAN_ALL = 10_050
+/** What the operator gives the service (`--quota`): one requester has a sixteenth of it. */
+const QUOTA = 512 * 1024 * 1024
+
 export interface Flooded {
   readonly elsewhere: Fared
   readonly neighbour: Fared
@@ -26,7 +31,10 @@ export interface Flooded {
 
 /** A flood from one address for some seconds, and how everybody else fares. */
 export async function flood(world: World, attack: floods.Flood, seconds = 4): Promise<Flooded> {
-  const service = await (attack.sealed ? world.serve({ fastOpen: { port: 0, policy: "off" } }) : world.service())
+  const service = await world.serve({
+    quota: QUOTA,
+    ...(attack.sealed && { fastOpen: { port: 0, policy: "off" as const } }),
+  })
   const storedBefore = service.stored
   const memory = watchMemory(service)
   const end = await attack.start(service.url, addresses.attacker, service.sealedPort)
@@ -65,7 +73,7 @@ const fillsTheDisk: Attack = {
   title: "fills the disk from one address with one group and no name",
   who: "stranger",
   async run(world) {
-    const service = await world.service()
+    const service = await world.serve({ quota: QUOTA })
     const mallory = await floods.creator(await world.ask())
     const before = service.stored
     const groupId = mallory.group!.id
@@ -171,15 +179,33 @@ async function junkFor(mallory: Mallory, victim: string, newcomer: Mallory): Pro
   const answer = await askAuth(mallory.ask, { type: "lookup", name: victim })
   if (answer.type !== "devices") throw new Error(`lookup: ${answer.type}`)
   const recipients = answer.devices.map(({ deviceId }) => deviceId)
-  await floods.create(mallory)
-  for (let n = 0; n < INBOX_MAX + 20; n++) {
-    const added = await mallory.commit({ add: [newcomer.keyPackage().keyPackage] }, recipients)
-    if (added.type !== "accepted") return describe(added)
-    // The same again needs her to be gone.
-    const removed = await mallory.commit({ remove: [mallory.leafOf(newcomer.name)] })
-    if (removed.type !== "accepted") return describe(removed)
+  let [sent, undelivered, refused] = [0, 0, ""]
+  const foundAnother = async () => {
+    mallory.lastCommit = 0n
+    await floods.create(mallory)
   }
-  return "never refused"
+  const commits = async (...[changes, to]: Parameters<Mallory["commit"]>) => {
+    const answer = await mallory.commit(changes, to)
+    if (answer.type !== "accepted") return answer
+    if (answer.undelivered.length > 0) undelivered++
+    return undefined
+  }
+  try {
+    await foundAnother()
+    while (sent < INBOX_MAX + 20 && refused === "") {
+      // The same again needs her to be gone.
+      const no =
+        (await commits({ add: [newcomer.keyPackage().keyPackage] }, recipients)) ??
+        (await commits({ remove: [mallory.leafOf(newcomer.name)] }))
+      if (no === undefined || no.type === "throttled") sent++
+      // A group in which it is not her turn is one of many.
+      if (no?.type === "throttled") await foundAnother()
+      else if (no !== undefined) refused = describe(no)
+    }
+  } catch (error) {
+    refused = (error as Error).message
+  }
+  return `${sent} sent, ${undelivered} not delivered, then ${refused || "she ends"}`
 }
 
 /** Whom Alice cannot invite, with Bob's inbox full of junk. */
@@ -199,14 +225,11 @@ function fillsInboxes(id: string, title: string, others: readonly string[]): Att
       const wanted = others.length === 0 ? ["bob"] : others
       return outcome(
         wanted.some((name) => !members.includes(name)),
-        `junk until: ${refused}; alice: ${words}, members=[${members}]`,
+        `junk: ${refused}; alice: ${words}, members=[${members}]`,
       )
     },
   }
 }
-
-/** A listener for sealed requests has room for so many. */
-const SEALED_CONNECTIONS = 10_050
 
 const shutsSealedPort: Attack = {
   id: "H9f",
@@ -223,7 +246,7 @@ const shutsSealedPort: Attack = {
     const question = encodeAuth({ type: "lookup", name: "somebody" })
     const first = await within(2_000, auth.request(question))
     if (first.state !== "done") throw new Error("the port for sealed requests does not answer")
-    const flooding = floods.halfFlights(SEALED_CONNECTIONS)
+    const flooding = floods.halfFlights(MORE_THAN_ALL)
     const end = await flooding.start(service.url, addresses.attacker, service.sealedPort)
     const later = await Promise.all(Array.from({ length: 8 }, () => within(2_000, auth.request(question))))
     await end()
@@ -238,8 +261,15 @@ const offerAt = (ask: () => Promise<Uint8Array>) => async () =>
 
 export const resources: readonly Attack[] = [
   flooding("C4", "lets the service buffer answers to pings that she does not read", floods.unreadPings(20_000_000), 8),
-  { ...flooding("H9a", "keeps 1,100 idle sockets open", floods.idleSockets(1_100)), also: "F4" },
-  flooding("H9b", "opens 1,000 connections and sends half a head on each", floods.slowHeads(1_000)),
+  {
+    ...flooding("H9a", "keeps more idle sockets open than there is room for", floods.idleSockets(MORE_THAN_ALL)),
+    also: "F4",
+  },
+  flooding(
+    "H9b",
+    "opens more connections than there is room for, with half a head on each",
+    floods.slowHeads(MORE_THAN_ALL),
+  ),
   flooding("H9c", "sends frames that stop before their end", floods.halfFrames(100, 3_900_000)),
   flooding("H9d", "sends bodies that stop before their end", floods.halfBodies(100, 3_900_000)),
   flooding("H9e", "subscribes to 320,000 groups that do not exist", floods.anonymousCursors(5, 64, 1_000)),

@@ -75,12 +75,13 @@ const hearsAlong: Attack = {
   },
 }
 
-const TOKENS_MAX = 1_000
-const SECONDS = 6
+/** A 32nd of what all together can spend in an hour. */
+const TOKENS_MAX = 2 ** 20 / 32
+const SECONDS = 45
 
 const hoardsTokens: Attack = {
   id: "M12",
-  title: "gets address tokens without limit, as many as all together can spend",
+  title: "gets address tokens without limit, and so spends those of all",
   who: "flood",
   async run(world) {
     const { fetchOffer } = await serveSealed(world)
@@ -89,7 +90,9 @@ const hoardsTokens: Attack = {
     const loop = async () => {
       while (tokens <= TOKENS_MAX && performance.now() - started < SECONDS * 1000) {
         try {
-          tokens += (await fetchOffer()).supply.tokens.length
+          const { length } = (await fetchOffer()).supply.tokens
+          if (length === 0) return
+          tokens += length
         } catch {
           await pause(20)
         }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { readFileSync, statSync } from "node:fs"
+import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { authRequests } from "@conclave/auth/api"
@@ -19,7 +20,7 @@ interface Asked {
 }
 
 /** The world's services at one address, over HTTP and by sealed requests; notes what was asked how. */
-async function serving(world: World, { offering = true, keys = new KeyRing({ provider }) } = {}) {
+async function serving(world: World, { offering = true, keys = new KeyRing({ provider }), host = "" } = {}) {
   const asked: Asked[] = []
   const noting =
     (way: "http" | "sealed", handler: Handler, kindOf: (request: Uint8Array) => string): Handler =>
@@ -45,7 +46,7 @@ async function serving(world: World, { offering = true, keys = new KeyRing({ pro
     ),
   })
   const port = await sealed.listen({ port: 0, host: "127.0.0.1" })
-  const offer = (clientAddress: string | undefined) => sealed.offer({ host: "", clientAddress })
+  const offer = (clientAddress: string | undefined) => sealed.offer({ host, clientAddress })
   const listener = await listen({
     services: services("http"),
     host: "127.0.0.1",
@@ -147,6 +148,35 @@ describe("a Node program with fast open", () => {
     const short = openClient(profile(world, "bob", server.url, { serverKey: other.subarray(1) }))
     await assert.rejects(short, TypeError)
     assert.equal(server.asked.length, before)
+  })
+
+  it("is not sent to another host by an offer that it had over plain HTTP", async () => {
+    await using world = new World({ realClock: true })
+    const keys = new KeyRing({ provider })
+    const serverKey = keys.pin(provider.random(32))
+    let connections = 0
+    const elsewhere = createServer((socket) => {
+      connections++
+      socket.destroy()
+    })
+    await using server = await serving(world, { keys, host: "127.0.0.2" })
+    await new Promise<void>((resolve) => elsewhere.listen(server.port, "127.0.0.2", resolve))
+    try {
+      await assert.rejects(openClient(profile(world, "bob", server.url, { serverKey })), { code: "UNAVAILABLE" })
+      await using alice = await openClient(profile(world, "alice", server.url))
+      assert.equal(alice.name, "alice")
+      assert.equal(connections, 0)
+    } finally {
+      elsewhere.close()
+    }
+  })
+
+  it("takes the host of an offer that is the one it has asked", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world, { host: "127.0.0.1" })
+    await using alice = await openClient(profile(world, "alice", server.url))
+    await (await alice.createConversation({ title: "notes" })).send("as ever")
+    assert.ok(server.asked.every(({ way }) => way !== "http"))
   })
 
   it("does without by default", async () => {

@@ -10,6 +10,8 @@ export interface SubscriptionOptions {
   readonly wake: Wake
   readonly page: { readonly limit: number; readonly sizeMax: number }
   readonly signal: AbortSignal
+  /** Shared by all subscriptions of a service. */
+  readonly turns: Turns
   /** Called for each cursor that is dropped, because there is no such group. */
   readonly onDropped: () => void
 }
@@ -20,7 +22,7 @@ export interface SubscriptionOptions {
  * happens, nothing is read and no timer runs; a cursor costs about 400 bytes then.
  */
 export async function* subscription(options: SubscriptionOptions): AsyncGenerator<DeliveryResponse> {
-  const { wake, signal } = options
+  const { wake, signal, turns } = options
   const positions = positionsOf(options)
   const watch = wake.watch(positions.keys())
   const drop = (topic: string) => {
@@ -30,12 +32,39 @@ export async function* subscription(options: SubscriptionOptions): AsyncGenerato
   }
   const reading = { ...options, positions, drop }
   try {
-    for (const topic of [...positions.keys()]) yield* pages(topic, reading, { atLeastOne: true })
+    for (const [n, topic] of [...positions.keys()].entries()) {
+      if (n % TOPICS_IN_A_TURN === 0) await turns.next()
+      yield* pages(topic, reading, { atLeastOne: true })
+    }
     while (!signal.aborted) {
       for (const topic of await watch.changed({ signal })) yield* pages(topic, reading, { atLeastOne: false })
     }
   } finally {
     watch.close()
+  }
+}
+
+/** A look into the store takes no time, nor does an answer that the system takes at once: both without a pause. */
+const TOPICS_IN_A_TURN = 16
+
+/**
+ * Subscriptions that begin take turns, one in each turn of the event loop: many of them, of a thousand cursors each, would
+ * keep the process from anything else until all of them were read.
+ */
+export class Turns {
+  readonly #waiting: (() => void)[] = []
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#waiting.push(resolve) === 1) this.#later()
+    })
+  }
+
+  #later(): void {
+    setImmediate(() => {
+      this.#waiting.shift()!()
+      if (this.#waiting.length > 0) this.#later()
+    })
   }
 }
 

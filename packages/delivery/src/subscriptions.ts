@@ -5,7 +5,7 @@ import { Poll } from "./poll.js"
 import { networkShare } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
 import type { Store } from "./store/store.js"
-import { type SubscriptionOptions, subscription } from "./subscription.js"
+import { type SubscriptionOptions, subscription, Turns } from "./subscription.js"
 import type { Wake } from "./wake.js"
 
 interface SubscriptionsOptions {
@@ -22,6 +22,7 @@ export class Subscriptions {
   readonly #poll: Poll
   readonly #subscriptions: Share
   readonly #cursors: Share
+  readonly #turns = new Turns()
 
   constructor(options: SubscriptionsOptions) {
     const { limits, store, wake, onError } = options
@@ -52,7 +53,7 @@ export class Subscriptions {
     const page = { limit: limits.pageEntriesMax, sizeMax: limits.pageSizeMax }
     using _place = this.#placeUntil(wanted.signal, requester, held)
     await this.#poll.begun
-    yield* subscription({ ...wanted, store, wake, page, onDropped })
+    yield* subscription({ ...wanted, store, wake, page, turns: this.#turns, onDropped })
   }
 
   /** Given back at the end, or as soon as the asker is gone: what it did not take of the stream stays where it is. */

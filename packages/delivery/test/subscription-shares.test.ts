@@ -129,6 +129,34 @@ describe("subscriptions that wait", { timeout: 20_000 }, () => {
     gone.abort()
   })
 
+  it("let everything else go on between every few logs that they begin with, however many begin at once", async () => {
+    const service = createService(memoryStore(sha256))
+    const gone = new AbortController()
+    const [SUBSCRIPTIONS, CURSORS] = [8, 250]
+    let answers = 0
+    let most = 0
+    // What is answered without a turn of the event loop between.
+    let inThisTurn = 0
+    const turn = () => {
+      inThisTurn = 0
+      if (answers < SUBSCRIPTIONS * CURSORS) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const read = async () => {
+      const missing = Array.from({ length: CURSORS }, () => random(32))
+      const stream = service.subscribe(subscribe(missing), gone.signal, "peer")
+      for (const _ of missing) {
+        await next(stream)
+        answers++
+        most = Math.max(most, ++inThisTurn)
+      }
+    }
+    await Promise.all(Array.from({ length: SUBSCRIPTIONS }, read))
+    gone.abort()
+    assert.equal(answers, SUBSCRIPTIONS * CURSORS)
+    assert.ok(most <= 32, `${most} answers without a pause`)
+  })
+
   it("cost less than 600 bytes for each cursor, and no time", async (test) => {
     const service = createService(stores.SQLite!(test), { limits: { creations: { perSecond: 1e6, burst: 1e6 } } })
     const groups = await Promise.all(Array.from({ length: 1_000 }, () => createGroup(service)))

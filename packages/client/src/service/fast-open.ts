@@ -48,7 +48,10 @@ export function connectFastOpen(service: string | URL, options: FastOpenOptions)
 
 async function findService(url: URL, publicKey: Uint8Array | undefined): Promise<Uint8Array | PinnedService> {
   const offer = decode(Offer, await fetchOffer(url), { sizeMax: OFFER_SIZE_MAX })
-  const host = offer.host === "" ? url.hostname.replace(/^\[|\]$/g, "") : offer.host
+  const asked = url.hostname.replace(/^\[|\]$/g, "")
+  const host = offer.host === "" ? asked : offer.host
+  // Over plain HTTP anybody in between answers: that one does not send this client to whom it likes.
+  if (host !== asked && url.protocol !== "https:") throw new Error("an offer that was not had over TLS leads elsewhere")
   return publicKey === undefined ? encode(Offer, { ...offer, host }) : { host, port: offer.port, publicKey }
 }
 

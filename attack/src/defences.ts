@@ -1,0 +1,282 @@
+import type { Mutation } from "./attack.js"
+
+/*
+ * What closes each attack: texts of the compiled code and what stands in their place without the defence. Where several
+ * layers hold, all of them are taken out: the attack has to succeed then, or they are not what it fails by.
+ */
+
+const at =
+  (file: string) =>
+  (find: string, replace: string): Mutation => ({ file, find, replace })
+
+const inClient = (file: string) => at(`packages/client/dist/src/${file}.js`)
+const inMls = (file: string) => at(`packages/mls/dist/src/${file}.js`)
+const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
+const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
+const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
+const inPage = (file: string) => at(`packages/web/src/${file}`)
+
+// --- What a conversation allows --------------------------------------------------------------------------------------
+
+const inProfile = inClient("conversation/profile")
+const strangersStayOut = inProfile('externalCommits: "rejoin",', 'externalCommits: "any",')
+const leavesKeepNameAndKey = inProfile(
+  "successorAllowed: (before, after) => isSame(before, after),",
+  "successorAllowed: () => true,",
+)
+const credentialsAreNames = inProfile(
+  "credentialAllowed: (credential) => nameOf(credential) !== undefined,",
+  "credentialAllowed: () => true,",
+)
+/** Of proposals by themselves, only that of who wants to leave is kept and carried out. */
+const onlyDepartures = [
+  inProfile("proposalAllowed: (proposal, sender) => asksToLeave(proposal, sender),", "proposalAllowed: () => true,"),
+  inProfile(
+    'byReference ? asksToLeave(proposal, proposer) : proposal.type === "add" || proposal.type === "remove",',
+    "true,",
+  ),
+]
+const passesOverWhatDoesNotHold = inClient("conversation/follow")(
+  'if (entry.kind === "commit" && seenBy(error) === "self") {',
+  'if (entry.kind === "commit") {',
+)
+/** A commit that only carries proposals waits where the service refuses it, and what is said does not. */
+const defersWhatIsRefused = inClient("conversation/send")(
+  'if (answer.type === "forbidden" || commit.wishes.length === 0)',
+  'if (answer.type === "forbidden")',
+)
+
+// --- Shares ----------------------------------------------------------------------------------------------------------
+
+const requestersHaveShares = inTransport("shares")(
+  "({ peer: Math.ceil(all / 8), network: Math.ceil(all / 4), all })",
+  "({ peer: all, network: all, all })",
+)
+const arrivalsAreLimited = inTransport("server/connections")(
+  "if (takeAll(levels, performance.now()) !== undefined) {",
+  "if (levels === undefined) {",
+)
+const halfReceivedIsCounted = inTransport("shares")(
+  "received: part(128 * MEBIBYTE),",
+  "received: part(Number.POSITIVE_INFINITY),",
+)
+const commitsTakeTurns = inDelivery("admission")(
+  'this.waiting("commits", isCommit ? this.#turns.take(groupTopic(request.groupId), requester, now) : undefined);',
+  "undefined;",
+)
+const welcomesAreLimited = inDelivery("admission")(
+  'return this.waiting("welcomes", this.rates.welcome(deviceId, requester, now)) === undefined;',
+  "return true;",
+)
+const creationsAreLimited = inDelivery("service")(
+  'const wait = this.#admission.waiting("creations", this.#admission.rates.creation(requester, at));',
+  "const wait = undefined;",
+)
+const capabilitiesAreShort = [
+  inMls("wire")("const ENTRIES_MAX = 1024;", "const ENTRIES_MAX = 1_000_000;"),
+  inMls("tree/leaf")(
+    'rule(capabilityKinds.every((kind) => capabilities[kind].length <= LIST_LENGTH_MAX), "leaf-capabilities-length");',
+    "",
+  ),
+  inMls("tree/census")("return isShort ? values.filter(", "return isShort || true ? values.filter("),
+]
+const inboxMakesRoom = [
+  commitsTakeTurns,
+  welcomesAreLimited,
+  inDelivery("store/sqlite-inbox")("if (same >= room.inboxEntriesPerGroupMax) {", "if (same > 1_000_000) {"),
+  inDelivery("store/sqlite-inbox")(
+    "else if (all >= room.inboxEntriesMax) {",
+    'else if (all >= room.inboxEntriesMax) {\n        throw new Error("the inbox of a device is full");',
+  ),
+]
+const missingIsNotLost = [
+  inClient("conversation/missing")("if (missingSince === undefined) {", "if (missingSince === null) {"),
+  inClient("conversation/missing")("else if (at - missingSince > PATIENCE_MILLISECONDS) {", "else {"),
+]
+
+export const defences: Readonly<Record<string, readonly Mutation[]>> = {
+  C1a: [strangersStayOut],
+  C1b: [strangersStayOut, leavesKeepNameAndKey],
+  C1c: [strangersStayOut],
+  C2: [
+    passesOverWhatDoesNotHold,
+    strangersStayOut,
+    inClient("conversation/group-info")("return verifyWithLabel(identity.suite, signed) ?", "return signed ?"),
+  ],
+  C3a: [passesOverWhatDoesNotHold],
+  C3b: onlyDepartures,
+  C3c: [...onlyDepartures, defersWhatIsRefused],
+  C3d: [strangersStayOut, credentialsAreNames],
+  C3e: [leavesKeepNameAndKey, credentialsAreNames],
+  C3f: [...onlyDepartures, defersWhatIsRefused],
+  C4: [
+    inTransport("server/socket-streams")(
+      'if (!this.#countControl(PING_COST))\n            return;\n        this.#outbox.pong((sent) => this.#socket.send(encode(ServerFrame, { type: "pong" }), sent));',
+      'this.#socket.send(encode(ServerFrame, { type: "pong" }), () => { });',
+    ),
+  ],
+  H1: [
+    inClient("conversation/rejoin")("if (signed.epoch < epoch)", "if (signed.epoch < 0n)"),
+    inClient("conversation/rejoin")("if (lastCommit !== undefined && seq < lastCommit)", "if (seq < 0n)"),
+  ],
+  H3: onlyDepartures,
+  H4: [
+    inMls("group/incoming")(
+      "if (senderData.generation < next)\n            return undefined;",
+      'if (senderData.generation < next)\n            return undefined;\n        throw new StateError("STATE_ROLLED_BACK", "");',
+    ),
+  ],
+  H5a: capabilitiesAreShort,
+  H5b: capabilitiesAreShort,
+  H6: [
+    ...onlyDepartures,
+    inDelivery("admission")(
+      'return this.waiting("proposals", this.rates.proposal(groupId, requester, now));',
+      "return undefined;",
+    ),
+    inMls("group/received-proposals")("< PROPOSALS_PER_SENDER_MAX", "< 1_000_000"),
+    inMls("group/received-proposals")("const ASKED_MAX = 512;", "const ASKED_MAX = 1_000_000;"),
+    inMls("group/group")(
+      "keepsRules(() => prepareCommit(epoch, requestOf(some), context))",
+      "keepsRules(() => createCommit(epoch, requestOf(some), context))",
+    ),
+  ],
+  H7: [commitsTakeTurns],
+  H8a: missingIsNotLost,
+  H8b: missingIsNotLost,
+  H9a: [requestersHaveShares, arrivalsAreLimited],
+  H9b: [requestersHaveShares, arrivalsAreLimited],
+  H9c: [halfReceivedIsCounted],
+  H9d: [halfReceivedIsCounted],
+  H9e: [
+    inDelivery("service")(
+      'const wait = this.#admission.waiting("cursors", this.#admission.rates.cursors(1 + cursors.length, requester, now));',
+      "const wait = undefined;",
+    ),
+    inDelivery("subscriptions")(
+      "const taken = this.#take(requester, wanted.cursors.length);",
+      "const taken = undefined;",
+    ),
+  ],
+  H9f: [requestersHaveShares],
+  H10: [
+    inDelivery("admission")(
+      'const wait = this.waiting("bytes", this.rates.bytesWait(size, requester, now)) ??',
+      "const wait = undefined ??",
+    ),
+    inDelivery("admission")("if (group.bytes + request.body.length >", "if (0 * request.body.length >"),
+  ],
+  H11a: [
+    commitsTakeTurns,
+    welcomesAreLimited,
+    creationsAreLimited,
+    inClient("core/invitations")("if (recentBy >= limits.perDayByInviter)", "if (recentBy < 0)"),
+    inClient("core/invitations")(
+      "return !toAsk || (waitingBy < limits.unansweredByInviter && waiting < limits.unanswered);",
+      "return true;",
+    ),
+    inClient("core/stream")("const CURSORS_MAX = 1000;", "const CURSORS_MAX = 1_000_000;"),
+    inClient("core/stream")("this.#cursorsMax > 1) {", "this.#cursorsMax < 0) {"),
+  ],
+  H11b: [
+    inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
+    inClient("core/stream")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
+    inClient("core/stream")("if (performance.now() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
+  ],
+  M1: [
+    inClient("identity/judge")(
+      "const accepted = includes(roots, signatureKey) || this.#isEndorsed(name, device, { roots, devices });",
+      "const accepted = true;",
+    ),
+  ],
+  M4a: inboxMakesRoom,
+  M4b: inboxMakesRoom,
+  M5: [inAuth("names")("const what = nameFaultOf(text);", "const what = undefined;")],
+  M6a: onlyDepartures,
+  M6b: [leavesKeepNameAndKey],
+  M7: [
+    inMls("schedule/secret-tree")("this.#budget.requireSkips(leaf, distance);", ""),
+    inMls("schedule/secret-tree")("this.#budget.drawSteps(distance - ratchet.ahead.length);", ""),
+    // A record for each key that is kept, and not for 64 of them.
+    inMls("schedule/secret-tree")("const SKIPPED_PAGE = 64;", "const SKIPPED_PAGE = 1;"),
+  ],
+  M8: [inMls("tree/ratchet-tree")('rule(!isSparse, "tree-sparse"', 'rule(true, "tree-sparse"')],
+  M10a: [
+    inAuth("service")("{ limiter: this.#registrationsByRequester, key: peer },", ""),
+    inAuth("service")("{ limiter: this.#registrationsByNetwork, key: network },", ""),
+  ],
+  M10b: [inDelivery("service")("lastResortOnly: singleUseWait !== undefined,", "lastResortOnly: false,")],
+  M10c: [
+    inTransport("server/peer")(
+      'return plain !== undefined && this.#list.check(plain, isIPv4(plain) ? "ipv4" : "ipv6");',
+      "return plain !== undefined;",
+    ),
+  ],
+  M11: [inTransport("sealed/execution")("if (subscription && peer !== owner)", "if (peer === null)")],
+  M12: [
+    inTransport("sealed/address-tokens")(
+      "const count = wanted === 0 ? 0 : this.#quotas.issued.take(address, wanted, now);",
+      "const count = wanted;",
+    ),
+  ],
+  M13: [
+    inPage("profile/thread.ts")(
+      "map((message) => [message.seq, message]))",
+      "map((message) => [message.messageId, message]))",
+    ),
+  ],
+  M14: [
+    inDelivery("store/database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;"),
+  ],
+  L1: [
+    inClient("conversation/follow")(
+      'payload.body.type === "title" && isTooLongTitle(payload.body.title)',
+      'payload.body.type === "none"',
+    ),
+  ],
+  L2: [
+    inDelivery("store/database")(
+      "if (this.#version(component, migrations) === migrations.length)",
+      "if (migrations === undefined)",
+    ),
+  ],
+  L3: [inClient("core/unread")('if (event.type === "rejected") {', 'if (event.type === "none") {')],
+  L4: [
+    strangersStayOut,
+    inClient("conversation/follow")("staged.external ? staged.added.at(-1) : staged.committer", "staged.committer"),
+  ],
+  L5: [inTransport("server/hosts")("if (this.#names === undefined)", "if (host !== null)")],
+  L6: [
+    inMls("tree/leaf")('rule(!isEmptyChain(leaf.credential), "credential-chain");', ""),
+    inMls("group/epoch")("rule(length >= 1 &&", "rule(length >= 0 &&"),
+  ],
+  L7: [inTransport("sealed/server-connection")("if (!isZero(plaintext.subarray(end)))", "if (end < 0)")],
+  L8: [inClient("service/fast-open")('host !== asked && url.protocol !== "https:"', 'url.protocol === "none:"')],
+  F1: [inAuth("x509/path")("if (!this.#admitsNames(path, issuer))", "if (path === undefined)")],
+  F2: [
+    inAuth("x509/signatures")(
+      'demand(bitsOfModulus >= RSA_BITS_MIN && bitsOfModulus % 8 === 0, "weak-algorithm");',
+      "",
+    ),
+  ],
+  F5: [
+    inPage("profile/profile.ts")(
+      "const codes = this.memory.compared.get(name)",
+      "const codes = ({} as Record<string, any>)[name]",
+    ),
+  ],
+  F18: [
+    inClient("identity/stock")(
+      "if (stored.lastResort)\n            this.#retire(step, [key, stored]);",
+      "if (stored.lastResort)\n            return;",
+    ),
+  ],
+  D1: [
+    inAuth("service")(
+      "return suite !== undefined && verify(suite, endorser.signatureKey, { ...request, signature });",
+      "return true;",
+    ),
+  ],
+  D2: [inClient("identity/judge")("const accepted = endorsed && this.#acceptEndorsed;", "const accepted = true;")],
+  D3: [inTransport("server/socket")("origin !== undefined &&", "origin === null &&")],
+}
