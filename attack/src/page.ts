@@ -41,8 +41,10 @@ export class Person implements AsyncDisposable {
     return person
   }
 
-  async choose(title: string): Promise<void> {
-    await this.page.getByRole("link", { name: title }).click()
+  /** Enters the conversation that `by` has invited to. */
+  async accept(by: string, title: string): Promise<void> {
+    await this.page.locator(".list-request", { hasText: by }).click()
+    await this.page.getByRole("button", { name: "Accept", exact: true }).click()
     await this.page.getByRole("heading", { level: 1, name: title }).waitFor()
   }
 

@@ -21,7 +21,7 @@ const hidesMessages: Attack = {
     const team = teamOf(id, [alice])
     await mallory.join()
     await settle(alice)
-    await bob.choose("team")
+    await bob.accept("alice", "team")
     await tries(team.of("alice"), "the account number is wrong")
     await bob.message("the account number is wrong").waitFor()
     await settle(alice)
@@ -60,7 +60,7 @@ const breaksThePage: Attack = {
     await builder.createConversation({ title: "hello", members: ["bob"] })
     await settle(builder)
     await pause(1_000)
-    const opened = await bob.choose("hello").then(
+    const opened = await bob.accept("constructor", "hello").then(
       () => true,
       () => false,
     )
