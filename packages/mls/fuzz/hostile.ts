@@ -201,6 +201,8 @@ export function hostileMessages(size: number): Hostile[] {
       }),
     }),
     commit("newcomers, as many", { proposals: newcomers }, 2 + 2 * newcomers.length),
+    // What the profile of the SDK's conversations allows (`proposalsMax`).
+    commit("2,000 newcomers", { proposals: newcomers.slice(0, 2000) }, 2 + 2 * 2000),
     commit("newcomers of 200 capabilities, as many", { proposals: wide }, 2 + 2 * wide.length),
     commit("a path of the shortest ciphertexts, as many", {
       nodes: ([first, ...rest]) => [
