@@ -8,6 +8,7 @@ import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
 import { nameOf } from "../identity/judge.js"
 import { isPausing, keysUnder, needGroup, pause, type Work } from "./context.js"
+import { isGivenUp } from "./given-up.js"
 import { knownSigner } from "./group-info.js"
 import { declineReasonOf } from "./invitation.js"
 import { decodePayload, type Payload, TITLE_SIZE_MAX } from "./payload.js"
@@ -60,6 +61,9 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
     return refuse(work, entry, error)
   }
   if (received.type === "commit") return followCommit(work, entry, { group, received })
+  if (isOwn(received) && entry.kind !== "application" && (await isGivenUp(work, entry.body))) {
+    return rejoinBecause(work, `the service refused a ${entry.kind} of this device, and placed it nevertheless`)
+  }
   await steps.run(local, (step) => {
     // Reloaded meanwhile, because a step failed: what was received is forgotten, and received again.
     if (local.group !== group) return
@@ -67,9 +71,11 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
     local.saveGroup(step)
     if (received.type === "application") takeMessage(work, step, entry, received)
     else if (received.type === "proposal") takeProposal(work, step, received)
-    else if (received.reason === "own-message") settleOwn(work, step, entry)
+    else if (isOwn(received)) settleOwn(work, step, entry)
   })
 }
+
+const isOwn = (received: Received) => received.type === "ignored" && received.reason === "own-message"
 
 /** The chain covers all that came before: two members with the same hash have read the same log. */
 function checkChain({ local, identity }: Work, entry: Entry): void {
@@ -238,9 +244,12 @@ function settleOwn(work: Work, step: Step, entry: Entry): void {
  * Sent by this device, and it does not know: its state is older than what others have seen of it (a backup that was put
  * back). Nothing may be encrypted from here, or a key and nonce would be used twice.
  */
-async function rejoinAfterRollback({ local, steps }: Work): Promise<void> {
+function rejoinAfterRollback(work: Work): Promise<void> {
+  return rejoinBecause(work, "this device's state was put back to an earlier one")
+}
+
+async function rejoinBecause({ local, steps }: Work, reason: string): Promise<void> {
   await steps.discard(local)
-  const reason = "this device's state was put back to an earlier one"
   await steps.run(local, (step) => local.update(step, { status: "recovering", reason }))
 }
 
