@@ -277,6 +277,8 @@ function remember(work: Work, step: Step, place: Place, message: { from: string;
 function takeProposal({ local, now }: Work, step: Step, received: Received & { type: "proposal" }): void {
   const { proposal, sender } = received
   if (sender === undefined || !asksToLeave(proposal, sender)) return
+  // Who asks again and again puts nothing off: the departures of all are carried out a while after the latest.
+  if (local.state.departures.some(({ leafIndex }) => leafIndex === sender.leafIndex)) return
   const departure = { leafIndex: Number(sender.leafIndex), since: BigInt(now()) }
   local.update(step, { departures: [...local.state.departures, departure] })
   const reason = declineReasonOf(received.authenticatedData)
