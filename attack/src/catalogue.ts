@@ -9,9 +9,23 @@ import { operators } from "./attacks/operators.js"
 import { pages } from "./attacks/pages.js"
 import { resources } from "./attacks/resources.js"
 import { sealed } from "./attacks/sealed.js"
+import { siblings } from "./attacks/siblings.js"
 import { starving } from "./attacks/starving.js"
 
-const all = [entering, insiders, operators, resources, starving, doors, naming, sealed, pages, chains, disks].flat()
+const all = [
+  entering,
+  insiders,
+  operators,
+  resources,
+  starving,
+  doors,
+  naming,
+  sealed,
+  pages,
+  chains,
+  disks,
+  siblings,
+].flat()
 
 /**
  * Not closed yet. Who closes one takes it out of this list and writes its defence beside the attack; the tests fail

@@ -1,8 +1,8 @@
-import { AuthRequest, AuthResponse, authRequests, RegistrationTBS } from "@conclave/auth/api"
+import { type AuthRequest, AuthResponse, authRequests, RegistrationTBS } from "@conclave/auth/api"
 import { decode, encode, enumeration, fixed, opaque, struct, uint8, uint64, union, utf8 } from "@conclave/codec"
 import {
   type CommitParts,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
   DeviceRequestTBS,
@@ -21,8 +21,8 @@ export type Ask = (service: "delivery" | "auth", body: Uint8Array) => Promise<Ui
 
 export const encodeDelivery = (request: DeliveryRequest): Uint8Array => deliveryRequests.encode(request)
 export const encodeAuth = (request: AuthRequest): Uint8Array => authRequests.encode(request)
-export const readDelivery = (bytes: Uint8Array): DeliveryRequest => decode(DeliveryRequest, bytes)
-export const readAuth = (bytes: Uint8Array): AuthRequest => decode(AuthRequest, bytes)
+export const readDelivery = (bytes: Uint8Array): DeliveryRequest => deliveryRequests.decode(bytes)
+export const readAuth = (bytes: Uint8Array): AuthRequest => authRequests.decode(bytes)
 export const answerDelivery = (response: DeliveryResponse): Uint8Array => encode(DeliveryResponse, response)
 export const answerAuth = (response: AuthResponse): Uint8Array => encode(AuthResponse, response)
 

@@ -9,6 +9,8 @@ export interface ServiceChoice {
   readonly host: string
   readonly port: number
   readonly page?: string
+  /** Of all that is stored, in bytes. */
+  readonly quota?: number
   readonly fastOpen?: { readonly port: number; readonly policy: "private" | "off" }
 }
 
