@@ -204,9 +204,7 @@ describe("a member who was removed", () => {
       assert.equal(only(client).title, "")
       const texts = (await only(client).history()).map(({ text }) => text)
       assert.deepEqual(texts, ["hello", "before", "we go on"])
-      const told = (await taken(client)).find(({ type }) => type === "rejected")
-      assert.ok(told?.type === "rejected")
-      assert.deepEqual([told.code, told.count], ["NOT_A_MEMBER", 2])
+      assert.ok(!types(await taken(client)).includes("title"))
     }
   })
 })

@@ -189,15 +189,10 @@ function takeMessage(work: Work, step: Step, entry: Entry, received: Received & 
   const { local } = work
   const from = nameOf(received.sender.credential)
   const payload = readPayload(received.plaintext)
-  if (!local.group!.hasSignatureKey(received.sender.signatureKey)) {
-    // Its place in the log is behind the commit by which its author went: the service lets late messages in.
-    reject(
-      work,
-      step,
-      "NOT_A_MEMBER",
-      `a message from ${from ?? "somebody"}, who is no member any more, was passed over`,
-    )
-  } else if (from === undefined || payload === undefined) {
+  // Its place in the log is behind the commit by which its author went: the service lets late messages in. One that was
+  // under way is no reason for an event, and its author is told that it failed.
+  if (!local.group!.hasSignatureKey(received.sender.signatureKey)) return
+  if (from === undefined || payload === undefined) {
     reject(work, step, "UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
   } else if (payload.body.type === "title" && isTooLongTitle(payload.body.title)) {
     reject(work, step, "UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
