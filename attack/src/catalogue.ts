@@ -9,10 +9,24 @@ import { operators } from "./attacks/operators.js"
 import { pages } from "./attacks/pages.js"
 import { resources } from "./attacks/resources.js"
 import { sealed } from "./attacks/sealed.js"
+import { siblings } from "./attacks/siblings.js"
 import { starving } from "./attacks/starving.js"
 import { defences } from "./defences.js"
 
-const all = [entering, insiders, operators, resources, starving, doors, naming, sealed, pages, chains, disks].flat()
+const all = [
+  entering,
+  insiders,
+  operators,
+  resources,
+  starving,
+  doors,
+  naming,
+  sealed,
+  pages,
+  chains,
+  disks,
+  siblings,
+].flat()
 
 /** Every attack, in the order of the ids: the gravest first, as letters and numbers have it. */
 export const catalogue: readonly Attack[] = all

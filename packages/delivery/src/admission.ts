@@ -63,7 +63,7 @@ export class Admission {
     const { requester, now } = asking
     // A turn is not spent on what does not fit into the requester's share, nor the other way round.
     const wait =
-      this.waiting("bytes", this.rates.bytesWait(size, requester, now)) ??
+      this.waiting("bytes", this.#bytesWait(size, asking)) ??
       this.waiting("commits", isCommit ? this.#turns.take(groupTopic(request.groupId), requester, now) : undefined)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     this.rates.bytes(size, requester, now)
@@ -71,10 +71,21 @@ export class Admission {
   }
 
   /** For so many bytes that are no entry of a log. */
-  bytes(size: number, { requester, now }: Asking): Refusal | undefined {
+  bytes(size: number, asking: Asking): Refusal | undefined {
     if (this.#isFull(size, ROOM.message)) return this.#quotaExceeded("service")
-    const wait = this.waiting("bytes", this.rates.bytes(size, requester, now))
-    return wait === undefined ? undefined : { type: "throttled", retryAfterMilliseconds: wait }
+    const wait = this.waiting("bytes", this.#bytesWait(size, asking))
+    if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
+    this.rates.bytes(size, asking.requester, asking.now)
+    return undefined
+  }
+
+  /**
+   * The fuller the service, the less of a share may be used: who has stored little always finds room, and to fill it
+   * takes very many networks, not the few whose shares add up to all there is.
+   */
+  #bytesWait(size: number, { requester, now }: Asking): Wait {
+    const { bytes, sizeMax } = this.#store.usage()
+    return this.rates.bytesWait(size, requester, now, Math.min(1, bytes / sizeMax))
   }
 
   mayDeliver(deviceId: Uint8Array, { requester, now }: Asking): boolean {

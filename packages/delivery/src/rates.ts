@@ -111,9 +111,9 @@ export class Rates {
     return this.#bytes.take(requester, now, { amount: size })
   }
 
-  /** What {@link bytes} would say, with nothing taken. */
-  bytesWait(size: number, requester: Requester | undefined, now: number): Wait {
-    return this.#bytes.wait(requester, now, size)
+  /** What {@link bytes} would say, with nothing taken, if so much of the share, from 0 to 1, has to be left over. */
+  bytesWait(size: number, requester: Requester | undefined, now: number, leaving = 0): Wait {
+    return this.#bytes.wait(requester, now, { amount: size, leaving })
   }
 }
 
@@ -122,12 +122,14 @@ class Shared {
   readonly #peer: RateLimiter
   readonly #network: RateLimiter
   readonly #all: RateLimiter | undefined
+  readonly #bursts: { readonly peer: number; readonly network: number }
 
   constructor(byRequester: Rate, ofAll?: Rate) {
+    this.#bursts = { peer: byRequester.burst, network: networkShare(byRequester.burst, ofAll?.burst) }
     this.#peer = new RateLimiter(byRequester)
     this.#network = new RateLimiter({
       perSecond: networkShare(byRequester.perSecond, ofAll?.perSecond),
-      burst: networkShare(byRequester.burst, ofAll?.burst),
+      burst: this.#bursts.network,
     })
     this.#all = ofAll && new RateLimiter(ofAll)
   }
@@ -137,22 +139,27 @@ class Shared {
     return takeAll(this.#levels(requester, of, amount), now)
   }
 
-  wait(requester: Requester | undefined, now: number, amount: number): Wait {
-    const waits = this.#levels(requester, "", amount).map(({ limiter, key, amount }) =>
-      key === undefined ? 0 : (limiter.wait(key, now, amount) ?? 0),
-    )
-    return Math.max(0, ...waits) || undefined
+  wait(requester: Requester | undefined, now: number, { amount, leaving }: { amount: number; leaving: number }): Wait {
+    if (requester === undefined) return undefined
+    const { peer, network } = this.#bursts
+    const waits = [
+      this.#peer.wait(keyOf(requester.peer, ""), now, amount + leaving * peer),
+      this.#network.wait(keyOf(requester.network, ""), now, amount + leaving * network),
+    ]
+    return Math.max(0, ...waits.map((wait) => wait ?? 0)) || undefined
   }
 
   #levels(requester: Requester | undefined, of: string, amount: number): Taking[] {
-    const key = (name: string | undefined) => (name === undefined ? undefined : `${name} ${of}`)
+    const { peer, network } = requester ?? {}
     return [
-      { limiter: this.#peer, key: key(requester?.peer), amount },
-      { limiter: this.#network, key: key(requester?.network), amount },
+      { limiter: this.#peer, key: peer === undefined ? undefined : keyOf(peer, of), amount },
+      { limiter: this.#network, key: network === undefined ? undefined : keyOf(network, of), amount },
       ...(this.#all === undefined ? [] : [{ limiter: this.#all, key: of, amount }]),
     ]
   }
 }
+
+const keyOf = (name: string, of: string) => `${name} ${of}`
 
 /** Four times of one requester's, at least as much, and room for another network where that is possible. */
 export function networkShare(ofRequester: number, ofAll = Number.POSITIVE_INFINITY): number {

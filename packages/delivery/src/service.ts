@@ -244,7 +244,13 @@ class DeliveryService {
     if (wait !== undefined) return throttled(wait)
     const fault = appendFault(request)
     if (fault !== undefined) return invalid(fault)
-    const commit = request.commit && (await this.#newCommit(request.commit, asking))
+    // A group's last commit only grows: behind it, a commit is stale or a repetition, and beyond it nobody has read it.
+    const head = request.commit && (await this.#store.head(request.groupId))
+    if (head !== undefined && request.after > head.lastCommitSeq) {
+      return { type: "stale", lastCommitSeq: head.lastCommitSeq, headSeq: head.headSeq }
+    }
+    const isFutile = head?.lastCommitSeq !== request.after
+    const commit = request.commit && (await this.#newCommit(request.commit, { ...asking, isFutile }))
     const appended = await this.#store.append({
       ...request,
       epoch: counted(request.epoch),
@@ -262,12 +268,18 @@ class DeliveryService {
     return answerTo(appended, request.groupId)
   }
 
-  /** One recipient whom nobody knows does not keep the others out. */
-  async #newCommit({ recipients, ...parts }: CommitParts, asking: Asking): Promise<NewCommit> {
+  /**
+   * One recipient whom nobody knows does not keep the others out. A request has room for tens of thousands: those of a
+   * futile commit are not looked up.
+   */
+  async #newCommit(
+    { recipients, ...parts }: CommitParts,
+    asking: Asking & { readonly isFutile: boolean },
+  ): Promise<NewCommit> {
     const { inboxEntriesMax, inboxEntriesPerGroupMax } = this.#limits
     const registered: Uint8Array[] = []
     const unserved: Uint8Array[] = []
-    for (const { deviceId } of recipients) {
+    for (const { deviceId } of asking.isFutile ? [] : recipients) {
       const isKnown = (await this.#directory(deviceId)) !== undefined
       ;(isKnown ? registered : unserved).push(deviceId)
     }

@@ -22,6 +22,28 @@ import {
 
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`appending to a group's log (${name})`, () => {
+    it("looks up the recipients of a commit that it may accept, and nobody's for one that it cannot", async (test) => {
+      const [bob, carol] = [createDevice(), createDevice()]
+      let asked = 0
+      const directory = async ({ length }: Uint8Array) => {
+        asked++
+        return length === 0 ? undefined : { cipherSuite: 1, signatureKey: bob.key.publicKey }
+      }
+      const service = createService(openStore(test), { directory })
+      const groupId = await createGroup(service)
+      const recipients = [bob, carol]
+      const commit = commitRequest(groupId, 0n, { recipients })
+      assert.equal(expectType(await service.ask(commit), "accepted").seq, 1n)
+      assert.equal(asked, 2)
+      for (const after of [0n, 2n]) {
+        const answer = await service.ask(commitRequest(groupId, 0n, { recipients, after }))
+        assert.deepEqual(answer, { type: "stale", lastCommitSeq: 1n, headSeq: 1n })
+      }
+      expectType(await service.ask(commitRequest(random(32), 0n, { recipients })), "notFound")
+      assert.equal(expectType(await service.ask(commit), "accepted").seq, 1n)
+      assert.equal(asked, 2)
+    })
+
     it("of fifty commits that race for one place exactly one is accepted, and the others learn who won", async (test) => {
       const service = createService(openStore(test))
       const groupId = await createGroup(service)

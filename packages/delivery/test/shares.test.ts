@@ -2,7 +2,15 @@ import assert from "node:assert/strict"
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
-import { type DeliveryResponse, memoryStore, openDatabase, type RefusalKind, sqliteStore } from "../src/index.js"
+import {
+  type DeliveryLimits,
+  type DeliveryResponse,
+  limitsForQuota,
+  memoryStore,
+  openDatabase,
+  type RefusalKind,
+  sqliteStore,
+} from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -248,6 +256,25 @@ describe("the room of a whole service", () => {
     assert.ok(bytesOnDisk(file) <= 2 * 1024 * 1024, `${bytesOnDisk(file)} bytes`)
   })
 
+  it("is not filled by a few networks, each within its share: who has stored little finds room", async (test) => {
+    const sizeMax = 8 * 1024 * 1024
+    const { service } = await openLimited(test, sizeMax, limitsForQuota(sizeMax))
+    const groupId = await createGroup(service)
+    const networks = ["4c0000a", "4c0000b", "4c0000c", "4c0000d", "4c0000e", "4c0000f"]
+    for (const network of networks) {
+      for (const host of [1, 2, 3, 4, 5]) {
+        const requester = { peer: `${network}${host}`, network }
+        const full = await createGroup(service)
+        for (const size of [200_000, 20_000, 2_000]) {
+          while ((await service.askFrom(requester, messageRequest(full, 0n, { size }))).type === "accepted");
+        }
+      }
+    }
+    for (let n = 0; n < 10; n++) {
+      expectType(await service.askAs(alice, messageRequest(groupId, 0n, { size: 1_000 })), "accepted")
+    }
+  })
+
   it("is limited by SQLite itself as well, for what nobody counts, also after a restart", async (test) => {
     const sizeMax = 2 * 1024 * 1024
     const file = join(temporaryFolder(test), "service.db")
@@ -287,11 +314,11 @@ describe("an operator", () => {
   })
 })
 
-async function openLimited(test: TestContext, sizeMax: number) {
+async function openLimited(test: TestContext, sizeMax: number, limits: Partial<DeliveryLimits> = {}) {
   const file = join(temporaryFolder(test), "service.db")
   const database = openDatabase({ file, sizeMax })
   test.after(() => database.close())
-  return { file, database, service: createService(sqliteStore(database, sha256)) }
+  return { file, database, service: createService(sqliteStore(database, sha256), { limits }) }
 }
 
 const bytesOnDisk = (file: string) =>

@@ -8,6 +8,7 @@ import type { Step } from "../core/steps.js"
 import type { Judgement } from "../identity/judge.js"
 import { nameOf } from "../identity/judge.js"
 import { isPausing, keysUnder, needGroup, pause, type Work } from "./context.js"
+import { isGivenUp } from "./given-up.js"
 import { knownSigner } from "./group-info.js"
 import { declineReasonOf } from "./invitation.js"
 import { decodePayload, type Payload, TITLE_SIZE_MAX } from "./payload.js"
@@ -60,6 +61,9 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
     return refuse(work, entry, error)
   }
   if (received.type === "commit") return followCommit(work, entry, { group, received })
+  if (isOwn(received) && entry.kind !== "application" && (await isGivenUp(work, entry.body))) {
+    return rejoinBecause(work, `the service refused a ${entry.kind} of this device, and placed it nevertheless`)
+  }
   await steps.run(local, (step) => {
     // Reloaded meanwhile, because a step failed: what was received is forgotten, and received again.
     if (local.group !== group) return
@@ -67,9 +71,11 @@ async function followNext(work: Work, entry: Entry): Promise<void> {
     local.saveGroup(step)
     if (received.type === "application") takeMessage(work, step, entry, received)
     else if (received.type === "proposal") takeProposal(work, step, received)
-    else if (received.reason === "own-message") settleOwn(work, step, entry)
+    else if (isOwn(received)) settleOwn(work, step, entry)
   })
 }
+
+const isOwn = (received: Received) => received.type === "ignored" && received.reason === "own-message"
 
 /** The chain covers all that came before: two members with the same hash have read the same log. */
 function checkChain({ local, identity }: Work, entry: Entry): void {
@@ -183,15 +189,10 @@ function takeMessage(work: Work, step: Step, entry: Entry, received: Received & 
   const { local } = work
   const from = nameOf(received.sender.credential)
   const payload = readPayload(received.plaintext)
-  if (!local.group!.hasSignatureKey(received.sender.signatureKey)) {
-    // Its place in the log is behind the commit by which its author went: the service lets late messages in.
-    reject(
-      work,
-      step,
-      "NOT_A_MEMBER",
-      `a message from ${from ?? "somebody"}, who is no member any more, was passed over`,
-    )
-  } else if (from === undefined || payload === undefined) {
+  // Its place in the log is behind the commit by which its author went: the service lets late messages in. One that was
+  // under way is no reason for an event, and its author is told that it failed.
+  if (!local.group!.hasSignatureKey(received.sender.signatureKey)) return
+  if (from === undefined || payload === undefined) {
     reject(work, step, "UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
   } else if (payload.body.type === "title" && isTooLongTitle(payload.body.title)) {
     reject(work, step, "UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
@@ -238,9 +239,12 @@ function settleOwn(work: Work, step: Step, entry: Entry): void {
  * Sent by this device, and it does not know: its state is older than what others have seen of it (a backup that was put
  * back). Nothing may be encrypted from here, or a key and nonce would be used twice.
  */
-async function rejoinAfterRollback({ local, steps }: Work): Promise<void> {
+function rejoinAfterRollback(work: Work): Promise<void> {
+  return rejoinBecause(work, "this device's state was put back to an earlier one")
+}
+
+async function rejoinBecause({ local, steps }: Work, reason: string): Promise<void> {
   await steps.discard(local)
-  const reason = "this device's state was put back to an earlier one"
   await steps.run(local, (step) => local.update(step, { status: "recovering", reason }))
 }
 
@@ -268,8 +272,8 @@ function remember(work: Work, step: Step, place: Place, message: { from: string;
 function takeProposal({ local, now }: Work, step: Step, received: Received & { type: "proposal" }): void {
   const { proposal, sender } = received
   if (sender === undefined || !asksToLeave(proposal, sender)) return
-  // Once is enough, however often it is asked for.
-  if (local.state.departures.some(({ leafIndex }) => leafIndex === Number(sender.leafIndex))) return
+  // Who asks again and again puts nothing off: the departures of all are carried out a while after the latest.
+  if (local.state.departures.some(({ leafIndex }) => leafIndex === sender.leafIndex)) return
   const departure = { leafIndex: Number(sender.leafIndex), since: BigInt(now()) }
   local.update(step, { departures: [...local.state.departures, departure] })
   const reason = declineReasonOf(received.authenticatedData)

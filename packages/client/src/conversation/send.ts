@@ -7,6 +7,7 @@ import { Unavailable } from "../service/call.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { keysUnder, learnHead, pause, type Work } from "./context.js"
 import { follow, placePassed } from "./follow.js"
+import { givenUpWith } from "./given-up.js"
 import { declinedData } from "./invitation.js"
 import { missing } from "./missing.js"
 import { decodePayload } from "./payload.js"
@@ -124,7 +125,9 @@ async function defer(
 async function dropCommit(work: Work, answer: DeliveryAnswer): Promise<void> {
   const { local, steps } = work
   const why = refusal(answer)
+  const [key, record] = await givenUpWith(work, local.commit!.outgoing.body)
   await steps.run(local, (step) => {
+    step.put(key, record)
     const wishes = local.commit?.wishes ?? []
     local.group?.discardPending()
     local.saveGroup(step)
@@ -188,13 +191,15 @@ export async function sendLeave(work: Work, [number, wish]: readonly [number, Wi
   const answer = await delivery.send(asking.request, signal)
   if (answer.type === "stale") return loseRace(work, asking)
   if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "accepted") {
+    return steps.run(local, (step) => markLeaving(work, step, number, answer.seq))
+  }
+  const [key, record] = await givenUpWith(work, asking.body)
   await steps.run(local, (step) => {
-    if (answer.type === "accepted") markLeaving(work, step, number, answer.seq)
-    else {
-      dropOwnProposals(local.group!)
-      local.saveGroup(step)
-      local.fail(step, number, refusal(answer))
-    }
+    step.put(key, record)
+    dropOwnProposals(local.group!)
+    local.saveGroup(step)
+    local.fail(step, number, refusal(answer))
   })
 }
 

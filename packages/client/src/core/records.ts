@@ -55,6 +55,7 @@ export const recordKeys = {
   outlinePart: (id: string, part: number) => `conversation/${id}/outline/${sortable(part)}`,
   rejoin: (id: string) => `conversation/${id}/rejoin/`,
   commit: (id: string) => `conversation/${id}/commit`,
+  givenUp: (id: string) => `conversation/${id}/given-up`,
   wishes: (id: string) => `conversation/${id}/wish/`,
   wish: (id: string, number: number) => `conversation/${id}/wish/${sortable(number)}`,
   conversation: (id: string) => `conversation/${id}/`,
