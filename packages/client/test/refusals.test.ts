@@ -105,13 +105,55 @@ describe("an invitation fails, and the conversation goes on,", () => {
 })
 
 describe("a wish", () => {
-  it("is not made where its signal was aborted before", async () => {
+  it("is not made where its signal was aborted before, or its title is too long", async () => {
     await using world = new World({ inMemory: true })
     const alice = await world.open("alice")
     const team = await alice.createConversation({})
+    const title = "x".repeat(257)
+    await assert.rejects(alice.createConversation({ title }), { code: "TOO_LARGE" })
+    assert.equal(alice.conversations.size, 1)
     await assert.rejects(team.send("never", { signal: AbortSignal.abort() }), { name: "AbortError" })
     await alice.sync()
     assert.deepEqual(await team.history(), [])
+  })
+
+  it("is none in a conversation that this device leaves, or has left; leaving again is no error", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    const leaving = only(bob)
+    for (const status of ["leaving", "left"]) {
+      await leaving.leave()
+      assert.equal(leaving.status, status)
+      await leaving.leave()
+      await assert.rejects(leaving.send("one more thing"), { code: "NOT_A_MEMBER", message: /was left/ })
+      await settle(alice, bob)
+    }
+    assert.deepEqual(leaving.tree(), [])
+  })
+
+  it("to leave declines an invitation, and says where the service does not take that", async () => {
+    await using world = new World({ inMemory: true })
+    let refusing = true
+    const refusal = encode(DeliveryResponse, { type: "invalid", reason: "no proposals today" })
+    const delivery = tampered(world.transport("delivery"), async (request, pass) =>
+      refusing && request.type === "append" && request.kind === "proposal" ? refusal : pass(),
+    )
+    const policy = { keyPackages: 4, invitations: "ask" } as const
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy, delivery })]
+    for (const isRefused of [true, false]) {
+      refusing = isRefused
+      await alice.createConversation({ members: ["bob"] })
+      await bob.sync()
+      const invited = only(bob)
+      assert.equal(invited.status, "invited")
+      const left = invited.leave()
+      await assert.rejects(invited.send("wait"), { code: "NOT_A_MEMBER", message: /declined/ })
+      if (isRefused) await assert.rejects(left, { code: "REFUSED", message: /no proposals today/ })
+      else await left
+      assert.equal(bob.conversations.size, 0)
+    }
   })
 
   it("leaves no message in a store that keeps no history", async () => {
@@ -163,7 +205,7 @@ describe("a service that contradicts itself", () => {
 })
 
 describe("a log", () => {
-  it("is not doubted where the service is silent, or gives a part of it at a time", async () => {
+  it("is not doubted where the service is silent, gives a part of it at a time, or an entry twice", async () => {
     await using world = new World({ inMemory: true })
     let silent = false
     let reads = 0
@@ -172,10 +214,9 @@ describe("a log", () => {
       if (silent) throw new TransportError("the line is dead", { retryable: true })
       reads++
       const answer = decode(DeliveryResponse, await pass())
-      return encode(
-        DeliveryResponse,
-        answer.type === "entries" ? { ...answer, entries: answer.entries.slice(0, 2) } : answer,
-      )
+      if (answer.type !== "entries") return encode(DeliveryResponse, answer)
+      const [first, second] = answer.entries
+      return encode(DeliveryResponse, { ...answer, entries: [first, first, second].flatMap((it) => it ?? []) })
     })
     const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
     const team = await alice.createConversation({ members: ["bob"] })
@@ -192,6 +233,28 @@ describe("a log", () => {
     assert.deepEqual(
       (await taken(bob)).map(({ type }) => type),
       Array(5).fill("message"),
+    )
+  })
+})
+
+describe("a log of which nothing was read before", () => {
+  it("has no gap that is passed over", async () => {
+    await using world = new World({ inMemory: true })
+    let dropping = true
+    const delivery = exchanged(world.transport("delivery"), (answer) => {
+      if (!dropping || answer.type !== "entries" || answer.entries.length < 2) return answer
+      dropping = false
+      return { ...answer, entries: answer.entries.slice(1) }
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    for (const text of ["one", "two"]) await team.send(text)
+    await bob.sync()
+    assert.ok(!dropping)
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["one", "two"],
     )
   })
 })
