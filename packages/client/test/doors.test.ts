@@ -200,15 +200,20 @@ describe("a member without the SDK", () => {
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
   })
 
-  it("cannot turn her leaf into somebody else's", async () => {
-    const { world, clients, others } = await team({ names: ["mallory"] })
-    await using _ = world
-    const { mallory, group } = await Mallory.inside(world, others[1]!)
-    const support = new Mallory(world, "support-team")
-    await support.register()
-    await mallory.commit(group, { signer: support.signer })
-    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
-  })
+  for (const key of ["another key", "her own key"] as const) {
+    it(`cannot turn her leaf into somebody else's, with ${key}`, async () => {
+      const { world, clients, others } = await team({ names: ["mallory"] })
+      await using _ = world
+      const { mallory, group } = await Mallory.inside(world, others[1]!)
+      const support =
+        key === "her own key"
+          ? new Mallory(world, "support-team", mallory.signer.key)
+          : new Mallory(world, "support-team")
+      await support.register()
+      await mallory.commit(group, { signer: support.signer })
+      await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    })
+  }
 
   it("cannot stop it by adding somebody whose name is none", async () => {
     const { world, clients, others } = await team({ names: ["mallory"] })

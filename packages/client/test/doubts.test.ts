@@ -137,8 +137,10 @@ describe("the last commit that a device has read", () => {
 describe("a device that has to come back", () => {
   /** Bob's log breaks; what he rejoins by is `spoilt` while it is. */
   async function brokenLog(world: World, auth: Transport) {
-    const service = { broken: false, spoilt: false, asked: 0 }
+    const service = { broken: false, spoilt: false, asked: 0, unknown: undefined as string | undefined }
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === service.unknown)
+        return encode(DeliveryResponse, { type: "notFound", groupId: new Uint8Array() })
       const answer = decode(DeliveryResponse, await pass())
       if (answer.type === "groupInfo") {
         service.asked++
@@ -162,6 +164,8 @@ describe("a device that has to come back", () => {
     await bob.sync()
     await bob.sync()
     assert.equal(only(bob).status, "recovering")
+    const told = (await taken(bob)).map((it) => (it.type === "rejected" ? [it.code, it.count] : it.type))
+    assert.deepEqual(told, ["joined", ["CANNOT_REJOIN", 1]])
     const { asked } = service
     const sending = only(bob).send("I was away")
     await later(50)
@@ -171,6 +175,31 @@ describe("a device that has to come back", () => {
     await sending
     assert.equal(only(bob).status, "active")
   })
+
+  for (const [request, told] of [
+    ["groupInfo", ["missing"]],
+    ["append", []],
+  ] as const) {
+    it(`waits where the service does not know the group, and tells it where no answer says otherwise (${request})`, async () => {
+      await using world = new World({ inMemory: true })
+      const { service, bob, team } = await brokenLog(world, world.transport("auth"))
+      await team.refresh()
+      await taken(bob)
+      Object.assign(service, { broken: true, unknown: request })
+      for (let round = 0; round < 2; round++) {
+        if (request === "groupInfo") await bob.sync()
+        else await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+      }
+      assert.equal(only(bob).status, "recovering")
+      assert.deepEqual(
+        (await taken(bob)).map(({ type }) => type),
+        told,
+      )
+      Object.assign(service, { broken: false, unknown: undefined })
+      await bob.sync()
+      assert.equal(only(bob).status, "active")
+    })
+  }
 
   it("does not come in where somebody is there whom it does not accept: that is the user's to decide", async () => {
     await using world = new World({ inMemory: true })
@@ -245,4 +274,34 @@ describe("a message of this device that the service repeats", () => {
       ["one", "two"],
     )
   })
+})
+
+describe("a wish, where the service shows the log and takes nothing, as if it did not know the group,", () => {
+  for (const kind of ["refresh", "send", "leave"] as const) {
+    it(`waits, without an event each time (${kind})`, async () => {
+      await using world = new World({ inMemory: true })
+      let forgets = false
+      const notFound = encode(DeliveryResponse, { type: "notFound", groupId: new Uint8Array() })
+      const delivery = tampered(world.transport("delivery"), async (request, pass) =>
+        forgets && request.type === "append" ? notFound : pass(),
+      )
+      const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
+      const team = await alice.createConversation({ members: ["bob"] })
+      await settle(alice, bob)
+      await taken(alice)
+      forgets = true
+      const wish = kind === "send" ? team.send("hello?") : kind === "refresh" ? team.refresh() : team.leave()
+      wish.catch(() => {})
+      for (let round = 0; round < 3; round++) await assert.rejects(alice.sync(), { code: "UNAVAILABLE" })
+      assert.deepEqual(await taken(alice), [])
+      forgets = false
+      for (let round = 0; round < 3; round++) {
+        world.now += 10_000
+        await settle(alice, bob)
+      }
+      await wish
+      const done = { refresh: "refreshed", send: "sent", leave: "left" }[kind]
+      assert.ok((await taken(alice)).some(({ type }) => type === done))
+    })
+  }
 })

@@ -104,6 +104,47 @@ describe("an invitation fails, and the conversation goes on,", () => {
   })
 })
 
+describe("an invitation", () => {
+  it("is judged again with its commit: it waits for a silent directory, and fails where that has changed its mind", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let lookUps = 0
+    let third: () => Uint8Array = () => assert.fail("not yet")
+    const auth: Transport = {
+      ...transport,
+      request: async (body, options) => (++lookUps === 3 ? third() : transport.request(body, options)),
+    }
+    const alice = await world.open("alice", { auth })
+    for (const name of ["bob", "carol"]) await world.open(name)
+    const team = await alice.createConversation({})
+    third = () => {
+      throw new TransportError("the line is dead", { retryable: true })
+    }
+    lookUps = 0
+    await team.invite("bob")
+    assert.deepEqual(team.members, ["alice", "bob"])
+    third = () => encode(AuthResponse, { type: "notFound" })
+    lookUps = 0
+    await assert.rejects(team.invite("carol"), { code: "REFUSED", message: /does not know this key of carol/ })
+    await team.refresh()
+    assert.deepEqual([team.status, team.members], ["active", ["alice", "bob"]])
+  })
+
+  it("of a member takes no key package", async () => {
+    await using world = new World({ inMemory: true })
+    let claims = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "claimKeyPackage") claims++
+      return pass()
+    })
+    const alice = await world.open("alice", { delivery })
+    await world.open("bob")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.invite("bob")
+    assert.equal(claims, 1)
+  })
+})
+
 describe("a wish", () => {
   it("is not made where its signal was aborted before, or its title is too long", async () => {
     await using world = new World({ inMemory: true })
@@ -123,6 +164,9 @@ describe("a wish", () => {
     await alice.createConversation({ members: ["bob"] })
     await bob.sync()
     const leaving = only(bob)
+    const [first, later] = [leaving.leave(), leaving.refresh()]
+    await assert.rejects(later, { code: "NOT_A_MEMBER" })
+    await first
     for (const status of ["leaving", "left"]) {
       await leaving.leave()
       assert.equal(leaving.status, status)

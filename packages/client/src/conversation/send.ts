@@ -8,7 +8,7 @@ import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delive
 import { keysUnder, learnHead, pause, type Work } from "./context.js"
 import { follow, placePassed } from "./follow.js"
 import { declinedData } from "./invitation.js"
-import { missing } from "./missing.js"
+import { refusedAsMissing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { moved, outgoing } from "./request.js"
 import { announceTitleIfDue, markLeaving } from "./settle.js"
@@ -41,7 +41,7 @@ export async function sendCommit(work: Work): Promise<void> {
   const answer = await delivery.send(outgoing.request, signal)
   if (answer.type === "accepted") return reachAccepted(work, { kind: "commit", outgoing, answer })
   if (answer.type === "stale") return loseRace(work, outgoing)
-  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "notFound") refusedAsMissing(work)
   // Nobody asked for a commit that lets members go, so that there is nobody to give it up.
   if (answer.type === "forbidden" || commit.wishes.length === 0) return defer(work, answer)
   await dropCommit(work, answer)
@@ -114,7 +114,7 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
     return reachAccepted(work, { kind: "application", outgoing, answer })
   }
   if (answer.type === "stale") return loseRace(work, outgoing)
-  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "notFound") refusedAsMissing(work)
   await steps.run(local, (step) => local.fail(step, number, refusal(answer)))
 }
 
@@ -150,7 +150,7 @@ export async function sendLeave(work: Work, [number, wish]: readonly [number, Wi
   const asking = await requestToLeave(work, [number, wish])
   const answer = await delivery.send(asking.request, signal)
   if (answer.type === "stale") return loseRace(work, asking)
-  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "notFound") refusedAsMissing(work)
   await steps.run(local, (step) => {
     if (answer.type === "accepted") markLeaving(work, step, number, answer.seq)
     else {
