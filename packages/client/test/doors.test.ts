@@ -215,6 +215,19 @@ describe("a member without the SDK", () => {
     })
   }
 
+  it("cannot drive others out by a message that is too far ahead", async () => {
+    const { world, clients, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    let body = new Uint8Array()
+    for (let generation = 0; generation < 1_100; generation++) body = new Uint8Array(group.encrypt(none))
+    expected(await mallory.append(group.id, { kind: "application", epoch: group.epoch, body }), "accepted")
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    for (const client of clients.slice(0, 2)) {
+      assert.ok(!types(await taken(client)).some((type) => type === "recovered" || type === "members"))
+    }
+  })
+
   it("cannot stop it by adding somebody whose name is none", async () => {
     const { world, clients, others } = await team({ names: ["mallory"] })
     await using _ = world
@@ -229,7 +242,12 @@ describe("a message that was sent before a device came", () => {
     const { world, alice, others } = await team({ names: ["mallory"] })
     await using _ = world
     const { mallory, group } = await Mallory.inside(world, others[1]!)
-    const carol = await world.open("carol")
+    // What is damaged on the way is no event, either.
+    const delivery = tampered(world.transport("delivery"), (request, answer) => {
+      if (request.type !== "read" || answer.type !== "entries") return answer
+      return { ...answer, entries: answer.entries.map((it) => ({ ...it, body: it.body.subarray(1) })) }
+    })
+    const carol = await world.open("carol", { delivery })
     await only(alice).invite("carol")
     const { id, epoch } = group
     const body = group.encrypt(new TextEncoder().encode("not for Carol"))

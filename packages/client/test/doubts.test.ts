@@ -117,7 +117,11 @@ describe("a log of which nothing was read before", () => {
 describe("the last commit that a device has read", () => {
   it("is asked for where the profile does not know it, and is none that this device has not got to", async () => {
     await using world = new World({ inMemory: true })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    let forgets = false
+    const delivery = exchanged(world.transport("delivery"), (answer) =>
+      forgets && answer.type === "head" ? { type: "notFound", groupId: new Uint8Array() } : answer,
+    )
+    const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
     await only(bob).refresh()
@@ -130,6 +134,9 @@ describe("the last commit that a device has read", () => {
     }
     assert.equal(await learn(), undefined)
     await alice.sync()
+    forgets = true
+    assert.equal(await learn(), undefined)
+    forgets = false
     assert.equal(await learn(), 2n)
   })
 })

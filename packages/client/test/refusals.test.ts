@@ -104,6 +104,33 @@ describe("an invitation fails, and the conversation goes on,", () => {
   })
 })
 
+describe("what a service refuses", () => {
+  it("to a device itself is an error of the call, and is asked once", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    const refusal = async () => encode(AuthResponse, { type: "invalid", reason: "not today" })
+    const refusing = { ...world.transport("auth"), request: refusal }
+    await assert.rejects(world.open("alice", { auth: refusing }), { code: "REFUSED", message: /not today/ })
+    let refuses = false
+    const auth: Transport = {
+      ...transport,
+      request: (body, options) => (refuses ? refusal() : transport.request(body, options)),
+    }
+    let asked = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (!refuses || request.type !== "countKeyPackages") return pass()
+      if (++asked > 1) return encode(DeliveryResponse, { type: "invalid", reason: "not today" })
+      throw new TransportError("the line is dead", { retryable: true })
+    })
+    const alice = await world.open("alice", { auth, delivery })
+    refuses = true
+    await assert.rejects(alice.setDisplayName("Alice"), { code: "REFUSED", message: /not today/ })
+    await assert.rejects(alice.sync(), { code: "UNAVAILABLE" })
+    assert.equal(asked, 1)
+    await assert.rejects(alice.sync(), { code: "REFUSED", message: /not today/ })
+  })
+})
+
 describe("an invitation", () => {
   it("is judged again with its commit: it waits for a silent directory, and fails where that has changed its mind", async () => {
     await using world = new World({ inMemory: true })
