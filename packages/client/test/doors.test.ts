@@ -200,17 +200,18 @@ describe("a member without the SDK", () => {
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
   })
 
-  for (const key of ["another key", "her own key"] as const) {
-    it(`cannot turn her leaf into somebody else's, with ${key}`, async () => {
+  for (const [name, key] of [
+    ["support-team", "another key"],
+    ["support-team", "her own key"],
+    ["mallory", "another key"],
+  ] as const) {
+    it(`cannot turn her leaf into another: to the name ${name}, with ${key}`, async () => {
       const { world, clients, others } = await team({ names: ["mallory"] })
       await using _ = world
       const { mallory, group } = await Mallory.inside(world, others[1]!)
-      const support =
-        key === "her own key"
-          ? new Mallory(world, "support-team", mallory.signer.key)
-          : new Mallory(world, "support-team")
-      await support.register()
-      await mallory.commit(group, { signer: support.signer })
+      const other = key === "her own key" ? new Mallory(world, name, mallory.signer.key) : new Mallory(world, name)
+      await other.register()
+      await mallory.commit(group, { signer: other.signer })
       await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
     })
   }
