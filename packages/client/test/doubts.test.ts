@@ -144,11 +144,13 @@ describe("the last commit that a device has read", () => {
 describe("a device that has to come back", () => {
   /** Bob's log breaks; what he rejoins by is `spoilt` while it is. */
   async function brokenLog(world: World, auth: Transport) {
-    const service = { broken: false, spoilt: false, asked: 0, unknown: undefined as string | undefined }
+    const service = { broken: false, spoilt: false, asked: 0, unknown: undefined as string | undefined, loses: false }
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
       if (request.type === service.unknown)
         return encode(DeliveryResponse, { type: "notFound", groupId: new Uint8Array() })
       const answer = decode(DeliveryResponse, await pass())
+      if (service.loses && request.type === "append")
+        throw new TransportError("the answer is lost", { retryable: true })
       if (answer.type === "groupInfo") {
         service.asked++
         if (service.spoilt) answer.groupInfo[answer.groupInfo.length - 1]! ^= 1
@@ -207,6 +209,20 @@ describe("a device that has to come back", () => {
       assert.equal(only(bob).status, "active")
     })
   }
+
+  it("comes in once, where the first answer to its commit is lost", async () => {
+    await using world = new World({ inMemory: true })
+    const { service, alice, bob, team } = await brokenLog(world, world.transport("auth"))
+    await team.refresh()
+    await taken(alice)
+    Object.assign(service, { broken: true, loses: true })
+    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    Object.assign(service, { broken: false, loses: false })
+    await settle(bob, alice)
+    assert.equal(only(bob).status, "active")
+    const told = (await taken(alice)).flatMap((it) => (it.type === "members" ? [it.rejoined] : []))
+    assert.deepEqual(told, [["bob"]])
+  })
 
   it("does not come in where somebody is there whom it does not accept: that is the user's to decide", async () => {
     await using world = new World({ inMemory: true })

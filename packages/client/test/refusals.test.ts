@@ -150,6 +150,7 @@ describe("an invitation", () => {
     lookUps = 0
     await team.invite("bob")
     assert.deepEqual(team.members, ["alice", "bob"])
+    assert.ok(!(await taken(alice)).some(({ type }) => type === "rejected"))
     third = () => encode(AuthResponse, { type: "notFound" })
     lookUps = 0
     await assert.rejects(team.invite("carol"), { code: "REFUSED", message: /does not know this key of carol/ })
