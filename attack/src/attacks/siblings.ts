@@ -14,7 +14,7 @@ const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-2
 
 const addsNobody: Attack = {
   id: "C3g",
-  open: "here",
+  open: "Admission",
   title: "stops a conversation by adding a key that the directory does not know",
   who: "member",
   async run(world) {

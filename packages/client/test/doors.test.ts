@@ -16,11 +16,18 @@ const idOf = (conversation: Conversation) => fromHex(conversation.id)
 const types = (events: readonly ClientEvent[]) => events.map(({ type }) => type)
 const none = new Uint8Array()
 
+interface TeamOptions {
+  readonly names?: readonly string[]
+  readonly delivery?: (world: World, name: string) => Transport
+}
+
 /** Alice, Bob and a conversation of theirs, all told. */
-async function team(options: { readonly names?: readonly string[] } = {}) {
+async function team(options: TeamOptions = {}) {
   const world = new World({ inMemory: true })
+  const delivery = options.delivery ?? (() => world.transport("delivery"))
+  const names = ["alice", "bob", ...(options.names ?? [])]
   const [alice, ...others] = await Promise.all(
-    ["alice", "bob", ...(options.names ?? [])].map((name) => world.open(name)),
+    names.map((name) => world.open(name, { delivery: delivery(world, name) })),
   )
   const clients = [alice!, ...others]
   const conversation = await alice!.createConversation({ members: others.map(({ name }) => name) })
@@ -111,16 +118,32 @@ describe("a stranger who knows a conversation's id", () => {
   })
 
   it("cannot make believe that there is a later epoch", async () => {
-    const { world, clients, groupId, conversation } = await team()
+    const asked: Record<string, number> = {}
+    const delivery = (world: World, name: string) =>
+      tampered(world.transport("delivery"), (request, answer) => {
+        if (request.type === "groupInfo") asked[name] = (asked[name] ?? 0) + 1
+        return answer
+      })
+    const { world, clients, groupId, conversation } = await team({ delivery })
     await using _ = world
     const mallory = new Mallory(world)
     const own = Group.create({ ...mallory.options, groupId })
     for (let epoch = 0n; epoch < conversation.epoch + 5n; epoch++) own.apply(own.commit(), [])
-    for (let i = 0; i < 3; i++) {
+    const claim = async () => {
       const body = own.encrypt(new TextEncoder().encode("from the future"))
       expected(await mallory.append(groupId, { kind: "application", epoch: own.epoch, body }), "accepted")
     }
+    for (let i = 0; i < 3; i++) await claim()
     await assertUndisturbed(clients, ["alice", "bob"])
+    assert.deepEqual(asked, { alice: 1, bob: 1 })
+    await claim()
+    await settle(...clients)
+    assert.deepEqual(asked, { alice: 1, bob: 1 }, "now and then")
+    world.now += 60_000
+    await settle(...clients)
+    world.now += 3_600_000
+    await settle(...clients)
+    assert.deepEqual(asked, { alice: 2, bob: 2 }, "while there is a reason")
     for (const client of clients) assert.ok(!types(await taken(client)).includes("rejected"))
   })
 })
@@ -178,14 +201,33 @@ describe("a member without the SDK", () => {
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
   })
 
-  it("cannot turn her leaf into somebody else's", async () => {
+  for (const [name, key] of [
+    ["support-team", "another key"],
+    ["support-team", "her own key"],
+    ["mallory", "another key"],
+  ] as const) {
+    it(`cannot turn her leaf into another: to the name ${name}, with ${key}`, async () => {
+      const { world, clients, others } = await team({ names: ["mallory"] })
+      await using _ = world
+      const { mallory, group } = await Mallory.inside(world, others[1]!)
+      const other = key === "her own key" ? new Mallory(world, name, mallory.signer.key) : new Mallory(world, name)
+      await other.register()
+      await mallory.commit(group, { signer: other.signer })
+      await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    })
+  }
+
+  it("cannot drive others out by a message that is too far ahead", async () => {
     const { world, clients, others } = await team({ names: ["mallory"] })
     await using _ = world
     const { mallory, group } = await Mallory.inside(world, others[1]!)
-    const support = new Mallory(world, "support-team")
-    await support.register()
-    await mallory.commit(group, { signer: support.signer })
+    let body = new Uint8Array()
+    for (let generation = 0; generation < 1_100; generation++) body = new Uint8Array(group.encrypt(none))
+    expected(await mallory.append(group.id, { kind: "application", epoch: group.epoch, body }), "accepted")
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    for (const client of clients.slice(0, 2)) {
+      assert.ok(!types(await taken(client)).some((type) => type === "recovered" || type === "members"))
+    }
   })
 
   it("cannot put off her own departure and that of others by asking to leave again and again", async () => {
@@ -256,6 +298,26 @@ describe("a member who was removed", () => {
       assert.deepEqual(texts, ["hello", "before", "we go on"])
       assert.ok(!types(await taken(client)).includes("title"))
     }
+  })
+})
+
+describe("a message that was sent before a device came", () => {
+  it("is not for it to read, and no event", async () => {
+    const { world, alice, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    // What is damaged on the way is no event, either.
+    const delivery = tampered(world.transport("delivery"), (request, answer) => {
+      if (request.type !== "read" || answer.type !== "entries") return answer
+      return { ...answer, entries: answer.entries.map((it) => ({ ...it, body: it.body.subarray(1) })) }
+    })
+    const carol = await world.open("carol", { delivery })
+    await only(alice).invite("carol")
+    const { id, epoch } = group
+    const body = group.encrypt(new TextEncoder().encode("not for Carol"))
+    expected(await mallory.append(id, { kind: "application", epoch, body }), "accepted")
+    await settle(carol)
+    assert.deepEqual(types(await taken(carol)), ["joined"])
   })
 })
 

@@ -33,6 +33,14 @@ describe("a safety code", () => {
     assert.throws(() => team.safetyCode("dave"), { code: "NOT_A_MEMBER" })
   })
 
+  it("needs a provider with SHA-512", async () => {
+    await using world = new World({ inMemory: true })
+    const { "SHA-512": _, ...hashes } = provider.hashes
+    const alice = await world.open("alice", { provider: { ...provider, hashes } })
+    const team = await alice.createConversation({})
+    assert.throws(() => team.safetyCode("alice"), /the provider lacks SHA-512/)
+  })
+
   it("differs where somebody stands between the two", () => {
     const sha512 = provider.hashes["SHA-512"]!
     const key = (byte: number) => new Uint8Array(32).fill(byte)

@@ -1,32 +1,17 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { encode, enumeration, type TypeOf, uint8, uint32, uint64, union } from "@conclave/codec"
-import { DeliveryResponse } from "@conclave/delivery/api"
-import {
-  directTransport,
-  type RequestOptions,
-  requestContract,
-  type SubscribeOptions,
-  safeToRepeat,
-  type Transport,
-} from "@conclave/transport"
+import { encode, enumeration, type TypeOf, uint8, uint32, uint64, union, utf8 } from "@conclave/codec"
+import { directTransport, requestContract, safeToRepeat } from "@conclave/transport"
 import { pauseAfter, Runner } from "../src/core/runner.js"
 import { ClientError } from "../src/errors.js"
 import type { Client } from "../src/index.js"
 import { Service, Unavailable, WrongTime } from "../src/service/call.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Patience } from "../src/service/patience.js"
+import { counting, later, until } from "./support/counting.js"
 import { next, provider, taken, World } from "./support/world.js"
 
 const random = (length: number) => provider.random(length)
-const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !condition(); await later(10)) {
-    if (Date.now() > deadline) throw new Error(`never: ${what}`)
-  }
-}
-
 describe("a service that asks for patience", () => {
   it("is not asked again before, and the application sees it: an error, `waiting`, and one event", async () => {
     await using world = new World({ inMemory: true, limits: { creations: { perSecond: 1 / 600, burst: 1 } } })
@@ -77,6 +62,9 @@ describe("a service that asks for patience", () => {
     patience.throttled("delivery", 2_000)
     patience.throttled("auth", 500)
     assert.deepEqual(told, ["delivery 3600000", "delivery 2000", "auth 500"])
+    assert.equal(patience.waiting?.until.getTime(), now + 2_000)
+    now += 2_000
+    assert.equal(patience.waiting, undefined)
     patience.close()
   })
 })
@@ -89,7 +77,7 @@ const Response = union("Response", "kind", answers, {
   throttled: { retryAfterMilliseconds: uint32 },
   update: { oldest: uint8, newest: uint8 },
   wrongTime: { serviceTime: uint64 },
-  unavailable: {},
+  unavailable: { reason: utf8 },
 })
 
 describe("what a service answers instead", () => {
@@ -114,6 +102,9 @@ describe("what a service answers instead", () => {
     })
     await assert.rejects(ask({ type: "wrongTime", serviceTime: 9n }), (error) => {
       return error instanceof WrongTime && error.serviceTime === 9n
+    })
+    await assert.rejects(ask({ type: "unavailable", reason: "its disk is full" }), (error) => {
+      return error instanceof Unavailable && error.retryAt === undefined && /its disk is full/.test(error.message)
     })
     const outdated: string[] = []
     patience.listen({ onThrottled: () => {}, onChange: () => {}, onOutdated: (service) => outdated.push(service) })
@@ -255,104 +246,3 @@ describe("whatever is refused", () => {
     }
   })
 })
-
-describe("the stream", () => {
-  const people = async (world: World, conversations: number): Promise<readonly [Client, Client]> => {
-    const alice = await world.open("alice", { policy: { keyPackages: 20 } })
-    const bob = await world.open("bob", { policy: { keyPackages: 20 } })
-    for (let n = 0; n < conversations; n++) await alice.createConversation({ title: `${n}`, members: ["bob"] })
-    await bob.sync()
-    await bob.close()
-    return [alice, bob]
-  }
-
-  it("follows any number of conversations, in as many subscriptions as the service's limit makes necessary", async () => {
-    await using world = new World({ inMemory: true, limits: { cursorsPerSubscriptionMax: 3 } })
-    const [alice] = await people(world, 8)
-    const counted = counting(world.transport("delivery"), 11)
-    const bob = await world.open("bob", { live: true, delivery: counted.transport })
-    await until(() => bob.online, "online")
-    assert.equal(counted.times(), 4, "one to learn the limit, and three")
-    for (const conversation of alice.conversations.values()) await conversation.send(`to ${conversation.title}`)
-    const texts = new Set<string>()
-    while (texts.size < 8) texts.add((await next(bob, "message")).text!)
-    await taken(bob)
-    // A further one is followed as well, and renews one subscription.
-    const before = counted.times()
-    const more = await alice.createConversation({ title: "8", members: ["bob"] })
-    await next(bob, "joined")
-    await more.send("and to this one")
-    assert.equal((await next(bob, "message")).text, "and to this one")
-    assert.ok(counted.times() <= before + 2)
-    assert.equal(bob.online, true)
-  })
-
-  it("is open only when all of it is", async () => {
-    await using world = new World({ inMemory: true, limits: { cursorsPerSubscriptionMax: 3 } })
-    await people(world, 5)
-    // One to learn the limit, one with the inbox and three conversations; the other two are refused.
-    const refusal = { type: "forbidden", reason: "not these" } as const
-    const counted = counting(world.transport("delivery"), 11, refusal, 3)
-    const bob = await world.open("bob", { live: true, delivery: counted.transport })
-    await next(bob, "unavailable")
-    await later(300)
-    assert.equal(bob.online, false)
-    assert.match(bob.offlineReason!, /not these/)
-    counted.allow()
-    await until(() => bob.online, "online")
-  })
-
-  it("that is refused is not open, and is tried less and less often", async () => {
-    await using world = new World({ inMemory: true })
-    await people(world, 1)
-    const counted = counting(world.transport("delivery"), 11, { type: "forbidden", reason: "not you" })
-    let changes = 0
-    const bob = await world.open("bob", { live: true, delivery: counted.transport })
-    let online = bob.online
-    bob.observe(() => {
-      if (bob.online !== online) changes++
-      online = bob.online
-    })
-    const event = await next(bob, "unavailable")
-    assert.match(event.reason, /not you/)
-    await later(1_500)
-    assert.deepEqual([bob.online, changes], [false, 0])
-    assert.match(bob.offlineReason!, /not you/)
-    assert.ok(counted.times() <= 5, `${counted.times()} times`)
-    assert.deepEqual(await taken(bob), [], "told once")
-    counted.allow()
-    await until(() => bob.online, "online again")
-    assert.equal(bob.offlineReason, undefined)
-  })
-})
-
-/** Counts the requests of one kind, and may answer them itself, beginning with the one of that number. */
-function counting(transport: Transport, kind: number, answer?: DeliveryResponse, from = 1) {
-  let times = 0
-  let refuses = answer !== undefined
-  const matches = (body: Uint8Array) => {
-    const [first, second] = body
-    const isKind = (first! & 0x80 ? second : first) === kind
-    if (isKind) times++
-    return isKind && refuses && times >= from
-  }
-  const refusal = () => encode(DeliveryResponse, answer!)
-  const wrapped: Transport = {
-    ...transport,
-    async request(body: Uint8Array, options?: RequestOptions) {
-      return matches(body) ? refusal() : transport.request(body, options)
-    },
-    async *subscribe(body: Uint8Array, options?: SubscribeOptions) {
-      if (matches(body)) yield refusal()
-      else yield* transport.subscribe(body, options)
-    },
-    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
-  }
-  return {
-    transport: wrapped,
-    times: () => times,
-    allow: () => {
-      refuses = false
-    },
-  }
-}

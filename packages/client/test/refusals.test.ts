@@ -6,10 +6,10 @@ import { DeliveryResponse } from "@conclave/delivery/api"
 import { createKeyPackage } from "@conclave/mls"
 import { type Transport, TransportError } from "@conclave/transport"
 import { nextDue } from "../src/conversation/advance.js"
-import { learnLastCommit } from "../src/conversation/context.js"
 import { GroupConversation } from "../src/conversation/facade.js"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "../src/conversation/payload.js"
 import type { Client } from "../src/index.js"
+import { fromHex } from "../src/store/sealed.js"
 import { expected, Mallory } from "./support/mallory.js"
 import { tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -104,14 +104,128 @@ describe("an invitation fails, and the conversation goes on,", () => {
   })
 })
 
+describe("what a service refuses", () => {
+  it("to a device itself is an error of the call, and is asked once", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    const refusal = async () => encode(AuthResponse, { type: "invalid", reason: "not today" })
+    const refusing = { ...world.transport("auth"), request: refusal }
+    await assert.rejects(world.open("alice", { auth: refusing }), { code: "REFUSED", message: /not today/ })
+    let refuses = false
+    const auth: Transport = {
+      ...transport,
+      request: (body, options) => (refuses ? refusal() : transport.request(body, options)),
+    }
+    let asked = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (!refuses || request.type !== "countKeyPackages") return pass()
+      if (++asked > 1) return encode(DeliveryResponse, { type: "invalid", reason: "not today" })
+      throw new TransportError("the line is dead", { retryable: true })
+    })
+    const alice = await world.open("alice", { auth, delivery })
+    refuses = true
+    await assert.rejects(alice.setDisplayName("Alice"), { code: "REFUSED", message: /not today/ })
+    await assert.rejects(alice.sync(), { code: "UNAVAILABLE" })
+    assert.equal(asked, 1)
+    await assert.rejects(alice.sync(), { code: "REFUSED", message: /not today/ })
+  })
+})
+
+describe("an invitation", () => {
+  it("is judged again with its commit: it waits for a silent directory, and fails where that has changed its mind", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let lookUps = 0
+    let third: () => Uint8Array = () => assert.fail("not yet")
+    const auth: Transport = {
+      ...transport,
+      request: async (body, options) => (++lookUps === 3 ? third() : transport.request(body, options)),
+    }
+    const alice = await world.open("alice", { auth })
+    for (const name of ["bob", "carol"]) await world.open(name)
+    const team = await alice.createConversation({})
+    third = () => {
+      throw new TransportError("the line is dead", { retryable: true })
+    }
+    lookUps = 0
+    await team.invite("bob")
+    assert.deepEqual(team.members, ["alice", "bob"])
+    assert.ok(!(await taken(alice)).some(({ type }) => type === "rejected"))
+    third = () => encode(AuthResponse, { type: "notFound" })
+    lookUps = 0
+    await assert.rejects(team.invite("carol"), { code: "REFUSED", message: /does not know this key of carol/ })
+    await team.refresh()
+    assert.deepEqual([team.status, team.members], ["active", ["alice", "bob"]])
+  })
+
+  it("of a member takes no key package", async () => {
+    await using world = new World({ inMemory: true })
+    let claims = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "claimKeyPackage") claims++
+      return pass()
+    })
+    const alice = await world.open("alice", { delivery })
+    await world.open("bob")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.invite("bob")
+    assert.equal(claims, 1)
+  })
+})
+
 describe("a wish", () => {
-  it("is not made where its signal was aborted before", async () => {
+  it("is not made where its signal was aborted before, or its title is too long", async () => {
     await using world = new World({ inMemory: true })
     const alice = await world.open("alice")
     const team = await alice.createConversation({})
+    const title = "x".repeat(257)
+    await assert.rejects(alice.createConversation({ title }), { code: "TOO_LARGE" })
+    assert.equal(alice.conversations.size, 1)
     await assert.rejects(team.send("never", { signal: AbortSignal.abort() }), { name: "AbortError" })
     await alice.sync()
     assert.deepEqual(await team.history(), [])
+  })
+
+  it("is none in a conversation that this device leaves, or has left; leaving again is no error", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    const leaving = only(bob)
+    const [first, later] = [leaving.leave(), leaving.refresh()]
+    await assert.rejects(later, { code: "NOT_A_MEMBER" })
+    await first
+    for (const status of ["leaving", "left"]) {
+      await leaving.leave()
+      assert.equal(leaving.status, status)
+      await leaving.leave()
+      await assert.rejects(leaving.send("one more thing"), { code: "NOT_A_MEMBER", message: /was left/ })
+      await settle(alice, bob)
+    }
+    assert.deepEqual(leaving.tree(), [])
+  })
+
+  it("to leave declines an invitation, and says where the service does not take that", async () => {
+    await using world = new World({ inMemory: true })
+    let refusing = true
+    const refusal = encode(DeliveryResponse, { type: "invalid", reason: "no proposals today" })
+    const delivery = tampered(world.transport("delivery"), async (request, pass) =>
+      refusing && request.type === "append" && request.kind === "proposal" ? refusal : pass(),
+    )
+    const policy = { keyPackages: 4, invitations: "ask" } as const
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy, delivery })]
+    for (const isRefused of [true, false]) {
+      refusing = isRefused
+      await alice.createConversation({ members: ["bob"] })
+      await bob.sync()
+      const invited = only(bob)
+      assert.equal(invited.status, "invited")
+      const left = invited.leave()
+      await assert.rejects(invited.send("wait"), { code: "NOT_A_MEMBER", message: /declined/ })
+      if (isRefused) await assert.rejects(left, { code: "REFUSED", message: /no proposals today/ })
+      else await left
+      assert.equal(bob.conversations.size, 0)
+    }
   })
 
   it("leaves no message in a store that keeps no history", async () => {
@@ -123,160 +237,6 @@ describe("a wish", () => {
     await settle(alice, bob)
     assert.ok((await taken(bob)).some((it) => it.type === "message" && it.text === "read it and forget it"))
     assert.deepEqual([await team.history(), await only(bob).history()], [[], []])
-  })
-})
-
-describe("a service that contradicts itself", () => {
-  it("by a commit that its log does not show is not asked for ever", async () => {
-    await using world = new World({ inMemory: true })
-    let lying = false
-    const stale = encode(DeliveryResponse, { type: "stale", lastCommitSeq: 99n, headSeq: 99n })
-    const delivery = tampered(world.transport("delivery"), async (request, pass) =>
-      lying && request.type === "append" ? stale : pass(),
-    )
-    const alice = await world.open("alice", { delivery })
-    const team = await alice.createConversation({})
-    lying = true
-    for (const wish of [team.refresh(), team.send("hello?")]) {
-      wish.catch(() => {})
-      await assert.rejects(alice.sync(), { code: "UNAVAILABLE", message: /a commit that its log does not show/ })
-    }
-  })
-
-  it("by letting a device in again and again, with logs that it cannot follow, is not asked for ever", async () => {
-    await using world = new World({ inMemory: true })
-    let lying = false
-    let entries = 0
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (lying && request.type === "append") entries++
-      const answer = decode(DeliveryResponse, await pass())
-      if (!lying || request.type !== "read") return encode(DeliveryResponse, answer)
-      return encode(DeliveryResponse, { type: "belowRetention", groupId: request.groupId, oldestSeq: 99n })
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
-    await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    lying = true
-    await assert.rejects(bob.sync(), { code: "UNAVAILABLE", message: /no log that can be followed/ })
-    assert.equal(entries, 3)
-  })
-})
-
-describe("a log", () => {
-  it("is not doubted where the service is silent, or gives a part of it at a time", async () => {
-    await using world = new World({ inMemory: true })
-    let silent = false
-    let reads = 0
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (request.type !== "read") return pass()
-      if (silent) throw new TransportError("the line is dead", { retryable: true })
-      reads++
-      const answer = decode(DeliveryResponse, await pass())
-      return encode(
-        DeliveryResponse,
-        answer.type === "entries" ? { ...answer, entries: answer.entries.slice(0, 2) } : answer,
-      )
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await taken(bob)
-    for (const text of ["one", "two", "three", "four", "five"]) await team.send(text)
-    silent = true
-    for (let round = 0; round < 3; round++) await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
-    assert.equal(only(bob).status, "active")
-    silent = false
-    reads = 0
-    await bob.sync()
-    assert.equal(reads, 3)
-    assert.deepEqual(
-      (await taken(bob)).map(({ type }) => type),
-      Array(5).fill("message"),
-    )
-  })
-})
-
-describe("the last commit that a device has read", () => {
-  it("is asked for where the profile does not know it, and is none that this device has not got to", async () => {
-    await using world = new World({ inMemory: true })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await only(bob).refresh()
-    assert.ok(team instanceof GroupConversation)
-    const { local } = team.work
-    const learn = async () => {
-      local.state = { ...local.state, lastCommit: undefined }
-      await learnLastCommit(team.work)
-      return local.state.lastCommit
-    }
-    assert.equal(await learn(), undefined)
-    await alice.sync()
-    assert.equal(await learn(), 2n)
-  })
-})
-
-describe("a device that has to come back", () => {
-  /** Bob's log breaks; what he rejoins by is `spoilt` while it is. */
-  async function brokenLog(world: World, auth: Transport) {
-    const service = { broken: false, spoilt: false, asked: 0 }
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      const answer = decode(DeliveryResponse, await pass())
-      if (answer.type === "groupInfo") {
-        service.asked++
-        if (service.spoilt) answer.groupInfo[answer.groupInfo.length - 1]! ^= 1
-      }
-      const isSpoilt = service.broken && request.type === "read" && answer.type === "entries"
-      const belowRetention = { type: "belowRetention", groupId: new Uint8Array(), oldestSeq: 99n } as const
-      return encode(DeliveryResponse, isSpoilt ? belowRetention : answer)
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery, auth })]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    return { service, alice, bob, team }
-  }
-
-  it("waits where there is nothing of use to come back by, unless the application asks", async () => {
-    await using world = new World({ inMemory: true })
-    const { service, bob, team } = await brokenLog(world, world.transport("auth"))
-    Object.assign(service, { broken: true, spoilt: true })
-    await team.refresh()
-    await bob.sync()
-    await bob.sync()
-    assert.equal(only(bob).status, "recovering")
-    const { asked } = service
-    const sending = only(bob).send("I was away")
-    await later(50)
-    assert.equal(service.asked, asked, "woken, it does not ask")
-    Object.assign(service, { broken: false, spoilt: false })
-    await bob.sync()
-    await sending
-    assert.equal(only(bob).status, "active")
-  })
-
-  it("does not come in where somebody is there whom it does not accept: that is the user's to decide", async () => {
-    await using world = new World({ inMemory: true })
-    const transport = world.transport("auth")
-    const auth: Transport = {
-      ...transport,
-      async request(body, options) {
-        const answer = decode(AuthResponse, await transport.request(body, options))
-        const isHidden = answer.type === "devices" && answer.name === "carol"
-        return encode(AuthResponse, isHidden ? { type: "notFound" } : answer)
-      },
-    }
-    const { service, bob, team } = await brokenLog(world, auth)
-    const carol = await world.open("carol")
-    await team.invite("carol")
-    service.broken = true
-    await bob.sync()
-    assert.equal(only(bob).status, "halted")
-    assert.deepEqual(only(bob).members, ["alice", "bob"])
-    const [key] = await carol.pinnedKeys("carol")
-    service.broken = false
-    await bob.approveKey("carol", key!)
-    await bob.sync()
-    assert.deepEqual([only(bob).status, only(bob).members], ["active", ["alice", "bob", "carol"]])
   })
 })
 
@@ -317,33 +277,137 @@ describe("the departure of a member", () => {
   })
 })
 
-describe("a service that places what it says it refuses", () => {
-  for (const kind of ["commit", "proposal"] as const) {
-    it(`(a ${kind}) does not cut its author off from what the others have carried out`, async () => {
-      await using world = new World({ inMemory: true })
-      let lies = 1
-      const delivery = answering(world, (request) =>
-        request.type === "append" && request.kind === kind && lies-- > 0
-          ? { type: "invalid", reason: "no" }
-          : undefined,
-      )
-      const [alice, carol] = [await world.open("alice"), await world.open("carol")]
-      const bob = await world.open("bob", { delivery })
-      const conversation = await alice.createConversation({ members: ["bob", "carol"] })
-      await settle(alice, bob, carol)
-      const wish = kind === "commit" ? only(bob).refresh() : only(bob).leave()
-      await assert.rejects(wish, { code: "REFUSED" })
-      await settle(bob, alice, carol)
-      await conversation.send("do you hear me?")
-      await settle(alice, carol, bob)
-      for (const client of [bob, carol]) {
-        assert.equal((await only(client).history()).at(-1)?.text, "do you hear me?")
-        assert.deepEqual(only(client).members, ["alice", "bob", "carol"])
-        assert.deepEqual(only(client).epochAuthenticator, conversation.epochAuthenticator)
-      }
-      const recovered = (await taken(bob)).find(({ type }) => type === "recovered")
-      assert.ok(recovered?.type === "recovered")
-      assert.match(recovered.reason, /refused a .* and placed it nevertheless/)
+describe("declining unseen", () => {
+  const policy = { keyPackages: 4, invitations: () => "decline" as const }
+
+  it("is said once, also where members have left meanwhile", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const bob = await world.open("bob", { policy })
+    const team = await alice.createConversation({ members: ["carol", "bob"] })
+    await settle(carol)
+    await team.refresh()
+    await carol.sync()
+    await only(carol).leave()
+    await bob.sync()
+    const log = expected(
+      await new Mallory(world).ask({ type: "read", groupId: fromHex(team.id), afterSeq: 0n, limit: 100 }),
+      "entries",
+    )
+    assert.deepEqual(
+      log.entries.map(({ kind }) => kind),
+      ["commit", "commit", "proposal", "proposal"],
+    )
+    await alice.sync()
+    assert.deepEqual(team.members, ["alice"])
+  })
+
+  it("is given up where the service asks for patience or shows nothing new, and is done later where it is silent", async () => {
+    await using world = new World({ inMemory: true })
+    const answers = {
+      throttled: encode(DeliveryResponse, { type: "throttled", retryAfterMilliseconds: 1_000 }),
+      stale: encode(DeliveryResponse, { type: "stale", lastCommitSeq: 9n, headSeq: 9n }),
+    }
+    let way: keyof typeof answers | "silent" | "honest" = "throttled"
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type !== "append" || way === "honest") return pass()
+      if (way === "silent") throw new TransportError("the line is dead", { retryable: true })
+      return answers[way]
     })
-  }
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy, delivery })]
+    const invite = () => alice.createConversation({ members: ["bob"] })
+    for (const given of ["throttled", "stale"] as const) {
+      way = given
+      await invite()
+      await bob.sync()
+    }
+    way = "silent"
+    const team = await invite()
+    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    way = "honest"
+    await bob.sync()
+    await alice.sync()
+    assert.deepEqual(team.members, ["alice"])
+    assert.equal((await taken(alice)).filter(({ type }) => type === "declined").length, 1)
+  })
+})
+
+describe("a commit that brings somebody in", () => {
+  it("is followed when the directory has said who that is, and not before", async () => {
+    await using world = new World({ inMemory: true })
+    const transport = world.transport("auth")
+    let silent = false
+    const auth: Transport = {
+      ...transport,
+      async request(body, options) {
+        if (silent) throw new TransportError("the line is dead", { retryable: true })
+        return transport.request(body, options)
+      },
+    }
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { auth })]
+    await world.open("carol")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await team.invite("carol")
+    silent = true
+    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    assert.deepEqual(only(bob).members, ["alice", "bob"])
+    silent = false
+    await bob.sync()
+    assert.deepEqual(only(bob).members, ["alice", "bob", "carol"])
+  })
+})
+
+describe("a conversation that was halted", () => {
+  it("goes on where it was: what was sent has its place, and a wish to leave comes after what waits to be read", async () => {
+    await using world = new World({ inMemory: true })
+    const hidden = new Set(["carol"])
+    const transport = world.transport("auth")
+    const auth: Transport = {
+      ...transport,
+      async request(body, options) {
+        const answer = decode(AuthResponse, await transport.request(body, options))
+        const isHidden = answer.type === "devices" && hidden.has(answer.name)
+        return encode(AuthResponse, isHidden ? { type: "notFound" } : answer)
+      },
+    }
+    const [alice, bob] = [await world.open("alice", { auth }), await world.open("bob")]
+    const carol = await world.open("carol")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await only(bob).invite("carol")
+    // Taken by the service after the commit that halts Alice.
+    const sending = team.send("meanwhile")
+    await alice.sync()
+    assert.equal(team.status, "halted")
+    await only(bob).send("before you go")
+    const [key] = await carol.pinnedKeys("carol")
+    const leaving = team.leave()
+    await alice.approveKey("carol", key!)
+    await alice.sync()
+    await sending
+    assert.deepEqual(
+      (await team.history()).map(({ text }) => text),
+      ["meanwhile", "before you go"],
+    )
+    await settle(bob, alice)
+    await leaving
+    assert.deepEqual([team.status, only(bob).members], ["left", ["bob", "carol"]])
+  })
+})
+
+describe("a tree that is drawn", () => {
+  it("has no renewal of a node that is blank", async () => {
+    await using world = new World({ inMemory: true })
+    for (const name of ["bob", "carol", "dave"]) await world.open(name)
+    const alice = await world.open("alice")
+    const team = await alice.createConversation({ members: ["bob", "carol", "dave"] })
+    const renewed = () => team.tree().filter(({ blank, renewedInEpoch }) => blank && renewedInEpoch !== undefined)
+    assert.deepEqual(renewed(), [])
+    await team.remove("carol")
+    await team.refresh()
+    assert.deepEqual(renewed(), [])
+    assert.ok(team.tree().some(({ blank }) => blank))
+    assert.ok(team.tree().some(({ renewedInEpoch }) => renewedInEpoch === team.epoch))
+  })
 })

@@ -127,3 +127,34 @@ describe("an invitation that one inbox has no room for", () => {
     assert.equal((await only(phone).history()).at(-1)?.text, "are you there?")
   })
 })
+
+describe("a service that places what it says it refuses", () => {
+  for (const kind of ["commit", "proposal"] as const) {
+    it(`(a ${kind}) does not cut its author off from what the others have carried out`, async () => {
+      await using world = new World({ inMemory: true })
+      let lies = 1
+      const delivery = answering(world, (request) =>
+        request.type === "append" && request.kind === kind && lies-- > 0
+          ? { type: "invalid", reason: "no" }
+          : undefined,
+      )
+      const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+      const bob = await world.open("bob", { delivery })
+      const conversation = await alice.createConversation({ members: ["bob", "carol"] })
+      await settle(alice, bob, carol)
+      const wish = kind === "commit" ? only(bob).refresh() : only(bob).leave()
+      await assert.rejects(wish, { code: "REFUSED" })
+      await settle(bob, alice, carol)
+      await conversation.send("do you hear me?")
+      await settle(alice, carol, bob)
+      for (const client of [bob, carol]) {
+        assert.equal((await only(client).history()).at(-1)?.text, "do you hear me?")
+        assert.deepEqual(only(client).members, ["alice", "bob", "carol"])
+        assert.deepEqual(only(client).epochAuthenticator, conversation.epochAuthenticator)
+      }
+      const recovered = (await taken(bob)).find(({ type }) => type === "recovered")
+      assert.ok(recovered?.type === "recovered")
+      assert.match(recovered.reason, /refused a .* and placed it nevertheless/)
+    })
+  }
+})

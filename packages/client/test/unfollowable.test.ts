@@ -182,6 +182,34 @@ describe("a log that cannot be followed", () => {
     assert.equal(only(alice).status, "active")
   })
 
+  it("for this device alone is left for one that can be, by the way of its last commit, whose author is named", async () => {
+    await using world = new World({ inMemory: true })
+    const x25519 = provider.groups.X25519!
+    let confused = false
+    // While it is confused, it opens no path secret.
+    const diffieHellman: typeof x25519.diffieHellman = (privateKey, peer) => {
+      const secret = x25519.diffieHellman(privateKey, peer)
+      return confused ? secret?.map((byte) => byte ^ 1) : secret
+    }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "groupInfo") confused = false
+      return pass()
+    })
+    const groups = { ...provider.groups, X25519: { ...x25519, diffieHellman } }
+    const alice = await world.open("alice", { provider: { ...provider, groups }, delivery })
+    const bob = await world.open("bob")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(alice)
+    await only(bob).refresh()
+    confused = true
+    await settle(alice, bob)
+    const [recovered] = await taken(alice)
+    assert.ok(recovered?.type === "recovered")
+    assert.match(recovered.reason, /^commit \d+, by bob, cannot be followed: /)
+    assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
+  })
+
   it("is no reason to forget a conversation where the service does not know it: that waits, for days, and goes on", async () => {
     await using world = new World({ inMemory: true })
     const service = new Forgetful(world)

@@ -56,6 +56,12 @@ describe("a group that was stored and restored", () => {
     for (const message of [before, after]) assert.throws(() => bob.receive(message), { code: "GENERATION_SPENT" })
   })
 
+  test("keeps a commit of ours that renews nothing of ours", () => {
+    const { alice, people } = scene()
+    const { message } = alice.commit({ add: [keyPackageOf(person("eve")).keyPackage], path: false })
+    assert.deepEqual(restored(people[0], alice).pending?.message, message)
+  })
+
   test("is refused where a record of its tree is not one node, in its place", () => {
     const { alice, people } = scene()
     const records = new Map(alice.records())
@@ -123,6 +129,21 @@ test("a lost message leaves its own key behind, and nothing from which a later k
     [1, 2, 3, 5].map((i) => reads(again, messages[i]!)),
     [1, 2, 3, 5].map((i) => `message ${i}`),
   )
+})
+
+test("a message of an epoch before a member came is not for it", () => {
+  const { alice, bob } = scene()
+  const before = bob.encrypt(utf8("before"))
+  const [eve] = add(alice, [person("eve")])
+  assert.deepEqual(eve!.receive(before), { type: "ignored", reason: "past-epoch" })
+})
+
+test("a proposal that comes twice is one", () => {
+  const { alice, bob } = scene({ policy: { handshake: "public" } })
+  const { message } = bob.propose({ type: "update" })
+  assert.equal(alice.receive(message).type, "proposal")
+  assert.deepEqual(alice.receive(message), { type: "ignored", reason: "known-proposal" })
+  assert.equal(alice.proposals.length, 1)
 })
 
 test("a late message is its sender's, not that of whoever has the leaf now", () => {

@@ -225,11 +225,15 @@ test("group-info-confirmation-tag: the confirmation tag of a Welcome is wrong", 
 })
 
 test("group-info-extensions-supported: a newcomer does not support an extension of the group", () => {
-  const group = new ForgedGroup(["ann", "ben"], {
-    extensions: [extension(0xf001)],
-    leaf: (it) => ({ ...it, capabilities: { ...it.capabilities, extensions: [0xf001] } }),
-  }).commitAs(0)
+  const groupWith = (type: number) =>
+    new ForgedGroup(["ann", "ben"], {
+      extensions: [extension(type)],
+      leaf: (it) => ({ ...it, capabilities: { ...it.capabilities, extensions: [type] } }),
+    }).commitAs(0)
+  const group = groupWith(0xf001)
   breaks("group-info-extensions-supported", () => enterByCommit(group))
+  // Those of the RFC begin with 1.
+  breaks("group-info-extensions-supported", () => enterByCommit(groupWith(0)))
   const who = person("zoe", 1, { capabilities: { extensions: [0xf001] } })
   assert.equal(enterByCommit(group, {}, who).epoch, 6n)
   const eve = person("eve")

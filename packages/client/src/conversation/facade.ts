@@ -269,12 +269,12 @@ export function requireTitle(title: string): void {
   }
 }
 
+/** The signal has not been aborted yet. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
     signal.addEventListener("abort", abort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
-    if (signal.aborted) abort()
   })
 }

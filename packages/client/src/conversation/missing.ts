@@ -1,3 +1,4 @@
+import { Unavailable } from "../service/call.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { pause, type Work } from "./context.js"
 import { loseTrack } from "./settle.js"
@@ -33,4 +34,16 @@ export async function found(work: Work): Promise<void> {
   work.missing = undefined
   if (local.state.missingSince === undefined) return
   await steps.run(local, (step) => local.update(step, { missingSince: undefined }))
+}
+
+/**
+ * The service takes nothing for the group: it does not know it. If that is so, the next question about the group is
+ * answered in the same way, and the group is {@link missing}. A service that answers that question contradicts itself:
+ * it is asked again later, and the user is not told each time.
+ *
+ * @throws Unavailable
+ */
+export function refusedAsMissing(work: Work): never {
+  work.headSeq = undefined
+  throw new Unavailable("the service takes nothing for this group: it says that it does not know it")
 }

@@ -7,7 +7,7 @@ import { refusalOf } from "../service/delivery.js"
 import { isPausing, keysUnder, pause, type Work } from "./context.js"
 import { placePassed, without } from "./follow.js"
 import { knownSigner, type SignedGroupInfo } from "./group-info.js"
-import { found, missing } from "./missing.js"
+import { found, missing, refusedAsMissing } from "./missing.js"
 import { outgoing } from "./request.js"
 import { accept, forgetDepartures, halt, loseTrack } from "./settle.js"
 
@@ -162,8 +162,8 @@ async function send(work: Work): Promise<boolean> {
   })
   // Another commit took the place: again, from the GroupInfo that came with it.
   if (answer.type === "stale") return true
-  if (answer.type === "notFound") await missing(work, answer)
-  else await stall(work, commit.outgoing.epoch, `the service refused to let this device in: ${refusalOf(answer)}`)
+  if (answer.type === "notFound") refusedAsMissing(work)
+  await stall(work, commit.outgoing.epoch, `the service refused to let this device in: ${refusalOf(answer)}`)
   return false
 }
 

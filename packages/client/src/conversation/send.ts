@@ -9,7 +9,7 @@ import { keysUnder, learnHead, pause, type Work } from "./context.js"
 import { follow, placePassed } from "./follow.js"
 import { givenUpWith } from "./given-up.js"
 import { declinedData } from "./invitation.js"
-import { missing } from "./missing.js"
+import { refusedAsMissing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { moved, outgoing } from "./request.js"
 import { announceTitleIfDue, markLeaving } from "./settle.js"
@@ -45,7 +45,7 @@ export async function sendCommit(work: Work): Promise<void> {
     return reachAccepted(work, { kind: "commit", outgoing, answer })
   }
   if (answer.type === "stale") return loseRace(work, outgoing)
-  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "notFound") refusedAsMissing(work)
   // Nobody asked for a commit that lets members go, so that there is nobody to give it up.
   if (mayPass(answer) || commit.wishes.length === 0) {
     const wishes = commit.wishes.flatMap((number) => local.wishName(Number(number)) ?? [])
@@ -150,7 +150,7 @@ export async function sendMessage(work: Work, [number, wish]: readonly [number, 
     return reachAccepted(work, { kind: "application", outgoing, answer })
   }
   if (answer.type === "stale") return loseRace(work, outgoing)
-  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "notFound") refusedAsMissing(work)
   if (mayPass(answer)) {
     const name = local.wishName(number)
     return defer(work, answer, { of: "message", wishes: name === undefined ? [] : [name] })
@@ -190,7 +190,7 @@ export async function sendLeave(work: Work, [number, wish]: readonly [number, Wi
   const asking = await requestToLeave(work, [number, wish])
   const answer = await delivery.send(asking.request, signal)
   if (answer.type === "stale") return loseRace(work, asking)
-  if (answer.type === "notFound") return missing(work, answer)
+  if (answer.type === "notFound") refusedAsMissing(work)
   if (answer.type === "accepted") {
     return steps.run(local, (step) => markLeaving(work, step, number, answer.seq))
   }
