@@ -79,6 +79,18 @@ test("whoever leaves while nothing is said waits no longer, and the others do", 
   execution.abort()
 })
 
+test("whoever leaves does so once: the run goes on for one who comes within its grace", async () => {
+  const { execution, say } = running({ limits: { ...small, graceMilliseconds: 30 } })
+  const leaving = execution.listen("a")!
+  leaving.leave()
+  leaving.leave()
+  const staying = execution.listen("a")!
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  say(bytes(10))
+  assert.equal((await staying.responses.next()).value?.length, 10)
+  execution.abort()
+})
+
 test("a run that is ended fails for those who listen, although the service goes on", async () => {
   const { execution } = running()
   const next = execution.listen("a")!.responses.next()

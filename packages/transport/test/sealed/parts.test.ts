@@ -99,7 +99,7 @@ test("the network of an address is its first 24 or 56 bits, however it is writte
   ]
   for (const [one, other] of same) assert.deepEqual(prefixOf(one), prefixOf(other), `${one} ${other}`)
   for (const [one, other] of apart) assert.notDeepEqual(prefixOf(one), prefixOf(other), `${one} ${other}`)
-  assert.throws(() => prefixOf("example.org"), TypeError)
+  assert.throws(() => prefixOf("example.org"), { name: "TypeError", message: "an IP address is needed" })
 })
 
 test("a request is the first of its kind once within the window, and undecided outside of it", () => {
