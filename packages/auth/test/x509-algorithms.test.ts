@@ -89,13 +89,22 @@ describe("signatures that are verified", () => {
   }
 
   test("an algorithm that is not the key's is no signature", async () => {
-    const issuer = authority("root", { keys: rsa, signature: pkcs1("sha256") })
-    const other = { ...issuer, keys: keyPairs.p256(), signature: ecdsa("sha256") }
-    const leaf = issue({ issuer: other, names })
-    assert.deepEqual(await judgeChain([leaf.der], rawKey(leaf), { roots: [issuer.der], at }), {
-      valid: false,
-      fault: "bad-signature",
-    })
+    const kinds = [
+      [rsa, pkcs1("sha256")],
+      [keyPairs.p256(), ecdsa("sha256")],
+      [keyPairs.ed25519(), eddsa("Ed25519")],
+    ] as const
+    for (const [keys, signature] of kinds) {
+      const issuer = authority("root", { keys, signature })
+      for (const [otherKeys, otherSignature] of kinds) {
+        if (otherKeys === keys) continue
+        const leaf = issue({ issuer: { ...issuer, keys: otherKeys, signature: otherSignature }, names })
+        for (const options of [{}, { provider }]) {
+          const judgement = await judgeChain([leaf.der], rawKey(leaf), { roots: [issuer.der], at, ...options })
+          assert.deepEqual(judgement, { valid: false, fault: "bad-signature" })
+        }
+      }
+    }
   })
 })
 

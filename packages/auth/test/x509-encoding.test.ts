@@ -107,18 +107,19 @@ describe("what is around the signed part of a certificate", () => {
     assert.equal(isCertificateFraming(certificate()), true)
     const tbs = tbsOf({})
     const content = Buffer.concat([tbs, sha256Ecdsa, signature])
+    const ed25519 = eddsa("Ed25519").algorithm
     const rsaTbs = tbsOf({ algorithm: sequence(oid("1.2.840.113549.1.1.11")) })
     const inSet = tlv(0x31, oid("1.3.101.112"))
     const refused: Readonly<Record<string, Uint8Array>> = {
       "nothing in it": sequence(),
       "a set": tlv(0x31, content),
       "a byte behind": Buffer.concat([sequence(content), hex("00")]),
-      "a signed part that is a set": sequence(tlv(0x31, tbs.subarray(4)), sha256Ecdsa, signature),
+      "a signed part that is a set": sequence(tlv(0x31, ...Object.values(fields)), sha256Ecdsa, signature),
       "an algorithm that is no sequence": sequence(tbsOf({ algorithm: inSet }), inSet, signature),
       "no signature": sequence(tbs, sha256Ecdsa),
       "a signature in an octet string": sequence(tbs, sha256Ecdsa, tlv(4, signature.subarray(2))),
       "a signature with unused bits": sequence(tbs, sha256Ecdsa, bits(sequence(r, r), 1)),
-      "an element after the signature": sequence(content, hex("05 00")),
+      "an element after the signature": sequence(tbsOf({ algorithm: ed25519 }), ed25519, bits(r), hex("05 00")),
       "another algorithm than the signed one": sequence(rsaTbs, sha256Ecdsa, signature),
       "an ECDSA signature that is no pair": sequence(tbs, sha256Ecdsa, bits(r)),
       "no version": certificate({ version: hex("") }),
@@ -317,11 +318,12 @@ describe("a revocation list is malformed", () => {
   const date = (text: string, tag = 0x17) => ({ thisUpdate: tlv(tag, text) })
   const entry = (...parts: Uint8Array[]) => ({ entries: sequence(sequence(...parts)) })
   const extensions = (...parts: Uint8Array[]) => ({ extensions: tlv(0xa0, sequence(...parts)) })
+  const [torn, inSet] = [sequence(oid("1.2.3.4"), hex("30 02 04 05")), tlv(0x31, oid("1.2.3.4"))]
   const critical = sequence(extension("2.5.29.21", tlv(0x0a, hex("01")), true))
   const cases: Readonly<Record<string, Uint8Array>> = {
-    "that is not DER": sequence(tbs(), sha256Ecdsa, signature, hex("30 02 04 05")),
-    "whose signed part is a set": sequence(tlv(0x31, tbs().subarray(3)), sha256Ecdsa, signature),
-    "whose algorithm is a set": sequence(tbs(), tlv(0x31), signature),
+    "that is not DER within": sequence(tbs({ algorithm: torn }), torn, signature),
+    "whose signed part is a set": sequence(tlv(0x31, ...Object.values(listFields)), sha256Ecdsa, signature),
+    "whose algorithm is a set": sequence(tbs({ algorithm: inSet }), inSet, signature),
     "without a signature": sequence(tbs(), sha256Ecdsa),
     "with a signature in an octet string": sequence(tbs(), sha256Ecdsa, tlv(4, signature.subarray(2))),
     "with unused bits": sequence(tbs(), sha256Ecdsa, bits(sequence(r, r), 1)),

@@ -257,6 +257,16 @@ test("certificates and roots may be Node Buffers, slices of a pool included", as
   assert.deepEqual(await judgeChain([pem(alice.der), pem(middle.der)], rawKey(alice), options), valid)
 })
 
+test("a certificate of more than 16,384 bytes is not read", async () => {
+  /** Of about so many bytes: signatures differ by a few. */
+  const sized = (bytes: number) =>
+    issue({ issuer: middle, names, extensions: [extension("1.2.3.4", Buffer.alloc(bytes))] })
+  const overhead = sized(16_000).der.length - 16_000
+  const [fitting, large] = [sized(16_384 - 8 - overhead), sized(16_384 + 8 - overhead)]
+  assert.deepEqual(await judge([fitting, middle], [root]), valid)
+  assert.deepEqual(await judge([large, middle], [root]), refused("too-long"))
+})
+
 test("a certificate that is signed and not DER is malformed", async () => {
   const dates = Buffer.concat([time(-10), time(10)])
   const judgeValidity = (validity: Uint8Array) => judge([issue({ issuer: middle, names, validity }), middle], [root])

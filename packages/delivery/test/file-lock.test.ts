@@ -62,6 +62,15 @@ describe("a file of a service", { timeout: 30_000 }, () => {
     assert.equal((await opening(test, file)).told.opened, true)
   })
 
+  it("is let go of once: what was closed before does not touch it any more", async (test) => {
+    const file = join(temporaryFolder(test), "service.db")
+    const first = openDatabase({ file })
+    await first.close()
+    await using _second = openDatabase({ file })
+    await first.close()
+    assert.throws(() => openDatabase({ file }), new RegExp(`in use by process ${process.pid}`))
+  })
+
   it("of many processes that ask at the same moment, one gets it", async (test) => {
     const file = join(temporaryFolder(test), "service.db")
     const all = await Promise.all(Array.from({ length: 6 }, () => opening(test, file)))

@@ -14,7 +14,9 @@ describe("requests that may be repeated by the network", () => {
   })
 
   it("are none whose kind is missing or unknown", () => {
-    for (const bytes of [[], [0], [12], [255], [99, 1, 2]]) {
+    const version = 0x80 | deliveryRequests.version
+    assert.equal(deliveryRequests.isReplaySafe(Uint8Array.of(version, DeliveryRequestKind.values.head)), true)
+    for (const bytes of [[], [0], [12], [255], [99, 1, 2], [version], [version, 0], [version, 255]]) {
       assert.equal(deliveryRequests.isReplaySafe(Uint8Array.from(bytes)), false, bytes.join())
     }
   })

@@ -46,7 +46,7 @@ function sixteenBytes(text: string): Uint8Array | undefined {
     return sixteenBytes(`${text.slice(0, lastColon + 1)}${groups.join(":")}`)
   }
   const halves = text.split("::")
-  if (lastColon < 0 || halves.length > 2) return undefined
+  if (halves.length > 2) return undefined
   const [before, after] = halves.map((half) => (half === "" ? [] : half.split(":")))
   const missing = 8 - before!.length - (after?.length ?? 0)
   if (after === undefined ? missing !== 0 : missing < 1) return undefined

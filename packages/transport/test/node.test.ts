@@ -1,11 +1,14 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { createConnection } from "node:net"
+import { createServer as createHttpServer } from "node:http"
+import { type AddressInfo, createConnection, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
-import { connect, type Listener, Shares } from "../src/node.js"
+import { fileURLToPath } from "node:url"
+import { connect, type Handler, type Listener, Shares } from "../src/node.js"
+import { sendText } from "../src/server/text.js"
 import { echo, serve, silent, text, utf8 } from "./support.js"
 
 /** Sends bytes as they are over TCP and returns all that comes back until the server hangs up. */
@@ -81,6 +84,40 @@ describe("whatever arrives over HTTP gets a readable answer", { timeout: 20_000 
       "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ntransfer-encoding: chunked\r\n\r\n"
     const piece = `1f4\r\n${"a".repeat(500)}\r\n`
     assert.equal(statusOf(await exchange(listener, head, piece, piece, piece)), 413)
+  })
+
+  it("a body that breaks off is no request: the service is not asked", async () => {
+    const asked: number[] = []
+    const shares = new Shares()
+    const noting: Handler = async function* (request) {
+      asked.push(request.length)
+      yield request
+    }
+    await using listener = await serve({ noting }, { shares })
+    const socket = createConnection(Number(listener.url.port), listener.url.hostname)
+    socket.on("error", () => {})
+    socket.write(post("/noting", { "content-length": "10" }))
+    while (shares.held("received") === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    socket.destroy()
+    while (shares.held("received") > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    assert.equal(statusOf(await exchange(listener, post("/noting"))), 200)
+    assert.deepEqual(asked, [5])
+  })
+
+  it("an answer, of a service or a file, that does not fit into its asker's share: 503", async (test) => {
+    const share = { peer: 2_000, network: 2_000, all: 10_000 }
+    const shares = new Shares({ limits: { unsent: share } })
+    const folder = mkdtempSync(join(tmpdir(), "conclave-static-"))
+    test.after(() => rmSync(folder, { recursive: true, force: true }))
+    for (const size of [1_000, 2_000]) writeFileSync(join(folder, `${size}.txt`), "x".repeat(size))
+    await using listener = await serve({ echo }, { shares, static: folder })
+    for (const [size, status] of [
+      [1_000, 200],
+      [2_000, 503],
+    ] as const) {
+      assert.equal(statusOf(await exchange(listener, post("/echo", {}, "x".repeat(size)))), status)
+      assert.equal((await fetch(new URL(`${size}.txt`, listener.url))).status, status)
+    }
   })
 
   it("a head that never ends in time: 408", async () => {
@@ -194,6 +231,17 @@ describe("files beside the services", { timeout: 20_000 }, () => {
 
   it("need a folder that is there", async () => {
     await assert.rejects(serve({ echo }, { static: "/no/such/folder" }), /ENOENT/)
+    const file = fileURLToPath(import.meta.url)
+    await assert.rejects(serve({ echo }, { static: file }), { name: "TypeError", message: `${file} is not a folder` })
+  })
+
+  it("are files that can be opened: nothing is at the path of a socket", async (test) => {
+    const root = page(test)
+    const local = createServer().listen(join(root, "local"))
+    test.after(() => local.close())
+    await once(local, "listening")
+    await using listener = await serve({ echo }, { static: root })
+    assert.match(await get(listener, "/local"), /^HTTP\/1\.1 404 /)
   })
 })
 
@@ -270,6 +318,17 @@ describe("a listener", { timeout: 20_000 }, () => {
     await Promise.all(closed)
     await using transport = connect(new URL("echo", listener.url))
     assert.equal(text(await transport.request(utf8("hi"))), "hi")
+  })
+
+  it("cuts an answer that has begun and cannot be finished", async (test) => {
+    const server = createHttpServer((_, response) => {
+      response.writeHead(200, { "content-length": 10 }).write("half")
+      sendText(response, 500, "the server failed")
+    }).listen(0, "127.0.0.1")
+    test.after(() => server.close())
+    await once(server, "listening")
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    await assert.rejects(fetch(url).then((answer) => answer.text()))
   })
 
   it("on a port that is taken rejects and says which", async () => {

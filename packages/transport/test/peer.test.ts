@@ -3,7 +3,7 @@ import { createConnection } from "node:net"
 import { describe, it } from "node:test"
 import { connect, type Handler, type Listener } from "../src/node.js"
 import { requesterAt } from "../src/requester.js"
-import { TrustedProxies } from "../src/server/peer.js"
+import { seemsForwarded, TrustedProxies } from "../src/server/peer.js"
 import { serve, text, utf8 } from "./support.js"
 
 /** Answers with what it is told of who asks. */
@@ -68,6 +68,23 @@ describe("who asks", { timeout: 10_000 }, () => {
     assert.equal(await ask(listener, "127.0.3.1", forged), nameOf("127.0.3.1"))
     await using other = await serve({ who: whoAsks }, { host: "127.0.0.1" })
     assert.equal(await ask(other, "127.0.0.1", forged), nameOf("127.0.0.1"))
+  })
+
+  it("is nobody where the connection is gone", () => {
+    const gone = { socket: { remoteAddress: undefined }, headers: { "x-forwarded-for": "192.0.2.7" } }
+    assert.equal(new TrustedProxies(["127.0.0.1"]).clientAddress(gone as never), undefined)
+    assert.equal(seemsForwarded(gone as never), false)
+    assert.equal(new TrustedProxies(["0.0.0.0/0", "::/0"]).has("unknown"), false)
+  })
+
+  it("seems to stand behind a proxy where one of this machine or a private network says so", () => {
+    const seems = (remoteAddress: string, headers: object) =>
+      seemsForwarded({ socket: { remoteAddress }, headers } as never)
+    const headers = { "x-forwarded-for": "192.0.2.7" }
+    for (const own of ["127.0.0.1", "::1", "10.1.2.3", "::ffff:192.168.0.1", "fe80::1%eth0"]) {
+      assert.deepEqual([seems(own, headers), seems(own, {})], [true, false], own)
+    }
+    for (const other of ["203.0.113.9", "2001:db8::1", "172.32.0.1"]) assert.equal(seems(other, headers), false, other)
   })
 
   it("is named by addresses and networks, and by nothing else", () => {

@@ -41,6 +41,15 @@ describe("a rate limiter", () => {
     assert.equal(limiter.size, 10)
   })
 
+  it("looks for full buckets once in a second, however many new keys come", () => {
+    const limiter = new RateLimiter({ perSecond: 10, burst: 1 }, { keysMax: 2 })
+    for (const key of ["a", "b"]) assert.equal(limiter.take(key, 0), undefined)
+    assert.equal(limiter.take("c", 50), undefined, "it has looked, and found none that is full")
+    assert.equal(limiter.take("d", 999), undefined)
+    assert.equal(limiter.take("e", 999), 100, "both are full, and nobody has looked")
+    assert.deepEqual([limiter.take("d", 1050), limiter.take("e", 1050)], [undefined, undefined])
+  })
+
   it("lets new keys share one bucket while there is no room, and serves the known ones as before", () => {
     const limiter = new RateLimiter({ perSecond: 0.001, burst: 2 }, { keysMax: 2 })
     for (const key of ["a", "b"]) assert.equal(limiter.take(key, 0), undefined)

@@ -16,7 +16,8 @@ import {
   shareLimits,
 } from "../src/node.js"
 import { FrameMeter } from "../src/server/frame-meter.js"
-import { CHUNK_COST } from "../src/shares.js"
+import { isLoopback } from "../src/server/hosts.js"
+import { CHUNK_COST, Holding } from "../src/shares.js"
 import { counter, echo, serve, silent, text, utf8 } from "./support.js"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
@@ -106,6 +107,18 @@ describe("one requester's share", { timeout: 20_000 }, () => {
     const count = refused("arrivals")
     assert.ok(count > 0 && count <= 400, `${count} of 600, with 200 at once`)
     await served(listener)
+  })
+
+  it("is given back once when what held it ends, and nothing is taken for it afterwards", () => {
+    const shares = new Shares()
+    const holding = new Holding(shares, { peer: "a", network: "b" })
+    assert.equal(holding.take("received", 10), true)
+    holding.give("received", 4)
+    assert.equal(shares.held("received"), 6)
+    for (let i = 0; i < 2; i++) holding[Symbol.dispose]()
+    assert.equal(holding.take("received", 1), false)
+    holding.give("received", 6)
+    assert.equal(shares.held("received"), 0)
   })
 
   it("is an eighth for an address and a quarter for its network by default", () => {
@@ -207,6 +220,46 @@ describe("one requester's share", { timeout: 20_000 }, () => {
     assert.equal(shares.held("received"), 0)
   })
 
+  it("of refused connections that are told why is 64 at a time, each for a second", async () => {
+    const { listener, refused } = await start({ shares: { connections: { peer: 1, network: 1, all: 100 } } })
+    await using _ = listener
+    const port = Number(listener.url.port)
+    // They read the answer, and do not hang up.
+    const lines = Array.from({ length: 80 }, () => {
+      const socket = createConnection({ port, host: "127.0.0.1", localAddress: "127.0.2.1", allowHalfOpen: true })
+      const heard = { answer: "", socket }
+      socket.on("data", (part) => {
+        heard.answer += part
+      })
+      socket.on("error", () => {})
+      return heard
+    })
+    const told = () => lines.filter(({ answer }) => answer.startsWith("HTTP/1.1 503 ")).length
+    await until(() => refused("connections") === 79 && told() === 64)
+    await pause(100)
+    assert.equal(told(), 64)
+    await pause(1_000)
+    assert.match(await line(listener, "127.0.2.1").closed, /^HTTP\/1\.1 503 /)
+    for (const { socket } of lines) socket.destroy()
+  })
+
+  it("of bytes unsent: a stream whose items do not fit into it", async () => {
+    const share = { peer: 50_000, network: 100_000, all: MEBIBYTE }
+    const big = async function* () {
+      yield new Uint8Array(60_000)
+    }
+    const { listener, refused, shares } = await start({ shares: { unsent: share }, services: { big, echo } })
+    await using _ = listener
+    const socket = await openSocket(listener)
+    const messages: unknown[] = []
+    socket.on("message", (message) => messages.push(message))
+    const closed = once(socket, "close")
+    socket.send(open(1, new Uint8Array(), "big"))
+    await closed
+    assert.deepEqual([messages, refused("unsent", "peer"), shares.held("unsent")], [[], 1, 0])
+    await served(listener)
+  })
+
   it("of bytes unsent: answers that are not read", async () => {
     const share = { peer: 40 * MEBIBYTE, network: 100 * MEBIBYTE, all: 100 * MEBIBYTE }
     const big = async function* () {
@@ -254,6 +307,20 @@ describe("a client that reads nothing", { timeout: 20_000 }, () => {
     }
   })
 
+  it("is not one to whom nothing is sent, and pings that come together get one pong", async () => {
+    const { listener, refusals } = await start({ limits: { unreadTimeoutMilliseconds: 40 } })
+    await using _ = listener
+    const socket = await openSocket(listener)
+    let pongs = 0
+    socket.on("pong", () => pongs++)
+    socket.send(open(1))
+    under(socket).write(Buffer.concat(Array.from({ length: 15 }, () => Buffer.from([0x89, 0x80, 0, 0, 0, 0]))))
+    await pause(300)
+    assert.ok(pongs >= 1 && pongs <= 3, `${pongs} pongs`)
+    assert.deepEqual([socket.readyState, refusals], [socket.OPEN, []])
+    socket.terminate()
+  })
+
   it("of a stream makes the service wait, however many streams it has, and is cut in time", async () => {
     const { handler, counted } = counter()
     const limits = { unsentPerSocketMax: 300_000, unreadTimeoutMilliseconds: 150 }
@@ -273,6 +340,7 @@ describe("a client that reads nothing", { timeout: 20_000 }, () => {
     await pause(100)
     assert.equal(counted(), before, "the service is not asked for more")
     assert.ok(shares.held("unsent") < 300_000 + 21 * 101_000, `${shares.held("unsent")}`)
+    assert.equal(refused("unread"), 0)
     // 2 MB may take two minutes at 16 KiB a second: a client that takes nothing at all is known by less.
     under(socket).destroy()
     await closed
@@ -395,11 +463,29 @@ describe("a listener that only this machine reaches", { timeout: 10_000 }, () =>
     ;(await openSocket(listener, { origin: listener.url.origin })).terminate()
   })
 
+  it("hangs up on a socket that it refused, whether the client does or not", async () => {
+    const { listener, shares } = await start()
+    await using _ = listener
+    const socket = createConnection({ port: Number(listener.url.port), host: "127.0.0.1", allowHalfOpen: true })
+    socket.on("error", () => {})
+    socket.write("GET /elsewhere HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+    await once(socket.resume(), "end")
+    assert.equal(shares.held("connections"), 1)
+    await until(() => shares.held("connections") === 0)
+    assert.equal(shares.held("connections"), 0)
+    socket.destroy()
+  })
+
   it("is not one that other machines reach, unless names are given", async () => {
     await using every = await serve({ echo }, { host: "0.0.0.0" })
     assert.equal(await ask(every, "anything.example"), "404")
     await using named = await serve({ echo }, { host: "0.0.0.0", hosts: ["chat.example"] })
     assert.deepEqual([await ask(named, "anything.example"), await ask(named, "chat.example")], ["421", "404"])
+    await using open = await serve({ echo }, { host: "127.0.0.1", hosts: "any" })
+    assert.equal(await ask(open, "anything.example"), "404")
+    const loopback = ["localhost", "LOCALHOST", "127.9.9.9", "::1", "::ffff:127.0.0.1"]
+    for (const host of loopback) assert.equal(isLoopback(host), true, host)
+    for (const host of ["example.org", "0.0.0.0", "::", "::2", ""]) assert.equal(isLoopback(host), false, host)
   })
 })
 

@@ -93,6 +93,39 @@ describe("streams over one socket", { timeout: 20_000 }, () => {
     await left
   })
 
+  it("whose reader is gone are no error, whatever the socket says then and the service throws", async () => {
+    const errors: unknown[] = []
+    const ended: string[] = []
+    const sulking: Handler = async function* (_, { signal }) {
+      try {
+        yield utf8("hi")
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))
+        throw new Error("nobody listens")
+      } finally {
+        ended.push("sulking")
+      }
+    }
+    const talking: Handler = async function* () {
+      try {
+        for (;;) yield new Uint8Array(10_000)
+      } finally {
+        ended.push("talking")
+      }
+    }
+    await using listener = await serve({ sulking, talking }, { onError: (error) => errors.push(error) })
+    const socket = await openSocket(listener)
+    const open = (stream: number, service: string): ClientFrame => {
+      return { type: "open", stream, service, credit: 16 * 1024 * 1024, body: new Uint8Array() }
+    }
+    for (const [i, service] of ["sulking", "talking"].entries()) socket.send(encode(ClientFrame, open(i + 1, service)))
+    await once(socket, "message")
+    await pause(20)
+    socket.terminate()
+    while (ended.length < 2) await pause(5)
+    await pause(20)
+    assert.deepEqual(errors, [])
+  })
+
   it("fail when the server goes away, and a new one is served on a new socket", async () => {
     const { handler, entered } = silent()
     const listener = await serve({ silent: handler, repeat })
@@ -249,6 +282,24 @@ describe("the server and a client that is not ours", { timeout: 20_000 }, () => 
     }
     await using transport = connect(new URL("repeat", listener.url))
     assert.deepEqual(await all(transport.subscribe(utf8("2"))), ["2", "2"])
+  })
+
+  it("a stream that was cancelled says nothing more, although its service does", async () => {
+    const late: Handler = async function* (_, { signal }) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))
+      yield utf8("late")
+    }
+    await using listener = await serve({ late })
+    const socket = await openSocket(listener)
+    const answers: string[] = []
+    socket.on("message", (message: Buffer) => answers.push(decode(ServerFrame, message).type))
+    const frames: ClientFrame[] = [{ ...open(1), service: "late" } as ClientFrame, { type: "cancel", stream: 1 }]
+    for (const frame of frames) socket.send(encode(ClientFrame, frame))
+    await pause(50)
+    socket.send(encode(ClientFrame, { type: "ping" }))
+    await once(socket, "message")
+    assert.deepEqual(answers, ["pong"])
+    socket.terminate()
   })
 
   it("a socket that does not answer a ping is cut", async () => {

@@ -45,6 +45,6 @@ function signedAlgorithm(der: Uint8Array, start: number): Uint8Array | undefined
   const version = element(der, start)
   const serial = version && element(der, version.end)
   const algorithm = serial && element(der, serial.end)
-  if (version?.tag !== 0xa0 || serial?.tag !== tags.integer || algorithm?.tag !== tags.sequence) return undefined
-  return encodingOf(der, algorithm)
+  if (version?.tag !== 0xa0 || serial?.tag !== tags.integer) return undefined
+  return algorithm && encodingOf(der, algorithm)
 }

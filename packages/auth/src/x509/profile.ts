@@ -38,8 +38,8 @@ export function demandLeaf(certificate: Certificate, profile: Profile): void {
  */
 export function demandIssuer(certificate: Certificate, profile: Profile): void {
   demandCertificate(certificate, profile)
+  // Its key may sign certificates, then: {@link demandConsistency}.
   demand(certificate.isAuthority, "not-a-ca")
-  demand(certificate.mayUse(KeyUsageFlags.keyCertSign), "key-usage")
 }
 
 function demandCertificate(certificate: Certificate, profile: Profile): void {

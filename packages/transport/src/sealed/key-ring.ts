@@ -1,4 +1,4 @@
-import { DecodeError, decode, encode, fixed, struct, uint8, uint32, uint64, vector } from "@conclave/codec"
+import { decode, encode, fixed, struct, uint8, uint32, uint64, vector } from "@conclave/codec"
 import { type CryptoProvider, wipe } from "@conclave/crypto"
 import { Suite } from "./session.js"
 import type { KeySince } from "./strike-register.js"
@@ -190,8 +190,7 @@ function decodeRing(stored: Uint8Array) {
   try {
     const { keys, at } = decode(StoredRing, stored)
     return { keys, at: Number(at) }
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
+  } catch {
     return { ...decode(FormerRing, stored), at: 0 }
   }
 }

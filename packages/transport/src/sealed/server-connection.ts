@@ -118,8 +118,8 @@ class ServerConnection {
       return
     }
     using sealed = this.#parts.suite.openFlight(key, flight.kemOutput)
-    const opening = sealed && (await this.#readOpening(sealed, flight))
-    if (sealed === undefined || opening === undefined) throw new LineBroken("not authentic")
+    if (sealed === undefined) throw new LineBroken("not authentic")
+    const opening = await this.#readOpening(sealed, flight)
     // What may run begins to; the server's key is made meanwhile, where the service has to wait for something.
     const early = opening === "too large" ? opening : this.#decideEarly(opening, key)
     using channel = this.#answer(sealed, flight)
@@ -144,18 +144,15 @@ class ServerConnection {
     return this.#reader.read(length)
   }
 
-  async #readOpening(
-    sealed: HpkeReceiver,
-    { token, keyId, frame }: FirstFlight,
-  ): Promise<OpeningReader | "too large" | undefined> {
+  async #readOpening(sealed: HpkeReceiver, { token, keyId, frame }: FirstFlight): Promise<OpeningReader | "too large"> {
     const first = sealed.open({ ciphertext: frame, authenticatedData: Buffer.concat([token, keyId]) })
-    if (first === undefined) return undefined
+    if (first === undefined) throw new LineBroken("not authentic")
     const opening = new OpeningReader(first)
     if (opening.fields.bodyLength > this.#parts.requestSizeMax) return "too large"
     while (!opening.complete) {
       const ciphertext = await this.#readFrame(FRAME_SIZE_MAX)
       const plaintext = sealed.open({ ciphertext, authenticatedData: nothing })
-      if (plaintext === undefined) return undefined
+      if (plaintext === undefined) throw new LineBroken("not authentic")
       opening.add(plaintext)
     }
     return opening
@@ -297,12 +294,11 @@ class ServerConnection {
     await this.#drained()
   }
 
-  /** A client that does not read must not fill the server's memory. */
+  /** A client that does not read must not fill the server's memory. Resolves as well when the client has left. */
   #drained(): Promise<void> {
     const socket = this.#socket
-    if (socket.destroyed) return Promise.reject(new LineBroken("the client has left"))
     if (!socket.writableNeedDrain) return Promise.resolve()
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const patience = readingTime(socket.writableLength, this.#parts.unreadTimeoutMilliseconds)
       const timer = setTimeout(() => {
         this.#holding.refused("unread")
@@ -312,8 +308,7 @@ class ServerConnection {
         clearTimeout(timer)
         socket.removeListener("drain", done)
         socket.removeListener("close", done)
-        if (socket.destroyed) reject(new LineBroken("the client has left"))
-        else resolve()
+        resolve()
       }
       socket.once("drain", done)
       socket.once("close", done)

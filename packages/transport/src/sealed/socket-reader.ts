@@ -13,7 +13,7 @@ export class LineBroken extends Error {
  * only destroyed: Node would fail to reset it, and never close it.
  */
 export function abortSocket(socket: Socket): void {
-  if (socket.writableEnded || socket.destroyed) socket.destroy()
+  if (socket.writableEnded) socket.destroy()
   else socket.resetAndDestroy()
 }
 

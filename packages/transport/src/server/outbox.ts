@@ -70,7 +70,6 @@ export class Outbox {
   }
 
   cut(): void {
-    if (this.#socket.readyState === this.#socket.CLOSED) return
     this.#holding.refused("unread")
     this.#socket.terminate()
   }

@@ -193,9 +193,12 @@ test("more flights of one requester than may be opened are cut, and another is a
       yield new Uint8Array(1)
     },
   })
-  const sent = Array.from({ length: 8 }, () => replay(port, provider.random(300), "127.0.3.1"))
+  // To keys that there are not: those that are opened are told so.
+  const flight = () => Buffer.concat([provider.random(HEADER_SIZE), Uint8Array.of(1, 0), provider.random(256)])
+  const sent = Array.from({ length: 8 }, () => replay(port, flight(), "127.0.3.1"))
   await until(() => sent.every(({ closed }) => closed))
   assert.equal(refusals.filter(({ kind }) => kind === "flights").length, 5)
+  assert.equal(sent.filter(({ bytes }) => bytes === 0).length, 5)
   assert.equal((await client.request(harmless("read"), { replaySafe: true })).length, 1)
 })
 

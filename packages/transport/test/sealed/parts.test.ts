@@ -67,6 +67,17 @@ test("front ends that share keys take each other's tokens", () => {
   assert.equal(other.spend(token, "192.0.2.7"), true)
 })
 
+test("keys that are shared have 16 bytes, and an address that is none gets no token", () => {
+  const tokens = new AddressTokens({ provider })
+  const token = tokens.issue("192.0.2.7")
+  for (const lengths of [[], [15], [16, 17]]) {
+    const keys = lengths.map((length) => ({ key: provider.random(length), since: 0 }))
+    assert.throws(() => tokens.importKeys(keys), RangeError)
+  }
+  assert.deepEqual(tokens.issueMany("unknown", 8), [])
+  assert.equal(tokens.spend(token, "192.0.2.7"), true, "the keys are as they were")
+})
+
 test("tokens beyond what can be remembered are not taken, and no memory grows", () => {
   const tokens = new AddressTokens({ provider, capacity: 100, quota: { peer: 300, network: 300 } })
   const taken = Array.from({ length: 300 }, () => tokens.spend(tokens.issue("192.0.2.7"), "192.0.2.7"))
@@ -88,7 +99,7 @@ test("the network of an address is its first 24 or 56 bits, however it is writte
   ]
   for (const [one, other] of same) assert.deepEqual(prefixOf(one), prefixOf(other), `${one} ${other}`)
   for (const [one, other] of apart) assert.notDeepEqual(prefixOf(one), prefixOf(other), `${one} ${other}`)
-  assert.throws(() => prefixOf("example.org"), TypeError)
+  assert.throws(() => prefixOf("example.org"), { name: "TypeError", message: "an IP address is needed" })
 })
 
 test("a request is the first of its kind once within the window, and undecided outside of it", () => {
