@@ -146,6 +146,7 @@ const uncommittable: Attack = {
   id: "H6",
   title: "blocks every committer with proposals that cannot be committed",
   who: "member",
+  secondsMax: 200,
   async run(world) {
     const { mallory, team } = await withMember(world)
     const [alice] = team.clients
