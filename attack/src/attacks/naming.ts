@@ -1,6 +1,6 @@
 import { cpSync, existsSync } from "node:fs"
 import { join } from "node:path"
-import { personLabel } from "@conclave/auth/names"
+import { personLabel } from "@conclave/client/node"
 import { equalBytes } from "@conclave/crypto"
 import { type Attack, outcome } from "../attack.js"
 import { askAuth, REGISTRATION_LABEL, registrationContent } from "../contract.js"
