@@ -136,6 +136,12 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
     inMls("group/received-proposals")("< PROPOSALS_PER_SENDER_MAX", "< 1_000_000"),
     inMls("group/received-proposals")("const ASKED_MAX = 512;", "const ASKED_MAX = 1_000_000;"),
+    // With the path first, and what may be wrong with the proposals last.
+    inMls("group/commit")("const psks = findPsks(applied.psks, context.psks);", "const psks = undefined;"),
+    inMls("group/commit")(
+      "pskSecret: pskSecret(epoch.suite, psks),",
+      "pskSecret: pskSecret(epoch.suite, findPsks(applied.psks, context.psks)),",
+    ),
     inMls("group/group")(
       "keepsRules(() => prepareCommit(epoch, requestOf(some), context))",
       "keepsRules(() => createCommit(epoch, requestOf(some), context))",

@@ -64,18 +64,30 @@ const ended = async (sockets: readonly Socket[]) => {
 export const idleSockets = (count: number): Flood => ({
   name: "idle WebSockets, more than there is room for",
   async start(url, localAddress) {
-    const opening = Array.from({ length: count }, () => rawSocket(url, localAddress).catch(() => undefined))
-    const sockets = (await Promise.all(opening)).filter((it) => it !== undefined)
-    return () => ended(sockets)
+    const sockets = await inBatches(count, () => rawSocket(url, localAddress).catch(() => undefined))
+    return () => ended(sockets.filter((it) => it !== undefined))
   },
 })
+
+/** What one listener's queue has room for is opened at a time: the others would be lost on the way. */
+async function inBatches<T>(count: number, open: () => Promise<T>): Promise<T[]> {
+  const opened: T[] = []
+  while (opened.length < count) {
+    const size = Math.min(BATCH, count - opened.length)
+    opened.push(...(await Promise.all(Array.from({ length: size }, open))))
+  }
+  return opened
+}
 
 export const slowHeads = (count: number): Flood => ({
   name: "connections with half a head, more than there is room for",
   async start(url, localAddress) {
-    const sockets = Array.from({ length: count }, () => rawConnection(url, localAddress))
-    for (const socket of sockets) socket.write("POST /auth HTTP/1.1\r\nhost: x\r\n")
-    await pause(300)
+    const sockets = await inBatches(count, async () => {
+      const socket = rawConnection(url, localAddress)
+      socket.write(`POST /auth HTTP/1.1\r\nhost: ${url.host}\r\n`)
+      await within(2_000, connectedOrClosed(socket))
+      return socket
+    })
     return () => ended(sockets)
   },
 })
@@ -123,7 +135,7 @@ export const halfBodies = (count: number, size: number): Flood => ({
   name: `${count} bodies that stop at ${Math.round(size / 1e5) / 10} MB`,
   async start(url, localAddress) {
     const sockets = Array.from({ length: count }, () => rawConnection(url, localAddress))
-    const head = `POST /delivery HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\ncontent-length: ${size + 1_000}\r\n\r\n`
+    const head = `POST /delivery HTTP/1.1\r\nhost: ${url.host}\r\ncontent-type: application/octet-stream\r\ncontent-length: ${size + 1_000}\r\n\r\n`
     const part = Buffer.concat([Buffer.from(head), new Uint8Array(size)])
     await Promise.all(sockets.map((socket) => within(4_000, sending(socket, part))))
     return () => ended(sockets)

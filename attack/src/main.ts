@@ -64,7 +64,6 @@ const counts = { carriedOut: 0, succeeded: 0, open: 0, undefended: 0, defended: 
 const seen: Record<string, Seen> = {}
 for (const attack of wanted) await carryOut(attack)
 summarise()
-if (options.record !== undefined) record(options.record)
 process.exitCode = counts.faults === 0 ? 0 : 1
 
 async function carryOut(attack: Attack): Promise<void> {
@@ -85,6 +84,8 @@ async function carryOut(attack: Attack): Promise<void> {
     console.log(`      undefended: ${"broken" in without ? without.broken : without.evidence}`)
   }
   count(attack, now, without)
+  // At once: what was seen is kept where the rest is not waited for.
+  if (options.record !== undefined) record(options.record)
 }
 
 function count({ id, open, defence }: Attack, now: Ran, without: Ran | undefined): void {

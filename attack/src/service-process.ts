@@ -9,6 +9,7 @@ export interface ServiceChoice {
   readonly host: string
   readonly port: number
   readonly page?: string
+  readonly connections?: number
   /** In bytes, as `--quota` says. */
   readonly quota?: number
   readonly fastOpen?: { readonly port: number; readonly policy: "private" | "off" }

@@ -3,7 +3,7 @@ import { describe, test } from "node:test"
 import { catalogue } from "../src/catalogue.js"
 import { runAttack } from "../src/run.js"
 
-describe("the attacks that take little time", () => {
+describe("the attacks that take little time", { concurrency: 2 }, () => {
   for (const attack of catalogue.filter(({ quick }) => quick === true)) {
     const { id, title, open } = attack
     const expected = open === undefined ? "does not succeed" : `is open until "${open}"`

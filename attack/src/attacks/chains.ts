@@ -93,7 +93,6 @@ const weak: Attack = {
   id: "F2",
   title: "brings certificates signed with SHA-1, or by an RSA key of 1,024 bits",
   who: "member",
-  quick: true,
   async run() {
     const said: string[] = []
     for (const [what, size, hash] of [

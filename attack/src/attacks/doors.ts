@@ -58,7 +58,6 @@ const otherOrigin: Attack = {
   id: "D3",
   title: "a page of another origin opens a WebSocket to the service",
   who: "web page",
-  quick: true,
   async run(world) {
     const { url } = await world.service()
     const socket = openSocket(socketUrl(url), undefined, { origin: "https://elsewhere.example" })
@@ -75,7 +74,6 @@ const emptyCredentials: Attack = {
   id: "L6",
   title: "brings an x509 credential without certificates, or a group id of no bytes",
   who: "member",
-  quick: true,
   async run(world) {
     const mls = await hostileMls({ withoutRules: ["credential-chain", "group-id-length"] })
     const honest = await world.mallory("honest", { registered: false })
@@ -113,6 +111,7 @@ const blankTree: Attack = {
   id: "M8",
   title: "sends an unasked Welcome with a tree of a million blank leaves",
   who: "stranger",
+  secondsMax: 200,
   async run(world) {
     // Her library puts the second member at the far end.
     const mls = await hostileMls({

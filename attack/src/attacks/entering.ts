@@ -64,7 +64,6 @@ const takesAPlace: Attack = {
   id: "C1b",
   title: "takes a member's place in one request",
   who: "stranger",
-  quick: true,
   async run(world) {
     const team = await world.team(["alice", "bob"])
     const mallory = await world.mallory("mallory", { mls: await world.hostileMls(removesAlice) })

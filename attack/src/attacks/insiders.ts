@@ -146,6 +146,7 @@ const uncommittable: Attack = {
   id: "H6",
   title: "blocks every committer with proposals that cannot be committed",
   who: "member",
+  secondsMax: 200,
   async run(world) {
     const { mallory, team } = await withMember(world)
     const [alice] = team.clients
@@ -196,7 +197,6 @@ const newName: Attack = {
   id: "M6b",
   title: "goes on under another name by a commit",
   who: "member",
-  quick: true,
   async run(world) {
     const { mallory, team } = await withMember(world)
     const other = await world.mallory("support-team")
@@ -235,7 +235,6 @@ const longTitle: Attack = {
   id: "L1",
   title: "sets a title of 50,000 characters with escape sequences",
   who: "member",
-  quick: true,
   async run(world) {
     const { mallory, team } = await withMember(world)
     await mallory.say({ title: "\u001b[2J".repeat(12_500) })
@@ -251,7 +250,6 @@ const junkEntries: Attack = {
   id: "L3",
   title: "fills a member's journal with one event for each entry of junk",
   who: "stranger",
-  quick: true,
   async run(world) {
     const team = await world.team(["alice", "bob"])
     const mallory = await world.mallory()
@@ -270,7 +268,6 @@ const unsaid: Attack = {
   id: "L4",
   title: "comes in without an event that says who it was",
   who: "stranger",
-  quick: true,
   async run(world) {
     const team = await world.team(["alice", "bob"])
     const mallory = await world.mallory()

@@ -1,6 +1,6 @@
 import { cpSync, existsSync } from "node:fs"
 import { join } from "node:path"
-import { personLabel } from "@conclave/auth/names"
+import { personLabel } from "@conclave/client/node"
 import { equalBytes } from "@conclave/crypto"
 import { type Attack, outcome } from "../attack.js"
 import { askAuth, REGISTRATION_LABEL, registrationContent } from "../contract.js"
@@ -109,7 +109,6 @@ const staleLastResort: Attack = {
   id: "F18",
   title: "a last resort that has been used is handed out again and again",
   who: "thief",
-  quick: true,
   async run(world) {
     const bob = await world.open("bob")
     const mallory = await world.mallory()
@@ -138,7 +137,6 @@ const takesNames: Attack = {
   id: "D1",
   title: "registers a device under somebody's name with an endorsement of her own",
   who: "stranger",
-  quick: true,
   async run(world) {
     await world.open("alice")
     const mallory = await world.mallory("alice", { registered: false })

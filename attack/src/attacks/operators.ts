@@ -289,7 +289,6 @@ const roster: Attack = {
   title: "reads who is in which conversation",
   who: "operator",
   open: "Admission",
-  quick: true,
   async run(world) {
     const team = await world.team(["alice", "bob"])
     const service = await world.service()
@@ -313,7 +312,6 @@ const anonymousRoster: Attack = {
   id: "H12b",
   title: "reads who is in a conversation whose id she knows",
   who: "stranger",
-  quick: true,
   open: "Admission",
   async run(world) {
     const team = await world.team(["alice", "bob"])
