@@ -83,8 +83,10 @@ export interface WishOptions {
 }
 
 /**
- * `invited`: somebody asks this person in, see `accept` and `decline`; nothing can be sent · `creating`: not at the service yet · `active` · `halted`: waits for `approveKey` · `recovering`: rejoining · `lost`:
- * has to be invited again · `leaving`: has asked to be removed · `left`: is no member.
+ * `invited`: somebody asks this person in, see `accept` and `decline`; nothing can be sent · `creating`: not at the
+ * service yet · `active` · `halted`: somebody is in it whom this device does not accept; nothing is sent before
+ * `approveKey`, or before they have been removed · `recovering`: rejoining · `lost`: has to be invited again · `leaving`:
+ * has asked to be removed · `left`: is no member.
  */
 export type ConversationStatus =
   | "invited"

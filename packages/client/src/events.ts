@@ -163,7 +163,11 @@ export interface RejectedEvent {
   readonly count: number
 }
 
-/** A commit brings in somebody whom this client does not accept. Nothing further is read or sent until one approves. */
+/**
+ * A commit has brought in somebody whom this client does not accept. The conversation is followed as before, but until
+ * `approveKey`, or until they have been removed, nothing is sent in it, and nothing that they say is shown. Messages and
+ * invitations wait; `remove`, `refresh` and `leave` do not.
+ */
 export interface HaltedEvent {
   readonly type: "halted"
   readonly conversation: Conversation

@@ -11,6 +11,7 @@ import { Directory, registrationContent } from "../src/service/directory.js"
 import { Patience } from "../src/service/patience.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { basic, makeIdentity, makeJudge } from "./support/judging.js"
+import { Mallory } from "./support/mallory.js"
 import { after, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -263,13 +264,17 @@ describe("a key that is not pinned", () => {
     const halted = await taken(alice)
     assert.deepEqual(
       halted.map(({ type }) => type),
-      ["keyChanged", "halted"],
+      ["members", "keyChanged", "halted", "message"],
     )
-    const [change] = halted
+    const change = halted[1]
     assert.ok(change?.type === "keyChanged" && change.name === "carol" && !change.endorsed && !change.accepted)
     assert.equal(team.status, "halted")
-    assert.deepEqual(team.members, ["alice", "bob"])
+    assert.deepEqual(team.members, ["alice", "bob", "carol"])
     await assert.rejects(team.send("x", { signal: after(20) }), { name: "AbortError" })
+    await only(phone).send("from the phone")
+    await settle(alice)
+    const [hidden] = await taken(alice)
+    assert.ok(hidden?.type === "rejected" && hidden.code === "UNAPPROVED")
 
     await alice.approveKey("carol", change.signatureKey)
     await settle(alice, bob)
@@ -281,6 +286,42 @@ describe("a key that is not pinned", () => {
     )
     assert.equal((await alice.pinnedKeys("carol")).length, 2)
     assert.equal(only(phone).safetyCode("alice"), team.safetyCode("carol"))
+  })
+
+  it("stops nobody: the others are followed, and who was brought in can be removed", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(alice)
+    // Nobody but Bob, who is a member, has ever heard of this key.
+    const { mallory, group } = await Mallory.inside(world, bob)
+    await mallory.commit(group, { add: [new Mallory(world, "zed").keyPackage()] })
+    await alice.sync()
+    const [members, change, halted] = await taken(alice)
+    assert.ok(members?.type === "members" && change?.type === "keyChanged" && halted?.type === "halted")
+    assert.deepEqual([members.by, members.added, change.name, change.accepted], ["bob", ["zed"], "zed", false])
+    const waiting = team.send("for us alone")
+    await team.refresh()
+    assert.deepEqual([team.status, team.pending.length], ["halted", 1])
+    await team.remove("zed")
+    await waiting
+    assert.equal(team.status, "active")
+    assert.deepEqual(team.members, ["alice", "bob"])
+  })
+
+  it("holds a conversation also after a restart", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const { mallory, group } = await Mallory.inside(world, bob)
+    await mallory.commit(group, { add: [new Mallory(world, "zed").keyPackage()] })
+    await alice.sync()
+    await alice.close()
+    const again = await world.open("alice")
+    assert.equal(only(again).status, "halted")
+    await assert.rejects(only(again).send("x", { signal: after(20) }), { name: "AbortError" })
   })
 
   it("brings nothing back but what was halted when the user approves it", async () => {

@@ -13,7 +13,7 @@ import { knownSigner } from "./group-info.js"
 import { declineReasonOf } from "./invitation.js"
 import { decodePayload, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { asksToLeave } from "./profile.js"
-import { accept, halt, markLeaving, settleCommit } from "./settle.js"
+import { accept, hold, markLeaving, settleCommit } from "./settle.js"
 
 export type Entry = EntryCodec
 
@@ -192,7 +192,9 @@ function takeMessage(work: Work, step: Step, entry: Entry, received: Received & 
   // Its place in the log is behind the commit by which its author went: the service lets late messages in. One that was
   // under way is no reason for an event, and its author is told that it failed.
   if (!local.group!.hasSignatureKey(received.sender.signatureKey)) return
-  if (from === undefined || payload === undefined) {
+  if (local.unapproved.some((it) => equalBytes(it.signatureKey, received.sender.signatureKey))) {
+    reject(work, step, "UNAPPROVED", `what ${from} says with a key that nobody has approved is not shown`)
+  } else if (from === undefined || payload === undefined) {
     reject(work, step, "UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
   } else if (payload.body.type === "title" && isTooLongTitle(payload.body.title)) {
     reject(work, step, "UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
@@ -297,14 +299,17 @@ async function followCommit(
     await steps.discard(local)
     throw error
   }
-  if (judgement.refused.length > 0) return halt(work, judgement)
   const oldKeys = staged.selfRemoved ? await keysUnder(work, recordKeys.group(local.key)) : []
   await steps.run(local, (step) => {
     if (local.group !== group) return
     const before = local.names
     const { ownLeafIndex } = group
     moveOn(work, step, entry)
-    group.apply(staged, judgement.verdicts)
+    // Whom this device does not accept is in the group all the same: see `hold`.
+    group.apply(
+      staged,
+      judgement.verdicts.map(({ claim }) => ({ claim, accepted: true })),
+    )
     work.unreached = undefined
     work.deferral = undefined
     if (local.state.laterEpoch !== undefined) local.update(step, { laterEpoch: undefined })
@@ -316,6 +321,7 @@ async function followCommit(
     settleCommit(work, step, { own: received.own, staged })
     local.saveGroup(step)
     announce(work, step, staged, before)
+    hold(work, step, judgement)
   })
 }
 

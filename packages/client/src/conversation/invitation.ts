@@ -44,7 +44,10 @@ export async function acceptInvitation({ local, steps, invitations }: Work): Pro
     invitations.answer(step, local.key, "accepted")
     step.emit({ type: "joined", conversation: local.id, members: local.names })
     const { status, reason } = local.state
-    if (status === "halted") step.emit({ type: "halted", conversation: local.id, names: [], reason })
+    const { unapproved } = local
+    if (status !== "halted" && unapproved.length === 0) return
+    const names = [...new Set(unapproved.map(({ name }) => name))]
+    step.emit({ type: "halted", conversation: local.id, names, reason })
   })
 }
 

@@ -3,7 +3,7 @@ import { equalBytes } from "@conclave/crypto"
 import { Group, type GroupOptions, type Member } from "@conclave/mls"
 import type { ConversationStatus, PendingMessage } from "../conversation.js"
 import type { Invitations } from "../core/invitations.js"
-import { ConversationState, OutgoingCommit, recordKeys, Wish } from "../core/records.js"
+import { ConversationState, OutgoingCommit, recordKeys, Unapproved, Wish } from "../core/records.js"
 import type { Reloadable, Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
 import type { ClientErrorCode, FailedEvent } from "../events.js"
@@ -36,6 +36,8 @@ export class LocalConversation implements Reloadable {
   /** In memory only from the first {@link wantGroup} on. */
   group: Group | undefined
   commit: OutgoingCommit | undefined
+  /** While there are any, nothing is sent that they could read. */
+  unapproved: Unapproved = []
   readonly wishes = new Map<number, Wish>()
   readonly waiters = new Map<number, Waiter>()
   /** As of the last completed step. */
@@ -67,6 +69,7 @@ export class LocalConversation implements Reloadable {
     const { store } = this.#options
     const state = await store.get(recordKeys.state(this.key))
     await this.#outline.load(store, this.key)
+    const unapproved = await store.get(recordKeys.unapproved(this.key))
     const [group, wishes, commit] = [
       this.#isGroupWanted ? await store.list(recordKeys.group(this.key)) : [],
       await store.list(recordKeys.wishes(this.key)),
@@ -75,6 +78,7 @@ export class LocalConversation implements Reloadable {
     this.#dispose()
     this.state = state === undefined ? emptyState : decode(ConversationState, state)
     this.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
+    this.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
     this.wishes.clear()
     for (const [key, wish] of wishes) this.wishes.set(Number(key.slice(key.lastIndexOf("/") + 1)), decode(Wish, wish))
     if (group.length > 0) this.group = this.restore(group, recordKeys.group(this.key))
@@ -95,12 +99,18 @@ export class LocalConversation implements Reloadable {
     }
     this.view = {
       outline,
-      status: this.#options.invitations.isWaiting(this.key) ? "invited" : state.status,
+      status: this.#options.invitations.isWaiting(this.key) ? "invited" : this.#shownStatus(),
       title: state.title,
       pending: pendingOf(this.wishes),
       names: this.names,
       isFollowed,
     }
+  }
+
+  /** What waits for the user's approval is followed as before. */
+  #shownStatus(): ConversationStatus {
+    const { status } = this.state
+    return status === "active" && this.unapproved.length > 0 ? "halted" : status
   }
 
   update(step: Step, changes: Partial<ConversationState>): void {
@@ -133,6 +143,8 @@ export class LocalConversation implements Reloadable {
     this.#dispose()
     this.group = group
     this.#isGroupWanted = true
+    // Whoever is in it has been judged.
+    this.putUnapproved(step, [])
     this.#save(step, group, "new")
   }
 
@@ -142,6 +154,14 @@ export class LocalConversation implements Reloadable {
     this.#dispose()
     this.#outline.forget(step, this.key)
     this.putCommit(step, undefined)
+    this.putUnapproved(step, [])
+  }
+
+  putUnapproved(step: Step, unapproved: Unapproved): void {
+    if (unapproved.length === 0 && this.unapproved.length === 0) return
+    this.unapproved = unapproved
+    if (unapproved.length === 0) step.delete(recordKeys.unapproved(this.key))
+    else step.put(recordKeys.unapproved(this.key), encode(Unapproved, unapproved))
   }
 
   putCommit(step: Step, commit: OutgoingCommit | undefined): void {

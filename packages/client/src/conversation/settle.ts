@@ -1,7 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
 import type { StagedCommit } from "@conclave/mls"
 import type { Step } from "../core/steps.js"
-import { type Judgement, type KeyChange, refusalInWords } from "../identity/judge.js"
+import { type Judgement, type KeyChange, nameOf, refusalInWords } from "../identity/judge.js"
 import type { Work } from "./context.js"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "./payload.js"
 
@@ -15,7 +15,35 @@ export function accept(work: Pick<Work, "local" | "judge">, step: Step, judgemen
   emitKeyChanges(work, step, { ...judgement, keyChanges: judgement.keyChanges.filter(isNews) })
 }
 
-/** Somebody is not accepted: the group stays before this commit until the user has decided. */
+/**
+ * The group is followed whoever is in it, so that nobody can stop it by whom they add. What has been judged otherwise is
+ * told, and until the user approves it, or it is gone, nothing is sent that it could read, and nothing it says is shown.
+ */
+export function hold(work: Work, step: Step, judgement: Judgement): void {
+  const { local } = work
+  const before = local.unapproved.filter(({ signatureKey }) => local.group?.hasSignatureKey(signatureKey))
+  const found = judgement.verdicts.flatMap(({ accepted, claim: { credential, signatureKey } }) =>
+    accepted ? [] : [{ name: nameOf(credential) ?? "", signatureKey }],
+  )
+  const isKnown = ({ signatureKey }: { readonly signatureKey: Uint8Array }) =>
+    before.some((it) => equalBytes(it.signatureKey, signatureKey))
+  const unapproved = [...before, ...found.filter((it) => !isKnown(it))]
+  if (unapproved.length !== local.unapproved.length || found.length > 0) local.putUnapproved(step, unapproved)
+  if (found.length === 0) return
+  const names = [...new Set(found.map(({ name }) => name))].slice(0, TOLD_MAX)
+  emitRefusedKeys(work, step, judgement)
+  // Of a key that the directory does not know, too: the user cannot approve what nobody names.
+  const isTold = (key: Uint8Array) => judgement.keyChanges.some((it) => equalBytes(it.signatureKey, key))
+  for (const key of found.filter(({ signatureKey }) => !isTold(signatureKey)).slice(0, TOLD_MAX)) {
+    step.emit({ type: "keyChanged", conversation: local.id, ...key, endorsed: false, accepted: false })
+  }
+  step.emit({ type: "halted", conversation: local.id, names, reason: refusalInWords(judgement) })
+}
+
+/** A crowd is told of in few words. */
+const TOLD_MAX = 20
+
+/** This device cannot come back among people that it does not accept: it stays out until the user has decided. */
 export async function halt(work: Work, judgement: Judgement): Promise<void> {
   const { local, steps } = work
   await steps.discard(local)

@@ -13,11 +13,16 @@ import { accept, emitRefusedKeys } from "./settle.js"
 type CommitWish = WishOf<"invite"> | WishOf<"remove"> | WishOf<"refresh">
 type Why = { code: ClientErrorCode; reason: string }
 
-/** The wish that is next, and those behind it that fit into the same commit. */
+/**
+ * The wish that is next, and those behind it that fit into the same commit. While somebody is in the group whom the user
+ * has not approved, messages and invitations wait, and a removal does not wait for them.
+ */
 export function nextWishes(work: Work): readonly (readonly [number, Wish])[] {
+  const isHeld = work.local.unapproved.length > 0
   // What is accepted waits for the log only.
   const waiting = [...work.local.wishes]
     .filter(([, wish]) => !("acceptedSeq" in wish) || wish.acceptedSeq === undefined)
+    .filter(([, { type }]) => !isHeld || (type !== "message" && type !== "invite"))
     .sort(([a], [b]) => a - b)
   const touched = new Set<string>()
   // One commit knows no order: two wishes about one name need two. And it has a limit.

@@ -1,3 +1,4 @@
+import { equalBytes } from "@conclave/crypto"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
 import { askAgain, type Shared } from "../conversation/context.js"
 import { createConversation } from "../conversation/create.js"
@@ -245,8 +246,14 @@ export class Device implements Client {
     await judge.pinned(name)
     await steps.run(undefined, (step) => judge.pin(step, pin))
     for (const { runner, work } of this.#groups.values()) {
-      if (work.local.state.status !== "halted") continue
-      await steps.run(work.local, (step) => work.local.resume(step))
+      const { unapproved, state } = work.local
+      const { status } = state
+      const others = unapproved.filter((it) => !equalBytes(it.signatureKey, pin.signatureKey))
+      if (status !== "halted" && others.length === unapproved.length) continue
+      await steps.run(work.local, (step) => {
+        if (status === "halted") work.local.resume(step)
+        work.local.putUnapproved(step, others)
+      })
       work.headSeq = undefined
       runner.wake()
     }

@@ -30,6 +30,7 @@ import {
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
  *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
+ *   conversation/<id>/unapproved  Unapproved: keys in the tree that the user has still to judge
  *   conversation/<id>/commit   OutgoingCommit: the bytes that are (being) sent
  *   conversation/<id>/wish/<n> Wish: what the application asked for and is not done yet
  *   conversation/<id>/message/<seq>  StoredMessage: the history
@@ -54,6 +55,7 @@ export const recordKeys = {
   outlineNodes: (id: string) => `conversation/${id}/outline/`,
   outlinePart: (id: string, part: number) => `conversation/${id}/outline/${sortable(part)}`,
   rejoin: (id: string) => `conversation/${id}/rejoin/`,
+  unapproved: (id: string) => `conversation/${id}/unapproved`,
   commit: (id: string) => `conversation/${id}/commit`,
   givenUp: (id: string) => `conversation/${id}/given-up`,
   wishes: (id: string) => `conversation/${id}/wish/`,
@@ -152,6 +154,10 @@ export const ConversationState = struct("ConversationState", {
   laterEpoch: optional(uint64),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
+
+/** Keys in the tree that the user has not approved: while there are any, nothing is sent that they could read. */
+export const Unapproved = vector(struct("Unapproved", { name: utf8, signatureKey: opaque }))
+export type Unapproved = TypeOf<typeof Unapproved>
 
 export const OutlineHead = struct("OutlineHead", { epoch: uint64, epochAuthenticator: opaque, ownLeafIndex: uint32 })
 const OutlineKind = enumeration("OutlineKind", 1, { blank: 1, leaf: 2, parent: 3 })
