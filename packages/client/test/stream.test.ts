@@ -103,7 +103,8 @@ describe("the stream", () => {
     const transport = world.transport("delivery")
     const delivery: Transport = {
       ...transport,
-      subscribe: () => {
+      // biome-ignore lint/correctness/useYield: it breaks before it says anything
+      async *subscribe(): AsyncGenerator<Uint8Array> {
         throw new TransportError("the line is dead", { retryable: true })
       },
     }
