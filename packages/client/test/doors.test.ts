@@ -217,16 +217,20 @@ describe("a member without the SDK", () => {
     })
   }
 
-  it("cannot drive others out by a message that is too far ahead", async () => {
+  it("cannot drive others out by messages that cost them too many keys", async () => {
     const { world, clients, others } = await team({ names: ["mallory"] })
     await using _ = world
     const { mallory, group } = await Mallory.inside(world, others[1]!)
-    let body = new Uint8Array()
-    for (let generation = 0; generation < 1_100; generation++) body = new Uint8Array(group.encrypt(none))
-    expected(await mallory.append(group.id, { kind: "application", epoch: group.epoch, body }), "accepted")
+    const { id, epoch } = group
+    for (let round = 0; round < 2; round++) {
+      for (let skipped = 0; skipped < 900; skipped++) group.encrypt(none)
+      expected(await mallory.append(id, { kind: "application", epoch, body: group.encrypt(none) }), "accepted")
+    }
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
     for (const client of clients.slice(0, 2)) {
-      assert.ok(!types(await taken(client)).some((type) => type === "recovered" || type === "members"))
+      const told = await taken(client)
+      assert.ok(told.some((it) => it.type === "rejected" && it.code === "FORWARD_BUDGET_SPENT"))
+      assert.ok(!types(told).some((type) => type === "recovered" || type === "members"))
     }
   })
 

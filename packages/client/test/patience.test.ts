@@ -82,11 +82,12 @@ const Response = union("Response", "kind", answers, {
 
 describe("what a service answers instead", () => {
   const patience = new Patience(() => 5_000)
-  const ask = (answer: TypeOf<typeof Response>) => {
+  const ask = (answer: TypeOf<typeof Response>) => heard(encode(Response, answer))
+  const heard = (answer: Uint8Array) => {
     const service = new Service({
       name: "auth",
       transport: directTransport(async function* () {
-        yield encode(Response, answer)
+        yield answer
       }),
       requests: contract(),
       response: Response,
@@ -105,6 +106,9 @@ describe("what a service answers instead", () => {
     })
     await assert.rejects(ask({ type: "unavailable", reason: "its disk is full" }), (error) => {
       return error instanceof Unavailable && error.retryAt === undefined && /its disk is full/.test(error.message)
+    })
+    await assert.rejects(heard(Uint8Array.of(99)), (error) => {
+      return error instanceof Unavailable && /cannot be read/.test(error.message)
     })
     const outdated: string[] = []
     patience.listen({ onThrottled: () => {}, onChange: () => {}, onOutdated: (service) => outdated.push(service) })
