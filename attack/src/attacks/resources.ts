@@ -247,7 +247,7 @@ function fillsInboxes(id: string, title: string, others: readonly string[]): Att
 
 const shutsSealedPort: Attack = {
   id: "H9f",
-  title: "keeps more connections of one network to the port for sealed requests open than there is room for",
+  title: "keeps more connections to the port for sealed requests open than there is room for",
   secondsMax: 120,
   who: "flood",
   async run(world) {
