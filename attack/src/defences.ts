@@ -42,8 +42,8 @@ const passesOverWhatDoesNotHold = inClient("conversation/follow")(
 )
 /** A commit that only carries proposals waits where the service refuses it, and what is said does not. */
 const defersWhatIsRefused = inClient("conversation/send")(
-  'if (answer.type === "forbidden" || commit.wishes.length === 0)',
-  'if (answer.type === "forbidden")',
+  "if (mayPass(answer) || commit.wishes.length === 0)",
+  "if (mayPass(answer))",
 )
 
 // --- Shares ----------------------------------------------------------------------------------------------------------
@@ -109,6 +109,12 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   C3d: [strangersStayOut, credentialsAreNames],
   C3e: [leavesKeepNameAndKey, credentialsAreNames],
   C3f: [...onlyDepartures, defersWhatIsRefused],
+  C3g: [
+    inClient("conversation/advance")(
+      "if (isPausing(work, work.missing))",
+      "if (local.unapproved.length > 0 || isPausing(work, work.missing))",
+    ),
+  ],
   C4: [
     inTransport("server/socket-streams")(
       'if (!this.#countControl(PING_COST))\n            return;\n        this.#outbox.pong((sent) => this.#socket.send(encode(ServerFrame, { type: "pong" }), sent));',
@@ -167,7 +173,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   H9f: [requestersHaveShares],
   H10: [
     inDelivery("admission")(
-      'const wait = this.waiting("bytes", this.rates.bytesWait(size, requester, now)) ??',
+      'const wait = this.waiting("bytes", this.#bytesWait(size, asking)) ??',
       "const wait = undefined ??",
     ),
     inDelivery("admission")("if (group.bytes + request.body.length >", "if (0 * request.body.length >"),

@@ -14,7 +14,6 @@ const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-2
 
 const addsNobody: Attack = {
   id: "C3g",
-  open: "Admission",
   title: "stops a conversation by adding a key that the directory does not know",
   who: "member",
   async run(world) {
@@ -217,7 +216,7 @@ function refusesFalsely(id: string, title: string, kind: "commit" | "proposal"):
 }
 
 const expires: Attack = {
-  id: "H2b",
+  id: "H2c",
   title: "withholds one message by saying that it has expired, with the true chain",
   who: "operator",
   open: "Admission",

@@ -1,4 +1,5 @@
-import { type DeliveryRequest, deliveryRequests } from "@conclave/delivery/api"
+import { decode, encode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
 import type { Transport } from "@conclave/transport"
 
 /** What the service answers. */
@@ -11,6 +12,26 @@ export function tampered(
 ): Transport {
   return {
     request: (body, options) => tamper(deliveryRequests.decode(body), () => transport.request(body, options)),
+    subscribe: (body, options) => transport.subscribe(body, options),
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  }
+}
+
+/** The same for answers; requests to commit that are dropped never reach the service. */
+export function answered(
+  transport: Transport,
+  tamper: (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse,
+  isDropped: (request: DeliveryRequest) => boolean = () => false,
+): Transport {
+  return {
+    request: async (body, options) => {
+      const request = deliveryRequests.decode(body)
+      const isCommit = request.type === "append" && request.kind === "commit"
+      const nothing: DeliveryResponse = { type: "unavailable", reason: "never asked" }
+      const answer =
+        isCommit && isDropped(request) ? nothing : decode(DeliveryResponse, await transport.request(body, options))
+      return encode(DeliveryResponse, tamper(request, answer))
+    },
     subscribe: (body, options) => transport.subscribe(body, options),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   }
