@@ -17,7 +17,7 @@ import {
 } from "../src/node.js"
 import { FrameMeter } from "../src/server/frame-meter.js"
 import { isLoopback } from "../src/server/hosts.js"
-import { CHUNK_COST, Holding } from "../src/shares.js"
+import { CHUNK_COST } from "../src/shares.js"
 import { counter, echo, serve, silent, text, utf8 } from "./support.js"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
@@ -107,18 +107,6 @@ describe("one requester's share", { timeout: 20_000 }, () => {
     const count = refused("arrivals")
     assert.ok(count > 0 && count <= 400, `${count} of 600, with 200 at once`)
     await served(listener)
-  })
-
-  it("is given back once when what held it ends, and nothing is taken for it afterwards", () => {
-    const shares = new Shares()
-    const holding = new Holding(shares, { peer: "a", network: "b" })
-    assert.equal(holding.take("received", 10), true)
-    holding.give("received", 4)
-    assert.equal(shares.held("received"), 6)
-    for (let i = 0; i < 2; i++) holding[Symbol.dispose]()
-    assert.equal(holding.take("received", 1), false)
-    holding.give("received", 6)
-    assert.equal(shares.held("received"), 0)
   })
 
   it("is an eighth for an address and a quarter for its network by default", () => {
