@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { isIP } from "node:net"
 import { describe, it } from "node:test"
 import fc from "fast-check"
-import { Share } from "../src/index.js"
+import { Share, Shares } from "../src/index.js"
 import { addressBytes, requesterAt } from "../src/requester.js"
+import { Holding } from "../src/shares.js"
 
 describe("a requester", () => {
   it("is an IPv4 address in its /24, or a /56 of IPv6 in its /48, however the address is written", () => {
@@ -76,6 +77,18 @@ describe("a share", () => {
       [1, 2, 3, 4].map(() => share.take(undefined)),
       [undefined, undefined, undefined, "all"],
     )
+  })
+
+  it("is given back once when what held it ends, and nothing is taken for it afterwards", () => {
+    const shares = new Shares()
+    const holding = new Holding(shares, { peer: "a", network: "b" })
+    assert.equal(holding.take("received", 10), true)
+    holding.give("received", 4)
+    assert.equal(shares.held("received"), 6)
+    for (let i = 0; i < 2; i++) holding[Symbol.dispose]()
+    assert.equal(holding.take("received", 1), false)
+    holding.give("received", 6)
+    assert.equal(shares.held("received"), 0)
   })
 
   it("is handed out in amounts, and forgets those who hold nothing", () => {
