@@ -84,6 +84,13 @@ describe("a group that was stored and restored", () => {
       assert.throws(() => Group.restore({ ...people[0].options, records: stored }), { name: "DecodeError" }, what)
     }
     Group.restore({ ...people[0].options, records })
+    for (const record of ["group", "epoch"]) {
+      const lacking = [...records].filter(([name]) => name !== record)
+      assert.throws(
+        () => Group.restore({ ...people[0].options, records: lacking }),
+        new RegExp(`the records of the group lack ${record}`),
+      )
+    }
   })
 
   test("notices that it is an old copy when it meets what it has sent since", () => {
@@ -139,19 +146,21 @@ test("a message of an epoch before a member came is not for it", () => {
 })
 
 test("of two Updates of a member the later one is committed", () => {
+  const { alice, bob } = scene()
+  const messages = [bob.propose({ type: "update" }), bob.propose({ type: "update" })].map(({ message }) => message)
+  const [, later] = messages.map((message) => alice.receive(message))
+  assert(later?.type === "proposal" && later.proposal.type === "update")
+  settle(alice, alice.commit())
+  const [leafNode] = alice.treeView([2 * bob.ownLeafIndex])
+  assert.deepEqual(leafNode?.key, later.proposal.leafNode.encryptionKey)
+})
+
+test("a Remove is committed, and not an Update of the same leaf", () => {
   const { alice, bob, groups } = scene()
-  const [first, second] = [bob.propose({ type: "update" }), bob.propose({ type: "update" })]
-  for (const { message } of [first, second]) {
-    alice.receive(message)
-    groups[2]!.receive(message)
-  }
-  const commit = alice.commit()
-  const received = bob.receive(commit.message)
-  assert(received.type === "commit")
-  for (const group of groups.slice(1)) if (group !== bob) follow(group, commit.message)
-  bob.apply(received.staged, dangerouslyAcceptAll(received.staged.claims))
-  settle(alice, commit)
-  agree(...groups)
+  alice.receive(groups[2]!.propose({ type: "remove", leafIndex: bob.ownLeafIndex }).message)
+  alice.receive(bob.propose({ type: "update" }).message)
+  settle(alice, alice.commit())
+  assert.equal(alice.member(bob.ownLeafIndex), undefined)
 })
 
 test("a proposal that comes twice is one", () => {
