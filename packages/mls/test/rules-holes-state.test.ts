@@ -145,34 +145,6 @@ test("a message of an epoch before a member came is not for it", () => {
   assert.deepEqual(eve!.receive(before), { type: "ignored", reason: "past-epoch" })
 })
 
-test("of two Updates of a member the later one is committed", () => {
-  const { alice, bob } = scene()
-  const messages = [bob.propose({ type: "update" }), bob.propose({ type: "update" })].map(({ message }) => message)
-  const [, later] = messages.map((message) => alice.receive(message))
-  assert(later?.type === "proposal" && later.proposal.type === "update")
-  settle(alice, alice.commit())
-  const [leafNode] = alice.treeView([2 * bob.ownLeafIndex])
-  assert.deepEqual(leafNode?.key, later.proposal.leafNode.encryptionKey)
-})
-
-test("a Remove is committed, and not an Update of the same leaf", () => {
-  const { alice, bob, groups } = scene()
-  alice.receive(groups[2]!.propose({ type: "remove", leafIndex: bob.ownLeafIndex }).message)
-  alice.receive(bob.propose({ type: "update" }).message)
-  settle(alice, alice.commit())
-  assert.equal(alice.member(bob.ownLeafIndex), undefined)
-})
-
-test("a proposal that comes twice is one", () => {
-  const { alice, bob } = scene({ policy: { handshake: "public" } })
-  const { message } = bob.propose({ type: "update" })
-  assert.equal(alice.receive(message).type, "proposal")
-  assert.deepEqual(alice.receive(message), { type: "ignored", reason: "known-proposal" })
-  assert.equal(alice.proposals.length, 1)
-  alice.discardProposal(random(32))
-  assert.equal(alice.proposals.length, 1)
-})
-
 test("a late message is its sender's, not that of whoever has the leaf now", () => {
   const { people, groups } = groupOf(["alice", "bob", "carol"])
   const [alice, bob, carol] = groups as [Group, Group, Group]
