@@ -150,6 +150,7 @@ describe("a display name", () => {
       await assert.rejects(world.open("carol", { displayName: text }), TypeError, text)
     }
     assert.equal(alice.displayName("alice"), "Alice")
+    await assert.rejects(alice.createConversation({ members: ["carol"] }), { code: "UNKNOWN_NAME" })
     await world.open("carol")
   })
 

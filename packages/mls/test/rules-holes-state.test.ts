@@ -84,6 +84,13 @@ describe("a group that was stored and restored", () => {
       assert.throws(() => Group.restore({ ...people[0].options, records: stored }), { name: "DecodeError" }, what)
     }
     Group.restore({ ...people[0].options, records })
+    for (const record of ["group", "epoch"]) {
+      const lacking = [...records].filter(([name]) => name !== record)
+      assert.throws(
+        () => Group.restore({ ...people[0].options, records: lacking }),
+        new RegExp(`the records of the group lack ${record}`),
+      )
+    }
   })
 
   test("notices that it is an old copy when it meets what it has sent since", () => {
@@ -136,32 +143,6 @@ test("a message of an epoch before a member came is not for it", () => {
   const before = bob.encrypt(utf8("before"))
   const [eve] = add(alice, [person("eve")])
   assert.deepEqual(eve!.receive(before), { type: "ignored", reason: "past-epoch" })
-})
-
-test("of two Updates of a member the later one is committed", () => {
-  const { alice, bob, groups } = scene()
-  const [first, second] = [bob.propose({ type: "update" }), bob.propose({ type: "update" })]
-  for (const { message } of [first, second]) {
-    alice.receive(message)
-    groups[2]!.receive(message)
-  }
-  const commit = alice.commit()
-  const received = bob.receive(commit.message)
-  assert(received.type === "commit")
-  for (const group of groups.slice(1)) if (group !== bob) follow(group, commit.message)
-  bob.apply(received.staged, dangerouslyAcceptAll(received.staged.claims))
-  settle(alice, commit)
-  agree(...groups)
-})
-
-test("a proposal that comes twice is one", () => {
-  const { alice, bob } = scene({ policy: { handshake: "public" } })
-  const { message } = bob.propose({ type: "update" })
-  assert.equal(alice.receive(message).type, "proposal")
-  assert.deepEqual(alice.receive(message), { type: "ignored", reason: "known-proposal" })
-  assert.equal(alice.proposals.length, 1)
-  alice.discardProposal(random(32))
-  assert.equal(alice.proposals.length, 1)
 })
 
 test("a late message is its sender's, not that of whoever has the leaf now", () => {
