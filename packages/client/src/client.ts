@@ -90,7 +90,10 @@ export interface ClientPolicy {
   readonly invitationLimits: Partial<InvitationLimits>
   /** A new key of a known name that one of its pinned keys endorsed: `accept` (loudly, the default) or `ask`. */
   readonly endorsedKey: "accept" | "ask"
-  /** Keep messages for {@link Conversation.history} (default). Without, the events are all there is. */
+  /**
+   * Keep messages for {@link Conversation.history} (default). Without, the events are all there is; those of a
+   * conversation whose invitation waits are kept until it is answered.
+   */
   readonly history: boolean
   /** Single-use key packages held at the service; default 20. */
   readonly keyPackages: number

@@ -1,5 +1,5 @@
 import { shownText } from "@conclave/auth/names"
-import type { Client, ClientEvent, Conversation } from "@conclave/client/node"
+import type { Client, ClientEvent, Conversation, Message } from "@conclave/client/node"
 import { nearest } from "../closest.js"
 import { isCalled, labelOf, TITLE_LENGTH_SHOWN } from "../conversations.js"
 import { explain, Failure } from "../failure.js"
@@ -125,6 +125,11 @@ export class ChatSession {
     return drawMessageCut(message, this.#reader)
   }
 
+  /** These stand on the screen: their events, which are still to come, show nothing. */
+  markShown(conversation: Conversation, messages: readonly Message[]): void {
+    for (const { own, seq } of messages) if (!own) this.#shown.add(placeOf(conversation, seq))
+  }
+
   /** The last message that was cut. */
   drawnWhole(): string {
     if (this.#lastCut === undefined) throw new Failure("no message was cut")
@@ -152,7 +157,7 @@ export class ChatSession {
     this.print(`This is ${terminal.style.bold(labelOfPerson(client, client.name))}. /help shows the commands.`)
     this.print(conversationList(this))
     for (const message of (await this.current?.history({ limit: OPENING_LINES })) ?? []) {
-      this.#shown.add(placeOf(this.current!, message.seq))
+      this.markShown(this.current!, [message])
       this.print(this.drawn(message))
     }
   }

@@ -17,6 +17,8 @@ export interface SlashCommand {
 }
 
 const HISTORY_LINES = 20
+/** Of what was said before an invitation was accepted; what is older comes after these. */
+const ACCEPTED_LINES = 500
 
 export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   new: {
@@ -37,9 +39,12 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "enter a conversation that you are invited to",
     async run(session, [called]) {
       const invitation = session.findInvitation(called)
+      // Their events come now: they are not to stand on the screen twice.
+      const said = await invitation.history({ limit: ACCEPTED_LINES })
+      session.markShown(invitation, said)
       await invitation.accept()
       session.select(invitation)
-      await printHistory(session, invitation)
+      for (const message of said) session.print(session.drawn(message))
     },
   },
   decline: {

@@ -217,12 +217,18 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
 
 const isTooLongTitle = (title: string) => new TextEncoder().encode(title).length > TITLE_SIZE_MAX
 
-function takeTitle({ local }: Work, step: Step, place: Place, { from, title }: { from: string; title: string }): void {
+function takeTitle(
+  { local, invitations }: Work,
+  step: Step,
+  place: Place,
+  { from, title }: { from: string; title: string },
+): void {
   const { title: before, titleDueSince } = local.state
   // Whoever was a member in the message's epoch reads it too.
   const isDue = titleDueSince !== undefined && place.epoch < titleDueSince
   local.update(step, { title, titleDueSince: isDue ? titleDueSince : undefined })
   if (title === before) return
+  invitations.noteTitle(step, local.key, from)
   step.emit({ type: "title", conversation: local.id, from, title })
 }
 
@@ -265,7 +271,8 @@ function placeOwn(work: Work, step: Step, place: Place, [number, wish]: readonly
 }
 
 function remember(work: Work, step: Step, place: Place, message: { from: string; own: boolean; payload: Uint8Array }) {
-  if (!work.keepHistory) return
+  // Nothing is told before an invitation is accepted: until then the history is all there is.
+  if (!work.keepHistory && !work.invitations.isWaiting(work.local.key)) return
   step.put(recordKeys.message(work.local.key, Number(place.seq)), encode(StoredMessage, message))
 }
 
