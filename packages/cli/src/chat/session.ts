@@ -8,7 +8,7 @@ import { labelOfPerson } from "../people.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { openScreen, type Screen } from "./screen.js"
 import { conversationList, slashCommands } from "./slash-commands.js"
-import { wordsOf } from "./words.js"
+import { restOf, wordsOf } from "./words.js"
 
 const OPENING_LINES = 10
 /** The prompt does not flicker for what is over at once. */
@@ -176,8 +176,8 @@ export class ChatSession {
     const [name = "", ...words] = wordsOf(line.slice(1))
     const command = Object.hasOwn(slashCommands, name) ? slashCommands[name] : undefined
     if (command === undefined) throw new Failure(`there is no command /${name}${hint(name)}; /help shows them`)
-    if (words.length < (command.wordsMin ?? 0)) throw new Failure(`it is used so: /${name} ${command.usage}`)
-    await command.run(this, words)
+    if (words.length < (command.wordsMin ?? 0)) throw new Failure(`usage: /${name} ${command.usage}`)
+    await command.run(this, words, restOf(line))
   }
 
   /** A person does not wait until a message has arrived before typing the next; a pipe does. */
