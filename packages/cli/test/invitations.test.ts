@@ -84,6 +84,15 @@ describe("an invitation on the command line", () => {
     assert.match((await runHere(["chat", "--help"])).output.toString(), /\/accept and \/decline answer them/)
     const wrong = await runHere(["receive", "--as", "bob", "--accept-invitations", "al ice"])
     assert.equal(wrong.code, 2)
+    for (const [text, says] of [
+      ["alice,all", /must be "all" alone, or names without it/],
+      ["None,bob", /must be "none" alone/],
+      ["ALL", /must be "all", as it is written here/],
+      [" known", /must be "known", as/],
+    ] as const) {
+      assert.throws(() => acceptedInviters(text), says, text)
+    }
+    assert.deepEqual(acceptedInviters("allison,bob"), ["allison", "bob"])
   })
 })
 
