@@ -339,14 +339,15 @@ export function without(names: readonly string[], others: readonly string[]): re
 }
 
 function depart(
-  { local }: Work,
+  { local, identity }: Work,
   step: Step,
   { by, oldKeys }: { readonly by: string; readonly oldKeys: readonly string[] },
 ): void {
   for (const [number, wish] of [...local.wishes]) if (wish.type === "leave") local.fulfil(step, number)
-  local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device was removed from the conversation" })
+  const reason = by === identity.name ? "" : "this device was removed from the conversation"
+  local.failAll(step, { code: "NOT_A_MEMBER", reason: reason || "this device left the conversation" })
   local.dropGroup(step, oldKeys)
-  local.update(step, { status: "left", departures: [] })
+  local.update(step, { status: "left", reason, departures: [] })
   step.emit({ type: "left", conversation: local.id, by })
 }
 

@@ -139,7 +139,7 @@ export const ConversationState = struct("ConversationState", {
   version: uint8,
   status: Status,
   title: utf8,
-  /** Why it is halted, recovering or lost; empty otherwise. */
+  /** Why it is halted, recovering, lost, or left by no wish of this person; empty otherwise. */
   reason: utf8,
   /** Everything up to this seq has been followed; its chain hash (empty where nothing is known of it). */
   cursor: uint64,
