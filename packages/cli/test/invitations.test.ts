@@ -150,7 +150,7 @@ describe("what has happened, in a terminal", () => {
 
   it("says that nothing is lost where nothing is, and what is to be done where something is", () => {
     const retryAt = new Date(2026, 0, 1, 14, 3)
-    assert.match(draw({ type: "throttled", retryAt }), /^the service asks for patience until 14:03;/)
+    assert.match(draw({ type: "throttled", retryAt }), /^the service is busy until 14:03;/)
     assert.match(draw({ type: "missing", reason }), /does not know team at present; nothing is lost/)
     assert.match(draw({ type: "unavailable", reason }), /for team; nothing is given up/)
     assert.match(

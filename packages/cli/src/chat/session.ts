@@ -251,7 +251,7 @@ export class ChatSession {
     const { current, client } = this
     const remarks = [
       ...(client.online ? [] : ["offline"]),
-      ...(client.waiting === undefined ? [] : [`patience until ${timeOf(client.waiting.until)}`]),
+      ...(client.waiting === undefined ? [] : [`busy until ${timeOf(client.waiting.until)}`]),
       ...(current === undefined || current.status === "active" ? [] : [current.status]),
       ...(current === undefined || current.pending.length === 0 ? [] : [`${current.pending.length} waiting`]),
     ]
