@@ -58,35 +58,6 @@ describe("an invitation, where the policy is to ask", () => {
     assert.ok((await types(alice)).includes("message"))
   })
 
-  it("keeps what is said until it is accepted, over restarts, and where no history is wanted no longer", async () => {
-    await using world = new World({ inMemory: true })
-    const profile = new MemoryProfile()
-    const messages = () => [...profile.records.keys()].filter((key) => key.includes("/message/")).length
-    const policy = { ...asking, history: false }
-    const open = () => world.open("bob", { policy, store: memoryStore(profile) })
-    const alice = await world.open("alice")
-    let bob = await open()
-    const team = await alice.createConversation({ members: ["bob"] })
-    await team.send("one")
-    await settle(alice, bob)
-    await bob.close()
-    bob = await open()
-    await team.send("two")
-    await settle(alice, bob)
-    assert.equal(messages(), 2)
-    // An entry is taken in while the invitation is being accepted.
-    await team.send("three")
-    await Promise.all([only(bob).accept(), bob.sync()])
-    assert.deepEqual(
-      (await taken(bob)).flatMap((it) => (it.type === "message" ? [it.text] : [])),
-      ["one", "two", "three"],
-    )
-    assert.deepEqual([messages(), await only(bob).history()], [0, []])
-    await team.send("four")
-    await settle(alice, bob)
-    assert.deepEqual([await types(bob), messages()], [["message"], 0])
-  })
-
   it("is gone at once when it is declined, and the others hear that and remove who did not come", async () => {
     await using world = new World({ inMemory: true })
     const profile = new MemoryProfile()
