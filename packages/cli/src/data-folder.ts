@@ -53,7 +53,7 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
     const isFile = (error as NodeJS.ErrnoException).code === "EEXIST"
-    const reason = isFile ? `${folder}: it is no folder` : (getSystemErrorMessage(error as Error) ?? folder)
+    const reason = isFile ? `${folder} is not a folder` : (getSystemErrorMessage(error as Error) ?? folder)
     throw new Failure(`the data folder cannot be made: ${reason}`, { cause: error })
   }
 }

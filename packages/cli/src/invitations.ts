@@ -8,6 +8,8 @@ import { labelOfPeople, labelOfPerson, type People } from "./people.js"
 export type AcceptedInviters = "all" | "known" | "none" | readonly string[]
 
 const INVITERS_MAX = 100
+/** What stands for itself, and is no name of an inviter. */
+const WORDS: readonly string[] = ["all", "known", "none"]
 
 /** For commands that run without a person. */
 export const acceptOption = optional({
@@ -24,6 +26,12 @@ export const acceptParagraph =
 export function acceptedInviters(text: string): AcceptedInviters {
   if (text === "all" || text === "known" || text === "none") return text
   const names = text.split(",")
+  const word = names.map((one) => one.trim().toLowerCase()).find((one) => WORDS.includes(one))
+  if (word !== undefined) {
+    throw new UsageError(
+      names.length > 1 ? `must be "${word}" alone, or names without it` : `must be "${word}", as it is written here`,
+    )
+  }
   if (names.length > INVITERS_MAX) throw new UsageError(`must be at most ${INVITERS_MAX} names`)
   return names.map(name)
 }

@@ -73,7 +73,7 @@ export function drawEvent(event: ClientEvent, reader: Reader): string | undefine
       return style.yellow(`${who(event.name)} ${declinations[event.reason]}`)
     case "throttled":
       return style.yellow(
-        `the service asks for patience until ${timeOf(event.retryAt)}; what is written is kept, and goes out by itself`,
+        `the service is busy until ${timeOf(event.retryAt)}; what is written is kept, and goes out by itself`,
       )
     case "missing":
       return style.yellow(

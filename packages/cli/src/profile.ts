@@ -4,6 +4,7 @@ import { openDataFolder, profileFile } from "./data-folder.js"
 import { explain, Failure } from "./failure.js"
 import { obstaclesInWords } from "./fast-open/obstacles.js"
 import { type AcceptedInviters, acceptWaiting, invitationPolicy } from "./invitations.js"
+import { timeOf } from "./messages.js"
 import { withProgress } from "./terminal/progress.js"
 import type { Terminal } from "./terminal/terminal.js"
 
@@ -93,13 +94,13 @@ export async function synchronise(client: Client, choice: ProfileChoice, options
 }
 
 /** What the client's errors mean to somebody at a terminal; any other error stays as it is. */
-export function readable(error: unknown, { as, server, "server-key": serverKey }: ProfileChoice): unknown {
+export function readable(error: unknown, choice: ProfileChoice): unknown {
+  const { as, server } = choice
   if (!(error instanceof ClientError)) return error
   const failure = (message: string) => new Failure(message, { cause: error })
   switch (error.code) {
     case "UNAVAILABLE":
-      if (serverKey !== undefined) return failure(`nobody who has the server key answers at ${server.origin}`)
-      return failure(`no service answers at ${server.origin}; conclave serve starts one`)
+      return failure(whyUnavailable(error, choice))
     case "NAME_TAKEN":
       return failure(`the name ${as} is taken at ${server.origin}; choose another, or give its folder with --data`)
     case "STORE_LOCKED":
@@ -111,6 +112,41 @@ export function readable(error: unknown, { as, server, "server-key": serverKey }
     default:
       return failure(explain(error).reason)
   }
+}
+
+/** The codes of errors where nothing is, or nothing that takes a connection. */
+const NOTHING_THERE = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"]
+const MISDIRECTED = 421
+
+function whyUnavailable(error: ClientError, { server, "server-key": serverKey }: ProfileChoice): string {
+  const at = server.origin
+  if (error.retryAt !== undefined) return `the service at ${at} is busy until ${timeOf(error.retryAt)}; try again then`
+  if (serverKey !== undefined) return `nobody who has the server key answers at ${at}`
+  const causes = causesOf(error)
+  if (causes.some(({ status }) => status === MISDIRECTED)) {
+    return `the service at ${at} does not answer to the name ${server.hostname}: allow it there with --allow-host`
+  }
+  if (causes.some(({ code }) => NOTHING_THERE.includes(String(code)))) {
+    return `no service answers at ${at}; conclave serve starts one`
+  }
+  // What the transport says, and what is behind that in the end.
+  const reasons = [causes[1] ?? error, ...causes.slice(2).slice(-1)].map((it) => explain(it).reason)
+  return `the service at ${at} cannot be used: ${[...new Set(reasons)].join(": ")}`
+}
+
+type Cause = Error & { readonly code?: unknown; readonly status?: unknown }
+
+const CAUSES_MAX = 10
+
+/** The error, its cause, the cause of that… */
+function causesOf(error: Error): readonly Cause[] {
+  const causes: Cause[] = []
+  for (let it: unknown = error; it instanceof Error && causes.length < CAUSES_MAX; it = it.cause) {
+    causes.push(it)
+    // Several addresses of one name.
+    if (it instanceof AggregateError) causes.push(...it.errors.filter((one) => one instanceof Error))
+  }
+  return causes
 }
 
 function suppliedKey(environment: NodeJS.ProcessEnv): Uint8Array | undefined {

@@ -28,7 +28,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   host: "requests under a name that is not allowed (--allow-host)",
   origin: "WebSockets of pages of another origin",
   appends: "appends beyond a group's or a requester's rate",
-  bytes: "requests of who has stored too much lately",
+  bytes: "requests from clients that stored too much lately",
   claims: "claims of key packages",
   commits: "commits that have to wait for their turn",
   creations: "new groups",

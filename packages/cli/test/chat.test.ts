@@ -52,6 +52,20 @@ describe("conclave chat, with lines from a pipe", () => {
     assert.deepEqual(digits(one), digits(other))
   })
 
+  it("takes a title to the end of the line, with quotation marks around it or without", async () => {
+    assert.match(await chat("alice", "/title Three little words", "/list"), /1 {2}Three little words {2}alice/)
+    assert.match(await chat("alice", '/title the "big" team', "/list"), /1 {2}the "big" team {2}alice/)
+    assert.match(await chat("alice", '/title "team"', "/list"), /1 {2}team {2}alice/)
+  })
+
+  it("withdraws a display name where that is said, and not where nothing is", async () => {
+    assert.match(await chat("alice", '/name "Alice Liddell"'), /^others see you as Alice Liddell \(alice\)$/m)
+    const asked = await chat("alice", "/name", "/members")
+    assert.match(asked, /^others see you as Alice Liddell \(alice\); \/name TEXT changes that, \/name - withdraws it$/m)
+    assert.match(asked, /^ {2}Alice Liddell \(alice\) \(you\)$/m)
+    assert.match(await chat("alice", "/name -", "/members"), /^ {2}alice \(you\)$/m)
+  })
+
   it("says what could not be done, goes on, and ends with 1", async () => {
     const { code, output } = await conclave(["chat", "--as", "alice", ...service.place], {
       input:
@@ -61,7 +75,7 @@ describe("conclave chat, with lines from a pipe", () => {
     const text = output.toString()
     for (const says of [
       /there is no command \/nwe, did you mean \/new\?/,
-      /it is used so: \/new TITLE \[NAME…\]/,
+      /usage: \/new TITLE \[NAME…\]/,
       /there is no conversation "17"/,
       /nobody-of-this-name/,
       /to remove yourself, use \/leave/,

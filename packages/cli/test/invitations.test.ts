@@ -34,7 +34,7 @@ describe("an invitation on the command line", () => {
     assert.match(text, /you are in no conversation/)
     assert.doesNotMatch(text, /title of a stranger|a secret/)
     const accepted = await chat("bob", "/accept", "/list", "here I am")
-    assert.match(accepted, /alice: a secret/)
+    assert.equal(accepted.match(/alice: a secret/g)?.length, 1)
     assert.match(accepted, /^ {2}1 {2}title of a stranger {2}alice, bob, carol/m)
     assert.match(await chat("alice", "/history"), /bob: here I am/)
   })
@@ -63,7 +63,8 @@ describe("an invitation on the command line", () => {
     const sent = await conclave(["send", "--as", "dave", "--to", "first", ...service.place], { input: "x" })
     assert.equal(sent.code, 1)
     assert.match(sent.errors, /dave has no conversation "first", but an invitation without an answer/)
-    await service.accept("dave", "bob,alice")
+    const accepted = await receive("dave", "--lines", "--accept-invitations", "bob,alice")
+    assert.equal(accepted.output.toString(), "one\n", "what was said while the invitation waited")
     await chat("alice", "/open first", "two", "/new second dave", "three")
     const known = await receive("dave", "--lines")
     assert.equal(known.output.toString(), "two\nthree\n", "alice is known by now")
@@ -83,6 +84,15 @@ describe("an invitation on the command line", () => {
     assert.match((await runHere(["chat", "--help"])).output.toString(), /\/accept and \/decline answer them/)
     const wrong = await runHere(["receive", "--as", "bob", "--accept-invitations", "al ice"])
     assert.equal(wrong.code, 2)
+    for (const [text, says] of [
+      ["alice,all", /must be "all" alone, or names without it/],
+      ["None,bob", /must be "none" alone/],
+      ["ALL", /must be "all", as it is written here/],
+      [" known", /must be "known", as/],
+    ] as const) {
+      assert.throws(() => acceptedInviters(text), says, text)
+    }
+    assert.deepEqual(acceptedInviters("allison,bob"), ["allison", "bob"])
   })
 })
 
@@ -140,7 +150,7 @@ describe("what has happened, in a terminal", () => {
 
   it("says that nothing is lost where nothing is, and what is to be done where something is", () => {
     const retryAt = new Date(2026, 0, 1, 14, 3)
-    assert.match(draw({ type: "throttled", retryAt }), /^the service asks for patience until 14:03;/)
+    assert.match(draw({ type: "throttled", retryAt }), /^the service is busy until 14:03;/)
     assert.match(draw({ type: "missing", reason }), /does not know team at present; nothing is lost/)
     assert.match(draw({ type: "unavailable", reason }), /for team; nothing is given up/)
     assert.match(

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
-import { assertReadable, conclave, Folder, type Ran, Service } from "./support.js"
+import { assertReadable, conclave, type Ran, Service } from "./support.js"
 
 /** A document of some length with more than ASCII in it: the project's own. */
 const readme = readDocument("../../../../README.md") ?? readDocument("../../../../LICENSE") ?? "Grüße\n".repeat(2_000)
@@ -172,21 +172,5 @@ describe("conclave send and conclave receive", () => {
     assertReadable(other, /the profile of carol cannot be opened/)
     const short = await conclave(words, { environment: { CONCLAVE_KEY: "abc" } })
     assertReadable(short, /CONCLAVE_KEY must be 64 hexadecimal digits/)
-  })
-})
-
-describe("without a service", () => {
-  it("every command that needs one says so and ends with 1", async () => {
-    using folder = new Folder()
-    const place = ["--server", "http://127.0.0.1:9", "--data", folder.path]
-    for (const words of [
-      ["send", "--as", "alice", "--to", "team"],
-      ["receive", "--as", "alice"],
-      ["chat", "--as", "alice"],
-    ]) {
-      const ran = await conclave([...words, ...place], { input: "hello" })
-      assert.equal(ran.code, 1)
-      assertReadable(ran, /no service answers at http:\/\/127\.0\.0\.1:9; conclave serve starts one/)
-    }
   })
 })

@@ -8,7 +8,7 @@ const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 describe("conclave serve, flooded", { timeout: 60_000 }, () => {
   it("gives one address its share of --connections, serves the others, and tells that without addresses", async () => {
-    await using service = await Service.start(new Folder(), 0, { words: ["--connections", "40"] })
+    await using service = await Service.start(new Folder(), 0, { words: ["--connections", "64"] })
     const lines = Array.from({ length: 30 }, () =>
       createConnection({ port: service.port, host: "127.0.0.1", localAddress: "127.0.2.1" })
         .on("error", () => {})
@@ -17,7 +17,7 @@ describe("conclave serve, flooded", { timeout: 60_000 }, () => {
     await pause(500)
     assert.equal((await fetch(`${service.address}/delivery`)).status, 405)
     await service.stop("SIGTERM")
-    assert.match(service.errors, /^\S+ refused 25 connections of one address in 10 s \(limit 5\)$/m)
+    assert.match(service.errors, /^\S+ refused 22 connections of one address in 10 s \(limit 8\)$/m)
     assert.doesNotMatch(service.errors, /127\.0\.2|7f0002/)
     for (const line of lines) line.destroy()
   })
@@ -59,6 +59,7 @@ describe("conclave serve, flooded", { timeout: 60_000 }, () => {
       [["--trust-proxy", "10.0.0.0/33"], /not "10\.0\.0\.0\/33"/],
       [["--allow-host", "http://chat.example"], /names of hosts without ports/],
       [["--connections", "0"], /from 1 on/],
+      [["--connections", "63"], /must be at least 64: an address gets an eighth of them/],
     ]
     for (const [words, says] of cases) {
       const ran = await conclave(["serve", ...words])

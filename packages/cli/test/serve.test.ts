@@ -49,8 +49,8 @@ describe("conclave serve", () => {
     const cases: readonly [readonly string[], RegExp][] = [
       [["--port", String(port), ...data], /port \d+ of 127\.0\.0\.1 is in use; give another with --port/],
       [["--host", "192.0.2.1", "--port", "0", ...data], /cannot listen at 192\.0\.2\.1 .* no such address/],
-      [["--data", folder.file("occupied")], /occupied: it is no folder/],
-      [["--data", folder.file("occupied/below")], /a part of the path is no folder/],
+      [["--data", folder.file("occupied")], /occupied is not a folder/],
+      [["--data", folder.file("occupied/below")], /a part of the path is not a folder/],
       [["--data", folder.file("x".repeat(300))], /the path is too long/],
     ]
     try {

@@ -31,6 +31,8 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
   const { service = location.origin, profile = options.name, waitForOtherTab = false, ...rest } = options
   // A caller may use its bytes for something else from here on.
   const given = options.sealingKey && copyBytes(options.sealingKey)
+  // Throws before there is anything to close.
+  const ways = connect(service)
   const provider = await webProvider()
   const waiting = options.signal === undefined ? {} : { signal: options.signal }
   // The profile is locked first: two tabs that start at once must not both make a key.
@@ -43,7 +45,7 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
     throw error
   }
   const verifyLeaves = verifyFrom(LEAVES_FOR_BATCH, (scheme, signatures) => verifyBatch(provider, scheme, signatures))
-  return Client.open({ verifyLeaves, ...rest, ...connect(service), store, sealingKey, provider })
+  return Client.open({ verifyLeaves, ...rest, ...ways, store, sealingKey, provider })
 }
 
 /** WebCrypto has threads of its own, and the page stays alive meanwhile. */

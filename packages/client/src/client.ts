@@ -90,7 +90,10 @@ export interface ClientPolicy {
   readonly invitationLimits: Partial<InvitationLimits>
   /** A new key of a known name that one of its pinned keys endorsed: `accept` (loudly, the default) or `ask`. */
   readonly endorsedKey: "accept" | "ask"
-  /** Keep messages for {@link Conversation.history} (default). Without, the events are all there is. */
+  /**
+   * Keep messages for {@link Conversation.history} (default). Without, the events are all there is; those of a
+   * conversation whose invitation waits are kept until it is answered.
+   */
   readonly history: boolean
   /** Single-use key packages held at the service; default 20. */
   readonly keyPackages: number
@@ -202,7 +205,9 @@ export interface Client extends AsyncDisposable {
 export const Client: {
   /**
    * Registers the name on first use. Throws `ClientError`: `NAME_TAKEN`, `WRONG_PROFILE` (another name or suite, or
-   * another sealing key; a profile of a newer version), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones work without a network).
+   * another sealing key; a profile of a newer version), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones
+   * work without a network). Throws `TypeError` for an option that cannot be used: a name that is none, a sealing key of
+   * another length than 32 bytes, a cipher suite that the provider lacks, a service without an address.
    * Where it throws, store and transports have been closed.
    */
   open(options: ClientOptions): Promise<Client>

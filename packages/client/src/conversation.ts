@@ -32,7 +32,10 @@ export interface Conversation {
   setTitle(title: string): Promise<void>
   /** Renews one's own keys: heals what an attacker who had read this device's state could have followed. */
   refresh(): Promise<void>
-  /** Takes an invitation (status `invited`): the event `joined` follows. Does nothing for a conversation one is in. */
+  /**
+   * Takes an invitation (status `invited`): the event `joined` follows, then the title and the messages that have come
+   * while it waited, each in an event. Does nothing for a conversation one is in.
+   */
   accept(): Promise<void>
   /**
    * Refuses an invitation: it is gone from `client.conversations` at once, and nothing more is read. Resolves when the

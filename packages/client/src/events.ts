@@ -107,7 +107,7 @@ export interface RefreshedEvent {
   readonly by: string
 }
 
-/** This device is no member any more: it left (`by` is one's own name), or was removed. It reads nothing from here on. */
+/** This device is no longer a member: it left (`by` is one's own name), or was removed. It reads nothing from here on. */
 export interface LeftEvent {
   readonly type: "left"
   readonly conversation: Conversation
@@ -183,7 +183,7 @@ export interface RecoveredEvent {
 }
 
 /**
- * This device is no member any more and cannot come back by itself, or the service has not known the conversation for a
+ * This device is no longer a member and cannot come back by itself, or the service has not known the conversation for a
  * week: a member has to remove and invite this name again. History is kept.
  */
 export interface LostEvent {
@@ -215,7 +215,7 @@ export interface DeclinedEvent {
   readonly reason: "declined" | "unverified" | "limit"
 }
 
-/** A service asks for patience; once for each time that it does. See `client.waiting`. */
+/** A service is busy; once for each time that it does. See `client.waiting`. */
 export interface ThrottledEvent {
   readonly type: "throttled"
   readonly conversation: undefined

@@ -41,21 +41,26 @@ export interface NodeClientOptions
 
 const SERVER_KEY_SIZE = 32
 
-/** Opens a profile in a file, with Node's cryptography and WebSocket. Throws what {@link Client.open} does. */
+/**
+ * Opens a profile in a file, with Node's cryptography and WebSocket. Throws what {@link Client.open} does; the profile
+ * is free then.
+ */
 export async function openClient({ service, profile, ...options }: NodeClientOptions): Promise<Client> {
   if (options.serverKey !== undefined && options.serverKey.length !== SERVER_KEY_SIZE) {
     throw new TypeError(`a server key has ${SERVER_KEY_SIZE} bytes`)
   }
+  serviceAddresses(service)
   // The profile is locked first: two that start at once must not both make a key.
   const store = sqliteStore(profile)
   let sealingKey: Uint8Array
+  let ways: Pick<ClientOptions, "delivery" | "auth">
   try {
     sealingKey = options.sealingKey ?? sealingKeyFile(`${profile}.key`)
+    ways = connectAs({ service, profile, ...options })
   } catch (error) {
     await store[Symbol.asyncDispose]()
     throw error
   }
-  const ways = connectAs({ service, profile, ...options })
   const verifyLeaves = verifyFrom(LEAVES_FOR_THREADS, verifyBatch)
   return Client.open({ verifyLeaves, ...options, ...ways, store, sealingKey, provider: nodeProvider() })
 }

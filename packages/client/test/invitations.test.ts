@@ -44,7 +44,11 @@ describe("an invitation, where the policy is to ask", () => {
     await invited.accept()
     await invited.accept()
     assert.deepEqual([invited.status, invited.title, invited.invitedBy], ["active", "the team", undefined])
-    assert.deepEqual(await types(bob), ["joined"])
+    const told = await taken(bob)
+    assert.deepEqual(
+      told.map((it) => (it.type === "message" ? it.text : it.type === "title" ? `${it.type}: ${it.title}` : it.type)),
+      ["joined", "title: the team", "hello, bob", "are you there?"],
+    )
     assert.deepEqual(
       (await invited.history()).map(({ text }) => text),
       ["hello, bob", "are you there?"],

@@ -51,6 +51,20 @@ describe("a Node program", () => {
     assert.deepEqual(printed, ["alice says: hello, bob", "12 groups of digits"])
   })
 
+  it("is told which option is no address of a service, and has its profile free afterwards", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const options = { name: "alice", profile: join(world.folder, "free.db") }
+    for (const service of ["nonsense", "ftp://host/", ""]) {
+      await assert.rejects(openClient({ ...options, service }), {
+        name: "TypeError",
+        message: `the option service must be an http:// or https:// address, not ${JSON.stringify(service)}`,
+      })
+    }
+    await using alice = await openClient({ ...options, service: server.url })
+    assert.equal(alice.name, "alice")
+  })
+
   it("is refused a profile that another has, and leaves it as it is", async () => {
     await using world = new World({ realClock: true })
     await using server = await serving(world)

@@ -28,7 +28,7 @@ describe("a service that asks for patience", () => {
     assert.equal(counted.times(), 3, "one for each conversation")
     assert.deepEqual(await taken(alice), [])
     const { waiting } = alice as Client
-    assert.deepEqual(waiting, { until: event.retryAt, reason: "the Delivery Service asks for patience" })
+    assert.deepEqual(waiting, { until: event.retryAt, reason: "the Delivery Service is busy" })
     const failure = await alice.sync().then(
       () => undefined,
       (error: unknown) => error,

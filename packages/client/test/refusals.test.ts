@@ -205,6 +205,20 @@ describe("a wish", () => {
     assert.deepEqual(leaving.tree(), [])
   })
 
+  it("says whether this device left the conversation or was removed from it", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    await team.remove("bob")
+    await bob.sync()
+    const removed = { code: "NOT_A_MEMBER", message: "this device was removed from the conversation" }
+    await assert.rejects(only(bob).send("one more thing"), removed)
+    await team.invite("bob")
+    await bob.sync()
+    await only(bob).send("back again")
+  })
+
   it("to leave declines an invitation, and says where the service does not take that", async () => {
     await using world = new World({ inMemory: true })
     let refusing = true

@@ -48,11 +48,22 @@ async function post({ url, body, signal, responseSizeMax }: Post): Promise<Uint8
     if (response.status === 200) return content
     throw new TransportError(`the server answered ${response.status}: ${excerpt(content)}`, {
       retryable: response.status >= 500 || response.status === 429,
+      status: response.status,
     })
   } catch (error) {
     if (error instanceof TransportError) throw error
+    if (isMisdirected(error)) {
+      const reason = "it does not answer to the name that was asked for"
+      throw new TransportError(`the server answered 421: ${reason}`, { retryable: false, cause: error, status: 421 })
+    }
     throw new TransportError(`cannot reach ${url.origin}`, { retryable: true, cause: error })
   }
+}
+
+/** Node's `fetch` asks again after a 421 (Misdirected Request), with a body that it has used up, and fails with this. */
+function isMisdirected(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  return cause instanceof Error && "code" in cause && cause.code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"
 }
 
 async function readBody(response: Response, sizeMax: number): Promise<Uint8Array> {

@@ -47,9 +47,15 @@ export class TransportError extends Error {
   readonly code = "TRANSPORT_FAILED"
   /** Whether the same request may succeed if it is sent again. */
   readonly retryable: boolean
+  /** The HTTP status, where a server answered with one that is no 200. */
+  readonly status: number | undefined
 
-  constructor(message: string, options: { readonly retryable: boolean; readonly cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { readonly retryable: boolean; readonly cause?: unknown; readonly status?: number },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.retryable = options.retryable
+    this.status = options.status
   }
 }

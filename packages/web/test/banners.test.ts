@@ -13,7 +13,7 @@ describe("a service that asks for patience", { skip: noChromium, timeout: 60_000
     await alice.register()
     await alice.createConversation("one")
     await alice.createConversation("two")
-    const banner = alice.page.getByRole("status").getByText(/^The service asks for patience until \d\d:\d\d\./)
+    const banner = alice.page.getByRole("status").getByText(/^The service is busy until \d\d:\d\d\./)
     await banner.waitFor()
     await alice.page.getByRole("link", { name: /two/ }).getByText("Being created").waitFor()
     assert.deepEqual(await audit(alice.page), [])

@@ -183,7 +183,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
   it("remove one, who sees it and reads nothing more", async () => {
     await alice.remove("carol")
     await carol.notice("alice removed you.").waitFor()
-    await carol.page.getByText("You are no member any more: you read nothing").waitFor()
+    await carol.page.getByText("You are no longer a member: you read nothing").waitFor()
     await alice.notice("You removed carol.").waitFor()
     await alice.say("Now without Carol")
     await bob.message("Now without Carol", "received").waitFor()
@@ -220,7 +220,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     await carol.open()
     await carol.choose("team")
     const failed = carol.message("Too late", "failed")
-    await failed.getByText("Not sent: you are no member any more.").waitFor()
+    await failed.getByText("Not sent: you are no longer a member.").waitFor()
     await carol.page.reload()
     await failed.getByRole("button", { name: "Discard" }).click()
     await failed.waitFor({ state: "detached" })

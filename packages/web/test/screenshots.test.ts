@@ -236,7 +236,7 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     await alice.register()
     await alice.createConversation("First")
     await alice.createConversation("One too many")
-    await alice.page.getByText("The service asks for patience until").waitFor()
+    await alice.page.getByText("The service is busy until").waitFor()
     await everyLook(alice, "patience")
   })
 })

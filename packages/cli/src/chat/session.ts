@@ -1,5 +1,5 @@
 import { shownText } from "@conclave/auth/names"
-import type { Client, ClientEvent, Conversation } from "@conclave/client/node"
+import type { Client, ClientEvent, Conversation, Message } from "@conclave/client/node"
 import { nearest } from "../closest.js"
 import { isCalled, labelOf, TITLE_LENGTH_SHOWN } from "../conversations.js"
 import { explain, Failure } from "../failure.js"
@@ -8,7 +8,7 @@ import { labelOfPerson } from "../people.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { openScreen, type Screen } from "./screen.js"
 import { conversationList, slashCommands } from "./slash-commands.js"
-import { wordsOf } from "./words.js"
+import { restOf, wordsOf } from "./words.js"
 
 const OPENING_LINES = 10
 /** The prompt does not flicker for what is over at once. */
@@ -125,6 +125,11 @@ export class ChatSession {
     return drawMessageCut(message, this.#reader)
   }
 
+  /** These stand on the screen: their events, which are still to come, show nothing. */
+  markShown(conversation: Conversation, messages: readonly Message[]): void {
+    for (const { own, seq } of messages) if (!own) this.#shown.add(placeOf(conversation, seq))
+  }
+
   /** The last message that was cut. */
   drawnWhole(): string {
     if (this.#lastCut === undefined) throw new Failure("no message was cut")
@@ -152,7 +157,7 @@ export class ChatSession {
     this.print(`This is ${terminal.style.bold(labelOfPerson(client, client.name))}. /help shows the commands.`)
     this.print(conversationList(this))
     for (const message of (await this.current?.history({ limit: OPENING_LINES })) ?? []) {
-      this.#shown.add(placeOf(this.current!, message.seq))
+      this.markShown(this.current!, [message])
       this.print(this.drawn(message))
     }
   }
@@ -171,8 +176,8 @@ export class ChatSession {
     const [name = "", ...words] = wordsOf(line.slice(1))
     const command = Object.hasOwn(slashCommands, name) ? slashCommands[name] : undefined
     if (command === undefined) throw new Failure(`there is no command /${name}${hint(name)}; /help shows them`)
-    if (words.length < (command.wordsMin ?? 0)) throw new Failure(`it is used so: /${name} ${command.usage}`)
-    await command.run(this, words)
+    if (words.length < (command.wordsMin ?? 0)) throw new Failure(`usage: /${name} ${command.usage}`)
+    await command.run(this, words, restOf(line))
   }
 
   /** A person does not wait until a message has arrived before typing the next; a pipe does. */
@@ -246,7 +251,7 @@ export class ChatSession {
     const { current, client } = this
     const remarks = [
       ...(client.online ? [] : ["offline"]),
-      ...(client.waiting === undefined ? [] : [`patience until ${timeOf(client.waiting.until)}`]),
+      ...(client.waiting === undefined ? [] : [`busy until ${timeOf(client.waiting.until)}`]),
       ...(current === undefined || current.status === "active" ? [] : [current.status]),
       ...(current === undefined || current.pending.length === 0 ? [] : [`${current.pending.length} waiting`]),
     ]

@@ -13,10 +13,13 @@ export interface SlashCommand {
   readonly help: string
   /** How many words have to follow. */
   readonly wordsMin?: number
-  run(session: ChatSession, words: readonly string[]): void | Promise<void>
+  /** `rest` is what follows as it was typed, without quotation marks around the whole. */
+  run(session: ChatSession, words: readonly string[], rest: string): void | Promise<void>
 }
 
 const HISTORY_LINES = 20
+/** Of what was said before an invitation was accepted; what is older comes after these. */
+const ACCEPTED_LINES = 500
 
 export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   new: {
@@ -37,9 +40,12 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "enter a conversation that you are invited to",
     async run(session, [called]) {
       const invitation = session.findInvitation(called)
+      // Their events come now: they are not to stand on the screen twice.
+      const said = await invitation.history({ limit: ACCEPTED_LINES })
+      session.markShown(invitation, said)
       await invitation.accept()
       session.select(invitation)
-      await printHistory(session, invitation)
+      for (const message of said) session.print(session.drawn(message))
     },
   },
   decline: {
@@ -122,15 +128,20 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "TITLE",
     help: "rename the conversation",
     wordsMin: 1,
-    run: (session, [title]) => session.requireCurrent().setTitle(title!),
+    run: (session, _words, title) => session.requireCurrent().setTitle(title),
   },
   name: {
-    usage: "[TEXT]",
-    help: "say what others see beside your name; without a text, nothing",
-    async run(session, words) {
+    usage: "TEXT|-",
+    help: "say what others see beside your name; -: nothing any more",
+    async run(session, _words, typed) {
       const { client } = session
-      const typed = words.join(" ")
-      const judged = typed === "" ? { text: typed } : judgeDisplayName(typed)
+      if (typed === "") {
+        session.print(
+          `others see you as ${labelOfPerson(client, client.name)}; /name TEXT changes that, /name - withdraws it`,
+        )
+        return
+      }
+      const judged = typed === "-" ? { text: "" } : judgeDisplayName(typed)
       if (judged.text === undefined)
         throw new Failure(`"${shownText(typed, 60)}" is not a display name: ${judged.fault}`)
       await client.setDisplayName(judged.text)

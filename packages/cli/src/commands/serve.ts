@@ -49,8 +49,8 @@ export const serve = command({
     data: dataOption,
     connections: withDefault(10_000, {
       placeholder: "N",
-      help: "connections at a time, of which a network gets a quarter",
-      read: count,
+      help: "connections at a time, of which an address gets an eighth and a network a quarter",
+      read: connections,
     }),
     "trust-proxy": optional({
       placeholder: "ADDRESS,…",
@@ -130,6 +130,18 @@ function warnOfFiles(connections: number, { tell, errorStyle }: Terminal): void 
   tell(
     `${errorStyle.yellow("note:")} the system allows ${files} open files, too few for ${connections} connections: ` +
       `raise the limit (ulimit -n ${connections + FILES_BESIDE}) or give fewer --connections`,
+  )
+}
+
+/** One browser opens a handful of connections at a time: that many have to be in an address's share. */
+const CONNECTIONS_BY_ADDRESS_MIN = 8
+const CONNECTIONS_MIN = 8 * CONNECTIONS_BY_ADDRESS_MIN
+
+function connections(text: string): number {
+  const number = count(text)
+  if (number >= CONNECTIONS_MIN) return number
+  throw new UsageError(
+    `must be at least ${CONNECTIONS_MIN}: an address gets an eighth of them, and a browser alone needs ${CONNECTIONS_BY_ADDRESS_MIN}`,
   )
 }
 

@@ -247,7 +247,9 @@ export class GroupConversation implements Conversation {
       return new ClientError("NOT_A_MEMBER", "this invitation has not been accepted")
     }
     if (invitations.isDeclined(local.key)) return new ClientError("NOT_A_MEMBER", "this invitation was declined")
-    if (status === "left" || status === "leaving") return new ClientError("NOT_A_MEMBER", "this conversation was left")
+    if (status === "left" || status === "leaving") {
+      return new ClientError("NOT_A_MEMBER", (status === "left" && reason) || "this conversation was left")
+    }
     return status === "lost" ? new ClientError("LOST", reason) : undefined
   }
 }

@@ -217,12 +217,18 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
 
 const isTooLongTitle = (title: string) => new TextEncoder().encode(title).length > TITLE_SIZE_MAX
 
-function takeTitle({ local }: Work, step: Step, place: Place, { from, title }: { from: string; title: string }): void {
+function takeTitle(
+  { local, invitations }: Work,
+  step: Step,
+  place: Place,
+  { from, title }: { from: string; title: string },
+): void {
   const { title: before, titleDueSince } = local.state
   // Whoever was a member in the message's epoch reads it too.
   const isDue = titleDueSince !== undefined && place.epoch < titleDueSince
   local.update(step, { title, titleDueSince: isDue ? titleDueSince : undefined })
   if (title === before) return
+  invitations.noteTitle(step, local.key, from)
   step.emit({ type: "title", conversation: local.id, from, title })
 }
 
@@ -265,7 +271,8 @@ function placeOwn(work: Work, step: Step, place: Place, [number, wish]: readonly
 }
 
 function remember(work: Work, step: Step, place: Place, message: { from: string; own: boolean; payload: Uint8Array }) {
-  if (!work.keepHistory) return
+  // Nothing is told before an invitation is accepted: until then the history is all there is.
+  if (!work.keepHistory && !work.invitations.isWaiting(work.local.key)) return
   step.put(recordKeys.message(work.local.key, Number(place.seq)), encode(StoredMessage, message))
 }
 
@@ -332,14 +339,15 @@ export function without(names: readonly string[], others: readonly string[]): re
 }
 
 function depart(
-  { local }: Work,
+  { local, identity }: Work,
   step: Step,
   { by, oldKeys }: { readonly by: string; readonly oldKeys: readonly string[] },
 ): void {
   for (const [number, wish] of [...local.wishes]) if (wish.type === "leave") local.fulfil(step, number)
-  local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device was removed from the conversation" })
+  const reason = by === identity.name ? "" : "this device was removed from the conversation"
+  local.failAll(step, { code: "NOT_A_MEMBER", reason: reason || "this device left the conversation" })
   local.dropGroup(step, oldKeys)
-  local.update(step, { status: "left", departures: [] })
+  local.update(step, { status: "left", reason, departures: [] })
   step.emit({ type: "left", conversation: local.id, by })
 }
 

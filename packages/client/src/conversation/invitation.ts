@@ -1,3 +1,4 @@
+import { decode } from "@conclave/codec"
 import type { Entry } from "@conclave/delivery/api"
 import {
   AuthenticityError,
@@ -10,7 +11,8 @@ import {
   UnsupportedError,
   type Verdict,
 } from "@conclave/mls"
-import { recordKeys } from "../core/records.js"
+import { recordKeys, StoredMessage } from "../core/records.js"
+import type { Step } from "../core/steps.js"
 import type { DeclinedEvent } from "../events.js"
 import { Unavailable } from "../service/call.js"
 import { keysUnder, type Shared, type Work } from "./context.js"
@@ -37,18 +39,53 @@ export function declineReasonOf(authenticatedData: Uint8Array): DeclineReason | 
 
 // --- What the person says --------------------------------------------------------------------------------------------
 
-/** From now on the application hears of the conversation. */
-export async function acceptInvitation({ local, steps, invitations }: Work): Promise<void> {
-  await steps.run(local, (step) => {
-    if (!invitations.isWaiting(local.key)) return
-    invitations.answer(step, local.key, "accepted")
-    step.emit({ type: "joined", conversation: local.id, members: local.names })
-    const { status, reason } = local.state
-    const { unapproved } = local
-    if (status !== "halted" && unapproved.length === 0) return
-    const names = [...new Set(unapproved.map(({ name }) => name))]
-    step.emit({ type: "halted", conversation: local.id, names, reason })
-  })
+/** From now on the application hears of the conversation, and now of what was said in it while the invitation waited. */
+export async function acceptInvitation(work: Work): Promise<void> {
+  const { local, steps, invitations } = work
+  for (let isOver = false; !isOver; ) {
+    // Whatever is at or before the cursor of a completed step is in the store.
+    const cursor = await steps.run(local, () => local.state.cursor)
+    const kept = await keptMessages(work)
+    isOver = await steps.run(local, (step) => {
+      const invitation = invitations.get(local.key)
+      if (invitation?.answer !== "waiting") return true
+      if (local.state.cursor !== cursor) return false
+      invitations.answer(step, local.key, "accepted")
+      step.emit({ type: "joined", conversation: local.id, members: local.names })
+      if (invitation.titleFrom !== "") {
+        step.emit({ type: "title", conversation: local.id, from: invitation.titleFrom, title: local.state.title })
+      }
+      for (const message of kept) tellKept(work, step, message)
+      tellHalted(work, step)
+      return true
+    })
+  }
+}
+
+type Kept = readonly [key: string, message: StoredMessage]
+
+/** The messages behind the Welcome's commit, in the order of the log. */
+async function keptMessages({ local, store, invitations }: Work): Promise<readonly Kept[]> {
+  const since = invitations.get(local.key)?.since ?? 0n
+  const first = recordKeys.message(local.key, Number(since))
+  const records = await store.list(recordKeys.messages(local.key))
+  return records.flatMap(([key, record]) => (key > first ? [[key, decode(StoredMessage, record)] as const] : []))
+}
+
+/** Without a history, the event is all that is left of it. */
+function tellKept({ local, keepHistory }: Work, step: Step, [key, { from, own, payload }]: Kept): void {
+  const seq = BigInt(key.slice(recordKeys.messages(local.key).length))
+  const place = { conversation: local.id, seq, payload }
+  step.emit(own ? { type: "sent", ...place } : { type: "message", from, ...place })
+  if (!keepHistory) step.delete(key)
+}
+
+function tellHalted({ local }: Work, step: Step): void {
+  const { unapproved, id: conversation } = local
+  const { status, reason } = local.state
+  if (status !== "halted" && unapproved.length === 0) return
+  const names = [...new Set(unapproved.map(({ name }) => name))]
+  step.emit({ type: "halted", conversation, names, reason })
 }
 
 /**
@@ -86,9 +123,11 @@ export async function concludeInvitation(work: Work): Promise<boolean> {
       ((status !== "active" && status !== "leaving") || now() > Number(invitation.at) + DECLINING_MILLISECONDS_MAX))
   if (!isOver) return false
   const old = await keysUnder(work, invitation.fresh ? recordKeys.conversation(local.key) : recordKeys.group(local.key))
+  const unread = work.keepHistory || invitation.fresh ? [] : (await keptMessages(work)).map(([key]) => key)
   await steps.run(local, (step) => {
     local.failAll(step, { code: "NOT_A_MEMBER", reason: "the invitation came to nothing" })
     local.dropGroup(step, old)
+    for (const key of unread) step.delete(key)
     local.update(step, { status: "left", reason: "", departures: [] })
     if (invitation.fresh) step.delete(recordKeys.state(local.key))
     invitations.end(step, local.key)

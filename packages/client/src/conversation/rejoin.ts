@@ -59,7 +59,7 @@ async function stage(work: Work): Promise<boolean> {
     staged = stageJoin(work, current)
   } catch (error) {
     if (error instanceof RuleError && error.rule === "profile-external-commit") {
-      await steps.run(local, (step) => loseTrack(work, step, `${reason}; by now this device is no member any more`))
+      await steps.run(local, (step) => loseTrack(work, step, `${reason}; this device is no longer a member`))
     } else await stall(work, current.seq, `what came with commit ${current.seq} is of no use: ${messageOf(error)}`)
     return false
   }

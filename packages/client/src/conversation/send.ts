@@ -243,7 +243,7 @@ function leaveNow({ local, identity }: Work, step: Step, oldKeys: readonly strin
   for (const [number, wish] of [...local.wishes]) if (wish.type === "leave") local.fulfil(step, number)
   local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device left the conversation" })
   local.dropGroup(step, oldKeys)
-  local.update(step, { status: "left", departures: [] })
+  local.update(step, { status: "left", reason: "", departures: [] })
   step.emit({ type: "left", conversation: local.id, by: identity.name })
 }
 

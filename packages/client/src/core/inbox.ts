@@ -157,6 +157,7 @@ export class Inbox {
         by,
         answer: waits ? "waiting" : "accepted",
         fresh: known === undefined,
+        since: entry.seq,
       })
       const members = local.names
       if (waits) step.emit({ type: "invited", conversation: local.id, by, members })

@@ -74,15 +74,23 @@ export class Invitations implements Reloadable {
     return answer !== "waiting" || ["invited", "joined", "keyChanged"].includes(event.type)
   }
 
-  /** A new one. */
-  add(step: Step, id: string, invitation: Omit<StoredInvitation, "at" | "times">): void {
+  /** A new one. What the one before it has kept, if that was waiting still, is told with this one. */
+  add(step: Step, id: string, invitation: Omit<StoredInvitation, "at" | "times" | "titleFrom">): void {
     const at = BigInt(this.#options.now())
     for (const [other, { answer, at: then }] of [...this.#known]) {
       const isOver = answer === "accepted" || answer === "ended"
       if (isOver && then + DAY_MILLISECONDS < at) this.#forget(step, other)
     }
     const before = this.#known.get(id)
-    this.#put(step, id, { ...invitation, at, times: before?.by === invitation.by ? before.times + 1 : 1 })
+    const { since, titleFrom } = before?.answer === "waiting" ? before : { since: invitation.since, titleFrom: "" }
+    const times = before?.by === invitation.by ? before.times + 1 : 1
+    this.#put(step, id, { ...invitation, at, times, since, titleFrom })
+  }
+
+  /** Somebody has set the title of a conversation while the invitation to it waits. */
+  noteTitle(step: Step, id: string, from: string): void {
+    const invitation = this.#known.get(id)
+    if (invitation?.answer === "waiting") this.#put(step, id, { ...invitation, titleFrom: from })
   }
 
   answer(step: Step, id: string, answer: "accepted" | "declined"): void {

@@ -112,6 +112,10 @@ export const StoredInvitation = struct("StoredInvitation", {
   times: uint32,
   /** Nothing was there before it: the conversation is forgotten with it. */
   fresh: boolean,
+  /** The seq of the Welcome's commit: messages behind it are kept, and told when the invitation is accepted. */
+  since: uint64,
+  /** Who has set the title meanwhile, which is told then; empty where nobody has. */
+  titleFrom: utf8,
 })
 export type StoredInvitation = TypeOf<typeof StoredInvitation>
 /** What a name's latest verified statement says: the display name, empty where it was withdrawn, and when it was made. */
@@ -135,7 +139,7 @@ export const ConversationState = struct("ConversationState", {
   version: uint8,
   status: Status,
   title: utf8,
-  /** Why it is halted, recovering or lost; empty otherwise. */
+  /** Why it is halted, recovering, lost, or left by no wish of this person; empty otherwise. */
   reason: utf8,
   /** Everything up to this seq has been followed; its chain hash (empty where nothing is known of it). */
   cursor: uint64,
@@ -211,6 +215,7 @@ export const OutgoingCommit = struct("OutgoingCommit", {
 export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
 
 export const StoredMessage = struct("StoredMessage", { from: utf8, own: boolean, payload: opaque })
+export type StoredMessage = TypeOf<typeof StoredMessage>
 
 const ConversationId = alias("ConversationId", opaque)
 const EventKind = enumeration("EventKind", 1, {

@@ -106,7 +106,7 @@ export class Service<Request extends { readonly type: string }, Response extends
     switch (passing.type) {
       case "throttled": {
         const retryAt = this.#patience.throttled(this.#name, passing.retryAfterMilliseconds)
-        throw new Unavailable(`the ${service} asks for patience`, { retryAt })
+        throw new Unavailable(`the ${service} is busy`, { retryAt })
       }
       case "unavailable":
         throw new Unavailable(`the ${service} is not available: ${passing.reason}`)

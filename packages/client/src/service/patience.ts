@@ -40,7 +40,7 @@ export class Patience {
   get waiting(): Waiting | undefined {
     const latest = [...this.#untils].sort(([, a], [, b]) => b - a)[0]
     if (latest === undefined || latest[1] <= this.#now()) return undefined
-    return { until: new Date(latest[1]), reason: `the ${nameOf(latest[0])} asks for patience` }
+    return { until: new Date(latest[1]), reason: `the ${nameOf(latest[0])} is busy` }
   }
 
   /** Returns when the service may be asked again. */

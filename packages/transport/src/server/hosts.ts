@@ -26,7 +26,9 @@ export class Hosts {
   refuse(host: string | undefined): string | undefined {
     if (this.#names === undefined) return undefined
     const name = (host ?? "").replace(/:\d*$/, "").replace(/\.$/, "").toLowerCase()
-    return this.#names.has(name) ? undefined : "this service is not known by the name that was asked for"
+    return this.#names.has(name)
+      ? undefined
+      : "this service does not answer to the name you asked for (see --allow-host)"
   }
 }
 

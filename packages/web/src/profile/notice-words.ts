@@ -48,7 +48,7 @@ export function noticeText(notice: Notice, people: People): string {
       return `This device lost the conversation (${text}). Ask a member to remove you and to invite you again.`
     // Earlier versions have kept these here; the page tells them above everything now.
     case "throttled":
-      return `The service asked for patience until ${text}.`
+      return `The service was busy until ${text}.`
     case "update":
       return sentence(text)
   }
@@ -149,7 +149,7 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ["UNKNOWN_NAME", "nobody has that name"],
   ["NO_KEY_PACKAGE", "no key to add them with is left"],
   ["KEY_CHANGED", "there is a new key to look at first"],
-  ["NOT_A_MEMBER", "you are no member any more"],
+  ["NOT_A_MEMBER", "you are no longer a member"],
   ["LOST", "this device has lost the conversation"],
   ["TOO_LARGE", "it is too large"],
 ])

@@ -28,7 +28,7 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
     case "KEY_CHANGED":
       return `${who || "This person"} speaks with a new key. Read the notice about it, then invite them again.`
     case "NOT_A_MEMBER":
-      return "You are no member of this conversation any more."
+      return "You are no longer a member of this conversation."
     case "TOO_LARGE":
       return "That is too long: a message has at most 64 KiB."
     case "REFUSED":
@@ -42,7 +42,7 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
     case "STORE_FAILED":
       return `This browser did not store it: ${error.message}. Make room, or allow this page to keep data.`
     case "STORE_LOCKED":
-      return "Another tab works with this profile."
+      return "Another tab is using your keys."
     case "WRONG_PROFILE":
       return sentence(error.message)
     case "CLOSED":
@@ -52,7 +52,7 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
 
 /** Why a message that waited was not sent. */
 export function failureOf({ status }: Pick<Conversation, "status">): string {
-  if (status === "left" || status === "leaving") return "Not sent: you are no member any more."
+  if (status === "left" || status === "leaving") return "Not sent: you are no longer a member."
   if (status === "lost") return "Not sent: this device has lost the conversation."
   return "Not sent: the service refused it."
 }

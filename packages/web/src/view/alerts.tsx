@@ -56,8 +56,7 @@ function Patience({ profile }: { readonly profile: Profile }) {
         <p class="banner banner-quiet">
           <ClockIcon />
           <span>
-            The service asks for patience until {clockTime(waiting.until)}. What you write is kept, and goes out by
-            itself.
+            The service is busy until {clockTime(waiting.until)}. What you write is kept, and goes out by itself.
           </span>
         </p>
       )}

@@ -45,7 +45,7 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
         <h1>{titleOf(conversation, profile)}</h1>
         <p>
           {status === "left"
-            ? "No member any more"
+            ? "No longer a member"
             : others.length === 0
               ? "Only you"
               : list(["You", ...others.map((name) => profile.called(name))])}

@@ -95,7 +95,7 @@ function RefusedKeys({ profile }: { readonly profile: Profile }) {
 function closedReason(status: ConversationStatus): string | undefined {
   switch (status) {
     case "left":
-      return "You are no member any more: you read nothing that comes after this, and can write nothing. A member can invite you again."
+      return "You are no longer a member: you read nothing that comes after this, and can write nothing. A member can invite you again."
     case "leaving":
       return "You are leaving. It is done when another member’s device has carried it out."
     case "lost":

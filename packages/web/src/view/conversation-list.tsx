@@ -122,7 +122,7 @@ function summary(conversation: Conversation, profile: Profile): string {
     case "creating":
       return "Being created"
     case "left":
-      return "You are no member any more"
+      return "You are no longer a member"
     case "leaving":
       return "Leaving"
     case "halted":

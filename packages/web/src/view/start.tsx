@@ -27,9 +27,7 @@ export function Unsuitable({ reason }: { readonly reason: string }) {
 export function Elsewhere() {
   return (
     <StartScreen title="Open in another tab">
-      <p role="alert">
-        Another tab of this browser works with your keys, and only one at a time may: two would use the same key twice.
-      </p>
+      <p role="alert">Another tab is using your keys, and only one at a time may: two would use the same key twice.</p>
       <p>Close the other tab, and this one goes on by itself.</p>
     </StartScreen>
   )
