@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { pathToFileURL } from "node:url"
 import { parseArgs } from "node:util"
 import type { Attack } from "./attack.js"
 import { STORED_MAX } from "./attacks/resources.js"
@@ -91,7 +92,8 @@ async function carryOut(attack: Attack): Promise<void> {
 function count({ id, open, defence }: Attack, now: Ran, without: Ran | undefined): void {
   if ("broken" in now) counts.faults++
   else {
-    const { succeeded, evidence } = now
+    const { succeeded } = now
+    const evidence = now.evidence.replaceAll(pathToFileURL(root).href, "file:///…/").replaceAll(root, "…/")
     seen[id] = { succeeded, evidence, ...(without && "succeeded" in without && { undefended: without.succeeded }) }
     counts.carriedOut++
     if (now.succeeded) counts.succeeded++

@@ -92,7 +92,7 @@ describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, ()
         .evaluateAll((items) =>
           items.map((it) => it.getAttribute("data-notice") ?? it.getAttribute("data-state")).filter(Boolean),
         ),
-      ["invited", "received", "joined"],
+      ["invited", "received", "joined", "title"],
       "in the order in which it happened",
     )
   })
