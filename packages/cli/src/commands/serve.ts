@@ -49,7 +49,7 @@ export const serve = command({
     data: dataOption,
     connections: withDefault(10_000, {
       placeholder: "N",
-      help: "connections at a time, of which an address gets an eighth and a network a quarter",
+      help: "connections at a time: 1/8 for an address, 1/4 for a network",
       read: connections,
     }),
     "trust-proxy": optional({
