@@ -31,7 +31,7 @@ export function noticeText(notice: Notice, people: People): string {
     case "rejected":
       return rejectedText(notice)
     case "halted":
-      return `Stopped before a change that brings in ${listOf(names, people)}${text === "" ? "" : `: ${text}`}.`
+      return `You send nothing until you have decided about ${listOf(names, people)}${text === "" ? "" : `: ${text}`}.`
     case "recovered":
       return `This device lost its place, and came back. Messages in between are missing here. The reason: ${text}.`
     case "invited":

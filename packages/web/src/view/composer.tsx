@@ -101,7 +101,7 @@ function closedReason(status: ConversationStatus): string | undefined {
     case "lost":
       return "This device has lost the conversation. Ask a member to remove you and to invite you again."
     case "halted":
-      return "Stopped before a new key came in: nothing is sent or read until you have decided about it."
+      return "A new key came in: nothing that you write is sent until you have decided about it, or its owner is removed."
     case "invited":
       return "You are invited: nothing can be written before you have come in."
     case "creating":
