@@ -50,14 +50,11 @@ export interface NewCommit {
   readonly recipients?: readonly { readonly deviceId: Uint8Array }[]
   readonly ratchetTree?: Uint8Array
   readonly groupInfo?: Uint8Array
-  /** Whether it removes somebody. */
-  readonly removes?: boolean
 }
 
 export function appendOf({ commit, ...entry }: NewEntry): DeliveryRequest {
   if (commit === undefined) return { type: "append", ...entry, commit }
-  const { removes: _removes, ...parts } = commit
-  return { type: "append", ...entry, commit: { ...emptyCommit, ...parts } }
+  return { type: "append", ...entry, commit: { ...emptyCommit, ...commit } }
 }
 
 export function createGroupOf(group: {
@@ -69,8 +66,8 @@ export function createGroupOf(group: {
   return { type: "createGroup", idempotencyId, ...group }
 }
 
-/** As the service says it of an entry; `epoch` is the group's behind it. */
-export function acceptedAs(seq: bigint, _epoch: bigint): DeliveryResponse {
+/** As the service says it of an entry. */
+export function acceptedAs(seq: bigint): DeliveryResponse {
   const chainHash = crypto.getRandomValues(new Uint8Array(32))
   return { type: "accepted", seq, chainHash, receipt: new Uint8Array(), undelivered: [] }
 }

@@ -187,7 +187,6 @@ export class Mallory {
         recipients: recipients.map((deviceId) => ({ deviceId })),
         ratchetTree: made.ratchetTree(),
         groupInfo: made.groupInfo,
-        removes: made.removed.length > 0,
       },
     })
     if (answer.type !== "accepted") {

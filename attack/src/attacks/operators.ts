@@ -29,8 +29,7 @@ class Accomplice {
     if (request.type === "append") {
       this.captured.push({ kind: request.kind, body: request.body })
       this.seq++
-      const epoch = this.stale!.epoch + 1n
-      return acceptedAs(this.seq, epoch)
+      return acceptedAs(this.seq)
     }
     if (request.type !== "read") return undefined
     if (this.captured.length > 0) {

@@ -1,55 +1,11 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
-import { createConnection, type Socket } from "node:net"
+import { createConnection } from "node:net"
 import { describe, it } from "node:test"
-import { WebSocket } from "ws"
-import { SUBPROTOCOL } from "../src/frames.js"
-import { type Listener, type ListenLimits, type Refusal, type Resource, type ShareLimits, Shares } from "../src/node.js"
+import type { Listener } from "../src/node.js"
 import { isLoopback } from "../src/server/hosts.js"
-import { echo, serve, silent } from "./support.js"
-
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 300 && !holds(); i++) await pause(10)
-}
-
-interface Setting {
-  readonly shares?: Partial<Record<Resource, ShareLimits>>
-  readonly limits?: Partial<ListenLimits>
-  readonly services?: Parameters<typeof serve>[0]
-  readonly hosts?: readonly string[]
-}
-
-/** A listener at 127.0.0.1, its shares, and what it refused by kind and level. */
-async function start({ shares: limits, services = { echo, silent: silent().handler }, ...options }: Setting = {}) {
-  const refusals: Refusal[] = []
-  const shares = new Shares({ ...(limits && { limits }), onRefusal: (refusal) => refusals.push(refusal) })
-  const listener = await serve(services, { host: "127.0.0.1", shares, ...options })
-  const refused = (kind: string, level?: string) =>
-    refusals.filter((refusal) => refusal.kind === kind && (level === undefined || refusal.level === level)).length
-  return { listener, shares, refusals, refused }
-}
-
-function line(listener: Listener, localAddress: string, sent = ""): { socket: Socket; closed: Promise<string> } {
-  const socket = createConnection({ port: Number(listener.url.port), host: "127.0.0.1", localAddress })
-  let answer = ""
-  socket.on("data", (part) => {
-    answer += part
-  })
-  socket.on("error", () => {})
-  const closed = new Promise<string>((resolve) => socket.on("close", () => resolve(answer)))
-  if (sent !== "") socket.write(sent)
-  return { socket, closed }
-}
-
-async function openSocket(listener: Listener, options: WebSocket.ClientOptions & { localAddress?: string } = {}) {
-  const socket = new WebSocket(`ws://127.0.0.1:${listener.url.port}/socket`, SUBPROTOCOL, options)
-  socket.on("error", () => {})
-  await once(socket, "open")
-  return socket
-}
-
-/** The connection under a socket, to write what no client would. */
+import { line, openSocket, start, until } from "./shares-support.js"
+import { echo, serve } from "./support.js"
 
 describe("a listener that only this machine reaches", { timeout: 10_000 }, () => {
   const ask = async (listener: Listener, host: string) =>
