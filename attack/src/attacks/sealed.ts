@@ -1,7 +1,7 @@
 import { connect } from "node:net"
 import { decode, encode } from "@conclave/codec"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
-import { deliveryRequests } from "@conclave/delivery/api"
 import { Offer, SealedTransport, shareTransport } from "@conclave/transport/sealed"
 import { type Attack, outcome } from "../attack.js"
 import { payloadOf } from "../contract.js"

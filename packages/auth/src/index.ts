@@ -1,5 +1,3 @@
-export * from "./api.js"
-export * from "./names.js"
 export {
   type AuthenticationLimits,
   type AuthenticationOptions,

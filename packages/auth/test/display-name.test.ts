@@ -1,16 +1,10 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
+import { type AuthRequest, type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { openDatabase } from "@conclave/delivery"
 import { signWithLabel } from "@conclave/mls"
-import {
-  type AuthRequest,
-  type DisplayName,
-  DisplayNameTBS,
-  memoryStore,
-  type Store,
-  sqliteStore,
-} from "../src/index.js"
+import { memoryStore, type Store, sqliteStore } from "../src/index.js"
 import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
 
 type Request = Extract<AuthRequest, { type: "setDisplayName" }>

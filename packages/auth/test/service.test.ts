@@ -4,17 +4,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
+import { AuthResponse, authRequests, type Endorsement } from "@conclave/contracts/auth"
+import { badNames, goodNames } from "@conclave/contracts/testing"
 import { openDatabase } from "@conclave/delivery"
-import {
-  AuthResponse,
-  authRequests,
-  directoryOf,
-  type Endorsement,
-  memoryStore,
-  type Store,
-  sqliteStore,
-} from "../src/index.js"
-import { badNames, goodNames } from "./name-samples.js"
+import { directoryOf, memoryStore, type Store, sqliteStore } from "../src/index.js"
 import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store>> = {

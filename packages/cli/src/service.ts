@@ -2,6 +2,8 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
+import { authRequests } from "@conclave/contracts/auth"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { Shares } from "@conclave/transport"
@@ -122,11 +124,11 @@ async function startSealed(services: Services, { host, shares, port, policy, key
     ...serveAll({
       auth: {
         handler: services.handlers.auth,
-        mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request),
+        mayRunEarly: (request) => authRequests.isReplaySafe(request),
       },
       delivery: {
         handler: services.handlers.delivery,
-        mayRunEarly: (request) => delivery.deliveryRequests.isReplaySafe(request),
+        mayRunEarly: (request) => deliveryRequests.isReplaySafe(request),
       },
     }),
   })

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { DeliveryResponseKind } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
-import { DeliveryResponseKind, openDatabase, sqliteStore } from "@conclave/delivery"
+import { openDatabase, sqliteStore } from "@conclave/delivery"
 import { connect } from "@conclave/transport/node"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { AuthResponse } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
+import { AuthResponse } from "@conclave/contracts/auth"
 import type { CredentialClaim } from "@conclave/mls"
 import { directTransport, type Transport, TransportError } from "@conclave/transport"
 import type { Identity } from "../src/identity/identity.js"

@@ -1,6 +1,4 @@
-export * from "./api.js"
 export { type DeliveryLimits, limitsForQuota } from "./limits.js"
-export * from "./log-chain.js"
 export type { Directory, DirectoryEntry } from "./proof.js"
 export type { DeliveryRates } from "./rates.js"
 export type { RefusalKind } from "./refusals.js"

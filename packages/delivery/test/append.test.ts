@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
+import { type DeliveryRequest, deliveryRequests } from "@conclave/contracts/delivery"
+import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
 import { MLSMessage } from "@conclave/mls/wire"
-import { type DeliveryRequest, deliveryRequests, logChainHash, logChainStart } from "../src/index.js"
 import {
   commitRequest,
   createDevice,

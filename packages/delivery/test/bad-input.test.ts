@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { connect, listen } from "@conclave/transport/node"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
+import { openDatabase, sqliteStore } from "../src/index.js"
 import {
   commitRequest,
   createDevice,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
-import { type DeliveryLimits, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "../src/index.js"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import type { DeliveryLimits } from "../src/index.js"
 import {
   createDevice,
   createService,

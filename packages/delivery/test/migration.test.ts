@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
+import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
 import Libsql from "libsql"
-import { logChainHash, logChainStart, openDatabase, sqliteStore } from "../src/index.js"
+import { openDatabase, sqliteStore } from "../src/index.js"
 import { commitRequest, createService, expectType, messageRequest, NOW, sha256, temporaryFolder } from "./support.js"
 
 /**

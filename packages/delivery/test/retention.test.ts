@@ -2,16 +2,9 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
 import Libsql from "libsql"
-import {
-  logChainHash,
-  logChainStart,
-  openDatabase,
-  retentionOf,
-  sqliteStore,
-  startSweeping,
-  sweepOnce,
-} from "../src/index.js"
+import { openDatabase, retentionOf, sqliteStore, startSweeping, sweepOnce } from "../src/index.js"
 import {
   commitRequest,
   createDevice,

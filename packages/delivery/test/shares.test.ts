@@ -2,9 +2,9 @@ import assert from "node:assert/strict"
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import {
   type DeliveryLimits,
-  type DeliveryResponse,
   limitsForQuota,
   memoryStore,
   openDatabase,

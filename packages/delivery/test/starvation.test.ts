@@ -2,9 +2,10 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { Handler, Requester, Transport } from "@conclave/transport"
 import { connect, listen } from "@conclave/transport/node"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
+import { openDatabase, sqliteStore } from "../src/index.js"
 import { commitRequest, createGroup, createService, messageRequest, sha256, temporaryFolder } from "./support.js"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))

@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { connect, listen } from "@conclave/transport/node"
-import { DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
+import { openDatabase, sqliteStore } from "../src/index.js"
 import { createGroup, createService, expectType, messageRequest, sha256, temporaryFolder } from "./support.js"
 
 describe("a subscription over a real socket", { timeout: 60_000 }, () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { type DeliveryResponse, memoryStore, processWake, type Wake } from "../src/index.js"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import { memoryStore, processWake, type Wake } from "../src/index.js"
 import {
   commitRequest,
   createDevice,

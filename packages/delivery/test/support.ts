@@ -3,21 +3,23 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { decode, encode } from "@conclave/codec"
+import {
+  type Append,
+  type CreateGroup,
+  type DeliveryRequest,
+  DeliveryResponse,
+  DeviceRequestTBS,
+  deliveryRequests,
+  EMPTY_PROOF,
+} from "@conclave/contracts/delivery"
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
 import {
-  type Append,
-  type CreateGroup,
   type DeliveryOptions,
-  type DeliveryRequest,
-  DeliveryResponse,
-  DeviceRequestTBS,
-  deliveryRequests,
   deliveryService,
-  EMPTY_PROOF,
   memoryStore,
   openDatabase,
   type Store,

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
-import { DeliveryResponse, deliveryRequests, memoryStore } from "../src/index.js"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { memoryStore } from "../src/index.js"
 import { createDevice, createService, expectType, NOW, proved, random, sha256 } from "./support.js"
 
 /** As the SDK of version 1 sent them, which had no version byte. */

@@ -1,4 +1,4 @@
-import type { DisplayName } from "../api.js"
+import type { DisplayName } from "@conclave/contracts/auth"
 import type { NewDevice, Registered, Store, StoredDevice } from "./store.js"
 
 type SqlValue = Uint8Array | bigint | number | string | null

@@ -1,5 +1,5 @@
-import { nameFault } from "@conclave/auth/names"
 import { decode } from "@conclave/codec"
+import { nameFault } from "@conclave/contracts/names"
 import type {
   Conversation,
   ConversationStatus,

@@ -1,4 +1,4 @@
-import type { Sha256 } from "../log-chain.js"
+import type { Sha256 } from "@conclave/contracts/log-chain"
 import type { Connection } from "./database.js"
 
 /** Bodies that are stored once, however many point to them; the last who lets go of one deletes it. */

@@ -1,4 +1,4 @@
-import { type InboxEntry, InboxKind } from "../api.js"
+import { type InboxEntry, InboxKind } from "@conclave/contracts/delivery"
 import type { Connection, Row } from "./database.js"
 import { kindOf } from "./kinds.js"
 import { releaseBlob } from "./sqlite-blobs.js"

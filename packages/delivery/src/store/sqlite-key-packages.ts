@@ -1,4 +1,4 @@
-import { InboxKind } from "../api.js"
+import { InboxKind } from "@conclave/contracts/delivery"
 import type { Connection } from "./database.js"
 import { deliver } from "./sqlite-inbox.js"
 import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "./store.js"

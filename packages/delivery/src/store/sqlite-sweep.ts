@@ -1,5 +1,5 @@
-import { LogEntryKind } from "../api.js"
-import type { Sha256 } from "../log-chain.js"
+import { LogEntryKind } from "@conclave/contracts/delivery"
+import type { Sha256 } from "@conclave/contracts/log-chain"
 import type { Connection, Database, Row } from "./database.js"
 import { releaseBlob } from "./sqlite-blobs.js"
 import { deleteEntry } from "./sqlite-inbox.js"

@@ -1,5 +1,5 @@
 import { encode, opaque, struct, uint64 } from "@conclave/codec"
-import { EntryKind, type LogEntryKind } from "./api.js"
+import { EntryKind, type LogEntryKind } from "./delivery.js"
 
 /**
  * The chain that makes the log of a group one history: each entry's hash covers everything before it. Service and

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
 import { describe, it } from "node:test"
-import { logChainHash, logChainStart } from "../src/index.js"
-import { random, sha256 } from "./support.js"
+import { nodeProvider } from "@conclave/crypto/node"
+import { logChainHash, logChainStart } from "../src/log-chain.js"
+
+const crypto = nodeProvider()
+const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
+const random = (length: number) => crypto.random(length)
 
 /** The chain as its drawing says, without the code that makes it. */
 const hash = (...hex: readonly string[]) => createHash("sha256").update(hex.join(""), "hex").digest("hex")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { ReplaySafe, Transport } from "@conclave/transport"
-import { type DeliveryRequest, DeliveryRequestKind, deliveryRequests } from "../src/api.js"
+import { type DeliveryRequest, DeliveryRequestKind, deliveryRequests } from "../src/delivery.js"
 
 const id = new Uint8Array(32).fill(1)
 

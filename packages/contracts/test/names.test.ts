@@ -10,7 +10,7 @@ import {
   personLabel,
   shownText,
 } from "../src/names.js"
-import { badNames, goodNames } from "./name-samples.js"
+import { badNames, goodNames } from "../testing/name-samples.js"
 
 describe("a name", () => {
   for (const [name, why] of Object.entries(goodNames)) {
