@@ -11,6 +11,7 @@ const at =
 
 const inClient = (file: string) => at(`packages/client/dist/src/${file}.js`)
 const inMls = (file: string) => at(`packages/mls/dist/src/${file}.js`)
+const inContracts = (file: string) => at(`packages/contracts/dist/src/${file}.js`)
 const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
 const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
@@ -203,7 +204,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   M4a: inboxMakesRoom,
   M4b: inboxMakesRoom,
-  M5: [inAuth("names")("const what = nameFaultOf(text);", "const what = undefined;")],
+  M5: [inContracts("names")("const what = nameFaultOf(text);", "const what = undefined;")],
   M6a: onlyDepartures,
   M6b: [leavesKeepNameAndKey],
   M7: [
