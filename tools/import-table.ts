@@ -6,12 +6,13 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   codec: [],
   crypto: ["codec"],
   mls: ["codec", "crypto"],
+  identity: ["codec", "crypto", "mls"],
   transport: ["codec", "crypto"],
   contracts: ["codec", "transport"],
   delivery: ["codec", "contracts/delivery", "contracts/log-chain", "crypto", "mls", "mls/wire", "transport"],
   auth: ["codec", "contracts/auth", "contracts/names", "crypto", "mls", "transport"],
   client: [
-    ...["codec", "crypto", "crypto/node", "crypto/web", "mls", "mls/wire"],
+    ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "transport/sealed"],
     // Of the services their contracts, never themselves.
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/names"],
@@ -31,6 +32,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
 export const inTests: Readonly<Record<string, readonly string[]>> = {
   crypto: [],
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
+  identity: ["crypto/node"],
   transport: ["crypto/node", "crypto/web", "crypto/portable"],
   contracts: ["crypto", "crypto/node"],
   delivery: ["crypto/node", "transport/node"],
@@ -47,7 +49,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
   attack: [
     ...Object.keys(packages).filter((name) => name !== "web"),
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth"],
-    ...["auth/x509", "client/node", "crypto/node", "mls/wire"],
+    ...["identity/x509", "client/node", "crypto/node", "mls/wire"],
     ...["transport/node", "transport/sealed", "transport/fast-open"],
   ],
   bench: [
@@ -77,13 +79,14 @@ export const anywhere: readonly string[] = [
   "mls",
   "mls/wire",
   "mls/tree",
+  "identity",
+  "identity/x509",
   "transport",
   "transport/browser",
   "contracts/delivery",
   "contracts/log-chain",
   "contracts/auth",
   "contracts/names",
-  "auth/x509",
   "client",
   "client/browser",
 ]

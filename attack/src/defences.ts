@@ -12,6 +12,7 @@ const at =
 const inClient = (file: string) => at(`packages/client/dist/src/${file}.js`)
 const inMls = (file: string) => at(`packages/mls/dist/src/${file}.js`)
 const inContracts = (file: string) => at(`packages/contracts/dist/src/${file}.js`)
+const inIdentity = (file: string) => at(`packages/identity/dist/src/${file}.js`)
 const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
 const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
@@ -265,9 +266,9 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   L7: [inTransport("sealed/server-connection")("if (!isZero(plaintext.subarray(end)))", "if (end < 0)")],
   L8: [inClient("service/fast-open")('host !== asked && url.protocol !== "https:"', 'url.protocol === "none:"')],
-  F1: [inAuth("x509/path")("if (!this.#admitsNames(path, issuer))", "if (path === undefined)")],
+  F1: [inIdentity("x509/path")("if (!this.#admitsNames(path, issuer))", "if (path === undefined)")],
   F2: [
-    inAuth("x509/signatures")(
+    inIdentity("x509/signatures")(
       'demand(bitsOfModulus >= RSA_BITS_MIN && bitsOfModulus % 8 === 0, "weak-algorithm");',
       "",
     ),

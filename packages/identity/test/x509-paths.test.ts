@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { judgeChain, judgeRoot, x509Verdicts } from "@conclave/auth/x509"
 import { nodeProvider } from "@conclave/crypto/node"
+import { judgeChain, judgeRoot, x509Verdicts } from "@conclave/identity/x509"
 import {
   at,
   authority,

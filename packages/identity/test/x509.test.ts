@@ -2,8 +2,8 @@ import "reflect-metadata"
 import assert from "node:assert/strict"
 import type { webcrypto } from "node:crypto"
 import { before, describe, test } from "node:test"
-import { judgeChain, x509Verdicts } from "@conclave/auth/x509"
 import { nodeProvider } from "@conclave/crypto/node"
+import { judgeChain, x509Verdicts } from "@conclave/identity/x509"
 import { cipherSuite, createKeyPackage, Group, type Signer } from "@conclave/mls"
 import {
   BasicConstraintsExtension,

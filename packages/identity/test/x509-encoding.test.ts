@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { judgeRoot, revocationLists } from "@conclave/auth/x509"
+import { judgeRoot, revocationLists } from "@conclave/identity/x509"
 import { Certificate } from "../src/x509/certificate.js"
 import { readNameConstraints } from "../src/x509/constraints.js"
 import { children, element, isDer, isMinimalInteger, sameBytes, single } from "../src/x509/der.js"

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { after, test } from "node:test"
 import { fileURLToPath } from "node:url"
-import { type ChainJudgement, judgeChain, revocationLists } from "@conclave/auth/x509"
 import { nodeProvider } from "@conclave/crypto/node"
+import { type ChainJudgement, judgeChain, revocationLists } from "@conclave/identity/x509"
 import { alwaysOtherwise, byDefaultOtherwise } from "./x509-limbo-exceptions.js"
 
 /*

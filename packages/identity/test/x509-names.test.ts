@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
-import { judgeChain } from "@conclave/auth/x509"
+import { judgeChain } from "@conclave/identity/x509"
 import {
   at,
   authority,
