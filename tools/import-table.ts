@@ -8,6 +8,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   mls: ["codec", "crypto"],
   identity: ["codec", "crypto", "mls"],
   transport: ["codec", "crypto"],
+  trace: [],
   contracts: ["codec", "transport"],
   delivery: ["codec", "contracts/delivery", "contracts/log-chain", "crypto", "mls", "mls/wire", "transport"],
   auth: ["codec", "contracts/auth", "contracts/names", "crypto", "mls", "transport"],
@@ -21,7 +22,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth"],
     ...["contracts/delivery", "contracts/auth", "contracts/names"],
-    ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "transport/trace", "web"],
+    ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "trace", "web"],
   ],
 }
 
@@ -33,7 +34,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   crypto: [],
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
-  transport: ["crypto/node", "crypto/web", "crypto/portable"],
+  transport: ["crypto/node", "crypto/web", "crypto/portable", "trace"],
   contracts: ["crypto", "crypto/node"],
   delivery: ["crypto/node", "transport/node"],
   auth: ["crypto/node", "transport/node", "contracts/testing", "delivery"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { findRepeats, trace } from "@conclave/trace"
 import { measureFlood } from "../../lab/flood.js"
 import { CLIENT_ADDRESS, type Laboratory, missingPrivileges, SERVER_ADDRESS } from "../../lab/laboratory.js"
 import { measureMiddlebox, middleboxes } from "../../lab/middleboxes.js"
@@ -8,7 +9,6 @@ import { measureReplays } from "../../lab/replays.js"
 import type { Sample } from "../../lab/roles/measured.js"
 import type { Served } from "../../lab/roles/sealed.js"
 import { laboratoryTest } from "../../lab/test-support.js"
-import { findRepeats, trace } from "../../src/trace/index.js"
 
 const roles = new URL("../../lab/roles/sealed.js", import.meta.url)
 const skip = missingPrivileges() ?? false

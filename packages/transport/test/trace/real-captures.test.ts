@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
+import { findRepeats, formatTrace, type Link, type TraceReport, trace } from "@conclave/trace"
 import { type Laboratory, SERVER_ADDRESS } from "../../lab/laboratory.js"
 import { laboratoryTest } from "../../lab/test-support.js"
 import type { FastOpenPolicy } from "../../src/fast-open/index.js"
-import { findRepeats, formatTrace, type Link, type TraceReport, trace } from "../../src/trace/index.js"
 
 const sockets = new URL("../fast-open/roles.js", import.meta.url)
 const roles = new URL("./roles.js", import.meta.url)

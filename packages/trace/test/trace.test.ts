@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { randomInt } from "node:crypto"
 import { test } from "node:test"
 import fc from "fast-check"
-import { CaptureError, findRepeats, formatTrace, renderTimeline, trace } from "../../src/trace/index.js"
+import { CaptureError, findRepeats, formatTrace, renderTimeline, trace } from "../src/index.js"
 import { ACK, inPieces, type Made, packet, pcap, pcapng, SYN } from "./captures.js"
 
 const T0 = Date.UTC(2026, 4, 1, 12)
