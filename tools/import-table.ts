@@ -12,6 +12,10 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   contracts: ["codec", "transport"],
   delivery: ["codec", "contracts/delivery", "contracts/log-chain", "crypto", "mls", "mls/wire", "transport"],
   auth: ["codec", "contracts/auth", "contracts/names", "crypto", "mls", "transport"],
+  sqlite: [
+    ...["codec", "contracts/delivery", "contracts/log-chain", "contracts/auth", "crypto"],
+    ...["delivery/store", "auth/store"],
+  ],
   client: [
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "transport/sealed"],
@@ -20,7 +24,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   web: ["client", "client/browser"],
   cli: [
-    ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth"],
+    ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth", "sqlite"],
     ...["contracts/delivery", "contracts/auth", "contracts/names"],
     ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "trace", "web"],
   ],
@@ -36,10 +40,11 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   identity: ["crypto/node"],
   transport: ["crypto/node", "crypto/web", "crypto/portable", "trace"],
   contracts: ["crypto", "crypto/node"],
-  delivery: ["crypto/node", "transport/node"],
-  auth: ["crypto/node", "transport/node", "contracts/testing", "delivery"],
-  client: ["crypto/portable", "delivery", "auth"],
-  web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "crypto/node"],
+  delivery: ["crypto/node", "transport/node", "sqlite"],
+  auth: ["crypto/node", "contracts/testing", "sqlite"],
+  sqlite: ["auth/testing", "delivery", "delivery/testing"],
+  client: ["crypto/portable", "delivery", "auth", "sqlite"],
+  web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: ["mls", "codec", "client/browser"],
 }
 

@@ -14,6 +14,7 @@ const inMls = (file: string) => at(`packages/mls/dist/src/${file}.js`)
 const inContracts = (file: string) => at(`packages/contracts/dist/src/${file}.js`)
 const inIdentity = (file: string) => at(`packages/identity/dist/src/${file}.js`)
 const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
+const inSqlite = (file: string) => at(`packages/sqlite/dist/src/${file}.js`)
 const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
 const inPage = (file: string) => at(`packages/web/src/${file}`)
@@ -85,8 +86,8 @@ const capabilitiesAreShort = [
 const inboxMakesRoom = [
   commitsTakeTurns,
   welcomesAreLimited,
-  inDelivery("store/sqlite-inbox")("if (same >= room.inboxEntriesPerGroupMax) {", "if (same > 1_000_000) {"),
-  inDelivery("store/sqlite-inbox")(
+  inSqlite("delivery/inbox")("if (same >= room.inboxEntriesPerGroupMax) {", "if (same > 1_000_000) {"),
+  inSqlite("delivery/inbox")(
     "else if (all >= room.inboxEntriesMax) {",
     'else if (all >= room.inboxEntriesMax) {\n        throw new Error("the inbox of a device is full");',
   ),
@@ -239,9 +240,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "map((message) => [message.messageId, message]))",
     ),
   ],
-  M14: [
-    inDelivery("store/database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;"),
-  ],
+  M14: [inSqlite("database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;")],
   L1: [
     inClient("conversation/follow")(
       'payload.body.type === "title" && isTooLongTitle(payload.body.title)',
@@ -249,7 +248,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   L2: [
-    inDelivery("store/database")(
+    inSqlite("database")(
       "if (this.#version(component, migrations) === migrations.length)",
       "if (migrations === undefined)",
     ),

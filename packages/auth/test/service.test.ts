@@ -6,9 +6,9 @@ import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests, type Endorsement } from "@conclave/contracts/auth"
 import { badNames, goodNames } from "@conclave/contracts/testing"
-import { openDatabase } from "@conclave/delivery"
-import { directoryOf, memoryStore, type Store, sqliteStore } from "../src/index.js"
-import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
+import { authStore, openDatabase } from "@conclave/sqlite"
+import { directoryOf, memoryStore, type Store } from "../src/index.js"
+import { createDevice, createService, NOW, registration, type TestDevice } from "../testing/support.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
   memory: () => memoryStore(),
@@ -19,7 +19,7 @@ const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
       await database.close()
       rmSync(folder, { recursive: true, force: true })
     })
-    return sqliteStore(database)
+    return authStore(database)
   },
 }
 
@@ -245,7 +245,7 @@ describe("any bytes at all", () => {
   it("while the store is not available: unavailable, and what broke is told to the operator only", async (test) => {
     const errors: unknown[] = []
     const database = openDatabase({ file: ":memory:" })
-    const { ask } = createService(sqliteStore(database), { onError: (error) => errors.push(error) })
+    const { ask } = createService(authStore(database), { onError: (error) => errors.push(error) })
     test.after(() => database.close())
     await database.close()
     assert.deepEqual(await ask({ type: "lookup", name: "alice" }), {

@@ -6,6 +6,7 @@ import { authRequests } from "@conclave/contracts/auth"
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { Shares } from "@conclave/transport"
 import { type Listener, listen } from "@conclave/transport/node"
 import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
@@ -61,7 +62,7 @@ export interface RunningService extends AsyncDisposable {
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const { file, quota } = options
-  const database = delivery.openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
+  const database = openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
   const started: AsyncDisposable[] = [database]
   try {
     const services = servicesOn(database, options)
@@ -88,15 +89,15 @@ type Services = ReturnType<typeof servicesOn>
 
 const faultsTo = ({ onError }: ServiceOptions) => (onError === undefined ? {} : { onError })
 
-function servicesOn(database: delivery.Database, options: ServiceOptions) {
+function servicesOn(database: Database, options: ServiceOptions) {
   const crypto = nodeProvider()
   const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
   const onRefusal = (kind: Extract<Refusal["kind"], authentication.RefusalKind | delivery.RefusalKind>) =>
     options.onRefusal?.({ kind } as Refusal)
   const told = { ...faultsTo(options), onRefusal }
-  const names = authentication.sqliteStore(database)
+  const names = authStore(database)
   const directory = authentication.directoryOf(names)
-  const store = delivery.sqliteStore(database, sha256)
+  const store = deliveryStore(database, sha256)
   const limits = options.quota === undefined ? {} : delivery.limitsForQuota(options.quota, options.retentionDays)
   return {
     store,

@@ -17,9 +17,9 @@ import {
   proved,
   random,
   sha256,
-  stores,
   welcome,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`appending to a group's log (${name})`, () => {

@@ -11,11 +11,11 @@ import {
   NOW,
   proved,
   random,
-  stores,
   type TestDevice,
   type TestService,
   welcome,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 const claimOf = ({ deviceId }: TestDevice): DeliveryRequest => ({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
 

@@ -12,8 +12,8 @@ import {
   proved,
   random,
   sha256,
-  stores,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 const subscribe = (cursors: readonly { groupId: Uint8Array; afterSeq: bigint }[]) =>
   ({ type: "subscribe", cursors, inboxAfter: 0n, proof: undefined }) as const

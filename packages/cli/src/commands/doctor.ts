@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, mkdtempSync, rmSync, statfsSync } fr
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { nodeProvider } from "@conclave/crypto/node"
-import { openDatabase } from "@conclave/delivery"
+import { openDatabase } from "@conclave/sqlite"
 import { fastOpenSupport } from "@conclave/transport/fast-open"
 import { command } from "../arguments.js"
 import { defaultDataFolder } from "../data-folder.js"

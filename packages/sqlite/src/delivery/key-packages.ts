@@ -1,7 +1,7 @@
 import { InboxKind } from "@conclave/contracts/delivery"
-import type { Connection } from "./database.js"
-import { deliver } from "./sqlite-inbox.js"
-import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "./store.js"
+import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "@conclave/delivery/store"
+import type { Connection } from "../database.js"
+import { deliver } from "./inbox.js"
 
 interface Owner {
   readonly deviceId: Uint8Array

@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
+import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
-import { StoreUnavailable } from "./store.js"
 
 export interface FileLock {
   release(): void

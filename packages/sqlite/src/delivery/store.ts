@@ -2,14 +2,6 @@ import { decode, encode, vector } from "@conclave/codec"
 import { DeviceId, type Entry, EntryKind, LogEntryKind } from "@conclave/contracts/delivery"
 import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
-import type { Connection, Database, Row } from "./database.js"
-import { kindOf } from "./kinds.js"
-import { migrations } from "./schema.js"
-import { releaseBlob, useBlob } from "./sqlite-blobs.js"
-import { acknowledgeInbox, deliver, inboxHead, makeRoom, readInbox } from "./sqlite-inbox.js"
-import { claimKeyPackage, publishKeyPackages, stockOf } from "./sqlite-key-packages.js"
-import { newsSince } from "./sqlite-news.js"
-import { type Sweeping, sweep } from "./sqlite-sweep.js"
 import {
   type Appended,
   ENTRY_OVERHEAD,
@@ -21,10 +13,18 @@ import {
   type Refusal,
   type Store,
   type StoredGroupInfo,
-} from "./store.js"
+} from "@conclave/delivery/store"
+import type { Connection, Database, Row } from "../database.js"
+import { releaseBlob, useBlob } from "./blobs.js"
+import { acknowledgeInbox, deliver, inboxHead, makeRoom, readInbox } from "./inbox.js"
+import { claimKeyPackage, publishKeyPackages, stockOf } from "./key-packages.js"
+import { kindOf } from "./kinds.js"
+import { newsSince } from "./news.js"
+import { migrations } from "./schema.js"
+import { type Sweeping, sweep } from "./sweep.js"
 
 /** The store in one SQLite file. Takes the database over: disposing the store closes it. */
-export function sqliteStore(database: Database, sha256: Sha256): Store {
+export function deliveryStore(database: Database, sha256: Sha256): Store {
   database.migrate("delivery", migrations)
   const sweeping: Sweeping = { messages: 0n, log: 0n, groups: 0n }
   const read = async <T>(work: (connection: Connection) => T) => database.read(work)

@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process"
 import { closeSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { openDatabase, sqliteStore } from "../src/index.js"
-import { createGroupRequest, createService, messageRequest, sha256 } from "./support.js"
+import { createGroupRequest, createService, messageRequest, sha256 } from "@conclave/delivery/testing"
+import { openDatabase } from "../src/database.js"
+import { deliveryStore } from "../src/delivery/store.js"
 
 /** In a folder of a small disk of its own: fills the disk, opens the service's file, tells what it answers. */
 const [folder, ending, part] = process.argv.slice(2)
@@ -12,7 +13,7 @@ const groupId = new Uint8Array(32).fill(1)
 
 if (part === "write") {
   const database = openDatabase({ file })
-  const service = createService(sqliteStore(database, sha256))
+  const service = createService(deliveryStore(database, sha256))
   await service.ask(createGroupRequest(groupId))
   for (let i = 0; i < 3; i++) await service.ask(messageRequest(groupId, 0n, { size: 1000 }))
   if (ending === "killed") process.kill(process.pid, "SIGKILL")
@@ -21,7 +22,7 @@ if (part === "write") {
   spawnSync(process.execPath, [fileURLToPath(import.meta.url), folder!, ending!, "write"], { stdio: "inherit" })
   fill(join(folder!, "fill"))
   await using database = openDatabase({ file })
-  const service = createService(sqliteStore(database, sha256))
+  const service = createService(deliveryStore(database, sha256))
   const read = await service.ask({ type: "read", groupId, afterSeq: 0n, limit: 10 })
   const append = await service.ask(messageRequest(groupId, 0n, { size: 20_000 }))
   const head = await service.ask({ type: "head", groupId })

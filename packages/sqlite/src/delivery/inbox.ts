@@ -1,8 +1,8 @@
 import { type InboxEntry, InboxKind } from "@conclave/contracts/delivery"
-import type { Connection, Row } from "./database.js"
+import type { InboxPage, Page } from "@conclave/delivery/store"
+import type { Connection, Row } from "../database.js"
+import { releaseBlob } from "./blobs.js"
 import { kindOf } from "./kinds.js"
-import { releaseBlob } from "./sqlite-blobs.js"
-import type { InboxPage, Page } from "./store.js"
 
 export interface Delivery {
   readonly kind: InboxEntry["kind"]

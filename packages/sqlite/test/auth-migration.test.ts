@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { openDatabase } from "@conclave/delivery"
-import { sqliteStore } from "../src/index.js"
-import { createDevice, createService, registration } from "./support.js"
+import { createDevice, createService, registration } from "@conclave/auth/testing"
+import { authStore } from "../src/auth/store.js"
+import { openDatabase } from "../src/database.js"
 
-/** The file of a service that was written by the first version of the tables: see the test of the Delivery Service. */
-const first = readFileSync(new URL("../../../delivery/test/fixtures/service-1.sql", import.meta.url), "utf8")
+/** The file of a service that was written by the first version of the tables: see `migration.test.ts`. */
+const first = readFileSync(new URL("../../test/fixtures/service-1.sql", import.meta.url), "utf8")
 
 describe("the directory in a file of the first version", () => {
   it("has its names and devices, and takes further ones", async (test) => {
@@ -21,7 +21,7 @@ describe("the directory in a file of the first version", () => {
     await database.write((connection) => {
       for (const statement of first.split(/;\n/)) if (statement.trim() !== "") connection.run(statement)
     })
-    const { ask } = createService(sqliteStore(database))
+    const { ask } = createService(authStore(database))
     const alice = await ask({ type: "lookup", name: "alice" })
     assert.ok(alice.type === "devices")
     const ids = alice.devices.map(({ deviceId }) => Buffer.from(deviceId).toString("hex").slice(0, 8))

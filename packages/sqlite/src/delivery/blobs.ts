@@ -1,5 +1,5 @@
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import type { Connection } from "./database.js"
+import type { Connection } from "../database.js"
 
 /** Bodies that are stored once, however many point to them; the last who lets go of one deletes it. */
 export function useBlob(connection: Connection, body: Uint8Array, sha256: Sha256): Uint8Array {

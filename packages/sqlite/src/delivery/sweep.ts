@@ -1,10 +1,10 @@
 import { LogEntryKind } from "@conclave/contracts/delivery"
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import type { Connection, Database, Row } from "./database.js"
-import { releaseBlob } from "./sqlite-blobs.js"
-import { deleteEntry } from "./sqlite-inbox.js"
-import { forgetExpired } from "./sqlite-key-packages.js"
-import { ENTRY_OVERHEAD, type Horizons, type Swept } from "./store.js"
+import { ENTRY_OVERHEAD, type Horizons, type Swept } from "@conclave/delivery/store"
+import type { Connection, Database, Row } from "../database.js"
+import { releaseBlob } from "./blobs.js"
+import { deleteEntry } from "./inbox.js"
+import { forgetExpired } from "./key-packages.js"
 
 /** Up to which rows the last sweeps came. Rows of the log are numbered in the order of their time. */
 export interface Sweeping {

@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
-import { openDatabase } from "../src/index.js"
-import { lockFile } from "../src/store/file-lock.js"
-import { temporaryFolder } from "./support.js"
+import { temporaryFolder } from "@conclave/delivery/testing"
+import { openDatabase } from "../src/database.js"
+import { lockFile } from "../src/file-lock.js"
 
 interface Told {
   readonly opened: boolean

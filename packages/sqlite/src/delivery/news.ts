@@ -1,5 +1,5 @@
-import type { Connection } from "./database.js"
-import type { News, NewsMark } from "./store.js"
+import type { News, NewsMark } from "@conclave/delivery/store"
+import type { Connection } from "../database.js"
 
 /**
  * Rows are numbered as they are written, so what is new has a number above the mark: two looks into indexes where

@@ -5,15 +5,25 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
+import { StoreUnavailable } from "@conclave/delivery"
+import {
+  createGroup,
+  createService,
+  expectType,
+  messageRequest,
+  random,
+  sha256,
+  temporaryFolder,
+} from "@conclave/delivery/testing"
 import Libsql from "libsql"
-import { type Connection, openDatabase, StoreUnavailable, sqliteStore } from "../src/index.js"
-import { createGroup, createService, expectType, messageRequest, random, sha256, temporaryFolder } from "./support.js"
+import { type Connection, openDatabase } from "../src/database.js"
+import { deliveryStore } from "../src/delivery/store.js"
 
 describe("a database that cannot be written", () => {
   it("because another process holds its lock: the answer is unavailable, and a retry succeeds after it", async (test) => {
     const file = join(temporaryFolder(test), "locked.db")
     const database = openDatabase({ file, lockTimeoutMilliseconds: 50 })
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     const groupId = await createGroup(service)
     const request = messageRequest(groupId, 0n)
 
@@ -30,7 +40,7 @@ describe("a database that cannot be written", () => {
   it("for a moment only: the answer waits, and the process goes on meanwhile", async (test) => {
     const file = join(temporaryFolder(test), "briefly-locked.db")
     const database = openDatabase({ file })
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     const groupId = await createGroup(service)
     const other = new Libsql(file)
     test.after(() => Promise.all([database.close(), other.close()]))
@@ -46,7 +56,7 @@ describe("a database that cannot be written", () => {
   it("because the disk is full: what was acknowledged stays, what was not is not there, and there is room again later", async (test) => {
     const file = join(temporaryFolder(test), "full.db")
     const database = openDatabase({ file })
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     test.after(() => database.close())
     const groupId = await createGroup(service)
     const pages = database.read((connection) => connection.get("PRAGMA page_count")!.page_count)
@@ -87,7 +97,7 @@ describe("a database that cannot be written", () => {
       "delivery",
       Array.from({ length: 99 }, (_, number) => `CREATE TABLE later_${number} (a)`),
     )
-    assert.throws(() => sqliteStore(database, sha256), /later version of Conclave \(delivery 99, known up to \d+\)/)
+    assert.throws(() => deliveryStore(database, sha256), /later version of Conclave \(delivery 99, known up to \d+\)/)
   })
 
   const isolated = spawnSync("unshare", ["-rm", "true"]).status === 0
@@ -109,7 +119,7 @@ describe("a database that cannot be written", () => {
 
   it("after it was closed: unavailable, not a crash", async (test) => {
     const database = openDatabase({ file: join(temporaryFolder(test), "closed.db") })
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     const groupId = await createGroup(service)
     await database.close()
     await database.close()
@@ -268,7 +278,7 @@ describe("a service that is killed in the middle of its work", { timeout: 30_000
 
       const database = openDatabase({ file })
       test.after(() => database.close())
-      const store = sqliteStore(database, sha256)
+      const store = deliveryStore(database, sha256)
       const log = new Map<string, string>()
       for (let after = 0n; ; ) {
         const page = await store.read({ groupId, after, limit: 500, sizeMax: 1e9 })

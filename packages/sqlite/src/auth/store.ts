@@ -1,24 +1,7 @@
+import type { NewDevice, Registered, Store, StoredDevice } from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
-import type { NewDevice, Registered, Store, StoredDevice } from "./store.js"
 
-type SqlValue = Uint8Array | bigint | number | string | null
-type Row = Readonly<Record<string, any>>
-
-export interface Connection {
-  get(sql: string, parameters?: readonly SqlValue[]): Row | undefined
-  all(sql: string, parameters?: readonly SqlValue[]): Row[]
-  run(sql: string, parameters?: readonly SqlValue[]): number
-}
-
-/**
- * What the store needs of an SQLite file, which it may share with other services: migrations by component, reads of
- * what is committed, and writes that are durable when their promise resolves.
- */
-export interface Database {
-  migrate(component: string, migrations: readonly string[]): void
-  read<T>(work: (connection: Connection) => T): T
-  write<T>(work: (connection: Connection) => T): Promise<T>
-}
+import type { Connection, Database, Row } from "../database.js"
 
 /** Migrations that were ever released are not changed any more. */
 const migrations: readonly string[] = [
@@ -49,7 +32,7 @@ const migrations: readonly string[] = [
 ]
 
 /** The directory in tables of `database`, which stays its owner's to close. */
-export function sqliteStore(database: Database): Store {
+export function authStore(database: Database): Store {
   database.migrate("auth", migrations)
   return {
     register: (device) => database.write((connection) => register(connection, device)),

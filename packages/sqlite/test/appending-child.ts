@@ -1,11 +1,13 @@
 /** Appends to a group as fast as it can, and tells its parent of each acknowledgement, until it is killed. */
-import { openDatabase, sqliteStore } from "../src/index.js"
-import { createGroupRequest, createService, expectType, messageRequest, sha256 } from "./support.js"
+
+import { createGroupRequest, createService, expectType, messageRequest, sha256 } from "@conclave/delivery/testing"
+import { openDatabase } from "../src/database.js"
+import { deliveryStore } from "../src/delivery/store.js"
 
 const [file, group] = process.argv.slice(2)
 const groupId = new Uint8Array(Buffer.from(group!, "hex"))
 const limits = { appends: { perSecond: 1e9, burst: 1e9 } }
-const service = createService(sqliteStore(openDatabase({ file: file! }), sha256), { limits })
+const service = createService(deliveryStore(openDatabase({ file: file! }), sha256), { limits })
 expectType(await service.ask(createGroupRequest(groupId)), "done")
 
 async function appendForEver(): Promise<void> {

@@ -1,6 +1,6 @@
+import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
 import { type FileLock, lockFile } from "./file-lock.js"
-import { StoreUnavailable } from "./store.js"
 
 export type SqlValue = Uint8Array | bigint | number | string | null
 export type Row = Readonly<Record<string, any>>

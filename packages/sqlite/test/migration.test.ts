@@ -3,9 +3,18 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
+import {
+  commitRequest,
+  createService,
+  expectType,
+  messageRequest,
+  NOW,
+  sha256,
+  temporaryFolder,
+} from "@conclave/delivery/testing"
 import Libsql from "libsql"
-import { openDatabase, sqliteStore } from "../src/index.js"
-import { commitRequest, createService, expectType, messageRequest, NOW, sha256, temporaryFolder } from "./support.js"
+import { openDatabase } from "../src/database.js"
+import { deliveryStore } from "../src/delivery/store.js"
 
 /**
  * The file of a service that was written by the first version of the tables, as its code left it: a group with three
@@ -30,7 +39,7 @@ function firstFile(test: TestContext): string {
 function opened(test: TestContext) {
   const database = openDatabase({ file: firstFile(test) })
   test.after(() => database.close())
-  const store = sqliteStore(database, sha256)
+  const store = deliveryStore(database, sha256)
   const directory = async () => ({ cipherSuite: 1, signatureKey: new Uint8Array(32) })
   return { database, store, service: createService(store, { directory }) }
 }
@@ -102,7 +111,7 @@ describe("a file of the first version", () => {
     await assert.rejects(async () => {
       for (;;) await insert()
     }, /full/)
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     assert.equal(expectType(await service.ask({ type: "head", groupId }), "head").headSeq, 5n)
     await assert.rejects(async () => {
       for (;;) await insert()
@@ -116,7 +125,7 @@ describe("a file of the first version", () => {
     assert.throws(() => database.migrate("delivery", broken), /already exists/)
     const columns = database.read((connection) => connection.all("SELECT name FROM pragma_table_info('mls_group')"))
     assert.ok(!columns.some(({ name }) => name === "half"))
-    assert.ok(sqliteStore(database, sha256))
+    assert.ok(deliveryStore(database, sha256))
   })
 
   it("of a later version than this is refused in words, and not touched", async (test) => {
@@ -127,7 +136,7 @@ describe("a file of the first version", () => {
     const database = openDatabase({ file })
     test.after(() => database.close())
     const reason = /written by a later version of Conclave \(delivery 99, known up to \d+\): use that version/
-    assert.throws(() => sqliteStore(database, sha256), reason)
+    assert.throws(() => deliveryStore(database, sha256), reason)
     const versions = database.read((connection) =>
       connection.all("SELECT version FROM schema_version ORDER BY version"),
     )

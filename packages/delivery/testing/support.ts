@@ -17,14 +17,7 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
-import {
-  type DeliveryOptions,
-  deliveryService,
-  memoryStore,
-  openDatabase,
-  type Store,
-  sqliteStore,
-} from "../src/index.js"
+import { type DeliveryOptions, deliveryService, type Store } from "../src/index.js"
 
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
@@ -36,16 +29,6 @@ export function temporaryFolder(test: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "conclave-delivery-"))
   test.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-/** Every implementation of the store, for running the same test on each. */
-export const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
-  memory: () => memoryStore(sha256),
-  SQLite(test) {
-    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "delivery.db") }), sha256)
-    test.after(() => store[Symbol.asyncDispose]())
-    return store
-  },
 }
 
 // --- Devices ---------------------------------------------------------------------------------------------------------

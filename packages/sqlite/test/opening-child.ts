@@ -1,4 +1,4 @@
-import { openDatabase } from "../src/index.js"
+import { openDatabase } from "../src/database.js"
 
 /** Opens the file and holds it until the parent is gone or ends it; tells how that went. */
 try {
