@@ -7,7 +7,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   crypto: ["codec"],
   mls: ["codec", "crypto"],
   identity: ["codec", "crypto", "mls"],
-  transport: ["codec", "crypto"],
+  transport: ["codec"],
+  "fast-open": ["codec", "crypto", "transport", "transport/parts"],
   trace: [],
   contracts: ["codec", "transport"],
   delivery: ["codec", "contracts/delivery", "contracts/log-chain", "crypto", "mls", "mls/wire", "transport"],
@@ -18,7 +19,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   client: [
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "mls", "mls/wire"],
-    ...["transport", "transport/node", "transport/browser", "transport/sealed"],
+    ...["transport", "transport/node", "transport/browser", "fast-open"],
     // Of the services their contracts, never themselves.
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/names"],
   ],
@@ -26,7 +27,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth", "sqlite"],
     ...["contracts/delivery", "contracts/auth", "contracts/names"],
-    ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "trace", "web"],
+    ...["transport", "transport/node", "fast-open", "fast-open/sockets", "trace", "web"],
   ],
 }
 
@@ -38,7 +39,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   crypto: [],
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
-  transport: ["crypto/node", "crypto/web", "crypto/portable", "trace"],
+  "fast-open": ["crypto/node", "trace", "transport/node"],
   contracts: ["crypto", "crypto/node"],
   delivery: ["crypto/node", "transport/node", "sqlite"],
   auth: ["crypto/node", "contracts/testing", "sqlite"],
@@ -56,7 +57,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
     ...Object.keys(packages).filter((name) => name !== "web"),
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth"],
     ...["identity/x509", "client/node", "crypto/node", "mls/wire"],
-    ...["transport/node", "transport/sealed", "transport/fast-open"],
+    ...["transport/node", "fast-open/sockets"],
   ],
   bench: [
     ...Object.keys(packages),

@@ -17,6 +17,7 @@ const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
 const inSqlite = (file: string) => at(`packages/sqlite/dist/src/${file}.js`)
 const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
+const inFastOpen = (file: string) => at(`packages/fast-open/dist/src/${file}.js`)
 const inPage = (file: string) => at(`packages/web/src/${file}`)
 
 // --- What a conversation allows --------------------------------------------------------------------------------------
@@ -227,9 +228,9 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "return plain !== undefined;",
     ),
   ],
-  M11: [inTransport("sealed/execution")("if (subscription && peer !== owner)", "if (peer === null)")],
+  M11: [inFastOpen("sealed/execution")("if (subscription && peer !== owner)", "if (peer === null)")],
   M12: [
-    inTransport("sealed/address-tokens")(
+    inFastOpen("sealed/address-tokens")(
       "const count = wanted === 0 ? 0 : this.#quotas.issued.take(address, wanted, now);",
       "const count = wanted;",
     ),
@@ -263,7 +264,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inMls("tree/leaf")('rule(!isEmptyChain(leaf.credential), "credential-chain");', ""),
     inMls("group/epoch")("rule(length >= 1 &&", "rule(length >= 0 &&"),
   ],
-  L7: [inTransport("sealed/server-connection")("if (!isZero(plaintext.subarray(end)))", "if (end < 0)")],
+  L7: [inFastOpen("sealed/server-connection")("if (!isZero(plaintext.subarray(end)))", "if (end < 0)")],
   L8: [inClient("service/fast-open")('host !== asked && url.protocol !== "https:"', 'url.protocol === "none:"')],
   F1: [inIdentity("x509/path")("if (!this.#admitsNames(path, issuer))", "if (path === undefined)")],
   F2: [

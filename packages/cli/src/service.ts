@@ -6,10 +6,10 @@ import { authRequests } from "@conclave/contracts/auth"
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { type KeyRing, SealedServer, serveAll } from "@conclave/fast-open"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { Shares } from "@conclave/transport"
 import { type Listener, listen } from "@conclave/transport/node"
-import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
 
 import type { Refusal } from "./refusal-log.js"
 

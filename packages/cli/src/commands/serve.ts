@@ -1,5 +1,5 @@
 import { nodeProvider } from "@conclave/crypto/node"
-import { fastOpenSupport } from "@conclave/transport/fast-open"
+import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import { command, flag, optional, withDefault } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
@@ -150,7 +150,7 @@ function policy(text: string): "private" | "off" {
   if (text === "cookie") {
     throw new UsageError(
       "must be private or off: sealed requests need no cookie, and by one every client could be tracked; for sockets of " +
-        "your own in a private network, @conclave/transport/fast-open has that policy",
+        "your own in a private network, @conclave/fast-open/sockets has that policy",
     )
   }
   throw new UsageError("must be private or off")
