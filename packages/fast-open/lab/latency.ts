@@ -1,4 +1,4 @@
-import type { FastOpenPolicy } from "../src/sockets/index.js"
+import type { LaboratoryPolicy } from "./cookies.js"
 import { CLIENT_ADDRESS, Laboratory, SERVER_ADDRESS } from "./laboratory.js"
 import type { Sample } from "./roles/measured.js"
 
@@ -12,7 +12,7 @@ export interface LatencyRow {
 
 interface Way {
   readonly name: string
-  readonly policy: FastOpenPolicy
+  readonly policy: LaboratoryPolicy
   readonly tls: boolean
 }
 

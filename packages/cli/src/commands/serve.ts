@@ -149,8 +149,7 @@ function policy(text: string): "private" | "off" {
   if (text === "private" || text === "off") return text
   if (text === "cookie") {
     throw new UsageError(
-      "must be private or off: sealed requests need no cookie, and by one every client could be tracked; for sockets of " +
-        "your own in a private network, @conclave/fast-open/sockets has that policy",
+      "must be private or off: sealed requests need no cookie, and by one every client could be tracked",
     )
   }
   throw new UsageError("must be private or off")

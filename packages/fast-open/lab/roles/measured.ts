@@ -2,8 +2,8 @@
 import { once } from "node:events"
 import { createServer, type Socket } from "node:net"
 import { createServer as createTlsServer, connect as tlsConnect } from "node:tls"
-import { connect, type FastOpenPolicy, listen } from "../../src/sockets/index.js"
 import { makeCertificate } from "../certificate.js"
+import { connectAs, type LaboratoryPolicy, listenAs } from "../cookies.js"
 
 export interface Sample {
   /** From the client's decision to send until the request is in the server's hands, and until the reply is back. */
@@ -18,25 +18,25 @@ export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-export async function serve(options: { port: number; policy: FastOpenPolicy; tls: boolean }): Promise<void> {
+export async function serve(options: { port: number; policy: LaboratoryPolicy; tls: boolean }): Promise<void> {
   const server = options.tls ? createTlsServer({ ...(await makeCertificate()), minVersion: "TLSv1.3" }) : createServer()
   server.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => {
     // The reply is the time of the request's arrival: eight bytes.
     socket.on("data", () => socket.end(timestamp()))
     socket.on("error", () => socket.destroy())
   })
-  listen(server, { port: options.port, policy: options.policy })
+  listenAs(server, { port: options.port, policy: options.policy })
   await once(server, "listening")
 }
 
 export async function request(options: {
   host: string
   port: number
-  policy: FastOpenPolicy
+  policy: LaboratoryPolicy
   tls: boolean
 }): Promise<Sample> {
   const start = now()
-  const plain = connect(options)
+  const plain = connectAs(options)
   // The certificate is of this run: nobody could have vouched for it.
   const socket = options.tls ? tlsConnect({ socket: plain, rejectUnauthorized: false }) : plain
   socket.write(Buffer.alloc(REQUEST_BYTES))

@@ -24,7 +24,7 @@ export interface SealedTransportOptions {
   /** Where to keep what the service said, for the next process: it saves that a round trip. */
   readonly kept?: KeptOffer
   /** Default `private`; `off` sends the same requests over ordinary connections. */
-  readonly policy?: Exclude<FastOpenPolicy, "cookie">
+  readonly policy?: FastOpenPolicy
   /** Where to turn when the service cannot be reached this way; what may have arrived is not asked again there. */
   readonly fallback?: Transport
   /** Is told at the first time that the fallback is turned to, and at the first after it went well again. */

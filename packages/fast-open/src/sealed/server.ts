@@ -60,8 +60,8 @@ export const flightRates: FlightRates = {
 export interface SealedListenOptions {
   readonly port: number
   readonly host?: string
-  /** Default `private`. A cookie would undo what the rest is for: `cookie` is refused. */
-  readonly policy?: Exclude<FastOpenPolicy, "cookie">
+  /** Default `private`; `off` takes sealed requests over ordinary connections alone. */
+  readonly policy?: FastOpenPolicy
 }
 
 export interface OfferOptions {
@@ -117,7 +117,6 @@ export class SealedServer implements AsyncDisposable {
 
   /** Listens with fast open, or, where the system has none, without. Resolves with the port. */
   async listen({ port, host, policy = "private" }: SealedListenOptions): Promise<number> {
-    if ((policy as FastOpenPolicy) === "cookie") throw new TypeError("sealed requests need no cookie: private or off")
     listen(this.#server, { port, policy, ...(host !== undefined && { host }) })
     await once(this.#server, "listening")
     const address = this.#server.address()

@@ -1,6 +1,5 @@
 import { lookup } from "node:dns"
 import { type IpcSocketConnectOpts, isIP, Socket, type TcpNetConnectOpts } from "node:net"
-import { cookieMayBeUsed } from "./cookies.js"
 import { type FastOpenPolicy, requirePolicy } from "./policy.js"
 import { descriptorOf, type SocketOptions, socketOptions, tcpOption } from "./socket-options.js"
 import { warnOnce } from "./support.js"
@@ -8,8 +7,6 @@ import { warnOnce } from "./support.js"
 export interface FastOpenConnectOptions extends TcpNetConnectOpts {
   /** Default `private`. */
   policy?: FastOpenPolicy
-  /** With the policy `cookie`: a cookie older than this is flushed and not used. Default 3,600. */
-  cookieLifetimeSeconds?: number
 }
 
 /** How long a connection may stay without a first write before its SYN is sent without data. */
@@ -35,19 +32,33 @@ interface TcpHandle {
  */
 export function connect(options: FastOpenConnectOptions, connected?: () => void): Socket {
   const policy = requirePolicy(options.policy)
-  const { policy: _policy, cookieLifetimeSeconds = 3600, ...ordinary } = options
-  const socket = new Socket(ordinary)
+  const { policy: _policy, ...ordinary } = options
+  return connectWith(policy === "off" ? undefined : () => WITHOUT_COOKIE, ordinary, connected)
+}
+
+/** Never a cookie: where the kernel refuses to go without one, the connection is an ordinary one. */
+const WITHOUT_COOKIE = [tcpOption.fastOpenNoCookie, tcpOption.fastOpenConnect]
+
+/** What is switched on before the SYN to an address leaves; `undefined` for an ordinary one. */
+export type SynOptions = (address: string) => readonly number[] | undefined
+
+/** See {@link connect}. Without `synOptions` the connection is an ordinary one. */
+export function connectWith(
+  synOptions: SynOptions | undefined,
+  options: TcpNetConnectOpts,
+  connected?: () => void,
+): Socket {
+  const socket = new Socket(options)
   if (connected) socket.once("connect", connected)
 
-  const kernel = policy === "off" ? undefined : clientOptions()
-  if (kernel === undefined || "path" in (options as object as IpcSocketConnectOpts)) return socket.connect(ordinary)
+  const kernel = synOptions && clientOptions()
+  if (kernel === undefined || "path" in (options as object as IpcSocketConnectOpts)) return socket.connect(options)
 
-  const allowed = (address: string) => policy === "private" || cookieMayBeUsed(address, cookieLifetimeSeconds)
-  const prepare = (address: string, family: number) => {
-    if (allowed(address))
-      deferConnect(socket, { kernel, policy, family, localAddress: options.localAddress, localPort: options.localPort })
-  }
-  return connectPrepared(socket, ordinary, prepare)
+  const { localAddress, localPort } = options
+  return connectPrepared(socket, options, (address, family) => {
+    const switchedOn = synOptions!(address)
+    if (switchedOn) deferConnect(socket, { kernel, switchedOn, family, localAddress, localPort })
+  })
 }
 
 function clientOptions(): SocketOptions | undefined {
@@ -89,7 +100,7 @@ function connectPrepared(
 
 interface Deferral {
   readonly kernel: SocketOptions
-  readonly policy: FastOpenPolicy
+  readonly switchedOn: readonly number[]
   readonly family: number
   readonly localAddress: string | undefined
   readonly localPort: number | undefined
@@ -97,15 +108,12 @@ interface Deferral {
 
 function deferConnect(socket: Socket, deferral: Deferral): void {
   const descriptor = bindAhead(socket, deferral)
-  const { kernel, policy } = deferral
+  const { kernel, switchedOn } = deferral
   if (descriptor === undefined) {
     warnOnce("client", "the socket could not be bound ahead")
     return
   }
-  // Never a cookie in private mode: where the kernel refuses to go without one, the connection is an ordinary one.
-  const options =
-    policy === "private" ? [tcpOption.fastOpenNoCookie, tcpOption.fastOpenConnect] : [tcpOption.fastOpenConnect]
-  if (options.every((option) => kernel.set(descriptor, option, 1) === 0)) {
+  if (switchedOn.every((option) => kernel.set(descriptor, option, 1) === 0)) {
     socket.once("connect", () => sendSynWithoutWrite(socket, kernel))
   } else {
     warnOnce("client")

@@ -7,7 +7,6 @@ export const tcpOption = {
   info: 11,
   fastOpen: 23,
   fastOpenConnect: 30,
-  fastOpenKey: 33,
   fastOpenNoCookie: 34,
 } as const
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
 import { fileURLToPath } from "node:url"
+import { listenAs } from "../../lab/cookies.js"
 import { connect, listen } from "../../src/sockets/index.js"
 
 test("without koffi the same calls make ordinary connections, and say so once", (t) => {
@@ -69,7 +70,14 @@ test("importing the module does not load koffi", () => {
 test("an unknown policy and a queue larger than a quarter of the backlog are refused", () => {
   assert.throws(() => connect({ port: 1, policy: "public" as never }), TypeError)
   assert.throws(() => listen(createServer(), { port: 0, backlog: 100, fastOpenQueue: 26 }), RangeError)
-  assert.throws(() => listen(createServer(), { port: 0, cookieKeys: { primary: new Uint8Array(16) } }), TypeError)
+  const cookieKeys = { primary: new Uint8Array(16) }
+  assert.throws(() => listenAs(createServer(), { port: 0, cookieKeys }), TypeError)
+})
+
+test("the mode with a cookie is no policy of these sockets", () => {
+  const policy = "cookie" as never
+  assert.throws(() => connect({ port: 1, policy }), /need no cookie/)
+  assert.throws(() => listen(createServer(), { port: 0, policy }), /need no cookie/)
 })
 
 test("on loopback, whatever the machine allows, what is written arrives and is answered", async (t) => {

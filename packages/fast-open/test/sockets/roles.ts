@@ -7,17 +7,14 @@ import { createServer as createTlsServer, connect as tlsConnect } from "node:tls
 import { makeCertificate } from "../../lab/certificate.js"
 import {
   type CookieKeys,
-  connect,
-  type FastOpenConnectOptions,
-  type FastOpenListenOptions,
-  type FastOpenSupport,
-  fastOpenSupport,
+  connectAs,
   flushCookies,
-  listen,
+  type LaboratoryConnectOptions,
+  type LaboratoryListenOptions,
+  listenAs,
   rotateCookieKeys,
-  type TcpInfo,
-  tcpInfo,
-} from "../../src/sockets/index.js"
+} from "../../lab/cookies.js"
+import { type FastOpenSupport, fastOpenSupport, type TcpInfo, tcpInfo } from "../../src/sockets/index.js"
 
 export interface Exchange {
   readonly reply: string
@@ -45,10 +42,10 @@ export function support(): FastOpenSupport {
 
 export type Protocol = "net" | "tls" | "http" | "http2" | "greeting"
 
-export async function serve(protocol: Protocol, options: FastOpenListenOptions): Promise<void> {
+export async function serve(protocol: Protocol, options: LaboratoryListenOptions): Promise<void> {
   const server = await serverOf(protocol)
   server.on("connection", (socket: Socket) => accepted.push(tcpInfo(socket)))
-  listen(server, options)
+  listenAs(server, options)
   await once(server, "listening")
   servers.set(options.port!, server)
 }
@@ -77,8 +74,8 @@ export async function flush(): Promise<boolean> {
   return flushCookies()
 }
 
-export async function talk(protocol: Protocol, options: FastOpenConnectOptions): Promise<Omit<Exchange, "server">> {
-  const socket = connect(options)
+export async function talk(protocol: Protocol, options: LaboratoryConnectOptions): Promise<Omit<Exchange, "server">> {
+  const socket = connectAs(options)
   try {
     const reply = await replies[protocol](socket)
     return { reply, client: tcpInfo(socket) }
@@ -87,8 +84,8 @@ export async function talk(protocol: Protocol, options: FastOpenConnectOptions):
   }
 }
 
-export async function failure(options: FastOpenConnectOptions): Promise<string> {
-  const socket = connect(options)
+export async function failure(options: LaboratoryConnectOptions): Promise<string> {
+  const socket = connectAs(options)
   socket.write("into the void")
   const [error] = (await once(socket, "error")) as unknown as [NodeJS.ErrnoException]
   return error.code ?? error.message

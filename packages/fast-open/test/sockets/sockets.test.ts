@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
+import type { LaboratoryConnectOptions } from "../../lab/cookies.js"
 import { type Laboratory, SERVER_ADDRESS, SERVER_ADDRESS_6 } from "../../lab/laboratory.js"
 import { laboratoryTest } from "../../lab/test-support.js"
-import type { FastOpenConnectOptions, FastOpenSupport, TcpInfo } from "../../src/sockets/index.js"
+import type { FastOpenSupport, TcpInfo } from "../../src/sockets/index.js"
 import type { Exchange, Protocol } from "./roles.js"
 
 const roles = new URL("./roles.js", import.meta.url)
@@ -9,7 +10,7 @@ const roles = new URL("./roles.js", import.meta.url)
 async function exchange(
   laboratory: Laboratory,
   protocol: Protocol,
-  options: FastOpenConnectOptions,
+  options: LaboratoryConnectOptions,
 ): Promise<Exchange> {
   const spoken = await laboratory.client.call<Exchange>(roles, "talk", protocol, options)
   const [server] = await laboratory.server.call<TcpInfo[]>(roles, "takeAccepted")

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { findRepeats, formatTrace, type Link, type TraceReport, trace } from "@conclave/trace"
+import type { LaboratoryPolicy } from "../../lab/cookies.js"
 import { type Laboratory, SERVER_ADDRESS } from "../../lab/laboratory.js"
 import { laboratoryTest } from "../../lab/test-support.js"
-import type { FastOpenPolicy } from "../../src/sockets/index.js"
 
 const sockets = new URL("../sockets/roles.js", import.meta.url)
 const roles = new URL("./roles.js", import.meta.url)
@@ -25,7 +25,7 @@ async function observe(laboratory: Laboratory, context: TestContext, experiment:
 
 const ofKind = ({ links }: TraceReport, kind: Link["kind"]) => links.filter((link) => link.kind === kind)
 
-async function talk(laboratory: Laboratory, policy: FastOpenPolicy): Promise<void> {
+async function talk(laboratory: Laboratory, policy: LaboratoryPolicy): Promise<void> {
   await laboratory.client.call(sockets, "talk", "net", { host: SERVER_ADDRESS, port: 7000, policy })
 }
 
