@@ -32,7 +32,8 @@ let loaded: SocketOptions | Error | undefined
 
 /**
  * Loads the C library through koffi at the first call, never at import: an application that stays with ordinary
- * connections pays nothing. An `Error` says why it cannot be had (another system, koffi not installed).
+ * connections pays nothing. koffi is an optional dependency. An `Error` says why it is not available (another system,
+ * koffi not installed or not made for this machine).
  */
 export function socketOptions(): SocketOptions | Error {
   loaded ??= load()
@@ -44,7 +45,7 @@ function load(): SocketOptions | Error {
   try {
     return bind(createRequire(import.meta.url)("koffi"))
   } catch (cause) {
-    return new Error("the package koffi cannot be loaded", { cause })
+    return new Error("the optional package koffi cannot be loaded", { cause })
   }
 }
 

@@ -1,42 +1,77 @@
 import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { test } from "node:test"
+import { type TestContext, test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { listenAs } from "../../lab/cookies.js"
 import { connect, listen } from "../../src/sockets/index.js"
 
-test("without koffi the same calls make ordinary connections, and say so once", (t) => {
+const notLinux = process.platform !== "linux" && "socket options of Linux are what koffi is for"
+
+/** Runs `program` beside a copy of the compiled package that finds the workspace's packages, and no koffi. */
+function withoutKoffi(t: TestContext, program: string) {
   const folder = mkdtempSync(join(tmpdir(), "fast-open-"))
   t.after(() => rmSync(folder, { recursive: true }))
-  cpSync(fileURLToPath(new URL("../../src/sockets", import.meta.url)), folder, { recursive: true })
+  cpSync(fileURLToPath(new URL("../../src", import.meta.url)), folder, { recursive: true })
+  mkdirSync(join(folder, "node_modules"))
+  const scope = fileURLToPath(new URL("../../../../../node_modules/@conclave", import.meta.url))
+  symlinkSync(scope, join(folder, "node_modules/@conclave"))
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }))
-  writeFileSync(join(folder, "main.js"), echoTwice)
+  writeFileSync(join(folder, "main.js"), program)
+  const output = execFileSync(process.execPath, [join(folder, "main.js")], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  })
+  return JSON.parse(output)
+}
 
-  const said = JSON.parse(
-    execFileSync(process.execPath, [join(folder, "main.js")], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }),
-  )
-
+test("without koffi the same calls make ordinary connections, and say so once", (t) => {
+  const said = withoutKoffi(t, echoTwice)
   assert.deepEqual(said.replies, ["once", "twice"])
-  assert.deepEqual(
-    said.support.map((obstacle: { command?: string }) => obstacle.command),
-    ["npm install koffi"],
-  )
   assert.equal(said.warnings.length, 2, "one for the listener, one for the connections")
   assert.equal(said.info, null)
 })
 
+test("without koffi the support that there is says so, and what would change it", { skip: notLinux }, (t) => {
+  const reason = "the optional package koffi cannot be loaded"
+  const { support, warnings } = withoutKoffi(t, echoTwice)
+  const obstacles = [{ side: "both", reason, command: "npm install koffi" }]
+  assert.deepEqual(support, { client: false, server: false, obstacles })
+  for (const warning of warnings) assert.match(warning, /not used: the optional package koffi cannot be loaded/)
+})
+
+test("without koffi a sealed request is answered, and a stream too", (t) => {
+  assert.deepEqual(withoutKoffi(t, sealedRequests), { answer: [1, 2, 3], stream: [[4], [4]] })
+})
+
+const sealedRequests = `
+  import { nodeProvider } from "@conclave/crypto/node"
+  import { SealedServer, SealedTransport } from "./sealed/index.js"
+  const provider = nodeProvider()
+  async function* handler(request) {
+    yield request
+    if (request.length === 1) yield request
+  }
+  const server = new SealedServer({ provider, handler })
+  await server.listen({ port: 0, host: "127.0.0.1" })
+  const service = async () => server.offer({ host: "127.0.0.1", clientAddress: "127.0.0.1" })
+  const transport = new SealedTransport({ provider, service })
+  const answer = [...await transport.request(Uint8Array.of(1, 2, 3), { replaySafe: true })]
+  const stream = []
+  for await (const part of transport.subscribe(Uint8Array.of(4), {})) stream.push([...part])
+  await transport[Symbol.asyncDispose]()
+  await server.close()
+  console.log(JSON.stringify({ answer, stream }))
+`
+
 const echoTwice = `
   import { createServer } from "node:net"
   import { once } from "node:events"
-  import { connect, fastOpenSupport, listen, tcpInfo } from "./index.js"
+  import { connect, fastOpenSupport, listen, tcpInfo } from "./sockets/index.js"
   const warnings = []
   process.on("warning", warning => warnings.push(warning.message))
   const server = createServer(socket => socket.pipe(socket))
@@ -53,7 +88,7 @@ const echoTwice = `
   }
   server.close()
   await new Promise(resolve => setImmediate(resolve))
-  console.log(JSON.stringify({ replies, warnings, info, support: fastOpenSupport().obstacles }))
+  console.log(JSON.stringify({ replies, warnings, info, support: fastOpenSupport() }))
 `
 
 test("importing the module does not load koffi", () => {
