@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { authRequests } from "@conclave/contracts/auth"
-import { deliveryRequests } from "@conclave/contracts/delivery"
+import { deliveryRequests, MLS_MEDIA_TYPE } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { type KeyRing, SealedServer, serveAll } from "@conclave/fast-open"
@@ -150,6 +150,7 @@ function startListener(
     ...(options.onUntrustedProxy && { onUntrustedProxy: options.onUntrustedProxy }),
     ...(options.hosts && { hosts: options.hosts }),
     limits: { requestSizeMax: REQUEST_SIZE_MAX },
+    mediaTypes: [MLS_MEDIA_TYPE],
     // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
     ...(sealed && { offer: (clientAddress) => sealed.offer({ host: "", clientAddress }) }),
     ...(onError && { onError }),

@@ -28,6 +28,9 @@ import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
  * hold is for the members to judge, who all read the same log.
  */
 
+/** The media type that requests may have, beside `application/octet-stream`: that of an MLSMessage (RFC 9420 §17.10). */
+export const MLS_MEDIA_TYPE = "message/mls"
+
 /** Random, 32 bytes, chosen by the creator: MLS's group_id. */
 export const GroupId = alias("GroupId", opaque)
 export const DeviceId = alias("DeviceId", opaque)

@@ -131,7 +131,7 @@ function ask(address: Omit<Asking, "until">): Promise<number> {
       method: "POST",
       agent: false,
       timeout: PATIENCE_MILLISECONDS,
-      headers: { host: "localhost", "content-type": "message/mls", "content-length": 2 },
+      headers: { host: "localhost", "content-type": "application/octet-stream", "content-length": 2 },
     })
     asking.on("error", reject)
     asking.on("timeout", () => asking.destroy(new Error("no answer")))

@@ -37,7 +37,7 @@ const CHUNK = Buffer.alloc(64 * 1024)
 const upgrade =
   "GET /socket HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-protocol: conclave.1\r\n\r\n"
 const post = (path: string, length: number) =>
-  `POST /${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: ${length}\r\n\r\n`
+  `POST /${path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: ${length}\r\n\r\n`
 
 /** A masked binary frame (RFC 6455 §5.2); the mask is zero. */
 function frame(payload: Uint8Array, length = payload.length): Buffer {
