@@ -12,8 +12,11 @@ export interface TidyRule {
 
 const isSource = (path: string) => /\.(ts|tsx|css|html)$/.test(path)
 const isText = (path: string) => isSource(path) || /\.(md|json|txt|ya?ml)$/.test(path) || !/\.\w+$/.test(path)
-const isTest = (path: string) => /(^|\/)test\//.test(path) || /\.test\.tsx?$/.test(path)
-const isLibrary = (path: string) => /^packages\/(codec|crypto|mls|transport|delivery|auth|client)\/src\//.test(path)
+const isTest = (path: string) => /(^|\/)test(ing)?\//.test(path) || /\.test\.tsx?$/.test(path)
+const isLibrary = (path: string) =>
+  /^packages\/(codec|crypto|mls|identity|contracts|transport|fast-open|trace|delivery|auth|sqlite|client)\/src\//.test(
+    path,
+  )
 const isCore = (path: string) => /^packages\/(codec|crypto|mls)\/src\//.test(path)
 
 /** A pattern that does not find itself: `parts` joined. */

@@ -1,5 +1,5 @@
-import { type AuthRequest, AuthResponse, authRequests, RegistrationTBS } from "@conclave/auth/api"
 import { decode, encode, enumeration, fixed, opaque, struct, uint8, uint64, union, utf8 } from "@conclave/codec"
+import { type AuthRequest, AuthResponse, authRequests, RegistrationTBS } from "@conclave/contracts/auth"
 import {
   type CommitParts,
   type DeliveryRequest,
@@ -9,7 +9,7 @@ import {
   deliveryRequests,
   EMPTY_PROOF,
   type EntryKind,
-} from "@conclave/delivery/api"
+} from "@conclave/contracts/delivery"
 
 /*
  * All that the attacks know of the contracts with the services, and of the SDK's own payloads. Whatever changes there

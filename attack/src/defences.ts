@@ -11,9 +11,13 @@ const at =
 
 const inClient = (file: string) => at(`packages/client/dist/src/${file}.js`)
 const inMls = (file: string) => at(`packages/mls/dist/src/${file}.js`)
+const inContracts = (file: string) => at(`packages/contracts/dist/src/${file}.js`)
+const inIdentity = (file: string) => at(`packages/identity/dist/src/${file}.js`)
 const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
+const inSqlite = (file: string) => at(`packages/sqlite/dist/src/${file}.js`)
 const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
+const inFastOpen = (file: string) => at(`packages/fast-open/dist/src/${file}.js`)
 const inPage = (file: string) => at(`packages/web/src/${file}`)
 
 // --- What a conversation allows --------------------------------------------------------------------------------------
@@ -83,8 +87,8 @@ const capabilitiesAreShort = [
 const inboxMakesRoom = [
   commitsTakeTurns,
   welcomesAreLimited,
-  inDelivery("store/sqlite-inbox")("if (same >= room.inboxEntriesPerGroupMax) {", "if (same > 1_000_000) {"),
-  inDelivery("store/sqlite-inbox")(
+  inSqlite("delivery/inbox")("if (same >= room.inboxEntriesPerGroupMax) {", "if (same > 1_000_000) {"),
+  inSqlite("delivery/inbox")(
     "else if (all >= room.inboxEntriesMax) {",
     'else if (all >= room.inboxEntriesMax) {\n        throw new Error("the inbox of a device is full");',
   ),
@@ -203,7 +207,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   M4a: inboxMakesRoom,
   M4b: inboxMakesRoom,
-  M5: [inAuth("names")("const what = nameFaultOf(text);", "const what = undefined;")],
+  M5: [inContracts("names")("const what = nameFaultOf(text);", "const what = undefined;")],
   M6a: onlyDepartures,
   M6b: [leavesKeepNameAndKey],
   M7: [
@@ -224,9 +228,9 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "return plain !== undefined;",
     ),
   ],
-  M11: [inTransport("sealed/execution")("if (subscription && peer !== owner)", "if (peer === null)")],
+  M11: [inFastOpen("sealed/execution")("if (subscription && peer !== owner)", "if (peer === null)")],
   M12: [
-    inTransport("sealed/address-tokens")(
+    inFastOpen("sealed/address-tokens")(
       "const count = wanted === 0 ? 0 : this.#quotas.issued.take(address, wanted, now);",
       "const count = wanted;",
     ),
@@ -237,9 +241,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "map((message) => [message.messageId, message]))",
     ),
   ],
-  M14: [
-    inDelivery("store/database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;"),
-  ],
+  M14: [inSqlite("database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;")],
   L1: [
     inClient("conversation/follow")(
       'payload.body.type === "title" && isTooLongTitle(payload.body.title)',
@@ -247,7 +249,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   L2: [
-    inDelivery("store/database")(
+    inSqlite("database")(
       "if (this.#version(component, migrations) === migrations.length)",
       "if (migrations === undefined)",
     ),
@@ -262,11 +264,11 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inMls("tree/leaf")('rule(!isEmptyChain(leaf.credential), "credential-chain");', ""),
     inMls("group/epoch")("rule(length >= 1 &&", "rule(length >= 0 &&"),
   ],
-  L7: [inTransport("sealed/server-connection")("if (!isZero(plaintext.subarray(end)))", "if (end < 0)")],
+  L7: [inFastOpen("sealed/server-connection")("if (!isZero(plaintext.subarray(end)))", "if (end < 0)")],
   L8: [inClient("service/fast-open")('host !== asked && url.protocol !== "https:"', 'url.protocol === "none:"')],
-  F1: [inAuth("x509/path")("if (!this.#admitsNames(path, issuer))", "if (path === undefined)")],
+  F1: [inIdentity("x509/path")("if (!this.#admitsNames(path, issuer))", "if (path === undefined)")],
   F2: [
-    inAuth("x509/signatures")(
+    inIdentity("x509/signatures")(
       'demand(bitsOfModulus >= RSA_BITS_MIN && bitsOfModulus % 8 === 0, "weak-algorithm");',
       "",
     ),

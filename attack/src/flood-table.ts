@@ -90,7 +90,7 @@ async function bestOf(tries: number, attack: floods.Flood, quota: number): Promi
 
 /** First flights from addresses that are not there need a network of their own: the laboratory of `transport` has one. */
 async function spoofed(): Promise<void> {
-  const program = join(root, "packages/transport/dist/lab/main.js")
+  const program = join(root, "packages/fast-open/dist/lab/main.js")
   const { status, stdout, stderr } = spawnSync(process.execPath, [program, "flood", "--seconds", "5", "--json"], {
     encoding: "utf8",
     timeout: 60_000,

@@ -1,7 +1,7 @@
-import { deviceIdOf } from "@conclave/auth/api"
+import { deviceIdOf } from "@conclave/contracts/auth"
+import type { Entry } from "@conclave/contracts/delivery"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
-import type { Entry } from "@conclave/delivery/api"
 import type { CipherSuite, Group, KeyPackageBundle, Signer } from "@conclave/mls"
 import * as realMls from "@conclave/mls"
 import {

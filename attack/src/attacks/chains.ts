@@ -1,5 +1,5 @@
 import "reflect-metadata"
-import { judgeChain } from "@conclave/auth/x509"
+import { judgeChain } from "@conclave/identity/x509"
 import {
   BasicConstraintsExtension,
   Extension,

@@ -1,6 +1,6 @@
+import type { Entry } from "@conclave/contracts/delivery"
+import { logChainHash } from "@conclave/contracts/log-chain"
 import { nodeProvider } from "@conclave/crypto/node"
-import type { Entry } from "@conclave/delivery/api"
-import { logChainHash } from "@conclave/delivery/log-chain"
 import Database from "libsql"
 import { type Attack, outcome } from "../attack.js"
 import { type AuthResponse, acceptedAs, type DeliveryRequest, type DeliveryResponse } from "../contract.js"

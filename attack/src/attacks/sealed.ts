@@ -1,8 +1,8 @@
 import { connect } from "node:net"
 import { decode, encode } from "@conclave/codec"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
-import { deliveryRequests } from "@conclave/delivery/api"
-import { Offer, SealedTransport, shareTransport } from "@conclave/transport/sealed"
+import { Offer, SealedTransport, shareTransport } from "@conclave/fast-open"
 import { type Attack, outcome } from "../attack.js"
 import { payloadOf } from "../contract.js"
 import { creator } from "../floods.js"
@@ -112,7 +112,7 @@ const marksFrames: Attack = {
   who: "operator",
   quick: true,
   async run() {
-    const hostile: typeof import("@conclave/transport/sealed") = await importPatched("transport", "sealed/index.js", [
+    const hostile: typeof import("@conclave/fast-open") = await importPatched("fast-open", "sealed/index.js", [
       {
         file: "sealed/wire.js",
         find: "const padded = new Uint8Array(length);",

@@ -74,7 +74,7 @@ const pushesOut: Attack = {
   secondsMax: 90,
   defence: [
     {
-      file: "packages/delivery/dist/src/store/sqlite-inbox.js",
+      file: "packages/sqlite/dist/src/delivery/inbox.js",
       find: "group_id = ?\n       GROUP BY sender ORDER BY count(*) + (sender = ?) DESC, number LIMIT 1",
       replace: "group_id = ? AND ? IS NOT NULL",
     },

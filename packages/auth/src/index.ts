@@ -1,5 +1,3 @@
-export * from "./api.js"
-export * from "./names.js"
 export {
   type AuthenticationLimits,
   type AuthenticationOptions,
@@ -8,5 +6,4 @@ export {
   type RefusalKind,
 } from "./service.js"
 export { memoryStore } from "./store/memory.js"
-export { type Connection, type Database, sqliteStore } from "./store/sqlite.js"
 export type { NewDevice, Registered, Store, StoredDevice } from "./store/store.js"

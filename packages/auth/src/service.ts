@@ -1,4 +1,14 @@
 import { DecodeError, encode } from "@conclave/codec"
+import {
+  type AuthRequest,
+  AuthResponse,
+  authRequests,
+  DisplayNameTBS,
+  deviceIdOf,
+  type Register,
+  RegistrationTBS,
+} from "@conclave/contracts/auth"
+import { judgeDisplayName, nameFault } from "@conclave/contracts/names"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
 import {
@@ -9,16 +19,6 @@ import {
   type RequestContext,
   takeAll,
 } from "@conclave/transport"
-import {
-  type AuthRequest,
-  AuthResponse,
-  authRequests,
-  DisplayNameTBS,
-  deviceIdOf,
-  type Register,
-  RegistrationTBS,
-} from "./api.js"
-import { judgeDisplayName, nameFault } from "./names.js"
 import type { Store, StoredDevice } from "./store/store.js"
 
 export interface AuthenticationOptions {
@@ -64,8 +64,8 @@ const defaultLimits: AuthenticationLimits = {
 const CLOCK_TOLERANCE_MILLISECONDS = 86_400_000n
 
 /**
- * The Authentication Service: a function from one request to one answer, as `api.ts` declares them. Whatever the
- * bytes, the answer is an AuthResponse.
+ * The Authentication Service: a function from one request to one answer, as `@conclave/contracts/auth` declares
+ * them. Whatever the bytes, the answer is an AuthResponse.
  */
 export function authenticationService(options: AuthenticationOptions): Handler {
   const service = new AuthenticationService(options)

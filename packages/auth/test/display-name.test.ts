@@ -1,17 +1,11 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
-import { openDatabase } from "@conclave/delivery"
+import { type AuthRequest, type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
-import {
-  type AuthRequest,
-  type DisplayName,
-  DisplayNameTBS,
-  memoryStore,
-  type Store,
-  sqliteStore,
-} from "../src/index.js"
-import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
+import { authStore, openDatabase } from "@conclave/sqlite"
+import { memoryStore, type Store } from "../src/index.js"
+import { createDevice, createService, NOW, registration, type TestDevice } from "../testing/support.js"
 
 type Request = Extract<AuthRequest, { type: "setDisplayName" }>
 
@@ -25,7 +19,7 @@ const stores: Readonly<Record<string, () => { store: Store; close?: () => Promis
   memory: () => ({ store: memoryStore() }),
   SQLite() {
     const database = openDatabase({ file: ":memory:" })
-    return { store: sqliteStore(database), close: () => database.close() }
+    return { store: authStore(database), close: () => database.close() }
   },
 }
 

@@ -4,18 +4,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
-import { openDatabase } from "@conclave/delivery"
-import {
-  AuthResponse,
-  authRequests,
-  directoryOf,
-  type Endorsement,
-  memoryStore,
-  type Store,
-  sqliteStore,
-} from "../src/index.js"
-import { badNames, goodNames } from "./name-samples.js"
-import { createDevice, createService, NOW, registration, type TestDevice } from "./support.js"
+import { AuthResponse, authRequests, type Endorsement } from "@conclave/contracts/auth"
+import { badNames, goodNames } from "@conclave/contracts/testing"
+import { authStore, openDatabase } from "@conclave/sqlite"
+import { directoryOf, memoryStore, type Store } from "../src/index.js"
+import { createDevice, createService, NOW, registration, type TestDevice } from "../testing/support.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
   memory: () => memoryStore(),
@@ -26,7 +19,7 @@ const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
       await database.close()
       rmSync(folder, { recursive: true, force: true })
     })
-    return sqliteStore(database)
+    return authStore(database)
   },
 }
 
@@ -252,7 +245,7 @@ describe("any bytes at all", () => {
   it("while the store is not available: unavailable, and what broke is told to the operator only", async (test) => {
     const errors: unknown[] = []
     const database = openDatabase({ file: ":memory:" })
-    const { ask } = createService(sqliteStore(database), { onError: (error) => errors.push(error) })
+    const { ask } = createService(authStore(database), { onError: (error) => errors.push(error) })
     test.after(() => database.close())
     await database.close()
     assert.deepEqual(await ask({ type: "lookup", name: "alice" }), {

@@ -1,5 +1,5 @@
-import { shownText } from "@conclave/auth/names"
 import type { Client, Conversation } from "@conclave/client/node"
+import { shownText } from "@conclave/contracts/names"
 import { Failure } from "./failure.js"
 
 const ID_PREFIX_MIN = 6

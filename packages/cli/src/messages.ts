@@ -1,5 +1,5 @@
-import { personLabel, shownText } from "@conclave/auth/names"
 import type { ClientEvent, Content, Conversation } from "@conclave/client/node"
+import { personLabel, shownText } from "@conclave/contracts/names"
 import { labelOf, TITLE_LENGTH_SHOWN } from "./conversations.js"
 import { drawInvitation } from "./invitations.js"
 import { labelOfPeople, labelOfPerson, type People } from "./people.js"

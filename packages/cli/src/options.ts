@@ -1,5 +1,5 @@
 import { isIP } from "node:net"
-import { judgeDisplayName, nameFault, normalizeName } from "@conclave/auth/names"
+import { judgeDisplayName, nameFault, normalizeName } from "@conclave/contracts/names"
 import { flag, optional, required, withDefault } from "./arguments.js"
 import { UsageError } from "./failure.js"
 

@@ -1,5 +1,5 @@
-import { nameFault, normalizeName, personLabel, shownText } from "@conclave/auth/names"
 import type { Client } from "@conclave/client/node"
+import { nameFault, normalizeName, personLabel, shownText } from "@conclave/contracts/names"
 import { Failure } from "./failure.js"
 
 /** Who knows what people are called. */

@@ -1,5 +1,5 @@
 import { type Client, ClientError, type NodeClientOptions, openClient, sealingKeyFile } from "@conclave/client/node"
-import { fastOpenSupport } from "@conclave/transport/fast-open"
+import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import { openDataFolder, profileFile } from "./data-folder.js"
 import { explain, Failure } from "./failure.js"
 import { obstaclesInWords } from "./fast-open/obstacles.js"

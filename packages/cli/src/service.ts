@@ -2,11 +2,14 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import * as authentication from "@conclave/auth"
+import { authRequests } from "@conclave/contracts/auth"
+import { deliveryRequests, MLS_MEDIA_TYPE } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { type KeyRing, SealedServer, serveAll } from "@conclave/fast-open"
+import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { Shares } from "@conclave/transport"
 import { type Listener, listen } from "@conclave/transport/node"
-import { type KeyRing, SealedServer, serveAll } from "@conclave/transport/sealed"
 
 import type { Refusal } from "./refusal-log.js"
 
@@ -59,7 +62,7 @@ export interface RunningService extends AsyncDisposable {
  */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const { file, quota } = options
-  const database = delivery.openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
+  const database = openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
   const started: AsyncDisposable[] = [database]
   try {
     const services = servicesOn(database, options)
@@ -86,15 +89,15 @@ type Services = ReturnType<typeof servicesOn>
 
 const faultsTo = ({ onError }: ServiceOptions) => (onError === undefined ? {} : { onError })
 
-function servicesOn(database: delivery.Database, options: ServiceOptions) {
+function servicesOn(database: Database, options: ServiceOptions) {
   const crypto = nodeProvider()
   const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
   const onRefusal = (kind: Extract<Refusal["kind"], authentication.RefusalKind | delivery.RefusalKind>) =>
     options.onRefusal?.({ kind } as Refusal)
   const told = { ...faultsTo(options), onRefusal }
-  const names = authentication.sqliteStore(database)
+  const names = authStore(database)
   const directory = authentication.directoryOf(names)
-  const store = delivery.sqliteStore(database, sha256)
+  const store = deliveryStore(database, sha256)
   const limits = options.quota === undefined ? {} : delivery.limitsForQuota(options.quota, options.retentionDays)
   return {
     store,
@@ -122,11 +125,11 @@ async function startSealed(services: Services, { host, shares, port, policy, key
     ...serveAll({
       auth: {
         handler: services.handlers.auth,
-        mayRunEarly: (request) => authentication.authRequests.isReplaySafe(request),
+        mayRunEarly: (request) => authRequests.isReplaySafe(request),
       },
       delivery: {
         handler: services.handlers.delivery,
-        mayRunEarly: (request) => delivery.deliveryRequests.isReplaySafe(request),
+        mayRunEarly: (request) => deliveryRequests.isReplaySafe(request),
       },
     }),
   })
@@ -147,6 +150,7 @@ function startListener(
     ...(options.onUntrustedProxy && { onUntrustedProxy: options.onUntrustedProxy }),
     ...(options.hosts && { hosts: options.hosts }),
     limits: { requestSizeMax: REQUEST_SIZE_MAX },
+    mediaTypes: [MLS_MEDIA_TYPE],
     // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
     ...(sealed && { offer: (clientAddress) => sealed.offer({ host: "", clientAddress }) }),
     ...(onError && { onError }),

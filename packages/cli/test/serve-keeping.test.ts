@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { DeliveryResponseKind } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
-import { DeliveryResponseKind, openDatabase, sqliteStore } from "@conclave/delivery"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import { connect } from "@conclave/transport/node"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
 
@@ -21,7 +22,7 @@ const newGroup = [
 /** The file of a service with one group, and messages of the given times. */
 async function writeFile(file: string, times: readonly number[]): Promise<void> {
   await using database = openDatabase({ file })
-  const store = sqliteStore(database, sha256)
+  const store = deliveryStore(database, sha256)
   const group = { groupId, groupInfo: id(1), ratchetTree: undefined, requestHash: id(1), admit }
   await store.createGroup({ ...group, idempotencyId: id(0), at: BigInt(Date.now()) })
   for (const [index, time] of times.entries()) {
@@ -33,7 +34,7 @@ async function writeFile(file: string, times: readonly number[]): Promise<void> 
 
 async function kindsIn(file: string): Promise<string[]> {
   await using database = openDatabase({ file })
-  const page = await sqliteStore(database, sha256).read({ groupId, after: 0n, limit: 10, sizeMax: 1e9 })
+  const page = await deliveryStore(database, sha256).read({ groupId, after: 0n, limit: 10, sizeMax: 1e9 })
   return page!.entries.map(({ kind }) => kind)
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { describe, it } from "node:test"
-import { openDatabase } from "@conclave/delivery"
+import { openDatabase } from "@conclave/sqlite"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
 
 describe("conclave serve", () => {

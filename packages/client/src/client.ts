@@ -1,4 +1,4 @@
-import type { judgeDisplayName, nameFault, normalizeName, personLabel } from "@conclave/auth/names"
+import type { judgeDisplayName, nameFault, normalizeName, personLabel } from "@conclave/contracts/names"
 import type { CryptoProvider, SignatureName } from "@conclave/crypto"
 import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"

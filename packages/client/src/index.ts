@@ -22,7 +22,7 @@ export {
   type PersonLabel,
   personLabel,
   shownText,
-} from "@conclave/auth/names"
+} from "@conclave/contracts/names"
 export {
   Client,
   type ClientOptions,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
-import { DeliveryResponse } from "@conclave/delivery/api"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { next, settle, taken, World } from "./support/world.js"
 
 /** Whether the service's contract can say what its clock shows. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
-import { DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { TransportError } from "@conclave/transport"
 import type { Client, Conversation, VerifyLeaves } from "../src/index.js"
 import { next, settle, taken, World } from "./support/world.js"

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
-import { deliveryRequests } from "@conclave/delivery/api"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { Client, type ClientEvent, type Conversation, MemoryProfile, memoryStore } from "../src/index.js"
 import { Power, storeOn, transportOn } from "./support/faults.js"
 import { longSeeds } from "./support/long.js"

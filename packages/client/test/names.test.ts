@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { AuthResponse, type DisplayName, DisplayNameTBS } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
+import { AuthResponse, type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import { recordKeys, StoredEvent } from "../src/core/records.js"

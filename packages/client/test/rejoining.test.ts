@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import type { DeliveryResponse } from "@conclave/delivery/api"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import { Group } from "@conclave/mls"
 import type { Client, Conversation } from "../src/index.js"
 import { fromHex } from "../src/store/sealed.js"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { type DeliveryRequest, DeliveryResponse } from "@conclave/delivery/api"
+import { type DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
 import type { Client } from "../src/index.js"
 import { memoryStore } from "../src/store/memory.js"
 import { tampered } from "./support/tampered.js"

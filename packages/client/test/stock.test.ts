@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { DeliveryResponse } from "@conclave/delivery/api"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { type RequestOptions, type Transport, TransportError } from "@conclave/transport"
 import { recordKeys, StoredKeyPackage } from "../src/core/records.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"

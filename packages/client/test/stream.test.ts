@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
-import { DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { type Transport, TransportError } from "@conclave/transport"
 import type { Client } from "../src/index.js"
 import { fromHex } from "../src/store/sealed.js"

@@ -1,6 +1,6 @@
+import type { Append } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import type { Requester } from "@conclave/transport"
-import type { Append } from "./api.js"
 import { CommitTurns } from "./commit-turns.js"
 import type { DeliveryLimits } from "./limits.js"
 import { Rates, type Wait } from "./rates.js"

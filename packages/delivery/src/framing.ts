@@ -1,4 +1,5 @@
 import { type Codec, DecodeError, decode, opaque, struct, uint64 } from "@conclave/codec"
+import type { Append, CommitParts, CreateGroup } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import {
   ContentType,
@@ -10,7 +11,6 @@ import {
   Sender,
   WireFormat,
 } from "@conclave/mls/wire"
-import type { Append, CommitParts, CreateGroup } from "./api.js"
 
 /**
  * What is public in an MLS message (RFC 9420 §6), checked against the request that brings it. The functions return

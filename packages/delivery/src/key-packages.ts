@@ -1,7 +1,7 @@
+import type { PublishKeyPackages } from "@conclave/contracts/delivery"
+import type { Sha256 } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
-import type { PublishKeyPackages } from "./api.js"
 import { keyPackageOf } from "./framing.js"
-import type { Sha256 } from "./log-chain.js"
 import type { DirectoryEntry } from "./proof.js"
 import type { NewKeyPackage } from "./store/store.js"
 

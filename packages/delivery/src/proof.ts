@@ -1,7 +1,13 @@
 import { encode } from "@conclave/codec"
+import {
+  type DeliveryRequest,
+  type DeviceProof,
+  DeviceRequestTBS,
+  deliveryRequests,
+  EMPTY_PROOF,
+} from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, verifyWithLabel } from "@conclave/mls"
-import { type DeliveryRequest, type DeviceProof, DeviceRequestTBS, deliveryRequests, EMPTY_PROOF } from "./api.js"
 
 /** The Authentication Service's answer about a device, `undefined` where there is no such device. */
 export type Directory = (deviceId: Uint8Array) => Promise<DirectoryEntry | undefined>

@@ -1,7 +1,4 @@
 import { DecodeError, encode } from "@conclave/codec"
-import type { CryptoProvider } from "@conclave/crypto"
-import { type Handler, OtherVersionError, type RequestContext, type Requester } from "@conclave/transport"
-import { Admission, type Asking } from "./admission.js"
 import {
   type Append,
   type CommitParts,
@@ -11,7 +8,10 @@ import {
   DeliveryResponse,
   type DeviceProof,
   deliveryRequests,
-} from "./api.js"
+} from "@conclave/contracts/delivery"
+import type { CryptoProvider } from "@conclave/crypto"
+import { type Handler, OtherVersionError, type RequestContext, type Requester } from "@conclave/transport"
+import { Admission, type Asking } from "./admission.js"
 import { appendFault, createGroupFault } from "./framing.js"
 import { judgeKeyPackages } from "./key-packages.js"
 import { type DeliveryLimits, defaultLimits } from "./limits.js"
@@ -38,8 +38,8 @@ export interface DeliveryOptions {
 }
 
 /**
- * The Delivery Service: a function from one request to its answers, as `api.ts` declares them. Whatever the bytes, the
- * answer is a DeliveryResponse.
+ * The Delivery Service: a function from one request to its answers, as `@conclave/contracts/delivery` declares
+ * them. Whatever the bytes, the answer is a DeliveryResponse.
  */
 export function deliveryService(options: DeliveryOptions): Handler {
   const service = new DeliveryService(options)

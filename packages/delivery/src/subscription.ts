@@ -1,4 +1,4 @@
-import type { DeliveryResponse } from "./api.js"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import type { Store } from "./store/store.js"
 import { groupTopic, idOf, inboxTopic, isInbox } from "./topics.js"
 import type { Wake } from "./wake.js"

@@ -1,5 +1,5 @@
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import { type Requester, Share } from "@conclave/transport"
-import type { DeliveryResponse } from "./api.js"
 import type { DeliveryLimits } from "./limits.js"
 import { Poll } from "./poll.js"
 import { networkShare } from "./rates.js"

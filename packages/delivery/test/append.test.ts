@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
+import { type DeliveryRequest, deliveryRequests } from "@conclave/contracts/delivery"
+import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
 import { MLSMessage } from "@conclave/mls/wire"
-import { type DeliveryRequest, deliveryRequests, logChainHash, logChainStart } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -16,9 +17,9 @@ import {
   proved,
   random,
   sha256,
-  stores,
   welcome,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`appending to a group's log (${name})`, () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import { connect, listen } from "@conclave/transport/node"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -16,7 +17,7 @@ import {
   random,
   sha256,
   type TestService,
-} from "./support.js"
+} from "../testing/support.js"
 
 /** mulberry32: the same bytes in every run. */
 function generator(seed: number): () => number {
@@ -84,7 +85,7 @@ const FAR = 0x5555_5555_5555_5555n
 async function openServiceWithLog() {
   const database = openDatabase({ file: ":memory:" })
   const failures: unknown[] = []
-  const service = createService(sqliteStore(database, sha256), { onError: (error) => failures.push(error) })
+  const service = createService(deliveryStore(database, sha256), { onError: (error) => failures.push(error) })
   const groupId = await createGroup(service)
   await service.ask(messageRequest(groupId, 0n))
   const tables = ["mls_group", "log", "inbox", "key_package"]

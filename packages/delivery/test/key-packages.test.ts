@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
-import { type DeliveryLimits, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "../src/index.js"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import type { DeliveryLimits } from "../src/index.js"
 import {
   createDevice,
   createService,
@@ -10,11 +11,11 @@ import {
   NOW,
   proved,
   random,
-  stores,
   type TestDevice,
   type TestService,
   welcome,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 const claimOf = ({ deviceId }: TestDevice): DeliveryRequest => ({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
 

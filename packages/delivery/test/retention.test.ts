@@ -2,16 +2,10 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import Libsql from "libsql"
-import {
-  logChainHash,
-  logChainStart,
-  openDatabase,
-  retentionOf,
-  sqliteStore,
-  startSweeping,
-  sweepOnce,
-} from "../src/index.js"
+import { retentionOf, startSweeping, sweepOnce } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -24,10 +18,10 @@ import {
   NOW,
   proved,
   sha256,
-  stores,
   type TestService,
   temporaryFolder,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 const DAY = 86_400_000
 const sweep = (service: TestService, rowsMax = 200) =>
@@ -139,7 +133,7 @@ describe("a sweep", { timeout: 20_000 }, () => {
     const file = join(temporaryFolder(test), "service.db")
     const database = openDatabase({ file })
     test.after(() => database.close())
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     const groupId = await createGroup(service)
     const secret = messageRequest(groupId, 0n, { size: 5_000 })
     const needle = Buffer.from(secret.body.subarray(3_000, 3_040))
@@ -179,7 +173,7 @@ describe("a sweep", { timeout: 20_000 }, () => {
     const groupId = new Uint8Array(32).fill(7)
     const at = NOW + 181 * DAY
     const sweepAll = async (prepare?: (service: TestService) => Promise<unknown>) => {
-      await using store = sqliteStore(openDatabase({ file }), sha256)
+      await using store = deliveryStore(openDatabase({ file }), sha256)
       await prepare?.(createService(store))
       await sweepOnce({ store, now: () => at })
       return (await store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 }))!
@@ -199,7 +193,7 @@ describe("a sweep", { timeout: 20_000 }, () => {
     const database = openDatabase({ file, lockTimeoutMilliseconds: 20 })
     const other = new Libsql(file)
     test.after(() => Promise.all([database.close(), other.close()]))
-    const service = createService(sqliteStore(database, sha256))
+    const service = createService(deliveryStore(database, sha256))
     const groupId = await createGroup(service)
     await service.ask(messageRequest(groupId, 0n))
     service.clock.now += 31 * DAY

@@ -2,15 +2,9 @@ import assert from "node:assert/strict"
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
-import {
-  type DeliveryLimits,
-  type DeliveryResponse,
-  limitsForQuota,
-  memoryStore,
-  openDatabase,
-  type RefusalKind,
-  sqliteStore,
-} from "../src/index.js"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
+import { type DeliveryLimits, limitsForQuota, memoryStore, type RefusalKind } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -24,11 +18,11 @@ import {
   proved,
   random,
   sha256,
-  stores,
   type TestDevice,
   type TestService,
   temporaryFolder,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 const [alice, mallory] = ["4c0000201", "4c6336401"]
 const welcomesOf = async (service: TestService, device: TestDevice) => {
@@ -318,7 +312,7 @@ async function openLimited(test: TestContext, sizeMax: number, limits: Partial<D
   const file = join(temporaryFolder(test), "service.db")
   const database = openDatabase({ file, sizeMax })
   test.after(() => database.close())
-  return { file, database, service: createService(sqliteStore(database, sha256), { limits }) }
+  return { file, database, service: createService(deliveryStore(database, sha256), { limits }) }
 }
 
 const bytesOnDisk = (file: string) =>

@@ -2,10 +2,18 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import type { Handler, Requester, Transport } from "@conclave/transport"
 import { connect, listen } from "@conclave/transport/node"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
-import { commitRequest, createGroup, createService, messageRequest, sha256, temporaryFolder } from "./support.js"
+import {
+  commitRequest,
+  createGroup,
+  createService,
+  messageRequest,
+  sha256,
+  temporaryFolder,
+} from "../testing/support.js"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -69,7 +77,7 @@ async function attack(line: Transport, groupId: Uint8Array, signal: AbortSignal)
 
 describe("a member who commits without pause from beside the service", { timeout: 60_000 }, () => {
   it("is removed by one 50 ms away within 5 s, and others' messages take at most 2 s (p99)", async (test) => {
-    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "service.db") }), sha256)
+    const store = deliveryStore(openDatabase({ file: join(temporaryFolder(test), "service.db") }), sha256)
     const { handler, ...service } = createService(store, {
       now: Date.now,
       limits: { commits: { perSecond: 1, burst: 5 } },

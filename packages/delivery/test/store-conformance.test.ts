@@ -1,10 +1,11 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it } from "node:test"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import fc from "fast-check"
-import { memoryStore, openDatabase, type Store, sqliteStore } from "../src/index.js"
+import { memoryStore, type Store } from "../src/index.js"
 import type { NewsMark } from "../src/store/store.js"
-import { sha256, temporaryFolder } from "./support.js"
+import { sha256, temporaryFolder } from "../testing/support.js"
 
 /**
  * The model and the real store are given the same random operations, from few names so that they meet, and must give
@@ -187,7 +188,7 @@ describe("a store of SQLite and the model of it", () => {
     let run = 0
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 80 }), async (operations) => {
-        await using real = sqliteStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
+        await using real = deliveryStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
         const model = memoryStore(sha256)
         const listeners = [listener(real), listener(model)]
         for (const listen of listeners) assert.deepEqual(await listen(), [])
@@ -214,7 +215,7 @@ describe("a store of SQLite and the model of it", () => {
     let run = 0
     await fc.assert(
       fc.asyncProperty(fc.array(newEntry, { minLength: 5, maxLength: 40 }), async (entries) => {
-        await using real = sqliteStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
+        await using real = deliveryStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
         const model = memoryStore(sha256)
         const createAll = (store: Store) =>
           Promise.all(
@@ -240,7 +241,7 @@ describe("a store of SQLite and the model of it", () => {
   })
 
   it("tells of what is new also where the newest rows were deleted before", async (test) => {
-    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "news.db") }), sha256)
+    const store = deliveryStore(openDatabase({ file: join(temporaryFolder(test), "news.db") }), sha256)
     test.after(() => store[Symbol.asyncDispose]())
     const group = { requestHash: bytes("hash"), groupInfo: bytes("info"), ratchetTree: undefined, admit: admitted }
     const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1 } as const
@@ -264,7 +265,7 @@ describe("a store of SQLite and the model of it", () => {
 
   it("keeps no body that nothing points to", async (test) => {
     const database = openDatabase({ file: join(temporaryFolder(test), "blobs.db") })
-    const store = sqliteStore(database, sha256)
+    const store = deliveryStore(database, sha256)
     test.after(() => database.close())
     const [group, device] = [bytes("group"), bytes("device")]
     const common = { groupId: group, at: 1n, requestHash: bytes("hash"), admit: admitted }

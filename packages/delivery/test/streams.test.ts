@@ -2,13 +2,14 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import { connect, listen } from "@conclave/transport/node"
-import { DeliveryResponse, deliveryRequests, openDatabase, sqliteStore } from "../src/index.js"
-import { createGroup, createService, expectType, messageRequest, sha256, temporaryFolder } from "./support.js"
+import { createGroup, createService, expectType, messageRequest, sha256, temporaryFolder } from "../testing/support.js"
 
 describe("a subscription over a real socket", { timeout: 60_000 }, () => {
   it("whose reader is slow makes the service read no more of the log than the line may hold, then brings it all", async (test) => {
-    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "slow.db") }), sha256)
+    const store = deliveryStore(openDatabase({ file: join(temporaryFolder(test), "slow.db") }), sha256)
     let bytesRead = 0
     const counting: typeof store = {
       ...store,
@@ -49,7 +50,7 @@ describe("a subscription over a real socket", { timeout: 60_000 }, () => {
   })
 
   it("of many readers, each gets every entry once and in order while others append over HTTP", async (test) => {
-    const store = sqliteStore(openDatabase({ file: join(temporaryFolder(test), "many.db") }), sha256)
+    const store = deliveryStore(openDatabase({ file: join(temporaryFolder(test), "many.db") }), sha256)
     const service = createService(store)
     const groupId = await createGroup(service)
     await using listener = await listen({ services: { delivery: service.handler } })

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { type DeliveryResponse, memoryStore, processWake, type Wake } from "../src/index.js"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import { memoryStore, processWake, type Wake } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -11,8 +12,8 @@ import {
   proved,
   random,
   sha256,
-  stores,
-} from "./support.js"
+} from "../testing/support.js"
+import { stores } from "./stores.js"
 
 const subscribe = (cursors: readonly { groupId: Uint8Array; afterSeq: bigint }[]) =>
   ({ type: "subscribe", cursors, inboxAfter: 0n, proof: undefined }) as const

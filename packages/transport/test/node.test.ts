@@ -41,7 +41,12 @@ describe("whatever arrives over HTTP gets a readable answer", { timeout: 20_000 
   const cases: Readonly<Record<string, [string, number, RegExp]>> = {
     "a request to a service": [post("/echo"), 200, /\r\n\r\nhello$/],
     "a request to a service, with a query": [post("/echo?a=b"), 200, /\r\n\r\nhello$/],
-    "a request typed message/mls": [post("/echo", { "content-type": "message/mls" }), 200, /hello$/],
+    "a request of a type that the listener was told of": [
+      post("/echo", { "content-type": "Message/Example; of=this" }),
+      200,
+      /hello$/,
+    ],
+    "a request of another type": [post("/echo", { "content-type": "message/other" }), 415, /octet-stream/],
     "a GET to a service": ["GET /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", 405, /allow: POST/i],
     "a form": [post("/echo", { "content-type": "text/plain" }), 415, /octet-stream/],
     "a path that is not there": [post("/nowhere"), 404, /nothing at this path/],
@@ -69,7 +74,8 @@ describe("whatever arrives over HTTP gets a readable answer", { timeout: 20_000 
   }
   for (const [what, [request, status, content]] of Object.entries(cases)) {
     it(`${what}: ${status}`, async () => {
-      await using listener = await serve({ echo }, { limits: { requestSizeMax: 1000 } })
+      const mediaTypes = ["message/example"]
+      await using listener = await serve({ echo }, { limits: { requestSizeMax: 1000 }, mediaTypes })
       const answer = await exchange(listener, request)
       assert.equal(statusOf(answer), status, answer)
       assert.match(answer, content)
@@ -78,10 +84,15 @@ describe("whatever arrives over HTTP gets a readable answer", { timeout: 20_000 
     })
   }
 
+  it("a type that a page of any origin may send is not taken for one of requests", async () => {
+    for (const type of ["text/plain", "Multipart/Form-Data", "application/x-www-form-urlencoded"])
+      await assert.rejects(serve({ echo }, { mediaTypes: [type] }), { name: "TypeError", message: /any origin/ })
+  })
+
   it("a body in pieces that grows beyond the limit is cut off", async () => {
     await using listener = await serve({ echo }, { limits: { requestSizeMax: 1000 } })
     const head =
-      "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ntransfer-encoding: chunked\r\n\r\n"
+      "POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     const piece = `1f4\r\n${"a".repeat(500)}\r\n`
     assert.equal(statusOf(await exchange(listener, head, piece, piece, piece)), 413)
   })
@@ -283,7 +294,7 @@ describe("a listener", { timeout: 20_000 }, () => {
     const listener = await serve({ stubborn }, { limits: { closeTimeoutMilliseconds: 100 } })
     const asking = fetch(new URL("stubborn", listener.url), {
       method: "POST",
-      headers: { "content-type": "message/mls" },
+      headers: { "content-type": "application/octet-stream" },
       body: "x",
     })
     const cut = assert.rejects(asking)

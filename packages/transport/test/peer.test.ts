@@ -25,7 +25,7 @@ function ask(listener: Listener, localAddress: string, headers: Record<string, s
       .on("error", reject)
       .on("close", () => resolve(answer.split("\r\n\r\n")[1]!))
       .end(
-        "POST /who HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: message/mls\r\n" +
+        "POST /who HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/octet-stream\r\n" +
           `content-length: 1\r\n${lines.join("")}\r\n?`,
       )
   })

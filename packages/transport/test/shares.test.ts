@@ -17,7 +17,7 @@ const MEBIBYTE = 1024 * 1024
 const under = (socket: WebSocket) => (socket as unknown as { _socket: Socket })._socket
 
 const head = (length: number) =>
-  `POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: ${length}\r\n\r\n`
+  `POST /echo HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: ${length}\r\n\r\n`
 const open = (stream: number, body = new Uint8Array(), service = "silent") =>
   encode(ClientFrame, { type: "open", stream, service, credit: MEBIBYTE, body })
 const ping = encode(ClientFrame, { type: "ping" })
@@ -221,7 +221,9 @@ describe("one requester's share", { timeout: 20_000 }, () => {
     const lines = Array.from({ length: 4 }, () => line(listener, "127.0.2.1"))
     for (const { socket } of lines) {
       socket.pause()
-      socket.write("POST /big HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: 0\r\n\r\n")
+      socket.write(
+        "POST /big HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: 0\r\n\r\n",
+      )
     }
     await until(() => refused("unsent", "peer") === 2)
     assert.equal(refused("unsent", "peer"), 2)
@@ -310,7 +312,7 @@ describe("a client that reads nothing", { timeout: 20_000 }, () => {
     const asking = line(listener, "127.0.0.1")
     asking.socket.pause()
     asking.socket.write(
-      `POST /big HTTP/1.1\r\nhost: localhost\r\ncontent-type: message/mls\r\ncontent-length: 0\r\n\r\n`,
+      `POST /big HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/octet-stream\r\ncontent-length: 0\r\n\r\n`,
     )
     await until(() => refused("unread") === 1)
     assert.equal(refused("unread"), 1)

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { type Listener, listen } from "@conclave/transport/node"
 
 const page = fileURLToPath(new URL("../../../dist", import.meta.url))
@@ -15,7 +16,7 @@ export class Service implements AsyncDisposable {
   /** What the service could not do, through no fault of a request. */
   readonly faults: unknown[] = []
   readonly #handlers: Parameters<typeof listen>[0]["services"]
-  readonly #database: delivery.Database
+  readonly #database: Database
   #listener: Listener | undefined
   #port = 0
   #lies = false
@@ -23,10 +24,10 @@ export class Service implements AsyncDisposable {
 
   constructor({ limits = {} }: { readonly limits?: Partial<delivery.DeliveryLimits> } = {}) {
     const crypto = nodeProvider()
-    this.#database = delivery.openDatabase({ file: join(this.folder, "service.db") })
+    this.#database = openDatabase({ file: join(this.folder, "service.db") })
     const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
     const onError = (error: unknown) => this.faults.push(error)
-    const directory = authentication.sqliteStore(this.#database)
+    const directory = authStore(this.#database)
     const register: authentication.Store["register"] = async (device) => {
       const [first] = await directory.lookup(device.name)
       if (!this.#lies || first === undefined) return directory.register(device)
@@ -40,7 +41,7 @@ export class Service implements AsyncDisposable {
       displayName: (name) => directory.displayName(name),
     }
     const ordering = delivery.deliveryService({
-      store: delivery.sqliteStore(this.#database, sha256),
+      store: deliveryStore(this.#database, sha256),
       directory: authentication.directoryOf(store),
       crypto,
       now: Date.now,

@@ -1,4 +1,4 @@
-import type { DisplayName } from "../api.js"
+import type { DisplayName } from "@conclave/contracts/auth"
 import type { Registered, Store, StoredDevice } from "./store.js"
 
 /** The reference model: what every store does, in the plainest way. */

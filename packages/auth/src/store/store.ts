@@ -1,4 +1,4 @@
-import type { DisplayName, Endorsement } from "../api.js"
+import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
 
 /**
  * What the Authentication Service remembers. Devices are added and never changed; a name has at most one statement about

@@ -1,5 +1,5 @@
-import { shownText } from "@conclave/auth/names"
 import type { Client, ClientEvent, Conversation, Message } from "@conclave/client/node"
+import { shownText } from "@conclave/contracts/names"
 import { nearest } from "../closest.js"
 import { isCalled, labelOf, TITLE_LENGTH_SHOWN } from "../conversations.js"
 import { explain, Failure } from "../failure.js"

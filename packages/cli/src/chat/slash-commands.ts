@@ -1,5 +1,5 @@
-import { judgeDisplayName, shownText } from "@conclave/auth/names"
 import type { Conversation } from "@conclave/client/node"
+import { judgeDisplayName, shownText } from "@conclave/contracts/names"
 import { labelOf } from "../conversations.js"
 import { Failure } from "../failure.js"
 import { drawInvitation } from "../invitations.js"

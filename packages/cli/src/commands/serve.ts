@@ -1,5 +1,5 @@
 import { nodeProvider } from "@conclave/crypto/node"
-import { fastOpenSupport } from "@conclave/transport/fast-open"
+import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import { command, flag, optional, withDefault } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
@@ -149,8 +149,7 @@ function policy(text: string): "private" | "off" {
   if (text === "private" || text === "off") return text
   if (text === "cookie") {
     throw new UsageError(
-      "must be private or off: sealed requests need no cookie, and by one every client could be tracked; for sockets of " +
-        "your own in a private network, @conclave/transport/fast-open has that policy",
+      "must be private or off: sealed requests need no cookie, and by one every client could be tracked",
     )
   }
   throw new UsageError("must be private or off")

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { basename } from "node:path"
-import { formatTrace, renderTimeline, trace as traceCapture } from "@conclave/transport/trace"
+import { formatTrace, renderTimeline, trace as traceCapture } from "@conclave/trace"
 import { command, optional } from "../arguments.js"
 import { exitCodes, Failure } from "../failure.js"
 import { nonEmpty } from "../options.js"

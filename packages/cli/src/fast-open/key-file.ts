@@ -1,6 +1,6 @@
 import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import type { CryptoProvider } from "@conclave/crypto"
-import { KeyRing } from "@conclave/transport/sealed"
+import { KeyRing } from "@conclave/fast-open"
 import { Failure } from "../failure.js"
 
 const PINNED_KEY_ID = 0

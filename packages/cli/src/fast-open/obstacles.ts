@@ -1,4 +1,4 @@
-import type { FastOpenObstacle } from "@conclave/transport/fast-open"
+import type { FastOpenObstacle } from "@conclave/fast-open/sockets"
 
 /** What stands in the way of a side, with the commands that would change it. */
 export function obstaclesInWords(obstacles: readonly FastOpenObstacle[], side: "client" | "server"): string {

@@ -1,4 +1,4 @@
-import { logChainStart } from "@conclave/delivery/log-chain"
+import { logChainStart } from "@conclave/contracts/log-chain"
 import { Group } from "@conclave/mls"
 import { ClientError } from "../errors.js"
 import { concurrently } from "../service/concurrently.js"

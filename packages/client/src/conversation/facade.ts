@@ -1,5 +1,6 @@
-import { nameFault } from "@conclave/auth/names"
 import { decode } from "@conclave/codec"
+import { nameFault } from "@conclave/contracts/names"
+import { safetyCode } from "@conclave/identity"
 import type {
   Conversation,
   ConversationStatus,
@@ -13,7 +14,6 @@ import { recordKeys, StoredMessage, sortable, type Wish } from "../core/records.
 import { Runner } from "../core/runner.js"
 import type { Step } from "../core/steps.js"
 import { ClientError } from "../errors.js"
-import { safetyCode } from "../identity/safety-code.js"
 import { hex } from "../store/sealed.js"
 import { advance, nextDue } from "./advance.js"
 import type { Shared, Work } from "./context.js"

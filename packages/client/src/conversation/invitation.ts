@@ -1,5 +1,5 @@
 import { decode } from "@conclave/codec"
-import type { Entry } from "@conclave/delivery/api"
+import type { Entry } from "@conclave/contracts/delivery"
 import {
   AuthenticityError,
   type CredentialClaim,

@@ -1,4 +1,4 @@
-import type { Append } from "@conclave/delivery/api"
+import type { Append } from "@conclave/contracts/delivery"
 import type { Outgoing } from "../core/records.js"
 import type { Work } from "./context.js"
 

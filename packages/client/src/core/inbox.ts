@@ -1,5 +1,5 @@
+import type { InboxEntry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
-import type { InboxEntry } from "@conclave/delivery/api"
 import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
 import type { ClientPolicy, Invitation, InvitationAnswer } from "../client.js"
 import type { Shared } from "../conversation/context.js"

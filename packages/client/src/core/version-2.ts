@@ -15,7 +15,7 @@ import {
   utf8,
   vector,
 } from "@conclave/codec"
-import { deliveryRequests } from "@conclave/delivery/api"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import type { SealedStore } from "../store/sealed.js"
 import {
   ConversationState,

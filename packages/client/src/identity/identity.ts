@@ -1,5 +1,5 @@
-import { deviceIdOf, Endorsement } from "@conclave/auth/api"
 import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
+import { deviceIdOf, Endorsement } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import { copyBytes } from "../core/bytes.js"

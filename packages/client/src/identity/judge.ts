@@ -1,6 +1,6 @@
-import type { Device } from "@conclave/auth/api"
-import { isName } from "@conclave/auth/names"
 import { decode, encode } from "@conclave/codec"
+import type { Device } from "@conclave/contracts/auth"
+import { isName } from "@conclave/contracts/names"
 import { equalBytes } from "@conclave/crypto"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
 import { copyBytes } from "../core/bytes.js"

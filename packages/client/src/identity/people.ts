@@ -1,6 +1,6 @@
-import { type DisplayName, DisplayNameTBS } from "@conclave/auth/api"
-import { judgeDisplayName } from "@conclave/auth/names"
 import { decode, encode } from "@conclave/codec"
+import { type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
+import { judgeDisplayName } from "@conclave/contracts/names"
 import { equalBytes } from "@conclave/crypto"
 import { signWithLabel, verifyWithLabel } from "@conclave/mls"
 import { Person, recordKeys } from "../core/records.js"

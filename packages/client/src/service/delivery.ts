@@ -7,7 +7,7 @@ import {
   DeviceRequestTBS,
   deliveryRequests,
   EMPTY_PROOF,
-} from "@conclave/delivery/api"
+} from "@conclave/contracts/delivery"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { type Lasting, Service, WrongTime } from "./call.js"

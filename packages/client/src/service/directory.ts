@@ -1,3 +1,4 @@
+import { decode, encode, type TypeOf } from "@conclave/codec"
 import {
   type AuthRequest,
   AuthResponse,
@@ -6,8 +7,7 @@ import {
   type DisplayName,
   type Endorsement,
   RegistrationTBS,
-} from "@conclave/auth/api"
-import { decode, encode, type TypeOf } from "@conclave/codec"
+} from "@conclave/contracts/auth"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { Service } from "./call.js"

@@ -2,7 +2,6 @@ import { createHash } from "node:crypto"
 import { closeSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import { decode, encode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
-import type { Transport, TransportError } from "@conclave/transport"
 import {
   joinTransports,
   type KeptOffer,
@@ -10,7 +9,8 @@ import {
   type PinnedService,
   SealedTransport,
   shareTransport,
-} from "@conclave/transport/sealed"
+} from "@conclave/fast-open"
+import type { Transport, TransportError } from "@conclave/transport"
 import { serviceAddresses } from "./addresses.js"
 
 export interface FastOpenOptions {

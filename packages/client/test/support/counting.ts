@@ -1,5 +1,5 @@
 import { encode } from "@conclave/codec"
-import { DeliveryResponse } from "@conclave/delivery/api"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import type { RequestOptions, SubscribeOptions, Transport } from "@conclave/transport"
 
 export const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))

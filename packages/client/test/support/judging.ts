@@ -1,4 +1,4 @@
-import type { Device } from "@conclave/auth/api"
+import type { Device } from "@conclave/contracts/auth"
 import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
 import type { Profile } from "../../src/core/records.js"
 import { Steps } from "../../src/core/steps.js"

@@ -1,6 +1,6 @@
-import { AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/auth/api"
 import { decode, encode } from "@conclave/codec"
-import { type Append, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
+import { AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/contracts/auth"
+import { type Append, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import {
   cipherSuite,
   createKeyPackage,

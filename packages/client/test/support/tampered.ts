@@ -1,5 +1,5 @@
 import { decode, encode } from "@conclave/codec"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/delivery/api"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { Transport } from "@conclave/transport"
 
 /** What the service answers. */

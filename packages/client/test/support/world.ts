@@ -4,6 +4,7 @@ import { join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { directTransport, type Handler, type Transport } from "@conclave/transport"
 import {
   Client,
@@ -31,21 +32,21 @@ export class World implements AsyncDisposable {
   now = 1_800_000_000_000
   readonly delivery: Handler
   readonly auth: Handler
-  readonly #database: delivery.Database | undefined
+  readonly #database: Database | undefined
   readonly #clients: Client[] = []
   /** By name, where they are in memory. */
   readonly #profiles = new Map<string, MemoryProfile>()
 
   constructor({ limits = {}, inMemory = false, realClock = false }: WorldOptions = {}) {
     const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
-    const database = inMemory ? undefined : delivery.openDatabase({ file: join(this.folder, "service.db") })
-    const directory = database === undefined ? authentication.memoryStore() : authentication.sqliteStore(database)
+    const database = inMemory ? undefined : openDatabase({ file: join(this.folder, "service.db") })
+    const directory = database === undefined ? authentication.memoryStore() : authStore(database)
     this.#database = database
     const now = realClock ? Date.now : () => this.now
     const onError = (error: unknown) => this.faults.push(error)
     this.auth = authentication.authenticationService({ store: directory, crypto: provider, now, onError })
     this.delivery = delivery.deliveryService({
-      store: database === undefined ? delivery.memoryStore(sha256) : delivery.sqliteStore(database, sha256),
+      store: database === undefined ? delivery.memoryStore(sha256) : deliveryStore(database, sha256),
       directory: authentication.directoryOf(directory),
       crypto: provider,
       now,

@@ -1,5 +1,5 @@
-import type { Entry, InboxEntry } from "../api.js"
-import { logChainHash, logChainStart, type Sha256 } from "../log-chain.js"
+import type { Entry, InboxEntry } from "@conclave/contracts/delivery"
+import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
 import {
   type Appended,
   type Claim,

@@ -1,4 +1,4 @@
-import type { Entry, EntryKind, InboxEntry } from "../api.js"
+import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
 
 /**
  * What the Delivery Service remembers: whole operations, each done entirely or not at all, and durable before its

@@ -20,12 +20,13 @@ export async function serviceTargets({ scenes, invitations }: World): Promise<Ta
   const samples = { message: scenes[0]!.messages[0]!, groupInfo: invitations[0]!.groupInfo }
   const [toDelivery, toAuth] = [deliveryRequests(samples), authRequests(samples)]
   const known = valuesIn([...toDelivery, ...toAuth, ...answers(samples)])
-  const decodersOf = (service: string, contract: ServiceModule) =>
-    Object.entries(codecsIn(contract)).map(([name, codec]) => decoder(`${service} ${name}`, codec, { known }))
-  const decoders = [
-    ...decodersOf("delivery", await load("@conclave/delivery/api")),
-    ...decodersOf("auth", await load("@conclave/auth/api")),
-  ]
+  const contracts = {
+    delivery: await load("@conclave/contracts/delivery"),
+    auth: await load("@conclave/contracts/auth"),
+  }
+  const decoders = Object.entries(contracts).flatMap(([service, contract]) =>
+    Object.entries(codecsIn(contract)).map(([name, codec]) => decoder(`${service} ${name}`, codec, { known })),
+  )
   const crypto = nodeProvider()
   const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
   const failures: unknown[] = []
@@ -37,12 +38,12 @@ export async function serviceTargets({ scenes, invitations }: World): Promise<Ta
   }
   return [
     ...decoders,
-    service("delivery service", handlers.delivery, delivery.DeliveryResponse, {
-      requests: toDelivery.map((request) => delivery.deliveryRequests.encode(request)),
+    service("delivery service", handlers.delivery, contracts.delivery.DeliveryResponse, {
+      requests: toDelivery.map((request) => contracts.delivery.deliveryRequests.encode(request)),
       failures,
     }),
-    service("auth service", handlers.auth, auth.AuthResponse, {
-      requests: toAuth.map((request) => auth.authRequests.encode(request)),
+    service("auth service", handlers.auth, contracts.auth.AuthResponse, {
+      requests: toAuth.map((request) => contracts.auth.authRequests.encode(request)),
       failures,
     }),
   ]

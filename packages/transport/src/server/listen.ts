@@ -6,7 +6,7 @@ import { admitConnections } from "./connections.js"
 import { Hosts } from "./hosts.js"
 import { answerOffer } from "./offer.js"
 import { requesterOf, seemsForwarded, TrustedProxies } from "./peer.js"
-import { answerRequest, mayStream } from "./request.js"
+import { answerRequest, mayStream, mediaTypesOf } from "./request.js"
 import { SocketListener } from "./socket.js"
 import { openStaticFiles, type StaticFiles } from "./static-files.js"
 import { contentSecurity, refusalText, sendText } from "./text.js"
@@ -14,6 +14,11 @@ import { contentSecurity, refusalText, sendText } from "./text.js"
 export interface ListenOptions {
   /** By name: `delivery` is asked by POST to `/delivery` and by streams over `/socket` that name it. */
   readonly services: Readonly<Record<string, Handler>>
+  /**
+   * Media types of requests that are taken beside `application/octet-stream`. None that a page of another origin may
+   * send without asking first.
+   */
+  readonly mediaTypes?: readonly string[]
   /**
    * What a client needs to reach the services by sealed requests, at `/fast-open`; see `SealedServer.offer`. It gets the
    * address of whoever asks, and none where others stand in between.
@@ -49,7 +54,7 @@ export interface ListenOptions {
 }
 
 export interface ListenLimits {
-  /** The longest request body, in bytes; default 4 MiB. A commit of a big group carries its tree. */
+  /** The longest request body, in bytes; default 4 MiB. */
   readonly requestSizeMax: number
   /** Connections of all, where `shares` is not given; default 10,000. One network gets a quarter, one address an eighth. */
   readonly connectionsMax: number
@@ -108,6 +113,8 @@ const defaultLimits: ListenLimits = {
  * Serves services and files over HTTP, and services over WebSocket at `/socket`. Whatever arrives gets a readable
  * answer. Rejects where the address cannot be taken (the system's error, for example `EADDRINUSE`) or `static` is no
  * folder.
+ *
+ * @throws {TypeError} when `mediaTypes` has one that a page of any origin may send.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   options.signal?.throwIfAborted()
@@ -115,11 +122,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const onError = options.onError ?? (() => {})
   const closing = new AbortController()
   const { services, offer } = options
+  const mediaTypes = mediaTypesOf(options.mediaTypes)
   const proxies = new TrustedProxies(options.trustedProxies)
   const hosts = new Hosts(options.host ?? DEFAULT_HOST, options.hosts)
   const shares = options.shares ?? new Shares({ connectionsMax: limits.connectionsMax, ...pick(options) })
   const hint = once(options.onUntrustedProxy ?? (() => {}))
-  const shared = { services, offer, limits, onError, proxies, hosts, shares, hint, closing: closing.signal }
+  const shared = { services, mediaTypes, offer, limits, onError, proxies, hosts, shares, hint, closing: closing.signal }
   const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
   const sockets = new SocketListener(shared)
   const server = createServer({
@@ -150,6 +158,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 /** What the parts of the server know in common. */
 export interface Serving {
   readonly services: Readonly<Record<string, Handler>>
+  /** Of requests that are taken, in lower case. */
+  readonly mediaTypes: ReadonlySet<string>
   readonly offer: ListenOptions["offer"]
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void

@@ -5,7 +5,16 @@ import type { Serving } from "./listen.js"
 import { requesterOf } from "./peer.js"
 import { sendText } from "./text.js"
 
-const contentTypes = new Set(["application/octet-stream", "message/mls"])
+/** What a page of another origin may send without asking first: https://fetch.spec.whatwg.org/#cors-safelisted-request-header. */
+const safelisted = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+
+/** The media types of requests that are taken. @throws {TypeError} for one that any page may send. */
+export function mediaTypesOf(further: readonly string[] = []): ReadonlySet<string> {
+  const types = ["application/octet-stream", ...further].map((type) => type.toLowerCase())
+  const open = types.find((type) => safelisted.includes(type))
+  if (open !== undefined) throw new TypeError(`a page of any origin may send ${open}`)
+  return new Set(types)
+}
 
 /** One POST to a service: the first of its responses is the answer. */
 export async function answerRequest(
@@ -18,8 +27,8 @@ export async function answerRequest(
     return sendText(response, 405, "a service is asked by POST")
   }
   // A page of another origin cannot send these types without asking first, and it is not allowed to.
-  const contentType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
-  if (!contentTypes.has(contentType)) {
+  const mediaType = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase()
+  if (!serving.mediaTypes.has(mediaType)) {
     return sendText(response, 415, "a request to a service is application/octet-stream")
   }
   const { requestSizeMax } = serving.limits

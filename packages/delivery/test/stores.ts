@@ -1,0 +1,15 @@
+import { join } from "node:path"
+import type { TestContext } from "node:test"
+import { deliveryStore, openDatabase } from "@conclave/sqlite"
+import { memoryStore, type Store } from "../src/index.js"
+import { sha256, temporaryFolder } from "../testing/support.js"
+
+/** Every implementation of the store, for running the same test on each. */
+export const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
+  memory: () => memoryStore(sha256),
+  SQLite(test) {
+    const store = deliveryStore(openDatabase({ file: join(temporaryFolder(test), "delivery.db") }), sha256)
+    test.after(() => store[Symbol.asyncDispose]())
+    return store
+  },
+}

@@ -1,0 +1,107 @@
+import type { NewDevice, Registered, Store, StoredDevice } from "@conclave/auth/store"
+import type { DisplayName } from "@conclave/contracts/auth"
+
+import type { Connection, Database, Row } from "../database.js"
+
+/** Migrations that were ever released are not changed any more. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE directory_device (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    cipher_suite INTEGER NOT NULL,
+    signature_key BLOB NOT NULL,
+    registered_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX directory_device_name ON directory_device (name, number);
+  `,
+  `
+  ALTER TABLE directory_device ADD COLUMN endorser_id BLOB;
+  ALTER TABLE directory_device ADD COLUMN endorser_signature BLOB;
+  `,
+  `
+  CREATE TABLE directory_display_name (
+    name TEXT PRIMARY KEY,
+    text TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    device_id BLOB NOT NULL,
+    signature BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]
+
+/** The directory in tables of `database`, which stays its owner's to close. */
+export function authStore(database: Database): Store {
+  database.migrate("auth", migrations)
+  return {
+    register: (device) => database.write((connection) => register(connection, device)),
+    lookup: async (name) => database.read((connection) => devicesOf(connection, name)),
+    lookupDevice: async (deviceId) => database.read((connection) => deviceOf(connection, deviceId)),
+    setDisplayName: (name, displayName) =>
+      database.write((connection) => setDisplayName(connection, name, displayName)),
+    displayName: async (name) => database.read((connection) => displayNameOf(connection, name)),
+  }
+}
+
+function register(connection: Connection, device: NewDevice): Registered {
+  const present = deviceOf(connection, device.deviceId)
+  if (present !== undefined) {
+    return present.name === device.name ? { type: "registered", device: present } : { type: "otherName" }
+  }
+  const { count } = connection.get("SELECT count(*) AS count FROM directory_device WHERE name = ?", [device.name])!
+  if (count > 0n && device.endorsement === undefined) return { type: "nameTaken" }
+  if (count >= device.devicesMax) return { type: "tooManyDevices" }
+  connection.run(
+    `INSERT INTO directory_device
+       (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    [
+      device.deviceId,
+      device.name,
+      device.cipherSuite,
+      device.signatureKey,
+      device.at,
+      device.endorsement?.deviceId ?? null,
+      device.endorsement?.signature ?? null,
+    ],
+  )
+  return { type: "registered", device: deviceOf(connection, device.deviceId)! }
+}
+
+function setDisplayName(connection: Connection, name: string, displayName: DisplayName): DisplayName {
+  const present = displayNameOf(connection, name)
+  if (present !== undefined && present.at >= displayName.at) return present
+  const { text, at, deviceId, signature } = displayName
+  connection.run(
+    "INSERT OR REPLACE INTO directory_display_name (name, text, at, device_id, signature) VALUES (?, ?, ?, ?, ?)",
+    [name, text, at, deviceId, signature],
+  )
+  return displayName
+}
+
+function displayNameOf(connection: Connection, name: string): DisplayName | undefined {
+  const row = connection.get("SELECT * FROM directory_display_name WHERE name = ?", [name])
+  return row && { text: row.text, at: row.at, deviceId: row.device_id, signature: row.signature }
+}
+
+function devicesOf(connection: Connection, name: string): StoredDevice[] {
+  return connection.all("SELECT * FROM directory_device WHERE name = ? ORDER BY number", [name]).map(storedDevice)
+}
+
+function deviceOf(connection: Connection, deviceId: Uint8Array): StoredDevice | undefined {
+  const row = connection.get("SELECT * FROM directory_device WHERE id = ?", [deviceId])
+  return row && storedDevice(row)
+}
+
+function storedDevice(row: Row): StoredDevice {
+  return {
+    name: row.name,
+    deviceId: row.id,
+    cipherSuite: Number(row.cipher_suite),
+    signatureKey: row.signature_key,
+    registeredAt: row.registered_at,
+    endorsement:
+      row.endorser_id === null ? undefined : { deviceId: row.endorser_id, signature: row.endorser_signature },
+  }
+}

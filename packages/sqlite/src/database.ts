@@ -1,0 +1,407 @@
+import { StoreUnavailable } from "@conclave/delivery/store"
+import Libsql from "libsql"
+import { type FileLock, lockFile } from "./file-lock.js"
+
+export type SqlValue = Uint8Array | bigint | number | string | null
+export type Row = Readonly<Record<string, any>>
+
+/** What a unit of work may do. Integers come out as `bigint`, blobs as `Uint8Array`. */
+export interface Connection {
+  get(sql: string, parameters?: readonly SqlValue[]): Row | undefined
+  all(sql: string, parameters?: readonly SqlValue[]): Row[]
+  /** How many rows were changed. */
+  run(sql: string, parameters?: readonly SqlValue[]): number
+}
+
+/**
+ * One SQLite file. Work that is written together is made durable together: whatever arrives while the disk is busy
+ * shares the next transaction, and each promise resolves only when that is on the disk (WAL, `synchronous=FULL`).
+ */
+export interface Database extends AsyncDisposable {
+  /** Brings the tables of one component up to date; several components share a file. Throws {@link StoreUnavailable}. */
+  migrate(component: string, migrations: readonly string[]): void
+  /** Sees what is committed. Throws {@link StoreUnavailable}. */
+  read<T>(work: (connection: Connection) => T): T
+  /**
+   * Runs `work`, which must be synchronous, in a transaction. An error that it throws undoes it alone and rejects;
+   * rejects with {@link StoreUnavailable} when the transaction could not be made durable. `size` is about how many
+   * bytes the work holds in memory until then.
+   */
+  write<T>(work: (connection: Connection) => T, size?: number): Promise<T>
+  usage(): Usage
+  /** Brings the write-ahead log into the file and empties it, where nobody reads it just now. */
+  checkpoint(): void
+  /** Finishes what is under way. */
+  close(): Promise<void>
+}
+
+export interface Usage {
+  /** Bytes of the file that are in use. What was deleted is not: its place is used again, the file does not shrink. */
+  readonly bytes: number
+  /** Beyond so many bytes the file does not grow; `Infinity` without a limit. */
+  readonly sizeMax: number
+}
+
+export interface DatabaseOptions {
+  /** The path of a file, or `:memory:`. A file is kept for this process: see `lockFile`. */
+  readonly file: string
+  /**
+   * The most that the file may take on the disk, in bytes, with its write-ahead log; default no limit. Reading goes on
+   * at the limit. At least 1 MiB.
+   */
+  readonly sizeMax?: number
+  /** How long work waits for a lock that somebody else holds; default 2,000. */
+  readonly lockTimeoutMilliseconds?: number
+  /** How much work may wait; default 10,000. */
+  readonly queueMax?: number
+  /** How many bytes the work that waits may hold; default 64 MiB. */
+  readonly queueSizeMax?: number
+}
+
+/**
+ * Deleted content is overwritten (`secure_delete`), in the file at once and in the write-ahead log as it is used again.
+ * A disk without any space is no obstacle to opening and reading a file that needs no migration.
+ *
+ * @throws {StoreUnavailable} when the file cannot be opened, is no database, or is in use by another process.
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const lock = options.file === ":memory:" ? undefined : lockFile(options.file)
+  try {
+    return new LibsqlDatabase(options, lock)
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+}
+
+/** Work of one transaction: enough to share the cost of a sync, few enough to answer the first of it soon. */
+const BATCH_MAX = 256
+/** Of the bytes of one transaction: it lies in the write-ahead log until the next checkpoint. */
+const BATCH_SIZE_MAX = 8 * 1024 * 1024
+
+interface Work {
+  readonly size: number
+  run(connection: Connection): unknown
+  resolve(value: any): void
+  reject(error: unknown): void
+}
+
+class LibsqlDatabase implements Database {
+  readonly #database: Libsql.Database
+  readonly #connection: LibsqlConnection
+  readonly #lock: FileLock | undefined
+  readonly #lockTimeoutMilliseconds: number
+  readonly #queueMax: number
+  readonly #queueSizeMax: number
+  readonly #sizeMax: number
+  readonly #queue: Work[] = []
+  #queueSize = 0
+  #draining: Promise<void> | undefined
+  #closed = false
+
+  constructor(options: DatabaseOptions, lock: FileLock | undefined) {
+    const { lockTimeoutMilliseconds = 2_000, queueMax = 10_000, queueSizeMax = 64 * 1024 * 1024 } = options
+    this.#lock = lock
+    this.#lockTimeoutMilliseconds = lockTimeoutMilliseconds
+    this.#queueMax = queueMax
+    this.#queueSizeMax = queueSizeMax
+    this.#sizeMax = fileSizeMax(options.sizeMax ?? Number.POSITIVE_INFINITY)
+    this.#database = openedFor(options, lockTimeoutMilliseconds)
+    this.#connection = new LibsqlConnection(this.#database)
+  }
+
+  migrate(component: string, migrations: readonly string[]): void {
+    available(() => {
+      // What is up to date is left alone: a full disk does not keep a service from reading.
+      if (this.#version(component, migrations) === migrations.length) return
+      this.#database.exec(`PRAGMA busy_timeout = ${this.#lockTimeoutMilliseconds}`)
+      // A file that has reached its limit is migrated all the same.
+      limitTo(this.#database, Number.POSITIVE_INFINITY)
+      this.#database.exec("BEGIN IMMEDIATE")
+      try {
+        this.#migrate(component, migrations)
+        this.#database.exec("COMMIT")
+      } finally {
+        this.#rollback()
+        this.#database.exec("PRAGMA busy_timeout = 0")
+        limitTo(this.#database, this.#sizeMax)
+      }
+    })
+  }
+
+  #migrate(component: string, migrations: readonly string[]): void {
+    this.#database.exec(
+      "CREATE TABLE IF NOT EXISTS schema_version (component TEXT PRIMARY KEY, version INTEGER) STRICT",
+    )
+    const version = this.#version(component, migrations)
+    for (const migration of migrations.slice(version)) this.#database.exec(migration)
+    this.#connection.run("INSERT OR REPLACE INTO schema_version VALUES (?, ?)", [component, migrations.length])
+  }
+
+  #version(component: string, { length: newest }: readonly string[]): number {
+    if (this.#connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'") === undefined) return 0
+    const row = this.#connection.get("SELECT version FROM schema_version WHERE component = ?", [component])
+    const version = Number(row?.version ?? 0n)
+    if (version <= newest) return version
+    throw new StoreUnavailable(
+      `the file was written by a later version of Conclave (${component} ${version}, known up to ${newest}): ` +
+        "use that version",
+    )
+  }
+
+  usage(): Usage {
+    if (this.#closed) throw new StoreUnavailable("the database is closed")
+    const pragma = (name: string) => Number(this.#connection.get(`PRAGMA ${name}`)![name])
+    const bytes = available(() => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"))
+    return { bytes, sizeMax: this.#sizeMax }
+  }
+
+  checkpoint(): void {
+    if (this.#closed) throw new StoreUnavailable("the database is closed")
+    available(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"))
+  }
+
+  read<T>(work: (connection: Connection) => T): T {
+    if (this.#closed) throw new StoreUnavailable("the database is closed")
+    return available(() => work(this.#connection))
+  }
+
+  write<T>(work: (connection: Connection) => T, size = 0): Promise<T> {
+    if (this.#closed) return Promise.reject(new StoreUnavailable("the database is closed"))
+    const isFull = this.#queue.length > 0 && this.#queueSize + size > this.#queueSizeMax
+    if (this.#queue.length >= this.#queueMax || isFull) {
+      return Promise.reject(new StoreUnavailable("too much waits to be written"))
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ run: work, size, resolve, reject })
+      this.#queueSize += size
+      this.#draining ??= this.#drain()
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#draining
+    this.#database.close()
+    this.#lock?.release()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // What else has arrived in this turn of the event loop joins in.
+      await new Promise((resolve) => setImmediate(resolve))
+      const batch = this.#batch()
+      await this.#commitTogether(batch)
+    }
+    this.#draining = undefined
+  }
+
+  #batch(): Work[] {
+    let [length, size] = [0, 0]
+    for (const work of this.#queue) {
+      size += work.size
+      if (length === BATCH_MAX || (length > 0 && size > BATCH_SIZE_MAX)) break
+      length++
+    }
+    const batch = this.#queue.splice(0, length)
+    for (const work of batch) this.#queueSize -= work.size
+    return batch
+  }
+
+  async #commitTogether(batch: readonly Work[]): Promise<void> {
+    const settlements: (() => void)[] = []
+    try {
+      await this.#begin()
+      for (const work of batch) settlements.push(this.#attempt(work))
+      this.#database.exec("COMMIT")
+    } catch (error) {
+      this.#rollback()
+      // One that is too big for the disk must not take the others with it.
+      if (batch.length > 1 && isFull(error)) {
+        for (const work of batch) await this.#commitTogether([work])
+        return
+      }
+      const reason = unavailable(error)
+      for (const work of batch) work.reject(reason)
+      return
+    }
+    for (const settle of settlements) settle()
+  }
+
+  /** Runs one piece of work; what it threw is for its owner alone, what SQLite threw ends the transaction. */
+  #attempt(work: Work): () => void {
+    this.#database.exec("SAVEPOINT work")
+    try {
+      const value = work.run(this.#connection)
+      this.#database.exec("RELEASE work")
+      return () => work.resolve(value)
+    } catch (error) {
+      if (isUnavailable(error) || !this.#database.inTransaction) throw error
+      this.#database.exec("ROLLBACK TO work")
+      this.#database.exec("RELEASE work")
+      return () => work.reject(error)
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const deadline = performance.now() + this.#lockTimeoutMilliseconds
+    for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+      try {
+        this.#database.exec("BEGIN IMMEDIATE")
+        return
+      } catch (error) {
+        if (codeOf(error) !== "SQLITE_BUSY" || performance.now() + pause > deadline) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+
+  #rollback(): void {
+    // SQLite has done it already after some errors, a full disk among them.
+    if (this.#database.inTransaction) this.#database.exec("ROLLBACK")
+  }
+}
+
+class LibsqlConnection implements Connection {
+  readonly #database: Libsql.Database
+  readonly #statements = new Map<string, Libsql.Statement>()
+
+  constructor(database: Libsql.Database) {
+    this.#database = database
+  }
+
+  get(sql: string, parameters: readonly SqlValue[] = []): Row | undefined {
+    const row = this.#statement(sql).get(parameters as any) as Record<string, unknown> | undefined
+    return row === undefined ? undefined : withArrays(row)
+  }
+
+  all(sql: string, parameters: readonly SqlValue[] = []): Row[] {
+    return (this.#statement(sql).all(parameters as any) as Record<string, unknown>[]).map(withArrays)
+  }
+
+  run(sql: string, parameters: readonly SqlValue[] = []): number {
+    return this.#statement(sql).run(parameters as any).changes
+  }
+
+  #statement(sql: string): Libsql.Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql).safeIntegers(true)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+/**
+ * Where the disk has no space for the memory that the processes of a write-ahead log share, the file is opened without
+ * it, for one connection alone (https://sqlite.org/wal.html#noshm): enough for one process.
+ */
+function openedFor(options: DatabaseOptions, lockTimeoutMilliseconds: number): Libsql.Database {
+  try {
+    return configured(opened(options.file), options, lockTimeoutMilliseconds)
+  } catch (error) {
+    if (codeOf(error) !== "SQLITE_IOERR") throw unavailable(error)
+    const database = opened(options.file)
+    return available(() => {
+      database.exec("PRAGMA locking_mode = EXCLUSIVE")
+      return configured(database, options, lockTimeoutMilliseconds)
+    })
+  }
+}
+
+/** Closes the database where it cannot be used. */
+function configured(database: Libsql.Database, { sizeMax }: DatabaseOptions, lockTimeoutMilliseconds: number) {
+  try {
+    database.exec(`PRAGMA busy_timeout = ${lockTimeoutMilliseconds}`)
+    database.exec("PRAGMA journal_mode = WAL")
+    // No busy timeout of SQLite's own: it would stop the whole process, not only those who wait.
+    database.exec("PRAGMA busy_timeout = 0")
+    database.exec("PRAGMA synchronous = FULL")
+    database.exec("PRAGMA foreign_keys = ON")
+    database.exec("PRAGMA secure_delete = ON")
+    database.exec(`PRAGMA journal_size_limit = ${WAL_SIZE_KEPT}`)
+    if (sizeMax !== undefined) limitTo(database, fileSizeMax(sizeMax))
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** A file that is larger already does not grow. */
+function limitTo(database: Libsql.Database, fileSize: number): void {
+  const { page_size } = database.prepare("PRAGMA page_size").get() as { page_size: number }
+  const pages = Math.max(1, Math.min(PAGES_MAX, Math.floor(fileSize / page_size)))
+  database.exec(`PRAGMA max_page_count = ${pages}`)
+}
+
+/** SQLite's own limit. */
+const PAGES_MAX = 4_294_967_294
+
+/** What is left of a limit when the write-ahead log has had its part. */
+const fileSizeMax = (sizeMax: number) => sizeMax - Math.min(WAL_SIZE_MAX, sizeMax / 2)
+
+/** What is left of the write-ahead log after a checkpoint. */
+const WAL_SIZE_KEPT = 8 * 1024 * 1024
+/** A checkpoint is due every 1,000 pages, 4 MiB; one transaction may come on top of it. */
+const WAL_SIZE_MAX = 32 * 1024 * 1024
+
+/** What the binding throws while opening has no code of SQLite's. */
+function opened(file: string): Libsql.Database {
+  try {
+    return new Libsql(file, { timeout: 0 })
+  } catch (error) {
+    throw new StoreUnavailable("the database cannot be opened", error)
+  }
+}
+
+/** The binding gives blobs as `Buffer` from one call and as `ArrayBuffer` from another. */
+function withArrays(row: Record<string, unknown>): Row {
+  for (const name in row) {
+    const value = row[name]
+    if (value instanceof ArrayBuffer) row[name] = new Uint8Array(value)
+    else if (value instanceof Buffer) row[name] = new Uint8Array(value.buffer, value.byteOffset, value.length)
+  }
+  return row
+}
+
+/** The conditions of the machine and not of the program; https://sqlite.org/rescode.html. */
+const conditions: Readonly<Record<string, string>> = {
+  SQLITE_BUSY: "the database is locked",
+  SQLITE_LOCKED: "the database is locked",
+  SQLITE_FULL: "the disk is full",
+  SQLITE_IOERR: "the disk does not work",
+  SQLITE_CORRUPT: "the database is damaged",
+  SQLITE_NOTADB: "the file is no database",
+  SQLITE_READONLY: "the database cannot be written",
+  SQLITE_CANTOPEN: "the database cannot be opened",
+  SQLITE_PERM: "the database cannot be opened",
+  SQLITE_NOMEM: "there is no memory left",
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  if (typeof code !== "string") return undefined
+  // Extended codes say more than is needed: SQLITE_IOERR_FSYNC.
+  return Object.keys(conditions).find((name) => code === name || code.startsWith(`${name}_`)) ?? code
+}
+
+const isFull = (error: unknown) => codeOf(error) === "SQLITE_FULL"
+const isUnavailable = (error: unknown) => Object.hasOwn(conditions, codeOf(error) ?? "")
+
+function unavailable(error: unknown): unknown {
+  return isUnavailable(error) ? new StoreUnavailable(conditions[codeOf(error)!]!, error) : error
+}
+
+function available<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw unavailable(error)
+  }
+}

@@ -1,0 +1,249 @@
+import { decode, encode, vector } from "@conclave/codec"
+import { DeviceId, type Entry, EntryKind, LogEntryKind } from "@conclave/contracts/delivery"
+import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
+import { equalBytes } from "@conclave/crypto"
+import {
+  type Appended,
+  ENTRY_OVERHEAD,
+  type Head,
+  type LogPage,
+  type NewEntry,
+  type NewGroup,
+  type Page,
+  type Refusal,
+  type Store,
+  type StoredGroupInfo,
+} from "@conclave/delivery/store"
+import type { Connection, Database, Row } from "../database.js"
+import { releaseBlob, useBlob } from "./blobs.js"
+import { acknowledgeInbox, deliver, inboxHead, makeRoom, readInbox } from "./inbox.js"
+import { claimKeyPackage, publishKeyPackages, stockOf } from "./key-packages.js"
+import { kindOf } from "./kinds.js"
+import { newsSince } from "./news.js"
+import { migrations } from "./schema.js"
+import { type Sweeping, sweep } from "./sweep.js"
+
+/** The store in one SQLite file. Takes the database over: disposing the store closes it. */
+export function deliveryStore(database: Database, sha256: Sha256): Store {
+  database.migrate("delivery", migrations)
+  const sweeping: Sweeping = { messages: 0n, log: 0n, groups: 0n }
+  const read = async <T>(work: (connection: Connection) => T) => database.read(work)
+  return {
+    createGroup: (group) => database.write((connection) => createGroup(connection, group, sha256), sizeOfInfo(group)),
+    append: (entry) => database.write((connection) => append(connection, entry, sha256), sizeOf(entry)),
+    read: (page) => read((connection) => readLog(connection, page)),
+    head: (groupId) => read((connection) => headOf(connection, groupId)),
+    groupInfo: (groupId) => read((connection) => groupInfoOf(connection, groupId)),
+    publishKeyPackages: (publication) => database.write((connection) => publishKeyPackages(connection, publication)),
+    claimKeyPackage: (claim) => database.write((connection) => claimKeyPackage(connection, claim)),
+    countKeyPackages: (device) => read((connection) => stockOf(connection, device)),
+    inbox: (page) => read((connection) => readInbox(connection, page)),
+    inboxHead: (deviceId) => read((connection) => inboxHead(connection, deviceId)),
+    acknowledgeInbox: (deviceId, upTo) => database.write((connection) => acknowledgeInbox(connection, deviceId, upTo)),
+    news: (mark) => read((connection) => newsSince(connection, mark)),
+    sweep: (horizons) => sweep(database, horizons, { sweeping, sha256 }),
+    usage: () => database.usage(),
+    [Symbol.asyncDispose]: () => database.close(),
+  }
+}
+
+const sizeOfInfo = ({ groupInfo, ratchetTree }: Pick<NewGroup, "groupInfo" | "ratchetTree">) =>
+  groupInfo.length + (ratchetTree?.length ?? 0)
+const sizeOf = ({ body, commit }: NewEntry) =>
+  body.length + (commit === undefined ? 0 : commit.welcome.length + sizeOfInfo(commit))
+
+function createGroup(
+  connection: Connection,
+  group: NewGroup,
+  sha256: Sha256,
+): "created" | "repeated" | "exists" | Refusal {
+  const present = connection.get("SELECT idem, request_hash FROM mls_group WHERE id = ?", [group.groupId])
+  if (present !== undefined) {
+    return equalBytes(present.idem, group.idempotencyId) && equalBytes(present.request_hash, group.requestHash)
+      ? "repeated"
+      : "exists"
+  }
+  const refusal = group.admit()
+  if (refusal !== undefined) return refusal
+  const infoHash = useBlob(connection, group.groupInfo, sha256)
+  const treeHash = group.ratchetTree === undefined ? null : useBlob(connection, group.ratchetTree, sha256)
+  connection.run(
+    `INSERT INTO mls_group
+       (id, next_seq, head_hash, idem, request_hash, info_seq, info_hash, tree_hash, created_at, last_at)
+     VALUES (?, 1, ?, ?, ?, 0, ?, ?, ?, ?)`,
+    [
+      group.groupId,
+      logChainStart(sha256, group.groupId),
+      group.idempotencyId,
+      group.requestHash,
+      infoHash,
+      treeHash,
+      group.at,
+      group.at,
+    ],
+  )
+  return "created"
+}
+
+function append(connection: Connection, entry: NewEntry, sha256: Sha256): Appended {
+  const group = connection.get(
+    `SELECT number, next_seq, oldest_seq, last_commit_seq, head_hash, info_hash, tree_hash, bytes FROM mls_group
+     WHERE id = ?`,
+    [entry.groupId],
+  )
+  if (group === undefined) return { type: "notFound" }
+  return (
+    repetition(connection, entry, group) ??
+    staleness(connection, entry, group) ??
+    entry.admit({ bytes: Number(group.bytes) }) ??
+    accept(connection, entry, { group, sha256 })
+  )
+}
+
+function repetition(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
+  const answered = connection.get(
+    "SELECT request_hash, seq, chain_hash, undelivered FROM log WHERE group_number = ? AND idem = ?",
+    [group.number, entry.idempotencyId],
+  )
+  if (answered === undefined) return undefined
+  if (!equalBytes(answered.request_hash, entry.requestHash)) return { type: "idReused" }
+  const undelivered = answered.undelivered === null ? [] : decode(DeviceIds, answered.undelivered)
+  return { type: "accepted", seq: answered.seq, chainHash: answered.chain_hash, undelivered }
+}
+
+function staleness(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
+  if (!isStale(connection, entry, group)) return undefined
+  return { type: "stale", lastCommitSeq: group.last_commit_seq, headSeq: group.next_seq - 1n }
+}
+
+function isStale(connection: Connection, { kind, after, pastCommitsMax }: NewEntry, group: Row): boolean {
+  if (after === group.last_commit_seq) return false
+  if (kind !== "application" || after > group.last_commit_seq) return true
+  const unread = connection.get(
+    "SELECT seq FROM log WHERE group_number = ? AND kind = 3 ORDER BY seq DESC LIMIT 1 OFFSET ?",
+    [group.number, pastCommitsMax],
+  )
+  // Where commits have expired, their number is not known: the author reads, and is told that.
+  return unread === undefined ? after + 1n < group.oldest_seq : unread.seq > after
+}
+
+interface Accepting {
+  readonly group: Row
+  readonly sha256: Sha256
+}
+
+function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Accepting): Appended {
+  const seq: bigint = group.next_seq
+  const chainHash = logChainHash(sha256, group.head_hash, { ...entry, seq })
+  const lastCommitSeq = entry.kind === "commit" ? seq : group.last_commit_seq
+  // The compare-and-set: of all entries that would have this seq, one changes a row.
+  const changed = connection.run(
+    `UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ?, bytes = bytes + ?, last_at = ?
+     WHERE number = ? AND next_seq = ?`,
+    [lastCommitSeq, chainHash, entry.body.length + ENTRY_OVERHEAD, entry.at, group.number, seq],
+  )
+  if (changed !== 1) throw new Error("the group changed within a transaction")
+  const undelivered = entry.commit === undefined ? [] : keepCommitParts(connection, entry, { group, seq, sha256 })
+  connection.run(
+    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, undelivered, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    [
+      group.number,
+      seq,
+      EntryKind.values[entry.kind],
+      entry.epoch,
+      entry.idempotencyId,
+      entry.requestHash,
+      entry.body,
+      chainHash,
+      undelivered.length === 0 ? null : encode(DeviceIds, undelivered),
+      entry.at,
+    ],
+  )
+  return { type: "accepted", seq, chainHash, undelivered }
+}
+
+const DeviceIds = vector(DeviceId)
+
+interface Committing extends Accepting {
+  readonly seq: bigint
+}
+
+/** Returns the recipients that were not served. */
+function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, sha256 }: Committing): Uint8Array[] {
+  const commit = entry.commit!
+  const { groupInfo, ratchetTree, welcome } = commit
+  const infoHash = useBlob(connection, groupInfo, sha256)
+  const treeHash = ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256)
+  connection.run("UPDATE mls_group SET info_seq = ?, info_hash = ?, tree_hash = ? WHERE number = ?", [
+    seq,
+    infoHash,
+    treeHash,
+    group.number,
+  ])
+  releaseBlob(connection, group.info_hash)
+  releaseBlob(connection, group.tree_hash)
+  const undelivered = [...commit.unserved]
+  for (const deviceId of commit.recipients) {
+    if (!commit.mayDeliver(deviceId)) {
+      undelivered.push(deviceId)
+      continue
+    }
+    makeRoom(connection, deviceId, { ...commit, groupId: entry.groupId })
+    deliver(connection, deviceId, {
+      kind: "welcome",
+      groupId: entry.groupId,
+      seq,
+      bodyHash: useBlob(connection, welcome, sha256),
+      treeHash: ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256),
+      sender: commit.sender,
+      at: entry.at,
+    })
+  }
+  return undelivered
+}
+
+function readLog(connection: Connection, page: Page & { readonly groupId: Uint8Array }): LogPage | undefined {
+  const group = connection.get("SELECT number, next_seq, oldest_seq FROM mls_group WHERE id = ?", [page.groupId])
+  if (group === undefined) return undefined
+  const entries: Entry[] = []
+  let size = 0
+  let after = page.after
+  // A few rows at a time: a page must not load a thousand long bodies to keep two of them.
+  while (entries.length < page.limit && size < page.sizeMax) {
+    const rows = connection.all(
+      `SELECT seq, kind, epoch, body, chain_hash, at FROM log
+       WHERE group_number = ? AND seq > ? ORDER BY seq LIMIT ?`,
+      [group.number, after, Math.min(page.limit - entries.length, ROWS_AT_A_TIME)],
+    )
+    for (const row of rows) {
+      size += row.body.length
+      if (entries.length > 0 && size > page.sizeMax) break
+      entries.push(entryOf(row))
+      after = row.seq
+    }
+    if (rows.length < ROWS_AT_A_TIME) break
+  }
+  return { entries, headSeq: group.next_seq - 1n, oldestSeq: group.oldest_seq }
+}
+
+const ROWS_AT_A_TIME = 32
+
+function entryOf(row: Row): Entry {
+  const { seq, epoch, body, at } = row
+  return { seq, kind: kindOf(LogEntryKind.values, row.kind), epoch, body, chainHash: row.chain_hash, at }
+}
+
+function headOf(connection: Connection, groupId: Uint8Array): Head | undefined {
+  const row = connection.get("SELECT next_seq, last_commit_seq, head_hash FROM mls_group WHERE id = ?", [groupId])
+  return row && { headSeq: row.next_seq - 1n, lastCommitSeq: row.last_commit_seq, chainHash: row.head_hash }
+}
+
+function groupInfoOf(connection: Connection, groupId: Uint8Array): StoredGroupInfo | undefined {
+  const row = connection.get(
+    `SELECT info_seq, info.body AS info, tree.body AS tree FROM mls_group
+     JOIN blob AS info ON info.hash = info_hash LEFT JOIN blob AS tree ON tree.hash = tree_hash WHERE id = ?`,
+    [groupId],
+  )
+  return row && { seq: row.info_seq, groupInfo: row.info, ratchetTree: row.tree ?? undefined }
+}

@@ -1,0 +1,11 @@
+/** The stores of both services in one SQLite file, of one process. */
+export { authStore } from "./auth/store.js"
+export {
+  type Connection,
+  type Database,
+  type DatabaseOptions,
+  openDatabase,
+  type Row,
+  type SqlValue,
+} from "./database.js"
+export { deliveryStore } from "./delivery/store.js"
