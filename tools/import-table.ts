@@ -59,7 +59,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The layers inside `mls`, each importing those before it. */
-export const layers: readonly string[] = ["wire", "suite", "tree", "schedule", "framing", "group", "index"]
+export const layers: readonly string[] = ["wire", "suite", "tree", "schedule", "framing", "group", "inspect", "index"]
 
 /** Modules of `mls` that every layer may import. */
 export const beneathLayers: readonly string[] = ["errors", "rules", "indexes", "journal"]
@@ -72,6 +72,7 @@ export const anywhere: readonly string[] = [
   "crypto/portable",
   "mls",
   "mls/wire",
+  "mls/inspect",
   "mls/tree",
   "transport",
   "transport/browser",
