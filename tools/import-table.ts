@@ -17,6 +17,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   web: ["client", "client/browser"],
   cli: [
+    ...["codec", "mls/inspect", "client/records"],
     ...["client", "client/node", "crypto", "crypto/node", "delivery", "delivery/api", "auth", "auth/api", "auth/names"],
     ...["transport", "transport/node", "transport/fast-open", "transport/sealed", "transport/trace", "web"],
   ],
@@ -34,7 +35,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   auth: ["crypto/node", "transport/node", "delivery"],
   client: ["crypto/portable", "delivery", "auth"],
   web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "crypto/node"],
-  cli: ["mls", "codec", "client/browser"],
+  cli: ["mls", "mls/wire", "client/browser"],
 }
 
 /** What stands beside the packages: it compares and measures, and nothing imports it. */
