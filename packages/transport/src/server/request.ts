@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Handler, RequestContext } from "../seam.js"
 import { CHUNK_COST, Holding, readingTime } from "../shares.js"
-import type { Serving } from "./listen.js"
 import { requesterOf } from "./peer.js"
+import type { Serving } from "./serving.js"
 import { sendText } from "./text.js"
 
 const contentTypes = new Set(["application/octet-stream", "message/mls"])
