@@ -96,7 +96,7 @@ class Printer {
       case "boolean":
         return yield line(place, `${head(codec, place)} = ${value ? 1 : 0};`)
       case "text":
-        return yield line(place, `${sized(codec, place, lengthOf(encode(codec, value)))} = ${quoted(value)};`)
+        return yield this.#text(sized(codec, place, lengthOf(encode(codec, value))), value, place)
       case "bytes":
         return yield* this.#bytes(named(sized(codec, place, value.length), shape.typeName), value, place)
       case "optional":
@@ -139,10 +139,12 @@ class Printer {
   }
 
   *#bytes(declared: string, bytes: Uint8Array, place: Place): Iterable<string> {
-    const text = asciiOf(bytes)
-    const whole = line(place, `${declared} = ${hexOf(bytes)};`)
     if (bytes.length === 0) return yield line(place, `${declared} = "";`)
-    if (whole.length <= this.#width) return yield* withComment(whole, text && quoted(text), this.#width, place)
+    const text = asciiOf(bytes)
+    if (line(place, `${declared} = ;`).length + 2 * bytes.length <= this.#width) {
+      const whole = line(place, `${declared} = ${hexOf(bytes)};`)
+      return yield* withComment(whole, text && quoted(text), this.#width, place)
+    }
     if (this.#options.full !== true) {
       const room = this.#width - line(place, `${declared} = ...;`).length
       return yield line(place, `${declared} = ${hexOf(bytes.subarray(0, Math.max(SHOWN_MIN, room >> 1)))}...;`)
@@ -155,6 +157,13 @@ class Printer {
       yield line(deeper(place), hexOf(bytes.subarray(at, at + size)) + end)
     }
     if (text !== undefined) yield line(place, `// ${quoted(text)}`)
+  }
+
+  #text(declared: string, text: string, place: Place): string {
+    const whole = line(place, `${declared} = ${quoted(text)};`)
+    if (this.#options.full === true || whole.length <= this.#width) return whole
+    const room = Math.max(SHOWN_MIN, this.#width - line(place, `${declared} = ""...;`).length)
+    return line(place, `${declared} = ${quoted(Array.from(text).slice(0, room).join(""))}...;`)
   }
 
   /** `optional<T>` that is present: printed as the value, under the optional type's name. */
@@ -246,6 +255,7 @@ class Printer {
     yield* this.value(tag, value.type, place)
     const body = cases[value.type]!
     if (isCodec(body)) yield* this.value(body, value, { ...place, name: "" })
+    // The fields of a case stand beside the tag.
     else yield* this.#fields(place.struct, body, value, { ...place, depth: place.depth - 1 })
   }
 }

@@ -134,6 +134,13 @@ test("long bytes are cut to the width, or shown whole over several lines", () =>
   assert.equal(whole.slice(2, -1).join("").replace(/[ ;]/g, ""), "ab".repeat(100))
 })
 
+test("long text is cut to the width between characters, and shown whole in full", () => {
+  const Long = struct("Long", { text: utf8 })
+  const value = { text: "\u{1f510}".repeat(60) }
+  assert.equal(lines(Long, value, { width: 60 })[1], `    opaque text<240> = "${"\u{1f510}".repeat(31)}"...;`)
+  assert(lines(Long, value, { width: 60, full: true })[1]!.includes(value.text))
+})
+
 test("text that could move a cursor or turn the writing is escaped", () => {
   const printed = lines(utf8, "a\u001b[2J\u202eb\u0085\n").join("\n")
   assert.equal(printed, 'opaque<12> = "a\\u{1b}[2J\\u{202e}b\\u{85}\\u{a}";')
