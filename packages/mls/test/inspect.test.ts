@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type Codec, decode, encode, print } from "@conclave/codec"
+import { type Codec, DecodeError, decode, encode, print } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
 import { inspectableTypes, inspection } from "@conclave/mls/inspect"
 import { createKeyPackage } from "../src/group/key-package.js"
@@ -148,6 +148,31 @@ test("secrets are not shown", officialVectors, () => {
   const printed = inspect("GroupSecrets", encoded, { full: true, width: unlimited }).join("\n")
   assert.match(printed, /opaque joiner_secret \(32 bytes, not shown\)/)
   assert(!printed.includes(hex(joinerSecret)) && !printed.includes(hex(pathSecret!.pathSecret)))
+})
+
+test("whatever decodes prints, however its keys, signatures and extensions were changed", officialVectors, () => {
+  const [vector] = load("messages")
+  const sources = ["mls_group_info", "mls_key_package", "public_message_commit"].map((field) => bytes(vector[field]))
+  let printed = 0
+  for (const source of sources) {
+    for (let at = 0; at < source.length; at++) {
+      const changed = source.slice()
+      changed[at]! ^= 1 << (at % 8)
+      let value: unknown
+      try {
+        value = decode(wire.MLSMessage, changed)
+      } catch (error) {
+        assert(error instanceof DecodeError)
+        continue
+      }
+      const lines = [
+        ...print(wire.MLSMessage, value as wire.MLSMessage, inspection("MLSMessage", value, { provider, now })),
+      ]
+      assert.equal(lines[0], "MLSMessage = {")
+      printed++
+    }
+  }
+  assert(printed > 500, `${printed} printed`)
 })
 
 test("every struct of the declarations that has a name of the RFC can be inspected", () => {

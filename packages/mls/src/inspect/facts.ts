@@ -1,10 +1,10 @@
 import { decode } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
-import { DecodeError, keepsRules, RuleError, UnsupportedError } from "../errors.js"
+import { DecodeError, keepsRules, RuleError } from "../errors.js"
 import { verifyGroupInfo } from "../group/group-info.js"
 import { keyPackageRef, verifyKeyPackageSignature } from "../group/key-package.js"
 import { type LeafIndex, leafIndex } from "../indexes.js"
-import { type CipherSuite, cipherSuite, cipherSuiteNumbers } from "../suite/suite.js"
+import { type CipherSuite, cipherSuite, providedSuites } from "../suite/suite.js"
 import { extensionData, extensionTypes, isLeafSignatureValid, requiredCapabilities } from "../tree/leaf.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
 import { validateTree } from "../tree/validation.js"
@@ -37,7 +37,8 @@ export function leafFacts(
   else if (source.type === "keyPackage") {
     facts.push(`${name}: ${validity(isLeafSignatureValid(suite, leaf, { groupId: none, leafIndex: leafIndex(0) }))}`)
   } else if (place?.groupId === undefined) {
-    facts.push(`${name} not checked: it covers the group_id and the leaf_index, which are not here`)
+    const missing = place === undefined ? "the group_id and the leaf_index, which are" : "the group_id, which is"
+    facts.push(`${name} not checked: it covers ${missing} not here`)
   } else {
     const position = { groupId: place.groupId, leafIndex: leafIndex(place.leafIndex) }
     facts.push(`${name}: ${validity(isLeafSignatureValid(suite, leaf, position))}`)
@@ -125,19 +126,23 @@ function treeFault(facts: () => string[]): string[] {
 
 /** The sizes of public keys differ between the groups of the suites; suites with one group share hash and signature. */
 function suiteOfKeySize(size: number, provider: CryptoProvider): CipherSuite | undefined {
-  return cipherSuiteNumbers
-    .map((number) => suiteNumbered(number, provider))
-    .find((suite) => suite?.hpke.kem.publicKeySize === size)
+  return suitesOf(provider).find((suite) => suite.hpke.kem.publicKeySize === size)
 }
 
 function suiteNumbered(number: number, provider: CryptoProvider): CipherSuite | undefined {
-  try {
-    return cipherSuite(number, provider)
-  } catch (error) {
-    if (error instanceof UnsupportedError) return undefined
-    throw error
-  }
+  return suitesOf(provider).find((suite) => suite.number === number)
 }
+
+function suitesOf(provider: CryptoProvider): readonly CipherSuite[] {
+  let suites = made.get(provider)
+  if (suites === undefined) {
+    suites = providedSuites(provider).map((number) => cipherSuite(number, provider))
+    made.set(provider, suites)
+  }
+  return suites
+}
+
+const made = new WeakMap<CryptoProvider, readonly CipherSuite[]>()
 
 function lifetimeFact({ notBefore, notAfter }: { notBefore: bigint; notAfter: bigint }, now: bigint): string {
   if (notAfter < notBefore) return "lifetime: ends before it begins"
