@@ -46,7 +46,7 @@ export function circles(graph: ReadonlyMap<string, readonly string[]>): Circle[]
   return found.sort((a, b) => (a[0]! < b[0]! ? -1 : 1))
 }
 
-/** A shortest way from a circle's first module back to it: `a → b → a`. */
+/** A shortest path from a circle's first module back to it: `a → b → a`. */
 export function wayRound(circle: Circle, graph: ReadonlyMap<string, readonly string[]>): string {
   const first = circle[0]!
   const reachedFrom = new Map<string, string>()

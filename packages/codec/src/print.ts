@@ -255,7 +255,7 @@ class Printer {
     yield* this.value(tag, value.type, place)
     const body = cases[value.type]!
     if (isCodec(body)) yield* this.value(body, value, { ...place, name: "" })
-    // The fields of a case stand beside the tag.
+    // The fields of a case are beside the tag.
     else yield* this.#fields(place.struct, body, value, { ...place, depth: place.depth - 1 })
   }
 }

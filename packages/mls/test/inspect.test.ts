@@ -93,19 +93,15 @@ test("no line is wider than what was asked for, down to the deepest struct", off
   }
 })
 
-test(
-  "the tree hash of a tree by itself, and of the group around it, are those of the official vectors",
-  officialVectors,
-  () => {
-    for (const vector of load("tree-validation").filter(({ cipher_suite }) => cipher_suite <= 3)) {
-      const lines = inspect("ratchet_tree", bytes(vector.tree), { width: unlimited })
-      assert.match(
-        lines.at(-1)!,
-        new RegExp(`^// tree hash \\(SHA-256\\): ${vector.tree_hashes[rootOf(vector.tree_hashes.length)]}$`),
-      )
-    }
-  },
-)
+test("the tree hash of a tree alone is that of the official vectors", officialVectors, () => {
+  for (const vector of load("tree-validation").filter(({ cipher_suite }) => cipher_suite <= 3)) {
+    const lines = inspect("ratchet_tree", bytes(vector.tree), { width: unlimited })
+    assert.match(
+      lines.at(-1)!,
+      new RegExp(`^// tree hash \\(SHA-256\\): ${vector.tree_hashes[rootOf(vector.tree_hashes.length)]}$`),
+    )
+  }
+})
 
 test("GREASE, private and unknown numbers are marked, and registered ones named", () => {
   assert.deepEqual(registeredNumber("CipherSuite", 1), {

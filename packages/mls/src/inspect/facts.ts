@@ -62,7 +62,7 @@ export function groupInfoFacts(groupInfo: GroupInfo, provider: CryptoProvider): 
   })
 }
 
-/** Facts of a tree by itself; `read` throws where its shape is not that of a tree. */
+/** Facts of a tree alone; `read` throws where its shape is not that of a tree. */
 export function treeFacts(read: () => RatchetTree | undefined): string[] {
   return treeFault(() => {
     const tree = read()

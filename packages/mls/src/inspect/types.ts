@@ -9,14 +9,14 @@ const structs = Object.entries(wire as Record<string, unknown>).filter(
     !parts.includes(entry[0]) && ["struct", "union"].includes((entry[1] as Codec<any>).shape?.kind ?? ""),
 )
 
-/** Every type of RFC 9420 that stands for itself, by the name that the RFC gives it; vectors by the name of the field. */
+/** Every struct of RFC 9420 by its name in the RFC, and two vectors by the names of their fields. */
 export const inspectableTypes: Readonly<Record<string, Codec<any>>> = {
   ...Object.fromEntries(structs),
   ratchet_tree: wire.RatchetTreeNodes,
   external_senders: wire.ExternalSenders,
 }
 
-/** The types that travel or are kept by themselves, the most likely first. */
+/** The types that are sent or stored on their own, the most likely first. */
 export const outermostTypes = [
   ...["MLSMessage", "KeyPackage", "GroupInfo", "ratchet_tree", "Welcome", "PublicMessage", "PrivateMessage"],
   ...["GroupContext", "LeafNode", "Commit", "Proposal"],
