@@ -25,6 +25,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   web: ["client", "client/browser"],
   cli: [
+    ...["codec", "mls/inspect", "client/records"],
     ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth", "sqlite"],
     ...["contracts/delivery", "contracts/auth", "contracts/names"],
     ...["transport", "transport/node", "fast-open", "fast-open/sockets", "trace", "web"],
@@ -46,7 +47,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   sqlite: ["auth/testing", "delivery", "delivery/testing"],
   client: ["crypto/portable", "delivery", "auth", "sqlite"],
   web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
-  cli: ["mls", "codec", "client/browser"],
+  cli: ["mls", "mls/wire", "client/browser"],
 }
 
 /** What stands beside the packages: it compares and measures, and nothing imports it. */
@@ -72,7 +73,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The layers inside `mls`, each importing those before it. */
-export const layers: readonly string[] = ["wire", "suite", "tree", "schedule", "framing", "group", "index"]
+export const layers: readonly string[] = ["wire", "suite", "tree", "schedule", "framing", "group", "inspect", "index"]
 
 /** Modules of `mls` that every layer may import. */
 export const beneathLayers: readonly string[] = ["errors", "rules", "indexes", "journal"]
@@ -85,6 +86,7 @@ export const anywhere: readonly string[] = [
   "crypto/portable",
   "mls",
   "mls/wire",
+  "mls/inspect",
   "mls/tree",
   "identity",
   "identity/x509",

@@ -8,10 +8,12 @@ export interface Node {
   readonly [field: string]: unknown
 }
 
-/** The syntax tree of a JavaScript module. Parentheses are not nodes. @throws {Error} when it does not parse. */
-export function parse(source: string): Node {
-  const { program, errors } = parseSync("module.js", source, { preserveParens: false })
-  if (errors.length > 0) throw new Error(`not JavaScript: ${errors[0]!.message}`)
+/** The syntax tree of a module. Parentheses are not nodes. @throws {Error} when it does not parse. */
+export function parse(source: string, language: "js" | "ts" | "tsx" | "dts" = "js"): Node {
+  const types = language === "js" ? {} : ({ lang: language, astType: "ts" } as const)
+  const { program, errors } = parseSync("module.js", source, { preserveParens: false, ...types })
+  if (errors.length > 0)
+    throw new Error(`not ${language === "js" ? "JavaScript" : "TypeScript"}: ${errors[0]!.message}`)
   return program as unknown as Node
 }
 

@@ -21,8 +21,8 @@ export interface Command<O extends Options = any> {
   readonly summary: string
   /** Paragraphs of the help, each in one line. */
   readonly description?: readonly string[]
-  /** The one argument without a name, where the command takes it. It cannot be left out. */
-  readonly operand?: { readonly placeholder: string; readonly help: string }
+  /** The one argument without a name, where the command takes it. Left out, it is an error, or empty. */
+  readonly operand?: { readonly placeholder: string; readonly help: string; readonly mayBeAbsent?: boolean }
   readonly options: O
   /** Resolves with the exit code. */
   run(given: Given<O>, context: CommandContext): Promise<number>
@@ -30,7 +30,7 @@ export interface Command<O extends Options = any> {
 
 export interface CommandContext {
   readonly terminal: Terminal
-  /** Empty where the command has no operand. */
+  /** Empty where the command has no operand, or it was left out. */
   readonly operand: string
 }
 
@@ -133,6 +133,7 @@ function givenOr(option: Option<unknown>, { name, values }: { name: string; valu
 function onlyOperand(declared: Command["operand"], operands: readonly string[]): string {
   const surplus = operands[declared === undefined ? 0 : 1]
   if (surplus !== undefined) throw new UsageError(`"${surplus}" is one argument too many`)
-  if (declared !== undefined && !operands[0]) throw new UsageError(`${declared.placeholder} is missing`)
+  if (declared !== undefined && declared.mayBeAbsent !== true && !operands[0])
+    throw new UsageError(`${declared.placeholder} is missing`)
   return operands[0] ?? ""
 }

@@ -1,8 +1,6 @@
 import type { Command, Option } from "./arguments.js"
 import { commands } from "./commands/index.js"
-import { align } from "./terminal/table.js"
-
-const WIDTH = 96
+import { align, wrap } from "./terminal/table.js"
 
 export function generalHelp(): string {
   const rows = Object.entries(commands).map(([name, { summary }]) => [`  ${name}`, summary])
@@ -38,14 +36,4 @@ export function commandHelp(name: string, { summary, description = [], operand, 
     ...(rows.length === 0 ? [] : ["", ...align(rows)]),
     ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
   ].join("\n")
-}
-
-function wrap(paragraph: string): string[] {
-  const lines = [""]
-  for (const word of paragraph.split(" ")) {
-    const line = lines.at(-1)!
-    if (line.length + word.length + 1 > WIDTH) lines.push(word)
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
-  }
-  return lines
 }

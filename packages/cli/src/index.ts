@@ -1,4 +1,2 @@
-/** The command `conclave` as a function, and the service that it runs, for programs that start one themselves. */
-export { run } from "./run.js"
+/** The service that `conclave serve` runs, for programs that start one themselves. */
 export { type RunningService, type ServiceOptions, startService } from "./service.js"
-export { systemTerminal, type Terminal } from "./terminal/terminal.js"

@@ -1,24 +1,7 @@
+import { type Case, type Codec, type Fields, isCodec, snakeCase, type TypeOf } from "./declaration.js"
 import { DecodeError } from "./errors.js"
 import { Reader, type Registries } from "./reader.js"
 import { Writer } from "./writer.js"
-
-/**
- * One wire type of the TLS presentation language (RFC 8446 §3, RFC 9420 §2.1): how it is written, read, and spelled in
- * the RFC's own syntax. One declaration gives all three and the TypeScript type ({@link TypeOf}), so none can drift
- * from the others.
- */
-export interface Codec<T> {
-  /** The type as the RFC writes it; `%` stands for the field's name. */
-  readonly syntax: string
-  /** The full `struct` or `enum`, for types that have a name. */
-  readonly definition?: string
-  /** Bytes of every value, for types that have one size. */
-  readonly size?: number
-  write(writer: Writer, value: T): void
-  read(reader: Reader): T
-}
-
-export type TypeOf<C> = C extends Codec<infer T> ? T : never
 
 export interface DecodeOptions {
   /** Longest input that is looked at, in bytes; by default the 2³⁰−1 that a length can say. */
@@ -61,6 +44,7 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array, options: DecodeOpt
 
 export const uint8: Codec<number> = {
   syntax: "uint8 %",
+  shape: { kind: "number", typeName: "uint8" },
   size: 1,
   write: (writer, value) => writer.uint8(value),
   read: (reader) => reader.uint8(),
@@ -68,6 +52,7 @@ export const uint8: Codec<number> = {
 
 export const uint16: Codec<number> = {
   syntax: "uint16 %",
+  shape: { kind: "number", typeName: "uint16" },
   size: 2,
   write: (writer, value) => writer.uint16(value),
   read: (reader) => reader.uint16(),
@@ -75,6 +60,7 @@ export const uint16: Codec<number> = {
 
 export const uint32: Codec<number> = {
   syntax: "uint32 %",
+  shape: { kind: "number", typeName: "uint32" },
   size: 4,
   write: (writer, value) => writer.uint32(value),
   read: (reader) => reader.uint32(),
@@ -82,6 +68,7 @@ export const uint32: Codec<number> = {
 
 export const uint64: Codec<bigint> = {
   syntax: "uint64 %",
+  shape: { kind: "number", typeName: "uint64" },
   size: 8,
   write: (writer, value) => writer.uint64(value),
   read: (reader) => reader.uint64(),
@@ -90,6 +77,7 @@ export const uint64: Codec<bigint> = {
 /** `opaque %<V>`: bytes behind a length of variable size. */
 export const opaque: Codec<Uint8Array> = {
   syntax: "opaque %<V>",
+  shape: { kind: "bytes", typeName: "opaque" },
   write(writer, bytes) {
     writer.varint(bytes.length)
     writer.bytes(bytes)
@@ -101,6 +89,7 @@ export const opaque: Codec<Uint8Array> = {
 export function fixed(size: number): Codec<Uint8Array> {
   return {
     syntax: `opaque %[${size}]`,
+    shape: { kind: "bytes", typeName: "opaque" },
     write(writer, bytes) {
       if (bytes.length !== size) throw new RangeError(`expected ${size} bytes, got ${bytes.length}`)
       writer.bytes(bytes)
@@ -112,6 +101,7 @@ export function fixed(size: number): Codec<Uint8Array> {
 /** `opaque %<V>` that holds well-formed UTF-8: names and texts of a service's contract. Not a type of RFC 9420. */
 export const utf8: Codec<string> = {
   syntax: "opaque %<V>",
+  shape: { kind: "text" },
   write(writer, text) {
     if (!isWellFormed(text)) throw new RangeError("text with an unpaired surrogate has no encoding")
     opaque.write(writer, new TextEncoder().encode(text))
@@ -129,6 +119,7 @@ export const utf8: Codec<string> = {
 /** `uint8 %` that is 0 or 1: for a service's contract. Not a type of RFC 9420. */
 export const boolean: Codec<boolean> = {
   syntax: "uint8 %",
+  shape: { kind: "boolean" },
   write: (writer, value) => writer.uint8(value ? 1 : 0),
   read(reader) {
     const octet = reader.uint8()
@@ -143,6 +134,7 @@ export const boolean: Codec<boolean> = {
 export function vector<T>(item: Codec<T>): Codec<readonly T[]> {
   return {
     syntax: item.syntax.replace("%", "%<V>"),
+    shape: { kind: "list", item },
     write(writer, items) {
       const start = writer.beginVector()
       for (let i = 0; i < items.length; i++) item.write(writer, items[i]!)
@@ -180,6 +172,7 @@ function readSized<T>(reader: Reader, item: Codec<T>, length: number, size: numb
 export function optional<T>(inner: Codec<T>): Codec<T | undefined> {
   return {
     syntax: inner.syntax.replace(/^(.*) %$/, "optional<$1> %"),
+    shape: { kind: "optional", inner },
     write(writer, value) {
       writer.uint8(value === undefined ? 0 : 1)
       if (value !== undefined) inner.write(writer, value)
@@ -194,7 +187,9 @@ export function optional<T>(inner: Codec<T>): Codec<T | undefined> {
 
 /** A wire type with a name of its own in the RFC: `uint16 CipherSuite`, `opaque MAC<V>`. */
 export function alias<T>(name: string, codec: Codec<T>): Codec<T> {
-  return { ...codec, syntax: codec.syntax.includes("<V>") ? codec.syntax : `${name} %` }
+  const { shape } = codec
+  const named = shape?.kind === "number" || shape?.kind === "bytes" ? { shape: { ...shape, typeName: name } } : {}
+  return { ...codec, ...named, syntax: codec.syntax.includes("<V>") ? codec.syntax : `${name} %` }
 }
 
 /** The names of an enumeration and their numbers, for codecs of open registries and for tests against the RFC. */
@@ -217,6 +212,7 @@ export function enumeration<const E extends Readonly<Record<string, number>>>(
     size,
     values,
     syntax: `${typeName} %`,
+    shape: { kind: "enumeration", typeName, values },
     definition: `enum { reserved(0), ${list.join(", ")}, (${size === 1 ? 255 : 65535}) } ${typeName};`,
     write(writer, name) {
       const number = values[name]
@@ -233,7 +229,6 @@ export function enumeration<const E extends Readonly<Record<string, number>>>(
   }
 }
 
-type Fields = Readonly<Record<string, Codec<any>>>
 type Simplify<T> = { [K in keyof T]: T[K] } & {}
 type StructOf<F extends Fields> = Simplify<{ readonly [K in keyof F]: TypeOf<F[K]> }>
 
@@ -244,6 +239,7 @@ export function struct<const F extends Fields>(name: string, fields: F): Codec<S
   const count = names.length
   return {
     syntax: `${name} %`,
+    shape: { kind: "struct", name, fieldsOf: () => fields },
     definition: `struct { ${fieldList(fields)} } ${name};`,
     write(writer, value: any) {
       for (let i = 0; i < count; i++) codecs[i]!.write(writer, value[names[i]!])
@@ -262,13 +258,9 @@ function readFields(value: any, name: string, names: readonly string[], codecs: 
   return value
 }
 
-/** What a case selects: the fields themselves, or a struct that holds them. */
-type Case = Fields | Codec<object>
 type Cases<Tag extends string> = { readonly [K in Tag]: Case }
 type CaseOf<C> = C extends Codec<infer T> ? T : C extends Fields ? StructOf<C> : never
 type UnionOf<C> = { [K in keyof C]: Simplify<{ readonly type: K } & CaseOf<C[K]>> }[keyof C]
-
-const isCodec = (value: Case): value is Codec<object> => typeof value.read === "function"
 
 /**
  * `select (tag) { case … }`: a tag and then the fields it selects. In TypeScript it is a union discriminated by
@@ -279,6 +271,7 @@ export function select<Tag extends string, const C extends Cases<Tag>>(tag: Code
   const bodies = caseBodies(tagName, cases)
   return {
     syntax: `${tag.syntax}; select (%) { ${caseList(cases)} }`,
+    shape: { kind: "select", tag, cases },
     write(writer, value: any) {
       tag.write(writer, value.type)
       bodies[value.type]!.write(writer, value)
@@ -323,11 +316,13 @@ export function union<Tag extends string, const C extends Cases<Tag>>(
 ): Codec<any> {
   const closed = select(tag, cases)
   const definition = `struct { ${tag.syntax.replace("%", tagName)}; select (${tagName}) { ${caseList(cases)} }; } ${name};`
-  if (kind === undefined) return { ...closed, syntax: `${name} %`, definition }
+  const shape = { kind: "union", name, tagName, select: { kind: "select", tag, cases } } as const
+  if (kind === undefined) return { ...closed, syntax: `${name} %`, shape, definition }
   const bodies = caseBodies(tag.typeName, cases)
   const names = new Map(Object.entries<number>(tag.values).map(([type, number]) => [number, type]))
   return {
     syntax: `${name} %`,
+    shape,
     definition,
     write(writer, value: any) {
       if (value.type !== "registered") return closed.write(writer, value)
@@ -463,10 +458,6 @@ function fieldList(fields: Fields): string {
   return Object.entries(fields)
     .map(([name, codec]) => `${codec.syntax.replaceAll("%", snakeCase(name))};`)
     .join(" ")
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 // `String.prototype.isWellFormed` is in every runtime we support, but not in the library of ES2022 types.

@@ -2,7 +2,6 @@
 export {
   alias,
   boolean,
-  type Codec,
   type DecodeOptions,
   decode,
   type Enumeration,
@@ -16,7 +15,6 @@ export {
   select,
   shared,
   struct,
-  type TypeOf,
   uint8,
   uint16,
   uint32,
@@ -25,6 +23,8 @@ export {
   utf8,
   vector,
 } from "./codec.js"
+export { type Codec, type Shape, snakeCase, type TypeOf } from "./declaration.js"
 export { DecodeError } from "./errors.js"
+export { type Contents, type PrintOptions, print } from "./print.js"
 export { Reader, type Registries } from "./reader.js"
 export { varintSize, Writer } from "./writer.js"

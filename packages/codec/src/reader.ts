@@ -1,4 +1,3 @@
-import type { Codec } from "./codec.js"
 import { DecodeError } from "./errors.js"
 import { varintSize } from "./writer.js"
 
@@ -6,7 +5,7 @@ import { varintSize } from "./writer.js"
  * Codecs for values of an open registry that the declarations do not know: by the enumeration's name, then by number.
  * A body without a length of its own can be read only by somebody who knows its shape.
  */
-export type Registries = Readonly<Record<string, ReadonlyMap<number, Codec<any>>>>
+export type Registries = Readonly<Record<string, ReadonlyMap<number, { read(reader: Reader): unknown }>>>
 
 /** Reads numbers and bytes from the front of an array that it does not copy. */
 export class Reader {

@@ -375,6 +375,15 @@ export interface AuthenticatedContent {
 }
 export const AuthenticatedContent: Codec<AuthenticatedContent> = {
   syntax: "AuthenticatedContent %",
+  shape: {
+    kind: "struct",
+    name: "AuthenticatedContent",
+    fieldsOf: ({ content }: AuthenticatedContent) => ({
+      wireFormat: WireFormat,
+      content: FramedContent,
+      auth: framedContentAuthData(content.contentType.type),
+    }),
+  },
   definition:
     "struct { WireFormat wire_format; FramedContent content; FramedContentAuthData auth; } AuthenticatedContent;",
   write(writer, { wireFormat, content, auth }) {
@@ -400,6 +409,15 @@ export interface PublicMessage {
 }
 export const PublicMessage: Codec<PublicMessage> = {
   syntax: "PublicMessage %",
+  shape: {
+    kind: "struct",
+    name: "PublicMessage",
+    fieldsOf: ({ content }: PublicMessage) => ({
+      content: FramedContent,
+      auth: framedContentAuthData(content.contentType.type),
+      ...(content.sender.type === "member" && { membershipTag: MAC }),
+    }),
+  },
   write(writer, { content, auth, membershipTag }) {
     FramedContent.write(writer, content)
     framedContentAuthData(content.contentType.type).write(writer, auth)

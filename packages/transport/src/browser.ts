@@ -1,7 +1,7 @@
 import { type ConnectOptions, connectWith } from "./connect.js"
 import { SUBPROTOCOL } from "./frames.js"
 import type { Transport } from "./seam.js"
-import type { WebSocketLike } from "./websocket.js"
+import type { WebSocketLike } from "./socket-options.js"
 
 export type { ConnectOptions } from "./connect.js"
 export * from "./index.js"

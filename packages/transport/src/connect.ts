@@ -1,6 +1,7 @@
 import { type HttpTransportOptions, httpTransport } from "./http.js"
 import type { RequestOptions, SubscribeOptions, Transport } from "./seam.js"
-import { type SocketTransportOptions, socketTransport } from "./websocket.js"
+import type { SocketTransportOptions } from "./socket-options.js"
+import { socketTransport } from "./websocket.js"
 
 export interface ConnectOptions
   extends HttpTransportOptions,

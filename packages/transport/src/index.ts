@@ -14,4 +14,5 @@ export {
 export * from "./seam.js"
 export { type Requester, Share, type ShareLevel, type ShareLimits } from "./share.js"
 export { type Refusal, type RefusalKind, type Resource, Shares, type SharesOptions, shareLimits } from "./shares.js"
-export { type SocketTransportOptions, socketTransport, type WebSocketLike } from "./websocket.js"
+export type { SocketTransportOptions, WebSocketLike } from "./socket-options.js"
+export { socketTransport } from "./websocket.js"

@@ -1,7 +1,7 @@
 import { DecodeError, decode, encode } from "@conclave/codec"
 import { ClientFrame, costOf, ServerFrame } from "./frames.js"
 import { TransportError } from "./seam.js"
-import type { SocketTransportOptions, WebSocketLike } from "./websocket.js"
+import type { SocketTransportOptions, WebSocketLike } from "./socket-options.js"
 
 /** One WebSocket from opening to its end, and the streams on it. */
 export interface SocketSession {

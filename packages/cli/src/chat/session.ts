@@ -7,7 +7,7 @@ import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken, 
 import { labelOfPerson } from "../people.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { openScreen, type Screen } from "./screen.js"
-import { conversationList, slashCommands } from "./slash-commands.js"
+import { type CommandedSession, conversationList, slashCommands } from "./slash-commands.js"
 import { restOf, wordsOf } from "./words.js"
 
 const OPENING_LINES = 10
@@ -17,7 +17,7 @@ const PROMPT_DELAY_MILLISECONDS = 300
 const REPETITION_MILLISECONDS = 2_000
 
 /** One person at a terminal: what they type, what comes in, and which conversation they are in. */
-export class ChatSession {
+export class ChatSession implements CommandedSession {
   readonly client: Client
   readonly terminal: Terminal
   current: Conversation | undefined

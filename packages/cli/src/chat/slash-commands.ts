@@ -1,12 +1,32 @@
-import type { Conversation } from "@conclave/client/node"
+import type { Client, Conversation, Message } from "@conclave/client/node"
 import { judgeDisplayName, shownText } from "@conclave/contracts/names"
 import { labelOf } from "../conversations.js"
 import { Failure } from "../failure.js"
 import { drawInvitation } from "../invitations.js"
+import type { Spoken } from "../messages.js"
 import { labelOfPeople, labelOfPerson, typedName } from "../people.js"
 import { align } from "../terminal/table.js"
+import type { Terminal } from "../terminal/terminal.js"
 import { drawTree } from "./draw-tree.js"
-import type { ChatSession } from "./session.js"
+
+/** What the commands use of the session in which they are typed. */
+export interface CommandedSession {
+  readonly client: Client
+  readonly terminal: Terminal
+  readonly current: Conversation | undefined
+  readonly conversations: readonly Conversation[]
+  print(text: string): void
+  select(conversation: Conversation): void
+  find(called: string): Conversation
+  findInvitation(called: string | undefined): Conversation
+  answersTo(invitation: Conversation): string
+  requireCurrent(): Conversation
+  drawn(message: Spoken): string
+  markShown(conversation: Conversation, messages: readonly Message[]): void
+  drawnWhole(): string
+  approve(name: string): Promise<void>
+  end(): void
+}
 
 export interface SlashCommand {
   readonly usage: string
@@ -14,7 +34,7 @@ export interface SlashCommand {
   /** How many words have to follow. */
   readonly wordsMin?: number
   /** `rest` is what follows as it was typed, without quotation marks around the whole. */
-  run(session: ChatSession, words: readonly string[], rest: string): void | Promise<void>
+  run(session: CommandedSession, words: readonly string[], rest: string): void | Promise<void>
 }
 
 const HISTORY_LINES = 20
@@ -186,7 +206,7 @@ function helpLines(): string[] {
   return [...align(rows), "Anything else is sent to the conversation; a line that begins with // is sent with one /."]
 }
 
-export function conversationList(session: ChatSession): string {
+export function conversationList(session: CommandedSession): string {
   const { client, conversations, current, terminal } = session
   if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME makes one."
   const open = conversations.filter(({ status }) => status !== "invited")
@@ -210,13 +230,13 @@ export function conversationList(session: ChatSession): string {
 /** Others send them: they do not fill the screen. */
 const INVITATIONS_SHOWN = 10
 
-async function printHistory(session: ChatSession, conversation: Conversation): Promise<void> {
+async function printHistory(session: CommandedSession, conversation: Conversation): Promise<void> {
   for (const message of await conversation.history({ limit: HISTORY_LINES })) {
     session.print(session.drawn(message))
   }
 }
 
-function onlyOther({ client }: ChatSession, { members }: Conversation): string {
+function onlyOther({ client }: CommandedSession, { members }: Conversation): string {
   const others = members.filter((name) => name !== client.name)
   if (others.length === 1) return others[0]!
   throw new Failure("say with whom: /safety NAME")

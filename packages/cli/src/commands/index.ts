@@ -30,4 +30,8 @@ export const commands: Readonly<Record<string, { readonly summary: string; load(
     summary: "find in a packet capture what links connections to one client",
     load: async () => (await import("./trace.js")).trace,
   },
+  inspect: {
+    summary: "print an MLS message, key package, tree or stored record, field by field",
+    load: async () => (await import("./inspect.js")).inspect,
+  },
 }

@@ -14,6 +14,19 @@ export function align(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+const WIDTH = 96
+
+/** A paragraph in lines of at most 96 columns. */
+export function wrap(paragraph: string): string[] {
+  const lines = [""]
+  for (const word of paragraph.split(" ")) {
+    const line = lines.at(-1)!
+    if (line.length + word.length + 1 > WIDTH) lines.push(word)
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
+  }
+  return lines
+}
+
 export interface Column {
   readonly title: string
   readonly width: number

@@ -3,9 +3,9 @@ import { signLeafNode, validateLeafNode } from "../tree/leaf.js"
 import type { Capabilities, Extension, PreSharedKeyID, Proposal, ReInit } from "../wire.js"
 import { leafRequirements } from "./epoch.js"
 import { decodeKeyPackage, freshKeyPair, ownCapabilities } from "./key-package.js"
-import { type SentProposal, validateProposal } from "./proposals.js"
+import { validateProposal } from "./proposals.js"
 import { type GroupState, originOf } from "./state.js"
-import type { Signer } from "./types.js"
+import type { SentProposal, Signer } from "./types.js"
 
 /** What a member may propose (RFC 9420 §12.1). */
 export type GroupChange =

@@ -26,13 +26,7 @@ import { signGroupInfo } from "./group-info.js"
 import { freshKeyPair, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type Presented, requireCommitAllowed } from "./profile.js"
-import {
-  type AppliedProposals,
-  applyProposals,
-  isPathRequired,
-  type SentProposal,
-  validateProposalList,
-} from "./proposals.js"
+import { type AppliedProposals, applyProposals, isPathRequired, validateProposalList } from "./proposals.js"
 import {
   carriedKeys,
   conclude,
@@ -45,7 +39,7 @@ import {
   type TransitionContext,
   validateNewLeaves,
 } from "./transition.js"
-import type { Signer, StagedCommit } from "./types.js"
+import type { SentProposal, Signer, StagedCommit } from "./types.js"
 
 /** What is to be committed, and how. */
 export interface CommitRequest {

@@ -118,17 +118,21 @@ export function keyPackageRef(suite: CipherSuite, keyPackage: KeyPackage): Uint8
  * @throws RuleError
  */
 export function validateKeyPackage(suite: CipherSuite, keyPackage: KeyPackage): void {
-  const { leafNode, initKey, signature } = keyPackage
+  const { leafNode, initKey } = keyPackage
   rule(keyPackage.cipherSuite === suite.number, "key-package-suite")
   rule(suite.hpke.isPublicKey(initKey), "key-encryption-valid")
   rule(!equalBytes(initKey, leafNode.encryptionKey), "key-package-init-key")
   rule(leafNode.leafNodeSource.type === "keyPackage", "leaf-source-key-package")
   validateExtensionList(keyPackage.extensions, "keyPackage")
-  const isSigned = isVerifiedOnce(keyPackage, `${suite.number}`, () => {
-    const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
-    return verifyWithLabel(suite, { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature })
-  })
+  const isSigned = isVerifiedOnce(keyPackage, `${suite.number}`, () => verifyKeyPackageSignature(suite, keyPackage))
   rule(isSigned, "key-package-signature")
+}
+
+/** RFC 9420 §10: whether the key package is signed by the key of its leaf. */
+export function verifyKeyPackageSignature(suite: CipherSuite, keyPackage: KeyPackage): boolean {
+  const { leafNode, signature } = keyPackage
+  const content = withoutSignature(KeyPackage.bytesOf(keyPackage), signature)
+  return verifyWithLabel(suite, { publicKey: leafNode.signatureKey, label: "KeyPackageTBS", content, signature })
 }
 
 export function freshKeyPair(suite: CipherSuite, random: Random) {

@@ -18,11 +18,11 @@ import type { GroupChanges } from "./changes.js"
 import { authDataOf, currentReader, type Opened, openPrivate, openPublic, pastReader } from "./incoming.js"
 import { ownCapabilities } from "./key-package.js"
 import { requireProposalAllowed } from "./profile.js"
-import { type SentProposal, validateProposal, validateProposedLeaf } from "./proposals.js"
+import { validateProposal, validateProposedLeaf } from "./proposals.js"
 import { type PendingRecord, signerOf } from "./records.js"
 import type { GroupState } from "./state.js"
 import type { CommitContent, OwnPath } from "./transition.js"
-import type { PskLookup, Received } from "./types.js"
+import type { PskLookup, Received, SentProposal } from "./types.js"
 
 // --- Out -------------------------------------------------------------------------------------------------------------
 

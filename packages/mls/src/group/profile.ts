@@ -4,8 +4,7 @@ import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import { Credential, type LeafNode, type Proposal, type Sender } from "../wire.js"
 import { type Epoch, memberAt } from "./epoch.js"
-import type { SentProposal } from "./proposals.js"
-import type { Member } from "./types.js"
+import type { Member, SentProposal } from "./types.js"
 
 /** What a leaf node presents. */
 export type Presented = Pick<Member, "credential" | "signatureKey">

@@ -25,14 +25,7 @@ import { type Epoch, externalSenders, leafRequirements, requireGroupId } from ".
 import { validateKeyPackage } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireProposalAllowed } from "./profile.js"
-
-/** A proposal and whoever made it: for a proposal in a Commit by value, the committer. */
-export interface SentProposal {
-  readonly proposal: Proposal
-  readonly sender: Sender
-  /** The name of a proposal that was sent before its Commit. */
-  readonly ref?: Uint8Array
-}
+import type { SentProposal } from "./types.js"
 
 /** The removal of a member, and whose proposal it was. */
 export interface AppliedRemoval {

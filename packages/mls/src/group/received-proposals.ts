@@ -6,8 +6,9 @@ import type { CipherSuite } from "../suite/suite.js"
 import { AuthenticatedContent, type Proposal, type Sender } from "../wire.js"
 import type { Epoch } from "./epoch.js"
 import { type GroupProfile, requireCommitAllowed } from "./profile.js"
-import { ofType, type SentProposal } from "./proposals.js"
+import { ofType } from "./proposals.js"
 import { hex } from "./records.js"
+import type { SentProposal } from "./types.js"
 
 /** A proposal of the current epoch, by the name under which a Commit may refer to it. */
 export interface KnownProposal extends SentProposal {

@@ -29,12 +29,11 @@ import {
   isPathRequired,
   type Origin,
   requireNewKey,
-  type SentProposal,
   validateExtensions,
   validateProposalList,
 } from "./proposals.js"
 import { hex } from "./records.js"
-import type { CredentialClaim, Member, PskLookup, Removal, Signer, StagedCommit } from "./types.js"
+import type { CredentialClaim, Member, PskLookup, Removal, SentProposal, Signer, StagedCommit } from "./types.js"
 
 /*
  * From one epoch to the next, the same for whoever sends a Commit and for whoever receives it:

@@ -1,6 +1,6 @@
 import type { SigningKey } from "@conclave/crypto"
 import type { LeafIndex } from "../indexes.js"
-import type { Credential, PreSharedKeyID, Proposal, ReInit } from "../wire.js"
+import type { Credential, PreSharedKeyID, Proposal, ReInit, Sender } from "../wire.js"
 
 /** A credential and the key that signs for it. The group does not dispose of the key. */
 export interface Signer {
@@ -12,6 +12,14 @@ export interface Member {
   readonly leafIndex: LeafIndex
   readonly credential: Credential
   readonly signatureKey: Uint8Array
+}
+
+/** A proposal and whoever made it: for a proposal in a Commit by value, the committer. */
+export interface SentProposal {
+  readonly proposal: Proposal
+  readonly sender: Sender
+  /** The name of a proposal that was sent before its Commit. */
+  readonly ref?: Uint8Array
 }
 
 /**

@@ -20,6 +20,7 @@ export interface CipherSuite {
   readonly number: number
   readonly name: CipherSuiteName
   readonly hash: Hash
+  readonly hashName: HashName
   readonly aead: Aead
   readonly hpke: Hpke
   readonly signature: SignatureScheme
@@ -94,6 +95,11 @@ export type CipherSuiteName = keyof typeof suites
 /** The numbers of all suites that this library knows; a provider may lack the algorithms of some. */
 export const cipherSuiteNumbers: readonly number[] = Object.values(suites).map((row) => row.number)
 
+/** The names of all suites that this library knows (RFC 9420 §17.1). */
+export const cipherSuiteNames: ReadonlyMap<number, CipherSuiteName> = new Map(
+  Object.entries(suites).map(([name, row]) => [row.number, name as CipherSuiteName]),
+)
+
 /** The numbers of the suites that a provider has all algorithms for. */
 export function providedSuites(provider: CryptoProvider): readonly number[] {
   const known = provided.get(provider)
@@ -125,6 +131,7 @@ export function cipherSuite(suite: number | CipherSuiteName, provider: CryptoPro
     number: row.number,
     name: name as CipherSuiteName,
     hash,
+    hashName: row.hash,
     aead,
     hpke: hpke(provider, { group: row.group, kdf: row.hash, aead: row.aead }),
     signature,

@@ -1,10 +1,7 @@
-import { encode, Writer } from "@conclave/codec"
-import { equalBytes } from "@conclave/crypto"
-import type { LeafIndex, NodeIndex } from "../indexes.js"
+import { Writer } from "@conclave/codec"
+import type { LeafIndex } from "../indexes.js"
 import type { CipherSuite } from "../suite/suite.js"
-import { ParentNode } from "../wire.js"
-import * as math from "./math.js"
-import type { RatchetTree } from "./ratchet-tree.js"
+import type { ParentNode } from "../wire.js"
 
 /** RFC 9420 §7.8: the hash of a TreeHashInput with an encoded LeafNode, as it came. */
 export function leafHash(suite: CipherSuite, index: LeafIndex, leaf: Uint8Array | undefined): Uint8Array {
@@ -47,7 +44,7 @@ const LENGTH_PREFIXES_MAX = 64
 
 /**
  * RFC 9420 §7.9: the parent hash of `parent` with the given copath child. `originalSiblingHash` must be the tree hash
- * of that child as it was when `parent` was set: see {@link originalTreeHash}.
+ * of that child as it was when `parent` was set: see `originalTreeHash`.
  */
 export function parentHash(suite: CipherSuite, parent: ParentNode, originalSiblingHash: Uint8Array): Uint8Array {
   const { encryptionKey, parentHash } = parent
@@ -59,52 +56,4 @@ export function parentHash(suite: CipherSuite, parent: ParentNode, originalSibli
     lengthPrefix(originalSiblingHash),
     originalSiblingHash,
   )
-}
-
-/** RFC 9420 §7.9: the tree hash of `node` without the leaves of `unmerged` that are below it. */
-export function originalTreeHash(tree: RatchetTree, node: NodeIndex, unmerged: readonly LeafIndex[]): Uint8Array {
-  const { first, last } = math.leavesBelow(node)
-  const here = unmerged.filter((leaf) => leaf >= first && leaf <= last)
-  if (here.length === 0) return tree.nodeHash(node)
-  if (math.isLeaf(node)) return leafHash(tree.suite, math.toLeaf(node), undefined)
-  const parent = tree.parentNode(node)
-  const gone = new Set(here)
-  const unmergedLeaves = parent?.unmergedLeaves.filter((leaf) => !gone.has(leaf))
-  return parentNodeHash(
-    tree.suite,
-    parent && encode(ParentNode, { ...parent, unmergedLeaves: unmergedLeaves! }),
-    originalTreeHash(tree, math.left(node), here),
-    originalTreeHash(tree, math.right(node), here),
-  )
-}
-
-/** RFC 9420 §7.9.2: whether `parent`, at `index`, was set in one UpdatePath with exactly one node below it. */
-export function isParentHashValid(tree: RatchetTree, index: NodeIndex, parent: ParentNode): boolean {
-  const left = math.left(index)
-  const right = math.right(index)
-  const fromLeft = isLinkedTo(tree, parent, left, right)
-  const fromRight = isLinkedTo(tree, parent, right, left)
-  return fromLeft !== fromRight
-}
-
-function isLinkedTo(tree: RatchetTree, parent: ParentNode, child: NodeIndex, sibling: NodeIndex): boolean {
-  const { first, last } = math.leavesBelow(child)
-  const unmerged = new Set<NodeIndex>()
-  for (const leaf of parent.unmergedLeaves) if (leaf >= first && leaf <= last) unmerged.add(math.toNode(leaf))
-  // D is what is left of the resolution without the parent's unmerged leaves: exactly one node.
-  const resolution = tree.resolution(child, unmerged.size + 1)
-  if (resolution.length !== unmerged.size + 1) return false
-  const rest = resolution.filter((node) => !unmerged.has(node))
-  if (rest.length !== 1) return false
-  const linked = parentHashOf(tree, rest[0]!)
-  if (linked === undefined) return false
-  return equalBytes(linked, parentHash(tree.suite, parent, originalTreeHash(tree, sibling, parent.unmergedLeaves)))
-}
-
-/** The `parent_hash` field of a node that has one. */
-export function parentHashOf(tree: RatchetTree, index: NodeIndex): Uint8Array | undefined {
-  const node = tree.node(index)
-  if (node === undefined) return undefined
-  if (!("signatureKey" in node)) return node.parentHash
-  return node.leafNodeSource.type === "commit" ? node.leafNodeSource.parentHash : undefined
 }

@@ -3,9 +3,9 @@ import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { signedMessage } from "../suite/labels.js"
 import type { LeafNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
-import { isParentHashValid, parentHashOf } from "./hashes.js"
 import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
 import * as math from "./math.js"
+import { isParentHashValid, parentHashOf } from "./parent-hashes.js"
 import type { RatchetTree } from "./ratchet-tree.js"
 
 /** A signature by itself, for whoever verifies many on other threads: `message` is what the scheme signs. */

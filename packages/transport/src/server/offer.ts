@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { ListenOptions, Serving } from "./listen.js"
+import type { ListenOptions, Serving } from "./serving.js"
 import { sendText } from "./text.js"
 
 /** Answers a GET with the offer of sealed requests: made for this client, to be used once. */

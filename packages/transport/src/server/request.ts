@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Handler, RequestContext } from "../seam.js"
 import { CHUNK_COST, Holding, readingTime } from "../shares.js"
-import type { Serving } from "./listen.js"
 import { requesterOf } from "./peer.js"
+import type { Serving } from "./serving.js"
 import { sendText } from "./text.js"
 
 /** What a page of another origin may send without asking first: https://fetch.spec.whatwg.org/#cors-safelisted-request-header. */

@@ -4,8 +4,8 @@ import type { WebSocket } from "ws"
 import { ClientFrame, ServerFrame } from "../frames.js"
 import { CHUNK_COST, type Holding } from "../shares.js"
 import { FrameMeter } from "./frame-meter.js"
-import type { Serving } from "./listen.js"
 import { Outbox } from "./outbox.js"
+import type { Serving } from "./serving.js"
 import { ServerStream } from "./stream.js"
 
 /**

@@ -1,0 +1,127 @@
+import { createReadStream } from "node:fs"
+import type { Readable } from "node:stream"
+import { print, snakeCase } from "@conclave/codec"
+import { nodeProvider } from "@conclave/crypto/node"
+import { inspection } from "@conclave/mls/inspect"
+import { command, flag, optional } from "../arguments.js"
+import { nearest } from "../closest.js"
+import { exitCodes, Failure, UsageError } from "../failure.js"
+import { readingsOf } from "../inspect/readings.js"
+import { type Recognised, recognise } from "../inspect/recognise.js"
+import { isSecretField, recordTypes, types } from "../inspect/types.js"
+import { nonEmpty } from "../options.js"
+import { printableLine } from "../terminal/printable.js"
+import { wrap } from "../terminal/table.js"
+import type { Terminal } from "../terminal/terminal.js"
+
+/** An input of a group with a hundred thousand members is smaller. */
+const INPUT_SIZE_MAX = 64 * 1024 * 1024
+/** Without --full. */
+const LINES_MAX = 100_000
+const LINES_AT_ONCE = 256
+const WIDTH_DEFAULT = 80
+const WIDTH_MIN = 40
+
+export const inspect = command({
+  summary: "print an MLS message, key package, tree or stored record, field by field",
+  description: [
+    "Reads bytes, hexadecimal digits or base64, finds out what they are by strict decoding, and prints the value in the " +
+      "presentation syntax of RFC 9420: fields with their types, vectors with their bytes. Comments say what can be " +
+      "computed without secrets: references, tree hashes, whether signatures are valid, when a leaf expires. An input that " +
+      "fits several types is printed as the most likely one, and the others are listed.",
+    "Known are MLSMessage in all wire formats, KeyPackage, GroupInfo, ratchet_tree, the other structs of RFC 9420 with " +
+      "--as, and the records of a profile, unsealed. Private keys and secrets are never shown.",
+  ],
+  operand: { placeholder: "FILE", help: "what to print; - is standard input", mayBeAbsent: true },
+  options: {
+    as: optional({ placeholder: "TYPE", help: "take it for this type; help lists all", read: nonEmpty("a type") }),
+    full: flag("show byte strings whole"),
+  },
+  async run({ as, full }, { terminal, operand: file }) {
+    if (as === "help") {
+      await terminal.write(`${typeList().join("\n")}\n`)
+      return exitCodes.done
+    }
+    if (as !== undefined && !Object.hasOwn(types, as)) {
+      for (const line of typeList()) terminal.tell(line)
+      const like = nearest(as, Object.keys(types))
+      throw new UsageError(
+        `there is no type ${printableLine(as)}${like === undefined ? "" : `; did you mean ${like}?`}`,
+      )
+    }
+    if (file === "") throw new UsageError("FILE is missing")
+    const name = file === "-" ? "standard input" : file
+    const input = await readAll(file === "-" ? terminal.input : createReadStream(file), name)
+    await show(recogniseInput(input, { as, name }), { terminal, full, name })
+    return exitCodes.done
+  },
+})
+
+function recogniseInput(input: Uint8Array, { as, name }: { as: string | undefined; name: string }): Recognised {
+  if (input.length === 0) throw new Failure(`${name}: there is nothing in it`)
+  try {
+    return recognise(readingsOf(input), as)
+  } catch (error) {
+    throw error instanceof Failure ? new Failure(`${name}: ${error.message}`, { cause: error }) : error
+  }
+}
+
+interface Shown {
+  readonly terminal: Terminal
+  readonly full: boolean
+  readonly name: string
+}
+
+async function show(
+  { type, codec, value, reading, others }: Recognised,
+  { terminal, full, name }: Shown,
+): Promise<void> {
+  const { output, environment, style } = terminal
+  const options = inspection(type, value, { provider: nodeProvider(), now: BigInt(Math.floor(Date.now() / 1000)) })
+  const from = reading.encoding === "bytes" ? "" : `, from ${reading.encoding}`
+  const head = `// ${printableLine(name)}: ${type}, ${reading.bytes.length} bytes${from}`
+  const lines = print(codec, value, {
+    ...options,
+    ...(codec.shape?.kind === "list" && { name: snakeCase(type).replace(/^_/, "") }),
+    isSecret: (struct, field) => isSecretField(struct, field) || options.isSecret?.(struct, field) === true,
+    width: Math.max(WIDTH_MIN, output.columns ?? (Number(environment.COLUMNS) || WIDTH_DEFAULT)),
+    full,
+    ...(!full && { linesMax: LINES_MAX }),
+  })
+  let chunk = [style.dim(head)]
+  if (others.length > 0) chunk.push(style.yellow(`// It fits ${others.join(", ")}, too: choose with --as.`))
+  for (const line of lines) {
+    chunk.push(coloured(line, terminal))
+    if (chunk.length < LINES_AT_ONCE) continue
+    await terminal.write(`${chunk.join("\n")}\n`)
+    chunk = []
+  }
+  if (chunk.length > 0) await terminal.write(`${chunk.join("\n")}\n`)
+}
+
+function coloured(line: string, { style }: Terminal): string {
+  const [, before, comment] = /^(.*[;{] {2}| *)(\/\/ .*)$/.exec(line) ?? []
+  if (comment === undefined) return line
+  return before + (comment.includes("INVALID") ? style.red(comment) : style.dim(comment))
+}
+
+function typeList(): string[] {
+  const names = Object.keys(types).filter((name) => !Object.hasOwn(recordTypes, name))
+  return [
+    ...wrap(`RFC 9420: ${names.join(", ")}`),
+    "",
+    ...wrap(`Records of a profile: ${Object.keys(recordTypes).join(", ")}`),
+  ]
+}
+
+/** @throws {Failure} when there is more than INPUT_SIZE_MAX */
+async function readAll(stream: Readable, name: string): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of stream) {
+    size += chunk.length
+    if (size > INPUT_SIZE_MAX) throw new Failure(`${name}: more than ${INPUT_SIZE_MAX / 1024 / 1024} MiB are not read`)
+    chunks.push(Buffer.from(chunk))
+  }
+  return Buffer.concat(chunks)
+}

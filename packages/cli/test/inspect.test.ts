@@ -1,0 +1,206 @@
+import assert from "node:assert/strict"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { test } from "node:test"
+import { fileURLToPath } from "node:url"
+import * as records from "@conclave/client/records"
+import { type Codec, decode, encode } from "@conclave/codec"
+import { nodeProvider } from "@conclave/crypto/node"
+import { cipherSuite, createKeyPackage } from "@conclave/mls"
+import { KeyPackage, MLSMessage } from "@conclave/mls/wire"
+import { readingsOf } from "../src/inspect/readings.js"
+import { recognise } from "../src/inspect/recognise.js"
+import { isSecretField, recordTypes, triedTypes, types } from "../src/inspect/types.js"
+import { conclave, Folder, runHere } from "./support.js"
+
+const provider = nodeProvider()
+const suite = cipherSuite(1, provider)
+
+const named = process.env.CONCLAVE_VECTORS
+const vectors = `${named ?? fileURLToPath(new URL("../../../../../shared/vectors/mls", import.meta.url))}/messages.json`
+const leftOut = existsSync(vectors) ? undefined : `there is no ${vectors}: set CONCLAVE_VECTORS to the folder of it`
+const official = leftOut === undefined || process.env.CONCLAVE_VECTORS_REQUIRED === "1" ? {} : { skip: leftOut }
+
+const recognised = {
+  mls_welcome: "MLSMessage",
+  mls_group_info: "MLSMessage",
+  mls_key_package: "MLSMessage",
+  ratchet_tree: "ratchet_tree",
+  public_message_application: "MLSMessage",
+  public_message_proposal: "MLSMessage",
+  public_message_commit: "MLSMessage",
+  private_message: "MLSMessage",
+} as const
+
+function keyPackage(): Uint8Array {
+  using key = suite.signature.generate(provider.random)
+  const now = BigInt(Math.floor(Date.now() / 1000))
+  return createKeyPackage({
+    suite,
+    signer: { key, credential: { type: "basic", identity: new TextEncoder().encode("alice") } },
+    lifetime: { notBefore: now - 60n, notAfter: now + 86_400n },
+  }).keyPackage
+}
+
+const inspect = (input: Uint8Array | string, ...words: string[]) => conclave(["inspect", "-", ...words], { input })
+
+test("messages of the official vectors are recognised as what they are", official, async () => {
+  const all = JSON.parse(readFileSync(vectors, "utf8")) as Record<keyof typeof recognised, string>[]
+  assert(all.length > 0)
+  for (const vector of all) {
+    for (const [field, type] of Object.entries(recognised)) {
+      const bytes = Buffer.from(vector[field as keyof typeof recognised], "hex")
+      for (const input of [bytes, Buffer.from(bytes.toString("base64"))]) {
+        assert.equal(recognise(readingsOf(input), undefined).type, type, field)
+      }
+    }
+  }
+  const { code, output, errors } = await inspect(Buffer.from(all[0]!.mls_group_info, "hex"))
+  assert.equal(code, 0, errors)
+  assert.match(output.toString(), /\/\/ tree \(RFC 9420 section 12\.4\.3\.1\): valid/)
+})
+
+test("bytes, hexadecimal digits and base64 print the same value, from a file and from standard input", async () => {
+  using folder = new Folder()
+  const message = keyPackage()
+  const buffer = Buffer.from(message)
+  const file = folder.file("key-package")
+  writeFileSync(file, message)
+  const printed = await conclave(["inspect", file])
+  assert.equal(printed.code, 0, printed.errors)
+  const [head, ...value] = printed.output.toString().split("\n")
+  assert.equal(head, `// ${file}: MLSMessage, ${message.length} bytes`)
+  assert(value.includes("    // signature: valid"), value.join("\n"))
+  assert(value.some((line) => line.startsWith("        // expires 2")))
+  const wrapped = buffer.toString("hex").replace(/.{64}/g, "$&\n")
+  const texts = {
+    hex: [wrapped, wrapped.toUpperCase()],
+    base64: [buffer.toString("base64"), buffer.toString("base64url")],
+  }
+  for (const [encoding, inputs] of Object.entries(texts)) {
+    for (const input of inputs) {
+      const { output } = await inspect(`${input}\n`)
+      const [first, ...rest] = output.toString().split("\n")
+      assert.equal(first, `// standard input: MLSMessage, ${message.length} bytes, from ${encoding}`)
+      assert.deepEqual(rest, value)
+    }
+  }
+})
+
+test("--full shows every byte, and without it lines keep to the width", async () => {
+  const message = keyPackage()
+  const { wireFormat } = decode(MLSMessage, message)
+  assert(wireFormat.type === "mlsKeyPackage")
+  const signature = Buffer.from(wireFormat.keyPackage.signature).toString("hex")
+  const full = await inspect(message, "--full")
+  assert(full.output.toString().replace(/\s/g, "").includes(`opaquesignature<64>=${signature};`))
+  const cut = (await inspect(message)).output.toString()
+  assert(!cut.includes(signature))
+  assert.deepEqual(
+    cut.split("\n").filter((line) => line.length > 80),
+    [],
+  )
+})
+
+test("trailing bytes, a truncated input and an unknown version fail with the place of the fault", async () => {
+  const message = keyPackage()
+  const failures: [Uint8Array, RegExp][] = [
+    [Buffer.concat([message, Buffer.of(1, 2, 3)]), new RegExp(`as MLSMessage it fails at byte ${message.length}: 3 `)],
+    [
+      message.subarray(0, 60),
+      /as MLSMessage .* byte \d+, in MLSMessage\.wire_format > .*KeyPackage\.leaf_node > LeafNode\.\w+_key: need 32 bytes, have \d+/,
+    ],
+    [
+      Buffer.concat([Buffer.of(0, 2), message.subarray(2)]),
+      /at byte 2, in MLSMessage\.version: unknown ProtocolVersion 2/,
+    ],
+  ]
+  for (const [input, expected] of failures) {
+    const { code, output, errors } = await inspect(input)
+    assert.equal(code, 1)
+    assert.match(errors, expected)
+    assert.equal(output.length, 0)
+  }
+  const forced = await inspect(message, "--as", "GroupInfo")
+  assert.equal(forced.code, 1)
+  assert.match(forced.errors, /as GroupInfo it fails at byte \d+, in GroupInfo\.\w+/)
+})
+
+test("an input that fits several types lists them, and --as decides", async () => {
+  const several = await inspect(Buffer.of(0, 0))
+  assert.equal(several.code, 0)
+  assert.match(
+    several.output.toString(),
+    /^.*: Commit, 2 bytes\n\/\/ It fits Pins, too: choose with --as\.\nCommit = \{/,
+  )
+  const { code, output } = await inspect(Buffer.of(0, 0), "--as", "Pins")
+  assert.equal(code, 0)
+  assert.match(
+    output.toString(),
+    /^.*: Pins, 2 bytes\nPins = \{\n {4}opaque name<0> = "";\n {4}opaque signature_keys<0><V> = \{\};\n\};/,
+  )
+})
+
+test("--as help lists the types, and so does one that is not known", async () => {
+  const help = await runHere(["inspect", "--as", "help"])
+  assert.equal(help.code, 0)
+  for (const type of Object.keys(types)) assert(help.output.toString().includes(type), type)
+  const wrong = await runHere(["inspect", "--as", "KeyPackages", "-"])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.errors, /GroupInfo[\s\S]*did you mean KeyPackage\?/)
+  assert.equal((await runHere(["inspect"])).code, 2)
+})
+
+test("every type that an input is tried as has a codec", () => {
+  assert.deepEqual(
+    triedTypes.filter((type) => types[type] === undefined),
+    [],
+  )
+  assert(types.KeyPackage === (KeyPackage as Codec<any>))
+})
+
+test("records of a profile print without their private keys, in full neither", async () => {
+  const secret = new Uint8Array(32).fill(0xa5)
+  const profile = encode(records.Profile, {
+    version: 2,
+    name: "alice",
+    suite: 1,
+    signaturePrivateKey: secret,
+    signaturePublicKey: new Uint8Array(32).fill(1),
+    registered: true,
+    inboxCursor: 3n,
+    nextEvent: 4n,
+  })
+  const stored = encode(records.StoredKeyPackage, {
+    bundle: secret,
+    lastResort: false,
+    published: true,
+    notAfter: 5n,
+    keptUntil: undefined,
+  })
+  const printed = await inspect(profile, "--full")
+  assert.match(printed.output.toString(), /^ {4}opaque signature_private_key \(32 bytes, not shown\)$/m)
+  assert.match(printed.output.toString(), /^ {4}opaque name<5> = "alice";$/m)
+  const bundle = await inspect(stored, "--full", "--as", "StoredKeyPackage")
+  assert.match(bundle.output.toString(), /^ {4}opaque bundle \(32 bytes, not shown\)$/m)
+  for (const { output } of [printed, bundle]) assert(!output.toString().includes("a5a5"))
+})
+
+test("no field of a record that is named after a secret is shown", () => {
+  const fields = Object.values(recordTypes).flatMap(({ definition = "" }) => {
+    const [, struct = ""] = /(\w+);$/.exec(definition) ?? []
+    return [...definition.matchAll(/(\w+)(?:<V>)*;/g)].map(([, field]) => [struct, field!] as const)
+  })
+  const suspicious = fields.filter(([, field]) => /private|secret|bundle|sealing/.test(field))
+  assert(suspicious.length >= 2, String(suspicious))
+  assert.deepEqual(
+    suspicious.filter(([struct, field]) => !isSecretField(struct, field)),
+    [],
+  )
+})
+
+test("an input without anything in it and a file that is not there are failures", async () => {
+  const empty = await inspect("")
+  assert.equal(empty.code, 1)
+  assert.match(empty.errors, /standard input: there is nothing in it/)
+  assert.equal((await conclave(["inspect", "/nowhere/at-all"])).code, 1)
+})

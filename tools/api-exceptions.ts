@@ -1,0 +1,54 @@
+interface Exception {
+  readonly entry: string
+  readonly names: readonly string[]
+  readonly reason: string
+}
+
+/** Exported names that nothing in this repository uses, and why an application or a library user needs them. */
+export const unusedOnPurpose: readonly Exception[] = [
+  {
+    entry: "@conclave/auth/api",
+    names: ["AuthResponseKind", "DeviceId", "Register"],
+    reason: "parts of the contract, for another implementation of the service or of a client",
+  },
+  {
+    entry: "@conclave/auth/names",
+    names: ["DISPLAY_NAME_LENGTH_MAX", "DISPLAY_NAME_SIZE_MAX", "NAME_LENGTH_MAX", "NAME_SIZE_MAX"],
+    reason: "limits that an application's form can state before a name is sent",
+  },
+  {
+    entry: "@conclave/auth/x509",
+    names: ["Refusal"],
+    reason: "the error of revocationLists for a list that is malformed",
+  },
+  {
+    entry: "@conclave/client",
+    names: ["hasMixedScripts"],
+    reason: "for applications that mark names in their own lists, as personLabel does",
+  },
+  {
+    entry: "@conclave/client/browser",
+    names: ["connect"],
+    reason: "a part of openClient, for applications that call Client.open themselves",
+  },
+  {
+    entry: "@conclave/client/node",
+    names: ["sqliteStore"],
+    reason: "a part of openClient, for applications that call Client.open themselves",
+  },
+  {
+    entry: "@conclave/crypto/node",
+    names: ["acceleratedNodeProvider"],
+    reason: "nodeProvider with its option; a test imports it in a process of its own",
+  },
+  {
+    entry: "@conclave/crypto/portable",
+    names: ["randomBytes"],
+    reason: "Web Crypto gives 65,536 random bytes at most: this gives any number",
+  },
+  {
+    entry: "@conclave/mls/tree",
+    names: ["SPARSE_LEAVES_MAX", "withUnmergedLeaf"],
+    reason: "the entry is the module of the tree, from which other modules of mls take them",
+  },
+]
