@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type Codec, encode, opaque } from "@conclave/codec"
+import { type Codec, decode, encode, opaque } from "@conclave/codec"
 import { hkdfExpand } from "@conclave/crypto"
 import { authenticatedContentTBM, signContent } from "../src/framing/content.js"
 import { leafIndex } from "../src/indexes.js"
@@ -173,11 +173,14 @@ for (const sender of senders) {
       const message = { version: "mls10", wireFormat: { type: "mlsPublicMessage", publicMessage } } as const
       assert.deepEqual(encode(MLSMessage, message), concat(bytes("00010001"), encoded))
 
-      const authenticated = { wireFormat: "mlsPrivateMessage", content, auth } as const
-      assert.deepEqual(
-        encode(AuthenticatedContent as Codec<unknown>, authenticated),
-        concat(encode(WireFormat, "mlsPrivateMessage"), encode(FramedContent, content), authBytes),
-      )
+      for (const wireFormat of ["mlsPublicMessage", "mlsPrivateMessage"] as const) {
+        const authenticated = { wireFormat, content, auth }
+        const framed = concat(encode(WireFormat, wireFormat), encode(FramedContent, content), authBytes)
+        assert.deepEqual(encode(AuthenticatedContent as Codec<unknown>, authenticated), framed)
+        assert.deepEqual(decode(AuthenticatedContent, framed), authenticated)
+      }
+      const unframed = concat(encode(WireFormat, "mlsWelcome"), encode(FramedContent, content), authBytes)
+      assert.throws(() => decode(AuthenticatedContent, unframed), { name: "DecodeError" })
     })
   }
 }
