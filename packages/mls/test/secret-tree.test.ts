@@ -27,24 +27,20 @@ function secretTree(leafCount = 2, journal = new Journal(false)): SecretTree {
   )
 }
 
-/** A tree, and how often something has been derived since that was asked last. */
-function counting(leafCount: number) {
-  let derived = 0
+/** A tree, and what has been derived since that was asked last: the very bytes that the tree has. */
+function watched(leafCount: number) {
+  const derived: Uint8Array[] = []
   const hmac = (key: Uint8Array, ...parts: Uint8Array[]) => {
-    derived++
-    return suite.hash.hmac(key, ...parts)
+    const secret = suite.hash.hmac(key, ...parts)
+    derived.push(secret)
+    return secret
   }
   const tree = new SecretTree(
     { ...suite, hash: { ...suite.hash, hmac } },
     { leafCount, encryption: new Uint8Array(32).fill(3) },
     { limits, budget: new ForwardBudget(() => now, limits), journal: new Journal(false), prefix: "e/" },
   )
-  const derivations = () => {
-    const count = derived
-    derived = 0
-    return count
-  }
-  return { tree, derivations }
+  return { tree, derivations: () => derived.splice(0) }
 }
 
 /** The keys of a ratchet in order, as their sender draws them. */
@@ -180,26 +176,42 @@ test("a proposal or a commit is not as far ahead as application data may be", ()
 })
 
 test("what nobody has authenticated costs its sender nothing, and is derived once", () => {
-  const { tree: receiver, derivations } = counting(1024)
+  const { tree: receiver, derivations } = watched(1024)
   const peek = () => receiver.peek(leafIndex(777), "application", 20)
   const first = peek()
-  const once = derivations()
+  const once = derivations().length
   for (let i = 0; i < 10; i++) peek()
   assert(once > 20 + 2 * 10, "the ratchet was turned, and the tree descended")
-  assert.equal(derivations(), 10 * 2, "a key and a nonce for each")
+  assert.equal(derivations().length, 10 * 2, "a key and a nonce for each")
   first.spend()
   assert.throws(() => peek(), spent)
 })
 
 test("what was derived for nothing is not forgotten over messages that come in order, in whosever names", () => {
-  const { tree, derivations } = counting(64)
+  const { tree, derivations } = watched(64)
   const senders = Array.from({ length: 40 }, (_, i) => leafIndex(i + 1))
   for (const sender of [alice, ...senders]) tree.peek(sender, "application", 0).spend()
   tree.peek(alice, "application", 20)
   for (const sender of senders) tree.peek(sender, "application", 1)
   derivations()
   tree.peek(alice, "application", 20)
-  assert.equal(derivations(), 2, "a key and a nonce")
+  assert.equal(derivations().length, 2, "a key and a nonce")
+})
+
+test("what was derived for nothing is overwritten when it is forgotten, and with the tree", () => {
+  const { tree, derivations } = watched(64)
+  const claim = (leaf: number) => {
+    tree.peek(leafIndex(leaf), "application", 16)
+    return derivations()
+  }
+  const isKept = (secrets: readonly Uint8Array[]) => secrets.some((secret) => secret.some((byte) => byte !== 0))
+  const first = claim(0)
+  assert.equal(first.length, 6 * 2 + 2 + 16 + 2, "the way down, two ratchets, 16 generations, a key and a nonce")
+  const others = Array.from({ length: 32 }, (_, i) => claim(i + 1))
+  assert(!isKept(first), "forgotten over 32 others")
+  for (const secrets of others) assert(isKept(secrets))
+  tree.destroy()
+  for (const secrets of others) assert(!isKept(secrets))
 })
 
 test("far-ahead messages in the names of many senders are refused when too much was derived for nothing, until later", () => {
