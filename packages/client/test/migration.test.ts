@@ -1,10 +1,18 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import { decode } from "@conclave/codec"
+import { decode, enumeration, opaque, optional, struct, uint8, uint32, uint64, utf8, vector } from "@conclave/codec"
 import { directTransport } from "@conclave/transport"
 import { migrateProfile, PROFILE_VERSION } from "../src/core/migrations.js"
-import { type Outgoing, OutgoingCommit, recordKeys, StoredKeyPackage, Wish } from "../src/core/records.js"
+import {
+  ConversationState,
+  type Outgoing,
+  OutgoingCommit,
+  recordKeys,
+  StoredKeyPackage,
+  Wish,
+} from "../src/core/records.js"
+import { fromVersion2 } from "../src/core/version-2.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Delivery } from "../src/service/delivery.js"
 import { Patience } from "../src/service/patience.js"
@@ -31,6 +39,33 @@ function profileOfVersion2(): MemoryProfile {
 const sealingKey = new Uint8Array(32).fill(7)
 const random = (length: number) => provider.random(length)
 const sealed = (profile: MemoryProfile) => new SealedStore(memoryStore(profile), { provider, sealingKey, random })
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+/** What another test holds against the contract of today. */
+function withoutRequest(record: object): object {
+  const { request: _, outgoing, ...rest } = record as { request?: Uint8Array; outgoing?: Outgoing }
+  return outgoing === undefined ? rest : { ...rest, epoch: outgoing.epoch, body: outgoing.body }
+}
+
+/** What version 2 wrote, in its order. */
+const StateOfVersion2 = struct("State", {
+  version: uint8,
+  status: enumeration("Status", 1, { creating: 1, active: 2, halted: 3, recovering: 4, lost: 5, leaving: 6, left: 7 }),
+  title: utf8,
+  reason: utf8,
+  cursor: uint64,
+  chainHash: opaque,
+  firstEpoch: uint64,
+  nextWish: uint64,
+  departures: vector(struct("Departure", { leafIndex: uint32, since: uint64 })),
+  titleDueSince: optional(uint64),
+})
+const CommitOfVersion2 = struct("OutgoingCommit", {
+  purpose: enumeration("CommitPurpose", 1, { wishes: 1, rejoin: 2 }),
+  outgoing: struct("Outgoing", { epoch: uint64, body: opaque, request: opaque }),
+  wishes: vector(uint64),
+  reason: utf8,
+})
 
 describe("a profile of version 2", () => {
   it("is opened, with its conversations, history, pins, keys, events and wishes", async () => {
@@ -121,6 +156,34 @@ describe("a profile of version 2", () => {
       assert.equal(append.idempotencyId.length, 16)
       assert.equal(append.commit === undefined, append.kind !== "commit")
     }
+  })
+
+  it("has what version 3 has besides, as if nothing were known of it, and nothing else is changed", async () => {
+    const store = sealed(profileOfVersion2())
+    const changed: Record<string, number> = {}
+    for (const [key, record] of await fromVersion2(store)) {
+      const old = (await store.get(key))!
+      const kind = key.replace(/^conversation\/[^/]+\//, "").split("/")[0]!
+      changed[kind] = (changed[kind] ?? 0) + 1
+      if (kind === "key-package") assert.equal(hex(record), `${hex(old)}00`, "not replaced")
+      if (kind === "event") {
+        const [members, rejected] = ["0000", "00000001"]
+        assert.equal(hex(record), hex(old) + (old[0] === 5 ? members : rejected), "nobody left or came back, and once")
+      }
+      if (kind === "state") {
+        const { lastCommit, missingSince, laterEpoch, ...rest } = decode(ConversationState, record)
+        assert.deepEqual([lastCommit, missingSince, laterEpoch], [undefined, undefined, undefined])
+        assert.deepEqual(rest, { ...decode(StateOfVersion2, old), version: 2 })
+      }
+      if (kind === "commit") {
+        const [is, was] = [decode(OutgoingCommit, record), decode(CommitOfVersion2, old)]
+        assert.deepEqual(withoutRequest(is), withoutRequest({ ...was, by: "" }))
+      }
+      if (kind === "wish") {
+        assert.deepEqual(withoutRequest(decode(Wish, record)), withoutRequest(decode(Wish, old)))
+      }
+    }
+    assert.deepEqual(changed, { event: 2, "key-package": 4, state: 4, commit: 1, wish: 2 })
   })
 
   it("is of one version or the other, whenever the power fails", async () => {

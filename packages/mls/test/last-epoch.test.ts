@@ -48,6 +48,24 @@ test("a commit that comes in the last epoch leaves the group as it is", () => {
   assert.deepEqual(stored(group), before)
 })
 
+test("a commit that removes us in the last epoch does not, though nothing follows that could be wrong with it", () => {
+  const { group, eve, ann } = eveInTheLastEpoch()
+  // Nobody's own code makes it: Ann computes the path as if the epoch were the one before.
+  const insider = new Insider(eve, group)
+  const { epoch } = insider
+  const context = { ...epoch.context, epoch: last - 1n }
+  insider.state.epoch = { ...epoch, context, ownLeafIndex: leaf(0), signer: ann.signer }
+  const { message } = insider.commit({
+    proposals: [{ type: "remove", removed: group.ownLeafIndex }],
+    content: { epoch: last },
+    leaf: (it) => ({ ...it, credential: ann.signer.credential, signatureKey: ann.signer.key.publicKey }),
+    leafKey: ann.signer.key,
+  })
+  const before = stored(group)
+  assert.throws(() => group.receive(message), spent)
+  assert.deepEqual(stored(group), before)
+})
+
 test("nobody joins from outside by a GroupInfo of the last epoch", () => {
   const forged = new ForgedGroup(["ann", "ben"])
   const zoe = person("zoe")

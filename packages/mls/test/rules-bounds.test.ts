@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { encode } from "@conclave/codec"
+import { type Codec, decode, encode } from "@conclave/codec"
 import { type Extension, Group, type GroupOptions, type Proposal } from "@conclave/mls"
 import { mostThatFit } from "../src/group/received-proposals.js"
-import { ExternalSenders, RequiredCapabilities } from "../src/wire.js"
+import { Commit, ExternalSenders, HPKECiphertext, RequiredCapabilities, UpdatePath } from "../src/wire.js"
 import { create, follow, groupOf, keyPackageOf, person, provider, utf8 } from "./group-fixture.js"
 import { encodeNodes, ForgedGroup } from "./rules/forged-group.js"
 import { leaf } from "./rules/insider.js"
@@ -11,7 +11,38 @@ import { entry } from "./rules/leaves.js"
 import { addOf, breaks, declines, newcomer, refuses, scene, settle } from "./rules/scene.js"
 
 const random = (length: number) => new Uint8Array(provider.random(length))
+const reference = { type: "reference", reference: new Uint8Array(0) } as const
 const setsExtensions = (...extensions: Extension[]): Proposal => ({ type: "groupContextExtensions", extensions })
+
+// --- What is read on -------------------------------------------------------------------------------------------------
+
+test("a list that is longer than anybody's is not read to its end", () => {
+  const { mallory } = scene()
+  const step = { encryptionKey: random(32), encryptedPathSecret: [] }
+  const leafNode = mallory.epoch.tree.leaf(mallory.leafIndex)!
+  const reads = <T>(codec: Codec<T>, countMax: number, of: (count: number) => T) => {
+    assert.equal(encode(codec, decode(codec, encode(codec, of(countMax)))).length, encode(codec, of(countMax)).length)
+    const longer = encode(codec, of(countMax + 1))
+    assert.throws(() => decode(codec, longer), { name: "DecodeError", message: new RegExp(`more than ${countMax} `) })
+  }
+  reads(RequiredCapabilities, 1024, (count) => {
+    return { extensionTypes: Array(count).fill(1), proposalTypes: [], credentialTypes: [] }
+  })
+  reads(Commit, 32_768, (count) => ({ proposals: Array(count).fill(reference), path: undefined }))
+  reads(UpdatePath, 64, (count) => ({ leafNode, nodes: Array(count).fill(step) }))
+})
+
+test("a ciphertext that is shorter than any key encapsulation or any tag is not read", () => {
+  const reads = (kemSize: number, size: number) =>
+    decode(HPKECiphertext, encode(HPKECiphertext, { kemOutput: random(kemSize), ciphertext: random(size) }))
+  for (const [kemSize, size] of [
+    [31, 16],
+    [32, 15],
+  ] as const) {
+    assert.throws(() => reads(kemSize, size), { name: "DecodeError", message: /at least/ })
+  }
+  assert.equal(reads(32, 16).ciphertext.length, 16)
+})
 
 // --- Lists of the group ----------------------------------------------------------------------------------------------
 

@@ -66,13 +66,14 @@ describe("a group that was stored and restored", () => {
     const { alice, people } = scene()
     const records = new Map(alice.records())
     const node = (index: number) => records.get(`tree/${index}`)!
+    const present = node(2).indexOf(1, 1)
     const spoiled: Readonly<Record<string, readonly [string, Uint8Array][]>> = {
       "a byte behind it": [["tree/2", Uint8Array.of(...node(2), 0)]],
       "a byte too few": [["tree/2", node(2).subarray(0, -1)]],
-      // The two together are well-formed.
+      // The two together are well-formed: what says that the next node is there stands for the byte between.
       "what it lacks in front of the next": [
-        ["tree/2", node(2).subarray(0, -1)],
-        ["tree/3", Uint8Array.of(node(2).at(-1)!, 1, ...node(3))],
+        ["tree/2", node(2).subarray(0, present)],
+        ["tree/3", Uint8Array.of(...node(2).subarray(present + 1), 1, ...node(3))],
       ],
       "a leaf in a parent's place": [["tree/1", node(0)]],
       "beyond the tree": [["tree/99", node(0)]],
@@ -91,6 +92,21 @@ describe("a group that was stored and restored", () => {
         new RegExp(`the records of the group lack ${record}`),
       )
     }
+  })
+
+  test("is refused where its records are of another layout, of another cipher suite, or without our leaf node", () => {
+    const { alice, people } = scene()
+    const records = new Map(alice.records())
+    const restore = (changed: Iterable<readonly [string, Uint8Array]>, { options } = people[0]) =>
+      Group.restore({ ...options, records: changed })
+    const lacks = (what: string) => ({ name: "TypeError", message: `the records of the group lack ${what}` })
+    const [layout, ...rest] = records.get("group")!
+    const later = new Map(records).set("group", Uint8Array.of(layout! + 1, ...rest))
+    assert.throws(() => restore(later), lacks("this layout or cipher suite"))
+    assert.throws(() => restore(records, person("alice", 3)), lacks("this layout or cipher suite"))
+    const without = [...records].filter(([name]) => name !== `tree/${2 * alice.ownLeafIndex}`)
+    assert.throws(() => restore(without), lacks("our leaf node"))
+    assert.equal(restore(records).epoch, alice.epoch)
   })
 
   test("notices that it is an old copy when it meets what it has sent since", () => {

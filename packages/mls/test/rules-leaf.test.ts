@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { mock, test } from "node:test"
 import { encode } from "@conclave/codec"
-import { type Extension, Group, type RuleId } from "@conclave/mls"
+import { type Extension, Group, type GroupOptions, type RuleId } from "@conclave/mls"
 import { RequiredCapabilities, type UnsignedLeafNode } from "../src/wire.js"
 import { follow, now, person, provider } from "./group-fixture.js"
 import { ForgedGroup, forgeKeyPackage } from "./rules/forged-group.js"
@@ -163,6 +163,18 @@ test("leaf-required-capabilities: the creator of a group lacks them", () => {
   breaks("leaf-required-capabilities", wish)
 })
 
+test("leaf-required-capabilities: type 0 is reserved, and none of those that everybody supports", () => {
+  for (const kind of ["extensionTypes", "proposalTypes"] as const) {
+    const types = { extensionTypes: [], proposalTypes: [], credentialTypes: [], [kind]: [0] }
+    const extensions = [{ extensionType: 3, extensionData: encode(RequiredCapabilities, types) }]
+    const { options } = person("ann")
+    const wish = (capabilities: GroupOptions["capabilities"] = {}) =>
+      Group.create({ ...options, capabilities, groupId: provider.random(32), extensions })
+    breaks("leaf-required-capabilities", wish)
+    assert.equal(wish({ extensions: [0], proposals: [0] }).epoch, 0n)
+  }
+})
+
 test("leaf-group-extensions: somebody is added who does not support an extension of the group", () => {
   const set = demanding([extension(0xf001)])
   const { keyPackage } = forgeKeyPackage(person("eve"))
@@ -192,7 +204,12 @@ test("leaf-signature: the signatures of a tree can be verified elsewhere, and ar
   const { signature } = who.options.suite
   const valid = prepared.signatures().map((it) => signature.verify(it.publicKey, it.message, it.signature))
   assert.deepEqual(valid, Array(prepared.leaves).fill(true))
+  const verified = mock.method(signature, "verify")
   assert.equal(prepared.stage({ signaturesVerified: true }).epoch, group.epoch)
+  assert.equal(verified.mock.callCount(), 0, "nor are they verified again")
+  prepared.stage()
+  assert.equal(verified.mock.callCount(), prepared.leaves)
+  verified.mock.restore()
 })
 
 test("leaf-signature: the leaf node of an Add that is proposed is not signed by its key", () => {

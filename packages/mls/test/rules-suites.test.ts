@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { decodeKeyPackage, Group, leafIndex } from "@conclave/mls"
+import type { CryptoProvider } from "@conclave/crypto"
+import { cipherSuite, decodeKeyPackage, Group, leafIndex } from "@conclave/mls"
 import { add, create, follow, join, keyPackageOf, person, provider } from "./group-fixture.js"
 import { forgeKeyPackage } from "./rules/forged-group.js"
 import { declines, settle } from "./rules/scene.js"
@@ -8,6 +9,9 @@ import { declines, settle } from "./rules/scene.js"
 /** Suites of the provider of these tests. */
 const all = [1, 2, 3, 4, 5, 6, 7]
 const lists = (keyPackage: Uint8Array) => decodeKeyPackage(keyPackage).leafNode.capabilities.cipherSuites
+
+const without = <T extends object>(table: T, name: keyof T): T =>
+  Object.fromEntries(Object.entries(table).filter(([it]) => it !== name)) as T
 
 test("our leaf nodes list every suite that the provider has, or those that the application names", () => {
   const ann = person("ann")
@@ -18,6 +22,18 @@ test("our leaf nodes list every suite that the provider has, or those that the a
   const commit = view.commit()
   settle(view, commit)
   assert.equal(view.epoch, 1n)
+})
+
+test("a suite that is unknown, or one of whose algorithms the provider lacks, is not supported", () => {
+  const lacking: readonly CryptoProvider[] = [
+    { ...provider, hashes: without(provider.hashes, "SHA-256") },
+    { ...provider, aeads: without(provider.aeads, "AES-128-GCM") },
+    { ...provider, signatures: without(provider.signatures, "Ed25519") },
+    { ...provider, groups: without(provider.groups, "X25519") },
+  ]
+  for (const less of lacking) assert.throws(() => cipherSuite(1, less), { code: "UNSUPPORTED" })
+  for (const unknown of [0, 8, 0xffff]) assert.throws(() => cipherSuite(unknown, provider), { code: "UNSUPPORTED" })
+  assert.equal(cipherSuite(1, provider).number, 1)
 })
 
 test("suite-best: a group is created in another suite than the best that all its members support", () => {
@@ -40,13 +56,46 @@ test("suite-best: a group is created in another suite than the best that all its
   }
 })
 
+test("suite-best: what our provider lacks, or the creator of the group, is not the best of anything", () => {
+  const preferring = (suitePreference: number[], cipherSuites: number[]) =>
+    person("ann", 1, { policy: { suitePreference }, capabilities: { cipherSuites } })
+  const able = (...cipherSuites: number[]) => keyPackageOf(person("ben", 1, { capabilities: { cipherSuites } }))
+  for (const [ann, ben] of [
+    [preferring([99, 1], [1, 99]), able(1, 99)],
+    [preferring([3, 1], [1]), able(1, 3)],
+  ] as const) {
+    assert.equal(create(ann).commit({ add: [ben.keyPackage] }).added.length, 1)
+  }
+  const ann = preferring([3, 1], [1, 3])
+  declines(create(ann), "suite-best", () => create(ann).commit({ add: [able(1, 3).keyPackage] }))
+})
+
+test("a group keeps its suite when those have left who could do no better", () => {
+  const ann = create(person("ann", 1, { policy: { suitePreference: [3, 1] } }))
+  add(ann, [person("ben", 1, { capabilities: { cipherSuites: [1] } })])
+  settle(ann, ann.commit({ remove: [leafIndex(1)] }))
+  settle(ann, ann.commit({ add: [keyPackageOf(person("eve")).keyPackage] }))
+  assert.equal(ann.memberCount, 2)
+})
+
+test("a group that continues another has the suite that was agreed on there", () => {
+  const [ann, ben] = [person("ann", 1, { policy: { suitePreference: [3, 1] } }), person("ben")]
+  const before = create(person("old ann"))
+  const [mine] = add(before, [ann, ben])
+  const groupId = provider.random(32)
+  const branch = Group.create({ ...ann.options, groupId, continues: { group: mine!, as: "branch" } })
+  assert.equal(branch.commit({ add: [keyPackageOf(ben).keyPackage] }).added.length, 1)
+})
+
 test("suite-best: a group is reinitialised with another suite than the best that all its members support", () => {
   const ann = create(person("ann", 1, { policy: { suitePreference: [4, 1] } }))
   const able = (...cipherSuites: number[]) => person("somebody", 1, { capabilities: { cipherSuites } })
+  const reInit = (cipherSuite: number) => ({ groupId: provider.random(32), cipherSuite, extensions: [] })
   add(ann, [able(1, 4), able(1)])
+  assert.equal(ann.commit({ reInit: reInit(1) }).reInit?.cipherSuite, 1)
+  ann.discardPending()
   // Whoever could do no better has left.
   settle(ann, ann.commit({ remove: [leafIndex(2)] }))
-  const reInit = (cipherSuite: number) => ({ groupId: provider.random(32), cipherSuite, extensions: [] })
   declines(ann, "suite-best", () => ann.commit({ reInit: reInit(1) }))
   declines(ann, "suite-best", () => ann.propose({ type: "reInit", ...reInit(1) }))
   assert.equal(ann.commit({ reInit: reInit(4) }).reInit?.cipherSuite, 4)

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { Group, type GroupOptions, type RuleId } from "@conclave/mls"
 import { nodeIndex } from "../src/indexes.js"
+import { isParentHashValid } from "../src/tree/hashes.js"
 import { LEAF_COUNT_MAX } from "../src/tree/math.js"
 import type { Node, ParentNode } from "../src/wire.js"
 import { person, provider } from "./group-fixture.js"
@@ -50,6 +51,12 @@ test("tree-last-node-blank: a tree ends with a blank node", () => {
 
 test("tree-last-node-blank: a tree has no nodes", () => {
   refusesNodes("tree-last-node-blank", new ForgedGroup(["ann"]), [])
+})
+
+test("a tree with a byte behind it is malformed", () => {
+  const group = new ForgedGroup(["ann", "ben"]).commitAs(0)
+  const ratchetTree = Uint8Array.of(...group.tree.encode(), 0)
+  assert.throws(() => enter(group, { ratchetTree }), { name: "DecodeError" })
 })
 
 test("tree-length-odd: a tree ends with a parent node", () => {
@@ -110,6 +117,14 @@ test("tree-hash: the tree that comes beside is another group's", () => {
   assert.equal(Group.stageExternalJoin({ ...options, groupInfo, ratchetTree: group.tree.encode() }).epoch, 6n)
 })
 
+test("looking for a resolution ends when there is more of it than is asked for", () => {
+  const { tree } = new ForgedGroup(eight)
+  const found = (limit?: number) => tree.resolution(nodeIndex(7), limit)
+  assert.deepEqual(found(), [0, 2, 4, 6, 8, 10, 12, 14])
+  assert.deepEqual(found(8), found())
+  assert.deepEqual(found(2), [0, 2, 4])
+})
+
 // --- Parent hashes ---------------------------------------------------------------------------------------------------
 
 test("tree-parent-hash: a leaf holds another parent hash", () => {
@@ -138,6 +153,21 @@ test("tree-parent-hash: the sibling of a path was exchanged after the Commit", (
   const stranger = new ForgedGroup(six).tree.leaf(leaf(5))!
   group.tree.setLeaf(leaf(5), stranger)
   refusesTree("tree-parent-hash", group)
+})
+
+test("a parent node is linked to exactly one node besides its unmerged leaves, all of which are there", () => {
+  const linked = (names: readonly string[], node: number, ...unmerged: number[]) => {
+    const group = new ForgedGroup(names)
+    const encryptionKey = group.suite.hpke.deriveKeyPair(random(32)).publicKey
+    const parent = { encryptionKey, parentHash: new Uint8Array(0), unmergedLeaves: unmerged.map(leaf) }
+    return isParentHashValid(group.setAbove(0, node, parent).tree, nodeIndex(node), parent)
+  }
+  assert.equal(linked(["ann", "", "cem"], 3), true)
+  assert.equal(linked(["ann", "ben", "cem"], 3, 1), true)
+  assert.equal(linked(["ann", "", "cem"], 3, 1), false, "an unmerged leaf is blank")
+  assert.equal(linked(["ann", "ben", "cem"], 3), false, "two nodes")
+  assert.equal(linked(["ann", "ben", "", "", "eli"], 7, 1), true)
+  assert.equal(linked(["ann", "ben", "", "", "eli"], 7, 2), false, "two nodes, and an unmerged leaf is blank")
 })
 
 test("parent hashes chain over blank nodes, from either side, with leaves that are not merged", () => {

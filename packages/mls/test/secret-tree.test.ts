@@ -27,6 +27,22 @@ function secretTree(leafCount = 2, journal = new Journal(false)): SecretTree {
   )
 }
 
+/** A tree, and what has been derived since that was asked last: the very bytes that the tree has. */
+function watched(leafCount: number) {
+  const derived: Uint8Array[] = []
+  const hmac = (key: Uint8Array, ...parts: Uint8Array[]) => {
+    const secret = suite.hash.hmac(key, ...parts)
+    derived.push(secret)
+    return secret
+  }
+  const tree = new SecretTree(
+    { ...suite, hash: { ...suite.hash, hmac } },
+    { leafCount, encryption: new Uint8Array(32).fill(3) },
+    { limits, budget: new ForwardBudget(() => now, limits), journal: new Journal(false), prefix: "e/" },
+  )
+  return { tree, derivations: () => derived.splice(0) }
+}
+
 /** The keys of a ratchet in order, as their sender draws them. */
 function keysOf(count: number, type: "application" | "handshake" = "application"): string[] {
   const sender = secretTree()
@@ -113,6 +129,30 @@ test("a sender skips as many messages at once as it may be ahead, and then as ti
   assert.throws(() => skipTo(48), overdrawn)
 })
 
+test("a message that comes in order while the clock is put back gives its sender nothing either", () => {
+  const receiver = secretTree()
+  receiver.peek(alice, "application", 20).spend()
+  now -= 100n
+  receiver.peek(alice, "application", 21).spend()
+  now += 100n
+  assert.throws(() => receiver.peek(alice, "application", 23), overdrawn)
+})
+
+test("what is looked at twice and spent twice is spent once: in the ratchet, among the skipped and in the budget", () => {
+  const keys = keysOf(8)
+  const receiver = secretTree()
+  const twice = (generation: number) => {
+    const both = [0, 1].map(() => receiver.peek(alice, "application", generation))
+    for (const one of both) one.spend()
+  }
+  twice(5)
+  assert.equal(hex(receiver.peek(alice, "application", 6).key), keys[6])
+  // Five were skipped, and one of them comes: 16 are left of 20.
+  twice(3)
+  assert.throws(() => receiver.peek(alice, "application", 6 + 17), overdrawn)
+  receiver.peek(alice, "application", 6 + 16).spend()
+})
+
 test("a message that was late and not left out is given back to its sender", () => {
   const receiver = secretTree()
   for (let at = 1; at < 200; at += 2) {
@@ -136,27 +176,42 @@ test("a proposal or a commit is not as far ahead as application data may be", ()
 })
 
 test("what nobody has authenticated costs its sender nothing, and is derived once", () => {
-  let derived = 0
-  const hmac = (key: Uint8Array, ...parts: Uint8Array[]) => {
-    derived++
-    return suite.hash.hmac(key, ...parts)
-  }
-  const counting = { ...suite, hash: { ...suite.hash, hmac } }
-  const budget = new ForwardBudget(() => now, limits)
-  const receiver = new SecretTree(
-    counting,
-    { leafCount: 1024, encryption: new Uint8Array(32).fill(3) },
-    { limits, budget, journal: new Journal(false), prefix: "e/" },
-  )
+  const { tree: receiver, derivations } = watched(1024)
   const peek = () => receiver.peek(leafIndex(777), "application", 20)
   const first = peek()
-  const once = derived
-  derived = 0
+  const once = derivations().length
   for (let i = 0; i < 10; i++) peek()
   assert(once > 20 + 2 * 10, "the ratchet was turned, and the tree descended")
-  assert.equal(derived, 10 * 2, "a key and a nonce for each")
+  assert.equal(derivations().length, 10 * 2, "a key and a nonce for each")
   first.spend()
   assert.throws(() => peek(), spent)
+})
+
+test("what was derived for nothing is not forgotten over messages that come in order, in whosever names", () => {
+  const { tree, derivations } = watched(64)
+  const senders = Array.from({ length: 40 }, (_, i) => leafIndex(i + 1))
+  for (const sender of [alice, ...senders]) tree.peek(sender, "application", 0).spend()
+  tree.peek(alice, "application", 20)
+  for (const sender of senders) tree.peek(sender, "application", 1)
+  derivations()
+  tree.peek(alice, "application", 20)
+  assert.equal(derivations().length, 2, "a key and a nonce")
+})
+
+test("what was derived for nothing is overwritten when it is forgotten, and with the tree", () => {
+  const { tree, derivations } = watched(64)
+  const claim = (leaf: number) => {
+    tree.peek(leafIndex(leaf), "application", 16)
+    return derivations()
+  }
+  const isKept = (secrets: readonly Uint8Array[]) => secrets.some((secret) => secret.some((byte) => byte !== 0))
+  const first = claim(0)
+  assert.equal(first.length, 6 * 2 + 2 + 16 + 2, "the way down, two ratchets, 16 generations, a key and a nonce")
+  const others = Array.from({ length: 32 }, (_, i) => claim(i + 1))
+  assert(!isKept(first), "forgotten over 32 others")
+  for (const secrets of others) assert(isKept(secrets))
+  tree.destroy()
+  for (const secrets of others) assert(!isKept(secrets))
 })
 
 test("far-ahead messages in the names of many senders are refused when too much was derived for nothing, until later", () => {

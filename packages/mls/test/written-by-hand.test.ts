@@ -1,11 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type Codec, encode, opaque } from "@conclave/codec"
+import { type Codec, decode, encode, opaque, uint32 } from "@conclave/codec"
 import { hkdfExpand } from "@conclave/crypto"
 import { authenticatedContentTBM, signContent } from "../src/framing/content.js"
 import { leafIndex } from "../src/indexes.js"
 import { confirmedTranscriptHash } from "../src/schedule/transcript.js"
-import { expandWithLabel, verifyWithLabel } from "../src/suite/labels.js"
+import { expandWithLabel, treeSecretDeriver, verifyWithLabel } from "../src/suite/labels.js"
 import { leafHash, parentHash, parentNodeHash } from "../src/tree/hashes.js"
 import { isLeafSignatureValid, leafSignature, signLeafNode } from "../src/tree/leaf.js"
 import {
@@ -82,6 +82,16 @@ for (const contextSize of [0, 1, 63, 64, 16383, 16384]) {
     }
   })
 }
+
+test("DeriveTreeSecret is ExpandWithLabel with the generation as its context, as often as it is asked", () => {
+  for (const length of [12, suite.secretSize]) {
+    const derive = treeSecretDeriver(suite, "test", length)
+    for (const generation of [0, 1, 0x0102_0304, 0xffff_ffff, 1]) {
+      const info = encode(KDFLabel, { length, label, context: encode(uint32, generation) })
+      assert.equal(hex(derive(tag, generation)), hex(hkdfExpand(suite.hash, tag, info, length)))
+    }
+  }
+})
 
 test("a leaf's tree hash is that of its TreeHashInput, filled or blank", () => {
   for (const leafNode of [leaf, undefined]) {
@@ -173,11 +183,14 @@ for (const sender of senders) {
       const message = { version: "mls10", wireFormat: { type: "mlsPublicMessage", publicMessage } } as const
       assert.deepEqual(encode(MLSMessage, message), concat(bytes("00010001"), encoded))
 
-      const authenticated = { wireFormat: "mlsPrivateMessage", content, auth } as const
-      assert.deepEqual(
-        encode(AuthenticatedContent as Codec<unknown>, authenticated),
-        concat(encode(WireFormat, "mlsPrivateMessage"), encode(FramedContent, content), authBytes),
-      )
+      for (const wireFormat of ["mlsPublicMessage", "mlsPrivateMessage"] as const) {
+        const authenticated = { wireFormat, content, auth }
+        const framed = concat(encode(WireFormat, wireFormat), encode(FramedContent, content), authBytes)
+        assert.deepEqual(encode(AuthenticatedContent as Codec<unknown>, authenticated), framed)
+        assert.deepEqual(decode(AuthenticatedContent, framed), authenticated)
+      }
+      const unframed = concat(encode(WireFormat, "mlsWelcome"), encode(FramedContent, content), authBytes)
+      assert.throws(() => decode(AuthenticatedContent, unframed), { name: "DecodeError" })
     })
   }
 }

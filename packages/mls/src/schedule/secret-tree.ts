@@ -3,7 +3,7 @@ import { wipe } from "@conclave/crypto"
 import { StateError } from "../errors.js"
 import { type LeafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import type { Journal } from "../journal.js"
-import { expandWithLabel } from "../suite/labels.js"
+import { expandWithLabel, treeSecretDeriver } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
 import type { ForwardBudget } from "./forward-budget.js"
@@ -44,6 +44,8 @@ export interface SecretTreeLimits {
  */
 export class SecretTree {
   readonly #suite: CipherSuite
+  /** RFC 9420 §9.1, by the labels that are used there. */
+  readonly #derive: Readonly<Record<"key" | "nonce" | "secret", ReturnType<typeof treeSecretDeriver>>>
   readonly #leafCount: number
   readonly #limits: SecretTreeLimits
   readonly #journal: Journal
@@ -68,6 +70,11 @@ export class SecretTree {
     },
   ) {
     this.#suite = suite
+    this.#derive = {
+      key: treeSecretDeriver(suite, "key", suite.aead.keySize),
+      nonce: treeSecretDeriver(suite, "nonce", suite.aead.nonceSize),
+      secret: treeSecretDeriver(suite, "secret", suite.secretSize),
+    }
     this.#leafCount = from.leafCount
     this.#limits = options.limits
     this.#budget = options.budget
@@ -90,7 +97,7 @@ export class SecretTree {
     const ratchet = this.#ratchet(leaf, type)
     const { generation } = ratchet
     if (generation > GENERATION_MAX) throw new StateError("GENERATION_SPENT", "the ratchet has no generation left")
-    const key = messageKey(this.#suite, ratchet)
+    const key = this.#messageKey(ratchet)
     this.#advance(name, ratchet)
     return { ...key, generation }
   }
@@ -121,7 +128,7 @@ export class SecretTree {
       this.#budget.drawSteps(distance - ratchet.ahead.length)
     }
     this.#lookAhead(ratchet, distance)
-    const key = messageKey(this.#suite, {
+    const key = this.#messageKey({
       generation,
       secret: distance === 0 ? ratchet.secret : ratchet.ahead[distance - 1]!,
     })
@@ -324,13 +331,17 @@ export class SecretTree {
 
   // --- The ratchets --------------------------------------------------------------------------------------------------
 
+  #messageKey({ secret, generation }: Pick<Ratchet, "secret" | "generation">): MessageKey {
+    return { key: this.#derive.key(secret, generation), nonce: this.#derive.nonce(secret, generation) }
+  }
+
   /** Derives the secrets of the next `distance` generations, as far as they are not known already. */
   #lookAhead(ratchet: Ratchet, distance: number): void {
     const { ahead, generation } = ratchet
     if (distance === 0) return
     while (ahead.length < distance) {
       const last = ahead[ahead.length - 1] ?? ratchet.secret
-      ahead.push(nextSecret(this.#suite, last, generation + ahead.length))
+      ahead.push(this.#derive.secret(last, generation + ahead.length))
     }
     this.#lookingAhead.delete(ratchet)
     this.#lookingAhead.add(ratchet)
@@ -344,7 +355,7 @@ export class SecretTree {
   #skipTo(name: string, ratchet: Ratchet, generation: number): void {
     const keptFrom = generation - this.#limits.skippedKeysMax
     while (ratchet.generation < generation) {
-      if (ratchet.generation >= keptFrom) this.#keepSkipped(name, ratchet, messageKey(this.#suite, ratchet))
+      if (ratchet.generation >= keptFrom) this.#keepSkipped(name, ratchet, this.#messageKey(ratchet))
       this.#turn(ratchet)
     }
   }
@@ -368,7 +379,7 @@ export class SecretTree {
   /** RFC 9420 §9.1: the secret of the next generation takes the place of this one. */
   #turn(ratchet: Ratchet): void {
     const { secret, generation } = ratchet
-    ratchet.secret = ratchet.ahead.shift() ?? nextSecret(this.#suite, secret, generation)
+    ratchet.secret = ratchet.ahead.shift() ?? this.#derive.secret(secret, generation)
     ratchet.generation++
     wipe(secret)
   }
@@ -441,23 +452,3 @@ function encodeRatchet({ generation, secret }: Ratchet): Uint8Array {
 
 const utf8 = new TextEncoder()
 const ratchetName = (leaf: LeafIndex, type: RatchetType): string => `${leaf}/${type}`
-
-/** RFC 9420 §9.1: the key and nonce of the ratchet's generation. */
-function messageKey(suite: CipherSuite, { secret, generation }: Pick<Ratchet, "secret" | "generation">): MessageKey {
-  const context = generationContext(generation)
-  return {
-    key: expandWithLabel(suite, secret, "key", context, suite.aead.keySize),
-    nonce: expandWithLabel(suite, secret, "nonce", context, suite.aead.nonceSize),
-  }
-}
-
-/** RFC 9420 §9.1: from the secret of a generation that of the next. */
-function nextSecret(suite: CipherSuite, secret: Uint8Array, generation: number): Uint8Array {
-  return expandWithLabel(suite, secret, "secret", generationContext(generation), suite.secretSize)
-}
-
-function generationContext(generation: number): Uint8Array {
-  const context = new Uint8Array(4)
-  new DataView(context.buffer).setUint32(0, generation)
-  return context
-}
