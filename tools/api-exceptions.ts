@@ -7,12 +7,12 @@ interface Exception {
 /** Exported names that nothing in this repository uses, and why an application or a library user needs them. */
 export const unusedOnPurpose: readonly Exception[] = [
   {
-    entry: "@conclave/auth/api",
+    entry: "@conclave/contracts/auth",
     names: ["AuthResponseKind", "DeviceId", "Register"],
     reason: "parts of the contract, for another implementation of the service or of a client",
   },
   {
-    entry: "@conclave/auth/names",
+    entry: "@conclave/contracts/names",
     names: ["DISPLAY_NAME_LENGTH_MAX", "DISPLAY_NAME_SIZE_MAX", "NAME_LENGTH_MAX", "NAME_SIZE_MAX"],
     reason: "limits that an application's form can state before a name is sent",
   },

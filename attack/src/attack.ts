@@ -19,7 +19,7 @@ export interface Outcome {
 
 /** A text of the compiled code that occurs once, and what stands in its place when the defence is taken out. */
 export interface Mutation {
-  /** From the repository's root: `packages/client/dist/src/conversation/follow.js`. */
+  /** From the repository's root: `packages/client/dist/src/conversation/log.js`. */
   readonly file: string
   readonly find: string
   readonly replace: string

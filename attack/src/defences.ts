@@ -40,12 +40,12 @@ const onlyDepartures = [
     "true,",
   ),
 ]
-const passesOverWhatDoesNotHold = inClient("conversation/follow")(
-  'if (entry.kind === "commit" && seenBy(error) === "self") {',
-  'if (entry.kind === "commit") {',
+const passesOverWhatDoesNotHold = inClient("conversation/log")(
+  'if (kind === "commit" && seenBy(error) === "self") {',
+  'if (kind === "commit") {',
 )
 /** A commit that only carries proposals waits where the service refuses it, and what is said does not. */
-const defersWhatIsRefused = inClient("conversation/send")(
+const defersWhatIsRefused = inClient("conversation/committing")(
   "if (mayPass(answer) || commit.wishes.length === 0)",
   "if (mayPass(answer))",
 )
@@ -105,7 +105,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   C2: [
     passesOverWhatDoesNotHold,
     strangersStayOut,
-    inClient("conversation/group-info")("return verifyWithLabel(identity.suite, signed) ?", "return signed ?"),
+    inClient("conversation/group-info")("return verifyWithLabel(suite, signed) ?", "return signed ?"),
   ],
   C3a: [passesOverWhatDoesNotHold],
   C3b: onlyDepartures,
@@ -114,9 +114,9 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   C3e: [leavesKeepNameAndKey, credentialsAreNames],
   C3f: [...onlyDepartures, defersWhatIsRefused],
   C3g: [
-    inClient("conversation/advance")(
-      "if (isPausing(work, work.missing))",
-      "if (local.unapproved.length > 0 || isPausing(work, work.missing))",
+    inClient("conversation/next")(
+      'if (status === "left" || status === "lost" || status === "halted")',
+      'if (status === "left" || status === "lost" || status === "halted" || state.unapproved.length > 0)',
     ),
   ],
   C4: [
@@ -126,8 +126,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   H1: [
-    inClient("conversation/rejoin")("if (signed.epoch < epoch)", "if (signed.epoch < 0n)"),
-    inClient("conversation/rejoin")("if (lastCommit !== undefined && seq < lastCommit)", "if (seq < 0n)"),
+    inClient("conversation/rejoining")("if (signed.epoch < epoch)", "if (signed.epoch < 0n)"),
+    inClient("conversation/rejoining")("if (lastCommit !== undefined && seq < lastCommit)", "if (seq < 0n)"),
   ],
   H3: onlyDepartures,
   H4: [
@@ -243,8 +243,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   M14: [inSqlite("database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;")],
   L1: [
-    inClient("conversation/follow")(
-      'payload.body.type === "title" && isTooLongTitle(payload.body.title)',
+    inClient("conversation/messages")(
+      "new TextEncoder().encode(payload.body.title).length > TITLE_SIZE_MAX",
       'payload.body.type === "none"',
     ),
   ],
@@ -257,7 +257,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   L3: [inClient("core/unread")('if (event.type === "rejected") {', 'if (event.type === "none") {')],
   L4: [
     strangersStayOut,
-    inClient("conversation/follow")("staged.external ? staged.added.at(-1) : staged.committer", "staged.committer"),
+    inClient("conversation/log")("staged.external ? staged.added.at(-1) : staged.committer", "staged.committer"),
   ],
   L5: [inTransport("server/hosts")("if (this.#names === undefined)", "if (host !== null)")],
   L6: [

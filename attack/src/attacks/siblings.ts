@@ -37,8 +37,8 @@ const speaksAfter: Attack = {
   quick: true,
   defence: [
     {
-      file: "packages/client/dist/src/conversation/follow.js",
-      find: "if (!local.group.hasSignatureKey(received.sender.signatureKey))",
+      file: "packages/client/dist/src/conversation/messages.js",
+      find: "if (!state.group.hasSignatureKey(signatureKey))",
       replace: "if (false)",
     },
   ],
@@ -173,8 +173,8 @@ function refusesFalsely(id: string, title: string, kind: "commit" | "proposal"):
     quick: true,
     defence: [
       {
-        file: "packages/client/dist/src/conversation/given-up.js",
-        find: "return includes(await hashes(work), hashOf(work, body))",
+        file: "packages/client/dist/src/conversation/turn.js",
+        find: "return includes(this.state.givenUp, this.#hash(body))",
         replace: "return false",
       },
     ],

@@ -4,9 +4,8 @@ import { decode, encode } from "@conclave/codec"
 import { AuthResponse } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { type Transport, TransportError } from "@conclave/transport"
-import { learnLastCommit } from "../src/conversation/context.js"
-import { GroupConversation } from "../src/conversation/facade.js"
 import { knownSigner } from "../src/conversation/group-info.js"
+import { ConversationHandle } from "../src/conversation/handle.js"
 import type { Client } from "../src/index.js"
 import { fromHex } from "../src/store/sealed.js"
 import { expected, Mallory } from "./support/mallory.js"
@@ -125,19 +124,24 @@ describe("the last commit that a device has read", () => {
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
     await only(bob).refresh()
-    assert.ok(team instanceof GroupConversation)
-    const { local } = team.work
+    assert.ok(team instanceof ConversationHandle)
+    const { position } = team.driver.state
     const learn = async () => {
-      local.state = { ...local.state, lastCommit: undefined }
-      await learnLastCommit(team.work)
-      return local.state.lastCommit
+      position.reload({ ...position.stored, lastCommit: undefined })
+      assert.ok(position.needsLastCommit)
+      const answer = await team.driver.means.delivery.head(team.driver.state.id, new AbortController().signal)
+      position.learnLastCommit(answer?.lastCommitSeq)
+      assert.ok(!position.needsLastCommit)
+      return position.lastCommit
     }
     assert.equal(await learn(), undefined)
     await alice.sync()
     forgets = true
     assert.equal(await learn(), undefined)
     forgets = false
-    assert.equal(await learn(), 2n)
+    position.reload({ ...position.stored, lastCommit: undefined })
+    await team.refresh()
+    assert.equal(position.lastCommit, 3n)
   })
 })
 
@@ -257,15 +261,17 @@ describe("what a GroupInfo is signed by", () => {
     const team = await alice.createConversation({ members: ["carol"] })
     await carol.sync()
     const elsewhere = await alice.createConversation({})
-    assert.ok(team instanceof GroupConversation && elsewhere instanceof GroupConversation)
+    assert.ok(team instanceof ConversationHandle && elsewhere instanceof ConversationHandle)
+    const { suite } = team.driver.means.identity
+    const signer = (message: Uint8Array) => knownSigner(team.driver.state, suite, message)
     const { group } = await Mallory.inside(world, carol)
     const groupInfo = group.groupInfo()
-    assert.deepEqual(knownSigner(team.work, groupInfo), { name: "carol", epoch: 1n })
-    const other = elsewhere.work.local.group!.groupInfo()
-    assert.equal(knownSigner(team.work, other), undefined)
-    assert.equal(knownSigner(team.work, groupInfo.subarray(1)), undefined)
+    assert.deepEqual(signer(groupInfo), { name: "carol", epoch: 1n })
+    const other = elsewhere.driver.state.group!.groupInfo()
+    assert.equal(signer(other), undefined)
+    assert.equal(signer(groupInfo.subarray(1)), undefined)
     await team.remove("carol")
-    assert.equal(knownSigner(team.work, groupInfo), undefined)
+    assert.equal(signer(groupInfo), undefined)
   })
 })
 

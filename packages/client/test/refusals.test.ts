@@ -5,8 +5,8 @@ import { AuthResponse } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { createKeyPackage } from "@conclave/mls"
 import { type Transport, TransportError } from "@conclave/transport"
-import { nextDue } from "../src/conversation/advance.js"
-import { GroupConversation } from "../src/conversation/facade.js"
+import { ConversationHandle } from "../src/conversation/handle.js"
+import { nextDue } from "../src/conversation/next.js"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "../src/conversation/payload.js"
 import type { Client } from "../src/index.js"
 import { fromHex } from "../src/store/sealed.js"
@@ -276,11 +276,11 @@ describe("the departure of a member", () => {
     const alice = await world.open("alice")
     await world.open("bob")
     const team = await alice.createConversation({ members: ["bob"] })
-    assert.ok(team instanceof GroupConversation)
-    const { work } = team
-    const due = (changes: Partial<typeof work.local.state>) => {
-      work.local.state = { ...work.local.state, ...changes }
-      return nextDue(work)
+    assert.ok(team instanceof ConversationHandle)
+    const { state } = team.driver
+    const due = (changes: Partial<typeof state.facts>) => {
+      state.facts = { ...state.facts, ...changes }
+      return nextDue(state, team.driver.moment())
     }
     assert.equal(due({}), undefined)
     const departures = [{ leafIndex: 1, since: 5n }]

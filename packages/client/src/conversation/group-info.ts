@@ -1,8 +1,8 @@
 import { DecodeError, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
-import { decodeGroupInfo, verifyWithLabel } from "@conclave/mls"
+import { type CipherSuite, decodeGroupInfo, verifyWithLabel } from "@conclave/mls"
 import { GroupInfoTBS } from "@conclave/mls/wire"
-import type { Work } from "./context.js"
+import type { State } from "./state.js"
 
 export interface SignedGroupInfo {
   /** The member whose signature is on it. */
@@ -15,20 +15,21 @@ export interface SignedGroupInfo {
  * there; `undefined` for anything else. Whose tree comes with the GroupInfo plays no part.
  */
 export function knownSigner(
-  { local, identity }: Pick<Work, "local" | "identity">,
+  { id, outline }: Pick<State, "id" | "outline">,
+  suite: CipherSuite,
   message: Uint8Array,
 ): SignedGroupInfo | undefined {
   try {
     const groupInfo = decodeGroupInfo(message)
-    const leaf = local.view.outline?.nodes[2 * groupInfo.signer]
+    const leaf = outline.shown?.nodes[2 * groupInfo.signer]
     if (leaf?.type !== "leaf") return undefined
     const { signature, groupContext } = groupInfo
     // The same member may have the same place, and key, in another group.
-    if (!equalBytes(groupContext.groupId, local.id)) return undefined
+    if (!equalBytes(groupContext.groupId, id)) return undefined
     const content = encode(GroupInfoTBS, groupInfo)
     const { signatureKey: publicKey, name } = leaf
     const signed = { publicKey, label: "GroupInfoTBS", content, signature }
-    return verifyWithLabel(identity.suite, signed) ? { name, epoch: groupContext.epoch } : undefined
+    return verifyWithLabel(suite, signed) ? { name, epoch: groupContext.epoch } : undefined
   } catch (error) {
     if (error instanceof DecodeError) return undefined
     throw error

@@ -1,8 +1,8 @@
 import { decode, encode, type TypeOf } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Group, TreeNodeView } from "@conclave/mls"
+import type { Changes } from "../core/changes.js"
 import { OutlineHead, OutlineNodes, recordKeys } from "../core/records.js"
-import type { Step } from "../core/steps.js"
 import { nameOf } from "../identity/judge.js"
 import type { SealedStore } from "../store/sealed.js"
 
@@ -42,7 +42,7 @@ export class Outline {
   }
 
   /** `changed`: the nodes that are not as they were when this was called last; `undefined` for a group that is new. */
-  save(step: Step, id: string, group: Group, changed: ReadonlySet<number> | undefined): void {
+  save(step: Changes, id: string, group: Group, changed: ReadonlySet<number> | undefined): void {
     const before = changed === undefined ? undefined : this.#shown
     if (before?.epoch === group.epoch && equalBytes(before.epochAuthenticator, group.epochAuthenticator)) return
     const { epoch, epochAuthenticator, ownLeafIndex, nodeCount } = group
@@ -65,14 +65,14 @@ export class Outline {
     this.#shown = { ...head, nodes, names: names ?? namesIn(nodes) }
   }
 
-  forget(step: Step, id: string): void {
+  forget(step: Changes, id: string): void {
     step.delete(recordKeys.outline(id))
     for (const at of this.#parts.keys()) step.delete(recordKeys.outlinePart(id, at))
     this.#parts = []
     this.#shown = undefined
   }
 
-  #putNodes(step: Step, id: string, nodes: readonly OutlineNode[], mayDiffer: (part: number) => boolean): void {
+  #putNodes(step: Changes, id: string, nodes: readonly OutlineNode[], mayDiffer: (part: number) => boolean): void {
     const parts = Array.from({ length: Math.ceil(nodes.length / NODES_EACH) }, (_, at) => {
       const before = this.#parts[at]
       if (before !== undefined && !mayDiffer(at)) return before

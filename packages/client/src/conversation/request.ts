@@ -1,34 +1,45 @@
-import type { Append } from "@conclave/contracts/delivery"
+import { type Append, deliveryRequests } from "@conclave/contracts/delivery"
 import type { Outgoing } from "../core/records.js"
-import type { Work } from "./context.js"
 
 export const IDEMPOTENCY_ID_SIZE = 16
 
-/** What a request to append needs of a conversation. */
-type Target = Pick<Work, "delivery" | "random"> & {
-  readonly local: { readonly id: Uint8Array; readonly state: Pick<Work["local"]["state"], "lastCommit"> }
+/** The log of a group, as a request to append needs to know it. */
+export interface Target {
+  readonly id: Uint8Array
+  readonly lastCommit: bigint | undefined
 }
 
-/** A request to append after the last commit that this device has read, or after the one that is given. */
+type Random = (length: number) => Uint8Array
+
+/** A request to append after the last commit that this device has read. */
 export function outgoing(
-  { local, delivery, random }: Target,
+  { id, lastCommit }: Target,
   append: Omit<Append, "groupId" | "idempotencyId" | "after">,
-  after = local.state.lastCommit ?? 0n,
+  random: Random,
 ): Outgoing {
-  const idempotencyId = random(IDEMPOTENCY_ID_SIZE)
   const { epoch, body } = append
-  const request = delivery.encode({ type: "append", groupId: local.id, idempotencyId, ...append, after })
-  return { epoch, body, request }
+  const place = { groupId: id, idempotencyId: random(IDEMPOTENCY_ID_SIZE), after: lastCommit ?? 0n }
+  return { epoch, body, request: deliveryRequests.encode({ type: "append", ...append, ...place }) }
 }
 
 /**
- * The same request in another place: for one that was refused as stale although its epoch still stands, because what was
- * appended meanwhile does not hold. Its old bytes are refused for ever, as the last commit of a log only grows.
+ * The same message after another commit: for one that was refused as stale although its epoch still stands, because what
+ * was appended meanwhile does not hold. It is another request, with an idempotency id of its own: the old one is refused
+ * for ever, as the last commit of a log only grows.
  */
-export function moved(
-  { local, delivery }: Pick<Work, "local" | "delivery">,
-  { epoch, body, request }: Outgoing,
-): Outgoing {
-  const append = delivery.decodeAppend(request)
-  return { epoch, body, request: delivery.encode({ ...append, after: local.state.lastCommit ?? 0n }) }
+export function moved({ lastCommit }: Target, { epoch, body, request }: Outgoing, random: Random): Outgoing {
+  const after = lastCommit ?? 0n
+  const append = { ...appendOf(request), idempotencyId: random(IDEMPOTENCY_ID_SIZE), after }
+  return { epoch, body, request: deliveryRequests.encode(append) }
+}
+
+/** The idempotency id of a request that {@link outgoing} or {@link moved} made: 16 bytes. */
+export function idempotencyIdOf({ request }: Outgoing): Uint8Array {
+  return appendOf(request).idempotencyId
+}
+
+function appendOf(request: Uint8Array): Append & { readonly type: "append" } {
+  const append = deliveryRequests.decode(request)
+  if (append.type !== "append") throw new TypeError("this is not a request to append")
+  return append
 }

@@ -1,8 +1,6 @@
-import { equalBytes } from "@conclave/crypto"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
-import { askAgain, type Shared } from "../conversation/context.js"
-import { createConversation } from "../conversation/create.js"
-import { GroupConversation, requireName } from "../conversation/facade.js"
+import type { Means } from "../conversation/driver.js"
+import { ConversationHandle, requireName } from "../conversation/handle.js"
 import { conversationProfile } from "../conversation/profile.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
@@ -18,6 +16,7 @@ import type { Directory } from "../service/directory.js"
 import type { Patience, Waiting } from "../service/patience.js"
 import { fromHex, hex, type SealedStore } from "../store/sealed.js"
 import { copyBytes } from "./bytes.js"
+import { createConversation } from "./creation.js"
 import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { Journal } from "./journal.js"
@@ -52,14 +51,15 @@ export interface DeviceOptions extends Omit<ClientOptions, "store"> {
 export class Device implements Client {
   readonly conversations = new Map<string, Conversation>()
   readonly #options: DeviceOptions
-  readonly #shared: Shared
+  readonly #means: Omit<Means, "onFault">
   readonly #people: People
   readonly #closing = new AbortController()
   readonly #inbox: Runner
+  readonly #keyPackages: Stock
   readonly #stock: Runner
   readonly #ownDevices: OwnDevices
   readonly #watch: Runner
-  readonly #groups = new Map<string, GroupConversation>()
+  readonly #groups = new Map<string, ConversationHandle>()
   #journal: Journal | undefined
   #stream: Stream | undefined
   #ending: Promise<void> | undefined
@@ -96,17 +96,18 @@ export class Device implements Client {
     const stock = new Stock({ store, steps, delivery, identity, random, now: lifetimeNow, size, lifetimeSeconds })
     this.#ownDevices = new OwnDevices({ name: identity.name, store, steps, judge, now, acceptEndorsed })
     this.#options = options
-    this.#shared = {
+    this.#means = {
       store,
       steps,
       delivery,
       directory,
       identity,
       judge,
-      stock,
       invitations,
       random,
       now,
+      signal: this.#closing.signal,
+      cipherSuite: identity.suite.number,
       groupOptions: {
         now: () => BigInt(Math.floor(lifetimeNow() / 1000)),
         random,
@@ -115,11 +116,11 @@ export class Device implements Client {
       },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
-      verifyLeaves: options.verifyLeaves,
     }
     const inbox = new Inbox({
-      shared: this.#shared,
-      signal: this.#closing.signal,
+      means: this.#means,
+      stock,
+      verifyLeaves: options.verifyLeaves,
       find: (id) => this.#groups.get(id),
       make: (id) => this.#make(id),
       register: (conversation) => this.#register(conversation),
@@ -128,6 +129,7 @@ export class Device implements Client {
     const common = { signal: this.#closing.signal, now, random, onFault: (error: unknown) => this.#report(error) }
     this.#inbox = new Runner({ ...common, job: () => inbox.read() })
     const { signal } = this.#closing
+    this.#keyPackages = stock
     this.#stock = new Runner({ ...common, job: () => stock.replenish(signal), due: () => stock.due })
     const watch = { job: () => this.#ownDevices.check(signal), due: () => this.#ownDevices.due }
     this.#watch = new Runner({ ...common, ...watch })
@@ -140,7 +142,7 @@ export class Device implements Client {
   }
 
   get name(): string {
-    return this.#shared.identity.name
+    return this.#means.identity.name
   }
 
   get online(): boolean {
@@ -158,34 +160,32 @@ export class Device implements Client {
   /** Half-done work first: the registration; then the conversations, which know their own. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     await this.#load()
-    if (!this.#shared.steps.profile.registered) await this.#introduce(signal)
-    this.#shared.store.lost.then((reason) => this.#end(reason))
+    if (!this.#means.steps.profile.registered) await this.#introduce(signal)
+    this.#means.store.lost.then((reason) => this.#end(reason))
     if (this.#options.live === false) return
     this.#stream = new Stream({
-      shared: this.#shared,
-      signal: this.#closing.signal,
+      ...this.#means,
       inbox: this.#inbox,
       conversations: () => this.#groups.values(),
       find: (id) => this.#groups.get(hex(id)),
-      onChange: () => this.#shared.steps.notify(),
+      onChange: () => this.#means.steps.notify(),
       onRefused: (reason) => this.#tell({ type: "unavailable", conversation: undefined, reason }),
     })
-    this.#shared.steps.observe(() => this.#stream?.renew())
+    this.#means.steps.observe(() => this.#stream?.renew())
     this.#stock.wake()
     this.#inbox.wake()
     this.#watch.wake()
-    for (const { runner } of this.#groups.values()) runner.wake()
+    for (const { driver } of this.#groups.values()) driver.runner.wake()
   }
 
   async createConversation(options: { title?: string; members?: readonly string[] }): Promise<Conversation> {
-    const conversation = await createConversation(this.#shared, {
-      title: options.title ?? "",
-      members: options.members ?? [],
-      signal: this.#closing.signal,
+    const { title = "", members = [] } = options
+    return createConversation(this.#means, {
+      title,
+      members,
       make: (id) => this.#make(id),
       register: (made) => this.#register(made),
     })
-    return conversation
   }
 
   events(options: { readonly signal?: AbortSignal; readonly peek?: boolean } = {}): AsyncIterable<ClientEvent> {
@@ -203,10 +203,10 @@ export class Device implements Client {
     await this.#inbox.once()
     // Of use as soon as the directory answers, and in the way of nothing until then.
     await this.#watch.once().catch(requireUnavailable)
-    for (const { runner, work } of [...this.#groups.values()]) {
+    for (const { driver } of [...this.#groups.values()]) {
       options.signal?.throwIfAborted()
-      askAgain(work)
-      await runner.once()
+      driver.bring({ type: "asked again" })
+      await driver.runner.once()
     }
     await this.#people.settled()
   }
@@ -220,14 +220,14 @@ export class Device implements Client {
   }
 
   observe(listener: () => void): () => void {
-    return this.#shared.steps.observe(listener)
+    return this.#means.steps.observe(listener)
   }
 
   async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
     requireName(name)
     const { signal } = options
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-    const devices = await this.#shared.judge.devices(name, until)
+    const devices = await this.#means.judge.devices(name, until)
     return devices.map(({ device, pinned, known }) => ({
       signatureKey: device.signatureKey,
       registeredAt: new Date(Number(device.registeredAt)),
@@ -237,30 +237,20 @@ export class Device implements Client {
   }
 
   async pinnedKeys(name: string): Promise<readonly Uint8Array[]> {
-    return (await this.#shared.judge.pinned(name)).map((key) => key.slice())
+    return (await this.#means.judge.pinned(name)).map((key) => key.slice())
   }
 
   async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
-    const { judge, steps } = this.#shared
+    const { judge, steps } = this.#means
     const pin = { name, signatureKey: copyBytes(signatureKey) }
     await judge.pinned(name)
     await steps.run(undefined, (step) => judge.pin(step, pin))
-    for (const { runner, work } of this.#groups.values()) {
-      const { unapproved, state } = work.local
-      const { status } = state
-      const others = unapproved.filter((it) => !equalBytes(it.signatureKey, pin.signatureKey))
-      if (status !== "halted" && others.length === unapproved.length) continue
-      await steps.run(work.local, (step) => {
-        if (status === "halted") work.local.resume(step)
-        work.local.putUnapproved(step, others)
-      })
-      work.headSeq = undefined
-      runner.wake()
-    }
+    const { signatureKey: approved } = pin
+    for (const { driver } of this.#groups.values()) await driver.run({ type: "approved", signatureKey: approved })
   }
 
   async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
-    const { identity } = this.#shared
+    const { identity } = this.#means
     const content = copyBytes(registration)
     const signatureKey = identity.registeredKey(content)
     await this.approveKey(identity.name, signatureKey)
@@ -281,7 +271,7 @@ export class Device implements Client {
   }
 
   async #close(): Promise<void> {
-    const { steps, delivery, directory, store, identity } = this.#shared
+    const { steps, delivery, directory, store, identity } = this.#means
     this.#options.patience.close()
     this.#closing.abort(new ClientError("CLOSED", "the client is closed"))
     await this.#stream?.done
@@ -290,18 +280,18 @@ export class Device implements Client {
     const parts = [this.#people, this.#inbox, this.#stock, this.#watch, ...this.#runners()]
     await Promise.all(parts.map((part) => part.end()))
     await steps.close()
-    for (const { work } of this.#groups.values()) work.local.close()
+    for (const { driver } of this.#groups.values()) driver.close()
     identity[Symbol.dispose]()
     await store.close()
   }
 
   async #load(): Promise<void> {
-    const { store, steps, invitations } = this.#shared
+    const { store, steps, invitations } = this.#means
     await invitations.reload()
     await steps.discard(this.#people)
     for (const [key] of await store.list(recordKeys.states)) {
       const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
-      await steps.discard(conversation.work.local)
+      await steps.discard(conversation.driver)
       this.#keep(conversation)
     }
     const [oldest] = await store.list(recordKeys.events, { limit: 1 })
@@ -314,10 +304,10 @@ export class Device implements Client {
 
   /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
   async #introduce(signal: AbortSignal | undefined): Promise<void> {
-    const { directory, identity, judge, steps, stock } = this.#shared
+    const { directory, identity, judge, steps } = this.#means
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
     const siblings = await identity.register(directory, this.#options.endorse, until)
-    await stock.replenish(until)
+    await this.#keyPackages.replenish(until)
     // A further device learns what this person is called already.
     if (this.#options.endorse !== undefined) await directory.devices(identity.name, until)
     if (this.#options.displayName !== undefined) await this.#people.set(this.#options.displayName, until)
@@ -329,39 +319,41 @@ export class Device implements Client {
     })
   }
 
-  #make(id: Uint8Array): GroupConversation {
-    const onFault = (error: unknown) => this.#report(error, id)
-    const onDeclined = ({ id: declined }: GroupConversation) => {
-      if (this.#isHidden(declined)) this.conversations.delete(declined)
-    }
-    const onForgotten = (conversation: GroupConversation) => this.#forget(conversation)
-    return new GroupConversation(id, this.#shared, { signal: this.#closing.signal, onFault, onDeclined, onForgotten })
+  #make(id: Uint8Array): ConversationHandle {
+    const means = { ...this.#means, onFault: (error: unknown) => this.#report(error, id) }
+    const conversation: ConversationHandle = new ConversationHandle(id, means, {
+      onHidden: () => {
+        if (this.#isHidden(conversation.id)) this.conversations.delete(conversation.id)
+      },
+      onForgotten: () => this.#forget(conversation),
+    })
+    return conversation
   }
 
-  #register(conversation: GroupConversation): void {
+  #register(conversation: ConversationHandle): void {
     this.#keep(conversation)
-    conversation.runner.wake()
-    this.#shared.steps.notify()
+    conversation.driver.runner.wake()
+    this.#means.steps.notify()
   }
 
-  #keep(conversation: GroupConversation): void {
+  #keep(conversation: ConversationHandle): void {
     this.#groups.set(conversation.id, conversation)
     if (!this.#isHidden(conversation.id)) this.conversations.set(conversation.id, conversation)
   }
 
   #isHidden(id: string): boolean {
-    return this.#shared.invitations.isDeclined(id) && this.#shared.invitations.get(id)?.fresh === true
+    return this.#means.invitations.isDeclined(id) && this.#means.invitations.get(id)?.fresh === true
   }
 
-  #forget({ id, work }: GroupConversation): void {
+  #forget({ id, driver }: ConversationHandle): void {
     this.#groups.delete(id)
     this.conversations.delete(id)
-    work.local.close()
-    this.#shared.steps.notify()
+    driver.close()
+    this.#means.steps.notify()
   }
 
   #runners(): readonly Runner[] {
-    return [...this.#groups.values()].map(({ runner }) => runner)
+    return [...this.#groups.values()].map(({ driver }) => driver.runner)
   }
 
   /** A fault that nobody expected is not passed over in silence; the work is tried again. */
@@ -373,7 +365,7 @@ export class Device implements Client {
   }
 
   #tell(event: NewEvent): void {
-    this.#shared.steps.run(undefined, (step) => step.emit(event)).catch(() => {})
+    this.#means.steps.run(undefined, (step) => step.emit(event)).catch(() => {})
   }
 
   #requireJournal(): Journal {

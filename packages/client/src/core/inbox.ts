@@ -1,24 +1,24 @@
 import type { InboxEntry } from "@conclave/contracts/delivery"
-import { equalBytes } from "@conclave/crypto"
+import { equalBytes, type SignatureName } from "@conclave/crypto"
 import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
-import type { ClientPolicy, Invitation, InvitationAnswer } from "../client.js"
-import type { Shared } from "../conversation/context.js"
-import { keysUnder } from "../conversation/context.js"
-import type { GroupConversation } from "../conversation/facade.js"
-import { type DeclineReason, declineUnseen } from "../conversation/invitation.js"
-import { accept, emitRefusedKeys } from "../conversation/settle.js"
+import type { ClientPolicy, Invitation, InvitationAnswer, VerifyLeaves } from "../client.js"
+import type { DeclineReason } from "../conversation/declining.js"
+import { declineUnseen } from "../conversation/declining-unseen.js"
+import type { Means } from "../conversation/driver.js"
+import type { ConversationHandle } from "../conversation/handle.js"
 import { includes, type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
+import type { Stock } from "../identity/stock.js"
 import { hex } from "../store/sealed.js"
-import { recordKeys } from "./records.js"
 import type { Step } from "./steps.js"
 
 export interface InboxOptions {
-  readonly shared: Shared
-  readonly signal: AbortSignal
-  readonly find: (id: string) => GroupConversation | undefined
+  readonly means: Omit<Means, "onFault">
+  readonly stock: Stock
+  readonly verifyLeaves: VerifyLeaves | undefined
+  readonly find: (id: string) => ConversationHandle | undefined
   /** A conversation that is not known yet; {@link register} makes it known. */
-  readonly make: (id: Uint8Array) => GroupConversation
-  readonly register: (conversation: GroupConversation) => void
+  readonly make: (id: Uint8Array) => ConversationHandle
+  readonly register: (conversation: ConversationHandle) => void
   readonly policy: ClientPolicy["invitations"]
 }
 
@@ -34,48 +34,51 @@ export class Inbox {
 
   /** Deals with everything that is there. Each entry is dealt with once: its number is stored with what it led to. */
   async read(): Promise<void> {
-    const { shared, signal } = this.#options
+    const { means, stock } = this.#options
+    const { delivery, steps, signal } = means
     for (;;) {
-      const page = await shared.delivery.inbox(shared.steps.profile.inboxCursor, signal)
-      for (const entry of page.entries) if (entry.n > shared.steps.profile.inboxCursor) await this.#take(entry)
-      const { inboxCursor } = shared.steps.profile
-      if (page.entries.length > 0) await shared.delivery.acknowledgeInbox(inboxCursor, signal)
+      const page = await delivery.inbox(steps.profile.inboxCursor, signal)
+      for (const entry of page.entries) if (entry.n > steps.profile.inboxCursor) await this.#take(entry)
+      const { inboxCursor } = steps.profile
+      if (page.entries.length > 0) await delivery.acknowledgeInbox(inboxCursor, signal)
       if (page.entries.length === 0 || inboxCursor >= page.head) break
     }
-    if (this.#lastResortUsed) await shared.stock.replenish(signal)
+    if (this.#lastResortUsed) await stock.replenish(signal)
     this.#lastResortUsed = false
   }
 
   async #take(entry: InboxEntry): Promise<void> {
     if (entry.kind === "welcome") return this.#join(entry)
-    const { shared, signal } = this.#options
-    await shared.stock.replenish(signal)
-    await shared.steps.run(undefined, (step) => moveOn(step, entry))
+    const { means, stock } = this.#options
+    await stock.replenish(means.signal)
+    await means.steps.run(undefined, (step) => moveOn(step, entry))
   }
 
   async #join(entry: InboxEntry): Promise<void> {
-    const { shared, signal, find } = this.#options
+    const { means, stock, verifyLeaves, find } = this.#options
     const known = find(hex(entry.groupId))
     // Who is a member already has to see its own removal in the log before it may come in again.
     if (known !== undefined) await readToHead(known)
     if (known !== undefined && isMember(known)) return this.#refuse(entry, "this device is a member already")
-    const bundles = await shared.stock.bundles()
+    const bundles = await stock.bundles()
     let staged: StagedJoin
     try {
       const prepared = Group.prepareJoin({
-        ...shared.groupOptions,
-        suite: shared.identity.suite,
-        signer: shared.identity.signer,
+        ...means.groupOptions,
+        suite: means.identity.suite,
+        signer: means.identity.signer,
         welcome: entry.body,
         keyPackages: bundles,
         ...(entry.ratchetTree === undefined ? {} : { ratchetTree: entry.ratchetTree }),
       })
-      staged = prepared.stage({ signaturesVerified: await areLeavesVerified(shared, prepared) })
+      staged = prepared.stage({
+        signaturesVerified: await areLeavesVerified(verifyLeaves, means.identity.suite.signatureName, prepared),
+      })
     } catch (error) {
       return this.#refuse(entry, error instanceof Error ? error.message : String(error))
     }
     if (!equalBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")
-    const judgement = await shared.judge.judge(staged.claims, signal)
+    const judgement = await means.judge.judge(staged.claims, means.signal)
     const by = nameOf(staged.inviter.credential)
     if (judgement.refused.length > 0 || by === undefined) {
       return this.#decline({ entry, staged, reason: "unverified" }, (step) => tellRefused(step, judgement))
@@ -90,10 +93,10 @@ export class Inbox {
 
   /** What this device's person, or the program on their behalf, says to an invitation. */
   async #answer({ by, entry, staged }: Invited): Promise<InvitationAnswer | "limit"> {
-    const { shared, find, policy } = this.#options
+    const { means, find, policy } = this.#options
     // From another device of one's own.
-    if (by === shared.identity.name) return "accept"
-    if (!shared.invitations.hasRoom(by, { toAsk: false })) return "limit"
+    if (by === means.identity.name) return "accept"
+    if (!means.invitations.hasRoom(by, { toAsk: false })) return "limit"
     const known = find(hex(entry.groupId))
     const title = known?.title ?? ""
     const said = await ask(policy, {
@@ -104,7 +107,7 @@ export class Inbox {
     })
     const isUnasked = said === "accept" && known !== undefined && (await this.#isStranger(known, staged.inviter))
     const answer = isUnasked ? "ask" : said
-    return answer === "ask" && !shared.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
+    return answer === "ask" && !means.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
   }
 
   /**
@@ -112,11 +115,11 @@ export class Inbox {
    * anywhere where that is gone because it has left. A Welcome is no reason to put another group in the place of a
    * conversation that one has, unless the person wants it: whoever knows its id can make one.
    */
-  async #isStranger({ work }: GroupConversation, { credential, signatureKey }: Member): Promise<boolean> {
-    const { outline } = work.local.view
+  async #isStranger({ driver }: ConversationHandle, { credential, signatureKey }: Member): Promise<boolean> {
+    const { outline } = driver.view
     const name = nameOf(credential)
     if (outline === undefined) {
-      return name === undefined || !includes(await this.#options.shared.judge.pinned(name), signatureKey)
+      return name === undefined || !includes(await this.#options.means.judge.pinned(name), signatureKey)
     }
     return !outline.nodes.some(
       (node) => node.type === "leaf" && node.name === name && equalBytes(node.signatureKey, signatureKey),
@@ -124,66 +127,38 @@ export class Inbox {
   }
 
   async #enter({ entry, staged, judgement, by, answer }: Entering): Promise<void> {
-    const { shared, find, make, register } = this.#options
+    const { stock, find, make, register } = this.#options
     const known = find(hex(entry.groupId))
     const conversation = known ?? make(entry.groupId)
-    const { work } = conversation
-    const { local } = work
-    const old = await keysUnder(shared, recordKeys.group(local.key))
-    const used = await shared.stock.find(staged.keyPackageRef)
-    await shared.steps.run(local, (step) => {
-      moveOn(step, entry)
-      accept(work, step, judgement)
-      if (used !== undefined) shared.stock.use(step, used)
-      const group = staged.accept(judgement.verdicts)
-      local.failAll(step, { code: "NOT_A_MEMBER", reason: "this device was removed, and invited again" })
-      local.putCommit(step, undefined)
-      local.replaceGroup(step, group, old)
-      local.update(step, {
-        status: "active",
-        reason: "",
-        cursor: entry.seq,
-        // The commit that it came with.
-        lastCommit: entry.seq,
-        laterEpoch: undefined,
-        // Where the chain stands is learned from the first entry behind it.
-        chainHash: new Uint8Array(),
-        firstEpoch: group.epoch,
-        departures: [],
-        titleDueSince: undefined,
-      })
-      const waits = answer === "ask"
-      shared.invitations.add(step, local.key, {
-        by,
-        answer: waits ? "waiting" : "accepted",
-        fresh: known === undefined,
-        since: entry.seq,
-      })
-      const members = local.names
-      if (waits) step.emit({ type: "invited", conversation: local.id, by, members })
-      else step.emit({ type: "joined", conversation: local.id, members })
-    })
-    work.headSeq = undefined
-    work.incoming.length = 0
-    register(conversation)
+    const used = await stock.find(staged.keyPackageRef)
+    const { seq } = entry
+    await conversation.driver.join(
+      () => ({ group: staged.accept(judgement.verdicts), seq, judgement, by, answer, fresh: known === undefined }),
+      (step) => {
+        moveOn(step, entry)
+        if (used !== undefined) stock.use(step, used)
+        step.after(() => register(conversation))
+      },
+    )
     this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 
   /** Does not come in, and says so to those inside. */
   async #decline({ entry, staged, reason }: Declining, tell: (step: Step) => void): Promise<void> {
-    const { shared, signal } = this.#options
-    await declineUnseen(shared, { staged, seq: entry.seq, reason }, signal)
-    const used = await shared.stock.find(staged.keyPackageRef)
-    await shared.steps.run(undefined, (step) => {
+    const { means, stock } = this.#options
+    const { delivery, random, signal } = means
+    await declineUnseen({ delivery, random, staged, seq: entry.seq, reason, signal })
+    const used = await stock.find(staged.keyPackageRef)
+    await means.steps.run(undefined, (step) => {
       moveOn(step, entry)
-      if (used !== undefined) shared.stock.use(step, used)
+      if (used !== undefined) stock.use(step, used)
       tell(step)
     })
     this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 
   async #refuse(entry: InboxEntry, why: string): Promise<void> {
-    await this.#options.shared.steps.run(undefined, (step) => {
+    await this.#options.means.steps.run(undefined, (step) => {
       moveOn(step, entry)
       const reason = `an invitation could not be followed: ${why}`
       step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
@@ -199,7 +174,7 @@ interface Invited {
 
 interface Entering extends Invited {
   readonly judgement: Judgement
-  readonly answer: InvitationAnswer
+  readonly answer: "accept" | "ask"
 }
 
 interface Declining {
@@ -210,7 +185,9 @@ interface Declining {
 
 /** Somebody in that group is not who they say they are: loudly. */
 function tellRefused(step: Step, judgement: Judgement): void {
-  emitRefusedKeys({ local: undefined }, step, judgement)
+  for (const change of judgement.keyChanges) {
+    if (!change.accepted) step.emit({ type: "keyChanged", conversation: undefined, ...change })
+  }
   const reason = `an invitation was not accepted: ${refusalInWords(judgement)}`
   step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
 }
@@ -244,22 +221,26 @@ function namesOf({ members }: StagedJoin): readonly string[] {
 }
 
 /** Where other threads find a signature wrong, or fail, staging finds out by itself and says what is wrong. */
-async function areLeavesVerified({ verifyLeaves, identity }: Shared, prepared: PreparedJoin): Promise<boolean> {
+async function areLeavesVerified(
+  verifyLeaves: VerifyLeaves | undefined,
+  scheme: SignatureName,
+  prepared: PreparedJoin,
+): Promise<boolean> {
   try {
-    return (await verifyLeaves?.(identity.suite.signatureName, prepared)) ?? false
+    return (await verifyLeaves?.(scheme, prepared)) ?? false
   } catch {
     return false
   }
 }
 
-function isMember({ work }: GroupConversation): boolean {
-  const { status } = work.local.state
+function isMember({ driver }: ConversationHandle): boolean {
+  const { status } = driver.state.facts
   return status === "active" || status === "leaving" || status === "halted" || status === "creating"
 }
 
-async function readToHead({ work, runner }: GroupConversation): Promise<void> {
-  work.headSeq = undefined
-  await runner.once()
+async function readToHead({ driver }: ConversationHandle): Promise<void> {
+  driver.bring({ type: "head unknown" })
+  await driver.runner.once()
 }
 
 function moveOn(step: Step, entry: InboxEntry): void {

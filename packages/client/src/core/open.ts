@@ -1,7 +1,7 @@
 import { encode } from "@conclave/codec"
 import { cipherSuite, cipherSuiteNumbers } from "@conclave/mls"
 import type { Client, ClientOptions } from "../client.js"
-import { requireName } from "../conversation/facade.js"
+import { requireName } from "../conversation/handle.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
 import { requireDisplayName } from "../identity/people.js"

@@ -132,6 +132,7 @@ export class Step {
   profile: Profile
   readonly #put = new Map<string, Uint8Array>()
   readonly #delete = new Set<string>()
+  readonly #deleteUnder: { readonly prefix: string; readonly after: string }[] = []
   readonly #before: Profile
   readonly #telling: Telling
   readonly #repeatable = new Map<string, UnreadEvent>()
@@ -150,6 +151,12 @@ export class Step {
   delete(key: string): void {
     this.#put.delete(key)
     this.#delete.add(key)
+  }
+
+  /** Deletes every record whose key begins with `prefix` and comes after `after`, but those that are put after this. */
+  deleteUnder(prefix: string, after = ""): void {
+    for (const key of [...this.#put.keys()]) if (key.startsWith(prefix) && key > after) this.#put.delete(key)
+    this.#deleteUnder.push({ prefix, after })
   }
 
   /** What is told already, and not read yet, is no event of its own: a `rejected` is counted there. */
@@ -177,6 +184,9 @@ export class Step {
 
   async write(store: SealedStore): Promise<void> {
     if (this.profile !== this.#before) this.put(recordKeys.profile, encode(Profile, this.profile))
+    for (const { prefix, after } of this.#deleteUnder) {
+      for (const key of await store.keys(prefix)) if (key > after && !this.#put.has(key)) this.#delete.add(key)
+    }
     if (this.#put.size + this.#delete.size === 0) return
     await store.transaction({ put: this.#put, delete: this.#delete })
   }

@@ -1,15 +1,19 @@
-import type { Shared } from "../conversation/context.js"
-import type { GroupConversation } from "../conversation/facade.js"
+import type { ConversationHandle } from "../conversation/handle.js"
 import { ClientError } from "../errors.js"
-import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import { type Delivery, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { backoff, patienceOf, type Runner } from "./runner.js"
+import type { Steps } from "./steps.js"
 
 export interface StreamOptions {
-  readonly shared: Shared
+  readonly delivery: Delivery
+  readonly steps: Steps
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+  readonly random: (length: number) => Uint8Array
   readonly signal: AbortSignal
   readonly inbox: Runner
-  readonly conversations: () => Iterable<GroupConversation>
-  readonly find: (groupId: Uint8Array) => GroupConversation | undefined
+  readonly conversations: () => Iterable<ConversationHandle>
+  readonly find: (groupId: Uint8Array) => ConversationHandle | undefined
   readonly onChange: () => void
   /** The service answers that it does not want to; told once, until it does. */
   readonly onRefused: (reason: string) => void
@@ -77,17 +81,17 @@ export class Stream {
     return Promise.all(this.#parts.map(({ done }) => done)).then(() => {})
   }
 
-  #following(): ReadonlyMap<string, GroupConversation> {
-    const following = new Map<string, GroupConversation>()
-    for (const it of this.#options.conversations()) if (it.work.local.view.isFollowed) following.set(it.id, it)
+  #following(): ReadonlyMap<string, ConversationHandle> {
+    const following = new Map<string, ConversationHandle>()
+    for (const it of this.#options.conversations()) if (it.driver.view.isFollowed) following.set(it.id, it)
     return following
   }
 
   #isArranged(): boolean {
     let missing = 0
     for (const part of this.#parts) missing -= part.size
-    for (const { id, work } of this.#options.conversations()) {
-      if (!work.local.view.isFollowed) continue
+    for (const { id, driver } of this.#options.conversations()) {
+      if (!driver.view.isFollowed) continue
       if (!this.#parts.some((part) => part.has(id))) return false
       missing++
     }
@@ -153,15 +157,11 @@ export class Stream {
     if (answer.type !== "entries" && answer.type !== "notFound" && answer.type !== "belowRetention") return
     const conversation = this.#options.find(answer.groupId)
     if (conversation === undefined) return
-    const { work } = conversation
-    if (answer.type !== "entries" || work.incoming.length + answer.entries.length > INCOMING_MAX) {
-      work.incoming.length = 0
-      work.headSeq = undefined
-    } else {
-      work.incoming.push(...answer.entries)
-      if (work.headSeq === undefined || work.headSeq < answer.headSeq) work.headSeq = answer.headSeq
-    }
-    conversation.runner.wake()
+    const { driver } = conversation
+    if (answer.type !== "entries" || driver.state.position.waiting + answer.entries.length > INCOMING_MAX) {
+      driver.bring({ type: "interrupted" })
+    } else driver.bring({ type: "brought", entries: answer.entries, headSeq: answer.headSeq })
+    driver.runner.wake()
   }
 
   #look(): void {
@@ -234,7 +234,7 @@ class Part {
   }
 
   async #run(): Promise<void> {
-    const { signal, shared } = this.#options
+    const { signal, now, random } = this.#options
     for (let failures = 0; !signal.aborted; ) {
       this.#session = new AbortController()
       const begun = performance.now()
@@ -243,24 +243,24 @@ class Part {
         if (!this.isIdle) await this.#listen(this.#session.signal)
       } catch (error) {
         // A stream that breaks says nothing about what has happened; the cursors do.
-        patience = patienceOf(error, shared.now())
+        patience = patienceOf(error, now())
         this.#reason = error instanceof ClientError ? error.message : "the stream broke"
       }
       if (this.#session.signal.aborted) continue
       this.#setOnline(false)
       if (performance.now() - begun > STEADY_MILLISECONDS) failures = 0
-      await this.#pause(Math.max(patience, backoff(failures++, shared.random)))
+      await this.#pause(Math.max(patience, backoff(failures++, random)))
     }
     this.#setOnline(false)
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const { shared, withInbox, conversations, onAnswer, onRefusal } = this.#options
+    const { delivery, steps, withInbox, conversations, onAnswer, onRefusal } = this.#options
     const cursors = [...conversations()]
       .filter(({ id }) => this.#ids.has(id))
-      .map(({ work }) => ({ groupId: work.local.id, afterSeq: work.local.state.cursor }))
-    const inbox = withInbox ? { after: shared.steps.profile.inboxCursor } : undefined
-    for await (const answer of shared.delivery.subscribe(cursors, inbox, signal)) {
+      .map(({ driver: { state } }) => ({ groupId: state.id, afterSeq: state.position.cursor }))
+    const inbox = withInbox ? { after: steps.profile.inboxCursor } : undefined
+    for await (const answer of delivery.subscribe(cursors, inbox, signal)) {
       if (isRefusal(answer)) {
         onRefusal(answer)
         throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)

@@ -46,6 +46,11 @@ export class SealedStore {
     return records.map(([key, sealed]) => [key, this.#open(key, sealed)] as const)
   }
 
+  /** The keys that begin with `prefix`. */
+  async keys(prefix: string): Promise<readonly string[]> {
+    return (await this.#store.list(prefix)).map(([key]) => key)
+  }
+
   async transaction(changes: StoreChanges): Promise<void> {
     const put = new Map<string, Uint8Array>()
     for (const [key, value] of changes.put) put.set(key, this.#seal(key, value))

@@ -11,7 +11,7 @@ import {
   type Signer,
   signWithLabel,
 } from "@conclave/mls"
-import { GroupConversation } from "../../src/conversation/facade.js"
+import { ConversationHandle } from "../../src/conversation/handle.js"
 import { recordKeys } from "../../src/core/records.js"
 import type { Client } from "../../src/index.js"
 import { provider, type World } from "./world.js"
@@ -94,10 +94,10 @@ export class Mallory {
   /** The group of a client of hers, without what the SDK allows in it. */
   static async inside(world: World, client: Client): Promise<{ readonly mallory: Mallory; readonly group: Group }> {
     const [conversation] = client.conversations.values()
-    if (!(conversation instanceof GroupConversation)) throw new TypeError("she is in no conversation")
-    const { identity, store, local } = conversation.work
+    if (!(conversation instanceof ConversationHandle)) throw new TypeError("she is in no conversation")
+    const { identity, store } = conversation.driver.means
     const mallory = new Mallory(world, client.name, identity.signer.key)
-    const prefix = recordKeys.group(local.key)
+    const prefix = recordKeys.group(conversation.id)
     const records = (await store.list(prefix)).map(([key, record]) => [key.slice(prefix.length), record] as const)
     return { mallory, group: Group.restore({ ...mallory.options, records }) }
   }

@@ -1,0 +1,108 @@
+import { decode } from "@conclave/codec"
+import { recordKeys } from "../core/records.js"
+import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import { onCommitAnswer, onCommitJudged, reachAccepted } from "./committing.js"
+import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
+import { onLeaveAnswer } from "./leaving.js"
+import { followCommit, onPage } from "./log.js"
+import { placePassed } from "./messages.js"
+import { refusedAsMissing } from "./missing.js"
+import type { Answered, Answers, Next, QuestionOf } from "./question.js"
+import { unobstructed } from "./recovery.js"
+import { onOffer, onRejoinAnswer, onRejoinJudged } from "./rejoining.js"
+import { defer, loseRace, mayPass, refusal } from "./sending.js"
+import { GivenUp, restoreGroup, type Turn } from "./turn.js"
+import { onLook } from "./unreached.js"
+import { describeWish } from "./wishes.js"
+
+/** What an answer means for the conversation that asked. */
+export function onAnswer(turn: Turn, answered: Answered): Next {
+  const { state, moment } = turn
+  switch (answered.to) {
+    case "group": {
+      const { group, givenUp } = answered.answer
+      if (group.length > 0 && state.group === undefined) {
+        state.group = restoreGroup(moment, group, recordKeys.group(state.key))
+        state.givenUp = givenUp === undefined ? [] : decode(GivenUp, givenUp)
+      }
+      // It is shown as it was stored, before anything is followed.
+      return { type: "more" }
+    }
+    case "reload":
+    case "more":
+    case "unavailable":
+      return "again"
+    case "read":
+      return onPage(turn, answered.answer)
+    case "head":
+      state.position.learnLastCommit(answered.answer?.lastCommitSeq)
+      turn.moved()
+      return "again"
+    case "groupInfo":
+      return answered.question.for === "rejoin" ? onOffer(turn, answered.answer) : onLook(turn, answered.answer)
+    case "devices":
+      onDevices(turn, answered.question.wish, answered.answer)
+      return "again"
+    case "claim":
+      onClaimed(turn, answered.question, answered.answer)
+      return "again"
+    case "judge":
+      return onJudged(turn, answered.question, answered.answer)
+    case "send":
+      return onSent(turn, answered.question, answered.answer)
+  }
+}
+
+function onJudged(turn: Turn, { wish }: QuestionOf<"judge">, judgement: Answers["judge"]): Next {
+  const { staged } = turn.state
+  if (wish !== undefined) onInvitationJudged(turn, wish, judgement)
+  else if (staged?.type === "commit") return onCommitJudged(turn, judgement)
+  else if (staged?.type === "rejoin") return onRejoinJudged(turn, judgement)
+  else followCommit(turn, judgement)
+  return "again"
+}
+
+function onSent(turn: Turn, { sent }: QuestionOf<"send">, { answer, rejoining }: Answers["send"]): Next {
+  switch (sent.of) {
+    case "create":
+      return onCreateAnswer(turn, sent.wish, answer)
+    case "message":
+      return onMessageAnswer(turn, sent.wish, answer)
+    case "leave":
+      return onLeaveAnswer(turn, sent.wish, answer)
+    case "commit":
+      return onCommitAnswer(turn, answer)
+    case "rejoin":
+      return onRejoinAnswer(turn, answer, rejoining)
+  }
+}
+
+function onCreateAnswer(turn: Turn, number: number, answer: DeliveryAnswer): Next {
+  if (answer.type === "done") {
+    turn.fulfil(number)
+    turn.update({ status: "active" })
+    return "again"
+  }
+  turn.failAll({ code: "REFUSED", reason: `the service refused the conversation: ${refusalOf(answer)}` })
+  turn.dropGroup()
+  turn.update({ status: "left" })
+  return "again"
+}
+
+function onMessageAnswer(turn: Turn, number: number, answer: DeliveryAnswer): Next {
+  const { state } = turn
+  const wish = state.wishes.get(number)
+  if (wish?.type !== "message" || wish.outgoing === undefined) return "again"
+  if (answer.type === "accepted") {
+    if (state.obstacle.type === "deferred" && state.obstacle.of === "message") state.obstacle = unobstructed
+    turn.putWish(number, { ...wish, acceptedSeq: answer.seq })
+    placePassed(turn)
+    reachAccepted(turn, { kind: "application", sent: wish.outgoing, answer })
+    return "again"
+  }
+  if (answer.type === "stale") return loseRace(turn, wish.outgoing)
+  if (answer.type === "notFound") return refusedAsMissing(turn)
+  if (mayPass(answer)) return defer(turn, answer, { of: "message", wishes: [describeWish(wish).wish] })
+  turn.fail(number, refusal(answer))
+  return "again"
+}

@@ -1,0 +1,84 @@
+import { recordKeys } from "../core/records.js"
+import { ClientError } from "../errors.js"
+import type { Judge } from "../identity/judge.js"
+import { Unavailable } from "../service/call.js"
+import { concurrently } from "../service/concurrently.js"
+import type { Delivery } from "../service/delivery.js"
+import type { Directory } from "../service/directory.js"
+import type { SealedStore } from "../store/sealed.js"
+import type { Answered, Listed, Question, QuestionOf } from "./question.js"
+import type { State } from "./state.js"
+
+/** Where the answers come from. */
+export interface Sources {
+  readonly store: SealedStore
+  readonly delivery: Delivery
+  readonly directory: Directory
+  readonly judge: Judge
+  readonly cipherSuite: number
+  readonly signal: AbortSignal
+  /** Reads the conversation from the store again. */
+  reload(): Promise<void>
+}
+
+/**
+ * Finds the answer to a question of a conversation. Rejects with `ClientError` `UNAVAILABLE` where a service does not
+ * answer, and `REFUSED` where it answers something else than it was asked.
+ */
+export async function answerTo(question: Question, { id, key }: State, sources: Sources): Promise<Answered> {
+  const { store, delivery, judge, signal } = sources
+  switch (question.type) {
+    case "group": {
+      const group = await store.list(recordKeys.group(key))
+      const givenUp = await store.get(recordKeys.givenUp(key))
+      return { to: "group", question, answer: { group, givenUp } }
+    }
+    case "reload":
+      await sources.reload()
+      return { to: "reload", question, answer: undefined }
+    case "more":
+      return { to: "more", question, answer: undefined }
+    case "read":
+      return { to: "read", question, answer: await delivery.read(id, question.after, signal) }
+    case "head":
+      return { to: "head", question, answer: await delivery.head(id, signal) }
+    case "groupInfo":
+      return { to: "groupInfo", question, answer: await delivery.groupInfo(id, signal) }
+    case "send": {
+      const answer = await delivery.send(question.request, signal)
+      const rejoining = question.sent.of === "rejoin" ? await store.list(recordKeys.rejoin(key)) : []
+      return { to: "send", question, answer: { answer, rejoining } }
+    }
+    case "devices":
+      return { to: "devices", question, answer: await list(question, sources) }
+    case "claim":
+      return { to: "claim", question, answer: await claim(question, sources) }
+    case "judge":
+      return { to: "judge", question, answer: await judge.judge(question.claims, signal) }
+    case "unavailable":
+      throw new Unavailable(question.reason)
+  }
+}
+
+async function list({ names }: QuestionOf<"devices">, { directory, signal }: Sources) {
+  const found = await concurrently(names, (name) =>
+    orFailure(async (): Promise<Listed> => ({ devices: await directory.devices(name, signal) })),
+  )
+  return new Map(names.map((name, at) => [name, found[at]!]))
+}
+
+function claim({ devices }: QuestionOf<"claim">, { delivery, cipherSuite, signal }: Sources) {
+  return concurrently(devices, ({ deviceId }) =>
+    orFailure(async () => ({ keyPackage: await delivery.claimKeyPackage(deviceId, cipherSuite, signal) })),
+  )
+}
+
+/** A service that answers something else fails one invitation; one that does not answer is asked again. */
+async function orFailure<T>(ask: () => Promise<T>): Promise<T | { readonly failure: ClientError }> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof ClientError && !(error instanceof Unavailable)) return { failure: error }
+    throw error
+  }
+}

@@ -1,0 +1,246 @@
+import { equalBytes } from "@conclave/crypto"
+import type { LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import type { Claimed, Outgoing, Wish, WishOf } from "../core/records.js"
+import { type Judgement, nameOf } from "../identity/judge.js"
+import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
+import { invite } from "./inviting.js"
+import { emitRefusedKeys } from "./judging.js"
+import { refusedAsMissing } from "./missing.js"
+import { NAMES_AT_ONCE_MAX } from "./profile.js"
+import type { Next } from "./question.js"
+import { moved, outgoing } from "./request.js"
+import { defer, isRefusedAsStale, loseRace, mayPass, refusal, targetOf } from "./sending.js"
+import type { CommitChanges, State } from "./state.js"
+import type { Turn } from "./turn.js"
+import { describeWish, type Numbered } from "./wishes.js"
+
+type CommitWish = WishOf<"invite"> | WishOf<"remove"> | WishOf<"refresh">
+
+/**
+ * The wish that is next, and those after it that fit into the same commit. While there are members whom the user has not
+ * approved, messages and invitations wait, and a removal does not wait for them.
+ */
+export function nextWishes({ wishes, unapproved }: State): readonly Numbered[] {
+  const isHeld = unapproved.length > 0
+  const next: Numbered[] = []
+  const touched = new Set<string>()
+  for (const [number, wish] of wishes) {
+    // What is accepted waits for the log only.
+    if ("acceptedSeq" in wish && wish.acceptedSeq !== undefined) continue
+    if (isHeld && (wish.type === "message" || wish.type === "invite")) continue
+    const names = "names" in wish ? wish.names : []
+    // One commit knows no order: two wishes about one name need two. And it has a limit.
+    const fits =
+      isCommitWish(wish) && !names.some((name) => touched.has(name)) && touched.size + names.length <= NAMES_AT_ONCE_MAX
+    if (next.length > 0 && !fits) break
+    next.push([number, wish])
+    if (!fits) break
+    for (const name of names) touched.add(name)
+  }
+  return next
+}
+
+/** Names in wishes that one commit can fulfil. */
+export function atOnce(names: Iterable<string>): readonly (readonly string[])[] {
+  const all = [...new Set(names)]
+  const parts: string[][] = []
+  for (let at = 0; at < all.length; at += NAMES_AT_ONCE_MAX) parts.push(all.slice(at, at + NAMES_AT_ONCE_MAX))
+  return parts
+}
+
+function isCommitWish(wish: Wish): wish is CommitWish {
+  return wish.type === "invite" || wish.type === "remove" || wish.type === "refresh"
+}
+
+/**
+ * Compiles wishes into one commit of the current epoch, together with every proposal that is waiting. Wishes that have
+ * come true meanwhile are fulfilled; those that cannot come true fail, each with its reason.
+ */
+export function compileCommit(turn: Turn, wishes: readonly Numbered[]): Next {
+  const { state } = turn
+  const commitWishes = wishes.flatMap(([number, wish]) => (isCommitWish(wish) ? [[number, wish] as const] : []))
+  for (const [number, wish] of commitWishes) {
+    const question = wish.type === "invite" ? invite(turn, [number, wish]) : undefined
+    if (question !== undefined) return question
+  }
+  const changes = changesFor(state, possible(turn, commitWishes))
+  if (changes.fulfils.length === 0 && state.group!.proposals.length === 0) {
+    for (const number of changes.done) turn.fulfil(number)
+    return "again"
+  }
+  return stageCommit(turn, changes)
+}
+
+/** Without the invitations that cannot come true: they end here. */
+function possible(turn: Turn, wishes: readonly Numbered<CommitWish>[]): readonly Numbered<CommitWish>[] {
+  return wishes.filter(([number]) => {
+    const { why, judgement } = turn.state.inviting.get(number) ?? {}
+    if (why === undefined) return true
+    turn.state.inviting.delete(number)
+    emitRefusedKeys(turn, judgement)
+    turn.fail(number, why)
+    return false
+  })
+}
+
+function changesFor(state: State, wishes: readonly Numbered<CommitWish>[]): CommitChanges {
+  const add: Claimed[] = []
+  const remove: LeafIndex[] = []
+  const fulfils: number[] = []
+  const done: number[] = []
+  const judgements: Judgement[] = []
+  for (const [number, wish] of wishes) {
+    const { judgement } = state.inviting.get(number) ?? {}
+    if (judgement !== undefined) judgements.push(judgement)
+    const newcomers =
+      wish.type === "invite" ? wish.claimed.filter((it) => !state.group?.hasSignatureKey(it.signatureKey)) : []
+    const leaving =
+      wish.type === "remove"
+        ? state.members.filter(({ credential }) => wish.names.includes(nameOf(credential) ?? ""))
+        : []
+    add.push(...newcomers)
+    remove.push(...leaving.map(({ leafIndex }) => leafIndex))
+    const isOpen = wish.type === "refresh" || newcomers.length + leaving.length > 0
+    ;(isOpen ? fulfils : done).push(number)
+  }
+  return { add, remove, fulfils, done, judgements }
+}
+
+function stageCommit(turn: Turn, changes: CommitChanges): Next {
+  const { state } = turn
+  const group = state.group!
+  // Those who asked to be removed are removed by their own proposals, which the commit refers to.
+  const departing = state.facts.departures.map(({ leafIndex }) => leafIndex)
+  turn.flushGroup()
+  let commit: MlsCommit
+  try {
+    commit = group.commit({
+      add: changes.add.map(({ keyPackage }) => keyPackage),
+      remove: changes.remove.filter((leafIndex) => !departing.includes(leafIndex)),
+      welcomeWithTree: false,
+    })
+  } catch (error) {
+    // The protocol does not allow it: a key package that was made wrongly, for example. Without a wish to blame, it is a
+    // fault of this program, and no reason to forget anything.
+    if (changes.fulfils.length === 0 || !(error instanceof Error) || !("code" in error)) throw error
+    for (const number of changes.fulfils) turn.fail(number, { code: "REFUSED", reason: error.message })
+    return { type: "reload" }
+  }
+  state.staged = { type: "commit", commit, changes }
+  return "again"
+}
+
+/** Everybody whom the commit adds has been judged. */
+export function onCommitJudged(turn: Turn, judgement: Judgement): Next {
+  const { state, moment } = turn
+  if (state.staged?.type !== "commit") return "again"
+  const { commit, changes } = state.staged
+  state.staged = undefined
+  state.inviting.clear()
+  if (judgement.refused.length > 0) {
+    // Accepted when the invitation was made, and not any more: the wishes fail, and nothing halts.
+    const [first] = judgement.refused
+    emitRefusedKeys(turn, judgement)
+    const code = first?.keyChanged ? "KEY_CHANGED" : "REFUSED"
+    for (const number of changes.fulfils) turn.fail(number, { code, reason: first?.reason ?? "refused" })
+    return { type: "reload" }
+  }
+  for (const number of changes.done) turn.fulfil(number)
+  for (const it of changes.judgements) turn.trust(it)
+  turn.trust(judgement)
+  const parts = {
+    welcome: commit.welcome ?? new Uint8Array(),
+    recipients: changes.add.map(({ deviceId }) => ({ deviceId })),
+    ratchetTree: commit.ratchetTree(),
+    groupInfo: commit.groupInfo,
+  }
+  const append = { kind: "commit", epoch: commit.epoch - 1n, body: commit.message, commit: parts } as const
+  turn.putCommit({
+    purpose: "wishes",
+    outgoing: outgoing(targetOf(state), append, moment.random),
+    wishes: changes.fulfils.map(BigInt),
+    reason: "",
+    by: "",
+  })
+  turn.saveGroup()
+  return "again"
+}
+
+// --- Sending it ------------------------------------------------------------------------------------------------------
+
+/**
+ * Sends the commit that is stored. Only the log says that a commit has won: on success, and on losing the race, the log
+ * is read; without an answer nothing is known and nothing changes.
+ */
+export function sendCommit(turn: Turn): Next {
+  const { state, moment } = turn
+  let commit = state.commit!
+  // Refused as stale although its epoch still stands: what came before it does not hold, and it is sent after that.
+  if (isRefusedAsStale(state, commit.outgoing)) {
+    commit = { ...commit, outgoing: moved(targetOf(state), commit.outgoing, moment.random) }
+    turn.putCommit(commit)
+  }
+  return { type: "send", sent: { of: "commit" }, request: commit.outgoing.request }
+}
+
+export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {
+  const { state } = turn
+  const { commit } = state
+  if (commit?.purpose !== "wishes") return "again"
+  if (answer.type === "accepted") {
+    if (answer.undelivered.length > 0) takeBack(turn, answer.undelivered)
+    reachAccepted(turn, { kind: "commit", sent: commit.outgoing, answer })
+    return "again"
+  }
+  if (answer.type === "stale") return loseRace(turn, commit.outgoing)
+  if (answer.type === "notFound") return refusedAsMissing(turn)
+  // Nobody asked for a commit that lets members go, so that there is nobody to give it up.
+  if (mayPass(answer) || commit.wishes.length === 0) {
+    const wishes = commit.wishes.flatMap((number) => {
+      const wish = state.wishes.get(Number(number))
+      return wish === undefined ? [] : [describeWish(wish).wish]
+    })
+    return defer(turn, answer, { of: "commit", wishes })
+  }
+  // Refused for good: what was wished has failed.
+  turn.giveUp(commit.outgoing.body)
+  state.group?.discardPending()
+  turn.saveGroup()
+  for (const wish of commit.wishes) turn.fail(Number(wish), refusal(answer))
+  turn.putCommit(undefined)
+  return "again"
+}
+
+/**
+ * Newcomers whose inboxes took no Welcome: they are in the group and will not hear of it. They are taken out again, and
+ * their invitation has failed; nobody else's has.
+ */
+function takeBack(turn: Turn, undelivered: readonly Uint8Array[]): void {
+  const { state } = turn
+  const invited = (state.commit?.wishes ?? []).flatMap((number) => {
+    const wish = state.wishes.get(Number(number))
+    return wish?.type === "invite" ? wish.claimed : []
+  })
+  const isReached = ({ deviceId }: Claimed) => !undelivered.some((it) => equalBytes(it, deviceId))
+  // Nobody is put out whom a device of theirs keeps in: it came before, or it is notified.
+  const reached = new Set([...state.names, ...invited.filter(isReached).map(({ name }) => name)])
+  const names = [...new Set(invited.map(({ name }) => name))].filter((name) => !reached.has(name))
+  if (names.length === 0) return
+  const reason = "their inbox at the service is full: invite them again when they have been online"
+  turn.emit({ type: "failed", conversation: state.id, wish: "invite", names, code: "REFUSED", reason })
+  turn.addWish({ type: "remove", names })
+}
+
+/** What the service has accepted right after the cursor needs no reading: it is this device's own. */
+export function reachAccepted({ state, moment }: Turn, { kind, sent, answer }: Accepted): void {
+  const { seq, chainHash } = answer
+  const { epoch, body } = sent
+  if (seq !== state.position.cursor + 1n) state.position.reaches(seq)
+  else state.position.placed({ seq, kind, epoch, body, chainHash, at: BigInt(moment.now) })
+}
+
+interface Accepted {
+  readonly kind: "application" | "commit"
+  readonly sent: Outgoing
+  readonly answer: AnswerOf<"accepted">
+}

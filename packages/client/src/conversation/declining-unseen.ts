@@ -1,0 +1,99 @@
+import type { Entry } from "@conclave/contracts/delivery"
+import {
+  AuthenticityError,
+  type CredentialClaim,
+  DecodeError,
+  type Group,
+  RuleError,
+  type StagedJoin,
+  StateError,
+  UnsupportedError,
+  type Verdict,
+} from "@conclave/mls"
+import { Unavailable } from "../service/call.js"
+import type { Delivery } from "../service/delivery.js"
+import { type DeclineReason, declinedData } from "./declining.js"
+import { outgoing } from "./request.js"
+
+const TRIES_MAX = 4
+const ENTRIES_MAX = 512
+
+export interface Declining {
+  readonly delivery: Delivery
+  readonly random: (length: number) => Uint8Array
+  readonly staged: StagedJoin
+  /** The seq of the Welcome's commit. */
+  readonly seq: bigint
+  readonly reason: DeclineReason
+  readonly signal: AbortSignal
+}
+
+/**
+ * Tells the others that this device does not come in: enters the group in memory, says so, and forgets it. Where the
+ * group has gone on meanwhile it is followed up to its last epoch, without judging anybody: nothing is read or shown.
+ * Does nothing where that is not possible. Rejects with `UNAVAILABLE` where the service does not answer.
+ */
+export async function declineUnseen({ delivery, random, staged, seq, reason, signal }: Declining): Promise<void> {
+  const { groupId: id } = staged
+  const group = staged.accept(unjudged(staged.claims))
+  try {
+    for (let [cursor, lastCommit, tries] = [seq, seq, 0]; tries < TRIES_MAX; tries++) {
+      const { epoch } = group
+      const change = { type: "remove", leafIndex: group.ownLeafIndex } as const
+      const body = group.propose(change, { authenticatedData: declinedData(reason) }).message
+      const append = { kind: "proposal", epoch, body, commit: undefined } as const
+      const answer = await delivery.send(outgoing({ id, lastCommit }, append, random).request, signal)
+      if (answer.type !== "stale") return
+      const entries = await entriesAfter(delivery, { id, cursor }, signal)
+      if (entries.length === 0 || !followUnseen(group, entries)) return
+      cursor = entries.at(-1)!.seq
+      lastCommit = entries.findLast(({ kind }) => kind === "commit")?.seq ?? lastCommit
+    }
+  } catch (error) {
+    // A member who keeps a group busy must not hold up this device's inbox.
+    if (isMlsError(error) || (error instanceof Unavailable && error.retryAt !== undefined)) return
+    throw error
+  } finally {
+    group[Symbol.dispose]()
+  }
+}
+
+async function entriesAfter(
+  delivery: Delivery,
+  { id, cursor }: { readonly id: Uint8Array; readonly cursor: bigint },
+  signal: AbortSignal,
+): Promise<readonly Entry[]> {
+  const entries: Entry[] = []
+  for (let after = cursor; entries.length < ENTRIES_MAX; after = entries.at(-1)!.seq) {
+    const answer = await delivery.read(id, after, signal)
+    if (answer.type !== "entries" || answer.entries.length === 0) break
+    entries.push(...answer.entries)
+    if (entries.at(-1)!.seq >= answer.headSeq) break
+  }
+  return entries
+}
+
+/** Returns whether this device is still a member. What cannot be followed is passed over, as members do. */
+function followUnseen(group: Group, entries: readonly Entry[]): boolean {
+  for (const { kind, body } of entries) {
+    if (kind === "application") continue
+    try {
+      const received = group.receive(body)
+      if (received.type !== "commit") continue
+      group.apply(received.staged, unjudged(received.staged.claims))
+      if (received.staged.selfRemoved) return false
+    } catch (error) {
+      if (!isMlsError(error)) throw error
+    }
+  }
+  return true
+}
+
+function isMlsError(error: unknown): boolean {
+  return [RuleError, AuthenticityError, StateError, UnsupportedError, DecodeError].some((it) => error instanceof it)
+}
+
+/** For a group that nobody is shown, and in which nothing is said but that this device leaves. */
+function unjudged(claims: readonly CredentialClaim[]): readonly Verdict[] {
+  return claims.map((claim) => ({ claim, accepted: true }))
+}

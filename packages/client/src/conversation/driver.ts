@@ -1,0 +1,253 @@
+import { equalBytes } from "@conclave/crypto"
+import type { Invitations } from "../core/invitations.js"
+import { Runner } from "../core/runner.js"
+import type { Reloadable, Steps, Step as Transaction } from "../core/steps.js"
+import { ClientError } from "../errors.js"
+import type { Judge, KeyChange } from "../identity/judge.js"
+import { answerTo, type Sources } from "./asking.js"
+import type { Effect, InvitationChange } from "./effects.js"
+import type { Joined } from "./invitation.js"
+import { loadState } from "./loading.js"
+import { nextDue } from "./next.js"
+import type { Question } from "./question.js"
+import { type Moment, type Setting, State } from "./state.js"
+import { type Input, step } from "./step.js"
+import { View } from "./view.js"
+
+/** What a conversation's steps are carried out with. */
+export interface Means extends Setting, Omit<Sources, "reload"> {
+  readonly steps: Steps
+  readonly judge: Judge
+  readonly invitations: Invitations
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+  /** Is given failures that are neither the network's nor the store's. */
+  readonly onFault: (error: unknown) => void
+}
+
+export interface Fates {
+  /** The invitation was declined: the conversation is shown no more. */
+  readonly onHidden: () => void
+  /** Nothing is left of the conversation. */
+  readonly onForgotten: () => void
+}
+
+/** What is stored in the same transaction as a step. */
+type Beside = (transaction: Transaction) => void
+
+interface Waiter {
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** A wish that was stored. */
+export interface Wished {
+  /** Of a message: 16 bytes. */
+  readonly messageId: Uint8Array | undefined
+  /** Settles when the wish has come true, or cannot. */
+  readonly settled: Promise<void>
+}
+
+/**
+ * Carries out the steps of one conversation: stores what a step leads to, finds the answers to its questions, and wakes
+ * the calls that wait. Everything that touches the state is a step, one after the other, and asks one question at a time.
+ */
+export class Driver implements Reloadable {
+  readonly view: View
+  readonly runner: Runner
+  readonly means: Means
+  readonly #fates: Fates
+  readonly #sources: Sources
+  readonly #waiters = new Map<number, Waiter>()
+  #state: State
+
+  constructor(id: Uint8Array, means: Means, fates: Fates) {
+    this.means = means
+    this.#fates = fates
+    this.#state = new State(id)
+    this.view = new View(this.#state)
+    this.#sources = { ...means, reload: () => means.steps.discard(this) }
+    const { signal, now, random, onFault } = means
+    const due = () => nextDue(this.#state, this.moment())
+    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, due, onFault })
+  }
+
+  get state(): State {
+    return this.#state
+  }
+
+  /** One step. Rejects with `STORE_FAILED`; nothing has happened then. */
+  run(input: Input): Promise<readonly Effect[]> {
+    return this.means.steps.run(this, (transaction) => this.#step(transaction, input))
+  }
+
+  /** Enters a group by a Welcome; `join` is called in the step, and what it returns is used up by it. */
+  async join(join: () => Joined, beside: Beside): Promise<void> {
+    await this.means.steps.run(this, (transaction) => {
+      beside(transaction)
+      return this.#step(transaction, { type: "joined", joined: join() })
+    })
+  }
+
+  /** Stores the wishes of one input, together with what `beside` stores. */
+  wish(input: Input, beside: Beside = () => {}): Promise<readonly Wished[]> {
+    const stored = this.means.steps.run(this, (transaction) => {
+      beside(transaction)
+      return this.#step(transaction, input).flatMap((effect) => {
+        if (effect.type === "refused") return { messageId: undefined, settled: rejected(effect.error) }
+        if (effect.type !== "wished") return []
+        return { messageId: effect.messageId, settled: this.#expect(transaction, effect.wish) }
+      })
+    })
+    // After a failure too: it may have been stored nevertheless.
+    return stored.finally(() => this.runner.wake())
+  }
+
+  /** What changes nothing that is stored. */
+  bring(input: Extract<Input, { readonly type: "brought" | "interrupted" | "head unknown" | "asked again" }>): void {
+    this.#state = step(this.#state, input, this.moment()).state
+  }
+
+  async reload(): Promise<void> {
+    await loadState(this.#state, this.means.store, this.means)
+  }
+
+  settled(): void {
+    this.view.settle(this.#state, this.moment().invitation)
+  }
+
+  /** Every call that waits rejects with `CLOSED`; the group's secrets are destroyed in memory. */
+  close(): void {
+    this.#state.group?.[Symbol.dispose]()
+    this.#state.group = undefined
+    for (const wish of [...this.#waiters.keys()]) this.#settle(wish, new ClientError("CLOSED", "the client is closed"))
+  }
+
+  /**
+   * Goes on until there is nothing to do. Rejects with `UNAVAILABLE` where a service does not answer, and may then be
+   * repeated.
+   */
+  async #advance(): Promise<void> {
+    const { signal } = this.means
+    let asked = questionAmong(await this.run({ type: "go" }))
+    while (asked !== undefined) {
+      signal.throwIfAborted()
+      const answered = await this.#answer(asked.question)
+      const effects = await this.run({ type: "answered", number: asked.number, ...answered })
+      // The conversation has begun again, or was read from the store again: the question is not what it waits for.
+      const isOutdated = effects.some(({ type }) => type === "again")
+      asked = questionAmong(isOutdated ? await this.run({ type: "go" }) : effects)
+    }
+  }
+
+  async #answer(question: Question) {
+    try {
+      return await answerTo(question, this.#state, this.#sources)
+    } catch (error) {
+      // What is staged has used up keys in memory only: it is received, or made, again.
+      if (this.#state.staged !== undefined) await this.means.steps.discard(this)
+      throw error
+    }
+  }
+
+  #step(transaction: Transaction, input: Input): readonly Effect[] {
+    const { state, effects } = step(this.#state, input, this.moment())
+    this.#state = state
+    for (const effect of effects) this.#carryOut(transaction, effect)
+    return effects
+  }
+
+  /** What a step is given besides the state. */
+  moment(): Moment {
+    const { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, now, invitations } = this.means
+    const invitation = invitations.get(this.#state.key)
+    return { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, now: now(), invitation }
+  }
+
+  #carryOut(transaction: Transaction, effect: Effect): void {
+    switch (effect.type) {
+      case "put":
+        transaction.put(effect.key, effect.record)
+        break
+      case "delete":
+        transaction.delete(effect.key)
+        break
+      case "deleteUnder":
+        transaction.deleteUnder(effect.prefix, effect.after)
+        break
+      case "emit":
+        transaction.emit(effect.event)
+        break
+      case "trust":
+        this.#trust(transaction, effect)
+        break
+      case "invitation":
+        this.#changeInvitation(transaction, effect.change)
+        break
+      case "settle":
+        transaction.after(() => this.#settle(effect.wish, effect.error))
+        break
+      case "wake":
+        transaction.after(() => this.runner.wake())
+        break
+      case "hide":
+        transaction.after(this.#fates.onHidden)
+        break
+      case "forget":
+        transaction.after(this.#fates.onForgotten)
+        break
+      case "wished":
+      case "refused":
+      case "again":
+      case "ask":
+        break
+    }
+  }
+
+  /** Pins, and alerts, of what has been accepted. */
+  #trust(transaction: Transaction, { judgement }: Extract<Effect, { readonly type: "trust" }>): void {
+    const pinned = judgement.pins.filter((pin) => this.means.judge.pin(transaction, pin))
+    // Who is invited is judged when the invitation is made, and when it is committed: an alert once. With somebody who is
+    // met, also for devices that pretend to be theirs.
+    const isNews = ({ name, signatureKey, accepted }: KeyChange) =>
+      pinned.some((pin) => (accepted ? equalBytes(pin.signatureKey, signatureKey) : pin.name === name))
+    for (const change of judgement.keyChanges) {
+      if (isNews(change)) transaction.emit({ type: "keyChanged", conversation: this.#state.id, ...change })
+    }
+  }
+
+  #changeInvitation(transaction: Transaction, change: InvitationChange): void {
+    const { invitations } = this.means
+    const { key } = this.#state
+    if (change.type === "add") invitations.add(transaction, key, change.invitation)
+    else if (change.type === "answer") invitations.answer(transaction, key, change.answer)
+    else if (change.type === "title") invitations.noteTitle(transaction, key, change.from)
+    else invitations.end(transaction, key)
+  }
+
+  #expect(transaction: Transaction, wish: number): Promise<void> {
+    const settled = new Promise<void>((resolve, reject) => {
+      transaction.after(() => this.#waiters.set(wish, { resolve, reject }))
+    })
+    // A caller who stops waiting learns it from the event `failed`.
+    settled.catch(() => {})
+    return settled
+  }
+
+  #settle(wish: number, error?: Error): void {
+    const waiter = this.#waiters.get(wish)
+    this.#waiters.delete(wish)
+    if (error === undefined) waiter?.resolve()
+    else waiter?.reject(error)
+  }
+}
+
+function questionAmong(effects: readonly Effect[]) {
+  return effects.find((effect) => effect.type === "ask")
+}
+
+function rejected(error: Error): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,36 @@
+import type { NewEvent, StoredInvitation } from "../core/records.js"
+import type { ClientError } from "../errors.js"
+import type { Judgement } from "../identity/judge.js"
+import type { Question } from "./question.js"
+
+export type InvitationChange =
+  | { readonly type: "add"; readonly invitation: Omit<StoredInvitation, "at" | "times" | "titleFrom"> }
+  | { readonly type: "answer"; readonly answer: "accepted" | "declined" }
+  | { readonly type: "title"; readonly from: string }
+  | { readonly type: "end" }
+
+/**
+ * What a step leads to. All that is stored by one step is stored in one transaction, in the order of the effects; the
+ * others take place after it, or not at all.
+ *
+ * Stored: `put`, `delete`, `deleteUnder` (every key that begins with `prefix` and comes after `after`), `emit` an event,
+ * `trust` what a judgement accepted (pins, and events about them), `invitation`.
+ *
+ * After that: `settle` the call that waits for a wish, `wished` says under which number a wish was stored, `refused`
+ * why it was not, `again` that the input was of an earlier state, `wake`, `hide` or `forget` the conversation, `ask`.
+ */
+export type Effect =
+  | { readonly type: "put"; readonly key: string; readonly record: Uint8Array }
+  | { readonly type: "delete"; readonly key: string }
+  | { readonly type: "deleteUnder"; readonly prefix: string; readonly after?: string }
+  | { readonly type: "emit"; readonly event: NewEvent }
+  | { readonly type: "trust"; readonly judgement: Judgement }
+  | { readonly type: "invitation"; readonly change: InvitationChange }
+  | { readonly type: "settle"; readonly wish: number; readonly error: ClientError | undefined }
+  | { readonly type: "wished"; readonly wish: number; readonly messageId: Uint8Array | undefined }
+  | { readonly type: "refused"; readonly error: ClientError }
+  | { readonly type: "again" }
+  | { readonly type: "wake" }
+  | { readonly type: "hide" }
+  | { readonly type: "forget" }
+  | { readonly type: "ask"; readonly question: Question; readonly number: number }

@@ -1,0 +1,204 @@
+import { decode } from "@conclave/codec"
+import { nameFault } from "@conclave/contracts/names"
+import { safetyCode } from "@conclave/identity"
+import type {
+  Conversation,
+  ConversationStatus,
+  Message,
+  PendingMessage,
+  TreeNode,
+  WishOptions,
+} from "../conversation.js"
+import { copyBytes } from "../core/bytes.js"
+import { recordKeys, StoredMessage, sortable } from "../core/records.js"
+import { ClientError } from "../errors.js"
+import { hex } from "../store/sealed.js"
+import { atOnce } from "./committing.js"
+import { Driver, type Fates, type Means, type Wished } from "./driver.js"
+import type { Kept } from "./invitation.js"
+import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "./payload.js"
+import type { NewWish } from "./step.js"
+
+const HISTORY_LIMIT = 100
+
+/** A conversation as the application sees it: wishes are stored at once, and carried out by the {@link Driver}. */
+export class ConversationHandle implements Conversation {
+  readonly driver: Driver
+  readonly #means: Means
+
+  constructor(id: Uint8Array, means: Means, fates: Fates) {
+    this.#means = means
+    this.driver = new Driver(id, means, fates)
+  }
+
+  get id(): string {
+    return this.driver.state.key
+  }
+
+  get title(): string {
+    return this.driver.view.title
+  }
+
+  get status(): ConversationStatus {
+    return this.driver.view.status
+  }
+
+  get members(): readonly string[] {
+    return this.driver.view.names
+  }
+
+  get invitedBy(): string | undefined {
+    const invitation = this.#means.invitations.get(this.id)
+    return invitation?.answer === "waiting" ? invitation.by : undefined
+  }
+
+  get pending(): readonly PendingMessage[] {
+    return this.driver.view.pending
+  }
+
+  get epoch(): bigint {
+    return this.driver.view.outline?.epoch ?? 0n
+  }
+
+  get epochAuthenticator(): Uint8Array {
+    return this.driver.view.outline?.epochAuthenticator ?? new Uint8Array()
+  }
+
+  async send(content: string | Uint8Array, options?: WishOptions): Promise<string> {
+    const body: Payload["body"] =
+      typeof content === "string" ? { type: "text", text: content } : { type: "bytes", bytes: copyBytes(content) }
+    const size = typeof content === "string" ? new TextEncoder().encode(content).length : content.length
+    if (size > CONTENT_SIZE_MAX) throw new ClientError("TOO_LARGE", `a message has at most ${CONTENT_SIZE_MAX} bytes`)
+    return hex((await this.#wish({ type: "say", body }, options)).messageId!)
+  }
+
+  async invite(...names: readonly string[]): Promise<void> {
+    for (const name of names) requireName(name)
+    await Promise.all(atOnce(names).map((some) => this.#wish({ type: "invite", names: some, claimed: [] })))
+  }
+
+  async remove(...names: readonly string[]): Promise<void> {
+    for (const name of names) requireName(name)
+    if (names.includes(this.#means.identity.name)) throw new TypeError("nobody removes themselves: leave()")
+    await Promise.all(atOnce(names).map((some) => this.#wish({ type: "remove", names: some })))
+  }
+
+  async setTitle(title: string): Promise<void> {
+    requireTitle(title)
+    await this.#wish({ type: "say", body: { type: "title", title } })
+  }
+
+  async refresh(): Promise<void> {
+    await this.#wish({ type: "refresh" })
+  }
+
+  async accept(): Promise<void> {
+    for (let isOver = false; !isOver; ) {
+      // Whatever is at or before the cursor of a completed step is in the store.
+      const cursor = await this.#means.steps.run(undefined, () => this.driver.state.position.cursor)
+      const kept = await this.#keptMessages()
+      const effects = await this.driver.run({ type: "accepted", kept, cursor })
+      isOver = !effects.some(({ type }) => type === "again")
+    }
+    this.driver.runner.wake()
+  }
+
+  async decline(): Promise<void> {
+    if (this.status !== "invited") throw new TypeError("this is no invitation: leave()")
+    const [told] = await this.driver.wish({ type: "declined" })
+    await told?.settled.catch((error: unknown) => {
+      // Removed by others before they could be asked to.
+      if (!(error instanceof ClientError && error.code === "NOT_A_MEMBER")) throw error
+    })
+  }
+
+  async leave(): Promise<void> {
+    if (this.status === "invited") return this.decline()
+    if (this.status === "left" || this.status === "leaving") return
+    await this.#wish({ type: "leave", outgoing: undefined, acceptedSeq: undefined })
+  }
+
+  async history(options: { readonly before?: number; readonly limit?: number } = {}): Promise<readonly Message[]> {
+    const prefix = recordKeys.messages(this.id)
+    const before = options.before === undefined ? {} : { before: prefix + sortable(options.before) }
+    const limited = { limit: options.limit ?? HISTORY_LIMIT, reverse: true, ...before }
+    const records = await this.#means.store.list(prefix, limited)
+    return records.reverse().flatMap(([key, record]) => {
+      const { from, own, payload } = decode(StoredMessage, record)
+      const message = messageOf(decodePayload(payload))
+      return message === undefined ? [] : [{ ...message, from, own, seq: Number(key.slice(prefix.length)) }]
+    })
+  }
+
+  safetyCode(name: string): string {
+    const { identity } = this.#means
+    const nodes = this.driver.view.outline?.nodes ?? []
+    const person = (who: string) => {
+      const signatureKeys = nodes.flatMap((node) =>
+        node.type === "leaf" && node.name === who ? [node.signatureKey] : [],
+      )
+      if (signatureKeys.length === 0) throw new ClientError("NOT_A_MEMBER", `${who} is not in this conversation`)
+      return { name: who, signatureKeys }
+    }
+    const sha512 = identity.suite.provider.hashes["SHA-512"]
+    if (sha512 === undefined) throw new TypeError("the provider lacks SHA-512")
+    return safetyCode(sha512, [person(identity.name), person(name)])
+  }
+
+  tree(): readonly TreeNode[] {
+    return this.driver.view.tree(this.driver.state)
+  }
+
+  /** For logs: a conversation holds secrets, which are not to be printed. */
+  toJSON() {
+    const { id, title, status, members } = this
+    return { id, title, status, members }
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")]() {
+    return this.toJSON()
+  }
+
+  /** Stores a wish, and waits until it has come true or cannot. */
+  async #wish(wish: NewWish, { signal }: WishOptions = {}): Promise<Wished> {
+    signal?.throwIfAborted()
+    const done = this.driver.wish({ type: "wished", wish }).then(async ([wished]) => {
+      await wished!.settled
+      return wished!
+    })
+    done.catch(() => {})
+    return unlessAborted(done, signal)
+  }
+
+  /** The messages after the Welcome's commit, in the order of the log. */
+  async #keptMessages(): Promise<readonly Kept[]> {
+    const { store, invitations } = this.#means
+    const prefix = recordKeys.messages(this.id)
+    const first = recordKeys.message(this.id, Number(invitations.get(this.id)?.since ?? 0n))
+    const records = await store.list(prefix)
+    return records.flatMap(([key, record]) =>
+      key > first ? [{ seq: BigInt(key.slice(prefix.length)), message: decode(StoredMessage, record) }] : [],
+    )
+  }
+}
+
+export function requireName(name: string): void {
+  const fault = nameFault(name)
+  if (fault !== undefined) throw new TypeError(`${JSON.stringify(name)} is not a name: ${fault}`)
+}
+
+export function requireTitle(title: string): void {
+  if (new TextEncoder().encode(title).length > TITLE_SIZE_MAX) {
+    throw new ClientError("TOO_LARGE", `a title has at most ${TITLE_SIZE_MAX} bytes`)
+  }
+}
+
+/** The signal has not been aborted yet. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener("abort", abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort))
+  })
+}

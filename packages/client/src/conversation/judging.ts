@@ -1,0 +1,51 @@
+import { equalBytes } from "@conclave/crypto"
+import { type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
+import type { Turn } from "./turn.js"
+
+/** A crowd is reported in few words. */
+const NAMED_MAX = 20
+
+/**
+ * A commit is followed whoever is added, so that nobody can stop a group by whom they add. Members whom this device does
+ * not accept raise an alert, and until the user approves them, or they are removed, nothing is sent that they could
+ * read, and nothing that they say is shown.
+ */
+export function hold(turn: Turn, judgement: Judgement): void {
+  const { state } = turn
+  const before = state.unapproved.filter(({ signatureKey }) => state.group?.hasSignatureKey(signatureKey))
+  const found = judgement.verdicts.flatMap(({ accepted, claim: { credential, signatureKey } }) =>
+    accepted ? [] : [{ name: nameOf(credential) ?? "", signatureKey }],
+  )
+  const isKnown = ({ signatureKey }: { readonly signatureKey: Uint8Array }) =>
+    before.some((it) => equalBytes(it.signatureKey, signatureKey))
+  const unapproved = [...before, ...found.filter((it) => !isKnown(it))]
+  if (unapproved.length !== state.unapproved.length || found.length > 0) turn.putUnapproved(unapproved)
+  if (found.length === 0) return
+  const names = [...new Set(found.map(({ name }) => name))].slice(0, NAMED_MAX)
+  emitRefusedKeys(turn, judgement)
+  // Also a key that the directory does not know: the user cannot approve a key that nobody names.
+  const isNamed = (key: Uint8Array) => judgement.keyChanges.some((it) => equalBytes(it.signatureKey, key))
+  for (const key of found.filter(({ signatureKey }) => !isNamed(signatureKey)).slice(0, NAMED_MAX)) {
+    turn.emit({ type: "keyChanged", conversation: state.id, ...key, endorsed: false, accepted: false })
+  }
+  turn.emit({ type: "halted", conversation: state.id, names, reason: refusalInWords(judgement) })
+}
+
+/** This device does not come back among people whom it does not accept: it stays out until the user has decided. */
+export function halt(turn: Turn, judgement: Judgement): void {
+  const names = [...new Set(judgement.refused.map(({ name }) => name))]
+  const reason = refusalInWords(judgement)
+  turn.update({ status: "halted", reason })
+  emitRefusedKeys(turn, judgement)
+  turn.emit({ type: "halted", conversation: turn.state.id, names, reason })
+}
+
+/** Of a judgement that was not acted upon, only the refusals are events. */
+export function emitRefusedKeys(turn: Turn, judgement: Judgement | undefined): void {
+  for (const change of judgement?.keyChanges ?? []) {
+    if (!change.accepted) turn.emit({ type: "keyChanged", conversation: turn.state.id, ...change })
+  }
+}
+
+/** Where nobody is to be judged. */
+export const nobodyJudged: Judgement = { verdicts: [], pins: [], keyChanges: [], refused: [] }

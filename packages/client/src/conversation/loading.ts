@@ -1,0 +1,41 @@
+import { decode } from "@conclave/codec"
+import { ConversationState, OutgoingCommit, recordKeys, Unapproved, Wish } from "../core/records.js"
+import type { SealedStore } from "../store/sealed.js"
+import { noFacts, type Setting, type State, startOfLog } from "./state.js"
+import { GivenUp, restoreGroup } from "./turn.js"
+
+/**
+ * Reads what is stored of a conversation into `state`: at the opening, and when a step could not be stored. The group is
+ * restored if it was in memory. What was staged, and the question that waits, are forgotten.
+ */
+export async function loadState(state: State, store: SealedStore, setting: Setting): Promise<void> {
+  const { key } = state
+  const isGroupWanted = state.group !== undefined
+  const record = await store.get(recordKeys.state(key))
+  await state.outline.load(store, key)
+  const unapproved = await store.get(recordKeys.unapproved(key))
+  const group = isGroupWanted ? await store.list(recordKeys.group(key)) : []
+  const givenUp = isGroupWanted ? await store.get(recordKeys.givenUp(key)) : undefined
+  const wishes = await store.list(recordKeys.wishes(key))
+  const commit = await store.get(recordKeys.commit(key))
+
+  state.group?.[Symbol.dispose]()
+  state.group = group.length === 0 ? undefined : restoreGroup(setting, group, recordKeys.group(key))
+  state.givenUp = givenUp === undefined ? [] : decode(GivenUp, givenUp)
+  if (record === undefined) {
+    state.facts = noFacts
+    state.position.reload(startOfLog)
+  } else {
+    const { version: _, cursor, chainHash, lastCommit, ...facts } = decode(ConversationState, record)
+    state.facts = facts
+    state.position.reload({ cursor, chainHash, lastCommit })
+  }
+  state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
+  state.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
+  const numberOf = (name: string) => Number(name.slice(name.lastIndexOf("/") + 1))
+  state.wishes.load(wishes.map(([name, wish]) => [numberOf(name), decode(Wish, wish)] as const))
+  state.staged = undefined
+  state.inviting.clear()
+  state.asking = undefined
+  state.asked++
+}

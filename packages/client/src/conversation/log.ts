@@ -1,0 +1,273 @@
+import type { Entry } from "@conclave/contracts/delivery"
+import { logChainHash } from "@conclave/contracts/log-chain"
+import { equalBytes } from "@conclave/crypto"
+import { type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
+import { type Judgement, nameOf } from "../identity/judge.js"
+import type { DeliveryAnswer } from "../service/delivery.js"
+import { hold, nobodyJudged } from "./judging.js"
+import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
+import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } from "./messages.js"
+import { found, missing } from "./missing.js"
+import type { Next } from "./question.js"
+import { following, unobstructed } from "./recovery.js"
+import type { State } from "./state.js"
+import type { Turn } from "./turn.js"
+import { noteUnreached } from "./unreached.js"
+
+/** Entries that one transaction follows, and the bytes after which it takes no more. */
+const ENTRIES_AT_ONCE = 128
+const BYTES_AT_ONCE = 1 << 20
+
+/** The log cannot be followed past the entry `seq`, at least not with the state that is in memory. */
+interface Fault {
+  readonly seq: bigint
+  readonly reason: string
+  /** It is a commit, and nobody knows whose; otherwise the log itself is at fault. */
+  readonly isAnonymous: boolean
+}
+
+/** What following an entry came to. A fault has changed nothing that may not be stored. */
+type Followed = "followed" | "group needed" | "staged" | "reload" | Fault
+
+/** Follows what has been brought, and asks for what has not. */
+export function readLog(turn: Turn): Next {
+  const { state } = turn
+  const { position } = state
+  for (let entries = 0, bytes = 0; state.isFollowing; entries++) {
+    const entry = position.next()
+    if (entry === undefined) return position.isAtHead ? "again" : { type: "read", after: position.cursor }
+    if (entries >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE) return { type: "more" }
+    bytes += entry.body.length
+    const followed = follow(turn, entry)
+    if (followed === "group needed") return { type: "group" }
+    if (followed === "staged") return "again"
+    if (followed === "reload") return { type: "reload" }
+    if (followed !== "followed") return doubt(turn, followed)
+  }
+  position.forget()
+  return "again"
+}
+
+export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
+  const { position } = turn.state
+  if (answer.type === "entries") {
+    found(turn)
+    if (answer.entries.length === 0 && position.cursor < answer.headSeq) {
+      return doubt(turn, { seq: answer.headSeq, reason: "the log is shorter than its head", isAnonymous: false })
+    }
+    position.read(answer.entries, answer.headSeq)
+  } else if (answer.type === "belowRetention") {
+    startRejoining(turn, "this device was away for too long")
+  } else missing(turn, answer)
+  return "again"
+}
+
+/** The steps of recovery: the log is read again, with a state that is read again too; then this device rejoins. */
+function doubt(turn: Turn, { seq, reason, isAnonymous }: Fault): Next {
+  const { state } = turn
+  const { recovery } = state
+  state.position.forget()
+  if (recovery.type === "doubting" && recovery.seq === seq) startRejoining(turn, reason, isAnonymous ? seq : undefined)
+  else state.recovery = { type: "doubting", seq, rejoins: recovery.rejoins }
+  return { type: "reload" }
+}
+
+function startRejoining(turn: Turn, reason: string, refusedCommit?: bigint): void {
+  const { state } = turn
+  const { rejoins } = state.recovery
+  state.recovery = { type: "rejoining", rejoins, refusedCommit, offer: { type: "unknown" } }
+  state.position.forget()
+  turn.update({ status: "recovering", reason })
+}
+
+/**
+ * Follows the log by one entry. What was received, where the cursor stands, and what it means to the application are
+ * stored in one transaction.
+ */
+function follow(turn: Turn, entry: Entry): Followed {
+  const { state } = turn
+  const { seq, kind } = entry
+  if (seq !== state.position.cursor + 1n) return { seq, reason: "the log has a gap", isAnonymous: false }
+  if (!isChained(turn, entry)) return { seq, reason: "the log's chain is broken", isAnonymous: false }
+  const own = ownMessageAt(turn, entry)
+  // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
+  // message that has expired, the service keeps the place.
+  if (own !== undefined || kind === "expired" || (state.facts.status === "leaving" && kind === "application")) {
+    moveOn(turn, entry)
+    if (own !== undefined && state.wishes.get(own[0]) !== undefined) placeOwn(turn, entry, own)
+    return "followed"
+  }
+  if (state.group === undefined) return "group needed"
+  // A commit or proposal may lead to what is not stored: what came before it is.
+  if (kind !== "application") turn.flushGroup()
+  let received: Received
+  try {
+    received = state.group.receive(entry.body)
+  } catch (error) {
+    return refuse(turn, entry, error)
+  }
+  if (received.type === "commit") {
+    state.staged = { type: "entry", entry, own: received.own, staged: received.staged }
+    if (received.staged.claims.length > 0) return "staged"
+    followCommit(turn, nobodyJudged)
+    return "followed"
+  }
+  const isOwn = received.type === "ignored" && received.reason === "own-message"
+  if (isOwn && kind !== "application" && turn.isGivenUp(entry.body)) {
+    startRejoining(turn, `the service refused a ${kind} of this device, and placed it nevertheless`)
+    return "reload"
+  }
+  moveOn(turn, entry)
+  turn.saveGroup()
+  if (received.type === "application") takeMessage(turn, entry, received)
+  else if (received.type === "proposal") takeProposal(turn, received)
+  else if (isOwn) settleLeave(turn, entry)
+  return "followed"
+}
+
+/** The chain covers all that came before: two members with the same hash have read the same log. */
+function isChained({ state, moment }: Turn, entry: Entry): boolean {
+  const sha256 = moment.identity.suite.provider.hashes["SHA-256"]!
+  const previous = state.position.chainHash
+  if (previous.length === 0) return true
+  return equalBytes(
+    logChainHash((...parts) => sha256.digest(...parts), previous, entry),
+    entry.chainHash,
+  )
+}
+
+function moveOn(turn: Turn, entry: Entry): void {
+  const { state } = turn
+  state.position.followed(entry)
+  turn.moved()
+  const { recovery } = state
+  if (recovery.type !== "doubting" || recovery.seq <= entry.seq) state.recovery = following
+  placePassed(turn)
+}
+
+/** A request of this device to be removed has come back: it has its place in the log. */
+function settleLeave(turn: Turn, entry: Entry): void {
+  for (const [number, wish] of [...turn.state.wishes]) {
+    if (wish.type !== "leave" || wish.outgoing === undefined || !equalBytes(wish.outgoing.body, entry.body)) continue
+    markLeaving(turn, number, entry.seq)
+    return
+  }
+}
+
+// --- What cannot be received -----------------------------------------------------------------------------------------
+
+/**
+ * The first commit of an epoch that breaks no rule whose breach every member sees alike is the only one that holds; all
+ * others are passed over by everybody, whatever the service thinks of them. What is wrong for this device alone stops
+ * it. Any other message that cannot be read is the loss of one message.
+ */
+function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
+  const { state } = turn
+  const { seq, kind } = entry
+  const reason = error instanceof Error ? error.message : String(error)
+  if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") {
+    // Sent by this device, and it does not know: others have seen a later state of it than this one. Nothing may be
+    // encrypted from here, or a key and nonce would be used twice.
+    startRejoining(turn, "this device's state was put back to an earlier one")
+    return "reload"
+  }
+  const sender = provenSender(state, error)
+  const what = sender === undefined ? `${kind} ${seq}` : `${kind} ${seq}, by ${sender},`
+  if (kind === "commit" && seenBy(error) === "self") {
+    return { seq, reason: `${what} cannot be followed: ${reason}`, isAnonymous: sender === undefined }
+  }
+  // Only the chain tells a commit that does not hold from one that was damaged on its way: without it, read again.
+  const isDoubted = state.recovery.type === "doubting" && state.recovery.seq === seq
+  if (kind === "commit" && state.position.chainHash.length === 0 && !isDoubted) {
+    return { seq, reason: `${what} cannot be read: ${reason}`, isAnonymous: false }
+  }
+  moveOn(turn, entry)
+  turn.saveGroup()
+  // Framed before this device came: it was never meant to be read here.
+  if (entry.epoch < state.facts.firstEpoch) return "followed"
+  if (error instanceof StateError && error.code === "WRONG_EPOCH") noteUnreached(state)
+  else turn.reject((error as { code?: string }).code ?? "UNREADABLE", `${what} was passed over: ${reason}`)
+  return "followed"
+}
+
+/** Who signed a message that breaks a rule. */
+function provenSender({ group }: State, error: unknown): string | undefined {
+  if (!(error instanceof RuleError) || error.sender === undefined) return undefined
+  const member = group?.member(error.sender)
+  return member && nameOf(member.credential)
+}
+
+// --- Commits ---------------------------------------------------------------------------------------------------------
+
+/** Moves the group by the commit that is staged. */
+export function followCommit(turn: Turn, judgement: Judgement): void {
+  const { state } = turn
+  const { staged: waiting, group } = state
+  if (waiting?.type !== "entry" || group === undefined) return
+  const { entry, own, staged } = waiting
+  const before = state.names
+  const { ownLeafIndex } = group
+  state.staged = undefined
+  moveOn(turn, entry)
+  // Members whom this device does not accept are in the group all the same: see `hold`.
+  group.apply(
+    staged,
+    judgement.verdicts.map(({ claim }) => ({ claim, accepted: true })),
+  )
+  state.unreached = { type: "none" }
+  state.obstacle = unobstructed
+  if (state.facts.laterEpoch !== undefined) turn.update({ laterEpoch: undefined })
+  turn.trust(judgement)
+  if (staged.selfRemoved) {
+    const removal = staged.removals.find(({ member }) => member.leafIndex === ownLeafIndex)
+    const by = nameOfMember(removal?.proposedBy ?? staged.committer)
+    const isOwnWish = by === turn.moment.identity.name
+    leaveNow(turn, { by, reason: isOwnWish ? "" : "this device was removed from the conversation" })
+    return
+  }
+  turn.saveGroup()
+  turn.flushGroup()
+  settleCommit(turn, { own, staged })
+  announce(turn, staged, before)
+  hold(turn, judgement)
+}
+
+/** What a commit means for the one that this device has under way, and for its wishes. */
+function settleCommit(turn: Turn, { own, staged }: { readonly own: boolean; readonly staged: StagedCommit }): void {
+  const { state } = turn
+  if (own) for (const number of state.commit?.wishes ?? []) turn.fulfil(Number(number))
+  if (staged.added.length > 0 && state.facts.title !== "") turn.update({ titleDueSince: staged.epoch })
+  // The member who adds somebody tells them at once; the others with what they do next, if that member is gone.
+  if (own) announceTitleIfDue(turn)
+  // Another commit was faster: the wishes stay, and are compiled again for the new epoch.
+  turn.putCommit(undefined)
+  forgetDepartures(turn)
+}
+
+function announce(turn: Turn, staged: StagedCommit, before: readonly string[]): void {
+  const { names, id: conversation } = turn.state
+  const by = nameOfMember(staged.external ? staged.added.at(-1) : staged.committer)
+  const added = without(names, before)
+  const gone = new Set(without(before, names))
+  const left = namesOf(
+    staged.removals.flatMap(({ member, proposedBy, byReference }) =>
+      byReference && proposedBy?.leafIndex === member.leafIndex ? [member] : [],
+    ),
+  ).filter((name) => gone.has(name))
+  const removed = [...gone].filter((name) => !left.includes(name))
+  const rejoined = staged.external ? namesOf(staged.added) : []
+  if (added.length + gone.size + rejoined.length === 0) turn.emit({ type: "refreshed", conversation, by })
+  else turn.emit({ type: "members", conversation, by, added, removed, left, rejoined })
+}
+
+const nameOfMember = (member: Member | undefined) => (member && nameOf(member.credential)) ?? ""
+
+function namesOf(members: readonly Member[]): readonly string[] {
+  return [...new Set(members.flatMap(({ credential }) => nameOf(credential) ?? []))]
+}
+
+export function without(names: readonly string[], others: readonly string[]): readonly string[] {
+  if (names === others) return []
+  const left = new Set(others)
+  return names.filter((name) => !left.has(name))
+}

@@ -1,0 +1,145 @@
+import { DecodeError, encode } from "@conclave/codec"
+import type { Entry } from "@conclave/contracts/delivery"
+import { equalBytes } from "@conclave/crypto"
+import type { Received } from "@conclave/mls"
+import { recordKeys, StoredMessage, type WishOf } from "../core/records.js"
+import { nameOf } from "../identity/judge.js"
+import { decodePayload, encodePayload, PAYLOAD_VERSION, type Payload, TITLE_SIZE_MAX } from "./payload.js"
+import { moved, outgoing } from "./request.js"
+import { isRefusedAsStale, targetOf } from "./sending.js"
+import type { Turn } from "./turn.js"
+import type { Numbered } from "./wishes.js"
+
+type MessageWish = WishOf<"message">
+type Place = Pick<Entry, "seq" | "epoch">
+
+// --- This device's own -----------------------------------------------------------------------------------------------
+
+export function addMessage(turn: Turn, body: Payload["body"]): { readonly number: number; readonly payload: Payload } {
+  const { random, now } = turn.moment
+  const payload: Payload = { version: PAYLOAD_VERSION, messageId: random(16), sentAt: BigInt(now), body }
+  const unsent = { outgoing: undefined, acceptedSeq: undefined }
+  return { number: turn.addWish({ type: "message", payload: encodePayload(payload), ...unsent }), payload }
+}
+
+/**
+ * The title goes to newcomers as a message: only members can read it. It goes with every commit and every message of
+ * this device, until an announcement of any member has been seen: one too many changes nothing.
+ */
+export function announceTitleIfDue(turn: Turn): void {
+  const { title, titleDueSince } = turn.state.facts
+  if (titleDueSince === undefined) return
+  turn.update({ titleDueSince: undefined })
+  addMessage(turn, { type: "title", title })
+}
+
+/**
+ * The ciphertext of a message wish, stored before it is sent. It is encrypted again only when the first ciphertext can
+ * never be placed, because its epoch is over.
+ */
+export function encrypted(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish {
+  const { state, moment } = turn
+  const { outgoing: before } = wish
+  if (before === undefined) return encrypt(turn, [number, wish])
+  if (!isRefusedAsStale(state, before)) return wish
+  if (before.epoch !== state.group!.epoch) return encrypt(turn, [number, wish])
+  const again = { ...wish, outgoing: moved(targetOf(state), before, moment.random) }
+  turn.putWish(number, again)
+  return again
+}
+
+function encrypt(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish {
+  const { state, moment } = turn
+  const group = state.group!
+  const { epoch } = group
+  const body = group.encrypt(wish.payload)
+  const append = { kind: "application", epoch, body, commit: undefined } as const
+  const encryptedWish = { ...wish, outgoing: outgoing(targetOf(state), append, moment.random), acceptedSeq: undefined }
+  turn.putWish(number, encryptedWish)
+  if (decodePayload(wish.payload).body.type !== "title") announceTitleIfDue(turn)
+  turn.saveGroup()
+  return encryptedWish
+}
+
+/** The message of this device that an entry is, byte for byte: it need not be decrypted. */
+export function ownMessageAt(turn: Turn, entry: Entry): Numbered<MessageWish> | undefined {
+  if (entry.kind !== "application") return undefined
+  return turn.state.wishes
+    .encrypted()
+    .find(([, { outgoing: sent }]) => sent !== undefined && equalBytes(sent.body, entry.body))
+}
+
+/**
+ * Messages of this device whose place is at or before the cursor: also where this device does not read them there,
+ * because it has rejoined meanwhile.
+ */
+export function placePassed(turn: Turn): void {
+  const { wishes, position } = turn.state
+  for (const [number, wish] of wishes.encrypted()) {
+    const { acceptedSeq: seq, outgoing: sent } = wish
+    if (seq === undefined || seq > position.cursor) continue
+    placeOwn(turn, { seq, epoch: sent?.epoch ?? 0n }, [number, wish])
+  }
+}
+
+export function placeOwn(turn: Turn, place: Place, [number, wish]: Numbered<MessageWish>): void {
+  const { name } = turn.moment.identity
+  turn.fulfil(number)
+  const { body } = decodePayload(wish.payload)
+  if (body.type === "title") {
+    takeTitle(turn, place, { from: name, title: body.title })
+    return
+  }
+  remember(turn, place, { from: name, own: true, payload: wish.payload })
+  turn.emit({ type: "sent", conversation: turn.state.id, seq: place.seq, payload: wish.payload })
+}
+
+// --- Others' ---------------------------------------------------------------------------------------------------------
+
+export function takeMessage(turn: Turn, entry: Entry, received: Received & { readonly type: "application" }): void {
+  const { state } = turn
+  const { credential, signatureKey } = received.sender
+  const from = nameOf(credential)
+  const payload = readPayload(received.plaintext)
+  // Its place in the log is after the commit that removed its sender: the service accepts late messages. One that was
+  // under way is no reason for an event, and its sender is told that it failed.
+  if (!state.group!.hasSignatureKey(signatureKey)) return
+  if (state.isUnapproved(signatureKey)) {
+    turn.reject("UNAPPROVED", `what ${from} says with a key that nobody has approved is not shown`)
+  } else if (from === undefined || payload === undefined) {
+    turn.reject("UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
+  } else if (payload.body.type !== "title") {
+    remember(turn, entry, { from, own: false, payload: received.plaintext })
+    turn.emit({ type: "message", conversation: state.id, from, seq: entry.seq, payload: received.plaintext })
+  } else if (new TextEncoder().encode(payload.body.title).length > TITLE_SIZE_MAX) {
+    turn.reject("UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
+  } else {
+    takeTitle(turn, entry, { from, title: payload.body.title })
+  }
+}
+
+function readPayload(plaintext: Uint8Array): Payload | undefined {
+  try {
+    return decodePayload(plaintext)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}
+
+function takeTitle(turn: Turn, place: Place, { from, title }: { readonly from: string; readonly title: string }): void {
+  const { title: before, titleDueSince } = turn.state.facts
+  // Every member of the message's epoch reads it too.
+  const isDue = titleDueSince !== undefined && place.epoch < titleDueSince
+  turn.update({ title, titleDueSince: isDue ? titleDueSince : undefined })
+  if (title === before) return
+  turn.changeInvitation({ type: "title", from })
+  turn.emit({ type: "title", conversation: turn.state.id, from, title })
+}
+
+function remember(turn: Turn, place: Place, message: StoredMessage): void {
+  const { keepHistory, invitation } = turn.moment
+  // Nothing is reported before an invitation is accepted: until then the history is all there is.
+  if (!keepHistory && invitation?.answer !== "waiting") return
+  turn.put(recordKeys.message(turn.state.key, Number(place.seq)), encode(StoredMessage, message))
+}

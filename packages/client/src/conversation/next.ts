@@ -1,0 +1,136 @@
+import type { Wish } from "../core/records.js"
+import { compileCommit, nextWishes, sendCommit } from "./committing.js"
+import { departureDue, leave } from "./leaving.js"
+import { readLog } from "./log.js"
+import { encrypted } from "./messages.js"
+import type { Next, Question } from "./question.js"
+import { rejoin, rejoinDue } from "./rejoining.js"
+import type { Moment, Staged, State } from "./state.js"
+import type { Turn } from "./turn.js"
+import { isLookDue } from "./unreached.js"
+import type { Numbered } from "./wishes.js"
+
+/**
+ * Brings the conversation as far as it can go without asking: half-done work first, then what the log says, then what is
+ * wished. Nothing is encrypted before the log has been read to its head: a device whose state is older than it should be
+ * learns it there.
+ */
+export function proceed(turn: Turn): Question | undefined {
+  for (;;) {
+    const next = turnOf(turn)
+    if (next === "idle") return undefined
+    if (next !== "again") return next
+  }
+}
+
+function turnOf(turn: Turn): Next {
+  const { state, moment } = turn
+  const { status } = state.facts
+  if (status === "left" || status === "lost" || status === "halted") return "idle"
+  if (state.obstacle.type === "missing" && moment.now < state.obstacle.pause.retryAt) return "idle"
+  if (state.staged !== undefined) return { type: "judge", wish: undefined, claims: claimsOf(state.staged) }
+  if (status === "recovering") return rejoin(turn)
+  if (status === "creating") return create(state)
+  if (!state.position.isAtHead) return readLog(turn)
+  if (isLookDue(state, moment)) return { type: "groupInfo", for: "unreached" }
+  const wishes = nextWishes(state)
+  const [next] = wishes
+  if (state.commit === undefined && next === undefined && state.facts.departures.length === 0) return "idle"
+  if (state.isGroupMissing) return { type: "group" }
+  if (state.position.needsLastCommit) return { type: "head" }
+  return send(turn, wishes)
+}
+
+function send(turn: Turn, wishes: readonly Numbered[]): Next {
+  const { state, moment } = turn
+  const [next] = wishes
+  const { obstacle } = state
+  if (obstacle.type === "deferred" && moment.now < obstacle.pause.retryAt) {
+    // Letting members go is tried later; meanwhile they can read what is said, as before they asked.
+    const onlyLetsGo = obstacle.of === "commit" && state.commit?.wishes.length === 0
+    if (next?.[1].type !== "message" || !onlyLetsGo) return "idle"
+    return sendNext(turn, next, wishes)
+  }
+  if (state.commit !== undefined) return sendCommit(turn)
+  if (mustCommit(turn, next?.[1])) return compileCommit(turn, [])
+  if (next === undefined) return "idle"
+  return sendNext(turn, next, wishes)
+}
+
+function sendNext(turn: Turn, [number, wish]: Numbered, wishes: readonly Numbered[]): Next {
+  if (wish.type === "leave") return leave(turn, [number, wish])
+  if (wish.type !== "message") return compileCommit(turn, wishes)
+  const { outgoing } = encrypted(turn, [number, wish])
+  return { type: "send", sent: { of: "message", wish: number }, request: outgoing!.request }
+}
+
+/**
+ * RFC 9420 §12.4: proposals are committed before application data is sent; unless these are encrypted already. Members
+ * who want to leave are also let go without that, by the first member in the tree at once, and by the others in their
+ * order if those before them are not there.
+ */
+function mustCommit({ state, moment }: Turn, next: Wish | undefined): boolean {
+  if (state.group!.proposals.length === 0) return false
+  if (next?.type === "message") return true
+  const due = departureDue(state, moment)
+  return due !== undefined && due <= moment.now
+}
+
+function create(state: State): Question {
+  for (const [number, wish] of state.wishes) {
+    if (wish.type !== "create") break
+    return { type: "send", sent: { of: "create", wish: number }, request: wish.request }
+  }
+  throw new TypeError("a conversation that is being created begins with that")
+}
+
+function claimsOf(staged: Staged) {
+  if (staged.type === "commit") return staged.commit.claims
+  return staged.type === "entry" ? staged.staged.claims : staged.join.claims
+}
+
+/** When there is something to do that nobody asks for (Unix time in milliseconds). */
+export function nextDue(state: State, moment: Moment): number | undefined {
+  const { obstacle, unreached, facts } = state
+  const missing = obstacle.type === "missing" ? obstacle.pause.retryAt : undefined
+  const times =
+    facts.status === "recovering"
+      ? [missing, rejoinDue(state)]
+      : [
+          missing,
+          obstacle.type === "deferred" ? obstacle.pause.retryAt : undefined,
+          unreached.type === "noted" ? unreached.pause.retryAt : undefined,
+          departureDue(state, moment),
+        ]
+  const due = times.filter((time) => time !== undefined)
+  return due.length === 0 ? undefined : Math.min(...due)
+}
+
+/** No pause is waited for. */
+export function askAgain(state: State): void {
+  const now = <P extends { readonly pause: object }>(it: P): P => ({ ...it, pause: { ...it.pause, retryAt: 0 } })
+  state.position.doubtHead()
+  const { obstacle, recovery } = state
+  if (obstacle.type === "missing") {
+    const { beneath } = obstacle
+    state.obstacle = { ...now(obstacle), beneath: beneath.type === "deferred" ? now(beneath) : beneath }
+  } else if (obstacle.type === "deferred") state.obstacle = now(obstacle)
+  if (recovery.type === "rejoining" && recovery.offer.type === "useless") {
+    state.recovery = { ...recovery, offer: now(recovery.offer) }
+  }
+}
+
+/**
+ * Encrypts the message `number` at once, in the step that stores it, where nothing else comes before it: at the head of the
+ * log, with nothing under way and nothing to commit.
+ */
+export function encryptAtOnce(turn: Turn, number: number): void {
+  const { state, moment } = turn
+  const { position, group } = state
+  if (state.asking !== undefined || state.staged !== undefined || state.commit !== undefined) return
+  if (!state.isFollowing || state.obstacle.type !== "none" || isLookDue(state, moment)) return
+  if (!position.isAtHead || position.lastCommit === undefined || group === undefined) return
+  if (group.proposals.length > 0) return
+  const [next] = nextWishes(state)
+  if (next?.[0] === number && next[1].type === "message") encrypted(turn, [number, next[1]])
+}

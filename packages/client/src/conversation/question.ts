@@ -1,0 +1,76 @@
+import type { Device } from "@conclave/contracts/auth"
+import type { CredentialClaim } from "@conclave/mls"
+import type { Claimed } from "../core/records.js"
+import type { ClientError } from "../errors.js"
+import type { Judgement } from "../identity/judge.js"
+import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
+
+/** What is sent: which answers are possible depends on it. */
+export type Sent =
+  | { readonly of: "create"; readonly wish: number }
+  | { readonly of: "message"; readonly wish: number }
+  | { readonly of: "leave"; readonly wish: number }
+  | { readonly of: "commit" }
+  | { readonly of: "rejoin" }
+
+/** A device of a name for which a key package is wanted. */
+export type Wanted = Omit<Claimed, "keyPackage">
+
+/**
+ * What a conversation needs to know before it can go on. It asks one question at a time; what it has computed is stored
+ * before the question is put.
+ *
+ * - `group`: the records of the group, and of what the service refused for good.
+ * - `reload`: nothing; what is in memory is to be read from the store again.
+ * - `read`, `head`, `groupInfo`, `send`: an answer of the Delivery Service.
+ * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
+ * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
+ * - `more`: nothing; one transaction has become large enough.
+ * - `unavailable`: nothing; the service contradicts itself, and is asked again later.
+ */
+export type Question =
+  | { readonly type: "group" }
+  | { readonly type: "reload" }
+  | { readonly type: "read"; readonly after: bigint }
+  | { readonly type: "head" }
+  | { readonly type: "groupInfo"; readonly for: "rejoin" | "unreached" }
+  | { readonly type: "send"; readonly sent: Sent; readonly request: Uint8Array }
+  | { readonly type: "devices"; readonly wish: number; readonly names: readonly string[] }
+  | { readonly type: "claim"; readonly wish: number; readonly devices: readonly Wanted[] }
+  | { readonly type: "judge"; readonly wish: number | undefined; readonly claims: readonly CredentialClaim[] }
+  | { readonly type: "more" }
+  | { readonly type: "unavailable"; readonly reason: string }
+
+export type QuestionOf<K extends Question["type"]> = Extract<Question, { readonly type: K }>
+
+/** Records of the store with their keys. */
+export type StoredRecords = readonly (readonly [key: string, record: Uint8Array])[]
+
+export type Listed = { readonly devices: readonly Device[] } | { readonly failure: ClientError }
+export type ClaimedPackage = { readonly keyPackage: Uint8Array | undefined } | { readonly failure: ClientError }
+
+/** The answers, by the type of the question. */
+export interface Answers {
+  group: { readonly group: StoredRecords; readonly givenUp: Uint8Array | undefined }
+  reload: undefined
+  read: DeliveryAnswer
+  head: AnswerOf<"head"> | undefined
+  groupInfo: AnswerOf<"groupInfo"> | undefined
+  /** `rejoining`: for `rejoin`, the records of the group that waits beside the old one. */
+  send: { readonly answer: DeliveryAnswer; readonly rejoining: StoredRecords }
+  devices: ReadonlyMap<string, Listed>
+  claim: readonly ClaimedPackage[]
+  judge: Judgement
+  more: undefined
+  unavailable: never
+}
+
+/** An answer together with the question that it answers. */
+export type Answered = {
+  readonly [K in Question["type"]]: { readonly question: QuestionOf<K>; readonly answer: Answers[K] } & {
+    readonly to: K
+  }
+}[Question["type"]]
+
+/** What comes of a part of a step: a question; `again`, there may be more to do at once; `idle`, there is not. */
+export type Next = Question | "again" | "idle"

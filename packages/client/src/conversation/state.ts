@@ -1,0 +1,163 @@
+import type { Entry } from "@conclave/contracts/delivery"
+import { equalBytes } from "@conclave/crypto"
+import type {
+  Group,
+  GroupOptions,
+  Member,
+  StagedCommit,
+  StagedExternalJoin,
+  OutgoingCommit as StagedOwnCommit,
+} from "@conclave/mls"
+import type { Claimed, ConversationState, OutgoingCommit, StoredInvitation, Unapproved } from "../core/records.js"
+import type { ClientErrorCode } from "../events.js"
+import type { Identity } from "../identity/identity.js"
+import type { Judgement } from "../identity/judge.js"
+import { hex } from "../store/sealed.js"
+import { Outline } from "./outline.js"
+import { Position, type StoredPosition } from "./position.js"
+import type { Listed, Question } from "./question.js"
+import { following, type Obstacle, type Recovery, type Unreached, unobstructed } from "./recovery.js"
+import { Wishes } from "./wishes.js"
+
+/** What every step of every conversation of a device is given. */
+export interface Setting {
+  readonly identity: Identity
+  readonly groupOptions: Omit<GroupOptions, "signer" | "suite">
+  readonly random: (length: number) => Uint8Array
+  /** Messages are kept for `Conversation.history`. */
+  readonly keepHistory: boolean
+  readonly leaveDelayMilliseconds: number
+}
+
+/** When a step is taken, and what the device knows besides the conversation. */
+export interface Moment extends Setting {
+  /** Unix time in milliseconds. */
+  readonly now: number
+  readonly invitation: StoredInvitation | undefined
+}
+
+/** What is stored of a conversation besides its place in the log. */
+export type Facts = Omit<ConversationState, keyof StoredPosition | "version">
+
+export const STATE_VERSION = 2
+export const startOfLog: StoredPosition = { cursor: 0n, chainHash: new Uint8Array(), lastCommit: undefined }
+export const noFacts: Facts = {
+  status: "left",
+  title: "",
+  reason: "",
+  firstEpoch: 0n,
+  nextWish: 1n,
+  departures: [],
+  titleDueSince: undefined,
+  missingSince: undefined,
+  laterEpoch: undefined,
+}
+
+export type Why = { readonly code: ClientErrorCode; readonly reason: string }
+
+/** Something staged in the group that waits for a judgement. While it does, the group is not stored. */
+export type Staged =
+  | { readonly type: "entry"; readonly entry: Entry; readonly own: boolean; readonly staged: StagedCommit }
+  | { readonly type: "commit"; readonly commit: StagedOwnCommit; readonly changes: CommitChanges }
+  | ({ readonly type: "rejoin"; readonly join: StagedExternalJoin; readonly seq: bigint; readonly by: string } & {
+      readonly epoch: bigint
+      readonly reason: string
+    })
+
+/** What wishes mean for the members as they are at present. */
+export interface CommitChanges {
+  readonly add: readonly Claimed[]
+  readonly remove: readonly Member["leafIndex"][]
+  /** The wishes that come true with them, and those that have nothing left to do. */
+  readonly fulfils: readonly number[]
+  readonly done: readonly number[]
+  /** What was judged of those who are added. */
+  readonly judgements: readonly Judgement[]
+}
+
+/** How far the invitation of a wish has got. */
+export interface Inviting {
+  readonly listed?: ReadonlyMap<string, Listed>
+  /** Signature keys of devices for which there is no key package. */
+  readonly unreachable: readonly Uint8Array[]
+  readonly judgement?: Judgement
+  /** Why it cannot come true. */
+  readonly why?: Why
+}
+
+/** The service's refusal of something as stale: of which request, and how far this device had read then. */
+export interface Stale {
+  readonly idempotencyId: Uint8Array
+  readonly lastCommit: bigint | undefined
+}
+
+/**
+ * One conversation as this device has it: what is stored of it, as in the store, and what has been seen since it was
+ * opened. A step owns the state that it is given and returns it changed; the one before is not used any more. Where
+ * what a step wants to store cannot be stored, the stored part is read again, and the rest stays.
+ */
+export class State {
+  readonly id: Uint8Array
+  /** The id in hexadecimal. */
+  readonly key: string
+
+  // --- Stored ---
+  facts: Facts = noFacts
+  readonly position = new Position(startOfLog)
+  /** In memory from the first time that it is needed. */
+  group: Group | undefined
+  readonly outline = new Outline()
+  /** The commit that is being sent. */
+  commit: OutgoingCommit | undefined
+  /** Keys in the tree that the user has not approved: while there are any, nothing is sent that they could read. */
+  unapproved: Unapproved = []
+  readonly wishes = new Wishes()
+  /** Hashes of what the service refused for good; known while the group is. */
+  givenUp: readonly Uint8Array[] = []
+
+  // --- Seen since the opening ---
+  recovery: Recovery = following
+  obstacle: Obstacle = unobstructed
+  unreached: Unreached = { type: "none" }
+  stale: Stale | undefined
+  staged: Staged | undefined
+  /** By the number of the wish; forgotten when a question is not answered. */
+  readonly inviting = new Map<number, Inviting>()
+  /** The question that waits for an answer, and the number of the last one. */
+  asking: Question | undefined
+  asked = 0
+
+  constructor(id: Uint8Array) {
+    this.id = id
+    this.key = hex(id)
+  }
+
+  /** Whether there is a group that is not in memory. */
+  get isGroupMissing(): boolean {
+    return this.group === undefined && this.outline.shown !== undefined
+  }
+
+  /** Whether the log is being followed. */
+  get isFollowing(): boolean {
+    const { status } = this.facts
+    return status === "active" || status === "leaving"
+  }
+
+  get members(): readonly Member[] {
+    return this.group?.members ?? []
+  }
+
+  /** Names of members: sorted, each once. The same array while they are the same. */
+  get names(): readonly string[] {
+    return this.outline.shown?.names ?? []
+  }
+
+  /** The epoch that this device has reached. */
+  get epoch(): bigint {
+    return this.outline.shown?.epoch ?? 0n
+  }
+
+  isUnapproved(signatureKey: Uint8Array): boolean {
+    return this.unapproved.some((it) => equalBytes(it.signatureKey, signatureKey))
+  }
+}

@@ -1,0 +1,233 @@
+import { encode, opaque, vector } from "@conclave/codec"
+import { Group } from "@conclave/mls"
+import { ConversationState, type NewEvent, OutgoingCommit, recordKeys, Unapproved, Wish } from "../core/records.js"
+import { ClientError } from "../errors.js"
+import { includes, type Judgement } from "../identity/judge.js"
+import type { Effect, InvitationChange } from "./effects.js"
+import type { StoredRecords } from "./question.js"
+import { type Facts, type Moment, type Setting, STATE_VERSION, type State, type Why } from "./state.js"
+import { describeWish } from "./wishes.js"
+
+const GIVEN_UP_KEPT = 16
+export const GivenUp = vector(opaque)
+
+/**
+ * A step while it is computed: the state that it changes, and what it leads to. Whatever changes something that is
+ * stored does so here, in memory and among the effects alike.
+ */
+export class Turn {
+  readonly state: State
+  readonly moment: Moment
+  readonly #effects: Effect[] = []
+  #factsChanged = false
+  #groupChanged = false
+
+  constructor(state: State, moment: Moment) {
+    this.state = state
+    this.moment = moment
+  }
+
+  /** Everything that the step leads to. */
+  effects(): readonly Effect[] {
+    this.flushGroup()
+    if (this.#factsChanged) this.#putFacts()
+    this.#factsChanged = false
+    return this.#effects
+  }
+
+  // --- Effects ---
+
+  add(effect: Effect): void {
+    this.#effects.push(effect)
+  }
+
+  put(key: string, record: Uint8Array): void {
+    this.add({ type: "put", key, record })
+  }
+
+  delete(key: string): void {
+    this.add({ type: "delete", key })
+  }
+
+  deleteUnder(prefix: string, after?: string): void {
+    this.add({ type: "deleteUnder", prefix, ...(after !== undefined && { after }) })
+  }
+
+  emit(event: NewEvent): void {
+    this.add({ type: "emit", event })
+  }
+
+  trust(judgement: Judgement): void {
+    this.add({ type: "trust", judgement })
+  }
+
+  changeInvitation(change: InvitationChange): void {
+    this.add({ type: "invitation", change })
+  }
+
+  /** Something that came in was refused and passed over. */
+  reject(code: string, reason: string): void {
+    this.emit({ type: "rejected", conversation: this.state.id, code, reason })
+  }
+
+  // --- Facts and the place in the log ---
+
+  update(changes: Partial<Facts>): void {
+    this.state.facts = { ...this.state.facts, ...changes }
+    this.#factsChanged = true
+  }
+
+  /** The place in the log has changed. */
+  moved(): void {
+    this.#factsChanged = true
+  }
+
+  /** Nothing is left of what was stored. */
+  forgetFacts(): void {
+    this.#factsChanged = false
+    this.delete(recordKeys.state(this.state.key))
+  }
+
+  #putFacts(): void {
+    const { facts, position, key } = this.state
+    this.put(recordKeys.state(key), encode(ConversationState, { version: STATE_VERSION, ...facts, ...position.stored }))
+  }
+
+  // --- The group ---
+
+  /** What has changed in the group is to be stored. */
+  saveGroup(): void {
+    this.#groupChanged = true
+  }
+
+  /** Collects what has changed so far: before the group takes in something that this step may not store. */
+  flushGroup(): void {
+    const { group } = this.state
+    if (this.#groupChanged && group !== undefined) this.#save(group, "changed")
+    this.#groupChanged = false
+  }
+
+  #save(group: Group, which: "new" | "changed"): void {
+    const { key, outline } = this.state
+    const changes = group.takeChanges()
+    const prefix = recordKeys.group(key)
+    for (const name of changes.delete) this.delete(prefix + name)
+    for (const [name, record] of changes.put) this.put(prefix + name, record)
+    outline.save(this, key, group, which === "new" ? undefined : changes.nodes)
+  }
+
+  /** Puts `group`, whose changes are not stored yet, in the place of the one before. */
+  replaceGroup(group: Group): void {
+    this.deleteUnder(recordKeys.group(this.state.key))
+    this.#disposeGroup()
+    this.state.group = group
+    // The members have been judged.
+    this.putUnapproved([])
+    this.#save(group, "new")
+  }
+
+  /** Destroys every secret of the group, here and in the store. */
+  dropGroup(): void {
+    this.deleteUnder(recordKeys.group(this.state.key))
+    this.#disposeGroup()
+    this.state.outline.forget(this, this.state.key)
+    this.putCommit(undefined)
+    this.putUnapproved([])
+  }
+
+  #disposeGroup(): void {
+    this.#groupChanged = false
+    this.state.staged = undefined
+    this.state.group?.[Symbol.dispose]()
+    this.state.group = undefined
+  }
+
+  putUnapproved(unapproved: Unapproved): void {
+    const { state } = this
+    if (unapproved.length === 0 && state.unapproved.length === 0) return
+    state.unapproved = unapproved
+    const key = recordKeys.unapproved(state.key)
+    if (unapproved.length === 0) this.delete(key)
+    else this.put(key, encode(Unapproved, unapproved))
+  }
+
+  putCommit(commit: OutgoingCommit | undefined): void {
+    const { state } = this
+    if (commit === undefined && state.commit === undefined) return
+    state.commit = commit
+    const key = recordKeys.commit(state.key)
+    if (commit === undefined) this.delete(key)
+    else this.put(key, encode(OutgoingCommit, commit))
+  }
+
+  /**
+   * The service refused a commit or a proposal for good, and this device forgets it. A service that placed it
+   * nevertheless has all others carry it out: where its bytes turn up in the log, this device is behind.
+   */
+  giveUp(body: Uint8Array): void {
+    const { state } = this
+    state.givenUp = [...state.givenUp, this.#hash(body)].slice(-GIVEN_UP_KEPT)
+    this.put(recordKeys.givenUp(state.key), encode(GivenUp, state.givenUp))
+  }
+
+  isGivenUp(body: Uint8Array): boolean {
+    return includes(this.state.givenUp, this.#hash(body))
+  }
+
+  #hash(body: Uint8Array): Uint8Array {
+    return this.moment.identity.suite.provider.hashes["SHA-256"]!.digest(body)
+  }
+
+  // --- Wishes ---
+
+  addWish(wish: Wish): number {
+    const number = Number(this.state.facts.nextWish)
+    this.update({ nextWish: this.state.facts.nextWish + 1n })
+    this.putWish(number, wish)
+    return number
+  }
+
+  putWish(number: number, wish: Wish): void {
+    this.state.wishes.set(number, wish)
+    this.put(recordKeys.wish(this.state.key, number), encode(Wish, wish))
+  }
+
+  /** A wish has come true. */
+  fulfil(number: number): void {
+    this.#end(number)
+    this.settle(number)
+  }
+
+  /** A wish never will. */
+  fail(number: number, { code, reason }: Why): void {
+    const wish = this.state.wishes.get(number)
+    if (wish === undefined) return
+    this.#end(number)
+    this.emit({ type: "failed", conversation: this.state.id, ...describeWish(wish), code, reason })
+    this.settle(number, new ClientError(code, reason))
+  }
+
+  failAll(why: Why): void {
+    for (const [number] of [...this.state.wishes]) this.fail(number, why)
+  }
+
+  /** The call that waits for the wish goes on. */
+  settle(wish: number, error?: ClientError): void {
+    this.add({ type: "settle", wish, error })
+  }
+
+  #end(number: number): void {
+    this.state.wishes.delete(number)
+    this.delete(recordKeys.wish(this.state.key, number))
+  }
+}
+
+/** A group from its records, whose keys begin with `prefix`. */
+export function restoreGroup({ identity, groupOptions }: Setting, records: StoredRecords, prefix: string): Group {
+  return Group.restore({
+    ...groupOptions,
+    suite: identity.suite,
+    signer: identity.signer,
+    records: records.map(([key, record]) => [key.slice(prefix.length), record] as const),
+  })
+}

@@ -1,0 +1,88 @@
+import { equalBytes } from "@conclave/crypto"
+import type { ConversationStatus, PendingMessage, TreeNode } from "../conversation.js"
+import type { StoredInvitation } from "../core/records.js"
+import type { GroupOutline } from "./outline.js"
+import type { State } from "./state.js"
+
+interface Renewal {
+  readonly key: Uint8Array
+  readonly epoch: bigint | undefined
+}
+
+/** What an application is shown of a conversation: as of the last step that has been stored. */
+export class View {
+  /** `undefined` where this device is not a member. */
+  outline: GroupOutline | undefined
+  status: ConversationStatus = "left"
+  title = ""
+  names: readonly string[] = []
+  /** Whether there is a log to follow. */
+  isFollowed = false
+  #isDeclined = false
+  readonly #wishes: State["wishes"]
+  /** Kept only where somebody draws the tree: it costs a walk over it for each epoch. */
+  #renewals: ReadonlyMap<number, Renewal> | undefined
+
+  constructor({ wishes }: State) {
+    this.#wishes = wishes
+  }
+
+  /** What is in memory is what is stored. */
+  settle(state: State, invitation: StoredInvitation | undefined): void {
+    const outline = state.outline.shown
+    this.#wishes.settle()
+    if (this.#renewals !== undefined && this.outline?.epoch !== outline?.epoch) {
+      this.#renewals = compareKeys(state, this.#renewals, outline?.epoch)
+    } else if (this.#renewals?.size === 0) this.#renewals = compareKeys(state, new Map(), undefined)
+    this.title = state.facts.title
+    this.isFollowed = state.isFollowing
+    this.#isDeclined = invitation?.answer === "declined"
+    this.outline = this.#isDeclined ? undefined : outline
+    this.names = this.#isDeclined ? [] : state.names
+    this.status = this.#isDeclined ? "left" : statusOf(state, invitation)
+  }
+
+  /** Messages of this device that have no place in the conversation yet, oldest first. */
+  get pending(): readonly PendingMessage[] {
+    return this.#isDeclined ? [] : this.#wishes.pending
+  }
+
+  /** The ratchet tree, node by node. */
+  tree(state: State): readonly TreeNode[] {
+    const { outline } = this
+    if (outline === undefined) return []
+    // In which epoch each node got its key, as far as that has been seen since this was asked for first.
+    this.#renewals ??= compareKeys(state, new Map(), undefined)
+    const renewals = this.#renewals
+    return outline.nodes.map((node, nodeIndex) => ({
+      nodeIndex,
+      // RFC 9420 appendix C: leaves are at even indexes.
+      kind: nodeIndex % 2 === 0 ? "leaf" : "parent",
+      blank: node.type === "blank",
+      renewedInEpoch: renewals.get(nodeIndex)?.epoch,
+      name: node.type === "leaf" ? node.name : undefined,
+      own: node.type === "leaf" && nodeIndex === 2 * outline.ownLeafIndex,
+      unmergedLeaves: node.type === "parent" ? node.unmergedLeaves : [],
+    }))
+  }
+}
+
+function statusOf({ facts, unapproved }: State, invitation: StoredInvitation | undefined): ConversationStatus {
+  if (invitation?.answer === "waiting") return "invited"
+  // What waits for the user's approval is followed as before.
+  return facts.status === "active" && unapproved.length > 0 ? "halted" : facts.status
+}
+
+function compareKeys(
+  { group }: State,
+  before: ReadonlyMap<number, Renewal>,
+  epoch: bigint | undefined,
+): ReadonlyMap<number, Renewal> {
+  const now = new Map<number, Renewal>()
+  for (const { nodeIndex, key } of group?.treeView() ?? []) {
+    if (key === undefined) continue
+    const known = before.get(nodeIndex)
+    now.set(nodeIndex, known !== undefined && equalBytes(known.key, key) ? known : { key, epoch })
+  }
+  return now
+}

@@ -1,0 +1,32 @@
+import type { Means } from "../conversation/driver.js"
+import { type ConversationHandle, requireName, requireTitle } from "../conversation/handle.js"
+import { ClientError } from "../errors.js"
+import { concurrently } from "../service/concurrently.js"
+
+const GROUP_ID_SIZE = 32
+
+export interface CreationOptions {
+  readonly title: string
+  readonly members: readonly string[]
+  readonly make: (id: Uint8Array) => ConversationHandle
+  readonly register: (conversation: ConversationHandle) => void
+}
+
+/** See `Client.createConversation`. */
+export async function createConversation(
+  { identity, directory, random, signal }: Pick<Means, "identity" | "directory" | "random" | "signal">,
+  { title, members: names, make, register }: CreationOptions,
+): Promise<ConversationHandle> {
+  requireTitle(title)
+  const members = [...new Set(names)].filter((name) => name !== identity.name)
+  for (const name of members) requireName(name)
+  const found = await concurrently(members, (name) => directory.devices(name, signal))
+  const missing = members.filter((_, at) => found[at]!.length === 0)
+  if (missing.length > 0) throw new ClientError("UNKNOWN_NAME", `nobody is called ${missing.join(" or ")}`)
+  const conversation = make(random(GROUP_ID_SIZE))
+  const wished = await conversation.driver.wish({ type: "created", beginning: { title, members } }, (step) =>
+    step.after(() => register(conversation)),
+  )
+  await Promise.all(wished.map(({ settled }) => settled))
+  return conversation
+}
