@@ -9,11 +9,13 @@ import { hostile } from "./hostile.js"
 import { large } from "./large.js"
 import { machine } from "./machine.js"
 import { type Operation, operations, Scene } from "./scene.js"
+import { sdk } from "./sdk.js"
 
 /*
  * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,floor,ts-mls,ts-mls-next,openmls-wasm]
  * npm run bench -- --large [--sizes 1000,10000,100000]
  * npm run bench -- --hostile [--sizes 1000]
+ * npm run bench -- --sdk [--quick]
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
@@ -30,11 +32,12 @@ const options = given(
         rounds: { type: "string" },
         large: { type: "boolean", default: false },
         hostile: { type: "boolean", default: false },
+        sdk: { type: "boolean", default: false },
         sizes: { type: "string" },
         suite: { type: "string", default: "1" },
       },
     }).values,
-  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, or bench -- --hostile",
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, bench -- --hostile or bench -- --sdk",
 )
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
@@ -46,6 +49,8 @@ console.log(machine(provider.name))
 
 if (options.large) {
   await large(sizes("1000,10000"), rounds)
+} else if (options.sdk) {
+  await sdk(rounds, options.quick)
 } else if (options.hostile) {
   for (const size of sizes("1000")) await hostile(size, rounds)
 } else {

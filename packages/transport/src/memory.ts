@@ -24,7 +24,11 @@ interface Asking extends RequestOptions {
 
 async function* answers(handler: Handler, body: Uint8Array, { signal, closed }: Asking): AsyncGenerator<Uint8Array> {
   const gone = new AbortController()
-  const leave = () => gone.abort()
+  let release = () => {}
+  const leave = () => {
+    gone.abort()
+    release()
+  }
   signal?.addEventListener("abort", leave)
   closed.addEventListener("abort", leave)
   const responses = startIterating(handler, body.slice(), gone.signal)
@@ -32,7 +36,10 @@ async function* answers(handler: Handler, body: Uint8Array, { signal, closed }: 
     for (;;) {
       signal?.throwIfAborted()
       if (closed.aborted) throw new TransportError("the transport is closed", { retryable: false })
-      const next = await Promise.race([responses.next(), aborted(gone.signal)])
+      const next = await new Promise<IteratorResult<Uint8Array> | undefined>((resolve, reject) => {
+        release = () => resolve(undefined)
+        responses.next().then(resolve, reject)
+      })
       if (next === undefined) continue
       if (next.done) return
       yield next.value.slice()
@@ -51,9 +58,4 @@ async function* answers(handler: Handler, body: Uint8Array, { signal, closed }: 
 
 function startIterating(handler: Handler, body: Uint8Array, signal: AbortSignal): AsyncIterator<Uint8Array> {
   return handler(body, { signal, early: false })[Symbol.asyncIterator]()
-}
-
-function aborted(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return Promise.resolve(undefined)
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }))
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { describe, it } from "node:test"
 import { directTransport, TransportError } from "../src/index.js"
 import { broken, counter, silent, text, utf8 } from "./support.js"
@@ -25,6 +26,20 @@ describe("a direct transport", { timeout: 10_000 }, () => {
     await new Promise((resolve) => setImmediate(resolve))
     assert.equal(counted(), 5)
     assert.equal(stopped(), true)
+  })
+
+  it("waits with one listener, however many answers a stream has had", async () => {
+    let signal: AbortSignal | undefined
+    const { handler } = counter()
+    const transport = directTransport((request, context) => {
+      signal = context.signal
+      return handler(request, context)
+    })
+    let taken = 0
+    for await (const _ of transport.subscribe(utf8("1"))) {
+      assert.ok(getEventListeners(signal!, "abort").length <= 1, `${taken} answers`)
+      if (++taken === 20) break
+    }
   })
 
   it("rejects with the reason when its signal is aborted, and the service learns that the asker is gone", async () => {
