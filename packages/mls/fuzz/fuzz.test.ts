@@ -9,7 +9,9 @@ import { drawing } from "./random.js"
 const changes = { groups: 400, rest: 15_000 }
 
 // V8 counts the blocks of what is loaded from now on.
-const coverage = new Coverage(/\/packages\/(codec|crypto|mls|delivery|auth)\/dist\/src\/|\/fuzz\/planted\.js$/)
+const coverage = new Coverage(
+  /\/packages\/(codec|crypto|mls|contracts|delivery|auth)\/dist\/src\/|\/fuzz\/planted\.js$/,
+)
 const { planted } = await import("./planted.js")
 const { allTargets } = await import("./targets/index.js")
 

@@ -20,7 +20,7 @@ const { values } = parseArgs({
 })
 
 // V8 counts the blocks of what is compiled from now on: nothing under test may have been loaded.
-const coverage = new Coverage(/\/packages\/(codec|crypto|mls|delivery|auth)\/dist\/src\//)
+const coverage = new Coverage(/\/packages\/(codec|crypto|mls|contracts|delivery|auth)\/dist\/src\//)
 const { allTargets } = await import("./targets/index.js")
 const targets = (await allTargets()).filter(({ name }) => values.target === undefined || name.startsWith(values.target))
 try {
