@@ -5,11 +5,13 @@ import * as authentication from "@conclave/auth"
 import { Client, type ClientOptions, type Conversation, type Store, sqliteStore } from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { directTransport } from "@conclave/transport"
 import { duration, median, table } from "./contest.js"
 
 /*
- * What the SDK costs around the protocol: profiles in SQLite files, services in memory in the same process, no network.
+ * What the SDK costs around the protocol: profiles in SQLite files, the services in the same process on SQLite in memory, no
+ * network.
  * It says nothing of a service or a line; compared with the same program at another commit, it says what a change of the
  * SDK is worth.
  */
@@ -58,10 +60,11 @@ class Counted implements Store {
 
 class Scene {
   readonly folder = mkdtempSync(join(tmpdir(), "conclave-bench-"))
-  readonly #directory = authentication.memoryStore()
+  readonly #database = openDatabase({ file: ":memory:" })
+  readonly #directory = authStore(this.#database)
   readonly #auth = authentication.authenticationService({ store: this.#directory, crypto: provider })
   readonly #delivery = delivery.deliveryService({
-    store: delivery.memoryStore(sha256),
+    store: deliveryStore(this.#database, sha256),
     directory: authentication.directoryOf(this.#directory),
     crypto: provider,
     limits,
@@ -85,6 +88,7 @@ class Scene {
 
   async close(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()))
+    await this.#database.close()
     rmSync(this.folder, { recursive: true })
   }
 }
