@@ -1,9 +1,9 @@
 import { decode } from "@conclave/codec"
-import { decodePayload, messageOf } from "../conversation/payload.js"
 import type { Conversation } from "../conversation.js"
-import type { ClientEvent, ClientEventBody } from "../events.js"
+import type { ClientEvent } from "../events.js"
+import { StoredEvent, showEvent } from "../kinds/events.js"
 import { hex, type SealedStore } from "../store/sealed.js"
-import { recordKeys, StoredEvent } from "./records.js"
+import { recordKeys } from "./records.js"
 import type { Steps } from "./steps.js"
 
 export type FindConversation = (id: string) => Conversation | undefined
@@ -63,9 +63,8 @@ export class Journal {
         continue
       }
       reading(next)
-      const record = await this.#store.get(recordKeys.event(next))
-      const event = record === undefined ? undefined : this.#decode(record)
-      if (event !== undefined) yield { ...event, number: next }
+      const event = await this.#event(next)
+      if (event !== undefined) yield event
       next++
     }
   }
@@ -83,18 +82,10 @@ export class Journal {
     })
   }
 
-  /** `undefined` for an event of a conversation that has been forgotten: an invitation that was declined. */
-  #decode(record: Uint8Array): ClientEventBody | undefined {
-    const { conversation: id, ...stored } = decode(StoredEvent, record)
-    const conversation = id === undefined ? undefined : this.#find(hex(id))
-    if (id !== undefined && conversation === undefined) return undefined
-    if (stored.type === "throttled" || stored.type === "deferred") {
-      return { ...stored, conversation, retryAt: new Date(Number(stored.retryAt)) } as ClientEventBody
-    }
-    if (!("payload" in stored)) return { ...stored, conversation } as ClientEventBody
-    const { payload, type: kind, ...rest } = stored
-    const type = kind === "message" || kind === "messageWithoutSeq" ? "message" : "sent"
-    const seq = "seq" in stored ? Number(stored.seq) : undefined
-    return { ...rest, type, seq, conversation, ...messageOf(decodePayload(payload)) } as ClientEventBody
+  /** Resolves with `undefined` for an event of a conversation that has been forgotten: an invitation that was declined. */
+  async #event(number: number): Promise<ClientEvent | undefined> {
+    const record = await this.#store.get(recordKeys.event(number))
+    const event = record && showEvent(decode(StoredEvent, record), (id) => this.#find(hex(id)))
+    return event && { ...event, number }
   }
 }

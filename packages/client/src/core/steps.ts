@@ -1,7 +1,8 @@
 import { decode, encode } from "@conclave/codec"
 import { ClientError } from "../errors.js"
+import { type NewEvent, StoredEvent, type WholeEvent } from "../kinds/events.js"
 import { hex, type SealedStore } from "../store/sealed.js"
-import { type NewEvent, Profile, recordKeys, StoredEvent } from "./records.js"
+import { Profile, recordKeys } from "./records.js"
 import { repetitionKey, type UnreadEvent, UnreadEvents } from "./unread.js"
 
 /** A part of the memory that can be thrown away and read from the store again. */
@@ -184,7 +185,7 @@ export class Step {
 
 const COUNT_MAX = 0xffff_ffff
 
-function oneMore(event: StoredEvent): StoredEvent {
+function oneMore(event: WholeEvent): WholeEvent {
   return event.type === "rejected" ? { ...event, count: Math.min(COUNT_MAX, event.count + 1) } : event
 }
 

@@ -1,10 +1,10 @@
+import type { NewEvent, WholeEvent } from "../kinds/events.js"
 import { hex } from "../store/sealed.js"
-import type { NewEvent, StoredEvent } from "./records.js"
 
 /** An event that was written and that nobody has read yet. */
 export interface UnreadEvent {
   readonly number: number
-  readonly event: StoredEvent
+  readonly event: WholeEvent
 }
 
 /** More kinds than that are not kept in mind: their next event is one of its own. */
