@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { DecodeError, decode, encode, utf8 } from "@conclave/codec"
 import type { Conversation } from "../src/index.js"
 import { contentKind, contentKinds, contentTable } from "../src/kinds/contents.js"
-import { eventForms, eventKinds, eventSeverity, eventWords, StoredEvent } from "../src/kinds/events.js"
+import { eventForms, eventKinds, eventReferences, eventSeverity, eventWords, StoredEvent } from "../src/kinds/events.js"
 import { conversation, count, someText, text, time } from "../src/kinds/fields.js"
 import { type EventReader, subject } from "../src/kinds/reader.js"
 import { eventKind, eventTable } from "../src/kinds/table.js"
@@ -34,7 +34,7 @@ describe("a kind of event", () => {
       ...(why === undefined ? [] : [why]),
     ],
   })
-  const table = eventTable({ ...eventKinds, poked }, eventForms)
+  const table = eventTable({ ...eventKinds, poked }, { forms: eventForms, references: eventReferences })
   const stored = { type: "poked", conversation: id, by: "bob", at: 60_000n, why: undefined, count: 1 } as const
 
   it("is one row: its record, what is shown of it, its words and its severity follow", () => {
@@ -57,17 +57,17 @@ describe("a kind of event", () => {
 
   it("has a number of its own", () => {
     const twice = { ...eventKinds, poked: { ...poked, number: eventKinds.lost.number } }
-    assert.throws(() => eventTable(twice, eventForms), TypeError)
+    assert.throws(() => eventTable(twice, { forms: eventForms, references: eventReferences }), TypeError)
   })
 
   it("keeps its number for ever", () => {
-    const rows = Object.entries({ ...eventForms, ...eventKinds })
+    const rows = Object.entries({ ...eventForms, ...eventKinds, ...eventReferences })
     const numbered = rows.sort(([, a], [, b]) => a.number - b.number).map(([type, { number }]) => `${number} ${type}`)
     assert.deepEqual(numbered, [
       ...["1 messageWithoutSeq", "2 sentWithoutSeq", "3 joined", "4 title", "5 members", "6 refreshed", "7 left"],
       ...["8 keyChanged", "9 failed", "10 rejected", "11 halted", "12 recovered", "13 lost", "14 missing"],
       ...["15 deferred", "16 invited", "17 declined", "18 throttled", "19 update", "20 unavailable", "21 message"],
-      ...["22 sent", "23 displayName"],
+      ...["22 sent", "23 displayName", "24 keptMessage"],
     ])
   })
 })
@@ -76,7 +76,7 @@ describe("the fields of an event", () => {
   it("are shown as copies: what an application does to one event changes no other", () => {
     const signatureKey = new Uint8Array(32)
     const stored = { type: "keyChanged", conversation: undefined, name: "bob", signatureKey } as const
-    const table = eventTable(eventKinds, eventForms)
+    const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
     const event = table.show({ ...stored, endorsed: false, accepted: false }, find)
     assert.ok(event?.type === "keyChanged")
     event.signatureKey.fill(1)

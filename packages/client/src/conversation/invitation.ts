@@ -77,7 +77,8 @@ function tellKept({ local, keepHistory }: Work, step: Step, [key, { from, own, p
   const seq = BigInt(key.slice(recordKeys.messages(local.key).length))
   const place = { conversation: local.id, seq, payload }
   step.emit(own ? { type: "sent", ...place } : { type: "message", from, ...place })
-  if (!keepHistory) step.delete(key)
+  if (keepHistory) step.keep(key)
+  else step.delete(key)
 }
 
 function tellHalted({ local }: Work, step: Step): void {

@@ -1,9 +1,9 @@
 import { decode } from "@conclave/codec"
 import type { Conversation } from "../conversation.js"
 import type { ClientEvent } from "../events.js"
-import { StoredEvent, showEvent } from "../kinds/events.js"
+import { type EventReference, StoredEvent, showEvent, type WholeEvent } from "../kinds/events.js"
 import { hex, type SealedStore } from "../store/sealed.js"
-import { recordKeys } from "./records.js"
+import { recordKeys, StoredMessage } from "./records.js"
 import type { Steps } from "./steps.js"
 
 export type FindConversation = (id: string) => Conversation | undefined
@@ -82,10 +82,24 @@ export class Journal {
     })
   }
 
-  /** Resolves with `undefined` for an event of a conversation that has been forgotten: an invitation that was declined. */
+  /** Resolves with `undefined` for an event of a conversation or a message that has been forgotten. */
   async #event(number: number): Promise<ClientEvent | undefined> {
-    const record = await this.#store.get(recordKeys.event(number))
-    const event = record && showEvent(decode(StoredEvent, record), (id) => this.#find(hex(id)))
+    const stored = await this.#stored(number)
+    const event = stored && showEvent(stored, (id) => this.#find(hex(id)))
     return event && { ...event, number }
+  }
+
+  async #stored(number: number): Promise<Exclude<StoredEvent, EventReference> | undefined> {
+    const record = await this.#store.get(recordKeys.event(number))
+    const stored = record && decode(StoredEvent, record)
+    return stored?.type === "keptMessage" ? this.#referred(stored) : stored
+  }
+
+  async #referred({ conversation, seq }: EventReference): Promise<WholeEvent | undefined> {
+    const record = await this.#store.get(recordKeys.message(hex(conversation), Number(seq)))
+    if (record === undefined) return undefined
+    const { own, from, payload } = decode(StoredMessage, record)
+    const place = { conversation, seq, payload }
+    return own ? { type: "sent", ...place } : { type: "message", from, ...place }
   }
 }

@@ -130,7 +130,10 @@ interface Telling {
 /** What a step writes. */
 export class Step {
   readonly completions: (() => void)[] = []
+  /** By their numbers. */
+  readonly events = new Map<number, WholeEvent>()
   profile: Profile
+  readonly #kept = new Set<string>()
   readonly #put = new Map<string, Uint8Array>()
   readonly #delete = new Set<string>()
   readonly #before: Profile
@@ -153,13 +156,18 @@ export class Step {
     this.#delete.add(key)
   }
 
+  /** The record of a message, which an earlier step has put under `key`, stays: an event of it can refer to it. */
+  keep(key: string): void {
+    this.#kept.add(key)
+  }
+
   /** What is told already, and not read yet, is no event of its own: a `rejected` is counted there. */
   emit(event: NewEvent): void {
     if (event.conversation !== undefined && !this.#telling.isTold(event, hex(event.conversation))) return
     const key = repetitionKey(event)
     const known = key === undefined ? undefined : (this.#repeatable.get(key) ?? this.#telling.unread.find(key))
     const written = known === undefined ? this.#first(event) : { ...known, event: oneMore(known.event) }
-    this.put(recordKeys.event(written.number), encode(StoredEvent, written.event))
+    this.events.set(written.number, written.event)
     if (key === undefined) return
     this.#repeatable.set(key, written)
     this.after(() => this.#telling.unread.keep(key, written))
@@ -177,9 +185,21 @@ export class Step {
   }
 
   async write(store: SealedStore): Promise<void> {
+    for (const [number, event] of this.events) {
+      this.put(recordKeys.event(number), encode(StoredEvent, this.#recordOf(event)))
+    }
     if (this.profile !== this.#before) this.put(recordKeys.profile, encode(Profile, this.profile))
     if (this.#put.size + this.#delete.size === 0) return
     await store.transaction({ put: this.#put, delete: this.#delete })
+  }
+
+  /** The payload of a message whose record is kept is stored there alone. */
+  #recordOf(event: WholeEvent): StoredEvent {
+    if (event.type !== "message" && event.type !== "sent") return event
+    const { conversation, seq } = event
+    const key = recordKeys.message(hex(conversation), Number(seq))
+    const isKept = this.#put.has(key) || (this.#kept.has(key) && !this.#delete.has(key))
+    return isKept ? { type: "keptMessage", conversation, seq } : event
   }
 }
 

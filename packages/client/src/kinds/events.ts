@@ -1,5 +1,5 @@
 import { conversationEvents } from "./conversation-events.js"
-import { conversation, type FindConversation, payloadWithoutSeq, text } from "./fields.js"
+import { conversation, type FindConversation, payloadWithoutSeq, place, text } from "./fields.js"
 import type { EventReader } from "./reader.js"
 import { eventForm, eventTable, type NewOf, type Severity, type ShownOf, type StoredOf, type ToldOf } from "./table.js"
 import { troubleEvents } from "./trouble-events.js"
@@ -24,14 +24,20 @@ export const eventForms = {
   }),
 }
 
-const table = eventTable(eventKinds, eventForms)
+/** `keptMessage`: the event `message` or `sent` of a message that is kept as a record of its own. */
+export const eventReferences = {
+  keptMessage: { number: 24, fields: { conversation, seq: place } },
+}
+
+const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
 
 /** The record of an event. */
 export const StoredEvent = table.stored
-export type StoredEvent = WholeEvent | StoredOf<typeof eventForms>
+export type StoredEvent = WholeEvent | StoredOf<typeof eventForms> | EventReference
 export type StoredEventOf<K extends StoredEvent["type"]> = Extract<StoredEvent, { readonly type: K }>
 /** An event with all its fields, as they are stored. */
 export type WholeEvent = StoredOf<typeof eventKinds>
+export type EventReference = StoredOf<typeof eventReferences>
 /** An event before it is written: the writer counts how often it has happened. */
 export type NewEvent = NewOf<typeof eventKinds>
 /** An event as the application sees it. */
@@ -40,7 +46,10 @@ export type ShownEvent = ShownOf<typeof eventKinds>
 export type ToldEvent = ToldOf<typeof eventKinds>
 
 /** `undefined` for an event of a conversation that `find` does not know. */
-export function showEvent(stored: StoredEvent, find: FindConversation): ShownEvent | undefined {
+export function showEvent(
+  stored: Exclude<StoredEvent, EventReference>,
+  find: FindConversation,
+): ShownEvent | undefined {
   return table.show(stored, find)
 }
 

@@ -34,6 +34,12 @@ export interface EventForm<F extends Fields, T extends string> {
   readonly shownAs: T
 }
 
+/** A record that says where the event is stored. */
+export interface EventReference<F extends Fields> {
+  readonly number: number
+  readonly fields: F
+}
+
 interface AnyRow {
   readonly number: number
   readonly fields: Fields
@@ -75,17 +81,20 @@ export type ToldOf<K extends Rows> = {
 }[keyof K & string]
 
 /** What follows from a table of event kinds. */
-export interface EventTable<K extends Kinds, F extends Forms> {
-  readonly stored: Codec<StoredOf<K> | StoredOf<F>>
+export interface EventTable<K extends Kinds, F extends Forms, R extends Rows> {
+  readonly stored: Codec<StoredOf<K> | StoredOf<F> | StoredOf<R>>
   /** `undefined` for an event of a conversation that `find` does not know. */
   show(stored: StoredOf<K> | StoredOf<F>, find: FindConversation): ShownOf<K> | ShownForms<F> | undefined
   words(event: ToldOf<K>, reader: EventReader): readonly string[]
   severity(event: ToldOf<K>, reader: EventReader): Severity
 }
 
-export function eventTable<const K extends Kinds, const F extends Forms>(kinds: K, forms: F): EventTable<K, F> {
+export function eventTable<const K extends Kinds, const F extends Forms, const R extends Rows>(
+  kinds: K,
+  { forms, references }: { readonly forms: F; readonly references: R },
+): EventTable<K, F, R> {
   const shown: Rows = { ...kinds, ...forms }
-  const rows = Object.entries<AnyRow>(shown)
+  const rows = Object.entries<AnyRow>({ ...shown, ...references })
   const numbers = Object.fromEntries(rows.map(([type, { number }]) => [type, number]))
   if (new Set(Object.values(numbers)).size < rows.length) throw new TypeError("two kinds of event have one number")
   const tag: Enumeration<string> = enumeration("EventKind", 1, numbers)
