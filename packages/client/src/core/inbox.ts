@@ -162,10 +162,13 @@ export class Inbox {
       const members = local.names
       if (waits) step.emit({ type: "invited", conversation: local.id, by, members })
       else step.emit({ type: "joined", conversation: local.id, members })
+      // Before listeners are told: an event of a conversation that is not known would be passed over.
+      step.after(() => {
+        work.headSeq = undefined
+        work.incoming.length = 0
+        register(conversation)
+      })
     })
-    work.headSeq = undefined
-    work.incoming.length = 0
-    register(conversation)
     this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 

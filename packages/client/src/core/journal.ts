@@ -35,6 +35,7 @@ export class Journal {
       for (let n = this.#oldest; n <= last; n++) step.delete(recordKeys.event(n))
       step.after(() => {
         this.#steps.unread.read(last)
+        this.#steps.recent.forget(last)
         this.#oldest = Math.max(this.#oldest, last + 1)
       })
     })
@@ -55,6 +56,7 @@ export class Journal {
 
   /** `reading` is told of each event before it is read. */
   async *#read(signal: AbortSignal, reading: (number: number) => void = () => {}): AsyncGenerator<ClientEvent> {
+    using _listening = this.#steps.recent.listen()
     for (let next = this.#oldest; ; ) {
       next = Math.max(next, this.#oldest)
       if (signal.aborted) return
@@ -84,7 +86,7 @@ export class Journal {
 
   /** Resolves with `undefined` for an event of a conversation or a message that has been forgotten. */
   async #event(number: number): Promise<ClientEvent | undefined> {
-    const stored = await this.#stored(number)
+    const stored = this.#steps.recent.get(number) ?? (await this.#stored(number))
     const event = stored && showEvent(stored, (id) => this.#find(hex(id)))
     return event && { ...event, number }
   }

@@ -2,6 +2,7 @@ import { decode, encode } from "@conclave/codec"
 import { ClientError } from "../errors.js"
 import { type NewEvent, StoredEvent, type WholeEvent } from "../kinds/events.js"
 import { hex, type SealedStore } from "../store/sealed.js"
+import { RecentEvents } from "./recent.js"
 import { Profile, recordKeys } from "./records.js"
 import { repetitionKey, type UnreadEvent, UnreadEvents } from "./unread.js"
 
@@ -21,6 +22,8 @@ export class Steps {
   readonly #observers = new Set<() => void>()
   readonly #broken = new Set<Reloadable>()
   readonly unread = new UnreadEvents()
+  /** The events of completed steps, as they are stored. */
+  readonly recent = new RecentEvents()
   /** Whether the application is told of an event of a conversation (its id in hexadecimal). */
   isTold: (event: NewEvent, id: string) => boolean = () => true
   /** What every step may touch. */
@@ -92,12 +95,15 @@ export class Steps {
       result = compute(step)
       await step.write(this.#store)
     } catch (error) {
+      // What was counted up in memory may be stored, or not.
+      this.recent.clear()
       for (const shared of this.#shared) this.#broken.add(shared)
       if (part !== undefined) this.#broken.add(part)
       await this.#mend()
       throw error
     }
     this.#profile = step.profile
+    this.recent.add(step.events)
     part?.settled?.()
     for (const completion of step.completions) completion()
     this.notify()
