@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { DecodeError, decode, encode, utf8 } from "@conclave/codec"
+import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Conversation } from "../src/index.js"
-import { contentKind, contentKinds, contentTable } from "../src/kinds/contents.js"
+import { contentKind, contentKinds, contentTable, contentWords } from "../src/kinds/contents.js"
 import { eventForms, eventKinds, eventReferences, eventSeverity, eventWords, StoredEvent } from "../src/kinds/events.js"
 import { conversation, count, someText, text, time } from "../src/kinds/fields.js"
 import { type EventReader, subject } from "../src/kinds/reader.js"
@@ -17,7 +18,7 @@ const reader: EventReader = {
   title: (title) => `"${title}"`,
   reason: (reason) => reason,
   time: (at) => at.toISOString().slice(11, 16),
-  content: (words) => words,
+  content: contentWords,
   how: () => "",
 }
 const team = { id: "0102", title: "team" } as Conversation
@@ -85,6 +86,25 @@ describe("the fields of an event", () => {
     const joined = table.show({ type: "joined", conversation: id, members: names }, find)
     assert.ok(joined?.type === "joined")
     assert.notEqual(joined.members, names)
+  })
+
+  it("are not shown where a payload is not a message", () => {
+    const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
+    const show = (body: Payload["body"]) => {
+      const payload = encodePayload({ version: 1, messageId: new Uint8Array(16), sentAt: 0n, body })
+      const place = { conversation: id, from: "bob", payload }
+      return [
+        table.show({ type: "message", seq: 7n, ...place }, find),
+        table.show({ type: "messageWithoutSeq", ...place }, find),
+      ]
+    }
+    const message = { type: "message", conversation: team, from: "bob", text: "hi" }
+    const rest = { messageId: "00".repeat(16), sentAt: new Date(0) }
+    assert.deepEqual(show({ type: "text", text: "hi" }), [
+      { ...message, ...rest, seq: 7 },
+      { ...message, ...rest, seq: undefined },
+    ])
+    assert.deepEqual(show({ type: "title", title: "team" }), [undefined, undefined])
   })
 
   it("that are words of a list are no others", () => {

@@ -1,6 +1,5 @@
-import { contentWords } from "./contents.js"
 import { conversation, noConversation, payload, place, someText, text, texts, word } from "./fields.js"
-import { people, subject, subjects, theConversation } from "./reader.js"
+import { people, subject, subjects, theConversation, within } from "./reader.js"
 import { eventKind } from "./table.js"
 
 /** Why a device refuses an invitation. */
@@ -19,7 +18,7 @@ export const conversationEvents = {
       payload,
     },
     severity: "quiet",
-    words: ({ from, ...content }, reader) => [`${subject(from, reader)}: ${reader.content(contentWords(content))}`],
+    words: ({ from, ...content }, reader) => [`${subject(from, reader)}${within(reader)}: ${reader.content(content)}`],
   }),
 
   sent: eventKind({
@@ -31,7 +30,7 @@ export const conversationEvents = {
       payload,
     },
     severity: "quiet",
-    words: (content, reader) => [`You: ${reader.content(contentWords(content))}`],
+    words: (content, reader) => [`You${within(reader)}: ${reader.content(content)}`],
   }),
 
   joined: eventKind({

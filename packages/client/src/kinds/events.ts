@@ -1,7 +1,16 @@
 import { conversationEvents } from "./conversation-events.js"
 import { conversation, type FindConversation, payloadWithoutSeq, place, text } from "./fields.js"
 import type { EventReader } from "./reader.js"
-import { eventForm, eventTable, type NewOf, type Severity, type ShownOf, type StoredOf, type ToldOf } from "./table.js"
+import {
+  type Attention,
+  eventForm,
+  eventTable,
+  type NewOf,
+  type Severity,
+  type ShownOf,
+  type StoredOf,
+  type ToldOf,
+} from "./table.js"
 import { troubleEvents } from "./trouble-events.js"
 
 /**
@@ -62,6 +71,6 @@ export function eventWords(event: ToldEvent, reader: EventReader): readonly stri
 }
 
 /** How much attention an event needs. */
-export function eventSeverity(event: ToldEvent, reader: EventReader): Severity {
+export function eventSeverity(event: ToldEvent, reader: Attention): Severity {
   return table.severity(event, reader)
 }

@@ -15,7 +15,7 @@ export interface Field<Stored, Shown> {
 /** A field that the application sees as several properties. */
 export interface SpreadField<Stored, Shown> {
   readonly codec: Codec<Stored>
-  spread(stored: Stored): Shown
+  spread(stored: Stored): Shown | typeof forgotten
 }
 
 /** A field that the writer of events fills in: a new event does not have it. */
@@ -26,13 +26,13 @@ export interface CountedField extends Field<number, number> {
 /** Returns `undefined` for a conversation that this device has forgotten. */
 export type FindConversation = (id: Uint8Array) => Conversation | undefined
 
-/** What a field shows of a conversation that has been forgotten: nobody sees the event. */
+/** What a field shows of what this device has forgotten, or does not know: nobody sees the event. */
 export const forgotten = Symbol("forgotten")
 
 export type Fields = Readonly<Record<string, Field<any, any> | SpreadField<any, any>>>
 type StoredBy<F> = F extends { readonly codec: Codec<infer T> } ? T : never
 type ShownBy<F> = F extends Field<any, infer T> ? Exclude<T, typeof forgotten> : never
-type SpreadBy<F> = F extends SpreadField<any, infer T> ? T : never
+type SpreadBy<F> = F extends SpreadField<any, infer T> ? Exclude<T, typeof forgotten> : never
 type Plain<F extends Fields> = {
   readonly [K in keyof F as F[K] extends SpreadField<any, any> ? never : K]: ShownBy<F[K]>
 }
@@ -129,11 +129,12 @@ export const payload: SpreadField<Uint8Array, ShownMessage> = { codec: opaque, s
 /** The same where its place in the log was not stored. */
 export const payloadWithoutSeq: SpreadField<Uint8Array, ShownMessage & { readonly seq: undefined }> = {
   codec: opaque,
-  spread: (stored) => ({ ...shownMessage(stored), seq: undefined }),
+  spread(stored) {
+    const message = shownMessage(stored)
+    return message === forgotten ? forgotten : { ...message, seq: undefined }
+  },
 }
 
-function shownMessage(stored: Uint8Array): ShownMessage {
-  const message = messageOf(decodePayload(stored))
-  if (message === undefined) throw new TypeError("the payload of an event is not a message")
-  return message
+function shownMessage(stored: Uint8Array): ShownMessage | typeof forgotten {
+  return messageOf(decodePayload(stored)) ?? forgotten
 }

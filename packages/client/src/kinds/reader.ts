@@ -1,3 +1,5 @@
+import type { Content } from "./contents.js"
+
 /**
  * Who reads what happened, and how what a sentence names is shown there: on a terminal, on a page. Everything that others
  * have chosen (names, titles, reasons) goes through it into a sentence.
@@ -17,8 +19,8 @@ export interface EventReader {
   title(title: string): string
   reason(reason: string): string
   time(at: Date): string
-  /** The content of a message. */
-  content(words: string): string
+  /** The content of a message; see `contentWords`. */
+  content(content: Content): string
   /** How to do here what the sentence before it advises, in parentheses after a space; or nothing. */
   how(advice: Advice): string
 }
@@ -61,7 +63,12 @@ export function theConversation({ conversation }: EventReader): string {
   return conversation ?? "a conversation"
 }
 
+/** Where it happened; nothing for an event that is about no conversation. */
+export function within({ conversation }: EventReader): string {
+  return conversation === undefined ? "" : ` in ${conversation}`
+}
+
 /** Why; nothing where that is not known. */
-export function because(reason: string, reader: EventReader, label = "The reason"): readonly string[] {
+export function because(reason: string, reader: EventReader, label = "Reason"): readonly string[] {
   return reason === "" ? [] : [`${label}: ${reader.reason(reason)}`]
 }

@@ -13,13 +13,16 @@ import type { Simplify } from "./types.js"
 /** From news that can be missed to what a person has to see and decide about. */
 export type Severity = "quiet" | "notice" | "warning" | "alarm"
 
+/** Whose attention it is, and whether the event is about a conversation. */
+export type Attention = Pick<EventReader, "name" | "conversation">
+
 /** Everything about one kind of event. */
 export interface EventKind<F extends Fields> {
   /** On disk, 1 to 255; never used for another kind. */
   readonly number: number
   /** In the order in which they are stored. */
   readonly fields: F
-  readonly severity: Severity | ((event: Told<F>, reader: EventReader) => Severity)
+  readonly severity: Severity | ((event: Told<F>, reader: Attention) => Severity)
   /** What happened, from the reader's point of view: sentences without their full stops, the most important one first. */
   words(event: Told<F>, reader: EventReader): readonly string[]
 }
@@ -83,10 +86,10 @@ export type ToldOf<K extends Rows> = {
 /** What follows from a table of event kinds. */
 export interface EventTable<K extends Kinds, F extends Forms, R extends Rows> {
   readonly stored: Codec<StoredOf<K> | StoredOf<F> | StoredOf<R>>
-  /** `undefined` for an event of a conversation that `find` does not know. */
+  /** `undefined` for an event of a conversation that `find` does not know, or of a payload that is not a message. */
   show(stored: StoredOf<K> | StoredOf<F>, find: FindConversation): ShownOf<K> | ShownForms<F> | undefined
   words(event: ToldOf<K>, reader: EventReader): readonly string[]
-  severity(event: ToldOf<K>, reader: EventReader): Severity
+  severity(event: ToldOf<K>, reader: Attention): Severity
 }
 
 export function eventTable<const K extends Kinds, const F extends Forms, const R extends Rows>(
@@ -119,12 +122,9 @@ function codecsOf(fields: Fields): Readonly<Record<string, Codec<any>>> {
 function show(fields: Fields, type: string, stored: any, find: FindConversation): any {
   const event: Record<string, unknown> = { type }
   for (const [name, field] of Object.entries(fields)) {
-    if ("spread" in field) Object.assign(event, field.spread(stored[name]))
-    else {
-      const value = field.show(stored[name], find)
-      if (value === forgotten) return undefined
-      event[name] = value
-    }
+    const value = "spread" in field ? field.spread(stored[name]) : field.show(stored[name], find)
+    if (value === forgotten) return undefined
+    Object.assign(event, "spread" in field ? value : { [name]: value })
   }
   return event
 }

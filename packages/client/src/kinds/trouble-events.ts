@@ -11,7 +11,7 @@ import {
   word,
   wordList,
 } from "./fields.js"
-import { because, type EventReader, list, people, subject, subjects, theConversation } from "./reader.js"
+import { because, type EventReader, list, people, subject, subjects, theConversation, within } from "./reader.js"
 import { eventKind } from "./table.js"
 
 /** What an application can wish for in a conversation. */
@@ -42,11 +42,19 @@ export const troubleEvents = {
     words({ name, endorsed, accepted }, reader) {
       if (name === reader.name) return ownKeyWords(name, endorsed, reader)
       const who = subject(name, reader)
+      if (accepted) {
+        return [
+          `${who} added a device`,
+          "One of their devices signed for it, so it was accepted",
+          `The safety code has changed: compare it again${reader.how({ type: "compareSafetyCodes" })}`,
+        ]
+      }
       return [
-        `${who} uses a new key: ${endorsed ? "one" : "none"} of their devices signed for it`,
-        accepted
-          ? `It was accepted: compare safety codes${reader.how({ type: "compareSafetyCodes" })}`
-          : `It was not accepted: ask ${who} about it, then approve it${reader.how({ type: "approveKey", name })}`,
+        `${who} uses a new key`,
+        endorsed
+          ? "One of their devices signed for it"
+          : "None of their devices signed for it: it is a new installation, or an attacker who impersonates them",
+        `Ask ${who}, by voice or in person, before you approve it${reader.how({ type: "approveKey", name })}`,
       ]
     },
   }),
@@ -160,7 +168,7 @@ export const troubleEvents = {
     fields: { conversation: someConversation, reason: text },
     severity: (_, { conversation }) => (conversation === undefined ? "warning" : "notice"),
     words: ({ reason }, reader) => [
-      `The service refuses what it used to do${reader.conversation === undefined ? "" : ` for ${reader.conversation}`}`,
+      `The service refuses requests that it used to accept${reader.conversation === undefined ? "" : ` for ${reader.conversation}`}`,
       ...because(reason, reader),
       "Nothing is given up: this device asks again",
       ...(reader.conversation === undefined ? ["If it lasts, contact the operator of the service"] : []),
@@ -171,12 +179,14 @@ export const troubleEvents = {
 function ownKeyWords(name: string, endorsed: boolean, reader: EventReader): readonly string[] {
   if (endorsed) {
     return [
-      "You added a device: one of your devices signed for it",
+      "You added a device",
+      "One of your devices signed for it",
       "If that was not you, ask the members to remove you and invite you again",
     ]
   }
   return [
-    "An unknown device uses your name: none of your devices signed for it",
+    "An unknown device uses your name",
+    "None of your devices signed for it",
     `If it is yours, approve its key${reader.how({ type: "approveKey", name })}`,
     "If it is not, warn the people you talk with, by voice or in person",
   ]
@@ -186,7 +196,7 @@ function rejectedWords(
   { code, reason, count }: { readonly code: string; readonly reason: string; readonly count: number },
   reader: EventReader,
 ): readonly string[] {
-  const where = reader.conversation === undefined ? "" : ` in ${reader.conversation}`
+  const where = within(reader)
   switch (code) {
     case "LATER_EPOCH":
       return [
@@ -207,13 +217,13 @@ function rejectedWords(
         "To receive more, answer those that are waiting",
       ]
     case "PROPOSALS_DROPPED":
-      return [`What other members asked for${where} was not carried out`, ...because(reason, reader)]
+      return [`Requests of other members${where} were not carried out`, ...because(reason, reader)]
     default:
       return [
         count === 1
           ? `Something was refused and skipped${where}`
           : `${count} messages were refused and skipped${where}`,
-        ...because(reason, reader, count === 1 ? "The reason" : "The first reason"),
+        ...because(reason, reader, count === 1 ? "Reason" : "First reason"),
         ...(reader.conversation === undefined ? ["If you expect an invitation, ask for it again"] : []),
       ]
   }
