@@ -21,7 +21,7 @@ export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.
  *
  * ```
  *   profile                    Profile: name, suite, signature key, cursor of the inbox
- *   event/<number>             StoredEvent, until acknowledged
+ *   event/<number>             StoredEvent, until acknowledged; of a message in the history, a reference to it
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
  *   pin/<hidden name>          Pins
  *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of

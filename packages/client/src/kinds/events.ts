@@ -14,8 +14,9 @@ import {
 import { troubleEvents } from "./trouble-events.js"
 
 /**
- * Every kind of event, each said once, as a row: number on disk, fields, severity, words. What is stored, what an
- * application sees, and what a command line and a page say follow from the rows.
+ * Every kind of event, each declared once, as a row: number on disk, fields, severity, words. What is stored, what an
+ * application sees, and what a command line and a page say follow from the rows. A new kind of event is a new row, and the
+ * place that emits it.
  */
 export const eventKinds = { ...conversationEvents, ...troubleEvents }
 
