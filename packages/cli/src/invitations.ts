@@ -1,8 +1,9 @@
-import type { Client, ClientPolicy, Conversation } from "@conclave/client/node"
+import { type Client, type ClientPolicy, type Conversation, eventWords } from "@conclave/client/node"
 import { optional } from "./arguments.js"
 import { UsageError } from "./failure.js"
 import { name } from "./options.js"
-import { labelOfPeople, labelOfPerson, type People } from "./people.js"
+import type { People } from "./people.js"
+import { terminalReader } from "./reader.js"
 
 /** Whose invitations a command accepts without a person who could be asked. */
 export type AcceptedInviters = "all" | "known" | "none" | readonly string[]
@@ -65,10 +66,8 @@ function isAccepted(by: string, accepted: AcceptedInviters, { conversations }: P
 
 /** Who asks, and who is in it: nothing that the inviter has written. */
 export function drawInvitation(
-  { invitedBy = "", members }: Pick<Conversation, "invitedBy" | "members">,
+  { invitedBy: by = "", members }: Pick<Conversation, "invitedBy" | "members">,
   people: People,
-) {
-  const others = members.filter((name) => name !== people.name && name !== invitedBy)
-  const whom = others.length === 0 ? "" : ` with ${labelOfPeople(people, others)}`
-  return `${labelOfPerson(people, invitedBy)} invites you to a conversation${whom}`
+): string {
+  return eventWords({ type: "invited", by, members }, terminalReader(people)).join(". ")
 }

@@ -4,7 +4,7 @@ import { openDataFolder, profileFile } from "./data-folder.js"
 import { explain, Failure } from "./failure.js"
 import { obstaclesInWords } from "./fast-open/obstacles.js"
 import { type AcceptedInviters, acceptWaiting, invitationPolicy } from "./invitations.js"
-import { timeOf } from "./messages.js"
+import { timeOf } from "./reader.js"
 import { withProgress } from "./terminal/progress.js"
 import type { Terminal } from "./terminal/terminal.js"
 

@@ -35,7 +35,7 @@ describe("conclave chat, with lines from a pipe", () => {
     )
     assert.match(output, /^ {2}alice \(you\)\n {2}bob\n {2}carol$/m)
     assert.match(output, /◆ alice \(you\)/)
-    assert.match(output, /you removed carol/)
+    assert.match(output, /You removed carol/)
     const { output: received } = await service.ok(["receive", "--as", "bob", "--lines", "--count", "3"])
     assert.equal(received.toString(), "hello all\n/slash\nbye carol\n")
     const carol = await chat("carol", "/list", "/open team")

@@ -140,31 +140,34 @@ describe("what has happened, in a terminal", () => {
     assert.equal(draw({ ...members, left: ["carol"] }), "carol left")
     assert.equal(
       draw({ ...members, by: "dave", rejoined: ["dave"] }),
-      "dave's device had lost its place, and came back",
+      "dave rejoined after losing their place in the conversation",
     )
-    assert.equal(draw({ type: "left", by: "bob" }), "bob removed you from team")
-    assert.equal(draw({ type: "left", by: "alice" }), "you left team")
+    assert.match(draw({ type: "left", by: "bob" }), /^bob removed you from team\. /)
+    assert.match(draw({ type: "left", by: "alice" }), /^You left team\. /)
     assert.equal(draw({ type: "declined", name: "bob", reason: "declined" }), "bob declined the invitation")
     assert.equal(draw(members), "")
   })
 
   it("says that nothing is lost where nothing is, and what is to be done where something is", () => {
     const retryAt = new Date(2026, 0, 1, 14, 3)
-    assert.match(draw({ type: "throttled", retryAt }), /^the service is busy until 14:03;/)
-    assert.match(draw({ type: "missing", reason }), /does not know team at present; nothing is lost/)
-    assert.match(draw({ type: "unavailable", reason }), /for team; nothing is given up/)
+    assert.match(draw({ type: "throttled", retryAt }), /^The service is busy until 14:03\. /)
+    assert.match(draw({ type: "missing", reason }), /does not know team at present\. Nothing is lost/)
+    assert.match(draw({ type: "unavailable", reason }), /for team\. .*Nothing is given up/)
     assert.match(
       draw({ type: "deferred", reason, retryAt, wishes: ["invite", "title"] }),
-      /^the service did not take the wish to invite and to set the title, and is asked again at 14:03: /,
+      /^The service did not take your invitation and the new title\. .* tries again at 14:03$/,
     )
-    assert.match(draw({ type: "update", reason }), /^!! an update is needed/)
+    assert.match(draw({ type: "update", reason }), /^!! An update is needed/)
     const rejected = (code: string, count = 1) => draw({ type: "rejected", code, reason, count })
-    assert.match(rejected("LATER_EPOCH"), /^!! you may not be shown all of team: .*; ask a member, /)
-    assert.match(rejected("CANNOT_REJOIN"), /^!! this device cannot follow team, .*renew their keys/)
+    assert.match(rejected("LATER_EPOCH"), /^!! You may not be shown all of team\. .*\. Ask a member, /)
+    assert.match(rejected("CANNOT_REJOIN"), /^!! This device cannot follow team .*renew their keys \(\/refresh\)$/)
     assert.match(rejected("TOO_MANY_INVITATIONS", 12), /^12 invitations were declined unseen/)
-    assert.match(rejected("UNREADABLE", 12), /^12 messages were refused in team; the first: the service said no$/)
+    assert.match(
+      rejected("UNREADABLE", 12),
+      /^12 messages were refused and skipped in team\. First reason: the service said no$/,
+    )
     const key = { type: "keyChanged", name: "alice", signatureKey: new Uint8Array(32), accepted: false }
-    assert.match(draw({ ...key, endorsed: false }), /^!! a strange device speaks under your name/)
+    assert.match(draw({ ...key, endorsed: false }), /^!! An unknown device uses your name\. .*\(\/approve alice\)/)
   })
 
   it("is reported beside a pipe where a person has to know it, and not where it is news of others", () => {

@@ -63,12 +63,12 @@ describe("a name on the command line", () => {
     } as const
     assert.match(
       drawEvent({ ...key, endorsed: false, accepted: false }, reader) ?? "",
-      /ask Alice \(mallory\), then \/approve mallory$/,
+      /Ask Alice \(mallory\), by voice .* \(\/approve mallory\)$/,
     )
     const renamed = { type: "displayName", number: 3, conversation: undefined, name: "mallory" } as const
     assert.equal(
       drawEvent({ ...renamed, before: "Mallory", after: "Alice" }, reader),
-      "mallory is called Alice (mallory) from now on, until now Mallory (mallory)",
+      "Mallory (mallory) is now called Alice (mallory)",
     )
   })
 })

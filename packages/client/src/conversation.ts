@@ -1,4 +1,4 @@
-import type { Content } from "./events.js"
+import type { Content } from "./kinds/contents.js"
 
 /**
  * A conversation as an application sees it: a title, members, messages. Wishes (`invite`, `send`, …) are durable: once

@@ -3,6 +3,7 @@
  *
  * ```
  *   client.ts conversation.ts events.ts errors.ts   what an application sees
+ *   kinds/          one table each of event kinds and content kinds: fields, severity, words
  *   core/           a profile at work: steps and their records, the journal of events, inbox, stream, retries
  *   conversation/   one conversation: wishes are compiled into commits, the log is followed, or rejoined
  *   identity/       who this device is, who others are: pins, display names, verdicts, safety codes, key packages
@@ -49,6 +50,7 @@ export type {
   DeclinedEvent,
   DeferredEvent,
   DisplayNameEvent,
+  EventOf,
   FailedEvent,
   HaltedEvent,
   InvitedEvent,
@@ -68,6 +70,10 @@ export type {
   UnavailableEvent,
   UpdateEvent,
 } from "./events.js"
+export { contentWords } from "./kinds/contents.js"
+export { eventSeverity, eventWords, type ToldEvent } from "./kinds/events.js"
+export type { Advice, EventReader } from "./kinds/reader.js"
+export type { Severity } from "./kinds/table.js"
 export type { Waiting } from "./service/patience.js"
 export { MemoryProfile, memoryStore } from "./store/memory.js"
 export type { ListOptions, Store, StoreChanges, StoreRecord } from "./store/store.js"

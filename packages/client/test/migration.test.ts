@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { decode, enumeration, opaque, optional, struct, uint8, uint32, uint64, utf8, vector } from "@conclave/codec"
 import { directTransport } from "@conclave/transport"
+import type { ConversationHandle } from "../src/conversation/handle.js"
 import { migrateProfile, PROFILE_VERSION } from "../src/core/migrations.js"
 import {
   ConversationState,
@@ -13,6 +14,7 @@ import {
   Wish,
 } from "../src/core/records.js"
 import { fromVersion2 } from "../src/core/version-2.js"
+import type { Client, Content } from "../src/index.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Delivery } from "../src/service/delivery.js"
 import { Patience } from "../src/service/patience.js"
@@ -24,11 +26,11 @@ import { provider, taken, World } from "./support/world.js"
  * Bob's, as the last program before version 3 left it: three conversations and one that he has left, one of them
  * being created; a message that was encrypted and may have been sent, one behind it, and a commit that waits.
  */
-const file = new URL("../../test/fixtures/profile-version-2.json", import.meta.url)
 const [team, left, creating, third] = ["7af2d312", "64fea253", "a3a9e4d4", "f57b2564"]
 const messageOnItsWay = "c99f3419ba1c7e3bd44724b36df7e71e"
 
-function profileOfVersion2(): MemoryProfile {
+function profileOfVersion(version: number): MemoryProfile {
+  const file = new URL(`../../test/fixtures/profile-version-${version}.json`, import.meta.url)
   const records: Record<string, string> = JSON.parse(readFileSync(file, "utf8"))
   const profile = new MemoryProfile()
   for (const [key, value] of Object.entries(records))
@@ -70,7 +72,7 @@ const CommitOfVersion2 = struct("OutgoingCommit", {
 describe("a profile of version 2", () => {
   it("is opened, with its conversations, history, pins, keys, events and wishes", async () => {
     await using world = new World({ inMemory: true })
-    const bob = await world.open("bob", { store: memoryStore(profileOfVersion2()) })
+    const bob = await world.open("bob", { store: memoryStore(profileOfVersion(2)) })
     const find = (id: string) => [...bob.conversations.values()].find((it) => it.id.startsWith(id))!
     const shown = [team, left, creating, third].map((id) => {
       const { title, status, members, epoch } = find(id!)
@@ -112,7 +114,7 @@ describe("a profile of version 2", () => {
 
   it("carries its wishes out by the contract of today, and loses nothing at a service that has forgotten it", async () => {
     await using world = new World({ inMemory: true })
-    const bob = await world.open("bob", { store: memoryStore(profileOfVersion2()), live: true })
+    const bob = await world.open("bob", { store: memoryStore(profileOfVersion(2)), live: true })
     const made = [...bob.conversations.values()].find(({ title }) => title === "new")!
     const deadline = Date.now() + 5_000
     while (made.status === "creating" && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -122,7 +124,7 @@ describe("a profile of version 2", () => {
   })
 
   it("has requests that are the ones of today: the same bodies and ids, in a place to be found out", async () => {
-    const profile = profileOfVersion2()
+    const profile = profileOfVersion(2)
     const store = sealed(profile)
     await migrateProfile(store)
     assert.equal((await store.get(recordKeys.profile))![0], PROFILE_VERSION)
@@ -159,7 +161,7 @@ describe("a profile of version 2", () => {
   })
 
   it("has what version 3 has besides, as if nothing were known of it, and nothing else is changed", async () => {
-    const store = sealed(profileOfVersion2())
+    const store = sealed(profileOfVersion(2))
     const changed: Record<string, number> = {}
     for (const [key, record] of await fromVersion2(store)) {
       const old = (await store.get(key))!
@@ -187,7 +189,7 @@ describe("a profile of version 2", () => {
   })
 
   it("is of one version or the other, whenever the power fails", async () => {
-    const profile = profileOfVersion2()
+    const profile = profileOfVersion(2)
     const before = new Map(profile.records)
     const store = sealed(profile)
     const broken = new Error("no power")
@@ -204,6 +206,94 @@ describe("a profile of version 2", () => {
     const after = new Map(profile.records)
     await migrateProfile(store)
     assert.deepEqual(profile.records, after, "a profile of today is left alone")
+  })
+})
+
+/**
+ * Bob's, as the last program before version 4 left it, two hours into it: a conversation with a commit that may have been
+ * sent and a message behind it; one that is halted, with keys to be judged and a message that waits for that; one with an
+ * encrypted message that may have been sent; an invitation that waits, with two messages. Three events are acknowledged.
+ */
+describe("a profile of version 3", () => {
+  const titled = (client: Client, title: string) =>
+    [...client.conversations.values()].find((it) => it.title === title) as ConversationHandle
+  const texts = (messages: readonly { readonly text?: string; readonly bytes?: Uint8Array }[]) =>
+    messages.map(({ text, bytes }) => text ?? bytes?.join())
+
+  it("is opened, with everything that it waits for", async () => {
+    await using world = new World({ inMemory: true })
+    const bob = await world.open("bob", { store: memoryStore(profileOfVersion(3)) })
+    const shown = [...bob.conversations.values()].map(
+      ({ title, status, members, pending }) => `${title} ${status} ${members}: ${texts(pending)}`,
+    )
+    assert.deepEqual(shown.sort(), [
+      "asked invited bob,dave: ",
+      "odd halted bob,erin,zed: held back",
+      "team active alice,bob: not sent yet",
+      "third active alice,bob: on its way",
+    ])
+    const { commit } = titled(bob, "team").driver.state
+    assert.deepEqual([commit?.purpose, commit?.wishes.length], ["wishes", 1])
+    assert.deepEqual(
+      titled(bob, "odd").driver.state.unapproved.map(({ name }) => name),
+      ["zed"],
+    )
+    const wish = [...titled(bob, "third").driver.state.wishes][0]?.[1]
+    assert.ok(wish?.type === "message" && wish.outgoing !== undefined)
+    assert.deepEqual(texts(await titled(bob, "team").history()), ["hello, bob", "hello, alice", "1,2,3"])
+    const events = await taken(bob)
+    assert.deepEqual(
+      events.map(({ number, type, conversation }) => `${number} ${type} ${conversation?.title}`),
+      [
+        ...["4 sent team", "5 message team", "6 refreshed team", "7 joined odd", "8 title odd", "9 members odd"],
+        ...["10 keyChanged odd", "11 halted odd", "12 joined third", "13 title third", "14 invited asked"],
+      ],
+    )
+    const [sent, message, , , , , change] = events
+    assert.ok(sent?.type === "sent" && sent.text === "hello, alice" && sent.seq === 4)
+    assert.ok(message?.type === "message" && message.bytes?.join() === "1,2,3" && message.from === "alice")
+    assert.ok(change?.type === "keyChanged" && change.name === "zed" && !change.accepted)
+  })
+
+  it("goes on: takes its invitation, approves its key, and holds new conversations", async () => {
+    await using world = new World({ inMemory: true })
+    const profile = profileOfVersion(3)
+    // The service of this test does not know its conversations.
+    const news = async (client: Client) => (await taken(client)).filter(({ type }) => type !== "missing")
+    const bob = await world.open("bob", { store: memoryStore(profile) })
+    await taken(bob)
+    const [asked, odd] = [titled(bob, "asked"), titled(bob, "odd")]
+    await asked.accept()
+    const told = await news(bob)
+    assert.deepEqual(
+      told.map(({ type }) => type),
+      ["joined", "title", "message", "message"],
+    )
+    assert.deepEqual(texts(told.slice(2) as readonly Content[]), ["are you in?", "still there?"])
+    assert.deepEqual(texts(await asked.history()), ["are you in?", "still there?"])
+    await bob.approveKey("zed", odd.driver.state.unapproved[0]!.signatureKey)
+    assert.equal(odd.status, "active")
+    const made = await bob.createConversation({ title: "made" })
+    await made.send("a note")
+    await bob.close()
+    const again = await world.open("bob", { store: memoryStore(profile) })
+    const events = await news(again)
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ["sent"],
+    )
+    assert.deepEqual(texts(events as readonly Content[]), ["a note"])
+    assert.deepEqual([titled(again, "team").pending.length, titled(again, "third").pending.length], [1, 1])
+  })
+
+  it("needs no record written but that of its version", async () => {
+    const profile = profileOfVersion(3)
+    const before = new Map(profile.records)
+    const store = sealed(profile)
+    await migrateProfile(store)
+    assert.equal((await store.get(recordKeys.profile))![0], 4)
+    const changed = [...profile.records].filter(([key, value]) => before.get(key) !== value).map(([key]) => key)
+    assert.deepEqual([changed, profile.records.size], [[recordKeys.profile], before.size])
   })
 })
 

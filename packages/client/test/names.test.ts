@@ -4,7 +4,7 @@ import { decode, encode } from "@conclave/codec"
 import { AuthResponse, type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
-import { recordKeys, StoredEvent } from "../src/core/records.js"
+import { recordKeys, StoredEvent, StoredMessage } from "../src/core/records.js"
 import { type Client, MemoryProfile, memoryStore } from "../src/index.js"
 import { SealedStore } from "../src/store/sealed.js"
 import { Mallory } from "./support/mallory.js"
@@ -295,8 +295,10 @@ describe("an event of a message", () => {
     const store = new SealedStore(raw, { provider, sealingKey: new Uint8Array(32).fill(7), random })
     const key = recordKeys.event((last?.number ?? 0) + 1)
     const stored = decode(StoredEvent, (await store.get(key))!)
-    assert.ok(stored.type === "sent")
-    const { conversation, payload } = stored
+    assert.ok(stored.type === "keptMessage")
+    const { conversation, seq } = stored
+    const message = recordKeys.message(Buffer.from(conversation).toString("hex"), Number(seq))
+    const { payload } = decode(StoredMessage, (await store.get(message))!)
     const earlier = encode(StoredEvent, { type: "sentWithoutSeq", conversation, payload })
     await store.transaction({ put: new Map([[key, earlier]]), delete: new Set() })
     await store.close()

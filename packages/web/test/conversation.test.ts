@@ -50,7 +50,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     assert.equal(await alice.epoch(), 0, "nothing has changed")
     await alice.invite("bob")
     await bob.accept("alice")
-    await bob.notice("You accepted. Members: alice and bob.").waitFor()
+    await bob.notice("You joined this conversation. Members: you and alice.").waitFor()
     await bob.choose("team")
   })
 
@@ -182,7 +182,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
 
   it("remove one, who sees it and reads nothing more", async () => {
     await alice.remove("carol")
-    await carol.notice("alice removed you.").waitFor()
+    await carol.notice("alice removed you from this conversation.").waitFor()
     await carol.page.getByText("You are no longer a member: you read nothing").waitFor()
     await alice.notice("You removed carol.").waitFor()
     await alice.say("Now without Carol")
@@ -230,7 +230,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
   it("leave", async () => {
     await bob.page.getByRole("button", { name: "Leave", exact: true }).click()
     await bob.page.getByRole("dialog").getByRole("button", { name: "Leave", exact: true }).click()
-    await bob.notice("You left. This device has destroyed its keys").waitFor()
+    await bob.notice("You left this conversation. This device destroyed its keys").waitFor()
     await alice.notice("bob left.").waitFor()
     assert.equal(await alice.nodes("leaf", "filled").count(), 1)
   })

@@ -26,7 +26,7 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     // Either would see the other, and decline.
     await Promise.all([carol.close(), mallory.close()])
     await team.invite("carol")
-    const notice = alice.page.getByRole("alert").filter({ hasText: "carol speaks with a new key." })
+    const notice = alice.page.getByRole("alert").filter({ hasText: "carol uses a new key." })
     await notice.waitFor()
     await alice.page.getByText("A new key came in").waitFor()
     await team.send("Welcome, Carol")
@@ -46,7 +46,11 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     assert.equal(await alice.nodes("leaf", "filled").count(), 4, "alice, bob, and two that say that they are carol")
     await alice.member("carol").getByText("2 devices").waitFor()
     assert.equal(await alice.member("bob").getByText("devices").count(), 0)
-    assert.equal(await alice.page.locator(".notice-loud", { hasText: "You send nothing" }).count(), 0, "it is decided")
+    assert.equal(
+      await alice.page.locator(".notice-loud", { hasText: "Nothing is sent in this conversation" }).count(),
+      0,
+      "it is decided",
+    )
     await alice.member("carol").click()
     await eventually(async () => assert.equal(await alice.page.locator(".devices li").count(), 2))
     assert.deepEqual(alice.complaints, [])
@@ -69,7 +73,7 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     const team = await joined(carol, "team")
     await team.invite("carol")
 
-    const notice = alice.page.getByRole("alert").filter({ hasText: "carol has added a device." })
+    const notice = alice.page.getByRole("alert").filter({ hasText: "carol added a device." })
     await notice.waitFor()
     await eventually(async () => assert.equal(await alice.nodes("leaf", "filled").count(), 3))
     assert.notEqual(await alice.safetyCodeWith("carol"), code)
@@ -91,7 +95,7 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     await using _mallory = await openPerson(service, "alice", { file: "mallory" })
     // Now and then each device looks what the directory lists for its own name; a new session does at once.
     await alice.page.reload()
-    const alert = alice.page.getByRole("alert").filter({ hasText: "A strange device speaks under your name." })
+    const alert = alice.page.getByRole("alert").filter({ hasText: "An unknown device uses your name." })
     await alert.getByText("warn the people you talk with").waitFor()
     assert.deepEqual(await alert.locator(".button-primary").allInnerTexts(), ["Keep refusing"])
     assert.equal(await alice.nodes("leaf", "filled").count(), 1)

@@ -115,7 +115,7 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
     // The directory is asked again when somebody is invited.
     await alice.createConversation("another", "bob")
     await alice.choose("who is who")
-    await alice.notice("Alice (bob) is called Bob (bob) from now on.").waitFor()
+    await alice.notice("Alice (bob) is now called Bob (bob).").waitFor()
     assert.equal(await message.locator(".message-from").innerText(), "Bob bob")
     await joined(kiran, "who is who")
   })
@@ -130,7 +130,10 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
     await alice.page.locator(".members .person-mark", { hasText: "mixed scripts" }).waitFor()
     await alice.page.locator(".tree-card .tree-name", { hasText: "⚠ \u0430lice" }).waitFor()
     await alice.message("It is me").locator(".person-mark", { hasText: "mixed scripts" }).waitFor()
-    assert.match(await alice.notice("You accepted").innerText(), /B\u043eb \(\u0430lice\) \[mixed scripts\]/)
+    assert.match(
+      await alice.notice("You joined this conversation").innerText(),
+      /B\u043eb \(\u0430lice\) \[mixed scripts\]/,
+    )
   })
 
   it("do not help to hide a message: not even an id that is repeated does", async () => {

@@ -166,7 +166,7 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     await alice.page.getByRole("button", { name: "It is carol: approve" }).click()
     await alice.notice("bob added carol.").waitFor()
     await team.remove("alice")
-    await alice.notice("bob removed you.").waitFor()
+    await alice.notice("bob removed you from this conversation.").waitFor()
     await everyLook(alice, "removed")
   })
 
@@ -224,7 +224,7 @@ describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
     service.lie()
     await using _mallory = await openPerson(service, "alice", { file: "mallory" })
     await alice.page.reload()
-    await alice.page.getByRole("alert").filter({ hasText: "A strange device" }).waitFor()
+    await alice.page.getByRole("alert").filter({ hasText: "An unknown device" }).waitFor()
     await everyLook(alice, "strange-device")
   })
 

@@ -60,7 +60,12 @@ describe("the messages of a conversation", () => {
 })
 
 describe("a notice", () => {
-  const notice = (after: Notice["after"]): Notice => ({ number: 1, at: 0, after, type: "refreshed", by: "bob" })
+  const notice = (after: Notice["after"]): Notice => ({
+    number: 1,
+    at: 0,
+    after,
+    event: { type: "refreshed", by: "bob" },
+  })
   const order = (thread: Thread, after: Notice["after"]) => shown(thread, [notice(after)]).map(({ key }) => key)
   const thread = page(message(5, "one"), message(7, "two", { messageId: ID }), message(9, "again", { messageId: ID }))
 

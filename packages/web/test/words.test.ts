@@ -4,7 +4,7 @@ import { type ClientEvent, personLabel } from "@conclave/client/browser"
 import { alertWords } from "../src/profile/alert-words.js"
 import { type Alert, followAlerts } from "../src/profile/alerts.js"
 import { inOrder } from "../src/profile/invitations.js"
-import type { Notice } from "../src/profile/memory.js"
+import { conversationMemory, type Notice, readableMemory, storableMemory } from "../src/profile/memory.js"
 import { announcementOf, noticeText } from "../src/profile/notice-words.js"
 import { noticeOf, withNotice } from "../src/profile/notices.js"
 import type { People } from "../src/profile/words.js"
@@ -45,7 +45,7 @@ describe("what has happened, in a sentence", () => {
     assert.deepEqual(told(members({ by: "alice", removed: ["carol"] })), ["You removed carol."])
     assert.deepEqual(told(members({ left: ["carol"] })), ["carol left."])
     assert.deepEqual(told(members({ by: "dave", rejoined: ["dave"] })), [
-      "dave’s device had lost its place, and came back.",
+      "dave rejoined after losing their place in the conversation.",
     ])
     assert.deepEqual(told(members({ by: "alice", added: ["erin"], removed: ["dave"], left: ["carol"] })), [
       "You added erin and removed dave. carol left.",
@@ -65,10 +65,46 @@ describe("what has happened, in a sentence", () => {
   })
 
   it("keeps what earlier versions have known, and no more: whose commit it was", () => {
-    const old: Notice = { number: 1, at: 0, after: undefined, type: "members", by: "alice", removed: ["bob", "carol"] }
-    assert.equal(
-      noticeText({ ...old, asked: ["bob"] }, people),
+    const old = { number: 1, at: 0, after: undefined }
+    const stored = (...notices: readonly object[]) =>
+      readableMemory(JSON.stringify({ conversations: [["ab", { notices }]] })).conversations.get("ab")!.notices
+    const told = (notice: object) => stored({ ...old, ...notice }).map((it) => noticeText(it, people))
+    const members = { type: "members", by: "alice", removed: ["bob", "carol"] }
+    assert.deepEqual(told({ ...members, asked: ["bob"] }), [
       "You removed bob. carol is out, by a commit of your device.",
+    ])
+    assert.deepEqual(told(members), ["You removed bob and carol."])
+    assert.deepEqual(told({ ...members, by: "dave", asked: ["bob"] }), [
+      "bob and carol are out, by a commit of a device of dave.",
+    ])
+    assert.deepEqual(told({ type: "displayName", names: ["bob"], text: "Bob", code: "" }), [
+      "bob is now called Bob (bob).",
+    ])
+    assert.deepEqual(told({ type: "failed", text: "invite", names: ["bob"], code: "UNKNOWN_NAME" }), [
+      "bob could not be added: nobody has that name.",
+    ])
+    assert.deepEqual(told({ type: "throttled", text: "14:03" }), [])
+    const kept = stored({ ...old, type: "deferred", text: "no", wishes: ["title"], until: 60_000 })
+    assert.deepEqual(
+      kept.map(({ event }) => event),
+      [{ type: "deferred", reason: "no", wishes: ["title"], retryAt: new Date(60_000) }],
+    )
+  })
+
+  it("is kept with its times and bytes", () => {
+    const memory = readableMemory("{}")
+    const { notices } = conversationMemory(memory, "ab")
+    const signatureKey = Uint8Array.of(0, 255)
+    const events = [
+      { type: "deferred", reason: "no", wishes: [], retryAt: new Date(60_000) },
+      { type: "keyChanged", name: "bob", signatureKey, endorsed: false, accepted: false },
+      { type: "title", from: "bob", title: '{"milliseconds":1}' },
+    ] as const
+    for (const event of events) notices.push({ number: 1, at: 0, after: 3, event })
+    const read = readableMemory(storableMemory(memory)).conversations.get("ab")
+    assert.deepEqual(
+      read?.notices.map(({ event }) => event),
+      events,
     )
   })
 
@@ -76,14 +112,14 @@ describe("what has happened, in a sentence", () => {
     const reason = "the service said no"
     assert.match(told({ type: "missing", reason })[0]!, /does not know this conversation at present\. Nothing is lost/)
     assert.match(told({ type: "unavailable", reason })[0]!, /Nothing is given up: this device asks again\.$/)
-    assert.match(told({ type: "lost", reason })[0]!, /Ask a member to remove you and to invite you again\.$/)
-    assert.match(told({ type: "recovered", reason })[0]!, /Messages in between are missing here/)
+    assert.match(told({ type: "lost", reason })[0]!, /Ask a member to remove you and invite you again\.$/)
+    assert.match(told({ type: "recovered", reason })[0]!, /Messages sent in between are missing here/)
     const retryAt = new Date(2026, 0, 1, 14, 3)
     assert.match(
       told({ type: "deferred", reason, wishes: ["invite", "invite", "title"], retryAt })[0]!,
-      /^The service did not take your invitation and the new title: the service said no\. It is tried again at /,
+      /^The service did not take your invitation and the new title\. Reason: the service said no\. This device tries again at /,
     )
-    assert.match(told({ type: "deferred", reason, wishes: [], retryAt })[0]!, /did not take a change:/)
+    assert.match(told({ type: "deferred", reason, wishes: [], retryAt })[0]!, /did not take a change\./)
   })
 
   it("says why something that was wished did not work", () => {
@@ -102,8 +138,10 @@ describe("what has happened, in a sentence", () => {
       reason: "it is damaged",
       count,
     })
-    assert.deepEqual(told(unreadable(1)), ["Something that came in was refused and passed over: it is damaged."])
-    const many = "12 messages were refused and passed over. The first: it is damaged."
+    assert.deepEqual(told(unreadable(1)), [
+      "Something was refused and skipped in this conversation. Reason: it is damaged.",
+    ])
+    const many = "12 messages were refused and skipped in this conversation. First reason: it is damaged."
     assert.deepEqual(told(unreadable(1), unreadable(11)), [many])
     const between = members({ left: ["carol"] })
     assert.equal(told(unreadable(1), between, unreadable(1)).length, 3)
@@ -113,9 +151,12 @@ describe("what has happened, in a sentence", () => {
 
   it("tells devices of one’s own from those of others", () => {
     const key = { type: "keyChanged", signatureKey: new Uint8Array(32), endorsed: false } as const
-    assert.match(told({ ...key, name: "alice", accepted: false })[0]!, /^A device speaks under your name that none/)
-    assert.match(told({ ...key, name: "alice", accepted: true })[0]!, /^You added a device/)
-    assert.match(told({ ...key, name: "bob", accepted: false })[0]!, /^bob speaks with a new key that nobody/)
+    assert.match(
+      told({ ...key, name: "alice", accepted: false })[0]!,
+      /^An unknown device uses your name\. None of your devices/,
+    )
+    assert.match(told({ ...key, name: "alice", endorsed: true, accepted: true })[0]!, /^You added a device\./)
+    assert.match(told({ ...key, name: "bob", accepted: false })[0]!, /^bob uses a new key\. None of their devices/)
   })
 
   it("cleans and cuts what others have written", () => {
@@ -148,7 +189,7 @@ describe("what has happened, in a sentence", () => {
       before: undefined,
       after: "Bob",
     } as const
-    assert.equal(said(renamed, false), "Attention: bob is called Bob (bob) from now on.")
+    assert.equal(said(renamed, false), "Attention: bob is now called Bob (bob).")
   })
 })
 
@@ -192,21 +233,28 @@ describe("alerts", () => {
   })
 
   it("say one thing to do", () => {
-    const words = (code: string, count = 1) => {
+    const words = (code: string, count = 1, conversation = "ab") => {
       const { severity, headline, text } = alertWords(
-        { number: 1, conversation: "ab", code, reason: "why", count },
+        { number: 1, conversation: conversation || undefined, code, reason: "why", count },
         "team",
+        people,
       )
       return `${severity}: ${headline} ${text}`
     }
-    assert.match(words("LATER_EPOCH"), /^danger: .*all of team\..*: why\. Ask a member, .*to invite you again\.$/)
+    assert.match(words("LATER_EPOCH"), /^danger: .*all of team\..*: why\. Ask a member, .*and invite you again\.$/)
+    assert.match(words("CANNOT_REJOIN"), /^danger: .*cannot follow team .*: why\. Ask a member .*renew their keys\.$/)
     assert.match(
-      words("CANNOT_REJOIN"),
-      /^danger: .*cannot follow team\. .*\(why\)\. Ask a member .*renew their keys\.$/,
+      words("TOO_MANY_INVITATIONS", 12, ""),
+      /^quiet: 12 invitations were declined unseen\. Reason: why\. .*answer those/,
     )
-    assert.match(words("TOO_MANY_INVITATIONS", 12), /^quiet: 12 invitations were declined unseen\. why\. Answer those/)
-    assert.match(words("UNAVAILABLE"), /^warning: .*Nothing is given up.* tell whoever runs the service\.$/)
-    assert.match(words("REFUSED", 7), /^quiet: 7 times, .* The first: why\. If you expect an invitation, ask/)
+    assert.match(
+      words("UNAVAILABLE", 1, ""),
+      /^warning: .*Nothing is given up.* contact the operator of the service\.$/,
+    )
+    assert.match(
+      words("REFUSED", 7, ""),
+      /^quiet: 7 messages were refused .* First reason: why\. If you expect an invitation, ask/,
+    )
   })
 
   it("are bounded", () => {

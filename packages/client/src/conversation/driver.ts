@@ -175,6 +175,9 @@ export class Driver implements Reloadable {
       case "deleteUnder":
         transaction.deleteUnder(effect.prefix, effect.after)
         break
+      case "keep":
+        transaction.keep(effect.key)
+        break
       case "emit":
         transaction.emit(effect.event)
         break

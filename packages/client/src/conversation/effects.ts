@@ -13,7 +13,8 @@ export type InvitationChange =
  * What a step leads to. All that is stored by one step is stored in one transaction, in the order of the effects; the
  * others take place after it, or not at all.
  *
- * Stored: `put`, `delete`, `deleteUnder` (every key that begins with `prefix` and comes after `after`), `emit` an event,
+ * Stored: `put`, `delete`, `deleteUnder` (every key that begins with `prefix` and comes after `after`), `keep` (an
+ * earlier message's record, to which an event can refer), `emit` an event,
  * `trust` what a judgement accepted (pins, and events about them), `invitation`.
  *
  * After that: `settle` the call that waits for a wish, `wished` says under which number a wish was stored, `refused`
@@ -23,6 +24,7 @@ export type Effect =
   | { readonly type: "put"; readonly key: string; readonly record: Uint8Array }
   | { readonly type: "delete"; readonly key: string }
   | { readonly type: "deleteUnder"; readonly prefix: string; readonly after?: string }
+  | { readonly type: "keep"; readonly key: string }
   | { readonly type: "emit"; readonly event: NewEvent }
   | { readonly type: "trust"; readonly judgement: Judgement }
   | { readonly type: "invitation"; readonly change: InvitationChange }

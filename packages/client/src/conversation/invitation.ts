@@ -70,8 +70,10 @@ export function acceptInvitation(
     turn.emit(
       own ? { type: "sent", conversation, seq, payload } : { type: "message", conversation, from, seq, payload },
     )
-    // Without a history, the event is all that is left of it.
-    if (!keepHistory) turn.delete(recordKeys.message(state.key, Number(seq)))
+    const key = recordKeys.message(state.key, Number(seq))
+    // Without a history, the event is all that is left of it; with one, it refers to that.
+    if (keepHistory) turn.add({ type: "keep", key })
+    else turn.delete(key)
   }
   const { status, reason } = state.facts
   if (status !== "halted" && state.unapproved.length === 0) return

@@ -1,34 +1,15 @@
-import {
-  DecodeError,
-  decode,
-  encode,
-  enumeration,
-  fixed,
-  opaque,
-  struct,
-  type TypeOf,
-  uint8,
-  uint64,
-  union,
-  utf8,
-} from "@conclave/codec"
-import type { Content } from "../events.js"
+import { DecodeError, decode, encode, fixed, struct, type TypeOf, uint8, uint64 } from "@conclave/codec"
+import { type Content, contentOf, PayloadBody } from "../kinds/contents.js"
 import { hex } from "../store/sealed.js"
 
-/** What an MLS application message of this SDK holds. A later version may add kinds; an unknown one is passed over. */
-const PayloadKind = enumeration("PayloadKind", 1, { text: 1, bytes: 2, title: 3 })
-const Body = union("PayloadBody", "kind", PayloadKind, {
-  text: { text: utf8 },
-  bytes: { bytes: opaque },
-  title: { title: utf8 },
-})
+/** What an MLS application message of this SDK holds. A later version may add kinds; an unknown one is skipped. */
 export const Payload = struct("Payload", {
   /** 1. */
   version: uint8,
   messageId: fixed(16),
   /** Unix time in milliseconds, by the sender's clock. */
   sentAt: uint64,
-  body: Body,
+  body: PayloadBody,
 })
 export type Payload = TypeOf<typeof Payload>
 
@@ -52,10 +33,8 @@ export function decodePayload(bytes: Uint8Array): Payload {
 /** The largest time that `Date` can hold. */
 const DATE_MAX = 8_640_000_000_000_000n
 
-/** What an application sees of a text or of bytes; `undefined` for a payload that is no message. */
+/** What an application sees of a message; `undefined` for a payload that is not a message. */
 export function messageOf(payload: Payload): (Content & { messageId: string; sentAt: Date }) | undefined {
-  const { body } = payload
-  if (body.type === "title") return undefined
-  const content: Content = body.type === "text" ? { text: body.text } : { bytes: body.bytes }
-  return { ...content, messageId: hex(payload.messageId), sentAt: new Date(Number(payload.sentAt)) }
+  const content = contentOf(payload.body)
+  return content && { ...content, messageId: hex(payload.messageId), sentAt: new Date(Number(payload.sentAt)) }
 }

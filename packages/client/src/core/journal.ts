@@ -1,9 +1,9 @@
 import { decode } from "@conclave/codec"
-import { decodePayload, messageOf } from "../conversation/payload.js"
 import type { Conversation } from "../conversation.js"
-import type { ClientEvent, ClientEventBody } from "../events.js"
+import type { ClientEvent } from "../events.js"
+import { type EventReference, StoredEvent, showEvent, type WholeEvent } from "../kinds/events.js"
 import { hex, type SealedStore } from "../store/sealed.js"
-import { recordKeys, StoredEvent } from "./records.js"
+import { recordKeys, StoredMessage } from "./records.js"
 import type { Steps } from "./steps.js"
 
 export type FindConversation = (id: string) => Conversation | undefined
@@ -35,6 +35,7 @@ export class Journal {
       for (let n = this.#oldest; n <= last; n++) step.delete(recordKeys.event(n))
       step.after(() => {
         this.#steps.unread.read(last)
+        this.#steps.recent.forget(last)
         this.#oldest = Math.max(this.#oldest, last + 1)
       })
     })
@@ -55,6 +56,7 @@ export class Journal {
 
   /** `reading` is told of each event before it is read. */
   async *#read(signal: AbortSignal, reading: (number: number) => void = () => {}): AsyncGenerator<ClientEvent> {
+    using _listening = this.#steps.recent.listen()
     for (let next = this.#oldest; ; ) {
       next = Math.max(next, this.#oldest)
       if (signal.aborted) return
@@ -63,9 +65,8 @@ export class Journal {
         continue
       }
       reading(next)
-      const record = await this.#store.get(recordKeys.event(next))
-      const event = record === undefined ? undefined : this.#decode(record)
-      if (event !== undefined) yield { ...event, number: next }
+      const event = await this.#event(next)
+      if (event !== undefined) yield event
       next++
     }
   }
@@ -83,18 +84,24 @@ export class Journal {
     })
   }
 
-  /** `undefined` for an event of a conversation that has been forgotten: an invitation that was declined. */
-  #decode(record: Uint8Array): ClientEventBody | undefined {
-    const { conversation: id, ...stored } = decode(StoredEvent, record)
-    const conversation = id === undefined ? undefined : this.#find(hex(id))
-    if (id !== undefined && conversation === undefined) return undefined
-    if (stored.type === "throttled" || stored.type === "deferred") {
-      return { ...stored, conversation, retryAt: new Date(Number(stored.retryAt)) } as ClientEventBody
-    }
-    if (!("payload" in stored)) return { ...stored, conversation } as ClientEventBody
-    const { payload, type: kind, ...rest } = stored
-    const type = kind === "message" || kind === "messageWithoutSeq" ? "message" : "sent"
-    const seq = "seq" in stored ? Number(stored.seq) : undefined
-    return { ...rest, type, seq, conversation, ...messageOf(decodePayload(payload)) } as ClientEventBody
+  /** Resolves with `undefined` for an event of a conversation or a message that has been forgotten. */
+  async #event(number: number): Promise<ClientEvent | undefined> {
+    const stored = this.#steps.recent.get(number) ?? (await this.#stored(number))
+    const event = stored && showEvent(stored, (id) => this.#find(hex(id)))
+    return event && { ...event, number }
+  }
+
+  async #stored(number: number): Promise<Exclude<StoredEvent, EventReference> | undefined> {
+    const record = await this.#store.get(recordKeys.event(number))
+    const stored = record && decode(StoredEvent, record)
+    return stored?.type === "keptMessage" ? this.#referred(stored) : stored
+  }
+
+  async #referred({ conversation, seq }: EventReference): Promise<WholeEvent | undefined> {
+    const record = await this.#store.get(recordKeys.message(hex(conversation), Number(seq)))
+    if (record === undefined) return undefined
+    const { own, from, payload } = decode(StoredMessage, record)
+    const place = { conversation, seq, payload }
+    return own ? { type: "sent", ...place } : { type: "message", from, ...place }
   }
 }

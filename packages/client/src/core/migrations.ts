@@ -4,13 +4,17 @@ import { recordKeys } from "./records.js"
 import { fromVersion2 } from "./version-2.js"
 
 /** Of everything that a profile holds; the record `profile` begins with it. */
-export const PROFILE_VERSION = 3
+export const PROFILE_VERSION = 4
 
 /** What has to be written, and under which keys, to make one version of the next: all of it in one transaction. */
 type Migration = (store: SealedStore) => Promise<Map<string, Uint8Array>>
 
 /** By the version that each begins with. */
-const migrations: ReadonlyMap<number, Migration> = new Map([[2, fromVersion2]])
+const migrations: ReadonlyMap<number, Migration> = new Map([
+  [2, fromVersion2],
+  // Version 4 may store an event as a reference to a message; everything that version 3 has stored is valid in it.
+  [3, async () => new Map()],
+])
 
 /**
  * Makes a profile of an older version one of this version, in one transaction for each version between. Throws

@@ -1,5 +1,4 @@
 import {
-  alias,
   boolean,
   enumeration,
   opaque,
@@ -15,12 +14,14 @@ import {
   vector,
 } from "@conclave/codec"
 
+export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.js"
+
 /**
  * Every record that a client keeps, and under which key:
  *
  * ```
  *   profile                    Profile: name, suite, signature key, cursor of the inbox
- *   event/<number>             StoredEvent, until acknowledged
+ *   event/<number>             StoredEvent, until acknowledged; of a message in the history, a reference to it
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
  *   pin/<hidden name>          Pins
  *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
@@ -216,80 +217,3 @@ export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
 
 export const StoredMessage = struct("StoredMessage", { from: utf8, own: boolean, payload: opaque })
 export type StoredMessage = TypeOf<typeof StoredMessage>
-
-const ConversationId = alias("ConversationId", opaque)
-const EventKind = enumeration("EventKind", 1, {
-  /** Written by earlier versions; read only. */
-  messageWithoutSeq: 1,
-  sentWithoutSeq: 2,
-  joined: 3,
-  title: 4,
-  members: 5,
-  refreshed: 6,
-  left: 7,
-  keyChanged: 8,
-  failed: 9,
-  rejected: 10,
-  halted: 11,
-  recovered: 12,
-  lost: 13,
-  missing: 14,
-  deferred: 15,
-  invited: 16,
-  declined: 17,
-  throttled: 18,
-  update: 19,
-  unavailable: 20,
-  message: 21,
-  sent: 22,
-  displayName: 23,
-})
-export const StoredEvent = union("StoredEvent", "kind", EventKind, {
-  messageWithoutSeq: { conversation: ConversationId, from: utf8, payload: opaque },
-  sentWithoutSeq: { conversation: ConversationId, payload: opaque },
-  message: { conversation: ConversationId, from: utf8, seq: uint64, payload: opaque },
-  sent: { conversation: ConversationId, seq: uint64, payload: opaque },
-  joined: { conversation: ConversationId, members: vector(utf8) },
-  title: { conversation: ConversationId, from: utf8, title: utf8 },
-  members: {
-    conversation: ConversationId,
-    by: utf8,
-    added: vector(utf8),
-    removed: vector(utf8),
-    left: vector(utf8),
-    rejoined: vector(utf8),
-  },
-  refreshed: { conversation: ConversationId, by: utf8 },
-  left: { conversation: ConversationId, by: utf8 },
-  keyChanged: {
-    conversation: optional(ConversationId),
-    name: utf8,
-    signatureKey: opaque,
-    endorsed: boolean,
-    accepted: boolean,
-  },
-  failed: { conversation: ConversationId, wish: utf8, names: vector(utf8), code: utf8, reason: utf8 },
-  rejected: { conversation: optional(ConversationId), code: utf8, reason: utf8, count: uint32 },
-  halted: { conversation: ConversationId, names: vector(utf8), reason: utf8 },
-  recovered: { conversation: ConversationId, reason: utf8 },
-  lost: { conversation: ConversationId, reason: utf8 },
-  missing: { conversation: ConversationId, reason: utf8 },
-  deferred: { conversation: ConversationId, wishes: vector(utf8), reason: utf8, retryAt: uint64 },
-  invited: { conversation: ConversationId, by: utf8, members: vector(utf8) },
-  declined: { conversation: ConversationId, name: utf8, reason: utf8 },
-  /** `retryAt`: Unix time in milliseconds. */
-  throttled: { conversation: optional(ConversationId), service: utf8, retryAt: uint64 },
-  update: { conversation: optional(ConversationId), service: utf8, reason: utf8 },
-  unavailable: { conversation: optional(ConversationId), reason: utf8 },
-  displayName: {
-    /** Never there. */
-    conversation: optional(ConversationId),
-    name: utf8,
-    before: optional(utf8),
-    after: optional(utf8),
-  },
-})
-export type StoredEvent = TypeOf<typeof StoredEvent>
-export type StoredEventOf<K extends StoredEvent["type"]> = Extract<StoredEvent, { readonly type: K }>
-/** An event as those who tell it know it: how often it has happened is counted where it is written. */
-export type NewEvent = Exclude<StoredEvent, { type: "rejected" }> | Omit<StoredEventOf<"rejected">, "count">

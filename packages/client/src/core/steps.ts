@@ -1,7 +1,9 @@
 import { decode, encode } from "@conclave/codec"
 import { ClientError } from "../errors.js"
+import { type NewEvent, StoredEvent, type WholeEvent } from "../kinds/events.js"
 import { hex, type SealedStore } from "../store/sealed.js"
-import { type NewEvent, Profile, recordKeys, StoredEvent } from "./records.js"
+import { RecentEvents } from "./recent.js"
+import { Profile, recordKeys } from "./records.js"
 import { repetitionKey, type UnreadEvent, UnreadEvents } from "./unread.js"
 
 /** A part of the memory that can be thrown away and read from the store again. */
@@ -20,6 +22,8 @@ export class Steps {
   readonly #observers = new Set<() => void>()
   readonly #broken = new Set<Reloadable>()
   readonly unread = new UnreadEvents()
+  /** The events of completed steps, as they are stored. */
+  readonly recent = new RecentEvents()
   /** Whether the application is told of an event of a conversation (its id in hexadecimal). */
   isTold: (event: NewEvent, id: string) => boolean = () => true
   /** What every step may touch. */
@@ -91,12 +95,15 @@ export class Steps {
       result = compute(step)
       await step.write(this.#store)
     } catch (error) {
+      // What was counted up in memory may be stored, or not.
+      this.recent.clear()
       for (const shared of this.#shared) this.#broken.add(shared)
       if (part !== undefined) this.#broken.add(part)
       await this.#mend()
       throw error
     }
     this.#profile = step.profile
+    this.recent.add(step.events)
     part?.settled?.()
     for (const completion of step.completions) completion()
     this.notify()
@@ -129,7 +136,10 @@ interface Telling {
 /** What a step writes. */
 export class Step {
   readonly completions: (() => void)[] = []
+  /** By their numbers. */
+  readonly events = new Map<number, WholeEvent>()
   profile: Profile
+  readonly #kept = new Set<string>()
   readonly #put = new Map<string, Uint8Array>()
   readonly #delete = new Set<string>()
   readonly #deleteUnder: { readonly prefix: string; readonly after: string }[] = []
@@ -159,13 +169,18 @@ export class Step {
     this.#deleteUnder.push({ prefix, after })
   }
 
+  /** The record of a message, which an earlier step has put under `key`, stays: an event of it can refer to it. */
+  keep(key: string): void {
+    this.#kept.add(key)
+  }
+
   /** What is told already, and not read yet, is no event of its own: a `rejected` is counted there. */
   emit(event: NewEvent): void {
     if (event.conversation !== undefined && !this.#telling.isTold(event, hex(event.conversation))) return
     const key = repetitionKey(event)
     const known = key === undefined ? undefined : (this.#repeatable.get(key) ?? this.#telling.unread.find(key))
     const written = known === undefined ? this.#first(event) : { ...known, event: oneMore(known.event) }
-    this.put(recordKeys.event(written.number), encode(StoredEvent, written.event))
+    this.events.set(written.number, written.event)
     if (key === undefined) return
     this.#repeatable.set(key, written)
     this.after(() => this.#telling.unread.keep(key, written))
@@ -183,6 +198,9 @@ export class Step {
   }
 
   async write(store: SealedStore): Promise<void> {
+    for (const [number, event] of this.events) {
+      this.put(recordKeys.event(number), encode(StoredEvent, this.#recordOf(event)))
+    }
     if (this.profile !== this.#before) this.put(recordKeys.profile, encode(Profile, this.profile))
     for (const { prefix, after } of this.#deleteUnder) {
       for (const key of await store.keys(prefix)) if (key > after && !this.#put.has(key)) this.#delete.add(key)
@@ -190,11 +208,20 @@ export class Step {
     if (this.#put.size + this.#delete.size === 0) return
     await store.transaction({ put: this.#put, delete: this.#delete })
   }
+
+  /** The payload of a message whose record is kept is stored there alone. */
+  #recordOf(event: WholeEvent): StoredEvent {
+    if (event.type !== "message" && event.type !== "sent") return event
+    const { conversation, seq } = event
+    const key = recordKeys.message(hex(conversation), Number(seq))
+    const isKept = this.#put.has(key) || (this.#kept.has(key) && !this.#delete.has(key))
+    return isKept ? { type: "keptMessage", conversation, seq } : event
+  }
 }
 
 const COUNT_MAX = 0xffff_ffff
 
-function oneMore(event: StoredEvent): StoredEvent {
+function oneMore(event: WholeEvent): WholeEvent {
   return event.type === "rejected" ? { ...event, count: Math.min(COUNT_MAX, event.count + 1) } : event
 }
 

@@ -1,10 +1,10 @@
+import type { NewEvent, WholeEvent } from "../kinds/events.js"
 import { hex } from "../store/sealed.js"
-import type { NewEvent, StoredEvent } from "./records.js"
 
 /** An event that was written and that nobody has read yet. */
 export interface UnreadEvent {
   readonly number: number
-  readonly event: StoredEvent
+  readonly event: WholeEvent
 }
 
 /** More kinds than that are not kept in mind: their next event is one of its own. */
@@ -16,6 +16,7 @@ const UNREAD_MAX = 1_000
  */
 export class UnreadEvents {
   readonly #unread = new Map<string, UnreadEvent>()
+  #lastRead = 0
 
   find(key: string): UnreadEvent | undefined {
     return this.#unread.get(key)
@@ -23,6 +24,8 @@ export class UnreadEvents {
 
   keep(key: string, written: UnreadEvent): void {
     this.#unread.delete(key)
+    // It was shown while the step that counted it was being written.
+    if (written.number <= this.#lastRead) return
     const [oldest] = this.#unread.keys()
     if (this.#unread.size >= UNREAD_MAX && oldest !== undefined) this.#unread.delete(oldest)
     this.#unread.set(key, written)
@@ -30,6 +33,7 @@ export class UnreadEvents {
 
   /** Events up to this number are being shown to somebody: they change no more. */
   read(number: number): void {
+    this.#lastRead = Math.max(this.#lastRead, number)
     for (const [key, unread] of [...this.#unread]) if (unread.number <= number) this.#unread.delete(key)
   }
 }

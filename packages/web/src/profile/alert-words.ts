@@ -1,5 +1,7 @@
-import type { Alert } from "./alerts.js"
-import { shownReason } from "./words.js"
+import { eventSeverity, eventWords } from "@conclave/client/browser"
+import { type Alert, eventOf } from "./alerts.js"
+import { pageReader, paragraph } from "./reader.js"
+import type { People } from "./words.js"
 
 export interface AlertWords {
   readonly severity: "danger" | "warning" | "quiet"
@@ -9,42 +11,15 @@ export interface AlertWords {
 }
 
 /** `title`: of the conversation that it is about, where there is one still. */
-export function alertWords({ code, reason, count }: Alert, title: string | undefined): AlertWords {
-  const where = title ?? "a conversation"
-  const why = shownReason(reason)
-  const many = count > 1
-  switch (code) {
-    case "LATER_EPOCH":
-      return {
-        severity: "danger",
-        headline: `You may not be shown all of ${where}.`,
-        text: `Another member is further than the service lets this device get: ${why}. Ask a member, by voice or in person, to remove you and to invite you again.`,
-      }
-    case "CANNOT_REJOIN":
-      return {
-        severity: "danger",
-        headline: `This device cannot follow ${where}.`,
-        text: `It waits for a way back (${why}). Ask a member who can still write there to renew their keys.`,
-      }
-    case "TOO_MANY_INVITATIONS":
-      return {
-        severity: "quiet",
-        headline: many ? `${count} invitations were declined unseen.` : "An invitation was declined unseen.",
-        text: `${why}. Answer those that wait, if you want to get more.`,
-      }
-    case "UNAVAILABLE":
-      return {
-        severity: "warning",
-        headline: "The service refuses what it used to do.",
-        text: `${why}. Nothing is given up: it is asked again. If it lasts, tell whoever runs the service.`,
-      }
-    default:
-      return {
-        severity: "quiet",
-        headline: many
-          ? `${count} times, something was refused and passed over.`
-          : "Something was refused and passed over.",
-        text: `${many ? "The first: " : ""}${why}. If you expect an invitation, ask for it again.`,
-      }
+export function alertWords(alert: Alert, title: string | undefined, people: People): AlertWords {
+  const event = eventOf(alert)
+  const reader = pageReader(people, alert.conversation === undefined ? undefined : (title ?? "a conversation"))
+  const [headline = "", ...rest] = eventWords(event, reader)
+  return {
+    severity: banners[eventSeverity(event, reader)],
+    headline: paragraph([headline]),
+    text: paragraph(rest),
   }
 }
+
+const banners = { alarm: "danger", warning: "warning", notice: "quiet", quiet: "quiet" } as const

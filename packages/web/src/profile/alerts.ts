@@ -1,4 +1,4 @@
-import type { ClientEvent } from "@conclave/client/browser"
+import { type ClientEvent, eventSeverity, type ToldEvent } from "@conclave/client/browser"
 
 /** Something that asks for attention, whatever conversation is in front, until the user has seen it. */
 export interface Alert {
@@ -12,25 +12,25 @@ export interface Alert {
   readonly count: number
 }
 
-/** Codes of refusals in a conversation that ask for more than a line between the messages. */
-const LOUD_CODES: ReadonlySet<string> = new Set(["LATER_EPOCH", "CANNOT_REJOIN"])
 /** Each conversation and code has one at most; what is beyond goes, the oldest first. */
 const ALERTS_MAX = 50
 
-/** Whether a refusal with this code in a conversation is an alert, too. */
-export function isLoud(code: string | undefined): boolean {
-  return code !== undefined && LOUD_CODES.has(code)
+/** What an alert tells, as one event. */
+export function eventOf({ code, reason, count }: Alert): ToldEvent {
+  return code === UNAVAILABLE ? { type: "unavailable", reason } : { type: "rejected", code, reason, count }
 }
+
+const UNAVAILABLE = "UNAVAILABLE"
 
 /** Brings `alerts` up to date with an event: the same again is counted, what has been resolved goes. */
 export function followAlerts(alerts: Alert[], event: ClientEvent): void {
   const conversation = event.conversation?.id
   switch (event.type) {
     case "rejected":
-      if (conversation === undefined || isLoud(event.code)) add(alerts, { ...event, conversation })
+      if (conversation === undefined || isAlarm(event)) add(alerts, { ...event, conversation })
       return
     case "unavailable":
-      if (conversation === undefined) add(alerts, { ...event, conversation, code: "UNAVAILABLE", count: 1 })
+      if (conversation === undefined) add(alerts, { ...event, conversation, code: UNAVAILABLE, count: 1 })
       return
     case "joined":
     case "recovered":
@@ -38,6 +38,11 @@ export function followAlerts(alerts: Alert[], event: ClientEvent): void {
     case "left":
       forget(alerts, (alert) => alert.conversation === conversation)
   }
+}
+
+/** A refusal in a conversation that asks for more than a line between the messages. */
+function isAlarm(event: ToldEvent): boolean {
+  return eventSeverity(event, { name: "", conversation: "" }) === "alarm"
 }
 
 function add(alerts: Alert[], { number, conversation, code, reason, count }: Alert): void {

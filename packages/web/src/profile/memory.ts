@@ -1,5 +1,7 @@
-import type { ClientEvent } from "@conclave/client/browser"
+import type { ToldEvent } from "@conclave/client/browser"
 import type { Alert } from "./alerts.js"
+import { bytesOf, hexOf } from "./keys.js"
+import { type OldNotice, upgradedNotice } from "./old-notices.js"
 
 /**
  * What the page itself remembers beside the client's profile: notices, what has been read and compared, drafts. It
@@ -35,30 +37,16 @@ export interface Notice {
    * kept the message's id instead.
    */
   readonly after: number | string | undefined
-  readonly type: Exclude<ClientEvent["type"], "message" | "sent">
-  readonly by?: string
-  readonly names?: readonly string[]
-  readonly removed?: readonly string[]
+  readonly event: NoticeEvent
   /**
-   * Kept by earlier versions, which did not know who had asked to go: those of `removed` whom the user of this page
-   * wanted to be. Of the others it is known only whose commit it was.
+   * Kept by earlier versions, which did not know who had asked to go: members who are out, and those of them whom the user
+   * of this page wanted to be. Of the others it is known only whose commit it was.
    */
-  readonly asked?: readonly string[]
-  /** Who went by their own wish, and whose devices came back by themselves. */
-  readonly left?: readonly string[]
-  readonly rejoined?: readonly string[]
-  /** Of `joined`: the user has accepted an invitation. */
-  readonly accepted?: boolean
-  readonly text?: string
-  readonly code?: string
-  /** Why, of `failed`, where `text` says what. */
-  readonly reason?: string
-  /** How often. */
-  readonly count?: number
-  /** What has been put off, and until when (Unix time in milliseconds). */
-  readonly wishes?: Extract<ClientEvent, { type: "deferred" }>["wishes"]
-  readonly until?: number
+  readonly out?: { readonly names: readonly string[]; readonly asked: readonly string[] }
 }
+
+/** What is kept of an event: what its words need. */
+export type NoticeEvent = Exclude<ToldEvent, { type: "message" | "sent" }>
 
 /** A message that the service will never take; its text is kept for the user. */
 export interface FailedMessage {
@@ -91,22 +79,39 @@ export interface KeyAlert {
 
 /** As text, for {@link readableMemory}. */
 export function storableMemory({ conversations, compared, ...rest }: Memory): string {
-  return JSON.stringify({ ...rest, conversations: [...conversations], compared: [...compared] })
+  return JSON.stringify({ ...rest, conversations: [...conversations], compared: [...compared] }, storable)
+}
+
+/** Dates and bytes of events, which JSON does not have. `JSON.stringify` has made text of a date before it asks. */
+function storable(this: Readonly<Record<string, unknown>>, name: string, value: unknown): unknown {
+  const held = this[name]
+  if (held instanceof Date) return { milliseconds: held.getTime() }
+  return held instanceof Uint8Array ? { hexadecimal: hexOf(held) } : value
+}
+
+function readable(_: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Object.keys(value).length !== 1) return value
+  if ("milliseconds" in value && typeof value.milliseconds === "number") return new Date(value.milliseconds)
+  return "hexadecimal" in value && typeof value.hexadecimal === "string" ? bytesOf(value.hexadecimal) : value
 }
 
 /** What {@link storableMemory} made, or an earlier version that kept objects: names never become properties of one. */
 export function readableMemory(text: string): Memory {
-  const { lastEvent = 0, conversations, compared, keyAlerts = [], alerts = [] } = JSON.parse(text)
-  const complete = ([id, memory]: readonly [string, ConversationMemory]) =>
-    [id, { ...emptyConversation(), ...memory }] as const
+  const { lastEvent = 0, conversations, compared, keyAlerts = [], alerts = [] } = JSON.parse(text, readable)
+  const complete = ([id, { notices = [], ...memory }]: readonly [string, StoredConversation]) =>
+    [id, { ...emptyConversation(), ...memory, notices: notices.flatMap(readNotice) }] as const
   return {
     lastEvent,
-    conversations: new Map(entriesOf<ConversationMemory>(conversations).map(complete)),
+    conversations: new Map(entriesOf<StoredConversation>(conversations).map(complete)),
     compared: new Map(entriesOf<readonly string[]>(compared)),
     keyAlerts,
     alerts,
   }
 }
+
+type StoredConversation = Omit<ConversationMemory, "notices"> & { readonly notices?: readonly (Notice | OldNotice)[] }
+
+const readNotice = (notice: Notice | OldNotice) => ("event" in notice ? [notice] : upgradedNotice(notice))
 
 function entriesOf<T>(stored: unknown): readonly (readonly [string, T])[] {
   return Array.isArray(stored) ? stored : Object.entries((stored ?? {}) as Record<string, T>)

@@ -1,4 +1,10 @@
-import type { Content, Conversation, Message, PendingMessage } from "@conclave/client/browser"
+import {
+  type Content,
+  type Conversation,
+  contentWords,
+  type Message,
+  type PendingMessage,
+} from "@conclave/client/browser"
 import type { ConversationMemory, FailedMessage, Notice } from "./memory.js"
 
 /** A message that has its place in the conversation, and is told from others by it: its id is its sender's choice. */
@@ -91,8 +97,8 @@ export function timelineOf(
 /** No message is there. */
 const LOST = -1
 
-export function textOf({ text, bytes }: Content): string {
-  return text ?? `[${bytes?.length ?? 0} bytes that are not text]`
+export function textOf(content: Content): string {
+  return content.text ?? `[${contentWords(content)}]`
 }
 
 function fromHistory(message: Message): ThreadMessage {

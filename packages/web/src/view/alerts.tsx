@@ -66,7 +66,7 @@ function Patience({ profile }: { readonly profile: Profile }) {
 
 function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly alert: Alert }) {
   const conversation = profile.client.conversations.get(alert.conversation ?? "")
-  const { severity, headline, text } = alertWords(alert, conversation && titleOf(conversation, profile))
+  const { severity, headline, text } = alertWords(alert, conversation && titleOf(conversation, profile), profile)
   return (
     <div class={`banner banner-${severity}`} role={severity === "danger" ? "alert" : "status"}>
       <AlertIcon />

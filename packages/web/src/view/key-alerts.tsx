@@ -1,7 +1,9 @@
+import { eventWords } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
 import { bytesOf, grouped, KEY_DIGITS_SHOWN } from "../profile/keys.js"
 import type { KeyAlert } from "../profile/memory.js"
 import type { Profile } from "../profile/profile.js"
+import { pageReader, paragraph } from "../profile/reader.js"
 import { problem } from "../profile/words.js"
 import { AlertIcon } from "./icons.js"
 
@@ -49,22 +51,12 @@ export function KeyAlertBanner({ profile, alert }: { readonly profile: Profile; 
   )
 }
 
-function wordsOf({ name, accepted }: KeyAlert, profile: Profile) {
-  const who = profile.called(name)
-  if (name === profile.name) {
-    return {
-      headline: accepted ? "You have added a device." : "A strange device speaks under your name.",
-      text: accepted
-        ? "One of your earlier keys vouches for it. If it was not you, somebody has that other device: ask a member of each conversation to remove you, and to invite you again."
-        : "None of your devices vouches for it. If it is not yours, warn the people you talk with, by voice or in person: those who have not met you yet may take it for you.",
-      approval: "It is mine: approve",
-    }
-  }
+function wordsOf({ name, endorsed, accepted, signatureKey }: KeyAlert, profile: Profile) {
+  const event = { type: "keyChanged", name, endorsed, accepted, signatureKey: bytesOf(signatureKey) } as const
+  const [headline = "", ...rest] = eventWords(event, pageReader(profile, undefined))
   return {
-    headline: accepted ? `${who} has added a device.` : `${who} speaks with a new key.`,
-    text: accepted
-      ? "One of their earlier keys vouches for it. The safety code has changed: compare it again when you can."
-      : "It is a new installation, or somebody who pretends to be them. Ask them in another way, by voice or in person, before you go on.",
-    approval: `It is ${who}: approve`,
+    headline: paragraph([headline]),
+    text: paragraph(rest),
+    approval: name === profile.name ? "It is mine: approve" : `It is ${profile.called(name)}: approve`,
   }
 }

@@ -1,8 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useLayoutEffect, useRef, useState } from "preact/hooks"
-import { isLoud } from "../profile/alerts.js"
-import type { Notice } from "../profile/memory.js"
-import { noticeText } from "../profile/notice-words.js"
+import { isNoticeLoud, noticeText } from "../profile/notice-words.js"
 import type { Profile } from "../profile/profile.js"
 import type { ThreadMessage, TimelineItem } from "../profile/thread.js"
 import { clockTime, dayName, isSameDay } from "../profile/time.js"
@@ -110,8 +108,11 @@ function Item({ item, before, after, profile, conversation }: ItemProps) {
   if (item.type === "message") return <Message profile={profile} message={item.message} before={before} after={after} />
   if (item.type === "notice") {
     const { notice } = item
+    const { type } = notice.event
+    // It may have been decided about since.
+    const isOver = type === "halted" && conversation.status !== "halted"
     return (
-      <li class={isNoticeLoud(notice, conversation) ? "notice notice-loud" : "notice"} data-notice={notice.type}>
+      <li class={!isOver && isNoticeLoud(notice, profile) ? "notice notice-loud" : "notice"} data-notice={type}>
         <span>{noticeText(notice, profile)}</span>
       </li>
     )
@@ -147,26 +148,6 @@ function Item({ item, before, after, profile, conversation }: ItemProps) {
       </p>
     </li>
   )
-}
-
-function isNoticeLoud({ type, code }: Notice, { status }: Conversation): boolean {
-  switch (type) {
-    case "keyChanged":
-    case "lost":
-    case "failed":
-    case "left":
-    case "missing":
-      return true
-    case "halted":
-      // It has been decided about since.
-      return status === "halted"
-    case "declined":
-      return code === "unverified"
-    case "rejected":
-      return isLoud(code)
-    default:
-      return false
-  }
 }
 
 interface MessageProps {

@@ -1,0 +1,268 @@
+import {
+  bytes,
+  conversation,
+  count,
+  flag,
+  noConversation,
+  someConversation,
+  text,
+  texts,
+  time,
+  word,
+  wordList,
+} from "./fields.js"
+import { because, type EventReader, list, people, subject, subjects, theConversation, within } from "./reader.js"
+import { eventKind } from "./table.js"
+
+/** What an application can wish for in a conversation. */
+export const wishNames = ["create", "invite", "remove", "send", "title", "refresh", "leave"] as const
+export const serviceNames = ["delivery", "auth"] as const
+/** Why a wish or a call failed. */
+export const clientErrorCodes = [
+  ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
+  ...["LOST", "STORE_FAILED", "STORE_LOCKED", "WRONG_PROFILE", "UNAVAILABLE", "UPDATE", "CLOSED"],
+] as const
+
+type WishName = (typeof wishNames)[number]
+
+/** What went wrong, what waits, and what has to be decided. */
+export const troubleEvents = {
+  keyChanged: eventKind({
+    number: 8,
+    fields: {
+      conversation: someConversation,
+      name: text,
+      signatureKey: bytes,
+      /** A device that was pinned before has signed for the new one. */
+      endorsed: flag,
+      /** The new key is pinned: it was endorsed, and the client's policy accepts that. */
+      accepted: flag,
+    },
+    severity: "alarm",
+    words({ name, endorsed, accepted }, reader) {
+      if (name === reader.name) return ownKeyWords(name, endorsed, reader)
+      const who = subject(name, reader)
+      if (accepted) {
+        return [
+          `${who} added a device`,
+          "One of their devices signed for it, so it was accepted",
+          `The safety code has changed: compare it again${reader.how({ type: "compareSafetyCodes" })}`,
+        ]
+      }
+      return [
+        `${who} uses a new key`,
+        endorsed
+          ? "One of their devices signed for it"
+          : "None of their devices signed for it: it is a new installation, or an attacker who impersonates them",
+        `Ask ${who}, by voice or in person, before you approve it${reader.how({ type: "approveKey", name })}`,
+      ]
+    },
+  }),
+
+  failed: eventKind({
+    number: 9,
+    fields: { conversation, wish: word(wishNames), names: texts, code: word(clientErrorCodes), reason: text },
+    severity: "warning",
+    words({ wish, names, code, reason }, reader) {
+      const why = failureReasons.get(code) ?? (reason === "" ? "the service refused" : reader.reason(reason))
+      return [`${failedWish(wish, names, reader)}: ${why}`]
+    },
+  }),
+
+  rejected: eventKind({
+    number: 10,
+    fields: {
+      conversation: someConversation,
+      code: text,
+      /** Of the first one, where there were several. */
+      reason: text,
+      /** How often it has happened since this event was new: the same again, until the event is read, is counted here. */
+      count,
+    },
+    severity: ({ code }) => (code === "LATER_EPOCH" || code === "CANNOT_REJOIN" ? "alarm" : "notice"),
+    words: rejectedWords,
+  }),
+
+  halted: eventKind({
+    number: 11,
+    fields: { conversation, names: texts, reason: text },
+    severity: "warning",
+    words: ({ names, reason }, reader) => [
+      `Nothing is sent in ${theConversation(reader)} until you decide about ${people(names, reader) || "its members"}`,
+      ...because(reason, reader),
+    ],
+  }),
+
+  recovered: eventKind({
+    number: 12,
+    fields: { conversation, reason: text },
+    severity: "notice",
+    words: ({ reason }, reader) => [
+      `This device lost its place in ${theConversation(reader)} and rejoined`,
+      "Messages sent in between are missing here",
+      ...because(reason, reader),
+    ],
+  }),
+
+  lost: eventKind({
+    number: 13,
+    fields: { conversation, reason: text },
+    severity: "warning",
+    words: ({ reason }, reader) => [
+      `This device lost ${theConversation(reader)}`,
+      ...because(reason, reader),
+      "Ask a member to remove you and invite you again",
+    ],
+  }),
+
+  missing: eventKind({
+    number: 14,
+    fields: { conversation, reason: text },
+    severity: "warning",
+    words: ({ reason }, reader) => [
+      `The service does not know ${theConversation(reader)} at present`,
+      "Nothing is lost: this device keeps it and asks again for a week",
+      ...because(reason, reader),
+    ],
+  }),
+
+  deferred: eventKind({
+    number: 15,
+    fields: {
+      conversation,
+      /** What waits; empty for a commit that only lets members go who asked for it. */
+      wishes: wordList(wishNames),
+      reason: text,
+      retryAt: time,
+    },
+    severity: "notice",
+    words({ wishes, reason, retryAt }, reader) {
+      const what = wishes.length === 0 ? "a change" : list([...new Set(wishes)].map((wish) => deferredWishes[wish]))
+      return [
+        `The service did not take ${what}`,
+        ...because(reason, reader),
+        `This device tries again at ${reader.time(retryAt)}`,
+      ]
+    },
+  }),
+
+  throttled: eventKind({
+    number: 18,
+    fields: { conversation: noConversation, service: word(serviceNames), retryAt: time },
+    severity: "notice",
+    words: ({ retryAt }, reader) => [
+      `The service is busy until ${reader.time(retryAt)}`,
+      "What you write is kept and sent after that",
+    ],
+  }),
+
+  update: eventKind({
+    number: 19,
+    fields: { conversation: noConversation, service: word(serviceNames), reason: text },
+    severity: "alarm",
+    words: ({ reason }, reader) => ["An update is needed", ...because(reason, reader)],
+  }),
+
+  unavailable: eventKind({
+    number: 20,
+    fields: { conversation: someConversation, reason: text },
+    severity: (_, { conversation }) => (conversation === undefined ? "warning" : "notice"),
+    words: ({ reason }, reader) => [
+      `The service refuses requests that it used to accept${reader.conversation === undefined ? "" : ` for ${reader.conversation}`}`,
+      ...because(reason, reader),
+      "Nothing is given up: this device asks again",
+      ...(reader.conversation === undefined ? ["If it lasts, contact the operator of the service"] : []),
+    ],
+  }),
+}
+
+function ownKeyWords(name: string, endorsed: boolean, reader: EventReader): readonly string[] {
+  if (endorsed) {
+    return [
+      "You added a device",
+      "One of your devices signed for it",
+      "If that was not you, ask the members to remove you and invite you again",
+    ]
+  }
+  return [
+    "An unknown device uses your name",
+    "None of your devices signed for it",
+    `If it is yours, approve its key${reader.how({ type: "approveKey", name })}`,
+    "If it is not, warn the people you talk with, by voice or in person",
+  ]
+}
+
+function rejectedWords(
+  { code, reason, count }: { readonly code: string; readonly reason: string; readonly count: number },
+  reader: EventReader,
+): readonly string[] {
+  const where = within(reader)
+  switch (code) {
+    case "LATER_EPOCH":
+      return [
+        `You may not be shown all of ${theConversation(reader)}`,
+        ...because(reason, reader, "Another member is ahead of what the service shows this device"),
+        "Ask a member, by voice or in person, to remove you and invite you again",
+      ]
+    case "CANNOT_REJOIN":
+      return [
+        `This device cannot follow ${theConversation(reader)} and waits for a way back`,
+        ...because(reason, reader),
+        `Ask a member who can still write there to renew their keys${reader.how({ type: "refresh" })}`,
+      ]
+    case "TOO_MANY_INVITATIONS":
+      return [
+        count === 1 ? "An invitation was declined unseen" : `${count} invitations were declined unseen`,
+        ...because(reason, reader),
+        "To receive more, answer those that are waiting",
+      ]
+    case "PROPOSALS_DROPPED":
+      return [`Requests of other members${where} were not carried out`, ...because(reason, reader)]
+    default:
+      return [
+        count === 1
+          ? `Something was refused and skipped${where}`
+          : `${count} messages were refused and skipped${where}`,
+        ...because(reason, reader, count === 1 ? "Reason" : "First reason"),
+        ...(reader.conversation === undefined ? ["If you expect an invitation, ask for it again"] : []),
+      ]
+  }
+}
+
+function failedWish(wish: WishName, names: readonly string[], reader: EventReader): string {
+  switch (wish) {
+    case "create":
+      return "The conversation could not be created"
+    case "invite":
+      return `${subjects(names, reader)} could not be added`
+    case "remove":
+      return `${subjects(names, reader)} could not be removed`
+    case "send":
+      return "A message could not be sent"
+    case "title":
+      return "The conversation could not be renamed"
+    case "refresh":
+      return "Your keys could not be renewed"
+    case "leave":
+      return "You could not leave"
+  }
+}
+
+const failureReasons: ReadonlyMap<string, string> = new Map([
+  ["UNKNOWN_NAME", "nobody has that name"],
+  ["NO_KEY_PACKAGE", "there are no keys left to add them with"],
+  ["KEY_CHANGED", "there is a new key to look at first"],
+  ["NOT_A_MEMBER", "you are no longer a member"],
+  ["LOST", "this device lost the conversation"],
+  ["TOO_LARGE", "it is too large"],
+])
+
+const deferredWishes: Readonly<Record<WishName, string>> = {
+  create: "the new conversation",
+  invite: "your invitation",
+  remove: "a removal",
+  send: "a message",
+  title: "the new title",
+  refresh: "your new keys",
+  leave: "your request to leave",
+}

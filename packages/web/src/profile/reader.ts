@@ -1,0 +1,28 @@
+import { type EventReader, personLabel } from "@conclave/client/browser"
+import { textOf } from "./thread.js"
+import { clockTime } from "./time.js"
+import { isolated, type People, quoted, shownReason } from "./words.js"
+
+/** How what happened is read on the page; `conversation`: what it is called in a sentence. */
+export function pageReader(people: People, conversation: string | undefined): EventReader {
+  return {
+    name: people.name,
+    conversation,
+    peopleMax: PEOPLE_SHOWN,
+    person: (name) => people.called(name),
+    personAs: (name, displayName) => isolated(personLabel(name, displayName).text),
+    title: quoted,
+    reason: shownReason,
+    time: clockTime,
+    content: textOf,
+    // There are buttons for it.
+    how: () => "",
+  }
+}
+
+const PEOPLE_SHOWN = 8
+
+/** Sentences with their full stops. */
+export function paragraph(sentences: readonly string[]): string {
+  return sentences.map((it) => (/[.!?]$/u.test(it) ? it : `${it}.`)).join(" ")
+}
