@@ -186,18 +186,18 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     commitsTakeTurns,
     welcomesAreLimited,
     creationsAreLimited,
-    inClient("core/invitations")("if (recentBy >= limits.perDayByInviter)", "if (recentBy < 0)"),
-    inClient("core/invitations")(
+    inClient("device/invitations")("if (recentBy >= limits.perDayByInviter)", "if (recentBy < 0)"),
+    inClient("device/invitations")(
       "return !toAsk || (waitingBy < limits.unansweredByInviter && waiting < limits.unanswered);",
       "return true;",
     ),
-    inClient("core/stream")("const CURSORS_MAX = 1000;", "const CURSORS_MAX = 1_000_000;"),
-    inClient("core/stream")("this.#cursorsMax > 1) {", "this.#cursorsMax < 0) {"),
+    inClient("device/stream")("const CURSORS_MAX = 1000;", "const CURSORS_MAX = 1_000_000;"),
+    inClient("device/stream")("this.#cursorsMax > 1) {", "this.#cursorsMax < 0) {"),
   ],
   H11b: [
     inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
-    inClient("core/stream")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
-    inClient("core/stream")("if (performance.now() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
+    inClient("device/stream")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
+    inClient("device/stream")("if (performance.now() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
   ],
   M1: [
     inClient("identity/judge")(
@@ -254,7 +254,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "if (migrations === undefined)",
     ),
   ],
-  L3: [inClient("core/unread")('if (event.type === "rejected") {', 'if (event.type === "none") {')],
+  L3: [inClient("journal/unread")('if (event.type === "rejected") {', 'if (event.type === "none") {')],
   L4: [
     strangersStayOut,
     inClient("conversation/log")("staged.external ? staged.added.at(-1) : staged.committer", "staged.committer"),
@@ -281,7 +281,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   F18: [
     inClient("identity/stock")(
-      "if (stored.lastResort)\n            this.#retire(step, [key, stored]);",
+      "if (stored.lastResort)\n            this.#retire(transaction, [key, stored]);",
       "if (stored.lastResort)\n            return;",
     ),
   ],

@@ -124,7 +124,7 @@ const reopens: Attack = {
   quick: true,
   defence: [
     {
-      file: "packages/client/dist/src/core/inbox.js",
+      file: "packages/client/dist/src/device/inbox.js",
       find: "if (outline === undefined) {",
       replace: "if (outline === undefined) return false;\n        if (outline === undefined) {",
     },

@@ -3,7 +3,6 @@ import type { CryptoProvider, SignatureName } from "@conclave/crypto"
 import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { Conversation } from "./conversation.js"
-import { openDevice } from "./core/open.js"
 import type { ClientEvent } from "./events.js"
 import type { Waiting } from "./service/patience.js"
 import type { Store } from "./store/store.js"
@@ -201,14 +200,3 @@ export interface Client extends AsyncDisposable {
   /** Stops, completes the step that runs, and closes store and transports. Wishes stay for the next opening. */
   close(): Promise<void>
 }
-
-export const Client: {
-  /**
-   * Registers the name on first use. Throws `ClientError`: `NAME_TAKEN`, `WRONG_PROFILE` (another name or suite, or
-   * another sealing key; a profile of a newer version), `STORE_FAILED`, `UNAVAILABLE` (first opening only: later ones
-   * work without a network). Throws `TypeError` for an option that cannot be used: a name that is none, a sealing key of
-   * another length than 32 bytes, a cipher suite that the provider lacks, a service without an address.
-   * Where it throws, store and transports have been closed.
-   */
-  open(options: ClientOptions): Promise<Client>
-} = { open: openDevice }

@@ -4,13 +4,16 @@
  * ```
  *   client.ts conversation.ts events.ts errors.ts   what an application sees
  *   kinds/          one table each of event kinds and content kinds: fields, severity, words
- *   core/           a profile at work: steps and their records, the journal of events, inbox, stream, retries
- *   conversation/   one conversation: wishes are compiled into commits, the log is followed, or rejoined
- *   identity/       who this device is, who others are: pins, display names, verdicts, safety codes, key packages
+ *   conversation/   a conversation as a state machine: step(state, input, moment) → state and effects
+ *   device/         what carries effects out: drivers, inbox, stream, retries; and the client itself
+ *   journal/        transactions, and the durable events that they leave
+ *   records/        everything that is stored, and the versions before it
+ *   identity/       who this device is, who others are: pins, display names, verdicts, key packages
  *   service/        what both services are asked, and what they answer, typed
  *   store/          where sealed records are kept: memory, SQLite, IndexedDB
  *
- *   a wish ─► store ─► compile, encrypt ─► store ─► service ─► log ─► follow ─► store ─► event
+ *   an input ─► step ─► one transaction ─► a question to a service ─► its answer is the next input
+ *                                      └─► events, calls that go on
  * ```
  */
 export {
@@ -24,15 +27,14 @@ export {
   personLabel,
   shownText,
 } from "@conclave/contracts/names"
-export {
-  Client,
-  type ClientOptions,
-  type ClientPolicy,
-  type Invitation,
-  type InvitationAnswer,
-  type InvitationLimits,
-  type PersonDevice,
-  type VerifyLeaves,
+export type {
+  ClientOptions,
+  ClientPolicy,
+  Invitation,
+  InvitationAnswer,
+  InvitationLimits,
+  PersonDevice,
+  VerifyLeaves,
 } from "./client.js"
 export type {
   Conversation,
@@ -74,6 +76,7 @@ export { contentWords } from "./kinds/contents.js"
 export { eventSeverity, eventWords, type ToldEvent } from "./kinds/events.js"
 export type { Advice, EventReader } from "./kinds/reader.js"
 export type { Severity } from "./kinds/table.js"
+export { Client } from "./opening.js"
 export type { Waiting } from "./service/patience.js"
 export { MemoryProfile, memoryStore } from "./store/memory.js"
 export type { ListOptions, Store, StoreChanges, StoreRecord } from "./store/store.js"

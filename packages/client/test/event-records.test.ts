@@ -2,11 +2,11 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
-import { Journal } from "../src/core/journal.js"
-import { type Profile, recordKeys, StoredEvent, StoredMessage } from "../src/core/records.js"
-import { Steps } from "../src/core/steps.js"
-import { UnreadEvents } from "../src/core/unread.js"
 import type { Client, ClientEvent, Conversation, Store } from "../src/index.js"
+import { Journal } from "../src/journal/journal.js"
+import { Transactions } from "../src/journal/transactions.js"
+import { UnreadEvents } from "../src/journal/unread.js"
+import { type Profile, recordKeys, StoredEvent, StoredMessage } from "../src/records/records.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { SealedStore } from "../src/store/sealed.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -130,21 +130,21 @@ function journal() {
     },
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   })
-  const steps = new Steps(store, profileRecord)
-  const events = new Journal(store, steps, { oldest: 1, find: () => ({ id: "team" }) as Conversation })
+  const transactions = new Transactions(store, profileRecord)
+  const events = new Journal(store, transactions, { oldest: 1, find: () => ({ id: "team" }) as Conversation })
   const emit = (text: string, times = 1) =>
-    steps.run(undefined, (step) => {
+    transactions.run(undefined, (transaction) => {
       for (let i = 0; i < times; i++) {
-        step.emit({ type: "rejected", conversation: undefined, code: text, reason: "why" })
+        transaction.emit({ type: "rejected", conversation: undefined, code: text, reason: "why" })
       }
     })
   const say = (seq: bigint, keeps: boolean, payload = greeting) =>
-    steps.run(undefined, (step) => {
+    transactions.run(undefined, (transaction) => {
       const message = { from: "bob", own: false, payload }
-      if (keeps) step.put(recordKeys.message("00".repeat(32), Number(seq)), encode(StoredMessage, message))
-      step.emit({ type: "message", conversation, from: "bob", seq, payload })
+      if (keeps) transaction.put(recordKeys.message("00".repeat(32), Number(seq)), encode(StoredMessage, message))
+      transaction.emit({ type: "message", conversation, from: "bob", seq, payload })
     })
-  return { store, steps, events, emit, say, counts, failing }
+  return { store, transactions, events, emit, say, counts, failing }
 }
 
 const shown = ({ value }: IteratorResult<ClientEvent>) => {

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { decode, enumeration, opaque, optional, struct, uint8, uint32, uint64, utf8, vector } from "@conclave/codec"
 import { directTransport } from "@conclave/transport"
-import type { ConversationHandle } from "../src/conversation/handle.js"
-import { migrateProfile, PROFILE_VERSION } from "../src/core/migrations.js"
+import type { ConversationHandle } from "../src/device/handle.js"
+import type { Client, Content } from "../src/index.js"
+import { migrateProfile, PROFILE_VERSION } from "../src/records/migrations.js"
 import {
   ConversationState,
   type Outgoing,
@@ -12,9 +13,8 @@ import {
   recordKeys,
   StoredKeyPackage,
   Wish,
-} from "../src/core/records.js"
-import { fromVersion2 } from "../src/core/version-2.js"
-import type { Client, Content } from "../src/index.js"
+} from "../src/records/records.js"
+import { fromVersion2 } from "../src/records/version-2.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Delivery } from "../src/service/delivery.js"
 import { Patience } from "../src/service/patience.js"

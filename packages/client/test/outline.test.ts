@@ -3,25 +3,25 @@ import { it } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
 import { cipherSuite, createKeyPackage, dangerouslyAcceptAll, Group, type GroupChanges, leafIndex } from "@conclave/mls"
 import { Outline } from "../src/conversation/outline.js"
-import type { Step } from "../src/core/steps.js"
+import type { Transaction } from "../src/journal/transactions.js"
 
 const provider = nodeProvider()
 const suite = cipherSuite(1, provider)
 const id = "conversation"
 const now = 1_800_000_000n
 
-/** Where a step's records end up. */
+/** Where a transaction's records end up. */
 function target() {
   const records = new Map<string, Uint8Array>()
   let written = 0
-  const step = {
+  const transaction = {
     put(key: string, record: Uint8Array) {
       written += record.length
       records.set(key, record)
     },
     delete: (key: string) => records.delete(key),
-  } as unknown as Step
-  return { records, step, written: () => written }
+  } as unknown as Transaction
+  return { records, transaction, written: () => written }
 }
 
 function signerOf(name: string) {
@@ -50,9 +50,9 @@ it("what is shown of a group follows its tree as it grows, changes and shrinks, 
   })
   const followed = new Outline()
   const kept = target()
-  followed.save(kept.step, id, group, undefined)
+  followed.save(kept.transaction, id, group, undefined)
   group.takeChanges()
-  const steps: readonly GroupChanges[] = [
+  const transactions: readonly GroupChanges[] = [
     { add: names(1, 4).map(keyPackage) },
     {},
     // From one part to two, and to three: the old end of a part is in no list of changes.
@@ -69,17 +69,17 @@ it("what is shown of a group follows its tree as it grows, changes and shrinks, 
     { add: names(300, 900).map(keyPackage), path: false },
     SMALL_CHANGE,
   ]
-  for (const [at, changes] of steps.entries()) {
+  for (const [at, changes] of transactions.entries()) {
     const commit = group.commit(changes)
     group.apply(commit, dangerouslyAcceptAll(commit.claims))
     const { nodes } = group.takeChanges()
     const before = kept.written()
-    followed.save(kept.step, id, group, nodes)
+    followed.save(kept.transaction, id, group, nodes)
     const fresh = new Outline()
     const all = target()
-    fresh.save(all.step, id, group, undefined)
-    assert.deepEqual(followed.shown, fresh.shown, `after step ${at}`)
-    assert.deepEqual([...kept.records].sort(), [...all.records].sort(), `after step ${at}`)
+    fresh.save(all.transaction, id, group, undefined)
+    assert.deepEqual(followed.shown, fresh.shown, `after transaction ${at}`)
+    assert.deepEqual([...kept.records].sort(), [...all.records].sort(), `after transaction ${at}`)
     if (changes === SMALL_CHANGE)
       assert(kept.written() - before < all.written() / 2, `${kept.written() - before} bytes`)
   }

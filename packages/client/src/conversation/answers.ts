@@ -1,5 +1,5 @@
 import { decode } from "@conclave/codec"
-import { recordKeys } from "../core/records.js"
+import { recordKeys } from "../records/records.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { onCommitAnswer, onCommitJudged, reachAccepted } from "./committing.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"

@@ -1,7 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
 import type { LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
-import type { Claimed, Outgoing, Wish, WishOf } from "../core/records.js"
 import { type Judgement, nameOf } from "../identity/judge.js"
+import type { Claimed, Outgoing, Wish, WishOf } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import { invite } from "./inviting.js"
 import { emitRefusedKeys } from "./judging.js"

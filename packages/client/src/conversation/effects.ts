@@ -1,6 +1,6 @@
-import type { NewEvent, StoredInvitation } from "../core/records.js"
 import type { ClientError } from "../errors.js"
 import type { Judgement } from "../identity/judge.js"
+import type { NewEvent, StoredInvitation } from "../records/records.js"
 import type { Question } from "./question.js"
 
 export type InvitationChange =

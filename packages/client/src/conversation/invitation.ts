@@ -1,6 +1,6 @@
 import type { Group } from "@conclave/mls"
-import { recordKeys, type StoredInvitation, type StoredMessage } from "../core/records.js"
 import type { Judgement } from "../identity/judge.js"
+import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"
 import type { Turn } from "./turn.js"

@@ -1,7 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
 import { decodeKeyPackage, type LeafNode } from "@conclave/mls"
-import type { Claimed, WishOf } from "../core/records.js"
 import { includes, type Judgement, nameOf } from "../identity/judge.js"
+import type { Claimed, WishOf } from "../records/records.js"
 import type { ClaimedPackage, Listed, Question, Wanted } from "./question.js"
 import type { Inviting, Why } from "./state.js"
 import type { Turn } from "./turn.js"

@@ -1,6 +1,6 @@
 import type { Group, Received } from "@conclave/mls"
-import type { Outgoing, WishOf } from "../core/records.js"
 import { nameOf } from "../identity/judge.js"
+import type { Outgoing, WishOf } from "../records/records.js"
 import type { DeliveryAnswer } from "../service/delivery.js"
 import { declinedData, declineReasonOf } from "./declining.js"
 import { refusedAsMissing } from "./missing.js"

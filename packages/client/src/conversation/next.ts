@@ -1,4 +1,4 @@
-import type { Wish } from "../core/records.js"
+import type { Wish } from "../records/records.js"
 import { compileCommit, nextWishes, sendCommit } from "./committing.js"
 import { departureDue, leave } from "./leaving.js"
 import { readLog } from "./log.js"

@@ -1,9 +1,9 @@
 import { decode, encode, type TypeOf } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Group, TreeNodeView } from "@conclave/mls"
-import type { Changes } from "../core/changes.js"
-import { OutlineHead, OutlineNodes, recordKeys } from "../core/records.js"
 import { nameOf } from "../identity/judge.js"
+import { OutlineHead, OutlineNodes, recordKeys } from "../records/records.js"
+import type { Changes } from "../store/changes.js"
 import type { SealedStore } from "../store/sealed.js"
 
 /** Nodes of a record: a commit renews one path of the tree, whose nodes are in few of them. */

@@ -1,6 +1,6 @@
 import { DecodeError, decode, encode, fixed, struct, type TypeOf, uint8, uint64 } from "@conclave/codec"
+import { hex } from "../bytes.js"
 import { type Content, contentOf, PayloadBody } from "../kinds/contents.js"
-import { hex } from "../store/sealed.js"
 
 /** What an MLS application message of this SDK holds. A later version may add kinds; an unknown one is skipped. */
 export const Payload = struct("Payload", {

@@ -1,8 +1,8 @@
 import type { Device } from "@conclave/contracts/auth"
 import type { CredentialClaim } from "@conclave/mls"
-import type { Claimed } from "../core/records.js"
 import type { ClientError } from "../errors.js"
 import type { Judgement } from "../identity/judge.js"
+import type { Claimed } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 
 /** What is sent: which answers are possible depends on it. */

@@ -1,6 +1,6 @@
 import { Group, RuleError, type StagedExternalJoin } from "@conclave/mls"
-import { recordKeys } from "../core/records.js"
 import type { Judgement } from "../identity/judge.js"
+import { recordKeys } from "../records/records.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { knownSigner, type SignedGroupInfo } from "./group-info.js"
 import { halt } from "./judging.js"

@@ -1,5 +1,5 @@
 import { type Append, deliveryRequests } from "@conclave/contracts/delivery"
-import type { Outgoing } from "../core/records.js"
+import type { Outgoing } from "../records/records.js"
 
 export const IDEMPOTENCY_ID_SIZE = 16
 

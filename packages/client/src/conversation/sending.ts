@@ -1,6 +1,6 @@
 import { equalBytes } from "@conclave/crypto"
-import type { Outgoing } from "../core/records.js"
 import type { ClientErrorCode, FailedEvent } from "../events.js"
+import type { Outgoing } from "../records/records.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import type { Next } from "./question.js"
 import { type Pause, pauseAfter } from "./recovery.js"

@@ -8,11 +8,11 @@ import type {
   StagedExternalJoin,
   OutgoingCommit as StagedOwnCommit,
 } from "@conclave/mls"
-import type { Claimed, ConversationState, OutgoingCommit, StoredInvitation, Unapproved } from "../core/records.js"
+import { hex } from "../bytes.js"
 import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import type { Judgement } from "../identity/judge.js"
-import { hex } from "../store/sealed.js"
+import type { Claimed, ConversationState, OutgoingCommit, StoredInvitation, Unapproved } from "../records/records.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"
 import type { Listed, Question } from "./question.js"

@@ -1,7 +1,7 @@
 import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
-import type { Wish } from "../core/records.js"
 import { ClientError } from "../errors.js"
+import type { Wish } from "../records/records.js"
 import { onAnswer } from "./answers.js"
 import { type Beginning, begin } from "./beginning.js"
 import type { Effect } from "./effects.js"

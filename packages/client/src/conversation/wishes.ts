@@ -1,6 +1,6 @@
 import type { PendingMessage } from "../conversation.js"
-import type { Wish } from "../core/records.js"
 import type { FailedEvent } from "../events.js"
+import type { Wish } from "../records/records.js"
 import { decodePayload, messageOf } from "./payload.js"
 
 /** A wish with its number; of one conversation, 1, 2, 3, … */

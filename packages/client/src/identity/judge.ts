@@ -3,9 +3,9 @@ import type { Device } from "@conclave/contracts/auth"
 import { isName } from "@conclave/contracts/names"
 import { equalBytes } from "@conclave/crypto"
 import type { Credential, CredentialClaim, Verdict } from "@conclave/mls"
-import { copyBytes } from "../core/bytes.js"
-import { Pins, recordKeys } from "../core/records.js"
-import type { Reloadable, Step } from "../core/steps.js"
+import { copyBytes } from "../bytes.js"
+import type { Reloadable, Transaction } from "../journal/transactions.js"
+import { Pins, recordKeys } from "../records/records.js"
 import { Unavailable } from "../service/call.js"
 import { concurrently } from "../service/concurrently.js"
 import type { Directory } from "../service/directory.js"
@@ -28,7 +28,7 @@ export interface Pin {
 
 export interface Judgement {
   readonly verdicts: readonly Verdict[]
-  /** To be pinned in the step that takes the verdicts. */
+  /** To be pinned in the transaction that takes the verdicts. */
   readonly pins: readonly Pin[]
   readonly keyChanges: readonly KeyChange[]
   readonly refused: readonly { readonly name: string; readonly reason: string; readonly keyChanged: boolean }[]
@@ -128,7 +128,7 @@ export class Judge implements Reloadable {
    *
    * @throws Unavailable where somebody else was met under this name since the judgement: it has to be made again
    */
-  pin(step: Step, { name, signatureKey, root }: Pin): boolean {
+  pin(transaction: Transaction, { name, signatureKey, root }: Pin): boolean {
     const keys = this.#known.get(name)
     if (keys === undefined) throw new TypeError("pins are read before they are added to")
     if (includes(keys, signatureKey)) return false
@@ -136,10 +136,10 @@ export class Judge implements Reloadable {
       throw new Unavailable(`keys of ${name} have been pinned meanwhile`)
     }
     const signatureKeys = [...keys, copyBytes(signatureKey)]
-    step.put(recordKeys.pins(this.#store.hiddenName(name)), encode(Pins, { name, signatureKeys }))
-    // In memory at once, so that two pins of one step add up; a failed step forgets all of it.
+    transaction.put(recordKeys.pins(this.#store.hiddenName(name)), encode(Pins, { name, signatureKeys }))
+    // In memory at once, so that two pins of one transaction add up; a failed transaction forgets all of it.
     this.#known.set(name, signatureKeys)
-    step.after(() => this.#onPinned(name))
+    transaction.after(() => this.#onPinned(name))
     return true
   }
 
@@ -212,7 +212,7 @@ export class Judge implements Reloadable {
     return { accepted: false, name, keyChange: { name, signatureKey, endorsed: false, accepted: false }, reason }
   }
 
-  /** From one of the roots to the device's key, each step signed by the one before. */
+  /** From one of the roots to the device's key, each transaction signed by the one before. */
   #isEndorsed(name: string, device: Device, { roots, devices }: KnownKeys): boolean {
     const passed = new Set<Device>()
     for (let at = device; !passed.has(at); ) {
@@ -258,7 +258,7 @@ export interface JudgeOptions {
   readonly directory: Pick<Directory, "devices">
   readonly verifyEndorsement: VerifyEndorsement
   readonly acceptEndorsed: boolean
-  /** Is told of each name for which a key has been pinned, after the step. */
+  /** Is told of each name for which a key has been pinned, after the transaction. */
   readonly onPinned?: (name: string) => void
 }
 

@@ -1,13 +1,13 @@
 import { decode, encode } from "@conclave/codec"
-import { Pins, recordKeys } from "../core/records.js"
-import type { Steps } from "../core/steps.js"
+import type { Transactions } from "../journal/transactions.js"
+import { Pins, recordKeys } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
 import { includes, type Judge } from "./judge.js"
 
 export interface OwnDevicesOptions {
   readonly name: string
   readonly store: SealedStore
-  readonly steps: Steps
+  readonly transactions: Transactions
   readonly judge: Judge
   /** Unix time in milliseconds. */
   readonly now: () => number
@@ -35,24 +35,24 @@ export class OwnDevices {
 
   /** Does nothing before {@link due}. Rejects with `UNAVAILABLE`. */
   async check(signal: AbortSignal): Promise<void> {
-    const { name, judge, now, steps, store, acceptEndorsed } = this.#options
+    const { name, judge, now, transactions, store, acceptEndorsed } = this.#options
     if (now() < this.#due) return
     const unknown = (await judge.devices(name, signal)).filter(({ pinned }) => !pinned)
     this.#due = now() + CHECK_MILLISECONDS
     if (unknown.length === 0) return
     const record = await store.get(recordKeys.strangeDevices)
     const told = record === undefined ? [] : decode(Pins, record).signatureKeys
-    await steps.run(undefined, (step) => {
+    await transactions.run(undefined, (transaction) => {
       const news: Uint8Array[] = []
       for (const { device, known: endorsed } of unknown) {
         const { signatureKey } = device
         const accepted = endorsed && acceptEndorsed
-        if (accepted ? !judge.pin(step, { name, signatureKey }) : includes(told, signatureKey)) continue
+        if (accepted ? !judge.pin(transaction, { name, signatureKey }) : includes(told, signatureKey)) continue
         if (!accepted) news.push(signatureKey)
-        step.emit({ type: "keyChanged", conversation: undefined, name, signatureKey, endorsed, accepted })
+        transaction.emit({ type: "keyChanged", conversation: undefined, name, signatureKey, endorsed, accepted })
       }
       if (news.length === 0) return
-      step.put(recordKeys.strangeDevices, encode(Pins, { name, signatureKeys: [...told, ...news] }))
+      transaction.put(recordKeys.strangeDevices, encode(Pins, { name, signatureKeys: [...told, ...news] }))
     })
   }
 }

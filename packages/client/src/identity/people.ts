@@ -3,9 +3,9 @@ import { type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { judgeDisplayName } from "@conclave/contracts/names"
 import { equalBytes } from "@conclave/crypto"
 import { signWithLabel, verifyWithLabel } from "@conclave/mls"
-import { Person, recordKeys } from "../core/records.js"
-import type { Reloadable, Step, Steps } from "../core/steps.js"
 import { ClientError } from "../errors.js"
+import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
+import { Person, recordKeys } from "../records/records.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Identity } from "./identity.js"
@@ -16,13 +16,13 @@ const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
 const UNVERIFIED_MAX = 20_000
 /** In bytes; more than any signature of a cipher suite has. */
 const SIGNATURE_SIZE_MAX = 512
-/** Verified and stored in one step: between two, the program does other things. */
+/** Verified and stored in one transaction: between two, the program does other things. */
 const BATCH = 32
 const ATTEMPTS = 3
 
 export interface PeopleOptions {
   readonly store: SealedStore
-  readonly steps: Steps
+  readonly transactions: Transactions
   readonly directory: Directory
   readonly identity: Identity
   readonly judge: Judge
@@ -80,7 +80,7 @@ export class People implements Reloadable {
     if (isNews) this.pinned(name)
   }
 
-  /** A key has been pinned for a name, in a step that has been completed. */
+  /** A key has been pinned for a name, in a transaction that has been completed. */
   pinned(name: string): void {
     if (!this.#unverified.has(name)) return
     this.#ready.add(name)
@@ -128,20 +128,20 @@ export class People implements Reloadable {
   }
 
   async #keepOwn(displayName: DisplayName): Promise<void> {
-    const { steps, identity } = this.#options
-    await steps.run(undefined, (step) => this.#keep(step, identity.name, displayName))
+    const { transactions, identity } = this.#options
+    await transactions.run(undefined, (transaction) => this.#keep(transaction, identity.name, displayName))
   }
 
-  #keep(step: Step, name: string, { text, at }: DisplayName): void {
+  #keep(transaction: Transaction, name: string, { text, at }: DisplayName): void {
     const person = { name, text, at }
-    step.put(recordKeys.person(this.#options.store.hiddenName(name)), encode(Person, person))
-    step.after(() => this.#known.set(name, person))
+    transaction.put(recordKeys.person(this.#options.store.hiddenName(name)), encode(Person, person))
+    transaction.after(() => this.#known.set(name, person))
   }
 
   #verify(): void {
     if (this.#isEnded || this.#verifying !== undefined) return
     this.#verifying = this.#verifyAll()
-      // A store that fails is told of by the step that wrote something; a display name is heard again.
+      // A store that fails is told of by the transaction that wrote something; a display name is heard again.
       .catch(() => {})
       .finally(() => {
         this.#verifying = undefined
@@ -157,23 +157,25 @@ export class People implements Reloadable {
         const claim = this.#unverified.get(name)
         if (claim !== undefined && (await this.#isSigned(name, claim.displayName))) verified.push([name, claim])
       }
-      if (verified.length > 0) await this.#options.steps.run(undefined, (step) => this.#believe(step, verified))
+      if (verified.length > 0)
+        await this.#options.transactions.run(undefined, (transaction) => this.#believe(transaction, verified))
       await new Promise((resolve) => setTimeout(resolve))
     }
   }
 
-  #believe(step: Step, verified: readonly (readonly [string, Claim])[]): void {
+  #believe(transaction: Transaction, verified: readonly (readonly [string, Claim])[]): void {
     for (const [name, claim] of verified) {
       const { displayName, isNews } = claim
-      step.after(() => {
+      transaction.after(() => {
         if (this.#unverified.get(name) === claim) this.#unverified.delete(name)
       })
       const known = this.#known.get(name)
       if (known !== undefined && known.at >= displayName.at) continue
-      this.#keep(step, name, displayName)
+      this.#keep(transaction, name, displayName)
       const before = known?.text || undefined
       const after = displayName.text || undefined
-      if (isNews && before !== after) step.emit({ type: "displayName", conversation: undefined, name, before, after })
+      if (isNews && before !== after)
+        transaction.emit({ type: "displayName", conversation: undefined, name, before, after })
     }
   }
 

@@ -1,14 +1,15 @@
 import { decode, encode } from "@conclave/codec"
 import { createKeyPackage, decodeKeyPackageBundle, encodeKeyPackageBundle, type KeyPackageBundle } from "@conclave/mls"
-import { recordKeys, StoredKeyPackage } from "../core/records.js"
-import type { Step, Steps } from "../core/steps.js"
+import { hex } from "../bytes.js"
+import type { Transaction, Transactions } from "../journal/transactions.js"
+import { recordKeys, StoredKeyPackage } from "../records/records.js"
 import type { Delivery } from "../service/delivery.js"
-import { hex, type SealedStore } from "../store/sealed.js"
+import type { SealedStore } from "../store/sealed.js"
 import type { Identity } from "./identity.js"
 
 export interface StockOptions {
   readonly store: SealedStore
-  readonly steps: Steps
+  readonly transactions: Transactions
   readonly delivery: Delivery
   readonly identity: Identity
   readonly random: (length: number) => Uint8Array
@@ -49,14 +50,17 @@ export class Stock {
    * A key package has been used: its private keys go. Those of the last resort stay for some days, for Welcomes under
    * way, and {@link replenish} puts another in its place (RFC 9420 §16.8, RFC 9750 §5.1).
    */
-  use(step: Step, [key, stored]: Stored): void {
-    if (stored.lastResort) this.#retire(step, [key, stored])
-    else step.delete(key)
+  use(transaction: Transaction, [key, stored]: Stored): void {
+    if (stored.lastResort) this.#retire(transaction, [key, stored])
+    else transaction.delete(key)
   }
 
-  #retire(step: Step, [key, stored]: Stored): void {
+  #retire(transaction: Transaction, [key, stored]: Stored): void {
     if (stored.keptUntil !== undefined) return
-    step.put(key, encode(StoredKeyPackage, { ...stored, published: true, keptUntil: this.#seconds() + KEPT_SECONDS }))
+    transaction.put(
+      key,
+      encode(StoredKeyPackage, { ...stored, published: true, keptUntil: this.#seconds() + KEPT_SECONDS }),
+    )
   }
 
   /** When {@link replenish} is to run again without being told to (Unix time in milliseconds). */
@@ -92,7 +96,7 @@ export class Stock {
   }
 
   async #publish(stored: readonly Stored[], signal: AbortSignal): Promise<void> {
-    const { delivery, identity, steps } = this.#options
+    const { delivery, identity, transactions } = this.#options
     const packages = stored.map(([key, it]) => ({ key, it, bundle: decodeKeyPackageBundle(it.bundle) }))
     const single = packages.filter(({ it }) => !it.lastResort)
     const lastResort = packages.find(({ it }) => it.lastResort)?.bundle.keyPackage
@@ -100,20 +104,20 @@ export class Stock {
       { cipherSuite: identity.suite.number, keyPackages: single.map(({ bundle }) => bundle.keyPackage), lastResort },
       signal,
     )
-    await steps.run(undefined, (step) => {
-      for (const [key, it] of stored) step.put(key, encode(StoredKeyPackage, { ...it, published: true }))
+    await transactions.run(undefined, (transaction) => {
+      for (const [key, it] of stored) transaction.put(key, encode(StoredKeyPackage, { ...it, published: true }))
     })
   }
 
   /** Stored before they are published: a Welcome may come the moment after. */
   #make(count: number, withLastResort: boolean, replaced: readonly Stored[]): Promise<readonly Stored[]> {
-    const { identity, random, lifetimeSeconds, steps } = this.#options
+    const { identity, random, lifetimeSeconds, transactions } = this.#options
     const seconds = this.#seconds()
     const notBefore = seconds > CLOCK_SKEW_SECONDS ? seconds - CLOCK_SKEW_SECONDS : 0n
     const lifetime = { notBefore, notAfter: seconds + BigInt(lifetimeSeconds) }
-    return steps.run(undefined, (step) => {
+    return transactions.run(undefined, (transaction) => {
       const made: Stored[] = []
-      if (withLastResort) for (const stored of replaced) this.#retire(step, stored)
+      if (withLastResort) for (const stored of replaced) this.#retire(transaction, stored)
       for (let i = 0; i < count + (withLastResort ? 1 : 0); i++) {
         const lastResort = i === count
         const bundle = createKeyPackage({
@@ -127,7 +131,7 @@ export class Stock {
         const kept = { lastResort, published: false, notAfter, keptUntil: undefined }
         const stored: StoredKeyPackage = { bundle: encodeKeyPackageBundle(bundle), ...kept }
         const key = recordKeys.keyPackage(hex(bundle.ref))
-        step.put(key, encode(StoredKeyPackage, stored))
+        transaction.put(key, encode(StoredKeyPackage, stored))
         made.push([key, stored])
       }
       return made
@@ -140,8 +144,8 @@ export class Stock {
     const isOver = ([, { notAfter, keptUntil }]: Stored) => notAfter < seconds || (keptUntil ?? seconds) < seconds
     const over = stored.filter(isOver)
     if (over.length > 0) {
-      await this.#options.steps.run(undefined, (step) => {
-        for (const [key] of over) step.delete(key)
+      await this.#options.transactions.run(undefined, (transaction) => {
+        for (const [key] of over) transaction.delete(key)
       })
     }
     return stored.filter((it) => !isOver(it))

@@ -1,7 +1,7 @@
 import { alias, boolean, type Codec, opaque, optional, uint32, uint64, utf8, vector } from "@conclave/codec"
+import { copyBytes } from "../bytes.js"
 import { decodePayload, messageOf } from "../conversation/payload.js"
 import type { Conversation } from "../conversation.js"
-import { copyBytes } from "../core/bytes.js"
 import type { Content } from "./contents.js"
 import type { Simplify, UnionToIntersection } from "./types.js"
 

@@ -1,4 +1,5 @@
 import { type Aead, type CryptoProvider, concat, type Hash } from "@conclave/crypto"
+import { hex } from "../bytes.js"
 import { ClientError } from "../errors.js"
 import type { ListOptions, Store, StoreChanges } from "./store.js"
 
@@ -92,14 +93,4 @@ export interface SealedStoreOptions {
   readonly provider: CryptoProvider
   readonly sealingKey: Uint8Array
   readonly random: (length: number) => Uint8Array
-}
-
-export function hex(bytes: Uint8Array): string {
-  let text = ""
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0")
-  return text
-}
-
-export function fromHex(text: string): Uint8Array {
-  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(2 * at, 2 * at + 2), 16))
 }

@@ -1,9 +1,9 @@
 import type { Device } from "@conclave/contracts/auth"
 import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
-import type { Profile } from "../../src/core/records.js"
-import { Steps } from "../../src/core/steps.js"
 import { Identity } from "../../src/identity/identity.js"
 import { Judge, type Judgement } from "../../src/identity/judge.js"
+import { Transactions } from "../../src/journal/transactions.js"
+import type { Profile } from "../../src/records/records.js"
 import { REGISTRATION_LABEL, registrationContent } from "../../src/service/directory.js"
 import { memoryStore } from "../../src/store/memory.js"
 import { SealedStore } from "../../src/store/sealed.js"
@@ -36,7 +36,7 @@ export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
     verifyEndorsement: (claim) => own.isEndorsed(claim),
     acceptEndorsed,
   })
-  const steps = new Steps(store, profileOf("alice"))
+  const transactions = new Transactions(store, profileOf("alice"))
   return {
     judge,
     devices,
@@ -58,8 +58,8 @@ export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
       }
     },
     pin: (judgement: Judgement) =>
-      steps.run(undefined, (step) => {
-        for (const pin of judgement.pins) judge.pin(step, pin)
+      transactions.run(undefined, (transaction) => {
+        for (const pin of judgement.pins) judge.pin(transaction, pin)
       }),
   }
 }

@@ -11,9 +11,9 @@ import {
   type Signer,
   signWithLabel,
 } from "@conclave/mls"
-import { ConversationHandle } from "../../src/conversation/handle.js"
-import { recordKeys } from "../../src/core/records.js"
+import { ConversationHandle } from "../../src/device/handle.js"
 import type { Client } from "../../src/index.js"
+import { recordKeys } from "../../src/records/records.js"
 import { provider, type World } from "./world.js"
 
 const suite = cipherSuite(1, provider)

@@ -1,5 +1,5 @@
 import { type ClientEvent, eventSeverity, eventWords } from "@conclave/client/browser"
-import type { Notice } from "./memory.js"
+import type { Notice } from "./notice.js"
 import { pageReader, paragraph } from "./reader.js"
 import { listOf, type People, personOr, titleOf } from "./words.js"
 

@@ -1,5 +1,5 @@
 import type { ClientEvent } from "@conclave/client/browser"
-import type { Notice } from "./memory.js"
+import type { Notice } from "./notice.js"
 
 export interface NoticePlace extends Pick<Notice, "at" | "after"> {
   /** Those of the same conversation so far. */

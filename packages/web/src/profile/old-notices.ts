@@ -1,4 +1,4 @@
-import type { Notice, NoticeEvent } from "./memory.js"
+import type { Notice, NoticeEvent } from "./notice.js"
 
 /** A notice as earlier versions of the page have kept it: fields of all events together. */
 export interface OldNotice extends Pick<Notice, "number" | "at" | "after"> {

@@ -18,10 +18,10 @@ import {
   type KeyAlert,
   type Memory,
   type MemoryFile,
-  type Notice,
   openMemory,
   type Renewal,
 } from "./memory.js"
+import type { Notice } from "./notice.js"
 import { announcementOf } from "./notice-words.js"
 import { noticeOf, withNotice } from "./notices.js"
 import {

@@ -5,7 +5,8 @@ import {
   type Message,
   type PendingMessage,
 } from "@conclave/client/browser"
-import type { ConversationMemory, FailedMessage, Notice } from "./memory.js"
+import type { ConversationMemory, FailedMessage } from "./memory.js"
+import type { Notice } from "./notice.js"
 
 /** A message that has its place in the conversation, and is told from others by it: its id is its sender's choice. */
 export interface ThreadMessage {

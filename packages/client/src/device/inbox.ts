@@ -1,15 +1,15 @@
 import type { InboxEntry } from "@conclave/contracts/delivery"
 import { equalBytes, type SignatureName } from "@conclave/crypto"
 import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
+import { hex } from "../bytes.js"
 import type { ClientPolicy, Invitation, InvitationAnswer, VerifyLeaves } from "../client.js"
 import type { DeclineReason } from "../conversation/declining.js"
-import { declineUnseen } from "../conversation/declining-unseen.js"
-import type { Means } from "../conversation/driver.js"
-import type { ConversationHandle } from "../conversation/handle.js"
 import { includes, type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
 import type { Stock } from "../identity/stock.js"
-import { hex } from "../store/sealed.js"
-import type { Step } from "./steps.js"
+import type { Transaction } from "../journal/transactions.js"
+import { declineUnseen } from "./declining-unseen.js"
+import type { Means } from "./driver.js"
+import type { ConversationHandle } from "./handle.js"
 
 export interface InboxOptions {
   readonly means: Omit<Means, "onFault">
@@ -35,11 +35,11 @@ export class Inbox {
   /** Deals with everything that is there. Each entry is dealt with once: its number is stored with what it led to. */
   async read(): Promise<void> {
     const { means, stock } = this.#options
-    const { delivery, steps, signal } = means
+    const { delivery, transactions, signal } = means
     for (;;) {
-      const page = await delivery.inbox(steps.profile.inboxCursor, signal)
-      for (const entry of page.entries) if (entry.n > steps.profile.inboxCursor) await this.#take(entry)
-      const { inboxCursor } = steps.profile
+      const page = await delivery.inbox(transactions.profile.inboxCursor, signal)
+      for (const entry of page.entries) if (entry.n > transactions.profile.inboxCursor) await this.#take(entry)
+      const { inboxCursor } = transactions.profile
       if (page.entries.length > 0) await delivery.acknowledgeInbox(inboxCursor, signal)
       if (page.entries.length === 0 || inboxCursor >= page.head) break
     }
@@ -51,7 +51,7 @@ export class Inbox {
     if (entry.kind === "welcome") return this.#join(entry)
     const { means, stock } = this.#options
     await stock.replenish(means.signal)
-    await means.steps.run(undefined, (step) => moveOn(step, entry))
+    await means.transactions.run(undefined, (transaction) => moveOn(transaction, entry))
   }
 
   async #join(entry: InboxEntry): Promise<void> {
@@ -81,11 +81,13 @@ export class Inbox {
     const judgement = await means.judge.judge(staged.claims, means.signal)
     const by = nameOf(staged.inviter.credential)
     if (judgement.refused.length > 0 || by === undefined) {
-      return this.#decline({ entry, staged, reason: "unverified" }, (step) => tellRefused(step, judgement))
+      return this.#decline({ entry, staged, reason: "unverified" }, (transaction) =>
+        tellRefused(transaction, judgement),
+      )
     }
     const answer = await this.#answer({ by, entry, staged })
     if (answer === "limit") {
-      return this.#decline({ entry, staged, reason: "limit" }, (step) => tellLimit(step, by))
+      return this.#decline({ entry, staged, reason: "limit" }, (transaction) => tellLimit(transaction, by))
     }
     if (answer === "decline") return this.#decline({ entry, staged, reason: "declined" }, () => {})
     await this.#enter({ entry, staged, judgement, by, answer })
@@ -134,34 +136,34 @@ export class Inbox {
     const { seq } = entry
     await conversation.driver.join(
       () => ({ group: staged.accept(judgement.verdicts), seq, judgement, by, answer, fresh: known === undefined }),
-      (step) => {
-        moveOn(step, entry)
-        if (used !== undefined) stock.use(step, used)
-        step.after(() => register(conversation))
+      (transaction) => {
+        moveOn(transaction, entry)
+        if (used !== undefined) stock.use(transaction, used)
+        transaction.after(() => register(conversation))
       },
     )
     this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 
   /** Does not come in, and says so to those inside. */
-  async #decline({ entry, staged, reason }: Declining, tell: (step: Step) => void): Promise<void> {
+  async #decline({ entry, staged, reason }: Declining, tell: (transaction: Transaction) => void): Promise<void> {
     const { means, stock } = this.#options
     const { delivery, random, signal } = means
     await declineUnseen({ delivery, random, staged, seq: entry.seq, reason, signal })
     const used = await stock.find(staged.keyPackageRef)
-    await means.steps.run(undefined, (step) => {
-      moveOn(step, entry)
-      if (used !== undefined) stock.use(step, used)
-      tell(step)
+    await means.transactions.run(undefined, (transaction) => {
+      moveOn(transaction, entry)
+      if (used !== undefined) stock.use(transaction, used)
+      tell(transaction)
     })
     this.#lastResortUsed ||= used?.[1].lastResort === true
   }
 
   async #refuse(entry: InboxEntry, why: string): Promise<void> {
-    await this.#options.means.steps.run(undefined, (step) => {
-      moveOn(step, entry)
+    await this.#options.means.transactions.run(undefined, (transaction) => {
+      moveOn(transaction, entry)
       const reason = `an invitation could not be followed: ${why}`
-      step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
+      transaction.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
     })
   }
 }
@@ -184,17 +186,17 @@ interface Declining {
 }
 
 /** Somebody in that group is not who they say they are: loudly. */
-function tellRefused(step: Step, judgement: Judgement): void {
+function tellRefused(transaction: Transaction, judgement: Judgement): void {
   for (const change of judgement.keyChanges) {
-    if (!change.accepted) step.emit({ type: "keyChanged", conversation: undefined, ...change })
+    if (!change.accepted) transaction.emit({ type: "keyChanged", conversation: undefined, ...change })
   }
   const reason = `an invitation was not accepted: ${refusalInWords(judgement)}`
-  step.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
+  transaction.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })
 }
 
-function tellLimit(step: Step, by: string): void {
+function tellLimit(transaction: Transaction, by: string): void {
   const reason = `${by} sends more invitations than are taken: they were declined`
-  step.emit({ type: "rejected", conversation: undefined, code: "TOO_MANY_INVITATIONS", reason })
+  transaction.emit({ type: "rejected", conversation: undefined, code: "TOO_MANY_INVITATIONS", reason })
 }
 
 /** A program that has no answer leaves it to the person. */
@@ -243,6 +245,6 @@ async function readToHead({ driver }: ConversationHandle): Promise<void> {
   await driver.runner.once()
 }
 
-function moveOn(step: Step, entry: InboxEntry): void {
-  step.profile = { ...step.profile, inboxCursor: entry.n }
+function moveOn(transaction: Transaction, entry: InboxEntry): void {
+  transaction.profile = { ...transaction.profile, inboxCursor: entry.n }
 }

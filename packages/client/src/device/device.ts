@@ -1,6 +1,5 @@
+import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
-import type { Means } from "../conversation/driver.js"
-import { ConversationHandle, requireName } from "../conversation/handle.js"
 import { conversationProfile } from "../conversation/profile.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
@@ -10,19 +9,20 @@ import { Judge } from "../identity/judge.js"
 import { OwnDevices } from "../identity/own-devices.js"
 import { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
+import { Journal } from "../journal/journal.js"
+import { Transactions } from "../journal/transactions.js"
+import { type NewEvent, type Profile, recordKeys } from "../records/records.js"
 import { ServiceClock } from "../service/clock.js"
 import { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
 import type { Patience, Waiting } from "../service/patience.js"
-import { fromHex, hex, type SealedStore } from "../store/sealed.js"
-import { copyBytes } from "./bytes.js"
+import type { SealedStore } from "../store/sealed.js"
 import { createConversation } from "./creation.js"
+import type { Means } from "./driver.js"
+import { ConversationHandle, requireName } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
-import { Journal } from "./journal.js"
-import { type NewEvent, type Profile, recordKeys } from "./records.js"
 import { Runner } from "./runner.js"
-import { Steps } from "./steps.js"
 import { Stream } from "./stream.js"
 
 /** The service takes messages with up to six commits after them; two more may come while they are on their way. */
@@ -72,7 +72,7 @@ export class Device implements Client {
     const { store, directory, identity, random, profile, patience } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
-    const steps = new Steps(store, profile)
+    const transactions = new Transactions(store, profile)
     const clock = new ServiceClock(now)
     const delivery = new Delivery({ transport: options.delivery, device: identity, clock, patience })
     const acceptEndorsed = policy.endorsedKey === "accept"
@@ -83,22 +83,31 @@ export class Device implements Client {
       acceptEndorsed,
       onPinned: (name) => this.#people.pinned(name),
     })
-    this.#people = new People({ store, steps, directory, identity, judge, now })
+    this.#people = new People({ store, transactions, directory, identity, judge, now })
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
-    steps.share(judge)
-    steps.share(invitations)
-    steps.share(this.#people)
-    steps.isTold = (event, id) => invitations.isTold(event, id)
+    transactions.share(judge)
+    transactions.share(invitations)
+    transactions.share(this.#people)
+    transactions.isTold = (event, id) => invitations.isTold(event, id)
     directory.listen((name, displayName) => this.#people.heard(name, displayName))
     const lifetimeNow = () => clock.lifetimeNow()
     const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
-    const stock = new Stock({ store, steps, delivery, identity, random, now: lifetimeNow, size, lifetimeSeconds })
-    this.#ownDevices = new OwnDevices({ name: identity.name, store, steps, judge, now, acceptEndorsed })
+    const stock = new Stock({
+      store,
+      transactions,
+      delivery,
+      identity,
+      random,
+      now: lifetimeNow,
+      size,
+      lifetimeSeconds,
+    })
+    this.#ownDevices = new OwnDevices({ name: identity.name, store, transactions, judge, now, acceptEndorsed })
     this.#options = options
     this.#means = {
       store,
-      steps,
+      transactions,
       delivery,
       directory,
       identity,
@@ -137,7 +146,7 @@ export class Device implements Client {
       onThrottled: (service, retryAt) =>
         this.#tell({ type: "throttled", conversation: undefined, service, retryAt: BigInt(retryAt.getTime()) }),
       onOutdated: (service, reason) => this.#tell({ type: "update", conversation: undefined, service, reason }),
-      onChange: () => steps.notify(),
+      onChange: () => transactions.notify(),
     })
   }
 
@@ -160,7 +169,7 @@ export class Device implements Client {
   /** Half-done work first: the registration; then the conversations, which know their own. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     await this.#load()
-    if (!this.#means.steps.profile.registered) await this.#introduce(signal)
+    if (!this.#means.transactions.profile.registered) await this.#introduce(signal)
     this.#means.store.lost.then((reason) => this.#end(reason))
     if (this.#options.live === false) return
     this.#stream = new Stream({
@@ -168,10 +177,10 @@ export class Device implements Client {
       inbox: this.#inbox,
       conversations: () => this.#groups.values(),
       find: (id) => this.#groups.get(hex(id)),
-      onChange: () => this.#means.steps.notify(),
+      onChange: () => this.#means.transactions.notify(),
       onRefused: (reason) => this.#tell({ type: "unavailable", conversation: undefined, reason }),
     })
-    this.#means.steps.observe(() => this.#stream?.renew())
+    this.#means.transactions.observe(() => this.#stream?.renew())
     this.#stock.wake()
     this.#inbox.wake()
     this.#watch.wake()
@@ -220,7 +229,7 @@ export class Device implements Client {
   }
 
   observe(listener: () => void): () => void {
-    return this.#means.steps.observe(listener)
+    return this.#means.transactions.observe(listener)
   }
 
   async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
@@ -241,10 +250,10 @@ export class Device implements Client {
   }
 
   async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
-    const { judge, steps } = this.#means
+    const { judge, transactions } = this.#means
     const pin = { name, signatureKey: copyBytes(signatureKey) }
     await judge.pinned(name)
-    await steps.run(undefined, (step) => judge.pin(step, pin))
+    await transactions.run(undefined, (transaction) => judge.pin(transaction, pin))
     const { signatureKey: approved } = pin
     for (const { driver } of this.#groups.values()) await driver.run({ type: "approved", signatureKey: approved })
   }
@@ -271,7 +280,7 @@ export class Device implements Client {
   }
 
   async #close(): Promise<void> {
-    const { steps, delivery, directory, store, identity } = this.#means
+    const { transactions, delivery, directory, store, identity } = this.#means
     this.#options.patience.close()
     this.#closing.abort(new ClientError("CLOSED", "the client is closed"))
     await this.#stream?.done
@@ -279,32 +288,34 @@ export class Device implements Client {
     await Promise.allSettled([delivery.close(), directory.close()])
     const parts = [this.#people, this.#inbox, this.#stock, this.#watch, ...this.#runners()]
     await Promise.all(parts.map((part) => part.end()))
-    await steps.close()
+    await transactions.close()
     for (const { driver } of this.#groups.values()) driver.close()
     identity[Symbol.dispose]()
     await store.close()
   }
 
   async #load(): Promise<void> {
-    const { store, steps, invitations } = this.#means
+    const { store, transactions, invitations } = this.#means
     await invitations.reload()
-    await steps.discard(this.#people)
+    await transactions.discard(this.#people)
     for (const [key] of await store.list(recordKeys.states)) {
       const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
-      await steps.discard(conversation.driver)
+      await transactions.discard(conversation.driver)
       this.#keep(conversation)
     }
     const [oldest] = await store.list(recordKeys.events, { limit: 1 })
-    this.#journal = new Journal(store, steps, {
+    this.#journal = new Journal(store, transactions, {
       oldest:
-        oldest === undefined ? Number(steps.profile.nextEvent) : Number(oldest[0].slice(recordKeys.events.length)),
+        oldest === undefined
+          ? Number(transactions.profile.nextEvent)
+          : Number(oldest[0].slice(recordKeys.events.length)),
       find: (id) => this.conversations.get(id),
     })
   }
 
   /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
   async #introduce(signal: AbortSignal | undefined): Promise<void> {
-    const { directory, identity, judge, steps } = this.#means
+    const { directory, identity, judge, transactions } = this.#means
     const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
     const siblings = await identity.register(directory, this.#options.endorse, until)
     await this.#keyPackages.replenish(until)
@@ -312,10 +323,10 @@ export class Device implements Client {
     if (this.#options.endorse !== undefined) await directory.devices(identity.name, until)
     if (this.#options.displayName !== undefined) await this.#people.set(this.#options.displayName, until)
     await judge.pinned(identity.name)
-    await steps.run(undefined, (step) => {
-      judge.pin(step, { name: identity.name, signatureKey: identity.signatureKey })
-      for (const sibling of siblings) judge.pin(step, { name: identity.name, signatureKey: sibling })
-      step.profile = { ...step.profile, registered: true }
+    await transactions.run(undefined, (transaction) => {
+      judge.pin(transaction, { name: identity.name, signatureKey: identity.signatureKey })
+      for (const sibling of siblings) judge.pin(transaction, { name: identity.name, signatureKey: sibling })
+      transaction.profile = { ...transaction.profile, registered: true }
     })
   }
 
@@ -333,7 +344,7 @@ export class Device implements Client {
   #register(conversation: ConversationHandle): void {
     this.#keep(conversation)
     conversation.driver.runner.wake()
-    this.#means.steps.notify()
+    this.#means.transactions.notify()
   }
 
   #keep(conversation: ConversationHandle): void {
@@ -349,7 +360,7 @@ export class Device implements Client {
     this.#groups.delete(id)
     this.conversations.delete(id)
     driver.close()
-    this.#means.steps.notify()
+    this.#means.transactions.notify()
   }
 
   #runners(): readonly Runner[] {
@@ -365,7 +376,7 @@ export class Device implements Client {
   }
 
   #tell(event: NewEvent): void {
-    this.#means.steps.run(undefined, (step) => step.emit(event)).catch(() => {})
+    this.#means.transactions.run(undefined, (transaction) => transaction.emit(event)).catch(() => {})
   }
 
   #requireJournal(): Journal {

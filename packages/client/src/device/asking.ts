@@ -1,13 +1,13 @@
-import { recordKeys } from "../core/records.js"
+import type { Answered, Listed, Question, QuestionOf } from "../conversation/question.js"
+import type { State } from "../conversation/state.js"
 import { ClientError } from "../errors.js"
 import type { Judge } from "../identity/judge.js"
+import { recordKeys } from "../records/records.js"
 import { Unavailable } from "../service/call.js"
 import { concurrently } from "../service/concurrently.js"
 import type { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
-import type { Answered, Listed, Question, QuestionOf } from "./question.js"
-import type { State } from "./state.js"
 
 /** Where the answers come from. */
 export interface Sources {

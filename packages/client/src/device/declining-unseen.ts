@@ -10,10 +10,10 @@ import {
   UnsupportedError,
   type Verdict,
 } from "@conclave/mls"
+import { type DeclineReason, declinedData } from "../conversation/declining.js"
+import { outgoing } from "../conversation/request.js"
 import { Unavailable } from "../service/call.js"
 import type { Delivery } from "../service/delivery.js"
-import { type DeclineReason, declinedData } from "./declining.js"
-import { outgoing } from "./request.js"
 
 const TRIES_MAX = 4
 const ENTRIES_MAX = 512

@@ -1,5 +1,5 @@
+import { hex } from "../bytes.js"
 import type { NewEvent, WholeEvent } from "../kinds/events.js"
-import { hex } from "../store/sealed.js"
 
 /** An event that was written and that nobody has read yet. */
 export interface UnreadEvent {

@@ -1,8 +1,8 @@
 import { decode, encode } from "@conclave/codec"
 import type { InvitationLimits } from "../client.js"
+import type { Reloadable, Transaction } from "../journal/transactions.js"
+import { recordKeys, type StoredEvent, StoredInvitation } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
-import { recordKeys, type StoredEvent, StoredInvitation } from "./records.js"
-import type { Reloadable, Step } from "./steps.js"
 
 export const defaultInvitationLimits: InvitationLimits = {
   unansweredByInviter: 20,
@@ -75,42 +75,42 @@ export class Invitations implements Reloadable {
   }
 
   /** A new one. What the one before it has kept, if that was waiting still, is told with this one. */
-  add(step: Step, id: string, invitation: Omit<StoredInvitation, "at" | "times" | "titleFrom">): void {
+  add(transaction: Transaction, id: string, invitation: Omit<StoredInvitation, "at" | "times" | "titleFrom">): void {
     const at = BigInt(this.#options.now())
     for (const [other, { answer, at: then }] of [...this.#known]) {
       const isOver = answer === "accepted" || answer === "ended"
-      if (isOver && then + DAY_MILLISECONDS < at) this.#forget(step, other)
+      if (isOver && then + DAY_MILLISECONDS < at) this.#forget(transaction, other)
     }
     const before = this.#known.get(id)
     const { since, titleFrom } = before?.answer === "waiting" ? before : { since: invitation.since, titleFrom: "" }
     const times = before?.by === invitation.by ? before.times + 1 : 1
-    this.#put(step, id, { ...invitation, at, times, since, titleFrom })
+    this.#put(transaction, id, { ...invitation, at, times, since, titleFrom })
   }
 
   /** Somebody has set the title of a conversation while the invitation to it waits. */
-  noteTitle(step: Step, id: string, from: string): void {
+  noteTitle(transaction: Transaction, id: string, from: string): void {
     const invitation = this.#known.get(id)
-    if (invitation?.answer === "waiting") this.#put(step, id, { ...invitation, titleFrom: from })
+    if (invitation?.answer === "waiting") this.#put(transaction, id, { ...invitation, titleFrom: from })
   }
 
-  answer(step: Step, id: string, answer: "accepted" | "declined"): void {
+  answer(transaction: Transaction, id: string, answer: "accepted" | "declined"): void {
     const invitation = this.#known.get(id)
-    if (invitation !== undefined) this.#put(step, id, { ...invitation, answer, at: BigInt(this.#options.now()) })
+    if (invitation !== undefined) this.#put(transaction, id, { ...invitation, answer, at: BigInt(this.#options.now()) })
   }
 
   /** It came to nothing: counted for a day. */
-  end(step: Step, id: string): void {
+  end(transaction: Transaction, id: string): void {
     const invitation = this.#known.get(id)
-    if (invitation !== undefined) this.#put(step, id, { ...invitation, answer: "ended" })
+    if (invitation !== undefined) this.#put(transaction, id, { ...invitation, answer: "ended" })
   }
 
-  #put(step: Step, id: string, invitation: StoredInvitation): void {
+  #put(transaction: Transaction, id: string, invitation: StoredInvitation): void {
     this.#known.set(id, invitation)
-    step.put(recordKeys.invitation(id), encode(StoredInvitation, invitation))
+    transaction.put(recordKeys.invitation(id), encode(StoredInvitation, invitation))
   }
 
-  #forget(step: Step, id: string): void {
+  #forget(transaction: Transaction, id: string): void {
     this.#known.delete(id)
-    step.delete(recordKeys.invitation(id))
+    transaction.delete(recordKeys.invitation(id))
   }
 }

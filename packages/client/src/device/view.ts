@@ -1,8 +1,8 @@
 import { equalBytes } from "@conclave/crypto"
+import type { GroupOutline } from "../conversation/outline.js"
+import type { State } from "../conversation/state.js"
 import type { ConversationStatus, PendingMessage, TreeNode } from "../conversation.js"
-import type { StoredInvitation } from "../core/records.js"
-import type { GroupOutline } from "./outline.js"
-import type { State } from "./state.js"
+import type { StoredInvitation } from "../records/records.js"
 
 interface Renewal {
   readonly key: Uint8Array

@@ -1,8 +1,8 @@
 import { decode } from "@conclave/codec"
-import { ConversationState, OutgoingCommit, recordKeys, Unapproved, Wish } from "../core/records.js"
+import { noFacts, type Setting, type State, startOfLog } from "../conversation/state.js"
+import { GivenUp, restoreGroup } from "../conversation/turn.js"
+import { ConversationState, OutgoingCommit, recordKeys, Unapproved, Wish } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
-import { noFacts, type Setting, type State, startOfLog } from "./state.js"
-import { GivenUp, restoreGroup } from "./turn.js"
 
 /**
  * Reads what is stored of a conversation into `state`: at the opening, and when a step could not be stored. The group is

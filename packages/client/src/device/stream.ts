@@ -1,12 +1,12 @@
-import type { ConversationHandle } from "../conversation/handle.js"
 import { ClientError } from "../errors.js"
+import type { Transactions } from "../journal/transactions.js"
 import { type Delivery, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import type { ConversationHandle } from "./handle.js"
 import { backoff, patienceOf, type Runner } from "./runner.js"
-import type { Steps } from "./steps.js"
 
 export interface StreamOptions {
   readonly delivery: Delivery
-  readonly steps: Steps
+  readonly transactions: Transactions
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
@@ -255,11 +255,11 @@ class Part {
   }
 
   async #listen(signal: AbortSignal): Promise<void> {
-    const { delivery, steps, withInbox, conversations, onAnswer, onRefusal } = this.#options
+    const { delivery, transactions, withInbox, conversations, onAnswer, onRefusal } = this.#options
     const cursors = [...conversations()]
       .filter(({ id }) => this.#ids.has(id))
       .map(({ driver: { state } }) => ({ groupId: state.id, afterSeq: state.position.cursor }))
-    const inbox = withInbox ? { after: steps.profile.inboxCursor } : undefined
+    const inbox = withInbox ? { after: transactions.profile.inboxCursor } : undefined
     for await (const answer of delivery.subscribe(cursors, inbox, signal)) {
       if (isRefusal(answer)) {
         onRefusal(answer)

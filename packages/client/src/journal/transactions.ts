@@ -1,32 +1,33 @@
 import { decode, encode } from "@conclave/codec"
+import { hex } from "../bytes.js"
 import { ClientError } from "../errors.js"
 import { type NewEvent, StoredEvent, type WholeEvent } from "../kinds/events.js"
-import { hex, type SealedStore } from "../store/sealed.js"
+import { Profile, recordKeys } from "../records/records.js"
+import type { SealedStore } from "../store/sealed.js"
 import { RecentEvents } from "./recent.js"
-import { Profile, recordKeys } from "./records.js"
 import { repetitionKey, type UnreadEvent, UnreadEvents } from "./unread.js"
 
 /** A part of the memory that can be thrown away and read from the store again. */
 export interface Reloadable {
   reload(): Promise<void>
-  /** Called when what is in memory is what is stored: after a step on this part, and after a reload. */
+  /** Called when what is in memory is what is stored: after a transaction on this part, and after a reload. */
   settled?(): void
 }
 
 /**
- * One step of the client: it is computed in memory without pause, and written in one transaction. If the transaction
+ * One transaction of the client: it is computed in memory without pause, and written in one transaction. If the transaction
  * fails, nobody knows whether it happened: what it touched is reloaded before anything else is done with it.
  */
-export class Steps {
+export class Transactions {
   readonly #store: SealedStore
   readonly #observers = new Set<() => void>()
   readonly #broken = new Set<Reloadable>()
   readonly unread = new UnreadEvents()
-  /** The events of completed steps, as they are stored. */
+  /** The events of completed transactions, as they are stored. */
   readonly recent = new RecentEvents()
   /** Whether the application is told of an event of a conversation (its id in hexadecimal). */
   isTold: (event: NewEvent, id: string) => boolean = () => true
-  /** What every step may touch. */
+  /** What every transaction may touch. */
   readonly #shared: Reloadable[]
   readonly #self: Reloadable = {
     reload: async () => {
@@ -43,27 +44,27 @@ export class Steps {
     this.#shared = [this.#self]
   }
 
-  /** A part that any step may touch: reloaded after each that fails. */
+  /** A part that any transaction may touch: reloaded after each that fails. */
   share(part: Reloadable): void {
     this.#shared.push(part)
   }
 
-  /** As of the last completed step. */
+  /** As of the last completed transaction. */
   get profile(): Profile {
     return this.#profile
   }
 
   /**
-   * Runs after all steps before it. `compute` must not pause; it may change `part` in memory, and must leave `part`
+   * Runs after all transactions before it. `compute` must not pause; it may change `part` in memory, and must leave `part`
    * alone before its turn. Rejects with what `compute` throws, or with `STORE_FAILED`; nothing has changed then.
    */
-  run<T>(part: Reloadable | undefined, compute: (step: Step) => T): Promise<T> {
+  run<T>(part: Reloadable | undefined, compute: (transaction: Transaction) => T): Promise<T> {
     const turn = this.#tail.then(() => this.#run(part, compute))
     this.#tail = turn.catch(() => {})
     return turn
   }
 
-  /** Throws away what is in memory of `part`; steps that were asked for before are completed first. */
+  /** Throws away what is in memory of `part`; transactions that were asked for before are completed first. */
   discard(part: Reloadable): Promise<void> {
     const turn = this.#tail.then(() => this.#reload(part))
     this.#tail = turn.catch(() => {})
@@ -86,14 +87,14 @@ export class Steps {
     this.notify()
   }
 
-  async #run<T>(part: Reloadable | undefined, compute: (step: Step) => T): Promise<T> {
+  async #run<T>(part: Reloadable | undefined, compute: (transaction: Transaction) => T): Promise<T> {
     if (this.#closed) throw new ClientError("CLOSED", "the client is closed")
     for (const broken of [...this.#broken]) await this.#reload(broken)
-    const step = new Step(this.#profile, this)
+    const transaction = new Transaction(this.#profile, this)
     let result: T
     try {
-      result = compute(step)
-      await step.write(this.#store)
+      result = compute(transaction)
+      await transaction.write(this.#store)
     } catch (error) {
       // What was counted up in memory may be stored, or not.
       this.recent.clear()
@@ -102,20 +103,20 @@ export class Steps {
       await this.#mend()
       throw error
     }
-    this.#profile = step.profile
-    this.recent.add(step.events)
+    this.#profile = transaction.profile
+    this.recent.add(transaction.events)
     part?.settled?.()
-    for (const completion of step.completions) completion()
+    for (const completion of transaction.completions) completion()
     this.notify()
     return result
   }
 
-  /** The store may still be failing: then the next step tries again. */
+  /** The store may still be failing: then the next transaction tries again. */
   async #mend(): Promise<void> {
     try {
       for (const broken of [...this.#broken]) await this.#reload(broken)
     } catch {
-      // Reported by the step that failed.
+      // Reported by the transaction that failed.
     }
   }
 
@@ -133,8 +134,8 @@ interface Telling {
   readonly isTold: (event: NewEvent, id: string) => boolean
 }
 
-/** What a step writes. */
-export class Step {
+/** What a transaction writes. */
+export class Transaction {
   readonly completions: (() => void)[] = []
   /** By their numbers. */
   readonly events = new Map<number, WholeEvent>()
@@ -169,7 +170,7 @@ export class Step {
     this.#deleteUnder.push({ prefix, after })
   }
 
-  /** The record of a message, which an earlier step has put under `key`, stays: an event of it can refer to it. */
+  /** The record of a message, which an earlier transaction has put under `key`, stays: an event of it can refer to it. */
   keep(key: string): void {
     this.#kept.add(key)
   }

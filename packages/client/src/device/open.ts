@@ -1,17 +1,17 @@
 import { encode } from "@conclave/codec"
 import { cipherSuite, cipherSuiteNumbers } from "@conclave/mls"
 import type { Client, ClientOptions } from "../client.js"
-import { requireName } from "../conversation/handle.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
 import { requireDisplayName } from "../identity/people.js"
+import { loadProfile } from "../journal/transactions.js"
+import { migrateProfile, PROFILE_VERSION } from "../records/migrations.js"
+import { Profile, recordKeys } from "../records/records.js"
 import { Directory } from "../service/directory.js"
 import { Patience } from "../service/patience.js"
 import { SealedStore } from "../store/sealed.js"
 import { Device } from "./device.js"
-import { migrateProfile, PROFILE_VERSION } from "./migrations.js"
-import { Profile, recordKeys } from "./records.js"
-import { loadProfile } from "./steps.js"
+import { requireName } from "./handle.js"
 
 const DEFAULT_SUITE = 1
 

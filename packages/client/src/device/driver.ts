@@ -1,22 +1,22 @@
 import { equalBytes } from "@conclave/crypto"
-import type { Invitations } from "../core/invitations.js"
-import { Runner } from "../core/runner.js"
-import type { Reloadable, Steps, Step as Transaction } from "../core/steps.js"
+import type { Effect, InvitationChange } from "../conversation/effects.js"
+import type { Joined } from "../conversation/invitation.js"
+import { nextDue } from "../conversation/next.js"
+import type { Question } from "../conversation/question.js"
+import { type Moment, type Setting, State } from "../conversation/state.js"
+import { type Input, step } from "../conversation/step.js"
 import { ClientError } from "../errors.js"
 import type { Judge, KeyChange } from "../identity/judge.js"
+import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
 import { answerTo, type Sources } from "./asking.js"
-import type { Effect, InvitationChange } from "./effects.js"
-import type { Joined } from "./invitation.js"
+import type { Invitations } from "./invitations.js"
 import { loadState } from "./loading.js"
-import { nextDue } from "./next.js"
-import type { Question } from "./question.js"
-import { type Moment, type Setting, State } from "./state.js"
-import { type Input, step } from "./step.js"
+import { Runner } from "./runner.js"
 import { View } from "./view.js"
 
 /** What a conversation's steps are carried out with. */
 export interface Means extends Setting, Omit<Sources, "reload"> {
-  readonly steps: Steps
+  readonly transactions: Transactions
   readonly judge: Judge
   readonly invitations: Invitations
   /** Unix time in milliseconds. */
@@ -66,7 +66,7 @@ export class Driver implements Reloadable {
     this.#fates = fates
     this.#state = new State(id)
     this.view = new View(this.#state)
-    this.#sources = { ...means, reload: () => means.steps.discard(this) }
+    this.#sources = { ...means, reload: () => means.transactions.discard(this) }
     const { signal, now, random, onFault } = means
     const due = () => nextDue(this.#state, this.moment())
     this.runner = new Runner({ job: () => this.#advance(), signal, now, random, due, onFault })
@@ -78,12 +78,12 @@ export class Driver implements Reloadable {
 
   /** One step. Rejects with `STORE_FAILED`; nothing has happened then. */
   run(input: Input): Promise<readonly Effect[]> {
-    return this.means.steps.run(this, (transaction) => this.#step(transaction, input))
+    return this.means.transactions.run(this, (transaction) => this.#step(transaction, input))
   }
 
   /** Enters a group by a Welcome; `join` is called in the step, and what it returns is used up by it. */
   async join(join: () => Joined, beside: Beside): Promise<void> {
-    await this.means.steps.run(this, (transaction) => {
+    await this.means.transactions.run(this, (transaction) => {
       beside(transaction)
       return this.#step(transaction, { type: "joined", joined: join() })
     })
@@ -91,7 +91,7 @@ export class Driver implements Reloadable {
 
   /** Stores the wishes of one input, together with what `beside` stores. */
   wish(input: Input, beside: Beside = () => {}): Promise<readonly Wished[]> {
-    const stored = this.means.steps.run(this, (transaction) => {
+    const stored = this.means.transactions.run(this, (transaction) => {
       beside(transaction)
       return this.#step(transaction, input).flatMap((effect) => {
         if (effect.type === "refused") return { messageId: undefined, settled: rejected(effect.error) }
@@ -145,7 +145,7 @@ export class Driver implements Reloadable {
       return await answerTo(question, this.#state, this.#sources)
     } catch (error) {
       // What is staged has used up keys in memory only: it is received, or made, again.
-      if (this.#state.staged !== undefined) await this.means.steps.discard(this)
+      if (this.#state.staged !== undefined) await this.means.transactions.discard(this)
       throw error
     }
   }

@@ -1,25 +1,26 @@
 import { decode } from "@conclave/codec"
+import { hex } from "../bytes.js"
 import type { Conversation } from "../conversation.js"
 import type { ClientEvent } from "../events.js"
 import { type EventReference, StoredEvent, showEvent, type WholeEvent } from "../kinds/events.js"
-import { hex, type SealedStore } from "../store/sealed.js"
-import { recordKeys, StoredMessage } from "./records.js"
-import type { Steps } from "./steps.js"
+import { recordKeys, StoredMessage } from "../records/records.js"
+import type { SealedStore } from "../store/sealed.js"
+import type { Transactions } from "./transactions.js"
 
 export type FindConversation = (id: string) => Conversation | undefined
 
 /** The durable events of a profile: numbered without gaps, kept until acknowledged. */
 export class Journal {
   readonly #store: SealedStore
-  readonly #steps: Steps
+  readonly #transactions: Transactions
   readonly #find: FindConversation
   #oldest: number
   #consumed = false
 
   /** `oldest` is the number of the oldest event that is kept. */
-  constructor(store: SealedStore, steps: Steps, options: { oldest: number; find: FindConversation }) {
+  constructor(store: SealedStore, transactions: Transactions, options: { oldest: number; find: FindConversation }) {
     this.#store = store
-    this.#steps = steps
+    this.#transactions = transactions
     this.#oldest = options.oldest
     this.#find = options.find
   }
@@ -30,12 +31,12 @@ export class Journal {
   }
 
   async acknowledge(number: number): Promise<void> {
-    await this.#steps.run(undefined, (step) => {
-      const last = Math.min(number, Number(this.#steps.profile.nextEvent) - 1)
-      for (let n = this.#oldest; n <= last; n++) step.delete(recordKeys.event(n))
-      step.after(() => {
-        this.#steps.unread.read(last)
-        this.#steps.recent.forget(last)
+    await this.#transactions.run(undefined, (transaction) => {
+      const last = Math.min(number, Number(this.#transactions.profile.nextEvent) - 1)
+      for (let n = this.#oldest; n <= last; n++) transaction.delete(recordKeys.event(n))
+      transaction.after(() => {
+        this.#transactions.unread.read(last)
+        this.#transactions.recent.forget(last)
         this.#oldest = Math.max(this.#oldest, last + 1)
       })
     })
@@ -45,7 +46,7 @@ export class Journal {
     if (this.#consumed) throw new TypeError("another loop consumes the events; look on with { peek: true }")
     this.#consumed = true
     try {
-      for await (const event of this.#read(signal, (number) => this.#steps.unread.read(number))) {
+      for await (const event of this.#read(signal, (number) => this.#transactions.unread.read(number))) {
         yield event
         await this.acknowledge(event.number)
       }
@@ -56,11 +57,11 @@ export class Journal {
 
   /** `reading` is told of each event before it is read. */
   async *#read(signal: AbortSignal, reading: (number: number) => void = () => {}): AsyncGenerator<ClientEvent> {
-    using _listening = this.#steps.recent.listen()
+    using _listening = this.#transactions.recent.listen()
     for (let next = this.#oldest; ; ) {
       next = Math.max(next, this.#oldest)
       if (signal.aborted) return
-      if (next >= Number(this.#steps.profile.nextEvent)) {
+      if (next >= Number(this.#transactions.profile.nextEvent)) {
         await this.#changed(signal)
         continue
       }
@@ -78,7 +79,7 @@ export class Journal {
         signal.removeEventListener("abort", done)
         resolve()
       }
-      const stop = this.#steps.observe(done)
+      const stop = this.#transactions.observe(done)
       signal.addEventListener("abort", done, { once: true })
       if (signal.aborted) done()
     })
@@ -86,7 +87,7 @@ export class Journal {
 
   /** Resolves with `undefined` for an event of a conversation or a message that has been forgotten. */
   async #event(number: number): Promise<ClientEvent | undefined> {
-    const stored = this.#steps.recent.get(number) ?? (await this.#stored(number))
+    const stored = this.#transactions.recent.get(number) ?? (await this.#stored(number))
     const event = stored && showEvent(stored, (id) => this.#find(hex(id)))
     return event && { ...event, number }
   }

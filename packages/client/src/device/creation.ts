@@ -1,7 +1,7 @@
-import type { Means } from "../conversation/driver.js"
-import { type ConversationHandle, requireName, requireTitle } from "../conversation/handle.js"
 import { ClientError } from "../errors.js"
 import { concurrently } from "../service/concurrently.js"
+import type { Means } from "./driver.js"
+import { type ConversationHandle, requireName, requireTitle } from "./handle.js"
 
 const GROUP_ID_SIZE = 32
 

@@ -1,6 +1,11 @@
 import { decode } from "@conclave/codec"
 import { nameFault } from "@conclave/contracts/names"
 import { safetyCode } from "@conclave/identity"
+import { copyBytes, hex } from "../bytes.js"
+import { atOnce } from "../conversation/committing.js"
+import type { Kept } from "../conversation/invitation.js"
+import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "../conversation/payload.js"
+import type { NewWish } from "../conversation/step.js"
 import type {
   Conversation,
   ConversationStatus,
@@ -9,15 +14,9 @@ import type {
   TreeNode,
   WishOptions,
 } from "../conversation.js"
-import { copyBytes } from "../core/bytes.js"
-import { recordKeys, StoredMessage, sortable } from "../core/records.js"
 import { ClientError } from "../errors.js"
-import { hex } from "../store/sealed.js"
-import { atOnce } from "./committing.js"
+import { recordKeys, StoredMessage, sortable } from "../records/records.js"
 import { Driver, type Fates, type Means, type Wished } from "./driver.js"
-import type { Kept } from "./invitation.js"
-import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "./payload.js"
-import type { NewWish } from "./step.js"
 
 const HISTORY_LIMIT = 100
 
@@ -95,7 +94,7 @@ export class ConversationHandle implements Conversation {
   async accept(): Promise<void> {
     for (let isOver = false; !isOver; ) {
       // Whatever is at or before the cursor of a completed step is in the store.
-      const cursor = await this.#means.steps.run(undefined, () => this.driver.state.position.cursor)
+      const cursor = await this.#means.transactions.run(undefined, () => this.driver.state.position.cursor)
       const kept = await this.#keptMessages()
       const effects = await this.driver.run({ type: "accepted", kept, cursor })
       isOver = !effects.some(({ type }) => type === "again")
