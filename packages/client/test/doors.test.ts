@@ -229,7 +229,7 @@ describe("a member without the SDK", () => {
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
     for (const client of clients.slice(0, 2)) {
       const told = await taken(client)
-      assert.ok(told.some((it) => it.type === "rejected" && it.code === "FORWARD_BUDGET_SPENT"))
+      assert.ok(told.some((it) => it.type === "rejected" && it.code === "GENERATION_SPENT"))
       assert.ok(!types(told).some((type) => type === "recovered" || type === "members"))
     }
   })

@@ -1,7 +1,19 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import { decode, enumeration, opaque, optional, struct, uint8, uint32, uint64, utf8, vector } from "@conclave/codec"
+import {
+  decode,
+  enumeration,
+  opaque,
+  optional,
+  struct,
+  type TypeOf,
+  uint8,
+  uint32,
+  uint64,
+  utf8,
+  vector,
+} from "@conclave/codec"
 import { directTransport } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client, Content } from "../src/index.js"
@@ -10,11 +22,13 @@ import {
   ConversationState,
   type Outgoing,
   OutgoingCommit,
+  OutlineHead,
   recordKeys,
   StoredKeyPackage,
   Wish,
 } from "../src/records/records.js"
 import { fromVersion2 } from "../src/records/version-2.js"
+import { State3 } from "../src/records/version-3.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Delivery } from "../src/service/delivery.js"
 import { Patience } from "../src/service/patience.js"
@@ -173,7 +187,7 @@ describe("a profile of version 2", () => {
         assert.equal(hex(record), hex(old) + (old[0] === 5 ? members : rejected), "nobody left or came back, and once")
       }
       if (kind === "state") {
-        const { lastCommit, missingSince, laterEpoch, ...rest } = decode(ConversationState, record)
+        const { lastCommit, missingSince, laterEpoch, ...rest } = decode(State3, record)
         assert.deepEqual([lastCommit, missingSince, laterEpoch], [undefined, undefined, undefined])
         assert.deepEqual(rest, { ...decode(StateOfVersion2, old), version: 2 })
       }
@@ -286,14 +300,27 @@ describe("a profile of version 3", () => {
     assert.deepEqual([titled(again, "team").pending.length, titled(again, "third").pending.length], [1, 1])
   })
 
-  it("needs no record written but that of its version", async () => {
+  it("takes as many messages for unseen in its epoch as it could have missed, and changes nothing else", async () => {
     const profile = profileOfVersion(3)
     const before = new Map(profile.records)
     const store = sealed(profile)
+    const [old, outlines] = [new Map<string, TypeOf<typeof State3>>(), new Map<string, bigint>()]
+    for (const [key, record] of await store.list(recordKeys.states)) {
+      old.set(key, decode(State3, record))
+      const outline = await store.get(recordKeys.outline(key.slice(recordKeys.states.length)))
+      if (outline !== undefined) outlines.set(key, decode(OutlineHead, outline).epoch)
+    }
     await migrateProfile(store)
     assert.equal((await store.get(recordKeys.profile))![0], 4)
     const changed = [...profile.records].filter(([key, value]) => before.get(key) !== value).map(([key]) => key)
-    assert.deepEqual([changed, profile.records.size], [[recordKeys.profile], before.size])
+    assert.deepEqual([changed.sort(), profile.records.size], [[recordKeys.profile, ...old.keys()].sort(), before.size])
+    assert.ok(old.size > 2)
+    for (const [key, record] of await store.list(recordKeys.states)) {
+      const { unseen, ...rest } = decode(ConversationState, record)
+      assert.deepEqual(rest, { ...old.get(key), version: 3 })
+      const epoch = outlines.get(key)
+      assert.deepEqual(unseen, epoch === undefined ? [] : [{ epoch, count: 1_000 }])
+    }
   })
 })
 

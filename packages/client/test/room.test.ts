@@ -2,8 +2,10 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
+import { encodePayload, PAYLOAD_VERSION, type Payload } from "../src/conversation/payload.js"
 import type { Client } from "../src/index.js"
 import { memoryStore } from "../src/store/memory.js"
+import { Mallory } from "./support/mallory.js"
 import { tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -80,6 +82,58 @@ describe("a message that has expired at the service", () => {
       ["refreshed", "message"],
     )
     assert.deepEqual(only(bob).epochAuthenticator, conversation.epochAuthenticator)
+  })
+
+  it("lets the next one be as far ahead as many have expired, and no further", async () => {
+    await using world = new World({ inMemory: true })
+    let expiredTo = 0n
+    const delivery = answering(world, (_, answer) => {
+      if (answer.type !== "entries") return undefined
+      const entries = answer.entries.map((entry) => {
+        if (entry.kind !== "application" || entry.seq > expiredTo) return entry
+        return { ...entry, kind: "expired" as const, body: provider.hashes["SHA-256"]!.digest(entry.body) }
+      })
+      return { ...answer, entries }
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const mallory = await world.open("mallory")
+    const conversation = await alice.createConversation({ members: ["bob", "mallory"] })
+    await settle(alice, bob, mallory)
+    const expired = 400
+    await Promise.all(Array.from({ length: expired }, (_, n) => conversation.send(`expired ${n}`)))
+    await conversation.send("recent")
+    expiredTo = BigInt(expired) + 1n
+    await bob.sync()
+    await taken(bob)
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["recent"],
+    )
+
+    // Messages that the service never had: of a program that lost them, or of one that wants to make others work.
+    const { mallory: member, group } = await Mallory.inside(world, mallory)
+    const say = async (text: string, unsent: number) => {
+      const message = {
+        version: PAYLOAD_VERSION,
+        messageId: provider.random(16),
+        sentAt: 1n,
+        body: { type: "text", text },
+      }
+      for (let n = 0; n < unsent; n++) group.encrypt(encodePayload(message as Payload))
+      const body = group.encrypt(encodePayload(message as Payload))
+      await member.append(group.id, { kind: "application", epoch: group.epoch, body })
+    }
+    await say("a few were lost", 100)
+    await say("is seen", 0)
+    await say("claims to be far ahead", expired + 300)
+    await bob.sync()
+    const events = await taken(bob)
+    assert.deepEqual(
+      events.map((event) =>
+        event.type === "message" ? event.text : event.type === "rejected" ? event.code : event.type,
+      ),
+      ["a few were lost", "is seen", "GENERATION_SPENT"],
+    )
   })
 })
 

@@ -14,6 +14,7 @@ import {
   leafIndex,
   MLSMessage,
   type Proposal,
+  type ReceiveOptions,
   type Signer,
 } from "@conclave/mls"
 import { ExternalSenders, RequiredCapabilities } from "../src/wire.js"
@@ -370,11 +371,11 @@ export interface Forgery {
 export function forgeries(size: number): Forgery[] {
   const village = new Village(size)
   const { mallory } = village
-  const claimed = (name: string, next: () => Uint8Array): Forgery => {
+  const claimed = (name: string, next: () => Uint8Array, known: ReceiveOptions = {}): Forgery => {
     const alice = village.fresh()
     return {
       name,
-      receive: (message) => swallow(() => alice.receive(message)),
+      receive: (message) => swallow(() => alice.receive(message, known)),
       decode: (message) => decode(MLSMessage, message),
       next,
     }
@@ -382,9 +383,13 @@ export function forgeries(size: number): Forgery[] {
   let at = 3
   const other = () => leafIndex(3 + (at++ % (size - 3)))
   const someone = leafIndex(5)
+  const inLog = { skippedMax: 128 }
   const spoilt = { signature: (right: Uint8Array) => right.map((byte, i) => (i === 9 ? byte ^ 1 : byte)) }
   return [
     claimed("application data by somebody, next", () => mallory.claim(someone, 0)),
+    // What the SDK takes of it, which knows how much of the log it has not seen; and what the library takes by itself.
+    claimed("application data by anybody, 128 ahead in a log", () => mallory.claim(other(), 128), inLog),
+    claimed("application data by anybody, 1,000 ahead in a log", () => mallory.claim(other(), 1000), inLog),
     claimed("application data by somebody, 1,000 ahead", () => mallory.claim(someone, 1000)),
     claimed("application data by anybody, 1,000 ahead", () => mallory.claim(other(), 1000)),
     claimed("application data by ourselves, 1,000 ahead", () => mallory.claim(leafIndex(1), 1000)),

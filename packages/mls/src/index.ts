@@ -43,6 +43,7 @@ export {
   type OutgoingCommit,
   type PskLookup,
   type Received,
+  type ReceiveOptions,
   type Removal,
   type Signer,
   type StagedCommit,

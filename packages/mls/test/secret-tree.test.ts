@@ -284,6 +284,16 @@ test("a message too far ahead is refused, and refusing it spends nothing", () =>
   receiver.peek(alice, "application", limits.forwardDistanceMax).spend()
 })
 
+test("a message further ahead than messages can have been missed is refused before anything is derived for it", () => {
+  const receiver = secretTree()
+  const before = [...receiver.records()]
+  assert.throws(() => receiver.peek(alice, "application", 4, 3), spent)
+  assert.deepEqual([...receiver.records()], before)
+  assert.equal(hex(receiver.peek(alice, "application", 3, 3).key), keysOf(4)[3])
+  // Proposals and commits are judged alike by all members, whatever one of them has seen.
+  receiver.peek(alice, "handshake", 4, 3)
+})
+
 test("a leaf beyond the tree has no keys", () => {
   assert.throws(() => secretTree().peek(leafIndex(2), "application", 0), { code: "NO_SUCH_KEY" })
 })

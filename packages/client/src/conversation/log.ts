@@ -94,6 +94,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   // message that has expired, the service keeps the place.
   if (own !== undefined || kind === "expired" || (state.facts.status === "leaving" && kind === "application")) {
     moveOn(turn, entry)
+    if (own === undefined) noteUnseen(turn, entry)
     if (own !== undefined && state.wishes.get(own[0]) !== undefined) placeOwn(turn, entry, own)
     return "followed"
   }
@@ -102,7 +103,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (kind !== "application") turn.flushGroup()
   let received: Received
   try {
-    received = state.group.receive(entry.body)
+    received = state.group.receive(entry.body, { skippedMax: LOST_MAX + unseenOf(state, entry.epoch) })
   } catch (error) {
     return refuse(turn, entry, error)
   }
@@ -124,6 +125,27 @@ function follow(turn: Turn, entry: Entry): Followed {
   else if (isOwn) settleLeave(turn, entry)
   return "followed"
 }
+
+/** Messages that a sender may have encrypted in an epoch, and that never came into the log. */
+const LOST_MAX = 128
+
+/**
+ * A sender's generation grows by one with each of its messages, and each of them that the service took has its place in
+ * the log. So one that claims to be further ahead than this device has left unread is a forgery, and is not tried.
+ */
+function unseenOf({ facts }: State, epoch: bigint): number {
+  return facts.unseen.find((it) => it.epoch === epoch)?.count ?? 0
+}
+
+function noteUnseen(turn: Turn, { epoch }: Entry): void {
+  const { unseen } = turn.state.facts
+  const count = unseenOf(turn.state, epoch) + 1
+  const others = unseen.filter((it) => it.epoch !== epoch).slice(-UNSEEN_EPOCHS_MAX + 1)
+  turn.update({ unseen: [...others, { epoch, count }] })
+}
+
+/** As many as there are past epochs whose late messages can be read, and the current one. */
+const UNSEEN_EPOCHS_MAX = 9
 
 /** The chain covers all that came before: two members with the same hash have read the same log. */
 function isChained({ state, moment }: Turn, entry: Entry): boolean {
@@ -183,6 +205,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   }
   moveOn(turn, entry)
   turn.saveGroup()
+  if (error instanceof StateError && error.code === "FORWARD_BUDGET_SPENT") noteUnseen(turn, entry)
   // Framed before this device came: it was never meant to be read here.
   if (entry.epoch < state.facts.firstEpoch) return "followed"
   if (error instanceof StateError && error.code === "WRONG_EPOCH") noteUnreached(state)

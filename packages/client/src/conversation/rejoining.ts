@@ -185,7 +185,7 @@ function enter(turn: Turn, { seq, chainHash }: AnswerOf<"accepted">, records: St
   state.position.move({ cursor: seq, chainHash, lastCommit: seq })
   state.recovery = { type: "following", rejoins: recovery.rejoins + 1 }
   state.unreached = { type: "none" }
-  turn.update({ status: "active", reason: "", firstEpoch: sent.epoch + 1n, laterEpoch: undefined })
+  turn.update({ status: "active", reason: "", firstEpoch: sent.epoch + 1n, laterEpoch: undefined, unseen: [] })
   forgetDepartures(turn)
   turn.emit({ type: "recovered", conversation: state.id, reason })
   // Before anything is sent to them: the members whom this device has not seen come, and those who are gone.

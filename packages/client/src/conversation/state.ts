@@ -39,7 +39,7 @@ export interface Moment extends Setting {
 /** What is stored of a conversation besides its place in the log. */
 export type Facts = Omit<ConversationState, keyof StoredPosition | "version">
 
-export const STATE_VERSION = 2
+export const STATE_VERSION = 3
 export const startOfLog: StoredPosition = { cursor: 0n, chainHash: new Uint8Array(), lastCommit: undefined }
 export const noFacts: Facts = {
   status: "left",
@@ -51,6 +51,7 @@ export const noFacts: Facts = {
   titleDueSince: undefined,
   missingSince: undefined,
   laterEpoch: undefined,
+  unseen: [],
 }
 
 export type Why = { readonly code: ClientErrorCode; readonly reason: string }

@@ -2,6 +2,7 @@ import { ClientError } from "../errors.js"
 import type { SealedStore } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
 import { fromVersion2 } from "./version-2.js"
+import { fromVersion3 } from "./version-3.js"
 
 /** Of everything that a profile holds; the record `profile` begins with it. */
 export const PROFILE_VERSION = 4
@@ -12,8 +13,7 @@ type Migration = (store: SealedStore) => Promise<Map<string, Uint8Array>>
 /** By the version that each begins with. */
 const migrations: ReadonlyMap<number, Migration> = new Map([
   [2, fromVersion2],
-  // Version 4 may store an event as a reference to a message; everything that version 3 has stored is valid in it.
-  [3, async () => new Map()],
+  [3, fromVersion3],
 ])
 
 /**

@@ -157,6 +157,8 @@ export const ConversationState = struct("ConversationState", {
   missingSince: optional(uint64),
   /** The latest epoch of entries that this device cannot follow, with proof that a member knows such an epoch. */
   laterEpoch: optional(uint64),
+  /** By epoch: messages in the log whose content this device has not seen. */
+  unseen: vector(struct("Unseen", { epoch: uint64, count: uint32 })),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
 

@@ -17,15 +17,8 @@ import {
 } from "@conclave/codec"
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import type { SealedStore } from "../store/sealed.js"
-import {
-  ConversationState,
-  type Outgoing,
-  OutgoingCommit,
-  recordKeys,
-  StoredEvent,
-  StoredKeyPackage,
-  Wish,
-} from "./records.js"
+import { type Outgoing, OutgoingCommit, recordKeys, StoredEvent, StoredKeyPackage, Wish } from "./records.js"
+import { State3 } from "./version-3.js"
 
 /** The records of a profile of version 2 that are others in version 3, as they were: nothing here ever changes. */
 
@@ -116,7 +109,7 @@ export async function fromVersion2(store: SealedStore): Promise<Map<string, Uint
   for (const [key, record] of await store.list(recordKeys.states)) {
     const state = { ...decode(State2, record), version: STATE_VERSION_3 }
     const unknown = { lastCommit: undefined, missingSince: undefined, laterEpoch: undefined }
-    change(key, ConversationState, { ...state, ...unknown })
+    change(key, State3, { ...state, ...unknown })
     await changeWishes(store, key.slice(recordKeys.states.length), change)
   }
   return changes

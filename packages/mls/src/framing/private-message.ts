@@ -91,10 +91,16 @@ export function unprotectPrivate(
   suite: CipherSuite,
   message: PrivateMessage,
   sender: OpenedSenderData,
-  options: { readonly secretTree: SecretTree; readonly registries?: Registries | undefined },
+  options: {
+    readonly secretTree: SecretTree
+    readonly registries?: Registries | undefined
+    /** See `SecretTree.peek`. */
+    readonly skippedMax?: number | undefined
+  },
 ): { readonly content: AuthenticatedContent; spend(): void } {
   const { groupId, epoch, contentType, authenticatedData } = message
-  const messageKey = options.secretTree.peek(sender.leafIndex, ratchetOf(contentType), sender.generation)
+  const { leafIndex, generation } = sender
+  const messageKey = options.secretTree.peek(leafIndex, ratchetOf(contentType), generation, options.skippedMax)
   const nonce = messageKey.nonce.slice()
   guardNonce(nonce, sender.reuseGuard)
   const aad = encode(PrivateContentAAD, { groupId, epoch, contentType, authenticatedData })

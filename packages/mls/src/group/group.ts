@@ -25,7 +25,16 @@ import { GroupState, originOf } from "./state.js"
 import { requireBestSuite } from "./suite-choice.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
-import type { CredentialClaim, Member, OutgoingCommit, Received, SentProposal, StagedCommit, Verdict } from "./types.js"
+import type {
+  CredentialClaim,
+  Member,
+  OutgoingCommit,
+  Received,
+  ReceiveOptions,
+  SentProposal,
+  StagedCommit,
+  Verdict,
+} from "./types.js"
 
 export type { GroupOptions } from "./environment.js"
 export type { TreeNodeView } from "./tree-view.js"
@@ -384,7 +393,7 @@ export class Group implements Disposable {
    * as it was: DecodeError, RuleError (with its sender, if that is proven), AuthenticityError, StateError,
    * UnsupportedError.
    */
-  receive(message: Uint8Array): Received {
+  receive(message: Uint8Array, options: ReceiveOptions = {}): Received {
     this.#state.requireActive()
     const pending = this.#pending
     if (pending !== undefined && equalBytes(pending.message, message)) {
@@ -395,7 +404,7 @@ export class Group implements Disposable {
     if (wireFormat.type !== "mlsPublicMessage" && wireFormat.type !== "mlsPrivateMessage") {
       throw new UnsupportedError(`${wireFormat.type} as a message of a group`)
     }
-    const opened = messages.open(this.#state, wireFormat)
+    const opened = messages.open(this.#state, wireFormat, options)
     if (opened.type !== "opened") return opened
     try {
       return this.#take(opened.message)

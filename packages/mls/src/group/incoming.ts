@@ -91,7 +91,7 @@ export function openPrivate(
   epoch: Epoch,
   message: PrivateMessage,
   reader: PrivateReader,
-  registries: Registries | undefined,
+  options: { readonly registries: Registries | undefined; readonly skippedMax?: number | undefined },
 ): Opened | undefined {
   const { suite, ownLeafIndex } = epoch
   const senderData = openSenderData(suite, message, reader.senderData)
@@ -103,8 +103,8 @@ export function openPrivate(
     if (senderData.generation < next) return undefined
   }
   const { content, spend } = unprotectPrivate(suite, message, senderData, {
+    ...options,
     secretTree: reader.secretTree,
-    registries,
   })
   const verified = verifyContent(suite, content, { publicKey: leaf.signatureKey, context: reader.contextBytes })
   if (isOwn) throw new StateError("STATE_ROLLED_BACK", "a message of ours that this state has not sent")

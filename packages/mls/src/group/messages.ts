@@ -22,7 +22,7 @@ import { validateProposal, validateProposedLeaf } from "./proposals.js"
 import { type PendingRecord, signerOf } from "./records.js"
 import type { GroupState } from "./state.js"
 import type { CommitContent, OwnPath } from "./transition.js"
-import type { PskLookup, Received, SentProposal } from "./types.js"
+import type { PskLookup, Received, ReceiveOptions, SentProposal } from "./types.js"
 
 // --- Out -------------------------------------------------------------------------------------------------------------
 
@@ -118,6 +118,7 @@ type Ignored = Extract<Received, { type: "ignored" }>
 export function open(
   state: GroupState,
   message: FramedMessage,
+  options: ReceiveOptions,
 ): Ignored | { readonly type: "opened"; readonly message: Opened } {
   const { groupId, epoch } =
     message.type === "mlsPublicMessage" ? message.publicMessage.content : message.privateMessage
@@ -136,7 +137,10 @@ export function open(
   if (reader === undefined || (epoch < current && contentType !== "application")) {
     return { type: "ignored", reason: "past-epoch" }
   }
-  const opened = openPrivate(state.epoch, message.privateMessage, reader, state.environment.registries)
+  const opened = openPrivate(state.epoch, message.privateMessage, reader, {
+    registries: state.environment.registries,
+    skippedMax: options.skippedMax,
+  })
   return opened === undefined ? { type: "ignored", reason: "own-message" } : { type: "opened", message: opened }
 }
 

@@ -111,15 +111,22 @@ export class SecretTree {
    * The key of a message that was received. Nothing is spent until `spend` is called, which is when the message has
    * been decrypted: a forged message must not destroy the key of the real one.
    *
+   * `skippedMax`: how many application messages of its sender the receiver may not have seen, where it knows.
+   *
    * @throws StateError GENERATION_SPENT for a key that was used, was dropped, or is too far ahead;
    *   FORWARD_BUDGET_SPENT for application data that skips more than can be skipped at this time
    */
-  peek(leaf: LeafIndex, type: RatchetType, generation: number): MessageKey & { spend(): void } {
+  peek(
+    leaf: LeafIndex,
+    type: RatchetType,
+    generation: number,
+    skippedMax = Number.POSITIVE_INFINITY,
+  ): MessageKey & { spend(): void } {
     const ratchet = this.#ratchets.get(ratchetName(leaf, type)) ?? this.#growth(leaf).ratchets[type]
     if (generation < ratchet.generation) return this.#peekSkipped(leaf, type, generation)
     const distance = generation - ratchet.generation
     const { forwardDistanceMax, handshakeDistanceMax } = this.#limits
-    if (distance > (type === "application" ? forwardDistanceMax : handshakeDistanceMax)) {
+    if (distance > (type === "application" ? Math.min(forwardDistanceMax, skippedMax) : handshakeDistanceMax)) {
       throw new StateError("GENERATION_SPENT", "the message is too far ahead of its sender's last one")
     }
     // Proposals and commits are judged alike by all members, whatever the time (RFC 9420 §14).
