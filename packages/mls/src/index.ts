@@ -23,6 +23,7 @@ export {
   type TreeNodeView,
 } from "./group/group.js"
 export { decodeGroupInfo, type GroupInfoOptions } from "./group/group-info.js"
+export type { ReceiveOptions } from "./group/incoming.js"
 export {
   createKeyPackage,
   decodeKeyPackage,
@@ -43,7 +44,6 @@ export {
   type OutgoingCommit,
   type PskLookup,
   type Received,
-  type ReceiveOptions,
   type Removal,
   type Signer,
   type StagedCommit,

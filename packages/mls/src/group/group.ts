@@ -15,7 +15,7 @@ import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOpti
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
 import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
-import type { Opened } from "./incoming.js"
+import type { Opened, ReceiveOptions } from "./incoming.js"
 import type { JoinedEpoch, TreeChecks } from "./join.js"
 import * as messages from "./messages.js"
 import { validateOwnProposal } from "./proposals.js"
@@ -25,16 +25,7 @@ import { GroupState, originOf } from "./state.js"
 import { requireBestSuite } from "./suite-choice.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
-import type {
-  CredentialClaim,
-  Member,
-  OutgoingCommit,
-  Received,
-  ReceiveOptions,
-  SentProposal,
-  StagedCommit,
-  Verdict,
-} from "./types.js"
+import type { CredentialClaim, Member, OutgoingCommit, Received, SentProposal, StagedCommit, Verdict } from "./types.js"
 
 export type { GroupOptions } from "./environment.js"
 export type { TreeNodeView } from "./tree-view.js"

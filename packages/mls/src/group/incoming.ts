@@ -18,6 +18,16 @@ export interface Opened {
   spend(): void
 }
 
+/** What the receiver knows of a message besides its bytes. */
+export interface ReceiveOptions {
+  /**
+   * How many application messages of its sender, of the same epoch, the receiver has not seen at most: one that claims to
+   * be further ahead is refused before anything is derived for it. Where every message passes through one log this is
+   * known; elsewhere `GroupPolicy.forwardDistanceMax` is the only bound. Default: not known.
+   */
+  readonly skippedMax?: number
+}
+
 /** RFC 9420 §6.2: the membership tag and the signature of a PublicMessage of the current epoch. */
 export function openPublic(epoch: Epoch, message: PublicMessage): Opened {
   const { sender, contentType } = message.content

@@ -15,14 +15,22 @@ import {
   type UnsignedLeafNode,
 } from "../wire.js"
 import type { GroupChanges } from "./changes.js"
-import { authDataOf, currentReader, type Opened, openPrivate, openPublic, pastReader } from "./incoming.js"
+import {
+  authDataOf,
+  currentReader,
+  type Opened,
+  openPrivate,
+  openPublic,
+  pastReader,
+  type ReceiveOptions,
+} from "./incoming.js"
 import { ownCapabilities } from "./key-package.js"
 import { requireProposalAllowed } from "./profile.js"
 import { validateProposal, validateProposedLeaf } from "./proposals.js"
 import { type PendingRecord, signerOf } from "./records.js"
 import type { GroupState } from "./state.js"
 import type { CommitContent, OwnPath } from "./transition.js"
-import type { PskLookup, Received, ReceiveOptions, SentProposal } from "./types.js"
+import type { PskLookup, Received, SentProposal } from "./types.js"
 
 // --- Out -------------------------------------------------------------------------------------------------------------
 

@@ -98,16 +98,6 @@ export interface OutgoingCommit extends StagedCommit {
   readonly ratchetTree: () => Uint8Array
 }
 
-/** What the receiver knows of a message besides its bytes. */
-export interface ReceiveOptions {
-  /**
-   * How many application messages of its sender, of the same epoch, the receiver has not seen at most: one that claims to
-   * be further ahead is refused before anything is derived for it. Where every message passes through one log this is
-   * known; elsewhere `GroupPolicy.forwardDistanceMax` is the only bound. Default: not known.
-   */
-  readonly skippedMax?: number
-}
-
 export type Received =
   | {
       readonly type: "application"
