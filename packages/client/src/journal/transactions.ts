@@ -14,9 +14,21 @@ export interface Reloadable {
   settled?(): void
 }
 
+/** So much is computed, one after the other, before it is written together. */
+const TOGETHER_MAX = 64
+
+interface Turn {
+  readonly part: Reloadable | undefined
+  /** `undefined`: the part is read from the store again. */
+  readonly compute: ((transaction: Transaction) => unknown) | undefined
+  resolve(result: unknown): void
+  reject(error: unknown): void
+}
+
 /**
- * One transaction of the client: it is computed in memory without pause, and written in one transaction. If the transaction
- * fails, nobody knows whether it happened: what it touched is reloaded before anything else is done with it.
+ * What the client stores. Each change is computed in memory without pause; those that wait are computed one after the
+ * other and written in one transaction. If it fails, nobody knows whether it happened: what they touched is reloaded
+ * before anything else is done with it.
  */
 export class Transactions {
   readonly #store: SealedStore
@@ -35,7 +47,8 @@ export class Transactions {
     },
   }
   #profile: Profile
-  #tail: Promise<unknown> = Promise.resolve()
+  #waiting: Turn[] = []
+  #working: Promise<void> | undefined
   #closed = false
 
   constructor(store: SealedStore, profile: Profile) {
@@ -55,20 +68,25 @@ export class Transactions {
   }
 
   /**
-   * Runs after all transactions before it. `compute` must not pause; it may change `part` in memory, and must leave `part`
-   * alone before its turn. Rejects with what `compute` throws, or with `STORE_FAILED`; nothing has changed then.
+   * Runs after everything that was asked for before. `compute` must not pause; it may change `part` in memory, and must
+   * leave `part` alone before its turn. Rejects with what `compute` throws, or with `STORE_FAILED`; nothing has changed
+   * then.
    */
   run<T>(part: Reloadable | undefined, compute: (transaction: Transaction) => T): Promise<T> {
-    const turn = this.#tail.then(() => this.#run(part, compute))
-    this.#tail = turn.catch(() => {})
-    return turn
+    return this.#wait(part, compute) as Promise<T>
   }
 
-  /** Throws away what is in memory of `part`; transactions that were asked for before are completed first. */
-  discard(part: Reloadable): Promise<void> {
-    const turn = this.#tail.then(() => this.#reload(part))
-    this.#tail = turn.catch(() => {})
-    return turn
+  /** Throws away what is in memory of `part`; what was asked for before is completed first. */
+  async discard(part: Reloadable): Promise<void> {
+    await this.#wait(part, undefined)
+  }
+
+  #wait(part: Reloadable | undefined, compute: Turn["compute"]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw new ClientError("CLOSED", "the client is closed")
+      this.#waiting.push({ part, compute, resolve, reject })
+      this.#working ??= this.#work()
+    })
   }
 
   observe(observer: () => void): () => void {
@@ -83,32 +101,80 @@ export class Transactions {
   /** Completes what was asked for; everything after rejects with `CLOSED`. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#tail
+    await this.#working
     this.notify()
   }
 
-  async #run<T>(part: Reloadable | undefined, compute: (transaction: Transaction) => T): Promise<T> {
-    if (this.#closed) throw new ClientError("CLOSED", "the client is closed")
-    for (const broken of [...this.#broken]) await this.#reload(broken)
-    const transaction = new Transaction(this.#profile, this)
-    let result: T
-    try {
-      result = compute(transaction)
-      await transaction.write(this.#store)
-    } catch (error) {
-      // What was counted up in memory may be stored, or not.
-      this.recent.clear()
-      for (const shared of this.#shared) this.#broken.add(shared)
-      if (part !== undefined) this.#broken.add(part)
-      await this.#mend()
-      throw error
+  async #work(): Promise<void> {
+    // What is asked for in the same turn of the event loop belongs together.
+    await undefined
+    while (this.#waiting.length > 0) {
+      const [first] = this.#waiting
+      if (first?.compute === undefined) await this.#discard(this.#waiting.shift()!)
+      else await this.#runTogether()
     }
+    this.#working = undefined
+  }
+
+  async #discard({ part, resolve, reject }: Turn): Promise<void> {
+    try {
+      if (part !== undefined) await this.#reload(part)
+      resolve(undefined)
+    } catch (error) {
+      reject(error)
+    }
+  }
+
+  /** Computes what waits, up to the first that fails or is to be read again, and writes it. */
+  async #runTogether(): Promise<void> {
+    const done: { readonly turn: Turn; readonly result: unknown }[] = []
+    const parts = new Set<Reloadable>()
+    let failed: { readonly turn: Turn; readonly error: unknown } | undefined
+    let transaction = new Transaction(this.#profile, this)
+    try {
+      for (const broken of [...this.#broken]) await this.#reload(broken)
+      transaction = new Transaction(this.#profile, this)
+    } catch (error) {
+      failed = { turn: this.#waiting.shift()!, error }
+    }
+    while (failed === undefined && this.#waiting[0]?.compute !== undefined && done.length < TOGETHER_MAX) {
+      const turn = this.#waiting.shift()!
+      try {
+        const part = new Transaction(transaction.profile, this, transaction)
+        const result = turn.compute!(part)
+        transaction.add(part)
+        done.push({ turn, result })
+        if (turn.part !== undefined) parts.add(turn.part)
+      } catch (error) {
+        failed = { turn, error }
+      }
+    }
+    try {
+      await transaction.write(this.#store)
+      this.#complete(transaction, parts)
+      for (const { turn, result } of done) turn.resolve(result)
+    } catch (error) {
+      await this.#break(parts)
+      for (const { turn } of done) turn.reject(error)
+    }
+    if (failed === undefined) return
+    await this.#break(failed.turn.part === undefined ? [] : [failed.turn.part])
+    failed.turn.reject(failed.error)
+  }
+
+  #complete(transaction: Transaction, parts: Iterable<Reloadable>): void {
     this.#profile = transaction.profile
     this.recent.add(transaction.events)
-    part?.settled?.()
+    for (const part of parts) part.settled?.()
     for (const completion of transaction.completions) completion()
     this.notify()
-    return result
+  }
+
+  async #break(parts: Iterable<Reloadable>): Promise<void> {
+    // What was counted up in memory may be stored, or not.
+    this.recent.clear()
+    for (const part of [...this.#shared, ...parts]) this.#broken.add(part)
+    await this.#mend()
   }
 
   /** The store may still be failing: then the next transaction tries again. */
@@ -134,7 +200,7 @@ interface Telling {
   readonly isTold: (event: NewEvent, id: string) => boolean
 }
 
-/** What a transaction writes. */
+/** What is written together. */
 export class Transaction {
   readonly completions: (() => void)[] = []
   /** By their numbers. */
@@ -147,11 +213,30 @@ export class Transaction {
   readonly #before: Profile
   readonly #telling: Telling
   readonly #repeatable = new Map<string, UnreadEvent>()
+  /** What is written in the same transaction before this. */
+  readonly #earlier: Transaction | undefined
 
-  constructor(profile: Profile, telling: Telling = { unread: new UnreadEvents(), isTold: () => true }) {
+  constructor(
+    profile: Profile,
+    telling: Telling = { unread: new UnreadEvents(), isTold: () => true },
+    earlier?: Transaction,
+  ) {
     this.profile = profile
     this.#before = profile
     this.#telling = telling
+    this.#earlier = earlier
+  }
+
+  /** Takes what `later` writes, which has been computed after this. */
+  add(later: Transaction): void {
+    for (const { prefix, after } of later.#deleteUnder) this.deleteUnder(prefix, after)
+    for (const key of later.#delete) this.delete(key)
+    for (const [key, record] of later.#put) this.put(key, record)
+    for (const key of later.#kept) this.#kept.add(key)
+    for (const [number, event] of later.events) this.events.set(number, event)
+    for (const [key, written] of later.#repeatable) this.#repeatable.set(key, written)
+    this.completions.push(...later.completions)
+    this.profile = later.profile
   }
 
   put(key: string, record: Uint8Array): void {
@@ -179,12 +264,17 @@ export class Transaction {
   emit(event: NewEvent): void {
     if (event.conversation !== undefined && !this.#telling.isTold(event, hex(event.conversation))) return
     const key = repetitionKey(event)
-    const known = key === undefined ? undefined : (this.#repeatable.get(key) ?? this.#telling.unread.find(key))
+    const known = key === undefined ? undefined : (this.#repeated(key) ?? this.#telling.unread.find(key))
     const written = known === undefined ? this.#first(event) : { ...known, event: oneMore(known.event) }
     this.events.set(written.number, written.event)
     if (key === undefined) return
     this.#repeatable.set(key, written)
     this.after(() => this.#telling.unread.keep(key, written))
+  }
+
+  #repeated(key: string): UnreadEvent | undefined {
+    const known = this.#repeatable.get(key)
+    return known !== undefined || this.#earlier === undefined ? known : this.#earlier.#repeated(key)
   }
 
   #first(event: NewEvent): UnreadEvent {
