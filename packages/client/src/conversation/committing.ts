@@ -1,7 +1,8 @@
 import { equalBytes } from "@conclave/crypto"
 import type { LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
 import { type Judgement, nameOf } from "../identity/judge.js"
-import type { Claimed, Outgoing, Wish, WishOf } from "../records/records.js"
+import { isBy, type WishBy } from "../kinds/wishes.js"
+import type { Claimed, Outgoing } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import { invite } from "./inviting.js"
 import { emitRefusedKeys } from "./judging.js"
@@ -14,7 +15,7 @@ import type { CommitChanges, State } from "./state.js"
 import type { Turn } from "./turn.js"
 import { describeWish, type Numbered } from "./wishes.js"
 
-type CommitWish = WishOf<"invite"> | WishOf<"remove"> | WishOf<"refresh">
+type CommitWish = WishBy<"commit">
 
 /**
  * The wish that is next, and those after it that fit into the same commit. While there are members whom the user has not
@@ -31,7 +32,9 @@ export function nextWishes({ wishes, unapproved }: State): readonly Numbered[] {
     const names = "names" in wish ? wish.names : []
     // One commit knows no order: two wishes about one name need two. And it has a limit.
     const fits =
-      isCommitWish(wish) && !names.some((name) => touched.has(name)) && touched.size + names.length <= NAMES_AT_ONCE_MAX
+      isBy(wish, "commit") &&
+      !names.some((name) => touched.has(name)) &&
+      touched.size + names.length <= NAMES_AT_ONCE_MAX
     if (next.length > 0 && !fits) break
     next.push([number, wish])
     if (!fits) break
@@ -48,17 +51,13 @@ export function atOnce(names: Iterable<string>): readonly (readonly string[])[] 
   return parts
 }
 
-function isCommitWish(wish: Wish): wish is CommitWish {
-  return wish.type === "invite" || wish.type === "remove" || wish.type === "refresh"
-}
-
 /**
  * Compiles wishes into one commit of the current epoch, together with every proposal that is waiting. Wishes that have
  * come true meanwhile are fulfilled; those that cannot come true fail, each with its reason.
  */
 export function compileCommit(turn: Turn, wishes: readonly Numbered[]): Next {
   const { state } = turn
-  const commitWishes = wishes.flatMap(([number, wish]) => (isCommitWish(wish) ? [[number, wish] as const] : []))
+  const commitWishes = wishes.flatMap(([number, wish]) => (isBy(wish, "commit") ? [[number, wish] as const] : []))
   for (const [number, wish] of commitWishes) {
     const question = wish.type === "invite" ? invite(turn, [number, wish]) : undefined
     if (question !== undefined) return question

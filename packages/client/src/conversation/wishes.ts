@@ -1,5 +1,5 @@
 import type { PendingMessage } from "../conversation.js"
-import type { FailedEvent } from "../events.js"
+import type { WishName } from "../kinds/wishes.js"
 import type { Wish } from "../records/records.js"
 import { decodePayload, messageOf } from "./payload.js"
 
@@ -82,7 +82,7 @@ export class Wishes {
 }
 
 /** What a wish is called by the call that made it, and whom it is about. */
-export function describeWish(wish: Wish): { readonly wish: FailedEvent["wish"]; readonly names: readonly string[] } {
+export function describeWish(wish: Wish): { readonly wish: WishName; readonly names: readonly string[] } {
   if (wish.type === "invite" || wish.type === "remove") return { wish: wish.type, names: wish.names }
   if (wish.type !== "message") return { wish: wish.type, names: [] }
   return { wish: decodePayload(wish.payload).body.type === "title" ? "title" : "send", names: [] }

@@ -11,19 +11,16 @@ import {
   word,
   wordList,
 } from "./fields.js"
-import { because, type EventReader, list, people, subject, subjects, theConversation, within } from "./reader.js"
+import { because, type EventReader, list, people, subject, theConversation, within } from "./reader.js"
 import { eventKind } from "./table.js"
+import { wishNames, wishWords } from "./wishes.js"
 
-/** What an application can wish for in a conversation. */
-export const wishNames = ["create", "invite", "remove", "send", "title", "refresh", "leave"] as const
 export const serviceNames = ["delivery", "auth"] as const
 /** Why a wish or a call failed. */
 export const clientErrorCodes = [
   ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
   ...["LOST", "STORE_FAILED", "STORE_LOCKED", "WRONG_PROFILE", "UNAVAILABLE", "UPDATE", "CLOSED"],
 ] as const
-
-type WishName = (typeof wishNames)[number]
 
 /** What went wrong, what waits, and what has to be decided. */
 export const troubleEvents = {
@@ -65,7 +62,7 @@ export const troubleEvents = {
     severity: "warning",
     words({ wish, names, code, reason }, reader) {
       const why = failureReasons.get(code) ?? (reason === "" ? "the service refused" : reader.reason(reason))
-      return [`${failedWish(wish, names, reader)}: ${why}`]
+      return [`${wishWords(wish).failed(names, reader)}: ${why}`]
     },
   }),
 
@@ -137,7 +134,7 @@ export const troubleEvents = {
     },
     severity: "notice",
     words({ wishes, reason, retryAt }, reader) {
-      const what = wishes.length === 0 ? "a change" : list([...new Set(wishes)].map((wish) => deferredWishes[wish]))
+      const what = wishes.length === 0 ? "a change" : list([...new Set(wishes)].map((wish) => wishWords(wish).waiting))
       return [
         `The service did not take ${what}`,
         ...because(reason, reader),
@@ -229,25 +226,6 @@ function rejectedWords(
   }
 }
 
-function failedWish(wish: WishName, names: readonly string[], reader: EventReader): string {
-  switch (wish) {
-    case "create":
-      return "The conversation could not be created"
-    case "invite":
-      return `${subjects(names, reader)} could not be added`
-    case "remove":
-      return `${subjects(names, reader)} could not be removed`
-    case "send":
-      return "A message could not be sent"
-    case "title":
-      return "The conversation could not be renamed"
-    case "refresh":
-      return "Your keys could not be renewed"
-    case "leave":
-      return "You could not leave"
-  }
-}
-
 const failureReasons: ReadonlyMap<string, string> = new Map([
   ["UNKNOWN_NAME", "nobody has that name"],
   ["NO_KEY_PACKAGE", "there are no keys left to add them with"],
@@ -256,13 +234,3 @@ const failureReasons: ReadonlyMap<string, string> = new Map([
   ["LOST", "this device lost the conversation"],
   ["TOO_LARGE", "it is too large"],
 ])
-
-const deferredWishes: Readonly<Record<WishName, string>> = {
-  create: "the new conversation",
-  invite: "your invitation",
-  remove: "a removal",
-  send: "a message",
-  title: "the new title",
-  refresh: "your new keys",
-  leave: "your request to leave",
-}

@@ -14,7 +14,10 @@ import {
   vector,
 } from "@conclave/codec"
 
+import { Outgoing } from "../kinds/wishes.js"
+
 export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.js"
+export { type Claimed, Outgoing, Wish, type WishOf } from "../kinds/wishes.js"
 
 /**
  * Every record that a client keeps, and under which key:
@@ -176,34 +179,6 @@ export const OutlineNodes = vector(
     parent: { unmergedLeaves: vector(uint32) },
   }),
 )
-
-/** A request to append, as it is sent, and sent again: byte for byte, unless it was refused as stale. */
-export const Outgoing = struct("Outgoing", { epoch: uint64, body: opaque, request: opaque })
-export type Outgoing = TypeOf<typeof Outgoing>
-
-/** A key package that was claimed for an invitation; kept over lost races, as nobody else can get it. */
-const Claimed = struct("Claimed", { name: utf8, deviceId: opaque, signatureKey: opaque, keyPackage: opaque })
-export type Claimed = TypeOf<typeof Claimed>
-
-export const WishKind = enumeration("WishKind", 1, {
-  create: 1,
-  message: 2,
-  invite: 3,
-  remove: 4,
-  refresh: 5,
-  leave: 6,
-})
-export const Wish = union("Wish", "kind", WishKind, {
-  create: { request: opaque },
-  /** `payload` is a Payload; `outgoing` its ciphertext, once there is one. */
-  message: { payload: opaque, outgoing: optional(Outgoing), acceptedSeq: optional(uint64) },
-  invite: { names: vector(utf8), claimed: vector(Claimed) },
-  remove: { names: vector(utf8) },
-  refresh: {},
-  leave: { outgoing: optional(Outgoing), acceptedSeq: optional(uint64) },
-})
-export type Wish = TypeOf<typeof Wish>
-export type WishOf<K extends Wish["type"]> = Extract<Wish, { readonly type: K }>
 
 const CommitPurpose = enumeration("CommitPurpose", 1, { wishes: 1, rejoin: 2 })
 export const OutgoingCommit = struct("OutgoingCommit", {
