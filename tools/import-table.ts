@@ -17,6 +17,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["codec", "contracts/delivery", "contracts/log-chain", "contracts/auth", "crypto"],
     ...["delivery/store", "auth/store"],
   ],
+  server: ["codec", "transport", "transport/parts"],
   client: [
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "fast-open"],
@@ -28,7 +29,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["codec", "mls/inspect", "client/records"],
     ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth", "sqlite"],
     ...["contracts/delivery", "contracts/auth", "contracts/names"],
-    ...["transport", "transport/node", "fast-open", "fast-open/sockets", "trace", "web"],
+    ...["server", "transport", "transport/node", "fast-open", "fast-open/sockets", "trace", "web"],
   ],
 }
 
@@ -40,13 +41,15 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   crypto: [],
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
-  "fast-open": ["crypto/node", "trace", "transport/node"],
+  transport: ["server"],
+  server: ["transport/node", "transport/testing"],
+  "fast-open": ["crypto/node", "server", "trace"],
   contracts: ["crypto", "crypto/node"],
-  delivery: ["crypto/node", "transport/node", "sqlite"],
+  delivery: ["crypto/node", "server", "transport/node", "sqlite"],
   auth: ["crypto/node", "contracts/testing", "sqlite"],
   sqlite: ["auth/testing", "delivery", "delivery/testing"],
-  client: ["crypto/portable", "delivery", "auth", "sqlite"],
-  web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
+  client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
+  web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: ["mls", "mls/wire", "client/browser"],
 }
 

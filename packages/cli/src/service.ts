@@ -7,9 +7,9 @@ import { deliveryRequests, MLS_MEDIA_TYPE } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { type KeyRing, SealedServer, serveAll } from "@conclave/fast-open"
+import { type Listener, listen } from "@conclave/server"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { Shares } from "@conclave/transport"
-import { type Listener, listen } from "@conclave/transport/node"
 
 import type { Refusal } from "./refusal-log.js"
 

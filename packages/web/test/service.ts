@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { type Listener, listen } from "@conclave/server"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
-import { type Listener, listen } from "@conclave/transport/node"
 
 const page = fileURLToPath(new URL("../../../dist", import.meta.url))
 

@@ -1,4 +1,4 @@
-import { CHUNK_COST } from "../shares.js"
+import { CHUNK_COST } from "@conclave/transport/parts"
 
 const CONTROL = 8
 

@@ -1,5 +1,5 @@
+import { CHUNK_COST, type Holding, readingTime } from "@conclave/transport/parts"
 import type { WebSocket } from "ws"
-import { CHUNK_COST, type Holding, readingTime } from "../shares.js"
 
 /** What a frame that waits to be sent costs beside its bytes, in `ws` and in Node. */
 const FRAME_COST = 2 * CHUNK_COST

@@ -1,6 +1,5 @@
-import { costOf, type ServerFrame } from "../frames.js"
-import type { Handler } from "../seam.js"
-import type { Requester } from "../share.js"
+import type { Handler, Requester } from "@conclave/transport"
+import { costOf, type ServerFrame } from "@conclave/transport/parts"
 import { SocketGone } from "./outbox.js"
 
 export interface StreamOptions {

@@ -1,4 +1,4 @@
-import { addressBytes } from "../requester.js"
+import { addressBytes } from "@conclave/transport/parts"
 
 /** The names of this machine for itself. */
 const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]

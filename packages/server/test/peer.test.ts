@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { createConnection } from "node:net"
 import { describe, it } from "node:test"
-import { connect, type Handler, type Listener } from "../src/node.js"
-import { requesterAt } from "../src/requester.js"
-import { seemsForwarded, TrustedProxies } from "../src/server/peer.js"
+import { connect, type Handler } from "@conclave/transport/node"
+import { requesterAt } from "@conclave/transport/parts"
+import type { Listener } from "../src/index.js"
+import { seemsForwarded, TrustedProxies } from "../src/listener/peer.js"
 import { serve, text, utf8 } from "./support.js"
 
 /** Answers with what it is told of who asks. */

@@ -1,5 +1,4 @@
-import type { Handler } from "../seam.js"
-import type { Refusal, Shares } from "../shares.js"
+import type { Handler, Refusal, Shares } from "@conclave/transport"
 import type { Hosts } from "./hosts.js"
 import type { TrustedProxies } from "./peer.js"
 

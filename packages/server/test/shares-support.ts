@@ -1,8 +1,9 @@
 import { once } from "node:events"
 import { createConnection, type Socket } from "node:net"
+import { type Refusal, type Resource, type ShareLimits, Shares } from "@conclave/transport"
+import { SUBPROTOCOL } from "@conclave/transport/parts"
 import { WebSocket } from "ws"
-import { SUBPROTOCOL } from "../src/frames.js"
-import { type Listener, type ListenLimits, type Refusal, type Resource, type ShareLimits, Shares } from "../src/node.js"
+import type { Listener, ListenLimits } from "../src/index.js"
 import { echo, serve, silent } from "./support.js"
 
 export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))

@@ -1,9 +1,7 @@
 import type { Server } from "node:http"
 import type { Socket } from "node:net"
-import { type Rate, RateLimiter, takeAll } from "../rate-limiter.js"
-import { requesterAt } from "../requester.js"
-import type { Requester } from "../share.js"
-import type { Shares } from "../shares.js"
+import { type Rate, RateLimiter, type Requester, type Shares, takeAll } from "@conclave/transport"
+import { requesterAt } from "@conclave/transport/parts"
 import type { TrustedProxies } from "./peer.js"
 import { refusalText } from "./text.js"
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Handler, RequestContext } from "../seam.js"
-import { CHUNK_COST, Holding, readingTime } from "../shares.js"
+import type { Handler, RequestContext } from "@conclave/transport"
+import { CHUNK_COST, Holding, readingTime } from "@conclave/transport/parts"
 import { requesterOf } from "./peer.js"
 import type { Serving } from "./serving.js"
 import { sendText } from "./text.js"

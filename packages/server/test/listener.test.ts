@@ -7,8 +7,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
-import { connect, type Handler, type Listener, Shares } from "../src/node.js"
-import { sendText } from "../src/server/text.js"
+import { connect, type Handler, Shares } from "@conclave/transport/node"
+import type { Listener } from "../src/index.js"
+import { sendText } from "../src/listener/text.js"
 import { echo, serve, silent, text, utf8 } from "./support.js"
 
 /** Sends bytes as they are over TCP and returns all that comes back until the server hangs up. */
@@ -348,4 +349,4 @@ describe("a listener", { timeout: 20_000 }, () => {
   })
 })
 
-const handlers: { slow?: import("../src/node.js").Handler } = {}
+const handlers: { slow?: import("@conclave/transport").Handler } = {}

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http"
 import { BlockList, isIP, isIPv4 } from "node:net"
-import { requesterAt } from "../requester.js"
-import type { Requester } from "../share.js"
+import type { Requester } from "@conclave/transport"
+import { requesterAt } from "@conclave/transport/parts"
 
 /** Proxies that the operator named: what they say of an address is believed. */
 export class TrustedProxies {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { Shares } from "../shares.js"
+import { Shares } from "@conclave/transport"
 import { admitConnections } from "./connections.js"
 import { Hosts } from "./hosts.js"
 import { answerOffer } from "./offer.js"
