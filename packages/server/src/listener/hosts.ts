@@ -11,15 +11,14 @@ export class Hosts {
   readonly #names: ReadonlySet<string> | undefined
 
   /**
-   * @param host what is listened at
+   * @param host what is listened at; `undefined` where that is not known
    * @param allowed names beside that of a listener that only this machine reaches; or `any`. Where other machines reach
-   *   it, nothing given means `any`: its names are not known.
+   *   it, or that is not known, nothing given means `any`: its names are not known either.
    */
-  constructor(host: string, allowed: readonly string[] | "any" | undefined) {
-    if (allowed === "any" || (allowed === undefined && !isLoopback(host))) return
-    this.#names = new Set(
-      [...LOOPBACK, bracketed(host), ...(allowed ?? []).map(bracketed)].map((name) => name.toLowerCase()),
-    )
+  constructor(host: string | undefined, allowed: readonly string[] | "any" | undefined) {
+    if (allowed === "any" || (allowed === undefined && (host === undefined || !isLoopback(host)))) return
+    const own = host === undefined ? [] : [bracketed(host)]
+    this.#names = new Set([...LOOPBACK, ...own, ...(allowed ?? []).map(bracketed)].map((name) => name.toLowerCase()))
   }
 
   /** Why a request with this `Host` is not answered; `undefined` where it is. */

@@ -1,15 +1,15 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Shares } from "@conclave/transport"
 import { admitConnections } from "./connections.js"
+import { Endpoint } from "./endpoint.js"
+import { Health } from "./health.js"
 import { Hosts } from "./hosts.js"
-import { answerOffer } from "./offer.js"
-import { requesterOf, seemsForwarded, TrustedProxies } from "./peer.js"
-import { answerRequest, mayStream, mediaTypesOf } from "./request.js"
-import type { ListenLimits, ListenOptions, Serving } from "./serving.js"
-import { SocketListener } from "./socket.js"
-import { openStaticFiles, type StaticFiles } from "./static-files.js"
-import { contentSecurity, refusalText, sendText } from "./text.js"
+import { TrustedProxies } from "./peer.js"
+import { mediaTypesOf } from "./request.js"
+import type { Common, ListenLimits, ListenOptions, Place, ServingOptions } from "./serving.js"
+import { openStaticFiles } from "./static-files.js"
+import { refusalText } from "./text.js"
 
 export interface Listener extends AsyncDisposable {
   /** `http://localhost:8080/`, with the port that was really taken. */
@@ -47,70 +47,61 @@ const defaultLimits: ListenLimits = {
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   options.signal?.throwIfAborted()
+  return listenWith(await prepare(options), options)
+}
+
+/** What all endpoints of a process have in common: limits and shares count for all of them together. */
+export async function prepare(options: ServingOptions): Promise<Common> {
   const limits = { ...defaultLimits, ...options.limits }
-  const onError = options.onError ?? (() => {})
-  const closing = new AbortController()
-  const { services, offer } = options
-  const mediaTypes = mediaTypesOf(options.mediaTypes)
-  const proxies = new TrustedProxies(options.trustedProxies)
-  const hosts = new Hosts(options.host ?? DEFAULT_HOST, options.hosts)
+  const { services, offer, ready = async () => true } = options
   const shares = options.shares ?? new Shares({ connectionsMax: limits.connectionsMax, ...pick(options) })
-  const hint = once(options.onUntrustedProxy ?? (() => {}))
-  const shared = { services, mediaTypes, offer, limits, onError, proxies, hosts, shares, hint, closing: closing.signal }
-  const files = options.static === undefined ? undefined : await openStaticFiles(options.static)
-  const sockets = new SocketListener(shared)
+  return {
+    services,
+    offer,
+    limits,
+    shares,
+    mediaTypes: mediaTypesOf(options.mediaTypes),
+    proxies: new TrustedProxies(options.trustedProxies),
+    onError: options.onError ?? (() => {}),
+    hint: once(options.onUntrustedProxy ?? (() => {})),
+    health: new Health({ ready, shares }),
+    files: options.static === undefined ? undefined : await openStaticFiles(options.static),
+  }
+}
+
+/** A server of its own for `common`. Rejects as {@link listen}. */
+export async function listenWith(common: Common, place: Place): Promise<Listener> {
+  place.signal?.throwIfAborted()
+  const { limits } = common
+  const endpoint = new Endpoint(common, new Hosts(place.host ?? DEFAULT_HOST, place.hosts))
   const server = createServer({
     headersTimeout: limits.headTimeoutMilliseconds,
     requestTimeout: 3 * limits.headTimeoutMilliseconds,
     connectionsCheckingInterval: Math.max(limits.headTimeoutMilliseconds / 4, 50),
     keepAliveTimeout: 65_000,
   })
-  admitConnections(server, shared)
-  server.on("request", (request, response) => {
-    route(request, response, { ...shared, files }).catch((error: unknown) => {
-      onError(error)
-      sendText(response, 500, "the server failed; it is not the request's fault")
-    })
-  })
-  server.on("upgrade", (request, socket, head) => sockets.upgrade(request, socket as Socket, head))
+  admitConnections(server, common)
+  server.on("request", (request, response) => endpoint.answer(request, response, { path: pathOf(request) }))
+  server.on("upgrade", (request, socket, head) => endpoint.upgrade(request, socket as Socket, head, pathOf(request)))
   server.on("clientError", answerClientError)
-  const url = await bind(server, options)
+  const url = await bind(server, place).catch(async (error: unknown) => {
+    await endpoint.close()
+    throw error
+  })
   let closed: Promise<void> | undefined
   const close = () => {
-    closed ??= closeGracefully({ server, sockets, closing, timeoutMilliseconds: limits.closeTimeoutMilliseconds })
+    closed ??= closeGracefully(server, endpoint, limits.closeTimeoutMilliseconds)
     return closed
   }
-  options.signal?.addEventListener("abort", () => void close(), { once: true })
+  place.signal?.addEventListener("abort", () => void close(), { once: true })
+  if (place.signal?.aborted) {
+    await close()
+    place.signal.throwIfAborted()
+  }
   return { url, close, [Symbol.asyncDispose]: close }
 }
 
-async function route(
-  request: IncomingMessage,
-  response: ServerResponse,
-  serving: Serving & { readonly files: StaticFiles | undefined },
-): Promise<void> {
-  for (const [name, value] of contentSecurity) response.setHeader(name, value)
-  const unknown = serving.hosts.refuse(request.headers.host)
-  if (unknown !== undefined) {
-    serving.shares.refused("host", requesterOf(request, serving.proxies))
-    return sendText(response, 421, unknown)
-  }
-  if (!serving.proxies.any && seemsForwarded(request)) serving.hint()
-  const path = (request.url ?? "").split("?", 1)[0]!
-  const service = Object.hasOwn(serving.services, path.slice(1)) ? serving.services[path.slice(1)] : undefined
-  if (service !== undefined) return answerRequest(request, response, { ...serving, service })
-  if (path === "/socket") {
-    response.setHeader("upgrade", "websocket")
-    return sendText(response, 426, "this path takes WebSockets only")
-  }
-  if (path === "/fast-open" && serving.offer !== undefined)
-    return answerOffer(request, response, { ...serving, offer: serving.offer })
-  if (serving.files === undefined) return sendText(response, 404, "there is nothing at this path")
-  return serving.files.answer(request, response, {
-    path,
-    mayAnswer: (size) => mayStream(request, response, { ...serving, size }),
-  })
-}
+const pathOf = ({ url = "" }: IncomingMessage) => url.split("?", 1)[0]!
 
 function answerClientError(error: Error & { code?: string }, socket: Socket | import("node:stream").Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) {
@@ -126,7 +117,7 @@ function answerClientError(error: Error & { code?: string }, socket: Socket | im
   socket.end(refusalText({ status, reason }))
 }
 
-function bind(server: Server, { host = DEFAULT_HOST, port = 0 }: ListenOptions): Promise<URL> {
+function bind(server: Server, { host = DEFAULT_HOST, port = 0 }: Place): Promise<URL> {
   return new Promise((resolve, reject) => {
     server.once("error", reject)
     server.listen({ port, host, backlog: BACKLOG }, () => {
@@ -137,28 +128,16 @@ function bind(server: Server, { host = DEFAULT_HOST, port = 0 }: ListenOptions):
   })
 }
 
-interface Closing {
-  readonly server: Server
-  readonly sockets: SocketListener
-  readonly closing: AbortController
-  readonly timeoutMilliseconds: number
-}
-
-async function closeGracefully({ server, sockets, closing, timeoutMilliseconds }: Closing): Promise<void> {
+async function closeGracefully(server: Server, endpoint: Endpoint, timeoutMilliseconds: number): Promise<void> {
   const done = new Promise<void>((resolve) => server.close(() => resolve()))
-  closing.abort()
-  sockets.close()
+  const ended = endpoint.close()
   server.closeIdleConnections()
-  const timer = setTimeout(() => {
-    sockets.terminate()
-    server.closeAllConnections()
-  }, timeoutMilliseconds)
-  await done
+  const timer = setTimeout(() => server.closeAllConnections(), timeoutMilliseconds)
+  await Promise.all([done, ended])
   clearTimeout(timer)
-  sockets.end()
 }
 
-const pick = ({ onRefusal }: ListenOptions) => (onRefusal === undefined ? {} : { onRefusal })
+const pick = ({ onRefusal }: ServingOptions) => (onRefusal === undefined ? {} : { onRefusal })
 
 function once(tell: () => void): () => void {
   let told = false

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { ListenOptions, Serving } from "./serving.js"
+import type { Serving, ServingOptions } from "./serving.js"
 import { sendText } from "./text.js"
 
 /** Answers a GET with the offer of sealed requests: made for this client, to be used once. */
 export function answerOffer(
   request: IncomingMessage,
   response: ServerResponse,
-  { offer, proxies }: Serving & { readonly offer: NonNullable<ListenOptions["offer"]> },
+  { offer, proxies }: Serving & { readonly offer: NonNullable<ServingOptions["offer"]> },
 ): void {
   if (request.method !== "GET") {
     response.setHeader("allow", "GET")

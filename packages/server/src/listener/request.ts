@@ -16,6 +16,10 @@ export function mediaTypesOf(further: readonly string[] = []): ReadonlySet<strin
   return new Set(types)
 }
 
+const BODY_TAKEN =
+  "the body of the request was read before it came to Conclave: " +
+  "mount Conclave before express.json() and other body parsers, or let them leave application/octet-stream alone"
+
 /** One POST to a service: the first of its responses is the answer. */
 export async function answerRequest(
   request: IncomingMessage,
@@ -39,6 +43,10 @@ export async function answerRequest(
   if (body === "tooLarge") return sendText(response, 413, `a request has at most ${requestSizeMax} bytes`)
   if (body === "tooMuch") return sendText(response, 503, "too many bytes of requests of one network, or of all")
   if (body === "broken") return void response.destroy()
+  if (body === "taken") {
+    serving.onError(new Error(BODY_TAKEN))
+    return sendText(response, 500, BODY_TAKEN)
+  }
   await answer(body, response, { ...serving, holding })
 }
 
@@ -135,8 +143,9 @@ async function readBody(
   request: IncomingMessage,
   sizeMax: number,
   holding: Holding,
-): Promise<Uint8Array | "tooLarge" | "tooMuch" | "broken"> {
+): Promise<Uint8Array | "tooLarge" | "tooMuch" | "broken" | "taken"> {
   if (Number(request.headers["content-length"] ?? 0) > sizeMax) return "tooLarge"
+  if (request.readableDidRead) return bodyReadBefore(request, sizeMax, holding)
   const parts: Buffer[] = []
   let size = 0
   try {
@@ -150,4 +159,16 @@ async function readBody(
     return "broken"
   }
   return Buffer.concat(parts, size)
+}
+
+/** What a parser of raw bodies, `express.raw()` for one, has left in the usual place. */
+function bodyReadBefore(
+  request: IncomingMessage,
+  sizeMax: number,
+  holding: Holding,
+): Uint8Array | "tooLarge" | "tooMuch" | "taken" {
+  const { body } = request as { readonly body?: unknown }
+  if (!(body instanceof Uint8Array)) return "taken"
+  if (body.length > sizeMax) return "tooLarge"
+  return holding.take("received", body.length + CHUNK_COST) ? body : "tooMuch"
 }

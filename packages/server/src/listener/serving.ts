@@ -1,8 +1,11 @@
 import type { Handler, Refusal, Shares } from "@conclave/transport"
+import type { Health } from "./health.js"
 import type { Hosts } from "./hosts.js"
 import type { TrustedProxies } from "./peer.js"
+import type { StaticFiles } from "./static-files.js"
 
-export interface ListenOptions {
+/** How requests are answered, whichever HTTP server they come through. */
+export interface ServingOptions {
   /** By name: `delivery` is asked by POST to `/delivery` and by streams over `/socket` that name it. */
   readonly services: Readonly<Record<string, Handler>>
   /**
@@ -17,10 +20,6 @@ export interface ListenOptions {
   readonly offer?: (clientAddress: string | undefined) => Uint8Array
   /** A folder whose files are served at every other path. */
   readonly static?: string
-  /** Default `localhost`, which no other machine reaches. */
-  readonly host?: string
-  /** Default 0: any that is free. */
-  readonly port?: number
   readonly limits?: Partial<ListenLimits>
   /**
    * Proxies whose `X-Forwarded-For` is believed: addresses (`192.0.2.1`) and networks (`2001:db8::/32`). Without any, a
@@ -29,20 +28,32 @@ export interface ListenOptions {
   readonly trustedProxies?: readonly string[]
   /** Is told once that requests come through a proxy that is not among these: all its clients are one requester. */
   readonly onUntrustedProxy?: () => void
+  /** What a requester, and all, may hold. Give one object to listeners that are to share. Default: its own. */
+  readonly shares?: Shares
+  /** Is told of each refusal where `shares` is not given; see there. */
+  readonly onRefusal?: (refusal: Refusal) => void
+  /** Is told of errors that are nobody's answer: a service that threw, a file that could not be read. */
+  readonly onError?: (error: unknown) => void
+  /** Whether the services can do their work now: the answer at `/readyz`. A rejection means no. Default: they can. */
+  readonly ready?: () => Promise<boolean>
+}
+
+/** Where a server of its own listens, and under which names. */
+export interface Place {
+  /** Default `localhost`, which no other machine reaches. */
+  readonly host?: string
+  /** Default 0: any that is free. */
+  readonly port?: number
   /**
    * Names that the listener is served under, beside `host` and those of this machine; or `any`. Requests under others
    * get 421. Default: no others where only this machine reaches `host`, any elsewhere.
    */
   readonly hosts?: readonly string[] | "any"
-  /** What a requester, and all, may hold. Give one object to listeners that are to share. Default: its own. */
-  readonly shares?: Shares
-  /** Is told of each refusal where `shares` is not given; see there. */
-  readonly onRefusal?: (refusal: Refusal) => void
   /** Closes the listener when it is aborted. */
   readonly signal?: AbortSignal
-  /** Is told of errors that are nobody's answer: a service that threw, a file that could not be read. */
-  readonly onError?: (error: unknown) => void
 }
+
+export interface ListenOptions extends ServingOptions, Place {}
 
 export interface ListenLimits {
   /** The longest request body, in bytes; default 4 MiB. A commit of a big group carries its tree. */
@@ -73,19 +84,25 @@ export interface ListenLimits {
   readonly closeTimeoutMilliseconds: number
 }
 
-/** What the parts of the server know in common. */
-export interface Serving {
+/** What all endpoints of a process have in common. */
+export interface Common {
   readonly services: Readonly<Record<string, Handler>>
   /** Of requests that are taken, in lower case. */
   readonly mediaTypes: ReadonlySet<string>
-  readonly offer: ListenOptions["offer"]
+  readonly offer: ServingOptions["offer"]
+  readonly files: StaticFiles | undefined
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void
   readonly proxies: TrustedProxies
-  readonly hosts: Hosts
   readonly shares: Shares
   /** A proxy that nobody named has passed on a request. */
   readonly hint: () => void
-  /** Aborted when the listener begins to close. */
+  readonly health: Health
+}
+
+/** What the parts of an endpoint know in common. */
+export interface Serving extends Common {
+  readonly hosts: Hosts
+  /** Aborted when the endpoint begins to close. */
   readonly closing: AbortSignal
 }

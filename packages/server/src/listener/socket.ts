@@ -10,9 +10,11 @@ import { type Refused, refusalText } from "./text.js"
 /** Bytes of a connection that is to be closed may wait for a client that does not read for so long. */
 const FAREWELL_MILLISECONDS = 1000
 
+export const SOCKET_PATH = "/socket"
+
 const TOO_MANY = { status: "503 Service Unavailable", reason: "too many sockets of one network, or of all" }
 
-/** The WebSockets of a listener. */
+/** The WebSockets of an endpoint. */
 export class SocketListener {
   readonly #serving: Serving
   readonly #server: WebSocketServer
@@ -20,6 +22,7 @@ export class SocketListener {
   readonly #looks: NodeJS.Timeout
   readonly #silent = new WeakSet<WebSocket>()
   readonly #streams = new Set<SocketStreams>()
+  #onEmpty = () => {}
 
   constructor(serving: Serving) {
     const { limits } = serving
@@ -38,10 +41,11 @@ export class SocketListener {
     this.#looks.unref()
   }
 
-  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+  /** `path`: that of the request, beneath where the endpoint is mounted. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer, path: string): void {
     socket.on("error", () => socket.destroy())
     const holding = new Holding(this.#serving.shares, requesterOf(request, this.#serving.proxies))
-    const refused = this.#refuse(request) ?? (holding.take("sockets") ? undefined : TOO_MANY)
+    const refused = this.#refuse(request, path) ?? (holding.take("sockets") ? undefined : TOO_MANY)
     if (refused !== undefined) {
       turnAway(socket, refused)
       return
@@ -51,7 +55,10 @@ export class SocketListener {
       webSocket.on("pong", () => this.#silent.delete(webSocket))
       const streams = new SocketStreams(webSocket, this.#serving, holding)
       this.#streams.add(streams)
-      webSocket.once("close", () => this.#streams.delete(streams))
+      webSocket.once("close", () => {
+        this.#streams.delete(streams)
+        if (this.#streams.size === 0) this.#onEmpty()
+      })
       streams.serve(socket)
     })
   }
@@ -66,8 +73,13 @@ export class SocketListener {
     for (const client of this.#server.clients) client.terminate()
   }
 
-  /** After the last socket is closed. */
-  end(): void {
+  /** Resolves when the last socket is closed. */
+  async end(): Promise<void> {
+    while (this.#streams.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve
+      })
+    }
     clearInterval(this.#looks)
   }
 
@@ -86,10 +98,10 @@ export class SocketListener {
     for (const streams of this.#streams) streams.look(now)
   }
 
-  #refuse(request: IncomingMessage): Refused | undefined {
+  #refuse(request: IncomingMessage, path: string): Refused | undefined {
     const { closing, hosts, shares, proxies } = this.#serving
     if (closing.aborted) return { status: "503 Service Unavailable", reason: "the server is closing" }
-    if ((request.url ?? "").split("?", 1)[0] !== "/socket") {
+    if (path !== SOCKET_PATH) {
       return { status: "404 Not Found", reason: "there is no socket at this path" }
     }
     const unknown = hosts.refuse(request.headers.host)

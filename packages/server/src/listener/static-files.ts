@@ -5,15 +5,17 @@ import { extname, join, resolve, sep } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { sendText } from "./text.js"
 
-export interface AskedFile {
-  /** As it stands in the request, without its query. */
-  readonly path: string
+export interface Sending {
+  /** As {@link StaticFiles.find} has found it. */
+  readonly file: string
   /** Whether an answer of `size` bytes, of which few are in memory at a time, may be given. */
   readonly mayAnswer: (size: number) => boolean
 }
 
 export interface StaticFiles {
-  answer(request: IncomingMessage, response: ServerResponse, asked: AskedFile): Promise<void>
+  /** The real path of the file at `path`, which is as it stands in the request, without its query. */
+  find(path: string): Promise<string | undefined>
+  send(request: IncomingMessage, response: ServerResponse, sending: Sending): Promise<void>
 }
 
 const contentTypes: Readonly<Record<string, string>> = {
@@ -37,17 +39,7 @@ const contentTypes: Readonly<Record<string, string>> = {
 export async function openStaticFiles(folder: string): Promise<StaticFiles> {
   const root = await realpath(resolve(folder))
   if (!(await stat(root)).isDirectory()) throw new TypeError(`${folder} is not a folder`)
-  return {
-    async answer(request, response, { path, mayAnswer }) {
-      if (request.method !== "GET" && request.method !== "HEAD") {
-        response.setHeader("allow", "GET, HEAD")
-        return sendText(response, 405, "a file is asked for by GET")
-      }
-      const file = await locate(root, path)
-      if (file === undefined) return sendText(response, 404, "there is nothing at this path")
-      await send(request, response, { file, mayAnswer })
-    },
-  }
+  return { find: (path) => locate(root, path), send }
 }
 
 async function locate(root: string, path: string): Promise<string | undefined> {
@@ -58,7 +50,7 @@ async function locate(root: string, path: string): Promise<string | undefined> {
     // A dot at the beginning of a name hides a file from people and from here.
     if (relative.split("/").some((name) => name.startsWith("."))) return undefined
     const real = await realpath(wanted)
-    return real.startsWith(root + sep) ? real : undefined
+    return real.startsWith(root + sep) && (await stat(real)).isFile() ? real : undefined
   } catch {
     return undefined
   }
@@ -71,11 +63,6 @@ function decodePath(path: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-interface Sending extends Pick<AskedFile, "mayAnswer"> {
-  /** Its real path. */
-  readonly file: string
 }
 
 async function send(request: IncomingMessage, response: ServerResponse, sending: Sending): Promise<void> {
