@@ -171,12 +171,15 @@ function dependencyFaults({ name, folder, manifest }: Workspace): string[] {
 }
 
 /** Dependencies that no source names, and why they are needed. */
-const neededUnnamed: Readonly<Record<string, string>> = Object.fromEntries(
-  [
-    ...["@hpke/chacha20poly1305", "@hpke/dhkem-x448", "@hpke/hybridkem-x-wing", "@hpke/ml-kem"],
-    ...["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"],
-  ].map((dependency) => [`interop ${dependency}`, "a peer of ts-mls, in the version that it asks for"]),
-)
+const neededUnnamed: Readonly<Record<string, string>> = {
+  "examples @types/express": "the types of express",
+  ...Object.fromEntries(
+    [
+      ...["@hpke/chacha20poly1305", "@hpke/dhkem-x448", "@hpke/hybridkem-x-wing", "@hpke/ml-kem"],
+      ...["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"],
+    ].map((dependency) => [`interop ${dependency}`, "a peer of ts-mls, in the version that it asks for"]),
+  ),
+}
 
 function importedPackages(from: readonly string[]): string[] {
   return from
