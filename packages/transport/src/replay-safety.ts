@@ -97,15 +97,14 @@ export class RequestContract<Request extends { readonly type: string }, Safe ext
    */
   isReplaySafe(request: Uint8Array): request is ReplaySafe {
     const kind = this.kindOf(request)
-    return kind !== undefined && this.replaySafety[kind].safe
+    return kind !== undefined && Object.hasOwn(this.replaySafety, kind) && this.replaySafety[kind].safe
   }
 
   /** The kind that `request` begins with, whatever follows; `undefined` where it has none, or another version. */
   kindOf(request: Uint8Array): Request["type"] | undefined {
     if (request[0] !== (VERSION_MARK | this.version)) return undefined
     try {
-      const kind = decode(this.#kind, request.subarray(1, 2))
-      return Object.hasOwn(this.replaySafety, kind) ? kind : undefined
+      return decode(this.#kind, request.subarray(1, 2))
     } catch (error) {
       if (error instanceof DecodeError) return undefined
       throw error
