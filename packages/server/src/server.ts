@@ -101,6 +101,9 @@ export async function createServer(options: ServerOptions): Promise<Conclave> {
   }
 }
 
+const CLOSED = "the server is closed"
+const OTHER_HTTP = "a request of HTTP/2 came to Conclave, which answers HTTP/1.1 alone: use node:http or node:https"
+
 /** What HTTP takes, sealed requests take too; in bytes. */
 const REQUEST_SIZE_MAX = 4 * 1024 * 1024
 /** For requests under way at the end, whichever way they came. */
@@ -138,7 +141,7 @@ class ComposedServer implements Conclave {
 
   readonly handler = (request: IncomingMessage & MountedRequest, response: ServerResponse, next?: Next): boolean => {
     if (this.#taken.has(request)) return true
-    const path = pathBeneath(request, this.#composition.mount)
+    const path = this.#pathOf(request)
     if (path === undefined || !this.#embedded.knows(request, path)) {
       next?.()
       return false
@@ -151,20 +154,32 @@ class ComposedServer implements Conclave {
 
   readonly upgrade = (request: IncomingMessage & MountedRequest, socket: Duplex, head: Buffer): boolean => {
     if (this.#taken.has(socket)) return true
-    const path = pathBeneath(request, this.#composition.mount)
+    const path = this.#pathOf(request)
     if (path !== SOCKET_PATH) return false
     this.#taken.add(socket)
     this.#embedded.upgrade(request, socket as Socket, head, path)
     return true
   }
 
+  /** `undefined` for a request that is not Conclave's. */
+  #pathOf(request: IncomingMessage & MountedRequest): string | undefined {
+    const { mount, common } = this.#composition
+    const path = pathBeneath(request, mount)
+    if (path === undefined || request.httpVersionMajor === 1) return path
+    common.onError(new Error(OTHER_HTTP))
+    return undefined
+  }
+
   async listen(place: Place = {}): Promise<Listener> {
-    if (this.#closed !== undefined) throw new Error("the server is closed")
+    if (this.#closed !== undefined) throw new Error(CLOSED)
     const { logger, common } = this.#composition
     const listener = await listenWith(common, place)
     this.#listeners.add(listener)
     // Closed while the address was taken.
-    if (this.#closed !== undefined) await listener.close()
+    if (this.#closed !== undefined) {
+      await listener.close()
+      throw new Error(CLOSED)
+    }
     logger?.info({ port: Number(listener.url.port) }, "listening")
     return listener
   }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createConnection } from "node:net"
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2"
+import { type AddressInfo, createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
@@ -147,6 +148,25 @@ describe("inside an application's server", { timeout: 20_000 }, () => {
     keeps = true
     assert.equal(await post(url, headOfNothing), 200)
     assert.equal(faults.length, 1)
+  })
+
+  it("leaves requests of HTTP/2 to the application, and tells its developer why", async () => {
+    const faults: unknown[] = []
+    await using conclave = await composed({ onError: (error) => faults.push(error) })
+    const server = createHttp2Server((request, response) => {
+      const passedOn = conclave.handler(request as never, response as never)
+      response.writeHead(passedOn ? 200 : 404).end()
+    }).listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const session = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    try {
+      const asking = session.request({ ":path": "/delivery", ":method": "POST" }).end()
+      assert.equal((await once(asking, "response"))[0][":status"], 404)
+      assert.match(`${faults}`, /HTTP\/1\.1 alone/)
+    } finally {
+      session.destroy()
+      server.close()
+    }
   })
 
   it("answers once where it is registered twice", async () => {

@@ -7,7 +7,7 @@ import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { openDatabase } from "@conclave/sqlite"
-import type { Logger } from "@conclave/transport"
+import { errorFields, type Logger } from "@conclave/transport"
 import { connect } from "@conclave/transport/node"
 import { createServer } from "../src/index.js"
 import { composed, memoryStores, raw, registration } from "./composed-support.js"
@@ -169,6 +169,14 @@ describe("the log", { timeout: 20_000 }, () => {
     }
     assert.doesNotMatch(JSON.stringify(lines), /sentinel|203\.0/)
     assert.equal(faults.length, 3)
+  })
+
+  it("takes what was thrown for what it is", () => {
+    assert.deepEqual(errorFields("sentinel"), { error: "string" })
+    assert.deepEqual(errorFields(undefined), { error: "undefined" })
+    // Codes are words of the code: nothing else that an error carries under that name is logged.
+    const strange = Object.assign(new Error("sentinel", { cause: { code: "sentinel text" } }), { code: "sentinel" })
+    assert.deepEqual(Object.keys(errorFields(strange)), ["error", "at"])
   })
 
   it("says which tables a file was brought up to date with", async (test) => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
+import { type AddressInfo, createServer as createTcpServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
@@ -7,9 +9,18 @@ import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { SealedTransport, shareTransport } from "@conclave/fast-open"
+import { openDatabase } from "@conclave/sqlite"
 import { directTransport } from "@conclave/transport"
 import { createServer, type Refusal } from "../src/index.js"
 import { askBothWays, composed, crypto, headOfNothing, memoryStores, post, registration } from "./composed-support.js"
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
 
 function folder(test: TestContext): string {
   const made = mkdtempSync(join(tmpdir(), "conclave-server-"))
@@ -54,6 +65,37 @@ describe("a server of both services", { timeout: 20_000 }, () => {
     await assert.rejects(fetch(listener.url))
     await using _again = await conclave.listen()
     await assert.rejects(conclave.listen({ signal: stop.signal }), { name: "AbortError" })
+  })
+
+  it("that is closed while it takes an address does not keep it", async () => {
+    const conclave = await composed()
+    const port = await freePort()
+    const listening = conclave.listen({ host: "127.0.0.1", port })
+    const refused = assert.rejects(listening, /closed/)
+    await conclave.close()
+    await refused
+    await using again = await composed()
+    await using _listener = await again.listen({ host: "127.0.0.1", port })
+  })
+
+  it("is told of stores that cannot be closed, when everything else is", async () => {
+    const fail = async () => {
+      throw new Error("the disk is gone")
+    }
+    const conclave = await composed({ stores: { ...memoryStores(), [Symbol.asyncDispose]: fail } })
+    const { url } = await conclave.listen()
+    await assert.rejects(conclave.close(), /the disk is gone/)
+    await assert.rejects(fetch(url))
+  })
+
+  it("does not start on a file of a later version, and leaves it to that version", async (test) => {
+    const file = join(folder(test), "service.db")
+    await (await composed({ file })).close()
+    const database = openDatabase({ file })
+    await database.write((connection) => connection.run("UPDATE schema_version SET version = 99"))
+    await database.close()
+    await assert.rejects(composed({ file }), { name: "StoreUnavailable", message: /later version/ })
+    await openDatabase({ file }).close()
   })
 
   it("wants one place for its data, and lets go of it where it cannot start", async (test) => {
