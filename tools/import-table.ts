@@ -17,6 +17,10 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["codec", "contracts/delivery", "contracts/log-chain", "contracts/auth", "crypto"],
     ...["delivery/store", "auth/store"],
   ],
+  server: [
+    ...["codec", "crypto", "crypto/node", "contracts/auth", "contracts/delivery"],
+    ...["transport", "transport/parts", "fast-open", "delivery", "auth", "sqlite"],
+  ],
   client: [
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "fast-open"],
@@ -26,9 +30,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   web: ["client", "client/browser"],
   cli: [
     ...["codec", "mls/inspect", "client/records"],
-    ...["client", "client/node", "crypto", "crypto/node", "delivery", "auth", "sqlite"],
-    ...["contracts/delivery", "contracts/auth", "contracts/names"],
-    ...["transport", "transport/node", "fast-open", "fast-open/sockets", "trace", "web"],
+    ...["client", "client/node", "contracts/names", "crypto", "crypto/node", "server", "sqlite"],
+    ...["transport", "fast-open", "fast-open/sockets", "trace", "web"],
   ],
 }
 
@@ -40,22 +43,24 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   crypto: [],
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
-  "fast-open": ["crypto/node", "trace", "transport/node"],
+  transport: ["server"],
+  server: ["mls", "transport/node", "transport/testing"],
+  "fast-open": ["crypto/node", "server", "trace"],
   contracts: ["crypto", "crypto/node"],
-  delivery: ["crypto/node", "transport/node", "sqlite"],
+  delivery: ["crypto/node", "server", "transport/node", "sqlite"],
   auth: ["crypto/node", "contracts/testing", "sqlite"],
   sqlite: ["auth/testing", "delivery", "delivery/testing"],
-  client: ["crypto/portable", "delivery", "auth", "sqlite"],
-  web: ["client/node", "cli", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
-  cli: ["mls", "mls/wire", "client/browser"],
+  client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
+  web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
+  cli: ["mls", "mls/wire", "client/browser", "contracts/delivery", "transport/node"],
 }
 
 /** What stands beside the packages: it compares and measures, and nothing imports it. */
 export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
-  examples: ["client/node", "crypto/node", "mls"],
+  examples: ["client/node", "crypto/node", "mls", "server"],
   attack: [
-    ...Object.keys(packages).filter((name) => name !== "web"),
+    ...Object.keys(packages).filter((name) => name !== "web" && name !== "cli"),
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth"],
     ...["identity/x509", "client/node", "crypto/node", "mls/wire"],
     ...["transport/node", "fast-open/sockets"],

@@ -10,7 +10,7 @@ import { read, root } from "./repository.js"
 const run = promisify(execFile)
 const blocks = [...read("README.md").matchAll(/```ts\n([\s\S]*?)```/g)].map((match) => match[1]!)
 
-for (const name of ["conversation", "protocol"]) {
+for (const name of ["conversation", "protocol", "express"]) {
   test(`the README shows examples/${name}.ts as it is, in at most 25 lines`, () => {
     const program = read(`examples/${name}.ts`)
     assert(blocks.includes(program), "the README's program is another")
@@ -18,7 +18,7 @@ for (const name of ["conversation", "protocol"]) {
   })
 }
 
-test("the README has no other program", () => assert.equal(blocks.length, 2))
+test("the README has no other program", () => assert.equal(blocks.length, 3))
 
 test("the program with the protocol alone says hello", async () => {
   const { stdout } = await run(process.execPath, [join(root, "examples/dist/protocol.js")])

@@ -17,6 +17,7 @@ const inDelivery = (file: string) => at(`packages/delivery/dist/src/${file}.js`)
 const inSqlite = (file: string) => at(`packages/sqlite/dist/src/${file}.js`)
 const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
+const inListener = (file: string) => at(`packages/server/dist/src/listener/${file}.js`)
 const inFastOpen = (file: string) => at(`packages/fast-open/dist/src/${file}.js`)
 const inPage = (file: string) => at(`packages/web/src/${file}`)
 
@@ -56,7 +57,7 @@ const requestersHaveShares = inTransport("shares")(
   "({ peer: Math.ceil(all / 8), network: Math.ceil(all / 4), all })",
   "({ peer: all, network: all, all })",
 )
-const arrivalsAreLimited = inTransport("server/connections")(
+const arrivalsAreLimited = inListener("connections")(
   "if (takeAll(levels, performance.now()) !== undefined) {",
   "if (levels === undefined) {",
 )
@@ -120,7 +121,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   C4: [
-    inTransport("server/socket-streams")(
+    inListener("socket-streams")(
       'if (!this.#countControl(PING_COST))\n            return;\n        this.#outbox.pong((sent) => this.#socket.send(encode(ServerFrame, { type: "pong" }), sent));',
       'this.#socket.send(encode(ServerFrame, { type: "pong" }), () => { });',
     ),
@@ -223,7 +224,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   M10b: [inDelivery("service")("lastResortOnly: singleUseWait !== undefined,", "lastResortOnly: false,")],
   M10c: [
-    inTransport("server/peer")(
+    inListener("peer")(
       'return plain !== undefined && this.#list.check(plain, isIPv4(plain) ? "ipv4" : "ipv6");',
       "return plain !== undefined;",
     ),
@@ -259,7 +260,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     strangersStayOut,
     inClient("conversation/log")("staged.external ? staged.added.at(-1) : staged.committer", "staged.committer"),
   ],
-  L5: [inTransport("server/hosts")("if (this.#names === undefined)", "if (host !== null)")],
+  L5: [inListener("hosts")("if (this.#names === undefined)", "if (host !== null)")],
   L6: [
     inMls("tree/leaf")('rule(!isEmptyChain(leaf.credential), "credential-chain");', ""),
     inMls("group/epoch")("rule(length >= 1 &&", "rule(length >= 0 &&"),
@@ -292,5 +293,5 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   D2: [inClient("identity/judge")("const accepted = endorsed && this.#acceptEndorsed;", "const accepted = true;")],
-  D3: [inTransport("server/socket")("origin !== undefined &&", "origin === null &&")],
+  D3: [inListener("socket")("origin !== undefined &&", "origin === null &&")],
 }

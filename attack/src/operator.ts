@@ -1,5 +1,6 @@
 import { connect } from "@conclave/client/node"
-import { type Listener, listen, type Transport } from "@conclave/transport/node"
+import { type Listener, listen } from "@conclave/server"
+import type { Transport } from "@conclave/transport"
 import {
   type AuthRequest,
   type AuthResponse,

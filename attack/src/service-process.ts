@@ -1,4 +1,4 @@
-import { startService } from "@conclave/cli"
+import { createServer } from "@conclave/server"
 
 /*
  * `conclave serve` in a process of its own: the same composition, told by its parent where to listen. Ends with it.
@@ -16,7 +16,14 @@ export interface ServiceChoice {
 }
 
 const choice: ServiceChoice = JSON.parse(process.argv[2]!)
-const service = await startService({ ...choice, onError: (error) => process.send?.({ fault: String(error) }) })
-process.send?.({ url: service.url.href, sealedPort: service.fastOpen?.port })
+const { host, port, connections, fastOpen, ...given } = choice
+const conclave = await createServer({
+  ...given,
+  ...(fastOpen && { fastOpen: { ...fastOpen, host } }),
+  ...(connections !== undefined && { limits: { listener: { connectionsMax: connections } } }),
+  onError: (error) => process.send?.({ fault: String(error) }),
+})
+const { url } = await conclave.listen({ host, port })
+process.send?.({ url: url.href, sealedPort: conclave.fastOpen?.port })
 process.on("disconnect", () => process.exit(0))
-process.on("SIGTERM", () => void service.close().then(() => process.exit(0)))
+process.on("SIGTERM", () => void conclave.close().then(() => process.exit(0)))

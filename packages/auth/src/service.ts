@@ -13,6 +13,8 @@ import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
 import {
   type Handler,
+  type LogOptions,
+  loggedService,
   OtherVersionError,
   type Rate,
   RateLimiter,
@@ -21,7 +23,7 @@ import {
 } from "@conclave/transport"
 import type { Store, StoredDevice } from "./store/store.js"
 
-export interface AuthenticationOptions {
+export interface AuthenticationOptions extends LogOptions {
   readonly store: Store
   readonly crypto: CryptoProvider
   /** Unix time in milliseconds; default `Date.now`. */
@@ -68,8 +70,10 @@ const CLOCK_TOLERANCE_MILLISECONDS = 86_400_000n
  * them. Whatever the bytes, the answer is an AuthResponse.
  */
 export function authenticationService(options: AuthenticationOptions): Handler {
-  const service = new AuthenticationService(options)
-  return (bytes, context) => service.answer(bytes, context)
+  return loggedService(options, { name: "auth", contract: authRequests }, (told) => {
+    const service = new AuthenticationService({ ...options, ...told })
+    return (bytes, context) => service.answer(bytes, context)
+  })
 }
 
 /** How the Delivery Service asks which key a device has. */

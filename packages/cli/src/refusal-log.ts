@@ -1,17 +1,5 @@
-import type { RefusalKind as AuthRefusalKind } from "@conclave/auth"
-import type { RefusalKind as DeliveryRefusalKind } from "@conclave/delivery"
-import type { Refusal as TransportRefusal } from "@conclave/transport"
-
-/** Of what is refused, one line for each kind in this time. */
-const EVERY_MILLISECONDS = 10_000
-
-/** By a listener, or by a service. */
-export type Refusal = TransportRefusal | { readonly kind: AuthRefusalKind | DeliveryRefusalKind }
-
-interface Count {
-  readonly refusal: Refusal
-  count: number
-}
+import type { Refusal } from "@conclave/server"
+import { REFUSALS_EVERY_MILLISECONDS, RefusalCounts } from "@conclave/transport"
 
 const things: Readonly<Record<Refusal["kind"], string>> = {
   connections: "connections",
@@ -27,6 +15,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   flights: "sealed requests",
   host: "requests under a name that is not allowed (--allow-host)",
   origin: "WebSockets of pages of another origin",
+  health: "questions about the service's health",
   appends: "appends beyond a group's or a requester's rate",
   bytes: "requests from clients that stored too much lately",
   claims: "claims of key packages",
@@ -46,37 +35,10 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
 
 const levels = { peer: "of one address", network: "of one network", all: "of all" } as const
 
-/**
- * Tells what the listeners and the services refuse, without addresses: one line for each kind in ten seconds, however many there are. A
- * refusal is counted in constant time.
- */
-export class RefusalLog implements Disposable {
-  readonly #tell: (line: string) => void
-  readonly #counts = new Map<string, Count>()
-  #timer: NodeJS.Timeout | undefined
-
+/** Tells what the listeners and the services refuse, without addresses: one line for each kind in ten seconds. */
+export class RefusalLog extends RefusalCounts<Refusal> {
   constructor(tell: (line: string) => void) {
-    this.#tell = tell
-  }
-
-  readonly add = (refusal: Refusal): void => {
-    const name = `${refusal.kind} ${"level" in refusal ? refusal.level : ""}`
-    const known = this.#counts.get(name)
-    if (known === undefined) this.#counts.set(name, { refusal, count: 1 })
-    else known.count++
-    this.#timer ??= setTimeout(() => this.#flush(), EVERY_MILLISECONDS).unref()
-  };
-
-  /** Tells what has not been told yet. */
-  [Symbol.dispose](): void {
-    this.#flush()
-  }
-
-  #flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    for (const { refusal, count } of this.#counts.values()) this.#tell(inWords(refusal, count))
-    this.#counts.clear()
+    super((refusal, count) => tell(inWords(refusal, count)))
   }
 }
 
@@ -84,5 +46,5 @@ function inWords(refusal: Refusal, count: number): string {
   const { level, limit } = { level: undefined, limit: undefined, ...refusal }
   const whose = level === undefined ? "" : ` ${levels[level]}`
   const reached = limit === undefined ? "" : ` (limit ${limit})`
-  return `refused ${count} ${things[refusal.kind]}${whose} in ${EVERY_MILLISECONDS / 1000} s${reached}`
+  return `refused ${count} ${things[refusal.kind]}${whose} in ${REFUSALS_EVERY_MILLISECONDS / 1000} s${reached}`
 }

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
-import { type Listener, listen } from "@conclave/transport/node"
+import type { Conclave } from "@conclave/server"
 import { build } from "esbuild"
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core"
 import type { Calls } from "./browser-page.js"
@@ -14,13 +14,14 @@ const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePa
 
 describe("in a real browser", { skip, timeout: 60_000 }, () => {
   let world: World
-  let server: Listener
+  let server: Conclave
+  let url: URL
   let browser: Browser
   before(async () => {
     world = new World({ realClock: true })
     await writePage(world.folder)
-    const services = { delivery: world.delivery, auth: world.auth }
-    server = await listen({ services, static: world.folder, limits: { closeTimeoutMilliseconds: 100 } })
+    server = await world.server({ page: world.folder })
+    url = (await server.listen()).url
     browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] })
   })
   after(async () => {
@@ -31,7 +32,7 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
 
   const openPage = async (context: BrowserContext): Promise<Page> => {
     const page = await context.newPage()
-    await page.goto(new URL("/index.html", server.url).href)
+    await page.goto(new URL("/index.html", url).href)
     await page.waitForFunction("typeof calls === 'object'")
     return page
   }
@@ -65,7 +66,7 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
   it("two people hold a conversation, and go on after their pages were closed", async () => {
     const [alices, bobs] = [await browser.newContext(), await browser.newContext()]
     const bobsPage = await openPage(bobs)
-    await call(bobsPage, "register", "bob", server.url.href)
+    await call(bobsPage, "register", "bob", url.href)
     const bob = call(bobsPage, "converse", talk("bob", { until: "hello, bob" }))
     const alice = call(
       await openPage(alices),
@@ -90,7 +91,7 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     say: [],
     ...options,
     name,
-    service: server.url.href,
+    service: url.href,
   })
 })
 

@@ -6,9 +6,8 @@ import { describe, it } from "node:test"
 import { authRequests } from "@conclave/contracts/auth"
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
-import { KeyRing, SealedServer, serveAll } from "@conclave/fast-open"
-import type { Handler, RequestContract } from "@conclave/transport"
-import { listen } from "@conclave/transport/node"
+import { KeyRing } from "@conclave/fast-open"
+import type { Handler } from "@conclave/transport"
 import { type NodeClientOptions, openClient } from "../src/node.js"
 import { next, World } from "./support/world.js"
 
@@ -28,41 +27,20 @@ async function serving(world: World, { offering = true, keys = new KeyRing({ pro
       asked.push({ kind: kindOf(request), way: way === "http" ? "http" : context.early ? "early" : "inside" })
       return handler(request, context)
     }
-  const services = (way: "http" | "sealed") => ({
-    delivery: noting(way, world.delivery, (request) => deliveryRequests.decode(request).type),
-    auth: noting(way, world.auth, (request) => authRequests.decode(request).type),
+  const conclave = await world.server({
+    wrap: ({ delivery, auth }, way) => ({
+      delivery: noting(way, delivery, (request) => deliveryRequests.decode(request).type),
+      auth: noting(way, auth, (request) => authRequests.decode(request).type),
+    }),
+    ...(offering && { fastOpen: { host: "127.0.0.1", keys, name: host } }),
   })
-  const contracts: Record<string, RequestContract<any, any>> = { delivery: deliveryRequests, auth: authRequests }
-  const sealed = new SealedServer({
-    provider,
-    keys,
-    ...serveAll(
-      Object.fromEntries(
-        Object.entries(services("sealed")).map(([name, handler]) => [
-          name,
-          { handler, mayRunEarly: (request: Uint8Array) => contracts[name]!.isReplaySafe(request) },
-        ]),
-      ),
-    ),
-  })
-  const port = await sealed.listen({ port: 0, host: "127.0.0.1" })
-  const offer = (clientAddress: string | undefined) => sealed.offer({ host, clientAddress })
-  const listener = await listen({
-    services: services("http"),
-    host: "127.0.0.1",
-    limits: { closeTimeoutMilliseconds: 100 },
-    onError: (error) => world.faults.push(error),
-    ...(offering && { offer }),
-  })
+  const { url } = await conclave.listen({ host: "127.0.0.1" })
   return {
     asked,
-    port,
-    url: listener.url,
-    sealed,
-    async [Symbol.asyncDispose]() {
-      await sealed[Symbol.asyncDispose]()
-      await listener.close()
-    },
+    port: conclave.fastOpen?.port,
+    url,
+    sealed: conclave.fastOpen?.server,
+    [Symbol.asyncDispose]: () => conclave.close(),
   }
 }
 
@@ -125,7 +103,7 @@ describe("a Node program with fast open", () => {
     await using server = await serving(world)
     await using alice = await openClient(profile(world, "alice", server.url))
     const notes = await alice.createConversation({ title: "notes" })
-    await server.sealed[Symbol.asyncDispose]()
+    await server.sealed![Symbol.asyncDispose]()
     await notes.send("by another way")
     assert.equal(server.asked.filter(({ kind, way }) => kind === "append" && way === "http").length, 1)
   })

@@ -4,15 +4,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { verifyBatch } from "@conclave/crypto/node"
-import { listen } from "@conclave/transport/node"
 import { openClient, sealingKeyFile } from "../src/node.js"
 import { verifyFrom } from "../src/service/leaves.js"
 import { program } from "./support/first-program.js"
 import { next, provider, World } from "./support/world.js"
 
-async function serving(world: World) {
-  const services = { delivery: world.delivery, auth: world.auth }
-  return listen({ services, limits: { closeTimeoutMilliseconds: 100 }, onError: (error) => world.faults.push(error) })
+/** The world's services at an address of their own. */
+async function serving(world: World, port = 0) {
+  const conclave = await world.server()
+  const { url } = await conclave.listen({ port })
+  return { url, close: () => conclave.close(), [Symbol.asyncDispose]: () => conclave.close() }
 }
 
 describe("a Node program", () => {
@@ -104,7 +105,7 @@ describe("a Node program", () => {
     assert.equal(same.pending[0]?.text, "written on a train")
     assert.equal(offline.online, false)
     const port = Number(server.url.port)
-    await using _again = await listen({ services: { delivery: world.delivery, auth: world.auth }, port })
+    await using _again = await serving(world, port)
     await sending
     assert.deepEqual(same.pending, [])
   })

@@ -10,7 +10,14 @@ import {
   deliveryRequests,
 } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
-import { type Handler, OtherVersionError, type RequestContext, type Requester } from "@conclave/transport"
+import {
+  type Handler,
+  type LogOptions,
+  loggedService,
+  OtherVersionError,
+  type RequestContext,
+  type Requester,
+} from "@conclave/transport"
 import { Admission, type Asking } from "./admission.js"
 import { appendFault, createGroupFault } from "./framing.js"
 import { judgeKeyPackages } from "./key-packages.js"
@@ -22,7 +29,7 @@ import { Subscriptions } from "./subscriptions.js"
 import { groupTopic, inboxTopic } from "./topics.js"
 import { processWake, type Wake } from "./wake.js"
 
-export interface DeliveryOptions {
+export interface DeliveryOptions extends LogOptions {
   readonly store: Store
   readonly directory: Directory
   readonly crypto: CryptoProvider
@@ -42,8 +49,10 @@ export interface DeliveryOptions {
  * them. Whatever the bytes, the answer is a DeliveryResponse.
  */
 export function deliveryService(options: DeliveryOptions): Handler {
-  const service = new DeliveryService(options)
-  return (bytes, context) => service.answer(bytes, context)
+  return loggedService(options, { name: "delivery", contract: deliveryRequests, streams: ["subscribe"] }, (told) => {
+    const service = new DeliveryService({ ...options, ...told })
+    return (bytes, context) => service.answer(bytes, context)
+  })
 }
 
 type Request<Type extends DeliveryRequest["type"]> = Extract<DeliveryRequest, { type: Type }>

@@ -2,8 +2,9 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import { connect, listen } from "@conclave/transport/node"
+import { connect } from "@conclave/transport/node"
 import {
   commitRequest,
   createDevice,

@@ -3,9 +3,10 @@ import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import type { Handler, Requester, Transport } from "@conclave/transport"
-import { connect, listen } from "@conclave/transport/node"
+import { connect } from "@conclave/transport/node"
 import {
   commitRequest,
   createGroup,

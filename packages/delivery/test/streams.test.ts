@@ -3,8 +3,9 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import { connect, listen } from "@conclave/transport/node"
+import { connect } from "@conclave/transport/node"
 import { createGroup, createService, expectType, messageRequest, sha256, temporaryFolder } from "../testing/support.js"
 
 describe("a subscription over a real socket", { timeout: 60_000 }, () => {

@@ -1,7 +1,9 @@
 /** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
 export { type HttpTransportOptions, httpTransport } from "./http.js"
+export { errorFields, type Logger, type LogOptions, loggedService, refusalLog } from "./logging.js"
 export { directTransport } from "./memory.js"
 export { type Rate, RateLimiter, type RateLimiterOptions, type Taking, takeAll } from "./rate-limiter.js"
+export { type CountedRefusal, REFUSALS_EVERY_MILLISECONDS, RefusalCounts } from "./refusal-counts.js"
 export {
   notToRepeat,
   OtherVersionError,

@@ -5,8 +5,6 @@ import type { Transport } from "./seam.js"
 
 export type { ConnectOptions } from "./connect.js"
 export * from "./index.js"
-export { type Listener, listen } from "./server/listen.js"
-export type { ListenLimits, ListenOptions } from "./server/serving.js"
 
 /** A transport to the service at `url`, for example `http://localhost:8080/delivery`, see {@link connectWith}. */
 export function connect(url: string | URL, options: ConnectOptions = {}): Transport {

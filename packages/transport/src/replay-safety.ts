@@ -96,12 +96,17 @@ export class RequestContract<Request extends { readonly type: string }, Safe ext
    * version, is not safe.
    */
   isReplaySafe(request: Uint8Array): request is ReplaySafe {
-    if (request[0] !== (VERSION_MARK | this.version)) return false
+    const kind = this.kindOf(request)
+    return kind !== undefined && Object.hasOwn(this.replaySafety, kind) && this.replaySafety[kind].safe
+  }
+
+  /** The kind that `request` begins with, whatever follows; `undefined` where it has none, or another version. */
+  kindOf(request: Uint8Array): Request["type"] | undefined {
+    if (request[0] !== (VERSION_MARK | this.version)) return undefined
     try {
-      const kind = decode(this.#kind, request.subarray(1, 2))
-      return Object.hasOwn(this.replaySafety, kind) && this.replaySafety[kind].safe
+      return decode(this.#kind, request.subarray(1, 2))
     } catch (error) {
-      if (error instanceof DecodeError) return false
+      if (error instanceof DecodeError) return undefined
       throw error
     }
   }

@@ -31,6 +31,8 @@ export type RefusalKind =
   | "host"
   /** A page of another origin. */
   | "origin"
+  /** Too many questions about the server's health. */
+  | "health"
 
 export interface Refusal {
   readonly kind: RefusalKind

@@ -2,9 +2,10 @@ import assert from "node:assert/strict"
 import { once } from "node:events"
 import { describe, it, type TestContext } from "node:test"
 import { decode, encode } from "@conclave/codec"
+import type { Listener } from "@conclave/server"
 import { WebSocket, WebSocketServer } from "ws"
 import { ClientFrame, ServerFrame, SUBPROTOCOL } from "../src/frames.js"
-import { connect, type Handler, type Listener, TransportError } from "../src/node.js"
+import { connect, type Handler, TransportError } from "../src/node.js"
 import { broken, counter, echo, serve, silent, text, utf8 } from "./support.js"
 
 const retryable = (error: unknown) => error instanceof TransportError && error.retryable

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as authentication from "@conclave/auth"
+import type * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
-import * as delivery from "@conclave/delivery"
+import type * as delivery from "@conclave/delivery"
+import { type Conclave, createServer, type Listener } from "@conclave/server"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
-import { type Listener, listen } from "@conclave/transport/node"
 
 const page = fileURLToPath(new URL("../../../dist", import.meta.url))
 
@@ -15,8 +15,8 @@ export class Service implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "conclave-web-"))
   /** What the service could not do, through no fault of a request. */
   readonly faults: unknown[] = []
-  readonly #handlers: Parameters<typeof listen>[0]["services"]
   readonly #database: Database
+  readonly #conclave: Promise<Conclave>
   #listener: Listener | undefined
   #port = 0
   #lies = false
@@ -25,33 +25,23 @@ export class Service implements AsyncDisposable {
   constructor({ limits = {} }: { readonly limits?: Partial<delivery.DeliveryLimits> } = {}) {
     const crypto = nodeProvider()
     this.#database = openDatabase({ file: join(this.folder, "service.db") })
-    const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
-    const onError = (error: unknown) => this.faults.push(error)
     const directory = authStore(this.#database)
     const register: authentication.Store["register"] = async (device) => {
       const [first] = await directory.lookup(device.name)
       if (!this.#lies || first === undefined) return directory.register(device)
       return directory.register({ ...device, endorsement: { deviceId: first.deviceId, signature: new Uint8Array(64) } })
     }
-    const store: authentication.Store = {
-      register,
-      lookup: (name) => directory.lookup(name),
-      lookupDevice: (deviceId) => directory.lookupDevice(deviceId),
-      setDisplayName: (name, displayName) => directory.setDisplayName(name, displayName),
-      displayName: (name) => directory.displayName(name),
-    }
-    const ordering = delivery.deliveryService({
-      store: deliveryStore(this.#database, sha256),
-      directory: authentication.directoryOf(store),
-      crypto,
-      now: Date.now,
-      onError,
-      limits,
+    const ordering = deliveryStore(this.#database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
+    this.#conclave = createServer({
+      stores: { delivery: ordering, auth: { ...directory, register } },
+      page,
+      limits: { delivery: limits, listener: { closeTimeoutMilliseconds: 100 } },
+      onError: (error) => this.faults.push(error),
+      wrap: (services) => ({
+        ...services,
+        delivery: (request, context) => (this.#newer ? update() : services.delivery(request, context)),
+      }),
     })
-    this.#handlers = {
-      auth: authentication.authenticationService({ store, crypto, now: Date.now, onError }),
-      delivery: (request, context) => (this.#newer ? update() : ordering(request, context)),
-    }
   }
 
   get address(): string {
@@ -70,13 +60,7 @@ export class Service implements AsyncDisposable {
 
   /** Begins to answer; after {@link stop} again, at the same address. */
   async start(): Promise<void> {
-    this.#listener = await listen({
-      services: this.#handlers,
-      static: page,
-      port: this.#port,
-      limits: { closeTimeoutMilliseconds: 100 },
-      onError: (error) => this.faults.push(error),
-    })
+    this.#listener = await (await this.#conclave).listen({ port: this.#port })
     this.#port = Number(this.#listener.url.port)
   }
 
@@ -86,7 +70,7 @@ export class Service implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
+    await (await this.#conclave).close()
     await this.#database.close()
     rmSync(this.folder, { recursive: true, force: true })
   }

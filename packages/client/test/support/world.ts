@@ -4,6 +4,7 @@ import { join } from "node:path"
 import * as authentication from "@conclave/auth"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
+import { type Conclave, createServer, type ServerOptions, type Stores } from "@conclave/server"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { directTransport, type Handler, type Transport } from "@conclave/transport"
 import {
@@ -32,6 +33,8 @@ export class World implements AsyncDisposable {
   now = 1_800_000_000_000
   readonly delivery: Handler
   readonly auth: Handler
+  readonly #stores: Stores
+  readonly #shared: Pick<ServerOptions, "now" | "onError"> & { readonly limits: Partial<delivery.DeliveryLimits> }
   readonly #database: Database | undefined
   readonly #clients: Client[] = []
   /** By name, where they are in memory. */
@@ -40,18 +43,34 @@ export class World implements AsyncDisposable {
   constructor({ limits = {}, inMemory = false, realClock = false }: WorldOptions = {}) {
     const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
     const database = inMemory ? undefined : openDatabase({ file: join(this.folder, "service.db") })
-    const directory = database === undefined ? authentication.memoryStore() : authStore(database)
     this.#database = database
+    this.#stores =
+      database === undefined
+        ? { auth: authentication.memoryStore(), delivery: delivery.memoryStore(sha256) }
+        : { auth: authStore(database), delivery: deliveryStore(database, sha256) }
     const now = realClock ? Date.now : () => this.now
     const onError = (error: unknown) => this.faults.push(error)
-    this.auth = authentication.authenticationService({ store: directory, crypto: provider, now, onError })
+    const pace = { pollMilliseconds: 50, commits: { perSecond: 1e6, burst: 1e6 } }
+    this.#shared = { now, onError, limits: { ...pace, ...limits } }
+    const shared = { crypto: provider, now, onError }
+    this.auth = authentication.authenticationService({ ...shared, store: this.#stores.auth })
     this.delivery = delivery.deliveryService({
-      store: database === undefined ? delivery.memoryStore(sha256) : deliveryStore(database, sha256),
-      directory: authentication.directoryOf(directory),
-      crypto: provider,
-      now,
-      onError,
-      limits: { pollMilliseconds: 50, commits: { perSecond: 1e6, burst: 1e6 }, ...limits },
+      ...shared,
+      store: this.#stores.delivery,
+      directory: authentication.directoryOf(this.#stores.auth),
+      limits: this.#shared.limits,
+    })
+  }
+
+  /** The services on the same stores, to be served over HTTP. */
+  server(options: ServerOptions = {}): Promise<Conclave> {
+    const { now, onError, limits } = this.#shared
+    return createServer({
+      stores: this.#stores,
+      ...(now && { now }),
+      ...(onError && { onError }),
+      limits: { delivery: limits, listener: { closeTimeoutMilliseconds: 100 } },
+      ...options,
     })
   }
 

@@ -1,6 +1,7 @@
 /** The service that is flooded: in a process of its own, which tells its port and, when asked, what it holds. */
 import { nodeProvider } from "@conclave/crypto/node"
-import { type Handler, listen, Shares } from "@conclave/transport/node"
+import { listen } from "@conclave/server"
+import { type Handler, Shares } from "@conclave/transport"
 import { SealedServer } from "../../src/sealed/index.js"
 
 export interface Ports {

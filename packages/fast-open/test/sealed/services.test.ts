@@ -3,8 +3,8 @@ import { request as httpRequest } from "node:http"
 import { type TestContext, test } from "node:test"
 import { decode, type TypeOf } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
+import { listen } from "@conclave/server"
 import type { Handler, ReplaySafe, Transport } from "@conclave/transport"
-import { listen } from "@conclave/transport/node"
 import {
   joinTransports,
   KeyRing,

@@ -1,0 +1,14 @@
+/** Both services over HTTP and WebSocket, alone or inside an application's own server; and a listener for any service. */
+export { type Listener, listen } from "./listener/listen.js"
+export type { ListenLimits, ListenOptions, Place, ServingOptions } from "./listener/serving.js"
+export type { MountedRequest } from "./mount.js"
+export type {
+  FastOpenOptions,
+  FastOpenServer,
+  Refusal,
+  ServerLimits,
+  ServerOptions,
+  Services,
+  Stores,
+} from "./options.js"
+export { type Conclave, createServer, type Next } from "./server.js"

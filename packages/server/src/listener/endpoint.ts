@@ -1,0 +1,145 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { Handler } from "@conclave/transport"
+import { isHealthPath } from "./health.js"
+import type { Hosts } from "./hosts.js"
+import { answerOffer } from "./offer.js"
+import { requesterOf, seemsForwarded } from "./peer.js"
+import { answerRequest, mayStream } from "./request.js"
+import type { Common, Serving } from "./serving.js"
+import { SOCKET_PATH, SocketListener } from "./socket.js"
+import { contentSecurity, sendText } from "./text.js"
+
+const OFFER_PATH = "/fast-open"
+
+/** A request to answer. */
+export interface Asked {
+  /** Without its query, and beneath where the endpoint is mounted. */
+  readonly path: string
+  /** Answers in place of 404 where there is no file at the path. */
+  readonly otherwise?: (() => void) | undefined
+}
+
+/** Answers the requests of one HTTP server: a listener's, or an application's that passes them on. */
+export class Endpoint {
+  readonly #serving: Serving
+  readonly #sockets: SocketListener
+  readonly #closing = new AbortController()
+  /** Answers that are not finished. */
+  readonly #answering = new Set<ServerResponse>()
+  #onIdle = () => {}
+  #closed: Promise<void> | undefined
+
+  constructor(common: Common, hosts: Hosts) {
+    this.#serving = { ...common, hosts, closing: this.#closing.signal }
+    this.#sockets = new SocketListener(this.#serving)
+  }
+
+  /** Whether {@link answer} has something to say to such a request. A file may turn out not to be there. */
+  knows({ method }: Pick<IncomingMessage, "method">, path: string): boolean {
+    if (this.#isOwn(path)) return true
+    return this.#serving.files !== undefined && (method === "GET" || method === "HEAD")
+  }
+
+  answer(request: IncomingMessage, response: ServerResponse, asked: Asked): void {
+    this.#answering.add(response)
+    response.once("close", () => this.#forget(response))
+    this.#route(request, response, asked).catch((error: unknown) => {
+      this.#serving.onError(error)
+      sendText(response, 500, "the server failed; it is not the request's fault")
+    })
+  }
+
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer, path: string): void {
+    this.#sockets.upgrade(request, socket, head, path)
+  }
+
+  /** Refuses what comes from here on, ends streams, and waits for answers that are under way. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#closing.abort()
+    this.#sockets.close()
+    const timer = setTimeout(() => {
+      this.#sockets.terminate()
+      for (const response of this.#answering) response.destroy()
+    }, this.#serving.limits.closeTimeoutMilliseconds)
+    await this.#idle()
+    await this.#sockets.end()
+    clearTimeout(timer)
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#answering.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse, { path, otherwise }: Asked): Promise<void> {
+    const serving = this.#serving
+    const service = this.#service(path)
+    if (otherwise !== undefined && !this.#isOwn(path) && (await serving.files?.find(path)) === undefined) {
+      this.#forget(response)
+      return otherwise()
+    }
+    for (const [name, value] of contentSecurity) response.setHeader(name, value)
+    const requester = requesterOf(request, serving.proxies)
+    const unknown = serving.hosts.refuse(request.headers.host)
+    if (unknown !== undefined) {
+      serving.shares.refused("host", requester)
+      return sendText(response, 421, unknown)
+    }
+    if (!serving.proxies.any && seemsForwarded(request)) serving.hint()
+    const closing = serving.closing.aborted
+    if (isHealthPath(path)) return serving.health.answer(request, response, { path, requester, closing })
+    if (closing) return sendText(response, 503, "the server is closing")
+    if (service !== undefined) return answerRequest(request, response, { ...serving, service })
+    if (path === SOCKET_PATH) {
+      response.setHeader("upgrade", "websocket")
+      return sendText(response, 426, "this path takes WebSockets only")
+    }
+    if (path === OFFER_PATH && serving.offer !== undefined) {
+      return answerOffer(request, response, { ...serving, offer: serving.offer })
+    }
+    return this.#answerFile(request, response, path)
+  }
+
+  /** Whether something else than a file is at `path`. */
+  #isOwn(path: string): boolean {
+    const { offer } = this.#serving
+    return (
+      this.#service(path) !== undefined ||
+      path === SOCKET_PATH ||
+      isHealthPath(path) ||
+      (path === OFFER_PATH && offer !== undefined)
+    )
+  }
+
+  #service(path: string): Handler | undefined {
+    const { services } = this.#serving
+    return Object.hasOwn(services, path.slice(1)) ? services[path.slice(1)] : undefined
+  }
+
+  async #answerFile(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const { files } = this.#serving
+    if (files === undefined) return sendText(response, 404, "there is nothing at this path")
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      response.setHeader("allow", "GET, HEAD")
+      return sendText(response, 405, "a file is asked for by GET")
+    }
+    const file = await files.find(path)
+    if (file === undefined) return sendText(response, 404, "there is nothing at this path")
+    const mayAnswer = (size: number) => mayStream(request, response, { ...this.#serving, size })
+    return files.send(request, response, { file, mayAnswer })
+  }
+
+  #forget(response: ServerResponse): void {
+    this.#answering.delete(response)
+    if (this.#answering.size === 0) this.#onIdle()
+  }
+}

@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, type Server } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
+import { Shares } from "@conclave/transport"
+import { admitConnections } from "./connections.js"
+import { Endpoint } from "./endpoint.js"
+import { Health } from "./health.js"
+import { Hosts } from "./hosts.js"
+import { TrustedProxies } from "./peer.js"
+import { mediaTypesOf } from "./request.js"
+import type { Common, ListenLimits, ListenOptions, Place, ServingOptions } from "./serving.js"
+import { openStaticFiles } from "./static-files.js"
+import { refusalText } from "./text.js"
+
+export interface Listener extends AsyncDisposable {
+  /** `http://localhost:8080/`, with the port that was really taken. */
+  readonly url: URL
+  /** Takes no more connections, ends streams, and waits for requests that are under way. */
+  close(): Promise<void>
+}
+
+/** Connections that wait to be accepted: those of a flood must not crowd out the others. The system may allow fewer. */
+const BACKLOG = 4096
+const DEFAULT_HOST = "localhost"
+
+const defaultLimits: ListenLimits = {
+  requestSizeMax: 4 * 1024 * 1024,
+  connectionsMax: 10_000,
+  streamsPerSocketMax: 64,
+  headTimeoutMilliseconds: 10_000,
+  answerTimeoutMilliseconds: 30_000,
+  pingMilliseconds: 30_000,
+  messageTimeoutMilliseconds: 30_000,
+  firstStreamTimeoutMilliseconds: 30_000,
+  idleTimeoutMilliseconds: 120_000,
+  unsentPerSocketMax: 1024 * 1024,
+  unreadTimeoutMilliseconds: 30_000,
+  controlFramesPerSecondMax: 100,
+  closeTimeoutMilliseconds: 5_000,
+}
+
+/**
+ * Serves services and files over HTTP, and services over WebSocket at `/socket`. Whatever arrives gets a readable
+ * answer. Rejects where the address cannot be taken (the system's error, for example `EADDRINUSE`) or `static` is no
+ * folder.
+ *
+ * @throws {TypeError} when `mediaTypes` has one that a page of any origin may send.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  options.signal?.throwIfAborted()
+  return listenWith(await prepare(options), options)
+}
+
+/** What all endpoints of a process have in common: limits and shares count for all of them together. */
+export async function prepare(options: ServingOptions): Promise<Common> {
+  const limits = { ...defaultLimits, ...options.limits }
+  const { services, offer, ready = async () => true } = options
+  const shares = options.shares ?? new Shares({ connectionsMax: limits.connectionsMax, ...pick(options) })
+  return {
+    services,
+    offer,
+    limits,
+    shares,
+    mediaTypes: mediaTypesOf(options.mediaTypes),
+    proxies: new TrustedProxies(options.trustedProxies),
+    onError: options.onError ?? (() => {}),
+    hint: once(options.onUntrustedProxy ?? (() => {})),
+    health: new Health({ ready, shares }),
+    files: options.static === undefined ? undefined : await openStaticFiles(options.static),
+  }
+}
+
+/** A server of its own for `common`. Rejects as {@link listen}. */
+export async function listenWith(common: Common, place: Place): Promise<Listener> {
+  place.signal?.throwIfAborted()
+  const { limits } = common
+  const endpoint = new Endpoint(common, new Hosts(place.host ?? DEFAULT_HOST, place.hosts))
+  const server = createServer({
+    headersTimeout: limits.headTimeoutMilliseconds,
+    requestTimeout: 3 * limits.headTimeoutMilliseconds,
+    connectionsCheckingInterval: Math.max(limits.headTimeoutMilliseconds / 4, 50),
+    keepAliveTimeout: 65_000,
+  })
+  admitConnections(server, common)
+  server.on("request", (request, response) => endpoint.answer(request, response, { path: pathOf(request) }))
+  server.on("upgrade", (request, socket, head) => endpoint.upgrade(request, socket as Socket, head, pathOf(request)))
+  server.on("clientError", answerClientError)
+  const url = await bind(server, place).catch(async (error: unknown) => {
+    await endpoint.close()
+    throw error
+  })
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= closeGracefully(server, endpoint, limits.closeTimeoutMilliseconds)
+    return closed
+  }
+  place.signal?.addEventListener("abort", () => void close(), { once: true })
+  if (place.signal?.aborted) {
+    await close()
+    place.signal.throwIfAborted()
+  }
+  return { url, close, [Symbol.asyncDispose]: close }
+}
+
+const pathOf = ({ url = "" }: IncomingMessage) => url.split("?", 1)[0]!
+
+function answerClientError(error: Error & { code?: string }, socket: Socket | import("node:stream").Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, reason]: [string, string] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? ["431 Request Header Fields Too Large", "the head of the request is too long"]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? ["408 Request Timeout", "the request took too long to arrive"]
+        : ["400 Bad Request", "this is not HTTP"]
+  socket.end(refusalText({ status, reason }))
+}
+
+function bind(server: Server, { host = DEFAULT_HOST, port = 0 }: Place): Promise<URL> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen({ port, host, backlog: BACKLOG }, () => {
+      server.off("error", reject)
+      const { port: taken } = server.address() as AddressInfo
+      resolve(new URL(`http://${host.includes(":") ? `[${host}]` : host}:${taken}/`))
+    })
+  })
+}
+
+async function closeGracefully(server: Server, endpoint: Endpoint, timeoutMilliseconds: number): Promise<void> {
+  const done = new Promise<void>((resolve) => server.close(() => resolve()))
+  const ended = endpoint.close()
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), timeoutMilliseconds)
+  await Promise.all([done, ended])
+  clearTimeout(timer)
+}
+
+const pick = ({ onRefusal }: ServingOptions) => (onRefusal === undefined ? {} : { onRefusal })
+
+function once(tell: () => void): () => void {
+  let told = false
+  return () => {
+    if (!told) tell()
+    told = true
+  }
+}

@@ -1,0 +1,100 @@
+import type { AuthenticationLimits, RefusalKind as AuthRefusalKind, Store as AuthStore } from "@conclave/auth"
+import type { CryptoProvider } from "@conclave/crypto"
+import type {
+  DeliveryLimits,
+  RefusalKind as DeliveryRefusalKind,
+  Store as DeliveryStore,
+  Wake,
+} from "@conclave/delivery"
+import type { KeyRing, SealedServer } from "@conclave/fast-open"
+import type { Handler, Refusal as ListenerRefusal, LogOptions, Shares } from "@conclave/transport"
+import type { ListenLimits } from "./listener/serving.js"
+
+/** What keeps the data of both services. */
+export interface Stores extends Partial<AsyncDisposable> {
+  readonly delivery: DeliveryStore
+  readonly auth: AuthStore
+  /** Hints of what other processes have written to the same stores. Default: this process alone. */
+  readonly wake?: Wake
+}
+
+/** Both services, as functions from a request to its answers. */
+export interface Services {
+  readonly delivery: Handler
+  readonly auth: Handler
+}
+
+export type ServiceRefusalKind = AuthRefusalKind | DeliveryRefusalKind
+
+/** Something that was refused, by a listener or by a service. */
+export type Refusal = ListenerRefusal | { readonly kind: ServiceRefusalKind }
+
+export interface ServerOptions extends Omit<LogOptions, "ended"> {
+  /** The SQLite file of both services, or `:memory:`. Either this or {@link stores}. */
+  readonly file?: string
+  /** Stores that are there already. They are disposed at the end where they can be: the object, not its members. */
+  readonly stores?: Stores
+  /** A folder whose files are served beside the services: the page. */
+  readonly page?: string | undefined
+  /**
+   * The path that {@link Conclave.handler} and {@link Conclave.upgrade} answer beneath, as clients see it. Default `/`.
+   * Give it even where a framework takes it off (`app.use("/conclave", …)`): upgrades do not pass through frameworks.
+   */
+  readonly mount?: string
+  readonly limits?: ServerLimits
+  /** The most that {@link file} may take on the disk, in bytes; default no limit. Limits of groups follow from it. */
+  readonly quota?: number | undefined
+  /** How many days messages are kept, default 30; all else follows from it, see `retentionOf`. */
+  readonly retentionDays?: number | undefined
+  /** Proxies whose `X-Forwarded-For` is believed: addresses and networks (`10.0.0.0/8`). */
+  readonly trustedProxies?: readonly string[] | undefined
+  /** Is told once that requests come through a proxy that is not among these. */
+  readonly onUntrustedProxy?: () => void
+  /**
+   * Names that {@link Conclave.handler} and {@link Conclave.upgrade} answer to, beside those of this machine; requests
+   * under others get 421. Default `any`: the application's server decides. {@link Conclave.listen} has its own.
+   */
+  readonly hosts?: readonly string[] | "any"
+  /** Answer sealed requests too, at a port of their own. Loads `@conclave/fast-open`. */
+  readonly fastOpen?: FastOpenOptions | undefined
+  /** What a requester, and all, may hold. Give one object to servers that are to share. Default: its own. */
+  readonly shares?: Shares
+  /** Is told of what is nobody's answer: a full disk, a damaged file, a body that was read too early. */
+  readonly onError?: (error: unknown) => void
+  /** Is told of each refusal; it is called as often as an attacker likes and must be cheap. */
+  readonly onRefusal?: (refusal: Refusal) => void
+  /**
+   * What answers in place of the services: for looking at a request first. Called once for each way by which requests
+   * come, HTTP and WebSockets being one.
+   */
+  readonly wrap?: (services: Services, way: "http" | "sealed") => Services
+  /** Default: Node's own cryptography, and with it the system's randomness. */
+  readonly crypto?: CryptoProvider
+  /** Unix time in milliseconds; default `Date.now`. */
+  readonly now?: () => number
+}
+
+export interface ServerLimits {
+  readonly listener?: Partial<ListenLimits>
+  readonly delivery?: Partial<DeliveryLimits>
+  readonly auth?: Partial<AuthenticationLimits>
+}
+
+export interface FastOpenOptions {
+  /** Default `localhost`. */
+  readonly host?: string
+  /** Default 0: any that is free. */
+  readonly port?: number
+  /** `off`: over ordinary connections, without data in the first packet. Default `private`. */
+  readonly policy?: "private" | "off"
+  /** Default: keys of its own, that nobody else has. */
+  readonly keys?: KeyRing
+  /** The name or address that clients are to connect to. Default: the one by which they have reached HTTP. */
+  readonly name?: string
+}
+
+/** What answers sealed requests, and its port. */
+export interface FastOpenServer {
+  readonly server: SealedServer
+  readonly port: number
+}

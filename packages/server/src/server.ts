@@ -1,0 +1,245 @@
+import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import { MLS_MEDIA_TYPE } from "@conclave/contracts/delivery"
+import { nodeProvider } from "@conclave/crypto/node"
+import { errorFields, type Logger, refusalLog, Shares } from "@conclave/transport"
+import { Endpoint } from "./listener/endpoint.js"
+import { Hosts } from "./listener/hosts.js"
+import { type Listener, listenWith, prepare } from "./listener/listen.js"
+import type { Common, Place, ServingOptions } from "./listener/serving.js"
+import { SOCKET_PATH } from "./listener/socket.js"
+import { type MountedRequest, mountPath, pathBeneath } from "./mount.js"
+import type { FastOpenServer, Refusal, ServerOptions, Services } from "./options.js"
+import { startSealed } from "./sealed.js"
+import { servicesOn, storesAnswer, sweepingOf } from "./services.js"
+import { openStores } from "./stores.js"
+
+/** What Express and Connect give a handler for what is not its own. */
+export type Next = (error?: unknown) => void
+
+/** Both services, to be served alone ({@link listen}) or from an application's own HTTP server. */
+export interface Conclave extends AsyncDisposable {
+  /** Asked without a network, by `directTransport` for one. */
+  readonly services: Services
+  /** Where `fastOpen` was asked for. */
+  readonly fastOpen: FastOpenServer | undefined
+  /**
+   * Answers a request to a path of Conclave's beneath `mount`, and returns `true`. Otherwise it calls `next`, if there is
+   * one, returns `false`, and leaves request and response as they are. With a `page`, every GET and HEAD beneath `mount`
+   * may be a file: `true` is returned, and `next` is called later where there is none; without `next` the answer is 404.
+   *
+   * Reads the request's body: no body parser may have done so before. For servers of HTTP/1.1 (`node:http`,
+   * `node:https`). Needs no `this`.
+   */
+  readonly handler: (request: IncomingMessage & MountedRequest, response: ServerResponse, next?: Next) => boolean
+  /**
+   * Takes an upgrade to a WebSocket at `socket` beneath `mount`, and returns `true`. Otherwise it returns `false` and does
+   * not touch the socket, which somebody has to answer or destroy. Needs no `this`.
+   */
+  readonly upgrade: (request: IncomingMessage & MountedRequest, socket: Duplex, head: Buffer) => boolean
+  /**
+   * Serves at an address of its own, at the root whatever `mount` is; more than once if need be. Rejects where the address
+   * cannot be taken (the system's error, for example `EADDRINUSE`).
+   */
+  listen(place?: Place): Promise<Listener>
+  /**
+   * Refuses what comes from here on, ends streams, finishes requests that are under way (at most
+   * `closeTimeoutMilliseconds`), then closes the stores. The same promise however often it is called.
+   */
+  close(): Promise<void>
+}
+
+/**
+ * Composes both services. Rejects with `StoreUnavailable` where the file cannot be used, and with the system's error
+ * where the port of `fastOpen` cannot be taken.
+ *
+ * @throws {TypeError} for options that exclude each other or cannot be meant: `file` and `stores`, a `mount` that is no
+ *   path, a proxy that is no address, a `page` that is no folder.
+ */
+export async function createServer(options: ServerOptions): Promise<Conclave> {
+  const mount = mountPath(options.mount ?? "/")
+  const ending = new AbortController()
+  const parts: AsyncDisposable[] = []
+  try {
+    const crypto = options.crypto ?? nodeProvider()
+    const { logger } = options
+    const stores = await openStores({ ...options, crypto, logger })
+    parts.unshift(stores)
+    const told = telling(options, ending.signal)
+    const services = servicesOn(stores, { ...options, crypto, ended: ending.signal })
+    parts.unshift(sweepingOf(stores, { ...options, onError: told.onErrorOf("sweep") }))
+    const connectionsMax = options.limits?.listener?.connectionsMax
+    const { onRefusal } = told
+    const shares = options.shares ?? new Shares({ onRefusal, ...(connectionsMax !== undefined && { connectionsMax }) })
+    const wrap = options.wrap ?? ((all) => all)
+    const requestSizeMax = options.limits?.listener?.requestSizeMax ?? REQUEST_SIZE_MAX
+    const sealing = { ...options.fastOpen, crypto, shares, requestSizeMax }
+    const fastOpen = options.fastOpen && (await startSealed({ ...sealing, services: wrap(services, "sealed") }))
+    const timeoutMilliseconds = options.limits?.listener?.closeTimeoutMilliseconds ?? CLOSE_TIMEOUT_MILLISECONDS
+    const closeSealed = async () => fastOpen?.server.close({ timeoutMilliseconds })
+    parts.unshift({ [Symbol.asyncDispose]: closeSealed })
+    const common = await prepare({
+      ...passedOn(options),
+      services: { ...wrap(services, "http") },
+      shares,
+      onError: told.onErrorOf("listener"),
+      ready: () => storesAnswer(stores),
+      limits: { ...options.limits?.listener, requestSizeMax, closeTimeoutMilliseconds: timeoutMilliseconds },
+      mediaTypes: [MLS_MEDIA_TYPE],
+      // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
+      ...(fastOpen && {
+        offer: (clientAddress) => fastOpen.server.offer({ host: options.fastOpen?.name ?? "", clientAddress }),
+      }),
+    })
+    logger?.info({ mount: mount === "" ? "/" : mount, sealed: fastOpen !== undefined }, "composed")
+    return new ComposedServer({ common, services, fastOpen, mount, parts, ending, logger, hosts: options.hosts })
+  } catch (error) {
+    ending.abort()
+    await disposeAll(parts)
+    throw error
+  }
+}
+
+const CLOSED = "the server is closed"
+const OTHER_HTTP = "a request of HTTP/2 came to Conclave, which answers HTTP/1.1 alone: use node:http or node:https"
+
+/** What HTTP takes, sealed requests take too; in bytes. */
+const REQUEST_SIZE_MAX = 4 * 1024 * 1024
+/** For requests under way at the end, whichever way they came. */
+const CLOSE_TIMEOUT_MILLISECONDS = 5_000
+
+interface Composition {
+  readonly common: Common
+  readonly services: Services
+  readonly fastOpen: FastOpenServer | undefined
+  readonly mount: string
+  readonly hosts: ServerOptions["hosts"]
+  /** In the order in which they end. */
+  readonly parts: readonly AsyncDisposable[]
+  /** Aborted when everything has ended. */
+  readonly ending: AbortController
+  readonly logger: Logger | undefined
+}
+
+class ComposedServer implements Conclave {
+  readonly services: Services
+  readonly fastOpen: FastOpenServer | undefined
+  readonly #composition: Composition
+  readonly #embedded: Endpoint
+  readonly #listeners = new Set<Listener>()
+  /** Requests and sockets that were taken: a handler that is registered twice sees them twice. */
+  readonly #taken = new WeakSet<object>()
+  #closed: Promise<void> | undefined
+
+  constructor(composition: Composition) {
+    this.services = composition.services
+    this.fastOpen = composition.fastOpen
+    this.#composition = composition
+    this.#embedded = new Endpoint(composition.common, new Hosts(undefined, composition.hosts))
+  }
+
+  readonly handler = (request: IncomingMessage & MountedRequest, response: ServerResponse, next?: Next): boolean => {
+    if (this.#taken.has(request)) return true
+    const path = this.#pathOf(request)
+    if (path === undefined || !this.#embedded.knows(request, path)) {
+      next?.()
+      return false
+    }
+    this.#taken.add(request)
+    const otherwise = next && (() => next())
+    this.#embedded.answer(request, response, { path, otherwise })
+    return true
+  }
+
+  readonly upgrade = (request: IncomingMessage & MountedRequest, socket: Duplex, head: Buffer): boolean => {
+    if (this.#taken.has(socket)) return true
+    const path = this.#pathOf(request)
+    if (path !== SOCKET_PATH) return false
+    this.#taken.add(socket)
+    this.#embedded.upgrade(request, socket as Socket, head, path)
+    return true
+  }
+
+  /** `undefined` for a request that is not Conclave's. */
+  #pathOf(request: IncomingMessage & MountedRequest): string | undefined {
+    const { mount, common } = this.#composition
+    const path = pathBeneath(request, mount)
+    if (path === undefined || request.httpVersionMajor === 1) return path
+    common.onError(new Error(OTHER_HTTP))
+    return undefined
+  }
+
+  async listen(place: Place = {}): Promise<Listener> {
+    if (this.#closed !== undefined) throw new Error(CLOSED)
+    const { logger, common } = this.#composition
+    const listener = await listenWith(common, place)
+    this.#listeners.add(listener)
+    // Closed while the address was taken.
+    if (this.#closed !== undefined) {
+      await listener.close()
+      throw new Error(CLOSED)
+    }
+    logger?.info({ port: Number(listener.url.port) }, "listening")
+    return listener
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const { parts, ending, logger } = this.#composition
+    const begin = performance.now()
+    logger?.info({}, "closing")
+    await Promise.all([this.#embedded.close(), ...[...this.#listeners].map((listener) => listener.close())])
+    try {
+      await disposeAll(parts)
+    } finally {
+      ending.abort()
+      logger?.info({ milliseconds: Math.round(performance.now() - begin) }, "closed")
+    }
+  }
+}
+
+/** Errors and refusals of what is no service, to the caller and to the log. */
+function telling({ onError, onRefusal, logger }: ServerOptions, ended: AbortSignal) {
+  const refusals = logger && refusalLog(logger, { part: "listener" })
+  ended.addEventListener("abort", () => refusals?.[Symbol.dispose](), { once: true })
+  return {
+    onErrorOf: (part: "listener" | "sweep") => (error: unknown) => {
+      logger?.error({ part, ...errorFields(error) }, "the server failed")
+      onError?.(error)
+    },
+    onRefusal(refusal: Refusal) {
+      refusals?.add(refusal)
+      onRefusal?.(refusal)
+    },
+  }
+}
+
+function passedOn({ trustedProxies, onUntrustedProxy, page }: ServerOptions): Partial<ServingOptions> {
+  return {
+    ...(trustedProxies && { trustedProxies }),
+    ...(onUntrustedProxy && { onUntrustedProxy }),
+    ...(page !== undefined && { static: page }),
+  }
+}
+
+/** What listens first, the stores last; all of them, whatever one of them throws. */
+async function disposeAll(parts: readonly AsyncDisposable[]): Promise<void> {
+  const faults: unknown[] = []
+  for (const part of parts) {
+    try {
+      await part[Symbol.asyncDispose]()
+    } catch (fault) {
+      faults.push(fault)
+    }
+  }
+  if (faults.length > 0) throw faults[0]
+}

@@ -1,0 +1,50 @@
+import { authenticationService, directoryOf } from "@conclave/auth"
+import type { CryptoProvider } from "@conclave/crypto"
+import { deliveryService, limitsForQuota, retentionOf, startSweeping } from "@conclave/delivery"
+import type { ServerOptions, ServiceRefusalKind, Services, Stores } from "./options.js"
+
+interface Composing extends ServerOptions {
+  readonly crypto: CryptoProvider
+  /** When aborted, what is counted for the log is logged. */
+  readonly ended: AbortSignal
+}
+
+/** Both services on `stores`. */
+export function servicesOn(stores: Stores, options: Composing): Services {
+  const { crypto, quota, retentionDays, limits, now, onError, logger, slowMilliseconds, ended } = options
+  const shared = {
+    crypto,
+    logger,
+    slowMilliseconds,
+    ended,
+    ...(now && { now }),
+    ...(onError && { onError }),
+    onRefusal: (kind: ServiceRefusalKind) => options.onRefusal?.({ kind }),
+  }
+  return {
+    auth: authenticationService({ ...shared, store: stores.auth, ...(limits?.auth && { limits: limits.auth }) }),
+    delivery: deliveryService({
+      ...shared,
+      store: stores.delivery,
+      directory: directoryOf(stores.auth),
+      ...(stores.wake && { wake: stores.wake }),
+      limits: { ...(quota !== undefined && limitsForQuota(quota, retentionDays)), ...limits?.delivery },
+    }),
+  }
+}
+
+/** Deletes what has expired, until it is disposed. */
+export function sweepingOf(stores: Stores, { retentionDays, now, onError }: ServerOptions): AsyncDisposable {
+  return startSweeping({
+    store: stores.delivery,
+    retention: retentionOf(retentionDays),
+    ...(now && { now }),
+    ...(onError && { onError }),
+  })
+}
+
+/** Whether both stores answer. What is asked for is nobody's: 32 bytes of zero. */
+export async function storesAnswer({ delivery, auth }: Stores): Promise<boolean> {
+  await Promise.all([delivery.head(new Uint8Array(32)), auth.lookupDevice(new Uint8Array(32))])
+  return true
+}

@@ -1,0 +1,11 @@
+import type { Handler } from "@conclave/transport"
+import { type Listener, type ListenOptions, listen } from "../src/index.js"
+
+export * from "@conclave/transport/testing"
+
+export function serve(
+  services: Readonly<Record<string, Handler>>,
+  options: Partial<ListenOptions> = {},
+): Promise<Listener> {
+  return listen({ services, ...options })
+}
