@@ -78,8 +78,11 @@ export class Inbox {
       return this.#refuse(entry, error instanceof Error ? error.message : String(error))
     }
     if (!equalBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")
-    const judgement = await means.judge.judge(staged.claims, means.signal)
     const by = nameOf(staged.inviter.credential)
+    if (by !== undefined && (await this.#isBeyondLimit(by, staged))) {
+      return this.#decline({ entry, staged, reason: "limit" }, (transaction) => tellLimit(transaction, by))
+    }
+    const judgement = await means.judge.judge(staged.claims, means.signal)
     if (judgement.refused.length > 0 || by === undefined) {
       return this.#decline({ entry, staged, reason: "unverified" }, (transaction) =>
         tellRefused(transaction, judgement),
@@ -91,6 +94,17 @@ export class Inbox {
     }
     if (answer === "decline") return this.#decline({ entry, staged, reason: "declined" }, () => {})
     await this.#enter({ entry, staged, judgement, by, answer })
+  }
+
+  /**
+   * Whether an inviter who is who they say they are has sent too many invitations already. Judged before anybody else is:
+   * each member of the group may cost a question to the directory.
+   */
+  async #isBeyondLimit(by: string, { inviter, claims }: StagedJoin): Promise<boolean> {
+    const { means, policy } = this.#options
+    if (by === means.identity.name || means.invitations.hasRoom(by, { toAsk: policy === "ask" })) return false
+    const own = claims.filter(({ signatureKey }) => equalBytes(signatureKey, inviter.signatureKey))
+    return (await means.judge.judge(own, means.signal)).refused.length === 0
   }
 
   /** What this device's person, or the program on their behalf, says to an invitation. */
