@@ -65,6 +65,14 @@ describe("a server of both services", { timeout: 20_000 }, () => {
     await assert.rejects(fetch(listener.url))
     await using _again = await conclave.listen()
     await assert.rejects(conclave.listen({ signal: stop.signal }), { name: "AbortError" })
+    // While the address is being taken, too.
+    const soon = new AbortController()
+    const port = await freePort()
+    const listening = conclave.listen({ port, host: "127.0.0.1", signal: soon.signal })
+    const refused = assert.rejects(listening, { name: "AbortError" })
+    soon.abort()
+    await refused
+    await using _free = await conclave.listen({ port, host: "127.0.0.1" })
   })
 
   it("that is closed while it takes an address does not keep it", async () => {
