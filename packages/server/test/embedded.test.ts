@@ -131,7 +131,8 @@ describe("inside an application's server", { timeout: 20_000 }, () => {
 
   it("tells the developer of a body that was read before, and takes one that was kept as it was", async () => {
     const faults: unknown[] = []
-    await using conclave = await composed({ onError: (error) => faults.push(error) })
+    const limits = { listener: { requestSizeMax: 1_000 } }
+    await using conclave = await composed({ limits, onError: (error) => faults.push(error) })
     let keeps = false
     await using app = await application(async (request, response) => {
       const parts: Buffer[] = []
@@ -147,6 +148,9 @@ describe("inside an application's server", { timeout: 20_000 }, () => {
     assert.match(`${faults}`, /mount Conclave before express\.json\(\)/)
     keeps = true
     assert.equal(await post(url, headOfNothing), 200)
+    const chunked = { "transfer-encoding": "chunked" }
+    assert.equal(await post(url, new Uint8Array(1_000), chunked), 200)
+    assert.equal(await post(url, new Uint8Array(1_001), chunked), 413)
     assert.equal(faults.length, 1)
   })
 

@@ -91,7 +91,10 @@ describe("the log", { timeout: 20_000 }, () => {
     assert.equal(await deliver({ type: "read", groupId, afterSeq: 0n, limit: 10 }), "notFound")
     await ask("delivery", Uint8Array.of(0x7f, ...planted.words))
     await ask("delivery", planted.words)
-    await raw(url, `GET /${name} HTTP/1.1\r\nhost: ${planted.host}\r\nconnection: close\r\n\r\n`)
+    await raw(
+      url,
+      `GET /${name} HTTP/1.1\r\nhost: ${planted.host}\r\nx-forwarded-for: ${planted.address}\r\nconnection: close\r\n\r\n`,
+    )
     // What is streamed.
     await using transport = connect(new URL("delivery", url))
     const cursors = [{ groupId, afterSeq: 0n }]
@@ -121,7 +124,7 @@ describe("the log", { timeout: 20_000 }, () => {
         signature,
         key.exportPrivateKey(),
       ].flatMap(forms),
-      ...[planted.address, "cb00714d", "127.0.0.1", planted.host, folder],
+      ...[planted.address, "cb00714d", "127.0.0.1", "7f000001", planted.host, folder],
     ]
     for (const secret of secrets) assert.ok(!said.includes(secret), `the log says ${secret.slice(0, 60)}`)
   })

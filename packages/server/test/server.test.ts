@@ -10,7 +10,7 @@ import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { SealedTransport, shareTransport } from "@conclave/fast-open"
 import { openDatabase } from "@conclave/sqlite"
-import { directTransport } from "@conclave/transport"
+import { directTransport, Shares } from "@conclave/transport"
 import { createServer, type Refusal } from "../src/index.js"
 import { askBothWays, composed, crypto, headOfNothing, memoryStores, post, registration } from "./composed-support.js"
 
@@ -65,6 +65,14 @@ describe("a server of both services", { timeout: 20_000 }, () => {
     await assert.rejects(fetch(listener.url))
     await using _again = await conclave.listen()
     await assert.rejects(conclave.listen({ signal: stop.signal }), { name: "AbortError" })
+    // While the address is being taken, too.
+    const soon = new AbortController()
+    const port = await freePort()
+    const listening = conclave.listen({ port, host: "127.0.0.1", signal: soon.signal })
+    const refused = assert.rejects(listening, { name: "AbortError" })
+    soon.abort()
+    await refused
+    await using _free = await conclave.listen({ port, host: "127.0.0.1" })
   })
 
   it("that is closed while it takes an address does not keep it", async () => {
@@ -148,6 +156,20 @@ describe("a server of both services", { timeout: 20_000 }, () => {
     const lookup = authRequests.encode({ type: "lookup", name: "nobody" })
     assert.equal(decode(AuthResponse, await auth.request(lookup)).type, "notFound")
     assert.deepEqual(ways, ["http", "sealed"])
+  })
+
+  it("counts sealed connections against what a requester has of all", async () => {
+    const refused: string[] = []
+    const shares = new Shares({
+      limits: { connections: { peer: 0, network: 0, all: 0 } },
+      onRefusal: ({ kind }) => refused.push(kind),
+    })
+    await using conclave = await composed({ shares, fastOpen: { host: "127.0.0.1", policy: "off" } })
+    const service = async () => conclave.fastOpen!.server.offer({ host: "127.0.0.1", clientAddress: "127.0.0.1" })
+    await using sealed = new SealedTransport({ provider: crypto, policy: "off", service })
+    const { auth } = shareTransport(sealed, ["auth"])
+    await assert.rejects(auth.request(authRequests.encode({ type: "lookup", name: "nobody" })))
+    assert.ok(refused.includes("connections"))
   })
 
   it("has no sealed port, and offers none, where nobody asked for it", async () => {
