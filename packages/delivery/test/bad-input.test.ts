@@ -3,7 +3,6 @@ import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import { connect, listen } from "@conclave/transport/node"
 import {
   commitRequest,
   createDevice,
@@ -17,7 +16,8 @@ import {
   random,
   sha256,
   type TestService,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import { connect, listen } from "@conclave/transport/node"
 
 /** mulberry32: the same bytes in every run. */
 function generator(seed: number): () => number {

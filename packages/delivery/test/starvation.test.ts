@@ -4,8 +4,6 @@ import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import type { Handler, Requester, Transport } from "@conclave/transport"
-import { connect, listen } from "@conclave/transport/node"
 import {
   commitRequest,
   createGroup,
@@ -13,7 +11,9 @@ import {
   messageRequest,
   sha256,
   temporaryFolder,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import type { Handler, Requester, Transport } from "@conclave/transport"
+import { connect, listen } from "@conclave/transport/node"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
