@@ -67,7 +67,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
 export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
   examples: ["client/node", "crypto/node", "mls"],
-  installed: [],
+  installed: ["auth", "client/node", "crypto/node", "delivery", "sqlite", "transport"],
   attack: [
     ...Object.keys(packages).filter((name) => name !== "web"),
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth"],
