@@ -17,16 +17,6 @@ export const unusedOnPurpose: readonly Exception[] = [
     reason: "parts of the contract, for another implementation of the service or of a client",
   },
   {
-    entry: "@conclave/auth/testing",
-    names: ["NOW", "crypto", "sha256"],
-    reason: "what the package's own tests share; they import it by its path",
-  },
-  {
-    entry: "@conclave/delivery/testing",
-    names: ["createDevice", "crypto", "groupInfo", "keyPackage", "privateMessage", "proved", "welcome"],
-    reason: "what the package's own tests share; they import it by its path",
-  },
-  {
     entry: "@conclave/contracts/names",
     names: ["DISPLAY_NAME_LENGTH_MAX", "DISPLAY_NAME_SIZE_MAX", "NAME_LENGTH_MAX", "NAME_SIZE_MAX"],
     reason: "limits that an application's form can state before a name is sent",

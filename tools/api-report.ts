@@ -3,9 +3,9 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { entriesOf } from "./api.js"
 import { apiReports, reportFolder } from "./api-reports.js"
-import { root, workspaces } from "./repository.js"
+import { publicPackages, root } from "./repository.js"
 
-const entries = entriesOf(workspaces().filter(({ folder }) => folder.startsWith("packages/")))
+const entries = entriesOf(publicPackages())
 const reports = apiReports(entries)
 rmSync(join(root, reportFolder), { recursive: true, force: true })
 mkdirSync(join(root, reportFolder))

@@ -6,9 +6,9 @@ import { Api, type Entry, entriesOf } from "./api.js"
 import { unusedOnPurpose } from "./api-exceptions.js"
 import { apiReports, reportFolder } from "./api-reports.js"
 import { type Source, unusedExports, usedNames } from "./api-use.js"
-import { files, read, root, workspaces } from "./repository.js"
+import { files, publicPackages, read, root, workspaces } from "./repository.js"
 
-const entries = entriesOf(workspaces().filter(({ folder }) => folder.startsWith("packages/")))
+const entries = entriesOf(publicPackages())
 
 test("the reports of what the packages export are those of the code: npm run docs:api", () => {
   const reports = apiReports(entries)

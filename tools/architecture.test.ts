@@ -150,7 +150,7 @@ function mayLayerImport(from: string, to: string): boolean {
 
 function dependencyFaults({ name, folder, manifest }: Workspace): string[] {
   const own = sources.get(name)!
-  const runtime = { ...manifest.dependencies, ...manifest.optionalDependencies }
+  const runtime = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies }
   const everywhere = { ...JSON.parse(read("package.json")).devDependencies, ...manifest.devDependencies, ...runtime }
   const missing = own.flatMap((file) =>
     importedPackages([file])
@@ -171,15 +171,18 @@ function dependencyFaults({ name, folder, manifest }: Workspace): string[] {
 }
 
 /** Dependencies that no source names, and why they are needed. */
-const neededUnnamed: Readonly<Record<string, string>> = {
-  "examples @types/express": "the types of express",
-  ...Object.fromEntries(
-    [
-      ...["@hpke/chacha20poly1305", "@hpke/dhkem-x448", "@hpke/hybridkem-x-wing", "@hpke/ml-kem"],
-      ...["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"],
-    ].map((dependency) => [`interop ${dependency}`, "a peer of ts-mls, in the version that it asks for"]),
-  ),
-}
+const neededUnnamed: Readonly<Record<string, string>> = Object.fromEntries([
+  ...[
+    ...["@hpke/chacha20poly1305", "@hpke/dhkem-x448", "@hpke/hybridkem-x-wing", "@hpke/ml-kem"],
+    ...["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"],
+  ].map((dependency) => [`interop ${dependency}`, "a peer of ts-mls, in the version that it asks for"]),
+  ["examples @types/express", "the types of express"],
+  ["client ws", "an optional peer of transport, passed on"],
+  ["client sodium-native", "an optional peer of crypto, passed on"],
+  ["cli libsql", "an optional peer of client, which the command line needs"],
+  ["cli ws", "an optional peer of transport, which the command line needs"],
+  ["cli sodium-native", "an optional peer of crypto, which makes the command line fast"],
+])
 
 function importedPackages(from: readonly string[]): string[] {
   return from

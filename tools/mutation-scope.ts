@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { SourceMap } from "node:module"
 import { join } from "node:path"
 import { type Mutant, mutantsOf } from "./mutants.js"
-import { compiledTests, type Workspace, workspaces } from "./repository.js"
+import { compiledTests, publicPackages, type Workspace, workspaces } from "./repository.js"
 
 export interface Selection {
   /** Names of packages and parts of paths; everything when there are none. */
@@ -26,7 +26,7 @@ export interface PlacedMutant extends Mutant {
 
 /** The selected sources of all packages (`src`), as paths from the root. @throws {Error} for an unknown name. */
 export function selectedSources(root: string, { names, since }: Selection): string[] {
-  const packages = workspaces(root).filter(({ folder }) => folder.startsWith("packages/"))
+  const packages = publicPackages(root)
   const all = packages.flatMap(({ folder }) => sourcesOf(root, `${folder}/src`))
   const isNamed = (file: string, name: string) =>
     packages.some((it) => it.name === name) ? file.startsWith(`${folderOf(packages, name)}/`) : file.includes(name)

@@ -32,9 +32,14 @@ export interface Workspace {
 
 interface Manifest {
   readonly name: string
+  readonly version: string
+  /** Never published. */
+  readonly private?: boolean
   readonly exports?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
   readonly devDependencies?: Readonly<Record<string, string>>
 }
 
@@ -51,6 +56,11 @@ export function workspaces(from = root): Workspace[] {
       const manifest: Manifest = JSON.parse(readFileSync(join(from, folder, "package.json"), "utf8"))
       return { name: manifest.name.replace(/^@conclave\//, ""), folder, manifest }
     })
+}
+
+/** The packages that are published. */
+export function publicPackages(from = root): Workspace[] {
+  return workspaces(from).filter(({ folder, manifest }) => folder.startsWith("packages/") && !manifest.private)
 }
 
 /** The compiled tests of a folder whose sources are still there: the compiler leaves behind what was deleted. */

@@ -3,8 +3,9 @@ import { build } from "esbuild"
 import { table } from "./contest.js"
 
 /*
- * npm run bench:bundle: what a chat client that uses the library alone weighs in a browser, minified and gzipped. The
- * client keeps key packages, makes and joins groups, invites, removes, talks, and stores its state.
+ * npm run bench:bundle: what a chat client that uses the library alone weighs in a browser, minified and gzipped, and
+ * what the whole SDK does. The client keeps key packages, makes and joins groups, invites, removes, talks, and stores
+ * its state.
  */
 
 const client = (setUp: string) => `
@@ -53,10 +54,15 @@ const provider = async () => portableProvider()`,
 const provider = () => webProvider()`,
 }
 
+const programs = {
+  ...Object.fromEntries(Object.entries(providers).map(([name, setUp]) => [name, client(setUp)])),
+  "the SDK, everything that client/browser exports": `export * from "@conclave/client/browser"`,
+}
+
 const rows: string[][] = [["a chat client in a browser", "minified", "gzipped"]]
-for (const [name, setUp] of Object.entries(providers)) {
+for (const [name, contents] of Object.entries(programs)) {
   const { outputFiles } = await build({
-    stdin: { contents: client(setUp), resolveDir: import.meta.dirname },
+    stdin: { contents, resolveDir: import.meta.dirname },
     bundle: true,
     minify: true,
     write: false,

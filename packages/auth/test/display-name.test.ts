@@ -4,8 +4,8 @@ import { encode } from "@conclave/codec"
 import { type AuthRequest, type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
 import { authStore, openDatabase } from "@conclave/sqlite"
+import { createDevice, createService, NOW, registration, type TestDevice } from "@conclave/testing/auth"
 import { memoryStore, type Store } from "../src/index.js"
-import { createDevice, createService, NOW, registration, type TestDevice } from "../testing/support.js"
 
 type Request = Extract<AuthRequest, { type: "setDisplayName" }>
 

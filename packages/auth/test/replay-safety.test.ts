@@ -2,8 +2,8 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { type AuthRequest, AuthRequestKind, AuthResponse, authRequests } from "@conclave/contracts/auth"
+import { createDevice, createService, crypto, NOW, registration } from "@conclave/testing/auth"
 import { authenticationService, memoryStore } from "../src/index.js"
-import { createDevice, createService, crypto, NOW, registration } from "../testing/support.js"
 
 describe("requests to the directory that may be repeated by the network", () => {
   it("have a reason each, and registrations are not among them", () => {

@@ -5,10 +5,10 @@ import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests, type Endorsement } from "@conclave/contracts/auth"
-import { badNames, goodNames } from "@conclave/contracts/testing"
 import { authStore, openDatabase } from "@conclave/sqlite"
+import { createDevice, createService, NOW, registration, type TestDevice } from "@conclave/testing/auth"
+import { badNames, goodNames } from "@conclave/testing/names"
 import { directoryOf, memoryStore, type Store } from "../src/index.js"
-import { createDevice, createService, NOW, registration, type TestDevice } from "../testing/support.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
   memory: () => memoryStore(),

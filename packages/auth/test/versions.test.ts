@@ -2,8 +2,8 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
+import { createService } from "@conclave/testing/auth"
 import { memoryStore } from "../src/index.js"
-import { createService } from "../testing/support.js"
 
 /** As the SDK of version 1 sent them, which had no version byte. */
 const recorded: Readonly<Record<string, string>> = {

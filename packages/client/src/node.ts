@@ -8,7 +8,6 @@ import type { ClientOptions } from "./client.js"
 import { ClientError } from "./errors.js"
 import { Client } from "./opening.js"
 import { serviceAddresses } from "./service/addresses.js"
-import { connectFastOpen } from "./service/fast-open.js"
 import { verifyFrom } from "./service/leaves.js"
 import { SEALING_KEY_SIZE } from "./store/sealed.js"
 import { sqliteStore } from "./store/sqlite.js"
@@ -28,7 +27,7 @@ export interface NodeClientOptions
   /**
    * Ask by sealed requests, in the first packet where the path allows it, once the service offers that: `true` is
    * `private`, without anything on the wire that links two connections; `sealed` is the same without data in the first
-   * packet, and a round trip slower. Default `off`: HTTP and WebSocket alone.
+   * packet, and a round trip slower. Both need the package `@conclave/fast-open`. Default `off`: HTTP and WebSocket alone.
    */
   readonly fastOpen?: boolean | "private" | "sealed" | "off"
   /**
@@ -43,8 +42,10 @@ export interface NodeClientOptions
 const SERVER_KEY_SIZE = 32
 
 /**
- * Opens a profile in a file, with Node's cryptography and WebSocket. Throws what {@link Client.open} does; the profile
- * is free then.
+ * Opens a profile in a file, with Node's cryptography and WebSocket. If it throws, the profile is free.
+ *
+ * @throws what {@link Client.open} throws, and `Error` when sealed requests are asked for and `@conclave/fast-open` is not
+ * installed.
  */
 export async function openClient({ service, profile, ...options }: NodeClientOptions): Promise<Client> {
   if (options.serverKey !== undefined && options.serverKey.length !== SERVER_KEY_SIZE) {
@@ -57,7 +58,7 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
   let ways: Pick<ClientOptions, "delivery" | "auth">
   try {
     sealingKey = options.sealingKey ?? sealingKeyFile(`${profile}.key`)
-    ways = connectAs({ service, profile, ...options })
+    ways = await connectAs({ service, profile, ...options })
   } catch (error) {
     await store[Symbol.asyncDispose]()
     throw error
@@ -69,7 +70,7 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
 /** Starting threads takes as long as verifying a few thousand signatures. */
 const LEAVES_FOR_THREADS = 4000
 
-function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "name">) {
+async function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "name">) {
   const { fastOpen = "off", onFallback } = options
   const serverKey = options.serverKey && copyBytes(options.serverKey)
   const ordinary = connect(service)
@@ -77,7 +78,19 @@ function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "na
   if (!isWanted) return ordinary
   const keptFile = `${profile}.fast-open`
   const policy = fastOpen === "sealed" ? "off" : "private"
+  const { connectFastOpen } = await loadFastOpen()
   return connectFastOpen(service, { provider: nodeProvider(), ordinary, policy, serverKey, keptFile, onFallback })
+}
+
+/** The package is an optional peer: a client that does not ask for sealed requests works without it. */
+async function loadFastOpen() {
+  try {
+    return await import("./service/fast-open.js")
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code !== "ERR_MODULE_NOT_FOUND") throw error
+    throw new Error("sealed requests need a package: npm install @conclave/fast-open", { cause: error })
+  }
 }
 
 /** Ways to both services at one address: `delivery` and `auth` below it. */

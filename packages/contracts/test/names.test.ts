@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { badNames, goodNames } from "@conclave/testing/names"
 import fc from "fast-check"
 import {
   hasMixedScripts,
@@ -10,7 +11,6 @@ import {
   personLabel,
   shownText,
 } from "../src/names.js"
-import { badNames, goodNames } from "../testing/name-samples.js"
 
 describe("a name", () => {
   for (const [name, why] of Object.entries(goodNames)) {

@@ -18,7 +18,7 @@ import {
   random,
   sha256,
   welcome,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
 import { stores } from "./stores.js"
 
 for (const [name, openStore] of Object.entries(stores)) {

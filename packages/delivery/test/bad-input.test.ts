@@ -4,7 +4,6 @@ import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import { connect } from "@conclave/transport/node"
 import {
   commitRequest,
   createDevice,
@@ -18,7 +17,8 @@ import {
   random,
   sha256,
   type TestService,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import { connect } from "@conclave/transport/node"
 
 /** mulberry32: the same bytes in every run. */
 function generator(seed: number): () => number {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
-import type { DeliveryLimits } from "../src/index.js"
 import {
   createDevice,
   createService,
@@ -14,7 +13,8 @@ import {
   type TestDevice,
   type TestService,
   welcome,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import type { DeliveryLimits } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const claimOf = ({ deviceId }: TestDevice): DeliveryRequest => ({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })

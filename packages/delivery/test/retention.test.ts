@@ -4,8 +4,6 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import Libsql from "libsql"
-import { retentionOf, startSweeping, sweepOnce } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -20,7 +18,9 @@ import {
   sha256,
   type TestService,
   temporaryFolder,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import Libsql from "libsql"
+import { retentionOf, startSweeping, sweepOnce } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const DAY = 86_400_000

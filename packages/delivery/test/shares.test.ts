@@ -4,7 +4,6 @@ import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import { type DeliveryLimits, limitsForQuota, memoryStore, type RefusalKind } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -21,7 +20,8 @@ import {
   type TestDevice,
   type TestService,
   temporaryFolder,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import { type DeliveryLimits, limitsForQuota, memoryStore, type RefusalKind } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const [alice, mallory] = ["4c0000201", "4c6336401"]

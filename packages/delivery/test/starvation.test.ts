@@ -5,8 +5,6 @@ import { decode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import type { Handler, Requester, Transport } from "@conclave/transport"
-import { connect } from "@conclave/transport/node"
 import {
   commitRequest,
   createGroup,
@@ -14,7 +12,9 @@ import {
   messageRequest,
   sha256,
   temporaryFolder,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import type { Handler, Requester, Transport } from "@conclave/transport"
+import { connect } from "@conclave/transport/node"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
+import { sha256, temporaryFolder } from "@conclave/testing/delivery"
 import fc from "fast-check"
 import { memoryStore, type Store } from "../src/index.js"
 import type { NewsMark } from "../src/store/store.js"
-import { sha256, temporaryFolder } from "../testing/support.js"
 
 /**
  * The model and the real store are given the same random operations, from few names so that they meet, and must give

@@ -1,8 +1,8 @@
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
+import { sha256, temporaryFolder } from "@conclave/testing/delivery"
 import { memoryStore, type Store } from "../src/index.js"
-import { sha256, temporaryFolder } from "../testing/support.js"
 
 /** Every implementation of the store, for running the same test on each. */
 export const stores: Readonly<Record<string, (test: TestContext) => Store>> = {

@@ -5,8 +5,15 @@ import { decode } from "@conclave/codec"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
+import {
+  createGroup,
+  createService,
+  expectType,
+  messageRequest,
+  sha256,
+  temporaryFolder,
+} from "@conclave/testing/delivery"
 import { connect } from "@conclave/transport/node"
-import { createGroup, createService, expectType, messageRequest, sha256, temporaryFolder } from "../testing/support.js"
 
 describe("a subscription over a real socket", { timeout: 60_000 }, () => {
   it("whose reader is slow makes the service read no more of the log than the line may hold, then brings it all", async (test) => {

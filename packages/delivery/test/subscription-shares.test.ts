@@ -3,8 +3,8 @@ import { describe, it } from "node:test"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import { createGroup, createService, expectType, messageRequest, random, sha256 } from "@conclave/testing/delivery"
 import { memoryStore, processWake, type Store, StoreUnavailable, type Wake } from "../src/index.js"
-import { createGroup, createService, expectType, messageRequest, random, sha256 } from "../testing/support.js"
 import { stores } from "./stores.js"
 
 const subscribe = (groups: readonly Uint8Array[]) =>

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { DeliveryResponse } from "@conclave/contracts/delivery"
-import { memoryStore, processWake, type Wake } from "../src/index.js"
 import {
   commitRequest,
   createDevice,
@@ -12,7 +11,8 @@ import {
   proved,
   random,
   sha256,
-} from "../testing/support.js"
+} from "@conclave/testing/delivery"
+import { memoryStore, processWake, type Wake } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const subscribe = (cursors: readonly { groupId: Uint8Array; afterSeq: bigint }[]) =>

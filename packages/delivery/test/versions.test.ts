@@ -2,8 +2,8 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { createDevice, createService, expectType, NOW, proved, random, sha256 } from "@conclave/testing/delivery"
 import { memoryStore } from "../src/index.js"
-import { createDevice, createService, expectType, NOW, proved, random, sha256 } from "../testing/support.js"
 
 /** As the SDK of version 1 sent them, which had no version byte. */
 const recorded: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 import type { Handler } from "@conclave/transport"
 import { type Listener, type ListenOptions, listen } from "../src/index.js"
 
-export * from "@conclave/transport/testing"
+export * from "@conclave/testing/transport"
 
 export function serve(
   services: Readonly<Record<string, Handler>>,

@@ -1,6 +1,6 @@
 /** Appends to a group as fast as it can, and tells its parent of each acknowledgement, until it is killed. */
 
-import { createGroupRequest, createService, expectType, messageRequest, sha256 } from "@conclave/delivery/testing"
+import { createGroupRequest, createService, expectType, messageRequest, sha256 } from "@conclave/testing/delivery"
 import { openDatabase } from "../src/database.js"
 import { deliveryStore } from "../src/delivery/store.js"
 

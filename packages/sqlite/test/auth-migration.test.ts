@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
-import { createDevice, createService, registration } from "@conclave/auth/testing"
+import { createDevice, createService, registration } from "@conclave/testing/auth"
 import { authStore } from "../src/auth/store.js"
 import { openDatabase } from "../src/database.js"
 

@@ -14,7 +14,7 @@ import {
   random,
   sha256,
   temporaryFolder,
-} from "@conclave/delivery/testing"
+} from "@conclave/testing/delivery"
 import Libsql from "libsql"
 import { type Connection, openDatabase } from "../src/database.js"
 import { deliveryStore } from "../src/delivery/store.js"

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
-import { temporaryFolder } from "@conclave/delivery/testing"
+import { temporaryFolder } from "@conclave/testing/delivery"
 import { openDatabase } from "../src/database.js"
 import { lockFile } from "../src/file-lock.js"
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process"
 import { closeSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { createGroupRequest, createService, messageRequest, sha256 } from "@conclave/delivery/testing"
+import { createGroupRequest, createService, messageRequest, sha256 } from "@conclave/testing/delivery"
 import { openDatabase } from "../src/database.js"
 import { deliveryStore } from "../src/delivery/store.js"
 

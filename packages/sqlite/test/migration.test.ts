@@ -11,7 +11,7 @@ import {
   NOW,
   sha256,
   temporaryFolder,
-} from "@conclave/delivery/testing"
+} from "@conclave/testing/delivery"
 import Libsql from "libsql"
 import { openDatabase } from "../src/database.js"
 import { deliveryStore } from "../src/delivery/store.js"

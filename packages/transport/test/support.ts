@@ -1,7 +1,7 @@
 import { type Listener, type ListenOptions, listen } from "@conclave/server"
 import type { Handler } from "../src/index.js"
 
-export * from "../testing/handlers.js"
+export * from "@conclave/testing/transport"
 
 export function serve(
   services: Readonly<Record<string, Handler>>,

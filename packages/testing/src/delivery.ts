@@ -14,10 +14,10 @@ import {
 } from "@conclave/contracts/delivery"
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
+import { type DeliveryOptions, deliveryService, type Store } from "@conclave/delivery"
 import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
-import { type DeliveryOptions, deliveryService, type Store } from "../src/index.js"
 
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)

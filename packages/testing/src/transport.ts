@@ -1,4 +1,4 @@
-import type { Handler } from "../src/index.js"
+import type { Handler } from "@conclave/transport"
 
 export const utf8 = (text: string) => new TextEncoder().encode(text)
 export const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)

@@ -1,9 +1,9 @@
+import { type AuthenticationOptions, authenticationService, type Store } from "@conclave/auth"
 import { decode, encode } from "@conclave/codec"
 import { type AuthRequest, AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/contracts/auth"
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { cipherSuite, signWithLabel } from "@conclave/mls"
-import { type AuthenticationOptions, authenticationService, type Store } from "../src/index.js"
 
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
