@@ -6,7 +6,7 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { errorFields, type Logger, refusalLog, Shares } from "@conclave/transport"
 import { Endpoint } from "./listener/endpoint.js"
 import { Hosts } from "./listener/hosts.js"
-import { type Listener, listenWith, prepare } from "./listener/listen.js"
+import { defaultLimits, type Listener, listenWith, prepare } from "./listener/listen.js"
 import type { Common, Place, ServingOptions } from "./listener/serving.js"
 import { SOCKET_PATH } from "./listener/socket.js"
 import { type MountedRequest, mountPath, pathBeneath } from "./mount.js"
@@ -62,52 +62,54 @@ export async function createServer(options: ServerOptions): Promise<Conclave> {
   const ending = new AbortController()
   const parts: AsyncDisposable[] = []
   try {
-    const crypto = options.crypto ?? nodeProvider()
-    const { logger } = options
-    const stores = await openStores({ ...options, crypto, logger })
-    parts.unshift(stores)
-    const told = telling(options, ending.signal)
-    const services = servicesOn(stores, { ...options, crypto, ended: ending.signal })
-    parts.unshift(sweepingOf(stores, { ...options, onError: told.onErrorOf("sweep") }))
-    const connectionsMax = options.limits?.listener?.connectionsMax
-    const { onRefusal } = told
-    const shares = options.shares ?? new Shares({ onRefusal, ...(connectionsMax !== undefined && { connectionsMax }) })
-    const wrap = options.wrap ?? ((all) => all)
-    const requestSizeMax = options.limits?.listener?.requestSizeMax ?? REQUEST_SIZE_MAX
-    const sealing = { ...options.fastOpen, crypto, shares, requestSizeMax }
-    const fastOpen = options.fastOpen && (await startSealed({ ...sealing, services: wrap(services, "sealed") }))
-    const timeoutMilliseconds = options.limits?.listener?.closeTimeoutMilliseconds ?? CLOSE_TIMEOUT_MILLISECONDS
-    const closeSealed = async () => fastOpen?.server.close({ timeoutMilliseconds })
-    parts.unshift({ [Symbol.asyncDispose]: closeSealed })
-    const common = await prepare({
-      ...passedOn(options),
-      services: { ...wrap(services, "http") },
-      shares,
-      onError: told.onErrorOf("listener"),
-      ready: () => storesAnswer(stores),
-      limits: { ...options.limits?.listener, requestSizeMax, closeTimeoutMilliseconds: timeoutMilliseconds },
-      mediaTypes: [MLS_MEDIA_TYPE],
-      // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
-      ...(fastOpen && {
-        offer: (clientAddress) => fastOpen.server.offer({ host: options.fastOpen?.name ?? "", clientAddress }),
-      }),
-    })
-    logger?.info({ mount: mount === "" ? "/" : mount, sealed: fastOpen !== undefined }, "composed")
-    return new ComposedServer({ common, services, fastOpen, mount, parts, ending, logger, hosts: options.hosts })
+    const composition = await compose(options, { parts, ended: ending.signal })
+    const { logger, hosts } = options
+    logger?.info({ mount: mount === "" ? "/" : mount, sealed: composition.fastOpen !== undefined }, "composed")
+    return new ComposedServer({ ...composition, mount, parts, ending, logger, hosts })
   } catch (error) {
     ending.abort()
-    await disposeAll(parts)
+    await disposeAll(parts).catch(() => {})
     throw error
   }
 }
 
+interface Composing {
+  /** What is started is put in front: it ends before what it is built on. */
+  readonly parts: AsyncDisposable[]
+  readonly ended: AbortSignal
+}
+
+async function compose(options: ServerOptions, { parts, ended }: Composing) {
+  const { crypto = nodeProvider(), logger, wrap = (all) => all } = options
+  const limits = { ...defaultLimits, ...options.limits?.listener }
+  const told = telling(options, ended)
+  const stores = await openStores({ ...options, crypto, logger })
+  parts.unshift(stores)
+  const services = servicesOn(stores, { ...options, crypto, ended })
+  parts.unshift(sweepingOf(stores, { ...options, onError: told.onErrorOf("sweep") }))
+  const { connectionsMax, requestSizeMax, closeTimeoutMilliseconds } = limits
+  const shares = options.shares ?? new Shares({ connectionsMax, onRefusal: told.onRefusal })
+  const sealing = options.fastOpen && { ...options.fastOpen, crypto, shares, requestSizeMax }
+  const fastOpen = sealing && (await startSealed({ ...sealing, services: wrap(services, "sealed") }))
+  const closeSealed = async () => fastOpen?.server.close({ timeoutMilliseconds: closeTimeoutMilliseconds })
+  parts.unshift({ [Symbol.asyncDispose]: closeSealed })
+  // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
+  const host = options.fastOpen?.name ?? ""
+  const common = await prepare({
+    ...passedOn(options),
+    services: { ...wrap(services, "http") },
+    shares,
+    limits,
+    onError: told.onErrorOf("listener"),
+    ready: () => storesAnswer(stores),
+    mediaTypes: [MLS_MEDIA_TYPE],
+    ...(fastOpen && { offer: (clientAddress) => fastOpen.server.offer({ host, clientAddress }) }),
+  })
+  return { common, services, fastOpen }
+}
+
 const CLOSED = "the server is closed"
 const OTHER_HTTP = "a request of HTTP/2 came to Conclave, which answers HTTP/1.1 alone: use node:http or node:https"
-
-/** What HTTP takes, sealed requests take too; in bytes. */
-const REQUEST_SIZE_MAX = 4 * 1024 * 1024
-/** For requests under way at the end, whichever way they came. */
-const CLOSE_TIMEOUT_MILLISECONDS = 5_000
 
 interface Composition {
   readonly common: Common
@@ -130,6 +132,7 @@ class ComposedServer implements Conclave {
   readonly #listeners = new Set<Listener>()
   /** Requests and sockets that were taken: a handler that is registered twice sees them twice. */
   readonly #taken = new WeakSet<object>()
+  #hasToldOfHttp = false
   #closed: Promise<void> | undefined
 
   constructor(composition: Composition) {
@@ -166,7 +169,8 @@ class ComposedServer implements Conclave {
     const { mount, common } = this.#composition
     const path = pathBeneath(request, mount)
     if (path === undefined || request.httpVersionMajor === 1) return path
-    common.onError(new Error(OTHER_HTTP))
+    if (!this.#hasToldOfHttp) common.onError(new Error(OTHER_HTTP))
+    this.#hasToldOfHttp = true
     return undefined
   }
 

@@ -31,6 +31,7 @@ export const serve = command({
     "It speaks HTTP. For other machines, put a proxy with TLS in front: browsers give a page its cryptography only over " +
       "HTTPS or on the machine itself. Name the proxy with --trust-proxy, or all who come through it share what one " +
       "requester gets; and where it passes on the name that was asked for, allow that with --allow-host.",
+    "At /healthz it says that it runs, and at /readyz that its file can be read: for whoever has to start it again.",
     "With --fast-open it answers sealed requests too, at a port of their own that no proxy stands in front of: half a round " +
       "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
       "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: whoever is in " +

@@ -42,7 +42,8 @@ export class Endpoint {
   }
 
   answer(request: IncomingMessage, response: ServerResponse, asked: Asked): void {
-    this.#answering.add(response)
+    // What comes after the end is refused at once: waiting for those, too, might never end.
+    if (!this.#closing.signal.aborted) this.#answering.add(response)
     response.once("close", () => this.#forget(response))
     this.#route(request, response, asked).catch((error: unknown) => {
       this.#serving.onError(error)

@@ -22,7 +22,7 @@ export interface Listener extends AsyncDisposable {
 const BACKLOG = 4096
 const DEFAULT_HOST = "localhost"
 
-const defaultLimits: ListenLimits = {
+export const defaultLimits: ListenLimits = {
   requestSizeMax: 4 * 1024 * 1024,
   connectionsMax: 10_000,
   streamsPerSocketMax: 64,
