@@ -2,6 +2,7 @@ import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../clien
 import type { Means } from "../conversation/driver.js"
 import { ConversationHandle, requireName } from "../conversation/handle.js"
 import { conversationProfile } from "../conversation/profile.js"
+import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
@@ -24,6 +25,7 @@ import { type NewEvent, type Profile, recordKeys } from "./records.js"
 import { Runner } from "./runner.js"
 import { Steps } from "./steps.js"
 import { Stream } from "./stream.js"
+import type { Timers } from "./timers.js"
 
 /** The service takes messages with up to six commits after them; two more may come while they are on their way. */
 const PAST_EPOCHS_MAX = 8
@@ -39,6 +41,8 @@ export const defaultPolicy: ClientPolicy = {
 }
 
 export interface DeviceOptions extends Omit<ClientOptions, "store"> {
+  readonly timers: Timers
+  readonly step: typeof step
   readonly random: (length: number) => Uint8Array
   readonly store: SealedStore
   readonly directory: Directory
@@ -69,7 +73,7 @@ export class Device implements Client {
   })
 
   constructor(options: DeviceOptions) {
-    const { store, directory, identity, random, profile, patience } = options
+    const { store, directory, identity, random, profile, patience, timers, step } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
     const steps = new Steps(store, profile)
@@ -83,7 +87,7 @@ export class Device implements Client {
       acceptEndorsed,
       onPinned: (name) => this.#people.pinned(name),
     })
-    this.#people = new People({ store, steps, directory, identity, judge, now })
+    this.#people = new People({ store, steps, directory, identity, judge, now, timers })
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
     steps.share(judge)
@@ -106,6 +110,8 @@ export class Device implements Client {
       invitations,
       random,
       now,
+      timers,
+      step,
       signal: this.#closing.signal,
       cipherSuite: identity.suite.number,
       groupOptions: {
@@ -126,7 +132,8 @@ export class Device implements Client {
       register: (conversation) => this.#register(conversation),
       policy: policy.invitations,
     })
-    const common = { signal: this.#closing.signal, now, random, onFault: (error: unknown) => this.#report(error) }
+    const onFault = (error: unknown) => this.#report(error)
+    const common = { signal: this.#closing.signal, now, random, timers, onFault }
     this.#inbox = new Runner({ ...common, job: () => inbox.read() })
     const { signal } = this.#closing
     this.#keyPackages = stock

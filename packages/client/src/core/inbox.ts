@@ -10,6 +10,7 @@ import { includes, type Judgement, nameOf, refusalInWords } from "../identity/ju
 import type { Stock } from "../identity/stock.js"
 import { hex } from "../store/sealed.js"
 import type { Step } from "./steps.js"
+import type { Timers } from "./timers.js"
 
 export interface InboxOptions {
   readonly means: Omit<Means, "onFault">
@@ -99,12 +100,8 @@ export class Inbox {
     if (!means.invitations.hasRoom(by, { toAsk: false })) return "limit"
     const known = find(hex(entry.groupId))
     const title = known?.title ?? ""
-    const said = await ask(policy, {
-      by,
-      conversation: hex(entry.groupId),
-      members: namesOf(staged),
-      ...(title !== "" && { title }),
-    })
+    const invitation = { by, conversation: hex(entry.groupId), members: namesOf(staged) }
+    const said = await ask(policy, { ...invitation, ...(title !== "" && { title }) }, means.timers)
     const isUnasked = said === "accept" && known !== undefined && (await this.#isStranger(known, staged.inviter))
     const answer = isUnasked ? "ask" : said
     return answer === "ask" && !means.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
@@ -200,11 +197,15 @@ function tellLimit(step: Step, by: string): void {
 /** A program that has no answer leaves it to the person. */
 const ANSWER_MILLISECONDS_MAX = 10_000
 
-async function ask(policy: ClientPolicy["invitations"], invitation: Invitation): Promise<InvitationAnswer> {
+async function ask(
+  policy: ClientPolicy["invitations"],
+  invitation: Invitation,
+  timers: Timers,
+): Promise<InvitationAnswer> {
   if (typeof policy !== "function") return policy
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let cancel = () => {}
   const late = new Promise<"ask">((resolve) => {
-    timer = setTimeout(() => resolve("ask"), ANSWER_MILLISECONDS_MAX)
+    cancel = timers.after(ANSWER_MILLISECONDS_MAX, () => resolve("ask"))
   })
   try {
     const answer = await Promise.race([policy(invitation), late])
@@ -212,7 +213,7 @@ async function ask(policy: ClientPolicy["invitations"], invitation: Invitation):
   } catch {
     return "ask"
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
 

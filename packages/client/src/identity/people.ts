@@ -5,6 +5,7 @@ import { equalBytes } from "@conclave/crypto"
 import { signWithLabel, verifyWithLabel } from "@conclave/mls"
 import { Person, recordKeys } from "../core/records.js"
 import type { Reloadable, Step, Steps } from "../core/steps.js"
+import type { Timers } from "../core/timers.js"
 import { ClientError } from "../errors.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
@@ -28,6 +29,7 @@ export interface PeopleOptions {
   readonly judge: Judge
   /** Unix time in milliseconds. */
   readonly now: () => number
+  readonly timers: Timers
 }
 
 interface Claim {
@@ -158,7 +160,7 @@ export class People implements Reloadable {
         if (claim !== undefined && (await this.#isSigned(name, claim.displayName))) verified.push([name, claim])
       }
       if (verified.length > 0) await this.#options.steps.run(undefined, (step) => this.#believe(step, verified))
-      await new Promise((resolve) => setTimeout(resolve))
+      await new Promise<void>((resolve) => this.#options.timers.after(0, resolve))
     }
   }
 
