@@ -67,6 +67,10 @@ export class Recorder {
     if (!this.#isRecording) return step(state, input, moment)
     const recording = this.#recordings.get(state.key) ?? this.#start(state)
     const reloadedFrom = recording.asked === state.asked ? undefined : copyOf(this.#options.profile)
+    if (reloadedFrom !== undefined && state.staged !== undefined) {
+      const what = `${this.#options.device}: what was staged in ${short(state.key)} outlives a reload`
+      this.#options.invariants.broken("what is in memory is what is stored", what)
+    }
     if (input.type === "joined") recording.isOver = true
     this.#drawn = []
     const { now } = moment.groupOptions
