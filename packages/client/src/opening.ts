@@ -13,4 +13,4 @@ export const Client: {
    * Where it throws, store and transports have been closed.
    */
   open(options: ClientOptions): Promise<Client>
-} = { open: openDevice }
+} = { open: (options) => openDevice(options) }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Message } from "@conclave/client/browser"
-import { conversationMemory, type Notice, readableMemory, storableMemory } from "../src/profile/memory.js"
+import { conversationMemory, readableMemory, storableMemory } from "../src/profile/memory.js"
+import type { Notice } from "../src/profile/notice.js"
 import { emptyThread, isPlaced, type Thread, timelineOf, withMessages, withPage } from "../src/profile/thread.js"
 
 const sentAt = new Date(0)

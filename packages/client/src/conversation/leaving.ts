@@ -119,7 +119,7 @@ export function forgetDepartures(turn: Turn): void {
 }
 
 /** When this device is to carry out the departures that it knows of (Unix time in milliseconds), if there are any. */
-export function departureDue(state: State, moment: Pick<Moment, "invitation" | "leaveDelayMilliseconds">) {
+export function departureDue(state: State, moment: Pick<Moment, "invitation" | "leaveDelayMilliseconds" | "now">) {
   // A person who has not accepted the invitation does nothing in the conversation.
   if (moment.invitation?.answer === "waiting") return undefined
   const { departures, status } = state.facts
@@ -131,5 +131,7 @@ export function departureDue(state: State, moment: Pick<Moment, "invitation" | "
   const members = group.members.map(({ leafIndex }) => leafIndex)
   const order = [...members.filter((it) => !departing.has(it)), ...members.filter((it) => departing.has(it))]
   const since = departures.reduce((latest, it) => (it.since > latest ? it.since : latest), 0n)
+  // The clock has been set back: nobody knows how long it has been, and it is late enough.
+  if (Number(since) > moment.now) return moment.now
   return Number(since) + order.indexOf(group.ownLeafIndex) * moment.leaveDelayMilliseconds
 }

@@ -129,9 +129,10 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
 
 function takeTitle(turn: Turn, place: Place, { from, title }: { readonly from: string; readonly title: string }): void {
   const { title: before, titleDueSince } = turn.state.facts
-  // Every member of the message's epoch reads it too.
+  // Every member of the message's epoch reads it too; whoever was added after that does not, and has another title.
   const isDue = titleDueSince !== undefined && place.epoch < titleDueSince
-  turn.update({ title, titleDueSince: isDue ? titleDueSince : undefined })
+  const isLate = title !== before && place.epoch < turn.state.epoch
+  turn.update({ title, titleDueSince: isLate ? turn.state.epoch : isDue ? titleDueSince : undefined })
   if (title === before) return
   turn.changeInvitation({ type: "title", from })
   turn.emit({ type: "title", conversation: turn.state.id, from, title })

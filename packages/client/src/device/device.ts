@@ -1,6 +1,7 @@
 import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
 import { conversationProfile } from "../conversation/profile.js"
+import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
@@ -17,6 +18,7 @@ import { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
 import type { Patience, Waiting } from "../service/patience.js"
 import type { SealedStore } from "../store/sealed.js"
+import type { Timers } from "../timers.js"
 import { createConversation } from "./creation.js"
 import type { Means } from "./driver.js"
 import { ConversationHandle, requireName } from "./handle.js"
@@ -39,6 +41,8 @@ export const defaultPolicy: ClientPolicy = {
 }
 
 export interface DeviceOptions extends Omit<ClientOptions, "store"> {
+  readonly timers: Timers
+  readonly step: typeof step
   readonly random: (length: number) => Uint8Array
   readonly store: SealedStore
   readonly directory: Directory
@@ -69,7 +73,7 @@ export class Device implements Client {
   })
 
   constructor(options: DeviceOptions) {
-    const { store, directory, identity, random, profile, patience } = options
+    const { store, directory, identity, random, profile, patience, timers, step } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
     const transactions = new Transactions(store, profile)
@@ -83,7 +87,7 @@ export class Device implements Client {
       acceptEndorsed,
       onPinned: (name) => this.#people.pinned(name),
     })
-    this.#people = new People({ store, transactions, directory, identity, judge, now })
+    this.#people = new People({ store, transactions, directory, identity, judge, now, timers })
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
     transactions.share(judge)
@@ -115,6 +119,8 @@ export class Device implements Client {
       invitations,
       random,
       now,
+      timers,
+      step,
       signal: this.#closing.signal,
       cipherSuite: identity.suite.number,
       groupOptions: {
@@ -135,7 +141,8 @@ export class Device implements Client {
       register: (conversation) => this.#register(conversation),
       policy: policy.invitations,
     })
-    const common = { signal: this.#closing.signal, now, random, onFault: (error: unknown) => this.#report(error) }
+    const onFault = (error: unknown) => this.#report(error)
+    const common = { signal: this.#closing.signal, now, random, timers, onFault }
     this.#inbox = new Runner({ ...common, job: () => inbox.read() })
     const { signal } = this.#closing
     this.#keyPackages = stock

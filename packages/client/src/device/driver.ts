@@ -4,10 +4,11 @@ import type { Joined } from "../conversation/invitation.js"
 import { nextDue } from "../conversation/next.js"
 import type { Question } from "../conversation/question.js"
 import { type Moment, type Setting, State } from "../conversation/state.js"
-import { type Input, step } from "../conversation/step.js"
+import type { Input, step } from "../conversation/step.js"
 import { ClientError } from "../errors.js"
 import type { Judge, KeyChange } from "../identity/judge.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
+import type { Timers } from "../timers.js"
 import { answerTo, type Sources } from "./asking.js"
 import type { Invitations } from "./invitations.js"
 import { loadState } from "./loading.js"
@@ -21,6 +22,9 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
   readonly invitations: Invitations
   /** Unix time in milliseconds. */
   readonly now: () => number
+  readonly timers: Timers
+  /** What takes a step: {@link step}, or what looks on while it does. */
+  readonly step: typeof step
   /** Is given failures that are neither the network's nor the store's. */
   readonly onFault: (error: unknown) => void
 }
@@ -67,9 +71,9 @@ export class Driver implements Reloadable {
     this.#state = new State(id)
     this.view = new View(this.#state)
     this.#sources = { ...means, reload: () => means.transactions.discard(this) }
-    const { signal, now, random, onFault } = means
+    const { signal, now, random, timers, onFault } = means
     const due = () => nextDue(this.#state, this.moment())
-    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, due, onFault })
+    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, timers, due, onFault })
   }
 
   get state(): State {
@@ -105,7 +109,7 @@ export class Driver implements Reloadable {
 
   /** What changes nothing that is stored. */
   bring(input: Extract<Input, { readonly type: "brought" | "interrupted" | "head unknown" | "asked again" }>): void {
-    this.#state = step(this.#state, input, this.moment()).state
+    this.#state = this.means.step(this.#state, input, this.moment()).state
   }
 
   async reload(): Promise<void> {
@@ -151,7 +155,7 @@ export class Driver implements Reloadable {
   }
 
   #step(transaction: Transaction, input: Input): readonly Effect[] {
-    const { state, effects } = step(this.#state, input, this.moment())
+    const { state, effects } = this.means.step(this.#state, input, this.moment())
     this.#state = state
     for (const effect of effects) this.#carryOut(transaction, effect)
     return effects

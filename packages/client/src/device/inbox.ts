@@ -7,6 +7,7 @@ import type { DeclineReason } from "../conversation/declining.js"
 import { includes, type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
 import type { Stock } from "../identity/stock.js"
 import type { Transaction } from "../journal/transactions.js"
+import type { Timers } from "../timers.js"
 import { declineUnseen } from "./declining-unseen.js"
 import type { Means } from "./driver.js"
 import type { ConversationHandle } from "./handle.js"
@@ -115,12 +116,8 @@ export class Inbox {
     if (!means.invitations.hasRoom(by, { toAsk: false })) return "limit"
     const known = find(hex(entry.groupId))
     const title = known?.title ?? ""
-    const said = await ask(policy, {
-      by,
-      conversation: hex(entry.groupId),
-      members: namesOf(staged),
-      ...(title !== "" && { title }),
-    })
+    const invitation = { by, conversation: hex(entry.groupId), members: namesOf(staged) }
+    const said = await ask(policy, { ...invitation, ...(title !== "" && { title }) }, means.timers)
     const isUnasked = said === "accept" && known !== undefined && (await this.#isStranger(known, staged.inviter))
     const answer = isUnasked ? "ask" : said
     return answer === "ask" && !means.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
@@ -216,11 +213,15 @@ function tellLimit(transaction: Transaction, by: string): void {
 /** A program that has no answer leaves it to the person. */
 const ANSWER_MILLISECONDS_MAX = 10_000
 
-async function ask(policy: ClientPolicy["invitations"], invitation: Invitation): Promise<InvitationAnswer> {
+async function ask(
+  policy: ClientPolicy["invitations"],
+  invitation: Invitation,
+  timers: Timers,
+): Promise<InvitationAnswer> {
   if (typeof policy !== "function") return policy
-  let timer: ReturnType<typeof setTimeout> | undefined
+  let cancel = () => {}
   const late = new Promise<"ask">((resolve) => {
-    timer = setTimeout(() => resolve("ask"), ANSWER_MILLISECONDS_MAX)
+    cancel = timers.after(ANSWER_MILLISECONDS_MAX, () => resolve("ask"))
   })
   try {
     const answer = await Promise.race([policy(invitation), late])
@@ -228,7 +229,7 @@ async function ask(policy: ClientPolicy["invitations"], invitation: Invitation):
   } catch {
     return "ask"
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
 

@@ -1,6 +1,7 @@
 import { encode } from "@conclave/codec"
 import { cipherSuite, cipherSuiteNumbers } from "@conclave/mls"
 import type { Client, ClientOptions } from "../client.js"
+import { step } from "../conversation/step.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
 import { requireDisplayName } from "../identity/people.js"
@@ -10,13 +11,23 @@ import { Profile, recordKeys } from "../records/records.js"
 import { Directory } from "../service/directory.js"
 import { Patience } from "../service/patience.js"
 import { SealedStore } from "../store/sealed.js"
+import { platformTimers, type Timers } from "../timers.js"
 import { Device } from "./device.js"
 import { requireName } from "./handle.js"
 
 const DEFAULT_SUITE = 1
 
+/** What an application leaves to the platform. */
+export interface Surroundings {
+  readonly timers: Timers
+  readonly step: typeof step
+}
+
 /** Opens a profile, or makes it: see `Client.open`. */
-export async function openDevice(options: ClientOptions): Promise<Client> {
+export async function openDevice(
+  options: ClientOptions,
+  { timers = platformTimers, step: takeStep = step }: Partial<Surroundings> = {},
+): Promise<Client> {
   const random = options.random ?? ((length: number) => options.provider.random(length))
   const closers: (() => unknown)[] = []
   try {
@@ -29,13 +40,16 @@ export async function openDevice(options: ClientOptions): Promise<Client> {
     requireDisplayName(options.displayName ?? "")
     const { sealingKey, provider } = options
     const store = new SealedStore(options.store, { sealingKey, provider, random })
-    const patience = new Patience(options.now ?? Date.now)
+    const patience = new Patience(options.now ?? Date.now, timers)
     const directory = new Directory(options.auth, patience)
     await migrateProfile(store)
     const profile = (await loadProfile(store)) ?? (await makeProfile(store, options, random))
     requireSame(profile, options)
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
-    const device = new Device({ ...options, random, store, directory, patience, identity, profile })
+    const device = new Device({
+      ...{ ...options, random, store, directory, patience, identity, profile },
+      ...{ timers, step: takeStep },
+    })
     closers.push(() => device.close())
     await device.start(options.signal)
     return device

@@ -1,5 +1,6 @@
 import { ClientError } from "../errors.js"
 import { WAIT_MILLISECONDS_MAX } from "../service/patience.js"
+import { platformTimers, type Timers } from "../timers.js"
 
 export interface RunnerOptions {
   /** May be repeated whenever it fails. */
@@ -9,6 +10,8 @@ export interface RunnerOptions {
   readonly due?: () => number | undefined
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
+  /** Default: the platform's. */
+  readonly timers?: Timers
   /** Is told of the first of a row of failures that are neither the network's nor the store's. */
   readonly onFault: (error: unknown) => void
 }
@@ -28,7 +31,7 @@ export class Runner {
   #patientUntil = 0
   /** Runs in a row that were due again at once. */
   #dueAtOnce = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #cancelTimer = () => {}
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -40,7 +43,7 @@ export class Runner {
     if (this.#running !== undefined || this.#options.signal.aborted) return
     // The timer is set.
     if (this.#patientUntil > this.#options.now()) return
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     this.#running = this.#run().finally(() => {
       this.#running = undefined
       if (this.#again) this.wake()
@@ -51,7 +54,7 @@ export class Runner {
   async once(): Promise<void> {
     while (this.#running !== undefined) await this.#running
     this.#options.signal.throwIfAborted()
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     this.#again = false
     const job = this.#options.job()
     this.#running = job.then(
@@ -69,7 +72,7 @@ export class Runner {
 
   /** After the signal: waits for the run that is under way; there is none later. */
   async end(): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
     await this.#running
   }
 
@@ -110,11 +113,11 @@ export class Runner {
 
   #schedule(milliseconds: number): void {
     if (this.#options.signal.aborted) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
+    this.#cancelTimer()
+    this.#cancelTimer = (this.#options.timers ?? platformTimers).after(milliseconds, () => {
       this.#patientUntil = 0
       this.wake()
-    }, milliseconds)
+    })
   }
 }
 

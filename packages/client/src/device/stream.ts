@@ -1,6 +1,7 @@
 import { ClientError } from "../errors.js"
 import type { Transactions } from "../journal/transactions.js"
 import { type Delivery, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import type { Timers } from "../timers.js"
 import type { ConversationHandle } from "./handle.js"
 import { backoff, patienceOf, type Runner } from "./runner.js"
 
@@ -10,6 +11,7 @@ export interface StreamOptions {
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
+  readonly timers: Timers
   readonly signal: AbortSignal
   readonly inbox: Runner
   readonly conversations: () => Iterable<ConversationHandle>
@@ -40,13 +42,13 @@ export class Stream {
   #online = false
   #refused = false
   #renewed = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #cancelRenewal: (() => void) | undefined
 
   constructor(options: StreamOptions) {
     this.#options = options
     this.#arrange()
     const end = () => {
-      clearTimeout(this.#timer)
+      this.#cancelRenewal?.()
       for (const part of this.#parts) part.renew()
     }
     options.signal.addEventListener("abort", end, { once: true })
@@ -64,16 +66,17 @@ export class Stream {
 
   /** Subscribes anew if there are other conversations to follow than before. */
   renew(): void {
-    if (this.#timer !== undefined || this.#options.signal.aborted || this.#isArranged()) return
-    const pause = this.#renewed + RENEWAL_MILLISECONDS - performance.now()
+    if (this.#cancelRenewal !== undefined || this.#options.signal.aborted || this.#isArranged()) return
+    const { timers } = this.#options
+    const pause = this.#renewed + RENEWAL_MILLISECONDS - timers.elapsed()
     if (pause <= 0) {
       this.#arrange()
       return
     }
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
+    this.#cancelRenewal = timers.after(pause, () => {
+      this.#cancelRenewal = undefined
       this.#arrange()
-    }, pause)
+    })
   }
 
   /** Resolves when the stream has ended after its signal. */
@@ -101,7 +104,7 @@ export class Stream {
   /** Leaves each conversation where it is, so that a new one renews one subscription only. */
   #arrange(): void {
     if (this.#options.signal.aborted) return
-    this.#renewed = performance.now()
+    this.#renewed = this.#options.timers.elapsed()
     const waiting = new Map(this.#following())
     const kept = this.#parts.map((part) => {
       const ids = [...part.ids].filter((id) => waiting.has(id)).slice(0, this.#cursorsMax)
@@ -234,10 +237,10 @@ class Part {
   }
 
   async #run(): Promise<void> {
-    const { signal, now, random } = this.#options
+    const { signal, now, random, timers } = this.#options
     for (let failures = 0; !signal.aborted; ) {
       this.#session = new AbortController()
-      const begun = performance.now()
+      const begun = timers.elapsed()
       let patience = this.isIdle ? Number.POSITIVE_INFINITY : 0
       try {
         if (!this.isIdle) await this.#listen(this.#session.signal)
@@ -248,7 +251,7 @@ class Part {
       }
       if (this.#session.signal.aborted) continue
       this.#setOnline(false)
-      if (performance.now() - begun > STEADY_MILLISECONDS) failures = 0
+      if (timers.elapsed() - begun > STEADY_MILLISECONDS) failures = 0
       await this.#pause(Math.max(patience, backoff(failures++, random)))
     }
     this.#setOnline(false)
@@ -281,11 +284,11 @@ class Part {
     const { signal } = this.#session
     return new Promise((resolve) => {
       const end = () => {
-        clearTimeout(timer)
+        cancel()
         signal.removeEventListener("abort", end)
         resolve()
       }
-      const timer = Number.isFinite(milliseconds) ? setTimeout(end, milliseconds) : undefined
+      const cancel = Number.isFinite(milliseconds) ? this.#options.timers.after(milliseconds, end) : () => {}
       signal.addEventListener("abort", end)
       if (signal.aborted) end()
     })

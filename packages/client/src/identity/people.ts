@@ -8,6 +8,7 @@ import type { Reloadable, Transaction, Transactions } from "../journal/transacti
 import { Person, recordKeys } from "../records/records.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
+import type { Timers } from "../timers.js"
 import type { Identity } from "./identity.js"
 import type { Judge } from "./judge.js"
 
@@ -28,6 +29,7 @@ export interface PeopleOptions {
   readonly judge: Judge
   /** Unix time in milliseconds. */
   readonly now: () => number
+  readonly timers: Timers
 }
 
 interface Claim {
@@ -159,7 +161,7 @@ export class People implements Reloadable {
       }
       if (verified.length > 0)
         await this.#options.transactions.run(undefined, (transaction) => this.#believe(transaction, verified))
-      await new Promise((resolve) => setTimeout(resolve))
+      await new Promise<void>((resolve) => this.#options.timers.after(0, resolve))
     }
   }
 

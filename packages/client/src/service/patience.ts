@@ -1,3 +1,5 @@
+import { platformTimers, type Timers } from "../timers.js"
+
 /** Which of the two services. */
 export type ServiceName = "delivery" | "auth"
 
@@ -26,11 +28,13 @@ export class Patience {
   readonly #untils = new Map<ServiceName, number>()
   readonly #outdated = new Set<ServiceName>()
   #listener: PatienceListener | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #timers: Timers
+  #cancelTimer = () => {}
 
   /** `now`: Unix time in milliseconds. */
-  constructor(now: () => number) {
+  constructor(now: () => number, timers: Timers = platformTimers) {
     this.#now = now
+    this.#timers = timers
   }
 
   listen(listener: PatienceListener): void {
@@ -53,8 +57,9 @@ export class Patience {
       this.#listener?.onThrottled(service, new Date(retryAt))
     }
     this.#notify()
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#notify(), Math.max(...this.#untils.values()) - now + 1)
+    this.#cancelTimer()
+    const wait = Math.max(...this.#untils.values()) - now + 1
+    this.#cancelTimer = this.#timers.after(wait, () => this.#notify())
     return new Date(retryAt)
   }
 
@@ -66,7 +71,7 @@ export class Patience {
 
   close(): void {
     this.#listener = undefined
-    clearTimeout(this.#timer)
+    this.#cancelTimer()
   }
 
   #notify(): void {

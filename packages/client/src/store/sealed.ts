@@ -1,4 +1,4 @@
-import { type Aead, type CryptoProvider, concat, type Hash } from "@conclave/crypto"
+import { type Aead, type CryptoProvider, concat, equalBytes, type Hash } from "@conclave/crypto"
 import { hex } from "../bytes.js"
 import { ClientError } from "../errors.js"
 import type { ListOptions, Store, StoreChanges } from "./store.js"
@@ -55,7 +55,14 @@ export class SealedStore {
   async transaction(changes: StoreChanges): Promise<void> {
     const put = new Map<string, Uint8Array>()
     for (const [key, value] of changes.put) put.set(key, this.#seal(key, value))
-    await this.#store.transaction({ put, delete: changes.delete })
+    const sealed = { put, delete: changes.delete }
+    try {
+      await this.#store.transaction(sealed)
+    } catch (error) {
+      if (!(await this.#hasHappened(sealed))) throw error
+      // It did, although the store says that it failed: what waits for it must be told. Once more, to be durable.
+      await this.#store.transaction(sealed)
+    }
   }
 
   /** A name that may stand in a record's key: 32 hexadecimal digits that only this profile can compute. */
@@ -66,6 +73,20 @@ export class SealedStore {
   async close(): Promise<void> {
     await this.#store[Symbol.asyncDispose]()
     this.#sealingKey.fill(0)
+  }
+
+  /** All or nothing: one record shows it, as its nonce is fresh. Where only records go, that they are gone is enough. */
+  async #hasHappened({ put, delete: gone }: StoreChanges): Promise<boolean> {
+    try {
+      for (const [key, record] of put) {
+        const stored = await this.#store.get(key)
+        return stored !== undefined && equalBytes(stored, record)
+      }
+      for (const key of gone) if ((await this.#store.get(key)) !== undefined) return false
+      return true
+    } catch {
+      return false
+    }
   }
 
   #seal(key: string, value: Uint8Array): Uint8Array {

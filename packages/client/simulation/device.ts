@@ -1,0 +1,369 @@
+import { decode } from "@conclave/codec"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import type { CryptoProvider } from "@conclave/crypto"
+import { hex } from "../src/bytes.js"
+import type { Client } from "../src/client.js"
+import type { Moment, State } from "../src/conversation/state.js"
+import { type Input, step } from "../src/conversation/step.js"
+import type { Conversation } from "../src/conversation.js"
+import { ConversationHandle } from "../src/device/handle.js"
+import { openDevice } from "../src/device/open.js"
+import type { ClientEvent } from "../src/events.js"
+import { loadProfile } from "../src/journal/transactions.js"
+import { recordKeys } from "../src/records/records.js"
+import { MemoryProfile } from "../src/store/memory.js"
+import { SealedStore } from "../src/store/sealed.js"
+import { type DiskFailure, onDisk, simulatedDisk } from "./disk.js"
+import { type Invariants, short } from "./invariants.js"
+import { Life } from "./life.js"
+import { Line, Weather } from "./network.js"
+import { watchedProvider } from "./provider.js"
+import type { Dice } from "./random.js"
+import { Recorder } from "./replay.js"
+import type { Services } from "./service.js"
+import type { Timeline } from "./timeline.js"
+import type { Trace } from "./trace.js"
+import { Watch } from "./watch.js"
+
+const SEALING_KEY = new Uint8Array(32).fill(7)
+
+export interface DeviceOptions {
+  readonly name: string
+  readonly dice: Dice
+  readonly timeline: Timeline
+  readonly trace: Trace
+  readonly services: Services
+  readonly invariants: Invariants
+  readonly isStrangerAbout: () => boolean
+}
+
+/** A call of the application that waits for its wish. */
+interface Call {
+  readonly what: string
+  readonly life: Life
+  isAnswered: boolean
+}
+
+/** One device: its disk, its lines, its clock, and whoever uses it. What survives a crash is the disk. */
+export class SimulatedDevice {
+  readonly name: string
+  readonly weather: Weather
+  readonly watch: Watch
+  /** Added to the real time, in milliseconds. */
+  clock = 0
+  client: Client | undefined
+  /** Things that somebody has asked for, and that are still under way. */
+  readonly calls: Call[] = []
+  readonly #options: DeviceOptions
+  readonly #profile = new MemoryProfile()
+  readonly #provider: CryptoProvider
+  readonly #disk: SealedStore
+  readonly #recorder: Recorder
+  readonly #asks: boolean
+  readonly #isLive: boolean
+  #life: Life | undefined
+  #isBusy = false
+  #isDirty = false
+  #failure: DiskFailure | undefined
+  #opening = 0
+  /** Keys that were refused, by name. */
+  readonly #strange = new Map<string, Uint8Array[]>()
+
+  constructor(options: DeviceOptions) {
+    const { name, dice, timeline, invariants, isStrangerAbout } = options
+    this.name = name
+    this.#options = options
+    this.weather = new Weather(timeline)
+    this.watch = new Watch({ name, device: name, invariants, isStrangerAbout })
+    this.#provider = watchedProvider(
+      (length) => dice.bytes(length),
+      (sealing) => invariants.sealed(name, sealing),
+    )
+    const diskOf = (profile: MemoryProfile) =>
+      new SealedStore(onDisk(profile), {
+        provider: invariants.provider,
+        sealingKey: SEALING_KEY,
+        random: () => {
+          throw new TypeError("looking on needs no randomness")
+        },
+      })
+    this.#disk = diskOf(this.#profile)
+    this.#asks = dice.chance(30)
+    this.#isLive = dice.chance(60)
+    this.#recorder = new Recorder({ invariants, diskOf, profile: this.#profile, device: name })
+  }
+
+  get handles(): readonly ConversationHandle[] {
+    return [...(this.client?.conversations.values() ?? [])].filter((it) => it instanceof ConversationHandle)
+  }
+
+  get isOpen(): boolean {
+    return this.client !== undefined
+  }
+
+  // --- The program ---
+
+  /** Opens the client, and again after a while where that fails. */
+  start(): void {
+    if (this.#life !== undefined) return
+    const life = new Life(() => this.#crashed())
+    this.#life = life
+    const opening = ++this.#opening
+    this.#note("opens")
+    this.#recorder.begin()
+    this.#open(life).then(
+      (client) => {
+        if (this.#opening !== opening || life.isOver) void client.close().catch(() => {})
+        else this.client = client
+      },
+      (error: unknown) => {
+        if (this.#opening !== opening) return
+        this.#note(`cannot open: ${error instanceof Error ? error.message : error}`)
+        this.#life = undefined
+        this.#later(700)
+      },
+    )
+  }
+
+  #open(life: Life): Promise<Client> {
+    const { name, dice, timeline, trace, services } = this.#options
+    const common = { life, timeline, dice, trace }
+    const line = (service: "delivery" | "auth") =>
+      new Line({
+        ...common,
+        name: `${name} (${service})`,
+        handler: services[service],
+        weather: this.weather,
+        onRequest: (body) => this.#sent(service, body),
+        onAnswer: (body, answer) => this.#answered(service, body, answer),
+      })
+    const store = simulatedDisk({
+      ...common,
+      name,
+      profile: this.#profile,
+      failure: () => this.#takeFailure(),
+      onBegin: () => {
+        this.#isBusy = true
+      },
+      onEnd: (isApplied) => {
+        this.#isBusy = false
+        this.#isDirty = true
+        this.watch.transaction(isApplied)
+      },
+    })
+    const options = {
+      name,
+      store,
+      delivery: line("delivery"),
+      auth: line("auth"),
+      provider: this.#provider,
+      sealingKey: SEALING_KEY,
+      random: (length: number) => this.#recorder.drew(dice.bytes(length)),
+      now: () => timeline.now + this.clock,
+      live: this.#isLive,
+      policy: { keyPackages: 4, invitations: this.#asks ? "ask" : "accept" },
+    } as const
+    return openDevice(options, {
+      timers: timeline.timers(`${name}'s timer`, life.signal),
+      step: (state, input, moment) => this.#step(life, state, input, moment),
+    })
+  }
+
+  /** Closes the client as an application does, and opens it again. */
+  restart(): void {
+    const { client } = this
+    if (client === undefined) return
+    this.client = undefined
+    this.#opening++
+    this.#note("closes")
+    const done = () => {
+      this.#life?.crash()
+      this.#life = undefined
+      this.start()
+    }
+    this.repeatSteps().then(() => client.close().then(done, done))
+  }
+
+  /** Takes the steps of the program that ends once more, before its keys are gone. */
+  async repeatSteps(): Promise<void> {
+    try {
+      await this.#recorder.end()
+    } catch (error) {
+      this.#options.invariants.broken("a step depends on its inputs alone", `${this.name}: ${error}`)
+    }
+  }
+
+  crashAfter(points: number): void {
+    this.#life?.crashAfter(points)
+  }
+
+  failNextTransaction(failure: DiskFailure): void {
+    this.#failure = failure
+  }
+
+  /** From now on nothing goes wrong that has not gone wrong already. */
+  calmDown(): void {
+    this.weather.clear()
+    this.#failure = undefined
+    this.#life?.crashAfter(Number.POSITIVE_INFINITY)
+    if (this.#life === undefined) this.start()
+  }
+
+  #crashed(): void {
+    const { client } = this
+    this.#note("crashes")
+    this.client = undefined
+    this.#opening++
+    this.#life = undefined
+    this.#isBusy = false
+    this.#profile.open = false
+    this.watch.transaction(false)
+    // What is left of the program ends by itself: nothing that it does has any effect.
+    void this.repeatSteps().then(() => client?.close().catch(() => {}))
+    this.#later(this.#options.dice.between(50, 4_000))
+  }
+
+  #later(milliseconds: number): void {
+    this.#options.timeline.after(milliseconds, `${this.name} starts again`, () => this.start())
+  }
+
+  #takeFailure(): DiskFailure | undefined {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) this.#note(`a transaction fails${failure.isApplied ? ", and has happened" : ""}`)
+    return failure
+  }
+
+  #step(life: Life, state: State, input: Input, moment: Moment) {
+    if (life.isOver) return step(state, input, moment)
+    const stepped = this.#recorder.step(state, input, moment)
+    this.watch.stepped({ group: state.key, cursor: stepped.state.position.cursor, effects: stepped.effects })
+    return stepped
+  }
+
+  #sent(service: "delivery" | "auth", body: Uint8Array): void {
+    if (service !== "delivery") return
+    const request = deliveryRequests.decode(body)
+    if (request.type === "append") this.#options.invariants.sent(this.name, request)
+  }
+
+  #answered(service: "delivery" | "auth", body: Uint8Array, bytes: Uint8Array): void {
+    if (service !== "delivery") return
+    const { invariants } = this.#options
+    const request = deliveryRequests.decode(body)
+    const answer = decode(DeliveryResponse, bytes)
+    if (answer.type === "entries") {
+      invariants.aDenseLogTheSameForAll(hex(answer.groupId), answer.entries, this.name)
+    } else if (answer.type === "accepted" && request.type === "append") {
+      invariants.acknowledged(hex(request.groupId), answer.seq, request.body)
+    }
+  }
+
+  // --- The person ---
+
+  call(what: string, call: (conversation: Conversation) => Promise<unknown>, group: number): void {
+    const all = this.handles
+    const conversation = all[group % Math.max(1, all.length)]
+    if (conversation !== undefined) this.ask(`${what} in ${short(conversation.id)}`, () => call(conversation))
+  }
+
+  /** Asks the client for something, and does not wait. */
+  ask(what: string, begin: () => Promise<unknown>): void {
+    const life = this.#life
+    if (life === undefined || this.client === undefined) return
+    this.#note(what)
+    const call: Call = { what, life, isAnswered: false }
+    this.calls.push(call)
+    const answered = (how: string) => {
+      call.isAnswered = true
+      if (!life.isOver) this.#note(`${what}: ${how}`)
+    }
+    try {
+      begin().then(
+        () => answered("done"),
+        (error: unknown) => answered(error instanceof Error ? error.message : String(error)),
+      )
+    } catch (error) {
+      answered(String(error))
+    }
+  }
+
+  /** Calls of the program that is running to which nothing has been answered. */
+  get unanswered(): readonly string[] {
+    return this.calls.filter(({ life, isAnswered }) => life === this.#life && !isAnswered).map(({ what }) => what)
+  }
+
+  /** Reads the events that wait; acknowledges them, or leaves them. */
+  look({ acknowledge }: { readonly acknowledge: boolean }): void {
+    const { client } = this
+    if (client === undefined) return
+    const life = this.#life
+    const stop = new AbortController()
+    let last = 0
+    const reading = (async () => {
+      for await (const event of client.events({ peek: true, signal: stop.signal })) {
+        if (life?.isOver) return
+        last = event.number
+        this.#see(event)
+      }
+    })()
+    reading.catch(() => {})
+    // The disk answers at once: at the next moment, everything that was there has been read.
+    this.#options.timeline.after(0, `${this.name} has read the events`, () => {
+      stop.abort()
+      if (acknowledge && last > 0 && this.client === client) void client.acknowledge(last).catch(() => {})
+    })
+  }
+
+  #see({ number, type, ...event }: ClientEvent): void {
+    const parts: string[] = [type]
+    if ("reason" in event) parts.push(event.reason)
+    if ("messageId" in event) parts.push(`${event.messageId}`)
+    if ("seq" in event) parts.push(`${event.seq}`)
+    if ("by" in event) parts.push(event.by)
+    if ("title" in event) parts.push(event.title)
+    this.watch.eventsNeverChange(number, parts.join(": "))
+    if (type === "keyChanged" && "signatureKey" in event && !event.accepted) {
+      this.#strange.set(event.name, [...(this.#strange.get(event.name) ?? []), event.signatureKey])
+    }
+  }
+
+  approve(): void {
+    const { client } = this
+    for (const [name, keys] of this.#strange) {
+      for (const key of keys) this.ask(`approves a key of ${name}`, () => client!.approveKey(name, key))
+    }
+    this.#strange.clear()
+  }
+
+  // --- What is checked of it ---
+
+  /** After each step of the simulation. */
+  async check(): Promise<void> {
+    if (this.#isBusy || !this.#isDirty || this.client === undefined) return
+    this.#isDirty = false
+    for (const handle of this.handles) {
+      const { outline } = handle.driver.view
+      if (outline !== undefined) {
+        const { epoch, epochAuthenticator, names } = outline
+        const authenticator = hex(epochAuthenticator)
+        this.#options.invariants.sameEpochSameGroup(this.name, handle.id, epoch, {
+          authenticator,
+          names: names.join(","),
+        })
+      }
+      await this.watch.whatIsInMemoryIsStored(handle, this.#disk)
+    }
+    const profile = await loadProfile(this.#disk)
+    if (profile !== undefined) this.watch.eventsHaveNoGaps(this.#storedEvents(), Number(profile.nextEvent))
+  }
+
+  #storedEvents(): readonly number[] {
+    const keys = [...this.#profile.records.keys()].filter((key) => key.startsWith(recordKeys.events))
+    return keys.map((key) => Number(key.slice(recordKeys.events.length))).sort((a, b) => a - b)
+  }
+
+  #note(what: string): void {
+    this.#options.trace.note(this.#options.timeline.elapsed, `${this.name} ${what}`)
+  }
+}

@@ -1,0 +1,41 @@
+import type { Item, Plan } from "./plan.js"
+
+const item = (at: number, kind: Item["kind"], who: number, whom: number, amount: number, seed: number): Item => {
+  return { at, kind, who, whom, amount, seed }
+}
+
+/** Plans that have found a bug, made small; by what was wrong. */
+export const found: Readonly<Record<string, Plan>> = {
+  "a transaction that failed and has happened left calls without an answer": {
+    seed: 8,
+    devices: 4,
+    items: [
+      item(1_000, "create", 0, 2, 0, 384_600_925),
+      item(16_682, "partition", 0, 0, 8_135, 1_788_327_486),
+      item(17_789, "send", 0, 1, 0, 1_262_933_866),
+      item(26_008, "delay", 0, 1, 1_724, 320_761_642),
+      item(28_198, "disk", 0, 2, 752, 1_879_895_710),
+    ],
+  },
+  "a member whose clock was set back did not let another one go": {
+    seed: 718,
+    devices: 2,
+    items: [
+      item(1_000, "create", 0, 1, 0, 734_680_521),
+      item(24_916, "leave", 0, 0, 0, 952_012_673),
+      item(52_105, "clock", 1, 1, -700_000, 1_862_741_865),
+    ],
+  },
+  "a title from before newcomers came was never told to them": {
+    seed: 112,
+    devices: 3,
+    items: [
+      item(1_000, "create", 0, 0, 0, 160_150_878),
+      item(37_364, "invite", 1, 2, 0, 1_513_945_115),
+      item(47_428, "delay", 2, 0, 533, 1_418_161_403),
+      item(47_812, "remove", 1, 2, 0, 975_423_985),
+      item(47_844, "title", 2, 1, 0, 563_637_494),
+      item(48_051, "invite", 1, 2, 0, 545_799_966),
+    ],
+  },
+}

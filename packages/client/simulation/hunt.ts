@@ -1,0 +1,50 @@
+import { spawn } from "node:child_process"
+import type { InvariantName } from "./invariants.js"
+import { planOf } from "./plan.js"
+import type { Bug } from "./planted.js"
+import { run } from "./world.js"
+
+export interface Hunt {
+  /** How many seeds it took; `undefined` where all were tried in vain. */
+  readonly seeds: number | undefined
+  readonly seed: number
+  readonly invariant: InvariantName | undefined
+  readonly message: string
+}
+
+export interface HuntOptions {
+  readonly from: number
+  readonly seedsMax: number
+}
+
+/** Tries one seed after another until a planted bug shows, in the code as it is loaded. */
+export async function hunt({ lie }: Pick<Bug, "lie">, { from, seedsMax }: HuntOptions): Promise<Hunt> {
+  for (let seeds = 1; seeds <= seedsMax; seeds++) {
+    const seed = from + seeds - 1
+    const { violation } = await run(planOf({ seed }), { lie })
+    if (violation === undefined) continue
+    return { seeds, seed, invariant: violation.invariant, message: violation.message }
+  }
+  return { seeds: undefined, seed: from, invariant: undefined, message: "" }
+}
+
+/** The same in a process of its own, in which the SDK has the bug. */
+export async function huntPlanted(bug: Bug, { from, seedsMax }: HuntOptions): Promise<Hunt> {
+  if (bug.changes === undefined) return hunt(bug, { from, seedsMax })
+  const planting = new URL("./planting.js", import.meta.url).href
+  const main = new URL("./hunting.js", import.meta.url)
+  const child = spawn(process.execPath, ["--import", planting, main.pathname, `${from}`, `${seedsMax}`], {
+    env: { ...process.env, CONCLAVE_PLANTED: bug.name },
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  let output = ""
+  child.stdout.on("data", (text: Buffer) => {
+    output += text
+  })
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject)
+    child.once("close", resolve)
+  })
+  if (code !== 0) throw new Error(`the hunt for "${bug.name}" ended with ${code}`)
+  return JSON.parse(output)
+}

@@ -1,0 +1,155 @@
+import { diceFor } from "./random.js"
+
+/** What a person, or their program, does. */
+export type WishKind =
+  | "create"
+  | "send"
+  | "invite"
+  | "remove"
+  | "refresh"
+  | "title"
+  | "leave"
+  | "accept"
+  | "decline"
+  | "approve"
+  | "sync"
+  | "look"
+  | "restart"
+  | "stranger"
+
+/** What goes wrong, for a while or once. */
+export type FaultKind = "loss" | "partition" | "delay" | "duplication" | "stream" | "crash" | "disk" | "clock" | "hints"
+
+/** One thing that happens in a run. Each can be left out without changing the others: a failing plan is made small so. */
+export interface Item {
+  /** Milliseconds from the beginning. */
+  readonly at: number
+  readonly kind: WishKind | FaultKind
+  /** The device that it happens to. */
+  readonly who: number
+  /** Another device, as the one that is invited. */
+  readonly whom: number
+  /** How long it lasts, in milliseconds; for `crash`, after so many points; for `clock`, the correction. */
+  readonly amount: number
+  /** Seeds whatever else has to be chosen. */
+  readonly seed: number
+}
+
+export interface Plan {
+  readonly seed: number
+  readonly devices: number
+  /** In the order of their times. */
+  readonly items: readonly Item[]
+}
+
+export const DURATION = 60_000
+const FIRST_FAULT = 1_500
+const BURST = 1_200
+
+const wishes: readonly (readonly [WishKind, number])[] = [
+  ["send", 34],
+  ["invite", 13],
+  ["remove", 9],
+  ["refresh", 8],
+  ["title", 8],
+  ["leave", 7],
+  ["accept", 8],
+  ["decline", 2],
+  ["approve", 2],
+  ["sync", 8],
+  ["look", 6],
+  ["restart", 3],
+  ["stranger", 3],
+]
+
+const faults: readonly (readonly [FaultKind, number])[] = [
+  ["loss", 18],
+  ["partition", 8],
+  ["delay", 14],
+  ["duplication", 12],
+  ["stream", 14],
+  ["crash", 22],
+  ["disk", 10],
+  ["clock", 10],
+  ["hints", 6],
+]
+
+export interface PlanOptions {
+  readonly seed: number
+  /** Without: 2 to 8, as the seed decides. */
+  readonly devices?: number | undefined
+}
+
+export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
+  const dice = diceFor(seed, "plan")
+  const devices = wanted ?? Math.min(dice.between(2, 8), dice.between(2, 8))
+  const items: Item[] = []
+  const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
+    items.push({ at, kind, who, whom: dice.below(devices), amount, seed: dice.below(2 ** 31) })
+  }
+  add("create", 1_000, 0, 0)
+  if (dice.chance(25)) add("create", dice.between(5_000, DURATION))
+  const count = dice.between(20, 45)
+  // Half of it comes in bursts: races are won and lost there.
+  const bursts = Array.from({ length: dice.between(1, 6) }, () => dice.between(2_000, DURATION - BURST))
+  const time = () => (dice.chance(50) ? dice.between(1_200, DURATION) : dice.pick(bursts) + dice.below(BURST))
+  for (let n = 0; n < count; n++) add(weighted(dice.below(100_000), wishes), time())
+  const troubles = dice.chance(10) ? 0 : dice.between(2, 14)
+  for (let n = 0; n < troubles; n++) {
+    const kind = weighted(dice.below(100_000), faults)
+    const amount =
+      kind === "crash"
+        ? dice.below(14)
+        : kind === "clock"
+          ? dice.between(-1, 1) * 10 ** dice.between(3, 7) * dice.between(1, 9)
+          : dice.between(500, 15_000)
+    add(kind, Math.max(FIRST_FAULT, time() - dice.below(1_000)), amount)
+  }
+  items.sort((a, b) => a.at - b.at)
+  return { seed, devices, items }
+}
+
+function weighted<T>(draw: number, among: readonly (readonly [T, number])[]): T {
+  const total = among.reduce((sum, [, weight]) => sum + weight, 0)
+  let left = draw % total
+  for (const [it, weight] of among) {
+    if (left < weight) return it
+    left -= weight
+  }
+  throw new RangeError("the weights do not add up")
+}
+
+export const NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"] as const
+
+/** An item in words. */
+export function inWords({ kind, who, whom, amount, at }: Item): string {
+  const name = NAMES[who]!
+  const other = NAMES[whom]!
+  const seconds = `${(amount / 1000).toFixed(1)} s`
+  const words: Readonly<Record<Item["kind"], string>> = {
+    create: `${name} creates a conversation`,
+    send: `${name} sends a message`,
+    invite: `${name} invites ${other}`,
+    remove: `${name} removes ${other}`,
+    refresh: `${name} renews keys`,
+    title: `${name} sets a title`,
+    leave: `${name} leaves`,
+    accept: `${name} accepts what they are invited to`,
+    decline: `${name} declines what they are invited to`,
+    approve: `${name} approves the keys that wait for it`,
+    sync: `${name} synchronizes`,
+    look: `${name} reads the events`,
+    restart: `${name} closes the client and opens it again`,
+    stranger: "a stranger who knows the group's id tries something",
+    loss: `${name}'s line loses requests and answers for ${seconds}`,
+    partition: `${name} is cut off for ${seconds}`,
+    delay: `${name}'s line delays and reorders for ${seconds}`,
+    duplication: `${name}'s line duplicates requests for ${seconds}`,
+    stream: `${name}'s stream breaks, lags or repeats for ${seconds}`,
+    crash: `${name}'s device crashes after ${amount} more transactions and requests`,
+    disk: `${name}'s disk fails at the next transaction`,
+    clock: `${name}'s clock is set wrong by ${(amount / 1000).toFixed(0)} s`,
+    hints: `the service loses its wake-ups for ${seconds}`,
+  }
+  return `${(at / 1000).toFixed(1)} s: ${words[kind]}`
+}

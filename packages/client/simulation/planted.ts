@@ -1,0 +1,172 @@
+import type { Lie } from "./service.js"
+
+/** Text of a compiled module of the SDK, and what takes its place. */
+export interface Change {
+  /** From the compiled sources. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+/** A fault that is planted to see whether it is found: in the SDK, or in what the service promises. */
+export interface Bug {
+  readonly name: string
+  readonly changes?: readonly Change[]
+  readonly lie?: Lie
+}
+
+const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
+
+const lies: readonly Lie[] = [
+  "loses an acknowledged append",
+  "takes two commits for one place",
+  "shows a Welcome before its commit",
+  "hands a key package out twice",
+  "shows other bytes to some",
+]
+
+export const bugs: readonly Bug[] = [
+  {
+    name: "a ratchet is not stored before what it encrypted is sent",
+    changes: [
+      change("conversation/messages.js", "turn.saveGroup();\n    return encryptedWish", "return encryptedWish"),
+    ],
+  },
+  {
+    name: "an event is stored after the cursor",
+    changes: [
+      change(
+        "device/driver.js",
+        "transaction.emit(effect.event);",
+        "transaction.after(() => void this.means.transactions.run(undefined, (it) => it.emit(effect.event)).catch(() => {}));",
+      ),
+    ],
+  },
+  {
+    name: "a commit that is made again goes under the idempotency id of the one that was stale",
+    changes: [
+      change(
+        "conversation/committing.js",
+        "outgoing(targetOf(state), append, moment.random)",
+        "outgoing(targetOf(state), append, (size) => moment.identity.deviceId.slice(0, size).map((byte, at) => at > 0 ? byte : (changes.fulfils[0] ?? 0)))",
+      ),
+    ],
+  },
+  {
+    name: "an invitation takes a key package that was used",
+    changes: [
+      change(
+        "device/asking.js",
+        "keyPackage: await delivery.claimKeyPackage(deviceId, cipherSuite, signal)",
+        "keyPackage: (delivery.claimed ??= new Map()).get(String(deviceId)) ?? (delivery.claimed.set(String(deviceId), await delivery.claimKeyPackage(deviceId, cipherSuite, signal)), delivery.claimed.get(String(deviceId)))",
+      ),
+    ],
+  },
+  {
+    name: "events are numbered again after an opening",
+    changes: [
+      change(
+        "device/open.js",
+        "(await loadProfile(store)) ??",
+        "(await loadProfile(store).then((it) => it && { ...it, nextEvent: it.nextEvent > 1n ? it.nextEvent - 1n : 1n })) ??",
+      ),
+    ],
+  },
+  {
+    name: "a wish that has come true stays on the disk",
+    changes: [change("conversation/turn.js", "this.delete(recordKeys.wish(this.state.key, number));", "")],
+  },
+  {
+    name: "an own message is placed before the log has been read up to it",
+    changes: [
+      change("conversation/messages.js", "seq === undefined || seq > position.cursor", "seq === undefined"),
+      change("conversation/committing.js", "seq !== state.position.cursor + 1n", "true"),
+    ],
+  },
+  {
+    name: "an own message is placed twice",
+    changes: [
+      change(
+        "conversation/messages.js",
+        'turn.emit({ type: "sent"',
+        'turn.emit({ type: "sent", conversation: turn.state.id, seq: place.seq, payload: wish.payload });\n    turn.emit({ type: "sent"',
+      ),
+    ],
+  },
+  {
+    name: "a reload keeps what was staged",
+    changes: [change("device/loading.js", "state.staged = undefined;", "")],
+  },
+  {
+    name: "a commit is sent before it is stored",
+    changes: [change("conversation/turn.js", "this.put(key, encode(OutgoingCommit, commit));", "{}")],
+  },
+  {
+    name: "the cursor of the inbox is not stored with the joining",
+    changes: [
+      change(
+        "device/inbox.js",
+        "moveOn(transaction, entry);\n            if (used !== undefined)\n                stock.use(transaction, used);\n            transaction.after",
+        "transaction.after",
+      ),
+    ],
+  },
+  {
+    name: "newcomers are not told the title",
+    changes: [change("conversation/messages.js", "if (titleDueSince === undefined)", "if (true)")],
+  },
+  {
+    name: "newcomers are not told a title from before they came",
+    changes: [change("conversation/messages.js", "isLate ? turn.state.epoch : isDue", "isDue")],
+  },
+  {
+    name: "nobody lets a member go",
+    changes: [change("conversation/leaving.js", "departures.length === 0 ||", "true ||")],
+  },
+  {
+    name: "a member is let go when a clock that was set back says so",
+    changes: [change("conversation/leaving.js", "if (Number(since) > moment.now)", "if (false)")],
+  },
+  {
+    name: "a transaction that failed and has happened is taken for one that has not",
+    changes: [change("store/sealed.js", "if (!(await this.#hasHappened(sealed)))", "if (true)")],
+  },
+  {
+    name: "a commit that lost its race does not read the log",
+    changes: [change("conversation/sending.js", "state.position.doubtHead();", "")],
+  },
+  {
+    name: "an answer to an earlier question is taken for this one's",
+    changes: [change("conversation/step.js", "input.number !== state.asked || ", "")],
+  },
+  {
+    name: "what a commit fulfils is wished again",
+    changes: [change("conversation/log.js", "turn.fulfil(Number(number));", "{}")],
+  },
+  {
+    name: "a timer is the platform's",
+    changes: [change("device/runner.js", "(this.#options.timers ?? platformTimers).after", "platformTimers.after")],
+  },
+  {
+    name: "a step remembers something beside its state",
+    changes: [
+      change(
+        "conversation/messages.js",
+        "messageId: random(16)",
+        "messageId: random(16).map((byte, at) => at > 0 ? byte : (globalThis.planted = ((globalThis.planted ?? 0) + 1) % 256))",
+      ),
+    ],
+  },
+  ...lies.map((lie) => ({ name: `the service ${lie}`, lie })),
+]
+
+/** How the compiled `text` reads with the changes for `file`. @throws Error where it does not have the text once */
+export function withChanges(file: string, text: string, changes: readonly Change[]): string {
+  let changed = text
+  for (const it of changes) {
+    if (it.file !== file) continue
+    if (changed.split(it.find).length !== 2) throw new Error(`${file} does not have this once: ${it.find}`)
+    changed = changed.replace(it.find, () => it.replace)
+  }
+  return changed
+}

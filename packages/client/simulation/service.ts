@@ -1,0 +1,171 @@
+import * as authentication from "@conclave/auth"
+import * as delivery from "@conclave/delivery"
+import type { Handler } from "@conclave/transport"
+import { hex } from "../src/bytes.js"
+import type { Invariants } from "./invariants.js"
+import { digest, sha256 } from "./provider.js"
+import type { Dice } from "./random.js"
+import type { Timeline } from "./timeline.js"
+
+/** A promise that the service breaks, planted to see whether that is noticed. */
+export type Lie =
+  | "loses an acknowledged append"
+  | "takes two commits for one place"
+  | "shows a Welcome before its commit"
+  | "hands a key package out twice"
+  | "shows other bytes to some"
+
+export interface ServiceOptions {
+  readonly timeline: Timeline
+  readonly dice: Dice
+  readonly invariants: Invariants
+  readonly lie: Lie | undefined
+  /** What the services could not do, through no fault of a request. */
+  readonly onError: (error: unknown) => void
+}
+
+type Store = delivery.Store
+type NewEntry = Parameters<Store["append"]>[0]
+
+/** Both services, the real ones, on stores in memory that are watched. */
+export class Services {
+  readonly delivery: Handler
+  readonly auth: Handler
+  /** Until then, hints that something has changed are lost (milliseconds from the beginning). */
+  hintsLostUntil = 0
+  readonly ledger: Ledger
+
+  constructor(options: ServiceOptions) {
+    const { timeline, onError } = options
+    const now = () => timeline.now
+    const directory = authentication.memoryStore()
+    // Of the provider, services use hashes and the verification of signatures.
+    const crypto = options.invariants.provider
+    this.ledger = new Ledger(options)
+    this.auth = authentication.authenticationService({ store: directory, crypto, now, onError })
+    this.delivery = delivery.deliveryService({
+      store: this.ledger,
+      directory: authentication.directoryOf(directory),
+      crypto,
+      now,
+      wake: this.#lossyWake(timeline),
+      onError,
+    })
+  }
+
+  #lossyWake(timeline: Timeline): delivery.Wake {
+    const wake = delivery.processWake()
+    return {
+      notify: (topic) => {
+        if (timeline.elapsed >= this.hintsLostUntil) wake.notify(topic)
+      },
+      notifyHere: (topic) => wake.notifyHere(topic),
+      watch: (topics) => wake.watch(topics),
+    }
+  }
+}
+
+/** The real store, and what it has promised. */
+export class Ledger implements Store {
+  readonly #store = delivery.memoryStore(sha256)
+  readonly #options: ServiceOptions
+  readonly #groups = new Map<string, Uint8Array>()
+  /** By group: how far its log has been seen. */
+  readonly #heads = new Map<string, bigint>()
+  /** By the device, for the lie. */
+  readonly #handedOut = new Map<string, Awaited<ReturnType<Store["claimKeyPackage"]>>>()
+  /** Idempotency ids of what somebody without membership appends, in hexadecimal. */
+  readonly strangers = new Set<string>()
+
+  constructor(options: ServiceOptions) {
+    this.#options = options
+  }
+
+  get groups(): readonly Uint8Array[] {
+    return [...this.#groups.values()]
+  }
+
+  async createGroup(group: Parameters<Store["createGroup"]>[0]) {
+    const outcome = await this.#store.createGroup(group)
+    if (outcome === "created") this.#groups.set(hex(group.groupId), group.groupId)
+    return outcome
+  }
+
+  async append(entry: NewEntry) {
+    const { lie, dice, invariants } = this.#options
+    const isStranger = this.strangers.has(hex(entry.idempotencyId))
+    const group = hex(entry.groupId)
+    const head = await this.#store.head(entry.groupId)
+    const isLostRace = entry.kind === "commit" && head !== undefined && entry.after < head.lastCommitSeq
+    const isBent = lie === "takes two commits for one place" && isLostRace
+    if (lie === "loses an acknowledged append" && head !== undefined && dice.chance(10)) {
+      const { headSeq, chainHash } = head
+      return { type: "accepted", seq: headSeq + 1n, chainHash, undelivered: [] } as const
+    }
+    const appended = await this.#store.append(isBent ? { ...entry, after: head!.lastCommitSeq } : entry)
+    if (appended.type !== "accepted" || appended.seq <= (this.#heads.get(group) ?? 0n)) return appended
+    this.#heads.set(group, appended.seq)
+    invariants.accepted({ group, seq: appended.seq, entry, isStranger, undelivered: appended.undelivered })
+    return appended
+  }
+
+  async read(page: Parameters<Store["read"]>[0]) {
+    const { lie, dice } = this.#options
+    const read = await this.#store.read(page)
+    if (read === undefined || lie === undefined) return read
+    const last = read.entries.at(-1)
+    if (lie === "shows a Welcome before its commit" && last?.kind === "commit" && dice.chance(60)) {
+      return { ...read, entries: read.entries.slice(0, -1), headSeq: last.seq - 1n }
+    }
+    if (lie === "shows other bytes to some" && last !== undefined && dice.chance(10)) {
+      const body = last.body.map((byte, at) => (at === last.body.length - 1 ? byte ^ 1 : byte))
+      return { ...read, entries: [...read.entries.slice(0, -1), { ...last, body }] }
+    }
+    return read
+  }
+
+  async claimKeyPackage(claim: Parameters<Store["claimKeyPackage"]>[0]) {
+    const { lie, invariants } = this.#options
+    const device = hex(claim.deviceId)
+    const before = lie === "hands a key package out twice" ? this.#handedOut.get(device) : undefined
+    const claimed = before ?? (await this.#store.claimKeyPackage(claim))
+    if (claimed?.lastResort === false) {
+      this.#handedOut.set(device, claimed)
+      invariants.aKeyPackageIsHandedOutOnce(digest(claimed.keyPackage))
+    }
+    return claimed
+  }
+
+  async inbox(page: Parameters<Store["inbox"]>[0]) {
+    const read = await this.#store.inbox(page)
+    for (const { kind, groupId, seq } of read.entries) {
+      if (kind !== "welcome") continue
+      const log = await this.read({ groupId, after: seq - 1n, limit: 1, sizeMax: 1 })
+      this.#options.invariants.aWelcomeIsThereWithItsCommit(hex(groupId), seq, log?.entries[0])
+    }
+    return read
+  }
+
+  publishKeyPackages: Store["publishKeyPackages"] = (publication) => {
+    for (const { keyPackage } of publication.keyPackages) this.#options.invariants.publishedForOneUse(keyPackage)
+    return this.#store.publishKeyPackages(publication)
+  }
+  head: Store["head"] = (groupId) => this.#store.head(groupId)
+  groupInfo: Store["groupInfo"] = (groupId) => this.#store.groupInfo(groupId)
+  countKeyPackages: Store["countKeyPackages"] = (device) => this.#store.countKeyPackages(device)
+  inboxHead: Store["inboxHead"] = (deviceId) => this.#store.inboxHead(deviceId)
+  acknowledgeInbox: Store["acknowledgeInbox"] = (deviceId, upTo) => this.#store.acknowledgeInbox(deviceId, upTo)
+  news: Store["news"] = (mark) => this.#store.news(mark)
+  sweep: Store["sweep"] = (horizons) => this.#store.sweep(horizons)
+  usage: Store["usage"] = () => this.#store.usage()
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]()
+  }
+
+  /** The whole log, as it is. */
+  async log(groupId: Uint8Array) {
+    const page = await this.#store.read({ groupId, after: 0n, limit: 1_000_000, sizeMax: Number.MAX_SAFE_INTEGER })
+    return page?.entries ?? []
+  }
+}

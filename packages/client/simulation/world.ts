@@ -1,0 +1,332 @@
+import { hex } from "../src/bytes.js"
+import type { Conversation } from "../src/conversation.js"
+import { SimulatedDevice } from "./device.js"
+import { Invariants, Violation } from "./invariants.js"
+import { DURATION, type Item, NAMES, type Plan } from "./plan.js"
+import { onVirtualPlatform, settled } from "./platform.js"
+import { watchedProvider } from "./provider.js"
+import { Dice, diceFor } from "./random.js"
+import { type Lie, Services } from "./service.js"
+import { Stranger } from "./stranger.js"
+import { Timeline } from "./timeline.js"
+import { Trace } from "./trace.js"
+
+export interface RunOptions {
+  readonly lie?: Lie | undefined
+  /** Keep what happens in words. */
+  readonly trace?: boolean
+}
+
+export interface Outcome {
+  readonly violation: Violation | undefined
+  /** Events of the timeline: requests, answers, transactions, timers, wishes, faults. */
+  readonly steps: number
+  /** SHA-256 of everything that happened, in hexadecimal. */
+  readonly fingerprint: string
+  readonly lines: readonly string[]
+  /** Entries of all logs. */
+  readonly entries: number
+}
+
+const BEGIN = 1_800_000_000_000
+/** With good lines everything ends within this time: the longest pause that a service asks for is shorter. */
+const ROUNDS_MAX = 120
+const ROUND = 5_000
+const RENEWALS_MAX = 5
+/** A run that goes on for longer goes round in a circle. */
+const STEPS_MAX = 60_000
+
+/** Carries out a plan from its beginning to its end, or to the first violation. */
+export function run(plan: Plan, options: RunOptions = {}): Promise<Outcome> {
+  return new World(plan, options).run()
+}
+
+class World {
+  readonly #plan: Plan
+  readonly #timeline = new Timeline(BEGIN)
+  readonly #trace: Trace
+  readonly #invariants: Invariants
+  readonly #services: Services
+  readonly #stranger: Stranger
+  readonly #devices: readonly SimulatedDevice[]
+  #steps = 0
+
+  constructor(plan: Plan, { lie, trace = false }: RunOptions) {
+    const { seed } = plan
+    this.#plan = plan
+    this.#trace = new Trace(trace)
+    const random = diceFor(seed, "service")
+    const provider = watchedProvider(
+      (length) => random.bytes(length),
+      () => {},
+    )
+    this.#invariants = new Invariants(provider)
+    const common = { timeline: this.#timeline, invariants: this.#invariants, trace: this.#trace }
+    this.#services = new Services({
+      ...common,
+      dice: diceFor(seed, "lies"),
+      lie,
+      onError: (error) => this.#invariants.broken("no fault in the program", `the service: ${error}`),
+    })
+    this.#stranger = new Stranger(this.#services)
+    this.#devices = NAMES.slice(0, plan.devices).map(
+      (name) =>
+        new SimulatedDevice({
+          ...common,
+          name,
+          dice: diceFor(seed, name),
+          services: this.#services,
+          isStrangerAbout: () => this.#stranger.isAbout,
+        }),
+    )
+  }
+
+  async run(): Promise<Outcome> {
+    const leaked = (what: string) => this.#invariants.broken("nothing from outside", `${what} was asked for`)
+    await onVirtualPlatform(this.#timeline, leaked, async () => {
+      try {
+        await this.#play()
+        await this.#end()
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error
+      }
+      await this.#close()
+    })
+    return {
+      violation: this.#invariants.violation,
+      steps: this.#steps,
+      fingerprint: this.#trace.fingerprint(),
+      lines: this.#trace.lines,
+      entries: await this.#entries(),
+    }
+  }
+
+  async #play(): Promise<void> {
+    for (const device of this.#devices) this.#timeline.after(0, `${device.name} starts`, () => device.start())
+    for (const item of this.#plan.items) {
+      this.#timeline.after(item.at, item.kind, () => this.#happen(item))
+    }
+    await this.#until(DURATION)
+  }
+
+  /** Good lines for everybody: all that was wished for ends, and all agree. */
+  async #end(): Promise<void> {
+    this.#services.hintsLostUntil = 0
+    let difference: string | undefined
+    let renewals = 0
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      for (const device of this.#devices) {
+        device.calmDown()
+        device.look({ acknowledge: true })
+        device.approve()
+        for (const it of device.handles) if (it.status === "invited") device.ask("accepts", () => it.accept())
+        device.ask("synchronizes", () => device.client!.sync())
+      }
+      await settled()
+      await this.#until(this.#timeline.elapsed + ROUND)
+      difference = await this.#difference()
+      if (difference === undefined) break
+      // Newcomers are told the title with what a member does next.
+      if (!difference.includes("another title")) continue
+      if (renewals++ === RENEWALS_MAX) break
+      for (const device of this.#devices) this.#renew(device)
+    }
+    if (difference !== undefined) this.#fail("everybody agrees in the end", difference)
+    for (const device of this.#devices) device.look({ acknowledge: true })
+    await settled()
+    await this.#until(this.#timeline.elapsed + 1_000)
+    for (const device of this.#devices) {
+      for (const what of device.unanswered) this.#fail("every call is answered", `${device.name}: ${what}`)
+      device.watch.eventsWereAllShown()
+      for (const it of device.handles) await device.watch.historyIsComplete(it)
+    }
+    await this.#checkLogs()
+    for (const device of this.#devices) await device.repeatSteps()
+    this.#require()
+  }
+
+  #renew(device: SimulatedDevice): void {
+    for (const it of device.handles) if (it.status === "active") device.ask("renews keys", () => it.refresh())
+  }
+
+  /** What is still under way needs the timeline to end. */
+  async #close(): Promise<void> {
+    for (const device of this.#devices) device.client?.close().catch(() => {})
+    for (let steps = 0; steps < 1_000 && this.#timeline.next(this.#timeline.now + 60_000) !== undefined; steps++) {
+      await settled()
+    }
+  }
+
+  async #difference(): Promise<string | undefined> {
+    const closed = this.#devices.find(({ isOpen }) => !isOpen)
+    if (closed !== undefined) return `${closed.name} cannot be opened`
+    for (const group of this.#services.ledger.groups) {
+      const head = BigInt((await this.#services.ledger.log(group)).length)
+      const difference = this.#differenceIn(hex(group), head)
+      if (difference !== undefined) return difference
+    }
+    return undefined
+  }
+
+  #differenceIn(group: string, head: bigint): string | undefined {
+    const there = this.#devices.flatMap((device) => {
+      const handle = device.handles.find(({ id }) => id === group)
+      return handle === undefined ? [] : [{ device, handle }]
+    })
+    for (const { device, handle } of there) {
+      const { status, driver } = handle
+      if (status !== "active" && status !== "left") return `${device.name} is ${status}`
+      const { cursor } = driver.state.position
+      if (status === "active" && cursor < head) return `${device.name} has read ${cursor} of ${head} entries`
+      const wishes = [...driver.state.wishes].map(([number, { type }]) => `${type} ${number}`)
+      if (wishes.length > 0) return `${device.name} still has ${wishes.join(", ")}`
+      if (driver.state.commit !== undefined) return `${device.name} has a commit under way`
+    }
+    const active = there.filter(({ handle }) => handle.status === "active")
+    const [first] = active
+    if (first === undefined) return undefined
+    for (const { device, handle } of active) {
+      const parts = [handle.epoch, hex(handle.epochAuthenticator), handle.members, handle.title]
+      const others = [
+        first.handle.epoch,
+        hex(first.handle.epochAuthenticator),
+        first.handle.members,
+        first.handle.title,
+      ]
+      const at = parts.findIndex((part, n) => `${part}` !== `${others[n]}`)
+      if (at >= 0) {
+        const what = ["epoch", "authenticator", "members", "title"][at]!
+        return `${device.name} has another ${what} than ${first.device.name}: ${parts[at]}, not ${others[at]}`
+      }
+    }
+    const names = active.map(({ device }) => device.name).sort()
+    const members = [...first.handle.members]
+    return `${names}` === `${members}` ? undefined : `the members are ${members}, and ${names} say that they are`
+  }
+
+  /** Lets everything happen that is due up to a time, in milliseconds from the beginning. */
+  async #until(elapsed: number): Promise<void> {
+    for (;;) {
+      const what = this.#timeline.next(BEGIN + elapsed)
+      if (what === undefined) break
+      await settled()
+      await this.#check(what)
+    }
+    this.#timeline.now = BEGIN + elapsed
+  }
+
+  async #check(what: string): Promise<void> {
+    this.#steps++
+    this.#trace.note(this.#timeline.elapsed, what)
+    for (const device of this.#devices) await device.check()
+    if (this.#steps % 16 === 0) await this.#checkLogs()
+    if (this.#steps > STEPS_MAX) this.#fail("everybody agrees in the end", "it goes on and on")
+    this.#require()
+  }
+
+  async #checkLogs(): Promise<void> {
+    for (const groupId of this.#services.ledger.groups) {
+      this.#invariants.anAcknowledgedAppendIsKept(hex(groupId), await this.#services.ledger.log(groupId))
+    }
+  }
+
+  async #entries(): Promise<number> {
+    let entries = 0
+    for (const groupId of this.#services.ledger.groups) entries += (await this.#services.ledger.log(groupId)).length
+    return entries
+  }
+
+  #require(): void {
+    if (this.#invariants.violation !== undefined) throw this.#invariants.violation
+  }
+
+  #fail(...violation: Parameters<Invariants["broken"]>): void {
+    this.#invariants.broken(...violation)
+    this.#require()
+  }
+
+  // --- What the plan says ---
+
+  #happen(item: Item): void {
+    const { kind, who, amount } = item
+    const device = this.#devices[who]
+    if (device === undefined) return
+    const dice = new Dice(item.seed)
+    switch (kind) {
+      case "loss":
+      case "partition":
+      case "delay":
+      case "duplication":
+      case "stream":
+        device.weather.begin(kind, amount)
+        break
+      case "crash":
+        device.crashAfter(amount)
+        break
+      case "disk":
+        device.failNextTransaction({ isApplied: dice.chance(50) })
+        break
+      case "clock":
+        device.clock = amount
+        break
+      case "hints":
+        this.#services.hintsLostUntil = this.#timeline.elapsed + amount
+        break
+      case "stranger":
+        void this.#stranger.act(dice)
+        break
+      default:
+        this.#wish(device, { ...item, kind }, dice)
+    }
+  }
+
+  #wish(device: SimulatedDevice, { kind, whom, seed }: Item, dice: Dice): void {
+    const other = NAMES[whom]!
+    const group = dice.below(1_000)
+    const say = (what: string, call: (conversation: Conversation) => Promise<unknown>) => device.call(what, call, group)
+    switch (kind) {
+      case "create": {
+        const members = this.#devices.flatMap(({ name }) => (dice.chance(60) ? [name] : []))
+        const title = `title ${seed % 1_000}`
+        device.ask("creates", () => device.client!.createConversation({ title, members }))
+        break
+      }
+      case "send":
+        say("sends", (it) => it.send(`message ${seed}`))
+        break
+      case "invite":
+        say(`invites ${other}`, (it) => it.invite(other))
+        break
+      case "remove":
+        if (other !== device.name) say(`removes ${other}`, (it) => it.remove(other))
+        break
+      case "refresh":
+        say("renews keys", (it) => it.refresh())
+        break
+      case "title":
+        say("sets the title", (it) => it.setTitle(`title ${seed % 1_000}`))
+        break
+      case "leave":
+        say("leaves", (it) => it.leave())
+        break
+      case "accept":
+        for (const it of device.handles) if (it.status === "invited") device.ask("accepts", () => it.accept())
+        break
+      case "decline":
+        for (const it of device.handles) if (it.status === "invited") device.ask("declines", () => it.decline())
+        break
+      case "approve":
+        device.approve()
+        break
+      case "sync":
+        device.ask("synchronizes", () => device.client!.sync())
+        break
+      case "look":
+        device.look({ acknowledge: dice.chance(50) })
+        break
+      case "restart":
+        device.restart()
+        break
+    }
+  }
+}
