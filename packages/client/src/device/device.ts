@@ -2,6 +2,8 @@ import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
 import { conversationProfile } from "../conversation/profile.js"
 import type { Conversation } from "../conversation.js"
+import { faultOf } from "../diagnostics/faults.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
@@ -22,6 +24,7 @@ import type { Means } from "./driver.js"
 import { ConversationHandle, requireName } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
+import { debugReport } from "./report.js"
 import { Runner } from "./runner.js"
 import { Stream } from "./stream.js"
 
@@ -45,15 +48,18 @@ export interface DeviceOptions extends Omit<ClientOptions, "store"> {
   readonly patience: Patience
   readonly identity: Identity
   readonly profile: Profile
+  readonly log: Log
 }
 
 /** The client itself: one device of one person. */
 export class Device implements Client {
   readonly conversations = new Map<string, Conversation>()
   readonly #options: DeviceOptions
+  readonly #policy: ClientPolicy
   readonly #means: Omit<Means, "onFault">
   readonly #people: People
   readonly #closing = new AbortController()
+  readonly #begun = performance.now()
   readonly #inbox: Runner
   readonly #keyPackages: Stock
   readonly #stock: Runner
@@ -69,10 +75,10 @@ export class Device implements Client {
   })
 
   constructor(options: DeviceOptions) {
-    const { store, directory, identity, random, profile, patience } = options
+    const { store, directory, identity, random, profile, patience, log } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
-    const transactions = new Transactions(store, profile)
+    const transactions = new Transactions(store, profile, log)
     const clock = new ServiceClock(now)
     const delivery = new Delivery({ transport: options.delivery, device: identity, clock, patience })
     const acceptEndorsed = policy.endorsedKey === "accept"
@@ -105,6 +111,7 @@ export class Device implements Client {
     })
     this.#ownDevices = new OwnDevices({ name: identity.name, store, transactions, judge, now, acceptEndorsed })
     this.#options = options
+    this.#policy = policy
     this.#means = {
       store,
       transactions,
@@ -113,6 +120,7 @@ export class Device implements Client {
       identity,
       judge,
       invitations,
+      log,
       random,
       now,
       signal: this.#closing.signal,
@@ -135,13 +143,14 @@ export class Device implements Client {
       register: (conversation) => this.#register(conversation),
       policy: policy.invitations,
     })
-    const common = { signal: this.#closing.signal, now, random, onFault: (error: unknown) => this.#report(error) }
-    this.#inbox = new Runner({ ...common, job: () => inbox.read() })
+    const common = { signal: this.#closing.signal, now, random, log, onFault: (error: unknown) => this.#report(error) }
+    this.#inbox = new Runner({ ...common, of: { name: "inbox" }, job: () => inbox.read() })
     const { signal } = this.#closing
     this.#keyPackages = stock
-    this.#stock = new Runner({ ...common, job: () => stock.replenish(signal), due: () => stock.due })
+    const replenishing = { job: () => stock.replenish(signal), due: () => stock.due }
+    this.#stock = new Runner({ ...common, of: { name: "key packages" }, ...replenishing })
     const watch = { job: () => this.#ownDevices.check(signal), due: () => this.#ownDevices.due }
-    this.#watch = new Runner({ ...common, ...watch })
+    this.#watch = new Runner({ ...common, of: { name: "own devices" }, ...watch })
     patience.listen({
       onThrottled: (service, retryAt) =>
         this.#tell({ type: "throttled", conversation: undefined, service, retryAt: BigInt(retryAt.getTime()) }),
@@ -171,6 +180,9 @@ export class Device implements Client {
     await this.#load()
     if (!this.#means.transactions.profile.registered) await this.#introduce(signal)
     this.#means.store.lost.then((reason) => this.#end(reason))
+    const { suite } = this.#means.transactions.profile
+    const milliseconds = performance.now() - this.#begun
+    this.#means.log.write("opened", { suite, conversations: this.#groups.size, milliseconds })
     if (this.#options.live === false) return
     this.#stream = new Stream({
       ...this.#means,
@@ -266,6 +278,21 @@ export class Device implements Client {
     return identity.endorse(content, await this.pinnedKeys(identity.name))
   }
 
+  debugReport(): Promise<string> {
+    return debugReport({
+      means: this.#means,
+      policy: this.#policy,
+      given: { ...this.#options, provider: this.#options.provider.name },
+      conversations: [...this.#groups.values()],
+      stock: this.#keyPackages,
+      runners: { inbox: this.#inbox, "key packages": this.#stock, "own devices": this.#watch },
+      stream: this.#stream,
+      waiting: this.waiting,
+      begun: this.#begun,
+      isClosing: this.#closing.signal.aborted,
+    })
+  }
+
   close(): Promise<void> {
     return this.#end(undefined)
   }
@@ -275,12 +302,14 @@ export class Device implements Client {
   }
 
   #end(reason: Error | undefined): Promise<void> {
-    this.#ending ??= this.#close().finally(() => this.#resolveClosed(reason))
+    this.#ending ??= this.#close(reason).finally(() => this.#resolveClosed(reason))
     return this.#ending
   }
 
-  async #close(): Promise<void> {
-    const { transactions, delivery, directory, store, identity } = this.#means
+  async #close(reason: Error | undefined): Promise<void> {
+    const { transactions, delivery, directory, store, identity, log } = this.#means
+    const begun = performance.now()
+    log.write("closing", { conversations: this.#groups.size, because: reason && faultOf(reason) })
     this.#options.patience.close()
     this.#closing.abort(new ClientError("CLOSED", "the client is closed"))
     await this.#stream?.done
@@ -292,6 +321,8 @@ export class Device implements Client {
     for (const { driver } of this.#groups.values()) driver.close()
     identity[Symbol.dispose]()
     await store.close()
+    const now = performance.now()
+    log.write("closed", { openMilliseconds: now - this.#begun, milliseconds: now - begun })
   }
 
   async #load(): Promise<void> {

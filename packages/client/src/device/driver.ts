@@ -5,6 +5,8 @@ import { nextDue } from "../conversation/next.js"
 import type { Question } from "../conversation/question.js"
 import { type Moment, type Setting, State } from "../conversation/state.js"
 import { type Input, step } from "../conversation/step.js"
+import { ConversationLog } from "../diagnostics/conversation-log.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Judge, KeyChange } from "../identity/judge.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
@@ -19,6 +21,7 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
   readonly transactions: Transactions
   readonly judge: Judge
   readonly invitations: Invitations
+  readonly log: Log
   /** Unix time in milliseconds. */
   readonly now: () => number
   /** Is given failures that are neither the network's nor the store's. */
@@ -56,6 +59,7 @@ export class Driver implements Reloadable {
   readonly view: View
   readonly runner: Runner
   readonly means: Means
+  readonly log: ConversationLog
   readonly #fates: Fates
   readonly #sources: Sources
   readonly #waiters = new Map<number, Waiter>()
@@ -66,10 +70,12 @@ export class Driver implements Reloadable {
     this.#fates = fates
     this.#state = new State(id)
     this.view = new View(this.#state)
+    this.log = new ConversationLog(means.log, this.#state)
     this.#sources = { ...means, reload: () => means.transactions.discard(this) }
-    const { signal, now, random, onFault } = means
+    const { signal, now, random, onFault, log } = means
     const due = () => nextDue(this.#state, this.moment())
-    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, due, onFault })
+    const of = { name: "conversation", conversation: this.#state.key } as const
+    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, due, onFault, log, of })
   }
 
   get state(): State {
@@ -105,11 +111,14 @@ export class Driver implements Reloadable {
 
   /** What changes nothing that is stored. */
   bring(input: Extract<Input, { readonly type: "brought" | "interrupted" | "head unknown" | "asked again" }>): void {
-    this.#state = step(this.#state, input, this.moment()).state
+    const { state, effects } = step(this.#state, input, this.moment())
+    this.#state = state
+    this.log.stepped(input, state, effects)
   }
 
   async reload(): Promise<void> {
     await loadState(this.#state, this.means.store, this.means)
+    this.log.look(this.#state)
   }
 
   settled(): void {
@@ -141,9 +150,13 @@ export class Driver implements Reloadable {
   }
 
   async #answer(question: Question) {
+    const begun = performance.now()
     try {
-      return await answerTo(question, this.#state, this.#sources)
+      const answered = await answerTo(question, this.#state, this.#sources)
+      this.log.answered(answered, begun)
+      return answered
     } catch (error) {
+      this.log.unanswered(question, error, begun)
       // What is staged has used up keys in memory only: it is received, or made, again.
       if (this.#state.staged !== undefined) await this.means.transactions.discard(this)
       throw error
@@ -153,6 +166,7 @@ export class Driver implements Reloadable {
   #step(transaction: Transaction, input: Input): readonly Effect[] {
     const { state, effects } = step(this.#state, input, this.moment())
     this.#state = state
+    this.log.stepped(input, state, effects)
     for (const effect of effects) this.#carryOut(transaction, effect)
     return effects
   }

@@ -1,6 +1,8 @@
 import { encode } from "@conclave/codec"
 import { cipherSuite, cipherSuiteNumbers } from "@conclave/mls"
 import type { Client, ClientOptions } from "../client.js"
+import { faultOf, framesOf } from "../diagnostics/faults.js"
+import { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
 import { requireDisplayName } from "../identity/people.js"
@@ -18,6 +20,7 @@ const DEFAULT_SUITE = 1
 /** Opens a profile, or makes it: see `Client.open`. */
 export async function openDevice(options: ClientOptions): Promise<Client> {
   const random = options.random ?? ((length: number) => options.provider.random(length))
+  const log = new Log(options.logger)
   const closers: (() => unknown)[] = []
   try {
     closers.push(
@@ -32,14 +35,18 @@ export async function openDevice(options: ClientOptions): Promise<Client> {
     const patience = new Patience(options.now ?? Date.now)
     const directory = new Directory(options.auth, patience)
     await migrateProfile(store)
-    const profile = (await loadProfile(store)) ?? (await makeProfile(store, options, random))
+    const stored = await loadProfile(store)
+    log.write("opening", { live: options.live !== false, firstTime: stored?.registered !== true })
+    const profile = stored ?? (await makeProfile(store, options, random))
     requireSame(profile, options)
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
-    const device = new Device({ ...options, random, store, directory, patience, identity, profile })
+    const device = new Device({ ...options, random, store, directory, patience, identity, profile, log })
     closers.push(() => device.close())
     await device.start(options.signal)
     return device
   } catch (error) {
+    const frames = error instanceof ClientError || error instanceof TypeError ? undefined : framesOf(error)
+    log.write("opening failed", { error: faultOf(error), frames })
     for (const close of closers.reverse()) {
       try {
         await close()

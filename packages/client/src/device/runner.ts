@@ -1,3 +1,6 @@
+import { faultOf, framesOf } from "../diagnostics/faults.js"
+import type { RunnerName } from "../diagnostics/lines.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { WAIT_MILLISECONDS_MAX } from "../service/patience.js"
 
@@ -11,6 +14,18 @@ export interface RunnerOptions {
   readonly random: (length: number) => Uint8Array
   /** Is told of the first of a row of failures that are neither the network's nor the store's. */
   readonly onFault: (error: unknown) => void
+  /** Failed tries are written there, as those of `of`. */
+  readonly log?: Log
+  readonly of?: { readonly name: RunnerName; readonly conversation?: string }
+}
+
+/** What a runner is doing: for a report. */
+export interface RunnerState {
+  readonly running: boolean
+  /** In a row. */
+  readonly failures: number
+  /** When it runs again by itself (Unix time in milliseconds). */
+  readonly nextAt: number | undefined
 }
 
 const RETRY_MILLISECONDS_MIN = 250
@@ -29,9 +44,14 @@ export class Runner {
   /** Runs in a row that were due again at once. */
   #dueAtOnce = 0
   #timer: ReturnType<typeof setTimeout> | undefined
+  #nextAt: number | undefined
 
   constructor(options: RunnerOptions) {
     this.#options = options
+  }
+
+  get state(): RunnerState {
+    return { running: this.#running !== undefined, failures: this.#failures, nextAt: this.#nextAt }
   }
 
   /** There is something to do; does not wait for it. */
@@ -41,6 +61,7 @@ export class Runner {
     // The timer is set.
     if (this.#patientUntil > this.#options.now()) return
     clearTimeout(this.#timer)
+    this.#nextAt = undefined
     this.#running = this.#run().finally(() => {
       this.#running = undefined
       if (this.#again) this.wake()
@@ -52,6 +73,7 @@ export class Runner {
     while (this.#running !== undefined) await this.#running
     this.#options.signal.throwIfAborted()
     clearTimeout(this.#timer)
+    this.#nextAt = undefined
     this.#again = false
     const job = this.#options.job()
     this.#running = job.then(
@@ -102,16 +124,34 @@ export class Runner {
     this.#patientUntil = patience > 0 ? now() + patience : 0
     // A service that names the time keeps a place then: later than it says is no politeness.
     if (patience > 0) this.#failures = 0
-    this.#schedule(Math.max(patience, pauseAfter(error, this.#failures, random)))
+    const pause = Math.max(patience, pauseAfter(error, this.#failures, random))
+    this.#note(error, isExpected, pause)
+    this.#schedule(pause)
     if (patience === 0) this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
   }
 
+  #note(error: unknown, isExpected: boolean, pause: number): void {
+    const { log, of } = this.#options
+    if (log === undefined || of === undefined) return
+    const frames = isExpected || error instanceof ClientError ? undefined : framesOf(error)
+    log.write("try failed", {
+      runner: of.name,
+      conversation: of.conversation,
+      error: faultOf(error),
+      failures: this.#failures + 1,
+      pause,
+      frames,
+    })
+  }
+
   #schedule(milliseconds: number): void {
     if (this.#options.signal.aborted) return
     clearTimeout(this.#timer)
+    this.#nextAt = this.#options.now() + milliseconds
     this.#timer = setTimeout(() => {
+      this.#nextAt = undefined
       this.#patientUntil = 0
       this.wake()
     }, milliseconds)

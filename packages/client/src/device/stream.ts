@@ -1,3 +1,5 @@
+import { faultOf, type KnownWords } from "../diagnostics/faults.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Transactions } from "../journal/transactions.js"
 import { type Delivery, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
@@ -11,6 +13,7 @@ export interface StreamOptions {
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
   readonly signal: AbortSignal
+  readonly log: Log
   readonly inbox: Runner
   readonly conversations: () => Iterable<ConversationHandle>
   readonly find: (groupId: Uint8Array) => ConversationHandle | undefined
@@ -60,6 +63,11 @@ export class Stream {
   /** Why not: what the service, or the network, has said last. */
   get reason(): string | undefined {
     return this.#online ? undefined : this.#parts.find((part) => !part.online)?.reason
+  }
+
+  /** For a report: the subscriptions, and what broke those that are not online. */
+  get parts(): readonly StreamPart[] {
+    return this.#parts.map(({ online, size, isIdle, broke }) => ({ online, cursors: size, isIdle, broke }))
   }
 
   /** Subscribes anew if there are other conversations to follow than before. */
@@ -169,8 +177,18 @@ export class Stream {
     if (online) this.#refused = false
     if (this.#online === online) return
     this.#online = online
+    const { log, signal } = this.#options
+    if (online) log.write("online", { subscriptions: this.#parts.length })
+    else if (!signal.aborted) log.write("offline", { because: this.#parts.find((part) => !part.online)?.broke })
     this.#options.onChange()
   }
+}
+
+export interface StreamPart {
+  readonly online: boolean
+  readonly cursors: number
+  readonly isIdle: boolean
+  readonly broke: KnownWords | undefined
 }
 
 interface PartOptions extends StreamOptions {
@@ -190,6 +208,7 @@ class Part {
   #session = new AbortController()
   #online = false
   #reason = "the service has not answered yet"
+  #broke: KnownWords | undefined
 
   constructor(options: PartOptions) {
     this.#options = options
@@ -203,6 +222,11 @@ class Part {
 
   get reason(): string {
     return this.#reason
+  }
+
+  /** What ended the subscription last. */
+  get broke(): KnownWords | undefined {
+    return this.#broke
   }
 
   get ids(): Iterable<string> {
@@ -234,7 +258,7 @@ class Part {
   }
 
   async #run(): Promise<void> {
-    const { signal, now, random } = this.#options
+    const { signal, now, random, log } = this.#options
     for (let failures = 0; !signal.aborted; ) {
       this.#session = new AbortController()
       const begun = performance.now()
@@ -245,11 +269,16 @@ class Part {
         // A stream that breaks says nothing about what has happened; the cursors do.
         patience = patienceOf(error, now())
         this.#reason = error instanceof ClientError ? error.message : "the stream broke"
+        this.#broke = faultOf(error)
       }
       if (this.#session.signal.aborted) continue
       this.#setOnline(false)
       if (performance.now() - begun > STEADY_MILLISECONDS) failures = 0
-      await this.#pause(Math.max(patience, backoff(failures++, random)))
+      const pause = Math.max(patience, backoff(failures++, random))
+      if (this.#broke !== undefined && Number.isFinite(pause)) {
+        log.write("subscription broke", { cursors: this.size, error: this.#broke, failures, pause })
+      }
+      await this.#pause(pause)
     }
     this.#setOnline(false)
   }
@@ -273,6 +302,7 @@ class Part {
   #setOnline(online: boolean): void {
     if (this.#online === online) return
     this.#online = online
+    if (online) this.#broke = undefined
     this.#options.onLook()
   }
 

@@ -1,5 +1,7 @@
 import { decode, encode } from "@conclave/codec"
 import { hex } from "../bytes.js"
+import { codeOf, faultOf, framesOf, ruleIn } from "../diagnostics/faults.js"
+import { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { type NewEvent, StoredEvent, type WholeEvent } from "../kinds/events.js"
 import { Profile, recordKeys } from "../records/records.js"
@@ -20,6 +22,7 @@ export interface Reloadable {
  */
 export class Transactions {
   readonly #store: SealedStore
+  readonly #log: Log
   readonly #observers = new Set<() => void>()
   readonly #broken = new Set<Reloadable>()
   readonly unread = new UnreadEvents()
@@ -38,8 +41,9 @@ export class Transactions {
   #tail: Promise<unknown> = Promise.resolve()
   #closed = false
 
-  constructor(store: SealedStore, profile: Profile) {
+  constructor(store: SealedStore, profile: Profile, log = new Log()) {
     this.#store = store
+    this.#log = log
     this.#profile = profile
     this.#shared = [this.#self]
   }
@@ -92,10 +96,17 @@ export class Transactions {
     for (const broken of [...this.#broken]) await this.#reload(broken)
     const transaction = new Transaction(this.#profile, this)
     let result: T
+    const begun = performance.now()
     try {
       result = compute(transaction)
-      await transaction.write(this.#store)
+      const written = await transaction.write(this.#store)
+      const { size: events } = transaction.events
+      if (written !== undefined) {
+        this.#log.write("transaction", { ...written, events, milliseconds: performance.now() - begun })
+      }
     } catch (error) {
+      const frames = error instanceof ClientError ? undefined : framesOf(error)
+      this.#log.write("transaction failed", { error: faultOf(error), frames })
       // What was counted up in memory may be stored, or not.
       this.recent.clear()
       for (const shared of this.#shared) this.#broken.add(shared)
@@ -105,10 +116,23 @@ export class Transactions {
     }
     this.#profile = transaction.profile
     this.recent.add(transaction.events)
+    for (const event of transaction.events.values()) this.#note(event)
     part?.settled?.()
     for (const completion of transaction.completions) completion()
     this.notify()
     return result
+  }
+
+  #note(event: WholeEvent): void {
+    const { type, conversation } = event
+    this.#log.write("event", {
+      event: type,
+      conversation,
+      person: type === "keyChanged" ? event.name : undefined,
+      code: type === "rejected" || type === "failed" ? codeOf(event.code) : undefined,
+      rule: type === "rejected" ? ruleIn(event.reason) : undefined,
+      wish: type === "failed" ? event.wish : undefined,
+    })
   }
 
   /** The store may still be failing: then the next transaction tries again. */
@@ -132,6 +156,12 @@ export class Transactions {
 interface Telling {
   readonly unread: UnreadEvents
   readonly isTold: (event: NewEvent, id: string) => boolean
+}
+
+export interface Written {
+  readonly puts: number
+  readonly deletes: number
+  readonly size: number
 }
 
 /** What a transaction writes. */
@@ -198,7 +228,8 @@ export class Transaction {
     this.completions.push(completion)
   }
 
-  async write(store: SealedStore): Promise<void> {
+  /** Resolves with how much was written; `size` in bytes, keys not counted. */
+  async write(store: SealedStore): Promise<Written | undefined> {
     for (const [number, event] of this.events) {
       this.put(recordKeys.event(number), encode(StoredEvent, this.#recordOf(event)))
     }
@@ -208,6 +239,9 @@ export class Transaction {
     }
     if (this.#put.size + this.#delete.size === 0) return
     await store.transaction({ put: this.#put, delete: this.#delete })
+    let size = 0
+    for (const record of this.#put.values()) size += record.length
+    return { puts: this.#put.size, deletes: this.#delete.size, size }
   }
 
   /** The payload of a message whose record is kept is stored there alone. */
