@@ -10,8 +10,9 @@ import { memoryStore } from "../src/store/memory.js"
 import { until } from "./support/counting.js"
 import { expected, Mallory } from "./support/mallory.js"
 import { Secrets } from "./support/secrets.js"
+import { tampered } from "./support/tampered.js"
 import { noise, Recorder, type Session, said, sealingKey, troubledSession } from "./support/troubled-session.js"
-import { settle, taken, World } from "./support/world.js"
+import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const REPORT_SIZE_MAX = 64 * 1024
@@ -92,6 +93,20 @@ describe("what a client logs and reports", () => {
     assert.match(reports[1]!, /^conversations: \d /m)
   })
 
+  it("describes conversations in words of its own, and keeps how they changed", async () => {
+    const { reports } = await once()
+    const lines = reports.flatMap((report) => report.match(/^c\d+: .*$/gm) ?? [])
+    assert.ok(lines.length > 15)
+    const field = String.raw`[a-z-]+=[\w-]+(?: \(again in [\d.-]+ \w+\))?`
+    const runner = String.raw`runner (?:idle|running) failures=\d+(?: next in [\d.-]+ \w+)?`
+    const change = String.raw`[\d.]+ \w+ ago \w+ \w+>\w+`
+    const form = new RegExp(
+      `^c\\d+: (?:${field} )+wishes=\\{(?:${field} ?)*\\}; ${runner}(?:; ${change}(?:, ${change})*)?$`,
+    )
+    for (const line of lines) assert.match(line, form)
+    assert.ok(lines.some((line) => line.includes("ago status active>recovering, ")))
+  })
+
   it("has no exact size of what is said", async () => {
     const { recorders } = await once()
     const sizes = Object.values(recorders).flatMap(({ lines }) => lines.map((line) => JSON.parse(line).size))
@@ -159,20 +174,42 @@ describe("a logger", () => {
   })
 })
 
+describe("what is kept in memory", () => {
+  it("is 128 KiB, in which details do not push out what was worth more", () => {
+    const log = new Log()
+    log.write("closing", { conversations: 7, because: undefined })
+    for (let line = 0; line < 5_000; line++) log.write("inbox entry", { entry: "welcome", number: BigInt(line) })
+    const lines = log.tail(Number.POSITIVE_INFINITY)
+    assert.ok(lines.length > 200 && lines.length <= (128 * 1024) / 320, String(lines.length))
+    assert.match(lines[0]!, /info closing conversations=7$/)
+    assert.match(lines.at(-1)!, /number=4999$/)
+    const few = log.tail(500)
+    assert.ok(few.length > 3 && few.join("\n").length < 500)
+    assert.equal(few.at(-1)?.replace(/^\S+/, ""), lines.at(-1)?.replace(/^\S+/, ""))
+  })
+})
+
 describe("a report", () => {
-  it("is bounded, with a thousand conversations and a full log, and shows trouble first", async () => {
+  it("is bounded with many conversations and a full log, and shows trouble first", async () => {
     await using world = new World({ inMemory: true })
-    const alice = await world.open("alice")
-    await world.open("bob")
+    let isSilent = false
+    const delivery = tampered(world.transport("delivery"), async (_, pass) => {
+      if (isSilent) throw new TransportError("silence", { retryable: true })
+      return pass()
+    })
+    const alice = await world.open("alice", { delivery })
     for (let made = 0; made < 150; made++) await alice.createConversation({ title: `number ${made}` })
-    const [first] = alice.conversations.values()
-    void first!.invite("nobody-of-that-name").catch(() => {})
-    for (let line = 0; line < 40; line++) await alice.sync()
+    for (let round = 0; round < 3; round++) await alice.sync()
+    isSilent = true
+    const last = [...alice.conversations.values()].at(-1)!
+    last.send("nobody hears it").catch(() => {})
+    await until(() => last.pending.length === 1, "a message that waits")
     const report = await alice.debugReport()
     assert.ok(report.length <= REPORT_SIZE_MAX && report.length > REPORT_SIZE_MAX / 2, String(report.length))
     assert.match(report, /^[\x20-\x7e\n]*$/)
     assert.match(report, /^and \d+ more conversations$/m)
-    assert.match(report, /^store: .*\bstate=150\b/m)
+    assert.match(report, /^store:.*\bstate=150\b/m)
+    assert.match(report, /^conversations: 150 active=150\nc\d+: .* wishes=\{message=1\}/m)
   })
 
   it("comes also while the store or the service hangs", async () => {
@@ -199,6 +236,8 @@ describe("a report", () => {
     assert.equal(SDK_VERSION, version)
     await using world = new World({ inMemory: true })
     const report = await (await world.open("alice")).debugReport()
+    const own = await world.open("bob", { provider: { ...provider, name: "Zoe's own" } })
+    assert.match(await own.debugReport(), /; provider other; /)
     assert.match(
       report,
       /^sdk \d+\.\d+\.\d+; Node \d+\.\d+\.\d+ \w+ \w+; provider node(\+sodium-native)?; cipher suite 1$/m,
