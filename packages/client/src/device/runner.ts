@@ -83,6 +83,9 @@ export class Runner {
     try {
       await job
       this.#failures = 0
+    } catch (error) {
+      this.#note(error, 0)
+      throw error
     } finally {
       this.#running = undefined
       if (this.#again) this.wake()
@@ -125,17 +128,17 @@ export class Runner {
     // A service that names the time keeps a place then: later than it says is no politeness.
     if (patience > 0) this.#failures = 0
     const pause = Math.max(patience, pauseAfter(error, this.#failures, random))
-    this.#note(error, isExpected, pause)
+    this.#note(error, pause)
     this.#schedule(pause)
     if (patience === 0) this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
   }
 
-  #note(error: unknown, isExpected: boolean, pause: number): void {
-    const { log, of } = this.#options
-    if (log === undefined || of === undefined) return
-    const frames = isExpected || error instanceof ClientError ? undefined : framesOf(error)
+  #note(error: unknown, pause: number): void {
+    const { log, of, signal } = this.#options
+    if (log === undefined || of === undefined || signal.aborted) return
+    const frames = error instanceof ClientError ? undefined : framesOf(error)
     log.write("try failed", {
       runner: of.name,
       conversation: of.conversation,
