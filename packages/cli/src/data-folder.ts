@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { mkdirSync } from "node:fs"
 import { homedir } from "node:os"
-import { isAbsolute, join, resolve } from "node:path"
+import { dirname, isAbsolute, join, resolve } from "node:path"
 import { Failure } from "./failure.js"
 import { getSystemErrorMessage } from "./system-errors.js"
 
@@ -41,11 +41,21 @@ export function keyFile(folder: string): string {
   return join(folder, "fast-open.keys")
 }
 
+interface ProfileOwner {
+  readonly name: string
+  readonly server: URL
+}
+
 /** The profile of a name at a service; the folder of the service is made. */
-export function profileFile(folder: string, { name, server }: { readonly name: string; readonly server: URL }): string {
-  const profiles = join(folder, "profiles", folderOf(server))
-  makeFolder(profiles)
-  return join(profiles, `${fileNameOf(name)}.db`)
+export function profileFile(folder: string, owner: ProfileOwner): string {
+  const file = profilePlace(folder, owner)
+  makeFolder(dirname(file))
+  return file
+}
+
+/** Where that profile is, if there is one; nothing is made. */
+export function profilePlace(folder: string, { name, server }: ProfileOwner): string {
+  return join(folder, "profiles", folderOf(server), `${fileNameOf(name)}.db`)
 }
 
 function makeFolder(folder: string): void {

@@ -67,8 +67,8 @@ export const bugs: readonly Bug[] = [
     changes: [
       change(
         "device/open.js",
-        "(await loadProfile(store)) ??",
-        "(await loadProfile(store).then((it) => it && { ...it, nextEvent: it.nextEvent > 1n ? it.nextEvent - 1n : 1n })) ??",
+        "const stored = await loadProfile(store);",
+        "const stored = await loadProfile(store).then((it) => it && { ...it, nextEvent: it.nextEvent > 1n ? it.nextEvent - 1n : 1n });",
       ),
     ],
   },

@@ -42,8 +42,27 @@ export interface ClientOptions {
   readonly endorse?: (registration: Uint8Array) => Promise<Uint8Array>
   /** Verifies the signatures of a large group on other threads when this device joins it. */
   readonly verifyLeaves?: VerifyLeaves
+  /**
+   * Is told what this client does: pino, `console`, or anything of that form. Nothing that it is told identifies people
+   * or contains what they say; see {@link Logger}. Default: none; what {@link Client.debugReport} shows is kept anyway.
+   */
+  readonly logger?: Logger
   /** Ends the opening, nothing later. */
   readonly signal?: AbortSignal
+}
+
+/**
+ * Gets one call for each line, fields first, as pino takes them. Fields are numbers, flags and words of closed lists;
+ * sizes are rounded up to a power of two. Conversations and people are pseudonyms (`c1`, `p1`), the same as long as the
+ * client is open, also in {@link Client.debugReport}. No text of a person or a service is in any of them: no name, title,
+ * message, key, group id or address, and of errors the class and the code alone. What a logger throws is passed over. It
+ * is called in the middle of a step, and should return at once.
+ */
+export interface Logger {
+  debug(fields: Record<string, unknown>, message: string): void
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
 }
 
 /**
@@ -191,6 +210,14 @@ export interface Client extends AsyncDisposable {
    * anything but a registration of this name.
    */
   endorseDevice(registration: Uint8Array): Promise<Uint8Array>
+
+  /**
+   * A text for a report of a fault: at most 64 KiB of ASCII. It says which versions these are, in which state everything
+   * is, and what the client did last; what a {@link Logger} is not told is not in it either, and times are relative.
+   * It asks no service, and changes nothing. It never rejects, also when the store fails or the client is closed: what
+   * cannot be read is said to be so. Reading the store is given up after five seconds.
+   */
+  debugReport(): Promise<string>
 
   /**
    * Resolves when the client has been closed: with the reason where it had to close by itself, because its store was

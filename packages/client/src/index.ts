@@ -11,6 +11,7 @@
  *   identity/       who this device is, who others are: pins, display names, verdicts, key packages
  *   service/        what both services are asked, and what they answer, typed
  *   store/          where sealed records are kept: memory, SQLite, IndexedDB
+ *   diagnostics/    what is logged and reported, of which nothing identifies people
  *
  *   an input ─► step ─► one transaction ─► a question to a service ─► its answer is the next input
  *                                      └─► events, calls that go on
@@ -33,6 +34,7 @@ export type {
   Invitation,
   InvitationAnswer,
   InvitationLimits,
+  Logger,
   PersonDevice,
   VerifyLeaves,
 } from "./client.js"

@@ -4,10 +4,11 @@ import { dirname, join, resolve } from "node:path"
 import { nodeProvider } from "@conclave/crypto/node"
 import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import { openDatabase } from "@conclave/sqlite"
-import { command } from "../arguments.js"
-import { defaultDataFolder } from "../data-folder.js"
-import { exitCodes, explain } from "../failure.js"
-import { dataOption } from "../options.js"
+import { command, optional } from "../arguments.js"
+import { defaultDataFolder, profilePlace } from "../data-folder.js"
+import { exitCodes, explain, Failure } from "../failure.js"
+import { asOption, dataOption, serverOption } from "../options.js"
+import { openProfile, synchronise } from "../profile.js"
 import { builtPage } from "../service.js"
 import type { Terminal } from "../terminal/terminal.js"
 
@@ -24,10 +25,18 @@ export const doctor = command({
   description: [
     "It changes nothing. A cross marks what Conclave cannot do without, and makes the exit code 1; a dash marks what it " +
       "works without.",
+    "With --as, it prints a report on that profile instead, to send with a report of a fault: versions, states and what " +
+      "the client did last, and nothing that identifies people. For that, it asks the service once for what has arrived, " +
+      "and sends what waits, as receive and send do.",
   ],
-  options: { data: dataOption },
-  async run({ data }, { terminal }) {
+  options: {
+    as: optional({ ...asOption, placeholder: "NAME", help: "print a report on the profile of this name" }),
+    server: serverOption,
+    data: dataOption,
+  },
+  async run({ as, server, data }, { terminal }) {
     const folder = data === undefined ? defaultDataFolder() : resolve(data)
+    if (as !== undefined) return report({ as, server, data }, folder, terminal)
     const checks: Readonly<Record<string, Check>> = {
       Node: runtime,
       cryptography,
@@ -45,6 +54,30 @@ export const doctor = command({
     return findings.some(({ verdict }) => verdict === "bad") ? exitCodes.failed : exitCodes.done
   },
 })
+
+type Subject = { readonly as: string; readonly server: URL; readonly data: string | undefined }
+
+/** What comes out is also a report where the service does not answer. */
+async function report(subject: Subject, folder: string, terminal: Terminal): Promise<number> {
+  const { as, server } = subject
+  if (!existsSync(profilePlace(folder, { name: as, server }))) {
+    throw new Failure(`there is no profile of ${as} for ${server.origin} in ${folder}`)
+  }
+  const choice = { ...subject, "fast-open": false, "server-key": undefined }
+  const options = { terminal, live: false }
+  const { client } = await openProfile(choice, options)
+  try {
+    await synchronise(client, choice, options)
+  } catch (error) {
+    terminal.tell(`${terminal.errorStyle.yellow("note:")} ${explain(error).reason}`)
+  }
+  try {
+    await terminal.write(await client.debugReport())
+  } finally {
+    await client.close()
+  }
+  return exitCodes.done
+}
 
 type Check = () => readonly Finding[] | Promise<readonly Finding[]>
 

@@ -42,6 +42,11 @@ export class Position {
     return this.#stored.lastCommit
   }
 
+  /** How far the log is known to go, where that is known. */
+  get head(): bigint | undefined {
+    return this.#head
+  }
+
   /** Whether the log has been followed as far as it is known to go; never before that has been asked. */
   get isAtHead(): boolean {
     return this.#head !== undefined && this.cursor >= this.#head

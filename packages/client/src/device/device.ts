@@ -3,6 +3,8 @@ import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../clien
 import { conversationProfile } from "../conversation/profile.js"
 import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
+import { faultOf } from "../diagnostics/faults.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
@@ -24,6 +26,7 @@ import type { Means } from "./driver.js"
 import { ConversationHandle, requireName } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
+import { debugReport } from "./report.js"
 import { Runner } from "./runner.js"
 import { Stream } from "./stream.js"
 
@@ -49,15 +52,18 @@ export interface DeviceOptions extends Omit<ClientOptions, "store"> {
   readonly patience: Patience
   readonly identity: Identity
   readonly profile: Profile
+  readonly log: Log
 }
 
 /** The client itself: one device of one person. */
 export class Device implements Client {
   readonly conversations = new Map<string, Conversation>()
   readonly #options: DeviceOptions
+  readonly #policy: ClientPolicy
   readonly #means: Omit<Means, "onFault">
   readonly #people: People
   readonly #closing = new AbortController()
+  readonly #begun: number
   readonly #inbox: Runner
   readonly #keyPackages: Stock
   readonly #stock: Runner
@@ -73,10 +79,11 @@ export class Device implements Client {
   })
 
   constructor(options: DeviceOptions) {
-    const { store, directory, identity, random, profile, patience, timers, step } = options
+    const { store, directory, identity, random, profile, patience, timers, step, log } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
-    const transactions = new Transactions(store, profile)
+    const transactions = new Transactions(store, profile, log)
+    this.#begun = log.elapsed()
     const clock = new ServiceClock(now)
     const delivery = new Delivery({ transport: options.delivery, device: identity, clock, patience })
     const acceptEndorsed = policy.endorsedKey === "accept"
@@ -109,6 +116,7 @@ export class Device implements Client {
     })
     this.#ownDevices = new OwnDevices({ name: identity.name, store, transactions, judge, now, acceptEndorsed })
     this.#options = options
+    this.#policy = policy
     this.#means = {
       store,
       transactions,
@@ -117,6 +125,7 @@ export class Device implements Client {
       identity,
       judge,
       invitations,
+      log,
       random,
       now,
       timers,
@@ -142,13 +151,14 @@ export class Device implements Client {
       policy: policy.invitations,
     })
     const onFault = (error: unknown) => this.#report(error)
-    const common = { signal: this.#closing.signal, now, random, timers, onFault }
-    this.#inbox = new Runner({ ...common, job: () => inbox.read() })
+    const common = { signal: this.#closing.signal, now, random, timers, log, onFault }
+    this.#inbox = new Runner({ ...common, of: { name: "inbox" }, job: () => inbox.read() })
     const { signal } = this.#closing
     this.#keyPackages = stock
-    this.#stock = new Runner({ ...common, job: () => stock.replenish(signal), due: () => stock.due })
+    const replenishing = { job: () => stock.replenish(signal), due: () => stock.due }
+    this.#stock = new Runner({ ...common, of: { name: "key packages" }, ...replenishing })
     const watch = { job: () => this.#ownDevices.check(signal), due: () => this.#ownDevices.due }
-    this.#watch = new Runner({ ...common, ...watch })
+    this.#watch = new Runner({ ...common, of: { name: "own devices" }, ...watch })
     patience.listen({
       onThrottled: (service, retryAt) =>
         this.#tell({ type: "throttled", conversation: undefined, service, retryAt: BigInt(retryAt.getTime()) }),
@@ -178,6 +188,9 @@ export class Device implements Client {
     await this.#load()
     if (!this.#means.transactions.profile.registered) await this.#introduce(signal)
     this.#means.store.lost.then((reason) => this.#end(reason))
+    const { suite } = this.#means.transactions.profile
+    const milliseconds = this.#means.log.elapsed() - this.#begun
+    this.#means.log.write("opened", { suite, conversations: this.#groups.size, milliseconds })
     if (this.#options.live === false) return
     this.#stream = new Stream({
       ...this.#means,
@@ -273,6 +286,21 @@ export class Device implements Client {
     return identity.endorse(content, await this.pinnedKeys(identity.name))
   }
 
+  debugReport(): Promise<string> {
+    return debugReport({
+      means: this.#means,
+      policy: this.#policy,
+      given: { ...this.#options, provider: this.#options.provider.name },
+      conversations: [...this.#groups.values()],
+      stock: this.#keyPackages,
+      runners: { inbox: this.#inbox, "key packages": this.#stock, "own devices": this.#watch },
+      stream: this.#stream,
+      waiting: this.waiting,
+      begun: this.#begun,
+      isClosing: this.#closing.signal.aborted,
+    })
+  }
+
   close(): Promise<void> {
     return this.#end(undefined)
   }
@@ -282,12 +310,14 @@ export class Device implements Client {
   }
 
   #end(reason: Error | undefined): Promise<void> {
-    this.#ending ??= this.#close().finally(() => this.#resolveClosed(reason))
+    this.#ending ??= this.#close(reason).finally(() => this.#resolveClosed(reason))
     return this.#ending
   }
 
-  async #close(): Promise<void> {
-    const { transactions, delivery, directory, store, identity } = this.#means
+  async #close(reason: Error | undefined): Promise<void> {
+    const { transactions, delivery, directory, store, identity, log } = this.#means
+    const begun = log.elapsed()
+    log.write("closing", { conversations: this.#groups.size, because: reason && faultOf(reason) })
     this.#options.patience.close()
     this.#closing.abort(new ClientError("CLOSED", "the client is closed"))
     await this.#stream?.done
@@ -299,6 +329,8 @@ export class Device implements Client {
     for (const { driver } of this.#groups.values()) driver.close()
     identity[Symbol.dispose]()
     await store.close()
+    const now = log.elapsed()
+    log.write("closed", { openMilliseconds: now - this.#begun, milliseconds: now - begun })
   }
 
   async #load(): Promise<void> {

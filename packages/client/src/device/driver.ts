@@ -5,6 +5,8 @@ import { nextDue } from "../conversation/next.js"
 import type { Question } from "../conversation/question.js"
 import { type Moment, type Setting, State } from "../conversation/state.js"
 import type { Input, step } from "../conversation/step.js"
+import { ConversationLog } from "../diagnostics/conversation-log.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Judge, KeyChange } from "../identity/judge.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
@@ -20,6 +22,7 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
   readonly transactions: Transactions
   readonly judge: Judge
   readonly invitations: Invitations
+  readonly log: Log
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly timers: Timers
@@ -60,6 +63,7 @@ export class Driver implements Reloadable {
   readonly view: View
   readonly runner: Runner
   readonly means: Means
+  readonly log: ConversationLog
   readonly #fates: Fates
   readonly #sources: Sources
   readonly #waiters = new Map<number, Waiter>()
@@ -70,10 +74,12 @@ export class Driver implements Reloadable {
     this.#fates = fates
     this.#state = new State(id)
     this.view = new View(this.#state)
+    this.log = new ConversationLog(means.log, this.#state)
     this.#sources = { ...means, reload: () => means.transactions.discard(this) }
-    const { signal, now, random, timers, onFault } = means
+    const { signal, now, random, timers, onFault, log } = means
     const due = () => nextDue(this.#state, this.moment())
-    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, timers, due, onFault })
+    const of = { name: "conversation", conversation: this.#state.key } as const
+    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, timers, due, onFault, log, of })
   }
 
   get state(): State {
@@ -109,11 +115,14 @@ export class Driver implements Reloadable {
 
   /** What changes nothing that is stored. */
   bring(input: Extract<Input, { readonly type: "brought" | "interrupted" | "head unknown" | "asked again" }>): void {
-    this.#state = this.means.step(this.#state, input, this.moment()).state
+    const { state, effects } = this.means.step(this.#state, input, this.moment())
+    this.#state = state
+    this.log.stepped(input, state, effects)
   }
 
   async reload(): Promise<void> {
     await loadState(this.#state, this.means.store, this.means)
+    this.log.look(this.#state)
   }
 
   settled(): void {
@@ -145,9 +154,13 @@ export class Driver implements Reloadable {
   }
 
   async #answer(question: Question) {
+    const begun = this.means.log.elapsed()
     try {
-      return await answerTo(question, this.#state, this.#sources)
+      const answered = await answerTo(question, this.#state, this.#sources)
+      this.log.answered(answered, begun)
+      return answered
     } catch (error) {
+      this.log.unanswered(question, error, begun)
       // What is staged has used up keys in memory only: it is received, or made, again.
       if (this.#state.staged !== undefined) await this.means.transactions.discard(this)
       throw error
@@ -157,6 +170,7 @@ export class Driver implements Reloadable {
   #step(transaction: Transaction, input: Input): readonly Effect[] {
     const { state, effects } = this.means.step(this.#state, input, this.moment())
     this.#state = state
+    this.log.stepped(input, state, effects)
     for (const effect of effects) this.#carryOut(transaction, effect)
     return effects
   }

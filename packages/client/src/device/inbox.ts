@@ -49,6 +49,7 @@ export class Inbox {
   }
 
   async #take(entry: InboxEntry): Promise<void> {
+    this.#options.means.log.write("inbox entry", { entry: entry.kind, number: entry.n })
     if (entry.kind === "welcome") return this.#join(entry)
     const { means, stock } = this.#options
     await stock.replenish(means.signal)

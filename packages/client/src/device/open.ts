@@ -2,6 +2,8 @@ import { encode } from "@conclave/codec"
 import { cipherSuite, cipherSuiteNumbers } from "@conclave/mls"
 import type { Client, ClientOptions } from "../client.js"
 import { step } from "../conversation/step.js"
+import { faultOf, framesOf } from "../diagnostics/faults.js"
+import { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
 import { requireDisplayName } from "../identity/people.js"
@@ -29,6 +31,7 @@ export async function openDevice(
   { timers = platformTimers, step: takeStep = step }: Partial<Surroundings> = {},
 ): Promise<Client> {
   const random = options.random ?? ((length: number) => options.provider.random(length))
+  const log = new Log(options.logger, timers)
   const closers: (() => unknown)[] = []
   try {
     closers.push(
@@ -43,17 +46,21 @@ export async function openDevice(
     const patience = new Patience(options.now ?? Date.now, timers)
     const directory = new Directory(options.auth, patience)
     await migrateProfile(store)
-    const profile = (await loadProfile(store)) ?? (await makeProfile(store, options, random))
+    const stored = await loadProfile(store)
+    log.write("opening", { live: options.live !== false, firstTime: stored?.registered !== true })
+    const profile = stored ?? (await makeProfile(store, options, random))
     requireSame(profile, options)
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
     const device = new Device({
       ...{ ...options, random, store, directory, patience, identity, profile },
-      ...{ timers, step: takeStep },
+      ...{ timers, step: takeStep, log },
     })
     closers.push(() => device.close())
     await device.start(options.signal)
     return device
   } catch (error) {
+    const frames = error instanceof ClientError || error instanceof TypeError ? undefined : framesOf(error)
+    log.write("opening failed", { error: faultOf(error), frames })
     for (const close of closers.reverse()) {
       try {
         await close()

@@ -1,3 +1,6 @@
+import { faultOf, framesOf } from "../diagnostics/faults.js"
+import type { RunnerName } from "../diagnostics/lines.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { WAIT_MILLISECONDS_MAX } from "../service/patience.js"
 import { platformTimers, type Timers } from "../timers.js"
@@ -14,6 +17,18 @@ export interface RunnerOptions {
   readonly timers?: Timers
   /** Is told of the first of a row of failures that are neither the network's nor the store's. */
   readonly onFault: (error: unknown) => void
+  /** Failed tries are written there, as those of `of`. */
+  readonly log?: Log
+  readonly of?: { readonly name: RunnerName; readonly conversation?: string }
+}
+
+/** What a runner is doing: for a report. */
+export interface RunnerState {
+  readonly running: boolean
+  /** In a row. */
+  readonly failures: number
+  /** When it runs again by itself (Unix time in milliseconds). */
+  readonly nextAt: number | undefined
 }
 
 const RETRY_MILLISECONDS_MIN = 250
@@ -32,9 +47,14 @@ export class Runner {
   /** Runs in a row that were due again at once. */
   #dueAtOnce = 0
   #cancelTimer = () => {}
+  #nextAt: number | undefined
 
   constructor(options: RunnerOptions) {
     this.#options = options
+  }
+
+  get state(): RunnerState {
+    return { running: this.#running !== undefined, failures: this.#failures, nextAt: this.#nextAt }
   }
 
   /** There is something to do; does not wait for it. */
@@ -44,6 +64,7 @@ export class Runner {
     // The timer is set.
     if (this.#patientUntil > this.#options.now()) return
     this.#cancelTimer()
+    this.#nextAt = undefined
     this.#running = this.#run().finally(() => {
       this.#running = undefined
       if (this.#again) this.wake()
@@ -55,6 +76,7 @@ export class Runner {
     while (this.#running !== undefined) await this.#running
     this.#options.signal.throwIfAborted()
     this.#cancelTimer()
+    this.#nextAt = undefined
     this.#again = false
     const job = this.#options.job()
     this.#running = job.then(
@@ -64,6 +86,9 @@ export class Runner {
     try {
       await job
       this.#failures = 0
+    } catch (error) {
+      this.#note(error, 0)
+      throw error
     } finally {
       this.#running = undefined
       if (this.#again) this.wake()
@@ -105,16 +130,34 @@ export class Runner {
     this.#patientUntil = patience > 0 ? now() + patience : 0
     // A service that names the time keeps a place then: later than it says is no politeness.
     if (patience > 0) this.#failures = 0
-    this.#schedule(Math.max(patience, pauseAfter(error, this.#failures, random)))
+    const pause = Math.max(patience, pauseAfter(error, this.#failures, random))
+    this.#note(error, pause)
+    this.#schedule(pause)
     if (patience === 0) this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
   }
 
+  #note(error: unknown, pause: number): void {
+    const { log, of, signal } = this.#options
+    if (log === undefined || of === undefined || signal.aborted) return
+    const frames = error instanceof ClientError ? undefined : framesOf(error)
+    log.write("try failed", {
+      runner: of.name,
+      conversation: of.conversation,
+      error: faultOf(error),
+      failures: this.#failures + 1,
+      pause,
+      frames,
+    })
+  }
+
   #schedule(milliseconds: number): void {
     if (this.#options.signal.aborted) return
     this.#cancelTimer()
+    this.#nextAt = this.#options.now() + milliseconds
     this.#cancelTimer = (this.#options.timers ?? platformTimers).after(milliseconds, () => {
+      this.#nextAt = undefined
       this.#patientUntil = 0
       this.wake()
     })

@@ -1,3 +1,5 @@
+import { faultOf, type KnownWords } from "../diagnostics/faults.js"
+import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Transactions } from "../journal/transactions.js"
 import { type Delivery, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
@@ -13,6 +15,7 @@ export interface StreamOptions {
   readonly random: (length: number) => Uint8Array
   readonly timers: Timers
   readonly signal: AbortSignal
+  readonly log: Log
   readonly inbox: Runner
   readonly conversations: () => Iterable<ConversationHandle>
   readonly find: (groupId: Uint8Array) => ConversationHandle | undefined
@@ -62,6 +65,11 @@ export class Stream {
   /** Why not: what the service, or the network, has said last. */
   get reason(): string | undefined {
     return this.#online ? undefined : this.#parts.find((part) => !part.online)?.reason
+  }
+
+  /** For a report: the subscriptions, and what broke those that are not online. */
+  get parts(): readonly StreamPart[] {
+    return this.#parts.map(({ online, size, isIdle, broke }) => ({ online, cursors: size, isIdle, broke }))
   }
 
   /** Subscribes anew if there are other conversations to follow than before. */
@@ -172,8 +180,18 @@ export class Stream {
     if (online) this.#refused = false
     if (this.#online === online) return
     this.#online = online
+    const { log, signal } = this.#options
+    if (online) log.write("online", { subscriptions: this.#parts.length })
+    else if (!signal.aborted) log.write("offline", { because: this.#parts.find((part) => !part.online)?.broke })
     this.#options.onChange()
   }
+}
+
+export interface StreamPart {
+  readonly online: boolean
+  readonly cursors: number
+  readonly isIdle: boolean
+  readonly broke: KnownWords | undefined
 }
 
 interface PartOptions extends StreamOptions {
@@ -193,6 +211,7 @@ class Part {
   #session = new AbortController()
   #online = false
   #reason = "the service has not answered yet"
+  #broke: KnownWords | undefined
 
   constructor(options: PartOptions) {
     this.#options = options
@@ -206,6 +225,11 @@ class Part {
 
   get reason(): string {
     return this.#reason
+  }
+
+  /** What ended the subscription last. */
+  get broke(): KnownWords | undefined {
+    return this.#broke
   }
 
   get ids(): Iterable<string> {
@@ -237,7 +261,7 @@ class Part {
   }
 
   async #run(): Promise<void> {
-    const { signal, now, random, timers } = this.#options
+    const { signal, now, random, timers, log } = this.#options
     for (let failures = 0; !signal.aborted; ) {
       this.#session = new AbortController()
       const begun = timers.elapsed()
@@ -248,11 +272,16 @@ class Part {
         // A stream that breaks says nothing about what has happened; the cursors do.
         patience = patienceOf(error, now())
         this.#reason = error instanceof ClientError ? error.message : "the stream broke"
+        this.#broke = faultOf(error)
       }
       if (this.#session.signal.aborted) continue
       this.#setOnline(false)
       if (timers.elapsed() - begun > STEADY_MILLISECONDS) failures = 0
-      await this.#pause(Math.max(patience, backoff(failures++, random)))
+      const pause = Math.max(patience, backoff(failures++, random))
+      if (this.#broke !== undefined && Number.isFinite(pause)) {
+        log.write("subscription broke", { cursors: this.size, error: this.#broke, failures, pause })
+      }
+      await this.#pause(pause)
     }
     this.#setOnline(false)
   }
@@ -276,6 +305,7 @@ class Part {
   #setOnline(online: boolean): void {
     if (this.#online === online) return
     this.#online = online
+    if (online) this.#broke = undefined
     this.#options.onLook()
   }
 

@@ -63,6 +63,19 @@ export class Stock {
     )
   }
 
+  /** How many there are in this device, in each state: for a report. */
+  async census(): Promise<StockCensus> {
+    const stored = (await this.#stored()).map(([, it]) => it)
+    const inUse = stored.filter(({ keptUntil }) => keptUntil === undefined)
+    const single = inUse.filter(({ lastResort }) => !lastResort)
+    return {
+      published: single.filter(({ published }) => published).length,
+      unpublished: single.filter(({ published }) => !published).length,
+      lastResorts: inUse.length - single.length,
+      replaced: stored.length - inUse.length,
+    }
+  }
+
   /** When {@link replenish} is to run again without being told to (Unix time in milliseconds). */
   get due(): number {
     const { now, lifetimeSeconds } = this.#options
@@ -155,6 +168,16 @@ export class Stock {
     const records = await this.#options.store.list(recordKeys.keyPackages)
     return records.map(([key, record]) => [key, decode(StoredKeyPackage, record)] as const)
   }
+}
+
+export interface StockCensus {
+  /** For a single use, confirmed by the service; it may have handed some of them out. */
+  readonly published: number
+  /** For a single use, not confirmed. */
+  readonly unpublished: number
+  readonly lastResorts: number
+  /** Last resorts that are kept for Welcomes under way. */
+  readonly replaced: number
 }
 
 export type Stored = readonly [key: string, stored: StoredKeyPackage]

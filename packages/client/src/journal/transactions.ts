@@ -1,5 +1,7 @@
 import { decode, encode } from "@conclave/codec"
 import { hex } from "../bytes.js"
+import { codeOf, faultOf, framesOf, ruleIn } from "../diagnostics/faults.js"
+import { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { type NewEvent, StoredEvent, type WholeEvent } from "../kinds/events.js"
 import { Profile, recordKeys } from "../records/records.js"
@@ -32,6 +34,7 @@ interface Turn {
  */
 export class Transactions {
   readonly #store: SealedStore
+  readonly #log: Log
   readonly #observers = new Set<() => void>()
   readonly #broken = new Set<Reloadable>()
   readonly unread = new UnreadEvents()
@@ -51,8 +54,9 @@ export class Transactions {
   #working: Promise<void> | undefined
   #closed = false
 
-  constructor(store: SealedStore, profile: Profile) {
+  constructor(store: SealedStore, profile: Profile, log = new Log()) {
     this.#store = store
+    this.#log = log
     this.#profile = profile
     this.#shared = [this.#self]
   }
@@ -150,14 +154,21 @@ export class Transactions {
       }
     }
     try {
-      await transaction.write(this.#store)
+      const begun = this.#log.elapsed()
+      const written = await transaction.write(this.#store)
+      if (written !== undefined) {
+        const milliseconds = this.#log.elapsed() - begun
+        this.#log.write("transaction", { ...written, events: transaction.events.size, milliseconds })
+      }
       this.#complete(transaction, parts)
       for (const { turn, result } of done) turn.resolve(result)
     } catch (error) {
+      this.#noteFailure(error)
       await this.#break(parts)
       for (const { turn } of done) turn.reject(error)
     }
     if (failed === undefined) return
+    this.#noteFailure(failed.error)
     await this.#break(failed.turn.part === undefined ? [] : [failed.turn.part])
     failed.turn.reject(failed.error)
   }
@@ -165,6 +176,7 @@ export class Transactions {
   #complete(transaction: Transaction, parts: Iterable<Reloadable>): void {
     this.#profile = transaction.profile
     this.recent.add(transaction.events)
+    for (const event of transaction.events.values()) this.#note(event)
     for (const part of parts) part.settled?.()
     for (const completion of transaction.completions) completion()
     this.notify()
@@ -175,6 +187,23 @@ export class Transactions {
     this.recent.clear()
     for (const part of [...this.#shared, ...parts]) this.#broken.add(part)
     await this.#mend()
+  }
+
+  #noteFailure(error: unknown): void {
+    const frames = error instanceof ClientError ? undefined : framesOf(error)
+    this.#log.write("transaction failed", { error: faultOf(error), frames })
+  }
+
+  #note(event: WholeEvent): void {
+    const { type, conversation } = event
+    this.#log.write("event", {
+      event: type,
+      conversation,
+      person: type === "keyChanged" ? event.name : undefined,
+      code: type === "rejected" || type === "failed" ? codeOf(event.code) : undefined,
+      rule: type === "rejected" ? ruleIn(event.reason) : undefined,
+      wish: type === "failed" ? event.wish : undefined,
+    })
   }
 
   /** The store may still be failing: then the next transaction tries again. */
@@ -198,6 +227,12 @@ export class Transactions {
 interface Telling {
   readonly unread: UnreadEvents
   readonly isTold: (event: NewEvent, id: string) => boolean
+}
+
+export interface Written {
+  readonly puts: number
+  readonly deletes: number
+  readonly size: number
 }
 
 /** What is written together. */
@@ -288,7 +323,8 @@ export class Transaction {
     this.completions.push(completion)
   }
 
-  async write(store: SealedStore): Promise<void> {
+  /** Resolves with how much was written; `size` in bytes, keys not counted. */
+  async write(store: SealedStore): Promise<Written | undefined> {
     for (const [number, event] of this.events) {
       this.put(recordKeys.event(number), encode(StoredEvent, this.#recordOf(event)))
     }
@@ -298,6 +334,9 @@ export class Transaction {
     }
     if (this.#put.size + this.#delete.size === 0) return
     await store.transaction({ put: this.#put, delete: this.#delete })
+    let size = 0
+    for (const record of this.#put.values()) size += record.length
+    return { puts: this.#put.size, deletes: this.#delete.size, size }
   }
 
   /** The payload of a message whose record is kept is stored there alone. */

@@ -52,6 +52,12 @@ export class SealedStore {
     return (await this.#store.list(prefix)).map(([key]) => key)
   }
 
+  /** Keys, and bytes of their records as they are sealed: a page of `limit`, from the end, of those before `before`. */
+  async sizes(limit: number, before?: string): Promise<readonly (readonly [key: string, size: number])[]> {
+    const options = { limit, reverse: true, ...(before !== undefined && { before }) }
+    return (await this.#store.list("", options)).map(([key, sealed]) => [key, sealed.length] as const)
+  }
+
   async transaction(changes: StoreChanges): Promise<void> {
     const put = new Map<string, Uint8Array>()
     for (const [key, value] of changes.put) put.set(key, this.#seal(key, value))
