@@ -346,7 +346,7 @@ function applyUnchecked(epoch: Epoch, list: readonly SentProposal[]): AppliedPro
     psks: of("psk").map(({ psk }) => psk),
     kemOutput: of("externalInit")[0]?.kemOutput,
     reInit: of("reinit")[0],
-    registered: of("registered"),
+    list,
   }
 }
 
