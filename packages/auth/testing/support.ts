@@ -5,6 +5,8 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { cipherSuite, signWithLabel } from "@conclave/mls"
 import { type AuthenticationOptions, authenticationService, type Store } from "../src/index.js"
 
+export { storeConformance } from "./store-conformance.js"
+
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
 export const NOW = 1_800_000_000_000
