@@ -156,7 +156,9 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
         rule(epoch.suite.signature.isPublicKey(signatureKey), "key-signature-valid")
       }
     },
-    validateAll: (items) => rule(items.length <= 1, "list-one-group-context-extensions"),
+    validateAll(items) {
+      rule(items.length <= 1, "list-one-group-context-extensions")
+    },
     claim: () => "extensions",
     apply({ proposal }, draft) {
       draft.extensions = proposal.extensions
@@ -212,7 +214,9 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
         change(proposal.removed)
       }
     },
-    validateExternal: (items) => rule(items.length <= 1, "external-remove-once"),
+    validateExternal(items) {
+      rule(items.length <= 1, "external-remove-once")
+    },
     removes: ({ proposal }) => proposal.removed,
     claim: ({ proposal }) => `leaf ${proposal.removed}`,
     isTaken: ({ proposal }, { epoch }) => proposal.removed !== epoch.ownLeafIndex,
@@ -234,7 +238,9 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
         keyPackage: decodeKeyPackage(keyPackage, registries),
       }),
     },
-    validate: ({ proposal }, { epoch }) => validateKeyPackage(epoch.suite, proposal.keyPackage),
+    validate({ proposal }, { epoch }) {
+      validateKeyPackage(epoch.suite, proposal.keyPackage)
+    },
     validateAll(items, { epoch, removedKeys }) {
       const added = new Set<string>()
       for (const { proposal } of items) {
@@ -271,9 +277,15 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
         psk: resumptionId({ groupId, epoch, usage: "application" }, environment),
       }),
     },
-    validate: ({ proposal }, { epoch, origin }) => validatePskId(proposal.psk, epoch.suite.secretSize, origin),
-    validateAll: validatePsks,
-    validateExternal: validatePsks,
+    validate({ proposal }, { epoch, origin }) {
+      validatePskId(proposal.psk, epoch.suite.secretSize, origin)
+    },
+    validateAll(items, list) {
+      validatePsks(items, list)
+    },
+    validateExternal(items, context) {
+      validatePsks(items, context)
+    },
     apply({ proposal }, draft) {
       draft.psks.push(proposal.psk)
     },
@@ -286,8 +298,12 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
     step: "others",
     // Made by whoever joins: see `enter.ts`.
     makes: {},
-    validateAll: (items) => rule(items.length === 0, "list-external-init"),
-    validateExternal: (items) => rule(items.length === 1, "external-init-once"),
+    validateAll(items) {
+      rule(items.length === 0, "list-external-init")
+    },
+    validateExternal(items) {
+      rule(items.length === 1, "external-init-once")
+    },
     isTaken: () => false,
     apply({ proposal }, draft) {
       draft.kemOutput = proposal.kemOutput
@@ -313,7 +329,9 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
       validateExtensionList(extensions, "groupContext")
       rule(version >= 1, "proposal-reinit-version")
     },
-    validateAll: (items, { length }) => rule(items.length === 0 || length === 1, "list-reinit-alone"),
+    validateAll(items, { length }) {
+      rule(items.length === 0 || length === 1, "list-reinit-alone")
+    },
     isTaken: (_, { length }) => length === 1,
     apply({ proposal }, draft) {
       draft.reInit = proposal
