@@ -16,6 +16,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   // Tests of several packages share it; it is never published.
   testing: [
     "auth",
+    "auth/store",
+    "delivery/store",
     "codec",
     "contracts/auth",
     "contracts/delivery",

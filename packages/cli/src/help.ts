@@ -1,9 +1,11 @@
 import type { Command, Option } from "./arguments.js"
-import { commands } from "./commands/index.js"
+import { commandNames, loadCommand } from "./commands.js"
 import { align, wrap } from "./terminal/table.js"
 
-export function generalHelp(): string {
-  const rows = Object.entries(commands).map(([name, { summary }]) => [`  ${name}`, summary])
+/** Loads every command, for its summary. */
+export async function generalHelp(): Promise<string> {
+  const commands = await Promise.all(commandNames.map(loadCommand))
+  const rows = commands.map(({ summary }, at) => [`  ${commandNames[at]}`, summary])
   return [
     "conclave: end-to-end encrypted group conversations (MLS, RFC 9420)",
     "",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { type Command, isHelpWanted, parseArguments } from "./arguments.js"
 import { nearest } from "./closest.js"
-import { commands } from "./commands/index.js"
+import { commandNames, loadCommand } from "./commands.js"
 import { exitCodes, explain, Failure, UsageError } from "./failure.js"
 import { commandHelp, generalHelp } from "./help.js"
 import type { Terminal } from "./terminal/terminal.js"
@@ -11,12 +11,12 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
   const [first, ...rest] = words
   try {
     if (first === undefined) {
-      terminal.tell(generalHelp())
+      terminal.tell(await generalHelp())
       return exitCodes.usage
     }
     if (first === "--version" || first === "-v") return say(terminal, version())
     if (first === "--help" || first === "-h" || (first === "help" && rest.length === 0)) {
-      return say(terminal, generalHelp())
+      return say(terminal, await generalHelp())
     }
     if (first === "help") return say(terminal, commandHelp(rest[0]!, await find(rest[0]!)))
     const command = await find(first)
@@ -24,7 +24,7 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
     const { options, operand } = parseArguments(command, rest)
     return await command.run(options, { terminal, operand })
   } catch (error) {
-    const name = first !== undefined && Object.hasOwn(commands, first) ? `conclave ${first}` : "conclave"
+    const name = first !== undefined && commandNames.includes(first) ? `conclave ${first}` : "conclave"
     return report(error, { name, terminal })
   }
 }
@@ -35,9 +35,8 @@ export function version(): string {
 }
 
 function find(name: string): Promise<Command> {
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (entry !== undefined) return entry.load()
-  const like = nearest(name, Object.keys(commands))
+  if (commandNames.includes(name)) return loadCommand(name)
+  const like = nearest(name, commandNames)
   const hint = like === undefined ? "" : `; did you mean ${like}?`
   const what = name.startsWith("-") ? `there is no option ${name} without a command` : `there is no command ${name}`
   throw new UsageError(`${what}${hint}`)

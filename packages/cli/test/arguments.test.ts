@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import fc from "fast-check"
 import { parseArguments } from "../src/arguments.js"
-import { commands } from "../src/commands/index.js"
+import { commandNames, loadCommand } from "../src/commands.js"
 import { UsageError } from "../src/failure.js"
 import { assertReadable, conclave, runHere } from "./support.js"
 
@@ -58,7 +58,7 @@ describe("the command line", () => {
   it("tells how each command is used, and what version this is", async () => {
     const general = await runHere(["--help"])
     assert.equal(general.code, 0)
-    for (const name of Object.keys(commands)) {
+    for (const name of commandNames) {
       assert.match(general.output.toString(), new RegExp(`^  ${name} `, "m"))
       const help = await runHere([name, "--help"])
       assert.equal(help.code, 0)
@@ -77,8 +77,8 @@ describe("the command line", () => {
   })
 
   it("reads whatever words or refuses them as wrong usage", async () => {
-    for (const name of Object.keys(commands)) {
-      const command = await commands[name]!.load()
+    for (const name of commandNames) {
+      const command = await loadCommand(name)
       const option = fc.constantFrom(...Object.keys(command.options), "help", "x", "__proto__", "")
       const word = fc.oneof(
         fc.string({ unit: "grapheme" }),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { DecodeError, decode, encode, utf8 } from "@conclave/codec"
+import { DecodeError, decode, encode, opaque, utf8 } from "@conclave/codec"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Conversation } from "../src/index.js"
 import { contentKind, contentKinds, contentTable, contentWords } from "../src/kinds/contents.js"
@@ -143,6 +143,23 @@ describe("a kind of content", () => {
     assert.equal(table.words(content!), "a place at 50, 14")
     assert.equal(table.words({ text: "hello" }), "hello")
     assert.equal(table.words({ bytes: new Uint8Array(3) }), "3 bytes that are not text")
+    assert.deepEqual(table.json(content!), { latitude: "50", longitude: "14" })
+    assert.deepEqual(table.json({ text: "hello" }), { text: "hello" })
+    assert.deepEqual(table.json({ bytes: Uint8Array.of(255, 0) }), { base64: "/wA=" })
+  })
+
+  it("is told apart from a kind that has some of its fields", () => {
+    const note = contentKind({
+      number: 10,
+      fields: { text: utf8, stamp: opaque },
+      isMessage: true,
+      words: ({ text }) => `note: ${text}`,
+    })
+    const withNote = contentTable({ ...contentKinds, note })
+    const content = { text: "hello", stamp: Uint8Array.of(255) }
+    assert.equal(withNote.words(content), "note: hello")
+    assert.equal(withNote.words({ text: "hello" }), "hello")
+    assert.deepEqual(withNote.json(content), { text: "hello", stamp: "/w==" })
   })
 
   it("is not a message where its row says so", () => {

@@ -1,7 +1,7 @@
 import { ascii, concat, uint16, wipe } from "./bytes.js"
 import { expandParts } from "./hkdf.js"
 import { kem } from "./kem.js"
-import type { Aead, AeadName, CryptoProvider, Hash, HashName, KemGroupName } from "./provider.js"
+import type { Aead, AeadName, CryptoProvider, Hash, HashName, Kem } from "./provider.js"
 
 /*
  * RFC 9180 in base mode. Extract and Expand are HKDF with the suite's name and a label in front (§4).
@@ -19,7 +19,8 @@ import type { Aead, AeadName, CryptoProvider, Hash, HashName, KemGroupName } fro
  */
 
 export interface HpkeSuite {
-  readonly group: KemGroupName
+  /** A group, for DHKEM over it, or one of the provider's `kems`. */
+  readonly kem: string
   readonly kdf: HashName
   readonly aead: AeadName
 }
@@ -47,25 +48,17 @@ export interface HpkeSealed {
 /**
  * Hybrid public key encryption (RFC 9180), base mode, of one suite.
  *
- * Randomness is passed in as `ephemeral`: `kem.privateKeySize` fresh random bytes for every call, from which the
- * ephemeral key pair is derived. They are left as they are; whoever drew them wipes them.
+ * Randomness is passed in as `ephemeral`: `kem.ephemeralSize` fresh random bytes for every call, from which DHKEM derives
+ * the ephemeral key pair. They are left as they are; whoever drew them wipes them.
  */
 export interface Hpke {
-  readonly kem: {
-    /** The IANA registry's number. */
-    readonly id: number
-    /** Bytes of the shared secret (Nsecret), of an encapsulated key (Nenc), of keys (Npk, Nsk). */
-    readonly secretSize: number
-    readonly encSize: number
-    readonly publicKeySize: number
-    readonly privateKeySize: number
-  }
+  readonly kem: Pick<Kem, "id" | "secretSize" | "encSize" | "publicKeySize" | "privateKeySize" | "ephemeralSize">
   /**
    * RFC 9180 §7.1.3: the key pair that belongs to input key material. The material should carry as much entropy as
    * `kem.privateKeySize` bytes.
    */
   deriveKeyPair(inputKeyMaterial: Uint8Array): HpkeKeyPair
-  /** @throws RangeError where `privateKey` is no private key of the group. */
+  /** @throws RangeError where `privateKey` is no private key of the KEM. */
   publicKey(privateKey: Uint8Array): Uint8Array
   isPublicKey(bytes: Uint8Array): boolean
 
@@ -150,13 +143,13 @@ export interface HpkeReceiver extends Disposable {
 }
 
 /**
- * HPKE of one suite. The hash inside the KEM follows from the group: X25519 and P-256 use SHA-256, P-384 SHA-384,
+ * HPKE of one suite. The hash inside DHKEM follows from the group: X25519 and P-256 use SHA-256, P-384 SHA-384,
  * X448 and P-521 SHA-512.
  *
- * @throws TypeError where the provider lacks the group, one of the hashes or the AEAD.
+ * @throws TypeError where the provider lacks the KEM, one of the hashes or the AEAD.
  */
 export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
-  const keys = kem(provider, suite.group)
+  const keys = kem(provider, suite.kem)
   const hash = provider.hashes[suite.kdf]
   const aead = provider.aeads[suite.aead]
   if (!hash) throw new TypeError(`provider ${provider.name} has no ${suite.kdf}`)
@@ -167,13 +160,14 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
     kem: {
       id: keys.id,
       secretSize: keys.secretSize,
-      encSize: keys.publicKeySize,
+      encSize: keys.encSize,
       publicKeySize: keys.publicKeySize,
       privateKeySize: keys.privateKeySize,
+      ephemeralSize: keys.ephemeralSize,
     },
-    deriveKeyPair: keys.deriveKeyPair,
-    publicKey: keys.publicKey,
-    isPublicKey: keys.isPublicKey,
+    deriveKeyPair: (inputKeyMaterial) => keys.deriveKeyPair(inputKeyMaterial),
+    publicKey: (privateKey) => keys.publicKey(privateKey),
+    isPublicKey: (bytes) => keys.isPublicKey(bytes),
 
     prepareInfo: (info) => ({ infoHash: schedule.infoHash(info) }),
 

@@ -10,12 +10,14 @@ export {
   hpke,
   type PreparedInfo,
 } from "./hpke.js"
+export { hasKem } from "./kem.js"
 export type {
   Aead,
   AeadName,
   CryptoProvider,
   Hash,
   HashName,
+  Kem,
   KemGroup,
   KemGroupName,
   SignatureName,

@@ -1,19 +1,25 @@
 import { ascii, concat, uint16, wipe } from "./bytes.js"
 import { expandParts } from "./hkdf.js"
-import type { CryptoProvider, Hash, HashName, KemGroup, KemGroupName } from "./provider.js"
+import type { CryptoProvider, Hash, HashName, Kem, KemGroup, KemGroupName } from "./provider.js"
 
-/** DHKEM (RFC 9180 §4.1) over one group. */
-export interface Kem {
-  readonly id: number
-  readonly secretSize: number
-  readonly publicKeySize: number
-  readonly privateKeySize: number
-  deriveKeyPair(inputKeyMaterial: Uint8Array): { privateKey: Uint8Array; publicKey: Uint8Array }
-  publicKey(privateKey: Uint8Array): Uint8Array
-  isPublicKey(bytes: Uint8Array): boolean
-  encapsulate(publicKey: Uint8Array, ephemeral: Uint8Array): { kemOutput: Uint8Array; sharedSecret: Uint8Array }
-  decapsulate(privateKey: Uint8Array, kemOutput: Uint8Array, publicKey?: Uint8Array): Uint8Array | undefined
+/**
+ * The KEM of a name: the provider's own, or DHKEM (RFC 9180 §4.1) over one of its groups.
+ *
+ * @throws TypeError where the provider has neither, or lacks DHKEM's hash.
+ */
+export function kem(provider: CryptoProvider, name: string): Kem {
+  const own = provider.kems?.[name]
+  if (own) return own
+  if (!isGroup(name)) throw new TypeError(`provider ${provider.name} has no ${name}`)
+  return dhKem(provider, name)
 }
+
+/** Whether a provider has a KEM: its own, or a group that DHKEM works over. */
+export function hasKem({ kems, groups }: CryptoProvider, name: string): boolean {
+  return kems?.[name] !== undefined || (isGroup(name) && groups[name] !== undefined)
+}
+
+const isGroup = (name: string): name is KemGroupName => Object.hasOwn(parameters, name)
 
 // RFC 9180 §7.1. `mask` clears the bits of a candidate scalar's first byte that no scalar has; Montgomery curves need
 // no search, since every string of their length is a scalar.
@@ -25,8 +31,7 @@ const parameters: Record<KemGroupName, { id: number; hash: HashName; mask?: numb
   X448: { id: 0x0021, hash: "SHA-512" },
 }
 
-/** @throws TypeError where the provider lacks the group or its hash. */
-export function kem(provider: CryptoProvider, name: KemGroupName): Kem {
+function dhKem(provider: CryptoProvider, name: KemGroupName): Kem {
   const { id, hash: hashName, mask } = parameters[name]
   const group = provider.groups[name]
   const hash = provider.hashes[hashName]
@@ -40,8 +45,10 @@ export function kem(provider: CryptoProvider, name: KemGroupName): Kem {
   return {
     id,
     secretSize: hash.size,
+    encSize: group.publicKeySize,
     publicKeySize: group.publicKeySize,
     privateKeySize: group.privateKeySize,
+    ephemeralSize: group.privateKeySize,
     isPublicKey: (bytes) => group.isPublicKey(bytes),
     publicKey,
 

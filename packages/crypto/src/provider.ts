@@ -12,6 +12,11 @@ export interface CryptoProvider {
   readonly hashes: Readonly<Partial<Record<HashName, Hash>>>
   readonly aeads: Readonly<Partial<Record<AeadName, Aead>>>
   readonly groups: Readonly<Partial<Record<KemGroupName, KemGroup>>>
+  /**
+   * KEMs that are more than DHKEM over one of `groups`, by name. One with the name of a group is used in the place of DHKEM
+   * over it.
+   */
+  readonly kems?: Readonly<Partial<Record<string, Kem>>>
   readonly signatures: Readonly<Partial<Record<SignatureName, SignatureScheme>>>
 }
 
@@ -70,6 +75,38 @@ export interface KemGroup {
   ): { readonly publicKey: Uint8Array; readonly sharedSecret: Uint8Array } | undefined
   /** Whether `diffieHellman` would take the bytes as a peer's key: length, curve, no infinity, no low order. */
   isPublicKey(bytes: Uint8Array): boolean
+}
+
+/**
+ * A key encapsulation mechanism as RFC 9180 §4 uses it. Keys and encapsulated keys have fixed sizes; what they are made
+ * of is the KEM's own affair.
+ */
+export interface Kem {
+  /** The number in IANA's registry of HPKE KEMs. */
+  readonly id: number
+  /** Bytes of the shared secret (Nsecret), of an encapsulated key (Nenc), of keys (Npk, Nsk). */
+  readonly secretSize: number
+  readonly encSize: number
+  readonly publicKeySize: number
+  readonly privateKeySize: number
+  /** Bytes of the randomness that `encapsulate` takes. */
+  readonly ephemeralSize: number
+  /** RFC 9180 §4: from input key material of any length. */
+  deriveKeyPair(inputKeyMaterial: Uint8Array): { readonly privateKey: Uint8Array; readonly publicKey: Uint8Array }
+  /** @throws RangeError for a malformed private key. */
+  publicKey(privateKey: Uint8Array): Uint8Array
+  isPublicKey(bytes: Uint8Array): boolean
+  /** `ephemeral` is left as it is. @throws RangeError for a malformed public key, or an ephemeral of another size. */
+  encapsulate(
+    publicKey: Uint8Array,
+    ephemeral: Uint8Array,
+  ): { readonly kemOutput: Uint8Array; readonly sharedSecret: Uint8Array }
+  /**
+   * `undefined` for a malformed `kemOutput`. Some KEMs are faster where they are given the receiver's public key, too.
+   *
+   * @throws RangeError for a malformed private key.
+   */
+  decapsulate(privateKey: Uint8Array, kemOutput: Uint8Array, publicKey?: Uint8Array): Uint8Array | undefined
 }
 
 /**

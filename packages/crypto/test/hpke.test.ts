@@ -1,6 +1,16 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type CryptoProvider, concat, type HpkeSuite, hkdfExpand, hkdfExtract, hpke } from "../src/index.js"
+import {
+  type CryptoProvider,
+  concat,
+  type HpkeSuite,
+  hasKem,
+  hkdfExpand,
+  hkdfExtract,
+  hpke,
+  type Kem,
+} from "../src/index.js"
+import { kem } from "../src/kem.js"
 import { sealedByOthers } from "./facts/mls.js"
 import { rfc9180 } from "./facts/rfc9180.js"
 import {
@@ -16,8 +26,8 @@ import {
   unanimous,
 } from "./support.js"
 
-const suites: HpkeSuite[] = groupNames.flatMap((group) => [
-  { group, kdf: group === "P-384" ? "SHA-384" : "SHA-256", aead: "AES-128-GCM" },
+const suites: HpkeSuite[] = groupNames.flatMap((kem) => [
+  { kem, kdf: kem === "P-384" ? "SHA-384" : "SHA-256", aead: "AES-128-GCM" },
 ])
 
 for (const provider of providers) {
@@ -133,11 +143,11 @@ for (const provider of providers) {
       const scheme = hpke(provider, suite)
       const random = seeded("choice")
       const { publicKey } = scheme.deriveKeyPair(random(66))
-      const ephemeral = random(scheme.kem.privateKeySize)
+      const ephemeral = random(scheme.kem.ephemeralSize)
       const message = { info: empty, authenticatedData: empty, plaintext: empty }
       for (const key of malformed(scheme.kem.publicKeySize)) {
         assert.equal(scheme.isPublicKey(key), false)
-        const error = { name: "RangeError", message: `not a public key of ${suite.group}` }
+        const error = { name: "RangeError", message: `not a public key of ${suite.kem}` }
         assert.throws(() => scheme.seal(key, { ...message, ephemeral }), error)
         assert.throws(() => scheme.setupSender(key, { info: empty, ephemeral }), RangeError)
         const request = { info: empty, exporterContext: empty, length: 1, ephemeral }
@@ -191,9 +201,9 @@ for (const provider of providers) {
 
 test("providers agree on every group with every hash and every AEAD", () => {
   const random = seeded("agree")
-  for (const group of groupNames) {
+  for (const kem of groupNames) {
     for (const [index, kdf] of hashNames.entries()) {
-      const suite = { group, kdf, aead: aeadNames[(index + groupNames.indexOf(group)) % 3]! }
+      const suite = { kem, kdf, aead: aeadNames[(index + groupNames.indexOf(kem)) % 3]! }
       // RFC 9420 derives keys of P-521 from 64 bytes, fewer than a private key has.
       const [inputKeyMaterial, ephemeral] = [random(64), random(66)]
       const message = { info: random(index * 40), authenticatedData: random(3), plaintext: random(99) }
@@ -221,7 +231,7 @@ test("a key is derived from the next candidate where the first is out of range",
   const group = provider!.groups["P-256"]!
   let refusals = 2
   const refusing = { ...group, publicKey: (key: Uint8Array) => (refusals-- > 0 ? undefined : group.publicKey(key)) }
-  const suite = { group: "P-256", kdf: "SHA-256", aead: "AES-128-GCM" } as const
+  const suite = { kem: "P-256", kdf: "SHA-256", aead: "AES-128-GCM" } as const
   const scheme = hpke({ ...provider!, groups: { "P-256": refusing } }, suite)
   const inputKeyMaterial = seeded("candidate")(32)
   const { privateKey } = scheme.deriveKeyPair(inputKeyMaterial)
@@ -236,7 +246,7 @@ test("a key is derived from the next candidate where the first is out of range",
 
 test("an algorithm that the provider lacks is named when the suite is asked for, not later", () => {
   const [provider] = providers
-  const suite = { group: "P-384", kdf: "SHA-512", aead: "AES-256-GCM" } as const
+  const suite = { kem: "P-384", kdf: "SHA-512", aead: "AES-256-GCM" } as const
   const { "SHA-384": _, ...withoutKemHash } = provider!.hashes
   const lacking: [Partial<CryptoProvider>, RegExp][] = [
     [{ groups: {} }, /P-384/],
@@ -251,7 +261,7 @@ test("an algorithm that the provider lacks is named when the suite is asked for,
 
 test("an info that is prepared once seals to many as the info itself would, and serves again", () => {
   const [provider] = providers
-  const scheme = hpke(provider!, { group: "X25519", kdf: "SHA-512", aead: "AES-256-GCM" })
+  const scheme = hpke(provider!, { kem: "X25519", kdf: "SHA-512", aead: "AES-256-GCM" })
   const random = seeded("prepared")
   const info = random(10_000)
   const prepared = scheme.prepareInfo(info)
@@ -267,7 +277,7 @@ test("an info that is prepared once seals to many as the info itself would, and 
 test("a group without a joint operation serves as well", () => {
   const [provider] = providers
   const { exchange: _, ...plain } = provider!.groups.X25519!
-  const suite = { group: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" } as const
+  const suite = { kem: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" } as const
   const [joint, apart] = [hpke(provider!, suite), hpke({ ...provider!, groups: { X25519: plain } }, suite)]
   const random = seeded("apart")
   const own = joint.deriveKeyPair(random(32))
@@ -279,7 +289,7 @@ test("a group without a joint operation serves as well", () => {
 
 function pairOf(provider: CryptoProvider) {
   const random = seeded("pair")
-  const scheme = hpke(provider, { group: "X25519", kdf: "SHA-256", aead: "ChaCha20-Poly1305" })
+  const scheme = hpke(provider, { kem: "X25519", kdf: "SHA-256", aead: "ChaCha20-Poly1305" })
   const { privateKey, publicKey } = scheme.deriveKeyPair(random(32))
   const sender = scheme.setupSender(publicKey, { info: empty, ephemeral: random(32) })
   const receiver = scheme.setupReceiver(privateKey, { info: empty, kemOutput: sender.kemOutput })!
@@ -293,3 +303,79 @@ function malformed(size: number): Uint8Array[] {
   if (size > 56) origin[0] = 4
   return [...lengths, new Uint8Array(size), origin]
 }
+
+/** Two KEMs as one, a stand-in for those that are not DHKEM: no two of its sizes are those of a group. */
+function doubled(provider: CryptoProvider, id: number): Kem {
+  const [a, b] = [kem(provider, "X25519"), kem(provider, "P-256")]
+  const expand = (material: Uint8Array, length: number) =>
+    hkdfExpand(provider.hashes["SHA-256"]!, concat(material, new Uint8Array(32)), empty, length)
+  const keys = (seed: Uint8Array) =>
+    [a.deriveKeyPair(concat(seed, Uint8Array.of(1))), b.deriveKeyPair(concat(seed, Uint8Array.of(2)))] as const
+  const publicKeyOf = (seed: Uint8Array) => concat(...keys(seed).map(({ publicKey }) => publicKey))
+  const split = (bytes: Uint8Array, first: number) => [bytes.subarray(0, first), bytes.subarray(first)] as const
+  return {
+    id,
+    secretSize: a.secretSize + b.secretSize,
+    encSize: a.encSize + b.encSize,
+    publicKeySize: a.publicKeySize + b.publicKeySize,
+    privateKeySize: 40,
+    ephemeralSize: 8,
+    deriveKeyPair(material) {
+      const seed = expand(material, 40)
+      return { privateKey: seed, publicKey: publicKeyOf(seed) }
+    },
+    publicKey: publicKeyOf,
+    isPublicKey: (bytes) => a.isPublicKey(bytes.subarray(0, 32)) && b.isPublicKey(bytes.subarray(32)),
+    encapsulate(publicKey, ephemeral) {
+      const [toA, toB] = split(publicKey, a.publicKeySize)
+      const [drawnA, drawnB] = split(expand(ephemeral, 64), a.ephemeralSize)
+      const sealed = [a.encapsulate(toA, drawnA), b.encapsulate(toB, drawnB)]
+      return {
+        kemOutput: concat(...sealed.map((it) => it.kemOutput)),
+        sharedSecret: concat(...sealed.map((it) => it.sharedSecret)),
+      }
+    },
+    decapsulate(seed, kemOutput) {
+      const [fromA, fromB] = split(kemOutput, a.encSize)
+      const secrets = [a.decapsulate(keys(seed)[0].privateKey, fromA), b.decapsulate(keys(seed)[1].privateKey, fromB)]
+      return secrets.some((it) => it === undefined) ? undefined : concat(...secrets.map((it) => it!))
+    },
+  }
+}
+
+test("a KEM of the provider's own serves as DHKEM does, with keys and outputs of its own sizes", () => {
+  const suite = { kem: "doubled", kdf: "SHA-256", aead: "AES-128-GCM" } as const
+  const random = seeded("doubled")
+  const [inputKeyMaterial, ephemeral] = [random(32), random(8)]
+  const message = { info: random(5), authenticatedData: random(3), plaintext: random(99) }
+  const sealed = providers.map((provider) => {
+    assert.equal(hasKem(provider, "doubled"), false)
+    const own = { ...provider, kems: { doubled: doubled(provider, 0x7f01) } }
+    assert.equal(hasKem(own, "doubled"), true)
+    const scheme = hpke(own, suite)
+    const { encSize, ephemeralSize, privateKeySize, publicKeySize } = scheme.kem
+    assert.deepEqual([encSize, ephemeralSize, privateKeySize, publicKeySize], [97, 8, 40, 97])
+    const pair = scheme.deriveKeyPair(inputKeyMaterial)
+    assert.deepEqual(scheme.publicKey(pair.privateKey), pair.publicKey)
+    assert.equal(scheme.isPublicKey(pair.publicKey), true)
+    const { kemOutput, ciphertext } = scheme.seal(pair.publicKey, { ...message, ephemeral })
+    assert.equal(kemOutput.length, encSize)
+    assert.deepEqual(scheme.open(pair.privateKey, { ...message, kemOutput, ciphertext }), message.plaintext)
+    const lowOrder = new Uint8Array(encSize)
+    assert.equal(scheme.open(pair.privateKey, { ...message, kemOutput: lowOrder, ciphertext }), undefined)
+    return [provider.name, hex(concat(kemOutput, ciphertext))] as const
+  })
+  unanimous(sealed)
+  // The KEM's number is part of the key schedule.
+  const other = hpke({ ...providers[0]!, kems: { doubled: doubled(providers[0]!, 0x7f02) } }, suite)
+  const { publicKey } = other.deriveKeyPair(inputKeyMaterial)
+  const { kemOutput, ciphertext } = other.seal(publicKey, { ...message, ephemeral })
+  assert.notEqual(hex(concat(kemOutput, ciphertext)), sealed[0]![1])
+})
+
+test("a KEM of the provider's own takes the place of DHKEM over the group of its name", () => {
+  const [provider] = providers
+  const suite = { kem: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" } as const
+  assert.equal(hpke({ ...provider!, kems: { X25519: doubled(provider!, 0x7f01) } }, suite).kem.id, 0x7f01)
+  assert.throws(() => hpke(provider!, { ...suite, kem: "toString" }), { name: "TypeError", message: /no toString/ })
+})

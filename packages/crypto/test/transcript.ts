@@ -30,7 +30,7 @@ export function transcript(provider: CryptoProvider): Record<string, string> {
     answers[`${scheme} verifies`] = verified.join()
   }
   for (const group of ["X25519", "X448", "P-256", "P-384", "P-521"] as const) {
-    const scheme = hpke(provider, { group, kdf: "SHA-384", aead: "ChaCha20-Poly1305" })
+    const scheme = hpke(provider, { kem: group, kdf: "SHA-384", aead: "ChaCha20-Poly1305" })
     const own = scheme.deriveKeyPair(random(66))
     const message = { info: random(3), authenticatedData: random(4), plaintext: random(50) }
     const sealed = scheme.seal(own.publicKey, { ...message, ephemeral: random(scheme.kem.privateKeySize) })

@@ -9,7 +9,7 @@ export {
   seenBy,
   UnsupportedError,
 } from "./errors.js"
-export type { GroupChange, GroupChanges } from "./group/changes.js"
+export type { GroupChanges } from "./group/changes.js"
 export { type ProposalTarget, proposeFromOutside, proposeOwnAdd } from "./group/external-proposal.js"
 export {
   type CreateOptions,
@@ -36,6 +36,7 @@ export {
 } from "./group/key-package.js"
 export { defaultPolicy, type GroupPolicy } from "./group/policy.js"
 export type { CommittedBy, GroupProfile, Presented } from "./group/profile.js"
+export type { GroupChange } from "./group/proposal-kinds.js"
 export type { GroupRecordChanges } from "./group/records.js"
 export {
   type CredentialClaim,

@@ -5,6 +5,8 @@ import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { cipherSuite, signWithLabel } from "@conclave/mls"
 
+export { storeConformance } from "./auth-store.js"
+
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
 export const NOW = 1_800_000_000_000

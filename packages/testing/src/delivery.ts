@@ -19,6 +19,8 @@ import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
 
+export { storeConformance } from "./delivery-store.js"
+
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
 export const random = (length: number) => crypto.random(length)

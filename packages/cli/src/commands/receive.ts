@@ -1,4 +1,4 @@
-import type { ClientEvent, MessageEvent } from "@conclave/client/node"
+import { type ClientEvent, contentJson, contentWords, type MessageEvent } from "@conclave/client/node"
 import { command, flag, optional } from "../arguments.js"
 import { isCalled, labelOf } from "../conversations.js"
 import { exitCodes, UsageError } from "../failure.js"
@@ -129,22 +129,23 @@ interface Writing {
 }
 
 function formed(event: MessageEvent, { form, terminal, people }: Writing): string | Uint8Array {
-  const { text, bytes = new Uint8Array() } = event
+  const content = event.text ?? event.bytes ?? contentWords(event)
   switch (form) {
     case "json":
       return `${JSON.stringify(asJson(event, people))}\n`
     case "person":
       return `${terminal.style.cyan(labelOf(event.conversation))} ${drawMessage(event, { style: terminal.style, people })}\n`
     case "lines": {
-      const content = text === undefined ? Buffer.from(bytes) : Buffer.from(text)
-      return content.at(-1) === 0x0a ? content : Buffer.concat([content, Buffer.from("\n")])
+      const line = Buffer.from(content)
+      return line.at(-1) === 0x0a ? line : Buffer.concat([line, Buffer.from("\n")])
     }
     case "raw":
-      return text ?? bytes
+      return content
   }
 }
 
-function asJson({ conversation, messageId, seq, from, sentAt, text, bytes }: MessageEvent, people: People) {
+function asJson(event: MessageEvent, people: People) {
+  const { conversation, messageId, seq, from, sentAt } = event
   const displayName = people.displayName(from)
   return {
     conversation: conversation.id,
@@ -154,7 +155,7 @@ function asJson({ conversation, messageId, seq, from, sentAt, text, bytes }: Mes
     messageId,
     seq,
     sentAt: sentAt.toISOString(),
-    ...(text === undefined ? { base64: Buffer.from(bytes ?? []).toString("base64") } : { text }),
+    ...contentJson(event),
   }
 }
 

@@ -3,6 +3,7 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import type { Received } from "@conclave/mls"
 import { nameOf } from "../identity/judge.js"
+import { contentOf, type EffectKind } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, type WishOf } from "../records/records.js"
 import { decodePayload, encodePayload, PAYLOAD_VERSION, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { moved, outgoing } from "./request.js"
@@ -86,8 +87,8 @@ export function placeOwn(turn: Turn, place: Place, [number, wish]: Numbered<Mess
   const { name } = turn.moment.identity
   turn.fulfil(number)
   const { body } = decodePayload(wish.payload)
-  if (body.type === "title") {
-    takeTitle(turn, place, { from: name, title: body.title })
+  if (contentOf(body) === undefined) {
+    takeEffect(turn, place, { from: name, body })
     return
   }
   remember(turn, place, { from: name, own: true, payload: wish.payload })
@@ -108,13 +109,11 @@ export function takeMessage(turn: Turn, entry: Entry, received: Received & { rea
     turn.reject("UNAPPROVED", `what ${from} says with a key that nobody has approved is not shown`)
   } else if (from === undefined || payload === undefined) {
     turn.reject("UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
-  } else if (payload.body.type !== "title") {
+  } else if (contentOf(payload.body) !== undefined) {
     remember(turn, entry, { from, own: false, payload: received.plaintext })
     turn.emit({ type: "message", conversation: state.id, from, seq: entry.seq, payload: received.plaintext })
-  } else if (new TextEncoder().encode(payload.body.title).length > TITLE_SIZE_MAX) {
-    turn.reject("UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
   } else {
-    takeTitle(turn, entry, { from, title: payload.body.title })
+    takeEffect(turn, entry, { from, body: payload.body })
   }
 }
 
@@ -127,7 +126,26 @@ function readPayload(plaintext: Uint8Array): Payload | undefined {
   }
 }
 
-function takeTitle(turn: Turn, place: Place, { from, title }: { readonly from: string; readonly title: string }): void {
+/** What content that is not a message does, by its kind; `from` may be this device's own name. */
+const effects: { readonly [T in EffectKind]: (turn: Turn, place: Place, said: Said<T>) => void } = {
+  title: takeTitle,
+}
+
+interface Said<T extends Payload["body"]["type"]> {
+  readonly from: string
+  readonly body: Extract<Payload["body"], { readonly type: T }>
+}
+
+/** The compiler cannot follow that a body and its effect belong together. */
+function takeEffect(turn: Turn, place: Place, said: Said<any>): void {
+  effects[said.body.type as EffectKind](turn, place, said)
+}
+
+function takeTitle(turn: Turn, place: Place, { from, body: { title } }: Said<"title">): void {
+  if (new TextEncoder().encode(title).length > TITLE_SIZE_MAX) {
+    turn.reject("UNREADABLE", `a title from ${from} has more than ${TITLE_SIZE_MAX} bytes`)
+    return
+  }
   const { title: before, titleDueSince } = turn.state.facts
   // Every member of the message's epoch reads it too; whoever was added after that does not, and has another title.
   const isDue = titleDueSince !== undefined && place.epoch < titleDueSince

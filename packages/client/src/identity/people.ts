@@ -142,7 +142,9 @@ export class People implements Reloadable {
 
   #verify(): void {
     if (this.#isEnded || this.#verifying !== undefined) return
-    this.#verifying = this.#verifyAll()
+    // Names that one transaction has pinned are verified together.
+    this.#verifying = Promise.resolve()
+      .then(() => this.#verifyAll())
       // A store that fails is told of by the transaction that wrote something; a display name is heard again.
       .catch(() => {})
       .finally(() => {

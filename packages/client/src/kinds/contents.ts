@@ -13,6 +13,8 @@ export interface ContentKind<F extends ContentFields> {
   readonly isMessage: boolean
   /** What stands where the content would: the text itself, or a few words about it. */
   words(content: ValueOf<F>): string
+  /** What JSON has of it, by name. Default: its fields, with bytes in base64. */
+  json?(content: ValueOf<F>): Readonly<Record<string, unknown>>
 }
 
 export type ContentFields = Readonly<Record<string, Codec<any>>>
@@ -22,6 +24,7 @@ interface AnyContentKind {
   readonly fields: ContentFields
   readonly isMessage: boolean
   words(content: any): string
+  json?(content: any): Readonly<Record<string, unknown>>
 }
 type ContentKinds = Readonly<Record<string, AnyContentKind>>
 
@@ -44,6 +47,7 @@ export const contentKinds = {
     fields: { bytes: opaque },
     isMessage: true,
     words: ({ bytes }) => `${bytes.length} bytes that are not text`,
+    json: ({ bytes }) => ({ base64: base64(bytes) }),
   }),
   title: contentKind({
     number: 3,
@@ -52,6 +56,11 @@ export const contentKinds = {
     words: ({ title }) => title,
   }),
 }
+
+/** Kinds of content that are not part of the history: each has an effect on the conversation. */
+export type EffectKind = {
+  [T in keyof typeof contentKinds]: (typeof contentKinds)[T]["isMessage"] extends true ? never : T
+}[keyof typeof contentKinds]
 
 /** The body of a payload, discriminated by `type`. */
 export type BodyOf<K extends ContentKinds> = {
@@ -72,24 +81,41 @@ export interface ContentTable<K extends ContentKinds> {
   /** `undefined` for a body that is not a message. */
   contentOf(body: BodyOf<K>): ContentOf<K> | undefined
   words(content: ContentOf<K>): string
+  json(content: ContentOf<K>): Readonly<Record<string, unknown>>
 }
 
 export function contentTable<const K extends ContentKinds>(kinds: K): ContentTable<K> {
   const numbers = Object.fromEntries(Object.entries(kinds).map(([type, { number }]) => [type, number]))
   const cases = Object.fromEntries(Object.entries(kinds).map(([type, { fields }]) => [type, fields]))
   const tag: Enumeration<string> = enumeration("PayloadKind", 1, numbers)
-  const messages = Object.values(kinds).filter(({ isMessage }) => isMessage)
+  // A kind may have all fields of another one and more.
+  const messages = Object.values(kinds)
+    .filter(({ isMessage }) => isMessage)
+    .sort((a, b) => Object.keys(b.fields).length - Object.keys(a.fields).length)
+  const kindOf = (content: any) =>
+    messages.find(({ fields }) => Object.keys(fields).every((name) => content[name] !== undefined))
   // The compiler cannot follow a loop over the rows: the types above say what the loops below do.
   return {
     body: union("PayloadBody", "kind", tag, cases) as Codec<any>,
     contentOf({ type, ...content }: any) {
       return kinds[type]?.isMessage === true ? content : undefined
     },
-    words(content: any) {
-      const kind = messages.find(({ fields }) => Object.keys(fields).every((name) => content[name] !== undefined))
-      return kind?.words(content) ?? ""
+    words: (content: any) => kindOf(content)?.words(content) ?? "",
+    json(content: any) {
+      const kind = kindOf(content)
+      if (kind === undefined) return {}
+      if (kind.json) return kind.json(content)
+      const plain = (value: unknown) => (value instanceof Uint8Array ? base64(value) : value)
+      return Object.fromEntries(Object.keys(kind.fields).map((name) => [name, plain(content[name])]))
     },
   }
+}
+
+/** RFC 4648 §4. Written for every JavaScript runtime: `Uint8Array.toBase64` is not in all of them. */
+function base64(bytes: Uint8Array): string {
+  let binary = ""
+  for (const byte of bytes) binary += String.fromCharCode(byte)
+  return btoa(binary)
 }
 
 const table = contentTable(contentKinds)
@@ -108,4 +134,9 @@ export function contentOf(body: PayloadBody): Content | undefined {
 /** The text of a message, or a few words about content that is not text. */
 export function contentWords(content: Content): string {
   return table.words(content)
+}
+
+/** What JSON has of a message: the fields of its kind, with bytes in base64; `bytes` itself is named `base64`. */
+export function contentJson(content: Content): Readonly<Record<string, unknown>> {
+  return table.json(content)
 }

@@ -1,17 +1,20 @@
 import { createECDH, createPublicKey, diffieHellman, ECDH, type KeyObject } from "node:crypto"
 import type { MontgomeryName } from "../checked/curves.js"
 import { type GroupLibrary, montgomeryGroup, nistGroup } from "../checked/group.js"
-import type { KemGroup, KemGroupName } from "../provider.js"
+import type { CryptoProvider, KemGroup, KemGroupName } from "../provider.js"
 import { plain } from "./bytes.js"
 import { keyImport, publicKeyBytes } from "./keys.js"
 
-export const nodeGroups: Readonly<Record<KemGroupName, KemGroup>> = {
+const groups: Readonly<Record<KemGroupName, KemGroup>> = {
   X25519: montgomeryGroup("X25519", montgomery("X25519")),
   X448: montgomeryGroup("X448", montgomery("X448")),
   "P-256": nistGroup("P-256", nist("prime256v1")),
   "P-384": nistGroup("P-384", nist("secp384r1")),
   "P-521": nistGroup("P-521", nist("secp521r1")),
 }
+
+/** How keys are agreed on with this library: over a Diffie-Hellman group, or by a KEM of another kind. */
+export const nodeKeyAgreement = { groups } satisfies Pick<CryptoProvider, "groups" | "kems">
 
 function montgomery(name: MontgomeryName): GroupLibrary {
   return {

@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto"
 import type { CryptoProvider } from "../provider.js"
 import { nodeAeads } from "./aead.js"
-import { nodeGroups } from "./groups.js"
+import { nodeKeyAgreement } from "./groups.js"
 import { nodeHashes } from "./hash.js"
 import { nodeSignatures } from "./signatures.js"
 import { sodiumAlgorithms } from "./sodium.js"
@@ -21,7 +21,8 @@ export function nodeProvider({ accelerate = true }: { readonly accelerate?: bool
     random: (length) => randomFillSync(new Uint8Array(length)),
     hashes: nodeHashes,
     aeads: sodium ? { ...nodeAeads, "ChaCha20-Poly1305": sodium.chacha20Poly1305 } : nodeAeads,
-    groups: sodium ? { ...nodeGroups, X25519: sodium.x25519 } : nodeGroups,
+    ...nodeKeyAgreement,
+    ...(sodium && { groups: { ...nodeKeyAgreement.groups, X25519: sodium.x25519 } }),
     signatures: sodium ? { ...nodeSignatures, Ed25519: sodium.ed25519 } : nodeSignatures,
   }
 }

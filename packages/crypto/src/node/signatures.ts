@@ -5,7 +5,7 @@ import type { EdwardsName } from "../checked/edwards.js"
 import { ecdsaScheme, edwardsScheme, type ImportedKey, type SignatureLibrary } from "../checked/signature.js"
 import type { SignatureName, SignatureScheme } from "../provider.js"
 import { base64url, plain } from "./bytes.js"
-import { isOnCurve, nodeGroups } from "./groups.js"
+import { isOnCurve, nodeKeyAgreement } from "./groups.js"
 import { keyImport, lastingKeyImport, publicKeyBytes } from "./keys.js"
 
 export const nodeSignatures: Readonly<Record<SignatureName, SignatureScheme>> = {
@@ -34,7 +34,7 @@ function ecdsa(name: NistCurveName, curve: string, hash: string) {
   return {
     isOnCurve: (point: Uint8Array) => isOnCurve(curve, point),
     importKey(privateKey: Uint8Array) {
-      const publicKey = nodeGroups[name].publicKey(privateKey)!
+      const publicKey = nodeKeyAgreement.groups[name].publicKey(privateKey)!
       return importedKey(importPrivateKey(name, privateKey, publicKey), publicKey, hash)
     },
     verify: (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) =>

@@ -3,15 +3,18 @@ import { x25519 } from "@noble/curves/ed25519.js"
 import { p256, p384, p521 } from "@noble/curves/nist.js"
 import { wipe } from "../bytes.js"
 import { type GroupLibrary, montgomeryGroup, nistGroup } from "../checked/group.js"
-import type { KemGroup, KemGroupName } from "../provider.js"
+import type { CryptoProvider, KemGroup, KemGroupName } from "../provider.js"
 
-export const portableGroups: Readonly<Record<KemGroupName, KemGroup>> = {
+const groups: Readonly<Record<KemGroupName, KemGroup>> = {
   X25519: montgomeryGroup("X25519", montgomery(x25519)),
   X448: montgomeryGroup("X448", montgomery(x448)),
   "P-256": nistGroup("P-256", nist(p256)),
   "P-384": nistGroup("P-384", nist(p384)),
   "P-521": nistGroup("P-521", nist(p521)),
 }
+
+/** How keys are agreed on with this library: over a Diffie-Hellman group, or by a KEM of another kind. */
+export const portableKeyAgreement = { groups } satisfies Pick<CryptoProvider, "groups" | "kems">
 
 function montgomery(curve: typeof x25519): GroupLibrary {
   return {

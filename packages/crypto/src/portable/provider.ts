@@ -1,6 +1,6 @@
 import type { CryptoProvider } from "../provider.js"
 import { portableAeads } from "./aead.js"
-import { portableGroups } from "./groups.js"
+import { portableKeyAgreement } from "./groups.js"
 import { portableHashes } from "./hash.js"
 import { portableSignatures } from "./signatures.js"
 
@@ -11,7 +11,7 @@ export function portableProvider(): CryptoProvider {
     random: (length) => randomBytes(length),
     hashes: portableHashes,
     aeads: portableAeads,
-    groups: portableGroups,
+    ...portableKeyAgreement,
     signatures: portableSignatures,
   }
 }

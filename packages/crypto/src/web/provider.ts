@@ -1,5 +1,5 @@
 import { portableAeads } from "../portable/aead.js"
-import { portableGroups } from "../portable/groups.js"
+import { portableKeyAgreement } from "../portable/groups.js"
 import { portableHashes } from "../portable/hash.js"
 import { randomBytes } from "../portable/provider.js"
 import { portableSignatures } from "../portable/signatures.js"
@@ -17,7 +17,8 @@ export async function webProvider(): Promise<CryptoProvider> {
     random: randomBytes,
     hashes: { ...portableHashes, "SHA-256": sodium.sha256, "SHA-512": sodium.sha512 },
     aeads: { ...portableAeads, "ChaCha20-Poly1305": sodium.chacha20Poly1305 },
-    groups: { ...portableGroups, X25519: sodium.x25519 },
+    ...portableKeyAgreement,
+    groups: { ...portableKeyAgreement.groups, X25519: sodium.x25519 },
     signatures: { ...portableSignatures, Ed25519: sodium.ed25519 },
   }
 }

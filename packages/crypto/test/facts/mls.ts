@@ -4,7 +4,7 @@
  */
 export const sealedByOthers = [
   {
-    suite: { group: "X448", kdf: "SHA-512", aead: "AES-256-GCM" },
+    suite: { kem: "X448", kdf: "SHA-512", aead: "AES-256-GCM" },
     privateKey:
       "f98a74e98ed6f217513be360d6d36378fcbbf548f3e4292cf35078f3cc23855fb370fb0ddce879fa864e5a20fd43ab6eed8d8f606b705b92",
     publicKey:
@@ -18,7 +18,7 @@ export const sealedByOthers = [
       "d1e409fcb7b955e2b368314dc6a34816142448627958f2ce1a103bc2b38ce2a2c1b05678606ae44b2300c959da77b1287228cd9c10e62e8c665db83665a857b4",
   },
   {
-    suite: { group: "X448", kdf: "SHA-512", aead: "ChaCha20-Poly1305" },
+    suite: { kem: "X448", kdf: "SHA-512", aead: "ChaCha20-Poly1305" },
     privateKey:
       "34c86cc64b825321869ee81bcb38bd7baf01a1491fb52f671451b32ed7e89847f3968783a3e351b582b4520179b1a0d710c47b1442ac07f8",
     publicKey:
@@ -32,7 +32,7 @@ export const sealedByOthers = [
       "749869e8f80f186e02881c59cf538ffc6de6d2a6c0e90e6b0362b14f37bd510a82b769ab1544d980c37f294ed68fc0cf7934c058921274908bf2f13f7a18166a",
   },
   {
-    suite: { group: "P-384", kdf: "SHA-384", aead: "AES-256-GCM" },
+    suite: { kem: "P-384", kdf: "SHA-384", aead: "AES-256-GCM" },
     privateKey: "cc20f4f626228151e2f75d623198087e14cf8fecb5eb7e780bd6a177d31fafa295e6ea24e601d52c7fc4e7a9fb8907ff",
     publicKey:
       "046b377162761a08807035865b8e6122beb118cb640df3468e30fe4249daaeb60e1ee9eff15bc9b95cc08839b35ff48b6848b12de26e96d671cab4926235739bd972ad08cd36574c22e884f3e9c761c3a28a9c8e140b887bb7460b8b657b57b28b",

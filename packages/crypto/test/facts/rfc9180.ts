@@ -4,7 +4,7 @@ export const rfc9180 = {
   plaintext: "4265617574792069732074727574682c20747275746820626561757479",
   suites: [
     {
-      suite: { group: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" },
+      suite: { kem: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" },
       ephemeral: "7268600d403fce431561aef583ee1613527cff655c1343f29812e66706df3234",
       kemOutput: "37fda3567bdbd628e88668c3c8d7e97d1d1253b6d4ea6d44c150f741f1bf4431",
       inputKeyMaterial: "6db9df30aa07dd42ee5e8181afdb977e538f5e1fec8a06223f33f7013e525037",
@@ -61,7 +61,7 @@ export const rfc9180 = {
       ],
     },
     {
-      suite: { group: "X25519", kdf: "SHA-256", aead: "ChaCha20-Poly1305" },
+      suite: { kem: "X25519", kdf: "SHA-256", aead: "ChaCha20-Poly1305" },
       ephemeral: "909a9b35d3dc4713a5e72a4da274b55d3d3821a37e5d099e74a647db583a904b",
       kemOutput: "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a",
       inputKeyMaterial: "1ac01f181fdf9f352797655161c58b75c656a6cc2716dcb66372da835542e1df",
@@ -118,7 +118,7 @@ export const rfc9180 = {
       ],
     },
     {
-      suite: { group: "P-256", kdf: "SHA-256", aead: "AES-128-GCM" },
+      suite: { kem: "P-256", kdf: "SHA-256", aead: "AES-128-GCM" },
       ephemeral: "4270e54ffd08d79d5928020af4686d8f6b7d35dbe470265f1f5aa22816ce860e",
       kemOutput:
         "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac98536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4",
@@ -177,7 +177,7 @@ export const rfc9180 = {
       ],
     },
     {
-      suite: { group: "P-256", kdf: "SHA-512", aead: "AES-128-GCM" },
+      suite: { kem: "P-256", kdf: "SHA-512", aead: "AES-128-GCM" },
       ephemeral: "4ab11a9dd78c39668f7038f921ffc0993b368171d3ddde8031501ee1e08c4c9a",
       kemOutput:
         "0493ed86735bdfb978cc055c98b45695ad7ce61ce748f4dd63c525a3b8d53a15565c6897888070070c1579db1f86aaa56deb8297e64db7e8924e72866f9a472580",
@@ -236,7 +236,7 @@ export const rfc9180 = {
       ],
     },
     {
-      suite: { group: "P-256", kdf: "SHA-256", aead: "ChaCha20-Poly1305" },
+      suite: { kem: "P-256", kdf: "SHA-256", aead: "ChaCha20-Poly1305" },
       ephemeral: "f1f1a3bc95416871539ecb51c3a8f0cf608afb40fbbe305c0a72819d35c33f1f",
       kemOutput:
         "04c07836a0206e04e31d8ae99bfd549380b072a1b1b82e563c935c095827824fc1559eac6fb9e3c70cd3193968994e7fe9781aa103f5b50e934b5b2f387e381291",
@@ -295,7 +295,7 @@ export const rfc9180 = {
       ],
     },
     {
-      suite: { group: "P-521", kdf: "SHA-512", aead: "AES-256-GCM" },
+      suite: { kem: "P-521", kdf: "SHA-512", aead: "AES-256-GCM" },
       ephemeral:
         "7f06ab8215105fc46aceeb2e3dc5028b44364f960426eb0d8e4026c2f8b5d7e7a986688f1591abf5ab753c357a5d6f0440414b4ed4ede71317772ac98d9239f70904",
       kemOutput:

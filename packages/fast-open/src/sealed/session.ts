@@ -42,7 +42,7 @@ export class Suite {
 
   constructor(provider: CryptoProvider) {
     this.provider = provider
-    this.hpke = hpke(provider, { group: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" })
+    this.hpke = hpke(provider, { kem: "X25519", kdf: "SHA-256", aead: "AES-128-GCM" })
     this.#info = this.hpke.prepareInfo(INFO)
     this.#hash = provider.hashes["SHA-256"]!
     this.#aead = provider.aeads["AES-128-GCM"]!

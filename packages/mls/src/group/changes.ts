@@ -1,25 +1,10 @@
 import type { LeafIndex } from "../indexes.js"
-import { signLeafNode, validateLeafNode } from "../tree/leaf.js"
-import type { Capabilities, Extension, PreSharedKeyID, Proposal, ReInit } from "../wire.js"
-import { leafRequirements } from "./epoch.js"
-import { decodeKeyPackage, freshKeyPair, ownCapabilities } from "./key-package.js"
+import type { Capabilities, Extension, Proposal, ReInit } from "../wire.js"
+import { type GroupChange, makeProposal } from "./proposal-kinds.js"
 import { validateProposal } from "./proposals.js"
+import { resumptionId } from "./psk-ids.js"
 import { type GroupState, originOf } from "./state.js"
 import type { SentProposal, Signer } from "./types.js"
-
-/** What a member may propose (RFC 9420 §12.1). */
-export type GroupChange =
-  /** `keyPackage`: MLSMessage with the KeyPackage. */
-  | { readonly type: "add"; readonly keyPackage: Uint8Array }
-  /** A new leaf node for this member, with new keys; with `signer`, also a new signature key and credential. */
-  | { readonly type: "update"; readonly signer?: Signer }
-  | { readonly type: "remove"; readonly leafIndex: LeafIndex }
-  | { readonly type: "externalPsk"; readonly id: Uint8Array }
-  | { readonly type: "resumptionPsk"; readonly groupId: Uint8Array; readonly epoch: bigint }
-  | ({ readonly type: "reInit" } & Omit<ReInit, "version">)
-  | { readonly type: "extensions"; readonly extensions: readonly Extension[] }
-  /** Of a type that the application has registered; `content` is its body as it stands on the wire. */
-  | { readonly type: "registered"; readonly number: number; readonly content: Uint8Array }
 
 /** What a commit changes beyond the proposals that were received. */
 export interface GroupChanges {
@@ -33,6 +18,8 @@ export interface GroupChanges {
   readonly extensions?: readonly Extension[]
   readonly reInit?: Omit<ReInit, "version">
   readonly registered?: readonly { readonly number: number; readonly content: Uint8Array }[]
+  /** Further changes, of any type but an Update: a Commit has a path for that. */
+  readonly proposals?: readonly Exclude<GroupChange, { readonly type: "update" }>[]
   /** Rotates our signature key and credential. */
   readonly signer?: Signer
   /** Replace the extensions and capabilities of our leaf node. */
@@ -55,81 +42,23 @@ export function proposalsOf(state: GroupState, changes: GroupChanges): SentPropo
   for (const id of changes.externalPsks ?? []) wanted.push({ type: "externalPsk", id })
   for (const psk of changes.resumptionPsks ?? []) wanted.push({ type: "resumptionPsk", ...psk })
   for (const registered of changes.registered ?? []) wanted.push({ type: "registered", ...registered })
+  wanted.push(...(changes.proposals ?? []))
   if (changes.reInit) wanted.push({ type: "reInit", ...changes.reInit })
   const proposals = wanted.map((change) => proposalOf(state, change))
   // RFC 9420 §11.2, §11.3: the first commit ties the group to the one that it continues.
-  if (lineage) proposals.push({ type: "psk", psk: resumptionId(state, lineage.groupId, lineage.epoch, lineage.origin) })
+  if (lineage) {
+    const { groupId, epoch, origin: usage } = lineage
+    proposals.push({ type: "psk", psk: resumptionId({ groupId, epoch, usage }, state.environment) })
+  }
   const sender = { type: "member" as const, leafIndex: state.epoch.ownLeafIndex }
   return proposals.map((proposal) => ({ proposal, sender }))
 }
 
 /** @throws RuleError, DecodeError */
 export function proposalOf(state: GroupState, change: GroupChange): Proposal {
-  const proposal = build(state, change)
+  const proposal = makeProposal(change, state)
   const { epoch } = state
   const sender = { type: "member" as const, leafIndex: epoch.ownLeafIndex }
   validateProposal({ proposal, sender }, { epoch, committer: epoch.ownLeafIndex, origin: originOf(state) })
   return proposal
 }
-
-function build(state: GroupState, change: GroupChange): Proposal {
-  switch (change.type) {
-    case "add":
-      return { type: "add", keyPackage: decodeKeyPackage(change.keyPackage, state.environment.registries) }
-    case "update":
-      return proposeUpdate(state, change.signer ?? state.epoch.signer)
-    case "remove":
-      return { type: "remove", removed: change.leafIndex }
-    case "externalPsk":
-      return {
-        type: "psk",
-        psk: { psktype: { type: "external", pskId: change.id }, pskNonce: pskNonce(state) },
-      }
-    case "resumptionPsk":
-      return { type: "psk", psk: resumptionId(state, change.groupId, change.epoch, "application") }
-    case "reInit": {
-      const { groupId, cipherSuite, extensions } = change
-      return { type: "reinit", groupId, version: 1, cipherSuite, extensions }
-    }
-    case "extensions":
-      return { type: "groupContextExtensions", extensions: change.extensions }
-    case "registered":
-      return change
-  }
-}
-
-/** RFC 9420 §12.1.2: the private key waits until somebody commits the Update. */
-function proposeUpdate(state: GroupState, signer: Signer): Proposal {
-  const { suite, random, policy, capabilities } = state.environment
-  const { epoch } = state
-  const before = epoch.tree.leaf(epoch.ownLeafIndex)!
-  const { publicKey, privateKey } = freshKeyPair(suite, random)
-  const leafNode = signLeafNode(
-    {
-      encryptionKey: publicKey,
-      signatureKey: signer.key.publicKey,
-      credential: signer.credential,
-      capabilities: ownCapabilities(suite, signer, capabilities, policy.grease ? random : undefined),
-      leafNodeSource: { type: "update" },
-      extensions: before.extensions,
-    },
-    signer.key,
-    { groupId: epoch.context.groupId, leafIndex: epoch.ownLeafIndex },
-  )
-  // Before anything is kept: what throws has changed nothing.
-  validateLeafNode(leafNode, leafRequirements(suite, epoch.context.extensions, policy, undefined))
-  state.addUpdate(publicKey, { privateKey, signer })
-  return { type: "update", leafNode }
-}
-
-function resumptionId(
-  state: GroupState,
-  pskGroupId: Uint8Array,
-  pskEpoch: bigint,
-  usage: "application" | "reinit" | "branch",
-): PreSharedKeyID {
-  return { psktype: { type: "resumption", usage, pskGroupId, pskEpoch }, pskNonce: pskNonce(state) }
-}
-
-/** RFC 9420 §12.1.4: fresh, as long as a secret. */
-const pskNonce = ({ environment }: GroupState): Uint8Array => environment.random(environment.suite.secretSize)

@@ -93,7 +93,7 @@ export function stageExternalEntry(options: OutsideOptions, others: readonly Gro
   const environment = environmentOf(options)
   const { suite, random } = environment
   const capabilities = capabilitiesOf(environment)
-  const ephemeral = random(suite.hpke.kem.privateKeySize)
+  const ephemeral = random(suite.hpke.kem.ephemeralSize)
   const context = { ...joinContext(environment, others), ephemeral, capabilities }
   const { epoch, claims, init, kemOutput } = viewFromOutside(options.groupInfo, options.ratchetTree, context)
   wipe(ephemeral)

@@ -3,8 +3,8 @@ import type { SigningKey } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import { signContent } from "../framing/content.js"
 import { type AuthenticatedContent, type ContentBody, MLSMessage, type Proposal, type Sender } from "../wire.js"
-import { externalTypes } from "./incoming.js"
 import { decodeKeyPackage, type KeyPackageBundle } from "./key-package.js"
+import { kindOf } from "./proposal-kinds.js"
 
 /** Where a proposal from outside goes: it is good for one epoch of one group. */
 export interface ProposalTarget {
@@ -22,7 +22,7 @@ export function proposeFromOutside(
   target: ProposalTarget & { readonly senderIndex: number; readonly key: SigningKey },
   proposal: Proposal,
 ): Uint8Array {
-  rule(externalTypes.includes(proposal.type), "framing-external-proposal-type")
+  rule(kindOf(proposal).isExternal, "framing-external-proposal-type")
   return seal(target, { type: "external", senderIndex: target.senderIndex }, proposal, target.key)
 }
 

@@ -7,6 +7,7 @@ import type { LeafIndex } from "../indexes.js"
 import type { SecretTree } from "../schedule/secret-tree.js"
 import type { AuthenticatedContent, LeafNode, PrivateMessage, Proposal, PublicMessage } from "../wire.js"
 import { type Epoch, externalSenders, memberOf, type PastEpoch } from "./epoch.js"
+import { kindOf } from "./proposal-kinds.js"
 import type { Member } from "./types.js"
 
 /** An authentic message of the group, and who sent it. */
@@ -59,9 +60,9 @@ function publicSigner(
       return { publicKey: listed.signatureKey, member: undefined }
     }
     case "newMemberProposal": {
-      const isAdd = contentType.type === "proposal" && contentType.proposal.type === "add"
-      rule(isAdd, "framing-new-member-proposal")
-      return { publicKey: contentType.proposal.keyPackage.leafNode.signatureKey, member: undefined }
+      const newcomer = contentType.type === "proposal" ? newMemberLeaf(contentType.proposal) : undefined
+      rule(newcomer !== undefined, "framing-new-member-proposal")
+      return { publicKey: newcomer.signatureKey, member: undefined }
     }
     case "newMemberCommit": {
       rule(contentType.type === "commit", "framing-new-member-commit")
@@ -72,12 +73,15 @@ function publicSigner(
   }
 }
 
-/** RFC 9420 §12.1.8. */
-export const externalTypes: readonly Proposal["type"][] = ["add", "remove", "psk", "reinit", "groupContextExtensions"]
+/** RFC 9420 §12.1.8: the leaf node of somebody who proposes to join. */
+function newMemberLeaf(proposal: Proposal): LeafNode | undefined {
+  const { isByNewMember, leaf } = kindOf(proposal)
+  return isByNewMember ? leaf?.(proposal).leafNode : undefined
+}
 
 function requireExternalProposal({ content }: VerifiedContent): void {
   const body = content.contentType
-  rule(body.type === "proposal" && externalTypes.includes(body.proposal.type), "framing-external-proposal-type")
+  rule(body.type === "proposal" && kindOf(body.proposal).isExternal, "framing-external-proposal-type")
 }
 
 /** What opens PrivateMessages of one epoch, the current one or one that is over. */

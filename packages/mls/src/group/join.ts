@@ -37,7 +37,7 @@ import { decodeGroupInfo, externalPub, treeBytes, verifyGroupInfo } from "./grou
 import { decodeKeyPackage, type KeyPackageBundle, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireTreeAllowed } from "./profile.js"
-import { type Origin, validatePskList } from "./proposals.js"
+import { type Origin, validatePskList } from "./psk-ids.js"
 import { hex } from "./records.js"
 import { findPsks } from "./transition.js"
 import type { CredentialClaim, Member, PskLookup, Signer } from "./types.js"

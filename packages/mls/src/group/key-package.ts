@@ -6,6 +6,7 @@ import { type CipherSuite, providedSuites, type Random } from "../suite/suite.js
 import { credentialTypeNumber } from "../tree/census.js"
 import {
   isVerifiedOnce,
+  listedProposals,
   signLeafNode,
   supportsExtension,
   validateExtensionList,
@@ -155,7 +156,7 @@ export function ownCapabilities(
     // RFC 9420 §7.2: all that the client supports, for groups of other suites, too.
     cipherSuites: greased(wanted.cipherSuites ?? providedSuites(suite.provider)),
     extensions: greased(wanted.extensions ?? []),
-    proposals: greased(wanted.proposals ?? []),
+    proposals: greased([...new Set([...listedProposals, ...(wanted.proposals ?? [])])]),
     credentials: greased(wanted.credentials ?? [...new Set([1, 2, credentialTypeNumber(signer.credential)])]),
   }
 }

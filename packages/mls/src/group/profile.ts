@@ -4,6 +4,7 @@ import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import { Credential, type LeafNode, type Proposal, type Sender } from "../wire.js"
 import { type Epoch, memberAt } from "./epoch.js"
+import { kindOf } from "./proposal-kinds.js"
 import type { Member, SentProposal } from "./types.js"
 
 /** What a leaf node presents. */
@@ -98,8 +99,9 @@ export function requireCommitAllowed(profile: GroupProfile, commit: CommitOutlin
 function requireExternalCommitAllowed(profile: GroupProfile, commit: CommitOutline, epoch: Epoch): void {
   const { proposals, pathLeaf } = commit
   const removed: Member[] = []
-  for (const { proposal } of proposals) {
-    const member = proposal.type === "remove" ? memberAt(epoch.tree, proposal.removed as LeafIndex) : undefined
+  for (const item of proposals) {
+    const leafIndex = kindOf(item.proposal).removes?.(item)
+    const member = leafIndex === undefined ? undefined : memberAt(epoch.tree, leafIndex)
     if (member) removed.push(member)
   }
   const allowed =
@@ -121,8 +123,8 @@ function isRejoin(proposals: readonly SentProposal[], removed: readonly Member[]
 }
 
 function requireProposedLeafAllowed(profile: GroupProfile, proposal: Proposal, sender: Member | undefined): void {
-  if (proposal.type === "add") requireLeafAllowed(profile, proposal.keyPackage.leafNode, undefined)
-  else if (proposal.type === "update") requireLeafAllowed(profile, proposal.leafNode, sender)
+  const proposed = kindOf(proposal).leaf?.(proposal)
+  if (proposed) requireLeafAllowed(profile, proposed.leafNode, proposed.replacesSender ? sender : undefined)
 }
 
 function requireLeafAllowed(profile: GroupProfile, leaf: Presented, before: Member | undefined): void {

@@ -6,7 +6,8 @@ import type { CipherSuite } from "../suite/suite.js"
 import { AuthenticatedContent, type Proposal, type Sender } from "../wire.js"
 import type { Epoch } from "./epoch.js"
 import { type GroupProfile, requireCommitAllowed } from "./profile.js"
-import { ofType } from "./proposals.js"
+import { kindOf } from "./proposal-kinds.js"
+import { isSupported, removalsOf } from "./proposals.js"
 import { hex } from "./records.js"
 import type { SentProposal } from "./types.js"
 
@@ -102,44 +103,21 @@ export function selectProposals(
   epoch: Epoch,
   profile: GroupProfile,
 ): readonly KnownProposal[] {
-  const own = epoch.ownLeafIndex
   const known = received.filter((proposal) => isCommitAllowed(proposal, epoch, profile))
   const all = [...known, ...wanted]
-  const removed = new Set(ofType(all, "remove").map(({ proposal }) => proposal.removed))
-  const removedKeys = new Set([...removed].map((leaf) => epoch.tree.leaf(leaf)?.signatureKey.join()))
-  const seen = new Set<string>()
-  const first = (name: string) => !seen.has(name) && seen.add(name) !== undefined
-  for (const { proposal } of ofType(wanted, "add")) first(`add ${proposal.keyPackage.leafNode.signatureKey.join()}`)
-  for (const { proposal } of ofType(wanted, "remove")) first(`leaf ${proposal.removed}`)
-  if (ofType(wanted, "groupContextExtensions").length > 0) first("context")
-
+  const selection = { epoch, length: all.length, ...removalsOf(all, epoch) }
+  const claimed = new Set<string>()
+  const claim = (item: SentProposal) => {
+    const name = kindOf(item.proposal).claim?.(item)
+    return name === undefined || (!claimed.has(name) && claimed.add(name) !== undefined)
+  }
+  for (const item of wanted) claim(item)
   // From the latest to the earliest, so that the first of a kind is the most recent.
   const chosen = [...known].reverse().filter((item) => {
-    const { proposal, sender } = item
-    switch (proposal.type) {
-      case "update":
-        if (sender.type !== "member" || sender.leafIndex === own || removed.has(sender.leafIndex)) return false
-        return first(`leaf ${sender.leafIndex}`)
-      case "remove":
-        return proposal.removed !== own && first(`leaf ${proposal.removed}`)
-      case "add": {
-        const { signatureKey } = proposal.keyPackage.leafNode
-        const name = signatureKey.join()
-        const isMember = epoch.tree.signatureKeys.count(signatureKey) > 0 && !removedKeys.has(name)
-        return !isMember && first(`add ${name}`)
-      }
-      case "groupContextExtensions":
-        return first("context")
-      case "reinit":
-        return all.length === 1
-      case "externalInit":
-        return false
-      case "registered":
-        // Whoever does not support it may be removed by this very commit; it can wait for the next one then.
-        return epoch.tree.census.allSupport("proposals", proposal.number)
-      default:
-        return true
-    }
+    const { isTaken } = kindOf(item.proposal)
+    // Whoever does not support the type may be removed by this very commit; it can wait for the next one then.
+    if (!isSupported(item.proposal, epoch.tree)) return false
+    return isTaken?.(item, selection) !== false && claim(item)
   })
   return chosen.reverse()
 }

@@ -13,7 +13,7 @@ import { AuthenticatedContent, type Capabilities, type LeafNode, type ReInit } f
 import { type Epoch, type PastEpoch, requireSignerOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
 import type { GroupProfile } from "./profile.js"
-import type { Origin } from "./proposals.js"
+import type { Origin } from "./psk-ids.js"
 import { ReceivedProposals } from "./received-proposals.js"
 import * as records from "./records.js"
 import type { NextEpoch, OwnPath } from "./transition.js"

@@ -22,16 +22,15 @@ import {
 import { type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireCommitAllowed } from "./profile.js"
+import { type AppliedRemoval, requireNewKey } from "./proposal-kinds.js"
 import {
   type AppliedProposals,
-  type AppliedRemoval,
   applyProposals,
   isPathRequired,
-  type Origin,
-  requireNewKey,
   validateExtensions,
   validateProposalList,
 } from "./proposals.js"
+import type { Origin } from "./psk-ids.js"
 import { hex } from "./records.js"
 import type { CredentialClaim, Member, PskLookup, Removal, SentProposal, Signer, StagedCommit } from "./types.js"
 
@@ -322,7 +321,8 @@ export function describe(
     claims: claims(epoch, applied, { ...by, joins }),
     selfRemoved: applied.removed.includes(epoch.ownLeafIndex),
     reInit: applied.reInit,
-    registered: applied.registered,
+    proposals: applied.list.map(({ proposal }) => proposal),
+    registered: applied.list.map(({ proposal }) => proposal).filter((proposal) => proposal.type === "registered"),
     authenticatedData: by.content.authenticatedData,
   }
 }

@@ -71,6 +71,8 @@ export interface StagedCommit {
   /** This member is removed: applying it ends the group for it. */
   readonly selfRemoved: boolean
   readonly reInit: ReInit | undefined
+  /** All of them, in the order of the Commit. */
+  readonly proposals: readonly Proposal[]
   /** Proposals of types that the application has registered. */
   readonly registered: readonly (Proposal & { readonly type: "registered" })[]
   /** The Commit's authenticated_data. */

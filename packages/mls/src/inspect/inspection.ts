@@ -1,5 +1,6 @@
 import { type Contents, DecodeError, encode, type PrintOptions } from "@conclave/codec"
 import type { CryptoProvider } from "@conclave/crypto"
+import { kindOf } from "../group/proposal-kinds.js"
 import { leafIndex } from "../indexes.js"
 import {
   type Extension,
@@ -85,8 +86,9 @@ function groupOf(type: string, value: any): GroupSaid | undefined {
   if (sender.type !== "member") return { groupId }
   const leaves: LeafNode[] = []
   if (contentType.type === "commit" && contentType.commit.path) leaves.push(contentType.commit.path.leafNode)
-  if (contentType.type === "proposal" && contentType.proposal.type === "update") {
-    leaves.push(contentType.proposal.leafNode)
+  if (contentType.type === "proposal") {
+    const proposed = kindOf(contentType.proposal).leaf?.(contentType.proposal)
+    if (proposed?.replacesSender) leaves.push(proposed.leafNode)
   }
   return { groupId, sender: leafIndex(sender.leafIndex), leaves }
 }

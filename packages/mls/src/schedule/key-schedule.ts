@@ -111,7 +111,7 @@ export function externalKeyPair(suite: CipherSuite, external: Uint8Array) {
 
 const externalInitContext = new TextEncoder().encode("MLS 1.0 external init secret")
 
-/** RFC 9420 §8.3, the joiner's side. `ephemeral`: `suite.hpke.kem.privateKeySize` random bytes. */
+/** RFC 9420 §8.3, the joiner's side. `ephemeral`: `suite.hpke.kem.ephemeralSize` random bytes. */
 export function sendExternalInit(suite: CipherSuite, externalPub: Uint8Array, ephemeral: Uint8Array) {
   const { kemOutput, exported } = suite.hpke.exportTo(externalPub, { ...externalInitRequest(suite), ephemeral })
   return { kemOutput, init: exported }

@@ -35,7 +35,7 @@ export function encryptorWithLabel(
 ): (publicKey: Uint8Array, plaintext: Uint8Array) => HPKECiphertext {
   const info = suite.hpke.prepareInfo(encode(EncryptContext, { label: mlsLabel(label), context }))
   return (publicKey, plaintext) => {
-    const ephemeral = random(suite.hpke.kem.privateKeySize)
+    const ephemeral = random(suite.hpke.kem.ephemeralSize)
     const sealed = suite.hpke.seal(publicKey, { info, authenticatedData: none, plaintext, ephemeral })
     ephemeral.fill(0)
     return sealed

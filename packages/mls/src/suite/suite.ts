@@ -5,8 +5,8 @@ import {
   type Hash,
   type HashName,
   type Hpke,
+  hasKem,
   hpke,
-  type KemGroupName,
   type SignatureName,
   type SignatureScheme,
 } from "@conclave/crypto"
@@ -32,7 +32,8 @@ export interface CipherSuite {
 
 interface SuiteRow {
   readonly number: number
-  readonly group: KemGroupName
+  /** A group, for DHKEM over it, or one of the provider's `kems`. */
+  readonly kem: string
   readonly aead: AeadName
   readonly hash: HashName
   readonly signature: SignatureName
@@ -41,49 +42,49 @@ interface SuiteRow {
 const suites = {
   MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519: {
     number: 1,
-    group: "X25519",
+    kem: "X25519",
     aead: "AES-128-GCM",
     hash: "SHA-256",
     signature: "Ed25519",
   },
   MLS_128_DHKEMP256_AES128GCM_SHA256_P256: {
     number: 2,
-    group: "P-256",
+    kem: "P-256",
     aead: "AES-128-GCM",
     hash: "SHA-256",
     signature: "ECDSA-P-256-SHA-256",
   },
   MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519: {
     number: 3,
-    group: "X25519",
+    kem: "X25519",
     aead: "ChaCha20-Poly1305",
     hash: "SHA-256",
     signature: "Ed25519",
   },
   MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448: {
     number: 4,
-    group: "X448",
+    kem: "X448",
     aead: "AES-256-GCM",
     hash: "SHA-512",
     signature: "Ed448",
   },
   MLS_256_DHKEMP521_AES256GCM_SHA512_P521: {
     number: 5,
-    group: "P-521",
+    kem: "P-521",
     aead: "AES-256-GCM",
     hash: "SHA-512",
     signature: "ECDSA-P-521-SHA-512",
   },
   MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448: {
     number: 6,
-    group: "X448",
+    kem: "X448",
     aead: "ChaCha20-Poly1305",
     hash: "SHA-512",
     signature: "Ed448",
   },
   MLS_256_DHKEMP384_AES256GCM_SHA384_P384: {
     number: 7,
-    group: "P-384",
+    kem: "P-384",
     aead: "AES-256-GCM",
     hash: "SHA-384",
     signature: "ECDSA-P-384-SHA-384",
@@ -113,8 +114,11 @@ export function providedSuites(provider: CryptoProvider): readonly number[] {
 
 const provided = new WeakMap<CryptoProvider, readonly number[]>()
 
-const hasAlgorithms = ({ hashes, aeads, signatures, groups }: CryptoProvider, row: SuiteRow): boolean =>
-  [hashes[row.hash], aeads[row.aead], signatures[row.signature], groups[row.group]].every((it) => it !== undefined)
+const hasAlgorithms = (provider: CryptoProvider, row: SuiteRow): boolean =>
+  provider.hashes[row.hash] !== undefined &&
+  provider.aeads[row.aead] !== undefined &&
+  provider.signatures[row.signature] !== undefined &&
+  hasKem(provider, row.kem)
 
 /** @throws UnsupportedError for an unknown suite, or one whose algorithms the provider lacks. */
 export function cipherSuite(suite: number | CipherSuiteName, provider: CryptoProvider): CipherSuite {
@@ -124,7 +128,7 @@ export function cipherSuite(suite: number | CipherSuiteName, provider: CryptoPro
   const hash = provider.hashes[row.hash]
   const aead = provider.aeads[row.aead]
   const signature = provider.signatures[row.signature]
-  if (!hash || !aead || !signature || !provider.groups[row.group]) {
+  if (!hash || !aead || !signature || !hasKem(provider, row.kem)) {
     throw new UnsupportedError(`cipher suite ${name} with the provider ${provider.name}`)
   }
   return {
@@ -133,7 +137,7 @@ export function cipherSuite(suite: number | CipherSuiteName, provider: CryptoPro
     hash,
     hashName: row.hash,
     aead,
-    hpke: hpke(provider, { group: row.group, kdf: row.hash, aead: row.aead }),
+    hpke: hpke(provider, { kem: row.kem, kdf: row.hash, aead: row.aead }),
     signature,
     signatureName: row.signature,
     secretSize: hash.size,

@@ -9,6 +9,7 @@ import {
   type Extension,
   LeafNode,
   LeafPosition,
+  ProposalType,
   RequiredCapabilities,
   UnsignedLeafNode,
 } from "../wire.js"
@@ -26,6 +27,10 @@ export const extensionTypes = {
 /** RFC 9420 §7.2: what everybody supports and nobody lists. */
 export const isDefaultExtension = (type: number): boolean => type >= 1 && type <= 5
 export const isDefaultProposal = (type: number): boolean => type >= 1 && type <= 7
+/** RFC 9420 §7.2: types of `wire.ts` that others may lack. Every leaf node of ours lists them. */
+export const listedProposals: readonly number[] = Object.values(ProposalType.values).filter(
+  (type) => !isDefaultProposal(type),
+)
 
 /** RFC 9420 §7.2: signs what an UnsignedLeafNode says, for a place in a group unless it goes into a key package. */
 export function signLeafNode(

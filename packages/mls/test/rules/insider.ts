@@ -233,7 +233,7 @@ export class Insider {
     let init = epoch.secrets.init
     if (forgery.joins) {
       const { publicKey } = suite.hpke.deriveKeyPair(epoch.secrets.external)
-      const external = sendExternalInit(suite, publicKey, random(suite.hpke.kem.privateKeySize))
+      const external = sendExternalInit(suite, publicKey, random(suite.hpke.kem.ephemeralSize))
       init = external.init
       const kemOutput = forgery.kemOutput?.(external.kemOutput) ?? external.kemOutput
       if (!forgery.withoutExternalInit && !list.some(({ proposal }) => proposal.type === "externalInit")) {
@@ -346,7 +346,7 @@ function applyUnchecked(epoch: Epoch, list: readonly SentProposal[]): AppliedPro
     psks: of("psk").map(({ psk }) => psk),
     kemOutput: of("externalInit")[0]?.kemOutput,
     reInit: of("reinit")[0],
-    registered: of("registered"),
+    list,
   }
 }
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict"
-import { join } from "node:path"
-import { describe, it } from "node:test"
-import { deliveryStore, openDatabase } from "@conclave/sqlite"
-import { sha256, temporaryFolder } from "@conclave/testing/delivery"
+import { describe, it, type TestContext } from "node:test"
+import { nodeProvider } from "@conclave/crypto/node"
+import { memoryStore } from "@conclave/delivery"
+import type { NewsMark, Store } from "@conclave/delivery/store"
 import fc from "fast-check"
-import { memoryStore, type Store } from "../src/index.js"
-import type { NewsMark } from "../src/store/store.js"
+
+const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
 
 /**
  * The model and the real store are given the same random operations, from few names so that they meet, and must give
@@ -182,126 +182,86 @@ async function perform(store: Store, operation: Operation, at: bigint): Promise<
   }
 }
 
-describe("a store of SQLite and the model of it", () => {
-  it("answer every sequence of operations alike", async (test) => {
-    const folder = temporaryFolder(test)
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 80 }), async (operations) => {
-        await using real = deliveryStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
-        const model = memoryStore(sha256)
-        const listeners = [listener(real), listener(model)]
-        for (const listen of listeners) assert.deepEqual(await listen(), [])
-        let swept = false
-        for (const [index, operation] of operations.entries()) {
-          const at = BigInt(1000 + index * 10)
-          if (operation.do === "news") {
-            const [told, expected] = [await listeners[0]!(), await listeners[1]!()]
-            // Where the newest rows were deleted, it tells of more than there is.
-            for (const name of expected) assert.ok(told.includes(name), `${told} without ${name}`)
-            if (!swept) assert.deepEqual(told, expected)
-            continue
+/**
+ * What every store of the Delivery Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model, does.
+ * `open` is called for each sequence of operations anew, and makes an empty store.
+ */
+export function storeConformance(name: string, open: (test: TestContext) => Store): void {
+  describe(`a store of ${name} and the model of it`, () => {
+    it("answer every sequence of operations alike", async (test) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 80 }), async (operations) => {
+          await using real = open(test)
+          const model = memoryStore(sha256)
+          const listeners = [listener(real), listener(model)]
+          for (const listen of listeners) assert.deepEqual(await listen(), [])
+          let swept = false
+          for (const [index, operation] of operations.entries()) {
+            const at = BigInt(1000 + index * 10)
+            if (operation.do === "news") {
+              const [told, expected] = [await listeners[0]!(), await listeners[1]!()]
+              // Where the newest rows were deleted, it tells of more than there is.
+              for (const name of expected) assert.ok(told.includes(name), `${told} without ${name}`)
+              if (!swept) assert.deepEqual(told, expected)
+              continue
+            }
+            swept ||= operation.do === "sweep"
+            assert.deepEqual(await perform(real, operation, at), await perform(model, operation, at))
           }
-          swept ||= operation.do === "sweep"
-          assert.deepEqual(await perform(real, operation, at), await perform(model, operation, at))
+        }),
+        { numRuns: 100, includeErrorInReport: true },
+      )
+    })
+
+    it("answer operations that come together as if they had come one after the other", async (test) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(newEntry, { minLength: 5, maxLength: 40 }), async (entries) => {
+          await using real = open(test)
+          const model = memoryStore(sha256)
+          const createAll = (store: Store) =>
+            Promise.all(
+              [..."abc"].map((name) =>
+                store.createGroup({
+                  groupId: bytes(`group ${name}`),
+                  idempotencyId: bytes("id", 16),
+                  requestHash: bytes("hash"),
+                  groupInfo: bytes("info 0"),
+                  ratchetTree: undefined,
+                  at: 1n,
+                  admit: admitted,
+                }),
+              ),
+            )
+          await createAll(real)
+          await createAll(model)
+          const appendAll = (store: Store) => Promise.all(entries.map((entry) => append(store, entry, 2n)))
+          assert.deepEqual(await appendAll(real), await appendAll(model))
+        }),
+        { numRuns: 50, includeErrorInReport: true },
+      )
+    })
+
+    it("tells of what is new also where the newest rows were deleted before", async (test) => {
+      const store = open(test)
+      test.after(() => store[Symbol.asyncDispose]())
+      const group = { requestHash: bytes("hash"), groupInfo: bytes("info"), ratchetTree: undefined, admit: admitted }
+      const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1 } as const
+      const listen = listener(store)
+      const say = async (name: string, count: number, at: bigint) => {
+        await store.createGroup({ ...group, groupId: bytes(name), idempotencyId: bytes("id", 16), at })
+        for (let number = 0; number < count; number++) {
+          const idempotencyId = bytes(`${number}`, 16)
+          const names = { groupId: bytes(name), idempotencyId, requestHash: bytes("hash") }
+          await store.append({ ...entry, ...names, commit: undefined, admit: admitted, at })
         }
-      }),
-      { numRuns: 100, includeErrorInReport: true },
-    )
-  })
-
-  it("answer operations that come together as if they had come one after the other", async (test) => {
-    const folder = temporaryFolder(test)
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(newEntry, { minLength: 5, maxLength: 40 }), async (entries) => {
-        await using real = deliveryStore(openDatabase({ file: join(folder, `${run++}.db`) }), sha256)
-        const model = memoryStore(sha256)
-        const createAll = (store: Store) =>
-          Promise.all(
-            [..."abc"].map((name) =>
-              store.createGroup({
-                groupId: bytes(`group ${name}`),
-                idempotencyId: bytes("id", 16),
-                requestHash: bytes("hash"),
-                groupInfo: bytes("info 0"),
-                ratchetTree: undefined,
-                at: 1n,
-                admit: admitted,
-              }),
-            ),
-          )
-        await createAll(real)
-        await createAll(model)
-        const appendAll = (store: Store) => Promise.all(entries.map((entry) => append(store, entry, 2n)))
-        assert.deepEqual(await appendAll(real), await appendAll(model))
-      }),
-      { numRuns: 50, includeErrorInReport: true },
-    )
-  })
-
-  it("tells of what is new also where the newest rows were deleted before", async (test) => {
-    const store = deliveryStore(openDatabase({ file: join(temporaryFolder(test), "news.db") }), sha256)
-    test.after(() => store[Symbol.asyncDispose]())
-    const group = { requestHash: bytes("hash"), groupInfo: bytes("info"), ratchetTree: undefined, admit: admitted }
-    const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1 } as const
-    const listen = listener(store)
-    const say = async (name: string, count: number, at: bigint) => {
-      await store.createGroup({ ...group, groupId: bytes(name), idempotencyId: bytes("id", 16), at })
-      for (let number = 0; number < count; number++) {
-        const idempotencyId = bytes(`${number}`, 16)
-        const names = { groupId: bytes(name), idempotencyId, requestHash: bytes("hash") }
-        await store.append({ ...entry, ...names, commit: undefined, admit: admitted, at })
       }
-    }
-    await listen()
-    await say("old", 3, 1n)
-    assert.equal((await listen()).length, 1)
-    await store.sweep({ at: 5n, messages: 5n, log: 5n, inbox: 5n, groups: 5n, rowsMax: 100 })
-    await say("new", 1, 9n)
-    assert.deepEqual(await listen(), [Buffer.from(bytes("new")).toString("hex")])
-    assert.deepEqual(await listen(), [])
+      await listen()
+      await say("old", 3, 1n)
+      assert.equal((await listen()).length, 1)
+      await store.sweep({ at: 5n, messages: 5n, log: 5n, inbox: 5n, groups: 5n, rowsMax: 100 })
+      await say("new", 1, 9n)
+      assert.deepEqual(await listen(), [Buffer.from(bytes("new")).toString("hex")])
+      assert.deepEqual(await listen(), [])
+    })
   })
-
-  it("keeps no body that nothing points to", async (test) => {
-    const database = openDatabase({ file: join(temporaryFolder(test), "blobs.db") })
-    const store = deliveryStore(database, sha256)
-    test.after(() => database.close())
-    const [group, device] = [bytes("group"), bytes("device")]
-    const common = { groupId: group, at: 1n, requestHash: bytes("hash"), admit: admitted }
-    const first = { ...common, idempotencyId: bytes("0", 16), groupInfo: bytes("info 0"), ratchetTree: bytes("tree 0") }
-    await store.createGroup(first)
-    for (let epoch = 0n; epoch < 5n; epoch++) {
-      await store.append({
-        ...common,
-        idempotencyId: bytes(`${epoch + 1n}`, 16),
-        kind: "commit",
-        epoch,
-        body: bytes(`commit ${epoch}`),
-        after: epoch,
-        pastCommitsMax: 3,
-        commit: {
-          welcome: bytes(`welcome ${epoch}`),
-          recipients: [device],
-          ratchetTree: bytes(`tree ${epoch + 1n}`),
-          groupInfo: bytes(`info ${epoch + 1n}`),
-          inboxEntriesMax: 10,
-          inboxEntriesPerGroupMax: 10,
-          sender: new Uint8Array(8),
-          unserved: [],
-          mayDeliver: () => true,
-        },
-      })
-    }
-    const bodies = () => Number(database.read((connection) => connection.get("SELECT count(*) AS n FROM blob")!).n)
-    // Five welcomes, five trees in the inbox (the last one is the group's too), and the GroupInfo.
-    assert.equal(bodies(), 11)
-    await store.acknowledgeInbox(device, 2n)
-    assert.equal(bodies(), 7)
-    const horizons = { at: 1n, messages: 0n, log: 0n, groups: 0n, rowsMax: 10 }
-    await store.sweep({ ...horizons, inbox: 2n })
-    assert.equal(bodies(), 2)
-    await store.sweep({ ...horizons, inbox: 2n, groups: 2n })
-    assert.equal(bodies(), 0)
-  })
-})
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict"
+import { describe, it, type TestContext } from "node:test"
+import { memoryStore } from "@conclave/auth"
+import type { Store } from "@conclave/auth/store"
+import fc from "fast-check"
+
+// Few names and devices, so that they meet.
+const name = fc.constantFrom("alice", "bob")
+const id = fc.constantFrom(1, 2, 3, 4, 5).map((number) => new Uint8Array(32).fill(number))
+const signed = { deviceId: new Uint8Array(32), signature: new Uint8Array(64) }
+
+const operation = fc.oneof(
+  fc.record({
+    do: fc.constant("register" as const),
+    name,
+    deviceId: id,
+    cipherSuite: fc.constantFrom(1, 2),
+    signatureKey: id,
+    endorsement: fc.constantFrom(undefined, signed),
+    devicesMax: fc.constant(2),
+  }),
+  fc.record({ do: fc.constant("lookup" as const), name }),
+  fc.record({ do: fc.constant("lookupDevice" as const), deviceId: id }),
+  fc.record({
+    do: fc.constant("setDisplayName" as const),
+    name,
+    displayName: fc.record({ text: fc.constantFrom("", "Alice"), at: fc.bigInt({ min: 0n, max: 5n }) }),
+  }),
+  fc.record({ do: fc.constant("displayName" as const), name }),
+)
+type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+
+/**
+ * What every store of the Authentication Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model,
+ * does. `open` is called for each sequence of operations anew, and makes an empty store.
+ */
+export function storeConformance(name: string, open: (test: TestContext) => Store): void {
+  describe(`a store of ${name} and the model of it`, () => {
+    it("answer every sequence of operations alike", async (test) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40 }), async (operations) => {
+          const [real, model] = [open(test), memoryStore()]
+          for (const [at, operation] of operations.entries()) {
+            const time = BigInt(1000 + at)
+            assert.deepEqual(await perform(real, operation, time), await perform(model, operation, time))
+          }
+        }),
+        { numRuns: 50, includeErrorInReport: true },
+      )
+    })
+  })
+}
+
+function perform(store: Store, operation: Operation, at: bigint): Promise<unknown> {
+  switch (operation.do) {
+    case "register":
+      return store.register({ ...operation, at })
+    case "lookup":
+      return store.lookup(operation.name)
+    case "lookupDevice":
+      return store.lookupDevice(operation.deviceId)
+    case "setDisplayName":
+      return store.setDisplayName(operation.name, { ...operation.displayName, ...signed })
+    case "displayName":
+      return store.displayName(operation.name)
+  }
+}
