@@ -3,9 +3,8 @@ import { type Append, DeliveryRequest, type Entry } from "@conclave/contracts/de
 import type { CryptoProvider } from "@conclave/crypto"
 import { cipherSuite, keyPackageRef } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
-import { hex } from "../src/store/sealed.js"
 import { NAMES } from "./plan.js"
-import { digest, type Sealing } from "./provider.js"
+import { digest, hex, type Sealing } from "./provider.js"
 
 const somebody = new RegExp(NAMES.join("|"), "g")
 

@@ -18,7 +18,17 @@ export type WishKind =
   | "stranger"
 
 /** What goes wrong, for a while or once. */
-export type FaultKind = "loss" | "partition" | "delay" | "duplication" | "stream" | "crash" | "disk" | "clock" | "hints"
+export type FaultKind =
+  | "loss"
+  | "partition"
+  | "delay"
+  | "duplication"
+  | "stream"
+  | "crash"
+  | "disk"
+  | "clock"
+  | "hints"
+  | "outage"
 
 /** One thing that happens in a run. Each can be left out without changing the others: a failing plan is made small so. */
 export interface Item {
@@ -72,6 +82,7 @@ const faults: readonly (readonly [FaultKind, number])[] = [
   ["disk", 10],
   ["clock", 10],
   ["hints", 6],
+  ["outage", 14],
 ]
 
 export interface PlanOptions {
@@ -101,7 +112,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
       kind === "crash"
         ? dice.below(14)
         : kind === "clock"
-          ? dice.between(-1, 1) * 10 ** dice.between(3, 7) * dice.between(1, 9)
+          ? dice.pick([-1, -1, 1]) * 10 ** dice.between(4, 7) * dice.between(1, 9)
           : dice.between(500, 15_000)
     add(kind, Math.max(FIRST_FAULT, time() - dice.below(1_000)), amount)
   }
@@ -149,6 +160,7 @@ export function inWords({ kind, who, whom, amount, at }: Item): string {
     crash: `${name}'s device crashes after ${amount} more transactions and requests`,
     disk: `${name}'s disk fails at the next transaction`,
     clock: `${name}'s clock is set wrong by ${(amount / 1000).toFixed(0)} s`,
+    outage: `one of the services is out of order for ${seconds}`,
     hints: `the service loses its wake-ups for ${seconds}`,
   }
   return `${(at / 1000).toFixed(1)} s: ${words[kind]}`

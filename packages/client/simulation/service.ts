@@ -1,6 +1,9 @@
 import * as authentication from "@conclave/auth"
+import { encode } from "@conclave/codec"
+import { AuthResponse } from "@conclave/contracts/auth"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import * as delivery from "@conclave/delivery"
-import type { Handler } from "@conclave/transport"
+import type { Handler, RequestContext } from "@conclave/transport"
 import { hex } from "../src/store/sealed.js"
 import type { Invariants } from "./invariants.js"
 import { digest, sha256 } from "./provider.js"
@@ -25,6 +28,7 @@ export interface ServiceOptions {
 }
 
 type Store = delivery.Store
+const outOfOrder = { type: "unavailable", reason: "out of order" } as const
 type NewEntry = Parameters<Store["append"]>[0]
 
 /** Both services, the real ones, on stores in memory that are watched. */
@@ -34,16 +38,21 @@ export class Services {
   /** Until then, hints that something has changed are lost (milliseconds from the beginning). */
   hintsLostUntil = 0
   readonly ledger: Ledger
+  /** Until then, a service answers that it cannot (milliseconds from the beginning). */
+  readonly outage = { auth: 0, delivery: 0 }
+  readonly #timeline: Timeline
 
   constructor(options: ServiceOptions) {
     const { timeline, onError } = options
+    this.#timeline = timeline
     const now = () => timeline.now
     const directory = authentication.memoryStore()
     // Of the provider, services use hashes and the verification of signatures.
     const crypto = options.invariants.provider
     this.ledger = new Ledger(options)
-    this.auth = authentication.authenticationService({ store: directory, crypto, now, onError })
-    this.delivery = delivery.deliveryService({
+    const auth = authentication.authenticationService({ store: directory, crypto, now, onError })
+    this.auth = this.#unlessOut("auth", auth, encode(AuthResponse, outOfOrder))
+    const service = delivery.deliveryService({
       store: this.ledger,
       directory: authentication.directoryOf(directory),
       crypto,
@@ -51,6 +60,14 @@ export class Services {
       wake: this.#lossyWake(timeline),
       onError,
     })
+    this.delivery = this.#unlessOut("delivery", service, encode(DeliveryResponse, outOfOrder))
+  }
+
+  #unlessOut(name: "auth" | "delivery", handler: Handler, answer: Uint8Array): Handler {
+    return async function* (this: Services, request: Uint8Array, context: RequestContext) {
+      if (this.#timeline.elapsed < this.outage[name]) yield answer
+      else yield* handler(request, context)
+    }.bind(this)
   }
 
   #lossyWake(timeline: Timeline): delivery.Wake {

@@ -5,8 +5,9 @@ import { loadState } from "../src/conversation/loading.js"
 import { decodePayload } from "../src/conversation/payload.js"
 import { State } from "../src/conversation/state.js"
 import { type NewEvent, Wish } from "../src/core/records.js"
-import { hex, type SealedStore } from "../src/store/sealed.js"
+import type { SealedStore } from "../src/store/sealed.js"
 import { type Invariants, short } from "./invariants.js"
+import { hex } from "./provider.js"
 
 /** What a step wants stored; it counts when the transaction has happened. */
 export interface Stepping {

@@ -112,6 +112,7 @@ class World {
   /** Good lines for everybody: all that was wished for ends, and all agree. */
   async #end(): Promise<void> {
     this.#services.hintsLostUntil = 0
+    Object.assign(this.#services.outage, { auth: 0, delivery: 0 })
     let difference: string | undefined
     let renewals = 0
     for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -271,6 +272,9 @@ class World {
         break
       case "hints":
         this.#services.hintsLostUntil = this.#timeline.elapsed + amount
+        break
+      case "outage":
+        this.#services.outage[dice.pick(["auth", "delivery"] as const)] = this.#timeline.elapsed + amount
         break
       case "stranger":
         void this.#stranger.act(dice)
