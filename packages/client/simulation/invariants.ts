@@ -60,7 +60,6 @@ interface AcceptedEntry {
   readonly seq: bigint
   readonly entry: Pick<Append, "kind" | "epoch" | "body" | "after" | "commit" | "idempotencyId"> | StoredEntry
   readonly isStranger: boolean
-  readonly undelivered: readonly Uint8Array[]
 }
 interface StoredEntry {
   readonly kind: Append["kind"]
@@ -202,6 +201,11 @@ export class Invariants {
   aWelcomeIsThereWithItsCommit(group: string, seq: bigint, entry: Entry | undefined): void {
     if (entry?.seq === seq && entry.kind === "commit") return
     this.broken("a Welcome is there with its commit", `a Welcome is shown, and commit ${seq} of ${short(group)} is not`)
+  }
+
+  aCommitIsThereWithItsWelcomes(group: string, seq: bigint, isThere: boolean): void {
+    if (isThere) return
+    this.broken("a Welcome is there with its commit", `commit ${seq} of ${short(group)} is there without its Welcome`)
   }
 
   // --- Cryptography ---

@@ -16,6 +16,7 @@ export type WishKind =
   | "look"
   | "restart"
   | "stranger"
+  | "impostor"
 
 /** What goes wrong, for a while or once. */
 export type FaultKind =
@@ -65,11 +66,12 @@ const wishes: readonly (readonly [WishKind, number])[] = [
   ["leave", 7],
   ["accept", 8],
   ["decline", 2],
-  ["approve", 2],
+  ["approve", 3],
   ["sync", 8],
   ["look", 6],
   ["restart", 3],
   ["stranger", 3],
+  ["impostor", 2],
 ]
 
 const faults: readonly (readonly [FaultKind, number])[] = [
@@ -152,6 +154,7 @@ export function inWords({ kind, who, whom, amount, at }: Item): string {
     look: `${name} reads the events`,
     restart: `${name} closes the client and opens it again`,
     stranger: "a stranger who knows the group's id tries something",
+    impostor: `somebody registers a device under the name of ${other}`,
     loss: `${name}'s line loses requests and answers for ${seconds}`,
     partition: `${name} is cut off for ${seconds}`,
     delay: `${name}'s line delays and reorders for ${seconds}`,

@@ -4,9 +4,8 @@ import { AuthResponse } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import * as delivery from "@conclave/delivery"
 import type { Handler, RequestContext } from "@conclave/transport"
-import { hex } from "../src/store/sealed.js"
 import type { Invariants } from "./invariants.js"
-import { digest, sha256 } from "./provider.js"
+import { digest, hex, sha256 } from "./provider.js"
 import type { Dice } from "./random.js"
 import type { Timeline } from "./timeline.js"
 
@@ -17,6 +16,7 @@ export type Lie =
   | "shows a Welcome before its commit"
   | "hands a key package out twice"
   | "shows other bytes to some"
+  | "keeps a Welcome back"
 
 export interface ServiceOptions {
   readonly timeline: Timeline
@@ -119,11 +119,26 @@ export class Ledger implements Store {
       const { headSeq, chainHash } = head
       return { type: "accepted", seq: headSeq + 1n, chainHash, undelivered: [] } as const
     }
-    const appended = await this.#store.append(isBent ? { ...entry, after: head!.lastCommitSeq } : entry)
+    const isKeptBack = lie === "keeps a Welcome back" && entry.commit !== undefined
+    const appended = await this.#store.append({
+      ...entry,
+      after: isBent ? head!.lastCommitSeq : entry.after,
+      commit: isKeptBack ? { ...entry.commit!, recipients: [] } : entry.commit,
+    })
     if (appended.type !== "accepted" || appended.seq <= (this.#heads.get(group) ?? 0n)) return appended
     this.#heads.set(group, appended.seq)
-    invariants.accepted({ group, seq: appended.seq, entry, isStranger, undelivered: appended.undelivered })
+    invariants.accepted({ group, seq: appended.seq, entry, isStranger })
+    for (const recipient of entry.commit?.recipients ?? []) {
+      const isServed = !appended.undelivered.some((it) => hex(it) === hex(recipient))
+      if (isServed) await this.#requireWelcome(recipient, entry.groupId, appended.seq)
+    }
     return appended
+  }
+
+  async #requireWelcome(deviceId: Uint8Array, groupId: Uint8Array, seq: bigint): Promise<void> {
+    const inbox = await this.#store.inbox({ deviceId, after: 0n, limit: 10_000, sizeMax: Number.MAX_SAFE_INTEGER })
+    const isThere = inbox.entries.some((it) => it.seq === seq && hex(it.groupId) === hex(groupId))
+    this.#options.invariants.aCommitIsThereWithItsWelcomes(hex(groupId), seq, isThere)
   }
 
   async read(page: Parameters<Store["read"]>[0]) {

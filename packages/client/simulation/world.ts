@@ -68,7 +68,7 @@ class World {
       lie,
       onError: (error) => this.#invariants.broken("no fault in the program", `the service: ${error}`),
     })
-    this.#stranger = new Stranger(this.#services)
+    this.#stranger = new Stranger(this.#services, provider)
     this.#devices = NAMES.slice(0, plan.devices).map(
       (name) =>
         new SimulatedDevice({
@@ -278,6 +278,9 @@ class World {
         break
       case "stranger":
         void this.#stranger.act(dice)
+        break
+      case "impostor":
+        void this.#stranger.impersonate(NAMES[item.whom]!, dice)
         break
       default:
         this.#wish(device, { ...item, kind }, dice)
