@@ -3,9 +3,8 @@ import { type Append, DeliveryRequest, type Entry } from "@conclave/contracts/de
 import type { CryptoProvider } from "@conclave/crypto"
 import { cipherSuite, keyPackageRef } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
-import { hex } from "../src/bytes.js"
 import { NAMES } from "./plan.js"
-import { digest, type Sealing } from "./provider.js"
+import { digest, hex, type Sealing } from "./provider.js"
 
 const somebody = new RegExp(NAMES.join("|"), "g")
 
@@ -61,7 +60,6 @@ interface AcceptedEntry {
   readonly seq: bigint
   readonly entry: Pick<Append, "kind" | "epoch" | "body" | "after" | "commit" | "idempotencyId"> | StoredEntry
   readonly isStranger: boolean
-  readonly undelivered: readonly Uint8Array[]
 }
 interface StoredEntry {
   readonly kind: Append["kind"]
@@ -203,6 +201,11 @@ export class Invariants {
   aWelcomeIsThereWithItsCommit(group: string, seq: bigint, entry: Entry | undefined): void {
     if (entry?.seq === seq && entry.kind === "commit") return
     this.broken("a Welcome is there with its commit", `a Welcome is shown, and commit ${seq} of ${short(group)} is not`)
+  }
+
+  aCommitIsThereWithItsWelcomes(group: string, seq: bigint, isThere: boolean): void {
+    if (isThere) return
+    this.broken("a Welcome is there with its commit", `commit ${seq} of ${short(group)} is there without its Welcome`)
   }
 
   // --- Cryptography ---

@@ -16,9 +16,20 @@ export type WishKind =
   | "look"
   | "restart"
   | "stranger"
+  | "impostor"
 
 /** What goes wrong, for a while or once. */
-export type FaultKind = "loss" | "partition" | "delay" | "duplication" | "stream" | "crash" | "disk" | "clock" | "hints"
+export type FaultKind =
+  | "loss"
+  | "partition"
+  | "delay"
+  | "duplication"
+  | "stream"
+  | "crash"
+  | "disk"
+  | "clock"
+  | "hints"
+  | "outage"
 
 /** One thing that happens in a run. Each can be left out without changing the others: a failing plan is made small so. */
 export interface Item {
@@ -55,11 +66,12 @@ const wishes: readonly (readonly [WishKind, number])[] = [
   ["leave", 7],
   ["accept", 8],
   ["decline", 2],
-  ["approve", 2],
+  ["approve", 3],
   ["sync", 8],
   ["look", 6],
   ["restart", 3],
   ["stranger", 3],
+  ["impostor", 2],
 ]
 
 const faults: readonly (readonly [FaultKind, number])[] = [
@@ -72,6 +84,7 @@ const faults: readonly (readonly [FaultKind, number])[] = [
   ["disk", 10],
   ["clock", 10],
   ["hints", 6],
+  ["outage", 14],
 ]
 
 export interface PlanOptions {
@@ -101,7 +114,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
       kind === "crash"
         ? dice.below(14)
         : kind === "clock"
-          ? dice.between(-1, 1) * 10 ** dice.between(3, 7) * dice.between(1, 9)
+          ? dice.pick([-1, -1, 1]) * 10 ** dice.between(4, 7) * dice.between(1, 9)
           : dice.between(500, 15_000)
     add(kind, Math.max(FIRST_FAULT, time() - dice.below(1_000)), amount)
   }
@@ -141,6 +154,7 @@ export function inWords({ kind, who, whom, amount, at }: Item): string {
     look: `${name} reads the events`,
     restart: `${name} closes the client and opens it again`,
     stranger: "a stranger who knows the group's id tries something",
+    impostor: `somebody registers a device under the name of ${other}`,
     loss: `${name}'s line loses requests and answers for ${seconds}`,
     partition: `${name} is cut off for ${seconds}`,
     delay: `${name}'s line delays and reorders for ${seconds}`,
@@ -149,6 +163,7 @@ export function inWords({ kind, who, whom, amount, at }: Item): string {
     crash: `${name}'s device crashes after ${amount} more transactions and requests`,
     disk: `${name}'s disk fails at the next transaction`,
     clock: `${name}'s clock is set wrong by ${(amount / 1000).toFixed(0)} s`,
+    outage: `one of the services is out of order for ${seconds}`,
     hints: `the service loses its wake-ups for ${seconds}`,
   }
   return `${(at / 1000).toFixed(1)} s: ${words[kind]}`

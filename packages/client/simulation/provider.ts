@@ -1,10 +1,11 @@
 import type { Aead, AeadName, CryptoProvider } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
-import { hex } from "../src/bytes.js"
 
 const real = nodeProvider()
 
 export const sha256 = (...parts: readonly Uint8Array[]) => real.hashes["SHA-256"]!.digest(...parts)
+/** As the SDK's own `hex`, and faster. */
+export const hex = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")
 export const digest = (...parts: readonly Uint8Array[]) => hex(sha256(...parts).subarray(0, 16))
 
 /** One use of a key: what was sealed, and what came out. */

@@ -1,9 +1,11 @@
 import * as authentication from "@conclave/auth"
+import { encode } from "@conclave/codec"
+import { AuthResponse } from "@conclave/contracts/auth"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import * as delivery from "@conclave/delivery"
-import type { Handler } from "@conclave/transport"
-import { hex } from "../src/bytes.js"
+import type { Handler, RequestContext } from "@conclave/transport"
 import type { Invariants } from "./invariants.js"
-import { digest, sha256 } from "./provider.js"
+import { digest, hex, sha256 } from "./provider.js"
 import type { Dice } from "./random.js"
 import type { Timeline } from "./timeline.js"
 
@@ -14,6 +16,7 @@ export type Lie =
   | "shows a Welcome before its commit"
   | "hands a key package out twice"
   | "shows other bytes to some"
+  | "keeps a Welcome back"
 
 export interface ServiceOptions {
   readonly timeline: Timeline
@@ -25,6 +28,7 @@ export interface ServiceOptions {
 }
 
 type Store = delivery.Store
+const outOfOrder = { type: "unavailable", reason: "out of order" } as const
 type NewEntry = Parameters<Store["append"]>[0]
 
 /** Both services, the real ones, on stores in memory that are watched. */
@@ -34,16 +38,21 @@ export class Services {
   /** Until then, hints that something has changed are lost (milliseconds from the beginning). */
   hintsLostUntil = 0
   readonly ledger: Ledger
+  /** Until then, a service answers that it cannot (milliseconds from the beginning). */
+  readonly outage = { auth: 0, delivery: 0 }
+  readonly #timeline: Timeline
 
   constructor(options: ServiceOptions) {
     const { timeline, onError } = options
+    this.#timeline = timeline
     const now = () => timeline.now
     const directory = authentication.memoryStore()
     // Of the provider, services use hashes and the verification of signatures.
     const crypto = options.invariants.provider
     this.ledger = new Ledger(options)
-    this.auth = authentication.authenticationService({ store: directory, crypto, now, onError })
-    this.delivery = delivery.deliveryService({
+    const auth = authentication.authenticationService({ store: directory, crypto, now, onError })
+    this.auth = this.#unlessOut("auth", auth, encode(AuthResponse, outOfOrder))
+    const service = delivery.deliveryService({
       store: this.ledger,
       directory: authentication.directoryOf(directory),
       crypto,
@@ -51,6 +60,14 @@ export class Services {
       wake: this.#lossyWake(timeline),
       onError,
     })
+    this.delivery = this.#unlessOut("delivery", service, encode(DeliveryResponse, outOfOrder))
+  }
+
+  #unlessOut(name: "auth" | "delivery", handler: Handler, answer: Uint8Array): Handler {
+    return async function* (this: Services, request: Uint8Array, context: RequestContext) {
+      if (this.#timeline.elapsed < this.outage[name]) yield answer
+      else yield* handler(request, context)
+    }.bind(this)
   }
 
   #lossyWake(timeline: Timeline): delivery.Wake {
@@ -102,11 +119,26 @@ export class Ledger implements Store {
       const { headSeq, chainHash } = head
       return { type: "accepted", seq: headSeq + 1n, chainHash, undelivered: [] } as const
     }
-    const appended = await this.#store.append(isBent ? { ...entry, after: head!.lastCommitSeq } : entry)
+    const isKeptBack = lie === "keeps a Welcome back" && entry.commit !== undefined
+    const appended = await this.#store.append({
+      ...entry,
+      after: isBent ? head!.lastCommitSeq : entry.after,
+      commit: isKeptBack ? { ...entry.commit!, recipients: [] } : entry.commit,
+    })
     if (appended.type !== "accepted" || appended.seq <= (this.#heads.get(group) ?? 0n)) return appended
     this.#heads.set(group, appended.seq)
-    invariants.accepted({ group, seq: appended.seq, entry, isStranger, undelivered: appended.undelivered })
+    invariants.accepted({ group, seq: appended.seq, entry, isStranger })
+    for (const recipient of entry.commit?.recipients ?? []) {
+      const isServed = !appended.undelivered.some((it) => hex(it) === hex(recipient))
+      if (isServed) await this.#requireWelcome(recipient, entry.groupId, appended.seq)
+    }
     return appended
+  }
+
+  async #requireWelcome(deviceId: Uint8Array, groupId: Uint8Array, seq: bigint): Promise<void> {
+    const inbox = await this.#store.inbox({ deviceId, after: 0n, limit: 10_000, sizeMax: Number.MAX_SAFE_INTEGER })
+    const isThere = inbox.entries.some((it) => it.seq === seq && hex(it.groupId) === hex(groupId))
+    this.#options.invariants.aCommitIsThereWithItsWelcomes(hex(groupId), seq, isThere)
   }
 
   async read(page: Parameters<Store["read"]>[0]) {

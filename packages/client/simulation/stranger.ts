@@ -1,18 +1,24 @@
 import { decode } from "@conclave/codec"
+import { authRequests } from "@conclave/contracts/auth"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests, type Entry } from "@conclave/contracts/delivery"
+import type { CryptoProvider } from "@conclave/crypto"
+import { type CipherSuite, cipherSuite, signWithLabel } from "@conclave/mls"
 import { directTransport } from "@conclave/transport"
 import { hex } from "../src/bytes.js"
+import { REGISTRATION_LABEL, registrationContent } from "../src/service/directory.js"
 import type { Dice } from "./random.js"
 import type { Services } from "./service.js"
 
 /** Somebody who knows the ids of groups and is a member of none: asks the service for what anybody may ask. */
 export class Stranger {
   readonly #services: Services
+  readonly #suite: CipherSuite
   /** Has written into a log: members are told of what they pass over. */
   isAbout = false
 
-  constructor(services: Services) {
+  constructor(services: Services, provider: CryptoProvider) {
     this.#services = services
+    this.#suite = cipherSuite(1, provider)
   }
 
   /** Appends something that was there before, something damaged, or noise, in the place of the next entry. */
@@ -39,6 +45,15 @@ export class Stranger {
     const after = head.lastCommitSeq
     const { epoch } = entry
     await this.#ask({ type: "append", groupId, idempotencyId, kind, epoch, body, commit, after })
+  }
+
+  /** Registers a device under a name that belongs to somebody else, with nobody's consent. */
+  async impersonate(name: string, dice: Dice): Promise<void> {
+    using key = this.#suite.signature.generate((length) => dice.bytes(length))
+    const device = { name, cipherSuite: this.#suite.number, signatureKey: key.publicKey }
+    const signature = signWithLabel(key, REGISTRATION_LABEL, registrationContent(device))
+    const request = authRequests.encode({ type: "register", ...device, signature, endorsement: undefined })
+    await directTransport(this.#services.auth).request(request)
   }
 
   #body(dice: Dice, { body }: Entry): Uint8Array {

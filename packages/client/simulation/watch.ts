@@ -1,5 +1,4 @@
 import { decode } from "@conclave/codec"
-import { hex } from "../src/bytes.js"
 import type { Effect } from "../src/conversation/effects.js"
 import { decodePayload } from "../src/conversation/payload.js"
 import { State } from "../src/conversation/state.js"
@@ -8,6 +7,7 @@ import { loadState } from "../src/device/loading.js"
 import { type NewEvent, Wish } from "../src/records/records.js"
 import type { SealedStore } from "../src/store/sealed.js"
 import { type Invariants, short } from "./invariants.js"
+import { hex } from "./provider.js"
 
 /** What a step wants stored; it counts when the transaction has happened. */
 export interface Stepping {

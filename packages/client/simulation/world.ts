@@ -68,7 +68,7 @@ class World {
       lie,
       onError: (error) => this.#invariants.broken("no fault in the program", `the service: ${error}`),
     })
-    this.#stranger = new Stranger(this.#services)
+    this.#stranger = new Stranger(this.#services, provider)
     this.#devices = NAMES.slice(0, plan.devices).map(
       (name) =>
         new SimulatedDevice({
@@ -112,6 +112,7 @@ class World {
   /** Good lines for everybody: all that was wished for ends, and all agree. */
   async #end(): Promise<void> {
     this.#services.hintsLostUntil = 0
+    Object.assign(this.#services.outage, { auth: 0, delivery: 0 })
     let difference: string | undefined
     let renewals = 0
     for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -272,8 +273,14 @@ class World {
       case "hints":
         this.#services.hintsLostUntil = this.#timeline.elapsed + amount
         break
+      case "outage":
+        this.#services.outage[dice.pick(["auth", "delivery"] as const)] = this.#timeline.elapsed + amount
+        break
       case "stranger":
         void this.#stranger.act(dice)
+        break
+      case "impostor":
+        void this.#stranger.impersonate(NAMES[item.whom]!, dice)
         break
       default:
         this.#wish(device, { ...item, kind }, dice)
