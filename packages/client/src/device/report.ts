@@ -20,7 +20,7 @@ export interface Reported {
   readonly means: Omit<Means, "onFault">
   readonly policy: ClientPolicy
   /** Of the options, whether they were given; `provider` is its name. */
-  readonly given: Pick<ClientOptions, "live" | "now" | "random" | "endorse" | "verifyLeaves" | "logger"> & {
+  readonly given: Pick<ClientOptions, "live" | "now" | "endorse" | "verifyLeaves" | "logger"> & {
     readonly provider: string
   }
   readonly conversations: readonly ConversationHandle[]
@@ -56,9 +56,7 @@ export async function debugReport(reported: Reported): Promise<string> {
 
 function versions({ given, means, policy }: Reported): readonly string[] {
   const { invitations, invitationLimits, ...others } = policy
-  const flags = [
-    ...(["now", "random", "endorse", "verifyLeaves", "logger"] as const).filter((name) => given[name] !== undefined),
-  ]
+  const flags = [...(["now", "endorse", "verifyLeaves", "logger"] as const).filter((name) => given[name] !== undefined)]
   return [
     `sdk ${SDK_VERSION}; ${runtime()}; provider ${providerName(given.provider)}; cipher suite ${means.cipherSuite}`,
     `MLS 1.0; delivery contract ${deliveryRequests.version}; auth contract ${authRequests.version}; ` +

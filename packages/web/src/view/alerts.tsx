@@ -5,6 +5,7 @@ import { clockTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 import { KeyAlertBanner } from "./key-alerts.js"
+import { ReportButton } from "./report-button.js"
 import { goTo } from "./route.js"
 
 /** What stands above everything until the user has seen it: each says one thing to do. */
@@ -16,7 +17,7 @@ export function Alerts({ profile }: { readonly profile: Profile }) {
     <>
       {(outdated || keyAlerts.length > 0 || alerts.length > 0) && (
         <section class="alerts" aria-label="Alerts">
-          {outdated && <Outdated />}
+          {outdated && <Outdated profile={profile} />}
           {keyAlerts.map((alert) => (
             <KeyAlertBanner key={`key ${alert.number}`} profile={profile} alert={alert} />
           ))}
@@ -30,7 +31,7 @@ export function Alerts({ profile }: { readonly profile: Profile }) {
   )
 }
 
-function Outdated() {
+function Outdated({ profile }: { readonly profile: Profile }) {
   return (
     <div class="banner banner-danger" role="alert">
       <AlertIcon />
@@ -39,6 +40,7 @@ function Outdated() {
         reload this page. What you have stays.
       </p>
       <div class="banner-actions">
+        <ReportButton client={profile.client} />
         <button type="button" class="button button-primary" onClick={() => location.reload()}>
           Reload
         </button>
@@ -79,6 +81,7 @@ function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly a
             Open
           </button>
         )}
+        <ReportButton client={profile.client} />
         <button type="button" class="button" onClick={() => profile.dismiss(alert)}>
           I have seen it
         </button>
