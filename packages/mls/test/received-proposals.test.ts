@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { opaque, struct } from "@conclave/codec"
 import { provider } from "./group-fixture.js"
 import { scene, settle } from "./rules/scene.js"
 
@@ -29,4 +30,17 @@ test("a proposal that comes twice is one", () => {
   assert.equal(alice.proposals.length, 1)
   alice.discardProposal(provider.random(32))
   assert.equal(alice.proposals.length, 1)
+})
+
+test("a proposal of a type that a member does not support waits, and the others are committed", () => {
+  const registries = { ProposalType: new Map([[0xf00a, struct("Poll", { question: opaque })]]) }
+  const { alice, bob, mallory } = scene({ registries })
+  const poll = { type: "registered", number: 0xf00a, content: Uint8Array.of(1, 7) } as const
+  assert.equal(alice.receive(mallory.propose(poll)).type, "proposal")
+  alice.receive(bob.propose({ type: "update" }).message)
+  const commit = alice.commit()
+  assert.deepEqual(
+    commit.proposals.map(({ type }) => type),
+    ["update"],
+  )
 })

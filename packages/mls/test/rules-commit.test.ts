@@ -216,6 +216,13 @@ test("psk-nonce-length: somebody joins with a nonce of 31 bytes", () => {
   breaks("psk-nonce-length", () => Group.stageExternalJoin({ ...options, groupInfo, withPsks: [psk] }))
 })
 
+test("psk-distinct: somebody joins with a pre-shared key twice", () => {
+  const set = scene({ psks: () => utf8("shared") })
+  const psk = { psktype: { type: "external", pskId: utf8("key") }, pskNonce: random(32) } as const
+  const proposal = { type: "psk", psk } as const
+  refuses(set, set.mallory.commit({ joins: person("eve"), proposals: [proposal, proposal] }).message, "psk-distinct")
+})
+
 test("a forged Commit with nothing wrong is understood, from inside and from outside", () => {
   for (const joins of [undefined, person("eve")]) {
     const { alice, mallory } = scene()

@@ -136,9 +136,10 @@ interface Said<T extends Payload["body"]["type"]> {
   readonly body: Extract<Payload["body"], { readonly type: T }>
 }
 
-/** The compiler cannot follow that a body and its effect belong together. */
-function takeEffect(turn: Turn, place: Place, said: Said<any>): void {
-  effects[said.body.type as EffectKind](turn, place, said)
+function takeEffect(turn: Turn, place: Place, said: Said<Payload["body"]["type"]>): void {
+  // The compiler cannot follow that a body and its effect belong together.
+  const effect: (turn: Turn, place: Place, said: any) => void = effects[said.body.type as EffectKind]
+  effect(turn, place, said)
 }
 
 function takeTitle(turn: Turn, place: Place, { from, body: { title } }: Said<"title">): void {

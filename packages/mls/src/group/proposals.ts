@@ -78,15 +78,8 @@ export function removalsOf(
   list: readonly SentProposal[],
   { tree }: Epoch,
 ): { readonly removed: ReadonlySet<LeafIndex>; readonly removedKeys: ReadonlySet<string> } {
-  const removed = new Set<LeafIndex>()
-  const removedKeys = new Set<string>()
-  for (const item of list) {
-    const leafIndex = kindOf(item.proposal).removes?.(item)
-    if (leafIndex === undefined) continue
-    removed.add(leafIndex)
-    const leaf = tree.leaf(leafIndex)
-    if (leaf !== undefined) removedKeys.add(leaf.signatureKey.join())
-  }
+  const removed = new Set(list.flatMap((item): LeafIndex | readonly [] => kindOf(item.proposal).removes?.(item) ?? []))
+  const removedKeys = new Set([...removed].flatMap((leaf) => tree.leaf(leaf)?.signatureKey.join() ?? []))
   return { removed, removedKeys }
 }
 
