@@ -198,7 +198,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   H11b: [
     inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
     inClient("device/stream")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
-    inClient("device/stream")("if (performance.now() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
+    inClient("device/stream")("if (timers.elapsed() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
   ],
   M1: [
     inClient("identity/judge")(
@@ -245,8 +245,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   M14: [inSqlite("database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;")],
   L1: [
     inClient("conversation/messages")(
-      "new TextEncoder().encode(payload.body.title).length > TITLE_SIZE_MAX",
-      'payload.body.type === "none"',
+      "if (new TextEncoder().encode(title).length > TITLE_SIZE_MAX)",
+      "if (title === undefined)",
     ),
   ],
   L2: [
