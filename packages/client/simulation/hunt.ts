@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process"
+import { found } from "./found.js"
 import type { InvariantName } from "./invariants.js"
 import { planOf } from "./plan.js"
 import type { Bug } from "./planted.js"
 import { run } from "./world.js"
 
 export interface Hunt {
-  /** How many seeds it took; `undefined` where all were tried in vain. */
+  /** How many seeds it took, 0 where its kept plan shows it; `undefined` where all were tried in vain. */
   readonly seeds: number | undefined
   readonly seed: number
   readonly invariant: InvariantName | undefined
@@ -18,7 +19,12 @@ export interface HuntOptions {
 }
 
 /** Tries one seed after another until a planted bug shows, in the code as it is loaded. */
-export async function hunt({ lie }: Pick<Bug, "lie">, { from, seedsMax }: HuntOptions): Promise<Hunt> {
+export async function hunt({ lie, kept }: Pick<Bug, "lie" | "kept">, { from, seedsMax }: HuntOptions): Promise<Hunt> {
+  const plan = kept === undefined ? undefined : found[kept]
+  const shown = plan && (await run(plan, { lie })).violation
+  if (plan !== undefined && shown !== undefined) {
+    return { seeds: 0, seed: plan.seed, invariant: shown.invariant, message: shown.message }
+  }
   for (let seeds = 1; seeds <= seedsMax; seeds++) {
     const seed = from + seeds - 1
     const { violation } = await run(planOf({ seed }), { lie })
@@ -33,10 +39,14 @@ export async function huntPlanted(bug: Bug, { from, seedsMax }: HuntOptions): Pr
   if (bug.changes === undefined) return hunt(bug, { from, seedsMax })
   const planting = new URL("./planting.js", import.meta.url).href
   const main = new URL("./hunting.js", import.meta.url)
-  const child = spawn(process.execPath, ["--import", planting, main.pathname, `${from}`, `${seedsMax}`], {
-    env: { ...process.env, CONCLAVE_PLANTED: bug.name },
-    stdio: ["ignore", "pipe", "inherit"],
-  })
+  const child = spawn(
+    process.execPath,
+    ["--import", planting, main.pathname, `${from}`, `${seedsMax}`, bug.kept ?? ""],
+    {
+      env: { ...process.env, CONCLAVE_PLANTED: bug.name },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  )
   let output = ""
   child.stdout.on("data", (text: Buffer) => {
     output += text

@@ -1,9 +1,13 @@
 /**
- * `npm run simulate -- [--seeds N] [--from SEED] [--minutes M] [--clients 2..8] [--twice] [--planted
- * [--planted-seeds N]]`: tries one seed after
- * another, up to the first that fails, which is made small. `--seed X [--trace]` tries one, and tells what happens in it.
- * `--twice` runs every seed twice and compares, byte for byte. `--planted` plants each known bug and counts the seeds until
- * it is found, or each with PART in its name, `--bug PART`. Exit code 1: something was found that should not be, or a planted bug was not.
+ * `npm run simulate -- [--seeds N] [--from SEED] [--minutes M] [--clients 2..8] [--twice]`: tries one seed after another, up
+ * to the first that fails, which is made small. `--twice` runs every seed twice and compares, byte for byte.
+ *
+ * `--seed X [--trace]` tries one, and tells what happens in it.
+ *
+ * `--planted [--planted-seeds N] [--bug PART]…` plants each known bug, or those with PART in their names, and counts the
+ * seeds until it is found. A bug of which a plan is kept is tried with that first.
+ *
+ * Exit code 1: something was found that should not be, or a planted bug was not. Exit code 2: the arguments are wrong.
  */
 import { parseArgs } from "node:util"
 import { huntPlanted } from "./hunt.js"
@@ -95,7 +99,8 @@ async function tryPlanted(seedsMax: number): Promise<void> {
   for (const bug of chosen) {
     const { seeds, seed, invariant } = await huntPlanted(bug, { from, seedsMax })
     if (seeds !== undefined) caught++
-    const how = seeds === undefined ? `not in ${seedsMax} seeds` : `${seeds} seeds (seed ${seed}): ${invariant}`
+    const took = seeds === 0 ? "its kept plan" : `${seeds} seeds (seed ${seed})`
+    const how = seeds === undefined ? `not in ${seedsMax} seeds` : `${took}: ${invariant}`
     console.log(`${bug.name}: ${how}`)
   }
   console.log(`planted bugs caught: ${caught} of ${chosen.length}`)

@@ -13,6 +13,8 @@ export interface Bug {
   readonly name: string
   readonly changes?: readonly Change[]
   readonly lie?: Lie
+  /** The plan in `found.ts` that shows it: chance brings it about in one of hundreds of seeds. */
+  readonly kept?: string
 }
 
 const change = (file: string, find: string, replace: string): Change => ({ file, find, replace })
@@ -118,6 +120,7 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "newcomers are not told a title from before they came",
+    kept: "a title from before newcomers came was never told to them",
     changes: [change("conversation/messages.js", "isLate ? turn.state.epoch : isDue", "isDue")],
   },
   {
@@ -126,15 +129,13 @@ export const bugs: readonly Bug[] = [
   },
   {
     name: "a member is let go when a clock that was set back says so",
+    kept: "a member whose clock was set back did not let another one go",
     changes: [change("conversation/leaving.js", "if (Number(since) > moment.now)", "if (false)")],
   },
   {
     name: "a transaction that failed and has happened is taken for one that has not",
+    kept: "a transaction that failed and has happened left calls without an answer",
     changes: [change("store/sealed.js", "if (!(await this.#hasHappened(sealed)))", "if (true)")],
-  },
-  {
-    name: "an answer to an earlier question is taken for this one's",
-    changes: [change("conversation/step.js", "input.number !== state.asked || ", "")],
   },
   {
     name: "what a commit fulfils is wished again",
