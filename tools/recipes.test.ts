@@ -93,6 +93,26 @@ test("a type of proposal is its struct in wire.ts and a row of proposal-kinds.ts
   )
 })
 
+test("only rows go by the type of a proposal, and the few places where the RFC gives one a part of its own", () => {
+  const types = "add|update|remove|psk|reinit|externalInit|groupContextExtensions|registered"
+  const byType = new RegExp(`proposal\\.type [!=]== "|\\bcase "(?:${types})"|\\["(?:${types})", "`)
+  const places = files("packages/mls/src")
+    .filter((file) => /\.ts$/.test(file) && !/\/(?:wire|proposal-kinds)\.ts$/.test(file))
+    .flatMap((file) =>
+      read(file)
+        .split("\n")
+        .filter((line) => byType.test(line))
+        .map((line) => `${file.split("/").at(-1)}: ${line.match(byType)![0]}`),
+    )
+  const isNew = 'proposal.type === "'
+  assert.deepEqual(places, [
+    `profile.ts: ${isNew}`, // A rejoin has an ExternalInit.
+    `suite-choice.ts: ${isNew}`, // Of a ReInit,
+    `suite-choice.ts: ${isNew}`, // and of the first members.
+    `transition.ts: ${isNew}`, // What the application has registered is shown to it.
+  ])
+})
+
 test("a cipher suite with a KEM of another kind is a file of each provider and a row of suite.ts", () => {
   // Its keys, outputs and randomness have sizes that no group has. It hides nothing: only its shape matters.
   const kem = `kems: {
