@@ -16,7 +16,7 @@ export const commandNames: readonly string[] = readdirSync(folder)
 
 /** Only the one that is called is loaded: a service starts without what a chat needs. */
 export async function loadCommand(name: string): Promise<Command> {
-  const { [name]: command }: Readonly<Record<string, Command>> = await import(new URL(`${name}.js`, folder).href)
-  if (command === undefined) throw new TypeError(`commands/${name}.js does not export ${name}`)
-  return command
+  const exported: Readonly<Record<string, Command>> = await import(new URL(`${name}.js`, folder).href)
+  // A test loads all of them.
+  return exported[name]!
 }
