@@ -1,4 +1,4 @@
-import type { Content } from "./kinds/contents.js"
+import type { Content, Sendable } from "./kinds/contents.js"
 
 /**
  * A conversation as an application sees it: a title, members, messages. Wishes (`invite`, `send`, …) are durable: once
@@ -22,8 +22,12 @@ export interface Conversation {
   /** Messages of this device that have no place in the conversation yet, oldest first. */
   readonly pending: readonly PendingMessage[]
 
-  /** At most 64 KiB of content. Resolves with the message's id. */
-  send(content: string | Uint8Array, options?: WishOptions): Promise<string>
+  /**
+   * A text, bytes, or all fields of one kind of content: `{ text }`. At most 64 KiB. Resolves with the message's id.
+   *
+   * @throws TypeError for fields that no kind has
+   */
+  send(content: string | Uint8Array | Sendable, options?: WishOptions): Promise<string>
   /** Adds every device of each name. A name that is there already is no error. */
   invite(...names: readonly string[]): Promise<void>
   /** Removes every device of each name. A name that is gone already is no error. Not for one's own name: `leave`. */

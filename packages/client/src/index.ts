@@ -74,7 +74,7 @@ export type {
   UnavailableEvent,
   UpdateEvent,
 } from "./events.js"
-export { contentJson, contentWords } from "./kinds/contents.js"
+export { contentJson, contentWords, type Sendable } from "./kinds/contents.js"
 export { eventSeverity, eventWords, type ToldEvent } from "./kinds/events.js"
 export type { Advice, EventReader } from "./kinds/reader.js"
 export type { Severity } from "./kinds/table.js"

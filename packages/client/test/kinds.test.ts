@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { DecodeError, decode, encode, opaque, utf8 } from "@conclave/codec"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Conversation } from "../src/index.js"
-import { contentKind, contentKinds, contentTable, contentWords } from "../src/kinds/contents.js"
+import { bodyOf, contentKind, contentKinds, contentSize, contentTable, contentWords } from "../src/kinds/contents.js"
 import { eventForms, eventKinds, eventReferences, eventSeverity, eventWords, StoredEvent } from "../src/kinds/events.js"
 import { conversation, count, someText, text, time } from "../src/kinds/fields.js"
 import { type EventReader, subject } from "../src/kinds/reader.js"
@@ -146,6 +146,26 @@ describe("a kind of content", () => {
     assert.deepEqual(table.json(content!), { latitude: "50", longitude: "14" })
     assert.deepEqual(table.json({ text: "hello" }), { text: "hello" })
     assert.deepEqual(table.json({ bytes: Uint8Array.of(255, 0) }), { base64: "/wA=" })
+  })
+
+  it("is sent by its fields, all of them and no others", () => {
+    const body = table.bodyOf({ longitude: "14", latitude: "50" })
+    assert.deepEqual(body, { type: "place", latitude: "50", longitude: "14" })
+    for (const wrong of [{ latitude: "50" }, { latitude: "50", longitude: "14", text: "x" }, { title: "x" }, {}]) {
+      assert.throws(() => table.bodyOf(wrong as any), TypeError)
+    }
+    const bytes = Uint8Array.of(1)
+    const copied = bodyOf(bytes)
+    bytes[0] = 2
+    assert.deepEqual(
+      [copied, bodyOf("hi"), bodyOf({ text: "hi" })],
+      [
+        { type: "bytes", bytes: Uint8Array.of(1) },
+        { type: "text", text: "hi" },
+        { type: "text", text: "hi" },
+      ],
+    )
+    assert.deepEqual([contentSize(copied), contentSize(bodyOf("é"))], [1, 2])
   })
 
   it("is told apart from a kind that has some of its fields", () => {

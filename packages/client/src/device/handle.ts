@@ -1,10 +1,10 @@
 import { decode } from "@conclave/codec"
 import { nameFault } from "@conclave/contracts/names"
 import { safetyCode } from "@conclave/identity"
-import { copyBytes, hex } from "../bytes.js"
+import { hex } from "../bytes.js"
 import { atOnce } from "../conversation/committing.js"
 import type { Kept } from "../conversation/invitation.js"
-import { CONTENT_SIZE_MAX, decodePayload, messageOf, type Payload, TITLE_SIZE_MAX } from "../conversation/payload.js"
+import { CONTENT_SIZE_MAX, decodePayload, messageOf, TITLE_SIZE_MAX } from "../conversation/payload.js"
 import type { NewWish } from "../conversation/step.js"
 import type {
   Conversation,
@@ -15,6 +15,7 @@ import type {
   WishOptions,
 } from "../conversation.js"
 import { ClientError } from "../errors.js"
+import { bodyOf, contentSize, type Sendable } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, sortable } from "../records/records.js"
 import { Driver, type Fates, type Means, type Wished } from "./driver.js"
 
@@ -63,11 +64,10 @@ export class ConversationHandle implements Conversation {
     return this.driver.view.outline?.epochAuthenticator ?? new Uint8Array()
   }
 
-  async send(content: string | Uint8Array, options?: WishOptions): Promise<string> {
-    const body: Payload["body"] =
-      typeof content === "string" ? { type: "text", text: content } : { type: "bytes", bytes: copyBytes(content) }
-    const size = typeof content === "string" ? new TextEncoder().encode(content).length : content.length
-    if (size > CONTENT_SIZE_MAX) throw new ClientError("TOO_LARGE", `a message has at most ${CONTENT_SIZE_MAX} bytes`)
+  async send(content: string | Uint8Array | Sendable, options?: WishOptions): Promise<string> {
+    const body = bodyOf(content)
+    if (contentSize(body) > CONTENT_SIZE_MAX)
+      throw new ClientError("TOO_LARGE", `a message has at most ${CONTENT_SIZE_MAX} bytes`)
     return hex((await this.#wish({ type: "say", body }, options)).messageId!)
   }
 

@@ -1,4 +1,5 @@
 import { type Codec, type Enumeration, enumeration, opaque, type TypeOf, union, utf8 } from "@conclave/codec"
+import { copyBytes } from "../bytes.js"
 import type { Simplify, UnionToIntersection } from "./types.js"
 
 /**
@@ -75,6 +76,11 @@ type MessageFields<K extends ContentKinds> = {
 /** What an application sees of a message: the fields of one kind, and none of the others. */
 export type ContentOf<K extends ContentKinds> = Simplify<UnionToIntersection<MessageFields<K>>>
 
+/** What an application may send: all fields of one kind. */
+export type SendableOf<K extends ContentKinds> = {
+  [T in keyof K]: K[T]["isMessage"] extends true ? ValueOf<K[T]["fields"]> : never
+}[keyof K]
+
 /** What follows from a table of content kinds. */
 export interface ContentTable<K extends ContentKinds> {
   readonly body: Codec<BodyOf<K>>
@@ -82,6 +88,8 @@ export interface ContentTable<K extends ContentKinds> {
   contentOf(body: BodyOf<K>): ContentOf<K> | undefined
   words(content: ContentOf<K>): string
   json(content: ContentOf<K>): Readonly<Record<string, unknown>>
+  /** Bytes are copied. @throws TypeError for what is not exactly the fields of one kind of message. */
+  bodyOf(content: SendableOf<K>): BodyOf<K>
 }
 
 export function contentTable<const K extends ContentKinds>(kinds: K): ContentTable<K> {
@@ -107,6 +115,14 @@ export function contentTable<const K extends ContentKinds>(kinds: K): ContentTab
       if (kind.json) return kind.json(content)
       const plain = (value: unknown) => (value instanceof Uint8Array ? base64(value) : value)
       return Object.fromEntries(Object.keys(kind.fields).map((name) => [name, plain(content[name])]))
+    },
+    bodyOf(content: any): any {
+      const names = Object.keys(content).sort().join()
+      const kind = messages.find(({ fields }) => Object.keys(fields).sort().join() === names)
+      if (kind === undefined) throw new TypeError(`no kind of message has just these fields: ${names}`)
+      const type = Object.keys(kinds).find((it) => kinds[it] === kind)!
+      const copied = Object.entries(content).map(([name, it]) => [name, it instanceof Uint8Array ? copyBytes(it) : it])
+      return { type, ...Object.fromEntries(copied) }
     },
   }
 }
@@ -139,4 +155,20 @@ export function contentWords(content: Content): string {
 /** What JSON has of a message: the fields of its kind, with bytes in base64; `bytes` itself is named `base64`. */
 export function contentJson(content: Content): Readonly<Record<string, unknown>> {
   return table.json(content)
+}
+
+export type Sendable = SendableOf<typeof contentKinds>
+
+/** The body of a message; a string is a text, and bytes are bytes. @throws TypeError as `ContentTable.bodyOf` does */
+export function bodyOf(content: string | Uint8Array | Sendable): PayloadBody {
+  if (typeof content === "string") return table.bodyOf({ text: content })
+  return table.bodyOf(content instanceof Uint8Array ? { bytes: content } : content)
+}
+
+/** Bytes of a body's texts and bytes, all together. */
+export function contentSize({ type: _, ...content }: PayloadBody): number {
+  const sizes = Object.values<unknown>(content).map((it) =>
+    typeof it === "string" ? new TextEncoder().encode(it).length : it instanceof Uint8Array ? it.length : 0,
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
