@@ -248,7 +248,7 @@ test("a command is a file in commands: it is listed, suggested, helps and runs",
   assert.deepEqual(conclave("whoami", "--as", "alice"), { code: 0, output: "alice\n" })
 })
 
-test("a kind of content is a row: what is stored, shown, told and written follows", () => {
+test("a kind of content is a row: what is sent, stored, shown, told and written follows", () => {
   insert(
     "packages/client/dist/src/kinds/contents.js",
     `reaction: contentKind({
@@ -266,6 +266,7 @@ test("a kind of content is a row: what is stored, shown, told and written follow
     import { contentJson, contentWords } from "@conclave/client/node"
     import { decodePayload, encodePayload, messageOf } from "./packages/client/dist/src/conversation/payload.js"
     import { drawMessage } from "./packages/cli/dist/src/messages.js"
+    import { next, settle, World } from "./packages/client/dist/test/support/world.js"
     const body = { type: "reaction", reaction: "+1", to: "0102" }
     const payload = { version: 1, messageId: new Uint8Array(16), sentAt: 0n, body }
     const message = messageOf(decodePayload(encodePayload(payload)))
@@ -274,6 +275,16 @@ test("a kind of content is a row: what is stored, shown, told and written follow
     assert.deepEqual(contentJson(message), { reaction: "+1", to: "0102" })
     const style = { dim: (text) => text, bold: (text) => text }
     const reader = { style, people: { name: "bob", displayName: () => undefined } }
-    assert.match(drawMessage({ from: "alice", ...message }, reader), /alice.*: \\(reacts with \\+1\\)$/)`,
+    assert.match(drawMessage({ from: "alice", ...message }, reader), /alice.*: \\(reacts with \\+1\\)$/)
+    const world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.send({ reaction: "+1", to: "0102" })
+    await settle(alice, bob)
+    assert.equal((await next(bob, "message")).reaction, "+1")
+    for (const client of [alice, bob]) {
+      assert.equal((await client.conversations.get(team.id).history())[0].reaction, "+1")
+    }
+    await world[Symbol.asyncDispose]()`,
   )
 })
