@@ -67,7 +67,8 @@ describe("the command line", () => {
         help.output
           .toString()
           .split("\n")
-          .every((line) => line.length <= 110),
+          .every((line) => line.length <= 80),
+        name,
       )
     }
     assert.match((await conclave(["--version"])).output.toString(), /^\d+\.\d+\.\d+\n$/)
