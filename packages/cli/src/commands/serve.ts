@@ -216,15 +216,17 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
   const { terminal, file, host, page, keys, policy } = announcement
   const { style } = terminal
   const isLocal = ["localhost", "127.0.0.1", "::1"].includes(host)
+  const { address, everywhere } = addressToOpen(url)
   const rows = [
     ["  page", page !== undefined ? "at this address, in a browser" : "not built: npm run build"],
     ["  services", "/delivery and /auth, over HTTP and WebSocket"],
     ["  file", file],
+    ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
     ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
-    ["  terminal", `conclave chat --as NAME --server ${url.origin}${fastOpen ? " --fast-open" : ""}`],
+    ["  terminal", `conclave chat --as NAME --server ${address.origin}${fastOpen ? " --fast-open" : ""}`],
   ]
   await terminal.write(
-    [`Conclave is at ${style.bold(style.cyan(url.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
+    [`Conclave is at ${style.bold(style.cyan(address.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
       "\n",
     ),
   )
@@ -234,6 +236,15 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
         "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
     )
   }
+}
+
+/** A service that listens at every address (`0.0.0.0`, `::`) is opened here at the loopback address. */
+function addressToOpen(url: URL): { readonly address: URL; readonly everywhere: boolean } {
+  const loopback = { "0.0.0.0": "127.0.0.1", "[::]": "[::1]" }[url.hostname]
+  if (loopback === undefined) return { address: url, everywhere: false }
+  const address = new URL(url)
+  address.hostname = loopback
+  return { address, everywhere: true }
 }
 
 function fastOpenRows(port: number, { keys, policy }: Pick<Announcement, "policy"> & { keys: KeyFile }) {
