@@ -182,6 +182,7 @@ export class ConversationHandle implements Conversation {
 }
 
 export function requireName(name: string): void {
+  if (typeof name !== "string") throw new TypeError(`a name must be a string, not ${typeof name}`)
   const fault = nameFault(name)
   if (fault !== undefined) throw new TypeError(`${JSON.stringify(name)} is not a name: ${fault}`)
 }
