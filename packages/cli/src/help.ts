@@ -18,11 +18,14 @@ export async function generalHelp(): Promise<string> {
   ].join("\n")
 }
 
+/** Between an option and its value while lines are broken. */
+const NO_BREAK = "\u00a0"
+
 export function commandHelp(name: string, { summary, description = [], operand, options }: Command): string {
   const declared = Object.entries(options as Readonly<Record<string, Option<unknown>>>)
   const usage = declared.map(([option, { placeholder, whenAbsent }]) => {
     const text = placeholder === undefined ? `--${option}` : `--${option} ${placeholder}`
-    return whenAbsent === "fail" ? text : `[${text}]`
+    return (whenAbsent === "fail" ? text : `[${text}]`).replaceAll(" ", NO_BREAK)
   })
   const rows: (readonly [string, string])[] = [
     ...(operand === undefined ? [] : [[`  ${operand.placeholder}`, operand.help] as const]),
@@ -37,7 +40,9 @@ export function commandHelp(name: string, { summary, description = [], operand, 
   return [
     `conclave ${name}: ${summary}`,
     "",
-    ...wrap(["usage: conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")),
+    ...wrap(["usage: conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")).map(
+      (line) => line.replaceAll(NO_BREAK, " "),
+    ),
     ...(rows.length === 0 ? [] : ["", ...alignTerms(rows)]),
     ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
   ].join("\n")
