@@ -55,8 +55,8 @@ export interface Conversation {
   history(options?: { readonly before?: number; readonly limit?: number }): Promise<readonly Message[]>
 
   /**
-   * 60 digits in 12 groups of 5 that this person and `name` compare by voice: both see the same digits if and only if
-   * no one stands between them. Computed from both names and the signature keys with which they are in this very
+   * 60 digits in 12 groups of 5 that this person and `name` compare by voice: the digits match only if there is no man in
+   * the middle. Computed from both names and the signature keys with which they are in this very
    * conversation. Throws `ClientError` `NOT_A_MEMBER` where one of them is not.
    */
   safetyCode(name: string): string

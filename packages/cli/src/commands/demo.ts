@@ -31,7 +31,7 @@ export const demo = command({
   description: [
     "A service on a free port of this machine, three profiles in temporary files, and a relay between them that counts " +
       "bytes (inside TCP, in both directions, of all members together). A step's time ends when all members agree on the " +
-      "epoch, its authenticator, the list of members and every text, and when whoever is out has read nothing.",
+      "epoch, its authenticator, the list of members and every text, and when a removed member has read nothing.",
     "With --fast-open, the members ask by sealed requests, beside the relay: the bytes of both ways are counted, those of " +
       "padding among them.",
     "Exit code 1 if anything disagrees.",
