@@ -232,7 +232,7 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
   )
   if (!isLocal) {
     terminal.tell(
-      `${terminal.errorStyle.yellow("note:")} other machines can reach this address, over HTTP without TLS; messages ` +
+      `${terminal.errorStyle.yellow("note:")} other machines can reach this port, over HTTP without TLS; messages ` +
         "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
     )
   }
