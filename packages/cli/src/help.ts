@@ -1,41 +1,49 @@
 import type { Command, Option } from "./arguments.js"
 import { commandNames, loadCommand } from "./commands.js"
-import { align, wrap } from "./terminal/table.js"
+import { alignTerms, wrap } from "./terminal/table.js"
 
 /** Loads every command, for its summary. */
 export async function generalHelp(): Promise<string> {
   const commands = await Promise.all(commandNames.map(loadCommand))
-  const rows = commands.map(({ summary }, at) => [`  ${commandNames[at]}`, summary])
+  const rows = commands.map(({ summary }, at) => [`  ${commandNames[at]}`, summary] as const)
   return [
     "conclave: end-to-end encrypted group conversations (MLS, RFC 9420)",
     "",
     "usage: conclave COMMAND [options]",
     "",
-    ...align(rows),
+    ...alignTerms(rows),
     "",
     "conclave COMMAND --help tells more; --version tells the version.",
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing arrived in time.",
   ].join("\n")
 }
 
+/** Between an option and its value while lines are broken. */
+const NO_BREAK = "\u00a0"
+
 export function commandHelp(name: string, { summary, description = [], operand, options }: Command): string {
   const declared = Object.entries(options as Readonly<Record<string, Option<unknown>>>)
   const usage = declared.map(([option, { placeholder, whenAbsent }]) => {
     const text = placeholder === undefined ? `--${option}` : `--${option} ${placeholder}`
-    return whenAbsent === "fail" ? text : `[${text}]`
+    return (whenAbsent === "fail" ? text : `[${text}]`).replaceAll(" ", NO_BREAK)
   })
-  const rows = [
-    ...(operand === undefined ? [] : [[`  ${operand.placeholder}`, operand.help]]),
-    ...declared.map(([option, { placeholder, help, whenAbsent }]) => [
-      `  --${option}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-      whenAbsent !== "fail" && whenAbsent.text !== undefined ? `${help} (default: ${whenAbsent.text})` : help,
-    ]),
+  const rows: (readonly [string, string])[] = [
+    ...(operand === undefined ? [] : [[`  ${operand.placeholder}`, operand.help] as const]),
+    ...declared.map(
+      ([option, { placeholder, help, whenAbsent }]) =>
+        [
+          `  --${option}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+          whenAbsent !== "fail" && whenAbsent.text !== undefined ? `${help} (default: ${whenAbsent.text})` : help,
+        ] as const,
+    ),
   ]
   return [
     `conclave ${name}: ${summary}`,
     "",
-    ...wrap(["usage: conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")),
-    ...(rows.length === 0 ? [] : ["", ...align(rows)]),
+    ...wrap(["usage: conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")).map(
+      (line) => line.replaceAll(NO_BREAK, " "),
+    ),
+    ...(rows.length === 0 ? [] : ["", ...alignTerms(rows)]),
     ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
   ].join("\n")
 }

@@ -67,8 +67,11 @@ describe("the command line", () => {
         help.output
           .toString()
           .split("\n")
-          .every((line) => line.length <= 110),
+          .every((line) => line.length <= 80),
+        name,
       )
+      const [, usage = ""] = help.output.toString().split("\n\n")
+      assert.doesNotMatch(usage, /\[[^\]]*\n|\u00a0/, "an option and its value are on one line")
     }
     assert.match((await conclave(["--version"])).output.toString(), /^\d+\.\d+\.\d+\n$/)
     const nothing = await conclave([])

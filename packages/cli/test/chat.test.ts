@@ -66,6 +66,42 @@ describe("conclave chat, with lines from a pipe", () => {
     assert.match(await chat("alice", "/name -", "/members"), /^ {2}alice \(you\)$/m)
   })
 
+  it("opens a conversation by a title of several words", async () => {
+    await chat("alice", '/new "two words"')
+    const output = await chat("alice", "/open two words", "/list", '/open "two words"', "/leave")
+    assert.match(output, /two words {2}alice/)
+    assert.doesNotMatch(output, /there is no conversation/)
+  })
+
+  it("refuses words that a command does not take, and does nothing then", async () => {
+    const { code, output } = await conclave(["chat", "--as", "alice", ...service.place], {
+      input: "/open 1\n/leave this team\n/safety bob carol\n/quit now\n/list\n",
+    })
+    assert.equal(code, 1)
+    const text = output.toString()
+    assert.match(text, /^too many words; usage: \/leave$/m)
+    assert.match(text, /^too many words; usage: \/safety \[NAME\]$/m)
+    assert.match(text, /^too many words; usage: \/quit$/m)
+    assert.match(text, /^ {2}1 {2}team +alice, bob$/m)
+  })
+
+  it("says of who is invited again that they are a member already, and invites the others", async () => {
+    await chat("dave")
+    const output = await chat("alice", "/open 1", "/invite bob dave alice", "/remove dave")
+    assert.match(output, /^bob is already a member$/m)
+    assert.match(output, /^you are already a member$/m)
+    assert.doesNotMatch(output, /dave is already/)
+    assert.match(output, /You added dave/)
+  })
+
+  it("names the invitation that waits to somebody who is in no conversation", async () => {
+    await chat("erin")
+    await chat("alice", "/open 1", "/invite erin")
+    const { code, output } = await conclave(["chat", "--as", "erin", ...service.place], { input: "hello\n" })
+    assert.equal(code, 1)
+    assert.match(output.toString(), /you are in no conversation; an invitation waits: \/accept 1 or \/decline 1/)
+  })
+
   it("says what could not be done, goes on, and ends with 1", async () => {
     const { code, output } = await conclave(["chat", "--as", "alice", ...service.place], {
       input:

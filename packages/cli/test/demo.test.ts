@@ -10,7 +10,7 @@ describe("conclave demo", () => {
     const rows = output
       .toString()
       .split("\n")
-      .map((line) => /^(.+?)\s{2,}(\d+) {2}([0-9a-f]{16})…\s+(\d+)\s+(\d+\.\d) {2}✓$/u.exec(line))
+      .map((line) => /^(.+?)\s{2,}(\d+) {2}([0-9a-f]{12})…\s+(\d+)\s+(\d+\.\d) {2}✓$/u.exec(line))
       .filter((row) => row !== null)
       .map(([, step, epoch, authenticator, bytes]) => ({
         step,
@@ -40,6 +40,7 @@ describe("conclave demo", () => {
       "every step passes over the line",
     )
     assert.match(output.toString(), /All members agreed at every step\./)
+    for (const line of output.toString().split("\n")) assert.ok([...line].length <= 80, line)
   })
 
   const alice: View = {

@@ -81,7 +81,7 @@ describe("an invitation on the command line", () => {
       assert.match(output.toString(), /--accept-invitations WHO/)
       assert.match(output.toString(), /At first contact, name\s+the\s+inviter/)
     }
-    assert.match((await runHere(["chat", "--help"])).output.toString(), /\/accept and \/decline answer them/)
+    assert.match((await runHere(["chat", "--help"])).output.toString(), /\/accept\s+and\s+\/decline\s+answer\s+them/)
     const wrong = await runHere(["receive", "--as", "bob", "--accept-invitations", "al ice"])
     assert.equal(wrong.code, 2)
     for (const [text, says] of [

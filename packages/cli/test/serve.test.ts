@@ -23,6 +23,14 @@ describe("conclave serve", () => {
     }
   })
 
+  it("tells an address that can be opened where it listens at all addresses", async () => {
+    await using service = await Service.start(new Folder(), 0, { words: ["--host", "0.0.0.0"] })
+    assert.match(service.announcement, /^Conclave is at http:\/\/127\.0\.0\.1:\d+\/\n/)
+    assert.match(service.announcement, /^ {2}network {3}port \d+ of every address of this machine$/m)
+    assert.match(service.announcement, /--server http:\/\/127\.0\.0\.1:\d+$/m)
+    assert.equal((await fetch(`${service.address}/healthz`)).status, 200)
+  })
+
   it("keeps its file from other people on the machine", { skip: process.platform === "win32" }, async () => {
     await using service = await Service.start()
     assert.equal(statSync(service.folder.file("service.db")).mode & 0o077, 0)

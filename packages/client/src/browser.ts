@@ -17,7 +17,7 @@ export { type IndexedDbStoreOptions, indexedDbStore } from "./store/indexeddb.js
 /** Options of {@link Client.open} that a page does not have to give. */
 export interface BrowserClientOptions
   extends Omit<ClientOptions, "store" | "delivery" | "auth" | "provider" | "sealingKey"> {
-  /** The services' address; default: the page's own origin. */
+  /** The services' address, at the page's own origin: other origins are refused. Default: the root of that origin. */
   readonly service?: string | URL
   /** The profile's name within the origin; default: `name`. One tab at a time has it. */
   readonly profile?: string

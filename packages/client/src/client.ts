@@ -10,7 +10,8 @@ import type { Store } from "./store/store.js"
 export interface ClientOptions {
   /**
    * This person's id: 1 to 128 letters, digits and ASCII signs, see {@link nameFault}; text that a person has typed goes
-   * through {@link normalizeName} first. It may contain `/` and other signs that a file name must not. The first opening of a profile registers it; every later one must say the same.
+   * through {@link normalizeName} first. It may contain `/` and other signs that a file name must not. The first opening
+   * of a profile registers it, for this profile alone; every later opening must give the same.
    */
   readonly name: string
   /**
@@ -24,7 +25,7 @@ export interface ClientOptions {
   readonly delivery: Transport
   readonly auth: Transport
   readonly provider: CryptoProvider
-  /** 32 bytes: everything in the store is sealed with it. Losing it loses the profile. Copied. */
+  /** 32 bytes: everything in the store is sealed with it. A profile whose key is lost cannot be opened. Copied. */
   readonly sealingKey: Uint8Array
   /** RFC 9420 §17.1, 1 to 7. Default: 1 (X25519, AES-128-GCM, SHA-256, Ed25519). Fixed by the first opening. */
   readonly suite?: number
@@ -191,7 +192,7 @@ export interface Client extends AsyncDisposable {
    */
   sync(options?: { readonly signal?: AbortSignal }): Promise<void>
 
-  /** Calls `listener` after each step and each change of {@link online}, to draw anew. Returns how to stop it. */
+  /** Calls `listener` after each step and each change of {@link online}, to draw again. Returns a function that stops it. */
   observe(listener: () => void): () => void
 
   /**

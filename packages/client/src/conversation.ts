@@ -5,9 +5,12 @@ import type { Content, Sendable } from "./kinds/contents.js"
  * the call has stored them they are carried out, also after a crash or without a network for days.
  *
  * Each wish resolves when the service has accepted it and this device has applied it; it rejects with {@link
- * ClientError} if it can never succeed. Without a network it waits. A `signal` ends the waiting, not the wish.
+ * ClientError} if it can never succeed. Without a network it waits. A `signal` ends the waiting, not the wish. Closing the
+ * client rejects the calls that still wait with `CLOSED`; their wishes stay for the next opening. Catch the rejection of a
+ * call that is not awaited, or Node ends the process.
  *
- * The properties show the state of the last completed step; they change between turns of the event loop only.
+ * The properties show the state of the last completed step; they change between turns of the event loop only. What a call
+ * has asked for is not in them before it has been stored: a message is in `pending` soon after `send`, not at once.
  */
 export interface Conversation {
   /** 64 hexadecimal digits: MLS's group_id. */
@@ -56,8 +59,8 @@ export interface Conversation {
   history(options?: { readonly before?: number; readonly limit?: number }): Promise<readonly Message[]>
 
   /**
-   * 60 digits in 12 groups of 5 that this person and `name` compare by voice: both see the same digits if and only if
-   * no one stands between them. Computed from both names and the signature keys with which they are in this very
+   * 60 digits in 12 groups of 5 that this person and `name` compare by voice: the digits match only if there is no man in
+   * the middle. Computed from both names and the signature keys with which they are in this very
    * conversation. Throws `ClientError` `NOT_A_MEMBER` where one of them is not.
    */
   safetyCode(name: string): string

@@ -20,7 +20,7 @@ export interface NodeClientOptions
   extends Omit<ClientOptions, "store" | "delivery" | "auth" | "provider" | "sealingKey"> {
   /** The services' address, `http://` or `https://`. */
   readonly service: string | URL
-  /** The profile's file, made if it is not there: an SQLite database. One process at a time has it. */
+  /** Path of the profile's file, an SQLite database, created if it does not exist. One process at a time can open it. */
   readonly profile: string
   /** 32 bytes. Default: those of `<profile>.key`, see {@link sealingKeyFile}. */
   readonly sealingKey?: Uint8Array
@@ -52,6 +52,9 @@ export async function openClient({ service, profile, ...options }: NodeClientOpt
     throw new TypeError(`a server key has ${SERVER_KEY_SIZE} bytes`)
   }
   serviceAddresses(service)
+  if (typeof profile !== "string" || profile === "") {
+    throw new TypeError("the option profile must be the path of the profile's file")
+  }
   // The profile is locked first: two that start at once must not both make a key.
   const store = sqliteStore(profile)
   let sealingKey: Uint8Array

@@ -376,7 +376,10 @@ describe("a profile", () => {
   it("does not get a name that somebody else has", async () => {
     await using world = new World({ inMemory: true })
     await world.open("alice")
-    await assert.rejects(world.open("alice", { store: memoryStore() }), { code: "NAME_TAKEN" })
+    await assert.rejects(world.open("alice", { store: memoryStore() }), {
+      code: "NAME_TAKEN",
+      message: "the name alice is taken: it is registered with the key of another profile",
+    })
   })
 
   it("speaks under one name, with one suite and one sealing key, for good", async () => {

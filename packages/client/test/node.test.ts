@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { verifyBatch } from "@conclave/crypto/node"
-import { openClient, sealingKeyFile } from "../src/node.js"
+import { type NodeClientOptions, openClient, sealingKeyFile } from "../src/node.js"
 import { verifyFrom } from "../src/service/leaves.js"
 import { program } from "./support/first-program.js"
 import { next, provider, World } from "./support/world.js"
@@ -64,6 +64,24 @@ describe("a Node program", () => {
     }
     await using alice = await openClient({ ...options, service: server.url })
     assert.equal(alice.name, "alice")
+  })
+
+  it("is told which option is missing", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    const profile = join(world.folder, "nameless.db")
+    const nameless = { service: server.url, profile } as unknown as NodeClientOptions
+    await assert.rejects(openClient(nameless), {
+      name: "TypeError",
+      message: "a name must be a string, not undefined",
+    })
+    for (const missing of [undefined, ""]) {
+      const options = { name: "alice", service: server.url, profile: missing } as unknown as NodeClientOptions
+      await assert.rejects(openClient(options), {
+        name: "TypeError",
+        message: "the option profile must be the path of the profile's file",
+      })
+    }
   })
 
   it("is refused a profile that another has, and leaves it as it is", async () => {

@@ -115,8 +115,11 @@ export class ChatSession implements CommandedSession {
   }
 
   requireCurrent(): Conversation {
-    if (this.current === undefined) throw new Failure("you are in no conversation; /new TITLE NAME… makes one")
-    return this.current
+    if (this.current !== undefined) return this.current
+    const invitation = this.conversations.find(isInvitation)
+    const next =
+      invitation === undefined ? "/new TITLE NAME… makes one" : `an invitation waits: ${this.answersTo(invitation)}`
+    throw new Failure(`you are in no conversation; ${next}`)
   }
 
   /** A message for the screen: cut, where somebody sits in front of it and it is long. */
@@ -177,7 +180,9 @@ export class ChatSession implements CommandedSession {
     const [name = "", ...words] = wordsOf(line.slice(1))
     const command = Object.hasOwn(slashCommands, name) ? slashCommands[name] : undefined
     if (command === undefined) throw new Failure(`there is no command /${name}${hint(name)}; /help shows them`)
-    if (words.length < (command.wordsMin ?? 0)) throw new Failure(`usage: /${name} ${command.usage}`)
+    const { wordsMin = 0, wordsMax = 0 } = command
+    if (words.length < wordsMin) throw new Failure(`usage: /${name} ${command.usage}`)
+    if (words.length > wordsMax) throw new Failure(`too many words; usage: ${`/${name} ${command.usage}`.trimEnd()}`)
     await command.run(this, words, restOf(line))
   }
 

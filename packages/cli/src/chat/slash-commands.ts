@@ -5,7 +5,7 @@ import { Failure } from "../failure.js"
 import { drawInvitation } from "../invitations.js"
 import type { Spoken } from "../messages.js"
 import { labelOfPeople, labelOfPerson, typedName } from "../people.js"
-import { align } from "../terminal/table.js"
+import { align, alignTerms, wrap } from "../terminal/table.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { drawTree } from "./draw-tree.js"
 
@@ -33,6 +33,8 @@ export interface SlashCommand {
   readonly help: string
   /** How many words have to follow. */
   readonly wordsMin?: number
+  /** How many words may follow; default: none. */
+  readonly wordsMax?: number
   /** `rest` is what follows as it was typed, without quotation marks around the whole. */
   run(session: CommandedSession, words: readonly string[], rest: string): void | Promise<void>
 }
@@ -44,8 +46,9 @@ const ACCEPTED_LINES = 500
 export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   new: {
     usage: "TITLE [NAME…]",
-    help: "make a conversation and invite",
+    help: 'make a conversation and invite; quote a TITLE of several words: "our team"',
     wordsMin: 1,
+    wordsMax: Number.POSITIVE_INFINITY,
     async run(session, [title, ...members]) {
       session.select(await session.client.createConversation({ title: title!, members: members.map(typedName) }))
     },
@@ -58,6 +61,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   accept: {
     usage: "[NUMBER]",
     help: "enter a conversation that you are invited to",
+    wordsMax: 1,
     async run(session, [called]) {
       const invitation = session.findInvitation(called)
       // Their events come now: they are not to stand on the screen twice.
@@ -71,6 +75,7 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   decline: {
     usage: "[NUMBER]",
     help: "refuse an invitation: it is gone, and the members are told",
+    wordsMax: 1,
     async run(session, [called]) {
       const invitation = session.findInvitation(called)
       const who = labelOfPerson(session.client, invitation.invitedBy ?? "")
@@ -82,8 +87,9 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "NUMBER|TITLE",
     help: "talk in another conversation",
     wordsMin: 1,
-    async run(session, [called]) {
-      session.select(session.find(called!))
+    wordsMax: Number.POSITIVE_INFINITY,
+    async run(session, _words, called) {
+      session.select(session.find(called))
       await printHistory(session, session.requireCurrent())
     },
   },
@@ -91,12 +97,14 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "NAME…",
     help: "add members",
     wordsMin: 1,
-    run: (session, names) => session.requireCurrent().invite(...names.map(typedName)),
+    wordsMax: Number.POSITIVE_INFINITY,
+    run: (session, names) => invite(session, names.map(typedName)),
   },
   remove: {
     usage: "NAME…",
     help: "remove members: they read nothing more",
     wordsMin: 1,
+    wordsMax: Number.POSITIVE_INFINITY,
     async run(session, typed) {
       const names = typed.map(typedName)
       if (names.includes(session.client.name)) throw new Failure("to remove yourself, use /leave")
@@ -119,7 +127,8 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   },
   safety: {
     usage: "[NAME]",
-    help: "digits to compare by voice: the same at both ends, or somebody stands between",
+    help: "digits to compare by voice: they differ if there is a man in the middle",
+    wordsMax: 1,
     run(session, [given]) {
       const conversation = session.requireCurrent()
       const name = given === undefined ? onlyOther(session, conversation) : typedName(given)
@@ -141,18 +150,20 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   },
   refresh: {
     usage: "",
-    help: "renew your keys: heals what somebody who had read them could follow",
+    help: "renew your keys: keys stolen before are useless after that",
     run: (session) => session.requireCurrent().refresh(),
   },
   title: {
     usage: "TITLE",
     help: "rename the conversation",
     wordsMin: 1,
+    wordsMax: Number.POSITIVE_INFINITY,
     run: (session, _words, title) => session.requireCurrent().setTitle(title),
   },
   name: {
     usage: "TEXT|-",
     help: "say what others see beside your name; -: nothing any more",
+    wordsMax: Number.POSITIVE_INFINITY,
     async run(session, _words, typed) {
       const { client } = session
       if (typed === "") {
@@ -182,11 +193,12 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     usage: "NAME",
     help: "accept the new key of somebody, after comparing",
     wordsMin: 1,
+    wordsMax: 1,
     run: (session, [name]) => session.approve(typedName(name!)),
   },
   leave: {
     usage: "",
-    help: "ask to be removed",
+    help: "ask to be removed from this conversation",
     run: (session) => session.requireCurrent().leave(),
   },
   help: {
@@ -202,13 +214,31 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
 }
 
 function helpLines(): string[] {
-  const rows = Object.entries(slashCommands).map(([name, { usage, help }]) => [`  /${name} ${usage}`, help])
-  return [...align(rows), "Anything else is sent to the conversation; a line that begins with // is sent with one /."]
+  const rows = Object.entries(slashCommands).map(([name, { usage, help }]) => [`  /${name} ${usage}`, help] as const)
+  return [
+    ...alignTerms(rows),
+    ...wrap("Anything else is sent to the conversation; a line that begins with // is sent with one /."),
+  ]
+}
+
+/** Says of each name that was a member before whether that has added a device. */
+async function invite(session: CommandedSession, names: readonly string[]): Promise<void> {
+  const conversation = session.requireCurrent()
+  const devicesOf = (name: string) => conversation.tree().filter((node) => node.name === name).length
+  const before = new Map(
+    names.filter((name) => conversation.members.includes(name)).map((name) => [name, devicesOf(name)]),
+  )
+  await conversation.invite(...names)
+  for (const [name, devices] of before) {
+    const who = name === session.client.name ? "you are" : `${labelOfPerson(session.client, name)} is`
+    const added = devicesOf(name) - devices
+    session.print(`${who} already a member${added > 0 ? `; devices added: ${added}` : ""}`)
+  }
 }
 
 export function conversationList(session: CommandedSession): string {
   const { client, conversations, current, terminal } = session
-  if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME makes one."
+  if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME… makes one."
   const open = conversations.filter(({ status }) => status !== "invited")
   const rows = open.map((conversation) => [
     `  ${conversations.indexOf(conversation) + 1}`,

@@ -15,7 +15,7 @@ import { openProfile, synchronise } from "../profile.js"
 export const chat = command({
   summary: "talk in conversations, in this terminal",
   description: [
-    "The name is registered at the first time, and belongs to this profile from then on. /help shows what can be typed.",
+    "The first start registers the name, which belongs to this profile from then on. /help lists what can be typed.",
     "An invitation is a request: /list shows those that wait, /accept and /decline answer them.",
     "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well: " +
       'echo "/new team bob" | conclave chat --as alice',

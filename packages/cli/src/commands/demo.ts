@@ -15,7 +15,7 @@ import { type Column, tableHead, tableRow } from "../terminal/table.js"
 import type { Terminal } from "../terminal/terminal.js"
 
 const AGREEMENT_MILLISECONDS = 10_000
-const AUTHENTICATOR_BYTES_SHOWN = 8
+const AUTHENTICATOR_BYTES_SHOWN = 6
 
 const columns: readonly Column[] = [
   { title: "step", width: 38 },
@@ -27,11 +27,11 @@ const columns: readonly Column[] = [
 ]
 
 export const demo = command({
-  summary: "watch three members create, talk, renew, remove and rejoin, over real sockets",
+  summary: "watch three members talk, renew keys, remove and rejoin",
   description: [
     "A service on a free port of this machine, three profiles in temporary files, and a relay between them that counts " +
       "bytes (inside TCP, in both directions, of all members together). A step's time ends when all members agree on the " +
-      "epoch, its authenticator, the list of members and every text, and when whoever is out has read nothing.",
+      "epoch, its authenticator, the list of members and every text, and when a removed member has read nothing.",
     "With --fast-open, the members ask by sealed requests, beside the relay: the bytes of both ways are counted, those of " +
       "padding among them.",
     "Exit code 1 if anything disagrees.",
@@ -73,8 +73,9 @@ async function perform(folder: string, { terminal, isFast }: Performance): Promi
   })
   await using relay = await startRelay(service.url)
   const sealed = service.fastOpen
-  const where = sealed ? `, it takes sealed requests at port ${sealed.port}` : ""
-  await terminal.write(`The service is at ${service.url.href}, what passes is counted at ${relay.url.href}${where}\n\n`)
+  const where = sealed ? ` and takes sealed requests at port ${sealed.port}` : ""
+  await terminal.write(`The service is at ${service.url.href}${where}.\n`)
+  await terminal.write(`Its bytes are counted by a relay at ${relay.url.href}.\n\n`)
   await terminal.write(`${tableHead(columns).join("\n")}\n`)
   const bytes = () => relay.bytes + (sealed?.server.bytes ?? 0)
   const fastOpen = isFast && (fastOpenSupport().client ? "private" : "sealed")

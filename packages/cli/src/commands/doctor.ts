@@ -187,7 +187,7 @@ function fastOpen(): Finding[] {
     verdict: works ? "good" : "note",
     text: works
       ? `TCP Fast Open works here for a ${side}, without a cookie that could be tracked.`
-      : `TCP Fast Open is not to be had for a ${side}; connections take one round trip more.`,
+      : `TCP Fast Open is not available for a ${side}; connections take one round trip more.`,
   })
   return [
     summary("client", client),

@@ -23,7 +23,7 @@ const WIDTH_DEFAULT = 80
 const WIDTH_MIN = 40
 
 export const inspect = command({
-  summary: "print an MLS message, key package, tree or stored record, field by field",
+  summary: "print any MLS message, tree or stored record, field by field",
   description: [
     "Reads bytes, hexadecimal digits or base64, finds out what they are by strict decoding, and prints the value in the " +
       "presentation syntax of RFC 9420: fields with their types, vectors with their bytes. Comments say what can be " +

@@ -31,7 +31,7 @@ export const receive = command({
   description: [
     "Writes what is waiting and ends; if nothing is, waits for the first message. Each message is written once, its " +
       "content byte for byte; in a terminal, with time and sender. A message counts as received when it has been written.",
-    "The name is registered at the first time, so that others can invite it.",
+    "The first start registers the name, so that others can invite it.",
     "Exit code 3: nothing arrived in time, or fewer messages than --count.",
     acceptParagraph,
     fastOpenParagraph,

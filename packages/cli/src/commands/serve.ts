@@ -26,16 +26,16 @@ import type { Terminal } from "../terminal/terminal.js"
 export const serve = command({
   summary: "run the service and the page, in one process on one file",
   description: [
-    "The service orders and keeps messages that it cannot read. It ends with Ctrl-C or SIGTERM; requests that are under " +
-      "way are answered before.",
+    "The service orders and keeps messages that it cannot read. Ctrl-C or SIGTERM ends it after it has answered the " +
+      "requests under way.",
     "It speaks HTTP. For other machines, put a proxy with TLS in front: browsers give a page its cryptography only over " +
       "HTTPS or on the machine itself. Name the proxy with --trust-proxy, or all who come through it share what one " +
       "requester gets; and where it passes on the name that was asked for, allow that with --allow-host.",
-    "At /healthz it says that it runs, and at /readyz that its file can be read: for whoever has to start it again.",
-    "With --fast-open it answers sealed requests too, at a port of their own that no proxy stands in front of: half a round " +
+    "For a supervisor, /healthz answers while it runs, and /readyz while its file can be read.",
+    "With --fast-open it answers sealed requests too, at a port of their own, which no proxy may be in front of: half a round " +
       "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
-      "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: whoever is in " +
-      "between could offer a key of their own. HTTPS closes that, and so does the server key, which is shown at the " +
+      "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: a man in " +
+      "the middle could offer another key. HTTPS prevents that, and so does the server key, which is shown at the " +
       "start and which clients may be given as --server-key.",
     "The keys for that are in fast-open.keys, for the owner alone. Those of the day are replaced daily and destroyed after " +
       "two days; the server key stays. A data folder is for one service at a time.",
@@ -216,24 +216,35 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
   const { terminal, file, host, page, keys, policy } = announcement
   const { style } = terminal
   const isLocal = ["localhost", "127.0.0.1", "::1"].includes(host)
+  const { address, everywhere } = addressToOpen(url)
   const rows = [
     ["  page", page !== undefined ? "at this address, in a browser" : "not built: npm run build"],
     ["  services", "/delivery and /auth, over HTTP and WebSocket"],
     ["  file", file],
+    ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
     ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
-    ["  terminal", `conclave chat --as NAME --server ${url.origin}${fastOpen ? " --fast-open" : ""}`],
+    ["  terminal", `conclave chat --as NAME --server ${address.origin}${fastOpen ? " --fast-open" : ""}`],
   ]
   await terminal.write(
-    [`Conclave is at ${style.bold(style.cyan(url.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
+    [`Conclave is at ${style.bold(style.cyan(address.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
       "\n",
     ),
   )
   if (!isLocal) {
     terminal.tell(
-      `${terminal.errorStyle.yellow("note:")} other machines can reach this address, over HTTP without TLS; messages ` +
+      `${terminal.errorStyle.yellow("note:")} other machines can reach this port, over HTTP without TLS; messages ` +
         "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
     )
   }
+}
+
+/** A service that listens at every address (`0.0.0.0`, `::`) is opened here at the loopback address. */
+function addressToOpen(url: URL): { readonly address: URL; readonly everywhere: boolean } {
+  const loopback = { "0.0.0.0": "127.0.0.1", "[::]": "[::1]" }[url.hostname]
+  if (loopback === undefined) return { address: url, everywhere: false }
+  const address = new URL(url)
+  address.hostname = loopback
+  return { address, everywhere: true }
 }
 
 function fastOpenRows(port: number, { keys, policy }: Pick<Announcement, "policy"> & { keys: KeyFile }) {

@@ -14,14 +14,25 @@ export function align(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-const WIDTH = 96
+/** Of a terminal, unless somebody has made it wider. */
+const WIDTH = 80
 
-/** A paragraph in lines of at most 96 columns. */
-export function wrap(paragraph: string): string[] {
+/** Rows of a term and its explanation, which goes on beneath itself where it does not fit into 80 columns. */
+export function alignTerms(rows: readonly (readonly [string, string])[]): string[] {
+  const indent = 2 + Math.max(...rows.map(([term]) => widthOf(term)))
+  return rows.flatMap(([term, explanation]) =>
+    wrap(explanation, WIDTH - indent).map((line, at) =>
+      `${pad(at === 0 ? term : "", indent, "left")}${line}`.trimEnd(),
+    ),
+  )
+}
+
+/** A paragraph in lines of at most 80 columns, or `width`. */
+export function wrap(paragraph: string, width = WIDTH): string[] {
   const lines = [""]
   for (const word of paragraph.split(" ")) {
     const line = lines.at(-1)!
-    if (line.length + word.length + 1 > WIDTH) lines.push(word)
+    if (line !== "" && line.length + word.length + 1 > width) lines.push(word)
     else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
   }
   return lines

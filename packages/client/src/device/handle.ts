@@ -78,7 +78,8 @@ export class ConversationHandle implements Conversation {
 
   async remove(...names: readonly string[]): Promise<void> {
     for (const name of names) requireName(name)
-    if (names.includes(this.#means.identity.name)) throw new TypeError("nobody removes themselves: leave()")
+    if (names.includes(this.#means.identity.name))
+      throw new TypeError("a member cannot remove its own name: call leave()")
     await Promise.all(atOnce(names).map((some) => this.#wish({ type: "remove", names: some })))
   }
 
@@ -182,6 +183,7 @@ export class ConversationHandle implements Conversation {
 }
 
 export function requireName(name: string): void {
+  if (typeof name !== "string") throw new TypeError(`a name must be a string, not ${typeof name}`)
   const fault = nameFault(name)
   if (fault !== undefined) throw new TypeError(`${JSON.stringify(name)} is not a name: ${fault}`)
 }

@@ -35,7 +35,10 @@ export class Directory {
     const answer = await this.#service.ask({ type: "register", ...registration }, signal)
     if (answer.type === "registered") return
     if (answer.type === "nameTaken") {
-      throw new ClientError("NAME_TAKEN", `${registration.name} belongs to somebody else`)
+      throw new ClientError(
+        "NAME_TAKEN",
+        `the name ${registration.name} is taken: it is registered with the key of another profile`,
+      )
     }
     throw new ClientError("REFUSED", `the directory refused the name: ${refusal(answer)}`)
   }

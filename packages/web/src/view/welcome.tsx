@@ -50,8 +50,8 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
         />
         <Problem id="name-problem" text={problems.name} />
         <p class="hint" id="name-hint">
-          Others invite you by it, exactly as it is written here. It belongs to whoever takes it first, and cannot be
-          changed.
+          Others invite you by it, exactly as it is written here. It belongs to the first person who takes it, and
+          cannot be changed.
         </p>
         <label for="display-name">
           Display name <span class="label-note">optional</span>
