@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from "node:fs"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
 import { type FileLock, lockFile } from "./file-lock.js"
@@ -67,6 +68,8 @@ export interface DatabaseOptions {
 export function openDatabase(options: DatabaseOptions): Database {
   const lock = options.file === ":memory:" ? undefined : lockFile(options.file)
   try {
+    // It says who talks with whom: its owner's alone, whatever the umask. SQLite gives its other files the same mode.
+    if (lock !== undefined && !existsSync(options.file)) closeSync(openSync(options.file, "a", 0o600))
     return new LibsqlDatabase(options, lock)
   } catch (error) {
     lock?.release()

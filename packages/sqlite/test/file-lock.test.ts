@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { type ChildProcess, fork } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
@@ -101,6 +101,25 @@ describe("a file of a service", { timeout: 30_000 }, () => {
     const file = join(temporaryFolder(test), "missing", "service.db")
     const refused = { code: "STORE_UNAVAILABLE", message: "the database cannot be opened" }
     assert.throws(() => lockFile(file), refused)
+  })
+
+  it("is readable by its owner alone, and so are the files beside it", async (test) => {
+    const folder = temporaryFolder(test)
+    const before = process.umask(0)
+    try {
+      await using database = openDatabase({ file: join(folder, "service.db") })
+      database.read((connection) => connection.get("SELECT 1"))
+      const modes = readdirSync(folder)
+        .filter((name) => !name.includes("-lock"))
+        .map((name) => [name, statSync(join(folder, name)).mode & 0o777])
+      assert.deepEqual(new Map(modes as [string, number][]).get("service.db"), 0o600)
+      assert.ok(
+        modes.every(([, mode]) => mode === 0o600),
+        JSON.stringify(modes),
+      )
+    } finally {
+      process.umask(before)
+    }
   })
 
   it("in memory alone is nobody else's", async () => {
