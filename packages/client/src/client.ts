@@ -191,7 +191,10 @@ export interface Client extends AsyncDisposable {
    */
   sync(options?: { readonly signal?: AbortSignal }): Promise<void>
 
-  /** Calls `listener` after each step and each change of {@link online}, to draw anew. Returns how to stop it. */
+  /**
+   * Calls `listener` after each step and each change of {@link online}, to draw anew. What it throws is passed over; a
+   * {@link Logger} is told. Returns how to stop it.
+   */
   observe(listener: () => void): () => void
 
   /**
