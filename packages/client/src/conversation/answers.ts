@@ -94,6 +94,11 @@ function onMessageAnswer(turn: Turn, number: number, answer: DeliveryAnswer): Ne
   const wish = state.wishes.get(number)
   if (wish?.type !== "message" || wish.outgoing === undefined) return "again"
   if (answer.type === "accepted") {
+    if (answer.seq <= state.position.cursor && wish.outgoing.epoch >= state.facts.firstEpoch) {
+      // This device has read what is there, and it is something else.
+      state.position.doubtHead()
+      return { type: "unavailable", reason: "the service says that a message is where its log has another one" }
+    }
     if (state.obstacle.type === "deferred" && state.obstacle.of === "message") state.obstacle = unobstructed
     turn.putWish(number, { ...wish, acceptedSeq: answer.seq })
     placePassed(turn)
