@@ -182,7 +182,7 @@ export interface Client extends AsyncDisposable {
    * With `peek`, nothing is acknowledged: any number of onlookers, each from the oldest event still there.
    */
   events(options?: { readonly signal?: AbortSignal; readonly peek?: boolean }): AsyncIterable<ClientEvent>
-  /** Up to and including this number: they are deleted. */
+  /** Up to and including this number: they are deleted. Throws `TypeError` for what is no number of an event. */
   acknowledge(number: number): Promise<void>
 
   /**

@@ -31,11 +31,13 @@ export class Journal {
   }
 
   async acknowledge(number: number): Promise<void> {
+    if (number !== Math.floor(number)) throw new TypeError(`${number} is not the number of an event`)
     await this.#transactions.run(undefined, (transaction) => {
       const last = Math.min(number, Number(this.#transactions.profile.nextEvent) - 1)
-      for (let n = this.#oldest; n <= last; n++) transaction.delete(recordKeys.event(n))
+      // At once: what is written together with this must not be counted in an event that is deleted.
+      this.#transactions.unread.read(last)
+      for (let n = this.#oldest; n <= last; n++) transaction.acknowledge(n)
       transaction.after(() => {
-        this.#transactions.unread.read(last)
         this.#transactions.recent.forget(last)
         this.#oldest = Math.max(this.#oldest, last + 1)
       })
