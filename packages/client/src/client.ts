@@ -175,9 +175,9 @@ export interface Client extends AsyncDisposable {
 
   /**
    * Events from the oldest that is not acknowledged, then those that come, until `signal` ends it or the client is
-   * closed. Asking for the next event acknowledges the one before: what a loop's body has completed is not seen again,
-   * what it was in the middle of when the process died is. After `break` the last event counts as not completed; call
-   * {@link acknowledge} first where it was. One such loop at a time (`TypeError`).
+   * closed. Asking for the next event acknowledges the one before: what a loop's body has completed is not seen again;
+   * what it was in the middle of when the process died, or the client was closed, is. After `break` the last event
+   * counts as not completed; call {@link acknowledge} first where it was. One such loop at a time (`TypeError`).
    *
    * With `peek`, nothing is acknowledged: any number of onlookers, each from the oldest event still there.
    */

@@ -96,6 +96,22 @@ describe("an event", () => {
     )
   })
 
+  it("ends the loop that was in the middle of it when the client is closed, and is seen again", async () => {
+    await using world = new World({ inMemory: true })
+    const client = await alice(world)
+    const seen: number[] = []
+    for await (const event of client.events()) {
+      seen.push(event.number)
+      if (event.number === 2) await client.close()
+    }
+    assert.deepEqual(seen, [1, 2])
+    const again = await world.open("alice")
+    assert.deepEqual(
+      (await taken(again)).map(({ number }) => number),
+      [2, 3],
+    )
+  })
+
   it("ends the waiting of its loops when the client is closed", async () => {
     await using world = new World({ inMemory: true })
     const client = await world.open("alice")

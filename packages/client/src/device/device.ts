@@ -244,7 +244,8 @@ export class Device implements Client {
     return this.#people.displayName(name)
   }
 
-  setDisplayName(text: string): Promise<void> {
+  async setDisplayName(text: string): Promise<void> {
+    this.#closing.signal.throwIfAborted()
     return this.#people.set(text, this.#closing.signal)
   }
 
@@ -287,6 +288,7 @@ export class Device implements Client {
   }
 
   async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
+    this.#closing.signal.throwIfAborted()
     const { identity } = this.#means
     const content = copyBytes(registration)
     const signatureKey = identity.registeredKey(content)

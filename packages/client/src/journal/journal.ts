@@ -1,6 +1,7 @@
 import { decode } from "@conclave/codec"
 import { hex } from "../bytes.js"
 import type { Conversation } from "../conversation.js"
+import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import { type EventReference, StoredEvent, showEvent, type WholeEvent } from "../kinds/events.js"
 import { recordKeys, StoredMessage } from "../records/records.js"
@@ -50,7 +51,13 @@ export class Journal {
     try {
       for await (const event of this.#read(signal, (number) => this.#transactions.unread.read(number))) {
         yield event
-        await this.acknowledge(event.number)
+        try {
+          await this.acknowledge(event.number)
+        } catch (error) {
+          // Closed while the loop's body ran: the loop ends, and the event is seen again.
+          if (error instanceof ClientError && error.code === "CLOSED") return
+          throw error
+        }
       }
     } finally {
       this.#consumed = false
