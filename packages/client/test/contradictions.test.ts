@@ -27,9 +27,10 @@ describe("a service that answers for ever what it was not asked for", () => {
   /** Bob's service lies while `lies` is set, and is silent after so many questions. */
   async function liar(lie: (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse) {
     const world = new World({ inMemory: true })
-    const service = { lies: false, asked: 0 }
+    const service = { lies: false, keepsAppends: false, asked: 0 }
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      const answer = decode(DeliveryResponse, await pass())
+      const isKept = service.lies && request.type === "append" && service.keepsAppends
+      const answer: DeliveryResponse = isKept ? { type: "done" } : decode(DeliveryResponse, await pass())
       if (!service.lies) return encode(DeliveryResponse, answer)
       if (++service.asked > ENOUGH) throw new TransportError("it is asked for ever", { retryable: true })
       return encode(DeliveryResponse, lie(request, answer))
@@ -73,6 +74,27 @@ describe("a service that answers for ever what it was not asked for", () => {
     })
   }
 
+  for (const seq of [1n, 99n]) {
+    it(`is asked again later (a commit's place, ${seq}, where its log does not show it)`, async () => {
+      const { world, service, bob } = await liar((request, answer) =>
+        request.type === "append"
+          ? { type: "accepted", seq, chainHash: nothing, receipt: nothing, undelivered: [] }
+          : answer,
+      )
+      await using _ = world
+      service.keepsAppends = true
+      const refreshing = only(bob).refresh()
+      for (let round = 0; round < 2; round++) {
+        await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+        assert.ok(service.asked <= ENOUGH, `asked ${service.asked} times`)
+        service.asked = 0
+      }
+      service.lies = false
+      await bob.sync()
+      await refreshing
+    })
+  }
+
   it("by another conversation's log moves nobody in this one", async () => {
     const { world, service, alice, bob, team } = await liar((_, answer) =>
       answer.type === "entries" ? { ...answer, groupId: new Uint8Array(32) } : answer,
@@ -107,6 +129,28 @@ describe("a service that answers for ever what it was not asked for", () => {
       (await taken(bob)).map((it) => (it.type === "sent" ? it.seq : it.type)),
       [3],
     )
+  })
+
+  it("by a place that turns out to be another's puts no message there, and the message is sent", async () => {
+    const { world, service, alice, bob, team } = await liar((request, answer) =>
+      request.type === "append"
+        ? { type: "accepted", seq: 4n, chainHash: nothing, receipt: nothing, undelivered: [] }
+        : answer,
+    )
+    await using _ = world
+    service.keepsAppends = true
+    const sending = only(bob).send("mine")
+    await bob.sync()
+    service.lies = false
+    for (const text of ["two", "three"]) await team.send(text)
+    await settle(bob, alice)
+    await sending
+    for (const client of [alice, bob]) {
+      const texts = (await only(client).history()).map(({ text }) => text)
+      assert.deepEqual(texts, ["one", "two", "three", "mine"])
+    }
+    const told = (await taken(bob)).map((it) => (it.type === "message" || it.type === "sent" ? it.text : it.type))
+    assert.deepEqual(told, ["two", "three", "mine"])
   })
 
   it("by a Welcome's place that the log has not got to does not keep a device away", async () => {

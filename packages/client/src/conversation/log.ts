@@ -101,9 +101,9 @@ function follow(turn: Turn, entry: Entry): Followed {
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   if (own !== undefined || kind === "expired" || (state.facts.status === "leaving" && kind === "application")) {
-    moveOn(turn, entry)
     if (own === undefined) noteUnseen(turn, entry)
-    if (own !== undefined && state.wishes.get(own[0]) !== undefined) placeOwn(turn, entry, own)
+    else placeOwn(turn, entry, own)
+    moveOn(turn, entry)
     return "followed"
   }
   if (state.group === undefined) return "group needed"
