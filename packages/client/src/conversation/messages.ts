@@ -81,7 +81,7 @@ export function placePassed(turn: Turn): void {
   const { wishes, position } = turn.state
   for (const [number, wish] of wishes.encrypted()) {
     const { acceptedSeq: seq, outgoing: sent } = wish
-    if (seq === undefined || sent === undefined || seq > position.cursor) continue
+    if (sent === undefined || seq === undefined || seq > position.cursor) continue
     if (wasSkipped(turn.state, sent)) placeOwn(turn, { seq, epoch: sent.epoch }, [number, wish])
     else turn.putWish(number, { ...wish, acceptedSeq: undefined })
   }
