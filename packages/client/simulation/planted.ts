@@ -83,6 +83,7 @@ export const bugs: readonly Bug[] = [
     name: "an own message is placed before the log has been read up to it",
     changes: [
       change("conversation/messages.js", "seq === undefined || seq > position.cursor", "seq === undefined"),
+      change("conversation/messages.js", "if (wasSkipped(turn.state, sent))", "if (true)"),
       change("conversation/committing.js", "seq !== state.position.cursor + 1n", "true"),
     ],
   },

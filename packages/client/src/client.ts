@@ -176,14 +176,14 @@ export interface Client extends AsyncDisposable {
 
   /**
    * Events from the oldest that is not acknowledged, then those that come, until `signal` ends it or the client is
-   * closed. Asking for the next event acknowledges the one before: what a loop's body has completed is not seen again,
-   * what it was in the middle of when the process died is. After `break` the last event counts as not completed; call
-   * {@link acknowledge} first where it was. One such loop at a time (`TypeError`).
+   * closed. Asking for the next event acknowledges the one before: what a loop's body has completed is not seen again;
+   * what it was in the middle of when the process died, or the client was closed, is. After `break` the last event
+   * counts as not completed; call {@link acknowledge} first where it was. One such loop at a time (`TypeError`).
    *
    * With `peek`, nothing is acknowledged: any number of onlookers, each from the oldest event still there.
    */
   events(options?: { readonly signal?: AbortSignal; readonly peek?: boolean }): AsyncIterable<ClientEvent>
-  /** Up to and including this number: they are deleted. */
+  /** Up to and including this number: they are deleted. Throws `TypeError` for what is no number of an event. */
   acknowledge(number: number): Promise<void>
 
   /**
@@ -192,7 +192,10 @@ export interface Client extends AsyncDisposable {
    */
   sync(options?: { readonly signal?: AbortSignal }): Promise<void>
 
-  /** Calls `listener` after each step and each change of {@link online}, to draw again. Returns a function that stops it. */
+  /**
+   * Calls `listener` after each step and each change of {@link online}, to draw again. What it throws is passed over, and
+   * logged. Returns a function that stops it.
+   */
   observe(listener: () => void): () => void
 
   /**

@@ -207,6 +207,26 @@ describe("a listener that keeps up", () => {
     assert.equal(counts.gets, 0)
   })
 
+  it("sees nothing counted in an event that is acknowledged in the same transaction", async () => {
+    const { events, emit, store } = journal()
+    const { signal } = new AbortController()
+    await emit("JUNK")
+    await Promise.all([emit("JUNK"), events.acknowledge(1), emit("JUNK"), emit("JUNK")])
+    const loop = events.events({ signal, peek: true })[Symbol.asyncIterator]()
+    assert.equal(shown(await loop.next()), "2 JUNK 2")
+    assert.equal(await store.get(recordKeys.event(1)), undefined)
+  })
+
+  it("is acknowledged by a number", async () => {
+    const { events, emit } = journal()
+    await emit("FIRST")
+    for (const number of [Number.NaN, 0.5]) await assert.rejects(events.acknowledge(number), TypeError)
+    await events.acknowledge(Number.POSITIVE_INFINITY)
+    await emit("NEXT")
+    const { signal } = new AbortController()
+    assert.equal(shown(await events.events({ signal, peek: true })[Symbol.asyncIterator]().next()), "2 NEXT 1")
+  })
+
   it("sees what is stored where a transaction failed, whether it happened or not", async () => {
     for (const where of ["before", "after"] as const) {
       const { events, emit, failing } = journal()

@@ -2,7 +2,10 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { inspect } from "node:util"
 import type { Client } from "../src/index.js"
+import { Recorder } from "./support/troubled-session.js"
 import { settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
 
 /** Alice with three events: of bob's joining, and of two messages of hers. */
 async function alice(world: World): Promise<Client> {
@@ -65,6 +68,48 @@ describe("an event", () => {
     const { id, title, status, members } = event.conversation
     assert.deepEqual(JSON.parse(JSON.stringify(event)).conversation, { id, title, status, members })
     assert.doesNotMatch(inspect(event, { depth: 20 }), /signer|sealingKey|store/)
+  })
+
+  it("is told, and the client closed, whatever a listener throws: what has happened has happened", async () => {
+    await using world = new World({ inMemory: true })
+    const recorder = new Recorder()
+    const client = await world.open("alice", { logger: recorder.logger })
+    const team = await client.createConversation({})
+    let calls = 0
+    client.observe(() => {
+      calls++
+      throw new Error("the application's own fault")
+    })
+    await team.send("one")
+    assert.ok(calls > 0)
+    assert.equal(recorder.of("a listener of the application failed").length, calls)
+    assert.deepEqual(recorder.of("a transaction failed"), [])
+    assert.deepEqual(
+      (await taken(client)).map(({ type }) => type),
+      ["sent"],
+    )
+    await client.close()
+    const again = await world.open("alice")
+    assert.deepEqual(
+      (await only(again).history()).map(({ text }) => text),
+      ["one"],
+    )
+  })
+
+  it("ends the loop that was in the middle of it when the client is closed, and is seen again", async () => {
+    await using world = new World({ inMemory: true })
+    const client = await alice(world)
+    const seen: number[] = []
+    for await (const event of client.events()) {
+      seen.push(event.number)
+      if (event.number === 2) await client.close()
+    }
+    assert.deepEqual(seen, [1, 2])
+    const again = await world.open("alice")
+    assert.deepEqual(
+      (await taken(again)).map(({ number }) => number),
+      [2, 3],
+    )
   })
 
   it("ends the waiting of its loops when the client is closed", async () => {

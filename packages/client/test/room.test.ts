@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
+import { TransportError } from "@conclave/transport"
 import { encodePayload, PAYLOAD_VERSION, type Payload } from "../src/conversation/payload.js"
 import type { Client } from "../src/index.js"
 import { memoryStore } from "../src/store/memory.js"
@@ -82,6 +83,38 @@ describe("a message that has expired at the service", () => {
       ["refreshed", "message"],
     )
     assert.deepEqual(only(bob).epochAuthenticator, conversation.epochAuthenticator)
+  })
+
+  it("is known by its own device, where the answer was lost", async () => {
+    await using world = new World({ inMemory: true })
+    let isLate = false
+    let isLost = false
+    const delivery = () =>
+      tampered(world.transport("delivery"), async (request, pass) => {
+        const answer = decode(DeliveryResponse, await pass())
+        isLost ||= request.type === "append" && request.kind === "application"
+        if (isLost && !isLate) throw new TransportError("the line is dead", { retryable: true })
+        if (answer.type !== "entries") return encode(DeliveryResponse, answer)
+        const entries = answer.entries.map((entry) => {
+          if (entry.kind !== "application") return entry
+          return { ...entry, kind: "expired" as const, body: provider.hashes["SHA-256"]!.digest(entry.body) }
+        })
+        return encode(DeliveryResponse, { ...answer, entries })
+      })
+    const alice = await world.open("alice", { delivery: delivery() })
+    const conversation = await alice.createConversation({})
+    const sending = conversation.send("out, and no answer")
+    await assert.rejects(alice.sync(), { code: "UNAVAILABLE" })
+    await alice.close()
+    await assert.rejects(sending, { code: "CLOSED" })
+    isLate = true
+    const again = await world.open("alice", { delivery: delivery() })
+    await again.sync()
+    assert.deepEqual(
+      (await taken(again)).map((it) => (it.type === "sent" ? it.text : it.type)),
+      ["out, and no answer"],
+    )
+    assert.deepEqual(only(again).pending, [])
   })
 
   it("lets the next one be as far ahead as many have expired, and no further", async () => {

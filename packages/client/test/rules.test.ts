@@ -266,6 +266,8 @@ describe("a store that is taken away", () => {
     assert.equal(await alice.closed, reason)
     assert.equal((await next).done, true)
     await assert.rejects(team.send("too late"), { code: "CLOSED" })
+    await assert.rejects(alice.setDisplayName("Too Late"), { code: "CLOSED" })
+    await assert.rejects(alice.endorseDevice(new Uint8Array()), { code: "CLOSED" })
   })
 })
 

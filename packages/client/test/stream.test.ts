@@ -4,6 +4,7 @@ import { encode } from "@conclave/codec"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { type Transport, TransportError } from "@conclave/transport"
 import { fromHex } from "../src/bytes.js"
+import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
 import { counting, later, until } from "./support/counting.js"
 import { next, taken, World } from "./support/world.js"
@@ -100,6 +101,68 @@ describe("the stream", () => {
     say({ type: "notFound", groupId: strange })
     await later(100)
     assert.deepEqual([again.online, subscriptions, reads], [true, 2, known])
+  })
+
+  /** Bob's service: what it says on its stream is the test's, and it answers no question to read while it is silent. */
+  async function spoken(world: World) {
+    const [alice] = await people(world, 1)
+    const groupId = fromHex([...alice.conversations.keys()][0]!)
+    const service = { reads: 0, silent: false, say: (_: DeliveryResponse) => {} }
+    const transport = world.transport("delivery")
+    const delivery: Transport = {
+      ...transport,
+      request(body, options) {
+        if (deliveryRequests.decode(body).type === "read") {
+          service.reads++
+          if (service.silent) throw new TransportError("the line is dead", { retryable: true })
+        }
+        return transport.request(body, options)
+      },
+      async *subscribe(_, { signal } = {}) {
+        yield encode(DeliveryResponse, { type: "inboxEntries", entries: [], head: 1n })
+        while (signal?.aborted !== true) {
+          const said = new Promise<DeliveryResponse | undefined>((resolve) => {
+            service.say = resolve
+            signal?.addEventListener("abort", () => resolve(undefined))
+          })
+          const answer = await said
+          if (answer !== undefined) yield encode(DeliveryResponse, answer)
+        }
+      },
+    }
+    const bob = await world.open("bob", { live: true, delivery })
+    await until(() => bob.online && service.reads > 0, "online")
+    await later(200)
+    const [conversation] = bob.conversations.values()
+    assert.ok(conversation instanceof ConversationHandle)
+    const { position } = conversation.driver.state
+    return { service, groupId, position }
+  }
+
+  it("that begins with a head before this device's place has the log looked at", async () => {
+    await using world = new World({ inMemory: true })
+    const { service, groupId, position } = await spoken(world)
+    const before = service.reads
+    service.say({ type: "entries", groupId, entries: [], headSeq: position.cursor })
+    await later(100)
+    assert.equal(service.reads, before)
+    service.say({ type: "entries", groupId, entries: [], headSeq: position.cursor - 1n })
+    await until(() => service.reads === before + 1, "a page")
+  })
+
+  it("fills no memory while nobody takes what it brings", async () => {
+    await using world = new World({ inMemory: true })
+    const { service, groupId, position } = await spoken(world)
+    service.silent = true
+    const [body, chainHash] = [new Uint8Array(1024 * 1024), new Uint8Array(32)]
+    let most = 0
+    for (let seq = 50n; seq < 62n; seq++) {
+      const entry = { seq, kind: "application", epoch: 1n, body, chainHash, at: 0n } as const
+      service.say({ type: "entries", groupId, entries: [entry], headSeq: seq })
+      await later(20)
+      most = Math.max(most, position.waiting)
+    }
+    assert.ok(most > 1 && most <= 4, `${most} MiB`)
   })
 
   it("that breaks says so", async () => {

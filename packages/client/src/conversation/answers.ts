@@ -5,7 +5,7 @@ import { onCommitAnswer, onCommitJudged, reachAccepted } from "./committing.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
 import { onLeaveAnswer } from "./leaving.js"
 import { followCommit, onPage } from "./log.js"
-import { placePassed } from "./messages.js"
+import { placePassed, wasSkipped } from "./messages.js"
 import { refusedAsMissing } from "./missing.js"
 import type { Answered, Answers, Next, QuestionOf } from "./question.js"
 import { unobstructed } from "./recovery.js"
@@ -94,6 +94,11 @@ function onMessageAnswer(turn: Turn, number: number, answer: DeliveryAnswer): Ne
   const wish = state.wishes.get(number)
   if (wish?.type !== "message" || wish.outgoing === undefined) return "again"
   if (answer.type === "accepted") {
+    if (answer.seq <= state.position.cursor && !wasSkipped(state, wish.outgoing)) {
+      // This device has read what is there, and it is something else.
+      state.position.doubtHead()
+      return { type: "unavailable", reason: "the service says that a message is where its log has another one" }
+    }
     if (state.obstacle.type === "deferred" && state.obstacle.of === "message") state.obstacle = unobstructed
     turn.putWish(number, { ...wish, acceptedSeq: answer.seq })
     placePassed(turn)

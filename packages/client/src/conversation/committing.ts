@@ -9,7 +9,7 @@ import { emitRefusedKeys } from "./judging.js"
 import { refusedAsMissing } from "./missing.js"
 import { NAMES_AT_ONCE_MAX } from "./profile.js"
 import type { Next } from "./question.js"
-import { moved, outgoing } from "./request.js"
+import { idempotencyIdOf, moved, outgoing } from "./request.js"
 import { defer, isRefusedAsStale, loseRace, mayPass, refusal, targetOf } from "./sending.js"
 import type { CommitChanges, State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -187,6 +187,9 @@ export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {
   const { commit } = state
   if (commit?.purpose !== "wishes") return "again"
   if (answer.type === "accepted") {
+    if (contradictsLog(state, commit.outgoing)) {
+      return { type: "unavailable", reason: "the service has accepted a commit that its log does not show" }
+    }
     if (answer.undelivered.length > 0) takeBack(turn, answer.undelivered)
     reachAccepted(turn, { kind: "commit", sent: commit.outgoing, answer })
     return "again"
@@ -208,6 +211,19 @@ export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {
   for (const wish of commit.wishes) turn.fail(Number(wish), refusal(answer))
   turn.putCommit(undefined)
   return "again"
+}
+
+/**
+ * Whether the very commit was accepted before, and the log, which has been read since, has not shown anything more. A
+ * commit ends with the entry that it is.
+ */
+function contradictsLog(state: State, sent: Outgoing): boolean {
+  const { accepted, position } = state
+  const isContradiction =
+    accepted?.cursor === position.cursor && equalBytes(accepted.idempotencyId, idempotencyIdOf(sent))
+  state.accepted = isContradiction ? undefined : { idempotencyId: idempotencyIdOf(sent), cursor: position.cursor }
+  if (isContradiction) position.doubtHead()
+  return isContradiction
 }
 
 /**

@@ -52,7 +52,14 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
   const { position } = turn.state
   if (answer.type === "entries") {
     found(turn)
-    if (answer.entries.length === 0 && position.cursor < answer.headSeq) {
+    const { cursor } = position
+    if (answer.headSeq < cursor) {
+      // Restored from a backup, or not the log that this device was led to: the place of its last commit is of no use.
+      position.forgetLastCommit()
+      turn.moved()
+      return doubt(turn, { seq: cursor, reason: "the log is shorter than it was", isAnonymous: false })
+    }
+    if (cursor < answer.headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
       return doubt(turn, { seq: answer.headSeq, reason: "the log is shorter than its head", isAnonymous: false })
     }
     position.read(answer.entries, answer.headSeq)
@@ -67,7 +74,8 @@ function doubt(turn: Turn, { seq, reason, isAnonymous }: Fault): Next {
   const { state } = turn
   const { recovery } = state
   state.position.forget()
-  if (recovery.type === "doubting" && recovery.seq === seq) startRejoining(turn, reason, isAnonymous ? seq : undefined)
+  // Wherever the second fault is: a service that moves it each time is not asked for ever.
+  if (recovery.type === "doubting") startRejoining(turn, reason, isAnonymous ? seq : undefined)
   else state.recovery = { type: "doubting", seq, rejoins: recovery.rejoins }
   return { type: "reload" }
 }
@@ -93,9 +101,9 @@ function follow(turn: Turn, entry: Entry): Followed {
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
   if (own !== undefined || kind === "expired" || (state.facts.status === "leaving" && kind === "application")) {
-    moveOn(turn, entry)
     if (own === undefined) noteUnseen(turn, entry)
-    if (own !== undefined && state.wishes.get(own[0]) !== undefined) placeOwn(turn, entry, own)
+    else placeOwn(turn, entry, own)
+    moveOn(turn, entry)
     return "followed"
   }
   if (state.group === undefined) return "group needed"

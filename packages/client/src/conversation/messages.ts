@@ -4,10 +4,11 @@ import { equalBytes } from "@conclave/crypto"
 import type { Received } from "@conclave/mls"
 import { nameOf } from "../identity/judge.js"
 import { contentOf, type EffectKind } from "../kinds/contents.js"
-import { recordKeys, StoredMessage, type WishOf } from "../records/records.js"
+import { type Outgoing, recordKeys, StoredMessage, type WishOf } from "../records/records.js"
 import { decodePayload, encodePayload, PAYLOAD_VERSION, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { moved, outgoing } from "./request.js"
 import { isRefusedAsStale, targetOf } from "./sending.js"
+import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 import type { Numbered } from "./wishes.js"
 
@@ -62,25 +63,33 @@ function encrypt(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish
   return encryptedWish
 }
 
-/** The message of this device that an entry is, byte for byte: it need not be decrypted. */
-export function ownMessageAt(turn: Turn, entry: Entry): Numbered<MessageWish> | undefined {
-  if (entry.kind !== "application") return undefined
-  return turn.state.wishes
+/** The message of this device that an entry is, byte for byte: it need not be decrypted. Of an expired one, by its hash. */
+export function ownMessageAt({ state, moment }: Turn, { kind, body }: Entry): Numbered<MessageWish> | undefined {
+  if (kind !== "application" && kind !== "expired") return undefined
+  const sha256 = moment.identity.suite.provider.hashes["SHA-256"]!
+  const shown = (sent: Uint8Array) => (kind === "expired" ? sha256.digest(sent) : sent)
+  return state.wishes
     .encrypted()
-    .find(([, { outgoing: sent }]) => sent !== undefined && equalBytes(sent.body, entry.body))
+    .find(([, { outgoing: sent }]) => sent !== undefined && equalBytes(shown(sent.body), body))
 }
 
 /**
- * Messages of this device whose place is at or before the cursor: also where this device does not read them there,
- * because it has rejoined meanwhile.
+ * Messages of this device whose place is at or before the cursor, where this device does not read them, because it has
+ * rejoined meanwhile. Where it has read something else there, the service has not told the truth: nothing is known.
  */
 export function placePassed(turn: Turn): void {
   const { wishes, position } = turn.state
   for (const [number, wish] of wishes.encrypted()) {
     const { acceptedSeq: seq, outgoing: sent } = wish
-    if (seq === undefined || seq > position.cursor) continue
-    placeOwn(turn, { seq, epoch: sent?.epoch ?? 0n }, [number, wish])
+    if (sent === undefined || seq === undefined || seq > position.cursor) continue
+    if (wasSkipped(turn.state, sent)) placeOwn(turn, { seq, epoch: sent.epoch }, [number, wish])
+    else turn.putWish(number, { ...wish, acceptedSeq: undefined })
   }
+}
+
+/** Whether the place of a message may be among those that this device has not read: it was encrypted before it rejoined. */
+export function wasSkipped({ facts }: State, { epoch }: Pick<Outgoing, "epoch">): boolean {
+  return epoch < facts.firstEpoch
 }
 
 export function placeOwn(turn: Turn, place: Place, [number, wish]: Numbered<MessageWish>): void {

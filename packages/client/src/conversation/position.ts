@@ -57,6 +57,11 @@ export class Position {
     return this.#page.length - this.#pageAt + this.#streamed.length
   }
 
+  /** The size of what the stream has brought and nobody has taken, in bytes. */
+  get waitingBytes(): number {
+    return bytesOf(this.#streamed)
+  }
+
   /** Whether the service should be asked for the last commit: once at each cursor, and when the head is in doubt. */
   get needsLastCommit(): boolean {
     return this.lastCommit === undefined && this.#askedAt !== this.cursor
@@ -66,6 +71,10 @@ export class Position {
   learnLastCommit(lastCommit: bigint | undefined): void {
     this.#askedAt = this.cursor
     if (lastCommit !== undefined && lastCommit <= this.cursor) this.#stored = { ...this.#stored, lastCommit }
+  }
+
+  forgetLastCommit(): void {
+    this.#stored = { ...this.#stored, lastCommit: undefined }
   }
 
   /**
@@ -101,6 +110,13 @@ export class Position {
   read(page: readonly Entry[], headSeq: bigint): void {
     this.#page = page
     this.#pageAt = 0
+    const next = this.#streamed.find(({ seq }) => seq > this.cursor)
+    if (next !== undefined && next.seq > headSeq + 1n) {
+      // Nothing leads there. It may be that the page is older: how far the log goes is asked again.
+      this.#streamed = []
+      this.doubtHead()
+      return
+    }
     const last = this.#streamed.at(-1)?.seq ?? headSeq
     this.#head = last > headSeq ? last : headSeq
   }
@@ -144,4 +160,8 @@ export class Position {
     this.#page = []
     this.#pageAt = 0
   }
+}
+
+export function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((size, { body }) => size + body.length, 0)
 }

@@ -92,6 +92,12 @@ export interface Stale {
   readonly lastCommit: bigint | undefined
 }
 
+/** That the service has accepted a commit, and how far this device had read the log then. */
+export interface AcceptedCommit {
+  readonly idempotencyId: Uint8Array
+  readonly cursor: bigint
+}
+
 /**
  * One conversation as this device has it: what is stored of it, as in the store, and what has been seen since it was
  * opened. A step owns the state that it is given and returns it changed; the one before is not used any more. Where
@@ -121,6 +127,7 @@ export class State {
   obstacle: Obstacle = unobstructed
   unreached: Unreached = { type: "none" }
   stale: Stale | undefined
+  accepted: AcceptedCommit | undefined
   staged: Staged | undefined
   /** By the number of the wish; forgotten when a question is not answered. */
   readonly inviting = new Map<number, Inviting>()

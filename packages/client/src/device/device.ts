@@ -3,7 +3,7 @@ import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../clien
 import { conversationProfile } from "../conversation/profile.js"
 import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
-import { faultOf } from "../diagnostics/faults.js"
+import { faultOf, framesOf } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
@@ -244,12 +244,21 @@ export class Device implements Client {
     return this.#people.displayName(name)
   }
 
-  setDisplayName(text: string): Promise<void> {
+  async setDisplayName(text: string): Promise<void> {
+    this.#closing.signal.throwIfAborted()
     return this.#people.set(text, this.#closing.signal)
   }
 
   observe(listener: () => void): () => void {
-    return this.#means.transactions.observe(listener)
+    const { transactions, log } = this.#means
+    return transactions.observe(() => {
+      // It is called in the middle of what has happened already, and must not be able to undo a part of it.
+      try {
+        listener()
+      } catch (error) {
+        log.write("listener failed", { error: faultOf(error), frames: framesOf(error) })
+      }
+    })
   }
 
   async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
@@ -279,6 +288,7 @@ export class Device implements Client {
   }
 
   async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
+    this.#closing.signal.throwIfAborted()
     const { identity } = this.#means
     const content = copyBytes(registration)
     const signatureKey = identity.registeredKey(content)

@@ -7,6 +7,7 @@ import type { DeclineReason } from "../conversation/declining.js"
 import { includes, type Judgement, nameOf, refusalInWords } from "../identity/judge.js"
 import type { Stock } from "../identity/stock.js"
 import type { Transaction } from "../journal/transactions.js"
+import { Unavailable } from "../service/call.js"
 import type { Timers } from "../timers.js"
 import { declineUnseen } from "./declining-unseen.js"
 import type { Means } from "./driver.js"
@@ -37,10 +38,22 @@ export class Inbox {
   async read(): Promise<void> {
     const { means, stock } = this.#options
     const { delivery, transactions, signal } = means
-    for (;;) {
-      const page = await delivery.inbox(transactions.profile.inboxCursor, signal)
+    for (let isForgotten = false; ; ) {
+      const before = transactions.profile.inboxCursor
+      const page = await delivery.inbox(before, signal)
+      if (page.head < before && !isForgotten) {
+        // Restored from a backup: what comes has lower numbers again.
+        isForgotten = true
+        await transactions.run(undefined, (transaction) => {
+          transaction.profile = { ...transaction.profile, inboxCursor: 0n }
+        })
+        continue
+      }
       for (const entry of page.entries) if (entry.n > transactions.profile.inboxCursor) await this.#take(entry)
       const { inboxCursor } = transactions.profile
+      if (inboxCursor === before && page.entries.length > 0) {
+        throw new Unavailable("the service shows of the inbox what it was not asked for")
+      }
       if (page.entries.length > 0) await delivery.acknowledgeInbox(inboxCursor, signal)
       if (page.entries.length === 0 || inboxCursor >= page.head) break
     }

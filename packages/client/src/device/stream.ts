@@ -1,3 +1,5 @@
+import type { Entry } from "@conclave/contracts/delivery"
+import { bytesOf, type Position } from "../conversation/position.js"
 import { faultOf, type KnownWords } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
@@ -24,8 +26,9 @@ export interface StreamOptions {
   readonly onRefused: (reason: string) => void
 }
 
-/** More than this much of one log that nobody has taken yet is read in pages instead. */
+/** More entries, or bytes, of one log that nobody has taken yet are read in pages instead. */
 const INCOMING_MAX = 1024
+const INCOMING_BYTES_MAX = 4 * 1024 * 1024
 /** Cursors in one subscription: as many as the service takes by default. */
 const CURSORS_MAX = 1000
 /** A subscription that ended before that counts as one more failure. */
@@ -162,15 +165,20 @@ export class Stream {
 
   #take(answer: DeliveryAnswer): void {
     if (answer.type === "inboxEntries") {
-      if (answer.entries.length > 0) this.#options.inbox.wake()
+      const { inbox, transactions } = this.#options
+      if (answer.entries.length > 0 || answer.head < transactions.profile.inboxCursor) inbox.wake()
       return
     }
     if (answer.type !== "entries" && answer.type !== "notFound" && answer.type !== "belowRetention") return
     const conversation = this.#options.find(answer.groupId)
     if (conversation === undefined) return
     const { driver } = conversation
-    if (answer.type !== "entries" || driver.state.position.waiting + answer.entries.length > INCOMING_MAX) {
+    const { position } = driver.state
+    if (answer.type !== "entries" || !hasRoom(position, answer.entries)) {
       driver.bring({ type: "interrupted" })
+    } else if (answer.entries.length === 0 && answer.headSeq < position.cursor) {
+      // What a subscription begins with: the service may have been restored from a backup.
+      driver.bring({ type: "head unknown" })
     } else driver.bring({ type: "brought", entries: answer.entries, headSeq: answer.headSeq })
     driver.runner.wake()
   }
@@ -323,6 +331,13 @@ class Part {
       if (signal.aborted) end()
     })
   }
+}
+
+/** One answer alone is taken whatever its size. */
+function hasRoom(position: Position, entries: readonly Entry[]): boolean {
+  const { waiting, waitingBytes } = position
+  if (waiting + entries.length > INCOMING_MAX) return false
+  return waiting === 0 || waitingBytes + bytesOf(entries) <= INCOMING_BYTES_MAX
 }
 
 /** Whether the service has ended the stream with its answer; what it says of one log or the inbox does not. */

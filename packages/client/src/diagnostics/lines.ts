@@ -75,6 +75,7 @@ export interface Lines {
     readonly milliseconds: number
   }
   "transaction failed": Failure
+  "listener failed": Failure
   "try failed": Failure & {
     readonly runner: RunnerName
     readonly conversation: string | undefined
@@ -147,6 +148,7 @@ export const forms: { readonly [K in LineKind]: Form<Lines[K]> } = {
   "inbox entry": { level: "debug", message: "an entry of the inbox" },
   transaction: { level: "debug", message: "stored" },
   "transaction failed": { level: byExpectation, message: "a transaction failed" },
+  "listener failed": { level: byExpectation, message: "a listener of the application failed" },
   "try failed": { level: byExpectation, message: "a try failed" },
   event: { level: ({ event }) => eventLevels[event] ?? "debug", message: "an event was stored" },
 }

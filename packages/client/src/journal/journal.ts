@@ -1,6 +1,7 @@
 import { decode } from "@conclave/codec"
 import { hex } from "../bytes.js"
 import type { Conversation } from "../conversation.js"
+import { ClientError } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import { type EventReference, StoredEvent, showEvent, type WholeEvent } from "../kinds/events.js"
 import { recordKeys, StoredMessage } from "../records/records.js"
@@ -31,11 +32,13 @@ export class Journal {
   }
 
   async acknowledge(number: number): Promise<void> {
+    if (number !== Math.floor(number)) throw new TypeError(`${number} is not the number of an event`)
     await this.#transactions.run(undefined, (transaction) => {
       const last = Math.min(number, Number(this.#transactions.profile.nextEvent) - 1)
-      for (let n = this.#oldest; n <= last; n++) transaction.delete(recordKeys.event(n))
+      // At once: what is written together with this must not be counted in an event that is deleted.
+      this.#transactions.unread.read(last)
+      for (let n = this.#oldest; n <= last; n++) transaction.acknowledge(n)
       transaction.after(() => {
-        this.#transactions.unread.read(last)
         this.#transactions.recent.forget(last)
         this.#oldest = Math.max(this.#oldest, last + 1)
       })
@@ -48,7 +51,13 @@ export class Journal {
     try {
       for await (const event of this.#read(signal, (number) => this.#transactions.unread.read(number))) {
         yield event
-        await this.acknowledge(event.number)
+        try {
+          await this.acknowledge(event.number)
+        } catch (error) {
+          // Closed while the loop's body ran: the loop ends, and the event is seen again.
+          if (error instanceof ClientError && error.code === "CLOSED") return
+          throw error
+        }
       }
     } finally {
       this.#consumed = false

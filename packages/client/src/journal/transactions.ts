@@ -242,6 +242,7 @@ export class Transaction {
   readonly events = new Map<number, WholeEvent>()
   profile: Profile
   readonly #kept = new Set<string>()
+  readonly #acknowledged = new Set<number>()
   readonly #put = new Map<string, Uint8Array>()
   readonly #delete = new Set<string>()
   readonly #deleteUnder: { readonly prefix: string; readonly after: string }[] = []
@@ -268,6 +269,7 @@ export class Transaction {
     for (const key of later.#delete) this.delete(key)
     for (const [key, record] of later.#put) this.put(key, record)
     for (const key of later.#kept) this.#kept.add(key)
+    for (const number of later.#acknowledged) this.events.delete(number)
     for (const [number, event] of later.events) this.events.set(number, event)
     for (const [key, written] of later.#repeatable) this.#repeatable.set(key, written)
     this.completions.push(...later.completions)
@@ -299,12 +301,14 @@ export class Transaction {
   emit(event: NewEvent): void {
     if (event.conversation !== undefined && !this.#telling.isTold(event, hex(event.conversation))) return
     const key = repetitionKey(event)
-    const known = key === undefined ? undefined : (this.#repeated(key) ?? this.#telling.unread.find(key))
+    const { unread } = this.#telling
+    const latest = key === undefined ? undefined : (this.#repeated(key) ?? unread.find(key))
+    const known = latest !== undefined && unread.isRead(latest.number) ? undefined : latest
     const written = known === undefined ? this.#first(event) : { ...known, event: oneMore(known.event) }
     this.events.set(written.number, written.event)
     if (key === undefined) return
     this.#repeatable.set(key, written)
-    this.after(() => this.#telling.unread.keep(key, written))
+    this.after(() => unread.keep(key, written))
   }
 
   #repeated(key: string): UnreadEvent | undefined {
@@ -316,6 +320,12 @@ export class Transaction {
     const number = Number(this.profile.nextEvent)
     this.profile = { ...this.profile, nextEvent: this.profile.nextEvent + 1n }
     return { number, event: event.type === "rejected" ? { ...event, count: 1 } : event }
+  }
+
+  /** Deletes an event, also one that was counted up before and is to be written together with this. */
+  acknowledge(number: number): void {
+    this.#acknowledged.add(number)
+    this.delete(recordKeys.event(number))
   }
 
   /** Called after the transaction, if it succeeds. */

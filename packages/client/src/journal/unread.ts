@@ -25,10 +25,14 @@ export class UnreadEvents {
   keep(key: string, written: UnreadEvent): void {
     this.#unread.delete(key)
     // It was shown while the step that counted it was being written.
-    if (written.number <= this.#lastRead) return
+    if (this.isRead(written.number)) return
     const [oldest] = this.#unread.keys()
     if (this.#unread.size >= UNREAD_MAX && oldest !== undefined) this.#unread.delete(oldest)
     this.#unread.set(key, written)
+  }
+
+  isRead(number: number): boolean {
+    return number <= this.#lastRead
   }
 
   /** Events up to this number are being shown to somebody: they change no more. */

@@ -8,6 +8,7 @@ import {
   deliveryRequests,
   EMPTY_PROOF,
 } from "@conclave/contracts/delivery"
+import { equalBytes } from "@conclave/crypto"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { type Lasting, Service, WrongTime } from "./call.js"
@@ -63,7 +64,9 @@ export class Delivery {
   }
 
   async read(groupId: Uint8Array, afterSeq: bigint, signal: AbortSignal): Promise<DeliveryAnswer> {
-    return this.#service.ask({ type: "read", groupId, afterSeq, limit: PAGE }, signal)
+    const answer = await this.#service.ask({ type: "read", groupId, afterSeq, limit: PAGE }, signal)
+    if (answer.type !== "entries" || equalBytes(answer.groupId, groupId)) return answer
+    throw new ClientError("REFUSED", "the service said what another conversation's log is")
   }
 
   async head(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"head"> | undefined> {

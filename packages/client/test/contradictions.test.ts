@@ -1,0 +1,247 @@
+import assert from "node:assert/strict"
+import { copyFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it } from "node:test"
+import { directoryOf } from "@conclave/auth"
+import { decode, encode } from "@conclave/codec"
+import {
+  type DeliveryRequest,
+  DeliveryResponse,
+  deliveryRequests,
+  type Entry,
+  type InboxEntry,
+} from "@conclave/contracts/delivery"
+import { deliveryService } from "@conclave/delivery"
+import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
+import { directTransport, type Transport, TransportError } from "@conclave/transport"
+import { Position } from "../src/conversation/position.js"
+import type { Client } from "../src/index.js"
+import { tampered } from "./support/tampered.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+
+const ENOUGH = 200
+
+describe("a service that answers for ever what it was not asked for", () => {
+  /** Bob's service lies while `lies` is set, and is silent after so many questions. */
+  async function liar(lie: (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse) {
+    const world = new World({ inMemory: true })
+    const service = { lies: false, keepsAppends: false, asked: 0 }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      const isKept = service.lies && request.type === "append" && service.keepsAppends
+      const answer: DeliveryResponse = isKept ? { type: "done" } : decode(DeliveryResponse, await pass())
+      if (!service.lies) return encode(DeliveryResponse, answer)
+      if (++service.asked > ENOUGH) throw new TransportError("it is asked for ever", { retryable: true })
+      return encode(DeliveryResponse, lie(request, answer))
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await team.send("one")
+    await settle(alice, bob)
+    await taken(bob)
+    service.lies = true
+    return { world, service, alice, bob, team }
+  }
+
+  let head = 100n
+  const lies: Readonly<Record<string, (answer: DeliveryResponse) => DeliveryResponse>> = {
+    "a page that was read": (answer) =>
+      answer.type === "entries" ? { ...answer, entries: [read], headSeq: 99n } : answer,
+    "a head that moves away": (answer) =>
+      answer.type === "entries" ? { ...answer, entries: [], headSeq: head++ } : answer,
+    "an inbox that was read": (answer) =>
+      answer.type === "inboxEntries" ? { ...answer, entries: [stale], head: 99n } : answer,
+  }
+  const nothing = new Uint8Array()
+  const read = { seq: 1n, kind: "application", epoch: 0n, body: nothing, chainHash: nothing, at: 0n } as const
+  const stale = { n: 1n, kind: "keyPackagesLow", groupId: nothing, seq: 0n, body: nothing, at: 0n } as InboxEntry
+
+  for (const [what, lie] of Object.entries(lies)) {
+    it(`is asked again later (${what})`, async () => {
+      const { world, service, bob } = await liar((_, answer) => lie(answer))
+      await using _ = world
+      for (let round = 0; round < 2; round++) {
+        await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+        assert.ok(service.asked <= ENOUGH, `asked ${service.asked} times`)
+        service.asked = 0
+      }
+      service.lies = false
+      await bob.sync()
+      await bob.sync()
+      assert.equal(only(bob).status, "active")
+    })
+  }
+
+  for (const seq of [1n, 99n]) {
+    it(`is asked again later (a commit's place, ${seq}, where its log does not show it)`, async () => {
+      const { world, service, bob } = await liar((request, answer) =>
+        request.type === "append"
+          ? { type: "accepted", seq, chainHash: nothing, receipt: nothing, undelivered: [] }
+          : answer,
+      )
+      await using _ = world
+      service.keepsAppends = true
+      const refreshing = only(bob).refresh()
+      for (let round = 0; round < 2; round++) {
+        await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+        assert.ok(service.asked <= ENOUGH, `asked ${service.asked} times`)
+        service.asked = 0
+      }
+      service.lies = false
+      await bob.sync()
+      await refreshing
+    })
+  }
+
+  it("by another conversation's log moves nobody in this one", async () => {
+    const { world, service, alice, bob, team } = await liar((_, answer) =>
+      answer.type === "entries" ? { ...answer, groupId: new Uint8Array(32) } : answer,
+    )
+    await using _ = world
+    await team.send("two")
+    await assert.rejects(bob.sync(), { code: "REFUSED" })
+    service.lies = false
+    await settle(alice, bob)
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["one", "two"],
+    )
+  })
+
+  it("by a place that was read puts no message in the place of another's", async () => {
+    const { world, service, alice, bob } = await liar((request, answer) =>
+      request.type === "append" && answer.type === "accepted" ? { ...answer, seq: 2n } : answer,
+    )
+    await using _ = world
+    const sending = only(bob).send("two")
+    await settle(bob, alice)
+    await sending
+    service.lies = false
+    for (const client of [alice, bob]) {
+      assert.deepEqual(
+        (await only(client).history()).map(({ seq, text, from }) => `${seq} ${text} by ${from}`),
+        ["2 one by alice", "3 two by bob"],
+      )
+    }
+    assert.deepEqual(
+      (await taken(bob)).map((it) => (it.type === "sent" ? it.seq : it.type)),
+      [3],
+    )
+  })
+
+  it("by a place that turns out to be another's puts no message there, and the message is sent", async () => {
+    const { world, service, alice, bob, team } = await liar((request, answer) =>
+      request.type === "append"
+        ? { type: "accepted", seq: 4n, chainHash: nothing, receipt: nothing, undelivered: [] }
+        : answer,
+    )
+    await using _ = world
+    service.keepsAppends = true
+    const sending = only(bob).send("mine")
+    await bob.sync()
+    service.lies = false
+    for (const text of ["two", "three"]) await team.send(text)
+    await settle(bob, alice)
+    await sending
+    for (const client of [alice, bob]) {
+      const texts = (await only(client).history()).map(({ text }) => text)
+      assert.deepEqual(texts, ["one", "two", "three", "mine"])
+    }
+    const told = (await taken(bob)).map((it) => (it.type === "message" || it.type === "sent" ? it.text : it.type))
+    assert.deepEqual(told, ["two", "three", "mine"])
+  })
+
+  it("by a Welcome's place that the log has not got to does not keep a device away", async () => {
+    await using world = new World({ inMemory: true })
+    const delivery = tampered(world.transport("delivery"), async (_, pass) => {
+      const answer = decode(DeliveryResponse, await pass())
+      if (answer.type !== "inboxEntries") return encode(DeliveryResponse, answer)
+      const entries = answer.entries.map((it) => ({ ...it, seq: 2n ** 40n }))
+      return encode(DeliveryResponse, { ...answer, entries })
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(bob, alice)
+    await team.send("one")
+    await settle(bob, alice)
+    assert.deepEqual(
+      (await only(bob).history()).map(({ text }) => text),
+      ["one"],
+    )
+    await only(bob).send("two")
+  })
+})
+
+describe("a service that was restored from a backup", () => {
+  it("has its log followed, and its inbox read, from where they are now", async () => {
+    await using world = new World()
+    let restored: Transport | undefined
+    const delivery = () => {
+      const before = world.transport("delivery")
+      const now = () => restored ?? before
+      return tampered(before, (request, _) => now().request(deliveryRequests.encode(request)))
+    }
+    const [alice, bob, carol] = [
+      await world.open("alice", { delivery: delivery() }),
+      await world.open("bob", { delivery: delivery() }),
+      await world.open("carol", { delivery: delivery() }),
+    ]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    for (const suffix of ["", "-wal"]) {
+      copyFileSync(join(world.folder, `service.db${suffix}`), join(world.folder, `backup.db${suffix}`))
+    }
+    for (const text of ["one", "two", "three", "four"]) await team.send(text)
+    for (let round = 0; round < 6; round++) await carol.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const database = openDatabase({ file: join(world.folder, "backup.db") })
+    await using _ = { [Symbol.asyncDispose]: () => database.close() }
+    const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
+    const store = deliveryStore(database, sha256)
+    const directory = directoryOf(authStore(database))
+    const pace = { pollMilliseconds: 50, commits: { perSecond: 1e6, burst: 1e6 } }
+    restored = directTransport(
+      deliveryService({ crypto: provider, store, directory, now: () => world.now, limits: pace }),
+    )
+    await settle(alice, bob)
+    const sending = team.send("five")
+    await settle(alice, bob)
+    await sending
+    const heard = (await only(bob).history()).map(({ text }) => text)
+    assert.ok(heard.includes("five"), heard.join())
+    // Key packages that were used after the backup are handed out again, and lead nowhere.
+    const invited: string[] = []
+    for (let round = 0; round < 5; round++) invited.push((await carol.createConversation({ members: ["bob"] })).id)
+    await settle(bob)
+    assert.ok(invited.some((id) => bob.conversations.has(id)))
+  })
+})
+
+describe("entries of a stream to which nothing leads", () => {
+  const bytes = new Uint8Array(32)
+  const entry = (seq: bigint): Entry => ({ seq, kind: "application", epoch: 1n, body: bytes, chainHash: bytes, at: 0n })
+
+  it("are given up after a page that ends before them, and the head is asked for again", () => {
+    const position = new Position({ cursor: 5n, chainHash: bytes, lastCommit: 1n })
+    position.bring([entry(9n)], 9n)
+    assert.equal(position.next(), undefined)
+    position.read([], 5n)
+    assert.deepEqual([position.isAtHead, position.waiting], [false, 0])
+    position.read([], 5n)
+    assert.ok(position.isAtHead)
+  })
+
+  it("are kept where the page leads to them", () => {
+    const position = new Position({ cursor: 5n, chainHash: bytes, lastCommit: 1n })
+    position.bring([entry(7n)], 7n)
+    position.read([entry(6n)], 6n)
+    const followed = () => {
+      const next = position.next()
+      if (next !== undefined) position.followed(next)
+      return next?.seq
+    }
+    assert.deepEqual([followed(), followed(), position.isAtHead], [6n, 7n, true])
+  })
+})
