@@ -17,13 +17,12 @@ export interface Beginning {
 export function begin(turn: Turn, { title, members }: Beginning): void {
   const { state, moment } = turn
   const { identity, groupOptions, random } = moment
-  const sha256 = identity.suite.provider.hashes["SHA-256"]!
   const group = Group.create({ ...groupOptions, suite: identity.suite, signer: identity.signer, groupId: state.id })
   turn.replaceGroup(group)
   turn.update({ ...noFacts, status: "creating", title })
   state.position.move({
     cursor: 0n,
-    chainHash: logChainStart((...parts) => sha256.digest(...parts), state.id),
+    chainHash: logChainStart((...parts) => identity.sha256(...parts), state.id),
     lastCommit: 0n,
   })
   state.recovery = following

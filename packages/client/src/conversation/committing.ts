@@ -13,7 +13,7 @@ import { idempotencyIdOf, moved, outgoing } from "./request.js"
 import { defer, isRefusedAsStale, loseRace, mayPass, refusal, targetOf } from "./sending.js"
 import type { CommitChanges, State } from "./state.js"
 import type { Turn } from "./turn.js"
-import { describeWish, type Numbered } from "./wishes.js"
+import { describeWish, type Numbered, namesIn } from "./wishes.js"
 
 type CommitWish = WishBy<"commit">
 
@@ -29,7 +29,7 @@ export function nextWishes({ wishes, unapproved }: State): readonly Numbered[] {
     // What is accepted waits for the log only.
     if ("acceptedSeq" in wish && wish.acceptedSeq !== undefined) continue
     if (isHeld && (wish.type === "message" || wish.type === "invite")) continue
-    const names = "names" in wish ? wish.names : []
+    const names = namesIn(wish)
     // One commit knows no order: two wishes about one name need two. And it has a limit.
     const fits =
       isBy(wish, "commit") &&

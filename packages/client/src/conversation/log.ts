@@ -157,11 +157,10 @@ const UNSEEN_EPOCHS_MAX = 9
 
 /** The chain covers all that came before: two members with the same hash have read the same log. */
 function isChained({ state, moment }: Turn, entry: Entry): boolean {
-  const sha256 = moment.identity.suite.provider.hashes["SHA-256"]!
   const previous = state.position.chainHash
   if (previous.length === 0) return true
   return equalBytes(
-    logChainHash((...parts) => sha256.digest(...parts), previous, entry),
+    logChainHash((...parts) => moment.identity.sha256(...parts), previous, entry),
     entry.chainHash,
   )
 }

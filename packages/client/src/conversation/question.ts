@@ -67,8 +67,10 @@ export interface Answers {
 
 /** An answer together with the question that it answers. */
 export type Answered = {
-  readonly [K in Question["type"]]: { readonly question: QuestionOf<K>; readonly answer: Answers[K] } & {
+  readonly [K in Question["type"]]: {
     readonly to: K
+    readonly question: QuestionOf<K>
+    readonly answer: Answers[K]
   }
 }[Question["type"]]
 

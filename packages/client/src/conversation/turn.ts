@@ -175,7 +175,7 @@ export class Turn {
   }
 
   #hash(body: Uint8Array): Uint8Array {
-    return this.moment.identity.suite.provider.hashes["SHA-256"]!.digest(body)
+    return this.moment.identity.sha256(body)
   }
 
   // --- Wishes ---

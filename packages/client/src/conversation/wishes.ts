@@ -1,6 +1,6 @@
 import type { PendingMessage } from "../conversation.js"
 import type { WishName } from "../kinds/wishes.js"
-import type { Wish } from "../records/records.js"
+import type { Wish, WishOf } from "../records/records.js"
 import { decodePayload, messageOf } from "./payload.js"
 
 /** A wish with its number; of one conversation, 1, 2, 3, … */
@@ -83,7 +83,14 @@ export class Wishes {
 
 /** What a wish is called by the call that made it, and whom it is about. */
 export function describeWish(wish: Wish): { readonly wish: WishName; readonly names: readonly string[] } {
-  if (wish.type === "invite" || wish.type === "remove") return { wish: wish.type, names: wish.names }
-  if (wish.type !== "message") return { wish: wish.type, names: [] }
-  return { wish: decodePayload(wish.payload).body.type === "title" ? "title" : "send", names: [] }
+  return { wish: wish.type === "message" ? callOf(wish) : wish.type, names: namesIn(wish) }
+}
+
+function callOf({ payload }: WishOf<"message">): WishName {
+  return decodePayload(payload).body.type === "title" ? "title" : "send"
+}
+
+/** Whom a wish is about. */
+export function namesIn(wish: Wish): readonly string[] {
+  return "names" in wish ? wish.names : []
 }

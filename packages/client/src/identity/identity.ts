@@ -37,8 +37,13 @@ export class Identity implements DeviceSigner, Disposable {
     return signWithLabel(this.signer.key, REGISTRATION_LABEL, content)
   }
 
+  /** Of the parts, one after the other: 32 bytes. */
+  sha256(...parts: readonly Uint8Array[]): Uint8Array {
+    return this.suite.provider.hashes["SHA-256"]!.digest(...parts)
+  }
+
   deviceIdOf(signatureKey: Uint8Array): Uint8Array {
-    return deviceIdOf((...parts) => this.suite.provider.hashes["SHA-256"]!.digest(...parts), {
+    return deviceIdOf((...parts) => this.sha256(...parts), {
       cipherSuite: this.suite.number,
       signatureKey,
     })
