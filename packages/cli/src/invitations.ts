@@ -9,7 +9,7 @@ import { terminalReader } from "./reader.js"
 export type AcceptedInviters = "all" | "known" | "none" | readonly string[]
 
 const INVITERS_MAX = 100
-/** What stands for itself, and is no name of an inviter. */
+/** Words with a meaning of their own, which are not names of inviters. */
 const WORDS: readonly string[] = ["all", "known", "none"]
 
 /** For commands that run without a person. */

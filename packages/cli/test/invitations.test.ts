@@ -44,7 +44,7 @@ describe("an invitation on the command line", () => {
     const { code, output } = await conclave(["chat", "--as", "carol", ...service.place], { input: "/list\n/accept\n" })
     assert.equal(code, 1)
     assert.match(output.toString(), /There is no conversation yet.*\n.*no invitation waits for an answer/)
-    // The removal is carried out by whoever is there, after a moment.
+    // A member who is there carries out the removal, after a moment.
     const told = await service.ok(["chat", "--as", "alice"], { input: "/refresh\n/members\n" })
     assert.match(told.output.toString(), /carol declined the invitation/)
     assert.doesNotMatch(told.output.toString(), /carol left/)
