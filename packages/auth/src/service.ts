@@ -3,8 +3,10 @@ import {
   type AuthRequest,
   AuthResponse,
   authRequests,
+  DISPLAY_NAME_LABEL,
   DisplayNameTBS,
   deviceIdOf,
+  REGISTRATION_LABEL,
   type Register,
   RegistrationTBS,
 } from "@conclave/contracts/auth"
@@ -170,7 +172,7 @@ class AuthenticationService {
     if (device === undefined || device.name !== name) return { type: "notFound" }
     const suite = this.#suite(device.cipherSuite)
     const content = encode(DisplayNameTBS, { name, text, at })
-    const proof = { publicKey: device.signatureKey, label: "ConclaveDisplayName", content, signature }
+    const proof = { publicKey: device.signatureKey, label: DISPLAY_NAME_LABEL, content, signature }
     if (suite === undefined || !verifyWithLabel(suite, proof)) return invalid("signature: it is not by the device")
     const present = await this.#store.displayName(name)
     if (present !== undefined && present.at >= at) return { type: "displayName", displayName: present }
@@ -274,5 +276,5 @@ type SetDisplayName = Extract<AuthRequest, { type: "setDisplayName" }>
 
 function verify(suite: CipherSuite, publicKey: Uint8Array, { name, cipherSuite, signatureKey, signature }: Register) {
   const content = encode(RegistrationTBS, { name, cipherSuite, signatureKey })
-  return verifyWithLabel(suite, { publicKey, label: "ConclaveRegistration", content, signature })
+  return verifyWithLabel(suite, { publicKey, label: REGISTRATION_LABEL, content, signature })
 }

@@ -1,11 +1,11 @@
 import { decode } from "@conclave/codec"
-import { authRequests } from "@conclave/contracts/auth"
+import { authRequests, REGISTRATION_LABEL } from "@conclave/contracts/auth"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, signWithLabel } from "@conclave/mls"
 import { directTransport } from "@conclave/transport"
 import { hex } from "../src/bytes.js"
-import { REGISTRATION_LABEL, registrationContent } from "../src/service/directory.js"
+import { registrationContent } from "../src/service/directory.js"
 import type { Dice } from "./random.js"
 import type { Services } from "./service.js"
 

@@ -63,7 +63,9 @@ export const Register = struct("Register", {
 })
 export type Register = TypeOf<typeof Register>
 
-/** Signed with `SignWithLabel(., "ConclaveRegistration", RegistrationTBS)` (RFC 9420 §5.1.2). */
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link RegistrationTBS}. */
+export const REGISTRATION_LABEL = "ConclaveRegistration"
+/** Signed with `SignWithLabel(., REGISTRATION_LABEL, RegistrationTBS)`. */
 export const RegistrationTBS = struct("RegistrationTBS", { name: utf8, cipherSuite: uint16, signatureKey: opaque })
 
 /**
@@ -82,7 +84,9 @@ export const DisplayName = struct("DisplayName", {
 })
 export type DisplayName = TypeOf<typeof DisplayName>
 
-/** Signed with `SignWithLabel(., "ConclaveDisplayName", DisplayNameTBS)` (RFC 9420 §5.1.2). */
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link DisplayNameTBS}. */
+export const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
+/** Signed with `SignWithLabel(., DISPLAY_NAME_LABEL, DisplayNameTBS)`. */
 export const DisplayNameTBS = struct("DisplayNameTBS", { name: utf8, text: utf8, at: uint64 })
 
 export const AuthRequestKind = enumeration("AuthRequestKind", 1, {

@@ -80,7 +80,9 @@ export const InboxEntry = struct("InboxEntry", {
 })
 export type InboxEntry = TypeOf<typeof InboxEntry>
 
-/** Signed by the device with `SignWithLabel(., "ConclaveDeviceRequest", DeviceRequestTBS)` (RFC 9420 §5.1.2). */
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link DeviceRequestTBS}. */
+export const DEVICE_REQUEST_LABEL = "ConclaveDeviceRequest"
+/** Signed by the device with `SignWithLabel(., DEVICE_REQUEST_LABEL, DeviceRequestTBS)`. */
 export const DeviceRequestTBS = struct("DeviceRequestTBS", {
   deviceId: DeviceId,
   /** Unix time in milliseconds; accepted within five minutes of the service's clock. */

@@ -1,5 +1,6 @@
 import { encode } from "@conclave/codec"
 import {
+  DEVICE_REQUEST_LABEL,
   type DeliveryRequest,
   type DeviceProof,
   DeviceRequestTBS,
@@ -50,7 +51,7 @@ export async function checkProof(
   })
   const verified = verifyWithLabel(suiteOf(device.cipherSuite, crypto), {
     publicKey: device.signatureKey,
-    label: "ConclaveDeviceRequest",
+    label: DEVICE_REQUEST_LABEL,
     content,
     signature: proof.signature,
   })

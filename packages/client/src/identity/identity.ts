@@ -1,11 +1,12 @@
 import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
-import { deviceIdOf, Endorsement } from "@conclave/contracts/auth"
+import { deviceIdOf, Endorsement, REGISTRATION_LABEL } from "@conclave/contracts/auth"
+import { DEVICE_REQUEST_LABEL } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import { copyBytes } from "../bytes.js"
 import type { Profile } from "../records/records.js"
-import { DEVICE_REQUEST_LABEL, type DeviceSigner } from "../service/delivery.js"
-import { type Directory, REGISTRATION_LABEL, readRegistration, registrationContent } from "../service/directory.js"
+import type { DeviceSigner } from "../service/delivery.js"
+import { type Directory, readRegistration, registrationContent } from "../service/directory.js"
 import type { VerifyEndorsement } from "./judge.js"
 
 /** This device: a name, a signature key, and what follows from them. */

@@ -1,5 +1,5 @@
 import { decode, encode } from "@conclave/codec"
-import { type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
+import { DISPLAY_NAME_LABEL, type DisplayName, DisplayNameTBS } from "@conclave/contracts/auth"
 import { judgeDisplayName } from "@conclave/contracts/names"
 import { equalBytes } from "@conclave/crypto"
 import { signWithLabel, verifyWithLabel } from "@conclave/mls"
@@ -12,7 +12,6 @@ import type { Timers } from "../timers.js"
 import type { Identity } from "./identity.js"
 import type { Judge } from "./judge.js"
 
-const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
 /** Statements that wait for a key of their name to be trusted. */
 const UNVERIFIED_MAX = 20_000
 /** In bytes; more than any signature of a cipher suite has. */

@@ -18,13 +18,12 @@ import type { Patience } from "./patience.js"
 export type DeliveryAnswer = Lasting<DeliveryResponse>
 export type AnswerOf<K extends DeliveryAnswer["type"]> = Extract<DeliveryAnswer, { type: K }>
 
-/** Signs for the device: content in, signature out, with the label {@link DEVICE_REQUEST_LABEL}. */
+/** Signs for the device: content in, signature out, with the label `DEVICE_REQUEST_LABEL` of the contract. */
 export interface DeviceSigner {
   readonly deviceId: Uint8Array
   sign(content: Uint8Array): Uint8Array
 }
 
-export const DEVICE_REQUEST_LABEL = "ConclaveDeviceRequest"
 const PAGE = 256
 
 export interface DeliveryOptions {

@@ -71,7 +71,7 @@ export class Directory {
   }
 }
 
-/** What a device signs with the label `ConclaveRegistration`. */
+/** What a device signs with the label `REGISTRATION_LABEL` of the contract. */
 export function registrationContent(device: Pick<Registration, "name" | "cipherSuite" | "signatureKey">): Uint8Array {
   return encode(RegistrationTBS, device)
 }
@@ -84,8 +84,6 @@ export function readRegistration(content: Uint8Array): TypeOf<typeof Registratio
     throw new TypeError("this is no registration", { cause: error })
   }
 }
-
-export const REGISTRATION_LABEL = "ConclaveRegistration"
 
 function refusal(answer: { readonly type: string; readonly reason?: string }): string {
   return answer.reason ?? answer.type
