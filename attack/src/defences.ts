@@ -201,8 +201,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inClient("device/stream")("if (timers.elapsed() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
   ],
   M1: [
-    inClient("identity/judge")(
-      "const accepted = includes(roots, signatureKey) || this.#isEndorsed(name, device, { roots, devices });",
+    inClient("identity/verdicts/judge")(
+      "const accepted = comesFrom(device, { name, roots, devices, verifyEndorsement });",
       "const accepted = true;",
     ),
   ],
@@ -293,6 +293,11 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "return true;",
     ),
   ],
-  D2: [inClient("identity/judge")("const accepted = endorsed && this.#acceptEndorsed;", "const accepted = true;")],
+  D2: [
+    inClient("identity/verdicts/judge")(
+      "const accepted = endorsed && policy.acceptEndorsed;",
+      "const accepted = true;",
+    ),
+  ],
   D3: [inListener("socket")("origin !== undefined &&", "origin === null &&")],
 }

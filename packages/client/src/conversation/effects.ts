@@ -1,5 +1,5 @@
 import type { ClientError } from "../errors.js"
-import type { Judgement } from "../identity/judge.js"
+import type { Judgement } from "../identity/verdicts/index.js"
 import type { NewEvent, StoredInvitation } from "../records/records.js"
 import type { Question } from "./question.js"
 

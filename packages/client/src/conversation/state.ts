@@ -11,7 +11,7 @@ import type {
 import { hex } from "../bytes.js"
 import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
-import type { Judgement } from "../identity/judge.js"
+import type { Judgement } from "../identity/verdicts/index.js"
 import type { Claimed, ConversationState, OutgoingCommit, StoredInvitation, Unapproved } from "../records/records.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"

@@ -12,6 +12,7 @@ import { Judge } from "../identity/judge.js"
 import { OwnDevices } from "../identity/own-devices.js"
 import { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
+import { isEndorsement } from "../identity/verdicts/index.js"
 import { Journal } from "../journal/journal.js"
 import { Transactions } from "../journal/transactions.js"
 import { type NewEvent, type Profile, recordKeys } from "../records/records.js"
@@ -90,7 +91,7 @@ export class Device implements Client {
     const judge = new Judge({
       store,
       directory,
-      verifyEndorsement: (claim) => identity.isEndorsed(claim),
+      verifyEndorsement: (claim) => isEndorsement(identity.suite, claim),
       acceptEndorsed,
       onPinned: (name) => this.#people.pinned(name),
     })

@@ -7,7 +7,7 @@ import { copyBytes } from "../bytes.js"
 import type { Profile } from "../records/records.js"
 import type { DeviceSigner } from "../service/delivery.js"
 import { type Directory, readRegistration, registrationContent } from "../service/directory.js"
-import type { VerifyEndorsement } from "./judge.js"
+import { isEndorsement } from "./verdicts/index.js"
 
 /** This device: a name, a signature key, and what follows from them. */
 export class Identity implements DeviceSigner, Disposable {
@@ -68,7 +68,10 @@ export class Identity implements DeviceSigner, Disposable {
     if (introduction === undefined) return []
     const { endorsement, signatureKeys, signature: introducing } = introduction
     const endorser = signatureKeys.find((key) => equalBytes(this.deviceIdOf(key), endorsement.deviceId))
-    if (endorser === undefined || !this.isEndorsed({ name: this.name, device: { ...device, endorsement }, endorser })) {
+    if (
+      endorser === undefined ||
+      !isEndorsement(this.suite, { name: this.name, device: { ...device, endorsement }, endorser })
+    ) {
       return []
     }
     const introduced = encode(Introduced, { registration: content, signatureKeys })
@@ -83,18 +86,6 @@ export class Identity implements DeviceSigner, Disposable {
       throw new TypeError(`this is no registration of ${this.name}`)
     }
     return signatureKey
-  }
-
-  /** Whether the holder of the key `endorser` has signed for `device` as a device of `name`. */
-  isEndorsed({ name, device, endorser }: Parameters<VerifyEndorsement>[0]): boolean {
-    const { endorsement, cipherSuite, signatureKey } = device
-    if (endorsement === undefined || !equalBytes(endorsement.deviceId, this.deviceIdOf(endorser))) return false
-    return verifyWithLabel(this.suite, {
-      publicKey: endorser,
-      label: REGISTRATION_LABEL,
-      content: registrationContent({ name, cipherSuite, signatureKey }),
-      signature: endorsement.signature,
-    })
   }
 
   /** What {@link register}'s `endorse` returns on the other device; `signatureKeys` are those of the name. */

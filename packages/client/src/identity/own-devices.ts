@@ -2,7 +2,8 @@ import { decode, encode } from "@conclave/codec"
 import type { Transactions } from "../journal/transactions.js"
 import { Pins, recordKeys } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
-import { includes, type Judge } from "./judge.js"
+import type { Judge } from "./judge.js"
+import { includes } from "./verdicts/index.js"
 
 export interface OwnDevicesOptions {
   readonly name: string

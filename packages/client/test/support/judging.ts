@@ -1,7 +1,8 @@
 import { type Device, REGISTRATION_LABEL } from "@conclave/contracts/auth"
 import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
 import { Identity } from "../../src/identity/identity.js"
-import { Judge, type Judgement } from "../../src/identity/judge.js"
+import { Judge } from "../../src/identity/judge.js"
+import { isEndorsement, type Judgement } from "../../src/identity/verdicts/index.js"
 import { Transactions } from "../../src/journal/transactions.js"
 import type { Profile } from "../../src/records/records.js"
 import { registrationContent } from "../../src/service/directory.js"
@@ -22,7 +23,6 @@ export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
   const random = (length: number) => provider.random(length)
   const store = new SealedStore(memoryStore(), { provider, sealingKey: new Uint8Array(32), random })
   const devices = new Map<string, Device[]>()
-  const own = makeIdentity("alice")
   const asked: string[] = []
   const judge = new Judge({
     store,
@@ -33,7 +33,7 @@ export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
         return devices.get(name) ?? []
       },
     },
-    verifyEndorsement: (claim) => own.isEndorsed(claim),
+    verifyEndorsement: (claim) => isEndorsement(suite, claim),
     acceptEndorsed,
   })
   const transactions = new Transactions(store, profileOf("alice"))

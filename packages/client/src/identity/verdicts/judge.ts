@@ -1,0 +1,149 @@
+import type { Device } from "@conclave/contracts/auth"
+import { equalBytes } from "@conclave/crypto"
+import type { CredentialClaim } from "@conclave/mls"
+import { nameOf } from "./credential-name.js"
+import { comesFrom, rootOf, type VerifyEndorsement } from "./device-chain.js"
+import type { Judgement, KeyChange } from "./judgement.js"
+import { includes, type Pin } from "./pins.js"
+
+/** What is known of a name while claims about it are judged: one answer of the directory for all of them. */
+export interface KnownName {
+  readonly pinned: readonly Uint8Array[]
+  /** All that the directory lists for the name; absent where every claim about the name has a pinned key. */
+  readonly devices: readonly Device[] | undefined
+}
+
+/** What an application allows, and how endorsements are verified. */
+export interface JudgingPolicy {
+  /** Whether a new key of a pinned name is accepted if a pinned key has endorsed it; otherwise the user is asked. */
+  readonly acceptEndorsed: boolean
+  readonly verifyEndorsement: VerifyEndorsement
+}
+
+/** A device that the directory lists for a name. */
+export interface KnownDevice {
+  readonly device: Device
+  readonly pinned: boolean
+  /** Its key is pinned or comes from one that is; at the first contact, from the name's root. */
+  readonly known: boolean
+}
+
+interface Finding {
+  readonly accepted: boolean
+  readonly name: string
+  readonly pins?: readonly Pin[]
+  readonly keyChange?: KeyChange
+  readonly reason?: string
+}
+
+/**
+ * Decides who the holders of signature keys are. A credential is accepted if and only if it is basic, holds a well-formed
+ * name, the directory lists the signature key for that name, and the key comes from one that is trusted: at the first
+ * contact with a name from its root, the oldest device that is listed without an endorsement, which is then pinned; later
+ * from any pinned key, if the policy allows that. A key comes from another if it is the same, or if a chain of
+ * endorsements leads there, each verified. Everything else is refused until the user approves it.
+ *
+ * All claims of one commit are judged together. `people` has an entry for each name of {@link claimedKeys}.
+ */
+export function judge(
+  claims: readonly CredentialClaim[],
+  people: ReadonlyMap<string, KnownName>,
+  policy: JudgingPolicy,
+): Judgement {
+  const findings = claims.map((claim) => find(claim, people, policy))
+  return {
+    verdicts: claims.map((claim, at) => ({ claim, accepted: findings[at]!.accepted })),
+    pins: findings.flatMap((it) => it.pins ?? []),
+    keyChanges: [...findings.flatMap((it) => it.keyChange ?? []), ...strangers(claims, people, policy)],
+    refused: findings.flatMap((it) =>
+      it.accepted ? [] : [{ name: it.name, reason: it.reason ?? "refused", keyChanged: it.keyChange !== undefined }],
+    ),
+  }
+}
+
+/** The names that claims are about, each with the keys that are claimed for it. */
+export function claimedKeys(claims: readonly CredentialClaim[]): ReadonlyMap<string, readonly Uint8Array[]> {
+  const keys = new Map<string, Uint8Array[]>()
+  for (const { credential, signatureKey } of claims) {
+    const name = nameOf(credential)
+    if (name !== undefined) keys.set(name, [...(keys.get(name) ?? []), signatureKey])
+  }
+  return keys
+}
+
+/** What {@link judge} would say of each device that the directory lists for a name. */
+export function judgeDevices(
+  name: string,
+  { pinned, devices }: { readonly pinned: readonly Uint8Array[]; readonly devices: readonly Device[] },
+  { verifyEndorsement }: Pick<JudgingPolicy, "verifyEndorsement">,
+): readonly KnownDevice[] {
+  const roots = pinned.length > 0 ? pinned : rootOf(devices)
+  return devices.map((device) => ({
+    device,
+    pinned: includes(pinned, device.signatureKey),
+    known: comesFrom(device, { name, roots, devices, verifyEndorsement }),
+  }))
+}
+
+function find(
+  { credential, signatureKey }: CredentialClaim,
+  people: ReadonlyMap<string, KnownName>,
+  policy: JudgingPolicy,
+): Finding {
+  const name = nameOf(credential)
+  const known = name === undefined ? undefined : people.get(name)
+  if (name === undefined || known === undefined) {
+    return { accepted: false, name: "?", reason: "this is no well-formed name" }
+  }
+  const { pinned, devices = [] } = known
+  if (includes(pinned, signatureKey)) return { accepted: true, name }
+  const device = devices.find((it) => equalBytes(it.signatureKey, signatureKey))
+  if (device === undefined) {
+    return { accepted: false, name, reason: `the directory does not know this key of ${name}` }
+  }
+  const { verifyEndorsement } = policy
+  if (pinned.length === 0) return meet(name, device, { devices, verifyEndorsement })
+  const endorsed = comesFrom(device, { name, roots: pinned, devices, verifyEndorsement })
+  const accepted = endorsed && policy.acceptEndorsed
+  return {
+    accepted,
+    name,
+    pins: accepted ? [{ name, signatureKey }] : [],
+    keyChange: { name, signatureKey, endorsed, accepted },
+    reason: `${name} speaks with a key that is not pinned`,
+  }
+}
+
+interface Listing {
+  readonly devices: readonly Device[]
+  readonly verifyEndorsement: VerifyEndorsement
+}
+
+/** The first contact: exactly one device is taken on the directory's word. */
+function meet(name: string, device: Device, { devices, verifyEndorsement }: Listing): Finding {
+  const { signatureKey } = device
+  const roots = rootOf(devices)
+  const [root] = roots
+  const accepted = comesFrom(device, { name, roots, devices, verifyEndorsement })
+  if (root !== undefined && accepted) {
+    // The root too where it has not been seen yet: who comes from it later is no new acquaintance.
+    return { accepted, name, pins: [root, signatureKey].map((key) => ({ name, signatureKey: key, root })) }
+  }
+  const reason = `${name} has a device that no other device of ${name} has endorsed`
+  return { accepted: false, name, keyChange: { name, signatureKey, endorsed: false, accepted: false }, reason }
+}
+
+/** Devices that are listed for a name at the first contact, and that nobody claims to be: they raise an alert too. */
+function strangers(
+  claims: readonly CredentialClaim[],
+  people: ReadonlyMap<string, KnownName>,
+  { verifyEndorsement }: JudgingPolicy,
+): readonly KeyChange[] {
+  const claimed = claims.map(({ signatureKey }) => signatureKey)
+  return [...people].flatMap(([name, { pinned, devices = [] }]) => {
+    if (pinned.length > 0) return []
+    const chain = { name, roots: rootOf(devices), devices, verifyEndorsement }
+    const unknown = devices.filter((it) => !includes(claimed, it.signatureKey) && !comesFrom(it, chain))
+    return unknown.map(({ signatureKey }) => ({ name, signatureKey, endorsed: false, accepted: false }))
+  })
+}
