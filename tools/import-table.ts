@@ -6,7 +6,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   codec: [],
   crypto: ["codec"],
   mls: ["codec", "crypto"],
-  identity: ["codec", "crypto", "mls"],
+  identity: ["codec", "contracts/auth", "contracts/names", "crypto", "mls"],
   transport: ["codec"],
   "fast-open": ["codec", "crypto", "transport", "transport/parts"],
   trace: [],
@@ -37,7 +37,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["transport", "transport/parts", "fast-open", "delivery", "auth", "sqlite"],
   ],
   client: [
-    ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "mls", "mls/wire"],
+    ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "identity/verdicts", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "fast-open"],
     // Of the services their contracts, never themselves.
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/names"],
@@ -110,6 +110,7 @@ export const anywhere: readonly string[] = [
   "mls/inspect",
   "mls/tree",
   "identity",
+  "identity/verdicts",
   "identity/x509",
   "transport",
   "transport/browser",

@@ -201,7 +201,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inClient("device/stream")("if (timers.elapsed() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
   ],
   M1: [
-    inClient("identity/verdicts/judge")(
+    inIdentity("verdicts/judge")(
       "const accepted = comesFrom(device, { name, roots, devices, verifyEndorsement });",
       "const accepted = true;",
     ),
@@ -293,11 +293,6 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "return true;",
     ),
   ],
-  D2: [
-    inClient("identity/verdicts/judge")(
-      "const accepted = endorsed && policy.acceptEndorsed;",
-      "const accepted = true;",
-    ),
-  ],
+  D2: [inIdentity("verdicts/judge")("const accepted = endorsed && policy.acceptEndorsed;", "const accepted = true;")],
   D3: [inListener("socket")("origin !== undefined &&", "origin === null &&")],
 }

@@ -263,7 +263,7 @@ const crowd: Attack = {
   who: "stranger",
   defence: [
     {
-      file: "packages/client/dist/src/identity/verdicts/judgement.js",
+      file: "packages/identity/dist/src/verdicts/judgement.js",
       find: "REASONS_SHOWN = 3",
       replace: "REASONS_SHOWN = 1e9",
     },

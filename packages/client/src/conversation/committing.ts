@@ -1,6 +1,6 @@
 import { equalBytes } from "@conclave/crypto"
+import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import type { LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
-import { type Judgement, nameOf } from "../identity/verdicts/index.js"
 import { isBy, type WishBy } from "../kinds/wishes.js"
 import type { Claimed, Outgoing } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"

@@ -1,5 +1,5 @@
+import type { Judgement } from "@conclave/identity/verdicts"
 import type { ClientError } from "../errors.js"
-import type { Judgement } from "../identity/verdicts/index.js"
 import type { NewEvent, StoredInvitation } from "../records/records.js"
 import type { Question } from "./question.js"
 

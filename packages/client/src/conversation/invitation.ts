@@ -1,5 +1,5 @@
+import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group } from "@conclave/mls"
-import type { Judgement } from "../identity/verdicts/index.js"
 import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"

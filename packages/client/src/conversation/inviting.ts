@@ -1,6 +1,6 @@
 import { equalBytes } from "@conclave/crypto"
+import { includes, type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { decodeKeyPackage, type LeafNode } from "@conclave/mls"
-import { includes, type Judgement, nameOf } from "../identity/verdicts/index.js"
 import type { Claimed, WishOf } from "../records/records.js"
 import type { ClaimedPackage, Listed, Question, Wanted } from "./question.js"
 import type { Inviting, Why } from "./state.js"

@@ -1,5 +1,5 @@
 import { equalBytes } from "@conclave/crypto"
-import { type Judgement, nameOf, refusalInWords } from "../identity/verdicts/index.js"
+import { type Judgement, nameOf, refusalInWords } from "@conclave/identity/verdicts"
 import type { Turn } from "./turn.js"
 
 /** A crowd is reported in few words. */

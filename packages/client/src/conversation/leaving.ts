@@ -1,5 +1,5 @@
+import { nameOf } from "@conclave/identity/verdicts"
 import type { Group, Received } from "@conclave/mls"
-import { nameOf } from "../identity/verdicts/index.js"
 import type { Outgoing, WishOf } from "../records/records.js"
 import type { DeliveryAnswer } from "../service/delivery.js"
 import { declinedData, declineReasonOf } from "./declining.js"

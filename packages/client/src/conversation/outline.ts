@@ -1,7 +1,7 @@
 import { decode, encode, type TypeOf } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
+import { nameOf } from "@conclave/identity/verdicts"
 import type { Group, TreeNodeView } from "@conclave/mls"
-import { nameOf } from "../identity/verdicts/index.js"
 import { OutlineHead, OutlineNodes, recordKeys } from "../records/records.js"
 import type { Changes } from "../store/changes.js"
 import type { SealedStore } from "../store/sealed.js"

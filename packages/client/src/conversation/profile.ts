@@ -1,8 +1,8 @@
 import { encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
+import { nameOf } from "@conclave/identity/verdicts"
 import type { GroupProfile, Member, Presented } from "@conclave/mls"
 import { Credential, type Proposal } from "@conclave/mls/wire"
-import { nameOf } from "../identity/verdicts/index.js"
 
 /** Proposals of one commit: so many Adds of a member cost everybody less than a quarter of a second. */
 const PROPOSALS_MAX = 2_000

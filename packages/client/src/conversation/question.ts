@@ -1,7 +1,7 @@
 import type { Device } from "@conclave/contracts/auth"
+import type { Judgement } from "@conclave/identity/verdicts"
 import type { CredentialClaim } from "@conclave/mls"
 import type { ClientError } from "../errors.js"
-import type { Judgement } from "../identity/verdicts/index.js"
 import type { Claimed } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 

@@ -1,5 +1,5 @@
+import type { Judgement } from "@conclave/identity/verdicts"
 import { Group, RuleError, type StagedExternalJoin } from "@conclave/mls"
-import type { Judgement } from "../identity/verdicts/index.js"
 import { recordKeys } from "../records/records.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { knownSigner, type SignedGroupInfo } from "./group-info.js"

@@ -1,5 +1,6 @@
 import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
+import type { Judgement } from "@conclave/identity/verdicts"
 import type {
   Group,
   GroupOptions,
@@ -11,7 +12,6 @@ import type {
 import { hex } from "../bytes.js"
 import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
-import type { Judgement } from "../identity/verdicts/index.js"
 import type { Claimed, ConversationState, OutgoingCommit, StoredInvitation, Unapproved } from "../records/records.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"

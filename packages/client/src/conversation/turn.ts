@@ -1,7 +1,7 @@
 import { encode, opaque, vector } from "@conclave/codec"
+import { includes, type Judgement } from "@conclave/identity/verdicts"
 import { Group } from "@conclave/mls"
 import { ClientError } from "../errors.js"
-import { includes, type Judgement } from "../identity/verdicts/index.js"
 import { ConversationState, type NewEvent, OutgoingCommit, recordKeys, Unapproved, Wish } from "../records/records.js"
 import type { Effect, InvitationChange } from "./effects.js"
 import type { StoredRecords } from "./question.js"

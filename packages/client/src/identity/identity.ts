@@ -2,12 +2,12 @@ import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from
 import { deviceIdOf, Endorsement, REGISTRATION_LABEL } from "@conclave/contracts/auth"
 import { DEVICE_REQUEST_LABEL } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
+import { isEndorsement } from "@conclave/identity/verdicts"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import { copyBytes } from "../bytes.js"
 import type { Profile } from "../records/records.js"
 import type { DeviceSigner } from "../service/delivery.js"
 import { type Directory, readRegistration, registrationContent } from "../service/directory.js"
-import { isEndorsement } from "./verdicts/index.js"
 
 /** This device: a name, a signature key, and what follows from them. */
 export class Identity implements DeviceSigner, Disposable {

@@ -1,11 +1,4 @@
 import { decode, encode } from "@conclave/codec"
-import type { CredentialClaim } from "@conclave/mls"
-import type { Reloadable, Transaction } from "../journal/transactions.js"
-import { Pins, recordKeys } from "../records/records.js"
-import { Unavailable } from "../service/call.js"
-import { concurrently } from "../service/concurrently.js"
-import type { Directory } from "../service/directory.js"
-import type { SealedStore } from "../store/sealed.js"
 import {
   claimedKeys,
   includes,
@@ -17,7 +10,14 @@ import {
   type KnownName,
   type Pin,
   withPin,
-} from "./verdicts/index.js"
+} from "@conclave/identity/verdicts"
+import type { CredentialClaim } from "@conclave/mls"
+import type { Reloadable, Transaction } from "../journal/transactions.js"
+import { Pins, recordKeys } from "../records/records.js"
+import { Unavailable } from "../service/call.js"
+import { concurrently } from "../service/concurrently.js"
+import type { Directory } from "../service/directory.js"
+import type { SealedStore } from "../store/sealed.js"
 
 export interface JudgeOptions extends JudgingPolicy {
   readonly store: SealedStore

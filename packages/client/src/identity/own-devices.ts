@@ -1,9 +1,9 @@
 import { decode, encode } from "@conclave/codec"
+import { includes } from "@conclave/identity/verdicts"
 import type { Transactions } from "../journal/transactions.js"
 import { Pins, recordKeys } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Judge } from "./judge.js"
-import { includes } from "./verdicts/index.js"
 
 export interface OwnDevicesOptions {
   readonly name: string
