@@ -8,7 +8,7 @@ import type { Transport } from "@conclave/transport"
 import type { Identity } from "../src/identity/identity.js"
 import type { Client } from "../src/index.js"
 import { memoryStore } from "../src/store/memory.js"
-import { type Listed, makeIdentity, makeJudge } from "./support/judging.js"
+import { makeIdentity, makeJudge } from "./support/judging.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const never = new AbortController().signal
@@ -26,83 +26,6 @@ describe("at the first contact with a name", () => {
     assert.deepEqual(judging.asked, ["bob"])
     await judging.pin(judgement)
     assert.equal((await judging.judge.pinned("bob")).length, 3)
-  })
-
-  it("a device with a false endorsement is refused, loudly, whichever claim comes first", async () => {
-    for (const order of [1, -1]) {
-      const judging = makeJudge()
-      const bob = judging.list("bob")
-      const ghost = withFalseEndorsement(judging, bob)
-      const judgement = await judging.judge.judge(
-        [bob.claim, ghost].slice().sort(() => order),
-        never,
-      )
-      const byKey = judgement.verdicts.map(({ claim, accepted }) => [
-        claim.signatureKey === ghost.signatureKey,
-        accepted,
-      ])
-      assert.deepEqual(
-        new Map(byKey as [boolean, boolean][]),
-        new Map([
-          [false, true],
-          [true, false],
-        ]),
-      )
-      const alarm = { name: "bob", signatureKey: ghost.signatureKey, endorsed: false, accepted: false }
-      assert.deepEqual(judgement.keyChanges, [alarm])
-      assert.equal(judgement.refused.length, 1)
-      await judging.pin(judgement)
-      assert.deepEqual(await judging.judge.pinned("bob"), [bob.device.signatureKey])
-    }
-  })
-
-  it("a device is refused whose endorser is known and has not signed for it", async () => {
-    const judging = makeJudge()
-    const bob = judging.list("bob")
-    const phone = judging.list("bob", bob)
-    const ghost = withFalseEndorsement(judging, phone)
-    judging.devices.set("bob", [bob.device, ...judging.devices.get("bob")!])
-    const judgement = await judging.judge.judge([bob.claim, phone.claim, ghost], never)
-    assert.deepEqual(accepted(judgement), [true, true, false])
-  })
-
-  it("of two devices without an endorsement the older one is taken, however the directory lists them", async () => {
-    for (const [first, second] of [
-      [5n, 9n],
-      [9n, 5n],
-    ] as const) {
-      const judging = makeJudge()
-      const devices = [judging.list("bob", undefined, first), judging.list("bob", undefined, second)]
-      const judgement = await judging.judge.judge(
-        devices.map(({ claim }) => claim),
-        never,
-      )
-      assert.deepEqual(accepted(judgement), [first === 5n, second === 5n])
-      assert.equal(judgement.keyChanges.length, 1)
-    }
-  })
-
-  it("nobody is taken where no device is the first, or endorsements only lead to each other", async () => {
-    const judging = makeJudge()
-    const bob = judging.list("bob")
-    const phone = judging.list("bob", bob)
-    judging.devices.set("bob", [phone.device])
-    assert.deepEqual(accepted(await judging.judge.judge([phone.claim], never)), [false])
-    judging.devices.set("bob", [
-      { ...phone.device, endorsement: { ...phone.device.endorsement!, deviceId: phone.device.deviceId } },
-    ])
-    assert.deepEqual(accepted(await judging.judge.judge([phone.claim], never)), [false])
-  })
-
-  it("the first device is pinned also where only another one is met, which then is no stranger", async () => {
-    const judging = makeJudge({ acceptEndorsed: false })
-    const bob = judging.list("bob")
-    const phone = judging.list("bob", bob)
-    const first = await judging.judge.judge([phone.claim], never)
-    assert.deepEqual(first.keyChanges, [])
-    await judging.pin(first)
-    const later = await judging.judge.judge([bob.claim], never)
-    assert.deepEqual([accepted(later), later.keyChanges], [[true], []])
   })
 
   it("two judgements at the same time do not pin two different people", async () => {
@@ -221,17 +144,6 @@ function ghostOf(
     registeredAt,
     endorsement: endorsement === "none" ? undefined : forged,
   }
-}
-
-/** Lists `endorser` and a device that it has not endorsed, whatever the directory says. */
-function withFalseEndorsement(judging: ReturnType<typeof makeJudge>, endorser: Listed) {
-  const ghost = judging.list("bob")
-  const forged: Device = {
-    ...ghost.device,
-    endorsement: { deviceId: endorser.device.deviceId, signature: new Uint8Array(64) },
-  }
-  judging.devices.set("bob", [endorser.device, forged])
-  return ghost.claim
 }
 
 /** A directory that lists one more device for a name. */

@@ -2,14 +2,13 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { AuthResponse } from "@conclave/contracts/auth"
-import type { CredentialClaim } from "@conclave/mls"
 import { directTransport, type Transport, TransportError } from "@conclave/transport"
 import type { Identity } from "../src/identity/identity.js"
 import type { Client } from "../src/index.js"
 import { Directory, registrationContent } from "../src/service/directory.js"
 import { Patience } from "../src/service/patience.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
-import { basic, makeIdentity, makeJudge } from "./support/judging.js"
+import { makeIdentity, makeJudge } from "./support/judging.js"
 import { Mallory } from "./support/mallory.js"
 import { after, provider, settle, taken, World } from "./support/world.js"
 
@@ -53,70 +52,6 @@ describe("a judge", () => {
     const second = await judging.judge.judge([bob.claim], never)
     assert.equal(second.verdicts[0]?.accepted, true)
     assert.deepEqual([second.pins, second.keyChanges, second.refused], [[], [], []])
-  })
-
-  it("refuses a key that the directory does not list, a name that is none, and a certificate", async () => {
-    const judging = makeJudge()
-    const bob = judging.list("bob")
-    judging.devices.clear()
-    judging.list("carol")
-    const claims: readonly CredentialClaim[] = [
-      bob.claim,
-      { ...bob.claim, credential: basic("Bob the Builder") },
-      { ...bob.claim, credential: { type: "basic", identity: Uint8Array.of(0xff, 0xfe) } },
-      { ...bob.claim, credential: { type: "x509", certificates: [] } },
-      { ...bob.claim, credential: basic("carol") },
-    ]
-    const { verdicts, pins } = await judging.judge.judge(claims, never)
-    assert.deepEqual(
-      verdicts.map(({ accepted }) => accepted),
-      claims.map(() => false),
-    )
-    assert.deepEqual(pins, [])
-  })
-
-  it("refuses another key of a pinned name, loudly", async () => {
-    const judging = makeJudge()
-    await judging.pin(await judging.judge.judge([judging.list("bob").claim], never))
-    const { claim } = judging.list("bob")
-    // Nobody speaks with this one: it is no news about somebody who is known.
-    judging.list("bob")
-    const judgement = await judging.judge.judge([claim], never)
-    assert.equal(judgement.verdicts[0]?.accepted, false)
-    const change = { name: "bob", signatureKey: claim.signatureKey, endorsed: false, accepted: false }
-    assert.deepEqual(judgement.keyChanges, [change])
-    assert.deepEqual(judgement.pins, [])
-  })
-
-  it("takes another key that a pinned key has endorsed, loudly, unless the policy is to ask", async () => {
-    for (const acceptEndorsed of [true, false]) {
-      const judging = makeJudge({ acceptEndorsed })
-      const old = judging.list("bob")
-      await judging.pin(await judging.judge.judge([old.claim], never))
-      const { claim } = judging.list("bob", old)
-      const judgement = await judging.judge.judge([claim], never)
-      assert.equal(judgement.verdicts[0]?.accepted, acceptEndorsed)
-      assert.deepEqual(judgement.keyChanges, [
-        { name: "bob", signatureKey: claim.signatureKey, endorsed: true, accepted: acceptEndorsed },
-      ])
-    }
-  })
-
-  it("does not take an endorsement by a key that is not pinned, or for another name", async () => {
-    const judging = makeJudge()
-    await judging.pin(await judging.judge.judge([judging.list("bob").claim], never))
-    const stranger = judging.list("mallory")
-    assert.equal((await judging.judge.judge([judging.list("bob", stranger).claim], never)).verdicts[0]?.accepted, false)
-  })
-
-  it("takes an endorsement only from the device that it names", async () => {
-    const judging = makeJudge()
-    const old = judging.list("bob")
-    await judging.pin(await judging.judge.judge([old.claim], never))
-    const { claim, device } = judging.list("bob", old)
-    const misattributed = { ...device.endorsement!, deviceId: makeIdentity("bob").deviceId }
-    judging.devices.set("bob", [old.device, { ...device, endorsement: misattributed }])
-    assert.equal((await judging.judge.judge([claim], never)).verdicts[0]?.accepted, false)
   })
 
   it("pins no key of a name whose pins it has not read", async () => {

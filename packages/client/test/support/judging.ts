@@ -19,7 +19,7 @@ export interface Listed {
 }
 
 /** A judge by itself, and a directory that lists what a test tells it to. */
-export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
+export function makeJudge({ fails = false } = {}) {
   const random = (length: number) => provider.random(length)
   const store = new SealedStore(memoryStore(), { provider, sealingKey: new Uint8Array(32), random })
   const devices = new Map<string, Device[]>()
@@ -34,7 +34,7 @@ export function makeJudge({ acceptEndorsed = true, fails = false } = {}) {
       },
     },
     verifyEndorsement: (claim) => isEndorsement(suite, claim),
-    acceptEndorsed,
+    acceptEndorsed: true,
   })
   const transactions = new Transactions(store, profileOf("alice"))
   return {

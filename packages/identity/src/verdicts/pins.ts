@@ -19,8 +19,7 @@ export function withPin(
 ): readonly Uint8Array[] | undefined {
   if (includes(pinned, signatureKey)) return pinned
   if (root !== undefined && pinned.length > 0 && !includes(pinned, root)) return undefined
-  // `slice` of a Buffer is a view of the same memory; this one copies.
-  return [...pinned, Uint8Array.prototype.slice.call(signatureKey)]
+  return [...pinned, new Uint8Array(signatureKey)]
 }
 
 /** Whether `key` is one of `keys`. */
