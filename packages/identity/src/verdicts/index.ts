@@ -4,8 +4,6 @@
  */
 export { nameOf } from "./credential-name.js"
 export {
-  type ChainOptions,
-  comesFrom,
   type EndorsementClaim,
   isEndorsement,
   rootOf,

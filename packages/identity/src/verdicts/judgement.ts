@@ -5,7 +5,7 @@ import type { Pin } from "./pins.js"
 export interface KeyChange {
   readonly name: string
   readonly signatureKey: Uint8Array
-  /** The key comes from one that is trusted: see `comesFrom`. */
+  /** A chain of endorsements, each verified, leads from a pinned key to this one. */
   readonly endorsed: boolean
   readonly accepted: boolean
 }
