@@ -9,8 +9,8 @@ import { emitRefusedKeys } from "./judging.js"
 import { refusedAsMissing } from "./missing.js"
 import { NAMES_AT_ONCE_MAX } from "./profile.js"
 import type { Next } from "./question.js"
-import { idempotencyIdOf, moved, outgoing } from "./request.js"
-import { defer, isRefusedAsStale, loseRace, mayPass, refusal, targetOf } from "./sending.js"
+import { idempotencyIdOf, outgoing } from "./request.js"
+import { defer, loseRace, mayPass, movedIfStale, refusal, targetOf } from "./sending.js"
 import type { CommitChanges, State } from "./state.js"
 import type { Turn } from "./turn.js"
 import { describeWish, type Numbered, namesIn } from "./wishes.js"
@@ -172,14 +172,10 @@ export function onCommitJudged(turn: Turn, judgement: Judgement): Next {
  * is read; without an answer nothing is known and nothing changes.
  */
 export function sendCommit(turn: Turn): Next {
-  const { state, moment } = turn
-  let commit = state.commit!
-  // Refused as stale although its epoch still stands: what came before it does not hold, and it is sent after that.
-  if (isRefusedAsStale(state, commit.outgoing)) {
-    commit = { ...commit, outgoing: moved(targetOf(state), commit.outgoing, moment.random) }
-    turn.putCommit(commit)
-  }
-  return { type: "send", sent: { of: "commit" }, request: commit.outgoing.request }
+  const commit = turn.state.commit!
+  const sent = movedIfStale(turn, commit.outgoing)
+  if (sent !== commit.outgoing) turn.putCommit({ ...commit, outgoing: sent })
+  return { type: "send", sent: { of: "commit" }, request: sent.request }
 }
 
 export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {

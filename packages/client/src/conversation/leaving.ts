@@ -6,8 +6,8 @@ import { declinedData, declineReasonOf } from "./declining.js"
 import { refusedAsMissing } from "./missing.js"
 import { asksToLeave } from "./profile.js"
 import type { Next } from "./question.js"
-import { moved, outgoing } from "./request.js"
-import { isRefusedAsStale, loseRace, refusal, targetOf } from "./sending.js"
+import { outgoing } from "./request.js"
+import { loseRace, movedIfStale, refusal, targetOf } from "./sending.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
 import type { Numbered } from "./wishes.js"
@@ -28,9 +28,8 @@ export function leave(turn: Turn, [number, wish]: Numbered<LeaveWish>): Next {
 
 /** Of each epoch a new one: a commit that ends the epoch forgets the one before. */
 function requestToLeave(turn: Turn, [number, { outgoing: before }]: Numbered<LeaveWish>): Outgoing {
-  const { state, moment } = turn
-  if (before !== undefined && !isRefusedAsStale(state, before)) return before
-  const request = before === undefined ? propose(turn) : moved(targetOf(state), before, moment.random)
+  const request = before === undefined ? propose(turn) : movedIfStale(turn, before)
+  if (request === before) return before
   turn.putWish(number, { type: "leave", outgoing: request, acceptedSeq: undefined })
   return request
 }

@@ -6,8 +6,8 @@ import type { Received } from "@conclave/mls"
 import { contentOf, type EffectKind } from "../kinds/contents.js"
 import { type Outgoing, recordKeys, StoredMessage, type WishOf } from "../records/records.js"
 import { decodePayload, encodePayload, PAYLOAD_VERSION, type Payload, TITLE_SIZE_MAX } from "./payload.js"
-import { moved, outgoing } from "./request.js"
-import { isRefusedAsStale, targetOf } from "./sending.js"
+import { outgoing } from "./request.js"
+import { isRefusedAsStale, movedIfStale, targetOf } from "./sending.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 import type { Numbered } from "./wishes.js"
@@ -40,12 +40,13 @@ export function announceTitleIfDue(turn: Turn): void {
  * never be placed, because its epoch is over.
  */
 export function encrypted(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish {
-  const { state, moment } = turn
+  const { state } = turn
   const { outgoing: before } = wish
   if (before === undefined) return encrypt(turn, [number, wish])
-  if (!isRefusedAsStale(state, before)) return wish
-  if (before.epoch !== state.group!.epoch) return encrypt(turn, [number, wish])
-  const again = { ...wish, outgoing: moved(targetOf(state), before, moment.random) }
+  if (isRefusedAsStale(state, before) && before.epoch !== state.group!.epoch) return encrypt(turn, [number, wish])
+  const sent = movedIfStale(turn, before)
+  if (sent === before) return wish
+  const again = { ...wish, outgoing: sent }
   turn.putWish(number, again)
   return again
 }

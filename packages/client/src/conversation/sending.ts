@@ -4,7 +4,7 @@ import type { Outgoing } from "../records/records.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import type { Next } from "./question.js"
 import { type Pause, pauseAfter } from "./recovery.js"
-import { idempotencyIdOf, type Target } from "./request.js"
+import { idempotencyIdOf, moved, type Target } from "./request.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -15,6 +15,14 @@ export function targetOf({ id, position }: State): Target {
 /** Whether the service refused this very request as stale. */
 export function isRefusedAsStale({ stale }: State, request: Outgoing): boolean {
   return stale !== undefined && equalBytes(stale.idempotencyId, idempotencyIdOf(request))
+}
+
+/**
+ * What is sent of a message whose epoch still stands: the same request, or one after the new head where that request was
+ * refused as stale, because what came before it does not hold.
+ */
+export function movedIfStale({ state, moment }: Turn, sent: Outgoing): Outgoing {
+  return isRefusedAsStale(state, sent) ? moved(targetOf(state), sent, moment.random) : sent
 }
 
 /**
