@@ -14,6 +14,7 @@ import {
 } from "../wire.js"
 import { extensionContents } from "./contents.js"
 import { groupInfoFacts, keyPackageFacts, leafFacts, leavesOf, type Place, readTree, treeFacts } from "./facts.js"
+import { isEpochSecret } from "./group-records.js"
 import { registeredNumber } from "./numbers.js"
 
 export interface InspectionOptions {
@@ -53,7 +54,8 @@ export function inspection(type: string, value: any, options: InspectionOptions)
   return {
     ...(type === type.toLowerCase() && { name: type }),
     numberOf: registeredNumber,
-    isSecret: (_struct, field) => /(^|_)(private_key|secret)$/.test(field) && !field.startsWith("encrypted_"),
+    isSecret: (struct, field) =>
+      (/(^|_)(private_key|secret)$/.test(field) && !field.startsWith("encrypted_")) || isEpochSecret(struct, field),
     factsOf: (struct, it) => facts[struct]?.(it) ?? [],
     contentsOf(struct, field, it): Contents | undefined {
       if (struct !== "Extension" || field !== "extension_data") return undefined
