@@ -9,10 +9,12 @@ import { ClientError } from "./errors.js"
 import { Client } from "./opening.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { verifyFrom } from "./service/leaves.js"
+import { type ProfileRecords, readRecords } from "./store/reading.js"
 import { SEALING_KEY_SIZE } from "./store/sealed.js"
-import { sqliteStore } from "./store/sqlite.js"
+import { sqliteReader, sqliteStore } from "./store/sqlite.js"
 
 export * from "./index.js"
+export type { ProfileRecords } from "./store/reading.js"
 export { sqliteStore } from "./store/sqlite.js"
 
 /** Options of {@link Client.open} that a Node program does not have to give. */
@@ -122,7 +124,39 @@ export function sealingKeyFile(file: string): Uint8Array {
     }
     chmodSync(file, 0o600)
   }
-  const key = readFileSync(file)
+  return readSealingKey(file)
+}
+
+/**
+ * Opens the records of a profile in a file, for tools that show what is stored. No client can have it open meanwhile;
+ * nothing is written, registered or asked.
+ *
+ * @throws {ClientError} `STORE_LOCKED` while a client has it open, `WRONG_PROFILE` for another sealing key, a file that is
+ * no profile, and a profile of another version, `STORE_FAILED` when a file is not there or cannot be read
+ */
+export async function readProfile(options: {
+  /** Path of the profile's file. */
+  readonly profile: string
+  /** 32 bytes. Default: those of `<profile>.key`. */
+  readonly sealingKey?: Uint8Array
+}): Promise<ProfileRecords> {
+  const store = sqliteReader(options.profile)
+  try {
+    const sealingKey = options.sealingKey ?? readSealingKey(`${options.profile}.key`)
+    return await readRecords(store, { provider: nodeProvider(), sealingKey })
+  } catch (error) {
+    await store[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+function readSealingKey(file: string): Uint8Array {
+  let key: Uint8Array
+  try {
+    key = readFileSync(file)
+  } catch (error) {
+    throw new ClientError("STORE_FAILED", `the key file ${file} cannot be read`, error)
+  }
   if (key.length !== SEALING_KEY_SIZE) throw new ClientError("WRONG_PROFILE", `${file} holds no key of 32 bytes`)
   return new Uint8Array(key)
 }

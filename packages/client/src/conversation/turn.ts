@@ -1,15 +1,22 @@
-import { encode, opaque, vector } from "@conclave/codec"
+import { encode } from "@conclave/codec"
 import { includes, type Judgement } from "@conclave/identity/verdicts"
 import { Group } from "@conclave/mls"
 import { ClientError } from "../errors.js"
-import { ConversationState, type NewEvent, OutgoingCommit, recordKeys, Unapproved, Wish } from "../records/records.js"
+import {
+  ConversationState,
+  GivenUp,
+  type NewEvent,
+  OutgoingCommit,
+  recordKeys,
+  Unapproved,
+  Wish,
+} from "../records/records.js"
 import type { Effect, InvitationChange } from "./effects.js"
 import type { StoredRecords } from "./question.js"
 import { type Facts, type Moment, type Setting, STATE_VERSION, type State, type Why } from "./state.js"
 import { describeWish } from "./wishes.js"
 
 const GIVEN_UP_KEPT = 16
-export const GivenUp = vector(opaque)
 
 /**
  * A step while it is computed: the state that it changes, and what it leads to. Whatever changes something that is

@@ -1,7 +1,7 @@
 import { decode } from "@conclave/codec"
 import { noFacts, type Setting, type State, startOfLog } from "../conversation/state.js"
-import { GivenUp, restoreGroup } from "../conversation/turn.js"
-import { ConversationState, OutgoingCommit, recordKeys, Unapproved, Wish } from "../records/records.js"
+import { restoreGroup } from "../conversation/turn.js"
+import { ConversationState, GivenUp, OutgoingCommit, recordKeys, Unapproved, Wish } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
 
 /**

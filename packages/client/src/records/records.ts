@@ -18,6 +18,7 @@ import { Outgoing } from "../kinds/wishes.js"
 
 export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.js"
 export { type Claimed, Outgoing, Wish, type WishOf } from "../kinds/wishes.js"
+export { type RecordKind, recordKindOf } from "./record-kinds.js"
 
 /**
  * Every record that a client keeps, and under which key:
@@ -36,6 +37,7 @@ export { type Claimed, Outgoing, Wish, type WishOf } from "../kinds/wishes.js"
  *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
  *   conversation/<id>/unapproved  Unapproved: keys in the tree that the user has still to judge
  *   conversation/<id>/commit   OutgoingCommit: the bytes that are (being) sent
+ *   conversation/<id>/given-up GivenUp: what the service refused for good
  *   conversation/<id>/wish/<n> Wish: what the application asked for and is not done yet
  *   conversation/<id>/message/<seq>  StoredMessage: the history
  * ```
@@ -179,6 +181,9 @@ export const OutlineNodes = vector(
     parent: { unmergedLeaves: vector(uint32) },
   }),
 )
+
+/** SHA-256 of bodies that the service refused for good, 32 bytes each, the oldest first. */
+export const GivenUp = vector(opaque)
 
 const CommitPurpose = enumeration("CommitPurpose", 1, { wishes: 1, rejoin: 2 })
 export const OutgoingCommit = struct("OutgoingCommit", {

@@ -52,6 +52,11 @@ export class SealedStore {
     return (await this.#store.list(prefix)).map(([key]) => key)
   }
 
+  /** Bytes by which a sealed record is longer than what is in it. */
+  get overhead(): number {
+    return this.#aead.nonceSize + this.#aead.tagSize
+  }
+
   /** Keys, and bytes of their records as they are sealed: a page of `limit`, from the end, of those before `before`. */
   async sizes(limit: number, before?: string): Promise<readonly (readonly [key: string, size: number])[]> {
     const options = { limit, reverse: true, ...(before !== undefined && { before }) }

@@ -1,4 +1,5 @@
 import { chmodSync, existsSync } from "node:fs"
+import { pathToFileURL } from "node:url"
 import Database from "libsql"
 import { ClientError } from "../errors.js"
 import type { ListOptions, Store, StoreChanges, StoreRecord } from "./store.js"
@@ -10,22 +11,61 @@ import type { ListOptions, Store, StoreChanges, StoreRecord } from "./store.js"
 export function sqliteStore(file: string): Store {
   const database = openLocked(file)
   try {
-    const version = (database.prepare("PRAGMA user_version").get() as { user_version: number }).user_version
-    if (version > SCHEMA_VERSION) {
-      throw new ClientError("WRONG_PROFILE", `${file} was written by a later version of this program`)
-    }
+    requireVersion(database, file)
     database.exec(
       "CREATE TABLE IF NOT EXISTS record (key TEXT PRIMARY KEY COLLATE BINARY, value BLOB NOT NULL) WITHOUT ROWID;" +
         `PRAGMA user_version = ${SCHEMA_VERSION}`,
     )
-    return new SqliteStore(database)
+    return new SqliteStore(database, release)
   } catch (error) {
     database.close()
     throw error instanceof ClientError ? error : failed(error)
   }
 }
 
+/**
+ * The records of a profile in an SQLite file, to be read: a transaction rejects with `STORE_FAILED`, and no byte of the
+ * file changes. Where a program was killed that had it open, SQLite reads what is in the log beside the file, and leaves
+ * its index of that there (`-shm`).
+ *
+ * @throws {ClientError} `STORE_LOCKED` while a client has it open, `WRONG_PROFILE` when it is no profile or that of a
+ * later version, `STORE_FAILED` when it is not there or no database
+ */
+export function sqliteReader(file: string): Store {
+  let database: Database.Database | undefined
+  try {
+    // See sqlite.org/uri.html.
+    database = new Database(`${pathToFileURL(file)}?mode=ro`)
+    database.exec("PRAGMA busy_timeout = 0")
+    requireVersion(database, file)
+    if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'record'").get() === undefined) {
+      throw new ClientError("WRONG_PROFILE", `${file} is not a profile`)
+    }
+    return new SqliteStore(database, () => {})
+  } catch (error) {
+    database?.close()
+    if (isBusy(error)) throw new ClientError("STORE_LOCKED", `${file} is in use by another client`, error)
+    throw error instanceof ClientError ? error : failed(error)
+  }
+}
+
 const SCHEMA_VERSION = 1
+
+function requireVersion(database: Database.Database, file: string): void {
+  const version = (database.prepare("PRAGMA user_version").get() as { user_version: number }).user_version
+  if (version > SCHEMA_VERSION) {
+    throw new ClientError("WRONG_PROFILE", `${file} was written by a later version of this program`)
+  }
+}
+
+/**
+ * A connection lives on while its statements wait for the garbage collector: the lock has to be given back by hand,
+ * which a database in WAL mode cannot do.
+ */
+function release(database: Database.Database): void {
+  database.exec("PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL")
+  database.exec("SELECT 1 FROM record LIMIT 1")
+}
 
 function openLocked(file: string): Database.Database {
   const isNew = !existsSync(file)
@@ -51,14 +91,17 @@ function openLocked(file: string): Database.Database {
 class SqliteStore implements Store {
   readonly lost = new Promise<Error>(() => {})
   readonly #database: Database.Database
+  readonly #release: (database: Database.Database) => void
   readonly #get: Database.Statement
   readonly #put: Database.Statement
   readonly #delete: Database.Statement
   readonly #lists = new Map<string, Database.Statement>()
   #closed = false
 
-  constructor(database: Database.Database) {
+  /** `release` gives the file back before the connection is closed. */
+  constructor(database: Database.Database, release: (database: Database.Database) => void) {
     this.#database = database
+    this.#release = release
     this.#get = database.prepare("SELECT value FROM record WHERE key = ?")
     this.#put = database.prepare(
       "INSERT INTO record (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -97,11 +140,8 @@ class SqliteStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return
-    // A connection lives on while its statements wait for the garbage collector: the lock has to be given back by hand,
-    // which a database in WAL mode cannot do.
     this.#attempt(() => {
-      this.#database.exec("PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL")
-      this.#database.exec("SELECT 1 FROM record LIMIT 1")
+      this.#release(this.#database)
       this.#database.close()
     })
     this.#closed = true
