@@ -1,26 +1,18 @@
 import { createReadStream } from "node:fs"
 import type { Readable } from "node:stream"
-import { print, snakeCase } from "@conclave/codec"
-import { nodeProvider } from "@conclave/crypto/node"
-import { inspection } from "@conclave/mls/inspect"
 import { command, flag, optional } from "../arguments.js"
 import { nearest } from "../closest.js"
 import { exitCodes, Failure, UsageError } from "../failure.js"
 import { readingsOf } from "../inspect/readings.js"
 import { type Recognised, recognise } from "../inspect/recognise.js"
-import { isSecretField, recordTypes, types } from "../inspect/types.js"
+import { show } from "../inspect/show.js"
+import { recordTypes, types } from "../inspect/types.js"
 import { nonEmpty } from "../options.js"
 import { printableLine } from "../terminal/printable.js"
 import { wrap } from "../terminal/table.js"
-import type { Terminal } from "../terminal/terminal.js"
 
 /** An input of a group with a hundred thousand members is smaller. */
 const INPUT_SIZE_MAX = 64 * 1024 * 1024
-/** Without --full. */
-const LINES_MAX = 100_000
-const LINES_AT_ONCE = 256
-const WIDTH_DEFAULT = 80
-const WIDTH_MIN = 40
 
 export const inspect = command({
   summary: "print any MLS message, tree or stored record, field by field",
@@ -64,45 +56,6 @@ function recogniseInput(input: Uint8Array, { as, name }: { as: string | undefine
   } catch (error) {
     throw error instanceof Failure ? new Failure(`${name}: ${error.message}`, { cause: error }) : error
   }
-}
-
-interface Shown {
-  readonly terminal: Terminal
-  readonly full: boolean
-  readonly name: string
-}
-
-async function show(
-  { type, codec, value, reading, others }: Recognised,
-  { terminal, full, name }: Shown,
-): Promise<void> {
-  const { output, environment, style } = terminal
-  const options = inspection(type, value, { provider: nodeProvider(), now: BigInt(Math.floor(Date.now() / 1000)) })
-  const from = reading.encoding === "bytes" ? "" : `, from ${reading.encoding}`
-  const head = `// ${printableLine(name)}: ${type}, ${reading.bytes.length} bytes${from}`
-  const lines = print(codec, value, {
-    ...options,
-    ...(codec.shape?.kind === "list" && { name: snakeCase(type).replace(/^_/, "") }),
-    isSecret: (struct, field) => isSecretField(struct, field) || options.isSecret?.(struct, field) === true,
-    width: Math.max(WIDTH_MIN, output.columns ?? (Number(environment.COLUMNS) || WIDTH_DEFAULT)),
-    full,
-    ...(!full && { linesMax: LINES_MAX }),
-  })
-  let chunk = [style.dim(head)]
-  if (others.length > 0) chunk.push(style.yellow(`// It fits ${others.join(", ")}, too: choose with --as.`))
-  for (const line of lines) {
-    chunk.push(coloured(line, terminal))
-    if (chunk.length < LINES_AT_ONCE) continue
-    await terminal.write(`${chunk.join("\n")}\n`)
-    chunk = []
-  }
-  if (chunk.length > 0) await terminal.write(`${chunk.join("\n")}\n`)
-}
-
-function coloured(line: string, { style }: Terminal): string {
-  const [, before, comment] = /^(.*[;{] {2}| *)(\/\/ .*)$/.exec(line) ?? []
-  if (comment === undefined) return line
-  return before + (comment.includes("INVALID") ? style.red(comment) : style.dim(comment))
 }
 
 function typeList(): string[] {
