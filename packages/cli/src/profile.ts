@@ -149,7 +149,8 @@ function causesOf(error: Error): readonly Cause[] {
   return causes
 }
 
-function suppliedKey(environment: NodeJS.ProcessEnv): Uint8Array | undefined {
+/** The 32 bytes of CONCLAVE_KEY, where it is set. Throws {@link Failure} for another form. */
+export function suppliedKey(environment: NodeJS.ProcessEnv): Uint8Array | undefined {
   const text = environment.CONCLAVE_KEY
   if (text === undefined || text === "") return undefined
   if (!/^[0-9a-f]{64}$/i.test(text)) throw new Failure("CONCLAVE_KEY must be 64 hexadecimal digits (32 bytes)")

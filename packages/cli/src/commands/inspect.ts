@@ -1,8 +1,10 @@
 import { createReadStream } from "node:fs"
 import type { Readable } from "node:stream"
+import { groupRecordTypes, inspectableTypes } from "@conclave/mls/inspect"
 import { command, flag, optional } from "../arguments.js"
 import { nearest } from "../closest.js"
 import { exitCodes, Failure, UsageError } from "../failure.js"
+import { inspectProfile } from "../inspect/profile-records.js"
 import { readingsOf } from "../inspect/readings.js"
 import { type Recognised, recognise } from "../inspect/recognise.js"
 import { show } from "../inspect/show.js"
@@ -23,13 +25,30 @@ export const inspect = command({
       "fits several types is printed as the most likely one, and the others are listed.",
     "Known are MLSMessage in all wire formats, KeyPackage, GroupInfo, ratchet_tree, the other structs of RFC 9420 with " +
       "--as, and the records of a profile, unsealed. Private keys and secrets are never shown.",
+    "With --profile, it lists the records of a profile with their sizes in bytes; with the key of a record, it prints that " +
+      "record. The profile is unsealed as by other commands, with CONCLAVE_KEY or the key file beside it, and is not " +
+      "changed. A program that has the profile open has to end first.",
   ],
-  operand: { placeholder: "FILE", help: "what to print; - is standard input", mayBeAbsent: true },
+  operand: {
+    placeholder: "FILE",
+    help: "what to print; - is standard input; with --profile, the key of a record",
+    mayBeAbsent: true,
+  },
   options: {
+    profile: optional({
+      placeholder: "PATH",
+      help: "list the records of the profile in this file, or in this folder if it is the only one there",
+      read: nonEmpty("a file or a folder"),
+    }),
     as: optional({ placeholder: "TYPE", help: "take it for this type; help lists all", read: nonEmpty("a type") }),
     full: flag("show byte strings whole"),
   },
-  async run({ as, full }, { terminal, operand: file }) {
+  async run({ profile, as, full }, { terminal, operand: file }) {
+    if (profile !== undefined) {
+      if (as !== undefined) throw new UsageError("--as does not go with --profile: the key of a record says its type")
+      await inspectProfile(profile, file, { terminal, full })
+      return exitCodes.done
+    }
     if (as === "help") {
       await terminal.write(`${typeList().join("\n")}\n`)
       return exitCodes.done
@@ -59,12 +78,11 @@ function recogniseInput(input: Uint8Array, { as, name }: { as: string | undefine
 }
 
 function typeList(): string[] {
-  const names = Object.keys(types).filter((name) => !Object.hasOwn(recordTypes, name))
-  return [
-    ...wrap(`RFC 9420: ${names.join(", ")}`),
-    "",
-    ...wrap(`Records of a profile: ${Object.keys(recordTypes).join(", ")}`),
-  ]
+  const stored = Object.keys({ ...recordTypes, ...groupRecordTypes }).filter(
+    (name) => !Object.hasOwn(inspectableTypes, name),
+  )
+  const names = Object.keys(types).filter((name) => !stored.includes(name))
+  return [...wrap(`RFC 9420: ${names.join(", ")}`), "", ...wrap(`Records of a profile: ${stored.join(", ")}`)]
 }
 
 /** @throws {Failure} when there is more than INPUT_SIZE_MAX */

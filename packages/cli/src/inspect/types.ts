@@ -1,6 +1,6 @@
 import * as records from "@conclave/client/records"
 import type { Codec } from "@conclave/codec"
-import { inspectableTypes, outermostTypes } from "@conclave/mls/inspect"
+import { groupRecordTypes, inspectableTypes, outermostTypes } from "@conclave/mls/inspect"
 
 /** The records of a client's profile, by the names of their declarations. */
 export const recordTypes: Readonly<Record<string, Codec<any>>> = Object.fromEntries(
@@ -10,7 +10,7 @@ export const recordTypes: Readonly<Record<string, Codec<any>>> = Object.fromEntr
 )
 
 /** What `--as` takes. */
-export const types: Readonly<Record<string, Codec<any>>> = { ...inspectableTypes, ...recordTypes }
+export const types: Readonly<Record<string, Codec<any>>> = { ...inspectableTypes, ...groupRecordTypes, ...recordTypes }
 
 /** What an input is tried as, where nobody says what it is. */
 export const triedTypes: readonly string[] = [...outermostTypes, ...Object.keys(recordTypes)]
