@@ -43,7 +43,7 @@ export function encrypted(turn: Turn, [number, wish]: Numbered<MessageWish>): Me
   const { state } = turn
   const { outgoing: before } = wish
   if (before === undefined) return encrypt(turn, [number, wish])
-  if (isRefusedAsStale(state, before) && before.epoch !== state.group!.epoch) return encrypt(turn, [number, wish])
+  if (before.epoch !== state.group!.epoch && isRefusedAsStale(state, before)) return encrypt(turn, [number, wish])
   const sent = movedIfStale(turn, before)
   if (sent === before) return wish
   const again = { ...wish, outgoing: sent }
