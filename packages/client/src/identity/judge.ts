@@ -22,7 +22,7 @@ import type { SealedStore } from "../store/sealed.js"
 export interface JudgeOptions extends JudgingPolicy {
   readonly store: SealedStore
   readonly directory: Pick<Directory, "devices">
-  /** Is told of each name for which a key has been pinned, after the transaction. */
+  /** Called with a name once a key that was pinned for it is stored. */
   readonly onPinned?: (name: string) => void
 }
 
