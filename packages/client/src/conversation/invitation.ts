@@ -96,8 +96,8 @@ export function declineInvitation(turn: Turn): void {
 const DECLINING_MILLISECONDS_MAX = 7 * 86_400_000
 
 /** Whether an invitation came to nothing: withdrawn, or declined and carried out. */
-export function isInvitationOver(state: State, invitation: StoredInvitation | undefined, now: number): boolean {
-  if (invitation?.answer !== "waiting" && invitation?.answer !== "declined") return false
+function isInvitationOver(state: State, invitation: StoredInvitation, now: number): boolean {
+  if (invitation.answer !== "waiting" && invitation.answer !== "declined") return false
   const { status } = state.facts
   if (status === "left") return true
   return (
@@ -105,7 +105,7 @@ export function isInvitationOver(state: State, invitation: StoredInvitation | un
   )
 }
 
-/** Ends it. A conversation in which this device has not been before is forgotten with it. */
+/** Ends an invitation that is over. A conversation in which this device has not been before is forgotten with it. */
 export function concludeInvitation(turn: Turn): void {
   const { state, moment } = turn
   const { invitation, keepHistory } = moment

@@ -51,7 +51,7 @@ export function onLeaveAnswer(turn: Turn, number: number, answer: DeliveryAnswer
   if (answer.type === "stale") return loseRace(turn, wish.outgoing)
   if (answer.type === "notFound") return refusedAsMissing(turn)
   if (answer.type === "accepted") {
-    markLeaving(turn, number, answer.seq)
+    markLeaving(turn, [number, wish], answer.seq)
     return "again"
   }
   turn.giveUp(wish.outgoing.body)
@@ -68,10 +68,8 @@ function dropOwnProposals(group: Group): void {
 }
 
 /** The service has the request to be removed: the caller may go, and the others carry it out. */
-export function markLeaving(turn: Turn, number: number, seq: bigint): void {
+export function markLeaving(turn: Turn, [number, wish]: Numbered<LeaveWish>, seq: bigint): void {
   const { wishes } = turn.state
-  const wish = wishes.get(number)
-  if (wish?.type !== "leave") return
   turn.putWish(number, { ...wish, acceptedSeq: seq })
   turn.update({ status: "leaving" })
   for (const [later, { type }] of [...wishes].filter(([it]) => it > number)) {

@@ -178,7 +178,7 @@ function moveOn(turn: Turn, entry: Entry): void {
 function settleLeave(turn: Turn, entry: Entry): void {
   for (const [number, wish] of [...turn.state.wishes]) {
     if (wish.type !== "leave" || wish.outgoing === undefined || !equalBytes(wish.outgoing.body, entry.body)) continue
-    markLeaving(turn, number, entry.seq)
+    markLeaving(turn, [number, wish], entry.seq)
     return
   }
 }

@@ -5,15 +5,7 @@ import type { Wish } from "../records/records.js"
 import { onAnswer } from "./answers.js"
 import { type Beginning, begin } from "./beginning.js"
 import type { Effect } from "./effects.js"
-import {
-  acceptInvitation,
-  concludeInvitation,
-  declineInvitation,
-  isInvitationOver,
-  type Joined,
-  join,
-  type Kept,
-} from "./invitation.js"
+import { acceptInvitation, concludeInvitation, declineInvitation, type Joined, join, type Kept } from "./invitation.js"
 import { addMessage } from "./messages.js"
 import { askAgain, encryptAtOnce, proceed } from "./next.js"
 import type { Payload } from "./payload.js"
@@ -69,9 +61,7 @@ export function step(state: State, input: Input, moment: Moment): Stepped {
   const turn = new Turn(state, moment)
   const next = take(turn, input)
   const question = next === "again" ? proceed(turn) : next === "idle" ? undefined : next
-  if (question === undefined && next === "again" && isInvitationOver(state, moment.invitation, moment.now)) {
-    concludeInvitation(turn)
-  }
+  if (question === undefined && next === "again") concludeInvitation(turn)
   const effects = turn.effects()
   if (next === "idle") return { state, effects }
   state.asking = question

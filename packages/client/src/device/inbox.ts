@@ -127,7 +127,6 @@ export class Inbox {
     const { means, find, policy } = this.#options
     // From another device of one's own.
     if (by === means.identity.name) return "accept"
-    if (!means.invitations.hasRoom(by, { toAsk: false })) return "limit"
     const known = find(hex(entry.groupId))
     const title = known?.title ?? ""
     const invitation = { by, conversation: hex(entry.groupId), members: namesOf(staged) }
