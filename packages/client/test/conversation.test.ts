@@ -287,6 +287,29 @@ describe("a wish", () => {
     assert.equal(team.tree().filter(({ kind, blank }) => kind === "leaf" && !blank).length, 3)
   })
 
+  it("to rename the conversation is no message that is pending", async () => {
+    await using world = new World({ inMemory: true })
+    let isCut = false
+    const line = world.transport("delivery")
+    const request: typeof line.request = async (body, options) => {
+      if (isCut) throw new TransportError("the line is dead", { retryable: true })
+      return line.request(body, options)
+    }
+    const alice = await world.open("alice", { delivery: { ...line, request } })
+    const team = await alice.createConversation({})
+    isCut = true
+    const wishes = [team.setTitle("team"), team.send("under a new name")]
+    await assert.rejects(alice.sync(), { code: "UNAVAILABLE" })
+    assert.deepEqual(
+      team.pending.map((it) => it?.text),
+      ["under a new name"],
+    )
+    isCut = false
+    await alice.sync()
+    await Promise.all(wishes)
+    assert.deepEqual([team.title, team.pending], ["team", []])
+  })
+
   it("keeps its place: what is sent after a removal is not for the one who was removed", async () => {
     await using world = new World()
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { encode } from "@conclave/codec"
 import { Group, proposeOwnAdd } from "@conclave/mls"
-import { MLSMessage } from "@conclave/mls/wire"
 import type { Transport } from "@conclave/transport"
 import { fromHex } from "../src/bytes.js"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Client, ClientEvent, Conversation } from "../src/index.js"
-import { expected, Mallory } from "./support/mallory.js"
+import { expected, Mallory, noise } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -396,17 +394,4 @@ async function sendWelcome(
   const parts = { welcome: welcome!, recipients: [{ deviceId }], ratchetTree: undefined, groupInfo: own.groupInfo() }
   const body = noise(groupId, 0n)
   expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit: parts }), "accepted")
-}
-
-/** A commit that nobody can open. */
-function noise(groupId: Uint8Array, epoch: bigint): Uint8Array {
-  const privateMessage = {
-    groupId,
-    epoch,
-    contentType: "commit",
-    authenticatedData: none,
-    encryptedSenderData: provider.random(28),
-    ciphertext: provider.random(200),
-  } as const
-  return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
 }

@@ -8,6 +8,7 @@ import { fromHex } from "../src/bytes.js"
 import { knownSigner } from "../src/conversation/group-info.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
+import { until } from "./support/counting.js"
 import { expected, Mallory } from "./support/mallory.js"
 import { tampered } from "./support/tampered.js"
 import { settle, taken, World } from "./support/world.js"
@@ -226,6 +227,48 @@ describe("a device that has to come back", () => {
     assert.equal(only(bob).status, "active")
     const told = (await taken(alice)).flatMap((it) => (it.type === "members" ? [it.rejoined] : []))
     assert.deepEqual(told, [["bob"]])
+  })
+
+  it("learns the place of a message that the service took before, and sends it once", async () => {
+    await using world = new World({ inMemory: true })
+    const service = { broken: false, loses: true, appends: 0 }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "groupInfo") service.broken = false
+      const answer = await pass()
+      if (request.type === "read" && service.broken) {
+        return encode(DeliveryResponse, { type: "belowRetention", groupId: request.groupId, oldestSeq: 99n })
+      }
+      if (request.type !== "append" || request.kind !== "application") return answer
+      service.appends++
+      if (service.loses) throw new TransportError("the answer is lost", { retryable: true })
+      return answer
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(bob)
+    const sending = only(bob).send("before I was away")
+    await until(() => service.appends === 1, "the message")
+    await team.refresh()
+    service.broken = true
+    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    assert.equal(service.broken, false, "it has come back")
+    // What is followed before the place is known says nothing about it.
+    await alice.sync()
+    await team.send("welcome back")
+    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    service.loses = false
+    await bob.sync()
+    await sending
+    assert.deepEqual(
+      (await taken(bob)).map((it) => (it.type === "message" || it.type === "sent" ? `${it.seq} ${it.text}` : it.type)),
+      ["recovered", "5 welcome back", "2 before I was away"],
+    )
+    await alice.sync()
+    assert.deepEqual(
+      (await team.history()).map(({ text }) => text),
+      ["before I was away", "welcome back"],
+    )
   })
 
   it("does not come in where somebody is there whom it does not accept: that is the user's to decide", async () => {

@@ -228,6 +228,23 @@ describe("a key that is not pinned", () => {
     assert.deepEqual(team.members, ["alice", "bob"])
   })
 
+  it("lets nobody else be brought in before it is approved, or gone", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    await world.open("carol")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const { mallory, group } = await Mallory.inside(world, bob)
+    await mallory.commit(group, { add: [new Mallory(world, "zed").keyPackage()] })
+    await alice.sync()
+    const inviting = team.invite("carol")
+    await team.refresh()
+    assert.deepEqual(team.members, ["alice", "bob", "zed"])
+    await team.remove("zed")
+    await inviting
+    assert.deepEqual(team.members, ["alice", "bob", "carol"])
+  })
+
   it("holds a conversation also after a restart", async () => {
     await using world = new World({ inMemory: true })
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]

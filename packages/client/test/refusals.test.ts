@@ -37,9 +37,11 @@ describe("a message of a member without the SDK", () => {
       const body = inside.group.encrypt(plaintext)
       expected(await inside.mallory.append(id, { kind: "application", epoch, body }), "accepted")
     }
-    const payload = (body: Payload["body"]) =>
-      encodePayload({ version: PAYLOAD_VERSION, messageId: provider.random(16), sentAt: 1n, body })
+    const payload = (body: Payload["body"], changes: Partial<Payload> = {}) =>
+      encodePayload({ version: PAYLOAD_VERSION, messageId: provider.random(16), sentAt: 1n, body, ...changes })
     await say(Uint8Array.of(0xff, 0xff))
+    await say(payload({ type: "text", text: "of a later version" }, { version: PAYLOAD_VERSION + 1 }))
+    await say(payload({ type: "text", text: "from beyond the calendar" }, { sentAt: 8_640_000_000_000_001n }))
     await say(payload({ type: "title", title: "x".repeat(257) }))
     await say(payload({ type: "title", title: "x".repeat(256) }))
     await say(payload({ type: "text", text: "y".repeat(300) }))
@@ -47,7 +49,7 @@ describe("a message of a member without the SDK", () => {
     const told = await taken(alice)
     assert.deepEqual(
       told.map((it) => (it.type === "rejected" ? [it.code, it.count] : it.type)),
-      [["UNREADABLE", 2], "title", "message"],
+      [["UNREADABLE", 4], "title", "message"],
     )
     assert.equal(team.title, "x".repeat(256))
     assert.equal((await team.history()).length, 1)
@@ -269,6 +271,22 @@ describe("the departure of a member", () => {
     assert.equal(only(bob).epoch, team.epoch)
     await alice.sync()
     assert.deepEqual(team.members, ["alice", "bob"])
+  })
+
+  it("is carried out by a device that has been restarted since it was asked for", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const bob = await world.open("bob")
+    await alice.createConversation({ members: ["bob", "carol"] })
+    await settle(alice, bob, carol)
+    await only(carol).leave()
+    await bob.sync()
+    await bob.close()
+    const again = await world.open("bob")
+    assert.deepEqual(only(again).members, ["alice", "bob", "carol"], "bob is second, and waits")
+    world.now += 60_000
+    await again.sync()
+    assert.deepEqual(only(again).members, ["alice", "bob"])
   })
 
   it("is due only where somebody wants to leave, and this device follows the log", async () => {

@@ -212,6 +212,7 @@ describe("an invitation that one inbox has no room for", () => {
     assert.deepEqual(conversation.members, ["alice", "carol"])
     assert.equal(only(phone).status, "active")
     assert.equal((await only(phone).history()).at(-1)?.text, "are you there?")
+    assert.ok(!(await taken(alice)).some(({ type }) => type === "failed"))
   })
 })
 

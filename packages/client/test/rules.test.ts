@@ -4,14 +4,16 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
-import { deliveryRequests } from "@conclave/contracts/delivery"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { Aead } from "@conclave/crypto"
+import { Group } from "@conclave/mls"
 import { type Transport, TransportError } from "@conclave/transport"
 import { fromHex } from "../src/bytes.js"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { sqliteStore } from "../src/store/sqlite.js"
-import { expected, Mallory } from "./support/mallory.js"
+import { until } from "./support/counting.js"
+import { expected, Mallory, noise } from "./support/mallory.js"
 import { tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -84,6 +86,42 @@ describe("what is sent", () => {
   })
 })
 
+describe("what was refused as stale, because of a commit that does not hold,", () => {
+  it("is asked for again in one other request, whose answer may be lost, and happens once", async () => {
+    await using world = new World({ inMemory: true })
+    let lost = 0
+    let isBehind = false
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type !== "append" || request.kind !== "application") return pass()
+      if (!isBehind) {
+        isBehind = true
+        const own = Group.create({ ...mallory.options, groupId })
+        own.apply(own.commit(), [])
+        const parts = { welcome: new Uint8Array(), recipients: [], ratchetTree: undefined, groupInfo: own.groupInfo() }
+        const commit = { kind: "commit", epoch: 0n, body: noise(groupId, 0n), commit: parts } as const
+        expected(await mallory.append(groupId, commit), "accepted")
+      }
+      const answer = await pass()
+      if (decode(DeliveryResponse, answer).type !== "accepted" || lost++ > 0) return answer
+      throw new TransportError("the answer was lost", { retryable: true })
+    })
+    const mallory = new Mallory(world)
+    const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    const groupId = fromHex(team.id)
+    await settle(alice, bob)
+    await team.send("once")
+    await settle(alice, bob)
+    assert.equal(lost, 2)
+    const { entries } = expected(await mallory.ask({ type: "read", groupId, afterSeq: 0n, limit: 100 }), "entries")
+    assert.deepEqual(
+      entries.map(({ kind }) => kind),
+      ["commit", "commit", "application"],
+    )
+    assert.deepEqual(await texts(only(bob)), ["once"])
+  })
+})
+
 describe("a commit that is under way", () => {
   it("is settled by the log where its answer was lost and the device restarted", async () => {
     await using world = new World({ inMemory: true })
@@ -110,6 +148,39 @@ describe("a commit that is under way", () => {
     await back.sync()
     assert.equal(only(back).epoch, 2n)
     assert.deepEqual(only(back).epochAuthenticator, only(bob).epochAuthenticator)
+  })
+})
+
+describe("a commit that a fault of this program keeps from being made", () => {
+  it("is made later: it ends neither a wish nor a member's departure", async () => {
+    await using world = new World({ inMemory: true })
+    const x25519 = provider.groups.X25519!
+    let fault: Error | undefined
+    const publicKey: typeof x25519.publicKey = (privateKey) => {
+      const thrown = fault
+      fault = undefined
+      if (thrown !== undefined) throw thrown
+      return x25519.publicKey(privateKey)
+    }
+    const groups = { ...provider.groups, X25519: { ...x25519, publicKey } }
+    const alice = await world.open("alice", { provider: { ...provider, groups } })
+    const bob = await world.open("bob")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const { epoch } = team
+    fault = new RangeError("out of memory")
+    const refreshing = team.refresh()
+    await until(() => fault === undefined, "the fault")
+    await alice.sync()
+    await refreshing
+    assert.equal(team.epoch, epoch + 1n)
+    await bob.sync()
+    await only(bob).leave()
+    fault = Object.assign(new Error("no entropy"), { code: "ERR_CRYPTO" })
+    await assert.rejects(alice.sync(), /no entropy/)
+    assert.deepEqual(team.members, ["alice", "bob"])
+    await alice.sync()
+    assert.deepEqual(team.members, ["alice"])
   })
 })
 

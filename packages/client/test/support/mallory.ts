@@ -11,6 +11,7 @@ import {
   type Signer,
   signWithLabel,
 } from "@conclave/mls"
+import { MLSMessage } from "@conclave/mls/wire"
 import { ConversationHandle } from "../../src/device/handle.js"
 import type { Client } from "../../src/index.js"
 import { recordKeys } from "../../src/records/records.js"
@@ -128,4 +129,17 @@ export class Mallory {
 export function expected<K extends DeliveryResponse["type"]>(answer: DeliveryResponse, type: K): AnswerOf<K> {
   if (answer.type === type) return answer as AnswerOf<K>
   throw new Error(`the service said ${answer.type}${"reason" in answer ? `: ${answer.reason}` : ""}`)
+}
+
+/** A commit that nobody can open. */
+export function noise(groupId: Uint8Array, epoch: bigint): Uint8Array {
+  const privateMessage = {
+    groupId,
+    epoch,
+    contentType: "commit",
+    authenticatedData: none,
+    encryptedSenderData: provider.random(28),
+    ciphertext: provider.random(200),
+  } as const
+  return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
 }
