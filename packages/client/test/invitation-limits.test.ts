@@ -71,6 +71,22 @@ describe("nobody's list of conversations is filled by others", () => {
     assert.equal(bob.conversations.size, 11)
   })
 
+  it("those that a function puts to the person are limited like those that all are asked about", async () => {
+    await using world = new World({ inMemory: true })
+    const policy = { keyPackages: 20, invitationLimits, invitations: () => "ask" as const }
+    const [bob, mallory] = [await world.open("bob", { policy }), await world.open("mallory")]
+    for (let n = 0; n < 3; n++) await mallory.createConversation({ members: ["bob"] })
+    await bob.sync()
+    assert.deepEqual(
+      [...bob.conversations.values()].map(({ status }) => status),
+      ["invited", "invited"],
+    )
+    assert.deepEqual(
+      (await taken(bob)).map((it) => (it.type === "rejected" ? it.code : it.type)),
+      ["invited", "invited", "TOO_MANY_INVITATIONS"],
+    )
+  })
+
   it("an invitation beyond the limit is declined before the directory is asked about anybody else in it", async () => {
     await using world = new World({ inMemory: true })
     const asked: string[] = []
