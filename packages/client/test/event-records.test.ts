@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
+import { ClientError } from "../src/errors.js"
 import type { Client, ClientEvent, Conversation, Store } from "../src/index.js"
 import { Journal } from "../src/journal/journal.js"
 import { Transactions } from "../src/journal/transactions.js"
@@ -124,7 +125,7 @@ function journal() {
       return inner.get(key)
     },
     async transaction(changes) {
-      if (failing.before) throw new Error("no room")
+      if (failing.before) throw new ClientError("STORE_FAILED", "no room")
       await inner.transaction(changes)
       if (failing.after) throw new Error("the disk is gone")
     },
@@ -243,6 +244,23 @@ describe("a listener that keeps up", () => {
       assert.equal(shown(await loop.next()), where === "before" ? "2 JUNK 1" : "2 JUNK 2")
       assert.equal(shown(await loop.next()), "3 OTHER 1")
     }
+  })
+})
+
+describe("a loop that acknowledges", () => {
+  it("ends with the store's error where an event cannot be acknowledged, and the event is seen again", async () => {
+    const { events, emit, failing } = journal()
+    const { signal } = new AbortController()
+    await emit("FIRST")
+    await emit("NEXT")
+    const loop = events.events({ signal, peek: false })[Symbol.asyncIterator]()
+    assert.equal(shown(await loop.next()), "1 FIRST 1")
+    failing.before = true
+    await assert.rejects(loop.next(), { code: "STORE_FAILED" })
+    failing.before = false
+    const again = events.events({ signal, peek: false })[Symbol.asyncIterator]()
+    assert.equal(shown(await again.next()), "1 FIRST 1")
+    assert.equal(shown(await again.next()), "2 NEXT 1")
   })
 })
 

@@ -73,6 +73,18 @@ describe("a kind of event", () => {
   })
 })
 
+describe("the words of an invitation", () => {
+  it("name those whom it leads to besides the reader and the one who invites", () => {
+    const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
+    const words = (...members: string[]) => {
+      const event = table.show({ type: "invited", conversation: id, by: "bob", members }, find)
+      return table.words(event!, reader)
+    }
+    assert.deepEqual(words("alice", "bob"), ["bob invites you to a conversation"])
+    assert.deepEqual(words("alice", "bob", "carol"), ["bob invites you to a conversation with carol"])
+  })
+})
+
 describe("the fields of an event", () => {
   it("are shown as copies: what an application does to one event changes no other", () => {
     const signatureKey = new Uint8Array(32)

@@ -165,6 +165,23 @@ describe("the stream", () => {
     assert.ok(most > 1 && most <= 4, `${most} MiB`)
   })
 
+  it("keeps a limited number of entries, however small, while nobody takes them", async () => {
+    await using world = new World({ inMemory: true })
+    const { service, groupId, position } = await spoken(world)
+    service.silent = true
+    const [body, chainHash] = [new Uint8Array(1), new Uint8Array(32)]
+    let most = 0
+    for (let from = 50n; from < 2_550n; from += 500n) {
+      const entries = Array.from({ length: 500 }, (_, n) => {
+        return { seq: from + BigInt(n), kind: "application", epoch: 1n, body, chainHash, at: 0n } as const
+      })
+      service.say({ type: "entries", groupId, entries, headSeq: from + 499n })
+      await later(20)
+      most = Math.max(most, position.waiting)
+    }
+    assert.equal(most, 1_000)
+  })
+
   it("that breaks says so", async () => {
     await using world = new World({ inMemory: true })
     const transport = world.transport("delivery")
@@ -186,7 +203,8 @@ describe("the stream", () => {
     const bob = await world.open("bob")
     const old = await alice.createConversation({ title: "old" })
     await until(() => alice.online, "online")
-    await later(150)
+    // Long enough for the old one to have been followed for a whole renewal.
+    await later(300)
     await alice.createConversation({ title: "kept" })
     // Within one renewal, as many as before.
     const [added] = await Promise.all([alice.createConversation({ title: "new" }), old.leave()])

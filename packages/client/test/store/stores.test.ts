@@ -119,6 +119,45 @@ describe("a sealed store", () => {
     await assert.rejects(store.get("note"), { code: "WRONG_PROFILE" })
   })
 
+  it("is not made with a key of another size, or a provider that cannot seal", () => {
+    const provider = nodeProvider()
+    const options = { provider, sealingKey: new Uint8Array(32), random: (length: number) => provider.random(length) }
+    for (const size of [0, 16, 31, 33]) {
+      const sealingKey = new Uint8Array(size)
+      assert.throws(() => new SealedStore(memoryStore(), { ...options, sealingKey }), /a sealing key has 32 bytes/)
+    }
+    for (const lacking of [{ aeads: {} }, { hashes: {} }]) {
+      const poor = { ...options, provider: { ...provider, ...lacking } }
+      assert.throws(() => new SealedStore(memoryStore(), poor), /the provider lacks AES-256-GCM or SHA-256/)
+    }
+  })
+
+  it("says that nothing was deleted where the store has failed at that, and that it was where it has not", async () => {
+    for (const happens of [false, true]) {
+      const memory = memoryStore()
+      let fails = false
+      const store = new SealedStore(
+        {
+          ...memory,
+          get: (key) => memory.get(key),
+          async transaction(stored) {
+            const isFailing = fails
+            fails = false
+            if (!isFailing || happens) await memory.transaction(stored)
+            if (isFailing) throw new Error("the disk is full")
+          },
+        },
+        { provider: nodeProvider(), sealingKey: new Uint8Array(32), random: (length) => nodeProvider().random(length) },
+      )
+      await store.transaction(changes("note", "hello"))
+      fails = true
+      const deleting = store.transaction({ put: new Map(), delete: new Set(["note"]) })
+      if (happens) await deleting
+      else await assert.rejects(deleting, /the disk is full/)
+      assert.equal((await store.get("note")) === undefined, happens)
+    }
+  })
+
   it("hides names in a way that only the key can repeat", () => {
     const a = sealed({ profile: new MemoryProfile() }).hiddenName("alice")
     assert.match(a, /^[0-9a-f]{32}$/)
