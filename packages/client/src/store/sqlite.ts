@@ -18,6 +18,11 @@ export function sqliteStore(file: string): Store {
     )
     return new SqliteStore(database, release)
   } catch (error) {
+    try {
+      release(database)
+    } catch {
+      // What fails at this too is given back when the connection has been collected.
+    }
     database.close()
     throw error instanceof ClientError ? error : failed(error)
   }
@@ -64,7 +69,7 @@ function requireVersion(database: Database.Database, file: string): void {
  */
 function release(database: Database.Database): void {
   database.exec("PRAGMA journal_mode = DELETE; PRAGMA locking_mode = NORMAL")
-  database.exec("SELECT 1 FROM record LIMIT 1")
+  database.exec("SELECT 1 FROM sqlite_schema LIMIT 1")
 }
 
 function openLocked(file: string): Database.Database {

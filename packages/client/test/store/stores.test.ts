@@ -1,13 +1,14 @@
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
+import Database from "libsql"
 import { MemoryProfile, memoryStore } from "../../src/store/memory.js"
 import { SealedStore } from "../../src/store/sealed.js"
-import { sqliteStore } from "../../src/store/sqlite.js"
+import { sqliteReader, sqliteStore } from "../../src/store/sqlite.js"
 import { conformance } from "./conformance.js"
 
 const folder = mkdtempSync(join(tmpdir(), "conclave-store-"))
@@ -56,6 +57,22 @@ describe("the SQLite store", () => {
     assert.equal(first.signal, "SIGKILL", first.stderr)
     await using store = sqliteStore(file)
     assert.deepEqual(await store.get("a"), Uint8Array.of(7))
+  })
+
+  it("is opened neither to be written nor to be read, and stays free, where a later version of this program wrote it", async () => {
+    const file = newFile()
+    await sqliteStore(file)[Symbol.asyncDispose]()
+    const database = new Database(file)
+    database.exec("PRAGMA user_version = 2")
+    database.close()
+    const later = { code: "WRONG_PROFILE", message: /was written by a later version/ }
+    for (const open of [sqliteStore, sqliteReader, sqliteStore]) assert.throws(() => open(file), later)
+  })
+
+  it("is no other file", () => {
+    const file = newFile()
+    writeFileSync(file, "not a database ".repeat(100))
+    assert.throws(() => sqliteStore(file), { code: "STORE_FAILED", message: /not a database/ })
   })
 
   it("makes its file readable by its owner alone", async () => {
