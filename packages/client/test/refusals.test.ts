@@ -334,6 +334,42 @@ describe("declining unseen", () => {
     assert.deepEqual(team.members, ["alice"])
   })
 
+  it("is not said any more where this device was removed meanwhile", async () => {
+    await using world = new World({ inMemory: true })
+    let asked = 0
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "append") asked++
+      return pass()
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy, delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.remove("bob")
+    await bob.sync()
+    assert.deepEqual([asked, bob.conversations.size], [1, 0])
+  })
+
+  it("is no way around a fault of this program: what that keeps from being followed is told of, and done later", async () => {
+    await using world = new World({ inMemory: true })
+    const x25519 = provider.groups.X25519!
+    let isFaulty = false
+    const diffieHellman: typeof x25519.diffieHellman = (privateKey, peer) => {
+      if (isFaulty) throw new RangeError("out of memory")
+      return x25519.diffieHellman(privateKey, peer)
+    }
+    const groups = { ...provider.groups, X25519: { ...x25519, diffieHellman } }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "read") isFaulty = true
+      return pass()
+    })
+    const bob = await world.open("bob", { policy, delivery, provider: { ...provider, groups } })
+    const alice = await world.open("alice")
+    const team = await alice.createConversation({ members: ["bob"] })
+    await team.refresh()
+    await assert.rejects(bob.sync(), /out of memory/)
+    await alice.sync()
+    assert.deepEqual(team.members, ["alice", "bob"])
+  })
+
   it("is given up where the service asks for patience or shows nothing new, and is done later where it is silent", async () => {
     await using world = new World({ inMemory: true })
     const answers = {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { type Transport, TransportError } from "@conclave/transport"
 import { fromHex } from "../src/bytes.js"
+import { framesOf } from "../src/diagnostics/faults.js"
 import { Log } from "../src/diagnostics/log.js"
 import { SDK_VERSION } from "../src/diagnostics/versions.js"
 import type { Client, Logger } from "../src/index.js"
@@ -16,6 +17,18 @@ import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const REPORT_SIZE_MAX = 64 * 1024
+
+describe("where an error was made", () => {
+  it("is said of errors alone, and of those that know it", () => {
+    const frame = "    at made (/home/alice/made.js:1:2)"
+    const made = Object.assign(new Error("why"), { stack: `Error: why\n${frame}` })
+    assert.equal(framesOf(made), "made made.js:1:2")
+    const lines = { message: "why", stack: made.stack }
+    for (const other of ["why", undefined, lines, Object.assign(new Error("why"), { stack: undefined })]) {
+      assert.equal(framesOf(other), undefined)
+    }
+  })
+})
 
 describe("what a client logs and reports", () => {
   let made: Promise<Session> | undefined

@@ -86,6 +86,30 @@ describe("what is sent", () => {
   })
 })
 
+describe("a wish to leave", () => {
+  it("is asked for in the same request again where that was lost on its way", async () => {
+    await using world = new World({ inMemory: true })
+    const sent: Uint8Array[] = []
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type !== "append" || request.kind !== "proposal") return pass()
+      sent.push(deliveryRequests.encode(request))
+      if (sent.length < 3) throw new TransportError("the line is dead", { retryable: true })
+      return pass()
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    const leaving = only(bob).leave()
+    await until(() => sent.length === 1, "the request")
+    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
+    await bob.sync()
+    await leaving
+    assert.deepEqual(sent.slice(1), [sent[0], sent[0]])
+    await settle(alice, bob)
+    assert.deepEqual([team.members, only(bob).status], [["alice"], "left"])
+  })
+})
+
 describe("what was refused as stale, because of a commit that does not hold,", () => {
   it("is asked for again in one other request, whose answer may be lost, and happens once", async () => {
     await using world = new World({ inMemory: true })
