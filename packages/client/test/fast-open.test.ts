@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
+import { spawnSync } from "node:child_process"
 import { readFileSync, statSync } from "node:fs"
-import { createServer } from "node:net"
+import { createServer as createHttpServer } from "node:http"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { authRequests } from "@conclave/contracts/auth"
@@ -9,6 +11,7 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { KeyRing } from "@conclave/fast-open"
 import type { Handler } from "@conclave/transport"
 import { type NodeClientOptions, openClient } from "../src/node.js"
+import { connectFastOpen } from "../src/service/fast-open.js"
 import { next, World } from "./support/world.js"
 
 const provider = nodeProvider()
@@ -160,6 +163,68 @@ describe("a Node program with fast open", () => {
     await using alice = await openClient(profile(world, "alice", server.url))
     await (await alice.createConversation({ title: "notes" })).send("as ever")
     assert.ok(server.asked.every(({ way }) => way !== "http"))
+  })
+
+  it("takes what is kept of one service for no other", async () => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world)
+    await using other = await serving(world)
+    const options = profile(world, "alice", server.url)
+    await (await openClient(options)).close()
+    await using alice = await openClient({ ...options, service: other.url })
+    await (await alice.createConversation({ title: "notes" })).send("to the other one")
+    assert.ok(server.asked.length > 0 && server.asked.every(({ kind }) => kind !== "append"))
+    assert.ok(other.asked.some(({ kind }) => kind === "append"))
+    assert.ok(other.asked.every(({ way }) => way !== "http"))
+  })
+
+  it("reads no offer to its end that has none", async () => {
+    await using world = new World({ realClock: true })
+    const endless = createHttpServer((_, response) => {
+      const more = () => {
+        while (response.writable && response.write(new Uint8Array(16_384)));
+      }
+      response.on("drain", more)
+      more()
+    })
+    await new Promise<void>((resolve) => endless.listen(0, "127.0.0.1", resolve))
+    const { port } = endless.address() as AddressInfo
+    const told: Error[] = []
+    try {
+      const ways = connectFastOpen(`http://127.0.0.1:${port}/`, {
+        provider,
+        ordinary: { delivery: world.transport("delivery"), auth: world.transport("auth") },
+        policy: "private",
+        onFallback: (reason) => void told.push(reason),
+      })
+      await using alice = await world.open("alice", { ...ways, now: Date.now })
+      assert.equal(alice.name, "alice")
+    } finally {
+      endless.closeAllConnections()
+      endless.close()
+    }
+    assert.match(`${told[0]?.cause}`, /the service's offer is too long/)
+  })
+
+  it("says which package it needs where that is not installed, and what else keeps it from being loaded", async () => {
+    const main = new URL("../src/node.js", import.meta.url).href
+    const told = (thrown: string) => {
+      const load = `export async function load(url, context, next) {
+        if (url.endsWith("/service/fast-open.js")) throw Object.assign(new Error("cannot be loaded"), ${thrown})
+        return next(url, context)
+      }`
+      const script = `import { register } from "node:module"
+        register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(load)}`)})
+        const { openClient } = await import(${JSON.stringify(main)})
+        const options = { name: "alice", service: "http://127.0.0.1:9/", profile: ":memory:", fastOpen: true }
+        await openClient({ ...options, sealingKey: new Uint8Array(32) }).catch((error) => console.log(error.message))`
+      return spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).stdout.trim()
+    }
+    assert.equal(
+      told(`{ code: "ERR_MODULE_NOT_FOUND" }`),
+      "sealed requests need a package: npm install @conclave/fast-open",
+    )
+    assert.equal(told("{}"), "cannot be loaded")
   })
 
   it("does without by default", async () => {

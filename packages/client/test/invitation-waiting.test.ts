@@ -160,6 +160,25 @@ describe("an invitation that waits", () => {
   })
 })
 
+describe("an invitation into a conversation that was halted while it waited", () => {
+  it("is accepted with the reason why it is halted", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy: asking })]
+    await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(bob)
+    const invited = only(bob)
+    assert.ok(invited instanceof ConversationHandle)
+    const { state } = invited.driver
+    state.facts = { ...state.facts, status: "halted", reason: "zed is not who they say" }
+    await invited.accept()
+    assert.deepEqual(
+      (await taken(bob)).map((it) => (it.type === "halted" ? it.reason : it.type)),
+      ["joined", "zed is not who they say"],
+    )
+  })
+})
+
 describe("an invitation that was declined", () => {
   it("is asked to be carried out again, where the group has moved on without doing it", async () => {
     await using world = new World({ inMemory: true })

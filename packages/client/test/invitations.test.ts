@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { AuthResponse } from "@conclave/contracts/auth"
+import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { Group } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
@@ -192,6 +192,42 @@ describe("an invitation back into a conversation that cannot be followed any mor
       assert.equal(team.status, inviter === "bob" ? "active" : "invited")
     }
   })
+
+  it("is put to the person where a member's key is said to be somebody else's", async () => {
+    await using world = new World({ inMemory: true })
+    const service = forgetting(world.transport("delivery"))
+    const line = world.transport("auth")
+    const auth: Transport = {
+      ...line,
+      async request(body, options) {
+        const request = authRequests.decode(body)
+        if (request.type !== "lookup" || request.name !== "eve") return line.request(body, options)
+        const { devices } = await lookUp(line, "bob")
+        return encode(AuthResponse, { type: "devices", name: "eve", devices, displayName: undefined })
+      },
+    }
+    const [alice, bob] = [await world.open("alice", { delivery: service.transport, auth }), await world.open("bob")]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    service.forgets(true)
+    for (let day = 0; day < 9; day++, world.now += 86_400_000) await alice.sync().catch(() => {})
+    assert.equal(team.status, "lost")
+    service.forgets(false)
+    await taken(alice)
+    const { mallory } = await Mallory.inside(world, bob)
+    const eve = new Mallory(world, "eve", mallory.signer.key)
+    const groupId = fromHex(team.id)
+    const group = Group.create({ ...eve.options, groupId })
+    for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
+    const { deviceId, keyPackage } = await eve.claim("alice")
+    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: [keyPackage] })
+    const commit = { welcome: welcome!, recipients: [{ deviceId }], groupInfo, ratchetTree: ratchetTree() }
+    expected(await eve.append(groupId, { kind: "commit", epoch: team.epoch, body, commit }), "accepted")
+    await alice.sync()
+    const [told] = await taken(alice)
+    assert.ok(told?.type === "invited" && told.by === "eve", told?.type)
+    assert.equal(team.status, "invited")
+  })
 })
 
 describe("an invitation back into a conversation that one has left", () => {
@@ -348,6 +384,12 @@ describe("Welcomes that lead nowhere", () => {
     assert.deepEqual(counts, [1, 1])
   })
 })
+
+async function lookUp(transport: Transport, name: string) {
+  const answer = decode(AuthResponse, await transport.request(authRequests.encode({ type: "lookup", name })))
+  assert.ok(answer.type === "devices")
+  return answer
+}
 
 /** A directory that does not know somebody. */
 function without(transport: Transport, name: string): Transport {
