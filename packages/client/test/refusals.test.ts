@@ -283,7 +283,10 @@ describe("the departure of a member", () => {
     await bob.sync()
     await bob.close()
     const again = await world.open("bob")
-    assert.deepEqual(only(again).members, ["alice", "bob", "carol"], "bob is second, and waits")
+    const waiting = only(again)
+    assert.ok(waiting instanceof ConversationHandle)
+    assert.equal(nextDue(waiting.driver.state, waiting.driver.moment()), undefined, "the group is not in memory")
+    assert.deepEqual(waiting.members, ["alice", "bob", "carol"], "bob is second, and waits")
     world.now += 60_000
     await again.sync()
     assert.deepEqual(only(again).members, ["alice", "bob"])

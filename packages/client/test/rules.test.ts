@@ -112,7 +112,7 @@ describe("a wish to leave", () => {
 
 describe("what was refused as stale, because of a commit that does not hold,", () => {
   it("is asked for again in one other request, whose answer may be lost, and happens once", async () => {
-    await using world = new World({ inMemory: true })
+    await using world = new World({ inMemory: true, limits: { pastCommitsMax: 0 } })
     let lost = 0
     let isBehind = false
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
