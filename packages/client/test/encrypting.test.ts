@@ -2,6 +2,8 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { AuthResponse } from "@conclave/contracts/auth"
+import type { Staged, State } from "../src/conversation/state.js"
+import { step } from "../src/conversation/step.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client, Store, StoreChanges } from "../src/index.js"
 import { memoryStore } from "../src/store/memory.js"
@@ -100,6 +102,41 @@ describe("a message is encrypted", () => {
     assert.deepEqual(line.sent, ["application 1", "commit 1"])
     await settle(alice, bob)
     assert.deepEqual([team.epoch, (await team.history()).at(-1)?.text], [2n, "without her"])
+  })
+})
+
+describe("a message is not encrypted at once", () => {
+  const pause = { tries: 1, retryAt: 1 }
+  const outgoing = { epoch: 1n, body: new Uint8Array(), request: new Uint8Array() }
+  const before: Readonly<Record<string, (state: State) => void>> = {
+    "a device comes back into the group": (state) => (state.facts = { ...state.facts, status: "recovering" }),
+    "what the service did not take is sent again": (state) =>
+      (state.obstacle = { type: "deferred", of: "message", pause }),
+    "it is looked up whether there is a later epoch": (state) => (state.unreached = { type: "noted", pause }),
+    "a commit is sent": (state) => {
+      state.commit = { purpose: "wishes", outgoing, wishes: [], reason: "", by: "" }
+    },
+    "what is staged has been judged": (state) => (state.staged = {} as Staged),
+  }
+  /** How many ciphertexts there are when the step that stores the wish has been taken. */
+  async function encryptedAtOnce(change: (state: State) => void): Promise<number> {
+    await using world = new World({ inMemory: true })
+    const { driver } = await people(world, [])
+    const { state } = driver
+    change(state)
+    const wish = { type: "say", body: { type: "text", text: "hello" } } as const
+    step(state, { type: "wished", wish }, driver.moment())
+    return state.wishes.encrypted().length
+  }
+
+  for (const [what, change] of Object.entries(before)) {
+    it(`before ${what}`, async () => {
+      assert.equal(await encryptedAtOnce(change), 0)
+    })
+  }
+
+  it("unless nothing is before it", async () => {
+    assert.equal(await encryptedAtOnce(() => {}), 1)
   })
 })
 

@@ -30,6 +30,20 @@ describe("where an error was made", () => {
   })
 })
 
+describe("a report", () => {
+  it("says whether a conversation's group is in memory, stored, or gone", async () => {
+    await using world = new World({ inMemory: true })
+    const alice = await world.open("alice")
+    await (await alice.createConversation({})).leave()
+    await alice.createConversation({})
+    const groups = async (client: Client) =>
+      [...(await client.debugReport()).matchAll(/ group=([\w-]+)/g)].map(([, group]) => group).sort()
+    assert.deepEqual(await groups(alice), ["in-memory", "none"])
+    await alice.close()
+    assert.deepEqual(await groups(await world.open("alice")), ["none", "stored"])
+  })
+})
+
 describe("what a client logs and reports", () => {
   let made: Promise<Session> | undefined
   const once = () => (made ??= troubledSession())
