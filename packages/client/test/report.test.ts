@@ -20,7 +20,7 @@ const REPORT_SIZE_MAX = 64 * 1024
 
 describe("where an error was made", () => {
   it("is said of errors alone, and of those that know it", () => {
-    const frame = "    at made (/home/alice/made.js:1:2)"
+    const frame = "    at made (/srv/app/made.js:1:2)"
     const made = Object.assign(new Error("why"), { stack: `Error: why\n${frame}` })
     assert.equal(framesOf(made), "made made.js:1:2")
     const lines = { message: "why", stack: made.stack }
