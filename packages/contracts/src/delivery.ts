@@ -15,13 +15,18 @@ import {
   vector,
 } from "@conclave/codec"
 import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
+import { Access, AccessKey, Interval, Pass } from "./access.js"
+import { ServiceIdentity } from "./heads.js"
+import { Answers, Knock, KnockId } from "./knocks.js"
 
 /**
  * The contract of the Delivery Service (RFC 9750 §5): one ordered log for each group, key packages, and an inbox for
  * each device. Types and codecs only.
  *
  * The group's log is the fan-out: a commit is accepted if and only if it is appended, in one transaction with its
- * Welcomes and its GroupInfo, and members read the log by cursor. `seq` is dense: 1, 2, 3, …; a gap is proof of loss.
+ * Welcomes, and members read the log by cursor. `seq` is dense: 1, 2, 3, …; a gap is proof of loss. Whoever asks for
+ * something of a group proves a key of the group's: see `access.ts`. The service has no list of members, and neither a
+ * GroupInfo nor a ratchet tree.
  *
  * The service opens no message and counts no epochs: it compares and sets. A commit names the last commit entry that its
  * author has read ({@link Append}`.after`), and is accepted if and only if that is still the last one. Which commits
@@ -51,9 +56,11 @@ export const Entry = struct("Entry", {
   /** The epoch that the message says it was framed in (RFC 9420 §6). */
   epoch: uint64,
   body: opaque,
+  /** The interval that a commit begins, if it has a path. */
+  begins: optional(Interval),
   /**
-   * 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body)), see `log-chain.ts`; for an expired entry, with the
-   * kind `application` and with its body in the place of the hash.
+   * 32 bytes: SHA-256(previous ‖ seq ‖ kind ‖ epoch ‖ SHA-256(body) ‖ begins), see `log-chain.ts`; for an expired entry,
+   * with the kind `application` and with its body in the place of the hash.
    */
   chainHash: opaque,
   /** Unix time in milliseconds, by the service's clock. */
@@ -74,7 +81,7 @@ export const InboxEntry = struct("InboxEntry", {
   seq: uint64,
   /** An MLSMessage with the Welcome; empty for `keyPackagesLow`. */
   body: opaque,
-  /** The ratchet tree of the new epoch where the Welcome does not carry it (RFC 9420 §12.4.3.3). */
+  /** The ratchet tree, beside a Welcome that was sent before version 3 of this contract; those since then have it inside. */
   ratchetTree: optional(opaque),
   at: uint64,
 })
@@ -112,20 +119,18 @@ export const WelcomeFor = struct("WelcomeFor", { deviceId: DeviceId })
 export const CreateGroup = struct("CreateGroup", {
   groupId: GroupId,
   idempotencyId: IdempotencyId,
-  /** An MLSMessage with the GroupInfo of epoch 0. */
-  groupInfo: opaque,
-  /** The ratchet tree of epoch 0 where the GroupInfo does not carry it. */
-  ratchetTree: optional(opaque),
+  /** Of the first interval. */
+  accessKey: AccessKey,
 })
 export type CreateGroup = TypeOf<typeof CreateGroup>
 export const CommitParts = struct("CommitParts", {
-  /** Empty, or an MLSMessage with one Welcome for all of `recipients`. */
+  /** Empty, or an MLSMessage with one Welcome for all of `recipients`, with the ratchet tree inside. */
   welcome: opaque,
   recipients: vector(WelcomeFor),
-  /** The tree of the new epoch where Welcome and GroupInfo do not carry it; stored once, sent beside both. */
-  ratchetTree: optional(opaque),
-  /** An MLSMessage with the GroupInfo of the epoch that the commit begins. */
-  groupInfo: opaque,
+  /** The interval that the commit begins, if it has a path. */
+  begins: optional(Interval),
+  /** Of the knocks that the commit answers. */
+  answers: optional(Answers),
 })
 export type CommitParts = TypeOf<typeof CommitParts>
 export const Append = struct("Append", {
@@ -141,10 +146,16 @@ export const Append = struct("Append", {
    * covers: a request that was refused as stale is sent again with the same id, the same body and another `after`.
    */
   after: uint64,
+  /**
+   * A proof. Of a commit or proposal, by the newest registered key; of an application message, by that or, for a minute, by
+   * the one before, unless the newest commit that began an interval removes somebody.
+   */
+  access: Access,
 })
 export type Append = TypeOf<typeof Append>
 
-export const Cursor = struct("Cursor", { groupId: GroupId, afterSeq: uint64 })
+/** The proof of a cursor covers the cursor. */
+export const Cursor = struct("Cursor", { groupId: GroupId, afterSeq: uint64, access: Access })
 export type Cursor = TypeOf<typeof Cursor>
 
 export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
@@ -155,10 +166,14 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   append: 5,
   read: 6,
   head: 7,
-  groupInfo: 8,
   inbox: 9,
   acknowledgeInbox: 10,
   subscribe: 11,
+  extend: 12,
+  knock: 13,
+  knocks: 14,
+  answer: 15,
+  service: 16,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
   /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
@@ -171,32 +186,51 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   createGroup: CreateGroup,
   /**
    * → accepted · stale (a commit or proposal whose `after` is not the log's last commit entry; an application message
-   * with too many commit entries after its `after`) · notFound · invalid (a body that does not match the request) ·
-   * throttled (to be sent again unchanged after the time: a commit that waits for its turn has its place in a draw for
-   * five seconds after it was last sent) · quotaExceeded. A repeated request gets the answer of the first, before
-   * anything else is judged.
+   * with too many commit entries after its `after`) · denied · notFound · invalid (a body that does not match the
+   * request) · wrongTime · throttled (to be sent again unchanged after the time: a commit that waits for its turn has its
+   * place in a draw for five seconds after it was last sent) · quotaExceeded. A repeated request gets the answer of the
+   * first, before anything else is judged.
    */
   append: Append,
   /**
-   * → entries · notFound · belowRetention. At most `limit` entries behind `afterSeq`, fewer where the service's own
-   * limits on a page say so; there are more if and only if the last one's seq is below `headSeq`.
+   * → entries · notFound · denied · wrongTime · belowRetention. At most `limit` entries behind `afterSeq`, fewer where the
+   * service's own limits on a page say so; there are more if and only if the last one's seq is below `headSeq`. To a key
+   * whose reach has ended, the log ends where its reach does.
    */
-  read: { groupId: GroupId, afterSeq: uint64, limit: uint16 },
-  /** → head · notFound */
-  head: { groupId: GroupId },
-  /** → groupInfo · notFound. What came with the last commit entry, with that entry's seq (0: with the group itself). */
-  groupInfo: { groupId: GroupId },
+  read: { groupId: GroupId, afterSeq: uint64, limit: uint16, access: Access },
+  /** → head · notFound · denied · wrongTime. As far as the key reaches. */
+  head: { groupId: GroupId, access: Access },
   /** → inboxEntries · forbidden · wrongTime. Pages as in `read`. */
   inbox: { after: uint64, limit: uint16, proof: DeviceProof },
   /** → done · forbidden · wrongTime. Entries up to and including `upTo` may be deleted. */
   acknowledgeInbox: { upTo: uint64, proof: DeviceProof },
   /**
-   * A stream: what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed, at first
-   * once for each cursor (and for the inbox, where there is a proof) even if there is nothing behind it. A group that
-   * does not exist gets `notFound` once, and is not watched. A change of the set of groups is a new
-   * subscription. The stream ends with invalid · forbidden · wrongTime · throttled · unavailable where the service ends it.
+   * A stream: `subscribed`, what is behind the cursors now, and then what comes. `entries` and `inboxEntries` are pushed, at
+   * first once for each cursor (and for the inbox, where there is a proof) even if there is nothing behind it. A group
+   * that does not exist gets `notFound` once, and one whose key is none of its keys `denied`; neither is watched. Where
+   * the reach of a cursor's key ends, it stops until the subscription is extended. `knocks` are pushed, those of a group
+   * that wait and each that comes, to a cursor whose key reaches the head; `answered` to one with the key of the knock. A change
+   * of the set of groups is a new subscription. The stream ends with invalid · forbidden · wrongTime · throttled ·
+   * unavailable where the service ends it.
    */
   subscribe: { cursors: vector(Cursor), inboxAfter: uint64, proof: optional(DeviceProof) },
+  /**
+   * A later key for a group of the subscription with this id, which goes on as far as that key reaches; `afterSeq` of the
+   * cursor plays no part. → passes · notFound (no such subscription here, or not with this group) · denied · wrongTime.
+   */
+  extend: { subscription: opaque, cursor: Cursor },
+  /**
+   * Leaves a knock beside the log, proved with any key of the group's. → done (for a repetition, too) · notFound · denied ·
+   * wrongTime · throttled · tooLarge · invalid. Where there are too many of one key, the requester with the most of them
+   * loses its oldest.
+   */
+  knock: { groupId: GroupId, id: KnockId, sealed: opaque, access: Access },
+  /** The knocks that wait, for a key that reaches the head of the log. → knocks · notFound · denied · wrongTime */
+  knocks: { groupId: GroupId, access: Access },
+  /** The answer to a knock, for whoever proves its key. → answer · notFound (none yet, or no such knock) · denied · wrongTime */
+  answer: { groupId: GroupId, id: KnockId, access: Access },
+  /** → service */
+  service: {},
 })
 export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
 
@@ -205,7 +239,7 @@ export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
  * in the first packet of a connection: client and service both go by this table.
  */
 export const deliveryRequests = requestContract({
-  version: 2,
+  version: 3,
   request: DeliveryRequest,
   kind: DeliveryRequestKind,
   replaySafety: {
@@ -216,10 +250,14 @@ export const deliveryRequests = requestContract({
     append: safeToRepeat("the idempotency id is kept with the entry: a copy gets the first answer and appends nothing"),
     read: safeToRepeat("it only reads"),
     head: safeToRepeat("it only reads"),
-    groupInfo: safeToRepeat("it only reads"),
     inbox: safeToRepeat("it only reads"),
     acknowledgeInbox: safeToRepeat("entries are numbered once and for all: a copy deletes what is deleted"),
     subscribe: safeToRepeat("it only reads"),
+    extend: safeToRepeat("it says what has been said"),
+    knock: safeToRepeat("a knock is there once, by its id"),
+    knocks: safeToRepeat("it only reads"),
+    answer: safeToRepeat("it only reads"),
+    service: safeToRepeat("it only reads"),
   },
 })
 
@@ -231,7 +269,6 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   stale: 5,
   entries: 7,
   head: 8,
-  groupInfo: 9,
   inboxEntries: 10,
   notFound: 11,
   alreadyExists: 12,
@@ -244,6 +281,13 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   wrongTime: 19,
   update: 20,
   quotaExceeded: 21,
+  denied: 22,
+  subscribed: 23,
+  passes: 24,
+  knocks: 25,
+  answered: 26,
+  answer: 27,
+  service: 28,
 })
 /** Whose room is used up. */
 export const QuotaOf = enumeration("QuotaOf", 1, { group: 1, service: 2 })
@@ -252,16 +296,23 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   keyPackage: { keyPackage: opaque, lastResort: boolean },
   keyPackageCount: { count: uint32, lastResort: boolean },
   /**
-   * `receipt` is empty until the service signs what it accepts. `undelivered` are recipients of the commit whose inboxes
-   * did not get its Welcome: they are not registered, or too many came from this requester. They have to be invited again.
+   * `signature` is the service's over the LogHead with this seq: see `heads.ts`. `undelivered` are recipients of the commit
+   * whose inboxes did not get its Welcome: they are not registered, or too many came from this requester. They have to be
+   * invited again.
    */
-  accepted: { seq: uint64, chainHash: opaque, receipt: opaque, undelivered: vector(DeviceId) },
+  accepted: { seq: uint64, chainHash: opaque, incarnation: uint64, signature: opaque, undelivered: vector(DeviceId) },
   /** Read the log: there are commit entries that the author had not read. */
   stale: { lastCommitSeq: uint64, headSeq: uint64 },
-  entries: { groupId: GroupId, entries: vector(Entry), headSeq: uint64 },
-  /** For an empty log `chainHash` is the chain's start, see `log-chain.ts`. */
-  head: { headSeq: uint64, lastCommitSeq: uint64, chainHash: opaque },
-  groupInfo: { seq: uint64, groupInfo: opaque, ratchetTree: optional(opaque) },
+  /** `signature` is the service's over the LogHead of the last of the entries; empty where there are none. */
+  entries: {
+    groupId: GroupId,
+    entries: vector(Entry),
+    headSeq: uint64,
+    incarnation: uint64,
+    signature: opaque,
+  },
+  /** For an empty log `chainHash` is the chain's start, see `log-chain.ts`. `signature`: over the LogHead. */
+  head: { headSeq: uint64, lastCommitSeq: uint64, chainHash: opaque, incarnation: uint64, signature: opaque },
   inboxEntries: { entries: vector(InboxEntry), head: uint64 },
   /** `groupId` is empty where the request named none. */
   notFound: { groupId: GroupId },
@@ -286,5 +337,17 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   update: { oldest: uint8, newest: uint8 },
   /** There is no room for more before older entries expire. Reading goes on. */
   quotaExceeded: { of: QuotaOf },
+  /** The key is none of the group's, or not the one that this needs, or its signature or pass is not right. */
+  denied: { groupId: GroupId, reason: utf8 },
+  /** The first answer of a stream. */
+  subscribed: { subscription: opaque },
+  /** For the keys that were proved by a signature. */
+  passes: { passes: vector(Pass) },
+  knocks: { groupId: GroupId, knocks: vector(Knock) },
+  /** There is an answer to this knock. */
+  answered: { groupId: GroupId, id: KnockId },
+  /** `seq` is that of the commit that answers; `key` and `welcome` as in Answers. */
+  answer: { seq: uint64, key: opaque, welcome: opaque },
+  service: { identity: ServiceIdentity, at: uint64 },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

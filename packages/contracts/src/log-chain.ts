@@ -1,4 +1,5 @@
 import { encode, opaque, struct, uint64 } from "@conclave/codec"
+import { Interval } from "./access.js"
 import { EntryKind, type LogEntryKind } from "./delivery.js"
 
 /**
@@ -7,8 +8,10 @@ import { EntryKind, type LogEntryKind } from "./delivery.js"
  *
  * ```
  *   start = SHA-256("Conclave log" ‖ groupId<V>)
- *   hash₁ = SHA-256(start ‖ seq 1 ‖ kind ‖ epoch ‖ SHA-256(body))
+ *   hash₁ = SHA-256(start ‖ seq 1 ‖ kind ‖ epoch ‖ SHA-256(body) ‖ begins)
  *   hash₂ = SHA-256(hash₁ ‖ seq 2 ‖ …)
+ *
+ * where `begins` is the Interval that the entry begins (33 bytes), or nothing.
  * ```
  */
 export type Sha256 = (...parts: readonly Uint8Array[]) => Uint8Array
@@ -25,11 +28,21 @@ export function logChainStart(sha256: Sha256, groupId: Uint8Array): Uint8Array {
 export function logChainHash(
   sha256: Sha256,
   previous: Uint8Array,
-  entry: { readonly seq: bigint; readonly kind: LogEntryKind; readonly epoch: bigint; readonly body: Uint8Array },
+  entry: ChainedEntry,
 ): Uint8Array {
   const kind = entry.kind === "expired" ? "application" : entry.kind
   const bodyHash = entry.kind === "expired" ? entry.body : sha256(entry.body)
-  return sha256(previous, encode(ChainedHeader, { ...entry, kind }), bodyHash)
+  const begins = entry.begins === undefined ? new Uint8Array() : encode(Interval, entry.begins)
+  return sha256(previous, encode(ChainedHeader, { ...entry, kind }), bodyHash, begins)
+}
+
+/** What the hash of an entry covers. */
+export interface ChainedEntry {
+  readonly seq: bigint
+  readonly kind: LogEntryKind
+  readonly epoch: bigint
+  readonly body: Uint8Array
+  readonly begins: Interval | undefined
 }
 
 const startLabel = new TextEncoder().encode("Conclave log")
