@@ -25,11 +25,7 @@ export function logChainStart(sha256: Sha256, groupId: Uint8Array): Uint8Array {
  * The hash of an entry, 32 bytes, from its predecessor's (or from {@link logChainStart}). An entry of the kind `expired`
  * has the hash that it had as an application message: its body is the hash of what the body was.
  */
-export function logChainHash(
-  sha256: Sha256,
-  previous: Uint8Array,
-  entry: ChainedEntry,
-): Uint8Array {
+export function logChainHash(sha256: Sha256, previous: Uint8Array, entry: ChainedEntry): Uint8Array {
   const kind = entry.kind === "expired" ? "application" : entry.kind
   const bodyHash = entry.kind === "expired" ? entry.body : sha256(entry.body)
   const begins = entry.begins === undefined ? new Uint8Array() : encode(Interval, entry.begins)

@@ -6,6 +6,13 @@ import { resumptionId } from "./psk-ids.js"
 import { type GroupState, originOf } from "./state.js"
 import type { SentProposal, Signer } from "./types.js"
 
+/** Exports a secret of the epoch that a commit begins (RFC 9420 §8.5), `length` bytes long. */
+export type Exporter = (asked: {
+  readonly label: string
+  readonly context: Uint8Array
+  readonly length: number
+}) => Uint8Array
+
 /** What a commit changes beyond the proposals that were received. */
 export interface GroupChanges {
   /** MLSMessages with KeyPackages. */
@@ -29,6 +36,8 @@ export interface GroupChanges {
   readonly path?: boolean
   /** Whether the tree is inside the Welcome; otherwise newcomers are given it beside. By default it is. */
   readonly welcomeWithTree?: boolean
+  /** Further extensions of the GroupInfo inside the Welcome, which only newcomers read (RFC 9420 §12.4.3). */
+  readonly welcomeExtensions?: (exportNext: Exporter) => readonly Extension[]
   readonly authenticatedData?: Uint8Array
 }
 

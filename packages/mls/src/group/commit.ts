@@ -22,7 +22,7 @@ import {
   type UpdatePath,
 } from "../wire.js"
 import { type Epoch, encodeContext } from "./epoch.js"
-import { signGroupInfo } from "./group-info.js"
+import { type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import { freshKeyPair, keyPackageRef } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type Presented, requireCommitAllowed } from "./profile.js"
@@ -221,10 +221,10 @@ function createPath(
 /** The Welcome to a Commit of ours, signed in the epoch that it begins. */
 export function welcomeFor(
   created: CreatedCommit,
-  withRatchetTree: boolean,
+  options: Pick<GroupInfoOptions, "withRatchetTree" | "extensions">,
   { policy, random }: { readonly policy: GroupPolicy; readonly random: Random },
 ): Uint8Array {
-  const groupInfo = signGroupInfo(created.next.epoch, { withRatchetTree }, policy.grease ? random : undefined)
+  const groupInfo = signGroupInfo(created.next.epoch, options, policy.grease ? random : undefined)
   return createWelcome(created, groupInfo, random)
 }
 

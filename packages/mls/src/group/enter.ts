@@ -48,10 +48,12 @@ export function prepareEntry(options: WelcomeOptions, others: readonly GroupStat
   const environment = environmentOf(options)
   const context = joinContext(environment, others)
   const opened = openWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
-  const { groupId, epoch } = opened.groupInfo.groupContext
+  const { groupContext, extensions: groupInfoExtensions } = opened.groupInfo
+  const { groupId, epoch } = groupContext
   return {
     groupId,
     epoch,
+    groupInfoExtensions,
     leaves: opened.tree.census.members,
     signatures: (): readonly SignatureToVerify[] => leafSignatures(opened.tree, groupId),
     stage(checks: TreeChecks = {}) {
@@ -62,6 +64,7 @@ export function prepareEntry(options: WelcomeOptions, others: readonly GroupStat
         epoch,
         members: joined.members,
         inviter: joined.inviter,
+        groupInfoExtensions,
         claims: joined.claims,
         keyPackageRef: joined.bundle.ref,
         accept(verdicts: readonly Verdict[]): GroupState {

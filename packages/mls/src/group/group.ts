@@ -5,18 +5,17 @@ import type { LeafIndex } from "../indexes.js"
 import { exportSecret } from "../schedule/key-schedule.js"
 import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
-import type { SignatureToVerify } from "../tree/validation.js"
 import { warmingOrder } from "../tree/warming.js"
 import { type Extension, MLSMessage, type Proposal } from "../wire.js"
 import { type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
-import { createCommit, prepareCommit, welcomeFor } from "./commit.js"
+import { type CreatedCommit, createCommit, prepareCommit, welcomeFor } from "./commit.js"
 import { createState, type NewGroupOptions } from "./create.js"
 import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOptions } from "./enter.js"
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
 import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
 import type { Opened, ReceiveOptions } from "./incoming.js"
-import type { JoinedEpoch, TreeChecks } from "./join.js"
+import type { PreparedJoinOf, StagedExternalJoinOf, StagedJoinOf } from "./joins.js"
 import * as messages from "./messages.js"
 import type { GroupChange } from "./proposal-kinds.js"
 import { validateOwnProposal } from "./proposals.js"
@@ -26,23 +25,17 @@ import { GroupState, originOf } from "./state.js"
 import { requireBestSuite } from "./suite-choice.js"
 import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
-import type { CredentialClaim, Member, OutgoingCommit, Received, SentProposal, StagedCommit, Verdict } from "./types.js"
+import type { Member, OutgoingCommit, Received, SentProposal, StagedCommit, Verdict } from "./types.js"
 
 export type { GroupOptions } from "./environment.js"
 export type { TreeNodeView } from "./tree-view.js"
 
 /** A group that can be entered with a Welcome, once its members have been judged. */
-export interface StagedJoin extends Pick<JoinedEpoch, "inviter"> {
-  readonly groupId: Uint8Array
-  readonly epoch: bigint
-  readonly members: readonly Member[]
-  /** Every other member of the group, and its external senders. */
-  readonly claims: readonly CredentialClaim[]
-  /** Which key package opened the Welcome. Unless it is one of last resort, its private keys are to be deleted. */
-  readonly keyPackageRef: Uint8Array
-  /** @throws RuleError credential-accepted */
-  accept(verdicts: readonly Verdict[]): Group
-}
+export type StagedJoin = StagedJoinOf<Group>
+/** A Welcome that was opened; its tree is still to be checked. */
+export type PreparedJoin = PreparedJoinOf<Group>
+/** A Commit by which somebody from outside joins; the group is entered once the service has taken it. */
+export type StagedExternalJoin = StagedExternalJoinOf<Group>
 
 /** How to make a group. */
 export interface CreateOptions extends NewGroupOptions {
@@ -61,35 +54,6 @@ export interface JoinOptions extends WelcomeOptions {
 /** How to enter a group by an external Commit. */
 export interface ExternalJoinOptions extends OutsideOptions {
   readonly otherGroups?: readonly Group[]
-}
-
-/** A Welcome that was opened; its tree is still to be checked. */
-export interface PreparedJoin {
-  readonly groupId: Uint8Array
-  readonly epoch: bigint
-  /** Members of the group: so many signatures are to be verified. */
-  readonly leaves: number
-  /** The signature of every leaf, for `verifyBatch` of a provider, which has other threads to do it. */
-  readonly signatures: () => readonly SignatureToVerify[]
-  /** Checks the tree. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
-  readonly stage: (checks?: TreeChecks) => StagedJoin
-}
-
-/** A Commit by which somebody from outside joins; the group is entered once the service has taken it. */
-export interface StagedExternalJoin {
-  readonly groupId: Uint8Array
-  /** The epoch that the Commit begins. */
-  readonly epoch: bigint
-  /** MLSMessage with the Commit, as a PublicMessage. */
-  readonly message: Uint8Array
-  /** MLSMessage with the GroupInfo of the new epoch, without the tree. */
-  readonly groupInfo: Uint8Array
-  readonly ratchetTree: () => Uint8Array
-  /** The old self that the Commit removes. */
-  readonly removed: readonly Member[]
-  readonly claims: readonly CredentialClaim[]
-  /** @throws RuleError credential-accepted */
-  accept(verdicts: readonly Verdict[]): Group
 }
 
 /**
@@ -260,6 +224,24 @@ export class Group implements Disposable {
     return exportSecret(this.suite, this.#state.epoch.secrets.exporter, { label, context, length })
   }
 
+  /**
+   * RFC 9420 §8.5, of the epoch that a commit staged in this group would begin.
+   *
+   * @throws RangeError for more than 255 hashes; StateError WRONG_EPOCH for another group's or epoch's commit,
+   * NOT_A_MEMBER where this member is removed by it
+   */
+  exportSecretAfter(staged: StagedCommit, label: string, context: Uint8Array, length: number): Uint8Array {
+    const next = this.#nextOf(staged)
+    if (next.epoch === undefined) throw new StateError("NOT_A_MEMBER", "this commit removes this member")
+    return exportSecret(this.suite, next.epoch.secrets.exporter, { label, context, length })
+  }
+
+  /** The LeafNode of a member as it is in the tree, encoded (RFC 9420 §7.2); `undefined` for a blank leaf. */
+  leafNode(index: LeafIndex): Uint8Array | undefined {
+    const { tree } = this.#state.epoch
+    return index < tree.leafCount ? tree.encodedLeaf(index)?.slice() : undefined
+  }
+
   /** MLSMessage with the GroupInfo of this epoch. */
   groupInfo(options: GroupInfoOptions = {}): Uint8Array {
     this.#state.requireActive()
@@ -360,16 +342,29 @@ export class Group implements Disposable {
     const taken = mostThatFit(received, (some) => keepsRules(() => prepareCommit(epoch, requestOf(some), context)))
     const created = createCommit(epoch, requestOf(taken), context)
     const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
-    const groupInfo = newGroupInfo(created.next.epoch, environment)
-    const welcome =
-      created.next.applied.added.size === 0
-        ? undefined
-        : welcomeFor(created, changes.welcomeWithTree !== false, environment)
+    const welcome = created.next.applied.added.size === 0 ? undefined : this.#welcome(created, changes)
     wipe(...(created.pathSecrets?.pathSecrets.values() ?? []))
     const ratchetTree = () => created.next.epoch.tree.encode()
-    const outgoing: OutgoingCommit = { ...created.staged, message, welcome, groupInfo, ratchetTree }
+    let groupInfo: Uint8Array | undefined
+    const outgoing: OutgoingCommit = {
+      ...created.staged,
+      message,
+      welcome,
+      get groupInfo() {
+        groupInfo ??= newGroupInfo(created.next.epoch, environment)
+        return groupInfo
+      },
+      ratchetTree,
+    }
     this.#setPending(outgoing, { ...created, message })
     return outgoing
+  }
+
+  #welcome(created: CreatedCommit, { welcomeWithTree, welcomeExtensions }: GroupChanges): Uint8Array {
+    const { exporter } = created.next.epoch.secrets
+    const extensions = welcomeExtensions?.((asked) => exportSecret(this.suite, exporter, asked))
+    const options = { withRatchetTree: welcomeWithTree !== false, ...(extensions && { extensions }) }
+    return welcomeFor(created, options, this.#state.environment)
   }
 
   /** Forgets our pending commit: the service has refused it. */
@@ -426,11 +421,7 @@ export class Group implements Disposable {
    * @throws RuleError credential-accepted; StateError WRONG_EPOCH for a commit of another epoch or group
    */
   apply(staged: StagedCommit, verdicts: readonly Verdict[]): void {
-    this.#state.requireActive()
-    const next = this.#staged.get(staged)
-    if (next === undefined || next.basis !== this.#state.epoch) {
-      throw new StateError("WRONG_EPOCH", "this commit was not staged in the group's current epoch")
-    }
+    const next = this.#nextOf(staged)
     requireAccepted(staged.claims, verdicts)
     this.#pending = undefined
     const { epoch, seed } = next
@@ -460,6 +451,14 @@ export class Group implements Disposable {
   }
 
   // --- Inside --------------------------------------------------------------------------------------------------------
+
+  /** @throws StateError WRONG_EPOCH, NOT_A_MEMBER */
+  #nextOf(staged: StagedCommit): NextEpoch {
+    this.#state.requireActive()
+    const next = this.#staged.get(staged)
+    if (next !== undefined && next.basis === this.#state.epoch) return next
+    throw new StateError("WRONG_EPOCH", "this commit was not staged in the group's current epoch")
+  }
 
   #stage(commit: Parameters<typeof stageCommit>[1]): StagedCommit {
     const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(undefined))

@@ -317,6 +317,7 @@ export function describe(
     external: joins,
     removed: applied.removed.map((leaf) => memberOf(leaf, epoch.tree.leaf(leaf)!)),
     removals: applied.removals.map((removal) => describeRemoval(epoch, removal)),
+    path: by.committerLeaf !== undefined,
     updated: updated.map((leaf) => memberOf(leaf, tree.leaf(leaf)!)),
     claims: claims(epoch, applied, { ...by, joins }),
     selfRemoved: applied.removed.includes(epoch.ownLeafIndex),

@@ -65,6 +65,8 @@ export interface StagedCommit {
   readonly removed: readonly Member[]
   /** The members in `removed`, in the same order, and who asked for it. */
   readonly removals: readonly Removal[]
+  /** Whether it has an UpdatePath (RFC 9420 §7.5): the committer's leaf, and what is above it, are renewed. */
+  readonly path: boolean
   /** Members with a new leaf node, the committer included. */
   readonly updated: readonly Member[]
   readonly claims: readonly CredentialClaim[]
@@ -94,7 +96,7 @@ export interface OutgoingCommit extends StagedCommit {
   readonly message: Uint8Array
   /** MLSMessage with one Welcome for everybody in `added`, or `undefined` where nobody is. */
   readonly welcome: Uint8Array | undefined
-  /** MLSMessage with the GroupInfo of the new epoch, without the tree. */
+  /** MLSMessage with the GroupInfo of the new epoch, without the tree; signed when it is first asked for. */
   readonly groupInfo: Uint8Array
   /** The tree of the new epoch, as in a `ratchet_tree` extension; encoded when it is asked for. */
   readonly ratchetTree: () => Uint8Array
