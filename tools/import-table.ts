@@ -11,7 +11,10 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   "fast-open": ["codec", "crypto", "transport", "transport/parts"],
   trace: [],
   contracts: ["codec", "transport"],
-  delivery: ["codec", "contracts/delivery", "contracts/log-chain", "crypto", "mls", "mls/wire", "transport"],
+  delivery: [
+    ...["codec", "contracts/delivery", "contracts/access", "contracts/heads", "contracts/knocks", "contracts/log-chain"],
+    ...["crypto", "mls", "mls/wire", "transport"],
+  ],
   auth: ["codec", "contracts/auth", "contracts/names", "crypto", "mls", "transport"],
   // Tests of several packages share it; it is never published.
   testing: [
@@ -19,6 +22,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     "auth/store",
     "delivery/store",
     "codec",
+    "contracts/access",
     "contracts/auth",
     "contracts/delivery",
     "crypto",
@@ -29,8 +33,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     "transport",
   ],
   sqlite: [
-    ...["codec", "contracts/delivery", "contracts/log-chain", "contracts/auth", "crypto"],
-    ...["delivery/store", "auth/store"],
+    ...["codec", "contracts/delivery", "contracts/access", "contracts/heads", "contracts/knocks", "contracts/log-chain"],
+    ...["contracts/auth", "crypto", "delivery/store", "auth/store"],
   ],
   server: [
     ...["codec", "crypto", "crypto/node", "contracts/auth", "contracts/delivery"],
@@ -115,6 +119,9 @@ export const anywhere: readonly string[] = [
   "transport",
   "transport/browser",
   "contracts/delivery",
+  "contracts/access",
+  "contracts/heads",
+  "contracts/knocks",
   "contracts/log-chain",
   "contracts/auth",
   "contracts/names",

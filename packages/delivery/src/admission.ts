@@ -61,6 +61,11 @@ export class Admission {
     }
     if (this.#isFull(size, isCommit ? ROOM.commit : ROOM.message)) return this.#quotaExceeded("service")
     const { requester, now } = asking
+    const ofGroup = this.waiting(
+      request.kind === "proposal" ? "proposals" : "appends",
+      this.rates.appendOfGroup(request.groupId, request.kind, now),
+    )
+    if (ofGroup !== undefined) return { type: "throttled", retryAfterMilliseconds: ofGroup }
     // A turn is not spent on what does not fit into the requester's share, nor the other way round.
     const wait =
       this.waiting("bytes", this.#bytesWait(size, asking)) ??
@@ -68,6 +73,24 @@ export class Admission {
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     this.rates.bytes(size, requester, now)
     return undefined
+  }
+
+  /** When the knock would be left otherwise. Where there is no room for it, it is to come later. */
+  knock(groupId: Uint8Array, size: number, asking: Asking): Refusal | undefined {
+    const wait = this.waiting("knocks", this.rates.knockOfGroup(groupId, asking.now))
+    if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
+    const refusal = this.bytes(size, asking)
+    return refusal?.type === "quotaExceeded" ? { type: "throttled", retryAfterMilliseconds: NO_ROOM_MILLISECONDS } : refusal
+  }
+
+  /** How long a requester who was denied too often has to wait. */
+  denialsWait({ requester, now }: Asking): Wait {
+    return this.waiting("denials", this.rates.denialsWait(requester, now))
+  }
+
+  denied({ requester, now }: Asking): void {
+    this.#onRefusal("denied")
+    this.rates.denied(requester, now)
   }
 
   /** For so many bytes that are no entry of a log. */
@@ -119,10 +142,12 @@ export class Admission {
   }
 }
 
+const NO_ROOM_MILLISECONDS = 60_000
+
 function sizeOf({ body, commit }: Append): number {
-  const parts =
-    commit === undefined ? 0 : commit.welcome.length + commit.groupInfo.length + (commit.ratchetTree?.length ?? 0)
-  return body.length + parts + ENTRY_OVERHEAD
+  const { welcome, answers } = commit ?? {}
+  const answering = answers?.to.reduce((sum, { key }) => sum + key.length + ENTRY_OVERHEAD, answers.welcome.length)
+  return body.length + (welcome?.length ?? 0) + (answering ?? 0) + ENTRY_OVERHEAD
 }
 
 /** From 0 to below 1. */

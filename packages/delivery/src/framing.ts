@@ -1,9 +1,8 @@
 import { type Codec, DecodeError, decode, opaque, struct, uint64 } from "@conclave/codec"
-import type { Append, CommitParts, CreateGroup } from "@conclave/contracts/delivery"
+import type { Append, CommitParts } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import {
   ContentType,
-  type GroupInfo,
   type KeyPackage,
   MLSMessage,
   PrivateMessage,
@@ -25,11 +24,7 @@ export function appendFault({ groupId, epoch, kind, body, commit }: Append): str
   if (!equalBytes(header.groupId, groupId)) return "body: it is a message of another group"
   if (header.epoch !== epoch) return `body: it is a message of epoch ${header.epoch}`
   if (header.contentType !== kind) return `body: it is a message of kind ${header.contentType}`
-  return commit === undefined ? undefined : commitFault(commit, { groupId, epoch: epoch + 1n })
-}
-
-export function createGroupFault({ groupId, groupInfo }: CreateGroup): string | undefined {
-  return groupInfoFault(groupInfo, { groupId, epoch: 0n })
+  return commit === undefined ? undefined : commitFault(commit)
 }
 
 /** A KeyPackage in an MLSMessage, or what is wrong with the bytes. */
@@ -79,19 +74,12 @@ function withRest<T>(codec: Codec<T>): Codec<T> {
   }
 }
 
-interface Place {
-  readonly groupId: Uint8Array
-  readonly epoch: bigint
-}
-
-function commitFault({ welcome, recipients, groupInfo }: CommitParts, place: Place): string | undefined {
+function commitFault({ welcome, recipients }: CommitParts): string | undefined {
   if (welcome.length > 0 !== recipients.length > 0) return "welcome: it comes with recipients, and they with it"
   if (new Set(recipients.map((it) => Buffer.from(it.deviceId).toString("hex"))).size < recipients.length) {
     return "recipients: a device is named twice"
   }
-  return (
-    (recipients.length > 0 ? welcomeFault(welcome, recipients.length) : undefined) ?? groupInfoFault(groupInfo, place)
-  )
+  return recipients.length > 0 ? welcomeFault(welcome, recipients.length) : undefined
 }
 
 function welcomeFault(welcome: Uint8Array, recipients: number): string | undefined {
@@ -100,15 +88,6 @@ function welcomeFault(welcome: Uint8Array, recipients: number): string | undefin
   if (message.wireFormat.type !== "mlsWelcome") return "welcome: it is no Welcome"
   const { secrets } = message.wireFormat.welcome
   return secrets.length < recipients ? "welcome: it is for fewer than the recipients" : undefined
-}
-
-function groupInfoFault(groupInfo: Uint8Array, { groupId, epoch }: Place): string | undefined {
-  const message = messageOf(groupInfo)
-  if (typeof message === "string") return `groupInfo: ${message}`
-  if (message.wireFormat.type !== "mlsGroupInfo") return "groupInfo: it is no GroupInfo"
-  const { groupContext }: GroupInfo = message.wireFormat.groupInfo
-  if (!equalBytes(groupContext.groupId, groupId)) return "groupInfo: it is of another group"
-  return groupContext.epoch === epoch ? undefined : `groupInfo: it is of epoch ${groupContext.epoch}, not ${epoch}`
 }
 
 function messageOf(bytes: Uint8Array): MLSMessage | string {

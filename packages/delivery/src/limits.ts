@@ -1,7 +1,7 @@
 import { type DeliveryRates, defaultRates } from "./rates.js"
 
 export interface DeliveryLimits extends DeliveryRates {
-  /** In bytes; default 4 MiB. A commit of a big group carries its tree. */
+  /** In bytes; default 4 MiB. A Welcome into a big group carries its tree. */
   readonly requestSizeMax: number
   /** Of one entry of a log, in bytes; default 1 MiB. */
   readonly messageSizeMax: number
@@ -23,6 +23,10 @@ export interface DeliveryLimits extends DeliveryRates {
   readonly inboxEntriesMax: number
   /** Those of them that lead to one group; default 10. */
   readonly inboxEntriesPerGroupMax: number
+  /** Of a sealed knock, in bytes; default 16 KiB: it holds a key package. */
+  readonly knockSizeMax: number
+  /** Knocks of one key that wait beside a group's log; default 1,024. */
+  readonly knocksPerKeyMax: number
   /** Default 1,000. */
   readonly cursorsPerSubscriptionMax: number
   /** Of all subscriptions; default 200,000. */
@@ -50,6 +54,8 @@ export const defaultLimits: DeliveryLimits = {
   keyPackageSizeMax: 64 * 1024,
   inboxEntriesMax: 1_000,
   inboxEntriesPerGroupMax: 10,
+  knockSizeMax: 16 * 1024,
+  knocksPerKeyMax: 1_024,
   cursorsPerSubscriptionMax: 1_000,
   cursorsMax: 200_000,
   cursorsByRequesterMax: 20_000,

@@ -62,7 +62,7 @@ const refused = (reason: string): Proof => ({ type: "forbidden", reason })
 
 const suites = new WeakMap<CryptoProvider, Map<number, CipherSuite>>()
 
-function suiteOf(number: number, crypto: CryptoProvider): CipherSuite {
+export function suiteOf(number: number, crypto: CryptoProvider): CipherSuite {
   const known = suites.get(crypto) ?? new Map<number, CipherSuite>()
   suites.set(crypto, known)
   const suite = known.get(number) ?? cipherSuite(number, crypto)

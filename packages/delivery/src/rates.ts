@@ -1,3 +1,4 @@
+import type { EntryKind } from "@conclave/contracts/delivery"
 import { type Rate, RateLimiter, type Requester, type Taking, takeAll } from "@conclave/transport"
 import { groupTopic, inboxTopic } from "./topics.js"
 
@@ -33,6 +34,15 @@ export interface DeliveryRates {
   readonly welcomesByRequester: Rate
   /** Cursors of subscriptions that one requester begins; default 1,000 a second, 20,000 at once. */
   readonly cursorsByRequester: Rate
+  /** Knocks beside one group's log; default 1 a second, 1,000 at once. */
+  readonly knocks: Rate
+  /** Those of them that are one requester's; default 1 in 10 seconds, 100 at once. */
+  readonly knocksByRequester: Rate
+  /**
+   * Requests of one requester that are denied for the key, signature or pass that they show; default 20 a second, 2,000 at
+   * once. Who has used them up waits with all that needs a proof.
+   */
+  readonly denialsByRequester: Rate
   /** Bytes that one requester has stored; default 64 KiB a second, 256 MiB at once. */
   readonly bytesByRequester: Rate
 }
@@ -50,6 +60,9 @@ export const defaultRates: DeliveryRates = {
   claimsByRequester: { perSecond: 1, burst: 1_000 },
   welcomesByRequester: { perSecond: 1 / 300, burst: 20 },
   cursorsByRequester: { perSecond: 1_000, burst: 20_000 },
+  knocks: { perSecond: 1, burst: 1_000 },
+  knocksByRequester: { perSecond: 0.1, burst: 100 },
+  denialsByRequester: { perSecond: 20, burst: 2_000 },
   bytesByRequester: { perSecond: 64 * 1024, burst: 256 * 1024 * 1024 },
 }
 
@@ -65,6 +78,8 @@ export class Rates {
   readonly #singleUse: Shared
   readonly #welcomes: Shared
   readonly #cursors: Shared
+  readonly #knocks: Shared
+  readonly #denials: Shared
   readonly #bytes: Shared
 
   constructor(rates: DeliveryRates) {
@@ -75,15 +90,44 @@ export class Rates {
     this.#singleUse = new Shared(rates.claimsOfDeviceByRequester, rates.claims)
     this.#welcomes = new Shared(rates.welcomesByRequester)
     this.#cursors = new Shared(rates.cursorsByRequester)
+    this.#knocks = new Shared(rates.knocksByRequester, rates.knocks)
+    this.#denials = new Shared(rates.denialsByRequester)
     this.#bytes = new Shared(rates.bytesByRequester)
   }
 
+  /** A requester's share of what is appended to a group; the group's own is {@link appendOfGroup}. */
   append(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#appends.take(requester, now, { of: groupTopic(groupId) })
+    return this.#appends.takeOfRequester(requester, now, groupTopic(groupId))
   }
 
   proposal(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#proposals.take(requester, now, { of: groupTopic(groupId) })
+    return this.#proposals.takeOfRequester(requester, now, groupTopic(groupId))
+  }
+
+  /** Only for what may be appended: a stranger who knows the group's id takes nothing from its members. */
+  appendOfGroup(groupId: Uint8Array, kind: EntryKind, now: number): Wait {
+    const takings = [this.#appends, ...(kind === "proposal" ? [this.#proposals] : [])]
+    return takeAll(
+      takings.flatMap((shared) => shared.ofAll(groupTopic(groupId))),
+      now,
+    )
+  }
+
+  knock(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#knocks.takeOfRequester(requester, now, groupTopic(groupId))
+  }
+
+  knockOfGroup(groupId: Uint8Array, now: number): Wait {
+    return takeAll(this.#knocks.ofAll(groupTopic(groupId)), now)
+  }
+
+  denied(requester: Requester | undefined, now: number): Wait {
+    return this.#denials.take(requester, now)
+  }
+
+  /** Whether {@link denied} would have to wait. */
+  denialsWait(requester: Requester | undefined, now: number): Wait {
+    return this.#denials.wait(requester, now, { amount: 1, leaving: 0 })
   }
 
   creation(requester: Requester | undefined, now: number): Wait {
@@ -139,6 +183,15 @@ class Shared {
     return takeAll(this.#levels(requester, of, amount), now)
   }
 
+  /** What {@link take} takes, but for that of all. */
+  takeOfRequester(requester: Requester | undefined, now: number, of: string): Wait {
+    return takeAll(this.#ofRequester(requester, of, 1), now)
+  }
+
+  ofAll(of: string, amount = 1): Taking[] {
+    return this.#all === undefined ? [] : [{ limiter: this.#all, key: of, amount }]
+  }
+
   wait(requester: Requester | undefined, now: number, { amount, leaving }: { amount: number; leaving: number }): Wait {
     if (requester === undefined) return undefined
     const { peer, network } = this.#bursts
@@ -150,11 +203,14 @@ class Shared {
   }
 
   #levels(requester: Requester | undefined, of: string, amount: number): Taking[] {
+    return [...this.#ofRequester(requester, of, amount), ...this.ofAll(of, amount)]
+  }
+
+  #ofRequester(requester: Requester | undefined, of: string, amount: number): Taking[] {
     const { peer, network } = requester ?? {}
     return [
       { limiter: this.#peer, key: peer === undefined ? undefined : keyOf(peer, of), amount },
       { limiter: this.#network, key: network === undefined ? undefined : keyOf(network, of), amount },
-      ...(this.#all === undefined ? [] : [{ limiter: this.#all, key: of, amount }]),
     ]
   }
 }

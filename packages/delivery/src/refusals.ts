@@ -1,4 +1,7 @@
-/** What was refused for the sake of others, by the limit that it met: for an operator's log, see `onRefusal`. */
+/**
+ * What was refused for the sake of others, by the limit that it met, and what was denied: for an operator's log, see
+ * `onRefusal`. `denials`: who was denied too often has to wait.
+ */
 export type RefusalKind =
   | "appends"
   | "bytes"
@@ -6,7 +9,10 @@ export type RefusalKind =
   | "commits"
   | "creations"
   | "cursors"
+  | "denials"
+  | "denied"
   | "groupQuota"
+  | "knocks"
   | "proposals"
   | "serviceQuota"
   | "subscriptions"

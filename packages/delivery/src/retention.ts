@@ -74,6 +74,9 @@ export async function sweepOnce(
 
 const DAY_MILLISECONDS = 86_400_000
 
+/** Knocks wait for a day, and so do their answers. */
+export const knocksSince = (now: number) => BigInt(Math.max(0, Math.floor(now - DAY_MILLISECONDS)))
+
 function horizonsOf({ messages, handshakes, inbox, groups }: Retention, now: number, rowsMax: number): Horizons {
   const before = (days: number) => BigInt(Math.max(0, Math.floor(now - days * DAY_MILLISECONDS)))
   return {
@@ -82,6 +85,7 @@ function horizonsOf({ messages, handshakes, inbox, groups }: Retention, now: num
     log: before(handshakes),
     inbox: before(inbox),
     groups: before(groups),
+    knocks: knocksSince(now),
     rowsMax,
   }
 }

@@ -1,10 +1,7 @@
 import { DecodeError, encode } from "@conclave/codec"
 import {
-  type Append,
-  type CommitParts,
-  type CreateGroup,
   type Cursor,
-  DeliveryRequest,
+  type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
   deliveryRequests,
@@ -18,13 +15,17 @@ import {
   type RequestContext,
   type Requester,
 } from "@conclave/transport"
+import { AccessJudge, evidenceOfCursor } from "./access.js"
 import { Admission, type Asking } from "./admission.js"
-import { appendFault, createGroupFault } from "./framing.js"
+import { Groups, type GroupsOptions } from "./groups.js"
+import { openIdentity } from "./identity.js"
 import { judgeKeyPackages } from "./key-packages.js"
 import { type DeliveryLimits, defaultLimits } from "./limits.js"
+import { Passes } from "./passes.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
-import { type Appended, type NewCommit, type Refusal, type Store, StoreUnavailable } from "./store/store.js"
+import { counted, done, forbidden, invalid, notFound, refused, refusedOf, throttled } from "./responses.js"
+import { type Refused, type Store, StoreUnavailable } from "./store/store.js"
 import { Subscriptions } from "./subscriptions.js"
 import { groupTopic, inboxTopic } from "./topics.js"
 import { processWake, type Wake } from "./wake.js"
@@ -68,6 +69,7 @@ class DeliveryService {
   readonly #onRefusal: (kind: RefusalKind) => void
   readonly #admission: Admission
   readonly #subscriptions: Subscriptions
+  #opened: Promise<Opened> | undefined
 
   constructor(options: DeliveryOptions) {
     const { store, directory, crypto, now = Date.now, wake = processWake(), limits } = options
@@ -81,7 +83,8 @@ class DeliveryService {
     this.#onError = onError
     this.#onRefusal = onRefusal
     this.#admission = new Admission({ store, crypto, limits: this.#limits, onRefusal })
-    this.#subscriptions = new Subscriptions({ store, wake, limits: this.#limits, onError, onRefusal })
+    const shared = { store, wake, limits: this.#limits, crypto, now, onError, onRefusal }
+    this.#subscriptions = new Subscriptions({ ...shared, onAccessRefusal: this.#onAccessRefusal })
   }
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
@@ -126,28 +129,51 @@ class DeliveryService {
         return this.#claim(request, asking)
       case "countKeyPackages":
         return this.#asDevice(request, () => this.#count(request))
-      case "createGroup":
-        return this.#createGroup(request, asking)
-      case "append":
-        return this.#append(request, asking)
-      case "read":
-        return this.#read(request)
-      case "head": {
-        const head = await this.#store.head(request.groupId)
-        return head === undefined ? notFound(request.groupId) : { type: "head", ...head }
-      }
-      case "groupInfo": {
-        const info = await this.#store.groupInfo(request.groupId)
-        return info === undefined ? notFound(request.groupId) : { type: "groupInfo", ...info }
+      case "extend":
+        return this.#extend(request, asking)
+      case "service": {
+        const { identity } = await this.#open()
+        return { type: "service", identity: identity.said, at: BigInt(asking.now) }
       }
       case "inbox":
         return this.#asDevice(request, () => this.#inbox(request))
       case "acknowledgeInbox":
         return this.#asDevice(request, async () => {
           await this.#store.acknowledgeInbox(request.proof.deviceId, counted(request.upTo))
-          return { type: "done" }
+          return done
         })
+      default:
+        return (await this.#open()).groups.respond(request, asking)
     }
+  }
+
+  /** A store that is not available now is asked again. */
+  #open(): Promise<Opened> {
+    this.#opened ??= this.#read().catch((error) => {
+      this.#opened = undefined
+      throw error
+    })
+    return this.#opened
+  }
+
+  async #read() {
+    const [store, crypto] = [this.#store, this.#crypto]
+    const identity = await openIdentity(store, crypto)
+    const passes = new Passes(crypto, identity.passSecret)
+    const judge = new AccessJudge(crypto, passes)
+    const shared = { store, crypto, identity, judge, directory: this.#directory, wake: this.#wake }
+    const groups = new Groups({
+      ...shared,
+      limits: this.#limits,
+      admission: this.#admission,
+      onAccessRefusal: this.#onAccessRefusal,
+    })
+    return { identity, passes, judge, groups }
+  }
+
+  readonly #onAccessRefusal = ({ type }: Refused, asking: Asking): void => {
+    if (type === "wrongTime") this.#onRefusal("wrongTime")
+    if (type === "denied") this.#admission.denied(asking)
   }
 
   async #asDevice(
@@ -225,91 +251,6 @@ class DeliveryService {
     return { type: "keyPackageCount", ...stock }
   }
 
-  // --- Groups ---
-
-  async #createGroup(request: CreateGroup, asking: Asking): Promise<DeliveryResponse> {
-    const { requester, now: at } = asking
-    const wait = this.#admission.waiting("creations", this.#admission.rates.creation(requester, at))
-    if (wait !== undefined) return throttled(wait)
-    const fault = this.#idFault(request) ?? createGroupFault(request)
-    if (fault !== undefined) return invalid(fault)
-    const size = request.groupInfo.length + (request.ratchetTree?.length ?? 0) + GROUP_OVERHEAD
-    const outcome = await this.#store.createGroup({
-      ...request,
-      requestHash: this.#sha256(encode(DeliveryRequest, { type: "createGroup", ...request })),
-      at: BigInt(at),
-      admit: () => this.#admission.bytes(size, asking),
-    })
-    if (typeof outcome === "object") return refused(outcome)
-    return { type: outcome === "exists" ? "alreadyExists" : "done" }
-  }
-
-  async #append(request: Append, asking: Asking): Promise<DeliveryResponse> {
-    const { messageSizeMax, pastCommitsMax } = this.#limits
-    if (request.body.length > messageSizeMax) return { type: "tooLarge", max: messageSizeMax }
-    const idFault = this.#idFault(request)
-    if (idFault !== undefined) return invalid(idFault)
-    const wait = this.#admission.appendWait(request, asking)
-    if (wait !== undefined) return throttled(wait)
-    const fault = appendFault(request)
-    if (fault !== undefined) return invalid(fault)
-    // A group's last commit only grows: behind it, a commit is stale or a repetition, and beyond it nobody has read it.
-    const head = request.commit && (await this.#store.head(request.groupId))
-    if (head !== undefined && request.after > head.lastCommitSeq) {
-      return { type: "stale", lastCommitSeq: head.lastCommitSeq, headSeq: head.headSeq }
-    }
-    const isFutile = head?.lastCommitSeq !== request.after
-    const commit = request.commit && (await this.#newCommit(request.commit, { ...asking, isFutile }))
-    const appended = await this.#store.append({
-      ...request,
-      epoch: counted(request.epoch),
-      after: counted(request.after),
-      requestHash: this.#sha256(encode(DeliveryRequest, { type: "append", ...request, after: 0n })),
-      at: BigInt(asking.now),
-      pastCommitsMax,
-      commit,
-      admit: (group) => this.#admission.entry(request, group, asking),
-    })
-    if (appended.type === "accepted") {
-      this.#wake.notify(groupTopic(request.groupId))
-      for (const deviceId of commit?.recipients ?? []) this.#wake.notify(inboxTopic(deviceId))
-    }
-    return answerTo(appended, request.groupId)
-  }
-
-  /**
-   * One recipient whom nobody knows does not keep the others out. A request has room for tens of thousands: those of a
-   * futile commit are not looked up.
-   */
-  async #newCommit(
-    { recipients, ...parts }: CommitParts,
-    asking: Asking & { readonly isFutile: boolean },
-  ): Promise<NewCommit> {
-    const { inboxEntriesMax, inboxEntriesPerGroupMax } = this.#limits
-    const registered: Uint8Array[] = []
-    const unserved: Uint8Array[] = []
-    for (const { deviceId } of asking.isFutile ? [] : recipients) {
-      const isKnown = (await this.#directory(deviceId)) !== undefined
-      ;(isKnown ? registered : unserved).push(deviceId)
-    }
-    return {
-      ...parts,
-      recipients: registered,
-      unserved,
-      inboxEntriesMax,
-      inboxEntriesPerGroupMax,
-      sender: this.#admission.senderOf(asking.requester),
-      mayDeliver: (deviceId) => this.#admission.mayDeliver(deviceId, asking),
-    }
-  }
-
-  async #read({ groupId, afterSeq, limit }: Request<"read">): Promise<DeliveryResponse> {
-    const page = await this.#store.read({ groupId, ...this.#page(afterSeq, limit) })
-    if (page === undefined) return notFound(groupId)
-    if (counted(afterSeq) + 1n < page.oldestSeq) return { type: "belowRetention", groupId, oldestSeq: page.oldestSeq }
-    return { type: "entries", groupId, entries: page.entries, headSeq: page.headSeq }
-  }
-
   async #inbox({ after, limit, proof }: Request<"inbox">): Promise<DeliveryResponse> {
     const page = await this.#store.inbox({ deviceId: proof.deviceId, ...this.#page(after, limit) })
     return { type: "inboxEntries", ...page }
@@ -320,36 +261,61 @@ class DeliveryService {
     return { after: counted(after), limit: Math.min(limit, pageEntriesMax), sizeMax: pageSizeMax }
   }
 
-  #idFault({ groupId, idempotencyId }: CreateGroup | Append): string | undefined {
-    if (groupId.length < 1 || groupId.length > 64) return "groupId: it has 1 to 64 bytes"
-    return idempotencyId.length === 16 ? undefined : "idempotencyId: it has 16 bytes"
-  }
-
   // --- Subscriptions ---
 
   async *#subscribe(request: Request<"subscribe">, context: RequestContext): AsyncGenerator<DeliveryResponse> {
-    const { requester, now } = this.#asking(context)
-    const { cursors } = request
-    const fault = this.#cursorsFault(cursors)
-    if (fault !== undefined) {
-      yield invalid(fault)
+    const asking = this.#asking(context)
+    const refusal = await this.#subscribeFault(request, asking)
+    if (refusal !== undefined) {
+      yield refusal
       return
     }
-    const wait = this.#admission.waiting("cursors", this.#admission.rates.cursors(1 + cursors.length, requester, now))
-    if (wait !== undefined) {
-      yield throttled(wait)
-      return
-    }
-    const proof = request.proof && (await this.#check(request, request.proof))
-    if (proof !== undefined && proof.type !== "proved") {
-      yield proof
-      return
-    }
-    yield* this.#subscriptions.open(requester, {
-      cursors: cursors.map(({ groupId, afterSeq }) => ({ groupId, afterSeq: counted(afterSeq) })),
-      inbox: request.proof && { deviceId: request.proof.deviceId, after: counted(request.inboxAfter) },
+    const { cursors, proof } = request
+    yield* this.#subscriptions.open(asking, {
+      ...(await this.#open()),
+      cursors,
+      inbox: proof && { deviceId: proof.deviceId, after: counted(request.inboxAfter) },
       signal: context.signal,
     })
+  }
+
+  async #subscribeFault(request: Request<"subscribe">, asking: Asking): Promise<DeliveryResponse | undefined> {
+    const { requester, now } = asking
+    const { cursors } = request
+    const fault = this.#cursorsFault(cursors)
+    if (fault !== undefined) return invalid(fault)
+    const wait =
+      (cursors.length > 0 ? this.#admission.denialsWait(asking) : undefined) ??
+      this.#admission.waiting("cursors", this.#admission.rates.cursors(1 + cursors.length, requester, now))
+    if (wait !== undefined) return throttled(wait)
+    const { judge } = await this.#open()
+    for (const cursor of cursors) {
+      const wrongTime = judge.timeFault(evidenceOfCursor(cursor), BigInt(now))
+      if (wrongTime !== undefined) {
+        this.#onAccessRefusal(wrongTime, asking)
+        return refusedOf(cursor.groupId, wrongTime)
+      }
+    }
+    const proof = request.proof && (await this.#check(request, request.proof))
+    return proof === undefined || proof.type === "proved" ? undefined : proof
+  }
+
+  async #extend({ subscription, cursor }: Request<"extend">, asking: Asking): Promise<DeliveryResponse> {
+    const { groupId } = cursor
+    const wait =
+      this.#admission.denialsWait(asking) ??
+      this.#admission.waiting("cursors", this.#admission.rates.cursors(1, asking.requester, asking.now))
+    if (wait !== undefined) return throttled(wait)
+    const { judge, passes } = await this.#open()
+    const now = BigInt(asking.now)
+    const standing = await this.#store.standing(judge.reading(evidenceOfCursor(cursor), now))
+    if (standing.type !== "standing") {
+      this.#onAccessRefusal(standing, asking)
+      return refusedOf(groupId, standing)
+    }
+    if (!this.#subscriptions.extend(subscription, cursor, standing)) return notFound(groupId)
+    const { access } = cursor
+    return { type: "passes", passes: access.type === "proof" ? [passes.give({ groupId, key: access.key }, now)] : [] }
   }
 
   #cursorsFault(cursors: readonly Cursor[]): string | undefined {
@@ -363,25 +329,16 @@ class DeliveryService {
 }
 
 const DEVICE_ID_SIZE = 32
-/** What a group takes beside its GroupInfo and tree, about, in bytes. */
-const GROUP_OVERHEAD = 500
+
+interface Opened extends Pick<GroupsOptions, "identity" | "judge"> {
+  readonly passes: Passes
+  readonly groups: Groups
+}
 
 /** Who a listener knows by one width alone is its own network. */
 function requesterOf({ peer, network = peer }: RequestContext): Requester | undefined {
   return peer === undefined || network === undefined ? undefined : { peer, network }
 }
-
-const refused = (refusal: Refusal): DeliveryResponse =>
-  refusal.type === "throttled" ? throttled(refusal.retryAfterMilliseconds) : refusal
-
-const invalid = (reason: string): DeliveryResponse => ({ type: "invalid", reason })
-const forbidden = (reason: string): DeliveryResponse => ({ type: "forbidden", reason })
-const notFound = (groupId: Uint8Array): DeliveryResponse => ({ type: "notFound", groupId })
-const throttled = (milliseconds: number): DeliveryResponse => ({
-  type: "throttled",
-  // A slow rate's wait may be longer than the field: whoever comes back too soon is told again.
-  retryAfterMilliseconds: Math.min(milliseconds, 0xffff_ffff),
-})
 
 /** What a version that knows no version byte can read, or the versions that are spoken. */
 function answerToVersion({ isUnmarked }: OtherVersionError): DeliveryResponse {
@@ -390,22 +347,3 @@ function answerToVersion({ isUnmarked }: OtherVersionError): DeliveryResponse {
     ? invalid("this client is too old for the service: update it")
     : { type: "update", oldest: version, newest: version }
 }
-
-function answerTo(appended: Appended, groupId: Uint8Array): DeliveryResponse {
-  switch (appended.type) {
-    case "accepted":
-      return { ...appended, receipt: new Uint8Array() }
-    case "notFound":
-      return notFound(groupId)
-    case "idReused":
-      return invalid("idempotencyId: it was used for another entry of the group")
-    case "stale":
-      return appended
-    default:
-      return refused(appended)
-  }
-}
-
-/** No group lives for 2⁶³ entries: a larger number says the same, and fits into a database. */
-const counted = (number: bigint) => (number > COUNT_MAX ? COUNT_MAX : number)
-const COUNT_MAX = 2n ** 63n - 1n

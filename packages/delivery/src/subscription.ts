@@ -1,37 +1,93 @@
-import type { DeliveryResponse } from "@conclave/contracts/delivery"
-import type { Store } from "./store/store.js"
-import { groupTopic, idOf, inboxTopic, isInbox } from "./topics.js"
+import type { Pass } from "@conclave/contracts/access"
+import type { Cursor, DeliveryResponse } from "@conclave/contracts/delivery"
+import { type AccessJudge, evidenceOfCursor, keyOf, provedBefore } from "./access.js"
+import type { Asking } from "./admission.js"
+import { entriesOf } from "./groups.js"
+import type { Identity } from "./identity.js"
+import type { Passes } from "./passes.js"
+import { counted, refusedOf } from "./responses.js"
+import { knocksSince } from "./retention.js"
+import type { Refused, Standing, Store } from "./store/store.js"
+import { groupTopic, idOf, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 export interface SubscriptionOptions {
-  readonly cursors: readonly { readonly groupId: Uint8Array; readonly afterSeq: bigint }[]
-  readonly inbox: { readonly deviceId: Uint8Array; readonly after: bigint } | undefined
+  readonly positions: Positions
+  readonly asking: Asking
   readonly store: Store
   readonly wake: Wake
+  readonly identity: Identity
+  readonly passes: Passes
+  readonly judge: AccessJudge
   readonly page: { readonly limit: number; readonly sizeMax: number }
   readonly signal: AbortSignal
   /** Shared by all subscriptions of a service. */
   readonly turns: Turns
-  /** Called for each cursor that is dropped, because there is no such group. */
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+  /** Called for each cursor that is dropped, because there is no such group, or because of its key. */
   readonly onDropped: () => void
+  readonly onAccessRefusal: (refusal: Refused, asking: Asking) => void
 }
 
+/** What a subscription follows, by topic: logs, and the `n` up to which an inbox was read. */
+export type Positions = Map<string, LogPosition | bigint>
+
+/** How far a log was read, and by which key. Subscriptions have very many of these, and most of them wait. */
+export interface LogPosition {
+  seq: bigint
+  /** The access key, a byte for each character; `undefined` for none. */
+  key: string | undefined
+  /** The entry that began the key's interval, as far as that is known. */
+  keySeq: number | undefined
+  /** What was told of what lies beside the log: see `Standing.beside`. */
+  knocksUpTo: number
+  answeredUpTo: number
+}
+
+export function positionsOf(
+  cursors: readonly Cursor[],
+  inbox: { readonly deviceId: Uint8Array; readonly after: bigint } | undefined,
+): Positions {
+  const positions: Positions = new Map()
+  for (const { groupId, afterSeq, access } of cursors) {
+    const key = textOf(keyOf(access))
+    const nothing = { knocksUpTo: 0, answeredUpTo: 0 }
+    positions.set(groupTopic(groupId), { seq: counted(afterSeq), key, keySeq: undefined, ...nothing })
+  }
+  if (inbox !== undefined) positions.set(inboxTopic(inbox.deviceId), inbox.after)
+  return positions
+}
+
+/** Goes on with a later key. Returns whether it is a later one. */
+export function extendPosition(position: LogPosition, key: Uint8Array | undefined, { seq }: Standing): boolean {
+  if (position.keySeq !== undefined && seq <= position.keySeq) return false
+  Object.assign(position, { key: textOf(key), keySeq: Number(seq), answeredUpTo: 0 })
+  return true
+}
+
+const textOf = (key: Uint8Array | undefined) => key && Buffer.from(key).toString("latin1")
+const keyIn = (text: string | undefined) => (text === undefined ? undefined : Uint8Array.from(Buffer.from(text, "latin1")))
+
 /**
- * What is behind the cursors and then what comes, until the signal is aborted. Nothing is queued for the reader: it
- * gets the next page of the log when it asks for it, so a slow one costs no more than its cursors. While nothing
- * happens, nothing is read and no timer runs; a cursor costs about 400 bytes then.
+ * Passes for the cursors with a signature, what is behind the cursors and then what comes, until the signal is aborted.
+ * Nothing is queued for the reader: it gets the next page of the log when it asks for it, so a slow one costs no more than
+ * its cursors. While nothing happens, nothing is read and no timer runs; a cursor costs about 500 bytes then.
  */
-export async function* subscription(options: SubscriptionOptions): AsyncGenerator<DeliveryResponse> {
-  const { wake, signal, turns } = options
-  const positions = positionsOf(options)
+export async function* subscription(
+  options: SubscriptionOptions,
+  cursors: readonly Cursor[],
+): AsyncGenerator<DeliveryResponse> {
+  const { wake, signal, turns, positions } = options
   const watch = wake.watch(positions.keys())
   const drop = (topic: string) => {
     positions.delete(topic)
     watch.drop(topic)
     options.onDropped()
   }
-  const reading = { ...options, positions, drop }
+  const reading = { ...options, drop }
   try {
+    yield* beginning(cursors, reading)
     for (const [n, topic] of [...positions.keys()].entries()) {
       if (n % TOPICS_IN_A_TURN === 0) await turns.next()
       yield* pages(topic, reading, { atLeastOne: true })
@@ -68,27 +124,47 @@ export class Turns {
   }
 }
 
-/** How far each log and the inbox were read, by topic. */
-type Positions = Map<string, bigint>
-
-function positionsOf({ cursors, inbox }: SubscriptionOptions): Positions {
-  const positions: Positions = new Map()
-  for (const { groupId, afterSeq } of cursors) positions.set(groupTopic(groupId), afterSeq)
-  if (inbox !== undefined) positions.set(inboxTopic(inbox.deviceId), inbox.after)
-  return positions
-}
-
-interface Reading extends Pick<SubscriptionOptions, "store" | "page" | "signal"> {
-  readonly positions: Positions
+interface Reading extends SubscriptionOptions {
   readonly drop: (topic: string) => void
 }
 
-interface Next {
-  readonly response: DeliveryResponse
-  /** How far it goes; `undefined` where there is nothing to be read, now and later. */
-  readonly position: bigint | undefined
-  readonly news: boolean
-  readonly more: boolean
+/**
+ * Looks at what the cursors show, once: from then on their keys are read by. Passes come first; the cursors that are
+ * refused are told so and are not watched.
+ */
+async function* beginning(cursors: readonly Cursor[], reading: Reading): AsyncGenerator<DeliveryResponse> {
+  const passes: Pass[] = []
+  const refusals: DeliveryResponse[] = []
+  for (const [n, cursor] of cursors.entries()) {
+    if (n % TOPICS_IN_A_TURN === 0) await reading.turns.next()
+    const found = await evidenceFault(cursor, reading)
+    if (found === undefined) continue
+    if ("tag" in found) passes.push(found)
+    else {
+      refusals.push(refusedOf(cursor.groupId, found))
+      reading.onAccessRefusal(found, reading.asking)
+      reading.drop(groupTopic(cursor.groupId))
+    }
+  }
+  if (passes.length > 0) yield { type: "passes", passes }
+  yield* refusals
+}
+
+/** A pass for a signature; nothing for a pass, which is looked at together with the log. */
+async function evidenceFault(cursor: Cursor, reading: Reading): Promise<Pass | Refused | undefined> {
+  const { store, judge, passes, positions, asking } = reading
+  const { groupId, access } = cursor
+  const now = BigInt(asking.now)
+  if (access.type === "none") return undefined
+  if (access.type === "pass") {
+    return passes.isGood(groupId, access, now) ? undefined : { type: "denied", reason: "the pass is not good" }
+  }
+  const standing = await store.standing(judge.reading(evidenceOfCursor(cursor), now))
+  if (standing.type !== "standing") return standing
+  const position = positions.get(groupTopic(groupId))
+  // It may have been extended already.
+  if (typeof position === "object") position.keySeq ??= Number(standing.seq)
+  return passes.give({ groupId, key: access.key }, now)
 }
 
 async function* pages(
@@ -97,34 +173,88 @@ async function* pages(
   { atLeastOne }: { readonly atLeastOne: boolean },
 ): AsyncGenerator<DeliveryResponse> {
   for (let first = true; !reading.signal.aborted; first = false) {
-    const after = reading.positions.get(topic)
-    if (after === undefined) return
-    const { response, position, news, more } = await (isInbox(topic) ? inboxPage : logPage)(idOf(topic), after, reading)
-    if (position === undefined) reading.drop(topic)
-    else reading.positions.set(topic, position)
-    if (news || (first && atLeastOne)) yield response
+    const position = reading.positions.get(topic)
+    if (position === undefined) return
+    const always = first && atLeastOne
+    const more =
+      typeof position === "bigint"
+        ? yield* inboxPage(topic, position, { ...reading, always })
+        : yield* logPage(topic, position, { ...reading, always })
     if (!more) return
   }
 }
 
-async function logPage(groupId: Uint8Array, after: bigint, { store, page }: Reading): Promise<Next> {
-  const read = await store.read({ groupId, after, ...page })
-  if (read === undefined) {
-    return { response: { type: "notFound", groupId }, position: undefined, news: true, more: false }
-  }
-  const { entries, headSeq, oldestSeq } = read
-  if (after + 1n < oldestSeq) {
-    const response: DeliveryResponse = { type: "belowRetention", groupId, oldestSeq }
-    return { response, position: oldestSeq - 1n, news: true, more: true }
-  }
-  const position = entries.at(-1)?.seq ?? after
-  const response: DeliveryResponse = { type: "entries", groupId, entries, headSeq }
-  return { response, position, news: entries.length > 0, more: entries.length > 0 && position < headSeq }
+interface PageReading extends Reading {
+  /** Whether there is an answer even where there is nothing new. */
+  readonly always: boolean
 }
 
-async function inboxPage(deviceId: Uint8Array, after: bigint, { store, page }: Reading): Promise<Next> {
-  const { entries, head } = await store.inbox({ deviceId, after, ...page })
+/** Returns whether there may be more. */
+async function* logPage(
+  topic: string,
+  position: LogPosition,
+  reading: PageReading,
+): AsyncGenerator<DeliveryResponse, boolean> {
+  const { store, page, always, identity } = reading
+  const groupId = idOf(topic)
+  const { key, seq: after } = position
+  const read = await store.read({ groupId, key: keyIn(key), after, permit: provedBefore, ...page })
+  if (read.type !== "page") {
+    reading.onAccessRefusal(read, reading.asking)
+    reading.drop(topic)
+    yield refusedOf(groupId, read)
+    return false
+  }
+  const { entries, headSeq, oldestSeq, standing } = read
+  if (position.key === key) position.keySeq = Number(standing.seq)
+  if (after + 1n < oldestSeq) {
+    position.seq = oldestSeq - 1n
+    yield { type: "belowRetention", groupId, oldestSeq }
+    return true
+  }
+  position.seq = entries.at(-1)?.seq ?? after
+  if (entries.length > 0 || always) yield entriesOf(groupId, { entries, headSeq }, identity)
+  if (entries.length > 0 && position.seq < headSeq) return true
+  yield* beside(topic, { position, standing }, reading)
+  return false
+}
+
+/** Knocks that wait and come, for a key that reaches the head, and answers to knocks of the key. */
+async function* beside(
+  topic: string,
+  { position, standing }: { readonly position: LogPosition; readonly standing: Standing },
+  { store, now }: Reading,
+): AsyncGenerator<DeliveryResponse> {
+  const groupId = idOf(topic)
+  const end = Number(standing.beside)
+  const { key } = position
+  const permit = provedBefore
+  while (position.answeredUpTo < end || (standing.reach === undefined && position.knocksUpTo < end)) {
+    const { knocksUpTo, answeredUpTo } = position
+    const from = { knocksAfter: BigInt(knocksUpTo), answeredAfter: BigInt(answeredUpTo), limit: BESIDE_AT_A_TIME }
+    const found = await store.beside({ groupId, key: keyIn(key), permit, since: knocksSince(now()), ...from })
+    // With another key it is looked at again.
+    if (found.type !== "beside" || position.key !== key) return
+    position.knocksUpTo = Number(found.knocksUpTo)
+    position.answeredUpTo = Number(found.answeredUpTo)
+    if (found.knocks.length > 0) yield { type: "knocks", groupId, knocks: found.knocks }
+    for (const id of found.answered) yield { type: "answered", groupId, id }
+    // Somebody was removed in between, and the key reaches the head no longer.
+    if (position.knocksUpTo === knocksUpTo && position.answeredUpTo === answeredUpTo) return
+  }
+}
+
+const BESIDE_AT_A_TIME = 32
+
+/** Returns whether there may be more. */
+async function* inboxPage(
+  topic: string,
+  after: bigint,
+  { store, page, positions, always }: PageReading,
+): AsyncGenerator<DeliveryResponse, boolean> {
+  const { entries, head } = await store.inbox({ deviceId: idOf(topic), after, ...page })
   const position = entries.at(-1)?.n ?? after
-  const response: DeliveryResponse = { type: "inboxEntries", entries, head }
-  return { response, position, news: entries.length > 0, more: entries.length > 0 && position < head }
+  positions.set(topic, position)
+  if (entries.length > 0 || always) yield { type: "inboxEntries", entries, head }
+  return entries.length > 0 && position < head
 }

@@ -1,19 +1,38 @@
-import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import type { Cursor, DeliveryResponse } from "@conclave/contracts/delivery"
+import type { CryptoProvider } from "@conclave/crypto"
 import { type Requester, Share } from "@conclave/transport"
+import { keyOf } from "./access.js"
+import type { Asking } from "./admission.js"
 import type { DeliveryLimits } from "./limits.js"
 import { Poll } from "./poll.js"
 import { networkShare } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
-import type { Store } from "./store/store.js"
-import { type SubscriptionOptions, subscription, Turns } from "./subscription.js"
+import type { Refused, Standing, Store } from "./store/store.js"
+import {
+  extendPosition,
+  type Positions,
+  positionsOf,
+  type SubscriptionOptions,
+  subscription,
+  Turns,
+} from "./subscription.js"
+import { groupTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 interface SubscriptionsOptions {
   readonly store: Store
   readonly wake: Wake
+  readonly crypto: CryptoProvider
   readonly limits: DeliveryLimits
+  readonly now: () => number
   readonly onError: (error: unknown) => void
   readonly onRefusal: (kind: RefusalKind) => void
+  readonly onAccessRefusal: (refusal: Refused, asking: Asking) => void
+}
+
+interface Wanted extends Pick<SubscriptionOptions, "identity" | "passes" | "judge" | "signal"> {
+  readonly cursors: readonly Cursor[]
+  readonly inbox: { readonly deviceId: Uint8Array; readonly after: bigint } | undefined
 }
 
 /** All subscriptions of a service: how many each requester may have, and the one poll that they share. */
@@ -23,6 +42,8 @@ export class Subscriptions {
   readonly #subscriptions: Share
   readonly #cursors: Share
   readonly #turns = new Turns()
+  /** What each follows, by its id. */
+  readonly #open = new Map<string, Positions>()
 
   constructor(options: SubscriptionsOptions) {
     const { limits, store, wake, onError } = options
@@ -32,37 +53,55 @@ export class Subscriptions {
     this.#cursors = shareOf(limits.cursorsByRequesterMax, limits.cursorsMax)
   }
 
-  /** Ends with `throttled` where there is no room. */
-  async *open(
-    requester: Requester | undefined,
-    wanted: Pick<SubscriptionOptions, "cursors" | "inbox" | "signal">,
-  ): AsyncGenerator<DeliveryResponse> {
-    const { limits, store, wake } = this.#options
-    const taken = this.#take(requester, wanted.cursors.length)
+  /** Begins with the subscription's id; ends with `throttled` where there is no room. */
+  async *open(asking: Asking, wanted: Wanted): AsyncGenerator<DeliveryResponse> {
+    const { limits, store, wake, crypto, now, onAccessRefusal } = this.#options
+    const { requester } = asking
+    const { cursors, inbox, ...parts } = wanted
+    const taken = this.#take(requester, cursors.length)
     if (taken !== undefined) {
       this.#options.onRefusal(taken)
       yield { type: "throttled", retryAfterMilliseconds: RETRY_MILLISECONDS }
       return
     }
-    const held = { cursors: wanted.cursors.length }
+    const held = { cursors: cursors.length }
     const onDropped = () => {
       if (held.cursors === 0) return
       held.cursors--
       this.#cursors.give(requester)
     }
     const page = { limit: limits.pageEntriesMax, sizeMax: limits.pageSizeMax }
-    using _place = this.#placeUntil(wanted.signal, requester, held)
+    const id = crypto.random(ID_SIZE)
+    const positions = positionsOf(cursors, inbox)
+    this.#open.set(nameOf(id), positions)
+    using _place = this.#placeUntil(wanted.signal, requester, { held, id })
     await this.#poll.begun
-    yield* subscription({ ...wanted, store, wake, page, turns: this.#turns, onDropped })
+    yield { type: "subscribed", subscription: id }
+    const shared = { store, wake, page, now, turns: this.#turns, onDropped, onAccessRefusal }
+    yield* subscription({ ...parts, ...shared, positions, asking }, cursors)
+  }
+
+  /** Whether there is such a subscription, with the group of the cursor. */
+  extend(id: Uint8Array, { groupId, access }: Cursor, standing: Standing): boolean {
+    const topic = groupTopic(groupId)
+    const position = this.#open.get(nameOf(id))?.get(topic)
+    if (typeof position !== "object") return false
+    if (extendPosition(position, keyOf(access), standing)) this.#options.wake.notifyHere(topic)
+    return true
   }
 
   /** Given back at the end, or as soon as the asker is gone: what it did not take of the stream stays where it is. */
-  #placeUntil(signal: AbortSignal, requester: Requester | undefined, held: { cursors: number }): Disposable {
+  #placeUntil(
+    signal: AbortSignal,
+    requester: Requester | undefined,
+    { held, id }: { readonly held: { cursors: number }; readonly id: Uint8Array },
+  ): Disposable {
     let isHeld = true
     const give = () => {
       if (!isHeld) return
       isHeld = false
       signal.removeEventListener("abort", give)
+      this.#open.delete(nameOf(id))
       this.#poll.leave()
       this.#subscriptions.give(requester)
       this.#cursors.give(requester, held.cursors)
@@ -84,6 +123,9 @@ export class Subscriptions {
 }
 
 const RETRY_MILLISECONDS = 5_000
+/** Whoever knows it can only let the subscription see more of what it may see. */
+const ID_SIZE = 16
+const nameOf = (id: Uint8Array) => Buffer.from(id).toString("latin1")
 
 const shareOf = (ofRequester: number, ofAll: number) =>
   new Share({ peer: ofRequester, network: networkShare(ofRequester, ofAll), all: ofAll })

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import {
+  type BareRequest,
   commitRequest,
   createDevice,
   createGroup,
@@ -17,6 +18,7 @@ import {
   random,
   sha256,
   type TestService,
+  withAccess,
 } from "@conclave/testing/delivery"
 import { connect } from "@conclave/transport/node"
 
@@ -59,7 +61,7 @@ function worsen(request: Uint8Array, how: number, next: () => number): Uint8Arra
  */
 function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] {
   const bob = service.register(createDevice())
-  const requests: DeliveryRequest[] = [
+  const requests: BareRequest[] = [
     proved(bob, {
       type: "publishKeyPackages",
       cipherSuite: 1,
@@ -72,13 +74,17 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
     { type: "claimKeyPackage", deviceId: bob.deviceId, cipherSuite: 1 },
     // After a commit that is far from any, and a group that exists: valid in form, without effect.
     messageRequest(groupId, 9n, { after: FAR }),
-    commitRequest(groupId, 9n, { recipients: [bob], ratchetTree: random(100), after: FAR }),
+    commitRequest(groupId, 9n, { recipients: [bob], interval: 1, after: FAR }),
     { ...createGroupRequest(groupId) },
     { type: "read", groupId, afterSeq: 0n, limit: 10 },
     { type: "head", groupId },
-    { type: "groupInfo", groupId },
+    { type: "knock", groupId, id: random(16), sealed: random(100) },
+    { type: "knocks", groupId },
+    { type: "answer", groupId, id: random(16) },
+    { type: "extend", subscription: random(16), cursor: { groupId, afterSeq: 0n } },
+    { type: "service" },
   ]
-  return requests.map((request) => deliveryRequests.encode(request))
+  return requests.map((request) => deliveryRequests.encode(withAccess(request)))
 }
 
 const FAR = 0x5555_5555_5555_5555n
@@ -131,7 +137,7 @@ describe("any bytes at all", { timeout: 60_000 }, () => {
       for await (const answer of transport.subscribe(bytes, { signal: gone.signal })) decode(DeliveryResponse, answer)
     }
     gone.abort()
-    const head = decode(DeliveryResponse, await transport.request(deliveryRequests.encode({ type: "head", groupId })))
+    const head = decode(DeliveryResponse, await transport.request(deliveryRequests.encode(withAccess({ type: "head", groupId }))))
     assert.equal(expectType(head, "head").headSeq, 1n)
     assert.deepEqual([failures, crashes], [[], []])
     await listener.close()

@@ -12,6 +12,7 @@ import {
   createService,
   expectType,
   keyPackage,
+  logOf,
   messageRequest,
   NOW,
   proved,
@@ -83,9 +84,9 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal(expectType((await stream.next()).value!, "entries").entries[0]?.seq, 4n)
       gone.abort()
       // The last commit is kept, and still what the next one has to come after.
-      const kept = await service.store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 })
+      const kept = await logOf(service.store, groupId)
       assert.deepEqual(
-        kept!.entries.map(({ seq }) => seq),
+        kept.entries.map(({ seq }) => seq),
         [2n, 4n],
       )
       assert.equal(expectType(await service.ask(commitRequest(groupId, 1n, { after: 0n })), "stale").lastCommitSeq, 2n)
@@ -95,9 +96,9 @@ for (const [name, openStore] of Object.entries(stores)) {
       service.clock.now += 181 * DAY
       await service.ask(messageRequest(groupId, 1n, { after: 5n }))
       await sweep(service)
-      const later = await service.store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 })
+      const later = await logOf(service.store, groupId)
       assert.deepEqual(
-        later!.entries.map(({ seq }) => seq),
+        later.entries.map(({ seq }) => seq),
         [5n, 6n],
       )
     })
@@ -176,7 +177,7 @@ describe("a sweep", { timeout: 20_000 }, () => {
       await using store = deliveryStore(openDatabase({ file }), sha256)
       await prepare?.(createService(store))
       await sweepOnce({ store, now: () => at })
-      return (await store.read({ groupId, after: 0n, limit: 10, sizeMax: 1e6 }))!
+      return logOf(store, groupId)
     }
     const first = await sweepAll(async (service) => {
       await service.ask(createGroupRequest(groupId))

@@ -239,7 +239,7 @@ describe("the room of a whole service", () => {
     while (answer.type === "accepted")
     const full = { type: "quotaExceeded", of: "service" }
     assert.deepEqual(answer, full)
-    assert.deepEqual(await service.ask({ ...createGroupRequest(random(32)), ratchetTree: random(20_000) }), full)
+    assert.deepEqual(await service.ask(createGroupRequest(random(32))), full)
     const keyPackages = Array.from({ length: 100 }, () => keyPackage(bob))
     const publish = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort: undefined } as const
     assert.deepEqual(await service.ask(proved(bob, publish)), full)

@@ -2,16 +2,18 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
-import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import {
+  type BareRequest,
   commitRequest,
   createGroup,
   createService,
   messageRequest,
   sha256,
   temporaryFolder,
+  withAccess,
 } from "@conclave/testing/delivery"
 import type { Handler, Requester, Transport } from "@conclave/transport"
 import { connect } from "@conclave/transport/node"
@@ -37,8 +39,8 @@ async function lineOf(test: TestContext, handler: Handler, place: Requester & { 
   return transport
 }
 
-const ask = async (line: Transport, request: DeliveryRequest) =>
-  decode(DeliveryResponse, await line.request(deliveryRequests.encode(request) as Uint8Array))
+const ask = async (line: Transport, request: BareRequest) =>
+  decode(DeliveryResponse, await line.request(deliveryRequests.encode(withAccess(request, { at: Date.now() })) as Uint8Array))
 
 /**
  * As a client does it: what is stale is sent again after what has come first was read, what is throttled after the
@@ -46,8 +48,7 @@ const ask = async (line: Transport, request: DeliveryRequest) =>
  */
 async function appendUntilAccepted(line: Transport, groupId: Uint8Array, kind: "commit" | "application") {
   const start = performance.now()
-  let request: DeliveryRequest & { type: "append" } =
-    kind === "commit" ? commitRequest(groupId, 0n) : messageRequest(groupId, 0n)
+  let request = kind === "commit" ? commitRequest(groupId, 0n) : messageRequest(groupId, 0n)
   const head = await ask(line, { type: "head", groupId })
   assert.ok(head.type === "head")
   request = { ...request, after: head.lastCommitSeq }

@@ -129,6 +129,8 @@ class LibsqlDatabase implements Database {
         this.#database.exec("PRAGMA busy_timeout = 0")
         limitTo(this.#database, this.#sizeMax)
       }
+      // What a migration has deleted is still in the write-ahead log.
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
     })
   }
 

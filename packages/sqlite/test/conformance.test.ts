@@ -23,9 +23,14 @@ describe("a store of SQLite", () => {
     const store = deliveryStore(database, sha256)
     test.after(() => database.close())
     const [group, device] = [bytes("group"), bytes("device")]
-    const common = { groupId: group, at: 1n, requestHash: bytes("hash"), admit: admitted }
-    const first = { ...common, idempotencyId: bytes("0", 16), groupInfo: bytes("info 0"), ratchetTree: bytes("tree 0") }
-    await store.createGroup(first)
+    const shown = { groupId: group, key: bytes("access key"), permit: admitted }
+    const common = { ...shown, at: 1n, requestHash: bytes("hash"), admit: admitted }
+    await store.createGroup({ ...common, idempotencyId: bytes("0", 16), accessKey: bytes("access key") })
+    for (const name of ["a", "b"]) {
+      const knock = { id: bytes(name, 16), sealed: bytes(name), at: 1n, since: 0n, sender: new Uint8Array(8) }
+      assert.deepEqual(await store.knock({ ...shown, ...knock, ofKeyMax: 10, admit: admitted }), { type: "left" })
+    }
+    const to = ["a", "b", "c"].map((name) => ({ knock: bytes(name, 16), key: bytes(`key of ${name}`) }))
     for (let epoch = 0n; epoch < 5n; epoch++) {
       await store.append({
         ...common,
@@ -38,8 +43,9 @@ describe("a store of SQLite", () => {
         commit: {
           welcome: bytes(`welcome ${epoch}`),
           recipients: [device],
-          ratchetTree: bytes(`tree ${epoch + 1n}`),
-          groupInfo: bytes(`info ${epoch + 1n}`),
+          begins: undefined,
+          answers: { welcome: bytes(`answer ${epoch}`), to },
+          knocksSince: 0n,
           inboxEntriesMax: 10,
           inboxEntriesPerGroupMax: 10,
           sender: new Uint8Array(8),
@@ -49,14 +55,18 @@ describe("a store of SQLite", () => {
       })
     }
     const bodies = () => Number(database.read((connection) => connection.get("SELECT count(*) AS n FROM blob")!).n)
-    // Five welcomes, five trees in the inbox (the last one is the group's too), and the GroupInfo.
-    assert.equal(bodies(), 11)
+    // Five Welcomes in the inbox, and the answer to both knocks, which the first commit found.
+    assert.equal(bodies(), 6)
     await store.acknowledgeInbox(device, 2n)
-    assert.equal(bodies(), 7)
-    const horizons = { at: 1n, messages: 0n, log: 0n, groups: 0n, rowsMax: 10 }
+    assert.equal(bodies(), 4)
+    const horizons = { at: 1n, messages: 0n, log: 0n, groups: 0n, knocks: 0n, rowsMax: 10 }
     await store.sweep({ ...horizons, inbox: 2n })
-    assert.equal(bodies(), 2)
+    assert.equal(bodies(), 1)
     await store.sweep({ ...horizons, inbox: 2n, groups: 2n })
     assert.equal(bodies(), 0)
+    for (const table of ["mls_group", "log", "access_interval", "knock", "answer"]) {
+      const rows = database.read((connection) => connection.get(`SELECT count(*) AS n FROM ${table}`)!).n
+      assert.equal(rows, 0n, table)
+    }
   })
 })

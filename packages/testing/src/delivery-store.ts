@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
 import { memoryStore } from "@conclave/delivery"
-import type { NewsMark, Store } from "@conclave/delivery/store"
+import type { NewsMark, Shown, Standing, Store } from "@conclave/delivery/store"
 import fc from "fast-check"
 
 const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
@@ -19,6 +19,14 @@ const body = fc.uint8Array({ minLength: 1, maxLength: 30 })
 const epoch = fc.bigInt({ min: 0n, max: 6n })
 /** What an author had read: mostly the beginning, where commits are taken at first. */
 const seq = fc.oneof(fc.constant(0n), fc.bigInt({ min: 0n, max: 20n }))
+const accessKey = fc.constantFrom(..."123").map((name) => bytes(`access key ${name}`))
+const knockId = fc.constantFrom(..."123456").map((name) => bytes(`knock ${name}`, 16))
+/** The key that somebody shows, and whether that is enough. */
+const shown = fc.record({
+  groupId,
+  key: fc.option(accessKey, { nil: undefined }),
+  isPermitted: fc.integer({ min: 0, max: 4 }).map((number) => number > 0),
+})
 const page = fc.record({
   after: fc.bigInt({ min: 0n, max: 12n }),
   limit: fc.integer({ min: 0, max: 5 }),
@@ -33,8 +41,14 @@ const keyPackage = fc.integer({ min: 0, max: 30 }).map((number) => ({
 const commit = fc.record({
   recipients: fc.uniqueArray(deviceId, { maxLength: 3, comparator: (a, b) => Buffer.compare(a, b) === 0 }),
   welcome: fc.constant(bytes("welcome")),
-  ratchetTree: fc.option(fc.constant(bytes("tree")), { nil: undefined }),
-  groupInfo: fc.constantFrom(bytes("info 1"), bytes("info 2")),
+  begins: fc.option(fc.record({ accessKey, removes: fc.boolean() }), { nil: undefined }),
+  answers: fc.option(
+    fc.record({
+      welcome: fc.constantFrom(bytes("welcome 1"), bytes("welcome 2")),
+      to: fc.array(fc.record({ knock: knockId, key: fc.constant(bytes("sealed key")) }), { maxLength: 3 }),
+    }),
+    { nil: undefined },
+  ),
   inboxEntriesMax: fc.constant(4),
   inboxEntriesPerGroupMax: fc.constant(2),
   sender: fc.constantFrom(bytes("sender 1", 8), bytes("sender 2", 8), bytes("sender 3", 8)),
@@ -43,7 +57,7 @@ const commit = fc.record({
 })
 const newEntry = fc
   .record({
-    groupId,
+    shown,
     idempotencyId: id,
     epoch,
     after: seq,
@@ -52,10 +66,11 @@ const newEntry = fc
     isProposal: fc.boolean(),
     commit,
   })
-  .map(({ isCommit, isProposal, commit, ...entry }) => ({
+  .map(({ isCommit, isProposal, commit, shown, ...entry }) => ({
     ...entry,
+    ...shown,
     kind: isCommit ? ("commit" as const) : isProposal ? ("proposal" as const) : ("application" as const),
-    requestHash: sha256(entry.body, entry.groupId, new Uint8Array([isCommit ? 1 : 0])),
+    requestHash: sha256(entry.body, shown.groupId, new Uint8Array([isCommit ? 1 : 0])),
     commit: isCommit ? commit : undefined,
     pastCommitsMax: 2,
   }))
@@ -77,11 +92,27 @@ const claim = fc.record({
 const newGroup = fc.record({
   groupId,
   idempotencyId: id,
-  ratchetTree: fc.option(fc.constant(bytes("tree")), { nil: undefined }),
+  accessKey,
   requestHash: fc.constantFrom(bytes("request 1"), bytes("request 2")),
-  groupInfo: fc.constant(bytes("info 0")),
+})
+const knock = fc.record({
+  shown,
+  /** A knock is left with a key. */
+  key: accessKey,
+  id: knockId,
+  sealed: fc.constantFrom(bytes("sealed 1"), bytes("sealed 2", 20)),
+  sender: fc.constantFrom(bytes("sender 1", 8), bytes("sender 2", 8)),
+  ofKeyMax: fc.constant(2),
+  isAdmitted: fc.integer({ min: 0, max: 4 }).map((number) => number > 0),
+})
+const besidePage = fc.record({
+  knocksAfter: fc.bigInt({ min: 0n, max: 4n }),
+  answeredAfter: fc.bigInt({ min: 0n, max: 4n }),
+  limit: fc.integer({ min: 1, max: 3 }),
 })
 
+/** So long knocks wait: a sweep may come at any time after. */
+const KNOCKS_LAST = 200n
 const age = fc.constantFrom(30n, 100n, 300n, 10_000n)
 
 const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary })
@@ -99,13 +130,19 @@ const operation = fc.oneof(
     1,
     fc.record({
       do: fc.constant("sweep" as const),
-      with: fc.tuple(age, age, age, fc.constantFrom(60n, 400n, 10_000n)),
+      with: fc.tuple(age, age, age, fc.constantFrom(60n, 400n, 10_000n), fc.constant(KNOCKS_LAST)),
       rowsMax: fc.constantFrom(1, 3, 100),
     }),
   ),
   weighted(4, fc.record({ do: fc.constant("append" as const), with: newEntry })),
-  weighted(1, fc.record({ do: fc.constant("read" as const), with: fc.tuple(groupId, page) })),
-  weighted(1, fc.record({ do: fc.constant("head" as const), with: groupId })),
+  weighted(1, fc.record({ do: fc.constant("read" as const), with: fc.tuple(shown, page) })),
+  weighted(1, fc.record({ do: fc.constant("head" as const), with: shown })),
+  weighted(2, fc.record({ do: fc.constant("knock" as const), with: knock })),
+  weighted(
+    1,
+    fc.record({ do: fc.constant("knocks" as const), with: fc.tuple(shown, fc.constantFrom(10, 60, 1000), besidePage) }),
+  ),
+  weighted(1, fc.record({ do: fc.constant("answer" as const), with: fc.tuple(shown, knockId) })),
   weighted(2, fc.record({ do: fc.constant("publish" as const), with: publication })),
   weighted(2, fc.record({ do: fc.constant("claim" as const), with: claim })),
   weighted(1, fc.record({ do: fc.constant("inbox" as const), with: fc.tuple(deviceId, page) })),
@@ -116,6 +153,16 @@ const operation = fc.oneof(
 )
 type Appending = typeof newEntry extends fc.Arbitrary<infer T> ? T : never
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
+
+/** What a store says of a key belongs to its answer. */
+function asking({ groupId, key, isPermitted }: (typeof shown extends fc.Arbitrary<infer T> ? T : never)) {
+  const standings: Standing[] = []
+  const permit: Shown["permit"] = (standing) => {
+    standings.push(standing)
+    return isPermitted ? undefined : { type: "denied", reason: "not permitted" }
+  }
+  return { standings, groupId, key, permit }
+}
 
 const admitted = () => undefined
 const refused = () => ({ type: "quotaExceeded", of: "service" }) as const
@@ -129,8 +176,9 @@ async function append(store: Store, entry: Appending, at: bigint): Promise<unkno
   }
   const refusedDevice = entry.commit?.refusedDevice
   const mayDeliver = (id: Uint8Array) => refusedDevice === undefined || Buffer.compare(id, refusedDevice) !== 0
-  const commit = entry.commit && { ...entry.commit, mayDeliver }
-  return [await store.append({ ...entry, at, admit, commit }), sizes]
+  const commit = entry.commit && { ...entry.commit, mayDeliver, knocksSince: at - KNOCKS_LAST }
+  const { standings, ...shown } = asking(entry)
+  return [await store.append({ ...entry, ...shown, at, admit, commit }), sizes, standings]
 }
 
 /** Asks a store what is new, each time from where it was the last time. */
@@ -146,6 +194,7 @@ function listener(store: Store) {
 
 /** `at`: the clock of a service does not go back. */
 async function perform(store: Store, operation: Operation, at: bigint): Promise<unknown> {
+  const since = at - KNOCKS_LAST
   switch (operation.do) {
     case "createGroup":
       return store.createGroup({ ...operation.with, at, admit: operation.isAdmitted ? admitted : refused })
@@ -153,18 +202,31 @@ async function perform(store: Store, operation: Operation, at: bigint): Promise<
       return append(store, operation.with, at)
     case "sweep": {
       const horizon = (age: bigint) => at - age
-      const [messages, log, inbox, groups] = operation.with.map(horizon) as [bigint, bigint, bigint, bigint]
+      const [messages, log, inbox, groups, knocks] = operation.with.map(horizon) as [bigint, bigint, bigint, bigint, bigint]
       for (;;) {
-        const { more } = await store.sweep({ at, messages, log, inbox, groups, rowsMax: operation.rowsMax })
+        const { more } = await store.sweep({ at, messages, log, inbox, groups, knocks, rowsMax: operation.rowsMax })
         if (!more) return
       }
     }
     case "news":
       return assert.fail("what is new is asked of each store apart")
     case "read":
-      return store.read({ groupId: operation.with[0], ...operation.with[1] })
+      return store.read({ ...asking(operation.with[0]), ...operation.with[1] })
     case "head":
-      return [await store.head(operation.with), await store.groupInfo(operation.with)]
+      return [await store.head(asking(operation.with)), await store.standing(asking(operation.with))]
+    case "knock": {
+      const { isAdmitted, shown, ...knock } = operation.with
+      const { standings, ...asked } = asking({ ...shown, key: knock.key })
+      const admit = isAdmitted ? admitted : refused
+      return [await store.knock({ ...asked, ...knock, at, since, admit }), standings]
+    }
+    case "knocks": {
+      const [shown, sizeMax, page] = operation.with
+      const asked = { ...asking(shown), since }
+      return [await store.knocks({ ...asked, sizeMax }), await store.beside({ ...asked, ...page })]
+    }
+    case "answer":
+      return store.answer({ ...asking(operation.with[0]), id: operation.with[1], since })
     case "publish":
       return store.publishKeyPackages({ ...operation.with, at })
     case "claim":
@@ -225,8 +287,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
                   groupId: bytes(`group ${name}`),
                   idempotencyId: bytes("id", 16),
                   requestHash: bytes("hash"),
-                  groupInfo: bytes("info 0"),
-                  ratchetTree: undefined,
+                  accessKey: bytes("access key 1"),
                   at: 1n,
                   admit: admitted,
                 }),
@@ -244,8 +305,9 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
     it("tells of what is new also where the newest rows were deleted before", async (test) => {
       const store = open(test)
       test.after(() => store[Symbol.asyncDispose]())
-      const group = { requestHash: bytes("hash"), groupInfo: bytes("info"), ratchetTree: undefined, admit: admitted }
-      const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1 } as const
+      const group = { requestHash: bytes("hash"), accessKey: bytes("access key"), admit: admitted }
+      const shown = { key: bytes("access key"), permit: () => undefined }
+      const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1, ...shown } as const
       const listen = listener(store)
       const say = async (name: string, count: number, at: bigint) => {
         await store.createGroup({ ...group, groupId: bytes(name), idempotencyId: bytes("id", 16), at })
@@ -258,10 +320,32 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
       await listen()
       await say("old", 3, 1n)
       assert.equal((await listen()).length, 1)
-      await store.sweep({ at: 5n, messages: 5n, log: 5n, inbox: 5n, groups: 5n, rowsMax: 100 })
+      await store.sweep({ at: 5n, messages: 5n, log: 5n, inbox: 5n, groups: 5n, knocks: 5n, rowsMax: 100 })
       await say("new", 1, 9n)
       assert.deepEqual(await listen(), [Buffer.from(bytes("new")).toString("hex")])
       assert.deepEqual(await listen(), [])
+    })
+
+    it("keeps the first identity that it is given, and each handover with it", async (test) => {
+      const store = open(test)
+      test.after(() => store[Symbol.asyncDispose]())
+      const made = (name: string) => ({
+        seed: bytes(`seed ${name}`),
+        passSecret: bytes(`secret ${name}`),
+        incarnation: 1n,
+        handovers: [],
+      })
+      assert.deepEqual(await Promise.all([store.identity(made("1")), store.identity(made("2"))]), [made("1"), made("1")])
+      const handover = (incarnation: bigint) => ({
+        by: bytes("key"),
+        key: bytes("key"),
+        incarnation,
+        signature: bytes("signature", 20),
+      })
+      await store.raiseIncarnation(handover(2n))
+      await store.raiseIncarnation(handover(3n))
+      const raised = { ...made("1"), incarnation: 3n, handovers: [handover(2n), handover(3n)] }
+      assert.deepEqual(await store.identity(made("3")), raised)
     })
   })
 }

@@ -3,9 +3,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { decode, encode } from "@conclave/codec"
+import { ACCESS_LABEL, type Access, AccessTBS, noAccess } from "@conclave/contracts/access"
 import {
   type Append,
+  type CommitParts,
   type CreateGroup,
+  Cursor,
   type DeliveryRequest,
   DeliveryResponse,
   DeviceRequestTBS,
@@ -15,6 +18,7 @@ import {
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { type DeliveryOptions, deliveryService, type Store } from "@conclave/delivery"
+import type { LogPage } from "@conclave/delivery/store"
 import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
@@ -66,19 +70,80 @@ export function proved(
   return { ...unsigned, proof: { deviceId, at: BigInt(at), signature } } as DeliveryRequest
 }
 
+// --- Access keys of groups --------------------------------------------------------------------------------------------
+
+const accessKeys = new Map<string, SigningKey>()
+
+/** The key of a group's interval in tests, which follows from the group's id: any process has the same. */
+export function accessKeyOf(groupId: Uint8Array, interval = 0): SigningKey {
+  const name = `${Buffer.from(groupId).toString("hex")} ${interval}`
+  const key = accessKeys.get(name) ?? crypto.signatures.Ed25519!.importKey(sha256(new TextEncoder().encode(name)))
+  accessKeys.set(name, key)
+  return key
+}
+
+interface Proving {
+  /** Default: the key of the group's first interval. */
+  readonly key?: SigningKey
+  /** Unix time in milliseconds. */
+  readonly at?: number
+}
+
+/** A proof over `content`, the request or cursor without its access. */
+export function proofOver(key: SigningKey, content: Uint8Array, at = NOW): Extract<Access, { type: "proof" }> {
+  const signature = signWithLabel(key, ACCESS_LABEL, encode(AccessTBS, { at: BigInt(at), content }))
+  return { type: "proof", key: key.publicKey, at: BigInt(at), signature }
+}
+
+type WithoutAccess<T> = T extends { readonly access: Access } ? Omit<T, "access"> & { readonly access?: Access } : T
+type BareCursor = WithoutAccess<Cursor>
+type Bare<T> = T extends { readonly cursors: unknown }
+  ? Omit<T, "cursors"> & { readonly cursors: readonly BareCursor[] }
+  : T extends { readonly cursor: unknown }
+    ? Omit<T, "cursor"> & { readonly cursor: BareCursor }
+    : WithoutAccess<T>
+/** A request that may lack its accesses. */
+export type BareRequest = Bare<DeliveryRequest>
+
+const groupRequests: readonly string[] = ["append", "read", "head", "knock", "knocks", "answer"]
+
+/** The request with a proof wherever it has no access yet. */
+export function withAccess(request: BareRequest, proving: Proving = {}): DeliveryRequest {
+  if (request.type === "subscribe") {
+    return { ...request, cursors: request.cursors.map((cursor) => cursorWithAccess(cursor, proving)) }
+  }
+  if (request.type === "extend") return { ...request, cursor: cursorWithAccess(request.cursor, proving) }
+  if (!groupRequests.includes(request.type) || "access" in request) return request as DeliveryRequest
+  const bare = { ...request, access: noAccess } as DeliveryRequest & { readonly groupId: Uint8Array }
+  const { key = accessKeyOf(bare.groupId), at } = proving
+  return { ...bare, access: proofOver(key, deliveryRequests.encode(bare), at) } as DeliveryRequest
+}
+
+export function cursorWithAccess(cursor: BareCursor, { key = accessKeyOf(cursor.groupId), at }: Proving = {}): Cursor {
+  const { access } = cursor
+  if (access !== undefined) return { ...cursor, access }
+  return { ...cursor, access: proofOver(key, encode(Cursor, { ...cursor, access: noAccess }), at) }
+}
+
 // --- A service -------------------------------------------------------------------------------------------------------
 
 export interface TestService {
   readonly handler: Handler
   readonly store: Store
   readonly clock: { now: number }
-  ask(request: DeliveryRequest): Promise<DeliveryResponse>
+  /** With a proof of the group's first key where the request has no access: see {@link withAccess}. */
+  ask(request: BareRequest): Promise<DeliveryResponse>
   /** As the listener would tell who asks. */
-  askAs(peer: string | undefined, request: DeliveryRequest): Promise<DeliveryResponse>
-  askFrom(requester: Requester, request: DeliveryRequest): Promise<DeliveryResponse>
+  askAs(peer: string | undefined, request: BareRequest): Promise<DeliveryResponse>
+  askFrom(requester: Requester, request: BareRequest): Promise<DeliveryResponse>
+  /** With a proof by another key. */
+  askWith(key: SigningKey, request: BareRequest): Promise<DeliveryResponse>
   /** The answer's bytes as they are. */
   askBytes(request: Uint8Array, peer?: string): Promise<Uint8Array>
-  subscribe(request: DeliveryRequest, signal: AbortSignal, peer?: string): AsyncGenerator<DeliveryResponse>
+  /** What follows the subscription's id and its passes. */
+  subscribe(request: BareRequest, signal: AbortSignal, peer?: string): AsyncGenerator<DeliveryResponse>
+  /** All that comes. */
+  stream(request: BareRequest, signal: AbortSignal, peer?: string): AsyncGenerator<DeliveryResponse>
   /** Makes the device known to the directory. */
   register(device: TestDevice): TestDevice
 }
@@ -102,10 +167,17 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     throw new Error("the service gave no answer")
   }
   const askBytes = (request: Uint8Array, peer?: string) => answer(request, peer === undefined ? {} : { peer })
-  const askAs = async (peer: string | undefined, request: DeliveryRequest) =>
-    decode(DeliveryResponse, await askBytes(deliveryRequests.encode(request), peer))
-  const askFrom = async (requester: Requester, request: DeliveryRequest) =>
-    decode(DeliveryResponse, await answer(deliveryRequests.encode(request), requester))
+  const encoded = (request: BareRequest, key?: SigningKey) =>
+    deliveryRequests.encode(withAccess(request, { at: options.now?.() ?? clock.now, ...(key && { key }) }))
+  const askAs = async (peer: string | undefined, request: BareRequest) =>
+    decode(DeliveryResponse, await askBytes(encoded(request), peer))
+  const askFrom = async (requester: Requester, request: BareRequest) =>
+    decode(DeliveryResponse, await answer(encoded(request), requester))
+  async function* stream(request: BareRequest, signal: AbortSignal, peer?: string) {
+    for await (const response of handler(encoded(request), { signal, early: false, peer })) {
+      yield decode(DeliveryResponse, response)
+    }
+  }
   return {
     handler,
     store,
@@ -114,9 +186,11 @@ export function createService(store: Store, options: Partial<DeliveryOptions> = 
     ask: (request) => askAs(undefined, request),
     askAs,
     askFrom,
+    askWith: async (key, request) => decode(DeliveryResponse, await askBytes(encoded(request, key))),
+    stream,
     async *subscribe(request, signal, peer) {
-      for await (const response of handler(deliveryRequests.encode(request), { signal, early: false, peer })) {
-        yield decode(DeliveryResponse, response)
+      for await (const response of stream(request, signal, peer)) {
+        if (response.type !== "subscribed" && response.type !== "passes") yield response
       }
     },
     register(device) {
@@ -158,30 +232,6 @@ export function privateMessage(content: {
         authenticatedData: new Uint8Array(),
         encryptedSenderData: random(28),
         ciphertext: random(size),
-      },
-    },
-  })
-}
-
-export function groupInfo(groupId: Uint8Array, epoch: bigint): Uint8Array {
-  return encode(MLSMessage, {
-    version: "mls10",
-    wireFormat: {
-      type: "mlsGroupInfo",
-      groupInfo: {
-        groupContext: {
-          version: "mls10",
-          cipherSuite: 1,
-          groupId,
-          epoch,
-          treeHash: random(32),
-          confirmedTranscriptHash: random(32),
-          extensions: [],
-        },
-        extensions: [],
-        confirmationTag: random(32),
-        signer: 0 as never,
-        signature: random(64),
       },
     },
   })
@@ -237,16 +287,10 @@ export function keyPackage(
 }
 
 type CreateGroupRequest = CreateGroup & { readonly type: "createGroup" }
-type AppendRequest = Append & { readonly type: "append" }
+type AppendRequest = Omit<Append, "access"> & { readonly type: "append" }
 
 export function createGroupRequest(groupId: Uint8Array): CreateGroupRequest {
-  return {
-    type: "createGroup",
-    groupId,
-    idempotencyId: random(16),
-    groupInfo: groupInfo(groupId, 0n),
-    ratchetTree: undefined,
-  }
+  return { type: "createGroup", groupId, idempotencyId: random(16), accessKey: accessKeyOf(groupId).publicKey }
 }
 
 /** In a log of commits alone the epoch is the `seq` of the last one, which is what `after` says unless told otherwise. */
@@ -260,16 +304,17 @@ export function messageRequest(
   return { type: "append", groupId, idempotencyId, kind: "application", epoch, body, commit: undefined, after }
 }
 
-export function commitRequest(
-  groupId: Uint8Array,
-  epoch: bigint,
-  options: {
-    readonly recipients?: readonly TestDevice[]
-    readonly ratchetTree?: Uint8Array
-    readonly after?: bigint
-  } = {},
-): AppendRequest {
-  const { recipients = [], ratchetTree, after = epoch } = options
+export interface CommitOptions {
+  readonly recipients?: readonly TestDevice[]
+  readonly after?: bigint
+  /** The number of the interval that the commit begins: see {@link accessKeyOf}. */
+  readonly interval?: number
+  readonly removes?: boolean
+  readonly answers?: CommitParts["answers"]
+}
+
+export function commitRequest(groupId: Uint8Array, epoch: bigint, options: CommitOptions = {}): AppendRequest {
+  const { recipients = [], after = epoch, interval, removes = false, answers } = options
   return {
     type: "append",
     groupId,
@@ -280,16 +325,27 @@ export function commitRequest(
     commit: {
       welcome: recipients.length > 0 ? welcome(recipients.length) : new Uint8Array(),
       recipients: recipients.map(({ deviceId }) => ({ deviceId })),
-      ratchetTree,
-      groupInfo: groupInfo(groupId, epoch + 1n),
+      begins: interval === undefined ? undefined : { accessKey: accessKeyOf(groupId, interval).publicKey, removes },
+      answers,
     },
     after,
   }
 }
 
 /** A group at the service, in epoch 0. */
-export async function createGroup(service: TestService): Promise<Uint8Array> {
+export async function createGroup(service: Pick<TestService, "ask" | "handler">): Promise<Uint8Array> {
   const groupId = random(32)
   expectType(await service.ask(createGroupRequest(groupId)), "done")
   return groupId
+}
+
+/** A page of a log as it is stored. */
+export async function logOf(
+  store: Store,
+  groupId: Uint8Array,
+  { after = 0n, key = accessKeyOf(groupId).publicKey as Uint8Array | undefined } = {},
+): Promise<LogPage> {
+  const read = await store.read({ groupId, key, permit: () => undefined, after, limit: 1_000, sizeMax: 1e9 })
+  if (read.type !== "page") throw new Error(`the log is ${read.type}`)
+  return read
 }

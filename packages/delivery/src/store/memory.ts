@@ -1,28 +1,39 @@
 import type { Entry, InboxEntry } from "@conclave/contracts/delivery"
+import type { Handover } from "@conclave/contracts/heads"
 import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
+import { besideOf, fairPage, type Lying, standingOf, type StoredInterval } from "./memory-access.js"
 import {
   type Appended,
+  type Beside,
+  type BesidePage,
   type Claim,
   type ClaimedKeyPackage,
   ENTRY_OVERHEAD,
   type Head,
   type Horizons,
   type InboxPage,
+  type Lasting,
   type LogPage,
   type NewCommit,
   type NewEntry,
   type NewGroup,
+  type NewKnock,
   type NewKeyPackage,
   type News,
   type NewsMark,
   type Page,
   type Publication,
   type Refusal,
+  type Refused,
+  type Shown,
+  type Standing,
   type Stock,
   type Store,
-  type StoredGroupInfo,
+  type StoredAnswer,
+  type StoredIdentity,
   type StoreUsage,
   type Swept,
+  type WaitingKnocks,
 } from "./store.js"
 
 interface Appending {
@@ -41,7 +52,11 @@ interface Group {
   lastCommitSeq: bigint
   chainHash: Uint8Array
   lastAt: bigint
-  info: { seq: bigint; groupInfo: Uint8Array; ratchetTree: Uint8Array | undefined }
+  intervals: StoredInterval[]
+  beside: bigint
+  lying: Lying
+  /** The newest number of a knock. */
+  knockNumber: bigint
 }
 
 interface Delivered {
@@ -72,11 +87,14 @@ export function memoryStore(sha256: Sha256): Store {
 const key = (...parts: readonly (Uint8Array | number)[]) =>
   parts.map((part) => (typeof part === "number" ? part : Buffer.from(part).toString("hex"))).join(" ")
 
+const none = new Uint8Array()
+
 class MemoryStore implements Store {
   readonly #sha256: Sha256
   readonly #groups = new Map<string, Group>()
   readonly #devices = new Map<string, Device>()
   #packages: Package[] = []
+  #identity: StoredIdentity | undefined
   #number = 0n
 
   constructor(sha256: Sha256) {
@@ -93,16 +111,20 @@ class MemoryStore implements Store {
     }
     const refusal = created.admit()
     if (refusal !== undefined) return refusal
-    const { groupInfo, ratchetTree, at, groupId } = created
+    const { accessKey, at, groupId } = created
+    const chainHash = logChainStart(this.#sha256, groupId)
     this.#groups.set(key(groupId), {
       created,
       log: [],
       nextSeq: 1n,
       oldestSeq: 1n,
       lastCommitSeq: 0n,
-      chainHash: logChainStart(this.#sha256, groupId),
+      chainHash,
       lastAt: at,
-      info: { seq: 0n, groupInfo, ratchetTree },
+      intervals: [{ seq: 0n, accessKey, removes: false, chainHash, at }],
+      beside: 0n,
+      lying: { knocks: [], answers: [] },
+      knockNumber: 0n,
     })
     return "created"
   }
@@ -116,29 +138,46 @@ class MemoryStore implements Store {
       const { seq, chainHash } = answered.entry
       return { type: "accepted", seq, chainHash, undelivered: answered.undelivered }
     }
-    const refusal = staleness(group, source) ?? source.admit({ bytes: bytesOf(group) })
+    const refusal =
+      source.permit(standingOf(group, source.key)) ??
+      staleness(group, source) ??
+      source.admit({ bytes: bytesOf(group) })
     if (refusal !== undefined) return refusal
     const seq = group.nextSeq
-    const { kind, epoch, body, at } = source
-    const chainHash = logChainHash(this.#sha256, group.chainHash, { seq, kind, epoch, body })
-    const undelivered = source.commit === undefined ? [] : this.#keepCommitParts(group, source, source.commit)
-    group.log.push({ entry: { seq, kind, epoch, body, chainHash, at }, source, undelivered, number: ++this.#number })
+    const { kind, epoch, body, at, commit } = source
+    const begins = commit?.begins
+    const chainHash = logChainHash(this.#sha256, group.chainHash, { seq, kind, epoch, body, begins })
+    const undelivered = commit === undefined ? [] : this.#keepCommitParts(group, source, commit)
+    const entry = { seq, kind, epoch, body, begins, chainHash, at }
+    group.log.push({ entry, source, undelivered, number: ++this.#number })
+    if (begins !== undefined) group.intervals.push({ ...begins, seq, chainHash, at })
     Object.assign(group, { nextSeq: seq + 1n, chainHash, lastAt: at })
     if (kind === "commit") group.lastCommitSeq = seq
     return { type: "accepted", seq, chainHash, undelivered }
   }
 
   #keepCommitParts(group: Group, { groupId, at }: NewEntry, commit: NewCommit): readonly Uint8Array[] {
-    const { groupInfo, ratchetTree, recipients, welcome, sender, unserved } = commit
+    const { recipients, welcome, sender, unserved } = commit
     const seq = group.nextSeq
-    group.info = { seq, groupInfo, ratchetTree }
+    this.#keepAnswers(group, { seq, at }, commit)
     const undelivered = recipients.filter((deviceId) => {
       if (!commit.mayDeliver(deviceId)) return true
       this.#makeRoom(this.#device(deviceId), groupId, commit)
-      this.#deliver(deviceId, { kind: "welcome", groupId, seq, body: welcome, ratchetTree, at }, sender)
+      this.#deliver(deviceId, { kind: "welcome", groupId, seq, body: welcome, ratchetTree: undefined, at }, sender)
       return false
     })
     return [...unserved, ...undelivered]
+  }
+
+  #keepAnswers(group: Group, { seq, at }: { seq: bigint; at: bigint }, commit: NewCommit): void {
+    const { lying } = group
+    for (const { knock: id, key: sealedKey } of commit.answers?.to ?? []) {
+      const found = lying.knocks.find(({ knock }) => key(knock.id) === key(id))
+      if (found === undefined || found.knock.at < commit.knocksSince) continue
+      lying.knocks = lying.knocks.filter((it) => it !== found)
+      const { welcome } = commit.answers!
+      lying.answers.push({ id, knockKey: found.knock.key, seq, key: sealedKey, welcome, at, beside: ++group.beside })
+    }
   }
 
   #makeRoom(device: Device, groupId: Uint8Array, commit: NewCommit): void {
@@ -148,24 +187,98 @@ class MemoryStore implements Store {
     else if (welcomes.length >= commit.inboxEntriesMax) removeOfMost(device, welcomes, commit.sender)
   }
 
-  async read({ groupId, after, limit, sizeMax }: Page & { groupId: Uint8Array }): Promise<LogPage | undefined> {
-    const group = this.#groups.get(key(groupId))
-    if (group === undefined) return undefined
-    const behind = group.log.map((it) => it.entry).filter((entry) => entry.seq > after)
-    const entries = firstPage(behind, { limit, sizeMax, sizeOf: (entry) => entry.body.length })
-    return { entries, oldestSeq: group.oldestSeq, headSeq: group.nextSeq - 1n }
+  async read({ after, limit, sizeMax, ...shown }: Page & Shown): Promise<LogPage | Refused> {
+    const { group, standing, refused } = this.#permitted(shown)
+    if (refused !== undefined) return refused
+    const { headSeq } = standing
+    const asked = group.log.map((it) => it.entry).filter(({ seq }) => seq > after && seq <= headSeq)
+    const entries = firstPage(asked, { limit, sizeMax, sizeOf: (entry) => entry.body.length })
+    return { type: "page", entries, oldestSeq: group.oldestSeq, headSeq, standing }
   }
 
-  async head(groupId: Uint8Array): Promise<Head | undefined> {
-    const group = this.#groups.get(key(groupId))
-    if (group === undefined) return undefined
-    const { nextSeq, lastCommitSeq, chainHash } = group
-    return { headSeq: nextSeq - 1n, lastCommitSeq, chainHash }
+  async head(shown: Shown): Promise<Head | Refused> {
+    const { group, standing, refused } = this.#permitted(shown)
+    if (refused !== undefined) return refused
+    const { headSeq, lastCommitSeq, reach } = standing
+    const { chainHash } = reach === undefined ? group : group.intervals.find(({ seq }) => seq === reach)!
+    return { type: "head", headSeq, lastCommitSeq, chainHash }
   }
 
-  async groupInfo(groupId: Uint8Array): Promise<StoredGroupInfo | undefined> {
-    const group = this.#groups.get(key(groupId))
-    return group?.info
+  async standing(shown: Shown): Promise<Standing | Refused> {
+    const { standing, refused } = this.#permitted(shown)
+    return refused ?? standing
+  }
+
+  #permitted(shown: Shown) {
+    const group = this.#groups.get(key(shown.groupId))
+    if (group === undefined) return { refused: { type: "notFound" } } as const
+    const standing = standingOf(group, shown.key)
+    const refused = shown.permit(standing)
+    return refused === undefined ? ({ group, standing } as const) : { refused }
+  }
+
+  async knock(added: NewKnock): Promise<{ type: "left" | "repeated" | "idReused" } | Refused | Refusal> {
+    const { group, refused } = this.#permitted(added)
+    if (refused !== undefined) return refused
+    const { id, sealed, at, since, ofKeyMax } = added
+    const accessKey = added.key!
+    const sender = key(added.sender)
+    group.lying = {
+      knocks: group.lying.knocks.filter(({ knock }) => knock.at >= since),
+      answers: group.lying.answers.filter((answer) => answer.at >= since),
+    }
+    const { lying } = group
+    const present = lying.knocks.find(({ knock }) => key(knock.id) === key(id))?.knock
+    const answered = lying.answers.find((answer) => key(answer.id) === key(id))
+    if (present !== undefined || answered !== undefined) {
+      const ofKey = key(present?.key ?? answered!.knockKey) === key(accessKey)
+      const isSame = ofKey && (present === undefined || key(present.sealed) === key(sealed))
+      return { type: isSame ? "repeated" : "idReused" }
+    }
+    const refusal = added.admit()
+    if (refusal !== undefined) return refusal
+    const ofKey = lying.knocks.filter(({ knock }) => key(knock.key) === key(accessKey))
+    if (ofKey.length >= ofKeyMax) {
+      const evicted = oldestOfMost(ofKey, sender)
+      lying.knocks = lying.knocks.filter((it) => it !== evicted)
+    }
+    lying.knocks.push({ knock: { id, key: accessKey, sealed, at }, sender, beside: ++group.beside })
+    group.knockNumber = ++this.#number
+    return { type: "left" }
+  }
+
+  async knocks({ since, sizeMax, ...shown }: Shown & Lasting & { sizeMax: number }): Promise<WaitingKnocks | Refused> {
+    const { group, refused } = this.#permitted(shown)
+    if (refused !== undefined) return refused
+    const waiting = group.lying.knocks.filter(({ knock }) => knock.at >= since)
+    return { type: "knocks", knocks: fairPage(waiting, sizeMax) }
+  }
+
+  async beside({ since, ...asked }: Shown & Lasting & BesidePage): Promise<Beside | Refused> {
+    const { group, standing, refused } = this.#permitted(asked)
+    return refused ?? besideOf(group.lying, { ...asked, since, standing })
+  }
+
+  async answer({
+    since,
+    id,
+    ...shown
+  }: Shown & Lasting & { id: Uint8Array }): Promise<StoredAnswer | { type: "none" } | Refused> {
+    const { group, refused } = this.#permitted(shown)
+    if (refused !== undefined) return refused
+    const found = group.lying.answers.find((it) => key(it.id) === key(id))
+    if (found === undefined || found.at < since || key(found.knockKey) !== key(shown.key ?? none)) return { type: "none" }
+    return { type: "answer", seq: found.seq, key: found.key, welcome: found.welcome }
+  }
+
+  async identity(made: StoredIdentity): Promise<StoredIdentity> {
+    this.#identity ??= made
+    return this.#identity
+  }
+
+  async raiseIncarnation(handover: Handover): Promise<void> {
+    const { handovers, ...identity } = this.#identity!
+    this.#identity = { ...identity, incarnation: handover.incarnation, handovers: [...handovers, handover] }
   }
 
   async publishKeyPackages(publication: Publication): Promise<Stock> {
@@ -228,13 +341,15 @@ class MemoryStore implements Store {
     const newer = (list: readonly { readonly number: bigint }[]) => list.some(({ number }) => number > since)
     const ids = (names: readonly string[]) => names.map((name) => Uint8Array.from(Buffer.from(name, "hex")))
     return {
-      mark: [this.#number, 0n],
-      groups: ids([...this.#groups].flatMap(([name, { log }]) => (newer(log) ? [name] : []))),
+      mark: [this.#number, 0n, 0n],
+      groups: ids(
+        [...this.#groups].flatMap(([name, { log, knockNumber }]) => (newer(log) || knockNumber > since ? [name] : [])),
+      ),
       devices: ids([...this.#devices].flatMap(([name, { inbox }]) => (newer(inbox) ? [name] : []))),
     }
   }
 
-  async sweep({ at, messages, log, inbox, groups }: Horizons): Promise<Swept> {
+  async sweep({ at, messages, log, inbox, groups, knocks }: Horizons): Promise<Swept> {
     let rows = 0
     for (const [name, group] of this.#groups) {
       if (group.lastAt < groups) {
@@ -243,6 +358,12 @@ class MemoryStore implements Store {
         continue
       }
       rows += this.#expire(group, messages)
+      const lasting = {
+        knocks: group.lying.knocks.filter(({ knock }) => knock.at >= knocks),
+        answers: group.lying.answers.filter((answer) => answer.at >= knocks),
+      }
+      rows += group.lying.knocks.length - lasting.knocks.length + group.lying.answers.length - lasting.answers.length
+      group.lying = lasting
       const due = group.log.filter(({ entry }) => entry.at < log)
       if (due.length === 0) continue
       group.oldestSeq = maxOf(group.oldestSeq, due.at(-1)!.entry.seq + 1n)
@@ -311,11 +432,15 @@ function staleness(group: Group, { kind, after, pastCommitsMax }: NewEntry): App
   return isStale ? { type: "stale", lastCommitSeq, headSeq: group.nextSeq - 1n } : undefined
 }
 
-/** The oldest of the sender with the most, `own` having one more under way. */
 function removeOfMost(device: Device, among: readonly Delivered[], own: Uint8Array): void {
-  const count = (sender: string) => among.filter((it) => it.sender === sender).length + (sender === key(own) ? 1 : 0)
+  remove(device, oldestOfMost(among, key(own)))
+}
+
+/** The oldest of the sender with the most, `own` having one more under way. */
+function oldestOfMost<T extends { readonly sender: string }>(among: readonly T[], own: string): T {
+  const count = (sender: string) => among.filter((it) => it.sender === sender).length + (sender === own ? 1 : 0)
   const most = Math.max(...among.map(({ sender }) => count(sender)))
-  remove(device, among.find(({ sender }) => count(sender) === most)!)
+  return among.find(({ sender }) => count(sender) === most)!
 }
 
 const bytesOf = ({ log }: Group) => log.reduce((sum, { entry }) => sum + entry.body.length + ENTRY_OVERHEAD, 0)

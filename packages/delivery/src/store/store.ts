@@ -1,4 +1,7 @@
+import type { Interval } from "@conclave/contracts/access"
 import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
+import type { Handover } from "@conclave/contracts/heads"
+import type { Answers, Knock } from "@conclave/contracts/knocks"
 
 /**
  * What the Delivery Service remembers: whole operations, each done entirely or not at all, and durable before its
@@ -10,10 +13,32 @@ import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
 export interface Store extends AsyncDisposable {
   createGroup(group: NewGroup): Promise<"created" | "repeated" | "exists" | Refusal>
   append(entry: NewEntry): Promise<Appended>
-  /** `undefined` for a group that does not exist. */
-  read(page: Page & { readonly groupId: Uint8Array }): Promise<LogPage | undefined>
-  head(groupId: Uint8Array): Promise<Head | undefined>
-  groupInfo(groupId: Uint8Array): Promise<StoredGroupInfo | undefined>
+  /** Entries as far as the key reaches. */
+  read(page: Page & Shown): Promise<LogPage | Refused>
+  /** The head of the log as far as the key reaches. */
+  head(shown: Shown): Promise<Head | Refused>
+  /** What the key is to the group. */
+  standing(shown: Shown): Promise<Standing | Refused>
+
+  /** Leaves a knock beside the log; one that has the same id, key and content, or had and was answered, is repeated. */
+  knock(knock: NewKnock): Promise<{ readonly type: "left" | "repeated" | "idReused" } | Refused | Refusal>
+  /**
+   * The knocks that wait, at most `sizeMax` bytes of them but at least one: the oldest of each sender, then the second of
+   * each, and so on. Denied by `permit` where the key does not reach the head.
+   */
+  knocks(asked: Shown & Lasting & { readonly sizeMax: number }): Promise<WaitingKnocks | Refused>
+  /**
+   * What was put beside the log, at most `limit` of each: knocks after `knocksAfter`, where the key reaches the head, and
+   * the ids of answered knocks of the key after `answeredAfter`. Both count as `Standing.beside` does.
+   */
+  beside(asked: Shown & Lasting & BesidePage): Promise<Beside | Refused>
+  /** The answer to a knock of the key. */
+  answer(asked: Shown & Lasting & { readonly id: Uint8Array }): Promise<StoredAnswer | { readonly type: "none" } | Refused>
+
+  /** The service's identity: the one that is stored, or else `made`, which is stored. */
+  identity(made: StoredIdentity): Promise<StoredIdentity>
+  /** Adds a handover to a later incarnation, which holds from the next {@link identity} on. */
+  raiseIncarnation(handover: Handover): Promise<void>
 
   /** Packages that were published before are left out. */
   publishKeyPackages(publication: Publication): Promise<Stock>
@@ -44,13 +69,68 @@ export interface StoreUsage {
 }
 
 /** How far a store's news were read; to be given back to the same store. */
-export type NewsMark = readonly [log: bigint, inbox: bigint]
+export type NewsMark = readonly [log: bigint, inbox: bigint, knocks: bigint]
 
 export interface News {
   readonly mark: NewsMark
   /** Ids, each once. All is new where no mark was given, which is told by no ids at all. */
   readonly groups: readonly Uint8Array[]
   readonly devices: readonly Uint8Array[]
+}
+
+/** What a request shows of a group, and what is to be said of it. */
+export interface Shown {
+  readonly groupId: Uint8Array
+  /** The access key that the request names, 32 bytes; `undefined` for none. */
+  readonly key: Uint8Array | undefined
+  /**
+   * Asked once the group is found, in the moment in which the operation is done, so that nothing is appended in between.
+   * Synchronous.
+   */
+  permit(standing: Standing): AccessRefusal | undefined
+}
+
+/** What a key is to a group. */
+export interface Standing {
+  readonly type: "standing"
+  /**
+   * How many intervals have begun after the last one that has this key, 2 for two or more; `undefined` where it is none of
+   * the group's. Where no key is shown: the group began without one, and its first interval counts as any other.
+   */
+  readonly later: 0 | 1 | 2 | undefined
+  /** The entry that began the interval of the key; -1 where no key is shown. */
+  readonly seq: bigint
+  /** The newest interval of the group. */
+  readonly newest: { readonly removes: boolean; readonly at: bigint } | undefined
+  /**
+   * The last entry that the key reads: the first later interval that removes somebody; where no key is shown, the first
+   * interval. `undefined` where it reaches the head, whatever comes.
+   */
+  readonly reach: bigint | undefined
+  /** As far as the key reaches; 0 where there is none. */
+  readonly headSeq: bigint
+  readonly lastCommitSeq: bigint
+  /** Rises with each knock and each answer of the group. */
+  readonly beside: bigint
+}
+
+export type AccessRefusal =
+  | { readonly type: "denied"; readonly reason: string }
+  | { readonly type: "wrongTime"; readonly serviceTime: bigint }
+  | { readonly type: "stale"; readonly lastCommitSeq: bigint; readonly headSeq: bigint }
+
+/** What a store answers where it does not do what it is asked for. */
+export type Refused = { readonly type: "notFound" } | AccessRefusal
+
+/** Knocks and answers from before `since`, Unix time in milliseconds, count no longer. */
+export interface Lasting {
+  readonly since: bigint
+}
+
+export interface BesidePage {
+  readonly knocksAfter: bigint
+  readonly answeredAfter: bigint
+  readonly limit: number
 }
 
 /** Unix times in milliseconds. What is from before them is deleted. */
@@ -65,6 +145,8 @@ export interface Horizons {
   readonly inbox: bigint
   /** Groups to whose log nothing was appended since. */
   readonly groups: bigint
+  /** Knocks, and answers to them. */
+  readonly knocks: bigint
   readonly rowsMax: number
 }
 
@@ -90,17 +172,19 @@ export interface NewGroup {
   readonly idempotencyId: Uint8Array
   /** SHA-256 of the whole request: the same id with another request is no repetition. */
   readonly requestHash: Uint8Array
-  readonly groupInfo: Uint8Array
-  readonly ratchetTree: Uint8Array | undefined
+  /** Of the first interval: 32 bytes. */
+  readonly accessKey: Uint8Array
   readonly at: bigint
   /** Asked when the group would be created otherwise. Synchronous. */
   admit(): Refusal | undefined
 }
 
-export interface NewEntry {
-  readonly groupId: Uint8Array
+/**
+ * In this order: a repetition gets the first answer; the group is there; `permit`; what was not read is stale; `admit`.
+ */
+export interface NewEntry extends Shown {
   readonly idempotencyId: Uint8Array
-  /** SHA-256 of the request but for `after`, which changes when it is sent again. */
+  /** SHA-256 of the request but for `after` and `access`, which change when it is sent again. */
   readonly requestHash: Uint8Array
   readonly kind: EntryKind
   readonly epoch: bigint
@@ -131,16 +215,18 @@ export interface NewCommit {
   readonly recipients: readonly Uint8Array[]
   /** Further recipients, of whom it is known already that they are not served. */
   readonly unserved: readonly Uint8Array[]
-  readonly ratchetTree: Uint8Array | undefined
-  readonly groupInfo: Uint8Array
+  readonly begins: Interval | undefined
+  /** Those of knocks that do not wait in this group are left out. */
+  readonly answers: Answers | undefined
+  /** Knocks from before wait no longer. */
+  readonly knocksSince: bigint
   /**
    * 8 bytes, the same for the same requester: where an inbox has no room, the requester with the most entries in it
    * makes room with its oldest.
    */
   readonly sender: Uint8Array
   /**
-   * So many Welcomes of one group wait in an inbox at most: likewise among these. Anybody who knows the group's id can
-   * send some.
+   * So many Welcomes of one group wait in an inbox at most: likewise among these. Any of its members can send some.
    */
   readonly inboxEntriesPerGroupMax: number
   /** Asked for each recipient when the entry is accepted; those that it refuses are not served. Synchronous. */
@@ -157,11 +243,57 @@ export type Appended =
       /** Recipients into whose inboxes no Welcome was put; the same again for a repetition. */
       readonly undelivered: readonly Uint8Array[]
     }
-  | { readonly type: "stale"; readonly lastCommitSeq: bigint; readonly headSeq: bigint }
   /** The idempotency id was used for another entry of the group. */
   | { readonly type: "idReused" }
-  | { readonly type: "notFound" }
+  | Refused
   | Refusal
+
+export interface NewKnock extends Shown, Lasting {
+  /** 16 bytes. */
+  readonly id: Uint8Array
+  readonly sealed: Uint8Array
+  readonly at: bigint
+  /** As in {@link NewCommit}. */
+  readonly sender: Uint8Array
+  /** So many of one key wait at most: where there is no room, the sender with the most of them loses its oldest. */
+  readonly ofKeyMax: number
+  /** Asked when the knock would be left otherwise. Synchronous. */
+  admit(): Refusal | undefined
+}
+
+export interface WaitingKnocks {
+  readonly type: "knocks"
+  readonly knocks: readonly Knock[]
+}
+
+export interface Beside {
+  readonly type: "beside"
+  /** In the order in which they came. */
+  readonly knocks: readonly Knock[]
+  /** Ids of knocks. */
+  readonly answered: readonly Uint8Array[]
+  /** Up to where knocks, and answers, were read: to `Standing.beside` where there are no more of them. */
+  readonly knocksUpTo: bigint
+  readonly answeredUpTo: bigint
+}
+
+export interface StoredAnswer {
+  readonly type: "answer"
+  /** Of the commit that answers. */
+  readonly seq: bigint
+  readonly key: Uint8Array
+  readonly welcome: Uint8Array
+}
+
+/** What only the service may know, and what it says of itself. */
+export interface StoredIdentity {
+  /** Of the Ed25519 key that signs heads: 32 bytes. */
+  readonly seed: Uint8Array
+  /** Of passes: 32 bytes. */
+  readonly passSecret: Uint8Array
+  readonly incarnation: bigint
+  readonly handovers: readonly Handover[]
+}
 
 export interface Page {
   readonly after: bigint
@@ -171,10 +303,12 @@ export interface Page {
 }
 
 export interface LogPage {
+  readonly type: "page"
   readonly entries: readonly Entry[]
   /** The first that is kept; 1 where nothing was dropped. */
   readonly oldestSeq: bigint
   readonly headSeq: bigint
+  readonly standing: Standing
 }
 
 export interface InboxPage {
@@ -183,17 +317,11 @@ export interface InboxPage {
 }
 
 export interface Head {
+  readonly type: "head"
   readonly headSeq: bigint
   /** 0 where there is none. */
   readonly lastCommitSeq: bigint
   readonly chainHash: Uint8Array
-}
-
-export interface StoredGroupInfo {
-  /** Of the commit entry that it came with, 0 where it came with the group. */
-  readonly seq: bigint
-  readonly groupInfo: Uint8Array
-  readonly ratchetTree: Uint8Array | undefined
 }
 
 export interface NewKeyPackage {

@@ -9,7 +9,6 @@ export interface Delivery {
   readonly groupId: Uint8Array
   readonly seq: bigint
   readonly bodyHash: Uint8Array | null
-  readonly treeHash: Uint8Array | null
   /** See `NewCommit`; empty for what the service says itself. */
   readonly sender: Uint8Array
   readonly at: bigint
@@ -22,8 +21,8 @@ export function deliver(connection: Connection, deviceId: Uint8Array, entry: Del
     [deviceId],
   )
   connection.run(
-    `INSERT INTO inbox (device_id, n, kind, group_id, seq, body_hash, tree_hash, sender, at)
-     VALUES (?, (SELECT inbox_head FROM device WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO inbox (device_id, n, kind, group_id, seq, body_hash, sender, at)
+     VALUES (?, (SELECT inbox_head FROM device WHERE id = ?), ?, ?, ?, ?, ?, ?)`,
     [
       deviceId,
       deviceId,
@@ -31,7 +30,6 @@ export function deliver(connection: Connection, deviceId: Uint8Array, entry: Del
       entry.groupId,
       entry.seq,
       entry.bodyHash,
-      entry.treeHash,
       entry.sender,
       entry.at,
     ],

@@ -79,7 +79,7 @@ function noticeLowStock(connection: Connection, { deviceId, at }: Owner): void {
     InboxKind.values.keyPackagesLow,
   ])
   if (known === undefined || waiting !== undefined) return
-  const nothing = { groupId: new Uint8Array(), seq: 0n, bodyHash: null, treeHash: null, sender: new Uint8Array() }
+  const nothing = { groupId: new Uint8Array(), seq: 0n, bodyHash: null, sender: new Uint8Array() }
   deliver(connection, deviceId, { kind: "keyPackagesLow", ...nothing, at })
 }
 

@@ -3,10 +3,13 @@
  * migration that was ever released is not changed any more.
  *
  * ```
- *   mls_group ─┬─< log        one row per message, not one per member
- *              └──> blob      GroupInfo and tree that came with the last commit
- *   device ────┬─< inbox ──> blob      welcomes and notices; one welcome for many devices is stored once
+ *   mls_group ─┬─< log                one row per message, not one per member
+ *              ├─< access_interval    public keys; the newest one is in mls_group as well
+ *              ├─< knock
+ *              └─< answer ──> blob    one welcome for all whose knocks a commit answers
+ *   device ────┬─< inbox ───> blob    welcomes and notices; one welcome for many devices is stored once
  *              └─< key_package
+ *   identity                          one row
  * ```
  */
 export const migrations: readonly string[] = [
@@ -125,5 +128,72 @@ export const migrations: readonly string[] = [
     SELECT device_id, n, kind, group_id, seq, body_hash, tree_hash, at FROM inbox ORDER BY at, device_id, n;
   DROP TABLE inbox;
   ALTER TABLE numbered_inbox RENAME TO inbox;
+  `,
+  // Who asks proves a key of the group's. GroupInfo and tree of a group are stored no longer; those of Welcomes that wait are.
+  `
+  CREATE TABLE access_interval (
+    group_number INTEGER NOT NULL REFERENCES mls_group,
+    seq INTEGER NOT NULL,
+    access_key BLOB NOT NULL,
+    removes INTEGER NOT NULL,
+    chain_hash BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (group_number, seq)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX access_interval_key ON access_interval (group_number, access_key, seq);
+  CREATE INDEX access_interval_removal ON access_interval (group_number, seq) WHERE removes = 1;
+
+  CREATE TABLE knock (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_number INTEGER NOT NULL REFERENCES mls_group,
+    id BLOB NOT NULL,
+    access_key BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    sender BLOB NOT NULL,
+    beside INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (group_number, id)
+  ) STRICT;
+  CREATE INDEX knock_key ON knock (group_number, access_key, number);
+
+  CREATE TABLE answer (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_number INTEGER NOT NULL REFERENCES mls_group,
+    knock_id BLOB NOT NULL,
+    access_key BLOB NOT NULL,
+    seq INTEGER NOT NULL,
+    sealed_key BLOB NOT NULL,
+    welcome_hash BLOB NOT NULL,
+    beside INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (group_number, knock_id)
+  ) STRICT;
+  CREATE INDEX answer_key ON answer (group_number, access_key, beside);
+
+  CREATE TABLE identity (
+    number INTEGER PRIMARY KEY CHECK (number = 1),
+    seed BLOB NOT NULL,
+    pass_secret BLOB NOT NULL,
+    incarnation INTEGER NOT NULL,
+    handovers BLOB NOT NULL
+  ) STRICT;
+
+  ALTER TABLE log ADD COLUMN begins BLOB;
+  ALTER TABLE mls_group ADD COLUMN access_key BLOB;
+  ALTER TABLE mls_group ADD COLUMN access_seq INTEGER;
+  ALTER TABLE mls_group ADD COLUMN access_removes INTEGER;
+  ALTER TABLE mls_group ADD COLUMN access_at INTEGER;
+  ALTER TABLE mls_group ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TABLE released (hash BLOB PRIMARY KEY, uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO released SELECT hash, count(*) FROM
+    (SELECT info_hash AS hash FROM mls_group UNION ALL SELECT tree_hash FROM mls_group WHERE tree_hash IS NOT NULL)
+    GROUP BY hash;
+  ALTER TABLE mls_group DROP COLUMN info_seq;
+  ALTER TABLE mls_group DROP COLUMN info_hash;
+  ALTER TABLE mls_group DROP COLUMN tree_hash;
+  UPDATE blob SET uses = blob.uses - released.uses FROM released WHERE released.hash = blob.hash;
+  DELETE FROM blob WHERE uses <= 0;
+  DROP TABLE released;
   `,
 ]

@@ -1,4 +1,5 @@
 import { decode, encode, vector } from "@conclave/codec"
+import { Interval } from "@conclave/contracts/access"
 import { DeviceId, type Entry, EntryKind, LogEntryKind } from "@conclave/contracts/delivery"
 import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
@@ -11,11 +12,16 @@ import {
   type NewGroup,
   type Page,
   type Refusal,
+  type Refused,
+  type Shown,
+  type Standing,
   type Store,
-  type StoredGroupInfo,
 } from "@conclave/delivery/store"
 import type { Connection, Database, Row } from "../database.js"
-import { releaseBlob, useBlob } from "./blobs.js"
+import { beginInterval, groupOf, permitted, standingIn } from "./access.js"
+import { answerTo, besideOf, keepAnswers, leaveKnock, waitingKnocks } from "./beside.js"
+import { useBlob } from "./blobs.js"
+import { identityOf, raiseIncarnation } from "./identity.js"
 import { acknowledgeInbox, deliver, inboxHead, makeRoom, readInbox } from "./inbox.js"
 import { claimKeyPackage, publishKeyPackages, stockOf } from "./key-packages.js"
 import { kindOf } from "./kinds.js"
@@ -29,11 +35,17 @@ export function deliveryStore(database: Database, sha256: Sha256): Store {
   const sweeping: Sweeping = { messages: 0n, log: 0n, groups: 0n }
   const read = async <T>(work: (connection: Connection) => T) => database.read(work)
   return {
-    createGroup: (group) => database.write((connection) => createGroup(connection, group, sha256), sizeOfInfo(group)),
+    createGroup: (group) => database.write((connection) => createGroup(connection, group, sha256)),
     append: (entry) => database.write((connection) => append(connection, entry, sha256), sizeOf(entry)),
     read: (page) => read((connection) => readLog(connection, page)),
-    head: (groupId) => read((connection) => headOf(connection, groupId)),
-    groupInfo: (groupId) => read((connection) => groupInfoOf(connection, groupId)),
+    head: (shown) => read((connection) => headOf(connection, shown)),
+    standing: (shown) => read((connection) => standingOf(connection, shown)),
+    knock: (knock) => database.write((connection) => leaveKnock(connection, knock), knock.sealed.length),
+    knocks: (asked) => read((connection) => waitingKnocks(connection, asked)),
+    beside: (asked) => read((connection) => besideOf(connection, asked)),
+    answer: (asked) => read((connection) => answerTo(connection, asked)),
+    identity: (made) => database.write((connection) => identityOf(connection, made)),
+    raiseIncarnation: (handover) => database.write((connection) => raiseIncarnation(connection, handover)),
     publishKeyPackages: (publication) => database.write((connection) => publishKeyPackages(connection, publication)),
     claimKeyPackage: (claim) => database.write((connection) => claimKeyPackage(connection, claim)),
     countKeyPackages: (device) => read((connection) => stockOf(connection, device)),
@@ -47,10 +59,8 @@ export function deliveryStore(database: Database, sha256: Sha256): Store {
   }
 }
 
-const sizeOfInfo = ({ groupInfo, ratchetTree }: Pick<NewGroup, "groupInfo" | "ratchetTree">) =>
-  groupInfo.length + (ratchetTree?.length ?? 0)
 const sizeOf = ({ body, commit }: NewEntry) =>
-  body.length + (commit === undefined ? 0 : commit.welcome.length + sizeOfInfo(commit))
+  body.length + (commit === undefined ? 0 : commit.welcome.length + (commit.answers?.welcome.length ?? 0))
 
 function createGroup(
   connection: Connection,
@@ -65,35 +75,23 @@ function createGroup(
   }
   const refusal = group.admit()
   if (refusal !== undefined) return refusal
-  const infoHash = useBlob(connection, group.groupInfo, sha256)
-  const treeHash = group.ratchetTree === undefined ? null : useBlob(connection, group.ratchetTree, sha256)
+  const chainHash = logChainStart(sha256, group.groupId)
   connection.run(
-    `INSERT INTO mls_group
-       (id, next_seq, head_hash, idem, request_hash, info_seq, info_hash, tree_hash, created_at, last_at)
-     VALUES (?, 1, ?, ?, ?, 0, ?, ?, ?, ?)`,
-    [
-      group.groupId,
-      logChainStart(sha256, group.groupId),
-      group.idempotencyId,
-      group.requestHash,
-      infoHash,
-      treeHash,
-      group.at,
-      group.at,
-    ],
+    `INSERT INTO mls_group (id, next_seq, head_hash, idem, request_hash, created_at, last_at) VALUES (?, 1, ?, ?, ?, ?, ?)`,
+    [group.groupId, chainHash, group.idempotencyId, group.requestHash, group.at, group.at],
   )
+  const { number } = connection.get("SELECT number FROM mls_group WHERE id = ?", [group.groupId])!
+  const interval = { accessKey: group.accessKey, removes: false }
+  beginInterval(connection, number, { ...interval, seq: 0n, chainHash, at: group.at })
   return "created"
 }
 
 function append(connection: Connection, entry: NewEntry, sha256: Sha256): Appended {
-  const group = connection.get(
-    `SELECT number, next_seq, oldest_seq, last_commit_seq, head_hash, info_hash, tree_hash, bytes FROM mls_group
-     WHERE id = ?`,
-    [entry.groupId],
-  )
+  const group = groupOf(connection, entry.groupId)
   if (group === undefined) return { type: "notFound" }
   return (
     repetition(connection, entry, group) ??
+    entry.permit(standingIn(connection, group, entry.key)) ??
     staleness(connection, entry, group) ??
     entry.admit({ bytes: Number(group.bytes) }) ??
     accept(connection, entry, { group, sha256 })
@@ -134,7 +132,8 @@ interface Accepting {
 
 function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Accepting): Appended {
   const seq: bigint = group.next_seq
-  const chainHash = logChainHash(sha256, group.head_hash, { ...entry, seq })
+  const begins = entry.commit?.begins
+  const chainHash = logChainHash(sha256, group.head_hash, { ...entry, seq, begins })
   const lastCommitSeq = entry.kind === "commit" ? seq : group.last_commit_seq
   // The compare-and-set: of all entries that would have this seq, one changes a row.
   const changed = connection.run(
@@ -143,10 +142,13 @@ function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Acce
     [lastCommitSeq, chainHash, entry.body.length + ENTRY_OVERHEAD, entry.at, group.number, seq],
   )
   if (changed !== 1) throw new Error("the group changed within a transaction")
+  if (begins !== undefined) {
+    beginInterval(connection, group.number, { ...begins, seq, chainHash, at: entry.at })
+  }
   const undelivered = entry.commit === undefined ? [] : keepCommitParts(connection, entry, { group, seq, sha256 })
   connection.run(
-    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, undelivered, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, begins, chain_hash, undelivered, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
       group.number,
       seq,
@@ -155,6 +157,7 @@ function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Acce
       entry.idempotencyId,
       entry.requestHash,
       entry.body,
+      begins === undefined ? null : encode(Interval, begins),
       chainHash,
       undelivered.length === 0 ? null : encode(DeviceIds, undelivered),
       entry.at,
@@ -172,17 +175,7 @@ interface Committing extends Accepting {
 /** Returns the recipients that were not served. */
 function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, sha256 }: Committing): Uint8Array[] {
   const commit = entry.commit!
-  const { groupInfo, ratchetTree, welcome } = commit
-  const infoHash = useBlob(connection, groupInfo, sha256)
-  const treeHash = ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256)
-  connection.run("UPDATE mls_group SET info_seq = ?, info_hash = ?, tree_hash = ? WHERE number = ?", [
-    seq,
-    infoHash,
-    treeHash,
-    group.number,
-  ])
-  releaseBlob(connection, group.info_hash)
-  releaseBlob(connection, group.tree_hash)
+  keepAnswers(connection, { groupNumber: group.number, seq, at: entry.at, commit, sha256 })
   const undelivered = [...commit.unserved]
   for (const deviceId of commit.recipients) {
     if (!commit.mayDeliver(deviceId)) {
@@ -194,8 +187,7 @@ function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, 
       kind: "welcome",
       groupId: entry.groupId,
       seq,
-      bodyHash: useBlob(connection, welcome, sha256),
-      treeHash: ratchetTree === undefined ? null : useBlob(connection, ratchetTree, sha256),
+      bodyHash: useBlob(connection, commit.welcome, sha256),
       sender: commit.sender,
       at: entry.at,
     })
@@ -203,18 +195,19 @@ function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, 
   return undelivered
 }
 
-function readLog(connection: Connection, page: Page & { readonly groupId: Uint8Array }): LogPage | undefined {
-  const group = connection.get("SELECT number, next_seq, oldest_seq FROM mls_group WHERE id = ?", [page.groupId])
-  if (group === undefined) return undefined
+function readLog(connection: Connection, page: Page & Shown): LogPage | Refused {
+  const found = permitted(connection, page)
+  if (found.type !== "permitted") return found
+  const { group, standing } = found
   const entries: Entry[] = []
   let size = 0
   let after = page.after
   // A few rows at a time: a page must not load a thousand long bodies to keep two of them.
   while (entries.length < page.limit && size < page.sizeMax) {
     const rows = connection.all(
-      `SELECT seq, kind, epoch, body, chain_hash, at FROM log
-       WHERE group_number = ? AND seq > ? ORDER BY seq LIMIT ?`,
-      [group.number, after, Math.min(page.limit - entries.length, ROWS_AT_A_TIME)],
+      `SELECT seq, kind, epoch, body, begins, chain_hash, at FROM log
+       WHERE group_number = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
+      [group.number, after, standing.headSeq, Math.min(page.limit - entries.length, ROWS_AT_A_TIME)],
     )
     for (const row of rows) {
       size += row.body.length
@@ -224,26 +217,31 @@ function readLog(connection: Connection, page: Page & { readonly groupId: Uint8A
     }
     if (rows.length < ROWS_AT_A_TIME) break
   }
-  return { entries, headSeq: group.next_seq - 1n, oldestSeq: group.oldest_seq }
+  return { type: "page", entries, headSeq: standing.headSeq, oldestSeq: group.oldest_seq, standing }
 }
 
 const ROWS_AT_A_TIME = 32
 
 function entryOf(row: Row): Entry {
   const { seq, epoch, body, at } = row
-  return { seq, kind: kindOf(LogEntryKind.values, row.kind), epoch, body, chainHash: row.chain_hash, at }
+  const begins = row.begins === null ? undefined : decode(Interval, row.begins)
+  return { seq, kind: kindOf(LogEntryKind.values, row.kind), epoch, body, begins, chainHash: row.chain_hash, at }
 }
 
-function headOf(connection: Connection, groupId: Uint8Array): Head | undefined {
-  const row = connection.get("SELECT next_seq, last_commit_seq, head_hash FROM mls_group WHERE id = ?", [groupId])
-  return row && { headSeq: row.next_seq - 1n, lastCommitSeq: row.last_commit_seq, chainHash: row.head_hash }
+function headOf(connection: Connection, shown: Shown): Head | Refused {
+  const found = permitted(connection, shown)
+  if (found.type !== "permitted") return found
+  const { group, standing } = found
+  const { headSeq, lastCommitSeq, reach } = standing
+  if (reach === undefined) return { type: "head", headSeq, lastCommitSeq, chainHash: group.head_hash }
+  const { chain_hash } = connection.get("SELECT chain_hash FROM access_interval WHERE group_number = ? AND seq = ?", [
+    group.number,
+    reach,
+  ])!
+  return { type: "head", headSeq, lastCommitSeq, chainHash: chain_hash }
 }
 
-function groupInfoOf(connection: Connection, groupId: Uint8Array): StoredGroupInfo | undefined {
-  const row = connection.get(
-    `SELECT info_seq, info.body AS info, tree.body AS tree FROM mls_group
-     JOIN blob AS info ON info.hash = info_hash LEFT JOIN blob AS tree ON tree.hash = tree_hash WHERE id = ?`,
-    [groupId],
-  )
-  return row && { seq: row.info_seq, groupInfo: row.info, ratchetTree: row.tree ?? undefined }
+function standingOf(connection: Connection, shown: Shown): Standing | Refused {
+  const found = permitted(connection, shown)
+  return found.type === "permitted" ? found.standing : found
 }

@@ -2,7 +2,7 @@ import { LogEntryKind } from "@conclave/contracts/delivery"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import { ENTRY_OVERHEAD, type Horizons, type Swept } from "@conclave/delivery/store"
 import type { Connection, Database, Row } from "../database.js"
-import { releaseBlob } from "./blobs.js"
+import { deleteAnswers, deleteKnocks } from "./beside.js"
 import { deleteEntry } from "./inbox.js"
 import { forgetExpired } from "./key-packages.js"
 
@@ -27,6 +27,7 @@ export async function sweep(
     (connection) => deleteEntries(connection, horizons, sweeping),
     (connection) => deleteGroups(connection, horizons, sweeping),
     (connection) => deleteInboxEntries(connection, horizons),
+    (connection) => deleteBeside(connection, horizons),
     (connection) => {
       const rows = forgetExpired(connection, horizons.at, horizons.rowsMax)
       return { rows, more: rows === horizons.rowsMax }
@@ -130,7 +131,7 @@ function before(rows: readonly Row[], horizon: bigint): readonly Row[] {
 
 function deleteGroups(connection: Connection, { groups, rowsMax }: Horizons, sweeping: Sweeping): Swept {
   const rows = connection.all(
-    "SELECT number, info_hash, tree_hash, last_at FROM mls_group WHERE number > ? ORDER BY number LIMIT ?",
+    "SELECT number, last_at FROM mls_group WHERE number > ? ORDER BY number LIMIT ?",
     [sweeping.groups, rowsMax],
   )
   let deleted = 0
@@ -146,9 +147,12 @@ function deleteGroups(connection: Connection, { groups, rowsMax }: Horizons, swe
         connection.run("UPDATE mls_group SET oldest_seq = next_seq WHERE number = ?", [group.number])
         return { rows: deleted, more: true }
       }
+      const beside = (table: "knock" | "answer") =>
+        connection.all(`SELECT number FROM ${table} WHERE group_number = ?`, [group.number])
+      deleteKnocks(connection, beside("knock"))
+      deleteAnswers(connection, beside("answer"))
+      connection.run("DELETE FROM access_interval WHERE group_number = ?", [group.number])
       deleted += connection.run("DELETE FROM mls_group WHERE number = ?", [group.number])
-      releaseBlob(connection, group.info_hash)
-      releaseBlob(connection, group.tree_hash)
     }
     sweeping.groups = group.number
   }
@@ -162,4 +166,12 @@ function deleteInboxEntries(connection: Connection, { inbox, rowsMax }: Horizons
   const due = before(rows, inbox)
   for (const row of due) deleteEntry(connection, row.number)
   return { rows: due.length, more: due.length === rowsMax }
+}
+
+function deleteBeside(connection: Connection, { knocks, rowsMax }: Horizons): Swept {
+  const dueOf = (table: "knock" | "answer") =>
+    before(connection.all(`SELECT number, at FROM ${table} ORDER BY number LIMIT ?`, [rowsMax]), knocks)
+  const [dueKnocks, dueAnswers] = [dueOf("knock"), dueOf("answer")]
+  const rows = deleteKnocks(connection, dueKnocks) + deleteAnswers(connection, dueAnswers)
+  return { rows, more: dueKnocks.length === rowsMax || dueAnswers.length === rowsMax }
 }

@@ -1,0 +1,146 @@
+import { encode } from "@conclave/codec"
+import { ACCESS_LABEL, type Access, AccessTBS, noAccess } from "@conclave/contracts/access"
+import { type Append, Cursor, type DeliveryRequest, deliveryRequests } from "@conclave/contracts/delivery"
+import type { CryptoProvider } from "@conclave/crypto"
+import { verifyWithLabel } from "@conclave/mls"
+import type { Passes } from "./passes.js"
+import { suiteOf } from "./proof.js"
+import { Recent } from "./recent.js"
+import type { AccessRefusal, Shown, Standing } from "./store/store.js"
+
+/** What a request shows, and what a signature in it covers. */
+export interface Evidence {
+  readonly groupId: Uint8Array
+  readonly access: Access
+  /** The request, or the cursor, with {@link noAccess} in the place of the access. */
+  content(): Uint8Array
+}
+
+type AccessRequest = Extract<DeliveryRequest, { readonly groupId: Uint8Array; readonly access: Access }>
+
+export const evidenceOf = (request: AccessRequest): Evidence => ({
+  groupId: request.groupId,
+  access: request.access,
+  content: () => deliveryRequests.encode({ ...request, access: noAccess } as DeliveryRequest),
+})
+
+export const evidenceOfCursor = (cursor: Cursor): Evidence => ({
+  groupId: cursor.groupId,
+  access: cursor.access,
+  content: () => encode(Cursor, { ...cursor, access: noAccess }),
+})
+
+export const keyOf = (access: Access) => (access.type === "none" ? undefined : access.key)
+
+/** Proofs are accepted within so many milliseconds of the service's clock. */
+const CLOCK_DIFFERENCE_MAX = 5n * 60n * 1000n
+/** Messages prove the key before the newest for so many milliseconds. */
+const FORMER_KEY_MILLISECONDS = 60_000n
+
+/**
+ * Says who may do what with the log of a group, from what a request shows and what its key is to the group. A signature is
+ * looked at only where the key is one of the group's: who knows none costs no more than a look.
+ */
+export class AccessJudge {
+  readonly #crypto: CryptoProvider
+  readonly #passes: Passes
+  /** The same array for the same key: providers keep an imported key with its array. */
+  readonly #keys = new Recent<Uint8Array>(KEYS_KEPT)
+
+  constructor(crypto: CryptoProvider, passes: Passes) {
+    this.#crypto = crypto
+    this.#passes = passes
+  }
+
+  /** For reading: by a proof or a pass of any key, as far as it reaches. `now`: Unix time in milliseconds. */
+  reading(evidence: Evidence, now: bigint): Shown {
+    return shown(evidence, (standing) => this.#evidenceFault(evidence, standing, now))
+  }
+
+  /** For reading, by a key that reaches the head. */
+  readingHead(evidence: Evidence, now: bigint): Shown {
+    return shown(
+      evidence,
+      (standing) =>
+        this.#evidenceFault(evidence, standing, now) ?? (standing.reach === undefined ? undefined : denied(NOT_CURRENT)),
+    )
+  }
+
+  /** By a proof of any key. */
+  knocking(evidence: Evidence, now: bigint): Shown {
+    return shown(evidence, (standing) =>
+      evidence.access.type === "proof" ? this.#evidenceFault(evidence, standing, now) : denied(NO_PROOF),
+    )
+  }
+
+  /** By a proof of the newest key, or for a message of the one before. */
+  appending(request: Append & { readonly type: "append" }, now: bigint): Shown {
+    const evidence = evidenceOf(request)
+    return shown(evidence, (standing) => {
+      if (evidence.access.type === "pass") return denied(NO_PROOF)
+      return this.#evidenceFault(evidence, standing, now) ?? keyFault(request, standing, now)
+    })
+  }
+
+  /** A proof of another time than this, which is answered before anything else of a subscription. */
+  timeFault({ access }: Evidence, now: bigint): AccessRefusal | undefined {
+    if (access.type !== "proof") return undefined
+    const difference = access.at - now
+    const isWrong = difference > CLOCK_DIFFERENCE_MAX || -difference > CLOCK_DIFFERENCE_MAX
+    return isWrong ? { type: "wrongTime", serviceTime: now } : undefined
+  }
+
+  #evidenceFault(evidence: Evidence, { later }: Standing, now: bigint): AccessRefusal | undefined {
+    const wrongTime = this.timeFault(evidence, now)
+    if (wrongTime !== undefined) return wrongTime
+    return later !== undefined && this.#isGood(evidence, now) ? undefined : denied(NOT_PROVED)
+  }
+
+  #isGood(evidence: Evidence, now: bigint): boolean {
+    const { access, groupId } = evidence
+    if (access.type === "none") return true
+    if (access.type === "pass") return this.#passes.isGood(groupId, access, now)
+    return verifyWithLabel(suiteOf(ED25519_SUITE, this.#crypto), {
+      publicKey: this.#kept(access.key),
+      label: ACCESS_LABEL,
+      content: encode(AccessTBS, { at: access.at, content: evidence.content() }),
+      signature: access.signature,
+    })
+  }
+
+  #kept(key: Uint8Array): Uint8Array {
+    const name = Buffer.from(key).toString("latin1")
+    const known = this.#keys.get(name)
+    if (known !== undefined) return known
+    const copy = Uint8Array.from(key)
+    this.#keys.set(name, copy)
+    return copy
+  }
+}
+
+const KEYS_KEPT = 10_000
+/** RFC 9420 §17.1: its signatures are Ed25519. */
+const ED25519_SUITE = 1
+
+/** For a key that was proved already: while it is one of the group's. */
+export const provedBefore = ({ later }: Standing) => (later === undefined ? denied(NOT_PROVED) : undefined)
+
+function shown({ groupId, access }: Evidence, permit: Shown["permit"]): Shown {
+  return { groupId, key: keyOf(access), permit }
+}
+
+function keyFault({ kind, after }: Append, standing: Standing, now: bigint): AccessRefusal | undefined {
+  const { later, newest, lastCommitSeq, headSeq } = standing
+  if (later === 0) return undefined
+  const isLately = newest !== undefined && !newest.removes && now - newest.at < FORMER_KEY_MILLISECONDS
+  if (kind === "application" && later === 1 && standing.seq >= 0n && isLately) return undefined
+  // Its author has not read that another interval has begun, as far as it may read.
+  if (after < lastCommitSeq) return { type: "stale", lastCommitSeq, headSeq }
+  return denied(NOT_NEWEST)
+}
+
+const denied = (reason: string): AccessRefusal => ({ type: "denied", reason })
+const NOT_PROVED = "the key is none of the group's, or its signature or pass is not right"
+const NO_PROOF = "it needs a signature"
+const NOT_NEWEST = "the key is not the newest"
+const NOT_CURRENT = "the key does not reach the head of the log"
