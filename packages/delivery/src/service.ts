@@ -98,12 +98,21 @@ class DeliveryService {
   }
 
   async *#responses(bytes: Uint8Array, context: RequestContext): AsyncGenerator<DeliveryResponse> {
+    // A generator holds what it has seen: the request is left to a function that ends, for subscriptions are long.
+    const answer = await this.#answerTo(bytes, context)
+    if ("type" in answer) yield answer
+    else yield* answer
+  }
+
+  async #answerTo(bytes: Uint8Array, context: RequestContext): Promise<DeliveryResponse | AsyncIterable<DeliveryResponse>> {
     const request = this.#decode(bytes)
-    if ("fault" in request) yield request.fault
-    else if (context.early && !deliveryRequests.replaySafety[request.type].safe)
-      yield forbidden("the request must not come early")
-    else if (request.type === "subscribe") yield* this.#subscribe(request, context)
-    else yield await this.#respond(request, this.#asking(context))
+    if ("fault" in request) return request.fault
+    if (context.early && !deliveryRequests.replaySafety[request.type].safe) {
+      return forbidden("the request must not come early")
+    }
+    return request.type === "subscribe"
+      ? this.#subscribe(request, context)
+      : this.#respond(request, this.#asking(context))
   }
 
   #decode(bytes: Uint8Array): DeliveryRequest | { readonly fault: DeliveryResponse } {
@@ -263,17 +272,17 @@ class DeliveryService {
 
   // --- Subscriptions ---
 
-  async *#subscribe(request: Request<"subscribe">, context: RequestContext): AsyncGenerator<DeliveryResponse> {
+  async #subscribe(
+    request: Request<"subscribe">,
+    context: RequestContext,
+  ): Promise<DeliveryResponse | AsyncIterable<DeliveryResponse>> {
     const asking = this.#asking(context)
     const refusal = await this.#subscribeFault(request, asking)
-    if (refusal !== undefined) {
-      yield refusal
-      return
-    }
+    if (refusal !== undefined) return refusal
     const { cursors, proof } = request
-    yield* this.#subscriptions.open(asking, {
+    return this.#subscriptions.open(asking, {
       ...(await this.#open()),
-      cursors,
+      cursors: [...cursors],
       inbox: proof && { deviceId: proof.deviceId, after: counted(request.inboxAfter) },
       signal: context.signal,
     })

@@ -12,6 +12,8 @@ import { groupTopic, idOf, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 export interface SubscriptionOptions {
+  /** What the cursors have shown is looked at once; then this is emptied, for it takes more than all else. */
+  readonly cursors: Cursor[]
   readonly positions: Positions
   readonly asking: Asking
   readonly store: Store
@@ -74,10 +76,7 @@ const keyIn = (text: string | undefined) => (text === undefined ? undefined : Ui
  * Nothing is queued for the reader: it gets the next page of the log when it asks for it, so a slow one costs no more than
  * its cursors. While nothing happens, nothing is read and no timer runs; a cursor costs about 500 bytes then.
  */
-export async function* subscription(
-  options: SubscriptionOptions,
-  cursors: readonly Cursor[],
-): AsyncGenerator<DeliveryResponse> {
+export async function* subscription(options: SubscriptionOptions): AsyncGenerator<DeliveryResponse> {
   const { wake, signal, turns, positions } = options
   const watch = wake.watch(positions.keys())
   const drop = (topic: string) => {
@@ -87,11 +86,18 @@ export async function* subscription(
   }
   const reading = { ...options, drop }
   try {
-    yield* beginning(cursors, reading)
-    for (const [n, topic] of [...positions.keys()].entries()) {
+    const topics = [...positions.keys()]
+    const { passes, refusals } = await begin(reading)
+    if (passes.length > 0) yield { type: "passes", passes }
+    passes.length = 0
+    for (const [n, topic] of topics.entries()) {
       if (n % TOPICS_IN_A_TURN === 0) await turns.next()
-      yield* pages(topic, reading, { atLeastOne: true })
+      const refusal = refusals.get(topic)
+      if (refusal !== undefined) yield refusal
+      else yield* pages(topic, reading, { atLeastOne: true })
     }
+    topics.length = 0
+    refusals.clear()
     while (!signal.aborted) {
       for (const topic of await watch.changed({ signal })) yield* pages(topic, reading, { atLeastOne: false })
     }
@@ -129,25 +135,27 @@ interface Reading extends SubscriptionOptions {
 }
 
 /**
- * Looks at what the cursors show, once: from then on their keys are read by. Passes come first; the cursors that are
- * refused are told so and are not watched.
+ * Looks at what the cursors show, once: from then on logs are read by their keys. Returns the passes, and by topic what is
+ * to be said to the cursors that are refused, which are not watched.
  */
-async function* beginning(cursors: readonly Cursor[], reading: Reading): AsyncGenerator<DeliveryResponse> {
+async function begin(reading: Reading) {
+  const { cursors } = reading
   const passes: Pass[] = []
-  const refusals: DeliveryResponse[] = []
+  const refusals = new Map<string, DeliveryResponse>()
   for (const [n, cursor] of cursors.entries()) {
     if (n % TOPICS_IN_A_TURN === 0) await reading.turns.next()
     const found = await evidenceFault(cursor, reading)
     if (found === undefined) continue
     if ("tag" in found) passes.push(found)
     else {
-      refusals.push(refusedOf(cursor.groupId, found))
+      const topic = groupTopic(cursor.groupId)
+      refusals.set(topic, refusedOf(cursor.groupId, found))
       reading.onAccessRefusal(found, reading.asking)
-      reading.drop(groupTopic(cursor.groupId))
+      reading.drop(topic)
     }
   }
-  if (passes.length > 0) yield { type: "passes", passes }
-  yield* refusals
+  cursors.length = 0
+  return { passes, refusals }
 }
 
 /** A pass for a signature; nothing for a pass, which is looked at together with the log. */

@@ -30,8 +30,7 @@ interface SubscriptionsOptions {
   readonly onAccessRefusal: (refusal: Refused, asking: Asking) => void
 }
 
-interface Wanted extends Pick<SubscriptionOptions, "identity" | "passes" | "judge" | "signal"> {
-  readonly cursors: readonly Cursor[]
+interface Wanted extends Pick<SubscriptionOptions, "identity" | "passes" | "judge" | "signal" | "cursors"> {
   readonly inbox: { readonly deviceId: Uint8Array; readonly after: bigint } | undefined
 }
 
@@ -58,13 +57,14 @@ export class Subscriptions {
     const { limits, store, wake, crypto, now, onAccessRefusal } = this.#options
     const { requester } = asking
     const { cursors, inbox, ...parts } = wanted
-    const taken = this.#take(requester, cursors.length)
+    const count = cursors.length
+    const taken = this.#take(requester, count)
     if (taken !== undefined) {
       this.#options.onRefusal(taken)
       yield { type: "throttled", retryAfterMilliseconds: RETRY_MILLISECONDS }
       return
     }
-    const held = { cursors: cursors.length }
+    const held = { cursors: count }
     const onDropped = () => {
       if (held.cursors === 0) return
       held.cursors--
@@ -78,7 +78,7 @@ export class Subscriptions {
     await this.#poll.begun
     yield { type: "subscribed", subscription: id }
     const shared = { store, wake, page, now, turns: this.#turns, onDropped, onAccessRefusal }
-    yield* subscription({ ...parts, ...shared, positions, asking }, cursors)
+    yield* subscription({ ...parts, ...shared, positions, cursors, asking })
   }
 
   /** Whether there is such a subscription, with the group of the cursor. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { decode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import {
   createDevice,
@@ -297,7 +298,7 @@ describe("a device's proof", () => {
       return types
     }
     assert.deepEqual(await typesOf(claimOf(createDevice())), ["forbidden"])
-    assert.deepEqual(await typesOf({ type: "head", groupId: random(32) }), ["notFound"])
+    assert.deepEqual(await typesOf({ type: "head", groupId: random(32), access: noAccess }), ["notFound"])
   })
 })
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
+import { noAccess } from "@conclave/contracts/access"
 import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import {
@@ -239,7 +240,9 @@ describe("the room of a whole service", () => {
     while (answer.type === "accepted")
     const full = { type: "quotaExceeded", of: "service" }
     assert.deepEqual(answer, full)
-    assert.deepEqual(await service.ask(createGroupRequest(random(32))), full)
+    do answer = await service.ask(createGroupRequest(random(32)))
+    while (answer.type === "done")
+    assert.deepEqual(answer, full)
     const keyPackages = Array.from({ length: 100 }, () => keyPackage(bob))
     const publish = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort: undefined } as const
     assert.deepEqual(await service.ask(proved(bob, publish)), full)
@@ -292,6 +295,8 @@ describe("an operator", () => {
       appendsByRequester: { perSecond: 1, burst: 1 },
       creationsByRequester: { perSecond: 1, burst: 1 },
       claimsByRequester: { perSecond: 1, burst: 1 },
+      denialsByRequester: { perSecond: 1, burst: 1 },
+      knocksByRequester: { perSecond: 1, burst: 1 },
     }
     const service = createService(memoryStore(sha256), { limits, onRefusal: (kind) => told.push(kind) })
     const groupId = await createGroup(service)
@@ -301,10 +306,15 @@ describe("an operator", () => {
       await service.askAs(mallory, createGroupRequest(random(32)))
       await service.askAs(mallory, claim)
     }
-    await service.askBytes(Uint8Array.of(0x83))
+    await service.askBytes(Uint8Array.of(0x82))
     const late = proved(service.register(createDevice()), { type: "inbox", after: 0n, limit: 1 }, 1)
     expectType(await service.ask(late), "wrongTime")
-    assert.deepEqual(told, ["appends", "creations", "claims", "version", "wrongTime"])
+    const head = { type: "head", groupId, access: noAccess } as const
+    for (let i = 0; i < 2; i++) await service.askAs(mallory, head)
+    const knock = () => ({ type: "knock", groupId, id: random(16), sealed: random(9) }) as const
+    for (let i = 0; i < 2; i++) await service.askAs(alice, knock())
+    const kinds = ["appends", "creations", "claims", "version", "wrongTime", "denied", "denials", "knocks"]
+    assert.deepEqual(told, kinds)
   })
 })
 

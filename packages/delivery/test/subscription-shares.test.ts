@@ -216,10 +216,10 @@ describe("one requester", { timeout: 20_000 }, () => {
     const held: (() => void)[] = []
     const slow = new Proxy(store, {
       get(target, name: keyof Store) {
-        if (name !== "read") return (target[name] as () => unknown).bind(target)
-        return async (page: Parameters<Store["read"]>[0]) => {
-          if (page.groupId[0] === 0) await new Promise<void>((resolve) => held.push(resolve))
-          return target.read(page)
+        if (name !== "standing") return (target[name] as () => unknown).bind(target)
+        return async (shown: Parameters<Store["standing"]>[0]) => {
+          if (shown.groupId[0] === 0) await new Promise<void>((resolve) => held.push(resolve))
+          return target.standing(shown)
         }
       },
     })

@@ -57,7 +57,9 @@ for (const [name, openStore] of Object.entries(stores)) {
       const gone = new AbortController()
       const cursors = [groupId, missing].map((groupId) => ({ groupId, afterSeq: 0n }))
       const stream = service.subscribe(subscribe(cursors), gone.signal)
-      assert.deepEqual(await next(stream), { type: "entries", groupId, entries: [], headSeq: 0n })
+      const signature = new Uint8Array()
+      const nothing = { type: "entries", groupId, entries: [], headSeq: 0n, incarnation: 1n, signature }
+      assert.deepEqual(await next(stream), nothing)
       assert.deepEqual(await next(stream), { type: "notFound", groupId: missing })
       await service.ask(messageRequest(groupId, 0n))
       assert.equal(expectType(await next(stream), "entries").headSeq, 1n)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { createDevice, createService, expectType, NOW, proved, random, sha256 } from "@conclave/testing/delivery"
 import { memoryStore } from "../src/index.js"
@@ -15,8 +16,9 @@ const recorded: Readonly<Record<string, string>> = {
 
 describe("the version of a request", () => {
   it("is its first byte, with the highest bit set", () => {
-    const bytes = deliveryRequests.encode({ type: "head", groupId: new Uint8Array(32).fill(0x11) })
-    assert.equal(Buffer.from(bytes).toString("hex"), `82${recorded.head}`)
+    const groupId = new Uint8Array(32).fill(0x11)
+    const bytes = deliveryRequests.encode({ type: "head", groupId, access: noAccess })
+    assert.equal(Buffer.from(bytes).toString("hex"), `83${recorded.head}00`)
   })
 
   for (const [name, hex] of Object.entries(recorded)) {
@@ -32,9 +34,9 @@ describe("the version of a request", () => {
 
   it("that is not spoken gets the versions that are", async () => {
     const { askBytes } = createService(memoryStore(sha256))
-    for (const first of [0x80, 0x81, 0x83, 0xff]) {
+    for (const first of [0x80, 0x81, 0x82, 0x84, 0xff]) {
       const answer = decode(DeliveryResponse, await askBytes(Uint8Array.of(first, 7, 0)))
-      assert.deepEqual(answer, { type: "update", oldest: 2, newest: 2 }, `${first}`)
+      assert.deepEqual(answer, { type: "update", oldest: 3, newest: 3 }, `${first}`)
     }
   })
 
@@ -47,9 +49,9 @@ describe("the version of a request", () => {
   })
 
   it("does not make a request replay-safe that is of another version", () => {
-    const head = deliveryRequests.encode({ type: "head", groupId: random(32) }) as Uint8Array
+    const head = deliveryRequests.encode({ type: "head", groupId: random(32), access: noAccess }) as Uint8Array
     assert.equal(deliveryRequests.isReplaySafe(head), true)
     assert.equal(deliveryRequests.isReplaySafe(head.subarray(1)), false)
-    assert.equal(deliveryRequests.isReplaySafe(Uint8Array.of(0x83, ...head.subarray(1))), false)
+    assert.equal(deliveryRequests.isReplaySafe(Uint8Array.of(0x82, ...head.subarray(1))), false)
   })
 })

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict"
 import { once } from "node:events"
 import {
   createServer as createHttpServer,
@@ -11,6 +12,7 @@ import type { Duplex } from "node:stream"
 import { memoryStore as authMemory } from "@conclave/auth"
 import { decode, encode } from "@conclave/codec"
 import { RegistrationTBS } from "@conclave/contracts/auth"
+import { noAccess } from "@conclave/contracts/access"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import { memoryStore as deliveryMemory } from "@conclave/delivery"
@@ -42,20 +44,20 @@ export function registration(name: string) {
   return { register, key, signature }
 }
 
-export const headOfNothing = deliveryRequests.encode({ type: "head", groupId: new Uint8Array(32) })
+export const headOfNothing = deliveryRequests.encode({ type: "head", groupId: new Uint8Array(32), access: noAccess })
 
 /** The kinds of the answers to one request over HTTP, and one over a WebSocket, to a service at `base`. */
 export async function askBothWays(base: URL): Promise<readonly string[]> {
   await using transport = connect(new URL("delivery", base))
   const overHttp = decode(DeliveryResponse, await transport.request(headOfNothing))
   const stop = new AbortController()
-  const cursors = [{ groupId: new Uint8Array(32), afterSeq: 0n }]
+  const cursors = [{ groupId: new Uint8Array(32), afterSeq: 0n, access: noAccess }]
   const subscribe = { type: "subscribe", cursors, proof: undefined, inboxAfter: 0n } as const
   const stream = transport
     .subscribe(deliveryRequests.encode(subscribe), { signal: stop.signal })
     [Symbol.asyncIterator]()
-  const first = await stream.next()
-  const overSocket = decode(DeliveryResponse, first.value!)
+  assert.equal(decode(DeliveryResponse, (await stream.next()).value!).type, "subscribed")
+  const overSocket = decode(DeliveryResponse, (await stream.next()).value!)
   await stream.return?.()
   return [overHttp.type, overSocket.type]
 }

@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
+import { noAccess } from "@conclave/contracts/access"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { openDatabase } from "@conclave/sqlite"
 import { errorFields, type Logger } from "@conclave/transport"
@@ -82,13 +83,12 @@ describe("the log", { timeout: 20_000 }, () => {
       type: "createGroup",
       groupId,
       idempotencyId,
-      groupInfo: planted.words,
-      ratchetTree: undefined,
+      accessKey: key.publicKey,
     } as const
     const created: string[] = []
     for (let i = 0; i < 12; i++) created.push(await deliver(create))
     assert.ok(created.includes("throttled"), [...new Set(created)].join())
-    assert.equal(await deliver({ type: "read", groupId, afterSeq: 0n, limit: 10 }), "notFound")
+    assert.equal(await deliver({ type: "read", groupId, afterSeq: 0n, limit: 10, access: noAccess }), "denied")
     await ask("delivery", Uint8Array.of(0x7f, ...planted.words))
     await ask("delivery", planted.words)
     await raw(
@@ -97,7 +97,7 @@ describe("the log", { timeout: 20_000 }, () => {
     )
     // What is streamed.
     await using transport = connect(new URL("delivery", url))
-    const cursors = [{ groupId, afterSeq: 0n }]
+    const cursors = [{ groupId, afterSeq: 0n, access: noAccess }]
     const subscribe = deliveryRequests.encode({ type: "subscribe", cursors, proof: undefined, inboxAfter: 0n })
     const stream = transport.subscribe(subscribe)[Symbol.asyncIterator]()
     await stream.next()
@@ -158,7 +158,7 @@ describe("the log", { timeout: 20_000 }, () => {
         headers: { "content-type": "application/octet-stream" },
         body: body as Uint8Array<ArrayBuffer>,
       })
-    await ask("delivery", deliveryRequests.encode({ type: "head", groupId: planted.groupId }))
+    await ask("delivery", deliveryRequests.encode({ type: "head", groupId: planted.groupId, access: noAccess }))
     await ask("auth", authRequests.encode({ type: "lookup", name: planted.name }))
     await new Promise((resolve) => setTimeout(resolve, 20))
     const errors = lines.filter(({ level }) => level === "error").map(({ fields }) => fields)

@@ -11,7 +11,7 @@ import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { SealedTransport, shareTransport } from "@conclave/fast-open"
 import { openDatabase } from "@conclave/sqlite"
 import { directTransport, Shares } from "@conclave/transport"
-import { createServer, type Refusal } from "../src/index.js"
+import { createServer, type Refusal, type Stores } from "../src/index.js"
 import { askBothWays, composed, crypto, headOfNothing, memoryStores, post, registration } from "./composed-support.js"
 
 async function freePort(): Promise<number> {
@@ -27,6 +27,8 @@ function folder(test: TestContext): string {
   test.after(() => rmSync(made, { recursive: true, force: true }))
   return made
 }
+
+type Shown = Parameters<Stores["delivery"]["head"]>[0]
 
 describe("a server of both services", { timeout: 20_000 }, () => {
   it("keeps a file until it is closed, however often that is asked for", async (test) => {
@@ -201,9 +203,9 @@ describe("the health of a server", { timeout: 20_000 }, () => {
       stores: {
         auth: stores.auth,
         delivery: Object.assign(Object.create(stores.delivery), {
-          head: async (groupId: Uint8Array) => {
+          head: async (shown: Shown) => {
             if (fails) throw new Error("the disk of srv-17 at 192.0.2.7 is full")
-            return stores.delivery.head(groupId)
+            return stores.delivery.head(shown)
           },
         }),
       },
@@ -225,9 +227,9 @@ describe("the health of a server", { timeout: 20_000 }, () => {
     const stores = memoryStores()
     const refusals: Refusal[] = []
     let asked = 0
-    const head = (groupId: Uint8Array) => {
+    const head = (shown: Shown) => {
       asked++
-      return stores.delivery.head(groupId)
+      return stores.delivery.head(shown)
     }
     await using conclave = await composed({
       stores: { auth: stores.auth, delivery: Object.assign(Object.create(stores.delivery), { head }) },
