@@ -12,7 +12,14 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   trace: [],
   contracts: ["codec", "transport"],
   delivery: [
-    ...["codec", "contracts/delivery", "contracts/access", "contracts/heads", "contracts/knocks", "contracts/log-chain"],
+    ...[
+      "codec",
+      "contracts/delivery",
+      "contracts/access",
+      "contracts/heads",
+      "contracts/knocks",
+      "contracts/log-chain",
+    ],
     ...["crypto", "mls", "mls/wire", "transport"],
   ],
   auth: ["codec", "contracts/auth", "contracts/names", "crypto", "mls", "transport"],
@@ -33,7 +40,14 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     "transport",
   ],
   sqlite: [
-    ...["codec", "contracts/delivery", "contracts/access", "contracts/heads", "contracts/knocks", "contracts/log-chain"],
+    ...[
+      "codec",
+      "contracts/delivery",
+      "contracts/access",
+      "contracts/heads",
+      "contracts/knocks",
+      "contracts/log-chain",
+    ],
     ...["contracts/auth", "crypto", "delivery/store", "auth/store"],
   ],
   server: [

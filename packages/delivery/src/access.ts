@@ -62,7 +62,8 @@ export class AccessJudge {
     return shown(
       evidence,
       (standing) =>
-        this.#evidenceFault(evidence, standing, now) ?? (standing.reach === undefined ? undefined : denied(NOT_CURRENT)),
+        this.#evidenceFault(evidence, standing, now) ??
+        (standing.reach === undefined ? undefined : denied(NOT_CURRENT)),
     )
   }
 

@@ -80,7 +80,9 @@ export class Admission {
     const wait = this.waiting("knocks", this.rates.knockOfGroup(groupId, asking.now))
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     const refusal = this.bytes(size, asking)
-    return refusal?.type === "quotaExceeded" ? { type: "throttled", retryAfterMilliseconds: NO_ROOM_MILLISECONDS } : refusal
+    return refusal?.type === "quotaExceeded"
+      ? { type: "throttled", retryAfterMilliseconds: NO_ROOM_MILLISECONDS }
+      : refusal
   }
 
   /** How long a requester who was denied too often has to wait. */

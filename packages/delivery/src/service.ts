@@ -104,7 +104,10 @@ class DeliveryService {
     else yield* answer
   }
 
-  async #answerTo(bytes: Uint8Array, context: RequestContext): Promise<DeliveryResponse | AsyncIterable<DeliveryResponse>> {
+  async #answerTo(
+    bytes: Uint8Array,
+    context: RequestContext,
+  ): Promise<DeliveryResponse | AsyncIterable<DeliveryResponse>> {
     const request = this.#decode(bytes)
     if ("fault" in request) return request.fault
     if (context.early && !deliveryRequests.replaySafety[request.type].safe) {

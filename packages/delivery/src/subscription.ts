@@ -69,7 +69,8 @@ export function extendPosition(position: LogPosition, key: Uint8Array | undefine
 }
 
 const textOf = (key: Uint8Array | undefined) => key && Buffer.from(key).toString("latin1")
-const keyIn = (text: string | undefined) => (text === undefined ? undefined : Uint8Array.from(Buffer.from(text, "latin1")))
+const keyIn = (text: string | undefined) =>
+  text === undefined ? undefined : Uint8Array.from(Buffer.from(text, "latin1"))
 
 /**
  * Passes for the cursors with a signature, what is behind the cursors and then what comes, until the signal is aborted.

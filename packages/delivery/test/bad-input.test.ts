@@ -137,7 +137,10 @@ describe("any bytes at all", { timeout: 60_000 }, () => {
       for await (const answer of transport.subscribe(bytes, { signal: gone.signal })) decode(DeliveryResponse, answer)
     }
     gone.abort()
-    const head = decode(DeliveryResponse, await transport.request(deliveryRequests.encode(withAccess({ type: "head", groupId }))))
+    const head = decode(
+      DeliveryResponse,
+      await transport.request(deliveryRequests.encode(withAccess({ type: "head", groupId }))),
+    )
     assert.equal(expectType(head, "head").headSeq, 1n)
     assert.deepEqual([failures, crashes], [[], []])
     await listener.close()

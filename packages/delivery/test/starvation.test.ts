@@ -40,7 +40,10 @@ async function lineOf(test: TestContext, handler: Handler, place: Requester & { 
 }
 
 const ask = async (line: Transport, request: BareRequest) =>
-  decode(DeliveryResponse, await line.request(deliveryRequests.encode(withAccess(request, { at: Date.now() })) as Uint8Array))
+  decode(
+    DeliveryResponse,
+    await line.request(deliveryRequests.encode(withAccess(request, { at: Date.now() })) as Uint8Array),
+  )
 
 /**
  * As a client does it: what is stale is sent again after what has come first was read, what is throttled after the

@@ -142,9 +142,18 @@ describe("a file of the first version", () => {
     const { headSeq, lastCommitSeq } = expectType(await service.ask({ type: "head", groupId, access }), "head")
     assert.deepEqual([headSeq, lastCommitSeq], [5n, 4n])
     expectType(await service.ask({ ...commitRequest(groupId, 2n, { after: 2n }), access }), "stale")
-    assert.equal(expectType(await service.ask({ ...commitRequest(groupId, 2n, { after: 4n }), access }), "accepted").seq, 6n)
-    assert.equal(expectType(await service.ask({ ...messageRequest(groupId, 3n, { after: 6n }), access }), "accepted").seq, 7n)
-    assert.equal(expectType(await service.ask({ ...commitRequest(empty, 0n, { after: 0n }), access }), "accepted").seq, 1n)
+    assert.equal(
+      expectType(await service.ask({ ...commitRequest(groupId, 2n, { after: 4n }), access }), "accepted").seq,
+      6n,
+    )
+    assert.equal(
+      expectType(await service.ask({ ...messageRequest(groupId, 3n, { after: 6n }), access }), "accepted").seq,
+      7n,
+    )
+    assert.equal(
+      expectType(await service.ask({ ...commitRequest(empty, 0n, { after: 0n }), access }), "accepted").seq,
+      1n,
+    )
   })
 
   it("has its inboxes and key packages", async (test) => {
@@ -163,7 +172,10 @@ describe("a file of the first version", () => {
       [false, true],
     )
     await store.acknowledgeInbox(bob, 2n)
-    await service.ask({ ...commitRequest(groupId, 2n, { after: 4n, recipients: [{ deviceId: bob } as never] }), access })
+    await service.ask({
+      ...commitRequest(groupId, 2n, { after: 4n, recipients: [{ deviceId: bob } as never] }),
+      access,
+    })
     assert.deepEqual(
       (await store.inbox(page)).entries.map(({ n }) => n),
       [3n],

@@ -155,7 +155,7 @@ type Appending = typeof newEntry extends fc.Arbitrary<infer T> ? T : never
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
 /** What a store says of a key belongs to its answer. */
-function asking({ groupId, key, isPermitted }: (typeof shown extends fc.Arbitrary<infer T> ? T : never)) {
+function asking({ groupId, key, isPermitted }: typeof shown extends fc.Arbitrary<infer T> ? T : never) {
   const standings: Standing[] = []
   const permit: Shown["permit"] = (standing) => {
     standings.push(standing)
@@ -202,7 +202,13 @@ async function perform(store: Store, operation: Operation, at: bigint): Promise<
       return append(store, operation.with, at)
     case "sweep": {
       const horizon = (age: bigint) => at - age
-      const [messages, log, inbox, groups, knocks] = operation.with.map(horizon) as [bigint, bigint, bigint, bigint, bigint]
+      const [messages, log, inbox, groups, knocks] = operation.with.map(horizon) as [
+        bigint,
+        bigint,
+        bigint,
+        bigint,
+        bigint,
+      ]
       for (;;) {
         const { more } = await store.sweep({ at, messages, log, inbox, groups, knocks, rowsMax: operation.rowsMax })
         if (!more) return
@@ -307,7 +313,14 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
       test.after(() => store[Symbol.asyncDispose]())
       const group = { requestHash: bytes("hash"), accessKey: bytes("access key"), admit: admitted }
       const shown = { key: bytes("access key"), permit: () => undefined }
-      const entry = { kind: "application", epoch: 0n, body: bytes("body"), after: 0n, pastCommitsMax: 1, ...shown } as const
+      const entry = {
+        kind: "application",
+        epoch: 0n,
+        body: bytes("body"),
+        after: 0n,
+        pastCommitsMax: 1,
+        ...shown,
+      } as const
       const listen = listener(store)
       const say = async (name: string, count: number, at: bigint) => {
         await store.createGroup({ ...group, groupId: bytes(name), idempotencyId: bytes("id", 16), at })
@@ -335,7 +348,10 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
         incarnation: 1n,
         handovers: [],
       })
-      assert.deepEqual(await Promise.all([store.identity(made("1")), store.identity(made("2"))]), [made("1"), made("1")])
+      assert.deepEqual(await Promise.all([store.identity(made("1")), store.identity(made("2"))]), [
+        made("1"),
+        made("1"),
+      ])
       const handover = (incarnation: bigint) => ({
         by: bytes("key"),
         key: bytes("key"),

@@ -1,7 +1,7 @@
 import type { Entry, InboxEntry } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"
 import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
-import { besideOf, fairPage, type Lying, standingOf, type StoredInterval } from "./memory-access.js"
+import { besideOf, fairPage, type Lying, type StoredInterval, standingOf } from "./memory-access.js"
 import {
   type Appended,
   type Beside,
@@ -17,8 +17,8 @@ import {
   type NewCommit,
   type NewEntry,
   type NewGroup,
-  type NewKnock,
   type NewKeyPackage,
+  type NewKnock,
   type News,
   type NewsMark,
   type Page,
@@ -267,7 +267,8 @@ class MemoryStore implements Store {
     const { group, refused } = this.#permitted(shown)
     if (refused !== undefined) return refused
     const found = group.lying.answers.find((it) => key(it.id) === key(id))
-    if (found === undefined || found.at < since || key(found.knockKey) !== key(shown.key ?? none)) return { type: "none" }
+    if (found === undefined || found.at < since || key(found.knockKey) !== key(shown.key ?? none))
+      return { type: "none" }
     return { type: "answer", seq: found.seq, key: found.key, welcome: found.welcome }
   }
 

@@ -33,7 +33,9 @@ export interface Store extends AsyncDisposable {
    */
   beside(asked: Shown & Lasting & BesidePage): Promise<Beside | Refused>
   /** The answer to a knock of the key. */
-  answer(asked: Shown & Lasting & { readonly id: Uint8Array }): Promise<StoredAnswer | { readonly type: "none" } | Refused>
+  answer(
+    asked: Shown & Lasting & { readonly id: Uint8Array },
+  ): Promise<StoredAnswer | { readonly type: "none" } | Refused>
 
   /** The service's identity: the one that is stored, or else `made`, which is stored. */
   identity(made: StoredIdentity): Promise<StoredIdentity>

@@ -23,8 +23,14 @@ export function leaveKnock(connection: Connection, added: NewKnock): Left | Refu
   const found = permitted(connection, added)
   if (found.type !== "permitted") return found
   const group: bigint = found.group.number
-  deleteKnocks(connection, connection.all("SELECT number FROM knock WHERE group_number = ? AND at < ?", [group, added.since]))
-  deleteAnswers(connection, connection.all("SELECT number FROM answer WHERE group_number = ? AND at < ?", [group, added.since]))
+  deleteKnocks(
+    connection,
+    connection.all("SELECT number FROM knock WHERE group_number = ? AND at < ?", [group, added.since]),
+  )
+  deleteAnswers(
+    connection,
+    connection.all("SELECT number FROM answer WHERE group_number = ? AND at < ?", [group, added.since]),
+  )
   const present = presentKnock(connection, group, added)
   if (present !== undefined) return present
   const refusal = added.admit()
@@ -48,10 +54,10 @@ function presentKnock(connection: Connection, group: bigint, { id, key, sealed }
 
 /** The sender with the most knocks of the key, the new one counted, loses its oldest. */
 function makeRoom(connection: Connection, group: bigint, { key, sender, ofKeyMax }: NewKnock): void {
-  const { count } = connection.get(
-    "SELECT count(*) AS count FROM knock WHERE group_number = ? AND access_key = ?",
-    [group, key!],
-  )!
+  const { count } = connection.get("SELECT count(*) AS count FROM knock WHERE group_number = ? AND access_key = ?", [
+    group,
+    key!,
+  ])!
   if (count < ofKeyMax) return
   const oldest = connection.get(
     `SELECT min(number) AS number FROM knock WHERE group_number = ? AND access_key = ?
@@ -83,10 +89,11 @@ export function keepAnswers(connection: Connection, { groupNumber, seq, at, comm
     return hash
   }
   for (const { knock, key } of answers?.to ?? []) {
-    const found = connection.get(
-      "SELECT number, access_key FROM knock WHERE group_number = ? AND id = ? AND at >= ?",
-      [groupNumber, knock, knocksSince],
-    )
+    const found = connection.get("SELECT number, access_key FROM knock WHERE group_number = ? AND id = ? AND at >= ?", [
+      groupNumber,
+      knock,
+      knocksSince,
+    ])
     if (found === undefined) continue
     deleteKnocks(connection, [found])
     const welcomeHash = useBlob(connection, answers!.welcome, hashOnce)

@@ -13,7 +13,9 @@ export function newsSince(connection: Connection, mark: NewsMark | undefined): N
   ]
   if (mark === undefined) return { mark: present, groups: [], devices: [] }
   // Where the newest rows were deleted, their numbers are given again: better too much is told than too little.
-  const [log, inbox, knocks] = mark.map((number, index) => (number > present[index]! ? 0n : number)) as unknown as NewsMark
+  const [log, inbox, knocks] = mark.map((number, index) =>
+    number > present[index]! ? 0n : number,
+  ) as unknown as NewsMark
   const groups = connection.all(
     `SELECT id FROM mls_group WHERE number IN
        (SELECT group_number FROM log WHERE rowid > ? UNION SELECT group_number FROM knock WHERE number > ?)`,

@@ -130,10 +130,10 @@ function before(rows: readonly Row[], horizon: bigint): readonly Row[] {
 }
 
 function deleteGroups(connection: Connection, { groups, rowsMax }: Horizons, sweeping: Sweeping): Swept {
-  const rows = connection.all(
-    "SELECT number, last_at FROM mls_group WHERE number > ? ORDER BY number LIMIT ?",
-    [sweeping.groups, rowsMax],
-  )
+  const rows = connection.all("SELECT number, last_at FROM mls_group WHERE number > ? ORDER BY number LIMIT ?", [
+    sweeping.groups,
+    rowsMax,
+  ])
   let deleted = 0
   for (const group of rows) {
     if (group.last_at < groups) {
