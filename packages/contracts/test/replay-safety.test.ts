@@ -1,13 +1,14 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { ReplaySafe, Transport } from "@conclave/transport"
+import { noAccess } from "../src/access.js"
 import { type DeliveryRequest, DeliveryRequestKind, deliveryRequests } from "../src/delivery.js"
 
 const id = new Uint8Array(32).fill(1)
 
 describe("requests that may be repeated by the network", () => {
   it("are those of which the table says so, whether they are encoded here or come from outside", () => {
-    const head = deliveryRequests.encode({ type: "head", groupId: id })
+    const head = deliveryRequests.encode({ type: "head", groupId: id, access: noAccess })
     const claim = deliveryRequests.encode({ type: "claimKeyPackage", deviceId: id, cipherSuite: 1 })
     assert.equal(deliveryRequests.isReplaySafe(head), true)
     assert.equal(deliveryRequests.isReplaySafe(claim), false)
@@ -30,7 +31,9 @@ describe("requests that may be repeated by the network", () => {
   it("are the only ones that the compiler lets into a first packet", () => {
     // Never called: what is tested is that each marked line is an error.
     const asks = (transport: Transport, request: DeliveryRequest, stored: Uint8Array) => {
-      void transport.request(deliveryRequests.encode({ type: "head", groupId: id }), { replaySafe: true })
+      void transport.request(deliveryRequests.encode({ type: "head", groupId: id, access: noAccess }), {
+        replaySafe: true,
+      })
       if (deliveryRequests.isReplaySafe(stored)) void transport.request(stored, { replaySafe: true })
       const claim = deliveryRequests.encode({ type: "claimKeyPackage", deviceId: id, cipherSuite: 1 })
       // @ts-expect-error a claim is not safe to repeat

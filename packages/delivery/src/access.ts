@@ -131,10 +131,10 @@ function shown({ groupId, access }: Evidence, permit: Shown["permit"]): Shown {
 }
 
 function keyFault({ kind, after }: Append, standing: Standing, now: bigint): AccessRefusal | undefined {
-  const { later, newest, lastCommitSeq, headSeq } = standing
+  const { later, formerSince, lastCommitSeq, headSeq } = standing
   if (later === 0) return undefined
-  const isLately = newest !== undefined && !newest.removes && now - newest.at < FORMER_KEY_MILLISECONDS
-  if (kind === "application" && later === 1 && standing.seq >= 0n && isLately) return undefined
+  const isLately = formerSince !== undefined && now - formerSince < FORMER_KEY_MILLISECONDS
+  if (kind === "application" && standing.seq >= 0n && isLately) return undefined
   // Its author has not read that another interval has begun, as far as it may read.
   if (after < lastCommitSeq) return { type: "stale", lastCommitSeq, headSeq }
   return denied(NOT_NEWEST)

@@ -204,7 +204,7 @@ async function openLegacy(test: TestContext) {
   const groupId = await createGroup(service)
   await database.write((connection) => {
     connection.run("DELETE FROM access_interval")
-    connection.run("UPDATE mls_group SET access_key = NULL, access_seq = NULL, access_removes = NULL, access_at = NULL")
+    connection.run("UPDATE mls_group SET access_key = NULL, access_seq = NULL")
   })
   return { service, groupId }
 }

@@ -100,7 +100,7 @@ describe("the log", { timeout: 20_000 }, () => {
     const cursors = [{ groupId, afterSeq: 0n, access: noAccess }]
     const subscribe = deliveryRequests.encode({ type: "subscribe", cursors, proof: undefined, inboxAfter: 0n })
     const stream = transport.subscribe(subscribe)[Symbol.asyncIterator]()
-    await stream.next()
+    for (let i = 0; i < 2; i++) await stream.next()
     await stream.return?.()
     await conclave.close()
 
@@ -110,6 +110,7 @@ describe("the log", { timeout: 20_000 }, () => {
     const refused = lines.filter(({ message }) => message === "refused").map(({ fields }) => fields)
     const counted = (kind: string) => Number(refused.find((fields) => fields.kind === kind)?.count ?? 0)
     assert.equal(counted("creations"), created.filter((type) => type === "throttled").length)
+    assert.equal(counted("denied"), 2)
     assert.equal(counted("host"), 1)
     assert.equal(counted("version"), 2)
     const slow = lines.filter(({ message }) => message === "slow request").map(({ fields }) => fields.kind)
@@ -147,7 +148,11 @@ describe("the log", { timeout: 20_000 }, () => {
       logger,
       onError: (error) => faults.push(error),
       stores: {
-        delivery: Object.assign(Object.create(stores.delivery), { head: fail, sweep: fail }),
+        delivery: Object.assign(Object.create(stores.delivery), {
+          head: fail,
+          sweep: fail,
+          identity: stores.delivery.identity.bind(stores.delivery),
+        }),
         auth: { ...stores.auth, lookup: fail },
       },
     })

@@ -43,17 +43,17 @@ interface GroupAccess {
 /** What a key is to a group: see {@link Standing}. */
 export function standingOf(group: GroupAccess, key: Uint8Array | undefined): Standing {
   const { intervals, beside } = group
-  const newest = intervals.at(-1)
-  const common = { type: "standing", newest: newest && { removes: newest.removes, at: newest.at }, beside } as const
+  const common = { type: "standing", beside } as const
   const index = key === undefined ? -1 : intervals.findLastIndex(({ accessKey }) => equalBytes(accessKey, key))
   if (index < 0 && (key !== undefined || intervals[0]?.seq === 0n)) {
-    return { ...common, later: undefined, seq: 0n, reach: 0n, headSeq: 0n, lastCommitSeq: 0n }
+    return { ...common, later: undefined, formerSince: undefined, seq: 0n, reach: 0n, headSeq: 0n, lastCommitSeq: 0n }
   }
   const later = intervals.slice(index + 1)
   const reach = later.find(({ removes }) => key === undefined || removes)?.seq
   return {
     ...common,
     later: Math.min(later.length, 2) as 0 | 1 | 2,
+    formerSince: later.length === 1 && !later[0]!.removes ? later[0]!.at : undefined,
     seq: intervals[index]?.seq ?? -1n,
     reach,
     headSeq: reach ?? group.nextSeq - 1n,

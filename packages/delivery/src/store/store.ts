@@ -102,8 +102,8 @@ export interface Standing {
   readonly later: 0 | 1 | 2 | undefined
   /** The entry that began the interval of the key; -1 where no key is shown. */
   readonly seq: bigint
-  /** The newest interval of the group. */
-  readonly newest: { readonly removes: boolean; readonly at: bigint } | undefined
+  /** When the newest interval began, where `later` is 1 and it removes nobody. */
+  readonly formerSince: bigint | undefined
   /**
    * The last entry that the key reads: the first later interval that removes somebody; where no key is shown, the first
    * interval. `undefined` where it reaches the head, whatever comes.

@@ -12,60 +12,67 @@ export interface Permitted {
 
 /** The group, where what the request shows permits it. */
 export function permitted(connection: Connection, shown: Shown): Permitted | Refused {
-  const group = groupOf(connection, shown.groupId)
+  const group = connection.get(`SELECT ${OF_STANDING} FROM mls_group WHERE id = ?`, [shown.groupId])
   if (group === undefined) return { type: "notFound" }
   const standing = standingIn(connection, group, shown.key)
   return shown.permit(standing) ?? { type: "permitted", group, standing }
 }
 
+/** No more than is needed: a subscription reads a thousand of these rows, and each column costs a tenth of it. */
+const OF_STANDING = "number, next_seq, oldest_seq, last_commit_seq, beside, access_key, access_seq"
+
+/** With the columns that appending needs, too. */
 export function groupOf(connection: Connection, groupId: Uint8Array): Row | undefined {
-  return connection.get(
-    `SELECT number, next_seq, oldest_seq, last_commit_seq, head_hash, bytes, beside, access_key, access_seq,
-       access_removes, access_at FROM mls_group WHERE id = ?`,
-    [groupId],
-  )
+  return connection.get(`SELECT ${OF_STANDING}, head_hash, bytes FROM mls_group WHERE id = ?`, [groupId])
 }
 
 /** What a key is to the group. The newest key costs no look beyond the row of the group. */
 export function standingIn(connection: Connection, group: Row, key: Uint8Array | undefined): Standing {
-  const { access_key, access_removes, access_at, beside } = group
-  const newest = access_key === null ? undefined : { removes: access_removes === 1n, at: access_at as bigint }
   const place = placeOf(connection, group, key)
-  const common = { type: "standing", newest, beside } as const
-  if (place === undefined) return { ...common, later: undefined, seq: 0n, reach: 0n, headSeq: 0n, lastCommitSeq: 0n }
+  const common = { type: "standing", beside: group.beside } as const
+  if (place === undefined) return { ...common, ...NONE, headSeq: 0n, lastCommitSeq: 0n }
   const headSeq = place.reach ?? group.next_seq - 1n
   return { ...common, ...place, headSeq, lastCommitSeq: place.reach ?? group.last_commit_seq }
 }
 
-type KeyPlace = Pick<Standing, "later" | "seq" | "reach">
+type KeyPlace = Pick<Standing, "later" | "formerSince" | "seq" | "reach">
+
+const NONE: KeyPlace = { later: undefined, formerSince: undefined, seq: 0n, reach: 0n }
 
 function placeOf(connection: Connection, group: Row, key: Uint8Array | undefined): KeyPlace | undefined {
   const { number, access_key, access_seq } = group
   if (key === undefined) return placeOfNone(connection, group)
   if (access_key === null) return undefined
-  if (equalBytes(access_key, key)) return { later: 0, seq: access_seq, reach: undefined }
+  if (equalBytes(access_key, key)) return { later: 0, formerSince: undefined, seq: access_seq, reach: undefined }
   const { seq } = connection.get(
     "SELECT max(seq) AS seq FROM access_interval WHERE group_number = ? AND access_key = ?",
     [number, key],
   )!
   if (seq === null) return undefined
-  const later = connection.all("SELECT seq FROM access_interval WHERE group_number = ? AND seq > ? LIMIT 2", [
-    number,
-    seq,
-  ])
   const { reach } = connection.get(
     "SELECT min(seq) AS reach FROM access_interval WHERE group_number = ? AND seq > ? AND removes = 1",
     [number, seq],
   )!
-  return { later: later.length as 0 | 1 | 2, seq, reach: reach ?? undefined }
+  return { ...laterThan(connection, number, seq), seq, reach: reach ?? undefined }
 }
 
 /** A group that was created with a key has one that began with entry 0. */
 function placeOfNone(connection: Connection, { number, access_key }: Row): KeyPlace | undefined {
-  if (access_key === null) return { later: 0, seq: -1n, reach: undefined }
-  const first = connection.all("SELECT seq FROM access_interval WHERE group_number = ? ORDER BY seq LIMIT 2", [number])
-  const reach: bigint = first[0]!.seq
-  return reach === 0n ? undefined : { later: first.length as 1 | 2, seq: -1n, reach }
+  const seq = -1n
+  if (access_key === null) return { later: 0, formerSince: undefined, seq, reach: undefined }
+  const first = connection.get("SELECT min(seq) AS reach FROM access_interval WHERE group_number = ?", [number])!
+  return first.reach === 0n ? undefined : { ...laterThan(connection, number, seq), seq, reach: first.reach }
+}
+
+/** Of the intervals that began after the entry `seq`. */
+function laterThan(connection: Connection, group: bigint, seq: bigint): Pick<KeyPlace, "later" | "formerSince"> {
+  const later = connection.all(
+    "SELECT removes, at FROM access_interval WHERE group_number = ? AND seq > ? ORDER BY seq LIMIT 2",
+    [group, seq],
+  )
+  const [only] = later
+  const isFormer = later.length === 1 && only!.removes === 0n
+  return { later: later.length as 0 | 1 | 2, formerSince: isFormer ? only!.at : undefined }
 }
 
 interface Begun extends Interval {
@@ -80,8 +87,5 @@ export function beginInterval(connection: Connection, group: bigint, begun: Begu
     "INSERT INTO access_interval (group_number, seq, access_key, removes, chain_hash, at) VALUES (?, ?, ?, ?, ?, ?)",
     [group, seq, accessKey, removes ? 1 : 0, chainHash, at],
   )
-  connection.run(
-    "UPDATE mls_group SET access_key = ?, access_seq = ?, access_removes = ?, access_at = ? WHERE number = ?",
-    [accessKey, seq, removes ? 1 : 0, at, group],
-  )
+  connection.run("UPDATE mls_group SET access_key = ?, access_seq = ? WHERE number = ?", [accessKey, seq, group])
 }

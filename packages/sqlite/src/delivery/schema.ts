@@ -181,8 +181,6 @@ export const migrations: readonly string[] = [
   ALTER TABLE log ADD COLUMN begins BLOB;
   ALTER TABLE mls_group ADD COLUMN access_key BLOB;
   ALTER TABLE mls_group ADD COLUMN access_seq INTEGER;
-  ALTER TABLE mls_group ADD COLUMN access_removes INTEGER;
-  ALTER TABLE mls_group ADD COLUMN access_at INTEGER;
   ALTER TABLE mls_group ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;
 
   CREATE TABLE released (hash BLOB PRIMARY KEY, uses INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -203,7 +203,7 @@ function readLog(connection: Connection, page: Page & Shown): LogPage | Refused 
   let size = 0
   let after = page.after
   // A few rows at a time: a page must not load a thousand long bodies to keep two of them.
-  while (entries.length < page.limit && size < page.sizeMax) {
+  while (after < standing.headSeq && entries.length < page.limit && size < page.sizeMax) {
     const rows = connection.all(
       `SELECT seq, kind, epoch, body, begins, chain_hash, at FROM log
        WHERE group_number = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?`,
@@ -233,7 +233,10 @@ function headOf(connection: Connection, shown: Shown): Head | Refused {
   if (found.type !== "permitted") return found
   const { group, standing } = found
   const { headSeq, lastCommitSeq, reach } = standing
-  if (reach === undefined) return { type: "head", headSeq, lastCommitSeq, chainHash: group.head_hash }
+  if (reach === undefined) {
+    const { head_hash } = connection.get("SELECT head_hash FROM mls_group WHERE number = ?", [group.number])!
+    return { type: "head", headSeq, lastCommitSeq, chainHash: head_hash }
+  }
   const { chain_hash } = connection.get("SELECT chain_hash FROM access_interval WHERE group_number = ? AND seq = ?", [
     group.number,
     reach,
