@@ -70,7 +70,7 @@ export function extendPosition(position: LogPosition, key: Uint8Array | undefine
 
 const textOf = (key: Uint8Array | undefined) => key && Buffer.from(key).toString("latin1")
 const keyIn = (text: string | undefined) =>
-  text === undefined ? undefined : Uint8Array.from(Buffer.from(text, "latin1"))
+  text === undefined ? undefined : new Uint8Array(Buffer.from(text, "latin1"))
 
 /**
  * Passes for the cursors with a signature, what is behind the cursors and then what comes, until the signal is aborted.
@@ -185,12 +185,24 @@ async function* pages(
     const position = reading.positions.get(topic)
     if (position === undefined) return
     const always = first && atLeastOne
-    const more =
+    const next =
       typeof position === "bigint"
-        ? yield* inboxPage(topic, position, { ...reading, always })
-        : yield* logPage(topic, position, { ...reading, always })
-    if (!more) return
+        ? await inboxPage(topic, position, { ...reading, always })
+        : await logPage(topic, position, { ...reading, always })
+    if (next.response !== undefined) yield next.response
+    if (next.more) continue
+    if (typeof position === "object" && next.standing !== undefined && isMoreBeside(position, next.standing)) {
+      yield* beside(topic, { position, standing: next.standing }, reading)
+    }
+    return
   }
+}
+
+interface Next {
+  readonly response: DeliveryResponse | undefined
+  readonly more: boolean
+  /** Of the key to the log that was read to its end. */
+  readonly standing?: Standing
 }
 
 interface PageReading extends Reading {
@@ -198,12 +210,7 @@ interface PageReading extends Reading {
   readonly always: boolean
 }
 
-/** Returns whether there may be more. */
-async function* logPage(
-  topic: string,
-  position: LogPosition,
-  reading: PageReading,
-): AsyncGenerator<DeliveryResponse, boolean> {
+async function logPage(topic: string, position: LogPosition, reading: PageReading): Promise<Next> {
   const { store, page, always, identity } = reading
   const groupId = idOf(topic)
   const { key, seq: after } = position
@@ -211,22 +218,22 @@ async function* logPage(
   if (read.type !== "page") {
     reading.onAccessRefusal(read, reading.asking)
     reading.drop(topic)
-    yield refusedOf(groupId, read)
-    return false
+    return { response: refusedOf(groupId, read), more: false }
   }
   const { entries, headSeq, oldestSeq, standing } = read
   if (position.key === key) position.keySeq = Number(standing.seq)
   if (after + 1n < oldestSeq) {
     position.seq = oldestSeq - 1n
-    yield { type: "belowRetention", groupId, oldestSeq }
-    return true
+    return { response: { type: "belowRetention", groupId, oldestSeq }, more: true }
   }
   position.seq = entries.at(-1)?.seq ?? after
-  if (entries.length > 0 || always) yield entriesOf(groupId, { entries, headSeq }, identity)
-  if (entries.length > 0 && position.seq < headSeq) return true
-  yield* beside(topic, { position, standing }, reading)
-  return false
+  const isTold = entries.length > 0 || always
+  const response = isTold ? entriesOf(groupId, { entries, headSeq }, identity) : undefined
+  return { response, more: entries.length > 0 && position.seq < headSeq, standing }
 }
+
+const isMoreBeside = ({ answeredUpTo, knocksUpTo }: LogPosition, { beside, reach }: Standing) =>
+  answeredUpTo < beside || (reach === undefined && knocksUpTo < beside)
 
 /** Knocks that wait and come, for a key that reaches the head, and answers to knocks of the key. */
 async function* beside(
@@ -235,10 +242,9 @@ async function* beside(
   { store, now }: Reading,
 ): AsyncGenerator<DeliveryResponse> {
   const groupId = idOf(topic)
-  const end = Number(standing.beside)
   const { key } = position
   const permit = provedBefore
-  while (position.answeredUpTo < end || (standing.reach === undefined && position.knocksUpTo < end)) {
+  while (isMoreBeside(position, standing)) {
     const { knocksUpTo, answeredUpTo } = position
     const from = { knocksAfter: BigInt(knocksUpTo), answeredAfter: BigInt(answeredUpTo), limit: BESIDE_AT_A_TIME }
     const found = await store.beside({ groupId, key: keyIn(key), permit, since: knocksSince(now()), ...from })
@@ -255,15 +261,10 @@ async function* beside(
 
 const BESIDE_AT_A_TIME = 32
 
-/** Returns whether there may be more. */
-async function* inboxPage(
-  topic: string,
-  after: bigint,
-  { store, page, positions, always }: PageReading,
-): AsyncGenerator<DeliveryResponse, boolean> {
+async function inboxPage(topic: string, after: bigint, { store, page, positions, always }: PageReading): Promise<Next> {
   const { entries, head } = await store.inbox({ deviceId: idOf(topic), after, ...page })
   const position = entries.at(-1)?.n ?? after
   positions.set(topic, position)
-  if (entries.length > 0 || always) yield { type: "inboxEntries", entries, head }
-  return entries.length > 0 && position < head
+  const response = entries.length > 0 || always ? ({ type: "inboxEntries", entries, head } as const) : undefined
+  return { response, more: entries.length > 0 && position < head }
 }

@@ -6,7 +6,7 @@ export const groupTopic = (groupId: Uint8Array) => `g${latin1(groupId)}`
 export const inboxTopic = (deviceId: Uint8Array) => `i${latin1(deviceId)}`
 
 /** The id in a topic. */
-export const idOf = (topic: string) => Uint8Array.from(Buffer.from(topic.slice(1), "latin1"))
+export const idOf = (topic: string) => new Uint8Array(Buffer.from(topic.slice(1), "latin1"))
 export const isInbox = (topic: string) => topic.startsWith("i")
 
 const latin1 = (id: Uint8Array) => Buffer.from(id.buffer, id.byteOffset, id.length).toString("latin1")
