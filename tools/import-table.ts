@@ -77,7 +77,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
   transport: ["server", "testing/transport"],
-  server: ["mls", "transport/node", "testing/transport"],
+  server: ["contracts/access", "mls", "transport/node", "testing/transport"],
   "fast-open": ["crypto/node", "server", "trace", "transport/node"],
   contracts: ["crypto", "crypto/node", "testing/names"],
   delivery: ["crypto/node", "server", "testing/delivery", "transport/node", "sqlite"],
