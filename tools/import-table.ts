@@ -93,6 +93,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
   examples: ["client/node", "crypto/node", "mls", "server"],
   installed: ["auth", "client/node", "crypto/node", "delivery", "sqlite", "transport"],
+  model: [],
   attack: [
     ...Object.keys(packages).filter((name) => name !== "web" && name !== "cli"),
     ...["contracts/delivery", "contracts/log-chain", "contracts/auth"],
