@@ -91,7 +91,7 @@ function answers(
 function knocksOfInsider(s: State, may: (move: Move) => boolean, leave: (does: string, next: State) => void): void {
   const interval = newest(s.insider)!
   const own = { maker: "M", interval, seen: s.log.length, leaves: Object.values(s.group.tree) } as const
-  const claimed = { stuckAt: Number.MAX_SAFE_INTEGER }
+  const claimed = { stuckAt: s.lastCommit }
   if (may("knock")) leave("knock", left(s, { ...own, ...claimed, from: "M", packageName: "M" }))
   if (may("knock for a stranger"))
     leave("knock for a stranger", left(s, { ...own, ...claimed, from: "M", packageName: "S" }))
@@ -148,7 +148,7 @@ export function thiefActions(rules: Rules, { entries, knocks }: Theft, s: State,
     // An accomplice tells him which leaf is in the tree.
     const leaves = [...new Set([...thief.leaves, ...(s.group.tree.A === undefined ? [] : [s.group.tree.A])])]
     const made = { from: "A", maker: "T", interval: newest(thief.intervals)!, leaves, seen: s.log.length } as const
-    const next = left(s, { ...made, stuckAt: Number.MAX_SAFE_INTEGER, packageName: "A" })
+    const next = left(s, { ...made, stuckAt: s.lastCommit, packageName: "A" })
     emit({ actor: "T", does: "knock", as: "A", knock: next.knocks.length }, counted(next, "knocks of T"))
   }
 }

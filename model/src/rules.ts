@@ -44,7 +44,7 @@ const client = {
   renewsAtOnce: "a member that has been let in renews at once",
 } as const
 
-/** What would mend the implementation. */
+/** What the exploration found missing. Two of them the implementation keeps since: see `asImplemented`. */
 const mends = {
   /** `seen` is the newest entry fetched, not the newest one followed. */
   seenIsFetched: "a knock says how far its maker has fetched",
@@ -74,8 +74,11 @@ const all = (rules: object, value: boolean) => Object.fromEntries(Object.keys(ru
 export const mendNames = Object.keys(mends) as readonly Mend[]
 /** With everything that would mend it. */
 export const mended = all(ruleWords, true) as Rules
-/** Eight leaves are as good as all of them in logs of this length. */
-export const asImplemented = { ...mended, ...all(mends, false), leavesKept: true } as Rules
+/** What the implementation does not keep yet. Eight leaves are as good as all of them in logs of this length. */
+const open: readonly Mend[] = [
+  ...(["expiredLeafClaimed", "answerKeyDerived", "passedOverKeyStops", "stuckAtChecked", "headsCompared"] as const),
+]
+export const asImplemented = { ...mended, ...Object.fromEntries(open.map((rule) => [rule, false])) } as Rules
 export const without = (...rules: readonly Rule[]): Rules => ({
   ...mended,
   ...Object.fromEntries(rules.map((rule) => [rule, false])),
