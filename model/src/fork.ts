@@ -1,7 +1,7 @@
 /**
  * A service that shows two histories: after some entry it tells some members one thing and the others another, leaves
- * entries out, and shows in one history what was sent in the other. Members compare heads when they meet, as DESIGN 4.2
- * plans it; nothing of that is implemented, so this is a model of the plan. The chain of hashes is implemented.
+ * entries out, and shows in one history what was sent in the other. Members compare heads when they meet, as is planned:
+ * nothing of that is implemented, so this is a model of the plan. The chain of hashes is implemented.
  */
 import type { Action } from "./honest.js"
 import type { Rules } from "./rules.js"

@@ -60,7 +60,7 @@ const mends = {
   passedOverKeyStops: "a commit that is passed over unread stops the conversation, too, if it registers a key",
   /** `stuckAt` of a knock frees it of the pause only where it is a commit by somebody else. */
   stuckAtChecked: "the commit that a knock names as the reason is looked up",
-  /** Messages, handshakes and Welcomes carry the newest head that their author has read (DESIGN 4.2: planned). */
+  /** Messages, handshakes and Welcomes carry the newest head that their author has read (planned). */
   headsCompared: "members compare the heads that they have read",
 } as const
 
