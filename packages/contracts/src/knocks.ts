@@ -1,4 +1,4 @@
-import { alias, fixed, opaque, optional, struct, type TypeOf, uint32, uint64, vector } from "@conclave/codec"
+import { alias, fixed, opaque, optional, struct, type TypeOf, uint64, vector } from "@conclave/codec"
 import { AccessKey } from "./access.js"
 
 /**
@@ -28,9 +28,11 @@ export const KnockTBS = struct("KnockTBS", {
   groupId: opaque,
   /** The access key of the newest interval that the knocker knows. */
   interval: AccessKey,
-  /** The knocker's leaf in the last tree that it has, and the hash of its LeafNode by the suite's hash function. */
-  leafIndex: uint32,
-  leafNodeHash: opaque,
+  /**
+   * The hashes, by the suite's hash function, of the LeafNodes that may be the knocker's: that of the last tree which it
+   * has, and those of the key packages of earlier knocks whose answers it could not use.
+   */
+  leafNodeHashes: vector(opaque),
   /** The newest entry that the knocker has fetched, and its chain hash (32 bytes; empty where that is not known). */
   seen: uint64,
   seenHash: opaque,
@@ -41,6 +43,7 @@ export const KnockTBS = struct("KnockTBS", {
 })
 export type KnockTBS = TypeOf<typeof KnockTBS>
 export const SignedKnock = struct("SignedKnock", { content: KnockTBS, signature: opaque })
+export type SignedKnock = TypeOf<typeof SignedKnock>
 
 /** What a commit answers: the Welcome lies beside the knocks, so that nobody else has it. */
 export const Answers = struct("Answers", {
