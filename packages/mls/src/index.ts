@@ -9,7 +9,7 @@ export {
   seenBy,
   UnsupportedError,
 } from "./errors.js"
-export type { GroupChanges } from "./group/changes.js"
+export type { Exporter, GroupChanges } from "./group/changes.js"
 export { type ProposalTarget, proposeFromOutside, proposeOwnAdd } from "./group/external-proposal.js"
 export {
   type CreateOptions,
@@ -53,7 +53,7 @@ export {
 export { type LeafIndex, leafIndex, type NodeIndex } from "./indexes.js"
 export type { RecordChanges } from "./journal.js"
 export { type Rule, type RuleId, rules, type SeenBy } from "./rules.js"
-export { signWithLabel, verifyWithLabel } from "./suite/labels.js"
+export { expandWithLabel, signWithLabel, verifyWithLabel } from "./suite/labels.js"
 export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"
 export { extensionTypes } from "./tree/leaf.js"
 export type { SignatureToVerify } from "./tree/validation.js"

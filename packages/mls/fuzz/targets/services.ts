@@ -22,6 +22,9 @@ export async function serviceTargets({ scenes, invitations }: World): Promise<Ta
   const known = valuesIn([...toDelivery, ...toAuth, ...answers(samples)])
   const contracts = {
     delivery: await load("@conclave/contracts/delivery"),
+    access: await load("@conclave/contracts/access"),
+    heads: await load("@conclave/contracts/heads"),
+    knocks: await load("@conclave/contracts/knocks"),
     auth: await load("@conclave/contracts/auth"),
   }
   const decoders = Object.entries(contracts).flatMap(([service, contract]) =>
@@ -89,13 +92,20 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
   const { groupId, epoch } = groupContext
   const proof = { deviceId: new Uint8Array(32), at: 1_800_000_000_000n, signature: new Uint8Array(64) }
   const place = { groupId, idempotencyId: new Uint8Array(16) }
-  const parts = { welcome: new Uint8Array(0), recipients: [], groupInfo }
+  const accessKey = nodeProvider().signatures.Ed25519!.importKey(new Uint8Array(32).fill(1)).publicKey
+  const begins = { accessKey, removes: false }
+  const answers = { welcome: message, to: [{ knock: new Uint8Array(16), key: message }] }
+  const parts = { welcome: new Uint8Array(0), recipients: [], begins, answers }
+  const access = { type: "proof", key: accessKey, at: 1_800_000_000_000n, signature: new Uint8Array(64) }
+  const pass = { type: "pass", key: accessKey, until: 1_800_000_000_000n, tag: new Uint8Array(32) }
+  const none = { type: "none" }
+  const id = new Uint8Array(16)
   return [
     { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [Uint8Array.of(1)], proof },
     { type: "claimKeyPackage", deviceId: new Uint8Array(32), cipherSuite: 1 },
     { type: "countKeyPackages", cipherSuite: 1, proof },
-    { type: "createGroup", ...place, groupInfo, ratchetTree: Uint8Array.of(1) },
-    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message, after: 0n },
+    { type: "createGroup", ...place, accessKey },
+    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message, after: 0n, access },
     {
       type: "append",
       ...place,
@@ -104,13 +114,18 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
       body: message,
       commit: { ...parts, recipients: [{ deviceId: groupId }] },
       after: 7n,
+      access,
     },
-    { type: "read", groupId, afterSeq: 0n, limit: 10 },
-    { type: "head", groupId },
-    { type: "groupInfo", groupId },
+    { type: "read", groupId, afterSeq: 0n, limit: 10, access: pass },
+    { type: "head", groupId, access: none },
+    { type: "extend", subscription: id, cursor: { groupId, afterSeq: 0n, access } },
+    { type: "knock", groupId, id, sealed: message, access },
+    { type: "knocks", groupId, access: pass },
+    { type: "answer", groupId, id, access: pass },
+    { type: "service" },
     { type: "inbox", after: 0n, limit: 1, proof },
     { type: "acknowledgeInbox", upTo: 2n ** 64n - 1n, proof },
-    { type: "subscribe", cursors: [{ groupId, afterSeq: 0n }], inboxAfter: 0n, proof: undefined },
+    { type: "subscribe", cursors: [{ groupId, afterSeq: 0n, access: pass }], inboxAfter: 0n, proof: undefined },
   ]
 }
 
@@ -126,17 +141,25 @@ function authRequests({ message }: Samples): object[] {
 }
 
 /** Of both services, for the decoders of the clients. */
-function answers({ message, groupInfo }: Samples): object[] {
+function answers({ message }: Samples): object[] {
   const groupId = new Uint8Array(32)
-  const entry = { seq: 1n, kind: "application", epoch: 1n, body: message, chainHash: groupId, at: 1n }
+  const begins = { accessKey: groupId, removes: true }
+  const entry = { seq: 1n, kind: "commit", epoch: 1n, body: message, begins, chainHash: groupId, at: 1n }
+  const signed = { incarnation: 1n, signature: new Uint8Array(64) }
+  const id = new Uint8Array(16)
+  const handover = { by: groupId, key: groupId, ...signed }
   const inboxEntry = { n: 1n, kind: "welcome", groupId, seq: 1n, body: message, ratchetTree: undefined, at: 1n }
   const device = { deviceId: groupId, cipherSuite: 1, signatureKey: groupId, registeredAt: 1n }
   return [
     { type: "keyPackage", keyPackage: message, lastResort: false },
-    { type: "accepted", seq: 1n, epoch: 1n, chainHash: groupId, receipt: new Uint8Array(0) },
-    { type: "entries", groupId, entries: [entry], headSeq: 1n },
+    { type: "accepted", seq: 1n, chainHash: groupId, ...signed, undelivered: [groupId] },
+    { type: "entries", groupId, entries: [entry], headSeq: 1n, ...signed },
+    { type: "subscribed", subscription: id },
+    { type: "passes", passes: [{ groupId, key: groupId, until: 1n, tag: groupId }] },
+    { type: "knocks", groupId, knocks: [{ id, key: groupId, sealed: message, at: 1n }] },
+    { type: "answer", seq: 1n, key: message, welcome: message },
+    { type: "service", identity: { key: groupId, incarnation: 1n, handovers: [handover] }, at: 1n },
     { type: "inboxEntries", entries: [inboxEntry], head: 1n },
-    { type: "groupInfo", epoch: 1n, seq: 1n, groupInfo, ratchetTree: groupId },
     { type: "invalid", reason: "why" },
     { type: "throttled", retryAfterMilliseconds: 1000 },
     { type: "registered", device },
