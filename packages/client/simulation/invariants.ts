@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
 import { type Append, DeliveryRequest, type Entry } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { cipherSuite, keyPackageRef } from "@conclave/mls"
@@ -225,7 +226,7 @@ export class Invariants {
   /** A request leaves a device. */
   sent(who: string, append: Append): void {
     const { commit, ...rest } = append
-    const request = digest(encode(DeliveryRequest, { type: "append", ...rest, commit, after: 0n }))
+    const request = digest(encode(DeliveryRequest, { type: "append", ...rest, commit, after: 0n, access: noAccess }))
     const id = `${hex(append.groupId)} ${hex(append.idempotencyId)}`
     const before = this.#requests.get(id)
     if (before !== undefined && before !== request) {

@@ -89,6 +89,8 @@ export class Ledger implements Store {
   readonly #groups = new Map<string, Uint8Array>()
   /** By group: how far its log has been seen. */
   readonly #heads = new Map<string, bigint>()
+  /** By group: the newest access key. */
+  readonly #keys = new Map<string, Uint8Array>()
   /** By the device, for the lie. */
   readonly #handedOut = new Map<string, Awaited<ReturnType<Store["claimKeyPackage"]>>>()
   /** Idempotency ids of what somebody without membership appends, in hexadecimal. */
@@ -104,7 +106,9 @@ export class Ledger implements Store {
 
   async createGroup(group: Parameters<Store["createGroup"]>[0]) {
     const outcome = await this.#store.createGroup(group)
-    if (outcome === "created") this.#groups.set(hex(group.groupId), group.groupId)
+    if (outcome !== "created") return outcome
+    this.#groups.set(hex(group.groupId), group.groupId)
+    this.#keys.set(hex(group.groupId), group.accessKey)
     return outcome
   }
 
@@ -112,7 +116,7 @@ export class Ledger implements Store {
     const { lie, dice, invariants } = this.#options
     const isStranger = this.strangers.has(hex(entry.idempotencyId))
     const group = hex(entry.groupId)
-    const head = await this.#store.head(entry.groupId)
+    const head = await this.#headOf(entry.groupId)
     const isLostRace = entry.kind === "commit" && head !== undefined && entry.after < head.lastCommitSeq
     const isBent = lie === "takes two commits for one place" && isLostRace
     if (lie === "loses an acknowledged append" && head !== undefined && dice.chance(10)) {
@@ -123,9 +127,11 @@ export class Ledger implements Store {
     const appended = await this.#store.append({
       ...entry,
       after: isBent ? head!.lastCommitSeq : entry.after,
+      permit: isBent ? () => undefined : entry.permit,
       commit: isKeptBack ? { ...entry.commit!, recipients: [] } : entry.commit,
     })
     if (appended.type !== "accepted" || appended.seq <= (this.#heads.get(group) ?? 0n)) return appended
+    if (entry.commit?.begins !== undefined) this.#keys.set(group, entry.commit.begins.accessKey)
     this.#heads.set(group, appended.seq)
     invariants.accepted({ group, seq: appended.seq, entry, isStranger })
     for (const recipient of entry.commit?.recipients ?? []) {
@@ -144,7 +150,7 @@ export class Ledger implements Store {
   async read(page: Parameters<Store["read"]>[0]) {
     const { lie, dice } = this.#options
     const read = await this.#store.read(page)
-    if (read === undefined || lie === undefined) return read
+    if (read.type !== "page" || lie === undefined) return read
     const last = read.entries.at(-1)
     if (lie === "shows a Welcome before its commit" && last?.kind === "commit" && dice.chance(60)) {
       return { ...read, entries: read.entries.slice(0, -1), headSeq: last.seq - 1n }
@@ -172,8 +178,9 @@ export class Ledger implements Store {
     const read = await this.#store.inbox(page)
     for (const { kind, groupId, seq } of read.entries) {
       if (kind !== "welcome") continue
-      const log = await this.read({ groupId, after: seq - 1n, limit: 1, sizeMax: 1 })
-      this.#options.invariants.aWelcomeIsThereWithItsCommit(hex(groupId), seq, log?.entries[0])
+      const log = await this.read({ ...this.#shownOf(groupId), after: seq - 1n, limit: 1, sizeMax: 1 })
+      const there = log.type === "page" ? log.entries[0] : undefined
+      this.#options.invariants.aWelcomeIsThereWithItsCommit(hex(groupId), seq, there)
     }
     return read
   }
@@ -182,8 +189,14 @@ export class Ledger implements Store {
     for (const { keyPackage } of publication.keyPackages) this.#options.invariants.publishedForOneUse(keyPackage)
     return this.#store.publishKeyPackages(publication)
   }
-  head: Store["head"] = (groupId) => this.#store.head(groupId)
-  groupInfo: Store["groupInfo"] = (groupId) => this.#store.groupInfo(groupId)
+  head: Store["head"] = (shown) => this.#store.head(shown)
+  standing: Store["standing"] = (shown) => this.#store.standing(shown)
+  knock: Store["knock"] = (knock) => this.#store.knock(knock)
+  knocks: Store["knocks"] = (asked) => this.#store.knocks(asked)
+  beside: Store["beside"] = (asked) => this.#store.beside(asked)
+  answer: Store["answer"] = (asked) => this.#store.answer(asked)
+  identity: Store["identity"] = (made) => this.#store.identity(made)
+  raiseIncarnation: Store["raiseIncarnation"] = (handover) => this.#store.raiseIncarnation(handover)
   countKeyPackages: Store["countKeyPackages"] = (device) => this.#store.countKeyPackages(device)
   inboxHead: Store["inboxHead"] = (deviceId) => this.#store.inboxHead(deviceId)
   acknowledgeInbox: Store["acknowledgeInbox"] = (deviceId, upTo) => this.#store.acknowledgeInbox(deviceId, upTo)
@@ -197,7 +210,35 @@ export class Ledger implements Store {
 
   /** The whole log, as it is. */
   async log(groupId: Uint8Array) {
-    const page = await this.#store.read({ groupId, after: 0n, limit: 1_000_000, sizeMax: Number.MAX_SAFE_INTEGER })
-    return page?.entries ?? []
+    const all = { after: 0n, limit: 1_000_000, sizeMax: Number.MAX_SAFE_INTEGER }
+    const page = await this.#store.read({ ...this.#shownOf(groupId), ...all })
+    return page.type === "page" ? page.entries : []
+  }
+
+  /** An entry that nobody with a key of the group's has sent: the service writes it into the log. */
+  async insert(entry: Pick<NewEntry, "groupId" | "idempotencyId" | "kind" | "epoch" | "body">): Promise<void> {
+    const head = await this.#headOf(entry.groupId)
+    if (head === undefined) return
+    this.strangers.add(hex(entry.idempotencyId))
+    await this.append({
+      ...entry,
+      ...this.#shownOf(entry.groupId),
+      requestHash: sha256(entry.body),
+      at: BigInt(this.#options.timeline.now),
+      after: head.lastCommitSeq,
+      pastCommitsMax: 0,
+      commit: undefined,
+      admit: () => undefined,
+    })
+  }
+
+  async #headOf(groupId: Uint8Array) {
+    const head = await this.#store.head(this.#shownOf(groupId))
+    return head.type === "head" ? head : undefined
+  }
+
+  /** By the newest key, which reads the whole log. */
+  #shownOf(groupId: Uint8Array) {
+    return { groupId, key: this.#keys.get(hex(groupId)), permit: () => undefined }
   }
 }

@@ -95,7 +95,8 @@ export interface WishOptions {
 /**
  * `invited`: somebody asks this person in, see `accept` and `decline`; nothing can be sent · `creating`: not at the
  * service yet · `active` · `halted`: somebody is in it whom this device does not accept; nothing is sent before
- * `approveKey`, or before they have been removed · `recovering`: rejoining · `lost`: has to be invited again · `leaving`:
+ * `approveKey`, or before they have been removed · `recovering`: cannot follow, and waits for a
+ * member to let it in again · `stopped`: a member has locked the others out · `lost`: has to be invited again · `leaving`:
  * has asked to be removed · `left`: is no member.
  */
 export type ConversationStatus =
@@ -104,6 +105,7 @@ export type ConversationStatus =
   | "active"
   | "halted"
   | "recovering"
+  | "stopped"
   | "lost"
   | "leaving"
   | "left"

@@ -62,13 +62,8 @@ export type FailedEvent = EventOf<"failed">
 /**
  * Something that came in was refused and skipped; the conversation goes on.
  *
- * Two codes ask for attention:
- *
- * - `CANNOT_REJOIN`: this device cannot follow a commit that others may be able to follow (the reason names whose it is,
- *   where that is known), and the GroupInfo that the service has is not from a member it knew. The conversation waits
- *   (status `recovering`) and tries again on its own: the next commit of a member who could follow helps.
- * - `LATER_EPOCH`: a member has signed for an epoch that the log shown to this device does not lead to. Ask another member,
- *   in another way, to remove and invite this name again.
+ * One code asks for attention: `FALSE_ANSWER`. Somebody answered this device's knock, and the answer does not lead to where
+ * it has to: a member tried to lead this device somewhere else, or the service did. This device knocks again.
  */
 export type RejectedEvent = EventOf<"rejected">
 
@@ -79,8 +74,23 @@ export type RejectedEvent = EventOf<"rejected">
  */
 export type HaltedEvent = EventOf<"halted">
 
-/** The log could not be followed, and this device rejoined by an external commit. Messages sent in between are missing. */
+/**
+ * The log could not be followed, and a member let this device in again: `by`. Messages sent in between are missing. Who is
+ * there now and was not before, or the other way round, follows as an event `members`, before anything is sent.
+ */
 export type RecoveredEvent = EventOf<"recovered">
+
+/**
+ * The log cannot be followed (status `recovering`): `reason` names the commit, and its author where that is known. This
+ * device asks the members to let it in again, and follows and sends nothing until one of them has.
+ */
+export type StuckEvent = EventOf<"stuck">
+
+/**
+ * A member has registered a key with the service that no other member can know, so that nobody else can write (status
+ * `stopped`). What was said stays readable; to go on, make a new conversation.
+ */
+export type StoppedEvent = EventOf<"stopped">
 
 /**
  * This device is no longer a member and cannot come back on its own, or the service has not known the conversation for a
@@ -112,8 +122,8 @@ export type UpdateEvent = EventOf<"update">
 export type UnavailableEvent = EventOf<"unavailable">
 
 /**
- * The service says that there is no such conversation, or refuses to show it. That may be a fault of the service:
- * nothing is destroyed, wishes wait, and this device asks again for a week. Reported once.
+ * The service says that there is no such conversation, refuses to show it, or shows another log than before. That may be a
+ * fault of the service: nothing is destroyed, wishes wait, and this device asks again for a week. Reported once.
  */
 export type MissingEvent = EventOf<"missing">
 

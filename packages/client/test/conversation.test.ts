@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode } from "@conclave/codec"
-import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { noAccess } from "@conclave/contracts/access"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { TransportError } from "@conclave/transport"
 import type { Client, Conversation, VerifyLeaves } from "../src/index.js"
+import { expected, Mallory } from "./support/mallory.js"
 import { next, settle, taken, World } from "./support/world.js"
 
 const texts = async (conversation: Conversation) => (await conversation.history()).map(({ from, text }) => [from, text])
@@ -202,8 +203,9 @@ describe("a conversation", () => {
       (await taken(dave)).map(({ type }) => type),
       ["message", "refreshed"],
     )
-    const head = await line.request(deliveryRequests.encode({ type: "head", groupId: Buffer.from(team.id, "hex") }))
-    const { headSeq } = decode(DeliveryResponse, head) as DeliveryResponse & { type: "head" }
+    const { mallory } = await Mallory.inside(world, alice)
+    const asked = { type: "head", groupId: Buffer.from(team.id, "hex"), access: noAccess } as const
+    const { headSeq } = expected(await mallory.askAs(mallory.keys, asked), "head")
     assert.equal(headSeq, 6n, "alice's commits and title, bob's message and title, dave's commit")
   })
 

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { noAccess } from "@conclave/contracts/access"
 import { Group, proposeOwnAdd } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
+import { newcomerExtension } from "../src/access/newcomer.js"
 import { fromHex } from "../src/bytes.js"
+import { intervalIn } from "../src/conversation/epoch-interval.js"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Client, ClientEvent, Conversation } from "../src/index.js"
 import { expected, Mallory, noise } from "./support/mallory.js"
@@ -49,111 +52,41 @@ async function assertUndisturbed(clients: readonly Client[], members: readonly s
 }
 
 describe("a stranger who knows a conversation's id", () => {
-  it("does not enter by an external commit", async () => {
+  it("can do nothing with it at the service: not ask how far its log goes, read, knock, or append", async () => {
     const { world, clients, groupId } = await team()
-    await using _ = world
-    const mallory = new Mallory(world)
-    assert.equal(await mallory.register(), "registered")
-    await mallory.enter(groupId)
-    await assertUndisturbed(clients, ["alice", "bob"])
-    for (const client of clients) {
-      const [told] = await taken(client)
-      assert.ok(told?.type === "rejected")
-      assert.match(told.reason, /passed over: .*profile-external-commit/)
-    }
-  })
-
-  it("does not replace a member, whose name and place she takes, with a key of her own", async () => {
-    const { world, clients, groupId } = await team()
-    await using _ = world
-    await new Mallory(world, "bob").enter(groupId, { replaceSelf: true })
-    await assertUndisturbed(clients, ["alice", "bob"])
-  })
-
-  it("does not move anybody into a group of her own by what she leaves to rejoin by", async () => {
-    const { world, clients, groupId, conversation } = await team()
     await using _ = world
     const mallory = new Mallory(world)
     await mallory.register()
     const own = Group.create({ ...mallory.options, groupId })
-    for (let epoch = 0n; epoch <= conversation.epoch; epoch++) own.apply(own.commit(), [])
-    const groupInfo = own.groupInfo({ withRatchetTree: false, withExternalPub: true })
-    const commit = { welcome: none, recipients: [], ratchetTree: own.ratchetTree(), groupInfo }
-    const { epoch } = conversation
-    expected(await mallory.append(groupId, { kind: "commit", epoch, body: noise(groupId, epoch), commit }), "accepted")
-    await assertUndisturbed(clients, ["alice", "bob"])
-  })
-
-  it("does not stop it by a commit that nobody can read, or by any number of them", async () => {
-    const { world, clients, groupId } = await team()
-    await using _ = world
-    const mallory = new Mallory(world)
-    const own = Group.create({ ...mallory.options, groupId })
-    own.apply(own.commit(), [])
-    const commit = { welcome: none, recipients: [], ratchetTree: undefined, groupInfo: own.groupInfo() }
-    for (let i = 0; i < 5; i++) {
-      expected(
-        await mallory.append(groupId, { kind: "commit", epoch: 0n, body: noise(groupId, 0n), commit }),
-        "accepted",
-      )
+    const keys = intervalIn(own)
+    const epoch = 0n
+    const body = own.encrypt(none)
+    const proposal = own.propose({ type: "remove", leafIndex: own.ownLeafIndex }).message
+    for (const prover of [undefined, keys]) {
+      const append = { epoch, after: 1n }
+      const commit = { welcome: none, recipients: [], begins: undefined, answers: undefined }
+      const asked = {
+        head: mallory.askAs(prover, { type: "head", groupId, access: noAccess }),
+        read: mallory.askAs(prover, { type: "read", groupId, afterSeq: 0n, limit: 9, access: noAccess }),
+        knocks: mallory.askAs(prover, { type: "knocks", groupId, access: noAccess }),
+        message: mallory.append(groupId, { ...append, kind: "application", body }, prover),
+        proposal: mallory.append(groupId, { ...append, kind: "proposal", body: proposal }, prover),
+        commit: mallory.append(groupId, { ...append, kind: "commit", body: noise(groupId, epoch), commit }, prover),
+      }
+      for (const [what, answer] of Object.entries(asked)) assert.equal((await answer).type, "denied", what)
     }
     await assertUndisturbed(clients, ["alice", "bob"])
-    await only(clients[1]!).refresh()
-    await assertUndisturbed(clients, ["alice", "bob"])
-  })
-
-  it("is not let in by proposing herself, known or unknown, and nobody is held up by it", async () => {
-    const { world, clients, groupId, conversation } = await team()
-    await using _ = world
-    const [known, unknown] = [new Mallory(world), new Mallory(world, "nobody-knows-me")]
-    await known.register()
-    for (const mallory of [known, unknown]) {
-      const place = { groupId, epoch: conversation.epoch }
-      const body = proposeOwnAdd(place, { keyPackage: mallory.keyPackage() }, mallory.signer.key)
-      expected(await mallory.append(groupId, { kind: "proposal", epoch: place.epoch, body }), "accepted")
-    }
-    await assertUndisturbed(clients, ["alice", "bob"])
-  })
-
-  it("cannot make believe that there is a later epoch", async () => {
-    const asked: Record<string, number> = {}
-    const delivery = (world: World, name: string) =>
-      answered(world.transport("delivery"), (request, answer) => {
-        if (request.type === "groupInfo") asked[name] = (asked[name] ?? 0) + 1
-        return answer
-      })
-    const { world, clients, groupId, conversation } = await team({ delivery })
-    await using _ = world
-    const mallory = new Mallory(world)
-    const own = Group.create({ ...mallory.options, groupId })
-    for (let epoch = 0n; epoch < conversation.epoch + 5n; epoch++) own.apply(own.commit(), [])
-    const claim = async () => {
-      const body = own.encrypt(new TextEncoder().encode("from the future"))
-      expected(await mallory.append(groupId, { kind: "application", epoch: own.epoch, body }), "accepted")
-    }
-    for (let i = 0; i < 3; i++) await claim()
-    await assertUndisturbed(clients, ["alice", "bob"])
-    assert.deepEqual(asked, { alice: 1, bob: 1 })
-    await claim()
-    await settle(...clients)
-    assert.deepEqual(asked, { alice: 1, bob: 1 }, "now and then")
-    world.now += 60_000
-    await settle(...clients)
-    world.now += 3_600_000
-    await settle(...clients)
-    assert.deepEqual(asked, { alice: 2, bob: 2 }, "while there is a reason")
     for (const client of clients) assert.ok(!types(await taken(client)).includes("rejected"))
   })
 })
 
-describe("a Welcome that a stranger sends with the commit of another log", () => {
+describe("a Welcome that comes with the commit of another log, or of one's own", () => {
   it("does not put a group of the same id in the place of a conversation", async () => {
-    const { world, clients, bob, groupId } = await team()
+    const { world, clients, bob, groupId, others } = await team({ names: ["mallory"] })
     await using _ = world
-    const mallory = new Mallory(world)
-    await mallory.register()
+    const { mallory } = await Mallory.inside(world, others[1]!)
     await sendWelcome(mallory, bob, { groupId, leadsTo: groupId })
-    await assertUndisturbed(clients, ["alice", "bob"])
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
     const reasons = (await taken(bob)).flatMap((it) => (it.type === "rejected" ? [it.reason] : []))
     assert.ok(reasons.some((it) => /this device is a member already/.test(it)))
   })
@@ -163,7 +96,12 @@ describe("a Welcome that a stranger sends with the commit of another log", () =>
     await using _ = world
     const mallory = new Mallory(world)
     await mallory.register()
-    const groupId = idOf(await alice.createConversation({ title: "without Bob" }))
+    assert.ok(alice.name)
+    const groupId = provider.random(32)
+    mallory.keys = intervalIn(Group.create({ ...mallory.options, groupId }))
+    const { accessKey } = mallory.keys
+    const creation = { type: "createGroup", groupId, idempotencyId: provider.random(16), accessKey } as const
+    expected(await mallory.ask(creation), "done")
     await sendWelcome(mallory, bob, { groupId, leadsTo: provider.random(32) })
     await bob.sync()
     const [told] = await taken(bob)
@@ -178,6 +116,115 @@ describe("a Welcome that a stranger sends with the commit of another log", () =>
 })
 
 describe("a member without the SDK", () => {
+  it("cannot let somebody in by an external commit, nor another device into her own place", async () => {
+    for (const who of ["somebody", "herself"]) {
+      const { world, clients, others } = await team({ names: ["mallory"] })
+      await using _ = world
+      const { mallory, group } = await Mallory.inside(world, others[1]!)
+      const outside = who === "somebody" ? new Mallory(world, "eve") : mallory
+      await outside.register()
+      await outside.enter(group, mallory.keys!, { replaceSelf: who === "herself" })
+      await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+      for (const client of clients.slice(0, 2)) {
+        const [told] = await taken(client)
+        assert.ok(told?.type === "rejected")
+        assert.match(told.reason, /passed over: .*profile-external-commit/)
+      }
+    }
+  })
+
+  it("does not stop it by a commit that nobody can read, or by any number of them", async () => {
+    const { world, clients, groupId, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory } = await Mallory.inside(world, others[1]!)
+    const commit = { welcome: none, recipients: [], begins: undefined, answers: undefined }
+    for (let i = 0; i < 5; i++) {
+      const append = { kind: "commit", epoch: 0n, body: noise(groupId, 0n), commit } as const
+      expected(await mallory.append(groupId, append), "accepted")
+    }
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    await only(clients[1]!).refresh()
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+  })
+
+  it("does not let anybody in by forwarding their own proposal, known or unknown, and nobody is held up by it", async () => {
+    const { world, clients, groupId, conversation, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory: inside } = await Mallory.inside(world, others[1]!)
+    const [known, unknown] = [new Mallory(world, "eve"), new Mallory(world, "nobody-knows-me")]
+    await known.register()
+    for (const mallory of [known, unknown]) {
+      const place = { groupId, epoch: conversation.epoch }
+      const body = proposeOwnAdd(place, { keyPackage: mallory.keyPackage() }, mallory.signer.key)
+      const append = { kind: "proposal", epoch: place.epoch, body } as const
+      expected(await mallory.append(groupId, append, inside.keys), "accepted")
+    }
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+  })
+
+  it("cannot make believe that there is a later epoch", async () => {
+    const { world, clients, groupId, conversation, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory } = await Mallory.inside(world, others[1]!)
+    const own = Group.create({ ...mallory.options, groupId })
+    for (let epoch = 0n; epoch < conversation.epoch + 5n; epoch++) own.apply(own.commit(), [])
+    const body = own.encrypt(new TextEncoder().encode("from the future"))
+    expected(await mallory.append(groupId, { kind: "application", epoch: own.epoch, body }), "accepted")
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    const reasons = (await taken(clients[0]!)).flatMap((it) => (it.type === "rejected" ? [it.code] : []))
+    assert.deepEqual(reasons, ["WRONG_EPOCH"])
+  })
+
+  it("stops it by registering a key that no other member can know, and that is said at once, with her name", async () => {
+    for (const kind of ["another key", "no path", "a removal of nobody", "garbage", "an epoch that is over"] as const) {
+      const { world, clients, others, conversation } = await team({ names: ["mallory"] })
+      await using _ = world
+      const { mallory, group } = await Mallory.inside(world, others[1]!)
+      const { accessKey } = intervalIn(Group.create({ ...mallory.options, groupId: provider.random(32) }))
+      const removes = kind === "a removal of nobody"
+      const isNameless = kind === "garbage" || kind === "an epoch that is over"
+      const eve = new Mallory(world, "eve")
+      const changes = kind === "no path" ? { path: false, add: [eve.keyPackage()] } : {}
+      if (kind === "garbage") {
+        const parts = { welcome: none, recipients: [], begins: { accessKey, removes }, answers: undefined }
+        const body = noise(group.id, group.epoch)
+        expected(
+          await mallory.append(group.id, { kind: "commit", epoch: group.epoch, body, commit: parts }),
+          "accepted",
+        )
+      } else if (kind === "an epoch that is over") {
+        await conversation.refresh()
+        const { epoch } = group
+        const body = group.commit().message
+        const parts = { welcome: none, recipients: [], begins: { accessKey, removes }, answers: undefined }
+        await others[1]!.sync()
+        const { mallory: later } = await Mallory.inside(world, others[1]!)
+        expected(await later.append(group.id, { kind: "commit", epoch, body, commit: parts }), "accepted")
+      } else await mallory.commit(group, changes, { begins: { accessKey, removes } })
+      const waiting = conversation.send("does anybody hear me?")
+      await settle(...clients.slice(0, 2))
+      for (const client of clients.slice(0, 2)) {
+        assert.equal(only(client).status, "stopped")
+        const told = (await taken(client)).find(({ type }) => type === "stopped")
+        assert.ok(told?.type === "stopped" && told.by === (isNameless ? "" : "mallory"), kind)
+      }
+      await assert.rejects(conversation.send("hello?"), { code: "LOST" })
+      assert.equal(conversation.pending.length, 1)
+      waiting.catch(() => {})
+    }
+  })
+
+  it("cannot begin an interval without its key: that is passed over by all alike", async () => {
+    const { world, clients, others } = await team({ names: ["mallory"] })
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, others[1]!)
+    await mallory.commit(group, {}, { begins: undefined })
+    await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+    const [told] = await taken(clients[0]!)
+    assert.ok(told?.type === "rejected")
+    assert.match(told.reason, /^commit \d+, by mallory, was passed over: it renews keys, and registers no key/)
+  })
+
   it("cannot have others carry out a removal of a third member", async () => {
     const { world, clients, others } = await team({ names: ["mallory"] })
     await using _ = world
@@ -210,7 +257,7 @@ describe("a member without the SDK", () => {
       const { mallory, group } = await Mallory.inside(world, others[1]!)
       const other = key === "her own key" ? new Mallory(world, name, mallory.signer.key) : new Mallory(world, name)
       await other.register()
-      await mallory.commit(group, { signer: other.signer })
+      await mallory.commit(group, { signer: other.signer }, { begins: undefined })
       await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
     })
   }
@@ -254,7 +301,8 @@ describe("a member without the SDK", () => {
     const { world, clients, others } = await team({ names: ["mallory"] })
     await using _ = world
     const { mallory, group } = await Mallory.inside(world, others[1]!)
-    await mallory.commit(group, { add: [new Mallory(world, "No\nName").keyPackage()] })
+    const add = [new Mallory(world, "No\nName").keyPackage()]
+    await mallory.commit(group, { add }, { begins: undefined })
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
   })
 })
@@ -279,25 +327,31 @@ describe("a member who asks to leave again and again", () => {
 })
 
 describe("a member who was removed", () => {
-  it("neither speaks nor renames the conversation any more, though the service takes messages of the epoch before", async () => {
+  it("neither speaks nor renames the conversation any more, and reads no further than the removal", async () => {
     const { world, clients, alice, bob, others, conversation, groupId } = await team({ names: ["mallory"] })
     await using _ = world
     const { mallory, group } = await Mallory.inside(world, others[1]!)
-    const { headSeq, lastCommitSeq: after } = expected(await mallory.ask({ type: "head", groupId }), "head")
-    const say = async (body: Payload["body"]) => {
+    const before = await mallory.lastCommit(groupId)
+    const say = (body: Payload["body"], after: bigint) => {
       const plaintext = encodePayload({ version: 1, messageId: provider.random(16), sentAt: 0n, body })
       const append = { kind: "application", epoch: group.epoch, body: group.encrypt(plaintext), after } as const
-      return expected(await mallory.append(groupId, append), "accepted")
+      return mallory.append(groupId, append)
     }
-    await say({ type: "text", text: "before" })
+    expected(await say({ type: "text", text: "before" }, before), "accepted")
     await conversation.remove("mallory")
-    assert.ok((await say({ type: "text", text: "after" })).seq > headSeq + 1n)
-    await say({ type: "title", title: "renamed" })
+    const { headSeq } = expected(await mallory.askAs(mallory.keys, { type: "head", groupId, access: noAccess }), "head")
+    await conversation.send("not for Mallory")
+    assert.equal((await say({ type: "text", text: "after" }, before)).type, "stale")
+    assert.equal((await say({ type: "title", title: "renamed" }, headSeq)).type, "denied")
+    const page = { type: "read", groupId, afterSeq: 0n, limit: 99, access: noAccess } as const
+    const { entries } = expected(await mallory.askAs(mallory.keys, page), "entries")
+    assert.equal(entries.at(-1)?.seq, headSeq, "she reads up to her removal, and no further")
+    assert.equal(entries.at(-1)?.begins?.removes, true)
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob"])
     for (const client of [alice, bob]) {
       assert.equal(only(client).title, "")
       const texts = (await only(client).history()).map(({ text }) => text)
-      assert.deepEqual(texts, ["hello", "before", "we go on"])
+      assert.deepEqual(texts, ["hello", "before", "not for Mallory", "we go on"])
       assert.ok(!types(await taken(client)).includes("title"))
     }
   })
@@ -378,7 +432,7 @@ describe("a commit of this device that the service refuses", () => {
   }
 })
 
-/** Adds the device to a new group of the stranger's, and has the Welcome delivered with a commit in the log of `groupId`. */
+/** Adds the device to a new group of hers, and has the Welcome delivered with a commit in the log of `groupId`. */
 async function sendWelcome(
   mallory: Mallory,
   client: Client,
@@ -388,10 +442,9 @@ async function sendWelcome(
   const deviceId = mallory.deviceIdOf(signatureKey!)
   const claimed = expected(await mallory.ask({ type: "claimKeyPackage", deviceId, cipherSuite: 1 }), "keyPackage")
   const group = Group.create({ ...mallory.options, groupId: leadsTo })
-  const { welcome } = group.commit({ add: [claimed.keyPackage], welcomeWithTree: true })
-  const own = Group.create({ ...mallory.options, groupId })
-  own.apply(own.commit(), [])
-  const parts = { welcome: welcome!, recipients: [{ deviceId }], ratchetTree: undefined, groupInfo: own.groupInfo() }
+  const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+  const { welcome } = group.commit({ add: [claimed.keyPackage], welcomeExtensions })
+  const parts = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
   const body = noise(groupId, 0n)
   expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit: parts }), "accepted")
 }

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { AuthResponse } from "@conclave/contracts/auth"
+import { noAccess } from "@conclave/contracts/access"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { type Transport, TransportError } from "@conclave/transport"
 import { fromHex } from "../src/bytes.js"
-import { knownSigner } from "../src/conversation/group-info.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { until } from "./support/counting.js"
 import { expected, Mallory } from "./support/mallory.js"
 import { tampered } from "./support/tampered.js"
 import { settle, taken, World } from "./support/world.js"
@@ -38,24 +36,6 @@ describe("a service that contradicts itself", () => {
       wish.catch(() => {})
       await assert.rejects(alice.sync(), { code: "UNAVAILABLE", message: /a commit that its log does not show/ })
     }
-  })
-
-  it("by letting a device in again and again, with logs that it cannot follow, is not asked for ever", async () => {
-    await using world = new World({ inMemory: true })
-    let lying = false
-    let entries = 0
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (lying && request.type === "append") entries++
-      const answer = decode(DeliveryResponse, await pass())
-      if (!lying || request.type !== "read") return encode(DeliveryResponse, answer)
-      return encode(DeliveryResponse, { type: "belowRetention", groupId: request.groupId, oldestSeq: 99n })
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
-    await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    lying = true
-    await assert.rejects(bob.sync(), { code: "UNAVAILABLE", message: /no log that can be followed/ })
-    assert.equal(entries, 3)
   })
 })
 
@@ -127,10 +107,14 @@ describe("the last commit that a device has read", () => {
     await only(bob).refresh()
     assert.ok(team instanceof ConversationHandle)
     const { position } = team.driver.state
+    const { signal } = new AbortController()
     const learn = async () => {
       position.reload({ ...position.stored, lastCommit: undefined })
       assert.ok(position.needsLastCommit)
-      const answer = await team.driver.means.delivery.head(team.driver.state.id, new AbortController().signal)
+      const answer = await team.driver.means.delivery.head(team.driver.state.id, {
+        prover: team.driver.state.intervals.newest,
+        signal,
+      })
       position.learnLastCommit(answer?.lastCommitSeq)
       assert.ok(!position.needsLastCommit)
       return position.lastCommit
@@ -143,178 +127,6 @@ describe("the last commit that a device has read", () => {
     position.reload({ ...position.stored, lastCommit: undefined })
     await team.refresh()
     assert.equal(position.lastCommit, 3n)
-  })
-})
-
-describe("a device that has to come back", () => {
-  /** Bob's log breaks; what he rejoins by is `spoilt` while it is. */
-  async function brokenLog(world: World, auth: Transport) {
-    const service = { broken: false, spoilt: false, asked: 0, unknown: undefined as string | undefined, loses: false }
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (request.type === service.unknown)
-        return encode(DeliveryResponse, { type: "notFound", groupId: new Uint8Array() })
-      const answer = decode(DeliveryResponse, await pass())
-      if (service.loses && request.type === "append")
-        throw new TransportError("the answer is lost", { retryable: true })
-      if (answer.type === "groupInfo") {
-        service.asked++
-        if (service.spoilt) answer.groupInfo[answer.groupInfo.length - 1]! ^= 1
-      }
-      const isSpoilt = service.broken && request.type === "read" && answer.type === "entries"
-      const belowRetention = { type: "belowRetention", groupId: new Uint8Array(), oldestSeq: 99n } as const
-      return encode(DeliveryResponse, isSpoilt ? belowRetention : answer)
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery, auth })]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    return { service, alice, bob, team }
-  }
-
-  it("waits where there is nothing of use to come back by, unless the application asks", async () => {
-    await using world = new World({ inMemory: true })
-    const { service, bob, team } = await brokenLog(world, world.transport("auth"))
-    Object.assign(service, { broken: true, spoilt: true })
-    await team.refresh()
-    await bob.sync()
-    await bob.sync()
-    assert.equal(only(bob).status, "recovering")
-    const told = (await taken(bob)).map((it) => (it.type === "rejected" ? [it.code, it.count] : it.type))
-    assert.deepEqual(told, ["joined", ["CANNOT_REJOIN", 1]])
-    const { asked } = service
-    const sending = only(bob).send("I was away")
-    await later(50)
-    assert.equal(service.asked, asked, "woken, it does not ask")
-    Object.assign(service, { broken: false, spoilt: false })
-    await bob.sync()
-    await sending
-    assert.equal(only(bob).status, "active")
-  })
-
-  for (const [request, told] of [
-    ["groupInfo", ["missing"]],
-    ["append", []],
-  ] as const) {
-    it(`waits where the service does not know the group, and tells it where no answer says otherwise (${request})`, async () => {
-      await using world = new World({ inMemory: true })
-      const { service, bob, team } = await brokenLog(world, world.transport("auth"))
-      await team.refresh()
-      await taken(bob)
-      Object.assign(service, { broken: true, unknown: request })
-      for (let round = 0; round < 2; round++) {
-        if (request === "groupInfo") await bob.sync()
-        else await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
-      }
-      assert.equal(only(bob).status, "recovering")
-      assert.deepEqual(
-        (await taken(bob)).map(({ type }) => type),
-        told,
-      )
-      Object.assign(service, { broken: false, unknown: undefined })
-      await bob.sync()
-      assert.equal(only(bob).status, "active")
-    })
-  }
-
-  it("comes in once, where the first answer to its commit is lost", async () => {
-    await using world = new World({ inMemory: true })
-    const { service, alice, bob, team } = await brokenLog(world, world.transport("auth"))
-    await team.refresh()
-    await taken(alice)
-    Object.assign(service, { broken: true, loses: true })
-    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
-    Object.assign(service, { broken: false, loses: false })
-    await settle(bob, alice)
-    assert.equal(only(bob).status, "active")
-    const told = (await taken(alice)).flatMap((it) => (it.type === "members" ? [it.rejoined] : []))
-    assert.deepEqual(told, [["bob"]])
-  })
-
-  it("learns the place of a message that the service took before, and sends it once", async () => {
-    await using world = new World({ inMemory: true })
-    const service = { broken: false, loses: true, appends: 0 }
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (request.type === "groupInfo") service.broken = false
-      const answer = await pass()
-      if (request.type === "read" && service.broken) {
-        return encode(DeliveryResponse, { type: "belowRetention", groupId: request.groupId, oldestSeq: 99n })
-      }
-      if (request.type !== "append" || request.kind !== "application") return answer
-      service.appends++
-      if (service.loses) throw new TransportError("the answer is lost", { retryable: true })
-      return answer
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await taken(bob)
-    const sending = only(bob).send("before I was away")
-    await until(() => service.appends === 1, "the message")
-    await team.refresh()
-    service.broken = true
-    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
-    assert.equal(service.broken, false, "it has come back")
-    // What is followed before the place is known says nothing about it.
-    await alice.sync()
-    await team.send("welcome back")
-    await assert.rejects(bob.sync(), { code: "UNAVAILABLE" })
-    service.loses = false
-    await bob.sync()
-    await sending
-    assert.deepEqual(
-      (await taken(bob)).map((it) => (it.type === "message" || it.type === "sent" ? `${it.seq} ${it.text}` : it.type)),
-      ["recovered", "5 welcome back", "2 before I was away"],
-    )
-    await alice.sync()
-    assert.deepEqual(
-      (await team.history()).map(({ text }) => text),
-      ["before I was away", "welcome back"],
-    )
-  })
-
-  it("does not come in where somebody is there whom it does not accept: that is the user's to decide", async () => {
-    await using world = new World({ inMemory: true })
-    const transport = world.transport("auth")
-    const auth: Transport = {
-      ...transport,
-      async request(body, options) {
-        const answer = decode(AuthResponse, await transport.request(body, options))
-        const isHidden = answer.type === "devices" && answer.name === "carol"
-        return encode(AuthResponse, isHidden ? { type: "notFound" } : answer)
-      },
-    }
-    const { service, bob, team } = await brokenLog(world, auth)
-    const carol = await world.open("carol")
-    await team.invite("carol")
-    service.broken = true
-    await bob.sync()
-    assert.equal(only(bob).status, "halted")
-    assert.deepEqual(only(bob).members, ["alice", "bob"])
-    const [key] = await carol.pinnedKeys("carol")
-    service.broken = false
-    await bob.approveKey("carol", key!)
-    await bob.sync()
-    assert.deepEqual([only(bob).status, only(bob).members], ["active", ["alice", "bob", "carol"]])
-  })
-})
-
-describe("what a GroupInfo is signed by", () => {
-  it("is a member of the last tree, for this group, or nobody", async () => {
-    await using world = new World({ inMemory: true })
-    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
-    const team = await alice.createConversation({ members: ["carol"] })
-    await carol.sync()
-    const elsewhere = await alice.createConversation({})
-    assert.ok(team instanceof ConversationHandle && elsewhere instanceof ConversationHandle)
-    const { suite } = team.driver.means.identity
-    const signer = (message: Uint8Array) => knownSigner(team.driver.state, suite, message)
-    const { group } = await Mallory.inside(world, carol)
-    const groupInfo = group.groupInfo()
-    assert.deepEqual(signer(groupInfo), { name: "carol", epoch: 1n })
-    const other = elsewhere.driver.state.group!.groupInfo()
-    assert.equal(signer(other), undefined)
-    assert.equal(signer(groupInfo.subarray(1)), undefined)
-    await team.remove("carol")
-    assert.equal(signer(groupInfo), undefined)
   })
 })
 
@@ -332,9 +144,10 @@ describe("a message of this device that the service repeats", () => {
     lost = true
     const sending = team.send("two")
     await later(20)
-    const mallory = new Mallory(world)
+    const { mallory } = await Mallory.inside(world, alice)
     const groupId = fromHex(team.id)
-    const log = expected(await mallory.ask({ type: "read", groupId, afterSeq: 0n, limit: 100 }), "entries")
+    const page = { type: "read", groupId, afterSeq: 0n, limit: 100, access: noAccess } as const
+    const log = expected(await mallory.askAs(mallory.keys, page), "entries")
     const { epoch, body } = log.entries.at(-1)!
     expected(await mallory.append(groupId, { kind: "application", epoch, body }), "accepted")
     lost = false

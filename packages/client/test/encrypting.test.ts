@@ -112,9 +112,9 @@ describe("a message is not encrypted at once", () => {
     "a device comes back into the group": (state) => (state.facts = { ...state.facts, status: "recovering" }),
     "what the service did not take is sent again": (state) =>
       (state.obstacle = { type: "deferred", of: "message", pause }),
-    "it is looked up whether there is a later epoch": (state) => (state.unreached = { type: "noted", pause }),
+    "this device's leaf is renewed": (state) => (state.facts = { ...state.facts, renewalDue: true }),
     "a commit is sent": (state) => {
-      state.commit = { purpose: "wishes", outgoing, wishes: [], reason: "", by: "" }
+      state.commit = { outgoing, wishes: [] }
     },
     "what is staged has been judged": (state) => (state.staged = {} as Staged),
   }

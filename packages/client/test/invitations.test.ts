@@ -5,7 +5,9 @@ import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { Group } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
+import { newcomerExtension } from "../src/access/newcomer.js"
 import { fromHex } from "../src/bytes.js"
+import { intervalIn } from "../src/conversation/epoch-interval.js"
 import type { Client, ClientPolicy, Invitation } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { expected, Mallory } from "./support/mallory.js"
@@ -220,9 +222,11 @@ describe("an invitation back into a conversation that cannot be followed any mor
     const group = Group.create({ ...eve.options, groupId })
     for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
     const { deviceId, keyPackage } = await eve.claim("alice")
-    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: [keyPackage] })
-    const commit = { welcome: welcome!, recipients: [{ deviceId }], groupInfo, ratchetTree: ratchetTree() }
-    expected(await eve.append(groupId, { kind: "commit", epoch: team.epoch, body, commit }), "accepted")
+    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const { message: body, welcome } = group.commit({ add: [keyPackage], welcomeExtensions })
+    const commit = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
+    const append = { kind: "commit", epoch: team.epoch, body, commit } as const
+    expected(await eve.append(groupId, append, mallory.keys), "accepted")
     await alice.sync()
     const [told] = await taken(alice)
     assert.ok(told?.type === "invited" && told.by === "eve", told?.type)
@@ -234,20 +238,22 @@ describe("an invitation back into a conversation that one has left", () => {
   it("is put to the person where a stranger sends it, who has made a group of the same id", async () => {
     await using world = new World({ inMemory: true })
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]
+    const eve = await world.open("mallory")
     const team = await alice.createConversation({ title: "team", members: ["bob"] })
     await settle(alice, bob)
     await team.remove("bob")
-    await settle(alice, bob)
+    await team.invite("mallory")
+    await settle(alice, bob, eve)
     await taken(bob)
-    const mallory = new Mallory(world)
-    await mallory.register()
+    const { mallory } = await Mallory.inside(world, eve)
     const groupId = fromHex(team.id)
     const group = Group.create({ ...mallory.options, groupId })
     for (let epoch = 0n; epoch < team.epoch; epoch++) group.apply(group.commit(), [])
     const add = [await mallory.claim("alice"), await mallory.claim("bob")]
-    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: add.map((it) => it.keyPackage) })
+    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const { message: body, welcome } = group.commit({ add: add.map((it) => it.keyPackage), welcomeExtensions })
     const recipients = [{ deviceId: add[1]!.deviceId }]
-    const commit = { welcome: welcome!, recipients, groupInfo, ratchetTree: ratchetTree() }
+    const commit = { welcome: welcome!, recipients, begins: undefined, answers: undefined }
     expected(await mallory.append(groupId, { kind: "commit", epoch: team.epoch, body, commit }), "accepted")
     await settle(alice, bob)
     assert.equal(only(bob).status, "invited")
@@ -330,12 +336,15 @@ describe("an invitation among a crowd whom nobody knows", () => {
     await mallory.register()
     const groupId = provider.random(32)
     const group = Group.create({ ...mallory.options, groupId })
-    const parts = { groupInfo: group.groupInfo({ withRatchetTree: false }), ratchetTree: group.ratchetTree() }
-    expected(await mallory.ask({ type: "createGroup", groupId, idempotencyId: provider.random(16), ...parts }), "done")
+    mallory.keys = intervalIn(group)
+    const { accessKey } = mallory.keys
+    const creation = { type: "createGroup", groupId, idempotencyId: provider.random(16), accessKey } as const
+    expected(await mallory.ask(creation), "done")
     const { deviceId, keyPackage } = await mallory.claim("bob")
     const crowd = Array.from({ length: 50 }, (_, n) => new Mallory(world, `${"x".repeat(120)}${n}`).keyPackage())
-    const { message: body, welcome, groupInfo, ratchetTree } = group.commit({ add: [...crowd, keyPackage] })
-    const commit = { welcome: welcome!, recipients: [{ deviceId }], groupInfo, ratchetTree: ratchetTree() }
+    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const { message: body, welcome } = group.commit({ add: [...crowd, keyPackage], welcomeExtensions })
+    const commit = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
     expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body, commit }), "accepted")
     await bob.sync()
     const [told] = await taken(bob)

@@ -40,6 +40,7 @@ const names = (from: number, to: number) => Array.from({ length: to - from }, (_
 const leaves = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => leafIndex(from + i))
 
 const SMALL_CHANGE: GroupChanges = {}
+const since = () => 1
 
 it("what is shown of a group follows its tree as it grows, changes and shrinks, and is what a fresh look shows", () => {
   const group = Group.create({
@@ -50,7 +51,7 @@ it("what is shown of a group follows its tree as it grows, changes and shrinks, 
   })
   const followed = new Outline()
   const kept = target()
-  followed.save(kept.transaction, id, group, undefined)
+  followed.save(kept.transaction, id, group, { changed: undefined, since })
   group.takeChanges()
   const transactions: readonly GroupChanges[] = [
     { add: names(1, 4).map(keyPackage) },
@@ -74,10 +75,10 @@ it("what is shown of a group follows its tree as it grows, changes and shrinks, 
     group.apply(commit, dangerouslyAcceptAll(commit.claims))
     const { nodes } = group.takeChanges()
     const before = kept.written()
-    followed.save(kept.transaction, id, group, nodes)
+    followed.save(kept.transaction, id, group, { changed: nodes, since })
     const fresh = new Outline()
     const all = target()
-    fresh.save(all.transaction, id, group, undefined)
+    fresh.save(all.transaction, id, group, { changed: undefined, since })
     assert.deepEqual(followed.shown, fresh.shown, `after transaction ${at}`)
     assert.deepEqual([...kept.records].sort(), [...all.records].sort(), `after transaction ${at}`)
     if (changes === SMALL_CHANGE)

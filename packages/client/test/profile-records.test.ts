@@ -145,7 +145,7 @@ describe("the records of a profile", () => {
       profile[0]! -= 1
       await sealed.transaction({ put: new Map([["profile", profile]]), delete: new Set() })
     }
-    const older = { code: "WRONG_PROFILE", message: /it is of version 3, not 4: a client that opens it/ }
+    const older = { code: "WRONG_PROFILE", message: /it is of version 4, not 5: a client that opens it/ }
     await assert.rejects(readProfile({ profile: file, sealingKey }), older)
   })
 })

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
 import { AuthResponse } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { createKeyPackage } from "@conclave/mls"
@@ -325,10 +326,9 @@ describe("declining unseen", () => {
     await carol.sync()
     await only(carol).leave()
     await bob.sync()
-    const log = expected(
-      await new Mallory(world).ask({ type: "read", groupId: fromHex(team.id), afterSeq: 0n, limit: 100 }),
-      "entries",
-    )
+    const { mallory } = await Mallory.inside(world, alice)
+    const page = { type: "read", groupId: fromHex(team.id), afterSeq: 0n, limit: 100, access: noAccess } as const
+    const log = expected(await mallory.askAs(mallory.keys, page), "entries")
     assert.deepEqual(
       log.entries.map(({ kind }) => kind),
       ["commit", "commit", "proposal", "proposal"],

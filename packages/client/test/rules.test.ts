@@ -3,10 +3,10 @@ import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { Aead } from "@conclave/crypto"
-import { Group } from "@conclave/mls"
 import { type Transport, TransportError } from "@conclave/transport"
 import { fromHex } from "../src/bytes.js"
 import { type Client, ClientError, type Conversation, type Store } from "../src/index.js"
@@ -30,7 +30,7 @@ const noCipher: Aead = {
 }
 
 describe("what is sent", () => {
-  it("was stored before, the same bytes", async () => {
+  it("was stored before, the same bytes but for the proof of access", async () => {
     await using world = new World({ inMemory: true })
     const profile = new MemoryProfile()
     const stored: string[] = []
@@ -40,7 +40,8 @@ describe("what is sent", () => {
     const transparent = { ...provider, aeads: { ...provider.aeads, "AES-256-GCM": noCipher } }
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
       if (request.type === "append" || request.type === "createGroup") {
-        const bytes = deliveryRequests.encode(request)
+        // What proves the access is signed when it is sent: it says when.
+        const bytes = deliveryRequests.encode(request.type === "append" ? { ...request, access: noAccess } : request)
         sent.push(bytes)
         const text = Buffer.from(bytes).toString("latin1")
         assert.ok(
@@ -119,9 +120,8 @@ describe("what was refused as stale, because of a commit that does not hold,", (
       if (request.type !== "append" || request.kind !== "application") return pass()
       if (!isBehind) {
         isBehind = true
-        const own = Group.create({ ...mallory.options, groupId })
-        own.apply(own.commit(), [])
-        const parts = { welcome: new Uint8Array(), recipients: [], ratchetTree: undefined, groupInfo: own.groupInfo() }
+        const { mallory } = await Mallory.inside(world, bob)
+        const parts = { welcome: new Uint8Array(), recipients: [], begins: undefined, answers: undefined }
         const commit = { kind: "commit", epoch: 0n, body: noise(groupId, 0n), commit: parts } as const
         expected(await mallory.append(groupId, commit), "accepted")
       }
@@ -129,7 +129,6 @@ describe("what was refused as stale, because of a commit that does not hold,", (
       if (decode(DeliveryResponse, answer).type !== "accepted" || lost++ > 0) return answer
       throw new TransportError("the answer was lost", { retryable: true })
     })
-    const mallory = new Mallory(world)
     const [alice, bob] = [await world.open("alice", { delivery }), await world.open("bob")]
     const team = await alice.createConversation({ members: ["bob"] })
     const groupId = fromHex(team.id)
@@ -137,7 +136,9 @@ describe("what was refused as stale, because of a commit that does not hold,", (
     await team.send("once")
     await settle(alice, bob)
     assert.equal(lost, 2)
-    const { entries } = expected(await mallory.ask({ type: "read", groupId, afterSeq: 0n, limit: 100 }), "entries")
+    const { mallory } = await Mallory.inside(world, bob)
+    const page = { type: "read", groupId, afterSeq: 0n, limit: 100, access: noAccess } as const
+    const { entries } = expected(await mallory.askAs(mallory.keys, page), "entries")
     assert.deepEqual(
       entries.map(({ kind }) => kind),
       ["commit", "commit", "application"],
@@ -304,8 +305,9 @@ describe("a store that fails for another step in between", () => {
     await team.send("once")
     await Promise.all([fail(100), bob.sync()])
     const groupId = fromHex(team.id)
-    const mallory = new Mallory(world)
-    const log = expected(await mallory.ask({ type: "read", groupId, afterSeq: 0n, limit: 100 }), "entries")
+    const { mallory } = await Mallory.inside(world, bob)
+    const page = { type: "read", groupId, afterSeq: 0n, limit: 100, access: noAccess } as const
+    const log = expected(await mallory.askAs(mallory.keys, page), "entries")
     const { epoch, body } = log.entries.at(-1)!
     expected(await mallory.append(groupId, { kind: "application", epoch, body }), "accepted")
     await bob.sync()
@@ -367,7 +369,7 @@ describe("a store that is taken away", () => {
 })
 
 describe("a device whose state was put back", () => {
-  it("rejoins before it encrypts anything, and says so", async () => {
+  it("is let in again before it encrypts anything, and says so", async () => {
     await using world = new World()
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]
     const team = await alice.createConversation({ members: ["bob"] })
@@ -379,7 +381,9 @@ describe("a device whose state was put back", () => {
     await only(later).send("sent after the backup")
     await later.close()
     const restored = await world.open("bob", { store: sqliteStore(backup) })
-    await only(restored).send("sent by the restored one")
+    const sending = only(restored).send("sent by the restored one")
+    await settle(restored, alice, restored)
+    await sending
     assert.equal(only(restored).status, "active")
     const events = await taken(restored)
     assert.ok(events.some(({ type }) => type === "recovered"))

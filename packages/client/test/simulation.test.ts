@@ -30,7 +30,11 @@ describe("however wishes, losses and crashes fall together", () => {
       }
       for (let round = 0; round < 8; round++) {
         world.now += 10_000
-        for (const { client } of people) await client!.sync()
+        for (const { client, conversation } of people) {
+          await client!.sync()
+          // By somebody whom one has not met.
+          if (conversation?.status === "invited") await conversation.accept()
+        }
       }
       for (const person of people) await person.look()
       await requireAgreement(people)

@@ -9,6 +9,8 @@ import type { Client } from "../src/index.js"
 import { counting, later, until } from "./support/counting.js"
 import { next, taken, World } from "./support/world.js"
 
+const unsigned = { incarnation: 1n, signature: new Uint8Array() } as const
+
 describe("the stream", () => {
   const people = async (world: World, conversations: number): Promise<readonly [Client, Client]> => {
     const alice = await world.open("alice", { policy: { keyPackages: 20 } })
@@ -96,7 +98,7 @@ describe("the stream", () => {
     await until(() => again.online, "online again")
     await later(200)
     const known = reads
-    say({ type: "entries", groupId: strange, entries: [], headSeq: 9n })
+    say({ type: "entries", groupId: strange, entries: [], headSeq: 9n, ...unsigned })
     await later(100)
     say({ type: "notFound", groupId: strange })
     await later(100)
@@ -143,10 +145,10 @@ describe("the stream", () => {
     await using world = new World({ inMemory: true })
     const { service, groupId, position } = await spoken(world)
     const before = service.reads
-    service.say({ type: "entries", groupId, entries: [], headSeq: position.cursor })
+    service.say({ type: "entries", groupId, entries: [], headSeq: position.cursor, ...unsigned })
     await later(100)
     assert.equal(service.reads, before)
-    service.say({ type: "entries", groupId, entries: [], headSeq: position.cursor - 1n })
+    service.say({ type: "entries", groupId, entries: [], headSeq: position.cursor - 1n, ...unsigned })
     await until(() => service.reads === before + 1, "a page")
   })
 
@@ -157,8 +159,8 @@ describe("the stream", () => {
     const [body, chainHash] = [new Uint8Array(1024 * 1024), new Uint8Array(32)]
     let most = 0
     for (let seq = 50n; seq < 62n; seq++) {
-      const entry = { seq, kind: "application", epoch: 1n, body, chainHash, at: 0n } as const
-      service.say({ type: "entries", groupId, entries: [entry], headSeq: seq })
+      const entry = { seq, kind: "application", epoch: 1n, body, begins: undefined, chainHash, at: 0n } as const
+      service.say({ type: "entries", groupId, entries: [entry], headSeq: seq, ...unsigned })
       await later(20)
       most = Math.max(most, position.waiting)
     }
@@ -173,9 +175,10 @@ describe("the stream", () => {
     let most = 0
     for (let from = 50n; from < 2_550n; from += 500n) {
       const entries = Array.from({ length: 500 }, (_, n) => {
-        return { seq: from + BigInt(n), kind: "application", epoch: 1n, body, chainHash, at: 0n } as const
+        const entry = { kind: "application", epoch: 1n, body, begins: undefined, chainHash, at: 0n } as const
+        return { ...entry, seq: from + BigInt(n) }
       })
-      service.say({ type: "entries", groupId, entries, headSeq: from + 499n })
+      service.say({ type: "entries", groupId, entries, headSeq: from + 499n, ...unsigned })
       await later(20)
       most = Math.max(most, position.waiting)
     }

@@ -1,18 +1,19 @@
 import { decode } from "@conclave/codec"
 import { GivenUp, recordKeys } from "../records/records.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import { hearKnocks } from "./answering.js"
 import { onCommitAnswer, onCommitJudged, reachAccepted } from "./committing.js"
+import { enter, onPageToAnswer } from "./entering.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
+import { onAnswerFound, onHeadForKnock, onKnockAnswer } from "./knocking.js"
 import { onLeaveAnswer } from "./leaving.js"
 import { followCommit, onPage } from "./log.js"
 import { placePassed, wasSkipped } from "./messages.js"
-import { refusedAsMissing } from "./missing.js"
+import { isUnknown, refusedAsMissing } from "./missing.js"
 import type { Answered, Answers, Next, QuestionOf } from "./question.js"
 import { unobstructed } from "./recovery.js"
-import { onOffer, onRejoinAnswer, onRejoinJudged } from "./rejoining.js"
 import { defer, loseRace, mayPass, refusal } from "./sending.js"
 import { restoreGroup, type Turn } from "./turn.js"
-import { onLook } from "./unreached.js"
 import { describeWish } from "./wishes.js"
 
 /** What an answer means for the conversation that asked. */
@@ -33,13 +34,18 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
     case "unavailable":
       return "again"
     case "read":
-      return onPage(turn, answered.answer)
+      return state.entering === undefined ? onPage(turn, answered.answer) : onPageToAnswer(turn, answered.answer)
     case "head":
+      if (state.facts.status === "recovering") return onHeadForKnock(turn, answered.answer)
       state.position.learnLastCommit(answered.answer?.lastCommitSeq)
       turn.moved()
       return "again"
-    case "groupInfo":
-      return answered.question.for === "rejoin" ? onOffer(turn, answered.answer) : onLook(turn, answered.answer)
+    case "knocks":
+      // Whoever asks does not wait for others to answer.
+      hearKnocks(state, answered.answer, 0)
+      return "again"
+    case "answer":
+      return onAnswerFound(turn, answered.answer)
     case "devices":
       onDevices(turn, answered.question.wish, answered.answer)
       return "again"
@@ -57,12 +63,12 @@ function onJudged(turn: Turn, { wish }: QuestionOf<"judge">, judgement: Answers[
   const { staged } = turn.state
   if (wish !== undefined) onInvitationJudged(turn, wish, judgement)
   else if (staged?.type === "commit") return onCommitJudged(turn, judgement)
-  else if (staged?.type === "rejoin") return onRejoinJudged(turn, judgement)
+  else if (staged?.type === "entering") enter(turn, judgement)
   else followCommit(turn, judgement)
   return "again"
 }
 
-function onSent(turn: Turn, { sent }: QuestionOf<"send">, { answer, rejoining }: Answers["send"]): Next {
+function onSent(turn: Turn, { sent }: QuestionOf<"send">, answer: Answers["send"]): Next {
   switch (sent.of) {
     case "create":
       return onCreateAnswer(turn, sent.wish, answer)
@@ -72,8 +78,8 @@ function onSent(turn: Turn, { sent }: QuestionOf<"send">, { answer, rejoining }:
       return onLeaveAnswer(turn, sent.wish, answer)
     case "commit":
       return onCommitAnswer(turn, answer)
-    case "rejoin":
-      return onRejoinAnswer(turn, answer, rejoining)
+    case "knock":
+      return onKnockAnswer(turn, answer)
   }
 }
 
@@ -106,7 +112,7 @@ function onMessageAnswer(turn: Turn, number: number, answer: DeliveryAnswer): Ne
     return "again"
   }
   if (answer.type === "stale") return loseRace(turn, wish.outgoing)
-  if (answer.type === "notFound") return refusedAsMissing(turn)
+  if (isUnknown(answer)) return refusedAsMissing(turn)
   if (mayPass(answer)) return defer(turn, answer, { of: "message", wishes: [describeWish(wish).wish] })
   turn.fail(number, refusal(answer))
   return "again"

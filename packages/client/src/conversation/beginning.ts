@@ -1,11 +1,14 @@
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import { logChainStart } from "@conclave/contracts/log-chain"
 import { Group } from "@conclave/mls"
+import type { WishOf } from "../records/records.js"
 import { atOnce } from "./committing.js"
+import { intervalIn } from "./epoch-interval.js"
 import { following, unobstructed } from "./recovery.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
-import { noFacts } from "./state.js"
+import { noFacts, type State } from "./state.js"
 import type { Turn } from "./turn.js"
+import type { Numbered } from "./wishes.js"
 
 /** What a new conversation begins with. */
 export interface Beginning {
@@ -18,6 +21,7 @@ export function begin(turn: Turn, { title, members }: Beginning): void {
   const { state, moment } = turn
   const { identity, groupOptions, random } = moment
   const group = Group.create({ ...groupOptions, suite: identity.suite, signer: identity.signer, groupId: state.id })
+  state.intervals.add(turn, state.key, intervalIn(group))
   turn.replaceGroup(group)
   turn.update({ ...noFacts, status: "creating", title })
   state.position.move({
@@ -27,14 +31,20 @@ export function begin(turn: Turn, { title, members }: Beginning): void {
   })
   state.recovery = following
   state.obstacle = unobstructed
-  const request = deliveryRequests.encode({
-    type: "createGroup",
-    groupId: state.id,
-    idempotencyId: random(IDEMPOTENCY_ID_SIZE),
-    groupInfo: group.groupInfo({ withRatchetTree: false, withExternalPub: true }),
-    ratchetTree: group.ratchetTree(),
-  })
+  const request = creation(state, random(IDEMPOTENCY_ID_SIZE))
   const wishes = [turn.addWish({ type: "create", request })]
   for (const names of atOnce(members)) wishes.push(turn.addWish({ type: "invite", names, claimed: [] }))
   for (const wish of wishes) turn.add({ type: "wished", wish, messageId: undefined })
+}
+
+/** A group that an earlier version of this program made, and of which the service does not know yet. */
+export function announceGroup(turn: Turn, [number, wish]: Numbered<WishOf<"create">>): void {
+  const { state } = turn
+  state.intervals.add(turn, state.key, intervalIn(state.group!))
+  turn.putWish(number, { ...wish, request: creation(state, wish.request) })
+}
+
+function creation({ id: groupId, intervals }: State, idempotencyId: Uint8Array): Uint8Array {
+  const { accessKey } = intervals.newest!
+  return deliveryRequests.encode({ type: "createGroup", groupId, idempotencyId, accessKey })
 }

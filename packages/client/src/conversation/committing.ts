@@ -1,19 +1,26 @@
+import type { Interval } from "@conclave/contracts/access"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import type { LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import type { CipherSuite, LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import { sealAnswers } from "../access/knocks.js"
+import { newcomerExtension } from "../access/newcomer.js"
 import { isBy, type WishBy } from "../kinds/wishes.js"
 import type { Claimed, Outgoing } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
+import { intervalAfter, intervalOf } from "./epoch-interval.js"
 import { invite } from "./inviting.js"
 import { emitRefusedKeys } from "./judging.js"
-import { refusedAsMissing } from "./missing.js"
+import { isUnknown, refusedAsMissing } from "./missing.js"
 import { NAMES_AT_ONCE_MAX } from "./profile.js"
 import type { Next } from "./question.js"
-import { idempotencyIdOf, outgoing } from "./request.js"
+import { appendOf, idempotencyIdOf, outgoing } from "./request.js"
 import { defer, loseRace, mayPass, movedIfStale, refusal, targetOf } from "./sending.js"
 import type { CommitChanges, State } from "./state.js"
 import type { Turn } from "./turn.js"
 import { describeWish, type Numbered, namesIn } from "./wishes.js"
+
+/** Random bytes that make a commit without a path another one each time. */
+const UNIQUE_SIZE = 16
 
 type CommitWish = WishBy<"commit">
 
@@ -63,7 +70,7 @@ export function compileCommit(turn: Turn, wishes: readonly Numbered[]): Next {
     if (question !== undefined) return question
   }
   const changes = changesFor(state, possible(turn, commitWishes))
-  if (changes.fulfils.length === 0 && state.group!.proposals.length === 0) {
+  if (changes.fulfils.length === 0 && state.group!.proposals.length === 0 && !state.facts.renewalDue) {
     for (const number of changes.done) turn.fulfil(number)
     return "again"
   }
@@ -102,21 +109,42 @@ function changesFor(state: State, wishes: readonly Numbered<CommitWish>[]): Comm
     const isOpen = wish.type === "refresh" || newcomers.length + leaving.length > 0
     ;(isOpen ? fulfils : done).push(number)
   }
-  return { add, remove, fulfils, done, judgements }
+  const renew = wishes.some(([number, { type }]) => type === "refresh" && fulfils.includes(number))
+  return { add, remove, fulfils, done, judgements, renew }
 }
 
-function stageCommit(turn: Turn, changes: CommitChanges): Next {
-  const { state } = turn
+/** Makes a commit of `changes` and every proposal that is waiting, and asks who those are whom it adds. */
+export function stageCommit(turn: Turn, changes: CommitChanges): Next {
+  const { state, moment } = turn
+  const { suite } = moment.identity
   const group = state.group!
   // Those who asked to be removed are removed by their own proposals, which the commit refers to.
   const departing = state.facts.departures.map(({ leafIndex }) => leafIndex)
+  const { newest } = state.intervals
+  const path =
+    changes.renew ||
+    state.facts.renewalDue ||
+    changes.remove.length + group.proposals.length > 0 ||
+    newest === undefined
+  if (group.pending !== undefined) {
+    turn.giveUp(group.pending.message)
+    group.discardPending()
+    turn.saveGroup()
+  }
   turn.flushGroup()
   let commit: MlsCommit
   try {
     commit = group.commit({
       add: changes.add.map(({ keyPackage }) => keyPackage),
       remove: changes.remove.filter((leafIndex) => !departing.includes(leafIndex)),
-      welcomeWithTree: false,
+      path,
+      // Without a path there is nothing random in a commit: made again after a crash, it would lead to the same keys, and
+      // encrypt another Welcome with them.
+      authenticatedData: path ? new Uint8Array() : moment.random(UNIQUE_SIZE),
+      welcomeExtensions: (exportNext) => {
+        const keys = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : newest
+        return [newcomerExtension(keys, undefined)]
+      },
     })
   } catch (error) {
     // The protocol does not allow it: a key package that was made wrongly, for example. Without a wish to blame, it is a
@@ -147,22 +175,34 @@ export function onCommitJudged(turn: Turn, judgement: Judgement): Next {
   for (const number of changes.done) turn.fulfil(number)
   for (const it of changes.judgements) turn.trust(it)
   turn.trust(judgement)
-  const parts = {
-    welcome: commit.welcome ?? new Uint8Array(),
-    recipients: changes.add.map(({ deviceId }) => ({ deviceId })),
-    ratchetTree: commit.ratchetTree(),
-    groupInfo: commit.groupInfo,
-  }
-  const append = { kind: "commit", epoch: commit.epoch - 1n, body: commit.message, commit: parts } as const
+  const append = {
+    kind: "commit",
+    epoch: commit.epoch - 1n,
+    body: commit.message,
+    commit: { ...invited(turn, commit, changes), begins: beginningOf(state, moment.identity.suite, commit) },
+  } as const
   turn.putCommit({
-    purpose: "wishes",
     outgoing: outgoing(targetOf(state), append, moment.random),
     wishes: changes.fulfils.map(BigInt),
-    reason: "",
-    by: "",
   })
   turn.saveGroup()
   return "again"
+}
+
+/** The Welcome goes to the inboxes of those who are invited; what answers knocks lies beside them. */
+function invited({ state, moment }: Turn, { welcome = new Uint8Array() }: MlsCommit, { add }: CommitChanges) {
+  const to = add.flatMap((it) => ("answer" in it ? [it.answer] : []))
+  const recipients = add.flatMap((it) => ("deviceId" in it ? [{ deviceId: it.deviceId }] : []))
+  if (to.length === 0) return { welcome, recipients, answers: undefined }
+  const answers = sealAnswers(moment.identity.suite, { welcome, groupId: state.id, to }, moment.random)
+  return { welcome: new Uint8Array(), recipients: [], answers }
+}
+
+/** The interval that a commit begins, as the service has to know it. */
+function beginningOf(state: State, suite: CipherSuite, commit: MlsCommit): Interval | undefined {
+  if (!commit.path) return undefined
+  const { accessKey } = intervalAfter(state, suite, commit)
+  return { accessKey, removes: commit.removals.length > 0 }
 }
 
 // --- Sending it ------------------------------------------------------------------------------------------------------
@@ -175,13 +215,13 @@ export function sendCommit(turn: Turn): Next {
   const commit = turn.state.commit!
   const sent = movedIfStale(turn, commit.outgoing)
   if (sent !== commit.outgoing) turn.putCommit({ ...commit, outgoing: sent })
-  return { type: "send", sent: { of: "commit" }, request: sent.request }
+  return { type: "send", sent: { of: "commit" }, request: sent.request, prover: turn.state.intervals.newest }
 }
 
 export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {
   const { state } = turn
   const { commit } = state
-  if (commit?.purpose !== "wishes") return "again"
+  if (commit === undefined) return "again"
   if (answer.type === "accepted") {
     if (contradictsLog(state, commit.outgoing)) {
       return { type: "unavailable", reason: "the service has accepted a commit that its log does not show" }
@@ -191,7 +231,7 @@ export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {
     return "again"
   }
   if (answer.type === "stale") return loseRace(turn, commit.outgoing)
-  if (answer.type === "notFound") return refusedAsMissing(turn)
+  if (isUnknown(answer)) return refusedAsMissing(turn)
   // Nobody asked for a commit that lets members go, so that there is nobody to give it up.
   if (mayPass(answer) || commit.wishes.length === 0) {
     const wishes = commit.wishes.flatMap((number) => {
@@ -200,10 +240,8 @@ export function onCommitAnswer(turn: Turn, answer: DeliveryAnswer): Next {
     })
     return defer(turn, answer, { of: "commit", wishes })
   }
-  // Refused for good: what was wished has failed.
-  turn.giveUp(commit.outgoing.body)
-  state.group?.discardPending()
-  turn.saveGroup()
+  // Refused for good: what was wished has failed. The group keeps the commit until there is another one: a service that
+  // has placed it nevertheless shows it in the log, and nobody but its author could come back from that.
   for (const wish of commit.wishes) turn.fail(Number(wish), refusal(answer))
   turn.putCommit(undefined)
   return "again"
@@ -247,7 +285,10 @@ export function reachAccepted({ state, moment }: Turn, { kind, sent, answer }: A
   const { seq, chainHash } = answer
   const { epoch, body } = sent
   if (seq !== state.position.cursor + 1n) state.position.reaches(seq)
-  else state.position.placed({ seq, kind, epoch, body, chainHash, at: BigInt(moment.now) })
+  else {
+    const begins = kind === "commit" ? appendOf(sent.request).commit?.begins : undefined
+    state.position.placed({ seq, kind, epoch, body, begins, chainHash, at: BigInt(moment.now) })
+  }
 }
 
 interface Accepted {

@@ -1,6 +1,7 @@
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { ClientError } from "../errors.js"
 import type { NewEvent, StoredInvitation } from "../records/records.js"
+import type { KnockRefusal } from "./admission.js"
 import type { Question } from "./question.js"
 
 export type InvitationChange =
@@ -18,7 +19,8 @@ export type InvitationChange =
  * `trust` what a judgement accepted (pins, and events about them), `invitation`.
  *
  * After that: `settle` the call that waits for a wish, `wished` says under which number a wish was stored, `refused`
- * why it was not, `again` that the input was of an earlier state, `wake`, `hide` or `forget` the conversation, `ask`.
+ * why it was not, `again` that the input was of an earlier state, `wake`, `hide` or `forget` the conversation, `reach`
+ * further in the log with a new key, `note` something in the client's own log, `ask`.
  */
 export type Effect =
   | { readonly type: "put"; readonly key: string; readonly record: Uint8Array }
@@ -33,6 +35,8 @@ export type Effect =
   | { readonly type: "refused"; readonly error: ClientError }
   | { readonly type: "again" }
   | { readonly type: "wake" }
+  | { readonly type: "reach" }
+  | { readonly type: "note"; readonly of: "knock"; readonly why: KnockRefusal }
   | { readonly type: "hide" }
   | { readonly type: "forget" }
   | { readonly type: "ask"; readonly question: Question; readonly number: number }

@@ -1,5 +1,6 @@
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group } from "@conclave/mls"
+import type { IntervalKeys } from "../access/interval-keys.js"
 import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"
@@ -8,6 +9,8 @@ import type { Turn } from "./turn.js"
 /** This device enters a group by a Welcome. */
 export interface Joined {
   readonly group: Group
+  /** Of the interval in force; `undefined` where no key of the conversation's was registered. */
+  readonly keys: IntervalKeys | undefined
   /** The seq of the Welcome's commit. */
   readonly seq: bigint
   readonly judgement: Judgement
@@ -18,12 +21,14 @@ export interface Joined {
   readonly fresh: boolean
 }
 
-export function join(turn: Turn, { group, seq, judgement, by, answer, fresh }: Joined): void {
+export function join(turn: Turn, { group, keys, seq, judgement, by, answer, fresh }: Joined): void {
   const { state } = turn
   const { id: conversation } = state
   turn.trust(judgement)
   turn.failAll({ code: "NOT_A_MEMBER", reason: "this device was removed, and invited again" })
   turn.putCommit(undefined)
+  turn.putKnock(undefined)
+  if (keys !== undefined) state.intervals.add(turn, state.key, keys)
   turn.replaceGroup(group)
   const { title, nextWish, missingSince } = state.facts
   turn.update({ ...noFacts, title, nextWish, missingSince, status: "active", firstEpoch: group.epoch })

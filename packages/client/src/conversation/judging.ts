@@ -31,15 +31,6 @@ export function hold(turn: Turn, judgement: Judgement): void {
   turn.emit({ type: "halted", conversation: state.id, names, reason: refusalInWords(judgement) })
 }
 
-/** This device does not come back among people whom it does not accept: it stays out until the user has decided. */
-export function halt(turn: Turn, judgement: Judgement): void {
-  const names = [...new Set(judgement.refused.map(({ name }) => name))]
-  const reason = refusalInWords(judgement)
-  turn.update({ status: "halted", reason })
-  emitRefusedKeys(turn, judgement)
-  turn.emit({ type: "halted", conversation: turn.state.id, names, reason })
-}
-
 /** Of a judgement that was not acted upon, only the refusals are events. */
 export function emitRefusedKeys(turn: Turn, judgement: Judgement | undefined): void {
   for (const change of judgement?.keyChanges ?? []) {

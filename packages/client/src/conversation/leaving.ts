@@ -3,7 +3,7 @@ import type { Group, Received } from "@conclave/mls"
 import type { Outgoing, WishOf } from "../records/records.js"
 import type { DeliveryAnswer } from "../service/delivery.js"
 import { declinedData, declineReasonOf } from "./declining.js"
-import { refusedAsMissing } from "./missing.js"
+import { isUnknown, refusedAsMissing } from "./missing.js"
 import { asksToLeave } from "./profile.js"
 import type { Next } from "./question.js"
 import { outgoing } from "./request.js"
@@ -23,7 +23,8 @@ export function leave(turn: Turn, [number, wish]: Numbered<LeaveWish>): Next {
     return "again"
   }
   const { request } = requestToLeave(turn, [number, wish])
-  return { type: "send", sent: { of: "leave", wish: number }, request }
+  const prover = turn.state.intervals.newest
+  return { type: "send", sent: { of: "leave", wish: number }, request, prover }
 }
 
 /** Of each epoch a new one: a commit that ends the epoch forgets the one before. */
@@ -49,7 +50,7 @@ export function onLeaveAnswer(turn: Turn, number: number, answer: DeliveryAnswer
   const wish = state.wishes.get(number)
   if (wish?.type !== "leave" || wish.outgoing === undefined) return "again"
   if (answer.type === "stale") return loseRace(turn, wish.outgoing)
-  if (answer.type === "notFound") return refusedAsMissing(turn)
+  if (isUnknown(answer)) return refusedAsMissing(turn)
   if (answer.type === "accepted") {
     markLeaving(turn, [number, wish], answer.seq)
     return "again"

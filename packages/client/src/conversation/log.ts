@@ -3,16 +3,18 @@ import { logChainHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
+import type { IntervalKeys } from "../access/interval-keys.js"
 import type { DeliveryAnswer } from "../service/delivery.js"
+import { noteCommitter, noteLetIn } from "./answering.js"
+import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { hold, nobodyJudged } from "./judging.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
 import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } from "./messages.js"
-import { found, missing } from "./missing.js"
+import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
-import { noteUnreached } from "./unreached.js"
 
 /** Entries that one transaction follows, and the bytes after which it takes no more. */
 const ENTRIES_AT_ONCE = 128
@@ -22,8 +24,8 @@ const BYTES_AT_ONCE = 1 << 20
 interface Fault {
   readonly seq: bigint
   readonly reason: string
-  /** It is a commit, and nobody knows whose; otherwise the log itself is at fault. */
-  readonly isAnonymous: boolean
+  /** The commit that cannot be followed; otherwise the log itself is at fault. */
+  readonly stuckAt?: bigint
 }
 
 /** What following an entry came to. A fault has changed nothing that may not be stored. */
@@ -35,7 +37,10 @@ export function readLog(turn: Turn): Next {
   const { position } = state
   for (let entries = 0, bytes = 0; state.isFollowing; entries++) {
     const entry = position.next()
-    if (entry === undefined) return position.isAtHead ? "again" : { type: "read", after: position.cursor }
+    if (entry === undefined) {
+      if (position.isAtHead) return "again"
+      return { type: "read", after: position.cursor, prover: state.intervals.newest }
+    }
     if (entries >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE) return { type: "more" }
     bytes += entry.body.length
     const followed = follow(turn, entry)
@@ -51,41 +56,66 @@ export function readLog(turn: Turn): Next {
 export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
   const { position } = turn.state
   if (answer.type === "entries") {
-    found(turn)
     const { cursor } = position
+    // A Welcome says where its commit is, and nothing has been read yet that would confirm it.
+    if (answer.headSeq < cursor && position.chainHash.length === 0) {
+      position.move({ cursor: answer.headSeq, chainHash: position.chainHash, lastCommit: undefined })
+      turn.moved()
+      return "again"
+    }
     if (answer.headSeq < cursor) {
       // Restored from a backup, or not the log that this device was led to: the place of its last commit is of no use.
       position.forgetLastCommit()
       turn.moved()
-      return doubt(turn, { seq: cursor, reason: "the log is shorter than it was", isAnonymous: false })
+      return doubt(turn, { seq: cursor, reason: "the log is shorter than it was" })
     }
     if (cursor < answer.headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
-      return doubt(turn, { seq: answer.headSeq, reason: "the log is shorter than its head", isAnonymous: false })
+      return doubt(turn, { seq: answer.headSeq, reason: "the log is shorter than its head" })
     }
+    if (answer.entries.length === 0) found(turn)
     position.read(answer.entries, answer.headSeq)
   } else if (answer.type === "belowRetention") {
-    startRejoining(turn, "this device was away for too long")
+    stick(turn, "this device was away for too long")
   } else missing(turn, answer)
   return "again"
 }
 
-/** The steps of recovery: the log is read again, with a state that is read again too; then this device rejoins. */
-function doubt(turn: Turn, { seq, reason, isAnonymous }: Fault): Next {
+/**
+ * The steps of recovery: the log is read again, with a state that is read again too; then this device knocks, or waits for
+ * the log that the service owes.
+ */
+function doubt(turn: Turn, { seq, reason, stuckAt }: Fault): Next {
   const { state } = turn
   const { recovery } = state
   state.position.forget()
   // Wherever the second fault is: a service that moves it each time is not asked for ever.
-  if (recovery.type === "doubting") startRejoining(turn, reason, isAnonymous ? seq : undefined)
-  else state.recovery = { type: "doubting", seq, rejoins: recovery.rejoins }
+  if (recovery.type === "following") state.recovery = { type: "doubting", seq }
+  else if (stuckAt !== undefined) stick(turn, reason, stuckAt)
+  else {
+    state.recovery = following
+    mistrust(turn, reason)
+  }
   return { type: "reload" }
 }
 
-function startRejoining(turn: Turn, reason: string, refusedCommit?: bigint): void {
+/** This device cannot follow: an event says why, and it knocks. */
+function stick(turn: Turn, reason: string, stuckAt?: bigint): void {
   const { state } = turn
-  const { rejoins } = state.recovery
-  state.recovery = { type: "rejoining", rejoins, refusedCommit, offer: { type: "unknown" } }
+  state.recovery = following
   state.position.forget()
-  turn.update({ status: "recovering", reason })
+  turn.update({ status: "recovering", reason, stuckAt })
+  turn.emit({ type: "stuck", conversation: state.id, reason, canKnock: state.intervals.newest !== undefined })
+}
+
+/** Nobody can go on from here: a member has registered a key with the service that no other member knows. */
+function stop(turn: Turn, entry: Entry, { by, reason }: { readonly by: string; readonly reason: string }): void {
+  const { state } = turn
+  moveOn(turn, entry)
+  turn.saveGroup()
+  turn.putCommit(undefined)
+  state.position.forget()
+  turn.update({ status: "stopped", reason })
+  turn.emit({ type: "stopped", conversation: state.id, by, reason })
 }
 
 /**
@@ -95,8 +125,8 @@ function startRejoining(turn: Turn, reason: string, refusedCommit?: bigint): voi
 function follow(turn: Turn, entry: Entry): Followed {
   const { state } = turn
   const { seq, kind } = entry
-  if (seq !== state.position.cursor + 1n) return { seq, reason: "the log has a gap", isAnonymous: false }
-  if (!isChained(turn, entry)) return { seq, reason: "the log's chain is broken", isAnonymous: false }
+  if (seq !== state.position.cursor + 1n) return { seq, reason: "the log has a gap" }
+  if (!isChained(turn, entry)) return { seq, reason: "the log's chain is broken" }
   const own = ownMessageAt(turn, entry)
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
@@ -116,21 +146,47 @@ function follow(turn: Turn, entry: Entry): Followed {
     return refuse(turn, entry, error)
   }
   if (received.type === "commit") {
+    const passed = examineCommit(turn, entry, received.staged)
+    if (passed !== undefined) return passed
     state.staged = { type: "entry", entry, own: received.own, staged: received.staged }
     if (received.staged.claims.length > 0) return "staged"
     followCommit(turn, nobodyJudged)
     return "followed"
   }
+  if (entry.begins !== undefined) {
+    stop(turn, entry, { by: "", reason: `${kind} ${seq} registers a key and is of no epoch that comes` })
+    return "followed"
+  }
   const isOwn = received.type === "ignored" && received.reason === "own-message"
   if (isOwn && kind !== "application" && turn.isGivenUp(entry.body)) {
-    startRejoining(turn, `the service refused a ${kind} of this device, and placed it nevertheless`)
+    stick(turn, `the service refused a ${kind} of this device, and placed it nevertheless`)
     return "reload"
   }
   moveOn(turn, entry)
   turn.saveGroup()
+  const sender = received.type === "ignored" ? undefined : received.sender
+  if (sender !== undefined) state.heard.set(sender.leafIndex, entry.seq)
   if (received.type === "application") takeMessage(turn, entry, received)
   else if (received.type === "proposal") takeProposal(turn, received)
   else if (isOwn) settleLeave(turn, entry)
+  return "followed"
+}
+
+/** A commit that registers something else than it has to is passed over, or stops the conversation. */
+function examineCommit(turn: Turn, entry: Entry, staged: StagedCommit): "followed" | undefined {
+  const { state, moment } = turn
+  const { seq } = entry
+  const by = nameOfMember(staged.committer)
+  const broken = breaksRegistration(state, entry, staged)
+  if (broken !== undefined && entry.begins === undefined) {
+    moveOn(turn, entry)
+    turn.saveGroup()
+    turn.reject("UNREADABLE", `commit ${seq}, by ${by}, was passed over: ${broken}`)
+    return "followed"
+  }
+  const isOther = broken === undefined && intervalBegun(state, moment.identity.suite, { entry, staged }) === false
+  if (broken === undefined && !isOther) return undefined
+  stop(turn, entry, { by, reason: `commit ${seq} ${broken ?? "registers a key that does not follow from it"}` })
   return "followed"
 }
 
@@ -169,6 +225,7 @@ function moveOn(turn: Turn, entry: Entry): void {
   const { state } = turn
   state.position.followed(entry)
   turn.moved()
+  found(turn)
   const { recovery } = state
   if (recovery.type !== "doubting" || recovery.seq <= entry.seq) state.recovery = following
   placePassed(turn)
@@ -197,26 +254,29 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") {
     // Sent by this device, and it does not know: others have seen a later state of it than this one. Nothing may be
     // encrypted from here, or a key and nonce would be used twice.
-    startRejoining(turn, "this device's state was put back to an earlier one")
+    stick(turn, "this device's state was put back to an earlier one")
     return "reload"
   }
   const sender = provenSender(state, error)
   const what = sender === undefined ? `${kind} ${seq}` : `${kind} ${seq}, by ${sender},`
   if (kind === "commit" && seenBy(error) === "self") {
-    return { seq, reason: `${what} cannot be followed: ${reason}`, isAnonymous: sender === undefined }
+    return { seq, reason: `${what} cannot be followed: ${reason}`, stuckAt: seq }
   }
   // Only the chain tells a commit that does not hold from one that was damaged on its way: without it, read again.
   const isDoubted = state.recovery.type === "doubting" && state.recovery.seq === seq
   if (kind === "commit" && state.position.chainHash.length === 0 && !isDoubted) {
-    return { seq, reason: `${what} cannot be read: ${reason}`, isAnonymous: false }
+    return { seq, reason: `${what} cannot be read: ${reason}` }
+  }
+  if (entry.begins !== undefined) {
+    stop(turn, entry, { by: sender ?? "", reason: `${what} registers a key and does not hold: ${reason}` })
+    return "followed"
   }
   moveOn(turn, entry)
   turn.saveGroup()
   if (error instanceof StateError && error.code === "FORWARD_BUDGET_SPENT") noteUnseen(turn, entry)
-  // Framed before this device came: it was never meant to be read here.
+  // Framed before this device came, or in an epoch that the log does not lead to: not meant to be read here.
   if (entry.epoch < state.facts.firstEpoch) return "followed"
-  if (error instanceof StateError && error.code === "WRONG_EPOCH") noteUnreached(state)
-  else turn.reject((error as { code?: string }).code ?? "UNREADABLE", `${what} was passed over: ${reason}`)
+  turn.reject((error as { code?: string }).code ?? "UNREADABLE", `${what} was passed over: ${reason}`)
   return "followed"
 }
 
@@ -237,6 +297,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   const { entry, own, staged } = waiting
   const before = state.names
   const { ownLeafIndex } = group
+  const interval = intervalBegun(state, turn.moment.identity.suite, { entry, staged })
   state.staged = undefined
   moveOn(turn, entry)
   // Members whom this device does not accept are in the group all the same: see `hold`.
@@ -244,9 +305,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
     staged,
     judgement.verdicts.map(({ claim }) => ({ claim, accepted: true })),
   )
-  state.unreached = { type: "none" }
   state.obstacle = unobstructed
-  if (state.facts.laterEpoch !== undefined) turn.update({ laterEpoch: undefined })
   turn.trust(judgement)
   if (staged.selfRemoved) {
     const removal = staged.removals.find(({ member }) => member.leafIndex === ownLeafIndex)
@@ -255,16 +314,42 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
     leaveNow(turn, { by, reason: isOwnWish ? "" : "this device was removed from the conversation" })
     return
   }
+  const letIn = staged.added.filter((it) => isAmong(staged.removed, it))
+  const since = noteLetIn(turn, letIn, entry.seq)
+  noteCommitter(turn, staged.committer, entry.seq)
+  if (interval) begin(turn, interval, staged)
   turn.saveGroup()
-  turn.flushGroup()
+  turn.flushGroup(since)
+  forgetOldIntervals(turn)
   settleCommit(turn, { own, staged })
   announce(turn, staged, before)
   hold(turn, judgement)
 }
 
+const isAmong = (members: readonly Member[], { signatureKey }: Member) =>
+  members.some((it) => equalBytes(it.signatureKey, signatureKey))
+
+/** From here on a new key proves that one is a member; where somebody was removed, no older one reads further. */
+function begin(turn: Turn, interval: IntervalKeys, { committer, removals }: StagedCommit): void {
+  const { state } = turn
+  state.intervals.add(turn, state.key, interval)
+  for (const { member } of removals) state.heard.delete(member.leafIndex)
+  if (committer !== undefined) state.heard.set(committer.leafIndex, state.position.cursor)
+  if (removals.length === 0) return
+  state.position.doubtHead()
+  turn.add({ type: "reach" })
+}
+
+/** With them, nobody who is in the tree could have knocked. */
+function forgetOldIntervals(turn: Turn): void {
+  const { intervals, outline, key } = turn.state
+  if (intervals.size > 1) intervals.forgetBefore(turn, key, outline.oldestSince)
+}
+
 /** What a commit means for the one that this device has under way, and for its wishes. */
 function settleCommit(turn: Turn, { own, staged }: { readonly own: boolean; readonly staged: StagedCommit }): void {
   const { state } = turn
+  if (own && staged.path && state.facts.renewalDue) turn.update({ renewalDue: false })
   if (own) for (const number of state.commit?.wishes ?? []) turn.fulfil(Number(number))
   if (staged.added.length > 0 && state.facts.title !== "") turn.update({ titleDueSince: staged.epoch })
   // The member who adds somebody tells them at once; the others with what they do next, if that member is gone.
@@ -276,7 +361,7 @@ function settleCommit(turn: Turn, { own, staged }: { readonly own: boolean; read
 
 function announce(turn: Turn, staged: StagedCommit, before: readonly string[]): void {
   const { names, id: conversation } = turn.state
-  const by = nameOfMember(staged.external ? staged.added.at(-1) : staged.committer)
+  const by = nameOfMember(staged.committer)
   const added = without(names, before)
   const gone = new Set(without(before, names))
   const left = namesOf(
@@ -285,7 +370,7 @@ function announce(turn: Turn, staged: StagedCommit, before: readonly string[]): 
     ),
   ).filter((name) => gone.has(name))
   const removed = [...gone].filter((name) => !left.includes(name))
-  const rejoined = staged.external ? namesOf(staged.added) : []
+  const rejoined = namesOf(staged.added.filter((it) => isAmong(staged.removed, it)))
   if (added.length + gone.size + rejoined.length === 0) turn.emit({ type: "refreshed", conversation, by })
   else turn.emit({ type: "members", conversation, by, added, removed, left, rejoined })
 }

@@ -12,9 +12,16 @@ const PATIENCE_MILLISECONDS = 7n * 86_400_000n
  * old backup, or it lies: nothing is destroyed for it. The user is notified once, and this device asks again for a week.
  */
 export function missing(turn: Turn, answer: DeliveryAnswer): void {
+  mistrust(turn, `the service said ${refusalOf(answer)}`)
+}
+
+/**
+ * The service shows another log than it has to: a part of it is missing, or something else is in its place. What it should
+ * show may come yet: nothing is concluded from it, and nobody else could show it either.
+ */
+export function mistrust(turn: Turn, reason: string): void {
   const { state, moment } = turn
   const { obstacle } = state
-  const reason = `the service said ${refusalOf(answer)}`
   const [before, beneath] = obstacle.type === "missing" ? [obstacle.pause, obstacle.beneath] : [undefined, obstacle]
   state.obstacle = { type: "missing", pause: pauseAfter(moment.now, before, RETRY), beneath }
   const { missingSince } = state.facts
@@ -27,15 +34,18 @@ export function missing(turn: Turn, answer: DeliveryAnswer): void {
   }
 }
 
-/** The service knows the group. */
+/** The service shows the group, and what it shows belongs there. */
 export function found(turn: Turn): void {
   const { state } = turn
   if (state.obstacle.type === "missing") state.obstacle = state.obstacle.beneath
   if (state.facts.missingSince !== undefined) turn.update({ missingSince: undefined })
 }
 
+/** The service does not know the group, or none of the keys that this device has of it. */
+export const isUnknown = ({ type }: DeliveryAnswer) => type === "notFound" || type === "denied"
+
 /**
- * The service takes nothing for the group: it does not know it. If that is so, the next question about the group is
+ * The service takes nothing for the group: it does not know it, or this device. If that is so, the next question about the group is
  * answered in the same way, and the group is {@link missing}. A service that answers that question contradicts itself:
  * it is asked again later, and the user is not notified each time.
  */
@@ -43,13 +53,14 @@ export function refusedAsMissing({ state }: Turn): Next {
   state.position.doubtHead()
   return {
     type: "unavailable",
-    reason: "the service takes nothing for this group: it says that it does not know it",
+    reason: "the service takes nothing for this group: it says that it does not know it, or this device",
   }
 }
 
 /** Only another invitation helps: wishes end here. */
 export function loseTrack(turn: Turn, reason: string): void {
   turn.state.staged = undefined
+  turn.putKnock(undefined)
   turn.putCommit(undefined)
   turn.update({ status: "lost", reason })
   turn.emit({ type: "lost", conversation: turn.state.id, reason })

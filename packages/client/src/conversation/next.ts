@@ -1,13 +1,16 @@
 import type { Wish } from "../records/records.js"
+import { answerDue, answerKnocks } from "./answering.js"
+import { announceGroup } from "./beginning.js"
 import { compileCommit, nextWishes, sendCommit } from "./committing.js"
+import { readToAnswer } from "./entering.js"
+import { knock, knockDue } from "./knocking.js"
 import { departureDue, leave } from "./leaving.js"
 import { readLog } from "./log.js"
 import { encrypted } from "./messages.js"
 import type { Next, Question } from "./question.js"
-import { rejoin, rejoinDue } from "./rejoining.js"
+import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import type { Moment, Staged, State } from "./state.js"
 import type { Turn } from "./turn.js"
-import { isLookDue } from "./unreached.js"
 import type { Numbered } from "./wishes.js"
 
 /**
@@ -26,18 +29,29 @@ export function proceed(turn: Turn): Question | undefined {
 function turnOf(turn: Turn): Next {
   const { state, moment } = turn
   const { status } = state.facts
-  if (status === "left" || status === "lost" || status === "halted") return "idle"
+  if (status === "left" || status === "lost" || status === "halted" || status === "stopped") return "idle"
   if (state.obstacle.type === "missing" && moment.now < state.obstacle.pause.retryAt) return "idle"
   if (state.staged !== undefined) return { type: "judge", wish: undefined, claims: claimsOf(state.staged) }
-  if (status === "recovering") return rejoin(turn)
-  if (status === "creating") return create(state)
+  if (status === "recovering") {
+    return state.entering === undefined ? knock(turn) : readToAnswer(turn, state.entering)
+  }
+  if (status === "creating") return create(turn)
   if (!state.position.isAtHead) return readLog(turn)
-  if (isLookDue(state, moment)) return { type: "groupInfo", for: "unreached" }
+  const { newest } = state.intervals
+  if (state.wantsKnocks && newest !== undefined && mayAnswer(turn)) {
+    state.wantsKnocks = false
+    return { type: "knocks", prover: newest }
+  }
   const wishes = nextWishes(state)
   const [next] = wishes
-  if (state.commit === undefined && next === undefined && state.facts.departures.length === 0) return "idle"
+  const isAnswerDue = mayAnswer(turn) && (answerDue(state) ?? Number.POSITIVE_INFINITY) <= moment.now
+  if (state.commit === undefined && next === undefined && !isAnswerDue && !isOwed(state)) return "idle"
   if (state.isGroupMissing) return { type: "group" }
-  if (state.position.needsLastCommit) return { type: "head" }
+  if (state.position.needsLastCommit) return { type: "head", prover: newest }
+  if (isAnswerDue && state.commit === undefined) {
+    const answered = answerKnocks(turn)
+    if (answered !== "again" || state.staged !== undefined) return answered
+  }
   return send(turn, wishes)
 }
 
@@ -61,8 +75,16 @@ function sendNext(turn: Turn, [number, wish]: Numbered, wishes: readonly Numbere
   if (wish.type === "leave") return leave(turn, [number, wish])
   if (wish.type !== "message") return compileCommit(turn, wishes)
   const { outgoing } = encrypted(turn, [number, wish])
-  return { type: "send", sent: { of: "message", wish: number }, request: outgoing!.request }
+  const prover = turn.state.intervals.newest
+  return { type: "send", sent: { of: "message", wish: number }, request: outgoing!.request, prover }
 }
+
+/** Something is to be done that nobody has wished for: somebody is to be let go, or this device's leaf renewed. */
+const isOwed = ({ facts }: State) => facts.departures.length > 0 || facts.renewalDue
+
+/** A person who has not accepted the invitation, or who leaves, does nothing in the conversation. */
+const mayAnswer = ({ state, moment }: Pick<Turn, "state" | "moment">) =>
+  state.facts.status === "active" && moment.invitation?.answer !== "waiting" && moment.invitation?.answer !== "declined"
 
 /**
  * RFC 9420 §12.4: proposals are committed before application data is sent; unless these are encrypted already. Members
@@ -70,36 +92,43 @@ function sendNext(turn: Turn, [number, wish]: Numbered, wishes: readonly Numbere
  * order if those before them are not there.
  */
 function mustCommit({ state, moment }: Turn, next: Wish | undefined): boolean {
+  if (state.facts.renewalDue) return true
   if (state.group!.proposals.length === 0) return false
   if (next?.type === "message") return true
   const due = departureDue(state, moment)
   return due !== undefined && due <= moment.now
 }
 
-function create(state: State): Question {
+function create(turn: Turn): Question {
+  const { state } = turn
   for (const [number, wish] of state.wishes) {
     if (wish.type !== "create") break
-    return { type: "send", sent: { of: "create", wish: number }, request: wish.request }
+    if (wish.request.length === IDEMPOTENCY_ID_SIZE) {
+      if (state.isGroupMissing) return { type: "group" }
+      announceGroup(turn, [number, wish])
+      return { type: "more" }
+    }
+    return { type: "send", sent: { of: "create", wish: number }, request: wish.request, prover: undefined }
   }
   throw new TypeError("a conversation that is being created begins with that")
 }
 
 function claimsOf(staged: Staged) {
   if (staged.type === "commit") return staged.commit.claims
-  return staged.type === "entry" ? staged.staged.claims : staged.join.claims
+  return staged.type === "entry" ? staged.staged.claims : staged.entering.join.claims
 }
 
 /** When there is something to do that nobody asks for (Unix time in milliseconds). */
 export function nextDue(state: State, moment: Moment): number | undefined {
-  const { obstacle, unreached, facts } = state
+  const { obstacle, facts } = state
   const missing = obstacle.type === "missing" ? obstacle.pause.retryAt : undefined
   const times =
     facts.status === "recovering"
-      ? [missing, rejoinDue(state)]
+      ? [missing, knockDue(state)]
       : [
           missing,
           obstacle.type === "deferred" ? obstacle.pause.retryAt : undefined,
-          unreached.type === "noted" ? unreached.pause.retryAt : undefined,
+          mayAnswer({ state, moment }) ? answerDue(state) : undefined,
           departureDue(state, moment),
         ]
   const due = times.filter((time) => time !== undefined)
@@ -110,14 +139,13 @@ export function nextDue(state: State, moment: Moment): number | undefined {
 export function askAgain(state: State): void {
   const now = <P extends { readonly pause: object }>(it: P): P => ({ ...it, pause: { ...it.pause, retryAt: 0 } })
   state.position.doubtHead()
-  const { obstacle, recovery } = state
+  state.wantsKnocks = true
+  const { obstacle, knocking } = state
   if (obstacle.type === "missing") {
     const { beneath } = obstacle
     state.obstacle = { ...now(obstacle), beneath: beneath.type === "deferred" ? now(beneath) : beneath }
   } else if (obstacle.type === "deferred") state.obstacle = now(obstacle)
-  if (recovery.type === "rejoining" && recovery.offer.type === "useless") {
-    state.recovery = { ...recovery, offer: now(recovery.offer) }
-  }
+  if (knocking.pause !== undefined) state.knocking = { ...knocking, pause: { ...knocking.pause, retryAt: 0 } }
 }
 
 /**
@@ -125,12 +153,12 @@ export function askAgain(state: State): void {
  * log, with nothing under way and nothing to commit.
  */
 export function encryptAtOnce(turn: Turn, number: number): void {
-  const { state, moment } = turn
+  const { state } = turn
   const { position, group } = state
   if (state.asking !== undefined || state.staged !== undefined || state.commit !== undefined) return
-  if (!state.isFollowing || state.obstacle.type !== "none" || isLookDue(state, moment)) return
+  if (!state.isFollowing || state.obstacle.type !== "none") return
   if (!position.isAtHead || position.lastCommit === undefined || group === undefined) return
-  if (group.proposals.length > 0) return
+  if (group.proposals.length > 0 || state.facts.renewalDue) return
   const [next] = nextWishes(state)
   if (next?.[0] === number && next[1].type === "message") encrypted(turn, [number, next[1]])
 }

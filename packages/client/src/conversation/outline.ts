@@ -41,8 +41,7 @@ export class Outline {
     this.#shown = head === undefined ? undefined : { ...decode(OutlineHead, head), nodes, names: namesIn(nodes) }
   }
 
-  /** `changed`: the nodes that are not as they were when this was called last; `undefined` for a group that is new. */
-  save(step: Changes, id: string, group: Group, changed: ReadonlySet<number> | undefined): void {
+  save(step: Changes, id: string, group: Group, { changed, since }: OutlineChange): void {
     const before = changed === undefined ? undefined : this.#shown
     if (before?.epoch === group.epoch && equalBytes(before.epochAuthenticator, group.epochAuthenticator)) return
     const { epoch, epochAuthenticator, ownLeafIndex, nodeCount } = group
@@ -52,7 +51,7 @@ export class Outline {
     // A smaller tree has lost leaves at its end.
     let names = before === undefined || nodeCount < before.nodes.length ? undefined : before.names
     for (const view of views) {
-      const node = outlineNode(view)
+      const node = outlineNode(view, since(view.nodeIndex))
       if (nameIn(node) !== nameIn(nodes[view.nodeIndex]!)) names = undefined
       nodes[view.nodeIndex] = node
     }
@@ -63,6 +62,13 @@ export class Outline {
     const full = Math.floor(Math.min(nodeCount, before?.nodes.length ?? 0) / NODES_EACH)
     this.#putNodes(step, id, nodes, (part) => part >= full || touched.has(part))
     this.#shown = { ...head, nodes, names: names ?? namesIn(nodes) }
+  }
+
+  /** Of all leaves that are in the tree, the oldest: see {@link OutlineChange.since}. */
+  get oldestSince(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const node of this.#shown?.nodes ?? []) if (node.type === "leaf" && node.since < oldest) oldest = node.since
+    return oldest
   }
 
   forget(step: Changes, id: string): void {
@@ -85,12 +91,20 @@ export class Outline {
   }
 }
 
+/** What has become of the tree. */
+export interface OutlineChange {
+  /** The nodes that are not as they were at the change before; `undefined` for a group that is new. */
+  readonly changed: ReadonlySet<number> | undefined
+  /** The number of the interval that was in force when a leaf was set; `nodeIndex` is that of the leaf. */
+  readonly since: (nodeIndex: number) => number
+}
+
 const BLANK: OutlineNode = { type: "blank" }
 
-function outlineNode({ member, blank, kind, unmergedLeaves }: TreeNodeView): OutlineNode {
+function outlineNode({ member, blank, kind, unmergedLeaves }: TreeNodeView, since: number): OutlineNode {
   if (blank) return BLANK
   if (kind === "parent" || member === undefined) return { type: "parent", unmergedLeaves }
-  return { type: "leaf", name: nameOf(member.credential) ?? "", signatureKey: member.signatureKey }
+  return { type: "leaf", name: nameOf(member.credential) ?? "", signatureKey: member.signatureKey, since }
 }
 
 const nameIn = (node: OutlineNode): string => (node.type === "leaf" ? node.name : "")

@@ -13,15 +13,15 @@ export const NAMES_AT_ONCE_MAX = 1_000
  * What a conversation allows of RFC 9420. It depends on bytes alone, so that all members judge alike: a commit that it
  * forbids is passed over by every one of them, and the conversation stays where it was.
  *
- * - Members come by a member's Add and in no other way. The one external commit there is lets a member's device that
- *   lost its place come back: it replaces a leaf with the same name and the same signature key.
+ * - Members come by a member's Add and in no other way. There are no external commits: a member's device that lost its
+ *   place knocks, and a member takes it out and in again.
  * - A proposal by itself is a member's request to be removed. Whatever else it asks for, nobody carries it out.
  * - A commit adds, removes, and renews its author's path. Pre-shared keys, ReInit, changes of the group's extensions and
  *   others' Updates are not for conversations.
  * - A leaf keeps its name and its key.
  */
 export const conversationProfile: GroupProfile = {
-  externalCommits: "rejoin",
+  externalCommits: "none",
   proposalAllowed: (proposal, sender) => asksToLeave(proposal, sender),
   committedAllowed: (proposal, { proposer, byReference }) =>
     byReference ? asksToLeave(proposal, proposer) : proposal.type === "add" || proposal.type === "remove",

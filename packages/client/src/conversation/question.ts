@@ -1,6 +1,8 @@
 import type { Device } from "@conclave/contracts/auth"
+import type { Knock } from "@conclave/contracts/knocks"
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { CredentialClaim } from "@conclave/mls"
+import type { AccessProver } from "../access/interval-keys.js"
 import type { ClientError } from "../errors.js"
 import type { Claimed } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
@@ -11,7 +13,7 @@ export type Sent =
   | { readonly of: "message"; readonly wish: number }
   | { readonly of: "leave"; readonly wish: number }
   | { readonly of: "commit" }
-  | { readonly of: "rejoin" }
+  | { readonly of: "knock" }
 
 /** A device of a name for which a key package is wanted. */
 export type Wanted = Omit<Claimed, "keyPackage">
@@ -22,7 +24,8 @@ export type Wanted = Omit<Claimed, "keyPackage">
  *
  * - `group`: the records of the group, and of what the service refused for good.
  * - `reload`: nothing; what is in memory is to be read from the store again.
- * - `read`, `head`, `groupInfo`, `send`: an answer of the Delivery Service.
+ * - `read`, `head`, `send`, `knocks` (that wait), `answer` (to one): an answer of the Delivery Service, which is shown a key of the
+ *   conversation's by `prover`; absent where no key has been registered yet.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
  * - `more`: nothing; one transaction has become large enough.
@@ -31,10 +34,16 @@ export type Wanted = Omit<Claimed, "keyPackage">
 export type Question =
   | { readonly type: "group" }
   | { readonly type: "reload" }
-  | { readonly type: "read"; readonly after: bigint }
-  | { readonly type: "head" }
-  | { readonly type: "groupInfo"; readonly for: "rejoin" | "unreached" }
-  | { readonly type: "send"; readonly sent: Sent; readonly request: Uint8Array }
+  | { readonly type: "read"; readonly after: bigint; readonly prover: AccessProver | undefined }
+  | { readonly type: "head"; readonly prover: AccessProver | undefined }
+  | { readonly type: "knocks"; readonly prover: AccessProver }
+  | { readonly type: "answer"; readonly knock: Uint8Array; readonly prover: AccessProver }
+  | {
+      readonly type: "send"
+      readonly sent: Sent
+      readonly request: Uint8Array
+      readonly prover: AccessProver | undefined
+    }
   | { readonly type: "devices"; readonly wish: number; readonly names: readonly string[] }
   | { readonly type: "claim"; readonly wish: number; readonly devices: readonly Wanted[] }
   | { readonly type: "judge"; readonly wish: number | undefined; readonly claims: readonly CredentialClaim[] }
@@ -55,9 +64,9 @@ export interface Answers {
   reload: undefined
   read: DeliveryAnswer
   head: AnswerOf<"head"> | undefined
-  groupInfo: AnswerOf<"groupInfo"> | undefined
-  /** `rejoining`: for `rejoin`, the records of the group that waits beside the old one. */
-  send: { readonly answer: DeliveryAnswer; readonly rejoining: StoredRecords }
+  knocks: readonly Knock[]
+  answer: AnswerOf<"answer"> | AnswerOf<"notFound"> | AnswerOf<"denied">
+  send: DeliveryAnswer
   devices: ReadonlyMap<string, Listed>
   claim: readonly ClaimedPackage[]
   judge: Judgement

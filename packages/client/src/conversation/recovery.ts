@@ -19,28 +19,25 @@ export function pauseAfter(now: number, before: Pause | undefined, { first, most
 }
 
 /**
- * How the log is being followed. `rejoins` counts this device's external commits since it last followed an entry.
+ * How the log is being followed, while it is.
  *
  * - `following`: entry by entry.
  * - `doubting`: the entry `seq` could not be followed. The log is read again, with the state that is stored, before
  *   anything is concluded.
- * - `rejoining`: the log cannot be followed (status `recovering`).
  */
-export type Recovery =
-  | { readonly type: "following"; readonly rejoins: number }
-  | { readonly type: "doubting"; readonly rejoins: number; readonly seq: bigint }
-  | {
-      readonly type: "rejoining"
-      readonly rejoins: number
-      /** The commit that this device could not follow, if that is the reason and its sender is not known. */
-      readonly refusedCommit: bigint | undefined
-      readonly offer: Offer
-    }
+export type Recovery = { readonly type: "following" } | { readonly type: "doubting"; readonly seq: bigint }
 
-/** What the service has to rejoin by: `useless` with the commit `seq`, until `pause` is over. */
-export type Offer =
-  | { readonly type: "unknown" }
-  | { readonly type: "useless"; readonly seq: bigint; readonly pause: Pause }
+/** How far this device's knock has got. */
+export interface Knocking {
+  /** The service has it. */
+  readonly left: boolean
+  /** When the service is asked next. */
+  readonly pause: Pause | undefined
+  /** Its day is over, and there is no answer. */
+  readonly missed?: boolean
+  /** The head of the log, for a knock that is to be made. */
+  readonly seen?: { readonly seq: bigint; readonly chainHash: Uint8Array }
+}
 
 /**
  * What the service refuses for the time being.
@@ -54,14 +51,6 @@ export type Obstacle =
   | { readonly type: "deferred"; readonly of: "commit" | "message"; readonly pause: Pause }
   | { readonly type: "missing"; readonly pause: Pause; readonly beneath: Exclude<Obstacle, { type: "missing" }> }
 
-/**
- * Entries of an epoch that this device has not reached. Anybody can claim one: `noted` until it has been looked up
- * whether a member signed for a later epoch, at most once for each pause.
- */
-export type Unreached =
-  | { readonly type: "none" }
-  | { readonly type: "noted"; readonly pause: Pause }
-  | { readonly type: "looked"; readonly pause: Pause }
-
-export const following: Recovery = { type: "following", rejoins: 0 }
+export const following: Recovery = { type: "following" }
 export const unobstructed: Obstacle = { type: "none" }
+export const notKnocked: Knocking = { left: false, pause: undefined }

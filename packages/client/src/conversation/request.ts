@@ -1,3 +1,4 @@
+import { noAccess } from "@conclave/contracts/access"
 import { type Append, deliveryRequests } from "@conclave/contracts/delivery"
 import type { Outgoing } from "../records/records.js"
 
@@ -11,14 +12,14 @@ export interface Target {
 
 type Random = (length: number) => Uint8Array
 
-/** A request to append after the last commit that this device has read. */
+/** A request to append after the last commit that this device has read. What proves the access comes when it is sent. */
 export function outgoing(
   { id, lastCommit }: Target,
-  append: Omit<Append, "groupId" | "idempotencyId" | "after">,
+  append: Omit<Append, "groupId" | "idempotencyId" | "after" | "access">,
   random: Random,
 ): Outgoing {
   const { epoch, body } = append
-  const place = { groupId: id, idempotencyId: random(IDEMPOTENCY_ID_SIZE), after: lastCommit ?? 0n }
+  const place = { groupId: id, idempotencyId: random(IDEMPOTENCY_ID_SIZE), after: lastCommit ?? 0n, access: noAccess }
   return { epoch, body, request: deliveryRequests.encode({ type: "append", ...append, ...place }) }
 }
 
@@ -38,7 +39,8 @@ export function idempotencyIdOf({ request }: Outgoing): Uint8Array {
   return appendOf(request).idempotencyId
 }
 
-function appendOf(request: Uint8Array): Append & { readonly type: "append" } {
+/** What {@link outgoing} has encoded. */
+export function appendOf(request: Uint8Array): Append & { readonly type: "append" } {
   const append = deliveryRequests.decode(request)
   if (append.type !== "append") throw new TypeError("this is not a request to append")
   return append

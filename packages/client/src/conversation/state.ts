@@ -1,22 +1,23 @@
 import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import type { Judgement } from "@conclave/identity/verdicts"
-import type {
-  Group,
-  GroupOptions,
-  Member,
-  StagedCommit,
-  StagedExternalJoin,
-  OutgoingCommit as StagedOwnCommit,
-} from "@conclave/mls"
+import type { Group, GroupOptions, Member, StagedCommit, OutgoingCommit as StagedOwnCommit } from "@conclave/mls"
 import { hex } from "../bytes.js"
 import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
-import type { Claimed, ConversationState, OutgoingCommit, StoredInvitation, Unapproved } from "../records/records.js"
+import type {
+  ConversationState,
+  OutgoingCommit,
+  StoredInvitation,
+  StoredKnock,
+  Unapproved,
+} from "../records/records.js"
+import type { Addition, Entering, LetIn, Visitor } from "./admission.js"
+import { Intervals } from "./intervals.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"
 import type { Listed, Question } from "./question.js"
-import { following, type Obstacle, type Recovery, type Unreached, unobstructed } from "./recovery.js"
+import { following, type Knocking, notKnocked, type Obstacle, type Recovery, unobstructed } from "./recovery.js"
 import { Wishes } from "./wishes.js"
 
 /** What every step of every conversation of a device is given. */
@@ -39,7 +40,7 @@ export interface Moment extends Setting {
 /** What is stored of a conversation besides its place in the log. */
 export type Facts = Omit<ConversationState, keyof StoredPosition | "version">
 
-export const STATE_VERSION = 3
+export const STATE_VERSION = 4
 export const startOfLog: StoredPosition = { cursor: 0n, chainHash: new Uint8Array(), lastCommit: undefined }
 export const noFacts: Facts = {
   status: "left",
@@ -50,7 +51,9 @@ export const noFacts: Facts = {
   departures: [],
   titleDueSince: undefined,
   missingSince: undefined,
-  laterEpoch: undefined,
+  stuckAt: undefined,
+  renewalDue: false,
+  knockLeaves: [],
   unseen: [],
 }
 
@@ -60,20 +63,19 @@ export type Why = { readonly code: ClientErrorCode; readonly reason: string }
 export type Staged =
   | { readonly type: "entry"; readonly entry: Entry; readonly own: boolean; readonly staged: StagedCommit }
   | { readonly type: "commit"; readonly commit: StagedOwnCommit; readonly changes: CommitChanges }
-  | ({ readonly type: "rejoin"; readonly join: StagedExternalJoin; readonly seq: bigint; readonly by: string } & {
-      readonly epoch: bigint
-      readonly reason: string
-    })
+  | { readonly type: "entering"; readonly entering: Entering }
 
-/** What wishes mean for the members as they are at present. */
+/** What wishes, or knocks, mean for the members as they are at present. */
 export interface CommitChanges {
-  readonly add: readonly Claimed[]
+  readonly add: readonly Addition[]
   readonly remove: readonly Member["leafIndex"][]
   /** The wishes that come true with them, and those that have nothing left to do. */
   readonly fulfils: readonly number[]
   readonly done: readonly number[]
   /** What was judged of those who are added. */
   readonly judgements: readonly Judgement[]
+  /** The commit renews this device's keys: it begins an interval. One that only adds does without. */
+  readonly renew: boolean
 }
 
 /** How far the invitation of a wish has got. */
@@ -119,13 +121,28 @@ export class State {
   /** Keys in the tree that the user has not approved: while there are any, nothing is sent that they could read. */
   unapproved: Unapproved = []
   readonly wishes = new Wishes()
+  readonly intervals = new Intervals()
+  /** What this device has left with the service, while it cannot follow. */
+  knock: StoredKnock | undefined
   /** Hashes of what the service refused for good; known while the group is. */
   givenUp: readonly Uint8Array[] = []
 
   // --- Seen since the opening ---
   recovery: Recovery = following
   obstacle: Obstacle = unobstructed
-  unreached: Unreached = { type: "none" }
+  knocking: Knocking = notKnocked
+  /** The answer to this device's knock, while the log is read up to it. */
+  entering: Entering | undefined
+  /** The application wants to know now who has knocked; where the log is streamed, the service says so by itself. */
+  wantsKnocks = false
+  /** By the knock's id in hexadecimal: members who cannot follow. */
+  readonly visitors = new Map<string, Visitor>()
+  /** By leaf index: the newest entry from that leaf. */
+  readonly heard = new Map<number, bigint>()
+  /** By signature key in hexadecimal: devices that were let in again. */
+  readonly letIn = new Map<string, LetIn>()
+  /** By place: the signature key of a commit's author, in hexadecimal. */
+  readonly committers = new Map<bigint, string>()
   stale: Stale | undefined
   accepted: AcceptedCommit | undefined
   staged: Staged | undefined
@@ -143,6 +160,11 @@ export class State {
   /** Whether there is a group that is not in memory. */
   get isGroupMissing(): boolean {
     return this.group === undefined && this.outline.shown !== undefined
+  }
+
+  /** Whether the log is brought: also to a device that cannot follow, and waits for the answer to its knock. */
+  get isFetching(): boolean {
+    return this.isFollowing || (this.facts.status === "recovering" && this.intervals.newest !== undefined)
   }
 
   /** Whether the log is being followed. */

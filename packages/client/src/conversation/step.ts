@@ -1,11 +1,14 @@
 import type { Entry } from "@conclave/contracts/delivery"
+import type { Knock } from "@conclave/contracts/knocks"
 import { equalBytes } from "@conclave/crypto"
 import { ClientError } from "../errors.js"
 import type { Wish } from "../records/records.js"
+import { hearKnocks } from "./answering.js"
 import { onAnswer } from "./answers.js"
 import { type Beginning, begin } from "./beginning.js"
 import type { Effect } from "./effects.js"
 import { acceptInvitation, concludeInvitation, declineInvitation, type Joined, join, type Kept } from "./invitation.js"
+import { hearOfAnswer } from "./knocking.js"
 import { addMessage } from "./messages.js"
 import { askAgain, encryptAtOnce, proceed } from "./next.js"
 import type { Payload } from "./payload.js"
@@ -28,6 +31,7 @@ export type NewWish =
  * - `created`, `joined`: how it begins, or begins again.
  * - `brought`: the stream has brought entries, in order; `interrupted`: it has lost count.
  * - `head unknown`: the log may have grown.
+ * - `knocked`: members cannot follow, and ask to be let in; `answered knock`: one of them has been, perhaps this device.
  * - `asked again`: the application wants to know now: no pause is waited for.
  */
 export type Input =
@@ -42,6 +46,8 @@ export type Input =
   | { readonly type: "brought"; readonly entries: readonly Entry[]; readonly headSeq: bigint }
   | { readonly type: "interrupted" }
   | { readonly type: "head unknown" }
+  | { readonly type: "knocked"; readonly knocks: readonly Knock[] }
+  | { readonly type: "answered knock"; readonly id: Uint8Array }
   | { readonly type: "asked again" }
 
 export interface Stepped {
@@ -113,6 +119,12 @@ function take(turn: Turn, input: Input): Next {
     case "head unknown":
       state.position.doubtHead()
       return "idle"
+    case "knocked":
+      hearKnocks(state, input.knocks, turn.moment.now)
+      return "idle"
+    case "answered knock":
+      if (state.knock !== undefined && equalBytes(state.knock.id, input.id)) hearOfAnswer(state)
+      return "idle"
     case "asked again":
       askAgain(state)
       return "idle"
@@ -144,7 +156,7 @@ function refusalOf({ state, moment }: Turn): ClientError | undefined {
   if (status === "left" || status === "leaving") {
     return new ClientError("NOT_A_MEMBER", (status === "left" && reason) || "this conversation was left")
   }
-  return status === "lost" ? new ClientError("LOST", reason) : undefined
+  return status === "lost" || status === "stopped" ? new ClientError("LOST", reason) : undefined
 }
 
 /** The user has approved a key: what waited for that goes on. */

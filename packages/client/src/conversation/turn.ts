@@ -8,15 +8,20 @@ import {
   type NewEvent,
   OutgoingCommit,
   recordKeys,
+  StoredKnock,
   Unapproved,
   Wish,
 } from "../records/records.js"
 import type { Effect, InvitationChange } from "./effects.js"
 import type { StoredRecords } from "./question.js"
+import { notKnocked } from "./recovery.js"
 import { type Facts, type Moment, type Setting, STATE_VERSION, type State, type Why } from "./state.js"
 import { describeWish } from "./wishes.js"
 
 const GIVEN_UP_KEPT = 16
+
+/** By node index of a leaf: the number of the interval that was in force when it was set. */
+type Since = ReadonlyMap<number, number>
 
 /**
  * A step while it is computed: the state that it changes, and what it leads to. Whatever changes something that is
@@ -107,30 +112,40 @@ export class Turn {
     this.#groupChanged = true
   }
 
-  /** Collects what has changed so far: before the group takes in something that this step may not store. */
-  flushGroup(): void {
+  /**
+   * Collects what has changed so far: before the group takes in something that this step may not store. `since`: of leaves
+   * that were not set in the newest interval.
+   */
+  flushGroup(since?: Since): void {
     const { group } = this.state
-    if (this.#groupChanged && group !== undefined) this.#save(group, "changed")
+    if (this.#groupChanged && group !== undefined) this.#save(group, "changed", since)
     this.#groupChanged = false
   }
 
-  #save(group: Group, which: "new" | "changed"): void {
+  #save(group: Group, which: "new" | "changed", since?: Since): void {
     const { key, outline } = this.state
     const changes = group.takeChanges()
     const prefix = recordKeys.group(key)
     for (const name of changes.delete) this.delete(prefix + name)
     for (const [name, record] of changes.put) this.put(prefix + name, record)
-    outline.save(this, key, group, which === "new" ? undefined : changes.nodes)
+    const { newestNumber } = this.state.intervals
+    outline.save(this, key, group, {
+      changed: which === "new" ? undefined : changes.nodes,
+      since: (nodeIndex) => since?.get(nodeIndex) ?? newestNumber,
+    })
   }
 
-  /** Puts `group`, whose changes are not stored yet, in the place of the one before. */
-  replaceGroup(group: Group): void {
+  /**
+   * Puts `group`, whose changes are not stored yet, in the place of the one before. `since`: of leaves that were set before
+   * the newest interval, as far as this device knows.
+   */
+  replaceGroup(group: Group, since?: Since): void {
     this.deleteUnder(recordKeys.group(this.state.key))
     this.#disposeGroup()
     this.state.group = group
     // The members have been judged.
     this.putUnapproved([])
-    this.#save(group, "new")
+    this.#save(group, "new", since)
   }
 
   /** Destroys every secret of the group, here and in the store. */
@@ -138,6 +153,11 @@ export class Turn {
     this.deleteUnder(recordKeys.group(this.state.key))
     this.#disposeGroup()
     this.state.outline.forget(this, this.state.key)
+    this.state.intervals.forget(this, this.state.key)
+    this.state.visitors.clear()
+    this.state.heard.clear()
+    this.state.letIn.clear()
+    this.state.committers.clear()
     this.putCommit(undefined)
     this.putUnapproved([])
   }
@@ -165,6 +185,18 @@ export class Turn {
     const key = recordKeys.commit(state.key)
     if (commit === undefined) this.delete(key)
     else this.put(key, encode(OutgoingCommit, commit))
+  }
+
+  /** What this device has left with the service, while it cannot follow; nothing of the one before is of use. */
+  putKnock(knock: StoredKnock | undefined): void {
+    const { state } = this
+    state.knocking = notKnocked
+    state.entering = undefined
+    if (knock === undefined && state.knock === undefined) return
+    state.knock = knock
+    const key = recordKeys.knock(state.key)
+    if (knock === undefined) this.delete(key)
+    else this.put(key, encode(StoredKnock, knock))
   }
 
   /**

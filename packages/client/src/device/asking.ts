@@ -39,16 +39,23 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
     case "more":
       return { to: "more", question, answer: undefined }
     case "read":
-      return { to: "read", question, answer: await delivery.read(id, question.after, signal) }
+      return {
+        to: "read",
+        question,
+        answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
+      }
     case "head":
-      return { to: "head", question, answer: await delivery.head(id, signal) }
-    case "groupInfo":
-      return { to: "groupInfo", question, answer: await delivery.groupInfo(id, signal) }
-    case "send": {
-      const answer = await delivery.send(question.request, signal)
-      const rejoining = question.sent.of === "rejoin" ? await store.list(recordKeys.rejoin(key)) : []
-      return { to: "send", question, answer: { answer, rejoining } }
-    }
+      return { to: "head", question, answer: await delivery.head(id, { prover: question.prover, signal }) }
+    case "knocks":
+      return { to: "knocks", question, answer: await delivery.knocks(id, { ...question, signal }) }
+    case "answer":
+      return { to: "answer", question, answer: await delivery.answer(id, question.knock, { ...question, signal }) }
+    case "send":
+      return {
+        to: "send",
+        question,
+        answer: await delivery.send(question.request, { prover: question.prover, signal }),
+      }
     case "devices":
       return { to: "devices", question, answer: await list(question, sources) }
     case "claim":

@@ -387,6 +387,7 @@ export class Device implements Client {
         if (this.#isHidden(conversation.id)) this.conversations.delete(conversation.id)
       },
       onForgotten: () => this.#forget(conversation),
+      onReach: () => this.#stream?.extend(conversation),
     })
     return conversation
   }

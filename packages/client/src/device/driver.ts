@@ -38,7 +38,12 @@ export interface Fates {
   readonly onHidden: () => void
   /** Nothing is left of the conversation. */
   readonly onForgotten: () => void
+  /** The log can be read further, with a new key. */
+  readonly onReach: () => void
 }
+
+/** Inputs that change nothing which is stored. */
+type Passing = "brought" | "interrupted" | "head unknown" | "knocked" | "answered knock" | "asked again"
 
 /** What is stored in the same transaction as a step. */
 type Beside = (transaction: Transaction) => void
@@ -115,7 +120,7 @@ export class Driver implements Reloadable {
   }
 
   /** What changes nothing that is stored. */
-  bring(input: Extract<Input, { readonly type: "brought" | "interrupted" | "head unknown" | "asked again" }>): void {
+  bring(input: Extract<Input, { readonly type: Passing }>): void {
     const { state, effects } = this.means.step(this.#state, input, this.moment())
     this.#state = state
     this.log.stepped(input, state, effects)
@@ -211,6 +216,12 @@ export class Driver implements Reloadable {
         break
       case "wake":
         transaction.after(() => this.runner.wake())
+        break
+      case "reach":
+        transaction.after(this.#fates.onReach)
+        break
+      case "note":
+        transaction.after(() => this.log.note(effect))
         break
       case "hide":
         transaction.after(this.#fates.onHidden)

@@ -2,6 +2,7 @@ import type { InboxEntry } from "@conclave/contracts/delivery"
 import { equalBytes, type SignatureName } from "@conclave/crypto"
 import { includes, type Judgement, nameOf, refusalInWords } from "@conclave/identity/verdicts"
 import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
+import { readNewcomer, type Told } from "../access/newcomer.js"
 import { hex } from "../bytes.js"
 import type { ClientPolicy, Invitation, InvitationAnswer, VerifyLeaves } from "../client.js"
 import type { DeclineReason } from "../conversation/declining.js"
@@ -77,6 +78,7 @@ export class Inbox {
     if (known !== undefined && isMember(known)) return this.#refuse(entry, "this device is a member already")
     const bundles = await stock.bundles()
     let staged: StagedJoin
+    let told: Told | undefined
     try {
       const prepared = Group.prepareJoin({
         ...means.groupOptions,
@@ -86,6 +88,7 @@ export class Inbox {
         keyPackages: bundles,
         ...(entry.ratchetTree === undefined ? {} : { ratchetTree: entry.ratchetTree }),
       })
+      told = readNewcomer(means.identity.suite, prepared.groupInfoExtensions)
       staged = prepared.stage({
         signaturesVerified: await areLeavesVerified(verifyLeaves, means.identity.suite.signatureName, prepared),
       })
@@ -95,20 +98,20 @@ export class Inbox {
     if (!equalBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")
     const by = nameOf(staged.inviter.credential)
     if (by !== undefined && (await this.#isBeyondLimit(by, staged))) {
-      return this.#decline({ entry, staged, reason: "limit" }, (transaction) => tellLimit(transaction, by))
+      return this.#decline({ entry, staged, told, reason: "limit" }, (transaction) => tellLimit(transaction, by))
     }
     const judgement = await means.judge.judge(staged.claims, means.signal)
     if (judgement.refused.length > 0 || by === undefined) {
-      return this.#decline({ entry, staged, reason: "unverified" }, (transaction) =>
+      return this.#decline({ entry, staged, told, reason: "unverified" }, (transaction) =>
         tellRefused(transaction, judgement),
       )
     }
     const answer = await this.#answer({ by, entry, staged })
     if (answer === "limit") {
-      return this.#decline({ entry, staged, reason: "limit" }, (transaction) => tellLimit(transaction, by))
+      return this.#decline({ entry, staged, told, reason: "limit" }, (transaction) => tellLimit(transaction, by))
     }
-    if (answer === "decline") return this.#decline({ entry, staged, reason: "declined" }, () => {})
-    await this.#enter({ entry, staged, judgement, by, answer })
+    if (answer === "decline") return this.#decline({ entry, staged, told, reason: "declined" }, () => {})
+    await this.#enter({ entry, staged, told, judgement, by, answer })
   }
 
   /**
@@ -131,7 +134,10 @@ export class Inbox {
     const title = known?.title ?? ""
     const invitation = { by, conversation: hex(entry.groupId), members: namesOf(staged) }
     const said = await ask(policy, { ...invitation, ...(title !== "" && { title }) }, means.timers)
-    const isUnasked = said === "accept" && known !== undefined && (await this.#isStranger(known, staged.inviter))
+    const isUnasked =
+      said === "accept" &&
+      known !== undefined &&
+      (cannotFollow(known) || (await this.#isStranger(known, staged.inviter)))
     const answer = isUnasked ? "ask" : said
     return answer === "ask" && !means.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
   }
@@ -152,14 +158,14 @@ export class Inbox {
     )
   }
 
-  async #enter({ entry, staged, judgement, by, answer }: Entering): Promise<void> {
+  async #enter({ entry, staged, told, judgement, by, answer }: Entering): Promise<void> {
     const { stock, find, make, register } = this.#options
     const known = find(hex(entry.groupId))
     const conversation = known ?? make(entry.groupId)
     const used = await stock.find(staged.keyPackageRef)
     const { seq } = entry
     await conversation.driver.join(
-      () => ({ group: staged.accept(judgement.verdicts), seq, judgement, by, answer, fresh: known === undefined }),
+      () => ({ group: staged.accept(judgement.verdicts), keys: told?.keys, seq, judgement, by, answer, fresh: !known }),
       (transaction) => {
         moveOn(transaction, entry)
         if (used !== undefined) stock.use(transaction, used)
@@ -170,10 +176,10 @@ export class Inbox {
   }
 
   /** Does not come in, and says so to those inside. */
-  async #decline({ entry, staged, reason }: Declining, tell: (transaction: Transaction) => void): Promise<void> {
+  async #decline({ entry, staged, told, reason }: Declining, tell: (transaction: Transaction) => void): Promise<void> {
     const { means, stock } = this.#options
     const { delivery, random, signal } = means
-    await declineUnseen({ delivery, random, staged, seq: entry.seq, reason, signal })
+    await declineUnseen({ delivery, random, staged, keys: told?.keys, seq: entry.seq, reason, signal })
     const used = await stock.find(staged.keyPackageRef)
     await means.transactions.run(undefined, (transaction) => {
       moveOn(transaction, entry)
@@ -199,6 +205,7 @@ interface Invited {
 }
 
 interface Entering extends Invited {
+  readonly told: Told | undefined
   readonly judgement: Judgement
   readonly answer: "accept" | "ask"
 }
@@ -206,6 +213,7 @@ interface Entering extends Invited {
 interface Declining {
   readonly entry: InboxEntry
   readonly staged: StagedJoin
+  readonly told: Told | undefined
   readonly reason: DeclineReason
 }
 
@@ -261,6 +269,15 @@ async function areLeavesVerified(
   } catch {
     return false
   }
+}
+
+/**
+ * A Welcome that is not the answer to this device's own knock could lead into a group of its maker's own, in the place of
+ * a conversation that one has: that is for the person to say.
+ */
+function cannotFollow({ driver }: ConversationHandle): boolean {
+  const { status } = driver.state.facts
+  return status === "recovering" || status === "stopped"
 }
 
 function isMember({ driver }: ConversationHandle): boolean {

@@ -1,7 +1,17 @@
 import { decode } from "@conclave/codec"
+import { notKnocked } from "../conversation/recovery.js"
 import { noFacts, type Setting, type State, startOfLog } from "../conversation/state.js"
 import { restoreGroup } from "../conversation/turn.js"
-import { ConversationState, GivenUp, OutgoingCommit, recordKeys, Unapproved, Wish } from "../records/records.js"
+import {
+  ConversationState,
+  GivenUp,
+  OutgoingCommit,
+  recordKeys,
+  StoredInterval,
+  StoredKnock,
+  Unapproved,
+  Wish,
+} from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
 
 /**
@@ -10,6 +20,7 @@ import type { SealedStore } from "../store/sealed.js"
  */
 export async function loadState(state: State, store: SealedStore, setting: Setting): Promise<void> {
   const { key } = state
+  const numberOf = (name: string) => Number(name.slice(name.lastIndexOf("/") + 1))
   const isGroupWanted = state.group !== undefined
   const record = await store.get(recordKeys.state(key))
   await state.outline.load(store, key)
@@ -18,6 +29,8 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   const givenUp = isGroupWanted ? await store.get(recordKeys.givenUp(key)) : undefined
   const wishes = await store.list(recordKeys.wishes(key))
   const commit = await store.get(recordKeys.commit(key))
+  const knock = await store.get(recordKeys.knock(key))
+  const intervals = await store.list(recordKeys.intervals(key))
 
   state.group?.[Symbol.dispose]()
   state.group = group.length === 0 ? undefined : restoreGroup(setting, group, recordKeys.group(key))
@@ -32,7 +45,13 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   }
   state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
   state.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
-  const numberOf = (name: string) => Number(name.slice(name.lastIndexOf("/") + 1))
+  state.knock = knock === undefined ? undefined : decode(StoredKnock, knock)
+  state.knocking = notKnocked
+  state.entering = undefined
+  state.intervals.load(
+    setting.identity.suite,
+    intervals.map(([name, interval]) => [numberOf(name), decode(StoredInterval, interval)] as const),
+  )
   state.wishes.load(wishes.map(([name, wish]) => [numberOf(name), decode(Wish, wish)] as const))
   state.staged = undefined
   state.inviting.clear()

@@ -135,7 +135,7 @@ function drawn(
   { log, now, invitations }: Pick<Means, "log" | "now" | "invitations">,
 ) {
   const { state, runner, log: history } = driver
-  const { position, recovery, obstacle, unreached, facts } = state
+  const { position, recovery, obstacle, facts } = state
   const at = now()
   const wishes: Record<string, number> = {}
   for (const [, { type }] of state.wishes) wishes[type] = (wishes[type] ?? 0) + 1
@@ -150,13 +150,14 @@ function drawn(
     brought: position.waiting,
     "last-commit": position.lastCommit ?? "unknown",
     recovery: recovery.type,
-    rejoins: recovery.rejoins,
-    offer: recovery.type === "rejoining" ? recovery.offer.type : "none",
+    intervals: state.intervals.size,
+    knock: state.knock === undefined ? "none" : state.knocking.left ? "left" : "made",
+    entering: state.entering !== undefined,
+    knocks: state.visitors.size,
     obstacle: `${obstacle.type}${obstacle.type === "deferred" ? `-${obstacle.of}` : ""}${retry}`,
-    unreached: unreached.type,
     asking: state.asking?.type ?? "nothing",
     staged: state.staged?.type ?? "nothing",
-    commit: state.commit?.purpose ?? "none",
+    commit: state.commit === undefined ? "none" : "under way",
     unapproved: state.unapproved.length,
     departures: facts.departures.length,
     group: state.isGroupMissing ? "stored" : state.group === undefined ? "none" : "in-memory",

@@ -1,10 +1,11 @@
 import type { Entry } from "@conclave/contracts/delivery"
 import { bytesOf, type Position } from "../conversation/position.js"
+import type { State } from "../conversation/state.js"
 import { faultOf, type KnownWords } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Transactions } from "../journal/transactions.js"
-import { type Delivery, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
+import { type Delivery, type DeliveryAnswer, type Following, refusalOf } from "../service/delivery.js"
 import type { Timers } from "../timers.js"
 import type { ConversationHandle } from "./handle.js"
 import { backoff, patienceOf, type Runner } from "./runner.js"
@@ -73,6 +74,11 @@ export class Stream {
   /** For a report: the subscriptions, and what broke those that are not online. */
   get parts(): readonly StreamPart[] {
     return this.#parts.map(({ online, size, isIdle, broke }) => ({ online, cursors: size, isIdle, broke }))
+  }
+
+  /** A conversation has a new key, without which nothing more of it would come. */
+  extend(conversation: ConversationHandle): void {
+    this.#parts.find((part) => part.has(conversation.id))?.extend(conversation)
   }
 
   /** Subscribes anew if there are other conversations to follow than before. */
@@ -169,12 +175,18 @@ export class Stream {
       if (answer.entries.length > 0 || answer.head < transactions.profile.inboxCursor) inbox.wake()
       return
     }
-    if (answer.type !== "entries" && answer.type !== "notFound" && answer.type !== "belowRetention") return
+    if (answer.type === "passes") {
+      this.#options.delivery.takePasses(answer.passes)
+      return
+    }
+    if (!("groupId" in answer)) return
     const conversation = this.#options.find(answer.groupId)
     if (conversation === undefined) return
     const { driver } = conversation
     const { position } = driver.state
-    if (answer.type !== "entries" || !hasRoom(position, answer.entries)) {
+    if (answer.type === "knocks") driver.bring({ type: "knocked", knocks: answer.knocks })
+    else if (answer.type === "answered") driver.bring({ type: "answered knock", id: answer.id })
+    else if (answer.type !== "entries" || !hasRoom(position, answer.entries)) {
       driver.bring({ type: "interrupted" })
     } else if (answer.entries.length === 0 && answer.headSeq < position.cursor) {
       // What a subscription begins with: the service may have been restored from a backup.
@@ -217,6 +229,8 @@ class Part {
   readonly #options: PartOptions
   #ids: ReadonlySet<string>
   #session = new AbortController()
+  /** What the service calls this subscription, while there is one. */
+  #subscription: Uint8Array | undefined
   #online = false
   #reason = "the service has not answered yet"
   #broke: KnownWords | undefined
@@ -272,6 +286,7 @@ class Part {
     const { signal, now, random, timers, log } = this.#options
     for (let failures = 0; !signal.aborted; ) {
       this.#session = new AbortController()
+      this.#subscription = undefined
       const begun = timers.elapsed()
       let patience = this.isIdle ? Number.POSITIVE_INFINITY : 0
       try {
@@ -298,7 +313,7 @@ class Part {
     const { delivery, transactions, withInbox, conversations, onAnswer, onRefusal } = this.#options
     const cursors = [...conversations()]
       .filter(({ id }) => this.#ids.has(id))
-      .map(({ driver: { state } }) => ({ groupId: state.id, afterSeq: state.position.cursor }))
+      .map(({ driver: { state } }) => followingOf(state))
     const inbox = withInbox ? { after: transactions.profile.inboxCursor } : undefined
     for await (const answer of delivery.subscribe(cursors, inbox, signal)) {
       if (isRefusal(answer)) {
@@ -306,8 +321,30 @@ class Part {
         throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)
       }
       this.#setOnline(true)
-      onAnswer(answer)
+      if (answer.type === "subscribed") this.#subscription = answer.subscription
+      else onAnswer(answer)
     }
+  }
+
+  /** Where the service has forgotten the subscription, or does not answer, there is a new one. */
+  extend({ driver: { state } }: ConversationHandle): void {
+    const { delivery, log } = this.#options
+    const { signal } = this.#session
+    // A subscription that is being made is made with the new key, or is renewed with it.
+    if (this.#subscription === undefined || signal.aborted) {
+      this.renew()
+      return
+    }
+    delivery.extend(this.#subscription, followingOf(state), signal).then(
+      (answer) => {
+        if (answer.type !== "passes" && !signal.aborted) this.renew()
+      },
+      (error: unknown) => {
+        if (signal.aborted) return
+        log.write("subscription not extended", { error: faultOf(error) })
+        this.renew()
+      },
+    )
   }
 
   #setOnline(online: boolean): void {
@@ -333,6 +370,11 @@ class Part {
   }
 }
 
+/** From where a conversation is followed; one that cannot be judged is fetched all the same. */
+function followingOf({ id, position, intervals }: State): Following {
+  return { groupId: id, afterSeq: position.cursor, prover: intervals.newest }
+}
+
 /** One answer alone is taken whatever its size. */
 function hasRoom(position: Position, entries: readonly Entry[]): boolean {
   const { waiting, waitingBytes } = position
@@ -340,7 +382,10 @@ function hasRoom(position: Position, entries: readonly Entry[]): boolean {
   return waiting === 0 || waitingBytes + bytesOf(entries) <= INCOMING_BYTES_MAX
 }
 
-/** Whether the service has ended the stream with its answer; what it says of one log or the inbox does not. */
-function isRefusal({ type }: DeliveryAnswer): boolean {
-  return type !== "entries" && type !== "inboxEntries" && type !== "notFound" && type !== "belowRetention"
-}
+/** What the service says in a stream that goes on: of one log, of the inbox, or of the subscription itself. */
+const going = new Set<DeliveryAnswer["type"]>([
+  ...(["subscribed", "passes", "entries", "inboxEntries", "knocks", "answered"] as const),
+  ...(["notFound", "denied", "belowRetention"] as const),
+])
+
+const isRefusal = ({ type }: DeliveryAnswer) => !going.has(type)

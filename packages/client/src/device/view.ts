@@ -35,7 +35,7 @@ export class View {
       this.#renewals = compareKeys(state, this.#renewals, outline?.epoch)
     } else if (this.#renewals?.size === 0) this.#renewals = compareKeys(state, new Map(), undefined)
     this.title = state.facts.title
-    this.isFollowed = state.isFollowing
+    this.isFollowed = state.isFetching
     this.#isDeclined = invitation?.answer === "declined"
     this.outline = this.#isDeclined ? undefined : outline
     this.names = this.#isDeclined ? [] : state.names

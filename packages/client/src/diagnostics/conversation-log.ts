@@ -1,3 +1,4 @@
+import type { KnockRefusal } from "../conversation/admission.js"
 import type { Effect } from "../conversation/effects.js"
 import type { Answered, Question } from "../conversation/question.js"
 import type { State } from "../conversation/state.js"
@@ -62,9 +63,9 @@ export class ConversationLog {
       answer:
         to === "read"
           ? answer.type
-          : to === "send"
-            ? answer.answer.type
-            : to === "head" || to === "groupInfo"
+          : to === "send" || to === "answer"
+            ? answer.type
+            : to === "head"
               ? (answer?.type ?? "notFound")
               : undefined,
       count: countOf(answered),
@@ -94,7 +95,7 @@ export class ConversationLog {
       this.#keep({ at, of: "status", from: this.#status, to: facts.status })
     }
     if (this.#recovery !== recovery.type) {
-      this.#log.write("recovery", { conversation, from: this.#recovery, to: recovery.type, rejoins: recovery.rejoins })
+      this.#log.write("recovery", { conversation, from: this.#recovery, to: recovery.type })
       this.#keep({ at, of: "recovery", from: this.#recovery, to: recovery.type })
     }
     if (this.#obstacle !== obstacle.type) {
@@ -106,6 +107,10 @@ export class ConversationLog {
     this.#obstacle = obstacle.type
   }
 
+  note({ of, why }: { readonly of: "knock"; readonly why: KnockRefusal }): void {
+    this.#log.write("passed over", { conversation: this.#conversation, of, why })
+  }
+
   #keep(transition: Transition): void {
     this.#transitions.push(transition)
     if (this.#transitions.length > TRANSITIONS_KEPT) this.#transitions.shift()
@@ -115,6 +120,7 @@ export class ConversationLog {
 function countOf(answered: Pick<Answered, "to" | "answer">): number | undefined {
   const { to, answer } = answered as Answered
   if (to === "read") return answer.type === "entries" ? answer.entries.length : undefined
+  if (to === "knocks") return answer.length
   if (to === "group") return answer.group.length
   if (to === "devices") return answer.size
   if (to === "claim") return answer.length

@@ -38,6 +38,7 @@ export interface Lines {
   closed: { readonly openMilliseconds: number; readonly milliseconds: number }
   online: { readonly subscriptions: number }
   offline: { readonly because: KnownWords | undefined }
+  "subscription not extended": Failure
   "subscription broke": Failure & { readonly cursors: number; readonly failures: number; readonly pause: number }
   input: Within & {
     readonly input: Word
@@ -64,7 +65,8 @@ export interface Lines {
       readonly milliseconds: number
     }
   status: Change
-  recovery: Change & { readonly rejoins: number }
+  recovery: Change
+  "passed over": Within & { readonly of: Word; readonly why: Word }
   obstacle: Change
   "inbox entry": { readonly entry: Word; readonly number: bigint }
   transaction: {
@@ -107,7 +109,7 @@ type Form<F> = {
   readonly message: string
 }
 
-const troubledStatuses: ReadonlySet<Word> = new Set(["recovering", "halted", "lost"])
+const troubledStatuses: ReadonlySet<Word> = new Set(["recovering", "stopped", "halted", "lost"])
 
 const eventLevels: Readonly<Partial<Record<string, Level>> & Partial<Record<NewEvent["type"], Level>>> = {
   rejected: "info",
@@ -136,6 +138,8 @@ export const forms: { readonly [K in LineKind]: Form<Lines[K]> } = {
   online: { level: "info", message: "everything is followed" },
   offline: { level: "info", message: "not everything is followed" },
   "subscription broke": { level: "info", message: "a subscription broke" },
+  "subscription not extended": { level: "info", message: "a subscription was not extended" },
+  "passed over": { level: "info", message: "a conversation passed something over" },
   input: { level: "debug", message: "a step of a conversation" },
   answer: { level: "debug", message: "a question was answered" },
   "no answer": { level: "info", message: "a question was not answered" },

@@ -57,7 +57,7 @@ export const conversationEvents = {
       removed: texts,
       /** They asked for it themselves; `by` only carried it out. */
       left: texts,
-      /** Devices of these members could not follow the conversation and rejoined on their own; `by` is one of them. */
+      /** Devices of these members could not follow the conversation, and `by` let them in again. */
       rejoined: texts,
     },
     severity: "quiet",
@@ -69,11 +69,9 @@ export const conversationEvents = {
       return [
         ...(changes.length > 0 ? [`${subject(by, reader)} ${changes.join(" and ")}`] : []),
         ...(left.length > 0 ? [`${subjects(left, reader)} left`] : []),
-        ...rejoined.map((name) =>
-          name === reader.name
-            ? "Another device of yours rejoined after losing its place in the conversation"
-            : `${subject(name, reader)} rejoined after losing their place in the conversation`,
-        ),
+        ...(rejoined.length > 0
+          ? [`${subject(by, reader)} let ${people(rejoined, reader)} back in, who had lost their place`]
+          : []),
       ]
     },
   }),

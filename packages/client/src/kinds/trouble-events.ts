@@ -76,7 +76,7 @@ export const troubleEvents = {
       /** How often it has happened since this event was new: the same again, until the event is read, is counted here. */
       count,
     },
-    severity: ({ code }) => (code === "LATER_EPOCH" || code === "CANNOT_REJOIN" ? "alarm" : "notice"),
+    severity: ({ code }) => (code === "FALSE_ANSWER" || code === "CANNOT_KNOCK" ? "alarm" : "notice"),
     words: rejectedWords,
   }),
 
@@ -92,12 +92,54 @@ export const troubleEvents = {
 
   recovered: eventKind({
     number: 12,
-    fields: { conversation, reason: text },
+    fields: {
+      conversation,
+      reason: text,
+      /** Who let this device in again; may be empty. */
+      by: text,
+    },
     severity: "notice",
-    words: ({ reason }, reader) => [
-      `This device lost its place in ${theConversation(reader)} and rejoined`,
+    words: ({ reason, by }, reader) => [
+      by === ""
+        ? `This device lost its place in ${theConversation(reader)} and rejoined`
+        : `${subject(by, reader)} let this device back into ${theConversation(reader)}, where it had lost its place`,
       "Messages sent in between are missing here",
       ...because(reason, reader),
+    ],
+  }),
+
+  stuck: eventKind({
+    number: 25,
+    fields: {
+      conversation,
+      reason: text,
+      /** This device asks the other members to let it in again, and one of their devices does when it is online. */
+      canKnock: flag,
+    },
+    severity: "warning",
+    words: ({ reason, canKnock }, reader) => [
+      `This device cannot follow ${theConversation(reader)}`,
+      ...because(reason, reader),
+      canKnock
+        ? "It has asked the other members to let it back in, which one of their devices does on its own"
+        : "Ask a member to remove you and invite you again",
+    ],
+  }),
+
+  stopped: eventKind({
+    number: 26,
+    fields: {
+      conversation,
+      /** The member whose commit it is; empty where nobody knows. */
+      by: text,
+      reason: text,
+    },
+    severity: "alarm",
+    words: ({ by, reason }, reader) => [
+      `Nobody can go on in ${theConversation(reader)}`,
+      by === "" ? "Somebody in it has locked the others out" : `${subject(by, reader)} has locked the others out`,
+      ...because(reason, reader),
+      "Make a new conversation with those you trust",
     ],
   }),
 
@@ -117,7 +159,7 @@ export const troubleEvents = {
     fields: { conversation, reason: text },
     severity: "warning",
     words: ({ reason }, reader) => [
-      `The service does not know ${theConversation(reader)} at present`,
+      `The service does not show ${theConversation(reader)} as it should`,
       "Nothing is lost: this device keeps it and asks again for a week",
       ...because(reason, reader),
     ],
@@ -195,17 +237,17 @@ function rejectedWords(
 ): readonly string[] {
   const where = within(reader)
   switch (code) {
-    case "LATER_EPOCH":
+    case "FALSE_ANSWER":
       return [
-        `You may not be shown all of ${theConversation(reader)}`,
-        ...because(reason, reader, "Another member is ahead of what the service shows this device"),
-        "Ask a member, by voice or in person, to remove you and invite you again",
-      ]
-    case "CANNOT_REJOIN":
-      return [
-        `This device cannot follow ${theConversation(reader)} and waits for a way back`,
+        `Somebody answered this device's request to come back into ${theConversation(reader)}, and not honestly`,
         ...because(reason, reader),
-        `Ask a member who can still write there to renew their keys${reader.how({ type: "refresh" })}`,
+        "It was a member, or the service: compare safety codes when you are back",
+      ]
+    case "CANNOT_KNOCK":
+      return [
+        `The service does not take this device's request to come back into ${theConversation(reader)}`,
+        ...because(reason, reader),
+        "This device asks again",
       ]
     case "TOO_MANY_INVITATIONS":
       return [

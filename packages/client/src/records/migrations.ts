@@ -3,17 +3,22 @@ import type { SealedStore } from "../store/sealed.js"
 import { recordKeys } from "./records.js"
 import { fromVersion2 } from "./version-2.js"
 import { fromVersion3 } from "./version-3.js"
+import { fromVersion4 } from "./version-4.js"
 
 /** Of everything that a profile holds; the record `profile` begins with it. */
-export const PROFILE_VERSION = 4
+export const PROFILE_VERSION = 5
 
 /** What has to be written, and under which keys, to make one version of the next: all of it in one transaction. */
-type Migration = (store: SealedStore) => Promise<Map<string, Uint8Array>>
+type Migration = (store: SealedStore) => Promise<{
+  readonly put: Map<string, Uint8Array>
+  readonly delete?: ReadonlySet<string>
+}>
 
 /** By the version that each begins with. */
 const migrations: ReadonlyMap<number, Migration> = new Map([
-  [2, fromVersion2],
-  [3, fromVersion3],
+  [2, async (store) => ({ put: await fromVersion2(store) })],
+  [3, async (store) => ({ put: await fromVersion3(store) })],
+  [4, fromVersion4],
 ])
 
 /**
@@ -33,9 +38,9 @@ export async function migrateProfile(store: SealedStore): Promise<void> {
     }
     const migrate = migrations.get(version)
     if (migrate === undefined) throw new ClientError("WRONG_PROFILE", `profiles of version ${version} are not known`)
-    const put = await migrate(store)
+    const { put, delete: forgotten = new Set<string>() } = await migrate(store)
     const next = put.get(recordKeys.profile) ?? profile.slice()
     next[0] = version + 1
-    await store.transaction({ put: put.set(recordKeys.profile, next), delete: new Set() })
+    await store.transaction({ put: put.set(recordKeys.profile, next), delete: forgotten })
   }
 }

@@ -29,17 +29,16 @@ const parts: Readonly<Record<string, RecordKind>> = {
   outline: { words: "outline of the tree", type: "OutlineHead" },
   unapproved: { words: "keys that the user has not approved", type: "Unapproved" },
   commit: { words: "commit that is being sent", type: "OutgoingCommit" },
+  knock: { words: "knock that waits for an answer, with private keys", type: "StoredKnock" },
   "given-up": { words: "hashes of what the service refused for good", type: "GivenUp" },
 }
 const partFamilies: Readonly<Record<string, RecordKind>> = {
   outline: { words: "outline of the tree", type: "OutlineNodes" },
+  interval: { words: "secrets of intervals", type: "StoredInterval" },
   wish: { words: "wishes that are not done yet", type: "Wish" },
   message: { words: "messages", type: "StoredMessage" },
 }
-const groups: Readonly<Record<string, string>> = {
-  group: "MLS group",
-  rejoin: "MLS group of a rejoin that is not accepted yet",
-}
+const groups: Readonly<Record<string, string>> = { group: "MLS group" }
 
 /** What is stored under a key of a profile; `undefined` for a key that no client makes. */
 export function recordKindOf(key: string): RecordKind | undefined {

@@ -1,6 +1,7 @@
 import {
   boolean,
   enumeration,
+  fixed,
   opaque,
   optional,
   struct,
@@ -14,6 +15,7 @@ import {
   vector,
 } from "@conclave/codec"
 
+import { KnockId } from "@conclave/contracts/knocks"
 import { Outgoing } from "../kinds/wishes.js"
 
 export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.js"
@@ -33,7 +35,8 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   person/<hidden name>       Person: the display name
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
- *   conversation/<id>/rejoin/… the same for an external commit that is not accepted yet
+ *   conversation/<id>/interval/<n>  StoredInterval: the secrets of the intervals that this device has been in
+ *   conversation/<id>/knock    StoredKnock, while this device cannot follow: with the private keys to come back by
  *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
  *   conversation/<id>/unapproved  Unapproved: keys in the tree that the user has still to judge
  *   conversation/<id>/commit   OutgoingCommit: the bytes that are (being) sent
@@ -60,7 +63,9 @@ export const recordKeys = {
   outline: (id: string) => `conversation/${id}/outline`,
   outlineNodes: (id: string) => `conversation/${id}/outline/`,
   outlinePart: (id: string, part: number) => `conversation/${id}/outline/${sortable(part)}`,
-  rejoin: (id: string) => `conversation/${id}/rejoin/`,
+  intervals: (id: string) => `conversation/${id}/interval/`,
+  interval: (id: string, number: number) => `conversation/${id}/interval/${sortable(number)}`,
+  knock: (id: string) => `conversation/${id}/knock`,
   unapproved: (id: string) => `conversation/${id}/unapproved`,
   commit: (id: string) => `conversation/${id}/commit`,
   givenUp: (id: string) => `conversation/${id}/given-up`,
@@ -136,6 +141,7 @@ const Status = enumeration("Status", 1, {
   lost: 5,
   leaving: 6,
   left: 7,
+  stopped: 8,
 })
 
 /** A member's request to be removed, of this epoch; `since` is when it was seen, Unix time in milliseconds. */
@@ -145,7 +151,7 @@ export const ConversationState = struct("ConversationState", {
   version: uint8,
   status: Status,
   title: utf8,
-  /** Why it is halted, recovering, lost, or left by no wish of this person; empty otherwise. */
+  /** Why it is halted, recovering, stopped, lost, or left by no wish of this person; empty otherwise. */
   reason: utf8,
   /** Everything up to this seq has been followed; its chain hash (empty where nothing is known of it). */
   cursor: uint64,
@@ -160,8 +166,12 @@ export const ConversationState = struct("ConversationState", {
   titleDueSince: optional(uint64),
   /** Since when the service says that there is no such group, Unix time in milliseconds. */
   missingSince: optional(uint64),
-  /** The latest epoch of entries that this device cannot follow, with proof that a member knows such an epoch. */
-  laterEpoch: optional(uint64),
+  /** The commit that this device could not follow, while it is recovering because of it. */
+  stuckAt: optional(uint64),
+  /** This device's leaf is to be renewed before it sends anything. */
+  renewalDue: boolean,
+  /** Hashes of the leaf nodes that answers to this device's knocks may have put into the tree, and that it could not use. */
+  knockLeaves: vector(opaque),
   /** By epoch: messages in the log whose content this device has not seen. */
   unseen: vector(struct("Unseen", { epoch: uint64, count: uint32 })),
 })
@@ -177,7 +187,8 @@ const OutlineKind = enumeration("OutlineKind", 1, { blank: 1, leaf: 2, parent: 3
 export const OutlineNodes = vector(
   union("OutlineNode", "kind", OutlineKind, {
     blank: {},
-    leaf: { name: utf8, signatureKey: opaque },
+    /** `since`: the number of the interval that was in force when the leaf was set; 0 where that is not known. */
+    leaf: { name: utf8, signatureKey: opaque, since: uint32 },
     parent: { unmergedLeaves: vector(uint32) },
   }),
 )
@@ -185,17 +196,29 @@ export const OutlineNodes = vector(
 /** SHA-256 of bodies that the service refused for good, 32 bytes each, the oldest first. */
 export const GivenUp = vector(opaque)
 
-const CommitPurpose = enumeration("CommitPurpose", 1, { wishes: 1, rejoin: 2 })
 export const OutgoingCommit = struct("OutgoingCommit", {
-  purpose: CommitPurpose,
   outgoing: Outgoing,
-  /** Numbers of the wishes that it fulfils. */
+  /** Numbers of the wishes that it fulfils; none where it lets members go, or lets devices in that have knocked. */
   wishes: vector(uint64),
-  /** Why a rejoin became necessary, and the member who signed the GroupInfo that it goes by. */
-  reason: utf8,
-  by: utf8,
 })
 export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
+
+/** `secret` has KDF.Nh bytes; what follows from it, the Ed25519 key, 32. */
+export const StoredInterval = struct("StoredInterval", { accessKey: fixed(32), secret: opaque })
+export type StoredInterval = TypeOf<typeof StoredInterval>
+
+/** By what this device asks to be let in again. */
+export const StoredKnock = struct("StoredKnock", {
+  id: KnockId,
+  /** The access key of the interval that it is proved by. */
+  interval: fixed(32),
+  sealed: opaque,
+  /** As `encodeKeyPackageBundle` makes it. */
+  bundle: opaque,
+  /** Unix time in milliseconds. */
+  at: uint64,
+})
+export type StoredKnock = TypeOf<typeof StoredKnock>
 
 export const StoredMessage = struct("StoredMessage", { from: utf8, own: boolean, payload: opaque })
 export type StoredMessage = TypeOf<typeof StoredMessage>

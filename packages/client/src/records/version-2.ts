@@ -15,10 +15,10 @@ import {
   utf8,
   vector,
 } from "@conclave/codec"
-import { deliveryRequests } from "@conclave/contracts/delivery"
 import type { SealedStore } from "../store/sealed.js"
-import { type Outgoing, OutgoingCommit, recordKeys, StoredEvent, StoredKeyPackage, Wish } from "./records.js"
+import { type Outgoing, recordKeys, StoredEvent, StoredKeyPackage, Wish } from "./records.js"
 import { State3 } from "./version-3.js"
+import { encodeRequest4, OutgoingCommit4 } from "./version-4.js"
 
 /** The records of a profile of version 2 that are others in version 3, as they were: nothing here ever changes. */
 
@@ -137,7 +137,7 @@ async function changeWishes(
   const record = await store.get(key)
   if (record === undefined) return
   const commit: TypeOf<typeof OutgoingCommit2> = decode(OutgoingCommit2, record)
-  change(key, OutgoingCommit, { ...commit, outgoing: outgoingOf(commit.outgoing), by: "" })
+  change(key, OutgoingCommit4, { ...commit, outgoing: outgoingOf(commit.outgoing), by: "" })
 }
 
 function outgoingOf({ epoch, body, request }: Outgoing): Outgoing {
@@ -147,5 +147,5 @@ function outgoingOf({ epoch, body, request }: Outgoing): Outgoing {
 /** Where its place in the log is not known, the service says so, and it is moved there. */
 function requestOf(bytes: Uint8Array): Uint8Array {
   const request = decode(Request2, bytes)
-  return deliveryRequests.encode(request.type === "createGroup" ? request : { ...request, after: 0n })
+  return encodeRequest4(request.type === "createGroup" ? request : { ...request, after: 0n })
 }

@@ -12,7 +12,8 @@ import {
   vector,
 } from "@conclave/codec"
 import type { SealedStore } from "../store/sealed.js"
-import { ConversationState, OutlineHead, recordKeys } from "./records.js"
+import { OutlineHead, recordKeys } from "./records.js"
+import { State4 } from "./version-4.js"
 
 /** The records of a profile of version 3 that are others in version 4, as they were: nothing here ever changes. */
 
@@ -55,7 +56,7 @@ export async function fromVersion3(store: SealedStore): Promise<Map<string, Uint
     const outline = await store.get(recordKeys.outline(key.slice(recordKeys.states.length)))
     const unseen = outline === undefined ? [] : [{ epoch: decode(OutlineHead, outline).epoch, count: UNSEEN_BEFORE }]
     const state = { ...decode(State3, record), version: STATE_VERSION_4, unseen }
-    changes.set(key, encode(ConversationState, state))
+    changes.set(key, encode(State4, state))
   }
   return changes
 }

@@ -1,6 +1,7 @@
-import { encode, type TypeOf } from "@conclave/codec"
+import { encode } from "@conclave/codec"
+import { type Access, AccessTBS, noAccess, type Pass } from "@conclave/contracts/access"
 import {
-  type Cursor,
+  Cursor,
   type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
@@ -8,8 +9,11 @@ import {
   deliveryRequests,
   EMPTY_PROOF,
 } from "@conclave/contracts/delivery"
+import type { Knock } from "@conclave/contracts/knocks"
 import { equalBytes } from "@conclave/crypto"
 import type { Transport } from "@conclave/transport"
+import type { AccessProver } from "../access/interval-keys.js"
+import { hex } from "../bytes.js"
 import { ClientError } from "../errors.js"
 import { type Lasting, Service, WrongTime } from "./call.js"
 import type { ServiceClock } from "./clock.js"
@@ -25,6 +29,23 @@ export interface DeviceSigner {
 }
 
 const PAGE = 256
+/** As many as there may be conversations that are followed, and some that were. */
+const PASSES_MAX = 65_536
+/** A pass that is over so soon is not used any more, in milliseconds. */
+const PASS_MARGIN = 600_000n
+
+export interface Asking {
+  /** Knows a key of the group's; `undefined` in one of which no key has been registered. */
+  readonly prover: AccessProver | undefined
+  readonly signal: AbortSignal
+}
+
+/** A log that is followed from `afterSeq` on. */
+export interface Following {
+  readonly groupId: Uint8Array
+  readonly afterSeq: bigint
+  readonly prover: AccessProver | undefined
+}
 
 export interface DeliveryOptions {
   readonly transport: Transport
@@ -38,6 +59,7 @@ export class Delivery {
   readonly #service: Service<DeliveryRequest, DeliveryResponse>
   readonly #device: DeviceSigner
   readonly #clock: ServiceClock
+  readonly #passes = new Map<string, Pass>()
 
   constructor({ transport, device, clock, patience }: DeliveryOptions) {
     const contract = { requests: deliveryRequests, response: DeliveryResponse }
@@ -50,33 +72,62 @@ export class Delivery {
     return this.#service.encode(request)
   }
 
-  /** A request to append that {@link encode} made. */
-  decodeAppend(request: Uint8Array): DeliveryRequest & { readonly type: "append" } {
-    const append = deliveryRequests.decode(request)
-    if (append.type !== "append") throw new TypeError("this is no request to append")
-    return append
+  /** Sends a request that was stored before, createGroup, append or knock, with a proof if there is a key. */
+  send(request: Uint8Array, { prover, signal }: Asking): Promise<DeliveryAnswer> {
+    if (prover === undefined) return this.#service.send(request, signal)
+    const stored = deliveryRequests.decode(request)
+    if (stored.type !== "append" && stored.type !== "knock") throw new TypeError("this request needs no key")
+    return this.#again(() => this.#service.ask({ ...stored, access: this.#signed(prover, request) }, signal))
   }
 
-  /** Sends a request that was stored before: createGroup or append. */
-  send(request: Uint8Array, signal: AbortSignal): Promise<DeliveryAnswer> {
-    return this.#service.send(request, signal)
-  }
-
-  async read(groupId: Uint8Array, afterSeq: bigint, signal: AbortSignal): Promise<DeliveryAnswer> {
-    const answer = await this.#service.ask({ type: "read", groupId, afterSeq, limit: PAGE }, signal)
+  async read(groupId: Uint8Array, afterSeq: bigint, asking: Asking): Promise<DeliveryAnswer> {
+    const request = (access: Access) => ({ type: "read", groupId, afterSeq, limit: PAGE, access }) as const
+    const answer = await this.#askWithKey(groupId, request, asking)
     if (answer.type !== "entries" || equalBytes(answer.groupId, groupId)) return answer
     throw new ClientError("REFUSED", "the service said what another conversation's log is")
   }
 
-  async head(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"head"> | undefined> {
-    const answer = await this.#service.ask({ type: "head", groupId }, signal)
-    return answer.type === "notFound" ? undefined : expected(answer, "head")
+  async head(groupId: Uint8Array, asking: Asking): Promise<AnswerOf<"head"> | undefined> {
+    const answer = await this.#askWithKey(groupId, (access) => ({ type: "head", groupId, access }), asking)
+    return answer.type === "notFound" || answer.type === "denied" ? undefined : expected(answer, "head")
   }
 
-  async groupInfo(groupId: Uint8Array, signal: AbortSignal): Promise<AnswerOf<"groupInfo"> | undefined> {
-    const answer = await this.#service.ask({ type: "groupInfo", groupId }, signal)
-    if (answer.type === "notFound") return undefined
-    return expected(answer, "groupInfo")
+  /** The knocks that wait; none where the service shows them to other keys only. */
+  async knocks(groupId: Uint8Array, asking: Asking): Promise<readonly Knock[]> {
+    const answer = await this.#askWithKey(groupId, (access) => ({ type: "knocks", groupId, access }), asking)
+    return answer.type === "notFound" || answer.type === "denied" ? [] : expected(answer, "knocks").knocks
+  }
+
+  /** The answer to a knock, with a key of the knock's interval. */
+  async answer(
+    groupId: Uint8Array,
+    id: Uint8Array,
+    asking: Asking,
+  ): Promise<AnswerOf<"answer"> | AnswerOf<"notFound"> | AnswerOf<"denied">> {
+    const answer = await this.#askWithKey(groupId, (access) => ({ type: "answer", groupId, id, access }), asking)
+    return answer.type === "notFound" || answer.type === "denied" ? answer : expected(answer, "answer")
+  }
+
+  /** Goes on with a log that a subscription follows, as far as a later key reaches. */
+  async extend(
+    subscription: Uint8Array,
+    { groupId, afterSeq, prover }: Following,
+    signal: AbortSignal,
+  ): Promise<DeliveryAnswer> {
+    return this.#again(async () => {
+      const cursor = this.#cursor({ groupId, afterSeq, prover })
+      const answer = await this.#service.ask({ type: "extend", subscription, cursor }, signal)
+      if (answer.type === "passes") this.takePasses(answer.passes)
+      return answer
+    })
+  }
+
+  /** What the service gives to whoever has proved a key, so that it need not be proved again for a day. */
+  takePasses(passes: readonly Pass[]): void {
+    for (const pass of passes) {
+      this.#passes.set(passName(pass.groupId, pass.key), pass)
+      if (this.#passes.size > PASSES_MAX) this.#passes.delete(this.#passes.keys().next().value!)
+    }
   }
 
   /** `undefined` where the device has none left. */
@@ -113,19 +164,23 @@ export class Delivery {
   }
 
   async *subscribe(
-    cursors: readonly TypeOf<typeof Cursor>[],
+    following: readonly Following[],
     inbox: { readonly after: bigint } | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<DeliveryAnswer> {
-    const request = (proof: DeviceProof | undefined): DeliveryRequest => {
-      return { type: "subscribe", cursors, inboxAfter: inbox?.after ?? 0n, proof }
+    const subscription = () => {
+      const cursors = following.map((it) => this.#cursor(it))
+      const inboxAfter = inbox?.after ?? 0n
+      const request = (proof: DeviceProof | undefined): DeliveryRequest => {
+        return { type: "subscribe", cursors, inboxAfter, proof }
+      }
+      return this.#service.subscribe(inbox === undefined ? request(undefined) : this.#prove(request), signal)
     }
-    if (inbox === undefined) return yield* this.#service.subscribe(request(undefined), signal)
     try {
-      yield* this.#service.subscribe(this.#prove(request), signal)
+      yield* subscription()
     } catch (error) {
       this.#requireNews(error)
-      yield* this.#service.subscribe(this.#prove(request), signal)
+      yield* subscription()
     }
   }
 
@@ -133,13 +188,54 @@ export class Delivery {
     return this.#service.close()
   }
 
-  async #ask(request: (proof: DeviceProof) => DeliveryRequest, signal: AbortSignal): Promise<DeliveryAnswer> {
+  #ask(request: (proof: DeviceProof) => DeliveryRequest, signal: AbortSignal): Promise<DeliveryAnswer> {
+    return this.#again(() => this.#service.ask(this.#prove(request), signal))
+  }
+
+  /** Asks by the pass that there is, or by a signature. */
+  #askWithKey(
+    groupId: Uint8Array,
+    request: (access: Access) => DeliveryRequest,
+    { prover, signal }: Asking,
+  ): Promise<DeliveryAnswer> {
+    if (prover === undefined) return this.#service.ask(request(noAccess), signal)
+    return this.#again(async () => {
+      const pass = this.#pass(groupId, prover)
+      if (pass !== undefined) {
+        const answer = await this.#service.ask(request(pass), signal)
+        if (answer.type !== "denied") return answer
+        this.#passes.delete(passName(groupId, prover.accessKey))
+      }
+      return this.#service.ask(request(this.#signed(prover, this.encode(request(noAccess)))), signal)
+    })
+  }
+
+  async #again<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      return await this.#service.ask(this.#prove(request), signal)
+      return await ask()
     } catch (error) {
       this.#requireNews(error)
-      return this.#service.ask(this.#prove(request), signal)
+      return ask()
     }
+  }
+
+  #cursor({ groupId, afterSeq, prover }: Following): Cursor {
+    const open = { groupId, afterSeq, access: noAccess }
+    if (prover === undefined) return open
+    return { ...open, access: this.#pass(groupId, prover) ?? this.#signed(prover, encode(Cursor, open)) }
+  }
+
+  #pass(groupId: Uint8Array, { accessKey: key }: AccessProver): Access | undefined {
+    const pass = this.#passes.get(passName(groupId, key))
+    if (pass === undefined || pass.until <= BigInt(Math.floor(this.#clock.now())) + PASS_MARGIN) return undefined
+    return { type: "pass", key, until: pass.until, tag: pass.tag }
+  }
+
+  /** Of a request as it is sent, or a cursor, with `none` in the place of the access. */
+  #signed(prover: AccessProver, content: Uint8Array): Access {
+    const at = BigInt(Math.floor(this.#clock.now()))
+    const signature = prover.sign(encode(AccessTBS, { at, content }))
+    return { type: "proof", key: prover.accessKey, at, signature }
   }
 
   /** Learns what the service's clock shows, where that is what the error says; throws it otherwise. */
@@ -155,6 +251,8 @@ export class Delivery {
     return request({ deviceId, at, signature: this.#device.sign(content) })
   }
 }
+
+const passName = (groupId: Uint8Array, key: Uint8Array) => `${hex(groupId)}/${hex(key)}`
 
 function expected<K extends DeliveryAnswer["type"]>(answer: DeliveryAnswer, type: K): AnswerOf<K> {
   if (answer.type === type) return answer as AnswerOf<K>

@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import { type Access, AccessTBS, noAccess } from "@conclave/contracts/access"
 import { AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/contracts/auth"
 import { type Append, type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import {
@@ -12,6 +13,9 @@ import {
   signWithLabel,
 } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
+import type { AccessProver, IntervalKeys } from "../../src/access/interval-keys.js"
+import { newcomerExtension } from "../../src/access/newcomer.js"
+import { intervalIn, intervalOf } from "../../src/conversation/epoch-interval.js"
 import { ConversationHandle } from "../../src/device/handle.js"
 import type { Client } from "../../src/index.js"
 import { recordKeys } from "../../src/records/records.js"
@@ -22,12 +26,15 @@ const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.
 const none = new Uint8Array()
 
 type AnswerOf<K extends DeliveryResponse["type"]> = Extract<DeliveryResponse, { readonly type: K }>
+type Asked = Extract<DeliveryRequest, { readonly access: Access }>
 
 /** Speaks to the services and in groups without the SDK: no rule of it binds her. */
 export class Mallory {
   readonly name: string
   readonly signer: Signer
   readonly deviceId: Uint8Array
+  /** Of the newest interval that she knows; without it she is a stranger. */
+  keys: IntervalKeys | undefined
   readonly #world: World
 
   constructor(world: World, name = "mallory", key = suite.signature.generate((length) => provider.random(length))) {
@@ -56,19 +63,34 @@ export class Mallory {
     return decode(DeliveryResponse, await this.#world.transport("delivery").request(deliveryRequests.encode(request)))
   }
 
-  /** What the service gives to anybody who knows the group's id. */
-  async groupInfo(groupId: Uint8Array): Promise<AnswerOf<"groupInfo">> {
-    return expected(await this.ask({ type: "groupInfo", groupId }), "groupInfo")
+  /** With a proof of `keys`, or of none. */
+  askAs(keys: AccessProver | undefined, request: Asked): Promise<DeliveryResponse> {
+    return this.ask({ ...request, access: keys === undefined ? noAccess : proofOf(keys, request, this.#world.now) })
   }
 
   /** After the last commit, unless told otherwise. */
   async append(
     groupId: Uint8Array,
     append: Pick<Append, "kind" | "epoch" | "body"> & Partial<Append>,
+    keys: AccessProver | undefined = this.keys,
   ): Promise<DeliveryResponse> {
-    const { lastCommitSeq: after } = expected(await this.ask({ type: "head", groupId }), "head")
+    const after = append.after ?? (await this.lastCommit(groupId, keys))
     const idempotencyId = provider.random(16)
-    return this.ask({ type: "append", groupId, idempotencyId, commit: undefined, after, ...append })
+    const whole = {
+      type: "append",
+      groupId,
+      idempotencyId,
+      commit: undefined,
+      ...append,
+      after,
+      access: noAccess,
+    } as const
+    return this.askAs(keys, whole)
+  }
+
+  async lastCommit(groupId: Uint8Array, keys: AccessProver | undefined = this.keys): Promise<bigint> {
+    const head = await this.askAs(keys, { type: "head", groupId, access: noAccess })
+    return expected(head, "head").lastCommitSeq
   }
 
   /** A key package of somebody, and which device it is of. */
@@ -81,15 +103,19 @@ export class Mallory {
     return { deviceId, keyPackage: claimed.keyPackage }
   }
 
-  /** An external commit, as anybody can make it; `replaceSelf` removes a leaf with her credential. Returns her group. */
-  async enter(groupId: Uint8Array, { replaceSelf = false } = {}): Promise<Group> {
-    const { groupInfo, ratchetTree } = await this.groupInfo(groupId)
-    const outside = { ...this.options, groupInfo, replaceSelf, ...(ratchetTree && { ratchetTree }) }
-    const staged = Group.stageExternalJoin(outside)
+  /**
+   * An external commit by a GroupInfo of a member's, who lends her the key; `replaceSelf` removes a leaf with her
+   * credential. It registers what follows from it.
+   */
+  async enter(inside: Group, keys: IntervalKeys, { replaceSelf = false } = {}): Promise<Group> {
+    const groupInfo = inside.groupInfo({ withRatchetTree: true, withExternalPub: true })
+    const staged = Group.stageExternalJoin({ ...this.options, groupInfo, replaceSelf })
     const { message: body, epoch } = staged
-    const parts = { welcome: none, recipients: [], ratchetTree: staged.ratchetTree(), groupInfo: staged.groupInfo }
-    expected(await this.append(groupId, { kind: "commit", epoch: epoch - 1n, body, commit: parts }), "accepted")
-    return staged.accept(dangerouslyAcceptAll(staged.claims))
+    const group = staged.accept(dangerouslyAcceptAll(staged.claims))
+    const parts = { welcome: none, recipients: [], begins: undefined, answers: undefined }
+    const append = { kind: "commit", epoch: epoch - 1n, body, commit: parts } as const
+    expected(await this.append(inside.id, append, keys), "accepted")
+    return group
   }
 
   /** The group of a client of hers, without what the SDK allows in it. */
@@ -100,16 +126,30 @@ export class Mallory {
     const mallory = new Mallory(world, client.name, identity.signer.key)
     const prefix = recordKeys.group(conversation.id)
     const records = (await store.list(prefix)).map(([key, record]) => [key.slice(prefix.length), record] as const)
+    mallory.keys = conversation.driver.state.intervals.newest
     return { mallory, group: Group.restore({ ...mallory.options, records }) }
   }
 
-  /** As a member: appends what the library makes of `change`, and moves on as if all had taken it. */
-  async commit(group: Group, changes: Parameters<Group["commit"]>[0]): Promise<OutgoingCommit> {
-    const commit = group.commit({ welcomeWithTree: false, ...changes })
-    const { message: body, epoch, groupInfo } = commit
-    const parts = { welcome: none, recipients: [], ratchetTree: commit.ratchetTree(), groupInfo }
-    expected(await this.append(group.id, { kind: "commit", epoch: epoch - 1n, body, commit: parts }), "accepted")
+  /** As a member: appends what the library makes of `changes`, and moves on as if all had taken it. */
+  async commit(
+    group: Group,
+    changes: Parameters<Group["commit"]>[0],
+    parts: Partial<NonNullable<Append["commit"]>> = {},
+  ): Promise<OutgoingCommit> {
+    const commit = group.commit({
+      welcomeExtensions: (exportNext) => [newcomerExtension(intervalOf(suite, group.id, exportNext), undefined)],
+      ...changes,
+    })
+    const { message: body, epoch } = commit
+    const before = this.keys
+    const after = await this.lastCommit(group.id)
     group.apply(commit, dangerouslyAcceptAll(commit.claims))
+    if (commit.path) this.keys = intervalIn(group)
+    const removes = commit.removals.length > 0
+    const begins = commit.path ? { accessKey: this.keys!.accessKey, removes } : undefined
+    const whole = { welcome: none, recipients: [], begins, answers: undefined, ...parts }
+    const append = { kind: "commit", epoch: epoch - 1n, body, commit: whole, after } as const
+    expected(await this.append(group.id, append, before), "accepted")
     return commit
   }
 
@@ -124,6 +164,13 @@ export class Mallory {
     const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n }
     return createKeyPackage({ suite, signer: this.signer, lifetime }).keyPackage
   }
+}
+
+/** A signature of an access key over a request, as the SDK gives it. */
+export function proofOf(keys: AccessProver, request: Asked, now: number): Access {
+  const at = BigInt(now)
+  const content = deliveryRequests.encode({ ...request, access: noAccess })
+  return { type: "proof", key: keys.accessKey, at, signature: keys.sign(encode(AccessTBS, { at, content })) }
 }
 
 export function expected<K extends DeliveryResponse["type"]>(answer: DeliveryResponse, type: K): AnswerOf<K> {

@@ -66,12 +66,17 @@ export const said = {
 export const sealingKey = Uint8Array.from({ length: 32 }, (_, at) => (at * 37 + 11) % 251)
 
 /** Everything that a way to the Delivery Service may do instead of what it should. */
-type Misbehaviour = "none" | "silent" | "throttled" | "refuses" | "breaks chains"
+type Misbehaviour = "none" | "silent" | "throttled" | "refuses" | "breaks chains" | "has forgotten"
 
 function misbehaving(transport: Transport, now: () => Misbehaviour): Transport {
   const broken = answered(transport, (request, answer) =>
     request.type === "read" && answer.type === "entries"
       ? { ...answer, entries: answer.entries.map((it) => ({ ...it, chainHash: provider.random(32) })) }
+      : answer,
+  )
+  const forgetful = answered(transport, (request, answer) =>
+    request.type === "read" && answer.type === "entries"
+      ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
       : answer,
   )
   return tampered(transport, async (request, pass) => {
@@ -88,6 +93,8 @@ function misbehaving(transport: Transport, now: () => Misbehaviour): Transport {
         return encode(DeliveryResponse, { type: "invalid", reason: said.service })
       case "breaks chains":
         return broken.request(reencoded(request))
+      case "has forgotten":
+        return forgetful.request(reencoded(request))
     }
   })
 }
@@ -189,7 +196,7 @@ export async function troubledSession(): Promise<Session> {
 
   // Garbage, and a rule that a member breaks.
   const groupId = fromHex(team.id)
-  const mallory = new Mallory(world)
+  const { mallory } = await Mallory.inside(world, carol)
   const garbage = { kind: "application", epoch: team.epoch, body: noise(groupId, team.epoch) } as const
   expected(await mallory.append(groupId, garbage), "accepted")
   await settle(alice, bob, carol)
@@ -203,7 +210,7 @@ export async function troubledSession(): Promise<Session> {
   world.now += 2 * 3_600_000
   await settle(alice, bob, carol)
 
-  // A service that is silent, busy, refuses, and breaks the log, until the device rejoins.
+  // A service that is silent, busy, refuses, breaks the log and has forgotten it, until the device has to knock.
   for (const misbehaviour of ["silent", "throttled", "refuses"] as const) {
     service = misbehaviour
     only(bob)
@@ -218,10 +225,12 @@ export async function troubledSession(): Promise<Session> {
   await settle(bob, alice, carol)
   await team.send(said.text)
   service = "breaks chains"
+  await bob.sync()
+  service = "has forgotten"
   for (let round = 0; round < 3; round++) await bob.sync().catch(() => {})
   await take(bob)
   service = "none"
-  await settle(bob, alice, carol)
+  await settle(bob, alice, carol, bob)
 
   // A store that fails.
   for (const failure of ["expected", "unexpected"] as const) {

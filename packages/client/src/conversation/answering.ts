@@ -1,0 +1,221 @@
+import type { Knock, KnockTBS } from "@conclave/contracts/knocks"
+import { equalBytes } from "@conclave/crypto"
+import { includes, nameOf } from "@conclave/identity/verdicts"
+import {
+  DecodeError,
+  decodeKeyPackage,
+  type LeafIndex,
+  type LeafNode,
+  leafIndex,
+  type Member,
+  RuleError,
+} from "@conclave/mls"
+import { isSignedBy, openKnock } from "../access/knocks.js"
+import { hex } from "../bytes.js"
+import type { Answering, KnockRefusal } from "./admission.js"
+import { stageCommit } from "./committing.js"
+import type { Next } from "./question.js"
+import type { State } from "./state.js"
+import type { Turn } from "./turn.js"
+
+/** As many as the service keeps for one key. */
+const VISITORS_MAX = 1_024
+/** One commit lets so many in. */
+const AT_ONCE_MAX = 256
+/** So far apart members answer, so that about one does; all of them within this time. */
+const TURN_MILLISECONDS = 1_000
+const ALL_TURNS_MILLISECONDS = 30_000
+/** After a leaf was let in, not again for this time, in milliseconds; each time in a row twice as long. */
+const LET_IN = { first: 600_000, most: 86_400_000 }
+/** The same for whoever could not use the answer itself, or follow a second commit by the same member. */
+const SHUT_OUT_FIRST = 10_000
+/** Commits whose authors are remembered. */
+const COMMITTERS_MAX = 256
+
+/** The service shows knocks: all that wait, or one that has come. */
+export function hearKnocks({ visitors }: State, knocks: readonly Knock[], now: number): void {
+  for (const knock of knocks) {
+    const key = hex(knock.id)
+    if (!visitors.has(key) && visitors.size < VISITORS_MAX) visitors.set(key, { knock, since: now })
+  }
+}
+
+/** When this device's turn comes to answer somebody (Unix time in milliseconds). */
+export function answerDue({ visitors, group, outline }: State): number | undefined {
+  if (visitors.size === 0) return undefined
+  const count = group?.memberCount ?? outline.shown?.names.length ?? 1
+  const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0)
+  let due: number | undefined
+  for (const { knock, since } of visitors.values()) {
+    // Each knock begins with another member.
+    const turn = (own + ((knock.id[0] ?? 0) << 8) + (knock.id[1] ?? 0)) % count
+    const wait = Math.min(turn * TURN_MILLISECONDS, Math.floor((turn * ALL_TURNS_MILLISECONDS) / count))
+    due = Math.min(due ?? Number.POSITIVE_INFINITY, since + wait)
+  }
+  return due
+}
+
+interface Admitted extends Answering {
+  readonly leaf: LeafIndex
+}
+
+/**
+ * Lets in whoever has knocked, is a member and shows it: one commit takes all of them out and in again. Those who are not
+ * let in are forgotten: it does not get truer.
+ */
+export function answerKnocks(turn: Turn): Next {
+  const { state } = turn
+  const admitted: Admitted[] = []
+  for (const [key, { knock }] of [...state.visitors]) {
+    if (admitted.length >= AT_ONCE_MAX) break
+    const visitor = admissible(turn, knock)
+    if (typeof visitor === "number") state.visitors.set(key, { knock, since: visitor })
+    else if (typeof visitor !== "string" && !admitted.some(({ leaf }) => leaf === visitor.leaf)) admitted.push(visitor)
+    else {
+      state.visitors.delete(key)
+      if (typeof visitor === "string") turn.add({ type: "note", of: "knock", why: visitor })
+    }
+  }
+  return admitted.length === 0 ? "again" : (letIn(turn, admitted) ?? letInOne(turn, admitted))
+}
+
+/** `undefined` where somebody's key package cannot be added. */
+function letIn(turn: Turn, admitted: readonly Admitted[]): Next | undefined {
+  const remove = admitted.map(({ leaf }) => leaf)
+  try {
+    return stageCommit(turn, { add: admitted, remove, fulfils: [], done: [], judgements: [], renew: true })
+  } catch (error) {
+    if (error instanceof RuleError || error instanceof DecodeError) return undefined
+    throw error
+  }
+}
+
+/** The first who can be let in; those before are forgotten. A member's key package must not keep others from speaking. */
+function letInOne(turn: Turn, admitted: readonly Admitted[]): Next {
+  for (const one of admitted) {
+    const next = letIn(turn, [one])
+    if (next !== undefined) return next
+    turn.state.visitors.delete(hex(one.answer.knock))
+    turn.add({ type: "note", of: "knock", why: "its key package cannot be added" })
+  }
+  return "again"
+}
+
+/** Whom a knock lets in; when it is to be looked at again; or why it lets nobody in. */
+function admissible(turn: Turn, knock: Knock): Admitted | number | KnockRefusal {
+  const { state, moment } = turn
+  const group = state.group!
+  const { suite } = moment.identity
+  const interval = state.intervals.find(knock.key)
+  if (interval === undefined) return "its interval is not known here"
+  const opened = openKnock(state.id, knock, interval.keys)
+  if (opened === undefined) return "it cannot be opened"
+  const { content } = opened
+  const index = leafOf(state, content)
+  if (index === undefined) return "its leaf is not in the tree"
+  const member = group.member(index)
+  const leaf = group.leafNode(index)
+  if (member === undefined || leaf === undefined) return "its leaf is not in the tree"
+  if (index === group.ownLeafIndex) return "it is of this very leaf"
+  if (!includes(content.leafNodeHashes, suite.hash.digest(leaf))) return "its leaf has been replaced"
+  if (!isSignedBy(suite, opened, member.signatureKey)) return "its signature is not that of its leaf"
+  if (interval.number < sinceOf(state, index)) return "its interval is older than its leaf"
+  if ((state.heard.get(index) ?? 0n) > content.seen) return "its leaf has been heard since"
+  if (nameIn(content) !== nameOf(member.credential)) return "its key package is somebody else's"
+  const wait = waitOf(state, member, content)
+  if (wait > moment.now) return wait
+  return { keyPackage: content.keyPackage, leaf: index, answer: { knock: knock.id, keys: interval.keys } }
+}
+
+function sinceOf({ outline }: State, index: LeafIndex): number {
+  const node = outline.shown?.nodes[2 * index]
+  return node?.type === "leaf" ? node.since : Number.POSITIVE_INFINITY
+}
+
+/** The leaf with the key of the knock's key package. */
+function leafOf({ outline }: State, content: KnockTBS): LeafIndex | undefined {
+  const offered = leafIn(content)
+  const nodes = outline.shown?.nodes ?? []
+  const at = nodes.findIndex((it) => it.type === "leaf" && offered && equalBytes(it.signatureKey, offered.signatureKey))
+  return at === -1 ? undefined : leafIndex(at / 2)
+}
+
+function nameIn(content: KnockTBS): string | undefined {
+  const leaf = leafIn(content)
+  return leaf && nameOf(leaf.credential)
+}
+
+function leafIn({ keyPackage }: KnockTBS): LeafNode | undefined {
+  try {
+    return decodeKeyPackage(keyPackage).leafNode
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}
+
+/**
+ * When a leaf may be let in (Unix time in milliseconds). Whoever cannot follow a later commit by somebody else, or use the
+ * answer, does not wait so long: at once for the first commit of each committer, and each time twice as long as before.
+ */
+function waitOf({ letIn, committers }: State, member: Member, { stuckAt }: KnockTBS): number {
+  const own = hex(member.signatureKey)
+  const last = letIn.get(own)
+  if (last === undefined) return 0
+  const { at, times, seq, stuckBy } = last
+  const committer = stuckAt === undefined ? undefined : committers.get(stuckAt)
+  if (stuckAt === seq) return at + doubled(SHUT_OUT_FIRST, times)
+  if (stuckAt === undefined || stuckAt < seq || committer === undefined || committer === own) {
+    return at + doubled(LET_IN.first, times)
+  }
+  const before = stuckBy.get(committer) ?? 0
+  return before === 0 ? 0 : at + doubled(SHUT_OUT_FIRST, before)
+}
+
+const doubled = (first: number, times: number) => Math.min(LET_IN.most, first * 2 ** Math.min(times - 1, 30))
+
+/** Who has made a commit: knocks say which one they could not follow. */
+export function noteCommitter({ state }: Turn, committer: Member | undefined, seq: bigint): void {
+  if (committer === undefined) return
+  state.committers.set(seq, hex(committer.signatureKey))
+  if (state.committers.size > COMMITTERS_MAX) state.committers.delete(state.committers.keys().next().value!)
+}
+
+/**
+ * A commit has taken members out and in again: how often, and since when their leaves count as set: as before, until they
+ * renew them. Whoever cannot use the answer to a knock knocks again with what it knew.
+ */
+export function noteLetIn(
+  { state, moment }: Turn,
+  members: readonly Member[],
+  seq: bigint,
+): ReadonlyMap<number, number> {
+  const since = new Map<number, number>()
+  const nodes = state.outline.shown?.nodes ?? []
+  for (const { signatureKey, leafIndex: index } of members) {
+    const before = nodes.find((it) => it.type === "leaf" && equalBytes(it.signatureKey, signatureKey))
+    if (before?.type === "leaf") since.set(2 * index, before.since)
+  }
+  for (const { signatureKey } of members) {
+    const key = hex(signatureKey)
+    const before = state.letIn.get(key)
+    const isInARow = before !== undefined && moment.now < before.at + 2 * LET_IN.most
+    const stuckBy = new Map(isInARow ? before.stuckBy : [])
+    const committer = committerFor(state, signatureKey)
+    if (committer !== undefined) stuckBy.set(committer, (stuckBy.get(committer) ?? 0) + 1)
+    state.letIn.set(key, { times: isInARow ? before.times + 1 : 1, at: moment.now, seq, stuckBy })
+  }
+  return since
+}
+
+/** Whose commit the knock names by which a device has been let in, if this device has heard of it. */
+function committerFor({ id, visitors, intervals, committers }: State, signatureKey: Uint8Array): string | undefined {
+  for (const { knock } of visitors.values()) {
+    const interval = intervals.find(knock.key)
+    const content = interval && openKnock(id, knock, interval.keys)?.content
+    const offered = content && leafIn(content)
+    if (content === undefined || offered === undefined || !equalBytes(offered.signatureKey, signatureKey)) continue
+    return content.stuckAt === undefined ? undefined : committers.get(content.stuckAt)
+  }
+  return undefined
+}
