@@ -47,4 +47,5 @@ function matching(conversations: readonly Conversation[], called: string): reado
   return conversations.filter(({ id }) => id.startsWith(called))
 }
 
-const isOpen = ({ status }: Conversation) => status !== "left" && status !== "lost" && status !== "invited"
+const closed: ReadonlySet<Conversation["status"]> = new Set(["left", "lost", "stopped", "invited"])
+const isOpen = ({ status }: Conversation) => !closed.has(status)

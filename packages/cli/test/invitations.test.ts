@@ -140,8 +140,8 @@ describe("what has happened, in a terminal", () => {
     assert.equal(draw({ ...members, removed: ["carol"] }), "bob removed carol")
     assert.equal(draw({ ...members, left: ["carol"] }), "carol left")
     assert.equal(
-      draw({ ...members, by: "dave", rejoined: ["dave"] }),
-      "dave rejoined after losing their place in the conversation",
+      draw({ ...members, by: "carol", rejoined: ["dave"] }),
+      "carol let dave back in, who had lost their place",
     )
     assert.match(draw({ type: "left", by: "bob" }), /^bob removed you from team\. /)
     assert.match(draw({ type: "left", by: "alice" }), /^You left team\. /)
@@ -152,7 +152,7 @@ describe("what has happened, in a terminal", () => {
   it("says that nothing is lost where nothing is, and what is to be done where something is", () => {
     const retryAt = new Date(2026, 0, 1, 14, 3)
     assert.match(draw({ type: "throttled", retryAt }), /^The service is busy until 14:03\. /)
-    assert.match(draw({ type: "missing", reason }), /does not know team at present\. Nothing is lost/)
+    assert.match(draw({ type: "missing", reason }), /does not show team as it should\. Nothing is lost/)
     assert.match(draw({ type: "unavailable", reason }), /for team\. .*Nothing is given up/)
     assert.match(
       draw({ type: "deferred", reason, retryAt, wishes: ["invite", "title"] }),
@@ -160,8 +160,18 @@ describe("what has happened, in a terminal", () => {
     )
     assert.match(draw({ type: "update", reason }), /^!! An update is needed/)
     const rejected = (code: string, count = 1) => draw({ type: "rejected", code, reason, count })
-    assert.match(rejected("LATER_EPOCH"), /^!! You may not be shown all of team\. .*\. Ask a member, /)
-    assert.match(rejected("CANNOT_REJOIN"), /^!! This device cannot follow team .*renew their keys \(\/refresh\)$/)
+    assert.match(rejected("FALSE_ANSWER"), /^!! Somebody answered .* back into team, and not honestly\. .*safety codes/)
+    assert.match(
+      rejected("CANNOT_KNOCK"),
+      /^!! The service does not take .* back into team\. .*This device asks again$/,
+    )
+    const stuck = { type: "stuck", reason: "commit 7, by bob, cannot be followed" }
+    assert.match(draw({ ...stuck, canKnock: true }), /cannot follow team\. .*by bob.*It has asked the other members/)
+    assert.match(draw({ ...stuck, canKnock: false }), /cannot follow team\. .*Ask a member to remove you and invite/)
+    assert.match(
+      draw({ type: "stopped", by: "bob", reason: "commit 7 registers another key" }),
+      /^!! Nobody can go on in team\. bob has locked the others out\. /,
+    )
     assert.match(rejected("TOO_MANY_INVITATIONS", 12), /^12 invitations were declined unseen/)
     assert.match(
       rejected("UNREADABLE", 12),
@@ -173,7 +183,7 @@ describe("what has happened, in a terminal", () => {
 
   it("is reported beside a pipe where a person has to know it, and not where it is news of others", () => {
     for (const type of ["missing", "unavailable", "update", "recovered", "lost"]) {
-      assert.ok(report({ type, reason }), type)
+      assert.ok(report({ type, reason, by: "bob" }), type)
     }
     for (const event of [
       { ...members, added: ["bob"] },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { DeliveryResponseKind } from "@conclave/contracts/delivery"
+import { DeliveryResponseKind, deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import { connect } from "@conclave/transport/node"
@@ -11,22 +11,26 @@ const groupId = new Uint8Array(32).fill(1)
 const id = (number: number) => new Uint8Array(16).fill(number)
 const admit = () => undefined
 
-/** A request to make a group, with a GroupInfo that the service can read. */
-const newGroup = [
-  "ggQgAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIQAwMDAwMDAwMDAwMDAwMDA0DcAAEABAABAAEgAgICAgICAgICAgICAgICAgICAg",
-  "ICAgICAgICAgICAgIAAAAAAAAAACC98Yspxs+Y6Gfnj/uQntFO0txDHwfe40jU8dJ6vvI2PCCeffgF4VUETgkz/4eAS9oa9b8thIu8WIaTO8rQ",
-  "hdowegAAIMO/okfJpQoGIVs5ZOgPkr4Ow5eC0dZS49w8CyfUiVX/AAAAAEBA0dYw6vtzh6Qdahmw5FH4+qILnJd8Ck5IWwgrWGjK2UpkjB75ja",
-  "HVRlXtl67DXtWAjKdr0liIWvybnHxvR3zSyAA=",
-].join("")
+const accessKey = nodeProvider().signatures.Ed25519!.generate((length) => nodeProvider().random(length)).publicKey
+
+const shown = { groupId, key: accessKey, permit: () => undefined }
+
+/** A request to make another group. */
+const newGroup = deliveryRequests.encode({
+  type: "createGroup",
+  groupId: new Uint8Array(32).fill(2),
+  idempotencyId: id(0x30),
+  accessKey,
+})
 
 /** The file of a service with one group, and messages of the given times. */
 async function writeFile(file: string, times: readonly number[]): Promise<void> {
   await using database = openDatabase({ file })
   const store = deliveryStore(database, sha256)
-  const group = { groupId, groupInfo: id(1), ratchetTree: undefined, requestHash: id(1), admit }
+  const group = { groupId, accessKey, requestHash: id(1), admit }
   await store.createGroup({ ...group, idempotencyId: id(0), at: BigInt(Date.now()) })
   for (const [index, time] of times.entries()) {
-    const entry = { groupId, kind: "application", epoch: 0n, after: 0n, pastCommitsMax: 6, commit: undefined } as const
+    const entry = { ...shown, kind: "application", epoch: 0n, after: 0n, pastCommitsMax: 6, commit: undefined } as const
     const body = new Uint8Array(4_000).fill(7)
     await store.append({ ...entry, body, idempotencyId: id(index + 1), requestHash: id(1), at: BigInt(time), admit })
   }
@@ -34,8 +38,9 @@ async function writeFile(file: string, times: readonly number[]): Promise<void> 
 
 async function kindsIn(file: string): Promise<string[]> {
   await using database = openDatabase({ file })
-  const page = await deliveryStore(database, sha256).read({ groupId, after: 0n, limit: 10, sizeMax: 1e9 })
-  return page!.entries.map(({ kind }) => kind)
+  const page = await deliveryStore(database, sha256).read({ ...shown, after: 0n, limit: 10, sizeMax: 1e9 })
+  assert.ok(page.type === "page")
+  return page.entries.map(({ kind }) => kind)
 }
 
 /** The first byte of an answer is its kind. */
@@ -62,7 +67,7 @@ describe("what conclave serve keeps", { timeout: 60_000 }, () => {
     for (const quota of ["1M", "1G"]) {
       await using service = await Service.start(folder, 0, { words: ["--quota", quota] })
       await using transport = connect(new URL("delivery", service.address))
-      kinds.push(kindOf(await transport.request(Buffer.from(newGroup, "base64"))))
+      kinds.push(kindOf(await transport.request(newGroup)))
       await service.stop("SIGTERM")
     }
     assert.deepEqual(kinds, ["quotaExceeded", "done"])

@@ -45,8 +45,8 @@ describe("what has happened, in a sentence", () => {
     assert.deepEqual(told(members({ removed: ["carol"] })), ["bob removed carol."])
     assert.deepEqual(told(members({ by: "alice", removed: ["carol"] })), ["You removed carol."])
     assert.deepEqual(told(members({ left: ["carol"] })), ["carol left."])
-    assert.deepEqual(told(members({ by: "dave", rejoined: ["dave"] })), [
-      "dave rejoined after losing their place in the conversation.",
+    assert.deepEqual(told(members({ by: "carol", rejoined: ["dave"] })), [
+      "carol let dave back in, who had lost their place.",
     ])
     assert.deepEqual(told(members({ by: "alice", added: ["erin"], removed: ["dave"], left: ["carol"] })), [
       "You added erin and removed dave. carol left.",
@@ -111,7 +111,10 @@ describe("what has happened, in a sentence", () => {
 
   it("says that nothing is lost where nothing is, and what is to be done where something is", () => {
     const reason = "the service said no"
-    assert.match(told({ type: "missing", reason })[0]!, /does not know this conversation at present\. Nothing is lost/)
+    assert.match(
+      told({ type: "missing", reason })[0]!,
+      /does not show this conversation as it should\. Nothing is lost/,
+    )
     assert.match(told({ type: "unavailable", reason })[0]!, /Nothing is given up: this device asks again\.$/)
     assert.match(told({ type: "lost", reason })[0]!, /Ask a member to remove you and invite you again\.$/)
     assert.match(told({ type: "recovered", reason })[0]!, /Messages sent in between are missing here/)
@@ -210,9 +213,9 @@ describe("alerts", () => {
 
   it("are what asks for something to be done, once for each conversation, and counted", () => {
     assert.deepEqual(after(rejected("UNREADABLE")), [], "a line in the conversation")
-    assert.deepEqual(after(rejected("LATER_EPOCH"), rejected("CANNOT_REJOIN"), rejected("LATER_EPOCH")), [
-      "CANNOT_REJOIN 1",
-      "LATER_EPOCH 2",
+    assert.deepEqual(after(rejected("FALSE_ANSWER"), rejected("CANNOT_KNOCK"), rejected("FALSE_ANSWER")), [
+      "CANNOT_KNOCK 1",
+      "FALSE_ANSWER 2",
     ])
     const outside = { conversation: undefined }
     assert.deepEqual(
@@ -227,9 +230,9 @@ describe("alerts", () => {
   })
 
   it("go when they have been resolved, and only those of that conversation", () => {
-    const elsewhere = rejected("LATER_EPOCH", { conversation: { ...conversation, id: "cd" } })
+    const elsewhere = rejected("FALSE_ANSWER", { conversation: { ...conversation, id: "cd" } })
     for (const type of ["joined", "recovered", "lost", "left"] as const) {
-      assert.deepEqual(after(rejected("CANNOT_REJOIN"), elsewhere, { type }), ["LATER_EPOCH 1"], type)
+      assert.deepEqual(after(rejected("CANNOT_KNOCK"), elsewhere, { type }), ["FALSE_ANSWER 1"], type)
     }
   })
 
@@ -242,8 +245,14 @@ describe("alerts", () => {
       )
       return `${severity}: ${headline} ${text}`
     }
-    assert.match(words("LATER_EPOCH"), /^danger: .*all of team\..*: why\. Ask a member, .*and invite you again\.$/)
-    assert.match(words("CANNOT_REJOIN"), /^danger: .*cannot follow team .*: why\. Ask a member .*renew their keys\.$/)
+    assert.match(
+      words("FALSE_ANSWER"),
+      /^danger: .*come back into team, and not honestly\..*: why\. .*compare safety codes when you are back\.$/,
+    )
+    assert.match(
+      words("CANNOT_KNOCK"),
+      /^danger: .*does not take .* back into team\..*: why\. This device asks again\.$/,
+    )
     assert.match(
       words("TOO_MANY_INVITATIONS", 12, ""),
       /^quiet: 12 invitations were declined unseen\. Reason: why\. .*answer those/,
@@ -261,7 +270,7 @@ describe("alerts", () => {
   it("are bounded", () => {
     const ids = Array.from({ length: 200 }, (_, at) => `${at}`)
     assert.equal(
-      after(...ids.map((id) => rejected("LATER_EPOCH", { conversation: { ...conversation, id } }))).length,
+      after(...ids.map((id) => rejected("FALSE_ANSWER", { conversation: { ...conversation, id } }))).length,
       50,
     )
   })

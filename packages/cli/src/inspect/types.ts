@@ -16,7 +16,7 @@ export const types: Readonly<Record<string, Codec<any>>> = { ...inspectableTypes
 export const triedTypes: readonly string[] = [...outermostTypes, ...Object.keys(recordTypes)]
 
 /** Fields of records that hold private keys in a form of their own. */
-const secretFields: ReadonlySet<string> = new Set(["StoredKeyPackage.bundle"])
+const secretFields: ReadonlySet<string> = new Set(["StoredKeyPackage.bundle", "StoredKnock.bundle"])
 
 export function isSecretField(struct: string, field: string): boolean {
   return secretFields.has(`${struct}.${field}`) || /(^|_)(private_key|secret)$/.test(field)

@@ -82,6 +82,7 @@ function eventOf(old: OldNotice): NoticeEvent | undefined {
     case "deferred":
       return { type, wishes: old.wishes ?? [], reason, retryAt: new Date(old.until ?? old.at) }
     case "recovered":
+      return { type, reason, by }
     case "lost":
     case "missing":
     case "unavailable":

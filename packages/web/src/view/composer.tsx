@@ -100,6 +100,8 @@ function closedReason(status: ConversationStatus): string | undefined {
       return "You are leaving. It is done when another member’s device has carried it out."
     case "lost":
       return "This device has lost the conversation. Ask a member to remove you and to invite you again."
+    case "stopped":
+      return "A member has locked the others out: nobody can write here any more. Make a new conversation with those you trust."
     case "halted":
       return "A new key came in: nothing that you write is sent until you have decided about it, or its owner is removed."
     case "invited":

@@ -128,7 +128,9 @@ function summary(conversation: Conversation, profile: Profile): string {
     case "halted":
       return "Stopped: a key has changed"
     case "recovering":
-      return "Rejoining"
+      return "Waiting to be let back in"
+    case "stopped":
+      return "Locked: make a new conversation"
     case "lost":
       return "Lost: ask to be invited again"
     case "active": {

@@ -37,7 +37,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
       </header>
       <div class="group-cards">
         <TreeCard profile={profile} conversation={conversation} />
-        {status !== "left" && status !== "lost" && (
+        {status !== "left" && status !== "lost" && status !== "stopped" && (
           <>
             <Members profile={profile} conversation={conversation} />
             {status !== "leaving" && <Invitation profile={profile} conversation={conversation} />}
