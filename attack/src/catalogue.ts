@@ -1,9 +1,11 @@
 import type { Attack } from "./attack.js"
+import { admitting } from "./attacks/admitting.js"
 import { chains } from "./attacks/chains.js"
 import { disks } from "./attacks/disks.js"
 import { doors } from "./attacks/doors.js"
 import { entering } from "./attacks/entering.js"
 import { insiders } from "./attacks/insiders.js"
+import { knocking } from "./attacks/knocking.js"
 import { naming } from "./attacks/naming.js"
 import { operators } from "./attacks/operators.js"
 import { pages } from "./attacks/pages.js"
@@ -26,6 +28,8 @@ const all = [
   chains,
   disks,
   siblings,
+  admitting,
+  knocking,
 ].flat()
 
 /** Every attack, in the order of the ids: the gravest first, as letters and numbers have it. */
@@ -39,7 +43,7 @@ export const catalogue: readonly Attack[] = all
 /** C1, H1, M1, L1 and then the rest; H2 stands before H11. */
 function rank({ id }: Attack): string {
   const [, letter, number, rest] = /^([A-Z])(\d+)(.*)$/.exec(id)!
-  return `${"CHMLFD".indexOf(letter!)}${number!.padStart(2, "0")}${rest}`
+  return `${"CHMLAFD".indexOf(letter!)}${number!.padStart(2, "0")}${rest}`
 }
 
 export function attackOf(id: string): Attack {

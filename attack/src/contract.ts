@@ -1,7 +1,9 @@
 import { decode, encode, enumeration, fixed, opaque, struct, uint8, uint64, union, utf8 } from "@conclave/codec"
+import { type Access, AccessTBS, noAccess } from "@conclave/contracts/access"
 import { type AuthRequest, AuthResponse, authRequests, RegistrationTBS } from "@conclave/contracts/auth"
 import {
   type CommitParts,
+  Cursor,
   type DeliveryRequest,
   DeliveryResponse,
   type DeviceProof,
@@ -16,13 +18,15 @@ import {
  * changes here, and in no attack.
  */
 
-export type { AuthRequest, AuthResponse, DeliveryRequest, DeliveryResponse }
+export type { AuthRequest, AuthResponse, CommitParts, DeliveryRequest, DeliveryResponse }
+export { type Access, noAccess }
 export type Ask = (service: "delivery" | "auth", body: Uint8Array) => Promise<Uint8Array>
 
 export const encodeDelivery = (request: DeliveryRequest): Uint8Array => deliveryRequests.encode(request)
 export const encodeAuth = (request: AuthRequest): Uint8Array => authRequests.encode(request)
 export const readDelivery = (bytes: Uint8Array): DeliveryRequest => deliveryRequests.decode(bytes)
 export const readAuth = (bytes: Uint8Array): AuthRequest => authRequests.decode(bytes)
+export const readAnswer = (bytes: Uint8Array): DeliveryResponse => decode(DeliveryResponse, bytes)
 export const answerDelivery = (response: DeliveryResponse): Uint8Array => encode(DeliveryResponse, response)
 export const answerAuth = (response: AuthResponse): Uint8Array => encode(AuthResponse, response)
 
@@ -42,41 +46,50 @@ export interface NewEntry {
   readonly body: Uint8Array
   /** The `seq` of the last commit entry that its author has read: what the service compares, where it does. */
   readonly after: bigint
-  readonly commit?: NewCommit | undefined
+  readonly commit?: Partial<CommitParts> | undefined
 }
 
-export interface NewCommit {
-  readonly welcome?: Uint8Array
-  readonly recipients?: readonly { readonly deviceId: Uint8Array }[]
-  readonly ratchetTree?: Uint8Array
-  readonly groupInfo?: Uint8Array
+/** Without a proof. */
+export function appendOf({ commit, ...entry }: NewEntry): GroupRequest {
+  return { type: "append", ...entry, commit: commit && { ...emptyCommit, ...commit }, access: noAccess }
 }
 
-export function appendOf({ commit, ...entry }: NewEntry): DeliveryRequest {
-  if (commit === undefined) return { type: "append", ...entry, commit }
-  return { type: "append", ...entry, commit: { ...emptyCommit, ...commit } }
-}
-
-export function createGroupOf(group: {
-  readonly groupId: Uint8Array
-  readonly groupInfo: Uint8Array
-  readonly ratchetTree: Uint8Array
-}): DeliveryRequest {
+export function createGroupOf(groupId: Uint8Array, accessKey: Uint8Array): DeliveryRequest {
   const idempotencyId = crypto.getRandomValues(new Uint8Array(16))
-  return { type: "createGroup", idempotencyId, ...group }
+  return { type: "createGroup", idempotencyId, groupId, accessKey }
 }
 
 /** As the service says it of an entry. */
 export function acceptedAs(seq: bigint): DeliveryResponse {
   const chainHash = crypto.getRandomValues(new Uint8Array(32))
-  return { type: "accepted", seq, chainHash, receipt: new Uint8Array(), undelivered: [] }
+  return { type: "accepted", seq, chainHash, incarnation: 1n, signature: new Uint8Array(), undelivered: [] }
 }
 
-const emptyCommit: CommitParts = {
-  welcome: new Uint8Array(),
-  recipients: [],
-  ratchetTree: undefined,
-  groupInfo: new Uint8Array(),
+const emptyCommit: CommitParts = { welcome: new Uint8Array(), recipients: [], begins: undefined, answers: undefined }
+
+/** What is asked of a group. */
+export type GroupRequest = Extract<DeliveryRequest, { readonly access: Access }>
+/** Signs an encoded AccessTBS with an access key. */
+export interface Prover {
+  readonly accessKey: Uint8Array
+  sign(content: Uint8Array): Uint8Array
+}
+
+/** With a proof over the request. */
+export const provedBy = (prover: Prover, request: GroupRequest): GroupRequest => ({
+  ...request,
+  access: proofOf(prover, encodeDelivery({ ...request, access: noAccess })),
+})
+
+/** With a proof over the cursor. */
+export function cursorOf(prover: Prover, groupId: Uint8Array, afterSeq = 0n): Cursor {
+  const cursor = { groupId, afterSeq, access: noAccess }
+  return { ...cursor, access: proofOf(prover, encode(Cursor, cursor)) }
+}
+
+function proofOf(prover: Prover, content: Uint8Array): Access {
+  const at = BigInt(Date.now())
+  return { type: "proof", key: prover.accessKey, at, signature: prover.sign(encode(AccessTBS, { at, content })) }
 }
 
 /** Signs a request of a device; `sign` has the label {@link DEVICE_REQUEST_LABEL}. */

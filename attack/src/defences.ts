@@ -24,7 +24,7 @@ const inPage = (file: string) => at(`packages/web/src/${file}`)
 // --- What a conversation allows --------------------------------------------------------------------------------------
 
 const inProfile = inClient("conversation/profile")
-const strangersStayOut = inProfile('externalCommits: "rejoin",', 'externalCommits: "any",')
+const nobodyEntersFromOutside = inProfile('externalCommits: "none",', 'externalCommits: "any",')
 const leavesKeepNameAndKey = inProfile(
   "successorAllowed: (before, after) => isSame(before, after),",
   "successorAllowed: () => true,",
@@ -41,6 +41,15 @@ const onlyDepartures = [
     "true,",
   ),
 ]
+/** A commit with a path and without a key is passed over. */
+const pathsNeedKeys = inClient("conversation/epoch-interval")(
+  "const isMissing = staged.path && state.intervals.newest !== undefined;",
+  "const isMissing = false;",
+)
+const membersAreNotInvited = inClient("device/inbox")(
+  "if (known !== undefined && isMember(known))",
+  "if (known === null)",
+)
 const passesOverWhatDoesNotHold = inClient("conversation/log")(
   'if (kind === "commit" && seenBy(error) === "self") {',
   'if (kind === "commit") {',
@@ -50,6 +59,47 @@ const defersWhatIsRefused = inClient("conversation/committing")(
   "if (mayPass(answer) || commit.wishes.length === 0)",
   "if (mayPass(answer))",
 )
+
+// --- Who may do what with a log --------------------------------------------------------------------------------------
+
+const inAccess = inDelivery("access")
+const inStanding = inSqlite("delivery/access")
+const keysAreKnown = [
+  inAccess(
+    "return later !== undefined && this.#isGood(evidence, now) ? undefined : denied(NOT_PROVED);",
+    "return undefined;",
+  ),
+  inStanding(
+    "const place = placeOf(connection, group, key);",
+    "const place = placeOf(connection, group, key) ?? { later: 0, formerSince: undefined, seq: 0n, reach: undefined };",
+  ),
+]
+const proofsAreSigned = inAccess(
+  "return verifyWithLabel(suiteOf(ED25519_SUITE, this.#crypto), {",
+  "return true || verifyWithLabel(suiteOf(ED25519_SUITE, this.#crypto), {",
+)
+const appendsNeedTheNewestKey = inAccess("if (later === 0)", "if (later !== undefined)")
+const removalsEndReach = inStanding("seq, reach: reach ?? undefined };", "seq, reach: undefined };")
+const passesAreTagged = inDelivery("passes")(
+  "return equalBytes(tag, this.#tag({ groupId, key, until }));",
+  "return true || equalBytes(tag, this.#tag({ groupId, key, until }));",
+)
+/** What members send in the log is encrypted: a service, or whoever gets at the log, reads no names in it. */
+const handshakesArePrivate = inMls("group/policy")('handshake: "private",', 'handshake: "public",')
+
+// --- Knocks ----------------------------------------------------------------------------------------------------------
+
+const inAnswering = inClient("conversation/answering")
+const inEntering = inClient("conversation/entering")
+const knocksAreForOneIdAndGroup = inClient("access/knocks")(
+  "return isThis ? knock : undefined;",
+  "return isThis || !isThis ? knock : undefined;",
+)
+const knocksAreOfThePresentLeaf = inAnswering(
+  "if (!includes(content.leafNodeHashes, suite.hash.digest(leaf)))",
+  "if (leaf === null)",
+)
+const answersAreRare = inAnswering("if (wait > moment.now)", "if (wait < 0)")
 
 // --- Shares ----------------------------------------------------------------------------------------------------------
 
@@ -73,8 +123,8 @@ const welcomesAreLimited = inDelivery("admission")(
   'return this.waiting("welcomes", this.rates.welcome(deviceId, requester, now)) === undefined;',
   "return true;",
 )
-const creationsAreLimited = inDelivery("service")(
-  'const wait = this.#admission.waiting("creations", this.#admission.rates.creation(requester, at));',
+const creationsAreLimited = inDelivery("groups")(
+  'const wait = admission.waiting("creations", admission.rates.creation(requester, at));',
   "const wait = undefined;",
 )
 const capabilitiesAreShort = [
@@ -100,23 +150,19 @@ const missingIsNotLost = [
 ]
 
 export const defences: Readonly<Record<string, readonly Mutation[]>> = {
-  C1a: [strangersStayOut],
-  C1b: [strangersStayOut, leavesKeepNameAndKey],
-  C1c: [strangersStayOut],
-  C2: [
-    passesOverWhatDoesNotHold,
-    strangersStayOut,
-    inClient("conversation/group-info")("return verifyWithLabel(suite, signed) ?", "return signed ?"),
-  ],
+  C1a: [nobodyEntersFromOutside],
+  C1b: [nobodyEntersFromOutside, leavesKeepNameAndKey],
+  C1c: [nobodyEntersFromOutside],
+  C2: [membersAreNotInvited],
   C3a: [passesOverWhatDoesNotHold],
   C3b: onlyDepartures,
   C3c: [...onlyDepartures, defersWhatIsRefused],
-  C3d: [strangersStayOut, credentialsAreNames],
-  C3e: [leavesKeepNameAndKey, credentialsAreNames],
+  C3d: [nobodyEntersFromOutside, credentialsAreNames, pathsNeedKeys],
+  C3e: [leavesKeepNameAndKey, credentialsAreNames, pathsNeedKeys],
   C3f: [...onlyDepartures, defersWhatIsRefused],
   C3g: [
     inClient("conversation/next")(
-      'if (status === "left" || status === "lost" || status === "halted")',
+      'if (status === "left" || status === "lost" || status === "halted" || status === "stopped")',
       'if (status === "left" || status === "lost" || status === "halted" || state.unapproved.length > 0)',
     ),
   ],
@@ -127,8 +173,19 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   H1: [
-    inClient("conversation/rejoining")("if (signed.epoch < epoch)", "if (signed.epoch < 0n)"),
-    inClient("conversation/rejoining")("if (lastCommit !== undefined && seq < lastCommit)", "if (seq < 0n)"),
+    // By the oldest key that the device has, which the removed member has too.
+    inClient("conversation/intervals")(
+      "return this.#all.get(this.#newest);",
+      "return this.#all.values().next().value;",
+    ),
+    inEntering(
+      "if (by === undefined || !isKnownOther(turn, by, join.inviter.signatureKey)) {",
+      "if (by === undefined) {",
+    ),
+  ],
+  H1b: [
+    inClient("conversation/messages")("if (!state.group.hasSignatureKey(signatureKey))", "if (false)"),
+    appendsNeedTheNewestKey,
   ],
   H3: onlyDepartures,
   H4: [
@@ -145,6 +202,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       'return this.waiting("proposals", this.rates.proposal(groupId, requester, now));',
       "return undefined;",
     ),
+    inDelivery("admission")("if (ofGroup !== undefined)", "if (ofGroup === null)"),
     inMls("group/received-proposals")("< PROPOSALS_PER_SENDER_MAX", "< 1_000_000"),
     inMls("group/received-proposals")("const ASKED_MAX = 512;", "const ASKED_MAX = 1_000_000;"),
     // With the path first, and what may be wrong with the proposals last.
@@ -167,13 +225,10 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   H9d: [halfReceivedIsCounted],
   H9e: [
     inDelivery("service")(
-      'const wait = this.#admission.waiting("cursors", this.#admission.rates.cursors(1 + cursors.length, requester, now));',
-      "const wait = undefined;",
+      'this.#admission.waiting("cursors", this.#admission.rates.cursors(1 + cursors.length, requester, now));',
+      "undefined;",
     ),
-    inDelivery("subscriptions")(
-      "const taken = this.#take(requester, wanted.cursors.length);",
-      "const taken = undefined;",
-    ),
+    inDelivery("subscriptions")("const taken = this.#take(requester, count);", "const taken = undefined;"),
   ],
   H9f: [requestersHaveShares],
   H10: [
@@ -200,6 +255,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inClient("device/stream")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
     inClient("device/stream")("if (timers.elapsed() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
   ],
+  H12: [handshakesArePrivate],
+  H12b: [...keysAreKnown, handshakesArePrivate],
   M1: [
     inIdentity("verdicts/judge")(
       "const accepted = comesFrom(device, { name, roots, devices, verifyEndorsement });",
@@ -257,10 +314,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   L3: [inClient("journal/unread")('if (event.type === "rejected") {', 'if (event.type === "none") {')],
-  L4: [
-    strangersStayOut,
-    inClient("conversation/log")("staged.external ? staged.added.at(-1) : staged.committer", "staged.committer"),
-  ],
+  L4: [nobodyEntersFromOutside],
   L5: [inListener("hosts")("if (this.#names === undefined)", "if (host !== null)")],
   L6: [
     inMls("tree/leaf")('rule(!isEmptyChain(leaf.credential), "credential-chain");', ""),
@@ -295,4 +349,35 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   D2: [inIdentity("verdicts/judge")("const accepted = endorsed && policy.acceptEndorsed;", "const accepted = true;")],
   D3: [inListener("socket")("origin !== undefined &&", "origin === null &&")],
+  A1: keysAreKnown,
+  A1b: [proofsAreSigned],
+  A2: [removalsEndReach],
+  A3: [appendsNeedTheNewestKey],
+  A4: [
+    inClient("conversation/log")("if (broken === undefined && !isOther)", "if (broken === undefined)"),
+    inClient("conversation/epoch-interval")(
+      "return equalBytes(keys.accessKey, entry.begins.accessKey) && keys;",
+      "return keys;",
+    ),
+  ],
+  A5: [pathsNeedKeys],
+  A5b: [inClient("conversation/epoch-interval")("if (begins.removes !== removes)", "if (begins === null)")],
+  A6a: [inAnswering("if (!isSignedBy(suite, opened, member.signatureKey))", "if (opened === null)")],
+  A6b: [
+    knocksAreOfThePresentLeaf,
+    inAnswering("if (interval.number < sinceOf(state, index))", "if (interval === null)"),
+  ],
+  A6c: [knocksAreForOneIdAndGroup, knocksAreOfThePresentLeaf, answersAreRare],
+  A6d: [knocksAreForOneIdAndGroup],
+  A6e: [inAnswering("if (error instanceof RuleError || error instanceof DecodeError)", "if (error === undefined)")],
+  A7: [
+    inEntering(
+      'return { type: "read", after: cursor, prover: keys };',
+      'return { type: "read", after: cursor, prover: state.intervals.newest };',
+    ),
+    inEntering("equalBytes(begins.accessKey, entering.keys.accessKey);", "entering !== null;"),
+  ],
+  A8: [answersAreRare],
+  A9: [passesAreTagged],
+  A9b: [inAccess('if (evidence.access.type === "pass")', 'if (evidence.access.type === "proofless")')],
 }

@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events"
 import { connect, type Socket } from "node:net"
 import { socketTransport } from "@conclave/transport"
-import { type Ask, createGroupOf, encodeDelivery } from "./contract.js"
+import { type Ask, createGroupOf, encodeDelivery, noAccess } from "./contract.js"
 import { asking, openSocket, socketUrl } from "./http.js"
 import { Mallory } from "./mallory.js"
 import { pause, within } from "./timing.js"
@@ -198,7 +198,7 @@ export const anonymousCursors = (sockets: number, streams: number, cursors: numb
       })
       for (let n = 0; n < streams; n++) {
         const random = () => crypto.getRandomValues(new Uint8Array(32))
-        const wanted = Array.from({ length: cursors }, () => ({ groupId: random(), afterSeq: 0n }))
+        const wanted = Array.from({ length: cursors }, () => ({ groupId: random(), afterSeq: 0n, access: noAccess }))
         const request = encodeDelivery({ type: "subscribe", cursors: wanted, inboxAfter: 0n, proof: undefined })
         void drain(transport.subscribe(request, { signal: stop.signal }))
       }
@@ -252,9 +252,8 @@ export async function creator(ask: Ask): Promise<Mallory> {
 }
 
 export async function create(mallory: Mallory, groupId = crypto.getRandomValues(new Uint8Array(32))): Promise<void> {
-  const group = mallory.found(groupId)
-  const parts = { groupInfo: group.groupInfo({ withExternalPub: true }), ratchetTree: group.ratchetTree() }
-  const answer = await mallory.delivery(createGroupOf({ groupId, ...parts }))
+  mallory.found(groupId)
+  const answer = await mallory.delivery(createGroupOf(groupId, mallory.keys!.accessKey))
   if (answer.type !== "done") throw new Error(`createGroup: ${answer.type}`)
 }
 

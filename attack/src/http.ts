@@ -2,7 +2,7 @@ import { Agent, request } from "node:http"
 import type { Transport } from "@conclave/transport"
 import { socketTransport } from "@conclave/transport"
 import { WebSocket } from "ws"
-import type { Ask } from "./contract.js"
+import { type Ask, type DeliveryRequest, type DeliveryResponse, encodeDelivery, readAnswer } from "./contract.js"
 
 const SUBPROTOCOL = "conclave.1"
 
@@ -66,6 +66,28 @@ export function transportFrom(url: URL, service: "delivery" | "auth", localAddre
     subscribe: (body, options) => socket.subscribe(body, options as { signal?: AbortSignal }),
     [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
   }
+}
+
+/** What a subscription brings within so many milliseconds. */
+export async function listenFor(
+  url: URL,
+  request: DeliveryRequest,
+  milliseconds: number,
+): Promise<readonly DeliveryResponse[]> {
+  const transport = socketTransport({ url: socketUrl(url), service: "delivery", createSocket: (at) => openSocket(at) })
+  const stop = new AbortController()
+  const timer = setTimeout(() => stop.abort(), milliseconds)
+  const answers: DeliveryResponse[] = []
+  try {
+    const stream = transport.subscribe(encodeDelivery(request), { signal: stop.signal })
+    for await (const bytes of stream) answers.push(readAnswer(bytes))
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+  } finally {
+    clearTimeout(timer)
+    await transport[Symbol.asyncDispose]()
+  }
+  return answers
 }
 
 export function socketUrl(url: URL): URL {

@@ -2,23 +2,29 @@ import { deviceIdOf } from "@conclave/contracts/auth"
 import type { Entry } from "@conclave/contracts/delivery"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
-import type { CipherSuite, Group, KeyPackageBundle, Signer } from "@conclave/mls"
+import type { CipherSuite, Exporter, Group, KeyPackageBundle, Signer } from "@conclave/mls"
 import * as realMls from "@conclave/mls"
 import {
   type Ask,
   appendOf,
   askAuth,
   askDelivery,
+  type CommitParts,
   DEVICE_REQUEST_LABEL,
   type DeliveryRequest,
   type DeliveryResponse,
+  type GroupRequest,
   type NewEntry,
+  noAccess,
+  type Prover,
   payloadOf,
   proved,
+  provedBy,
   REGISTRATION_LABEL,
   registrationContent,
 } from "./contract.js"
 import type { Mls } from "./hostile.js"
+import { IntervalKeys, tellNewcomers, toldBy } from "./interval-keys.js"
 
 export interface MalloryOptions {
   readonly provider?: CryptoProvider
@@ -32,7 +38,6 @@ export interface MalloryOptions {
 
 const SUITE = 1
 const text = new TextEncoder()
-const emptyBytes = new Uint8Array()
 
 /** Somebody without the SDK: speaks to the services and to the group with nothing in between. */
 export class Mallory {
@@ -44,6 +49,8 @@ export class Mallory {
   /** Changes with a commit that rotates it. */
   signer: Signer
   group: Group | undefined
+  /** Of the newest interval that she knows; without them she is a stranger. */
+  keys: IntervalKeys | undefined
   /** Up to here the log was read, and the last commit in it. */
   cursor = 0n
   lastCommit = 0n
@@ -119,34 +126,59 @@ export class Mallory {
     if (answer.type !== "inboxEntries") throw new Error(`inbox: ${describe(answer)}`)
     const entry = answer.entries.filter(({ kind }) => kind === "welcome").at(-1)
     if (entry === undefined) throw new Error(`${this.name} was not invited`)
-    const staged = this.mls.Group.stageJoin({
-      ...this.groupOptions,
-      welcome: entry.body,
-      keyPackages: this.#bundles,
-      ...(entry.ratchetTree && { ratchetTree: entry.ratchetTree }),
-    })
+    return this.#enter(entry.body, entry.seq)
+  }
+
+  /** Enters by a Welcome that came with the entry `seq`. */
+  #enter(welcome: Uint8Array, seq: bigint): Group {
+    const staged = this.mls.Group.stageJoin({ ...this.groupOptions, welcome, keyPackages: this.#bundles })
+    this.keys = toldBy(this.suite, staged.groupInfoExtensions)
     this.group = staged.accept(this.mls.dangerouslyAcceptAll(staged.claims))
-    this.cursor = this.lastCommit = entry.seq
+    this.cursor = this.lastCommit = seq
     return this.group
   }
 
   /** A group of her own, of whatever id. */
   found(groupId: Uint8Array): Group {
     this.group = this.mls.Group.create({ ...this.groupOptions, groupId })
+    this.keys = this.keysIn(this.group)
     return this.group
   }
 
-  /** What the service gives out of a group, and its epoch, which stands in it. */
-  async groupInfo(groupId: Uint8Array) {
-    const answer = await this.delivery({ type: "groupInfo", groupId })
-    if (answer.type !== "groupInfo") throw new Refused(answer)
-    const { epoch } = this.mls.decodeGroupInfo(answer.groupInfo).groupContext
-    return { ...answer, epoch }
+  /** Of the interval that begins with a group's present epoch. */
+  keysIn(group: Group): IntervalKeys {
+    return IntervalKeys.of(this.suite, group.id, (label, context, length) => group.exportSecret(label, context, length))
   }
 
-  append(entry: Omit<NewEntry, "idempotencyId" | "after"> & { after?: bigint }): Promise<DeliveryResponse> {
+  /** Somebody inside tells her what she knows of the conversation; she is still no member. */
+  learnFrom(inside: Mallory): void {
+    this.keys = inside.keys
+    this.cursor = inside.cursor
+    this.lastCommit = inside.lastCommit
+  }
+
+  /** By `keys`, or hers, where there are any. */
+  askGroup(request: GroupRequest, keys: Prover | undefined = this.keys): Promise<DeliveryResponse> {
+    return this.delivery(keys === undefined ? request : provedBy(keys, request))
+  }
+
+  read(groupId: Uint8Array, afterSeq = 0n, keys: Prover | undefined = this.keys): Promise<DeliveryResponse> {
+    return this.askGroup({ type: "read", groupId, afterSeq, limit: 500, access: noAccess }, keys)
+  }
+
+  /** How far the log goes for her. Throws {@link Refused}. */
+  async head(groupId: Uint8Array, keys: Prover | undefined = this.keys) {
+    const answer = await this.askGroup({ type: "head", groupId, access: noAccess }, keys)
+    if (answer.type !== "head") throw new Refused(answer)
+    return answer
+  }
+
+  append(
+    entry: Omit<NewEntry, "idempotencyId" | "after"> & { after?: bigint },
+    keys: Prover | undefined = this.keys,
+  ): Promise<DeliveryResponse> {
     const idempotencyId = crypto.getRandomValues(new Uint8Array(16))
-    return this.delivery(appendOf({ idempotencyId, after: this.lastCommit, ...entry }))
+    return this.askGroup(appendOf({ idempotencyId, after: this.lastCommit, ...entry }), keys)
   }
 
   /** Encrypts what the SDK would show, and appends it. */
@@ -169,24 +201,30 @@ export class Mallory {
     return this.append({ groupId, kind: "proposal", epoch, body })
   }
 
-  /** Commits, and applies it if the service takes it. */
+  /** Commits, and applies it if the service takes it. `parts` in the place of what belongs beside the commit. */
   async commit(
     changes: Parameters<Group["commit"]>[0] = {},
     recipients: readonly Uint8Array[] = [],
+    parts: Partial<CommitParts> | ((begins: CommitParts["begins"]) => Partial<CommitParts>) = {},
   ): Promise<DeliveryResponse> {
     const group = this.group!
     const { id: groupId, epoch } = group
-    const made = group.commit({ welcomeWithTree: false, ...changes })
+    const keysOf = (exportNext: Exporter) =>
+      IntervalKeys.of(this.suite, groupId, (label, context, length) => exportNext({ label, context, length }))
+    const welcomeExtensions = (exportNext: Exporter) => [tellNewcomers(keysOf(exportNext))]
+    const made = group.commit({ welcomeExtensions, ...changes })
+    const after = made.path ? keysOf((it) => group.exportSecretAfter(made, it.label, it.context, it.length)) : undefined
+    const begins = after && { accessKey: after.accessKey, removes: made.removals.length > 0 }
     const answer = await this.append({
       groupId,
       kind: "commit",
       epoch,
       body: made.message,
       commit: {
-        welcome: made.welcome ?? emptyBytes,
+        ...(made.welcome && { welcome: made.welcome }),
         recipients: recipients.map((deviceId) => ({ deviceId })),
-        ratchetTree: made.ratchetTree(),
-        groupInfo: made.groupInfo,
+        begins,
+        ...(typeof parts === "function" ? parts(begins) : parts),
       },
     })
     if (answer.type !== "accepted") {
@@ -195,6 +233,7 @@ export class Mallory {
     }
     group.apply(made, this.mls.dangerouslyAcceptAll(made.claims))
     if (changes.signer) this.signer = changes.signer
+    this.keys = after ?? this.keys
     this.cursor = this.lastCommit = answer.seq
     return answer
   }
@@ -203,7 +242,7 @@ export class Mallory {
   async follow(): Promise<void> {
     const groupId = this.group!.id
     for (;;) {
-      const page = await this.delivery({ type: "read", groupId, afterSeq: this.cursor, limit: 500 })
+      const page = await this.read(groupId, this.cursor)
       if (page.type !== "entries") throw new Refused(page)
       for (const entry of page.entries) this.take(entry)
       if (page.entries.length === 0 || this.cursor >= page.headSeq) return
@@ -218,6 +257,7 @@ export class Mallory {
       const received = this.group!.receive(entry.body)
       if (received.type === "commit") {
         this.group!.apply(received.staged, this.mls.dangerouslyAcceptAll(received.staged.claims))
+        if (received.staged.path && this.group!.active) this.keys = this.keysIn(this.group!)
       } else if (received.type === "application") {
         const { credential } = received.sender
         const from = credential.type === "basic" ? Buffer.from(credential.identity).toString("utf8") : "?"

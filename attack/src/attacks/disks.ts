@@ -8,7 +8,7 @@ import { decode, encode } from "@conclave/codec"
 import { nodeProvider } from "@conclave/crypto/node"
 import { Offer, SealedServer } from "@conclave/fast-open"
 import { type Attack, outcome } from "../attack.js"
-import { askDelivery } from "../contract.js"
+import { askDelivery, noAccess, provedBy } from "../contract.js"
 import { creator } from "../floods.js"
 import { asking } from "../http.js"
 import { pause, within } from "../timing.js"
@@ -38,7 +38,8 @@ const fullDisk: Attack = {
         const why = second.message.split("\n").find((line) => /^\w*(Error|Unavailable)\b/.test(line.trim()))
         return outcome(true, `${free} blocks free, and the service does not start: ${why ?? "it does not say why"}`)
       }
-      const read = await askDelivery(asking(second.url), { type: "read", groupId, afterSeq: 0n, limit: 10 })
+      const request = { type: "read", groupId, afterSeq: 0n, limit: 10, access: noAccess } as const
+      const read = await askDelivery(asking(second.url), provedBy(author.keys!, request))
       await second.stop()
       const isRead = read.type === "entries" && read.entries.length === 1
       return outcome(!isRead, `${free} blocks free: it starts and answers ${read.type}`)

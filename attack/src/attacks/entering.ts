@@ -2,49 +2,49 @@ import { encode } from "@conclave/codec"
 import { proposeOwnAdd } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import { type Attack, outcome } from "../attack.js"
+import { askAuth } from "../contract.js"
 import type { Hostility } from "../hostile.js"
-import { describe, type Mallory } from "../mallory.js"
+import { tellNewcomers } from "../interval-keys.js"
+import { describe, type Mallory, Refused } from "../mallory.js"
 import { eventsOf, inWords, settle, type Team, tries, type World } from "../world.js"
 
-/** C1: lets herself in with the GroupInfo that anybody gets. */
-async function enter(mallory: Mallory, groupId: Uint8Array) {
-  const current = await mallory.groupInfo(groupId)
-  const staged = mallory.mls.Group.stageExternalJoin({
-    ...mallory.groupOptions,
-    groupInfo: current.groupInfo,
-    ...(current.ratchetTree && { ratchetTree: current.ratchetTree }),
-    replaceSelf: true,
-  })
-  const answer = await mallory.append({
-    groupId,
-    kind: "commit",
-    epoch: current.epoch,
-    after: current.seq,
-    body: staged.message,
-    commit: { groupInfo: staged.groupInfo, ratchetTree: staged.ratchetTree() },
-  })
+/**
+ * Lets herself in by an external commit, with what a member lends her: a GroupInfo and the access key. `registers`: the key
+ * of the interval that follows from it.
+ */
+async function enter(mallory: Mallory, inside: Mallory, { registers = true, removes = false } = {}) {
+  await inside.follow()
+  mallory.learnFrom(inside)
+  const { id: groupId, epoch } = inside.group!
+  const groupInfo = inside.group!.groupInfo({ withRatchetTree: true, withExternalPub: true })
+  const staged = mallory.mls.Group.stageExternalJoin({ ...mallory.groupOptions, groupInfo, replaceSelf: removes })
   mallory.group = staged.accept(mallory.mls.dangerouslyAcceptAll(staged.claims))
-  mallory.cursor = answer.type === "accepted" ? answer.seq : current.seq
+  const keys = mallory.keysIn(mallory.group)
+  const begins = registers ? { accessKey: keys.accessKey, removes } : undefined
+  const answer = await mallory.append({ groupId, kind: "commit", epoch, body: staged.message, commit: { begins } })
+  if (answer.type !== "accepted") return answer
+  if (registers) mallory.keys = keys
+  mallory.cursor = mallory.lastCommit = answer.seq
   return answer
 }
 
 const walksIn: Attack = {
   id: "C1a",
-  title: "walks into a conversation by its id, and reads",
-  who: "stranger",
+  title: "lets somebody walk into a conversation uninvited, with a GroupInfo and the key",
+  who: "member",
   quick: true,
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory()
-    const answer = await enter(mallory, team.id)
+    const { mallory: inside, team } = await withMember(world)
+    const eve = await world.mallory("eve")
+    const answer = await enter(eve, inside)
     await settle(...team.clients)
     const sent = await tries(team.of("alice"), "the secret for the team")
-    await mallory.follow()
+    await eve.follow()
     const members = team.of("alice").members
-    const from = mallory.heardOf("the secret for the team")
+    const from = eve.heardOf("the secret for the team")
     return outcome(
-      from !== undefined || members.includes("mallory"),
-      `service: ${describe(answer)}; members=[${members}]; alice: ${sent}; mallory reads: ${from ?? "nothing"}`,
+      from !== undefined || members.includes("eve"),
+      `service: ${describe(answer)}; members=[${members}]; alice: ${sent}; eve reads: ${from ?? "nothing"}`,
     )
   },
 }
@@ -62,17 +62,17 @@ const removesAlice: Hostility = {
 
 const takesAPlace: Attack = {
   id: "C1b",
-  title: "takes a member's place in one request",
-  who: "stranger",
+  title: "has another take a member's place in one request",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory("mallory", { mls: await world.hostileMls(removesAlice) })
-    const answer = await enter(mallory, team.id)
+    const { mallory: inside, team } = await withMember(world)
+    const eve = await world.mallory("eve", { mls: await world.hostileMls(removesAlice) })
+    const answer = await enter(eve, inside, { removes: true })
     await settle(...team.clients)
     const { status } = team.of("alice")
     const members = team.of("bob").members
     return outcome(
-      status === "left" || members.includes("mallory"),
+      status === "left" || members.includes("eve"),
       `service: ${describe(answer)}; alice status=${status}; bob: members=[${members}]`,
     )
   },
@@ -80,16 +80,16 @@ const takesAPlace: Attack = {
 
 const comesBack: Attack = {
   id: "C1c",
-  title: "comes back a second after being removed, under another name",
+  title: "comes back a second after being removed, under another name, with a member's help",
   who: "removed member",
   async run(world) {
     const carol = await world.mallory("carol")
     await carol.publish()
-    const team = await world.team(["alice", "bob"], { outsiders: ["carol"] })
+    const { mallory: inside, team } = await withMember(world, {}, ["alice", "bob"], ["carol"])
     await carol.join()
     await team.of("alice").remove("carol")
     const again = await world.mallory("carol-again")
-    const answer = await enter(again, team.id)
+    const answer = await enter(again, inside)
     await settle(...team.clients)
     const sent = await tries(team.of("alice"), "now that carol has gone")
     await again.follow()
@@ -111,7 +111,11 @@ function groupOfHerOwn(mallory: Mallory, groupId: Uint8Array, epoch: bigint): vo
 }
 
 /** A PrivateMessage that says it is a commit, and holds noise. */
-function noise(groupId: Uint8Array, epoch: bigint, contentType: "commit" | "application" = "commit"): Uint8Array {
+function noise(
+  groupId: Uint8Array,
+  epoch: bigint,
+  contentType: "commit" | "proposal" | "application" = "commit",
+): Uint8Array {
   const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
   const privateMessage = {
     groupId,
@@ -124,33 +128,45 @@ function noise(groupId: Uint8Array, epoch: bigint, contentType: "commit" | "appl
   return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
 }
 
-async function takeOver(mallory: Mallory, groupId: Uint8Array, change = (groupInfo: Uint8Array) => groupInfo) {
-  const current = await mallory.groupInfo(groupId)
-  groupOfHerOwn(mallory, groupId, current.epoch + 1n)
-  const answer = await mallory.append({
-    groupId,
-    kind: "commit",
-    epoch: current.epoch,
-    after: current.seq,
-    body: noise(groupId, current.epoch),
-    commit: {
-      groupInfo: change(mallory.group!.groupInfo({ withExternalPub: true })),
-      ratchetTree: mallory.group!.ratchetTree(),
-    },
-  })
-  mallory.cursor = answer.type === "accepted" ? answer.seq : current.seq
-  return answer
+/** Adds people to her own group of the same id; the Welcomes come with a commit in the log that nobody can follow. */
+async function takeOver(mallory: Mallory, groupId: Uint8Array, names: readonly string[]) {
+  const { keys, lastCommit } = mallory
+  const { epoch } = await epochOf(mallory, groupId)
+  groupOfHerOwn(mallory, groupId, epoch + 1n)
+  mallory.keys = keys
+  mallory.lastCommit = lastCommit
+  const packages = await Promise.all(names.map((name) => keyPackageOf(mallory, name)))
+  const add = packages.map(({ keyPackage }) => keyPackage)
+  const recipients = packages.map(({ deviceId }) => deviceId)
+  // They can read and write in the log with the key that she knows.
+  const welcomeExtensions = () => [tellNewcomers(keys!)]
+  return mallory.commit({ add, path: false, welcomeExtensions }, recipients)
+}
+
+/** In which epoch the last entry of the log was framed. */
+async function epochOf(mallory: Mallory, groupId: Uint8Array): Promise<{ readonly epoch: bigint }> {
+  const page = await mallory.read(groupId)
+  if (page.type !== "entries") throw new Refused(page)
+  return { epoch: page.entries.at(-1)?.epoch ?? 0n }
+}
+
+async function keyPackageOf(mallory: Mallory, name: string) {
+  const answer = await askAuth(mallory.ask, { type: "lookup", name })
+  if (answer.type !== "devices") throw new Error(`lookup: ${answer.type}`)
+  const { deviceId } = answer.devices[0]!
+  const claimed = await mallory.delivery({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
+  if (claimed.type !== "keyPackage") throw new Error(`claim: ${claimed.type}`)
+  return { deviceId, keyPackage: claimed.keyPackage }
 }
 
 const takesOver: Attack = {
   id: "C2",
-  title: "moves a whole conversation into a group of her own, unseen",
-  who: "stranger",
+  title: "moves a whole conversation into a group of her own, unseen, by Welcomes with its id",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob", "carol"])
-    const mallory = await world.mallory()
-    const answer = await takeOver(mallory, team.id)
-    await settle(...team.clients)
+    const { mallory, team } = await withMember(world, {}, ["alice", "bob", "carol"])
+    await mallory.follow()
+    const answer = await takeOver(mallory, team.id, ["alice", "bob", "carol"])
     await settle(...team.clients)
     const sent = await tries(team.of("bob"), "ok, I will wire the money to Carol")
     await mallory.follow()
@@ -160,7 +176,7 @@ const takesOver: Attack = {
     return outcome(
       from !== undefined,
       `service: ${describe(answer)}; bob: ${sent}, members=[${team.of("bob").members}]; ` +
-        `mallory reads what ${from ?? "nobody"} says; an event names her: ${named}`,
+        `in her own group mallory reads what ${from ?? "nobody"} says; an event names her: ${named}`,
     )
   },
 }
@@ -177,37 +193,41 @@ async function silenced(team: Team, milliseconds = 4_000): Promise<{ readonly al
 const stopsByNoise: Attack = {
   id: "C3a",
   title: "stops a conversation with noise that says it is a commit",
-  who: "stranger",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory()
-    const spoil = (groupInfo: Uint8Array) => {
-      // Its signature, at the end, is nobody's.
-      groupInfo[groupInfo.length - 1]! ^= 1
-      return groupInfo
-    }
-    const answer = await takeOver(mallory, team.id, spoil)
+    const { mallory, team } = await withMember(world)
+    await mallory.follow()
+    const { epoch } = mallory.group!
+    const answer = await mallory.append({
+      groupId: team.id,
+      kind: "commit",
+      epoch,
+      body: noise(team.id, epoch),
+      commit: {},
+    })
     await settle(...team.clients)
     const { all, words } = await silenced(team)
     return outcome(all, `service: ${describe(answer)}; ${words}`)
   },
 }
 
-/** Asks to be added, from outside. */
-async function askIn(mallory: Mallory, groupId: Uint8Array) {
-  const { epoch, seq } = await mallory.groupInfo(groupId)
+/** Somebody asks to be added from outside, with the key that a member lends. */
+async function askIn(mallory: Mallory, inside: Mallory) {
+  await inside.follow()
+  mallory.learnFrom(inside)
+  const { id: groupId, epoch } = inside.group!
   const body = proposeOwnAdd({ groupId, epoch }, mallory.keyPackage(), mallory.signer.key)
-  return mallory.append({ groupId, kind: "proposal", epoch, after: seq, body })
+  return mallory.append({ groupId, kind: "proposal", epoch, body })
 }
 
 const stopsByProposal: Attack = {
   id: "C3b",
-  title: "stops a conversation by asking in under a name that nobody has",
-  who: "stranger",
+  title: "stops a conversation by having somebody ask in under a name that nobody has",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory("nobody-knows-me", { registered: false })
-    const answer = await askIn(mallory, team.id)
+    const { mallory: inside, team } = await withMember(world)
+    const nobody = await world.mallory("nobody-knows-me", { registered: false })
+    const answer = await askIn(nobody, inside)
     await settle(...team.clients)
     const { all, words } = await silenced(team)
     return outcome(all, `service: ${describe(answer)}; ${words}`)
@@ -216,13 +236,13 @@ const stopsByProposal: Attack = {
 
 const makesALoop: Attack = {
   id: "C3c",
-  title: "turns each client that wants to speak into a loop, by asking in under a registered name",
-  who: "stranger",
+  title: "turns each client that wants to speak into a loop, by having somebody ask in",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory()
+    const { mallory: inside, team } = await withMember(world)
+    const eve = await world.mallory("eve")
     const service = await world.service()
-    const answer = await askIn(mallory, team.id)
+    const answer = await askIn(eve, inside)
     await settle(...team.clients)
     const before = service.cpu
     const { all, words } = await silenced(team)
@@ -232,12 +252,12 @@ const makesALoop: Attack = {
 
 const stopsByCredential: Attack = {
   id: "C3d",
-  title: "stops a conversation with a credential that nobody can approve",
-  who: "stranger",
+  title: "stops a conversation by letting somebody in with a credential that nobody can approve",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory("mallory", { registered: false, poses: "No Such Name!" })
-    const answer = await enter(mallory, team.id)
+    const { mallory: inside, team } = await withMember(world)
+    const eve = await world.mallory("eve", { registered: false, poses: "No Such Name!" })
+    const answer = await enter(eve, inside, { registers: false })
     await settle(...team.clients)
     const { all, words } = await silenced(team)
     return outcome(all, `service: ${describe(answer)}; ${words}`)
@@ -252,27 +272,29 @@ const stopsAsMember: Attack = {
     const { mallory, team } = await withMember(world)
     const key = mallory.suite.signature.generate((length) => crypto.getRandomValues(new Uint8Array(length)))
     const credential = { type: "basic", identity: new TextEncoder().encode("No Such Name!") } as const
-    const answer = await mallory.commit({ signer: { credential, key } })
+    // With a key it would stop, as for every commit with a key that does not hold, and everybody be told by whom.
+    const answer = await mallory.commit({ signer: { credential, key } }, [], { begins: undefined })
     await settle(...team.clients)
     const { all, words } = await silenced(team)
     return outcome(all, `service: ${describe(answer)}; ${words}`)
   },
 }
 
-/** Alice and Bob, and Mallory, whom they have invited. */
+/** Alice and Bob, and Mallory, whom they have invited with `others`. */
 export async function withMember(
   world: World,
   options: NonNullable<Parameters<World["mallory"]>[1]> = {},
   names: readonly string[] = ["alice", "bob"],
+  others: readonly string[] = [],
 ) {
   const mallory = await world.mallory("mallory", options)
   await mallory.publish()
-  const team = await world.team(names, { outsiders: ["mallory"] })
+  const team = await world.team(names, { outsiders: ["mallory", ...others] })
   await mallory.join()
   return { mallory, team }
 }
 
-export { enter, groupOfHerOwn, noise, silenced }
+export { enter, keyPackageOf, noise, silenced, takeOver }
 export const entering: readonly Attack[] = [
   walksIn,
   takesAPlace,

@@ -248,15 +248,14 @@ const JUNK = 300
 
 const junkEntries: Attack = {
   id: "L3",
-  title: "fills a member's journal with one event for each entry of junk",
-  who: "stranger",
+  title: "fills another member's journal with one event for each entry of junk",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory()
-    const { epoch, seq } = await mallory.groupInfo(team.id)
+    const { mallory, team } = await withMember(world)
+    const { epoch } = mallory.group!
     for (let n = 0; n < JUNK; n++) {
       const body = noise(team.id, epoch, "application")
-      await mallory.append({ groupId: team.id, kind: "application", epoch, after: seq, body })
+      await mallory.append({ groupId: team.id, kind: "application", epoch, body })
     }
     await settle(...team.clients)
     const rejected = (await eventsOf(team.clients[1]!)).filter(({ type }) => type === "rejected").length
@@ -266,14 +265,15 @@ const junkEntries: Attack = {
 
 const unsaid: Attack = {
   id: "L4",
-  title: "comes in without an event that says who it was",
-  who: "stranger",
+  title: "lets somebody in without an event that says who it was",
+  who: "member",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
-    const mallory = await world.mallory()
-    await enter(mallory, team.id)
+    const { mallory: inside, team } = await withMember(world)
+    await enter(await world.mallory("eve"), inside)
     await settle(...team.clients)
-    const nameless = (await eventsOf(team.clients[1]!)).filter((event) => "by" in event && event.by === "")
+    const nameless = (await eventsOf(team.clients[1]!)).filter(
+      (event) => "by" in event && event.by === "" && event.type !== "stopped",
+    )
     return outcome(nameless.length > 0, nameless.map(inWords).join("; ") || "every event names somebody")
   },
 }

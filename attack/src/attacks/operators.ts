@@ -3,41 +3,123 @@ import { logChainHash } from "@conclave/contracts/log-chain"
 import { nodeProvider } from "@conclave/crypto/node"
 import Database from "libsql"
 import { type Attack, outcome } from "../attack.js"
-import { type AuthResponse, acceptedAs, type DeliveryRequest, type DeliveryResponse } from "../contract.js"
+import {
+  type AuthResponse,
+  acceptedAs,
+  answerDelivery,
+  type DeliveryRequest,
+  type DeliveryResponse,
+  noAccess,
+} from "../contract.js"
+import { IntervalKeys } from "../interval-keys.js"
+import { answerTo, type Knock, openKnock, readmission } from "../knocks.js"
 import type { Mallory } from "../mallory.js"
 import { Operator } from "../operator.js"
-import { until } from "../timing.js"
+import { until, within } from "../timing.js"
 import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
 
 const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
-const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
 
-/** H1: what the service has to do so that somebody who was removed reads one member again. */
-class Accomplice {
-  stale: Awaited<ReturnType<Mallory["groupInfo"]>> | undefined
-  /** Spoils the chain, and then brings nothing. */
-  spoils = false
-  captured: { kind: "application" | "proposal" | "commit"; body: Uint8Array }[] = []
-  seq = 1_000n
+/** A log that goes on for one member alone: from an entry of the true one on, with a chain that fits. */
+class ForgedLog {
+  readonly entries: Entry[] = []
+  #head: Pick<Entry, "seq" | "chainHash">
 
-  async answer(
-    request: { type: string; [field: string]: any },
-    truth: (request: any) => Promise<DeliveryResponse>,
-  ): Promise<DeliveryResponse | undefined> {
-    if (!this.spoils) return undefined
-    if (request.type === "groupInfo") return this.stale
+  constructor(after: Pick<Entry, "seq" | "chainHash">) {
+    this.#head = after
+  }
+
+  append(entry: Pick<Entry, "kind" | "epoch" | "body" | "begins">): Entry {
+    const seq = this.#head.seq + 1n
+    const at = BigInt(Date.now())
+    const placed = { ...entry, seq, at }
+    this.#head = { seq, chainHash: logChainHash(sha256, this.#head.chainHash, placed) }
+    const whole = { ...placed, chainHash: this.#head.chainHash }
+    this.entries.push(whole)
+    return whole
+  }
+
+  answer(request: DeliveryRequest): DeliveryResponse | undefined {
+    const word = { incarnation: 1n, signature: new Uint8Array() }
     if (request.type === "append") {
-      this.captured.push({ kind: request.kind, body: request.body })
-      this.seq++
-      return acceptedAs(this.seq)
+      const { kind, epoch, body, commit } = request
+      const { seq, chainHash } = this.append({ kind, epoch, body, begins: commit?.begins })
+      return { ...acceptedAs(seq), seq, chainHash } as DeliveryResponse
+    }
+    if (request.type === "head") {
+      const { seq: headSeq, chainHash } = this.#head
+      const lastCommitSeq = this.entries.filter(({ kind }) => kind === "commit").at(-1)?.seq ?? headSeq
+      return { type: "head", headSeq, lastCommitSeq, chainHash, ...word }
     }
     if (request.type !== "read") return undefined
-    if (this.captured.length > 0) {
-      return { type: "entries", groupId: request.groupId, entries: [], headSeq: this.seq }
-    }
+    const entries = this.entries.filter(({ seq }) => seq > request.afterSeq)
+    return { type: "entries", groupId: request.groupId, entries, headSeq: this.#head.seq, ...word }
+  }
+}
+
+/** What the service does so that somebody who was removed reads one member again. */
+class Accomplice {
+  /** The newest entry that the victim has been shown. */
+  shown: Pick<Entry, "seq" | "chainHash"> = { seq: 0n, chainHash: new Uint8Array() }
+  doing: "nothing" | "spoiling" | "forging" = "nothing"
+  log: ForgedLog | undefined
+  readonly #carol: Mallory
+  #knock: Knock | undefined
+  #answer: DeliveryResponse | undefined
+
+  constructor(carol: Mallory) {
+    this.#carol = carol
+  }
+
+  forge(): void {
+    this.doing = "forging"
+    this.log = new ForgedLog(this.shown)
+  }
+
+  async answer(
+    request: DeliveryRequest,
+    truth: (request: DeliveryRequest) => Promise<DeliveryResponse>,
+  ): Promise<DeliveryResponse | undefined> {
+    if (this.doing === "forging") return request.type === "answer" ? this.#answer : this.log!.answer(request)
+    if (this.doing === "spoiling") return this.#spoil(request)
+    if (request.type !== "read") return undefined
     const page = await truth(request)
-    if (page.type !== "entries") return page
-    return { ...page, entries: page.entries.map((entry) => ({ ...entry, chainHash: random(32) })) }
+    if (page.type === "entries") this.shown = page.entries.at(-1) ?? this.shown
+    return page
+  }
+
+  /** The log is not kept so long; and the knock is for Carol. */
+  #spoil(request: DeliveryRequest): DeliveryResponse | undefined {
+    if (request.type === "knock" && request.access.type === "proof") {
+      this.#knock = { id: request.id, sealed: request.sealed, key: request.access.key, at: 0n }
+      return { type: "done" }
+    }
+    if (request.type === "answer")
+      return this.#answerKnock(request.groupId) ?? { type: "notFound", groupId: request.groupId }
+    if (request.type !== "read") return new ForgedLog(this.shown).answer(request)
+    return { type: "belowRetention", groupId: request.groupId, oldestSeq: this.shown.seq + 1_000n }
+  }
+
+  /** By what Carol knows from before her removal: in her own epochs of the group, she is a member still. */
+  #answerKnock(groupId: Uint8Array): DeliveryResponse | undefined {
+    const carol = this.#carol
+    const knock = this.#knock && openKnock(groupId, this.#knock, carol.keys!)
+    if (knock === undefined) return undefined
+    const { keys } = carol
+    const group = carol.group!
+    for (let n = 0; n < 3; n++) {
+      const commit = group.commit()
+      group.apply(commit, carol.mls.dangerouslyAcceptAll(commit.claims))
+    }
+    const { made, keys: after, welcome } = readmission(carol, knock.content.keyPackage, "bob")
+    const { epoch } = group
+    group.apply(made, carol.mls.dangerouslyAcceptAll(made.claims))
+    this.forge()
+    const begins = { accessKey: after.accessKey, removes: true }
+    const { seq } = this.log!.append({ kind: "commit", epoch, body: made.message, begins })
+    const { to, welcome: sealed } = answerTo(carol, groupId, this.#knock!.id, keys!, welcome)
+    this.#answer = { type: "answer", seq, key: to[0]!.key, welcome: sealed }
+    return this.#answer
   }
 }
 
@@ -49,11 +131,11 @@ function afterRemoval(id: string, title: string, { sees }: { readonly sees: bool
     who: "operator",
     async run(world) {
       const service = await world.service()
-      const accomplice = new Accomplice()
+      const carol = await world.mallory("carol")
+      const accomplice = new Accomplice(carol)
       await using operator = await Operator.start(service.url, {
         delivery: (request, truth) => accomplice.answer(request, truth),
       })
-      const carol = await world.mallory("carol")
       await carol.publish()
       const alice = await world.open("alice")
       const bob = await world.open("bob", { service: operator.url })
@@ -65,18 +147,18 @@ function afterRemoval(id: string, title: string, { sees }: { readonly sees: bool
       await tries(team.of("alice"), "hello")
       await settle(alice, bob)
       await carol.follow()
-      accomplice.stale = await carol.groupInfo(team.id)
+      if (!sees) accomplice.forge()
       await team.of("alice").remove("carol")
       if (sees) {
         await settle(bob)
-        await tries(team.of("alice"), "now that carol has gone")
+        accomplice.doing = "spoiling"
       }
-      accomplice.spoils = true
       await settle(bob)
       const sent = await tries(team.of("bob"), "the takeover bid is 12.50 a share")
-      for (const { kind, body } of accomplice.captured) carol.take({ seq: 0n, kind, body })
+      // What she has made herself she does not have to take.
+      for (const entry of accomplice.log?.entries ?? []) carol.take(entry)
       const from = carol.heardOf("takeover bid")
-      const told = (await eventsOf(bob)).filter(({ type }) => type === "recovered" || type === "members")
+      const told = (await eventsOf(bob)).filter(({ type }) => ["recovered", "members", "rejected"].includes(type))
       return outcome(
         from !== undefined,
         `bob: ${sent}, ${team.of("bob").status}, members=[${team.of("bob").members}], ${told.map(inWords).join("; ")}; ` +
@@ -109,10 +191,9 @@ class Omission {
   /** Seqs as the victim knows them are lower by one from here on. */
   async answer(
     request: Extract<DeliveryRequest, { type: "read" }>,
-    truth: (request: DeliveryRequest) => Promise<DeliveryResponse>,
+    truth: (afterSeq: bigint) => Promise<DeliveryResponse>,
   ): Promise<DeliveryResponse> {
-    const afterSeq = request.afterSeq >= this.#seq ? request.afterSeq + 1n : request.afterSeq
-    const page = await truth({ ...request, afterSeq })
+    const page = await truth(request.afterSeq >= this.#seq ? request.afterSeq + 1n : request.afterSeq)
     if (page.type !== "entries") return page
     const entries = page.entries.filter(({ seq }) => seq !== this.#seq).map((entry) => this.#moved(entry))
     return { ...page, entries, headSeq: page.headSeq - 1n }
@@ -136,16 +217,22 @@ const leavesOut: Attack = {
   async run(world) {
     const service = await world.service()
     let omission: Omission | undefined
+    // A service needs no key to read what it has; this one reads with a member's.
+    const eyes = await world.mallory("eyes")
+    await eyes.publish()
     await using operator = await Operator.start(service.url, {
-      delivery: async (request, truth) => (request.type === "read" ? omission?.answer(request, truth) : undefined),
+      delivery: async (request) =>
+        request.type === "read"
+          ? omission?.answer(request, (afterSeq) => eyes.read(request.groupId, afterSeq))
+          : undefined,
     })
     const alice = await world.open("alice")
     const bob = await world.open("bob", { service: operator.url })
-    const { id } = await alice.createConversation({ title: "team", members: ["bob"] })
+    const { id } = await alice.createConversation({ title: "team", members: ["bob", "eyes"] })
     const team = teamOf(id, [alice, bob])
     await settle(alice, bob)
-    const head = await (await world.mallory()).delivery({ type: "head", groupId: team.id })
-    if (head.type !== "head") throw new Error(`head: ${head.type}`)
+    await eyes.join()
+    const head = await eyes.head(team.id)
     omission = new Omission(head.headSeq + 1n, head.chainHash)
     await tries(team.of("alice"), "Bob, do NOT pay that bill")
     await tries(team.of("alice"), "see you tomorrow")
@@ -193,8 +280,9 @@ const forgets = mistaken(
   "has a conversation lost for good by saying once that it does not exist",
   (groupId) => ({ type: "notFound", groupId }),
 )
-const forbids = mistaken("H8b", "has a conversation lost for good by forbidding it once", () => ({
-  type: "forbidden",
+const denies = mistaken("H8b", "has a conversation lost for good by denying it once", (groupId) => ({
+  type: "denied",
+  groupId,
   reason: "not today",
 }))
 
@@ -283,24 +371,33 @@ const wrongClock: Attack = {
   },
 }
 
+const PEOPLE = ["alice", "bob", "carol"]
+
 const roster: Attack = {
   id: "H12",
   title: "reads who is in which conversation",
   who: "operator",
-  open: "Admission",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
+    const team = await world.team(PEOPLE)
     const service = await world.service()
+    // Every kind of entry that says something of members: they come, are let in again, renew, ask to leave, and go.
+    await team.of("bob").refresh()
+    await settle(...team.clients)
+    await within(3_000, team.of("carol").leave())
+    await settle(...team.clients)
     const database = new Database(service.file, { readonly: true })
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as { name: string }[]
-    // One value that holds both names is a list of members: a tree.
+    // One value that holds two names is a list of members.
     const found = tables.filter(({ name }) => {
       const values = (database.prepare(`SELECT * FROM "${name}"`).raw(true).all() as unknown[][]).flat()
-      return values.some((value) => ["alice", "bob"].every((who) => holds(value, who)))
+      return values.some((value) => PEOPLE.filter((who) => holds(value, who)).length > 1)
     })
     database.close()
     const names = found.map(({ name }) => name)
-    return outcome(names.length > 0, `${team.clients.length} names together in: ${names.join(", ") || "no table"}`)
+    return outcome(
+      names.length > 0,
+      `of ${team.clients.length} names, two together in: ${names.join(", ") || "no table"}`,
+    )
   },
 }
 
@@ -311,14 +408,22 @@ const anonymousRoster: Attack = {
   id: "H12b",
   title: "reads who is in a conversation whose id she knows",
   who: "stranger",
-  open: "Admission",
   async run(world) {
-    const team = await world.team(["alice", "bob"])
+    const team = await world.team(PEOPLE)
     const stranger = await world.mallory("stranger", { registered: false })
-    const answer = await stranger.delivery({ type: "groupInfo", groupId: team.id })
-    const tree = answer.type === "groupInfo" ? Buffer.from(answer.ratchetTree ?? answer.groupInfo) : Buffer.alloc(0)
-    const names = ["alice", "bob"].filter((name) => tree.includes(Buffer.from(name)))
-    return outcome(names.length > 0, `service: ${answer.type}; names in it: [${names}]`)
+    const keys = IntervalKeys.unknown(stranger.suite)
+    const { id: groupId } = team
+    const page = { groupId, afterSeq: 0n, limit: 500, access: noAccess }
+    const requests = [
+      { type: "read", ...page },
+      { type: "head", groupId, access: noAccess },
+    ] as const
+    const answers = await Promise.all(
+      [undefined, keys].flatMap((prover) => requests.map((request) => stranger.askGroup(request, prover))),
+    )
+    const told = Buffer.concat(answers.map(answerDelivery))
+    const names = PEOPLE.filter((name) => told.includes(Buffer.from(name)))
+    return outcome(names.length > 0, `service: ${answers.map(({ type }) => type).join(", ")}; names in it: [${names}]`)
   },
 }
 
@@ -327,7 +432,7 @@ export const operators: readonly Attack[] = [
   hidesRemoval,
   leavesOut,
   forgets,
-  forbids,
+  denies,
   ghost,
   laterGhost,
   wrongClock,

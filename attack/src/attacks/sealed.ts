@@ -4,7 +4,7 @@ import { deliveryRequests } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import { Offer, SealedTransport, shareTransport } from "@conclave/fast-open"
 import { type Attack, outcome } from "../attack.js"
-import { payloadOf } from "../contract.js"
+import { cursorOf, payloadOf } from "../contract.js"
 import { creator } from "../floods.js"
 import { importPatched } from "../hostile.js"
 import { Relay } from "../relay.js"
@@ -37,7 +37,7 @@ const hearsAlong: Attack = {
     const { delivery: subscriber } = shareTransport(transport, ["delivery"])
     const request = deliveryRequests.encode({
       type: "subscribe",
-      cursors: [{ groupId, afterSeq: 0n }],
+      cursors: [cursorOf(author.keys!, groupId)],
       inboxAfter: 0n,
       proof: undefined,
     })

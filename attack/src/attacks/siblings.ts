@@ -8,7 +8,7 @@ import { Operator } from "../operator.js"
 import { megabytes } from "../service.js"
 import { pause, within } from "../timing.js"
 import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
-import { groupOfHerOwn, noise, silenced, withMember } from "./entering.js"
+import { keyPackageOf, noise, silenced, takeOver, withMember } from "./entering.js"
 
 const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
 
@@ -35,20 +35,13 @@ const speaksAfter: Attack = {
   title: "speaks, and renames the conversation, after having been removed",
   who: "removed member",
   quick: true,
-  defence: [
-    {
-      file: "packages/client/dist/src/conversation/messages.js",
-      find: "if (!state.group.hasSignatureKey(signatureKey))",
-      replace: "if (false)",
-    },
-  ],
   async run(world) {
     const { mallory, team } = await withMember(world)
     await team.of("alice").remove("mallory")
     await settle(...team.clients)
     await tries(team.of("alice"), "now that she has gone")
-    const said = describe(await mallory.say({ text: "transfer the money to this account" }))
-    const titled = describe(await mallory.say({ title: "renamed by nobody" }))
+    const said = await saying(mallory, { text: "transfer the money to this account" })
+    const titled = await saying(mallory, { title: "renamed by nobody" })
     await settle(...team.clients)
     const texts = (await team.of("bob").history({ limit: 50 })).map(({ from, text }) => `${from}: ${text}`)
     const { title, members } = team.of("bob")
@@ -58,6 +51,9 @@ const speaksAfter: Attack = {
     )
   },
 }
+
+const saying = (mallory: Mallory, words: Parameters<Mallory["say"]>[0]) =>
+  mallory.say(words).then(describe, (error: Error) => error.message)
 
 /** A Welcome that its recipient cannot open. */
 async function junkWelcome(world: World): Promise<Uint8Array> {
@@ -69,8 +65,8 @@ async function junkWelcome(world: World): Promise<Uint8Array> {
 
 const pushesOut: Attack = {
   id: "M4c",
-  title: "pushes an invitation out of a person's inbox, knowing the conversation's id",
-  who: "stranger",
+  title: "pushes an invitation out of a person's inbox, as a member of the conversation",
+  who: "member",
   secondsMax: 90,
   defence: [
     {
@@ -82,33 +78,26 @@ const pushesOut: Attack = {
   async run(world) {
     const bob = await world.open("bob")
     const alice = await world.open("alice")
-    const { id } = await alice.createConversation({ title: "us two", members: ["bob"] })
-    const groupId = Uint8Array.from(Buffer.from(id, "hex"))
     const mallory = await world.mallory()
+    await mallory.publish()
+    const { id } = await alice.createConversation({ title: "us", members: ["mallory"] })
+    const groupId = Uint8Array.from(Buffer.from(id, "hex"))
+    await mallory.join()
+    await alice.conversations.get(id)!.invite("bob")
+    await mallory.follow()
     const devices = await askAuth(mallory.ask, { type: "lookup", name: "bob" })
     if (devices.type !== "devices") throw new Error(`lookup: ${devices.type}`)
     const recipients = devices.devices.map(({ deviceId }) => ({ deviceId }))
     const welcome = await junkWelcome(world)
+    const { epoch } = mallory.group!
     let sent = 0
     for (let n = 0; n < 60 && sent < 10; n++) {
-      const current = await mallory.groupInfo(groupId)
-      if (mallory.group?.epoch !== current.epoch + 1n) groupOfHerOwn(mallory, groupId, current.epoch + 1n)
-      const answer = await mallory.append({
-        groupId,
-        kind: "commit",
-        epoch: current.epoch,
-        after: current.seq,
-        body: noise(groupId, current.epoch),
-        commit: {
-          welcome,
-          recipients,
-          groupInfo: mallory.group!.groupInfo(),
-          ratchetTree: mallory.group!.ratchetTree(),
-        },
-      })
-      // She frames her junk for the epoch that the group is in, however far the stored GroupInfo has been led.
-      if (answer.type === "accepted") sent++
-      else if (answer.type === "throttled") await pause(Math.min(1_000, answer.retryAfterMilliseconds))
+      const commit = { welcome, recipients }
+      const answer = await mallory.append({ groupId, kind: "commit", epoch, body: noise(groupId, epoch), commit })
+      if (answer.type === "accepted") {
+        sent++
+        mallory.lastCommit = answer.seq
+      } else if (answer.type === "throttled") await pause(Math.min(1_000, answer.retryAfterMilliseconds))
       else throw new Error(describe(answer))
     }
     await settle(bob)
@@ -119,7 +108,7 @@ const pushesOut: Attack = {
 
 const reopens: Attack = {
   id: "C2b",
-  title: "reopens a conversation that a person has left, as a group of her own",
+  title: "reopens a conversation that a person has left, as a group of her own, by a key lent to her",
   who: "stranger",
   quick: true,
   defence: [
@@ -130,38 +119,28 @@ const reopens: Attack = {
     },
   ],
   async run(world) {
-    const team = await world.team(["alice", "bob", "carol"])
+    const { mallory: inside, team } = await withMember(world, {}, ["alice", "bob", "carol"])
     await tries(team.of("alice"), "old secrets")
     await settle(...team.clients)
     await team.of("alice").remove("bob")
     await settle(...team.clients)
-    const mallory = await world.mallory()
-    const current = await mallory.groupInfo(team.id)
-    groupOfHerOwn(mallory, team.id, current.epoch)
-    mallory.lastCommit = current.seq
-    const packages = await Promise.all(["alice", "bob", "carol"].map((name) => keyPackageOf(mallory, name)))
-    const answer = await mallory.commit({ add: packages.map(({ keyPackage }) => keyPackage) }, [packages[1]!.deviceId])
+    await inside.follow()
+    // Bob has never heard of her.
+    const eve = await world.mallory("eve")
+    eve.learnFrom(inside)
+    const answer = await takeOver(eve, team.id, ["bob", "alice", "carol"])
     await settle(...team.clients)
     const bobs = team.of("bob")
     const sent = await tries(bobs, "so, as to the takeover bid")
-    await mallory.follow()
-    const from = mallory.heardOf("takeover bid")
+    await eve.follow()
+    const from = eve.heardOf("takeover bid")
     const told = (await eventsOf(team.clients[1]!)).filter(({ type }) => type !== "message").map(inWords)
     return outcome(
       from !== undefined,
       `service: ${describe(answer)}; bob: ${bobs.status}, title "${bobs.title}", members=[${bobs.members}], ${sent}; ` +
-        `mallory reads what ${from ?? "nobody"} says; bob's events: ${told.join("; ")}`,
+        `eve reads what ${from ?? "nobody"} says; bob's events: ${told.join("; ")}`,
     )
   },
-}
-
-async function keyPackageOf(mallory: Mallory, name: string) {
-  const answer = await askAuth(mallory.ask, { type: "lookup", name })
-  if (answer.type !== "devices") throw new Error(`lookup: ${answer.type}`)
-  const { deviceId } = answer.devices[0]!
-  const claimed = await mallory.delivery({ type: "claimKeyPackage", deviceId, cipherSuite: 1 })
-  if (claimed.type !== "keyPackage") throw new Error(`claim: ${claimed.type}`)
-  return { deviceId, keyPackage: claimed.keyPackage }
 }
 
 /** The service takes what a client sends, once, and says that it does not. */
@@ -176,6 +155,12 @@ function refusesFalsely(id: string, title: string, kind: "commit" | "proposal"):
         file: "packages/client/dist/src/conversation/turn.js",
         find: "return includes(this.state.givenUp, this.#hash(body))",
         replace: "return false",
+      },
+      {
+        // A group keeps the commit that was refused until there is another one.
+        file: "packages/client/dist/src/conversation/committing.js",
+        find: "turn.fail(Number(wish), refusal(answer));",
+        replace: "{ turn.fail(Number(wish), refusal(answer)); state.group.discardPending(); turn.saveGroup(); }",
       },
     ],
     async run(world) {
@@ -205,7 +190,7 @@ function refusesFalsely(id: string, title: string, kind: "commit" | "proposal"):
       const { status, epoch } = team.of("bob")
       const isMember = team.of("alice").members.includes("bob")
       const told = (await eventsOf(bob)).filter(({ type }) => type !== "message").map(inWords)
-      const deaf = status === "active" && (!heard || !isMember)
+      const deaf = status === "stopped" || (status === "active" && (!heard || !isMember))
       return outcome(
         deaf,
         `${lies} lie; bob's wish: ${wished.state}; alice: ${said}; bob: ${status}, epoch ${epoch} (alice's ${team.of("alice").epoch}), ` +
@@ -237,12 +222,13 @@ const expires: Attack = {
     })
     const alice = await world.open("alice")
     const bob = await world.open("bob", { service: operator.url })
-    const { id } = await alice.createConversation({ title: "team", members: ["bob"] })
+    const inside = await world.mallory()
+    await inside.publish()
+    const { id } = await alice.createConversation({ title: "team", members: ["bob", "mallory"] })
     const team = teamOf(id, [alice, bob])
     await settle(alice, bob)
-    const head = await (await world.mallory()).delivery({ type: "head", groupId: team.id })
-    if (head.type !== "head") throw new Error(`head: ${head.type}`)
-    hidden = head.headSeq + 1n
+    await inside.join()
+    hidden = (await inside.head(team.id)).headSeq + 1n
     await tries(team.of("alice"), "Bob, do NOT pay that bill")
     await tries(team.of("alice"), "see you tomorrow")
     await settle(bob)
