@@ -1,7 +1,7 @@
 /**
  * The rules of admission and recovery, each a switch, so that a model can be made without one of them. Those of
- * {@link service} and {@link client} are kept by the implementation; those of {@link mends} are not, or not in this form:
- * what the model finds without them stands in `found.md`.
+ * {@link service} and {@link client} are kept by the implementation, and those of {@link mends} were not when the model was made:
+ * what it found without them stands in `found.md`.
  */
 
 /** What the service checks: `contracts/access`, `contracts/delivery`. */
@@ -44,13 +44,13 @@ const client = {
   renewsAtOnce: "a member that has been let in renews at once",
 } as const
 
-/** What the exploration found missing. Two of them the implementation keeps since: see `asImplemented`. */
+/** What the exploration found missing. All but one of them the implementation keeps since: see `asImplemented`. */
 const mends = {
   /** `seen` is the newest entry fetched, not the newest one followed. */
   seenIsFetched: "a knock says how far its maker has fetched",
   /** The leaf of a knock that is given up for a newer one is claimed by the newer one. */
   expiredLeafClaimed: "a knock claims the leaves of those that expired before it",
-  /** All leaves that may be in the tree are claimed; otherwise the last one, where the implementation has the last eight. */
+  /** All leaves that may be in the tree are claimed; otherwise the last one, where the implementation has the last 64. */
   leavesKept: "a knock claims every leaf whose answer was of no use",
   /** A leaf that was taken out and in again is as old as the one in its place, to all who read the commit. */
   readdedKeepsAge: "a leaf that is taken out and in keeps its age, whoever has heard the knock",
@@ -74,10 +74,8 @@ const all = (rules: object, value: boolean) => Object.fromEntries(Object.keys(ru
 export const mendNames = Object.keys(mends) as readonly Mend[]
 /** With everything that would mend it. */
 export const mended = all(ruleWords, true) as Rules
-/** What the implementation does not keep yet. Eight leaves are as good as all of them in logs of this length. */
-const open: readonly Mend[] = [
-  ...(["expiredLeafClaimed", "answerKeyDerived", "passedOverKeyStops", "stuckAtChecked", "headsCompared"] as const),
-]
+/** What the implementation does not keep yet. */
+const open: readonly Mend[] = ["headsCompared"]
 export const asImplemented = { ...mended, ...Object.fromEntries(open.map((rule) => [rule, false])) } as Rules
 export const without = (...rules: readonly Rule[]): Rules => ({
   ...mended,
