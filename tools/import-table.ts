@@ -58,7 +58,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "identity/verdicts", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "fast-open"],
     // Of the services their contracts, never themselves.
-    ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/names"],
+    ...["contracts/delivery", "contracts/log-chain", "contracts/access", "contracts/heads", "contracts/knocks"],
+    ...["contracts/auth", "contracts/names"],
   ],
   web: ["client", "client/browser"],
   cli: [
@@ -96,7 +97,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
   model: [],
   attack: [
     ...Object.keys(packages).filter((name) => name !== "web" && name !== "cli"),
-    ...["contracts/delivery", "contracts/log-chain", "contracts/auth"],
+    ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/access", "contracts/knocks"],
     ...["identity/x509", "client/node", "crypto/node", "mls/wire"],
     ...["transport/node", "fast-open/sockets"],
   ],
