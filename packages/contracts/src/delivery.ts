@@ -147,14 +147,14 @@ export const Append = struct("Append", {
    */
   after: uint64,
   /**
-   * A proof. Of a commit or proposal, by the newest registered key; of an application message, by that or, for a minute, by
+   * A proof or MAC. Of a commit or proposal, by the newest registered key; of an application message, by that or, for a minute, by
    * the one before, unless the newest commit that began an interval removes somebody.
    */
   access: Access,
 })
 export type Append = TypeOf<typeof Append>
 
-/** The proof of a cursor covers the cursor. */
+/** The proof or MAC of a cursor covers the cursor. */
 export const Cursor = struct("Cursor", { groupId: GroupId, afterSeq: uint64, access: Access })
 export type Cursor = TypeOf<typeof Cursor>
 
@@ -220,7 +220,7 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
    */
   extend: { subscription: opaque, cursor: Cursor },
   /**
-   * Leaves a knock beside the log, proved with any key of the group's. → done (for a repetition, too) · notFound · denied ·
+   * Leaves a knock beside the log, by a proof or MAC with any key of the group's. → done (for a repetition, too) · notFound · denied ·
    * wrongTime · throttled · tooLarge · invalid. Where there are too many of one key, the requester with the most of them
    * loses its oldest.
    */
@@ -326,7 +326,7 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   /** The service could not do it now; nothing was changed that a retry would not find. */
   unavailable: { reason: utf8 },
   /**
-   * The time of the request's proof is more than five minutes from the service's, which is `serviceTime`: Unix time in
+   * The time of the request's proof or MAC is more than five minutes from the service's, which is `serviceTime`: Unix time in
    * milliseconds. Nothing else of the proof was looked at.
    */
   wrongTime: { serviceTime: uint64 },
@@ -337,7 +337,7 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   update: { oldest: uint8, newest: uint8 },
   /** There is no room for more before older entries expire. Reading goes on. */
   quotaExceeded: { of: QuotaOf },
-  /** The key is none of the group's, or not the one that this needs, or its signature or pass is not right. */
+  /** The key is none of the group's, or not the one that this needs, or its signature, MAC or pass is not right. */
   denied: { groupId: GroupId, reason: utf8 },
   /** The first answer of a stream. */
   subscribed: { subscription: opaque },

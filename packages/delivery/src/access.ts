@@ -8,7 +8,7 @@ import { suiteOf } from "./proof.js"
 import { Recent } from "./recent.js"
 import type { AccessRefusal, Shown, Standing } from "./store/store.js"
 
-/** What a request shows, and what a signature in it covers. */
+/** What a request shows, and what a signature or MAC in it covers. */
 export interface Evidence {
   readonly groupId: Uint8Array
   readonly access: Access
@@ -32,7 +32,7 @@ export const evidenceOfCursor = (cursor: Cursor): Evidence => ({
 
 export const keyOf = (access: Access) => (access.type === "none" ? undefined : access.key)
 
-/** Proofs are accepted within so many milliseconds of the service's clock. */
+/** Proofs and MACs are accepted within so many milliseconds of the service's clock. */
 const CLOCK_DIFFERENCE_MAX = 5n * 60n * 1000n
 /** Messages prove the key before the newest for so many milliseconds. */
 const FORMER_KEY_MILLISECONDS = 60_000n
@@ -52,7 +52,7 @@ export class AccessJudge {
     this.#passes = passes
   }
 
-  /** For reading: by a proof or a pass of any key, as far as it reaches. `now`: Unix time in milliseconds. */
+  /** For reading: by a proof, MAC or pass of any key, as far as it reaches. `now`: Unix time in milliseconds. */
   reading(evidence: Evidence, now: bigint): Shown {
     return shown(evidence, (standing) => this.#evidenceFault(evidence, standing, now))
   }
@@ -67,14 +67,14 @@ export class AccessJudge {
     )
   }
 
-  /** By a proof of any key. */
+  /** By a proof or MAC of any key. */
   knocking(evidence: Evidence, now: bigint): Shown {
     return shown(evidence, (standing) =>
-      evidence.access.type === "proof" ? this.#evidenceFault(evidence, standing, now) : denied(NO_PROOF),
+      "at" in evidence.access ? this.#evidenceFault(evidence, standing, now) : denied(NO_PROOF),
     )
   }
 
-  /** By a proof of the newest key, or for a message of the one before. */
+  /** By a proof or MAC of the newest key, or for a message of the one before. */
   appending(request: Append & { readonly type: "append" }, now: bigint): Shown {
     const evidence = evidenceOf(request)
     return shown(evidence, (standing) => {
@@ -83,9 +83,9 @@ export class AccessJudge {
     })
   }
 
-  /** A proof of another time than this, which is answered before anything else of a subscription. */
+  /** A proof or MAC of another time than this, which is answered before anything else of a subscription. */
   timeFault({ access }: Evidence, now: bigint): AccessRefusal | undefined {
-    if (access.type !== "proof") return undefined
+    if (!("at" in access)) return undefined
     const difference = access.at - now
     const isWrong = difference > CLOCK_DIFFERENCE_MAX || -difference > CLOCK_DIFFERENCE_MAX
     return isWrong ? { type: "wrongTime", serviceTime: now } : undefined
@@ -101,6 +101,9 @@ export class AccessJudge {
     const { access, groupId } = evidence
     if (access.type === "none") return true
     if (access.type === "pass") return this.#passes.isGood(groupId, access, now)
+    if (access.type === "mac") {
+      return this.#passes.isAuthentic({ groupId, access, content: () => evidence.content() }, now)
+    }
     return verifyWithLabel(suiteOf(ED25519_SUITE, this.#crypto), {
       publicKey: this.#kept(access.key),
       label: ACCESS_LABEL,
@@ -141,7 +144,7 @@ function keyFault({ kind, after }: Append, standing: Standing, now: bigint): Acc
 }
 
 const denied = (reason: string): AccessRefusal => ({ type: "denied", reason })
-const NOT_PROVED = "the key is none of the group's, or its signature or pass is not right"
-const NO_PROOF = "it needs a signature"
+const NOT_PROVED = "the key is none of the group's, or its signature, MAC or pass is not right"
+const NO_PROOF = "it needs a signature or MAC"
 const NOT_NEWEST = "the key is not the newest"
 const NOT_CURRENT = "the key does not reach the head of the log"

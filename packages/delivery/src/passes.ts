@@ -1,5 +1,5 @@
-import { encode, fixed, opaque, struct, uint64 } from "@conclave/codec"
-import type { Access, Pass } from "@conclave/contracts/access"
+import { encode, enumeration, fixed, opaque, struct, type TypeOf, uint64 } from "@conclave/codec"
+import { ACCESS_MAC_LABEL, type Access, AccessMacTBS, type Pass } from "@conclave/contracts/access"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 
 const HOUR = 60n * 60n * 1000n
@@ -7,9 +7,13 @@ const GIVEN_FOR = 24n * HOUR
 /** No service gives a pass for longer: its clock was wrong. */
 const AHEAD_MAX = 48n * HOUR
 
-const PassTBS = struct("PassTBS", { groupId: opaque, key: fixed(32), until: uint64 })
+/** Which secret of a pass: `tag` is shown when reading, so `macKey` must not follow from it. */
+const PassUse = enumeration("PassUse", 1, { tag: 1, macKey: 2 })
+/** Of what a secret of a pass is the HMAC-SHA256. */
+const PassTBS = struct("PassTBS", { use: PassUse, groupId: opaque, key: fixed(32), until: uint64 })
+type PassTBS = TypeOf<typeof PassTBS>
 
-/** Gives passes and knows them again. A pass is for one group and key; nothing of it is stored. */
+/** Gives passes, and checks what is shown by them. A pass is for one group and key; nothing of it is stored. */
 export class Passes {
   readonly #crypto: CryptoProvider
   readonly #secret: Uint8Array
@@ -22,15 +26,40 @@ export class Passes {
   /** For one who has proved the key. `now`: Unix time in milliseconds. */
   give({ groupId, key }: Pick<Pass, "groupId" | "key">, now: bigint): Pass {
     const until = now + GIVEN_FOR
-    return { groupId, key, until, tag: this.#tag({ groupId, key, until }) }
+    const place = { groupId, key, until }
+    return { ...place, tag: this.#tag(place), macKey: this.#macKey(place) }
   }
 
   isGood(groupId: Uint8Array, { key, until, tag }: Extract<Access, { type: "pass" }>, now: bigint): boolean {
-    if (until <= now || until > now + AHEAD_MAX) return false
+    if (!isTime(until, now)) return false
     return equalBytes(tag, this.#tag({ groupId, key, until }))
   }
 
-  #tag(pass: Omit<Pass, "tag">): Uint8Array {
-    return this.#crypto.hashes["SHA-256"]!.hmac(this.#secret, encode(PassTBS, pass))
+  /** `content`: see AccessTBS. Whether its `at` is of now is for the caller to check. */
+  isAuthentic(
+    { groupId, access, content }: { groupId: Uint8Array; access: Mac; content: () => Uint8Array },
+    now: bigint,
+  ): boolean {
+    const { key, until, at, mac } = access
+    if (!isTime(until, now)) return false
+    const input = encode(AccessMacTBS, { label: ACCESS_MAC_LABEL, tbs: { at, content: content() } })
+    return equalBytes(mac, this.#hmac(this.#macKey({ groupId, key, until }), input))
+  }
+
+  #tag(place: Place): Uint8Array {
+    return this.#hmac(this.#secret, encode(PassTBS, { use: "tag", ...place }))
+  }
+
+  #macKey(place: Place): Uint8Array {
+    return this.#hmac(this.#secret, encode(PassTBS, { use: "macKey", ...place }))
+  }
+
+  #hmac(key: Uint8Array, input: Uint8Array): Uint8Array {
+    return this.#crypto.hashes["SHA-256"]!.hmac(key, input)
   }
 }
+
+type Mac = Extract<Access, { type: "mac" }>
+type Place = Omit<PassTBS, "use">
+
+const isTime = (until: bigint, now: bigint) => until > now && until <= now + AHEAD_MAX

@@ -159,7 +159,10 @@ async function begin(reading: Reading) {
   return { passes, refusals }
 }
 
-/** A pass for a signature; nothing for a pass, which is looked at together with the log. */
+/**
+ * A pass for a signature; nothing for a pass, which is looked at together with the log, nor for a MAC: passes are not
+ * renewed by passes.
+ */
 async function evidenceFault(cursor: Cursor, reading: Reading): Promise<Pass | Refused | undefined> {
   const { store, judge, passes, positions, asking } = reading
   const { groupId, access } = cursor
@@ -173,7 +176,7 @@ async function evidenceFault(cursor: Cursor, reading: Reading): Promise<Pass | R
   const position = positions.get(groupTopic(groupId))
   // It may have been extended already.
   if (typeof position === "object") position.keySeq ??= Number(standing.seq)
-  return passes.give({ groupId, key: access.key }, now)
+  return access.type === "proof" ? passes.give({ groupId, key: access.key }, now) : undefined
 }
 
 async function* pages(

@@ -3,7 +3,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { ACCESS_LABEL, type Access, AccessTBS, noAccess } from "@conclave/contracts/access"
+import {
+  ACCESS_LABEL,
+  ACCESS_MAC_LABEL,
+  type Access,
+  AccessMacTBS,
+  AccessTBS,
+  noAccess,
+  type Pass,
+} from "@conclave/contracts/access"
 import {
   type Append,
   type CommitParts,
@@ -85,6 +93,8 @@ export function accessKeyOf(groupId: Uint8Array, interval = 0): SigningKey {
 interface Proving {
   /** Default: the key of the group's first interval. */
   readonly key?: SigningKey
+  /** By a MAC with this instead of a proof. */
+  readonly pass?: Pass
   /** Unix time in milliseconds. */
   readonly at?: number
 }
@@ -93,6 +103,16 @@ interface Proving {
 export function proofOver(key: SigningKey, content: Uint8Array, at = NOW): Extract<Access, { type: "proof" }> {
   const signature = signWithLabel(key, ACCESS_LABEL, encode(AccessTBS, { at: BigInt(at), content }))
   return { type: "proof", key: key.publicKey, at: BigInt(at), signature }
+}
+
+/** A MAC over `content`, the request or cursor without its access. */
+export function macOver(
+  { key, until, macKey }: Pick<Pass, "key" | "until" | "macKey">,
+  content: Uint8Array,
+  at = NOW,
+): Extract<Access, { type: "mac" }> {
+  const input = encode(AccessMacTBS, { label: ACCESS_MAC_LABEL, tbs: { at: BigInt(at), content } })
+  return { type: "mac", key, until, at: BigInt(at), mac: crypto.hashes["SHA-256"]!.hmac(macKey, input) }
 }
 
 type WithoutAccess<T> = T extends { readonly access: Access } ? Omit<T, "access"> & { readonly access?: Access } : T
@@ -107,7 +127,7 @@ export type BareRequest = Bare<DeliveryRequest>
 
 const groupRequests: readonly string[] = ["append", "read", "head", "knock", "knocks", "answer"]
 
-/** The request with a proof wherever it has no access yet. */
+/** The request with a proof, or a MAC, wherever it has no access yet. */
 export function withAccess(request: BareRequest, proving: Proving = {}): DeliveryRequest {
   if (request.type === "subscribe") {
     return { ...request, cursors: request.cursors.map((cursor) => cursorWithAccess(cursor, proving)) }
@@ -115,14 +135,17 @@ export function withAccess(request: BareRequest, proving: Proving = {}): Deliver
   if (request.type === "extend") return { ...request, cursor: cursorWithAccess(request.cursor, proving) }
   if (!groupRequests.includes(request.type) || "access" in request) return request as DeliveryRequest
   const bare = { ...request, access: noAccess } as DeliveryRequest & { readonly groupId: Uint8Array }
-  const { key = accessKeyOf(bare.groupId), at } = proving
-  return { ...bare, access: proofOver(key, deliveryRequests.encode(bare), at) } as DeliveryRequest
+  return { ...bare, access: accessOver(bare.groupId, deliveryRequests.encode(bare), proving) } as DeliveryRequest
 }
 
-export function cursorWithAccess(cursor: BareCursor, { key = accessKeyOf(cursor.groupId), at }: Proving = {}): Cursor {
-  const { access } = cursor
+export function cursorWithAccess(cursor: BareCursor, proving: Proving = {}): Cursor {
+  const { groupId, access } = cursor
   if (access !== undefined) return { ...cursor, access }
-  return { ...cursor, access: proofOver(key, encode(Cursor, { ...cursor, access: noAccess }), at) }
+  return { ...cursor, access: accessOver(groupId, encode(Cursor, { ...cursor, access: noAccess }), proving) }
+}
+
+function accessOver(groupId: Uint8Array, content: Uint8Array, { key, pass, at }: Proving): Access {
+  return pass === undefined ? proofOver(key ?? accessKeyOf(groupId), content, at) : macOver(pass, content, at)
 }
 
 // --- A service -------------------------------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ export class Device implements Client {
     const transactions = new Transactions(store, profile, log)
     this.#begun = log.elapsed()
     const clock = new ServiceClock(now)
-    const delivery = new Delivery({ transport: options.delivery, device: identity, clock, patience })
+    const { provider } = identity.suite
+    const delivery = new Delivery({ transport: options.delivery, device: identity, provider, clock, patience })
     const acceptEndorsed = policy.endorsedKey === "accept"
     const judge = new Judge({
       store,

@@ -1,5 +1,5 @@
 import { encode } from "@conclave/codec"
-import { type Access, AccessTBS, noAccess, type Pass } from "@conclave/contracts/access"
+import { ACCESS_MAC_LABEL, type Access, AccessMacTBS, AccessTBS, noAccess, type Pass } from "@conclave/contracts/access"
 import {
   Cursor,
   type DeliveryRequest,
@@ -10,7 +10,7 @@ import {
   EMPTY_PROOF,
 } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
-import { equalBytes } from "@conclave/crypto"
+import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import type { Transport } from "@conclave/transport"
 import type { AccessProver } from "../access/interval-keys.js"
 import { hex } from "../bytes.js"
@@ -50,6 +50,7 @@ export interface Following {
 export interface DeliveryOptions {
   readonly transport: Transport
   readonly device: DeviceSigner
+  readonly provider: CryptoProvider
   readonly clock: ServiceClock
   readonly patience: Patience
 }
@@ -58,13 +59,15 @@ export interface DeliveryOptions {
 export class Delivery {
   readonly #service: Service<DeliveryRequest, DeliveryResponse>
   readonly #device: DeviceSigner
+  readonly #crypto: CryptoProvider
   readonly #clock: ServiceClock
   readonly #passes = new Map<string, Pass>()
 
-  constructor({ transport, device, clock, patience }: DeliveryOptions) {
+  constructor({ transport, device, provider, clock, patience }: DeliveryOptions) {
     const contract = { requests: deliveryRequests, response: DeliveryResponse }
     this.#service = new Service({ name: "delivery", transport, ...contract, patience })
     this.#device = device
+    this.#crypto = provider
     this.#clock = clock
   }
 
@@ -72,12 +75,17 @@ export class Delivery {
     return this.#service.encode(request)
   }
 
-  /** Sends a request that was stored before, createGroup, append or knock, with a proof if there is a key. */
+  /** Sends a request that was stored before, createGroup, append or knock; if there is a key, with a MAC or a proof. */
   send(request: Uint8Array, { prover, signal }: Asking): Promise<DeliveryAnswer> {
     if (prover === undefined) return this.#service.send(request, signal)
     const stored = deliveryRequests.decode(request)
     if (stored.type !== "append" && stored.type !== "knock") throw new TypeError("this request needs no key")
-    return this.#again(() => this.#service.ask({ ...stored, access: this.#signed(prover, request) }, signal))
+    return this.#askByPass(prover, {
+      groupId: stored.groupId,
+      shown: (pass) => this.#authenticated(pass, request),
+      content: () => request,
+      ask: (access) => this.#service.ask({ ...stored, access }, signal),
+    })
   }
 
   async read(groupId: Uint8Array, afterSeq: bigint, asking: Asking): Promise<DeliveryAnswer> {
@@ -192,21 +200,31 @@ export class Delivery {
     return this.#again(() => this.#service.ask(this.#prove(request), signal))
   }
 
-  /** Asks by the pass that there is, or by a signature. */
+  /** Reads by the pass that there is, or by a signature. */
   #askWithKey(
     groupId: Uint8Array,
     request: (access: Access) => DeliveryRequest,
     { prover, signal }: Asking,
   ): Promise<DeliveryAnswer> {
     if (prover === undefined) return this.#service.ask(request(noAccess), signal)
+    return this.#askByPass(prover, {
+      groupId,
+      shown: accessBy,
+      content: () => this.encode(request(noAccess)),
+      ask: (access) => this.#service.ask(request(access), signal),
+    })
+  }
+
+  /** Asks with what is `shown` by the pass that there is; where there is none, or it is denied, by a signature. */
+  #askByPass(prover: AccessProver, { groupId, shown, content, ask }: AskedByPass): Promise<DeliveryAnswer> {
     return this.#again(async () => {
       const pass = this.#pass(groupId, prover)
       if (pass !== undefined) {
-        const answer = await this.#service.ask(request(pass), signal)
+        const answer = await ask(shown(pass))
         if (answer.type !== "denied") return answer
         this.#passes.delete(passName(groupId, prover.accessKey))
       }
-      return this.#service.ask(request(this.#signed(prover, this.encode(request(noAccess)))), signal)
+      return ask(this.#signed(prover, content()))
     })
   }
 
@@ -222,18 +240,25 @@ export class Delivery {
   #cursor({ groupId, afterSeq, prover }: Following): Cursor {
     const open = { groupId, afterSeq, access: noAccess }
     if (prover === undefined) return open
-    return { ...open, access: this.#pass(groupId, prover) ?? this.#signed(prover, encode(Cursor, open)) }
+    const pass = this.#pass(groupId, prover)
+    return { ...open, access: pass === undefined ? this.#signed(prover, encode(Cursor, open)) : accessBy(pass) }
   }
 
-  #pass(groupId: Uint8Array, { accessKey: key }: AccessProver): Access | undefined {
-    const pass = this.#passes.get(passName(groupId, key))
-    if (pass === undefined || pass.until <= BigInt(Math.floor(this.#clock.now())) + PASS_MARGIN) return undefined
-    return { type: "pass", key, until: pass.until, tag: pass.tag }
+  #pass(groupId: Uint8Array, { accessKey }: AccessProver): Pass | undefined {
+    const pass = this.#passes.get(passName(groupId, accessKey))
+    return pass === undefined || pass.until <= this.#now() + PASS_MARGIN ? undefined : pass
+  }
+
+  /** Of a request as it is sent, with `none` in the place of the access. */
+  #authenticated({ key, until, macKey }: Pass, content: Uint8Array): Access {
+    const at = this.#now()
+    const input = encode(AccessMacTBS, { label: ACCESS_MAC_LABEL, tbs: { at, content } })
+    return { type: "mac", key, until, at, mac: this.#crypto.hashes["SHA-256"]!.hmac(macKey, input) }
   }
 
   /** Of a request as it is sent, or a cursor, with `none` in the place of the access. */
   #signed(prover: AccessProver, content: Uint8Array): Access {
-    const at = BigInt(Math.floor(this.#clock.now()))
+    const at = this.#now()
     const signature = prover.sign(encode(AccessTBS, { at, content }))
     return { type: "proof", key: prover.accessKey, at, signature }
   }
@@ -246,11 +271,25 @@ export class Delivery {
 
   #prove(request: (proof: DeviceProof) => DeliveryRequest): DeliveryRequest {
     const { deviceId } = this.#device
-    const at = BigInt(Math.floor(this.#clock.now()))
+    const at = this.#now()
     const content = encode(DeviceRequestTBS, { deviceId, at, request: this.encode(request(EMPTY_PROOF)) })
     return request({ deviceId, at, signature: this.#device.sign(content) })
   }
+
+  #now(): bigint {
+    return BigInt(Math.floor(this.#clock.now()))
+  }
 }
+
+interface AskedByPass {
+  readonly groupId: Uint8Array
+  readonly shown: (pass: Pass) => Access
+  /** The request as it is sent, with `none` in the place of the access. */
+  readonly content: () => Uint8Array
+  readonly ask: (access: Access) => Promise<DeliveryAnswer>
+}
+
+const accessBy = ({ key, until, tag }: Pass): Access => ({ type: "pass", key, until, tag })
 
 const passName = (groupId: Uint8Array, key: Uint8Array) => `${hex(groupId)}/${hex(key)}`
 

@@ -96,8 +96,10 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
   const begins = { accessKey, removes: false }
   const answers = { welcome: message, to: [{ knock: new Uint8Array(16), key: message }] }
   const parts = { welcome: new Uint8Array(0), recipients: [], begins, answers }
-  const access = { type: "proof", key: accessKey, at: 1_800_000_000_000n, signature: new Uint8Array(64) }
-  const pass = { type: "pass", key: accessKey, until: 1_800_000_000_000n, tag: new Uint8Array(32) }
+  const at = 1_800_000_000_000n
+  const access = { type: "proof", key: accessKey, at, signature: new Uint8Array(64) }
+  const pass = { type: "pass", key: accessKey, until: at, tag: new Uint8Array(32) }
+  const mac = { type: "mac", key: accessKey, until: at, at, mac: new Uint8Array(32) }
   const none = { type: "none" }
   const id = new Uint8Array(16)
   return [
@@ -116,6 +118,7 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
       after: 7n,
       access,
     },
+    { type: "append", ...place, kind: "application", epoch: epoch - 1n, body: message, after: 0n, access: mac },
     { type: "read", groupId, afterSeq: 0n, limit: 10, access: pass },
     { type: "head", groupId, access: none },
     { type: "extend", subscription: id, cursor: { groupId, afterSeq: 0n, access } },
@@ -155,7 +158,7 @@ function answers({ message }: Samples): object[] {
     { type: "accepted", seq: 1n, chainHash: groupId, ...signed, undelivered: [groupId] },
     { type: "entries", groupId, entries: [entry], headSeq: 1n, ...signed },
     { type: "subscribed", subscription: id },
-    { type: "passes", passes: [{ groupId, key: groupId, until: 1n, tag: groupId }] },
+    { type: "passes", passes: [{ groupId, key: groupId, until: 1n, tag: groupId, macKey: groupId }] },
     { type: "knocks", groupId, knocks: [{ id, key: groupId, sealed: message, at: 1n }] },
     { type: "answer", seq: 1n, key: message, welcome: message },
     { type: "service", identity: { key: groupId, incarnation: 1n, handovers: [handover] }, at: 1n },
