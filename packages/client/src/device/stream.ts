@@ -53,6 +53,10 @@ export class Stream {
 
   constructor(options: StreamOptions) {
     this.#options = options
+    options.delivery.onSigned = (groupId) => {
+      const conversation = options.find(groupId)
+      if (conversation !== undefined) this.#partOf(conversation)?.askForPass(conversation)
+    }
     this.#arrange()
     const end = () => {
       this.#cancelRenewal?.()
@@ -78,7 +82,11 @@ export class Stream {
 
   /** A conversation has a new key, without which nothing more of it would come. */
   extend(conversation: ConversationHandle): void {
-    this.#parts.find((part) => part.has(conversation.id))?.extend(conversation)
+    this.#partOf(conversation)?.extend(conversation)
+  }
+
+  #partOf({ id }: ConversationHandle): Part | undefined {
+    return this.#parts.find((part) => part.has(id))
   }
 
   /** Subscribes anew if there are other conversations to follow than before. */
@@ -231,6 +239,8 @@ class Part {
   #session = new AbortController()
   /** What the service calls this subscription, while there is one. */
   #subscription: Uint8Array | undefined
+  /** The conversations for which a pass is being asked. */
+  readonly #asking = new Set<string>()
   #online = false
   #reason = "the service has not answered yet"
   #broke: KnownWords | undefined
@@ -345,6 +355,16 @@ class Part {
         this.renew()
       },
     )
+  }
+
+  /** For a key that came with a commit which removed nobody: only devices that send need a pass for it. */
+  askForPass({ id, driver: { state } }: ConversationHandle): void {
+    const { signal } = this.#session
+    if (this.#subscription === undefined || signal.aborted || this.#asking.has(id)) return
+    this.#asking.add(id)
+    const end = () => this.#asking.delete(id)
+    // Without an answer, the next message is signed as well.
+    this.#options.delivery.extend(this.#subscription, followingOf(state), signal).then(end, end)
   }
 
   #setOnline(online: boolean): void {

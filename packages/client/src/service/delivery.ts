@@ -62,6 +62,8 @@ export class Delivery {
   readonly #crypto: CryptoProvider
   readonly #clock: ServiceClock
   readonly #passes = new Map<string, Pass>()
+  /** Called when a message to this group was accepted by a signature: the next one would be cheaper with a pass. */
+  onSigned: (groupId: Uint8Array) => void = () => {}
 
   constructor({ transport, device, provider, clock, patience }: DeliveryOptions) {
     const contract = { requests: deliveryRequests, response: DeliveryResponse }
@@ -84,7 +86,11 @@ export class Delivery {
       groupId: stored.groupId,
       shown: (pass) => this.#authenticated(pass, request),
       content: () => request,
-      ask: (access) => this.#service.ask({ ...stored, access }, signal),
+      ask: async (access) => {
+        const answer = await this.#service.ask({ ...stored, access }, signal)
+        if (access.type === "proof" && answer.type === "accepted" && isMessage(stored)) this.onSigned(stored.groupId)
+        return answer
+      },
     })
   }
 
@@ -288,6 +294,9 @@ interface AskedByPass {
   readonly content: () => Uint8Array
   readonly ask: (access: Access) => Promise<DeliveryAnswer>
 }
+
+/** A commit is not one: the key that it was signed with is over. */
+const isMessage = (request: DeliveryRequest) => request.type === "append" && request.kind === "application"
 
 const accessBy = ({ key, until, tag }: Pass): Access => ({ type: "pass", key, until, tag })
 
