@@ -57,26 +57,45 @@ export function answerDue({ visitors, group, outline }: State): number | undefin
 
 interface Admitted extends Answering {
   readonly leaf: LeafIndex
+  /** When it may be let in (Unix time in milliseconds). */
+  readonly due: number
+  /** How many leaves it claims, and when the service was given it. */
+  readonly claimed: number
+  readonly at: bigint
 }
 
 /**
  * Lets in whoever has knocked, is a member and shows it: one commit takes all of them out and in again. Those who are not
- * let in are forgotten: it does not get truer.
+ * let in are forgotten: it does not get truer. So are all knocks of a leaf but the newest.
  */
 export function answerKnocks(turn: Turn): Next {
-  const { state } = turn
-  const admitted: Admitted[] = []
+  const { state, moment } = turn
+  const newest = new Map<LeafIndex, Admitted>()
   for (const [key, { knock }] of [...state.visitors]) {
-    if (admitted.length >= AT_ONCE_MAX) break
     const visitor = admissible(turn, knock)
-    if (typeof visitor === "number") state.visitors.set(key, { knock, since: visitor })
-    else if (typeof visitor !== "string" && !admitted.some(({ leaf }) => leaf === visitor.leaf)) admitted.push(visitor)
-    else {
+    if (typeof visitor === "string") {
       state.visitors.delete(key)
-      if (typeof visitor === "string") turn.add({ type: "note", of: "knock", why: visitor })
+      turn.add({ type: "note", of: "knock", why: visitor })
+      continue
     }
+    const other = newest.get(visitor.leaf)
+    const isNewest = other === undefined || isAfter(visitor, other)
+    if (isNewest) newest.set(visitor.leaf, visitor)
+    const older = isNewest ? other : visitor
+    if (older !== undefined) state.visitors.delete(hex(older.answer.knock))
   }
+  for (const { answer, due } of newest.values()) {
+    const key = hex(answer.knock)
+    const { knock } = state.visitors.get(key)!
+    if (due > moment.now) state.visitors.set(key, { knock, since: due })
+  }
+  const admitted = [...newest.values()].filter(({ due }) => due <= moment.now).slice(0, AT_ONCE_MAX)
   return admitted.length === 0 ? "again" : (letIn(turn, admitted) ?? letInOne(turn, admitted))
+}
+
+/** Whoever knocks again has given up the knock before, and claims the leaf of its key package as well. */
+function isAfter(one: Admitted, other: Admitted): boolean {
+  return one.claimed === other.claimed ? one.at > other.at : one.claimed > other.claimed
 }
 
 /** `undefined` where somebody's key package cannot be added. */
@@ -101,8 +120,8 @@ function letInOne(turn: Turn, admitted: readonly Admitted[]): Next {
   return "again"
 }
 
-/** Whom a knock lets in; when it is to be looked at again; or why it lets nobody in. */
-function admissible(turn: Turn, knock: Knock): Admitted | number | KnockRefusal {
+/** Whom a knock lets in, and when; or why it lets nobody in. */
+function admissible(turn: Turn, knock: Knock): Admitted | KnockRefusal {
   const { state, moment } = turn
   const group = state.group!
   const { suite } = moment.identity
@@ -122,9 +141,10 @@ function admissible(turn: Turn, knock: Knock): Admitted | number | KnockRefusal 
   if (interval.number < sinceOf(state, index)) return "its interval is older than its leaf"
   if ((state.heard.get(index) ?? 0n) > content.seen) return "its leaf has been heard since"
   if (nameIn(content) !== nameOf(member.credential)) return "its key package is somebody else's"
-  const wait = waitOf(state, member, content)
-  if (wait > moment.now) return wait
-  return { keyPackage: content.keyPackage, leaf: index, answer: { knock: knock.id, keys: interval.keys } }
+  const { keyPackage, leafNodeHashes } = content
+  const answer = { knock: knock.id, keys: interval.keys }
+  const due = waitOf(state, member, content)
+  return { keyPackage, leaf: index, answer, due, claimed: leafNodeHashes.length, at: knock.at }
 }
 
 function sinceOf({ outline }: State, index: LeafIndex): number {
