@@ -17,7 +17,7 @@ import { without } from "./log.js"
 import { ownMessageAt, placeOwn, placePassed } from "./messages.js"
 import { found, missing } from "./missing.js"
 import type { Next } from "./question.js"
-import { following } from "./recovery.js"
+import { following, pauseAfter } from "./recovery.js"
 import type { Turn } from "./turn.js"
 
 /**
@@ -65,11 +65,15 @@ function isKnownOther({ state, moment }: Turn, name: string, signatureKey: Uint8
   )
 }
 
+/** A service that answers each knock at once with something else would otherwise be asked without pause. */
+const NEXT_KNOCK = { first: 2_000, most: 6 * 3_600_000 }
+
 /** An alarm: whoever made it is a member, or the service. Another knock is left, as the members are others meanwhile. */
 function refuseAnswer(turn: Turn, seq: bigint, why: string): Next {
   turn.reject("FALSE_ANSWER", `the answer to this device's knock is of no use: ${why}`)
   giveUpKnock(turn)
   turn.update({ stuckAt: seq })
+  turn.state.refused = pauseAfter(turn.moment.now, turn.state.refused, NEXT_KNOCK)
   return "again"
 }
 
@@ -177,6 +181,7 @@ export function enter(turn: Turn, judgement: Judgement): void {
   turn.putKnock(undefined)
   state.position.move({ cursor: seq, chainHash, lastCommit: seq })
   state.recovery = following
+  state.refused = undefined
   // The key package was made on a device that others may have a copy of: its leaf is renewed before anything is sent.
   const renewed = { stuckAt: undefined, renewalDue: true, knockLeaves: [] }
   turn.update({ status: "active", reason: "", ...renewed, firstEpoch: group.epoch, unseen: [] })

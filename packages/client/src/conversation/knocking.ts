@@ -20,8 +20,8 @@ const CLOCK_SKEW_SECONDS = 3_600n
 const ID_SIZE = 16
 
 /** When this device knocks, or looks for an answer (Unix time in milliseconds). */
-export function knockDue({ knocking }: State): number | undefined {
-  return knocking.pause?.retryAt
+export function knockDue({ knocking, knock, refused }: State): number | undefined {
+  return knocking.pause?.retryAt ?? (knock === undefined ? refused?.retryAt : undefined)
 }
 
 /**

@@ -146,6 +146,7 @@ export function askAgain(state: State): void {
     state.obstacle = { ...now(obstacle), beneath: beneath.type === "deferred" ? now(beneath) : beneath }
   } else if (obstacle.type === "deferred") state.obstacle = now(obstacle)
   if (knocking.pause !== undefined) state.knocking = { ...knocking, pause: { ...knocking.pause, retryAt: 0 } }
+  if (state.refused !== undefined) state.refused = { ...state.refused, retryAt: 0 }
 }
 
 /**

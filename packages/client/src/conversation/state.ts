@@ -17,7 +17,15 @@ import { Intervals } from "./intervals.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"
 import type { Listed, Question } from "./question.js"
-import { following, type Knocking, notKnocked, type Obstacle, type Recovery, unobstructed } from "./recovery.js"
+import {
+  following,
+  type Knocking,
+  notKnocked,
+  type Obstacle,
+  type Pause,
+  type Recovery,
+  unobstructed,
+} from "./recovery.js"
 import { Wishes } from "./wishes.js"
 
 /** What every step of every conversation of a device is given. */
@@ -131,6 +139,8 @@ export class State {
   recovery: Recovery = following
   obstacle: Obstacle = unobstructed
   knocking: Knocking = notKnocked
+  /** Answers to this device's knocks that were of no use: the next knock is left later each time. */
+  refused: Pause | undefined
   /** The answer to this device's knock, while the log is read up to it. */
   entering: Entering | undefined
   /** The application wants to know now who has knocked; where the log is streamed, the service says so by itself. */
