@@ -98,7 +98,7 @@ describe("a log that cannot be followed", () => {
   it("as it is not kept so long leads to a knock, which a member answers, and the conversation goes on", async () => {
     await using world = new World({ inMemory: true })
     const { alice, bob, team, service } = await spoiling(world, expired)
-    service.spoils = 1
+    service.spoils = 2
     await bob.sync()
     assert.equal(only(bob).status, "recovering")
     await settle(alice, bob, alice)

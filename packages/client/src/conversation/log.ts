@@ -26,6 +26,8 @@ interface Fault {
   readonly reason: string
   /** The commit that cannot be followed; otherwise the log itself is at fault. */
   readonly stuckAt?: bigint
+  /** The log is not at fault: it does not go back so far. */
+  readonly mayKnock?: true
 }
 
 /** What following an entry came to. A fault has changed nothing that may not be stored. */
@@ -75,7 +77,8 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
     if (answer.entries.length === 0) found(turn)
     position.read(answer.entries, answer.headSeq)
   } else if (answer.type === "belowRetention") {
-    stick(turn, "this device was away for too long")
+    const { cursor } = position
+    return doubt(turn, { seq: cursor, reason: "this device was away for too long", mayKnock: true })
   } else missing(turn, answer)
   return "again"
 }
@@ -84,13 +87,13 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
  * The steps of recovery: the log is read again, with a state that is read again too; then this device knocks, or waits for
  * the log that the service owes.
  */
-function doubt(turn: Turn, { seq, reason, stuckAt }: Fault): Next {
+function doubt(turn: Turn, { seq, reason, stuckAt, mayKnock }: Fault): Next {
   const { state } = turn
   const { recovery } = state
   state.position.forget()
   // Wherever the second fault is: a service that moves it each time is not asked for ever.
   if (recovery.type === "following") state.recovery = { type: "doubting", seq }
-  else if (stuckAt !== undefined) stick(turn, reason, stuckAt)
+  else if (stuckAt !== undefined || mayKnock) stick(turn, reason, stuckAt)
   else {
     state.recovery = following
     mistrust(turn, reason)
@@ -107,15 +110,21 @@ function stick(turn: Turn, reason: string, stuckAt?: bigint): void {
   turn.emit({ type: "stuck", conversation: state.id, reason, canKnock: state.intervals.newest !== undefined })
 }
 
-/** Nobody can go on from here: a member has registered a key with the service that no other member knows. */
-function stop(turn: Turn, entry: Entry, { by, reason }: { readonly by: string; readonly reason: string }): void {
+/**
+ * Nobody can go on from here: a member has registered a key with the service that no other member knows. There is no way
+ * back, so the entry is read twice: one wrong answer of the service stops nothing.
+ */
+function stop(turn: Turn, entry: Entry, { by, reason }: { readonly by: string; readonly reason: string }): Followed {
   const { state } = turn
+  const { recovery } = state
+  if (recovery.type !== "doubting" || recovery.seq !== entry.seq) return { seq: entry.seq, reason }
   moveOn(turn, entry)
   turn.saveGroup()
   turn.putCommit(undefined)
   state.position.forget()
   turn.update({ status: "stopped", reason })
   turn.emit({ type: "stopped", conversation: state.id, by, reason })
+  return "followed"
 }
 
 /**
@@ -154,8 +163,7 @@ function follow(turn: Turn, entry: Entry): Followed {
     return "followed"
   }
   if (entry.begins !== undefined) {
-    stop(turn, entry, { by: "", reason: `${kind} ${seq} registers a key and is of no epoch that comes` })
-    return "followed"
+    return stop(turn, entry, { by: "", reason: `${kind} ${seq} registers a key and is of no epoch that comes` })
   }
   const isOwn = received.type === "ignored" && received.reason === "own-message"
   if (isOwn && kind !== "application" && turn.isGivenUp(entry.body)) {
@@ -173,7 +181,7 @@ function follow(turn: Turn, entry: Entry): Followed {
 }
 
 /** A commit that registers something else than it has to is passed over, or stops the conversation. */
-function examineCommit(turn: Turn, entry: Entry, staged: StagedCommit): "followed" | undefined {
+function examineCommit(turn: Turn, entry: Entry, staged: StagedCommit): Followed | undefined {
   const { state, moment } = turn
   const { seq } = entry
   const by = nameOfMember(staged.committer)
@@ -186,8 +194,7 @@ function examineCommit(turn: Turn, entry: Entry, staged: StagedCommit): "followe
   }
   const isOther = broken === undefined && intervalBegun(state, moment.identity.suite, { entry, staged }) === false
   if (broken === undefined && !isOther) return undefined
-  stop(turn, entry, { by, reason: `commit ${seq} ${broken ?? "registers a key that does not follow from it"}` })
-  return "followed"
+  return stop(turn, entry, { by, reason: `commit ${seq} ${broken ?? "registers a key that does not follow from it"}` })
 }
 
 /** Messages that a sender may have encrypted in an epoch, and that never came into the log. */
@@ -268,8 +275,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
     return { seq, reason: `${what} cannot be read: ${reason}` }
   }
   if (entry.begins !== undefined) {
-    stop(turn, entry, { by: sender ?? "", reason: `${what} registers a key and does not hold: ${reason}` })
-    return "followed"
+    return stop(turn, entry, { by: sender ?? "", reason: `${what} registers a key and does not hold: ${reason}` })
   }
   moveOn(turn, entry)
   turn.saveGroup()

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import type { DeliveryRequest, DeliveryResponse, Entry } from "@conclave/contracts/delivery"
+import type { Knock } from "@conclave/contracts/knocks"
+import { logChainHash } from "@conclave/contracts/log-chain"
+import { createKeyPackage } from "@conclave/mls"
+import { sealKnock } from "../src/access/knocks.js"
+import { fromHex } from "../src/bytes.js"
+import { ConversationHandle } from "../src/device/handle.js"
+import type { Client } from "../src/index.js"
+import { noise } from "./support/mallory.js"
+import { answered } from "./support/tampered.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const driverOf = (client: Client) => {
+  const conversation = only(client)
+  assert.ok(conversation instanceof ConversationHandle)
+  return conversation.driver
+}
+const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
+
+type Lie = (request: DeliveryRequest, answer: DeliveryResponse) => DeliveryResponse
+
+const awayTooLong: Lie = (request, answer) =>
+  request.type === "read" && answer.type === "entries"
+    ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
+    : answer
+
+/** Alice, Bob and Carol talk; what the service tells Bob goes through `service.lie`. */
+async function team() {
+  const world = new World({ inMemory: true })
+  const honest: Lie = (_, answer) => answer
+  const service = { lie: honest, honest }
+  const delivery = answered(world.transport("delivery"), (request, answer) => service.lie(request, answer))
+  const alice = await world.open("alice")
+  const bob = await world.open("bob", { delivery })
+  const carol = await world.open("carol")
+  const clients = [alice, bob, carol]
+  const conversation = await alice.createConversation({ members: ["bob", "carol"] })
+  await settle(...clients)
+  // Everybody has a leaf of their own making.
+  for (const client of clients) await only(client).refresh()
+  await settle(...clients)
+  for (const client of clients) await taken(client)
+  const loseTrack = async () => {
+    await conversation.send("what Bob cannot follow")
+    service.lie = awayTooLong
+    await bob.sync()
+    service.lie = honest
+    assert.equal(only(bob).status, "recovering")
+    await taken(bob)
+  }
+  return { world, service, clients, alice, bob, carol, conversation, groupId: fromHex(conversation.id), loseTrack }
+}
+
+async function assertTogether(clients: readonly Client[]): Promise<void> {
+  const [first, ...others] = clients
+  await only(first!).send("we go on")
+  await settle(...clients, ...clients)
+  for (const client of clients) {
+    assert.equal(only(client).status, "active", client.name)
+    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator, client.name)
+  }
+  for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
+}
+
+/** A knock as the device of `client` could leave it, whatever state it is in. */
+function knockOf(client: Client, at: bigint): Knock {
+  const { means, state } = driverOf(client)
+  const { suite, signer } = means.identity
+  const { group, intervals, position } = state
+  const keys = intervals.newest!
+  const random = (length: number) => provider.random(length)
+  const seconds = means.groupOptions.now()
+  const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n }
+  const content = {
+    id: random(16),
+    groupId: state.id,
+    interval: keys.accessKey,
+    leafNodeHashes: [suite.hash.digest(group!.leafNode(group!.ownLeafIndex)!)],
+    seen: position.cursor,
+    seenHash: position.chainHash,
+    stuckAt: undefined,
+    keyPackage: createKeyPackage({ suite, signer, lifetime, lastResort: false, random }).keyPackage,
+  }
+  return { id: content.id, key: keys.accessKey, sealed: sealKnock(content, { keys, signer: signer.key, random }), at }
+}
+
+describe("a service that lies to a member", () => {
+  it("by one entry that registers a key does not stop the conversation: the entry is read twice", async () => {
+    const { world, service, clients, bob, conversation, groupId } = await team()
+    await using _ = world
+    await conversation.send("what is there")
+    let lies = 0
+    service.lie = (request, answer) => {
+      const [first] = answer.type === "entries" && request.type === "read" ? answer.entries : []
+      if (answer.type !== "entries" || first === undefined || lies > 0) return answer
+      lies++
+      const { position, epoch } = driverOf(bob).state
+      const begins = { accessKey: provider.random(32), removes: true }
+      const forged: Entry = { ...first, kind: "commit", epoch, body: noise(groupId, epoch), begins }
+      const chainHash = logChainHash(sha256, position.chainHash, forged)
+      return { ...answer, entries: [{ ...forged, chainHash }], headSeq: forged.seq }
+    }
+    await bob.sync()
+    assert.equal(lies, 1)
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["message"],
+    )
+    await assertTogether(clients)
+  })
+
+  it("by saying once that it was away for too long does not make it knock", async () => {
+    const { world, service, clients, bob, conversation } = await team()
+    await using _ = world
+    await conversation.send("what is there")
+    let lies = 0
+    service.lie = (request, answer) => {
+      const lie = lies === 0 ? awayTooLong(request, answer) : answer
+      if (lie !== answer) lies++
+      return lie
+    }
+    await bob.sync()
+    assert.equal(lies, 1)
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["message"],
+    )
+    await assertTogether(clients)
+  })
+
+  it("by false answers to its knocks is not asked without end", async () => {
+    const { world, service, clients, bob, loseTrack } = await team()
+    await using _ = world
+    await loseTrack()
+    let answers = 0
+    service.lie = (request, answer) => {
+      // Not for ever, so that a client that does not stop can be told from a test that hangs.
+      if (request.type !== "answer" || ++answers > 50) return answer
+      const { groupId, id } = request
+      return { type: "answer", groupId, id, seq: 1_000n, key: provider.random(60), welcome: provider.random(100) }
+    }
+    await bob.sync()
+    assert.equal(answers, 1)
+    const [alarm, ...more] = await taken(bob)
+    assert.ok(alarm?.type === "rejected" && alarm.code === "FALSE_ANSWER" && more.length === 0)
+    const due = driverOf(bob).state.refused?.retryAt
+    assert.ok(due !== undefined && due > world.now)
+    service.lie = service.honest
+    // The members have both of its knocks, and answer the one that it waits with.
+    await settle(bob, ...clients)
+    await assertTogether(clients)
+  })
+})
+
+describe("several knocks of one leaf", () => {
+  it("that all have to wait leave room for others", async () => {
+    const { world, clients, alice, bob, carol, conversation } = await team()
+    await using _ = world
+    const knock = knockOf(carol, 1n)
+    const driver = driverOf(alice)
+    driver.bring({ type: "knocked", knocks: [knock] })
+    world.now += 60_000
+    await alice.sync()
+    assert.equal(driver.state.letIn.size, 1)
+    // Carol comes in by the key package of her knock, as her own program would.
+    await settle(carol)
+    await conversation.remove("carol")
+    await conversation.invite("carol")
+    await settle(...clients)
+    await only(carol).refresh()
+    await settle(...clients)
+    const flood = Array.from({ length: 1_024 }, (_, at) => knockOf(carol, BigInt(at)))
+    driver.bring({ type: "knocked", knocks: flood })
+    world.now += 60_000
+    await alice.sync()
+    assert.equal(driver.state.visitors.size, 1, "one of them waits")
+    const honest = knockOf(bob, 2_000n)
+    driver.bring({ type: "knocked", knocks: [honest] })
+    const { epoch } = conversation
+    world.now += 60_000
+    await alice.sync()
+    assert.equal(conversation.epoch, epoch + 1n, "Bob is let in")
+  })
+})
