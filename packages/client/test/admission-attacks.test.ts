@@ -3,12 +3,14 @@ import { describe, it } from "node:test"
 import type { DeliveryRequest, DeliveryResponse, Entry } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
 import { logChainHash } from "@conclave/contracts/log-chain"
-import { createKeyPackage } from "@conclave/mls"
+import { equalBytes } from "@conclave/crypto"
+import { createKeyPackage, type Group, type Signer } from "@conclave/mls"
+import type { IntervalKeys } from "../src/access/interval-keys.js"
 import { sealKnock } from "../src/access/knocks.js"
 import { fromHex } from "../src/bytes.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { noise } from "./support/mallory.js"
+import { Mallory, noise } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -26,6 +28,40 @@ const awayTooLong: Lie = (request, answer) =>
   request.type === "read" && answer.type === "entries"
     ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
     : answer
+
+interface Knocker {
+  readonly groupId: Uint8Array
+  readonly group: Group
+  readonly keys: IntervalKeys
+  readonly signer: Signer
+}
+
+/** A knock of the leaf with the signer's key. */
+function knockOf({ groupId, group, keys, signer }: Knocker, at: bigint, seconds: bigint): Knock {
+  const { suite } = group
+  const random = (length: number) => provider.random(length)
+  const own = group.members.find(({ signatureKey }) => equalBytes(signatureKey, signer.key.publicKey))!
+  const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n }
+  const content = {
+    id: random(16),
+    groupId,
+    interval: keys.accessKey,
+    leafNodeHashes: [suite.hash.digest(group.leafNode(own.leafIndex)!)],
+    seen: 1_000_000n,
+    seenHash: new Uint8Array(32),
+    stuckAt: undefined,
+    keyPackage: createKeyPackage({ suite, signer, lifetime, lastResort: false, random }).keyPackage,
+  }
+  return { id: content.id, key: keys.accessKey, sealed: sealKnock(content, { keys, signer: signer.key, random }), at }
+}
+
+/** As the device of `client` could leave it, whatever state it is in. */
+function ownKnockOf(client: Client, at: bigint): Knock {
+  const { means, state } = driverOf(client)
+  const { signer } = means.identity
+  const knocker = { groupId: state.id, group: state.group!, keys: state.intervals.newest!, signer }
+  return knockOf(knocker, at, means.groupOptions.now())
+}
 
 /** Alice, Bob and Carol talk; what the service tells Bob goes through `service.lie`. */
 async function team() {
@@ -63,28 +99,6 @@ async function assertTogether(clients: readonly Client[]): Promise<void> {
     assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator, client.name)
   }
   for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
-}
-
-/** A knock as the device of `client` could leave it, whatever state it is in. */
-function knockOf(client: Client, at: bigint): Knock {
-  const { means, state } = driverOf(client)
-  const { suite, signer } = means.identity
-  const { group, intervals, position } = state
-  const keys = intervals.newest!
-  const random = (length: number) => provider.random(length)
-  const seconds = means.groupOptions.now()
-  const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n }
-  const content = {
-    id: random(16),
-    groupId: state.id,
-    interval: keys.accessKey,
-    leafNodeHashes: [suite.hash.digest(group!.leafNode(group!.ownLeafIndex)!)],
-    seen: position.cursor,
-    seenHash: position.chainHash,
-    stuckAt: undefined,
-    keyPackage: createKeyPackage({ suite, signer, lifetime, lastResort: false, random }).keyPackage,
-  }
-  return { id: content.id, key: keys.accessKey, sealed: sealKnock(content, { keys, signer: signer.key, random }), at }
 }
 
 describe("a service that lies to a member", () => {
@@ -159,7 +173,7 @@ describe("several knocks of one leaf", () => {
   it("that all have to wait leave room for others", async () => {
     const { world, clients, alice, bob, carol, conversation } = await team()
     await using _ = world
-    const knock = knockOf(carol, 1n)
+    const knock = ownKnockOf(carol, 1n)
     const driver = driverOf(alice)
     driver.bring({ type: "knocked", knocks: [knock] })
     world.now += 60_000
@@ -172,16 +186,49 @@ describe("several knocks of one leaf", () => {
     await settle(...clients)
     await only(carol).refresh()
     await settle(...clients)
-    const flood = Array.from({ length: 1_024 }, (_, at) => knockOf(carol, BigInt(at)))
+    const flood = Array.from({ length: 1_024 }, (_, at) => ownKnockOf(carol, BigInt(at)))
     driver.bring({ type: "knocked", knocks: flood })
     world.now += 60_000
     await alice.sync()
     assert.equal(driver.state.visitors.size, 1, "one of them waits")
-    const honest = knockOf(bob, 2_000n)
+    const honest = ownKnockOf(bob, 2_000n)
     driver.bring({ type: "knocked", knocks: [honest] })
     const { epoch } = conversation
     world.now += 60_000
     await alice.sync()
     assert.equal(conversation.epoch, epoch + 1n, "Bob is let in")
+  })
+})
+
+describe("a member whose key the others have not approved", () => {
+  it("is not let in again, and its knock keeps nobody busy", async () => {
+    const { world, clients, alice, bob, carol, groupId } = await team()
+    await using _ = world
+    const { mallory, group } = await Mallory.inside(world, carol)
+    const fake = new Mallory(world, "bob")
+    await mallory.commit(group, { add: [fake.keyPackage()], path: true })
+    await settle(alice, bob)
+    assert.equal(only(alice).status, "halted")
+    await taken(alice)
+    const { judge } = driverOf(alice).means
+    const judged = judge.judge.bind(judge)
+    let asked = 0
+    judge.judge = (...claims) => {
+      // So that a client that does not stop can be told from a test that hangs.
+      if (++asked > 20) throw new Error("asked without end")
+      return judged(...claims)
+    }
+    const { signer } = fake
+    const knock = knockOf({ groupId, group, keys: mallory.keys!, signer }, 1n, BigInt(world.now / 1_000))
+    driverOf(alice).bring({ type: "knocked", knocks: [knock] })
+    world.now += 60_000
+    await alice.sync()
+    assert.ok(asked <= 1, `asked ${asked} times`)
+    assert.equal(driverOf(alice).state.visitors.size, 0)
+    assert.deepEqual(await taken(alice), [])
+    // What needs no approval goes on.
+    await only(alice).refresh()
+    await settle(...clients.slice(0, 2))
+    assert.deepEqual(only(bob).epochAuthenticator, only(alice).epochAuthenticator)
   })
 })

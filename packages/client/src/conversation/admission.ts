@@ -54,3 +54,4 @@ export type KnockRefusal =
   | "its leaf has been heard since"
   | "its key package is somebody else's"
   | "its key package cannot be added"
+  | "its key has not been approved"

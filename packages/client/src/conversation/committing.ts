@@ -4,6 +4,7 @@ import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import type { CipherSuite, LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
 import { sealAnswers } from "../access/knocks.js"
 import { newcomerExtension } from "../access/newcomer.js"
+import { hex } from "../bytes.js"
 import { isBy, type WishBy } from "../kinds/wishes.js"
 import type { Claimed, Outgoing } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
@@ -170,6 +171,8 @@ export function onCommitJudged(turn: Turn, judgement: Judgement): Next {
     emitRefusedKeys(turn, judgement)
     const code = first?.keyChanged ? "KEY_CHANGED" : "REFUSED"
     for (const number of changes.fulfils) turn.fail(number, { code, reason: first?.reason ?? "refused" })
+    // Those who knocked are judged no otherwise next time, and would be let in, and refused, without end.
+    for (const it of changes.add) if ("answer" in it) state.visitors.delete(hex(it.answer.knock))
     return { type: "reload" }
   }
   for (const number of changes.done) turn.fulfil(number)
