@@ -4,13 +4,14 @@ import type { DeliveryRequest, DeliveryResponse, Entry } from "@conclave/contrac
 import type { Knock } from "@conclave/contracts/knocks"
 import { logChainHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
-import { createKeyPackage, type Group, type Signer } from "@conclave/mls"
+import { createKeyPackage, Group, type Signer } from "@conclave/mls"
 import type { IntervalKeys } from "../src/access/interval-keys.js"
 import { sealKnock } from "../src/access/knocks.js"
+import { newcomerExtension } from "../src/access/newcomer.js"
 import { fromHex } from "../src/bytes.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
-import { Mallory, noise } from "./support/mallory.js"
+import { expected, Mallory, noise } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -197,6 +198,29 @@ describe("several knocks of one leaf", () => {
     world.now += 60_000
     await alice.sync()
     assert.equal(conversation.epoch, epoch + 1n, "Bob is let in")
+  })
+})
+
+describe("a member who sends a Welcome to somebody who knocks", () => {
+  it("does not take them into a group of its own in place of the conversation", async () => {
+    const { world, clients, bob, carol, groupId, loseTrack } = await team()
+    await using _ = world
+    await loseTrack()
+    const { mallory } = await Mallory.inside(world, carol)
+    const { deviceId, keyPackage } = await mallory.claim("bob")
+    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, undefined)]
+    const own = Group.create({ ...mallory.options, groupId })
+    const { welcome } = own.commit({ add: [keyPackage], welcomeExtensions })
+    // All others pass this over.
+    const parts = { welcome: welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
+    const append = { kind: "commit", epoch: 1n, body: noise(groupId, 1n), commit: parts } as const
+    expected(await mallory.append(groupId, append), "accepted")
+    await bob.sync()
+    assert.equal(only(bob).status, "recovering")
+    const told = await taken(bob)
+    assert.ok(told.length === 1 && told[0]?.type === "rejected" && told[0].reason.includes("member already"))
+    await settle(...clients)
+    await assertTogether(clients)
   })
 })
 

@@ -75,7 +75,9 @@ export class Inbox {
     const known = find(hex(entry.groupId))
     // Who is a member already has to see its own removal in the log before it may come in again.
     if (known !== undefined) await readToHead(known)
-    if (known !== undefined && isMember(known)) return this.#refuse(entry, "this device is a member already")
+    if (known !== undefined && (isMember(known) || (await mayKnock(known, entry, means)))) {
+      return this.#refuse(entry, "this device is a member already")
+    }
     const bundles = await stock.bundles()
     let staged: StagedJoin
     let told: Told | undefined
@@ -283,6 +285,24 @@ function cannotFollow({ driver }: ConversationHandle): boolean {
 function isMember({ driver }: ConversationHandle): boolean {
   const { status } = driver.state.facts
   return status === "active" || status === "leaving" || status === "halted" || status === "creating"
+}
+
+/**
+ * Whether a device that knocks is a member still, as far as the service says: the key that it has reads what the Welcome
+ * came with, and that removes nobody. Otherwise any member could put a group of its own in the place of the conversation,
+ * and of the knock that the others would answer.
+ */
+async function mayKnock(
+  { driver }: ConversationHandle,
+  { groupId, seq }: InboxEntry,
+  { delivery, signal }: Pick<Means, "delivery" | "signal">,
+): Promise<boolean> {
+  const { facts, intervals } = driver.state
+  const prover = intervals.newest
+  if (facts.status !== "recovering" || prover === undefined || seq === 0n) return false
+  const page = await delivery.read(groupId, seq - 1n, { prover, signal })
+  const [entry] = page.type === "entries" ? page.entries : []
+  return entry?.seq === seq && entry.begins?.removes !== true
 }
 
 async function readToHead({ driver }: ConversationHandle): Promise<void> {
