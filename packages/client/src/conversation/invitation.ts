@@ -35,6 +35,7 @@ export function join(turn: Turn, { group, keys, seq, judgement, by, answer, fres
   // The commit that the Welcome came with is the last one. The chain's hash is learned from the first entry after it.
   state.position.move({ cursor: seq, chainHash: new Uint8Array(), lastCommit: seq })
   state.recovery = following
+  state.refused = undefined
   state.obstacle = unobstructed
   const waits = answer === "ask"
   const invitation = { by, answer: waits ? "waiting" : "accepted", fresh, since: seq } as const
