@@ -62,8 +62,9 @@ export type FailedEvent = EventOf<"failed">
 /**
  * Something that came in was refused and skipped; the conversation goes on.
  *
- * One code asks for attention: `FALSE_ANSWER`. Somebody answered this device's knock, and the answer does not lead to where
+ * Two codes ask for attention. `FALSE_ANSWER`: somebody answered this device's knock, and the answer does not lead to where
  * it has to: a member tried to lead this device somewhere else, or the service did. This device knocks again.
+ * `REPLACED`: a member let in a device with this device's key, and this device, which is out now, had not asked for it.
  */
 export type RejectedEvent = EventOf<"rejected">
 

@@ -256,3 +256,17 @@ describe("a member whose key the others have not approved", () => {
     assert.deepEqual(only(bob).epochAuthenticator, only(alice).epochAuthenticator)
   })
 })
+
+describe("a copy of a device that knocks before the device renews its keys", () => {
+  it("takes its place, and the device says so at once", async () => {
+    const { world, clients, alice, bob } = await team()
+    await using _ = world
+    const knock = ownKnockOf(bob, 1n)
+    driverOf(alice).bring({ type: "knocked", knocks: [knock] })
+    world.now += 60_000
+    await settle(...clients)
+    assert.equal(only(bob).status, "left")
+    const told = await taken(bob)
+    assert.ok(told[0]?.type === "rejected" && told[0].code === "REPLACED" && told[1]?.type === "left")
+  })
+})

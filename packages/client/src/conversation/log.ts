@@ -314,6 +314,9 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   state.obstacle = unobstructed
   turn.trust(judgement)
   if (staged.selfRemoved) {
+    if (staged.added.some((it) => equalBytes(it.signatureKey, turn.moment.identity.signatureKey))) {
+      turn.reject("REPLACED", "its key was taken out and in again, and it had not asked for that")
+    }
     const removal = staged.removals.find(({ member }) => member.leafIndex === ownLeafIndex)
     const by = nameOfMember(removal?.proposedBy ?? staged.committer)
     const isOwnWish = by === turn.moment.identity.name

@@ -76,7 +76,7 @@ export const troubleEvents = {
       /** How often it has happened since this event was new: the same again, until the event is read, is counted here. */
       count,
     },
-    severity: ({ code }) => (code === "FALSE_ANSWER" || code === "CANNOT_KNOCK" ? "alarm" : "notice"),
+    severity: ({ code }) => (alarmingCodes.has(code) ? "alarm" : "notice"),
     words: rejectedWords,
   }),
 
@@ -231,6 +231,8 @@ function ownKeyWords(name: string, endorsed: boolean, reader: EventReader): read
   ]
 }
 
+const alarmingCodes: ReadonlySet<string> = new Set(["FALSE_ANSWER", "CANNOT_KNOCK", "REPLACED"])
+
 function rejectedWords(
   { code, reason, count }: { readonly code: string; readonly reason: string; readonly count: number },
   reader: EventReader,
@@ -248,6 +250,12 @@ function rejectedWords(
         `The service does not take this device's request to come back into ${theConversation(reader)}`,
         ...because(reason, reader),
         "This device asks again",
+      ]
+    case "REPLACED":
+      return [
+        `Another device with this device's key is in ${theConversation(reader)} in its place`,
+        ...because(reason, reader),
+        "Unless you restored a backup somewhere, the key was stolen: warn the others, by voice or in person",
       ]
     case "TOO_MANY_INVITATIONS":
       return [
