@@ -75,8 +75,9 @@ export class Inbox {
     const known = find(hex(entry.groupId))
     // Who is a member already has to see its own removal in the log before it may come in again.
     if (known !== undefined) await readToHead(known)
-    if (known !== undefined && (isMember(known) || (await mayKnock(known, entry, means)))) {
-      return this.#refuse(entry, "this device is a member already")
+    if (known !== undefined && isMember(known)) return this.#refuse(entry, "this device is a member already")
+    if (known !== undefined && (await mayKnock(known, entry, means))) {
+      return this.#refuse(entry, "this device is a member already, and knocks")
     }
     const bundles = await stock.bundles()
     let staged: StagedJoin
