@@ -99,7 +99,7 @@ const knocksAreOfThePresentLeaf = inAnswering(
   "if (!includes(content.leafNodeHashes, suite.hash.digest(leaf)))",
   "if (leaf === null)",
 )
-const answersAreRare = inAnswering("if (wait > moment.now)", "if (wait < 0)")
+const answersAreRare = inAnswering("const due = waitOf(state, member, content);", "const due = 0;")
 
 // --- Shares ----------------------------------------------------------------------------------------------------------
 
