@@ -143,7 +143,8 @@ export const Append = struct("Append", {
   commit: optional(CommitParts),
   /**
    * The `seq` of the last commit entry that the author has read, 0 where there was none. No part of what idempotency
-   * covers: a request that was refused as stale is sent again with the same id, the same body and another `after`.
+   * covers. What was refused as stale, because of a commit that does not hold, is sent again with another id, the same body
+   * and another `after`.
    */
   after: uint64,
   /**
