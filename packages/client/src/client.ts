@@ -100,9 +100,9 @@ export interface InvitationLimits {
 export interface ClientPolicy {
   /**
    * What an invitation by somebody else leads to: being in the conversation (`accept`, the default), or a conversation
-   * with the status `invited` (`ask`); an invitation back into a conversation that this device cannot follow is always
-   * put to the person, unless a member whom it knows from there sends it; one into a conversation that it has left,
-   * unless somebody sends it whom it has met. A function decides for each; where it throws, or takes longer than ten
+   * with the status `invited` (`ask`); an invitation back into a conversation that this device cannot follow, or that was
+   * stopped, is always put to the person; one into a conversation that it has lost, unless a member whom it knows from there
+   * sends it; one into a conversation that it has left, unless somebody sends it whom it has met. A function decides for each; where it throws, or takes longer than ten
    * seconds, the person is asked.
    */
   readonly invitations: "accept" | "ask" | ((invitation: Invitation) => InvitationAnswer | Promise<InvitationAnswer>)
@@ -120,6 +120,13 @@ export interface ClientPolicy {
   readonly keyPackageLifetimeSeconds: number
   /** The n-th member in the tree's order waits n times this before it carries out somebody's leaving; default 3,000. */
   readonly leaveDelayMilliseconds: number
+  /**
+   * A device renews its keys in a conversation when they are so old and it has spoken since, up to a quarter of the age later;
+   * otherwise before it speaks next. Whoever had a copy of its state can do nothing more from then on. By default a week.
+   */
+  readonly renewAfterMilliseconds: number
+  /** So many conversations at most are renewed by age in a day, beside those in which something is said. By default 50. */
+  readonly renewalsPerDay: number
 }
 
 /** One of the devices that speak for a name, as the directory lists it. */

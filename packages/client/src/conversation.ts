@@ -33,6 +33,12 @@ export interface Conversation {
   send(content: string | Uint8Array | Sendable, options?: WishOptions): Promise<string>
   /** Adds every device of each name. A name that is there already is no error. */
   invite(...names: readonly string[]): Promise<void>
+  /**
+   * Takes every device of each name out and in again, by a new invitation: for a member whose device lost the conversation and
+   * cannot come back by itself, such as one whose copy is older than its keys. That device is told that it was not itself
+   * who asked (event `copied`), if it can follow. A device without a key package is left as it is.
+   */
+  reinvite(...names: readonly string[]): Promise<void>
   /** Removes every device of each name. A name that is gone already is no error. Not for one's own name: `leave`. */
   remove(...names: readonly string[]): Promise<void>
   /** At most 256 bytes of UTF-8. Every member may set it. */

@@ -62,9 +62,8 @@ export type FailedEvent = EventOf<"failed">
 /**
  * Something that came in was refused and skipped; the conversation goes on.
  *
- * Two codes ask for attention. `FALSE_ANSWER`: somebody answered this device's knock, and the answer does not lead to where
+ * One code asks for attention: `FALSE_ANSWER`. Somebody answered this device's knock, and the answer does not lead to where
  * it has to: a member tried to lead this device somewhere else, or the service did. This device knocks again.
- * `REPLACED`: a member let in a device with this device's key, and this device, which is out now, had not asked for it.
  */
 export type RejectedEvent = EventOf<"rejected">
 
@@ -86,6 +85,13 @@ export type RecoveredEvent = EventOf<"recovered">
  * device asks the members to let it in again, and follows and sends nothing until one of them has.
  */
 export type StuckEvent = EventOf<"stuck">
+
+/**
+ * An alarm: show it. The log has something that is signed as this device and that this device did not make, or a member
+ * has let a device in as this one, which did not ask for it. An older copy of this device was put back, or somebody has
+ * one: a thief does what the device can until its keys are renewed by the device itself.
+ */
+export type CopiedEvent = EventOf<"copied">
 
 /**
  * A member has registered a key with the service that no other member can know, so that nobody else can write (status

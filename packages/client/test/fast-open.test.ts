@@ -157,6 +157,21 @@ describe("a Node program with fast open", () => {
     }
   })
 
+  it("is sent to another host by an offer that it had over TLS", async (context) => {
+    await using world = new World({ realClock: true })
+    await using server = await serving(world, { host: "127.0.0.1" })
+    const service = new URL("https://conclave.test/")
+    const { fetch } = globalThis
+    // What stands before the service and has the certificate.
+    context.mock.method(globalThis, "fetch", (url: URL | string, options?: RequestInit) =>
+      fetch(new URL(new URL(url).pathname, server.url), options),
+    )
+    await using alice = await openClient(profile(world, "alice", service, { live: false }))
+    await (await alice.createConversation({ title: "notes" })).send("as ever")
+    assert.ok(server.asked.some(({ kind }) => kind === "append"))
+    assert.ok(server.asked.every(({ way }) => way !== "http"))
+  })
+
   it("takes the host of an offer that is the one it has asked", async () => {
     await using world = new World({ realClock: true })
     await using server = await serving(world, { host: "127.0.0.1" })

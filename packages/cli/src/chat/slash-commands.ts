@@ -148,6 +148,13 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
       )
     },
   },
+  reinvite: {
+    usage: "NAME…",
+    help: "take members out and in again whose devices lost the conversation",
+    wordsMin: 1,
+    wordsMax: Number.POSITIVE_INFINITY,
+    run: (session, names) => session.requireCurrent().reinvite(...names.map(typedName)),
+  },
   refresh: {
     usage: "",
     help: "renew your keys: keys stolen before are useless after that",

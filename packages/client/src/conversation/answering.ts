@@ -222,7 +222,7 @@ export function noteLetIn(
     const before = state.letIn.get(key)
     const isInARow = before !== undefined && moment.now < before.at + 2 * LET_IN.most
     const stuckBy = new Map(isInARow ? before.stuckBy : [])
-    const committer = committerFor(state, signatureKey)
+    const committer = committerFor({ state, moment }, signatureKey)
     if (committer !== undefined) stuckBy.set(committer, (stuckBy.get(committer) ?? 0) + 1)
     state.letIn.set(key, { times: isInARow ? before.times + 1 : 1, at: moment.now, seq, stuckBy })
   }
@@ -230,13 +230,14 @@ export function noteLetIn(
 }
 
 /** Whose commit the knock names by which a device has been let in, if this device has heard of it. */
-function committerFor({ id, visitors, intervals, committers }: State, signatureKey: Uint8Array): string | undefined {
+function committerFor({ state, moment }: Pick<Turn, "state" | "moment">, signatureKey: Uint8Array): string | undefined {
+  const { id, visitors, intervals, committers } = state
   for (const { knock } of visitors.values()) {
     const interval = intervals.find(knock.key)
-    const content = interval && openKnock(id, knock, interval.keys)?.content
-    const offered = content && leafIn(content)
-    if (content === undefined || offered === undefined || !equalBytes(offered.signatureKey, signatureKey)) continue
-    return content.stuckAt === undefined ? undefined : committers.get(content.stuckAt)
+    const opened = interval && openKnock(id, knock, interval.keys)
+    if (opened === undefined || !isSignedBy(moment.identity.suite, opened, signatureKey)) continue
+    const { stuckAt } = opened.content
+    return stuckAt === undefined ? undefined : committers.get(stuckAt)
   }
   return undefined
 }

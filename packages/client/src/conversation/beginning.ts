@@ -23,7 +23,7 @@ export function begin(turn: Turn, { title, members }: Beginning): void {
   const group = Group.create({ ...groupOptions, suite: identity.suite, signer: identity.signer, groupId: state.id })
   state.intervals.add(turn, state.key, intervalIn(group))
   turn.replaceGroup(group)
-  turn.update({ ...noFacts, status: "creating", title })
+  turn.update({ ...noFacts, status: "creating", title, leafSince: BigInt(moment.now) })
   state.position.move({
     cursor: 0n,
     chainHash: logChainStart((...parts) => identity.sha256(...parts), state.id),

@@ -1,7 +1,7 @@
 import type { Interval } from "@conclave/contracts/access"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import type { CipherSuite, LeafIndex, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import type { CipherSuite, LeafIndex, Member, OutgoingCommit as MlsCommit } from "@conclave/mls"
 import { sealAnswers } from "../access/knocks.js"
 import { newcomerExtension } from "../access/newcomer.js"
 import { hex } from "../bytes.js"
@@ -67,7 +67,7 @@ export function compileCommit(turn: Turn, wishes: readonly Numbered[]): Next {
   const { state } = turn
   const commitWishes = wishes.flatMap(([number, wish]) => (isBy(wish, "commit") ? [[number, wish] as const] : []))
   for (const [number, wish] of commitWishes) {
-    const question = wish.type === "invite" ? invite(turn, [number, wish]) : undefined
+    const question = wish.type === "invite" || wish.type === "reinvite" ? invite(turn, [number, wish]) : undefined
     if (question !== undefined) return question
   }
   const changes = changesFor(state, possible(turn, commitWishes))
@@ -99,12 +99,8 @@ function changesFor(state: State, wishes: readonly Numbered<CommitWish>[]): Comm
   for (const [number, wish] of wishes) {
     const { judgement } = state.inviting.get(number) ?? {}
     if (judgement !== undefined) judgements.push(judgement)
-    const newcomers =
-      wish.type === "invite" ? wish.claimed.filter((it) => !state.group?.hasSignatureKey(it.signatureKey)) : []
-    const leaving =
-      wish.type === "remove"
-        ? state.members.filter(({ credential }) => wish.names.includes(nameOf(credential) ?? ""))
-        : []
+    const newcomers = newcomersOf(state, wish)
+    const leaving = leavingOf(state, wish)
     add.push(...newcomers)
     remove.push(...leaving.map(({ leafIndex }) => leafIndex))
     const isOpen = wish.type === "refresh" || newcomers.length + leaving.length > 0
@@ -112,6 +108,17 @@ function changesFor(state: State, wishes: readonly Numbered<CommitWish>[]): Comm
   }
   const renew = wishes.some(([number, { type }]) => type === "refresh" && fulfils.includes(number))
   return { add, remove, fulfils, done, judgements, renew }
+}
+
+function newcomersOf({ group }: State, wish: CommitWish): readonly Claimed[] {
+  if (wish.type === "reinvite") return wish.claimed
+  return wish.type === "invite" ? wish.claimed.filter((it) => !group?.hasSignatureKey(it.signatureKey)) : []
+}
+
+function leavingOf({ members }: State, wish: CommitWish): readonly Member[] {
+  if (wish.type === "remove") return members.filter(({ credential }) => wish.names.includes(nameOf(credential) ?? ""))
+  if (wish.type !== "reinvite") return []
+  return members.filter((member) => wish.claimed.some((it) => equalBytes(it.signatureKey, member.signatureKey)))
 }
 
 /** Makes a commit of `changes` and every proposal that is waiting, and asks who those are whom it adds. */
@@ -271,7 +278,7 @@ function takeBack(turn: Turn, undelivered: readonly Uint8Array[]): void {
   const { state } = turn
   const invited = (state.commit?.wishes ?? []).flatMap((number) => {
     const wish = state.wishes.get(Number(number))
-    return wish?.type === "invite" ? wish.claimed : []
+    return wish?.type === "invite" || wish?.type === "reinvite" ? wish.claimed : []
   })
   const isReached = ({ deviceId }: Claimed) => !undelivered.some((it) => equalBytes(it, deviceId))
   // Nobody is put out whom a device of theirs keeps in: it came before, or it is notified.

@@ -20,7 +20,7 @@ export type InvitationChange =
  *
  * After that: `settle` the call that waits for a wish, `wished` says under which number a wish was stored, `refused`
  * why it was not, `again` that the input was of an earlier state, `wake`, `hide` or `forget` the conversation, `reach`
- * further in the log with a new key, `note` something in the client's own log, `ask`.
+ * further in the log with a new key, `renewing` that a renewal by age begins, `note` something in the client's own log, `ask`.
  */
 export type Effect =
   | { readonly type: "put"; readonly key: string; readonly record: Uint8Array }
@@ -36,6 +36,7 @@ export type Effect =
   | { readonly type: "again" }
   | { readonly type: "wake" }
   | { readonly type: "reach" }
+  | { readonly type: "renewing" }
   | { readonly type: "note"; readonly of: "knock"; readonly why: KnockRefusal }
   | { readonly type: "hide" }
   | { readonly type: "forget" }

@@ -1,10 +1,10 @@
-import { encode } from "@conclave/codec"
+import { encode, vector } from "@conclave/codec"
 import type { Entry } from "@conclave/contracts/delivery"
 import { logChainHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { decodeKeyPackage, decodeKeyPackageBundle, Group, leafIndex, type StagedJoin } from "@conclave/mls"
-import { LeafNode } from "@conclave/mls/wire"
+import { Extension, LeafNode } from "@conclave/mls/wire"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import { openAnswer } from "../access/knocks.js"
 import { readNewcomer } from "../access/newcomer.js"
@@ -146,6 +146,12 @@ function pass(turn: Turn, entering: Entering, entry: Entry): string | undefined 
   return undefined
 }
 
+/** A conversation has the extensions that it began with (RFC 9420 §12.1.7): no commit changes them. */
+function isSameContext({ extensions }: Group, before: Group): boolean {
+  const encoded = (of: Group["extensions"]) => encode(vector(Extension), of)
+  return equalBytes(encoded(extensions), encoded(before.extensions))
+}
+
 /** Leaves that are as this device knows them: knocks of theirs are opened with the keys of intervals before its own knock. */
 function unchangedLeaves({ state }: Turn, group: Group): ReadonlyMap<number, number> {
   const since = new Map<number, number>()
@@ -168,9 +174,14 @@ export function enter(turn: Turn, judgement: Judgement): void {
   const group = join.accept(judgement.verdicts.map(({ claim }) => ({ claim, accepted: true })))
   // Whoever answers removes somebody, and so begins an interval: its key follows from the epoch itself, whatever the Welcome
   // tells. With the key of the others' epoch, it could lead into a group of its maker's own.
-  if (!equalBytes(intervalIn(group).accessKey, keys.accessKey)) {
+  const fault = !equalBytes(intervalIn(group).accessKey, keys.accessKey)
+    ? "its epoch leads to another key than the log's"
+    : !isSameContext(group, state.group!)
+      ? "its group has other extensions"
+      : undefined
+  if (fault !== undefined) {
     group[Symbol.dispose]()
-    refuseAnswer(turn, seq, "its epoch leads to another key than the log's")
+    refuseAnswer(turn, seq, fault)
     return
   }
   turn.trust(judgement)
@@ -183,7 +194,7 @@ export function enter(turn: Turn, judgement: Judgement): void {
   state.recovery = following
   state.refused = undefined
   // The key package was made on a device that others may have a copy of: its leaf is renewed before anything is sent.
-  const renewed = { stuckAt: undefined, renewalDue: true, knockLeaves: [] }
+  const renewed = { stuckAt: undefined, renewalDue: true, leafSince: BigInt(turn.moment.now), knockLeaves: [] }
   turn.update({ status: "active", reason: "", ...renewed, firstEpoch: group.epoch, unseen: [] })
   forgetDepartures(turn)
   turn.emit({ type: "recovered", conversation: state.id, reason, by })

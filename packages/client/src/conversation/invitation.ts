@@ -31,7 +31,15 @@ export function join(turn: Turn, { group, keys, seq, judgement, by, answer, fres
   if (keys !== undefined) state.intervals.add(turn, state.key, keys)
   turn.replaceGroup(group)
   const { title, nextWish, missingSince } = state.facts
-  turn.update({ ...noFacts, title, nextWish, missingSince, status: "active", firstEpoch: group.epoch })
+  turn.update({
+    ...noFacts,
+    title,
+    nextWish,
+    missingSince,
+    status: "active",
+    firstEpoch: group.epoch,
+    leafSince: BigInt(turn.moment.now),
+  })
   // The commit that the Welcome came with is the last one. The chain's hash is learned from the first entry after it.
   state.position.move({ cursor: seq, chainHash: new Uint8Array(), lastCommit: seq })
   state.recovery = following

@@ -7,7 +7,8 @@ import type { Inviting, Why } from "./state.js"
 import type { Turn } from "./turn.js"
 import type { Numbered } from "./wishes.js"
 
-type InviteWish = WishOf<"invite">
+/** Of those who are not there, or of those who are and cannot come back by themselves. */
+type InviteWish = WishOf<"invite" | "reinvite">
 
 /**
  * The next question about an invitation: who the devices of each name are; a key package of each that is not a member
@@ -49,7 +50,9 @@ function devicesOf({ state, moment }: Turn, wish: InviteWish, inviting: Inviting
     let isReachable = false
     for (const { deviceId, signatureKey } of devices) {
       const known = wish.claimed.find((it) => equalBytes(it.signatureKey, signatureKey))
-      if (state.group?.hasSignatureKey(signatureKey)) isReachable = true
+      // A device cannot take itself out.
+      const isLeft = wish.type === "invite" || equalBytes(signatureKey, moment.identity.signatureKey)
+      if (isLeft && state.group?.hasSignatureKey(signatureKey)) isReachable = true
       else if (known !== undefined) {
         isReachable = true
         ready.push(known)
@@ -76,7 +79,7 @@ export function onClaimed(
   const { state } = turn
   const wish = state.wishes.get(number)
   const inviting = state.inviting.get(number)
-  if (wish?.type !== "invite" || inviting === undefined) return
+  if ((wish?.type !== "invite" && wish?.type !== "reinvite") || inviting === undefined) return
   const claimed: Claimed[] = []
   const unreachable: Uint8Array[] = []
   let why: Why | undefined

@@ -13,6 +13,7 @@ import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } 
 import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
+import { noteRenewed } from "./renewing.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -261,6 +262,8 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   if (error instanceof StateError && error.code === "STATE_ROLLED_BACK") {
     // Sent by this device, and it does not know: others have seen a later state of it than this one. Nothing may be
     // encrypted from here, or a key and nonce would be used twice.
+    const what = `${kind} ${seq} is signed as this device, which did not make it`
+    turn.emit({ type: "copied", conversation: state.id, reason: what })
     stick(turn, "this device's state was put back to an earlier one")
     return "reload"
   }
@@ -314,8 +317,9 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   state.obstacle = unobstructed
   turn.trust(judgement)
   if (staged.selfRemoved) {
-    if (staged.added.some((it) => equalBytes(it.signatureKey, turn.moment.identity.signatureKey))) {
-      turn.reject("REPLACED", "its key was taken out and in again, and it had not asked for that")
+    if (isAmong(staged.added, turn.moment.identity)) {
+      const reason = `${nameOfMember(staged.committer)} let a device in as this one, which did not ask for it`
+      turn.emit({ type: "copied", conversation: state.id, reason })
     }
     const removal = staged.removals.find(({ member }) => member.leafIndex === ownLeafIndex)
     const by = nameOfMember(removal?.proposedBy ?? staged.committer)
@@ -326,6 +330,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   const letIn = staged.added.filter((it) => isAmong(staged.removed, it))
   const since = noteLetIn(turn, letIn, entry.seq)
   noteCommitter(turn, staged.committer, entry.seq)
+  if (staged.committer !== undefined) state.heard.set(staged.committer.leafIndex, entry.seq)
   if (interval) begin(turn, interval, staged)
   turn.saveGroup()
   turn.flushGroup(since)
@@ -335,15 +340,14 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   hold(turn, judgement)
 }
 
-const isAmong = (members: readonly Member[], { signatureKey }: Member) =>
+const isAmong = (members: readonly Member[], { signatureKey }: Pick<Member, "signatureKey">) =>
   members.some((it) => equalBytes(it.signatureKey, signatureKey))
 
 /** From here on a new key proves that one is a member; where somebody was removed, no older one reads further. */
-function begin(turn: Turn, interval: IntervalKeys, { committer, removals }: StagedCommit): void {
+function begin(turn: Turn, interval: IntervalKeys, { removals }: StagedCommit): void {
   const { state } = turn
   state.intervals.add(turn, state.key, interval)
   for (const { member } of removals) state.heard.delete(member.leafIndex)
-  if (committer !== undefined) state.heard.set(committer.leafIndex, state.position.cursor)
   if (removals.length === 0) return
   state.position.doubtHead()
   turn.add({ type: "reach" })
@@ -358,7 +362,7 @@ function forgetOldIntervals(turn: Turn): void {
 /** What a commit means for the one that this device has under way, and for its wishes. */
 function settleCommit(turn: Turn, { own, staged }: { readonly own: boolean; readonly staged: StagedCommit }): void {
   const { state } = turn
-  if (own && staged.path && state.facts.renewalDue) turn.update({ renewalDue: false })
+  if (own && staged.path) noteRenewed(turn)
   if (own) for (const number of state.commit?.wishes ?? []) turn.fulfil(Number(number))
   if (staged.added.length > 0 && state.facts.title !== "") turn.update({ titleDueSince: staged.epoch })
   // The member who adds somebody tells them at once; the others with what they do next, if that member is gone.

@@ -6,6 +6,7 @@ import type { Received } from "@conclave/mls"
 import { contentOf, type EffectKind } from "../kinds/contents.js"
 import { type Outgoing, recordKeys, StoredMessage, type WishOf } from "../records/records.js"
 import { decodePayload, encodePayload, PAYLOAD_VERSION, type Payload, TITLE_SIZE_MAX } from "./payload.js"
+import { noteSpoken } from "./renewing.js"
 import { outgoing } from "./request.js"
 import { isRefusedAsStale, movedIfStale, targetOf } from "./sending.js"
 import type { State } from "./state.js"
@@ -59,6 +60,7 @@ function encrypt(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish
   const append = { kind: "application", epoch, body, commit: undefined } as const
   const encryptedWish = { ...wish, outgoing: outgoing(targetOf(state), append, moment.random), acceptedSeq: undefined }
   turn.putWish(number, encryptedWish)
+  noteSpoken(turn)
   if (decodePayload(wish.payload).body.type !== "title") announceTitleIfDue(turn)
   turn.saveGroup()
   return encryptedWish

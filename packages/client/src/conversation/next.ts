@@ -8,6 +8,7 @@ import { departureDue, leave } from "./leaving.js"
 import { readLog } from "./log.js"
 import { encrypted } from "./messages.js"
 import type { Next, Question } from "./question.js"
+import { renewalDue, renewIfOld } from "./renewing.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import type { Moment, Staged, State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -44,6 +45,7 @@ function turnOf(turn: Turn): Next {
   }
   const wishes = nextWishes(state)
   const [next] = wishes
+  renewIfOld(turn, next?.[1])
   const isAnswerDue = mayAnswer(turn) && (answerDue(state) ?? Number.POSITIVE_INFINITY) <= moment.now
   if (state.commit === undefined && next === undefined && !isAnswerDue && !isOwed(state)) return "idle"
   if (state.isGroupMissing) return { type: "group" }
@@ -128,8 +130,9 @@ export function nextDue(state: State, moment: Moment): number | undefined {
       : [
           missing,
           obstacle.type === "deferred" ? obstacle.pause.retryAt : undefined,
-          mayAnswer({ state, moment }) ? answerDue(state) : undefined,
+          state.commit === undefined && mayAnswer({ state, moment }) ? answerDue(state) : undefined,
           departureDue(state, moment),
+          renewalDue(state, moment),
         ]
   const due = times.filter((time) => time !== undefined)
   return due.length === 0 ? undefined : Math.min(...due)
@@ -161,5 +164,7 @@ export function encryptAtOnce(turn: Turn, number: number): void {
   if (!position.isAtHead || position.lastCommit === undefined || group === undefined) return
   if (group.proposals.length > 0 || state.facts.renewalDue) return
   const [next] = nextWishes(state)
+  renewIfOld(turn, next?.[1])
+  if (turn.state.facts.renewalDue) return
   if (next?.[0] === number && next[1].type === "message") encrypted(turn, [number, next[1]])
 }

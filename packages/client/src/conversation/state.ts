@@ -36,6 +36,7 @@ export interface Setting {
   /** Messages are kept for `Conversation.history`. */
   readonly keepHistory: boolean
   readonly leaveDelayMilliseconds: number
+  readonly renewAfterMilliseconds: number
 }
 
 /** When a step is taken, and what the device knows besides the conversation. */
@@ -43,6 +44,8 @@ export interface Moment extends Setting {
   /** Unix time in milliseconds. */
   readonly now: number
   readonly invitation: StoredInvitation | undefined
+  /** So many conversations may be renewed by age today. */
+  readonly renewalsLeft: number
 }
 
 /** What is stored of a conversation besides its place in the log. */
@@ -61,6 +64,8 @@ export const noFacts: Facts = {
   missingSince: undefined,
   stuckAt: undefined,
   renewalDue: false,
+  leafSince: 0n,
+  hasSpoken: false,
   knockLeaves: [],
   unseen: [],
 }

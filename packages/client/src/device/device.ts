@@ -27,6 +27,7 @@ import type { Means } from "./driver.js"
 import { ConversationHandle, requireName } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
+import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
 import { Runner } from "./runner.js"
 import { Stream } from "./stream.js"
@@ -42,6 +43,8 @@ export const defaultPolicy: ClientPolicy = {
   keyPackages: 20,
   keyPackageLifetimeSeconds: 90 * 86_400,
   leaveDelayMilliseconds: 3_000,
+  renewAfterMilliseconds: 7 * 86_400_000,
+  renewalsPerDay: 50,
 }
 
 export interface DeviceOptions extends Omit<ClientOptions, "store"> {
@@ -142,6 +145,8 @@ export class Device implements Client {
       },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
+      renewAfterMilliseconds: policy.renewAfterMilliseconds,
+      renewals: new Renewals(policy.renewalsPerDay),
     }
     const inbox = new Inbox({
       means: this.#means,

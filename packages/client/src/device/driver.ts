@@ -15,6 +15,7 @@ import type { Timers } from "../timers.js"
 import { answerTo, type Sources } from "./asking.js"
 import type { Invitations } from "./invitations.js"
 import { loadState } from "./loading.js"
+import type { Renewals } from "./renewals.js"
 import { Runner } from "./runner.js"
 import { View } from "./view.js"
 
@@ -23,6 +24,7 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
   readonly transactions: Transactions
   readonly judge: Judge
   readonly invitations: Invitations
+  readonly renewals: Renewals
   readonly log: Log
   /** Unix time in milliseconds. */
   readonly now: () => number
@@ -183,9 +185,12 @@ export class Driver implements Reloadable {
 
   /** What a step is given besides the state. */
   moment(): Moment {
-    const { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, now, invitations } = this.means
+    const { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds } = this.means
+    const { now, invitations, renewals } = this.means
+    const at = now()
     const invitation = invitations.get(this.#state.key)
-    return { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, now: now(), invitation }
+    const setting = { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds }
+    return { ...setting, now: at, invitation, renewalsLeft: renewals.left(at) }
   }
 
   #carryOut(transaction: Transaction, effect: Effect): void {
@@ -219,6 +224,9 @@ export class Driver implements Reloadable {
         break
       case "reach":
         transaction.after(this.#fates.onReach)
+        break
+      case "renewing":
+        transaction.after(() => this.means.renewals.note(this.means.now()))
         break
       case "note":
         transaction.after(() => this.log.note(effect))

@@ -76,6 +76,11 @@ export class ConversationHandle implements Conversation {
     await Promise.all(atOnce(names).map((some) => this.#wish({ type: "invite", names: some, claimed: [] })))
   }
 
+  async reinvite(...names: readonly string[]): Promise<void> {
+    for (const name of names) requireName(name)
+    await Promise.all(atOnce(names).map((some) => this.#wish({ type: "reinvite", names: some, claimed: [] })))
+  }
+
   async remove(...names: readonly string[]): Promise<void> {
     for (const name of names) requireName(name)
     if (names.includes(this.#means.identity.name))

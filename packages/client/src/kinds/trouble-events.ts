@@ -126,6 +126,18 @@ export const troubleEvents = {
     ],
   }),
 
+  copied: eventKind({
+    number: 27,
+    fields: { conversation, reason: text },
+    severity: "alarm",
+    words: ({ reason }, reader) => [
+      `Somebody else acted as this device in ${theConversation(reader)}`,
+      ...because(reason, reader),
+      "If you put an older copy of this device back, all is well: it asks to be let in again",
+      "If you did not, somebody has a copy of it: ask a member, by voice or in person, to remove you",
+    ],
+  }),
+
   stopped: eventKind({
     number: 26,
     fields: {
@@ -231,7 +243,7 @@ function ownKeyWords(name: string, endorsed: boolean, reader: EventReader): read
   ]
 }
 
-const alarmingCodes: ReadonlySet<string> = new Set(["FALSE_ANSWER", "CANNOT_KNOCK", "REPLACED"])
+const alarmingCodes: ReadonlySet<string> = new Set(["FALSE_ANSWER", "CANNOT_KNOCK"])
 
 function rejectedWords(
   { code, reason, count }: { readonly code: string; readonly reason: string; readonly count: number },
@@ -250,12 +262,6 @@ function rejectedWords(
         `The service does not take this device's request to come back into ${theConversation(reader)}`,
         ...because(reason, reader),
         "This device asks again",
-      ]
-    case "REPLACED":
-      return [
-        `Another device with this device's key is in ${theConversation(reader)} in its place`,
-        ...because(reason, reader),
-        "Unless you restored a backup somewhere, the key was stolen: warn the others, by voice or in person",
       ]
     case "TOO_MANY_INVITATIONS":
       return [

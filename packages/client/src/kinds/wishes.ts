@@ -89,6 +89,18 @@ export const wishKinds = {
       remove: { failed: (names, reader) => `${subjects(names, reader)} could not be removed`, waiting: "a removal" },
     },
   }),
+  /** Takes devices out and in again; `claimed` as in an invitation. */
+  reinvite: wishKind({
+    number: 7,
+    fields: { names: vector(utf8), claimed: vector(Claimed) },
+    by: "commit",
+    calls: {
+      reinvite: {
+        failed: (names, reader) => `${subjects(names, reader)} could not be invited again`,
+        waiting: "your new invitation",
+      },
+    },
+  }),
   refresh: wishKind({
     number: 5,
     fields: {},

@@ -170,6 +170,10 @@ export const ConversationState = struct("ConversationState", {
   stuckAt: optional(uint64),
   /** This device's leaf is to be renewed before it sends anything. */
   renewalDue: boolean,
+  /** When this device's leaf was set, Unix time in milliseconds; 0 where that is not known. */
+  leafSince: uint64,
+  /** This device has sent a message since then. */
+  hasSpoken: boolean,
   /** Hashes of the leaf nodes that answers to this device's knocks may have put into the tree, and that it could not use. */
   knockLeaves: vector(opaque),
   /** By epoch: messages in the log whose content this device has not seen. */

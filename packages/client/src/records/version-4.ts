@@ -119,6 +119,8 @@ export async function fromVersion4(store: SealedStore): Promise<Changes4> {
       version: STATE_VERSION_5,
       stuckAt: undefined,
       renewalDue: false,
+      leafSince: 0n,
+      hasSpoken: true,
       knockLeaves: [],
     })
     for (const [part, nodes] of await store.list(recordKeys.outlineNodes(id))) {
