@@ -267,6 +267,23 @@ describe("alerts", () => {
     )
   })
 
+  it("tell of a copy of this device, and of who has locked the others out, until the one has been let in again", () => {
+    const alerts: Alert[] = []
+    for (const body of [
+      { type: "copied", reason: "commit 7 is signed as this device, which did not make it" },
+      { type: "stopped", by: "mallory", reason: "commit 8 registers another key" },
+    ] as const) {
+      followAlerts(alerts, eventOf(body))
+    }
+    const words = alerts
+      .map((alert) => alertWords(alert, "team", people))
+      .map(({ headline, text }) => `${headline} ${text}`)
+    assert.match(words[0]!, /Somebody else acted as this device in team\. .*commit 7 .*ask a member/)
+    assert.match(words[1]!, /Nobody can go on in team\. mallory has locked the others out\. .*commit 8/)
+    followAlerts(alerts, eventOf({ type: "recovered", reason: "", by: "bob" }))
+    assert.deepEqual(alerts, [])
+  })
+
   it("are bounded", () => {
     const ids = Array.from({ length: 200 }, (_, at) => `${at}`)
     assert.equal(
