@@ -1,7 +1,6 @@
 import { encode } from "@conclave/codec"
 import { ACCESS_LABEL } from "@conclave/contracts/access"
 import type { SigningKey } from "@conclave/crypto"
-import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, expandWithLabel, signWithLabel } from "@conclave/mls"
 import { KnockContext } from "./structs.js"
 
@@ -105,8 +104,4 @@ export function openWith(
 ): Uint8Array | undefined {
   if (key.length !== aead.keySize || sealed.length < aead.nonceSize) return undefined
   return aead.open(key, sealed.subarray(0, aead.nonceSize), sealed.subarray(aead.nonceSize), context)
-}
-
-export function isKeyOf(prover: AccessProver | undefined, accessKey: Uint8Array): boolean {
-  return prover !== undefined && equalBytes(prover.accessKey, accessKey)
 }

@@ -130,8 +130,9 @@ function admissible(turn: Turn, knock: Knock): Admitted | KnockRefusal {
   const opened = openKnock(state.id, knock, interval.keys)
   if (opened === undefined) return "it cannot be opened"
   const { content } = opened
-  const index = leafOf(state, content)
-  if (index === undefined) return "its leaf is not in the tree"
+  const offered = leafIn(content)
+  const index = offered && leafOf(state, offered)
+  if (offered === undefined || index === undefined) return "its leaf is not in the tree"
   const member = group.member(index)
   const leaf = group.leafNode(index)
   if (member === undefined || leaf === undefined) return "its leaf is not in the tree"
@@ -141,7 +142,7 @@ function admissible(turn: Turn, knock: Knock): Admitted | KnockRefusal {
   if (!isSignedBy(suite, opened, member.signatureKey)) return "its signature is not that of its leaf"
   if (interval.number < sinceOf(state, index)) return "its interval is older than its leaf"
   if ((state.heard.get(index) ?? 0n) > content.seen) return "its leaf has been heard since"
-  if (nameIn(content) !== nameOf(member.credential)) return "its key package is somebody else's"
+  if (nameOf(offered.credential) !== nameOf(member.credential)) return "its key package is somebody else's"
   const { keyPackage, leafNodeHashes } = content
   const answer = { knock: knock.id, keys: interval.keys }
   const due = waitOf(state, member, content)
@@ -154,16 +155,10 @@ function sinceOf({ outline }: State, index: LeafIndex): number {
 }
 
 /** The leaf with the key of the knock's key package. */
-function leafOf({ outline }: State, content: KnockTBS): LeafIndex | undefined {
-  const offered = leafIn(content)
+function leafOf({ outline }: State, { signatureKey }: LeafNode): LeafIndex | undefined {
   const nodes = outline.shown?.nodes ?? []
-  const at = nodes.findIndex((it) => it.type === "leaf" && offered && equalBytes(it.signatureKey, offered.signatureKey))
+  const at = nodes.findIndex((it) => it.type === "leaf" && equalBytes(it.signatureKey, signatureKey))
   return at === -1 ? undefined : leafIndex(at / 2)
-}
-
-function nameIn(content: KnockTBS): string | undefined {
-  const leaf = leafIn(content)
-  return leaf && nameOf(leaf.credential)
 }
 
 function leafIn({ keyPackage }: KnockTBS): LeafNode | undefined {
@@ -216,15 +211,13 @@ export function noteLetIn(
   for (const { signatureKey, leafIndex: index } of members) {
     const before = nodes.find((it) => it.type === "leaf" && equalBytes(it.signatureKey, signatureKey))
     if (before?.type === "leaf") since.set(2 * index, before.since)
-  }
-  for (const { signatureKey } of members) {
     const key = hex(signatureKey)
-    const before = state.letIn.get(key)
-    const isInARow = before !== undefined && moment.now < before.at + 2 * LET_IN.most
-    const stuckBy = new Map(isInARow ? before.stuckBy : [])
+    const last = state.letIn.get(key)
+    const isInARow = last !== undefined && moment.now < last.at + 2 * LET_IN.most
+    const stuckBy = new Map(isInARow ? last.stuckBy : [])
     const committer = committerFor({ state, moment }, signatureKey)
     if (committer !== undefined) stuckBy.set(committer, (stuckBy.get(committer) ?? 0) + 1)
-    state.letIn.set(key, { times: isInARow ? before.times + 1 : 1, at: moment.now, seq, stuckBy })
+    state.letIn.set(key, { times: isInARow ? last.times + 1 : 1, at: moment.now, seq, stuckBy })
   }
   return since
 }

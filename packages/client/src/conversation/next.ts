@@ -165,6 +165,6 @@ export function encryptAtOnce(turn: Turn, number: number): void {
   if (group.proposals.length > 0 || state.facts.renewalDue) return
   const [next] = nextWishes(state)
   renewIfOld(turn, next?.[1])
-  if (turn.state.facts.renewalDue) return
+  if (state.facts.renewalDue) return
   if (next?.[0] === number && next[1].type === "message") encrypted(turn, [number, next[1]])
 }
