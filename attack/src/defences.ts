@@ -354,7 +354,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   A2: [removalsEndReach],
   A3: [appendsNeedTheNewestKey],
   A4: [
-    inClient("conversation/log")("if (broken === undefined && !isOther)", "if (broken === undefined)"),
+    inClient("conversation/log")("if (broken === undefined && begun !== false)", "if (broken === undefined)"),
     inClient("conversation/epoch-interval")(
       "return equalBytes(keys.accessKey, entry.begins.accessKey) && keys;",
       "return keys;",

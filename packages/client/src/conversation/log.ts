@@ -156,10 +156,12 @@ function follow(turn: Turn, entry: Entry): Followed {
     return refuse(turn, entry, error)
   }
   if (received.type === "commit") {
-    const passed = examineCommit(turn, entry, received.staged)
+    const { own, staged } = received
+    const begun = intervalBegun(state, turn.moment.identity.suite, { entry, staged })
+    const passed = examineCommit(turn, entry, { staged, begun })
     if (passed !== undefined) return passed
-    state.staged = { type: "entry", entry, own: received.own, staged: received.staged }
-    if (received.staged.claims.length > 0) return "staged"
+    state.staged = { type: "entry", entry, own, staged, interval: begun || undefined }
+    if (staged.claims.length > 0) return "staged"
     followCommit(turn, nobodyJudged)
     return "followed"
   }
@@ -182,8 +184,8 @@ function follow(turn: Turn, entry: Entry): Followed {
 }
 
 /** A commit that registers something else than it has to is passed over, or stops the conversation. */
-function examineCommit(turn: Turn, entry: Entry, staged: StagedCommit): Followed | undefined {
-  const { state, moment } = turn
+function examineCommit(turn: Turn, entry: Entry, { staged, begun }: Examined): Followed | undefined {
+  const { state } = turn
   const { seq } = entry
   const by = nameOfMember(staged.committer)
   const broken = breaksRegistration(state, entry, staged)
@@ -193,9 +195,13 @@ function examineCommit(turn: Turn, entry: Entry, staged: StagedCommit): Followed
     turn.reject("UNREADABLE", `commit ${seq}, by ${by}, was passed over: ${broken}`)
     return "followed"
   }
-  const isOther = broken === undefined && intervalBegun(state, moment.identity.suite, { entry, staged }) === false
-  if (broken === undefined && !isOther) return undefined
+  if (broken === undefined && begun !== false) return undefined
   return stop(turn, entry, { by, reason: `commit ${seq} ${broken ?? "registers a key that does not follow from it"}` })
+}
+
+interface Examined {
+  readonly staged: StagedCommit
+  readonly begun: ReturnType<typeof intervalBegun>
 }
 
 /** Messages that a sender may have encrypted in an epoch, and that never came into the log. */
@@ -303,10 +309,9 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   const { state } = turn
   const { staged: waiting, group } = state
   if (waiting?.type !== "entry" || group === undefined) return
-  const { entry, own, staged } = waiting
+  const { entry, own, staged, interval } = waiting
   const before = state.names
   const { ownLeafIndex } = group
-  const interval = intervalBegun(state, turn.moment.identity.suite, { entry, staged })
   state.staged = undefined
   moveOn(turn, entry)
   // Members whom this device does not accept are in the group all the same: see `hold`.
@@ -331,7 +336,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   const since = noteLetIn(turn, letIn, entry.seq)
   noteCommitter(turn, staged.committer, entry.seq)
   if (staged.committer !== undefined) state.heard.set(staged.committer.leafIndex, entry.seq)
-  if (interval) begin(turn, interval, staged)
+  if (interval !== undefined) begin(turn, interval, staged)
   turn.saveGroup()
   turn.flushGroup(since)
   forgetOldIntervals(turn)

@@ -2,6 +2,7 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group, GroupOptions, Member, StagedCommit, OutgoingCommit as StagedOwnCommit } from "@conclave/mls"
+import type { IntervalKeys } from "../access/interval-keys.js"
 import { hex } from "../bytes.js"
 import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
@@ -74,7 +75,10 @@ export type Why = { readonly code: ClientErrorCode; readonly reason: string }
 
 /** Something staged in the group that waits for a judgement. While it does, the group is not stored. */
 export type Staged =
-  | { readonly type: "entry"; readonly entry: Entry; readonly own: boolean; readonly staged: StagedCommit }
+  | ({ readonly type: "entry"; readonly entry: Entry; readonly own: boolean; readonly staged: StagedCommit } & {
+      /** That the commit begins, unless it removes this device. */
+      readonly interval: IntervalKeys | undefined
+    })
   | { readonly type: "commit"; readonly commit: StagedOwnCommit; readonly changes: CommitChanges }
   | { readonly type: "entering"; readonly entering: Entering }
 
