@@ -124,6 +124,8 @@ export class Groups {
         return { ...appended, ...this.#options.identity.signHead(groupId, appended) }
       case "idReused":
         return invalid("idempotencyId: it was used for another entry of the group")
+      case "keyReused":
+        return invalid("accessKey: it was registered in this group before")
       case "notFound":
       case "denied":
       case "wrongTime":

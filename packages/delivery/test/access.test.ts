@@ -264,6 +264,32 @@ for (const [name, openStore] of Object.entries(stores)) {
       expectType(await service.ask(commitRequest(groupId, 0n, { interval: 7 })), "stale")
       expectType(await service.askWith(accessKeyOf(groupId, 7), read(groupId)), "denied")
     })
+
+    it("a commit that registers a key of the group's again is refused, and changes nothing", async (test) => {
+      const service = createService(openStore(test))
+      const bob = service.register(createDevice())
+      const groupId = await createGroup(service)
+      const first = withAccess(commitRequest(groupId, 0n, { interval: 1 }))
+      const accepted = await service.ask(first)
+      const [second, newest] = [accessKeyOf(groupId, 1), accessKeyOf(groupId, 2)]
+      expectType(await service.askWith(second, commitRequest(groupId, 1n, { interval: 2 })), "accepted")
+      for (const interval of [0, 1, 2]) {
+        const again = commitRequest(groupId, 2n, { interval, removes: true, recipients: [bob] })
+        const { reason } = expectType(await service.askWith(newest, again), "invalid")
+        assert.equal(reason, "accessKey: it was registered in this group before")
+        // Only who may append is told so.
+        expectType(await service.askWith(second, again), "denied")
+        expectType(await service.askWith(newest, { ...again, after: 1n }), "stale")
+      }
+      assert.deepEqual(await service.ask(first), accepted)
+      assert.deepEqual(seqsOf(await service.askWith(newest, read(groupId))), [1, 2])
+      const inbox = await service.ask(proved(bob, { type: "inbox", after: 0n, limit: 10 }))
+      assert.deepEqual(expectType(inbox, "inboxEntries").entries, [])
+      // The refused commit has taken no place of the next one, and the same key is new to another group.
+      const accessKey = accessKeyOf(groupId, 1).publicKey
+      expectType(await service.ask({ ...createGroupRequest(random(32)), accessKey }), "done")
+      expectType(await service.askWith(newest, commitRequest(groupId, 2n, { interval: 3 })), "accepted")
+    })
   })
 }
 

@@ -20,6 +20,8 @@ const epoch = fc.bigInt({ min: 0n, max: 6n })
 /** What an author had read: mostly the beginning, where commits are taken at first. */
 const seq = fc.oneof(fc.constant(0n), fc.bigInt({ min: 0n, max: 20n }))
 const accessKey = fc.constantFrom(..."123").map((name) => bytes(`access key ${name}`))
+/** More than are shown: each is registered once in a group. */
+const begunKey = fc.constantFrom(..."123456").map((name) => bytes(`access key ${name}`))
 const knockId = fc.constantFrom(..."123456").map((name) => bytes(`knock ${name}`, 16))
 /** The key that somebody shows, and whether that is enough. */
 const shown = fc.record({
@@ -41,7 +43,7 @@ const keyPackage = fc.integer({ min: 0, max: 30 }).map((number) => ({
 const commit = fc.record({
   recipients: fc.uniqueArray(deviceId, { maxLength: 3, comparator: (a, b) => Buffer.compare(a, b) === 0 }),
   welcome: fc.constant(bytes("welcome")),
-  begins: fc.option(fc.record({ accessKey, removes: fc.boolean() }), { nil: undefined }),
+  begins: fc.option(fc.record({ accessKey: begunKey, removes: fc.boolean() }), { nil: undefined }),
   answers: fc.option(
     fc.record({
       welcome: fc.constantFrom(bytes("welcome 1"), bytes("welcome 2")),
@@ -306,6 +308,61 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
         }),
         { numRuns: 50, includeErrorInReport: true },
       )
+    })
+
+    it("registers a key once in a group, and answers a repetition before it looks at the key", async (test) => {
+      const store = open(test)
+      test.after(() => store[Symbol.asyncDispose]())
+      const [groupId, first] = [bytes("group"), bytes("access key 1")]
+      const common = { groupId, requestHash: bytes("hash"), at: 1n, admit: admitted }
+      await store.createGroup({ ...common, idempotencyId: bytes("0", 16), accessKey: first })
+      const commitOf = (name: string, accessKey: Uint8Array, after: bigint) =>
+        store.append({
+          ...common,
+          key: first,
+          permit: admitted,
+          idempotencyId: bytes(name, 16),
+          kind: "commit",
+          epoch: 0n,
+          body: bytes(`body of ${name}`),
+          after,
+          pastCommitsMax: 1,
+          commit: {
+            welcome: bytes("welcome"),
+            recipients: [bytes("device")],
+            unserved: [],
+            begins: { accessKey, removes: false },
+            answers: undefined,
+            knocksSince: 0n,
+            inboxEntriesMax: 4,
+            inboxEntriesPerGroupMax: 4,
+            sender: bytes("sender", 8),
+            mayDeliver: () => true,
+          },
+        })
+      const [second, third] = [bytes("access key 2"), bytes("access key 3")]
+      assert.equal((await commitOf("first key", first, 0n)).type, "keyReused")
+      assert.equal((await commitOf("second key", second, 0n)).type, "accepted")
+      assert.equal((await commitOf("second key", second, 0n)).type, "accepted")
+      assert.equal((await commitOf("third key", third, 1n)).type, "accepted")
+      // Of the group, of an interval that is over, and of the newest; and what is stale is told that.
+      for (const key of [first, second, third]) assert.equal((await commitOf("again", key, 2n)).type, "keyReused")
+      assert.equal((await commitOf("again", second, 1n)).type, "stale")
+      const shown = { groupId, key: third, permit: admitted }
+      assert.deepEqual(await store.standing(shown), {
+        type: "standing",
+        later: 0,
+        seq: 2n,
+        formerSince: undefined,
+        reach: undefined,
+        headSeq: 2n,
+        lastCommitSeq: 2n,
+        beside: 0n,
+      })
+      assert.equal(await store.inboxHead(bytes("device")), 2n)
+      // In another group it is another key.
+      const other = { ...common, groupId: bytes("other"), idempotencyId: bytes("0", 16), accessKey: third }
+      assert.equal(await store.createGroup(other), "created")
     })
 
     it("tells of what is new also where the newest rows were deleted before", async (test) => {

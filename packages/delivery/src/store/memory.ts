@@ -141,6 +141,7 @@ class MemoryStore implements Store {
     const refusal =
       source.permit(standingOf(group, source.key)) ??
       staleness(group, source) ??
+      keyReuse(group, source) ??
       source.admit({ bytes: bytesOf(group) })
     if (refusal !== undefined) return refusal
     const seq = group.nextSeq
@@ -442,6 +443,12 @@ function oldestOfMost<T extends { readonly sender: string }>(among: readonly T[]
   const count = (sender: string) => among.filter((it) => it.sender === sender).length + (sender === own ? 1 : 0)
   const most = Math.max(...among.map(({ sender }) => count(sender)))
   return among.find(({ sender }) => count(sender) === most)!
+}
+
+function keyReuse({ intervals }: Group, { commit }: NewEntry): Appended | undefined {
+  const begun = commit?.begins
+  if (begun === undefined) return undefined
+  return intervals.some(({ accessKey }) => key(accessKey) === key(begun.accessKey)) ? { type: "keyReused" } : undefined
 }
 
 const bytesOf = ({ log }: Group) => log.reduce((sum, { entry }) => sum + entry.body.length + ENTRY_OVERHEAD, 0)

@@ -182,7 +182,8 @@ export interface NewGroup {
 }
 
 /**
- * In this order: a repetition gets the first answer; the group is there; `permit`; what was not read is stale; `admit`.
+ * In this order: a repetition gets the first answer; the group is there; `permit`; what was not read is stale; the key of
+ * the interval that it begins is new to the group; `admit`.
  */
 export interface NewEntry extends Shown {
   readonly idempotencyId: Uint8Array
@@ -247,6 +248,8 @@ export type Appended =
     }
   /** The idempotency id was used for another entry of the group. */
   | { readonly type: "idReused" }
+  /** The access key of the interval that the commit begins was registered in this group before. */
+  | { readonly type: "keyReused" }
   | Refused
   | Refusal
 

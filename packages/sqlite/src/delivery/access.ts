@@ -75,6 +75,15 @@ function laterThan(connection: Connection, group: bigint, seq: bigint): Pick<Key
   return { later: later.length as 0 | 1 | 2, formerSince: isFormer ? only!.at : undefined }
 }
 
+/** Whether an interval of the group has, or had, this key. */
+export function isRegistered(connection: Connection, group: bigint, accessKey: Uint8Array): boolean {
+  const found = connection.get("SELECT 1 FROM access_interval WHERE group_number = ? AND access_key = ? LIMIT 1", [
+    group,
+    accessKey,
+  ])
+  return found !== undefined
+}
+
 interface Begun extends Interval {
   readonly seq: bigint
   readonly chainHash: Uint8Array

@@ -18,7 +18,7 @@ import {
   type Store,
 } from "@conclave/delivery/store"
 import type { Connection, Database, Row } from "../database.js"
-import { beginInterval, groupOf, permitted, standingIn } from "./access.js"
+import { beginInterval, groupOf, isRegistered, permitted, standingIn } from "./access.js"
 import { answerTo, besideOf, keepAnswers, leaveKnock, waitingKnocks } from "./beside.js"
 import { useBlob } from "./blobs.js"
 import { identityOf, raiseIncarnation } from "./identity.js"
@@ -93,6 +93,7 @@ function append(connection: Connection, entry: NewEntry, sha256: Sha256): Append
     repetition(connection, entry, group) ??
     entry.permit(standingIn(connection, group, entry.key)) ??
     staleness(connection, entry, group) ??
+    keyReuse(connection, entry, group) ??
     entry.admit({ bytes: Number(group.bytes) }) ??
     accept(connection, entry, { group, sha256 })
   )
@@ -123,6 +124,11 @@ function isStale(connection: Connection, { kind, after, pastCommitsMax }: NewEnt
   )
   // Where commits have expired, their number is not known: the author reads, and is told that.
   return unread === undefined ? after + 1n < group.oldest_seq : unread.seq > after
+}
+
+function keyReuse(connection: Connection, { commit }: NewEntry, group: Row): Appended | undefined {
+  if (commit?.begins === undefined) return undefined
+  return isRegistered(connection, group.number, commit.begins.accessKey) ? { type: "keyReused" } : undefined
 }
 
 interface Accepting {
