@@ -109,6 +109,8 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
     "mls/wire",
     "mls/tree",
     "client/node",
+    "contracts/access",
+    "contracts/delivery",
     "interop",
   ],
 }

@@ -3,6 +3,7 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { conclave, given, type Neighbour, openMls, tsMls, tsMlsNext } from "@conclave/interop"
 import { cipherSuite } from "@conclave/mls"
 import { type Contestant, contest, duration, type Measured, ratio, table, timedSync } from "./contest.js"
+import { cursors } from "./cursors.js"
 import { floor } from "./floor.js"
 import { FullTree } from "./full-tree.js"
 import { hostile } from "./hostile.js"
@@ -16,6 +17,7 @@ import { sdk } from "./sdk.js"
  * npm run bench -- --large [--sizes 1000,10000,100000]
  * npm run bench -- --hostile [--sizes 1000]
  * npm run bench -- --sdk [--quick]
+ * npm run bench -- --cursors [--sizes 1000]
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
@@ -33,11 +35,12 @@ const options = given(
         large: { type: "boolean", default: false },
         hostile: { type: "boolean", default: false },
         sdk: { type: "boolean", default: false },
+        cursors: { type: "boolean", default: false },
         sizes: { type: "string" },
         suite: { type: "string", default: "1" },
       },
     }).values,
-  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, bench -- --hostile or bench -- --sdk",
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --sdk or bench -- --cursors",
 )
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
@@ -51,6 +54,8 @@ if (options.large) {
   await large(sizes("1000,10000"), rounds)
 } else if (options.sdk) {
   await sdk(rounds, options.quick)
+} else if (options.cursors) {
+  for (const size of sizes("1000")) await cursors(size, rounds)
 } else if (options.hostile) {
   for (const size of sizes("1000")) await hostile(size, rounds)
 } else {
