@@ -191,6 +191,7 @@ export class Ledger implements Store {
   }
   head: Store["head"] = (shown) => this.#store.head(shown)
   standing: Store["standing"] = (shown) => this.#store.standing(shown)
+  standings: Store["standings"] = (shown) => this.#store.standings(shown)
   knock: Store["knock"] = (knock) => this.#store.knock(knock)
   knocks: Store["knocks"] = (asked) => this.#store.knocks(asked)
   beside: Store["beside"] = (asked) => this.#store.beside(asked)

@@ -7,7 +7,7 @@ import type { Identity } from "./identity.js"
 import type { Passes } from "./passes.js"
 import { counted, refusedOf } from "./responses.js"
 import { knocksSince } from "./retention.js"
-import type { Refused, Standing, Store } from "./store/store.js"
+import type { Refused, Shown, Standing, Store } from "./store/store.js"
 import { groupTopic, idOf, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
@@ -91,11 +91,15 @@ export async function* subscription(options: SubscriptionOptions): AsyncGenerato
     const { passes, refusals } = await begin(reading)
     if (passes.length > 0) yield { type: "passes", passes }
     passes.length = 0
-    for (const [n, topic] of topics.entries()) {
-      if (n % TOPICS_IN_A_TURN === 0) await turns.next()
-      const refusal = refusals.get(topic)
-      if (refusal !== undefined) yield refusal
-      else yield* pages(topic, reading, { atLeastOne: true })
+    for (let start = 0; start < topics.length; start += TOPICS_IN_A_TURN) {
+      await turns.next()
+      const some = topics.slice(start, start + TOPICS_IN_A_TURN)
+      const quiet = await quietAmong(some, reading)
+      for (const topic of some) {
+        const answer = refusals.get(topic) ?? quiet.get(topic)
+        if (answer !== undefined) yield answer
+        else yield* pages(topic, reading, { atLeastOne: true })
+      }
     }
     topics.length = 0
     refusals.clear()
@@ -143,14 +147,18 @@ async function begin(reading: Reading) {
   const { cursors } = reading
   const passes: Pass[] = []
   const refusals = new Map<string, DeliveryResponse>()
-  for (const [n, cursor] of cursors.entries()) {
-    if (n % TOPICS_IN_A_TURN === 0) await reading.turns.next()
-    const found = await evidenceFault(cursor, reading)
-    if (found === undefined) continue
-    if ("tag" in found) passes.push(found)
-    else {
-      const topic = groupTopic(cursor.groupId)
-      refusals.set(topic, refusedOf(cursor.groupId, found))
+  for (let start = 0; start < cursors.length; start += TOPICS_IN_A_TURN) {
+    await reading.turns.next()
+    const some = cursors.slice(start, start + TOPICS_IN_A_TURN)
+    for (const [at, found] of (await evidenceFaults(some, reading)).entries()) {
+      if (found === undefined) continue
+      if ("tag" in found) {
+        passes.push(found)
+        continue
+      }
+      const { groupId } = some[at]!
+      const topic = groupTopic(groupId)
+      refusals.set(topic, refusedOf(groupId, found))
       reading.onAccessRefusal(found, reading.asking)
       reading.drop(topic)
     }
@@ -160,24 +168,56 @@ async function begin(reading: Reading) {
 }
 
 /**
- * A pass for a signature; nothing for a pass, which is looked at together with the log, nor for a MAC: passes are not
- * renewed by passes.
+ * Of each cursor: a pass for a signature; nothing for a pass, which is looked at together with the log, nor for a MAC:
+ * passes are not renewed by passes.
  */
-async function evidenceFault(cursor: Cursor, reading: Reading): Promise<Pass | Refused | undefined> {
-  const { store, judge, passes, positions, asking } = reading
-  const { groupId, access } = cursor
+async function evidenceFaults(
+  cursors: readonly Cursor[],
+  { store, judge, passes, positions, asking }: Reading,
+): Promise<readonly (Pass | Refused | undefined)[]> {
   const now = BigInt(asking.now)
-  if (access.type === "none") return undefined
-  if (access.type === "pass") {
-    return passes.isGood(groupId, access, now) ? undefined : { type: "denied", reason: "the pass is not good" }
-  }
-  const standing = await store.standing(judge.reading(evidenceOfCursor(cursor), now))
-  if (standing.type !== "standing") return standing
-  const position = positions.get(groupTopic(groupId))
-  // It may have been extended already.
-  if (typeof position === "object") position.keySeq ??= Number(standing.seq)
-  return access.type === "proof" ? passes.give({ groupId, key: access.key }, now) : undefined
+  const proving = cursors.filter(({ access }) => "at" in access)
+  const standings = await store.standings(proving.map((it) => judge.reading(evidenceOfCursor(it), now)))
+  return cursors.map((cursor) => {
+    const { groupId, access } = cursor
+    if (access.type === "none") return undefined
+    if (access.type === "pass") {
+      return passes.isGood(groupId, access, now) ? undefined : { type: "denied", reason: "the pass is not good" }
+    }
+    const standing = standings[proving.indexOf(cursor)]!
+    if (standing.type !== "standing") return standing
+    const position = positions.get(groupTopic(groupId))
+    // It may have been extended already.
+    if (typeof position === "object") position.keySeq ??= Number(standing.seq)
+    return access.type === "proof" ? passes.give({ groupId, key: access.key }, now) : undefined
+  })
 }
+
+/**
+ * The first answers of logs without anything new, as most are when a device comes back, by one look for all of them.
+ * What is appended after the look has been noted by the watch.
+ */
+async function quietAmong(topics: readonly string[], { store, positions, identity }: Reading) {
+  const logs = topics.flatMap((topic) => {
+    const position = positions.get(topic)
+    return typeof position === "object" ? [{ topic, position, key: position.key, groupId: idOf(topic) }] : []
+  })
+  const shown = logs.map(({ groupId, key }): Shown => ({ groupId, key: keyIn(key), permit: provedBefore }))
+  const standings = await store.standings(shown)
+  const quiet = new Map<string, DeliveryResponse>()
+  for (const [at, { topic, position, key, groupId }] of logs.entries()) {
+    const standing = standings[at]!
+    // With another key it is looked at again.
+    if (standing.type !== "standing" || position.key !== key || !isQuiet(position, standing)) continue
+    position.keySeq = Number(standing.seq)
+    quiet.set(topic, entriesOf(groupId, { entries: [], headSeq: standing.headSeq }, identity))
+  }
+  return quiet
+}
+
+/** A log that a key reads to the head cannot be below its retention there. */
+const isQuiet = (position: LogPosition, standing: Standing) =>
+  standing.reach === undefined && position.seq >= standing.headSeq && !isMoreBeside(position, standing)
 
 async function* pages(
   topic: string,

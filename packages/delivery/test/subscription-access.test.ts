@@ -29,6 +29,34 @@ const accessOf = ({ key, until, tag }: Pass): Access => ({ type: "pass", key, un
 const read = (groupId: Uint8Array) => ({ type: "read", groupId, afterSeq: 0n, limit: 100 }) as const
 const seqsOf = (answer: DeliveryResponse) => expectType(answer, "entries").entries.map(({ seq }) => Number(seq))
 
+const nameOf = (groupId: Uint8Array) => Buffer.from(groupId).toString("hex")
+
+const kinds = ["quiet", "new", "read", "removed", "removed, read", "a later key", "knocked", "without a key"] as const
+interface Made {
+  readonly kind: (typeof kinds)[number]
+  readonly groupId: Uint8Array
+  readonly afterSeq: bigint
+  /** As far as the first key reaches. */
+  readonly headSeq: bigint
+}
+
+/** A group, and from where it is followed with its first key. */
+async function make(service: TestService, kind: Made["kind"]): Promise<Made> {
+  const groupId = await createGroup(service)
+  const removes = kind.startsWith("removed")
+  if (kind === "knocked") {
+    expectType(await service.ask({ type: "knock", groupId, id: random(16), sealed: random(9) }), "done")
+  } else if (removes || kind === "a later key") {
+    expectType(await service.ask(commitRequest(groupId, 0n, { interval: 1, removes })), "accepted")
+    const unseen = messageRequest(groupId, 1n, { after: 1n })
+    if (removes) expectType(await service.askWith(accessKeyOf(groupId, 1), unseen), "accepted")
+  } else if (kind !== "quiet" && kind !== "without a key") {
+    expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
+  }
+  const isEmpty = kind === "quiet" || kind === "knocked" || kind === "without a key"
+  return { kind, groupId, afterSeq: kind.endsWith("read") ? 1n : 0n, headSeq: isEmpty ? 0n : 1n }
+}
+
 /** A subscription to one group, its id, and the passes that it gave. */
 async function follow(service: TestService, groupId: Uint8Array, proving: { key?: SigningKey; access?: Access } = {}) {
   const { key = accessKeyOf(groupId), access } = proving
@@ -99,6 +127,101 @@ for (const [name, openStore] of Object.entries(stores)) {
       followed.end()
       await new Promise((resolve) => setImmediate(resolve))
       expectType(await service.ask(extend(groupId)), "notFound")
+    })
+
+    for (const by of ["signatures", "passes"] as const) {
+      it(`begins with each of many groups in its order, new or not, and follows them, by ${by}`, async (test) => {
+        const service = createService(openStore(test), hintsOnly)
+        const made: Made[] = []
+        for (let i = 0; i < 40; i++) made.push(await make(service, kinds[(i * 3) % kinds.length]!))
+        const cursors: { groupId: Uint8Array; afterSeq: bigint; access?: Access }[] = []
+        for (const { kind, groupId, afterSeq } of made) {
+          const { passes, end } = await follow(service, groupId)
+          end()
+          const access = kind === "without a key" ? noAccess : by === "passes" ? accessOf(passes[0]!) : undefined
+          cursors.push({ groupId, afterSeq, ...(access && { access }) })
+        }
+        const gone = new AbortController()
+        const stream = service.subscribe({ ...bare, cursors }, gone.signal)
+        const next = async () => (await stream.next()).value!
+        for (const { kind, groupId, afterSeq, headSeq } of made) {
+          const first = await next()
+          if (kind === "without a key") {
+            assert.deepEqual(expectType(first, "denied").groupId, groupId)
+            continue
+          }
+          const answer = expectType(first, "entries")
+          const [seqs, expected] = [seqsOf(answer), headSeq > afterSeq ? [1] : []]
+          assert.deepEqual([answer.groupId, seqs, answer.headSeq], [groupId, expected, headSeq], kind)
+          if (kind === "knocked") assert.deepEqual(expectType(await next(), "knocks").groupId, groupId)
+        }
+        for (const { kind, groupId, headSeq } of made) {
+          if (kind === "without a key" || kind.startsWith("removed")) continue
+          const coming = next()
+          const isLater = kind === "a later key"
+          const message = messageRequest(groupId, 0n, { after: isLater ? 1n : 0n })
+          expectType(await service.askWith(accessKeyOf(groupId, isLater ? 1 : 0), message), "accepted")
+          const { entries } = expectType(await coming, "entries")
+          assert.deepEqual([entries[0]!.seq, entries.length], [headSeq + 1n, 1], kind)
+        }
+        gone.abort()
+      })
+    }
+
+    it("brings what is appended after its first look, and before its first answer was taken", async (test) => {
+      const service = createService(openStore(test), hintsOnly)
+      const groups = [await createGroup(service), await createGroup(service), await createGroup(service)]
+      const gone = new AbortController()
+      const cursors = groups.map((groupId) => ({ groupId, afterSeq: 0n }))
+      const stream = service.subscribe({ ...bare, cursors }, gone.signal)
+      assert.deepEqual(seqsOf((await stream.next()).value!), [])
+      for (const groupId of groups) expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
+      const seen = new Map(groups.map((groupId) => [nameOf(groupId), 0]))
+      while ([...seen.values()].some((count) => count === 0)) {
+        const { groupId, entries } = expectType((await stream.next()).value!, "entries")
+        seen.set(nameOf(groupId), seen.get(nameOf(groupId))! + entries.length)
+      }
+      assert.deepEqual([...seen.values()], [1, 1, 1])
+      gone.abort()
+    })
+
+    it("that is extended during its first look goes on with the later key", async (test) => {
+      const store = openStore(test)
+      const looks: (() => void)[] = []
+      const slow = new Proxy(store, {
+        get(target, name) {
+          const value = Reflect.get(target, name, target)
+          if (name !== "standings") return typeof value === "function" ? value.bind(target) : value
+          return async (...shown: Parameters<typeof store.standings>) => {
+            const found = await target.standings(...shown)
+            await new Promise<void>((resolve) => looks.push(resolve))
+            return found
+          }
+        },
+      })
+      const service = createService(slow, hintsOnly)
+      const groupId = await createGroup(service)
+      expectType(await service.ask(commitRequest(groupId, 0n, { interval: 1 })), "accepted")
+      const gone = new AbortController()
+      const cursor = { groupId, afterSeq: 1n }
+      const stream = service.stream({ ...bare, cursors: [cursor] }, gone.signal)
+      const { subscription } = expectType((await stream.next()).value!, "subscribed")
+      const looked = async (count: number) => {
+        while (looks.length < count) await new Promise((resolve) => setImmediate(resolve))
+        looks[count - 1]!()
+      }
+      const passes = stream.next()
+      await looked(1)
+      expectType((await passes).value!, "passes")
+      const first = stream.next()
+      while (looks.length < 2) await new Promise((resolve) => setImmediate(resolve))
+      const key = accessKeyOf(groupId, 1)
+      expectType(await service.askWith(key, { type: "extend", subscription, cursor }), "passes")
+      const removal = commitRequest(groupId, 1n, { interval: 2, removes: true })
+      expectType(await service.askWith(key, removal), "accepted")
+      await looked(2)
+      assert.deepEqual(seqsOf((await first).value!), [2])
+      gone.abort()
     })
 
     it("is told of each group that is denied or missing, in its place, and follows the others", async (test) => {

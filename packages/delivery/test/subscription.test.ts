@@ -112,9 +112,9 @@ describe("a subscription and its reader", { timeout: 20_000 }, () => {
     const stream = service.subscribe(subscribe([{ groupId, afterSeq: 0n }]), gone.signal)
     await next(stream)
     await Promise.all(Array.from({ length: 1000 }, () => service.ask(messageRequest(groupId, 0n))))
-    assert.equal(pages, 1)
+    assert.equal(pages, 0)
     assert.equal(expectType(await next(stream), "entries").entries.length, 10)
-    assert.equal(pages, 2)
+    assert.equal(pages, 1)
     gone.abort()
   })
 

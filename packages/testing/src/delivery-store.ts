@@ -139,6 +139,7 @@ const operation = fc.oneof(
   weighted(4, fc.record({ do: fc.constant("append" as const), with: newEntry })),
   weighted(1, fc.record({ do: fc.constant("read" as const), with: fc.tuple(shown, page) })),
   weighted(1, fc.record({ do: fc.constant("head" as const), with: shown })),
+  weighted(1, fc.record({ do: fc.constant("standings" as const), with: fc.array(shown, { maxLength: 40 }) })),
   weighted(2, fc.record({ do: fc.constant("knock" as const), with: knock })),
   weighted(
     1,
@@ -222,6 +223,10 @@ async function perform(store: Store, operation: Operation, at: bigint): Promise<
       return store.read({ ...asking(operation.with[0]), ...operation.with[1] })
     case "head":
       return [await store.head(asking(operation.with)), await store.standing(asking(operation.with))]
+    case "standings": {
+      const asked = operation.with.map(asking)
+      return [await store.standings(asked), asked.map(({ standings }) => standings)]
+    }
     case "knock": {
       const { isAdmitted, shown, ...knock } = operation.with
       const { standings, ...asked } = asking({ ...shown, key: knock.key })

@@ -210,6 +210,10 @@ class MemoryStore implements Store {
     return refused ?? standing
   }
 
+  standings(shown: readonly Shown[]): Promise<(Standing | Refused)[]> {
+    return Promise.all(shown.map((it) => this.standing(it)))
+  }
+
   #permitted(shown: Shown) {
     const group = this.#groups.get(key(shown.groupId))
     if (group === undefined) return { refused: { type: "notFound" } } as const

@@ -19,6 +19,8 @@ export interface Store extends AsyncDisposable {
   head(shown: Shown): Promise<Head | Refused>
   /** What the key is to the group. */
   standing(shown: Shown): Promise<Standing | Refused>
+  /** Each as {@link standing}, in the same order, for less than one by one. */
+  standings(shown: readonly Shown[]): Promise<readonly (Standing | Refused)[]>
 
   /** Leaves a knock beside the log; one that has the same id, key and content, or had and was answered, is repeated. */
   knock(knock: NewKnock): Promise<{ readonly type: "left" | "repeated" | "idReused" } | Refused | Refusal>

@@ -14,11 +14,10 @@ import {
   type Refusal,
   type Refused,
   type Shown,
-  type Standing,
   type Store,
 } from "@conclave/delivery/store"
 import type { Connection, Database, Row } from "../database.js"
-import { beginInterval, groupOf, isRegistered, permitted, standingIn } from "./access.js"
+import { beginInterval, groupOf, isRegistered, permitted, standingIn, standingOf, standingsOf } from "./access.js"
 import { answerTo, besideOf, keepAnswers, leaveKnock, waitingKnocks } from "./beside.js"
 import { useBlob } from "./blobs.js"
 import { identityOf, raiseIncarnation } from "./identity.js"
@@ -40,6 +39,7 @@ export function deliveryStore(database: Database, sha256: Sha256): Store {
     read: (page) => read((connection) => readLog(connection, page)),
     head: (shown) => read((connection) => headOf(connection, shown)),
     standing: (shown) => read((connection) => standingOf(connection, shown)),
+    standings: (shown) => read((connection) => standingsOf(connection, shown)),
     knock: (knock) => database.write((connection) => leaveKnock(connection, knock), knock.sealed.length),
     knocks: (asked) => read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => read((connection) => besideOf(connection, asked)),
@@ -248,9 +248,4 @@ function headOf(connection: Connection, shown: Shown): Head | Refused {
     reach,
   ])!
   return { type: "head", headSeq, lastCommitSeq, chainHash: chain_hash }
-}
-
-function standingOf(connection: Connection, shown: Shown): Standing | Refused {
-  const found = permitted(connection, shown)
-  return found.type === "permitted" ? found.standing : found
 }
