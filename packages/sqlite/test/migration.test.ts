@@ -71,6 +71,60 @@ function thirdFile(test: TestContext): string {
 
 const GROUP_INFO = "sentinel of a GroupInfo that is stored no longer"
 
+/** What SQLite does for each table that is touched. */
+function planOf(file: string, sql: string): string[] {
+  const database = new Libsql(file)
+  try {
+    const rows = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { readonly detail: string }[]
+    return rows.map(({ detail }) => detail)
+  } finally {
+    database.close()
+  }
+}
+
+/** A file of the first version that was brought to this one, which has all that its migrations made of it. */
+function fileOf(test: TestContext, version: number): string {
+  const file = firstFile(test)
+  const database = new Libsql(file)
+  for (const migration of migrations.slice(1, version)) database.exec(migration)
+  database.exec(`UPDATE schema_version SET version = ${version} WHERE component = 'delivery'`)
+  database.close()
+  return file
+}
+
+describe("a file of every version before this", () => {
+  for (let version = 1; version < migrations.length; version++) {
+    it(`has what it had, and finds what refers to a body by an index (version ${version})`, async (test) => {
+      const file = fileOf(test, version)
+      const database = openDatabase({ file })
+      const store = deliveryStore(database, sha256)
+      const service = createService(store)
+      const log = expectType(await service.ask({ type: "read", groupId, afterSeq: 0n, limit: 10, access }), "entries")
+      assert.equal(log.entries.length, 5)
+      const page = { deviceId: bob, after: 0n, limit: 10, sizeMax: 1e6 }
+      const { entries } = await store.inbox(page)
+      assert.deepEqual([entries.length, entries[0]!.ratchetTree?.length], [2, 100])
+      await store.acknowledgeInbox(bob, 2n)
+      assert.equal(database.read((connection) => connection.get("SELECT count(*) AS n FROM blob"))!.n, 0n)
+      await database.close()
+      const plan = planOf(file, "DELETE FROM blob WHERE hash = x'00' AND uses = 0")
+      assert.deepEqual(
+        plan.filter((step) => step.includes("inbox")).sort(),
+        ["body", "tree"].map((name) => `SEARCH inbox USING COVERING INDEX inbox_${name} (${name}_hash=?)`),
+      )
+      assert.deepEqual(
+        plan.filter((step) => step.includes("SCAN")),
+        [],
+      )
+      const group = planOf(file, "DELETE FROM mls_group WHERE number = 1")
+      assert.deepEqual(
+        group.filter((step) => step.includes("SCAN")),
+        [],
+      )
+    })
+  }
+})
+
 describe("a file of the third version", () => {
   it("loses the GroupInfo and tree of each group for good, and keeps the trees of Welcomes that wait", async (test) => {
     const file = thirdFile(test)

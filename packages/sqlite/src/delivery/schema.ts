@@ -194,4 +194,9 @@ export const migrations: readonly string[] = [
   DELETE FROM blob WHERE uses <= 0;
   DROP TABLE released;
   `,
+  // Deleting a blob looks for what still refers to it, which read every row of the inbox.
+  `
+  CREATE INDEX inbox_body ON inbox (body_hash) WHERE body_hash IS NOT NULL;
+  CREATE INDEX inbox_tree ON inbox (tree_hash) WHERE tree_hash IS NOT NULL;
+  `,
 ]
