@@ -115,6 +115,7 @@ export class Mallory {
       cipherSuite: SUITE,
       keyPackages,
       lastResort: undefined,
+      replaces: false,
       proof,
     }))
     if (answer.type !== "keyPackageCount") throw new Error(`key packages: ${describe(answer)}`)

@@ -111,6 +111,12 @@ export const PublishKeyPackages = struct("PublishKeyPackages", {
   keyPackages: vector(opaque),
   /** One to hand out when no other is left; never consumed. Replaces the one before it. */
   lastResort: optional(opaque),
+  /**
+   * Withdraws, with the same step, all that the device has published for the cipher suite and that is not in this request:
+   * single-use ones that nobody has claimed yet, and the last resort. Needs a `lastResort`. A request whose last resort was
+   * withdrawn itself since is an old copy, and changes nothing.
+   */
+  replaces: boolean,
   proof: DeviceProof,
 })
 export type PublishKeyPackages = TypeOf<typeof PublishKeyPackages>

@@ -22,6 +22,9 @@ export function judgeKeyPackages(request: PublishKeyPackages, judging: Judging):
   if (request.cipherSuite !== judging.device.cipherSuite) {
     return { fault: `cipherSuite: the device is registered for cipher suite ${judging.device.cipherSuite}` }
   }
+  if (request.replaces && request.lastResort === undefined) {
+    return { fault: "lastResort: there is none to replace the one before" }
+  }
   const keyPackages: NewKeyPackage[] = []
   for (const [index, bytes] of request.keyPackages.entries()) {
     const judged = judge(bytes, judging)

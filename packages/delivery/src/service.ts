@@ -226,7 +226,9 @@ class DeliveryService {
       signatureKey: device.signatureKey,
       cipherSuite: request.cipherSuite,
       ...judged,
+      replaces: request.replaces,
       at: BigInt(at),
+      withdrawnUntil: BigInt(at + WITHDRAWN_MILLISECONDS),
       stockMax: keyPackageStockMax,
     })
     return { type: "keyPackageCount", ...stock }
@@ -341,6 +343,8 @@ class DeliveryService {
 }
 
 const DEVICE_ID_SIZE = 32
+/** Copies of an older request are refused for their time after at most ten minutes. */
+const WITHDRAWN_MILLISECONDS = 3_600_000
 
 interface Opened extends Pick<GroupsOptions, "identity" | "judge"> {
   readonly passes: Passes

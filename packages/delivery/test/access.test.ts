@@ -51,7 +51,7 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
   const { subscription } = expectType((await own.next()).value!, "subscribed")
   const cursor = { groupId, afterSeq: 0n }
   const id = random(16)
-  const publish = { type: "publishKeyPackages", cipherSuite: 1, lastResort: undefined } as const
+  const publish = { type: "publishKeyPackages", cipherSuite: 1, lastResort: undefined, replaces: false } as const
   const requests: Readonly<Record<DeliveryRequest["type"], BareRequest>> = {
     publishKeyPackages: proved(mallory, { ...publish, keyPackages: [keyPackage(mallory)] }),
     claimKeyPackage: { type: "claimKeyPackage", deviceId: groupId, cipherSuite: 1 },

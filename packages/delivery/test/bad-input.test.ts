@@ -67,6 +67,7 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
       cipherSuite: 1,
       keyPackages: [keyPackage(bob), keyPackage(bob)],
       lastResort: keyPackage(bob),
+      replaces: true,
     }),
     proved(bob, { type: "acknowledgeInbox", upTo: 3n }),
     proved(bob, { type: "inbox", after: 0n, limit: 10 }),

@@ -23,9 +23,13 @@ const claimOf = ({ deviceId }: TestDevice): DeliveryRequest => ({ type: "claimKe
 async function publish(
   service: TestService,
   device: TestDevice,
-  { keyPackages = [], lastResort }: { keyPackages?: readonly Uint8Array[]; lastResort?: Uint8Array | undefined },
+  {
+    keyPackages = [],
+    lastResort,
+    replaces = false,
+  }: { keyPackages?: readonly Uint8Array[]; lastResort?: Uint8Array | undefined; replaces?: boolean },
 ) {
-  const request = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort } as const
+  const request = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort, replaces } as const
   return service.ask(proved(device, request, service.clock.now))
 }
 
@@ -60,6 +64,76 @@ for (const [name, openStore] of Object.entries(stores)) {
       })
       await service.ask(claimOf(bob))
       expectType(await service.ask(claimOf(bob)), "notFound")
+    })
+
+    it("all of a device are withdrawn at once by a request that replaces them, and nobody else's", async (test) => {
+      const service = createService(openStore(test))
+      const [bob, carol] = [service.register(createDevice()), service.register(createDevice())]
+      const ofCarol = [keyPackage(carol), keyPackage(carol)] as const
+      await publish(service, carol, { keyPackages: [ofCarol[0]], lastResort: ofCarol[1] })
+      const before = { keyPackages: [keyPackage(bob), keyPackage(bob)], lastResort: keyPackage(bob) }
+      await publish(service, bob, before)
+      const after = { keyPackages: [keyPackage(bob)], lastResort: keyPackage(bob), replaces: true }
+      const published = { type: "keyPackageCount", count: 1, lastResort: true }
+      for (let copy = 0; copy < 2; copy++) assert.deepEqual(await publish(service, bob, after), published)
+      // What was withdrawn does not come back, by a copy or by any request.
+      assert.deepEqual(await publish(service, bob, before), published)
+      assert.deepEqual(await publish(service, bob, { ...before, replaces: true }), published)
+      assert.deepEqual(await publish(service, bob, { lastResort: before.lastResort }), published)
+      assert.deepEqual(
+        [await service.ask(claimOf(bob)), await service.ask(claimOf(bob))],
+        [
+          { type: "keyPackage", keyPackage: after.keyPackages[0], lastResort: false },
+          { type: "keyPackage", keyPackage: after.lastResort, lastResort: true },
+        ],
+      )
+      // A copy brings no used one back either, and what was claimed before stays claimed.
+      assert.deepEqual(await publish(service, bob, after), { ...published, count: 0 })
+      assert.deepEqual(
+        [await service.ask(claimOf(carol)), await service.ask(claimOf(carol))],
+        [
+          { type: "keyPackage", keyPackage: ofCarol[0], lastResort: false },
+          { type: "keyPackage", keyPackage: ofCarol[1], lastResort: true },
+        ],
+      )
+    })
+
+    it("are kept by a refused request that would replace them: without a last resort, or with a wrong one", async (test) => {
+      const service = createService(openStore(test))
+      const [bob, carol] = [service.register(createDevice()), service.register(createDevice())]
+      const [single, lastResort] = [keyPackage(bob), keyPackage(bob)]
+      await publish(service, bob, { keyPackages: [single], lastResort })
+      const none = await publish(service, bob, { keyPackages: [keyPackage(bob)], replaces: true })
+      assert.equal(expectType(none, "invalid").reason, "lastResort: there is none to replace the one before")
+      const wrong = { keyPackages: [keyPackage(bob)], lastResort: keyPackage(carol), replaces: true }
+      expectType(await publish(service, bob, wrong), "invalid")
+      assert.equal(expectType(await service.ask(claimOf(bob)), "keyPackage").keyPackage.length, single.length)
+      assert.deepEqual(await service.ask(claimOf(bob)), {
+        type: "keyPackage",
+        keyPackage: lastResort,
+        lastResort: true,
+      })
+    })
+
+    it("that were withdrawn are remembered for longer than a copy of a request is accepted, and no longer", async (test) => {
+      const store = openStore(test)
+      const service = createService(store)
+      const bob = service.register(createDevice())
+      const NEVER = NOW / 1000 + 400 * 86_400
+      const before = {
+        keyPackages: [keyPackage(bob, { notAfter: NEVER })],
+        lastResort: keyPackage(bob, { notAfter: NEVER }),
+      }
+      await publish(service, bob, before)
+      const replacing = { lastResort: keyPackage(bob, { notAfter: NEVER }), replaces: true }
+      await publish(service, bob, replacing)
+      service.clock.now += 10 * 60_000
+      assert.equal(expectType(await publish(service, bob, before), "keyPackageCount").count, 0)
+      service.clock.now += 3_600_000
+      const horizons = { messages: 0n, log: 0n, inbox: 0n, groups: 0n, knocks: 0n, rowsMax: 100 }
+      const { rows } = await store.sweep({ ...horizons, at: BigInt(service.clock.now) })
+      assert.equal(rows, 2)
+      assert.equal(expectType(await publish(service, bob, {}), "keyPackageCount").lastResort, true)
     })
 
     it("a new last resort replaces the one before it, and nobody else's", async (test) => {
@@ -244,7 +318,8 @@ describe("at the default rates", () => {
     const bob = service.register(createDevice())
     const ask = (peer: string) => {
       const keyPackages = [keyPackage(bob), keyPackage(bob)]
-      const request = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort: undefined } as const
+      const kept = { lastResort: undefined, replaces: false } as const
+      const request = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, ...kept } as const
       return service.askAs(peer, proved(bob, request, service.clock.now))
     }
     assert.equal(expectType(await ask("04c00002"), "keyPackageCount").count, 2)

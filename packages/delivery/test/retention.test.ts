@@ -108,7 +108,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       const bob = service.register(createDevice())
       const [silent, busy] = [await createGroup(service), await createGroup(service)]
       await service.ask(commitRequest(silent, 0n, { recipients: [bob] }))
-      const publish = { type: "publishKeyPackages", cipherSuite: 1, lastResort: undefined } as const
+      const publish = { type: "publishKeyPackages", cipherSuite: 1, lastResort: undefined, replaces: false } as const
       await service.ask(proved(bob, { ...publish, keyPackages: [keyPackage(bob)] }))
       const inbox = async () => {
         const answer = await service.ask(proved(bob, { type: "inbox", after: 0n, limit: 9 }, service.clock.now))

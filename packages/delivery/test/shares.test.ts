@@ -244,7 +244,13 @@ describe("the room of a whole service", () => {
     while (answer.type === "done")
     assert.deepEqual(answer, full)
     const keyPackages = Array.from({ length: 100 }, () => keyPackage(bob))
-    const publish = { type: "publishKeyPackages", cipherSuite: 1, keyPackages, lastResort: undefined } as const
+    const publish = {
+      type: "publishKeyPackages",
+      cipherSuite: 1,
+      keyPackages,
+      lastResort: undefined,
+      replaces: false,
+    } as const
     assert.deepEqual(await service.ask(proved(bob, publish)), full)
     const { seq } = expectType(await service.ask(commitRequest(groupId, 0n)), "accepted")
     const read = { type: "read", groupId, afterSeq: seq - 1n, limit: 1 } as const

@@ -77,14 +77,17 @@ const newEntry = fc
     pastCommitsMax: 2,
   }))
 
-const publication = fc.record({
-  deviceId,
-  cipherSuite: fc.constantFrom(1, 2),
-  keyPackages: fc.array(keyPackage, { maxLength: 4 }),
-  lastResort: fc.option(keyPackage, { nil: undefined }),
-  signatureKey: fc.constant(bytes("key")),
-  stockMax: fc.constant(3),
-})
+const publication = fc
+  .record({
+    deviceId,
+    cipherSuite: fc.constantFrom(1, 2),
+    keyPackages: fc.array(keyPackage, { maxLength: 4 }),
+    lastResort: fc.option(keyPackage, { nil: undefined }),
+    mayReplace: fc.boolean(),
+    signatureKey: fc.constant(bytes("key")),
+    stockMax: fc.constant(3),
+  })
+  .map(({ mayReplace, ...it }) => ({ ...it, replaces: mayReplace && it.lastResort !== undefined }))
 const claim = fc.record({
   deviceId,
   cipherSuite: fc.constantFrom(1, 2),
@@ -115,6 +118,8 @@ const besidePage = fc.record({
 
 /** So long knocks wait: a sweep may come at any time after. */
 const KNOCKS_LAST = 200n
+/** What is withdrawn counts as published for so long. */
+const WITHDRAWN_FOR = 50n
 const age = fc.constantFrom(30n, 100n, 300n, 10_000n)
 
 const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary })
@@ -241,7 +246,7 @@ async function perform(store: Store, operation: Operation, at: bigint): Promise<
     case "answer":
       return store.answer({ ...asking(operation.with[0]), id: operation.with[1], since })
     case "publish":
-      return store.publishKeyPackages({ ...operation.with, at })
+      return store.publishKeyPackages({ ...operation.with, at, withdrawnUntil: at + WITHDRAWN_FOR })
     case "claim":
       return [
         await store.claimKeyPackage({ ...operation.with, at }),

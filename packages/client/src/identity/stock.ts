@@ -113,10 +113,9 @@ export class Stock {
     const packages = stored.map(([key, it]) => ({ key, it, bundle: decodeKeyPackageBundle(it.bundle) }))
     const single = packages.filter(({ it }) => !it.lastResort)
     const lastResort = packages.find(({ it }) => it.lastResort)?.bundle.keyPackage
-    await delivery.publishKeyPackages(
-      { cipherSuite: identity.suite.number, keyPackages: single.map(({ bundle }) => bundle.keyPackage), lastResort },
-      signal,
-    )
+    const keyPackages = single.map(({ bundle }) => bundle.keyPackage)
+    const published = { cipherSuite: identity.suite.number, keyPackages, lastResort, replaces: false }
+    await delivery.publishKeyPackages(published, signal)
     await transactions.run(undefined, (transaction) => {
       for (const [key, it] of stored) transaction.put(key, encode(StoredKeyPackage, { ...it, published: true }))
     })

@@ -8,6 +8,7 @@ import {
   DeviceRequestTBS,
   deliveryRequests,
   EMPTY_PROOF,
+  type PublishKeyPackages,
 } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
@@ -160,10 +161,7 @@ export class Delivery {
     return expected(answer, "keyPackageCount")
   }
 
-  async publishKeyPackages(
-    stock: { cipherSuite: number; keyPackages: readonly Uint8Array[]; lastResort: Uint8Array | undefined },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async publishKeyPackages(stock: Omit<PublishKeyPackages, "proof">, signal: AbortSignal): Promise<void> {
     const answer = await this.#ask((proof) => ({ type: "publishKeyPackages", ...stock, proof }), signal)
     expected(answer, "keyPackageCount")
   }

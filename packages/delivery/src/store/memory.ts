@@ -291,18 +291,30 @@ class MemoryStore implements Store {
     const { deviceId, cipherSuite, keyPackages, lastResort, at, stockMax } = publication
     const owner = key(deviceId, cipherSuite)
     this.#device(deviceId).published = true
+    if (publication.replaces && !this.#withdraw(owner, publication)) return this.countKeyPackages(publication)
     const isNew = (added: NewKeyPackage) =>
-      added.notAfter > at && !this.#packages.some((it) => key(it.ref) === key(added.ref))
+      added.notAfter > at && !this.#packages.some((it) => key(it.ref) === key(added.ref) && it.notAfter > at)
     for (const added of keyPackages) {
       if (this.#available(owner, at, false).length >= stockMax || !isNew(added)) continue
       this.#packages.push({ ...added, owner, lastResort: false, used: false })
     }
     if (lastResort !== undefined && isNew(lastResort)) {
-      const older = this.#packages.findIndex((it) => it.owner === owner && it.lastResort)
-      if (older >= 0) this.#packages.splice(older, 1)
+      this.#packages = this.#packages.filter((it) => it.owner !== owner || !it.lastResort || it.used)
       this.#packages.push({ ...lastResort, owner, lastResort: true, used: false })
     }
     return this.countKeyPackages(publication)
+  }
+
+  /** Returns whether it is no copy of a request that another has replaced since. */
+  #withdraw(owner: string, { keyPackages, lastResort, at, withdrawnUntil }: Publication): boolean {
+    const known = this.#packages.find((it) => key(it.ref) === key(lastResort!.ref) && it.notAfter > at)
+    if (known?.used) return false
+    const kept = new Set([...keyPackages, lastResort!].map(({ ref }) => key(ref)))
+    this.#packages = this.#packages.map((it) => {
+      if (it.owner !== owner || it.used || kept.has(key(it.ref))) return it
+      return { ...it, used: true, notAfter: it.notAfter < withdrawnUntil ? it.notAfter : withdrawnUntil }
+    })
+    return true
   }
 
   async claimKeyPackage(claim: Claim): Promise<ClaimedKeyPackage | undefined> {

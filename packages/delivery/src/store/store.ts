@@ -44,7 +44,10 @@ export interface Store extends AsyncDisposable {
   /** Adds a handover to a later incarnation, which holds from the next {@link identity} on. */
   raiseIncarnation(handover: Handover): Promise<void>
 
-  /** Packages that were published before are left out. */
+  /**
+   * Packages that were published before are left out. Where it replaces, what else could be handed out is withdrawn first;
+   * unless its last resort was withdrawn itself: then nothing changes.
+   */
   publishKeyPackages(publication: Publication): Promise<Stock>
   claimKeyPackage(claim: Claim): Promise<ClaimedKeyPackage | undefined>
   countKeyPackages(device: {
@@ -345,7 +348,11 @@ export interface Publication {
   readonly cipherSuite: number
   readonly keyPackages: readonly NewKeyPackage[]
   readonly lastResort: NewKeyPackage | undefined
+  /** Only with a last resort. */
+  readonly replaces: boolean
   readonly at: bigint
+  /** What is withdrawn counts as published before until then, and no longer. */
+  readonly withdrawnUntil: bigint
   /** A device keeps so many at most; what is published beyond is left out. */
   readonly stockMax: number
 }

@@ -103,7 +103,8 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
   const none = { type: "none" }
   const id = new Uint8Array(16)
   return [
-    { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [Uint8Array.of(1)], proof },
+    { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [Uint8Array.of(1)], replaces: false, proof },
+    { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [], lastResort: message, replaces: true, proof },
     { type: "claimKeyPackage", deviceId: new Uint8Array(32), cipherSuite: 1 },
     { type: "countKeyPackages", cipherSuite: 1, proof },
     { type: "createGroup", ...place, accessKey },

@@ -1,4 +1,5 @@
 import { InboxKind } from "@conclave/contracts/delivery"
+import { equalBytes } from "@conclave/crypto"
 import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "@conclave/delivery/store"
 import type { Connection } from "../database.js"
 import { deliver } from "./inbox.js"
@@ -9,7 +10,9 @@ interface Owner {
   readonly at: bigint
 }
 
-/** A package that was handed out stays as a row without its body until its time is over: it never comes back. */
+/**
+ * A package that was handed out, or withdrawn, stays as a row without its body until its time is over: it never comes back.
+ */
 export function publishKeyPackages(connection: Connection, publication: Publication): Stock {
   const { deviceId, signatureKey, at, keyPackages, lastResort, stockMax } = publication
   forgetExpired(connection, at, 100)
@@ -17,12 +20,36 @@ export function publishKeyPackages(connection: Connection, publication: Publicat
     "INSERT INTO device (id, signature_key) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET signature_key = excluded.signature_key",
     [deviceId, signatureKey],
   )
+  if (publication.replaces && !withdraw(connection, publication)) return stockOf(connection, publication)
   let { count } = stockOf(connection, publication)
   for (const keyPackage of keyPackages) {
     if (count < stockMax && add(connection, publication, { ...keyPackage, lastResort: false })) count++
   }
   if (lastResort !== undefined) replaceLastResort(connection, publication, lastResort)
   return stockOf(connection, publication)
+}
+
+/** Returns whether it is no copy of a request that another has replaced since. */
+function withdraw(connection: Connection, publication: Publication): boolean {
+  const { deviceId, cipherSuite, keyPackages, lastResort, at, withdrawnUntil } = publication
+  const known = connection.get("SELECT body IS NULL AS gone FROM key_package WHERE ref = ? AND not_after > ?", [
+    lastResort!.ref,
+    at,
+  ])
+  if (known?.gone === 1n) return false
+  const kept = [...keyPackages, lastResort!]
+  const rows = connection.all(
+    "SELECT number, ref FROM key_package WHERE device_id = ? AND cipher_suite = ? AND body IS NOT NULL",
+    [deviceId, cipherSuite],
+  )
+  for (const { number, ref } of rows) {
+    if (kept.some((it) => equalBytes(it.ref, ref))) continue
+    connection.run("UPDATE key_package SET body = NULL, not_after = min(not_after, ?) WHERE number = ?", [
+      withdrawnUntil,
+      number,
+    ])
+  }
+  return true
 }
 
 export function claimKeyPackage(connection: Connection, claim: Claim): ClaimedKeyPackage | undefined {
@@ -45,6 +72,7 @@ export function stockOf(connection: Connection, { deviceId, cipherSuite, at }: O
 
 function add(connection: Connection, owner: Owner, added: NewKeyPackage & { readonly lastResort: boolean }): boolean {
   if (added.notAfter <= owner.at) return false
+  connection.run("DELETE FROM key_package WHERE ref = ? AND not_after <= ?", [added.ref, owner.at])
   const inserted = connection.run(
     `INSERT INTO key_package (ref, device_id, cipher_suite, last_resort, not_after, body) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (ref) DO NOTHING`,
@@ -55,11 +83,10 @@ function add(connection: Connection, owner: Owner, added: NewKeyPackage & { read
 
 function replaceLastResort(connection: Connection, owner: Owner, lastResort: NewKeyPackage): void {
   if (!add(connection, owner, { ...lastResort, lastResort: true })) return
-  connection.run("DELETE FROM key_package WHERE device_id = ? AND cipher_suite = ? AND last_resort = 1 AND ref <> ?", [
-    owner.deviceId,
-    owner.cipherSuite,
-    lastResort.ref,
-  ])
+  connection.run(
+    "DELETE FROM key_package WHERE device_id = ? AND cipher_suite = ? AND last_resort = 1 AND ref <> ? AND body IS NOT NULL",
+    [owner.deviceId, owner.cipherSuite, lastResort.ref],
+  )
 }
 
 function next(connection: Connection, owner: Owner, lastResort: boolean) {
