@@ -14,7 +14,7 @@ export type InvitationChange =
  * What a step leads to. All that is stored by one step is stored in one transaction, in the order of the effects; the
  * others take place after it, or not at all.
  *
- * Stored: `put`, `delete`, `deleteUnder` (every key that begins with `prefix` and comes after `after`), `keep` (an
+ * Stored: `renewed` that this device's keys were, by age or after a knock; `put`, `delete`, `deleteUnder` (every key that begins with `prefix` and comes after `after`), `keep` (an
  * earlier message's record, to which an event can refer), `emit` an event,
  * `trust` what a judgement accepted (pins, and events about them), `invitation`.
  *
@@ -37,6 +37,7 @@ export type Effect =
   | { readonly type: "wake" }
   | { readonly type: "reach" }
   | { readonly type: "renewing" }
+  | { readonly type: "renewed" }
   | { readonly type: "note"; readonly of: "knock"; readonly why: KnockRefusal }
   | { readonly type: "hide" }
   | { readonly type: "forget" }

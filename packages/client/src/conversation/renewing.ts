@@ -38,6 +38,7 @@ export function renewIfOld(turn: Turn, next: Wish | undefined): void {
 
 /** This device's leaf has been set. */
 export function noteRenewed(turn: Turn): void {
+  if (turn.state.facts.renewalDue) turn.add({ type: "renewed" })
   turn.update({ renewalDue: false, leafSince: BigInt(turn.moment.now), hasSpoken: false })
 }
 

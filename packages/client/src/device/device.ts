@@ -394,6 +394,7 @@ export class Device implements Client {
       },
       onForgotten: () => this.#forget(conversation),
       onReach: () => this.#stream?.extend(conversation),
+      onRenewed: () => this.#stock.wake(),
     })
     return conversation
   }

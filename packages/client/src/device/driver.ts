@@ -1,3 +1,4 @@
+import { encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { KeyChange } from "@conclave/identity/verdicts"
 import type { Effect, InvitationChange } from "../conversation/effects.js"
@@ -11,6 +12,7 @@ import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Judge } from "../identity/judge.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
+import { KeyPackagesDue, recordKeys } from "../records/records.js"
 import type { Timers } from "../timers.js"
 import { answerTo, type Sources } from "./asking.js"
 import type { Invitations } from "./invitations.js"
@@ -42,6 +44,8 @@ export interface Fates {
   readonly onForgotten: () => void
   /** The log can be read further, with a new key. */
   readonly onReach: () => void
+  /** This device's keys were renewed, and it is stored that all key packages are to be replaced. */
+  readonly onRenewed: () => void
 }
 
 /** Inputs that change nothing which is stored. */
@@ -227,6 +231,10 @@ export class Driver implements Reloadable {
         break
       case "renewing":
         transaction.after(() => this.means.renewals.note(this.means.now()))
+        break
+      case "renewed":
+        transaction.put(recordKeys.keyPackagesDue, encode(KeyPackagesDue, { since: BigInt(this.means.now()) }))
+        transaction.after(this.#fates.onRenewed)
         break
       case "note":
         transaction.after(() => this.log.note(effect))

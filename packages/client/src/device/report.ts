@@ -182,7 +182,10 @@ const PAGE = 1_000
 /** What is in a profile that is larger is not all counted. */
 const PAGES_MAX = 100
 
-const kinds = ["profile", "event", "key-package", "pin", "strange-devices", "invitation", "person", "state"]
+const kinds = [
+  ...["profile", "event", "key-package", "key-packages-due", "key-packages-replaced"],
+  ...["pin", "strange-devices", "invitation", "person", "state"],
+]
 const kindsWithin = ["group", "rejoin", "outline", "unapproved", "commit", "given-up", "wish", "message"]
 
 /** Records of each kind, and the bytes of all of them. */

@@ -2,7 +2,7 @@ import { decode, encode } from "@conclave/codec"
 import { createKeyPackage, decodeKeyPackageBundle, encodeKeyPackageBundle, type KeyPackageBundle } from "@conclave/mls"
 import { hex } from "../bytes.js"
 import type { Transaction, Transactions } from "../journal/transactions.js"
-import { recordKeys, StoredKeyPackage } from "../records/records.js"
+import { KeyPackagesReplaced, recordKeys, StoredKeyPackage } from "../records/records.js"
 import type { Delivery } from "../service/delivery.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Identity } from "./identity.js"
@@ -21,14 +21,20 @@ export interface StockOptions {
 
 /** Clocks differ: a key package is valid from an hour before it was made. */
 const CLOCK_SKEW_SECONDS = 3600n
-/** A last resort that has been replaced is kept for Welcomes under way. */
+/**
+ * What has been replaced is kept for Welcomes under way: somebody may have claimed it before, and commit days later, when
+ * there is a line again. Whoever invites by it afterwards has to claim another one.
+ */
 const KEPT_SECONDS = 7n * 86_400n
+/** All key packages are replaced at most once in so many milliseconds: each time is work for the service. */
+const REPLACED_MILLISECONDS_MIN = 86_400_000n
 /** What expires is noticed without anybody telling. */
 const CHECK_MILLISECONDS = 86_400_000
 
 /** The key packages by which others add this device (RFC 9420 §10): private halves here, public ones at the service. */
 export class Stock {
   readonly #options: StockOptions
+  #last: Promise<void> = Promise.resolve()
 
   constructor(options: StockOptions) {
     this.#options = options
@@ -82,10 +88,22 @@ export class Stock {
     return now() + Math.min(CHECK_MILLISECONDS, lifetimeSeconds * 250)
   }
 
-  /** Fills up what the service holds, and forgets what has expired. May be repeated at any time. */
-  async replenish(signal: AbortSignal): Promise<void> {
+  /**
+   * Fills up what the service holds, and forgets what has expired. Where this device has renewed its keys, everything is
+   * replaced: whoever had a copy of the device before has no private keys for what is handed out after. May be repeated at
+   * any time; one call after the other.
+   */
+  replenish(signal: AbortSignal): Promise<void> {
+    const replenished = this.#last.then(() => this.#replenish(signal))
+    this.#last = replenished.catch(() => {})
+    return replenished
+  }
+
+  async #replenish(signal: AbortSignal): Promise<void> {
     const { delivery, identity, size } = this.#options
     const stored = await this.#withoutExpired()
+    const replacing = await this.#replacement(stored)
+    if (replacing !== undefined) return this.#publish(replacing, signal, { replaces: true })
     const held = await delivery.countKeyPackages(identity.suite.number, signal)
     const inUse = stored.filter(([, it]) => it.keptUntil === undefined)
     const waiting = inUse.filter(([, it]) => !it.published)
@@ -96,7 +114,34 @@ export class Stock {
     // Below half of the stock only: a device that is added often does not ask after each time.
     const made = missing * 2 > size || needsLastResort ? await this.#make(missing, needsLastResort, lastResorts) : []
     const unpublished = [...waiting.filter(([, it]) => !it.lastResort || !needsLastResort), ...made]
-    if (unpublished.length > 0) await this.#publish(unpublished, signal)
+    if (unpublished.length > 0) await this.#publish(unpublished, signal, { replaces: false })
+  }
+
+  /**
+   * What is to take the place of all that the service holds: made for it now, or before a crash or a failure, after which
+   * nobody knows what the service has. Nothing else is published in between.
+   */
+  async #replacement(stored: readonly Stored[]): Promise<readonly Stored[] | undefined> {
+    const { store, now, size } = this.#options
+    const inUse = stored.filter(([, it]) => it.keptUntil === undefined)
+    const record = await store.get(recordKeys.keyPackagesReplaced)
+    const last = record === undefined ? undefined : decode(KeyPackagesReplaced, record)
+    if (last?.confirmed === false) {
+      const waiting = inUse.filter(([, it]) => !it.published)
+      if (waiting.some(([, it]) => it.lastResort && !this.#isAgeing(it))) return waiting
+    } else {
+      const at = BigInt(now())
+      const isEarly = last !== undefined && at >= last.at && at - last.at < REPLACED_MILLISECONDS_MIN
+      if (isEarly || (await store.get(recordKeys.keyPackagesDue)) === undefined) return undefined
+    }
+    return this.#make(size, true, inUse, (transaction) => {
+      transaction.delete(recordKeys.keyPackagesDue)
+      this.#noteReplaced(transaction, { at: BigInt(now()), confirmed: false })
+    })
+  }
+
+  #noteReplaced(transaction: Transaction, replaced: KeyPackagesReplaced): void {
+    transaction.put(recordKeys.keyPackagesReplaced, encode(KeyPackagesReplaced, replaced))
   }
 
   /** In the last quarter of its life. */
@@ -108,27 +153,37 @@ export class Stock {
     return BigInt(Math.floor(this.#options.now() / 1000))
   }
 
-  async #publish(stored: readonly Stored[], signal: AbortSignal): Promise<void> {
-    const { delivery, identity, transactions } = this.#options
+  async #publish(
+    stored: readonly Stored[],
+    signal: AbortSignal,
+    { replaces }: { readonly replaces: boolean },
+  ): Promise<void> {
+    const { delivery, identity, transactions, now } = this.#options
     const packages = stored.map(([key, it]) => ({ key, it, bundle: decodeKeyPackageBundle(it.bundle) }))
     const single = packages.filter(({ it }) => !it.lastResort)
     const lastResort = packages.find(({ it }) => it.lastResort)?.bundle.keyPackage
     const keyPackages = single.map(({ bundle }) => bundle.keyPackage)
-    const published = { cipherSuite: identity.suite.number, keyPackages, lastResort, replaces: false }
-    await delivery.publishKeyPackages(published, signal)
+    await delivery.publishKeyPackages({ cipherSuite: identity.suite.number, keyPackages, lastResort, replaces }, signal)
     await transactions.run(undefined, (transaction) => {
+      if (replaces) this.#noteReplaced(transaction, { at: BigInt(now()), confirmed: true })
       for (const [key, it] of stored) transaction.put(key, encode(StoredKeyPackage, { ...it, published: true }))
     })
   }
 
   /** Stored before they are published: a Welcome may come the moment after. */
-  #make(count: number, withLastResort: boolean, replaced: readonly Stored[]): Promise<readonly Stored[]> {
+  #make(
+    count: number,
+    withLastResort: boolean,
+    replaced: readonly Stored[],
+    beside: (transaction: Transaction) => void = () => {},
+  ): Promise<readonly Stored[]> {
     const { identity, random, lifetimeSeconds, transactions } = this.#options
     const seconds = this.#seconds()
     const notBefore = seconds > CLOCK_SKEW_SECONDS ? seconds - CLOCK_SKEW_SECONDS : 0n
     const lifetime = { notBefore, notAfter: seconds + BigInt(lifetimeSeconds) }
     return transactions.run(undefined, (transaction) => {
       const made: Stored[] = []
+      beside(transaction)
       if (withLastResort) for (const stored of replaced) this.#retire(transaction, stored)
       for (let i = 0; i < count + (withLastResort ? 1 : 0); i++) {
         const lastResort = i === count
@@ -175,7 +230,7 @@ export interface StockCensus {
   /** For a single use, not confirmed. */
   readonly unpublished: number
   readonly lastResorts: number
-  /** Last resorts that are kept for Welcomes under way. */
+  /** Kept for Welcomes under way. */
   readonly replaced: number
 }
 

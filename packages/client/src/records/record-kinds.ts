@@ -12,6 +12,8 @@ export interface RecordKind {
 
 const whole: Readonly<Record<string, RecordKind>> = {
   profile: { words: "this device", type: "Profile" },
+  "key-packages-due": { words: "a replacement of all key packages that waits", type: "KeyPackagesDue" },
+  "key-packages-replaced": { words: "when all key packages were replaced", type: "KeyPackagesReplaced" },
   "strange-devices": { words: "devices of this person's name that no other one has endorsed", type: "Pins" },
 }
 

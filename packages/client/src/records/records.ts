@@ -29,6 +29,8 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   profile                    Profile: name, suite, signature key, cursor of the inbox
  *   event/<number>             StoredEvent, until acknowledged; of a message in the history, a reference to it
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
+ *   key-packages-due           KeyPackagesDue, while they are to be replaced: this device has renewed its keys
+ *   key-packages-replaced      KeyPackagesReplaced: when that was done last, or begun
  *   pin/<hidden name>          Pins
  *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
  *   invitation/<id>            StoredInvitation, for a day or until it is answered
@@ -51,6 +53,8 @@ export const recordKeys = {
   event: (number: number) => `event/${sortable(number)}`,
   keyPackages: "key-package/",
   keyPackage: (ref: string) => `key-package/${ref}`,
+  keyPackagesDue: "key-packages-due",
+  keyPackagesReplaced: "key-packages-replaced",
   pins: (hiddenName: string) => `pin/${hiddenName}`,
   strangeDevices: "strange-devices",
   invitations: "invitation/",
@@ -104,10 +108,16 @@ export const StoredKeyPackage = struct("StoredKeyPackage", {
   published: boolean,
   /** Unix time in seconds. */
   notAfter: uint64,
-  /** Of a last resort that another one has replaced: until when its private keys are kept, Unix time in seconds. */
+  /** Of one that others have replaced: until when its private keys are kept, Unix time in seconds. */
   keptUntil: optional(uint64),
 })
 export type StoredKeyPackage = TypeOf<typeof StoredKeyPackage>
+
+/** Since when, Unix time in milliseconds. */
+export const KeyPackagesDue = struct("KeyPackagesDue", { since: uint64 })
+/** `at`: Unix time in milliseconds. Not `confirmed`: the service may hold the key packages from before. */
+export const KeyPackagesReplaced = struct("KeyPackagesReplaced", { at: uint64, confirmed: boolean })
+export type KeyPackagesReplaced = TypeOf<typeof KeyPackagesReplaced>
 
 export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
 
