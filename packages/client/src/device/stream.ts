@@ -241,6 +241,7 @@ class Part {
   #subscription: Uint8Array | undefined
   /** The conversations for which a pass is being asked. */
   readonly #asking = new Set<string>()
+  #cancelRenewal: (() => void) | undefined
   #online = false
   #reason = "the service has not answered yet"
   #broke: KnownWords | undefined
@@ -306,6 +307,9 @@ class Part {
         patience = patienceOf(error, now())
         this.#reason = error instanceof ClientError ? error.message : "the stream broke"
         this.#broke = faultOf(error)
+      } finally {
+        this.#cancelRenewal?.()
+        this.#cancelRenewal = undefined
       }
       if (this.#session.signal.aborted) continue
       this.#setOnline(false)
@@ -325,7 +329,8 @@ class Part {
       .filter(({ id }) => this.#ids.has(id))
       .map(({ driver: { state } }) => followingOf(state))
     const inbox = withInbox ? { after: transactions.profile.inboxCursor } : undefined
-    for await (const answer of delivery.subscribe(cursors, inbox, signal)) {
+    const onPassDenied = () => this.#renewSoon()
+    for await (const answer of delivery.subscribe(cursors, { inbox, signal, onPassDenied })) {
       if (isRefusal(answer)) {
         onRefusal(answer)
         throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)
@@ -334,6 +339,12 @@ class Part {
       if (answer.type === "subscribed") this.#subscription = answer.subscription
       else onAnswer(answer)
     }
+  }
+
+  /** As all passes may be denied, one after the other, and one subscription can ask again for all of their groups. */
+  #renewSoon(): void {
+    if (this.#cancelRenewal !== undefined) return
+    this.#cancelRenewal = this.#options.timers.after(RENEWAL_MILLISECONDS, () => this.renew())
   }
 
   /** Where the service has forgotten the subscription, or does not answer, there is a new one. */

@@ -48,6 +48,17 @@ export interface Following {
   readonly prover: AccessProver | undefined
 }
 
+export interface Subscribing {
+  /** The inbox is followed as well. */
+  readonly inbox: { readonly after: bigint } | undefined
+  readonly signal: AbortSignal
+  /**
+   * Called in the place of each answer `denied` to a cursor with a pass: the service may have another secret than when it
+   * gave it. The pass is used no more, and the group is not watched: another subscription asks by a signature.
+   */
+  readonly onPassDenied: () => void
+}
+
 export interface DeliveryOptions {
   readonly transport: Transport
   readonly device: DeviceSigner
@@ -177,22 +188,37 @@ export class Delivery {
 
   async *subscribe(
     following: readonly Following[],
-    inbox: { readonly after: bigint } | undefined,
-    signal: AbortSignal,
+    { inbox, signal, onPassDenied }: Subscribing,
   ): AsyncGenerator<DeliveryAnswer> {
+    /** The names of the passes that are shown, by group. */
+    const shown = new Map<string, string>()
+    const isForPass = (answer: DeliveryAnswer) => {
+      const pass = answer.type === "denied" ? shown.get(hex(answer.groupId)) : undefined
+      if (pass !== undefined) this.#passes.delete(pass)
+      return pass !== undefined
+    }
     const subscription = () => {
       const cursors = following.map((it) => this.#cursor(it))
+      for (const { groupId, access } of cursors) {
+        if (access.type === "pass") shown.set(hex(groupId), passName(groupId, access.key))
+      }
       const inboxAfter = inbox?.after ?? 0n
       const request = (proof: DeviceProof | undefined): DeliveryRequest => {
         return { type: "subscribe", cursors, inboxAfter, proof }
       }
       return this.#service.subscribe(inbox === undefined ? request(undefined) : this.#prove(request), signal)
     }
+    const answers = async function* (answers: AsyncIterable<DeliveryAnswer>) {
+      for await (const answer of answers) {
+        if (isForPass(answer)) onPassDenied()
+        else yield answer
+      }
+    }
     try {
-      yield* subscription()
+      yield* answers(subscription())
     } catch (error) {
       this.#requireNews(error)
-      yield* subscription()
+      yield* answers(subscription())
     }
   }
 
