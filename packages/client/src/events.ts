@@ -62,8 +62,10 @@ export type FailedEvent = EventOf<"failed">
 /**
  * Something that came in was refused and skipped; the conversation goes on.
  *
- * One code asks for attention: `FALSE_ANSWER`. Somebody answered this device's knock, and the answer does not lead to where
- * it has to: a member tried to lead this device somewhere else, or the service did. This device knocks again.
+ * Some codes ask for attention. `FALSE_ANSWER`: somebody answered this device's knock, and the answer does not lead to where
+ * it has to: a member tried to lead this device somewhere else, or the service did. This device knocks again. `UNSIGNED`: the
+ * service has not signed what it shows. `WITHHELD`: it says that a message has expired, which is younger than a day. `FALSE_HEAD`: the
+ * log that it shows a newcomer does not go on from what the inviter had read.
  */
 export type RejectedEvent = EventOf<"rejected">
 
@@ -92,6 +94,19 @@ export type StuckEvent = EventOf<"stuck">
  * one: a thief does what the device can until its keys are renewed by the device itself.
  */
 export type CopiedEvent = EventOf<"copied">
+
+/**
+ * An alarm: show it. What a member has read of the log is not what this device has read: the service shows different
+ * histories, or the member's word is false. `accused` is who the signatures say it is. Where the service has signed both
+ * histories, `evidence` proves it to anybody: see `verifyEvidence`. Each member is reported once while the client is open.
+ */
+export type ContradictedEvent = EventOf<"contradicted">
+
+/**
+ * The Delivery Service is not as it was. `restored`: from a backup, as the key that this device knows has signed; `replaced`: by
+ * one that this key has not signed for, which is an alarm.
+ */
+export type ServiceEvent = EventOf<"service">
 
 /**
  * A member has registered a key with the service that no other member can know, so that nobody else can write (status

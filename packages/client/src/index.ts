@@ -51,6 +51,8 @@ export type {
   ClientErrorCode,
   ClientEvent,
   Content,
+  ContradictedEvent,
+  CopiedEvent,
   DeclinedEvent,
   DeferredEvent,
   DisplayNameEvent,
@@ -69,11 +71,15 @@ export type {
   RefreshedEvent,
   RejectedEvent,
   SentEvent,
+  ServiceEvent,
+  StoppedEvent,
+  StuckEvent,
   ThrottledEvent,
   TitleEvent,
   UnavailableEvent,
   UpdateEvent,
 } from "./events.js"
+export { type ProvenContradiction, verifyEvidence } from "./heads/evidence.js"
 export { contentJson, contentWords, type Sendable } from "./kinds/contents.js"
 export { eventSeverity, eventWords, type ToldEvent } from "./kinds/events.js"
 export type { Advice, EventReader } from "./kinds/reader.js"

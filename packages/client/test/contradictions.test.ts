@@ -260,18 +260,18 @@ describe("entries of a stream to which nothing leads", () => {
 
   it("are given up after a page that ends before them, and the head is asked for again", () => {
     const position = new Position({ cursor: 5n, chainHash: bytes, lastCommit: 1n })
-    position.bring([entry(9n)], 9n)
+    position.bring([entry(9n)], 9n, undefined)
     assert.equal(position.next(), undefined)
-    position.read([], 5n)
+    position.read([], 5n, undefined)
     assert.deepEqual([position.isAtHead, position.waiting], [false, 0])
-    position.read([], 5n)
+    position.read([], 5n, undefined)
     assert.ok(position.isAtHead)
   })
 
   it("are kept where the page leads to them", () => {
     const position = new Position({ cursor: 5n, chainHash: bytes, lastCommit: 1n })
-    position.bring([entry(7n)], 7n)
-    position.read([entry(6n)], 6n)
+    position.bring([entry(7n)], 7n, undefined)
+    position.read([entry(6n)], 6n, undefined)
     const followed = () => {
       const next = position.next()
       if (next !== undefined) position.followed(next)

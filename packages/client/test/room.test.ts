@@ -57,6 +57,7 @@ describe("a message that has expired at the service", () => {
   it("is passed over without a word by a member who was away, and the chain holds", async () => {
     await using world = new World({ inMemory: true })
     let isLate = false
+    const now = () => Date.now() + (isLate ? 2 * 86_400_000 : 0)
     const delivery = answering(world, (_, answer) => {
       if (!isLate || answer.type !== "entries") return undefined
       const entries = answer.entries.map((entry) => {
@@ -65,7 +66,7 @@ describe("a message that has expired at the service", () => {
       })
       return { ...answer, entries }
     })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery, now })]
     const conversation = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
     await taken(bob)

@@ -160,6 +160,7 @@ describe("a commit that is under way", () => {
       })
     const alice = await world.open("alice", { delivery: delivery() })
     const team = await alice.createConversation({ members: ["bob"] })
+    await alice.sync()
     cut = true
     const refreshing = team.refresh()
     refreshing.catch(() => {})

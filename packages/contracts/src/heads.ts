@@ -18,6 +18,19 @@ export const LogHead = struct("LogHead", {
 })
 export type LogHead = TypeOf<typeof LogHead>
 
+/**
+ * A head of a group's log that somebody has read, with the service's signature: members tell it to each other, inside the
+ * conversation that it is a head of.
+ */
+export const HeadClaim = struct("HeadClaim", {
+  incarnation: uint64,
+  seq: uint64,
+  chainHash: fixed(32),
+  /** Of the service, over the LogHead. */
+  signature: opaque,
+})
+export type HeadClaim = TypeOf<typeof HeadClaim>
+
 /** The label of a handover: `SignWithLabel(., "ConclaveServiceKey", ServiceKeyTBS)` by the older key. */
 export const SERVICE_KEY_LABEL = "ConclaveServiceKey"
 export const ServiceKeyTBS = struct("ServiceKeyTBS", { key: fixed(32), incarnation: uint64 })

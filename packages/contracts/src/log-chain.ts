@@ -1,4 +1,4 @@
-import { encode, opaque, struct, uint64 } from "@conclave/codec"
+import { encode, fixed, opaque, optional, struct, type TypeOf, uint64 } from "@conclave/codec"
 import { Interval } from "./access.js"
 import { EntryKind, type LogEntryKind } from "./delivery.js"
 
@@ -26,10 +26,34 @@ export function logChainStart(sha256: Sha256, groupId: Uint8Array): Uint8Array {
  * has the hash that it had as an application message: its body is the hash of what the body was.
  */
 export function logChainHash(sha256: Sha256, previous: Uint8Array, entry: ChainedEntry): Uint8Array {
-  const kind = entry.kind === "expired" ? "application" : entry.kind
-  const bodyHash = entry.kind === "expired" ? entry.body : sha256(entry.body)
-  const begins = entry.begins === undefined ? new Uint8Array() : encode(Interval, entry.begins)
-  return sha256(previous, encode(ChainedHeader, { ...entry, kind }), bodyHash, begins)
+  return chainLinkHash(sha256, previous, { seq: entry.seq, link: chainLink(sha256, entry) })
+}
+
+/** What the hash of an entry covers, but for its seq and what is before it: the entry without its body. */
+export const ChainLink = struct("ChainLink", {
+  kind: EntryKind,
+  epoch: uint64,
+  /** SHA-256(body). */
+  bodyHash: fixed(32),
+  begins: optional(Interval),
+})
+export type ChainLink = TypeOf<typeof ChainLink>
+
+/** The link of an entry; throws `RangeError` for an expired one that does not have the hash of its body. */
+export function chainLink(sha256: Sha256, { kind, epoch, body, begins }: ChainedEntry): ChainLink {
+  if (kind !== "expired") return { kind, epoch, bodyHash: sha256(body), begins }
+  if (body.length !== 32) throw new RangeError("an expired entry has 32 bytes")
+  return { kind: "application", epoch, bodyHash: body, begins }
+}
+
+/** As {@link logChainHash}, without the entry's body. */
+export function chainLinkHash(
+  sha256: Sha256,
+  previous: Uint8Array,
+  { seq, link }: { readonly seq: bigint; readonly link: ChainLink },
+): Uint8Array {
+  const begins = link.begins === undefined ? new Uint8Array() : encode(Interval, link.begins)
+  return sha256(previous, encode(ChainedHeader, { ...link, seq }), link.bodyHash, begins)
 }
 
 /** What the hash of an entry covers. */

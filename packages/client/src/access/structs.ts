@@ -1,6 +1,6 @@
 import { enumeration, fixed, opaque, optional, struct, type TypeOf, uint8 } from "@conclave/codec"
 import { AccessKey } from "@conclave/contracts/access"
-import { LogHead } from "@conclave/contracts/heads"
+import { HeadClaim } from "@conclave/contracts/heads"
 
 /** The authenticated data of what is sealed under a knock key. */
 export const KnockContext = struct("KnockContext", {
@@ -8,10 +8,6 @@ export const KnockContext = struct("KnockContext", {
   groupId: opaque,
   knock: fixed(16),
 })
-
-/** A head of the log with the service's signature over it: see `contracts/heads`. */
-export const SignedHead = struct("SignedHead", { head: LogHead, signature: opaque })
-export type SignedHead = TypeOf<typeof SignedHead>
 
 /**
  * The extension of the GroupInfo in a Welcome (RFC 9420 §12.4.3) that tells newcomers what a member knows, by the type
@@ -25,7 +21,7 @@ export const Newcomer = struct("Newcomer", {
   /** What that secret leads to. */
   accessKey: AccessKey,
   /** The newest head that the committer had read. */
-  head: optional(SignedHead),
+  head: optional(HeadClaim),
 })
 export type Newcomer = TypeOf<typeof Newcomer>
 export const NEWCOMER_VERSION = 1

@@ -1,3 +1,4 @@
+import type { HeadClaim } from "@conclave/contracts/heads"
 import type { Knock } from "@conclave/contracts/knocks"
 import type { StagedJoin } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
@@ -34,6 +35,8 @@ export interface Entering {
   readonly join: StagedJoin
   /** Of the interval that the answer begins. */
   readonly keys: IntervalKeys
+  /** How far whoever made it had read. */
+  readonly head: HeadClaim | undefined
   readonly by: string
   /** Of the commit that answers. */
   readonly seq: bigint

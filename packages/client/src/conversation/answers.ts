@@ -4,6 +4,7 @@ import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { hearKnocks } from "./answering.js"
 import { onCommitAnswer, onCommitJudged, reachAccepted } from "./committing.js"
 import { enter, onPageToAnswer } from "./entering.js"
+import { onProbe, onServiceAnswer } from "./heads.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
 import { onAnswerFound, onHeadForKnock, onKnockAnswer } from "./knocking.js"
 import { onLeaveAnswer } from "./leaving.js"
@@ -13,7 +14,7 @@ import { isUnknown, refusedAsMissing } from "./missing.js"
 import type { Answered, Answers, Next, QuestionOf } from "./question.js"
 import { unobstructed } from "./recovery.js"
 import { defer, loseRace, mayPass, refusal } from "./sending.js"
-import { restoreGroup, type Turn } from "./turn.js"
+import { loadChain, restoreGroup, type Turn } from "./turn.js"
 import { describeWish } from "./wishes.js"
 
 /** What an answer means for the conversation that asked. */
@@ -21,8 +22,9 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
   const { state, moment } = turn
   switch (answered.to) {
     case "group": {
-      const { group, givenUp } = answered.answer
+      const { group, givenUp, chain } = answered.answer
       if (group.length > 0 && state.group === undefined) {
+        loadChain(state.chain, chain, moment)
         state.group = restoreGroup(moment, group, recordKeys.group(state.key))
         state.givenUp = givenUp === undefined ? [] : decode(GivenUp, givenUp)
       }
@@ -40,6 +42,10 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
       state.position.learnLastCommit(answered.answer?.lastCommitSeq)
       turn.moved()
       return "again"
+    case "service":
+      return onServiceAnswer(turn, answered.answer)
+    case "probe":
+      return onProbe(turn, answered.answer)
     case "knocks":
       // Whoever asks does not wait for others to answer.
       hearKnocks(state, answered.answer, 0)

@@ -29,6 +29,7 @@ export function begin(turn: Turn, { title, members }: Beginning): void {
     chainHash: logChainStart((...parts) => identity.sha256(...parts), state.id),
     lastCommit: 0n,
   })
+  state.chain.start(0n, state.position.chainHash)
   state.recovery = following
   state.obstacle = unobstructed
   const request = creation(state, random(IDEMPOTENCY_ID_SIZE))

@@ -5,10 +5,12 @@ import type { CipherSuite, LeafIndex, Member, OutgoingCommit as MlsCommit } from
 import { sealAnswers } from "../access/knocks.js"
 import { newcomerExtension } from "../access/newcomer.js"
 import { hex } from "../bytes.js"
+import { encodeHandshakeData } from "../heads/claims.js"
 import { isBy, type WishBy } from "../kinds/wishes.js"
 import type { Claimed, Outgoing } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import { intervalAfter, intervalOf } from "./epoch-interval.js"
+import { claimOf } from "./heads.js"
 import { invite } from "./inviting.js"
 import { emitRefusedKeys } from "./judging.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
@@ -140,6 +142,7 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
     turn.saveGroup()
   }
   turn.flushGroup()
+  const head = claimOf(state, moment)
   let commit: MlsCommit
   try {
     commit = group.commit({
@@ -148,10 +151,10 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
       path,
       // Without a path there is nothing random in a commit: made again after a crash, it would lead to the same keys, and
       // encrypt another Welcome with them.
-      authenticatedData: path ? new Uint8Array() : moment.random(UNIQUE_SIZE),
+      authenticatedData: encodeHandshakeData(path ? new Uint8Array() : moment.random(UNIQUE_SIZE), head),
       welcomeExtensions: (exportNext) => {
         const keys = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : newest
-        return [newcomerExtension(keys, undefined)]
+        return [newcomerExtension(keys, head)]
       },
     })
   } catch (error) {
@@ -297,7 +300,9 @@ export function reachAccepted({ state, moment }: Turn, { kind, sent, answer }: A
   if (seq !== state.position.cursor + 1n) state.position.reaches(seq)
   else {
     const begins = kind === "commit" ? appendOf(sent.request).commit?.begins : undefined
-    state.position.placed({ seq, kind, epoch, body, begins, chainHash, at: BigInt(moment.now) })
+    const { incarnation, signature } = answer
+    const entry = { seq, kind, epoch, body, begins, chainHash, at: BigInt(moment.now) }
+    state.position.placed(entry, { seq, incarnation, signature })
   }
 }
 

@@ -1,13 +1,13 @@
 import { encode, vector } from "@conclave/codec"
 import type { Entry } from "@conclave/contracts/delivery"
+import type { HeadClaim } from "@conclave/contracts/heads"
 import { logChainHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { decodeKeyPackage, decodeKeyPackageBundle, Group, leafIndex, type StagedJoin } from "@conclave/mls"
 import { Extension, LeafNode } from "@conclave/mls/wire"
-import type { IntervalKeys } from "../access/interval-keys.js"
 import { openAnswer } from "../access/knocks.js"
-import { readNewcomer } from "../access/newcomer.js"
+import { readNewcomer, type Told } from "../access/newcomer.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import type { Entering } from "./admission.js"
 import { intervalIn } from "./epoch-interval.js"
@@ -37,11 +37,11 @@ export function examine(turn: Turn, { seq, key, welcome: sealed }: AnswerOf<"ans
   if (welcome === undefined)
     return refuseAnswer(turn, seq, "nobody who has the keys of this conversation has sealed it")
   let join: StagedJoin
-  let keys: IntervalKeys | undefined
+  let told: Told | undefined
   try {
     const keyPackages = [decodeKeyPackageBundle(bundle)]
     join = Group.prepareJoin({ ...groupOptions, suite, signer: identity.signer, welcome, keyPackages }).stage()
-    keys = readNewcomer(suite, join.groupInfoExtensions)?.keys
+    told = readNewcomer(suite, join.groupInfoExtensions)
   } catch (error) {
     return refuseAnswer(turn, seq, error instanceof Error ? error.message : String(error))
   }
@@ -51,10 +51,15 @@ export function examine(turn: Turn, { seq, key, welcome: sealed }: AnswerOf<"ans
   if (by === undefined || !isKnownOther(turn, by, join.inviter.signatureKey)) {
     return refuseAnswer(turn, seq, "no member whom this device knew has signed it")
   }
-  if (keys === undefined) return refuseAnswer(turn, seq, "it does not say by what key its epoch is read")
+  if (told === undefined) return refuseAnswer(turn, seq, "it does not say by what key its epoch is read")
   const { cursor, chainHash } = state.position
   if (seq <= cursor) return refuseAnswer(turn, seq, "this device has read what is in its place")
-  state.entering = { join, keys, by, seq, cursor, chainHash }
+  const { keys, head } = told
+  const here = head && state.chain.hashAt(head.seq)
+  if (head !== undefined && here !== undefined && contradicts(turn, head, here)) {
+    return refuseAnswer(turn, seq, ANOTHER_LOG)
+  }
+  state.entering = { join, keys, head, by, seq, cursor, chainHash }
   return "again"
 }
 
@@ -139,11 +144,19 @@ function pass(turn: Turn, entering: Entering, entry: Entry): string | undefined 
     const isIt = kind === "commit" && begins?.removes === true && equalBytes(begins.accessKey, entering.keys.accessKey)
     if (!isIt) return "the log has something else in its place"
   }
+  if (entering.head?.seq === seq && contradicts(turn, entering.head, chainHash)) return ANOTHER_LOG
   const own = ownMessageAt(turn, entry)
   if (own !== undefined) placeOwn(turn, entry, own)
   entering.cursor = seq
   entering.chainHash = chainHash
   return undefined
+}
+
+const ANOTHER_LOG = "whoever made it has read another log"
+
+/** Heads of different incarnations do not contradict each other. */
+function contradicts({ moment }: Turn, head: HeadClaim, chainHash: Uint8Array): boolean {
+  return head.incarnation === moment.service?.incarnation && !equalBytes(head.chainHash, chainHash)
 }
 
 /** A conversation has the extensions that it began with (RFC 9420 §12.1.7): no commit changes them. */
@@ -191,6 +204,7 @@ export function enter(turn: Turn, judgement: Judgement): void {
   turn.putCommit(undefined)
   turn.putKnock(undefined)
   state.position.move({ cursor: seq, chainHash, lastCommit: seq })
+  state.chain.start(seq, chainHash)
   state.recovery = following
   state.refused = undefined
   // The key package was made on a device that others may have a copy of: its leaf is renewed before anything is sent.

@@ -1,7 +1,9 @@
+import type { HeadClaim } from "@conclave/contracts/heads"
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
+import { isSigned, mayBegin } from "./heads.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -13,6 +15,8 @@ export interface Joined {
   readonly keys: IntervalKeys | undefined
   /** The seq of the Welcome's commit. */
   readonly seq: bigint
+  /** How far the member who made it had read. */
+  readonly head: HeadClaim | undefined
   readonly judgement: Judgement
   /** The member who signed the Welcome's GroupInfo. */
   readonly by: string
@@ -21,7 +25,7 @@ export interface Joined {
   readonly fresh: boolean
 }
 
-export function join(turn: Turn, { group, keys, seq, judgement, by, answer, fresh }: Joined): void {
+export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer, fresh }: Joined): void {
   const { state } = turn
   const { id: conversation } = state
   turn.trust(judgement)
@@ -40,8 +44,16 @@ export function join(turn: Turn, { group, keys, seq, judgement, by, answer, fres
     firstEpoch: group.epoch,
     leafSince: BigInt(turn.moment.now),
   })
-  // The commit that the Welcome came with is the last one. The chain's hash is learned from the first entry after it.
-  state.position.move({ cursor: seq, chainHash: new Uint8Array(), lastCommit: seq })
+  state.chain.start(seq, new Uint8Array())
+  if (head !== undefined && mayBegin(turn, head, seq)) {
+    // What is between that and the commit is checked, and not read.
+    state.position.move({ cursor: head.seq, chainHash: head.chainHash, lastCommit: undefined })
+    state.chain.start(head.seq, head.chainHash)
+    turn.update({ joinedAt: seq, head: isSigned(turn, head) ? head : undefined })
+  } else {
+    // The commit that the Welcome came with is the last one. The chain's hash is learned from the first entry after it.
+    state.position.move({ cursor: seq, chainHash: new Uint8Array(), lastCommit: seq })
+  }
   state.recovery = following
   state.refused = undefined
   state.obstacle = unobstructed

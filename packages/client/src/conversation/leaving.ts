@@ -1,8 +1,10 @@
 import { nameOf } from "@conclave/identity/verdicts"
 import type { Group, Received } from "@conclave/mls"
+import { encodeHandshakeData } from "../heads/claims.js"
 import type { Outgoing, WishOf } from "../records/records.js"
 import type { DeliveryAnswer } from "../service/delivery.js"
 import { declinedData, declineReasonOf } from "./declining.js"
+import { claimOf } from "./heads.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
 import { asksToLeave } from "./profile.js"
 import type { Next } from "./question.js"
@@ -39,7 +41,10 @@ function propose(turn: Turn): Outgoing {
   const { state, moment } = turn
   const group = state.group!
   const { epoch } = group
-  const authenticatedData = moment.invitation?.answer === "declined" ? declinedData("declined") : new Uint8Array()
+  const authenticatedData =
+    moment.invitation?.answer === "declined"
+      ? declinedData("declined")
+      : encodeHandshakeData(new Uint8Array(), claimOf(state, moment))
   const body = group.propose({ type: "remove", leafIndex: group.ownLeafIndex }, { authenticatedData }).message
   turn.saveGroup()
   return outgoing(targetOf(state), { kind: "proposal", epoch, body, commit: undefined }, moment.random)

@@ -1,12 +1,14 @@
 import type { Entry } from "@conclave/contracts/delivery"
-import { logChainHash } from "@conclave/contracts/log-chain"
+import { chainLink, chainLinkHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
-import type { DeliveryAnswer } from "../service/delivery.js"
+import { headInHandshake } from "../heads/claims.js"
+import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
+import { compareHead, isWithheld, probe } from "./heads.js"
 import { hold, nobodyJudged } from "./judging.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
 import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } from "./messages.js"
@@ -75,10 +77,17 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
     if (cursor < answer.headSeq && !answer.entries.some(({ seq }) => seq > cursor)) {
       return doubt(turn, { seq: answer.headSeq, reason: "the log is shorter than its head" })
     }
-    if (answer.entries.length === 0) found(turn)
-    position.read(answer.entries, answer.headSeq)
+    if (answer.entries.length === 0) {
+      found(turn)
+      turn.state.disputes.seen = { seq: cursor, at: turn.moment.now }
+    }
+    position.read(answer.entries, answer.headSeq, toldBy(answer))
   } else if (answer.type === "belowRetention") {
     const { cursor } = position
+    if (cursor < turn.state.facts.joinedAt) {
+      comeIn(turn)
+      return "again"
+    }
     return doubt(turn, { seq: cursor, reason: "this device was away for too long", mayKnock: true })
   } else missing(turn, answer)
   return "again"
@@ -97,9 +106,20 @@ function doubt(turn: Turn, { seq, reason, stuckAt, mayKnock }: Fault): Next {
   else if (stuckAt !== undefined || mayKnock) stick(turn, reason, stuckAt)
   else {
     state.recovery = following
-    mistrust(turn, reason)
+    if (state.position.cursor < state.facts.joinedAt) {
+      turn.reject("FALSE_HEAD", `the log does not go on from what whoever invited this device had read: ${reason}`)
+      comeIn(turn)
+    } else mistrust(turn, reason)
+    return probe(turn) ?? { type: "reload" }
   }
   return { type: "reload" }
+}
+
+/** Goes to the place of the commit by which this device came in: the chain begins with what comes after it. */
+function comeIn(turn: Turn): void {
+  const { joinedAt } = turn.state.facts
+  turn.state.position.move({ cursor: joinedAt, chainHash: new Uint8Array(), lastCommit: joinedAt })
+  turn.moved()
 }
 
 /** This device cannot follow: an event says why, and it knocks. */
@@ -138,11 +158,16 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (seq !== state.position.cursor + 1n) return { seq, reason: "the log has a gap" }
   if (!isChained(turn, entry)) return { seq, reason: "the log's chain is broken" }
   const own = ownMessageAt(turn, entry)
+  const isOfOthers = seq <= state.facts.joinedAt
   // A member who leaves follows the commits until one of them carries it out, and reads no message any more. Of a
   // message that has expired, the service keeps the place.
-  if (own !== undefined || kind === "expired" || (state.facts.status === "leaving" && kind === "application")) {
-    if (own === undefined) noteUnseen(turn, entry)
-    else placeOwn(turn, entry, own)
+  const isUnread = kind === "expired" || (state.facts.status === "leaving" && kind === "application")
+  if (own !== undefined || isOfOthers || isUnread) {
+    if (own !== undefined) placeOwn(turn, entry, own)
+    else if (!isOfOthers) noteUnseen(turn, entry)
+    if (own === undefined && kind === "expired" && isWithheld(turn, seq)) {
+      turn.reject("WITHHELD", `the service says that message ${seq} has expired, and it is not a day old`)
+    }
     moveOn(turn, entry)
     return "followed"
   }
@@ -177,6 +202,9 @@ function follow(turn: Turn, entry: Entry): Followed {
   turn.saveGroup()
   const sender = received.type === "ignored" ? undefined : received.sender
   if (sender !== undefined) state.heard.set(sender.leafIndex, entry.seq)
+  if (received.type === "proposal") {
+    compareHead(turn, { seq, by: sender, claim: headInHandshake(received.authenticatedData) })
+  }
   if (received.type === "application") takeMessage(turn, entry, received)
   else if (received.type === "proposal") takeProposal(turn, received)
   else if (isOwn) settleLeave(turn, entry)
@@ -227,17 +255,22 @@ const UNSEEN_EPOCHS_MAX = 9
 
 /** The chain covers all that came before: two members with the same hash have read the same log. */
 function isChained({ state, moment }: Turn, entry: Entry): boolean {
-  const previous = state.position.chainHash
-  if (previous.length === 0) return true
-  return equalBytes(
-    logChainHash((...parts) => moment.identity.sha256(...parts), previous, entry),
-    entry.chainHash,
-  )
+  const before = state.position.chainHash
+  if (entry.chainHash.length !== 32 || (entry.kind === "expired" && entry.body.length !== 32)) return false
+  if (before.length === 0) return true
+  const sha256 = (...parts: readonly Uint8Array[]) => moment.identity.sha256(...parts)
+  const { seq } = entry
+  const link = chainLink(sha256, entry)
+  const hash = chainLinkHash(sha256, before, { seq, link })
+  if (!equalBytes(hash, entry.chainHash)) return false
+  state.chain.offer({ seq, link, before, hash })
+  return true
 }
 
 function moveOn(turn: Turn, entry: Entry): void {
   const { state } = turn
   state.position.followed(entry)
+  state.chain.follow(entry.seq, entry.chainHash)
   turn.moved()
   found(turn)
   const { recovery } = state
@@ -321,6 +354,10 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   )
   state.obstacle = unobstructed
   turn.trust(judgement)
+  if (!own) {
+    const { committer, authenticatedData } = staged
+    compareHead(turn, { seq: entry.seq, by: committer, claim: headInHandshake(authenticatedData) })
+  }
   if (staged.selfRemoved) {
     if (isAmong(staged.added, turn.moment.identity)) {
       const reason = `${nameOfMember(staged.committer)} let a device in as this one, which did not ask for it`

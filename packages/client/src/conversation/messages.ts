@@ -3,8 +3,10 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import { nameOf } from "@conclave/identity/verdicts"
 import type { Received } from "@conclave/mls"
+import { decodeEnvelope, encodeEnvelope } from "../heads/claims.js"
 import { contentOf, type EffectKind } from "../kinds/contents.js"
 import { type Outgoing, recordKeys, StoredMessage, type WishOf } from "../records/records.js"
+import { claimOf, compareHead } from "./heads.js"
 import { decodePayload, encodePayload, PAYLOAD_VERSION, type Payload, TITLE_SIZE_MAX } from "./payload.js"
 import { noteSpoken } from "./renewing.js"
 import { outgoing } from "./request.js"
@@ -56,7 +58,7 @@ function encrypt(turn: Turn, [number, wish]: Numbered<MessageWish>): MessageWish
   const { state, moment } = turn
   const group = state.group!
   const { epoch } = group
-  const body = group.encrypt(wish.payload)
+  const body = group.encrypt(encodeEnvelope(wish.payload, claimOf(state, moment)))
   const append = { kind: "application", epoch, body, commit: undefined } as const
   const encryptedWish = { ...wish, outgoing: outgoing(targetOf(state), append, moment.random), acceptedSeq: undefined }
   turn.putWish(number, encryptedWish)
@@ -112,25 +114,28 @@ export function takeMessage(turn: Turn, entry: Entry, received: Received & { rea
   const { state } = turn
   const { credential, signatureKey } = received.sender
   const from = nameOf(credential)
-  const payload = readPayload(received.plaintext)
+  const read = readEnvelope(received.plaintext)
+  compareHead(turn, { seq: entry.seq, by: received.sender, claim: read?.head })
   // Its place in the log is after the commit that removed its sender: the service accepts late messages. One that was
   // under way is no reason for an event, and its sender is told that it failed.
   if (!state.group!.hasSignatureKey(signatureKey)) return
   if (state.isUnapproved(signatureKey)) {
     turn.reject("UNAPPROVED", `what ${from} says with a key that nobody has approved is not shown`)
-  } else if (from === undefined || payload === undefined) {
+  } else if (from === undefined || read === undefined) {
     turn.reject("UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
-  } else if (contentOf(payload.body) !== undefined) {
-    remember(turn, entry, { from, own: false, payload: received.plaintext })
-    turn.emit({ type: "message", conversation: state.id, from, seq: entry.seq, payload: received.plaintext })
+  } else if (contentOf(read.body) !== undefined) {
+    const { payload } = read
+    remember(turn, entry, { from, own: false, payload })
+    turn.emit({ type: "message", conversation: state.id, from, seq: entry.seq, payload })
   } else {
-    takeEffect(turn, entry, { from, body: payload.body })
+    takeEffect(turn, entry, { from, body: read.body })
   }
 }
 
-function readPayload(plaintext: Uint8Array): Payload | undefined {
+function readEnvelope(plaintext: Uint8Array) {
   try {
-    return decodePayload(plaintext)
+    const { head, payload } = decodeEnvelope(plaintext)
+    return { head, payload, body: decodePayload(payload).body }
   } catch (error) {
     if (error instanceof DecodeError) return undefined
     throw error

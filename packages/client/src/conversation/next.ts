@@ -3,6 +3,7 @@ import { answerDue, answerKnocks } from "./answering.js"
 import { announceGroup } from "./beginning.js"
 import { compileCommit, nextWishes, sendCommit } from "./committing.js"
 import { readToAnswer } from "./entering.js"
+import { confirmHead } from "./heads.js"
 import { knock, knockDue } from "./knocking.js"
 import { departureDue, leave } from "./leaving.js"
 import { readLog } from "./log.js"
@@ -38,6 +39,8 @@ function turnOf(turn: Turn): Next {
   }
   if (status === "creating") return create(turn)
   if (!state.position.isAtHead) return readLog(turn)
+  const confirmed = confirmHead(turn)
+  if (confirmed !== "again") return confirmed
   const { newest } = state.intervals
   if (state.wantsKnocks && newest !== undefined && mayAnswer(turn)) {
     state.wantsKnocks = false

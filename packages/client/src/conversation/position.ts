@@ -10,6 +10,13 @@ export interface StoredPosition {
   readonly lastCommit: bigint | undefined
 }
 
+/** The service's signature over the head that ends what it has shown. */
+export interface ToldHead {
+  readonly seq: bigint
+  readonly incarnation: bigint
+  readonly signature: Uint8Array
+}
+
 /** How far the log has been followed, how far it is known to go, and the entries in between that have been brought. */
 export class Position {
   #stored: StoredPosition
@@ -19,6 +26,7 @@ export class Position {
   #pageAt = 0
   /** What the stream has brought, in order. */
   #streamed: Entry[] = []
+  #told: ToldHead | undefined
   /** The cursor at which the service was asked for the last commit. */
   #askedAt: bigint | undefined
 
@@ -45,6 +53,15 @@ export class Position {
   /** How far the log is known to go, where that is known. */
   get head(): bigint | undefined {
     return this.#head
+  }
+
+  /** The service's signature over the entry at the cursor, where it has been told and not been taken. */
+  get told(): ToldHead | undefined {
+    return this.#told?.seq === this.cursor ? this.#told : undefined
+  }
+
+  takeTold(): void {
+    this.#told = undefined
   }
 
   /** Whether the log has been followed as far as it is known to go; never before that has been asked. */
@@ -101,13 +118,15 @@ export class Position {
   }
 
   /** The stream has brought entries, in order. */
-  bring(entries: readonly Entry[], headSeq: bigint): void {
+  bring(entries: readonly Entry[], headSeq: bigint, told: ToldHead | undefined): void {
     this.#streamed.push(...entries)
+    this.#tell(told)
     if (this.#head === undefined || this.#head < headSeq) this.#head = headSeq
   }
 
   /** A page after the cursor has been read. The stream may have brought more meanwhile. */
-  read(page: readonly Entry[], headSeq: bigint): void {
+  read(page: readonly Entry[], headSeq: bigint, told: ToldHead | undefined): void {
+    this.#tell(told)
     this.#page = page
     this.#pageAt = 0
     const next = this.#streamed.find(({ seq }) => seq > this.cursor)
@@ -122,10 +141,16 @@ export class Position {
   }
 
   /** The service has placed an entry of this device's after the cursor. */
-  placed(entry: Entry): void {
+  placed(entry: Entry, told: ToldHead): void {
+    this.#tell(told)
     this.#page = [entry, ...this.#page.slice(this.#pageAt)]
     this.#pageAt = 0
     this.reaches(entry.seq)
+  }
+
+  #tell(told: ToldHead | undefined): void {
+    if (told === undefined) return
+    if (this.#told === undefined || this.#told.seq <= this.cursor || this.#told.seq < told.seq) this.#told = told
   }
 
   /** The log goes at least to `seq`. */
@@ -144,6 +169,7 @@ export class Position {
     this.#page = []
     this.#pageAt = 0
     this.#streamed = []
+    this.#told = undefined
     this.doubtHead()
   }
 

@@ -22,10 +22,12 @@ export type Wanted = Omit<Claimed, "keyPackage">
  * What a conversation needs to know before it can go on. It asks one question at a time; what it has computed is stored
  * before the question is put.
  *
- * - `group`: the records of the group, and of what the service refused for good.
+ * - `group`: the records of the group, of the entries before, and of what the service refused for good.
  * - `reload`: nothing; what is in memory is to be read from the store again.
  * - `read`, `head`, `send`, `knocks` (that wait), `answer` (to one): an answer of the Delivery Service, which is shown a key of the
  *   conversation's by `prover`; absent where no key has been registered yet.
+ * - `service`: how far the log goes, as `head`, after the service was asked what it says of itself. `probe`: a page of the log, which is not
+ *   followed.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
  * - `more`: nothing; one transaction has become large enough.
@@ -36,6 +38,8 @@ export type Question =
   | { readonly type: "reload" }
   | { readonly type: "read"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "head"; readonly prover: AccessProver | undefined }
+  | { readonly type: "service"; readonly prover: AccessProver | undefined }
+  | { readonly type: "probe"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "knocks"; readonly prover: AccessProver }
   | { readonly type: "answer"; readonly knock: Uint8Array; readonly prover: AccessProver }
   | {
@@ -60,10 +64,16 @@ export type ClaimedPackage = { readonly keyPackage: Uint8Array | undefined } | {
 
 /** The answers, by the type of the question. */
 export interface Answers {
-  group: { readonly group: StoredRecords; readonly givenUp: Uint8Array | undefined }
+  group: {
+    readonly group: StoredRecords
+    readonly givenUp: Uint8Array | undefined
+    readonly chain: StoredRecords
+  }
   reload: undefined
   read: DeliveryAnswer
   head: AnswerOf<"head"> | undefined
+  service: AnswerOf<"head"> | undefined
+  probe: DeliveryAnswer
   knocks: readonly Knock[]
   answer: AnswerOf<"answer"> | AnswerOf<"notFound"> | AnswerOf<"denied">
   send: DeliveryAnswer

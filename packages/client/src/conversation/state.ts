@@ -9,11 +9,14 @@ import type { Identity } from "../identity/identity.js"
 import type {
   ConversationState,
   OutgoingCommit,
+  PinnedService,
   StoredInvitation,
   StoredKnock,
   Unapproved,
 } from "../records/records.js"
 import type { Addition, Entering, LetIn, Visitor } from "./admission.js"
+import { Chain } from "./chain.js"
+import { Disputes } from "./disputes.js"
 import { Intervals } from "./intervals.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"
@@ -45,6 +48,8 @@ export interface Moment extends Setting {
   /** Unix time in milliseconds. */
   readonly now: number
   readonly invitation: StoredInvitation | undefined
+  /** By what the service signs; `undefined` before it has been asked. */
+  readonly service: PinnedService | undefined
   /** So many conversations may be renewed by age today. */
   readonly renewalsLeft: number
 }
@@ -69,6 +74,9 @@ export const noFacts: Facts = {
   hasSpoken: false,
   knockLeaves: [],
   unseen: [],
+  head: undefined,
+  headAt: 0n,
+  joinedAt: 0n,
 }
 
 export type Why = { readonly code: ClientErrorCode; readonly reason: string }
@@ -141,6 +149,8 @@ export class State {
   readonly intervals = new Intervals()
   /** What this device has left with the service, while it cannot follow. */
   knock: StoredKnock | undefined
+  /** Of before the opening, known while the group is. */
+  readonly chain = new Chain()
   /** Hashes of what the service refused for good; known while the group is. */
   givenUp: readonly Uint8Array[] = []
 
@@ -162,6 +172,8 @@ export class State {
   readonly letIn = new Map<string, LetIn>()
   /** By place: the signature key of a commit's author, in hexadecimal. */
   readonly committers = new Map<bigint, string>()
+  /** What this device makes of heads, its own and others'. */
+  readonly disputes = new Disputes()
   stale: Stale | undefined
   accepted: AcceptedCommit | undefined
   staged: Staged | undefined

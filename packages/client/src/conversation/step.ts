@@ -12,6 +12,7 @@ import { hearOfAnswer } from "./knocking.js"
 import { addMessage } from "./messages.js"
 import { askAgain, encryptAtOnce, proceed } from "./next.js"
 import type { Payload } from "./payload.js"
+import type { ToldHead } from "./position.js"
 import type { Answered, Next } from "./question.js"
 import type { Moment, State } from "./state.js"
 import { Turn } from "./turn.js"
@@ -43,7 +44,12 @@ export type Input =
   | { readonly type: "approved"; readonly signatureKey: Uint8Array }
   | { readonly type: "created"; readonly beginning: Beginning }
   | { readonly type: "joined"; readonly joined: Joined }
-  | { readonly type: "brought"; readonly entries: readonly Entry[]; readonly headSeq: bigint }
+  | {
+      readonly type: "brought"
+      readonly entries: readonly Entry[]
+      readonly headSeq: bigint
+      readonly told: ToldHead | undefined
+    }
   | { readonly type: "interrupted" }
   | { readonly type: "head unknown" }
   | { readonly type: "knocked"; readonly knocks: readonly Knock[] }
@@ -111,7 +117,7 @@ function take(turn: Turn, input: Input): Next {
       join(turn, input.joined)
       return "idle"
     case "brought":
-      state.position.bring(input.entries, input.headSeq)
+      state.position.bring(input.entries, input.headSeq, input.told)
       return "idle"
     case "interrupted":
       state.position.forget()

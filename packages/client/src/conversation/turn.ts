@@ -1,4 +1,5 @@
 import { encode } from "@conclave/codec"
+import { chainLinkHash } from "@conclave/contracts/log-chain"
 import { includes, type Judgement } from "@conclave/identity/verdicts"
 import { Group } from "@conclave/mls"
 import { ClientError } from "../errors.js"
@@ -12,6 +13,7 @@ import {
   Unapproved,
   Wish,
 } from "../records/records.js"
+import type { Chain } from "./chain.js"
 import type { Effect, InvitationChange } from "./effects.js"
 import type { StoredRecords } from "./question.js"
 import { notKnocked } from "./recovery.js"
@@ -44,6 +46,7 @@ export class Turn {
     this.flushGroup()
     if (this.#factsChanged) this.#putFacts()
     this.#factsChanged = false
+    this.state.chain.flush(this, this.state.key)
     return this.#effects
   }
 
@@ -154,6 +157,8 @@ export class Turn {
     this.#disposeGroup()
     this.state.outline.forget(this, this.state.key)
     this.state.intervals.forget(this, this.state.key)
+    this.state.chain.forget()
+    this.deleteUnder(recordKeys.chain(this.state.key))
     this.state.visitors.clear()
     this.state.heard.clear()
     this.state.letIn.clear()
@@ -259,6 +264,11 @@ export class Turn {
     this.state.wishes.delete(number)
     this.delete(recordKeys.wish(this.state.key, number))
   }
+}
+
+/** The entries before the opening, from their records. */
+export function loadChain(chain: Chain, records: StoredRecords, { identity }: Setting): void {
+  chain.load(records, (previous, link) => chainLinkHash((...parts) => identity.sha256(...parts), previous, link))
 }
 
 /** A group from its records, whose keys begin with `prefix`. */

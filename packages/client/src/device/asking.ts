@@ -8,12 +8,14 @@ import { concurrently } from "../service/concurrently.js"
 import type { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
+import type { ServiceKeys } from "./service-keys.js"
 
 /** Where the answers come from. */
 export interface Sources {
   readonly store: SealedStore
   readonly delivery: Delivery
   readonly directory: Directory
+  readonly serviceKeys: ServiceKeys
   readonly judge: Judge
   readonly cipherSuite: number
   readonly signal: AbortSignal
@@ -26,12 +28,13 @@ export interface Sources {
  * answer, and `REFUSED` where it answers something else than it was asked.
  */
 export async function answerTo(question: Question, { id, key }: State, sources: Sources): Promise<Answered> {
-  const { store, delivery, judge, signal } = sources
+  const { store, delivery, serviceKeys, judge, signal } = sources
   switch (question.type) {
     case "group": {
       const group = await store.list(recordKeys.group(key))
       const givenUp = await store.get(recordKeys.givenUp(key))
-      return { to: "group", question, answer: { group, givenUp } }
+      const chain = await store.list(recordKeys.chain(key))
+      return { to: "group", question, answer: { group, givenUp, chain } }
     }
     case "reload":
       await sources.reload()
@@ -46,6 +49,15 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
       }
     case "head":
       return { to: "head", question, answer: await delivery.head(id, { prover: question.prover, signal }) }
+    case "service":
+      await serviceKeys.ask(signal)
+      return { to: "service", question, answer: await delivery.head(id, { prover: question.prover, signal }) }
+    case "probe":
+      return {
+        to: "probe",
+        question,
+        answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
+      }
     case "knocks":
       return { to: "knocks", question, answer: await delivery.knocks(id, { ...question, signal }) }
     case "answer":

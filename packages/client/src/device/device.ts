@@ -30,6 +30,7 @@ import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
 import { Runner } from "./runner.js"
+import { ServiceKeys } from "./service-keys.js"
 import { Stream } from "./stream.js"
 
 /** The service takes messages with up to six commits after them; two more may come while they are on their way. */
@@ -102,7 +103,9 @@ export class Device implements Client {
     this.#people = new People({ store, transactions, directory, identity, judge, now, timers })
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
+    const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider })
     transactions.share(judge)
+    transactions.share(serviceKeys)
     transactions.share(invitations)
     transactions.share(this.#people)
     transactions.isTold = (event, id) => invitations.isTold(event, id)
@@ -130,6 +133,7 @@ export class Device implements Client {
       identity,
       judge,
       invitations,
+      serviceKeys,
       log,
       random,
       now,
@@ -354,6 +358,7 @@ export class Device implements Client {
     const { store, transactions, invitations } = this.#means
     await invitations.reload()
     await transactions.discard(this.#people)
+    await transactions.discard(this.#means.serviceKeys)
     for (const [key] of await store.list(recordKeys.states)) {
       const conversation = this.#make(fromHex(key.slice(recordKeys.states.length)))
       await transactions.discard(conversation.driver)

@@ -190,11 +190,11 @@ export class Driver implements Reloadable {
   /** What a step is given besides the state. */
   moment(): Moment {
     const { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds } = this.means
-    const { now, invitations, renewals } = this.means
+    const { now, invitations, renewals, serviceKeys } = this.means
     const at = now()
     const invitation = invitations.get(this.#state.key)
     const setting = { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds }
-    return { ...setting, now: at, invitation, renewalsLeft: renewals.left(at) }
+    return { ...setting, now: at, invitation, service: serviceKeys.pinned, renewalsLeft: renewals.left(at) }
   }
 
   #carryOut(transaction: Transaction, effect: Effect): void {

@@ -166,9 +166,9 @@ export class Inbox {
     const known = find(hex(entry.groupId))
     const conversation = known ?? make(entry.groupId)
     const used = await stock.find(staged.keyPackageRef)
-    const { seq } = entry
+    const arrival = { keys: told?.keys, head: told?.head, seq: entry.seq }
     await conversation.driver.join(
-      () => ({ group: staged.accept(judgement.verdicts), keys: told?.keys, seq, judgement, by, answer, fresh: !known }),
+      () => ({ group: staged.accept(judgement.verdicts), ...arrival, judgement, by, answer, fresh: !known }),
       (transaction) => {
         moveOn(transaction, entry)
         if (used !== undefined) stock.use(transaction, used)

@@ -1,7 +1,7 @@
 import { decode } from "@conclave/codec"
 import { notKnocked } from "../conversation/recovery.js"
 import { noFacts, type Setting, type State, startOfLog } from "../conversation/state.js"
-import { restoreGroup } from "../conversation/turn.js"
+import { loadChain, restoreGroup } from "../conversation/turn.js"
 import {
   ConversationState,
   GivenUp,
@@ -26,6 +26,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   await state.outline.load(store, key)
   const unapproved = await store.get(recordKeys.unapproved(key))
   const group = isGroupWanted ? await store.list(recordKeys.group(key)) : []
+  const chain = isGroupWanted ? await store.list(recordKeys.chain(key)) : []
   const givenUp = isGroupWanted ? await store.get(recordKeys.givenUp(key)) : undefined
   const wishes = await store.list(recordKeys.wishes(key))
   const commit = await store.get(recordKeys.commit(key))
@@ -43,6 +44,8 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
     state.facts = facts
     state.position.reload({ cursor, chainHash, lastCommit })
   }
+  state.chain.forget()
+  loadChain(state.chain, chain, setting)
   state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
   state.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
   state.knock = knock === undefined ? undefined : decode(StoredKnock, knock)

@@ -5,7 +5,7 @@ import { faultOf, type KnownWords } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Transactions } from "../journal/transactions.js"
-import { type Delivery, type DeliveryAnswer, type Following, refusalOf } from "../service/delivery.js"
+import { type Delivery, type DeliveryAnswer, type Following, refusalOf, toldBy } from "../service/delivery.js"
 import type { Timers } from "../timers.js"
 import type { ConversationHandle } from "./handle.js"
 import { backoff, patienceOf, type Runner } from "./runner.js"
@@ -199,7 +199,7 @@ export class Stream {
     } else if (answer.entries.length === 0 && answer.headSeq < position.cursor) {
       // What a subscription begins with: the service may have been restored from a backup.
       driver.bring({ type: "head unknown" })
-    } else driver.bring({ type: "brought", entries: answer.entries, headSeq: answer.headSeq })
+    } else driver.bring({ type: "brought", entries: answer.entries, headSeq: answer.headSeq, told: toldBy(answer) })
     driver.runner.wake()
   }
 

@@ -9,6 +9,7 @@ export type KnownWords = string & { readonly [known]: true }
 const codes: ReadonlySet<string> = new Set([
   ...clientErrorCodes,
   ...["UNREADABLE", "UNAPPROVED", "FALSE_ANSWER", "CANNOT_KNOCK", "PROPOSALS_DROPPED", "TOO_MANY_INVITATIONS"],
+  ...["UNSIGNED", "WITHHELD", "FALSE_HEAD"],
   ...["RULE_VIOLATED", "NOT_AUTHENTIC", "UNSUPPORTED", "WRONG_EPOCH", "GENERATION_SPENT", "EPOCHS_SPENT"],
   ...["FORWARD_BUDGET_SPENT", "COMMIT_PENDING", "NO_SUCH_KEY", "STATE_ROLLED_BACK"],
   ...["DECODE_FAILED", "TRANSPORT_FAILED", "OTHER_VERSION", "INTERNAL"],

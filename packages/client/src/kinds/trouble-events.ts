@@ -16,6 +16,10 @@ import { eventKind } from "./table.js"
 import { wishNames, wishWords } from "./wishes.js"
 
 export const serviceNames = ["delivery", "auth"] as const
+/** Whose word is not true. */
+export const accusable = ["service", "member"] as const
+/** Where a backup was restored, the key that this device knows has signed for that. */
+export const serviceChanges = ["restored", "replaced"] as const
 /** Why a wish or a call failed. */
 export const clientErrorCodes = [
   ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
@@ -138,6 +142,55 @@ export const troubleEvents = {
     ],
   }),
 
+  contradicted: eventKind({
+    number: 30,
+    fields: {
+      conversation,
+      /** The member whose word it is; empty where the service has signed both itself. */
+      by: text,
+      /** Who has not told the truth, as far as the signatures say. */
+      accused: word(accusable),
+      reason: text,
+      /** Where two signatures of the service contradict each other, for `verifyEvidence`; otherwise empty. */
+      evidence: bytes,
+    },
+    severity: "alarm",
+    words({ by, accused, reason, evidence }, reader) {
+      const of = theConversation(reader)
+      if (accused === "member") {
+        return [
+          `What ${by === "" ? "somebody" : reader.person(by)} has read of ${of} is not what this device has read`,
+          ...because(reason, reader),
+          "Their device is wrong about it, or lies: compare safety codes with them",
+        ]
+      }
+      return [
+        `The service shows different members different things in ${of}`,
+        ...because(reason, reader),
+        evidence.length > 0
+          ? "Its own signatures prove it to anybody: keep the evidence, and tell the others in another way"
+          : "Tell the others in another way, and compare what you have read",
+      ]
+    },
+  }),
+
+  service: eventKind({
+    number: 31,
+    fields: { conversation: noConversation, change: word(serviceChanges), reason: text },
+    severity: ({ change }) => (change === "restored" ? "warning" : "alarm"),
+    words: ({ change, reason }, reader) =>
+      change === "restored"
+        ? [
+            "The service was restored from a backup",
+            "What it has lost, this device gives back where it can: for ten minutes, nothing is changed in conversations",
+          ]
+        : [
+            "The service is not the one that this device knows",
+            ...because(reason, reader),
+            "It was set up anew, or somebody is in its place: ask its operator, by voice or in person",
+          ],
+  }),
+
   stopped: eventKind({
     number: 26,
     fields: {
@@ -243,7 +296,10 @@ function ownKeyWords(name: string, endorsed: boolean, reader: EventReader): read
   ]
 }
 
-const alarmingCodes: ReadonlySet<string> = new Set(["FALSE_ANSWER", "CANNOT_KNOCK"])
+const alarmingCodes: ReadonlySet<string> = new Set([
+  ...["FALSE_ANSWER", "CANNOT_KNOCK"],
+  ...["UNSIGNED", "WITHHELD", "FALSE_HEAD"],
+])
 
 function rejectedWords(
   { code, reason, count }: { readonly code: string; readonly reason: string; readonly count: number },
@@ -256,6 +312,24 @@ function rejectedWords(
         `Somebody answered this device's request to come back into ${theConversation(reader)}, and not honestly`,
         ...because(reason, reader),
         "It was a member, or the service: compare safety codes when you are back",
+      ]
+    case "UNSIGNED":
+      return [
+        `The service does not sign what it shows of ${theConversation(reader)}`,
+        ...because(reason, reader),
+        "Until it does, nobody can prove what it has shown",
+      ]
+    case "WITHHELD":
+      return [
+        count === 1 ? `The service keeps a message${where} back` : `The service keeps ${count} messages${where} back`,
+        ...because(reason, reader),
+        "Ask the others, in another way, what was said",
+      ]
+    case "FALSE_HEAD":
+      return [
+        `Whoever invited you to ${theConversation(reader)} had read something else than the service shows you`,
+        ...because(reason, reader),
+        "One of them does not tell the truth: compare safety codes",
       ]
     case "CANNOT_KNOCK":
       return [

@@ -14,6 +14,7 @@ const whole: Readonly<Record<string, RecordKind>> = {
   profile: { words: "this device", type: "Profile" },
   "key-packages-due": { words: "a replacement of all key packages that waits", type: "KeyPackagesDue" },
   "key-packages-replaced": { words: "when all key packages were replaced", type: "KeyPackagesReplaced" },
+  service: { words: "keys of the service", type: "PinnedService" },
   "strange-devices": { words: "devices of this person's name that no other one has endorsed", type: "Pins" },
 }
 
@@ -37,6 +38,7 @@ const parts: Readonly<Record<string, RecordKind>> = {
 const partFamilies: Readonly<Record<string, RecordKind>> = {
   outline: { words: "outline of the tree", type: "OutlineNodes" },
   interval: { words: "secrets of intervals", type: "StoredInterval" },
+  chain: { words: "hashes of the last entries", type: "ChainPart" },
   wish: { words: "wishes that are not done yet", type: "Wish" },
   message: { words: "messages", type: "StoredMessage" },
 }

@@ -15,7 +15,9 @@ import {
   vector,
 } from "@conclave/codec"
 
+import { HeadClaim } from "@conclave/contracts/heads"
 import { KnockId } from "@conclave/contracts/knocks"
+import { ChainLink } from "@conclave/contracts/log-chain"
 import { Outgoing } from "../kinds/wishes.js"
 
 export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.js"
@@ -27,6 +29,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *
  * ```
  *   profile                    Profile: name, suite, signature key, cursor of the inbox
+ *   service                    PinnedService: by what keys the Delivery Service signs
  *   event/<number>             StoredEvent, until acknowledged; of a message in the history, a reference to it
  *   key-package/<ref>          StoredKeyPackage with its private keys, until used
  *   key-packages-due           KeyPackagesDue, while they are to be replaced: this device has renewed its keys
@@ -38,6 +41,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/interval/<n>  StoredInterval: the secrets of the intervals that this device has been in
+ *   conversation/<id>/chain/<seq>  ChainPart: the last entries that were followed, without their bodies
  *   conversation/<id>/knock    StoredKnock, while this device cannot follow: with the private keys to come back by
  *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
  *   conversation/<id>/unapproved  Unapproved: keys in the tree that the user has still to judge
@@ -49,6 +53,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  */
 export const recordKeys = {
   profile: "profile",
+  service: "service",
   events: "event/",
   event: (number: number) => `event/${sortable(number)}`,
   keyPackages: "key-package/",
@@ -69,6 +74,8 @@ export const recordKeys = {
   outlinePart: (id: string, part: number) => `conversation/${id}/outline/${sortable(part)}`,
   intervals: (id: string) => `conversation/${id}/interval/`,
   interval: (id: string, number: number) => `conversation/${id}/interval/${sortable(number)}`,
+  chain: (id: string) => `conversation/${id}/chain/`,
+  chainPart: (id: string, after: number) => `conversation/${id}/chain/${sortable(after)}`,
   knock: (id: string) => `conversation/${id}/knock`,
   unapproved: (id: string) => `conversation/${id}/unapproved`,
   commit: (id: string) => `conversation/${id}/commit`,
@@ -99,6 +106,14 @@ export const Profile = struct("Profile", {
   nextEvent: uint64,
 })
 export type Profile = TypeOf<typeof Profile>
+
+/** What a device knows of its Delivery Service; see `contracts/heads`. */
+export const PinnedService = struct("PinnedService", {
+  /** Ed25519 public keys, the newest last: an older one has signed for it. At least one. */
+  keys: vector(fixed(32)),
+  incarnation: uint64,
+})
+export type PinnedService = TypeOf<typeof PinnedService>
 
 export const StoredKeyPackage = struct("StoredKeyPackage", {
   /** As `encodeKeyPackageBundle` makes it. */
@@ -188,6 +203,12 @@ export const ConversationState = struct("ConversationState", {
   knockLeaves: vector(opaque),
   /** By epoch: messages in the log whose content this device has not seen. */
   unseen: vector(struct("Unseen", { epoch: uint64, count: uint32 })),
+  /** The newest head that this device has read, and whose signature it has verified. */
+  head: optional(HeadClaim),
+  /** When that was, Unix time in milliseconds. */
+  headAt: uint64,
+  /** The seq of the commit by which this device came in: what is before it was never meant for this device. */
+  joinedAt: uint64,
 })
 export type ConversationState = TypeOf<typeof ConversationState>
 
@@ -220,6 +241,10 @@ export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
 /** `secret` has KDF.Nh bytes; what follows from it, the Ed25519 key, 32. */
 export const StoredInterval = struct("StoredInterval", { accessKey: fixed(32), secret: opaque })
 export type StoredInterval = TypeOf<typeof StoredInterval>
+
+/** Entries that were followed: the first link is that of the one after `after`, whose chain hash is `hash`. */
+export const ChainPart = struct("ChainPart", { after: uint64, hash: fixed(32), links: vector(ChainLink) })
+export type ChainPart = TypeOf<typeof ChainPart>
 
 /** By what this device asks to be let in again. */
 export const StoredKnock = struct("StoredKnock", {

@@ -122,6 +122,9 @@ export async function fromVersion4(store: SealedStore): Promise<Changes4> {
       leafSince: 0n,
       hasSpoken: true,
       knockLeaves: [],
+      head: undefined,
+      headAt: 0n,
+      joinedAt: 0n,
     })
     for (const [part, nodes] of await store.list(recordKeys.outlineNodes(id))) {
       const leaves = decode(OutlineNodes4, nodes).map((it) => (it.type === "leaf" ? { ...it, since: 0 } : it))

@@ -113,6 +113,11 @@ export class Delivery {
     throw new ClientError("REFUSED", "the service said what another conversation's log is")
   }
 
+  /** What the service says of itself. */
+  async service(signal: AbortSignal): Promise<AnswerOf<"service">> {
+    return expected(await this.#service.ask({ type: "service" }, signal), "service")
+  }
+
   async head(groupId: Uint8Array, asking: Asking): Promise<AnswerOf<"head"> | undefined> {
     const answer = await this.#askWithKey(groupId, (access) => ({ type: "head", groupId, access }), asking)
     return answer.type === "notFound" || answer.type === "denied" ? undefined : expected(answer, "head")
@@ -329,6 +334,12 @@ const passName = (groupId: Uint8Array, key: Uint8Array) => `${hex(groupId)}/${he
 function expected<K extends DeliveryAnswer["type"]>(answer: DeliveryAnswer, type: K): AnswerOf<K> {
   if (answer.type === type) return answer as AnswerOf<K>
   throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)
+}
+
+/** The service's word for the last of the entries, where there are any. */
+export function toldBy({ entries, incarnation, signature }: AnswerOf<"entries">) {
+  const seq = entries.at(-1)?.seq
+  return seq === undefined ? undefined : { seq, incarnation, signature }
 }
 
 /** A refusal in words. */

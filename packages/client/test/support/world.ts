@@ -1,16 +1,19 @@
-import { mkdtempSync, rmSync } from "node:fs"
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as authentication from "@conclave/auth"
+import type { Entry } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { type Conclave, createServer, type ServerOptions, type Stores } from "@conclave/server"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { directTransport, type Handler, type Transport } from "@conclave/transport"
+import type { ConversationHandle } from "../../src/device/handle.js"
 import {
   Client,
   type ClientEvent,
   type ClientOptions,
+  type Conversation,
   MemoryProfile,
   memoryStore,
   type Store,
@@ -18,6 +21,7 @@ import {
 import { sqliteStore } from "../../src/store/sqlite.js"
 
 export const provider = nodeProvider()
+const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
 
 export interface WorldOptions {
   readonly limits?: Partial<delivery.DeliveryLimits>
@@ -37,11 +41,11 @@ export class World implements AsyncDisposable {
   readonly #shared: Pick<ServerOptions, "now" | "onError"> & { readonly limits: Partial<delivery.DeliveryLimits> }
   readonly #database: Database | undefined
   readonly #clients: Client[] = []
+  readonly #branches: Database[] = []
   /** By name, where they are in memory. */
   readonly #profiles = new Map<string, MemoryProfile>()
 
   constructor({ limits = {}, inMemory = false, realClock = false }: WorldOptions = {}) {
-    const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
     const database = inMemory ? undefined : openDatabase({ file: join(this.folder, "service.db") })
     this.#database = database
     this.#stores =
@@ -109,10 +113,77 @@ export class World implements AsyncDisposable {
     return directTransport(this[service])
   }
 
+  /** The same service twice from now on, on a copy of its file: the directory is one, and the key. */
+  fork(): Branch {
+    const file = join(this.folder, `branch-${this.#branches.length}.db`)
+    for (const part of ["", "-wal"]) {
+      const from = join(this.folder, `service.db${part}`)
+      if (existsSync(from)) copyFileSync(from, `${file}${part}`)
+    }
+    const database = openDatabase({ file })
+    this.#branches.push(database)
+    const store = deliveryStore(database, sha256)
+    const directory = authentication.directoryOf(this.#stores.auth)
+    const handler = delivery.deliveryService({ ...this.#shared, crypto: provider, store, directory })
+    return new Branch(store, handler, () => BigInt(this.now))
+  }
+
+  /** What the service has, for whoever has the service. */
+  get branch(): Branch {
+    return new Branch(this.#stores.delivery, this.delivery, () => BigInt(this.now))
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()))
+    for (const database of this.#branches) await database.close()
     await this.#database?.close()
     rmSync(this.folder, { recursive: true })
+  }
+}
+
+/** The parts of a commit that brings nobody in. */
+const NOBODY = {
+  ...{ welcome: new Uint8Array(), recipients: [], unserved: [], answers: undefined },
+  ...{ knocksSince: 0n, sender: new Uint8Array(8), inboxEntriesPerGroupMax: 0, inboxEntriesMax: 0 },
+  mayDeliver: () => false,
+} as const
+
+/** A history that the service shows, in the hands of its operator: no proof is asked for. */
+export class Branch {
+  readonly transport: Transport
+  readonly #store: delivery.Store
+  readonly #now: () => bigint
+
+  constructor(store: delivery.Store, handler: Handler, now: () => bigint) {
+    this.#store = store
+    this.#now = now
+    this.transport = directTransport(handler)
+  }
+
+  /** The log as a member of this conversation could read it, after the entry `after`. */
+  async entries(conversation: Conversation, after = 0n): Promise<readonly Entry[]> {
+    const { id: groupId, intervals } = (conversation as ConversationHandle).driver.state
+    const asked = { groupId, key: intervals.newest?.accessKey, permit: () => undefined }
+    const page = await this.#store.read({ ...asked, after, limit: 1_000, sizeMax: 1 << 24 })
+    if (page.type !== "page") throw new Error(page.type)
+    return page.entries
+  }
+
+  /** Puts what was said in another history into this one. */
+  async place(conversation: Conversation, { kind, epoch, body, begins }: Entry): Promise<bigint> {
+    if (kind === "expired") throw new TypeError("there is nothing left of it")
+    const { id: groupId } = (conversation as ConversationHandle).driver.state
+    const append = (after: bigint) =>
+      this.#store.append({
+        ...{ groupId, key: undefined, permit: () => undefined, admit: () => undefined },
+        ...{ idempotencyId: provider.random(16), requestHash: provider.random(32), kind, epoch, body },
+        ...{ at: this.#now(), pastCommitsMax: 1_000, after },
+        commit: kind === "commit" ? { ...NOBODY, begins } : undefined,
+      })
+    const first = await append(0n)
+    const appended = first.type === "stale" ? await append(first.lastCommitSeq) : first
+    if (appended.type !== "accepted") throw new Error(appended.type)
+    return appended.seq
   }
 }
 

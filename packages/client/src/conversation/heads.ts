@@ -1,0 +1,227 @@
+import type { Branch } from "@conclave/contracts/evidence"
+import type { HeadClaim } from "@conclave/contracts/heads"
+import { type ChainLink, chainLink, chainLinkHash } from "@conclave/contracts/log-chain"
+import { equalBytes } from "@conclave/crypto"
+import { nameOf } from "@conclave/identity/verdicts"
+import type { Member } from "@conclave/mls"
+import { hex } from "../bytes.js"
+import { encodeEvidence } from "../heads/evidence.js"
+import { serviceSuite, signerOf } from "../heads/service-key.js"
+import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
+import type { Dispute } from "./disputes.js"
+import { missing } from "./missing.js"
+import type { Next } from "./question.js"
+import { pauseAfter } from "./recovery.js"
+import type { Moment, State } from "./state.js"
+import type { Turn } from "./turn.js"
+
+/** A service that does not sign what it shows is not asked for its signature with each entry. */
+const UNSIGNED = { first: 10_000, most: 3_600_000 }
+
+/** The newest head that this device has read, to be told to the other members; `undefined` where the service has signed none. */
+export function claimOf({ facts: { head } }: State, { service }: Moment): HeadClaim | undefined {
+  return head?.incarnation === service?.incarnation ? head : undefined
+}
+
+/** By which of the service's keys a head is signed. */
+function signer({ state, moment }: Turn, claim: HeadClaim): Uint8Array | undefined {
+  const suite = serviceSuite(moment.identity.suite.provider)
+  if (suite === undefined || moment.service === undefined) return undefined
+  return signerOf(suite, moment.service.keys, { groupId: state.id, claim })
+}
+
+/** Whether the service that this device knows has signed it. */
+export function isSigned(turn: Turn, claim: HeadClaim): boolean {
+  return claim.incarnation === turn.moment.service?.incarnation && signer(turn, claim) !== undefined
+}
+
+/**
+ * Whether a newcomer takes the log up where whoever invited it had read: from there on it has to lead to the commit `seq`. Before the
+ * service has been asked for its key, nobody knows whether it has signed.
+ */
+export function mayBegin(turn: Turn, head: HeadClaim, seq: bigint): boolean {
+  if (head.seq >= seq) return false
+  return turn.moment.service === undefined || isSigned(turn, head)
+}
+
+// --- The service's own word ------------------------------------------------------------------------------------------
+
+/**
+ * At the head of the log: takes the service's signature for what this device has read. Where it is not what it has to be, the service is
+ * asked what it says of itself, and for its signature: it may have another key.
+ */
+export function confirmHead(turn: Turn): Next {
+  const { state, moment } = turn
+  const { position, disputes } = state
+  const { told, chainHash } = position
+  if (serviceSuite(moment.identity.suite.provider) === undefined) return "again"
+  const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
+  if (disputes.wantsService && isDue) return { type: "service", prover: state.intervals.newest }
+  if (told === undefined || chainHash.length === 0) return "again"
+  if (confirm(turn, { ...told, chainHash })) return "again"
+  if (isDue) return { type: "service", prover: state.intervals.newest }
+  position.takeTold()
+  return "again"
+}
+
+/** Whether the service has signed this, now or as it was known before. */
+function confirm(turn: Turn, head: HeadClaim): boolean {
+  const { state, moment } = turn
+  if (!isSigned(turn, head)) return false
+  state.position.takeTold()
+  state.disputes.pause = undefined
+  const { incarnation, seq, chainHash, signature } = head
+  turn.update({ head: { incarnation, seq, chainHash, signature }, headAt: BigInt(moment.now) })
+  settleDisputes(turn)
+  return true
+}
+
+/** What the service says of itself has been learned; `answer` is how far it says that the log goes, with its signature. */
+export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
+  const { state, moment } = turn
+  const { position, disputes } = state
+  disputes.wantsService = false
+  const { told } = position
+  position.takeTold()
+  if (answer === undefined) {
+    missing(turn, { type: "notFound", groupId: state.id })
+    return "again"
+  }
+  // The key that it has now may be the one that has signed what this device has read.
+  if (told !== undefined && confirm(turn, { ...told, chainHash: position.chainHash })) return "again"
+  const { headSeq: seq, chainHash, incarnation, signature } = answer
+  const isSame = seq === position.cursor && equalBytes(chainHash, position.chainHash)
+  if (isSame && confirm(turn, { seq, chainHash, incarnation, signature })) return "again"
+  // There is more to read meanwhile, or less: the log says it.
+  if (seq !== position.cursor) {
+    position.doubtHead()
+    if (told === undefined) return "again"
+  }
+  disputes.pause = pauseAfter(moment.now, disputes.pause, UNSIGNED)
+  turn.reject("UNSIGNED", `the service has not signed what it shows up to entry ${position.cursor}`)
+  settleDisputes(turn)
+  return "again"
+}
+
+// --- What other members say ------------------------------------------------------------------------------------------
+
+/**
+ * Compares what a member says of the log, with an entry of its own, with what this device has read. Two histories are found where their
+ * members meet: until then, nobody can tell.
+ */
+export function compareHead(
+  turn: Turn,
+  { seq, by, claim }: { readonly seq: bigint; readonly by: Member | undefined; readonly claim: HeadClaim | undefined },
+): void {
+  const { state, moment } = turn
+  if (claim === undefined || by === undefined) return
+  // Before the service has been asked, it may be the present one: what is said of it waits for that.
+  const incarnation = moment.service?.incarnation ?? claim.incarnation
+  // Logs may be shorter after a backup was restored: what was said before that cannot be compared.
+  if (claim.incarnation < incarnation) return
+  if (claim.incarnation > incarnation) {
+    state.disputes.wantsService = signer(turn, claim) !== undefined
+    return
+  }
+  const hash = claim.seq < seq ? state.chain.hashAt(claim.seq) : undefined
+  if (claim.seq < seq && (hash === undefined || equalBytes(hash, claim.chainHash))) return
+  if (!state.disputes.isNews(hex(by.signatureKey))) return
+  state.disputes.waiting.push({ by: nameOf(by.credential) ?? "", claim })
+  if (state.facts.head !== undefined && state.facts.head.seq >= claim.seq) settleDisputes(turn)
+}
+
+/** Says what is known of each dispute, with evidence where the service has signed both. */
+function settleDisputes(turn: Turn): void {
+  const { waiting } = turn.state.disputes
+  turn.state.disputes.waiting = []
+  for (const dispute of waiting) report(turn, dispute)
+}
+
+function report(turn: Turn, { by, claim }: Dispute): void {
+  const serviceKey = signer(turn, claim)
+  const reason = `of entry ${claim.seq}, ${by} has read something else`
+  if (serviceKey === undefined) {
+    tell(turn, { by, accused: "member", reason: `${reason}, and the service has not signed it`, evidence: undefined })
+    return
+  }
+  const { chain, facts, id: groupId } = turn.state
+  const ours = facts.head && signer(turn, facts.head)
+  const chainHash = chain.hashAt(claim.seq)
+  const links = facts.head && chain.linksBetween(claim.seq, facts.head.seq)
+  const isProven = ours !== undefined && equalBytes(ours, serviceKey) && chainHash !== undefined && links !== undefined
+  const evidence =
+    isProven && facts.head !== undefined && !equalBytes(chainHash, claim.chainHash)
+      ? encodeEvidence({
+          ...{ serviceKey, groupId, seq: claim.seq },
+          one: { chainHash, links, head: facts.head },
+          other: { chainHash: claim.chainHash, links: [], head: claim },
+        })
+      : undefined
+  tell(turn, { by, accused: "service", reason: `${reason}, and the service has signed both`, evidence })
+}
+
+interface Told {
+  readonly by: string
+  readonly accused: "service" | "member"
+  readonly reason: string
+  readonly evidence: Uint8Array | undefined
+}
+
+function tell(turn: Turn, { evidence = new Uint8Array(), ...told }: Told): void {
+  turn.emit({ type: "contradicted", conversation: turn.state.id, ...told, evidence })
+}
+
+// --- Another history than before -------------------------------------------------------------------------------------
+
+/** Where the log does not go on from what the service has signed: it is asked once more for that entry. */
+export function probe({ state, moment }: Turn): Next | undefined {
+  const { head } = state.facts
+  if (head === undefined || head.seq === 0n || head.incarnation !== moment.service?.incarnation) return undefined
+  return { type: "probe", after: head.seq - 1n, prover: state.intervals.newest }
+}
+
+/** What the service shows now in the place of the newest head that it has signed. */
+export function onProbe(turn: Turn, answer: DeliveryAnswer): Next {
+  const { state, moment } = turn
+  const { head } = state.facts
+  if (answer.type !== "entries" || head === undefined) return "again"
+  const [first, ...others] = answer.entries
+  if (first?.seq !== head.seq || equalBytes(first.chainHash, head.chainHash)) return "again"
+  const sha256 = (...parts: readonly Uint8Array[]) => moment.identity.sha256(...parts)
+  const links: ChainLink[] = []
+  let hash = first.chainHash
+  for (const entry of others) {
+    const seq = head.seq + 1n + BigInt(links.length)
+    if (entry.seq !== seq) return "again"
+    const link = chainLink(sha256, entry)
+    hash = chainLinkHash(sha256, hash, { seq, link })
+    links.push(link)
+  }
+  const { incarnation, signature } = answer
+  const other: Branch = {
+    chainHash: first.chainHash,
+    links,
+    head: { incarnation, signature, seq: head.seq + BigInt(links.length), chainHash: hash },
+  }
+  const [key, otherKey] = [signer(turn, head), signer(turn, other.head)]
+  if (key === undefined || otherKey === undefined || !equalBytes(key, otherKey)) return "again"
+  if (!state.disputes.isNews("")) return "again"
+  const one: Branch = { chainHash: head.chainHash, links: [], head }
+  const evidence = encodeEvidence({ serviceKey: key, groupId: state.id, seq: head.seq, one, other })
+  tell(turn, { by: "", accused: "service", reason: `it has signed two entries ${head.seq}`, evidence })
+  return "again"
+}
+
+// --- Entries that are kept back --------------------------------------------------------------------------------------
+
+/** A service keeps what is said for a day at least: see `contracts/delivery`. */
+const KEPT_MILLISECONDS_MIN = 86_400_000
+
+/** Whether the entry `seq` is younger than that: this device has been at the head of the log since, and it was not there. */
+export function isWithheld({ state, moment }: Turn, seq: bigint): boolean {
+  const { facts, disputes } = state
+  const signed = facts.head === undefined ? undefined : { seq: facts.head.seq, at: Number(facts.headAt) }
+  return [signed, disputes.seen].some(
+    (it) => it !== undefined && it.seq < seq && moment.now >= it.at && moment.now - it.at < KEPT_MILLISECONDS_MIN,
+  )
+}

@@ -1,0 +1,59 @@
+import { decode, encode } from "@conclave/codec"
+import type { ServiceIdentity } from "@conclave/contracts/heads"
+import type { CryptoProvider } from "@conclave/crypto"
+import { newsOf, serviceSuite } from "../heads/service-key.js"
+import type { Reloadable, Transactions } from "../journal/transactions.js"
+import { PinnedService, recordKeys } from "../records/records.js"
+import type { Delivery } from "../service/delivery.js"
+import type { SealedStore } from "../store/sealed.js"
+
+export interface ServiceKeysOptions {
+  readonly store: SealedStore
+  readonly transactions: Transactions
+  readonly delivery: Delivery
+  readonly provider: CryptoProvider
+}
+
+/** By what keys this device's Delivery Service signs: those that it said first, and whatever they have signed for since. */
+export class ServiceKeys implements Reloadable {
+  readonly #options: ServiceKeysOptions
+  #pinned: PinnedService | undefined
+
+  constructor(options: ServiceKeysOptions) {
+    this.#options = options
+  }
+
+  get pinned(): PinnedService | undefined {
+    return this.#pinned
+  }
+
+  async reload(): Promise<void> {
+    const record = await this.#options.store.get(recordKeys.service)
+    this.#pinned = record === undefined ? undefined : decode(PinnedService, record)
+  }
+
+  /** Asks the service what it says of itself. */
+  async ask(signal: AbortSignal): Promise<void> {
+    const { identity } = await this.#options.delivery.service(signal)
+    await this.#learn(identity)
+  }
+
+  /** An event says what is news. A key that nothing connects to the one before is pinned as well: the person has been warned. */
+  async #learn(identity: ServiceIdentity): Promise<void> {
+    const { provider, transactions } = this.#options
+    const suite = serviceSuite(provider)
+    if (suite === undefined) return
+    await transactions.run(undefined, (transaction) => {
+      const news = newsOf(suite, this.#pinned, identity)
+      if (news.type === "same") return
+      const before = this.#pinned
+      this.#pinned = news.pinned
+      transaction.put(recordKeys.service, encode(PinnedService, news.pinned))
+      const isRestored = news.type === "succeeds" && news.pinned.incarnation > before!.incarnation
+      if (isRestored) transaction.emit({ type: "service", conversation: undefined, change: "restored", reason: "" })
+      if (news.type === "replaced") {
+        transaction.emit({ type: "service", conversation: undefined, change: "replaced", reason: news.reason })
+      }
+    })
+  }
+}
