@@ -58,8 +58,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "identity/verdicts", "mls", "mls/wire"],
     ...["transport", "transport/node", "transport/browser", "fast-open"],
     // Of the services their contracts, never themselves.
-    ...["contracts/delivery", "contracts/log-chain", "contracts/access", "contracts/heads", "contracts/knocks"],
-    ...["contracts/auth", "contracts/names"],
+    ...["contracts/delivery", "contracts/log-chain", "contracts/access", "contracts/heads", "contracts/evidence"],
+    ...["contracts/knocks", "contracts/auth", "contracts/names"],
   ],
   web: ["client", "client/browser"],
   cli: [
@@ -86,7 +86,10 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   sqlite: ["delivery", "testing/auth", "testing/delivery"],
   client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
-  cli: ["mls", "mls/wire", "client/browser", "contracts/delivery", "transport/node"],
+  cli: [
+    ...["mls", "mls/wire", "client/browser", "contracts/delivery", "contracts/evidence", "contracts/heads"],
+    "transport/node",
+  ],
 }
 
 /** What stands beside the packages: it compares and measures, and nothing imports it. */
@@ -138,6 +141,7 @@ export const anywhere: readonly string[] = [
   "transport/browser",
   "contracts/delivery",
   "contracts/access",
+  "contracts/evidence",
   "contracts/heads",
   "contracts/knocks",
   "contracts/log-chain",

@@ -2,6 +2,7 @@ import type { Client, ClientEvent, Conversation, Message } from "@conclave/clien
 import { shownText } from "@conclave/contracts/names"
 import { nearest } from "../closest.js"
 import { isCalled, labelOf, TITLE_LENGTH_SHOWN } from "../conversations.js"
+import { keepEvidence } from "../evidence.js"
 import { explain, Failure } from "../failure.js"
 import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken } from "../messages.js"
 import { labelOfPerson } from "../people.js"
@@ -24,6 +25,7 @@ export class ChatSession implements CommandedSession {
   current: Conversation | undefined
   /** Whether anything that was asked for could not be done. */
   hasFailed = false
+  readonly #file: string | undefined
   readonly #screen: Screen
   readonly #stop = new AbortController()
   /** Keys that were not accepted, by name. */
@@ -37,7 +39,9 @@ export class ChatSession implements CommandedSession {
   #queue: Promise<void> = Promise.resolve()
   #promptTimer: NodeJS.Timeout | undefined
 
-  constructor(client: Client, terminal: Terminal) {
+  /** `file`: the profile's, beside which evidence is kept. */
+  constructor(client: Client, terminal: Terminal, file?: string) {
+    this.#file = file
     this.client = client
     this.terminal = terminal
     this.#screen = openScreen(terminal, {
@@ -205,6 +209,8 @@ export class ChatSession implements CommandedSession {
     const isShown = event.type === "message" && this.#shown.delete(placeOf(event.conversation, event.seq))
     const drawn = event.type === "message" ? this.drawn(event) : this.#drawEvent(event)
     if (!isShown && drawn !== undefined) this.print(this.#placed(event, drawn))
+    const kept = this.#file === undefined ? undefined : keepEvidence(event, this.#file)
+    if (kept !== undefined) this.print(kept)
     this.#schedulePrompt()
   }
 

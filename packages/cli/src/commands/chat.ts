@@ -31,11 +31,11 @@ export const chat = command({
   },
   async run(choice, { terminal }) {
     const options = { terminal, live: true }
-    const { client } = await openProfile({ ...choice, "accept-invitations": "none" }, options)
+    const { client, file } = await openProfile({ ...choice, "accept-invitations": "none" }, options)
     await using _client = client
     // A person may write without a network; a script is told at once that there is none.
     if (terminal.input.isTTY !== true) await synchronise(client, choice, options)
-    const session = new ChatSession(client, terminal)
+    const session = new ChatSession(client, terminal, file)
     for (const name of ["SIGTERM", "SIGHUP"] as const) process.once(name, () => session.end())
     await session.run()
     return session.hasFailed && terminal.input.isTTY !== true ? exitCodes.failed : exitCodes.done

@@ -1,6 +1,7 @@
 import { type ClientEvent, contentJson, contentWords, type MessageEvent } from "@conclave/client/node"
 import { command, flag, optional } from "../arguments.js"
 import { isCalled, labelOf } from "../conversations.js"
+import { keepEvidence } from "../evidence.js"
 import { exitCodes, UsageError } from "../failure.js"
 import { acceptOption, acceptParagraph, waitingInvitations } from "../invitations.js"
 import { drawMessage, drawReport } from "../messages.js"
@@ -108,6 +109,8 @@ async function receiveMessages(receiving: Receiving): Promise<number> {
       } else {
         const report = drawReport(event, { style: terminal.errorStyle, people: client })
         if (report !== undefined) terminal.tell(report)
+        const kept = keepEvidence(event, profile.file)
+        if (kept !== undefined) terminal.tell(kept)
       }
     }
     await record.add(event)

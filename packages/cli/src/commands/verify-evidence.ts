@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs"
+import { verifyEvidence as verify } from "@conclave/client/node"
+import { nodeProvider } from "@conclave/crypto/node"
+import { command } from "../arguments.js"
+import { exitCodes, Failure } from "../failure.js"
+
+export const verifyEvidence = command({
+  summary: "check that a service has contradicted itself",
+  description: [
+    "Reads a file of evidence, which conclave chat and conclave receive keep where the service shows different members " +
+      "different histories of a conversation, and checks that one key has signed both. It asks nobody. Compare the key " +
+      "that it shows with the one that others see of the same service: whoever has made up a key can sign anything with it.",
+  ],
+  operand: { placeholder: "FILE", help: "the evidence" },
+  options: {},
+  async run(_, { terminal, operand: file }) {
+    const { serviceKey, groupId, seq, incarnation } = check(file)
+    const restored =
+      incarnation === 1n ? "it has announced no restored backup" : `after ${incarnation - 1n} restored backups`
+    const lines = [
+      "It holds: the service has signed two histories of one conversation.",
+      `  service key   ${hex(serviceKey)}`,
+      `  conversation  ${hex(groupId)}`,
+      `  differ from   entry ${seq}; ${restored}`,
+    ]
+    await terminal.write(`${lines.join("\n")}\n`)
+    return exitCodes.done
+  },
+})
+
+/** Longer than whatever a client makes. */
+const SIZE_MAX = 1 << 20
+
+function check(file: string) {
+  const bytes = readFileSync(file)
+  try {
+    if (bytes.length > SIZE_MAX) throw new TypeError("this is no evidence: it is too long")
+    return verify(bytes, nodeProvider())
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new Failure(`${file} proves nothing: ${error.message}`, { cause: error })
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
