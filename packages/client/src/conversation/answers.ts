@@ -13,6 +13,7 @@ import { placePassed, wasSkipped } from "./messages.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
 import type { Answered, Answers, Next, QuestionOf } from "./question.js"
 import { unobstructed } from "./recovery.js"
+import { onAgainAnswer, onRewindPage } from "./restored.js"
 import { defer, loseRace, mayPass, refusal } from "./sending.js"
 import { loadChain, restoreGroup, type Turn } from "./turn.js"
 import { describeWish } from "./wishes.js"
@@ -44,6 +45,11 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
       return "again"
     case "service":
       return onServiceAnswer(turn, answered.answer)
+    case "kept":
+      state.kept.load(moment.identity.suite, answered.answer)
+      return "again"
+    case "rewind":
+      return onRewindPage(turn, answered.answer)
     case "probe":
       return onProbe(turn, answered.answer)
     case "knocks":
@@ -84,6 +90,8 @@ function onSent(turn: Turn, { sent }: QuestionOf<"send">, answer: Answers["send"
       return onLeaveAnswer(turn, sent.wish, answer)
     case "commit":
       return onCommitAnswer(turn, answer)
+    case "again":
+      return onAgainAnswer(turn, answer)
     case "knock":
       return onKnockAnswer(turn, answer)
   }

@@ -74,6 +74,17 @@ export class Chain {
     this.#changed.add(part)
   }
 
+  /** The first entry whose hash is kept, with all after it. */
+  get oldest(): bigint | undefined {
+    let oldest: bigint | undefined
+    for (let at = this.#parts.length - 1; at >= 0; at--) {
+      const part = this.#parts[at]!
+      if (oldest !== undefined && endOf(part) < oldest) break
+      oldest = part.after
+    }
+    return oldest
+  }
+
   /** The chain's hash at `seq`, 32 bytes; `undefined` where it is not kept. */
   hashAt(seq: bigint): Uint8Array | undefined {
     const part = this.#parts.findLast(({ after }) => after <= seq)

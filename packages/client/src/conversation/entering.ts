@@ -47,7 +47,8 @@ export function examine(turn: Turn, { seq, key, welcome: sealed }: AnswerOf<"ans
   }
   const by = nameOf(join.inviter.credential)
   if (!equalBytes(join.groupId, state.id)) return refuseAnswer(turn, seq, "it leads to another group")
-  if (join.epoch <= state.epoch) return refuseAnswer(turn, seq, "it leads to no later epoch")
+  if (join.epoch <= (state.facts.epochFloor ?? state.epoch))
+    return refuseAnswer(turn, seq, "it leads to no later epoch")
   if (by === undefined || !isKnownOther(turn, by, join.inviter.signatureKey)) {
     return refuseAnswer(turn, seq, "no member whom this device knew has signed it")
   }
@@ -205,6 +206,7 @@ export function enter(turn: Turn, judgement: Judgement): void {
   turn.putKnock(undefined)
   state.position.move({ cursor: seq, chainHash, lastCommit: seq })
   state.chain.start(seq, chainHash)
+  turn.forgetHandshakes()
   state.recovery = following
   state.refused = undefined
   // The key package was made on a device that others may have a copy of: its leaf is renewed before anything is sent.

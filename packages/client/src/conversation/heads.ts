@@ -12,6 +12,7 @@ import type { Dispute } from "./disputes.js"
 import { missing } from "./missing.js"
 import type { Next } from "./question.js"
 import { pauseAfter } from "./recovery.js"
+import { rewindIfRestored } from "./restored.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -56,10 +57,10 @@ export function confirmHead(turn: Turn): Next {
   const { told, chainHash } = position
   if (serviceSuite(moment.identity.suite.provider) === undefined) return "again"
   const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
-  if (disputes.wantsService && isDue) return { type: "service", prover: state.intervals.newest }
+  if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (told === undefined || chainHash.length === 0) return "again"
   if (confirm(turn, { ...told, chainHash })) return "again"
-  if (isDue) return { type: "service", prover: state.intervals.newest }
+  if (isDue) return { type: "service", prover: state.prover }
   position.takeTold()
   return "again"
 }
@@ -83,6 +84,10 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
   disputes.wantsService = false
   const { told } = position
   position.takeTold()
+  if (answer === undefined || answer.headSeq < position.cursor) {
+    const rewound = rewindIfRestored(turn)
+    if (rewound !== undefined) return rewound
+  }
   if (answer === undefined) {
     missing(turn, { type: "notFound", groupId: state.id })
     return "again"
@@ -177,7 +182,7 @@ function tell(turn: Turn, { evidence = new Uint8Array(), ...told }: Told): void 
 export function probe({ state, moment }: Turn): Next | undefined {
   const { head } = state.facts
   if (head === undefined || head.seq === 0n || head.incarnation !== moment.service?.incarnation) return undefined
-  return { type: "probe", after: head.seq - 1n, prover: state.intervals.newest }
+  return { type: "probe", after: head.seq - 1n, prover: state.prover }
 }
 
 /** What the service shows now in the place of the newest head that it has signed. */

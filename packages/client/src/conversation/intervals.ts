@@ -61,6 +61,21 @@ export class Intervals {
     }
   }
 
+  /** This one is the newest again: those after it are of epochs that did not last. */
+  goBack(step: Changes, id: string, keys: IntervalKeys): void {
+    const known = this.find(keys.accessKey)
+    if (known === undefined) {
+      this.add(step, id, keys)
+      return
+    }
+    for (const number of [...this.#all.keys()].filter((it) => it > known.number)) {
+      this.#all.get(number)?.secret.fill(0)
+      this.#all.delete(number)
+      step.delete(recordKeys.interval(id, number))
+    }
+    this.#newest = known.number
+  }
+
   /** This device is a member no more. */
   forget(step: Changes, id: string): void {
     for (const [number, keys] of this.#all) {

@@ -34,12 +34,15 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   turn.putKnock(undefined)
   if (keys !== undefined) state.intervals.add(turn, state.key, keys)
   turn.replaceGroup(group)
-  const { title, nextWish, missingSince } = state.facts
+  turn.forgetHandshakes()
+  const { title, nextWish, missingSince, shift, keptNext } = state.facts
   turn.update({
     ...noFacts,
     title,
     nextWish,
     missingSince,
+    shift,
+    keptNext,
     status: "active",
     firstEpoch: group.epoch,
     leafSince: BigInt(turn.moment.now),
@@ -58,7 +61,7 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   state.refused = undefined
   state.obstacle = unobstructed
   const waits = answer === "ask"
-  const invitation = { by, answer: waits ? "waiting" : "accepted", fresh, since: seq } as const
+  const invitation = { by, answer: waits ? "waiting" : "accepted", fresh, since: seq + shift } as const
   turn.changeInvitation({ type: "add", invitation })
   const members = state.names
   turn.emit(waits ? { type: "invited", conversation, by, members } : { type: "joined", conversation, members })

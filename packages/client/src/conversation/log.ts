@@ -16,6 +16,7 @@ import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
+import { forgetLost, isKnownAgain, isRival, rewindIfRestored } from "./restored.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -44,7 +45,7 @@ export function readLog(turn: Turn): Next {
     const entry = position.next()
     if (entry === undefined) {
       if (position.isAtHead) return "again"
-      return { type: "read", after: position.cursor, prover: state.intervals.newest }
+      return { type: "read", after: position.cursor, prover: state.prover }
     }
     if (entries >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE) return { type: "more" }
     bytes += entry.body.length
@@ -60,6 +61,8 @@ export function readLog(turn: Turn): Next {
 
 export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
   const { position } = turn.state
+  // Restored from a backup, perhaps: what it says of itself says so, and by what key.
+  if (isLaterIncarnation(turn, answer)) return { type: "service", prover: turn.state.prover }
   if (answer.type === "entries") {
     const { cursor } = position
     // A Welcome says where its commit is, and nothing has been read yet that would confirm it.
@@ -70,6 +73,8 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
     }
     if (answer.headSeq < cursor) {
       // Restored from a backup, or not the log that this device was led to: the place of its last commit is of no use.
+      const rewound = rewindIfRestored(turn)
+      if (rewound !== undefined) return rewound
       position.forgetLastCommit()
       turn.moved()
       return doubt(turn, { seq: cursor, reason: "the log is shorter than it was" })
@@ -89,8 +94,17 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
       return "again"
     }
     return doubt(turn, { seq: cursor, reason: "this device was away for too long", mayKnock: true })
+  } else if (answer.type === "denied") {
+    // A service that was restored does not know the newest key.
+    return { type: "service", prover: turn.state.prover }
   } else missing(turn, answer)
   return "again"
+}
+
+/** The service is asked once for each incarnation that it speaks of. */
+function isLaterIncarnation({ state, moment }: Turn, answer: DeliveryAnswer): boolean {
+  if (answer.type !== "entries" || moment.service === undefined) return false
+  return answer.incarnation > moment.service.incarnation && state.disputes.isNews(`incarnation ${answer.incarnation}`)
 }
 
 /**
@@ -101,6 +115,8 @@ function doubt(turn: Turn, { seq, reason, stuckAt, mayKnock }: Fault): Next {
   const { state } = turn
   const { recovery } = state
   state.position.forget()
+  const rewound = stuckAt === undefined && !mayKnock ? rewindIfRestored(turn) : undefined
+  if (rewound !== undefined) return rewound
   // Wherever the second fault is: a service that moves it each time is not asked for ever.
   if (recovery.type === "following") state.recovery = { type: "doubting", seq }
   else if (stuckAt !== undefined || mayKnock) stick(turn, reason, stuckAt)
@@ -172,6 +188,17 @@ function follow(turn: Turn, entry: Entry): Followed {
     return "followed"
   }
   if (state.group === undefined) return "group needed"
+  if (state.facts.rewoundAt !== undefined && kind !== "application") {
+    if (isKnownAgain(turn, entry)) {
+      moveOn(turn, entry)
+      return "followed"
+    }
+    if (isRival(state, entry)) {
+      forgetLost(turn)
+      stick(turn, `commit ${seq} took the place of one that the service lost when it was restored`)
+      return "reload"
+    }
+  }
   // A commit or proposal may lead to what is not stored: what came before it is.
   if (kind !== "application") turn.flushGroup()
   let received: Received
@@ -204,6 +231,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (sender !== undefined) state.heard.set(sender.leafIndex, entry.seq)
   if (received.type === "proposal") {
     compareHead(turn, { seq, by: sender, claim: headInHandshake(received.authenticatedData) })
+    state.kept.add(turn, entry, { before: state.intervals.newest, ownLeaf: new Uint8Array() })
   }
   if (received.type === "application") takeMessage(turn, entry, received)
   else if (received.type === "proposal") takeProposal(turn, received)
@@ -347,6 +375,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   const { ownLeafIndex } = group
   state.staged = undefined
   moveOn(turn, entry)
+  keepCommit(turn, { entry, isOwnPath: own && staged.path })
   // Members whom this device does not accept are in the group all the same: see `hold`.
   group.apply(
     staged,
@@ -393,6 +422,14 @@ function begin(turn: Turn, interval: IntervalKeys, { removals }: StagedCommit): 
   if (removals.length === 0) return
   state.position.doubtHead()
   turn.add({ type: "reach" })
+}
+
+/** Should the service lose it, this device gives it back. */
+function keepCommit(turn: Turn, { entry, isOwnPath }: { readonly entry: Entry; readonly isOwnPath: boolean }): void {
+  const { group, intervals, kept } = turn.state
+  const leaf = isOwnPath ? group?.leafNode(group.ownLeafIndex) : undefined
+  const ownLeaf = leaf === undefined ? new Uint8Array() : turn.moment.identity.suite.hash.digest(leaf)
+  kept.add(turn, entry, { before: intervals.newest, ownLeaf })
 }
 
 /** With them, nobody who is in the tree could have knocked. */

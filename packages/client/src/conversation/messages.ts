@@ -105,7 +105,7 @@ export function placeOwn(turn: Turn, place: Place, [number, wish]: Numbered<Mess
     return
   }
   remember(turn, place, { from: name, own: true, payload: wish.payload })
-  turn.emit({ type: "sent", conversation: turn.state.id, seq: place.seq, payload: wish.payload })
+  turn.emit({ type: "sent", conversation: turn.state.id, seq: shown(turn, place), payload: wish.payload })
 }
 
 // --- Others' ---------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ export function takeMessage(turn: Turn, entry: Entry, received: Received & { rea
   } else if (contentOf(read.body) !== undefined) {
     const { payload } = read
     remember(turn, entry, { from, own: false, payload })
-    turn.emit({ type: "message", conversation: state.id, from, seq: entry.seq, payload })
+    turn.emit({ type: "message", conversation: state.id, from, seq: shown(turn, entry), payload })
   } else {
     takeEffect(turn, entry, { from, body: read.body })
   }
@@ -173,9 +173,14 @@ function takeTitle(turn: Turn, place: Place, { from, body: { title } }: Said<"ti
   turn.emit({ type: "title", conversation: turn.state.id, from, title })
 }
 
+/** The place of a message as the application sees it: no service that was restored gives it to another one. */
+function shown({ state }: Turn, { seq }: Pick<Place, "seq">): bigint {
+  return seq + state.facts.shift
+}
+
 function remember(turn: Turn, place: Place, message: StoredMessage): void {
   const { keepHistory, invitation } = turn.moment
   // Nothing is reported before an invitation is accepted: until then the history is all there is.
   if (!keepHistory && invitation?.answer !== "waiting") return
-  turn.put(recordKeys.message(turn.state.key, Number(place.seq)), encode(StoredMessage, message))
+  turn.put(recordKeys.message(turn.state.key, Number(shown(turn, place))), encode(StoredMessage, message))
 }

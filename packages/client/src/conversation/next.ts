@@ -11,9 +11,10 @@ import { encrypted } from "./messages.js"
 import type { Next, Question } from "./question.js"
 import { renewalDue, renewIfOld } from "./renewing.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
+import { againDue, appendAgain, quietUntil, rewind } from "./restored.js"
 import type { Moment, Staged, State } from "./state.js"
 import type { Turn } from "./turn.js"
-import type { Numbered } from "./wishes.js"
+import { describeWish, type Numbered } from "./wishes.js"
 
 /**
  * Brings the conversation as far as it can go without asking: half-done work first, then what the log says, then what is
@@ -33,14 +34,20 @@ function turnOf(turn: Turn): Next {
   const { status } = state.facts
   if (status === "left" || status === "lost" || status === "halted" || status === "stopped") return "idle"
   if (state.obstacle.type === "missing" && moment.now < state.obstacle.pause.retryAt) return "idle"
+  if (state.rewinding !== undefined && state.isFollowing) return rewind(turn, state.rewinding)
   if (state.staged !== undefined) return { type: "judge", wish: undefined, claims: claimsOf(state.staged) }
   if (status === "recovering") {
     return state.entering === undefined ? knock(turn) : readToAnswer(turn, state.entering)
   }
   if (status === "creating") return create(turn)
+  if (state.facts.rewoundAt !== undefined && !state.kept.isLoaded) return { type: "kept" }
   if (!state.position.isAtHead) return readLog(turn)
   const confirmed = confirmHead(turn)
   if (confirmed !== "again") return confirmed
+  if (state.facts.rewoundAt !== undefined) {
+    const again = appendAgain(turn)
+    if (again !== "again") return again
+  }
   const { newest } = state.intervals
   if (state.wantsKnocks && newest !== undefined && mayAnswer(turn)) {
     state.wantsKnocks = false
@@ -49,7 +56,9 @@ function turnOf(turn: Turn): Next {
   const wishes = nextWishes(state)
   const [next] = wishes
   renewIfOld(turn, next?.[1])
-  const isAnswerDue = mayAnswer(turn) && (answerDue(state) ?? Number.POSITIVE_INFINITY) <= moment.now
+  const quiet = quietUntil(state, moment)
+  const isAnswerDue =
+    quiet === undefined && mayAnswer(turn) && (answerDue(state) ?? Number.POSITIVE_INFINITY) <= moment.now
   if (state.commit === undefined && next === undefined && !isAnswerDue && !isOwed(state)) return "idle"
   if (state.isGroupMissing) return { type: "group" }
   if (state.position.needsLastCommit) return { type: "head", prover: newest }
@@ -57,7 +66,27 @@ function turnOf(turn: Turn): Next {
     const answered = answerKnocks(turn)
     if (answered !== "again" || state.staged !== undefined) return answered
   }
-  return send(turn, wishes)
+  return quiet === undefined ? send(turn, wishes) : sendQuietly(turn, quiet, wishes)
+}
+
+/**
+ * No commit is made: those who are ahead of a restored service bring theirs back first. What was said after somebody was
+ * removed waits for the removal.
+ */
+function sendQuietly(turn: Turn, until: number, wishes: readonly Numbered[]): Next {
+  const { state, moment } = turn
+  const { obstacle } = state
+  const [next] = wishes
+  if (next?.[1].type !== "message" || state.facts.renewalDue || state.group!.proposals.length > 0) {
+    if (next !== undefined && state.disputes.isNews("quiet")) {
+      const reason = "the service was restored from a backup, and what it has lost comes back first"
+      const waiting = wishes.map(([, wish]) => describeWish(wish).wish)
+      turn.emit({ type: "deferred", conversation: state.id, wishes: waiting, reason, retryAt: BigInt(until) })
+    }
+    return "idle"
+  }
+  if (obstacle.type === "deferred" && moment.now < obstacle.pause.retryAt) return "idle"
+  return sendNext(turn, next, [next])
 }
 
 function send(turn: Turn, wishes: readonly Numbered[]): Next {
@@ -136,8 +165,15 @@ export function nextDue(state: State, moment: Moment): number | undefined {
           state.commit === undefined && mayAnswer({ state, moment }) ? answerDue(state) : undefined,
           departureDue(state, moment),
           renewalDue(state, moment),
+          againDue(state),
         ]
   const due = times.filter((time) => time !== undefined)
+  const quiet = quietUntil(state, moment)
+  if (quiet !== undefined && facts.status !== "recovering") {
+    // Wishes wait for it, too, and nothing but what is lost is done before.
+    const again = againDue(state)
+    return again === undefined ? quiet : Math.min(again, quiet)
+  }
   return due.length === 0 ? undefined : Math.min(...due)
 }
 

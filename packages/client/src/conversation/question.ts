@@ -13,6 +13,7 @@ export type Sent =
   | { readonly of: "message"; readonly wish: number }
   | { readonly of: "leave"; readonly wish: number }
   | { readonly of: "commit" }
+  | { readonly of: "again" }
   | { readonly of: "knock" }
 
 /** A device of a name for which a key package is wanted. */
@@ -28,6 +29,7 @@ export type Wanted = Omit<Claimed, "keyPackage">
  *   conversation's by `prover`; absent where no key has been registered yet.
  * - `service`: how far the log goes, as `head`, after the service was asked what it says of itself. `probe`: a page of the log, which is not
  *   followed.
+ * - `kept`: the last handshakes. `rewind`: a page of the log of a service that was restored.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
  * - `more`: nothing; one transaction has become large enough.
@@ -39,6 +41,8 @@ export type Question =
   | { readonly type: "read"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "head"; readonly prover: AccessProver | undefined }
   | { readonly type: "service"; readonly prover: AccessProver | undefined }
+  | { readonly type: "kept" }
+  | { readonly type: "rewind"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "probe"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "knocks"; readonly prover: AccessProver }
   | { readonly type: "answer"; readonly knock: Uint8Array; readonly prover: AccessProver }
@@ -74,6 +78,8 @@ export interface Answers {
   head: AnswerOf<"head"> | undefined
   service: AnswerOf<"head"> | undefined
   probe: DeliveryAnswer
+  kept: StoredRecords
+  rewind: DeliveryAnswer
   knocks: readonly Knock[]
   answer: AnswerOf<"answer"> | AnswerOf<"notFound"> | AnswerOf<"denied">
   send: DeliveryAnswer

@@ -18,6 +18,7 @@ import type { Addition, Entering, LetIn, Visitor } from "./admission.js"
 import { Chain } from "./chain.js"
 import { Disputes } from "./disputes.js"
 import { Intervals } from "./intervals.js"
+import { Kept } from "./kept.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"
 import type { Listed, Question } from "./question.js"
@@ -30,6 +31,7 @@ import {
   type Recovery,
   unobstructed,
 } from "./recovery.js"
+import type { Rewinding } from "./restored.js"
 import { Wishes } from "./wishes.js"
 
 /** What every step of every conversation of a device is given. */
@@ -77,6 +79,10 @@ export const noFacts: Facts = {
   head: undefined,
   headAt: 0n,
   joinedAt: 0n,
+  keptNext: 0,
+  rewoundAt: undefined,
+  shift: 0n,
+  epochFloor: undefined,
 }
 
 export type Why = { readonly code: ClientErrorCode; readonly reason: string }
@@ -174,6 +180,11 @@ export class State {
   readonly committers = new Map<bigint, string>()
   /** What this device makes of heads, its own and others'. */
   readonly disputes = new Disputes()
+  readonly kept = new Kept()
+  /** While it is found out what a restored service has lost. */
+  rewinding: Rewinding | undefined
+  /** When what it has lost is appended again. */
+  again: Pause | undefined
   stale: Stale | undefined
   accepted: AcceptedCommit | undefined
   staged: Staged | undefined
@@ -196,6 +207,11 @@ export class State {
   /** Whether the log is brought: also to a device that cannot follow, and waits for the answer to its knock. */
   get isFetching(): boolean {
     return this.isFollowing || (this.facts.status === "recovering" && this.intervals.newest !== undefined)
+  }
+
+  /** A key that the service knows: after it was restored, an older one. */
+  get prover(): IntervalKeys | undefined {
+    return this.kept.lost[0]?.before ?? this.intervals.newest
   }
 
   /** Whether the log is being followed. */

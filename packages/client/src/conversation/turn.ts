@@ -159,12 +159,21 @@ export class Turn {
     this.state.intervals.forget(this, this.state.key)
     this.state.chain.forget()
     this.deleteUnder(recordKeys.chain(this.state.key))
+    this.forgetHandshakes()
     this.state.visitors.clear()
     this.state.heard.clear()
     this.state.letIn.clear()
     this.state.committers.clear()
     this.putCommit(undefined)
     this.putUnapproved([])
+  }
+
+  /** What was followed before is of another membership. */
+  forgetHandshakes(): void {
+    this.deleteUnder(recordKeys.kept(this.state.key))
+    this.state.kept.forget()
+    this.state.rewinding = undefined
+    this.update({ rewoundAt: undefined, epochFloor: undefined })
   }
 
   #disposeGroup(): void {

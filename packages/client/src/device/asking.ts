@@ -52,9 +52,17 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
     case "service":
       await serviceKeys.ask(signal)
       return { to: "service", question, answer: await delivery.head(id, { prover: question.prover, signal }) }
+    case "kept":
+      return { to: "kept", question, answer: await store.list(recordKeys.kept(key)) }
     case "probe":
       return {
         to: "probe",
+        question,
+        answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
+      }
+    case "rewind":
+      return {
+        to: "rewind",
         question,
         answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
       }

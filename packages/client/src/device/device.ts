@@ -103,7 +103,7 @@ export class Device implements Client {
     this.#people = new People({ store, transactions, directory, identity, judge, now, timers })
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
-    const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider })
+    const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider, now })
     transactions.share(judge)
     transactions.share(serviceKeys)
     transactions.share(invitations)

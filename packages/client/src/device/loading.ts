@@ -45,6 +45,8 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
     state.position.reload({ cursor, chainHash, lastCommit })
   }
   state.chain.forget()
+  state.kept.forget()
+  state.rewinding = undefined
   loadChain(state.chain, chain, setting)
   state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
   state.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)

@@ -12,6 +12,8 @@ export interface ServiceKeysOptions {
   readonly transactions: Transactions
   readonly delivery: Delivery
   readonly provider: CryptoProvider
+  /** Unix time in milliseconds. */
+  readonly now: () => number
 }
 
 /** By what keys this device's Delivery Service signs: those that it said first, and whatever they have signed for since. */
@@ -40,16 +42,16 @@ export class ServiceKeys implements Reloadable {
 
   /** An event says what is news. A key that nothing connects to the one before is pinned as well: the person has been warned. */
   async #learn(identity: ServiceIdentity): Promise<void> {
-    const { provider, transactions } = this.#options
+    const { provider, transactions, now } = this.#options
     const suite = serviceSuite(provider)
     if (suite === undefined) return
     await transactions.run(undefined, (transaction) => {
       const news = newsOf(suite, this.#pinned, identity)
       if (news.type === "same") return
-      const before = this.#pinned
-      this.#pinned = news.pinned
-      transaction.put(recordKeys.service, encode(PinnedService, news.pinned))
-      const isRestored = news.type === "succeeds" && news.pinned.incarnation > before!.incarnation
+      const isRestored = news.type === "succeeds" && news.pinned.incarnation > this.#pinned!.incarnation
+      const restoredAt = isRestored ? BigInt(now()) : this.#pinned?.restoredAt
+      this.#pinned = { ...news.pinned, restoredAt }
+      transaction.put(recordKeys.service, encode(PinnedService, this.#pinned))
       if (isRestored) transaction.emit({ type: "service", conversation: undefined, change: "restored", reason: "" })
       if (news.type === "replaced") {
         transaction.emit({ type: "service", conversation: undefined, change: "replaced", reason: news.reason })

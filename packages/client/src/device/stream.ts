@@ -402,8 +402,8 @@ class Part {
 }
 
 /** From where a conversation is followed; one that cannot be judged is fetched all the same. */
-function followingOf({ id, position, intervals }: State): Following {
-  return { groupId: id, afterSeq: position.cursor, prover: intervals.newest }
+function followingOf({ id, position, prover }: State): Following {
+  return { groupId: id, afterSeq: position.cursor, prover }
 }
 
 /** One answer alone is taken whatever its size. */

@@ -49,10 +49,10 @@ const KEYS_MAX = 8
 
 export function newsOf(suite: CipherSuite, before: PinnedService | undefined, said: ServiceIdentity): ServiceNews {
   const { key, incarnation } = said
-  if (before === undefined) return { type: "first", pinned: { keys: [key], incarnation } }
+  if (before === undefined) return { type: "first", pinned: { keys: [key], incarnation, restoredAt: undefined } }
   const newest = before.keys.at(-1)!
   if (equalBytes(newest, key) && incarnation === before.incarnation) return { type: "same" }
-  const replaced = { type: "replaced", pinned: { keys: [key], incarnation } } as const
+  const replaced = { type: "replaced", pinned: { keys: [key], incarnation, restoredAt: undefined } } as const
   if (incarnation < before.incarnation) {
     return { ...replaced, reason: `it was restored ${before.incarnation - 1n} times, and now says ${incarnation - 1n}` }
   }
@@ -68,7 +68,7 @@ export function newsOf(suite: CipherSuite, before: PinnedService | undefined, sa
   if (!equalBytes(at.key, key) || at.incarnation !== incarnation) {
     return { ...replaced, reason: "the key that this device knows has not signed for it" }
   }
-  return { type: "succeeds", pinned: { keys: keys.slice(-KEYS_MAX), incarnation } }
+  return { type: "succeeds", pinned: { keys: keys.slice(-KEYS_MAX), incarnation, restoredAt: undefined } }
 }
 
 function isSigned(suite: CipherSuite, { by, key, incarnation, signature }: Handover): boolean {

@@ -39,6 +39,7 @@ const partFamilies: Readonly<Record<string, RecordKind>> = {
   outline: { words: "outline of the tree", type: "OutlineNodes" },
   interval: { words: "secrets of intervals", type: "StoredInterval" },
   chain: { words: "hashes of the last entries", type: "ChainPart" },
+  kept: { words: "the last handshakes, with secrets of their intervals", type: "StoredHandshake" },
   wish: { words: "wishes that are not done yet", type: "Wish" },
   message: { words: "messages", type: "StoredMessage" },
 }

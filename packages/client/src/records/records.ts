@@ -15,6 +15,8 @@ import {
   vector,
 } from "@conclave/codec"
 
+import { Interval } from "@conclave/contracts/access"
+import { EntryKind } from "@conclave/contracts/delivery"
 import { HeadClaim } from "@conclave/contracts/heads"
 import { KnockId } from "@conclave/contracts/knocks"
 import { ChainLink } from "@conclave/contracts/log-chain"
@@ -42,6 +44,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/interval/<n>  StoredInterval: the secrets of the intervals that this device has been in
  *   conversation/<id>/chain/<seq>  ChainPart: the last entries that were followed, without their bodies
+ *   conversation/<id>/kept/<slot>  StoredHandshake: the last ones, should the service lose them
  *   conversation/<id>/knock    StoredKnock, while this device cannot follow: with the private keys to come back by
  *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
  *   conversation/<id>/unapproved  Unapproved: keys in the tree that the user has still to judge
@@ -76,6 +79,8 @@ export const recordKeys = {
   interval: (id: string, number: number) => `conversation/${id}/interval/${sortable(number)}`,
   chain: (id: string) => `conversation/${id}/chain/`,
   chainPart: (id: string, after: number) => `conversation/${id}/chain/${sortable(after)}`,
+  kept: (id: string) => `conversation/${id}/kept/`,
+  keptHandshake: (id: string, slot: number) => `conversation/${id}/kept/${sortable(slot)}`,
   knock: (id: string) => `conversation/${id}/knock`,
   unapproved: (id: string) => `conversation/${id}/unapproved`,
   commit: (id: string) => `conversation/${id}/commit`,
@@ -112,6 +117,8 @@ export const PinnedService = struct("PinnedService", {
   /** Ed25519 public keys, the newest last: an older one has signed for it. At least one. */
   keys: vector(fixed(32)),
   incarnation: uint64,
+  /** When this device heard of the restored backup that began it, Unix time in milliseconds. */
+  restoredAt: optional(uint64),
 })
 export type PinnedService = TypeOf<typeof PinnedService>
 
@@ -209,6 +216,14 @@ export const ConversationState = struct("ConversationState", {
   headAt: uint64,
   /** The seq of the commit by which this device came in: what is before it was never meant for this device. */
   joinedAt: uint64,
+  /** The number of the next handshake that is kept. */
+  keptNext: uint32,
+  /** Since when some of these are lost, because the service was restored from a backup; Unix time in milliseconds. */
+  rewoundAt: optional(uint64),
+  /** Entries that the service has lost so: the place of a message is its seq and this. */
+  shift: uint64,
+  /** An answer to this device's knock has to lead beyond this epoch; absent: beyond its own. */
+  epochFloor: optional(uint64),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
 
@@ -245,6 +260,22 @@ export type StoredInterval = TypeOf<typeof StoredInterval>
 /** Entries that were followed: the first link is that of the one after `after`, whose chain hash is `hash`. */
 export const ChainPart = struct("ChainPart", { after: uint64, hash: fixed(32), links: vector(ChainLink) })
 export type ChainPart = TypeOf<typeof ChainPart>
+
+/** A handshake that was followed, to be appended again should the service lose it. */
+export const StoredHandshake = struct("StoredHandshake", {
+  n: uint32,
+  /** Absent: it is lost. */
+  seq: optional(uint64),
+  kind: EntryKind,
+  epoch: uint64,
+  body: opaque,
+  begins: optional(Interval),
+  /** The interval that it was appended in. */
+  before: optional(StoredInterval),
+  /** Hash of this device's leaf node before it, where it sets another; otherwise empty. */
+  ownLeaf: opaque,
+})
+export type StoredHandshake = TypeOf<typeof StoredHandshake>
 
 /** By what this device asks to be let in again. */
 export const StoredKnock = struct("StoredKnock", {

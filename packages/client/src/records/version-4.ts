@@ -125,6 +125,10 @@ export async function fromVersion4(store: SealedStore): Promise<Changes4> {
       head: undefined,
       headAt: 0n,
       joinedAt: 0n,
+      keptNext: 0,
+      rewoundAt: undefined,
+      shift: 0n,
+      epochFloor: undefined,
     })
     for (const [part, nodes] of await store.list(recordKeys.outlineNodes(id))) {
       const leaves = decode(OutlineNodes4, nodes).map((it) => (it.type === "leaf" ? { ...it, since: 0 } : it))

@@ -128,6 +128,15 @@ export class World implements AsyncDisposable {
     return new Branch(store, handler, () => BigInt(this.now))
   }
 
+  /** A copy of the service that has been restored, and says so. */
+  async restore(): Promise<Branch> {
+    const { store } = this.fork()
+    await delivery.raiseIncarnation(store, provider)
+    const directory = authentication.directoryOf(this.#stores.auth)
+    const handler = delivery.deliveryService({ ...this.#shared, crypto: provider, store, directory })
+    return new Branch(store, handler, () => BigInt(this.now))
+  }
+
   /** What the service has, for whoever has the service. */
   get branch(): Branch {
     return new Branch(this.#stores.delivery, this.delivery, () => BigInt(this.now))
@@ -151,11 +160,11 @@ const NOBODY = {
 /** A history that the service shows, in the hands of its operator: no proof is asked for. */
 export class Branch {
   readonly transport: Transport
-  readonly #store: delivery.Store
+  readonly store: delivery.Store
   readonly #now: () => bigint
 
   constructor(store: delivery.Store, handler: Handler, now: () => bigint) {
-    this.#store = store
+    this.store = store
     this.#now = now
     this.transport = directTransport(handler)
   }
@@ -164,7 +173,7 @@ export class Branch {
   async entries(conversation: Conversation, after = 0n): Promise<readonly Entry[]> {
     const { id: groupId, intervals } = (conversation as ConversationHandle).driver.state
     const asked = { groupId, key: intervals.newest?.accessKey, permit: () => undefined }
-    const page = await this.#store.read({ ...asked, after, limit: 1_000, sizeMax: 1 << 24 })
+    const page = await this.store.read({ ...asked, after, limit: 1_000, sizeMax: 1 << 24 })
     if (page.type !== "page") throw new Error(page.type)
     return page.entries
   }
@@ -174,7 +183,7 @@ export class Branch {
     if (kind === "expired") throw new TypeError("there is nothing left of it")
     const { id: groupId } = (conversation as ConversationHandle).driver.state
     const append = (after: bigint) =>
-      this.#store.append({
+      this.store.append({
         ...{ groupId, key: undefined, permit: () => undefined, admit: () => undefined },
         ...{ idempotencyId: provider.random(16), requestHash: provider.random(32), kind, epoch, body },
         ...{ at: this.#now(), pastCommitsMax: 1_000, after },

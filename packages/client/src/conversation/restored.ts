@@ -1,0 +1,220 @@
+import { noAccess } from "@conclave/contracts/access"
+import { deliveryRequests, type Entry } from "@conclave/contracts/delivery"
+import { equalBytes } from "@conclave/crypto"
+import type { AccessProver, IntervalKeys } from "../access/interval-keys.js"
+import type { DeliveryAnswer } from "../service/delivery.js"
+import { HANDSHAKES_KEPT, type Handshake } from "./kept.js"
+import { found, missing, mistrust } from "./missing.js"
+import type { Next } from "./question.js"
+import { following, pauseAfter, unobstructed } from "./recovery.js"
+import { IDEMPOTENCY_ID_SIZE } from "./request.js"
+import type { Moment, State } from "./state.js"
+import type { Turn } from "./turn.js"
+
+/**
+ * A service that was restored from a backup says so by a later incarnation, and its logs may be shorter than they were. Whoever is
+ * ahead of it goes back to where its own log and the service's part, and appends the handshakes after that once more, unchanged, so that all
+ * members are in one epoch again. Nobody makes a new commit meanwhile.
+ */
+
+/** After a backup was restored, for those who were ahead of it to come. */
+const QUIET_MILLISECONDS = 600_000
+/** So far apart members append what is lost, so that about one does; all of them within this time. */
+const TURN_MILLISECONDS = 1_000
+const ALL_TURNS_MILLISECONDS = 30_000
+const AGAIN = { first: 1_000, most: 5 * 60_000 }
+
+/** What the service has signed for this device, it has signed before it was restored. */
+export function isRestored({ state, moment }: Turn): boolean {
+  const { head } = state.facts
+  return head !== undefined && moment.service !== undefined && head.incarnation < moment.service.incarnation
+}
+
+/** When new commits may be made again (Unix time in milliseconds); `undefined` where they may be. */
+export function quietUntil({ facts }: State, { service, now }: Moment): number | undefined {
+  if (service?.restoredAt === undefined || facts.leafSince > service.restoredAt) return undefined
+  const until = Number(service.restoredAt) + QUIET_MILLISECONDS
+  return until > now && now >= Number(service.restoredAt) ? until : undefined
+}
+
+/** The entry up to which this device's log is also the service's is being looked for. */
+export interface Rewinding {
+  /** Of the keys that this device knows, the service may know an older one only. */
+  tried: number
+  after: bigint | undefined
+  /** The last entry that is in both logs, as far as has been read. */
+  ancestor: bigint | undefined
+}
+
+/** Goes back to where the logs part, if that is what is wrong. */
+export function rewindIfRestored(turn: Turn): Next | undefined {
+  const { state } = turn
+  if (!isRestored(turn)) return undefined
+  state.recovery = following
+  state.position.forget()
+  state.rewinding = { tried: 0, after: undefined, ancestor: undefined }
+  if (state.obstacle.type === "missing") state.obstacle = state.obstacle.beneath
+  return "again"
+}
+
+export function rewind(turn: Turn, { tried, after }: Rewinding): Next {
+  const { state } = turn
+  if (state.isGroupMissing) return { type: "group" }
+  if (!state.kept.isLoaded) return { type: "kept" }
+  const { oldest } = state.chain
+  const provers = proversOf(state)
+  if (oldest === undefined || tried >= provers.length) return giveUp(turn)
+  return { type: "rewind", after: after ?? (oldest > 0n ? oldest - 1n : 0n), prover: provers[tried] }
+}
+
+function proversOf({ kept, intervals }: State): readonly AccessProver[] {
+  const provers: IntervalKeys[] = intervals.newest === undefined ? [] : [intervals.newest]
+  for (const { before } of [...kept.all].reverse()) {
+    const isKnown = before === undefined || provers.some((it) => equalBytes(it.accessKey, before.accessKey))
+    if (!isKnown) provers.push(before)
+  }
+  return provers
+}
+
+export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
+  const { state } = turn
+  const { rewinding, chain, position } = state
+  if (rewinding === undefined) return "again"
+  if (answer.type === "denied") {
+    rewinding.tried++
+    return "again"
+  }
+  if (answer.type === "belowRetention" && rewinding.after === undefined) {
+    rewinding.after = answer.oldestSeq - 1n
+    return "again"
+  }
+  if (answer.type !== "entries") {
+    state.rewinding = undefined
+    missing(turn, answer)
+    return "again"
+  }
+  if (answer.headSeq === 0n && chain.hashAt(0n) !== undefined) rewinding.ancestor = 0n
+  for (const { seq, chainHash } of answer.entries) {
+    const hash = chain.hashAt(seq)
+    if (hash !== undefined && !equalBytes(hash, chainHash)) return goBack(turn, rewinding.ancestor)
+    if (hash !== undefined) rewinding.ancestor = seq
+  }
+  const last = answer.entries.at(-1)?.seq
+  if (last === undefined || last >= answer.headSeq || last >= position.cursor) return goBack(turn, rewinding.ancestor)
+  rewinding.after = last
+  return "again"
+}
+
+function goBack(turn: Turn, ancestor: bigint | undefined): Next {
+  const { state, moment } = turn
+  const { kept, chain, position, facts } = state
+  const hash = ancestor === undefined ? undefined : chain.hashAt(ancestor)
+  if (ancestor === undefined || hash === undefined) return giveUp(turn)
+  state.rewinding = undefined
+  const lost = kept.all.filter(({ seq }) => seq === undefined || seq > ancestor)
+  // There may be more than are kept.
+  if (lost.length >= HANDSHAKES_KEPT && facts.keptNext > HANDSHAKES_KEPT) return giveUp(turn)
+  for (const handshake of lost) kept.put(turn, { ...handshake, seq: undefined })
+  const shift = facts.shift + position.cursor - ancestor
+  const rewoundAt = lost.length === 0 ? undefined : BigInt(moment.now)
+  turn.update({ rewoundAt, shift, head: undefined, joinedAt: 0n })
+  position.move({ cursor: ancestor, chainHash: hash, lastCommit: undefined })
+  chain.start(ancestor, hash)
+  for (const [number, wish] of [...state.wishes]) {
+    const isPlaced = "acceptedSeq" in wish && wish.acceptedSeq !== undefined && wish.acceptedSeq > ancestor
+    if (isPlaced) turn.putWish(number, { ...wish, acceptedSeq: undefined })
+  }
+  state.heard.clear()
+  state.committers.clear()
+  state.stale = undefined
+  state.accepted = undefined
+  state.obstacle = unobstructed
+  found(turn)
+  turn.add({ type: "reach" })
+  return "again"
+}
+
+/** What is lost is more than this device keeps. What the service should show may come yet: another device may bring it back. */
+function giveUp(turn: Turn): Next {
+  turn.state.rewinding = undefined
+  mistrust(turn, "the service was restored from a backup that is older than what this device can give back")
+  return "again"
+}
+
+// --- What is lost comes again ----------------------------------------------------------------------------------------
+
+/** Whether an entry is a handshake that had been lost, and that somebody has appended again: this device has followed it. */
+export function isKnownAgain(turn: Turn, entry: Entry): boolean {
+  const { state } = turn
+  const handshake = state.kept.find(entry)
+  if (handshake === undefined) return false
+  state.kept.put(turn, { ...handshake, seq: entry.seq })
+  if (handshake.begins !== undefined) turn.add({ type: "reach" })
+  if (state.kept.lost.length === 0) endRestoring(turn)
+  return true
+}
+
+function endRestoring(turn: Turn): void {
+  turn.state.kept.forget()
+  turn.state.again = undefined
+  turn.update({ rewoundAt: undefined })
+}
+
+/**
+ * Whether somebody has made another commit in the place of one that had been lost: the others follow that, and this device
+ * cannot. It knocks by what both know.
+ */
+export function isRival({ facts, kept, epoch }: State, entry: Entry): boolean {
+  return facts.rewoundAt !== undefined && kept.lost.length > 0 && entry.kind === "commit" && entry.epoch < epoch
+}
+
+/** What this device knocks with is from before what was lost. */
+export function forgetLost(turn: Turn): void {
+  const { state } = turn
+  const { lost } = state.kept
+  const first = lost.find(({ kind }) => kind === "commit")
+  if (first?.before !== undefined) state.intervals.goBack(turn, state.key, first.before)
+  const leaves = lost.flatMap(({ ownLeaf }) => (ownLeaf.length === 0 ? [] : [ownLeaf]))
+  turn.update({ epochFloor: first?.epoch, knockLeaves: [...state.facts.knockLeaves, ...leaves] })
+  endRestoring(turn)
+}
+
+/** When this device appends what is lost (Unix time in milliseconds), if there is anything. */
+export function againDue({ facts, kept, again, group, outline }: State): number | undefined {
+  if (facts.rewoundAt === undefined || kept.lost.length === 0) return undefined
+  const count = group?.memberCount ?? outline.shown?.names.length ?? 1
+  const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0) % count
+  const wait = Math.min(own * TURN_MILLISECONDS, Math.floor((own * ALL_TURNS_MILLISECONDS) / count))
+  return Math.max(Number(facts.rewoundAt) + wait, again?.retryAt ?? 0)
+}
+
+/** Appends the first of what is lost; nothing else is sent before all of it is back. */
+export function appendAgain(turn: Turn): Next {
+  const { state, moment } = turn
+  const due = againDue(state)
+  const [lost] = state.kept.lost
+  if (due === undefined || lost === undefined) return "again"
+  if (due > moment.now) return "idle"
+  if (state.position.needsLastCommit) return { type: "head", prover: state.prover }
+  return { type: "send", sent: { of: "again" }, request: requestFor(turn, lost), prover: lost.before }
+}
+
+/** Whoever appends it makes the same request: the service takes it once. */
+function requestFor({ state, moment }: Turn, { kind, epoch, body, begins }: Handshake): Uint8Array {
+  const { identity, service } = moment
+  const incarnation = new TextEncoder().encode(`conclave again ${service?.incarnation} `)
+  const idempotencyId = identity.sha256(incarnation, state.id, body).slice(0, IDEMPOTENCY_ID_SIZE)
+  const nobody = { welcome: new Uint8Array(), recipients: [], answers: undefined }
+  const commit = kind === "commit" ? { ...nobody, begins } : undefined
+  const after = state.position.lastCommit ?? 0n
+  const append = { groupId: state.id, idempotencyId, kind, epoch, body, commit, after, access: noAccess }
+  return deliveryRequests.encode({ type: "append", ...append })
+}
+
+/** Only the log says that it is back. */
+export function onAgainAnswer(turn: Turn, answer: DeliveryAnswer): Next {
+  const { state, moment } = turn
+  state.position.doubtHead()
+  state.again = answer.type === "accepted" ? undefined : pauseAfter(moment.now, state.again, AGAIN)
+  return "again"
+}

@@ -1,0 +1,240 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import type { Client, ClientOptions } from "../src/index.js"
+import { type Branch, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
+const TEN_MINUTES = 600_000
+
+/** Clients whose service can be put back to what it was. */
+class Backup implements AsyncDisposable {
+  readonly world = new World()
+  readonly #clients = new Map<string, Client>()
+  #shown: Branch = this.world.branch
+  #restored: Branch | undefined
+
+  async open(name: string): Promise<Client> {
+    const delivery: ClientOptions["delivery"] = {
+      request: (body, options) => this.#shown.transport.request(body, options),
+      subscribe: (body, options) => this.#shown.transport.subscribe(body, options),
+      [Symbol.asyncDispose]: async () => {},
+    }
+    const client = await this.world.open(name, { delivery })
+    this.#clients.set(name, client)
+    return client
+  }
+
+  async team(...names: readonly string[]): Promise<readonly Client[]> {
+    const clients: Client[] = []
+    for (const name of names) clients.push(await this.open(name))
+    await clients[0]!.createConversation({ title: "team", members: names.slice(1) })
+    await settle(...clients)
+    await only(clients[0]!).send("before the backup")
+    await settle(...clients)
+    for (const client of clients) await taken(client)
+    return clients
+  }
+
+  async make(): Promise<void> {
+    this.#restored = await this.world.restore()
+  }
+
+  restore(): Branch {
+    this.#shown = this.#restored!
+    return this.#shown
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.world[Symbol.asyncDispose]()
+  }
+}
+
+/** Everybody looks again and again, until this time is over. */
+async function pass(world: World, milliseconds: number, ...clients: readonly Client[]): Promise<void> {
+  for (let at = 0; at < milliseconds; at += 5_000) {
+    world.now += 5_000
+    for (const client of clients) await client.sync().catch(() => {})
+  }
+}
+
+function assertTogether(...clients: readonly Client[]): void {
+  const [first, ...others] = clients
+  for (const client of others) {
+    assert.equal(only(client).epoch, only(first!).epoch)
+    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator)
+  }
+  for (const client of clients) assert.equal(only(client).status, "active")
+}
+
+describe("a service that was restored from a backup", () => {
+  it("is given back the commits that it has lost, and the members go on where they were", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await only(alice).refresh()
+    await only(bob).send("after the backup")
+    await settle(alice, bob, carol)
+    await only(bob).refresh()
+    await only(carol).send("and this")
+    await settle(alice, bob, carol)
+    const { epoch } = only(alice)
+    for (const client of [alice, bob, carol]) await taken(client)
+    const restored = backup.restore()
+    await pass(backup.world, 60_000, alice, bob, carol)
+    assertTogether(alice, bob, carol)
+    assert.equal(only(alice).epoch, epoch)
+    await only(alice).send("we are back")
+    await settle(alice, bob, carol)
+    for (const client of [alice, bob, carol]) {
+      const said = await texts(client)
+      assert.deepEqual(said, ["before the backup", "after the backup", "and this", "we are back"])
+      const told = (await taken(client)).filter(({ type }) => type !== "message" && type !== "sent")
+      assert.deepEqual(
+        told.map((it) => (it.type === "service" ? it.change : it.type)),
+        ["restored"],
+      )
+    }
+    // Each handshake once, though three members could give it back.
+    const commits = (await restored.entries(only(alice))).filter(({ kind }) => kind === "commit")
+    assert.equal(commits.length, 3)
+  })
+
+  it("is given back a removal, so that it holds", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await only(alice).remove("carol")
+    await settle(alice, bob)
+    backup.restore()
+    // For Carol, who has not read it, nothing has happened.
+    await carol.sync()
+    await pass(backup.world, 60_000, alice, bob)
+    await carol.sync()
+    assert.equal(only(carol).status, "left")
+    await only(bob).send("without Carol")
+    await settle(alice, bob, carol)
+    assertTogether(alice, bob)
+    assert.ok(!(await texts(carol)).includes("without Carol"))
+  })
+
+  it("leads members who were away on with what the others bring back", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await only(alice).refresh()
+    await only(alice).refresh()
+    await settle(alice, bob)
+    backup.restore()
+    await carol.sync()
+    const waiting = only(carol).refresh()
+    await pass(backup.world, 60_000, alice, bob, carol)
+    assertTogether(alice, bob, carol)
+    await pass(backup.world, TEN_MINUTES, carol)
+    await waiting
+    await settle(alice, bob, carol)
+    assertTogether(alice, bob, carol)
+  })
+
+  it("has no new commit for ten minutes; messages are sent", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    const restored = backup.restore()
+    // What he reads shows it.
+    await only(alice).send("hello")
+    await bob.sync()
+    await only(bob).send("hello, Alice")
+    const refreshing = only(bob).refresh()
+    await pass(backup.world, TEN_MINUTES - 60_000, alice, bob)
+    const commits = async () => (await restored.entries(only(alice))).filter(({ kind }) => kind === "commit").length
+    assert.equal(await commits(), 1)
+    await pass(backup.world, 120_000, alice, bob)
+    await refreshing
+    assert.equal(await commits(), 2)
+    const deferred = (await taken(bob)).flatMap((it) => (it.type === "deferred" ? [it.wishes] : []))
+    assert.deepEqual(deferred, [["refresh"]])
+    assert.deepEqual((await texts(alice)).slice(-2), ["hello", "hello, Alice"])
+  })
+
+  it("is given back what was lost by a device that is restarted meanwhile", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await only(bob).refresh()
+    await only(alice).send("after the backup")
+    await only(bob).refresh()
+    await settle(alice, bob)
+    await alice.close()
+    backup.restore()
+    await bob.sync()
+    await bob.close()
+    const again = await backup.open("bob")
+    await pass(backup.world, 60_000, again, carol)
+    assertTogether(again, carol)
+    const back = await backup.open("alice")
+    await settle(back, again, carol)
+    assertTogether(back, again, carol)
+    assert.deepEqual(await texts(back), ["before the backup", "after the backup"])
+  })
+
+  it("leaves those behind whose commits another one has replaced: they are let in again", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await only(alice).refresh()
+    await settle(alice, bob)
+    await alice.close()
+    await bob.close()
+    backup.restore()
+    // Carol, who has not read it, is alone for long enough.
+    await only(carol).send("anybody here?")
+    await carol.sync()
+    await pass(backup.world, TEN_MINUTES + 60_000, carol)
+    await only(carol).refresh()
+    const [back, again] = [await backup.open("alice"), await backup.open("bob")]
+    await pass(backup.world, 120_000, carol, back, again)
+    assertTogether(back, again, carol)
+    for (const client of [back, again]) {
+      const types = (await taken(client)).map(({ type }) => type)
+      assert.ok(types.includes("stuck") && types.includes("recovered"), types.join())
+    }
+    await only(back).send("here I am")
+    await settle(back, again, carol)
+    assert.equal((await texts(carol)).at(-1), "here I am")
+  })
+
+  it("keeps messages apart that have the same place before and after", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    for (const text of ["one", "two", "three"]) await only(alice).send(text)
+    await settle(alice, bob)
+    backup.restore()
+    await alice.sync()
+    await pass(backup.world, 60_000, alice, bob)
+    await only(bob).send("four")
+    await settle(alice, bob)
+    for (const client of [alice, bob]) {
+      assert.deepEqual(await texts(client), ["before the backup", "one", "two", "three", "four"])
+      const seqs = (await only(client).history()).map(({ seq }) => seq)
+      assert.equal(new Set(seqs).size, seqs.length)
+    }
+  })
+
+  it("is not taken for restored where it just shows less", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const older = backup.world.fork()
+    await only(alice).send("hidden")
+    await settle(alice, bob)
+    await taken(bob)
+    await bob.close()
+    const led = await backup.world.open("bob", { delivery: older.transport })
+    await led.sync()
+    await led.sync()
+    const told = (await taken(led)).map(({ type }) => type)
+    assert.deepEqual(told, ["missing"])
+    assert.ok((await texts(led)).includes("hidden"))
+  })
+})
