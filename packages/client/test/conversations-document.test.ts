@@ -13,7 +13,8 @@ import {
   deliveryRequests,
   EntryKind,
 } from "@conclave/contracts/delivery"
-import { LOG_HEAD_LABEL, LogHead, SERVICE_KEY_LABEL } from "@conclave/contracts/heads"
+import { EVIDENCE_VERSION, Evidence } from "@conclave/contracts/evidence"
+import { HeadClaim, LOG_HEAD_LABEL, LogHead, SERVICE_KEY_LABEL, ServiceIdentity } from "@conclave/contracts/heads"
 import { KNOCK_LABEL, KnockTBS, SignedKnock } from "@conclave/contracts/knocks"
 import { logChainHash, logChainStart } from "@conclave/contracts/log-chain"
 import { deliveryService, memoryStore } from "@conclave/delivery"
@@ -23,10 +24,13 @@ import { INTERVAL_LABEL, IntervalKeys } from "../src/access/interval-keys.js"
 import { isSignedBy, openAnswer, openKnock, sealAnswers, sealKnock } from "../src/access/knocks.js"
 import { newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
 import { KnockContext, NEWCOMER_EXTENSION, NEWCOMER_VERSION, Newcomer } from "../src/access/structs.js"
+import { LINKS_KEPT } from "../src/conversation/chain.js"
 import { declinedData } from "../src/conversation/declining.js"
 import { intervalOf } from "../src/conversation/epoch-interval.js"
+import { HANDSHAKES_KEPT } from "../src/conversation/kept.js"
 import * as payload from "../src/conversation/payload.js"
 import { conversationProfile, NAMES_AT_ONCE_MAX } from "../src/conversation/profile.js"
+import { ENVELOPE_VERSION, Envelope, HANDSHAKE_DATA_VERSION, HandshakeData } from "../src/heads/claims.js"
 import { provider } from "./support/world.js"
 
 const docs = new URL("../../../../docs/", import.meta.url)
@@ -419,7 +423,7 @@ function definitionsOf(codecs: readonly Codec<any>[]): ReadonlyMap<string, strin
 }
 
 const codecs = [
-  ...[Access, AccessTBS, Pass, LogHead],
+  ...[Access, AccessTBS, Pass, LogHead, ServiceIdentity, HeadClaim, Evidence, Envelope, HandshakeData],
   ...[DeliveryRequest, DeliveryResponse, DeviceRequestTBS, EntryKind],
   ...[KnockTBS, SignedKnock, KnockContext, Newcomer, payload.Payload],
 ]
@@ -462,6 +466,11 @@ describe("docs/conversations.md", () => {
     assert.equal(number("extension type of Newcomer"), NEWCOMER_EXTENSION)
     assert.equal(number("version of Newcomer"), NEWCOMER_VERSION)
     assert.equal(number("version of a payload"), payload.PAYLOAD_VERSION)
+    assert.equal(number("version of an envelope"), ENVELOPE_VERSION)
+    assert.equal(number("version of HandshakeData"), HANDSHAKE_DATA_VERSION)
+    assert.equal(number("version of evidence"), EVIDENCE_VERSION)
+    assert.equal(number("links kept"), LINKS_KEPT)
+    assert.equal(number("handshakes kept"), HANDSHAKES_KEPT)
     assert.equal(number("first byte of a request"), 0x80 | deliveryRequests.version)
     for (const reason of ["declined", "unverified", "limit"] as const) {
       assert.equal(named(`leaves because: ${reason}`), Buffer.from(declinedData(reason)).toString("latin1"))
