@@ -100,7 +100,8 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
   model: [],
   attack: [
     ...Object.keys(packages).filter((name) => name !== "web" && name !== "cli"),
-    ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/access", "contracts/knocks"],
+    ...["contracts/delivery", "contracts/log-chain", "contracts/auth", "contracts/access", "contracts/heads"],
+    "contracts/knocks",
     ...["identity/x509", "client/node", "crypto/node", "mls/wire"],
     ...["transport/node", "fast-open/sockets"],
   ],

@@ -35,7 +35,7 @@ export interface Attack {
   /** Where one fault has another number beside it: `F4`. */
   readonly also?: string
   /** What is to close it, where it is known to be open. */
-  readonly open?: "Admission"
+  readonly open?: "Accounts"
   /** After so many seconds the run is given up as broken; default 60. */
   readonly secondsMax?: number
   /** It is about the page, which is built anew without the defence. */

@@ -21,6 +21,19 @@ const inListener = (file: string) => at(`packages/server/dist/src/listener/${fil
 const inFastOpen = (file: string) => at(`packages/fast-open/dist/src/${file}.js`)
 const inPage = (file: string) => at(`packages/web/src/${file}`)
 
+// --- What members tell each other of the log ---------------------------------------------------------------------------
+
+const headsAreCompared = [
+  inClient("conversation/heads")(
+    "if (claim.seq < seq && (hash === undefined || equalBytes(hash, claim.chainHash)))",
+    "if (claim !== undefined)",
+  ),
+]
+const messagesAreKeptForADay = inClient("conversation/heads")(
+  "const KEPT_MILLISECONDS_MIN = 86_400_000;",
+  "const KEPT_MILLISECONDS_MIN = -1;",
+)
+
 // --- What a conversation allows --------------------------------------------------------------------------------------
 
 const inProfile = inClient("conversation/profile")
@@ -216,6 +229,9 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "keepsRules(() => createCommit(epoch, requestOf(some), context))",
     ),
   ],
+  H2: headsAreCompared,
+  H2b: headsAreCompared,
+  H2c: [messagesAreKeptForADay],
   H7: [commitsTakeTurns],
   H8a: missingIsNotLost,
   H8b: missingIsNotLost,
@@ -347,6 +363,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "return true;",
     ),
   ],
+  M3: [inClient("conversation/committing")('if (wish.type === "reinvite")', "if (wish.type === null)")],
   D2: [inIdentity("verdicts/judge")("const accepted = endorsed && policy.acceptEndorsed;", "const accepted = true;")],
   D3: [inListener("socket")("origin !== undefined &&", "origin === null &&")],
   A1: keysAreKnown,

@@ -54,7 +54,7 @@ const stolenDevice: Attack = {
   id: "M2",
   title: "brings devices of her own under the name of a stolen one, and nothing revokes them",
   who: "thief",
-  open: "Admission",
+  open: "Accounts",
   async run(world) {
     const first = await world.open("bob")
     await first.close()
@@ -80,7 +80,6 @@ const restoredBackup: Attack = {
   id: "M3",
   title: "a restored backup has lost conversations, and inviting again changes nothing",
   who: "accident",
-  open: "Admission",
   async run(world) {
     const alice = await world.open("alice")
     await alice.close()
@@ -93,13 +92,14 @@ const restoredBackup: Attack = {
     const restored = await world.open("alice", { profile: join(world.folder, "backup.db") })
     await settle(restored, bob)
     const team = teamOf(id, [bob])
-    const invited = await within(4_000, team.of("bob").invite("alice"))
+    const invited = await within(4_000, team.of("bob").reinvite("alice"))
+    await settle(restored, bob)
     await tries(team.of("bob"), "are you back?")
     await settle(restored)
     const heard = (await eventsOf(restored)).filter(({ type }) => type === "message").map(inWords)
     return outcome(
       heard.length === 0,
-      `bob: members=[${team.of("bob").members}], invite: ${invited.state}; alice has ${restored.conversations.size} ` +
+      `bob: members=[${team.of("bob").members}], invited again: ${invited.state}; alice has ${restored.conversations.size} ` +
         `conversations and hears ${heard.join() || "nothing"}`,
     )
   },

@@ -15,6 +15,7 @@ import { IntervalKeys } from "../interval-keys.js"
 import { answerTo, type Knock, openKnock, readmission } from "../knocks.js"
 import type { Mallory } from "../mallory.js"
 import { Operator } from "../operator.js"
+import { ServiceKey, type Word } from "../service-key.js"
 import { until, within } from "../timing.js"
 import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
 
@@ -23,10 +24,12 @@ const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-2
 /** A log that goes on for one member alone: from an entry of the true one on, with a chain that fits. */
 class ForgedLog {
   readonly entries: Entry[] = []
+  readonly #key: ServiceKey
   #head: Pick<Entry, "seq" | "chainHash">
 
-  constructor(after: Pick<Entry, "seq" | "chainHash">) {
+  constructor(after: Pick<Entry, "seq" | "chainHash">, key: ServiceKey) {
     this.#head = after
+    this.#key = key
   }
 
   append(entry: Pick<Entry, "kind" | "epoch" | "body" | "begins">): Entry {
@@ -40,12 +43,18 @@ class ForgedLog {
   }
 
   answer(request: DeliveryRequest): DeliveryResponse | undefined {
-    const word = { incarnation: 1n, signature: new Uint8Array() }
+    if (!("groupId" in request)) return undefined
     if (request.type === "append") {
       const { kind, epoch, body, commit } = request
       const { seq, chainHash } = this.append({ kind, epoch, body, begins: commit?.begins })
-      return { ...acceptedAs(seq), seq, chainHash } as DeliveryResponse
+      return {
+        ...acceptedAs(seq),
+        seq,
+        chainHash,
+        ...this.#key.word(request.groupId, { seq, chainHash }),
+      } as DeliveryResponse
     }
+    const word = this.#key.word(request.groupId, this.#head)
     if (request.type === "head") {
       const { seq: headSeq, chainHash } = this.#head
       const lastCommitSeq = this.entries.filter(({ kind }) => kind === "commit").at(-1)?.seq ?? headSeq
@@ -64,16 +73,18 @@ class Accomplice {
   doing: "nothing" | "spoiling" | "forging" = "nothing"
   log: ForgedLog | undefined
   readonly #carol: Mallory
+  readonly #key: ServiceKey
   #knock: Knock | undefined
   #answer: DeliveryResponse | undefined
 
-  constructor(carol: Mallory) {
+  constructor(carol: Mallory, key: ServiceKey) {
     this.#carol = carol
+    this.#key = key
   }
 
   forge(): void {
     this.doing = "forging"
-    this.log = new ForgedLog(this.shown)
+    this.log = new ForgedLog(this.shown, this.#key)
   }
 
   async answer(
@@ -96,7 +107,7 @@ class Accomplice {
     }
     if (request.type === "answer")
       return this.#answerKnock(request.groupId) ?? { type: "notFound", groupId: request.groupId }
-    if (request.type !== "read") return new ForgedLog(this.shown).answer(request)
+    if (request.type !== "read") return new ForgedLog(this.shown, this.#key).answer(request)
     return { type: "belowRetention", groupId: request.groupId, oldestSeq: this.shown.seq + 1_000n }
   }
 
@@ -123,8 +134,8 @@ class Accomplice {
   }
 }
 
-/** Bob's service hides that Carol was removed; `sees`: he has read of it before, and then his log is spoiled. */
-function afterRemoval(id: string, title: string, { sees }: { readonly sees: boolean }): Attack {
+/** Bob's service lets Carol answer, who was removed: he has read of that before, and then his log is spoiled. */
+function afterRemoval(id: string, title: string): Attack {
   return {
     id,
     title,
@@ -132,7 +143,7 @@ function afterRemoval(id: string, title: string, { sees }: { readonly sees: bool
     async run(world) {
       const service = await world.service()
       const carol = await world.mallory("carol")
-      const accomplice = new Accomplice(carol)
+      const accomplice = new Accomplice(carol, new ServiceKey(service.file))
       await using operator = await Operator.start(service.url, {
         delivery: (request, truth) => accomplice.answer(request, truth),
       })
@@ -147,12 +158,9 @@ function afterRemoval(id: string, title: string, { sees }: { readonly sees: bool
       await tries(team.of("alice"), "hello")
       await settle(alice, bob)
       await carol.follow()
-      if (!sees) accomplice.forge()
       await team.of("alice").remove("carol")
-      if (sees) {
-        await settle(bob)
-        accomplice.doing = "spoiling"
-      }
+      await settle(bob)
+      accomplice.doing = "spoiling"
       await settle(bob)
       const sent = await tries(team.of("bob"), "the takeover bid is 12.50 a share")
       // What she has made herself she does not have to take.
@@ -168,23 +176,82 @@ function afterRemoval(id: string, title: string, { sees }: { readonly sees: bool
   }
 }
 
-const readsAgain = afterRemoval("H1", "lets a removed member read again what somebody says who knows of the removal", {
-  sees: true,
-})
+const readsAgain = afterRemoval("H1", "lets a removed member read again what somebody says who knows of the removal")
 
-/** To a member from whom it is kept, the conversation is as it was: as with any other entry, nobody compares. */
+/**
+ * To a member from whom it is kept, the conversation is as it was, and the removed one reads what that member says: until
+ * something that somebody says is let through to somebody who has read the removal.
+ */
 const hidesRemoval: Attack = {
-  ...afterRemoval("H2b", "hides a removal from one member, whom the removed one goes on reading", { sees: false }),
-  open: "Admission",
+  id: "H2b",
+  title: "hides a removal from one member, and lets through what they say, unnoticed",
+  who: "operator",
+  async run(world) {
+    const service = await world.service()
+    const carol = await world.mallory("carol")
+    const accomplice = new Accomplice(carol, new ServiceKey(service.file))
+    await using operator = await Operator.start(service.url, {
+      delivery: (request, truth) => accomplice.answer(request, truth),
+    })
+    await carol.publish()
+    const alice = await world.open("alice")
+    const bob = await world.open("bob", { service: operator.url })
+    const { id } = await alice.createConversation({ title: "team", members: ["bob", "carol"] })
+    await carol.join()
+    const team = teamOf(id, [alice, bob])
+    await settle(alice, bob)
+    await tries(team.of("alice"), "hello")
+    await settle(alice, bob)
+    await carol.follow()
+    accomplice.forge()
+    await team.of("alice").remove("carol")
+    await settle(bob)
+    const said = [await tries(team.of("bob"), "one"), await tries(team.of("bob"), "two")]
+    for (const entry of accomplice.log?.entries ?? []) carol.take(entry)
+    // Alice is to hear Bob, or she wonders.
+    place(service.file, accomplice.log?.entries ?? [])
+    await settle(alice)
+    const heard = (await team.of("alice").history({ limit: 50 })).some(({ text }) => text === "two")
+    const alarms = (await eventsOf(alice)).filter(isAlarm)
+    return outcome(
+      heard && alarms.length === 0,
+      `bob: ${said}, carol reads what ${carol.heardOf("two") ?? "nobody"} says; alice ${heard ? "hears him" : "hears nothing"}, ` +
+        `alarms: [${alarms.map(inWords).join("; ")}]`,
+    )
+  },
+}
+
+/** Puts messages into the true log, as whoever has its file can. */
+function place(file: string, entries: readonly Entry[]): void {
+  const database = new Database(file)
+  const group = database.prepare("SELECT number, next_seq, head_hash FROM mls_group").get() as {
+    readonly number: number
+    readonly next_seq: number
+    readonly head_hash: Buffer
+  }
+  const insert = database.prepare(
+    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)`,
+  )
+  let seq = group.next_seq
+  let hash = new Uint8Array(group.head_hash)
+  for (const entry of entries) {
+    hash = new Uint8Array(logChainHash(sha256, hash, { ...entry, seq: BigInt(seq) }))
+    insert.run(group.number, seq, entry.epoch, sha256(entry.body, hash), sha256(hash), entry.body, hash, entry.at)
+    seq++
+  }
+  database.prepare("UPDATE mls_group SET next_seq = ?, head_hash = ? WHERE number = ?").run(seq, hash, group.number)
+  database.close()
 }
 
 /** H2: the log without one entry, and a chain that fits. `chainHash` is that of the entry before it. */
 class Omission {
   readonly #seq: bigint
+  readonly #key: ServiceKey
   readonly #chains = new Map<bigint, Uint8Array>()
 
-  constructor(seq: bigint, chainHash: Uint8Array) {
+  constructor(seq: bigint, chainHash: Uint8Array, key: ServiceKey) {
     this.#seq = seq
+    this.#key = key
     this.#chains.set(seq - 1n, chainHash)
   }
 
@@ -196,7 +263,9 @@ class Omission {
     const page = await truth(request.afterSeq >= this.#seq ? request.afterSeq + 1n : request.afterSeq)
     if (page.type !== "entries") return page
     const entries = page.entries.filter(({ seq }) => seq !== this.#seq).map((entry) => this.#moved(entry))
-    return { ...page, entries, headSeq: page.headSeq - 1n }
+    const last = entries.at(-1)
+    const word: Word = last === undefined ? page : this.#key.word(page.groupId, last)
+    return { ...page, entries, headSeq: page.headSeq - 1n, ...word }
   }
 
   #moved(entry: Entry): Entry {
@@ -208,11 +277,13 @@ class Omission {
   }
 }
 
+/** What tells somebody that the service, or a member, does not show them what it has to. */
+const isAlarm = ({ type }: { readonly type: string }) => ["rejected", "recovered", "contradicted"].includes(type)
+
 const leavesOut: Attack = {
   id: "H2",
   title: "leaves one message out for one member",
   who: "operator",
-  open: "Admission",
   quick: true,
   async run(world) {
     const service = await world.service()
@@ -233,12 +304,12 @@ const leavesOut: Attack = {
     await settle(alice, bob)
     await eyes.join()
     const head = await eyes.head(team.id)
-    omission = new Omission(head.headSeq + 1n, head.chainHash)
+    omission = new Omission(head.headSeq + 1n, head.chainHash, new ServiceKey(service.file))
     await tries(team.of("alice"), "Bob, do NOT pay that bill")
     await tries(team.of("alice"), "see you tomorrow")
     await settle(bob)
     const texts = (await team.of("bob").history({ limit: 50 })).map(({ text }) => text)
-    const alarms = (await eventsOf(bob)).filter(({ type }) => type === "rejected" || type === "recovered")
+    const alarms = (await eventsOf(bob)).filter(isAlarm)
     return outcome(
       texts.includes("see you tomorrow") && !texts.includes("Bob, do NOT pay that bill") && alarms.length === 0,
       `bob has read [${texts.join(", ")}]; alarms: [${alarms.map(inWords).join("; ")}]`,

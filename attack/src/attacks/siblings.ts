@@ -204,7 +204,6 @@ const expires: Attack = {
   id: "H2c",
   title: "withholds one message by saying that it has expired, with the true chain",
   who: "operator",
-  open: "Admission",
   quick: true,
   async run(world) {
     const service = await world.service()
