@@ -134,7 +134,7 @@ function word(ran: Ran | { succeeded: boolean }): string {
 }
 
 function inTable(ran: Ran, open: string | undefined): string {
-  return open === "Admission" && "succeeded" in ran && ran.succeeded ? "open" : word(ran)
+  return open !== undefined && "succeeded" in ran && ran.succeeded ? "open" : word(ran)
 }
 
 function readRecord(file: string): Recorded {
