@@ -15,6 +15,7 @@ import { IntervalKeys } from "../interval-keys.js"
 import { answerTo, type Knock, openKnock, readmission } from "../knocks.js"
 import type { Mallory } from "../mallory.js"
 import { Operator } from "../operator.js"
+import { place } from "../place.js"
 import { ServiceKey, type Word } from "../service-key.js"
 import { until, within } from "../timing.js"
 import { eventsOf, inWords, settle, teamOf, tries, type World } from "../world.js"
@@ -219,28 +220,6 @@ const hidesRemoval: Attack = {
         `alarms: [${alarms.map(inWords).join("; ")}]`,
     )
   },
-}
-
-/** Puts messages into the true log, as whoever has its file can. */
-function place(file: string, entries: readonly Entry[]): void {
-  const database = new Database(file)
-  const group = database.prepare("SELECT number, next_seq, head_hash FROM mls_group").get() as {
-    readonly number: number
-    readonly next_seq: number
-    readonly head_hash: Buffer
-  }
-  const insert = database.prepare(
-    `INSERT INTO log (group_number, seq, kind, epoch, idem, request_hash, body, chain_hash, at) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?)`,
-  )
-  let seq = group.next_seq
-  let hash = new Uint8Array(group.head_hash)
-  for (const entry of entries) {
-    hash = new Uint8Array(logChainHash(sha256, hash, { ...entry, seq: BigInt(seq) }))
-    insert.run(group.number, seq, entry.epoch, sha256(entry.body, hash), sha256(hash), entry.body, hash, entry.at)
-    seq++
-  }
-  database.prepare("UPDATE mls_group SET next_seq = ?, head_hash = ? WHERE number = ?").run(seq, hash, group.number)
-  database.close()
 }
 
 /** H2: the log without one entry, and a chain that fits. `chainHash` is that of the entry before it. */

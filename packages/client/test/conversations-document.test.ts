@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { createCipheriv, createHash, createHmac, createPublicKey, verify } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import { type Codec, decode, encode } from "@conclave/codec"
+import { decode, encode } from "@conclave/codec"
 import { ACCESS_LABEL, Access, AccessTBS, noAccess, Pass } from "@conclave/contracts/access"
 import {
   DEVICE_REQUEST_LABEL,
@@ -31,6 +31,7 @@ import { HANDSHAKES_KEPT } from "../src/conversation/kept.js"
 import * as payload from "../src/conversation/payload.js"
 import { conversationProfile, NAMES_AT_ONCE_MAX } from "../src/conversation/profile.js"
 import { ENVELOPE_VERSION, Envelope, HANDSHAKE_DATA_VERSION, HandshakeData } from "../src/heads/claims.js"
+import { definitionsOf } from "./support/definitions.js"
 import { provider } from "./support/world.js"
 
 const docs = new URL("../../../../docs/", import.meta.url)
@@ -396,31 +397,6 @@ async function service(at: number) {
 }
 
 // --- What the document names -----------------------------------------------------------------------------------------
-
-/** Definitions of structs and enums, by name, of everything that `codecs` consist of. */
-function definitionsOf(codecs: readonly Codec<any>[]): ReadonlyMap<string, string> {
-  const found = new Map<string, string>()
-  const seen = new Set<Codec<any>>()
-  const visit = (codec: Codec<any>) => {
-    if (seen.has(codec)) return
-    seen.add(codec)
-    const name = codec.definition && / (\w+);$/.exec(codec.definition)?.[1]
-    if (name !== undefined) found.set(name, codec.definition!)
-    const { shape } = codec
-    if (shape?.kind === "struct") for (const it of Object.values(shape.fieldsOf({}))) visit(it)
-    if (shape?.kind === "list") visit(shape.item)
-    if (shape?.kind === "optional") visit(shape.inner)
-    if (shape?.kind !== "union" && shape?.kind !== "select") return
-    const { tag, cases } = shape.kind === "union" ? shape.select : shape
-    visit(tag)
-    for (const it of Object.values(cases)) {
-      const parts = typeof it.read === "function" ? [it as Codec<any>] : Object.values(it as Record<string, Codec<any>>)
-      for (const part of parts) visit(part)
-    }
-  }
-  for (const codec of codecs) visit(codec)
-  return found
-}
 
 const codecs = [
   ...[Access, AccessTBS, Pass, LogHead, ServiceIdentity, HeadClaim, Evidence, Envelope, HandshakeData],

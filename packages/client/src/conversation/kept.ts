@@ -4,8 +4,8 @@ import { equalBytes } from "@conclave/crypto"
 import type { CipherSuite } from "@conclave/mls"
 import { IntervalKeys } from "../access/interval-keys.js"
 import { recordKeys, StoredHandshake } from "../records/records.js"
+import type { Changes } from "../store/changes.js"
 import type { StoredRecords } from "./question.js"
-import type { Turn } from "./turn.js"
 
 /** As many as there may be between a backup and what it is a backup of; each commit in a large group takes its size. */
 export const HANDSHAKES_KEPT = 16
@@ -46,20 +46,11 @@ export class Kept {
     this.#all = undefined
   }
 
-  /** Keeps what has been followed; `ownLeaf`: hash of this device's leaf node before it, where it sets another. */
-  add(turn: Turn, entry: Entry, { before, ownLeaf }: Pick<Handshake, "before" | "ownLeaf">): void {
-    const { seq, kind, epoch, body, begins } = entry
-    if (kind !== "commit" && kind !== "proposal") return
-    const n = turn.state.facts.keptNext
-    turn.update({ keptNext: n + 1 })
-    this.put(turn, { n, seq, kind, epoch, body, begins, before, ownLeaf })
-  }
-
-  put(turn: Turn, handshake: Handshake): void {
+  put(step: Changes, id: string, handshake: Handshake): void {
     const { n, before } = handshake
     const slot = n % HANDSHAKES_KEPT
     const stored = before && { accessKey: before.accessKey, secret: before.secret }
-    turn.put(recordKeys.keptHandshake(turn.state.key, slot), encode(StoredHandshake, { ...handshake, before: stored }))
+    step.put(recordKeys.keptHandshake(id, slot), encode(StoredHandshake, { ...handshake, before: stored }))
     if (this.#all === undefined) return
     this.#all = [...this.#all.filter((it) => it.n % HANDSHAKES_KEPT !== slot), handshake].sort((a, b) => a.n - b.n)
   }

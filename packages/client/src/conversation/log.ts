@@ -231,7 +231,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (sender !== undefined) state.heard.set(sender.leafIndex, entry.seq)
   if (received.type === "proposal") {
     compareHead(turn, { seq, by: sender, claim: headInHandshake(received.authenticatedData) })
-    state.kept.add(turn, entry, { before: state.intervals.newest, ownLeaf: new Uint8Array() })
+    keepHandshake(turn, entry)
   }
   if (received.type === "application") takeMessage(turn, entry, received)
   else if (received.type === "proposal") takeProposal(turn, received)
@@ -424,12 +424,19 @@ function begin(turn: Turn, interval: IntervalKeys, { removals }: StagedCommit): 
   turn.add({ type: "reach" })
 }
 
-/** Should the service lose it, this device gives it back. */
 function keepCommit(turn: Turn, { entry, isOwnPath }: { readonly entry: Entry; readonly isOwnPath: boolean }): void {
-  const { group, intervals, kept } = turn.state
+  const { group } = turn.state
   const leaf = isOwnPath ? group?.leafNode(group.ownLeafIndex) : undefined
-  const ownLeaf = leaf === undefined ? new Uint8Array() : turn.moment.identity.suite.hash.digest(leaf)
-  kept.add(turn, entry, { before: intervals.newest, ownLeaf })
+  keepHandshake(turn, entry, leaf && turn.moment.identity.suite.hash.digest(leaf))
+}
+
+/** Should the service lose it, this device gives it back. `ownLeaf`: see `StoredHandshake`. */
+function keepHandshake(turn: Turn, entry: Entry, ownLeaf: Uint8Array = new Uint8Array()): void {
+  const { seq, kind, epoch, body, begins } = entry
+  const { facts, intervals, kept, key } = turn.state
+  if (kind !== "commit" && kind !== "proposal") return
+  kept.put(turn, key, { n: facts.keptNext, seq, kind, epoch, body, begins, before: intervals.newest, ownLeaf })
+  turn.update({ keptNext: facts.keptNext + 1 })
 }
 
 /** With them, nobody who is in the tree could have knocked. */

@@ -27,6 +27,15 @@ export function pauseAfter(now: number, before: Pause | undefined, { first, most
  */
 export type Recovery = { readonly type: "following" } | { readonly type: "doubting"; readonly seq: bigint }
 
+/** The entry up to which this device's log is also the service's is being looked for. */
+export interface Rewinding {
+  /** Of the keys that this device knows, the service may know an older one only. */
+  tried: number
+  after: bigint | undefined
+  /** The last entry that is in both logs, as far as has been read. */
+  ancestor: bigint | undefined
+}
+
 /** How far this device's knock has got. */
 export interface Knocking {
   /** The service has it. */

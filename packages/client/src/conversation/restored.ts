@@ -6,7 +6,7 @@ import type { DeliveryAnswer } from "../service/delivery.js"
 import { HANDSHAKES_KEPT, type Handshake } from "./kept.js"
 import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
-import { following, pauseAfter, unobstructed } from "./recovery.js"
+import { following, pauseAfter, type Rewinding, unobstructed } from "./recovery.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -35,15 +35,6 @@ export function quietUntil({ facts }: State, { service, now }: Moment): number |
   if (service?.restoredAt === undefined || facts.leafSince > service.restoredAt) return undefined
   const until = Number(service.restoredAt) + QUIET_MILLISECONDS
   return until > now && now >= Number(service.restoredAt) ? until : undefined
-}
-
-/** The entry up to which this device's log is also the service's is being looked for. */
-export interface Rewinding {
-  /** Of the keys that this device knows, the service may know an older one only. */
-  tried: number
-  after: bigint | undefined
-  /** The last entry that is in both logs, as far as has been read. */
-  ancestor: bigint | undefined
 }
 
 /** Goes back to where the logs part, if that is what is wrong. */
@@ -114,7 +105,7 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   const lost = kept.all.filter(({ seq }) => seq === undefined || seq > ancestor)
   // There may be more than are kept.
   if (lost.length >= HANDSHAKES_KEPT && facts.keptNext > HANDSHAKES_KEPT) return giveUp(turn)
-  for (const handshake of lost) kept.put(turn, { ...handshake, seq: undefined })
+  for (const handshake of lost) kept.put(turn, state.key, { ...handshake, seq: undefined })
   const shift = facts.shift + position.cursor - ancestor
   const rewoundAt = lost.length === 0 ? undefined : BigInt(moment.now)
   turn.update({ rewoundAt, shift, head: undefined, joinedAt: 0n })
@@ -148,7 +139,7 @@ export function isKnownAgain(turn: Turn, entry: Entry): boolean {
   const { state } = turn
   const handshake = state.kept.find(entry)
   if (handshake === undefined) return false
-  state.kept.put(turn, { ...handshake, seq: entry.seq })
+  state.kept.put(turn, state.key, { ...handshake, seq: entry.seq })
   if (handshake.begins !== undefined) turn.add({ type: "reach" })
   if (state.kept.lost.length === 0) endRestoring(turn)
   return true

@@ -29,9 +29,9 @@ import {
   type Obstacle,
   type Pause,
   type Recovery,
+  type Rewinding,
   unobstructed,
 } from "./recovery.js"
-import type { Rewinding } from "./restored.js"
 import { Wishes } from "./wishes.js"
 
 /** What every step of every conversation of a device is given. */
