@@ -175,8 +175,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   C3f: [...onlyDepartures, defersWhatIsRefused],
   C3g: [
     inClient("conversation/next")(
-      'if (status === "left" || status === "lost" || status === "halted" || status === "stopped")',
-      'if (status === "left" || status === "lost" || status === "halted" || state.unapproved.length > 0)',
+      "if (endedStatuses.has(status))",
+      "if (endedStatuses.has(status) || state.unapproved.length > 0)",
     ),
   ],
   C4: [

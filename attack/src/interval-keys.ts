@@ -1,4 +1,4 @@
-import { decode, encode, enumeration, fixed, opaque, optional, struct, uint8, uint64 } from "@conclave/codec"
+import { decode, encode, enumeration, fixed, opaque, optional, struct, uint8, uint64, vector } from "@conclave/codec"
 import type { SigningKey } from "@conclave/crypto"
 import { type CipherSuite, expandWithLabel, signWithLabel } from "@conclave/mls"
 import type { Extension } from "@conclave/mls/wire"
@@ -91,16 +91,18 @@ const Newcomer = struct("Newcomer", {
   version: uint8,
   intervalSecret: opaque,
   accessKey: fixed(32),
-  head: optional(
-    struct("SignedHead", {
-      head: struct("LogHead", { groupId: opaque, incarnation: uint64, seq: uint64, chainHash: fixed(32) }),
-      signature: opaque,
-    }),
-  ),
+  head: optional(struct("HeadClaim", { incarnation: uint64, seq: uint64, chainHash: fixed(32), signature: opaque })),
+  continues: optional(struct("Continues", { groupId: opaque, names: vector(opaque) })),
 })
 
 export function tellNewcomers({ secret: intervalSecret, accessKey }: IntervalKeys): Extension {
-  const extensionData = encode(Newcomer, { version: 1, intervalSecret, accessKey, head: undefined })
+  const extensionData = encode(Newcomer, {
+    version: 1,
+    intervalSecret,
+    accessKey,
+    head: undefined,
+    continues: undefined,
+  })
   return { extensionType: NEWCOMER_EXTENSION, extensionData }
 }
 

@@ -6,7 +6,7 @@ import type { Client } from "../src/client.js"
 import type { Moment, State } from "../src/conversation/state.js"
 import { type Input, step } from "../src/conversation/step.js"
 import type { Conversation } from "../src/conversation.js"
-import { ConversationHandle } from "../src/device/handle.js"
+import { ConversationHandle, PLACES_OF_ONE } from "../src/device/handle.js"
 import { openDevice } from "../src/device/open.js"
 import type { ClientEvent } from "../src/events.js"
 import { loadProfile } from "../src/journal/transactions.js"
@@ -95,6 +95,11 @@ export class SimulatedDevice {
 
   get handles(): readonly ConversationHandle[] {
     return [...(this.client?.conversations.values() ?? [])].filter((it) => it instanceof ConversationHandle)
+  }
+
+  /** Those too whose place another one has taken while they went on. */
+  get followed(): readonly ConversationHandle[] {
+    return this.handles.flatMap(withEarlier).filter(({ status }) => status !== "continued")
   }
 
   get isOpen(): boolean {
@@ -319,12 +324,25 @@ export class SimulatedDevice {
     const parts: string[] = [type]
     if ("reason" in event) parts.push(event.reason)
     if ("messageId" in event) parts.push(`${event.messageId}`)
-    if ("seq" in event) parts.push(`${event.seq}`)
+    if ("seq" in event && event.seq !== undefined) parts.push(`${event.seq % PLACES_OF_ONE}`)
     if ("by" in event) parts.push(event.by)
     if ("title" in event) parts.push(event.title)
     this.watch.eventsNeverChange(number, parts.join(": "))
     if (type === "keyChanged" && "signatureKey" in event && !event.accepted) {
       this.#strange.set(event.name, [...(this.#strange.get(event.name) ?? []), event.signatureKey])
+    }
+  }
+
+  /** Somebody asks this person in. */
+  get isAsked(): boolean {
+    return this.handles.some(({ status }) => status === "invited")
+  }
+
+  /** Makes a new group where nobody can go on, or where nobody lets this device in again. */
+  goOn(): void {
+    for (const it of this.handles) {
+      if (it.status !== "stopped" && it.status !== "recovering") continue
+      this.ask(`goes on in place of ${short(it.id)}`, () => it.restart())
     }
   }
 
@@ -366,4 +384,9 @@ export class SimulatedDevice {
   #note(what: string): void {
     this.#options.trace.note(this.#options.timeline.elapsed, `${this.name} ${what}`)
   }
+}
+
+function withEarlier(conversation: ConversationHandle): readonly ConversationHandle[] {
+  const { continues } = conversation
+  return continues === undefined ? [conversation] : [conversation, ...withEarlier(continues)]
 }

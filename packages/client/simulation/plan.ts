@@ -17,6 +17,8 @@ export type WishKind =
   | "restart"
   | "stranger"
   | "impostor"
+  | "lockout"
+  | "continue"
 
 /** What goes wrong, for a while or once. */
 export type FaultKind =
@@ -118,6 +120,13 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
           : dice.between(500, 15_000)
     add(kind, Math.max(FIRST_FAULT, time() - dice.below(1_000)), amount)
   }
+  // Drawn last: whatever else a seed means stays as it is.
+  if (dice.chance(25)) {
+    const at = dice.between(10_000, DURATION - 20_000)
+    add("lockout", at)
+    const persons = dice.between(0, 3)
+    for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 15_000))
+  }
   items.sort((a, b) => a.at - b.at)
   return { seed, devices, items }
 }
@@ -155,6 +164,8 @@ export function inWords({ kind, who, whom, amount, at }: Item): string {
     restart: `${name} closes the client and opens it again`,
     stranger: "a stranger who knows the group's id tries something",
     impostor: `somebody registers a device under the name of ${other}`,
+    lockout: "a member registers a key that nobody else has",
+    continue: `${name} goes on in a new group where that is needed`,
     loss: `${name}'s line loses requests and answers for ${seconds}`,
     partition: `${name} is cut off for ${seconds}`,
     delay: `${name}'s line delays and reorders for ${seconds}`,

@@ -156,6 +156,10 @@ export const bugs: readonly Bug[] = [
       ),
     ],
   },
+  {
+    name: "what waits is lost where a conversation goes on in a new group",
+    changes: [change("device/continuations.js", "waiting.map(([, { payload }]) => payload)", "[]")],
+  },
   ...lies.map((lie) => ({ name: `the service ${lie}`, lie })),
 ]
 

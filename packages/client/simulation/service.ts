@@ -1,5 +1,6 @@
 import * as authentication from "@conclave/auth"
 import { encode } from "@conclave/codec"
+import type { Interval } from "@conclave/contracts/access"
 import { AuthResponse } from "@conclave/contracts/auth"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import * as delivery from "@conclave/delivery"
@@ -217,7 +218,10 @@ export class Ledger implements Store {
   }
 
   /** An entry that nobody with a key of the group's has sent: the service writes it into the log. */
-  async insert(entry: Pick<NewEntry, "groupId" | "idempotencyId" | "kind" | "epoch" | "body">): Promise<void> {
+  async insert(
+    entry: Pick<NewEntry, "groupId" | "idempotencyId" | "kind" | "epoch" | "body">,
+    begins?: Interval,
+  ): Promise<void> {
     const head = await this.#headOf(entry.groupId)
     if (head === undefined) return
     this.strangers.add(hex(entry.idempotencyId))
@@ -228,7 +232,10 @@ export class Ledger implements Store {
       at: BigInt(this.#options.timeline.now),
       after: head.lastCommitSeq,
       pastCommitsMax: 0,
-      commit: undefined,
+      commit: begins && {
+        ...{ welcome: new Uint8Array(), recipients: [], unserved: [], begins, answers: undefined, knocksSince: 0n },
+        ...{ sender: new Uint8Array(8), inboxEntriesPerGroupMax: 1, inboxEntriesMax: 1, mayDeliver: () => false },
+      },
       admit: () => undefined,
     })
   }

@@ -13,6 +13,8 @@ export class Stranger {
   readonly #suite: CipherSuite
   /** Has written into a log: members are told of what they pass over. */
   isAbout = false
+  /** There are conversations in which nobody can go on. */
+  hasLockedOut = false
 
   constructor(services: Services, provider: CryptoProvider) {
     this.#services = services
@@ -32,6 +34,22 @@ export class Stranger {
     if (kind === "expired") return
     this.isAbout = true
     await ledger.insert({ groupId, idempotencyId: dice.bytes(16), kind, epoch, body: this.#body(dice, entry) })
+  }
+
+  /** Has a key that nobody else has be registered with noise, as a member can: all members stop there. */
+  async lockOut(dice: Dice): Promise<void> {
+    const { ledger } = this.#services
+    if (ledger.groups.length === 0) return
+    const groupId = dice.pick(ledger.groups)
+    const entries = await ledger.log(groupId)
+    const last = entries.at(-1)
+    if (last === undefined) return
+    this.isAbout = true
+    this.hasLockedOut = true
+    using key = this.#suite.signature.generate((length) => dice.bytes(length))
+    const begins = { accessKey: key.publicKey, removes: dice.chance(50) }
+    const body = this.#body(dice, last)
+    await ledger.insert({ groupId, idempotencyId: dice.bytes(16), kind: "commit", epoch: last.epoch, body }, begins)
   }
 
   /** Registers a device under a name that belongs to somebody else, with nobody's consent. */

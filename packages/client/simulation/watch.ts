@@ -74,6 +74,7 @@ export class Watch {
 
   #stored({ group, cursor, effects }: Stepping): void {
     const seen = this.#conversation(group)
+    if (effects.some(({ type }) => type === "hide")) seen.hasGaps = true
     const emitted = effects.flatMap((effect) => (effect.type === "emit" ? [effect.event] : []))
     for (const effect of effects) this.#wishEndsOnce(group, seen, effect, emitted)
     for (const event of emitted) this.#told(group, seen, cursor, event)
@@ -116,7 +117,11 @@ export class Watch {
       (event) =>
         event.type === "failed" || (event.type === "sent" && isSame(decodePayload(event.payload).messageId, messageId)),
     )
-    if (body.type !== "title" && !isAnswered) {
+    // It is said in the group that takes the place of this one: by a wish that the same transaction has stored.
+    const isMoved = [...this.#conversations].some(
+      ([other, { wishes }]) => other !== group && [...wishes.values()].some((it) => isOf(it.wish, messageId)),
+    )
+    if (body.type !== "title" && !isAnswered && !isMoved) {
       this.#broken("a wish ends once", "a message has ended without a place, and without a reason")
     }
   }
@@ -140,6 +145,9 @@ export class Watch {
         seen.lastTold = 0n
         break
       case "recovered":
+      case "stopped":
+        seen.hasGaps = true
+        break
       case "lost":
       case "halted":
         seen.hasGaps = true
@@ -158,7 +166,8 @@ export class Watch {
     const from = event.type === "sent" ? this.#name : event.from
     const entry = this.#invariants.entry(group, seq)
     if (seen.told.has(seq)) this.#broken("nothing is told twice", `message ${seq} of ${short(group)} is told again`)
-    if (event.type === "sent" && seen.sent.has(id)) this.#broken("nothing is told twice", `${id} is sent twice`)
+    const isSentBefore = [...this.#conversations.values()].some(({ sent }) => sent.has(id))
+    if (event.type === "sent" && isSentBefore) this.#broken("nothing is told twice", `${id} is sent twice`)
     if (seq < seen.lastTold) {
       this.#broken("told in the order of the log", `message ${seq} of ${short(group)} is told after ${seen.lastTold}`)
     }
@@ -221,8 +230,15 @@ export class Watch {
   /** Every message that was told is in the history, once; and nothing else. */
   async historyIsComplete(conversation: ConversationHandle): Promise<void> {
     const seen = this.#conversations.get(conversation.id)
+    const { firstPlace, continues } = conversation
     const history = await conversation.history({ limit: 1_000_000 })
-    const seqs = history.map(({ seq }) => seq)
+    if (continues !== undefined) {
+      await this.historyIsComplete(continues)
+      const earlier = await continues.history({ limit: 1_000_000 })
+      const isSameBegin = isSame(history.slice(0, earlier.length), earlier)
+      if (!isSameBegin) this.#broken("history is complete", "it does not go back into what was said before")
+    }
+    const seqs = history.flatMap(({ seq }) => (seq >= firstPlace ? [seq - firstPlace] : []))
     if (new Set(seqs).size !== seqs.length) this.#broken("history is complete", "a place is there twice")
     for (const seq of seen?.told ?? []) {
       if (!seqs.includes(Number(seq))) this.#broken("history is complete", `message ${seq} was told, and is not there`)
@@ -239,7 +255,7 @@ export class Watch {
     const { state, means } = driver
     const stored = new State(state.id)
     await loadState(stored, disk, means)
-    const differences = (["facts", "commit", "unapproved"] as const).filter(
+    const differences = (["facts", "commit", "unapproved", "continuation"] as const).filter(
       (part) => !isSame(state[part], stored[part]),
     )
     const others: readonly (readonly [string, unknown, unknown])[] = [
@@ -256,6 +272,10 @@ export class Watch {
   #broken(invariant: Parameters<Invariants["broken"]>[0], message: string): void {
     this.#invariants.broken(invariant, `${this.device}: ${message}`)
   }
+}
+
+function isOf(wish: Wish, messageId: Uint8Array): boolean {
+  return wish.type === "message" && isSame(decodePayload(wish.payload).messageId, messageId)
 }
 
 /** The same content; for records that have been decoded. */

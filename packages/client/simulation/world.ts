@@ -122,6 +122,8 @@ class World {
         device.approve()
         for (const it of device.handles) if (it.status === "invited") device.ask("accepts", () => it.accept())
         device.ask("synchronizes", () => device.client!.sync())
+        // Another one may have made a new group: whoever is asked has no need to.
+        if (this.#stranger.hasLockedOut && round % 3 === 2 && !device.isAsked) device.goOn()
       }
       await settled()
       await this.#until(this.#timeline.elapsed + ROUND)
@@ -171,7 +173,7 @@ class World {
 
   #differenceIn(group: string, head: bigint): string | undefined {
     const there = this.#devices.flatMap((device) => {
-      const handle = device.handles.find(({ id }) => id === group)
+      const handle = device.followed.find(({ id }) => id === group)
       return handle === undefined ? [] : [{ device, handle }]
     })
     for (const { device, handle } of there) {
@@ -279,6 +281,9 @@ class World {
       case "stranger":
         void this.#stranger.act(dice)
         break
+      case "lockout":
+        void this.#stranger.lockOut(dice)
+        break
       case "impostor":
         void this.#stranger.impersonate(NAMES[item.whom]!, dice)
         break
@@ -330,6 +335,9 @@ class World {
         break
       case "look":
         device.look({ acknowledge: dice.chance(50) })
+        break
+      case "continue":
+        device.goOn()
         break
       case "restart":
         device.restart()

@@ -2,7 +2,7 @@ import type { judgeDisplayName, nameFault, normalizeName, personLabel } from "@c
 import type { CryptoProvider, SignatureName } from "@conclave/crypto"
 import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
-import type { Conversation } from "./conversation.js"
+import type { ContinuedConversation, Conversation } from "./conversation.js"
 import type { ClientEvent } from "./events.js"
 import type { Waiting } from "./service/patience.js"
 import type { Store } from "./store/store.js"
@@ -83,6 +83,8 @@ export interface Invitation {
   readonly members: readonly string[]
   /** Where this device has been in the conversation before: what it was called then. */
   readonly title?: string
+  /** See {@link Conversation.invitedToContinue}: the person is asked even if the answer is `accept`. */
+  readonly continues?: ContinuedConversation
 }
 
 export type InvitationAnswer = "accept" | "ask" | "decline"
@@ -100,8 +102,9 @@ export interface InvitationLimits {
 export interface ClientPolicy {
   /**
    * What an invitation by somebody else leads to: being in the conversation (`accept`, the default), or a conversation
-   * with the status `invited` (`ask`); an invitation back into a conversation that this device cannot follow, or that was
-   * stopped, is always put to the person; one into a conversation that it has lost, unless a member whom it knows from there
+   * with the status `invited` (`ask`); an invitation to continue a conversation in a new group is always put to the person,
+   * and so is an invitation back into a conversation that this device cannot follow, or that was
+   * stopped; one into a conversation that it has lost, unless a member whom it knows from there
    * sends it; one into a conversation that it has left, unless somebody sends it whom it has met. A function decides for each; where it throws, or takes longer than ten
    * seconds, the person is asked.
    */

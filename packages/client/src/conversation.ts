@@ -22,6 +22,15 @@ export interface Conversation {
   readonly members: readonly string[]
   /** While `status` is `invited`: the name of the member who signed the invitation. */
   readonly invitedBy: string | undefined
+  /**
+   * While `status` is `invited`: the conversation that this one was made to continue, if this device cannot go on there and
+   * a member of it says so. {@link accept} then makes one conversation of both.
+   */
+  readonly invitedToContinue: ContinuedConversation | undefined
+  /** The conversation before this one: {@link history} goes back into it, and `client.conversations` does not list it. */
+  readonly continues: Conversation | undefined
+  /** The conversation that takes the place of this one. */
+  readonly continuedBy: Conversation | undefined
   /** Messages of this device that have no place in the conversation yet, oldest first. */
   readonly pending: readonly PendingMessage[]
 
@@ -39,6 +48,19 @@ export interface Conversation {
    * who asked (event `copied`), if it can follow. A device without a key package is left as it is.
    */
   reinvite(...names: readonly string[]): Promise<void>
+  /**
+   * Makes a new group in the place of one in which nobody can go on (status `stopped`), or which this device cannot follow
+   * and nobody has let it in again (`recovering`): same title, and all names of the last member list but `without`, who are
+   * asked. The returned conversation takes the place of this one in `client.conversations` at once: its history goes back
+   * into this one, messages that wait here are sent there, and every other call that waits rejects with `CONTINUED`. Resolves
+   * when the service has the new group and the members have been added, as {@link Client.createConversation} does. It is for
+   * a person to decide: the client never does it on its own.
+   *
+   * @throws {ClientError} `REFUSED` where this conversation is neither, `CONTINUED` where it goes on elsewhere already,
+   *   `NOT_A_MEMBER` for a name in `without` that is not in it, `UNKNOWN_NAME` for a member who has no device any more;
+   *   nothing has been made then
+   */
+  restart(options?: { readonly without?: readonly string[] }): Promise<Conversation>
   /** Removes every device of each name. A name that is gone already is no error. Not for one's own name: `leave`. */
   remove(...names: readonly string[]): Promise<void>
   /** At most 256 bytes of UTF-8. Every member may set it. */
@@ -47,7 +69,9 @@ export interface Conversation {
   refresh(): Promise<void>
   /**
    * Takes an invitation (status `invited`): the event `joined` follows, then the title and the messages that have come
-   * while it waited, each in an event. Does nothing for a conversation one is in.
+   * while it waited, each in an event. Does nothing for a conversation one is in. Where it continues another one, that
+   * becomes `continued`; rejects with `UNAVAILABLE` where this device lost its place there while it was sending, and the
+   * service does not show whether it has the message.
    */
   accept(): Promise<void>
   /**
@@ -61,7 +85,10 @@ export interface Conversation {
    */
   leave(): Promise<void>
 
-  /** Messages in the conversation's order, oldest first: the last `limit` (default 100) before `before`. */
+  /**
+   * Messages in the conversation's order, oldest first: the last `limit` (default 100) before `before`; those of the
+   * conversations that it continues come before its own.
+   */
   history(options?: { readonly before?: number; readonly limit?: number }): Promise<readonly Message[]>
 
   /**
@@ -102,7 +129,7 @@ export interface WishOptions {
  * `invited`: somebody asks this person in, see `accept` and `decline`; nothing can be sent · `creating`: not at the
  * service yet · `active` · `halted`: somebody is in it whom this device does not accept; nothing is sent before
  * `approveKey`, or before they have been removed · `recovering`: cannot follow, and waits for a
- * member to let it in again · `stopped`: a member has locked the others out · `lost`: has to be invited again · `leaving`:
+ * member to let it in again · `stopped`: a member has locked the others out · `continued`: another one takes its place · `lost`: has to be invited again · `leaving`:
  * has asked to be removed · `left`: is no member.
  */
 export type ConversationStatus =
@@ -112,9 +139,23 @@ export type ConversationStatus =
   | "halted"
   | "recovering"
   | "stopped"
+  | "continued"
   | "lost"
   | "leaving"
   | "left"
+
+/** What an invitation continues, as this device sees it: nothing of it is believed of the one who invites. */
+export interface ContinuedConversation {
+  readonly conversation: Conversation
+  /** Who made the group that continues it, or invites into it: a member of the old one, with a key that this device knows. */
+  readonly by: string
+  /** Members of the new one who are not in this device's last list of the old one's. */
+  readonly added: readonly string[]
+  /** Names of that list who are not in the new one. */
+  readonly removed: readonly string[]
+  /** Whether the list that `by` gives of the old one's members is the one that this device has. */
+  readonly known: boolean
+}
 
 export interface PendingMessage extends Content {
   readonly messageId: string
@@ -123,7 +164,7 @@ export interface PendingMessage extends Content {
 
 export interface Message extends Content {
   readonly messageId: string
-  /** The place in the conversation: grows, with gaps. */
+  /** The place in the conversation: grows, with gaps; by 2^40 with each restart. */
   readonly seq: number
   readonly from: string
   /** Sent by this device. */

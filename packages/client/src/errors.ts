@@ -6,7 +6,7 @@ export class ClientError extends Error {
   /**
    * `UNKNOWN_NAME`, `NO_KEY_PACKAGE`: the other person is not (or not yet) reachable · `NAME_TAKEN`: choose another ·
    * `KEY_CHANGED`: compare safety codes, then `approveKey` · `NOT_A_MEMBER`, `LOST`: be invited (again) ·
-   * `TOO_LARGE`: send less · `REFUSED`: the service said no · `STORE_FAILED`, `STORE_LOCKED`, `WRONG_PROFILE`: the
+   * `CONTINUED`: ask `Conversation.continuedBy` for it · `TOO_LARGE`: send less · `REFUSED`: the service said no · `STORE_FAILED`, `STORE_LOCKED`, `WRONG_PROFILE`: the
    * profile cannot be used · `UNAVAILABLE`: try later · `UPDATE`: the service speaks newer versions only, update
    * this program · `CLOSED`: the client was closed.
    */

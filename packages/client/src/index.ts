@@ -39,6 +39,7 @@ export type {
   VerifyLeaves,
 } from "./client.js"
 export type {
+  ContinuedConversation,
   Conversation,
   ConversationStatus,
   Message,

@@ -186,7 +186,10 @@ function knockVectors(keys: IntervalKeys) {
 
 function newcomerVector(keys: IntervalKeys) {
   const { extensionType, extensionData } = newcomerExtension(keys, undefined)
-  return { extension_type: extensionType, extension_data: hex(extensionData) }
+  const continues = { groupId: derived("group before", 32), names: ["alice", "bob"] }
+  const told = { group_id: hex(continues.groupId), names: continues.names }
+  const continuing_data = hex(newcomerExtension(keys, undefined, continues).extensionData)
+  return { extension_type: extensionType, extension_data: hex(extensionData), continues: told, continuing_data }
 }
 
 function payloadVector() {
@@ -359,13 +362,16 @@ describe("the vectors beside docs/conversations.md", () => {
   })
 
   it("tell a newcomer the interval, by the extension that the document names", () => {
-    const { extension_type, extension_data } = vectors.newcomer
+    const { extension_type, extension_data, continues, continuing_data } = vectors.newcomer
     assert.equal(extension_type, Number(named("extension type of Newcomer")))
     const secret = v(unhex(interval.interval_secret))
     const told = joined(Uint8Array.of(1), secret, unhex(interval.access_key), Uint8Array.of(0))
-    assert.equal(extension_data, hex(told))
-    const extension = { extensionType: extension_type, extensionData: unhex(extension_data) }
-    assert.equal(hex(readNewcomer(suite, [extension])!.keys.accessKey), interval.access_key)
+    assert.equal(extension_data, hex(joined(told, Uint8Array.of(0))))
+    const before = joined(v(unhex(continues.group_id)), v(joined(...continues.names.map((name) => v(text(name))))))
+    assert.equal(continuing_data, hex(joined(told, Uint8Array.of(1), before)))
+    const extension = { extensionType: extension_type, extensionData: unhex(continuing_data) }
+    const { keys, continues: read } = readNewcomer(suite, [extension])!
+    assert.deepEqual([hex(keys.accessKey), read?.names], [interval.access_key, continues.names])
   })
 
   it("are payloads as the document says", () => {

@@ -132,7 +132,8 @@ function journal() {
     [Symbol.asyncDispose]: () => inner[Symbol.asyncDispose](),
   })
   const transactions = new Transactions(store, profileRecord)
-  const events = new Journal(store, transactions, { oldest: 1, find: () => ({ id: "team" }) as Conversation })
+  const team = { id: "team", firstPlace: 0 } as Conversation & { readonly firstPlace: number }
+  const events = new Journal(store, transactions, { oldest: 1, find: () => team })
   const emit = (text: string, times = 1) =>
     transactions.run(undefined, (transaction) => {
       for (let i = 0; i < times; i++) {

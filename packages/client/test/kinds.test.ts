@@ -67,9 +67,9 @@ describe("a kind of event", () => {
     assert.deepEqual(numbered, [
       ...["1 messageWithoutSeq", "2 sentWithoutSeq", "3 joined", "4 title", "5 members", "6 refreshed", "7 left"],
       ...["8 keyChanged", "9 failed", "10 rejected", "11 halted", "12 recovered", "13 lost", "14 missing"],
-      ...["15 deferred", "16 invited", "17 declined", "18 throttled", "19 update", "20 unavailable", "21 message"],
-      ...["22 sent", "23 displayName", "24 keptMessage", "25 stuck", "26 stopped", "27 copied"],
-      ...["30 contradicted", "31 service"],
+      ...["15 deferred", "16 invitedWithoutContinues", "17 declined", "18 throttled", "19 update", "20 unavailable"],
+      ...["21 message", "22 sent", "23 displayName", "24 keptMessage", "25 stuck", "26 stopped", "27 copied"],
+      ...["28 invited", "30 contradicted", "31 service"],
     ])
   })
 })
@@ -78,11 +78,37 @@ describe("the words of an invitation", () => {
   it("name those whom it leads to besides the reader and the one who invites", () => {
     const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
     const words = (...members: string[]) => {
-      const event = table.show({ type: "invited", conversation: id, by: "bob", members }, find)
+      const event = table.show({ type: "invited", conversation: id, by: "bob", members, continues: undefined }, find)
       return table.words(event!, reader)
     }
     assert.deepEqual(words("alice", "bob"), ["bob invites you to a conversation"])
     assert.deepEqual(words("alice", "bob", "carol"), ["bob invites you to a conversation with carol"])
+  })
+
+  it("to continue another conversation say which, and what is different there", () => {
+    const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
+    const words = (differences: { added?: string[]; removed?: string[]; known?: boolean }) => {
+      const continues = { conversation: id, by: "bob", added: [], removed: [], known: true, ...differences }
+      const event = table.show(
+        { type: "invited", conversation: id, by: "bob", members: ["alice", "bob"], continues },
+        find,
+      )
+      return [table.severity(event!, reader), ...table.words(event!, reader)]
+    }
+    const first = 'bob asks you to go on in a new group, instead of "team"'
+    assert.deepEqual(words({}), ["notice", first, "Its members are those that this device knew"])
+    assert.deepEqual(words({ added: ["eve"], removed: ["carol", "dave"], known: false }), [
+      ...["warning", first, "eve is new", "carol and dave are left out"],
+      "What bob says of the old members is not what this device knew: ask before you accept",
+    ])
+  })
+
+  it("are read as an earlier version stored them", () => {
+    const table = eventTable(eventKinds, { forms: eventForms, references: eventReferences })
+    const stored = decode(StoredEvent, Uint8Array.from(Buffer.from("10" + "020102" + "03626f62" + "0403626f62", "hex")))
+    const event = table.show(stored as never, find)
+    const expected = { type: "invited", conversation: team, by: "bob", members: ["bob"], continues: undefined }
+    assert.deepEqual(event, expected)
   })
 })
 

@@ -1,4 +1,4 @@
-import { enumeration, fixed, opaque, optional, struct, type TypeOf, uint8 } from "@conclave/codec"
+import { enumeration, fixed, opaque, optional, struct, type TypeOf, uint8, utf8, vector } from "@conclave/codec"
 import { AccessKey } from "@conclave/contracts/access"
 import { HeadClaim } from "@conclave/contracts/heads"
 
@@ -8,6 +8,15 @@ export const KnockContext = struct("KnockContext", {
   groupId: opaque,
   knock: fixed(16),
 })
+
+/** What a group was made to continue: see `Conversation.restart`. No receiver believes it: it is compared. */
+export const Continues = struct("Continues", {
+  /** Of the conversation that nobody, or its author, could go on in. */
+  groupId: opaque,
+  /** The names of its members, as the member who says it knew them last: sorted, each once. */
+  names: vector(utf8),
+})
+export type Continues = TypeOf<typeof Continues>
 
 /**
  * The extension of the GroupInfo in a Welcome (RFC 9420 §12.4.3) that tells newcomers what a member knows, by the type
@@ -22,6 +31,8 @@ export const Newcomer = struct("Newcomer", {
   accessKey: AccessKey,
   /** The newest head that the committer had read. */
   head: optional(HeadClaim),
+  /** The conversation that this group continues; told to those alone who were members of it. */
+  continues: optional(Continues),
 })
 export type Newcomer = TypeOf<typeof Newcomer>
 export const NEWCOMER_VERSION = 1

@@ -2,6 +2,7 @@ import type { HeadClaim } from "@conclave/contracts/heads"
 import type { Knock } from "@conclave/contracts/knocks"
 import type { StagedJoin } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
+import type { Claimed } from "../records/records.js"
 
 /** Somebody has knocked, and nobody has answered yet as far as this device knows. */
 export interface Visitor {
@@ -21,7 +22,7 @@ export interface LetIn {
 }
 
 /** Somebody to be added: by a Welcome in the device's inbox, or as the answer to a knock. */
-export type Addition = { readonly keyPackage: Uint8Array; readonly deviceId: Uint8Array } | Answering
+export type Addition = Pick<Claimed, "name" | "deviceId" | "keyPackage"> | Answering
 
 /** Whoever left this knock is added as the answer to it. */
 export interface Answering {

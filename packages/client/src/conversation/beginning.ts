@@ -3,6 +3,7 @@ import { logChainStart } from "@conclave/contracts/log-chain"
 import { Group } from "@conclave/mls"
 import type { WishOf } from "../records/records.js"
 import { atOnce } from "./committing.js"
+import { type TakenOver, takeOver } from "./continuing.js"
 import { intervalIn } from "./epoch-interval.js"
 import { following, unobstructed } from "./recovery.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
@@ -14,10 +15,12 @@ import type { Numbered } from "./wishes.js"
 export interface Beginning {
   readonly title: string
   readonly members: readonly string[]
+  /** What it continues, if anything. */
+  readonly takes?: TakenOver
 }
 
 /** Makes the group, and the wishes to make it known to the service and to invite the members, all in one step. */
-export function begin(turn: Turn, { title, members }: Beginning): void {
+export function begin(turn: Turn, { title, members, takes }: Beginning): void {
   const { state, moment } = turn
   const { identity, groupOptions, random } = moment
   const group = Group.create({ ...groupOptions, suite: identity.suite, signer: identity.signer, groupId: state.id })
@@ -36,6 +39,7 @@ export function begin(turn: Turn, { title, members }: Beginning): void {
   const wishes = [turn.addWish({ type: "create", request })]
   for (const names of atOnce(members)) wishes.push(turn.addWish({ type: "invite", names, claimed: [] }))
   for (const wish of wishes) turn.add({ type: "wished", wish, messageId: undefined })
+  if (takes !== undefined) takeOver(turn, takes)
 }
 
 /** A group that an earlier version of this program made, and of which the service does not know yet. */

@@ -4,6 +4,7 @@ import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import type { CipherSuite, LeafIndex, Member, OutgoingCommit as MlsCommit } from "@conclave/mls"
 import { sealAnswers } from "../access/knocks.js"
 import { newcomerExtension } from "../access/newcomer.js"
+import type { Continues } from "../access/structs.js"
 import { hex } from "../bytes.js"
 import { encodeHandshakeData } from "../heads/claims.js"
 import { isBy, type WishBy } from "../kinds/wishes.js"
@@ -154,7 +155,7 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
       authenticatedData: encodeHandshakeData(path ? new Uint8Array() : moment.random(UNIQUE_SIZE), head),
       welcomeExtensions: (exportNext) => {
         const keys = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : newest
-        return [newcomerExtension(keys, head)]
+        return [newcomerExtension(keys, head, toldOf(state, changes))]
       },
     })
   } catch (error) {
@@ -166,6 +167,13 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
   }
   state.staged = { type: "commit", commit, changes }
   return "again"
+}
+
+/** Whoever was no member of the conversation that this one continues is told nothing of it: its members are their own affair. */
+function toldOf({ continuation: { continues } }: State, { add }: CommitChanges): Continues | undefined {
+  return continues !== undefined && add.every((it) => "name" in it && continues.names.includes(it.name))
+    ? continues
+    : undefined
 }
 
 /** Everybody whom the commit adds has been judged. */

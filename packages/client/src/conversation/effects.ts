@@ -18,8 +18,8 @@ export type InvitationChange =
  * earlier message's record, to which an event can refer), `emit` an event,
  * `trust` what a judgement accepted (pins, and events about them), `invitation`.
  *
- * After that: `settle` the call that waits for a wish, `wished` says under which number a wish was stored, `refused`
- * why it was not, `again` that the input was of an earlier state, `wake`, `hide` or `forget` the conversation, `reach`
+ * After that: `settle` the call that waits for a wish, `wished` says under which number a wish was stored, `took over`
+ * under which numbers those of the conversation before it, `refused` why it was not, `again` that the input was of an earlier state, `wake`, `hide` or `forget` the conversation, `reach`
  * further in the log with a new key, `renewing` that a renewal by age begins, `note` something in the client's own log, `ask`.
  */
 export type Effect =
@@ -32,6 +32,7 @@ export type Effect =
   | { readonly type: "invitation"; readonly change: InvitationChange }
   | { readonly type: "settle"; readonly wish: number; readonly error: ClientError | undefined }
   | { readonly type: "wished"; readonly wish: number; readonly messageId: Uint8Array | undefined }
+  | { readonly type: "took over"; readonly wishes: readonly number[] }
   | { readonly type: "refused"; readonly error: ClientError }
   | { readonly type: "again" }
   | { readonly type: "wake" }

@@ -2,7 +2,10 @@ import type { HeadClaim } from "@conclave/contracts/heads"
 import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
+import type { Continues } from "../access/structs.js"
+import type { StoredClaim } from "../kinds/fields.js"
 import { recordKeys, type StoredInvitation, type StoredMessage } from "../records/records.js"
+import { continueNothing, type TakenOver, takeOver } from "./continuing.js"
 import { isSigned, mayBegin } from "./heads.js"
 import { following, unobstructed } from "./recovery.js"
 import { noFacts, type State } from "./state.js"
@@ -23,9 +26,11 @@ export interface Joined {
   readonly answer: "accept" | "ask"
   /** Nothing was there before. */
   readonly fresh: boolean
+  /** What it continues, in the words of a member of that; and how this device sees it, unless it sees no reason to. */
+  readonly continues: { readonly told: Continues; readonly seen: StoredClaim | undefined } | undefined
 }
 
-export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer, fresh }: Joined): void {
+export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer, fresh, continues }: Joined): void {
   const { state } = turn
   const { id: conversation } = state
   turn.trust(judgement)
@@ -64,7 +69,9 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   const invitation = { by, answer: waits ? "waiting" : "accepted", fresh, since: seq + shift } as const
   turn.changeInvitation({ type: "add", invitation })
   const members = state.names
-  turn.emit(waits ? { type: "invited", conversation, by, members } : { type: "joined", conversation, members })
+  if (waits && continues !== undefined) turn.putContinuation({ continues: continues.told })
+  const invited = { type: "invited", conversation, by, members, continues: continues?.seen } as const
+  turn.emit(waits ? invited : { type: "joined", conversation, members })
 }
 
 /** A message that was kept while the invitation waited, and its place. */
@@ -79,7 +86,7 @@ export interface Kept {
  */
 export function acceptInvitation(
   turn: Turn,
-  { kept, cursor }: { readonly kept: readonly Kept[]; readonly cursor: bigint },
+  { kept, cursor, takes }: { readonly kept: readonly Kept[]; readonly cursor: bigint; readonly takes?: TakenOver },
 ): void {
   const { state, moment } = turn
   const { invitation, keepHistory } = moment
@@ -90,6 +97,7 @@ export function acceptInvitation(
   }
   const { id: conversation } = state
   turn.changeInvitation({ type: "answer", answer: "accepted" })
+  if (takes === undefined) continueNothing(turn)
   turn.emit({ type: "joined", conversation, members: state.names })
   if (invitation.titleFrom !== "") {
     turn.emit({ type: "title", conversation, from: invitation.titleFrom, title: state.facts.title })
@@ -104,6 +112,8 @@ export function acceptInvitation(
     if (keepHistory) turn.add({ type: "keep", key })
     else turn.delete(key)
   }
+  // What this device has still to say comes after what the others have said.
+  if (takes !== undefined) takeOver(turn, takes)
   const { status, reason } = state.facts
   if (status !== "halted" && state.unapproved.length === 0) return
   const names = [...new Set(state.unapproved.map(({ name }) => name))]

@@ -161,6 +161,10 @@ function stop(turn: Turn, entry: Entry, { by, reason }: { readonly by: string; r
   state.position.forget()
   turn.update({ status: "stopped", reason })
   turn.emit({ type: "stopped", conversation: state.id, by, reason })
+  // Messages can still be said in a group that continues this one.
+  for (const [number, wish] of [...state.wishes]) {
+    if (wish.type !== "message") turn.fail(number, { code: "LOST", reason })
+  }
   return "followed"
 }
 

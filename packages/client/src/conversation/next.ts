@@ -29,10 +29,15 @@ export function proceed(turn: Turn): Question | undefined {
   }
 }
 
+/** In these nothing goes on by itself. */
+const endedStatuses: ReadonlySet<State["facts"]["status"]> = new Set([
+  ...(["left", "lost", "halted", "stopped", "continued"] as const),
+])
+
 function turnOf(turn: Turn): Next {
   const { state, moment } = turn
   const { status } = state.facts
-  if (status === "left" || status === "lost" || status === "halted" || status === "stopped") return "idle"
+  if (endedStatuses.has(status)) return "idle"
   if (state.obstacle.type === "missing" && moment.now < state.obstacle.pause.retryAt) return "idle"
   if (state.rewinding !== undefined && state.isFollowing) return rewind(turn, state.rewinding)
   if (state.staged !== undefined) return { type: "judge", wish: undefined, claims: claimsOf(state.staged) }

@@ -7,6 +7,7 @@ import { hex } from "../bytes.js"
 import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import type {
+  Continuation,
   ConversationState,
   OutgoingCommit,
   PinnedService,
@@ -84,6 +85,7 @@ export const noFacts: Facts = {
   shift: 0n,
   epochFloor: undefined,
 }
+export const notContinued: Continuation = { continues: undefined, before: undefined, after: undefined }
 
 export type Why = { readonly code: ClientErrorCode; readonly reason: string }
 
@@ -157,6 +159,8 @@ export class State {
   knock: StoredKnock | undefined
   /** Of before the opening, known while the group is. */
   readonly chain = new Chain()
+  /** The conversations before and after this one. */
+  continuation: Continuation = notContinued
   /** Hashes of what the service refused for good; known while the group is. */
   givenUp: readonly Uint8Array[] = []
 

@@ -6,6 +6,7 @@ import type { Wish } from "../records/records.js"
 import { hearKnocks } from "./answering.js"
 import { onAnswer } from "./answers.js"
 import { type Beginning, begin } from "./beginning.js"
+import { continueElsewhere, type Places, type TakenOver } from "./continuing.js"
 import type { Effect } from "./effects.js"
 import { acceptInvitation, concludeInvitation, declineInvitation, type Joined, join, type Kept } from "./invitation.js"
 import { hearOfAnswer } from "./knocking.js"
@@ -30,6 +31,7 @@ export type NewWish =
  *   passed over.
  * - `wished`, `accepted`, `declined`, `approved`: what the person, or the application, wants.
  * - `created`, `joined`: how it begins, or begins again.
+ * - `continued`: another group takes its place, in the same transaction in which that `takes` what waits here.
  * - `brought`: the stream has brought entries, in order; `interrupted`: it has lost count.
  * - `head unknown`: the log may have grown.
  * - `knocked`: members cannot follow, and ask to be let in; `answered knock`: one of them has been, perhaps this device.
@@ -39,11 +41,12 @@ export type Input =
   | { readonly type: "go" }
   | ({ readonly type: "answered"; readonly number: number } & Answered)
   | { readonly type: "wished"; readonly wish: NewWish }
-  | { readonly type: "accepted"; readonly kept: readonly Kept[]; readonly cursor: bigint }
+  | { readonly type: "accepted"; readonly kept: readonly Kept[]; readonly cursor: bigint; readonly takes?: TakenOver }
   | { readonly type: "declined" }
   | { readonly type: "approved"; readonly signatureKey: Uint8Array }
   | { readonly type: "created"; readonly beginning: Beginning }
   | { readonly type: "joined"; readonly joined: Joined }
+  | { readonly type: "continued"; readonly by: Uint8Array; readonly places: Places }
   | {
       readonly type: "brought"
       readonly entries: readonly Entry[]
@@ -116,6 +119,9 @@ function take(turn: Turn, input: Input): Next {
       state.asking = undefined
       join(turn, input.joined)
       return "idle"
+    case "continued":
+      continueElsewhere(turn, input)
+      return "idle"
     case "brought":
       state.position.bring(input.entries, input.headSeq, input.told)
       return "idle"
@@ -161,6 +167,9 @@ function refusalOf({ state, moment }: Turn): ClientError | undefined {
   if (answer === "declined") return new ClientError("NOT_A_MEMBER", "this invitation was declined")
   if (status === "left" || status === "leaving") {
     return new ClientError("NOT_A_MEMBER", (status === "left" && reason) || "this conversation was left")
+  }
+  if (status === "continued") {
+    return new ClientError("CONTINUED", "this conversation goes on in a new group: say it there")
   }
   return status === "lost" || status === "stopped" ? new ClientError("LOST", reason) : undefined
 }

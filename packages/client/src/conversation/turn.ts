@@ -4,6 +4,7 @@ import { includes, type Judgement } from "@conclave/identity/verdicts"
 import { Group } from "@conclave/mls"
 import { ClientError } from "../errors.js"
 import {
+  Continuation,
   ConversationState,
   GivenUp,
   type NewEvent,
@@ -156,10 +157,7 @@ export class Turn {
     this.deleteUnder(recordKeys.group(this.state.key))
     this.#disposeGroup()
     this.state.outline.forget(this, this.state.key)
-    this.state.intervals.forget(this, this.state.key)
-    this.state.chain.forget()
-    this.deleteUnder(recordKeys.chain(this.state.key))
-    this.forgetHandshakes()
+    this.#forgetLog()
     this.state.visitors.clear()
     this.state.heard.clear()
     this.state.letIn.clear()
@@ -181,6 +179,30 @@ export class Turn {
     this.state.staged = undefined
     this.state.group?.[Symbol.dispose]()
     this.state.group = undefined
+  }
+
+  /** This device decrypts nothing more of it, and keeps what is shown of its members. */
+  dropKeys(): void {
+    this.deleteUnder(recordKeys.group(this.state.key))
+    this.#disposeGroup()
+    this.#forgetLog()
+    this.putCommit(undefined)
+    this.putKnock(undefined)
+  }
+
+  /** Nothing more is read of it, nor given back. */
+  #forgetLog(): void {
+    const { intervals, chain, key } = this.state
+    intervals.forget(this, key)
+    chain.forget()
+    this.deleteUnder(recordKeys.chain(key))
+    this.forgetHandshakes()
+  }
+
+  putContinuation(changes: Partial<Continuation>): void {
+    const { state } = this
+    state.continuation = { ...state.continuation, ...changes }
+    this.put(recordKeys.continuation(state.key), encode(Continuation, state.continuation))
   }
 
   putUnapproved(unapproved: Unapproved): void {
@@ -258,6 +280,11 @@ export class Turn {
     this.#end(number)
     this.emit({ type: "failed", conversation: this.state.id, ...describeWish(wish), code, reason })
     this.settle(number, new ClientError(code, reason))
+  }
+
+  /** A wish is another conversation's from now on, with the call that waits for it. */
+  handOver(number: number): void {
+    this.#end(number)
   }
 
   failAll(why: Why): void {

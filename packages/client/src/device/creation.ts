@@ -3,7 +3,8 @@ import { concurrently } from "../service/concurrently.js"
 import type { Means } from "./driver.js"
 import { type ConversationHandle, requireName, requireTitle } from "./handle.js"
 
-const GROUP_ID_SIZE = 32
+/** Random bytes. */
+export const GROUP_ID_SIZE = 32
 
 export interface CreationOptions {
   readonly title: string
@@ -20,13 +21,21 @@ export async function createConversation(
   requireTitle(title)
   const members = [...new Set(names)].filter((name) => name !== identity.name)
   for (const name of members) requireName(name)
-  const found = await concurrently(members, (name) => directory.devices(name, signal))
-  const missing = members.filter((_, at) => found[at]!.length === 0)
-  if (missing.length > 0) throw new ClientError("UNKNOWN_NAME", `nobody is called ${missing.join(" or ")}`)
+  await requireKnown({ directory, signal }, members)
   const conversation = make(random(GROUP_ID_SIZE))
   const wished = await conversation.driver.wish({ type: "created", beginning: { title, members } }, (step) =>
     step.after(() => register(conversation)),
   )
   await Promise.all(wished.map(({ settled }) => settled))
   return conversation
+}
+
+/** Throws `ClientError` `UNKNOWN_NAME` where the directory lists no device of a name. */
+export async function requireKnown(
+  { directory, signal }: Pick<Means, "directory" | "signal">,
+  names: readonly string[],
+): Promise<void> {
+  const found = await concurrently(names, (name) => directory.devices(name, signal))
+  const missing = names.filter((_, at) => found[at]!.length === 0)
+  if (missing.length > 0) throw new ClientError("UNKNOWN_NAME", `nobody is called ${missing.join(" or ")}`)
 }

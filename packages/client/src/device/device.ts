@@ -29,6 +29,7 @@ import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
+import { restartConversation } from "./restarting.js"
 import { Runner } from "./runner.js"
 import { ServiceKeys } from "./service-keys.js"
 import { Stream } from "./stream.js"
@@ -157,6 +158,7 @@ export class Device implements Client {
       stock,
       verifyLeaves: options.verifyLeaves,
       find: (id) => this.#groups.get(id),
+      findShown: this.#find,
       make: (id) => this.#make(id),
       register: (conversation) => this.#register(conversation),
       policy: policy.invitations,
@@ -370,7 +372,7 @@ export class Device implements Client {
         oldest === undefined
           ? Number(transactions.profile.nextEvent)
           : Number(oldest[0].slice(recordKeys.events.length)),
-      find: (id) => this.conversations.get(id),
+      find: this.#find,
     })
   }
 
@@ -393,14 +395,14 @@ export class Device implements Client {
 
   #make(id: Uint8Array): ConversationHandle {
     const means = { ...this.#means, onFault: (error: unknown) => this.#report(error, id) }
-    const conversation: ConversationHandle = new ConversationHandle(id, means, {
-      onHidden: () => {
-        if (this.#isHidden(conversation.id)) this.conversations.delete(conversation.id)
-      },
+    const fates = {
+      onHidden: () => this.#arrange(),
       onForgotten: () => this.#forget(conversation),
       onReach: () => this.#stream?.extend(conversation),
       onRenewed: () => this.#stock.wake(),
-    })
+    }
+    const neighbours = { find: this.#find, restart: this.#restart, arrange: () => this.#arrange() }
+    const conversation: ConversationHandle = new ConversationHandle(id, means, { fates, neighbours })
     return conversation
   }
 
@@ -415,7 +417,25 @@ export class Device implements Client {
     if (!this.#isHidden(conversation.id)) this.conversations.set(conversation.id, conversation)
   }
 
+  /** Not one whose invitation was declined: nothing of it is shown any more. */
+  readonly #find = (id: string) => (this.#isDeclined(id) ? undefined : this.#groups.get(id))
+
+  readonly #restart = async (conversation: ConversationHandle, without: readonly string[]) => {
+    const make = (id: Uint8Array) => this.#make(id)
+    const register = (made: ConversationHandle) => this.#register(made)
+    return restartConversation(conversation, without, { make, register }).finally(() => this.#arrange())
+  }
+
+  /** Takes out of the list what is shown no more. */
+  #arrange(): void {
+    for (const id of [...this.conversations.keys()]) if (this.#isHidden(id)) this.conversations.delete(id)
+  }
+
   #isHidden(id: string): boolean {
+    return this.#isDeclined(id) || this.#groups.get(id)?.driver.state.continuation.after !== undefined
+  }
+
+  #isDeclined(id: string): boolean {
     return this.#means.invitations.isDeclined(id) && this.#means.invitations.get(id)?.fresh === true
   }
 

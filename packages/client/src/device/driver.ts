@@ -38,7 +38,7 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
 }
 
 export interface Fates {
-  /** The invitation was declined: the conversation is shown no more. */
+  /** The invitation was declined, or another conversation takes the place of this one: it is shown no more. */
   readonly onHidden: () => void
   /** Nothing is left of the conversation. */
   readonly onForgotten: () => void
@@ -100,14 +100,14 @@ export class Driver implements Reloadable {
 
   /** One step. Rejects with `STORE_FAILED`; nothing has happened then. */
   run(input: Input): Promise<readonly Effect[]> {
-    return this.means.transactions.run(this, (transaction) => this.#step(transaction, input))
+    return this.means.transactions.run(this, (transaction) => this.take(transaction, input))
   }
 
   /** Enters a group by a Welcome; `join` is called in the step, and what it returns is used up by it. */
   async join(join: () => Joined, beside: Beside): Promise<void> {
     await this.means.transactions.run(this, (transaction) => {
       beside(transaction)
-      return this.#step(transaction, { type: "joined", joined: join() })
+      return this.take(transaction, { type: "joined", joined: join() })
     })
   }
 
@@ -115,11 +115,7 @@ export class Driver implements Reloadable {
   wish(input: Input, beside: Beside = () => {}): Promise<readonly Wished[]> {
     const stored = this.means.transactions.run(this, (transaction) => {
       beside(transaction)
-      return this.#step(transaction, input).flatMap((effect) => {
-        if (effect.type === "refused") return { messageId: undefined, settled: rejected(effect.error) }
-        if (effect.type !== "wished") return []
-        return { messageId: effect.messageId, settled: this.#expect(transaction, effect.wish) }
-      })
+      return this.wished(transaction, this.take(transaction, input))
     })
     // After a failure too: it may have been stored nevertheless.
     return stored.finally(() => this.runner.wake())
@@ -179,7 +175,26 @@ export class Driver implements Reloadable {
     }
   }
 
-  #step(transaction: Transaction, input: Input): readonly Effect[] {
+  /** The wishes that a step has stored. */
+  wished(transaction: Transaction, effects: readonly Effect[]): readonly Wished[] {
+    return effects.flatMap((effect) => {
+      if (effect.type === "refused") return { messageId: undefined, settled: rejected(effect.error) }
+      if (effect.type !== "wished") return []
+      return { messageId: effect.messageId, settled: this.#expect(transaction, effect.wish) }
+    })
+  }
+
+  /** The call that waits for `wish` waits for a wish of another conversation from now on. */
+  handOver(transaction: Transaction, wish: number, to: { readonly driver: Driver; readonly wish: number }): void {
+    transaction.after(() => {
+      const waiter = this.#waiters.get(wish)
+      this.#waiters.delete(wish)
+      if (waiter !== undefined) to.driver.#waiters.set(to.wish, waiter)
+    })
+  }
+
+  /** One step, as a part of `transaction`, which has to be one of this driver's. */
+  take(transaction: Transaction, input: Input): readonly Effect[] {
     const { state, effects } = this.means.step(this.#state, input, this.moment())
     this.#state = state
     this.log.stepped(input, state, effects)
@@ -246,6 +261,7 @@ export class Driver implements Reloadable {
         transaction.after(this.#fates.onForgotten)
         break
       case "wished":
+      case "took over":
       case "refused":
       case "again":
       case "ask":

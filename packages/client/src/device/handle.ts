@@ -5,8 +5,9 @@ import { hex } from "../bytes.js"
 import { atOnce } from "../conversation/committing.js"
 import type { Kept } from "../conversation/invitation.js"
 import { CONTENT_SIZE_MAX, decodePayload, messageOf, TITLE_SIZE_MAX } from "../conversation/payload.js"
-import type { NewWish } from "../conversation/step.js"
+import type { Input, NewWish } from "../conversation/step.js"
 import type {
+  ContinuedConversation,
   Conversation,
   ConversationStatus,
   Message,
@@ -17,17 +18,37 @@ import type {
 import { ClientError } from "../errors.js"
 import { bodyOf, contentSize, type Sendable } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, sortable } from "../records/records.js"
+import { acceptContinuing, continuedIn } from "./continuations.js"
 import { Driver, type Fates, type Means, type Wished } from "./driver.js"
 
 const HISTORY_LIMIT = 100
+
+/** The other conversations of the device. */
+export interface Neighbours {
+  readonly find: (id: string) => ConversationHandle | undefined
+  readonly restart: (conversation: ConversationHandle, without: readonly string[]) => Promise<Conversation>
+  /** Lists what is stored: where a transaction has failed, nobody knows whether it happened before that is read again. */
+  readonly arrange: () => void
+}
+
+export interface Surroundings {
+  readonly fates: Fates
+  readonly neighbours: Neighbours
+}
+
+/** Of the places in a conversation's log, what is added with each restart: see `Message.seq`. */
+export const PLACES_OF_ONE = 2 ** 40
 
 /** A conversation as the application sees it: wishes are stored at once, and carried out by the {@link Driver}. */
 export class ConversationHandle implements Conversation {
   readonly driver: Driver
   readonly #means: Means
 
-  constructor(id: Uint8Array, means: Means, fates: Fates) {
+  readonly #neighbours: Neighbours
+
+  constructor(id: Uint8Array, means: Means, { fates, neighbours }: Surroundings) {
     this.#means = means
+    this.#neighbours = neighbours
     this.driver = new Driver(id, means, fates)
   }
 
@@ -50,6 +71,18 @@ export class ConversationHandle implements Conversation {
   get invitedBy(): string | undefined {
     const invitation = this.#means.invitations.get(this.id)
     return invitation?.answer === "waiting" ? invitation.by : undefined
+  }
+
+  get invitedToContinue(): ContinuedConversation | undefined {
+    return this.status === "invited" ? continuedIn(this, this.#neighbours.find) : undefined
+  }
+
+  get continues(): ConversationHandle | undefined {
+    return this.#neighbour(this.driver.view.continuation.before)
+  }
+
+  get continuedBy(): ConversationHandle | undefined {
+    return this.#neighbour(this.driver.view.continuation.after)
   }
 
   get pending(): readonly PendingMessage[] {
@@ -81,6 +114,10 @@ export class ConversationHandle implements Conversation {
     await Promise.all(atOnce(names).map((some) => this.#wish({ type: "reinvite", names: some, claimed: [] })))
   }
 
+  async restart({ without = [] }: { readonly without?: readonly string[] } = {}): Promise<Conversation> {
+    return this.#neighbours.restart(this, [...without])
+  }
+
   async remove(...names: readonly string[]): Promise<void> {
     for (const name of names) requireName(name)
     if (names.includes(this.#means.identity.name))
@@ -102,7 +139,8 @@ export class ConversationHandle implements Conversation {
       // Whatever is at or before the cursor of a completed step is in the store.
       const cursor = await this.#means.transactions.run(undefined, () => this.driver.state.position.cursor)
       const kept = await this.#keptMessages()
-      const effects = await this.driver.run({ type: "accepted", kept, cursor })
+      const accepted = { type: "accepted", kept, cursor } as const
+      const effects = await this.#accept(accepted)
       isOver = !effects.some(({ type }) => type === "again")
     }
     this.driver.runner.wake()
@@ -124,14 +162,29 @@ export class ConversationHandle implements Conversation {
   }
 
   async history(options: { readonly before?: number; readonly limit?: number } = {}): Promise<readonly Message[]> {
+    const { before, limit = HISTORY_LIMIT } = options
+    const first = this.firstPlace
+    // What was said before it was restarted comes before all that is said in it.
+    const own = before === undefined || before > first ? await this.#ownHistory(limit, before) : []
+    if (own.length >= limit || this.continues === undefined) return own
+    return [...(await this.continues.history({ ...options, limit: limit - own.length })), ...own]
+  }
+
+  /** What the places of this conversation's log are added to: 2^40 for each that comes before it. */
+  get firstPlace(): number {
+    const { continues } = this
+    return continues === undefined ? 0 : continues.firstPlace + PLACES_OF_ONE
+  }
+
+  async #ownHistory(limit: number, before: number | undefined): Promise<readonly Message[]> {
+    const first = this.firstPlace
     const prefix = recordKeys.messages(this.id)
-    const before = options.before === undefined ? {} : { before: prefix + sortable(options.before) }
-    const limited = { limit: options.limit ?? HISTORY_LIMIT, reverse: true, ...before }
-    const records = await this.#means.store.list(prefix, limited)
+    const until = before === undefined ? {} : { before: prefix + sortable(Math.min(before - first, PLACES_OF_ONE)) }
+    const records = await this.#means.store.list(prefix, { limit, reverse: true, ...until })
     return records.reverse().flatMap(([key, record]) => {
       const { from, own, payload } = decode(StoredMessage, record)
       const message = messageOf(decodePayload(payload))
-      return message === undefined ? [] : [{ ...message, from, own, seq: Number(key.slice(prefix.length)) }]
+      return message === undefined ? [] : [{ ...message, from, own, seq: first + Number(key.slice(prefix.length)) }]
     })
   }
 
@@ -162,6 +215,23 @@ export class ConversationHandle implements Conversation {
 
   [Symbol.for("nodejs.util.inspect.custom")]() {
     return this.toJSON()
+  }
+
+  #neighbour(id: Uint8Array | undefined): ConversationHandle | undefined {
+    return id && this.#neighbours.find(hex(id))
+  }
+
+  /** Where it continues a conversation, that ends in the same transaction. */
+  async #accept(accepted: Extract<Input, { readonly type: "accepted" }>) {
+    const { find, arrange } = this.#neighbours
+    const { groupId } = this.driver.state.continuation.continues ?? {}
+    const claimed = this.invitedToContinue && this.#neighbour(groupId)
+    if (claimed === undefined) return this.driver.run(accepted)
+    try {
+      return await acceptContinuing(this, claimed, { find, input: (takes) => ({ ...accepted, takes }) })
+    } finally {
+      arrange()
+    }
   }
 
   /** Stores a wish, and waits until it has come true or cannot. */

@@ -3,13 +3,17 @@ import { equalBytes, type SignatureName } from "@conclave/crypto"
 import { includes, type Judgement, nameOf, refusalInWords } from "@conclave/identity/verdicts"
 import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
 import { readNewcomer, type Told } from "../access/newcomer.js"
-import { hex } from "../bytes.js"
+import type { Continues } from "../access/structs.js"
+import { fromHex, hex } from "../bytes.js"
 import type { ClientPolicy, Invitation, InvitationAnswer, VerifyLeaves } from "../client.js"
 import type { DeclineReason } from "../conversation/declining.js"
+import type { Joined } from "../conversation/invitation.js"
+import type { ContinuedConversation } from "../conversation.js"
 import type { Stock } from "../identity/stock.js"
 import type { Transaction } from "../journal/transactions.js"
 import { Unavailable } from "../service/call.js"
 import type { Timers } from "../timers.js"
+import { compared, mayBeContinued } from "./continuations.js"
 import { declineUnseen } from "./declining-unseen.js"
 import type { Means } from "./driver.js"
 import type { ConversationHandle } from "./handle.js"
@@ -19,6 +23,8 @@ export interface InboxOptions {
   readonly stock: Stock
   readonly verifyLeaves: VerifyLeaves | undefined
   readonly find: (id: string) => ConversationHandle | undefined
+  /** The same without one whose invitation was declined. */
+  readonly findShown: (id: string) => ConversationHandle | undefined
   /** A conversation that is not known yet; {@link register} makes it known. */
   readonly make: (id: Uint8Array) => ConversationHandle
   readonly register: (conversation: ConversationHandle) => void
@@ -76,6 +82,10 @@ export class Inbox {
     // Who is a member already has to see its own removal in the log before it may come in again.
     if (known !== undefined) await readToHead(known)
     if (known !== undefined && isMember(known)) return this.#refuse(entry, "this device is a member already")
+    // The person has another one in its place: what is to be said goes there.
+    if (known?.driver.state.facts.status === "continued") {
+      return this.#refuse(entry, "this conversation goes on in another group")
+    }
     if (known !== undefined && (await mayKnock(known, entry, means))) {
       return this.#refuse(entry, "this device is a member already, and knocks")
     }
@@ -109,12 +119,30 @@ export class Inbox {
         tellRefused(transaction, judgement),
       )
     }
-    const answer = await this.#answer({ by, entry, staged })
+    const continues = await this.#continued(by, staged, told)
+    const answer = await this.#answer({ by, entry, staged, continues })
     if (answer === "limit") {
       return this.#decline({ entry, staged, told, reason: "limit" }, (transaction) => tellLimit(transaction, by))
     }
     if (answer === "decline") return this.#decline({ entry, staged, told, reason: "declined" }, () => {})
-    await this.#enter({ entry, staged, told, judgement, by, answer })
+    await this.#enter({ entry, staged, told, judgement, by, answer, continues })
+  }
+
+  /**
+   * What the group was made to continue, if its inviter says so and this device knows the inviter's key from the last tree of
+   * that conversation. The log of it is read first: whether it goes on is judged by that, and never by what the inviter says.
+   */
+  async #continued(by: string, { inviter, groupId, members }: StagedJoin, told: Told | undefined): Promise<Continued> {
+    const { find, findShown } = this.#options
+    if (told?.continues === undefined || find(hex(groupId)) !== undefined) return undefined
+    const { groupId: claimed, names: toldNames } = told.continues
+    const before = findShown(hex(claimed))
+    if (before === undefined || !isInTree(before, inviter)) return undefined
+    // One that is over already is not asked for: the service may not have it any more.
+    if (!mayBeContinued(before)) await readToHead(before)
+    if (!isInTree(before, inviter)) return undefined
+    if (!mayBeContinued(before)) return { told: told.continues, seen: undefined }
+    return { told: told.continues, seen: compared(before, { by, names: namesOf({ members }), told: toldNames }) }
   }
 
   /**
@@ -129,18 +157,20 @@ export class Inbox {
   }
 
   /** What this device's person, or the program on their behalf, says to an invitation. */
-  async #answer({ by, entry, staged }: Invited): Promise<InvitationAnswer | "limit"> {
+  async #answer({ by, entry, staged, continues }: Invited): Promise<InvitationAnswer | "limit"> {
     const { means, find, policy } = this.#options
+    const seen = continues?.seen
     // From another device of one's own.
-    if (by === means.identity.name) return "accept"
+    if (by === means.identity.name) return seen === undefined ? "accept" : "ask"
     const known = find(hex(entry.groupId))
     const title = known?.title ?? ""
     const invitation = { by, conversation: hex(entry.groupId), members: namesOf(staged) }
-    const said = await ask(policy, { ...invitation, ...(title !== "" && { title }) }, means.timers)
+    const asked = { ...invitation, ...(title !== "" && { title }), ...(seen && { continues: seen }) }
+    const said = await ask(policy, asked, means.timers)
     const isUnasked =
       said === "accept" &&
-      known !== undefined &&
-      (cannotFollow(known) || (await this.#isStranger(known, staged.inviter)))
+      (seen !== undefined ||
+        (known !== undefined && (cannotFollow(known) || (await this.#isStranger(known, staged.inviter)))))
     const answer = isUnasked ? "ask" : said
     return answer === "ask" && !means.invitations.hasRoom(by, { toAsk: true }) ? "limit" : answer
   }
@@ -150,25 +180,25 @@ export class Inbox {
    * anywhere where that is gone because it has left. A Welcome is no reason to put another group in the place of a
    * conversation that one has, unless the person wants it: whoever knows its id can make one.
    */
-  async #isStranger({ driver }: ConversationHandle, { credential, signatureKey }: Member): Promise<boolean> {
-    const { outline } = driver.view
+  async #isStranger(known: ConversationHandle, inviter: Member): Promise<boolean> {
+    const { outline } = known.driver.view
+    const { credential, signatureKey } = inviter
     const name = nameOf(credential)
     if (outline === undefined) {
       return name === undefined || !includes(await this.#options.means.judge.pinned(name), signatureKey)
     }
-    return !outline.nodes.some(
-      (node) => node.type === "leaf" && node.name === name && equalBytes(node.signatureKey, signatureKey),
-    )
+    return !isInTree(known, inviter)
   }
 
-  async #enter({ entry, staged, told, judgement, by, answer }: Entering): Promise<void> {
+  async #enter({ entry, staged, told, judgement, by, answer, continues }: Entering): Promise<void> {
     const { stock, find, make, register } = this.#options
     const known = find(hex(entry.groupId))
     const conversation = known ?? make(entry.groupId)
     const used = await stock.find(staged.keyPackageRef)
     const arrival = { keys: told?.keys, head: told?.head, seq: entry.seq }
+    const invited = { judgement, by, answer, fresh: !known, continues: continues && asStored(continues) }
     await conversation.driver.join(
-      () => ({ group: staged.accept(judgement.verdicts), ...arrival, judgement, by, answer, fresh: !known }),
+      () => ({ group: staged.accept(judgement.verdicts), ...arrival, ...invited }),
       (transaction) => {
         moveOn(transaction, entry)
         if (used !== undefined) stock.use(transaction, used)
@@ -201,7 +231,23 @@ export class Inbox {
   }
 }
 
+/** What the inviter says, and how this device sees it; `seen` is absent where the conversation that it has goes on. */
+type Continued = { readonly told: Continues; readonly seen: ContinuedConversation | undefined } | undefined
+
+function asStored({ told, seen }: NonNullable<Continued>): NonNullable<Joined["continues"]> {
+  return { told, seen: seen && { ...seen, conversation: fromHex(seen.conversation.id) } }
+}
+
+/** Whether it is a member of this device's last tree of the conversation, with the same key. */
+function isInTree({ driver }: ConversationHandle, { credential, signatureKey }: Member): boolean {
+  const name = nameOf(credential)
+  return (driver.view.outline?.nodes ?? []).some(
+    (node) => node.type === "leaf" && node.name === name && equalBytes(node.signatureKey, signatureKey),
+  )
+}
+
 interface Invited {
+  readonly continues: Continued
   readonly by: string
   readonly entry: InboxEntry
   readonly staged: StagedJoin
@@ -257,7 +303,7 @@ async function ask(
   }
 }
 
-function namesOf({ members }: StagedJoin): readonly string[] {
+function namesOf({ members }: Pick<StagedJoin, "members">): readonly string[] {
   return [...new Set(members.flatMap(({ credential }) => nameOf(credential) ?? []))].sort()
 }
 

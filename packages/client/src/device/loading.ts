@@ -1,8 +1,9 @@
 import { decode } from "@conclave/codec"
 import { notKnocked } from "../conversation/recovery.js"
-import { noFacts, type Setting, type State, startOfLog } from "../conversation/state.js"
+import { noFacts, notContinued, type Setting, type State, startOfLog } from "../conversation/state.js"
 import { loadChain, restoreGroup } from "../conversation/turn.js"
 import {
+  Continuation,
   ConversationState,
   GivenUp,
   OutgoingCommit,
@@ -31,6 +32,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   const wishes = await store.list(recordKeys.wishes(key))
   const commit = await store.get(recordKeys.commit(key))
   const knock = await store.get(recordKeys.knock(key))
+  const continuation = await store.get(recordKeys.continuation(key))
   const intervals = await store.list(recordKeys.intervals(key))
 
   state.group?.[Symbol.dispose]()
@@ -51,6 +53,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
   state.commit = commit === undefined ? undefined : decode(OutgoingCommit, commit)
   state.knock = knock === undefined ? undefined : decode(StoredKnock, knock)
+  state.continuation = continuation === undefined ? notContinued : decode(Continuation, continuation)
   state.knocking = notKnocked
   state.entering = undefined
   state.intervals.load(

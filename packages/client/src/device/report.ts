@@ -162,6 +162,8 @@ function drawn(
     departures: facts.departures.length,
     group: state.isGroupMissing ? "stored" : state.group === undefined ? "none" : "in-memory",
     invitation: invitations.get(state.key)?.answer ?? "none",
+    continues: state.continuation.before !== undefined,
+    continued: state.continuation.after !== undefined,
   }
   const since = log.elapsed()
   const changes = history.transitions.map((it) => `${duration(since - it.at)} ago ${it.of} ${it.from}>${it.to}`)
@@ -183,10 +185,13 @@ const PAGE = 1_000
 const PAGES_MAX = 100
 
 const kinds = [
-  ...["profile", "event", "key-package", "key-packages-due", "key-packages-replaced"],
+  ...["profile", "service", "event", "key-package", "key-packages-due", "key-packages-replaced"],
   ...["pin", "strange-devices", "invitation", "person", "state"],
 ]
-const kindsWithin = ["group", "rejoin", "outline", "unapproved", "commit", "given-up", "wish", "message"]
+const kindsWithin = [
+  ...["group", "interval", "chain", "kept", "rejoin", "outline", "unapproved", "commit", "given-up", "knock"],
+  ...["continuation", "wish", "message"],
+]
 
 /** Records of each kind, and the bytes of all of them. */
 async function storeSizes(store: SealedStore): Promise<string> {

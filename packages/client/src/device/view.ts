@@ -1,8 +1,8 @@
 import { equalBytes } from "@conclave/crypto"
 import type { GroupOutline } from "../conversation/outline.js"
-import type { State } from "../conversation/state.js"
+import { notContinued, type State } from "../conversation/state.js"
 import type { ConversationStatus, PendingMessage, TreeNode } from "../conversation.js"
-import type { StoredInvitation } from "../records/records.js"
+import type { Continuation, StoredInvitation } from "../records/records.js"
 
 interface Renewal {
   readonly key: Uint8Array
@@ -16,6 +16,7 @@ export class View {
   status: ConversationStatus = "left"
   title = ""
   names: readonly string[] = []
+  continuation: Continuation = notContinued
   /** Whether there is a log to follow. */
   isFollowed = false
   #isDeclined = false
@@ -35,6 +36,7 @@ export class View {
       this.#renewals = compareKeys(state, this.#renewals, outline?.epoch)
     } else if (this.#renewals?.size === 0) this.#renewals = compareKeys(state, new Map(), undefined)
     this.title = state.facts.title
+    this.continuation = state.continuation
     this.isFollowed = state.isFetching
     this.#isDeclined = invitation?.answer === "declined"
     this.outline = this.#isDeclined ? undefined : outline

@@ -8,7 +8,8 @@ import { recordKeys, StoredMessage } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Transactions } from "./transactions.js"
 
-export type FindConversation = (id: string) => Conversation | undefined
+/** `firstPlace`: what the places of its log are added to. */
+export type FindConversation = (id: string) => (Conversation & { readonly firstPlace: number }) | undefined
 
 /** The durable events of a profile: numbered without gaps, kept until acknowledged. */
 export class Journal {
@@ -98,7 +99,8 @@ export class Journal {
   async #event(number: number): Promise<ClientEvent | undefined> {
     const stored = this.#transactions.recent.get(number) ?? (await this.#stored(number))
     const event = stored && showEvent(stored, (id) => this.#find(hex(id)))
-    return event && { ...event, number }
+    if (event === undefined || !("seq" in event) || event.seq === undefined) return event && { ...event, number }
+    return { ...event, seq: (this.#find(event.conversation.id)?.firstPlace ?? 0) + event.seq, number }
   }
 
   async #stored(number: number): Promise<Exclude<StoredEvent, EventReference> | undefined> {

@@ -1,9 +1,32 @@
-import { conversation, noConversation, payload, place, someText, text, texts, word } from "./fields.js"
-import { people, subject, subjects, theConversation, within } from "./reader.js"
+import type { ContinuedConversation } from "../conversation.js"
+import { continued, conversation, noConversation, payload, place, someText, text, texts, word } from "./fields.js"
+import { type EventReader, people, subject, subjects, theConversation, within } from "./reader.js"
 import { eventKind } from "./table.js"
 
 /** Why a device refuses an invitation. */
 export const declineReasons = ["declined", "unverified", "limit"] as const
+
+type Compared = Pick<ContinuedConversation, "added" | "removed" | "known"> & {
+  readonly conversation: Pick<ContinuedConversation["conversation"], "title">
+}
+
+function continuedWords(by: string, { conversation, added, removed, known }: Compared, reader: EventReader) {
+  const { title } = conversation
+  const differences = [
+    ...(added.length > 0 ? [`${subjects(added, reader)} ${areIs(added, reader)} new`] : []),
+    ...(removed.length > 0 ? [`${subjects(removed, reader)} ${areIs(removed, reader)} left out`] : []),
+  ]
+  return [
+    `${subject(by, reader)} asks you to go on in a new group${title === "" ? "" : `, instead of ${reader.title(title)}`}`,
+    ...(differences.length > 0 ? differences : ["Its members are those that this device knew"]),
+    ...(known
+      ? []
+      : [`What ${reader.person(by)} says of the old members is not what this device knew: ask before you accept`]),
+  ]
+}
+
+const areIs = (names: readonly string[], reader: EventReader) =>
+  names.length > 1 || names[0] === reader.name ? "are" : "is"
 
 /** What people do: messages, members, invitations, names. */
 export const conversationEvents = {
@@ -96,10 +119,17 @@ export const conversationEvents = {
   }),
 
   invited: eventKind({
-    number: 16,
-    fields: { conversation, by: text, members: texts },
-    severity: "notice",
-    words({ by, members }, reader) {
+    number: 28,
+    fields: {
+      conversation,
+      by: text,
+      members: texts,
+      /** Where `by` made it to continue a conversation in which this device cannot go on. */
+      continues: continued,
+    },
+    severity: ({ continues }) => (continues?.known === false ? "warning" : "notice"),
+    words({ by, members, continues }, reader) {
+      if (continues !== undefined) return continuedWords(by, continues, reader)
       const others = members.filter((name) => name !== reader.name && name !== by)
       const whom = others.length === 0 ? "" : ` with ${people(others, reader)}`
       return [`${subject(by, reader)} invites you to a conversation${whom}`]

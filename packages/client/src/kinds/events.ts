@@ -1,5 +1,5 @@
 import { conversationEvents } from "./conversation-events.js"
-import { conversation, type FindConversation, payloadWithoutSeq, place, text } from "./fields.js"
+import { conversation, type FindConversation, notContinued, payloadWithoutSeq, place, text, texts } from "./fields.js"
 import type { EventReader } from "./reader.js"
 import {
   type Attention,
@@ -20,7 +20,7 @@ import { troubleEvents } from "./trouble-events.js"
  */
 export const eventKinds = { ...conversationEvents, ...troubleEvents }
 
-/** How versions before 0.2 stored messages; read only. */
+/** How earlier versions stored what they told; read only. */
 export const eventForms = {
   messageWithoutSeq: eventForm({
     number: 1,
@@ -31,6 +31,11 @@ export const eventForms = {
     number: 2,
     fields: { conversation, payload: payloadWithoutSeq },
     shownAs: "sent",
+  }),
+  invitedWithoutContinues: eventForm({
+    number: 16,
+    fields: { conversation, by: text, members: texts, continues: notContinued },
+    shownAs: "invited",
   }),
 }
 

@@ -1,7 +1,19 @@
-import { alias, boolean, type Codec, opaque, optional, uint32, uint64, utf8, vector } from "@conclave/codec"
+import {
+  alias,
+  boolean,
+  type Codec,
+  opaque,
+  optional,
+  struct,
+  type TypeOf,
+  uint32,
+  uint64,
+  utf8,
+  vector,
+} from "@conclave/codec"
 import { copyBytes } from "../bytes.js"
 import { decodePayload, messageOf } from "../conversation/payload.js"
-import type { Conversation } from "../conversation.js"
+import type { ContinuedConversation, Conversation } from "../conversation.js"
 import type { Content } from "./contents.js"
 import type { Simplify, UnionToIntersection } from "./types.js"
 
@@ -63,6 +75,30 @@ export const conversation: Field<Uint8Array, Conversation | typeof forgotten> = 
 export const someConversation: Field<Uint8Array | undefined, Conversation | undefined | typeof forgotten> = {
   codec: optional(ConversationId),
   show: (id, find) => (id === undefined ? undefined : (find(id) ?? forgotten)),
+}
+
+const StoredClaim = struct("StoredClaim", {
+  conversation: ConversationId,
+  by: utf8,
+  added: vector(utf8),
+  removed: vector(utf8),
+  known: boolean,
+})
+/** {@link ContinuedConversation} as it is stored. */
+export type StoredClaim = TypeOf<typeof StoredClaim>
+
+/** What an invitation continues, as this device saw it when it came; `undefined` also for what has been forgotten. */
+export const continued: Field<StoredClaim | undefined, ContinuedConversation | undefined> = {
+  codec: optional(StoredClaim),
+  show(stored, find) {
+    const conversation = stored && find(stored.conversation)
+    return conversation && { ...stored, conversation, added: [...stored.added], removed: [...stored.removed] }
+  },
+}
+/** Of an event of a version that knew nothing of it. */
+export const notContinued: Field<undefined, undefined> = {
+  codec: { syntax: "struct {}", write: () => {}, read: () => undefined },
+  show: () => undefined,
 }
 
 /** Of an event that is about no conversation. */

@@ -29,6 +29,7 @@ export type Advice =
   | { readonly type: "compareSafetyCodes" }
   | { readonly type: "approveKey"; readonly name: string }
   | { readonly type: "refresh" }
+  | { readonly type: "restart"; readonly without: string }
 
 /** A person as the subject of a sentence. */
 export function subject(name: string, reader: EventReader): string {

@@ -23,7 +23,7 @@ export const serviceChanges = ["restored", "replaced"] as const
 /** Why a wish or a call failed. */
 export const clientErrorCodes = [
   ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
-  ...["LOST", "STORE_FAILED", "STORE_LOCKED", "WRONG_PROFILE", "UNAVAILABLE", "UPDATE", "CLOSED"],
+  ...["LOST", "CONTINUED", "STORE_FAILED", "STORE_LOCKED", "WRONG_PROFILE", "UNAVAILABLE", "UPDATE", "CLOSED"],
 ] as const
 
 /** What went wrong, what waits, and what has to be decided. */
@@ -127,6 +127,7 @@ export const troubleEvents = {
       canKnock
         ? "It has asked the other members to let it back in, which one of their devices does on its own"
         : "Ask a member to remove you and invite you again",
+      `If nobody does, go on in a new group${reader.how({ type: "restart", without: "" })}`,
     ],
   }),
 
@@ -204,7 +205,7 @@ export const troubleEvents = {
       `Nobody can go on in ${theConversation(reader)}`,
       by === "" ? "Somebody in it has locked the others out" : `${subject(by, reader)} has locked the others out`,
       ...because(reason, reader),
-      "Make a new conversation with those you trust",
+      `Go on with those you trust in a new group${reader.how({ type: "restart", without: by })}`,
     ],
   }),
 
@@ -362,5 +363,6 @@ const failureReasons: ReadonlyMap<string, string> = new Map([
   ["KEY_CHANGED", "there is a new key to look at first"],
   ["NOT_A_MEMBER", "you are no longer a member"],
   ["LOST", "this device lost the conversation"],
+  ["CONTINUED", "the conversation goes on in a new group"],
   ["TOO_LARGE", "it is too large"],
 ])

@@ -33,6 +33,7 @@ const parts: Readonly<Record<string, RecordKind>> = {
   unapproved: { words: "keys that the user has not approved", type: "Unapproved" },
   commit: { words: "commit that is being sent", type: "OutgoingCommit" },
   knock: { words: "knock that waits for an answer, with private keys", type: "StoredKnock" },
+  continuation: { words: "conversations before and after it", type: "Continuation" },
   "given-up": { words: "hashes of what the service refused for good", type: "GivenUp" },
 }
 const partFamilies: Readonly<Record<string, RecordKind>> = {

@@ -20,6 +20,7 @@ import { EntryKind } from "@conclave/contracts/delivery"
 import { HeadClaim } from "@conclave/contracts/heads"
 import { KnockId } from "@conclave/contracts/knocks"
 import { ChainLink } from "@conclave/contracts/log-chain"
+import { Continues } from "../access/structs.js"
 import { Outgoing } from "../kinds/wishes.js"
 
 export { type NewEvent, StoredEvent, type StoredEventOf } from "../kinds/events.js"
@@ -50,6 +51,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   conversation/<id>/unapproved  Unapproved: keys in the tree that the user has still to judge
  *   conversation/<id>/commit   OutgoingCommit: the bytes that are (being) sent
  *   conversation/<id>/given-up GivenUp: what the service refused for good
+ *   conversation/<id>/continuation  Continuation: the conversations before and after it, where it was restarted
  *   conversation/<id>/wish/<n> Wish: what the application asked for and is not done yet
  *   conversation/<id>/message/<seq>  StoredMessage: the history
  * ```
@@ -85,6 +87,7 @@ export const recordKeys = {
   unapproved: (id: string) => `conversation/${id}/unapproved`,
   commit: (id: string) => `conversation/${id}/commit`,
   givenUp: (id: string) => `conversation/${id}/given-up`,
+  continuation: (id: string) => `conversation/${id}/continuation`,
   wishes: (id: string) => `conversation/${id}/wish/`,
   wish: (id: string, number: number) => `conversation/${id}/wish/${sortable(number)}`,
   conversation: (id: string) => `conversation/${id}/`,
@@ -174,6 +177,7 @@ const Status = enumeration("Status", 1, {
   leaving: 6,
   left: 7,
   stopped: 8,
+  continued: 9,
 })
 
 /** A member's request to be removed, of this epoch; `since` is when it was seen, Unix time in milliseconds. */
@@ -226,6 +230,17 @@ export const ConversationState = struct("ConversationState", {
   epochFloor: optional(uint64),
 })
 export type ConversationState = TypeOf<typeof ConversationState>
+
+/** How the groups of one conversation follow each other, each a record of its own: see `Conversation.restart`. */
+export const Continuation = struct("Continuation", {
+  /** What this group continues: as its Welcome says, or as this device's own Welcomes say. */
+  continues: optional(Continues),
+  /** The id of the conversation that it continues on this device; absent where the person has not accepted it as that. */
+  before: optional(opaque),
+  /** The id of the conversation that continues it. */
+  after: optional(opaque),
+})
+export type Continuation = TypeOf<typeof Continuation>
 
 /** Keys in the tree that the user has not approved: while there are any, nothing is sent that they could read. */
 export const Unapproved = vector(struct("Unapproved", { name: utf8, signatureKey: opaque }))
