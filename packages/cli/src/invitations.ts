@@ -50,6 +50,8 @@ export function invitationPolicy(
 /** Enters those conversations whose invitations have waited for an answer, as far as `accepted` gives it. */
 export async function acceptWaiting(client: Pick<Client, "conversations">, accepted: AcceptedInviters): Promise<void> {
   for (const conversation of waitingInvitations(client)) {
+    // What takes the place of another conversation is for a person to decide.
+    if (conversation.invitedToContinue !== undefined) continue
     if (isAccepted(conversation.invitedBy ?? "", accepted, client)) await conversation.accept()
   }
 }
@@ -64,10 +66,12 @@ function isAccepted(by: string, accepted: AcceptedInviters, { conversations }: P
   return [...conversations.values()].some(({ status, members }) => status !== "invited" && members.includes(by))
 }
 
+type Drawn = Pick<Conversation, "invitedBy" | "members" | "invitedToContinue">
+
 /** Who asks, and who is in it: nothing that the inviter has written. */
 export function drawInvitation(
-  { invitedBy: by = "", members }: Pick<Conversation, "invitedBy" | "members">,
+  { invitedBy: by = "", members, invitedToContinue: continues }: Drawn,
   people: People,
 ): string {
-  return eventWords({ type: "invited", by, members }, terminalReader(people)).join(". ")
+  return eventWords({ type: "invited", by, members, continues }, terminalReader(people)).join(". ")
 }

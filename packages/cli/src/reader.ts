@@ -35,6 +35,8 @@ function commandFor(advice: Advice): string {
       return `/approve ${advice.name}`
     case "refresh":
       return "/refresh"
+    case "restart":
+      return advice.without === "" ? "/restart" : `/restart without ${advice.without}`
   }
 }
 

@@ -155,6 +155,12 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     wordsMax: Number.POSITIVE_INFINITY,
     run: (session, names) => session.requireCurrent().reinvite(...names.map(typedName)),
   },
+  restart: {
+    usage: "[without NAME…]",
+    help: "go on in a new group where nobody can write any more: the members are asked",
+    wordsMax: Number.POSITIVE_INFINITY,
+    run: (session, words) => restart(session, words),
+  },
   refresh: {
     usage: "",
     help: "renew your keys: keys stolen before are useless after that",
@@ -241,6 +247,19 @@ async function invite(session: CommandedSession, names: readonly string[]): Prom
     const added = devicesOf(name) - devices
     session.print(`${who} already a member${added > 0 ? `; devices added: ${added}` : ""}`)
   }
+}
+
+async function restart(session: CommandedSession, [first, ...left]: readonly string[]): Promise<void> {
+  if (first !== undefined && (first !== "without" || left.length === 0)) {
+    throw new Failure("usage: /restart [without NAME…]")
+  }
+  const before = session.requireCurrent()
+  const label = labelOf(before)
+  const after = await before.restart({ without: left.map(typedName) })
+  session.select(after)
+  const others = after.members.filter((name) => name !== session.client.name)
+  const asked = others.length === 0 ? "nobody else is in it" : `asked to join: ${labelOfPeople(session.client, others)}`
+  session.print(`a new group takes the place of ${label}; ${asked}`)
 }
 
 export function conversationList(session: CommandedSession): string {
