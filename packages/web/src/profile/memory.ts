@@ -104,6 +104,20 @@ export function conversationMemory(memory: Memory, id: string): ConversationMemo
   return made
 }
 
+/** What the page remembers of `before` is remembered of `after`, which takes its place; what had to be seen is over. */
+export function continueMemory(memory: Memory, before: string, after: string): void {
+  const old = memory.conversations.get(before)
+  const isOver = ({ conversation }: { readonly conversation: string | undefined }) => conversation === before
+  for (let at = memory.alerts.length - 1; at >= 0; at--) if (isOver(memory.alerts[at]!)) memory.alerts.splice(at, 1)
+  if (old === undefined) return
+  const now = conversationMemory(memory, after)
+  now.notices.unshift(...old.notices)
+  now.failed.unshift(...old.failed)
+  now.unread += old.unread
+  now.lastSeq ??= old.lastSeq
+  if (now.draft === "") now.draft = old.draft
+}
+
 const emptyConversation = (): ConversationMemory => ({
   unread: 0,
   lastSeq: undefined,

@@ -74,7 +74,7 @@ function eventOf(old: OldNotice): NoticeEvent | undefined {
     case "halted":
       return { type, names, reason }
     case "invited":
-      return { type, by, members: names }
+      return { type, by, members: names, continues: undefined }
     case "declined":
       return { type, name, reason: code === "limit" || code === "unverified" ? code : "declined" }
     case "displayName":

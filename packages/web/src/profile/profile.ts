@@ -14,16 +14,18 @@ import { inOrder } from "./invitations.js"
 import { hexOf } from "./keys.js"
 import {
   type ConversationMemory,
+  continueMemory,
   conversationMemory,
   type KeyAlert,
   type Memory,
   type MemoryFile,
   openMemory,
-  type Renewal,
 } from "./memory.js"
 import type { Notice } from "./notice.js"
 import { announcementOf } from "./notice-words.js"
 import { noticeOf, withNotice } from "./notices.js"
+import { renewalOf } from "./renewal.js"
+import { newestOf, restarted } from "./restarting.js"
 import {
   emptyThread,
   isPlaced,
@@ -226,6 +228,14 @@ export class Profile implements People {
     this.#notify()
   }
 
+  /** Resolves when the new group is in the list: the service and the members may hear of it later. */
+  async restart(conversation: Conversation, without: readonly string[]): Promise<Conversation> {
+    const after = await restarted(this.client, conversation, without)
+    this.announcement = "You go on in a new group. The others are asked."
+    this.#notify()
+    return after
+  }
+
   discardFailed(id: string, messageId: string): string {
     const { failed } = this.of(id)
     const at = failed.findIndex((it) => it.messageId === messageId)
@@ -319,7 +329,7 @@ export class Profile implements People {
   }
 
   #take(event: ClientEvent): void {
-    const id = event.conversation?.id
+    const id = event.conversation && newestOf(event.conversation).id
     const memory = id === undefined ? undefined : this.of(id)
     if (event.type === "message" || event.type === "sent") {
       if (id === undefined || memory === undefined) return
@@ -357,7 +367,7 @@ export class Profile implements People {
 
   /** Where it is told: a display name wherever its owner is a member. */
   #placesOf(event: ClientEvent): readonly ConversationMemory[] {
-    if (event.conversation !== undefined) return [this.of(event.conversation.id)]
+    if (event.conversation !== undefined) return [this.of(newestOf(event.conversation).id)]
     if (event.type !== "displayName") return []
     const shared = [...this.client.conversations.values()].filter(({ members }) => members.includes(event.name))
     return shared.map(({ id }) => this.of(id))
@@ -374,15 +384,24 @@ export class Profile implements People {
 
   /** After each step of the client: what is pending no more, and which nodes of the tree are new. */
   #follow(): void {
-    // Of an invitation that was declined, or withdrawn, nothing is left.
-    for (const id of this.memory.conversations.keys()) {
-      if (!this.client.conversations.has(id)) this.memory.conversations.delete(id)
-    }
+    for (const id of [...this.memory.conversations.keys()]) if (!this.client.conversations.has(id)) this.#leave(id)
     for (const conversation of this.conversations) {
       this.#followPending(conversation)
       this.#followTree(conversation)
     }
     this.#notify()
+  }
+
+  /** Of an invitation that was declined, or withdrawn, nothing is left; of what goes on in a new group, everything. */
+  #leave(id: string): void {
+    const after = this.conversations.find(({ continues }) => continues?.id === id)
+    if (after !== undefined) {
+      continueMemory(this.memory, id, after.id)
+      this.#threads.delete(after.id)
+      if (after.id === this.#visible) void this.#loadLatest(after.id)
+      else void this.#loadPreview(after)
+    }
+    this.memory.conversations.delete(id)
   }
 
   #followPending(conversation: Conversation): void {
@@ -471,19 +490,6 @@ export class Profile implements People {
       this.#notifying = false
       for (const listener of [...this.#listeners]) listener()
     })
-  }
-}
-
-/** A leaf that was blank, or somebody else's, is a newcomer's, and no part of the committer's path. */
-function renewalOf(before: readonly TreeNode[], after: readonly TreeNode[], epoch: bigint): Renewal | undefined {
-  const isAdded = ({ kind, nodeIndex, name }: TreeNode) => kind === "leaf" && before[nodeIndex]?.name !== name
-  const fresh = after.filter((node) => node.renewedInEpoch === epoch)
-  if (fresh.length === 0) return undefined
-  const indexes = (nodes: readonly TreeNode[]) => nodes.map(({ nodeIndex }) => nodeIndex)
-  return {
-    epoch: epoch.toString(),
-    nodes: indexes(fresh.filter((node) => !isAdded(node))),
-    added: indexes(fresh.filter(isAdded)),
   }
 }
 

@@ -35,6 +35,8 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
       return `The service refused: ${error.message}.`
     case "LOST":
       return "This device has lost the conversation. A member has to remove you and invite you again."
+    case "CONTINUED":
+      return "This conversation goes on in a new group. You find it in the list."
     case "UNAVAILABLE":
       return "The service does not answer. Try again in a moment."
     case "UPDATE":
@@ -54,6 +56,7 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
 export function failureOf({ status }: Pick<Conversation, "status">): string {
   if (status === "left" || status === "leaving") return "Not sent: you are no longer a member."
   if (status === "lost") return "Not sent: this device has lost the conversation."
+  if (status === "continued") return "Not sent: the conversation goes on in a new group."
   return "Not sent: the service refused it."
 }
 

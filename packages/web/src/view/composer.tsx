@@ -3,6 +3,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
 import { SendIcon } from "./icons.js"
+import { Restart } from "./restart.js"
 
 export interface ComposerProps {
   readonly profile: Profile
@@ -18,7 +19,13 @@ export function Composer({ profile, conversation }: ComposerProps) {
       </p>
     )
   }
-  return <OpenComposer key={profile.putBacks(conversation.id)} profile={profile} conversation={conversation} />
+  if (conversation.status === "stopped") return <Restart profile={profile} conversation={conversation} />
+  return (
+    <>
+      {conversation.status === "recovering" && <Restart profile={profile} conversation={conversation} />}
+      <OpenComposer key={profile.putBacks(conversation.id)} profile={profile} conversation={conversation} />
+    </>
+  )
 }
 
 function OpenComposer({ profile, conversation }: ComposerProps) {
@@ -100,13 +107,14 @@ function closedReason(status: ConversationStatus): string | undefined {
       return "You are leaving. It is done when another member’s device has carried it out."
     case "lost":
       return "This device has lost the conversation. Ask a member to remove you and to invite you again."
-    case "stopped":
-      return "A member has locked the others out: nobody can write here any more. Make a new conversation with those you trust."
+    case "continued":
+      return "This conversation goes on in a new group."
     case "halted":
       return "A new key came in: nothing that you write is sent until you have decided about it, or its owner is removed."
     case "invited":
       return "You are invited: nothing can be written before you have come in."
     case "creating":
+    case "stopped":
     case "recovering":
     case "active":
       return undefined

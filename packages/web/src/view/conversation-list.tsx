@@ -130,7 +130,9 @@ function summary(conversation: Conversation, profile: Profile): string {
     case "recovering":
       return "Waiting to be let back in"
     case "stopped":
-      return "Locked: make a new conversation"
+      return "Locked: go on in a new group"
+    case "continued":
+      return "Goes on in a new group"
     case "lost":
       return "Lost: ask to be invited again"
     case "active": {

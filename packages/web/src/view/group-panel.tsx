@@ -37,7 +37,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
       </header>
       <div class="group-cards">
         <TreeCard profile={profile} conversation={conversation} />
-        {status !== "left" && status !== "lost" && status !== "stopped" && (
+        {status !== "left" && status !== "lost" && status !== "stopped" && status !== "continued" && (
           <>
             <Members profile={profile} conversation={conversation} />
             {status !== "leaving" && <Invitation profile={profile} conversation={conversation} />}

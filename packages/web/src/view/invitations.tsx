@@ -1,6 +1,7 @@
-import type { Conversation } from "@conclave/client/browser"
+import { type Conversation, eventWords } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
+import { pageReader, paragraph } from "../profile/reader.js"
 import { list, listOf, personOr, problem, titleOf } from "../profile/words.js"
 import { BackIcon } from "./icons.js"
 import { initialOf, PersonName } from "./person.js"
@@ -79,7 +80,7 @@ function InvitationRow({ profile, conversation, isSelected, isStop }: Invitation
             <PersonName profile={profile} name={invitedBy} />
           </span>
           <span class="list-row-last">
-            invites you
+            {conversation.invitedToContinue === undefined ? "invites you" : "asks you to go on in a new group"}
             {others.length === 0
               ? ""
               : `, with ${others.length === 1 ? listOf(others, profile) : `${others.length} others`}`}
@@ -102,7 +103,11 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus(), [])
   const { invitedBy = "" } = conversation
-  const who = personOr(invitedBy, "Somebody", profile)
+  const { invitedToContinue: continues, members } = conversation
+  const invited = { type: "invited", by: invitedBy, members, continues } as const
+  const [asked = "", ...differences] = eventWords(invited, pageReader(profile, undefined))
+  const headline =
+    continues === undefined ? `${personOr(invitedBy, "Somebody", profile)} invites you to a conversation` : asked
   const people = [...(invitedBy === "" ? [] : [invitedBy]), ...othersIn(conversation, profile)]
   const marked = people.filter((name) => profile.label(name).mark !== undefined)
   const answer = async (work: Promise<void>, done = () => {}) => {
@@ -133,9 +138,9 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
       </div>
       <div class="invitation-card">
         <h1 tabIndex={-1} ref={heading}>
-          {who} invites you to a conversation
+          {headline}
         </h1>
-        <p>{acquaintance(invitedBy, profile)}</p>
+        <p>{continues === undefined ? acquaintance(invitedBy, profile) : paragraph(differences)}</p>
         {marked.length > 0 && (
           <p class="invitation-warning">
             {marked.length === 1 ? "A name" : `${marked.length} names`} here mixes letters of different alphabets, and
@@ -180,8 +185,10 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           </p>
         )}
         <p class="hint">
-          You see title and messages after you have accepted. If you decline, the invitation is gone, and the members
-          are told.
+          {continues === undefined
+            ? "You see title and messages after you have accepted."
+            : "If you accept, it takes the place of the old conversation, whose messages stay, and what you have still to send is sent there."}{" "}
+          If you decline, the invitation is gone, and the members are told.
         </p>
       </div>
     </main>
