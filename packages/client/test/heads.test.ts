@@ -6,10 +6,11 @@ import { Evidence } from "@conclave/contracts/evidence"
 import type { HeadClaim } from "@conclave/contracts/heads"
 import { decodePayload, encodePayload } from "../src/conversation/payload.js"
 import { encodeEnvelope, encodeHandshakeData } from "../src/heads/claims.js"
-import { type Client, type ClientEvent, type Conversation, verifyEvidence } from "../src/index.js"
+import { type Client, type ClientEvent, verifyEvidence } from "../src/index.js"
+import { pair, relay } from "./support/histories.js"
 import { Mallory } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
-import { type Branch, provider, settle, taken, World } from "./support/world.js"
+import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history()).map(({ text }) => text)
@@ -17,40 +18,6 @@ type Contradicted = Extract<ClientEvent, { type: "contradicted" }>
 const contradictions = async (client: Client) =>
   (await taken(client)).filter((it): it is Contradicted => it.type === "contradicted")
 const idOf = (client: Client) => new Uint8Array(Buffer.from(only(client).id, "hex"))
-
-/** Two members who have read the same log, with a service that Bob is led away from when he is told to be. */
-async function pair() {
-  const world = new World()
-  let branch: Branch | undefined
-  const delivery = () => (branch ?? world.branch).transport
-  const switched = {
-    request: (body: Uint8Array, options?: object) => delivery().request(body, options),
-    subscribe: (body: Uint8Array, options?: object) => delivery().subscribe(body, options),
-    [Symbol.asyncDispose]: async () => {},
-  }
-  const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery: switched })]
-  const team = await alice.createConversation({ title: "team", members: ["bob"] })
-  await settle(alice, bob)
-  await team.send("hello")
-  await settle(alice, bob)
-  const leadAway = () => {
-    branch = world.fork()
-    return branch
-  }
-  await Promise.all([alice, bob].map(taken))
-  return { world, alice, bob, team, leadAway, reopen: () => world.open("bob", { delivery: switched }) }
-}
-
-/** Everything after the entry `seq` of the true history, but for the entries `without`. */
-async function relay(from: World, to: Branch, of: Conversation, { after, without = [] }: Relayed): Promise<void> {
-  for (const entry of await from.branch.entries(of, after)) {
-    if (!without.includes(entry.seq)) await to.place(of, entry)
-  }
-}
-interface Relayed {
-  readonly after: bigint
-  readonly without?: readonly bigint[]
-}
 
 describe("a service that shows two histories", () => {
   it("is found out by the first message that crosses, and its own signatures prove it", async () => {
