@@ -1,6 +1,10 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
+import { verifyEvidence } from "@conclave/client/node"
+import { nodeProvider } from "@conclave/crypto/node"
 import { audit } from "./audit.js"
+import { joined, openPerson } from "./people.js"
 import { noChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
@@ -46,6 +50,38 @@ describe("a service that speaks newer versions only", { skip: noChromium, timeou
     assert.doesNotMatch(report, /Whether this arrives|alice/)
     await alert.getByRole("button", { name: "Reload" }).click()
     await alice.page.getByRole("link", { name: /one/ }).waitFor()
+  })
+})
+
+describe("a service that has shown two histories", { skip: noChromium, timeout: 60_000 }, () => {
+  it("is an alarm, and the evidence can be saved as a file that proves it", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    await alice.open()
+    await alice.register()
+    const bob = await openPerson(service, "bob")
+    await alice.createConversation("Release", "bob")
+    await alice.say("hello")
+    const conversation = await joined(bob, "Release")
+    await conversation.send("hello, alice")
+    await alice.message("hello, alice").waitFor()
+    await alice.page.goto("about:blank")
+    await conversation.send("do not sign it")
+    await service.forgetNewest()
+    // Where it is placed, he has read something else: for him, it waits.
+    conversation.send("see you tomorrow").catch(() => {})
+    await alice.page.goto(service.address)
+    const alert = alice.page.getByRole("alert").filter({ hasText: "shows different members different things" })
+    await alert.waitFor()
+    assert.deepEqual(await audit(alice.page), [])
+    await alice.screenshot("contradicted-light")
+    const download = alice.page.waitForEvent("download")
+    await alert.getByRole("button", { name: "Save the evidence" }).click()
+    const file = await (await download).path()
+    const proven = verifyEvidence(readFileSync(file), nodeProvider())
+    assert.equal(Buffer.from(proven.groupId).toString("hex"), conversation.id)
+    await bob.close()
   })
 })
 

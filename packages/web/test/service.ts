@@ -58,6 +58,18 @@ export class Service implements AsyncDisposable {
     this.#lies = true
   }
 
+  /** Forgets the newest entry of the one log that there is, which it has signed; another one may come in its place. */
+  async forgetNewest(): Promise<void> {
+    await this.#database.write((connection) => {
+      const newest = "SELECT max(seq) FROM log"
+      connection.run(
+        `UPDATE mls_group SET next_seq = (${newest}), head_hash = (SELECT chain_hash FROM log WHERE seq = (${newest}) - 1)`,
+        [],
+      )
+      connection.run(`DELETE FROM log WHERE seq = (${newest})`, [])
+    })
+  }
+
   /** Begins to answer; after {@link stop} again, at the same address. */
   async start(): Promise<void> {
     this.#listener = await (await this.#conclave).listen({ port: this.#port })

@@ -284,6 +284,32 @@ describe("alerts", () => {
     assert.deepEqual(alerts, [])
   })
 
+  it("tell of two histories and of the service, and keep what proves it whoever else contradicts", () => {
+    const alerts: Alert[] = []
+    const evidence = Uint8Array.of(1, 2, 3)
+    for (const body of [
+      { type: "contradicted", by: "bob", accused: "service", reason: "entry 7", evidence },
+      { type: "contradicted", by: "mallory", accused: "member", reason: "entry 8", evidence: new Uint8Array() },
+      { type: "service", change: "restored", reason: "", conversation: undefined },
+      { type: "service", change: "replaced", reason: "another key", conversation: undefined },
+    ] as const) {
+      followAlerts(alerts, eventOf(body))
+    }
+    assert.deepEqual(
+      alerts.map((it) => it.evidence),
+      [evidence, undefined, undefined],
+    )
+    const words = alerts
+      .map((alert) => alertWords(alert, "team", people))
+      .map(({ severity, headline, text }) => `${severity}: ${headline} ${text}`)
+    assert.match(
+      words[0]!,
+      /^danger: The service shows different members different things in team\. .*entry 7.*evidence/,
+    )
+    assert.match(words[1]!, /^warning: The service was restored from a backup\./)
+    assert.match(words[2]!, /^danger: The service is not the one that this device knows\. .*another key/)
+  })
+
   it("are bounded", () => {
     const ids = Array.from({ length: 200 }, (_, at) => `${at}`)
     assert.equal(

@@ -12,14 +12,24 @@ export interface Alert {
   readonly count: number
   /** Who did it, where that is known. */
   readonly by?: string
+  /** Of two histories, whoever is said to be wrong. */
+  readonly accused?: "service" | "member"
+  /** What proves it to anybody, where it can be proved. */
+  readonly evidence?: Uint8Array
 }
 
 /** Each conversation and code has one at most; what is beyond goes, the oldest first. */
 const ALERTS_MAX = 50
 
 /** What an alert tells, as one event. */
-export function eventOf({ code, reason, count, by = "" }: Alert): ToldEvent {
+export function eventOf({ code, reason, count, by = "", accused = "service", evidence }: Alert): ToldEvent {
   switch (code) {
+    case CONTRADICTED:
+      return { type: "contradicted", by, accused, reason, evidence: evidence ?? new Uint8Array() }
+    case RESTORED:
+      return { type: "service", change: "restored", reason }
+    case REPLACED:
+      return { type: "service", change: "replaced", reason }
     case UNAVAILABLE:
       return { type: "unavailable", reason }
     case COPIED:
@@ -34,6 +44,9 @@ export function eventOf({ code, reason, count, by = "" }: Alert): ToldEvent {
 const UNAVAILABLE = "UNAVAILABLE"
 const COPIED = "COPIED"
 const STOPPED = "STOPPED"
+const CONTRADICTED = "CONTRADICTED"
+const RESTORED = "RESTORED"
+const REPLACED = "REPLACED"
 
 /** Brings `alerts` up to date with an event: the same again is counted, what has been resolved goes. */
 export function followAlerts(alerts: Alert[], event: ClientEvent): void {
@@ -51,6 +64,12 @@ export function followAlerts(alerts: Alert[], event: ClientEvent): void {
     case "stopped":
       add(alerts, { ...event, conversation, code: STOPPED, count: 1 })
       return
+    case "contradicted":
+      add(alerts, { ...event, conversation, code: CONTRADICTED, count: 1 })
+      return
+    case "service":
+      add(alerts, { ...event, conversation, code: event.change === "restored" ? RESTORED : REPLACED, count: 1 })
+      return
     case "joined":
     case "recovered":
     case "lost":
@@ -64,13 +83,23 @@ function isAlarm(event: ToldEvent): boolean {
   return eventSeverity(event, { name: "", conversation: "" }) === "alarm"
 }
 
-function add(alerts: Alert[], { number, conversation, code, reason, count, by }: Alert): void {
+function add(alerts: Alert[], alert: Alert): void {
+  const { number, conversation, code, reason, count, by, accused, evidence } = alert
   const before = alerts.find((it) => it.conversation === conversation && it.code === code)
   forget(alerts, (it) => it === before)
   const together = { reason: before?.reason ?? reason, count: (before?.count ?? 0) + count }
-  alerts.push({ number, conversation, code, ...together, ...(by !== undefined && { by }) })
+  // What can be proved is what is said, whoever else contradicts.
+  const shown = isProven(before) && !isProven(alert) ? before : { by, accused, evidence }
+  alerts.push({
+    ...{ number, conversation, code, ...together },
+    ...(shown?.by !== undefined && { by: shown.by }),
+    ...(shown?.accused !== undefined && { accused: shown.accused }),
+    ...(shown?.evidence !== undefined && { evidence: shown.evidence }),
+  })
   if (alerts.length > ALERTS_MAX) alerts.shift()
 }
+
+const isProven = (alert: Alert | undefined) => (alert?.evidence?.length ?? 0) > 0
 
 function forget(alerts: Alert[], isOver: (alert: Alert) => boolean): void {
   for (let at = alerts.length - 1; at >= 0; at--) if (isOver(alerts[at]!)) alerts.splice(at, 1)

@@ -81,11 +81,29 @@ function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly a
             Open
           </button>
         )}
+        {alert.evidence !== undefined && alert.evidence.length > 0 && <SaveEvidence evidence={alert.evidence} />}
         <ReportButton client={profile.client} />
         <button type="button" class="button" onClick={() => profile.dismiss(alert)}>
           I have seen it
         </button>
       </div>
     </div>
+  )
+}
+
+/** A file that anybody can check with `conclave verify-evidence`. */
+function SaveEvidence({ evidence }: { readonly evidence: Uint8Array }) {
+  const save = () => {
+    const url = URL.createObjectURL(new Blob([evidence.slice()], { type: "application/octet-stream" }))
+    const link = document.createElement("a")
+    link.href = url
+    link.download = "conclave-evidence"
+    link.click()
+    URL.revokeObjectURL(url)
+  }
+  return (
+    <button type="button" class="button button-primary" onClick={save}>
+      Save the evidence
+    </button>
   )
 }
