@@ -2,7 +2,7 @@
  * `npm run model`: explores each scenario, with every rule kept. `-- --planted` leaves one rule out at a time;
  * `-- --implemented` keeps the rules that the implementation keeps; `-- --traces` writes the traces of the planted faults.
  */
-import { writeFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import { exploreForks } from "./fork.js"
@@ -11,7 +11,7 @@ import { hunt, planted } from "./planted.js"
 import { asImplemented, mended, mendNames, ruleWords } from "./rules.js"
 import { scenarios } from "./scenarios.js"
 import { type Exploration, explore } from "./search.js"
-import { allTraces } from "./traces.js"
+import { allTraces, type Trace, withKept } from "./traces.js"
 import { inWords } from "./words.js"
 
 const FORK = {
@@ -119,5 +119,12 @@ function writeTraces(): void {
     if (trace === undefined) continue
     const file = fileURLToPath(new URL(`../../traces/${rule}.json`, import.meta.url))
     writeFileSync(file, `${JSON.stringify(trace, undefined, 2)}\n`)
+  }
+  // Those of no fault are kept by hand, but for what the model says to each of their actions.
+  const folder = new URL("../../traces/", import.meta.url)
+  for (const name of readdirSync(folder)) {
+    const file = new URL(name, folder)
+    const trace = JSON.parse(readFileSync(file, "utf8")) as Trace
+    if (trace.without === undefined) writeFileSync(file, `${JSON.stringify(withKept(trace), undefined, 2)}\n`)
   }
 }

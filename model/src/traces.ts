@@ -1,12 +1,13 @@
 /** Traces as files, which a test can replay against the model, or against the real SDK and service. */
-import type { Action } from "./honest.js"
+import { type Action, made, message } from "./honest.js"
 import type { Invariant } from "./invariants.js"
 import { findings } from "./invariants.js"
 import { hunt, type Planted, planted } from "./planted.js"
 import { mended, type Rule, ruleWords, without } from "./rules.js"
 import { type Scenario, scenarios } from "./scenarios.js"
 import { startOf, successors } from "./search.js"
-import type { State } from "./state.js"
+import { reachOf, refusalOf } from "./service.js"
+import type { State, Status } from "./state.js"
 
 export interface Trace {
   /** 1. */
@@ -18,9 +19,31 @@ export interface Trace {
   readonly without?: Rule
   readonly rule?: string
   readonly actions: readonly Action[]
+  /** What each action leads to where every rule is kept; not in the scenario `fork`. */
+  readonly kept?: readonly Step[]
   readonly expected:
     | { readonly violates: Invariant; readonly words: string }
     | { readonly holds: true; readonly states: Readonly<Record<string, string>> }
+}
+
+/** What an action leads to. Entries are named by their `seq`, epochs by the commit that begins them. */
+export interface Step {
+  /** Somebody refuses it: nothing has changed. */
+  readonly refused?: true
+  /** Entries in the log. */
+  readonly log: number
+  /** Names in the tree of who is at the head. */
+  readonly tree: readonly string[]
+  /** `knock`: the one that waits for an answer. */
+  readonly members: Readonly<
+    Record<
+      string,
+      { readonly status: Status; readonly cursor: number; readonly epoch: number; readonly knock?: number }
+    >
+  >
+  /** The last entry that the service shows to M, and what it says to a message of M's; a thief's in the same way. */
+  readonly insider?: { readonly reads: number; readonly appends: "accepted" | "stale" | "denied" }
+  readonly thief?: { readonly reads: number }
 }
 
 const create = ({ members }: Pick<Scenario, "members">): Action => ({ actor: "A", does: "create", members })
@@ -31,10 +54,60 @@ export function traceOf(fault: Planted): Trace | undefined {
   if (found === undefined) return undefined
   const scenario = scenarios.find(({ name }) => name === fault.scenario)
   const { rule, of } = fault
-  return {
+  const actions = [create(scenario ?? { members: ["A", "B", "C"] }), ...found.trace]
+  return withKept({
     ...{ version: 1, scenario: fault.scenario, late: scenario?.late ?? [], without: rule, rule: ruleWords[rule] },
-    actions: [create(scenario ?? { members: ["A", "B", "C"] }), ...found.trace],
+    actions,
     expected: { violates: of, words: found.words },
+  })
+}
+
+/** The trace with what each of its actions leads to where every rule is kept. */
+export function withKept(trace: Trace): Trace {
+  const scenario = scenarios.find(({ name }) => name === trace.scenario)
+  if (scenario === undefined) return trace
+  const { expected, actions, kept: _, ...rest } = trace
+  return { ...rest, actions, kept: keptSteps(scenario, actions), expected }
+}
+
+/**
+ * What the actions lead to where every rule is kept. One that is then possible in another way happens in that way: who
+ * enters without a rule refuses the answer, and who answers a knock forgets it.
+ */
+function keptSteps(scenario: Scenario, actions: readonly Action[]): readonly Step[] {
+  let s = startOf(scenario)
+  return actions.map((action) => {
+    if (action.does === "create") return stepOf(s)
+    const next =
+      step(scenario, mended, s, action) ??
+      step(scenario, mended, s, action, isSameDeed) ??
+      step(scenario, mended, s, action, isForgotten)
+    s = next ?? s
+    return { ...(next === undefined && { refused: true }), ...stepOf(s) }
+  })
+}
+
+const isSameDeed = (it: Action, action: Action): boolean =>
+  textOf({ ...it, becomes: undefined, upto: undefined }) === textOf({ ...action, becomes: undefined, upto: undefined })
+const isForgotten = ({ actor, does }: Action, action: Action): boolean =>
+  actor === action.actor && does === "forget" && action.does === "answer"
+
+function stepOf(s: State): Step {
+  const { log, group, insider, thief, lastCommit } = s
+  const members = Object.entries(s.members).map(([name, { status, cursor, epoch, knock }]) => {
+    return [name, { status, cursor, epoch: epoch.id, ...(knock !== undefined && { knock }) }] as const
+  })
+  const reads = (known: readonly number[]) => reachOf(mended, s, known) ?? 0
+  const said = made(s, "M", group, message)
+  return {
+    ...{ log: log.length, tree: Object.keys(group.tree).sort(), members: Object.fromEntries(members) },
+    ...(insider.length > 0 && {
+      insider: {
+        reads: reads(insider),
+        appends: refusalOf(mended, s, said, { known: insider, after: lastCommit }) ?? "accepted",
+      },
+    }),
+    ...(thief !== undefined && { thief: { reads: reads(thief.intervals) } }),
   }
 }
 
@@ -57,11 +130,16 @@ export function replay({
   return s
 }
 
-function step(scenario: Scenario, rules: typeof mended, s: State, action: Action): State | undefined {
+function step(
+  scenario: Scenario,
+  rules: typeof mended,
+  s: State,
+  action: Action,
+  isIt: (it: Action, action: Action) => boolean = (it) => textOf(it) === textOf(action),
+): State | undefined {
   let found: State | undefined
-  const text = textOf(action)
   successors(scenario, rules, s, (it, next) => {
-    if (found === undefined && textOf(it) === text) found = next
+    if (found === undefined && isIt(it, action)) found = next
   })
   return found
 }

@@ -7,7 +7,7 @@ import { mended, ruleWords } from "../src/rules.js"
 import { scenarios } from "../src/scenarios.js"
 import { explore } from "../src/search.js"
 import { membersOf } from "../src/state.js"
-import { outcomeOf, replay, type Trace } from "../src/traces.js"
+import { outcomeOf, replay, type Trace, withKept } from "../src/traces.js"
 
 const folder = new URL("../../traces/", import.meta.url)
 const traces = readdirSync(folder).map((name) => {
@@ -56,5 +56,10 @@ for (const [name, trace] of traces.filter(([, { scenario }]) => scenario !== "fo
     assert.ok(!("actor" in end))
     const states = Object.fromEntries(membersOf(end).map(([member, { status }]) => [member, status]))
     assert.deepEqual(states, expected.states)
+  })
+
+  test(`the trace ${name} says to each action what the model says where every rule is kept`, () => {
+    assert.equal(trace.kept?.length, trace.actions.length)
+    assert.deepEqual(JSON.parse(JSON.stringify(withKept(trace).kept)), trace.kept)
   })
 }
