@@ -118,8 +118,12 @@ export class Mallory {
     return group
   }
 
-  /** The group of a client of hers, without what the SDK allows in it. */
-  static async inside(world: World, client: Client): Promise<{ readonly mallory: Mallory; readonly group: Group }> {
+  /** The group of a client of hers, without what the SDK allows in it; `change` in the place of the suite. */
+  static async inside(
+    world: World,
+    client: Client,
+    change: (suite: GroupOptions["suite"]) => GroupOptions["suite"] = (it) => it,
+  ): Promise<{ readonly mallory: Mallory; readonly group: Group }> {
     const [conversation] = client.conversations.values()
     if (!(conversation instanceof ConversationHandle)) throw new TypeError("she is in no conversation")
     const { identity, store } = conversation.driver.means
@@ -127,7 +131,7 @@ export class Mallory {
     const prefix = recordKeys.group(conversation.id)
     const records = (await store.list(prefix)).map(([key, record]) => [key.slice(prefix.length), record] as const)
     mallory.keys = conversation.driver.state.intervals.newest
-    return { mallory, group: Group.restore({ ...mallory.options, records }) }
+    return { mallory, group: Group.restore({ ...mallory.options, suite: change(suite), records }) }
   }
 
   /** As a member: appends what the library makes of `changes`, and moves on as if all had taken it. */

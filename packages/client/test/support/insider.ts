@@ -1,0 +1,284 @@
+import assert from "node:assert/strict"
+import { decode, encode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
+import type { Knock, KnockTBS, SignedKnock } from "@conclave/contracts/knocks"
+import { equalBytes } from "@conclave/crypto"
+import {
+  createKeyPackage,
+  dangerouslyAcceptAll,
+  decodeKeyPackage,
+  Group,
+  type GroupOptions,
+  type KeyPackageBundle,
+  type Signer,
+} from "@conclave/mls"
+import { LeafNode } from "@conclave/mls/wire"
+import type { IntervalKeys } from "../../src/access/interval-keys.js"
+import { openAnswer, openKnock, sealAnswers, sealKnock } from "../../src/access/knocks.js"
+import { newcomerExtension } from "../../src/access/newcomer.js"
+import { hex } from "../../src/bytes.js"
+import { intervalIn, intervalOf } from "../../src/conversation/epoch-interval.js"
+import type { Client } from "../../src/index.js"
+import { expected, Mallory, noise } from "./mallory.js"
+import { provider, type World } from "./world.js"
+
+const none = new Uint8Array()
+const random = (length: number) => provider.random(length)
+
+type Suite = GroupOptions["suite"]
+
+/** A member who follows the conversation with the real keys of a device, and keeps to no rule of the SDK. */
+export class Insider {
+  readonly world: World
+  readonly mallory: Mallory
+  group: Group
+  /** Up to here she has read the log. */
+  cursor: bigint
+  /** Public keys for which her paths carry something else than the secret. */
+  readonly #closed: Set<string>
+  /** As it was when she took it over. */
+  readonly #first: Inside["group"]
+  /** A message of hers, from before she was removed. */
+  readonly #lastWords: Uint8Array
+  /** Of all intervals that she has been in. */
+  readonly #intervals: IntervalKeys[] = []
+  /** Her knocks, by id in hexadecimal. */
+  readonly #bundles = new Map<string, KeyPackageBundle>()
+
+  private constructor(world: World, { mallory, group }: Inside, cursor: bigint, closed: Set<string>) {
+    this.world = world
+    this.mallory = mallory
+    this.group = group
+    this.cursor = cursor
+    this.#closed = closed
+    const options = { ...mallory.options, suite: group.suite }
+    this.#first = Group.restore({ ...options, records: [...group.records()] })
+    this.#lastWords = this.#first.encrypt(none)
+    this.#learn(mallory.keys!)
+  }
+
+  /** As the client's device stands in the store; the client itself is not used any more. */
+  static async of(world: World, client: Client, cursor: bigint): Promise<Insider> {
+    const closed = new Set<string>()
+    return new Insider(world, await Mallory.inside(world, client, closingFor(closed)), cursor, closed)
+  }
+
+  get keys(): IntervalKeys {
+    return this.mallory.keys!
+  }
+
+  #learn(keys: IntervalKeys): void {
+    this.mallory.keys = keys
+    this.#intervals.push(keys)
+  }
+
+  #known({ key }: Pick<Knock, "key">): IntervalKeys {
+    const known = this.#intervals.find(({ accessKey }) => equalBytes(accessKey, key))
+    assert.ok(known !== undefined, "she knows the knock's interval")
+    return known
+  }
+
+  get suite(): Suite {
+    return this.group.suite
+  }
+
+  /** Follows what others have appended; a removal that she cannot open is an answer to her knock, or the end. */
+  async follow(): Promise<void> {
+    const { id: groupId } = this.group
+    const asked = { type: "read", groupId, afterSeq: this.cursor, limit: 500, access: noAccess } as const
+    const page = expected(await this.mallory.askAs(this.keys, asked), "entries")
+    for (const { seq, kind, body } of page.entries) {
+      this.cursor = seq
+      if (kind !== "commit" || !this.group.active) continue
+      try {
+        const received = this.group.receive(body)
+        if (received.type !== "commit") continue
+        const { staged } = received
+        this.group.apply(staged, dangerouslyAcceptAll(staged.claims))
+        if (staged.selfRemoved) await this.#enter()
+        else if (staged.path) this.#learn(intervalIn(this.group))
+      } catch {
+        // Garbage, her own included.
+      }
+    }
+  }
+
+  /** By the answer to one of her knocks. */
+  async #enter(): Promise<void> {
+    const { id: groupId } = this.group
+    for (const [key, bundle] of this.#bundles) {
+      const knock = Uint8Array.from(Buffer.from(key, "hex"))
+      // She has knocked with the newest keys.
+      const { keys } = this
+      const found = await this.mallory.askAs(keys, { type: "answer", groupId, id: knock, access: noAccess })
+      if (found.type !== "answer") continue
+      const welcome = openAnswer(this.suite, { groupId, knock, keys }, found)
+      const staged = Group.stageJoin({ ...this.#options, welcome: welcome!, keyPackages: [bundle] })
+      this.group = staged.accept(dangerouslyAcceptAll(staged.claims))
+      this.#learn(intervalIn(this.group))
+      this.#bundles.delete(key)
+      return
+    }
+  }
+
+  get #options(): GroupOptions {
+    return { ...this.mallory.options, suite: this.suite }
+  }
+
+  leafOf(name: string) {
+    const wanted = new TextEncoder().encode(name)
+    const found = this.group.members.find(
+      ({ credential }) => credential.type === "basic" && equalBytes(credential.identity, wanted),
+    )
+    assert.ok(found !== undefined, `${name} is in the tree`)
+    return found.leafIndex
+  }
+
+  /** What is in the tree, as a knock names it. */
+  leafHash(name: string): Uint8Array {
+    return this.suite.hash.digest(this.group.leafNode(this.leafOf(name))!)
+  }
+
+  /** A good commit, but that its path opens for none of these. */
+  async closePath(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const { encryptionKey } = decode(LeafNode, this.group.leafNode(this.leafOf(name))!)
+      this.#closed.add(hex(encryptionKey))
+    }
+    await this.mallory.commit(this.group, {})
+    this.#learn(this.keys)
+    this.#closed.clear()
+    this.cursor = await this.mallory.lastCommit(this.group.id)
+  }
+
+  /** A commit that holds, and the key that it registers: another one, or none. Her own group stays where it is. */
+  async misregister(begins: { readonly accessKey: Uint8Array; readonly removes: boolean } | undefined): Promise<void> {
+    const commit = this.group.commit()
+    this.group.discardPending()
+    await this.#append(commit.message, this.group.epoch, { begins })
+  }
+
+  /** Bytes that nobody can open, said to be a commit of this epoch. */
+  garbage(epoch: bigint, accessKey?: Uint8Array): Promise<void> {
+    const begins = accessKey && { accessKey, removes: false }
+    return this.#append(noise(this.group.id, epoch), epoch, { begins })
+  }
+
+  /** Appends a commit that has been made elsewhere. */
+  append(body: Uint8Array, epoch: bigint): Promise<void> {
+    return this.#append(body, epoch, {})
+  }
+
+  async #append(body: Uint8Array, epoch: bigint, parts: object): Promise<void> {
+    const commit = { welcome: none, recipients: [], begins: undefined, answers: undefined, ...parts }
+    const { id } = this.group
+    const answer = expected(await this.mallory.append(id, { kind: "commit", epoch, body, commit }), "accepted")
+    this.cursor = answer.seq
+  }
+
+  lastWords(): Uint8Array {
+    return this.#lastWords
+  }
+
+  /** A commit of the first epoch, when there is another one already: it holds for whoever is still in that epoch. */
+  async appendSibling(): Promise<void> {
+    const eve = new Mallory(this.world, "eve")
+    const { message, epoch } = this.#first.commit({ add: [eve.keyPackage()], path: false })
+    await this.append(message, epoch - 1n)
+  }
+
+  /** A key of her own. */
+  strangeKey(): Uint8Array {
+    return intervalIn(Group.create({ ...this.#options, groupId: random(32) })).accessKey
+  }
+
+  // --- Answers to others' knocks ---
+
+  opened(knock: Knock): SignedKnock {
+    const opened = openKnock(this.group.id, knock, this.#known(knock))
+    assert.ok(opened !== undefined, "it opens")
+    return opened
+  }
+
+  /**
+   * Takes a knocker out and in by a commit that holds. Beside it is a Welcome that nobody can open, or one into a group of
+   * her own, which tells the secret of the interval that the commit begins.
+   */
+  async answer(knock: Knock, name: string, kind: "broken" | "invented"): Promise<void> {
+    const { keyPackage } = this.opened(knock).content
+    const { id: groupId, epoch } = this.group
+    const keys = this.#known(knock)
+    const changes = { add: [keyPackage], remove: [this.leafOf(name)] }
+    // What her group was before it moves on.
+    const beside = Group.restore({ ...this.#options, records: [...this.group.records()] })
+    const commit = this.group.commit(changes)
+    const next = intervalOf(this.suite, groupId, ({ label, context, length }) =>
+      this.group.exportSecretAfter(commit, label, context, length),
+    )
+    const { welcome } = beside.commit({ ...changes, welcomeExtensions: () => [newcomerExtension(next, undefined)] })
+    const to = [{ knock: knock.id, keys }]
+    const answers = sealAnswers(this.suite, { welcome: kind === "broken" ? random(99) : welcome!, groupId, to }, random)
+    this.group.apply(commit, dangerouslyAcceptAll(commit.claims))
+    const begins = { accessKey: next.accessKey, removes: true }
+    await this.#append(commit.message, epoch, { begins, answers })
+    this.#learn(next)
+  }
+
+  // --- Her own knocks ---
+
+  /** `changes` in the place of what an honest device would say. */
+  async knock(
+    signer: Signer,
+    changes: Partial<KnockTBS> & Pick<KnockTBS, "leafNodeHashes">,
+    { keys = this.keys }: { readonly keys?: IntervalKeys } = {},
+  ): Promise<Knock> {
+    const { id: groupId } = this.group
+    const bundle = keyPackageFor(this.world, this.suite, signer)
+    const id = knockId()
+    const content: KnockTBS = {
+      ...{ id, groupId, interval: keys.accessKey, seen: this.cursor, seenHash: none },
+      ...{ stuckAt: undefined, keyPackage: bundle.keyPackage, ...changes },
+    }
+    const sealed = sealKnock(content, { keys, signer: signer.key, random })
+    expected(await this.mallory.askAs(keys, { type: "knock", groupId, id, sealed, access: noAccess }), "done")
+    this.#bundles.set(hex(id), bundle)
+    return { id, key: keys.accessKey, sealed, at: BigInt(this.world.now) }
+  }
+
+  /** The leaf that is in a key package, as a knock names it. */
+  packageLeafHash(keyPackage: Uint8Array): Uint8Array {
+    return this.suite.hash.digest(encode(LeafNode, decodeKeyPackage(keyPackage).leafNode))
+  }
+}
+
+type Inside = Awaited<ReturnType<typeof Mallory.inside>>
+
+export function keyPackageFor(world: World, suite: Suite, signer: Signer): KeyPackageBundle {
+  const seconds = BigInt(Math.floor(world.now / 1_000))
+  const lifetime = { notBefore: seconds - 60n, notAfter: seconds + 86_400n * 7n }
+  return createKeyPackage({ suite, signer, lifetime, lastResort: false, random })
+}
+
+/** By its first two bytes the member whose turn it is to answer first is the one in the tree's first leaf. */
+export const knockId = (): Uint8Array => firstTurn(random(16))
+
+export function firstTurn(id: Uint8Array): Uint8Array {
+  id.set([0, 0])
+  return id
+}
+
+/** The same key under another name. */
+export function copyOfSigner({ key }: Signer, name: string): Signer {
+  return { credential: { type: "basic", identity: new TextEncoder().encode(name) }, key }
+}
+
+/** The suite, but that what is sealed for one of these public keys is something else. */
+function closingFor(closed: ReadonlySet<string>): (suite: Suite) => Suite {
+  return (suite) => {
+    const seal: Suite["hpke"]["seal"] = (publicKey, message) => {
+      const plaintext = closed.has(hex(publicKey)) ? random(message.plaintext.length) : message.plaintext
+      return suite.hpke.seal(publicKey, { ...message, plaintext })
+    }
+    return { ...suite, hpke: { ...suite.hpke, seal } }
+  }
+}
