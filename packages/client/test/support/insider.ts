@@ -273,7 +273,7 @@ export function copyOfSigner({ key }: Signer, name: string): Signer {
 }
 
 /** The suite, but that what is sealed for one of these public keys is something else. */
-function closingFor(closed: ReadonlySet<string>): (suite: Suite) => Suite {
+export function closingFor(closed: { has(publicKey: string): boolean }): (suite: Suite) => Suite {
   return (suite) => {
     const seal: Suite["hpke"]["seal"] = (publicKey, message) => {
       const plaintext = closed.has(hex(publicKey)) ? random(message.plaintext.length) : message.plaintext

@@ -28,6 +28,9 @@ const none = new Uint8Array()
 type AnswerOf<K extends DeliveryResponse["type"]> = Extract<DeliveryResponse, { readonly type: K }>
 type Asked = Extract<DeliveryRequest, { readonly access: Access }>
 
+/** Where she is: the services' clock (Unix time in milliseconds), and ways to them. */
+export type Surroundings = Pick<World, "now" | "transport">
+
 /** Speaks to the services and in groups without the SDK: no rule of it binds her. */
 export class Mallory {
   readonly name: string
@@ -35,9 +38,13 @@ export class Mallory {
   readonly deviceId: Uint8Array
   /** Of the newest interval that she knows; without it she is a stranger. */
   keys: IntervalKeys | undefined
-  readonly #world: World
+  readonly #world: Surroundings
 
-  constructor(world: World, name = "mallory", key = suite.signature.generate((length) => provider.random(length))) {
+  constructor(
+    world: Surroundings,
+    name = "mallory",
+    key = suite.signature.generate((length) => provider.random(length)),
+  ) {
     this.#world = world
     this.name = name
     this.signer = { credential: { type: "basic", identity: new TextEncoder().encode(name) }, key }
@@ -120,7 +127,7 @@ export class Mallory {
 
   /** The group of a client of hers, without what the SDK allows in it; `change` in the place of the suite. */
   static async inside(
-    world: World,
+    world: Surroundings,
     client: Client,
     change: (suite: GroupOptions["suite"]) => GroupOptions["suite"] = (it) => it,
   ): Promise<{ readonly mallory: Mallory; readonly group: Group }> {
