@@ -6,6 +6,7 @@ import { type Contestant, contest, duration, type Measured, ratio, table, timedS
 import { cursors } from "./cursors.js"
 import { floor } from "./floor.js"
 import { FullTree } from "./full-tree.js"
+import { garbage } from "./garbage.js"
 import { hostile } from "./hostile.js"
 import { large } from "./large.js"
 import { machine } from "./machine.js"
@@ -18,6 +19,7 @@ import { sdk } from "./sdk.js"
  * npm run bench -- --hostile [--sizes 1000]
  * npm run bench -- --sdk [--quick]
  * npm run bench -- --cursors [--sizes 1000]
+ * npm run bench -- --garbage [--quick]
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
@@ -36,11 +38,12 @@ const options = given(
         hostile: { type: "boolean", default: false },
         sdk: { type: "boolean", default: false },
         cursors: { type: "boolean", default: false },
+        garbage: { type: "boolean", default: false },
         sizes: { type: "string" },
         suite: { type: "string", default: "1" },
       },
     }).values,
-  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --sdk or bench -- --cursors",
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --sdk, bench -- --cursors, bench -- --garbage or bench -- --intervals",
 )
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
@@ -56,6 +59,8 @@ if (options.large) {
   await sdk(rounds, options.quick)
 } else if (options.cursors) {
   for (const size of sizes("1000")) await cursors(size, rounds)
+} else if (options.garbage) {
+  await garbage(Number(options.rounds ?? (options.quick ? 1 : 5)), options.quick)
 } else if (options.hostile) {
   for (const size of sizes("1000")) await hostile(size, rounds)
 } else {
