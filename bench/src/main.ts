@@ -8,6 +8,7 @@ import { floor } from "./floor.js"
 import { FullTree } from "./full-tree.js"
 import { garbage } from "./garbage.js"
 import { hostile } from "./hostile.js"
+import { intervalKeys } from "./interval-keys.js"
 import { large } from "./large.js"
 import { machine } from "./machine.js"
 import { type Operation, operations, Scene } from "./scene.js"
@@ -20,6 +21,7 @@ import { sdk } from "./sdk.js"
  * npm run bench -- --sdk [--quick]
  * npm run bench -- --cursors [--sizes 1000]
  * npm run bench -- --garbage [--quick]
+ * npm run bench -- --intervals [--sizes 10000] [--quick]
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
@@ -39,6 +41,7 @@ const options = given(
         sdk: { type: "boolean", default: false },
         cursors: { type: "boolean", default: false },
         garbage: { type: "boolean", default: false },
+        intervals: { type: "boolean", default: false },
         sizes: { type: "string" },
         suite: { type: "string", default: "1" },
       },
@@ -61,6 +64,9 @@ if (options.large) {
   for (const size of sizes("1000")) await cursors(size, rounds)
 } else if (options.garbage) {
   await garbage(Number(options.rounds ?? (options.quick ? 1 : 5)), options.quick)
+} else if (options.intervals) {
+  for (const size of sizes(options.quick ? "100" : "10000"))
+    await intervalKeys(size, options.quick ? [10, 100] : [10, 100, 1000])
 } else if (options.hostile) {
   for (const size of sizes("1000")) await hostile(size, rounds)
 } else {

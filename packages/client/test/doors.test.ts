@@ -2,54 +2,17 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { noAccess } from "@conclave/contracts/access"
 import { Group, proposeOwnAdd } from "@conclave/mls"
-import type { Transport } from "@conclave/transport"
 import { newcomerExtension } from "../src/access/newcomer.js"
-import { fromHex } from "../src/bytes.js"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
-import type { Client, ClientEvent, Conversation } from "../src/index.js"
+import type { Client, ClientEvent } from "../src/index.js"
 import { expected, Mallory, noise } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
+import { assertUndisturbed, only, team } from "./support/team.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
-const only = (client: Client) => [...client.conversations.values()][0]!
-const idOf = (conversation: Conversation) => fromHex(conversation.id)
 const types = (events: readonly ClientEvent[]) => events.map(({ type }) => type)
 const none = new Uint8Array()
-
-interface TeamOptions {
-  readonly names?: readonly string[]
-  readonly delivery?: (world: World, name: string) => Transport
-}
-
-/** Alice, Bob and a conversation of theirs, all told. */
-async function team(options: TeamOptions = {}) {
-  const world = new World({ inMemory: true })
-  const delivery = options.delivery ?? (() => world.transport("delivery"))
-  const names = ["alice", "bob", ...(options.names ?? [])]
-  const [alice, ...others] = await Promise.all(
-    names.map((name) => world.open(name, { delivery: delivery(world, name) })),
-  )
-  const clients = [alice!, ...others]
-  const conversation = await alice!.createConversation({ members: others.map(({ name }) => name) })
-  await conversation.send("hello")
-  await settle(...clients)
-  for (const client of clients) await taken(client)
-  return { world, clients, alice: alice!, bob: others[0]!, others, conversation, groupId: idOf(conversation) }
-}
-
-/** Everybody goes on, and they can still talk: nobody is in another place than before. */
-async function assertUndisturbed(clients: readonly Client[], members: readonly string[]): Promise<void> {
-  const [first, ...others] = clients
-  await only(first!).send("we go on")
-  await settle(...clients)
-  for (const client of clients) {
-    assert.equal(only(client).status, "active")
-    assert.deepEqual(only(client).members, members)
-    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator)
-  }
-  for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
-}
 
 describe("a stranger who knows a conversation's id", () => {
   it("can do nothing with it at the service: not ask how far its log goes, read, knock, or append", async () => {
