@@ -32,7 +32,11 @@ const AT_ONCE = 1_000
 
 export async function intervalKeys(size: number, ages: readonly number[]): Promise<void> {
   const directory = authentication.memoryStore()
-  const auth = authentication.authenticationService({ store: directory, crypto: provider, limits: { registrations: free } })
+  const auth = authentication.authenticationService({
+    store: directory,
+    crypto: provider,
+    limits: { registrations: free },
+  })
   const service = delivery.deliveryService({
     store: delivery.memoryStore(sha256),
     directory: authentication.directoryOf(directory),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { decode, encode } from "@conclave/codec"
 import { noAccess } from "@conclave/contracts/access"
+import type { Entry } from "@conclave/contracts/delivery"
 import type { Knock, KnockTBS, SignedKnock } from "@conclave/contracts/knocks"
 import { equalBytes } from "@conclave/crypto"
 import {
@@ -18,6 +19,7 @@ import { openAnswer, openKnock, sealAnswers, sealKnock } from "../../src/access/
 import { newcomerExtension } from "../../src/access/newcomer.js"
 import { hex } from "../../src/bytes.js"
 import { intervalIn, intervalOf } from "../../src/conversation/epoch-interval.js"
+import { decodePayload, encodePayload, messageOf, PAYLOAD_VERSION } from "../../src/conversation/payload.js"
 import type { Client } from "../../src/index.js"
 import { expected, Mallory, noise } from "./mallory.js"
 import { provider, type World } from "./world.js"
@@ -63,6 +65,11 @@ export class Insider {
     return new Insider(world, await Mallory.inside(world, client, closingFor(closed)), cursor, closed)
   }
 
+  /** With keys and a group of somebody's own. */
+  static apart(world: World, inside: Inside): Insider {
+    return new Insider(world, inside, 0n, new Set())
+  }
+
   get keys(): IntervalKeys {
     return this.mallory.keys!
   }
@@ -101,6 +108,33 @@ export class Insider {
         // Garbage, her own included.
       }
     }
+  }
+
+  /**
+   * What she reads of entries, wherever she has them from: texts. Commits that her keys open she follows, but for
+   * her own removal.
+   */
+  read(entries: readonly Pick<Entry, "body" | "kind">[]): readonly string[] {
+    return entries.flatMap(({ body }) => {
+      try {
+        const received = this.group.receive(body)
+        if (received.type === "commit" && !received.staged.selfRemoved) {
+          this.group.apply(received.staged, dangerouslyAcceptAll(received.staged.claims))
+          if (received.staged.path) this.#learn(intervalIn(this.group))
+        }
+        if (received.type !== "application") return []
+        return messageOf(decodePayload(received.plaintext))?.text ?? []
+      } catch {
+        return []
+      }
+    })
+  }
+
+  /** A message of hers as the SDK would show it. */
+  say(text: string): Uint8Array {
+    const sentAt = BigInt(this.world.now)
+    const payload = { version: PAYLOAD_VERSION, messageId: random(16), sentAt, body: { type: "text", text } } as const
+    return this.group.encrypt(encodePayload(payload))
   }
 
   /** By the answer to one of her knocks. */
@@ -233,6 +267,19 @@ export class Insider {
     { keys = this.keys }: { readonly keys?: IntervalKeys } = {},
   ): Promise<Knock> {
     const { id: groupId } = this.group
+    const knock = this.madeKnock(signer, changes, { keys })
+    const { id, sealed } = knock
+    expected(await this.mallory.askAs(keys, { type: "knock", groupId, id, sealed, access: noAccess }), "done")
+    return knock
+  }
+
+  /** The same, and nobody has it yet. */
+  madeKnock(
+    signer: Signer,
+    changes: Partial<KnockTBS> & Pick<KnockTBS, "leafNodeHashes">,
+    { keys = this.keys }: { readonly keys?: IntervalKeys } = {},
+  ): Knock {
+    const { id: groupId } = this.group
     const bundle = keyPackageFor(this.world, this.suite, signer)
     const id = knockId()
     const content: KnockTBS = {
@@ -240,7 +287,6 @@ export class Insider {
       ...{ stuckAt: undefined, keyPackage: bundle.keyPackage, ...changes },
     }
     const sealed = sealKnock(content, { keys, signer: signer.key, random })
-    expected(await this.mallory.askAs(keys, { type: "knock", groupId, id, sealed, access: noAccess }), "done")
     this.#bundles.set(hex(id), bundle)
     return { id, key: keys.accessKey, sealed, at: BigInt(this.world.now) }
   }

@@ -31,6 +31,14 @@ export interface WorldOptions {
   readonly realClock?: boolean
 }
 
+/** What somebody wants to have in a log; `key`: the newest access key, by which the store finds the head. */
+export interface Inserted {
+  readonly kind: "application" | "proposal" | "commit"
+  readonly epoch: bigint
+  readonly body: Uint8Array
+  readonly key: Uint8Array
+}
+
 /** Both services, real ones, on one SQLite file, and a clock that only the test moves. */
 export class World implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "conclave-client-"))
@@ -140,6 +148,19 @@ export class World implements AsyncDisposable {
   /** What the service has, for whoever has the service. */
   get branch(): Branch {
     return new Branch(this.#stores.delivery, this.delivery, () => BigInt(this.now))
+  /** The service helps somebody: it puts an entry into the log, whoever has made it. Returns its place. */
+  async insert(groupId: Uint8Array, entry: Inserted): Promise<bigint> {
+    const shown = { groupId, key: entry.key, permit: () => undefined }
+    const head = await this.#stores.delivery.head(shown)
+    if (head.type !== "head") throw new Error(`the store said ${head.type}`)
+    const appended = await this.#stores.delivery.append({
+      ...entry,
+      ...shown,
+      ...{ idempotencyId: provider.random(16), requestHash: provider.random(32), at: BigInt(this.now) },
+      ...{ after: head.lastCommitSeq, pastCommitsMax: 0, commit: undefined, admit: () => undefined },
+    })
+    if (appended.type !== "accepted") throw new Error(`the store said ${appended.type}`)
+    return appended.seq
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
