@@ -43,7 +43,8 @@ export interface Step {
   >
   /** The last entry that the service shows to M, and what it says to a message of M's; a thief's in the same way. */
   readonly insider?: { readonly reads: number; readonly appends: "accepted" | "stale" | "denied" }
-  readonly thief?: { readonly reads: number }
+  /** `acted`: he has taken A's place, so that A may stay out. */
+  readonly thief?: { readonly reads: number; readonly acted: boolean }
 }
 
 const create = ({ members }: Pick<Scenario, "members">): Action => ({ actor: "A", does: "create", members })
@@ -104,10 +105,10 @@ function stepOf(s: State): Step {
     ...(insider.length > 0 && {
       insider: {
         reads: reads(insider),
-        appends: refusalOf(mended, s, said, { known: insider, after: lastCommit }) ?? "accepted",
+        appends: refusalOf(mended, s, said, { known: insider, knowsOther: true, after: lastCommit }) ?? "accepted",
       },
     }),
-    ...(thief !== undefined && { thief: { reads: reads(thief.intervals) } }),
+    ...(thief !== undefined && { thief: { reads: reads(thief.intervals), acted: thief.acted } }),
   }
 }
 

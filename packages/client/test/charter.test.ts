@@ -181,7 +181,7 @@ describe("a thief with a copy of a whole device", () => {
     const copy = new MemoryProfile()
     for (const [key, value] of profile.records) copy.records.set(key, value.slice())
     const stolen = await world.open("bob", { store: memoryStore(copy) })
-    const thief = await Insider.of(world, stolen, driverOf(bob).state.position.cursor)
+    const thief = await Insider.of(world, stolen)
     const { id: groupId } = thief.group
 
     // Stated: until the device renews its keys, he can do what it can.
@@ -225,7 +225,7 @@ describe("a thief with a copy of a whole device", () => {
       assert.equal((await thief.mallory.append(groupId, entry)).type, "denied", entry.kind)
     }
     // His knock is taken, with the leaf that he had and with the one that is in the tree, and nobody answers it.
-    const inTree = await Insider.of(world, carol, beyond.at(-1)!.seq)
+    const inTree = await Insider.of(world, carol)
     const stuckAt = driverOf(alice).state.position.lastCommit
     for (const leafNodeHashes of [[thief.leafHash("bob")], [thief.leafHash("bob"), inTree.leafHash("bob")]]) {
       await thief.knock(thief.mallory.signer, { leafNodeHashes, seen: 1_000n, stuckAt })
@@ -260,7 +260,7 @@ describe("a service that helps somebody who is no member", () => {
       await using _ = world
       for (const client of clients) await only(client).refresh()
       await settle(...clients)
-      const carol = await Insider.of(world, others[1]!, driverOf(alice).state.position.cursor)
+      const carol = await Insider.of(world, others[1]!)
       await conversation.send("while she is there")
       await conversation.remove("carol")
       await settle(alice, bob)

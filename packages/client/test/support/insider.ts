@@ -20,6 +20,7 @@ import { newcomerExtension } from "../../src/access/newcomer.js"
 import { hex } from "../../src/bytes.js"
 import { intervalIn, intervalOf } from "../../src/conversation/epoch-interval.js"
 import { decodePayload, encodePayload, messageOf, PAYLOAD_VERSION } from "../../src/conversation/payload.js"
+import { ConversationHandle } from "../../src/device/handle.js"
 import type { Client } from "../../src/index.js"
 import { expected, Mallory, noise } from "./mallory.js"
 import { provider, type World } from "./world.js"
@@ -38,6 +39,8 @@ export class Insider {
   cursor: bigint
   /** Public keys for which her paths carry something else than the secret. */
   readonly #closed: Set<string>
+  /** Those for which her last path was sealed. */
+  readonly #sealed: Set<string>
   /** As it was when she took it over. */
   readonly #first: Inside["group"]
   /** A message of hers, from before she was removed. */
@@ -47,12 +50,13 @@ export class Insider {
   /** Her knocks, by id in hexadecimal. */
   readonly #bundles = new Map<string, KeyPackageBundle>()
 
-  private constructor(world: World, { mallory, group }: Inside, cursor: bigint, closed: Set<string>) {
+  private constructor(world: World, { mallory, group }: Inside, cursor: bigint, { closed, sealed }: Keys) {
     this.world = world
     this.mallory = mallory
     this.group = group
     this.cursor = cursor
     this.#closed = closed
+    this.#sealed = sealed
     const options = { ...mallory.options, suite: group.suite }
     this.#first = Group.restore({ ...options, records: [...group.records()] })
     this.#lastWords = this.#first.encrypt(none)
@@ -60,14 +64,18 @@ export class Insider {
   }
 
   /** As the client's device stands in the store; the client itself is not used any more. */
-  static async of(world: World, client: Client, cursor: bigint): Promise<Insider> {
-    const closed = new Set<string>()
-    return new Insider(world, await Mallory.inside(world, client, closingFor(closed)), cursor, closed)
+  static async of(world: World, client: Client): Promise<Insider> {
+    const keys = { closed: new Set<string>(), sealed: new Set<string>() }
+    const has = (key: string) => keys.sealed.add(key) && keys.closed.has(key)
+    const inside = await Mallory.inside(world, client, closingFor({ has }))
+    const [conversation] = client.conversations.values()
+    assert.ok(conversation instanceof ConversationHandle)
+    return new Insider(world, inside, conversation.driver.state.position.cursor, keys)
   }
 
   /** With keys and a group of somebody's own. */
   static apart(world: World, inside: Inside): Insider {
-    return new Insider(world, inside, 0n, new Set())
+    return new Insider(world, inside, 0n, { closed: new Set(), sealed: new Set() })
   }
 
   get keys(): IntervalKeys {
@@ -173,29 +181,43 @@ export class Insider {
     return this.suite.hash.digest(this.group.leafNode(this.leafOf(name))!)
   }
 
-  /** A good commit, but that its path opens for none of these. */
+  /** A commit as an honest device makes it. */
+  async commit(): Promise<void> {
+    await this.mallory.commit(this.group, {})
+    this.#learn(this.keys)
+    this.cursor = await this.mallory.lastCommit(this.group.id)
+  }
+
+  /** A good commit, but that its path opens for none of these. Throws {@link NotPossible} where others share their keys. */
   async closePath(names: readonly string[]): Promise<void> {
     for (const name of names) {
       const { encryptionKey } = decode(LeafNode, this.group.leafNode(this.leafOf(name))!)
       this.#closed.add(hex(encryptionKey))
     }
-    await this.mallory.commit(this.group, {})
-    this.#learn(this.keys)
+    this.#sealed.clear()
+    this.group.commit()
+    this.group.discardPending()
+    if ([...this.#closed].some((key) => !this.#sealed.has(key)))
+      throw new NotPossible(`a path closed to ${names} alone`)
+    await this.commit()
     this.#closed.clear()
-    this.cursor = await this.mallory.lastCommit(this.group.id)
   }
 
   /** A commit that holds, and the key that it registers: another one, or none. Her own group stays where it is. */
-  async misregister(begins: { readonly accessKey: Uint8Array; readonly removes: boolean } | undefined): Promise<void> {
+  async misregister(keys: IntervalKeys | undefined): Promise<void> {
     const commit = this.group.commit()
     this.group.discardPending()
-    await this.#append(commit.message, this.group.epoch, { begins })
+    await this.#register(commit.message, this.group.epoch, keys)
   }
 
   /** Bytes that nobody can open, said to be a commit of this epoch. */
-  garbage(epoch: bigint, accessKey?: Uint8Array): Promise<void> {
-    const begins = accessKey && { accessKey, removes: false }
-    return this.#append(noise(this.group.id, epoch), epoch, { begins })
+  garbage(epoch: bigint, keys?: IntervalKeys): Promise<void> {
+    return this.#register(noise(this.group.id, epoch), epoch, keys)
+  }
+
+  async #register(body: Uint8Array, epoch: bigint, keys: IntervalKeys | undefined): Promise<void> {
+    await this.#append(body, epoch, { begins: keys && { accessKey: keys.accessKey, removes: false } })
+    if (keys !== undefined) this.mallory.keys = keys
   }
 
   /** Appends a commit that has been made elsewhere. */
@@ -210,8 +232,8 @@ export class Insider {
     this.cursor = answer.seq
   }
 
-  lastWords(): Uint8Array {
-    return this.#lastWords
+  lastWords(): { readonly epoch: bigint; readonly body: Uint8Array } {
+    return { epoch: this.#first.epoch, body: this.#lastWords }
   }
 
   /** A commit of the first epoch, when there is another one already: it holds for whoever is still in that epoch. */
@@ -221,9 +243,9 @@ export class Insider {
     await this.append(message, epoch - 1n)
   }
 
-  /** A key of her own. */
-  strangeKey(): Uint8Array {
-    return intervalIn(Group.create({ ...this.#options, groupId: random(32) })).accessKey
+  /** A key of her own, which she proves from then on. */
+  strangeKeys(): IntervalKeys {
+    return intervalIn(Group.create({ ...this.#options, groupId: random(32) }))
   }
 
   // --- Answers to others' knocks ---
@@ -297,6 +319,14 @@ export class Insider {
   }
 }
 
+/** What cannot be carried out in the tree as it is. */
+export class NotPossible extends Error {}
+
+interface Keys {
+  readonly closed: Set<string>
+  readonly sealed: Set<string>
+}
+
 type Inside = Awaited<ReturnType<typeof Mallory.inside>>
 
 export function keyPackageFor(world: World, suite: Suite, signer: Signer): KeyPackageBundle {
@@ -305,11 +335,11 @@ export function keyPackageFor(world: World, suite: Suite, signer: Signer): KeyPa
   return createKeyPackage({ suite, signer, lifetime, lastResort: false, random })
 }
 
-/** By its first two bytes the member whose turn it is to answer first is the one in the tree's first leaf. */
+/** By its first two bytes the member in the second leaf of three or four answers first: in a trace, nobody with the SDK. */
 export const knockId = (): Uint8Array => firstTurn(random(16))
 
 export function firstTurn(id: Uint8Array): Uint8Array {
-  id.set([0, 0])
+  id.set([0, 11])
   return id
 }
 

@@ -36,7 +36,7 @@ export const plantedRules: readonly Planted[] = [
   inClient("knockSigned", "answering.js", "if (!isSignedBy(suite, opened, member.signatureKey))", "if (false)"),
   inClient("seenIsFetched", "knocking.js", "seen: seen.seq", "seen: state.position.cursor"),
   inClient("expiredLeafClaimed", "knocking.js", "giveUpKnock(turn)", "turn.putKnock(undefined)"),
-  inClient("leavesKept", "entering.js", ".slice(-KNOCK_LEAVES_MAX)", ".slice(-1)"),
+  inClient("leavesKept", "entering.js", ".slice(-KNOCK_LEAVES_MAX)", ".slice(0, 0)"),
   inClient("readdedKeepsAge", "answering.js", 'if (before?.type === "leaf")', "if (false)"),
   inClient("answerKeyDerived", "entering.js", "!equalBytes(intervalIn(group).accessKey, keys.accessKey)", "false"),
   inClient("stuckAtChecked", "answering.js", "return before === 0 ? 0", "return true ? 0"),

@@ -10,23 +10,29 @@ import type { Client } from "../../src/index.js"
 import { MemoryProfile, memoryStore } from "../../src/store/memory.js"
 import { until } from "./counting.js"
 import { firstTurn, Insider } from "./insider.js"
-import { expected, Mallory } from "./mallory.js"
+import { expected, type Mallory } from "./mallory.js"
 import { provider, settle, World } from "./world.js"
 
 type Kind = DeliveryRequest["type"]
 
-/** What an action of the model may ask of the service. */
-export const atOnce: readonly Kind[] = ["read", "head", "knocks", "knock"]
-export const answering: readonly Kind[] = [...atOnce, "append"]
+/**
+ * What an action of the model may ask of the service. A device that asks for knocks answers them at once; in a trace, it
+ * hears of them as of what the service streams, and answers when an action says so.
+ */
+export const atOnce: readonly Kind[] = ["read", "head", "knock"]
+const answering: readonly Kind[] = [...atOnce, "append"]
 export const entering: readonly Kind[] = ["read", "head", "answer"]
 /** The model's members do not read what they have appended before an action says so. */
 export const appending: readonly Kind[] = ["head", "append"]
 /** What a device asks by itself that nobody holds up. */
-export const always: readonly Kind[] = [...answering, "answer"]
+export const always: readonly Kind[] = [...answering, "knocks", "answer"]
 const everything: readonly Kind[] = [...always, "createGroup"]
 
 /** Each later than the turns of all members: whoever acts may answer, and nobody else. */
 export const ITS_TURN = 45_000
+
+/** Longer than members wait who let somebody in for the second or third time, who names one committer again and again. */
+const PAUSE = 120_000
 
 /** A member with the SDK, who asks the service for nothing that an action of the model does not say. */
 export class TraceMember {
@@ -37,8 +43,7 @@ export class TraceMember {
   allowed: readonly Kind[] = everything
   /** Its clock is ahead of the others'. */
   ahead = 0
-  /** What the service shows it besides: knocks that have been answered, an answer that nobody has made. */
-  shown: Knock[] = []
+  /** The service gives it an answer that nobody has made. */
   falseAnswer = false
   /** The answers to its appends do not come: it learns from the log what was accepted. */
   isUnheard = false
@@ -74,6 +79,11 @@ export class TraceMember {
     return this.conversation!.driver.state
   }
 
+  /** The service shows it a knock. */
+  hear(knock: Knock): void {
+    this.conversation!.driver.bring({ type: "knocked", knocks: [knock] })
+  }
+
   /** Asks for what `allowed` names, as often as there is something to ask; whatever else it would do has to wait. */
   async act(allowed: readonly Kind[], { ahead = 0 } = {}): Promise<void> {
     Object.assign(this, { allowed, ahead })
@@ -98,11 +108,18 @@ export class TraceMember {
   /** The same for what it owes: it reads on before that, and not after. */
   async owed(): Promise<void> {
     Object.assign(this, {
-      allowed: ["read", "head", "knocks", "append"],
+      allowed: ["read", "head", "append"],
       isUnheard: this.#world.late.includes(this.name),
     })
     await this.client.sync().catch(requireUnavailable)
+    await this.conversation!.driver.runner.once().catch(requireUnavailable)
     Object.assign(this, { allowed: [], isUnheard: false })
+  }
+
+  /** It reads up to an answer, and what comes after that when an action says so. */
+  #may(kind: Kind): boolean {
+    const isIn = this.allowed === entering && this.conversation!.status !== "recovering"
+    return this.allowed.includes(kind) && !(isIn && kind === "read")
   }
 
   #delivery(): Transport {
@@ -110,7 +127,7 @@ export class TraceMember {
     return {
       request: async (body, options) => {
         const request = deliveryRequests.decode(body)
-        if ("groupId" in request && !this.allowed.includes(request.type)) {
+        if ("groupId" in request && !this.#may(request.type)) {
           throw new TransportError(`the model says nothing of a ${request.type}`, { retryable: true })
         }
         if (request.type === "answer" && this.falseAnswer) {
@@ -121,8 +138,7 @@ export class TraceMember {
         this.#world.notice(this.name, request, answer)
         if (request.type === "append" && this.isUnheard)
           throw new TransportError("the answer is lost", { retryable: true })
-        if (answer.type !== "knocks") return encode(DeliveryResponse, answer)
-        return encode(DeliveryResponse, { ...answer, knocks: [...answer.knocks, ...this.shown] })
+        return encode(DeliveryResponse, answer)
       },
       subscribe: (body, options) => transport.subscribe(body, options),
       [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
@@ -140,12 +156,14 @@ export class TraceWorld implements AsyncDisposable {
   readonly members = new Map<string, TraceMember>()
   readonly late: readonly string[]
   insider!: Insider
-  thief: Mallory | undefined
+  thief: Insider | undefined
   /** The model's knocks, in the order in which they were left: 1, 2, 3. */
   readonly knocks: Knock[] = []
   /** The last entry, in the log and as the model counts. */
   head = 0n
   base = 0n
+  /** So many knocks have been shown to those who hear of them at once. */
+  #heard = 0
   /** As the device of A was before it appended what it has not read yet. */
   #before: MemoryProfile | undefined
 
@@ -171,7 +189,7 @@ export class TraceWorld implements AsyncDisposable {
     if (renews !== undefined) await this.member(renews).conversation!.refresh()
     await settle(...clients)
     this.base = this.head
-    this.insider = await Insider.of(this.world, this.member("M").client, this.head)
+    this.insider = await Insider.of(this.world, this.member("M").client)
     this.members.delete("M")
     for (const member of this.members.values()) member.allowed = []
   }
@@ -198,6 +216,7 @@ export class TraceWorld implements AsyncDisposable {
 
   /** Who is not late reads what has come and hears of knocks; who cannot follow, and has not knocked, knocks. */
   async settle(mustKnock: (name: string) => boolean): Promise<void> {
+    const heard = this.#heard
     for (let round = 0; round < 2; round++) {
       for (const [name, member] of this.members) {
         if (member.conversation === undefined || (this.late.includes(name) && !mustKnock(name))) continue
@@ -205,6 +224,11 @@ export class TraceWorld implements AsyncDisposable {
         await member.act(mustKnock(name) ? [...atOnce, "answer"] : atOnce)
       }
     }
+    for (const [name, member] of this.members) {
+      const isThere = !this.late.includes(name) && member.conversation?.status === "active"
+      if (isThere) for (const knock of this.knocks.slice(heard)) member.hear(knock)
+    }
+    this.#heard = this.knocks.length
     await this.insider.follow()
   }
 
@@ -218,11 +242,11 @@ export class TraceWorld implements AsyncDisposable {
     this.#before = undefined
   }
 
-  /** A's keys, as a copy of its whole state has them: what it has appended, and not read, is no part of it. */
-  async asA(): ReturnType<typeof Mallory.inside> {
+  /** With A's keys, as a copy of its whole state has them: what it has appended, and not read, is no part of it. */
+  async asA(): Promise<Insider> {
     const store = memoryStore(this.#before === undefined ? copyOf(this.member("A").profile) : copyOf(this.#before))
     const client = await this.world.open("A", { store })
-    return Mallory.inside(this.world, client)
+    return Insider.of(this.world, client)
   }
 
   /** The last entry that the service shows for the newest key of somebody, as the model counts. */
@@ -231,8 +255,14 @@ export class TraceWorld implements AsyncDisposable {
     return Number(expected(answer, "head").headSeq - this.base)
   }
 
-  async answers(name: string): Promise<void> {
-    await this.member(name).act(answering, { ahead: ITS_TURN })
+  /** `due`: its pause is over, where there is one. */
+  async answers(name: string, { due }: { readonly due: boolean }): Promise<void> {
+    if (due) this.world.now += PAUSE
+    const member = this.member(name)
+    Object.assign(member, { allowed: answering, ahead: ITS_TURN, isUnheard: this.late.includes(name) })
+    await member.client.sync().catch(requireUnavailable)
+    await member.conversation!.driver.runner.once().catch(requireUnavailable)
+    Object.assign(member, { allowed: [], ahead: 0, isUnheard: false })
   }
 
   [Symbol.asyncDispose](): Promise<void> {
