@@ -27,7 +27,7 @@ interface Insider {
 }
 
 interface Insiders {
-  readonly Insider: { of(world: Surroundings, client: Client, cursor: bigint): Promise<Insider> }
+  readonly Insider: { of(world: Surroundings, client: Client): Promise<Insider> }
   copyOfSigner(signer: Signer, name: string): Signer
 }
 
@@ -90,7 +90,7 @@ class Scene {
       },
       transport: (service) => lineOf(service === "auth" ? this.#auth : this.#delivery, "mallory"),
     }
-    this.#insider = await this.#insiders.Insider.of(around, mallory, 0n)
+    this.#insider = await this.#insiders.Insider.of(around, mallory)
     await this.#insider.follow()
     for (const client of this.#clients) void this.#listen(client)
     while (this.#clients.some((client) => client.conversations.size === 0)) await later(20)
