@@ -3,6 +3,7 @@ import { Client, MemoryProfile, memoryStore } from "@conclave/client"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { type CipherSuite, cipherSuite } from "@conclave/mls"
+import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { directTransport } from "@conclave/transport"
 import { duration, table } from "./contest.js"
 
@@ -31,14 +32,15 @@ const free = { perSecond: 1e9, burst: 1e9 }
 const AT_ONCE = 1_000
 
 export async function intervalKeys(size: number, ages: readonly number[]): Promise<void> {
-  const directory = authentication.memoryStore()
+  const database = openDatabase({ file: ":memory:" })
+  const directory = authStore(database)
   const auth = authentication.authenticationService({
     store: directory,
     crypto: provider,
     limits: { registrations: free },
   })
   const service = delivery.deliveryService({
-    store: delivery.memoryStore(sha256),
+    store: deliveryStore(database, sha256),
     directory: authentication.directoryOf(directory),
     crypto: provider,
     limits: { commits: free, claimsByRequester: free, appends: free, appendsByRequester: free, bytesByRequester: free },
@@ -76,6 +78,7 @@ export async function intervalKeys(size: number, ages: readonly number[]): Promi
   const head = ["", "kept", "in the store", "the whole state", "share", "in memory", "after a restart", "opened in"]
   console.log(table([head, ...rows]))
   for (const [client] of both) await client.close()
+  await database.close()
 }
 
 async function row(
