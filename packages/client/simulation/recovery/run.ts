@@ -36,6 +36,8 @@ export interface Recovered {
   readonly phases: readonly Phase[]
   /** Acknowledged messages that somebody has not received who could follow, with who it is. */
   readonly lost: readonly string[]
+  /** How often a member has not received one that was sent while it was out: it is in no epoch of its own. */
+  readonly missed: number
   readonly messages: number
   readonly commits: number
 }
@@ -107,9 +109,9 @@ class Scene {
     const coming = this.#come(this.#people)
     phases.push(await this.#phase(this.#people, coming))
     await this.#until(this.#timeline.now + 60_000)
-    const lost = [...this.#lost()]
+    const [lost, missed] = [[...this.#lost()], this.#missed()]
     await this.#close()
-    return { phases, lost, messages: this.#said.size, commits: this.#commits }
+    return { phases, lost, missed, messages: this.#said.size, commits: this.#commits }
   }
 
   #person(name: string): Person {
@@ -234,6 +236,13 @@ class Scene {
     if (this.#timeline.next(until) === undefined) return false
     await settled()
     return true
+  }
+
+  #missed(): number {
+    const said = [...this.#said.values()]
+    const isMissed = (person: Person) => (it: Said) =>
+      it.by !== person.name && !person.heard.has(it.text) && !person.mustHaveHeard(it)
+    return this.#people.reduce((sum, person) => sum + said.filter(isMissed(person)).length, 0)
   }
 
   *#lost(): Generator<string> {

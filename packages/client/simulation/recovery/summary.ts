@@ -13,7 +13,7 @@ export function report(size: number, all: readonly Recovered[]): string {
     row("a week later, since the first follower is online", phases[1]!, ({ sinceFollower }) => sinceFollower),
     row("a week later, since the last one is online", phases[1]!, ({ sinceLast }) => sinceLast),
     `  could not follow: ${span(phases[0]!)} at once, ${span(phases[1]!)} a week later`,
-    `  ${sum(({ messages }) => messages)} messages, ${sum(({ commits }) => commits)} commits; lost: ${sum(({ lost }) => lost.length)}`,
+    `  ${sum(({ messages }) => messages)} messages, ${sum(({ commits }) => commits)} commits; lost: ${sum(({ lost }) => lost.length)}; sent while the receiver was out: ${sum(({ missed }) => missed)}`,
   ].join("\n")
 }
 

@@ -85,12 +85,12 @@ export class TraceMember {
   }
 
   /** Asks for what `allowed` names, as often as there is something to ask; whatever else it would do has to wait. */
-  async act(allowed: readonly Kind[], { ahead = 0 } = {}): Promise<void> {
-    Object.assign(this, { allowed, ahead })
+  async act(allowed: readonly Kind[]): Promise<void> {
+    this.allowed = allowed
     // The first that is not allowed ends it.
     await this.client.sync().catch(requireUnavailable)
     await this.conversation?.driver.runner.once().catch(requireUnavailable)
-    Object.assign(this, { allowed: [], ahead: 0 })
+    this.allowed = []
   }
 
   /** Carries out a wish as far as the service has accepted something. */
