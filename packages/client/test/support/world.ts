@@ -148,6 +148,8 @@ export class World implements AsyncDisposable {
   /** What the service has, for whoever has the service. */
   get branch(): Branch {
     return new Branch(this.#stores.delivery, this.delivery, () => BigInt(this.now))
+  }
+
   /** The service helps somebody: it puts an entry into the log, whoever has made it. Returns its place. */
   async insert(groupId: Uint8Array, entry: Inserted): Promise<bigint> {
     const shown = { groupId, key: entry.key, permit: () => undefined }
