@@ -209,7 +209,7 @@ export function enter(turn: Turn, judgement: Judgement): void {
   turn.forgetHandshakes()
   state.recovery = following
   state.refused = undefined
-  // The key package was made on a device that others may have a copy of: its leaf is renewed before anything is sent.
+  // The key package was made on a device that others may have a copy of: its leaf is renewed as soon as may be.
   const renewed = { stuckAt: undefined, renewalDue: true, leafSince: BigInt(turn.moment.now), knockLeaves: [] }
   turn.update({ status: "active", reason: "", ...renewed, firstEpoch: group.epoch, unseen: [] })
   forgetDepartures(turn)

@@ -9,7 +9,7 @@ import { departureDue, leave } from "./leaving.js"
 import { readLog } from "./log.js"
 import { encrypted } from "./messages.js"
 import type { Next, Question } from "./question.js"
-import { renewalDue, renewIfOld } from "./renewing.js"
+import { mayPrecedeRenewal, renewalDue, renewIfOld } from "./renewing.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import { againDue, appendAgain, quietUntil, rewind } from "./restored.js"
 import type { Moment, Staged, State } from "./state.js"
@@ -104,6 +104,7 @@ function send(turn: Turn, wishes: readonly Numbered[]): Next {
     if (next?.[1].type !== "message" || !onlyLetsGo) return "idle"
     return sendNext(turn, next, wishes)
   }
+  if (next?.[1].type === "message" && mayPrecedeRenewal(state, moment)) return sendNext(turn, next, wishes)
   if (state.commit !== undefined) return sendCommit(turn)
   if (mustCommit(turn, next?.[1])) return compileCommit(turn, [])
   if (next === undefined) return "idle"

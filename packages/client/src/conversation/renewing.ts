@@ -36,6 +36,16 @@ export function renewIfOld(turn: Turn, next: Wish | undefined): void {
   turn.add({ type: "renewing" })
 }
 
+/**
+ * A device that was let in again has a leaf with fresh keys, and renews it next. What it says does not wait for that: where many
+ * come back at once, the service takes one commit after the other.
+ */
+export function mayPrecedeRenewal(state: State, moment: Moment): boolean {
+  const { group, commit, facts } = state
+  if (!facts.renewalDue || oldAt(state, moment) <= moment.now) return false
+  return group?.proposals.length === 0 && (commit === undefined || commit.wishes.length === 0)
+}
+
 /** This device's leaf has been set. */
 export function noteRenewed(turn: Turn): void {
   if (turn.state.facts.renewalDue) turn.add({ type: "renewed" })

@@ -204,7 +204,7 @@ export const ConversationState = struct("ConversationState", {
   missingSince: optional(uint64),
   /** The commit that this device could not follow, while it is recovering because of it. */
   stuckAt: optional(uint64),
-  /** This device's leaf is to be renewed before it sends anything. */
+  /** This device's leaf is to be renewed: by age before it sends anything, otherwise as soon as may be. */
   renewalDue: boolean,
   /** When this device's leaf was set, Unix time in milliseconds; 0 where that is not known. */
   leafSince: uint64,
