@@ -91,6 +91,8 @@ export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
     if (hash !== undefined) rewinding.ancestor = seq
   }
   const last = answer.entries.at(-1)?.seq
+  // A service that shows the same again and again would be asked for ever.
+  if (last !== undefined && rewinding.after !== undefined && last <= rewinding.after) return giveUp(turn)
   if (last === undefined || last >= answer.headSeq || last >= position.cursor) return goBack(turn, rewinding.ancestor)
   rewinding.after = last
   return "again"
