@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import type { Interval } from "@conclave/contracts/access"
 import type { Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import type { CipherSuite } from "@conclave/mls"
@@ -55,7 +56,37 @@ export class Kept {
     this.#all = [...this.#all.filter((it) => it.n % HANDSHAKES_KEPT !== slot), handshake].sort((a, b) => a.n - b.n)
   }
 
-  find({ body }: Pick<Entry, "body">): Handshake | undefined {
-    return this.all.find((it) => it.seq === undefined && equalBytes(it.body, body))
+  /** The first lost commit: members who have not followed what is lost are in its epoch. */
+  get lostCommit(): Handshake | undefined {
+    return this.lost.find(({ kind }) => kind === "commit")
   }
+
+  /**
+   * The lost handshake that an entry is, with the interval that it began. Only the next one: whoever has not followed what is lost
+   * passes over a commit that comes before its epoch, and needs the proposals before it.
+   */
+  find(entry: Shown): Handshake | undefined {
+    const { lost, lostCommit } = this
+    const found = this.#lostAs(entry)
+    if (found === undefined || !isSame(found.begins, entry.begins)) return undefined
+    const isNext = found.kind === "commit" ? found === lost[0] : lostCommit === undefined || found.n < lostCommit.n
+    return isNext ? found : undefined
+  }
+
+  /** Whether an entry is a lost handshake with another interval than it began: nobody follows it. */
+  isDistorted(entry: Shown): boolean {
+    const found = this.#lostAs(entry)
+    return found !== undefined && !isSame(found.begins, entry.begins)
+  }
+
+  #lostAs({ kind, body }: Shown): Handshake | undefined {
+    return this.lost.find((it) => it.kind === kind && equalBytes(it.body, body))
+  }
+}
+
+type Shown = Pick<Entry, "kind" | "body" | "begins">
+
+function isSame(one: Interval | undefined, other: Interval | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  return one.removes === other.removes && equalBytes(one.accessKey, other.accessKey)
 }

@@ -16,7 +16,7 @@ import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
-import { forgetLost, isKnownAgain, isRival, rewindIfRestored } from "./restored.js"
+import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored } from "./restored.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -201,6 +201,13 @@ function follow(turn: Turn, entry: Entry): Followed {
       forgetLost(turn)
       stick(turn, `commit ${seq} took the place of one that the service lost when it was restored`)
       return "reload"
+    }
+    if (isTooEarly(state, entry)) {
+      const what = `${kind} ${seq} comes before what the service lost when it was restored`
+      if (entry.begins !== undefined) return stop(turn, entry, { by: "", reason: `${what}, and registers a key` })
+      moveOn(turn, entry)
+      turn.reject("UNREADABLE", `${what}: it was passed over`)
+      return "followed"
     }
   }
   // A commit or proposal may lead to what is not stored: what came before it is.

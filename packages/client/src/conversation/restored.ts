@@ -157,15 +157,20 @@ function endRestoring(turn: Turn): void {
  * Whether somebody has made another commit in the place of one that had been lost: the others follow that, and this device
  * cannot. It knocks by what both know.
  */
-export function isRival({ facts, kept, epoch }: State, entry: Entry): boolean {
-  return facts.rewoundAt !== undefined && kept.lost.length > 0 && entry.kind === "commit" && entry.epoch < epoch
+export function isRival({ kept }: State, entry: Entry): boolean {
+  return entry.kind === "commit" && entry.epoch === kept.lostCommit?.epoch && !kept.isDistorted(entry)
+}
+
+/** Whether a handshake is of the epoch that this device is in, and that the log does not lead to before what is lost is back. */
+export function isTooEarly({ kept, epoch }: State, entry: Entry): boolean {
+  return kept.lostCommit !== undefined && entry.epoch >= epoch
 }
 
 /** What this device knocks with is from before what was lost. */
 export function forgetLost(turn: Turn): void {
   const { state } = turn
   const { lost } = state.kept
-  const first = lost.find(({ kind }) => kind === "commit")
+  const first = state.kept.lostCommit
   if (first?.before !== undefined) state.intervals.goBack(turn, state.key, first.before)
   const leaves = lost.flatMap(({ ownLeaf }) => (ownLeaf.length === 0 ? [] : [ownLeaf]))
   turn.update({ epochFloor: first?.epoch, knockLeaves: [...state.facts.knockLeaves, ...leaves] })
