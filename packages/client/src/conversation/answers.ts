@@ -91,7 +91,7 @@ function onSent(turn: Turn, { sent }: QuestionOf<"send">, answer: Answers["send"
     case "commit":
       return onCommitAnswer(turn, answer)
     case "again":
-      return onAgainAnswer(turn, answer)
+      return onAgainAnswer(turn)
     case "knock":
       return onKnockAnswer(turn, answer)
   }

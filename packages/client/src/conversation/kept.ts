@@ -65,26 +65,14 @@ export class Kept {
    * The lost handshake that an entry is, with the interval that it began. Only the next one: whoever has not followed what is lost
    * passes over a commit that comes before its epoch, and needs the proposals before it.
    */
-  find(entry: Shown): Handshake | undefined {
+  find({ kind, body, begins }: Pick<Entry, "kind" | "body" | "begins">): Handshake | undefined {
     const { lost, lostCommit } = this
-    const found = this.#lostAs(entry)
-    if (found === undefined || !isSame(found.begins, entry.begins)) return undefined
+    const found = lost.find((it) => it.kind === kind && equalBytes(it.body, body))
+    if (found === undefined || !isSame(found.begins, begins)) return undefined
     const isNext = found.kind === "commit" ? found === lost[0] : lostCommit === undefined || found.n < lostCommit.n
     return isNext ? found : undefined
   }
-
-  /** Whether an entry is a lost handshake with another interval than it began: nobody follows it. */
-  isDistorted(entry: Shown): boolean {
-    const found = this.#lostAs(entry)
-    return found !== undefined && !isSame(found.begins, entry.begins)
-  }
-
-  #lostAs({ kind, body }: Shown): Handshake | undefined {
-    return this.lost.find((it) => it.kind === kind && equalBytes(it.body, body))
-  }
 }
-
-type Shown = Pick<Entry, "kind" | "body" | "begins">
 
 function isSame(one: Interval | undefined, other: Interval | undefined): boolean {
   if (one === undefined || other === undefined) return one === other

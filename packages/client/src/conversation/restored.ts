@@ -142,6 +142,7 @@ export function isKnownAgain(turn: Turn, entry: Entry): boolean {
   const handshake = state.kept.find(entry)
   if (handshake === undefined) return false
   state.kept.put(turn, state.key, { ...handshake, seq: entry.seq })
+  state.again = undefined
   if (handshake.begins !== undefined) turn.add({ type: "reach" })
   if (state.kept.lost.length === 0) endRestoring(turn)
   return true
@@ -155,10 +156,11 @@ function endRestoring(turn: Turn): void {
 
 /**
  * Whether somebody has made another commit in the place of one that had been lost: the others follow that, and this device
- * cannot. It knocks by what both know.
+ * cannot. It knocks by what both know. So it does where the same commit is there without its interval: to those who have read that, its
+ * bytes are used up.
  */
-export function isRival({ kept }: State, entry: Entry): boolean {
-  return entry.kind === "commit" && entry.epoch === kept.lostCommit?.epoch && !kept.isDistorted(entry)
+export function isRival({ kept }: State, { kind, epoch }: Entry): boolean {
+  return kind === "commit" && epoch === kept.lostCommit?.epoch
 }
 
 /** Whether a handshake is of the epoch that this device is in, and that the log does not lead to before what is lost is back. */
@@ -197,11 +199,15 @@ export function appendAgain(turn: Turn): Next {
   return { type: "send", sent: { of: "again" }, request: requestFor(turn, lost), prover: lost.before }
 }
 
-/** Whoever appends it makes the same request: the service takes it once. */
+/**
+ * Whoever appends it makes the same request: the service takes it once. Anybody can use up the id of that for something else, or in
+ * another place, so what the log does not show after that has an id of its own.
+ */
 function requestFor({ state, moment }: Turn, { kind, epoch, body, begins }: Handshake): Uint8Array {
-  const { identity, service } = moment
+  const { identity, service, random } = moment
   const incarnation = new TextEncoder().encode(`conclave again ${service?.incarnation} `)
-  const idempotencyId = identity.sha256(incarnation, state.id, body).slice(0, IDEMPOTENCY_ID_SIZE)
+  const common = identity.sha256(incarnation, state.id, body).slice(0, IDEMPOTENCY_ID_SIZE)
+  const idempotencyId = state.again === undefined ? common : random(IDEMPOTENCY_ID_SIZE)
   const nobody = { welcome: new Uint8Array(), recipients: [], answers: undefined }
   const commit = kind === "commit" ? { ...nobody, begins } : undefined
   const after = state.position.lastCommit ?? 0n
@@ -209,10 +215,9 @@ function requestFor({ state, moment }: Turn, { kind, epoch, body, begins }: Hand
   return deliveryRequests.encode({ type: "append", ...append })
 }
 
-/** Only the log says that it is back. */
-export function onAgainAnswer(turn: Turn, answer: DeliveryAnswer): Next {
-  const { state, moment } = turn
+/** Only the log says that it is back: a service that accepts it and does not show it is asked no oftener than one that refuses. */
+export function onAgainAnswer({ state, moment }: Turn): Next {
   state.position.doubtHead()
-  state.again = answer.type === "accepted" ? undefined : pauseAfter(moment.now, state.again, AGAIN)
+  state.again = pauseAfter(moment.now, state.again, AGAIN)
   return "again"
 }
