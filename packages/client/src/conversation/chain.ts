@@ -51,6 +51,21 @@ export class Chain {
     if (hash.length > 0) this.#begin({ after: seq, hashes: [hash], links: [] })
   }
 
+  /** Nothing is known of what is after `seq`, whose hash is kept. */
+  cut(seq: bigint): void {
+    this.#offered = undefined
+    const count = this.#parts.filter(({ after }) => after <= seq).length
+    for (const part of this.#parts.splice(count)) {
+      this.#changed.delete(part)
+      this.#dropped.push(part.after)
+    }
+    const last = this.#parts.at(-1)
+    if (last === undefined) return
+    last.links.splice(Number(seq - last.after))
+    last.hashes.splice(last.links.length + 1)
+    this.#changed.add(last)
+  }
+
   /** What is to be followed next. */
   offer(next: Next): void {
     this.#offered = next

@@ -112,7 +112,9 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   const rewoundAt = lost.length === 0 ? undefined : BigInt(moment.now)
   turn.update({ rewoundAt, shift, head: undefined, joinedAt: 0n })
   position.move({ cursor: ancestor, chainHash: hash, lastCommit: undefined })
-  chain.start(ancestor, hash)
+  chain.cut(ancestor)
+  // Another backup may be restored before anything is read of this one: its signature is asked for.
+  state.disputes.wantsService = true
   for (const [number, wish] of [...state.wishes]) {
     const isPlaced = "acceptedSeq" in wish && wish.acceptedSeq !== undefined && wish.acceptedSeq > ancestor
     if (isPlaced) turn.putWish(number, { ...wish, acceptedSeq: undefined })
