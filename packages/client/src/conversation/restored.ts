@@ -44,7 +44,6 @@ export function rewindIfRestored(turn: Turn): Next | undefined {
   state.recovery = following
   state.position.forget()
   state.rewinding = { tried: 0, after: undefined, ancestor: undefined }
-  if (state.obstacle.type === "missing") state.obstacle = state.obstacle.beneath
   return "again"
 }
 

@@ -136,10 +136,9 @@ export class World implements AsyncDisposable {
     return new Branch(store, handler, () => BigInt(this.now))
   }
 
-  /** A copy of the service that has been restored, and says so. */
-  async restore(): Promise<Branch> {
-    const { store } = this.fork()
-    await delivery.raiseIncarnation(store, provider)
+  /** A copy of the service that has been restored, once or more often, and says so. */
+  async restore({ store } = this.fork(), times = 1): Promise<Branch> {
+    for (let time = 0; time < times; time++) await delivery.raiseIncarnation(store, provider)
     const directory = authentication.directoryOf(this.#stores.auth)
     const handler = delivery.deliveryService({ ...this.#shared, crypto: provider, store, directory })
     return new Branch(store, handler, () => BigInt(this.now))
