@@ -8,6 +8,8 @@ export interface Dispute {
   readonly claim: HeadClaim
 }
 
+const ASKED = { most: 4, milliseconds: 10_000 }
+
 /** What this device makes of heads, its own and others', since the opening. */
 export class Disputes {
   /** Those that wait until the service has signed what this device has read. */
@@ -16,10 +18,18 @@ export class Disputes {
   wantsService = false
   /** When the service is asked again for its signature. */
   pause: Pause | undefined
+  /** How often, since when (Unix time in milliseconds), the service was asked what it says of itself because of what it answered. */
+  #asked = { since: Number.NEGATIVE_INFINITY, times: 0 }
   /** When (Unix time in milliseconds) the service said last that there is nothing after `seq`. */
   seen: { readonly seq: bigint; readonly at: number } | undefined
   /** Signature keys of members whose word has been reported, in hexadecimal; empty for the service's own. */
   readonly #told = new Set<string>()
+
+  /** Whether to ask the service what it says of itself: it can give a reason for that with each answer. */
+  mayAsk(now: number): boolean {
+    if (now < this.#asked.since || now - this.#asked.since >= ASKED.milliseconds) this.#asked = { since: now, times: 0 }
+    return this.#asked.times++ < ASKED.most
+  }
 
   /** Whether it is news: each member is reported once. */
   isNews(who: string): boolean {

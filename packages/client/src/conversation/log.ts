@@ -96,15 +96,15 @@ export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
     return doubt(turn, { seq: cursor, reason: "this device was away for too long", mayKnock: true })
   } else if (answer.type === "denied") {
     // A service that was restored does not know the newest key.
-    return { type: "service", prover: turn.state.prover }
+    if (turn.state.disputes.mayAsk(turn.moment.now)) return { type: "service", prover: turn.state.prover }
+    missing(turn, answer)
   } else missing(turn, answer)
   return "again"
 }
 
-/** The service is asked once for each incarnation that it speaks of. */
 function isLaterIncarnation({ state, moment }: Turn, answer: DeliveryAnswer): boolean {
   if (answer.type !== "entries" || moment.service === undefined) return false
-  return answer.incarnation > moment.service.incarnation && state.disputes.isNews(`incarnation ${answer.incarnation}`)
+  return answer.incarnation > moment.service.incarnation && state.disputes.mayAsk(moment.now)
 }
 
 /**
