@@ -84,7 +84,9 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
   disputes.wantsService = false
   const { told } = position
   position.takeTold()
-  if (answer === undefined || answer.headSeq < position.cursor) {
+  const hasOther =
+    answer?.headSeq === position.cursor && !equalBytes(answer.chainHash, position.chainHash) && position.chainHash.length > 0
+  if (answer === undefined || answer.headSeq < position.cursor || hasOther) {
     const rewound = rewindIfRestored(turn)
     if (rewound !== undefined) return rewound
   }
