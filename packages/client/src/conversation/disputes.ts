@@ -3,6 +3,8 @@ import type { Pause } from "./recovery.js"
 
 /** What a member says of the log is not what this device has read. */
 export interface Dispute {
+  /** As it has been news: see {@link Disputes.isNews}. */
+  readonly who: string
   /** The member's name. */
   readonly by: string
   readonly claim: HeadClaim
@@ -22,7 +24,7 @@ export class Disputes {
   #asked = { since: Number.NEGATIVE_INFINITY, times: 0 }
   /** When (Unix time in milliseconds) the service said last that there is nothing after `seq`. */
   seen: { readonly seq: bigint; readonly at: number } | undefined
-  /** Signature keys of members whose word has been reported, in hexadecimal; empty for the service's own. */
+  /** Signature keys of members whose word has been reported, signed by the service or not, in hexadecimal; empty for its own. */
   readonly #told = new Set<string>()
 
   /** Whether to ask the service what it says of itself: it can give a reason for that with each answer. */
@@ -36,5 +38,10 @@ export class Disputes {
     if (this.#told.has(who)) return false
     this.#told.add(who)
     return true
+  }
+
+  /** It was nothing. */
+  forget(who: string): void {
+    this.#told.delete(who)
   }
 }

@@ -127,14 +127,17 @@ export function compareHead(
   // Logs may be shorter after a backup was restored: what was said before that cannot be compared.
   if (claim.incarnation < incarnation) return
   if (claim.incarnation > incarnation) {
-    state.disputes.wantsService = signer(turn, claim) !== undefined
+    if (signer(turn, claim) !== undefined) state.disputes.wantsService = true
     return
   }
   const hash = claim.seq < seq ? state.chain.hashAt(claim.seq) : undefined
   if (claim.seq < seq && (hash === undefined || equalBytes(hash, claim.chainHash))) return
-  if (!state.disputes.isNews(hex(by.signatureKey))) return
-  state.disputes.waiting.push({ by: nameOf(by.credential) ?? "", claim })
-  if (state.facts.head !== undefined && state.facts.head.seq >= claim.seq) settleDisputes(turn)
+  // What a member makes up hides nothing that the service has signed.
+  const who = `${signer(turn, claim) === undefined ? "" : "signed "}${hex(by.signatureKey)}`
+  if (!state.disputes.isNews(who)) return
+  state.disputes.waiting.push({ who, by: nameOf(by.credential) ?? "", claim })
+  const { head } = state.facts
+  if (head?.incarnation === claim.incarnation && head.seq >= claim.seq) settleDisputes(turn)
 }
 
 /** Says what is known of each dispute, with evidence where the service has signed both. */
@@ -144,7 +147,12 @@ function settleDisputes(turn: Turn): void {
   for (const dispute of waiting) report(turn, dispute)
 }
 
-function report(turn: Turn, { by, claim }: Dispute): void {
+function report(turn: Turn, { who, by, claim }: Dispute): void {
+  // It was of the service as it was before, which this device has learned meanwhile: see `compareHead`.
+  if (claim.incarnation !== turn.moment.service?.incarnation) {
+    turn.state.disputes.forget(who)
+    return
+  }
   const serviceKey = signer(turn, claim)
   const reason = `of entry ${claim.seq}, ${by} has read something else`
   if (serviceKey === undefined) {
@@ -157,7 +165,7 @@ function report(turn: Turn, { by, claim }: Dispute): void {
   const links = facts.head && chain.linksBetween(claim.seq, facts.head.seq)
   const isProven = ours !== undefined && equalBytes(ours, serviceKey) && chainHash !== undefined && links !== undefined
   const evidence =
-    isProven && facts.head !== undefined && !equalBytes(chainHash, claim.chainHash)
+    isProven && facts.head?.incarnation === claim.incarnation && !equalBytes(chainHash, claim.chainHash)
       ? encodeEvidence({
           ...{ serviceKey, groupId, seq: claim.seq },
           one: { chainHash, links, head: facts.head },
