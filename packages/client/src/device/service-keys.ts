@@ -3,7 +3,7 @@ import type { ServiceIdentity } from "@conclave/contracts/heads"
 import type { CryptoProvider } from "@conclave/crypto"
 import { newsOf, serviceSuite } from "../heads/service-key.js"
 import type { Reloadable, Transactions } from "../journal/transactions.js"
-import { PinnedService, recordKeys } from "../records/records.js"
+import { KeyPackagesDue, PinnedService, recordKeys } from "../records/records.js"
 import type { Delivery } from "../service/delivery.js"
 import type { SealedStore } from "../store/sealed.js"
 
@@ -52,7 +52,13 @@ export class ServiceKeys implements Reloadable {
       const restoredAt = isRestored ? BigInt(now()) : this.#pinned?.restoredAt
       this.#pinned = { ...news.pinned, restoredAt }
       transaction.put(recordKeys.service, encode(PinnedService, this.#pinned))
-      if (isRestored) transaction.emit({ type: "service", conversation: undefined, change: "restored", reason: "" })
+      if (isRestored) {
+        // What comes into the inbox has the numbers again of what the backup lacks.
+        transaction.profile = { ...transaction.profile, inboxCursor: 0n }
+        // Key packages that have been used are handed out again.
+        transaction.put(recordKeys.keyPackagesDue, encode(KeyPackagesDue, { since: restoredAt! }))
+        transaction.emit({ type: "service", conversation: undefined, change: "restored", reason: "" })
+      }
       if (news.type === "replaced") {
         transaction.emit({ type: "service", conversation: undefined, change: "replaced", reason: news.reason })
       }
