@@ -1,0 +1,196 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { decode } from "@conclave/codec"
+import { noAccess } from "@conclave/contracts/access"
+import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import type { HeadClaim } from "@conclave/contracts/heads"
+import { encodePayload } from "../src/conversation/payload.js"
+import type { ConversationHandle } from "../src/device/handle.js"
+import { encodeEnvelope } from "../src/heads/claims.js"
+import { encodeEvidence } from "../src/heads/evidence.js"
+import { type Client, type ClientEvent, type ClientOptions, verifyEvidence } from "../src/index.js"
+import { toldBy } from "../src/service/delivery.js"
+import { expected, Mallory, proofOf } from "./support/mallory.js"
+import { type Branch, provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
+const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
+type Contradicted = Extract<ClientEvent, { type: "contradicted" }>
+const contradictions = async (client: Client) =>
+  (await taken(client)).filter((it): it is Contradicted => it.type === "contradicted")
+
+const through = (branch: () => Branch, isLost: (type: string) => boolean = () => false): ClientOptions["delivery"] => ({
+  request: async (body, options) => {
+    if (isLost(deliveryRequests.decode(body).type)) throw new Error("lost")
+    return branch().transport.request(body, options)
+  },
+  subscribe: (body, options) => branch().transport.subscribe(body, options),
+  [Symbol.asyncDispose]: async () => {},
+})
+
+describe("an honest service", () => {
+  it("is not accused of what was said before it was restored", async () => {
+    await using world = new World()
+    let shown = world.branch
+    let isLost = false
+    const alice = await world.open("alice", {
+      delivery: through(
+        () => shown,
+        (type) => isLost && type === "append",
+      ),
+    })
+    const bob = await world.open("bob", { delivery: through(() => shown) })
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    await only(bob).send("before")
+    await settle(alice, bob)
+    await taken(bob)
+    const backup = await world.restore()
+    await team.send("one")
+    await alice.sync()
+    isLost = true
+    team.send("two").catch(() => {})
+    await alice.sync().catch(() => {})
+    isLost = false
+    shown = backup
+    await alice.sync()
+    await team.send("three")
+    await alice.sync()
+    // What he is shown first is a stream, which goes on where he stood.
+    const { driver } = only(bob) as ConversationHandle
+    const { cursor, head } = driver.state.position
+    assert.equal(head, cursor)
+    const { prover, id } = driver.state
+    const page = await driver.means.delivery.read(id, cursor, { prover, signal: new AbortController().signal })
+    assert.ok(page.type === "entries")
+    driver.bring({ type: "brought", entries: page.entries, headSeq: page.headSeq, told: toldBy(page) })
+    await driver.runner.once()
+    const told = (await taken(bob)).filter((it) => it.type !== "message")
+    assert.deepEqual(
+      told.map(({ type }) => type),
+      ["service"],
+    )
+    assert.deepEqual((await texts(bob)).slice(-2), ["two", "three"])
+  })
+})
+
+async function withMallory() {
+  const world = new World()
+  let branch: Branch | undefined
+  const asked: string[] = []
+  const alice = await world.open("alice")
+  const bob = await world.open("bob", {
+    delivery: through(
+      () => branch ?? world.branch,
+      (type) => {
+        asked.push(type)
+        return false
+      },
+    ),
+  })
+  const team = await alice.createConversation({ title: "team", members: ["bob"] })
+  await settle(alice, bob)
+  await team.send("hello")
+  const theirs = await world.open("mallory")
+  await team.invite("mallory")
+  await settle(alice, bob, theirs)
+  const { mallory, group } = await Mallory.inside(world, theirs)
+  await Promise.all([alice, bob].map(taken))
+  const says = async (head: HeadClaim | undefined, text: string) => {
+    const body = { type: "text", text } as const
+    const payload = encodePayload({ version: 1, messageId: provider.random(16), sentAt: 0n, body })
+    const body_ = group.encrypt(encodeEnvelope(payload, head))
+    await mallory.append(stateOf(alice).id, { kind: "application", epoch: group.epoch, body: body_ })
+  }
+  const made = (seq: bigint): HeadClaim => ({
+    ...{ incarnation: 1n, seq, chainHash: provider.random(32), signature: provider.random(64) },
+  })
+  const lead = (to: Branch) => {
+    branch = to
+  }
+  return { world, alice, bob, team, says, made, lead, asked }
+}
+
+describe("a member's lies", () => {
+  it("do not hide what the same member proves", async () => {
+    const { world, alice, bob, says, made, lead } = await withMallory()
+    await using _ = world
+    await says(made(2n), "a lie")
+    await settle(alice, bob)
+    assert.deepEqual(
+      (await contradictions(bob)).map(({ accused }) => accused),
+      ["member"],
+    )
+    const last = BigInt((await world.branch.entries(only(alice))).length)
+    const branch = world.fork()
+    await only(alice).send("for Alice")
+    await says(stateOf(alice).facts.head, "the truth")
+    lead(branch)
+    await only(bob).send("for Bob")
+    const entries = await world.branch.entries(only(alice), last)
+    await branch.place(only(bob), entries.at(-1)!)
+    await bob.sync()
+    const [told] = await contradictions(bob)
+    assert.equal(told?.accused, "service")
+    assert.ok(verifyEvidence(told.evidence, provider))
+  })
+
+  it("do not keep a device from learning that the service was restored", async () => {
+    const { world, alice, bob, says, made, asked } = await withMallory()
+    await using _ = world
+    const restored = await world.restore()
+    const { id: groupId, prover } = stateOf(alice)
+    const asking = { type: "head", groupId, access: noAccess } as const
+    const request = deliveryRequests.encode({ ...asking, access: proofOf(prover!, asking, world.now) })
+    const head = expected(decode(DeliveryResponse, await restored.transport.request(request)), "head")
+    const { headSeq: seq, chainHash, incarnation, signature } = head
+    assert.equal(incarnation, 2n)
+    await says({ incarnation, seq, chainHash, signature }, "it was restored")
+    await says({ ...made(2n), incarnation: 9n }, "nobody has signed that")
+    const before = asked.length
+    await bob.sync()
+    assert.ok(asked.slice(before).includes("service"))
+  })
+})
+
+describe("evidence", () => {
+  it("accuses no service that has forgotten a group", { todo: "a group's id can be used again" }, async () => {
+    const { world, alice, says } = await withMallory()
+    await using _ = world
+    await says(undefined, "the last word")
+    await alice.sync()
+    const { id: groupId, facts, intervals } = stateOf(alice)
+    const one = facts.head!
+    const entries = await world.branch.entries(only(alice))
+    assert.equal(one.seq, BigInt(entries.length))
+    world.now += 1_000 * 86_400_000
+    const at = BigInt(world.now)
+    const horizons = { at, messages: at, log: at, inbox: at, groups: at, knocks: at, rowsMax: 10_000 }
+    for (let round = 0; round < 10; round++) await world.branch.store.sweep(horizons)
+    // Whoever knows its id makes it again, with a key of their own.
+    const keys = intervals.newest!
+    const mallory = new Mallory(world)
+    const idempotencyId = provider.random(16)
+    const made = await mallory.ask({ type: "createGroup", groupId, idempotencyId, accessKey: keys.accessKey })
+    assert.equal(made.type, "done")
+    for (const entry of entries) {
+      await world.branch.place(only(alice), {
+        ...entry,
+        kind: "application",
+        body: provider.random(50),
+        begins: undefined,
+      })
+    }
+    const head = expected(await mallory.askAs(keys, { type: "head", groupId, access: noAccess }), "head")
+    const { headSeq: seq, chainHash, incarnation, signature } = head
+    assert.equal(seq, one.seq)
+    const serviceKey = (only(alice) as ConversationHandle).driver.means.serviceKeys.pinned!.keys[0]!
+    const bytes = encodeEvidence({
+      ...{ serviceKey, groupId, seq },
+      one: { chainHash: one.chainHash, links: [], head: one },
+      other: { chainHash, links: [], head: { seq, chainHash, incarnation, signature } },
+    })
+    assert.throws(() => verifyEvidence(bytes, provider))
+  })
+})
