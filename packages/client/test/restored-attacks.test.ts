@@ -194,6 +194,25 @@ describe("a service that is restored more than once", () => {
     assert.equal((await texts(bob)).at(-1), "we are back")
   })
 
+  it("is followed before it has shown anything of the first one", async () => {
+    await using lab = new Lab()
+    const [alice, bob] = (await lab.team("alice", "bob")) as [Client, Client]
+    const older = lab.world.fork()
+    await only(alice).send("one")
+    await settle(alice, bob)
+    const newer = await lab.world.restore()
+    await only(alice).send("two")
+    await settle(alice, bob)
+    lab.shown = newer
+    await bob.sync()
+    lab.shown = await lab.world.restore(older, 2)
+    await lab.pass(60_000, alice, bob)
+    assert.deepEqual(await kinds(bob), ["restored", "restored"])
+    await only(alice).send("three")
+    await settle(alice, bob)
+    assert.deepEqual((await texts(bob)).slice(-3), ["one", "two", "three"])
+  })
+
   it("is followed to the same backup a second time", {
     todo: "the incarnation of a restored service follows from its backup alone",
   }, async () => {
@@ -263,6 +282,25 @@ describe("what a restored service has lost", () => {
     await backup.place(only(carol), one!)
     await lab.pass(120_000, alice, bob, carol)
     assertTogether(alice, bob, carol)
+  })
+
+  it("comes before what is of a later epoch", async () => {
+    await using lab = new Lab()
+    const clients = (await lab.team("alice", "bob", "carol", "erin")) as [Client, Client, Client, Client]
+    const [alice, bob, carol, erin] = clients
+    await lab.open("dave")
+    const backup = await lab.world.restore()
+    await only(alice).refresh()
+    await settle(alice, bob, carol)
+    // An honest commit, which Alice and Bob have not read.
+    await only(carol).invite("dave")
+    const later = (await lab.world.branch.entries(only(carol))).findLast(({ kind }) => kind === "commit")!
+    assert.equal(later.begins, undefined)
+    await carol.close()
+    lab.shown = backup
+    await backup.place(only(erin), later)
+    await lab.pass(60_000, alice, bob, erin)
+    assertTogether(alice, bob, erin)
   })
 
   it("is not taken for back without the interval that it began", async () => {
