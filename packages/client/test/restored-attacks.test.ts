@@ -3,6 +3,8 @@ import { createHash } from "node:crypto"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests, type Entry } from "@conclave/contracts/delivery"
+import { nextDue } from "../src/conversation/next.js"
+import { quietUntil } from "../src/conversation/restored.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { type Client, type ClientOptions, MemoryProfile, memoryStore } from "../src/index.js"
 import { Power, storeOn } from "./support/faults.js"
@@ -168,6 +170,28 @@ describe("a service that calls itself restored", () => {
       requests += lab.requests
     }
     assert.ok(requests < 400, `${requests}`)
+  })
+})
+
+describe("the quiet after a restored backup", () => {
+  it("is no reason to wait for its end with a message that the service took no room for", async () => {
+    await using lab = new Lab()
+    const [alice, bob] = (await lab.team("alice", "bob")) as [Client, Client]
+    lab.shown = await lab.world.restore()
+    await only(alice).send("hello")
+    await bob.sync()
+    const { driver } = only(bob) as ConversationHandle
+    assert.ok(quietUntil(driver.state, driver.moment()) !== undefined)
+    lab.tamper.set("bob", (request, answer) =>
+      request.type === "append" ? { type: "quotaExceeded", of: "group" } : answer,
+    )
+    const sent = only(bob).send("hello, Alice")
+    await driver.runner.once()
+    assert.equal(driver.state.obstacle.type, "deferred")
+    assert.ok(nextDue(driver.state, driver.moment())! <= lab.world.now + 5_000)
+    lab.tamper.delete("bob")
+    await lab.pass(5_000, bob)
+    await sent
   })
 })
 

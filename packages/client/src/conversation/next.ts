@@ -176,9 +176,10 @@ export function nextDue(state: State, moment: Moment): number | undefined {
   const due = times.filter((time) => time !== undefined)
   const quiet = quietUntil(state, moment)
   if (quiet !== undefined && facts.status !== "recovering") {
-    // Wishes wait for it, too, and nothing but what is lost is done before.
-    const again = againDue(state)
-    return again === undefined ? quiet : Math.min(again, quiet)
+    // Wishes wait for it, too, but for messages; what is over is no reason to look again before.
+    const deferred = obstacle.type === "deferred" && obstacle.of === "message" ? obstacle.pause.retryAt : undefined
+    const sooner = [missing, deferred].filter((time) => time !== undefined && time > moment.now)
+    return Math.min(quiet, ...[...sooner, againDue(state)].filter((time) => time !== undefined))
   }
   return due.length === 0 ? undefined : Math.min(...due)
 }
