@@ -85,7 +85,9 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
   const { told } = position
   position.takeTold()
   const hasOther =
-    answer?.headSeq === position.cursor && !equalBytes(answer.chainHash, position.chainHash) && position.chainHash.length > 0
+    answer?.headSeq === position.cursor &&
+    !equalBytes(answer.chainHash, position.chainHash) &&
+    position.chainHash.length > 0
   if (answer === undefined || answer.headSeq < position.cursor || hasOther) {
     const rewound = rewindIfRestored(turn)
     if (rewound !== undefined) return rewound
