@@ -49,8 +49,8 @@ export const ServiceIdentity = struct("ServiceIdentity", {
   /** An Ed25519 public key: 32 bytes. */
   key: fixed(32),
   /**
-   * Begins with 1 and is raised when the service was restored from a backup: logs may be shorter than they were. Heads of
-   * different incarnations do not contradict each other.
+   * Begins with 1, and is raised when the service was restored from a backup, to the time in seconds: logs may be shorter than
+   * they were. Heads of different incarnations do not contradict each other.
    */
   incarnation: uint64,
   /** From the first key on, in order. */

@@ -32,7 +32,7 @@ export class Identity {
     const { incarnation } = this.said
     const name = `${seq} ${groupTopic(groupId)}`
     const known = this.#signatures.get(name)
-    // A group that has expired may be made again, and has another history then.
+    // A store that was put back has another history.
     if (known !== undefined && Buffer.compare(known.chainHash, chainHash) === 0) {
       return { incarnation, signature: known.signature }
     }
@@ -52,12 +52,18 @@ export async function openIdentity(store: Store, crypto: CryptoProvider): Promis
 
 /**
  * Says that logs may be shorter than they were, to be called once after the store was restored from a backup and before a
- * service is opened on it: a service that is open already does not notice. Returns the new identity.
+ * service is opened on it: a service that is open already does not notice. Returns the new identity. The incarnation is the
+ * time, in seconds, by `now` (Unix time in milliseconds), and higher than the one before: a backup that is restored twice is two of them.
  */
-export async function raiseIncarnation(store: Store, crypto: CryptoProvider): Promise<ServiceIdentity> {
+export async function raiseIncarnation(
+  store: Store,
+  crypto: CryptoProvider,
+  now: () => number = Date.now,
+): Promise<ServiceIdentity> {
   const stored = await storedIn(store, crypto)
   using key = signatures(crypto).importKey(stored.seed)
-  const incarnation = stored.incarnation + 1n
+  const seconds = BigInt(Math.floor(now() / 1_000))
+  const incarnation = seconds > stored.incarnation ? seconds : stored.incarnation + 1n
   const content = encode(ServiceKeyTBS, { key: key.publicKey, incarnation })
   const signature = signWithLabel(key, SERVICE_KEY_LABEL, content)
   const handover: Handover = { by: key.publicKey, key: key.publicKey, incarnation, signature }

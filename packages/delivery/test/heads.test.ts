@@ -69,24 +69,33 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.ok(!holds(identity, groupId, { ...accepted, chainHash: committed.chainHash }))
     })
 
-    it("of a group that has expired and was made again is not that of the first", async (test) => {
+    it("is never of two groups with one id: that of a group which has expired is not used again", async (test) => {
       const service = createService(openStore(test))
       const groupId = await createGroup(service)
       const first = expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
       service.clock.now += 400 * 86_400_000
       await sweepOnce({ store: service.store, now: () => service.clock.now })
       const again = { type: "createGroup", groupId, idempotencyId: first.chainHash.subarray(0, 16) } as const
-      expectType(await service.ask({ ...again, accessKey: accessKeyOf(groupId).publicKey }), "done")
-      const second = expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
-      assert.equal(second.seq, first.seq)
-      assert.ok(holds(await identityOf(service), groupId, second))
+      expectType(await service.ask({ ...again, accessKey: accessKeyOf(groupId).publicKey }), "alreadyExists")
+      expectType(await service.ask(messageRequest(groupId, 0n)), "notFound")
+    })
+
+    it("raises the incarnation to the time, so that one backup that is restored twice is two", async (test) => {
+      const [one, two] = [openStore(test), openStore(test)]
+      const made = { seed: crypto.random(32), passSecret: crypto.random(32), incarnation: 1n, handovers: [] }
+      for (const store of [one, two]) await store.identity(made)
+      const first = await raiseIncarnation(one, crypto, () => 1_800_000_000_000)
+      const second = await raiseIncarnation(two, crypto, () => 1_800_000_001_000)
+      assert.deepEqual([first.incarnation, second.incarnation], [1_800_000_000n, 1_800_000_001n])
+      const third = await raiseIncarnation(two, crypto, () => 0)
+      assert.equal(third.incarnation, second.incarnation + 1n, "a clock that went back makes no older one")
     })
 
     it("is by a key that stays, and raising the incarnation is signed by it", async (test) => {
       const store = openStore(test)
       const [one, another] = [await identityOf(createService(store)), await identityOf(createService(store))]
       assert.deepEqual(one, another)
-      const said = await raiseIncarnation(store, crypto)
+      const said = await raiseIncarnation(store, crypto, () => 1_500)
       const service = createService(store)
       assert.deepEqual(await identityOf(service), said)
       assert.deepEqual([said.key, said.incarnation, said.handovers.length], [one.key, 2n, 1])

@@ -95,6 +95,7 @@ class MemoryStore implements Store {
   readonly #devices = new Map<string, Device>()
   #packages: Package[] = []
   #identity: StoredIdentity | undefined
+  readonly #former = new Set<string>()
   #number = 0n
 
   constructor(sha256: Sha256) {
@@ -109,6 +110,7 @@ class MemoryStore implements Store {
         key(present.requestHash) === key(created.requestHash)
       return repeated ? "repeated" : "exists"
     }
+    if (this.#former.has(key(created.groupId))) return "exists"
     const refusal = created.admit()
     if (refusal !== undefined) return refusal
     const { accessKey, at, groupId } = created
@@ -372,6 +374,7 @@ class MemoryStore implements Store {
     for (const [name, group] of this.#groups) {
       if (group.lastAt < groups) {
         this.#groups.delete(name)
+        this.#former.add(name)
         rows += 1 + group.log.length
         continue
       }

@@ -11,6 +11,7 @@ import type { Answers, Knock } from "@conclave/contracts/knocks"
  * could not be done now and left no trace.
  */
 export interface Store extends AsyncDisposable {
+  /** The id of a group that has expired is not used again: what was signed of the first would contradict the second. */
   createGroup(group: NewGroup): Promise<"created" | "repeated" | "exists" | Refusal>
   append(entry: NewEntry): Promise<Appended>
   /** Entries as far as the key reaches. */

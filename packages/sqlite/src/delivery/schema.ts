@@ -198,5 +198,7 @@ export const migrations: readonly string[] = [
   `
   CREATE INDEX inbox_body ON inbox (body_hash) WHERE body_hash IS NOT NULL;
   CREATE INDEX inbox_tree ON inbox (tree_hash) WHERE tree_hash IS NOT NULL;
+
+  CREATE TABLE former_group (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
 ]

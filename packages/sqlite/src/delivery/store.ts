@@ -73,6 +73,7 @@ function createGroup(
       ? "repeated"
       : "exists"
   }
+  if (connection.get("SELECT 1 FROM former_group WHERE id = ?", [sha256(group.groupId)]) !== undefined) return "exists"
   const refusal = group.admit()
   if (refusal !== undefined) return refusal
   const chainHash = logChainStart(sha256, group.groupId)

@@ -25,7 +25,7 @@ export async function sweep(
   const parts: readonly ((connection: Connection) => Swept)[] = [
     (connection) => expireMessages(connection, horizons, { sweeping, sha256 }),
     (connection) => deleteEntries(connection, horizons, sweeping),
-    (connection) => deleteGroups(connection, horizons, sweeping),
+    (connection) => deleteGroups(connection, horizons, { sweeping, sha256 }),
     (connection) => deleteInboxEntries(connection, horizons),
     (connection) => deleteBeside(connection, horizons),
     (connection) => {
@@ -129,8 +129,12 @@ function before(rows: readonly Row[], horizon: bigint): readonly Row[] {
   return end < 0 ? rows : rows.slice(0, end)
 }
 
-function deleteGroups(connection: Connection, { groups, rowsMax }: Horizons, sweeping: Sweeping): Swept {
-  const rows = connection.all("SELECT number, last_at FROM mls_group WHERE number > ? ORDER BY number LIMIT ?", [
+function deleteGroups(
+  connection: Connection,
+  { groups, rowsMax }: Horizons,
+  { sweeping, sha256 }: { readonly sweeping: Sweeping; readonly sha256: Sha256 },
+): Swept {
+  const rows = connection.all("SELECT number, id, last_at FROM mls_group WHERE number > ? ORDER BY number LIMIT ?", [
     sweeping.groups,
     rowsMax,
   ])
@@ -152,6 +156,7 @@ function deleteGroups(connection: Connection, { groups, rowsMax }: Horizons, swe
       deleteKnocks(connection, beside("knock"))
       deleteAnswers(connection, beside("answer"))
       connection.run("DELETE FROM access_interval WHERE group_number = ?", [group.number])
+      connection.run("INSERT INTO former_group (id) VALUES (?) ON CONFLICT DO NOTHING", [sha256(group.id)])
       deleted += connection.run("DELETE FROM mls_group WHERE number = ?", [group.number])
     }
     sweeping.groups = group.number
