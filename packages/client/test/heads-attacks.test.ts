@@ -7,7 +7,6 @@ import type { HeadClaim } from "@conclave/contracts/heads"
 import { encodePayload } from "../src/conversation/payload.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { encodeEnvelope } from "../src/heads/claims.js"
-import { encodeEvidence } from "../src/heads/evidence.js"
 import { type Client, type ClientEvent, type ClientOptions, verifyEvidence } from "../src/index.js"
 import { toldBy } from "../src/service/delivery.js"
 import { expected, Mallory, proofOf } from "./support/mallory.js"
@@ -145,9 +144,9 @@ describe("a member's lies", () => {
     const request = deliveryRequests.encode({ ...asking, access: proofOf(prover!, asking, world.now) })
     const head = expected(decode(DeliveryResponse, await restored.transport.request(request)), "head")
     const { headSeq: seq, chainHash, incarnation, signature } = head
-    assert.equal(incarnation, 2n)
+    assert.ok(incarnation > 1n)
     await says({ incarnation, seq, chainHash, signature }, "it was restored")
-    await says({ ...made(2n), incarnation: 9n }, "nobody has signed that")
+    await says({ ...made(2n), incarnation: incarnation + 9n }, "nobody has signed that")
     const before = asked.length
     await bob.sync()
     assert.ok(asked.slice(before).includes("service"))
@@ -155,42 +154,20 @@ describe("a member's lies", () => {
 })
 
 describe("evidence", () => {
-  it("accuses no service that has forgotten a group", { todo: "a group's id can be used again" }, async () => {
+  it("accuses no service that has forgotten a group: nobody makes it again by its id", async () => {
     const { world, alice, says } = await withMallory()
     await using _ = world
     await says(undefined, "the last word")
     await alice.sync()
-    const { id: groupId, facts, intervals } = stateOf(alice)
-    const one = facts.head!
-    const entries = await world.branch.entries(only(alice))
-    assert.equal(one.seq, BigInt(entries.length))
+    const { id: groupId, intervals } = stateOf(alice)
     world.now += 1_000 * 86_400_000
     const at = BigInt(world.now)
     const horizons = { at, messages: at, log: at, inbox: at, groups: at, knocks: at, rowsMax: 10_000 }
     for (let round = 0; round < 10; round++) await world.branch.store.sweep(horizons)
-    // Whoever knows its id makes it again, with a key of their own.
-    const keys = intervals.newest!
     const mallory = new Mallory(world)
     const idempotencyId = provider.random(16)
-    const made = await mallory.ask({ type: "createGroup", groupId, idempotencyId, accessKey: keys.accessKey })
-    assert.equal(made.type, "done")
-    for (const entry of entries) {
-      await world.branch.place(only(alice), {
-        ...entry,
-        kind: "application",
-        body: provider.random(50),
-        begins: undefined,
-      })
-    }
-    const head = expected(await mallory.askAs(keys, { type: "head", groupId, access: noAccess }), "head")
-    const { headSeq: seq, chainHash, incarnation, signature } = head
-    assert.equal(seq, one.seq)
-    const serviceKey = (only(alice) as ConversationHandle).driver.means.serviceKeys.pinned!.keys[0]!
-    const bytes = encodeEvidence({
-      ...{ serviceKey, groupId, seq },
-      one: { chainHash: one.chainHash, links: [], head: one },
-      other: { chainHash, links: [], head: { seq, chainHash, incarnation, signature } },
-    })
-    assert.throws(() => verifyEvidence(bytes, provider))
+    const { accessKey } = intervals.newest!
+    const made = await mallory.ask({ type: "createGroup", groupId, idempotencyId, accessKey })
+    assert.equal(made.type, "alreadyExists")
   })
 })

@@ -16,7 +16,9 @@ export const verifyEvidence = command({
   async run(_, { terminal, operand: file }) {
     const { serviceKey, groupId, seq, incarnation } = check(file)
     const restored =
-      incarnation === 1n ? "it has announced no restored backup" : `after ${incarnation - 1n} restored backups`
+      incarnation === 1n
+        ? "it has announced no restored backup"
+        : `since the backup that it restored on ${new Date(Number(incarnation) * 1000).toISOString().slice(0, 10)}`
     const lines = [
       "It holds: the service has signed two histories of one conversation.",
       `  service key   ${hex(serviceKey)}`,

@@ -158,7 +158,12 @@ function report(turn: Turn, { who, by, claim }: Dispute): void {
   const serviceKey = signer(turn, claim)
   const reason = `of entry ${claim.seq}, ${by} has read something else`
   if (serviceKey === undefined) {
-    tell(turn, { by, accused: "member", reason: `${reason}, and the service has not signed it`, evidence: undefined })
+    tell(turn, {
+      by,
+      accused: "member",
+      reason: `${reason}, and the service that this device knows has not signed it`,
+      evidence: undefined,
+    })
     return
   }
   const { chain, facts, id: groupId } = turn.state
@@ -197,12 +202,15 @@ export function probe({ state, moment }: Turn): Next | undefined {
   return { type: "probe", after: head.seq - 1n, prover: state.prover }
 }
 
+/** A longer page proves nothing: its signature is that of its end. */
+const PROBE_MAX = 1_024
+
 /** What the service shows now in the place of the newest head that it has signed. */
 export function onProbe(turn: Turn, answer: DeliveryAnswer): Next {
   const { state, moment } = turn
   const { head } = state.facts
   if (answer.type !== "entries" || head === undefined) return "again"
-  const [first, ...others] = answer.entries
+  const [first, ...others] = answer.entries.slice(0, PROBE_MAX)
   if (first?.seq !== head.seq || equalBytes(first.chainHash, head.chainHash)) return "again"
   const sha256 = (...parts: readonly Uint8Array[]) => moment.identity.sha256(...parts)
   const links: ChainLink[] = []

@@ -18,6 +18,7 @@ import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
 import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored } from "./restored.js"
 import type { State } from "./state.js"
+import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
 
 /** Entries that one transaction follows, and the bytes after which it takes no more. */
@@ -136,15 +137,6 @@ function comeIn(turn: Turn): void {
   const { joinedAt } = turn.state.facts
   turn.state.position.move({ cursor: joinedAt, chainHash: new Uint8Array(), lastCommit: joinedAt })
   turn.moved()
-}
-
-/** This device cannot follow: an event says why, and it knocks. */
-function stick(turn: Turn, reason: string, stuckAt?: bigint): void {
-  const { state } = turn
-  state.recovery = following
-  state.position.forget()
-  turn.update({ status: "recovering", reason, stuckAt })
-  turn.emit({ type: "stuck", conversation: state.id, reason, canKnock: state.intervals.newest !== undefined })
 }
 
 /**

@@ -34,6 +34,8 @@ export interface Rewinding {
   after: bigint | undefined
   /** The last entry that is in both logs, as far as has been read. */
   ancestor: bigint | undefined
+  /** How far the service says that its log goes. */
+  head?: bigint
 }
 
 /** How far this device's knock has got. */

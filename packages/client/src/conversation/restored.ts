@@ -9,6 +9,7 @@ import type { Next } from "./question.js"
 import { following, pauseAfter, type Rewinding, unobstructed } from "./recovery.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import type { Moment, State } from "./state.js"
+import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
 
 /**
@@ -83,6 +84,7 @@ export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
     missing(turn, answer)
     return "again"
   }
+  rewinding.head = answer.headSeq
   if (answer.headSeq === 0n && chain.hashAt(0n) !== undefined) rewinding.ancestor = 0n
   for (const { seq, chainHash } of answer.entries) {
     const hash = chain.hashAt(seq)
@@ -128,9 +130,24 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   return "again"
 }
 
-/** What is lost is more than this device keeps. What the service should show may come yet: another device may bring it back. */
+/**
+ * What is lost is more than this device keeps, or it came after the backup. Others may bring back what it needs to be a member;
+ * when they have had the time, it asks them to let it in again, from wherever the log is then.
+ */
 function giveUp(turn: Turn): Next {
-  turn.state.rewinding = undefined
+  const { state, moment } = turn
+  const head = state.rewinding?.head
+  state.rewinding = undefined
+  if (head !== undefined && quietUntil(state, moment) === undefined) {
+    const { cursor } = state.position
+    const shift = state.facts.shift + (cursor > head ? cursor - head : 0n)
+    state.position.move({ cursor: head, chainHash: new Uint8Array(), lastCommit: undefined })
+    state.chain.start(head, new Uint8Array())
+    turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
+    found(turn)
+    stick(turn, "the service was restored from a backup that is older than what this device can give back")
+    return { type: "reload" }
+  }
   mistrust(turn, "the service was restored from a backup that is older than what this device can give back")
   return "again"
 }

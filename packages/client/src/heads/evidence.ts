@@ -12,7 +12,7 @@ export interface ProvenContradiction {
   readonly groupId: Uint8Array
   /** The number of the first entry that is known to differ. */
   readonly seq: bigint
-  /** 1, and one more for each restored backup that the service has announced. */
+  /** 1, or when the service was restored from a backup, as it has announced (Unix time in seconds). */
   readonly incarnation: bigint
 }
 

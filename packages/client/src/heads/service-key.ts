@@ -46,19 +46,23 @@ export type ServiceNews =
   | { readonly type: "replaced"; readonly pinned: PinnedService; readonly reason: string }
 
 const KEYS_MAX = 8
+/** Each costs a signature. */
+const HANDOVERS_MAX = 256
 
 export function newsOf(suite: CipherSuite, before: PinnedService | undefined, said: ServiceIdentity): ServiceNews {
   const { key, incarnation } = said
   if (before === undefined) return { type: "first", pinned: { keys: [key], incarnation, restoredAt: undefined } }
   const newest = before.keys.at(-1)!
   if (equalBytes(newest, key) && incarnation === before.incarnation) return { type: "same" }
+  const { handovers } = said
   const replaced = { type: "replaced", pinned: { keys: [key], incarnation, restoredAt: undefined } } as const
   if (incarnation < before.incarnation) {
-    return { ...replaced, reason: `it was restored ${before.incarnation - 1n} times, and now says ${incarnation - 1n}` }
+    return { ...replaced, reason: `it says less than before: incarnation ${incarnation} after ${before.incarnation}` }
   }
+  if (handovers.length > HANDOVERS_MAX) return { ...replaced, reason: `it shows ${handovers.length} handovers` }
   let at: Pick<Handover, "key" | "incarnation"> = { key: newest, incarnation: before.incarnation }
   const keys = [...before.keys]
-  for (const handover of said.handovers) {
+  for (const handover of handovers) {
     if (!equalBytes(handover.by, at.key) || handover.incarnation < at.incarnation) continue
     if (handover.incarnation === at.incarnation && equalBytes(handover.key, at.key)) continue
     if (!isSigned(suite, handover)) continue

@@ -162,7 +162,7 @@ export const troubleEvents = {
         return [
           `What ${by === "" ? "somebody" : reader.person(by)} has read of ${of} is not what this device has read`,
           ...because(reason, reader),
-          "Their device is wrong about it, or lies: compare safety codes with them",
+          "Their device is wrong about it, or lies, or talks to another service: compare safety codes with them",
         ]
       }
       return [

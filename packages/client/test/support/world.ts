@@ -50,6 +50,7 @@ export class World implements AsyncDisposable {
   readonly #database: Database | undefined
   readonly #clients: Client[] = []
   readonly #branches: Database[] = []
+  #restored = 0
   /** By name, where they are in memory. */
   readonly #profiles = new Map<string, MemoryProfile>()
 
@@ -138,7 +139,9 @@ export class World implements AsyncDisposable {
 
   /** A copy of the service that has been restored, once or more often, and says so. */
   async restore({ store } = this.fork(), times = 1): Promise<Branch> {
-    for (let time = 0; time < times; time++) await delivery.raiseIncarnation(store, provider)
+    // Each at another time.
+    const now = () => this.now + 1_000 * this.#restored++
+    for (let time = 0; time < times; time++) await delivery.raiseIncarnation(store, provider, now)
     const directory = authentication.directoryOf(this.#stores.auth)
     const handler = delivery.deliveryService({ ...this.#shared, crypto: provider, store, directory })
     return new Branch(store, handler, () => BigInt(this.now))
