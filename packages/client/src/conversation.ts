@@ -45,7 +45,7 @@ export interface Conversation {
   /**
    * Takes every device of each name out and in again, by a new invitation: for a member whose device lost the conversation and
    * cannot come back by itself, such as one whose copy is older than its keys. That device is told that it was not itself
-   * who asked (event `copied`), if it can follow. A device without a key package is left as it is.
+   * who asked (event `copied`, an alarm), if it can follow: only for somebody who has asked for it. A device without a key package is left as it is.
    */
   reinvite(...names: readonly string[]): Promise<void>
   /**

@@ -84,14 +84,15 @@ export type RecoveredEvent = EventOf<"recovered">
 
 /**
  * The log cannot be followed (status `recovering`): `reason` names the commit, and its author where that is known. This
- * device asks the members to let it in again, and follows and sends nothing until one of them has.
+ * device asks the members to let it in again, and follows and sends nothing until one of them has. Where none does, a person
+ * calls `conversation.restart()`.
  */
 export type StuckEvent = EventOf<"stuck">
 
 /**
  * An alarm: show it. The log has something that is signed as this device and that this device did not make, or a member
- * has let a device in as this one, which did not ask for it. An older copy of this device was put back, or somebody has
- * one: a thief does what the device can until its keys are renewed by the device itself.
+ * has let a device in as this one, which did not ask for it. An older copy of this device was put back, a member has called
+ * `conversation.reinvite` for a device that had not lost the conversation, or somebody has a copy: a thief does what the device can until its keys are renewed by the device itself.
  */
 export type CopiedEvent = EventOf<"copied">
 
@@ -110,7 +111,7 @@ export type ServiceEvent = EventOf<"service">
 
 /**
  * A member has registered a key with the service that no other member can know, so that nobody else can write (status
- * `stopped`). What was said stays readable; to go on, make a new conversation.
+ * `stopped`). What was said stays readable; to go on, a person calls `conversation.restart({ without: [by] })`.
  */
 export type StoppedEvent = EventOf<"stopped">
 
@@ -122,7 +123,8 @@ export type LostEvent = EventOf<"lost">
 
 /**
  * A person invites this one to a conversation, whose status is `invited` until `conversation.accept()` or
- * `conversation.decline()`. `by` has signed the invitation. No other event of it follows before it is accepted.
+ * `conversation.decline()`. `by` has signed the invitation. No other event of it follows before it is accepted. `continues`
+ * says which conversation it takes the place of, if any, and who is new or left out: show that before the person answers.
  */
 export type InvitedEvent = EventOf<"invited">
 
