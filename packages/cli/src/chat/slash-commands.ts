@@ -150,14 +150,14 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
   },
   reinvite: {
     usage: "NAME…",
-    help: "take members out and in again whose devices lost the conversation",
+    help: "take members out and in again whose devices lost the conversation; others get an alarm",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     run: (session, names) => session.requireCurrent().reinvite(...names.map(typedName)),
   },
   restart: {
     usage: "[without NAME…]",
-    help: "go on in a new group where nobody can write any more: the members are asked",
+    help: "go on in a new group where nobody can write any more, after /open: the members are asked",
     wordsMax: Number.POSITIVE_INFINITY,
     run: (session, words) => restart(session, words),
   },
