@@ -21,6 +21,7 @@ import { hex } from "../../src/bytes.js"
 import { intervalIn, intervalOf } from "../../src/conversation/epoch-interval.js"
 import { decodePayload, encodePayload, messageOf, PAYLOAD_VERSION } from "../../src/conversation/payload.js"
 import { ConversationHandle } from "../../src/device/handle.js"
+import { decodeEnvelope } from "../../src/heads/claims.js"
 import type { Client } from "../../src/index.js"
 import { expected, Mallory, noise } from "./mallory.js"
 import { provider, type World } from "./world.js"
@@ -131,7 +132,7 @@ export class Insider {
           if (received.staged.path) this.#learn(intervalIn(this.group))
         }
         if (received.type !== "application") return []
-        return messageOf(decodePayload(received.plaintext))?.text ?? []
+        return messageOf(decodePayload(decodeEnvelope(received.plaintext).payload))?.text ?? []
       } catch {
         return []
       }
