@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { type DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { deliveryRequests } from "@conclave/contracts/delivery"
 import { Evidence } from "@conclave/contracts/evidence"
 import type { HeadClaim } from "@conclave/contracts/heads"
 import { decodePayload, encodePayload } from "../src/conversation/payload.js"
@@ -331,101 +331,6 @@ describe("a newcomer", () => {
       ["joined", "message"],
     )
     assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
-  })
-})
-
-describe("a service that does not sign", () => {
-  async function unsigned(change: (answer: DeliveryResponse) => DeliveryResponse) {
-    const world = new World({ inMemory: true })
-    const lie = { on: false }
-    const delivery = answered(world.transport("delivery"), (_, answer) => (lie.on ? change(answer) : answer))
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await team.send("one")
-    await settle(alice, bob)
-    await taken(bob)
-    lie.on = true
-    return { world, lie, alice, bob, team }
-  }
-  const damaged = (answer: DeliveryResponse): DeliveryResponse =>
-    answer.type === "entries" || answer.type === "head" || answer.type === "accepted"
-      ? { ...answer, signature: new Uint8Array(64) }
-      : answer
-
-  it("is told of once, and does not hold up what is said", async () => {
-    const { world, lie, alice, bob, team } = await unsigned(damaged)
-    await using _ = world
-    for (const text of ["two", "three"]) {
-      await team.send(text)
-      await bob.sync()
-    }
-    await only(bob).send("four")
-    await settle(alice, bob)
-    const told = (await taken(bob)).filter((it) => it.type === "rejected")
-    assert.deepEqual(
-      told.map(({ code }) => code),
-      ["UNSIGNED"],
-    )
-    assert.deepEqual(await texts(alice), ["one", "two", "three", "four"])
-    lie.on = false
-    world.now += 60_000
-    await team.send("five")
-    await settle(alice, bob)
-    await only(bob).send("six")
-    await settle(alice, bob)
-    assert.deepEqual(await contradictions(alice), [])
-  })
-
-  it("and another key that the known one has not signed for is an alarm, once", async () => {
-    const { world, bob, team } = await unsigned((answer) =>
-      answer.type === "service"
-        ? { ...answer, identity: { key: provider.random(32), incarnation: 1n, handovers: [] } }
-        : damaged(answer),
-    )
-    await using _ = world
-    await team.send("two")
-    await bob.sync()
-    const told = (await taken(bob)).filter((it) => it.type === "service")
-    assert.deepEqual(
-      told.map(({ change }) => change),
-      ["replaced"],
-    )
-  })
-})
-
-describe("a message that is said to have expired", () => {
-  it("is kept back, where this device was at the head of the log less than a day ago", async () => {
-    await using world = new World({ inMemory: true })
-    let hidden: bigint | undefined
-    const delivery = answered(world.transport("delivery"), (_, answer) => {
-      if (answer.type !== "entries") return answer
-      const entries = answer.entries.map((entry) => {
-        if (entry.seq !== hidden) return entry
-        return { ...entry, kind: "expired" as const, body: provider.hashes["SHA-256"]!.digest(entry.body) }
-      })
-      return { ...answer, entries }
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
-    const team = await alice.createConversation({ members: ["bob"] })
-    await settle(alice, bob)
-    await team.send("one")
-    await bob.sync()
-    await taken(bob)
-    // Nothing is said for long, but Bob looks each day.
-    world.now += 3 * 86_400_000
-    await bob.sync()
-    const { length } = await world.branch.entries(only(alice))
-    hidden = BigInt(length) + 1n
-    await team.send("Bob, do NOT pay that bill")
-    await team.send("see you tomorrow")
-    await bob.sync()
-    assert.deepEqual(await texts(bob), ["one", "see you tomorrow"])
-    const told = (await taken(bob)).filter((it) => it.type === "rejected")
-    assert.deepEqual(
-      told.map(({ code }) => code),
-      ["WITHHELD"],
-    )
   })
 })
 

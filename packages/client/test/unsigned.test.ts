@@ -1,0 +1,72 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import type { Client } from "../src/index.js"
+import { answered } from "./support/tampered.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const only = (client: Client) => [...client.conversations.values()][0]!
+const texts = async (client: Client) => (await only(client).history()).map(({ text }) => text)
+
+describe("a service that does not sign", () => {
+  async function unsigned(change: (answer: DeliveryResponse) => DeliveryResponse) {
+    const world = new World({ inMemory: true })
+    const lie = { on: false }
+    const delivery = answered(world.transport("delivery"), (_, answer) => (lie.on ? change(answer) : answer))
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await team.send("one")
+    await settle(alice, bob)
+    await taken(bob)
+    lie.on = true
+    return { world, lie, alice, bob, team }
+  }
+  const damaged = (answer: DeliveryResponse): DeliveryResponse =>
+    answer.type === "entries" || answer.type === "head" || answer.type === "accepted"
+      ? { ...answer, signature: new Uint8Array(64) }
+      : answer
+
+  it("is told of once, and does not hold up what is said", async () => {
+    const { world, lie, alice, bob, team } = await unsigned(damaged)
+    await using _ = world
+    for (const text of ["two", "three"]) {
+      await team.send(text)
+      await bob.sync()
+    }
+    await only(bob).send("four")
+    await settle(alice, bob)
+    const told = (await taken(bob)).filter((it) => it.type === "rejected")
+    assert.deepEqual(
+      told.map(({ code }) => code),
+      ["UNSIGNED"],
+    )
+    assert.deepEqual(await texts(alice), ["one", "two", "three", "four"])
+    lie.on = false
+    world.now += 60_000
+    await team.send("five")
+    await settle(alice, bob)
+    await only(bob).send("six")
+    await settle(alice, bob)
+    assert.deepEqual(
+      (await taken(alice)).filter(({ type }) => type === "contradicted"),
+      [],
+    )
+  })
+
+  it("and another key that the known one has not signed for is an alarm, once", async () => {
+    const { world, bob, team } = await unsigned((answer) =>
+      answer.type === "service"
+        ? { ...answer, identity: { key: provider.random(32), incarnation: 1n, handovers: [] } }
+        : damaged(answer),
+    )
+    await using _ = world
+    await team.send("two")
+    await bob.sync()
+    const told = (await taken(bob)).filter((it) => it.type === "service")
+    assert.deepEqual(
+      told.map(({ change }) => change),
+      ["replaced"],
+    )
+  })
+})
