@@ -159,7 +159,8 @@ export class Chain {
     const oldest = newest === undefined ? 0n : endOf(newest) - BigInt(LINKS_KEPT)
     while (this.#parts.length > 0 && endOf(this.#parts[0]!) < oldest) {
       const part = this.#parts.shift()!
-      if (this.#changed.delete(part)) continue
+      // A part that is still to be stored may have been stored before, with fewer links.
+      this.#changed.delete(part)
       this.#dropped.push(part.after)
     }
   }
