@@ -27,8 +27,7 @@ export function claimOf({ facts: { head } }: State, { service }: Moment): HeadCl
 /** By which of the service's keys a head is signed. */
 function signer({ state, moment }: Turn, claim: HeadClaim): Uint8Array | undefined {
   const suite = serviceSuite(moment.identity.suite.provider)
-  if (suite === undefined || moment.service === undefined) return undefined
-  return signerOf(suite, moment.service.keys, { groupId: state.id, claim })
+  return signerOf(suite, moment.service?.keys ?? [], { groupId: state.id, claim })
 }
 
 /** Whether the service that this device knows has signed it. */
@@ -55,7 +54,6 @@ export function confirmHead(turn: Turn): Next {
   const { state, moment } = turn
   const { position, disputes } = state
   const { told, chainHash } = position
-  if (serviceSuite(moment.identity.suite.provider) === undefined) return "again"
   const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (told === undefined || chainHash.length === 0) return "again"

@@ -28,7 +28,7 @@ const AGAIN = { first: 1_000, most: 5 * 60_000 }
 /** What the service has signed for this device, it has signed before it was restored. */
 export function isRestored({ state, moment }: Turn): boolean {
   const { head } = state.facts
-  return head !== undefined && moment.service !== undefined && head.incarnation < moment.service.incarnation
+  return head !== undefined && head.incarnation < (moment.service?.incarnation ?? 0n)
 }
 
 /** When new commits may be made again (Unix time in milliseconds); `undefined` where they may be. */

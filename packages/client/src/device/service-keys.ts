@@ -44,7 +44,6 @@ export class ServiceKeys implements Reloadable {
   async #learn(identity: ServiceIdentity): Promise<void> {
     const { provider, transactions, now } = this.#options
     const suite = serviceSuite(provider)
-    if (suite === undefined) return
     await transactions.run(undefined, (transaction) => {
       const news = newsOf(suite, this.#pinned, identity)
       if (news.type === "same") return

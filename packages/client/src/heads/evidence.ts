@@ -21,7 +21,7 @@ const EVIDENCE_SIZE_MAX = 1 << 20
 
 /**
  * Checks evidence against a service, as the event `contradicted` has it. Throws `TypeError`, with what is wrong, for
- * whatever proves nothing.
+ * whatever proves nothing, and `UnsupportedError` where the provider lacks Ed25519 or SHA-256.
  */
 export function verifyEvidence(bytes: Uint8Array, provider: CryptoProvider): ProvenContradiction {
   const { version, serviceKey, groupId, seq, one, other } = read(bytes)
@@ -55,11 +55,9 @@ interface Signing {
 
 function faultOf({ chainHash, links, head }: Branch, { seq, groupId, serviceKey, provider }: Signing) {
   const suite = serviceSuite(provider)
-  const sha256 = provider.hashes["SHA-256"]
-  if (suite === undefined || sha256 === undefined) throw new TypeError("the provider lacks Ed25519 or SHA-256")
   let hash = chainHash
   for (const [at, link] of links.entries()) {
-    hash = chainLinkHash((...parts) => sha256.digest(...parts), hash, { seq: seq + 1n + BigInt(at), link })
+    hash = chainLinkHash((...parts) => suite.hash.digest(...parts), hash, { seq: seq + 1n + BigInt(at), link })
   }
   if (head.seq !== seq + BigInt(links.length) || !equalBytes(hash, head.chainHash))
     return "the links do not lead to its head"

@@ -15,9 +15,9 @@ import type { PinnedService } from "../records/records.js"
 /** Whatever a conversation's cipher suite is, a service signs with Ed25519. */
 const ED25519_SUITE = 1
 
-/** What verifies the service's signatures; `undefined` where the provider lacks Ed25519. */
-export function serviceSuite(provider: CryptoProvider): CipherSuite | undefined {
-  return provider.signatures.Ed25519 === undefined ? undefined : cipherSuite(ED25519_SUITE, provider)
+/** What verifies the service's signatures. Throws `UnsupportedError` where the provider lacks Ed25519. */
+export function serviceSuite(provider: CryptoProvider): CipherSuite {
+  return cipherSuite(ED25519_SUITE, provider)
 }
 
 /** A head of the group, as the service has to have signed it. */
@@ -64,7 +64,6 @@ export function newsOf(suite: CipherSuite, before: PinnedService | undefined, sa
   const keys = [...before.keys]
   for (const handover of handovers) {
     if (!equalBytes(handover.by, at.key) || handover.incarnation < at.incarnation) continue
-    if (handover.incarnation === at.incarnation && equalBytes(handover.key, at.key)) continue
     if (!isSigned(suite, handover)) continue
     if (!equalBytes(handover.key, at.key)) keys.push(handover.key)
     at = handover
