@@ -4,11 +4,14 @@ import { decode, encode } from "@conclave/codec"
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import { Evidence } from "@conclave/contracts/evidence"
 import type { HeadClaim } from "@conclave/contracts/heads"
+import { dangerouslyAcceptAll, Group } from "@conclave/mls"
+import { newcomerExtension } from "../src/access/newcomer.js"
+import { intervalIn } from "../src/conversation/epoch-interval.js"
 import { decodePayload, encodePayload } from "../src/conversation/payload.js"
-import { encodeEnvelope, encodeHandshakeData } from "../src/heads/claims.js"
+import { Envelope, encodeEnvelope, encodeHandshakeData, HandshakeData, headInHandshake } from "../src/heads/claims.js"
 import { type Client, type ClientEvent, verifyEvidence } from "../src/index.js"
 import { pair, relay } from "./support/histories.js"
-import { Mallory } from "./support/mallory.js"
+import { expected, Mallory } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
@@ -157,6 +160,11 @@ describe("evidence", () => {
     refuses({ serviceKey: provider.random(32) }, /has not signed/)
     refuses({ seq: seq + 1n }, /do not lead/)
     const { one, other } = evidence
+    // Of two entries, every service has signed two heads.
+    refuses(
+      { one: { ...one, chainHash: one.head.chainHash, links: [] } },
+      /of the first history, the links do not lead/,
+    )
     refuses({ one: { ...one, chainHash: provider.random(32) } }, /of the first history, the links do not lead/)
     refuses({ other: { ...other, chainHash: provider.random(32) } }, /of the second history, the links do not lead/)
     const restored = { ...other, head: { ...other.head, incarnation: 2n } }
@@ -265,7 +273,10 @@ describe("a member's word for what they have read", () => {
   it("is nothing where its bytes are no head", async () => {
     const { world, alice, bob, group, mallory, id } = await withMallory()
     await using _ = world
-    for (const plaintext of [new Uint8Array(), Uint8Array.of(2), Uint8Array.of(2, 1, 0), Uint8Array.of(3, 0, 0)]) {
+    const body = { type: "text", text: "of a later version" } as const
+    const payload = encodePayload({ version: 1, messageId: provider.random(16), sentAt: 0n, body })
+    const later = encode(Envelope, { version: 3, head: undefined, payload })
+    for (const plaintext of [new Uint8Array(), Uint8Array.of(2), Uint8Array.of(2, 1, 0), later]) {
       await mallory.append(id, { kind: "application", epoch: group.epoch, body: group.encrypt(plaintext) })
     }
     await settle(alice, bob)
@@ -316,6 +327,36 @@ describe("a newcomer", () => {
     await only(bob).send("hello, Carol")
   })
 
+  it("begins at its own commit where the inviter claims to have read what comes after it", async () => {
+    await using world = new World({ inMemory: true })
+    const carol = await world.open("carol")
+    const mallory = new Mallory(world)
+    await mallory.register()
+    const groupId = provider.random(32)
+    const group = Group.create({ ...mallory.options, groupId })
+    mallory.keys = intervalIn(group)
+    const { accessKey } = mallory.keys
+    const creation = { type: "createGroup", groupId, idempotencyId: provider.random(16), accessKey } as const
+    expected(await mallory.ask(creation), "done")
+    const { deviceId, keyPackage } = await mallory.claim("carol")
+    const head: HeadClaim = { incarnation: 1n, seq: 2n, chainHash: provider.random(32), signature: new Uint8Array(64) }
+    const welcomeExtensions = () => [newcomerExtension(mallory.keys!, head)]
+    const outgoing = group.commit({ add: [keyPackage], welcomeExtensions })
+    const commit = { welcome: outgoing.welcome!, recipients: [{ deviceId }], begins: undefined, answers: undefined }
+    expected(await mallory.append(groupId, { kind: "commit", epoch: 0n, body: outgoing.message, commit }), "accepted")
+    group.apply(outgoing, dangerouslyAcceptAll(outgoing.claims))
+    const say = async (text: string) => {
+      const body = { type: "text", text } as const
+      const payload = encodePayload({ version: 1, messageId: provider.random(16), sentAt: 0n, body })
+      const message = group.encrypt(encodeEnvelope(payload, undefined))
+      expected(await mallory.append(groupId, { kind: "application", epoch: 1n, body: message }), "accepted")
+    }
+    await say("one")
+    await say("two")
+    await settle(carol)
+    assert.deepEqual(await texts(carol), ["one", "two"])
+  })
+
   it("follows from there, and knows nothing of what was said before", async () => {
     await using world = new World()
     const [alice, bob] = [await world.open("alice"), await world.open("bob")]
@@ -332,6 +373,16 @@ describe("a newcomer", () => {
     )
     assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
   })
+})
+
+it("a handshake without a head, or of another form, claims nothing", () => {
+  const head = { incarnation: 1n, seq: 3n, chainHash: provider.random(32), signature: provider.random(64) }
+  const unique = provider.random(16)
+  assert.deepEqual(headInHandshake(encodeHandshakeData(unique, head)), head)
+  assert.equal(headInHandshake(encodeHandshakeData(unique, undefined)), undefined)
+  assert.equal(headInHandshake(encode(HandshakeData, { version: 2, unique, head })), undefined)
+  assert.equal(headInHandshake(encodeHandshakeData(unique, head).subarray(0, -1)), undefined)
+  assert.equal(headInHandshake(new Uint8Array()), undefined)
 })
 
 it("payloads without a head are read as before", () => {

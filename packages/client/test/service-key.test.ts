@@ -67,6 +67,10 @@ describe("what a service says of itself", () => {
       says(third, 1n, { ...handover(first, second, 1n), key: third.publicKey }),
     ],
     "a way that begins elsewhere": [pinned(1n, first), says(third, 2n, handover(second, third, 2n))],
+    "a way that goes back": [
+      pinned(2n, first),
+      says(third, 3n, handover(first, second, 1n), handover(second, third, 3n)),
+    ],
     "a way that goes on": [
       pinned(1n, first),
       says(second, 1n, handover(first, second, 1n), handover(second, third, 1n)),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import type { DeliveryResponse } from "@conclave/contracts/delivery"
+import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
 import type { Client } from "../src/index.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -9,10 +9,12 @@ const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history()).map(({ text }) => text)
 
 describe("a service that does not sign", () => {
-  async function unsigned(change: (answer: DeliveryResponse) => DeliveryResponse) {
+  async function unsigned(change: (answer: DeliveryResponse, request: DeliveryRequest) => DeliveryResponse) {
     const world = new World({ inMemory: true })
     const lie = { on: false }
-    const delivery = answered(world.transport("delivery"), (_, answer) => (lie.on ? change(answer) : answer))
+    const delivery = answered(world.transport("delivery"), (request, answer) =>
+      lie.on ? change(answer, request) : answer,
+    )
     const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
@@ -68,5 +70,47 @@ describe("a service that does not sign", () => {
       told.map(({ change }) => change),
       ["replaced"],
     )
+  })
+
+  it("and then says that it does not know the group is waited for", async () => {
+    const { world, lie, bob, team } = await unsigned((answer, request) =>
+      request.type === "head" ? { type: "notFound", groupId: request.groupId } : damaged(answer),
+    )
+    await using _ = world
+    await team.send("two")
+    await bob.sync()
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["message", "missing"],
+    )
+    lie.on = false
+    world.now += 60_000
+    await team.send("three")
+    await bob.sync()
+    assert.deepEqual(await texts(bob), ["one", "two", "three"])
+  })
+
+  it("has contradicted nothing where the log does not go on from what it has shown", async () => {
+    await using world = new World({ inMemory: true })
+    let isBroken = false
+    const delivery = answered(world.transport("delivery"), (_, answer) => {
+      if (answer.type !== "entries") return damaged(answer)
+      const broken = answer.entries.map((entry) => ({ ...entry, chainHash: provider.random(32) }))
+      return { ...answer, signature: new Uint8Array(64), entries: isBroken ? broken : answer.entries }
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await team.send("one")
+    await bob.sync()
+    await taken(bob)
+    isBroken = true
+    await team.send("two")
+    await bob.sync()
+    assert.deepEqual(
+      (await taken(bob)).map(({ type }) => type),
+      ["missing"],
+    )
+    assert.deepEqual([only(bob).status, await texts(bob)], ["active", ["one"]])
   })
 })

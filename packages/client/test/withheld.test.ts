@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import type { DeliveryResponse } from "@conclave/contracts/delivery"
 import type { Client } from "../src/index.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -7,37 +8,74 @@ import { provider, settle, taken, World } from "./support/world.js"
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history()).map(({ text }) => text)
 
+const DAY = 86_400_000
+
 describe("a message that is said to have expired", () => {
-  it("is kept back, where this device was at the head of the log less than a day ago", async () => {
-    await using world = new World({ inMemory: true })
-    let hidden: bigint | undefined
-    const delivery = answered(world.transport("delivery"), (_, answer) => {
+  /** Bob is at the head of the log; of what is hidden from then on, he is shown that it was there. */
+  async function pair() {
+    const world = new World({ inMemory: true })
+    const hidden = new Set<bigint>()
+    const hide = (answer: DeliveryResponse): DeliveryResponse => {
       if (answer.type !== "entries") return answer
       const entries = answer.entries.map((entry) => {
-        if (entry.seq !== hidden) return entry
+        if (!hidden.has(entry.seq)) return entry
         return { ...entry, kind: "expired" as const, body: provider.hashes["SHA-256"]!.digest(entry.body) }
       })
       return { ...answer, entries }
-    })
-    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    }
+    const open = () =>
+      world.open("bob", { delivery: answered(world.transport("delivery"), (_, answer) => hide(answer)) })
+    const [alice, bob] = [await world.open("alice"), await open()]
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
     await team.send("one")
     await bob.sync()
     await taken(bob)
+    const say = async (text: string, { isHidden = false } = {}) => {
+      const { length } = await world.branch.entries(only(alice))
+      if (isHidden) hidden.add(BigInt(length) + 1n)
+      await team.send(text)
+    }
+    return { world, bob, open, say }
+  }
+  const rejected = async (client: Client) =>
+    (await taken(client)).flatMap((it) => (it.type === "rejected" ? [it.code] : []))
+
+  it("is kept back, where this device was at the head of the log less than a day ago", async () => {
+    const { world, bob, say } = await pair()
+    await using _ = world
     // Nothing is said for long, but Bob looks each day.
-    world.now += 3 * 86_400_000
+    world.now += 3 * DAY
     await bob.sync()
-    const { length } = await world.branch.entries(only(alice))
-    hidden = BigInt(length) + 1n
-    await team.send("Bob, do NOT pay that bill")
-    await team.send("see you tomorrow")
+    await say("Bob, do NOT pay that bill", { isHidden: true })
+    await say("see you tomorrow")
     await bob.sync()
     assert.deepEqual(await texts(bob), ["one", "see you tomorrow"])
-    const told = (await taken(bob)).filter((it) => it.type === "rejected")
-    assert.deepEqual(
-      told.map(({ code }) => code),
-      ["WITHHELD"],
-    )
+    assert.deepEqual(await rejected(bob), ["WITHHELD"])
+  })
+
+  it("may have expired where this device was away for longer", async () => {
+    const { world, bob, open, say } = await pair()
+    await using _ = world
+    await bob.close()
+    await say("long ago", { isHidden: true })
+    world.now += 3 * DAY
+    await say("here I am")
+    const again = await open()
+    await again.sync()
+    assert.deepEqual(await texts(again), ["one", "here I am"])
+    assert.deepEqual(await rejected(again), [])
+  })
+
+  it("may have expired where this device's clock was put back", async () => {
+    const { world, bob, say } = await pair()
+    await using _ = world
+    await bob.sync()
+    world.now -= 3 * DAY
+    await say("who knows when", { isHidden: true })
+    await say("here I am")
+    await bob.sync()
+    assert.deepEqual(await texts(bob), ["one", "here I am"])
+    assert.deepEqual(await rejected(bob), [])
   })
 })
