@@ -1,11 +1,15 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
 import type { Client, ClientOptions } from "../src/index.js"
-import { type Branch, settle, taken, World } from "./support/world.js"
+import { answered } from "./support/tampered.js"
+import { type Branch, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
 const TEN_MINUTES = 600_000
+
+type Lie = (request: DeliveryRequest, answer: DeliveryResponse, to: string) => DeliveryResponse
 
 /** Clients whose service can be put back to what it was. */
 class Backup implements AsyncDisposable {
@@ -13,13 +17,16 @@ class Backup implements AsyncDisposable {
   readonly #clients = new Map<string, Client>()
   #shown: Branch = this.world.branch
   #restored: Branch | undefined
+  /** What a client is told in the place of an answer. */
+  lie: Lie = (_, answer) => answer
 
   async open(name: string): Promise<Client> {
-    const delivery: ClientOptions["delivery"] = {
+    const shown: ClientOptions["delivery"] = {
       request: (body, options) => this.#shown.transport.request(body, options),
       subscribe: (body, options) => this.#shown.transport.subscribe(body, options),
       [Symbol.asyncDispose]: async () => {},
     }
+    const delivery = answered(shown, (request, answer) => this.lie(request, answer, name))
     const client = await this.world.open(name, { delivery })
     this.#clients.set(name, client)
     return client
@@ -42,6 +49,12 @@ class Backup implements AsyncDisposable {
 
   restore(): Branch {
     this.#shown = this.#restored!
+    return this.#shown
+  }
+
+  /** The service is again what it was before it was restored, and has never been restored. */
+  takeBack(): Branch {
+    this.#shown = this.world.branch
     return this.#shown
   }
 
@@ -237,4 +250,133 @@ describe("a service that was restored from a backup", () => {
     assert.deepEqual(told, ["missing"])
     assert.ok((await texts(led)).includes("hidden"))
   })
+
+  it("is waited for while it does not know the group; what was lost comes back after that", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    await only(alice).refresh()
+    await settle(alice, bob)
+    await taken(bob)
+    backup.restore()
+    let isGone = false
+    backup.lie = (request, answer) => {
+      // What it says of itself is known then, and Bob looks where the logs part.
+      if (answer.type === "service") isGone = true
+      return isGone && request.type === "read" ? { type: "notFound", groupId: request.groupId } : answer
+    }
+    await bob.sync()
+    assert.ok((await taken(bob)).some(({ type }) => type === "missing"))
+    backup.lie = (_, answer) => answer
+    await pass(backup.world, 60_000, alice, bob)
+    assertTogether(alice, bob)
+    assert.equal(only(bob).epoch, 2n)
+  })
+
+  it("shows requests to leave from before what is lost, and they are no rival of it", async () => {
+    await using backup = new Backup()
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await only(alice).refresh()
+    await settle(alice, bob)
+    await taken(bob)
+    backup.restore()
+    await carol.sync()
+    const leaving = only(carol).leave()
+    await carol.sync()
+    await pass(backup.world, 60_000, alice, bob, carol)
+    await pass(backup.world, TEN_MINUTES, alice, bob, carol)
+    await leaving
+    const told = (await taken(bob)).map(({ type }) => type)
+    assert.ok(!told.includes("stuck"), told.join())
+    assertTogether(alice, bob)
+    assert.equal(only(carol).status, "left")
+  })
+
+  it("cannot become what it was before without a warning", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    backup.restore()
+    await only(alice).send("after the backup")
+    await bob.sync()
+    await backup.world.branch.place(only(alice), (await backup.restore().entries(only(alice))).at(-1)!)
+    backup.takeBack()
+    await taken(bob)
+    await only(alice).send("and this")
+    await bob.sync()
+    const told = (await taken(bob)).flatMap((it) => (it.type === "service" ? [it.change] : []))
+    assert.deepEqual(told, ["replaced"])
+    assert.deepEqual((await texts(bob)).slice(-2), ["after the backup", "and this"])
+  })
+
+  it("and has lost what was said has contradicted nothing", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const other = await bob.createConversation({ title: "my own" })
+    await backup.make()
+    const restored = backup.restore()
+    await only(alice).send("after the backup")
+    await settle(alice, bob)
+    const [said] = (await restored.entries(only(alice))).slice(-1)
+    assert.ok(said !== undefined)
+    // As it was before, it has other messages in the place of that one, and signs for them.
+    const before = backup.takeBack()
+    for (let n = 0; n < 2; n++) await before.place(only(alice), { ...said, body: new Uint8Array(n + 1) })
+    await other.send("I look what the service says of itself")
+    await taken(bob)
+    await bob.sync()
+    const told = (await taken(bob)).map(({ type }) => type)
+    assert.ok(told.includes("missing") && !told.includes("contradicted"), told.join())
+  })
+
+  it("has contradicted nothing where nothing was said yet", async () => {
+    await using backup = new Backup()
+    const alice = await backup.open("alice")
+    const own = await alice.createConversation({ title: "my own" })
+    await alice.sync()
+    await backup.make()
+    const restored = backup.restore()
+    await alice.sync()
+    await taken(alice)
+    await restored.place(own, { ...NOISE, seq: 1n, chainHash: new Uint8Array(32), at: 0n })
+    backup.lie = (_, answer) => {
+      if (answer.type !== "entries") return answer
+      return { ...answer, entries: answer.entries.map((entry) => ({ ...entry, chainHash: new Uint8Array(32) })) }
+    }
+    await alice.sync()
+    assert.deepEqual(
+      (await taken(alice)).map(({ type }) => type),
+      ["missing"],
+    )
+  })
+
+  it("is not said to keep back what has its place before what was read and lost", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    for (const text of ["one", "two", "three"]) await only(alice).send(text)
+    await settle(alice, bob)
+    const restored = backup.restore()
+    await alice.sync()
+    await only(alice).send("four")
+    await taken(bob)
+    const { seq: hidden } = (await restored.entries(only(alice))).at(-1)!
+    backup.lie = (_, answer, to) => {
+      if (answer.type !== "entries" || to !== "bob") return answer
+      const entries = answer.entries.map((entry) => {
+        if (entry.seq !== hidden) return entry
+        return { ...entry, kind: "expired" as const, body: provider.hashes["SHA-256"]!.digest(entry.body) }
+      })
+      return { ...answer, entries }
+    }
+    await bob.sync()
+    await only(alice).send("five")
+    await bob.sync()
+    assert.deepEqual((await texts(bob)).slice(-4), ["one", "two", "three", "five"])
+    const rejected = (await taken(bob)).flatMap((it) => (it.type === "rejected" ? [it.code] : []))
+    assert.deepEqual(rejected, [])
+  })
 })
+
+const NOISE = { kind: "application", epoch: 0n, body: new Uint8Array(9), begins: undefined } as const

@@ -167,6 +167,20 @@ for (const [name, openStore] of Object.entries(stores)) {
       expectType(await service.askAs("alice", knockRequest(groupId)), "done")
     })
 
+    it("of one group have a rate, whoever leaves them; one that is there already takes nothing of it", async (test) => {
+      const service = createService(openStore(test), { limits: { knocks: { perSecond: 1, burst: 2 } } })
+      const [groupId, other] = [await createGroup(service), await createGroup(service)]
+      const first = knockRequest(groupId)
+      for (let i = 0; i < 3; i++) expectType(await service.askAs("alice", first), "done")
+      expectType(await service.askAs("bob", knockRequest(groupId)), "done")
+      const { retryAfterMilliseconds } = expectType(await service.askAs("carol", knockRequest(groupId)), "throttled")
+      assert.equal(retryAfterMilliseconds, 1_000)
+      assert.equal((await waiting(service, groupId)).length, 2)
+      expectType(await service.askAs("carol", knockRequest(other)), "done")
+      service.clock.now += 1_000
+      expectType(await service.askAs("carol", knockRequest(groupId)), "done")
+    })
+
     it("are pushed to members, those that wait and each that comes, and answers to who knocked", async (test) => {
       const service = createService(openStore(test), { limits: { pollMilliseconds: 600_000 } })
       const groupId = await createGroup(service)
