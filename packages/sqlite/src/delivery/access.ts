@@ -92,9 +92,8 @@ type KeyPlace = Pick<Standing, "later" | "formerSince" | "seq" | "reach">
 const NONE: KeyPlace = { later: undefined, formerSince: undefined, seq: 0n, reach: 0n }
 
 function placeOf(connection: Connection, group: Row, key: Uint8Array | undefined): KeyPlace | undefined {
-  const { number, access_key } = group
+  const { number } = group
   if (key === undefined) return placeOfNone(connection, group)
-  if (access_key === null) return undefined
   const { seq } = connection.get(
     "SELECT max(seq) AS seq FROM access_interval WHERE group_number = ? AND access_key = ?",
     [number, key],
