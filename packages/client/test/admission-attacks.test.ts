@@ -4,11 +4,13 @@ import type { DeliveryRequest, DeliveryResponse, Entry } from "@conclave/contrac
 import type { Knock } from "@conclave/contracts/knocks"
 import { logChainHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
-import { createKeyPackage, Group, type Signer } from "@conclave/mls"
+import { createKeyPackage, decodeKeyPackageBundle, Group, type Signer } from "@conclave/mls"
+import type { Extension } from "@conclave/mls/wire"
 import type { IntervalKeys } from "../src/access/interval-keys.js"
-import { sealKnock } from "../src/access/knocks.js"
+import { sealAnswers, sealKnock } from "../src/access/knocks.js"
 import { newcomerExtension } from "../src/access/newcomer.js"
 import { fromHex } from "../src/bytes.js"
+import { intervalOf } from "../src/conversation/epoch-interval.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
 import { expected, Mallory, noise } from "./support/mallory.js"
@@ -270,3 +272,168 @@ describe("a copy of a device that knocks before the device renews its keys", () 
     assert.ok(told[0]?.type === "copied" && told[1]?.type === "left")
   })
 })
+
+describe("an answer to a knock", () => {
+  /** Bob knocks; what he is told next is up to the test. */
+  async function knocking() {
+    const scene = await team()
+    const { world, carol, bob, groupId } = scene
+    await scene.loseTrack()
+    const { means, state } = driverOf(bob)
+    const { suite } = means.identity
+    const { id, interval, bundle } = state.knock!
+    const random = (length: number) => provider.random(length)
+    const carolKey = driverOf(carol).means.identity.signer.key
+    /** A Welcome for Bob into a group of a member's own, which `by` has made. */
+    const welcomeBy = ({ by = new Mallory(world, "carol", carolKey), of = groupId, epochs = 9, tells }: False = {}) => {
+      const group = Group.create({ ...by.options, groupId: of })
+      for (let epoch = 0; epoch < epochs; epoch++) group.apply(group.commit(), [])
+      const { keyPackage } = decodeKeyPackageBundle(bundle)
+      const { welcome } = group.commit({
+        add: [keyPackage],
+        welcomeExtensions: (exportNext) => {
+          const keys = intervalOf(suite, of, exportNext)
+          return tells === undefined ? [newcomerExtension(keys, undefined)] : tells(keys)
+        },
+      })
+      return welcome!
+    }
+    /** What Bob makes of it. */
+    const answer = async (welcome: Uint8Array, { seq = 1_000n, log }: { seq?: bigint; log?: Lie } = {}) => {
+      const to = [{ knock: id, keys: state.intervals.find(interval)!.keys }]
+      const sealed = sealAnswers(suite, { welcome, groupId, to }, random)
+      let answers = 0
+      scene.service.lie = (request, honest) => {
+        if (request.type === "answer") {
+          answers++
+          const { key } = sealed.to[0]!
+          const none = { type: "notFound", groupId } as const
+          return answers > 1 ? none : { type: "answer", groupId, id, seq, key, welcome: sealed.welcome }
+        }
+        return log === undefined || request.type !== "read" ? honest : log(request, honest)
+      }
+      world.now += 60_000
+      await bob.sync()
+      scene.service.lie = scene.service.honest
+      assert.equal(only(bob).status, "recovering")
+      return (await taken(bob)).map((it) => (it.type === "rejected" ? `${it.code}: ${it.reason}` : it.type))
+    }
+    return { ...scene, welcomeBy, answer, carolKey, state }
+  }
+  type Knocking = Awaited<ReturnType<typeof knocking>>
+  interface False {
+    readonly by?: Mallory
+    readonly of?: Uint8Array
+    readonly epochs?: number
+    readonly tells?: (keys: IntervalKeys) => readonly Extension[]
+  }
+  const headAt = ({ state }: Knocking, chainHash: Uint8Array | undefined, incarnation = 1n) => {
+    const { cursor } = state.position
+    const head = { incarnation, seq: cursor, chainHash: chainHash ?? state.position.chainHash }
+    return (keys: IntervalKeys) => [newcomerExtension(keys, { ...head, signature: new Uint8Array(64) })]
+  }
+
+  const refused: Readonly<Record<string, readonly [RegExp, (scene: Knocking) => Promise<readonly string[]>]>> = {
+    "that is no Welcome": [/: (?!nobody who has the keys)/, ({ answer }) => answer(provider.random(100))],
+    "into another group": [
+      /it leads to another group/,
+      ({ answer, welcomeBy }) => answer(welcomeBy({ of: provider.random(32) })),
+    ],
+    "into an epoch that was before": [
+      /it leads to no later epoch/,
+      ({ answer, welcomeBy }) => answer(welcomeBy({ epochs: 0 })),
+    ],
+    "by a stranger": [
+      /no member whom this device knew/,
+      ({ answer, welcomeBy, world }) => answer(welcomeBy({ by: new Mallory(world) })),
+    ],
+    "by a stranger with a member's name": [
+      /no member whom this device knew/,
+      ({ answer, welcomeBy, world }) => answer(welcomeBy({ by: new Mallory(world, "carol") })),
+    ],
+    "by a member with another's name": [
+      /no member whom this device knew/,
+      ({ answer, welcomeBy, world, carolKey }) => answer(welcomeBy({ by: new Mallory(world, "alice", carolKey) })),
+    ],
+    "without a key": [/it does not say by what key/, ({ answer, welcomeBy }) => answer(welcomeBy({ tells: () => [] }))],
+    "in a place that was read": [
+      /this device has read what is in its place/,
+      ({ answer, welcomeBy, state }) => answer(welcomeBy(), { seq: state.position.cursor }),
+    ],
+    "by who has read another log": [
+      /whoever made it has read another log/,
+      (scene) => scene.answer(scene.welcomeBy({ tells: headAt(scene, provider.random(32)) })),
+    ],
+    "that the log does not have": [
+      /the log does not have it$/,
+      ({ answer, welcomeBy, groupId }) => answer(welcomeBy(), { log: () => page(groupId, []) }),
+    ],
+    "that the log has no longer": [
+      /the log does not have it any more/,
+      ({ answer, welcomeBy, groupId }) =>
+        answer(welcomeBy(), { log: () => ({ type: "belowRetention", groupId, oldestSeq: 1_001n }) }),
+    ],
+    "in whose place the log has something else": [
+      /the log has something else in its place/,
+      ({ answer, welcomeBy, groupId, state }) => {
+        const { cursor, chainHash } = state.position
+        return answer(welcomeBy(), { seq: cursor + 1n, log: () => page(groupId, [after(cursor, chainHash)]) })
+      },
+    ],
+    "to which the log does not lead": [
+      /the log that leads to it is not the one known here/,
+      ({ answer, welcomeBy, groupId, state }) => {
+        const entry = after(state.position.cursor, provider.random(32))
+        return answer(welcomeBy(), { log: () => page(groupId, [entry]) })
+      },
+    ],
+    "to which the log leads with a gap": [
+      /the log has a gap/,
+      ({ answer, welcomeBy, groupId, state }) => {
+        const entry = after(state.position.cursor + 1n, provider.random(32))
+        return answer(welcomeBy(), { log: () => page(groupId, [entry]) })
+      },
+    ],
+  }
+  for (const [what, [why, ask]] of Object.entries(refused)) {
+    it(`${what} is not believed, and an honest one is`, async () => {
+      const scene = await knocking()
+      await using _ = scene.world
+      const [told, ...others] = await ask(scene)
+      assert.match(told!, /^FALSE_ANSWER: /)
+      assert.match(told!, why)
+      assert.deepEqual(others, [])
+      // The members answer the knock that Bob has given up, and ten minutes later the next one.
+      for (let round = 0; round < 3; round++) {
+        await settle(...scene.clients)
+        scene.world.now += 660_000
+      }
+      await assertTogether(scene.clients)
+    })
+  }
+
+  const notRefused: Readonly<Record<string, (scene: Knocking) => ReturnType<Knocking["welcomeBy"]>>> = {
+    "the same log": (scene) => scene.welcomeBy({ tells: headAt(scene, undefined) }),
+    "the log of another incarnation": (scene) => scene.welcomeBy({ tells: headAt(scene, provider.random(32), 2n) }),
+  }
+  for (const [what, make] of Object.entries(notRefused)) {
+    it(`by who has read ${what} is looked for in the log, which may not be there yet`, async () => {
+      const scene = await knocking()
+      await using _ = scene.world
+      const { groupId } = scene
+      assert.deepEqual(await scene.answer(make(scene), { log: () => ({ type: "notFound", groupId }) }), ["missing"])
+      assert.ok(scene.state.entering !== undefined)
+    })
+  }
+})
+
+const page = (groupId: Uint8Array, entries: readonly Entry[]): DeliveryResponse => ({
+  ...{ type: "entries", groupId, headSeq: 1_000n, incarnation: 1n, signature: new Uint8Array() },
+  entries: [...entries],
+})
+
+/** A message that comes after the entry `seq`. */
+function after(seq: bigint, chainHash: Uint8Array): Entry {
+  const entry = { seq: seq + 1n, kind: "application", epoch: 0n, body: provider.random(9), begins: undefined } as const
+  return { ...entry, chainHash: logChainHash(sha256, chainHash, entry), at: 0n }
+}
