@@ -6,6 +6,7 @@ import { IntervalKeys, openWith, sealWith } from "../src/access/interval-keys.js
 import { openAnswer, openKnock, sealAnswers } from "../src/access/knocks.js"
 import { newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
 import { NEWCOMER_EXTENSION, Newcomer } from "../src/access/structs.js"
+import { Intervals } from "../src/conversation/intervals.js"
 import { provider } from "./support/world.js"
 
 const suite = cipherSuite(1, provider)
@@ -81,5 +82,43 @@ describe("what a Welcome tells a newcomer", () => {
     const { accessKey } = new IntervalKeys(suite, longer)
     assert.throws(() => reading({ intervalSecret: longer, accessKey }), /^RangeError: .* has another length$/)
     assert.throws(() => reading({ accessKey: made().accessKey }), /^RangeError: .* does not lead to its key$/)
+  })
+})
+
+describe("the intervals of a conversation", () => {
+  /** With the keys of intervals 1 to `count`, and what of them is stored. */
+  function numbered(count: number) {
+    const records = new Set<string>()
+    const step = { put: (key: string) => void records.add(key), delete: (key: string) => void records.delete(key) }
+    const intervals = new Intervals()
+    const keys = Array.from({ length: count }, made)
+    for (const key of keys) intervals.add(step, "id", key)
+    return { intervals, keys, step, records }
+  }
+
+  it("are there once, by their key", () => {
+    const { intervals, keys, step, records } = numbered(2)
+    for (const key of keys) intervals.add(step, "id", key)
+    assert.deepEqual([intervals.size, intervals.newestNumber, records.size], [2, 2, 2])
+    assert.equal(intervals.newest, keys[1])
+  })
+
+  it("are forgotten before the oldest that opens anything, but never the newest", () => {
+    const { intervals, keys, step, records } = numbered(3)
+    intervals.forgetBefore(step, "id", 2)
+    assert.deepEqual([intervals.size, records.size, intervals.find(keys[0]!.accessKey)], [2, 2, undefined])
+    assert.deepEqual(keys[0]!.secret, new Uint8Array(suite.secretSize))
+    intervals.forgetBefore(step, "id", 9)
+    assert.deepEqual([intervals.size, records.size, intervals.newest], [1, 1, keys[2]])
+    assert.notDeepEqual(keys[2]!.secret, new Uint8Array(suite.secretSize))
+  })
+
+  it("go back to one of them, known or not", () => {
+    const { intervals, keys, step, records } = numbered(3)
+    intervals.goBack(step, "id", keys[1]!)
+    assert.deepEqual([intervals.size, records.size, intervals.newest], [2, 2, keys[1]])
+    const other = made()
+    intervals.goBack(step, "id", other)
+    assert.deepEqual([intervals.size, records.size, intervals.newest], [3, 3, other])
   })
 })

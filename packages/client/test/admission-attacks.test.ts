@@ -423,6 +423,8 @@ describe("an answer to a knock", () => {
       const { groupId } = scene
       assert.deepEqual(await scene.answer(make(scene), { log: () => ({ type: "notFound", groupId }) }), ["missing"])
       assert.ok(scene.state.entering !== undefined)
+      const message = "a member has answered: this device is about to be let in again"
+      await assert.rejects(only(scene.bob).restart(), { code: "REFUSED", message })
     })
   }
 })

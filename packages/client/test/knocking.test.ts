@@ -211,6 +211,48 @@ describe("a device that cannot follow", () => {
   })
 })
 
+describe("a knock that the service does not take", () => {
+  const unknown: Lie = (request, answer) =>
+    "groupId" in request ? { type: "notFound", groupId: request.groupId } : answer
+  const refusing = (of: DeliveryRequest["type"], lie: Lie): Lie => {
+    return (request, answer) => (request.type === of ? lie(request, answer) : answer)
+  }
+  const denied: Lie = (request, answer) =>
+    "groupId" in request ? { type: "denied", groupId: request.groupId, reason: "because" } : answer
+  const full: Lie = () => ({ type: "quotaExceeded", of: "group" })
+  const cases: Readonly<Record<string, readonly [Lie, readonly string[]]>> = {
+    "nor says how far its log goes": [refusing("head", unknown), ["stuck", "missing"]],
+    "and then says how far its log goes": [refusing("knock", unknown), ["stuck"]],
+    "because it is full": [refusing("knock", full), ["stuck", "CANNOT_KNOCK"]],
+    "or rather none of its key": [refusing("answer", denied), ["stuck", "missing"]],
+  }
+  for (const [what, [lie, told]] of Object.entries(cases)) {
+    it(`${what} is told of once, and left later`, async () => {
+      const { world, service, clients, bob, loseTrack } = await team(["carol"], lie)
+      await using _ = world
+      service.lying = true
+      await loseTrack().catch(() => {})
+      for (let round = 0; round < 3; round++) {
+        world.now += 60_000
+        await bob.sync().catch(() => {})
+      }
+      const events = await taken(bob)
+      assert.deepEqual(
+        events.map((it) => (it.type === "rejected" ? it.code : it.type)),
+        told,
+      )
+      assert.ok(events.every((it) => it.type !== "rejected" || it.count === 1))
+      service.lying = false
+      service.broken = []
+      for (let round = 0; round < 3; round++) {
+        world.now += 60_000
+        await settle(...clients)
+      }
+      await assertTogether(clients)
+    })
+  }
+})
+
 describe("a knock that is not that of a member who cannot follow", () => {
   /** A knock as Bob would leave it, changed by `change`; members are shown it, and nobody is let in. */
   async function knockingWith(
@@ -265,6 +307,16 @@ describe("a knock that is not that of a member who cannot follow", () => {
     knockingWith(({ content, packageOf }, { world }) => ({
       content: { ...content, keyPackage: packageOf(new Mallory(world, "bob")) },
     })))
+
+  it("with something else than a key package lets nobody in", () =>
+    knockingWith(({ content }) => ({ content: { ...content, keyPackage: provider.random(100) } })))
+
+  it("with a key package that cannot be added lets nobody in", () =>
+    knockingWith(({ content, packageOf }) => {
+      const keyPackage = packageOf(undefined)
+      keyPackage[keyPackage.length - 1]! ^= 1
+      return { content: { ...content, keyPackage } }
+    }))
 
   it("of another group lets nobody in", () =>
     knockingWith(({ content }) => ({ content: { ...content, groupId: provider.random(32) } })))
