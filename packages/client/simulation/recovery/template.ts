@@ -11,6 +11,9 @@ const sha256 = (...parts: readonly Uint8Array[]) => real.hashes["SHA-256"]!.dige
 export const BEGIN = 1_800_000_000_000
 export const sealingKey: Uint8Array = new Uint8Array(32).fill(7)
 
+/** Of the service whose profiles the template has, and of each that is asked the same again: devices know it by its key. */
+const serviceIdentity = { seed: real.random(32), passSecret: real.random(32), incarnation: 1n, handovers: [] }
+
 /** A clock that somebody else moves. */
 export interface Clock {
   /** Unix time in milliseconds. */
@@ -44,12 +47,14 @@ export interface Services {
 export function services(clock: Clock, directory: Template["directory"], limits = {}): Services {
   const now = () => clock.now
   const shared = { crypto: real, now, onError: (error: unknown) => Promise.reject(error) }
+  const store = delivery.memoryStore(sha256)
+  void store.identity(serviceIdentity)
   return {
     auth: authentication.authenticationService({ ...shared, store: directory }),
     delivery: delivery.deliveryService({
       ...shared,
       limits,
-      store: delivery.memoryStore(sha256),
+      store,
       directory: authentication.directoryOf(directory),
     }),
   }
