@@ -27,8 +27,7 @@ export interface PersonOptions {
   readonly timeline: Timeline
   readonly transports: () => { readonly delivery: Transport; readonly auth: Transport }
   readonly means: Pick<ClientOptions, "provider" | "sealingKey" | "random">
-  /** Somebody's message has come. */
-  readonly onHeard: (person: Person, from: string) => void
+  readonly onEvent: (event: ClientEvent) => void
 }
 
 /** Members speak again so long after somebody has come back, who has not heard them. */
@@ -38,15 +37,15 @@ const AGAIN_MILLISECONDS = 1_000
 export class Person {
   readonly name: string
   client: Client | undefined
-  /** Texts of others, and in the present phase their names. */
+  /** Texts of others, those that have come more than once, and in the present phase names. */
   readonly heard = new Set<string>()
+  readonly heardAgain = new Set<string>()
   readonly heardFrom = new Set<string>()
   readonly gaps: Gap[] = []
   /** In the order in which they were sent; those that the service has accepted have their place. */
   readonly texts: string[] = []
   readonly acknowledged = new Set<string>()
   openedAt = 0
-  stopped = false
   readonly #options: PersonOptions
   #closing = new AbortController()
   #isGoingToSpeak = false
@@ -57,7 +56,7 @@ export class Person {
   }
 
   get conversation(): ConversationHandle {
-    const [conversation] = this.client!.conversations.values()
+    const conversation = [...this.client!.conversations.values()].find(({ status }) => status !== "invited")
     if (!(conversation instanceof ConversationHandle)) throw new TypeError(`${this.name} is in no conversation`)
     return conversation
   }
@@ -99,8 +98,8 @@ export class Person {
   #see(event: ClientEvent): void {
     switch (event.type) {
       case "message":
+        if (this.heard.has(event.text ?? "")) this.heardAgain.add(event.text ?? "")
         this.heard.add(event.text ?? "")
-        this.#options.onHeard(this, event.from)
         break
       case "members":
         if (event.rejoined.length > 0) this.#speakSoon()
@@ -112,11 +111,9 @@ export class Person {
         this.gaps.at(-1)!.epoch = this.conversation.driver.state.facts.firstEpoch
         this.#speakSoon()
         break
-      case "stopped":
-        this.stopped = true
-        break
       default:
     }
+    this.#options.onEvent(event)
   }
 
   #speakSoon(): void {

@@ -1,7 +1,7 @@
 import { nodeProvider } from "@conclave/crypto/node"
 import { directTransport } from "@conclave/transport"
 import { openDevice } from "../../src/device/open.js"
-import { memoryStore } from "../../src/index.js"
+import { type ClientEvent, type MessageEvent, memoryStore } from "../../src/index.js"
 import { Mallory } from "../../test/support/mallory.js"
 import { onVirtualPlatform, settled } from "../platform.js"
 import { type Dice, diceFor } from "../random.js"
@@ -51,12 +51,14 @@ export class Scene {
   readonly online: readonly Person[]
   /** The service has taken something of a person's. */
   onAccepted: (person: Person, ...accepted: Accepted) => void = () => {}
+  onEvent: (person: Person, event: ClientEvent) => void = () => {}
   readonly #template: Template
   readonly #options: SceneOptions
   #services!: Services
   /** Pairs of members who are online, of which one has to hear the other still. */
   #missing = 0
   #present = new Set<string>()
+  #counts: (message: MessageEvent) => boolean = () => true
 
   constructor(template: Template, options: SceneOptions, timeline: Timeline) {
     this.#template = template
@@ -92,7 +94,10 @@ export class Scene {
           onAccepted: (...accepted) => this.onAccepted(person, ...accepted),
         }),
       }),
-      onHeard: (heard, from) => this.#hear(heard, from),
+      onEvent: (event) => {
+        if (event.type === "message") this.#hear(person, event)
+        this.onEvent(person, event)
+      },
     })
     return person
   }
@@ -141,8 +146,12 @@ export class Scene {
    * Until each of them has heard each other; when that was, or `undefined` where it did not happen. They come online
    * meanwhile, or are there.
    */
-  async exchange(people: readonly Person[], { coming, isInVain = () => false }: Exchange): Promise<number | undefined> {
+  async exchange(
+    people: readonly Person[],
+    { coming, isInVain = () => false, counts = () => true }: Exchange,
+  ): Promise<number | undefined> {
     const begun = this.timeline.now
+    this.#counts = counts
     this.#present = new Set(people.map(({ name }) => name))
     for (const person of people) person.heardFrom.clear()
     this.#missing = people.length * (people.length - 1)
@@ -154,8 +163,9 @@ export class Scene {
     return this.#missing > 0 ? undefined : this.timeline.now
   }
 
-  #hear(person: Person, from: string): void {
-    if (!this.#present.has(from) || person.heardFrom.has(from)) return
+  #hear(person: Person, message: MessageEvent): void {
+    const { from } = message
+    if (!this.#present.has(from) || person.heardFrom.has(from) || !this.#counts(message)) return
     person.heardFrom.add(from)
     this.#missing--
   }
@@ -193,6 +203,8 @@ export class Scene {
 interface Exchange {
   readonly coming: Promise<void> | undefined
   readonly isInVain?: () => boolean
+  /** Which messages are enough; by default all. */
+  readonly counts?: (message: MessageEvent) => boolean
 }
 
 function shuffled<T>(list: readonly T[], dice: Dice): T[] {
