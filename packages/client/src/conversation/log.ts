@@ -196,7 +196,7 @@ function follow(turn: Turn, entry: Entry): Followed {
     }
     if (isTooEarly(state, entry)) {
       const what = `${kind} ${seq} comes before what the service lost when it was restored`
-      if (entry.begins !== undefined) return stop(turn, entry, { by: "", reason: `${what}, and registers a key` })
+      if (entry.begins !== undefined) return stop(turn, entry, { reason: `${what}, and registers a key`, by: "" })
       moveOn(turn, entry)
       turn.reject("UNREADABLE", `${what}: it was passed over`)
       return "followed"
