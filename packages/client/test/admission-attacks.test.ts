@@ -163,6 +163,7 @@ describe("a service that lies to a member", () => {
     assert.equal(answers, 1)
     const [alarm, ...more] = await taken(bob)
     assert.ok(alarm?.type === "rejected" && alarm.code === "FALSE_ANSWER" && more.length === 0)
+    assert.match(alarm.reason, /nobody who has the keys of this conversation has sealed it/)
     const due = driverOf(bob).state.refused?.retryAt
     assert.ok(due !== undefined && due > world.now)
     service.lie = service.honest

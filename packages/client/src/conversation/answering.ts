@@ -42,7 +42,6 @@ export function hearKnocks({ visitors }: State, knocks: readonly Knock[], now: n
 
 /** When this device's turn comes to answer somebody (Unix time in milliseconds). */
 export function answerDue({ visitors, group, outline }: State): number | undefined {
-  if (visitors.size === 0) return undefined
   const count = group?.memberCount ?? outline.shown?.names.length ?? 1
   const own = Number(group?.ownLeafIndex ?? outline.shown?.ownLeafIndex ?? 0)
   let due: number | undefined
