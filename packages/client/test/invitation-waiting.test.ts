@@ -12,6 +12,20 @@ const only = (client: Client) => [...client.conversations.values()][0]!
 const types = async (client: Client) => (await taken(client)).map(({ type }) => type)
 const asking = { keyPackages: 4, invitations: "ask" } as const
 
+describe("an invitation that was not accepted", () => {
+  it("is no conversation that the person could restart", async () => {
+    await using world = new World({ inMemory: true })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { policy: asking })]
+    await alice.createConversation({ members: ["bob"] })
+    await bob.sync()
+    const invitation = only(bob)
+    const refusal = { code: "NOT_A_MEMBER", message: "this invitation has not been accepted" }
+    await assert.rejects(invitation.restart(), refusal)
+    await invitation.decline()
+    await assert.rejects(invitation.restart(), refusal)
+  })
+})
+
 describe("what is said while an invitation waits", () => {
   it("is kept until it is accepted, over restarts, and no longer where no history is wanted", async () => {
     await using world = new World({ inMemory: true })
