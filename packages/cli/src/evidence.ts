@@ -16,5 +16,5 @@ export function keepEvidence(event: ClientEvent, profile: string): string | unde
   } catch (error) {
     return `The evidence could not be kept: ${getSystemErrorMessage(error as Error) ?? file}`
   }
-  return `The evidence is in ${file}; to check it: conclave verify-evidence`
+  return `The evidence is kept; to check it: conclave verify-evidence ${JSON.stringify(file)}`
 }

@@ -54,7 +54,8 @@ describe("conclave verify-evidence", () => {
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
     }
-    assertReadable(await conclave(["verify-evidence", folder.file("nowhere")]), /there is no such file/)
+    assertReadable(await conclave(["verify-evidence", folder.file("nowhere")]), /nowhere: there is no such file/)
+    assertReadable(await conclave(["verify-evidence", folder.path]), /conclave-cli-\w+: it is a folder/)
   })
 
   it("is given a file by the event, once, for its owner alone", () => {

@@ -3,6 +3,7 @@ import { verifyEvidence as verify } from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import { command } from "../arguments.js"
 import { exitCodes, Failure } from "../failure.js"
+import { getSystemErrorMessage } from "../system-errors.js"
 
 export const verifyEvidence = command({
   summary: "check that a service has contradicted itself",
@@ -36,13 +37,24 @@ export const verifyEvidence = command({
 const SIZE_MAX = 1 << 20
 
 function check(file: string) {
-  const bytes = readFileSync(file)
+  const bytes = read(file)
   try {
     if (bytes.length > SIZE_MAX) throw new TypeError("this is no evidence: it is too long")
     return verify(bytes, nodeProvider())
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     throw new Failure(`${file} proves nothing: ${error.message}`, { cause: error })
+  }
+}
+
+function read(file: string): Uint8Array {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    // Of a folder, the system does not say which.
+    const reason = getSystemErrorMessage(Object.assign(error as Error, { path: file }))
+    if (reason === undefined) throw error
+    throw new Failure(reason, { cause: error })
   }
 }
 
