@@ -50,20 +50,32 @@ export async function openIdentity(store: Store, crypto: CryptoProvider): Promis
   return new Identity(await storedIn(store, crypto), crypto)
 }
 
+export interface NewIncarnation {
+  /** Default: the time in seconds, or one above the stored one where that is higher: a backup that is restored twice is two. */
+  readonly to?: bigint | undefined
+  /** Unix time in milliseconds; default `Date.now`. */
+  readonly now?: () => number
+}
+
 /**
  * Says that logs may be shorter than they were, to be called once after the store was restored from a backup and before a
- * service is opened on it: a service that is open already does not notice. Returns the new identity. The incarnation is the
- * time, in seconds, by `now` (Unix time in milliseconds), and higher than the one before: a backup that is restored twice is two of them.
+ * service is opened on it: a service that is open already does not notice. Returns the new identity. The new incarnation has to
+ * be above every one that clients have seen, also where the backup is older than an earlier restore.
+ *
+ * @throws {RangeError} when `to` is not above the stored incarnation, or does not fit into 63 bits.
  */
 export async function raiseIncarnation(
   store: Store,
   crypto: CryptoProvider,
-  now: () => number = Date.now,
+  { to, now = Date.now }: NewIncarnation = {},
 ): Promise<ServiceIdentity> {
   const stored = await storedIn(store, crypto)
-  using key = signatures(crypto).importKey(stored.seed)
   const seconds = BigInt(Math.floor(now() / 1_000))
-  const incarnation = seconds > stored.incarnation ? seconds : stored.incarnation + 1n
+  const incarnation = to ?? (seconds > stored.incarnation ? seconds : stored.incarnation + 1n)
+  if (incarnation <= stored.incarnation || incarnation >= 1n << 63n) {
+    throw new RangeError(`the incarnation ${incarnation} is not above ${stored.incarnation}, or too high`)
+  }
+  using key = signatures(crypto).importKey(stored.seed)
   const content = encode(ServiceKeyTBS, { key: key.publicKey, incarnation })
   const signature = signWithLabel(key, SERVICE_KEY_LABEL, content)
   const handover: Handover = { by: key.publicKey, key: key.publicKey, incarnation, signature }

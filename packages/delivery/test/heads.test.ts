@@ -84,10 +84,10 @@ for (const [name, openStore] of Object.entries(stores)) {
       const [one, two] = [openStore(test), openStore(test)]
       const made = { seed: crypto.random(32), passSecret: crypto.random(32), incarnation: 1n, handovers: [] }
       for (const store of [one, two]) await store.identity(made)
-      const first = await raiseIncarnation(one, crypto, () => 1_800_000_000_000)
-      const second = await raiseIncarnation(two, crypto, () => 1_800_000_001_000)
+      const first = await raiseIncarnation(one, crypto, { now: () => 1_800_000_000_000 })
+      const second = await raiseIncarnation(two, crypto, { now: () => 1_800_000_001_000 })
       assert.deepEqual([first.incarnation, second.incarnation], [1_800_000_000n, 1_800_000_001n])
-      const third = await raiseIncarnation(two, crypto, () => 0)
+      const third = await raiseIncarnation(two, crypto, { now: () => 0 })
       assert.equal(third.incarnation, second.incarnation + 1n, "a clock that went back makes no older one")
     })
 
@@ -95,7 +95,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       const store = openStore(test)
       const [one, another] = [await identityOf(createService(store)), await identityOf(createService(store))]
       assert.deepEqual(one, another)
-      const said = await raiseIncarnation(store, crypto, () => 1_500)
+      const said = await raiseIncarnation(store, crypto, { now: () => 1_500 })
       const service = createService(store)
       assert.deepEqual(await identityOf(service), said)
       assert.deepEqual([said.key, said.incarnation, said.handovers.length], [one.key, 2n, 1])
@@ -109,6 +109,14 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal(accepted.incarnation, 2n)
       assert.ok(holds(said, groupId, accepted))
       assert.equal(expectType(await service.ask({ type: "service" }), "service").at, BigInt(NOW))
+    })
+
+    it("is raised to the incarnation that is asked for, and never to one that was", async (test) => {
+      const store = openStore(test)
+      const said = await raiseIncarnation(store, crypto, 7n)
+      assert.deepEqual([said.incarnation, said.handovers.map(({ incarnation }) => incarnation)], [7n, [7n]])
+      for (const to of [0n, 6n, 7n, 1n << 63n]) await assert.rejects(raiseIncarnation(store, crypto, to), RangeError)
+      assert.deepEqual(await identityOf(createService(store)), said)
     })
   })
 }

@@ -141,7 +141,7 @@ export class World implements AsyncDisposable {
   async restore({ store } = this.fork(), times = 1): Promise<Branch> {
     // Each at another time.
     const now = () => this.now + 1_000 * this.#restored++
-    for (let time = 0; time < times; time++) await delivery.raiseIncarnation(store, provider, now)
+    for (let time = 0; time < times; time++) await delivery.raiseIncarnation(store, provider, { now })
     const directory = authentication.directoryOf(this.#stores.auth)
     const handler = delivery.deliveryService({ ...this.#shared, crypto: provider, store, directory })
     return new Branch(store, handler, () => BigInt(this.now))
