@@ -357,9 +357,9 @@ const WAL_SIZE_KEPT = 8 * 1024 * 1024
 const WAL_SIZE_MAX = 32 * 1024 * 1024
 
 /** What the binding throws while opening has no code of SQLite's. */
-function opened(file: string): Libsql.Database {
+export function opened(file: string, options: Libsql.Options = { timeout: 0 }): Libsql.Database {
   try {
-    return new Libsql(file, { timeout: 0 })
+    return new Libsql(file, options)
   } catch (error) {
     throw new StoreUnavailable("the database cannot be opened", error)
   }
@@ -403,7 +403,8 @@ function unavailable(error: unknown): unknown {
   return isUnavailable(error) ? new StoreUnavailable(conditions[codeOf(error)!]!, error) : error
 }
 
-function available<T>(work: () => T): T {
+/** Throws {@link StoreUnavailable} in place of SQLite's error where the machine is at fault, not the program. */
+export function available<T>(work: () => T): T {
   try {
     return work()
   } catch (error) {

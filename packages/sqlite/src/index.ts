@@ -1,5 +1,6 @@
 /** The stores of both services in one SQLite file, of one process. */
 export { authStore } from "./auth/store.js"
+export { type Backup, settleFile, standAlone, unpackBackup, writeBackup } from "./backup.js"
 export {
   type Connection,
   type Database,
@@ -9,3 +10,4 @@ export {
   type SqlValue,
 } from "./database.js"
 export { deliveryStore } from "./delivery/store.js"
+export { type FileLock, lockFile } from "./file-lock.js"
