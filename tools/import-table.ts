@@ -65,7 +65,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...["codec", "mls/inspect", "client/records"],
     ...["client", "client/node", "contracts/names", "crypto", "crypto/node", "server", "sqlite"],
-    ...["transport", "fast-open", "fast-open/sockets", "trace", "web"],
+    ...["delivery", "transport", "fast-open", "fast-open/sockets", "trace", "web"],
   ],
 }
 

@@ -27,9 +27,14 @@ export function defaultDataFolder({ platform, environment, home }: System = this
 
 /** The folder, made if it is not there, for its owner alone. Throws {@link Failure}. */
 export function openDataFolder(given: string | undefined): string {
-  const folder = given === undefined ? defaultDataFolder() : resolve(given)
+  const folder = dataFolder(given)
   makeFolder(folder)
   return folder
+}
+
+/** Where the folder is; it is not made. */
+export function dataFolder(given: string | undefined): string {
+  return given === undefined ? defaultDataFolder() : resolve(given)
 }
 
 export function serviceFile(folder: string): string {

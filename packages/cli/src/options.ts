@@ -79,6 +79,13 @@ export function count(text: string): number {
   throw new UsageError(`must be a number from 1 on, not "${shortened(text)}"`)
 }
 
+/** 2 to 2^63 - 1: an incarnation after a restored backup. */
+export function incarnation(text: string): bigint {
+  const number = /^\d{1,19}$/.test(text) ? BigInt(text) : 0n
+  if (number >= 2n && number < 1n << 63n) return number
+  throw new UsageError(`must be a number from 2 on, not "${shortened(text)}"`)
+}
+
 /** Addresses and networks, with commas between them. */
 export function proxies(text: string): readonly string[] {
   const networks = text.split(",").map((network) => network.trim())

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly started?: (child: ChildProcess) => void
   /** The network namespace to run in. */
   readonly within?: string | undefined
+  /** The user to run as: needs root. */
+  readonly uid?: number
 }
 
 /** Runs the real command in a process of its own, to its end. */
@@ -64,12 +66,12 @@ export async function runHere(words: readonly string[]): Promise<Ran> {
   return { code, output: Buffer.concat(written), errors }
 }
 
-function start(words: readonly string[], { environment = {}, within }: RunOptions = {}): ChildProcess {
+function start(words: readonly string[], { environment = {}, within, uid }: RunOptions = {}): ChildProcess {
   const { NO_COLOR: _colour, CONCLAVE_DEBUG: _debug, CONCLAVE_KEY: _key, ...inherited } = process.env
   const env = { ...inherited, ...environment }
   const command = [process.execPath, binary, ...words]
   const [program, ...rest] = within === undefined ? command : ["ip", "netns", "exec", within, ...command]
-  return spawn(program!, rest, { env })
+  return spawn(program!, rest, { env, ...(uid !== undefined && { uid }) })
 }
 
 function ended(child: ChildProcess): Promise<number | null> {
@@ -157,6 +159,10 @@ export class Service implements AsyncDisposable {
   /** What it has said on standard error. */
   get errors(): string {
     return this.#said()
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
   get port(): number {

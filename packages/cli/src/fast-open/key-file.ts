@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs"
 import type { CryptoProvider } from "@conclave/crypto"
 import { KeyRing } from "@conclave/fast-open"
 import { Failure } from "../failure.js"
@@ -35,15 +35,7 @@ export class KeyFile implements Disposable {
   save(): void {
     const keys = Buffer.from(this.ring.export())
     if (keys.equals(this.#stored)) return
-    const temporary = `${this.#file}.new`
-    const descriptor = openSync(temporary, "w", 0o600)
-    try {
-      writeSync(descriptor, keys)
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
-    renameSync(temporary, this.#file)
+    write(this.#file, keys)
     this.#stored.fill(0)
     this.#stored = keys
   }
@@ -56,22 +48,64 @@ export class KeyFile implements Disposable {
   }
 
   #load(): void {
-    let stored: Buffer
     try {
       chmodSync(this.#file, 0o600)
-      stored = readFileSync(this.#file)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return
       throw error
     }
-    try {
-      this.ring.import(stored)
-    } catch (cause) {
-      throw new Failure(
-        `${this.#file}: the keys are damaged; delete the file to begin with others, and tell those who use --server-key`,
-        { cause },
-      )
-    }
-    stored.fill(0)
+    load(this.ring, this.#file)
   }
+}
+
+/**
+ * The private key that stays, 32 bytes: all that a backup has of the file. The keys of the day are to be destroyed after
+ * two days, wherever they are. `undefined` where there is no file.
+ *
+ * Throws {@link Failure} for a file that is damaged, and the system's error for one that cannot be read.
+ */
+export function serverKeyIn(file: string, provider: CryptoProvider): Uint8Array | undefined {
+  if (!existsSync(file)) return undefined
+  const ring = new KeyRing({ provider })
+  try {
+    load(ring, file)
+    return ring.find(PINNED_KEY_ID)?.privateKey.slice()
+  } finally {
+    ring.destroy()
+  }
+}
+
+/** Makes a file with this private key, 32 bytes, and new keys of the day. */
+export function writeServerKey(file: string, { key, provider }: { key: Uint8Array; provider: CryptoProvider }): void {
+  const ring = new KeyRing({ provider })
+  ring.pin(key)
+  const keys = ring.export()
+  write(file, keys)
+  keys.fill(0)
+  ring.destroy()
+}
+
+function load(ring: KeyRing, file: string): void {
+  const stored = readFileSync(file)
+  try {
+    ring.import(stored)
+  } catch (cause) {
+    throw new Failure(
+      `${file}: the keys are damaged; delete the file to begin with others, and tell those who use --server-key`,
+      { cause },
+    )
+  }
+  stored.fill(0)
+}
+
+function write(file: string, keys: Uint8Array): void {
+  const temporary = `${file}.new`
+  const descriptor = openSync(temporary, "w", 0o600)
+  try {
+    writeSync(descriptor, keys)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(temporary, file)
 }

@@ -1,0 +1,86 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs"
+import { resolve } from "node:path"
+import { nodeProvider } from "@conclave/crypto/node"
+import { writeBackup } from "@conclave/sqlite"
+import { command, flag } from "../arguments.js"
+import { dataFolder, keyFile, serviceFile } from "../data-folder.js"
+import { exitCodes, explain, Failure } from "../failure.js"
+import { serverKeyIn } from "../fast-open/key-file.js"
+import { keepAs, syncFolderOf, timeOf } from "../files.js"
+import { dataOption } from "../options.js"
+
+export const backup = command({
+  summary: "copy a service, which may be running, into one file",
+  description: [
+    "The file holds all that the service has stored at one moment, its signing key, its secret for passes, and its server " +
+      "key for sealed requests, if it has one. Whoever has the file can impersonate the service. It is made for its owner " +
+      "alone; keep it as you keep the data folder.",
+    "The keys of the day for sealed requests are left out, as they are to be destroyed after two days: clients get new " +
+      "ones.",
+    "Profiles of people are not the service's and are not in it. Never restore a profile from a copy.",
+  ],
+  operand: { placeholder: "FILE", help: "the backup to write" },
+  options: {
+    data: dataOption,
+    force: flag("replace FILE if it exists"),
+  },
+  async run({ data, force }, { terminal, operand }) {
+    const folder = dataFolder(data)
+    const file = serviceFile(folder)
+    if (!existsSync(file)) throw new Failure(`there is no service in ${folder}: ${file} does not exist`)
+    const to = resolve(operand)
+    checkTarget(to, { folder, force })
+    const serverKey = serverKeyIn(keyFile(folder), nodeProvider())
+    const at = Date.now()
+    write({ file, to, at, force, serverKey })
+    serverKey?.fill(0)
+    const keys = serverKey === undefined ? "and secret for passes" : "secret for passes and server key"
+    await terminal.write(
+      `${to} holds the service as it was at ${timeOf(at)}, with its signing key, ${keys}: keep it secret.\n`,
+    )
+    return exitCodes.done
+  },
+})
+
+interface Target {
+  readonly folder: string
+  readonly force: boolean
+}
+
+function checkTarget(to: string, { folder, force }: Target): void {
+  if (!existsSync(to)) return
+  if (!force) throw new Failure(`${to} exists already; --force replaces it`)
+  const { dev, ino } = statSync(to)
+  for (const own of [serviceFile(folder), keyFile(folder)]) {
+    if (!existsSync(own)) continue
+    const it = statSync(own)
+    if (it.dev === dev && it.ino === ino) throw new Failure(`${to} is the service's own file: give another`)
+  }
+}
+
+interface Writing {
+  readonly file: string
+  readonly to: string
+  readonly at: number
+  readonly force: boolean
+  readonly serverKey: Uint8Array | undefined
+}
+
+/** Under another name until it is whole. */
+function write({ file, to, at, force, serverKey }: Writing): void {
+  const temporary = `${to}.${process.pid}.new`
+  try {
+    writeBackup({ file, to: temporary, at, attached: serverKey })
+    if (force) renameSync(temporary, to)
+    else keepAs(temporary, to)
+  } catch (error) {
+    const { code, name } = error as NodeJS.ErrnoException
+    if (code === "EEXIST") throw new Failure(`${to} exists already; --force replaces it`, { cause: error })
+    if (name === "StoreUnavailable") throw new Failure(`${file}: ${explain(error).reason}`, { cause: error })
+    throw error
+  } finally {
+    rmSync(temporary, { force: true })
+    rmSync(`${temporary}-journal`, { force: true })
+  }
+  syncFolderOf(to)
+}

@@ -1,0 +1,159 @@
+import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { equalBytes } from "@conclave/crypto"
+import { nodeProvider } from "@conclave/crypto/node"
+import { raiseIncarnation } from "@conclave/delivery"
+import {
+  authStore,
+  deliveryStore,
+  lockFile,
+  openDatabase,
+  settleFile,
+  standAlone,
+  unpackBackup,
+} from "@conclave/sqlite"
+import { command, flag, optional } from "../arguments.js"
+import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
+import { exitCodes, explain, Failure } from "../failure.js"
+import { serverKeyIn, writeServerKey } from "../fast-open/key-file.js"
+import { ageOf, keepAs, syncFolderOf, timeOf } from "../files.js"
+import { dataOption, incarnation } from "../options.js"
+
+export const restore = command({
+  summary: "bring a service back from a backup",
+  description: [
+    "No service may be running on the data folder. The service that comes back announces a new incarnation, signed by its " +
+      "key. Clients notice that, and give back the commits and removals that the backup lacks. Messages that came after " +
+      "the backup stay with those who have them, and are lost for others.",
+    "The incarnation must be higher than every one that clients have seen, or they do not notice. It is one above that of " +
+      "the backup, and above that of the file that --replace replaces. If the file that clients have seen last is lost, " +
+      "and it was a restored one that is newer than the backup, restore with --incarnation N: with N above the number " +
+      "that the last restore has shown.",
+  ],
+  operand: { placeholder: "FILE", help: "a file that conclave backup has written" },
+  options: {
+    data: dataOption,
+    replace: flag("keep the service file that is there under a dated name"),
+    incarnation: optional({ placeholder: "N", help: "the incarnation to announce", read: incarnation }),
+  },
+  async run({ data, replace, incarnation }, { terminal, operand: backup }) {
+    process.umask(0o077)
+    const folder = openDataFolder(data)
+    const file = targetOf(folder)
+    const lock = named(file, () => lockFile(file))
+    const scratch = join(dirname(file), "service.db-restoring")
+    try {
+      if (existsSync(file) && !replace) {
+        throw new Failure(`${file} exists already; with --replace it is kept under a dated name`)
+      }
+      rmSync(scratch, { recursive: true, force: true })
+      mkdirSync(scratch, { mode: 0o700 })
+      const fresh = join(scratch, "service.db")
+      const { at, attached } = named(backup, () => unpackBackup(backup, fresh))
+      const raised = await raise(fresh, { backup, former: formerIncarnation(file, incarnation), to: incarnation })
+      const suffix = new Date().toISOString().replaceAll(":", "")
+      const kept = put(fresh, { file, keys: keyFile(folder), serverKey: attached, suffix })
+      const lines = [
+        `${file} is the service as it was at ${timeOf(at)}, ${ageOf(at)}, with incarnation ${raised}.`,
+        ...kept.map((name) => `What was there is kept as ${name}.`),
+      ]
+      await terminal.write(`${lines.join("\n")}\n`)
+      return exitCodes.done
+    } finally {
+      rmSync(scratch, { recursive: true, force: true })
+      lock.release()
+    }
+  },
+})
+
+/** A link stays a link. */
+function targetOf(folder: string): string {
+  const file = serviceFile(folder)
+  return existsSync(file) ? realpathSync(file) : file
+}
+
+/** Says which file it is that cannot be used. */
+function named<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if ((error as Error).name !== "StoreUnavailable") throw error
+    throw new Failure(`${file}: ${explain(error).reason}`, { cause: error })
+  }
+}
+
+/** Of the file that is replaced; 0 where there is none. */
+function formerIncarnation(file: string, given: bigint | undefined): bigint {
+  if (!existsSync(file)) return 0n
+  const former = named(file, () => settleFile(file))
+  if (former !== undefined || given !== undefined) return former ?? 0n
+  const hint = "give --incarnation N, with N above every incarnation that clients have seen"
+  throw new Failure(`${file} is damaged and does not tell its incarnation: ${hint}`)
+}
+
+interface Raising {
+  readonly backup: string
+  readonly former: bigint
+  readonly to: bigint | undefined
+}
+
+/** Brings the tables of the file up to date and raises its incarnation, which is returned. */
+async function raise(fresh: string, { backup, former, to }: Raising): Promise<bigint> {
+  const crypto = nodeProvider()
+  const seen = [1n, former, settleFile(fresh) ?? 0n].reduce((one, other) => (one > other ? one : other))
+  if (to !== undefined && to <= seen) throw new Failure(`--incarnation ${to} is too low: clients may have seen ${seen}`)
+  await using database = openDatabase({ file: fresh })
+  const store = named(backup, () => {
+    authStore(database)
+    return deliveryStore(database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
+  })
+  const { incarnation } = await raiseIncarnation(store, crypto, to ?? seen + 1n)
+  standAlone(database)
+  return incarnation
+}
+
+interface Putting {
+  readonly file: string
+  readonly keys: string
+  readonly serverKey: Uint8Array | undefined
+  readonly suffix: string
+}
+
+/** One rename changes the service. Returns the names that former files have now. */
+function put(fresh: string, { file, keys, serverKey, suffix }: Putting): string[] {
+  const kept: string[] = []
+  const restoredKeys = `${keys}-restoring`
+  const formerKey = serverKey && serverKeyOf(keys)
+  const isOtherKey = serverKey !== undefined && !(formerKey && equalBytes(formerKey, serverKey))
+  try {
+    if (isOtherKey) writeServerKey(restoredKeys, { key: serverKey, provider: nodeProvider() })
+    if (existsSync(file)) {
+      keepAs(file, `${file}.${suffix}`)
+      kept.push(`${file}.${suffix}`)
+    }
+    // Beside a damaged file, or one that was deleted by hand: SQLite would replay it into the new file.
+    for (const of of ["-wal", "-shm", "-journal"]) {
+      if (existsSync(file + of)) renameSync(file + of, `${file}.${suffix}${of}`)
+    }
+    renameSync(fresh, file)
+    if (isOtherKey && formerKey) {
+      writeServerKey(`${keys}.${suffix}`, { key: formerKey, provider: nodeProvider() })
+      kept.push(`${keys}.${suffix}`)
+    }
+    if (isOtherKey) renameSync(restoredKeys, keys)
+  } finally {
+    rmSync(restoredKeys, { force: true })
+  }
+  syncFolderOf(file)
+  return kept
+}
+
+/** `undefined` for a damaged file, too. */
+function serverKeyOf(keys: string): Uint8Array | undefined {
+  try {
+    return serverKeyIn(keys, nodeProvider())
+  } catch (error) {
+    if (error instanceof Failure) return undefined
+    throw error
+  }
+}
