@@ -176,6 +176,10 @@ describe("conclave backup", { timeout: 120_000 }, () => {
     using _folder = folder
     if (process.platform !== "win32") assert.equal(statSync(file).mode & 0o777, 0o600)
     const before = contentsOf(folder)
+    assert.deepEqual(
+      before.map(([name]) => name),
+      ["backup", "service.db"],
+    )
     const data = ["--data", folder.path]
     const cases: readonly [readonly string[], RegExp][] = [
       [["backup", file, ...data], /backup exists already; --force replaces it/],
