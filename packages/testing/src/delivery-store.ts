@@ -430,5 +430,26 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
       const raised = { ...made("1"), incarnation: 3n, handovers: [handover(2n), handover(3n)] }
       assert.deepEqual(await store.identity(made("3")), raised)
     })
+
+    it("hands out no key package for single use that was published before the incarnation was raised", async (test) => {
+      const store = open(test)
+      test.after(() => store[Symbol.asyncDispose]())
+      await store.identity({ seed: bytes("seed"), passSecret: bytes("secret"), incarnation: 1n, handovers: [] })
+      const owner = { deviceId: bytes("device"), signatureKey: bytes("key"), cipherSuite: 1, at: 1n }
+      const keyPackage = (name: string) => ({ ref: bytes(name), keyPackage: bytes(name, 40), notAfter: 100n })
+      const publish = (name: string) =>
+        store.publishKeyPackages({
+          ...{ ...owner, keyPackages: [keyPackage(name)], lastResort: keyPackage("last"), stockMax: 10 },
+          ...{ replaces: false, withdrawnUntil: 0n },
+        })
+      const claim = () => store.claimKeyPackage({ ...owner, lowStock: 0, lastResortOnly: false })
+      await publish("before")
+      const signature = bytes("signature", 20)
+      await store.raiseIncarnation({ by: bytes("key"), key: bytes("key"), incarnation: 2n, signature })
+      assert.deepEqual(await claim(), { keyPackage: bytes("last", 40), lastResort: true })
+      assert.deepEqual(await publish("before"), { count: 0, lastResort: true })
+      assert.deepEqual(await publish("after"), { count: 1, lastResort: true })
+      assert.deepEqual(await claim(), { keyPackage: bytes("after", 40), lastResort: false })
+    })
   })
 }

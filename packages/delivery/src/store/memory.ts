@@ -287,6 +287,7 @@ class MemoryStore implements Store {
   async raiseIncarnation(handover: Handover): Promise<void> {
     const { handovers, ...identity } = this.#identity!
     this.#identity = { ...identity, incarnation: handover.incarnation, handovers: [...handovers, handover] }
+    this.#packages = this.#packages.map((it) => (it.lastResort ? it : { ...it, used: true }))
   }
 
   async publishKeyPackages(publication: Publication): Promise<Stock> {

@@ -42,7 +42,10 @@ export interface Store extends AsyncDisposable {
 
   /** The service's identity: the one that is stored, or else `made`, which is stored. */
   identity(made: StoredIdentity): Promise<StoredIdentity>
-  /** Adds a handover to a later incarnation, which holds from the next {@link identity} on. */
+  /**
+   * Adds a handover to a later incarnation, which holds from the next {@link identity} on. All key packages for single use
+   * count as handed out: some were after the backup, and their private keys are gone. Those of last resort stay.
+   */
   raiseIncarnation(handover: Handover): Promise<void>
 
   /**

@@ -2,6 +2,7 @@ import { decode, encode, vector } from "@conclave/codec"
 import { Handover } from "@conclave/contracts/heads"
 import type { StoredIdentity } from "@conclave/delivery/store"
 import type { Connection } from "../database.js"
+import { withdrawSingles } from "./key-packages.js"
 
 const Handovers = vector(Handover)
 
@@ -23,4 +24,5 @@ export function raiseIncarnation(connection: Connection, handover: Handover): vo
     handover.incarnation,
     encode(Handovers, [...decode(Handovers, handovers), handover]),
   ])
+  withdrawSingles(connection)
 }

@@ -60,6 +60,11 @@ export function claimKeyPackage(connection: Connection, claim: Claim): ClaimedKe
   return found && { keyPackage: found.body, lastResort: single === undefined }
 }
 
+/** All packages for single use count as handed out. */
+export function withdrawSingles(connection: Connection): void {
+  connection.run("UPDATE key_package SET body = NULL WHERE last_resort = 0")
+}
+
 /** What could be handed out at `at`. */
 export function stockOf(connection: Connection, { deviceId, cipherSuite, at }: Owner): Stock {
   const row = connection.get(
