@@ -34,7 +34,7 @@ class Person implements AsyncDisposable {
 
   /** Events that would be an alarm. */
   get alarms(): readonly string[] {
-    const alarms = ["contradicted", "missing", "stopped", "lost", "stuck"]
+    const alarms = ["contradicted", "missing", "stopped", "lost", "stuck", "rejected"]
     return this.#events
       .filter((it) => alarms.includes(it.type) || (it.type === "service" && it.change === "replaced"))
       .map(({ type }) => type)
@@ -158,6 +158,41 @@ describe("conclave backup and conclave restore", { timeout: 170_000 }, () => {
     assert.equal(await third.stop(), 0)
   })
 })
+
+describe("what came after a backup", { timeout: 120_000 }, () => {
+  it("is no name and no conversation of the restored service, and no key package is handed out again", async () => {
+    await using first = await Service.start()
+    await using alice = await Person.open("alice", first)
+    await using carol = await Person.open("carol", first)
+    await alice.client.createConversation({ title: "one", members: ["carol"] })
+    await until(() => carol.client.conversations.size === 1, alice, carol)
+    const file = first.folder.file("backup")
+    await done(["backup", file, "--data", first.folder.path])
+    await using dave = await Person.open("dave", first)
+    const two = await alice.client.createConversation({ title: "two", members: ["carol", "dave"] })
+    await two.send("kept")
+    await until(async () => (await textsIn(carol, "two")).length === 1, alice, carol, dave)
+    await first.stop()
+    const folder = new Folder()
+    await done(["restore", file, "--data", folder.path])
+    await using _second = await Service.start(folder, first.port)
+    await until(() => alice.alarms.includes("missing") && alice.restores === 1, alice, carol)
+    assert.equal(two.status, "active")
+    await assert.rejects(dave.client.sync(), /the device is not registered/)
+    const inviting = alice.client.createConversation({ title: "to dave", members: ["dave"] })
+    await assert.rejects(inviting, { code: "UNKNOWN_NAME" })
+    // Carol has used up the key package that the backup has.
+    await alice.client.createConversation({ title: "three", members: ["carol"] })
+    await until(() => [...carol.client.conversations.values()].some(({ title }) => title === "three"), alice, carol)
+    assert.ok(!carol.alarms.includes("rejected"))
+    assert.deepEqual(await textsIn(carol, "two"), ["kept"])
+  })
+})
+
+const textsIn = async ({ client }: Person, title: string) => {
+  const conversation = [...client.conversations.values()].find((it) => it.title === title)
+  return ((await conversation?.history()) ?? []).map(({ text }) => text)
+}
 
 /** A service that has been used, ended, and its backup. */
 async function backedUp(...words: readonly string[]): Promise<{ folder: Folder; file: string; serverKey: string }> {
