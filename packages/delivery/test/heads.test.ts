@@ -113,9 +113,9 @@ for (const [name, openStore] of Object.entries(stores)) {
 
     it("is raised to the incarnation that is asked for, and never to one that was", async (test) => {
       const store = openStore(test)
-      const said = await raiseIncarnation(store, crypto, 7n)
+      const said = await raiseIncarnation(store, crypto, { to: 7n })
       assert.deepEqual([said.incarnation, said.handovers.map(({ incarnation }) => incarnation)], [7n, [7n]])
-      for (const to of [0n, 6n, 7n, 1n << 63n]) await assert.rejects(raiseIncarnation(store, crypto, to), RangeError)
+      for (const to of [0n, 6n, 7n, 1n << 63n]) await assert.rejects(raiseIncarnation(store, crypto, { to }), RangeError)
       assert.deepEqual(await identityOf(createService(store)), said)
     })
   })
