@@ -40,10 +40,7 @@ describe("SECURITY.md", () => {
     for (const row of cannot) {
       assert.deepEqual([...new Set(openOf(row))], [undefined], `${row} is said to be impossible`)
     }
-    const section = text.slice(
-      text.indexOf("### Open"),
-      text.indexOf("### The seven promises"),
-    )
+    const section = text.slice(text.indexOf("### Open"), text.indexOf("### The seven promises"))
     const open = catalogue.filter((attack) => attack.open !== undefined).map(({ id }) => withoutPart(id))
     assert.deepEqual(new Set(idsIn(section)), new Set(open))
   })

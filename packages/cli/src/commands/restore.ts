@@ -25,10 +25,10 @@ export const restore = command({
     "No service may be running on the data folder. The service that comes back announces a new incarnation, signed by its " +
       "key. Clients notice that, and give back the commits and removals that the backup lacks. Messages that came after " +
       "the backup stay with those who have them, and are lost for others.",
-    "The incarnation must be higher than every one that clients have seen, or they do not notice. It is one above that of " +
-      "the backup, and above that of the file that --replace replaces. If the file that clients have seen last is lost, " +
-      "and it was a restored one that is newer than the backup, restore with --incarnation N: with N above the number " +
-      "that the last restore has shown.",
+    "The incarnation must be higher than every one that clients have seen, or they do not notice. It is the time in " +
+      "seconds, or one above that of the backup and of the file that --replace replaces, where that is higher. If an " +
+      "earlier restore was made under a clock that was ahead, and its file is lost, restore with --incarnation N: with N " +
+      "above the number that it has shown.",
   ],
   operand: { placeholder: "FILE", help: "a file that conclave backup has written" },
   options: {
