@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto"
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs"
-import { StoreUnavailable } from "@conclave/delivery/store"
-import { available, type Database, opened } from "./database.js"
+import type { Sha256 } from "@conclave/contracts/log-chain"
+import { type Store, StoreUnavailable } from "@conclave/delivery/store"
+import { authStore } from "./auth/store.js"
+import { available, type Database, openDatabase, opened } from "./database.js"
+import { deliveryStore } from "./delivery/store.js"
 
 /**
  * What a backup holds beside the database.
@@ -162,6 +165,20 @@ function* chunksOf(descriptor: number, size: number): Generator<Buffer> {
     yield chunk.subarray(0, length)
     position += length
   }
+}
+
+/**
+ * Brings the tables of an unpacked backup up to date, lets `work` change what the Delivery Service has in it, and leaves
+ * the file complete without a write-ahead log, so that it can be renamed.
+ *
+ * @throws {StoreUnavailable} when the file was written by a later version, or cannot be used.
+ */
+export async function updateUnpacked<T>(file: string, sha256: Sha256, work: (store: Store) => Promise<T>): Promise<T> {
+  await using database = openDatabase({ file })
+  authStore(database)
+  const result = await work(deliveryStore(database, sha256))
+  standAlone(database)
+  return result
 }
 
 /** Brings the write-ahead log of an open database into its file for good: after closing, the file can be renamed. */

@@ -3,15 +3,7 @@ import { dirname, join } from "node:path"
 import { equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { raiseIncarnation } from "@conclave/delivery"
-import {
-  authStore,
-  deliveryStore,
-  lockFile,
-  openDatabase,
-  settleFile,
-  standAlone,
-  unpackBackup,
-} from "@conclave/sqlite"
+import { lockFile, settleFile, unpackBackup, updateUnpacked } from "@conclave/sqlite"
 import { command, flag, optional } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure } from "../failure.js"
@@ -77,9 +69,13 @@ function named<T>(file: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if ((error as Error).name !== "StoreUnavailable") throw error
-    throw new Failure(`${file}: ${explain(error).reason}`, { cause: error })
+    throw blaming(file, error)
   }
+}
+
+function blaming(file: string, error: unknown): unknown {
+  const isUnavailable = (error as Error).name === "StoreUnavailable"
+  return isUnavailable ? new Failure(`${file}: ${explain(error).reason}`, { cause: error }) : error
 }
 
 /** Of the file that is replaced; 0 where there is none. */
@@ -102,15 +98,14 @@ async function raise(fresh: string, { backup, former, to }: Raising): Promise<bi
   const crypto = nodeProvider()
   const seen = [1n, former, settleFile(fresh) ?? 0n].reduce((one, other) => (one > other ? one : other))
   if (to !== undefined && to <= seen) throw new Failure(`--incarnation ${to} is too low: clients may have seen ${seen}`)
-  await using database = openDatabase({ file: fresh })
-  const store = named(backup, () => {
-    authStore(database)
-    return deliveryStore(database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
-  })
+  const sha256 = crypto.hashes["SHA-256"]!.digest
   // By the time: a backup that is restored twice, in two places, is two of them.
   const seconds = BigInt(Math.floor(Date.now() / 1_000))
-  const { incarnation } = await raiseIncarnation(store, crypto, { to: to ?? (seconds > seen ? seconds : seen + 1n) })
-  standAlone(database)
+  const next = to ?? (seconds > seen ? seconds : seen + 1n)
+  const raising = updateUnpacked(fresh, sha256, (store) => raiseIncarnation(store, crypto, { to: next }))
+  const { incarnation } = await raising.catch((error) => {
+    throw blaming(backup, error)
+  })
   return incarnation
 }
 
