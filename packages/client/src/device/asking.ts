@@ -29,6 +29,8 @@ export interface Sources {
  */
 export async function answerTo(question: Question, { id, key }: State, sources: Sources): Promise<Answered> {
   const { store, delivery, serviceKeys, judge, signal } = sources
+  const page = ({ after, prover }: QuestionOf<"read" | "probe" | "rewind">) =>
+    delivery.read(id, after, { prover, signal })
   switch (question.type) {
     case "group": {
       const group = await store.list(recordKeys.group(key))
@@ -42,11 +44,7 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
     case "more":
       return { to: "more", question, answer: undefined }
     case "read":
-      return {
-        to: "read",
-        question,
-        answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
-      }
+      return { to: "read", question, answer: await page(question) }
     case "head":
       return { to: "head", question, answer: await delivery.head(id, { prover: question.prover, signal }) }
     case "service":
@@ -55,17 +53,9 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
     case "kept":
       return { to: "kept", question, answer: await store.list(recordKeys.kept(key)) }
     case "probe":
-      return {
-        to: "probe",
-        question,
-        answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
-      }
+      return { to: "probe", question, answer: await page(question) }
     case "rewind":
-      return {
-        to: "rewind",
-        question,
-        answer: await delivery.read(id, question.after, { prover: question.prover, signal }),
-      }
+      return { to: "rewind", question, answer: await page(question) }
     case "knocks":
       return { to: "knocks", question, answer: await delivery.knocks(id, { ...question, signal }) }
     case "answer":
