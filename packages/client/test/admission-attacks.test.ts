@@ -15,6 +15,7 @@ import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
 import { expected, Mallory, noise } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
+import { assertTogether } from "./support/team.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -91,17 +92,6 @@ async function team() {
     await taken(bob)
   }
   return { world, service, clients, alice, bob, carol, conversation, groupId: fromHex(conversation.id), loseTrack }
-}
-
-async function assertTogether(clients: readonly Client[]): Promise<void> {
-  const [first, ...others] = clients
-  await only(first!).send("we go on")
-  await settle(...clients, ...clients)
-  for (const client of clients) {
-    assert.equal(only(client).status, "active", client.name)
-    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator, client.name)
-  }
-  for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
 }
 
 describe("a service that lies to a member", () => {

@@ -15,6 +15,7 @@ import type { Client, Conversation } from "../src/index.js"
 import { until } from "./support/counting.js"
 import { expected, Mallory } from "./support/mallory.js"
 import { answered } from "./support/tampered.js"
+import { assertTogether } from "./support/team.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -62,17 +63,6 @@ async function team(names: readonly string[] = ["carol"], lie: Lie = (_, answer)
     assert.equal(only(bob).status, "recovering")
   }
   return { world, service, clients, alice, bob, others, conversation, groupId: idOf(conversation), loseTrack }
-}
-
-async function assertTogether(clients: readonly Client[]): Promise<void> {
-  const [first, ...others] = clients
-  await only(first!).send("we go on")
-  await settle(...clients, ...clients)
-  for (const client of clients) {
-    assert.equal(only(client).status, "active", client.name)
-    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator, client.name)
-  }
-  for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
 }
 
 describe("a device that cannot follow", () => {

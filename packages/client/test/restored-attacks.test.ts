@@ -9,6 +9,7 @@ import type { ConversationHandle } from "../src/device/handle.js"
 import { type Client, type ClientOptions, MemoryProfile, memoryStore } from "../src/index.js"
 import { Power, storeOn } from "./support/faults.js"
 import { noise } from "./support/mallory.js"
+import { assertOneGroup } from "./support/team.js"
 import { type Branch, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -75,15 +76,6 @@ class Lab implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.world[Symbol.asyncDispose]()
-  }
-}
-
-function assertTogether(...clients: readonly Client[]): void {
-  const [first, ...others] = clients
-  for (const client of clients) assert.equal(only(client).status, "active")
-  for (const client of others) {
-    assert.equal(only(client).epoch, only(first!).epoch)
-    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator)
   }
 }
 
@@ -212,7 +204,7 @@ describe("a service that is restored more than once", () => {
     lab.shown = await lab.world.restore(older, 2)
     await lab.pass(120_000, alice, bob)
     assert.deepEqual(await kinds(alice), ["restored"])
-    assertTogether(alice, bob)
+    assertOneGroup(alice, bob)
     await only(alice).send("we are back")
     await settle(alice, bob)
     assert.equal((await texts(bob)).at(-1), "we are back")
@@ -286,7 +278,7 @@ describe("what a restored service has lost", () => {
     await squat(backup, alice, { ...lost, kind: "application", body: provider.random(100) }, idempotencyId, lab.world)
     await lab.pass(120_000, alice, bob)
     assert.equal(stateOf(alice).kept.lost.length, 0)
-    assertTogether(alice, bob)
+    assertOneGroup(alice, bob)
   })
 
   it("is taken for back in its order alone", async () => {
@@ -303,7 +295,7 @@ describe("what a restored service has lost", () => {
     await backup.place(only(carol), two!)
     await backup.place(only(carol), one!)
     await lab.pass(120_000, alice, bob, carol)
-    assertTogether(alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
   })
 
   it("comes before what is of a later epoch", async () => {
@@ -322,7 +314,7 @@ describe("what a restored service has lost", () => {
     lab.shown = backup
     await backup.place(only(erin), later)
     await lab.pass(60_000, alice, bob, erin)
-    assertTogether(alice, bob, erin)
+    assertOneGroup(alice, bob, erin)
   })
 
   it("is not taken for back without the interval that it began", async () => {
@@ -335,7 +327,7 @@ describe("what a restored service has lost", () => {
     lab.shown = backup
     await backup.place(only(carol), { ...lost, begins: undefined })
     await lab.pass(720_000, alice, bob, carol)
-    assertTogether(alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
   })
 
   it("is not given up for a commit of long ago", async () => {
@@ -352,7 +344,7 @@ describe("what a restored service has lost", () => {
     await backup.place(only(carol), { ...old, begins: undefined })
     await lab.pass(120_000, alice, bob, carol)
     for (const client of [alice, bob]) assert.ok(!(await kinds(client)).includes("stuck"))
-    assertTogether(alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
   })
 
   it("is not given up for a commit where it is a request to leave", async () => {
@@ -370,7 +362,7 @@ describe("what a restored service has lost", () => {
     await lab.pass(660_000, alice, bob, carol)
     const told = await kinds(alice)
     assert.ok(!told.includes("stuck"), told.join())
-    assertTogether(alice, bob)
+    assertOneGroup(alice, bob)
   })
 
   it("stops all by garbage in its place, where all were ahead: one click, and they go on", async () => {
@@ -407,7 +399,7 @@ describe("what a restored service has lost", () => {
     // Dave is the first to see it.
     await lab.pass(5_000, dave)
     await lab.pass(120_000, alice, bob, carol, dave)
-    assertTogether(alice, bob, carol, dave)
+    assertOneGroup(alice, bob, carol, dave)
     await only(alice).send("hello, Dave")
     await lab.pass(10_000, alice, bob, carol, dave)
     assert.equal((await texts(dave)).at(-1), "hello, Dave")
@@ -423,7 +415,7 @@ describe("what a restored service has lost", () => {
     await settle(alice, bob, dave)
     lab.shown = backup
     await lab.pass(900_000, alice, bob, dave)
-    assertTogether(alice, bob, dave)
+    assertOneGroup(alice, bob, dave)
     await only(alice).send("hello, Dave")
     await lab.pass(10_000, alice, bob, dave)
     assert.equal((await texts(dave)).at(-1), "hello, Dave")
@@ -479,7 +471,7 @@ describe("what a restored service has lost", () => {
       power = new Power(Number.POSITIVE_INFINITY)
       const again = await open()
       await lab.pass(30_000, again, carol)
-      assertTogether(again, carol)
+      assertOneGroup(again, carol)
       return passed
     }
   })

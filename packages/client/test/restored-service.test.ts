@@ -3,6 +3,7 @@ import { describe, it } from "node:test"
 import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
 import type { Client, ClientOptions } from "../src/index.js"
 import { answered } from "./support/tampered.js"
+import { assertOneGroup } from "./support/team.js"
 import { type Branch, provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -71,15 +72,6 @@ async function pass(world: World, milliseconds: number, ...clients: readonly Cli
   }
 }
 
-function assertTogether(...clients: readonly Client[]): void {
-  const [first, ...others] = clients
-  for (const client of others) {
-    assert.equal(only(client).epoch, only(first!).epoch)
-    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator)
-  }
-  for (const client of clients) assert.equal(only(client).status, "active")
-}
-
 describe("a service that was restored from a backup", () => {
   it("is given back the commits that it has lost, and the members go on where they were", async () => {
     await using backup = new Backup()
@@ -95,7 +87,7 @@ describe("a service that was restored from a backup", () => {
     for (const client of [alice, bob, carol]) await taken(client)
     const restored = backup.restore()
     await pass(backup.world, 60_000, alice, bob, carol)
-    assertTogether(alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
     assert.equal(only(alice).epoch, epoch)
     await only(alice).send("we are back")
     await settle(alice, bob, carol)
@@ -127,7 +119,7 @@ describe("a service that was restored from a backup", () => {
     assert.equal(only(carol).status, "left")
     await only(bob).send("without Carol")
     await settle(alice, bob, carol)
-    assertTogether(alice, bob)
+    assertOneGroup(alice, bob)
     assert.ok(!(await texts(carol)).includes("without Carol"))
   })
 
@@ -142,11 +134,11 @@ describe("a service that was restored from a backup", () => {
     await carol.sync()
     const waiting = only(carol).refresh()
     await pass(backup.world, 60_000, alice, bob, carol)
-    assertTogether(alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
     await pass(backup.world, TEN_MINUTES, carol)
     await waiting
     await settle(alice, bob, carol)
-    assertTogether(alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
   })
 
   it("has no new commit for ten minutes; messages are sent", async () => {
@@ -184,10 +176,10 @@ describe("a service that was restored from a backup", () => {
     await bob.close()
     const again = await backup.open("bob")
     await pass(backup.world, 60_000, again, carol)
-    assertTogether(again, carol)
+    assertOneGroup(again, carol)
     const back = await backup.open("alice")
     await settle(back, again, carol)
-    assertTogether(back, again, carol)
+    assertOneGroup(back, again, carol)
     assert.deepEqual(await texts(back), ["before the backup", "after the backup"])
   })
 
@@ -207,7 +199,7 @@ describe("a service that was restored from a backup", () => {
     await only(carol).refresh()
     const [back, again] = [await backup.open("alice"), await backup.open("bob")]
     await pass(backup.world, 120_000, carol, back, again)
-    assertTogether(back, again, carol)
+    assertOneGroup(back, again, carol)
     for (const client of [back, again]) {
       const types = (await taken(client)).map(({ type }) => type)
       assert.ok(types.includes("stuck") && types.includes("recovered"), types.join())
@@ -269,7 +261,7 @@ describe("a service that was restored from a backup", () => {
     assert.ok((await taken(bob)).some(({ type }) => type === "missing"))
     backup.lie = (_, answer) => answer
     await pass(backup.world, 60_000, alice, bob)
-    assertTogether(alice, bob)
+    assertOneGroup(alice, bob)
     assert.equal(only(bob).epoch, 2n)
   })
 
@@ -289,7 +281,7 @@ describe("a service that was restored from a backup", () => {
     await leaving
     const told = (await taken(bob)).map(({ type }) => type)
     assert.ok(!told.includes("stuck"), told.join())
-    assertTogether(alice, bob)
+    assertOneGroup(alice, bob)
     assert.equal(only(carol).status, "left")
   })
 

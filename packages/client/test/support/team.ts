@@ -41,3 +41,25 @@ export async function assertUndisturbed(clients: readonly Client[], members: rea
   }
   for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
 }
+
+/** They follow the same log, in the same epoch, and hear each other. */
+export async function assertTogether(clients: readonly Client[]): Promise<void> {
+  const [first, ...others] = clients
+  await only(first!).send("we go on")
+  await settle(...clients, ...clients)
+  for (const client of clients) {
+    assert.equal(only(client).status, "active", client.name)
+    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator, client.name)
+  }
+  for (const client of others) assert.equal((await only(client).history()).at(-1)?.text, "we go on")
+}
+
+/** They are in the same epoch of one group, and follow it. */
+export function assertOneGroup(...clients: readonly Client[]): void {
+  const [first, ...others] = clients
+  for (const client of clients) assert.equal(only(client).status, "active")
+  for (const client of others) {
+    assert.equal(only(client).epoch, only(first!).epoch)
+    assert.deepEqual(only(client).epochAuthenticator, only(first!).epochAuthenticator)
+  }
+}
