@@ -18,6 +18,8 @@ export interface Conversation {
   /** Empty until the title is known. */
   readonly title: string
   readonly status: ConversationStatus
+  /** The service does not show it, or not as it should (event `missing`). This device asks again for a week. */
+  readonly missing: boolean
   /** Names, sorted, each once, one's own included. Empty where `status` is `left`. */
   readonly members: readonly string[]
   /** While `status` is `invited`: the name of the member who signed the invitation. */
@@ -49,14 +51,15 @@ export interface Conversation {
    */
   reinvite(...names: readonly string[]): Promise<void>
   /**
-   * Makes a new group in the place of one in which nobody can go on (status `stopped`), or which this device cannot follow
-   * and nobody has let it in again (`recovering`): same title, and all names of the last member list but `without`, who are
+   * Makes a new group in the place of one in which nobody can go on (status `stopped`), which this device cannot follow
+   * and nobody has let it in again (`recovering`), or which the service does not show (event `missing`; should it come back,
+   * what is said there is followed, unlisted): same title, and all names of the last member list but `without`, who are
    * asked. The returned conversation takes the place of this one in `client.conversations` at once: its history goes back
    * into this one, messages that wait here are sent there, and every other call that waits rejects with `CONTINUED`. Resolves
    * when the service has the new group and the members have been added, as {@link Client.createConversation} does. It is for
    * a person to decide: the client never does it on its own.
    *
-   * @throws {ClientError} `REFUSED` where this conversation is neither, `CONTINUED` where it goes on elsewhere already,
+   * @throws {ClientError} `REFUSED` where this conversation is none of these, `CONTINUED` where it goes on elsewhere already,
    *   `NOT_A_MEMBER` for a name in `without` that is not in it, `UNKNOWN_NAME` for a member who has no device any more;
    *   nothing has been made then
    */

@@ -1,76 +1,11 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
-import type { Client, ClientOptions } from "../src/index.js"
-import { answered } from "./support/tampered.js"
+import type { Client } from "../src/index.js"
+import { Backup, only, pass, texts } from "./support/backup.js"
 import { assertOneGroup } from "./support/team.js"
-import { type Branch, provider, settle, taken, World } from "./support/world.js"
+import { provider, settle, taken } from "./support/world.js"
 
-const only = (client: Client) => [...client.conversations.values()][0]!
-const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
 const TEN_MINUTES = 600_000
-
-type Lie = (request: DeliveryRequest, answer: DeliveryResponse, to: string) => DeliveryResponse
-
-/** Clients whose service can be put back to what it was. */
-class Backup implements AsyncDisposable {
-  readonly world = new World()
-  readonly #clients = new Map<string, Client>()
-  #shown: Branch = this.world.branch
-  #restored: Branch | undefined
-  /** What a client is told in the place of an answer. */
-  lie: Lie = (_, answer) => answer
-
-  async open(name: string): Promise<Client> {
-    const shown: ClientOptions["delivery"] = {
-      request: (body, options) => this.#shown.transport.request(body, options),
-      subscribe: (body, options) => this.#shown.transport.subscribe(body, options),
-      [Symbol.asyncDispose]: async () => {},
-    }
-    const delivery = answered(shown, (request, answer) => this.lie(request, answer, name))
-    const client = await this.world.open(name, { delivery })
-    this.#clients.set(name, client)
-    return client
-  }
-
-  async team(...names: readonly string[]): Promise<readonly Client[]> {
-    const clients: Client[] = []
-    for (const name of names) clients.push(await this.open(name))
-    await clients[0]!.createConversation({ title: "team", members: names.slice(1) })
-    await settle(...clients)
-    await only(clients[0]!).send("before the backup")
-    await settle(...clients)
-    for (const client of clients) await taken(client)
-    return clients
-  }
-
-  async make(): Promise<void> {
-    this.#restored = await this.world.restore()
-  }
-
-  restore(): Branch {
-    this.#shown = this.#restored!
-    return this.#shown
-  }
-
-  /** The service is again what it was before it was restored, and has never been restored. */
-  takeBack(): Branch {
-    this.#shown = this.world.branch
-    return this.#shown
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.world[Symbol.asyncDispose]()
-  }
-}
-
-/** Everybody looks again and again, until this time is over. */
-async function pass(world: World, milliseconds: number, ...clients: readonly Client[]): Promise<void> {
-  for (let at = 0; at < milliseconds; at += 5_000) {
-    world.now += 5_000
-    for (const client of clients) await client.sync().catch(() => {})
-  }
-}
 
 describe("a service that was restored from a backup", () => {
   it("is given back the commits that it has lost, and the members go on where they were", async () => {

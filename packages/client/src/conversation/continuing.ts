@@ -3,6 +3,7 @@ import { ClientError } from "../errors.js"
 import { contentOf } from "../kinds/contents.js"
 import type { Wish, WishOf } from "../records/records.js"
 import { placeOwn } from "./messages.js"
+import { isMissing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { following, unobstructed } from "./recovery.js"
 import { notContinued, type State } from "./state.js"
@@ -42,8 +43,9 @@ export function restartRefusal({ state, moment }: Pick<Turn, "state" | "moment">
   if (status === "recovering" && state.entering !== undefined) {
     return new ClientError("REFUSED", "a member has answered: this device is about to be let in again")
   }
-  if (status === "stopped" || status === "recovering") return undefined
-  const reason = `this conversation is ${status}: only one that is stopped, or that this device cannot follow, is restarted`
+  if (status === "stopped" || status === "recovering" || isMissing(state)) return undefined
+  const restarted = "one that is stopped, that this device cannot follow, or that the service does not show"
+  const reason = `this conversation is ${status}: only ${restarted} is restarted`
   return new ClientError("REFUSED", reason)
 }
 
@@ -75,16 +77,19 @@ function placeOf({ facts }: State, [number, { acceptedSeq }]: Numbered<MessageWi
 
 /** Messages that no member has read: they are said in the group that takes the place, in the same order. */
 export function waitingMessages(state: State, places: Places): readonly Numbered<MessageWish>[] {
-  if (!canBeContinued(state)) return []
+  const isStill = isMissing(state)
+  if (!isStill && !canBeContinued(state)) return []
   return [...state.wishes].flatMap(([number, wish]) => {
     if (wish.type !== "message" || contentOf(decodePayload(wish.payload).body) === undefined) return []
+    // One that was encrypted may have been read before the service lost it.
+    if (isStill && wish.outgoing !== undefined) return []
     return placeOf(state, [number, wish], places) === undefined ? [[number, wish] as const] : []
   })
 }
 
 /**
  * Another group takes the place of this one, and of its keys. A conversation that goes on here, because the person made or
- * accepted two that continue the same one, is followed as before: what is said in it is not lost.
+ * accepted two that continue the same one, or that may come back, is followed as before: what is said in it is not lost.
  */
 export function continueElsewhere(
   turn: Turn,
@@ -93,8 +98,8 @@ export function continueElsewhere(
   const { state } = turn
   turn.putContinuation({ after: by })
   turn.add({ type: "hide" })
-  if (!canBeContinued(state)) return
   for (const [number] of waitingMessages(state, places)) turn.handOver(number)
+  if (!canBeContinued(state)) return
   for (const [number, wish] of [...state.wishes]) {
     const seq = wish.type === "message" ? placeOf(state, [number, wish], places) : undefined
     if (wish.type === "message" && seq !== undefined) {

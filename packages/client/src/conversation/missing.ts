@@ -1,6 +1,7 @@
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import type { Next } from "./question.js"
 import { pauseAfter } from "./recovery.js"
+import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 
 const RETRY = { first: 1_000, most: 15 * 60_000 }
@@ -41,6 +42,14 @@ export function found(turn: Turn): void {
   if (state.facts.missingSince !== undefined) turn.update({ missingSince: undefined })
 }
 
+/**
+ * Whether the service does not show the conversation, or not as it should: it was restored from a backup that is older than
+ * it, perhaps. Another group may take its place, but what this one was may come back: it is followed on, unlisted.
+ */
+export function isMissing({ facts: { status, missingSince } }: State): boolean {
+  return status === "active" && missingSince !== undefined
+}
+
 /** The service does not know the group, or none of the keys that this device has of it. */
 export const isUnknown = ({ type }: DeliveryAnswer) => type === "notFound" || type === "denied"
 
@@ -62,6 +71,13 @@ export function loseTrack(turn: Turn, reason: string): void {
   turn.state.staged = undefined
   turn.putKnock(undefined)
   turn.putCommit(undefined)
+  if (turn.state.continuation.after !== undefined) {
+    // A person goes on in a new group already: there is nothing more to say of this one.
+    turn.failAll({ code: "LOST", reason })
+    turn.dropKeys()
+    turn.update({ status: "continued", reason: "", missingSince: undefined, departures: [] })
+    return
+  }
   turn.update({ status: "lost", reason })
   turn.emit({ type: "lost", conversation: turn.state.id, reason })
   turn.failAll({ code: "LOST", reason })

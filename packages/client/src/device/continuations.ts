@@ -3,6 +3,7 @@ import { hex } from "../bytes.js"
 import { canBeContinued, type Places, type TakenOver, unplaced, waitingMessages } from "../conversation/continuing.js"
 import type { Effect } from "../conversation/effects.js"
 import { without } from "../conversation/log.js"
+import { isMissing } from "../conversation/missing.js"
 import type { Input } from "../conversation/step.js"
 import type { ContinuedConversation, Conversation } from "../conversation.js"
 import type { Reloadable, Transaction } from "../journal/transactions.js"
@@ -42,7 +43,7 @@ export function compared(
 }
 
 export function mayBeContinued({ id, driver }: Continuable): boolean {
-  return canBeContinued(driver.state) && !driver.means.invitations.isWaiting(id)
+  return (canBeContinued(driver.state) || isMissing(driver.state)) && !driver.means.invitations.isWaiting(id)
 }
 
 /** The person accepts an invitation, which continues the conversation `claimed`. */

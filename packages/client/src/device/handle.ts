@@ -64,6 +64,10 @@ export class ConversationHandle implements Conversation {
     return this.driver.view.status
   }
 
+  get missing(): boolean {
+    return this.driver.view.isMissing
+  }
+
   get members(): readonly string[] {
     return this.driver.view.names
   }

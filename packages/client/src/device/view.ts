@@ -1,4 +1,5 @@
 import { equalBytes } from "@conclave/crypto"
+import { isMissing } from "../conversation/missing.js"
 import type { GroupOutline } from "../conversation/outline.js"
 import { notContinued, type State } from "../conversation/state.js"
 import type { ConversationStatus, PendingMessage, TreeNode } from "../conversation.js"
@@ -14,6 +15,7 @@ export class View {
   /** `undefined` where this device is not a member. */
   outline: GroupOutline | undefined
   status: ConversationStatus = "left"
+  isMissing = false
   title = ""
   names: readonly string[] = []
   continuation: Continuation = notContinued
@@ -40,6 +42,7 @@ export class View {
     this.isFollowed = state.isFetching
     this.#isDeclined = invitation?.answer === "declined"
     this.outline = this.#isDeclined ? undefined : outline
+    this.isMissing = isMissing(state)
     this.names = this.#isDeclined ? [] : state.names
     this.status = this.#isDeclined ? "left" : statusOf(state, invitation)
   }

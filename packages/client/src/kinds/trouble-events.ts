@@ -228,6 +228,7 @@ export const troubleEvents = {
       `The service does not show ${theConversation(reader)} as it should`,
       "Nothing is lost: this device keeps it and asks again for a week",
       ...because(reason, reader),
+      `If it does not come back, go on in a new group${reader.how({ type: "restart", without: "" })}`,
     ],
   }),
 

@@ -22,7 +22,9 @@ export function Composer({ profile, conversation }: ComposerProps) {
   if (conversation.status === "stopped") return <Restart profile={profile} conversation={conversation} />
   return (
     <>
-      {conversation.status === "recovering" && <Restart profile={profile} conversation={conversation} />}
+      {(conversation.status === "recovering" || conversation.missing) && (
+        <Restart profile={profile} conversation={conversation} />
+      )}
       <OpenComposer key={profile.putBacks(conversation.id)} profile={profile} conversation={conversation} />
     </>
   )

@@ -32,7 +32,9 @@ export function Restart({ profile, conversation }: RestartProps) {
       <p class="restart-text">
         {isStopped
           ? `${by === undefined ? "A member" : profile.called(by)} has locked the others out: nobody can write here any more.`
-          : "This device lost its place here. It waits for a member’s device to let it back in; if none does, go on in a new group."}{" "}
+          : conversation.missing
+            ? "The service does not show this conversation as it should. This device keeps it and asks again; if it does not come back, go on in a new group."
+            : "This device lost its place here. It waits for a member’s device to let it back in; if none does, go on in a new group."}{" "}
         A new group has the same title and members. Each of them is asked, what you have read stays, and what waits to
         be sent is sent there.
       </p>
