@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
-import { verifyBatch, webProvider } from "@conclave/crypto/web"
+import type { CryptoProvider } from "@conclave/crypto"
+import { browserProvider, verifyBatch } from "@conclave/crypto/web"
 import type { Transport } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
@@ -19,10 +20,18 @@ export interface BrowserClientOptions
   extends Omit<ClientOptions, "store" | "delivery" | "auth" | "provider" | "sealingKey"> {
   /** The services' address, at the page's own origin: other origins are refused. Default: the root of that origin. */
   readonly service?: string | URL
-  /** The profile's name within the origin; default: `name`. One tab at a time has it. */
+  /**
+   * The profile's name within the origin; default: `name`. One tab at a time has it. A page that has it open itself waits
+   * ten seconds for that client's `close()`.
+   */
   readonly profile?: string
   /** Wait for the tab that has the profile instead of failing with `STORE_LOCKED`; `signal` ends the waiting. */
   readonly waitForOtherTab?: boolean
+  /**
+   * Default: libsodium's WebAssembly, loaded now; JavaScript alone where the page may not compile WebAssembly, as its
+   * content security policy lacks `wasm-unsafe-eval`: the same algorithms, several times slower.
+   */
+  readonly provider?: CryptoProvider
   /** 32 bytes. Default: those of {@link browserSealingKey}. */
   readonly sealingKey?: Uint8Array
 }
@@ -34,7 +43,7 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
   const given = options.sealingKey && copyBytes(options.sealingKey)
   // Throws before there is anything to close.
   const ways = connect(service)
-  const provider = await webProvider()
+  const provider = options.provider ?? (await browserProvider())
   const waiting = options.signal === undefined ? {} : { signal: options.signal }
   // The profile is locked first: two tabs that start at once must not both make a key.
   const store = await indexedDbStore(profile, { wait: waitForOtherTab, ...waiting })

@@ -23,11 +23,27 @@ const calls = {
     Object.assign(globalThis, { held: await indexedDbStore(profile) })
   },
 
+  /** Whether WebAssembly may be compiled here. */
+  async mayCompile(): Promise<boolean> {
+    return WebAssembly.compile(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)).then(
+      () => true,
+      () => false,
+    )
+  },
+
   open: (profile: string, wait: boolean): Promise<string> =>
     indexedDbStore(profile, { wait }).then(
       () => "opened",
       (error: { code?: string }) => error.code ?? String(error),
     ),
+
+  /** As a component does that is mounted, unmounted and mounted again at once. */
+  async openTwice(name: string, service: string): Promise<string> {
+    const closed = openClient({ name, service }).then((client) => client.close())
+    const [second] = await Promise.all([openClient({ name, service }), closed])
+    await second.close()
+    return second.name
+  },
 
   async sealingKey(profile: string): Promise<string> {
     return [...(await browserSealingKey(profile))].join()

@@ -30,9 +30,9 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     await world[Symbol.asyncDispose]()
   })
 
-  const openPage = async (context: BrowserContext): Promise<Page> => {
+  const openPage = async (context: BrowserContext, name = "index"): Promise<Page> => {
     const page = await context.newPage()
-    await page.goto(new URL("/index.html", url).href)
+    await page.goto(new URL(`/${name}.html`, url).href)
     await page.waitForFunction("typeof calls === 'object'")
     return page
   }
@@ -52,6 +52,25 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     const waiting = call(third, "open", "shared", true)
     await first.close()
     assert.equal(await waiting, "opened")
+  })
+
+  it("a page that opens a profile again waits until it has closed it itself", async () => {
+    const page = await openPage(await browser.newContext())
+    assert.equal(await call(page, "openTwice", "tess", url.href), "tess")
+  })
+
+  it("a page that may not compile WebAssembly talks with one that may", async () => {
+    const [strict, other] = [await browser.newContext(), await browser.newContext()]
+    const [page, theirs] = [await openPage(strict, "strict"), await openPage(other)]
+    assert.deepEqual([await call(page, "mayCompile"), await call(theirs, "mayCompile")], [false, true])
+    await call(theirs, "register", "olga", url.href)
+    const olga = call(theirs, "converse", talk("olga", { until: "hello, olga" }))
+    const stan = await call(
+      page,
+      "converse",
+      talk("stan", { invite: ["olga"], say: ["hello, olga"], until: "hello, olga" }),
+    )
+    assert.deepEqual([stan, await olga], [["stan: hello, olga"], ["stan: hello, olga"]])
   })
 
   it("a profile has one sealing key, which no other has", async () => {
@@ -113,4 +132,6 @@ async function writePage(folder: string): Promise<void> {
   })
   const page = `<!doctype html><meta charset="utf-8"><title>test</title><script type="module" src="page.js"></script>`
   writeFileSync(join(folder, "index.html"), page)
+  const policy = `<meta http-equiv="Content-Security-Policy" content="default-src 'self'">`
+  writeFileSync(join(folder, "strict.html"), page.replace("<title>", `${policy}<title>`))
 }

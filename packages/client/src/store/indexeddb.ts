@@ -24,13 +24,44 @@ export async function indexedDbStore(profile: string, options: IndexedDbStoreOpt
   }
 }
 
+/** By the lock's name, what this page has open, or asks for: each resolves when it is closed, or was refused. */
+const openHere = new Map<string, Promise<void>>()
+/** A component that is unmounted and mounted again opens its profile before it has closed it. */
+const CLOSING_MILLISECONDS = 10_000
+
 interface HeldLock {
   release(): void
   /** Resolves when another tab has stolen the lock. */
   readonly stolen: Promise<Error>
 }
 
-function takeLock(name: string, { wait = false, signal }: IndexedDbStoreOptions): Promise<HeldLock> {
+async function takeLock(name: string, options: IndexedDbStoreOptions): Promise<HeldLock> {
+  for (let before = openHere.get(name); before !== undefined && !options.wait; before = openHere.get(name)) {
+    await closed(before, options)
+  }
+  return requestLock(name, options)
+}
+
+/**
+ * Waits until this page has closed what it has open.
+ *
+ * @throws {ClientError} `STORE_LOCKED` where it does not
+ */
+function closed(before: Promise<void>, { signal }: IndexedDbStoreOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () =>
+      reject(new ClientError("STORE_LOCKED", "this page has the profile open: close that client first"))
+    const timer = setTimeout(giveUp, CLOSING_MILLISECONDS)
+    const abort = () => reject(signal!.reason)
+    signal?.addEventListener("abort", abort)
+    void before.then(resolve).finally(() => {
+      clearTimeout(timer)
+      signal?.removeEventListener("abort", abort)
+    })
+  })
+}
+
+function requestLock(name: string, { wait = false, signal }: IndexedDbStoreOptions): Promise<HeldLock> {
   return new Promise((resolve, reject) => {
     let release = () => {}
     const released = new Promise<void>((done) => {
@@ -45,6 +76,12 @@ function takeLock(name: string, { wait = false, signal }: IndexedDbStoreOptions)
       resolve({ release, stolen })
       return released
     })
+    const over = holding.then(
+      () => {},
+      () => {},
+    )
+    openHere.set(name, over)
+    void over.then(() => openHere.get(name) === over && openHere.delete(name))
     const stolen = new Promise<Error>((resolveStolen) => {
       holding.catch((error: unknown) => {
         resolveStolen(new ClientError("STORE_LOCKED", "another tab has taken this profile over", error))

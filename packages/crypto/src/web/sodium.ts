@@ -1,4 +1,4 @@
-import libsodium, { type Libsodium } from "libsodium-sumo"
+import type { Libsodium } from "libsodium-sumo"
 import { wipe } from "../bytes.js"
 import { aeadTagSize, checkedAead } from "../checked/aead.js"
 import { montgomeryGroup } from "../checked/group.js"
@@ -14,8 +14,9 @@ export interface SodiumAlgorithms {
   readonly ed25519: SignatureScheme
 }
 
-/** Loads libsodium's WebAssembly, which is part of the module's text: nothing is fetched. */
+/** Loads libsodium and its WebAssembly, which is text of that module: a page that never asks for it never has it. */
 export async function loadSodium(): Promise<SodiumAlgorithms> {
+  const { default: libsodium } = await import("libsodium-sumo")
   const sodium = await libsodium({
     getRandomValue: () => globalThis.crypto.getRandomValues(new Uint32Array(1))[0]!,
   })
