@@ -177,6 +177,8 @@ const neededUnnamed: Readonly<Record<string, string>> = Object.fromEntries([
     ...["@noble/ciphers", "@noble/curves", "@noble/hashes", "@noble/post-quantum"],
   ].map((dependency) => [`interop ${dependency}`, "a peer of ts-mls, in the version that it asks for"]),
   ["examples @types/express", "the types of express"],
+  ["examples @types/react", "the types of react"],
+  ["examples @types/react-dom", "the types of react-dom"],
   ["client ws", "an optional peer of transport, passed on"],
   ["client sodium-native", "an optional peer of crypto, passed on"],
   ["cli libsql", "an optional peer of client, which the command line needs"],

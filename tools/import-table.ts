@@ -95,7 +95,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
 /** What stands beside the packages: it compares and measures, and nothing imports it. */
 export const beside: Readonly<Record<string, readonly string[]>> = {
   interop: ["codec", "crypto", "crypto/node", "crypto/portable", "mls", "mls/wire"],
-  examples: ["client/node", "crypto/node", "mls", "server"],
+  examples: ["client/browser", "client/node", "crypto/node", "mls", "server"],
   installed: ["auth", "client/node", "crypto/node", "delivery", "sqlite", "transport"],
   model: [],
   attack: [
