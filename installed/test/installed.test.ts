@@ -31,7 +31,7 @@ const reason =
 const skip = reason ?? false
 if (reason !== undefined) console.error(`NOT TESTED as installed: ${reason}`)
 
-const node = { lib: ["es2024", "esnext.disposable"], types: ["node"] }
+const node = { lib: ["es2022"], types: ["node"] }
 const resolutions = {
   node16: { module: "node16", moduleResolution: "node16" },
   bundler: { module: "esnext", moduleResolution: "bundler" },
@@ -82,7 +82,7 @@ for (const [name, resolution] of Object.entries(resolutions)) {
     const program =
       'import { openClient } from "@conclave/client/browser"\nexport const client = openClient({ name: "a" })\n'
     writeFileSync(join(browser, `${name}.ts`), program)
-    const lib = ["es2024", "dom", "esnext.disposable"]
+    const lib = ["es2022", "dom"]
     assert.equal(compile(browser, { ...resolution, lib, types: [], noEmit: true }, [`${name}.ts`]), "")
   })
 }

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { judgeDisplayName, nameFault, normalizeName, personLabel } from "@conclave/contracts/names"
 import type { CryptoProvider, SignatureName } from "@conclave/crypto"
 import type { PreparedJoin } from "@conclave/mls"

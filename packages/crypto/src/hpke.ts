@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ascii, concat, uint16, wipe } from "./bytes.js"
 import { expandParts } from "./hkdf.js"
 import { kem } from "./kem.js"

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * What a cryptographic library has to offer to carry MLS and the transport: synchronous primitives, addressed by the
  * field's own names. Algorithms that a provider lacks are absent from its tables, never throwing stubs.

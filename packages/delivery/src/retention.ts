@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Horizons, Store } from "./store/store.js"
 
 /** How long is kept what; in days. */

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { AuthenticationLimits, RefusalKind as AuthRefusalKind, Store as AuthStore } from "@conclave/auth"
 import type { CryptoProvider } from "@conclave/crypto"
 import type {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { authenticationService, directoryOf } from "@conclave/auth"
 import type { CryptoProvider } from "@conclave/crypto"
 import { deliveryService, limitsForQuota, retentionOf, startSweeping } from "@conclave/delivery"

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { CryptoProvider } from "@conclave/crypto"
 import type { Logger } from "@conclave/transport"
 import type { ServerOptions, Stores } from "./options.js"

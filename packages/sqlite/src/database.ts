@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { closeSync, existsSync, openSync } from "node:fs"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** As far as it is counted: two refusals of one kind and level are the same. */
 export interface CountedRefusal {
   readonly kind: string

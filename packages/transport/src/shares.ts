@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type Requester, Share, type ShareLevel, type ShareLimits } from "./share.js"
 
 /** What a listener holds for others: numbers of things, and bytes. */

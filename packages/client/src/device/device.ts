@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { isEndorsement } from "@conclave/identity/verdicts"
 import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"

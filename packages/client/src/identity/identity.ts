@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
 import { deviceIdOf, Endorsement, REGISTRATION_LABEL } from "@conclave/contracts/auth"
 import { DEVICE_REQUEST_LABEL } from "@conclave/contracts/delivery"

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { WholeEvent } from "../kinds/events.js"
 
 /** Together they bound the memory: a payload has up to 64 KiB. */

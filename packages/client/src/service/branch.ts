@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** Those that hang on each signal. */
 const branches = new WeakMap<AbortSignal, Set<AbortController>>()
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { CryptoProvider } from "@conclave/crypto"
 import { ClientError } from "../errors.js"
 import { PROFILE_VERSION } from "../records/migrations.js"

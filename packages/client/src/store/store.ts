@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Where a client keeps its records: keys are short ASCII strings, values are sealed bytes. A step of the client is one
  * transaction; after it has resolved, a power failure does not undo it.

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Interval } from "@conclave/contracts/access"
 import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"

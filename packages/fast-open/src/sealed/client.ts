@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { lookup } from "node:dns/promises"
 import { setMaxListeners } from "node:events"
 import { isIP } from "node:net"

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { once } from "node:events"
 import { createServer, type Server, type Socket } from "node:net"
 import { encode } from "@conclave/codec"

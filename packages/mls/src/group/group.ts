@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { decode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { keepsRules, RuleError, rule, StateError, UnsupportedError } from "../errors.js"
