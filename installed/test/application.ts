@@ -1,7 +1,8 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
+import { execFile, execFileSync, spawn, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
+import type { TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 import { lockOf, type Packed } from "./lock.js"
 
@@ -113,5 +114,42 @@ export function run(folder: string, words: readonly [string, ...string[]], more:
     execFile(command, rest, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr })
     })
+  })
+}
+
+/** What a program for Node is compiled with. */
+export const node = { lib: ["es2022"], types: ["node"] }
+export const node16 = { module: "node16", moduleResolution: "node16" }
+
+/** Compiles one of our programs in the folder of an application. Returns where it is, seen from that folder. */
+export function program(name: string, folder: string): string {
+  writeFileSync(join(folder, `${name}.ts`), readFileSync(join(root, "installed/programs", `${name}.ts`)))
+  const faults = compile(folder, { ...node, ...node16 }, [`${name}.ts`])
+  if (faults !== "") throw new Error(faults)
+  return `compiled/${name}.js`
+}
+
+/** Runs `conclave serve` of an application until the test is over. Returns its address. */
+export function serve(
+  test: TestContext,
+  folder: string,
+  command: readonly [string, ...string[]] = [process.execPath],
+): Promise<string> {
+  const script = join(folder, "node_modules/@conclave/cli/bin/conclave.js")
+  const data = mkdtempSync(join(folder, "service-"))
+  const words = ["serve", "--port", "0", "--data", data, "--fast-open", "--fast-open-port", "0"]
+  const [file, ...rest] = command
+  const child = spawn(file, [...rest, script, ...words], { cwd: folder, env: environment })
+  test.after(() => child.kill())
+  return new Promise((resolve, reject) => {
+    let output = ""
+    const read = (text: Buffer) => {
+      output += text
+      const found = /http:\/\/[\w.]+:\d+/.exec(output)
+      if (found) resolve(found[0])
+    }
+    child.stdout.on("data", read)
+    child.stderr.on("data", read)
+    child.once("exit", () => reject(new Error(`the service ended: ${output}`)))
   })
 }

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict"
-import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { after, type TestContext, test } from "node:test"
+import { after, test } from "node:test"
 import { build } from "esbuild"
-import { compile, environment, install, installed, pack, root, run } from "./application.js"
+import { compile, install, installed, node, node16, pack, program, root, run, serve } from "./application.js"
 import { fileFaults, mapFaults, pathsOfMachine, textFaults } from "./contents.js"
 
 /*
@@ -31,9 +30,8 @@ const reason =
 const skip = reason ?? false
 if (reason !== undefined) console.error(`NOT TESTED as installed: ${reason}`)
 
-const node = { lib: ["es2022"], types: ["node"] }
 const resolutions = {
-  node16: { module: "node16", moduleResolution: "node16" },
+  node16,
   bundler: { module: "esnext", moduleResolution: "bundler" },
 }
 
@@ -99,55 +97,29 @@ test("every entry loads, from the folder where it is installed", { skip }, async
   for (const url of places) assert(url.startsWith(modules), url)
 })
 
-/** Compiles a program in the folder of an application, and returns the command that runs it. */
-function program(name: string, folder: string): readonly [string, string] {
-  writeFileSync(join(folder, `${name}.ts`), readFileSync(join(root, "installed/programs", `${name}.ts`)))
-  assert.equal(compile(folder, { ...node, ...resolutions.node16 }, [`${name}.ts`]), "")
-  return [process.execPath, `compiled/${name}.js`]
-}
-
 test("two people talk through an embedded service", { skip }, async () => {
-  const { stdout, stderr } = await run(everything, program("embedded", everything))
+  const { stdout, stderr } = await run(everything, [process.execPath, program("embedded", everything)])
   assert.equal(stdout, "alice: hello, bob\n", stderr)
 })
 
 test("two people talk through `conclave serve`, by sealed requests too", { skip }, async (t) => {
-  const service = await serve(t)
-  const words = [...program("connected", everything), "sealed"] as const
+  const service = await serve(t, everything)
+  const words = [process.execPath, program("connected", everything), "sealed"] as const
   const { stdout, stderr } = await run(everything, words, { CONCLAVE_SERVER: service })
   assert.equal(stdout, "alice: hello, bob\n", stderr)
   assert.match(await (await fetch(service)).text(), /<script/, "it serves no page")
 })
 
 test("libsql and ws are enough for Node; for sealed requests the client says what to install", { skip }, async (t) => {
-  const environment = { CONCLAVE_SERVER: await serve(t) }
-  const command = program("connected", plain)
+  const environment = { CONCLAVE_SERVER: await serve(t, everything) }
+  const command = [process.execPath, program("connected", plain)] as const
   for (const absent of ["sodium-native", "@conclave/fast-open"]) assert(!installed(plain).includes(absent))
   const { stdout, stderr } = await run(plain, command, environment)
   assert.equal(stdout, "alice: hello, bob\n", stderr)
-  const refused = await run(plain, [...command, "sealed"], { CONCLAVE_SERVER: await serve(t) })
+  const refused = await run(plain, [...command, "sealed"], { CONCLAVE_SERVER: await serve(t, everything) })
   assert.equal(refused.code, 1)
   assert.match(refused.stderr, /sealed requests need a package: npm install @conclave\/fast-open/)
 })
-
-function serve(t: TestContext): Promise<string> {
-  const script = join(everything, "node_modules/@conclave/cli/bin/conclave.js")
-  const data = mkdtempSync(join(place, "service-"))
-  const words = ["serve", "--port", "0", "--data", data, "--fast-open", "--fast-open-port", "0"]
-  const child = spawn(process.execPath, [script, ...words], { cwd: everything, env: environment })
-  t.after(() => child.kill())
-  return new Promise((resolve, reject) => {
-    let output = ""
-    const read = (text: Buffer) => {
-      output += text
-      const found = /http:\/\/[\w.]+:\d+/.exec(output)
-      if (found) resolve(found[0])
-    }
-    child.stdout.on("data", read)
-    child.stderr.on("data", read)
-    child.once("exit", () => reject(new Error(`the service ended: ${output}`)))
-  })
-}
 
 test("`npx conclave --version` works", { skip }, async () => {
   const { version } = packed.find(({ name }) => name === "@conclave/cli")!
