@@ -6,6 +6,7 @@ import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
 import { copyBytes } from "./bytes.js"
 import type { ClientOptions } from "./client.js"
+import { requireOptions } from "./identity/names.js"
 import { Client } from "./opening.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { verifyFrom } from "./service/leaves.js"
@@ -38,6 +39,7 @@ export interface BrowserClientOptions
 
 /** Opens a profile in IndexedDB, with the browser's cryptography and WebSocket. Throws what {@link Client.open} does. */
 export async function openClient(options: BrowserClientOptions): Promise<Client> {
+  requireOptions(options, "name")
   const { service = location.origin, profile = options.name, waitForOtherTab = false, ...rest } = options
   // A caller may use its bytes for something else from here on.
   const given = options.sealingKey && copyBytes(options.sealingKey)

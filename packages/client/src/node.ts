@@ -6,6 +6,7 @@ import { connect as connectService } from "@conclave/transport/node"
 import { copyBytes } from "./bytes.js"
 import type { ClientOptions } from "./client.js"
 import { ClientError } from "./errors.js"
+import { requireOptions } from "./identity/names.js"
 import { Client } from "./opening.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { verifyFrom } from "./service/leaves.js"
@@ -49,7 +50,9 @@ const SERVER_KEY_SIZE = 32
  * @throws what {@link Client.open} throws, and `Error` when sealed requests are asked for and `@conclave/fast-open` is not
  * installed.
  */
-export async function openClient({ service, profile, ...options }: NodeClientOptions): Promise<Client> {
+export async function openClient(given: NodeClientOptions): Promise<Client> {
+  requireOptions(given, "name, service and profile")
+  const { service, profile, ...options } = given
   if (options.serverKey !== undefined && options.serverKey.length !== SERVER_KEY_SIZE) {
     throw new TypeError(`a server key has ${SERVER_KEY_SIZE} bytes`)
   }

@@ -1,5 +1,4 @@
 import { decode } from "@conclave/codec"
-import { nameFault } from "@conclave/contracts/names"
 import { safetyCode } from "@conclave/identity"
 import { hex } from "../bytes.js"
 import { atOnce } from "../conversation/committing.js"
@@ -16,6 +15,7 @@ import type {
   WishOptions,
 } from "../conversation.js"
 import { ClientError } from "../errors.js"
+import { requireName } from "../identity/names.js"
 import { bodyOf, contentSize, type Sendable } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, sortable } from "../records/records.js"
 import { acceptContinuing, continuedIn } from "./continuations.js"
@@ -259,12 +259,6 @@ export class ConversationHandle implements Conversation {
       key > first ? [{ seq: BigInt(key.slice(prefix.length)), message: decode(StoredMessage, record) }] : [],
     )
   }
-}
-
-export function requireName(name: string): void {
-  if (typeof name !== "string") throw new TypeError(`a name must be a string, not ${typeof name}`)
-  const fault = nameFault(name)
-  if (fault !== undefined) throw new TypeError(`${JSON.stringify(name)} is not a name: ${fault}`)
 }
 
 export function requireTitle(title: string): void {

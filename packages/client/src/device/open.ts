@@ -6,6 +6,7 @@ import { faultOf, framesOf } from "../diagnostics/faults.js"
 import { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { Identity } from "../identity/identity.js"
+import { requireName } from "../identity/names.js"
 import { requireDisplayName } from "../identity/people.js"
 import { loadProfile } from "../journal/transactions.js"
 import { migrateProfile, PROFILE_VERSION } from "../records/migrations.js"
@@ -15,7 +16,6 @@ import { Patience } from "../service/patience.js"
 import { SealedStore } from "../store/sealed.js"
 import { platformTimers, type Timers } from "../timers.js"
 import { Device } from "./device.js"
-import { requireName } from "./handle.js"
 
 const DEFAULT_SUITE = 1
 

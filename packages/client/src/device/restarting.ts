@@ -1,9 +1,10 @@
 import { restartRefusal } from "../conversation/continuing.js"
 import { ClientError } from "../errors.js"
+import { requireName } from "../identity/names.js"
 import { takeOver } from "./continuations.js"
 import { type CreationOptions, GROUP_ID_SIZE, requireKnown } from "./creation.js"
 import type { Driver, Wished } from "./driver.js"
-import { type ConversationHandle, requireName } from "./handle.js"
+import type { ConversationHandle } from "./handle.js"
 
 /** See `Conversation.restart`. */
 export async function restartConversation(

@@ -117,14 +117,24 @@ export function contentTable<const K extends ContentKinds>(kinds: K): ContentTab
       return Object.fromEntries(Object.keys(kind.fields).map((name) => [name, plain(content[name])]))
     },
     bodyOf(content: any): any {
+      if (typeof content !== "object" || content === null) throw new TypeError(notContent(content))
       const names = Object.keys(content).sort().join()
       const kind = messages.find(({ fields }) => Object.keys(fields).sort().join() === names)
-      if (kind === undefined) throw new TypeError(`no kind of message has just these fields: ${names}`)
+      if (kind === undefined) {
+        const known = messages.map(({ fields }) => `{ ${Object.keys(fields).join(", ")} }`).join(" or ")
+        const given = names === "" ? "without fields" : `with the fields ${names}`
+        throw new TypeError(`no message is an object ${given}: give a string, bytes, or ${known}`)
+      }
       const type = Object.keys(kinds).find((it) => kinds[it] === kind)!
       const copied = Object.entries(content).map(([name, it]) => [name, it instanceof Uint8Array ? copyBytes(it) : it])
       return { type, ...Object.fromEntries(copied) }
     },
   }
+}
+
+const notContent = (value: unknown) => {
+  const what = value === null ? "null" : typeof value === "undefined" ? "undefined" : `a ${typeof value}`
+  return `a message is a string, bytes (a Uint8Array), or an object with the fields of its kind, not ${what}`
 }
 
 /** RFC 4648 §4. Written for every JavaScript runtime: `Uint8Array.toBase64` is not in all of them. */

@@ -1,4 +1,5 @@
-import { chmodSync, existsSync } from "node:fs"
+import { chmodSync, existsSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import Database from "libsql"
 import { ClientError } from "../errors.js"
@@ -89,8 +90,16 @@ function openLocked(file: string): Database.Database {
   } catch (error) {
     database?.close()
     if (isBusy(error)) throw new ClientError("STORE_LOCKED", `${file} is in use by another client`, error)
-    throw failed(error)
+    throw failed(error, whyUnopened(file))
   }
+}
+
+/** SQLite says of all of these that it is unable to open the file. */
+function whyUnopened(file: string): string | undefined {
+  if (existsSync(file)) return statSync(file).isDirectory() ? `${file} is a folder: a profile is a file` : undefined
+  const folder = dirname(resolve(file))
+  if (!existsSync(folder)) return `there is no folder ${folder} for the profile`
+  return undefined
 }
 
 class SqliteStore implements Store {
@@ -184,6 +193,6 @@ function isBusy(error: unknown): boolean {
   return (typeof code === "string" && code.startsWith("SQLITE_BUSY")) || /database is locked/.test(String(error))
 }
 
-function failed(error: unknown): ClientError {
-  return new ClientError("STORE_FAILED", `the profile's database failed: ${(error as Error).message}`, error)
+function failed(error: unknown, why?: string): ClientError {
+  return new ClientError("STORE_FAILED", why ?? `the profile's database failed: ${(error as Error).message}`, error)
 }
