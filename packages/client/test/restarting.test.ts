@@ -1,19 +1,22 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { decode, encode } from "@conclave/codec"
+import { encode } from "@conclave/codec"
 import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { cipherSuite, type PreparedJoin } from "@conclave/mls"
 import { readNewcomer } from "../src/access/newcomer.js"
 import { fromHex } from "../src/bytes.js"
 import { ConversationHandle } from "../src/device/handle.js"
-import { type Client, type ClientOptions, type Conversation, MemoryProfile, memoryStore } from "../src/index.js"
+import type { ClientOptions, Conversation } from "../src/index.js"
 import { Mallory } from "./support/mallory.js"
 import {
   accepted,
+  bobStuck,
   claim,
   everybody,
+  insider,
   invitationOf,
   only,
+  phoneOf,
   stop,
   stoppedTeam,
   team,
@@ -21,7 +24,7 @@ import {
   types,
 } from "./support/stopping.js"
 import { tampered } from "./support/tampered.js"
-import { provider, settle, taken, type World } from "./support/world.js"
+import { provider, settle, taken } from "./support/world.js"
 
 describe("a conversation that a member has stopped", () => {
   it("goes on in a new group, by one call, and all who accept have one conversation with its whole history", async () => {
@@ -181,41 +184,6 @@ describe("a conversation that a member has stopped", () => {
     assert.equal(alice.conversations.size, 1)
   })
 })
-
-/** Bob's service shows him no log, so that he cannot follow, and may lose what he says, or the answer to it. */
-async function bobStuck(lost: "nothing" | "the answer" | "the request") {
-  const service = { spoils: false, loses: false }
-  const made = await team((world, name) => {
-    if (name !== "bob") return {}
-    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
-      if (request.type === "append" && service.loses) {
-        if (lost === "the answer") await pass()
-        throw new Error("the line is dead")
-      }
-      const answer = decode(DeliveryResponse, await pass())
-      const isSpoiled = service.spoils && answer.type === "entries"
-      return encode(DeliveryResponse, isSpoiled ? { type: "belowRetention", ...place(answer.groupId) } : answer)
-    })
-    return { delivery }
-  })
-  const place = (groupId: Uint8Array) => ({ groupId, oldestSeq: 99n })
-  const { bob, before } = made
-  await before.refresh()
-  service.spoils = true
-  service.loses = lost !== "nothing"
-  const old = only(bob)
-  const sent = old.send("while I was losing my place")
-  sent.catch(() => {})
-  await bob.sync().catch(() => {})
-  await bob.sync().catch(() => {})
-  service.loses = false
-  await bob.sync()
-  assert.equal(old.status, "recovering")
-  const later = old.send("after that")
-  later.catch(() => {})
-  service.spoils = false
-  return { ...made, old, sent, later }
-}
 
 describe("a conversation that a device cannot follow, and into which nobody lets it back", () => {
   for (const lost of ["nothing", "the answer", "the request"] as const) {
@@ -467,16 +435,3 @@ describe("two members who restart a conversation at the same time", () => {
     await assert.rejects(hers.restart(), { code: "CONTINUED" })
   })
 })
-
-/** Another device of the same person. */
-function phoneOf(world: World, client: Client): Promise<Client> {
-  const endorse = (registration: Uint8Array) => client.endorseDevice(registration)
-  return world.open(client.name, { store: memoryStore(new MemoryProfile()), endorse })
-}
-
-/** Somebody with a client's own key: its device has a place in groups that it has no keys of. */
-async function insider(world: World, client: Client): Promise<Mallory> {
-  const conversation = await client.createConversation({})
-  assert.ok(conversation instanceof ConversationHandle)
-  return new Mallory(world, client.name, conversation.driver.means.identity.signer.key)
-}

@@ -1,10 +1,21 @@
 import assert from "node:assert/strict"
+import { decode, encode } from "@conclave/codec"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { Group } from "@conclave/mls"
 import { newcomerExtension } from "../../src/access/newcomer.js"
 import type { Continues } from "../../src/access/structs.js"
 import { intervalIn } from "../../src/conversation/epoch-interval.js"
-import type { Client, ClientEvent, ClientOptions, Conversation } from "../../src/index.js"
+import { ConversationHandle } from "../../src/device/handle.js"
+import {
+  type Client,
+  type ClientEvent,
+  type ClientOptions,
+  type Conversation,
+  MemoryProfile,
+  memoryStore,
+} from "../../src/index.js"
 import { expected, Mallory } from "./mallory.js"
+import { tampered } from "./tampered.js"
 import { provider, settle, taken, World } from "./world.js"
 
 /** Mallory, who speaks as `client`, commits with a key that nobody else has: nobody can go on. */
@@ -78,4 +89,52 @@ export async function accepted(client: Client): Promise<Conversation> {
   assert.ok(invitation !== undefined, `${client.name} is not invited`)
   await invitation.accept()
   return invitation
+}
+
+/** Bob's service shows him no log, so that he cannot follow, and may lose what he says, or the answer to it. */
+export async function bobStuck(lost: "nothing" | "the answer" | "the request") {
+  const service = { spoils: false, loses: false }
+  const made = await team((world, name) => {
+    if (name !== "bob") return {}
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      if (request.type === "append" && service.loses) {
+        if (lost === "the answer") await pass()
+        throw new Error("the line is dead")
+      }
+      const answer = decode(DeliveryResponse, await pass())
+      const isSpoiled = service.spoils && answer.type === "entries"
+      return encode(DeliveryResponse, isSpoiled ? { type: "belowRetention", ...place(answer.groupId) } : answer)
+    })
+    return { delivery }
+  })
+  const place = (groupId: Uint8Array) => ({ groupId, oldestSeq: 99n })
+  const { bob, before } = made
+  await before.refresh()
+  service.spoils = true
+  service.loses = lost !== "nothing"
+  const old = only(bob)
+  const sent = old.send("while I was losing my place")
+  sent.catch(() => {})
+  await bob.sync().catch(() => {})
+  await bob.sync().catch(() => {})
+  service.loses = false
+  await bob.sync()
+  assert.equal(old.status, "recovering")
+  const later = old.send("after that")
+  later.catch(() => {})
+  service.spoils = false
+  return { ...made, old, sent, later }
+}
+
+/** Another device of the same person. */
+export function phoneOf(world: World, client: Client): Promise<Client> {
+  const endorse = (registration: Uint8Array) => client.endorseDevice(registration)
+  return world.open(client.name, { store: memoryStore(new MemoryProfile()), endorse })
+}
+
+/** Somebody with a client's own key: its device has a place in groups that it has no keys of. */
+export async function insider(world: World, client: Client): Promise<Mallory> {
+  const conversation = await client.createConversation({})
+  assert.ok(conversation instanceof ConversationHandle)
+  return new Mallory(world, client.name, conversation.driver.means.identity.signer.key)
 }
