@@ -1,12 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { encode } from "@conclave/codec"
-import { DeliveryResponse } from "@conclave/contracts/delivery"
+import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
+import { equalBytes } from "@conclave/crypto"
 import { cipherSuite, type PreparedJoin } from "@conclave/mls"
 import { readNewcomer } from "../src/access/newcomer.js"
 import { fromHex } from "../src/bytes.js"
 import { ConversationHandle } from "../src/device/handle.js"
-import type { ClientOptions, Conversation } from "../src/index.js"
+import type { Client, ClientOptions, Conversation } from "../src/index.js"
 import { Mallory } from "./support/mallory.js"
 import {
   accepted,
@@ -23,8 +23,8 @@ import {
   texts,
   types,
 } from "./support/stopping.js"
-import { tampered } from "./support/tampered.js"
-import { provider, settle, taken } from "./support/world.js"
+import { answered } from "./support/tampered.js"
+import { provider, settle, taken, type World } from "./support/world.js"
 
 describe("a conversation that a member has stopped", () => {
   it("goes on in a new group, by one call, and all who accept have one conversation with its whole history", async () => {
@@ -222,18 +222,56 @@ describe("a conversation that a device cannot follow, and into which nobody lets
   it("is not restarted while the service does not say what it has", async () => {
     const { world, bob, old } = await bobStuck("the answer")
     await using _ = world
-    const forgetful = tampered(world.transport("delivery"), async (request, pass) => {
-      if (request.type !== "read") return pass()
-      return encode(DeliveryResponse, { type: "notFound", groupId: request.groupId })
-    })
-    await bob.close()
-    const again = await world.open("bob", { delivery: forgetful })
+    const again = await reopened(world, bob, ({ groupId }) => ({ type: "notFound", groupId }))
     await assert.rejects(only(again).restart(), { code: "UNAVAILABLE" })
     assert.equal(only(again).status, "recovering")
     assert.equal(only(again).pending.length, 2)
     assert.equal(old.continuedBy, undefined)
   })
+
+  it("is not restarted by a log with a gap, in which its message may be", async () => {
+    const { world, alice, bob, before } = await bobStuck("the answer")
+    await using _ = world
+    await before.send("a message after that")
+    const log = await world.branch.entries(before)
+    const own = log.at(-2)!.seq
+    const again = await reopened(world, bob, (_, answer) =>
+      answer.type === "entries" ? { ...answer, entries: answer.entries.filter(({ seq }) => seq !== own) } : answer,
+    )
+    await assert.rejects(only(again).restart(), { code: "UNAVAILABLE", message: /with a gap/ })
+    await settle(alice)
+    assert.equal((await texts(before)).filter((text) => text === "while I was losing my place").length, 1)
+    assert.equal(only(again).pending.length, 2)
+  })
+
+  it("is restarted where the log goes back to its message, and not to where it lost its place", async () => {
+    const { world, alice, bob, before } = await bobStuck("the answer")
+    await using _ = world
+    const { seq: oldestSeq } = (await world.branch.entries(before)).at(-1)!
+    const again = await reopened(world, bob, ({ groupId, afterSeq }, answer) =>
+      afterSeq < oldestSeq - 1n ? { type: "belowRetention", groupId, oldestSeq } : answer,
+    )
+    const after = await only(again).restart({ without: ["mallory"] })
+    await settle(alice)
+    const said = ["hello", "hello, alice", "while I was losing my place", "after that"]
+    assert.deepEqual(await texts(after), said)
+    assert.deepEqual(await texts(alice.conversations.get(after.id)!), said.slice(3))
+  })
 })
+
+/** The same device, whose service answers in another way when it is asked for the log of its only conversation. */
+async function reopened(
+  world: World,
+  client: Client,
+  change: (request: DeliveryRequest & { readonly type: "read" }, answer: DeliveryResponse) => DeliveryResponse,
+): Promise<Client> {
+  const groupId = fromHex(only(client).id)
+  await client.close()
+  const delivery = answered(world.transport("delivery"), (request, answer) =>
+    request.type === "read" && equalBytes(request.groupId, groupId) ? change(request, answer) : answer,
+  )
+  return world.open(client.name, { delivery })
+}
 
 describe("an invitation that claims to continue a conversation", () => {
   it("is always put to the person, whatever the policy says, also on another device of who restarts it", async () => {
