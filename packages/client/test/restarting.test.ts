@@ -257,6 +257,18 @@ describe("a conversation that a device cannot follow, and into which nobody lets
     assert.deepEqual(await texts(after), said)
     assert.deepEqual(await texts(alice.conversations.get(after.id)!), said.slice(3))
   })
+
+  it("is not restarted by a service that says for ever that its log goes back less far", async () => {
+    const { world, bob } = await bobStuck("the answer")
+    await using _ = world
+    let asked = 0
+    const again = await reopened(world, bob, ({ groupId, afterSeq }) => {
+      if (++asked > 20) return { type: "notFound", groupId }
+      return { type: "belowRetention", groupId, oldestSeq: afterSeq + 2n }
+    })
+    await assert.rejects(only(again).restart(), { code: "UNAVAILABLE", message: /^the service does not show/ })
+    assert.ok(asked <= 2, `asked ${asked} times`)
+  })
 })
 
 /** The same device, whose service answers in another way when it is asked for the log of its only conversation. */

@@ -132,9 +132,12 @@ async function placesOf({ state, means }: Driver): Promise<Places> {
   const { delivery, signal, identity } = means
   const wanted = unplaced(state)
   const places = new Map<number, bigint | undefined>(wanted.map(([number]) => [number, undefined]))
+  let isShortened = false
   for (let after = state.position.cursor; wanted.length > 0; ) {
     const answer = await delivery.read(state.id, after, { prover: state.intervals.newest, signal })
-    if (answer.type === "belowRetention") {
+    // A service that says it again and again would be asked for ever.
+    if (answer.type === "belowRetention" && !isShortened) {
+      isShortened = true
       after = answer.oldestSeq - 1n
       continue
     }
