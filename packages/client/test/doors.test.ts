@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { noAccess } from "@conclave/contracts/access"
 import { Group, proposeOwnAdd } from "@conclave/mls"
 import { newcomerExtension } from "../src/access/newcomer.js"
-import { intervalIn } from "../src/conversation/epoch-interval.js"
+import { intervalIn, intervalOf } from "../src/conversation/epoch-interval.js"
 import { encodePayload, type Payload } from "../src/conversation/payload.js"
 import type { Client, ClientEvent } from "../src/index.js"
 import { expected, Mallory, noise } from "./support/mallory.js"
@@ -108,6 +108,35 @@ describe("a member without the SDK", () => {
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
     await only(clients[1]!).refresh()
     await assertUndisturbed(clients.slice(0, 2), ["alice", "bob", "mallory"])
+  })
+
+  it("stops it by a commit that says of its own key what is not so, and all say the same reason", async () => {
+    const lies = {
+      "it says that it removes somebody": { changes: () => ({}), removes: true },
+      "it registers a key of an interval, and begins none": {
+        changes: (eve: Mallory) => ({ add: [eve.keyPackage()], path: false }),
+        removes: false,
+      },
+    }
+    for (const [reason, { changes, removes }] of Object.entries(lies)) {
+      const { world, clients, groupId, others } = await team({ names: ["mallory"] })
+      await using _ = world
+      const { mallory, group } = await Mallory.inside(world, others[1]!)
+      const made = group.commit(changes(new Mallory(world, "eve")))
+      const { accessKey } = intervalOf(group.suite, groupId, ({ label, context, length }) =>
+        group.exportSecretAfter(made, label, context, length),
+      )
+      const commit = { welcome: none, recipients: [], begins: { accessKey, removes }, answers: undefined }
+      const append = { kind: "commit", epoch: made.epoch - 1n, body: made.message, commit } as const
+      expected(await mallory.append(groupId, append), "accepted")
+      const honest = clients.slice(0, 2)
+      await settle(...honest)
+      for (const client of honest) {
+        const [told] = await taken(client)
+        assert.ok(told?.type === "stopped" && told.by === "mallory", `${client.name}: ${told?.type}`)
+        assert.ok(told.reason.endsWith(reason), told.reason)
+      }
+    }
   })
 
   it("does not let anybody in by forwarding their own proposal, known or unknown, and nobody is held up by it", async () => {

@@ -278,6 +278,38 @@ describe("a service that was restored from a backup", () => {
     )
   })
 
+  it("is given back a request to leave, without which nobody follows the commit that carries it out", async () => {
+    await using backup = new Backup()
+    const clients = (await backup.team("alice", "bob", "carol", "dave")) as [Client, Client, Client, Client]
+    const [alice, bob, carol, dave] = clients
+    await backup.make()
+    await only(carol).leave()
+    await settle(alice, bob)
+    assert.deepEqual(only(alice).members, ["alice", "bob", "dave"])
+    await carol.close()
+    backup.restore()
+    await pass(backup.world, 60_000, alice, bob)
+    await dave.sync()
+    assertOneGroup(alice, bob, dave)
+    const told = (await taken(dave)).find(({ type }) => type === "members")
+    assert.ok(told?.type === "members")
+    assert.deepEqual([told.by, told.left], ["alice", ["carol"]])
+  })
+
+  it("is asked what it says of itself where it denies a log, and not where it does not know it", async () => {
+    await using backup = new Backup()
+    const [, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    for (const type of ["notFound", "denied"] as const) {
+      let asked = 0
+      backup.lie = (request, answer) => {
+        if (request.type === "service") asked++
+        return request.type === "read" ? { type, groupId: request.groupId, reason: "no" } : answer
+      }
+      await bob.sync()
+      assert.equal(asked > 0, type === "denied", `${type}: asked ${asked} times`)
+    }
+  })
+
   it("is not said to keep back what has its place before what was read and lost", async () => {
     await using backup = new Backup()
     const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
+import type { DeliveryRequest, DeliveryResponse, Entry } from "@conclave/contracts/delivery"
 import type { Client } from "../src/index.js"
 import { answered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -113,4 +113,41 @@ describe("a service that does not sign", () => {
     )
     assert.deepEqual([only(bob).status, await texts(bob)], ["active", ["one"]])
   })
+
+  const malformed: Readonly<Record<string, (entry: Entry) => Entry>> = {
+    "a hash that is too short": (entry) => ({ ...entry, chainHash: entry.chainHash.slice(1) }),
+    "no hash": (entry) => ({ ...entry, chainHash: new Uint8Array() }),
+    "an expired entry without the hash of what it was": (entry) => ({
+      ...entry,
+      kind: "expired",
+      body: new Uint8Array(),
+    }),
+  }
+  for (const [what, change] of Object.entries(malformed)) {
+    it(`does not begin a newcomer's chain with ${what}`, async () => {
+      await using world = new World({ inMemory: true })
+      const service = { lies: true }
+      const changed = (answer: DeliveryResponse) =>
+        answer.type === "entries" && service.lies ? { ...answer, entries: answer.entries.map(change) } : answer
+      // Nobody has told the newcomer where the chain is: whoever invited it has read nothing that was signed.
+      const alice = await world.open("alice", {
+        delivery: answered(world.transport("delivery"), (_, answer) => damaged(answer)),
+      })
+      const bob = await world.open("bob", {
+        delivery: answered(world.transport("delivery"), (_, answer) => changed(answer)),
+      })
+      const team = await alice.createConversation({ members: ["bob"] })
+      await settle(alice, bob)
+      await taken(bob)
+      await team.send("one")
+      await bob.sync()
+      assert.deepEqual(
+        (await taken(bob)).map(({ type }) => type),
+        ["missing"],
+      )
+      service.lies = false
+      await bob.sync()
+      assert.deepEqual(await texts(bob), ["one"])
+    })
+  }
 })

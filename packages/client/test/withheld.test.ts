@@ -23,20 +23,25 @@ describe("a message that is said to have expired", () => {
       })
       return { ...answer, entries }
     }
-    const open = () =>
-      world.open("bob", { delivery: answered(world.transport("delivery"), (_, answer) => hide(answer)) })
+    const service = { losesAnswers: false }
+    const open = () => {
+      const delivery = answered(world.transport("delivery"), ({ type }, answer) =>
+        type === "append" && service.losesAnswers ? { type: "unavailable", reason: "" } : hide(answer),
+      )
+      return world.open("bob", { delivery })
+    }
     const [alice, bob] = [await world.open("alice"), await open()]
     const team = await alice.createConversation({ members: ["bob"] })
     await settle(alice, bob)
     await team.send("one")
     await bob.sync()
     await taken(bob)
+    const hideNext = async () => hidden.add(BigInt((await world.branch.entries(only(alice))).length) + 1n)
     const say = async (text: string, { isHidden = false } = {}) => {
-      const { length } = await world.branch.entries(only(alice))
-      if (isHidden) hidden.add(BigInt(length) + 1n)
+      if (isHidden) await hideNext()
       await team.send(text)
     }
-    return { world, bob, open, say }
+    return { world, bob, open, say, hideNext, service }
   }
   const rejected = async (client: Client) =>
     (await taken(client)).flatMap((it) => (it.type === "rejected" ? [it.code] : []))
@@ -76,6 +81,20 @@ describe("a message that is said to have expired", () => {
     await say("here I am")
     await bob.sync()
     assert.deepEqual(await texts(bob), ["one", "here I am"])
+    assert.deepEqual(await rejected(bob), [])
+  })
+
+  it("is not kept back from the device that has sent it, and has not heard so", async () => {
+    const { world, bob, hideNext, service } = await pair()
+    await using _ = world
+    service.losesAnswers = true
+    await hideNext()
+    const sent = only(bob).send("mine")
+    await bob.sync().catch(() => {})
+    service.losesAnswers = false
+    await bob.sync()
+    await sent
+    assert.deepEqual(await texts(bob), ["one", "mine"])
     assert.deepEqual(await rejected(bob), [])
   })
 })
