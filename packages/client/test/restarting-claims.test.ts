@@ -54,6 +54,24 @@ describe("an invitation that says what it continues", () => {
     assert.equal(invitation.invitedToContinue, undefined)
   })
 
+  it("counts from a member of whom this device has not read yet", async () => {
+    const { world, alice, carol, mallory, before } = await team()
+    await using _ = world
+    const eve = await world.open("eve")
+    await before.invite("eve")
+    await settle(eve, mallory)
+    await stop(world, mallory)
+    await settle(eve)
+    const after = await only(eve).restart({ without: ["mallory"] })
+    assert.equal(only(carol).status, "active")
+    await settle(carol, alice)
+    for (const client of [carol, alice]) {
+      const told = (await taken(client)).find(({ type }) => type === "invited")
+      assert.ok(told?.type === "invited", client.name)
+      assert.deepEqual([told.conversation.id, told.continues?.by], [after.id, "eve"])
+    }
+  })
+
   it("does not continue one that the person has not accepted", async () => {
     const { world, alice, mallory, before } = await team()
     await using _ = world

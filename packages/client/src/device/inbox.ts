@@ -137,7 +137,7 @@ export class Inbox {
     if (told?.continues === undefined || find(hex(groupId)) !== undefined) return undefined
     const { groupId: claimed, names: toldNames } = told.continues
     const before = findShown(hex(claimed))
-    if (before === undefined || !isInTree(before, inviter)) return undefined
+    if (before === undefined) return undefined
     // One that is over already is not asked for: the service may not have it any more.
     if (!mayBeContinued(before)) await readToHead(before)
     if (!isInTree(before, inviter)) return undefined
