@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { Client, MemoryProfile, memoryStore } from "../src/index.js"
 import { Power, storeOn, transportOn } from "./support/faults.js"
-import { invitationOf, only, stop, texts } from "./support/stopping.js"
+import { bobStuck, invitationOf, only, stop, texts } from "./support/stopping.js"
 import { settle, World } from "./support/world.js"
 
 describe("a crash", () => {
@@ -21,6 +21,36 @@ describe("a crash", () => {
       context.diagnostic(`${points} points`)
     })
   }
+})
+
+describe("a device that comes in again while it restarts the conversation, and loses its place once more", () => {
+  it("says nothing twice that it has sent meanwhile", async () => {
+    const { world, service, alice, bob, old, sent, later } = await bobStuck("the answer")
+    await using _ = world
+    let isIn = false
+    service.beforeReading = async () => {
+      service.beforeReading = async () => {}
+      world.now += 30_000
+      await settle(alice)
+      service.loses = true
+      await bob.sync().catch(() => {})
+      isIn = old.status === "active"
+      service.spoils = true
+      await only(alice).refresh()
+      for (let round = 0; round < 2; round++) await bob.sync().catch(() => {})
+      assert.equal(old.status, "recovering")
+      service.loses = false
+      service.spoils = false
+    }
+    const after = await old.restart({ without: ["mallory"] })
+    assert.ok(isIn, "it was in meanwhile")
+    await Promise.all([sent, later])
+    await settle(alice, bob)
+    const said = ["hello", "hello, alice", "while I was losing my place", "after that"]
+    assert.deepEqual(await texts(old), said)
+    assert.deepEqual(await texts(after), said)
+    assert.deepEqual(await texts(alice.conversations.get(after.id)!), [])
+  })
 })
 
 /** Returns how many points the one whose power fails has passed without a failure. */

@@ -93,7 +93,7 @@ export async function accepted(client: Client): Promise<Conversation> {
 
 /** Bob's service shows him no log, so that he cannot follow, and may lose what he says, or the answer to it. */
 export async function bobStuck(lost: "nothing" | "the answer" | "the request") {
-  const service = { spoils: false, loses: false }
+  const service = { spoils: false, loses: false, beforeReading: async () => {} }
   const made = await team((world, name) => {
     if (name !== "bob") return {}
     const delivery = tampered(world.transport("delivery"), async (request, pass) => {
@@ -101,6 +101,7 @@ export async function bobStuck(lost: "nothing" | "the answer" | "the request") {
         if (lost === "the answer") await pass()
         throw new Error("the line is dead")
       }
+      if (request.type === "read") await service.beforeReading()
       const answer = decode(DeliveryResponse, await pass())
       const isSpoiled = service.spoils && answer.type === "entries"
       return encode(DeliveryResponse, isSpoiled ? { type: "belowRetention", ...place(answer.groupId) } : answer)
@@ -123,7 +124,7 @@ export async function bobStuck(lost: "nothing" | "the answer" | "the request") {
   const later = old.send("after that")
   later.catch(() => {})
   service.spoils = false
-  return { ...made, old, sent, later }
+  return { ...made, service, old, sent, later }
 }
 
 /** Another device of the same person. */
