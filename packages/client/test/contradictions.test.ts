@@ -205,6 +205,23 @@ describe("a service that answers for ever what it was not asked for", () => {
     )
     await only(bob).send("two")
   })
+
+  it("by a Welcome's place before the first entry does not keep an invitation from a device that knocks", async () => {
+    const { world, bob, team } = await liar((request, answer) => {
+      if (answer.type === "inboxEntries")
+        return { ...answer, entries: answer.entries.map((it) => ({ ...it, seq: 0n })) }
+      const { groupId } = request as { readonly groupId: Uint8Array }
+      return request.type === "read" && isLost ? { type: "belowRetention", groupId, oldestSeq: 99n } : answer
+    })
+    await using _ = world
+    let isLost = true
+    for (let round = 0; round < 2; round++) await bob.sync()
+    assert.equal(only(bob).status, "recovering")
+    isLost = false
+    await team.reinvite("bob")
+    await bob.sync()
+    assert.deepEqual([only(bob).status, only(bob).invitedBy], ["invited", "alice"])
+  })
 })
 
 describe("a service that was restored from a backup", () => {
