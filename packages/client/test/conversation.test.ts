@@ -5,6 +5,7 @@ import { deliveryRequests } from "@conclave/contracts/delivery"
 import { TransportError } from "@conclave/transport"
 import type { Client, Conversation, VerifyLeaves } from "../src/index.js"
 import { expected, Mallory } from "./support/mallory.js"
+import { tampered } from "./support/tampered.js"
 import { next, settle, taken, World } from "./support/world.js"
 
 const texts = async (conversation: Conversation) => (await conversation.history()).map(({ from, text }) => [from, text])
@@ -239,6 +240,30 @@ describe("a conversation", () => {
     assert.deepEqual([other?.name, other?.own, other?.renewedInEpoch], ["bob", false, team.epoch])
     assert.deepEqual([root?.kind, root?.renewedInEpoch], ["parent", team.epoch])
     assert.deepEqual(only(bob).epochAuthenticator, team.epochAuthenticator)
+  })
+
+  it("asks for its log once more after a commit that removes somebody, and after no other", async () => {
+    await using world = new World({ inMemory: true })
+    let asked = 0
+    const delivery = tampered(world.transport("delivery"), (request, pass) => {
+      if (request.type === "read") asked++
+      return pass()
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const carol = await world.open("carol")
+    const team = await alice.createConversation({ members: ["bob", "carol"] })
+    await settle(alice, bob, carol)
+    const reads = async () => {
+      asked = 0
+      await bob.sync()
+      return asked
+    }
+    const none = await reads()
+    await team.refresh()
+    assert.equal(await reads(), none)
+    // The key from before it reads no further than the removal.
+    await team.remove("carol")
+    assert.equal(await reads(), none + 1)
   })
 })
 
