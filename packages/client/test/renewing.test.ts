@@ -1,7 +1,11 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { nextDue } from "../src/conversation/next.js"
+import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client, ClientPolicy } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
+import { stop } from "./support/stopping.js"
+import { answered } from "./support/tampered.js"
 import { settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -83,6 +87,52 @@ describe("a device renews its keys by itself", () => {
     await settle(bob, alice)
     assert.equal(notes.epoch, epoch)
     assert.deepEqual(await renewals(alice), ["bob"])
+  })
+
+  it("and is no reason to look again and again, or to count twice, where the service does not take it", async () => {
+    await using world = new World({ inMemory: true })
+    let refuses = false
+    const delivery = answered(
+      world.transport("delivery"),
+      ({ type }, answer) => (type === "append" && refuses ? { type: "quotaExceeded", of: "group" } : answer),
+      () => refuses,
+    )
+    const [alice, bob] = [
+      await world.open("alice"),
+      await world.open("bob", { delivery, policy: { keyPackages: 4, renewalsPerDay: 2 } }),
+    ]
+    const one = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    await taken(alice)
+    world.now += 2 * WEEK
+    refuses = true
+    const sent = only(bob).send("after a long time")
+    const { driver } = only(bob) as ConversationHandle
+    for (let round = 0; round < 3; round++) {
+      await driver.runner.once().catch(() => {})
+      assert.ok(driver.state.facts.renewalDue)
+      assert.ok(nextDue(driver.state, driver.moment())! > world.now)
+      world.now += 600_000
+    }
+    assert.equal(driver.moment().renewalsLeft, 1)
+    refuses = false
+    await settle(bob, alice)
+    await sent
+    assert.deepEqual(await renewals(alice), ["bob"])
+    assert.deepEqual(only(bob).epochAuthenticator, one.epochAuthenticator)
+  })
+
+  it("in no conversation that is stopped: there is nothing to do in it, however old they are", async () => {
+    await using world = new World({ inMemory: true })
+    const { alice, bob } = await people(world)
+    await only(bob).send("hello")
+    await settle(bob, alice)
+    await stop(world, alice)
+    await settle(bob)
+    assert.equal(only(bob).status, "stopped")
+    world.now += 4 * WEEK
+    const { driver } = only(bob) as ConversationHandle
+    assert.equal(nextDue(driver.state, driver.moment()), undefined)
   })
 })
 
