@@ -9,7 +9,7 @@ import type { Extension } from "@conclave/mls/wire"
 import type { IntervalKeys } from "../src/access/interval-keys.js"
 import { sealAnswers, sealKnock } from "../src/access/knocks.js"
 import { newcomerExtension } from "../src/access/newcomer.js"
-import { fromHex } from "../src/bytes.js"
+import { fromHex, hex } from "../src/bytes.js"
 import { intervalOf } from "../src/conversation/epoch-interval.js"
 import { ConversationHandle } from "../src/device/handle.js"
 import type { Client } from "../src/index.js"
@@ -41,7 +41,12 @@ interface Knocker {
 }
 
 /** A knock of the leaf with the signer's key. */
-function knockOf({ groupId, group, keys, signer }: Knocker, at: bigint, seconds: bigint): Knock {
+function knockOf(
+  { groupId, group, keys, signer }: Knocker,
+  at: bigint,
+  seconds: bigint,
+  stuckAt?: bigint | undefined,
+): Knock {
   const { suite } = group
   const random = (length: number) => provider.random(length)
   const own = group.members.find(({ signatureKey }) => equalBytes(signatureKey, signer.key.publicKey))!
@@ -53,18 +58,18 @@ function knockOf({ groupId, group, keys, signer }: Knocker, at: bigint, seconds:
     leafNodeHashes: [suite.hash.digest(group.leafNode(own.leafIndex)!)],
     seen: 1_000_000n,
     seenHash: new Uint8Array(32),
-    stuckAt: undefined,
+    stuckAt,
     keyPackage: createKeyPackage({ suite, signer, lifetime, lastResort: false, random }).keyPackage,
   }
   return { id: content.id, key: keys.accessKey, sealed: sealKnock(content, { keys, signer: signer.key, random }), at }
 }
 
 /** As the device of `client` could leave it, whatever state it is in. */
-function ownKnockOf(client: Client, at: bigint): Knock {
+function ownKnockOf(client: Client, at: bigint, stuckAt?: bigint): Knock {
   const { means, state } = driverOf(client)
   const { signer } = means.identity
   const knocker = { groupId: state.id, group: state.group!, keys: state.intervals.newest!, signer }
-  return knockOf(knocker, at, means.groupOptions.now())
+  return knockOf(knocker, at, means.groupOptions.now(), stuckAt)
 }
 
 /** Alice, Bob and Carol talk; what the service tells Bob goes through `service.lie`. */
@@ -214,6 +219,27 @@ describe("a member who sends a Welcome to somebody who knocks", () => {
     assert.ok(told.length === 1 && told[0]?.type === "rejected" && told[0].reason.includes("member already"))
     await settle(...clients)
     await assertTogether(clients)
+  })
+})
+
+describe("a member who is let in again", () => {
+  it("is known by the commit that its own knock names, whatever other knocks are there", async () => {
+    const { world, alice, bob, carol } = await team()
+    await using _ = world
+    const commits = (await world.branch.entries(only(alice))).filter(({ kind }) => kind === "commit")
+    const [byAlice, byBob] = commits.slice(-3).map(({ seq }) => seq)
+    const hers = ownKnockOf(carol, 1n, byBob)
+    const garbage = { ...ownKnockOf(carol, 1n, byAlice), sealed: provider.random(99) }
+    driverOf(bob).bring({ type: "knocked", knocks: [garbage, ownKnockOf(alice, 1n, byAlice), hers] })
+    driverOf(alice).bring({ type: "knocked", knocks: [hers] })
+    world.now += 60_000
+    await alice.sync()
+    await bob.sync()
+    const keyOf = (client: Client) => hex(driverOf(client).means.identity.signatureKey)
+    for (const client of [alice, bob]) {
+      const letIn = driverOf(client).state.letIn.get(keyOf(carol))
+      assert.deepEqual([...(letIn?.stuckBy ?? [])], [[keyOf(bob), 1]], client.name)
+    }
   })
 })
 

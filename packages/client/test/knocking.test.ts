@@ -426,6 +426,18 @@ describe("an answer to a knock", () => {
     await settle(bob, alice, bob, ...clients)
     await assertTogether(clients)
   })
+
+  it("that is gone changes nothing of how long its leaf is known, whoever has renewed theirs meanwhile", async () => {
+    const { world, clients, alice, bob, loseTrack } = await team()
+    await using _ = world
+    await loseTrack()
+    await only(alice).refresh()
+    world.now += 30_000
+    await alice.sync()
+    world.now += 3 * 86_400_000
+    await settle(bob, alice, bob, ...clients)
+    await assertTogether(clients)
+  })
 })
 
 describe("a member who knocks again and again, and says that it cannot follow others' commits", () => {
