@@ -1,6 +1,9 @@
 /** Both services over HTTP and WebSocket, alone or inside an application's own server; and a listener for any service. */
 export { type Listener, listen } from "./listener/listen.js"
+export { type OriginOptions, originOf, publicUrlOf } from "./listener/origins.js"
 export type { ListenLimits, ListenOptions, Place, ServingOptions } from "./listener/serving.js"
+export type { SocketAnswer, SocketCode } from "./listener/socket-answer.js"
+export type { TurnedAway } from "./listener/turned-away.js"
 export type { MountedRequest } from "./mount.js"
 export type {
   FastOpenOptions,

@@ -30,3 +30,8 @@ export function pathBeneath({ url = "", originalUrl = url }: MountedRequest, mou
   if (path === mount) return "/"
   return path.startsWith(`${mount}/`) ? path.slice(mount.length) : undefined
 }
+
+/** Whether a request is for `mount` itself, without a slash at its end: a page's relative addresses would go astray. */
+export function isSlashless({ url = "", originalUrl = url }: MountedRequest, mount: string): boolean {
+  return mount !== "" && originalUrl.split("?", 1)[0] === mount
+}

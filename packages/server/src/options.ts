@@ -9,7 +9,9 @@ import type {
 } from "@conclave/delivery"
 import type { KeyRing, SealedServer } from "@conclave/fast-open"
 import type { Handler, Refusal as ListenerRefusal, LogOptions, Shares } from "@conclave/transport"
+import type { OriginOptions } from "./listener/origins.js"
 import type { ListenLimits } from "./listener/serving.js"
+import type { TurnedAway } from "./listener/turned-away.js"
 
 /** What keeps the data of both services. */
 export interface Stores extends Partial<AsyncDisposable> {
@@ -30,7 +32,7 @@ export type ServiceRefusalKind = AuthRefusalKind | DeliveryRefusalKind
 /** Something that was refused, by a listener or by a service. */
 export type Refusal = ListenerRefusal | { readonly kind: ServiceRefusalKind }
 
-export interface ServerOptions extends Omit<LogOptions, "ended"> {
+export interface ServerOptions extends Omit<LogOptions, "ended">, OriginOptions {
   /** The SQLite file of both services, or `:memory:`. Either this or {@link stores}. */
   readonly file?: string
   /** Stores that are there already. They are disposed at the end where they can be: the object, not its members. */
@@ -51,6 +53,8 @@ export interface ServerOptions extends Omit<LogOptions, "ended"> {
   readonly trustedProxies?: readonly string[] | undefined
   /** Is told once that requests come through a proxy that is not among these. */
   readonly onUntrustedProxy?: () => void
+  /** Is told of what settings turn away: once for each reason, origin and host, and no more than 64 times. */
+  readonly onTurnedAway?: (turnedAway: TurnedAway) => void
   /**
    * Names that {@link Conclave.handler} and {@link Conclave.upgrade} answer to, beside those of this machine; requests
    * under others get 421. Default `any`: the application's server decides. {@link Conclave.listen} has its own.

@@ -10,7 +10,7 @@ import { Hosts } from "./listener/hosts.js"
 import { defaultLimits, type Listener, listenWith, prepare } from "./listener/listen.js"
 import type { Common, Place, ServingOptions } from "./listener/serving.js"
 import { SOCKET_PATH } from "./listener/socket.js"
-import { type MountedRequest, mountPath, pathBeneath } from "./mount.js"
+import { isSlashless, type MountedRequest, mountPath, pathBeneath } from "./mount.js"
 import type { FastOpenServer, Refusal, ServerOptions, Services } from "./options.js"
 import { startSealed } from "./sealed.js"
 import { servicesOn, storesAnswer, sweepingOf } from "./services.js"
@@ -140,7 +140,10 @@ class ComposedServer implements Conclave {
     this.services = composition.services
     this.fastOpen = composition.fastOpen
     this.#composition = composition
-    this.#embedded = new Endpoint(composition.common, new Hosts(undefined, composition.hosts))
+    this.#embedded = new Endpoint(
+      composition.common,
+      new Hosts(undefined, composition.hosts, composition.common.origins.host),
+    )
   }
 
   readonly handler = (request: IncomingMessage & MountedRequest, response: ServerResponse, next?: Next): boolean => {
@@ -152,7 +155,8 @@ class ComposedServer implements Conclave {
     }
     this.#taken.add(request)
     const otherwise = next && (() => next())
-    this.#embedded.answer(request, response, { path, otherwise })
+    const slashless = isSlashless(request, this.#composition.mount) ? this.#composition.mount : undefined
+    this.#embedded.answer(request, response, { path, slashless, otherwise })
     return true
   }
 
@@ -228,8 +232,12 @@ function telling({ onError, onRefusal, logger }: ServerOptions, ended: AbortSign
   }
 }
 
-function passedOn({ trustedProxies, onUntrustedProxy, page }: ServerOptions): Partial<ServingOptions> {
+function passedOn(options: ServerOptions): Partial<ServingOptions> {
+  const { trustedProxies, onUntrustedProxy, onTurnedAway, publicUrl, allowedOrigins, page } = options
   return {
+    publicUrl,
+    allowedOrigins,
+    ...(onTurnedAway && { onTurnedAway }),
     ...(trustedProxies && { trustedProxies }),
     ...(onUntrustedProxy && { onUntrustedProxy }),
     ...(page !== undefined && { static: page }),

@@ -8,6 +8,7 @@ import { requesterOf, seemsForwarded } from "./peer.js"
 import { answerRequest, mayStream } from "./request.js"
 import type { Common, Serving } from "./serving.js"
 import { SOCKET_PATH, SocketListener } from "./socket.js"
+import { answerPlain, wasHandshake } from "./socket-answer.js"
 import { contentSecurity, sendText } from "./text.js"
 
 const OFFER_PATH = "/fast-open"
@@ -16,6 +17,8 @@ const OFFER_PATH = "/fast-open"
 export interface Asked {
   /** Without its query, and beneath where the endpoint is mounted. */
   readonly path: string
+  /** The path as it came, where it is that of the page but for the slash at its end. */
+  readonly slashless?: string | undefined
   /** Answers in place of 404 where there is no file at the path. */
   readonly otherwise?: (() => void) | undefined
 }
@@ -81,7 +84,8 @@ export class Endpoint {
     }
   }
 
-  async #route(request: IncomingMessage, response: ServerResponse, { path, otherwise }: Asked): Promise<void> {
+  async #route(request: IncomingMessage, response: ServerResponse, asked: Asked): Promise<void> {
+    const { path, otherwise } = asked
     const serving = this.#serving
     const service = this.#service(path)
     if (otherwise !== undefined && !this.#isOwn(path) && (await serving.files?.find(path)) === undefined) {
@@ -93,21 +97,42 @@ export class Endpoint {
     const unknown = serving.hosts.refuse(request.headers.host)
     if (unknown !== undefined) {
       serving.shares.refused("host", requester)
+      serving.turnedAway("host", request)
       return sendText(response, 421, unknown)
     }
     if (!serving.proxies.any && seemsForwarded(request)) serving.hint()
     const closing = serving.closing.aborted
     if (isHealthPath(path)) return serving.health.answer(request, response, { path, requester, closing })
     if (closing) return sendText(response, 503, "the server is closing")
-    if (service !== undefined) return answerRequest(request, response, { ...serving, service })
+    if (service !== undefined) {
+      if (this.#answerPreflight(request, response)) return
+      return answerRequest(request, response, { ...serving, service })
+    }
     if (path === SOCKET_PATH) {
-      response.setHeader("upgrade", "websocket")
-      return sendText(response, 426, "this path takes WebSockets only")
+      if (wasHandshake(request)) serving.turnedAway("upgrade", request)
+      return answerPlain(request, response, serving.origins)
     }
     if (path === OFFER_PATH && serving.offer !== undefined) {
       return answerOffer(request, response, { ...serving, offer: serving.offer })
     }
-    return this.#answerFile(request, response, path)
+    return this.#answerFile(request, response, asked)
+  }
+
+  /** Answers a browser that asks, for a page of another origin, whether it may send a request; and allows reading. */
+  #answerPreflight(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origins, turnedAway, shares, proxies } = this.#serving
+    const { origin } = request.headers
+    for (const [name, value] of Object.entries(origins.cors(origin))) response.setHeader(name, value)
+    const isPreflight = request.method === "OPTIONS" && request.headers["access-control-request-method"] !== undefined
+    if (!isPreflight || origin === undefined) return false
+    const allowed = origins.preflight(origin)
+    if (allowed === undefined) {
+      shares.refused("origin", requesterOf(request, proxies))
+      turnedAway("origin", request)
+      return false
+    }
+    response.writeHead(204, allowed).end()
+    return true
   }
 
   /** Whether something else than a file is at `path`. */
@@ -126,12 +151,17 @@ export class Endpoint {
     return Object.hasOwn(services, path.slice(1)) ? services[path.slice(1)] : undefined
   }
 
-  async #answerFile(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  async #answerFile(request: IncomingMessage, response: ServerResponse, { path, slashless }: Asked): Promise<void> {
     const { files } = this.#serving
     if (files === undefined) return sendText(response, 404, "there is nothing at this path")
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD")
       return sendText(response, 405, "a file is asked for by GET")
+    }
+    if (slashless !== undefined) {
+      // Relative: what stands before it on the way here is not known.
+      response.setHeader("location", `${slashless.split("/").at(-1)}/`)
+      return sendText(response, 308, "the page is at this path with a slash at its end")
     }
     const file = await files.find(path)
     if (file === undefined) return sendText(response, 404, "there is nothing at this path")

@@ -3,14 +3,16 @@ import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Shares } from "@conclave/transport"
 import { admitConnections } from "./connections.js"
-import { Endpoint } from "./endpoint.js"
+import { type Asked, Endpoint } from "./endpoint.js"
 import { Health } from "./health.js"
 import { Hosts } from "./hosts.js"
+import { Origins } from "./origins.js"
 import { TrustedProxies } from "./peer.js"
 import { mediaTypesOf } from "./request.js"
 import type { Common, ListenLimits, ListenOptions, Place, ServingOptions } from "./serving.js"
 import { openStaticFiles } from "./static-files.js"
 import { refusalText } from "./text.js"
+import { TurnedAwayOnce } from "./turned-away.js"
 
 export interface Listener extends AsyncDisposable {
   /** `http://localhost:8080/`, with the port that was really taken. */
@@ -44,7 +46,8 @@ export const defaultLimits: ListenLimits = {
  * answer. Rejects where the address cannot be taken (the system's error, for example `EADDRINUSE`) or `static` is no
  * folder.
  *
- * @throws {TypeError} when `mediaTypes` has one that a page of any origin may send.
+ * @throws {TypeError} when `mediaTypes` has one that a page of any origin may send, or the public URL or an allowed origin
+ *   is none.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   options.signal?.throwIfAborted()
@@ -63,8 +66,10 @@ export async function prepare(options: ServingOptions): Promise<Common> {
     shares,
     mediaTypes: mediaTypesOf(options.mediaTypes),
     proxies: new TrustedProxies(options.trustedProxies),
+    origins: new Origins(options),
     onError: options.onError ?? (() => {}),
     hint: once(options.onUntrustedProxy ?? (() => {})),
+    turnedAway: new TurnedAwayOnce(options.onTurnedAway ?? (() => {})).add,
     health: new Health({ ready, shares }),
     files: options.static === undefined ? undefined : await openStaticFiles(options.static),
   }
@@ -73,17 +78,21 @@ export async function prepare(options: ServingOptions): Promise<Common> {
 /** A server of its own for `common`. Rejects as {@link listen}. */
 export async function listenWith(common: Common, place: Place): Promise<Listener> {
   place.signal?.throwIfAborted()
-  const { limits } = common
-  const endpoint = new Endpoint(common, new Hosts(place.host ?? DEFAULT_HOST, place.hosts))
+  const { limits, origins } = common
+  const endpoint = new Endpoint(common, new Hosts(place.host ?? DEFAULT_HOST, place.hosts, origins.host))
   const server = createServer({
     headersTimeout: limits.headTimeoutMilliseconds,
     requestTimeout: 3 * limits.headTimeoutMilliseconds,
     connectionsCheckingInterval: Math.max(limits.headTimeoutMilliseconds / 4, 50),
     keepAliveTimeout: 65_000,
+    // Those are refused, or let in, as requests under other names are.
+    requireHostHeader: origins.host === undefined,
   })
   admitConnections(server, common)
-  server.on("request", (request, response) => endpoint.answer(request, response, { path: pathOf(request) }))
-  server.on("upgrade", (request, socket, head) => endpoint.upgrade(request, socket as Socket, head, pathOf(request)))
+  server.on("request", (request, response) => endpoint.answer(request, response, pathIn(request, origins.path)))
+  server.on("upgrade", (request, socket, head) => {
+    endpoint.upgrade(request, socket as Socket, head, pathIn(request, origins.path).path)
+  })
   server.on("clientError", answerClientError)
   const url = await bind(server, place).catch(async (error: unknown) => {
     await endpoint.close()
@@ -102,7 +111,13 @@ export async function listenWith(common: Common, place: Place): Promise<Listener
   return { url, close, [Symbol.asyncDispose]: close }
 }
 
-const pathOf = ({ url = "" }: IncomingMessage) => url.split("?", 1)[0]!
+/** The path of a request, with or without that of the public URL: a proxy may have taken it off. */
+function pathIn({ url = "" }: IncomingMessage, publicPath: string): Asked {
+  const path = url.split("?", 1)[0]!
+  if (publicPath === "") return { path }
+  if (path === publicPath) return { path: "/", slashless: path }
+  return { path: path.startsWith(`${publicPath}/`) ? path.slice(publicPath.length) : path }
+}
 
 function answerClientError(error: Error & { code?: string }, socket: Socket | import("node:stream").Duplex): void {
   if (error.code === "ECONNRESET" || !socket.writable) {

@@ -1,11 +1,14 @@
+import type { IncomingMessage } from "node:http"
 import type { Handler, Refusal, Shares } from "@conclave/transport"
 import type { Health } from "./health.js"
 import type { Hosts } from "./hosts.js"
+import type { OriginOptions, Origins } from "./origins.js"
 import type { TrustedProxies } from "./peer.js"
 import type { StaticFiles } from "./static-files.js"
+import type { TurnedAway } from "./turned-away.js"
 
 /** How requests are answered, whichever HTTP server they come through. */
-export interface ServingOptions {
+export interface ServingOptions extends OriginOptions {
   /** By name: `delivery` is asked by POST to `/delivery` and by streams over `/socket` that name it. */
   readonly services: Readonly<Record<string, Handler>>
   /**
@@ -28,6 +31,8 @@ export interface ServingOptions {
   readonly trustedProxies?: readonly string[]
   /** Is told once that requests come through a proxy that is not among these: all its clients are one requester. */
   readonly onUntrustedProxy?: () => void
+  /** Is told of what settings turn away: once for each reason, origin and host, and no more than 64 times. */
+  readonly onTurnedAway?: (turnedAway: TurnedAway) => void
   /** What a requester, and all, may hold. Give one object to listeners that are to share. Default: its own. */
   readonly shares?: Shares
   /** Is told of each refusal where `shares` is not given; see there. */
@@ -94,9 +99,12 @@ export interface Common {
   readonly limits: ListenLimits
   readonly onError: (error: unknown) => void
   readonly proxies: TrustedProxies
+  readonly origins: Origins
   readonly shares: Shares
   /** A proxy that nobody named has passed on a request. */
   readonly hint: () => void
+  /** The operator's settings, or a proxy's, keep a request from being answered. */
+  readonly turnedAway: (reason: TurnedAway["reason"], request: Pick<IncomingMessage, "headers">) => void
   readonly health: Health
 }
 

@@ -4,6 +4,7 @@ import { FRAME_OVERHEAD, Holding, SUBPROTOCOL } from "@conclave/transport/parts"
 import { type WebSocket, WebSocketServer } from "ws"
 import { requesterOf } from "./peer.js"
 import type { Serving } from "./serving.js"
+import { refusedHandshake, type SocketCode } from "./socket-answer.js"
 import { SocketStreams } from "./socket-streams.js"
 import { type Refused, refusalText } from "./text.js"
 
@@ -12,7 +13,17 @@ const FAREWELL_MILLISECONDS = 1000
 
 export const SOCKET_PATH = "/socket"
 
-const TOO_MANY = { status: "503 Service Unavailable", reason: "too many sockets of one network, or of all" }
+interface Refusal {
+  readonly status: string
+  readonly code: SocketCode
+  readonly reason: string
+}
+
+const TOO_MANY: Refusal = {
+  status: "503 Service Unavailable",
+  code: "tooManySockets",
+  reason: "too many sockets of one network, or of all",
+}
 
 /** The WebSockets of an endpoint. */
 export class SocketListener {
@@ -47,7 +58,7 @@ export class SocketListener {
     const holding = new Holding(this.#serving.shares, requesterOf(request, this.#serving.proxies))
     const refused = this.#refuse(request, path) ?? (holding.take("sockets") ? undefined : TOO_MANY)
     if (refused !== undefined) {
-      turnAway(socket, refused)
+      turnAway(socket, refusedHandshake(request, this.#serving.origins, refused))
       return
     }
     socket.once("close", () => holding[Symbol.dispose]())
@@ -98,22 +109,25 @@ export class SocketListener {
     for (const streams of this.#streams) streams.look(now)
   }
 
-  #refuse(request: IncomingMessage, path: string): Refused | undefined {
-    const { closing, hosts, shares, proxies } = this.#serving
-    if (closing.aborted) return { status: "503 Service Unavailable", reason: "the server is closing" }
+  #refuse(request: IncomingMessage, path: string): Refusal | undefined {
+    const { closing, hosts, shares, proxies, origins, turnedAway } = this.#serving
+    if (closing.aborted) return { status: "503 Service Unavailable", code: "closing", reason: "the server is closing" }
     if (path !== SOCKET_PATH) {
-      return { status: "404 Not Found", reason: "there is no socket at this path" }
+      return { status: "404 Not Found", code: "notFound", reason: "there is no socket at this path" }
     }
     const unknown = hosts.refuse(request.headers.host)
     if (unknown !== undefined) {
       shares.refused("host", requesterOf(request, proxies))
-      return { status: "421 Misdirected Request", reason: unknown }
+      turnedAway("host", request)
+      return { status: "421 Misdirected Request", code: "hostRefused", reason: unknown }
     }
     // Browsers let a page of any origin open a WebSocket, and say which it is (RFC 6455 §10.2).
     const { origin, host } = request.headers
-    if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) {
+    if (origin !== undefined && !origins.allows(origin, host)) {
       shares.refused("origin", requesterOf(request, proxies))
-      return { status: "403 Forbidden", reason: "a page of another origin may not open a socket here" }
+      turnedAway("origin", request)
+      const reason = "a page of this origin may not open a socket here (see --public-url and --allow-origin)"
+      return { status: "403 Forbidden", code: "originRefused", reason }
     }
     return undefined
   }

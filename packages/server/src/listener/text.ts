@@ -28,14 +28,16 @@ export const contentSecurity: readonly (readonly [string, string])[] = [
   ["x-content-type-options", "nosniff"],
 ]
 
+const PLAIN_TEXT = "text/plain; charset=utf-8"
+
 /** Answers with one readable line, and if that is too late, cuts the connection. */
-export function sendText(response: ServerResponse, status: number, reason: string): void {
+export function sendText(response: ServerResponse, status: number, reason: string, mediaType = PLAIN_TEXT): void {
   if (response.headersSent) {
     response.destroy()
     return
   }
   response.writeHead(status, {
-    "content-type": "text/plain; charset=utf-8",
+    "content-type": mediaType,
     "content-length": Buffer.byteLength(reason) + 1,
     "cache-control": "no-store",
     // The body of a request that is refused is not read.
@@ -50,12 +52,14 @@ export interface Refused {
   readonly status: string
   /** In ASCII. */
   readonly reason: string
+  /** Default: plain text. */
+  readonly mediaType?: string
 }
 
 /** The whole answer, for a connection that is closed after it. */
-export function refusalText({ status, reason }: Refused): string {
+export function refusalText({ status, reason, mediaType = PLAIN_TEXT }: Refused): string {
   return (
-    `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${reason.length + 1}\r\n` +
-    `connection: close\r\n\r\n${reason}\n`
+    `HTTP/1.1 ${status}\r\ncontent-type: ${mediaType}\r\ncontent-length: ${reason.length + 1}\r\n` +
+    `cache-control: no-store\r\nconnection: close\r\n\r\n${reason}\n`
   )
 }
