@@ -75,11 +75,12 @@ function makeFolder(folder: string): void {
 
 const loopback = new Set(["localhost", "127.0.0.1", "[::1]"])
 
-/** One folder for a service, however this machine is called. */
+/** One folder for a service, however this machine is called: of several at one host, one for each path. */
 function folderOf(server: URL): string {
   const host = loopback.has(server.hostname) ? "localhost" : server.hostname
   const port = server.port || (server.protocol === "https:" ? "443" : "80")
-  return `${host.replace(/[^a-z0-9.-]/g, "_")}_${port}`
+  const path = server.pathname.split("/").filter((segment) => segment !== "")
+  return [`${host.replace(/[^a-z0-9.-]/g, "_")}_${port}`, ...path].join("+")
 }
 
 /** Names that a file may have on every system stay as they are; of others, up to 256 bytes long, the file has a hash. */

@@ -1,5 +1,6 @@
 import { isIP } from "node:net"
 import { judgeDisplayName, nameFault, normalizeName } from "@conclave/contracts/names"
+import { originOf, publicUrlOf } from "@conclave/server"
 import { flag, optional, required, withDefault } from "./arguments.js"
 import { UsageError } from "./failure.js"
 
@@ -112,6 +113,22 @@ export function hosts(text: string): readonly string[] {
   throw new UsageError(`must be names of hosts without ports, with commas, not "${shortened(wrong)}"`)
 }
 
+/** The address by which browsers reach a service, its path with a slash at its end. */
+export const publicUrl = (text: string): URL => withUsage(() => publicUrlOf(text.trim()))
+
+/** Origins of pages, with commas between them. */
+export const origins = (text: string): readonly string[] =>
+  withUsage(() => text.split(",").map((origin) => originOf(origin.trim())))
+
+function withUsage<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof TypeError) throw new UsageError(error.message)
+    throw error
+  }
+}
+
 /** In bytes, at least 1 MiB: a number, or one with K, M, G or T, which are powers of 1,024. */
 export function size(text: string): number {
   const [, number, unit = ""] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? []
@@ -147,8 +164,13 @@ function serverAddress(text: string): URL {
   const isAddress = url !== undefined && (url.protocol === "http:" || url.protocol === "https:")
   if (!isAddress) throw new UsageError(`must be an address like http://host:7080, not "${shortened(text)}"`)
   if (url.username !== "" || url.password !== "") throw new UsageError("must be an address without a password")
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    throw new UsageError(`must be an address without a path, like ${url.origin}, not "${shortened(text)}"`)
+  if (url.search !== "" || url.hash !== "") {
+    throw new UsageError(`must be an address without a query or fragment, like ${url.origin}, not "${shortened(text)}"`)
+  }
+  if (!url.pathname.endsWith("/")) url.pathname += "/"
+  if (/\/(delivery|auth|socket)\/$/.test(url.pathname)) {
+    const above = new URL("..", url).href
+    throw new UsageError(`must be an address without the name of a service, like ${above}, not "${shortened(text)}"`)
   }
   return url
 }

@@ -1,4 +1,4 @@
-import type { Refusal } from "@conclave/server"
+import type { Refusal, TurnedAway } from "@conclave/server"
 import { REFUSALS_EVERY_MILLISECONDS, RefusalCounts } from "@conclave/transport"
 
 const things: Readonly<Record<Refusal["kind"], string>> = {
@@ -13,8 +13,8 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   control: "WebSockets with too many pings",
   arrivals: "connections that came too fast",
   flights: "sealed requests",
-  host: "requests under a name that is not allowed (--allow-host)",
-  origin: "WebSockets of pages of another origin",
+  host: "requests under a name that is not allowed (--public-url)",
+  origin: "WebSockets and requests of pages of another origin",
   health: "questions about the service's health",
   appends: "appends beyond a group's or a requester's rate",
   bytes: "requests from clients that stored too much lately",
@@ -50,4 +50,27 @@ function inWords(refusal: Refusal, count: number): string {
   const whose = level === undefined ? "" : ` ${levels[level]}`
   const reached = limit === undefined ? "" : ` (limit ${limit})`
   return `refused ${count} ${things[refusal.kind]}${whose} in ${REFUSALS_EVERY_MILLISECONDS / 1000} s${reached}`
+}
+
+/** What was turned away by a setting of the service or of a proxy, and what to do. */
+export function turnedAwayInWords({ reason, origin, host }: TurnedAway): string {
+  const asked = host === undefined ? "without a Host" : `for ${host}`
+  switch (reason) {
+    case "origin":
+      if (origin === undefined) return `a page without an origin was refused: a file, or a frame in a sandbox`
+      return (
+        `a page at ${origin} was refused: start with --public-url ${origin}/ (and its path) if that is this service's ` +
+        `own page, or with --allow-origin ${origin}`
+      )
+    case "upgrade":
+      return (
+        `a WebSocket ${asked} came without its Upgrade header: the proxy in front has to pass Upgrade and Connection on ` +
+        "(docs/deploying.md); until then messages arrive with a delay"
+      )
+    case "host":
+      return (
+        `a request ${asked} was refused, which is no name of this service: if browsers open it there, start with ` +
+        `--public-url https://${host?.replace(/:\d*$/, "") ?? "NAME"}/`
+      )
+  }
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { KeyRing } from "@conclave/fast-open"
-import { createServer, type FastOpenServer, type Refusal } from "@conclave/server"
+import { createServer, type FastOpenServer, type Refusal, type TurnedAway } from "@conclave/server"
 
 export interface ServiceOptions {
   /** The SQLite file of both services, or `:memory:`. */
@@ -22,6 +22,10 @@ export interface ServiceOptions {
   readonly onUntrustedProxy?: () => void
   /** Names that the service is served under, see `Place`. */
   readonly hosts?: readonly string[]
+  /** By which browsers reach it, see `OriginOptions`. */
+  readonly publicUrl?: URL | undefined
+  readonly allowedOrigins?: readonly string[] | undefined
+  readonly onTurnedAway?: (turnedAway: TurnedAway) => void
   readonly fastOpen?: FastOpenService | undefined
 }
 

@@ -33,8 +33,9 @@ describe("the command line", () => {
       [["send", "--as", "alice", "--to", "team", "--server", "http://a:b@c"], /--server must be .* without a password/],
       [
         ["send", "--as", "alice", "--to", "team", "--server", "http://c/delivery"],
-        /--server must be .* without a path/,
+        /--server must be an address without the name of a service, like http:\/\/c\/, not/,
       ],
+      [["send", "--as", "alice", "--to", "team", "--server", "http://c/a?b"], /--server must be .* without a query/],
       [["receive", "--as", "bob", "--count", "0"], /--count must be a number from 1 on, not "0"/],
       [["receive", "--as", "bob", "--count", "1e3"], /--count must be a number from 1 on/],
       [["receive", "--as", "bob", "--timeout", "forever"], /--timeout must be a number of seconds above 0/],

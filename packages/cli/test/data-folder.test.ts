@@ -31,6 +31,14 @@ describe("the data folder", () => {
     const others = ["http://localhost:7081", "http://example.org", "https://example.org", "http://[2001:db8::1]:7080"]
     assert.equal(new Set([here[0]!, ...others].map((server) => file("alice", server))).size, 5)
     assert.notEqual(file("alice", here[0]!), file("bob", here[0]!))
+    const paths = [
+      "http://localhost:7080",
+      "http://localhost:7080/a/",
+      "http://localhost:7080/a/b/",
+      "http://localhost:7080/a_b/",
+    ]
+    assert.equal(new Set(paths.map((server) => file("alice", server))).size, 4)
+    assert.equal(file("alice", "http://localhost:7080/a"), file("alice", "http://127.0.0.1:7080/a/"))
   })
 
   it("holds every name that there can be, in a file name that every system takes", () => {

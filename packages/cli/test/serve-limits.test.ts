@@ -58,6 +58,12 @@ describe("conclave serve, flooded", { timeout: 60_000 }, () => {
       [["--trust-proxy", "localhost"], /must be addresses or networks/],
       [["--trust-proxy", "10.0.0.0/33"], /not "10\.0\.0\.0\/33"/],
       [["--allow-host", "http://chat.example"], /names of hosts without ports/],
+      [["--public-url", "chat.example"], /--public-url must be the address that browsers open, like https:/],
+      [["--public-url", "https://chat.example/?a"], /without a query or fragment, like https:\/\/chat\.example\//],
+      [["--public-url", "https://chat.example/a b/"], /with a path of letters, digits and/],
+      [["--allow-origin", "*"], /--allow-origin must name each origin/],
+      [["--allow-origin", "null"], /--allow-origin must not be null/],
+      [["--allow-origin", "https://a.example,https://b.example/x"], /without a path, like https:\/\/b\.example, not/],
       [["--connections", "0"], /from 1 on/],
       [["--connections", "63"], /must be at least 64: an address gets an eighth of them/],
     ]

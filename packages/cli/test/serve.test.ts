@@ -1,9 +1,19 @@
 import assert from "node:assert/strict"
 import { statSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
+import { createConnection, createServer } from "node:net"
 import { describe, it } from "node:test"
 import { openDatabase } from "@conclave/sqlite"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
+
+/** Sends the head of a request as it is, which `fetch` does not, and waits for the end of the answer. */
+function raw({ port }: Service, line: string, headers: Record<string, string>): Promise<void> {
+  const lines = Object.entries({ connection: "close", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(port, "127.0.0.1").on("error", reject)
+    socket.on("close", () => resolve()).resume()
+    socket.write(`${line} HTTP/1.1\r\n${lines.join("")}\r\n`)
+  })
+}
 
 describe("conclave serve", () => {
   it("tells its address, answers there, and ends with 0 on SIGTERM and on SIGINT", async () => {
@@ -29,6 +39,42 @@ describe("conclave serve", () => {
     assert.match(service.announcement, /^ {2}network {3}port \d+ of every address of this machine$/m)
     assert.match(service.announcement, /--server http:\/\/127\.0\.0\.1:\d+$/m)
     assert.equal((await fetch(`${service.address}/healthz`)).status, 200)
+  })
+
+  it("tells the public URL, and where the proxy finds it", async () => {
+    const words = ["--public-url", "https://chat.example.org/conclave"]
+    await using service = await Service.start(new Folder(), 0, { words })
+    assert.match(service.announcement, /^Conclave is at https:\/\/chat\.example\.org\/conclave\/\n/)
+    assert.match(service.announcement, /^ {2}listens {3}at http:\/\/127\.0\.0\.1:\d+\/, for the proxy$/m)
+    assert.match(service.announcement, /services {2}\/conclave\/delivery and \/conclave\/auth/)
+    assert.match(service.announcement, /--server https:\/\/chat\.example\.org\/conclave\/$/m)
+    assert.doesNotMatch(service.errors, /note:/)
+    const named = await fetch(`${service.address}/conclave/healthz`)
+    assert.equal(named.status, 200)
+    await using plain = await Service.start(new Folder(), 0, { words: ["--public-url", "http://chat.example.org/"] })
+    // Told after the announcement, on another pipe.
+    while (plain.errors === "") await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.match(plain.errors, /note: the public URL is without TLS: browsers refuse cryptography to its page/)
+  })
+
+  it("says once whom its settings, or a proxy's, turn away, and what to do", async () => {
+    await using service = await Service.start(new Folder(), 0, { words: ["--public-url", "https://chat.example.org/"] })
+    const socket = { "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", "sec-websocket-version": "13" }
+    const preflight = { origin: "https://app.example.org", "access-control-request-method": "POST" }
+    for (let i = 0; i < 2; i++) {
+      await raw(service, "OPTIONS /delivery", { host: "chat.example.org", ...preflight })
+      await raw(service, "GET /socket", { host: "chat.example.org", ...socket })
+      await raw(service, "GET /", { host: "other.example" })
+    }
+    await service.stop()
+    const lines = service.errors.split("\n").filter((line) => /refused \(|was refused|came without/.test(line))
+    assert.equal(lines.length, 3, service.errors)
+    assert.match(
+      lines[0]!,
+      /Z a page at https:\/\/app\.example\.org was refused: start with --public-url .* --allow-origin/,
+    )
+    assert.match(lines[1]!, /a WebSocket for chat\.example\.org came without its Upgrade header: the proxy in front/)
+    assert.match(lines[2]!, /a request for other\.example was refused.*--public-url https:\/\/other\.example\/$/)
   })
 
   it("keeps its file from other people on the machine", { skip: process.platform === "win32" }, async () => {

@@ -1,5 +1,6 @@
 import { nodeProvider } from "@conclave/crypto/node"
 import { fastOpenSupport } from "@conclave/fast-open/sockets"
+import type { TurnedAway } from "@conclave/server"
 import { command, flag, optional, withDefault } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
@@ -13,11 +14,13 @@ import {
   days,
   hosts,
   nonEmpty,
+  origins,
   port,
   proxies,
+  publicUrl,
   size,
 } from "../options.js"
-import { RefusalLog } from "../refusal-log.js"
+import { RefusalLog, turnedAwayInWords } from "../refusal-log.js"
 import { builtPage, type FastOpenService, type RunningService, type ServiceOptions, startService } from "../service.js"
 import { getSystemErrorMessage } from "../system-errors.js"
 import { align } from "../terminal/table.js"
@@ -28,9 +31,8 @@ export const serve = command({
   description: [
     "The service orders and keeps messages that it cannot read. Ctrl-C or SIGTERM ends it after it has answered the " +
       "requests under way.",
-    "It speaks HTTP. For other machines, put a proxy with TLS in front: browsers give a page its cryptography only over " +
-      "HTTPS or on the machine itself. Name the proxy with --trust-proxy, or all who come through it share what one " +
-      "requester gets; and where it passes on the name that was asked for, allow that with --allow-host.",
+    "It speaks HTTP. For other machines, put a proxy with TLS in front, say with --public-url what browsers open, and " +
+      "name the proxy with --trust-proxy: docs/deploying.md has files for Caddy, nginx and HAProxy.",
     "For a supervisor, /healthz answers while it runs, and /readyz while its file can be read.",
     "With --fast-open it answers sealed requests too, at a port of their own, which no proxy may be in front of: half a round " +
       "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
@@ -58,9 +60,19 @@ export const serve = command({
       help: "proxies in front (or networks of them) whose X-Forwarded-For is believed",
       read: proxies,
     }),
+    "public-url": optional({
+      placeholder: "URL",
+      help: "what browsers open, as https://chat.example.org/ (a path may follow)",
+      read: publicUrl,
+    }),
+    "allow-origin": optional({
+      placeholder: "ORIGIN,…",
+      help: "other origins whose pages may use it, as https://app.example.org",
+      read: origins,
+    }),
     "allow-host": optional({
       placeholder: "NAME,…",
-      help: "names to answer to beside this machine's own",
+      help: "names to answer to beside this machine's own and the public one",
       read: hosts,
     }),
     quota: optional({
@@ -102,12 +114,17 @@ export const serve = command({
       retention: retentionDays,
       "trust-proxy": trustedProxies,
       "allow-host": allowed,
+      "public-url": publicUrl,
+      "allow-origin": allowedOrigins,
     } = given
-    const proxied = { ...(trustedProxies && { trustedProxies }), ...(allowed && { hosts: allowed }) }
+    const named = { publicUrl, allowedOrigins, ...(allowed && { hosts: allowed }) }
+    const proxied = { ...(trustedProxies && { trustedProxies }), ...named }
     const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow("note:")} ${UNTRUSTED_PROXY}`)
-    const shared = { connections, quota, retentionDays, onRefusal: refusals.add, ...proxied, onUntrustedProxy }
-    await using service = await start({ file, host, port, page, fastOpen, ...shared, onError: faultLog(terminal) })
-    await announce(service, { terminal, file, host, page, keys, policy: fastOpen?.policy })
+    const onTurnedAway = (it: TurnedAway) => terminal.tell(`${now()} ${turnedAwayInWords(it)}`)
+    const told = { onRefusal: refusals.add, onUntrustedProxy, onTurnedAway, onError: faultLog(terminal) }
+    const shared = { connections, quota, retentionDays, ...proxied, ...told }
+    await using service = await start({ file, host, port, page, fastOpen, ...shared })
+    await announce(service, { terminal, file, host, publicUrl, page, keys, policy: fastOpen?.policy })
     const signal = await interruption()
     terminal.tell(`${signal}: answering what is under way, then closing`)
     return exitCodes.done
@@ -203,34 +220,49 @@ async function start(options: ServiceOptions): Promise<RunningService> {
   }
 }
 
+/** Browsers take pages of these for safe without TLS. */
+const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1", "[::1]"]
+
 interface Announcement {
   readonly terminal: Terminal
   readonly file: string
   readonly host: string
+  readonly publicUrl: URL | undefined
   readonly page: string | undefined
   readonly keys: KeyFile | undefined
   readonly policy: FastOpenService["policy"] | undefined
 }
 
 async function announce({ url, fastOpen }: RunningService, announcement: Announcement): Promise<void> {
-  const { terminal, file, host, page, keys, policy } = announcement
+  const { terminal, file, host, publicUrl, page, keys, policy } = announcement
   const { style } = terminal
-  const isLocal = ["localhost", "127.0.0.1", "::1"].includes(host)
-  const { address, everywhere } = addressToOpen(url)
+  const isLocal = LOOPBACK_NAMES.includes(host)
+  const { address: local, everywhere } = addressToOpen(url)
+  const address = publicUrl ?? local
   const rows = [
     ["  page", page !== undefined ? "at this address, in a browser" : "not built: npm run build"],
-    ["  services", "/delivery and /auth, over HTTP and WebSocket"],
+    ["  services", `${address.pathname}delivery and ${address.pathname}auth, over HTTP and WebSocket`],
+    ...(publicUrl === undefined ? [] : [["  listens", `at ${local.href}, for the proxy`]]),
     ["  file", file],
     ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
     ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
-    ["  terminal", `conclave chat --as NAME --server ${address.origin}${fastOpen ? " --fast-open" : ""}`],
+    [
+      "  terminal",
+      `conclave chat --as NAME --server ${publicUrl === undefined ? address.origin : address.href}${fastOpen ? " --fast-open" : ""}`,
+    ],
   ]
   await terminal.write(
     [`Conclave is at ${style.bold(style.cyan(address.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
       "\n",
     ),
   )
-  if (!isLocal) {
+  const isPlain = publicUrl?.protocol === "http:" && !LOOPBACK_NAMES.includes(publicUrl.hostname)
+  if (isPlain) {
+    terminal.tell(
+      `${terminal.errorStyle.yellow("note:")} the public URL is without TLS: browsers refuse cryptography to its page`,
+    )
+  }
+  if (!isLocal && publicUrl === undefined) {
     terminal.tell(
       `${terminal.errorStyle.yellow("note:")} other machines can reach this port, over HTTP without TLS; messages ` +
         "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
