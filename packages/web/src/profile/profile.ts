@@ -76,6 +76,8 @@ export class Profile implements People {
     const named = displayName === "" ? {} : { displayName }
     const client = await openClient({
       name,
+      // The page is served from where the services are, a path included.
+      service: new URL(".", document.baseURI),
       ...named,
       policy: { invitations: "ask" },
       waitForOtherTab: true,
