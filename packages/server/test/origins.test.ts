@@ -74,6 +74,13 @@ describe("a public URL", { timeout: 20_000 }, () => {
       assert.equal(await socketOf(listener, { origin, host: "chat.example.org" }), "originRefused", origin)
   })
 
+  it("leaves alone what is opened at the service's own port, under the same name too", async () => {
+    await using listener = await echoing({ publicUrl: "http://localhost:8080/" })
+    assert.equal(await socketOf(listener, { origin: "http://localhost:7080", host: "localhost:7080" }), "open")
+    assert.equal(await socketOf(listener, { origin: "http://127.0.0.1:7080", host: "127.0.0.1:7080" }), "open")
+    assert.equal(await socketOf(listener, { origin: "http://localhost", host: "localhost" }), "originRefused")
+  })
+
   it("is answered to without any Host, which no browser sends, and other names are not", async () => {
     await using listener = await echoing({ publicUrl: PUBLIC })
     assert.equal((await ask(listener, "GET /echo", {})).status, 405)

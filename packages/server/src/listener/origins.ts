@@ -39,8 +39,9 @@ export class Origins {
     const url = readOrigin(origin)
     if (url === undefined) return false
     if (this.#listed.has(url.origin)) return true
-    // Under the public name only the public URL says which port and scheme are its own: proxies drop them.
-    if (host === undefined || url.hostname === this.host) return false
+    if (host === undefined) return false
+    // Under the public name a Host without a port says nothing: proxies drop it, and the public URL says which it is.
+    if (url.hostname === this.host && !/:\d+$/.test(host)) return false
     return url.host === hostOf(url.protocol, host)
   }
 
