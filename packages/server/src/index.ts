@@ -2,7 +2,6 @@
 export { type Listener, listen } from "./listener/listen.js"
 export { type OriginOptions, originOf, publicUrlOf } from "./listener/origins.js"
 export type { ListenLimits, ListenOptions, Place, ServingOptions } from "./listener/serving.js"
-export type { SocketAnswer, SocketCode } from "./listener/socket-answer.js"
 export type { TurnedAway } from "./listener/turned-away.js"
 export type { MountedRequest } from "./mount.js"
 export type {
