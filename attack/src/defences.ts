@@ -331,7 +331,12 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   L3: [inClient("journal/unread")('if (event.type === "rejected") {', 'if (event.type === "none") {')],
   L4: [nobodyEntersFromOutside],
-  L5: [inListener("hosts")("if (this.#names === undefined)", "if (host !== null)")],
+  L5: [
+    inListener("hosts")(
+      "if (this.#names === undefined || (host === undefined && this.#mayBeAbsent))",
+      "if (host !== null)",
+    ),
+  ],
   L6: [
     inMls("tree/leaf")('rule(!isEmptyChain(leaf.credential), "credential-chain");', ""),
     inMls("group/epoch")("rule(length >= 1 &&", "rule(length >= 0 &&"),
