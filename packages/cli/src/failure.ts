@@ -1,6 +1,6 @@
 import { getSystemErrorMessage } from "./system-errors.js"
 
-export const exitCodes = { done: 0, failed: 1, usage: 2, nothingArrived: 3 } as const
+export const exitCodes = { done: 0, failed: 1, usage: 2, nothingArrived: 3, notAllRead: 4 } as const
 
 /** The command line is wrong. The message is one line, without the command's name. */
 export class UsageError extends Error {

@@ -63,6 +63,39 @@ describe("conclave trace", () => {
     assert.match(readFileSync(folder.file("a.html"), "utf8"), /^<!doctype html>[\s\S]*c0ffee00deadbeef/)
   })
 
+  it("ends with 4 and names the reasons where nothing was found and a part was not read", async () => {
+    using folder = new Folder()
+    const unknownLinkType = Buffer.from(captureOf(Buffer.alloc(8, 1), [[192, 0, 2, 1]]))
+    unknownLinkType.writeUInt32LE(147, 20)
+    writeFileSync(folder.file("unread.pcap"), unknownLinkType)
+    const ran = await conclave(["trace", folder.file("unread.pcap"), "--html", folder.file("unread.html")])
+    assert.equal(ran.code, 4, ran.errors)
+    assert.match(
+      ran.output.toString(),
+      /^The only packet of this capture could not be read\.\n\nNot read: 1 of 1 packet\n {2}1 {2}link type 147\n/,
+    )
+    const page = readFileSync(folder.file("unread.html"), "utf8")
+    assert.match(page, /<header class="unclear">[\s\S]*link type 147/)
+  })
+
+  it("ends with 0 for a capture that was read whole, whether or not something links its connections", async () => {
+    using folder = new Folder()
+    const addresses = [
+      [192, 0, 2, 1],
+      [203, 0, 113, 9],
+    ]
+    writeFileSync(folder.file("linked.pcap"), captureOf(Buffer.alloc(8, 1), addresses))
+    writeFileSync(folder.file("unlinked.pcap"), captureOf(Buffer.alloc(0), addresses))
+    for (const [name, says] of [
+      ["linked.pcap", /An observer can follow one client/],
+      ["unlinked.pcap", /Nothing but addresses links these 2 connections\./],
+    ] as const) {
+      const ran = await conclave(["trace", folder.file(name)])
+      assert.equal(ran.code, 0, ran.errors)
+      assert.match(ran.output.toString(), says)
+    }
+  })
+
   it("says what is wrong with a file", async () => {
     using folder = new Folder()
     writeFileSync(folder.file("notes.txt"), "this is no capture, whatever its name is")

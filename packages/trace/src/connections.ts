@@ -10,7 +10,7 @@ export interface Connection {
   readonly serverPort: number
   readonly start: number
   end: number
-  /** Bytes of data that travelled in the SYN. */
+  /** Bytes of data that travelled in the SYN, by its IP header: the capture may have fewer. */
   readonly synDataBytes: number
   readonly timestamp: number | undefined
   /** The cookie in the SYN, and the one that the server gave in answer. */
@@ -18,6 +18,10 @@ export interface Connection {
   cookieGiven: Buffer | undefined
   resumption: ResumptionOffer | undefined
   readonly ticketsGiven: Buffer[]
+  /** The SYN was captured without all of its options: a cookie or a timestamp may be missing here. */
+  readonly optionsCutOff: boolean
+  /** Data was captured in part where a TLS handshake could have been: tickets may be missing here. */
+  dataCutOff: boolean
 }
 
 const CONNECTIONS_MAX = 200_000
@@ -37,6 +41,8 @@ export class Connections {
   readonly all: Connection[] = []
   /** Connections beyond what is kept. */
   dropped = 0
+  /** Segments of connections whose SYN was not captured. */
+  withoutBeginning = 0
   readonly #open = new Map<string, OpenConnection>()
 
   add(segment: Segment): void {
@@ -45,6 +51,7 @@ export class Connections {
     if (segment.syn && !segment.ack) this.#begin(forth, segment)
     else if (this.#open.has(forth)) this.#follow(this.#open.get(forth)!, segment, "toServer")
     else if (this.#open.has(back)) this.#follow(this.#open.get(back)!, segment, "toClient")
+    else this.withoutBeginning++
   }
 
   #begin(name: string, segment: Segment): void {
@@ -66,7 +73,7 @@ export class Connections {
     this.all.push(connection)
     this.#open.delete(name)
     this.#open.set(name, opened)
-    if (segment.payload.length > 0) this.#read(opened, "toServer", (segment.sequence + 1) >>> 0, segment.payload)
+    this.#read(opened, "toServer", (segment.sequence + 1) >>> 0, segment)
   }
 
   #follow(opened: OpenConnection, segment: Segment, direction: "toServer" | "toClient"): void {
@@ -78,14 +85,22 @@ export class Connections {
       }
       opened.toClient.start((segment.sequence + 1) >>> 0)
     }
-    if (segment.payload.length > 0) {
-      this.#read(opened, direction, (segment.sequence + (segment.syn ? 1 : 0)) >>> 0, segment.payload)
+    this.#read(opened, direction, (segment.sequence + (segment.syn ? 1 : 0)) >>> 0, segment)
+  }
+
+  #read(opened: OpenConnection, direction: "toServer" | "toClient", sequence: number, segment: Segment): void {
+    if (segment.dataBytes === 0) return
+    const beginning = opened[direction]
+    if (segment.payload.length > 0 && beginning.add(sequence, segment.payload)) this.#parse(opened, direction)
+    // Only what is still to be read can be missed: after a cut, the order of the rest cannot be restored either.
+    if (segment.dataBytes > segment.payload.length && beginning.isOpen) {
+      opened.connection.dataCutOff = true
+      beginning.close()
     }
   }
 
-  #read(opened: OpenConnection, direction: "toServer" | "toClient", sequence: number, payload: Buffer): void {
+  #parse(opened: OpenConnection, direction: "toServer" | "toClient"): void {
     const beginning = opened[direction]
-    if (!beginning.add(sequence, payload)) return
     const { connection } = opened
     if (direction === "toServer") {
       const hello = parseClientHello(beginning.bytes)
@@ -113,12 +128,14 @@ function newConnection(id: number, segment: Segment): Connection {
     serverPort: segment.destinationPort,
     start: segment.time,
     end: segment.time,
-    synDataBytes: segment.payload.length,
+    synDataBytes: segment.dataBytes,
     timestamp: segment.timestamp,
     cookieSent: cookie && cookie.length > 0 ? Buffer.from(cookie) : undefined,
     cookieGiven: undefined,
     resumption: undefined,
     ticketsGiven: [],
+    optionsCutOff: segment.optionsCutOff,
+    dataCutOff: false,
   }
 }
 
@@ -152,6 +169,10 @@ class Beginning {
 
   start(next: number): void {
     this.#next ??= next
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed
   }
 
   close(): void {

@@ -134,8 +134,7 @@ function clockLinks(connections: readonly Connection[]): Link[] {
     const links = linksOf("clock", stamped, ({ id, timestamp }) => [
       { group: String(clockOf.get(id)), value: String(timestamp) },
     ])
-    if (links.length > 0)
-      return links.map((link) => ({ ...link, identifier: `clock of ${rate} Hz from ${link.values[0]}` }))
+    if (links.length > 0) return links.map((link) => ({ ...link, identifier: `${rate} Hz from ${link.values[0]}` }))
   }
   return []
 }

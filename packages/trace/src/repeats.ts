@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs"
 import { readCapture } from "./capture-reader.js"
-import { parseSegment, type Segment } from "./segment.js"
+import { readPacket, type Segment } from "./segment.js"
 
 export interface Repeat {
   /** The first bytes of what occurs in both, `bytesMin` long, in hexadecimal. */
@@ -31,16 +31,18 @@ export async function findRepeats(
   const allowed = new Set(except.flatMap((bytes) => [...windows(Buffer.from(bytes), bytesMin)]))
   const repeats: Repeat[] = []
   for await (const packet of readCapture(typeof capture === "string" ? createReadStream(capture) : capture)) {
-    const segment = parseSegment(packet)
-    if (segment === undefined) continue
-    const connection = nameOf(segment)
-    for (const window of [...windows(segment.payload, bytesMin), ...windows(segment.fastOpenCookie, bytesMin)]) {
-      const first = seen.get(window)
-      if (first === undefined) {
-        if (seen.size >= WINDOWS_MAX) throw new RangeError("the capture is too large to look for repeats")
-        seen.set(window, connection)
-      } else if (first !== connection && !allowed.has(window) && repeats.length < REPEATS_MAX) {
-        repeats.push({ bytes: Buffer.from(window, "latin1").toString("hex"), connections: [first, connection] })
+    for (const reading of readPacket(packet)) {
+      if (reading.kind !== "segment") continue
+      const { segment } = reading
+      const connection = nameOf(segment)
+      for (const window of [...windows(segment.payload, bytesMin), ...windows(segment.fastOpenCookie, bytesMin)]) {
+        const first = seen.get(window)
+        if (first === undefined) {
+          if (seen.size >= WINDOWS_MAX) throw new RangeError("the capture is too large to look for repeats")
+          seen.set(window, connection)
+        } else if (first !== connection && !allowed.has(window) && repeats.length < REPEATS_MAX) {
+          repeats.push({ bytes: Buffer.from(window, "latin1").toString("hex"), connections: [first, connection] })
+        }
       }
     }
   }

@@ -1,4 +1,6 @@
-import type { CapturedPacket } from "./capture-reader.js"
+import type { CapturedPacket } from "./captured-packet.js"
+import { dissect } from "./dissect.js"
+import type { Carried } from "./layer.js"
 
 /** One TCP segment as an observer sees it. */
 export interface Segment {
@@ -16,137 +18,72 @@ export interface Segment {
   readonly fastOpenCookie: Buffer | undefined
   /** RFC 7323 §3.2. */
   readonly timestamp: number | undefined
+  /** The capture has not all of the options: a cookie or a timestamp may be missing above. */
+  readonly optionsCutOff: boolean
+  /** What was captured of the data, and the length of the data in bytes by the IP header. */
   readonly payload: Buffer
+  readonly dataBytes: number
 }
 
-/** `undefined` for anything that is not a TCP segment over IPv4 or IPv6, or is cut off before its end of header. */
-export function parseSegment(packet: CapturedPacket): Segment | undefined {
-  const ip = networkPacket(packet)
-  const inner = ip && (ip[0]! >> 4 === 4 ? parseIpv4(ip) : ip[0]! >> 4 === 6 ? parseIpv6(ip) : undefined)
-  return inner && parseTcp(inner, packet.time)
-}
+/** What was read of a packet. */
+export type Reading =
+  /** `identity` is the same for copies of one packet that were captured at several interfaces. */
+  | { readonly kind: "segment"; readonly segment: Segment; readonly identity: string }
+  | { readonly kind: "other" }
+  | { readonly kind: "unread"; readonly reason: string }
 
-const ETHERTYPE_IPV4 = 0x0800
-const ETHERTYPE_IPV6 = 0x86dd
-const vlanTags = new Set([0x8100, 0x88a8])
-
-/** Where the network header begins, by link type (https://www.tcpdump.org/linktypes.html). */
-const networkOffsets: Readonly<Record<number, (bytes: Buffer) => number | undefined>> = {
-  0: () => 4,
-  1: ethernetOffset,
-  12: () => 0,
-  14: () => 0,
-  101: () => 0,
-  108: () => 4,
-  113: (bytes) => (isIp(bytes, 14) ? 16 : undefined),
-  228: () => 0,
-  229: () => 0,
-  276: (bytes) => (isIp(bytes, 0) ? 20 : undefined),
-}
-
-function networkPacket({ linkType, bytes }: CapturedPacket): Buffer | undefined {
-  const offset = networkOffsets[linkType]?.(bytes)
-  if (offset === undefined || offset >= bytes.length) return undefined
-  return bytes.subarray(offset)
-}
-
-function ethernetOffset(bytes: Buffer): number | undefined {
-  let at = 12
-  while (at + 2 <= bytes.length && vlanTags.has(bytes.readUInt16BE(at))) at += 4
-  return isIp(bytes, at) ? at + 2 : undefined
-}
-
-function isIp(bytes: Buffer, at: number): boolean {
-  if (at + 2 > bytes.length) return false
-  const type = bytes.readUInt16BE(at)
-  return type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6
-}
-
-interface Inner {
-  readonly source: string
-  readonly destination: string
-  readonly tcp: Buffer
-}
-
-const PROTOCOL_TCP = 6
-
-function parseIpv4(bytes: Buffer): Inner | undefined {
-  const header = (bytes[0]! & 15) * 4
-  if (bytes.length < 20 || header < 20 || header > bytes.length || bytes[9] !== PROTOCOL_TCP) return undefined
-  // Only a first fragment has the TCP header.
-  if ((bytes.readUInt16BE(6) & 0x1fff) !== 0) return undefined
-  // A length of 0 is written by captures of packets that the network card was to cut up.
-  const total = bytes.readUInt16BE(2) || bytes.length
-  const address = (at: number) => bytes.subarray(at, at + 4).join(".")
-  return { source: address(12), destination: address(16), tcp: bytes.subarray(header, Math.max(header, total)) }
-}
-
-const IPV6_HEADER = 40
-const EXTENSIONS_MAX = 8
-const FRAGMENT = 44
-const AUTHENTICATION = 51
-/** Hop-by-hop, routing, destination options: RFC 8200 §4. */
-const extensions = new Set([0, 43, 60])
-
-function parseIpv6(bytes: Buffer): Inner | undefined {
-  if (bytes.length < IPV6_HEADER) return undefined
-  const total = IPV6_HEADER + (bytes.readUInt16BE(4) || bytes.length - IPV6_HEADER)
-  let next = bytes[6]!
-  let at = IPV6_HEADER
-  for (let n = 0; next !== PROTOCOL_TCP; n++) {
-    if (n === EXTENSIONS_MAX || at + 8 > bytes.length) return undefined
-    if (next === FRAGMENT) {
-      if ((bytes.readUInt16BE(at + 2) & 0xfff8) !== 0) return undefined
-      next = bytes[at]!
-      at += 8
-    } else if (extensions.has(next) || next === AUTHENTICATION) {
-      const length = next === AUTHENTICATION ? (bytes[at + 1]! + 2) * 4 : (bytes[at + 1]! + 1) * 8
-      next = bytes[at]!
-      at += length
-    } else {
-      return undefined
-    }
-  }
-  const tcp = bytes.subarray(at, Math.max(at, total))
-  return { source: formatIpv6(bytes.subarray(8, 24)), destination: formatIpv6(bytes.subarray(24, 40)), tcp }
-}
-
-/** RFC 5952: lower case, no leading zeros, the first longest run of zero groups as `::`. */
-export function formatIpv6(address: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, n) => address.readUInt16BE(n * 2).toString(16))
-  const runs = [...groups.join(":").matchAll(/(?:^|(?<=:))0(?::0)+(?=:|$)/g)]
-  const longest = runs.reduce<RegExpExecArray | undefined>(
-    (best, run) => (best === undefined || run[0].length > best[0].length ? run : best),
-    undefined,
+/** Everything in a packet; several results only where a frame carries several packets. Never throws. */
+export function readPacket(packet: CapturedPacket): readonly Reading[] {
+  const isCut = packet.bytes.length < packet.length
+  return dissect(packet).map((found) =>
+    found.kind === "tcp" ? readTcp(found.carried, { time: packet.time, isCut }) : found,
   )
-  if (longest === undefined) return groups.join(":")
-  const text = groups.join(":")
-  const before = text.slice(0, longest.index).replace(/:$/, "")
-  const after = text.slice(longest.index + longest[0].length).replace(/^:/, "")
-  return `${before}::${after}`
 }
 
-function parseTcp({ source, destination, tcp }: Inner, time: number): Segment | undefined {
-  if (tcp.length < 20) return undefined
-  const header = (tcp[12]! >> 4) * 4
-  if (header < 20 || header > tcp.length) return undefined
-  const flags = tcp[13]!
-  return {
+/** The first TCP segment in a packet; `undefined` where none can be read. */
+export function parseSegment(packet: CapturedPacket): Segment | undefined {
+  for (const reading of readPacket(packet)) if (reading.kind === "segment") return reading.segment
+  return undefined
+}
+
+const HEADER = 20
+/** Ports, sequence number, acknowledgement, length and flags: what tells a connection. */
+const HEADER_MIN = 14
+
+/** RFC 9293 §3.1. */
+function readTcp(carried: Carried, { time, isCut }: { time: number; isCut: boolean }): Reading {
+  const { source, destination, bytes, length, isFragmented } = carried
+  if (bytes.length < HEADER_MIN) {
+    const how = isCut ? "cut off in its" : isFragmented ? "IP fragment that ends in its" : "malformed"
+    return { kind: "unread", reason: `${how} TCP header` }
+  }
+  const header = (bytes[12]! >> 4) * 4
+  if (header < HEADER || (header > length && !isFragmented)) return { kind: "unread", reason: "malformed TCP header" }
+  const flags = bytes[13]!
+  const segment = {
     time,
     source,
-    sourcePort: tcp.readUInt16BE(0),
+    sourcePort: bytes.readUInt16BE(0),
     destination,
-    destinationPort: tcp.readUInt16BE(2),
-    sequence: tcp.readUInt32BE(4),
+    destinationPort: bytes.readUInt16BE(2),
+    sequence: bytes.readUInt32BE(4),
     fin: (flags & 1) !== 0,
     syn: (flags & 2) !== 0,
     rst: (flags & 4) !== 0,
     ack: (flags & 16) !== 0,
-    ...parseOptions(tcp.subarray(20, header)),
-    payload: tcp.subarray(header),
+    ...parseOptions(bytes.subarray(HEADER, header)),
+    optionsCutOff: header > bytes.length,
+    payload: bytes.subarray(header),
+    dataBytes: Math.max(0, length - header),
   }
+  return { kind: "segment", segment, identity: identityOf(carried, header) }
 }
 
+/** Hop limit and check sums change on the way through a machine; the addresses, the header and the length do not. */
+function identityOf({ source, destination, identification, bytes, length }: Carried, header: number): string {
+  const fields = bytes.toString("latin1", 0, 16) + bytes.toString("latin1", 18, header)
+  return `${source} ${destination} ${identification} ${length} ${fields}`
+}
 const OPTION_END = 0
 const OPTION_NOTHING = 1
 const OPTION_TIMESTAMP = 8

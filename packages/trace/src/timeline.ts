@@ -2,11 +2,12 @@ import type { Connection } from "./connections.js"
 import type { Link, LinkKind } from "./links.js"
 import { timelineStyle } from "./timeline-style.js"
 import type { TraceReport } from "./trace.js"
-import { kinds, moment, span, verdict } from "./words.js"
+import { counted, ends, gaps, kinds, moment, span, verdict } from "./words.js"
 
 const LANES_MAX = 200
 const DOTS_MAX = 400
 const ADDRESS_COLOURS = 6
+const REASONS_MAX = 20
 
 /** The report as one HTML page that needs nothing else: no script, no font, no network. */
 export function renderTimeline(report: TraceReport, title = "What links these connections"): string {
@@ -25,11 +26,12 @@ export function renderTimeline(report: TraceReport, title = "What links these co
 </head>
 <body>
 <main>
-<header class="${identified.length > 0 ? "linked" : "unlinked"}">
+<header class="${report.conclusion}">
 <p class="kicker">${escapeHtml(title)}</p>
 <h1>${escapeHtml(verdict(report))}</h1>
 ${figures(report, identified)}
 </header>
+${notRead(report)}
 ${everyConnection(view, legend(addresses))}
 ${identified.length > 0 ? "<h2>What ties them together</h2>" : ""}
 ${cards(identified, view)}
@@ -68,6 +70,7 @@ function figures({ connections }: TraceReport, identified: readonly Link[]): str
   const longest = identified.reduce((most, link) => Math.max(most, link.trackingMilliseconds), 0)
   const addresses = new Set(connections.map(({ client }) => client)).size
   const tied = new Set(identified.flatMap((link) => link.connections)).size
+  if (connections.length === 0) return ""
   const cells: [string, string][] = [
     [String(connections.length), connections.length === 1 ? "connection" : "connections"],
     [String(addresses), addresses === 1 ? "client address" : "client addresses"],
@@ -75,6 +78,29 @@ function figures({ connections }: TraceReport, identified: readonly Link[]): str
     [longest > 0 ? span(longest) : "none", "longest tracking"],
   ]
   return `<dl>${cells.map(([value, name]) => `<div><dd>${escapeHtml(value)}</dd><dt>${name}</dt></div>`).join("")}</dl>`
+}
+
+/** Before everything that was found: what is below is true of the rest only. */
+function notRead(report: TraceReport): string {
+  const { packets, unread, unreadPackets, connections } = report
+  const shown = unread.slice(0, REASONS_MAX)
+  const more = unread.length - shown.length
+  const reasons = shown.map(
+    ({ reason, packets: count }) =>
+      `<li><b>${count}</b><span>${escapeHtml(reason)}</span><i class="share"><i style="width:${((count / packets) * 100).toFixed(2)}%"></i></i></li>`,
+  )
+  const list =
+    reasons.length === 0
+      ? ""
+      : `<p>${unreadPackets} of ${counted(packets, "packet")} could not be read. A link in them is not on this page.</p>
+<ul class="reasons">${reasons.join("")}</ul>${more > 0 ? `<p class="note">and ${counted(more, "more reason")}</p>` : ""}`
+  const cut = connections.filter(({ optionsCutOff }) => optionsCutOff)
+  const syns = cut.slice(0, REASONS_MAX).map((one) => `<li>${escapeHtml(ends(one))}: SYN, options cut off</li>`)
+  const notes = gaps(report).map((gap) => `<p>${escapeHtml(gap)}</p>`)
+  if (list === "" && notes.length === 0) return ""
+  return `<section class="card unread"><h2>What was not read</h2>
+${list}${notes.join("")}${syns.length > 0 ? `<ul class="syns">${syns.join("")}</ul>` : ""}${cut.length > REASONS_MAX ? `<p class="note">and ${cut.length - REASONS_MAX} more</p>` : ""}
+</section>`
 }
 
 function legend(addresses: readonly string[]): string {
@@ -122,8 +148,8 @@ function lane(link: Link, { report, axis, colourOf }: View): string {
 }
 
 function dot(connection: Connection, axis: Axis, colourOf: (address: string) => number): string {
-  const { client, clientPort, server, serverPort, start } = connection
-  const words = `${client} port ${clientPort} to ${server} port ${serverPort}, ${moment(start)}`
+  const { client, start } = connection
+  const words = `${ends(connection)}, ${moment(start)}`
   return `<i class="dot c${colourOf(client)}" style="left:${axis.place(start)}%" title="${escapeHtml(words)}"></i>`
 }
 
@@ -150,8 +176,9 @@ function details(report: TraceReport): string {
     rows.length === 0
       ? ""
       : `<div class="scroll"><table><thead><tr><th>What</th><th>Identifier</th><th>Connections</th><th>Addresses</th><th>First seen</th><th>Last seen</th><th>Tracked for</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`
-  const cut = report.cutOff === undefined ? "" : ` The capture was not read to its end: ${escapeHtml(report.cutOff)}.`
-  return `<details><summary>All links as a table</summary>${table}<p class="note">${report.packets} packets; ${report.carriers.cookies} connections carry a Fast Open cookie, ${report.carriers.tickets} a TLS ticket, ${report.carriers.timestamps} TCP timestamps. Times are UTC.${cut}</p></details>`
+  const copies = report.duplicates === 0 ? "" : ` (and ${counted(report.duplicates, "copy", "copies")})`
+  const note = `<p class="note">${counted(report.packets, "packet")}${copies}; ${report.carriers.cookies} connections carry a Fast Open cookie, ${report.carriers.tickets} a TLS ticket, ${report.carriers.timestamps} TCP timestamps. Times are UTC.</p>`
+  return table === "" ? note : `<details><summary>All links as a table</summary>${table}${note}</details>`
 }
 
 function escapeHtml(text: string): string {

@@ -1,12 +1,34 @@
 import { createReadStream } from "node:fs"
-import { CaptureError, readCapture } from "./capture-reader.js"
+import { CaptureError } from "./byte-stream.js"
+import { readCapture } from "./capture-reader.js"
 import { type Connection, Connections } from "./connections.js"
 import { Groups } from "./groups.js"
 import { findLinks, type Link } from "./links.js"
-import { parseSegment } from "./segment.js"
+import { readPacket } from "./segment.js"
+import { Tally, type Unread } from "./tally.js"
+
+/**
+ * - `linked`: something other than an address links connections.
+ * - `unlinked`: nothing does, and the whole capture was read.
+ * - `unclear`: nothing was found to, but a part was not read or not captured, and could have it.
+ */
+export type Conclusion = "linked" | "unlinked" | "unclear"
 
 export interface TraceReport {
+  readonly conclusion: Conclusion
+  /** Distinct packets: TCP, others, and those that were not read. */
   readonly packets: number
+  /** Copies of packets that were captured at more than one interface; they are not counted in `packets`. */
+  readonly duplicates: number
+  /** Packets that were read and carry no TCP. */
+  readonly others: number
+  /** Packets that were not read, or not whole, and the reasons, the most frequent first. */
+  readonly unreadPackets: number
+  readonly unread: readonly Unread[]
+  /** TCP packets of connections whose SYN is not in the capture. */
+  readonly withoutBeginning: number
+  /** Packets without a time of their own: they have that of the packet before. */
+  readonly untimed: number
   readonly connections: readonly Connection[]
   readonly links: readonly Link[]
   /**
@@ -24,32 +46,47 @@ export interface TraceReport {
 
 /**
  * Reads a capture (pcap or pcapng, as a path or a stream) and finds what links connections to one client. Memory grows
- * with the number of connections, not with the length of the file. Throws {@link CaptureError} where nothing could be
- * read; a capture that ends badly is reported as far as it goes, with `cutOff`.
+ * with the number of connections, not with the length of the file. A capture that is cut off or damaged after its first
+ * packet is reported as far as it goes, with `cutOff`.
+ *
+ * @throws {CaptureError} when nothing could be read.
  */
 export async function trace(capture: string | AsyncIterable<Uint8Array>): Promise<TraceReport> {
   const source = typeof capture === "string" ? createReadStream(capture) : capture
   const connections = new Connections()
-  let packets = 0
+  const tally = new Tally()
   let cutOff: string | undefined
   try {
     for await (const packet of readCapture(source)) {
-      packets++
-      const segment = parseSegment(packet)
-      if (segment) connections.add(segment)
+      for (const segment of tally.add(readPacket(packet), packet)) connections.add(segment)
     }
   } catch (error) {
-    if (!(error instanceof CaptureError) || packets === 0) throw error
+    if (!(error instanceof CaptureError) || tally.packets === 0) throw error
     cutOff = error.message
   }
-  return report(connections, { packets, cutOff })
+  return report(connections, tally, cutOff)
 }
 
-function report({ all, dropped }: Connections, read: Pick<TraceReport, "packets" | "cutOff">): TraceReport {
+function report(connections: Connections, tally: Tally, cutOff: string | undefined): TraceReport {
+  const { all, dropped, withoutBeginning } = connections
+  const { packets, duplicates, others, unreadPackets, unread, untimed } = tally
   const links = findLinks(all)
   const count = (carries: (connection: Connection) => boolean) => all.filter(carries).length
+  const isWhole =
+    unreadPackets === 0 &&
+    cutOff === undefined &&
+    dropped === 0 &&
+    all.every(({ optionsCutOff, dataCutOff }) => !optionsCutOff && !dataCutOff) &&
+    (all.length > 0 || withoutBeginning === 0)
   return {
-    ...read,
+    conclusion: links.some(({ kind }) => kind !== "address") ? "linked" : isWhole ? "unlinked" : "unclear",
+    packets,
+    duplicates,
+    others,
+    unreadPackets,
+    unread,
+    withoutBeginning,
+    untimed,
     connections: all,
     links,
     clients: sortByClient(all, links),
@@ -58,6 +95,7 @@ function report({ all, dropped }: Connections, read: Pick<TraceReport, "packets"
       tickets: count(({ resumption, ticketsGiven }) => offersResumption(resumption) || ticketsGiven.length > 0),
       timestamps: count(({ timestamp }) => timestamp !== undefined),
     },
+    cutOff,
     dropped,
   }
 }

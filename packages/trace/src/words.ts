@@ -1,3 +1,4 @@
+import type { Connection } from "./connections.js"
 import type { LinkKind } from "./links.js"
 import type { TraceReport } from "./trace.js"
 
@@ -15,20 +16,80 @@ export const kinds: Readonly<Record<LinkKind, { readonly name: string; readonly 
   address: { name: "Address", why: "always visible to those on the path" },
 }
 
-/** The one sentence that the table and the page begin with. */
-export function verdict({ connections, clients, links }: TraceReport): string {
-  const identified = links.filter((link) => link.kind !== "address")
-  if (connections.length === 0) return "No TCP connection begins in this capture."
-  if (identified.length === 0) {
-    return `Nothing but addresses links ${connections.length === 1 ? "this connection" : `these ${connections.length} connections`}.`
+/** The sentence that the table and the page begin with. It claims an absence only where the whole capture was read. */
+export function verdict(report: TraceReport): string {
+  const { connections, clients, links, conclusion } = report
+  if (connections.length === 0) return verdictWithoutConnections(report)
+  const these = connections.length === 1 ? "this connection" : `these ${connections.length} connections`
+  if (conclusion === "unlinked") return `Nothing but addresses links ${these}.`
+  if (conclusion === "unclear") {
+    return `Nothing but addresses was found to link ${these}, but a part of the capture was not read.`
   }
-  const tied = new Set(identified.flatMap((link) => link.connections)).size
+  const tied = new Set(links.filter(({ kind }) => kind !== "address").flatMap((link) => link.connections)).size
   const groups = clients.filter((client) => client.length > 1)
   const moved = groups.some((group) => new Set(group.map((id) => connections[id]!.client)).size > 1)
   const through = moved ? ", through changes of address" : ""
   return groups.length === 1
     ? `An observer can follow one client over ${tied} of ${connections.length} connections${through}.`
     : `An observer can tie ${tied} of ${connections.length} connections together, in ${groups.length} groups${through}.`
+}
+
+function verdictWithoutConnections({ packets, unreadPackets, withoutBeginning, cutOff }: TraceReport): string {
+  if (packets === 0) return "There are no packets in this capture."
+  if (unreadPackets === packets) {
+    return packets === 1
+      ? "The only packet of this capture could not be read."
+      : `None of the ${packets} packets in this capture could be read.`
+  }
+  if (unreadPackets > 0) {
+    return `No connection was found, but ${unreadPackets} of ${counted(packets, "packet")} could not be read.`
+  }
+  if (withoutBeginning > 0) {
+    return `No SYN is in this capture: ${counted(withoutBeginning, "TCP packet belongs", "TCP packets belong")} to connections whose beginning is missing.`
+  }
+  if (cutOff !== undefined) return "No connection was found before the capture breaks off."
+  return "No TCP connection begins in this capture."
+}
+
+/** What the report does not know, a sentence each. The reasons for unread packets are in `unread`. */
+export function gaps(report: TraceReport): string[] {
+  const { connections, cutOff, dropped, untimed, withoutBeginning } = report
+  const withoutOptions = connections.filter(({ optionsCutOff }) => optionsCutOff).length
+  const withoutData = connections.filter(({ dataCutOff }) => dataCutOff).length
+  return [
+    ...(withoutOptions === 0
+      ? []
+      : [
+          `${counted(withoutOptions, "SYN has its", "SYNs have their")} options cut off: cookies and clocks are not seen.`,
+        ]),
+    ...(withoutData === 0
+      ? []
+      : [
+          `${counted(withoutData, "connection has its", "connections have their")} data cut off: TLS tickets are not seen.`,
+        ]),
+    ...(withoutBeginning === 0
+      ? []
+      : [
+          `${counted(withoutBeginning, "TCP packet belongs", "TCP packets belong")} to connections whose SYN is not in the capture.`,
+        ]),
+    ...(cutOff === undefined ? [] : [`The capture was not read to its end: ${cutOff}.`]),
+    ...(dropped === 0
+      ? []
+      : [`${counted(dropped, "further connection was", "further connections were")} not looked at.`]),
+    ...(untimed === 0
+      ? []
+      : [`${counted(untimed, "packet has", "packets have")} no time: spans of time leave them out.`]),
+  ]
+}
+
+/** `1 packet`, `2 packets`. */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${count} ${count === 1 ? one : several}`
+}
+
+/** The ends of a connection, and what is missing of its SYN. */
+export function ends({ client, clientPort, server, serverPort }: Connection): string {
+  return `${client} port ${clientPort} to ${server} port ${serverPort}`
 }
 
 /** A time span with one unit: `350 ms`, `12.5 s`, `3.2 min`, `5.1 h`, `12 d`. */

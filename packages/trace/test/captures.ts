@@ -95,6 +95,89 @@ export function pcapng(packets: readonly Made[], bigEndian = false): Buffer {
   return Buffer.concat([section, raw, wired, block(0x0bad, Buffer.alloc(8)), ...records])
 }
 
+/** One packet of a file: what was captured of it, its length if that is more, and when (default 2026-05-01 12:00 UTC). */
+export interface Captured {
+  readonly bytes: Uint8Array
+  readonly length?: number
+  readonly time?: number
+}
+
+export const NOON = Date.UTC(2026, 4, 1, 12)
+
+export interface PcapForm {
+  readonly magic?: number
+  readonly bigEndian?: boolean
+  /** Bytes that follow the lengths in each record's header. */
+  readonly more?: number
+}
+
+/** A pcap file of any link type: in microseconds, or in nanoseconds with their magic number. */
+export function pcapOf(linkType: number, packets: readonly Captured[], form: PcapForm = {}): Buffer {
+  const { magic = 0xa1b2c3d4, bigEndian = false, more = 0 } = form
+  const u32 = (...values: number[]) => Buffer.concat(values.map((value) => integer(value, 4, bigEndian)))
+  const perMillisecond = magic === 0xa1b23c4d ? 1e6 : 1e3
+  const records = packets.map(({ bytes, length = bytes.length, time = NOON }) =>
+    Buffer.concat([
+      u32(Math.floor(time / 1000), (time % 1000) * perMillisecond, bytes.length, length),
+      Buffer.alloc(more),
+      bytes,
+    ]),
+  )
+  const version = Buffer.concat([integer(2, 2, bigEndian), integer(4, 2, bigEndian)])
+  return Buffer.concat([u32(magic), version, u32(0, 0, 262_144, linkType), ...records])
+}
+
+/** Blocks of pcapng in one byte order. */
+export class Blocks {
+  readonly #bigEndian: boolean
+
+  constructor(bigEndian = false) {
+    this.#bigEndian = bigEndian
+  }
+
+  block(type: number, ...parts: readonly Uint8Array[]): Buffer {
+    const body = Buffer.concat(parts)
+    const padded = Buffer.concat([body, Buffer.alloc((4 - (body.length % 4)) % 4)])
+    const length = this.u32(padded.length + 12)
+    return Buffer.concat([this.u32(type), length, padded, length])
+  }
+
+  section(): Buffer {
+    return this.block(0x0a0d0d0a, this.u32(0x1a2b3c4d), this.u16(1, 0), Buffer.alloc(8, 0xff))
+  }
+
+  /** `resolution` is the exponent of ten or, with the highest bit, of two. */
+  interface(
+    linkType: number,
+    { resolution, snapshotLength = 0 }: { resolution?: number; snapshotLength?: number } = {},
+  ) {
+    const option = resolution === undefined ? [] : [this.u16(9, 1), Buffer.of(resolution, 0, 0, 0), this.u16(0, 0)]
+    return this.block(1, this.u16(linkType, 0), this.u32(snapshotLength), ...option)
+  }
+
+  enhanced(id: number, bytes: Uint8Array, { ticks = 0n, length = bytes.length } = {}): Buffer {
+    return this.block(6, this.u32(id, ...halves(ticks), bytes.length, length), bytes)
+  }
+
+  obsolete(id: number, bytes: Uint8Array, ticks = 0n): Buffer {
+    return this.block(2, this.u16(id, 0xffff), this.u32(...halves(ticks), bytes.length, bytes.length), bytes)
+  }
+
+  simple(bytes: Uint8Array, length = bytes.length): Buffer {
+    return this.block(3, this.u32(length), bytes)
+  }
+
+  u16(...values: readonly number[]): Buffer {
+    return Buffer.concat(values.map((value) => integer(value, 2, this.#bigEndian)))
+  }
+
+  u32(...values: readonly number[]): Buffer {
+    return Buffer.concat(values.map((value) => integer(value, 4, this.#bigEndian)))
+  }
+}
+
+const halves = (ticks: bigint): [number, number] => [Number(ticks >> 32n), Number(ticks & 0xffffffffn)]
+
 function integer(value: number, size: 2 | 4, bigEndian: boolean): Buffer {
   const bytes = Buffer.alloc(size)
   if (bigEndian) bytes.writeUIntBE(value, 0, size)

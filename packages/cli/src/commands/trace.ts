@@ -1,16 +1,19 @@
 import { writeFileSync } from "node:fs"
 import { basename } from "node:path"
-import { formatTrace, renderTimeline, trace as traceCapture } from "@conclave/trace"
+import { type Conclusion, formatTrace, renderTimeline, trace as traceCapture } from "@conclave/trace"
 import { command, optional } from "../arguments.js"
 import { exitCodes, Failure } from "../failure.js"
 import { nonEmpty } from "../options.js"
 import { withProgress } from "../terminal/progress.js"
+import type { Style } from "../terminal/style.js"
 
 export const trace = command({
   summary: "find in a packet capture what links connections to one client",
   description: [
     "Reads pcap and pcapng, as tcpdump and Wireshark write them, and shows what an observer of the same packets learns: " +
       "TCP Fast Open cookies and their chains, reused TLS tickets, ports, timestamps, addresses.",
+    "It names what it could not read. Exit codes: 0 when something links connections, or when the whole capture was read " +
+      "and nothing does; 4 when no link was found but a part of the capture was not read; 1 when nothing could be read.",
   ],
   operand: { placeholder: "FILE", help: "the capture" },
   options: {
@@ -18,14 +21,24 @@ export const trace = command({
   },
   async run({ html }, { terminal, operand: file }) {
     const report = await withProgress(terminal, `Reading ${file}`, () => read(file))
-    await terminal.write(`${formatTrace(report)}\n`)
+    const [verdict, rest] = splitVerdict(formatTrace(report))
+    await terminal.write(`${colourOf(report.conclusion, terminal.style)(verdict)}${rest}\n`)
     if (html !== undefined) {
       writeFileSync(html, renderTimeline(report, `What links the connections of ${basename(file)}`))
       terminal.tell(`The timeline is in ${html}.`)
     }
-    return exitCodes.done
+    return report.conclusion === "unclear" ? exitCodes.notAllRead : exitCodes.done
   },
 })
+
+/** The first paragraph, and everything after it. */
+function splitVerdict(text: string): [string, string] {
+  const end = text.indexOf("\n\n")
+  return end < 0 ? [text, ""] : [text.slice(0, end), text.slice(end)]
+}
+
+const colourOf = (conclusion: Conclusion, { red, green, yellow }: Style) =>
+  ({ linked: red, unlinked: green, unclear: yellow })[conclusion]
 
 async function read(file: string) {
   try {
