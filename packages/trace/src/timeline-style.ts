@@ -27,7 +27,7 @@ dt, .note, .count, .scale { color: var(--quiet); font-size: .875rem }
 .unread h2 { margin: 0 0 .3rem; font-size: 1rem; color: var(--doubt) }
 .unread p { margin: 0 0 .3rem; font-size: .9375rem }
 .reasons, .syns { list-style: none; margin: .5rem 0; padding: 0; font-size: .9375rem; overflow-wrap: anywhere }
-.reasons li { display: grid; grid-template-columns: 3.5rem 1fr 25%; gap: .75rem; align-items: center; padding: .2rem 0; border-top: 1px solid var(--rule) }
+.reasons li { display: grid; grid-template-columns: minmax(1.5rem, max-content) 1fr 25%; gap: .75rem; align-items: center; padding: .2rem 0; border-top: 1px solid var(--rule) }
 .reasons b { text-align: right; font-variant-numeric: tabular-nums }
 .share { height: .5rem; border-radius: .25rem; background: var(--rule); overflow: hidden }
 .share i { display: block; height: 100%; background: var(--doubt) }

@@ -15,6 +15,8 @@ export function renderTimeline(report: TraceReport, title = "What links these co
   const addresses = [...new Set(report.connections.map(({ client }) => client))]
   const view: View = { report, axis, colourOf: (address) => addresses.indexOf(address) % ADDRESS_COLOURS }
   const identified = report.links.filter((link) => link.kind !== "address")
+  // What was found comes first; where nothing was, the page begins with the reason.
+  const isLinked = report.conclusion === "linked"
   const addressed = report.links.filter((link) => link.kind === "address")
   return `<!doctype html>
 <html lang="en">
@@ -31,12 +33,13 @@ export function renderTimeline(report: TraceReport, title = "What links these co
 <h1>${escapeHtml(verdict(report))}</h1>
 ${figures(report, identified)}
 </header>
-${notRead(report)}
+${isLinked ? "" : notRead(report)}
 ${everyConnection(view, legend(addresses))}
 ${identified.length > 0 ? "<h2>What ties them together</h2>" : ""}
 ${cards(identified, view)}
 ${addressed.length > 0 ? "<h2>What everybody on the path sees anyway</h2>" : ""}
 ${cards(addressed, view)}
+${isLinked ? notRead(report) : ""}
 ${details(report)}
 </main>
 </body>
@@ -66,7 +69,10 @@ class Axis {
   }
 }
 
-function figures({ connections }: TraceReport, identified: readonly Link[]): string {
+function figures(
+  { connections, conclusion, packets, unreadPackets }: TraceReport,
+  identified: readonly Link[],
+): string {
   const longest = identified.reduce((most, link) => Math.max(most, link.trackingMilliseconds), 0)
   const addresses = new Set(connections.map(({ client }) => client)).size
   const tied = new Set(identified.flatMap((link) => link.connections)).size
@@ -74,13 +80,17 @@ function figures({ connections }: TraceReport, identified: readonly Link[]): str
   const cells: [string, string][] = [
     [String(connections.length), connections.length === 1 ? "connection" : "connections"],
     [String(addresses), addresses === 1 ? "client address" : "client addresses"],
-    [String(tied), "tied to others by more than an address"],
-    [longest > 0 ? span(longest) : "none", "longest tracking"],
+    // A figure of nothing would read as an all-clear.
+    ...(conclusion === "unclear"
+      ? [[`${unreadPackets} of ${packets}`, "packets not read"] as [string, string]]
+      : ([
+          [String(tied), "tied to others by more than an address"],
+          [longest > 0 ? span(longest) : "none", "longest tracking"],
+        ] as [string, string][])),
   ]
   return `<dl>${cells.map(([value, name]) => `<div><dd>${escapeHtml(value)}</dd><dt>${name}</dt></div>`).join("")}</dl>`
 }
 
-/** Before everything that was found: what is below is true of the rest only. */
 function notRead(report: TraceReport): string {
   const { packets, unread, unreadPackets, connections } = report
   const shown = unread.slice(0, REASONS_MAX)

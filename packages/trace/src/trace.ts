@@ -1,18 +1,12 @@
 import { createReadStream } from "node:fs"
 import { CaptureError } from "./byte-stream.js"
 import { readCapture } from "./capture-reader.js"
+import { type Conclusion, conclude } from "./conclusion.js"
 import { type Connection, Connections } from "./connections.js"
 import { Groups } from "./groups.js"
 import { findLinks, type Link } from "./links.js"
 import { readPacket } from "./segment.js"
 import { Tally, type Unread } from "./tally.js"
-
-/**
- * - `linked`: something other than an address links connections.
- * - `unlinked`: nothing does, and the whole capture was read.
- * - `unclear`: nothing was found to, but a part was not read or not captured, and could have it.
- */
-export type Conclusion = "linked" | "unlinked" | "unclear"
 
 export interface TraceReport {
   readonly conclusion: Conclusion
@@ -72,14 +66,8 @@ function report(connections: Connections, tally: Tally, cutOff: string | undefin
   const { packets, duplicates, others, unreadPackets, unread, untimed } = tally
   const links = findLinks(all)
   const count = (carries: (connection: Connection) => boolean) => all.filter(carries).length
-  const isWhole =
-    unreadPackets === 0 &&
-    cutOff === undefined &&
-    dropped === 0 &&
-    all.every(({ optionsCutOff, dataCutOff }) => !optionsCutOff && !dataCutOff) &&
-    (all.length > 0 || withoutBeginning === 0)
   return {
-    conclusion: links.some(({ kind }) => kind !== "address") ? "linked" : isWhole ? "unlinked" : "unclear",
+    conclusion: conclude({ links, connections: all, unreadPackets, withoutBeginning, cutOff, dropped }),
     packets,
     duplicates,
     others,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { formatTrace, renderTimeline, type TraceReport, trace } from "../src/index.js"
+import { conclude } from "../src/conclusion.js"
+import { formatTrace, parseSegment, renderTimeline, type TraceReport, trace } from "../src/index.js"
 import { ACK, type Captured, ethernet, inPieces, type Made, NOON, packet, pcapOf, SYN } from "./captures.js"
 
 const RAW = 101
@@ -66,6 +67,33 @@ const reasons: readonly [string, number, Buffer | Captured, string][] = [
     frame(0x8847, Buffer.from("00010140f0f0f0f0", "hex")),
     "MPLS with an unknown payload",
   ],
+  [
+    "a frame whose length leaves no room for LLC, whatever fills it up",
+    ETHERNET,
+    frame(2, Buffer.from("aaaa030000000800", "hex")),
+    "malformed LLC header",
+  ],
+  [
+    "a later fragment of 802.11",
+    105,
+    Buffer.concat([Buffer.of(0x08, 1), Buffer.alloc(20), Buffer.of(0x31, 0), Buffer.alloc(30)]),
+    "802.11 fragment without its header",
+  ],
+  [
+    "an aggregate of 802.11 that is cut off after a whole frame",
+    105,
+    {
+      bytes: Buffer.concat([
+        Buffer.of(0x88, 1),
+        Buffer.alloc(22),
+        Buffer.of(0x80, 0),
+        Buffer.alloc(12),
+        Buffer.from("0008aaaa030000000806", "hex"),
+      ]),
+      length: 120,
+    },
+    "cut off in its 802.11 aggregate header",
+  ],
   ["a later fragment", RAW, datagram(6, Buffer.alloc(40), 5), "IP fragment without its first headers"],
   [
     "a first fragment that ends in the TCP header",
@@ -103,6 +131,9 @@ const withoutTcp: readonly [string, number, Buffer][] = [
   ["ARP", ETHERNET, frame(0x0806)],
   ["LLDP", ETHERNET, frame(0x88cc)],
   ["PPPoE discovery", ETHERNET, frame(0x8863)],
+  ["the end of a PPPoE session", ETHERNET, frame(0x8864, Buffer.from("11a700090000", "hex"))],
+  ["an acknowledgement of PPTP", RAW, datagram(47, Buffer.from("2081880b0000000000000005", "hex"))],
+  ["the key exchange of IPsec over UDP", RAW, datagram(17, Buffer.from("119411940014000000000000aabbccdd", "hex"))],
   ["spanning tree", ETHERNET, frame(38, Buffer.from(`424203${"00".repeat(43)}`, "hex"))],
   ["PPP's own negotiation", 9, Buffer.from("ff03c02101010004", "hex")],
   ["ICMP", RAW, datagram(1, Buffer.alloc(20))],
@@ -183,6 +214,8 @@ test("the length of data in a SYN is that of its IP header, whatever was capture
     // What is left of Ethernet's filling is not data.
     const padded = Buffer.concat([packet(made(2, { payload: Buffer.of(1) })), Buffer.alloc(6, 9)])
     assert.equal((await of(RAW, [padded])).connections[0]!.synDataBytes, 1)
+    const read = { time: NOON, isTimed: true, linkType: RAW, bytes: padded, length: padded.length }
+    assert.equal(parseSegment(read)!.payload.length, 1)
   }
 })
 
@@ -238,6 +271,14 @@ test("a capture with a reason for each packet is told by the most frequent ones,
     502,
   )
   assert.match(formatTrace(report), /and \d+ more reasons/)
+})
+
+test("connections beyond those that are kept leave the verdict unclear", async () => {
+  const report = await of(RAW, [packet(made(1)), packet(made(2))])
+  assert.equal(conclude(report), "unlinked")
+  const most = { ...report, dropped: 1 }
+  assert.equal(conclude(most), "unclear")
+  assert.match(formatTrace(most), /1 further connection was not looked at/)
 })
 
 test("the terminal's report fits into 80 columns", async () => {
