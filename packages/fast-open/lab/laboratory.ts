@@ -20,6 +20,7 @@ export {
   CLIENT_ADDRESS,
   CLIENT_ADDRESS_6,
   type Middlebox,
+  SECOND_CLIENT_ADDRESS,
   SERVER_ADDRESS,
   SERVER_ADDRESS_6,
 } from "./router-protocol.js"

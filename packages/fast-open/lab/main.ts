@@ -10,6 +10,8 @@ import { latencyChart } from "./latency-chart.js"
 import { measureMiddleboxes, middleboxTable } from "./middleboxes.js"
 import { measureReplays, replayTable } from "./replays.js"
 import { measureShares, sharesTable } from "./shares.js"
+import { measureTracking, measureWays, trackingTable, waysTable } from "./tracking.js"
+import { trackingChart } from "./tracking-chart.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -51,6 +53,15 @@ const experiments: Record<string, () => Promise<void>> = {
   },
   async replay() {
     print(await measureReplays(1000), replayTable)
+  },
+  async tracking() {
+    const sightings = await measureTracking()
+    print(sightings, trackingTable)
+    if (values.chart !== undefined) writeFileSync(values.chart, trackingChart(sightings))
+  },
+  async ways() {
+    const roundTripMilliseconds = Number((values.rtt ?? "50").split(",")[0])
+    print(await measureWays(roundTripMilliseconds), (rows) => waysTable(rows, roundTripMilliseconds))
   },
   async middleboxes() {
     const roundTripMilliseconds = Number((values.rtt ?? "20").split(",")[0])

@@ -5,7 +5,7 @@ export type Middlebox = "none" | "drop" | "strip" | "duplicate" | "reset" | "del
 export interface Path {
   readonly roundTripMilliseconds: number
   readonly middlebox: Middlebox
-  /** The client's IPv4 address as the server sees it; `null` for no translation. */
+  /** The IPv4 address of all clients as the server sees it; `null` for no translation. */
   readonly translatedAddress: string | null
   /** Every packet is lost, both ways. */
   readonly cut: boolean
@@ -29,6 +29,7 @@ export type RouterAnswer = { readonly ready: true } | { readonly done: RouterCom
 
 export const CLIENT_NETWORK = "10.77.1."
 export const CLIENT_ADDRESS = "10.77.1.2"
+export const SECOND_CLIENT_ADDRESS = "10.77.1.3"
 export const SERVER_ADDRESS = "10.77.2.2"
 export const CLIENT_ADDRESS_6 = "fd77:1::2"
 export const SERVER_ADDRESS_6 = "fd77:2::2"

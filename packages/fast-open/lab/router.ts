@@ -34,6 +34,8 @@ const client = openTun(clientNamespace!)
 const server = openTun(serverNamespace!)
 const waiting: Delivery[] = []
 const incoming = Buffer.alloc(65536)
+/** Which client uses a port behind the translated address. */
+const clientByPort = new Map<number, string>()
 let path: Path = clearPath
 let capture: CaptureFile | undefined
 let commands = ""
@@ -69,10 +71,7 @@ function read(device: number): Buffer {
 }
 
 function routeToServer(packet: Buffer): void {
-  const translated =
-    path.translatedAddress !== null && ipv4Address(packet, "source") === CLIENT_ADDRESS
-      ? translate(packet, "source", path.translatedAddress)
-      : packet
+  const translated = path.translatedAddress === null ? packet : translateSource(packet, path.translatedAddress)
   observe(translated)
   if (path.cut) return
   const segment = parseTcp(translated)
@@ -94,8 +93,19 @@ function routeToClient(packet: Buffer): void {
     if (destination === undefined || destination.startsWith(CLIENT_NETWORK)) deliver(client, packet)
   } else if (destination === path.translatedAddress) {
     // An address that was given up no longer leads here: connections over it have ended, as behind a real translator.
-    deliver(client, translate(packet, "destination", CLIENT_ADDRESS))
+    const segment = parseTcp(packet)
+    const port = segment && packet.readUInt16BE(segment.tcpOffset + 2)
+    deliver(client, translate(packet, "destination", clientByPort.get(port ?? 0) ?? CLIENT_ADDRESS))
   }
+}
+
+function translateSource(packet: Buffer, address: string): Buffer {
+  const source = ipv4Address(packet, "source")
+  if (source === undefined || !source.startsWith(CLIENT_NETWORK)) return packet
+  const segment = parseTcp(packet)
+  // Ports are not translated: two clients would have to draw the same one at the same time.
+  if (segment !== undefined) clientByPort.set(packet.readUInt16BE(segment.tcpOffset), source)
+  return translate(packet, "source", address)
 }
 
 function observe(packet: Buffer): void {
