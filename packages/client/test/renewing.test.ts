@@ -1,11 +1,13 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { encode } from "@conclave/codec"
+import { DeliveryResponse } from "@conclave/contracts/delivery"
 import { nextDue } from "../src/conversation/next.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import type { Client, ClientPolicy } from "../src/index.js"
 import { MemoryProfile, memoryStore } from "../src/store/memory.js"
 import { stop } from "./support/stopping.js"
-import { answered } from "./support/tampered.js"
+import { answered, tampered } from "./support/tampered.js"
 import { settle, taken, World } from "./support/world.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -133,6 +135,47 @@ describe("a device renews its keys by itself", () => {
     world.now += 4 * WEEK
     const { driver } = only(bob) as ConversationHandle
     assert.equal(nextDue(driver.state, driver.moment()), undefined)
+  })
+})
+
+describe("a device that was let in again, and has not renewed its keys yet", () => {
+  /** Bob has been let in, and has not read so. */
+  async function letIn() {
+    const world = new World({ inMemory: true })
+    const service = { isGone: false }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      const { groupId } = request as { readonly groupId: Uint8Array }
+      if (request.type !== "read" || !service.isGone) return pass()
+      return encode(DeliveryResponse, { type: "belowRetention", groupId, oldestSeq: 1_000n })
+    })
+    const [alice, bob] = [await world.open("alice"), await world.open("bob", { delivery })]
+    const carol = await world.open("carol")
+    const team = await alice.createConversation({ members: ["bob", "carol"] })
+    await settle(alice, bob, carol)
+    for (const client of [alice, bob, carol]) await only(client).refresh()
+    await settle(alice, bob, carol)
+    await team.send("what Bob cannot follow")
+    service.isGone = true
+    await bob.sync()
+    service.isGone = false
+    assert.equal(only(bob).status, "recovering")
+    world.now += 30_000
+    await alice.sync()
+    const kinds = async () => (await world.branch.entries(only(bob))).map(({ kind }) => kind)
+    return { world, bob, carol, kinds }
+  }
+
+  it("lets go whoever has asked for it before it says anything", async () => {
+    const { world, bob, carol, kinds } = await letIn()
+    await using _ = world
+    await carol.sync()
+    await only(carol).leave()
+    const sent = only(bob).send("here I am")
+    await bob.sync()
+    await sent
+    const all = await kinds()
+    assert.deepEqual(all.slice(all.indexOf("proposal")).slice(0, 3), ["proposal", "commit", "application"])
+    assert.deepEqual(only(bob).members, ["alice", "bob"])
   })
 })
 
