@@ -42,6 +42,16 @@ const stacks: readonly [number, Buffer][] = [
   [101, over(17, Buffer.concat([hex("c00017c1000000000100655800004d0000000000"), ethernet(inner)]))],
   [101, over(51, Buffer.concat([hex("0404000000000005000000010000000000000000000000"), hex("00"), inner]))],
   [101, over(4, over(4, inner))],
+  [12, inner],
+  [14, inner6],
+  [51, Buffer.concat([hex("1100000100880021"), inner])],
+  [104, Buffer.concat([hex("0f000800"), inner])],
+  [166, Buffer.concat([hex("01ff030021"), inner])],
+  [204, Buffer.concat([hex("00ff030057"), inner6])],
+  [219, Buffer.concat([hex("00010140"), inner])],
+  // A machine that writes its own numbers in the other order.
+  [239, Buffer.concat([hex("020000000008000100000000"), Buffer.of(0, 4 + inner.length, 0, 9), inner])],
+  [149, Buffer.concat([hex("6c0000000100000000000000"), Buffer.alloc(96), hex("02000000"), inner])],
   [113, Buffer.concat([hex("00000001000602000000000100000800"), inner])],
   [276, Buffer.concat([hex("0800000000000001000100060200000000010000"), inner])],
   [
@@ -68,7 +78,7 @@ const captured = (linkType: number, bytes: Buffer, length = bytes.length): Captu
   length,
 })
 
-test("the stacks of these tests reach TCP, apart from those that end in a fragment or a cut", () => {
+test("every link type and tunnel of these stacks is followed to its TCP segment", () => {
   const unreached = stacks.filter(([linkType, bytes]) => parseSegment(captured(linkType, bytes)) === undefined)
   assert.deepEqual(
     unreached.map(([linkType, bytes]) => `${linkType}: ${bytes.toString("hex").slice(0, 60)}`),
