@@ -14,9 +14,7 @@ import { Peer } from "./people.js"
 import { executablePath, Person, startBrowser } from "./person.js"
 import * as resources from "./resources.js"
 
-/** Whether clients ask again and again over HTTP where no WebSocket opens. */
-const POLLING = false
-/** The longest that such a client waits before it asks again, and some more. */
+/** The longest that a client waits before it asks again over HTTP, and some more. */
 const POLLING_MILLISECONDS = 45_000
 
 const said = { each: "each client by its address", one: "all are one requester", forged: "any address can be claimed" }
@@ -43,7 +41,8 @@ async function run(configuration: Configuration, browser: Browser): Promise<Row>
   await alice.register("alice")
   await alice.createConversation("room", "bob")
   await alice.say("ping 1")
-  const patience = sockets ? undefined : POLLING ? POLLING_MILLISECONDS : 3_000
+  const polling = peer.told[0]!.polling === true
+  const patience = sockets ? undefined : polling ? POLLING_MILLISECONDS : 3_000
   const received = await alice.receives("pong: ping 1", patience)
   if (quietMilliseconds !== undefined) {
     await new Promise((resolve) => setTimeout(resolve, quietMilliseconds))
@@ -51,7 +50,7 @@ async function run(configuration: Configuration, browser: Browser): Promise<Row>
     assert.ok(await alice.receives("pong: ping 2"), "no answer after the proxy has cut a quiet connection")
   }
   const [told] = peer.told.filter((it) => it.received === "ping 1")
-  assert.equal(received, sockets || POLLING, `the page ${received ? "received" : "did not receive"}`)
+  assert.equal(received, sockets || polling, `the page ${received ? "received" : "did not receive"}`)
   assert.equal(alice.heard, sockets, "WebSocket of the page")
   if (sockets) assert.equal(told?.online, true, "WebSocket of the SDK")
   if (log === undefined) assert.doesNotMatch(service.errors, /was refused|came without/)
@@ -62,7 +61,7 @@ async function run(configuration: Configuration, browser: Browser): Promise<Row>
   const lines = service.errors.split("\n").filter((line) => /was refused|came without/.test(line))
   const outcome = (got: boolean) => (got ? "sends, receives" : "sends; receives nothing")
   const logged = lines[0] === undefined ? [] : [lines[0].includes("came without") ? "no Upgrade" : "origin refused"]
-  const how = sockets ? "" : POLLING && received ? ", by asking" : ""
+  const how = sockets ? "" : polling && received ? ", by asking" : ""
   return {
     name,
     page: outcome(received) + how,

@@ -5,7 +5,7 @@ const [service, profile, name] = process.argv.slice(2) as [string, string, strin
 const tell = (fields: object) => console.log(JSON.stringify(fields))
 
 const client = await openClient({ name, service, profile, sealingKey: new Uint8Array(32).fill(2) })
-tell({ ready: true })
+tell({ ready: true, polling: "line" in client })
 for await (const event of client.events()) {
   await client.acknowledge(event.number)
   if (event.type !== "message") continue

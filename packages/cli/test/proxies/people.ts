@@ -6,6 +6,8 @@ const script = fileURLToPath(new URL("peer.js", import.meta.url))
 
 interface Told {
   readonly ready?: boolean
+  /** Whether this SDK asks again and again over HTTP where no WebSocket opens: one that says how its line is does. */
+  readonly polling?: boolean
   readonly received?: string
   readonly online?: boolean
 }
