@@ -36,6 +36,7 @@ describe("the command line", () => {
         /--server must be an address without the name of a service, like http:\/\/c\/, not/,
       ],
       [["send", "--as", "alice", "--to", "team", "--server", "http://c/a?b"], /--server must be .* without a query/],
+      [["send", "--as", "alice", "--to", "team", "--server", "http://c/a#b"], /--server must be .* or fragment/],
       [["receive", "--as", "bob", "--count", "0"], /--count must be a number from 1 on, not "0"/],
       [["receive", "--as", "bob", "--count", "1e3"], /--count must be a number from 1 on/],
       [["receive", "--as", "bob", "--timeout", "forever"], /--timeout must be a number of seconds above 0/],

@@ -89,6 +89,14 @@ describe("files that are there compressed", { timeout: 20_000 }, () => {
     assert.equal(tags.size, 3)
   })
 
+  it("are kept for ever only where their name has a hash, and where those lie", async (test) => {
+    const root = page(test)
+    for (const name of ["assets/main.js", "main-Bx81kd0Q.js"]) writeFileSync(join(root, name), SCRIPT)
+    await using listener = await serve({}, { static: root })
+    for (const name of ["assets/main.js", "main-Bx81kd0Q.js"])
+      assert.equal((await get(listener, `/${name}`)).headers["cache-control"], "no-cache", name)
+  })
+
   it("are not sent where the file is newer, nor where what is beside it is a link", async (test) => {
     const root = page(test)
     writeFileSync(join(root, "secret"), "secret")

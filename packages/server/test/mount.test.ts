@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { mountPath, pathBeneath } from "../src/mount.js"
+import { isSlashless, mountPath, pathBeneath } from "../src/mount.js"
 
 describe("where a server is mounted", () => {
   it("is a path of plain segments, with or without a slash at its end", () => {
@@ -45,6 +45,13 @@ describe("where a server is mounted", () => {
       ["", undefined],
     ]
     for (const [url, left] of cases) assert.equal(pathBeneath({ url }, "/conclave"), left, url)
+  })
+
+  it("is asked for without its slash, or beneath it", () => {
+    assert.equal(isSlashless({ url: "/conclave?x" }, "/conclave"), true)
+    assert.equal(isSlashless({ url: "/", originalUrl: "/conclave" }, "/conclave"), true)
+    assert.equal(isSlashless({ url: "/conclave/" }, "/conclave"), false)
+    assert.equal(isSlashless({ url: "" }, ""), false)
   })
 
   it("is found by the whole path, where a framework has taken its beginning off", () => {

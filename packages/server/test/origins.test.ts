@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createConnection } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
@@ -123,7 +124,17 @@ describe("a public URL", { timeout: 20_000 }, () => {
     assert.equal(publicUrlOf("https://Chat.Example.org:443/x").href, "https://chat.example.org/x/")
     assert.equal(publicUrlOf("http://[::1]:7080").href, "http://[::1]:7080/")
     for (const none of [
-      ...["", "chat.example.org", "ftp://a/", "https:a", "https:///a", "https://u:p@a/", "https://a/?", "https://a/#"],
+      ...[
+        "",
+        "chat.example.org",
+        "ftp://a/",
+        "https:a",
+        "https:///a",
+        "https://u@a/",
+        "https://:p@a/",
+        "https://a/?",
+        "https://a/#",
+      ],
       ...["https://a/b c/", "https://a/%2e%2e/b//", "https://a:99999/", " https://a/", "https://a/b//c/"],
     ])
       assert.throws(() => publicUrlOf(none), { name: "TypeError", message: /^must be the address that browsers/ }, none)
@@ -152,6 +163,23 @@ describe("pages of other origins", { timeout: 20_000 }, () => {
       assert.equal(answer.headers.get("vary"), "origin")
       assert.equal(await socketOf(listener, { host, origin }), "open")
     }
+  })
+
+  it("ask first on the connection that they go on with", async () => {
+    await using listener = await echoing({ allowedOrigins: [APP] })
+    const lines = Object.entries({ host, origin: APP, ...preflight }).map(([name, value]) => `${name}: ${value}\r\n`)
+    const socket = createConnection(Number(listener.url.port), "127.0.0.1")
+    let answers = ""
+    socket.on("data", (part) => {
+      answers += part
+    })
+    const closed = once(socket, "close")
+    for (const connection of ["keep-alive", "close"])
+      socket.write(`OPTIONS /echo HTTP/1.1\r\nconnection: ${connection}\r\n${lines.join("")}\r\n`)
+    await closed
+    assert.equal(answers.match(/HTTP\/1\.1 204 /g)?.length, 2)
+    const { origin: _, ...anonymous } = { host, origin: APP, ...preflight }
+    assert.equal((await ask(listener, "OPTIONS /echo", anonymous)).status, 405)
   })
 
   it("may read why a request failed, too", async () => {
@@ -210,6 +238,7 @@ describe("pages of other origins", { timeout: 20_000 }, () => {
     assert.equal(origins.allows("https://a.example:8443", "a.example"), false)
     assert.equal(origins.allows("https://a.example", "a.example@evil"), false)
     assert.equal(origins.allows("https://a.example", undefined), false)
+    assert.equal(origins.allows("https://undefined", undefined), false)
     assert.equal(origins.allows("null", "null"), false)
   })
 })
