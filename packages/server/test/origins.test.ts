@@ -166,7 +166,8 @@ describe("pages of other origins", { timeout: 20_000 }, () => {
   })
 
   it("ask first on the connection that they go on with", async () => {
-    await using listener = await echoing({ allowedOrigins: [APP] })
+    const told: TurnedAway[] = []
+    await using listener = await echoing({ allowedOrigins: [APP], onTurnedAway: (it) => told.push(it) })
     const lines = Object.entries({ host, origin: APP, ...preflight }).map(([name, value]) => `${name}: ${value}\r\n`)
     const socket = createConnection(Number(listener.url.port), "127.0.0.1")
     let answers = ""
@@ -180,6 +181,7 @@ describe("pages of other origins", { timeout: 20_000 }, () => {
     assert.equal(answers.match(/HTTP\/1\.1 204 /g)?.length, 2)
     const { origin: _, ...anonymous } = { host, origin: APP, ...preflight }
     assert.equal((await ask(listener, "OPTIONS /echo", anonymous)).status, 405)
+    assert.deepEqual(told, [])
   })
 
   it("may read why a request failed, too", async () => {
