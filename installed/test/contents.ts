@@ -11,10 +11,10 @@ const shipped: readonly RegExp[] = [
   /^bin\/[\w-]+\.js$/,
 ]
 
-/** The page is bundled, and has no modules to import. */
+/** The page is bundled and compressed, and has no modules to import. */
 const page: readonly RegExp[] = [
   /^(package\.json|LICENSE|README\.md)$/,
-  /^dist\/(index\.html|favicon\.svg|assets\/index-[\w-]+\.(js|css))$/,
+  /^dist\/(index\.html|favicon\.svg|assets\/index-[\w-]+\.(js|css)(\.br|\.gz)?)$/,
 ]
 
 const never =
