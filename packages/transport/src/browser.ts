@@ -7,8 +7,10 @@ export type { ConnectOptions } from "./connect.js"
 export * from "./index.js"
 
 declare const WebSocket: new (url: URL, protocol: string) => WebSocketLike
+declare const location: { readonly origin: string }
 
 /** {@link connectWith} the browser's own WebSocket. `url` names a service: `/delivery` of the page's own address. */
 export function connect(url: string | URL, options?: ConnectOptions): Transport {
-  return connectWith((socketUrl) => new WebSocket(socketUrl, SUBPROTOCOL), url, options)
+  const { origin } = location
+  return connectWith((socketUrl) => new WebSocket(socketUrl, SUBPROTOCOL), url, { origin, ...options })
 }

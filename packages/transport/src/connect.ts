@@ -1,18 +1,26 @@
 import { type HttpTransportOptions, httpTransport } from "./http.js"
-import type { RequestOptions, SubscribeOptions, Transport } from "./seam.js"
+import { type RequestOptions, type SubscribeOptions, type Transport, TransportError } from "./seam.js"
+import { type LineFault, socketFault } from "./socket-fault.js"
 import type { SocketTransportOptions } from "./socket-options.js"
+import { platformTimers } from "./timers.js"
 import { socketTransport } from "./websocket.js"
 
 export interface ConnectOptions
   extends HttpTransportOptions,
-    Omit<SocketTransportOptions, "url" | "service" | "createSocket"> {}
+    Omit<SocketTransportOptions, "url" | "service" | "createSocket" | "explain"> {
+  /** Of the page that connects, so that the service can say whether it lets this origin in. */
+  readonly origin?: string
+}
 
 /** Larger requests go over HTTP, where they don't hold up the streams of the socket; in bytes. */
 const SOCKET_REQUEST_SIZE_MAX = 64 * 1024
+/** The service is asked so often at most why something failed. */
+const FAULT_MILLISECONDS = 2_000
 
 /**
  * A transport to the service at `url` (`http://host:port/delivery`): requests go over the socket while one is open and
- * over HTTP otherwise, subscriptions over the socket at `/socket` beside it. Nothing is opened before it is needed.
+ * alive, and over HTTP otherwise, subscriptions over the socket at `/socket` beside it. Nothing is opened before it is
+ * needed.
  */
 export function connectWith(
   createSocket: SocketTransportOptions["createSocket"],
@@ -25,15 +33,42 @@ export function connectWith(
   }
   const service = address.pathname.split("/").at(-1)!
   if (service === "") throw new TypeError("the address does not name a service: its path ends in a slash")
+  const explain = explainer(new URL("socket", address), options)
   const http = httpTransport(address, options)
-  const socket = socketTransport({ ...options, url: socketAddress(address), service, createSocket })
+  const socket = socketTransport({ ...options, url: socketAddress(address), service, createSocket, explain })
   return {
-    request(body, requestOptions?: RequestOptions) {
-      const carrier = socket.connected && body.length <= SOCKET_REQUEST_SIZE_MAX ? socket : http
-      return carrier.request(body, requestOptions)
+    async request(body, requestOptions?: RequestOptions) {
+      if (body.length <= SOCKET_REQUEST_SIZE_MAX && (await socket.usable())) {
+        return socket.request(body, requestOptions)
+      }
+      try {
+        return await http.request(body, requestOptions)
+      } catch (error) {
+        throw options.origin === undefined ? error : await explained(error, explain)
+      }
     },
     subscribe: (body, subscribeOptions?: SubscribeOptions) => socket.subscribe(body, subscribeOptions),
+    probe: () => socket.probe(),
     [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
+  }
+}
+
+/** A page that is refused sees no more of an answer than where there is none, but it can read the socket's. */
+async function explained(error: unknown, explain: () => Promise<LineFault>): Promise<unknown> {
+  if (!(error instanceof TransportError) || error.status !== undefined || !error.retryable) return error
+  if ((await explain()) !== "originRefused") return error
+  const { message, retryable, cause } = error
+  return new TransportError(message, { retryable, cause, fault: "originRefused" })
+}
+
+function explainer(url: URL, { origin, timers = platformTimers }: ConnectOptions): () => Promise<LineFault> {
+  let last: { readonly at: number; readonly fault: Promise<LineFault> } | undefined
+  return () => {
+    const now = timers.elapsed()
+    if (last === undefined || now - last.at > FAULT_MILLISECONDS) {
+      last = { at: now, fault: socketFault({ url, origin, timers }) }
+    }
+    return last.fault
   }
 }
 

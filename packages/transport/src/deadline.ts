@@ -1,4 +1,12 @@
 import { TransportError } from "./seam.js"
+import { platformTimers, type Timers } from "./timers.js"
+
+export interface Deadline {
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMilliseconds: number
+  /** Default: the platform's. */
+  readonly timers?: Timers | undefined
+}
 
 /**
  * Runs `work` with a signal that is aborted when the caller's is, or when time is over. Rejects with the caller's
@@ -7,14 +15,14 @@ import { TransportError } from "./seam.js"
  * A timer of its own and not `AbortSignal.any`: Node 20 keeps every composed signal for as long as its sources live.
  */
 export async function withDeadline<T>(
-  { signal, timeoutMilliseconds }: { readonly signal?: AbortSignal | undefined; readonly timeoutMilliseconds: number },
+  { signal, timeoutMilliseconds, timers = platformTimers }: Deadline,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted()
   const controller = new AbortController()
   const late = new TransportError(`no answer within ${timeoutMilliseconds} ms`, { retryable: true })
   const leave = () => controller.abort(signal?.reason)
-  const timer = setTimeout(() => controller.abort(late), timeoutMilliseconds)
+  const cancel = timers.after(timeoutMilliseconds, () => controller.abort(late))
   const unfollow = signal && follow(signal, leave)
   try {
     return await work(controller.signal)
@@ -22,7 +30,7 @@ export async function withDeadline<T>(
     if (controller.signal.aborted) throw controller.signal.reason
     throw error
   } finally {
-    clearTimeout(timer)
+    cancel()
     unfollow?.()
   }
 }

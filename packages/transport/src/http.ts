@@ -1,11 +1,14 @@
 import { withDeadline } from "./deadline.js"
 import { type RequestOptions, TransportError } from "./seam.js"
+import type { Timers } from "./timers.js"
 
 export interface HttpTransportOptions {
   /** Default 30,000. */
   readonly timeoutMilliseconds?: number
   /** The longest answer that is read, in bytes; default 16 MiB. */
   readonly responseSizeMax?: number
+  /** Default: the platform's. */
+  readonly timers?: Timers
 }
 
 /** The half of a transport that HTTP can carry: one POST, one answer. */
@@ -22,7 +25,9 @@ export function httpTransport(url: URL, options: HttpTransportOptions = {}): Htt
   const responseSizeMax = options.responseSizeMax ?? 16 * 1024 * 1024
   return {
     request: (body, { signal }: RequestOptions = {}) =>
-      withDeadline({ signal, timeoutMilliseconds }, (signal) => post({ url, body, signal, responseSizeMax })),
+      withDeadline({ signal, timeoutMilliseconds, timers: options.timers }, (signal) =>
+        post({ url, body, signal, responseSizeMax }),
+      ),
   }
 }
 

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { ReplaySafe } from "./replay-safety.js"
+import type { LineFault } from "./socket-fault.js"
 
 /**
  * The seam between those who ask and those who answer. A service is a function from one request to a sequence of
@@ -14,6 +15,12 @@ export interface Transport extends AsyncDisposable {
   request<Body extends Uint8Array>(body: Body, options?: RequestOptions<Body>): Promise<Uint8Array>
   /** One request, responses until either side ends them. Iteration throws {@link TransportError} when the line breaks. */
   subscribe<Body extends Uint8Array>(body: Body, options?: RequestOptions<Body>): AsyncIterable<Uint8Array>
+  /**
+   * Looks whether an open line still carries something: one that does not breaks within seconds, and so does an attempt
+   * to open one that has been under way for seconds. For the moment after a machine or a page has slept, and for a network
+   * that came back. Absent where a transport keeps no line open.
+   */
+  probe?(): void
 }
 
 export interface SubscribeOptions {
@@ -50,13 +57,21 @@ export class TransportError extends Error {
   readonly retryable: boolean
   /** The HTTP status, where a server answered with one that is no 200. */
   readonly status: number | undefined
+  /** Why there is no line, where that is known. */
+  readonly fault: LineFault | undefined
 
   constructor(
     message: string,
-    options: { readonly retryable: boolean; readonly cause?: unknown; readonly status?: number },
+    options: {
+      readonly retryable: boolean
+      readonly cause?: unknown
+      readonly status?: number
+      readonly fault?: LineFault | undefined
+    },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.retryable = options.retryable
     this.status = options.status
+    this.fault = options.fault
   }
 }

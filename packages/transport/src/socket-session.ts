@@ -2,13 +2,30 @@ import { DecodeError, decode, encode } from "@conclave/codec"
 import { ClientFrame, costOf, ServerFrame } from "./frames.js"
 import { TransportError } from "./seam.js"
 import type { SocketTransportOptions, WebSocketLike } from "./socket-options.js"
+import { platformTimers, type Timers } from "./timers.js"
 
 /** One WebSocket from opening to its end, and the streams on it. */
 export interface SocketSession {
   readonly alive: boolean
+  /** How long the server has not been heard, in milliseconds. */
+  readonly silence: number
+  /** It has ended because a ping was not answered. */
+  readonly isUnanswered: boolean
+  /** A ping has been answered. */
+  readonly hasAnswered: boolean
   /** Throws {@link TransportError} when the socket is gone. `credit`: see `frames.ts`. */
   open(request: { readonly service: string; readonly body: Uint8Array; readonly credit: number }): ClientStream
+  /** Pings. Resolves with whether the server was heard; where it was not within so long, the socket has been given up. */
+  probe(milliseconds: number): Promise<boolean>
   close(): void
+}
+
+/** A socket that is being opened. */
+export interface OpeningSession {
+  /** Rejects with a retryable {@link TransportError} if there is no open socket in time. */
+  readonly opened: Promise<SocketSession>
+  /** Gives it up, unless it is open. */
+  abandon(): void
 }
 
 export interface ClientStream {
@@ -20,37 +37,57 @@ export interface ClientStream {
   fail(reason: unknown): void
 }
 
-/** Rejects with a retryable {@link TransportError} if there is no open socket in time. */
-export function openSession(options: SocketTransportOptions): Promise<SocketSession> {
-  const { url, createSocket, timeoutMilliseconds = 30_000 } = options
-  return new Promise((resolve, reject) => {
+/** A timer that fires so much later than it was to: the tab is throttled, or the process or the machine has slept. */
+const LATE_MILLISECONDS = 2_000
+/** A clock that has jumped is seen after so long. */
+const LOOK_MILLISECONDS = 5_000
+
+export function openSession(options: SocketTransportOptions): OpeningSession {
+  const { url, createSocket, timeoutMilliseconds = 30_000, timers = platformTimers } = options
+  const openMilliseconds = Math.min(options.openMilliseconds ?? 15_000, timeoutMilliseconds)
+  let abandon = () => {}
+  const opened = new Promise<SocketSession>((resolve, reject) => {
     const socket = createSocket(url)
     socket.binaryType = "arraybuffer"
     const giveUp = (what: string, cause?: unknown) => {
-      clearTimeout(timer)
+      cancel()
       socket.close()
       reject(new TransportError(`cannot open a socket to ${url.host}: ${what}`, { retryable: true, cause }))
     }
-    const timer = setTimeout(() => giveUp(`no answer within ${timeoutMilliseconds} ms`), timeoutMilliseconds)
-    const session = createSession(socket, options)
+    const cancel = timers.after(openMilliseconds, () => giveUp(`no answer within ${openMilliseconds} ms`))
+    const session = createSession(socket, { ...options, timers })
+    abandon = () => session.alive || giveUp("another one is tried")
     socket.addEventListener("error", (event) => giveUp("refused", event?.error))
     socket.addEventListener("close", () => giveUp("closed"))
     socket.addEventListener("open", () => {
-      clearTimeout(timer)
+      cancel()
       session.start()
       resolve(session)
     })
   })
+  return { opened, abandon: () => abandon() }
 }
 
-function createSession(socket: WebSocketLike, options: SocketTransportOptions): SocketSession & { start(): void } {
-  const { keepaliveMilliseconds = 20_000, idleMilliseconds = 60_000 } = options
+function createSession(
+  socket: WebSocketLike,
+  options: SocketTransportOptions & { readonly timers: Timers },
+): SocketSession & { start(): void } {
+  const { keepaliveMilliseconds = 15_000, idleMilliseconds = 60_000, timers } = options
+  const pongMilliseconds = options.pongMilliseconds ?? keepaliveMilliseconds / 2
   const streams = new Map<number, StreamState>()
   let lastNumber = 0
   let alive = false
   let heardAt = 0
+  /** A stream was opened, or the last one ended. */
   let busyAt = 0
-  let timer: ReturnType<typeof setInterval> | undefined
+  /** A ping that was not answered yet; `isSecond`: it was sent because the time of the first was slept through. */
+  let pinged: { deadline: number; readonly isSecond: boolean } | undefined
+  let isUnanswered = false
+  let hasAnswered = false
+  let probing: ((heard: boolean) => void)[] = []
+  let cancelWatch = () => {}
+  /** When the timer is to fire, as the clock shows that goes on while the machine sleeps. */
+  let watchAt = 0
 
   const send = (frame: ClientFrame) => {
     if (alive) socket.send(encode(ClientFrame, frame) as Uint8Array<ArrayBuffer>)
@@ -58,23 +95,67 @@ function createSession(socket: WebSocketLike, options: SocketTransportOptions): 
 
   function end(error: TransportError, closeCode = 1000): void {
     alive = false
-    clearInterval(timer)
+    cancelWatch()
     for (const stream of streams.values()) stream.finish(error)
     streams.clear()
+    answerProbes(false)
     socket.close(closeCode)
   }
 
+  function answerProbes(heard: boolean): void {
+    const waiting = probing
+    probing = []
+    for (const resolve of waiting) resolve(heard)
+  }
+
+  function ping(milliseconds: number, isSecond = false): void {
+    pinged = { deadline: timers.elapsed() + milliseconds, isSecond }
+    send({ type: "ping" })
+  }
+
+  /**
+   * A socket is given up for a ping that was not answered, and for nothing else: how long it has been silent says nothing
+   * where timers fire once a minute. What fires late judges no ping either, as the answer may wait to be read.
+   */
   function watch(): void {
-    const now = performance.now()
-    if (streams.size > 0) busyAt = now
-    if (now - busyAt > idleMilliseconds) end(lost("idle"))
-    else if (now - heardAt > 2 * keepaliveMilliseconds) end(lost("no sign of life"))
-    else if (now - heardAt > keepaliveMilliseconds / 2) send({ type: "ping" })
+    const now = timers.elapsed()
+    const isLate = timers.now() - watchAt > LATE_MILLISECONDS
+    const isOverdue = pinged !== undefined && now >= pinged.deadline
+    if (streams.size === 0 && now - busyAt >= idleMilliseconds) end(lost("idle"))
+    else if (isOverdue && (!isLate || pinged?.isSecond)) {
+      isUnanswered = true
+      end(lost("no sign of life"))
+    } else if (isOverdue) ping(pongMilliseconds, true)
+    else if (pinged === undefined && (isLate || now - heardAt >= keepaliveMilliseconds)) ping(pongMilliseconds)
+    if (alive) schedule()
+  }
+
+  function schedule(): void {
+    cancelWatch()
+    const idleAt = streams.size === 0 ? busyAt + idleMilliseconds : Number.POSITIVE_INFINITY
+    const due = Math.min(idleAt, pinged?.deadline ?? heardAt + keepaliveMilliseconds)
+    const pause = Math.min(LOOK_MILLISECONDS, Math.max(0, due - timers.elapsed()))
+    watchAt = timers.now() + pause
+    cancelWatch = timers.after(pause, watch)
+  }
+
+  function heard(): void {
+    heardAt = timers.elapsed()
+    pinged = undefined
+    answerProbes(true)
+  }
+
+  function forget(number: number): boolean {
+    busyAt = timers.elapsed()
+    return streams.delete(number)
   }
 
   function receive(frame: ServerFrame): void {
-    heardAt = performance.now()
-    if (frame.type === "pong") return
+    heard()
+    if (frame.type === "pong") {
+      hasAnswered = true
+      return
+    }
     // What was under way when a stream was cancelled finds none.
     const stream = streams.get(frame.stream)
     if (frame.type === "item") {
@@ -87,7 +168,7 @@ function createSession(socket: WebSocketLike, options: SocketTransportOptions): 
       end(failure ?? lost("closed"))
       return
     }
-    streams.delete(number)
+    forget(number)
     stream?.finish(failure)
   }
 
@@ -107,22 +188,42 @@ function createSession(socket: WebSocketLike, options: SocketTransportOptions): 
     get alive() {
       return alive
     },
+    get silence() {
+      return timers.elapsed() - heardAt
+    },
+    get isUnanswered() {
+      return isUnanswered
+    },
+    get hasAnswered() {
+      return hasAnswered
+    },
     start() {
       alive = true
-      heardAt = busyAt = performance.now()
-      timer = setInterval(watch, Math.min(keepaliveMilliseconds, idleMilliseconds) / 2)
+      heardAt = busyAt = timers.elapsed()
+      schedule()
     },
     open({ service, body, credit }) {
       if (!alive) throw lost("closed")
       const number = ++lastNumber
-      busyAt = performance.now()
+      busyAt = timers.elapsed()
       const stream = new StreamState(credit, {
         grant: (bytes) => send({ type: "credit", stream: number, bytes }),
-        cancel: () => streams.delete(number) && send({ type: "cancel", stream: number }),
+        cancel: () => forget(number) && send({ type: "cancel", stream: number }),
       })
       streams.set(number, stream)
       send({ type: "open", stream: number, service, credit, body })
       return stream
+    },
+    probe(milliseconds) {
+      if (!alive) return Promise.resolve(false)
+      const now = timers.elapsed()
+      // A ping from before a sleep is not judged now.
+      if (pinged === undefined || pinged.deadline <= now) ping(milliseconds)
+      else pinged.deadline = Math.min(pinged.deadline, now + milliseconds)
+      schedule()
+      return new Promise((resolve) => {
+        probing.push(resolve)
+      })
     },
     close: () => alive && end(new TransportError("the transport is closed", { retryable: false })),
   }

@@ -1,12 +1,28 @@
 import { withDeadline } from "./deadline.js"
 import { type RequestOptions, type SubscribeOptions, type Transport, TransportError } from "./seam.js"
 import type { SocketTransportOptions } from "./socket-options.js"
-import { type ClientStream, openSession, type SocketSession } from "./socket-session.js"
+import { type ClientStream, type OpeningSession, openSession, type SocketSession } from "./socket-session.js"
+import { platformTimers } from "./timers.js"
 
 export interface SocketTransport extends Transport {
   /** Whether a request would go out on a socket that is already open. */
   readonly connected: boolean
+  /**
+   * Whether a request that is sent now should take the socket: it is open, and the server was heard in the last seconds,
+   * or is heard now. Resolves with `false` within seconds where it is not; the socket has been given up then.
+   */
+  usable(): Promise<boolean>
+  probe(): void
 }
+
+/** A socket that was heard so recently is taken to be alive. */
+const FRESH_MILLISECONDS = 5_000
+/** Somebody waits for what was sent, or looks: a ping has to be answered within so long. */
+const PROBE_MILLISECONDS = 3_000
+/** An attempt to open a socket that is so old is given up for another one, when there is a reason to hope. */
+const ATTEMPT_MILLISECONDS = 2_000
+/** How often the time that a ping may take is doubled. */
+const DOUBLINGS_MAX = 2
 
 /**
  * Requests and subscriptions side by side on one WebSocket, which is opened when it is first needed and again after it
@@ -14,33 +30,68 @@ export interface SocketTransport extends Transport {
  * twice, and subscriptions are not taken up again: only their reader knows from where.
  */
 export function socketTransport(options: SocketTransportOptions): SocketTransport {
-  const { service, timeoutMilliseconds = 30_000, creditBytes = 256 * 1024 } = options
+  const { service, timeoutMilliseconds = 30_000, creditBytes = 256 * 1024, timers = platformTimers, explain } = options
+  const keepaliveMilliseconds = options.keepaliveMilliseconds ?? 15_000
+  const pongMilliseconds = options.pongMilliseconds ?? keepaliveMilliseconds / 2
   let session: Promise<SocketSession> | undefined
   let openedSession: SocketSession | undefined
+  let opening: (OpeningSession & { readonly begun: number }) | undefined
   let closed = false
+  /** Sockets in a row that did not open. */
+  let failures = 0
+  /** Sockets in a row that answered no ping: a large answer on a slow line takes longer than a ping may. */
+  let doublings = 0
 
   const connected = () => openedSession?.alive === true
 
   function currentSession(): Promise<SocketSession> {
     if (closed) return Promise.reject(new TransportError("the transport is closed", { retryable: false }))
     if (session !== undefined && (openedSession === undefined || openedSession.alive)) return session
+    if (openedSession?.hasAnswered === true) doublings = 0
+    if (openedSession?.isUnanswered === true) doublings = Math.min(doublings + 1, DOUBLINGS_MAX)
     openedSession = undefined
-    const opening = openSession(options)
-    session = opening
-    opening.then(
+    const current = open()
+    session = current
+    current.then(
       (opened) => {
         if (closed) opened.close()
         else openedSession = opened
       },
       () => {
-        if (session === opening) session = undefined
+        if (session === current) session = undefined
       },
     )
-    return opening
+    return current
+  }
+
+  async function open(): Promise<SocketSession> {
+    const pong = pongMilliseconds * 2 ** doublings
+    const attempt = openSession({ ...options, keepaliveMilliseconds, pongMilliseconds: pong })
+    const mine = { ...attempt, begun: timers.elapsed() }
+    opening = mine
+    try {
+      const opened = await attempt.opened
+      failures = 0
+      return opened
+    } catch (error) {
+      failures++
+      throw await explained(error)
+    } finally {
+      if (opening === mine) opening = undefined
+    }
+  }
+
+  async function explained(error: unknown): Promise<unknown> {
+    if (!(error instanceof TransportError) || explain === undefined || closed) return error
+    const found = await explain()
+    // A single socket may also have failed because of a moment's fault of the network.
+    const fault = found === "upgradeDropped" && failures < 2 ? undefined : found
+    const { retryable, cause } = error
+    return new TransportError(error.message, { retryable, cause, fault })
   }
 
   async function* subscription(body: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    const session = await withDeadline({ signal, timeoutMilliseconds }, currentSession)
+    const session = await withDeadline({ signal, timeoutMilliseconds, timers }, currentSession)
     const stream = session.open({ service, body, credit: creditBytes })
     try {
       yield* itemsUntilAborted(stream, signal)
@@ -49,25 +100,39 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
     }
   }
 
+  async function ask(body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const session = await currentSession()
+    // A credit of one byte buys exactly one item.
+    const stream = session.open({ service, body, credit: 1 })
+    // An answer may take its time; a pong does not.
+    const cancel = timers.after(PROBE_MILLISECONDS, () => void session.probe(PROBE_MILLISECONDS))
+    try {
+      for await (const item of itemsUntilAborted(stream, signal)) return item
+    } finally {
+      cancel()
+      stream.cancel()
+    }
+    throw new TransportError("the service ended without an answer", { retryable: true })
+  }
+
   return {
     get connected() {
       return connected()
     },
+    async usable() {
+      if (openedSession?.alive !== true) return false
+      return openedSession.silence < FRESH_MILLISECONDS || openedSession.probe(PROBE_MILLISECONDS)
+    },
+    probe() {
+      if (openedSession?.alive === true) void openedSession.probe(PROBE_MILLISECONDS)
+      else if (opening !== undefined && timers.elapsed() - opening.begun >= ATTEMPT_MILLISECONDS) opening.abandon()
+    },
     request: (body, { signal }: RequestOptions = {}) =>
-      withDeadline({ signal, timeoutMilliseconds }, async (signal) => {
-        const session = await currentSession()
-        // A credit of one byte buys exactly one item.
-        const stream = session.open({ service, body, credit: 1 })
-        try {
-          for await (const item of itemsUntilAborted(stream, signal)) return item
-        } finally {
-          stream.cancel()
-        }
-        throw new TransportError("the service ended without an answer", { retryable: true })
-      }),
+      withDeadline({ signal, timeoutMilliseconds, timers }, (signal) => ask(body, signal)),
     subscribe: (body, { signal }: SubscribeOptions = {}) => subscription(body, signal),
     async [Symbol.asyncDispose]() {
       closed = true
+      opening?.abandon()
       openedSession?.close()
     },
   }

@@ -1,0 +1,64 @@
+import { TransportError } from "./seam.js"
+import { platformTimers, type Timers } from "./timers.js"
+
+/**
+ * Why a WebSocket did not open.
+ *
+ * - `originRefused`: the service lets no page of this origin in.
+ * - `hostRefused`: the service does not answer to the name that it was asked for.
+ * - `upgradeDropped`: the service answers over HTTP, and something in between does not pass WebSockets.
+ * - `unavailable`: the service has no room or is ending, or a proxy finds no service behind it.
+ * - `unknown`: what answers is not this service, or an older version of it.
+ * - `unreachable`: nothing answers.
+ */
+export type LineFault = "originRefused" | "hostRefused" | "upgradeDropped" | "unavailable" | "unknown" | "unreachable"
+
+export interface Asked {
+  /** The socket's address, `http:` or `https:`. */
+  readonly url: URL
+  /** Of the page that asks: browsers send none with a GET to the page's own origin. */
+  readonly origin?: string | undefined
+  readonly timers?: Timers | undefined
+}
+
+const TIMEOUT_MILLISECONDS = 5_000
+
+/**
+ * Asks the service by a plain GET of the socket's path, whose answer is in the file `listener/socket.ts` of
+ * `@conclave/server`: a page sees neither status nor body of its own WebSocket that failed. Never rejects.
+ */
+export async function socketFault({ url, origin, timers = platformTimers }: Asked): Promise<LineFault> {
+  const asked = new URL(url)
+  if (origin !== undefined) asked.searchParams.set("origin", origin)
+  const late = new AbortController()
+  const cancel = timers.after(TIMEOUT_MILLISECONDS, () => late.abort())
+  try {
+    const response = await fetch(asked, {
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+      signal: late.signal,
+    })
+    if (response.status === 426) return faultIn(await response.json())
+    await response.body?.cancel()
+    if (response.status === 421) return "hostRefused"
+    return response.status >= 502 && response.status <= 504 ? "unavailable" : "unknown"
+  } catch (error) {
+    return error instanceof SyntaxError ? "unknown" : "unreachable"
+  } finally {
+    cancel()
+  }
+}
+
+function faultIn(answer: unknown): LineFault {
+  if (typeof answer !== "object" || answer === null || !("code" in answer)) return "unknown"
+  return "originAllowed" in answer && answer.originAllowed === false ? "originRefused" : "upgradeDropped"
+}
+
+/** What an error, or one of its causes, says of the line. */
+export function lineFaultOf(error: unknown): LineFault | undefined {
+  for (let it = error; it instanceof Error; it = it.cause) {
+    if (it instanceof TransportError && it.fault !== undefined) return it.fault
+  }
+  return undefined
+}
