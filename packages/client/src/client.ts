@@ -5,6 +5,7 @@ import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { ContinuedConversation, Conversation } from "./conversation.js"
 import type { ClientEvent } from "./events.js"
+import type { Line } from "./line.js"
 import type { Waiting } from "./service/patience.js"
 import type { Store } from "./store/store.js"
 
@@ -175,6 +176,19 @@ export interface Client extends AsyncDisposable {
   readonly online: boolean
   /** Why not, where `live` and not {@link online}: what the service or the network said last. */
   readonly offlineReason: string | undefined
+  /** How news come, where not at once; {@link observe} says when it has changed. */
+  readonly line: Line
+  /**
+   * Whether somebody looks. Meanwhile pauses between tries have at most ten seconds, and otherwise a minute; whoever begins
+   * to look does not wait for one, see {@link reconnect}. In a page, `openClient` follows the page's visibility by itself; in
+   * Node nobody looks until this is called.
+   */
+  attend(isLooking: boolean): void
+  /**
+   * Tries now what is waiting for its next try, but not what the service has asked to wait for, and looks whether open lines
+   * still carry something. For a button, and for the moment after a sleep or a change of the network.
+   */
+  reconnect(): void
   /** A service has asked for patience: what needs it goes on by itself after that. */
   readonly waiting: Waiting | undefined
 
@@ -204,7 +218,7 @@ export interface Client extends AsyncDisposable {
   sync(options?: { readonly signal?: AbortSignal }): Promise<void>
 
   /**
-   * Calls `listener` after each step and each change of {@link online}, to draw again. What it throws is passed over, and
+   * Calls `listener` after each step and each change of {@link line}, to draw again. What it throws is passed over, and
    * logged. Returns a function that stops it.
    */
   observe(listener: () => void): () => void

@@ -33,7 +33,8 @@ export type NewWish =
  * - `created`, `joined`: how it begins, or begins again.
  * - `continued`: another group takes its place, in the same transaction in which that `takes` what waits here.
  * - `brought`: the stream has brought entries, in order; `interrupted`: it has lost count.
- * - `head unknown`: the log may have grown.
+ * - `head unknown`: the log may have grown; `polled`: so may it, and while there is no stream nobody says so. With `knocks`
+ *   those are asked for, too.
  * - `knocked`: members cannot follow, and ask to be let in; `answered knock`: one of them has been, perhaps this device.
  * - `asked again`: the application wants to know now: no pause is waited for.
  */
@@ -55,6 +56,7 @@ export type Input =
     }
   | { readonly type: "interrupted" }
   | { readonly type: "head unknown" }
+  | { readonly type: "polled"; readonly knocks: boolean }
   | { readonly type: "knocked"; readonly knocks: readonly Knock[] }
   | { readonly type: "answered knock"; readonly id: Uint8Array }
   | { readonly type: "asked again" }
@@ -130,6 +132,10 @@ function take(turn: Turn, input: Input): Next {
       return "idle"
     case "head unknown":
       state.position.doubtHead()
+      return "idle"
+    case "polled":
+      state.position.doubtHead()
+      if (input.knocks) state.wantsKnocks = true
       return "idle"
     case "knocked":
       hearKnocks(state, input.knocks, turn.moment.now)

@@ -17,6 +17,7 @@ import { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
 import { Journal } from "../journal/journal.js"
 import { Transactions } from "../journal/transactions.js"
+import type { Line } from "../line.js"
 import { type NewEvent, type Profile, recordKeys } from "../records/records.js"
 import { ServiceClock } from "../service/clock.js"
 import { Delivery } from "../service/delivery.js"
@@ -24,6 +25,7 @@ import type { Directory } from "../service/directory.js"
 import type { Patience, Waiting } from "../service/patience.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Timers } from "../timers.js"
+import { Attention } from "./attention.js"
 import { createConversation } from "./creation.js"
 import type { Means } from "./driver.js"
 import { ConversationHandle } from "./handle.js"
@@ -141,6 +143,7 @@ export class Device implements Client {
       random,
       now,
       timers,
+      attention: new Attention(),
       step,
       signal: this.#closing.signal,
       cipherSuite: identity.suite.number,
@@ -166,7 +169,8 @@ export class Device implements Client {
       policy: policy.invitations,
     })
     const onFault = (error: unknown) => this.#report(error)
-    const common = { signal: this.#closing.signal, now, random, timers, log, onFault }
+    const { attention } = this.#means
+    const common = { signal: this.#closing.signal, now, random, timers, attention, log, onFault }
     this.#inbox = new Runner({ ...common, of: { name: "inbox" }, job: () => inbox.read() })
     const { signal } = this.#closing
     this.#keyPackages = stock
@@ -191,7 +195,23 @@ export class Device implements Client {
   }
 
   get offlineReason(): string | undefined {
-    return this.#stream?.reason
+    return this.#stream === undefined || this.line.state === "connected" ? undefined : this.line.reason
+  }
+
+  get line(): Line {
+    return this.#stream?.line ?? notLive
+  }
+
+  attend(isLooking: boolean): void {
+    const { attention } = this.#means
+    attention.isLooking = isLooking
+    if (isLooking) this.reconnect()
+  }
+
+  reconnect(): void {
+    if (this.#closing.signal.aborted) return
+    this.#stream?.reconnect()
+    for (const runner of [this.#inbox, this.#stock, this.#watch, ...this.#runners()]) runner.hasten()
   }
 
   get waiting(): Waiting | undefined {
@@ -215,7 +235,10 @@ export class Device implements Client {
       onChange: () => this.#means.transactions.notify(),
       onRefused: (reason) => this.#tell({ type: "unavailable", conversation: undefined, reason }),
     })
-    this.#means.transactions.observe(() => this.#stream?.renew())
+    this.#means.transactions.observe(() => {
+      this.#stream?.renew()
+      this.#stream?.notice()
+    })
     this.#stock.wake()
     this.#inbox.wake()
     this.#watch.wake()
@@ -469,6 +492,8 @@ export class Device implements Client {
     return this.#journal
   }
 }
+
+const notLive: Line = { state: "offline", fault: undefined, reason: "this client follows nothing by itself" }
 
 function requireUnavailable(error: unknown): void {
   if (!(error instanceof ClientError && error.code === "UNAVAILABLE")) throw error

@@ -15,6 +15,7 @@ import type { Reloadable, Transaction, Transactions } from "../journal/transacti
 import { KeyPackagesDue, recordKeys } from "../records/records.js"
 import type { Timers } from "../timers.js"
 import { answerTo, type Sources } from "./asking.js"
+import type { Attention } from "./attention.js"
 import type { Invitations } from "./invitations.js"
 import { loadState } from "./loading.js"
 import type { Renewals } from "./renewals.js"
@@ -31,6 +32,7 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly timers: Timers
+  readonly attention: Attention
   /** What takes a step: {@link step}, or what looks on while it does. */
   readonly step: typeof step
   /** Is given failures that are neither the network's nor the store's. */
@@ -49,7 +51,7 @@ export interface Fates {
 }
 
 /** Inputs that change nothing which is stored. */
-type Passing = "brought" | "interrupted" | "head unknown" | "knocked" | "answered knock" | "asked again"
+type Passing = "brought" | "interrupted" | "head unknown" | "polled" | "knocked" | "answered knock" | "asked again"
 
 /** What is stored in the same transaction as a step. */
 type Beside = (transaction: Transaction) => void
@@ -88,10 +90,11 @@ export class Driver implements Reloadable {
     this.view = new View(this.#state)
     this.log = new ConversationLog(means.log, this.#state)
     this.#sources = { ...means, reload: () => means.transactions.discard(this) }
-    const { signal, now, random, timers, onFault, log } = means
+    const { signal, now, random, timers, onFault, log, attention } = means
     const due = () => nextDue(this.#state, this.moment())
     const of = { name: "conversation", conversation: this.#state.key } as const
-    this.runner = new Runner({ job: () => this.#advance(), signal, now, random, timers, due, onFault, log, of })
+    const when = { signal, now, random, timers, attention }
+    this.runner = new Runner({ job: () => this.#advance(), ...when, due, onFault, log, of })
   }
 
   get state(): State {

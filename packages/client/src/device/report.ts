@@ -81,7 +81,7 @@ function now({ means, runners, stream, waiting, begun, isClosing }: Reported): r
   const { transactions, groupOptions } = means
   const at = means.now()
   const skew = Number(groupOptions.now()) - Math.floor(at / 1000)
-  const online = stream === undefined ? "no stream" : stream.online ? "online" : "offline"
+  const online = stream === undefined ? "no stream" : stream.line.state.replace("connected", "online")
   const { profile } = transactions
   return [
     `${isClosing ? "closed" : "open"}; opened ${duration(means.log.elapsed() - begun)} ago; ${online}; ` +

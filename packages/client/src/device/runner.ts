@@ -4,6 +4,7 @@ import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import { WAIT_MILLISECONDS_MAX } from "../service/patience.js"
 import { platformTimers, type Timers } from "../timers.js"
+import type { Attention } from "./attention.js"
 
 export interface RunnerOptions {
   /** May be repeated whenever it fails. */
@@ -15,6 +16,8 @@ export interface RunnerOptions {
   readonly random: (length: number) => Uint8Array
   /** Default: the platform's. */
   readonly timers?: Timers
+  /** Who looks has less patience. Default: nobody does. */
+  readonly attention?: Attention
   /** Is told of the first of a row of failures that are neither the network's nor the store's. */
   readonly onFault: (error: unknown) => void
   /** Failed tries are written there, as those of `of`. */
@@ -69,6 +72,11 @@ export class Runner {
       this.#running = undefined
       if (this.#again) this.wake()
     })
+  }
+
+  /** What has failed is tried again now. */
+  hasten(): void {
+    if (this.#failures > 0) this.wake()
   }
 
   /** Runs the job to its end now, and rejects if it fails. */
@@ -130,7 +138,8 @@ export class Runner {
     this.#patientUntil = patience > 0 ? now() + patience : 0
     // A service that names the time keeps a place then: later than it says is no politeness.
     if (patience > 0) this.#failures = 0
-    const pause = Math.max(patience, pauseAfter(error, this.#failures, random))
+    const { attention } = this.#options
+    const pause = Math.max(patience, pauseAfter(error, this.#failures, random, attention?.pauseMax))
     this.#note(error, pause)
     this.#schedule(pause)
     if (patience === 0) this.#failures++
@@ -171,10 +180,15 @@ export function patienceOf(error: unknown, now: number): number {
 }
 
 /** How long to wait after an error that comes after that many others in a row, in milliseconds. */
-export function pauseAfter(error: unknown, failures: number, random: (length: number) => Uint8Array): number {
+export function pauseAfter(
+  error: unknown,
+  failures: number,
+  random: (length: number) => Uint8Array,
+  pauseMax?: number,
+): number {
   const code = codeOf(error)
   const isAnswer = code === "REFUSED" || code === "UPDATE"
-  return backoff(failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : RETRY_MILLISECONDS_MAX)
+  return backoff(failures, random, isAnswer ? REFUSED_MILLISECONDS_MAX : pauseMax)
 }
 
 function codeOf(error: unknown): string | undefined {

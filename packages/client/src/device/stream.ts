@@ -1,7 +1,10 @@
 import type { Entry } from "@conclave/contracts/delivery"
 import { bytesOf, type Position } from "../conversation/position.js"
+import { faultWords, type Line } from "../line.js"
 import { type DeliveryAnswer, refusalOf, toldBy } from "../service/delivery.js"
 import type { ConversationHandle } from "./handle.js"
+import { Polling } from "./polling.js"
+import { PollingRound } from "./polling-round.js"
 import { Part, RENEWAL_MILLISECONDS, type StreamOptions, type StreamPart } from "./subscription.js"
 
 /** More entries, or bytes, of one log that nobody has taken yet are read in pages instead. */
@@ -13,19 +16,28 @@ const CURSORS_MAX = 1000
 /**
  * The service's stream: brings entries to the conversations, and comes back after each break where it stood. As one
  * subscription follows a limited number of conversations, there are as many as it takes; the first one follows the
- * inbox too.
+ * inbox too. While subscriptions break and the service answers requests, what they would bring is asked for.
  */
 export class Stream {
   readonly #options: StreamOptions
   readonly #parts: Part[] = []
   #cursorsMax = CURSORS_MAX
   #online = false
+  /** The line, as it was told last. */
+  #told = ""
   #refused = false
   #renewed = 0
   #cancelRenewal: (() => void) | undefined
+  readonly #polling: Polling
+  /** The number of the next event, when that was looked at last. */
+  #nextEvent: bigint
 
   constructor(options: StreamOptions) {
     this.#options = options
+    const { inbox, transactions } = options
+    this.#nextEvent = transactions.profile.nextEvent
+    const round = new PollingRound({ inbox, conversations: () => this.#unfollowed() })
+    this.#polling = new Polling({ ...options, round: () => round.run(), onChange: () => this.#tell() })
     options.delivery.onSigned = (groupId) => {
       const conversation = options.find(groupId)
       if (conversation !== undefined) this.#partOf(conversation)?.askForPass(conversation)
@@ -43,9 +55,27 @@ export class Stream {
     return this.#online
   }
 
-  /** Why not: what the service, or the network, has said last. */
-  get reason(): string | undefined {
-    return this.#online ? undefined : this.#parts.find((part) => !part.online)?.reason
+  get line(): Line {
+    const part = this.#parts.find(({ online, isIdle }) => !online && !isIdle)
+    if (this.#online || part === undefined) return this.#online ? { state: "connected" } : closedLine
+    const { fault, reason } = part
+    const state = this.#polling.isAnswered ? "polling" : "offline"
+    return { state, fault, reason: fault === undefined ? reason : faultWords[fault] }
+  }
+
+  /** Looks whether the streams that are open still carry something, and opens those that are not. */
+  reconnect(): void {
+    this.#options.delivery.probe()
+    for (const part of this.#parts) part.hasten()
+    this.#polling.now()
+  }
+
+  /** After each transaction: who has just sent or received something is asked for news sooner. */
+  notice(): void {
+    const { nextEvent } = this.#options.transactions.profile
+    if (nextEvent === this.#nextEvent) return
+    this.#nextEvent = nextEvent
+    this.#polling.hasten()
   }
 
   /** For a report: the subscriptions, and what broke those that are not online. */
@@ -79,7 +109,13 @@ export class Stream {
 
   /** Resolves when the stream has ended after its signal. */
   get done(): Promise<void> {
-    return Promise.all(this.#parts.map(({ done }) => done)).then(() => {})
+    return Promise.all([...this.#parts, this.#polling].map(({ done }) => done)).then(() => {})
+  }
+
+  /** Conversations of which no open subscription brings anything. */
+  #unfollowed(): readonly ConversationHandle[] {
+    const down = this.#parts.filter(({ online }) => !online)
+    return [...this.#following().values()].filter(({ id }) => down.some((part) => part.has(id)))
   }
 
   #following(): ReadonlyMap<string, ConversationHandle> {
@@ -179,14 +215,27 @@ export class Stream {
   #look(): void {
     const online = !this.#options.signal.aborted && this.#parts.every((part) => part.online || part.isIdle)
     if (online) this.#refused = false
-    if (this.#online === online) return
+    if (!this.#options.signal.aborted && this.#parts.some(({ isBroken }) => isBroken)) this.#polling.start()
+    else this.#polling.stop()
     this.#online = online
+    this.#tell()
+  }
+
+  /** Whether the line, or what is known of it, is another than before. */
+  #tell(): void {
     const { log, signal } = this.#options
-    if (online) log.write("online", { subscriptions: this.#parts.length })
+    const { line } = this
+    const told = Object.values(line).join()
+    if (this.#told === told) return
+    this.#told = told
+    if (line.state === "connected") log.write("online", { subscriptions: this.#parts.length })
+    else if (line.state === "polling") log.write("polling", { fault: line.fault })
     else if (!signal.aborted) log.write("offline", { because: this.#parts.find((part) => !part.online)?.broke })
     this.#options.onChange()
   }
 }
+
+const closedLine: Line = { state: "offline", fault: undefined, reason: "nothing is followed" }
 
 /** One answer alone is taken whatever its size. */
 function hasRoom(position: Position, entries: readonly Entry[]): boolean {

@@ -3,8 +3,10 @@ import { faultOf, type KnownWords } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Transactions } from "../journal/transactions.js"
+import { type LineFault, lineFaultOf } from "../line.js"
 import { type Delivery, type DeliveryAnswer, type Following, refusalOf } from "../service/delivery.js"
 import type { Timers } from "../timers.js"
+import type { Attention } from "./attention.js"
 import type { ConversationHandle } from "./handle.js"
 import { backoff, patienceOf, type Runner } from "./runner.js"
 
@@ -15,6 +17,7 @@ export interface StreamOptions {
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
   readonly timers: Timers
+  readonly attention: Attention
   readonly signal: AbortSignal
   readonly log: Log
   readonly inbox: Runner
@@ -29,6 +32,13 @@ export interface StreamOptions {
 export const RENEWAL_MILLISECONDS = 100
 /** A subscription that ended before that counts as one more failure. */
 const STEADY_MILLISECONDS = 10_000
+/** So many subscriptions in a row that broke: from then on the service is asked for news without one. */
+const FAILURES_BEFORE_POLLING = 2
+/** Without an answer for so long, it is asked for news without a subscription as well. */
+const SLOW_MILLISECONDS = 5_000
+/** A pause is cut into pieces of that length: a clock that has jumped between two ends it. */
+const LOOK_MILLISECONDS = 5_000
+const JUMP_MILLISECONDS = 5_000
 
 export interface StreamPart {
   readonly online: boolean
@@ -59,7 +69,15 @@ export class Part {
   #cancelRenewal: (() => void) | undefined
   #online = false
   #reason = "the service has not answered yet"
+  #fault: LineFault | undefined
   #broke: KnownWords | undefined
+  /** In a row. */
+  #failures = 0
+  #isBroken = false
+  /** When the subscription that there is was answered first. */
+  #openSince: number | undefined
+  /** Ends the pause that is under way, unless the service has asked for it. */
+  #endPause = () => {}
 
   constructor(options: PartOptions) {
     this.#options = options
@@ -73,6 +91,15 @@ export class Part {
 
   get reason(): string {
     return this.#reason
+  }
+
+  get fault(): LineFault | undefined {
+    return this.#fault
+  }
+
+  /** It breaks again and again, and not because the service wants it so. */
+  get isBroken(): boolean {
+    return this.#isBroken && !this.#online
   }
 
   /** What ended the subscription last. */
@@ -108,52 +135,92 @@ export class Part {
     this.#session.abort()
   }
 
+  /** Does not wait any longer for the next try, unless the service has asked for that. */
+  hasten(): void {
+    this.#failures = Math.min(this.#failures, 1)
+    this.#endPause()
+  }
+
   async #run(): Promise<void> {
-    const { signal, now, random, timers, log } = this.#options
-    for (let failures = 0; !signal.aborted; ) {
+    const { signal, timers } = this.#options
+    while (!signal.aborted) {
       this.#session = new AbortController()
       this.#subscription = undefined
-      const begun = timers.elapsed()
-      let patience = this.isIdle ? Number.POSITIVE_INFINITY : 0
+      this.#openSince = undefined
+      let error: unknown
       try {
         if (!this.isIdle) await this.#listen(this.#session.signal)
-      } catch (error) {
+      } catch (thrown) {
         // A stream that breaks says nothing about what has happened; the cursors do.
-        patience = patienceOf(error, now())
-        this.#reason = error instanceof ClientError ? error.message : "the stream broke"
-        this.#broke = faultOf(error)
+        error = thrown
       } finally {
         this.#cancelRenewal?.()
         this.#cancelRenewal = undefined
       }
       if (this.#session.signal.aborted) continue
-      this.#setOnline(false)
-      if (timers.elapsed() - begun > STEADY_MILLISECONDS) failures = 0
-      const pause = Math.max(patience, backoff(failures++, random))
-      if (this.#broke !== undefined && Number.isFinite(pause)) {
-        log.write("subscription broke", { cursors: this.size, error: this.#broke, failures, pause })
-      }
-      await this.#pause(pause)
+      if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > STEADY_MILLISECONDS) this.#failures = 0
+      await this.#pauseAfter(error)
     }
+    this.#isBroken = false
     this.#setOnline(false)
   }
 
+  async #pauseAfter(error: unknown): Promise<void> {
+    const { now, random, log, attention } = this.#options
+    if (this.isIdle) {
+      this.#setOnline(false)
+      return this.#pause(Number.POSITIVE_INFINITY, 0)
+    }
+    const patience = patienceOf(error, now())
+    // The service may also end a stream without a word.
+    const isRefused = error instanceof ClientError && error.code !== "UNAVAILABLE"
+    // The first time at once, without a timer: that of a hidden page would take up to a minute.
+    const pauses = isRefused ? this.#failures : this.#failures - 1
+    const pause = Math.max(patience, pauses < 0 ? 0 : backoff(pauses, random, attention.pauseMax))
+    this.#failures++
+    if (error !== undefined) {
+      this.#reason = error instanceof ClientError ? error.message : "the stream broke"
+      this.#fault = isRefused ? undefined : lineFaultOf(error)
+      this.#broke = faultOf(error)
+      const { size: cursors } = this
+      log.write("subscription broke", { cursors, error: this.#broke, failures: this.#failures, pause })
+    }
+    this.#online = false
+    this.#isBroken = !isRefused && patience === 0 && (this.#isBroken || this.#failures >= FAILURES_BEFORE_POLLING)
+    this.#options.onLook()
+    if (pause > 0) await this.#pause(pause, patience)
+  }
+
   async #listen(signal: AbortSignal): Promise<void> {
-    const { delivery, transactions, withInbox, conversations, onAnswer, onRefusal } = this.#options
+    const { delivery, transactions, withInbox, conversations, timers, onAnswer, onRefusal } = this.#options
     const cursors = [...conversations()]
       .filter(({ id }) => this.#ids.has(id))
       .map(({ driver: { state } }) => followingOf(state))
     const inbox = withInbox ? { after: transactions.profile.inboxCursor } : undefined
     const onPassDenied = () => this.#renewSoon()
-    for await (const answer of delivery.subscribe(cursors, { inbox, signal, onPassDenied })) {
-      if (isRefusal(answer)) {
-        onRefusal(answer)
-        throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)
+    const cancelSlow = timers.after(SLOW_MILLISECONDS, () => this.#isSlow())
+    try {
+      for await (const answer of delivery.subscribe(cursors, { inbox, signal, onPassDenied })) {
+        if (isRefusal(answer)) {
+          onRefusal(answer)
+          throw new ClientError("REFUSED", `the service said ${refusalOf(answer)}`)
+        }
+        cancelSlow()
+        this.#openSince ??= timers.elapsed()
+        this.#setOnline(true)
+        if (answer.type === "subscribed") this.#subscription = answer.subscription
+        else onAnswer(answer)
       }
-      this.#setOnline(true)
-      if (answer.type === "subscribed") this.#subscription = answer.subscription
-      else onAnswer(answer)
+    } finally {
+      cancelSlow()
     }
+  }
+
+  /** A socket may take its time to open, or to fail: nobody waits for it. */
+  #isSlow(): void {
+    if (this.#online) return
+    this.#isBroken = true
+    this.#options.onLook()
   }
 
   /** As all passes may be denied, one after the other, and one subscription can ask again for all of their groups. */
@@ -196,20 +263,43 @@ export class Part {
   #setOnline(online: boolean): void {
     if (this.#online === online) return
     this.#online = online
-    if (online) this.#broke = undefined
+    if (online) {
+      this.#broke = undefined
+      this.#isBroken = false
+    }
     this.#options.onLook()
   }
 
-  /** The pause of a subscription that broke; a renewed one does not wait for it. */
-  #pause(milliseconds: number): Promise<void> {
+  /**
+   * The pause of a subscription that broke. A renewed one does not wait for it, nor does one for which there is a reason to
+   * hope, once `least` is over, which the service has asked for.
+   */
+  #pause(milliseconds: number, least: number): Promise<void> {
     const { signal } = this.#session
+    const { timers, now } = this.#options
     return new Promise((resolve) => {
+      const begun = timers.elapsed()
+      let cancel = () => {}
       const end = () => {
         cancel()
+        this.#endPause = () => {}
         signal.removeEventListener("abort", end)
         resolve()
       }
-      const cancel = Number.isFinite(milliseconds) ? this.#options.timers.after(milliseconds, end) : () => {}
+      this.#endPause = () => timers.elapsed() - begun >= least && end()
+      const wait = () => {
+        const left = begun + milliseconds - timers.elapsed()
+        const piece = Math.min(left, LOOK_MILLISECONDS)
+        const at = now()
+        cancel = timers.after(piece, () => {
+          // The machine has slept: the network is another one, perhaps.
+          const hasJumped = now() - at > piece + JUMP_MILLISECONDS
+          if (left <= LOOK_MILLISECONDS) end()
+          else if (hasJumped && timers.elapsed() - begun >= least) end()
+          else wait()
+        })
+      }
+      if (Number.isFinite(milliseconds)) wait()
       signal.addEventListener("abort", end)
       if (signal.aborted) end()
     })

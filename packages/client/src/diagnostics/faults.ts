@@ -1,6 +1,7 @@
 import { RuleError, type RuleId, rules } from "@conclave/mls"
 import { TransportError } from "@conclave/transport"
 import { clientErrorCodes } from "../kinds/trouble-events.js"
+import { faultWords } from "../line.js"
 
 declare const known: unique symbol
 /** Text made of words that stand in this program, and of numbers: nothing that a person or a service has said. */
@@ -32,7 +33,7 @@ const classes: ReadonlySet<string> = new Set([
 
 /** Texts of errors that are the same whatever has happened: all others may quote names, titles, files or answers. */
 export const constantTexts: readonly string[] = [
-  "the service does not answer",
+  ...Object.values(faultWords),
   "the service's answer cannot be read",
   "the stream broke",
   "this device's clock differs from the service's",

@@ -1,5 +1,6 @@
 import type { RuleId } from "@conclave/mls"
 import type { NewEvent } from "../kinds/events.js"
+import type { LineFault } from "../line.js"
 import type { KnownWords } from "./faults.js"
 
 export type Level = "debug" | "info" | "warn" | "error"
@@ -37,6 +38,7 @@ export interface Lines {
   closing: { readonly conversations: number; readonly because: KnownWords | undefined }
   closed: { readonly openMilliseconds: number; readonly milliseconds: number }
   online: { readonly subscriptions: number }
+  polling: { readonly fault: LineFault | undefined }
   offline: { readonly because: KnownWords | undefined }
   "subscription not extended": Failure
   "subscription broke": Failure & { readonly cursors: number; readonly failures: number; readonly pause: number }
@@ -136,6 +138,7 @@ export const forms: { readonly [K in LineKind]: Form<Lines[K]> } = {
   closing: { level: ({ because }) => (because === undefined ? "info" : "warn"), message: "closing the client" },
   closed: { level: "info", message: "the client is closed" },
   online: { level: "info", message: "everything is followed" },
+  polling: { level: "info", message: "there is no stream: the service is asked for news" },
   offline: { level: "info", message: "not everything is followed" },
   "subscription broke": { level: "info", message: "a subscription broke" },
   "subscription not extended": { level: "info", message: "a subscription was not extended" },

@@ -1,6 +1,7 @@
 import { type Codec, DecodeError, decode } from "@conclave/codec"
-import type { RequestContract, Transport } from "@conclave/transport"
+import { lineFaultOf, type RequestContract, type Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
+import { faultWords } from "../line.js"
 import { branch } from "./branch.js"
 import { nameOf, type Patience, type ServiceName } from "./patience.js"
 
@@ -70,7 +71,7 @@ export class Service<Request extends { readonly type: string }, Response extends
         : await this.#transport.request(request, options)
     } catch (error) {
       signal?.throwIfAborted()
-      throw new Unavailable("the service does not answer", { cause: error })
+      throw new Unavailable(faultWords[lineFaultOf(error) ?? "unreachable"], { cause: error })
     }
     return this.#read(answer)
   }
@@ -92,6 +93,11 @@ export class Service<Request extends { readonly type: string }, Response extends
       signal.throwIfAborted()
       throw error instanceof ClientError ? error : new Unavailable("the stream broke", { cause: error })
     }
+  }
+
+  /** See {@link Transport.probe}. */
+  probe(): void {
+    this.#transport.probe?.()
   }
 
   async close(): Promise<void> {

@@ -227,6 +227,11 @@ export class Delivery {
     }
   }
 
+  /** Looks whether the stream still carries something. */
+  probe(): void {
+    this.#service.probe()
+  }
+
   close(): Promise<void> {
     return this.#service.close()
   }
