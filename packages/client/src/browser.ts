@@ -8,6 +8,7 @@ import { copyBytes } from "./bytes.js"
 import type { ClientOptions } from "./client.js"
 import { requireOptions } from "./identity/names.js"
 import { Client } from "./opening.js"
+import { followPage } from "./page.js"
 import { serviceAddresses } from "./service/addresses.js"
 import { verifyFrom } from "./service/leaves.js"
 import { indexedDbStore } from "./store/indexeddb.js"
@@ -57,7 +58,9 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
     throw error
   }
   const verifyLeaves = verifyFrom(LEAVES_FOR_BATCH, (scheme, signatures) => verifyBatch(provider, scheme, signatures))
-  return Client.open({ verifyLeaves, ...rest, ...ways, store, sealingKey, provider })
+  const client = await Client.open({ verifyLeaves, ...rest, ...ways, store, sealingKey, provider })
+  followPage(client)
+  return client
 }
 
 /** WebCrypto has threads of its own, and the page stays alive meanwhile. */

@@ -45,6 +45,46 @@ const calls = {
     return second.name
   },
 
+  /** What happens to a store whose connection ends: what it says, and what is in the database then. */
+  async die(profile: string, how: "closed" | "told" | "twice" | "deleted" | "cleared"): Promise<readonly string[]> {
+    const { open } = IDBFactory.prototype
+    const connections: IDBDatabase[] = []
+    IDBFactory.prototype.open = function (...given) {
+      const opening = open.apply(this, given)
+      opening.addEventListener("success", () => connections.push(opening.result))
+      return opening
+    }
+    try {
+      const store = await indexedDbStore(profile)
+      const put = (key: string) => store.transaction({ put: new Map([[key, Uint8Array.of(1)]]), delete: new Set() })
+      const said = (work: Promise<unknown>) => work.then(String, (error: Error) => error.message)
+      await put("before")
+      const close = () => connections.at(-1)!.close()
+      if (how === "deleted") {
+        new Worker("delete.js").postMessage(`conclave/${profile}`)
+      } else if (how === "cleared") await (globalThis as unknown as { clear(): Promise<void> }).clear()
+      else close()
+      if (how === "told") connections.at(-1)!.dispatchEvent(new Event("close"))
+      if (how === "twice") {
+        IDBFactory.prototype.open = function (...given) {
+          const opening = open.apply(this, given)
+          opening.addEventListener("success", () => opening.result.close())
+          return opening
+        }
+      }
+      const isOver = how === "deleted" || how === "cleared"
+      const lost = store.lost.then(({ message }) => `lost: ${message}`)
+      if (isOver) return [await lost, await said(put("after")), String((await indexedDB.databases()).length)]
+      const reading = [store.get("before"), store.list("")].map((work) => said(work))
+      const results = [...(await Promise.all(reading)), await said(put("after")), await said(store.get("after"))]
+      if (how === "twice") return [...results, await lost]
+      await store[Symbol.asyncDispose]()
+      return [...results, `${connections.length} connections`]
+    } finally {
+      IDBFactory.prototype.open = open
+    }
+  },
+
   async sealingKey(profile: string): Promise<string> {
     return [...(await browserSealingKey(profile))].join()
   },

@@ -73,6 +73,35 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     assert.deepEqual([stan, await olga], [["stan: hello, olga"], ["stan: hello, olga"]])
   })
 
+  it("a connection that the browser has closed is opened once more, and nothing is lost", async () => {
+    for (const how of ["closed", "told"] as const) {
+      const page = await openPage(await browser.newContext())
+      assert.deepEqual(await call(page, "die", "alice", how), ["1", "before,1", "undefined", "1", "2 connections"], how)
+    }
+  })
+
+  it("a connection that is closed again at once is told, and the profile is let go", async () => {
+    const page = await openPage(await browser.newContext())
+    const again = "the browser closes the database again and again"
+    const closed = "the store is closed"
+    assert.deepEqual(await call(page, "die", "alice", "twice"), [again, closed, closed, closed, `lost: ${again}`])
+    assert.equal(await call(page, "open", "alice", false), "opened")
+  })
+
+  it("a database that is deleted, or cleared with the site's data, is told and not begun again", async () => {
+    const context = await browser.newContext()
+    const page = await openPage(context)
+    const deleted = ["lost: the database is being deleted", "the store is closed", "0"]
+    assert.deepEqual(await call(page, "die", "alice", "deleted"), deleted)
+    const session = await context.newCDPSession(page)
+    await page.exposeFunction("clear", () =>
+      session.send("Storage.clearDataForOrigin", { origin: url.origin, storageTypes: "indexeddb" }),
+    )
+    const [lost, ...rest] = await call(page, "die", "bob", "cleared")
+    assert.match(lost!, /^lost: the (browser has closed the database|database is being deleted)$/)
+    assert.deepEqual(rest, ["the store is closed", "0"])
+  })
+
   it("a profile has one sealing key, which no other has", async () => {
     const context = await browser.newContext()
     const [first, second] = [await openPage(context), await openPage(context)]
@@ -134,4 +163,5 @@ async function writePage(folder: string): Promise<void> {
   writeFileSync(join(folder, "index.html"), page)
   const policy = `<meta http-equiv="Content-Security-Policy" content="default-src 'self'">`
   writeFileSync(join(folder, "strict.html"), page.replace("<title>", `${policy}<title>`))
+  writeFileSync(join(folder, "delete.js"), "onmessage = ({ data }) => indexedDB.deleteDatabase(data)")
 }

@@ -44,6 +44,7 @@ export const constantTexts: readonly string[] = [
   "another tab has this profile",
   "another tab has taken this profile over",
   "the browser has closed the database",
+  "the browser closes the database again and again",
   "the database is being deleted",
   "the browser keeps no key",
   "the Delivery Service is busy",

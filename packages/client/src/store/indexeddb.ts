@@ -1,5 +1,6 @@
 /// <reference lib="dom" />
 import { ClientError } from "../errors.js"
+import { platformTimers } from "../timers.js"
 import type { ListOptions, Store, StoreChanges, StoreRecord } from "./store.js"
 
 export interface IndexedDbStoreOptions {
@@ -11,13 +12,14 @@ export interface IndexedDbStoreOptions {
 
 /**
  * A profile in the browser's IndexedDB, written with `durability: "strict"`. The tab that has it holds a Web Lock: the
- * browser gives it back when the tab is gone, so one tab at a time writes.
+ * browser gives it back when the tab is gone, so one tab at a time writes. A connection that the browser has closed is
+ * opened once more; where that does not help, or the database is gone, `lost` says so.
  */
 export async function indexedDbStore(profile: string, options: IndexedDbStoreOptions = {}): Promise<Store> {
-  const lock = await takeLock(`conclave/${profile}`, options)
+  const name = `conclave/${profile}`
+  const lock = await takeLock(name, options)
   try {
-    const database = await openDatabase(`conclave/${profile}`)
-    return new IndexedDbStore(database, lock)
+    return new IndexedDbStore(name, await openDatabase(name), lock)
   } catch (error) {
     lock.release()
     throw failed(error)
@@ -91,29 +93,42 @@ function requestLock(name: string, { wait = false, signal }: IndexedDbStoreOptio
   })
 }
 
-function openDatabase(name: string): Promise<IDBDatabase> {
+function openDatabase(name: string, { isNew = true } = {}): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open(name, 1)
-    opening.onupgradeneeded = () => opening.result.createObjectStore("record")
+    opening.onupgradeneeded = () => {
+      // A profile that is gone must not be begun again with half of what is in memory.
+      if (isNew) opening.result.createObjectStore(RECORDS)
+      else opening.transaction?.abort()
+    }
     opening.onsuccess = () => resolve(opening.result)
     opening.onerror = () => reject(opening.error)
     opening.onblocked = () => reject(new Error("an older connection keeps the database"))
   })
 }
 
+const RECORDS = "record"
+const REOPEN_MILLISECONDS_MAX = 10_000
+
 class IndexedDbStore implements Store {
   readonly lost: Promise<Error>
-  readonly #database: IDBDatabase
+  readonly #name: string
   readonly #lock: HeldLock
+  #database: IDBDatabase
+  #lose: (reason: Error) => void = () => {}
+  #reopening: Promise<void> | undefined
+  /** The connection that there is has read or written something. */
+  #hasWorked = true
   #closed = false
 
-  constructor(database: IDBDatabase, lock: HeldLock) {
-    this.#database = database
+  constructor(name: string, database: IDBDatabase, lock: HeldLock) {
+    this.#name = name
     this.#lock = lock
+    this.#database = database
+    this.#follow(database)
     const gone = new Promise<Error>((resolve) => {
-      database.onclose = () => resolve(new ClientError("STORE_FAILED", "the browser has closed the database"))
-      database.onversionchange = () => {
-        resolve(new ClientError("STORE_FAILED", "the database is being deleted"))
+      this.#lose = (reason) => {
+        resolve(reason)
         this.#close()
       }
     })
@@ -122,7 +137,7 @@ class IndexedDbStore implements Store {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#read((records) => records.get(key))
+    return this.#read((records) => outcome(records.get(key)))
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<readonly StoreRecord[]> {
@@ -131,24 +146,22 @@ class IndexedDbStore implements Store {
     if (before <= prefix || options.limit === 0) return []
     const range = IDBKeyRange.bound(prefix, before, false, true)
     if (options.reverse === true) return this.#listBackwards(range, options.limit)
-    const transaction = this.#transaction("readonly")
-    const records = transaction.objectStore("record")
-    const [keys, values] = await Promise.all([
-      outcome(records.getAllKeys(range, options.limit)),
-      outcome(records.getAll(range, options.limit)),
-    ])
+    const [keys, values] = await this.#read((records) =>
+      Promise.all([outcome(records.getAllKeys(range, options.limit)), outcome(records.getAll(range, options.limit))]),
+    )
     return keys.map((key, at) => [key as string, values[at] as Uint8Array])
   }
 
-  async transaction(changes: StoreChanges): Promise<void> {
-    const transaction = this.#transaction("readwrite")
-    await new Promise<void>((resolve, reject) => {
-      transaction.oncomplete = () => resolve()
-      transaction.onabort = () => reject(failed(transaction.error))
-      const records = transaction.objectStore("record")
+  transaction(changes: StoreChanges): Promise<void> {
+    return this.#run("readwrite", (transaction) => {
+      const records = transaction.objectStore(RECORDS)
       for (const key of changes.delete) records.delete(key)
       for (const [key, value] of changes.put) records.put(value, key)
       transaction.commit()
+      return new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve()
+        transaction.onabort = () => reject(failed(transaction.error))
+      })
     })
   }
 
@@ -163,32 +176,95 @@ class IndexedDbStore implements Store {
     this.#lock.release()
   }
 
-  async #listBackwards(range: IDBKeyRange, limit = Number.POSITIVE_INFINITY): Promise<readonly StoreRecord[]> {
-    const found: StoreRecord[] = []
-    const cursors = this.#transaction("readonly").objectStore("record").openCursor(range, "prev")
-    await new Promise<void>((resolve, reject) => {
-      cursors.onerror = () => reject(failed(cursors.error))
-      cursors.onsuccess = () => {
-        const cursor = cursors.result
-        if (cursor === null || found.length >= limit) return resolve()
-        found.push([cursor.key as string, cursor.value])
-        cursor.continue()
-      }
+  #listBackwards(range: IDBKeyRange, limit = Number.POSITIVE_INFINITY): Promise<readonly StoreRecord[]> {
+    return this.#read((records) => {
+      const found: StoreRecord[] = []
+      const cursors = records.openCursor(range, "prev")
+      return new Promise((resolve, reject) => {
+        cursors.onerror = () => reject(failed(cursors.error))
+        cursors.onsuccess = () => {
+          const cursor = cursors.result
+          if (cursor === null || found.length >= limit) return resolve(found)
+          found.push([cursor.key as string, cursor.value])
+          cursor.continue()
+        }
+      })
     })
-    return found
   }
 
-  #read<T>(ask: (records: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    return outcome(ask(this.#transaction("readonly").objectStore("record")))
+  #read<T>(ask: (records: IDBObjectStore) => Promise<T>): Promise<T> {
+    return this.#run("readonly", (transaction) => ask(transaction.objectStore(RECORDS)))
   }
 
-  #transaction(mode: IDBTransactionMode): IDBTransaction {
+  async #run<T>(mode: IDBTransactionMode, work: (transaction: IDBTransaction) => Promise<T>): Promise<T> {
+    let running = this.#begin(mode, work)
+    if (running === undefined) {
+      await this.#reopen()
+      running = this.#begin(mode, work)
+    }
+    if (running === undefined) throw this.#gone("the browser closes the database again and again")
+    const result = await running
+    this.#hasWorked = true
+    return result
+  }
+
+  /** `undefined` where the connection has been closed: by the browser, as nobody else has it. */
+  #begin<T>(mode: IDBTransactionMode, work: (transaction: IDBTransaction) => Promise<T>): Promise<T> | undefined {
     if (this.#closed) throw new ClientError("STORE_FAILED", "the store is closed")
     try {
-      return this.#database.transaction("record", mode, { durability: "strict" })
+      return work(this.#database.transaction(RECORDS, mode, { durability: "strict" }))
     } catch (error) {
+      if (error instanceof DOMException && error.name === "InvalidStateError") return undefined
       throw failed(error)
     }
+  }
+
+  /** Once for all that wait. Rejects, and `lost` has been told, where it does not help. */
+  #reopen(): Promise<void> {
+    this.#reopening ??= this.#openAgain().finally(() => {
+      this.#reopening = undefined
+    })
+    return this.#reopening
+  }
+
+  async #openAgain(): Promise<void> {
+    if (!this.#hasWorked) throw this.#gone("the browser closes the database again and again")
+    this.#hasWorked = false
+    let isLate = false
+    const opening = openDatabase(this.#name, { isNew: false })
+    const late = new Promise<never>((_, reject) => {
+      const cancel = platformTimers.after(REOPEN_MILLISECONDS_MAX, () => {
+        isLate = true
+        reject(new Error("the browser does not open it"))
+      })
+      opening.then(cancel, cancel)
+    })
+    opening.then(
+      (database) => (isLate || this.#closed) && database.close(),
+      () => {},
+    )
+    try {
+      const database = await Promise.race([opening, late])
+      if (this.#closed) throw new Error("the store is closed")
+      this.#database = database
+      this.#follow(database)
+    } catch (error) {
+      throw this.#gone("the browser has closed the database", error)
+    }
+  }
+
+  #follow(database: IDBDatabase): void {
+    database.onclose = () => {
+      // Whether there is another one is found out now, and not with the next message.
+      if (database === this.#database && !this.#closed) this.#reopen().catch(() => {})
+    }
+    database.onversionchange = () => this.#gone("the database is being deleted")
+  }
+
+  #gone(why: string, cause?: unknown): ClientError {
+    const reason = new ClientError("STORE_FAILED", why, cause)
+    this.#lose(reason)
+    return reason
   }
 }
 
