@@ -2,7 +2,7 @@ import { ClientError } from "@conclave/client/browser"
 import { type ChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
 import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
-import { problem } from "./profile/words.js"
+import { problem, sentence } from "./profile/words.js"
 
 /** How far the page has come. */
 export type Phase =
@@ -10,7 +10,12 @@ export type Phase =
   | { readonly type: "unsuitable"; readonly reason: string }
   | { readonly type: "elsewhere" }
   | ({ readonly type: "welcome"; readonly problem: string | undefined } & Choice)
-  | { readonly type: "opening"; readonly name: string; readonly registered: boolean; readonly unreachable: boolean }
+  | {
+      readonly type: "opening"
+      readonly name: string
+      readonly registered: boolean
+      readonly unreachable: string | undefined
+    }
   | { readonly type: "broken"; readonly reason: string }
   | { readonly type: "open"; readonly profile: Profile }
 
@@ -49,7 +54,7 @@ export class Opening {
     this.#attempt = new AbortController()
     const { signal } = this.#attempt
     keepChosenName({ name, displayName, registered })
-    this.#enter({ type: "opening", name, registered, unreachable: false })
+    this.#enter({ type: "opening", name, registered, unreachable: undefined })
     while (!signal.aborted) {
       try {
         const profile = await Profile.open(name, displayName, signal)
@@ -58,7 +63,7 @@ export class Opening {
       } catch (error) {
         if (signal.aborted) return
         if (!isUnavailable(error)) return this.#fail(name, error)
-        this.#enter({ type: "opening", name, registered, unreachable: true })
+        this.#enter({ type: "opening", name, registered, unreachable: reasonOf(error) })
         await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS))
       }
     }
@@ -88,6 +93,11 @@ export class Opening {
     this.phase = phase
     this.#onChange()
   }
+}
+
+/** As a title has it, without a full stop. */
+function reasonOf(error: unknown): string {
+  return sentence((error as ClientError).message).slice(0, -1)
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -12,8 +12,8 @@ import { joined, openPerson } from "./people.js"
 import { Service } from "./service.js"
 
 const SHARE_MIN = 0.99
-/** Of a timer that is to fire every second: in a minute in which timers are held back. */
-const TICKS_HELD_BACK = 3
+/** Of a timer that is to fire every second: in a minute in which timers are held back. A message lets it fire, too. */
+const TICKS_HELD_BACK = 10
 const MESSAGE_SECONDS_MAX = 10
 
 const { values } = parseArgs({ options: { minutes: { type: "string", default: "12" } } })
@@ -26,7 +26,7 @@ await using browser = await Browser.start()
 const tab = await browser.open(service.address)
 await tab.type("#name", "alice")
 await tab.click("button[type=submit]")
-await tab.until("document.querySelector('.connection[data-state=online]') !== null")
+await tab.until("document.querySelector('.connection[data-state=connected]') !== null")
 const bob = await openPerson(service, "bob")
 await bob.createConversation({ title: "Hidden", members: ["alice"] })
 await tab.until("document.querySelector('.list-request') !== null")

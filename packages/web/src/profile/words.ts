@@ -38,7 +38,7 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
     case "CONTINUED":
       return "This conversation goes on in a new group. You find it in the list."
     case "UNAVAILABLE":
-      return "The service does not answer. Try again in a moment."
+      return `${sentence(error.message)} Try again in a moment.`
     case "UPDATE":
       return sentence(error.message)
     case "STORE_FAILED":

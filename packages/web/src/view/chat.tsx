@@ -6,7 +6,6 @@ import { Composer } from "./composer.js"
 import { BackIcon, Mark, TreeIcon } from "./icons.js"
 import { MessageList } from "./message-list.js"
 import { goTo } from "./route.js"
-import { useLater } from "./start.js"
 
 export interface ChatProps {
   readonly profile: Profile
@@ -19,7 +18,6 @@ export function Chat({ profile, conversation, groupShown }: ChatProps) {
   return (
     <main class="chat-pane" aria-label="Conversation">
       <ChatHead profile={profile} conversation={conversation} groupShown={groupShown} />
-      <Offline profile={profile} />
       <MessageList profile={profile} conversation={conversation} />
       <Composer profile={profile} conversation={conversation} />
     </main>
@@ -63,16 +61,6 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
         {status !== "left" && <span class="epoch-tag">epoch {epoch.toString()}</span>}
       </button>
     </header>
-  )
-}
-
-function Offline({ profile }: { readonly profile: Profile }) {
-  const settled = useLater(3_000)
-  if (profile.client.online || !settled) return null
-  return (
-    <p class="banner banner-warning" role="status">
-      The service cannot be reached. What you write is kept on this device, and is sent as soon as it can be.
-    </p>
   )
 }
 

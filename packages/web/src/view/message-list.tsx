@@ -122,7 +122,8 @@ function Item({ item, before, after, profile, conversation }: ItemProps) {
       <li class="message is-own is-pending" data-state="pending">
         <p class="bubble">{item.text}</p>
         <p class="message-foot">
-          <ClockIcon /> {profile.client.online && conversation.status === "active" ? "Sending…" : "Not sent yet"}
+          <ClockIcon />{" "}
+          {profile.client.line.state !== "offline" && conversation.status === "active" ? "Sending…" : "Not sent yet"}
         </p>
       </li>
     )

@@ -6,6 +6,7 @@ import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
 import { GroupPanel } from "./group-panel.js"
 import { InvitationPane } from "./invitations.js"
+import { LineBanner } from "./line.js"
 import { useRoute } from "./route.js"
 import { Broken } from "./start.js"
 import { useProfile } from "./use-profile.js"
@@ -35,6 +36,7 @@ export function Shell({ profile }: { readonly profile: Profile }) {
         </p>
       )}
       <Alerts profile={profile} />
+      <LineBanner profile={profile} />
       <div class="shell" data-view={view}>
         <ConversationList profile={profile} selected={id} />
         {isInvited ? (

@@ -47,18 +47,22 @@ export function Broken({ reason }: { readonly reason: string }) {
   )
 }
 
+/** After a title that says what the service does not do. */
+const DOES: Readonly<Record<string, string>> = { "The service does not answer": "it does" }
+
 export interface OpeningScreenProps {
   readonly name: string
   readonly registered: boolean
-  readonly unreachable: boolean
+  /** Why the service could not be asked, as a title; `undefined` while that is not known. */
+  readonly unreachable: string | undefined
   readonly onChooseAgain: () => void
 }
 
 export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: OpeningScreenProps) {
   const slow = useLater(400)
   // What is done in a moment is not worth a screen that flashes.
-  if (!slow && !unreachable) return null
-  if (!unreachable) {
+  if (!slow && unreachable === undefined) return null
+  if (unreachable === undefined) {
     return (
       <StartScreen title={registered ? `Opening ${isolated(name)}` : `Registering ${isolated(name)}`}>
         <p role="status">{registered ? "Finishing what was left half done." : "Making keys and taking the name."}</p>
@@ -66,10 +70,10 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
     )
   }
   return (
-    <StartScreen title="The service does not answer">
+    <StartScreen title={unreachable}>
       <p role="alert">
-        {`${isolated(name)} is ${registered ? "opened" : "registered"}`} as soon as it does; this page asks every two
-        seconds.
+        {`${isolated(name)} is ${registered ? "opened" : "registered"}`} as soon as{" "}
+        {DOES[unreachable] ?? "that has changed"}; this page asks every two seconds.
       </p>
       {!registered && (
         <button type="button" class="button" onClick={onChooseAgain}>
