@@ -5,7 +5,7 @@
  *   client.ts conversation.ts events.ts errors.ts   what an application sees
  *   kinds/          one table each of event kinds and content kinds: fields, severity, words
  *   conversation/   a conversation as a state machine: step(state, input, moment) → state and effects
- *   device/         what carries effects out: drivers, inbox, stream, retries; and the client itself
+ *   device/         what carries effects out: drivers, inbox, stream, polling, retries; and the client itself
  *   journal/        transactions, and the durable events that they leave
  *   records/        everything that is stored, and the versions before it
  *   identity/       who this device is, who others are: pins, display names, verdicts, key packages

@@ -36,6 +36,8 @@ export class ChatSession implements CommandedSession {
   readonly #declined = new Set<string>()
   readonly #told = new Map<string, number>()
   #lastCut: Spoken | undefined
+  /** Why messages arrive with a delay, as it was told last. */
+  #toldLine: string | undefined
   #queue: Promise<void> = Promise.resolve()
   #promptTimer: NodeJS.Timeout | undefined
 
@@ -55,6 +57,7 @@ export class ChatSession implements CommandedSession {
   /** Resolves when the person, or the input, has ended it. */
   async run(): Promise<void> {
     const stopObserving = this.client.observe(() => this.#schedulePrompt())
+    this.client.attend(this.#screen.isInteractive)
     try {
       await this.#open()
       const signal = this.#stop.signal
@@ -254,15 +257,26 @@ export class ChatSession implements CommandedSession {
   #schedulePrompt(): void {
     this.#promptTimer ??= setTimeout(() => {
       this.#promptTimer = undefined
+      this.#tellLine()
       this.#drawPrompt()
     }, PROMPT_DELAY_MILLISECONDS)
+  }
+
+  /** Once for each reason: the prompt says that it is still so. */
+  #tellLine(): void {
+    const { line } = this.client
+    const told = line.state === "polling" ? line.reason : undefined
+    if (told === this.#toldLine) return
+    this.#toldLine = told
+    if (told === undefined || !this.#screen.isInteractive) return
+    this.print(this.terminal.style.yellow(`${shownText(told, TITLE_LENGTH_SHOWN)}; messages arrive with a delay`))
   }
 
   #drawPrompt(): void {
     const { style } = this.terminal
     const { current, client } = this
     const remarks = [
-      ...(client.online ? [] : ["offline"]),
+      ...(client.online ? [] : [client.line.state === "polling" ? "delayed" : "offline"]),
       ...(client.waiting === undefined ? [] : [`busy until ${timeOf(client.waiting.until)}`]),
       ...(current === undefined || current.status === "active" ? [] : [current.status]),
       ...(current === undefined || current.pending.length === 0 ? [] : [`${current.pending.length} waiting`]),
