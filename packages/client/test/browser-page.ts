@@ -46,7 +46,10 @@ const calls = {
   },
 
   /** What happens to a store whose connection ends: what it says, and what is in the database then. */
-  async die(profile: string, how: "closed" | "told" | "twice" | "deleted" | "cleared"): Promise<readonly string[]> {
+  async die(
+    profile: string,
+    how: "closed" | "told" | "twice" | "vanished" | "deleted" | "cleared",
+  ): Promise<readonly string[]> {
     const { open } = IDBFactory.prototype
     const connections: IDBDatabase[] = []
     IDBFactory.prototype.open = function (...given) {
@@ -64,6 +67,13 @@ const calls = {
         new Worker("delete.js").postMessage(`conclave/${profile}`)
       } else if (how === "cleared") await (globalThis as unknown as { clear(): Promise<void> }).clear()
       else close()
+      if (how === "vanished") {
+        await new Promise((resolve) => {
+          indexedDB.deleteDatabase(`conclave/${profile}`).onsuccess = resolve
+        })
+        const read = await said(store.get("before"))
+        return [read, (await store.lost).message, String((await indexedDB.databases()).length)]
+      }
       if (how === "told") connections.at(-1)!.dispatchEvent(new Event("close"))
       if (how === "twice") {
         IDBFactory.prototype.open = function (...given) {

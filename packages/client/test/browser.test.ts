@@ -93,6 +93,9 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     const page = await openPage(context)
     const deleted = ["lost: the database is being deleted", "the store is closed", "0"]
     assert.deepEqual(await call(page, "die", "alice", "deleted"), deleted)
+    // While it had no connection: what is opened again would be an empty one.
+    const why = "the browser has closed the database"
+    assert.deepEqual(await call(page, "die", "carol", "vanished"), [why, why, "0"])
     const session = await context.newCDPSession(page)
     await page.exposeFunction("clear", () =>
       session.send("Storage.clearDataForOrigin", { origin: url.origin, storageTypes: "indexeddb" }),

@@ -1,6 +1,7 @@
 import { type HttpTransportOptions, httpTransport } from "./http.js"
+import type { LineFault } from "./line-fault.js"
 import { type RequestOptions, type SubscribeOptions, type Transport, TransportError } from "./seam.js"
-import { type LineFault, socketFault } from "./socket-fault.js"
+import { socketFault } from "./socket-fault.js"
 import type { SocketTransportOptions } from "./socket-options.js"
 import { platformTimers } from "./timers.js"
 import { socketTransport } from "./websocket.js"

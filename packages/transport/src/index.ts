@@ -1,5 +1,6 @@
 /** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
 export { type HttpTransportOptions, httpTransport } from "./http.js"
+export type { LineFault } from "./line-fault.js"
 export { errorFields, type Logger, type LogOptions, loggedService, refusalLog } from "./logging.js"
 export { directTransport } from "./memory.js"
 export { type Rate, RateLimiter, type RateLimiterOptions, type Taking, takeAll } from "./rate-limiter.js"
@@ -16,7 +17,7 @@ export {
 export * from "./seam.js"
 export { type Requester, Share, type ShareLevel, type ShareLimits } from "./share.js"
 export { type Refusal, type RefusalKind, type Resource, Shares, type SharesOptions, shareLimits } from "./shares.js"
-export { type LineFault, lineFaultOf } from "./socket-fault.js"
+export { lineFaultOf } from "./socket-fault.js"
 export type { SocketTransportOptions, WebSocketLike } from "./socket-options.js"
 export type { Timers } from "./timers.js"
 export { socketTransport } from "./websocket.js"

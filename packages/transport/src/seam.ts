@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { LineFault } from "./line-fault.js"
 import type { ReplaySafe } from "./replay-safety.js"
-import type { LineFault } from "./socket-fault.js"
 
 /**
  * The seam between those who ask and those who answer. A service is a function from one request to a sequence of

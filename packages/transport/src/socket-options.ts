@@ -1,4 +1,4 @@
-import type { LineFault } from "./socket-fault.js"
+import type { LineFault } from "./line-fault.js"
 import type { Timers } from "./timers.js"
 
 /** What the browser's WebSocket and that of `ws` have in common. */
