@@ -13,6 +13,8 @@ export interface SocketSession {
   readonly isUnanswered: boolean
   /** A ping has been answered. */
   readonly hasAnswered: boolean
+  /** For how long nothing had come when the socket was closed from elsewhere, in milliseconds. */
+  readonly cutAfter: number | undefined
   /** Throws {@link TransportError} when the socket is gone. `credit`: see `frames.ts`. */
   open(request: { readonly service: string; readonly body: Uint8Array; readonly credit: number }): ClientStream
   /** Pings. Resolves with whether the server was heard; where it was not within so long, the socket has been given up. */
@@ -84,6 +86,7 @@ function createSession(
   let pinged: { deadline: number; readonly isSecond: boolean } | undefined
   let isUnanswered = false
   let hasAnswered = false
+  let cutAfter: number | undefined
   let probing: ((heard: boolean) => void)[] = []
   let cancelWatch = () => {}
   /** When the timer is to fire, as the clock shows that goes on while the machine sleeps. */
@@ -181,8 +184,13 @@ function createSession(
       end(new TransportError("the server does not speak the protocol", { retryable: false, cause }), 4002)
     }
   })
-  socket.addEventListener("close", () => alive && end(lost("closed")))
-  socket.addEventListener("error", () => alive && end(lost("broken")))
+  const cut = (how: string) => {
+    if (!alive) return
+    cutAfter = timers.elapsed() - heardAt
+    end(lost(how))
+  }
+  socket.addEventListener("close", () => cut("closed"))
+  socket.addEventListener("error", () => cut("broken"))
 
   return {
     get alive() {
@@ -196,6 +204,9 @@ function createSession(
     },
     get hasAnswered() {
       return hasAnswered
+    },
+    get cutAfter() {
+      return cutAfter
     },
     start() {
       alive = true

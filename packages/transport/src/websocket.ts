@@ -21,6 +21,9 @@ const FRESH_MILLISECONDS = 5_000
 const PROBE_MILLISECONDS = 3_000
 /** An attempt to open a socket that is so old is given up for another one, when there is a reason to hope. */
 const ATTEMPT_MILLISECONDS = 2_000
+/** Silences that differ by less than that part are one proxy's. */
+const SAME_SILENCE = 0.2
+const KEEPALIVE_MILLISECONDS_MIN = 1_000
 /** How often the time that a ping may take is doubled. */
 const DOUBLINGS_MAX = 2
 
@@ -31,7 +34,7 @@ const DOUBLINGS_MAX = 2
  */
 export function socketTransport(options: SocketTransportOptions): SocketTransport {
   const { service, timeoutMilliseconds = 30_000, creditBytes = 256 * 1024, timers = platformTimers, explain } = options
-  const keepaliveMilliseconds = options.keepaliveMilliseconds ?? 15_000
+  let keepaliveMilliseconds = options.keepaliveMilliseconds ?? 15_000
   const pongMilliseconds = options.pongMilliseconds ?? keepaliveMilliseconds / 2
   let session: Promise<SocketSession> | undefined
   let openedSession: SocketSession | undefined
@@ -41,6 +44,8 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
   let failures = 0
   /** Sockets in a row that answered no ping: a large answer on a slow line takes longer than a ping may. */
   let doublings = 0
+  /** How long the last socket was silent when it was cut. */
+  let cutAfter: number | undefined
 
   const connected = () => openedSession?.alive === true
 
@@ -49,6 +54,7 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
     if (session !== undefined && (openedSession === undefined || openedSession.alive)) return session
     if (openedSession?.hasAnswered === true) doublings = 0
     if (openedSession?.isUnanswered === true) doublings = Math.min(doublings + 1, DOUBLINGS_MAX)
+    learnPatience(openedSession?.cutAfter)
     openedSession = undefined
     const current = open()
     session = current
@@ -62,6 +68,15 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
       },
     )
     return current
+  }
+
+  /** A proxy that cuts what is silent for a time of its own: two sockets in a row that ended after the same silence. */
+  function learnPatience(silence: number | undefined): void {
+    if (silence === undefined) return
+    const isSame = cutAfter !== undefined && Math.abs(silence - cutAfter) < SAME_SILENCE * cutAfter
+    cutAfter = silence >= KEEPALIVE_MILLISECONDS_MIN ? silence : undefined
+    if (isSame)
+      keepaliveMilliseconds = Math.max(KEEPALIVE_MILLISECONDS_MIN, Math.min(keepaliveMilliseconds, silence / 2))
   }
 
   async function open(): Promise<SocketSession> {

@@ -82,6 +82,8 @@ export class DroppingProxy implements AsyncDisposable {
   /** Nothing gets through on those that come. */
   dropsNew = false
   connections = 0
+  /** Closes a connection on which nothing has come from the server for so long. */
+  cuts: { readonly timers: Timers; readonly after: number } | undefined
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
 
@@ -126,7 +128,13 @@ export class DroppingProxy implements AsyncDisposable {
       [far, near],
     ] as const) {
       this.#keep(from)
-      from.on("data", (chunk: Buffer) => to.write(chunk))
+      let cancel = () => {}
+      from.on("data", (chunk: Buffer) => {
+        to.write(chunk)
+        if (from !== far || this.cuts === undefined) return
+        cancel()
+        cancel = this.cuts.timers.after(this.cuts.after, () => near.destroy())
+      })
       from.on("close", () => to.destroy())
     }
   }

@@ -162,6 +162,20 @@ describe("a line that is alive", { timeout: 60_000 }, () => {
     assert.equal(line.state.failure, undefined)
   })
 
+  it("is kept behind a proxy that cuts what is silent for some seconds, once that has been seen twice", async () => {
+    await using line = await open()
+    line.proxy.cuts = { timers: line.timers, after: 6_000 }
+    for (let time = 0; time < 2; time++) {
+      await line.listen()
+      const after = await line.timers.pass(30_000, () => line.state.failure !== undefined)
+      assert.equal(after, 6_000)
+    }
+    await line.listen()
+    // No longer: the service cuts a socket with more than 20 pings in one of its own seconds.
+    await line.timers.pass(45_000)
+    assert.equal(line.state.failure, undefined)
+  })
+
   it("takes what is sent, also after some silence", async () => {
     await using line = await open()
     await line.listen()
