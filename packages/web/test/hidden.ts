@@ -1,7 +1,7 @@
 /**
  * How long a page stays connected while it is hidden: a tab behind another one, whose timers Chromium lets fire once a
- * minute after a while. Prints each minute, and fails where the page was connected for less than 99 % of the time, or where
- * timers were not held back at all, as it has shown nothing then.
+ * minute after a while. Prints each minute, and fails where the page was connected for less than 99 % of the time, where it
+ * gave up a socket, or where timers were not held back at all, as it has shown nothing then.
  *
  *   npm run test:hidden -- --minutes 12
  */
@@ -66,6 +66,7 @@ await bob.close()
 if (!everHidden) fail("the page was not hidden all the time")
 if (heldBack === 0) fail("timers were not held back: nothing is shown by this")
 if (share < SHARE_MIN) fail(`connected for less than ${100 * SHARE_MIN} % of the time`)
+if (tab.sockets > 1) fail("a healthy socket was given up")
 if (late > 0) fail("messages did not arrive")
 
 async function ticksOf(tab: Tab): Promise<number> {
