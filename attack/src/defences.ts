@@ -268,8 +268,11 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   H11b: [
     inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
-    inClient("device/stream")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
-    inClient("device/stream")("if (timers.elapsed() - begun > STEADY_MILLISECONDS)", "if (begun > 0)"),
+    inClient("device/subscription")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
+    inClient("device/subscription")(
+      "if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > STEADY_MILLISECONDS)",
+      "if (this.#failures > 0)",
+    ),
   ],
   H12: [handshakesArePrivate],
   H12b: [...keysAreKnown, handshakesArePrivate],
