@@ -14,7 +14,7 @@ const shipped: readonly RegExp[] = [
 /** The page is bundled and compressed, and has no modules to import. */
 const page: readonly RegExp[] = [
   /^(package\.json|LICENSE|README\.md)$/,
-  /^dist\/(index\.html|favicon\.svg|assets\/(index|libsodium-sumo)-[\w-]+\.(js|css)(\.br|\.gz)?)$/,
+  /^dist\/(index\.html|favicon\.svg|assets\/index-[\w-]+\.(js|css)(\.br|\.gz)?)$/,
 ]
 
 const never =

@@ -8,7 +8,8 @@ export default defineConfig({
   plugins: [precompress()],
   build: {
     target: "es2022",
-    // The one chunk there is has nothing to preload, and libsodium's WebAssembly lies inside it.
+    // One chunk, with libsodium's WebAssembly in it: a page that is open does not need the service to load more of itself.
+    rolldownOptions: { output: { codeSplitting: false } },
     modulePreload: false,
     chunkSizeWarningLimit: 1024,
   },

@@ -6,6 +6,7 @@ import { connect as connectService } from "@conclave/transport/browser"
 import { browserSealingKey } from "./browser-key.js"
 import { copyBytes } from "./bytes.js"
 import type { ClientOptions } from "./client.js"
+import { ClientError } from "./errors.js"
 import { requireOptions } from "./identity/names.js"
 import { Client } from "./opening.js"
 import { followPage } from "./page.js"
@@ -20,7 +21,10 @@ export { type IndexedDbStoreOptions, indexedDbStore } from "./store/indexeddb.js
 /** Options of {@link Client.open} that a page does not have to give. */
 export interface BrowserClientOptions
   extends Omit<ClientOptions, "store" | "delivery" | "auth" | "provider" | "sealingKey"> {
-  /** The services' address, at the page's own origin: other origins are refused. Default: the root of that origin. */
+  /**
+   * The services' address. Default: the root of the page's own origin. Pages of another origin are let in where the service
+   * was told of it (`conclave serve --allow-origin`).
+   */
   readonly service?: string | URL
   /**
    * The profile's name within the origin; default: `name`. One tab at a time has it. A page that has it open itself waits
@@ -46,7 +50,7 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
   const given = options.sealingKey && copyBytes(options.sealingKey)
   // Throws before there is anything to close.
   const ways = connect(service)
-  const provider = options.provider ?? (await browserProvider())
+  const provider = options.provider ?? (await loadProvider())
   const waiting = options.signal === undefined ? {} : { signal: options.signal }
   // The profile is locked first: two tabs that start at once must not both make a key.
   const store = await indexedDbStore(profile, { wait: waitForOtherTab, ...waiting })
@@ -61,6 +65,15 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
   const client = await Client.open({ verifyLeaves, ...rest, ...ways, store, sealingKey, provider })
   followPage(client)
   return client
+}
+
+/** Bundlers make files of their own of what is loaded when it is wanted, which may be out of reach then. */
+async function loadProvider(): Promise<CryptoProvider> {
+  try {
+    return await browserProvider()
+  } catch (error) {
+    throw new ClientError("UNAVAILABLE", "the cryptography of this page cannot be loaded", error)
+  }
 }
 
 /** WebCrypto has threads of its own, and the page stays alive meanwhile. */
