@@ -23,6 +23,6 @@ export const faultWords: Readonly<Record<LineFault, string>> = {
   hostRefused: "the service does not answer to the name that it was asked for",
   upgradeDropped: "a proxy in front of the service does not pass WebSockets",
   unavailable: "the service is not available at the moment",
-  unknown: "what answers at this address offers no stream",
+  unknown: "what answers at this address is no Conclave service, or an older one",
   unreachable: "the service does not answer",
 }

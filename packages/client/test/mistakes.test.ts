@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
@@ -42,6 +44,29 @@ describe("a mistake in a first program is named, and leaves nothing behind", () 
     it(what, async () => {
       await assert.rejects(openClient(options as NodeClientOptions), { message: said })
       assert.deepEqual(readdirSync(folder), ["place"])
+    })
+  }
+})
+
+describe("an address at which no service answers is told apart from", () => {
+  const cases: readonly (readonly [what: string, status: number, said: string])[] = [
+    ["one where something else answers", 404, "what answers at this address is no Conclave service, or an older one"],
+    ["one that only takes other methods", 405, "what answers at this address is no Conclave service, or an older one"],
+    ["a proxy that finds no service behind it", 502, "the service is not available at the moment"],
+    ["a service that has another name", 421, "the service does not answer to the name that it was asked for"],
+  ]
+  for (const [what, status, said] of cases) {
+    it(what, async (test) => {
+      const folder = mkdtempSync(join(tmpdir(), "conclave-mistakes-"))
+      test.after(() => rmSync(folder, { recursive: true }))
+      const server = createServer((_, response) => response.writeHead(status).end("<h1>hello</h1>"))
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      test.after(() => server.close())
+      const { port } = server.address() as AddressInfo
+      const options = { name: "alice", service: `http://127.0.0.1:${port}`, profile: join(folder, "profile.db") }
+      await assert.rejects(openClient(options), { code: "UNAVAILABLE", message: said })
+      await new Promise((resolve) => server.close(resolve))
+      await assert.rejects(openClient(options), { code: "UNAVAILABLE", message: "the service does not answer" })
     })
   }
 })

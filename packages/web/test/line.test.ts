@@ -138,7 +138,10 @@ describe("a page behind a proxy that does not pass WebSockets", { skip: noChromi
 
 describe("what is said of a line", () => {
   const trouble = (state: "polling" | "offline", fault: (Line & { state: "polling" })["fault"]) =>
-    lineWords({ state, fault, reason: "what answers at this address offers no stream" }, "https://chat.example.org")
+    lineWords(
+      { state, fault, reason: "what answers at this address is no Conclave service, or an older one" },
+      "https://chat.example.org",
+    )
 
   it("names the cause, and who can do something about it", () => {
     assert.match(trouble("polling", "upgradeDropped"), /^The proxy does not pass WebSockets; .* with a delay\.$/)
@@ -146,7 +149,10 @@ describe("what is said of a line", () => {
       trouble("polling", "originRefused"),
       /pages of https:\/\/chat\.example\.org no stream, which its operator can change; mess/,
     )
-    assert.match(trouble("polling", "unknown"), /opens \(what answers at this address offers no stream\); messages/)
+    assert.match(
+      trouble("polling", "unknown"),
+      /opens \(what answers at this address is no Conclave service, or an older one\); messages/,
+    )
     assert.match(trouble("polling", undefined), /^No stream to the service stays open; messages/)
     assert.match(trouble("offline", "originRefused"), /^The service refuses pages of https:.* is kept on this device/)
     assert.match(trouble("offline", "unavailable"), /^The service is not available at the moment\. /)

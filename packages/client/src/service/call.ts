@@ -1,5 +1,5 @@
 import { type Codec, DecodeError, decode } from "@conclave/codec"
-import { lineFaultOf, type RequestContract, type Transport } from "@conclave/transport"
+import { type LineFault, lineFaultOf, type RequestContract, type Transport, TransportError } from "@conclave/transport"
 import { ClientError } from "../errors.js"
 import { faultWords } from "../line.js"
 import { branch } from "./branch.js"
@@ -22,6 +22,19 @@ export class WrongTime extends Unavailable {
     this.serviceTime = serviceTime
   }
 }
+
+/** Why a request has no answer. */
+function faultOfRequest(error: unknown): LineFault {
+  const known = lineFaultOf(error)
+  if (known !== undefined) return known
+  const status = error instanceof TransportError ? error.status : undefined
+  if (status === undefined) return "unreachable"
+  if (status === MISDIRECTED) return "hostRefused"
+  return status === TOO_MANY_REQUESTS || status >= SERVER_FAULTS ? "unavailable" : "unknown"
+}
+
+/** Statuses of HTTP (RFC 9110 §15; RFC 6585 §4). */
+const [MISDIRECTED, TOO_MANY_REQUESTS, SERVER_FAULTS] = [421, 429, 500]
 
 /** Answers that say nothing about the request itself. */
 type Passing =
@@ -71,7 +84,7 @@ export class Service<Request extends { readonly type: string }, Response extends
         : await this.#transport.request(request, options)
     } catch (error) {
       signal?.throwIfAborted()
-      throw new Unavailable(faultWords[lineFaultOf(error) ?? "unreachable"], { cause: error })
+      throw new Unavailable(faultWords[faultOfRequest(error)], { cause: error })
     }
     return this.#read(answer)
   }
