@@ -185,6 +185,20 @@ describe("whatever is refused", () => {
     await end()
   })
 
+  it("is no busy loop where it is due later than a timer of the platform can wait", async () => {
+    let runs = 0
+    const { runner, end } = runnerOf(
+      async () => {
+        runs++
+      },
+      { due: () => Date.now() + 30 * 86_400_000 },
+    )
+    runner.wake()
+    await later(200)
+    assert.equal(runs, 1)
+    await end()
+  })
+
   it("is told of once in a row of failures, unless the network or the store is to blame", async () => {
     const faults: unknown[] = []
     let runs = 0

@@ -36,6 +36,8 @@ export interface RunnerState {
 
 const RETRY_MILLISECONDS_MIN = 250
 const RETRY_MILLISECONDS_MAX = 30_000
+/** What is due later is looked at again by then: the clock may be set, and the platform's timers end at 2³¹ - 1 ms. */
+const DUE_MILLISECONDS_MAX = 86_400_000
 /** For what the service has answered, and will answer again: it is asked for days, and less and less often. */
 const REFUSED_MILLISECONDS_MAX = 3_600_000
 
@@ -122,7 +124,7 @@ export class Runner {
 
   #scheduleDue(due: number | undefined): void {
     if (due === undefined) return
-    const pause = due - this.#options.now()
+    const pause = Math.min(due - this.#options.now(), DUE_MILLISECONDS_MAX)
     this.#dueAtOnce = pause > 0 ? 0 : this.#dueAtOnce + 1
     // Once at once; a job that does not get done with what is due is no reason for a busy loop.
     this.#schedule(this.#dueAtOnce > 1 ? backoff(this.#dueAtOnce - 2, this.#options.random) : Math.max(0, pause))

@@ -37,7 +37,9 @@ export class OwnDevices {
   /** Does nothing before {@link due}. Rejects with `UNAVAILABLE`. */
   async check(signal: AbortSignal): Promise<void> {
     const { name, judge, now, transactions, store, acceptEndorsed } = this.#options
-    if (now() < this.#due) return
+    const wait = this.#due - now()
+    // A longer one is of a clock that has been set meanwhile.
+    if (wait > 0 && wait <= CHECK_MILLISECONDS) return
     const unknown = (await judge.devices(name, signal)).filter(({ pinned }) => !pinned)
     this.#due = now() + CHECK_MILLISECONDS
     if (unknown.length === 0) return
