@@ -1,10 +1,11 @@
+import { withDeadline } from "./deadline.js"
 import { type HttpTransportOptions, httpTransport } from "./http.js"
 import type { LineFault } from "./line-fault.js"
 import { type RequestOptions, type SubscribeOptions, type Transport, TransportError } from "./seam.js"
 import { socketFault } from "./socket-fault.js"
 import type { SocketTransportOptions } from "./socket-options.js"
 import { platformTimers } from "./timers.js"
-import { socketTransport } from "./websocket.js"
+import { type SocketTransport, socketTransport } from "./websocket.js"
 
 export interface ConnectOptions
   extends HttpTransportOptions,
@@ -39,7 +40,7 @@ export function connectWith(
   const socket = socketTransport({ ...options, url: socketAddress(address), service, createSocket, explain })
   return {
     async request(body, requestOptions?: RequestOptions) {
-      if (body.length <= SOCKET_REQUEST_SIZE_MAX && (await socket.usable())) {
+      if (body.length <= SOCKET_REQUEST_SIZE_MAX && (await isUsable(socket, { ...options, ...requestOptions }))) {
         return socket.request(body, requestOptions)
       }
       try {
@@ -52,6 +53,17 @@ export function connectWith(
     probe: () => socket.probe(),
     [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose](),
   }
+}
+
+/** Does not wait any longer than for an answer, and not after the signal: where timers are throttled, a ping takes minutes. */
+function isUsable(socket: SocketTransport, options: HttpTransportOptions & SubscribeOptions): Promise<boolean> {
+  const { signal, timeoutMilliseconds = 30_000, timers } = options
+  return withDeadline({ signal, timeoutMilliseconds, timers }, (signal) => {
+    const over = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+    })
+    return Promise.race([socket.usable(), over])
+  })
 }
 
 /** A page that is refused sees no more of an answer than where there is none, but it can read the socket's. */

@@ -102,6 +102,19 @@ describe("a line whose packets are dropped, and that nobody closes", { timeout: 
     test.diagnostic(`failed after ${after / 1000} s`)
   })
 
+  it("holds up nothing whose signal is aborted meanwhile", async () => {
+    await using line = await open()
+    await line.listen()
+    await line.timers.pass(6_000)
+    line.proxy.dropOld()
+    const stop = new AbortController()
+    const failed = line.transport.request(utf8("hello"), { signal: stop.signal }).catch((error: unknown) => error)
+    stop.abort("enough")
+    assert.equal(await Promise.race([failed, line.timers.pass(1_000)]), "enough")
+    await line.timers.pass(5_000)
+    assert.deepEqual(line.state.asked, ["listen"])
+  })
+
   it("is given up while it is opened, when there is a reason to hope and it has taken seconds", async () => {
     await using line = await open()
     line.proxy.dropsNew = true
