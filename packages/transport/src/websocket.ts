@@ -19,6 +19,8 @@ export interface SocketTransport extends Transport {
 const FRESH_MILLISECONDS = 5_000
 /** Somebody waits for what was sent, or looks: a ping has to be answered within so long. */
 const PROBE_MILLISECONDS = 3_000
+/** A request without an answer for so long says that the socket carries none, whatever pings do. */
+const MUTE_MILLISECONDS = 10_000
 /** An attempt to open a socket that is so old is given up for another one, when there is a reason to hope. */
 const ATTEMPT_MILLISECONDS = 2_000
 /** Silences that differ by less than that part are one proxy's. */
@@ -44,6 +46,8 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
   let failures = 0
   /** Sockets in a row that answered no ping: a large answer on a slow line takes longer than a ping may. */
   let doublings = 0
+  /** It answers pings, and has not answered a request: others go another way as long as it is open. */
+  let mute: SocketSession | undefined
   /** How long the last socket was silent when it was cut. */
   let cutAfter: number | undefined
 
@@ -119,11 +123,17 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
     const session = await currentSession()
     // A credit of one byte buys exactly one item.
     const stream = session.open({ service, body, credit: 1 })
+    const begun = timers.elapsed()
+    let isAnswered = false
     // An answer may take its time; a pong does not.
     const cancel = timers.after(PROBE_MILLISECONDS, () => void session.probe(PROBE_MILLISECONDS))
     try {
-      for await (const item of itemsUntilAborted(stream, signal)) return item
+      for await (const item of itemsUntilAborted(stream, signal)) {
+        isAnswered = true
+        return item
+      }
     } finally {
+      if (!isAnswered && session.alive && timers.elapsed() - begun >= MUTE_MILLISECONDS) mute = session
       cancel()
       stream.cancel()
     }
@@ -135,7 +145,7 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
       return connected()
     },
     async usable() {
-      if (openedSession?.alive !== true) return false
+      if (openedSession?.alive !== true || openedSession === mute) return false
       return openedSession.silence < FRESH_MILLISECONDS || openedSession.probe(PROBE_MILLISECONDS)
     },
     probe() {

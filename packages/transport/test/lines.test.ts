@@ -2,6 +2,9 @@ import assert from "node:assert/strict"
 import { once } from "node:events"
 import { createServer, type RequestListener } from "node:http"
 import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import { WebSocketServer } from "ws"
+import { ClientFrame, ServerFrame } from "../src/frames.js"
 import { type LineFault, lineFaultOf, type TransportError } from "../src/index.js"
 import { connect, type Handler } from "../src/node.js"
 import { DroppingProxy, TestTimers } from "./line-support.js"
@@ -211,6 +214,39 @@ describe("a line that is alive", { timeout: 60_000 }, () => {
     transport.request(utf8("x")).catch(() => {})
     await timers.pass(25_000)
     assert.equal(failure, undefined)
+  })
+})
+
+describe("a socket that answers pings and nothing else", { timeout: 20_000 }, () => {
+  it("holds up one request, and the next goes out over HTTP", async () => {
+    const timers = new TestTimers()
+    const server = createServer((_, response) => response.end("over HTTP")).listen(0, "localhost")
+    await once(server, "listening")
+    const sockets = new WebSocketServer({ server })
+    sockets.on("connection", (socket) => {
+      socket.on("message", (frame: Uint8Array) => {
+        if (decode(ClientFrame, Uint8Array.from(frame)).type === "ping")
+          socket.send(encode(ServerFrame, { type: "pong" }))
+      })
+    })
+    const { port } = server.address() as { port: number }
+    try {
+      await using transport = connect(`http://localhost:${port}/quiet`, { timers })
+      let failure: unknown
+      const stream = transport.subscribe(utf8("listen"))[Symbol.asyncIterator]()
+      stream.next().catch((error: unknown) => (failure = error))
+      await timers.pass(1_000)
+      let answer: unknown
+      transport.request(utf8("hello")).catch((error: unknown) => (answer = error))
+      await timers.pass(40_000, () => answer !== undefined)
+      assert.match(String(answer), /no answer within/)
+      assert.equal(text(await transport.request(utf8("hello"))), "over HTTP")
+      assert.equal(failure, undefined)
+    } finally {
+      sockets.close()
+      server.close()
+      server.closeAllConnections()
+    }
   })
 })
 
