@@ -45,6 +45,45 @@ const calls = {
     return second.name
   },
 
+  /** What a store says whose connections end, one after the other, after they have stood idle for a minute each. */
+  async idle(profile: string): Promise<readonly string[]> {
+    const { open } = IDBFactory.prototype
+    const now = performance.now.bind(performance)
+    let [connection, stood]: [IDBDatabase | undefined, number] = [undefined, 0]
+    performance.now = () => now() + stood
+    const opened = () => {
+      connection = undefined
+      return new Promise<void>((resolve) => {
+        IDBFactory.prototype.open = function (...given) {
+          const opening = open.apply(this, given)
+          opening.addEventListener("success", () => {
+            connection = opening.result
+            setTimeout(resolve)
+          })
+          return opening
+        }
+      })
+    }
+    try {
+      const first = opened()
+      const store = await indexedDbStore(profile)
+      await first
+      for (let time = 0; time < 3; time++) {
+        stood += 60_000
+        const dead = connection as IDBDatabase | undefined
+        if (dead === undefined) break
+        const again = opened()
+        dead.close()
+        dead.dispatchEvent(new Event("close"))
+        await Promise.race([again, store.lost])
+      }
+      return [await store.get("nothing").then(String, (error: Error) => error.message)]
+    } finally {
+      IDBFactory.prototype.open = open
+      performance.now = now
+    }
+  },
+
   /** What happens to a store whose connection ends: what it says, and what is in the database then. */
   async die(
     profile: string,

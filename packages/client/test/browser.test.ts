@@ -88,6 +88,11 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     assert.equal(await call(page, "open", "alice", false), "opened")
   })
 
+  it("a connection that is closed after it stood idle is opened again, as often as that happens", async () => {
+    const page = await openPage(await browser.newContext())
+    assert.deepEqual(await call(page, "idle", "alice"), ["undefined"])
+  })
+
   it("a database that is deleted, or cleared with the site's data, is told and not begun again", async () => {
     const context = await browser.newContext()
     const page = await openPage(context)

@@ -109,6 +109,8 @@ function openDatabase(name: string, { isNew = true } = {}): Promise<IDBDatabase>
 
 const RECORDS = "record"
 const REOPEN_MILLISECONDS_MAX = 10_000
+/** A connection that stood for so long is no worse for having had nothing to do: systems close those of idle pages. */
+const STEADY_MILLISECONDS = 10_000
 
 class IndexedDbStore implements Store {
   readonly lost: Promise<Error>
@@ -119,6 +121,7 @@ class IndexedDbStore implements Store {
   #reopening: Promise<void> | undefined
   /** The connection that there is has read or written something. */
   #hasWorked = true
+  #openedAt = platformTimers.elapsed()
   #closed = false
 
   constructor(name: string, database: IDBDatabase, lock: HeldLock) {
@@ -228,7 +231,8 @@ class IndexedDbStore implements Store {
   }
 
   async #openAgain(): Promise<void> {
-    if (!this.#hasWorked) throw this.#gone("the browser closes the database again and again")
+    const hasStood = platformTimers.elapsed() - this.#openedAt >= STEADY_MILLISECONDS
+    if (!this.#hasWorked && !hasStood) throw this.#gone("the browser closes the database again and again")
     this.#hasWorked = false
     let isLate = false
     const opening = openDatabase(this.#name, { isNew: false })
@@ -247,6 +251,7 @@ class IndexedDbStore implements Store {
       const database = await Promise.race([opening, late])
       if (this.#closed) throw new Error("the store is closed")
       this.#database = database
+      this.#openedAt = platformTimers.elapsed()
       this.#follow(database)
     } catch (error) {
       throw this.#gone("the browser has closed the database", error)
