@@ -45,6 +45,27 @@ const calls = {
     return second.name
   },
 
+  /** What becomes of one who asks for a profile that this page has open, and gives up; and of the next who asks. */
+  async giveUp(profile: string): Promise<readonly string[]> {
+    const held = await indexedDbStore(profile)
+    const said = (opening: Promise<unknown>) =>
+      opening.then(
+        () => "opened",
+        (error: unknown) => (error as { code?: string }).code ?? String(error),
+      )
+    const begun = performance.now()
+    const aborted = await said(indexedDbStore(profile, { signal: AbortSignal.abort("enough") }))
+    const isAtOnce = performance.now() - begun < 5_000
+    const stop = new AbortController()
+    const waiting = said(indexedDbStore(profile, { wait: true, signal: stop.signal }))
+    stop.abort("enough, too")
+    const gaveUp = await waiting
+    const next = said(indexedDbStore(profile))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await held[Symbol.asyncDispose]()
+    return [aborted, String(isAtOnce), gaveUp, await next]
+  },
+
   /** What a store says whose connections end, one after the other, after they have stood idle for a minute each. */
   async idle(profile: string): Promise<readonly string[]> {
     const { open } = IDBFactory.prototype

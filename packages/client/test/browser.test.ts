@@ -93,6 +93,11 @@ describe("in a real browser", { skip, timeout: 60_000 }, () => {
     assert.deepEqual(await call(page, "idle", "alice"), ["undefined"])
   })
 
+  it("a page that asks for a profile which it has open, and gives up, is in nobody's way", async () => {
+    const page = await openPage(await browser.newContext())
+    assert.deepEqual(await call(page, "giveUp", "alice"), ["enough", "true", "enough, too", "opened"])
+  })
+
   it("a database that is deleted, or cleared with the site's data, is told and not begun again", async () => {
     const context = await browser.newContext()
     const page = await openPage(context)

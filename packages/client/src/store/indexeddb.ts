@@ -51,6 +51,7 @@ async function takeLock(name: string, options: IndexedDbStoreOptions): Promise<H
  */
 function closed(before: Promise<void>, { signal }: IndexedDbStoreOptions): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
     const giveUp = () =>
       reject(new ClientError("STORE_LOCKED", "this page has the profile open: close that client first"))
     const timer = setTimeout(giveUp, CLOSING_MILLISECONDS)
@@ -78,10 +79,8 @@ function requestLock(name: string, { wait = false, signal }: IndexedDbStoreOptio
       resolve({ release, stolen })
       return released
     })
-    const over = holding.then(
-      () => {},
-      () => {},
-    )
+    // One that waits, and gives up, does not end what this page has open from before.
+    const over = Promise.allSettled([openHere.get(name), holding]).then(() => {})
     openHere.set(name, over)
     void over.then(() => openHere.get(name) === over && openHere.delete(name))
     const stolen = new Promise<Error>((resolveStolen) => {
