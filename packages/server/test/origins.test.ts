@@ -301,6 +301,18 @@ describe("a WebSocket that is not had", { timeout: 20_000 }, () => {
     assert.equal(await socketOf(listener, { host }, "elsewhere"), "notFound")
   })
 
+  it("is told for each reason, however often somebody is turned away for another", async () => {
+    const told: TurnedAway[] = []
+    const once = new TurnedAwayOnce((it) => told.push(it))
+    for (let n = 0; n < 100; n++) {
+      once.add("origin", { headers: { origin: `https://page-${n}.example`, host: "localhost" } })
+      once.add("host", { headers: { host: `scanned-${n}.example` } })
+    }
+    once.add("upgrade", { headers: { host: "localhost" } })
+    const of = (wanted: TurnedAway["reason"]) => told.filter(({ reason }) => reason === wanted).length
+    assert.deepEqual([of("origin"), of("host"), of("upgrade")], [64, 64, 1])
+  })
+
   it("is told to the operator once for each reason, origin and host, and 64 times at most", async () => {
     const told: TurnedAway[] = []
     await using listener = await echoing({ onTurnedAway: (it) => told.push(it) })

@@ -15,26 +15,27 @@ export interface TurnedAway {
   readonly host: string | undefined
 }
 
-/** So many are told, and no more: their words come from whoever asks. */
+/** So many of each reason are told, and no more: their words come from whoever asks. */
 const TOLD_MAX = 64
 const HOST_LENGTH_MAX = 256
 
 /** Tells of each reason, with each origin and host, once. */
 export class TurnedAwayOnce {
   readonly #tell: (turnedAway: TurnedAway) => void
-  readonly #told = new Set<string>()
+  readonly #told = { origin: new Set<string>(), upgrade: new Set<string>(), host: new Set<string>() }
 
   constructor(tell: (turnedAway: TurnedAway) => void) {
     this.#tell = tell
   }
 
   readonly add = (reason: TurnedAway["reason"], { headers }: Pick<IncomingMessage, "headers">): void => {
-    if (this.#told.size >= TOLD_MAX) return
+    const told = this.#told[reason]
+    if (told.size >= TOLD_MAX) return
     const origin = headers.origin === undefined ? undefined : serializedOrigin(headers.origin)
     const host = headers.host?.replace(/[^\x21-\x7e]/g, "?").slice(0, HOST_LENGTH_MAX)
-    const key = JSON.stringify([reason, origin, host])
-    if (this.#told.has(key)) return
-    this.#told.add(key)
+    const key = JSON.stringify([origin, host])
+    if (told.has(key)) return
+    told.add(key)
     this.#tell({ reason, origin, host })
   }
 }
