@@ -75,6 +75,15 @@ describe("a public URL", { timeout: 20_000 }, () => {
       assert.equal(await socketOf(listener, { origin, host: "chat.example.org" }), "originRefused", origin)
   })
 
+  it("takes a name with a dot at its end for the same name", async () => {
+    await using listener = await echoing({ publicUrl: PUBLIC })
+    const host = "chat.example.org."
+    assert.equal(await socketOf(listener, { origin: "https://chat.example.org.:8443", host }), "open")
+    assert.equal(await socketOf(listener, { origin: "https://chat.example.org.", host }), "originRefused")
+    await using own = await echoing({})
+    assert.equal(await socketOf(own, { origin: "http://localhost.:7080", host: "localhost.:7080" }), "open")
+  })
+
   it("leaves alone what is opened at the service's own port, under the same name too", async () => {
     await using listener = await echoing({ publicUrl: "http://localhost:8080/" })
     assert.equal(await socketOf(listener, { origin: "http://localhost:7080", host: "localhost:7080" }), "open")

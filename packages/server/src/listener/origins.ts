@@ -38,11 +38,13 @@ export class Origins {
   allows(origin: string, host: string | undefined): boolean {
     const url = readOrigin(origin)
     if (url === undefined) return false
+    // A dot at its end makes no other name of it (RFC 3986 §3.2.2).
+    url.hostname = url.hostname.replace(/\.$/, "")
     if (this.#listed.has(url.origin)) return true
     if (host === undefined) return false
     // Under the public name a Host without a port says nothing: proxies drop it, and the public URL says which it is.
     if (url.hostname === this.host && !/:\d+$/.test(host)) return false
-    return url.host === hostOf(url.protocol, host)
+    return url.host === hostOf(url.protocol, host.replace(/\.(?=:|$)/, ""))
   }
 
   /**
