@@ -6,4 +6,4 @@ export {
   type RefusalKind,
 } from "./service.js"
 export { memoryStore } from "./store/memory.js"
-export type { NewDevice, Registered, Store, StoredDevice } from "./store/store.js"
+export type { NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "./store/store.js"

@@ -156,8 +156,9 @@ class AuthenticationService {
     return this.#devices(name, await this.#store.lookup(name))
   }
 
+  /** A suspended name is not listed: the answer is that to a name which nobody has. */
   async #devices(name: string, devices: readonly StoredDevice[]): Promise<AuthResponse> {
-    if (devices.length === 0) return { type: "notFound" }
+    if (devices.length === 0 || devices[0]!.suspended !== undefined) return { type: "notFound" }
     return { type: "devices", name, devices, displayName: await this.#store.displayName(name) }
   }
 
@@ -173,7 +174,10 @@ class AuthenticationService {
     const suite = this.#suite(device.cipherSuite)
     const content = encode(DisplayNameTBS, { name, text, at })
     const proof = { publicKey: device.signatureKey, label: DISPLAY_NAME_LABEL, content, signature }
-    if (suite === undefined || !verifyWithLabel(suite, proof)) return invalid("signature: it is not by the device")
+    if (suite === undefined || !verifyWithLabel(suite, proof)) {
+      return device.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
+    }
+    if (device.suspended !== undefined) return suspended(device.suspended)
     const present = await this.#store.displayName(name)
     if (present !== undefined && present.at >= at) return { type: "displayName", displayName: present }
     const retryAfterMilliseconds = this.#displayNames.take(name, now)
@@ -181,7 +185,8 @@ class AuthenticationService {
       this.#onRefusal("displayNames")
       return { type: "throttled", retryAfterMilliseconds }
     }
-    return { type: "displayName", displayName: await this.#store.setDisplayName(name, displayName) }
+    const kept = await this.#store.setDisplayName(name, displayName)
+    return "type" in kept ? suspended(kept.reason) : { type: "displayName", displayName: kept }
   }
 
   async #register(request: Register, context: RequestContext): Promise<AuthResponse> {
@@ -216,6 +221,8 @@ class AuthenticationService {
         return invalid("signatureKey: it speaks for another name")
       case "tooManyDevices":
         return invalid(`name: it has ${this.#limits.devicesPerNameMax} devices already`)
+      case "suspended":
+        return suspended(registered.reason)
     }
   }
 
@@ -263,6 +270,9 @@ const networkShare = (ofRequester: number, ofAll: number) =>
   Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 
 const invalid = (reason: string): AuthResponse => ({ type: "invalid", reason })
+
+/** Clients of every version show the reason of `invalid` as it is, and none would know an answer of its own. */
+const suspended = (reason: string) => invalid(`the operator has suspended this name: ${reason}`)
 
 /** What a version that knows no version byte can read, or the versions that are spoken. */
 function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {

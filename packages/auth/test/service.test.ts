@@ -8,9 +8,9 @@ import { AuthResponse, authRequests, type Endorsement } from "@conclave/contract
 import { authStore, openDatabase } from "@conclave/sqlite"
 import { createDevice, createService, NOW, registration, type TestDevice } from "@conclave/testing/auth"
 import { badNames, goodNames } from "@conclave/testing/names"
-import { directoryOf, memoryStore, type Store } from "../src/index.js"
+import { directoryOf, memoryStore, type Operated, type Store } from "../src/index.js"
 
-const stores: Readonly<Record<string, (test: TestContext) => Store>> = {
+const stores: Readonly<Record<string, (test: TestContext) => Store & Operated>> = {
   memory: () => memoryStore(),
   SQLite(test) {
     const folder = mkdtempSync(join(tmpdir(), "conclave-auth-"))

@@ -158,8 +158,9 @@ export class Groups {
     const registered: Uint8Array[] = []
     const unserved: Uint8Array[] = []
     for (const { deviceId } of asking.isFutile ? [] : recipients) {
-      const isKnown = (await directory(deviceId)) !== undefined
-      ;(isKnown ? registered : unserved).push(deviceId)
+      const device = await directory(deviceId)
+      const isServed = device !== undefined && device.suspended === undefined
+      ;(isServed ? registered : unserved).push(deviceId)
     }
     return {
       ...parts,

@@ -3,7 +3,7 @@ import { groupTopic, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 /** Before the first of all. */
-const NOTHING: NewsMark = [0n, 0n, 0n]
+const NOTHING: NewsMark = [0n, 0n, 0n, 0n]
 
 interface PollOptions {
   readonly store: Store

@@ -9,6 +9,7 @@ import {
 } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, verifyWithLabel } from "@conclave/mls"
+import { Suspended } from "./store/store.js"
 
 /** The Authentication Service's answer about a device, `undefined` where there is no such device. */
 export type Directory = (deviceId: Uint8Array) => Promise<DirectoryEntry | undefined>
@@ -16,6 +17,8 @@ export type Directory = (deviceId: Uint8Array) => Promise<DirectoryEntry | undef
 export interface DirectoryEntry {
   readonly cipherSuite: number
   readonly signatureKey: Uint8Array
+  /** Why the operator has suspended the device's name, if that is so. */
+  readonly suspended?: string | undefined
 }
 
 export interface Proving {
@@ -43,7 +46,7 @@ export async function checkProof(
     return { type: "wrongTime", serviceTime: BigInt(now) }
   }
   const device = await directory(proof.deviceId)
-  if (device === undefined) return refused("the device is not registered")
+  if (device === undefined) return refused(NOT_REGISTERED)
   const content = encode(DeviceRequestTBS, {
     deviceId: proof.deviceId,
     at: proof.at,
@@ -55,8 +58,14 @@ export async function checkProof(
     content,
     signature: proof.signature,
   })
-  return verified ? { type: "proved", device } : refused("the signature is not the device's")
+  if (device.suspended === undefined) {
+    return verified ? { type: "proved", device } : refused("the signature is not the device's")
+  }
+  // Only whoever has its key is told of a suspension.
+  return refused(verified ? new Suspended(device.suspended).message : NOT_REGISTERED)
 }
+
+const NOT_REGISTERED = "the device is not registered"
 
 const refused = (reason: string): Proof => ({ type: "forbidden", reason })
 

@@ -1,9 +1,11 @@
 import type { DeliveryResponse } from "@conclave/contracts/delivery"
-import type { Refusal, Refused } from "./store/store.js"
+import type { Refusal, Refused, Suspended } from "./store/store.js"
 
 export const done: DeliveryResponse = { type: "done" }
 export const invalid = (reason: string): DeliveryResponse => ({ type: "invalid", reason })
 export const forbidden = (reason: string): DeliveryResponse => ({ type: "forbidden", reason })
+/** Clients of every version show the reason of `forbidden` as it is. */
+export const suspended = ({ message }: Suspended): DeliveryResponse => forbidden(message)
 export const notFound = (groupId: Uint8Array): DeliveryResponse => ({ type: "notFound", groupId })
 export const throttled = (milliseconds: number): DeliveryResponse => ({
   type: "throttled",

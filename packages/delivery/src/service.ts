@@ -24,8 +24,8 @@ import { type DeliveryLimits, defaultLimits } from "./limits.js"
 import { Passes } from "./passes.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
-import { counted, done, forbidden, invalid, notFound, refused, refusedOf, throttled } from "./responses.js"
-import { type Refused, type Store, StoreUnavailable } from "./store/store.js"
+import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
+import { type Refused, type Store, StoreUnavailable, Suspended } from "./store/store.js"
 import { Subscriptions } from "./subscriptions.js"
 import { groupTopic, inboxTopic } from "./topics.js"
 import { processWake, type Wake } from "./wake.js"
@@ -193,7 +193,14 @@ class DeliveryService {
     respond: (device: DirectoryEntry) => Promise<DeliveryResponse>,
   ): Promise<DeliveryResponse> {
     const proof = await this.#check(request, request.proof)
-    return proof.type === "proved" ? respond(proof.device) : proof
+    if (proof.type !== "proved") return proof
+    try {
+      return await respond(proof.device)
+    } catch (error) {
+      // Since the directory was asked.
+      if (error instanceof Suspended) return suspended(error)
+      throw error
+    }
   }
 
   async #check(request: DeliveryRequest, proof: DeviceProof) {
@@ -242,9 +249,8 @@ class DeliveryService {
     const wait = this.#admission.waiting("claims", rates.claim(requester, at))
     if (wait !== undefined) return throttled(wait)
     // What nobody has is counted for the requester above, and neither written nor kept count of.
-    if (deviceId.length !== DEVICE_ID_SIZE || (await this.#directory(deviceId)) === undefined) {
-      return notFound(new Uint8Array())
-    }
+    const device = deviceId.length === DEVICE_ID_SIZE ? await this.#directory(deviceId) : undefined
+    if (device === undefined || device.suspended !== undefined) return notFound(new Uint8Array())
     // A flood of claims gets the last resort and leaves the rest to others.
     const singleUseWait = this.#admission.waiting("claims", rates.singleUse(deviceId, requester, at))
     const claimed = await this.#store.claimKeyPackage({

@@ -5,9 +5,9 @@ import type { Asking } from "./admission.js"
 import { entriesOf } from "./groups.js"
 import type { Identity } from "./identity.js"
 import type { Passes } from "./passes.js"
-import { counted, refusedOf } from "./responses.js"
+import { counted, refusedOf, suspended } from "./responses.js"
 import { knocksSince } from "./retention.js"
-import type { Refused, Shown, Standing, Store } from "./store/store.js"
+import { type Refused, type Shown, type Standing, type Store, Suspended } from "./store/store.js"
 import { groupTopic, idOf, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
@@ -106,6 +106,9 @@ export async function* subscription(options: SubscriptionOptions): AsyncGenerato
     while (!signal.aborted) {
       for (const topic of await watch.changed({ signal })) yield* pages(topic, reading, { atLeastOne: false })
     }
+  } catch (error) {
+    if (!(error instanceof Suspended)) throw error
+    yield suspended(error)
   } finally {
     watch.close()
   }

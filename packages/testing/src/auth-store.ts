@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { memoryStore } from "@conclave/auth"
-import type { Store } from "@conclave/auth/store"
+import type { Operated, Store } from "@conclave/auth/store"
 import fc from "fast-check"
 
 // Few names and devices, so that they meet.
@@ -27,6 +27,8 @@ const operation = fc.oneof(
     displayName: fc.record({ text: fc.constantFrom("", "Alice"), at: fc.bigInt({ min: 0n, max: 5n }) }),
   }),
   fc.record({ do: fc.constant("displayName" as const), name }),
+  fc.record({ do: fc.constant("suspend" as const), name, reason: fc.constantFrom("1", "2") }),
+  fc.record({ do: fc.constant("resume" as const), name }),
 )
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
@@ -34,7 +36,7 @@ type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
  * What every store of the Authentication Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model,
  * does. `open` is called for each sequence of operations anew, and makes an empty store.
  */
-export function storeConformance(name: string, open: (test: TestContext) => Store): void {
+export function storeConformance(name: string, open: (test: TestContext) => Store & Operated): void {
   describe(`a store of ${name} and the model of it`, () => {
     it("answer every sequence of operations alike", async (test) => {
       await fc.assert(
@@ -51,7 +53,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
   })
 }
 
-function perform(store: Store, operation: Operation, at: bigint): Promise<unknown> {
+function perform(store: Store & Operated, operation: Operation, at: bigint): Promise<unknown> {
   switch (operation.do) {
     case "register":
       return store.register({ ...operation, at })
@@ -63,5 +65,9 @@ function perform(store: Store, operation: Operation, at: bigint): Promise<unknow
       return store.setDisplayName(operation.name, { ...operation.displayName, ...signed })
     case "displayName":
       return store.displayName(operation.name)
+    case "suspend":
+      return store.suspend(operation.name, operation.reason)
+    case "resume":
+      return store.resume(operation.name)
   }
 }

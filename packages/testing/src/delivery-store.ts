@@ -2,7 +2,14 @@ import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
 import { memoryStore } from "@conclave/delivery"
-import type { NewsMark, Shown, Standing, Store } from "@conclave/delivery/store"
+import {
+  type NewsMark,
+  type Operated,
+  type Shown,
+  type Standing,
+  type Store,
+  Suspended,
+} from "@conclave/delivery/store"
 import fc from "fast-check"
 
 const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
@@ -142,6 +149,9 @@ const operation = fc.oneof(
     }),
   ),
   weighted(4, fc.record({ do: fc.constant("append" as const), with: newEntry })),
+  weighted(1, fc.record({ do: fc.constant("suspend" as const), with: fc.tuple(deviceId, fc.constantFrom("1", "2")) })),
+  weighted(1, fc.record({ do: fc.constant("resume" as const), with: deviceId })),
+  weighted(1, fc.record({ do: fc.constant("close" as const), with: groupId })),
   weighted(1, fc.record({ do: fc.constant("read" as const), with: fc.tuple(shown, page) })),
   weighted(1, fc.record({ do: fc.constant("head" as const), with: shown })),
   weighted(1, fc.record({ do: fc.constant("standings" as const), with: fc.array(shown, { maxLength: 40 }) })),
@@ -201,13 +211,28 @@ function listener(store: Store) {
 }
 
 /** `at`: the clock of a service does not go back. */
-async function perform(store: Store, operation: Operation, at: bigint): Promise<unknown> {
+async function perform(store: Store & Operated, operation: Operation, at: bigint): Promise<unknown> {
+  try {
+    return await answerTo(store, operation, at)
+  } catch (error) {
+    if (error instanceof Suspended) return { suspended: error.reason }
+    throw error
+  }
+}
+
+async function answerTo(store: Store & Operated, operation: Operation, at: bigint): Promise<unknown> {
   const since = at - KNOCKS_LAST
   switch (operation.do) {
     case "createGroup":
       return store.createGroup({ ...operation.with, at, admit: operation.isAdmitted ? admitted : refused })
     case "append":
       return append(store, operation.with, at)
+    case "suspend":
+      return store.suspend(...operation.with)
+    case "resume":
+      return store.resume(operation.with)
+    case "close":
+      return store.closeGroup(operation.with)
     case "sweep": {
       const horizon = (age: bigint) => at - age
       const [messages, log, inbox, groups, knocks] = operation.with.map(horizon) as [
@@ -266,7 +291,7 @@ async function perform(store: Store, operation: Operation, at: bigint): Promise<
  * What every store of the Delivery Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model, does.
  * `open` is called for each sequence of operations anew, and makes an empty store.
  */
-export function storeConformance(name: string, open: (test: TestContext) => Store): void {
+export function storeConformance(name: string, open: (test: TestContext) => Store & Operated): void {
   describe(`a store of ${name} and the model of it`, () => {
     it("answer every sequence of operations alike", async (test) => {
       await fc.assert(
@@ -285,7 +310,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
               if (!swept) assert.deepEqual(told, expected)
               continue
             }
-            swept ||= operation.do === "sweep"
+            swept ||= operation.do === "sweep" || operation.do === "close"
             assert.deepEqual(await perform(real, operation, at), await perform(model, operation, at))
           }
         }),

@@ -1,32 +1,54 @@
 import type { DisplayName } from "@conclave/contracts/auth"
-import type { Registered, Store, StoredDevice } from "./store.js"
+import type { Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
 /** The reference model: what every store does, in the plainest way. */
-export function memoryStore(): Store {
-  const devices: StoredDevice[] = []
+export function memoryStore(): Store & Operated {
+  const devices: Omit<StoredDevice, "suspended">[] = []
+  const suspensions = new Map<string, string>()
   const displayNames = new Map<string, DisplayName>()
-  const byId = (deviceId: Uint8Array) => devices.find((device) => Buffer.compare(device.deviceId, deviceId) === 0)
+  const withState = (device: Omit<StoredDevice, "suspended">): StoredDevice => {
+    return { ...device, suspended: suspensions.get(device.name) }
+  }
+  const byId = (deviceId: Uint8Array) => {
+    const found = devices.find((device) => Buffer.compare(device.deviceId, deviceId) === 0)
+    return found && withState(found)
+  }
+  const suspensionOf = (name: string): Suspended | undefined => {
+    const reason = suspensions.get(name)
+    return reason === undefined ? undefined : { type: "suspended", reason }
+  }
   return {
     async register({ name, deviceId, cipherSuite, signatureKey, at, endorsement, devicesMax }): Promise<Registered> {
       const present = byId(deviceId)
       if (present !== undefined) {
-        return present.name === name ? { type: "registered", device: present } : { type: "otherName" }
+        if (present.name !== name) return { type: "otherName" }
+        return suspensionOf(name) ?? { type: "registered", device: present }
       }
       const siblings = devices.filter((device) => device.name === name)
       if (siblings.length > 0 && endorsement === undefined) return { type: "nameTaken" }
+      const suspension = suspensionOf(name)
+      if (suspension !== undefined) return suspension
       if (siblings.length >= devicesMax) return { type: "tooManyDevices" }
       const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at, endorsement }
       devices.push(device)
-      return { type: "registered", device }
+      return { type: "registered", device: withState(device) }
     },
-    lookup: async (name) => devices.filter((device) => device.name === name),
+    lookup: async (name) => devices.filter((device) => device.name === name).map(withState),
     lookupDevice: async (deviceId) => byId(deviceId),
     async setDisplayName(name, displayName) {
+      const suspension = suspensionOf(name)
+      if (suspension !== undefined) return suspension
       const present = displayNames.get(name)
       if (present !== undefined && present.at >= displayName.at) return present
       displayNames.set(name, displayName)
       return displayName
     },
     displayName: async (name) => displayNames.get(name),
+    async suspend(name, reason) {
+      const isKnown = devices.some((device) => device.name === name)
+      if (isKnown) suspensions.set(name, reason)
+      return isKnown
+    },
+    resume: async (name) => suspensions.delete(name),
   }
 }

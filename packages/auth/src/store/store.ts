@@ -2,7 +2,8 @@ import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
 
 /**
  * What the Authentication Service remembers. Devices are added and never changed; a name has at most one statement about
- * its display name, which a later one replaces. Rejects with an error whose `code`
+ * its display name, which a later one replaces. Names that the operator has suspended stay as they are, and take nothing
+ * new. Rejects with an error whose `code`
  * is `STORE_UNAVAILABLE` when it could not be done now and left no trace.
  */
 export interface Store {
@@ -14,8 +15,23 @@ export interface Store {
    * Keeps a statement, checked, of a device of the name, if it is later than the one that is kept. Resolves with the one
    * that is kept then.
    */
-  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName>
+  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName | Suspended>
   displayName(name: string): Promise<DisplayName | undefined>
+}
+
+/** What an operator does to what is stored. */
+export interface Operated {
+  /** Of a name that is suspended already, replaces the reason. Resolves with whether there is such a name. */
+  suspend(name: string, reason: string): Promise<boolean>
+  /** Resolves with whether the name was suspended. */
+  resume(name: string): Promise<boolean>
+}
+
+/** The operator has suspended the name. */
+export interface Suspended {
+  readonly type: "suspended"
+  /** In the operator's words. */
+  readonly reason: string
 }
 
 export interface NewDevice {
@@ -38,6 +54,8 @@ export interface StoredDevice {
   readonly registeredAt: bigint
   /** Kept of the registration that was taken, where it was not the first of its name. */
   readonly endorsement: Endorsement | undefined
+  /** Why the operator has suspended its name; `undefined` where it is not suspended. */
+  readonly suspended: string | undefined
 }
 
 export type Registered =
@@ -46,3 +64,5 @@ export type Registered =
   | { readonly type: "nameTaken" }
   | { readonly type: "otherName" }
   | { readonly type: "tooManyDevices" }
+  /** To a device of the name, and to one that such a device endorses; others are told that the name is taken. */
+  | Suspended

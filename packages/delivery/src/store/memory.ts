@@ -1,14 +1,24 @@
-import type { Entry, InboxEntry } from "@conclave/contracts/delivery"
+import type { InboxEntry } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"
 import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
-import { besideOf, fairPage, type Lying, type StoredInterval, standingOf } from "./memory-access.js"
+import { besideOf, fairPage, standingOf } from "./memory-access.js"
+import {
+  bytesOf,
+  type Delivered,
+  type Device,
+  firstPage,
+  type Group,
+  key,
+  keyReuse,
+  type Package,
+  staleness,
+} from "./memory-state.js"
 import {
   type Appended,
   type Beside,
   type BesidePage,
   type Claim,
   type ClaimedKeyPackage,
-  ENTRY_OVERHEAD,
   type Head,
   type Horizons,
   type InboxPage,
@@ -21,6 +31,7 @@ import {
   type NewKnock,
   type News,
   type NewsMark,
+  type Operated,
   type Page,
   type Publication,
   type Refusal,
@@ -32,70 +43,30 @@ import {
   type StoredAnswer,
   type StoredIdentity,
   type StoreUsage,
+  Suspended,
   type Swept,
   type WaitingKnocks,
 } from "./store.js"
 
-interface Appending {
-  readonly entry: Entry
-  readonly source: NewEntry
-  readonly undelivered: readonly Uint8Array[]
-  /** Rises with everything that is put into a log or an inbox. */
-  readonly number: bigint
-}
-
-interface Group {
-  readonly created: NewGroup
-  log: Appending[]
-  nextSeq: bigint
-  oldestSeq: bigint
-  lastCommitSeq: bigint
-  chainHash: Uint8Array
-  lastAt: bigint
-  intervals: StoredInterval[]
-  beside: bigint
-  lying: Lying
-  /** The newest number of a knock. */
-  knockNumber: bigint
-}
-
-interface Delivered {
-  readonly entry: InboxEntry
-  readonly sender: string
-  readonly number: bigint
-}
-
-interface Device {
-  published: boolean
-  inbox: Delivered[]
-  inboxHead: bigint
-}
-
-interface Package extends NewKeyPackage {
-  readonly owner: string
-  readonly lastResort: boolean
-  used: boolean
-}
-
 /**
  * The reference model: what every store does, in the plainest way, for comparing with and for tests that need no disk.
  */
-export function memoryStore(sha256: Sha256): Store {
+export function memoryStore(sha256: Sha256): Store & Operated {
   return new MemoryStore(sha256)
 }
 
-const key = (...parts: readonly (Uint8Array | number)[]) =>
-  parts.map((part) => (typeof part === "number" ? part : Buffer.from(part).toString("hex"))).join(" ")
-
 const none = new Uint8Array()
 
-class MemoryStore implements Store {
+class MemoryStore implements Store, Operated {
   readonly #sha256: Sha256
   readonly #groups = new Map<string, Group>()
   readonly #devices = new Map<string, Device>()
   #packages: Package[] = []
   #identity: StoredIdentity | undefined
   readonly #former = new Set<string>()
+  readonly #suspended = new Map<string, string>()
+  /** Closed groups and suspended devices, by the number that the action has. */
+  readonly #actions: { readonly number: bigint; readonly group?: string; readonly device?: string }[] = []
   #number = 0n
 
   constructor(sha256: Sha256) {
@@ -164,7 +135,7 @@ class MemoryStore implements Store {
     const seq = group.nextSeq
     this.#keepAnswers(group, { seq, at }, commit)
     const undelivered = recipients.filter((deviceId) => {
-      if (!commit.mayDeliver(deviceId)) return true
+      if (this.#suspended.has(key(deviceId)) || !commit.mayDeliver(deviceId)) return true
       this.#makeRoom(this.#device(deviceId), groupId, commit)
       this.#deliver(deviceId, { kind: "welcome", groupId, seq, body: welcome, ratchetTree: undefined, at }, sender)
       return false
@@ -292,6 +263,7 @@ class MemoryStore implements Store {
 
   async publishKeyPackages(publication: Publication): Promise<Stock> {
     const { deviceId, cipherSuite, keyPackages, lastResort, at, stockMax } = publication
+    this.#requireActive(deviceId)
     const owner = key(deviceId, cipherSuite)
     this.#device(deviceId).published = true
     if (publication.replaces && !this.#withdraw(owner, publication)) return this.countKeyPackages(publication)
@@ -322,6 +294,7 @@ class MemoryStore implements Store {
 
   async claimKeyPackage(claim: Claim): Promise<ClaimedKeyPackage | undefined> {
     const { deviceId, cipherSuite, at, lowStock, lastResortOnly } = claim
+    if (this.#suspended.has(key(deviceId))) return undefined
     const owner = key(deviceId, cipherSuite)
     const single = lastResortOnly ? undefined : this.#available(owner, at, false)[0]
     const found = single ?? this.#available(owner, at, true)[0]
@@ -336,12 +309,14 @@ class MemoryStore implements Store {
   }
 
   async countKeyPackages(of: { deviceId: Uint8Array; cipherSuite: number; at: bigint }): Promise<Stock> {
+    this.#requireActive(of.deviceId)
     const owner = key(of.deviceId, of.cipherSuite)
     const count = this.#available(owner, of.at, false).length
     return { count, lastResort: this.#available(owner, of.at, true).length > 0 }
   }
 
   async inbox({ deviceId, after, limit, sizeMax }: Page & { deviceId: Uint8Array }): Promise<InboxPage> {
+    this.#requireActive(deviceId)
     const device = this.#devices.get(key(deviceId))
     const behind = (device?.inbox ?? []).map((it) => it.entry).filter((entry) => entry.n > after)
     const sizeOf = (entry: InboxEntry) => entry.body.length + (entry.ratchetTree?.length ?? 0)
@@ -353,21 +328,56 @@ class MemoryStore implements Store {
   }
 
   async acknowledgeInbox(deviceId: Uint8Array, upTo: bigint): Promise<void> {
+    this.#requireActive(deviceId)
     const device = this.#devices.get(key(deviceId))
     if (device !== undefined) device.inbox = device.inbox.filter(({ entry }) => entry.n > upTo)
   }
 
   async news(mark: NewsMark | undefined): Promise<News> {
     const since = mark?.[0] ?? this.#number
+    const actions = this.#actions.filter(({ number }) => number > since)
     const newer = (list: readonly { readonly number: bigint }[]) => list.some(({ number }) => number > since)
     const ids = (names: readonly string[]) => names.map((name) => Uint8Array.from(Buffer.from(name, "hex")))
     return {
-      mark: [this.#number, 0n, 0n],
-      groups: ids(
-        [...this.#groups].flatMap(([name, { log, knockNumber }]) => (newer(log) || knockNumber > since ? [name] : [])),
-      ),
-      devices: ids([...this.#devices].flatMap(([name, { inbox }]) => (newer(inbox) ? [name] : []))),
+      mark: [this.#number, 0n, 0n, 0n],
+      groups: ids([
+        ...[...this.#groups].flatMap(([name, { log, knockNumber }]) =>
+          newer(log) || knockNumber > since ? [name] : [],
+        ),
+        ...actions.flatMap(({ group }) => group ?? []),
+      ]),
+      devices: ids([
+        ...new Set([
+          ...[...this.#devices].flatMap(([name, { inbox }]) => (newer(inbox) ? [name] : [])),
+          ...actions.flatMap(({ device }) => device ?? []),
+        ]),
+      ]),
     }
+  }
+
+  async suspend(deviceId: Uint8Array, reason: string): Promise<void> {
+    this.#suspended.set(key(deviceId), reason)
+    this.#actions.push({ number: ++this.#number, device: key(deviceId) })
+  }
+
+  async resume(deviceId: Uint8Array): Promise<void> {
+    this.#suspended.delete(key(deviceId))
+  }
+
+  async closeGroup(groupId: Uint8Array): Promise<boolean> {
+    const name = key(groupId)
+    if (!this.#groups.delete(name)) return false
+    this.#former.add(name)
+    for (const device of this.#devices.values()) {
+      device.inbox = device.inbox.filter(({ entry }) => key(entry.groupId) !== name)
+    }
+    this.#actions.push({ number: ++this.#number, group: name })
+    return true
+  }
+
+  #requireActive(deviceId: Uint8Array): void {
+    const reason = this.#suspended.get(key(deviceId))
+    if (reason !== undefined) throw new Suspended(reason)
   }
 
   async sweep({ at, messages, log, inbox, groups, knocks }: Horizons): Promise<Swept> {
@@ -444,16 +454,6 @@ class MemoryStore implements Store {
   }
 }
 
-function staleness(group: Group, { kind, after, pastCommitsMax }: NewEntry): Appended | undefined {
-  const { lastCommitSeq, oldestSeq, log } = group
-  if (after === lastCommitSeq) return undefined
-  const commits = log.filter(({ entry }) => entry.kind === "commit").map(({ entry }) => entry.seq)
-  const unread = commits.filter((seq) => seq > after).length
-  const isUnknown = commits.length <= pastCommitsMax && after + 1n < oldestSeq
-  const isStale = after > lastCommitSeq || unread > (kind === "application" ? pastCommitsMax : 0) || isUnknown
-  return isStale ? { type: "stale", lastCommitSeq, headSeq: group.nextSeq - 1n } : undefined
-}
-
 function removeOfMost(device: Device, among: readonly Delivered[], own: Uint8Array): void {
   remove(device, oldestOfMost(among, key(own)))
 }
@@ -465,33 +465,8 @@ function oldestOfMost<T extends { readonly sender: string }>(among: readonly T[]
   return among.find(({ sender }) => count(sender) === most)!
 }
 
-function keyReuse({ intervals }: Group, { commit }: NewEntry): Appended | undefined {
-  const begun = commit?.begins
-  if (begun === undefined) return undefined
-  return intervals.some(({ accessKey }) => key(accessKey) === key(begun.accessKey)) ? { type: "keyReused" } : undefined
-}
-
-const bytesOf = ({ log }: Group) => log.reduce((sum, { entry }) => sum + entry.body.length + ENTRY_OVERHEAD, 0)
-
 const maxOf = (a: bigint, b: bigint) => (a > b ? a : b)
 
 function remove(device: Device, entry: Delivered): void {
   device.inbox = device.inbox.filter((it) => it !== entry)
-}
-
-interface Paging<T> {
-  readonly limit: number
-  readonly sizeMax: number
-  readonly sizeOf: (entry: T) => number
-}
-
-function firstPage<T>(entries: readonly T[], { limit, sizeMax, sizeOf }: Paging<T>): T[] {
-  const page: T[] = []
-  let size = 0
-  for (const entry of entries.slice(0, limit)) {
-    size += sizeOf(entry)
-    if (page.length > 0 && size > sizeMax) break
-    page.push(entry)
-  }
-  return page
 }

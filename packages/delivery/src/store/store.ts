@@ -66,12 +66,30 @@ export interface Store extends AsyncDisposable {
   inboxHead(deviceId: Uint8Array): Promise<bigint>
   acknowledgeInbox(deviceId: Uint8Array, upTo: bigint): Promise<void>
 
-  /** Which logs and inboxes have new entries since `mark`; costs next to nothing where none has. */
+  /**
+   * Which logs and inboxes have new entries since `mark`, were closed, or are of devices that were suspended; costs next to
+   * nothing where there is nothing new.
+   */
   news(mark: NewsMark | undefined): Promise<News>
   /** Deletes for good what is older than the horizons, at most about `rowsMax` rows of each kind at a time. */
   sweep(horizons: Horizons): Promise<Swept>
   /** How much is stored, about. */
   usage(): StoreUsage
+}
+
+/**
+ * What an operator does to what is stored. Of a device that is suspended, publishing, counting, reading the inbox and
+ * acknowledging reject with {@link Suspended}, each in its own transaction; its key packages are not handed out, and its inbox
+ * gets nothing.
+ */
+export interface Operated {
+  suspend(deviceId: Uint8Array, reason: string): Promise<void>
+  resume(deviceId: Uint8Array): Promise<void>
+  /**
+   * Deletes for good the log, the Welcomes that wait in inboxes, and what lies beside the log. The id is not used again.
+   * Resolves with whether there was such a group.
+   */
+  closeGroup(groupId: Uint8Array): Promise<boolean>
 }
 
 export interface StoreUsage {
@@ -81,7 +99,7 @@ export interface StoreUsage {
 }
 
 /** How far a store's news were read; to be given back to the same store. */
-export type NewsMark = readonly [log: bigint, inbox: bigint, knocks: bigint]
+export type NewsMark = readonly [log: bigint, inbox: bigint, knocks: bigint, actions: bigint]
 
 export interface News {
   readonly mark: NewsMark
@@ -179,6 +197,18 @@ export class StoreUnavailable extends Error {
   }
 }
 
+/** The operator has suspended the name of the device. Nothing was changed. */
+export class Suspended extends Error {
+  override readonly name = "Suspended"
+  /** In the operator's words. */
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(`the operator has suspended this name: ${reason}`)
+    this.reason = reason
+  }
+}
+
 export interface NewGroup {
   readonly groupId: Uint8Array
   readonly idempotencyId: Uint8Array
@@ -242,7 +272,7 @@ export interface NewCommit {
    * So many Welcomes of one group wait in an inbox at most: likewise among these. Any of its members can send some.
    */
   readonly inboxEntriesPerGroupMax: number
-  /** Asked for each recipient when the entry is accepted; those that it refuses are not served. Synchronous. */
+  /** Asked for each recipient when the entry is accepted; those that it refuses, and suspended ones, are not served. Synchronous. */
   mayDeliver(deviceId: Uint8Array): boolean
   /** So many Welcomes wait in an inbox at most. */
   readonly inboxEntriesMax: number

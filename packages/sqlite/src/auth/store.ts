@@ -1,10 +1,10 @@
-import type { NewDevice, Registered, Store, StoredDevice } from "@conclave/auth/store"
+import type { NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
 
 import type { Connection, Database, Row } from "../database.js"
 
 /** Migrations that were ever released are not changed any more. */
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   `
   CREATE TABLE directory_device (
     number INTEGER PRIMARY KEY,
@@ -29,10 +29,13 @@ const migrations: readonly string[] = [
     signature BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE suspended_name (name TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** The directory in tables of `database`, which stays its owner's to close. */
-export function authStore(database: Database): Store {
+export function authStore(database: Database): Store & Operated {
   database.migrate("auth", migrations)
   return {
     register: (device) => database.write((connection) => register(connection, device)),
@@ -41,16 +44,21 @@ export function authStore(database: Database): Store {
     setDisplayName: (name, displayName) =>
       database.write((connection) => setDisplayName(connection, name, displayName)),
     displayName: async (name) => database.read((connection) => displayNameOf(connection, name)),
+    suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
+    resume: (name) => database.write((connection) => resumeName(connection, name)),
   }
 }
 
 function register(connection: Connection, device: NewDevice): Registered {
   const present = deviceOf(connection, device.deviceId)
   if (present !== undefined) {
-    return present.name === device.name ? { type: "registered", device: present } : { type: "otherName" }
+    if (present.name !== device.name) return { type: "otherName" }
+    return suspensionOf(connection, device.name) ?? { type: "registered", device: present }
   }
   const { count } = connection.get("SELECT count(*) AS count FROM directory_device WHERE name = ?", [device.name])!
   if (count > 0n && device.endorsement === undefined) return { type: "nameTaken" }
+  const suspension = suspensionOf(connection, device.name)
+  if (suspension !== undefined) return suspension
   if (count >= device.devicesMax) return { type: "tooManyDevices" }
   connection.run(
     `INSERT INTO directory_device
@@ -69,7 +77,9 @@ function register(connection: Connection, device: NewDevice): Registered {
   return { type: "registered", device: deviceOf(connection, device.deviceId)! }
 }
 
-function setDisplayName(connection: Connection, name: string, displayName: DisplayName): DisplayName {
+function setDisplayName(connection: Connection, name: string, displayName: DisplayName): DisplayName | Suspended {
+  const suspension = suspensionOf(connection, name)
+  if (suspension !== undefined) return suspension
   const present = displayNameOf(connection, name)
   if (present !== undefined && present.at >= displayName.at) return present
   const { text, at, deviceId, signature } = displayName
@@ -86,12 +96,33 @@ function displayNameOf(connection: Connection, name: string): DisplayName | unde
 }
 
 function devicesOf(connection: Connection, name: string): StoredDevice[] {
-  return connection.all("SELECT * FROM directory_device WHERE name = ? ORDER BY number", [name]).map(storedDevice)
+  return connection.all(`${DEVICES} WHERE directory_device.name = ? ORDER BY number`, [name]).map(storedDevice)
 }
 
 function deviceOf(connection: Connection, deviceId: Uint8Array): StoredDevice | undefined {
-  const row = connection.get("SELECT * FROM directory_device WHERE id = ?", [deviceId])
+  const row = connection.get(`${DEVICES} WHERE id = ?`, [deviceId])
   return row && storedDevice(row)
+}
+
+/** The suspension is looked at with the device, in one moment. */
+const DEVICES = `SELECT directory_device.*, suspended_name.reason AS suspended
+   FROM directory_device LEFT JOIN suspended_name ON suspended_name.name = directory_device.name`
+
+function suspensionOf(connection: Connection, name: string): Suspended | undefined {
+  const row = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
+  return row && { type: "suspended", reason: row.reason }
+}
+
+/** Returns whether there is such a name. */
+export function suspendName(connection: Connection, name: string, reason: string): boolean {
+  if (connection.get("SELECT 1 FROM directory_device WHERE name = ?", [name]) === undefined) return false
+  connection.run("INSERT OR REPLACE INTO suspended_name (name, reason) VALUES (?, ?)", [name, reason])
+  return true
+}
+
+/** Returns whether the name was suspended. */
+export function resumeName(connection: Connection, name: string): boolean {
+  return connection.run("DELETE FROM suspended_name WHERE name = ?", [name]) > 0
 }
 
 function storedDevice(row: Row): StoredDevice {
@@ -103,5 +134,6 @@ function storedDevice(row: Row): StoredDevice {
     registeredAt: row.registered_at,
     endorsement:
       row.endorser_id === null ? undefined : { deviceId: row.endorser_id, signature: row.endorser_signature },
+    suspended: row.suspended ?? undefined,
   }
 }

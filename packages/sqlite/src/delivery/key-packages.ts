@@ -3,6 +3,7 @@ import { equalBytes } from "@conclave/crypto"
 import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "@conclave/delivery/store"
 import type { Connection } from "../database.js"
 import { deliver } from "./inbox.js"
+import { isSuspended } from "./operated.js"
 
 interface Owner {
   readonly deviceId: Uint8Array
@@ -53,6 +54,7 @@ function withdraw(connection: Connection, publication: Publication): boolean {
 }
 
 export function claimKeyPackage(connection: Connection, claim: Claim): ClaimedKeyPackage | undefined {
+  if (isSuspended(connection, claim.deviceId)) return undefined
   const single = claim.lastResortOnly ? undefined : next(connection, claim, false)
   const found = single ?? next(connection, claim, true)
   if (single !== undefined) connection.run("UPDATE key_package SET body = NULL WHERE number = ?", [single.number])

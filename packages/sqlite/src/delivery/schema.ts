@@ -7,6 +7,8 @@
  *              ├─< access_interval    public keys; the newest one is in mls_group as well
  *              ├─< knock
  *              └─< answer ──> blob    one welcome for all whose knocks a commit answers
+ *   action                            what the operator has done
+ *   suspended_device, action_news     what follows from it, and whom a running service has to look at again
  *   device ────┬─< inbox ───> blob    welcomes and notices; one welcome for many devices is stored once
  *              └─< key_package
  *   identity                          one row
@@ -200,5 +202,21 @@ export const migrations: readonly string[] = [
   CREATE INDEX inbox_tree ON inbox (tree_hash) WHERE tree_hash IS NOT NULL;
 
   CREATE TABLE former_group (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
+  // What the operator has done. A row is never changed or deleted: `what` is a name, or a group's id in hexadecimal digits.
+  `
+  CREATE TABLE action (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    did TEXT NOT NULL,
+    what TEXT NOT NULL,
+    reason TEXT NOT NULL
+  ) STRICT;
+  CREATE TRIGGER action_stays BEFORE DELETE ON action BEGIN SELECT RAISE(ABORT, 'actions stay'); END;
+  CREATE TRIGGER action_is_final BEFORE UPDATE ON action BEGIN SELECT RAISE(ABORT, 'actions stay as they are'); END;
+
+  CREATE TABLE suspended_device (id BLOB PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE action_news (number INTEGER PRIMARY KEY AUTOINCREMENT, group_id BLOB, device_id BLOB) STRICT;
   `,
 ]

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto"
 import { decode, encode, vector } from "@conclave/codec"
 import { Interval } from "@conclave/contracts/access"
 import { DeviceId, type Entry, EntryKind, LogEntryKind } from "@conclave/contracts/delivery"
@@ -10,6 +11,7 @@ import {
   type LogPage,
   type NewEntry,
   type NewGroup,
+  type Operated,
   type Page,
   type Refusal,
   type Refused,
@@ -25,13 +27,14 @@ import { acknowledgeInbox, deliver, inboxHead, makeRoom, readInbox } from "./inb
 import { claimKeyPackage, publishKeyPackages, stockOf } from "./key-packages.js"
 import { kindOf } from "./kinds.js"
 import { newsSince } from "./news.js"
+import { closeGroup, isSuspended, requireActive, resumeDevice, suspendDevice } from "./operated.js"
 import { migrations } from "./schema.js"
 import { type Sweeping, sweep } from "./sweep.js"
 
 /** The store in one SQLite file. Takes the database over: disposing the store closes it. */
-export function deliveryStore(database: Database, sha256: Sha256): Store {
+export function deliveryStore(database: Database, sha256: Sha256): Store & Operated {
   database.migrate("delivery", migrations)
-  const sweeping: Sweeping = { messages: 0n, log: 0n, groups: 0n }
+  const sweeping: Sweeping = { messages: 0n, log: 0n, groups: 0n, version: undefined }
   const read = async <T>(work: (connection: Connection) => T) => database.read(work)
   return {
     createGroup: (group) => database.write((connection) => createGroup(connection, group, sha256)),
@@ -46,15 +49,38 @@ export function deliveryStore(database: Database, sha256: Sha256): Store {
     answer: (asked) => read((connection) => answerTo(connection, asked)),
     identity: (made) => database.write((connection) => identityOf(connection, made)),
     raiseIncarnation: (handover) => database.write((connection) => raiseIncarnation(connection, handover)),
-    publishKeyPackages: (publication) => database.write((connection) => publishKeyPackages(connection, publication)),
+    publishKeyPackages: (publication) =>
+      database.write((connection) => {
+        requireActive(connection, publication.deviceId)
+        return publishKeyPackages(connection, publication)
+      }),
     claimKeyPackage: (claim) => database.write((connection) => claimKeyPackage(connection, claim)),
-    countKeyPackages: (device) => read((connection) => stockOf(connection, device)),
-    inbox: (page) => read((connection) => readInbox(connection, page)),
+    countKeyPackages: (device) =>
+      read((connection) => {
+        requireActive(connection, device.deviceId)
+        return stockOf(connection, device)
+      }),
+    inbox: (page) =>
+      read((connection) => {
+        requireActive(connection, page.deviceId)
+        return readInbox(connection, page)
+      }),
     inboxHead: (deviceId) => read((connection) => inboxHead(connection, deviceId)),
-    acknowledgeInbox: (deviceId, upTo) => database.write((connection) => acknowledgeInbox(connection, deviceId, upTo)),
+    acknowledgeInbox: (deviceId, upTo) =>
+      database.write((connection) => {
+        requireActive(connection, deviceId)
+        acknowledgeInbox(connection, deviceId, upTo)
+      }),
     news: (mark) => read((connection) => newsSince(connection, mark)),
     sweep: (horizons) => sweep(database, horizons, { sweeping, sha256 }),
     usage: () => database.usage(),
+    suspend: (deviceId, reason) => database.write((connection) => suspendDevice(connection, deviceId, reason)),
+    resume: (deviceId) => database.write((connection) => resumeDevice(connection, deviceId)),
+    async closeGroup(groupId) {
+      const isClosed = await closeGroup(database, { groupId, asId: randomBytes(32), sha256 })
+      sweeping.version = undefined
+      return isClosed
+    },
     [Symbol.asyncDispose]: () => database.close(),
   }
 }
@@ -185,7 +211,7 @@ function keepCommitParts(connection: Connection, entry: NewEntry, { group, seq, 
   keepAnswers(connection, { groupNumber: group.number, seq, at: entry.at, commit, sha256 })
   const undelivered = [...commit.unserved]
   for (const deviceId of commit.recipients) {
-    if (!commit.mayDeliver(deviceId)) {
+    if (isSuspended(connection, deviceId) || !commit.mayDeliver(deviceId)) {
       undelivered.push(deviceId)
       continue
     }

@@ -11,6 +11,8 @@ export interface Sweeping {
   messages: bigint
   log: bigint
   groups: bigint
+  /** Of the file, as it was looked at last: it changes with what another process writes. */
+  version: bigint | undefined
 }
 
 /**
@@ -35,12 +37,26 @@ export async function sweep(
   ]
   let [rows, more] = [0, false]
   for (const part of parts) {
-    const swept = await undoneTogether(database.write(part), sweeping)
+    const work = (connection: Connection) => {
+      beginAgainIfChanged(connection, sweeping)
+      return part(connection)
+    }
+    const swept = await undoneTogether(database.write(work), sweeping)
     rows += swept.rows
     more ||= swept.more
   }
   if (rows > 0 && !more) database.checkpoint()
   return { rows, more }
+}
+
+/**
+ * Another process, for the operator, may have deleted the newest rows of the log. Their numbers are given again then, to
+ * rows that lie before the place that sweeps have come to, and are younger.
+ */
+function beginAgainIfChanged(connection: Connection, sweeping: Sweeping): void {
+  const { data_version } = connection.get("PRAGMA data_version")!
+  if (sweeping.version !== data_version) Object.assign(sweeping, { messages: 0n, log: 0n, groups: 0n })
+  sweeping.version = data_version
 }
 
 /** What a transaction did not delete, the next sweep comes to again. */
