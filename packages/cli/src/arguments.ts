@@ -24,6 +24,8 @@ export interface Command<O extends Options = any> {
   /** The one argument without a name, where the command takes it. Left out, it is an error, or empty. */
   readonly operand?: { readonly placeholder: string; readonly help: string; readonly mayBeAbsent?: boolean }
   readonly options: O
+  /** Commands of their own, by the word that follows this one's name: it is run by no other. */
+  readonly parts?: Readonly<Record<string, Command>>
   /** Resolves with the exit code. */
   run(given: Given<O>, context: CommandContext): Promise<number>
 }

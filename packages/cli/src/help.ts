@@ -21,13 +21,14 @@ export async function generalHelp(): Promise<string> {
 /** Between an option and its value while lines are broken. */
 const NO_BREAK = "\u00a0"
 
-export function commandHelp(name: string, { summary, description = [], operand, options }: Command): string {
+export function commandHelp(name: string, { summary, description = [], operand, options, parts }: Command): string {
   const declared = Object.entries(options as Readonly<Record<string, Option<unknown>>>)
   const usage = declared.map(([option, { placeholder, whenAbsent }]) => {
     const text = placeholder === undefined ? `--${option}` : `--${option} ${placeholder}`
     return (whenAbsent === "fail" ? text : `[${text}]`).replaceAll(" ", NO_BREAK)
   })
   const rows: (readonly [string, string])[] = [
+    ...Object.entries(parts ?? {}).map(([part, { summary }]) => [`  ${part}`, summary] as const),
     ...(operand === undefined ? [] : [[`  ${operand.placeholder}`, operand.help] as const]),
     ...declared.map(
       ([option, { placeholder, help, whenAbsent }]) =>
@@ -37,12 +38,11 @@ export function commandHelp(name: string, { summary, description = [], operand, 
         ] as const,
     ),
   ]
+  const operands = parts === undefined ? (operand === undefined ? [] : [operand.placeholder]) : ["COMMAND [options]"]
   return [
     `conclave ${name}: ${summary}`,
     "",
-    ...wrap(["usage: conclave", name, ...(operand === undefined ? [] : [operand.placeholder]), ...usage].join(" ")).map(
-      (line) => line.replaceAll(NO_BREAK, " "),
-    ),
+    ...wrap(["usage: conclave", name, ...operands, ...usage].join(" ")).map((line) => line.replaceAll(NO_BREAK, " ")),
     ...(rows.length === 0 ? [] : ["", ...alignTerms(rows)]),
     ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
   ].join("\n")

@@ -9,6 +9,7 @@ import type { Terminal } from "./terminal/terminal.js"
 /** Runs one command line and resolves with its exit code. Every failure has been told on the terminal by then. */
 export async function run(words: readonly string[], terminal: Terminal): Promise<number> {
   const [first, ...rest] = words
+  let called = first !== undefined && commandNames.includes(first) ? `conclave ${first}` : "conclave"
   try {
     if (first === undefined) {
       terminal.tell(await generalHelp())
@@ -18,15 +19,33 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
     if (first === "--help" || first === "-h" || (first === "help" && rest.length === 0)) {
       return say(terminal, await generalHelp())
     }
-    if (first === "help") return say(terminal, commandHelp(rest[0]!, await find(rest[0]!)))
-    const command = await find(first)
-    if (isHelpWanted(rest)) return say(terminal, commandHelp(first, command))
-    const { options, operand } = parseArguments(command, rest)
+    if (first === "help") {
+      const { name, command } = partOf(rest[0]!, await find(rest[0]!), rest.slice(1))
+      return say(terminal, commandHelp(name, command))
+    }
+    const { name, command, words } = partOf(first, await find(first), rest)
+    called = `conclave ${name}`
+    if (isHelpWanted(words)) return say(terminal, commandHelp(name, command))
+    if (command.parts !== undefined) throw unknownPart(command.parts, words[0])
+    const { options, operand } = parseArguments(command, words)
     return await command.run(options, { terminal, operand })
   } catch (error) {
-    const name = first !== undefined && commandNames.includes(first) ? `conclave ${first}` : "conclave"
-    return report(error, { name, terminal })
+    return report(error, { name: called, terminal })
   }
+}
+
+/** The command that is meant, and the words behind its name. */
+function partOf(name: string, command: Command, words: readonly string[]) {
+  const [part, ...rest] = words
+  const isPart = part !== undefined && command.parts !== undefined && Object.hasOwn(command.parts, part)
+  return isPart ? { name: `${name} ${part}`, command: command.parts[part]!, words: rest } : { name, command, words }
+}
+
+function unknownPart(parts: NonNullable<Command["parts"]>, word: string | undefined): UsageError {
+  const known = Object.keys(parts)
+  if (word === undefined) return new UsageError(`one of its commands is missing: ${known.join(", ")}`)
+  const like = nearest(word, known)
+  return new UsageError(`it has no command ${word}${like === undefined ? "" : `; did you mean ${like}?`}`)
 }
 
 /** The package's version. */

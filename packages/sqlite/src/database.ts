@@ -67,7 +67,7 @@ export interface DatabaseOptions {
  * @throws {StoreUnavailable} when the file cannot be opened, is no database, or is in use by another process.
  */
 export function openDatabase(options: DatabaseOptions): Database {
-  const lock = options.file === ":memory:" ? undefined : lockFile(options.file)
+  const lock = options.file === ":memory:" ? undefined : lockFile(options.file, options.sizeMax)
   try {
     // It says who talks with whom: its owner's alone, whatever the umask. SQLite gives its other files the same mode.
     if (lock !== undefined && !existsSync(options.file)) closeSync(openSync(options.file, "a", 0o600))
@@ -149,10 +149,7 @@ class LibsqlDatabase implements Database {
     const row = this.#connection.get("SELECT version FROM schema_version WHERE component = ?", [component])
     const version = Number(row?.version ?? 0n)
     if (version <= newest) return version
-    throw new StoreUnavailable(
-      `the file was written by a later version of Conclave (${component} ${version}, known up to ${newest}): ` +
-        "use that version",
-    )
+    throw laterVersion(component, { version, newest })
   }
 
   usage(): Usage {
@@ -271,6 +268,19 @@ class LibsqlDatabase implements Database {
     if (this.#database.inTransaction) this.#database.exec("ROLLBACK")
   }
 }
+
+export function laterVersion(
+  component: string,
+  { version, newest }: { readonly version: number; readonly newest: number },
+): StoreUnavailable {
+  return new StoreUnavailable(
+    `the file was written by a later version of Conclave (${component} ${version}, known up to ${newest}): ` +
+      "use that version",
+  )
+}
+
+/** For whoever has opened a file for a moment. */
+export const connectionOf = (database: Libsql.Database): Connection => new LibsqlConnection(database)
 
 class LibsqlConnection implements Connection {
   readonly #database: Libsql.Database

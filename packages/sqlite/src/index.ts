@@ -10,4 +10,12 @@ export {
   type SqlValue,
 } from "./database.js"
 export { deliveryStore } from "./delivery/store.js"
-export { type FileLock, lockFile } from "./file-lock.js"
+export { type FileLock, type Holder, lockFile, lockHolder } from "./file-lock.js"
+export {
+  type Action,
+  type FileStatus,
+  type GroupStatus,
+  type NameStatus,
+  type NewAction,
+  OperatorFile,
+} from "./operator.js"

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path"
 import { equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { raiseIncarnation } from "@conclave/delivery"
-import { lockFile, settleFile, unpackBackup, updateUnpacked } from "@conclave/sqlite"
+import { lockFile, OperatorFile, settleFile, unpackBackup, updateUnpacked } from "@conclave/sqlite"
 import { command, flag, optional } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { exitCodes, explain, Failure } from "../failure.js"
@@ -17,6 +17,7 @@ export const restore = command({
     "No service may be running on the data folder. The service that comes back announces a new incarnation, signed by its " +
       "key. Clients notice that, and give back the commits and removals that the backup lacks. Messages that came after " +
       "the backup stay with those who have them, and are lost for others.",
+    "With --replace, names that were suspended and groups that were closed after the backup are so again.",
     "The incarnation must be higher than every one that clients have seen, or they do not notice. It is the time in " +
       "seconds, or one above that of the backup and of the file that --replace replaces, where that is higher. If an " +
       "earlier restore was made under a clock that was ahead, and its file is lost, restore with --incarnation N: with N " +
@@ -43,11 +44,13 @@ export const restore = command({
       const fresh = join(scratch, "service.db")
       const { at, attached } = named(backup, () => unpackBackup(backup, fresh))
       const raised = await raise(fresh, { backup, former: formerIncarnation(file, incarnation), to: incarnation })
+      const carried = existsSync(file) ? carryActions(file, fresh) : 0
       const suffix = new Date().toISOString().replaceAll(":", "")
       const kept = put(fresh, { file, keys: keyFile(folder), serverKey: attached, suffix })
       const lines = [
         `${file} is the service as it was at ${timeOf(at)}, ${ageOf(at)}, with incarnation ${raised}.`,
         ...kept.map((name) => `What was there is kept as ${name}.`),
+        ...(carried === 0 ? [] : [carried === undefined ? UNKNOWN_ACTIONS : carriedInWords(carried)]),
       ]
       await terminal.write(`${lines.join("\n")}\n`)
       return exitCodes.done
@@ -57,6 +60,34 @@ export const restore = command({
     }
   },
 })
+
+const UNKNOWN_ACTIONS = "It does not tell what was suspended or closed after the backup: see conclave admin log."
+const carriedInWords = (count: number) =>
+  `What the operator did after the backup holds on: ${count} action${count === 1 ? "" : "s"}, see conclave admin log.`
+
+/**
+ * Suspends and closes in the fresh file what was suspended and closed in the one that it replaces. Returns how many actions
+ * that were, `undefined` where that file does not tell.
+ */
+function carryActions(file: string, fresh: string): number | undefined {
+  using former = readable(file)
+  if (former === undefined) return undefined
+  using restored = new OperatorFile(fresh, { readonly: false })
+  return restored.carryOver(former, nodeProvider().hashes["SHA-256"]!.digest)
+}
+
+function readable(file: string): OperatorFile | undefined {
+  let former: OperatorFile | undefined
+  try {
+    former = new OperatorFile(file, { readonly: true })
+    former.actions()
+    return former
+  } catch (error) {
+    former?.[Symbol.dispose]()
+    if ((error as Error).name === "StoreUnavailable") return undefined
+    throw error
+  }
+}
 
 /** A link stays a link. */
 function targetOf(folder: string): string {

@@ -1,0 +1,17 @@
+import { command } from "../arguments.js"
+import { closeGroup, resume, suspend } from "./admin/acting.js"
+import { actions, groups, names, status } from "./admin/showing.js"
+
+export const admin = command({
+  summary: "look after a service: what is stored, suspend names, close groups",
+  description: [
+    "For whoever owns the service's file, while the service runs or not. What is done holds from its next request on, and " +
+      "is kept in the file, with the time, the system's user and the reason: conclave admin log shows it.",
+    "A service knows no members and no contents: docs/operating.md says what there is to see, and what closing and " +
+      "suspending can do and cannot.",
+  ],
+  parts: { status, groups, names, suspend, resume, "close-group": closeGroup, log: actions },
+  options: {},
+  // Its parts are called instead.
+  run: async () => 0,
+})

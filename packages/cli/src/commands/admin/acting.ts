@@ -1,0 +1,87 @@
+import { nodeProvider } from "@conclave/crypto/node"
+import { command, required } from "../../arguments.js"
+import { exitCodes, Failure, UsageError } from "../../failure.js"
+import { name } from "../../options.js"
+import { adminOptions, reason, userOfSystem, withFile } from "./file.js"
+
+const acting = {
+  reason: required({ placeholder: "TEXT", help: "why: kept in the log of what was done", read: reason }),
+  ...adminOptions,
+}
+
+interface Acting {
+  readonly data: string | undefined
+  readonly reason: string
+}
+
+const does = ({ reason }: Acting, environment: NodeJS.ProcessEnv) => {
+  return { at: Date.now(), user: userOfSystem(environment), reason }
+}
+
+export const suspend = command({
+  summary: "suspend a name: it is not listed, invited or served",
+  description: [
+    "The directory answers for the name as for one that nobody has, its key packages are not handed out, no Welcome is " +
+      "put into its inboxes, and what its devices sign is refused: its person is shown the reason. The name stays taken.",
+    "The service cannot take anybody out of a conversation: what is asked of a group names no account. A member who is " +
+      "suspended reads and writes there until another member removes that person.",
+  ],
+  operand: { placeholder: "NAME", help: "the name to suspend" },
+  options: acting,
+  async run(given, { terminal, operand }) {
+    const who = named(operand)
+    const isDone = withFile(given.data, { readonly: false }, (file) =>
+      file.suspend(who, does(given, terminal.environment)),
+    )
+    if (!isDone) throw new Failure(`nobody has the name ${who}`)
+    await terminal.write(`${who} is suspended: ${given.reason}\n`)
+    return exitCodes.done
+  },
+})
+
+export const resume = command({
+  summary: "let a suspended name be used again",
+  description: ["It is as it was before. Welcomes that waited when it was suspended, and are kept still, arrive."],
+  operand: { placeholder: "NAME", help: "the name" },
+  options: acting,
+  async run(given, { terminal, operand }) {
+    const who = named(operand)
+    const isDone = withFile(given.data, { readonly: false }, (file) =>
+      file.resume(who, does(given, terminal.environment)),
+    )
+    if (!isDone) throw new Failure(`the name ${who} is not suspended`)
+    await terminal.write(`${who} may be used again\n`)
+    return exitCodes.done
+  },
+})
+
+export const closeGroup = command({
+  summary: "delete a group's log, Welcomes and knocks for good",
+  description: [
+    "Its id is never used again. Members keep their histories, are told that the service does not have the conversation, " +
+      "and can go on in a new group. Backups from before have it still.",
+  ],
+  operand: { placeholder: "ID", help: "the id, as conclave admin groups shows it" },
+  options: acting,
+  async run(given, { terminal, operand }) {
+    if (!/^([0-9a-f]{2}){1,64}$/i.test(operand)) {
+      throw new UsageError("ID must be the id of a group in hexadecimal digits, as conclave admin groups shows it")
+    }
+    const id = Uint8Array.from(Buffer.from(operand, "hex"))
+    const sha256 = nodeProvider().hashes["SHA-256"]!.digest
+    const isDone = withFile(given.data, { readonly: false }, (file) =>
+      file.closeGroup(id, { ...does(given, terminal.environment), sha256 }),
+    )
+    if (!isDone) throw new Failure("there is no group with this id")
+    await terminal.write(`${operand.toLowerCase()} is closed: ${given.reason}\n`)
+    return exitCodes.done
+  },
+})
+
+function named(text: string): string {
+  try {
+    return name(text)
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`NAME ${error.message}`) : error
+  }
+}
