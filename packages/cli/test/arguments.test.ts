@@ -60,9 +60,10 @@ describe("the command line", () => {
   it("tells how each command is used, and what version this is", async () => {
     const general = await runHere(["--help"])
     assert.equal(general.code, 0)
-    for (const name of commandNames) {
-      assert.match(general.output.toString(), new RegExp(`^  ${name} `, "m"))
-      const help = await runHere([name, "--help"])
+    for (const name of commandNames) assert.match(general.output.toString(), new RegExp(`^  ${name} `, "m"))
+    for (const name of await allNames()) {
+      const help = await runHere([...name.split(" "), "--help"])
+      assert.deepEqual(await runHere(["help", ...name.split(" ")]), help)
       assert.equal(help.code, 0)
       assert.match(help.output.toString(), new RegExp(`^conclave ${name}: .*\n\nusage: conclave ${name}`))
       assert.ok(
@@ -82,8 +83,10 @@ describe("the command line", () => {
   })
 
   it("reads whatever words or refuses them as wrong usage", async () => {
-    for (const name of commandNames) {
-      const command = await loadCommand(name)
+    for (const name of await allNames()) {
+      const [first, part] = name.split(" ")
+      const whole = await loadCommand(first!)
+      const command = part === undefined ? whole : whole.parts![part]!
       const option = fc.constantFrom(...Object.keys(command.options), "help", "x", "__proto__", "")
       const word = fc.oneof(
         fc.string({ unit: "grapheme" }),
@@ -105,3 +108,12 @@ describe("the command line", () => {
     }
   })
 })
+
+/** With those that a command has for itself. */
+async function allNames(): Promise<readonly string[]> {
+  const parts = commandNames.map(async (name) => {
+    const { parts = {} } = await loadCommand(name)
+    return [name, ...Object.keys(parts).map((part) => `${name} ${part}`)]
+  })
+  return (await Promise.all(parts)).flat()
+}

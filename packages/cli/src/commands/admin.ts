@@ -3,7 +3,7 @@ import { closeGroup, resume, suspend } from "./admin/acting.js"
 import { actions, groups, names, status } from "./admin/showing.js"
 
 export const admin = command({
-  summary: "look after a service: what is stored, suspend names, close groups",
+  summary: "see what a service stores, suspend names, close groups",
   description: [
     "For whoever owns the service's file, while the service runs or not. What is done holds from its next request on, and " +
       "is kept in the file, with the time, the system's user and the reason: conclave admin log shows it.",

@@ -19,7 +19,7 @@ const does = ({ reason }: Acting, environment: NodeJS.ProcessEnv) => {
 }
 
 export const suspend = command({
-  summary: "suspend a name: it is not listed, invited or served",
+  summary: "stop serving a name",
   description: [
     "The directory answers for the name as for one that nobody has, its key packages are not handed out, no Welcome is " +
       "put into its inboxes, and what its devices sign is refused: its person is shown the reason. The name stays taken.",
@@ -56,7 +56,7 @@ export const resume = command({
 })
 
 export const closeGroup = command({
-  summary: "delete a group's log, Welcomes and knocks for good",
+  summary: "delete all there is of a group for good",
   description: [
     "Its id is never used again. Members keep their histories, are told that the service does not have the conversation, " +
       "and can go on in a new group. Backups from before have it still.",

@@ -10,7 +10,7 @@ import { adminOptions, withFile } from "./file.js"
 const showing = { json: flag("print JSON"), ...adminOptions }
 
 export const status = command({
-  summary: "how much is stored, how old it is, and what is suspended or closed",
+  summary: "sizes, ages, and what is suspended or closed",
   description: [
     "It reads the whole file, in one transaction: beside a busy service, its write-ahead log grows meanwhile.",
   ],
@@ -56,7 +56,7 @@ function statusRows(found: FileStatus, holder: Holder | undefined): [string, str
 }
 
 export const groups = command({
-  summary: "ids, sizes and times of groups; nothing else is known of them",
+  summary: "ids, sizes and times of groups: no more is known",
   options: showing,
   async run({ json, data }, { terminal }) {
     const found = withFile(data, { readonly: true }, (file) => file.groups())
@@ -87,7 +87,7 @@ export const names = command({
 })
 
 export const actions = command({
-  summary: "what was suspended, resumed and closed: when, by whom, and why",
+  summary: "what was suspended and closed: when, by whom, why",
   description: [
     "Nothing is taken out of it. It is in backups, and a restore with --replace keeps what came after one.",
   ],
