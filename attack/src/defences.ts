@@ -319,7 +319,12 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "map((message) => [message.messageId, message]))",
     ),
   ],
-  M14: [inSqlite("database")('options.file === ":memory:" ? undefined : lockFile(options.file);', "undefined;")],
+  M14: [
+    inSqlite("database")(
+      'options.file === ":memory:" ? undefined : lockFile(options.file, options.sizeMax);',
+      "undefined;",
+    ),
+  ],
   L1: [
     inClient("conversation/messages")(
       "if (new TextEncoder().encode(title).length > TITLE_SIZE_MAX)",

@@ -28,7 +28,7 @@ export interface BrowserClientOptions
   readonly service?: string | URL
   /**
    * The profile's name within the origin; default: `name`. One tab at a time has it. A page that has it open itself waits
-   * ten seconds for that client's `close()`.
+   * half a minute for that client's `close()`.
    */
   readonly profile?: string
   /** Wait for the tab that has the profile instead of failing with `STORE_LOCKED`; `signal` ends the waiting. */
