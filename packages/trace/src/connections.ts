@@ -62,7 +62,7 @@ export class Connections {
       this.dropped++
       return
     }
-    if (this.#open.size >= OPEN_MAX) this.#open.delete(this.#open.keys().next().value!)
+    if (this.#open.size >= OPEN_MAX) this.#leave(this.#open.keys().next().value!)
     const connection = newConnection(this.all.length, segment)
     const opened: OpenConnection = {
       connection,
@@ -71,9 +71,30 @@ export class Connections {
       toClient: new Beginning(undefined, SERVER_BYTES_MAX),
     }
     this.all.push(connection)
+    if (known) this.#end(known)
     this.#open.delete(name)
     this.#open.set(name, opened)
     this.#read(opened, "toServer", (segment.sequence + 1) >>> 0, segment)
+  }
+
+  /** After the last segment: handshakes of which not all was captured are marked. */
+  end(): void {
+    for (const opened of this.#open.values()) this.#end(opened)
+    this.#open.clear()
+  }
+
+  /** There are too many: what comes of it later is not read. */
+  #leave(name: string): void {
+    const opened = this.#open.get(name)!
+    if (opened.toServer.isOpen) opened.connection.dataCutOff = true
+    this.#end(opened)
+    this.#open.delete(name)
+  }
+
+  #end({ connection, toServer, toClient }: OpenConnection): void {
+    // A handshake that goes no further has its other part elsewhere, as what comes after a gap has.
+    const isWhole = toServer.bytes.length === 0 && !toServer.hasGap && !toClient.hasGap
+    if (!isWhole) connection.dataCutOff = true
   }
 
   #follow(opened: OpenConnection, segment: Segment, direction: "toServer" | "toClient"): void {
@@ -110,10 +131,11 @@ export class Connections {
       if (hello === undefined) opened.toClient.close()
       beginning.close()
     } else {
-      const tickets = parseNewSessionTickets(beginning.bytes)
+      const { tickets, ended } = parseNewSessionTickets(beginning.bytes)
       if (tickets.length > connection.ticketsGiven.length) {
         connection.ticketsGiven.splice(0, Infinity, ...tickets.map((ticket) => Buffer.from(ticket)))
       }
+      if (ended) beginning.close()
     }
   }
 }
@@ -160,6 +182,9 @@ class Beginning {
   #next: number | undefined
   #closed = false
   #waiting: { sequence: number; payload: Buffer }[] = []
+  #waitingBytes = 0
+  /** Something came for which there was no room, or no place. */
+  #hasLost = false
   bytes: Buffer = Buffer.alloc(0)
 
   constructor(next: number | undefined, limit: number) {
@@ -175,20 +200,32 @@ class Beginning {
     return !this.#closed
   }
 
+  /** Something came that does not follow what was read. */
+  get hasGap(): boolean {
+    return this.#hasLost || this.#waiting.length > 0
+  }
+
+  /** Nothing more is wanted. */
   close(): void {
     this.#closed = true
+    this.#hasLost = false
     this.#waiting = []
+    this.#waitingBytes = 0
     this.bytes = Buffer.alloc(0)
   }
 
   /** Whether there is more to read than before. */
   add(sequence: number, payload: Buffer): boolean {
-    if (this.#closed || this.#next === undefined) return false
-    if (this.bytes.length >= this.#limit) {
-      this.close()
+    if (this.#closed) return false
+    if (this.#next === undefined || this.bytes.length >= this.#limit) {
+      if (this.#next !== undefined) this.close()
+      this.#hasLost = true
       return false
     }
-    if (this.#waiting.length < OUT_OF_ORDER_MAX) this.#waiting.push({ sequence, payload: Buffer.from(payload) })
+    if (this.#waiting.length < OUT_OF_ORDER_MAX && this.#waitingBytes <= this.#limit) {
+      this.#waiting.push({ sequence, payload: Buffer.from(payload) })
+      this.#waitingBytes += payload.length
+    } else this.#hasLost = true
     const before = this.bytes.length
     while (this.#appendNext());
     return this.bytes.length > before
@@ -201,6 +238,7 @@ class Beginning {
     })
     if (place < 0) {
       this.#waiting = this.#waiting.filter(({ sequence }) => ((sequence - this.#next!) | 0) > 0)
+      this.#waitingBytes = this.#waiting.reduce((sum, { payload }) => sum + payload.length, 0)
       return false
     }
     const [{ sequence, payload }] = this.#waiting.splice(place, 1) as [{ sequence: number; payload: Buffer }]

@@ -23,8 +23,8 @@ export function parseClientHello(stream: Buffer): ResumptionOffer | "incomplete"
   return stream.length > 0 && stream[0] !== RECORD_HANDSHAKE ? undefined : "incomplete"
 }
 
-/** Tickets that a server of TLS 1.2 hands out in the clear (RFC 5077 §3.3). */
-export function parseNewSessionTickets(stream: Buffer): Buffer[] {
+/** Tickets that a server of TLS 1.2 hands out in the clear (RFC 5077 §3.3). `ended`: no others follow. */
+export function parseNewSessionTickets(stream: Buffer): { readonly tickets: Buffer[]; readonly ended: boolean } {
   const tickets: Buffer[] = []
   for (const [type, body] of handshakeMessages(stream)) {
     if (body === "incomplete") break
@@ -34,7 +34,7 @@ export function parseNewSessionTickets(stream: Buffer): Buffer[] {
     const ticket = reader.vector(2)
     if (ticket && ticket.length > 0) tickets.push(ticket)
   }
-  return tickets
+  return { tickets, ended: handshakeBytes(stream).ended }
 }
 
 /** Messages of the clear handshake records at the beginning of a stream. */

@@ -58,6 +58,7 @@ export async function trace(capture: string | AsyncIterable<Uint8Array>): Promis
     if (!(error instanceof CaptureError) || tally.packets === 0) throw error
     cutOff = error.message
   }
+  connections.end()
   return report(connections, tally, cutOff)
 }
 

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { formatTrace, trace } from "../src/index.js"
+import { ACK, inPieces, type Made, NOON, packet, pcapOf, SYN } from "./captures.js"
+
+const uint16 = (value: number) => Buffer.of(value >> 8, value & 255)
+const vector = (bytes: Buffer) => Buffer.concat([uint16(bytes.length), bytes])
+
+/** A ClientHello (RFC 8446 §4.1.2) that offers a ticket of TLS 1.2, in records of at most 16,000 bytes. */
+function clientHello(random: number, padding = 0): Buffer {
+  const ticket = Buffer.concat([uint16(35), vector(Buffer.from("a ticket that both connections offer"))])
+  const extensions = vector(Buffer.concat([ticket, uint16(21), vector(Buffer.alloc(padding))]))
+  const suites = Buffer.from("000213010100", "hex")
+  const body = Buffer.concat([uint16(0x0303), Buffer.alloc(32, random), Buffer.of(0), suites, extensions])
+  const message = Buffer.concat([Buffer.of(1, 0), vector(body)])
+  const records: Buffer[] = []
+  for (let at = 0; at < message.length; at += 16_000) {
+    records.push(Buffer.of(22, 3, 1), vector(message.subarray(at, at + 16_000)))
+  }
+  return Buffer.concat(records)
+}
+
+const made = (client: number, more: Partial<Made> = {}): Made => ({
+  time: NOON,
+  source: `192.0.2.${client}`,
+  destination: "198.51.100.1",
+  sourcePort: 1000 + client * 7919,
+  destinationPort: 443,
+  ...more,
+})
+/** What one client sends after its SYN, in so many segments. */
+function sent(client: number, bytes: Buffer, segments = 1): Buffer[] {
+  const size = Math.ceil(bytes.length / segments)
+  return Array.from({ length: segments }, (_, n) =>
+    packet(made(client, { flags: ACK, sequence: 1001 + n * size, payload: bytes.subarray(n * size, (n + 1) * size) })),
+  )
+}
+const syn = (client: number) => packet(made(client, { flags: SYN }))
+const of = (packets: readonly Buffer[]) =>
+  trace(
+    inPieces(
+      pcapOf(
+        101,
+        packets.map((bytes, n) => ({ bytes, time: NOON + n })),
+      ),
+    ),
+  )
+const both = (after: (client: number) => readonly Buffer[]) =>
+  of([1, 2].flatMap((client) => [syn(client), ...after(client)]))
+
+test("two connections that offer the same ticket are linked, in one segment or in several", async () => {
+  for (const segments of [1, 2, 30]) {
+    const report = await both((client) => sent(client, clientHello(client), segments))
+    assert.equal(report.conclusion, "linked")
+  }
+})
+
+const gaps: readonly [string, (client: number) => readonly Buffer[]][] = [
+  ["the first part of a ClientHello is missing", (client) => sent(client, clientHello(client), 2).slice(client - 1)],
+  ["the last part of a ClientHello is missing", (client) => sent(client, clientHello(client), 2).slice(0, 3 - client)],
+  [
+    "a ClientHello comes in more disorder than is put right",
+    (client) => sent(client, clientHello(client), 60).reverse(),
+  ],
+  ["a ClientHello is longer than what is read", (client) => sent(client, clientHello(client, 40_000), 40)],
+]
+for (const [what, after] of gaps) {
+  test(`where ${what}, nothing is said not to link`, async () => {
+    const report = await both(after)
+    assert.equal(report.conclusion, "unclear")
+    assert.match(formatTrace(report), /cut off: TLS tickets are not seen/)
+  })
+}
+
+test("where more connections are open than are followed, nothing is said not to link", async () => {
+  const others = Array.from({ length: 20_001 }, (_, n) =>
+    packet(made(3, { destination: `198.51.${n >> 8}.${n & 255}`, destinationPort: 80, sequence: n })),
+  )
+  const hellos = [1, 2].flatMap((client) => sent(client, clientHello(client)))
+  const report = await of([syn(1), syn(2), ...others, ...hellos])
+  assert.equal(report.conclusion, "unclear")
+})
+
+test("a server's answer of which the beginning is missing is a gap until the handshake has ended", async () => {
+  const back = (sequence: number, payload: Buffer, flags = ACK) =>
+    packet({
+      ...made(1, { flags, sequence, payload }),
+      ...{ source: "198.51.100.1", sourcePort: 443, destination: "192.0.2.1", destinationPort: made(1).sourcePort },
+    })
+  const before = [syn(1), ...sent(1, clientHello(1))]
+  const handshake = Buffer.from("160303000402000000", "hex")
+  const data = Buffer.from("1703030001ff", "hex")
+  const start = back(5000, Buffer.alloc(0), SYN | ACK)
+  assert.equal((await of([...before, start, back(5006, handshake)])).conclusion, "unclear")
+  assert.equal((await of([...before, back(5001, handshake)])).conclusion, "unclear")
+  assert.equal(
+    (await of([...before, start, back(5001, Buffer.concat([handshake, data])), back(9000, data)])).conclusion,
+    "unlinked",
+  )
+})
