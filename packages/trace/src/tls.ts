@@ -15,7 +15,8 @@ const EXTENSION_SESSION_TICKET = 35
 const EXTENSION_PRE_SHARED_KEY = 41
 
 /** `"incomplete"` when more of the stream could still make it one, `undefined` when it is no ClientHello. */
-export function parseClientHello(stream: Buffer): ResumptionOffer | "incomplete" | undefined {
+export function parseClientHello(given: Buffer): ResumptionOffer | "incomplete" | undefined {
+  const stream = withoutProxy(given)
   for (const [type, body] of handshakeMessages(stream)) {
     if (body === "incomplete") return "incomplete"
     return type === CLIENT_HELLO ? readClientHello(new Reader(body)) : undefined
@@ -24,7 +25,8 @@ export function parseClientHello(stream: Buffer): ResumptionOffer | "incomplete"
 }
 
 /** Tickets that a server of TLS 1.2 hands out in the clear (RFC 5077 §3.3). `ended`: no others follow. */
-export function parseNewSessionTickets(stream: Buffer): { readonly tickets: Buffer[]; readonly ended: boolean } {
+export function parseNewSessionTickets(given: Buffer): { readonly tickets: Buffer[]; readonly ended: boolean } {
+  const stream = withoutProxy(given)
   const tickets: Buffer[] = []
   for (const [type, body] of handshakeMessages(stream)) {
     if (body === "incomplete") break
@@ -35,6 +37,23 @@ export function parseNewSessionTickets(stream: Buffer): { readonly tickets: Buff
     if (ticket && ticket.length > 0) tickets.push(ticket)
   }
   return { tickets, ended: handshakeBytes(stream).ended }
+}
+
+/** The head of a request to an HTTP proxy (RFC 9110 §9.3.6), or of its answer, with whatever of its end there is. */
+const PROXY_HEAD = /^(?:CONNECT |HTTP\/1\.)[^]*?(?:\r\n\r\n|$)/
+const PROXY_HEAD_MAX = 8192
+/** A proxy that wants a password is asked again. */
+const PROXY_HEADS_MAX = 4
+
+/** What goes through an HTTP proxy's tunnel. */
+function withoutProxy(stream: Buffer): Buffer {
+  let rest = stream
+  for (let heads = 0; heads < PROXY_HEADS_MAX; heads++) {
+    const head = PROXY_HEAD.exec(rest.toString("latin1", 0, PROXY_HEAD_MAX))?.[0]
+    if (head === undefined) break
+    rest = rest.subarray(head.length)
+  }
+  return rest
 }
 
 /** Messages of the clear handshake records at the beginning of a stream. */

@@ -55,6 +55,17 @@ test("two connections that offer the same ticket are linked, in one segment or i
   }
 })
 
+test("two connections that offer the same ticket through an HTTP proxy are linked", async () => {
+  const connect = "CONNECT chat.example.org:443 HTTP/1.1\r\nhost: chat.example.org\r\n\r\n"
+  for (const asked of [connect, connect + connect]) {
+    for (const segments of [1, 9]) {
+      const bytes = (client: number) => Buffer.concat([Buffer.from(asked), clientHello(client)])
+      const report = await both((client) => sent(client, bytes(client), segments))
+      assert.equal(report.conclusion, "linked")
+    }
+  }
+})
+
 const gaps: readonly [string, (client: number) => readonly Buffer[]][] = [
   ["the first part of a ClientHello is missing", (client) => sent(client, clientHello(client), 2).slice(client - 1)],
   ["the last part of a ClientHello is missing", (client) => sent(client, clientHello(client), 2).slice(0, 3 - client)],
