@@ -14,7 +14,7 @@ export interface Connection {
   readonly synDataBytes: number
   readonly timestamp: number | undefined
   /** The cookie in the SYN, and the one that the server gave in answer. */
-  readonly cookieSent: Buffer | undefined
+  cookieSent: Buffer | undefined
   cookieGiven: Buffer | undefined
   resumption: ResumptionOffer | undefined
   readonly ticketsGiven: Buffer[]
@@ -57,7 +57,11 @@ export class Connections {
   #begin(name: string, segment: Segment): void {
     const known = this.#open.get(name)
     // The same sequence number is a repeated SYN; another one is a new connection on the same ports.
-    if (known && known.initialSequence === segment.sequence) return
+    if (known && known.initialSequence === segment.sequence) {
+      const { fastOpenCookie: cookie } = segment
+      if (cookie && cookie.length > 0) known.connection.cookieSent ??= Buffer.from(cookie)
+      return
+    }
     if (this.all.length >= CONNECTIONS_MAX) {
       this.dropped++
       return

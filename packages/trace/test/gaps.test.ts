@@ -66,6 +66,12 @@ test("two connections that offer the same ticket through an HTTP proxy are linke
   }
 })
 
+test("a cookie that is in a repeated SYN alone links as well", async () => {
+  const options = Buffer.from([34, 10, 1, 2, 3, 4, 5, 6, 7, 8])
+  const report = await both((client) => [packet(made(client, { flags: SYN, options }))])
+  assert.deepEqual([report.conclusion, report.connections.length], ["linked", 2])
+})
+
 const gaps: readonly [string, (client: number) => readonly Buffer[]][] = [
   ["the first part of a ClientHello is missing", (client) => sent(client, clientHello(client), 2).slice(client - 1)],
   ["the last part of a ClientHello is missing", (client) => sent(client, clientHello(client), 2).slice(0, 3 - client)],
