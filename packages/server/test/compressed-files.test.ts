@@ -51,6 +51,22 @@ function get(listener: Listener, path: string, headers: Record<string, string> =
 }
 
 describe("files that are there compressed", { timeout: 20_000 }, () => {
+  it("have another tag where they are other ones of the same length, and of the same time: builds give all files one", async (test) => {
+    const root = page(test)
+    await using listener = await serve({}, { static: root })
+    const write = (content: string) => {
+      writeFileSync(join(root, "plain.txt"), content)
+      utimesSync(join(root, "plain.txt"), 1, 1)
+    }
+    write("main-Bx81kd0Q.js")
+    const { etag } = (await get(listener, "/plain.txt")).headers
+    // A clock of the file system may stand still for some milliseconds.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    write("main-Zq72mc1P.js")
+    const again = await get(listener, "/plain.txt", { "if-none-match": String(etag) })
+    assert.deepEqual([again.status, again.body.toString()], [200, "main-Zq72mc1P.js"])
+  })
+
   it("are sent so to those who take it, under the type and caching of the file", async (test) => {
     await using listener = await serve({}, { static: page(test) })
     const path = "/assets/main-Bx81kd0Q.js"
