@@ -132,7 +132,9 @@ const unreadPorts: ReadonlyMap<number, string> = new Map([
   [1701, "L2TP (UDP port 1701)"],
   [2152, "GTP-U (UDP port 2152)"],
   [3544, "Teredo (UDP port 3544)"],
+  [4341, "LISP (UDP port 4341)"],
   [4500, "encrypted (ESP in UDP)"],
+  [6635, "MPLS in UDP (UDP port 6635)"],
   [51820, "encrypted (WireGuard, UDP port 51820)"],
 ])
 

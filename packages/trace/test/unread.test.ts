@@ -57,6 +57,13 @@ const reasons: readonly [string, number, Buffer | Captured, string][] = [
     datagram(17, Buffer.from(`c000086800300000${"00".repeat(40)}`, "hex")),
     "GTP-U (UDP port 2152)",
   ],
+  ["LISP", RAW, datagram(17, Buffer.from(`c00010f500300000${"00".repeat(40)}`, "hex")), "LISP (UDP port 4341)"],
+  [
+    "MPLS in UDP",
+    RAW,
+    datagram(17, Buffer.from(`c00019eb00300000${"00".repeat(40)}`, "hex")),
+    "MPLS in UDP (UDP port 6635)",
+  ],
   ["encrypted PPP", 9, Buffer.from("ff030053aabb", "hex"), "encrypted (PPP)"],
   ["compressed PPP", 9, Buffer.from("00fdaabb", "hex"), "compressed or encrypted (PPP)"],
   ["a PPP protocol that is not known", 9, Buffer.from("0277aabb", "hex"), "PPP protocol 0x0277"],
