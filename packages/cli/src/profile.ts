@@ -1,10 +1,11 @@
 import { type Client, ClientError, type NodeClientOptions, openClient, sealingKeyFile } from "@conclave/client/node"
 import { fastOpenSupport } from "@conclave/fast-open/sockets"
-import { openDataFolder, profileFile } from "./data-folder.js"
+import { whyFailed, whyLocked } from "./causes/profile.js"
+import { whyUnavailable } from "./causes/service.js"
+import { dataFolder, openDataFolder, profileFile, profilePlace } from "./data-folder.js"
 import { explain, Failure } from "./failure.js"
 import { obstaclesInWords } from "./fast-open/obstacles.js"
 import { type AcceptedInviters, acceptWaiting, invitationPolicy } from "./invitations.js"
-import { timeOf } from "./reader.js"
 import { withProgress } from "./terminal/progress.js"
 import type { Terminal } from "./terminal/terminal.js"
 
@@ -62,7 +63,7 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
     if (accepted !== undefined) await acceptWaiting(client, accepted)
     return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }
   } catch (error) {
-    throw readable(error, choice)
+    throw await readable(error, choice)
   }
 }
 
@@ -89,22 +90,25 @@ export async function synchronise(client: Client, choice: ProfileChoice, options
   try {
     await withProgress(terminal, "Reading what has arrived", () => client.sync(signal ? { signal } : {}))
   } catch (error) {
-    throw readable(error, choice)
+    throw await readable(error, choice)
   }
 }
 
-/** What the client's errors mean to somebody at a terminal; any other error stays as it is. */
-export function readable(error: unknown, choice: ProfileChoice): unknown {
+/** What the client's errors mean to a person at a terminal; any other error stays as it is. */
+export async function readable(error: unknown, choice: ProfileChoice): Promise<unknown> {
   const { as, server } = choice
   if (!(error instanceof ClientError)) return error
   const failure = (message: string) => new Failure(message, { cause: error })
+  const kept = { as, file: profilePlace(dataFolder(choice.data), { name: as, server }) }
   switch (error.code) {
     case "UNAVAILABLE":
-      return failure(whyUnavailable(error, choice))
+      return failure(await whyUnavailable(error, choice))
     case "NAME_TAKEN":
       return failure(`the name ${as} is taken at ${server.origin}; choose another, or give its folder with --data`)
     case "STORE_LOCKED":
-      return failure(`another conclave is running as ${as}; end it first`)
+      return failure(whyLocked(kept))
+    case "STORE_FAILED":
+      return failure(whyFailed(error, kept))
     case "WRONG_PROFILE":
       return failure(
         `the profile of ${as} cannot be opened: ${error.message}; is CONCLAVE_KEY or the key file another?`,
@@ -112,41 +116,6 @@ export function readable(error: unknown, choice: ProfileChoice): unknown {
     default:
       return failure(explain(error).reason)
   }
-}
-
-/** The codes of errors where nothing is, or nothing that takes a connection. */
-const NOTHING_THERE = ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ETIMEDOUT"]
-const MISDIRECTED = 421
-
-function whyUnavailable(error: ClientError, { server, "server-key": serverKey }: ProfileChoice): string {
-  const at = server.origin
-  if (error.retryAt !== undefined) return `the service at ${at} is busy until ${timeOf(error.retryAt)}; try again then`
-  if (serverKey !== undefined) return `nobody who has the server key answers at ${at}`
-  const causes = causesOf(error)
-  if (causes.some(({ status }) => status === MISDIRECTED)) {
-    return `the service at ${at} does not answer to the name ${server.hostname}: allow it there with --allow-host`
-  }
-  if (causes.some(({ code }) => NOTHING_THERE.includes(String(code)))) {
-    return `no service answers at ${at}; conclave serve starts one`
-  }
-  // What the transport says, and what is behind that in the end.
-  const reasons = [causes[1] ?? error, ...causes.slice(2).slice(-1)].map((it) => explain(it).reason)
-  return `the service at ${at} cannot be used: ${[...new Set(reasons)].join(": ")}`
-}
-
-type Cause = Error & { readonly code?: unknown; readonly status?: unknown }
-
-const CAUSES_MAX = 10
-
-/** The error, its cause, the cause of that… */
-function causesOf(error: Error): readonly Cause[] {
-  const causes: Cause[] = []
-  for (let it: unknown = error; it instanceof Error && causes.length < CAUSES_MAX; it = it.cause) {
-    causes.push(it)
-    // Several addresses of one name.
-    if (it instanceof AggregateError) causes.push(...it.errors.filter((one) => one instanceof Error))
-  }
-  return causes
 }
 
 /** The 32 bytes of CONCLAVE_KEY, where it is set. Throws {@link Failure} for another form. */

@@ -39,7 +39,7 @@ describe("conclave doctor", () => {
     await service.stop()
     const alone = await conclave(["doctor", "--as", "bob-dodgson", ...place])
     assert.equal(alone.code, 0)
-    assert.match(alone.errors, /^note: no service answers at /)
+    assert.match(alone.errors, /^note: nothing listens at /)
     assert.match(alone.output.toString(), /ClientError UNAVAILABLE \(the service does not answer\) < TransportError/)
   })
 

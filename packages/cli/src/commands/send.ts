@@ -81,7 +81,7 @@ async function sendAll({ profile, choice, to, parts, terminal, signal, jobs }: S
     if (done > 0) terminal.tell(`going on behind an interruption: ${done} of ${parts.length} messages were sent before`)
     await sendParts(conversation, { parts: parts.slice(done), terminal, signal })
   } catch (error) {
-    throw signal.aborted ? gaveUp(choice, error) : readable(error, choice)
+    throw signal.aborted ? gaveUp(choice, error) : await readable(error, choice)
   }
 }
 
