@@ -22,11 +22,20 @@ export class Failure extends Error {
 export function explain(error: unknown): { readonly reason: string; readonly isExpected: boolean } {
   if (error instanceof UsageError || error instanceof Failure) return { reason: error.message, isExpected: true }
   if (!(error instanceof Error)) return { reason: oneLine(String(error)), isExpected: false }
+  const missing = missingPackage(error)
+  if (missing !== undefined) return { reason: missing, isExpected: true }
   const system = getSystemErrorMessage(error)
   if (system !== undefined) return { reason: system, isExpected: true }
   // Errors of the project's packages have a name and a code, and a message that can be read by itself.
   const isOurs = ["ClientError", "StoreUnavailable", "TransportError", "CaptureError"].includes(error.name)
   return { reason: oneLine(error.message || error.name), isExpected: isOurs }
+}
+
+/** Of a package that is not installed, or not for this system: both ways of loading have a code of their own. */
+function missingPackage(error: Error & { code?: unknown }): string | undefined {
+  if (error.code !== "ERR_MODULE_NOT_FOUND" && error.code !== "MODULE_NOT_FOUND") return undefined
+  const name = /Cannot find (?:package|module) '(@[\w.-]+\/[\w.-]+|[\w.-]+)'/.exec(error.message)?.[1]
+  return name && `the package ${name} is not installed: npm install brings it, and conclave doctor tells more`
 }
 
 const oneLine = (text: string) => text.replace(/\s*\n\s*/g, " ")

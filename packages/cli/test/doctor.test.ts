@@ -1,6 +1,34 @@
 import assert from "node:assert/strict"
+import { spawn, spawnSync } from "node:child_process"
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
 import { describe, it } from "node:test"
+import { fileURLToPath } from "node:url"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
+
+const noMounts =
+  process.platform === "linux" && process.getuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0
+    ? false
+    : "needs root, to mount file systems"
+const noCompiler =
+  process.platform === "linux" && spawnSync("cc", ["--version"]).status === 0
+    ? false
+    : "needs cc, for locks that do not hold"
+
+/** fcntl(2) where every process gets every lock. */
+const LOCKS_FOR_EVERYBODY = `
+#include <fcntl.h>
+int fcntl(int fd, int command, ...) {
+  if (command == F_SETLK || command == F_SETLKW) return 0;
+  __builtin_va_list rest;
+  __builtin_va_start(rest, command);
+  void *argument = __builtin_va_arg(rest, void *);
+  __builtin_va_end(rest);
+  extern int __fcntl(int, int, ...);
+  return __fcntl(fd, command, argument);
+}
+int fcntl64(int, int, ...) __attribute__((alias("fcntl")));
+`
 
 describe("conclave doctor", () => {
   it("tells in sentences what this machine has, and changes nothing", async () => {
@@ -11,7 +39,9 @@ describe("conclave doctor", () => {
     for (const says of [
       new RegExp(`^✓ Node ${process.versions.node.replaceAll(".", "\\.")} on `, "m"),
       /^[✓–] Cryptography comes from node(\+sodium-native)?; it verifies a signature in \d+ µs/m,
-      /^✓ SQLite \d+\.\d+\.\d+ comes with libsql; a durable write takes \d+\.\d ms/m,
+      /^✓ SQLite \d+\.\d+\.\d+ comes with libsql; a durable write takes \d+\.\d ms there\.$/m,
+      /^✓ What is written there is on the disk when the system says so \(fsync\)\.$/m,
+      /^✓ Locks hold there: a second process is kept out of a profile\.$/m,
       /^✓ Data is kept in .*not\/made; \d+\.\d GiB are free there\.$/m,
       /^[✓–] The browser page has (not )?been built/m,
       /^[✓–] TCP Fast Open .* for a client/m,
@@ -20,8 +50,65 @@ describe("conclave doctor", () => {
       assert.match(text, says)
     }
     for (const line of text.trimEnd().split("\n")) assert.match(line, /^([✓–✗] .+\.| {4}\S.*)$/u)
-    const { existsSync } = await import("node:fs")
-    assert.equal(existsSync(folder.file("not")), false)
+    assert.deepEqual(readdirSync(folder.path), [])
+  })
+
+  it("marks a data folder that cannot be written to", { skip: noMounts }, async () => {
+    using folder = new Folder()
+    assert.equal(spawnSync("mount", ["--bind", folder.path, folder.path]).status, 0)
+    try {
+      assert.equal(spawnSync("mount", ["-o", "remount,ro,bind", folder.path]).status, 0)
+      const { code, output } = await conclave(["doctor", "--data", folder.file("made")])
+      assert.equal(code, 1)
+      assert.match(
+        output.toString(),
+        /^✗ \S+, where data is kept, cannot be written to \(the file system is read-only\)\.$/m,
+      )
+    } finally {
+      spawnSync("umount", [folder.path])
+    }
+  })
+
+  it("marks a data folder where locks do not hold", { skip: noCompiler }, async () => {
+    using folder = new Folder()
+    const library = folder.file("locks.so")
+    writeFileSync(folder.file("locks.c"), LOCKS_FOR_EVERYBODY)
+    assert.equal(spawnSync("cc", ["-shared", "-fPIC", "-o", library, folder.file("locks.c")]).status, 0)
+    const { code, output } = await conclave(["doctor", "--data", folder.path], { environment: { LD_PRELOAD: library } })
+    assert.equal(code, 1)
+    assert.match(output.toString(), /^✗ Locks do not hold there: two processes could open one profile and ruin it\.$/m)
+  })
+
+  it("tells whether a service answers, and whether the port is free for one", async () => {
+    using folder = new Folder()
+    const found = async (server: string) =>
+      (await conclave(["doctor", "--data", folder.path, "--server", server])).output.toString()
+    const listener = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1")
+    await new Promise((resolve) => listener.once("listening", resolve))
+    const address = `http://127.0.0.1:${(listener.address() as { port: number }).port}`
+    assert.match(
+      await found(address),
+      /^– No service answers at \S+, and the port is not free for one \(the address is in use\)\.$/m,
+    )
+    await new Promise((resolve) => listener.close(resolve))
+    assert.match(await found(address), /^✓ No service runs at \S+; the port is free for one\.$/m)
+    await using service = await Service.start()
+    assert.match(await found(service.address), /^✓ A service answers at http:\S+\.$/m)
+  })
+
+  it("writes the same as one JSON value", async () => {
+    using folder = new Folder()
+    const { code, output } = await conclave(["doctor", "--json", "--data", folder.path])
+    assert.equal(code, 0)
+    const findings = JSON.parse(output.toString())
+    assert.equal(
+      findings[0].text,
+      `Node ${process.versions.node} on ${process.platform} ${process.arch}; 20.19 is needed.`,
+    )
+    for (const { verdict, text } of findings) assert.match(`${verdict} ${text}`, /^(good|note) .*\.$/)
+    const both = await conclave(["doctor", "--json", "--as", "alice", "--data", folder.path])
+    assert.equal(both.code, 2)
+    assertReadable(both, /--json does not go with --as/)
   })
 
   it("prints a report on a profile that names nobody, with and without the service", async () => {
@@ -48,7 +135,87 @@ describe("conclave doctor", () => {
     const ran = await conclave(["doctor", "--as", "carol", "--data", folder.file("not/made")])
     assert.equal(ran.code, 1)
     assertReadable(ran, /there is no profile of carol for http:\/\/127\.0\.0\.1:7080 in /)
-    const { existsSync } = await import("node:fs")
     assert.equal(existsSync(folder.file("not")), false)
+  })
+})
+
+describe("the command, before anything else is loaded", () => {
+  const binary = fileURLToPath(new URL("../../bin/conclave.js", import.meta.url))
+
+  /** The binary as a Node of another version sees it. */
+  function under(version: string, words: readonly string[], file = binary, environment: NodeJS.ProcessEnv = {}) {
+    using folder = new Folder()
+    const pretence = folder.file("pretend.cjs")
+    writeFileSync(pretence, `Object.defineProperty(process.versions, "node", { value: ${JSON.stringify(version)} })`)
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--require", pretence, file, ...words], {
+      encoding: "utf8",
+      env: { ...process.env, ...environment },
+    })
+    return { code: status, output: stdout, errors: stderr }
+  }
+
+  it("says in one sentence which Node is needed; doctor says what there is", () => {
+    for (const version of ["12.22.12", "16.20.2", "18.20.8", "20.18.9"]) {
+      const chat = under(version, ["chat", "--as", "alice"])
+      assert.equal(chat.code, 1)
+      assert.equal(
+        chat.errors,
+        `conclave: this is Node ${version}, and Node 20.19 or later is needed; conclave doctor tells more\n`,
+      )
+      const doctor = under(version, ["doctor"])
+      assert.equal(doctor.code, 1)
+      assert.match(doctor.output, new RegExp(`^✗ Node ${version} on \\S+ \\S+ is too old: 20\\.19 is needed\\.$`, "m"))
+      assert.match(doctor.output, /^✓ The package libsql is installed\.$/m)
+      assert.equal(doctor.errors, "")
+      assert.match(under(version, ["doctor"], binary, { LC_ALL: "C" }).output, /^[\x20-\x7e\n]*$/)
+    }
+    for (const version of ["20.19.0", "22.0.0", "100.1.0"]) assert.equal(under(version, ["--version"]).code, 0)
+  })
+
+  it("is in the words of old versions", () => {
+    using folder = new Folder()
+    const built = folder.file("built.js")
+    const esbuild = fileURLToPath(new URL("../../../../node_modules/.bin/esbuild", import.meta.url))
+    const { status, stderr } = spawnSync(esbuild, [binary, "--target=es2018", `--outfile=${built}`], {
+      encoding: "utf8",
+    })
+    assert.equal(status, 0, stderr)
+    assert.doesNotMatch(stderr, /warning/)
+  })
+
+  it("names the package that is missing", () => {
+    using folder = new Folder()
+    for (const path of ["bin", "dist/src"]) mkdirSync(folder.file(path), { recursive: true })
+    copyFileSync(binary, folder.file("bin/conclave.js"))
+    writeFileSync(folder.file("package.json"), JSON.stringify({ engines: { node: ">=20.19" } }))
+    const { code, output } = under(process.versions.node, ["doctor"], folder.file("bin/conclave.js"))
+    assert.equal(code, 1)
+    assert.match(output, /^✓ Node .*; 20\.19 is needed\.\n✗ The package libsql cannot be loaded\.\n {4}npm install$/m)
+    assert.match(output, /^– The other checks need libsql\.$/m)
+  })
+
+  it("ends with the shell that npx starts it in", { skip: process.platform === "win32" && "needs sh" }, async () => {
+    using folder = new Folder()
+    // Two commands: no shell becomes the first one.
+    const line = '"$0" "$@"; exit'
+    const words = [process.execPath, binary, "serve", "--port", "0", "--data", folder.path]
+    for (const [event, isToEnd] of [
+      ["npx", true],
+      ["a-script", false],
+    ] as const) {
+      const shell = spawn("sh", ["-c", line, ...words], { env: { ...process.env, npm_lifecycle_event: event } })
+      let said = ""
+      for (const stream of [shell.stdout, shell.stderr]) stream.on("data", (part) => (said += part))
+      while (!said.includes("Ctrl-C")) await new Promise((resolve) => setTimeout(resolve, 20))
+      const { stdout } = spawnSync("pgrep", ["-P", String(shell.pid)], { encoding: "utf8" })
+      const pid = Number(stdout)
+      const ended = new Promise((resolve) => shell.once("exit", resolve))
+      shell.kill("SIGTERM")
+      await ended
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      const runs = !said.includes("SIGTERM: answering")
+      if (runs) process.kill(pid)
+      assert.equal(runs, !isToEnd, said)
+    }
   })
 })
