@@ -94,6 +94,25 @@ export async function synchronise(client: Client, choice: ProfileChoice, options
   }
 }
 
+/** {@link synchronise}; resolves with the reason where the service does not answer, which the client outlives. */
+export async function unanswered(
+  client: Client,
+  choice: ProfileChoice,
+  { isQuiet = false, ...options }: OpenOptions & { readonly isQuiet?: boolean },
+): Promise<string | undefined> {
+  try {
+    if (isQuiet) await client.sync()
+    else await synchronise(client, choice, options)
+    return undefined
+  } catch (error) {
+    const cause = error instanceof Failure ? error.cause : error
+    if (!(cause instanceof ClientError)) throw error
+    if (cause.code === "CLOSED") return undefined
+    if (cause.code !== "UNAVAILABLE") throw await readable(error, choice)
+    return whyUnavailable(cause, choice)
+  }
+}
+
 /** What the client's errors mean to a person at a terminal; any other error stays as it is. */
 export async function readable(error: unknown, choice: ProfileChoice): Promise<unknown> {
   const { as, server } = choice

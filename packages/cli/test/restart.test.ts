@@ -20,6 +20,9 @@ describe("/restart", () => {
     const stopped = await chat("alice", "/open team", "/list")
     assert.match(stopped, /mallory has locked the others out/)
     assert.match(stopped, /Go on with those you trust in a new group \(\/restart without mallory\)/)
+    const kept = await conclave(["chat", "--as", "bob", ...service.place], { input: "not sent\n/history\n" })
+    assert.equal(kept.code, 1)
+    assert.match(kept.output.toString(), /^this is not sent: commit 5 .*\. In team, \/restart goes on in a new group$/m)
     const refused = await conclave(["chat", "--as", "alice", ...service.place], {
       input: "/open team\n/restart mallory\n/restart without\n/restart without nobody\n",
     })

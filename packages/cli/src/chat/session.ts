@@ -8,6 +8,7 @@ import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken }
 import { labelOfPerson } from "../people.js"
 import { timeOf } from "../reader.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { firstConversation, isStuck, LastConversation } from "./first-conversation.js"
 import { openScreen, type Screen } from "./screen.js"
 import { type CommandedSession, conversationList, slashCommands } from "./slash-commands.js"
 import { restOf, wordsOf } from "./words.js"
@@ -15,8 +16,15 @@ import { restOf, wordsOf } from "./words.js"
 const OPENING_LINES = 10
 /** The prompt does not flicker for what is over at once. */
 const PROMPT_DELAY_MILLISECONDS = 300
+/** So long, a wish that no service takes is stored at the latest. */
+const KEEPING_MILLISECONDS = 1_000
 /** A wish that failed is told by the call and by an event: one of them is enough. */
 const REPETITION_MILLISECONDS = 2_000
+
+export interface SessionOptions {
+  readonly file?: string | undefined
+  readonly isOffline?: boolean
+}
 
 /** One person at a terminal: what they type, what comes in, and which conversation they are in. */
 export class ChatSession implements CommandedSession {
@@ -41,13 +49,21 @@ export class ChatSession implements CommandedSession {
   #queue: Promise<void> = Promise.resolve()
   #promptTimer: NodeJS.Timeout | undefined
 
-  /** `file`: the profile's, beside which evidence is kept. */
-  constructor(client: Client, terminal: Terminal, file?: string) {
+  readonly #last: LastConversation
+  readonly #isOffline: boolean
+
+  /**
+   * `file`: the profile's, beside which evidence is kept. `isOffline`: the service does not answer; of what was piped in,
+   * nothing waits for it.
+   */
+  constructor(client: Client, terminal: Terminal, { file, isOffline = false }: SessionOptions = {}) {
     this.#file = file
+    this.#isOffline = isOffline
+    this.#last = new LastConversation(file)
     this.client = client
     this.terminal = terminal
     this.#screen = openScreen(terminal, {
-      line: (text) => this.#enter(text),
+      line: (text, beginsPasted) => this.#enter(text, beginsPasted),
       // What was piped in is carried out first.
       end: () => void (this.#screen.isInteractive ? this.end() : this.#queue.then(() => this.end())),
       complete: (typed) => this.#complete(typed),
@@ -106,6 +122,7 @@ export class ChatSession implements CommandedSession {
 
   select(conversation: Conversation): void {
     this.current = conversation
+    this.#last.set(conversation.id)
     // From here on the client sees which nodes are renewed.
     conversation.tree()
     this.#drawPrompt()
@@ -162,8 +179,8 @@ export class ChatSession implements CommandedSession {
 
   async #open(): Promise<void> {
     const { conversations, client, terminal } = this
-    const open = conversations.filter(({ status }) => status === "active")
-    if (open.length === 1) this.select(open[0]!)
+    const first = await firstConversation(conversations, this.#last.id)
+    if (first !== undefined) this.select(first)
     if (!this.#screen.isInteractive) return
     this.print(`This is ${terminal.style.bold(labelOfPerson(client, client.name))}. /help shows the commands.`)
     this.print(conversationList(this))
@@ -173,11 +190,18 @@ export class ChatSession implements CommandedSession {
     }
   }
 
-  #enter(text: string): void {
+  #enter(text: string, beginsPasted: boolean): void {
     const line = text.trim()
     // The one command that must not wait for the one before.
-    if (this.#screen.isInteractive && line === "/quit") this.end()
-    this.#queue = this.#queue.then(() => this.#perform(line)).catch((error: unknown) => this.#tellFailure(error))
+    if (this.#screen.isInteractive && line === "/quit" && !beginsPasted) this.end()
+    this.#queue = this.#queue
+      .then(() => this.#kept(beginsPasted ? this.#performPasted(text) : this.#perform(line), line))
+      .catch((error: unknown) => this.#tellFailure(error))
+  }
+
+  /** Whatever it says, it is one message, with its lines and the spaces in front of them. */
+  async #performPasted(text: string): Promise<void> {
+    if (text.trim() !== "" && !this.#stop.signal.aborted) await this.#send(text.replace(/^\n+|\s+$/g, ""))
   }
 
   async #perform(line: string): Promise<void> {
@@ -193,11 +217,39 @@ export class ChatSession implements CommandedSession {
     await command.run(this, words, restOf(line))
   }
 
-  /** A person does not wait until a message has arrived before typing the next; a pipe does. */
+  /** Without the service, what a piped line asks for is stored soon, and carried out by a later start. */
+  async #kept(work: Promise<void>, line: string): Promise<void> {
+    if (this.#screen.isInteractive || !this.#isOffline) return work
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<true>((resolve) => {
+      timer = setTimeout(() => resolve(true), KEEPING_MILLISECONDS)
+    })
+    const isWaiting = await Promise.race([work, patience]).finally(() => clearTimeout(timer))
+    if (isWaiting !== true) return
+    work.catch(() => {})
+    this.#waits(line.startsWith("/") && !line.startsWith("//") ? line.split(" ")[0]! : "the message", "the service")
+  }
+
+  #waits(what: string, reason: string): void {
+    this.hasFailed = true
+    this.print(`${what} is kept, and waits for ${reason}`)
+  }
+
+  /** A person does not wait until a message has arrived before typing the next; a pipe does, if it can be sent. */
   async #send(text: string): Promise<void> {
-    const sent = this.requireCurrent().send(text)
+    const conversation = this.requireCurrent()
+    const sent = conversation.send(text).catch((error: unknown) => {
+      if (!isStuck(conversation)) throw error
+      const why = `${explain(error).reason}. In ${labelOf(conversation)}, ${adviceFor(conversation)}`
+      throw new Failure(`this is not sent: ${why}`, { cause: error })
+    })
     if (this.#screen.isInteractive) sent.catch((error: unknown) => this.#tellFailure(error))
-    else await sent
+    else if (isStuck(conversation)) {
+      // Stored before anything else is done, if it is not refused.
+      await Promise.race([sent, until(() => conversation.pending.length > 0, KEEPING_MILLISECONDS)])
+      sent.catch(() => {})
+      this.#waits("the message", `${labelOf(conversation)}: ${adviceFor(conversation)}`)
+    } else await sent
   }
 
   async #show(event: ClientEvent): Promise<void> {
@@ -299,6 +351,20 @@ export class ChatSession implements CommandedSession {
     return [...new Set(known)].filter((word) => word.startsWith(last) && last !== "").map((word) => before + word)
   }
 }
+
+function adviceFor({ status, missing }: Conversation): string {
+  if (status === "halted") return "/approve NAME or /remove NAME lets it go on"
+  if (status === "recovering") return "a member has to let this device in again, or /restart goes on in a new group"
+  return missing ? "the service does not show it; /restart goes on in a new group" : "/restart goes on in a new group"
+}
+
+async function until(isSo: () => boolean, milliseconds: number): Promise<void> {
+  for (let waited = 0; !isSo() && waited < milliseconds; waited += POLL_MILLISECONDS) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MILLISECONDS))
+  }
+}
+
+const POLL_MILLISECONDS = 10
 
 const placeOf = ({ id }: Conversation, seq: number | undefined) => `${id}/${seq ?? ""}`
 type MembersEvent = Extract<ClientEvent, { type: "members" }>

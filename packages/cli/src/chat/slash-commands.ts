@@ -108,7 +108,10 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     async run(session, typed) {
       const names = typed.map(typedName)
       if (names.includes(session.client.name)) throw new Failure("to remove yourself, use /leave")
-      await session.requireCurrent().remove(...names)
+      const conversation = session.requireCurrent()
+      const [members, others] = partition(names, (name) => conversation.members.includes(name))
+      for (const name of others) session.print(`${labelOfPerson(session.client, name)} is not in this conversation`)
+      if (members.length > 0) await conversation.remove(...members)
     },
   },
   members: {
@@ -171,7 +174,11 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     help: "rename the conversation",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
-    run: (session, _words, title) => session.requireCurrent().setTitle(title),
+    async run(session, _words, title) {
+      const conversation = session.requireCurrent()
+      if (conversation.title === title) session.print(`it is called "${labelOf(conversation)}" already`)
+      else await conversation.setTitle(title)
+    },
   },
   name: {
     usage: "TEXT|-",
@@ -287,9 +294,19 @@ export function conversationList(session: CommandedSession): string {
 const INVITATIONS_SHOWN = 10
 
 async function printHistory(session: CommandedSession, conversation: Conversation): Promise<void> {
-  for (const message of await conversation.history({ limit: HISTORY_LINES })) {
-    session.print(session.drawn(message))
+  const messages = await conversation.history({ limit: HISTORY_LINES })
+  for (const message of messages) session.print(session.drawn(message))
+  for (const message of conversation.pending) {
+    const drawn = session.drawn({ ...message, from: session.client.name })
+    session.print(`${drawn} ${session.terminal.style.dim("(waits)")}`)
   }
+  if (messages.length + conversation.pending.length === 0) {
+    session.print(`nothing has been said in ${labelOf(conversation)} yet`)
+  }
+}
+
+function partition<T>(all: readonly T[], is: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(is), all.filter((one) => !is(one))]
 }
 
 function onlyOther({ client }: CommandedSession, { members }: Conversation): string {

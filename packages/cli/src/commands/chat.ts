@@ -1,6 +1,6 @@
 import { command } from "../arguments.js"
 import { ChatSession } from "../chat/session.js"
-import { exitCodes } from "../failure.js"
+import { exitCodes, explain } from "../failure.js"
 import {
   asOption,
   dataOption,
@@ -10,14 +10,17 @@ import {
   keyParagraph,
   serverOption,
 } from "../options.js"
-import { openProfile, synchronise } from "../profile.js"
+import { openProfile, unanswered } from "../profile.js"
 
 export const chat = command({
   summary: "talk in conversations, in this terminal",
   description: [
-    "The first start registers the name, which belongs to this profile from then on. /help lists what can be typed.",
+    "The first start registers the name, which belongs to this profile from then on; every later one works without the " +
+      "service, too: what is written is kept, and sent when it answers. /help lists what can be typed.",
+    "It begins in the conversation that needs a decision, or else in the one used last. What is pasted is a message, with " +
+      "all its lines; commands are typed.",
     "An invitation is a request: /list shows those that wait, /accept and /decline answer them.",
-    "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well: " +
+    "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well and was sent: " +
       'echo "/new team bob" | conclave chat --as alice',
     fastOpenParagraph,
     keyParagraph,
@@ -33,11 +36,21 @@ export const chat = command({
     const options = { terminal, live: true }
     const { client, file } = await openProfile({ ...choice, "accept-invitations": "none" }, options)
     await using _client = client
-    // A person may write without a network; a script is told at once that there is none.
-    if (terminal.input.isTTY !== true) await synchronise(client, choice, options)
-    const session = new ChatSession(client, terminal, file)
+    const isPerson = terminal.input.isTTY === true
+    const note = (text: string) =>
+      `${terminal.errorStyle.yellow("note:")} ${text}; what is written is kept and sent later`
+    // What is piped in comes after what has arrived; a person need not wait.
+    const missed = isPerson ? undefined : await unanswered(client, choice, options)
+    if (missed !== undefined) terminal.tell(note(missed))
+    const session = new ChatSession(client, terminal, { file, isOffline: missed !== undefined })
+    if (isPerson) {
+      unanswered(client, choice, { ...options, isQuiet: true }).then(
+        (reason) => reason !== undefined && session.print(note(reason)),
+        (error: unknown) => session.print(explain(error).reason),
+      )
+    }
     for (const name of ["SIGTERM", "SIGHUP"] as const) process.once(name, () => session.end())
     await session.run()
-    return session.hasFailed && terminal.input.isTTY !== true ? exitCodes.failed : exitCodes.done
+    return session.hasFailed && !isPerson ? exitCodes.failed : exitCodes.done
   },
 })

@@ -76,7 +76,7 @@ async function perform(folder: string, { terminal, isFast }: Performance): Promi
   const where = sealed ? ` and takes sealed requests at port ${sealed.port}` : ""
   await terminal.write(`The service is at ${service.url.href}${where}.\n`)
   await terminal.write(`Its bytes are counted by a relay at ${relay.url.href}.\n\n`)
-  await terminal.write(`${tableHead(columns).join("\n")}\n`)
+  await terminal.write(`${tableHead(columns, terminal.glyphs).join("\n")}\n`)
   const bytes = () => relay.bytes + (sealed?.server.bytes ?? 0)
   const fastOpen = isFast && (fastOpenSupport().client ? "private" : "sealed")
   const table: Table = { terminal, relay, bytes, fastOpen, faults }
@@ -195,7 +195,9 @@ async function row(table: Table, name: string, { measured, check }: Phases): Pro
   const cells = [
     name,
     outcome.epoch,
-    outcome.authenticator === "" ? "" : `${outcome.authenticator.slice(0, 2 * AUTHENTICATOR_BYTES_SHOWN)}…`,
+    outcome.authenticator === ""
+      ? ""
+      : `${outcome.authenticator.slice(0, 2 * AUTHENTICATOR_BYTES_SHOWN)}${glyphs.isAscii ? "." : glyphs.ellipsis}`,
     String(passed),
     milliseconds.toFixed(1),
     faults.length === 0 ? style.green(glyphs.good) : style.red(glyphs.bad),

@@ -1,5 +1,6 @@
 import { clearLine, cursorTo } from "node:readline"
 import type { Terminal } from "./terminal.js"
+import { fitted } from "./width.js"
 
 const PATIENCE_MILLISECONDS = 1_000
 const REWRITE_MILLISECONDS = 250
@@ -11,7 +12,7 @@ export interface Progress extends Disposable {
 }
 
 /** Says on standard error what goes on, from one second on and until it is disposed of. */
-export function showProgress({ errors, errorStyle, environment }: Terminal, label: string): Progress {
+export function showProgress({ errors, errorStyle, environment, glyphs }: Terminal, label: string): Progress {
   const begin = performance.now()
   const canRewrite = errors.isTTY === true && environment.TERM !== "dumb"
   let current = label
@@ -19,10 +20,10 @@ export function showProgress({ errors, errorStyle, environment }: Terminal, labe
   const show = () => {
     isShown = true
     const seconds = Math.floor((performance.now() - begin) / 1000)
-    const line = `${current} … ${seconds} s`
+    const line = `${current} ${glyphs.ellipsis} ${seconds} s`
     if (!canRewrite) return void errors.write(`${line}\n`)
     cursorTo(errors, 0)
-    errors.write(errorStyle.dim(line.slice(0, (errors.columns ?? 80) - 1)))
+    errors.write(errorStyle.dim(fitted(line, (errors.columns || 80) - 1, glyphs.ellipsis)))
     clearLine(errors, 1)
   }
   let repeat: NodeJS.Timeout | undefined

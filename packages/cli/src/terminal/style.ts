@@ -36,6 +36,11 @@ export interface Glyphs {
   readonly upper: string
   readonly lower: string
   readonly vertical: string
+  readonly rule: string
+  /** Stands for the end of a line within a line. */
+  readonly newline: string
+  readonly ellipsis: string
+  readonly isAscii: boolean
 }
 
 const unicode: Glyphs = {
@@ -48,6 +53,10 @@ const unicode: Glyphs = {
   upper: "┌── ",
   lower: "└── ",
   vertical: "│   ",
+  rule: "─",
+  newline: "↵",
+  ellipsis: "…",
+  isAscii: false,
 }
 
 const ascii: Glyphs = {
@@ -60,6 +69,10 @@ const ascii: Glyphs = {
   upper: ",-- ",
   lower: "`-- ",
   vertical: "|   ",
+  rule: "-",
+  newline: "\\n",
+  ellipsis: "...",
+  isAscii: true,
 }
 
 /** Plain ASCII where the terminal or the locale does not promise more. */

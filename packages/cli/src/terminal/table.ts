@@ -1,4 +1,5 @@
-import { stripVTControlCharacters } from "node:util"
+import type { Glyphs } from "./style.js"
+import { widthOf } from "./width.js"
 
 /** Lines of cells, the columns as wide as their widest cell; colours do not count. */
 export function align(rows: readonly (readonly string[])[]): string[] {
@@ -32,7 +33,7 @@ export function wrap(paragraph: string, width = WIDTH): string[] {
   const lines = [""]
   for (const word of paragraph.split(" ")) {
     const line = lines.at(-1)!
-    if (line !== "" && line.length + word.length + 1 > width) lines.push(word)
+    if (line !== "" && widthOf(line) + widthOf(word) + 1 > width) lines.push(word)
     else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`
   }
   return lines
@@ -52,14 +53,12 @@ export function tableRow(columns: readonly Column[], cells: readonly string[]): 
     .trimEnd()
 }
 
-export function tableHead(columns: readonly Column[]): string[] {
+export function tableHead(columns: readonly Column[], { rule }: Pick<Glyphs, "rule">): string[] {
   const titles = columns.map(({ title }) => title)
-  return [tableRow(columns, titles), columns.map(({ width }) => "─".repeat(width)).join("  ")]
+  return [tableRow(columns, titles), columns.map(({ width }) => rule.repeat(width)).join("  ")]
 }
 
 function pad(cell: string, width: number, side: "left" | "right"): string {
   const space = " ".repeat(Math.max(0, width - widthOf(cell)))
   return side === "left" ? cell + space : space + cell
 }
-
-const widthOf = (cell: string) => [...stripVTControlCharacters(cell)].length
