@@ -11,6 +11,8 @@ export interface Option<T> {
   /** Throws {@link UsageError} that says what is expected. */
   readonly read: (text: string) => T
   readonly whenAbsent: "fail" | { readonly value: T; readonly text?: string }
+  /** The variable of the environment that gives the value where the option is left out. */
+  readonly variable?: string | undefined
 }
 
 export type Options = Readonly<Record<string, Option<any>>>
@@ -39,7 +41,7 @@ export interface CommandContext {
 /** Lets the compiler find the types of the options. */
 export const command = <O extends Options>(declared: Command<O>): Command<O> => declared
 
-type Described<T> = Pick<Option<T>, "help" | "read"> & { readonly placeholder: string }
+type Described<T> = Pick<Option<T>, "help" | "read" | "variable"> & { readonly placeholder: string }
 
 export const required = <T>(option: Described<T>): Option<T> => ({ ...option, whenAbsent: "fail" })
 export const optional = <T>(option: Described<T>): Option<T | undefined> => ({
@@ -70,6 +72,7 @@ export function isHelpWanted(words: readonly string[]): boolean {
 export function parseArguments<O extends Options>(
   { options, operand }: Command<O>,
   words: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
 ): { readonly options: Given<O>; readonly operand: string } {
   const types = Object.entries(options).map(([name, { placeholder }]) => [
     name,
@@ -92,7 +95,7 @@ export function parseArguments<O extends Options>(
     if (values.has(token.name)) throw new UsageError(`--${token.name} is given twice`)
     values.set(token.name, valueFrom(option, token))
   }
-  const given = Object.entries(options).map(([name, option]) => [name, givenOr(option, { name, values })])
+  const given = Object.entries(options).map(([name, option]) => [name, givenOr(option, { name, values, environment })])
   return { options: Object.fromEntries(given), operand: onlyOperand(operand, operands) }
 }
 
@@ -110,12 +113,7 @@ function valueFrom(option: Option<unknown>, { rawName, value, inlineValue }: Opt
   // An option where a value is expected: the value was forgotten.
   const forgotten = value === undefined || (!inlineValue && /^-./.test(value) && Number.isNaN(Number(value)))
   if (forgotten) throw new UsageError(`${rawName} needs a value: ${rawName} ${option.placeholder}`)
-  try {
-    return option.read(value)
-  } catch (error) {
-    if (error instanceof UsageError) throw new UsageError(`${rawName} ${error.message}`)
-    throw error
-  }
+  return read(option, value, rawName)
 }
 
 function unknownOption(rawName: string, known: readonly string[]): UsageError {
@@ -126,10 +124,30 @@ function unknownOption(rawName: string, known: readonly string[]): UsageError {
   return new UsageError(`there is no option ${rawName}${like === undefined ? "" : `; did you mean ${like}?`}`)
 }
 
-function givenOr(option: Option<unknown>, { name, values }: { name: string; values: Map<string, unknown> }): unknown {
+interface Sources {
+  readonly name: string
+  readonly values: ReadonlyMap<string, unknown>
+  readonly environment: NodeJS.ProcessEnv
+}
+
+function givenOr(option: Option<unknown>, { name, values, environment }: Sources): unknown {
   if (values.has(name)) return values.get(name)
-  if (option.whenAbsent === "fail") throw new UsageError(`--${name} ${option.placeholder} is missing`)
-  return option.whenAbsent.value
+  const { variable, placeholder, whenAbsent } = option
+  const supplied = variable === undefined ? undefined : environment[variable]
+  if (supplied) return read(option, supplied, variable!)
+  if (whenAbsent !== "fail") return whenAbsent.value
+  const hint = variable === undefined ? "" : `, and ${variable} is not set`
+  throw new UsageError(`--${name} ${placeholder} is missing${hint}`)
+}
+
+/** `called`: what gives the value, for the error. */
+function read(option: Option<unknown>, text: string, called: string): unknown {
+  try {
+    return option.read(text)
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`${called} ${error.message}`)
+    throw error
+  }
 }
 
 function onlyOperand(declared: Command["operand"], operands: readonly string[]): string {

@@ -14,6 +14,7 @@ export async function generalHelp(): Promise<string> {
     ...alignTerms(rows),
     "",
     "conclave COMMAND --help tells more; --version tells the version.",
+    "CONCLAVE_AS and CONCLAVE_SERVER stand in for --as and --server.",
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing arrived in time.",
   ].join("\n")
 }
@@ -31,10 +32,13 @@ export function commandHelp(name: string, { summary, description = [], operand, 
     ...Object.entries(parts ?? {}).map(([part, { summary }]) => [`  ${part}`, summary] as const),
     ...(operand === undefined ? [] : [[`  ${operand.placeholder}`, operand.help] as const]),
     ...declared.map(
-      ([option, { placeholder, help, whenAbsent }]) =>
+      ([option, { placeholder, help, whenAbsent, variable }]) =>
         [
           `  --${option}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-          whenAbsent !== "fail" && whenAbsent.text !== undefined ? `${help} (default: ${whenAbsent.text})` : help,
+          `${help}${inBrackets([
+            variable === undefined ? "" : `or ${variable}`,
+            whenAbsent !== "fail" && whenAbsent.text !== undefined ? `default: ${whenAbsent.text}` : "",
+          ])}`,
         ] as const,
     ),
   ]
@@ -46,4 +50,9 @@ export function commandHelp(name: string, { summary, description = [], operand, 
     ...(rows.length === 0 ? [] : ["", ...alignTerms(rows)]),
     ...description.flatMap((paragraph) => ["", ...wrap(paragraph)]),
   ].join("\n")
+}
+
+function inBrackets(remarks: readonly string[]): string {
+  const said = remarks.filter((remark) => remark !== "")
+  return said.length === 0 ? "" : ` (${said.join("; ")})`
 }

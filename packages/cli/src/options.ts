@@ -8,7 +8,12 @@ export const DEFAULT_PORT = 7080
 export const DEFAULT_HOST = "127.0.0.1"
 
 /** Options that several commands share. */
-export const asOption = required({ placeholder: "NAME", help: "the name of the profile", read: name })
+export const asOption = required({
+  placeholder: "NAME",
+  help: "the name of the profile",
+  variable: "CONCLAVE_AS",
+  read: name,
+})
 export const displayNameOption = optional({
   placeholder: "TEXT",
   help: "what others see beside the name, at registration; later, /name in conclave chat changes it",
@@ -17,6 +22,7 @@ export const displayNameOption = optional({
 export const serverOption = withDefault(new URL(`http://${DEFAULT_HOST}:${DEFAULT_PORT}/`), {
   placeholder: "URL",
   help: "where the service is",
+  variable: "CONCLAVE_SERVER",
   read: serverAddress,
 })
 export const dataOption = optional({

@@ -27,7 +27,7 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
     called = `conclave ${name}`
     if (isHelpWanted(words)) return say(terminal, commandHelp(name, command))
     if (command.parts !== undefined) throw unknownPart(command.parts, words[0])
-    const { options, operand } = parseArguments(command, words)
+    const { options, operand } = parseArguments(command, words, terminal.environment)
     return await command.run(options, { terminal, operand })
   } catch (error) {
     return report(error, { name: called, terminal })

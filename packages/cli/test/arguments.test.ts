@@ -20,6 +20,10 @@ describe("the command line", () => {
       [["serve", "--host", ""], /--host must be a host/],
       [["serve", "here"], /"here" is one argument too many/],
       [["send", "--as", "alice"], /--to TITLE is missing/],
+      [["chat"], /--as NAME is missing, and CONCLAVE_AS is not set \(conclave chat --help\)/],
+      [["inspect", "--json", "x"], /--json goes with --profile alone/],
+      [["completions"], /bash\|zsh\|fish is missing/],
+      [["completions", "csh"], /completions are for bash, zsh, fish, not for "csh"/],
       [["send", "--as", "--to", "team"], /--as needs a value: --as NAME/],
       [
         ["send", "--as", "al ice", "--to", "team"],
@@ -55,6 +59,27 @@ describe("the command line", () => {
     const ran = await conclave(words)
     assert.equal(ran.code, 2)
     assertReadable(ran, says)
+  })
+
+  it("takes the name and the service from the environment, and what is typed rather than that", async () => {
+    const receive = await loadCommand("receive")
+    const given = (words: readonly string[], environment: NodeJS.ProcessEnv) => {
+      const { as, server } = parseArguments(receive, words, environment).options as { as: string; server: URL }
+      return `${as} ${server.href}`
+    }
+    const environment = { CONCLAVE_AS: "alice", CONCLAVE_SERVER: "https://chat.example" }
+    assert.equal(given([], environment), "alice https://chat.example/")
+    assert.equal(given(["--as", "bob", "--server", "http://other:1"], environment), "bob http://other:1/")
+    assert.equal(given([], { CONCLAVE_AS: "alice", CONCLAVE_SERVER: "" }), "alice http://127.0.0.1:7080/")
+    assert.throws(() => given([], { CONCLAVE_AS: "al ice" }), /^UsageError: CONCLAVE_AS must be a name, not "al ice"/)
+    assert.throws(() => given([], { ...environment, CONCLAVE_SERVER: "chat" }), /CONCLAVE_SERVER must be an address/)
+    const report = parseArguments(await loadCommand("doctor"), [], environment).options as { as?: string }
+    assert.equal(report.as, undefined, "a report on a profile is asked for by the option alone")
+    const help = (await runHere(["chat", "--help"])).output.toString()
+    assert.match(help, /--as NAME +the name of the profile \(or CONCLAVE_AS\)/)
+    assert.match(help, /--server URL +where the service is \(or CONCLAVE_SERVER; default:/)
+    const ran = await conclave(["chat"], { environment: { CONCLAVE_AS: "a b" } })
+    assertReadable(ran, /CONCLAVE_AS must be a name, not "a b"/)
   })
 
   it("tells how each command is used, and what version this is", async () => {

@@ -111,6 +111,11 @@ describe("conclave backup and conclave restore", { timeout: 170_000 }, () => {
     assert.match(await making, /holds the service as it was at [0-9-]{10} [0-9:]{8} UTC, with its signing key/)
     await until(async () => (await texts(carol.client)).length === 40, ...all)
 
+    const copied = JSON.parse(await done(["backup", `${file}2`, "--json", "--data", first.folder.path]))
+    assert.equal(copied.file, `${file}2`)
+    assert.match(copied.at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+    assert.deepEqual([copied.size > 0, copied.serverKey], [true, false])
+
     // What the backup lacks.
     await conversation.refresh()
     await until(() => only(bob.client).epoch === conversation.epoch, bob)

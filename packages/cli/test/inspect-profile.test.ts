@@ -40,6 +40,18 @@ describe("inspect --profile", () => {
     return new Map(await Promise.all(keys.map(async (key) => [key, (await profile.get(key))!] as const)))
   }
 
+  test("writes the same list as one JSON value", async () => {
+    const { code, output, errors } = await inspect(file, "--json")
+    assert.equal(code, 0, errors)
+    const listed: { key: string; size: number; type: string; about?: string }[] = JSON.parse(output.toString())
+    assert.deepEqual(
+      listed.map(({ key, size }) => [key, size]),
+      [...(await stored())].map(([key, record]) => [key, record.length]),
+    )
+    assert.equal(listed.find(({ type }) => type === "Pins")?.about, "bob")
+    assert.equal((await inspect(file, "profile", "--json")).code, 2)
+  })
+
   test("lists every record with its size and its type, under what it is, and changes nothing", async () => {
     const folder = dirname(file)
     const unchanged = contents(folder)

@@ -67,8 +67,10 @@ export async function runHere(words: readonly string[]): Promise<Ran> {
 }
 
 function start(words: readonly string[], { environment = {}, within, uid }: RunOptions = {}): ChildProcess {
-  const { NO_COLOR: _colour, CONCLAVE_DEBUG: _debug, CONCLAVE_KEY: _key, ...inherited } = process.env
-  const env = { ...inherited, ...environment }
+  const unset = Object.fromEntries(
+    ["NO_COLOR", "CONCLAVE_DEBUG", "CONCLAVE_KEY", "CONCLAVE_AS", "CONCLAVE_SERVER"].map((name) => [name, undefined]),
+  )
+  const env = { ...process.env, ...unset, ...environment }
   const command = [process.execPath, binary, ...words]
   const [program, ...rest] = within === undefined ? command : ["ip", "netns", "exec", within, ...command]
   return spawn(program!, rest, { env, ...(uid !== undefined && { uid }) })

@@ -60,6 +60,11 @@ describe("conclave trace", () => {
     assert.equal(code, 0, errors)
     assert.match(output.toString(), /c0ffee00deadbeef +3 +2 /)
     assert.match(output.toString(), /3 packets, 3 connections, of which 3 carry a Fast Open cookie/)
+    const written = await conclave(["trace", folder.file("a.pcap"), "--json"])
+    assert.equal(written.code, 0)
+    const report = JSON.parse(written.output.toString())
+    assert.deepEqual([report.conclusion, report.packets, report.connections.length], ["linked", 3, 3])
+    assert.match(JSON.stringify(report.links), /"c0ffee00deadbeef"/)
     assert.match(readFileSync(folder.file("a.html"), "utf8"), /^<!doctype html>[\s\S]*c0ffee00deadbeef/)
   })
 

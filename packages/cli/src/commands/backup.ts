@@ -8,6 +8,7 @@ import { exitCodes, explain, Failure } from "../failure.js"
 import { serverKeyIn } from "../fast-open/key-file.js"
 import { keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption } from "../options.js"
+import { jsonOf } from "../terminal/json.js"
 
 export const backup = command({
   summary: "copy a service, which may be running, into one file",
@@ -23,8 +24,9 @@ export const backup = command({
   options: {
     data: dataOption,
     force: flag("replace FILE if it exists"),
+    json: flag("write what it holds as one JSON value"),
   },
-  async run({ data, force }, { terminal, operand }) {
+  async run({ data, force, json }, { terminal, operand }) {
     const folder = dataFolder(data)
     const file = serviceFile(folder)
     if (!existsSync(file)) throw new Failure(`there is no service in ${folder}: ${file} does not exist`)
@@ -35,6 +37,16 @@ export const backup = command({
     write({ file, to, at, force, serverKey })
     serverKey?.fill(0)
     const keys = serverKey === undefined ? "and secret for passes" : "secret for passes and server key"
+    if (json) {
+      const told = {
+        file: to,
+        at: new Date(at).toISOString(),
+        size: statSync(to).size,
+        serverKey: serverKey !== undefined,
+      }
+      await terminal.write(`${jsonOf(told)}\n`)
+      return exitCodes.done
+    }
     await terminal.write(
       `${to} holds the service as it was at ${timeOf(at)}, with its signing key, ${keys}: keep it secret.\n`,
     )

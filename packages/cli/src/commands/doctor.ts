@@ -7,6 +7,7 @@ import { checkCryptography, checkFastOpen, checkPage, checkRuntime, checkService
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { asOption, dataOption, serverOption } from "../options.js"
 import { openProfile, synchronise } from "../profile.js"
+import { jsonOf } from "../terminal/json.js"
 import type { Terminal } from "../terminal/terminal.js"
 
 export const doctor = command({
@@ -19,7 +20,12 @@ export const doctor = command({
       "and sends what waits, as receive and send do.",
   ],
   options: {
-    as: optional({ ...asOption, placeholder: "NAME", help: "print a report on the profile of this name" }),
+    as: optional({
+      ...asOption,
+      variable: undefined,
+      placeholder: "NAME",
+      help: "print a report on the profile of this name",
+    }),
     server: serverOption,
     data: dataOption,
     json: flag("write the findings as one JSON value"),
@@ -42,7 +48,7 @@ export const doctor = command({
       findings.push(...found)
       if (!json) await terminal.write(found.map((finding) => `${drawn(finding, terminal)}\n`).join(""))
     }
-    if (json) await terminal.write(`${JSON.stringify(findings)}\n`)
+    if (json) await terminal.write(`${jsonOf(findings)}\n`)
     return findings.some(({ verdict }) => verdict === "bad") ? exitCodes.failed : exitCodes.done
   },
 })

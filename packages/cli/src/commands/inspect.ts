@@ -42,11 +42,15 @@ export const inspect = command({
     }),
     as: optional({ placeholder: "TYPE", help: "take it for this type; help lists all", read: nonEmpty("a type") }),
     full: flag("show byte strings whole"),
+    json: flag("with --profile alone: list the records as one JSON value"),
   },
-  async run({ profile, as, full }, { terminal, operand: file }) {
+  async run({ profile, as, full, json }, { terminal, operand: file }) {
+    if (json && (profile === undefined || file !== "")) {
+      throw new UsageError("--json goes with --profile alone: what is printed otherwise is in the syntax of RFC 9420")
+    }
     if (profile !== undefined) {
       if (as !== undefined) throw new UsageError("--as does not go with --profile: the key of a record says its type")
-      await inspectProfile(profile, file, { terminal, full })
+      await inspectProfile(profile, file, { terminal, full, json })
       return exitCodes.done
     }
     if (as === "help") {

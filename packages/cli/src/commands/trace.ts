@@ -1,9 +1,10 @@
 import { writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { type Conclusion, formatTrace, renderTimeline, trace as traceCapture } from "@conclave/trace"
-import { command, optional } from "../arguments.js"
+import { command, flag, optional } from "../arguments.js"
 import { exitCodes, Failure } from "../failure.js"
 import { nonEmpty } from "../options.js"
+import { jsonOf } from "../terminal/json.js"
 import { withProgress } from "../terminal/progress.js"
 import type { Style } from "../terminal/style.js"
 
@@ -18,11 +19,15 @@ export const trace = command({
   operand: { placeholder: "FILE", help: "the capture" },
   options: {
     html: optional({ placeholder: "OUT", help: "write a page with the timeline too", read: nonEmpty("a file") }),
+    json: flag("write what was found as one JSON value"),
   },
-  async run({ html }, { terminal, operand: file }) {
+  async run({ html, json }, { terminal, operand: file }) {
     const report = await withProgress(terminal, `Reading ${file}`, () => read(file))
-    const [verdict, rest] = splitVerdict(formatTrace(report))
-    await terminal.write(`${colourOf(report.conclusion, terminal.style)(verdict)}${rest}\n`)
+    if (json) await terminal.write(`${jsonOf(report)}\n`)
+    else {
+      const [verdict, rest] = splitVerdict(formatTrace(report))
+      await terminal.write(`${colourOf(report.conclusion, terminal.style)(verdict)}${rest}\n`)
+    }
     if (html !== undefined) {
       writeFileSync(html, renderTimeline(report, `What links the connections of ${basename(file)}`))
       terminal.tell(`The timeline is in ${html}.`)

@@ -4,6 +4,7 @@ import { decode } from "@conclave/codec"
 import { groupRecordType } from "@conclave/mls/inspect"
 import { explain, Failure } from "../failure.js"
 import { suppliedKey } from "../profile.js"
+import { jsonOf } from "../terminal/json.js"
 import { printableLine } from "../terminal/printable.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { findProfileFile } from "./profile-file.js"
@@ -14,6 +15,8 @@ interface Inspecting {
   readonly terminal: Terminal
   /** Byte strings whole. */
   readonly full: boolean
+  /** The list as one JSON value. */
+  readonly json?: boolean
 }
 
 /**
@@ -21,11 +24,16 @@ interface Inspecting {
  *
  * @throws {Failure}
  */
-export async function inspectProfile(given: string, key: string, { terminal, full }: Inspecting): Promise<void> {
+export async function inspectProfile(
+  given: string,
+  key: string,
+  { terminal, full, json = false }: Inspecting,
+): Promise<void> {
   const file = findProfileFile(given)
   try {
     await using records = await openRecords(file, terminal)
-    if (key === "") await list(records, { terminal, file })
+    if (key === "" && json) await terminal.write(`${await listAsJson(records)}\n`)
+    else if (key === "") await list(records, { terminal, file })
     else await showRecord(records, key, { terminal, full, file })
   } catch (error) {
     throw readable(error, file)
@@ -85,6 +93,15 @@ async function list(
     }
     await terminal.write(`${lines.join("\n")}\n`)
   }
+}
+
+async function listAsJson(records: ProfileRecords): Promise<string> {
+  const sizes = await records.sizes()
+  const listed = sizes.map(async ([key, size]) => {
+    const type = typeOf(key)
+    return { key, size, type, conversation: recordKindOf(key)?.conversation, about: await aboutOf(records, key, type) }
+  })
+  return jsonOf(await Promise.all(listed))
 }
 
 function sectionsOf(

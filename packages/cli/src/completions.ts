@@ -1,0 +1,153 @@
+import type { Command, Option } from "./arguments.js"
+
+export interface NamedCommand {
+  readonly name: string
+  readonly command: Pick<Command, "summary" | "operand" | "options">
+}
+
+export const shells = ["bash", "zsh", "fish"] as const
+export type Shell = (typeof shells)[number]
+
+/** A script for a shell, made of the commands and options that there are. */
+export function completionScript(shell: Shell, commands: readonly NamedCommand[]): string {
+  return { bash, zsh, fish }[shell](commands)
+}
+
+/** What may follow, by its placeholder: files, folders, a choice of words, or what nobody can foresee. */
+type Values = "files" | "folders" | "free" | readonly string[]
+
+const FILES = ["FILE", "PATH", "OUT"]
+
+function valuesOf(placeholder: string): Values {
+  if (FILES.includes(placeholder)) return "files"
+  if (placeholder === "DIR") return "folders"
+  return placeholder.includes("|") ? placeholder.split("|") : "free"
+}
+
+const optionsOf = ({ command }: NamedCommand) =>
+  Object.entries(command.options as Readonly<Record<string, Option<unknown>>>)
+
+const operandValues = ({ command }: NamedCommand): Values =>
+  command.operand === undefined ? "free" : valuesOf(command.operand.placeholder)
+
+// --- bash --------------------------------------------------------------------------------------------------------------
+
+function bash(commands: readonly NamedCommand[]): string {
+  const names = commands.map(({ name }) => name).join(" ")
+  const ofOptions = commands.flatMap((it) =>
+    optionsOf(it).flatMap(([option, { placeholder }]) =>
+      placeholder === undefined ? [] : [`    "${it.name} --${option}") ${bashValues(valuesOf(placeholder))} ;;`],
+    ),
+  )
+  const ofCommands = commands.map((it) => {
+    const options = [...optionsOf(it).map(([option]) => `--${option}`), "--help"].join(" ")
+    return `    ${it.name}) if [[ $word == -* ]]; then COMPREPLY=($(compgen -W "${options}" -- "$word")); else ${bashValues(operandValues(it), "true")}; fi ;;`
+  })
+  return [
+    "# bash completion for conclave: source <(conclave completions bash)",
+    "_conclave() {",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: bash
+    '  local word="${COMP_WORDS[COMP_CWORD]}" before="${COMP_WORDS[COMP_CWORD-1]}" command="${COMP_WORDS[1]}"',
+    "  local IFS=$' \\t\\n'",
+    "  COMPREPLY=()",
+    "  if (( COMP_CWORD == 1 )); then",
+    `    COMPREPLY=($(compgen -W "${names} help --help --version" -- "$word"))`,
+    "    return",
+    "  fi",
+    `  if [[ $command == help ]]; then COMPREPLY=($(compgen -W "${names}" -- "$word")); return; fi`,
+    '  case "$command $before" in',
+    ...ofOptions,
+    "  esac",
+    '  case "$command" in',
+    ...ofCommands,
+    "  esac",
+    "}",
+    "complete -F _conclave conclave",
+  ].join("\n")
+}
+
+function bashValues(values: Values, end = "return"): string {
+  if (values === "free") return end
+  const words = values === "files" ? "-f" : values === "folders" ? "-d" : `-W "${values.join(" ")}"`
+  // Names of files may have spaces.
+  const names = typeof values === "string" ? "compopt -o filenames 2>/dev/null; IFS=$'\\n'; " : ""
+  return `${names}COMPREPLY=($(compgen ${words} -- "$word"))${end === "return" ? "; return" : ""}`
+}
+
+// --- zsh ---------------------------------------------------------------------------------------------------------------
+
+function zsh(commands: readonly NamedCommand[]): string {
+  const listed = commands.map(({ name, command }) => `    ${quoted(`${name}:${command.summary}`)}`)
+  const cases = commands.map((it) => {
+    const options = optionsOf(it).map(([option, { placeholder, help }]) => {
+      const value =
+        placeholder === undefined ? "" : `:${placeholder.replace(/[:|]/g, " ")}:${zshValues(valuesOf(placeholder))}`
+      return quoted(`--${option}[${help.replace(/[[\]:\\]/g, "\\$&")}]${value}`)
+    })
+    const operand = it.command.operand
+    const operands =
+      operand === undefined
+        ? []
+        : [quoted(`1:${operand.placeholder.replace(/[:|]/g, " ")}:${zshValues(operandValues(it))}`)]
+    return `    ${it.name}) _arguments ${[...options, ...operands, "'--help[how it is used]'"].join(" ")} ;;`
+  })
+  return [
+    "#compdef conclave",
+    "# zsh completion for conclave: source <(conclave completions zsh), after compinit",
+    "_conclave() {",
+    "  local -a commands",
+    "  commands=(",
+    ...listed,
+    "  )",
+    "  if (( CURRENT == 2 )); then _describe command commands; return; fi",
+    "  shift words; (( CURRENT-- ))",
+    '  case "$words[1]" in',
+    "    help) _describe command commands ;;",
+    ...cases,
+    "  esac",
+    "}",
+    'if [ "$funcstack[1]" = "_conclave" ]; then _conclave "$@"; else compdef _conclave conclave; fi',
+  ].join("\n")
+}
+
+function zshValues(values: Values): string {
+  if (values === "files") return "_files"
+  if (values === "folders") return "_files -/"
+  return values === "free" ? "" : `(${values.join(" ")})`
+}
+
+// --- fish --------------------------------------------------------------------------------------------------------------
+
+function fish(commands: readonly NamedCommand[]): string {
+  const first = commands.map(
+    ({ name, command }) => `complete -c conclave -n __fish_use_subcommand -a ${name} -d ${quoted(command.summary)}`,
+  )
+  const rest = commands.flatMap((it) => {
+    const where = `complete -c conclave -n '__fish_seen_subcommand_from ${it.name}'`
+    const options = optionsOf(it).map(([option, { placeholder, help }]) => {
+      const value = placeholder === undefined ? "" : ` ${fishValues(valuesOf(placeholder))}`
+      return `${where} -l ${option}${value} -d ${quoted(help)}`
+    })
+    const values = operandValues(it)
+    const operand =
+      it.command.operand === undefined || values === "free"
+        ? []
+        : [`${where} ${fishValues(values).replace(/-[rx] /, "")}`]
+    return [...options, ...operand]
+  })
+  return [
+    "# fish completion for conclave: conclave completions fish | source",
+    "complete -c conclave -f",
+    ...first,
+    ...rest,
+  ].join("\n")
+}
+
+function fishValues(values: Values): string {
+  if (values === "files") return "-r -F"
+  if (values === "folders") return "-x -a '(__fish_complete_directories)'"
+  return values === "free" ? "-x" : `-x -a '${values.join(" ")}'`
+}
+
+/** In single quotes, which bash, zsh and fish read alike but for what is within. */
+const quoted = (text: string) => `'${text.replace(/'/g, "\u2019")}'`
