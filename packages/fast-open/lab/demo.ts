@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeCertificate } from "./certificate.js"
+import { TemporaryFolder } from "./interruption.js"
 import { Laboratory, SERVER_ADDRESS } from "./laboratory.js"
 import { median } from "./latency.js"
 import { program } from "./roles/program.js"
@@ -41,37 +41,33 @@ export function missingProgram(): string | undefined {
 
 /** One conversation by the command line, asked by sealed requests and over HTTPS, in turns. */
 export async function measureDemo(options: { roundTripMilliseconds: number; samples: number }): Promise<DemoReport> {
-  const folder = mkdtempSync(join(tmpdir(), "conclave-lab-"))
-  try {
-    const certificate = await makeCertificate(SERVER_ADDRESS)
-    const authority = join(folder, "certificate.pem")
-    writeFileSync(authority, certificate.cert)
-    // Whoever runs the laboratory has made the certificate, and may trust it.
-    await using laboratory = await Laboratory.open({}, { NODE_EXTRA_CA_CERTS: authority })
-    const data = join(folder, "service")
-    const listening = ["--host", "0.0.0.0", "--port", `${PORT}`, "--fast-open", "--data", data]
-    await laboratory.server.call(role, "start", "serve", ["serve", ...listening], "Ctrl-C")
-    await laboratory.server.call(role, "serveTls", certificate, { from: TLS_PORT, to: PORT })
-    const service = `https://${SERVER_ADDRESS}:${TLS_PORT}`
-    const ways: readonly Way[] = [
-      { name: "HTTPS and WebSocket", words: ["--server", service] },
-      { name: "sealed requests", words: ["--server", service, "--fast-open"] },
-    ]
-    const people = ways.map((way, n) => new People(laboratory, { way, data: join(folder, `people-${n}`) }))
-    for (const pair of people) await pair.meet()
-    await laboratory.change({ roundTripMilliseconds: options.roundTripMilliseconds })
-    const taken: Omit<DemoRow, "way">[][] = people.map(() => [])
-    // In turns, so that a busy moment of the machine meets both.
-    for (let n = 0; n < options.samples; n++) {
-      for (const [at, pair] of people.entries()) taken[at]!.push(await pair.measure(n))
-    }
-    for (const pair of people) await pair.leave()
-    await laboratory.server.call(role, "end", "serve")
-    const rows = ways.map(({ name }, at) => ({ way: name, ...medianOf(taken[at]!) }))
-    return { ...options, rows }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+  using folder = new TemporaryFolder("conclave-lab-")
+  const certificate = await makeCertificate(SERVER_ADDRESS)
+  const authority = join(folder.path, "certificate.pem")
+  writeFileSync(authority, certificate.cert)
+  // Whoever runs the laboratory has made the certificate, and may trust it.
+  await using laboratory = await Laboratory.open({}, { NODE_EXTRA_CA_CERTS: authority })
+  const data = join(folder.path, "service")
+  const listening = ["--host", "0.0.0.0", "--port", `${PORT}`, "--fast-open", "--data", data]
+  await laboratory.server.call(role, "start", "serve", ["serve", ...listening], "Ctrl-C")
+  await laboratory.server.call(role, "serveTls", certificate, { from: TLS_PORT, to: PORT })
+  const service = `https://${SERVER_ADDRESS}:${TLS_PORT}`
+  const ways: readonly Way[] = [
+    { name: "HTTPS and WebSocket", words: ["--server", service] },
+    { name: "sealed requests", words: ["--server", service, "--fast-open"] },
+  ]
+  const people = ways.map((way, n) => new People(laboratory, { way, data: join(folder.path, `people-${n}`) }))
+  for (const pair of people) await pair.meet()
+  await laboratory.change({ roundTripMilliseconds: options.roundTripMilliseconds })
+  const taken: Omit<DemoRow, "way">[][] = people.map(() => [])
+  // In turns, so that a busy moment of the machine meets both.
+  for (let n = 0; n < options.samples; n++) {
+    for (const [at, pair] of people.entries()) taken[at]!.push(await pair.measure(n))
   }
+  for (const pair of people) await pair.leave()
+  await laboratory.server.call(role, "end", "serve")
+  const rows = ways.map(({ name }, at) => ({ way: name, ...medianOf(taken[at]!) }))
+  return { ...options, rows }
 }
 
 /** Alice writes, bob reads; both ask in one way. */

@@ -8,6 +8,8 @@ interface Call {
 
 process.on("message", (call: Call) => void answer(call))
 process.on("disconnect", () => process.exit())
+// Ctrl-C reaches all processes of a terminal; this one ends after the laboratory, and ends what it has started.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {})
 process.send!({ ready: true })
 
 async function answer({ id, module, name, words }: Call): Promise<void> {

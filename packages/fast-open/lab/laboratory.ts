@@ -57,7 +57,8 @@ export class Laboratory {
     const removeAtExit = () => {
       for (const name of namespaces) removeNamespace(name)
     }
-    process.once("exit", removeAtExit)
+    // Before the listeners that remove files which the processes in them write.
+    process.prependOnceListener("exit", removeAtExit)
     try {
       const router = await Router.start(namespaces[0]!, namespaces[1]!)
       addAddresses(namespaces[0]!, CLIENT_ADDRESS, CLIENT_ADDRESS_6)

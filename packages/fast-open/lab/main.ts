@@ -4,6 +4,7 @@ import { parseArgs } from "node:util"
 import { costTable, measureCost } from "./cost.js"
 import { demoTable, measureDemo, missingProgram } from "./demo.js"
 import { floodTable, measureFlood } from "./flood.js"
+import { endAtSignals } from "./interruption.js"
 import { missingPrivileges } from "./laboratory.js"
 import { latencyTable, measureLatencyOften } from "./latency.js"
 import { latencyChart } from "./latency-chart.js"
@@ -87,5 +88,6 @@ if (experiment === undefined) {
   console.error(missing)
   process.exitCode = 1
 } else {
+  endAtSignals()
   await experiment()
 }

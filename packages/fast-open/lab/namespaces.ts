@@ -47,7 +47,16 @@ export function makeNamespace(role: string): string {
   return name
 }
 
+/** With the processes that are in it: none outlives the laboratory. */
 export function removeNamespace(name: string): void {
+  const { stdout } = spawnSync("ip", ["netns", "pids", name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })
+  for (const pid of stdout.split("\n").filter(Boolean).map(Number)) {
+    try {
+      process.kill(pid, "SIGKILL")
+    } catch {
+      // It has just ended.
+    }
+  }
   spawnSync("ip", ["netns", "del", name], { stdio: "ignore" })
 }
 

@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto"
-import { createReadStream, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { createReadStream } from "node:fs"
 import { join } from "node:path"
 import { parseSegment, readCapture } from "@conclave/trace"
+import { TemporaryFolder } from "./interruption.js"
 import type { Laboratory } from "./laboratory.js"
 import { isSynWithData, parseTcp, sealChecksums } from "./packet.js"
 
@@ -31,16 +31,12 @@ export async function observe<T>(
   experiment: () => Promise<void>,
   look: (file: string) => Promise<T>,
 ): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "observed-"))
-  try {
-    const file = join(folder, "observed.pcap")
-    await laboratory.startCapture(file)
-    await experiment()
-    await laboratory.endCapture()
-    return await look(file)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  using folder = new TemporaryFolder("observed-")
+  const file = join(folder.path, "observed.pcap")
+  await laboratory.startCapture(file)
+  await experiment()
+  await laboratory.endCapture()
+  return await look(file)
 }
 
 /** The same IPv4 SYN from another port, and another address when one is given, with data of one's own or its own. */
