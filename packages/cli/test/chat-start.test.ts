@@ -179,5 +179,8 @@ describe("conclave chat in a terminal", { skip: noTerminal }, () => {
     assert.equal(chat.screen.split("nothing listens").length, 2)
     chat.type("kept\r")
     await chat.until("1 waiting")
+    chat.type("/invite carol\r/members\r")
+    await chat.until("/invite is kept, and waits for the service")
+    await chat.until("bob\r\n")
   })
 })

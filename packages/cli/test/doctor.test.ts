@@ -53,6 +53,12 @@ describe("conclave doctor", () => {
     assert.deepEqual(readdirSync(folder.path), [])
   })
 
+  it("needs no more than ASCII where the locale promises no more", async () => {
+    using folder = new Folder()
+    const { output } = await conclave(["doctor", "--data", folder.path], { environment: { LC_ALL: "C" } })
+    assert.match(output.toString(), /^[\x20-\x7e\n]+$/)
+  })
+
   it("marks a data folder that cannot be written to", { skip: noMounts }, async () => {
     using folder = new Folder()
     assert.equal(spawnSync("mount", ["--bind", folder.path, folder.path]).status, 0)

@@ -20,7 +20,9 @@ export function drawTree(nodes: readonly TreeNode[], drawing: TreeDrawing): read
   if (nodes.length === 0) return ["there is no tree"]
   const lines = subtree(rangeOf(nodes), { ...drawing, nodes, before: "", side: "root" })
   const shown =
-    lines.length > LINES_MAX ? [...lines.slice(0, LINES_MAX), `… and ${lines.length - LINES_MAX} lines`] : lines
+    lines.length > LINES_MAX
+      ? [...lines.slice(0, LINES_MAX), `${glyphs.ellipsis} and ${lines.length - LINES_MAX} lines`]
+      : lines
   const legend = `${glyphs.filled} has a key  ${glyphs.blank} blank  ${glyphs.renewed} key made in this epoch (${epoch})`
   return [...shown, style.dim(legend)]
 }

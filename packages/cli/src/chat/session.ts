@@ -217,16 +217,18 @@ export class ChatSession implements CommandedSession {
     await command.run(this, words, restOf(line))
   }
 
-  /** Without the service, what a piped line asks for is stored soon, and carried out by a later start. */
+  /** Without the service, what a line asks for is stored soon and carried out later: the next line does not wait for that. */
   async #kept(work: Promise<void>, line: string): Promise<void> {
-    if (this.#screen.isInteractive || !this.#isOffline) return work
+    const answers = () => (this.#screen.isInteractive ? this.client.online : !this.#isOffline)
+    if (answers()) return work
     let timer: NodeJS.Timeout | undefined
     const patience = new Promise<true>((resolve) => {
       timer = setTimeout(() => resolve(true), KEEPING_MILLISECONDS)
     })
     const isWaiting = await Promise.race([work, patience]).finally(() => clearTimeout(timer))
     if (isWaiting !== true) return
-    work.catch(() => {})
+    if (answers()) return work
+    work.catch((error: unknown) => this.#tellFailure(error))
     this.#waits(line.startsWith("/") && !line.startsWith("//") ? line.split(" ")[0]! : "the message", "the service")
   }
 

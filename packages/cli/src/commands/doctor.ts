@@ -79,5 +79,7 @@ async function report(subject: Subject, folder: string, terminal: Terminal): Pro
 
 function drawn({ verdict, text, remedy }: Finding, { style, glyphs }: Terminal): string {
   const mark = { good: style.green(glyphs.good), note: style.yellow(glyphs.note), bad: style.red(glyphs.bad) }[verdict]
-  return `${mark} ${text}${remedy === undefined ? "" : `\n    ${style.cyan(remedy)}`}`
+  // The one sign in the findings that is not ASCII.
+  const said = glyphs.isAscii ? text.replaceAll("\u00b5", "u") : text
+  return `${mark} ${said}${remedy === undefined ? "" : `\n    ${style.cyan(remedy)}`}`
 }
