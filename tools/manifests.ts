@@ -70,7 +70,9 @@ function isDeclaration(statement: Node): boolean {
 /** The modules with side effects, as a manifest lists them: compiled, or as sources where they are bundled. */
 export function modulesWithSideEffects({ folder }: Workspace): string[] {
   const sources = files(`${folder}/src`).filter((file) => /\.tsx?$/.test(file) && !file.endsWith(".d.ts"))
-  const scripts = existsSync(join(root, folder, "bin")) ? files(`${folder}/bin`) : []
+  const scripts = existsSync(join(root, folder, "bin"))
+    ? files(`${folder}/bin`).filter((file) => file.endsWith(".js"))
+    : []
   return [...scripts, ...sources]
     .filter((file) => hasSideEffects(read(file), file.endsWith(".js") ? "js" : file.endsWith(".tsx") ? "tsx" : "ts"))
     .map((file) => file.slice(folder.length + 1))

@@ -13,7 +13,7 @@ export function completionScript(shell: Shell, commands: readonly NamedCommand[]
   return { bash, zsh, fish }[shell](commands)
 }
 
-/** What may follow, by its placeholder: files, folders, a choice of words, or what nobody can foresee. */
+/** What may follow, as the help calls it: files, folders, a choice of words, or what nobody can foresee. */
 type Values = "files" | "folders" | "free" | readonly string[]
 
 const FILES = ["FILE", "PATH", "OUT"]

@@ -134,14 +134,14 @@ describe("what Linux tells of locks and mounts", () => {
   it("names the file system that a file is on: of several that hold it, the innermost", () => {
     const mounts = [
       "22 1 8:1 / / rw - ext4 /dev/sda1 rw",
-      "30 22 0:45 / /home/my\\040drive rw,relatime shared:7 - nfs4 server:/export rw",
-      "31 22 0:46 / /home rw - cifs //server/home rw",
-      "32 22 0:47 / /home rw - tmpfs tmpfs rw",
+      "30 22 0:45 / /data/my\\040drive rw,relatime shared:7 - nfs4 server:export rw",
+      "31 22 0:46 / /data rw - cifs //server/data rw",
+      "32 22 0:47 / /data rw - tmpfs tmpfs rw",
     ].join("\n")
     assert.equal(mountIn(mounts, "/etc/passwd")?.type, "ext4")
-    assert.equal(mountIn(mounts, "/homely")?.type, "ext4")
-    assert.equal(mountIn(mounts, "/home/file")?.type, "tmpfs")
-    assert.deepEqual(mountIn(mounts, "/home/my drive/a"), { folder: "/home/my drive", type: "nfs4" })
+    assert.equal(mountIn(mounts, "/dataset")?.type, "ext4")
+    assert.equal(mountIn(mounts, "/data/file")?.type, "tmpfs")
+    assert.deepEqual(mountIn(mounts, "/data/my drive/a"), { folder: "/data/my drive", type: "nfs4" })
   })
 
   it("tells drives of other machines from disks", () => {

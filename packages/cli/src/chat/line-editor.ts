@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util"
 import type { Terminal } from "../terminal/terminal.js"
 import { graphemesOf, widthOf } from "../terminal/width.js"
 import { type Cell, Line, placeAfter } from "./line.js"
-import type { Screen, ScreenListener } from "./screen.js"
+import type { Screen, ScreenListener } from "./typed-lines.js"
 
 // xterm's "Bracketed Paste Mode": what is pasted comes between ESC[200~ and ESC[201~.
 const PASTES_BRACKETED = "\x1b[?2004h"
