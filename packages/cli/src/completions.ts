@@ -2,7 +2,7 @@ import type { Command, Option } from "./arguments.js"
 
 export interface NamedCommand {
   readonly name: string
-  readonly command: Pick<Command, "summary" | "operand" | "options">
+  readonly command: Pick<Command, "summary" | "operand" | "options" | "parts">
 }
 
 export const shells = ["bash", "zsh", "fish"] as const
@@ -24,11 +24,14 @@ function valuesOf(placeholder: string): Values {
   return placeholder.includes("|") ? placeholder.split("|") : "free"
 }
 
-const optionsOf = ({ command }: NamedCommand) =>
-  Object.entries(command.options as Readonly<Record<string, Option<unknown>>>)
+/** Of a command with parts, those of all parts: which part it is has been said before. */
+const optionsOf = ({ command }: NamedCommand) => {
+  const all = [command, ...Object.values(command.parts ?? {})].map(({ options }) => options)
+  return Object.entries(Object.assign({}, ...all) as Readonly<Record<string, Option<unknown>>>)
+}
 
-const operandValues = ({ command }: NamedCommand): Values =>
-  command.operand === undefined ? "free" : valuesOf(command.operand.placeholder)
+const operandValues = ({ command: { operand, parts } }: NamedCommand): Values =>
+  parts !== undefined ? Object.keys(parts) : operand === undefined ? "free" : valuesOf(operand.placeholder)
 
 // --- bash --------------------------------------------------------------------------------------------------------------
 
@@ -84,11 +87,12 @@ function zsh(commands: readonly NamedCommand[]): string {
         placeholder === undefined ? "" : `:${placeholder.replace(/[:|]/g, " ")}:${zshValues(valuesOf(placeholder))}`
       return quoted(`--${option}[${help.replace(/[[\]:\\]/g, "\\$&")}]${value}`)
     })
-    const operand = it.command.operand
+    const { operand, parts } = it.command
+    const placeholder = parts === undefined ? operand?.placeholder : "COMMAND"
     const operands =
-      operand === undefined
+      placeholder === undefined
         ? []
-        : [quoted(`1:${operand.placeholder.replace(/[:|]/g, " ")}:${zshValues(operandValues(it))}`)]
+        : [quoted(`1:${placeholder.replace(/[:|]/g, " ")}:${zshValues(operandValues(it))}`)]
     return `    ${it.name}) _arguments ${[...options, ...operands, "'--help[how it is used]'"].join(" ")} ;;`
   })
   return [
@@ -129,10 +133,7 @@ function fish(commands: readonly NamedCommand[]): string {
       return `${where} -l ${option}${value} -d ${quoted(help)}`
     })
     const values = operandValues(it)
-    const operand =
-      it.command.operand === undefined || values === "free"
-        ? []
-        : [`${where} ${fishValues(values).replace(/-[rx] /, "")}`]
+    const operand = values === "free" ? [] : [`${where} ${fishValues(values).replace(/-[rx] /, "")}`]
     return [...options, ...operand]
   })
   return [

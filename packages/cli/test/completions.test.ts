@@ -8,6 +8,13 @@ import { Folder, runHere } from "./support.js"
 const without = (shell: string) => (spawnSync(shell, ["--version"]).status === 0 ? false : `${shell} is not installed`)
 const scriptFor = async (shell: string) => (await runHere(["completions", shell])).output.toString()
 
+/** Of a command, or of all its parts. */
+async function optionsOf(name: string): Promise<string[]> {
+  const { options, parts = {} } = await loadCommand(name)
+  const all = [options, ...Object.values(parts).map((part) => part.options)].flatMap((it) => Object.keys(it))
+  return [...new Set(all)].map((option) => `--${option}`)
+}
+
 describe("the completions for bash", { skip: without("bash") }, () => {
   async function complete(folder: Folder, ...words: readonly string[]): Promise<readonly string[]> {
     writeFileSync(folder.file("completions.bash"), await scriptFor("bash"))
@@ -26,8 +33,7 @@ describe("the completions for bash", { skip: without("bash") }, () => {
     assert.deepEqual(await complete(folder, "se"), ["send", "serve"])
     assert.deepEqual(await complete(folder, "help", "verify"), ["verify-evidence"])
     for (const name of commandNames) {
-      const options = Object.keys((await loadCommand(name)).options).map((option) => `--${option}`)
-      assert.deepEqual(await complete(folder, name, "--"), [...options, "--help"])
+      assert.deepEqual(await complete(folder, name, "--"), [...(await optionsOf(name)), "--help"])
     }
     assert.deepEqual(await complete(folder, "serve", "--fast-open-p"), ["--fast-open-port", "--fast-open-policy"])
   })
@@ -42,6 +48,7 @@ describe("the completions for bash", { skip: without("bash") }, () => {
     assert.deepEqual(await complete(folder, "send", "--to", "ke"), [])
     assert.deepEqual(await complete(folder, "chat", "ke"), [])
     assert.deepEqual(await complete(folder, "completions", ""), ["bash", "zsh", "fish"])
+    assert.deepEqual(await complete(folder, "admin", "s"), ["status", "suspend"])
   })
 })
 
@@ -59,12 +66,12 @@ describe("the completions for fish", { skip: without("fish") }, () => {
     writeFileSync(folder.file("kept.pcap"), "")
     assert.deepEqual(await complete(folder, ""), commandNames)
     for (const name of commandNames) {
-      const options = Object.keys((await loadCommand(name)).options).map((option) => `--${option}`)
-      assert.deepEqual([...(await complete(folder, `${name} --`))].sort(), options.sort(), name)
+      assert.deepEqual([...(await complete(folder, `${name} --`))].sort(), (await optionsOf(name)).sort(), name)
     }
     assert.deepEqual(await complete(folder, "trace ke"), ["kept.pcap"])
     assert.deepEqual(await complete(folder, "send --to ke"), [])
     assert.deepEqual(await complete(folder, "completions "), ["bash", "fish", "zsh"])
+    assert.deepEqual(await complete(folder, "admin s"), ["status", "suspend"])
   })
 })
 

@@ -1,6 +1,6 @@
 import stringWidth from "string-width"
 
-/** Columns of a terminal that a text takes; colours take none. See docs/decisions/020-terminal-widths.md. */
+/** Columns of a terminal that a text takes; colours take none. See docs/decisions/022-terminal-widths.md. */
 export const widthOf = (text: string): number => stringWidth(text)
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" })
