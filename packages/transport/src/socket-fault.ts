@@ -25,7 +25,8 @@ export async function socketFault({ url, origin, timers = platformTimers }: Aske
     const response = await fetch(asked, {
       cache: "no-store",
       credentials: "omit",
-      redirect: "error",
+      // Whatever sends elsewhere, to a form for a password for one, is there and is not this service.
+      redirect: "manual",
       signal: late.signal,
     })
     if (response.status === 426) return faultIn(await response.json())

@@ -267,6 +267,13 @@ describe("why there is no socket", { timeout: 20_000 }, () => {
     "the service is ending": [json(503, { code: "closing" }), "unavailable"],
     "a proxy finds no service": [json(502, "<html>Bad Gateway</html>"), "unavailable"],
     "another server answers 426": [json(426, "Upgrade!"), "unknown"],
+    "a login page stands in front": [
+      (request, response) => {
+        if (request.url === "/login") assert.fail("it is not gone to")
+        response.writeHead(302, { location: "/login" }).end()
+      },
+      "unknown",
+    ],
     "another server answers": [json(404, "<html>Not Found</html>"), "unknown"],
   }
   for (const [what, [answer, fault]] of Object.entries(cases)) {
