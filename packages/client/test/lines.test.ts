@@ -3,7 +3,9 @@ import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
 import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import { type LineFault, type RequestOptions, type Transport, TransportError } from "@conclave/transport"
+import { Attention } from "../src/device/attention.js"
 import { openDevice } from "../src/device/open.js"
+import { Polling } from "../src/device/polling.js"
 import { Runner } from "../src/device/runner.js"
 import type { Client } from "../src/index.js"
 import { Unavailable } from "../src/service/call.js"
@@ -333,6 +335,32 @@ describe("a stream that breaks", () => {
     } finally {
       await closing()
     }
+  })
+
+  it("nor is the service asked without a stream before that, where streams come and go meanwhile", async () => {
+    const timers = new FastTimers(FACTOR)
+    const stop = new AbortController()
+    let rounds = 0
+    const round = async () => {
+      if (rounds++ === 0) throw new Unavailable("throttled", { retryAt: new Date(60_000) })
+    }
+    const random = (length: number) => new Uint8Array(length)
+    const common = { attention: new Attention(), timers, now: () => 0, random, signal: stop.signal }
+    const polling = new Polling({ ...common, round, onChange: () => {} })
+    polling.start()
+    await pass(1_000)
+    for (let time = 0; time < 5; time++) {
+      polling.stop()
+      if (time % 2 === 0) await pass(1_000)
+      polling.start()
+      polling.now()
+      await pass(2_000)
+    }
+    assert.equal(rounds, 1)
+    await pass(60_000)
+    assert.ok(rounds > 1, "it is asked after that")
+    stop.abort()
+    await polling.done
   })
 
   it("is looked after when somebody begins to look", async () => {

@@ -27,6 +27,8 @@ export class Polling {
   #isAnswered = false
   #running: Promise<void> | undefined
   #interval = INTERVAL_MILLISECONDS.first
+  /** The service has asked for patience until then, on the clock of the timers: also where it is begun anew meanwhile. */
+  #patientUntil = Number.NEGATIVE_INFINITY
   /** Ends the pause that is under way, unless it would end sooner than in so many milliseconds. */
   #shorten: (milliseconds: number) => void = () => {}
 
@@ -74,8 +76,13 @@ export class Polling {
   }
 
   async #run(): Promise<void> {
-    const { round, attention, now, random } = this.#options
+    const { round, attention, now, random, timers } = this.#options
     for (let failures = 0; this.#isWanted; ) {
+      const left = this.#patientUntil - timers.elapsed()
+      if (left > 0) {
+        await this.#pause(left, left)
+        continue
+      }
       let [patience, pause] = [0, 0]
       try {
         await round()
@@ -85,6 +92,7 @@ export class Polling {
       } catch (error) {
         this.#setAnswered(false)
         patience = patienceOf(error, now())
+        this.#patientUntil = timers.elapsed() + patience
         pause = Math.max(patience, backoff(failures++, random, attention.pauseMax))
       }
       if (this.#isWanted) await this.#pause(pause, patience)
