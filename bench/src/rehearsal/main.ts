@@ -67,7 +67,7 @@ async function rehearse(): Promise<number> {
     mark("first message through")
     await at(PLAN.end, now)
     speaking.end()
-    await until(() => people.every(({ waiting }) => waiting === 0), 30_000)
+    await until(() => people.every(({ waiting }) => waiting === 0))
     mark("nothing waits")
     await watching.end()
     const moments: Moments = { backupFrom, killedAt, servedAt }

@@ -20,8 +20,8 @@ const ALARMS = ["contradicted", "missing", "stopped", "lost", "stuck", "rejected
 
 const GROUPS = {
   backed: "acknowledged before the backup began",
-  after: "acknowledged between that and the kill",
-  late: "sent before the kill, acknowledged after it",
+  after: "acknowledged after that by the killed service",
+  late: "sent before the kill, acknowledged by the restored one",
   down: "sent while there was no service",
   again: "sent to the restored service",
 } as const
@@ -96,7 +96,8 @@ export async function countOutcomes(teams: readonly Team[], { scene, moments, ep
 function groupOf({ at, acknowledgedAt }: Said, { backupFrom, killedAt, servedAt }: Moments): Group | undefined {
   if (acknowledgedAt === undefined) return undefined
   if (acknowledgedAt < backupFrom) return "backed"
-  if (acknowledgedAt < killedAt) return "after"
+  // An answer that came before the kill may have been taken from the socket after it.
+  if (acknowledgedAt < servedAt) return "after"
   if (at < killedAt) return "late"
   return at < servedAt ? "down" : "again"
 }
