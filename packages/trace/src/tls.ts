@@ -40,7 +40,7 @@ export function parseNewSessionTickets(given: Buffer): { readonly tickets: Buffe
 }
 
 /** The head of a request to an HTTP proxy (RFC 9110 §9.3.6), or of its answer, with whatever of its end there is. */
-const PROXY_HEAD = /^(?:CONNECT |HTTP\/1\.)[^]*?(?:\r\n\r\n|$)/
+const PROXY_HEAD = /^(?:CONNECT |HTTP\/1\.)[\s\S]*?(?:\r\n\r\n|$)/
 const PROXY_HEAD_MAX = 8192
 /** A proxy that wants a password is asked again. */
 const PROXY_HEADS_MAX = 4
