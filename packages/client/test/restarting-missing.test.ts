@@ -69,6 +69,29 @@ describe("a conversation that the service does not show any more", () => {
     }
   })
 
+  it("comes and goes without a word, where another group took its place", async () => {
+    await using backup = new Backup()
+    const { alice, bob, clients, before } = await youngTeam(backup)
+    backup.restore()
+    await pass(backup.world, 10_000, ...clients)
+    await before.restart()
+    await bob.sync()
+    await accepted(bob)
+    for (const client of clients) await taken(client)
+    for (let time = 0; time < 2; time++) {
+      backup.takeBack()
+      await pass(backup.world, 20 * 60_000, ...clients)
+      assert.equal(before.missing, false)
+      backup.restore()
+      await pass(backup.world, 20 * 60_000, ...clients)
+      assert.equal(before.missing, true)
+    }
+    for (const client of [alice, bob]) {
+      const told = (await taken(client)).filter(({ type }) => type === "missing")
+      assert.ok(!told.some(({ conversation }) => conversation?.id === before.id), client.name)
+    }
+  })
+
   it("ends without a word a week later, where another group took its place", async () => {
     await using backup = new Backup()
     const { bob, clients, before } = await youngTeam(backup)

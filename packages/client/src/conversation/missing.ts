@@ -29,7 +29,8 @@ export function mistrust(turn: Turn, reason: string): void {
   const at = BigInt(moment.now)
   if (missingSince === undefined) {
     turn.update({ missingSince: at })
-    turn.emit({ type: "missing", conversation: state.id, reason })
+    // Where another group has taken its place, nobody is to do anything about it.
+    if (state.continuation.after === undefined) turn.emit({ type: "missing", conversation: state.id, reason })
   } else if (at - missingSince > PATIENCE_MILLISECONDS) {
     loseTrack(turn, `${reason}, for a week: removed or lost`)
   }
