@@ -15,7 +15,8 @@ export async function generalHelp(): Promise<string> {
     "",
     "conclave COMMAND --help tells more; --version tells the version.",
     "CONCLAVE_AS and CONCLAVE_SERVER stand in for --as and --server.",
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing arrived in time.",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing arrived in time,",
+    "4 (trace) a part could not be read, and nothing was found.",
   ].join("\n")
 }
 

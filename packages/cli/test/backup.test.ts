@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { type Client, type ClientEvent, openClient } from "@conclave/client/node"
 import Libsql from "libsql"
@@ -269,6 +269,20 @@ describe("conclave backup", { timeout: 120_000 }, () => {
 })
 
 describe("conclave restore", { timeout: 120_000 }, () => {
+  it("by root gives the file to whom the folder belongs, who can serve it then", { skip: noOtherUser() }, async () => {
+    const { folder, file } = await backedUp()
+    using _folder = folder
+    using target = new Folder()
+    chownSync(target.path, NOBODY, NOBODY)
+    await done(["restore", file, "--data", target.path])
+    for (const [name] of contentsOf(target)) assert.equal(statSync(target.file(name!)).uid, NOBODY, name)
+    // Whoever may not use it is told that.
+    chownSync(target.file("service.db"), 0, 0)
+    const ran = await conclave(["serve", "--port", "0", "--data", target.path], { uid: NOBODY })
+    assert.equal(ran.code, 1)
+    assertReadable(ran, /service\.db: the database cannot be opened: this user may not read and write it/)
+  })
+
   it("refuses what is no whole backup that it knows, and changes nothing", async () => {
     const { folder, file } = await backedUp()
     using _folder = folder

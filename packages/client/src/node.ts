@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { chmodSync, closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
+import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
 import { nodeProvider, verifyBatch } from "@conclave/crypto/node"
 import type { Transport, TransportError } from "@conclave/transport"
 import { connect as connectService } from "@conclave/transport/node"
@@ -13,6 +13,7 @@ import { verifyFrom } from "./service/leaves.js"
 import { type ProfileRecords, readRecords } from "./store/reading.js"
 import { SEALING_KEY_SIZE } from "./store/sealed.js"
 import { sqliteReader, sqliteStore } from "./store/sqlite.js"
+import type { Store } from "./store/store.js"
 
 export * from "./index.js"
 export type { ProfileRecords } from "./store/reading.js"
@@ -65,7 +66,7 @@ export async function openClient(given: NodeClientOptions): Promise<Client> {
   let sealingKey: Uint8Array
   let ways: Pick<ClientOptions, "delivery" | "auth">
   try {
-    sealingKey = options.sealingKey ?? sealingKeyFile(`${profile}.key`)
+    sealingKey = options.sealingKey ?? (await keyOf(store, `${profile}.key`))
     ways = await connectAs({ service, profile, ...options })
   } catch (error) {
     await store[Symbol.asyncDispose]()
@@ -73,6 +74,17 @@ export async function openClient(given: NodeClientOptions): Promise<Client> {
   }
   const verifyLeaves = verifyFrom(LEAVES_FOR_THREADS, verifyBatch)
   return Client.open({ verifyLeaves, ...options, ...ways, store, sealingKey, provider: nodeProvider() })
+}
+
+/** Of a profile that has something in it, no key is made: what it was sealed with is missing then. */
+async function keyOf(store: Store, file: string): Promise<Uint8Array> {
+  if (!existsSync(file) && (await store.list("", { limit: 1 })).length > 0) {
+    throw new ClientError(
+      "WRONG_PROFILE",
+      `the key file ${file} is missing: put it back, the profile is sealed with it`,
+    )
+  }
+  return sealingKeyFile(file)
 }
 
 /** Starting threads takes as long as verifying a few thousand signatures. */

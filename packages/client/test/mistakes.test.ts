@@ -52,6 +52,7 @@ describe("an address at which no service answers is told apart from", () => {
   const cases: readonly (readonly [what: string, status: number, said: string])[] = [
     ["one where something else answers", 404, "what answers at this address is no Conclave service, or an older one"],
     ["one that only takes other methods", 405, "what answers at this address is no Conclave service, or an older one"],
+    ["a server of files", 501, "what answers at this address is no Conclave service, or an older one"],
     ["a proxy that finds no service behind it", 502, "the service is not available at the moment"],
     ["a service that has another name", 421, "the service does not answer to the name that it was asked for"],
   ]

@@ -147,6 +147,9 @@ describe("a public URL", { timeout: 20_000 }, () => {
       ...["https://a/b c/", "https://a/%2e%2e/b//", "https://a:99999/", " https://a/", "https://a/b//c/"],
     ])
       assert.throws(() => publicUrlOf(none), { name: "TypeError", message: /^must be the address that browsers/ }, none)
+    for (const own of ["https://example.org/delivery/", "https://example.org/socket", "https://example.org/auth/x"]) {
+      assert.throws(() => publicUrlOf(own), { message: /, not with .*, which is the service's own path$/ }, own)
+    }
   })
 })
 

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { closeSync, existsSync, openSync } from "node:fs"
+import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs"
+import { dirname } from "node:path"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
 import { type FileLock, lockFile } from "./file-lock.js"
@@ -372,7 +373,10 @@ export function opened(file: string, options: Libsql.Options = { timeout: 0 }): 
   try {
     return new Libsql(file, options)
   } catch (error) {
-    throw new StoreUnavailable("the database cannot be opened", error)
+    throw new StoreUnavailable(
+      `the database cannot be opened${mayUse(file) ? "" : ": this user may not read and write it"}`,
+      error,
+    )
   }
 }
 
@@ -420,5 +424,15 @@ export function available<T>(work: () => T): T {
     return work()
   } catch (error) {
     throw unavailable(error)
+  }
+}
+
+/** Whether the system lets this user use the file, or make it. */
+function mayUse(file: string): boolean {
+  try {
+    accessSync(existsSync(file) ? file : dirname(file), constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
   }
 }

@@ -18,6 +18,10 @@ const OPENING_LINES = 10
 const PROMPT_DELAY_MILLISECONDS = 300
 /** So long, a wish that no service takes is stored at the latest. */
 const KEEPING_MILLISECONDS = 1_000
+/** So long the next line waits for a command, as others may have to do something first. */
+const WAITING_MILLISECONDS = 5_000
+/** What comes after these goes into another conversation. */
+const SELECTING = ["/new", "/open", "/accept", "/restart"]
 /** A wish that failed is told by the call and by an event: one of them is enough. */
 const REPETITION_MILLISECONDS = 2_000
 
@@ -217,19 +221,26 @@ export class ChatSession implements CommandedSession {
     await command.run(this, words, restOf(line))
   }
 
-  /** Without the service, what a line asks for is stored soon and carried out later: the next line does not wait for that. */
+  /**
+   * What a line asks for is stored soon, and may be carried out later: without the service, or while a conversation waits
+   * for somebody. The next line does not wait for that, unless it depends on it.
+   */
   async #kept(work: Promise<void>, line: string): Promise<void> {
-    const answers = () => (this.#screen.isInteractive ? this.client.online : !this.#isOffline)
-    if (answers()) return work
+    const { isInteractive } = this.#screen
+    const answers = () => (isInteractive ? this.client.online : !this.#isOffline)
+    const command = line.startsWith("/") && !line.startsWith("//") ? line.split(" ")[0]! : undefined
+    const mayGoOn = isInteractive && command !== undefined && !SELECTING.includes(command)
+    if (answers() && !mayGoOn) return work
     let timer: NodeJS.Timeout | undefined
     const patience = new Promise<true>((resolve) => {
-      timer = setTimeout(() => resolve(true), KEEPING_MILLISECONDS)
+      timer = setTimeout(() => resolve(true), answers() ? WAITING_MILLISECONDS : KEEPING_MILLISECONDS)
     })
     const isWaiting = await Promise.race([work, patience]).finally(() => clearTimeout(timer))
     if (isWaiting !== true) return
-    if (answers()) return work
+    if (answers() && !mayGoOn) return work
     work.catch((error: unknown) => this.#tellFailure(error))
-    this.#waits(line.startsWith("/") && !line.startsWith("//") ? line.split(" ")[0]! : "the message", "the service")
+    if (answers()) this.print(`${command} is kept and waits; what you type goes on`)
+    else this.#waits(command ?? "the message", "the service")
   }
 
   #waits(what: string, reason: string): void {

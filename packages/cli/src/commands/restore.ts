@@ -1,5 +1,15 @@
-import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs"
-import { dirname, join } from "node:path"
+import {
+  existsSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { equalBytes } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { raiseIncarnation } from "@conclave/delivery"
@@ -147,6 +157,18 @@ interface Putting {
   readonly suffix: string
 }
 
+/** What root has restored belongs to whom the folder belongs to: the service runs as that user. */
+function giveToOwner(...files: readonly string[]): void {
+  const folder = dirname(files[0]!)
+  const { uid, gid } = statSync(folder)
+  if (process.getuid?.() !== 0 || uid === 0) return
+  const names = files.map((file) => basename(file))
+  for (const name of readdirSync(folder).filter((it) => names.some((known) => it.startsWith(known)))) {
+    const path = join(folder, name)
+    if (lstatSync(path).uid === 0) lchownSync(path, uid, gid)
+  }
+}
+
 /** One rename changes the service. Returns the names that former files have now. */
 function put(fresh: string, { file, keys, serverKey, suffix }: Putting): string[] {
   const kept: string[] = []
@@ -172,6 +194,7 @@ function put(fresh: string, { file, keys, serverKey, suffix }: Putting): string[
   } finally {
     rmSync(restoredKeys, { force: true })
   }
+  giveToOwner(file, keys)
   syncFolderOf(file)
   return kept
 }

@@ -87,7 +87,7 @@ export async function checkService(server: URL): Promise<Finding[]> {
       {
         verdict: "good",
         text: `No service runs at ${server.origin}; the port is free for one.`,
-        remedy: "conclave serve",
+        remedy: server.port === DEFAULT_PORT ? "conclave serve" : `conclave serve --port ${server.port || "80"}`,
       },
     ]
   }
@@ -95,6 +95,8 @@ export async function checkService(server: URL): Promise<Finding[]> {
   return [{ verdict: "note", text, remedy: "conclave serve --port 0" }]
 }
 
+/** Of `conclave serve`. */
+const DEFAULT_PORT = "7080"
 const HEALTH_MILLISECONDS = 3_000
 
 async function isHealthy(server: URL): Promise<boolean> {

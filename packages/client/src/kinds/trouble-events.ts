@@ -183,7 +183,7 @@ export const troubleEvents = {
       change === "restored"
         ? [
             "The service was restored from a backup",
-            "What it has lost, this device gives back where it can: for ten minutes, nothing is changed in conversations",
+            "What it has lost, this device gives back where it can: for ten minutes, invitations and removals wait, and messages that are written after them",
           ]
         : [
             "The service is not the one that this device knows",

@@ -30,11 +30,12 @@ function faultOfRequest(error: unknown): LineFault {
   const status = error instanceof TransportError ? error.status : undefined
   if (status === undefined) return "unreachable"
   if (status === MISDIRECTED) return "hostRefused"
-  return status === TOO_MANY_REQUESTS || status >= SERVER_FAULTS ? "unavailable" : "unknown"
+  return FOR_NOW.includes(status) ? "unavailable" : "unknown"
 }
 
-/** Statuses of HTTP (RFC 9110 §15; RFC 6585 §4). */
-const [MISDIRECTED, TOO_MANY_REQUESTS, SERVER_FAULTS] = [421, 429, 500]
+/** Statuses of HTTP (RFC 9110 §15; RFC 6585 §4): of a service that is busy or faulty, or a proxy that finds none behind it. */
+const FOR_NOW: readonly number[] = [429, 500, 502, 503, 504]
+const MISDIRECTED = 421
 
 /** Answers that say nothing about the request itself. */
 type Passing =

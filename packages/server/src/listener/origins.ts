@@ -12,6 +12,9 @@ export interface OriginOptions {
   readonly allowedOrigins?: readonly string[] | undefined
 }
 
+/** What is at the root of the service. */
+const OWN_PATHS = ["auth", "delivery", "fast-open", "socket", "healthz", "readyz", "assets"]
+
 /** Longer origins are no origins of pages: a host name has at most 253 characters. */
 const ORIGIN_LENGTH_MAX = 256
 
@@ -87,6 +90,9 @@ export function publicUrlOf(text: string | URL): URL {
   // What a bare "?" or "#" leaves behind is seen in the text alone.
   if (/[?#]/.test(url.href)) throw wrong(`without a query or fragment, like ${url.origin}${url.pathname}`)
   if (!url.pathname.endsWith("/")) url.pathname += "/"
+  // Where a proxy takes the path off, one of the service's own could be that, or what is beneath it.
+  if (OWN_PATHS.includes(url.pathname.split("/")[1]!))
+    throw wrong(`not with ${url.pathname}, which is the service's own path`)
   try {
     mountPath(url.pathname)
   } catch {
