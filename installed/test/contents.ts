@@ -8,7 +8,8 @@ const shipped: readonly RegExp[] = [
   /^(package\.json|LICENSE|README\.md)$/,
   /^src\/[\w/-]+(\.d)?\.ts$/,
   /^dist\/src\/[\w/-]+\.(js|d\.ts)(\.map)?$/,
-  /^bin\/[\w-]+\.js$/,
+  // It says that what is beside it is CommonJS.
+  /^bin\/([\w-]+\.js|package\.json)$/,
 ]
 
 /** The page is bundled and compressed, and has no modules to import. */

@@ -98,7 +98,7 @@ describe("the completions for zsh", { skip: without("zsh") || (without("script")
     }
     try {
       shell.stdin.write(
-        `autoload -U compinit; compinit -u -d ${folder.file("dump")}; source completions.zsh; echo rea''dy\r`,
+        `bindkey -e; autoload -U compinit; compinit -u -d ${folder.file("dump")}; source completions.zsh; echo rea''dy\r`,
       )
       await until("ready")
       for (const [typed, completed] of [
