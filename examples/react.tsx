@@ -3,13 +3,14 @@ import { type Client, openClient } from "@conclave/client/browser"
 import { StrictMode, useEffect, useState, useSyncExternalStore } from "react"
 import { createRoot } from "react-dom/client"
 
-/** A profile that is open for as long as the component is there. Under StrictMode, React mounts it twice. */
-export function useClient(name: string): Client | undefined {
-  const [client, setClient] = useState<Client>()
+/** A profile that is open for as long as the component is there, or why it is not. Under StrictMode, React mounts it twice. */
+export function useClient(name: string): Client | Error | undefined {
+  const [client, setClient] = useState<Client | Error>()
   useEffect(() => {
     let isGone = false
     const opening = openClient({ name })
-    opening.then((it) => !isGone && setClient(it), console.error)
+    const show = (it: Client | Error) => !isGone && setClient(it)
+    opening.then(show, show)
     return () => {
       isGone = true
       setClient(undefined)
@@ -53,7 +54,8 @@ function Conversations({ client }: { readonly client: Client }) {
 
 function App() {
   const client = useClient("alice")
-  return client === undefined ? <p>opening…</p> : <Conversations client={client} />
+  if (client === undefined) return <p>opening…</p>
+  return client instanceof Error ? <p role="alert">{client.message}</p> : <Conversations client={client} />
 }
 
 createRoot(document.getElementById("app")!).render(

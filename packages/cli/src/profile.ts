@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs"
 import { type Client, ClientError, type NodeClientOptions, openClient, sealingKeyFile } from "@conclave/client/node"
 import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import { whyFailed, whyLocked } from "./causes/profile.js"
@@ -41,6 +42,7 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
   const { as, server, data } = choice
   const { terminal, live, signal } = options
   const file = profileFile(openDataFolder(data), { name: as, server })
+  const isNew = !existsSync(file)
   const supplied = suppliedKey(terminal.environment)
   const accepted = choice["accept-invitations"]
   let opened: (client: Client) => void = () => {}
@@ -60,6 +62,9 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
       }),
     )
     opened(client)
+    // Or a mistyped name would be taken without a word.
+    if (isNew)
+      terminal.tell(`${terminal.errorStyle.yellow("note:")} ${as} is new at ${server.origin}, and was registered there`)
     if (accepted !== undefined) await acceptWaiting(client, accepted)
     return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }
   } catch (error) {

@@ -12,7 +12,7 @@ import { World } from "./support/world.js"
 const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
 const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
 
-describe("in a real browser", { skip, timeout: 60_000 }, () => {
+describe("in a real browser", { skip, timeout: 180_000 }, () => {
   let world: World
   let server: Conclave
   let url: URL

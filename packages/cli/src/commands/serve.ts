@@ -207,7 +207,11 @@ async function start(options: ServiceOptions): Promise<RunningService> {
   } catch (error) {
     const { code, name } = error as NodeJS.ErrnoException
     const reason = explain(error).reason
-    if (name === "StoreUnavailable") throw new Failure(`${file}: ${reason}`, { cause: error })
+    if (name === "StoreUnavailable") {
+      const isTaken = reason.includes("is in use by")
+      const remedy = isTaken ? "; if a service runs there, stop it, or name another folder with --data" : ""
+      throw new Failure(`${file}: ${reason}${remedy}`, { cause: error })
+    }
     if (code === "EADDRINUSE") {
       const isSealed = options.fastOpen !== undefined && (error as { port?: number }).port === options.fastOpen.port
       const [taken, option] = isSealed ? [options.fastOpen.port, "--fast-open-port"] : [port, "--port"]

@@ -20,7 +20,7 @@ const inService = (rule: string, file: string, find: string, replace: string): P
  * asks it.
  */
 export const plantedRules: readonly Planted[] = [
-  inService("compareAndSet", "store/memory.js", "if (after === lastCommitSeq)", "if (true)"),
+  inService("compareAndSet", "store/memory-state.js", "if (after === lastCommitSeq)", "if (true)"),
   inService("compareAndSet", "groups.js", "|| standing.lastCommitSeq !== after", ""),
   inService("newestKeyProved", "access.js", "return denied(NOT_NEWEST)", "return undefined"),
   inService("removalEndsKey", "store/memory-access.js", "&& !later[0].removes", ""),
