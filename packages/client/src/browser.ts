@@ -28,7 +28,7 @@ export interface BrowserClientOptions
   readonly service?: string | URL
   /**
    * The profile's name within the origin; default: `name`. One tab at a time has it. A page that has it open itself waits
-   * half a minute for that client's `close()`.
+   * ten seconds for that client's `close()`.
    */
   readonly profile?: string
   /** Wait for the tab that has the profile instead of failing with `STORE_LOCKED`; `signal` ends the waiting. */
@@ -50,12 +50,14 @@ export async function openClient(options: BrowserClientOptions): Promise<Client>
   const given = options.sealingKey && copyBytes(options.sealingKey)
   // Throws before there is anything to close.
   const ways = connect(service)
-  const provider = options.provider ?? (await loadProvider())
   const waiting = options.signal === undefined ? {} : { signal: options.signal }
-  // The profile is locked first: two tabs that start at once must not both make a key.
+  // The profile is locked first: two tabs that start at once must not both make a key. And in the order of the calls: of
+  // two in one page, the second may wait for the first, which is closed.
   const store = await indexedDbStore(profile, { wait: waitForOtherTab, ...waiting })
+  let provider: CryptoProvider
   let sealingKey: Uint8Array
   try {
+    provider = options.provider ?? (await loadProvider())
     sealingKey = given ?? (await browserSealingKey(profile))
   } catch (error) {
     await store[Symbol.asyncDispose]()

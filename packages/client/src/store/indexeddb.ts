@@ -29,7 +29,7 @@ export async function indexedDbStore(profile: string, options: IndexedDbStoreOpt
 /** By the lock's name, what this page has open, or asks for: each resolves when it is closed, or was refused. */
 const openHere = new Map<string, Promise<void>>()
 /** A component that is unmounted and mounted again opens its profile before it has closed it. */
-const CLOSING_MILLISECONDS = 30_000
+const CLOSING_MILLISECONDS = 10_000
 
 interface HeldLock {
   release(): void
