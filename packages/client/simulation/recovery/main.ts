@@ -104,8 +104,8 @@ function inWorker(job: Job, note: (done: Done) => void): Promise<void> {
 /** The last run may end after the time: one that has begun is completed. */
 async function work({ harm, size, from, to, step, minutes }: Job): Promise<void> {
   const elapsed = performance.now.bind(performance)
-  const end = elapsed() + minutes * 60_000
   const made = await template(size, size <= RENEWALS.all ? size : RENEWALS.most)
+  const end = elapsed() + minutes * 60_000
   for (let seed = from; seed <= to && elapsed() < end; seed += step) {
     parentPort!.postMessage({ seed, outcome: await harms[harm]!.run(made, { seed }) } satisfies Done)
   }
