@@ -4,6 +4,7 @@ import { userInfo } from "node:os"
 import { describe, it } from "node:test"
 import { type Client, type ClientEvent, openClient } from "@conclave/client/node"
 import Libsql from "libsql"
+import { NOBODY, noOtherUser } from "./machine.js"
 import { assertReadable, conclave, Folder, type Ran, Service } from "./support.js"
 
 const admin = (folder: Folder, ...words: readonly string[]): Promise<Ran> =>
@@ -57,12 +58,6 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
-
-/** Without rights to anybody else's files. */
-const NOBODY = 65_534
-
-const noOtherUser = () =>
-  process.platform !== "linux" || process.getuid?.() !== 0 ? "another user's process needs Linux and root" : false
 
 const SUSPENDED = "the operator has suspended this name: spam"
 
@@ -297,7 +292,7 @@ describe("conclave admin", { timeout: 60_000 }, () => {
     assertReadable(await admin(folder, "groups"), /service\.db: the file is none of a service/)
   })
 
-  it("is for the owner of the file", { skip: noOtherUser() }, async () => {
+  it("is for the owner of the file", { skip: noOtherUser }, async () => {
     await using service = await Service.start()
     chmodSync(service.folder.path, 0o777)
     for (const mode of [0o600, 0o666]) {

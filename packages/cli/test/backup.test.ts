@@ -4,6 +4,7 @@ import { describe, it } from "node:test"
 import { type Client, type ClientEvent, openClient } from "@conclave/client/node"
 import Libsql from "libsql"
 import { ageOf } from "../src/files.js"
+import { NOBODY, noOtherUser } from "./machine.js"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
@@ -81,12 +82,6 @@ const contentsOf = (folder: Folder) =>
     .map(({ name }) => name)
     .sort()
     .map((name) => [name, readFileSync(folder.file(name)).toString("base64")])
-
-/** Without rights to anybody else's files. */
-const NOBODY = 65_534
-
-const noOtherUser = () =>
-  process.platform !== "linux" || process.getuid?.() !== 0 ? "another user's process needs Linux and root" : false
 
 async function done(words: readonly string[]): Promise<string> {
   const ran = await conclave(words)
@@ -250,7 +245,7 @@ describe("conclave backup", { timeout: 120_000 }, () => {
     )
   })
 
-  it("says where it may not write, and leaves nothing there", { skip: noOtherUser() }, async () => {
+  it("says where it may not write, and leaves nothing there", { skip: noOtherUser }, async () => {
     const { folder, file } = await backedUp()
     using _folder = folder
     chmodSync(folder.path, 0o755)
@@ -269,7 +264,7 @@ describe("conclave backup", { timeout: 120_000 }, () => {
 })
 
 describe("conclave restore", { timeout: 120_000 }, () => {
-  it("by root gives the file to whom the folder belongs, who can serve it then", { skip: noOtherUser() }, async () => {
+  it("by root gives the file to whom the folder belongs, who can serve it then", { skip: noOtherUser }, async () => {
     const { folder, file } = await backedUp()
     using _folder = folder
     using target = new Folder()

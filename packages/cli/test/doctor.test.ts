@@ -4,31 +4,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 
 import { createServer } from "node:net"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
+import { locksThat, noCompiler, noMounts } from "./machine.js"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
-
-const noMounts =
-  process.platform === "linux" && process.getuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0
-    ? false
-    : "needs root, to mount file systems"
-const noCompiler =
-  process.platform === "linux" && spawnSync("cc", ["--version"]).status === 0
-    ? false
-    : "needs cc, for locks that do not hold"
-
-/** fcntl(2) where every process gets every lock. */
-const LOCKS_FOR_EVERYBODY = `
-#include <fcntl.h>
-int fcntl(int fd, int command, ...) {
-  if (command == F_SETLK || command == F_SETLKW) return 0;
-  __builtin_va_list rest;
-  __builtin_va_start(rest, command);
-  void *argument = __builtin_va_arg(rest, void *);
-  __builtin_va_end(rest);
-  extern int __fcntl(int, int, ...);
-  return __fcntl(fd, command, argument);
-}
-int fcntl64(int, int, ...) __attribute__((alias("fcntl")));
-`
 
 describe("conclave doctor", () => {
   it("tells in sentences what this machine has, and changes nothing", async () => {
@@ -77,9 +54,8 @@ describe("conclave doctor", () => {
 
   it("marks a data folder where locks do not hold", { skip: noCompiler }, async () => {
     using folder = new Folder()
-    const library = folder.file("locks.so")
-    writeFileSync(folder.file("locks.c"), LOCKS_FOR_EVERYBODY)
-    assert.equal(spawnSync("cc", ["-shared", "-fPIC", "-o", library, folder.file("locks.c")]).status, 0)
+    // Every process gets every lock.
+    const library = locksThat(folder, "if (command == F_SETLK || command == F_SETLKW) return 0;")
     const { code, output } = await conclave(["doctor", "--data", folder.path], { environment: { LD_PRELOAD: library } })
     assert.equal(code, 1)
     assert.match(output.toString(), /^✗ Locks do not hold there: two processes could open one profile and ruin it\.$/m)

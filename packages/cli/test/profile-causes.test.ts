@@ -5,31 +5,8 @@ import { join } from "node:path"
 import { after, before, describe, it } from "node:test"
 import { lockHolder } from "../src/system/locks.js"
 import { isNetworkFileSystem, mountIn } from "../src/system/mounts.js"
+import { locksThat, noCompiler, noMounts } from "./machine.js"
 import { assertReadable, conclave, Folder, type RunOptions, Service } from "./support.js"
-
-const isRoot = process.platform === "linux" && process.getuid?.() === 0
-const noMounts =
-  isRoot && spawnSync("unshare", ["--mount", "true"]).status === 0 ? false : "needs root, to mount file systems"
-const noCompiler =
-  process.platform === "linux" && spawnSync("cc", ["--version"]).status === 0
-    ? false
-    : "needs cc, for a lock that fails"
-
-/** fcntl(2) as on a network drive without a lock service. */
-const WITHOUT_LOCKS = `
-#include <errno.h>
-#include <fcntl.h>
-int fcntl(int fd, int command, ...) {
-  if (command == F_SETLK || command == F_SETLKW || command == F_GETLK) { errno = ENOLCK; return -1; }
-  __builtin_va_list rest;
-  __builtin_va_start(rest, command);
-  void *argument = __builtin_va_arg(rest, void *);
-  __builtin_va_end(rest);
-  extern int __fcntl(int, int, ...);
-  return __fcntl(fd, command, argument);
-}
-int fcntl64(int, int, ...) __attribute__((alias("fcntl")));
-`
 
 function mounted(...words: readonly string[]): Disposable {
   const { status, stderr } = spawnSync("mount", words, { encoding: "utf8" })
@@ -82,10 +59,9 @@ describe("each reason why a profile cannot be used has a sentence of its own, wi
 
   it("its drive has no locks", { skip: noCompiler }, async () => {
     using folder = copied()
-    writeFileSync(folder.file("locks.c"), WITHOUT_LOCKS)
-    const library = folder.file("locks.so")
-    const { status, stderr } = spawnSync("cc", ["-shared", "-fPIC", "-o", library, folder.file("locks.c")])
-    assert.equal(status, 0, String(stderr))
+    // As on a network drive without a lock service.
+    const refused = "command == F_SETLK || command == F_SETLKW || command == F_GETLK"
+    const library = locksThat(folder, `if (${refused}) { errno = ENOLCK; return -1; }`)
     await refusedIn(folder, /cannot be locked, and no process here has it open; does its file system know locks/, {
       environment: { LD_PRELOAD: library },
     })
