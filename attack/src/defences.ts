@@ -129,7 +129,7 @@ const halfReceivedIsCounted = inTransport("shares")(
   "received: part(Number.POSITIVE_INFINITY),",
 )
 const commitsTakeTurns = inDelivery("admission")(
-  'this.waiting("commits", isCommit ? this.#turns.take(groupTopic(request.groupId), requester, now) : undefined);',
+  'this.waiting("commits", isCommit ? this.#turn(request, budgets, asking) : undefined);',
   "undefined;",
 )
 const welcomesAreLimited = inDelivery("admission")(
@@ -215,7 +215,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       'return this.waiting("proposals", this.rates.proposal(groupId, requester, now));',
       "return undefined;",
     ),
-    inDelivery("admission")("if (ofGroup !== undefined)", "if (ofGroup === null)"),
+    inDelivery("admission")("const wait = this.#budgetsWait(taken, budgets, now) ??", "const wait = undefined ??"),
     inMls("group/received-proposals")("< PROPOSALS_PER_SENDER_MAX", "< 1_000_000"),
     inMls("group/received-proposals")("const ASKED_MAX = 512;", "const ASKED_MAX = 1_000_000;"),
     // With the path first, and what may be wrong with the proposals last.
@@ -248,11 +248,8 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   H9f: [requestersHaveShares],
   H10: [
-    inDelivery("admission")(
-      'const wait = this.waiting("bytes", this.#bytesWait(size, asking)) ??',
-      "const wait = undefined ??",
-    ),
-    inDelivery("admission")("if (group.bytes + request.body.length >", "if (0 * request.body.length >"),
+    inDelivery("admission")('this.waiting("bytes", this.#bytesWait(size, asking)) ??', "undefined ??"),
+    inDelivery("admission")("if (bytes + request.body.length >", "if (0 * request.body.length >"),
   ],
   H11a: [
     commitsTakeTurns,

@@ -1,11 +1,12 @@
 import type { Append } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import type { Requester } from "@conclave/transport"
+import { afterTaking, budgetWait } from "./budgets.js"
 import { CommitTurns } from "./commit-turns.js"
 import type { DeliveryLimits } from "./limits.js"
 import { Rates, type Wait } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
-import { ENTRY_OVERHEAD, type Refusal, type Store } from "./store/store.js"
+import { type Admitted, type Budgets, ENTRY_OVERHEAD, type GroupUse, type Refusal, type Store } from "./store/store.js"
 import { groupTopic } from "./topics.js"
 
 export interface AdmissionOptions {
@@ -52,35 +53,50 @@ export class Admission {
   }
 
   /** When the entry would be accepted otherwise: see `NewEntry.admit`. */
-  entry(request: Append, group: { readonly bytes: number }, asking: Asking): Refusal | undefined {
+  entry(request: Append, { bytes, budgets }: GroupUse, asking: Asking): Refusal | Admitted {
     const { groupSizeMax } = this.#limits
     const isCommit = request.kind === "commit"
     const size = sizeOf(request)
-    if (group.bytes + request.body.length > (isCommit ? (groupSizeMax * 9) / 8 : groupSizeMax)) {
+    if (bytes + request.body.length > (isCommit ? (groupSizeMax * 9) / 8 : groupSizeMax)) {
       return this.#quotaExceeded("group")
     }
     if (this.#isFull(size, isCommit ? ROOM.commit : ROOM.message)) return this.#quotaExceeded("service")
     const { requester, now } = asking
-    const ofGroup = this.waiting(
-      request.kind === "proposal" ? "proposals" : "appends",
-      this.rates.appendOfGroup(request.groupId, request.kind, now),
-    )
-    if (ofGroup !== undefined) return { type: "throttled", retryAfterMilliseconds: ofGroup }
+    const taken = takenFrom(request.kind)
     // A turn is not spent on what does not fit into the requester's share, nor the other way round.
     const wait =
+      this.#budgetsWait(taken, budgets, now) ??
       this.waiting("bytes", this.#bytesWait(size, asking)) ??
-      this.waiting("commits", isCommit ? this.#turns.take(groupTopic(request.groupId), requester, now) : undefined)
+      this.waiting("commits", isCommit ? this.#turn(request, budgets, asking) : undefined)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     this.rates.bytes(size, requester, now)
+    return { type: "admitted", budgets: this.#afterTaking(isCommit ? [...taken, "commits"] : taken, budgets, now) }
+  }
+
+  #turn({ groupId }: Append, { commits: fullAt }: Budgets, { requester, now }: Asking): Wait {
+    return this.#turns.take(groupTopic(groupId), requester, { now, fullAt })
+  }
+
+  #budgetsWait(taken: readonly Budgeted[], budgets: Budgets, now: number): Wait {
+    for (const name of taken) {
+      const wait = this.waiting(name, budgetWait({ rate: this.#limits[name], fullAt: budgets[name] }, now))
+      if (wait !== undefined) return wait
+    }
     return undefined
   }
 
+  #afterTaking(taken: readonly Budgeted[], budgets: Budgets, now: number): Budgets {
+    const after = taken.map((name) => [name, afterTaking({ rate: this.#limits[name], fullAt: budgets[name] }, now)])
+    return { ...budgets, ...Object.fromEntries(after) }
+  }
+
   /** When the knock would be left otherwise. Where there is no room for it, it is to come later. */
-  knock(groupId: Uint8Array, size: number, asking: Asking): Refusal | undefined {
-    const wait = this.waiting("knocks", this.rates.knockOfGroup(groupId, asking.now))
+  knock(size: number, { budgets }: GroupUse, asking: Asking): Refusal | Admitted {
+    const wait = this.#budgetsWait(["knocks"], budgets, asking.now)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     const refusal = this.bytes(size, asking)
-    return refusal?.type === "quotaExceeded"
+    if (refusal === undefined) return { type: "admitted", budgets: this.#afterTaking(["knocks"], budgets, asking.now) }
+    return refusal.type === "quotaExceeded"
       ? { type: "throttled", retryAfterMilliseconds: NO_ROOM_MILLISECONDS }
       : refusal
   }
@@ -145,6 +161,12 @@ export class Admission {
 }
 
 const NO_ROOM_MILLISECONDS = 60_000
+
+type Budgeted = keyof Budgets
+
+/** Commits take from a budget of their own besides, in turns. */
+const takenFrom = (kind: Append["kind"]): readonly Budgeted[] =>
+  kind === "proposal" ? ["proposals", "appends"] : ["appends"]
 
 function sizeOf({ body, commit }: Append): number {
   const { welcome, answers } = commit ?? {}

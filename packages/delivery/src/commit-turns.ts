@@ -1,4 +1,5 @@
 import type { Rate, Requester } from "@conclave/transport"
+import { budgetWait, placesOf } from "./budgets.js"
 
 export interface CommitTurnsOptions {
   /** Commits of one group. */
@@ -11,13 +12,16 @@ export interface CommitTurnsOptions {
   readonly random: () => number
 }
 
+interface Moment {
+  readonly now: number
+  readonly fullAt: number
+}
+
 interface Turn extends Requester {
   readonly at: number
 }
 
 interface Group {
-  /** When the budget is full again. */
-  fullAt: number
   /** Who asked in vain, by peer. */
   readonly waiting: Map<string, Turn>
   reserved: (Requester & { readonly until: number }) | undefined
@@ -60,20 +64,23 @@ export class CommitTurns {
   }
 
   /**
-   * Takes a place for a commit, or returns in how many milliseconds to ask again: 50 to 1,000. `now`: milliseconds. To
-   * be asked only for a commit that would be accepted otherwise.
+   * Gives the turn for a commit, or returns in how many milliseconds to ask again: 50 to 1,000. `fullAt`: of the group's
+   * budget, from which the caller takes; both times in milliseconds. To be asked only for a commit that would be accepted
+   * otherwise.
    */
-  take(groupKey: string, requester: Requester | undefined, now: number): number | undefined {
+  take(groupKey: string, requester: Requester | undefined, { now, fullAt }: Moment): number | undefined {
     const asking = requester ?? UNKNOWN
     const group = this.#group(groupKey, now)
-    const drawn = group.reserved ?? this.#draw(group, asking, now)
+    const budget = { rate: this.#rate, fullAt }
+    const untilPlace = budgetWait(budget, now)
+    const drawn = group.reserved ?? (untilPlace === undefined ? this.#draw(group, asking, now) : undefined)
     // Beside the place that is kept there may be another.
-    if (drawn?.peer === asking.peer || this.#places(group, now) >= 2) {
+    if (untilPlace === undefined && (drawn?.peer === asking.peer || placesOf(budget, now) >= 2)) {
       this.#serve(group, asking, now)
       return undefined
     }
     this.#wait(group, asking, now)
-    return this.#waitOf(group, now)
+    return this.#waitOf(group, { now, untilPlace: untilPlace ?? 0 })
   }
 
   /** Groups of which something is kept. */
@@ -88,7 +95,7 @@ export class CommitTurns {
       this.#refresh(known, now)
       return known
     }
-    const group: Group = { fullAt: now, waiting: new Map(), reserved: undefined, turns: [] }
+    const group: Group = { waiting: new Map(), reserved: undefined, turns: [] }
     if (this.#groups.size >= GROUPS_MAX) this.#groups.delete(this.#groups.keys().next().value!)
     this.#groups.set(key, group)
     return group
@@ -102,13 +109,8 @@ export class CommitTurns {
     group.turns = group.turns.filter(({ at }) => now - at < TURNS_KEPT_MILLISECONDS)
   }
 
-  #places({ fullAt }: Group, now: number): number {
-    return this.#rate.burst - (Math.max(0, fullAt - now) / 1000) * this.#rate.perSecond
-  }
-
-  /** Who has the next place, if there is one; kept for it where that is somebody else than the one that asks. */
-  #draw(group: Group, asking: Requester, now: number): Requester | undefined {
-    if (this.#places(group, now) < 1) return undefined
+  /** Who has the place that there is; kept for it where that is somebody else than the one that asks. */
+  #draw(group: Group, asking: Requester, now: number): Requester {
     const lots = [...group.waiting.values()]
     if (!group.waiting.has(asking.peer)) lots.push({ ...asking, at: now })
     const network = this.#pick([...new Set(lots.map((lot) => lot.network))], (name) =>
@@ -136,7 +138,6 @@ export class CommitTurns {
   }
 
   #serve(group: Group, asking: Requester, now: number): void {
-    group.fullAt = Math.max(group.fullAt, now) + 1000 / this.#rate.perSecond
     group.waiting.delete(asking.peer)
     // A turn that was drawn is counted already.
     if (group.reserved?.peer === asking.peer) group.reserved = undefined
@@ -152,11 +153,10 @@ export class CommitTurns {
     group.waiting.set(asking.peer, { peer: asking.peer, network: asking.network, at: now })
   }
 
-  #waitOf(group: Group, now: number): number {
-    const { reserved } = group
+  #waitOf({ reserved }: Group, { now, untilPlace }: { readonly now: number; readonly untilPlace: number }): number {
     const milliseconds =
       reserved === undefined
-        ? Math.min(WAIT_MAX_MILLISECONDS, group.fullAt - now - ((this.#rate.burst - 1) / this.#rate.perSecond) * 1000)
+        ? Math.min(WAIT_MAX_MILLISECONDS, untilPlace)
         : Math.min(RESERVED_WAIT_MAX_MILLISECONDS, reserved.until - now)
     return Math.ceil(Math.max(WAIT_MIN_MILLISECONDS, milliseconds))
   }
@@ -168,7 +168,7 @@ export class CommitTurns {
     for (const [key, group] of this.#groups) {
       this.#refresh(group, now)
       const isIdle = group.waiting.size === 0 && group.turns.length === 0 && group.reserved === undefined
-      if (isIdle && group.fullAt <= now) this.#groups.delete(key)
+      if (isIdle) this.#groups.delete(key)
     }
   }
 }

@@ -208,7 +208,7 @@ export class Groups {
       since: knocksSince(now),
       sender: admission.senderOf(requester),
       ofKeyMax: limits.knocksPerKeyMax,
-      admit: () => admission.knock(groupId, sealed.length + KNOCK_OVERHEAD, asking),
+      admit: (group) => admission.knock(sealed.length + KNOCK_OVERHEAD, group, asking),
     })
     switch (left.type) {
       case "left":

@@ -1,4 +1,3 @@
-import type { EntryKind } from "@conclave/contracts/delivery"
 import { type Rate, RateLimiter, type Requester, type Taking, takeAll } from "@conclave/transport"
 import { groupTopic, inboxTopic } from "./topics.js"
 
@@ -95,7 +94,7 @@ export class Rates {
     this.#bytes = new Shared(rates.bytesByRequester)
   }
 
-  /** A requester's share of what is appended to a group; the group's own is {@link appendOfGroup}. */
+  /** A requester's share of what is appended to a group; the group's own lies with it: `Budgets`. */
   append(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
     return this.#appends.takeOfRequester(requester, now, groupTopic(groupId))
   }
@@ -104,21 +103,8 @@ export class Rates {
     return this.#proposals.takeOfRequester(requester, now, groupTopic(groupId))
   }
 
-  /** Only for what may be appended: a stranger who knows the group's id takes nothing from its members. */
-  appendOfGroup(groupId: Uint8Array, kind: EntryKind, now: number): Wait {
-    const takings = [this.#appends, ...(kind === "proposal" ? [this.#proposals] : [])]
-    return takeAll(
-      takings.flatMap((shared) => shared.ofAll(groupTopic(groupId))),
-      now,
-    )
-  }
-
   knock(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
     return this.#knocks.takeOfRequester(requester, now, groupTopic(groupId))
-  }
-
-  knockOfGroup(groupId: Uint8Array, now: number): Wait {
-    return takeAll(this.#knocks.ofAll(groupTopic(groupId)), now)
   }
 
   denied(requester: Requester | undefined, now: number): Wait {
@@ -188,10 +174,6 @@ class Shared {
     return takeAll(this.#ofRequester(requester, of, 1), now)
   }
 
-  ofAll(of: string, amount = 1): Taking[] {
-    return this.#all === undefined ? [] : [{ limiter: this.#all, key: of, amount }]
-  }
-
   wait(requester: Requester | undefined, now: number, { amount, leaving }: { amount: number; leaving: number }): Wait {
     if (requester === undefined) return undefined
     const { peer, network } = this.#bursts
@@ -203,7 +185,8 @@ class Shared {
   }
 
   #levels(requester: Requester | undefined, of: string, amount: number): Taking[] {
-    return [...this.#ofRequester(requester, of, amount), ...this.ofAll(of, amount)]
+    const ofAll = this.#all === undefined ? [] : [{ limiter: this.#all, key: of, amount }]
+    return [...this.#ofRequester(requester, of, amount), ...ofAll]
   }
 
   #ofRequester(requester: Requester | undefined, of: string, amount: number): Taking[] {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import type { Requester } from "@conclave/transport"
-import { CommitTurns } from "../src/commit-turns.js"
+import type { Rate, Requester } from "@conclave/transport"
+import { afterTaking } from "../src/budgets.js"
+import { CommitTurns, type CommitTurnsOptions } from "../src/commit-turns.js"
 
 /** mulberry32: the same draws in every run. */
 function generator(seed: number): () => number {
@@ -14,14 +15,42 @@ function generator(seed: number): () => number {
   }
 }
 
+/** Turns, with the budgets that a store keeps. */
+class Turns {
+  readonly #turns: CommitTurns
+  readonly #rate: Rate
+  readonly #fullAt = new Map<string, number>()
+
+  constructor(options: CommitTurnsOptions) {
+    this.#turns = new CommitTurns(options)
+    this.#rate = options.rate
+  }
+
+  take(group: string, requester: Requester | undefined, now: number): number | undefined {
+    const fullAt = this.#fullAt.get(group) ?? 0
+    const wait = this.#turns.take(group, requester, { now, fullAt })
+    if (wait === undefined) this.#fullAt.set(group, afterTaking({ rate: this.#rate, fullAt }, now))
+    return wait
+  }
+
+  /** As somebody does that another process serves. */
+  takeElsewhere(group: string, now: number): void {
+    this.#fullAt.set(group, afterTaking({ rate: this.#rate, fullAt: this.#fullAt.get(group) ?? 0 }, now))
+  }
+
+  get size(): number {
+    return this.#turns.size
+  }
+}
+
 const turnsOf = (seed = 1, options = {}) =>
-  new CommitTurns({ rate: { perSecond: 1, burst: 5 }, random: generator(seed), ...options })
+  new Turns({ rate: { perSecond: 1, burst: 5 }, random: generator(seed), ...options })
 
 const requester = (peer: string, network = peer): Requester => ({ peer, network })
 const [alice, bob, mallory] = [requester("alice"), requester("bob"), requester("mallory")]
 
 /** Asks until it is served; when, and how often it was told to wait. */
-function servedAt(turns: CommitTurns, asking: Requester, from: number): number {
+function servedAt(turns: Turns, asking: Requester, from: number): number {
   for (let now = from; ; ) {
     const wait = turns.take("g", asking, now)
     if (wait === undefined) return now
@@ -139,6 +168,19 @@ describe("the turns of those who commit in a group", () => {
     assert.equal(turns.take("g", mallory, 2_000), undefined)
   })
 
+  it("are not given where somebody took the group's place elsewhere, and come with the next", () => {
+    const turns = turnsOf()
+    for (let i = 0; i < 5; i++) turns.take("g", mallory, 0)
+    turns.take("g", bob, 0)
+    turns.takeElsewhere("g", 0)
+    assert.equal(turns.take("g", bob, 1_000), 1_000)
+    // It was drawn and comes: the place is gone once more.
+    turns.take("g", mallory, 2_000)
+    turns.takeElsewhere("g", 2_000)
+    assert.equal(turns.take("g", bob, 2_100), 250)
+    assert.equal(turns.take("g", bob, 3_000), undefined)
+  })
+
   it("are not needed by one who is alone: it gets every place when it is there", () => {
     const turns = turnsOf()
     for (let i = 0; i < 5; i++) turns.take("g", alice, 0)
@@ -183,7 +225,7 @@ describe("the turns of those who commit in a group", () => {
       drawn++
       return 0
     }
-    const turns = new CommitTurns({ rate: { perSecond: 1, burst: 1 }, random })
+    const turns = new Turns({ rate: { perSecond: 1, burst: 1 }, random })
     turns.take("g", mallory, 0)
     drawn = 0
     for (let i = 0; i < 256; i++) turns.take("g", requester(`waiting ${i}`), 0)

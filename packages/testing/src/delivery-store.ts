@@ -3,6 +3,9 @@ import { describe, it, type TestContext } from "node:test"
 import { nodeProvider } from "@conclave/crypto/node"
 import { memoryStore } from "@conclave/delivery"
 import {
+  type Admitted,
+  type Budgets,
+  type GroupUse,
   type NewsMark,
   type Operated,
   type Shown,
@@ -73,6 +76,7 @@ const newEntry = fc
     body,
     isCommit: fc.boolean(),
     isProposal: fc.boolean(),
+    taken: fc.subarray<keyof Budgets>(["appends", "proposals", "commits"]),
     commit,
   })
   .map(({ isCommit, isProposal, commit, shown, ...entry }) => ({
@@ -183,20 +187,26 @@ function asking({ groupId, key, isPermitted }: typeof shown extends fc.Arbitrary
 }
 
 const admitted = () => undefined
+/** A third more of each budget, which no integer holds. */
+function taking({ budgets }: GroupUse, taken: readonly (keyof Budgets)[]): Admitted | undefined {
+  if (taken.length === 0) return undefined
+  const after = taken.map((name) => [name, budgets[name] + 1 / 3])
+  return { type: "admitted", budgets: { ...budgets, ...Object.fromEntries(after) } }
+}
 const refused = () => ({ type: "quotaExceeded", of: "service" }) as const
 
-/** What the store says of the group's size belongs to its answer. */
+/** What the store says of what the group has used belongs to its answer. */
 async function append(store: Store, entry: Appending, at: bigint): Promise<unknown> {
-  const sizes: number[] = []
-  const admit = ({ bytes }: { readonly bytes: number }) => {
-    sizes.push(bytes)
-    return bytes > 2_200 ? ({ type: "quotaExceeded", of: "group" } as const) : undefined
+  const uses: GroupUse[] = []
+  const admit = (use: GroupUse) => {
+    uses.push(use)
+    return use.bytes > 2_200 ? ({ type: "quotaExceeded", of: "group" } as const) : taking(use, entry.taken)
   }
   const refusedDevice = entry.commit?.refusedDevice
   const mayDeliver = (id: Uint8Array) => refusedDevice === undefined || Buffer.compare(id, refusedDevice) !== 0
   const commit = entry.commit && { ...entry.commit, mayDeliver, knocksSince: at - KNOCKS_LAST }
   const { standings, ...shown } = asking(entry)
-  return [await store.append({ ...entry, ...shown, at, admit, commit }), sizes, standings]
+  return [await store.append({ ...entry, ...shown, at, admit, commit }), uses, standings]
 }
 
 /** Asks a store what is new, each time from where it was the last time. */
@@ -260,8 +270,12 @@ async function answerTo(store: Store & Operated, operation: Operation, at: bigin
     case "knock": {
       const { isAdmitted, shown, ...knock } = operation.with
       const { standings, ...asked } = asking({ ...shown, key: knock.key })
-      const admit = isAdmitted ? admitted : refused
-      return [await store.knock({ ...asked, ...knock, at, since, admit }), standings]
+      const uses: GroupUse[] = []
+      const admit = (use: GroupUse) => {
+        uses.push(use)
+        return isAdmitted ? taking(use, ["knocks"]) : refused()
+      }
+      return [await store.knock({ ...asked, ...knock, at, since, admit }), standings, uses]
     }
     case "knocks": {
       const [shown, sizeMax, page] = operation.with

@@ -1,6 +1,16 @@
 import type { Entry, InboxEntry } from "@conclave/contracts/delivery"
 import type { Lying, StoredInterval } from "./memory-access.js"
-import { type Appended, ENTRY_OVERHEAD, type NewEntry, type NewGroup, type NewKeyPackage } from "./store.js"
+import {
+  type Admitted,
+  type Appended,
+  type Budgets,
+  ENTRY_OVERHEAD,
+  type GroupUse,
+  type NewEntry,
+  type NewGroup,
+  type NewKeyPackage,
+  type Refusal,
+} from "./store.js"
 
 export interface Appending {
   readonly entry: Entry
@@ -18,6 +28,7 @@ export interface Group {
   lastCommitSeq: bigint
   chainHash: Uint8Array
   lastAt: bigint
+  budgets: Budgets
   intervals: StoredInterval[]
   beside: bigint
   lying: Lying
@@ -63,6 +74,17 @@ export function keyReuse({ intervals }: Group, { commit }: NewEntry): Appended |
 }
 
 export const bytesOf = ({ log }: Group) => log.reduce((sum, { entry }) => sum + entry.body.length + ENTRY_OVERHEAD, 0)
+
+/** What admits nothing refuses; what does is taken from the budgets. */
+export function admission(
+  group: Group,
+  { admit }: { admit(group: GroupUse): Refusal | Admitted | undefined },
+): Refusal | undefined {
+  const answer = admit({ bytes: bytesOf(group), budgets: group.budgets })
+  if (answer?.type !== "admitted") return answer
+  group.budgets = answer.budgets
+  return undefined
+}
 
 interface Paging<T> {
   readonly limit: number

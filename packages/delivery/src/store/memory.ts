@@ -3,6 +3,7 @@ import type { Handover } from "@conclave/contracts/heads"
 import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/log-chain"
 import { besideOf, fairPage, standingOf } from "./memory-access.js"
 import {
+  admission,
   bytesOf,
   type Delivered,
   type Device,
@@ -94,6 +95,7 @@ class MemoryStore implements Store, Operated {
       lastCommitSeq: 0n,
       chainHash,
       lastAt: at,
+      budgets: { appends: 0, proposals: 0, commits: 0, knocks: 0 },
       intervals: [{ seq: 0n, accessKey, removes: false, chainHash, at }],
       beside: 0n,
       lying: { knocks: [], answers: [] },
@@ -115,7 +117,7 @@ class MemoryStore implements Store, Operated {
       source.permit(standingOf(group, source.key)) ??
       staleness(group, source) ??
       keyReuse(group, source) ??
-      source.admit({ bytes: bytesOf(group) })
+      admission(group, source)
     if (refusal !== undefined) return refusal
     const seq = group.nextSeq
     const { kind, epoch, body, at, commit } = source
@@ -213,7 +215,7 @@ class MemoryStore implements Store, Operated {
       const isSame = ofKey && (present === undefined || key(present.sealed) === key(sealed))
       return { type: isSame ? "repeated" : "idReused" }
     }
-    const refusal = added.admit()
+    const refusal = admission(group, added)
     if (refusal !== undefined) return refusal
     const ofKey = lying.knocks.filter(({ knock }) => key(knock.key) === key(accessKey))
     if (ofKey.length >= ofKeyMax) {

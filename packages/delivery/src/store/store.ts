@@ -242,7 +242,31 @@ export interface NewEntry extends Shown {
    * Asked in the moment in which the entry would be accepted otherwise, so that repetitions and stale entries are
    * answered without a share of anything. Synchronous.
    */
-  admit(group: { readonly bytes: number }): Refusal | undefined
+  admit(group: GroupUse): Refusal | Admitted | undefined
+}
+
+/** What a group has used of what it may. */
+export interface GroupUse {
+  /** Of its log. */
+  readonly bytes: number
+  readonly budgets: Budgets
+}
+
+/**
+ * When each of a group's budgets is full again, in milliseconds of Unix time, with fractions; 0 where nothing was ever taken.
+ * They lie with the group, so that all who serve it take from the same.
+ */
+export interface Budgets {
+  readonly appends: number
+  readonly proposals: number
+  readonly commits: number
+  readonly knocks: number
+}
+
+/** What is admitted is stored together with what it has left of the budgets. */
+export interface Admitted {
+  readonly type: "admitted"
+  readonly budgets: Budgets
 }
 
 /** What a group's log takes for each entry beside its body, in bytes, when its size is counted. */
@@ -303,7 +327,7 @@ export interface NewKnock extends Shown, Lasting {
   /** So many of one key wait at most: where there is no room, the sender with the most of them loses its oldest. */
   readonly ofKeyMax: number
   /** Asked when the knock would be left otherwise. Synchronous. */
-  admit(): Refusal | undefined
+  admit(group: GroupUse): Refusal | Admitted | undefined
 }
 
 export interface WaitingKnocks {

@@ -2,6 +2,7 @@ import type { Interval } from "@conclave/contracts/access"
 import { equalBytes } from "@conclave/crypto"
 import type { Refused, Shown, Standing } from "@conclave/delivery/store"
 import type { Connection, Row } from "../database.js"
+import { OF_USE } from "./use.js"
 
 export interface Permitted {
   readonly type: "permitted"
@@ -59,7 +60,7 @@ const OF_STANDING = "number, next_seq, oldest_seq, last_commit_seq, beside, acce
 
 /** With the columns that appending needs, too. */
 export function groupOf(connection: Connection, groupId: Uint8Array): Row | undefined {
-  return connection.get(`SELECT ${OF_STANDING}, head_hash, bytes FROM mls_group WHERE id = ?`, [groupId])
+  return connection.get(`SELECT ${OF_STANDING}, head_hash, ${OF_USE} FROM mls_group WHERE id = ?`, [groupId])
 }
 
 /** What a key is to the group. The newest key costs no look beyond the row of the group. */

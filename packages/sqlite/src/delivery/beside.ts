@@ -16,6 +16,7 @@ import type {
 import type { Connection, Row } from "../database.js"
 import { permitted } from "./access.js"
 import { releaseBlob, useBlob } from "./blobs.js"
+import { admission, OF_USE } from "./use.js"
 
 type Left = { readonly type: "left" | "repeated" | "idReused" }
 
@@ -33,7 +34,8 @@ export function leaveKnock(connection: Connection, added: NewKnock): Left | Refu
   )
   const present = presentKnock(connection, group, added)
   if (present !== undefined) return present
-  const refusal = added.admit()
+  const use = connection.get(`SELECT number, ${OF_USE} FROM mls_group WHERE number = ?`, [group])!
+  const refusal = admission(connection, use, added)
   if (refusal !== undefined) return refusal
   makeRoom(connection, group, added)
   connection.run(

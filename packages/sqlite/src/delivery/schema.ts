@@ -219,4 +219,11 @@ export const migrations: readonly string[] = [
   CREATE TABLE suspended_device (id BLOB PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE action_news (number INTEGER PRIMARY KEY AUTOINCREMENT, group_id BLOB, device_id BLOB) STRICT;
   `,
+  // What a group has left of its budgets lies with it, so that no restart gives them back: see `Budgets`.
+  `
+  ALTER TABLE mls_group ADD COLUMN appends_full_at REAL NOT NULL DEFAULT 0;
+  ALTER TABLE mls_group ADD COLUMN proposals_full_at REAL NOT NULL DEFAULT 0;
+  ALTER TABLE mls_group ADD COLUMN commits_full_at REAL NOT NULL DEFAULT 0;
+  ALTER TABLE mls_group ADD COLUMN knocks_full_at REAL NOT NULL DEFAULT 0;
+  `,
 ]

@@ -30,6 +30,7 @@ import { newsSince } from "./news.js"
 import { closeGroup, isSuspended, requireActive, resumeDevice, suspendDevice } from "./operated.js"
 import { migrations } from "./schema.js"
 import { type Sweeping, sweep } from "./sweep.js"
+import { admission } from "./use.js"
 
 /** The store in one SQLite file. Takes the database over: disposing the store closes it. */
 export function deliveryStore(database: Database, sha256: Sha256): Store & Operated {
@@ -121,7 +122,7 @@ function append(connection: Connection, entry: NewEntry, sha256: Sha256): Append
     entry.permit(standingIn(connection, group, entry.key)) ??
     staleness(connection, entry, group) ??
     keyReuse(connection, entry, group) ??
-    entry.admit({ bytes: Number(group.bytes) }) ??
+    admission(connection, group, entry) ??
     accept(connection, entry, { group, sha256 })
   )
 }
