@@ -74,11 +74,10 @@ export class Services {
   #lossyWake(timeline: Timeline): delivery.Wake {
     const wake = delivery.processWake()
     return {
+      ...wake,
       notify: (topic) => {
         if (timeline.elapsed >= this.hintsLostUntil) wake.notify(topic)
       },
-      notifyHere: (topic) => wake.notifyHere(topic),
-      watch: (topics) => wake.watch(topics),
     }
   }
 }

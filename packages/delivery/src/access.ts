@@ -30,6 +30,11 @@ export const evidenceOfCursor = (cursor: Cursor): Evidence => ({
   content: () => encode(Cursor, { ...cursor, access: noAccess }),
 })
 
+/** A key as text, a byte for each character: many subscriptions keep theirs. */
+export const textOf = (key: Uint8Array | undefined) => key && Buffer.from(key).toString("latin1")
+export const keyIn = (text: string | undefined) =>
+  text === undefined ? undefined : new Uint8Array(Buffer.from(text, "latin1"))
+
 export const keyOf = (access: Access) => (access.type === "none" ? undefined : access.key)
 
 /** Proofs and MACs are accepted within so many milliseconds of the service's clock. */

@@ -26,6 +26,7 @@ import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
 import { type Refused, type Store, StoreUnavailable, Suspended } from "./store/store.js"
+import type { Answer } from "./subscription.js"
 import { Subscriptions } from "./subscriptions.js"
 import { groupTopic, inboxTopic } from "./topics.js"
 import { processWake, type Wake } from "./wake.js"
@@ -89,7 +90,9 @@ class DeliveryService {
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
     try {
-      for await (const response of this.#responses(bytes, context)) yield encode(DeliveryResponse, response)
+      for await (const response of this.#responses(bytes, context)) {
+        yield response instanceof Uint8Array ? response : encode(DeliveryResponse, response)
+      }
     } catch (error) {
       this.#onError(error)
       const reason = error instanceof StoreUnavailable ? error.message : "the service failed"
@@ -97,17 +100,14 @@ class DeliveryService {
     }
   }
 
-  async *#responses(bytes: Uint8Array, context: RequestContext): AsyncGenerator<DeliveryResponse> {
+  async *#responses(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Answer> {
     // A generator holds what it has seen: the request is left to a function that ends, for subscriptions are long.
     const answer = await this.#answerTo(bytes, context)
     if ("type" in answer) yield answer
     else yield* answer
   }
 
-  async #answerTo(
-    bytes: Uint8Array,
-    context: RequestContext,
-  ): Promise<DeliveryResponse | AsyncIterable<DeliveryResponse>> {
+  async #answerTo(bytes: Uint8Array, context: RequestContext): Promise<DeliveryResponse | AsyncIterable<Answer>> {
     const request = this.#decode(bytes)
     if ("fault" in request) return request.fault
     if (context.early && !deliveryRequests.replaySafety[request.type].safe) {
@@ -286,7 +286,7 @@ class DeliveryService {
   async #subscribe(
     request: Request<"subscribe">,
     context: RequestContext,
-  ): Promise<DeliveryResponse | AsyncIterable<DeliveryResponse>> {
+  ): Promise<DeliveryResponse | AsyncIterable<Answer>> {
     const asking = this.#asking(context)
     const refusal = await this.#subscribeFault(request, asking)
     if (refusal !== undefined) return refusal

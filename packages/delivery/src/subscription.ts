@@ -1,6 +1,6 @@
 import type { Pass } from "@conclave/contracts/access"
 import type { Cursor, DeliveryResponse } from "@conclave/contracts/delivery"
-import { type AccessJudge, evidenceOfCursor, keyOf, provedBefore } from "./access.js"
+import { type AccessJudge, evidenceOfCursor, keyIn, keyOf, provedBefore, textOf } from "./access.js"
 import type { Asking } from "./admission.js"
 import { entriesOf } from "./groups.js"
 import type { Identity } from "./identity.js"
@@ -8,8 +8,12 @@ import type { Passes } from "./passes.js"
 import { counted, refusedOf, suspended } from "./responses.js"
 import { knocksSince } from "./retention.js"
 import { type Refused, type Shown, type Standing, type Store, Suspended } from "./store/store.js"
+import type { Tails } from "./tails.js"
 import { groupTopic, idOf, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
+
+/** What a subscription is told; encoded already where others are told the same. */
+export type Answer = DeliveryResponse | Uint8Array
 
 export interface SubscriptionOptions {
   /** What the cursors have shown is looked at once; then this is emptied, for it takes more than all else. */
@@ -18,6 +22,8 @@ export interface SubscriptionOptions {
   readonly asking: Asking
   readonly store: Store
   readonly wake: Wake
+  /** Shared by all subscriptions of a service. */
+  readonly tails: Tails
   readonly identity: Identity
   readonly passes: Passes
   readonly judge: AccessJudge
@@ -68,16 +74,12 @@ export function extendPosition(position: LogPosition, key: Uint8Array | undefine
   return true
 }
 
-const textOf = (key: Uint8Array | undefined) => key && Buffer.from(key).toString("latin1")
-const keyIn = (text: string | undefined) =>
-  text === undefined ? undefined : new Uint8Array(Buffer.from(text, "latin1"))
-
 /**
  * Passes for the cursors with a signature, what is behind the cursors and then what comes, until the signal is aborted.
  * Nothing is queued for the reader: it gets the next page of the log when it asks for it, so a slow one costs no more than
  * its cursors. While nothing happens, nothing is read and no timer runs; a cursor costs about 500 bytes then.
  */
-export async function* subscription(options: SubscriptionOptions): AsyncGenerator<DeliveryResponse> {
+export async function* subscription(options: SubscriptionOptions): AsyncGenerator<Answer> {
   const { wake, signal, turns, positions } = options
   const watch = wake.watch(positions.keys())
   const drop = (topic: string) => {
@@ -226,7 +228,7 @@ async function* pages(
   topic: string,
   reading: Reading,
   { atLeastOne }: { readonly atLeastOne: boolean },
-): AsyncGenerator<DeliveryResponse> {
+): AsyncGenerator<Answer> {
   for (let first = true; !reading.signal.aborted; first = false) {
     const position = reading.positions.get(topic)
     if (position === undefined) return
@@ -234,7 +236,7 @@ async function* pages(
     const next =
       typeof position === "bigint"
         ? await inboxPage(topic, position, { ...reading, always })
-        : await logPage(topic, position, { ...reading, always })
+        : await logPage(topic, position, { ...reading, always, isHinted: !atLeastOne })
     if (next.response !== undefined) yield next.response
     if (next.more) continue
     if (typeof position === "object" && next.standing !== undefined && isMoreBeside(position, next.standing)) {
@@ -245,7 +247,7 @@ async function* pages(
 }
 
 interface Next {
-  readonly response: DeliveryResponse | undefined
+  readonly response: Answer | undefined
   readonly more: boolean
   /** Of the key to the log that was read to its end. */
   readonly standing?: Standing
@@ -256,11 +258,17 @@ interface PageReading extends Reading {
   readonly always: boolean
 }
 
-async function logPage(topic: string, position: LogPosition, reading: PageReading): Promise<Next> {
-  const { store, page, always, identity } = reading
+interface LogReading extends PageReading {
+  /** Whether there was a hint: at the beginning there was none after which all is known. */
+  readonly isHinted: boolean
+}
+
+async function logPage(topic: string, position: LogPosition, reading: LogReading): Promise<Next> {
+  const { tails, always, identity, isHinted } = reading
   const groupId = idOf(topic)
   const { key, seq: after } = position
-  const read = await store.read({ groupId, key: keyIn(key), after, permit: provedBefore, ...page })
+  const from = { key, after, identity }
+  const read = await (isHinted ? tails.read(topic, from) : tails.readFromStore(topic, from))
   if (read.type !== "page") {
     reading.onAccessRefusal(read, reading.asking)
     reading.drop(topic)
@@ -274,8 +282,7 @@ async function logPage(topic: string, position: LogPosition, reading: PageReadin
   }
   position.seq = entries.at(-1)?.seq ?? after
   const isTold = entries.length > 0 || always
-  const response = isTold ? entriesOf(groupId, { entries, headSeq }, identity) : undefined
-  return { response, more: entries.length > 0 && position.seq < headSeq, standing }
+  return { response: isTold ? read.response : undefined, more: entries.length > 0 && position.seq < headSeq, standing }
 }
 
 const isMoreBeside = ({ answeredUpTo, knocksUpTo }: LogPosition, { beside, reach }: Standing) =>

@@ -1,4 +1,4 @@
-import type { Cursor, DeliveryResponse } from "@conclave/contracts/delivery"
+import type { Cursor } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type Requester, Share } from "@conclave/transport"
 import { keyOf } from "./access.js"
@@ -9,6 +9,7 @@ import { networkShare } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
 import type { Refused, Standing, Store } from "./store/store.js"
 import {
+  type Answer,
   extendPosition,
   type Positions,
   positionsOf,
@@ -16,6 +17,7 @@ import {
   subscription,
   Turns,
 } from "./subscription.js"
+import { Tails } from "./tails.js"
 import { groupTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
@@ -41,11 +43,15 @@ export class Subscriptions {
   readonly #subscriptions: Share
   readonly #cursors: Share
   readonly #turns = new Turns()
+  readonly #tails: Tails
+  readonly #page: SubscriptionOptions["page"]
   /** What each follows, by its id. */
   readonly #open = new Map<string, Positions>()
 
   constructor(options: SubscriptionsOptions) {
     const { limits, store, wake, onError } = options
+    this.#page = { limit: limits.pageEntriesMax, sizeMax: limits.pageSizeMax }
+    this.#tails = new Tails({ store, wake, page: this.#page })
     this.#options = options
     this.#poll = new Poll({ store, wake, onError, milliseconds: limits.pollMilliseconds })
     this.#subscriptions = shareOf(limits.subscriptionsByRequesterMax, limits.subscriptionsMax)
@@ -53,8 +59,8 @@ export class Subscriptions {
   }
 
   /** Begins with the subscription's id; ends with `throttled` where there is no room. */
-  async *open(asking: Asking, wanted: Wanted): AsyncGenerator<DeliveryResponse> {
-    const { limits, store, wake, crypto, now, onAccessRefusal } = this.#options
+  async *open(asking: Asking, wanted: Wanted): AsyncGenerator<Answer> {
+    const { store, wake, crypto, now, onAccessRefusal } = this.#options
     const { requester } = asking
     const { cursors, inbox, ...parts } = wanted
     const count = cursors.length
@@ -70,14 +76,22 @@ export class Subscriptions {
       held.cursors--
       this.#cursors.give(requester)
     }
-    const page = { limit: limits.pageEntriesMax, sizeMax: limits.pageSizeMax }
     const id = crypto.random(ID_SIZE)
     const positions = positionsOf(cursors, inbox)
     this.#open.set(nameOf(id), positions)
     using _place = this.#placeUntil(wanted.signal, requester, { held, id })
     await this.#poll.begun
     yield { type: "subscribed", subscription: id }
-    const shared = { store, wake, page, now, turns: this.#turns, onDropped, onAccessRefusal }
+    const shared = {
+      store,
+      wake,
+      tails: this.#tails,
+      page: this.#page,
+      now,
+      turns: this.#turns,
+      onDropped,
+      onAccessRefusal,
+    }
     yield* subscription({ ...parts, ...shared, positions, cursors, asking })
   }
 

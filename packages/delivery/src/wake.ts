@@ -6,7 +6,10 @@ export interface Wake {
   notify(topic: string): void
   /** As `notify`, for the watches of this process alone, and never lost: for what was found out by looking. */
   notifyHere(topic: string): void
-  watch(topics: Iterable<string>): Watch
+  /** With `noted`, which must be cheap, that is called for each notice at once, and `changed` tells of none. */
+  watch(topics: Iterable<string>, noted?: (topic: string) => void): Watch
+  /** How many watch the topic in this process. */
+  watching(topic: string): number
 }
 
 export interface Watch {
@@ -23,7 +26,12 @@ export function processWake(): Wake {
   const notify = (topic: string) => {
     for (const watch of watching.of(topic)) watch.note(topic)
   }
-  return { notify, notifyHere: notify, watch: (topics) => new ProcessWatch(topics, watching) }
+  return {
+    notify,
+    notifyHere: notify,
+    watch: (topics, noted) => new ProcessWatch(topics, watching, noted),
+    watching: (topic) => watching.count(topic),
+  }
 }
 
 /** Who watches what. Most topics have one watch: a set is made for the second. */
@@ -33,6 +41,11 @@ class Watching {
   of(topic: string): Iterable<ProcessWatch> {
     const watches = this.#watches.get(topic)
     return watches === undefined ? [] : watches instanceof Set ? watches : [watches]
+  }
+
+  count(topic: string): number {
+    const watches = this.#watches.get(topic)
+    return watches instanceof Set ? watches.size : watches === undefined ? 0 : 1
   }
 
   add(topic: string, watch: ProcessWatch): void {
@@ -52,17 +65,20 @@ class Watching {
 class ProcessWatch implements Watch {
   readonly #watching: Watching
   readonly #topics: Set<string>
+  readonly #told: ((topic: string) => void) | undefined
   #noted = new Set<string>()
   #wake: (() => void) | undefined
 
-  constructor(topics: Iterable<string>, watching: Watching) {
+  constructor(topics: Iterable<string>, watching: Watching, told?: (topic: string) => void) {
     this.#watching = watching
+    this.#told = told
     this.#topics = new Set(topics)
     for (const topic of this.#topics) watching.add(topic, this)
   }
 
   note(topic: string): void {
-    this.#noted.add(topic)
+    if (this.#told !== undefined) this.#told(topic)
+    else this.#noted.add(topic)
     this.#wake?.()
   }
 
