@@ -50,6 +50,17 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ],
     ...["contracts/auth", "crypto", "delivery/store", "auth/store"],
   ],
+  postgres: [
+    ...[
+      "codec",
+      "contracts/delivery",
+      "contracts/access",
+      "contracts/heads",
+      "contracts/knocks",
+      "contracts/log-chain",
+    ],
+    ...["contracts/auth", "crypto", "delivery/store", "auth/store"],
+  ],
   server: [
     ...["codec", "crypto", "crypto/node", "contracts/auth", "contracts/delivery"],
     ...["transport", "transport/parts", "fast-open", "delivery", "auth", "sqlite"],
@@ -84,6 +95,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   delivery: ["crypto/node", "server", "testing/delivery", "transport/node", "sqlite"],
   auth: ["crypto/node", "testing/auth", "testing/names", "sqlite"],
   sqlite: ["delivery", "testing/auth", "testing/delivery"],
+  postgres: ["auth", "delivery", "testing/auth", "testing/delivery", "testing/servers"],
   client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [

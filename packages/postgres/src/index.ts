@@ -1,0 +1,2 @@
+/** The stores of both services in PostgreSQL, and the hints between gateways. */
+export {}

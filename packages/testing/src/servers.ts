@@ -1,0 +1,212 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+
+/** A PostgreSQL server of a test's own, with its data in a temporary folder. */
+export interface PostgresServer extends AsyncDisposable {
+  readonly port: number
+  readonly processId: number
+  /** Of a database with this name; the first call for a name makes it. */
+  url(database: string): Promise<string>
+  /** As a crash or an operator would (`kill -9`, `pg_ctl stop -m fast`); resolves when the process has ended. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again on the same data and port. */
+  start(): Promise<void>
+}
+
+export interface PostgresOptions {
+  /** Settings of `postgresql.conf`. Default: nothing waits for the disk. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** A `nats-server` of a test's own, with nothing on the disk. */
+export interface NatsServer extends AsyncDisposable {
+  readonly url: string
+  readonly processId: number
+  stop(signal?: NodeJS.Signals): Promise<void>
+  start(): Promise<void>
+}
+
+/** Why there is no PostgreSQL here, for `test.skip`; `undefined` where there is. */
+export const noPostgres = missing("initdb", "PostgreSQL")
+/** Why there is no `nats-server` here, for `test.skip`; `undefined` where there is. */
+export const noNats = missing("nats-server", "nats-server")
+
+function missing(program: string, name: string): string | undefined {
+  if (find(program) !== undefined) return undefined
+  if (process.env.CONCLAVE_SERVERS_REQUIRED === "1") throw new Error(`${name} is required here, and not installed`)
+  return `${name} is not installed here`
+}
+
+/** Debian keeps the programs of PostgreSQL beside the path, by version, and those of services in `sbin`. */
+function find(program: string): string | undefined {
+  const folders = [...postgresFolders(), ...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]
+  for (const folder of folders) {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return join(folder, program)
+    } catch {}
+  }
+  return undefined
+}
+
+function postgresFolders(): string[] {
+  const root = "/usr/lib/postgresql"
+  try {
+    const newestFirst = readdirSync(root).sort((a, b) => Number(b) - Number(a))
+    return newestFirst.map((version) => join(root, version, "bin"))
+  } catch {
+    return []
+  }
+}
+
+const USER = "conclave"
+const FAST = { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }
+
+export async function startPostgres({ settings = FAST }: PostgresOptions = {}): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), "conclave-postgres-"))
+  const data = join(folder, "data")
+  const owner = unprivileged()
+  if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid!)
+  execFileSync(find("initdb")!, ["-D", data, "-U", USER, "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"], {
+    ...owner,
+    stdio: ["ignore", "ignore", "inherit"],
+    cwd: folder,
+  })
+  const port = await freePort()
+  const written = { shared_buffers: "'32MB'", max_connections: "200", ...settings }
+  const lines = Object.entries({
+    ...written,
+    port: `${port}`,
+    listen_addresses: "'127.0.0.1'",
+    unix_socket_directories: "''",
+  })
+  writeFileSync(join(data, "postgresql.auto.conf"), lines.map(([name, value]) => `${name} = ${value}\n`).join(""))
+  const urlOf = (database: string) => `postgres://${USER}@127.0.0.1:${port}/${database}`
+  const server = new Process(
+    () => spawn(find("postgres")!, ["-D", data], { ...owner, stdio: "ignore", cwd: folder }),
+    () => answers(find("pg_isready")!, ["-q", "-h", "127.0.0.1", "-p", `${port}`]),
+  )
+  await server.start()
+  const made = new Set<string>()
+  return {
+    port,
+    get processId() {
+      return server.processId
+    },
+    async url(database) {
+      if (!made.has(database)) {
+        made.add(database)
+        await server.run(find("psql")!, ["-q", urlOf("postgres"), "-c", `CREATE DATABASE "${database}"`])
+      }
+      return urlOf(database)
+    },
+    // SIGINT is PostgreSQL's fast shutdown; on SIGTERM it waits for its clients.
+    stop: (signal = "SIGINT") => server.stop(signal),
+    start: () => server.start(),
+    async [Symbol.asyncDispose]() {
+      await server.stop("SIGINT")
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export async function startNats(): Promise<NatsServer> {
+  const port = await freePort()
+  const server = new Process(
+    () => spawn(find("nats-server")!, ["-a", "127.0.0.1", "-p", `${port}`], { stdio: "ignore" }),
+    () => isListening(port),
+  )
+  await server.start()
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    get processId() {
+      return server.processId
+    },
+    stop: (signal = "SIGTERM") => server.stop(signal),
+    start: () => server.start(),
+    [Symbol.asyncDispose]: () => server.stop("SIGTERM"),
+  }
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivileged(): { readonly uid?: number; readonly gid?: number } {
+  if (process.getuid?.() !== 0) return {}
+  const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
+  return { uid: id("-u"), gid: id("-g") }
+}
+
+/** One server process, which ends with the process that has started it. */
+class Process {
+  readonly #spawn: () => ChildProcess
+  readonly #isReady: () => Promise<boolean>
+  #child: ChildProcess | undefined
+  readonly #kill = () => void this.#child?.kill("SIGKILL")
+
+  constructor(spawn: () => ChildProcess, isReady: () => Promise<boolean>) {
+    this.#spawn = spawn
+    this.#isReady = isReady
+  }
+
+  get processId(): number {
+    return this.#child!.pid!
+  }
+
+  async start(): Promise<void> {
+    const child = this.#spawn()
+    this.#child = child
+    process.once("exit", this.#kill)
+    const started = performance.now()
+    while (!(await this.#isReady())) {
+      if (child.exitCode !== null || performance.now() - started > START_MILLISECONDS) {
+        throw new Error(`${child.spawnfile} did not start (exit code ${child.exitCode})`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child
+    if (child === undefined) return
+    this.#child = undefined
+    process.off("exit", this.#kill)
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    child.kill(signal)
+    await ended
+  }
+
+  async run(program: string, parameters: readonly string[]): Promise<void> {
+    execFileSync(program, parameters, { stdio: ["ignore", "ignore", "inherit"] })
+  }
+}
+
+const START_MILLISECONDS = 30_000
+
+const answers = (program: string, parameters: readonly string[]) =>
+  new Promise<boolean>((resolve) => {
+    spawn(program, parameters, { stdio: "ignore" }).once("exit", (code) => resolve(code === 0))
+  })
+
+async function isListening(port: number): Promise<boolean> {
+  const { connect } = await import("node:net")
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.destroy()
+      resolve(true)
+    }).once("error", () => resolve(false))
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { readonly port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
