@@ -106,13 +106,30 @@ export async function* subscription(options: SubscriptionOptions): AsyncGenerato
     topics.length = 0
     refusals.clear()
     while (!signal.aborted) {
-      for (const topic of await watch.changed({ signal })) yield* pages(topic, reading, { atLeastOne: false })
+      for await (const topic of worthReading(await watch.changed({ signal }), reading)) {
+        yield* pages(topic, reading, { atLeastOne: false })
+      }
     }
   } catch (error) {
     if (!(error instanceof Suspended)) throw error
     yield suspended(error)
   } finally {
     watch.close()
+  }
+}
+
+/** Of many topics, as when hints were missed, those alone that are not quiet: by a look for several, and in turns. */
+async function* worthReading(changed: ReadonlySet<string>, reading: Reading): AsyncGenerator<string> {
+  if (changed.size <= TOPICS_IN_A_TURN) {
+    yield* changed
+    return
+  }
+  const topics = [...changed]
+  for (let start = 0; start < topics.length; start += TOPICS_IN_A_TURN) {
+    await reading.turns.next()
+    const some = topics.slice(start, start + TOPICS_IN_A_TURN)
+    const quiet = await quietAmong(some, reading)
+    yield* some.filter((topic) => !quiet.has(topic))
   }
 }
 

@@ -6,6 +6,8 @@ export interface Wake {
   notify(topic: string): void
   /** As `notify`, for the watches of this process alone, and never lost: for what was found out by looking. */
   notifyHere(topic: string): void
+  /** As `notifyHere` for every topic that is watched: hints were missed, and nobody knows which. */
+  notifyAllHere(): void
   /** With `noted`, which must be cheap, that is called for each notice at once, and `changed` tells of none. */
   watch(topics: Iterable<string>, noted?: (topic: string) => void): Watch
   /** How many watch the topic in this process. */
@@ -26,9 +28,13 @@ export function processWake(): Wake {
   const notify = (topic: string) => {
     for (const watch of watching.of(topic)) watch.note(topic)
   }
+  const notifyAllHere = () => {
+    for (const watch of watching.all) watch.noteAll()
+  }
   return {
     notify,
     notifyHere: notify,
+    notifyAllHere,
     watch: (topics, noted) => new ProcessWatch(topics, watching, noted),
     watching: (topic) => watching.count(topic),
   }
@@ -36,6 +42,7 @@ export function processWake(): Wake {
 
 /** Who watches what. Most topics have one watch: a set is made for the second. */
 class Watching {
+  readonly all = new Set<ProcessWatch>()
   readonly #watches = new Map<string, ProcessWatch | Set<ProcessWatch>>()
 
   of(topic: string): Iterable<ProcessWatch> {
@@ -67,6 +74,7 @@ class ProcessWatch implements Watch {
   readonly #topics: Set<string>
   readonly #told: ((topic: string) => void) | undefined
   #noted = new Set<string>()
+  #isAllNoted = false
   #wake: (() => void) | undefined
 
   constructor(topics: Iterable<string>, watching: Watching, told?: (topic: string) => void) {
@@ -74,6 +82,7 @@ class ProcessWatch implements Watch {
     this.#told = told
     this.#topics = new Set(topics)
     for (const topic of this.#topics) watching.add(topic, this)
+    watching.all.add(this)
   }
 
   note(topic: string): void {
@@ -82,10 +91,18 @@ class ProcessWatch implements Watch {
     this.#wake?.()
   }
 
+  noteAll(): void {
+    if (this.#topics.size === 0) return
+    if (this.#told !== undefined) for (const topic of this.#topics) this.#told(topic)
+    else this.#isAllNoted = true
+    this.#wake?.()
+  }
+
   async changed({ signal }: { readonly signal: AbortSignal }): Promise<ReadonlySet<string>> {
-    if (this.#noted.size === 0 && !signal.aborted) await this.#wait(signal)
-    const noted = this.#noted
+    if (this.#noted.size === 0 && !this.#isAllNoted && !signal.aborted) await this.#wait(signal)
+    const noted = this.#isAllNoted ? new Set(this.#topics) : this.#noted
     this.#noted = new Set()
+    this.#isAllNoted = false
     return noted
   }
 
@@ -98,6 +115,7 @@ class ProcessWatch implements Watch {
   close(): void {
     for (const topic of this.#topics) this.#watching.delete(topic, this)
     this.#topics.clear()
+    this.#watching.all.delete(this)
   }
 
   #wait(signal: AbortSignal): Promise<void> {

@@ -4,6 +4,8 @@ import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"
 import type { Answers, Knock } from "@conclave/contracts/knocks"
 
+export { processWake, type Wake, type Watch } from "../wake.js"
+
 /**
  * What the Delivery Service remembers: whole operations, each done entirely or not at all, and durable before its
  * promise resolves. Every implementation passes the same suite of tests.
