@@ -1,2 +1,4 @@
 /** The stores of both services in PostgreSQL, and the hints between gateways. */
-export {}
+export type { WakeLimits, WakeOptions } from "./wake/bus.js"
+export { type NatsWakeOptions, natsWake } from "./wake/nats.js"
+export { type NotifyWakeOptions, notifyWake } from "./wake/notify.js"
