@@ -1,5 +1,8 @@
 import assert from "node:assert/strict"
+import { fork } from "node:child_process"
+import { once } from "node:events"
 import { after, before, describe, it } from "node:test"
+import { fileURLToPath } from "node:url"
 import type { Watch } from "@conclave/delivery"
 import { noPostgres, type PostgresServer, startPostgres } from "@conclave/testing/servers"
 import { notifyWake } from "../src/index.js"
@@ -69,6 +72,27 @@ describe("hints by NOTIFY", { skip: noPostgres ?? false, timeout: 60_000 }, () =
     process.kill(rows[0].pid, "SIGSTOP")
     await until(() => told.length > 0)
     assert.deepEqual(told, ["no hints from other gateways by PostgreSQL: the server has not answered for 500 ms"])
+  })
+
+  it("let no gateway that hangs keep the server's queue: its session is ended", async (test) => {
+    const bus = await postgresBus(server, test)
+    const child = fork(fileURLToPath(new URL("wake-child.js", import.meta.url)), ["PostgreSQL", bus.url, "1000", "g"])
+    test.after(() => child.kill("SIGKILL"))
+    // The second message: it is connected.
+    for (let i = 0; i < 2; i++) await once(child, "message")
+    child.kill("SIGSTOP")
+    const asking = await bus.connect()
+    const sessions = "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'conclave wake'"
+    const used = async () => (await asking.query("SELECT pg_notification_queue_usage() AS used")).rows[0].used
+    const fill = () => asking.query("SELECT pg_notify('conclave_wake', repeat('x', 7900))")
+    let most = 0
+    while ((await asking.query(sessions)).rows[0].count > 0) {
+      // More than the system holds for a process that does not read, and not a full disk where this fails.
+      for (let i = 0; i < 100 && most < 0.005; i++) await fill()
+      most = Math.max(most, await used())
+    }
+    await fill()
+    assert.ok((await used()) < most / 10, `${await used()} is used, of ${most}`)
   })
 
   it("do not mix with those of another channel", async (test) => {

@@ -1,8 +1,11 @@
-/** Another gateway, as far as hints go: tells its parent of each hint for the topics it was given. */
+/**
+ * Another gateway, as far as hints go: tells its parent of each hint for the topics it was given, and notes what the parent
+ * sends.
+ */
 import { type BusName, openWake } from "./buses.js"
 
-const [name, url, ...topics] = process.argv.slice(2)
-const wake = openWake(name as BusName, url!)
+const [name, url, answerMilliseconds, ...topics] = process.argv.slice(2)
+const wake = openWake(name as BusName, url!, { limits: { answerMilliseconds: Number(answerMilliseconds) } })
 const watch = wake.watch(topics)
 const gone = new AbortController()
 

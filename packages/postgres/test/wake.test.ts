@@ -26,7 +26,7 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
       const wake = bus.wake()
       const watch = wake.watch([here])
       await next(watch)
-      const child = fork(fileURLToPath(new URL("wake-child.js", import.meta.url)), [name, bus.url, there], {
+      const child = fork(fileURLToPath(new URL("wake-child.js", import.meta.url)), [name, bus.url, "5000", there], {
         serialization: "advanced",
       })
       test.after(() => child.kill())
