@@ -6,7 +6,8 @@ import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import type { Watch } from "@conclave/delivery"
 import { decodeFrame, encodeFrame, FRAME_HINTS_MAX, FRAME_SIZE_MAX, hintOf, hintsOf } from "../src/wake/frame.js"
-import { type Bus, buses } from "./buses.js"
+import { type Bus, type BusName, buses, openWake } from "./buses.js"
+import { relayTo } from "./relay.js"
 
 const never = new AbortController().signal
 const next = (watch: Watch) => watch.changed({ signal: never })
@@ -22,7 +23,8 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
 
     it("cross to another process and back", async (test) => {
       const bus = await started.busOf(test)
-      const [there, here] = topics(2) as [string, string]
+      // They are arguments of a program, which hold no zero.
+      const [there, here] = ["there", "here"]
       const wake = bus.wake()
       const watch = wake.watch([here])
       await next(watch)
@@ -130,20 +132,26 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
       await crosses(other, watch, topic)
     })
 
-    it("that were noted while the server was down are sent when it is back", async (test) => {
+    it("that were noted while the connection was lost, or on their way then, are sent when it is back", async (test) => {
       const bus = await started.busOf(test)
+      const relay = await relayTo(bus.url, test)
       const told: string[] = []
-      const one = bus.wake(recording(told))
-      await next(one.watch(topics(1)))
-      await bus.stop()
-      await until(() => told.length > 0)
-      const [topic] = topics(1) as [string]
-      one.notify(topic)
-      // The first attempts fail, so that the listener is there before.
-      await pause(1_000)
-      await bus.start()
+      const wake = openWake(name as BusName, relay.url, { ...recording(told), limits: { answerMilliseconds: 200 } })
+      test.after(() => wake[Symbol.asyncDispose]())
+      await next(wake.watch(topics(1)))
       const heard = await bus.listen()
-      await until(() => heard.some((frame) => hintsIn(frame).includes(hintOf(topic))))
+      const [onItsWay, later] = topics(2) as [string, string]
+      relay.mode = "silent"
+      wake.notify(onItsWay)
+      await until(() => told.length > 0)
+      relay.mode = "closed"
+      wake.notify(later)
+      await pause(100)
+      assert.deepEqual(heard.flatMap(hintsIn), [])
+      relay.mode = "open"
+      await until(() => told.length > 1)
+      await until(() => heard.flatMap(hintsIn).length >= 2)
+      assert.deepEqual(new Set(heard.flatMap(hintsIn)), new Set([hintOf(onItsWay), hintOf(later)]))
     })
 
     it("do not break on anything that another client sends", async (test) => {
