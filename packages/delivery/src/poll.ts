@@ -3,7 +3,7 @@ import { groupTopic, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 /** Before the first of all. */
-const NOTHING: NewsMark = [0n, 0n, 0n, 0n]
+const NOTHING: NewsMark = []
 
 interface PollOptions {
   readonly store: Store
@@ -68,8 +68,9 @@ export class Poll {
   async #look(timer: NodeJS.Timeout): Promise<void> {
     const { store, wake, onError } = this.#options
     try {
-      const { mark, groups, devices } = await store.news(this.#mark ?? NOTHING)
+      const { mark, groups, devices, everything } = await store.news(this.#mark ?? NOTHING)
       if (this.#timer === timer) this.#mark = mark
+      if (everything) wake.notifyAllHere()
       for (const id of groups) wake.notifyHere(groupTopic(id))
       for (const id of devices) wake.notifyHere(inboxTopic(id))
     } catch (error) {

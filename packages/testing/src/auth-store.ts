@@ -36,12 +36,15 @@ type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
  * What every store of the Authentication Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model,
  * does. `open` is called for each sequence of operations anew, and makes an empty store.
  */
-export function storeConformance(name: string, open: (test: TestContext) => Store & Operated): void {
+export function storeConformance(
+  name: string,
+  open: (test: TestContext) => (Store & Operated) | Promise<Store & Operated>,
+): void {
   describe(`a store of ${name} and the model of it`, () => {
     it("answer every sequence of operations alike", async (test) => {
       await fc.assert(
         fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 40 }), async (operations) => {
-          const [real, model] = [open(test), memoryStore()]
+          const [real, model] = [await open(test), memoryStore()]
           for (const [at, operation] of operations.entries()) {
             const time = BigInt(1000 + at)
             assert.deepEqual(await perform(real, operation, time), await perform(model, operation, time))

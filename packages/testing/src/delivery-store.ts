@@ -305,12 +305,15 @@ async function answerTo(store: Store & Operated, operation: Operation, at: bigin
  * What every store of the Delivery Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model, does.
  * `open` is called for each sequence of operations anew, and makes an empty store.
  */
-export function storeConformance(name: string, open: (test: TestContext) => Store & Operated): void {
+export function storeConformance(
+  name: string,
+  open: (test: TestContext) => (Store & Operated) | Promise<Store & Operated>,
+): void {
   describe(`a store of ${name} and the model of it`, () => {
     it("answer every sequence of operations alike", async (test) => {
       await fc.assert(
         fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 80 }), async (operations) => {
-          await using real = open(test)
+          await using real = await open(test)
           const model = memoryStore(sha256)
           const listeners = [listener(real), listener(model)]
           for (const listen of listeners) assert.deepEqual(await listen(), [])
@@ -335,7 +338,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
     it("answer operations that come together as if they had come one after the other", async (test) => {
       await fc.assert(
         fc.asyncProperty(fc.array(newEntry, { minLength: 5, maxLength: 40 }), async (entries) => {
-          await using real = open(test)
+          await using real = await open(test)
           const model = memoryStore(sha256)
           const createAll = (store: Store) =>
             Promise.all(
@@ -360,7 +363,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
     })
 
     it("registers a key once in a group, and answers a repetition before it looks at the key", async (test) => {
-      const store = open(test)
+      const store = await open(test)
       test.after(() => store[Symbol.asyncDispose]())
       const [groupId, first] = [bytes("group"), bytes("access key 1")]
       const common = { groupId, requestHash: bytes("hash"), at: 1n, admit: admitted }
@@ -415,7 +418,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
     })
 
     it("tells of what is new also where the newest rows were deleted before", async (test) => {
-      const store = open(test)
+      const store = await open(test)
       test.after(() => store[Symbol.asyncDispose]())
       const group = { requestHash: bytes("hash"), accessKey: bytes("access key"), admit: admitted }
       const shown = { key: bytes("access key"), permit: () => undefined }
@@ -446,7 +449,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
     })
 
     it("keeps the first identity that it is given, and each handover with it", async (test) => {
-      const store = open(test)
+      const store = await open(test)
       test.after(() => store[Symbol.asyncDispose]())
       const made = (name: string) => ({
         seed: bytes(`seed ${name}`),
@@ -471,7 +474,7 @@ export function storeConformance(name: string, open: (test: TestContext) => Stor
     })
 
     it("hands out no key package for single use that was published before the incarnation was raised", async (test) => {
-      const store = open(test)
+      const store = await open(test)
       test.after(() => store[Symbol.asyncDispose]())
       await store.identity({ seed: bytes("seed"), passSecret: bytes("secret"), incarnation: 1n, handovers: [] })
       const owner = { deviceId: bytes("device"), signatureKey: bytes("key"), cipherSuite: 1, at: 1n }

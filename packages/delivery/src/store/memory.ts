@@ -336,12 +336,13 @@ class MemoryStore implements Store, Operated {
   }
 
   async news(mark: NewsMark | undefined): Promise<News> {
-    const since = mark?.[0] ?? this.#number
+    const since = mark === undefined ? this.#number : BigInt(mark[0] ?? 0n)
     const actions = this.#actions.filter(({ number }) => number > since)
     const newer = (list: readonly { readonly number: bigint }[]) => list.some(({ number }) => number > since)
     const ids = (names: readonly string[]) => names.map((name) => Uint8Array.from(Buffer.from(name, "hex")))
     return {
-      mark: [this.#number, 0n, 0n, 0n],
+      mark: [this.#number],
+      everything: false,
       groups: ids([
         ...[...this.#groups].flatMap(([name, { log, knockNumber }]) =>
           newer(log) || knockNumber > since ? [name] : [],

@@ -100,14 +100,16 @@ export interface StoreUsage {
   readonly sizeMax: number
 }
 
-/** How far a store's news were read; to be given back to the same store. */
-export type NewsMark = readonly [log: bigint, inbox: bigint, knocks: bigint, actions: bigint]
+/** How far a store's news were read; to be given back to the same store. An empty one is before the first of all. */
+export type NewsMark = readonly (bigint | string)[]
 
 export interface News {
   readonly mark: NewsMark
   /** Ids, each once. All is new where no mark was given, which is told by no ids at all. */
   readonly groups: readonly Uint8Array[]
   readonly devices: readonly Uint8Array[]
+  /** What was missed cannot be told by ids, as some of it is not kept any more: all is to be looked at. */
+  readonly everything: boolean
 }
 
 /** What a request shows of a group, and what is to be said of it. */

@@ -6,17 +6,18 @@ import type { Connection } from "../database.js"
  * nothing is new, whoever waits for what.
  */
 export function newsSince(connection: Connection, mark: NewsMark | undefined): News {
-  const present: NewsMark = [
+  const present: readonly bigint[] = [
     connection.get("SELECT coalesce(max(rowid), 0) AS number FROM log")!.number,
     connection.get("SELECT coalesce(max(number), 0) AS number FROM inbox")!.number,
     connection.get("SELECT coalesce(max(number), 0) AS number FROM knock")!.number,
     connection.get("SELECT coalesce(max(number), 0) AS number FROM action_news")!.number,
   ]
-  if (mark === undefined) return { mark: present, groups: [], devices: [] }
+  if (mark === undefined) return { mark: present, groups: [], devices: [], everything: false }
   // Where the newest rows were deleted, their numbers are given again: better too much is told than too little.
-  const [log, inbox, knocks, actions] = mark.map((number, index) =>
-    number > present[index]! ? 0n : number,
-  ) as unknown as NewsMark
+  const [log, inbox, knocks, actions] = present.map((newest, index) => {
+    const number = BigInt(mark[index] ?? 0n)
+    return number > newest ? 0n : number
+  }) as [bigint, bigint, bigint, bigint]
   const groups = connection.all(
     `SELECT id FROM mls_group WHERE number IN
        (SELECT group_number FROM log WHERE rowid > ? UNION SELECT group_number FROM knock WHERE number > ?)
@@ -28,5 +29,6 @@ export function newsSince(connection: Connection, mark: NewsMark | undefined): N
      UNION SELECT device_id FROM action_news WHERE number > ? AND device_id IS NOT NULL`,
     [inbox, actions],
   )
-  return { mark: present, groups: groups.map((row) => row.id), devices: devices.map((row) => row.id) }
+  const ids = { groups: groups.map((row) => row.id), devices: devices.map((row) => row.id) }
+  return { mark: present, ...ids, everything: false }
 }
