@@ -1,0 +1,170 @@
+import type { NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
+import type { DisplayName } from "@conclave/contracts/auth"
+import type { Connection, Database } from "../database.js"
+import type { Migration } from "../migrations.js"
+import type { Row } from "../values.js"
+
+/** Migrations that were ever released are not changed any more. */
+export const migrations: readonly Migration[] = [
+  {
+    oldestReader: 1,
+    sql: `
+  CREATE TABLE directory_device (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    registered_at bigint NOT NULL,
+    cipher_suite integer NOT NULL,
+    id bytea NOT NULL UNIQUE,
+    name text NOT NULL,
+    signature_key bytea NOT NULL,
+    endorser_id bytea,
+    endorser_signature bytea
+  );
+  CREATE INDEX directory_device_name ON directory_device (name, number);
+
+  CREATE TABLE directory_display_name (
+    name text PRIMARY KEY,
+    text text NOT NULL,
+    at bigint NOT NULL,
+    device_id bytea NOT NULL,
+    signature bytea NOT NULL
+  );
+
+  CREATE TABLE suspended_name (name text PRIMARY KEY, reason text NOT NULL);
+  `,
+  },
+]
+
+/**
+ * The directory in tables of `database`, which stays its owner's to close.
+ *
+ * @throws {StoreUnavailable} when the tables cannot be brought up to date now, or are of a later version.
+ */
+export async function authStore(database: Database): Promise<Store & Operated> {
+  await database.migrate("auth", migrations)
+  return {
+    register: (device) => database.write((connection) => register(connection, device)),
+    lookup: (name) => database.look((connection) => devicesOf(connection, name)),
+    lookupDevice: (deviceId) => database.look((connection) => deviceOf(connection, deviceId)),
+    setDisplayName: (name, displayName) =>
+      database.write((connection) => setDisplayName(connection, name, displayName)),
+    displayName: (name) => database.look((connection) => displayNameOf(connection, name)),
+    suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
+    resume: (name) => database.write((connection) => resumeName(connection, name)),
+  }
+}
+
+/** Until the transaction ends, nobody else writes what is of the name, which may have no row yet. */
+async function lockName(connection: Connection, name: string): Promise<void> {
+  await connection.get(
+    "SELECT pg_advisory_xact_lock(hashtext('conclave name'), hashtext(current_schema() || ' ' || $1))::text",
+    [name],
+  )
+}
+
+async function register(connection: Connection, device: NewDevice): Promise<Registered> {
+  await lockName(connection, device.name)
+  const present = await deviceOf(connection, device.deviceId)
+  if (present !== undefined) return registeredAs(connection, device, present)
+  const { count } = (await connection.get("SELECT count(*)::integer AS count FROM directory_device WHERE name = $1", [
+    device.name,
+  ]))!
+  if (count > 0 && device.endorsement === undefined) return { type: "nameTaken" }
+  const suspension = await suspensionOf(connection, device.name)
+  if (suspension !== undefined) return suspension
+  if (count >= device.devicesMax) return { type: "tooManyDevices" }
+  await connection.run(
+    `INSERT INTO directory_device
+       (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
+     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
+    [
+      device.deviceId,
+      device.name,
+      device.cipherSuite,
+      device.signatureKey,
+      device.at,
+      device.endorsement?.deviceId ?? null,
+      device.endorsement?.signature ?? null,
+    ],
+  )
+  // The same device may have got another name meanwhile.
+  return registeredAs(connection, device, (await deviceOf(connection, device.deviceId))!)
+}
+
+async function registeredAs(connection: Connection, { name }: NewDevice, device: StoredDevice): Promise<Registered> {
+  if (device.name !== name) return { type: "otherName" }
+  return (await suspensionOf(connection, name)) ?? { type: "registered", device }
+}
+
+async function setDisplayName(
+  connection: Connection,
+  name: string,
+  displayName: DisplayName,
+): Promise<DisplayName | Suspended> {
+  await lockName(connection, name)
+  const suspension = await suspensionOf(connection, name)
+  if (suspension !== undefined) return suspension
+  const { text, at, deviceId, signature } = displayName
+  await connection.run(
+    `INSERT INTO directory_display_name AS present (name, text, at, device_id, signature) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (name) DO UPDATE SET text = excluded.text, at = excluded.at, device_id = excluded.device_id,
+       signature = excluded.signature WHERE present.at < excluded.at`,
+    [name, text, at, deviceId, signature],
+  )
+  return (await displayNameOf(connection, name))!
+}
+
+async function displayNameOf(connection: Connection, name: string): Promise<DisplayName | undefined> {
+  const row = await connection.get(
+    "SELECT text, at, device_id, signature FROM directory_display_name WHERE name = $1",
+    [name],
+  )
+  return row && { text: row.text, at: row.at, deviceId: row.device_id, signature: row.signature }
+}
+
+async function devicesOf(connection: Connection, name: string): Promise<StoredDevice[]> {
+  const rows = await connection.all(`${DEVICES} WHERE directory_device.name = $1 ORDER BY number`, [name])
+  return rows.map(storedDevice)
+}
+
+async function deviceOf(connection: Connection, deviceId: Uint8Array): Promise<StoredDevice | undefined> {
+  const row = await connection.get(`${DEVICES} WHERE id = $1`, [deviceId])
+  return row && storedDevice(row)
+}
+
+/** The suspension is looked at with the device, in one moment. */
+const DEVICES = `SELECT id, directory_device.name, cipher_suite, signature_key, registered_at, endorser_id,
+    endorser_signature, suspended_name.reason AS suspended
+   FROM directory_device LEFT JOIN suspended_name ON suspended_name.name = directory_device.name`
+
+async function suspensionOf(connection: Connection, name: string): Promise<Suspended | undefined> {
+  const row = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
+  return row && { type: "suspended", reason: row.reason }
+}
+
+async function suspendName(connection: Connection, name: string, reason: string): Promise<boolean> {
+  await lockName(connection, name)
+  const found = await connection.get("SELECT 1 FROM directory_device WHERE name = $1 LIMIT 1", [name])
+  if (found === undefined) return false
+  await connection.run(
+    "INSERT INTO suspended_name (name, reason) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET reason = excluded.reason",
+    [name, reason],
+  )
+  return true
+}
+
+async function resumeName(connection: Connection, name: string): Promise<boolean> {
+  return (await connection.run("DELETE FROM suspended_name WHERE name = $1", [name])) > 0
+}
+
+function storedDevice(row: Row): StoredDevice {
+  return {
+    name: row.name,
+    deviceId: row.id,
+    cipherSuite: row.cipher_suite,
+    signatureKey: row.signature_key,
+    registeredAt: row.registered_at,
+    endorsement:
+      row.endorser_id === null ? undefined : { deviceId: row.endorser_id, signature: row.endorser_signature },
+    suspended: row.suspended ?? undefined,
+  }
+}

@@ -1,0 +1,356 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import { createHash } from "node:crypto"
+import { StoreUnavailable } from "@conclave/delivery/store"
+import pg from "pg"
+import {
+  COMMIT_UNANSWERED,
+  isLost,
+  isRetryable,
+  QueryFailure,
+  spoilsConnection,
+  unavailable,
+  unreachable,
+} from "./failures.js"
+import { Components, type Migration } from "./migrations.js"
+import { type Row, type SqlValue, types } from "./values.js"
+
+/** What a unit of work may do, one statement after the other. */
+export interface Connection {
+  get(sql: string, parameters?: readonly SqlValue[]): Promise<Row | undefined>
+  all(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>
+  /** How many rows were changed. */
+  run(sql: string, parameters?: readonly SqlValue[]): Promise<number>
+  /** As `all`, planned for just these parameters: a plan for any would lock every partition. */
+  planned(sql: string, parameters: readonly SqlValue[]): Promise<Row[]>
+  /** Statements without parameters or results. */
+  script(sql: string): Promise<void>
+}
+
+type Work<T> = (connection: Connection) => Promise<T>
+
+/**
+ * One schema of a PostgreSQL database, for any number of processes. All methods reject with {@link StoreUnavailable} where
+ * the server does not do it now; the next call tries again.
+ */
+export interface Database extends AsyncDisposable {
+  /** Brings the tables of one component up to date; several components share a schema. */
+  migrate(component: string, migrations: readonly Migration[]): Promise<void>
+  /** Each statement by itself sees what is committed. */
+  look<T>(work: Work<T>): Promise<T>
+  /** All statements see what was committed at one moment. */
+  read<T>(work: Work<T>): Promise<T>
+  /**
+   * Runs `work` in a transaction at READ COMMITTED: rows that it depends on, it locks. It may run several times, where
+   * others were in its way. An error that it throws undoes it, and rejects. Where COMMIT was not answered, it may have
+   * been done. `lane`: on one of the connections that are kept for {@link lanes}.
+   */
+  write<T>(work: Work<T>, options?: { readonly lane?: boolean }): Promise<T>
+  /** So many writes find a connection of their own at the same time. */
+  readonly lanes: number
+  /** Rises when a connection is lost: the server may have gone back to an earlier state. */
+  readonly losses: number
+  usage(): Usage
+  /** A connection beside the pool, for its caller to end. Statements on it are the caller's. */
+  connect(): Promise<pg.Client>
+  /** Finishes what is under way. */
+  close(): Promise<void>
+}
+
+export interface Usage {
+  /** Bytes of tables and indexes, as they were counted last. Room that was freed and is used again is counted. */
+  readonly bytes: number
+  /** `Infinity` without a limit. */
+  readonly sizeMax: number
+}
+
+export interface DatabaseOptions {
+  /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
+  readonly url: string
+  /** Of this process, at most; default 10, at least 2. */
+  readonly connections?: number
+  /** In which the tables are; made where it is not there. Default `conclave`. */
+  readonly schema?: string
+  /** How long the server works at one statement; default 10,000. */
+  readonly statementTimeoutMilliseconds?: number
+  /** How long work waits for a lock that another process holds; default 2,000. */
+  readonly lockTimeoutMilliseconds?: number
+  /** How long a new connection may take; default 5,000. */
+  readonly connectTimeoutMilliseconds?: number
+  /** How much work may wait for a connection; default 10,000. */
+  readonly queueMax?: number
+  /** What the operator grants in bytes: {@link Usage.sizeMax}. Default no limit. */
+  readonly sizeMax?: number
+}
+
+/**
+ * Connects when it is needed for the first time.
+ *
+ * @throws {RangeError} when the url is none of PostgreSQL's, or there are less than two connections.
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  return new PostgresDatabase(options)
+}
+
+/**
+ * What a client of `pg` is made with. Durability is the server's setting, unless that is off.
+ *
+ * @throws {RangeError} when the url is none of PostgreSQL's; it is not in the error.
+ */
+export function clientOptions(options: DatabaseOptions): pg.ClientConfig {
+  if (!/^postgres(ql)?:\/\//.test(options.url) || !URL.canParse(options.url)) {
+    throw new RangeError("the url of the database has to begin with postgres:// and to be one")
+  }
+  const { statementTimeoutMilliseconds = 10_000, lockTimeoutMilliseconds = 2_000 } = options
+  return {
+    connectionString: options.url,
+    application_name: "conclave",
+    connectionTimeoutMillis: options.connectTimeoutMilliseconds ?? 5_000,
+    statement_timeout: statementTimeoutMilliseconds,
+    lock_timeout: lockTimeoutMilliseconds,
+    // A gateway that hangs must not keep a group locked.
+    idle_in_transaction_session_timeout: statementTimeoutMilliseconds * 2,
+    // A server that is cut off does not even say that it took too long.
+    query_timeout: statementTimeoutMilliseconds + ANSWER_MILLISECONDS,
+    keepAlive: true,
+    types,
+  }
+}
+
+const ANSWER_MILLISECONDS = 5_000
+const TRIES = 6
+const LANES_MAX = 4
+
+class PostgresDatabase implements Database {
+  readonly #options: DatabaseOptions
+  readonly #schema: string
+  readonly #pool: pg.Pool
+  /** Appending does not wait for those who read, nor they for it. */
+  readonly #lanes: pg.Pool
+  readonly #queueMax: number
+  readonly #components: Components
+  readonly lanes: number
+  losses = 0
+  #bytes = 0
+  #refreshedAt = Number.NEGATIVE_INFINITY
+  #closed: Promise<unknown> | undefined
+
+  constructor(options: DatabaseOptions) {
+    const { connections = 10, queueMax = 10_000, schema = "conclave" } = options
+    if (!(connections >= 2)) throw new RangeError("a database needs two connections")
+    if (!/^[a-z_][a-z0-9_]{0,40}$/.test(schema)) throw new RangeError("the schema has a name that is not plain")
+    this.#options = options
+    this.#schema = schema
+    this.#queueMax = queueMax
+    this.lanes = Math.min(LANES_MAX, Math.floor(connections / 2))
+    this.#lanes = this.#poolOf(this.lanes)
+    this.#pool = this.#poolOf(connections - this.lanes)
+    this.#components = new Components(schema)
+  }
+
+  #poolOf(max: number): pg.Pool {
+    const pool = new pg.Pool({ ...clientOptions(this.#options), max, onConnect: (client) => this.#prepare(client) })
+    const lost = () => {
+      this.losses++
+    }
+    // What becomes of a client in use is told by its statements.
+    pool.on("connect", (client) => client.on("error", lost))
+    pool.on("error", lost)
+    return pool
+  }
+
+  async #prepare(client: pg.ClientBase): Promise<void> {
+    await client.query(
+      `SET search_path TO ${this.#schema}; SET bytea_output TO hex; SET default_transaction_isolation TO 'read committed';
+       SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+    )
+  }
+
+  async migrate(component: string, migrations: readonly Migration[]): Promise<void> {
+    await this.#components.migrate(this, component, migrations)
+    await this.#refresh()
+  }
+
+  async look<T>(work: Work<T>): Promise<T> {
+    this.#check()
+    return this.#look(work)
+  }
+
+  async read<T>(work: Work<T>): Promise<T> {
+    this.#check()
+    const begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+    return this.#twice(() => this.#on(this.#pool, (client) => inTransaction(client, begin, work)))
+  }
+
+  async write<T>(work: Work<T>, { lane = false } = {}): Promise<T> {
+    this.#check()
+    const pool = lane ? this.#lanes : this.#pool
+    for (let tried = 1; ; tried++) {
+      try {
+        return await this.#on(pool, (client) => inTransaction(client, "BEGIN", work))
+      } catch (error) {
+        const isIdle = error instanceof NotBegun
+        if (tried === TRIES || !(isRetryable(error) || (isIdle && tried === 1))) {
+          throw unavailable(isIdle ? error.cause : error)
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * tried))
+    }
+  }
+
+  #look<T>(work: Work<T>): Promise<T> {
+    return this.#twice(() => this.#on(this.#pool, (client) => work(connectionOf(client))))
+  }
+
+  /** What only reads can be asked again, where the connection was lost while it was idle. */
+  async #twice<T>(read: () => Promise<T>): Promise<T> {
+    for (let tried = 1; ; tried++) {
+      try {
+        return await read()
+      } catch (error) {
+        const cause = error instanceof NotBegun ? error.cause : error
+        if (tried === TRIES || !(isRetryable(cause) || (isLost(cause) && tried === 1))) throw unavailable(cause)
+      }
+    }
+  }
+
+  async #on<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new StoreUnavailable("the database is closed")
+    if (pool.waitingCount >= this.#queueMax) throw new StoreUnavailable("too much waits for the database")
+    const client = await pool.connect().catch((error) => {
+      throw unreachable(error)
+    })
+    try {
+      const value = await work(client)
+      client.release()
+      return value
+    } catch (error) {
+      const cause = error instanceof NotBegun ? error.cause : error
+      client.release(spoilsConnection(cause))
+      throw error
+    }
+  }
+
+  /** Now and then, looks in the background at what {@link usage} tells, and whether the tables are for this version. */
+  #check(): void {
+    if (this.#closed !== undefined) throw new StoreUnavailable("the database is closed")
+    if (performance.now() - this.#refreshedAt > REFRESH_MILLISECONDS) this.#refresh().catch(() => {})
+    this.#components.check()
+  }
+
+  usage(): Usage {
+    this.#check()
+    return { bytes: this.#bytes, sizeMax: this.#options.sizeMax ?? Number.POSITIVE_INFINITY }
+  }
+
+  async #refresh(): Promise<void> {
+    this.#refreshedAt = performance.now()
+    await this.#look(async (connection) => {
+      const row = await connection.get(SIZE, [this.#schema])
+      this.#bytes = Number(row!.bytes)
+      await this.#components.refresh(connection)
+    })
+  }
+
+  async connect(): Promise<pg.Client> {
+    const client = new pg.Client(clientOptions(this.#options))
+    client.on("error", () => {})
+    try {
+      await client.connect()
+      await this.#prepare(client)
+      return client
+    } catch (error) {
+      client.end().catch(() => {})
+      throw unreachable(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= Promise.all([this.#lanes.end(), this.#pool.end()])
+    await this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+const REFRESH_MILLISECONDS = 30_000
+
+const SIZE = `SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint AS bytes
+   FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relkind = 'r'`
+
+/** Nothing was done: the connection had been lost before. */
+class NotBegun extends Error {}
+
+async function inTransaction<T>(client: pg.PoolClient, begin: string, work: Work<T>): Promise<T> {
+  try {
+    await queried(client, { text: begin })
+  } catch (error) {
+    throw isLost(error) ? new NotBegun("the transaction did not begin", { cause: error }) : error
+  }
+  const value = await work(connectionOf(client)).catch(async (error) => {
+    // Where it cannot be undone, the connection is given up with it.
+    await queried(client, { text: "ROLLBACK" }).catch((failure) => {
+      throw spoilsConnection(error) ? error : failure
+    })
+    throw error
+  })
+  await commit(client)
+  return value
+}
+
+async function commit(client: pg.PoolClient): Promise<void> {
+  let command: string
+  try {
+    command = (await queried(client, { text: "COMMIT" })).command
+  } catch (error) {
+    throw spoilsConnection(error) ? new QueryFailure(error, COMMIT_UNANSWERED) : error
+  }
+  // A transaction that had failed before is undone without an error.
+  if (command !== "COMMIT") throw new Error("the transaction was undone")
+}
+
+const connectionOf = (client: pg.PoolClient): Connection => ({
+  get: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rows[0],
+  all: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rows,
+  run: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rowCount ?? 0,
+  planned: async (sql, parameters) => (await queried(client, { text: sql, values: valuesOf(parameters) })).rows,
+  async script(sql) {
+    // Changing the tables takes its time.
+    await queried(client, { text: sql, query_timeout: SCRIPT_MILLISECONDS } as pg.QueryConfig)
+  },
+})
+
+const SCRIPT_MILLISECONDS = 24 * 3_600_000
+
+const prepared = (sql: string, parameters: readonly SqlValue[]) => ({
+  name: nameOf(sql),
+  text: sql,
+  values: valuesOf(parameters),
+})
+
+/** The driver writes out everything else by itself. */
+const valuesOf = (parameters: readonly SqlValue[]) =>
+  parameters.map((value) => (typeof value === "bigint" ? `${value}` : value))
+
+const names = new Map<string, string>()
+
+/** The same statement has the same name in every process: a proxy may share a connection among them. */
+function nameOf(sql: string): string {
+  let name = names.get(sql)
+  if (name === undefined) {
+    name = createHash("sha256").update(sql).digest("hex").slice(0, 32)
+    names.set(sql, name)
+  }
+  return name
+}
+
+async function queried(client: pg.ClientBase, query: pg.QueryConfig): Promise<pg.QueryResult> {
+  try {
+    return await client.query(query)
+  } catch (error) {
+    // Parameters that no statement can have are the program's fault.
+    if (error instanceof TypeError || error instanceof RangeError) throw error
+    throw new QueryFailure(error)
+  }
+}

@@ -1,0 +1,159 @@
+import type { Sha256 } from "@conclave/contracts/log-chain"
+import { type Appended, type NewEntry, StoreUnavailable } from "@conclave/delivery/store"
+import type { Database } from "../database.js"
+import { failureCode } from "../failures.js"
+import { appendTogether, type Batch, type Work } from "./append.js"
+import type { Partitions } from "./partitions.js"
+
+/** Entries of one transaction: enough to share the cost of a commit, few enough to answer the first of them soon. */
+const BATCH_MAX = 256
+const BATCH_SIZE_MAX = 8 * 1024 * 1024
+/** What waits in all lanes together. */
+const QUEUE_MAX = 10_000
+const QUEUE_SIZE_MAX = 64 * 1024 * 1024
+
+interface Waiting extends Work {
+  readonly size: number
+  resolve(value: Appended): void
+  reject(error: unknown): void
+}
+
+interface Lane {
+  readonly queue: Waiting[]
+  draining: Promise<void> | undefined
+}
+
+interface LanesOptions {
+  readonly database: Database
+  readonly partitions: Partitions
+  readonly sha256: Sha256
+}
+
+/**
+ * Appending, many entries to a transaction: whatever arrives while a lane's last transaction is under way shares its next
+ * one. All entries of a group go through the same lane, in the order in which they came.
+ */
+export class Lanes {
+  readonly #options: LanesOptions
+  readonly #lanes: readonly Lane[]
+  #waiting = 0
+  #waitingSize = 0
+
+  constructor(options: LanesOptions) {
+    this.#options = options
+    this.#lanes = Array.from({ length: options.database.lanes }, (): Lane => ({ queue: [], draining: undefined }))
+  }
+
+  append(entry: NewEntry): Promise<Appended> {
+    const size = sizeOf(entry)
+    const isFull = this.#waiting > 0 && this.#waitingSize + size > QUEUE_SIZE_MAX
+    if (this.#waiting >= QUEUE_MAX || isFull) {
+      return Promise.reject(new StoreUnavailable("too much waits to be written"))
+    }
+    this.#waiting++
+    this.#waitingSize += size
+    const lane = this.#lanes[laneOf(entry.groupId, this.#lanes.length)]!
+    return new Promise((resolve, reject) => {
+      lane.queue.push({ entry, size, isAdmitted: false, mayDeliver: new Map(), resolve, reject })
+      lane.draining ??= this.#drain(lane)
+    })
+  }
+
+  /** Resolves when nothing waits. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ draining }) => draining))
+  }
+
+  async #drain(lane: Lane): Promise<void> {
+    while (lane.queue.length > 0) {
+      // What else has arrived in this turn of the event loop joins in.
+      await new Promise((resolve) => setImmediate(resolve))
+      const batch = batchOf(lane.queue)
+      await this.#run(batch)
+      for (const { size } of batch) {
+        this.#waiting--
+        this.#waitingSize -= size
+      }
+    }
+    lane.draining = undefined
+  }
+
+  async #run(batch: readonly Waiting[]): Promise<void> {
+    for (let rest = batch; rest.length > 0; ) rest = rest.slice(await this.#attempt(rest))
+  }
+
+  /** Returns how many of the first are settled; never rejects. */
+  async #attempt(batch: readonly Waiting[]): Promise<number> {
+    const progress = { hasGroups: false }
+    try {
+      const settlements = await this.#write(batch, progress)
+      for (const [index, settle] of settlements.entries()) settle(batch[index]!)
+      return settlements.length
+    } catch (error) {
+      const parts = partsOf(batch, error, progress)
+      if (parts.length > 1) for (const part of parts) await this.#run(part)
+      else for (const { reject } of batch) reject(error)
+      return batch.length
+    }
+  }
+
+  async #write(batch: readonly Waiting[], progress: Batch["progress"]): Promise<((waiting: Waiting) => void)[]> {
+    const { database, partitions, sha256 } = this.#options
+    for (let tried = 1; ; tried++) {
+      const times = batch.filter(({ entry }) => entry.kind === "application").map(({ entry }) => entry.at)
+      if (!partitions.has(times)) await partitions.make(times)
+      try {
+        const settled = await database.write(
+          (connection) => appendTogether(connection, { works: batch, sha256, progress }),
+          { lane: true },
+        )
+        return settled.map((it) => (waiting: Waiting) => {
+          if ("error" in it) waiting.reject(it.error)
+          else waiting.resolve(it.value)
+        })
+      } catch (error) {
+        // Another gateway has dropped a partition, of what has expired by now.
+        if (failureCode(error) !== NO_PARTITION || tried === 3) throw error
+        partitions.forget()
+      }
+    }
+  }
+}
+
+const NO_PARTITION = "23514"
+
+/** What is to be tried apart, as one of them has failed all. */
+function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch["progress"]): Waiting[][] {
+  const alone = () => batch.map((waiting) => [waiting])
+  const code = failureCode(error)
+  if (!(error instanceof StoreUnavailable) || code === "40001" || code === "40P01") return alone()
+  if (code !== "55P03") return [[...batch]]
+  // Whoever holds the lock of a group holds it for all of the group's entries.
+  if (hasGroups) return alone()
+  const byGroup = new Map<string, Waiting[]>()
+  for (const waiting of batch) {
+    const name = Buffer.from(waiting.entry.groupId).toString("hex")
+    byGroup.set(name, [...(byGroup.get(name) ?? []), waiting])
+  }
+  return [...byGroup.values()]
+}
+
+function batchOf(queue: Waiting[]): Waiting[] {
+  let [length, size] = [0, 0]
+  for (const waiting of queue) {
+    size += waiting.size
+    if (length === BATCH_MAX || (length > 0 && size > BATCH_SIZE_MAX)) break
+    length++
+  }
+  return queue.splice(0, length)
+}
+
+const sizeOf = ({ body, commit }: NewEntry) =>
+  body.length + (commit === undefined ? 0 : commit.welcome.length + (commit.answers?.welcome.length ?? 0))
+
+/** FNV-1a over an id, which its maker has chosen. */
+function laneOf(groupId: Uint8Array, lanes: number): number {
+  let hash = 0x811c9dc5
+  for (const byte of groupId) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash % lanes
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from "node:crypto"
+import type { Sha256 } from "@conclave/contracts/log-chain"
+import type { Connection, Database } from "../database.js"
+import { bigintArray } from "../values.js"
+import { lockDevices, releaseAll } from "./inbox.js"
+import { tell } from "./news.js"
+
+export async function suspendDevice(connection: Connection, deviceId: Uint8Array, reason: string): Promise<void> {
+  await connection.run(
+    "INSERT INTO device (id, suspended) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET suspended = excluded.suspended",
+    [deviceId, reason],
+  )
+  await tell(connection, { devices: [deviceId] })
+}
+
+export async function resumeDevice(connection: Connection, deviceId: Uint8Array): Promise<void> {
+  await connection.run("UPDATE device SET suspended = NULL WHERE id = $1", [deviceId])
+}
+
+/**
+ * From then on there is no such group, and none can be made. Its log is no longer to be found, and is deleted a part at
+ * a time, so that no writer waits for long; where that is cut short, the next sweep goes on.
+ */
+export async function closeGroup(database: Database, groupId: Uint8Array, sha256: Sha256): Promise<boolean> {
+  // 32 bytes that nobody can guess, under which the log waits to be deleted.
+  const asId = randomBytes(32)
+  const number = await database.write((connection) => beginClosing(connection, { groupId, asId, sha256 }))
+  if (number === undefined) return false
+  const part = async (connection: Connection) => (await deleteLog(connection, number, ROWS_AT_A_TIME)).isDone
+  while (!(await database.write(part))) {}
+  return true
+}
+
+/** Of one transaction, which others wait for. */
+const ROWS_AT_A_TIME = 500
+
+interface Closing {
+  readonly groupId: Uint8Array
+  readonly asId: Uint8Array
+  readonly sha256: Sha256
+}
+
+async function beginClosing(connection: Connection, { groupId, asId, sha256 }: Closing): Promise<bigint | undefined> {
+  const group = await connection.get("SELECT number FROM mls_group WHERE id = $1 FOR UPDATE", [groupId])
+  if (group === undefined) return undefined
+  const number: bigint = group.number
+  const waiting = await connection.all("SELECT DISTINCT device_id FROM inbox WHERE group_id = $1", [groupId])
+  await lockDevices(
+    connection,
+    waiting.map(({ device_id }) => device_id),
+  )
+  const welcomes = await connection.all("DELETE FROM inbox WHERE group_id = $1 RETURNING body_hash AS hash", [groupId])
+  const answers = await deleteBeside(connection, number)
+  await connection.run("INSERT INTO former_group (id) VALUES ($1) ON CONFLICT DO NOTHING", [sha256(groupId)])
+  await connection.run("UPDATE mls_group SET id = $1, oldest_seq = next_seq, last_at = -1 WHERE number = $2", [
+    asId,
+    number,
+  ])
+  await tell(connection, { groups: [groupId] })
+  await releaseAll(connection, [...welcomes.map(({ hash }) => hash), ...answers])
+  return number
+}
+
+/** Returns the hashes of the Welcomes that are pointed to no longer. */
+export async function deleteBeside(connection: Connection, number: bigint): Promise<Uint8Array[]> {
+  await connection.run("DELETE FROM knock WHERE group_number = $1", [number])
+  const answers = await connection.all("DELETE FROM answer WHERE group_number = $1 RETURNING welcome_hash AS hash", [
+    number,
+  ])
+  return answers.map(({ hash }) => hash)
+}
+
+/** Deletes entries of a group that is not shown any more, and then the group. Returns how many rows that were. */
+export async function deleteLog(connection: Connection, number: bigint, rowsMax: number) {
+  const rows = await connection.all(
+    `DELETE FROM log WHERE group_number = $1 AND seq = ANY (ARRAY(
+       SELECT seq FROM log WHERE group_number = $1 ORDER BY seq LIMIT $2)) RETURNING group_number, seq, at`,
+    [number, rowsMax],
+  )
+  await deleteBodies(connection, rows as never)
+  if (rows.length === rowsMax) return { rows: rows.length, isDone: false }
+  await connection.run("DELETE FROM access_interval WHERE group_number = $1", [number])
+  await connection.run("DELETE FROM superseded_commit WHERE group_number = $1", [number])
+  return {
+    rows: rows.length + (await connection.run("DELETE FROM mls_group WHERE number = $1", [number])),
+    isDone: true,
+  }
+}
+
+interface Place {
+  readonly group_number: bigint
+  readonly seq: bigint
+  readonly at: bigint
+}
+
+/** Of entries that are deleted. The bodies of expired ones may be gone with their partition. */
+export async function deleteBodies(connection: Connection, places: readonly Place[]): Promise<void> {
+  if (places.length === 0) return
+  const times = places.map(({ at }) => at)
+  await connection.planned(
+    `DELETE FROM message_body USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS gone (at, group_number, seq)
+     WHERE message_body.at = gone.at AND message_body.group_number = gone.group_number AND message_body.seq = gone.seq
+       AND message_body.at BETWEEN $4 AND $5`,
+    [
+      bigintArray(times),
+      bigintArray(places.map(({ group_number }) => group_number)),
+      bigintArray(places.map(({ seq }) => seq)),
+      times.reduce((a, b) => (a < b ? a : b)),
+      times.reduce((a, b) => (a > b ? a : b)),
+    ],
+  )
+}

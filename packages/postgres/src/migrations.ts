@@ -1,0 +1,95 @@
+import { StoreUnavailable } from "@conclave/delivery/store"
+import type { Connection, Database } from "./database.js"
+
+/** The one at index n leads from version n to n + 1. One that was ever released is not changed any more. */
+export interface Migration {
+  readonly sql: string
+  /** Gateways of this version of the component, and later ones, go on with the tables as they are then. */
+  readonly oldestReader: number
+}
+
+interface Known {
+  readonly newest: number
+  version: number
+  oldestReader: number
+}
+
+/** How far the tables of each component are. */
+export class Components {
+  readonly #schema: string
+  readonly #known = new Map<string, Known>()
+
+  constructor(schema: string) {
+    this.#schema = schema
+  }
+
+  /**
+   * One process at a time; the others wait for it.
+   *
+   * @throws {StoreUnavailable} when the tables are of a later version that this one cannot use.
+   */
+  async migrate(database: Database, component: string, migrations: readonly Migration[]): Promise<void> {
+    const known: Known = { newest: migrations.length, version: 0, oldestReader: 0 }
+    // What is up to date is left alone: a database that is read-only can be read.
+    if (await database.look((connection) => this.#isCurrent(connection, component, known))) {
+      requireReadable(component, known)
+      this.#known.set(component, known)
+      return
+    }
+    await database.write(async (connection) => {
+      await connection.script(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '${WAIT_MILLISECONDS}ms';
+        SELECT pg_advisory_xact_lock(hashtext('conclave migrations'), hashtext('${this.#schema}'))`)
+      // Whoever may not make schemas may be given one.
+      const { name } = (await connection.get("SELECT to_regnamespace($1)::text AS name", [this.#schema]))!
+      if (name === null) await connection.script(`CREATE SCHEMA ${this.#schema}`)
+      await connection.script(`CREATE TABLE IF NOT EXISTS schema_version
+          (component text PRIMARY KEY, version integer NOT NULL, oldest_reader integer NOT NULL)`)
+      if (await this.#isCurrent(connection, component, known)) return
+      for (const { sql } of migrations.slice(known.version)) await connection.script(sql)
+      known.version = migrations.length
+      known.oldestReader = migrations.at(-1)!.oldestReader
+      await connection.run(
+        `INSERT INTO schema_version (component, version, oldest_reader) VALUES ($1, $2, $3)
+         ON CONFLICT (component) DO UPDATE SET version = excluded.version, oldest_reader = excluded.oldest_reader`,
+        [component, known.version, known.oldestReader],
+      )
+    })
+    requireReadable(component, known)
+    this.#known.set(component, known)
+  }
+
+  async #isCurrent(connection: Connection, component: string, known: Known): Promise<boolean> {
+    const table = await connection.get("SELECT to_regclass($1)::text AS name", [`${this.#schema}.schema_version`])
+    if (table!.name === null) return false
+    await this.#readVersion(connection, component, known)
+    return known.version >= known.newest
+  }
+
+  async #readVersion(connection: Connection, component: string, known: Known): Promise<void> {
+    const row = await connection.get("SELECT version, oldest_reader FROM schema_version WHERE component = $1", [
+      component,
+    ])
+    known.version = row?.version ?? 0
+    known.oldestReader = row?.oldest_reader ?? 0
+  }
+
+  async refresh(connection: Connection): Promise<void> {
+    for (const [component, known] of this.#known) await this.#readVersion(connection, component, known)
+  }
+
+  /** Throws {@link StoreUnavailable} where a newer gateway has changed the tables since, so that this one must not go on. */
+  check(): void {
+    for (const [component, known] of this.#known) requireReadable(component, known)
+  }
+}
+
+/** Another gateway may be migrating a large database. */
+const WAIT_MILLISECONDS = 300_000
+
+function requireReadable(component: string, { newest, version, oldestReader }: Known): void {
+  if (newest >= oldestReader) return
+  throw new StoreUnavailable(
+    `the database was migrated by a later version of Conclave (${component} ${version}, which ${oldestReader} and later ` +
+      `can use; this one is ${newest}): use that version`,
+  )
+}
