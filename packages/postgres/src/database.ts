@@ -27,6 +27,7 @@ export interface Connection {
 }
 
 type Work<T> = (connection: Connection) => Promise<T>
+type Run<T> = (client: pg.PoolClient) => Promise<T>
 
 /**
  * One schema of a PostgreSQL database, for any number of processes. All methods reject with {@link StoreUnavailable} where
@@ -178,49 +179,44 @@ class PostgresDatabase implements Database {
   async read<T>(work: Work<T>): Promise<T> {
     this.#check()
     const begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    return this.#twice(() => this.#on(this.#pool, (client) => inTransaction(client, begin, work)))
+    return this.#again(this.#pool, { isRead: true }, (client) => inTransaction(client, begin, work))
   }
 
   async write<T>(work: Work<T>, { lane = false } = {}): Promise<T> {
     this.#check()
     const pool = lane ? this.#lanes : this.#pool
-    for (let tried = 1; ; tried++) {
-      try {
-        return await this.#on(pool, (client) => inTransaction(client, "BEGIN", work))
-      } catch (error) {
-        const isIdle = error instanceof NotBegun
-        if (tried === TRIES || !(isRetryable(error) || (isIdle && tried === 1))) {
-          throw unavailable(isIdle ? error.cause : error)
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * tried))
-    }
+    return this.#again(pool, { isRead: false }, (client) => inTransaction(client, "BEGIN", work))
   }
 
   #look<T>(work: Work<T>): Promise<T> {
-    return this.#twice(() => this.#on(this.#pool, (client) => work(connectionOf(client))))
+    return this.#again(this.#pool, { isRead: true }, (client) => work(connectionOf(client)))
   }
 
-  /** What only reads can be asked again, where the connection was lost while it was idle. */
-  async #twice<T>(read: () => Promise<T>): Promise<T> {
-    for (let tried = 1; ; tried++) {
+  /**
+   * Runs it again where another transaction was in its way, and on another connection where one had been lost before
+   * anything was done on it: all that were idle may be, after the server has been started again.
+   */
+  async #again<T>(pool: pg.Pool, { isRead }: { readonly isRead: boolean }, run: Run<T>): Promise<T> {
+    for (let [tried, lost] = [1, 0]; ; ) {
       try {
-        return await read()
+        return await this.#on(pool, run)
       } catch (error) {
         const cause = error instanceof NotBegun ? error.cause : error
-        if (tried === TRIES || !(isRetryable(cause) || (isLost(cause) && tried === 1))) throw unavailable(cause)
+        if ((error instanceof NotBegun || (isRead && isLost(cause))) && lost++ < pool.options.max) continue
+        if (!isRetryable(cause) || tried++ === TRIES) throw unavailable(cause)
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * tried))
       }
     }
   }
 
-  async #on<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #on<T>(pool: pg.Pool, run: Run<T>): Promise<T> {
     if (this.#closed !== undefined) throw new StoreUnavailable("the database is closed")
     if (pool.waitingCount >= this.#queueMax) throw new StoreUnavailable("too much waits for the database")
     const client = await pool.connect().catch((error) => {
       throw unreachable(error)
     })
     try {
-      const value = await work(client)
+      const value = await run(client)
       client.release()
       return value
     } catch (error) {

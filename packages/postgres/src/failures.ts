@@ -103,4 +103,5 @@ export const isRetryable = (error: unknown) => ["40001", "40P01", "0A000", "2600
 export const spoilsConnection = (error: unknown) => /^(08|57P|0A000|26000|25P03|[^\d])/.test(failureCode(error) ?? "0")
 
 /** The connection was gone, or went, before anything was done on it. */
-export const isLost = (error: unknown) => /^(08|57P|E[A-Z]{4}|connection lost)/.test(failureCode(error) ?? "0")
+export const isLost = (error: unknown) =>
+  error instanceof QueryFailure && /^(08|57P|E[A-Z]{4}|connection lost)/.test(error.code)
