@@ -5,6 +5,7 @@ import pg from "pg"
 import {
   COMMIT_UNANSWERED,
   isLost,
+  isOfTables,
   isRetryable,
   QueryFailure,
   spoilsConnection,
@@ -203,10 +204,19 @@ class PostgresDatabase implements Database {
       } catch (error) {
         const cause = error instanceof NotBegun ? error.cause : error
         if ((error instanceof NotBegun || (isRead && isLost(cause))) && lost++ < pool.options.max) continue
-        if (!isRetryable(cause) || tried++ === TRIES) throw unavailable(cause)
+        if (!isRetryable(cause) || tried++ === TRIES) throw await this.#explained(cause)
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * tried))
       }
     }
+  }
+
+  /** Statements that fit the tables no longer may be those of an old gateway. */
+  async #explained(error: unknown): Promise<unknown> {
+    if (isOfTables(error) && this.#components.isReady) {
+      await this.#refresh().catch(() => {})
+      this.#components.check()
+    }
+    return unavailable(error)
   }
 
   async #on<T>(pool: pg.Pool, run: Run<T>): Promise<T> {

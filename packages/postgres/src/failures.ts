@@ -105,3 +105,6 @@ export const spoilsConnection = (error: unknown) => /^(08|57P|0A000|26000|25P03|
 /** The connection was gone, or went, before anything was done on it. */
 export const isLost = (error: unknown) =>
   error instanceof QueryFailure && /^(08|57P|E[A-Z]{4}|connection lost)/.test(error.code)
+
+/** No such table or column, or another type. */
+export const isOfTables = (error: unknown) => error instanceof QueryFailure && error.code.startsWith("42")

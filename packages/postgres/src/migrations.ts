@@ -73,6 +73,10 @@ export class Components {
     known.oldestReader = row?.oldest_reader ?? 0
   }
 
+  get isReady(): boolean {
+    return this.#known.size > 0
+  }
+
   async refresh(connection: Connection): Promise<void> {
     for (const [component, known] of this.#known) await this.#readVersion(connection, component, known)
   }
