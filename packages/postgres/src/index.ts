@@ -1,8 +1,5 @@
-/** The stores of both services in PostgreSQL, and the hints between gateways. */
-export type { WakeLimits, WakeOptions } from "./wake/bus.js"
-export { type NatsWakeOptions, natsWake } from "./wake/nats.js"
-export { type NotifyWakeOptions, notifyWake } from "./wake/notify.js"
-/** The stores of both services in PostgreSQL, for any number of gateways. */
+/** The stores of both services in PostgreSQL, for any number of gateways, and the hints between these. */
+
 export { authStore } from "./auth/store.js"
 export {
   type Connection,
@@ -15,3 +12,6 @@ export {
 export { type DeliveryStoreOptions, deliveryStore } from "./delivery/store.js"
 export type { Migration } from "./migrations.js"
 export type { Row, SqlValue } from "./values.js"
+export type { WakeLimits, WakeOptions } from "./wake/bus.js"
+export { type NatsWakeOptions, natsWake } from "./wake/nats.js"
+export { type NotifyWakeOptions, notifyWake } from "./wake/notify.js"

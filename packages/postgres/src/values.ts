@@ -39,6 +39,8 @@ export const bigintArray = (values: readonly (bigint | null)[]) =>
   arrayOf(OID.int8, values, { sizeOf: () => 8, write: (value, buffer, at) => buffer.writeBigInt64BE(value, at) })
 export const integerArray = (values: readonly number[]) =>
   arrayOf(OID.int4, values, { sizeOf: () => 4, write: (value, buffer, at) => buffer.writeInt32BE(value, at) })
+export const doubleArray = (values: readonly number[]) =>
+  arrayOf(OID.float8, values, { sizeOf: () => 8, write: (value, buffer, at) => buffer.writeDoubleBE(value, at) })
 export const booleanArray = (values: readonly boolean[]) =>
   arrayOf(OID.bool, values, { sizeOf: () => 1, write: (value, buffer, at) => buffer.writeUInt8(value ? 1 : 0, at) })
 

@@ -5,17 +5,18 @@ import { chainLink, chainLinkHash, type Sha256 } from "@conclave/contracts/log-c
 import { equalBytes } from "@conclave/crypto"
 import { type Appended, ENTRY_OVERHEAD, type NewCommit, type NewEntry } from "@conclave/delivery/store"
 import type { Connection } from "../database.js"
-import { bigintArray, bytesArray, integerArray } from "../values.js"
+import { bigintArray, bytesArray, doubleArray, integerArray } from "../values.js"
 import { insertIntervals, standingIn } from "./access.js"
 import { keepCommitParts } from "./commit-parts.js"
 import { DeviceIds } from "./device-ids.js"
 import { type Answered, accessOf, type GroupState, loadGroups, placeNow, recentCommit } from "./group-state.js"
 import { EXPIRED_SIZE } from "./sizes.js"
+import type { admittingOnce } from "./use.js"
 
 /** An entry that is to be appended, and what was said of it once: a transaction may be run again. */
 export interface Work {
   readonly entry: NewEntry
-  isAdmitted: boolean
+  readonly admit: ReturnType<typeof admittingOnce>
   /** By device id, in hexadecimal digits. */
   readonly mayDeliver: Map<string, boolean>
 }
@@ -119,12 +120,11 @@ function keyReuse(group: GroupState, { commit }: NewEntry): Appended | undefined
   return isRegistered ? { type: "keyReused" } : undefined
 }
 
-/** Asked once, however often the transaction is run. */
-function admission(group: GroupState, work: Work): Appended | undefined {
-  if (work.isAdmitted) return undefined
-  const refusal = work.entry.admit({ bytes: Number(group.bytes) })
-  work.isAdmitted = refusal === undefined
-  return refusal
+function admission(group: GroupState, { admit }: Work): Appended | undefined {
+  const answer = admit({ bytes: Number(group.bytes), budgets: group.budgets })
+  if ("refusal" in answer) return answer.refusal
+  group.budgets = answer.budgets
+  return undefined
 }
 
 interface Accepting {
@@ -209,6 +209,7 @@ async function write(connection: Connection, rows: readonly NewRow[]): Promise<v
     bigints(groups, ({ accessSeq }) => accessSeq),
     bytes(groups, ({ accessKey }) => accessKey),
     bytes(groups, ({ headHash }) => headHash),
+    ...BUDGETS.map((name) => doubleArray(groups.map(({ budgets }) => budgets[name]))),
   ])
   // The compare-and-set, which the locks of the rows make certain.
   if (changed !== groups.length) throw new Error("a group changed while it was locked")
@@ -225,11 +226,15 @@ const INSERT_ENTRIES = `
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[], $7::bytea[],
     $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])`
 
+const BUDGETS = ["appends", "proposals", "commits", "knocks"] as const
+
 const UPDATE_GROUPS = `
   UPDATE mls_group SET next_seq = became.next_seq, last_commit_seq = became.last_commit_seq, beside = became.beside,
     bytes = became.bytes, last_at = became.last_at, access_seq = became.access_seq, access_key = became.access_key,
-    head_hash = became.head_hash
+    head_hash = became.head_hash, appends_full_at = became.appends, proposals_full_at = became.proposals,
+    commits_full_at = became.commits, knocks_full_at = became.knocks
   FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::bigint[], $9::bytea[], $10::bytea[])
-    AS became (number, seq_then, next_seq, last_commit_seq, beside, bytes, last_at, access_seq, access_key, head_hash)
+    $8::bigint[], $9::bytea[], $10::bytea[], $11::float8[], $12::float8[], $13::float8[], $14::float8[])
+    AS became (number, seq_then, next_seq, last_commit_seq, beside, bytes, last_at, access_seq, access_key, head_hash,
+      appends, proposals, commits, knocks)
   WHERE mls_group.number = became.number AND mls_group.next_seq = became.seq_then`

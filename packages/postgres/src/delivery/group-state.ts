@@ -1,10 +1,11 @@
 import { decode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
-import type { NewEntry } from "@conclave/delivery/store"
+import type { Budgets, NewEntry } from "@conclave/delivery/store"
 import type { Connection } from "../database.js"
 import { bigintArray, bytesArray, type Row } from "../values.js"
 import { type Begun, type GroupAccess, type Place, placesOf } from "./access.js"
 import { DeviceIds } from "./device-ids.js"
+import { budgetsIn, OF_USE } from "./use.js"
 
 /** What is answered of an entry that was accepted. */
 export interface Answered {
@@ -27,6 +28,7 @@ export interface GroupState {
   lastCommitSeq: bigint
   beside: bigint
   bytes: bigint
+  budgets: Budgets
   lastAt: bigint
   accessKey: Uint8Array
   accessSeq: bigint
@@ -72,7 +74,7 @@ export async function loadGroups(
   const ids = new ByBytes<Uint8Array>()
   for (const { groupId } of entries) ids.set(groupId, groupId)
   const rows = await connection.all(
-    `SELECT number, id, next_seq, oldest_seq, last_commit_seq, beside, bytes, last_at, access_seq, access_key, head_hash
+    `SELECT number, id, next_seq, oldest_seq, last_commit_seq, beside, ${OF_USE}, last_at, access_seq, access_key, head_hash
      FROM mls_group WHERE id = ANY($1::bytea[]) ORDER BY number FOR UPDATE`,
     [bytesArray([...ids.values()])],
   )
@@ -108,6 +110,7 @@ function stateOf(row: Row, counted: bigint): GroupState {
     lastCommitSeq: row.last_commit_seq,
     beside: row.beside,
     bytes: row.bytes,
+    budgets: budgetsIn(row),
     lastAt: row.last_at,
     accessKey: row.access_key,
     accessSeq: row.access_seq,

@@ -4,6 +4,7 @@ import type { Database } from "../database.js"
 import { failureCode } from "../failures.js"
 import { appendTogether, type Batch, type Work } from "./append.js"
 import type { Partitions } from "./partitions.js"
+import { admittingOnce } from "./use.js"
 
 /** Entries of one transaction: enough to share the cost of a commit, few enough to answer the first of them soon. */
 const BATCH_MAX = 256
@@ -54,7 +55,7 @@ export class Lanes {
     this.#waitingSize += size
     const lane = this.#lanes[laneOf(entry.groupId, this.#lanes.length)]!
     return new Promise((resolve, reject) => {
-      lane.queue.push({ entry, size, isAdmitted: false, mayDeliver: new Map(), resolve, reject })
+      lane.queue.push({ entry, size, admit: admittingOnce(entry), mayDeliver: new Map(), resolve, reject })
       lane.draining ??= this.#drain(lane)
     })
   }

@@ -14,6 +14,7 @@ import { closeGroup, resumeDevice, suspendDevice } from "./operated.js"
 import { Partitions } from "./partitions.js"
 import { migrations } from "./schema.js"
 import { sweep } from "./sweep.js"
+import { admittingOnce } from "./use.js"
 
 export interface DeliveryStoreOptions {
   /** How long the time is whose messages lie in one partition, and are dropped together; default a day. */
@@ -46,8 +47,8 @@ export async function deliveryStore(
     standing: async (shown) => (await database.look((connection) => standingsOf(connection, [shown])))[0]!,
     standings: (shown) => database.look((connection) => standingsOf(connection, shown)),
     knock: (knock) => {
-      const admit = admittedOnce(knock)
-      return database.write((connection) => leaveKnock(connection, { ...knock, admit }))
+      const admit = admittingOnce(knock)
+      return database.write((connection) => leaveKnock(connection, knock, admit))
     },
     knocks: (asked) => database.read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => database.read((connection) => besideOf(connection, asked)),

@@ -94,8 +94,12 @@ class BusWake implements Wake, AsyncDisposable {
     this.#topics.noteAll()
   }
 
-  watch(topics: Iterable<string>): Watch {
-    return this.#topics.watch(topics)
+  watch(topics: Iterable<string>, noted?: (topic: string) => void): Watch {
+    return this.#topics.watch(topics, noted)
+  }
+
+  watching(topic: string): number {
+    return this.#topics.watching(topic)
   }
 
   /** Sends the hints that wait, if that takes no longer than a second. */

@@ -23,10 +23,15 @@ export class HintedTopics {
     this.#hints.notifyAllHere()
   }
 
-  watch(topics: Iterable<string>): Watch {
+  watch(topics: Iterable<string>, noted?: (topic: string) => void): Watch {
     const byHint = new TopicsByHint(this.#hintOf)
     for (const topic of topics) byHint.add(topic)
-    return new HintedWatch(this.#hints.watch(byHint.hints()), byHint)
+    const told = noted && ((hint: string) => byHint.of(hint).forEach(noted))
+    return new HintedWatch(this.#hints.watch(byHint.hints(), told), byHint)
+  }
+
+  watching(topic: string): number {
+    return this.#hints.watching(this.#hintOf(topic))
   }
 }
 

@@ -1,0 +1,42 @@
+import type { Admitted, Budgets, GroupUse, Refusal } from "@conclave/delivery/store"
+import type { Row } from "../values.js"
+
+/** The columns of `mls_group` that say what the group has used. */
+export const OF_USE = "bytes, appends_full_at, proposals_full_at, commits_full_at, knocks_full_at"
+
+/** Of a row with the columns of {@link OF_USE}. */
+export const budgetsIn = (row: Row): Budgets => ({
+  appends: row.appends_full_at,
+  proposals: row.proposals_full_at,
+  commits: row.commits_full_at,
+  knocks: row.knocks_full_at,
+})
+
+interface Admitting {
+  admit(group: GroupUse): Refusal | Admitted | undefined
+}
+
+export type Admission = { readonly refusal: Refusal } | { readonly budgets: Budgets }
+
+/**
+ * Asks once, however often a transaction is run: what was admitted has taken its shares. What has been taken by others until
+ * it is run again is taken as well.
+ */
+export function admittingOnce(asking: Admitting): (use: GroupUse) => Admission {
+  let admitted: Budgets | undefined
+  return (use) => {
+    if (admitted === undefined) {
+      const answer = asking.admit(use)
+      if (answer !== undefined && answer.type !== "admitted") return { refusal: answer }
+      admitted = answer?.budgets ?? use.budgets
+    }
+    return { budgets: later(admitted, use.budgets) }
+  }
+}
+
+const later = (a: Budgets, b: Budgets): Budgets => ({
+  appends: Math.max(a.appends, b.appends),
+  proposals: Math.max(a.proposals, b.proposals),
+  commits: Math.max(a.commits, b.commits),
+  knocks: Math.max(a.knocks, b.knocks),
+})
