@@ -63,7 +63,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   ],
   server: [
     ...["codec", "crypto", "crypto/node", "contracts/auth", "contracts/delivery"],
-    ...["transport", "transport/parts", "fast-open", "delivery", "auth", "sqlite"],
+    ...["transport", "transport/parts", "fast-open", "delivery", "auth", "sqlite", "postgres"],
   ],
   client: [
     ...["codec", "crypto", "crypto/node", "crypto/web", "identity", "identity/verdicts", "mls", "mls/wire"],
@@ -89,7 +89,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
   transport: ["server", "testing/transport"],
-  server: ["contracts/access", "mls", "transport/node", "testing/transport"],
+  server: ["contracts/access", "mls", "testing/servers", "transport/node", "testing/transport"],
   "fast-open": ["crypto/node", "server", "trace", "transport/node"],
   contracts: ["crypto", "crypto/node", "testing/names"],
   delivery: ["crypto/node", "server", "testing/delivery", "transport/node", "sqlite"],
@@ -100,7 +100,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [
     ...["mls", "mls/wire", "client/browser", "contracts/delivery", "contracts/evidence", "contracts/heads"],
-    "transport/node",
+    ...["testing/servers", "transport/node"],
   ],
 }
 

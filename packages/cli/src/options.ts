@@ -136,6 +136,18 @@ function withUsage<T>(read: () => T): T {
 }
 
 /** In bytes, at least 1 MiB: a number, or one with K, M, G or T, which are powers of 1,024. */
+/** `postgres://user:password@host:port/database`. What is wrong with it is said without it: it may hold a password. */
+export function postgresUrl(text: string): string {
+  if (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)) return text
+  throw new UsageError("must be like postgres://user:password@host:5432/database")
+}
+
+export function natsUrls(text: string): readonly string[] {
+  const urls = text.split(",").map((it) => it.trim())
+  if (urls.every((it) => /^(nats|tls):\/\/[^@]+$/.test(it) && URL.canParse(it))) return urls
+  throw new UsageError("must be like nats://host:4222, without a password")
+}
+
 export function size(text: string): number {
   const [, number, unit = ""] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? []
   const bytes = Number(number) * 1024 ** ["", "K", "M", "G", "T"].indexOf(unit)

@@ -2,11 +2,11 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { KeyRing } from "@conclave/fast-open"
-import { createServer, type FastOpenServer, type Refusal, type TurnedAway } from "@conclave/server"
+import { createServer, type DatabasePlace, type FastOpenServer, type Refusal, type TurnedAway } from "@conclave/server"
 
 export interface ServiceOptions {
-  /** The SQLite file of both services, or `:memory:`. */
-  readonly file: string
+  /** Where both services keep what they have: an SQLite file, or `:memory:`; or a PostgreSQL database that others share. */
+  readonly place: { readonly file: string } | { readonly database: DatabasePlace }
   readonly host: string
   /** 0 for any that is free. */
   readonly port: number
@@ -43,10 +43,11 @@ export interface RunningService extends AsyncDisposable {
   readonly fastOpen: FastOpenServer | undefined
 }
 
-/** Both services in this process, on one file, at one address: `createServer` with what the options of `serve` say. */
+/** Both services in this process, at one address: `createServer` with what the options of `serve` say. */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const { host, port, hosts, connections, fastOpen, ...given } = options
+  const { place, host, port, hosts, connections, fastOpen, ...given } = options
   const conclave = await createServer({
+    ...place,
     ...given,
     ...(fastOpen && { fastOpen: { ...fastOpen, host } }),
     ...(connections !== undefined && { limits: { listener: { connectionsMax: connections } } }),

@@ -68,7 +68,10 @@ export async function runHere(words: readonly string[]): Promise<Ran> {
 
 function start(words: readonly string[], { environment = {}, within, uid }: RunOptions = {}): ChildProcess {
   const unset = Object.fromEntries(
-    ["NO_COLOR", "CONCLAVE_DEBUG", "CONCLAVE_KEY", "CONCLAVE_AS", "CONCLAVE_SERVER"].map((name) => [name, undefined]),
+    [
+      ...["NO_COLOR", "CONCLAVE_DEBUG", "CONCLAVE_KEY", "CONCLAVE_AS", "CONCLAVE_SERVER"],
+      ...["DATABASE_URL", "NATS_URL"],
+    ].map((name) => [name, undefined]),
   )
   const env = { ...process.env, ...unset, ...environment }
   const command = [process.execPath, binary, ...words]
@@ -101,6 +104,7 @@ interface StartOptions {
   readonly words?: readonly string[]
   /** The network namespace to run in. */
   readonly within?: string | undefined
+  readonly environment?: NodeJS.ProcessEnv
 }
 
 interface Started {
@@ -131,9 +135,13 @@ export class Service implements AsyncDisposable {
     this.address = /http:\/\/\S+?:\d+/.exec(started.announcement)![0]
   }
 
-  static async start(folder = new Folder(), port = 0, { words = [], within }: StartOptions = {}): Promise<Service> {
+  static async start(folder = new Folder(), port = 0, options: StartOptions = {}): Promise<Service> {
+    const { words = [], within, environment } = options
     const begin = performance.now()
-    const child = start(["serve", "--port", String(port), "--data", folder.path, ...words], { within })
+    const child = start(["serve", "--port", String(port), "--data", folder.path, ...words], {
+      within,
+      ...(environment && { environment }),
+    })
     let announcement = ""
     let errors = ""
     child.stderr!.on("data", (chunk) => {

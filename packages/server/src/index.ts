@@ -5,6 +5,7 @@ export type { ListenLimits, ListenOptions, Place, ServingOptions } from "./liste
 export type { TurnedAway } from "./listener/turned-away.js"
 export type { MountedRequest } from "./mount.js"
 export type {
+  DatabasePlace,
   FastOpenOptions,
   FastOpenServer,
   Refusal,

@@ -21,6 +21,22 @@ export interface Stores extends Partial<AsyncDisposable> {
   readonly wake?: Wake
 }
 
+/** Where the servers of one service keep what they share, and how they tell each other of it. */
+export interface DatabasePlace {
+  /** `postgres://user:password@host:port/database?sslmode=verify-full`. */
+  readonly url: string
+  /** Connections of this process, at most; default 10, at least 2; and one more for hints. */
+  readonly connections?: number
+  /** The schema in which the tables are; made where it is not there. Default `conclave`. */
+  readonly schema?: string
+  /** `nats://host:port` of servers that carry the hints. Default: the database does (NOTIFY). */
+  readonly nats?: string | readonly string[] | undefined
+  /** Is told when hints from other servers do not come any longer: what they write is found by looking, within seconds. */
+  readonly onHintsLost?: (error: Error) => void
+  /** And when they come again. */
+  readonly onHintsRegained?: () => void
+}
+
 /** Both services, as functions from a request to its answers. */
 export interface Services {
   readonly delivery: Handler
@@ -33,8 +49,10 @@ export type ServiceRefusalKind = AuthRefusalKind | DeliveryRefusalKind
 export type Refusal = ListenerRefusal | { readonly kind: ServiceRefusalKind }
 
 export interface ServerOptions extends Omit<LogOptions, "ended">, OriginOptions {
-  /** The SQLite file of both services, or `:memory:`. Either this or {@link stores}. */
+  /** The SQLite file of both services, or `:memory:`. Either this, {@link database} or {@link stores}. */
   readonly file?: string
+  /** The PostgreSQL database of both services, which any number of servers share. */
+  readonly database?: DatabasePlace
   /** Stores that are there already. They are disposed at the end where they can be: the object, not its members. */
   readonly stores?: Stores
   /** A folder whose files are served beside the services: the page. */
@@ -45,7 +63,7 @@ export interface ServerOptions extends Omit<LogOptions, "ended">, OriginOptions 
    */
   readonly mount?: string
   readonly limits?: ServerLimits
-  /** The most that {@link file} may take on the disk, in bytes; default no limit. Limits of groups follow from it. */
+  /** The most that {@link file} or {@link database} may take on the disk, in bytes; default no limit. Limits of groups follow. */
   readonly quota?: number | undefined
   /** How many days messages are kept, default 30; all else follows from it, see `retentionOf`. */
   readonly retentionDays?: number | undefined

@@ -1,30 +1,61 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { CryptoProvider } from "@conclave/crypto"
 import type { Logger } from "@conclave/transport"
-import type { ServerOptions, Stores } from "./options.js"
+import type { DatabasePlace, ServerOptions, Stores } from "./options.js"
 
 /** A part of a server, and how it ends. */
 export type OpenStores = Stores & AsyncDisposable
 
-interface Opening extends Pick<ServerOptions, "file" | "stores" | "quota"> {
+interface Opening extends Pick<ServerOptions, "file" | "database" | "stores" | "quota"> {
   readonly crypto: CryptoProvider
   readonly logger: Logger | undefined
 }
 
 /**
- * The stores that the options name. Throws `StoreUnavailable` where the file cannot be used.
+ * The stores that the options name. Throws `StoreUnavailable` where the file or the database cannot be used.
  *
- * @throws {TypeError} when there is not exactly one of `file` and `stores`, or `quota` is given for stores that have
- *   limits of their own.
+ * @throws {TypeError} when there is not exactly one of `file`, `database` and `stores`.
  */
-export async function openStores({ file, stores, quota, crypto, logger }: Opening): Promise<OpenStores> {
-  if ((file === undefined) === (stores === undefined)) throw new TypeError("give either file or stores")
+export async function openStores(opening: Opening): Promise<OpenStores> {
+  const { file, database, stores } = opening
+  if ([file, database, stores].filter((it) => it !== undefined).length !== 1) {
+    throw new TypeError("give one of file, database and stores")
+  }
   if (stores !== undefined) {
     return { ...stores, [Symbol.asyncDispose]: async () => stores[Symbol.asyncDispose]?.() }
   }
-  // Whoever has stores of their own need not have SQLite.
+  // Nobody loads the database that is not used.
+  return file === undefined ? openShared(database!, opening) : openFile(file, opening)
+}
+
+async function openShared(place: DatabasePlace, { quota, crypto }: Opening): Promise<OpenStores> {
+  const { url, connections, schema, nats, onHintsLost, onHintsRegained } = place
+  const { authStore, deliveryStore, natsWake, notifyWake, openDatabase } = await import("@conclave/postgres")
+  const told = { ...(onHintsLost && { onLost: onHintsLost }), ...(onHintsRegained && { onRegained: onHintsRegained }) }
+  const database = openDatabase({
+    url,
+    ...(connections !== undefined && { connections }),
+    ...(schema !== undefined && { schema }),
+    ...(quota !== undefined && { sizeMax: quota }),
+  })
+  try {
+    const auth = await authStore(database)
+    const delivery = await deliveryStore(database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
+    const wake = nats === undefined ? notifyWake({ url, ...told }) : natsWake({ servers: nats, ...told })
+    const close = async () => {
+      await wake[Symbol.asyncDispose]()
+      await delivery[Symbol.asyncDispose]()
+    }
+    return { auth, delivery, wake, [Symbol.asyncDispose]: close }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+async function openFile(file: string, { quota, crypto, logger }: Opening): Promise<OpenStores> {
   const { authStore, deliveryStore, openDatabase } = await import("@conclave/sqlite")
-  const database = openDatabase({ file: file!, ...(quota !== undefined && { sizeMax: quota }) })
+  const database = openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
   const versions = () =>
     database.read((connection) => {
       const hasAny = connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'") !== undefined

@@ -65,7 +65,7 @@ async function perform(folder: string, { terminal, isFast }: Performance): Promi
   const begin = performance.now()
   const faults: string[] = []
   await using service = await startService({
-    file: join(folder, "service.db"),
+    place: { file: join(folder, "service.db") },
     host: "127.0.0.1",
     port: 0,
     fastOpen: isFast ? { port: 0, policy: supportedPolicy(terminal) } : undefined,

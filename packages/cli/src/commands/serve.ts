@@ -13,9 +13,11 @@ import {
   dataOption,
   days,
   hosts,
+  natsUrls,
   nonEmpty,
   origins,
   port,
+  postgresUrl,
   proxies,
   publicUrl,
   size,
@@ -34,6 +36,9 @@ export const serve = command({
     "It speaks HTTP. For other machines, put a proxy with TLS in front, say with --public-url what browsers open, and " +
       "name the proxy with --trust-proxy: docs/deploying.md has files for Caddy, nginx and HAProxy.",
     "For a supervisor, /healthz answers while it runs, and /readyz while its file can be read.",
+    "With DATABASE_URL it keeps everything in PostgreSQL instead of a file, and any number of such processes serve the same " +
+      "groups: docs/operating.md. They tell each other what is new through the database, or by NATS with NATS_URL; without " +
+      "either, what others write is seen within seconds.",
     "With --fast-open it answers sealed requests too, at a port of their own, which no proxy may be in front of: half a round " +
       "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
       "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: a man in " +
@@ -50,6 +55,18 @@ export const serve = command({
       read: nonEmpty("a host"),
     }),
     data: dataOption,
+    database: optional({
+      placeholder: "URL",
+      help: "PostgreSQL, in place of a file; as DATABASE_URL nobody else here sees it",
+      read: postgresUrl,
+      variable: "DATABASE_URL",
+    }),
+    nats: optional({
+      placeholder: "URL,…",
+      help: "servers of NATS that carry the hints between such processes",
+      read: natsUrls,
+      variable: "NATS_URL",
+    }),
     connections: withDefault(10_000, {
       placeholder: "N",
       help: "connections at a time: 1/8 for an address, 1/4 for a network",
@@ -77,7 +94,7 @@ export const serve = command({
     }),
     quota: optional({
       placeholder: "SIZE",
-      help: "the most that the file may take on the disk; then it is only read (default: 10G)",
+      help: "the most that it may take on the disk; then it is only read (file: 10G)",
       read: size,
     }),
     retention: withDefault(30, {
@@ -100,17 +117,20 @@ export const serve = command({
   async run({ port, host, data, ...given }, { terminal }) {
     // Who wrote when and how much is in the file: nobody else on this machine is to read it.
     process.umask(0o077)
-    const folder = openDataFolder(data)
-    const file = serviceFile(folder)
+    if (given.nats !== undefined && given.database === undefined) {
+      throw new UsageError("--nats is for several processes on one database: give --database, or DATABASE_URL, too")
+    }
+    // Who keeps everything in a database needs no folder, but for the keys of sealed requests.
+    const folder = given.database === undefined || given["fast-open"] ? openDataFolder(data) : undefined
+    const place = placeOf(given, { folder, terminal })
     const page = builtPage()
-    using keys = given["fast-open"] ? openKeys(folder) : undefined
+    using keys = given["fast-open"] ? openKeys(folder!) : undefined
     const fastOpen = keys && { ...sealedListening({ port, ...given }, terminal), keys: keys.ring }
-    const now = () => new Date().toISOString()
     using refusals = new RefusalLog((line) => terminal.tell(`${now()} ${line}`))
     warnOfFiles(given.connections, terminal)
     const {
       connections,
-      quota = QUOTA,
+      quota = given.database === undefined ? QUOTA : undefined,
       retention: retentionDays,
       "trust-proxy": trustedProxies,
       "allow-host": allowed,
@@ -122,14 +142,33 @@ export const serve = command({
     const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow("note:")} ${UNTRUSTED_PROXY}`)
     const onTurnedAway = (it: TurnedAway) => terminal.tell(`${now()} ${turnedAwayInWords(it)}`)
     const told = { onRefusal: refusals.add, onUntrustedProxy, onTurnedAway, onError: faultLog(terminal) }
-    const shared = { connections, quota, retentionDays, ...proxied, ...told }
-    await using service = await start({ file, host, port, page, fastOpen, ...shared })
-    await announce(service, { terminal, file, host, publicUrl, page, keys, policy: fastOpen?.policy })
+    const shared = { connections, retentionDays, ...(quota !== undefined && { quota }), ...proxied, ...told }
+    await using service = await start({ place, host, port, page, fastOpen, ...shared })
+    await announce(service, { terminal, place, host, publicUrl, page, keys, policy: fastOpen?.policy })
     const signal = await interruption()
     terminal.tell(`${signal}: answering what is under way, then closing`)
     return exitCodes.done
   },
 })
+
+interface PlaceChoice {
+  readonly database: string | undefined
+  readonly nats: readonly string[] | undefined
+}
+
+function placeOf(
+  { database: url, nats }: PlaceChoice,
+  { folder, terminal }: { readonly folder: string | undefined; readonly terminal: Terminal },
+): ServiceOptions["place"] {
+  if (url === undefined) return { file: serviceFile(folder!) }
+  const by = nats === undefined ? "the database" : "NATS"
+  const onHintsLost = ({ message }: Error) =>
+    terminal.tell(`${now()} no hints by ${by}: what other processes write is seen within seconds (${message})`)
+  const onHintsRegained = () => terminal.tell(`${now()} hints by ${by} come again`)
+  return { database: { url, nats, onHintsLost, onHintsRegained } }
+}
+
+const now = () => new Date().toISOString()
 
 const UNTRUSTED_PROXY =
   "a proxy seems to stand in front: give --trust-proxy with its address, or all its clients are one requester"
@@ -201,7 +240,7 @@ function sealedListening(choice: FastOpenChoice, { tell, errorStyle }: Terminal)
 }
 
 async function start(options: ServiceOptions): Promise<RunningService> {
-  const { host, port, file } = options
+  const { host, port, place } = options
   try {
     return await startService(options)
   } catch (error) {
@@ -210,7 +249,7 @@ async function start(options: ServiceOptions): Promise<RunningService> {
     if (name === "StoreUnavailable") {
       const isTaken = reason.includes("is in use by")
       const remedy = isTaken ? "; if a service runs there, stop it, or name another folder with --data" : ""
-      throw new Failure(`${file}: ${reason}${remedy}`, { cause: error })
+      throw new Failure(`${nameOf(place)}: ${reason}${remedy}`, { cause: error })
     }
     if (code === "EADDRINUSE") {
       const isSealed = options.fastOpen !== undefined && (error as { port?: number }).port === options.fastOpen.port
@@ -229,7 +268,7 @@ const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1", "[::1]"]
 
 interface Announcement {
   readonly terminal: Terminal
-  readonly file: string
+  readonly place: ServiceOptions["place"]
   readonly host: string
   readonly publicUrl: URL | undefined
   readonly page: string | undefined
@@ -238,7 +277,7 @@ interface Announcement {
 }
 
 async function announce({ url, fastOpen }: RunningService, announcement: Announcement): Promise<void> {
-  const { terminal, file, host, publicUrl, page, keys, policy } = announcement
+  const { terminal, place, host, publicUrl, page, keys, policy } = announcement
   const { style } = terminal
   const isLocal = LOOPBACK_NAMES.includes(host)
   const { address: local, everywhere } = addressToOpen(url)
@@ -247,7 +286,7 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
     ["  page", page !== undefined ? "at this address, in a browser" : "not built: npm run build"],
     ["  services", `${address.pathname}delivery and ${address.pathname}auth, over HTTP and WebSocket`],
     ...(publicUrl === undefined ? [] : [["  listens", `at ${local.href}, for the proxy`]]),
-    ["  file", file],
+    ...placeRows(place),
     ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
     ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
     [
@@ -272,6 +311,22 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
         "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
     )
   }
+}
+
+/** Without its user and password. */
+function nameOf(place: ServiceOptions["place"]): string {
+  if ("file" in place) return place.file
+  const { hostname, port, pathname } = new URL(place.database.url)
+  return `PostgreSQL at ${hostname || "this machine"}${port === "" ? "" : `:${port}`}, ${pathname.slice(1) || "its default"}`
+}
+
+function placeRows(place: ServiceOptions["place"]): readonly (readonly string[])[] {
+  if ("file" in place) return [["  file", place.file]]
+  const { nats } = place.database
+  return [
+    ["  database", nameOf(place)],
+    ["  hints", nats === undefined ? "by the database" : `by NATS, ${[nats].flat().join(", ")}`],
+  ]
 }
 
 /** A service that listens at every address (`0.0.0.0`, `::`) is opened here at the loopback address. */
