@@ -21,6 +21,11 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
     })
     after(() => started.server[Symbol.asyncDispose]())
 
+    const otherProcess = (bus: Bus, topic: string) =>
+      fork(fileURLToPath(new URL("wake-child.js", import.meta.url)), [name, bus.url, "5000", topic], {
+        serialization: "advanced",
+      })
+
     it("cross to another process and back", async (test) => {
       const bus = await started.busOf(test)
       // They are arguments of a program, which hold no zero.
@@ -28,10 +33,8 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
       const wake = bus.wake()
       const watch = wake.watch([here])
       await next(watch)
-      const child = fork(fileURLToPath(new URL("wake-child.js", import.meta.url)), [name, bus.url, "5000", there], {
-        serialization: "advanced",
-      })
-      test.after(() => child.kill())
+      const child = otherProcess(bus, there)
+      test.after(() => child.kill("SIGKILL"))
       const messages = on(child, "message")
       assert.deepEqual(await messageOf(messages), { type: "watching" })
       // As soon as it is connected it looks at everything.
@@ -216,10 +219,17 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
       const bus = await started.busOf(test)
       const [one, two] = [bus.wake(), bus.wake({ limits: { answerMilliseconds: 600_000 } })]
       await connected(one, two)
+      const child = otherProcess(bus, "g")
+      test.after(() => child.kill("SIGKILL"))
+      // The second message: it is connected.
+      for (let i = 0; i < 2; i++) await once(child, "message")
       await bus.freeze()
       const connecting = bus.wake()
       two.notify("g")
       await Promise.all([one, two, connecting].map((wake) => wake[Symbol.asyncDispose]()))
+      // Nothing is left behind that would keep a process.
+      child.disconnect()
+      assert.deepEqual(await once(child, "exit"), [0, null])
       bus.thaw()
     })
 

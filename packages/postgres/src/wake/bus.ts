@@ -140,8 +140,9 @@ class BusWake implements Wake, AsyncDisposable {
     try {
       await session.open()
       this.#regained()
-      while (!signal.aborted || this.#pending.size > 0) {
+      for (;;) {
         await session.wait(this.#somethingToTell())
+        if (signal.aborted && this.#pending.size === 0) return
         await this.#tell(session)
         await pause(this.#limits.pauseMilliseconds, signal)
       }
@@ -187,7 +188,6 @@ class BusWake implements Wake, AsyncDisposable {
 
   /** At once, and then no sooner than after a second. */
   #everything(): void {
-    if (this.#ended.signal.aborted) return
     this.#isEverythingDue = true
     if (this.#resting === undefined) this.#wakeAll()
   }
