@@ -219,7 +219,7 @@ for (const [name, { reason, start }] of Object.entries(buses)) {
       const bus = await started.busOf(test)
       const [one, two] = [bus.wake(), bus.wake({ limits: { answerMilliseconds: 600_000 } })]
       await connected(one, two)
-      const child = otherProcess(bus, "g")
+      const child = otherProcess(bus, "there")
       test.after(() => child.kill("SIGKILL"))
       // The second message: it is connected.
       for (let i = 0; i < 2; i++) await once(child, "message")
