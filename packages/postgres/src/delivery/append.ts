@@ -163,13 +163,18 @@ async function accept(connection: Connection, work: Work, { group, sha256 }: Acc
 const isExpired = ({ kind, at }: NewEntry, { counted }: GroupState) => kind === "application" && at < counted
 const storedSize = (entry: NewEntry, group: GroupState) => (isExpired(entry, group) ? EXPIRED_SIZE : entry.body.length)
 
-/** All in two statements, and one for each interval that begins. */
+/** All in one statement, and one for each interval that begins. */
 async function write(connection: Connection, rows: readonly NewRow[]): Promise<void> {
   const groups = [...new Set(rows.map(({ group }) => group))]
   const bodies = rows.filter(({ entry, group }) => entry.kind === "application" && !isExpired(entry, group))
-  const bigints = <T>(list: readonly T[], of: (it: T) => bigint) => bigintArray(list.map(of))
-  const bytes = <T>(list: readonly T[], of: (it: T) => Uint8Array | null) => bytesArray(list.map(of))
-  await connection.run(INSERT_ENTRIES, [
+  const begun = groups.flatMap(({ number, begun }) => begun.map((it) => ({ ...it, group: number })))
+  await insertIntervals(connection, begun)
+  for (const { number, superseded } of groups) {
+    for (const seq of superseded) {
+      await connection.run("INSERT INTO superseded_commit (group_number, seq) VALUES ($1, $2)", [number, seq])
+    }
+  }
+  const changed = await connection.run(WRITE, [
     bigints(rows, ({ group }) => group.number),
     bigints(rows, ({ seq }) => seq),
     bigints(rows, ({ entry }) => entry.epoch),
@@ -188,23 +193,12 @@ async function write(connection: Connection, rows: readonly NewRow[]): Promise<v
     bigints(bodies, ({ seq }) => seq),
     bytes(bodies, ({ entry }) => entry.body),
     bytes(groups, ({ id }) => id),
-  ])
-  await insertIntervals(
-    connection,
-    groups.flatMap(({ number, begun }) => begun.map((it) => ({ ...it, group: number }))),
-  )
-  for (const { number, superseded } of groups) {
-    for (const seq of superseded) {
-      await connection.run("INSERT INTO superseded_commit (group_number, seq) VALUES ($1, $2)", [number, seq])
-    }
-  }
-  const changed = await connection.run(UPDATE_GROUPS, [
     bigints(groups, ({ number }) => number),
     bigints(groups, ({ seqThen }) => seqThen),
     bigints(groups, ({ nextSeq }) => nextSeq),
     bigints(groups, ({ lastCommitSeq }) => lastCommitSeq),
     bigints(groups, ({ beside }) => beside),
-    bigints(groups, ({ bytes }) => bytes),
+    bigints(groups, (group) => group.bytes),
     bigints(groups, ({ lastAt }) => lastAt),
     bigints(groups, ({ accessSeq }) => accessSeq),
     bytes(groups, ({ accessKey }) => accessKey),
@@ -215,26 +209,29 @@ async function write(connection: Connection, rows: readonly NewRow[]): Promise<v
   if (changed !== groups.length) throw new Error("a group changed while it was locked")
 }
 
-const INSERT_ENTRIES = `
-  WITH body AS (
+const bigints = <T>(list: readonly T[], of: (it: T) => bigint) => bigintArray(list.map(of))
+const bytes = <T>(list: readonly T[], of: (it: T) => Uint8Array | null) => bytesArray(list.map(of))
+
+const BUDGETS = ["appends", "proposals", "commits", "knocks"] as const
+
+const WRITE = `
+  WITH entry AS (
+    INSERT INTO log
+      (group_number, seq, epoch, at, size, kind, idem, request_hash, body_hash, chain_hash, begins, undelivered, body)
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[],
+      $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])
+  ), body AS (
     INSERT INTO message_body (at, group_number, seq, body)
     SELECT * FROM unnest($14::bigint[], $15::bigint[], $16::bigint[], $17::bytea[])
   ), told AS (
     INSERT INTO news (group_id) SELECT * FROM unnest($18::bytea[])
   )
-  INSERT INTO log (group_number, seq, epoch, at, size, kind, idem, request_hash, body_hash, chain_hash, begins, undelivered, body)
-  SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[], $7::bytea[],
-    $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])`
-
-const BUDGETS = ["appends", "proposals", "commits", "knocks"] as const
-
-const UPDATE_GROUPS = `
   UPDATE mls_group SET next_seq = became.next_seq, last_commit_seq = became.last_commit_seq, beside = became.beside,
     bytes = became.bytes, last_at = became.last_at, access_seq = became.access_seq, access_key = became.access_key,
     head_hash = became.head_hash, appends_full_at = became.appends, proposals_full_at = became.proposals,
     commits_full_at = became.commits, knocks_full_at = became.knocks
-  FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-    $8::bigint[], $9::bytea[], $10::bytea[], $11::float8[], $12::float8[], $13::float8[], $14::float8[])
+  FROM unnest($19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[],
+    $26::bigint[], $27::bytea[], $28::bytea[], $29::float8[], $30::float8[], $31::float8[], $32::float8[])
     AS became (number, seq_then, next_seq, last_commit_seq, beside, bytes, last_at, access_seq, access_key, head_hash,
       appends, proposals, commits, knocks)
   WHERE mls_group.number = became.number AND mls_group.next_seq = became.seq_then`

@@ -23,7 +23,7 @@ export interface GroupState {
   readonly seqThen: bigint
   readonly oldestSeq: bigint
   /** The sizes of messages from before have been taken off. */
-  readonly counted: bigint
+  counted: bigint
   nextSeq: bigint
   lastCommitSeq: bigint
   beside: bigint
@@ -81,9 +81,7 @@ export async function loadGroups(
   onLocked()
   const groups = new ByBytes<GroupState>()
   if (rows.length === 0) return groups
-  // What others have done until then is seen by the statements that follow.
-  const { counted } = (await connection.get("SELECT counted FROM retention"))!
-  for (const row of rows) groups.set(row.id, stateOf(row, counted))
+  for (const row of rows) groups.set(row.id, stateOf(row))
   const found = entries.flatMap((entry) => {
     const group = groups.get(entry.groupId)
     return group === undefined ? [] : [{ entry, group }]
@@ -99,13 +97,13 @@ interface Found {
   readonly group: GroupState
 }
 
-function stateOf(row: Row, counted: bigint): GroupState {
+function stateOf(row: Row): GroupState {
   return {
     number: row.number,
     id: row.id,
     seqThen: row.next_seq,
     oldestSeq: row.oldest_seq,
-    counted,
+    counted: 0n,
     nextSeq: row.next_seq,
     lastCommitSeq: row.last_commit_seq,
     beside: row.beside,
@@ -124,15 +122,18 @@ function stateOf(row: Row, counted: bigint): GroupState {
   }
 }
 
+/** What others have done until the locks were had is seen by this statement, and by those that follow. */
 async function loadAnswered(connection: Connection, found: readonly Found[]): Promise<void> {
   const rows = await connection.all(
-    `SELECT asked.place::integer AS place, log.seq, log.request_hash, log.chain_hash, log.undelivered
-     FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS asked (number, idem, place)
-     JOIN log ON log.group_number = asked.number AND log.idem = asked.idem`,
+    `SELECT asked.place::integer AS place, retention.counted, log.seq, log.request_hash, log.chain_hash, log.undelivered
+     FROM retention CROSS JOIN unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS asked (number, idem, place)
+     LEFT JOIN log ON log.group_number = asked.number AND log.idem = asked.idem`,
     [bigintArray(found.map(({ group }) => group.number)), bytesArray(found.map(({ entry }) => entry.idempotencyId))],
   )
-  for (const { place, seq, request_hash, chain_hash, undelivered } of rows) {
+  for (const { place, counted, seq, request_hash, chain_hash, undelivered } of rows) {
     const { entry, group } = found[place - 1]!
+    group.counted = counted
+    if (seq === null) continue
     group.answered.set(entry.idempotencyId, {
       ...{ requestHash: request_hash, seq, chainHash: chain_hash },
       undelivered: undelivered === null ? [] : decode(DeviceIds, undelivered),
