@@ -92,7 +92,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   server: ["contracts/access", "mls", "testing/servers", "transport/node", "testing/transport"],
   "fast-open": ["crypto/node", "server", "trace", "transport/node"],
   contracts: ["crypto", "crypto/node", "testing/names"],
-  delivery: ["crypto/node", "server", "testing/delivery", "transport/node", "sqlite"],
+  delivery: ["crypto/node", "server", "testing/delivery", "testing/servers", "transport/node", "sqlite", "postgres"],
   auth: ["crypto/node", "testing/auth", "testing/names", "sqlite"],
   sqlite: ["delivery", "testing/auth", "testing/delivery"],
   postgres: ["auth", "delivery", "testing/auth", "testing/delivery", "testing/servers"],

@@ -1,7 +1,9 @@
 import { join } from "node:path"
-import type { TestContext } from "node:test"
+import { after, it, type TestContext } from "node:test"
+import { openDatabase as openPostgres, deliveryStore as postgresStore } from "@conclave/postgres"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import { sha256, temporaryFolder } from "@conclave/testing/delivery"
+import { noPostgres, type PostgresServer, startPostgres } from "@conclave/testing/servers"
 import { memoryStore, type Operated, type Store } from "../src/index.js"
 
 /** Every implementation of the store, for running the same test on each. */
@@ -12,4 +14,34 @@ export const stores: Readonly<Record<string, (test: TestContext) => Store & Oper
     test.after(() => store[Symbol.asyncDispose]())
     return store
   },
+  ...(noPostgres === undefined && { PostgreSQL: inPostgres }),
+}
+
+if (noPostgres !== undefined) it("the store in PostgreSQL", { skip: noPostgres }, () => {})
+
+let server: Promise<PostgresServer> | undefined
+let schemas = 0
+after(async () => (await server)?.[Symbol.asyncDispose]())
+
+/** One server for a file of tests, and a schema for each store, which is made when the store is asked for the first time. */
+function inPostgres(test: TestContext): Store & Operated {
+  server ??= startPostgres()
+  const schema = `s${++schemas}`
+  const opened = server.then(async (it) => postgresStore(openPostgres({ url: await it.url("test"), schema }), sha256))
+  let store: (Store & Operated) | undefined
+  opened.then(
+    (it) => {
+      store = it
+    },
+    () => {},
+  )
+  test.after(async () => (await opened)[Symbol.asyncDispose]())
+  const usage = () => store?.usage() ?? { bytes: 0, sizeMax: Number.POSITIVE_INFINITY }
+  return new Proxy({} as Store & Operated, {
+    get: (_, name: keyof Store) => {
+      if (name === "usage") return usage
+      return async (...asked: readonly unknown[]) =>
+        ((await opened)[name] as (...asked: unknown[]) => unknown)(...asked)
+    },
+  })
 }
