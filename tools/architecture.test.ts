@@ -179,6 +179,7 @@ const neededUnnamed: Readonly<Record<string, string>> = Object.fromEntries([
   ["examples @types/express", "the types of express"],
   ["examples @types/react", "the types of react"],
   ["examples @types/react-dom", "the types of react-dom"],
+  ["postgres @types/pg", "the types of pg, which `Database.connect` returns"],
   ["client ws", "an optional peer of transport, passed on"],
   ["client sodium-native", "an optional peer of crypto, passed on"],
   ["cli libsql", "an optional peer of client, which the command line needs"],

@@ -9,6 +9,12 @@ import { importsOf, packageOf } from "./imports.js"
 import { entriesListed, examplesIn } from "./package-readme.js"
 import { publicPackages, read, root } from "./repository.js"
 
+interface Servers {
+  readonly noPostgres: string | undefined
+  startPostgres(): Promise<{ url(database: string): Promise<string> } & AsyncDisposable>
+}
+const { noPostgres, startPostgres }: Servers = await import(join(root, "packages/testing/dist/src/servers.js"))
+
 const packages = publicPackages().map((workspace) => {
   const markdown = read(`${workspace.folder}/README.md`)
   const examples = examplesIn(markdown).map((example, index) => ({
@@ -68,7 +74,8 @@ for (const { name, folder: place, manifest, markdown, examples } of packages) {
 }
 
 for (const { file, code, prints } of examples.filter(({ isRun }) => isRun)) {
-  test(`the program ${file} runs, and prints what its README says`, async () => {
+  const skip = code.includes("DATABASE_URL") && noPostgres
+  test(`the program ${file} runs, and prints what its README says`, { skip }, async () => {
     assert(prints.length > 0, "it prints nothing, so nothing would be checked")
     const place = mkdtempSync(join(folder, "run-"))
     const run = async (environment: NodeJS.ProcessEnv) => {
@@ -76,12 +83,23 @@ for (const { file, code, prints } of examples.filter(({ isRun }) => isRun)) {
       const { stdout } = await promisify(execFile)(process.execPath, [program], { cwd: place, env: environment })
       return stdout
     }
-    const output = code.includes("CONCLAVE_SERVER") ? await withService(place, run) : await run(process.env)
+    const output = code.includes("CONCLAVE_SERVER")
+      ? await withService(place, run)
+      : code.includes("DATABASE_URL")
+        ? await withPostgres(run)
+        : await run(process.env)
     assert.deepEqual(output.trimEnd().split("\n"), [...prints])
   })
 }
 
-async function withService(data: string, run: (environment: NodeJS.ProcessEnv) => Promise<string>): Promise<string> {
+type Run = (environment: NodeJS.ProcessEnv) => Promise<string>
+
+async function withPostgres(run: Run): Promise<string> {
+  await using server = await startPostgres()
+  return await run({ ...process.env, DATABASE_URL: await server.url("conclave") })
+}
+
+async function withService(data: string, run: Run): Promise<string> {
   const serve = [join(root, "packages/cli/bin/conclave.js"), "serve", "--port", "0", "--data", join(data, "service")]
   const child = execFile(process.execPath, serve)
   try {

@@ -1,14 +1,8 @@
 /** The stores of both services in PostgreSQL, for any number of gateways, and the hints between these. */
 
 export { authStore } from "./auth/store.js"
-export {
-  type Connection,
-  clientOptions,
-  type Database,
-  type DatabaseOptions,
-  openDatabase,
-  type Usage,
-} from "./database.js"
+export type { Connection } from "./connection.js"
+export { type Database, type DatabaseOptions, openDatabase, type Usage } from "./database.js"
 export { type DeliveryStoreOptions, deliveryStore } from "./delivery/store.js"
 export type { Migration } from "./migrations.js"
 export type { Row, SqlValue } from "./values.js"

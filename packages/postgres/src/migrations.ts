@@ -1,11 +1,17 @@
 import { StoreUnavailable } from "@conclave/delivery/store"
-import type { Connection, Database } from "./database.js"
+import type { Connection, Work } from "./connection.js"
 
 /** The one at index n leads from version n to n + 1. One that was ever released is not changed any more. */
 export interface Migration {
   readonly sql: string
   /** Gateways of this version of the component, and later ones, go on with the tables as they are then. */
   readonly oldestReader: number
+}
+
+/** Of a database, what migrating needs. */
+interface Migrated {
+  look<T>(work: Work<T>): Promise<T>
+  write<T>(work: Work<T>): Promise<T>
 }
 
 interface Known {
@@ -28,7 +34,7 @@ export class Components {
    *
    * @throws {StoreUnavailable} when the tables are of a later version that this one cannot use.
    */
-  async migrate(database: Database, component: string, migrations: readonly Migration[]): Promise<void> {
+  async migrate(database: Migrated, component: string, migrations: readonly Migration[]): Promise<void> {
     const known: Known = { newest: migrations.length, version: 0, oldestReader: 0 }
     // What is up to date is left alone: a database that is read-only can be read.
     if (await database.look((connection) => this.#isCurrent(connection, component, known))) {

@@ -1,6 +1,7 @@
 import type { NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
-import type { Connection, Database } from "../database.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../database.js"
 import type { Migration } from "../migrations.js"
 import type { Row } from "../values.js"
 

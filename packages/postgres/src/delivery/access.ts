@@ -1,7 +1,7 @@
 import type { Interval } from "@conclave/contracts/access"
 import { equalBytes } from "@conclave/crypto"
 import type { Head, Refused, Shown, Standing } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { bigintArray, bytesArray, type Row } from "../values.js"
 
 export interface Permitted {

@@ -11,7 +11,7 @@ import type {
   StoredAnswer,
   WaitingKnocks,
 } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { bigintArray, type Row } from "../values.js"
 import { permitted, permittedAlone } from "./access.js"
 import { firstPage, releaseAll } from "./inbox.js"

@@ -1,5 +1,5 @@
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { bigintArray, bytesArray } from "../values.js"
 
 interface Change {

@@ -1,6 +1,6 @@
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import type { NewCommit, NewEntry } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { BlobChanges } from "./blobs.js"
 import { deliver, lockDevices, makeRoom } from "./inbox.js"
 import { tell } from "./news.js"

@@ -1,7 +1,7 @@
 import { decode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import type { Budgets, NewEntry } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { bigintArray, bytesArray, type Row } from "../values.js"
 import { type Begun, type GroupAccess, type Place, placesOf } from "./access.js"
 import { DeviceIds } from "./device-ids.js"

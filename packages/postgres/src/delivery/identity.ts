@@ -1,7 +1,7 @@
 import { decode, encode, vector } from "@conclave/codec"
 import { Handover } from "@conclave/contracts/heads"
 import type { StoredIdentity } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { withdrawSingles } from "./key-packages.js"
 
 const Handovers = vector(Handover)

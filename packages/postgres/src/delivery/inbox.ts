@@ -1,6 +1,6 @@
 import { type InboxEntry, InboxKind } from "@conclave/contracts/delivery"
 import { type InboxPage, type Page, Suspended } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { bytesArray, type Row } from "../values.js"
 import { BlobChanges } from "./blobs.js"
 import { ByBytes } from "./group-state.js"

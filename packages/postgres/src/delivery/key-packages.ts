@@ -1,6 +1,6 @@
 import { InboxKind } from "@conclave/contracts/delivery"
 import type { Claim, ClaimedKeyPackage, NewKeyPackage, Publication, Stock } from "@conclave/delivery/store"
-import type { Connection } from "../database.js"
+import type { Connection } from "../connection.js"
 import { bigintArray, bytesArray, type Row } from "../values.js"
 import { ByBytes } from "./group-state.js"
 import { deliver, requireActive } from "./inbox.js"

@@ -1,5 +1,6 @@
 import type { News, NewsMark } from "@conclave/delivery/store"
-import type { Connection, Database } from "../database.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../database.js"
 import { bytesArray } from "../values.js"
 
 interface Told {

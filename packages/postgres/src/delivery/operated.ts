@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import type { Connection, Database } from "../database.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../database.js"
 import { bigintArray } from "../values.js"
 import { lockDevices, releaseAll } from "./inbox.js"
 import { tell } from "./news.js"

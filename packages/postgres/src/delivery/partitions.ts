@@ -1,4 +1,5 @@
-import type { Connection, Database } from "../database.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../database.js"
 
 interface Range {
   readonly start: bigint

@@ -1,6 +1,7 @@
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import { ENTRY_OVERHEAD, type Horizons, type Swept } from "@conclave/delivery/store"
-import type { Connection, Database } from "../database.js"
+import type { Connection } from "../connection.js"
+import type { Database } from "../database.js"
 import { failureCode } from "../failures.js"
 import { bigintArray, type Row } from "../values.js"
 import { releaseAll } from "./inbox.js"
