@@ -6,13 +6,14 @@ import {
   createDevice,
   createGroup,
   createService,
+  cursorWithAccess,
   expectType,
   messageRequest,
   proved,
   random,
   sha256,
 } from "@conclave/testing/delivery"
-import { memoryStore, processWake, type Wake } from "../src/index.js"
+import { memoryStore, processWake, type Store, type Wake } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const subscribe = (cursors: readonly { groupId: Uint8Array; afterSeq: bigint }[]) =>
@@ -95,6 +96,29 @@ describe("a subscription and its reader", { timeout: 20_000 }, () => {
     await next(stream)
     await service.ask(messageRequest(groupId, 0n))
     assert.equal(expectType(await next(stream), "entries").entries.length, 1)
+    gone.abort()
+  })
+
+  it("looks at everything where the store cannot tell what was missed", async () => {
+    const deaf: Wake = { ...processWake(), notify() {} }
+    const store = memoryStore(sha256)
+    const forgetful = new Proxy(store, {
+      get: (target, name: keyof Store) => {
+        if (name === "news") return async () => ({ mark: [], groups: [], devices: [], everything: true })
+        return (target[name] as () => unknown).bind(target)
+      },
+    })
+    const service = createService(forgetful, { wake: deaf, limits: { pollMilliseconds: 50 } })
+    const bob = service.register(createDevice())
+    const groupIds = [await createGroup(service), await createGroup(service)]
+    const gone = new AbortController()
+    const cursors = groupIds.map((groupId) => cursorWithAccess({ groupId, afterSeq: 0n }))
+    const request = proved(bob, { type: "subscribe", cursors, inboxAfter: 0n })
+    const stream = service.subscribe(request, gone.signal)
+    for (let answered = 0; answered < 3; answered++) await next(stream)
+    for (const groupId of groupIds) await service.ask(commitRequest(groupId, 0n, { recipients: [bob] }))
+    const told = [await next(stream), await next(stream), await next(stream)].map(({ type }) => type).sort()
+    assert.deepEqual(told, ["entries", "entries", "inboxEntries"])
     gone.abort()
   })
 
