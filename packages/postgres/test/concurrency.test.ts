@@ -213,30 +213,39 @@ describe("many gateways on one PostgreSQL", { skip: noPostgres }, () => {
     }
   })
 
-  it("a deadlock with another session ends, and the entry was admitted once", async (test) => {
-    const { stores, options } = await gateways(test, 1)
-    const [store] = stores
-    await store!.createGroup(newGroup("group"))
-    await store!.suspend(bytes("device"), "reason")
-    await store!.resume(bytes("device"))
-    const other = await operator(test, options)
-    await other.query("SET deadlock_timeout = '10s'; BEGIN; SELECT 1 FROM device FOR UPDATE")
-    const asked = { permit: 0, admit: 0, mayDeliver: 0 }
-    const asking = (what: keyof typeof asked, said: unknown) => () => {
-      asked[what]++
-      return said as never
-    }
-    const rules = { permit: asking("permit", undefined), admit: asking("admit", undefined) }
-    const commit = commitParts({ recipients: [bytes("device")], mayDeliver: asking("mayDeliver", true) })
-    const appended = store!.append(message("group", "1", { kind: "commit", commit, ...rules }))
-    // It has the group and waits for the device; the other the other way round. The one whose time is shorter gives way.
-    await waitingFor(await operator(test, options), 1)
-    const blocked = other.query("SELECT 1 FROM mls_group FOR UPDATE").then(() => other.query("COMMIT"))
-    const [answer] = await Promise.all([appended, blocked])
-    assert.equal(answer.type, "accepted")
-    // Its transaction was run twice.
-    assert.deepEqual(asked, { permit: 2, admit: 1, mayDeliver: 1 })
-  })
+  for (const [table, mayDeliver] of [
+    ["device", "asked where its lock is had"],
+    ["blob", "asked before"],
+  ]) {
+    it(`a deadlock over a ${table} with another session ends, and no rule that grants is asked twice (${mayDeliver})`, async (test) => {
+      const { stores, options } = await gateways(test, 1)
+      const [store] = stores
+      for (const name of ["before", "group"]) await store!.createGroup(newGroup(name))
+      const asked = { permit: 0, admit: 0, mayDeliver: 0 }
+      const asking = (what: keyof typeof asked, said: unknown) => () => {
+        asked[what]++
+        return said as never
+      }
+      // The device is known, and the Welcome waits for it already.
+      const recipients = [bytes("device")]
+      await store!.append(message("before", "1", { kind: "commit", commit: commitParts({ recipients }) }))
+      const other = await operator(test, options)
+      await other.query(`SET deadlock_timeout = '10s'; BEGIN; SELECT 1 FROM ${table} FOR UPDATE`)
+      const rules = { permit: asking("permit", undefined), admit: asking("admit", undefined) }
+      const commit = commitParts({ recipients, mayDeliver: asking("mayDeliver", true) })
+      const appended = store!.append(message("group", "1", { kind: "commit", commit, ...rules }))
+      // It has the group and waits; the other, the other way round. The one whose time is shorter gives way.
+      await waitingFor(await operator(test, options), 1)
+      const blocked = other
+        .query("SELECT 1 FROM mls_group ORDER BY number DESC LIMIT 1 FOR UPDATE")
+        .then(() => other.query("COMMIT"))
+      await Promise.all([appended, blocked])
+      assert.equal((await appended).type, "accepted")
+      // Its transaction was run twice.
+      assert.deepEqual(asked, { permit: 2, admit: 1, mayDeliver: 1 })
+      assert.equal(await store!.inboxHead(bytes("device")), 2n)
+    })
+  }
 
   it("an entry whose rules throw is rejected alone, and the others of its transaction are not", async (test) => {
     const { stores } = await gateways(test, 1)
