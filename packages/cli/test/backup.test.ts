@@ -1,5 +1,17 @@
 import assert from "node:assert/strict"
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { describe, it } from "node:test"
 import { type Client, type ClientEvent, openClient } from "@conclave/client/node"
 import Libsql from "libsql"
@@ -227,8 +239,10 @@ describe("conclave backup", { timeout: 120_000 }, () => {
         ["backup", folder.file("service.db"), "--force", ...data],
         /service\.db is the service's own file: give another/,
       ],
-      [["backup", folder.path, "--force", ...data], /it is a folder|not permitted|permission denied/],
-      [["backup", folder.file("nowhere/backup"), ...data], /there is no such file or folder/],
+      [["backup", folder.path, "--force", ...data], /is a folder; give a file in it: /],
+      [["backup", folder.path, ...data], /is a folder; give a file in it: /],
+      [["backup", folder.file("nowhere/backup"), ...data], /nowhere: there is no such folder; make it first/],
+      [["backup", folder.file("service.db/backup"), ...data], /service\.db is not a folder; give a file in a folder/],
       [["backup", folder.file("other"), "--data", folder.file("nowhere")], /there is no service in .*nowhere/],
     ]
     for (const [words, says] of cases) {
@@ -263,6 +277,39 @@ describe("conclave backup", { timeout: 120_000 }, () => {
   })
 })
 
+describe("the file of a service that another program has locked", { timeout: 120_000 }, () => {
+  it("is named with the process that has it, by backup, restore and admin", async () => {
+    const { folder, file } = await backedUp()
+    using _folder = folder
+    const locking = `
+      import Libsql from ${JSON.stringify(import.meta.resolve("libsql"))}
+      const database = new Libsql(process.argv[1])
+      database.exec("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
+      process.stdout.write("locked")
+      setInterval(() => database.open, 1_000)
+    `
+    const words = ["--input-type=module", "-e", locking, folder.file("service.db")]
+    const other = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] })
+    try {
+      await once(other.stdout, "data")
+      const whose = process.platform === "linux" ? `process ${other.pid} \\(node\\)` : "another program"
+      const says = new RegExp(`service\\.db: the file is in use by ${whose}; end it, or try again when it is done`)
+      const at = ["--data", folder.path]
+      for (const command of [
+        ["backup", folder.file("other")],
+        ["restore", file, "--replace"],
+        ["admin", "status"],
+      ]) {
+        const ran = await conclave([...command, ...at])
+        assert.equal(ran.code, 1)
+        assertReadable(ran, says)
+      }
+    } finally {
+      other.kill("SIGKILL")
+    }
+  })
+})
+
 describe("conclave restore", { timeout: 120_000 }, () => {
   it("by root gives the file to whom the folder belongs, who can serve it then", { skip: noOtherUser }, async () => {
     const { folder, file } = await backedUp()
@@ -293,10 +340,10 @@ describe("conclave restore", { timeout: 120_000 }, () => {
       await done(["backup", later, "--data", folder.path])
     }
     const cases: readonly [Uint8Array, RegExp][] = [
-      [bytes.subarray(0, bytes.length - 5_000), /: the backup is cut: its end is missing/],
+      [bytes.subarray(0, bytes.length - 5_000), /: the backup is cut: its end is missing; copy it here again/],
       [Buffer.concat([bytes, Buffer.from("more")]), /: the backup has something after its end/],
       [changed, /: the backup is damaged/],
-      [Buffer.from("a letter"), /: the file is no backup of a service/],
+      [Buffer.from("a letter"), /: the file is no backup of a service; it seems to be text; give one/],
       [readFileSync(folder.file("service.db")), /: the file is no backup of a service/],
       [readFileSync(later), /: the file was written by a later version of Conclave \(delivery 99, known up to \d+\)/],
     ]
@@ -310,6 +357,15 @@ describe("conclave restore", { timeout: 120_000 }, () => {
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
       assert.deepEqual(contentsOf(target), before)
+      // No file of a lock either; and no folder, where there was none.
+      assert.deepEqual(
+        readdirSync(target.path).filter((name) => name.includes("-lock")),
+        [],
+      )
+      const nowhere = await conclave(["restore", folder.file("broken"), "--data", target.file("new/folder")])
+      assert.equal(nowhere.code, 1)
+      assertReadable(nowhere, says)
+      assert.ok(!existsSync(target.file("new")), String(says))
     }
     assertReadable(await conclave(["restore", folder.file("none"), "--data", target.path]), /there is no such file/)
     // What was left would have been replayed into the restored file.

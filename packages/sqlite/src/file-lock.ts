@@ -1,14 +1,17 @@
-import { readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { closeSync, openSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
 
 export interface FileLock {
   release(): void
+  /** Releases the lock and leaves no file of it, where the system lets an open file be removed. */
+  remove(): void
 }
 
 /** How long the lock is asked for: two processes that ask at the same moment may each see the other's attempt. */
 const ATTEMPT_MILLISECONDS = 100
+const ATTEMPTS_MAX = 3
 
 /**
  * Keeps `file` for this process until the lock is released or the process ends, however it ends: the lock is SQLite's
@@ -20,6 +23,52 @@ const ATTEMPT_MILLISECONDS = 100
 export function lockFile(file: string, sizeMax?: number): FileLock {
   const lock = `${resolved(file)}-lock`
   const pidFile = `${lock}.pid`
+  const database = locked(lock, pidFile)
+  note(pidFile, sizeMax)
+  // Files are removed while the lock is held: afterwards they may be the next holder's.
+  const release = (...files: readonly string[]) => {
+    if (!database.open) return
+    for (const it of files) removeHeld(it)
+    database.close()
+  }
+  return { release: () => release(pidFile), remove: () => release(pidFile, lock) }
+}
+
+/**
+ * A holder may remove the lock file while this process waits for it, which then has a lock on a file that is gone: nobody
+ * else can have the inode's number before this process closes the file.
+ */
+function locked(lock: string, pidFile: string): Libsql.Database {
+  for (let attempt = 1; ; attempt++) {
+    makeLockFile(lock)
+    const before = inodeOf(lock)
+    const database = begun(lock, pidFile)
+    // Some file systems of users do not keep the numbers.
+    if (attempt === ATTEMPTS_MAX || (before !== undefined && inodeOf(lock) === before)) return database
+    database.close()
+  }
+}
+
+/** So that its inode is known before SQLite opens it. Whatever is wrong, SQLite says. */
+function makeLockFile(lock: string): void {
+  try {
+    // Never one that is there: closing it would end this process's lock on it, see fcntl(2).
+    closeSync(openSync(lock, "wx", 0o644))
+  } catch {}
+}
+
+function inodeOf(file: string): bigint | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino
+}
+
+/** Windows lets no open file be removed: an empty one stays. */
+function removeHeld(file: string): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {}
+}
+
+function begun(lock: string, pidFile: string): Libsql.Database {
   const database = opened(lock)
   try {
     database.exec(`PRAGMA busy_timeout = ${ATTEMPT_MILLISECONDS}`)
@@ -31,15 +80,7 @@ export function lockFile(file: string, sizeMax?: number): FileLock {
     if (!isBusy(error)) throw new StoreUnavailable("the file cannot be locked", error)
     throw new StoreUnavailable(`the file is in use by ${holderOf(pidFile)}`, error)
   }
-  note(pidFile, sizeMax)
-  return {
-    release() {
-      if (!database.open) return
-      // First, while the lock is held: afterwards the file may be the next holder's.
-      rmSync(pidFile, { force: true })
-      database.close()
-    },
-  }
+  return database
 }
 
 /** One lock for all paths to one file. */

@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 import { temporaryFolder } from "@conclave/testing/delivery"
 import { openDatabase } from "../src/database.js"
-import { lockFile } from "../src/file-lock.js"
+import { type FileLock, lockFile } from "../src/file-lock.js"
 
 interface Told {
   readonly opened: boolean
@@ -15,6 +15,19 @@ interface Told {
 }
 
 const program = fileURLToPath(new URL("./opening-child.js", import.meta.url))
+
+const removingProgram = fileURLToPath(new URL("./removing-child.js", import.meta.url))
+
+/** Asks as long as another process has it. */
+function untilLocked(file: string): FileLock {
+  for (;;) {
+    try {
+      return lockFile(file)
+    } catch (error) {
+      assert.match(String(error), /in use by/)
+    }
+  }
+}
 
 /** Another process that opens the file. */
 async function opening(test: TestContext, file: string): Promise<{ child: ChildProcess; told: Told }> {
@@ -69,6 +82,22 @@ describe("a file of a service", { timeout: 30_000 }, () => {
     await using _second = openDatabase({ file })
     await first.close()
     assert.throws(() => openDatabase({ file }), new RegExp(`in use by process ${process.pid}`))
+  })
+
+  it("leaves nothing of its lock where that is wanted, and a process that waits for it then has a real one", async (test) => {
+    const folder = temporaryFolder(test)
+    const file = join(folder, "service.db")
+    lockFile(file).remove()
+    assert.deepEqual(readdirSync(folder), [])
+    for (let round = 0; round < 5; round++) {
+      const child = fork(removingProgram, [file])
+      await once(child, "message")
+      child.send(50)
+      await new Promise((resolve) => setTimeout(resolve, 10 * round))
+      const lock = untilLocked(file)
+      assert.equal((await opening(test, file)).told.opened, false, `round ${round}`)
+      lock.release()
+    }
   })
 
   it("of many processes that ask at the same moment, one gets it", async (test) => {

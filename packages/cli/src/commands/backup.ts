@@ -1,10 +1,11 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs"
-import { resolve } from "node:path"
+import { dirname, join, resolve } from "node:path"
 import { nodeProvider } from "@conclave/crypto/node"
 import { writeBackup } from "@conclave/sqlite"
 import { command, flag } from "../arguments.js"
+import { whyUnusable } from "../causes/service-file.js"
 import { dataFolder, keyFile, serviceFile } from "../data-folder.js"
-import { exitCodes, explain, Failure } from "../failure.js"
+import { exitCodes, Failure } from "../failure.js"
 import { serverKeyIn } from "../fast-open/key-file.js"
 import { keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption } from "../options.js"
@@ -60,7 +61,12 @@ interface Target {
 }
 
 function checkTarget(to: string, { folder, force }: Target): void {
+  const into = dirname(to)
+  const found = statSync(into, { throwIfNoEntry: false })
+  if (found === undefined) throw new Failure(`${into}: there is no such folder; make it first, or give another`)
+  if (!found.isDirectory()) throw new Failure(`${into} is not a folder; give a file in a folder`)
   if (!existsSync(to)) return
+  if (statSync(to).isDirectory()) throw new Failure(`${to} is a folder; give a file in it: ${join(to, "backup")}`)
   if (!force) throw new Failure(`${to} exists already; --force replaces it`)
   const { dev, ino } = statSync(to)
   for (const own of [serviceFile(folder), keyFile(folder)]) {
@@ -88,7 +94,9 @@ function write({ file, to, at, force, serverKey }: Writing): void {
   } catch (error) {
     const { code, name } = error as NodeJS.ErrnoException
     if (code === "EEXIST") throw new Failure(`${to} exists already; --force replaces it`, { cause: error })
-    if (name === "StoreUnavailable") throw new Failure(`${file}: ${explain(error).reason}`, { cause: error })
+    if (name === "StoreUnavailable") throw whyUnusable(file, error)
+    const { path } = error as NodeJS.ErrnoException
+    if (path === temporary) throw Object.assign(error as NodeJS.ErrnoException, { path: to })
     throw error
   } finally {
     rmSync(temporary, { force: true })

@@ -6,6 +6,7 @@ import {
   readdirSync,
   realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
 } from "node:fs"
@@ -15,8 +16,10 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { raiseIncarnation } from "@conclave/delivery"
 import { lockFile, OperatorFile, settleFile, unpackBackup, updateUnpacked } from "@conclave/sqlite"
 import { command, flag, optional } from "../arguments.js"
-import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
-import { exitCodes, explain, Failure } from "../failure.js"
+import { headOf, seeming, whyUnread } from "../causes/file.js"
+import { whyUnusable } from "../causes/service-file.js"
+import { dataFolder, keyFile, openDataFolder, serviceFile } from "../data-folder.js"
+import { exitCodes, Failure } from "../failure.js"
 import { serverKeyIn, writeServerKey } from "../fast-open/key-file.js"
 import { ageOf, keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption, incarnation } from "../options.js"
@@ -41,10 +44,13 @@ export const restore = command({
   },
   async run({ data, replace, incarnation }, { terminal, operand: backup }) {
     process.umask(0o077)
+    const made = missingFolders(dataFolder(data))
     const folder = openDataFolder(data)
     const file = targetOf(folder)
+    const hadLock = existsSync(`${file}-lock`)
     const lock = named(file, () => lockFile(file))
     const scratch = join(dirname(file), "service.db-restoring")
+    let isDone = false
     try {
       if (existsSync(file) && !replace) {
         throw new Failure(`${file} exists already; with --replace it is kept under a dated name`)
@@ -52,7 +58,7 @@ export const restore = command({
       rmSync(scratch, { recursive: true, force: true })
       mkdirSync(scratch, { mode: 0o700 })
       const fresh = join(scratch, "service.db")
-      const { at, attached } = named(backup, () => unpackBackup(backup, fresh))
+      const { at, attached } = checked(backup, () => unpackBackup(backup, fresh))
       const raised = await raise(fresh, { backup, former: formerIncarnation(file, incarnation), to: incarnation })
       const carried = existsSync(file) ? carryActions(file, fresh) : 0
       const suffix = new Date().toISOString().replaceAll(":", "")
@@ -62,11 +68,14 @@ export const restore = command({
         ...kept.map((name) => `What was there is kept as ${name}.`),
         ...(carried === 0 ? [] : [carried === undefined ? UNKNOWN_ACTIONS : carriedInWords(carried)]),
       ]
+      isDone = true
       await terminal.write(`${lines.join("\n")}\n`)
       return exitCodes.done
     } finally {
       rmSync(scratch, { recursive: true, force: true })
-      lock.release()
+      if (isDone || hadLock) lock.release()
+      else lock.remove()
+      if (!isDone) removeEmpty(made)
     }
   },
 })
@@ -114,9 +123,45 @@ function named<T>(file: string, work: () => T): T {
   }
 }
 
+/** Says of the backup what it is instead, or what to do. */
+function checked<T>(backup: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    const { name, message } = error as Error
+    if (name !== "StoreUnavailable") throw whyUnread(error as Error, backup, GIVE_A_BACKUP) ?? error
+    const given = { file: backup, command: "restore", next: GIVE_A_BACKUP }
+    const next = message === NO_BACKUP ? `; ${seeming(headOf(backup), given)}` : isDamage(message) ? COPY_AGAIN : ""
+    throw new Failure(`${backup}: ${message}${next}`, { cause: error })
+  }
+}
+
+const NO_BACKUP = "the file is no backup of a service"
+const GIVE_A_BACKUP = "give one that conclave backup has written"
+const COPY_AGAIN = "; copy it here again, or restore another one"
+const isDamage = (message: string) => /^the backup (is|has) /.test(message)
+
+/** Those on the way to a folder that are not there, the innermost first. */
+function missingFolders(folder: string): readonly string[] {
+  const missing: string[] = []
+  for (let it = folder; !existsSync(it) && dirname(it) !== it; it = dirname(it)) missing.push(it)
+  return missing
+}
+
+function removeEmpty(folders: readonly string[]): void {
+  for (const folder of folders) {
+    try {
+      rmdirSync(folder)
+    } catch {
+      // Another process has put something there.
+      return
+    }
+  }
+}
+
 function blaming(file: string, error: unknown): unknown {
   const isUnavailable = (error as Error).name === "StoreUnavailable"
-  return isUnavailable ? new Failure(`${file}: ${explain(error).reason}`, { cause: error }) : error
+  return isUnavailable ? whyUnusable(file, error) : error
 }
 
 /** Of the file that is replaced; 0 where there is none. */

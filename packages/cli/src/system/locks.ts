@@ -7,11 +7,14 @@ export interface Holder {
   readonly command: string
 }
 
+/** `4711 (conclave serve)` */
+export const inWords = ({ pid, command }: Holder) => (command === "" ? String(pid) : `${pid} (${command})`)
+
 /** The process that holds a lock on a file, as far as Linux shows it in /proc/locks: see proc_locks(5). */
-export function holderOf(file: string): Holder | undefined {
+export function holderOf(file: string, access?: "WRITE"): Holder | undefined {
   try {
     const { ino } = statSync(file)
-    const pid = lockHolder(readFileSync("/proc/locks", "utf8"), ino)
+    const pid = lockHolder(readFileSync("/proc/locks", "utf8"), ino, access)
     return pid === undefined || pid === process.pid ? undefined : { pid, command: commandOf(pid) }
   } catch {
     return undefined
@@ -19,9 +22,10 @@ export function holderOf(file: string): Holder | undefined {
 }
 
 /** `1: POSIX  ADVISORY  WRITE 5433 08:01:7864448 128 128`. Devices of some file systems are not those of stat(2). */
-export function lockHolder(locks: string, inode: number): number | undefined {
+export function lockHolder(locks: string, inode: number, access?: "WRITE"): number | undefined {
   for (const line of locks.split("\n")) {
-    const [, pid, found] = /^\d+: \S+ +\S+ +\S+ +(\d+) [\da-f]+:[\da-f]+:(\d+) /.exec(line) ?? []
+    const [, kind, pid, found] = /^\d+: \S+ +\S+ +(\S+) +(\d+) [\da-f]+:[\da-f]+:(\d+) /.exec(line) ?? []
+    if (access !== undefined && kind !== access) continue
     if (Number(found) === inode && Number(pid) > 0) return Number(pid)
   }
   return undefined

@@ -1,8 +1,9 @@
 import { existsSync, realpathSync, statSync } from "node:fs"
 import { userInfo } from "node:os"
 import { type Action, OperatorFile } from "@conclave/sqlite"
+import { whyUnusable } from "../../causes/service-file.js"
 import { dataFolder, serviceFile } from "../../data-folder.js"
-import { explain, Failure, UsageError } from "../../failure.js"
+import { Failure, UsageError } from "../../failure.js"
 import { dataOption } from "../../options.js"
 
 export const adminOptions = { data: dataOption }
@@ -46,7 +47,7 @@ export function withFile<T>(
     return value
   } catch (error) {
     const isUnavailable = (error as Error).name === "StoreUnavailable"
-    throw isUnavailable ? new Failure(`${path}: ${explain(error).reason}`, { cause: error }) : error
+    throw isUnavailable ? whyUnusable(path, error) : error
   }
 }
 

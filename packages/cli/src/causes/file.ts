@@ -1,0 +1,136 @@
+import { closeSync, openSync, readSync } from "node:fs"
+import { basename } from "node:path"
+import { decode } from "@conclave/codec"
+import { Evidence } from "@conclave/contracts/evidence"
+import { Failure } from "../failure.js"
+import { getSystemErrorMessage } from "../system-errors.js"
+import { printableLine } from "../terminal/printable.js"
+
+/** Enough for the signs of every kind, and to tell text. */
+const HEAD_SIZE = 4_096
+
+/** A kind of file that people give to the wrong command. */
+interface Kind {
+  readonly is: (bytes: Uint8Array, file: string) => boolean
+  readonly what: string
+  /** The command that reads it, and what that is for. */
+  readonly read?: { readonly command: string; readonly says: (file: string) => string }
+}
+
+const begins =
+  (...signs: readonly string[]) =>
+  (bytes: Uint8Array) =>
+    signs.some((sign) => Buffer.from(bytes.subarray(0, sign.length)).toString("latin1") === sign)
+
+export const isSqlite = begins("SQLite format 3\0")
+/** "Cncb" in the header of an SQLite file: `APPLICATION_ID` of backups. */
+const isBackup = (bytes: Uint8Array) => Buffer.from(bytes.subarray(68, 72)).toString("latin1") === "Cncb"
+
+/** The first row that applies is told. */
+const kinds: readonly Kind[] = [
+  {
+    is: begins(
+      ...["\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d"],
+      ...["\x34\xcd\xb2\xa1", "\xa1\xb2\xcd\x34", "\n\r\r\n"],
+    ),
+    what: "a packet capture",
+    read: { command: "trace", says: (file) => `conclave trace ${file} reads it` },
+  },
+  {
+    is: (bytes) => isSqlite(bytes) && isBackup(bytes),
+    what: "a backup of a service",
+    read: { command: "restore", says: (file) => `conclave restore ${file} brings the service back` },
+  },
+  {
+    is: (bytes, file) => isSqlite(bytes) && basename(file) === "service.db",
+    what: "the file of a service",
+    read: { command: "admin", says: () => "conclave admin status --data FOLDER shows what is in it" },
+  },
+  {
+    is: isSqlite,
+    what: "an SQLite file",
+    read: { command: "inspect --profile", says: (file) => `if it is a profile, conclave inspect --profile ${file}` },
+  },
+  {
+    is: isEvidence,
+    what: "evidence against a service",
+    read: { command: "verify-evidence", says: (file) => `conclave verify-evidence ${file} checks it` },
+  },
+  { is: begins("\x89PNG\r\n\x1a\n", "\xff\xd8\xff", "GIF8"), what: "an image" },
+  { is: begins("%PDF-"), what: "a PDF" },
+  { is: begins("\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "\xfd7zXZ\0", "BZh"), what: "a compressed file" },
+  { is: begins("\x7fELF", "MZ"), what: "a program" },
+  { is: begins("-----BEGIN "), what: "a PEM file" },
+  { is: isText, what: "text" },
+]
+
+interface Given {
+  readonly file: string
+  /** The command that was given the file: it is not named as the one that reads it. */
+  readonly command: string
+  /** What to do where no command reads it. */
+  readonly next: string
+}
+
+/**
+ * What a file seems to be by its first bytes, and what to do: `it seems to be text; give another`. Of bytes that are no known
+ * kind, what to do alone.
+ */
+export function seeming(bytes: Uint8Array, { file, command, next }: Given): string {
+  if (bytes.length === 0) return `there is nothing in it; ${next}`
+  const kind = kinds.find(({ is }) => is(bytes, file))
+  if (kind === undefined) return next
+  const reads = kind.read === undefined || kind.read.command === command ? next : kind.read.says(inCommand(file))
+  return `it seems to be ${kind.what}; ${reads}`
+}
+
+/** Whether the bytes are of a kind that has nothing to do with MLS, and not of unknown contents. */
+export const isKnownKind = (bytes: Uint8Array, file: string): boolean => kinds.some(({ is }) => is(bytes, file))
+
+/** The first bytes of a file; none where they cannot be read. */
+export function headOf(file: string): Uint8Array {
+  try {
+    const descriptor = openSync(file, "r")
+    try {
+      const head = new Uint8Array(HEAD_SIZE)
+      return head.subarray(0, readSync(descriptor, head, 0, HEAD_SIZE, 0))
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return new Uint8Array()
+  }
+}
+
+/** Why a file could not be read: the system does not name a folder that was read as a file. `undefined` for other errors. */
+export function whyUnread(error: Error & { code?: unknown }, file: string, next: string): Failure | undefined {
+  if (error.code === "EISDIR") return new Failure(`${printableLine(file)}: it is a folder; ${next}`, { cause: error })
+  const reason = getSystemErrorMessage(error)
+  return reason === undefined ? undefined : new Failure(printableLine(reason), { cause: error })
+}
+
+/** As a shell takes it. */
+function inCommand(file: string): string {
+  const shown = printableLine(file)
+  return /^[\w@%+=:,./~-]+$/.test(shown) ? shown : JSON.stringify(shown)
+}
+
+function isEvidence(bytes: Uint8Array): boolean {
+  try {
+    decode(Evidence, bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Text of people: lines of words. Hexadecimal digits and base64 are lines without spaces. */
+function isText(bytes: Uint8Array): boolean {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, HEAD_SIZE), { stream: true })
+    const isOfWords = /[^\s\w+/=-]|\S[ \t]+\S/.test(text) && !/^[\da-f\s]+$/i.test(text)
+    return isOfWords && !/\p{Cc}/u.test(text.replace(/\s/g, ""))
+  } catch {
+    return false
+  }
+}

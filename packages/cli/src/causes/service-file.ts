@@ -1,0 +1,34 @@
+import { realpathSync } from "node:fs"
+import { lockHolder } from "@conclave/sqlite"
+import { explain, Failure } from "../failure.js"
+import { holderOf, inWords } from "../system/locks.js"
+
+/** A `StoreUnavailable` of the service's file, in words: of a file that is locked, who has it. */
+export function whyUnusable(file: string, error: unknown): Failure {
+  const { reason } = explain(error)
+  if (!/^the database is locked|^a program has the file open/.test(reason)) {
+    return new Failure(`${file}: ${reason}`, { cause: error })
+  }
+  const holder = lockedBy(file)
+  const whose = holder === undefined ? "another program" : `process ${holder}`
+  return new Failure(`${file}: the file is in use by ${whose}; end it, or try again when it is done`, { cause: error })
+}
+
+/** Who writes, or has it open: SQLite locks the file, or in WAL mode the file beside it. */
+function lockedBy(file: string): string | undefined {
+  const path = real(file)
+  for (const it of [`${path}-shm`, path]) {
+    const holder = holderOf(it, "WRITE")
+    if (holder !== undefined) return inWords(holder)
+  }
+  const holder = holderOf(path) ?? holderOf(`${path}-shm`)
+  return holder === undefined ? lockHolder(path)?.pid.toString() : inWords(holder)
+}
+
+function real(file: string): string {
+  try {
+    return realpathSync(file)
+  } catch {
+    return file
+  }
+}
