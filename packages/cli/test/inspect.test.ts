@@ -10,7 +10,7 @@ import { KeyPackage, MLSMessage } from "@conclave/mls/wire"
 import { readingsOf } from "../src/inspect/readings.js"
 import { recognise } from "../src/inspect/recognise.js"
 import { isSecretField, recordTypes, triedTypes, types } from "../src/inspect/types.js"
-import { conclave, Folder, runHere } from "./support.js"
+import { assertReadable, conclave, Folder, runHere } from "./support.js"
 
 const provider = nodeProvider()
 const suite = cipherSuite(1, provider)
@@ -201,6 +201,42 @@ test("no field of a record that is named after a secret is shown", () => {
 test("an input without anything in it and a file that is not there are failures", async () => {
   const empty = await inspect("")
   assert.equal(empty.code, 1)
-  assert.match(empty.errors, /standard input: there is nothing in it/)
+  assert.match(empty.errors, /standard input: there is nothing in it; give an MLS message/)
   assert.equal((await conclave(["inspect", "/nowhere/at-all"])).code, 1)
+})
+
+test("a file of another kind is told by what it seems to be, with the command for it", async () => {
+  using folder = new Folder()
+  const sqlite = (application: string) => {
+    const header = Buffer.alloc(4096)
+    header.write("SQLite format 3\0")
+    header.write(application, 68, "latin1")
+    return header
+  }
+  const files: readonly (readonly [name: string, content: string | Uint8Array, says: RegExp])[] = [
+    ["letter", "Dear Bob,\nsee you at noon.\n", /letter: it seems to be text; give an MLS message/],
+    ["a.json", '{"type":"message"}', /a\.json: it seems to be text; give an MLS message/],
+    [
+      "a.pcap",
+      Buffer.from(`d4c3b2a1${"00".repeat(60)}`, "hex"),
+      /a packet capture; conclave trace \S+a\.pcap reads it$/m,
+    ],
+    ["two words", Buffer.from(`0a0d0d0a${"00".repeat(60)}`, "hex"), /a packet capture; conclave trace "\S+two words" /],
+    ["copy", sqlite("Cncb"), /a backup of a service; conclave restore \S+copy brings/],
+    ["service.db", sqlite(""), /the file of a service; conclave admin status --data/],
+    ["alice.db", sqlite(""), /an SQLite file; if it is a profile, conclave inspect --profile \S+alice\.db$/m],
+    ["a.png", Buffer.from("\x89PNG\r\n\x1a\n and so on", "latin1"), /an image; give an MLS message/],
+    ["noise", Buffer.alloc(100, 0x93), /fits no MLS message, tree or record; the closest is (\w+): --as \1 says where/],
+  ]
+  for (const [name, content, says] of files) {
+    writeFileSync(folder.file(name), content)
+    const ran = await conclave(["inspect", folder.file(name)])
+    assert.equal(ran.code, 1, name)
+    assertReadable(ran, says)
+    assert.doesNotMatch(ran.errors, /at byte/)
+  }
+  const profile = await conclave(["inspect", "--profile", folder.file("letter")])
+  assertReadable(profile, /letter: this is not a profile: it seems to be text; give the file of a profile$/m)
+  const itself = new RegExp(`${folder.path}: it is a folder; give a file, or --profile ${folder.path} if`)
+  assertReadable(await conclave(["inspect", folder.path]), itself)
 })

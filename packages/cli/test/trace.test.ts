@@ -106,10 +106,10 @@ describe("conclave trace", () => {
     writeFileSync(folder.file("notes.txt"), "this is no capture, whatever its name is")
     writeFileSync(folder.file("empty.pcap"), "")
     const cases: readonly [string, RegExp][] = [
-      [folder.file("notes.txt"), /notes\.txt: neither pcap nor pcapng/],
-      [folder.file("empty.pcap"), /empty\.pcap: /],
+      [folder.file("notes.txt"), /notes\.txt: neither pcap nor pcapng: it seems to be text; give a file that tcpdump/],
+      [folder.file("empty.pcap"), /empty\.pcap: neither pcap nor pcapng: there is nothing in it; give a file/],
       [folder.file("nothing.pcap"), /nothing\.pcap: there is no such file/],
-      [folder.path, /it is a folder/],
+      [folder.path, /conclave-cli-\w+: it is a folder; give a file/],
     ]
     for (const [file, says] of cases) {
       const ran = await conclave(["trace", file])

@@ -45,17 +45,28 @@ describe("conclave verify-evidence", () => {
     changed[changed.length - 1]! ^= 1
     const files: readonly (readonly [Uint8Array, RegExp])[] = [
       [changed, /proves nothing: of the second history, the service has not signed the head/],
-      [Buffer.from("a letter"), /proves nothing: this is no evidence/],
-      [new Uint8Array(2 << 20), /proves nothing: this is no evidence/],
+      [
+        Buffer.from("a letter"),
+        /proves nothing: this is no evidence; it seems to be text; give a file with \.evidence-/,
+      ],
+      [new Uint8Array(2 << 20), /proves nothing: this is no evidence, or it is cut; give a file/],
+      [evidence().subarray(0, 99), /proves nothing: this is no evidence, or it is cut; give a file/],
+      [new Uint8Array(), /proves nothing: this is no evidence; there is nothing in it; give a file/],
     ]
     for (const [bytes, says] of files) {
       writeFileSync(folder.file("evidence"), bytes)
       const ran = await conclave(["verify-evidence", folder.file("evidence")])
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
+      assert.doesNotMatch(ran.errors, /at byte/)
     }
     assertReadable(await conclave(["verify-evidence", folder.file("nowhere")]), /nowhere: there is no such file/)
-    assertReadable(await conclave(["verify-evidence", folder.path]), /conclave-cli-\w+: it is a folder/)
+    assertReadable(await conclave(["verify-evidence", folder.path]), /conclave-cli-\w+: it is a folder; give/)
+    writeFileSync(folder.file("evidence"), evidence())
+    assertReadable(
+      await conclave(["inspect", folder.file("evidence")]),
+      /evidence against a service; conclave verify-evidence \S+evidence checks it$/m,
+    )
   })
 
   it("is given a file by the event, once, for its owner alone", () => {

@@ -2,11 +2,12 @@ import { createReadStream } from "node:fs"
 import type { Readable } from "node:stream"
 import { groupRecordTypes, inspectableTypes } from "@conclave/mls/inspect"
 import { command, flag, optional } from "../arguments.js"
+import { isKnownKind, seeming, whyUnread } from "../causes/file.js"
 import { nearest } from "../closest.js"
 import { exitCodes, Failure, UsageError } from "../failure.js"
 import { inspectProfile } from "../inspect/profile-records.js"
 import { readingsOf } from "../inspect/readings.js"
-import { type Recognised, recognise } from "../inspect/recognise.js"
+import { NothingRecognised, type Recognised, recognise } from "../inspect/recognise.js"
 import { show } from "../inspect/show.js"
 import { recordTypes, types } from "../inspect/types.js"
 import { nonEmpty } from "../options.js"
@@ -66,20 +67,27 @@ export const inspect = command({
     }
     if (file === "") throw new UsageError("FILE is missing")
     const name = file === "-" ? "standard input" : file
-    const input = await readAll(file === "-" ? terminal.input : createReadStream(file), name)
+    const input = await readAll(file === "-" ? terminal.input : createReadStream(file), name).catch((error: Error) => {
+      throw whyUnread(error, file, `give a file, or --profile ${printableLine(file)} if profiles are in it`) ?? error
+    })
     await show(recogniseInput(input, { as, name }), { terminal, full, name })
     return exitCodes.done
   },
 })
 
 function recogniseInput(input: Uint8Array, { as, name }: { as: string | undefined; name: string }): Recognised {
-  if (input.length === 0) throw new Failure(`${name}: there is nothing in it`)
+  const file = printableLine(name)
+  const seems = () => `${file}: ${seeming(input, { file: name, command: "inspect", next: GIVE_AN_INPUT })}`
+  if (input.length === 0) throw new Failure(seems())
   try {
     return recognise(readingsOf(input), as)
   } catch (error) {
-    throw error instanceof Failure ? new Failure(`${name}: ${error.message}`, { cause: error }) : error
+    if (error instanceof NothingRecognised && isKnownKind(input, name)) throw new Failure(seems(), { cause: error })
+    throw error instanceof Failure ? new Failure(`${file}: ${error.message}`, { cause: error }) : error
   }
 }
+
+const GIVE_AN_INPUT = "give an MLS message, a tree or a record, as bytes, hexadecimal digits or base64"
 
 function typeList(): string[] {
   const stored = Object.keys({ ...recordTypes, ...groupRecordTypes }).filter(

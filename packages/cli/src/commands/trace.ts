@@ -2,9 +2,11 @@ import { writeFileSync } from "node:fs"
 import { basename } from "node:path"
 import { type Conclusion, formatTrace, renderTimeline, trace as traceCapture } from "@conclave/trace"
 import { command, flag, optional } from "../arguments.js"
+import { headOf, seeming, whyUnread } from "../causes/file.js"
 import { exitCodes, Failure } from "../failure.js"
 import { nonEmpty } from "../options.js"
 import { jsonOf } from "../terminal/json.js"
+import { printableLine } from "../terminal/printable.js"
 import { withProgress } from "../terminal/progress.js"
 import type { Style } from "../terminal/style.js"
 
@@ -45,11 +47,18 @@ function splitVerdict(text: string): [string, string] {
 const colourOf = (conclusion: Conclusion, { red, green, yellow }: Style) =>
   ({ linked: red, unlinked: green, unclear: yellow })[conclusion]
 
+const NEXT = "give a file that tcpdump -w or Wireshark has written"
+
 async function read(file: string) {
   try {
     return await traceCapture(file)
   } catch (error) {
-    if ((error as Error).name !== "CaptureError") throw error
-    throw new Failure(`${file}: ${(error as Error).message}`, { cause: error })
+    const { name, message, offset } = error as Error & { readonly offset?: number }
+    if (name !== "CaptureError") throw whyUnread(error as Error, file, NEXT) ?? error
+    const isOther = offset === 0 && !message.startsWith("compressed")
+    const reason = isOther
+      ? `neither pcap nor pcapng: ${seeming(headOf(file), { file, command: "trace", next: NEXT })}`
+      : message
+    throw new Failure(`${printableLine(file)}: ${reason}`, { cause: error })
   }
 }

@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs"
 import { verifyEvidence as verify } from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import { command } from "../arguments.js"
+import { isKnownKind, seeming, whyUnread } from "../causes/file.js"
 import { exitCodes, Failure } from "../failure.js"
-import { getSystemErrorMessage } from "../system-errors.js"
+import { printableLine } from "../terminal/printable.js"
 
 export const verifyEvidence = command({
   summary: "check that a service has contradicted itself",
@@ -33,17 +34,23 @@ export const verifyEvidence = command({
   },
 })
 
+const NEXT = "give a file with .evidence- in its name, as they are kept beside profiles"
+
 /** Longer than whatever a client makes. */
 const SIZE_MAX = 1 << 20
 
 function check(file: string) {
   const bytes = read(file)
   try {
-    if (bytes.length > SIZE_MAX) throw new TypeError("this is no evidence: it is too long")
+    if (bytes.length > SIZE_MAX) throw new TypeError("this is no evidence")
     return verify(bytes, nodeProvider())
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    throw new Failure(`${file} proves nothing: ${error.message}`, { cause: error })
+    const [what = ""] = error.message.split(/(?<=^this is no evidence): /)
+    const isOther = what === "this is no evidence"
+    const cut = bytes.length === 0 || isKnownKind(bytes, file) ? "" : ", or it is cut"
+    const seems = isOther ? `${cut}; ${seeming(bytes, { file, command: "verify-evidence", next: NEXT })}` : ""
+    throw new Failure(`${printableLine(file)} proves nothing: ${what}${seems}`, { cause: error })
   }
 }
 
@@ -51,10 +58,7 @@ function read(file: string): Uint8Array {
   try {
     return readFileSync(file)
   } catch (error) {
-    // Of a folder, the system does not say which.
-    const reason = getSystemErrorMessage(Object.assign(error as Error, { path: file }))
-    if (reason === undefined) throw error
-    throw new Failure(reason, { cause: error })
+    throw whyUnread(error as Error, file, NEXT) ?? error
   }
 }
 

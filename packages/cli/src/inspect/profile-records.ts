@@ -2,6 +2,7 @@ import { ClientError, type ProfileRecords, readProfile } from "@conclave/client/
 import { ConversationState, Person, Pins, recordKeys, recordKindOf } from "@conclave/client/records"
 import { decode } from "@conclave/codec"
 import { groupRecordType } from "@conclave/mls/inspect"
+import { headOf, isSqlite, seeming } from "../causes/file.js"
 import { explain, Failure } from "../failure.js"
 import { suppliedKey } from "../profile.js"
 import { jsonOf } from "../terminal/json.js"
@@ -51,6 +52,11 @@ function readable(error: unknown, file: string): unknown {
   const name = printableLine(file)
   if (error.code === "STORE_LOCKED") {
     return new Failure(`${name}: a running program has this profile open; end it first`, { cause: error })
+  }
+  const head = headOf(file)
+  if (!isSqlite(head) || /is not a profile$/.test(error.message)) {
+    const seems = seeming(head, { file, command: "inspect --profile", next: "give the file of a profile" })
+    return new Failure(`${name}: this is not a profile: ${seems}`, { cause: error })
   }
   const { reason } = explain(error)
   const hint = /sealing key/.test(reason) ? "; is CONCLAVE_KEY or the key file another?" : ""

@@ -15,7 +15,8 @@ export interface Recognised {
 /**
  * The most likely type of which an input is the encoding, or the value of the type that is asked for.
  *
- * @throws {Failure} when it is of none, with the place of the fault
+ * @throws {NothingRecognised} when it is of none and no type was asked for
+ * @throws {Failure} when it is a message with a fault, or not of the type that was asked for, with the place of the fault
  */
 export function recognise(readings: readonly Reading[], as: string | undefined): Recognised {
   const wanted = as === undefined ? triedTypes : [as]
@@ -34,8 +35,17 @@ export function recognise(readings: readonly Reading[], as: string | undefined):
     const [first, ...others] = fitting
     if (first !== undefined) return { ...first, others: others.map(({ type }) => type) }
   }
-  throw new Failure(as === undefined ? `fits no type; ${described(nearest(faults))}` : described(faults[0]!))
+  if (as !== undefined) throw new Failure(described(faults[0]!))
+  const fault = nearest(faults)
+  if (looksLikeMessage(fault.reading.bytes)) throw new Failure(`fits no type; ${described(fault)}`)
+  throw new NothingRecognised(
+    `fits no MLS message, tree or record; the closest is ${fault.type}: --as ${fault.type} says where it differs, ` +
+      "--as help lists all",
+  )
 }
+
+/** The input does not even begin as a message does. */
+export class NothingRecognised extends Failure {}
 
 interface Fault {
   readonly type: string
