@@ -47,9 +47,12 @@ describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, ()
   }
 
   it("is a request in the list and a pane, which show who asks and with whom, and nothing of the conversation", async () => {
+    await alice.page.getByText("No conversations yet.").waitFor()
     const team = await invite(bob, "Title of a stranger", "carol")
     await team.send(SECRET)
     await alice.request("Bob").waitFor()
+    await alice.page.getByText("Answer the invitation above, or create a conversation.").waitFor()
+    assert.equal(await alice.page.getByText("No conversations yet.").count(), 0)
     assert.match(await alice.request("Bob").innerText(), /Bob\s+bob\s+invites you, with carol/)
     // What bob is called may be known a moment later.
     assert.match(await announcement(), /^(bob|Bob \(bob\)) invites you to a conversation( with .*)?\.$/)

@@ -34,8 +34,14 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
       <InvitationRows profile={profile} selected={selected} />
       {conversations.length === 0 ? (
         <div class="list-empty">
-          <p>No conversations yet.</p>
-          <p>Create one and invite people by name, or tell others that you are “{isolated(profile.name)}” here.</p>
+          {profile.invitations.length === 0 ? (
+            <>
+              <p>No conversations yet.</p>
+              <p>Create one and invite people by name, or tell others that you are “{isolated(profile.name)}” here.</p>
+            </>
+          ) : (
+            <p>{`Answer ${profile.invitations.length === 1 ? "the invitation" : "an invitation"} above, or create a conversation.`}</p>
+          )}
           <button type="button" class="button button-primary" onClick={() => setCreating(true)}>
             New conversation
           </button>
