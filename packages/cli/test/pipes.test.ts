@@ -62,6 +62,32 @@ describe("conclave send and conclave receive", () => {
     assert.match(text.messageId, /^[0-9a-f]{32}$/)
   })
 
+  it("give a long input in several lines of JSON, which join as the help says", async () => {
+    const text = Array.from({ length: 9_000 }, (_, line) => `line ${line} of alice\n`).join("")
+    const bytes = Buffer.concat([Buffer.of(0xff), randomBytes(150_000)])
+    const theirs = async (words: readonly string[]) => {
+      const lines = (await receive("--json", ...words)).toString().trimEnd().split("\n")
+      const messages = lines.map((line) => JSON.parse(line)).filter(({ from }) => from === "alice")
+      assert.ok(messages.length > 2, "several parts")
+      const seqs = messages.map(({ seq }) => seq)
+      assert.deepEqual(
+        seqs,
+        seqs.toSorted((a, b) => a - b),
+      )
+      return messages
+    }
+    await send(text)
+    assert.equal((await theirs([])).map((message) => message.text).join(""), text)
+    await send(bytes)
+    const parts = (await theirs([])).map((message) => Buffer.from(message.base64, "base64"))
+    assert.equal(sha256(Buffer.concat(parts)), sha256(bytes))
+    const help = (await conclave(["receive", "--help"])).output.toString().replace(/\s+/g, " ")
+    assert.match(
+      help,
+      /several messages of an input above 64 KiB: .* in the order of seq, with each base64 decoded first/,
+    )
+  })
+
   it("end messages with a newline if that is wished", async () => {
     await send("without")
     await send("with\n")

@@ -20,6 +20,7 @@ import {
 import type { People } from "../people.js"
 import { type OpenProfile, openProfile, synchronise } from "../profile.js"
 import { ReceivingRecord } from "../receiving/record.js"
+import { MESSAGE_SIZE_MAX } from "../sending/split.js"
 import { type Progress, showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
 
@@ -33,6 +34,10 @@ export const receive = command({
     "Writes what is waiting and ends; if nothing is, waits for the first message. Each message is written once, its " +
       "content byte for byte; in a terminal, with time and sender. A message counts as received when it has been written.",
     "The first start registers the name, so that others can invite it.",
+    "With --json, a message has conversation, title, from, messageId, seq, sentAt, and text, or base64 where it is not " +
+      `UTF-8. conclave send makes several messages of an input above ${MESSAGE_SIZE_MAX / 1024} KiB: to have it again, join what is in ` +
+      "the messages of one conversation and one from in the order of seq, with each base64 decoded first. Messages of " +
+      "others may lie between, and nothing marks the last part: a reader that has to know it needs a sign in the input.",
     "Exit code 3: nothing arrived in time, or fewer messages than --count.",
     acceptParagraph,
     fastOpenParagraph,

@@ -22,7 +22,8 @@ import type { Terminal } from "../terminal/terminal.js"
 export const send = command({
   summary: "send standard input to a conversation",
   description: [
-    `Input above ${MESSAGE_SIZE_MAX / 1024} KiB becomes several messages, which conclave receive writes as one again; more than ` +
+    `Input above ${MESSAGE_SIZE_MAX / 1024} KiB becomes several messages, which conclave receive writes as one again ` +
+      `(its --help says how a program joins the lines of --json); more than ` +
       `${INPUT_SIZE_MAX / 1024 ** 2} MiB is refused.`,
     "It succeeds when the service has all of it. After an interruption, even kill -9, the same command with the same " +
       "input goes on where it was: nothing arrives twice.",
