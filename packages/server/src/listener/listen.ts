@@ -6,6 +6,7 @@ import { admitConnections } from "./connections.js"
 import { type Asked, Endpoint } from "./endpoint.js"
 import { Health } from "./health.js"
 import { Hosts } from "./hosts.js"
+import { ignoringUpgrade } from "./ignored-upgrade.js"
 import { Origins } from "./origins.js"
 import { TrustedProxies } from "./peer.js"
 import { mediaTypesOf } from "./request.js"
@@ -88,9 +89,11 @@ export async function listenWith(common: Common, place: Place): Promise<Listener
     // Those are refused, or let in, as requests under other names are.
     requireHostHeader: origins.host === undefined,
   })
+  const ignoresUpgrade = ignoringUpgrade(server)
   admitConnections(server, common)
   server.on("request", (request, response) => endpoint.answer(request, response, pathIn(request, origins.path)))
   server.on("upgrade", (request, socket, head) => {
+    if (ignoresUpgrade(request, socket as Socket, head)) return
     endpoint.upgrade(request, socket as Socket, head, pathIn(request, origins.path).path)
   })
   server.on("clientError", answerClientError)
