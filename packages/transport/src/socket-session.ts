@@ -137,7 +137,8 @@ function createSession(
     cancelWatch()
     const idleAt = streams.size === 0 ? busyAt + idleMilliseconds : Number.POSITIVE_INFINITY
     const due = Math.min(idleAt, pinged?.deadline ?? heardAt + keepaliveMilliseconds)
-    const pause = Math.min(LOOK_MILLISECONDS, Math.max(0, due - timers.elapsed()))
+    // While a ping is under way, its answer may be followed by silence for as long as the next one waits.
+    const pause = Math.min(LOOK_MILLISECONDS, keepaliveMilliseconds, Math.max(0, due - timers.elapsed()))
     watchAt = timers.now() + pause
     cancelWatch = timers.after(pause, watch)
   }

@@ -36,7 +36,8 @@ const DOUBLINGS_MAX = 2
  */
 export function socketTransport(options: SocketTransportOptions): SocketTransport {
   const { service, timeoutMilliseconds = 30_000, creditBytes = 256 * 1024, timers = platformTimers, explain } = options
-  let keepaliveMilliseconds = options.keepaliveMilliseconds ?? 15_000
+  const keepaliveMillisecondsMax = options.keepaliveMilliseconds ?? 15_000
+  let keepaliveMilliseconds = keepaliveMillisecondsMax
   const pongMilliseconds = options.pongMilliseconds ?? keepaliveMilliseconds / 2
   let session: Promise<SocketSession> | undefined
   let openedSession: SocketSession | undefined
@@ -48,7 +49,7 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
   let doublings = 0
   /** It answers pings, and has not answered a request: others go another way as long as it is open. */
   let mute: SocketSession | undefined
-  /** How long the last socket was silent when it was cut. */
+  /** How long the last socket that was cut had been silent. */
   let cutAfter: number | undefined
 
   const connected = () => openedSession?.alive === true
@@ -58,7 +59,7 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
     if (session !== undefined && (openedSession === undefined || openedSession.alive)) return session
     if (openedSession?.hasAnswered === true) doublings = 0
     if (openedSession?.isUnanswered === true) doublings = Math.min(doublings + 1, DOUBLINGS_MAX)
-    learnPatience(openedSession?.cutAfter)
+    if (openedSession !== undefined) learnPatience(openedSession)
     openedSession = undefined
     const current = open()
     session = current
@@ -74,13 +75,19 @@ export function socketTransport(options: SocketTransportOptions): SocketTranspor
     return current
   }
 
-  /** A proxy that cuts what is silent for a time of its own: two sockets in a row that ended after the same silence. */
-  function learnPatience(silence: number | undefined): void {
-    if (silence === undefined) return
-    const isSame = cutAfter !== undefined && Math.abs(silence - cutAfter) < SAME_SILENCE * cutAfter
-    cutAfter = silence >= KEEPALIVE_MILLISECONDS_MIN ? silence : undefined
-    if (isSame)
-      keepaliveMilliseconds = Math.max(KEEPALIVE_MILLISECONDS_MIN, Math.min(keepaliveMilliseconds, silence / 2))
+  /**
+   * A proxy that cuts what is silent for a time of its own: two sockets that were cut after the same silence, and none after
+   * another in between. One that ends otherwise may have been on another network, without that proxy: the next one may be
+   * silent for twice as long, and where it is cut as before, that is seen at once.
+   */
+  function learnPatience({ cutAfter: silence, isUnanswered }: SocketSession): void {
+    if (silence === undefined && !isUnanswered) return
+    const isSame =
+      silence !== undefined && cutAfter !== undefined && Math.abs(silence - cutAfter) < SAME_SILENCE * cutAfter
+    keepaliveMilliseconds = isSame
+      ? Math.max(KEEPALIVE_MILLISECONDS_MIN, Math.min(keepaliveMilliseconds, silence / 2))
+      : Math.min(keepaliveMillisecondsMax, keepaliveMilliseconds * 2)
+    if (silence !== undefined) cutAfter = silence >= KEEPALIVE_MILLISECONDS_MIN ? silence : undefined
   }
 
   async function open(): Promise<SocketSession> {

@@ -82,6 +82,8 @@ export class DroppingProxy implements AsyncDisposable {
   /** Nothing gets through on those that come. */
   dropsNew = false
   connections = 0
+  /** Pieces that came from the server. */
+  heard = 0
   /** Closes a connection on which nothing has come from the server for so long. */
   cuts: { readonly timers: Timers; readonly after: number } | undefined
   readonly #sockets = new Set<Socket>()
@@ -131,9 +133,10 @@ export class DroppingProxy implements AsyncDisposable {
       let cancel = () => {}
       from.on("data", (chunk: Buffer) => {
         to.write(chunk)
+        if (from === far) this.heard++
         if (from !== far || this.cuts === undefined) return
         cancel()
-        cancel = this.cuts.timers.after(this.cuts.after, () => near.destroy())
+        cancel = this.cuts.timers.after(this.cuts.after, () => this.cuts && near.destroy())
       })
       from.on("close", () => to.destroy())
     }

@@ -179,17 +179,52 @@ describe("a line that is alive", { timeout: 60_000 }, () => {
   })
 
   it("is kept behind a proxy that cuts what is silent for some seconds, once that has been seen twice", async () => {
+    for (const silence of [6_000, 4_000]) {
+      await using line = await open()
+      line.proxy.cuts = { timers: line.timers, after: silence }
+      for (let time = 0; time < 2; time++) {
+        await line.listen()
+        const after = await line.timers.pass(30_000, () => line.state.failure !== undefined)
+        assert.equal(after, silence)
+      }
+      await line.listen()
+      // No longer: the service cuts a socket with more than 20 pings in one of its own seconds.
+      await line.timers.pass(35_000)
+      assert.equal(line.state.failure, undefined, `cut after ${silence} ms of silence`)
+    }
+  })
+
+  it("is asked less often again where that proxy is gone, and as often at once where it is back", async () => {
     await using line = await open()
-    line.proxy.cuts = { timers: line.timers, after: 6_000 }
+    const { proxy, timers, state } = line
+    const ended = () => timers.pass(60_000, () => state.failure !== undefined)
+    const pongs = async () => {
+      await line.listen()
+      const before = proxy.heard
+      await timers.pass(36_500)
+      assert.equal(state.failure, undefined)
+      return proxy.heard - before
+    }
+    proxy.cuts = { timers, after: 6_000 }
     for (let time = 0; time < 2; time++) {
       await line.listen()
-      const after = await line.timers.pass(30_000, () => line.state.failure !== undefined)
-      assert.equal(after, 6_000)
+      assert.equal(await ended(), 6_000)
     }
+    assert.equal(await pongs(), 12)
+    // Another network.
+    proxy.cuts = undefined
+    for (const expected of [6, 3, 2, 2]) {
+      proxy.dropOld()
+      await ended()
+      assert.equal(await pongs(), expected)
+    }
+    // Back behind the proxy.
+    proxy.dropOld()
+    await ended()
+    proxy.cuts = { timers, after: 6_000 }
     await line.listen()
-    // No longer: the service cuts a socket with more than 20 pings in one of its own seconds.
-    await line.timers.pass(45_000)
-    assert.equal(line.state.failure, undefined)
+    assert.equal(await ended(), 6_000)
+    assert.equal(await pongs(), 12)
   })
 
   it("takes what is sent, also after some silence", async () => {
