@@ -71,7 +71,7 @@ export interface ServerOptions extends Omit<LogOptions, "ended">, OriginOptions 
   readonly trustedProxies?: readonly string[] | undefined
   /** Is told once that requests come through a proxy that is not among these. */
   readonly onUntrustedProxy?: () => void
-  /** Is told of what settings turn away: once for each reason, origin and host, and no more than 64 times. */
+  /** Is told of what settings turn away: once for each reason, origin and host; of each reason 64 at once, and one a minute. */
   readonly onTurnedAway?: (turnedAway: TurnedAway) => void
   /**
    * Names that {@link Conclave.handler} and {@link Conclave.upgrade} answer to, beside those of this machine; requests

@@ -325,7 +325,7 @@ describe("a WebSocket that is not had", { timeout: 20_000 }, () => {
     assert.deepEqual([of("origin"), of("host"), of("upgrade")], [64, 64, 1])
   })
 
-  it("is told to the operator once for each reason, origin and host, and 64 times at most", async () => {
+  it("is told to the operator once for each reason, origin and host, and 64 at once at most", async () => {
     const told: TurnedAway[] = []
     await using listener = await echoing({ onTurnedAway: (it) => told.push(it) })
     for (let i = 0; i < 3; i++) await socketOf(listener, { host, origin: APP })
@@ -339,6 +339,38 @@ describe("a WebSocket that is not had", { timeout: 20_000 }, () => {
     const once = new TurnedAwayOnce(() => count++)
     for (let i = 0; i < 1000; i++) once.add("host", { headers: { host: `${i}.example` } })
     assert.equal(count, 64)
+  })
+
+  it("is told though 64 made-up ones came first, at a bounded rate", () => {
+    const told: (string | undefined)[] = []
+    let now = 0
+    const once = new TurnedAwayOnce(
+      ({ origin }) => told.push(origin),
+      () => now,
+    )
+    const add = (name: string) =>
+      once.add("origin", { headers: { origin: `https://${name}.example`, host: "localhost" } })
+    const flood = (count: number) => {
+      for (let n = 0; n < count; n++) add(`made-up-${now}-${n}`)
+    }
+    flood(1_000)
+    assert.equal(told.length, 64)
+    add("own")
+    assert.ok(!told.includes("https://own.example"), "the rate is bounded")
+    // Its page tries again and again.
+    for (now = 0; now < 70_000; now += 5_000) add("own")
+    assert.equal(told.filter((it) => it === "https://own.example").length, 1)
+    // It is not told again while it is seen, whatever comes beside it.
+    for (const end = now + 7_200_000; now < end; now += 30_000) {
+      add("own")
+      flood(1)
+    }
+    assert.equal(told.filter((it) => it === "https://own.example").length, 1)
+    // The oldest are forgotten: what is remembered is bounded.
+    now += 600_000
+    add("made-up-0-0")
+    assert.equal(told.filter((it) => it === "https://made-up-0-0.example").length, 2)
+    assert.ok(told.length > 64 + 100 && told.length <= 64 + 3 + 7_270 / 60, String(told.length))
   })
 
   it("has nothing in its words that a terminal obeys", () => {

@@ -31,7 +31,7 @@ export interface ServingOptions extends OriginOptions {
   readonly trustedProxies?: readonly string[]
   /** Is told once that requests come through a proxy that is not among these: all its clients are one requester. */
   readonly onUntrustedProxy?: () => void
-  /** Is told of what settings turn away: once for each reason, origin and host, and no more than 64 times. */
+  /** Is told of what settings turn away: once for each reason, origin and host; of each reason 64 at once, and one a minute. */
   readonly onTurnedAway?: (turnedAway: TurnedAway) => void
   /** What a requester, and all, may hold. Give one object to listeners that are to share. Default: its own. */
   readonly shares?: Shares

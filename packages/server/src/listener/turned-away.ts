@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http"
+import { type Rate, RateLimiter } from "@conclave/transport"
 import { serializedOrigin } from "./origins.js"
 
 /** Something that the operator's settings, or a proxy's, keep from the services: for the operator to be told. */
@@ -15,27 +16,40 @@ export interface TurnedAway {
   readonly host: string | undefined
 }
 
-/** So many of each reason are told, and no more: their words come from whoever asks. */
+/** So many of each reason are remembered, the latest: their words come from whoever asks. */
 const TOLD_MAX = 64
+/** So many of each reason are told at once, and one a minute after that. */
+const TELLING: Rate = { perSecond: 1 / 60, burst: TOLD_MAX }
 const HOST_LENGTH_MAX = 256
 
-/** Tells of each reason, with each origin and host, once. */
+/**
+ * Tells of each reason, with each origin and host, once, until 64 others of that reason have been told since it was seen
+ * last. Made-up ones hide none that comes later for good: while they keep coming, one is told each minute, whichever comes
+ * first.
+ */
 export class TurnedAwayOnce {
   readonly #tell: (turnedAway: TurnedAway) => void
+  readonly #now: () => number
+  readonly #rate = new RateLimiter(TELLING)
   readonly #told = { origin: new Set<string>(), upgrade: new Set<string>(), host: new Set<string>() }
 
-  constructor(tell: (turnedAway: TurnedAway) => void) {
+  /** `now`: milliseconds. */
+  constructor(tell: (turnedAway: TurnedAway) => void, now = () => performance.now()) {
     this.#tell = tell
+    this.#now = now
   }
 
   readonly add = (reason: TurnedAway["reason"], { headers }: Pick<IncomingMessage, "headers">): void => {
     const told = this.#told[reason]
-    if (told.size >= TOLD_MAX) return
     const origin = headers.origin === undefined ? undefined : serializedOrigin(headers.origin)
     const host = headers.host?.replace(/[^\x21-\x7e]/g, "?").slice(0, HOST_LENGTH_MAX)
     const key = JSON.stringify([origin, host])
-    if (told.has(key)) return
+    if (!told.delete(key)) {
+      if (this.#rate.take(reason, this.#now()) !== undefined) return
+      if (told.size >= TOLD_MAX) told.delete(told.values().next().value!)
+      this.#tell({ reason, origin, host })
+    }
+    // The last of them: the first one is forgotten first.
     told.add(key)
-    this.#tell({ reason, origin, host })
   }
 }
