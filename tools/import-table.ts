@@ -75,7 +75,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   web: ["client", "client/browser"],
   cli: [
     ...["codec", "mls/inspect", "client/records"],
-    ...["client", "client/node", "contracts/names", "crypto", "crypto/node", "server", "sqlite"],
+    ...["client", "client/node", "contracts/evidence", "contracts/names", "crypto", "crypto/node", "server", "sqlite"],
     ...["delivery", "transport", "fast-open", "fast-open/sockets", "trace", "web"],
   ],
 }
@@ -99,7 +99,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [
-    ...["mls", "mls/wire", "client/browser", "contracts/delivery", "contracts/evidence", "contracts/heads"],
+    ...["mls", "mls/wire", "client/browser", "contracts/delivery", "contracts/heads"],
     ...["testing/servers", "transport/node"],
   ],
 }
