@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { encode, enumeration, type TypeOf, uint8, uint32, uint64, union, utf8 } from "@conclave/codec"
-import { directTransport, requestContract, safeToRepeat } from "@conclave/transport"
+import { directTransport, requestContract, safeToRepeat, TransportError } from "@conclave/transport"
 import { pauseAfter, Runner } from "../src/device/runner.js"
 import { ClientError } from "../src/errors.js"
 import type { Client } from "../src/index.js"
@@ -115,6 +115,35 @@ describe("what a service answers instead", () => {
     for (const _ of [1, 2]) await assert.rejects(ask({ type: "update", oldest: 7, newest: 9 }), { code: "UPDATE" })
     assert.deepEqual(outdated, ["auth"])
     patience.close()
+  })
+
+  it("is a time of a proxy, where the service has named none, of five minutes at most", async (test) => {
+    const told: number[] = []
+    const patience = new Patience(() => 5_000)
+    test.after(() => patience.close())
+    patience.listen({ onThrottled: (_, at) => told.push(at.getTime()), onChange: () => {}, onOutdated: () => {} })
+    for (const [after, until] of [
+      [undefined, undefined],
+      [70, 5_070],
+      [Number.POSITIVE_INFINITY, 305_000],
+    ] as const) {
+      const transport = directTransport(async function* () {})
+      const broken = new TransportError("503", { retryable: true, status: 503, retryAfterMilliseconds: after })
+      const service = new Service({
+        name: "auth",
+        transport: { ...transport, request: () => Promise.reject(broken) },
+        requests: contract(),
+        response: Response,
+        patience,
+      })
+      await assert.rejects(service.ask({ type: "ask" }), (error) => {
+        assert.ok(error instanceof Unavailable)
+        assert.equal(error.retryAt?.getTime(), until)
+        assert.equal(patience.waiting?.until.getTime(), until)
+        return true
+      })
+    }
+    assert.deepEqual(told, [5_070], "one episode")
   })
 })
 

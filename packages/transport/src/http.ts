@@ -51,9 +51,11 @@ async function post({ url, body, signal, responseSizeMax }: Post): Promise<Uint8
     })
     const content = await readBody(response, responseSizeMax)
     if (response.status === 200) return content
+    const retryable = response.status >= 500 || response.status === 429
     throw new TransportError(`the server answered ${response.status}: ${excerpt(content)}`, {
-      retryable: response.status >= 500 || response.status === 429,
+      retryable,
       status: response.status,
+      retryAfterMilliseconds: retryable ? retryAfter(response.headers, Date.now()) : undefined,
     })
   } catch (error) {
     if (error instanceof TransportError) throw error
@@ -69,6 +71,29 @@ async function post({ url, body, signal, responseSizeMax }: Post): Promise<Uint8
 function isMisdirected(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined
   return cause instanceof Error && "code" in cause && cause.code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"
+}
+
+/**
+ * Of `Retry-After`, a number of seconds or a date (RFC 9110 §10.2.3), in milliseconds; `undefined` where it names no time to
+ * come. A date is compared with that of the answer, where there is one: this machine's clock may be wrong. `now`: Unix time
+ * in milliseconds.
+ */
+export function retryAfter(headers: Headers, now: number): number | undefined {
+  const value = headers.get("retry-after")?.trim() ?? ""
+  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1_000 : dateOf(value) - (dateIn(headers) ?? now)
+  return milliseconds > 0 ? milliseconds : undefined
+}
+
+function dateIn(headers: Headers): number | undefined {
+  const date = dateOf(headers.get("date") ?? "")
+  return Number.isNaN(date) ? undefined : date
+}
+
+/** `NaN` for what is not a date of HTTP, of which the obsolete forms begin with a day, too (RFC 9110 §5.6.7). */
+function dateOf(text: string): number {
+  const date = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text) ? text : ""
+  // That of asctime says no zone.
+  return Date.parse(/GMT$/.test(date) || date === "" ? date : `${date} GMT`)
 }
 
 async function readBody(response: Response, sizeMax: number): Promise<Uint8Array> {

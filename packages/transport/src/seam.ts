@@ -59,6 +59,8 @@ export class TransportError extends Error {
   readonly status: number | undefined
   /** Why there is no line, where that is known. */
   readonly fault: LineFault | undefined
+  /** What the server, or a proxy, has named with its status (`Retry-After`, RFC 9110 §10.2.3); above 0, without a bound. */
+  readonly retryAfterMilliseconds: number | undefined
 
   constructor(
     message: string,
@@ -67,11 +69,13 @@ export class TransportError extends Error {
       readonly cause?: unknown
       readonly status?: number
       readonly fault?: LineFault | undefined
+      readonly retryAfterMilliseconds?: number | undefined
     },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.retryable = options.retryable
     this.status = options.status
     this.fault = options.fault
+    this.retryAfterMilliseconds = options.retryAfterMilliseconds
   }
 }

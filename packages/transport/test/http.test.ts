@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, it, type TestContext } from "node:test"
+import { retryAfter } from "../src/http.js"
 import { httpTransport, TransportError } from "../src/index.js"
 import { broken, echo, serve, silent, utf8 } from "./support.js"
 
@@ -93,6 +94,39 @@ describe("requests over HTTP", { timeout: 20_000 }, () => {
       await assert.rejects(httpTransport(url).request(utf8("for one server only")), TransportError)
     }
     assert.equal(asked, 0)
+  })
+
+  it("say when a server or a proxy wants to be asked again, in seconds or as a date of HTTP", async (test) => {
+    const at = "Sun, 06 Nov 1994 08:49:37 GMT"
+    const cases: readonly (readonly [status: number, headers: Record<string, string>, after: number | undefined])[] = [
+      [503, { "retry-after": "120" }, 120_000],
+      [429, { "retry-after": " 7 " }, 7_000],
+      [503, { "retry-after": "9".repeat(400) }, Number.POSITIVE_INFINITY],
+      // By the server's clock, whatever this one says.
+      [503, { "retry-after": at, date: "Sun, 06 Nov 1994 08:49:07 GMT" }, 30_000],
+      [503, { "retry-after": "Sunday, 06-Nov-94 08:49:37 GMT", date: "Sun, 06 Nov 1994 08:49:07 GMT" }, 30_000],
+      [503, { "retry-after": "Sun Nov  6 08:49:37 1994", date: "Sun Nov  6 08:49:07 1994" }, 30_000],
+      [503, { "retry-after": at, date: "Sun, 06 Nov 1994 08:50:07 GMT" }, undefined],
+      [503, { "retry-after": "0" }, undefined],
+      ...["-5", "1.5", "soon", "", "1e3", "0x10"].map((it) => [503, { "retry-after": it }, undefined] as const),
+      // It is not that the server is busy.
+      [404, { "retry-after": "120" }, undefined],
+      [503, {}, undefined],
+    ]
+    for (const [status, headers, after] of cases) {
+      const url = await rawServer(test, (response) => response.writeHead(status, headers).end())
+      const asked = httpTransport(url).request(utf8(""))
+      await assert.rejects(asked, (error) => {
+        assert.ok(error instanceof TransportError)
+        assert.equal(error.retryAfterMilliseconds, after, JSON.stringify(headers))
+        return true
+      })
+    }
+    // Without a date of the server, by this machine's clock.
+    for (const date of [at, "Sun Nov  6 08:49:37 1994"]) {
+      const headers = new Headers({ "retry-after": date })
+      assert.equal(retryAfter(headers, Date.UTC(1994, 10, 6, 8, 49, 0)), 37_000)
+    }
   })
 
   it("show what a strange server said without its control characters", async (test) => {

@@ -36,6 +36,8 @@ function faultOfRequest(error: unknown): LineFault {
 /** Statuses of HTTP (RFC 9110 §15; RFC 6585 §4): of a service that is busy or faulty, or a proxy that finds none behind it. */
 const FOR_NOW: readonly number[] = [429, 500, 502, 503, 504]
 const MISDIRECTED = 421
+/** For longer than that a proxy's word is not taken, nor that of a login page in between. */
+const PROXY_WAIT_MILLISECONDS_MAX = 300_000
 
 /** Answers that say nothing about the request itself. */
 type Passing =
@@ -85,7 +87,9 @@ export class Service<Request extends { readonly type: string }, Response extends
         : await this.#transport.request(request, options)
     } catch (error) {
       signal?.throwIfAborted()
-      throw new Unavailable(faultWords[faultOfRequest(error)], { cause: error })
+      const after = error instanceof TransportError ? error.retryAfterMilliseconds : undefined
+      const retryAt = after && this.#patience.throttled(this.#name, Math.min(after, PROXY_WAIT_MILLISECONDS_MAX))
+      throw new Unavailable(faultWords[faultOfRequest(error)], { cause: error, ...(retryAt && { retryAt }) })
     }
     return this.#read(answer)
   }
