@@ -179,6 +179,49 @@ describe("a device that was let in again, and has not renewed its keys yet", () 
   })
 })
 
+describe("a member who lets a device in", () => {
+  it("commits that before it says anything, also where the service did not take the commit at first", async () => {
+    await using world = new World({ inMemory: true })
+    const service = { isGone: false, isBusy: false }
+    const delivery = tampered(world.transport("delivery"), async (request, pass) => {
+      const { groupId } = request as { readonly groupId: Uint8Array }
+      if (request.type !== "read" || !service.isGone) return pass()
+      return encode(DeliveryResponse, { type: "belowRetention", groupId, oldestSeq: 1_000n })
+    })
+    const alices = answered(
+      world.transport("delivery"),
+      (_, answer) => answer,
+      () => service.isBusy,
+    )
+    const [alice, bob] = [await world.open("alice", { delivery: alices }), await world.open("bob", { delivery })]
+    const team = await alice.createConversation({ members: ["bob"] })
+    await settle(alice, bob)
+    for (const client of [alice, bob]) await only(client).refresh()
+    await settle(alice, bob)
+    await team.send("what Bob cannot follow")
+    service.isGone = true
+    await bob.sync()
+    service.isGone = false
+    assert.equal(only(bob).status, "recovering")
+    world.now += 30_000
+    service.isBusy = true
+    await assert.rejects(alice.sync())
+    const { driver } = only(alice) as ConversationHandle
+    const { commit, facts, group } = driver.state
+    assert.deepEqual([commit?.wishes, facts.renewalDue, group?.proposals.length], [[], false, 0])
+    service.isBusy = false
+    const before = (await world.branch.entries(team)).length
+    await team.send("welcome back")
+    const after = (await world.branch.entries(team)).slice(before)
+    assert.deepEqual(
+      after.map(({ kind }) => kind),
+      ["commit", "application"],
+    )
+    await settle(bob, alice)
+    assert.equal((await only(bob).history()).at(-1)?.text, "welcome back")
+  })
+})
+
 describe("a thief with a copy of a whole device", () => {
   /** Bob's profile, copied; the copy is opened as a client of its own. */
   async function copied(world: World) {
