@@ -27,7 +27,9 @@ function isWhole({ connections, unreadPackets, withoutBeginning, cutOff, dropped
     unreadPackets === 0 &&
     cutOff === undefined &&
     dropped === 0 &&
-    connections.every(({ optionsCutOff, dataCutOff }) => !optionsCutOff && !dataCutOff) &&
+    connections.every(
+      ({ optionsCutOff, dataCutOff, unreadTunnel }) => !optionsCutOff && !dataCutOff && unreadTunnel === undefined,
+    ) &&
     // The end of a connection that began earlier is no gap, but a capture of nothing else is no capture of beginnings.
     (connections.length > 0 || withoutBeginning === 0)
   )

@@ -1,3 +1,4 @@
+import { asksForTls, beginsWithSocks, type Negotiation } from "./negotiation.js"
 import type { Segment } from "./segment.js"
 import { parseClientHello, parseNewSessionTickets, type ResumptionOffer } from "./tls.js"
 
@@ -22,6 +23,8 @@ export interface Connection {
   readonly optionsCutOff: boolean
   /** Data was captured in part where a TLS handshake could have been: tickets may be missing here. */
   dataCutOff: boolean
+  /** TLS begins after a negotiation that is not followed: tickets may be missing here. */
+  unreadTunnel: Negotiation | undefined
 }
 
 const CONNECTIONS_MAX = 200_000
@@ -90,12 +93,15 @@ export class Connections {
   /** There are too many: what comes of it later is not read. */
   #leave(name: string): void {
     const opened = this.#open.get(name)!
+    this.#parseRest(opened)
     if (opened.toServer.isOpen) opened.connection.dataCutOff = true
     this.#end(opened)
     this.#open.delete(name)
   }
 
-  #end({ connection, toServer, toClient }: OpenConnection): void {
+  #end(opened: OpenConnection): void {
+    this.#parseRest(opened)
+    const { connection, toServer, toClient } = opened
     // A handshake that goes no further has its other part elsewhere, as what comes after a gap has.
     const isWhole = toServer.bytes.length === 0 && !toServer.hasGap && !toClient.hasGap
     if (!isWhole) connection.dataCutOff = true
@@ -116,23 +122,38 @@ export class Connections {
   #read(opened: OpenConnection, direction: "toServer" | "toClient", sequence: number, segment: Segment): void {
     if (segment.dataBytes === 0) return
     const beginning = opened[direction]
+    const { connection } = opened
+    if (direction === "toServer" && connection.resumption === undefined && asksForTls(segment.payload)) {
+      connection.unreadTunnel = "STARTTLS"
+    }
     if (segment.payload.length > 0 && beginning.add(sequence, segment.payload)) this.#parse(opened, direction)
+    if (segment.dataBytes > segment.payload.length) this.#parseRest(opened)
     // Only what is still to be read can be missed: after a cut, the order of the rest cannot be restored either.
     if (segment.dataBytes > segment.payload.length && beginning.isOpen) {
-      opened.connection.dataCutOff = true
+      connection.dataCutOff = true
       beginning.close()
     }
   }
 
+  /** What came after the last look at it. */
+  #parseRest(opened: OpenConnection): void {
+    for (const direction of ["toServer", "toClient"] as const)
+      if (opened[direction].isUnread) this.#parse(opened, direction)
+  }
+
   #parse(opened: OpenConnection, direction: "toServer" | "toClient"): void {
     const beginning = opened[direction]
+    beginning.noteRead()
     const { connection } = opened
     if (direction === "toServer") {
       const hello = parseClientHello(beginning.bytes)
       if (hello === "incomplete") return
       connection.resumption = hello && keep(hello)
       // What is no TLS stays unread, whichever way it goes.
-      if (hello === undefined) opened.toClient.close()
+      if (hello === undefined) {
+        opened.toClient.close()
+        if (beginsWithSocks(beginning.bytes)) connection.unreadTunnel = "SOCKS"
+      }
       beginning.close()
     } else {
       const { tickets, ended } = parseNewSessionTickets(beginning.bytes)
@@ -162,6 +183,7 @@ function newConnection(id: number, segment: Segment): Connection {
     ticketsGiven: [],
     optionsCutOff: segment.optionsCutOff,
     dataCutOff: false,
+    unreadTunnel: undefined,
   }
 }
 
@@ -179,6 +201,8 @@ function key(source: string, sourcePort: number, destination: string, destinatio
 }
 
 const OUT_OF_ORDER_MAX = 32
+/** What is there is read again when it has grown by a 16th: segments of one byte each cost no more than large ones. */
+const GROWTH = 16
 
 /** The first bytes of one direction, put in order by sequence number, up to a limit. */
 class Beginning {
@@ -189,7 +213,11 @@ class Beginning {
   #waitingBytes = 0
   /** Something came for which there was no room, or no place. */
   #hasLost = false
-  bytes: Buffer = Buffer.alloc(0)
+  /** Twice as large as is needed, at most. */
+  #room: Buffer = Buffer.alloc(0)
+  #length = 0
+  /** So much was there when it was read last. */
+  #readLength = 0
 
   constructor(next: number | undefined, limit: number) {
     this.#next = next
@@ -198,6 +226,20 @@ class Beginning {
 
   start(next: number): void {
     this.#next ??= next
+  }
+
+  get bytes(): Buffer {
+    return this.#room.subarray(0, this.#length)
+  }
+
+  /** There is more than was read. */
+  get isUnread(): boolean {
+    return this.#length > this.#readLength
+  }
+
+  /** All that is there is read now. */
+  noteRead(): void {
+    this.#readLength = this.#length
   }
 
   get isOpen(): boolean {
@@ -215,13 +257,15 @@ class Beginning {
     this.#hasLost = false
     this.#waiting = []
     this.#waitingBytes = 0
-    this.bytes = Buffer.alloc(0)
+    this.#room = Buffer.alloc(0)
+    this.#length = 0
+    this.#readLength = 0
   }
 
-  /** Whether there is more to read than before. */
+  /** Whether there is so much more than was read that it is to be read. */
   add(sequence: number, payload: Buffer): boolean {
     if (this.#closed) return false
-    if (this.#next === undefined || this.bytes.length >= this.#limit) {
+    if (this.#next === undefined || this.#length >= this.#limit) {
       if (this.#next !== undefined) this.close()
       this.#hasLost = true
       return false
@@ -230,9 +274,9 @@ class Beginning {
       this.#waiting.push({ sequence, payload: Buffer.from(payload) })
       this.#waitingBytes += payload.length
     } else this.#hasLost = true
-    const before = this.bytes.length
     while (this.#appendNext());
-    return this.bytes.length > before
+    const isFull = this.#length >= this.#limit
+    return this.isUnread && (isFull || this.#length >= this.#readLength + this.#readLength / GROWTH)
   }
 
   #appendNext(): boolean {
@@ -247,8 +291,15 @@ class Beginning {
     }
     const [{ sequence, payload }] = this.#waiting.splice(place, 1) as [{ sequence: number; payload: Buffer }]
     const fresh = payload.subarray(-((sequence - this.#next!) | 0))
-    this.bytes = Buffer.concat([this.bytes, fresh])
+    this.#append(fresh)
     this.#next = (this.#next! + fresh.length) >>> 0
     return true
+  }
+
+  #append(fresh: Buffer): void {
+    const length = this.#length + fresh.length
+    if (length > this.#room.length) this.#room = Buffer.concat([this.bytes, fresh], 2 * length)
+    else fresh.copy(this.#room, this.#length)
+    this.#length = length
   }
 }

@@ -155,9 +155,22 @@ function udp(bytes: Buffer): Step {
   }
   // RFC 3948 §2.2: four zero bytes mark the key exchange, which shares the port of ESP in UDP.
   if (destination === 4500 && body.length >= 4 && body.readUInt32BE() === 0) return other
-  const name = unreadPorts.get(destination) ?? unreadPorts.get(source)
+  const name = unreadPorts.get(destination) ?? unreadPorts.get(source) ?? (isQuic(body) ? QUIC : undefined)
   // A single byte keeps a translation of addresses alive (RFC 3948 §2.3).
   return name === undefined || body.length <= 1 ? other : unread(name)
+}
+
+/** Its tokens and tickets link connections, too, and are not looked for. */
+const QUIC = "QUIC (UDP)"
+/** Of version 1, 2 (RFC 9369) and the drafts, without their last byte. */
+const QUIC_VERSIONS = new Set([0x000000, 0x6b3343, 0xff0000])
+const QUIC_HEADER_MIN = 7
+
+/** RFC 9000 §17.2: a long header, as those of a handshake are. What comes after it looks like anything. */
+function isQuic(body: Buffer): boolean {
+  if (body.length < QUIC_HEADER_MIN || (body[0]! & 0xc0) !== 0xc0) return false
+  const [version, connectionId] = [body.readUInt32BE(1), body[5]!]
+  return version !== 0 && QUIC_VERSIONS.has(version >>> 8) && connectionId <= 20
 }
 
 const GRE_CHECKSUM = 0x8000

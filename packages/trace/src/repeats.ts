@@ -21,7 +21,11 @@ const WINDOWS_MAX = 4_000_000
 
 /**
  * Byte strings that occur in the clear in two connections of a capture: whatever the protocol, an observer could link
- * them by these. Looks at the data and the fast-open cookies of both directions; addresses and ports are not strings.
+ * them by these. Looks at the data and the fast-open cookies of both directions; addresses and ports are not strings. What
+ * carries no TCP is passed over.
+ *
+ * @throws {RangeError} when a packet was not read, or captured in part: that nothing repeats would be no finding. And when
+ *   the capture is too large.
  */
 export async function findRepeats(
   capture: string | AsyncIterable<Uint8Array>,
@@ -32,8 +36,11 @@ export async function findRepeats(
   const repeats: Repeat[] = []
   for await (const packet of readCapture(typeof capture === "string" ? createReadStream(capture) : capture)) {
     for (const reading of readPacket(packet)) {
+      if (reading.kind === "unread") throw new RangeError(`a packet was not read: ${reading.reason}`)
       if (reading.kind !== "segment") continue
       const { segment } = reading
+      const isWhole = segment.dataBytes === segment.payload.length && !segment.optionsCutOff
+      if (!isWhole) throw new RangeError("a packet was captured in part")
       const connection = nameOf(segment)
       for (const window of [...windows(segment.payload, bytesMin), ...windows(segment.fastOpenCookie, bytesMin)]) {
         const first = seen.get(window)

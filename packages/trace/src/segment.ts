@@ -40,7 +40,7 @@ export function readPacket(packet: CapturedPacket): readonly Reading[] {
   )
 }
 
-/** The first TCP segment in a packet; `undefined` where none can be read. */
+/** The first TCP segment in a packet; `undefined` where there is none, or none that can be read: `trace` counts those. */
 export function parseSegment(packet: CapturedPacket): Segment | undefined {
   for (const reading of readPacket(packet)) if (reading.kind === "segment") return reading.segment
   return undefined

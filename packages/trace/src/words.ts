@@ -67,6 +67,7 @@ export function gaps(report: TraceReport): string[] {
       : [
           `${counted(withoutData, "connection has its", "connections have their")} data cut off: TLS tickets are not seen.`,
         ]),
+    ...tunnels(connections),
     ...(withoutBeginning === 0
       ? []
       : [
@@ -80,6 +81,14 @@ export function gaps(report: TraceReport): string[] {
       ? []
       : [`${counted(untimed, "packet has", "packets have")} no time: spans of time leave them out.`]),
   ]
+}
+
+function tunnels(connections: readonly Connection[]): string[] {
+  return (["SOCKS", "STARTTLS"] as const).flatMap((kind) => {
+    const count = connections.filter(({ unreadTunnel }) => unreadTunnel === kind).length
+    const begin = counted(count, "connection begins", "connections begin")
+    return count === 0 ? [] : [`${begin} with ${kind}: TLS tickets after that are not seen.`]
+  })
 }
 
 /** `1 packet`, `2 packets`. */

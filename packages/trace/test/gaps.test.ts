@@ -115,3 +115,67 @@ test("a server's answer of which the beginning is missing is a gap until the han
     "unlinked",
   )
 })
+
+test("segments of one byte are read as large ones are, and cost no more than in proportion", async (context) => {
+  let copied = 0
+  const { concat } = Buffer
+  context.mock.method(Buffer, "concat", (parts: readonly Uint8Array[], length?: number) => {
+    const whole = length === undefined ? concat(parts) : concat(parts, length)
+    copied += whole.length
+    return whole
+  })
+  const cost = async (length: number) => {
+    const capture = pcapOf(
+      101,
+      [1, 2]
+        .flatMap((client) => [syn(client), ...sent(client, clientHello(client, length), length + 400)])
+        .map((bytes) => ({ bytes })),
+    )
+    copied = 0
+    const report = await trace(inPieces(capture, 65_536))
+    assert.equal(report.connections.length, 2)
+    assert.equal(report.conclusion, "linked")
+    return copied / capture.length
+  }
+  const [short, long] = [await cost(1_000), await cost(16_000)]
+  assert.ok(long < 2 * short, `${short} and ${long} bytes are copied for each byte of the capture`)
+})
+
+function hexOf(text: string): string {
+  return Buffer.from(text).toString("hex")
+}
+
+const negotiations: readonly [string, string, string][] = [
+  ["SOCKS", "a SOCKS5 proxy", "050100"],
+  ["SOCKS", "a SOCKS5 proxy, byte for byte", "05"],
+  ["SOCKS", "a SOCKS4 proxy", "040101bbc633640100"],
+  ["STARTTLS", "SMTP", hexOf("STARTTLS\r\n")],
+  ["STARTTLS", "IMAP", hexOf("a1 starttls\r\n")],
+  ["STARTTLS", "POP3", hexOf("STLS\r\n")],
+  ["STARTTLS", "FTP", hexOf("AUTH TLS\r\n")],
+  ["STARTTLS", "XMPP", hexOf("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")],
+  ["STARTTLS", "PostgreSQL", "0000000804d2162f"],
+]
+for (const [kind, what, asked] of negotiations) {
+  test(`where TLS begins in ${what}, nothing is said not to link`, async () => {
+    const report = await both((client) => [
+      ...(kind === "STARTTLS" ? sent(client, Buffer.from("hello\r\n")) : []),
+      packet(
+        made(client, { flags: ACK, sequence: kind === "SOCKS" ? 1001 : 5_000, payload: Buffer.from(asked, "hex") }),
+      ),
+      packet(made(client, { flags: ACK, sequence: 6_000, payload: clientHello(client) })),
+    ])
+    assert.equal(report.conclusion, "unclear")
+    assert.match(
+      formatTrace(report),
+      new RegExp(`2 connections begin with ${kind}: TLS tickets after that are not seen`),
+    )
+  })
+}
+
+test("what only resembles a negotiation of TLS is read as what it is", async () => {
+  for (const payload of ["GET / HTTP/1.1\r\n", "STARTTLS is nice\r\n", "0400", "\x04\x09", "\x05\x00"]) {
+    const report = await both((client) => sent(client, Buffer.from(payload, "latin1")))
+    assert.equal(report.conclusion, "unlinked", payload)
+  }
+})

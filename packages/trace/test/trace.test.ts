@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto"
 import { test } from "node:test"
 import fc from "fast-check"
 import { CaptureError, findRepeats, formatTrace, renderTimeline, trace } from "../src/index.js"
-import { ACK, inPieces, type Made, packet, pcap, pcapng, SYN } from "./captures.js"
+import { ACK, inPieces, type Made, packet, pcap, pcapng, pcapOf, SYN } from "./captures.js"
 
 const T0 = Date.UTC(2026, 4, 1, 12)
 const fromClient = (n: number, more: Partial<Made> = {}): Made => ({
@@ -208,6 +208,17 @@ test("strings of eight bytes in two connections are found, in one connection or 
   assert.deepEqual(await findRepeats(inPieces(pcap(shorter))), [])
   const alone = [fromClient(1, { payload: secret }), fromClient(1, { payload: secret, flags: ACK })]
   assert.deepEqual(await findRepeats(inPieces(pcap(alone))), [])
+})
+
+test("where a packet was not read, or not whole, nobody is told that nothing repeats", async () => {
+  const bytes = packet(fromClient(1, { payload: Buffer.from("identity") }))
+  const cut = { bytes: bytes.subarray(0, -1), length: bytes.length }
+  await assert.rejects(findRepeats(inPieces(pcapOf(101, [cut]))), { name: "RangeError", message: /captured in part/ })
+  const unread = { bytes: Buffer.alloc(40, 0x50) }
+  await assert.rejects(findRepeats(inPieces(pcapOf(101, [{ bytes }, unread]))), {
+    name: "RangeError",
+    message: "a packet was not read: IP version 5",
+  })
 })
 
 test("packets made by these tests are as long as they say", () => {

@@ -38,6 +38,11 @@ function datagram(protocol: number, body: Uint8Array, fragment = 0): Buffer {
   return Buffer.concat([header, body])
 }
 
+/** The first packet of a connection of a version (RFC 9000 section 17.2.2), from a port to another one. */
+function quic(version: string, first = "c3", connectionIdLength = "08"): Buffer {
+  return datagram(17, Buffer.from(`c00001bb00300000${first}${version}${connectionIdLength}${"00".repeat(40)}`, "hex"))
+}
+
 const shown = (report: TraceReport) => [formatTrace(report), renderTimeline(report)]
 
 const reasons: readonly [string, number, Buffer | Captured, string][] = [
@@ -57,6 +62,8 @@ const reasons: readonly [string, number, Buffer | Captured, string][] = [
     datagram(17, Buffer.from(`c000086800300000${"00".repeat(40)}`, "hex")),
     "GTP-U (UDP port 2152)",
   ],
+  ["QUIC", RAW, quic("00000001"), "QUIC (UDP)"],
+  ["QUIC of version 2", RAW, quic("6b3343cf"), "QUIC (UDP)"],
   ["LISP", RAW, datagram(17, Buffer.from(`c00010f500300000${"00".repeat(40)}`, "hex")), "LISP (UDP port 4341)"],
   [
     "MPLS in UDP",
@@ -298,4 +305,13 @@ test("the terminal's report fits into 80 columns", async () => {
   const cutSyn = cut(packet(made(77)), 36)
   const text = formatTrace(await of(RAW, [...linked, esp, cutSyn, packet(made(9, { flags: ACK }))]))
   for (const line of text.split("\n")) assert.ok(line.length <= 80, line)
+})
+
+test("UDP that only resembles QUIC is understood to carry no TCP", async () => {
+  const packets = [quic("00000000"), quic("12345678"), quic("00000001", "43"), quic("00000001", "c3", "15")]
+  const report = await of(RAW, [
+    ...packets,
+    datagram(17, Buffer.from("c00001bb000e0000c30000000108", "hex").subarray(0, 13)),
+  ])
+  assert.deepEqual([report.unreadPackets, report.others], [0, 5])
 })
