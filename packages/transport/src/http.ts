@@ -1,6 +1,6 @@
 import { withDeadline } from "./deadline.js"
 import { type RequestOptions, TransportError } from "./seam.js"
-import type { Timers } from "./timers.js"
+import { platformTimers, type Timers } from "./timers.js"
 
 export interface HttpTransportOptions {
   /** Default 30,000. */
@@ -11,44 +11,77 @@ export interface HttpTransportOptions {
   readonly timers?: Timers
 }
 
+/**
+ * A request that only reads is answered at once: where its answer has not begun after so long, the connection is dead or
+ * something in between holds it up. Twice as long after each of these, for lines that are slower than that.
+ */
+const BEGINNING_MILLISECONDS = 10_000
+
 /** The half of a transport that HTTP can carry: one POST, one answer. */
 export interface HttpTransport {
-  request(body: Uint8Array, options?: RequestOptions): Promise<Uint8Array>
+  request<Body extends Uint8Array>(body: Body, options?: RequestOptions<Body>): Promise<Uint8Array>
 }
 
 /**
  * Asks the service at `url` with the platform's own `fetch`. Rejects with {@link TransportError}: retryable where the
- * line broke, time ran out or the server said 429 or 5xx. An aborted signal rejects with the signal's reason.
+ * line broke, time ran out or the server said 429 or 5xx. An aborted signal rejects with the signal's reason. For a request
+ * that is `replaySafe`, time runs out after ten seconds in which no answer has begun.
  */
 export function httpTransport(url: URL, options: HttpTransportOptions = {}): HttpTransport {
   const timeoutMilliseconds = options.timeoutMilliseconds ?? 30_000
   const responseSizeMax = options.responseSizeMax ?? 16 * 1024 * 1024
+  const { timers = platformTimers } = options
+  let beginningMilliseconds = BEGINNING_MILLISECONDS
+  const begin: Begin = async (signal, work) => {
+    const milliseconds = beginningMilliseconds
+    const late = new TransportError(`no answer within ${milliseconds} ms`, { retryable: true })
+    const controller = new AbortController()
+    const leave = () => controller.abort(signal.reason)
+    signal.addEventListener("abort", leave, { once: true })
+    const cancel = timers.after(milliseconds, () => {
+      beginningMilliseconds = Math.min(2 * milliseconds, timeoutMilliseconds)
+      controller.abort(late)
+    })
+    try {
+      const response = await work(controller.signal)
+      beginningMilliseconds = BEGINNING_MILLISECONDS
+      return response
+    } finally {
+      cancel()
+    }
+  }
   return {
-    request: (body, { signal }: RequestOptions = {}) =>
-      withDeadline({ signal, timeoutMilliseconds, timers: options.timers }, (signal) =>
-        post({ url, body, signal, responseSizeMax }),
+    request: (body, { signal, replaySafe } = {}) =>
+      withDeadline({ signal, timeoutMilliseconds, timers }, (signal) =>
+        post({ url, body, signal, responseSizeMax, begin: replaySafe ? begin : (signal, work) => work(signal) }),
       ),
   }
 }
+
+/** Asks, with a signal that is aborted where the answer does not begin in time. */
+type Begin = (signal: AbortSignal, work: (signal: AbortSignal) => Promise<Response>) => Promise<Response>
 
 interface Post {
   readonly url: URL
   readonly body: Uint8Array
   readonly signal: AbortSignal
   readonly responseSizeMax: number
+  readonly begin: Begin
 }
 
-async function post({ url, body, signal, responseSizeMax }: Post): Promise<Uint8Array> {
+async function post({ url, body, signal, responseSizeMax, begin }: Post): Promise<Uint8Array> {
   try {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: { "content-type": "application/octet-stream" },
-      body: body as Uint8Array<ArrayBuffer>,
-      signal,
-      cache: "no-store",
-      credentials: "omit",
-      redirect: "error",
-    })
+    const response = await begin(signal, (signal) =>
+      fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/octet-stream" },
+        body: body as Uint8Array<ArrayBuffer>,
+        signal,
+        cache: "no-store",
+        credentials: "omit",
+        redirect: "error",
+      }),
+    )
     const content = await readBody(response, responseSizeMax)
     if (response.status === 200) return content
     const retryable = response.status >= 500 || response.status === 429

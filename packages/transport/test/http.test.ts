@@ -3,8 +3,10 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { describe, it, type TestContext } from "node:test"
 import { retryAfter } from "../src/http.js"
+import type { Handler, ReplaySafe } from "../src/index.js"
 import { httpTransport, TransportError } from "../src/index.js"
-import { broken, echo, serve, silent, utf8 } from "./support.js"
+import { TestTimers } from "./line-support.js"
+import { broken, echo, serve, silent, text, utf8 } from "./support.js"
 
 const retryable = (error: unknown) => error instanceof TransportError && error.retryable
 const final = (error: unknown) => error instanceof TransportError && !error.retryable
@@ -24,6 +26,55 @@ describe("requests over HTTP", { timeout: 20_000 }, () => {
     await assert.rejects(httpTransport(new URL("echo", listener.url)).request(utf8("")), retryable)
   })
 
+  it("that only read are given up where no answer begins within ten seconds, twice that the next time", async () => {
+    const timers = new TestTimers()
+    let [hangs, asked] = [true, 0]
+    const handler: Handler = async function* (request, { signal }) {
+      asked++
+      if (hangs) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }))
+      else yield request
+    }
+    await using listener = await serve({ sometimes: handler })
+    const transport = httpTransport(new URL("sometimes", listener.url), { timers })
+    /** After how much time the request has no answer. */
+    const givenUp = async (replaySafe: boolean) => {
+      let outcome: unknown
+      const before = asked
+      const read = utf8("") as ReplaySafe & Uint8Array<ArrayBuffer>
+      transport.request(read, { replaySafe: replaySafe as never }).then(
+        () => (outcome = "answered"),
+        (error) => (outcome = error),
+      )
+      while (asked === before) await new Promise((resolve) => setTimeout(resolve, 1))
+      const after = await timers.pass(100_000, () => outcome !== undefined)
+      return retryable(outcome) ? after : outcome
+    }
+    assert.equal(await givenUp(false), 30_000)
+    for (const expected of [10_000, 20_000, 30_000, 30_000]) assert.equal(await givenUp(true), expected)
+    hangs = false
+    assert.equal(await givenUp(true), "answered")
+    hangs = true
+    assert.equal(await givenUp(true), 10_000)
+  })
+
+  it("that only read have all the time for an answer that has begun", async (test) => {
+    const timers = new TestTimers()
+    let [begun, finish] = [false, () => {}]
+    const url = await rawServer(test, (response) => {
+      response.writeHead(200)
+      response.write("the first")
+      finish = () => response.end(" and the last")
+      begun = true
+    })
+    const read = utf8("") as ReplaySafe & Uint8Array<ArrayBuffer>
+    const asked = httpTransport(url, { timers }).request(read, { replaySafe: true as never })
+    while (!begun) await new Promise((resolve) => setTimeout(resolve, 1))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await timers.pass(29_000)
+    finish()
+    assert.equal(text(await asked), "the first and the last")
+  })
+
   it("that get no answer in time are worth another try, and the service is told that nobody waits", async () => {
     const { handler, left } = silent()
     await using listener = await serve({ silent: handler })
@@ -38,6 +89,19 @@ describe("requests over HTTP", { timeout: 20_000 }, () => {
     const gone = new AbortController()
     const reason = new Error("changed my mind")
     const asking = httpTransport(new URL("silent", listener.url)).request(utf8(""), { signal: gone.signal })
+    entered.then(() => gone.abort(reason))
+    await assert.rejects(asking, reason)
+    await left
+  })
+
+  it("that only read do so, too", async () => {
+    const { handler, entered, left } = silent()
+    await using listener = await serve({ silent: handler })
+    const gone = new AbortController()
+    const reason = new Error("changed my mind")
+    // No time passes.
+    const transport = httpTransport(new URL("silent", listener.url), { timers: new TestTimers() })
+    const asking = transport.request(utf8(""), { signal: gone.signal, replaySafe: true as never })
     entered.then(() => gone.abort(reason))
     await assert.rejects(asking, reason)
     await left
