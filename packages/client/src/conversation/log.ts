@@ -20,6 +20,7 @@ import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored } from 
 import type { State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
+import { LOST_MAX, noteUnseen, unseenOf } from "./unseen.js"
 
 /** Entries that one transaction follows, and the bytes after which it takes no more. */
 const ENTRIES_AT_ONCE = 128
@@ -262,27 +263,6 @@ interface Examined {
   readonly staged: StagedCommit
   readonly begun: ReturnType<typeof intervalBegun>
 }
-
-/** Messages that a sender may have encrypted in an epoch, and that never came into the log. */
-const LOST_MAX = 128
-
-/**
- * A sender's generation grows by one with each of its messages, and each of them that the service took has its place in
- * the log. So one that claims to be further ahead than this device has left unread is a forgery, and is not tried.
- */
-function unseenOf({ facts }: State, epoch: bigint): number {
-  return facts.unseen.find((it) => it.epoch === epoch)?.count ?? 0
-}
-
-function noteUnseen(turn: Turn, { epoch }: Entry): void {
-  const { unseen } = turn.state.facts
-  const count = unseenOf(turn.state, epoch) + 1
-  const others = unseen.filter((it) => it.epoch !== epoch).slice(-UNSEEN_EPOCHS_MAX + 1)
-  turn.update({ unseen: [...others, { epoch, count }] })
-}
-
-/** As many as there are past epochs whose late messages can be read, and the current one. */
-const UNSEEN_EPOCHS_MAX = 9
 
 /** The chain covers all that came before: two members with the same hash have read the same log. */
 function isChained({ state, moment }: Turn, entry: Entry): boolean {

@@ -1,0 +1,24 @@
+import type { Entry } from "@conclave/contracts/delivery"
+import type { State } from "./state.js"
+import type { Turn } from "./turn.js"
+
+/** Messages that a sender may have encrypted in an epoch, and that never came into the log. */
+export const LOST_MAX = 128
+
+/**
+ * A sender's generation grows by one with each of its messages, and each of them that the service took has its place in
+ * the log. So one that claims to be further ahead than this device has left unread is a forgery, and is not tried.
+ */
+export function unseenOf({ facts }: State, epoch: bigint): number {
+  return facts.unseen.find((it) => it.epoch === epoch)?.count ?? 0
+}
+
+export function noteUnseen(turn: Turn, { epoch }: Entry): void {
+  const { unseen } = turn.state.facts
+  const count = unseenOf(turn.state, epoch) + 1
+  const others = unseen.filter((it) => it.epoch !== epoch).slice(-UNSEEN_EPOCHS_MAX + 1)
+  turn.update({ unseen: [...others, { epoch, count }] })
+}
+
+/** As many as there are past epochs whose late messages can be read, and the current one. */
+const UNSEEN_EPOCHS_MAX = 9
