@@ -285,7 +285,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   M6a: onlyDepartures,
   M6b: [leavesKeepNameAndKey],
   M7: [
-    inClient("conversation/log")("skippedMax: LOST_MAX + unseenOf(state, entry.epoch)", "skippedMax: 1_000_000"),
+    inClient("conversation/log")("skippedMax: LOST_MAX + unseenOf(turn, entry.epoch)", "skippedMax: 1_000_000"),
     inMls("schedule/secret-tree")("this.#budget.requireSkips(leaf, distance);", ""),
     inMls("schedule/secret-tree")("this.#budget.drawSteps(distance - ratchet.ahead.length);", ""),
     // A record for each key that is kept, and not for 64 of them.

@@ -77,11 +77,14 @@ export class StateError extends Error {
   readonly code: StateErrorCode
   /** See {@link seenBy}. */
   readonly seenBy: SeenBy
+  /** Of `GENERATION_SPENT`: the key is not spent, but too far ahead to be derived. */
+  readonly isAhead: boolean
 
-  constructor(code: StateErrorCode, message: string) {
+  constructor(code: StateErrorCode, message: string, { isAhead = false }: { readonly isAhead?: boolean } = {}) {
     super(message)
     this.code = code
     this.seenBy = stateSeenBy[code]
+    this.isAhead = isAhead
   }
 }
 

@@ -6,9 +6,15 @@ import type { StoredRecords } from "./question.js"
 
 /** How many entries back a member's word for what it has read can be compared. */
 export const LINKS_KEPT = 256
+/** Of proposals and commits before that, whether they hold or not, as many as there are handshakes in `kept.ts`, twice. */
+const HANDSHAKE_LINKS_KEPT = 32
 /** Each transaction writes the newest part: it is small. */
 const PART_LINKS = 32
 
+/**
+ * Entries one after the other. Of those before the last ones, it is one proposal or commit, or no entry at all and just the
+ * hash.
+ */
 interface Part {
   /** The first link is that of the entry after this one. */
   readonly after: bigint
@@ -33,8 +39,9 @@ type Hash = (previous: Uint8Array, at: { readonly seq: bigint; readonly link: Ch
 
 /**
  * The last entries that this device has followed, without their bodies: enough to say what the chain's hash was at each, and
- * to show how a later one follows from it. In memory are those that were followed since the opening, and the others once
- * the group is.
+ * to show how a later one follows from it. Of what is before them, hashes at distances that grow: enough to find about
+ * where another log parts from it. In memory are those that were followed since the opening, and the others once the
+ * group is.
  */
 export class Chain {
   /** In the order of the log. */
@@ -55,10 +62,7 @@ export class Chain {
   cut(seq: bigint): void {
     this.#offered = undefined
     const count = this.#parts.filter(({ after }) => after <= seq).length
-    for (const part of this.#parts.splice(count)) {
-      this.#changed.delete(part)
-      this.#dropped.push(part.after)
-    }
+    for (const part of this.#parts.splice(count)) this.#drop(part)
     const last = this.#parts.at(-1)
     if (last === undefined) return
     last.links.splice(Number(seq - last.after))
@@ -98,6 +102,15 @@ export class Chain {
       oldest = part.after
     }
     return oldest
+  }
+
+  /** All entries whose hash is kept, in the order of the log. */
+  get known(): readonly bigint[] {
+    return this.#parts.flatMap((part, at) => {
+      const next = this.#parts[at + 1]?.after
+      const seqs = part.hashes.map((_, n) => part.after + BigInt(n))
+      return next === undefined ? seqs : seqs.filter((seq) => seq < next)
+    })
   }
 
   /** The chain's hash at `seq`, 32 bytes; `undefined` where it is not kept. */
@@ -154,15 +167,59 @@ export class Chain {
     return part
   }
 
+  /** Leaves the last entries, and of those before them what is worth it. */
   #prune(): void {
     const newest = this.#parts.at(-1)
-    const oldest = newest === undefined ? 0n : endOf(newest) - BigInt(LINKS_KEPT)
-    while (this.#parts.length > 0 && endOf(this.#parts[0]!) < oldest) {
-      const part = this.#parts.shift()!
-      // A part that is still to be stored may have been stored before, with fewer links.
-      this.#changed.delete(part)
-      this.#dropped.push(part.after)
+    if (newest === undefined) return
+    const end = endOf(newest)
+    const count = this.#parts.findIndex((part) => endOf(part) >= end - BigInt(LINKS_KEPT))
+    const before = this.#parts.splice(0, count).flatMap((part) => this.#split(part))
+    this.#parts.unshift(...this.#thin(this.#withoutOldHandshakes(before), { next: this.#parts[0]!.after, end }))
+  }
+
+  /** What stays of a part: its first hash, and its handshakes. */
+  #split(part: Part): readonly Part[] {
+    const { after, hashes, links } = part
+    const isHandshake = ({ kind }: ChainLink) => kind !== "application"
+    if (links.length === 0 || (links.length === 1 && isHandshake(links[0]!))) return [part]
+    const split: Part[] = isHandshake(links[0]!) ? [] : [{ after, hashes: hashes.slice(0, 1), links: [] }]
+    for (const [at, link] of links.entries()) {
+      if (!isHandshake(link)) continue
+      split.push({ after: after + BigInt(at), hashes: hashes.slice(at, at + 2), links: [link] })
     }
+    this.#changed.delete(part)
+    for (const it of split) this.#changed.add(it)
+    return split
+  }
+
+  #withoutOldHandshakes(parts: readonly Part[]): readonly Part[] {
+    const old = parts.filter(({ links }) => links.length > 0).slice(0, -HANDSHAKE_LINKS_KEPT)
+    for (const part of old) {
+      part.links.splice(0)
+      part.hashes.splice(1)
+      this.#changed.add(part)
+    }
+    return parts
+  }
+
+  /**
+   * Leaves out hashes where the gap between those beside them is no wider than it is away from `end`: there are about
+   * two for each doubling of the distance.
+   */
+  #thin(parts: readonly Part[], { next, end }: { readonly next: bigint; readonly end: bigint }): readonly Part[] {
+    const thin: Part[] = []
+    for (const [at, part] of parts.entries()) {
+      const [before, behind] = [thin.at(-1)?.after, parts[at + 1]?.after ?? next]
+      if (before === undefined || part.links.length > 0 || behind - before > end - behind) thin.push(part)
+      else this.#drop(part)
+    }
+    return thin
+  }
+
+  #drop(part: Part): void {
+    // A part that is still to be stored may have been stored before, with fewer links.
+    this.#changed.delete(part)
+    this.#dropped.push(part.after)
   }
 
   #settle(): void {

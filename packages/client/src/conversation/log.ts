@@ -16,7 +16,7 @@ import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
-import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored } from "./restored.js"
+import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored, wasReadBefore } from "./restored.js"
 import type { State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
@@ -207,7 +207,7 @@ function follow(turn: Turn, entry: Entry): Followed {
   if (kind !== "application") turn.flushGroup()
   let received: Received
   try {
-    received = state.group.receive(entry.body, { skippedMax: LOST_MAX + unseenOf(state, entry.epoch) })
+    received = state.group.receive(entry.body, { skippedMax: LOST_MAX + unseenOf(turn, entry.epoch) })
   } catch (error) {
     return refuse(turn, entry, error)
   }
@@ -332,6 +332,7 @@ function refuse(turn: Turn, entry: Entry, error: unknown): Followed {
   }
   moveOn(turn, entry)
   turn.saveGroup()
+  if (wasReadBefore(state, entry, error)) return "followed"
   if (error instanceof StateError && error.code === "FORWARD_BUDGET_SPENT") noteUnseen(turn, entry)
   // Framed before this device came, or in an epoch that the log does not lead to: not meant to be read here.
   if (entry.epoch < state.facts.firstEpoch) return "followed"

@@ -27,13 +27,21 @@ export function pauseAfter(now: number, before: Pause | undefined, { first, most
  */
 export type Recovery = { readonly type: "following" } | { readonly type: "doubting"; readonly seq: bigint }
 
-/** The entry up to which this device's log is also the service's is being looked for. */
+/**
+ * The entry up to which this device's log is also the service's is being looked for, among those whose hash this device
+ * keeps.
+ */
 export interface Rewinding {
   /** Of the keys that this device knows, the service may know an older one only. */
   tried: number
-  after: bigint | undefined
-  /** The last entry that is in both logs, as far as has been read. */
+  /** The entry that the service was asked for last, by the present key. */
+  asked: bigint | undefined
+  /** The newest entry that is in both logs, as far as is known. */
   ancestor: bigint | undefined
+  /** This entry is not in both. */
+  parted: bigint | undefined
+  /** Entries before this one the service does not keep any more. */
+  oldest: bigint
   /** How far the service says that its log goes. */
   head?: bigint
 }

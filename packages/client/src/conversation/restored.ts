@@ -1,8 +1,9 @@
 import { noAccess } from "@conclave/contracts/access"
 import { deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
+import { StateError } from "@conclave/mls"
 import type { AccessProver, IntervalKeys } from "../access/interval-keys.js"
-import type { DeliveryAnswer } from "../service/delivery.js"
+import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import { HANDSHAKES_KEPT, type Handshake } from "./kept.js"
 import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
@@ -15,7 +16,8 @@ import type { Turn } from "./turn.js"
 /**
  * A service that was restored from a backup says so by a later incarnation, and its logs may be shorter than they were. Whoever is
  * ahead of it goes back to where its own log and the service's part, and appends the handshakes after that once more, unchanged, so that all
- * members are in one epoch again. Nobody makes a new commit meanwhile.
+ * members are in one epoch again. Nobody makes a new commit meanwhile. Where the logs part is known to the entry for handshakes;
+ * messages before it may be read once more, and their keys are spent: see `wasReadBefore`.
  */
 
 /** After a backup was restored, for those who were ahead of it to come. */
@@ -44,18 +46,29 @@ export function rewindIfRestored(turn: Turn): Next | undefined {
   if (!isRestored(turn)) return undefined
   state.recovery = following
   state.position.forget()
-  state.rewinding = { tried: 0, after: undefined, ancestor: undefined }
+  state.rewinding = { tried: 0, asked: undefined, ancestor: undefined, parted: undefined, oldest: 0n }
   return "again"
 }
 
-export function rewind(turn: Turn, { tried, after }: Rewinding): Next {
+export function rewind(turn: Turn, rewinding: Rewinding): Next {
   const { state } = turn
   if (state.isGroupMissing) return { type: "group" }
   if (!state.kept.isLoaded) return { type: "kept" }
-  const { oldest } = state.chain
   const provers = proversOf(state)
-  if (oldest === undefined || tried >= provers.length) return giveUp(turn)
-  return { type: "rewind", after: after ?? (oldest > 0n ? oldest - 1n : 0n), prover: provers[tried] }
+  if (rewinding.tried >= provers.length) return giveUp(turn)
+  // What is before the first entry is the same in all logs of a group.
+  if (state.chain.hashAt(0n) !== undefined) rewinding.ancestor ??= 0n
+  const seq = nextToCompare(state, rewinding)
+  if (seq === undefined) return goBack(turn, rewinding.ancestor)
+  rewinding.asked = seq
+  return { type: "rewind", after: seq - 1n, prover: provers[rewinding.tried] }
+}
+
+/** First the oldest of the last entries, of which a page shows all; then each time half of what is left. */
+function nextToCompare({ chain }: State, { asked, ancestor = -1n, parted, oldest }: Rewinding): bigint | undefined {
+  const left = chain.known.filter((seq) => seq > ancestor && seq >= oldest && (parted === undefined || seq < parted))
+  const first = asked === undefined ? left.find((seq) => seq >= (chain.oldest ?? seq)) : undefined
+  return first ?? left[left.length >> 1]
 }
 
 function proversOf({ kept, intervals }: State): readonly AccessProver[] {
@@ -69,14 +82,15 @@ function proversOf({ kept, intervals }: State): readonly AccessProver[] {
 
 export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
   const { state } = turn
-  const { rewinding, chain, position } = state
-  if (rewinding === undefined) return "again"
+  const { rewinding } = state
+  if (rewinding?.asked === undefined) return "again"
   if (answer.type === "denied") {
     rewinding.tried++
+    rewinding.asked = undefined
     return "again"
   }
-  if (answer.type === "belowRetention" && rewinding.after === undefined) {
-    rewinding.after = answer.oldestSeq - 1n
+  if (answer.type === "belowRetention" && answer.oldestSeq > rewinding.asked) {
+    rewinding.oldest = answer.oldestSeq
     return "again"
   }
   if (answer.type !== "entries") {
@@ -85,19 +99,26 @@ export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
     return "again"
   }
   rewinding.head = answer.headSeq
-  if (answer.headSeq === 0n && chain.hashAt(0n) !== undefined) rewinding.ancestor = 0n
-  for (const { seq, chainHash } of answer.entries) {
-    const hash = chain.hashAt(seq)
-    if (hash !== undefined && !equalBytes(hash, chainHash)) return goBack(turn, rewinding.ancestor)
-    if (hash !== undefined) rewinding.ancestor = seq
-  }
-  const last = answer.entries.at(-1)?.seq
-  // A service that shows the same again and again would be asked for ever.
-  if (last !== undefined && rewinding.after !== undefined && last <= rewinding.after) return giveUp(turn)
-  if (last === undefined || last >= answer.headSeq || last >= position.cursor) return goBack(turn, rewinding.ancestor)
-  rewinding.after = last
+  rewinding.parted = least(rewinding.parted, least(answer.headSeq + 1n, partingIn(state, rewinding, answer)))
   return "again"
 }
+
+/**
+ * An entry of the page that is not in both logs; `undefined` where all are that can be compared.
+ * Whatever the service shows, more is known then of the entry that it was asked for.
+ */
+function partingIn({ chain }: State, rewinding: Rewinding, { entries }: AnswerOf<"entries">): bigint | undefined {
+  if (entries[0]?.seq !== rewinding.asked) return rewinding.asked
+  for (const { seq, chainHash } of entries) {
+    const hash = chain.hashAt(seq)
+    if (hash !== undefined && !equalBytes(hash, chainHash)) return seq
+    if (hash !== undefined) rewinding.ancestor = seq
+  }
+  return undefined
+}
+
+const least = (one: bigint | undefined, other: bigint | undefined) =>
+  one === undefined || (other !== undefined && other < one) ? other : one
 
 function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   const { state, moment } = turn
@@ -150,6 +171,15 @@ function giveUp(turn: Turn): Next {
   }
   mistrust(turn, "the service was restored from a backup that is older than what this device can give back")
   return "again"
+}
+
+/**
+ * Whether a message cannot be read because it was read before this device went back: nothing is lost. Of a message that
+ * somebody has appended again, that is just as true.
+ */
+export function wasReadBefore({ facts }: State, { kind }: Entry, error: unknown): boolean {
+  const isSpent = error instanceof StateError && error.code === "GENERATION_SPENT" && !error.isAhead
+  return kind === "application" && isSpent && facts.shift > 0n
 }
 
 // --- What is lost comes again ----------------------------------------------------------------------------------------

@@ -5,17 +5,27 @@ import type { Turn } from "./turn.js"
 /** Messages that a sender may have encrypted in an epoch, and that never came into the log. */
 export const LOST_MAX = 128
 
+/** So long after a restore, messages before those that come may be lost: as long as a log keeps messages, by default. */
+const MAY_BE_LOST_MILLISECONDS = 30 * 86_400_000
+
 /**
  * A sender's generation grows by one with each of its messages, and each of them that the service took has its place in
  * the log. So one that claims to be further ahead than this device has left unread is a forgery, and is not tried.
+ * A service that was restored has lost nobody knows how many: then MLS's own bounds are all there are.
  */
-export function unseenOf({ facts }: State, epoch: bigint): number {
+export function unseenOf({ state, moment: { service, now } }: Turn, epoch: bigint): number {
+  const restoredAt = service?.restoredAt
+  if (restoredAt !== undefined && now - Number(restoredAt) < MAY_BE_LOST_MILLISECONDS) return Number.POSITIVE_INFINITY
+  return unseenIn(state, epoch)
+}
+
+function unseenIn({ facts }: State, epoch: bigint): number {
   return facts.unseen.find((it) => it.epoch === epoch)?.count ?? 0
 }
 
 export function noteUnseen(turn: Turn, { epoch }: Entry): void {
   const { unseen } = turn.state.facts
-  const count = unseenOf(turn.state, epoch) + 1
+  const count = unseenIn(turn.state, epoch) + 1
   const others = unseen.filter((it) => it.epoch !== epoch).slice(-UNSEEN_EPOCHS_MAX + 1)
   turn.update({ unseen: [...others, { epoch, count }] })
 }

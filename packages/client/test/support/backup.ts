@@ -1,5 +1,5 @@
 import type { DeliveryRequest, DeliveryResponse } from "@conclave/contracts/delivery"
-import type { Client, ClientOptions } from "../../src/index.js"
+import { type Client, type ClientOptions, MemoryProfile, memoryStore, type Store } from "../../src/index.js"
 import { answered } from "./tampered.js"
 import { type Branch, settle, taken, World } from "./world.js"
 
@@ -11,19 +11,32 @@ type Lie = (request: DeliveryRequest, answer: DeliveryResponse, to: string) => D
 export class Backup implements AsyncDisposable {
   readonly world = new World()
   readonly #clients = new Map<string, Client>()
+  readonly #stores: ((name: string) => Store) | undefined
   #shown: Branch = this.world.branch
   #restored: Branch | undefined
   /** What a client is told in the place of an answer. */
   lie: Lie = (_, answer) => answer
 
-  async open(name: string): Promise<Client> {
+  /** `inMemory`: the profiles are, for those who write a lot. */
+  constructor({ inMemory = false } = {}) {
+    const profiles = new Map<string, MemoryProfile>()
+    if (!inMemory) return
+    this.#stores = (name) => {
+      const profile = profiles.get(name) ?? new MemoryProfile()
+      profiles.set(name, profile)
+      return memoryStore(profile)
+    }
+  }
+
+  async open(name: string, options: Partial<ClientOptions> = {}): Promise<Client> {
     const shown: ClientOptions["delivery"] = {
       request: (body, options) => this.#shown.transport.request(body, options),
       subscribe: (body, options) => this.#shown.transport.subscribe(body, options),
       [Symbol.asyncDispose]: async () => {},
     }
     const delivery = answered(shown, (request, answer) => this.lie(request, answer, name))
-    const client = await this.world.open(name, { delivery })
+    const store = options.store ?? this.#stores?.(name)
+    const client = await this.world.open(name, { delivery, ...options, ...(store && { store }) })
     this.#clients.set(name, client)
     return client
   }
@@ -46,6 +59,11 @@ export class Backup implements AsyncDisposable {
   restore(): Branch {
     this.#shown = this.#restored!
     return this.#shown
+  }
+
+  /** Another history from now on. */
+  show(branch: Branch): void {
+    this.#shown = branch
   }
 
   /** The service is again what it was before it was restored, and has never been restored. */

@@ -127,7 +127,9 @@ export class SecretTree {
     const distance = generation - ratchet.generation
     const { forwardDistanceMax, handshakeDistanceMax } = this.#limits
     if (distance > (type === "application" ? Math.min(forwardDistanceMax, skippedMax) : handshakeDistanceMax)) {
-      throw new StateError("GENERATION_SPENT", "the message is too far ahead of its sender's last one")
+      throw new StateError("GENERATION_SPENT", "the message is too far ahead of its sender's last one", {
+        isAhead: true,
+      })
     }
     // Proposals and commits are judged alike by all members, whatever the time (RFC 9420 §14).
     if (type === "application") {
