@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { Dice } from "../simulation/random.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { type Client, type ClientEvent, type Conversation, MemoryProfile, memoryStore } from "../src/index.js"
 import { Backup, only, pass } from "./support/backup.js"
@@ -46,15 +47,15 @@ const said = (events: readonly ClientEvent[]) =>
   events.flatMap((it) => (it.type === "message" || it.type === "sent" ? [it.text] : []))
 
 describe("a client that is far ahead of a restored service", () => {
-  for (const [count, percent] of [
-    [300, 90],
-    [1_000, 10],
-    [5_000, 50],
-  ] as const) {
+  for (const { count, percent, kept } of [
+    { count: 300, percent: 90, kept: 1_500 },
+    { count: 1_000, percent: 10, kept: 100 },
+    { count: 5_000, percent: 50, kept: 500 },
+  ]) {
     it(`finds where the logs part: ${count} entries, and a lost commit ${percent} % of the way`, async () => {
       await using backup = new Backup({ inMemory: true })
       const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
-      const before = await talk(backup, count / 2, [alice, bob])
+      const before = await talk(backup, kept, [alice, bob])
       await backup.make()
       const first = await talk(backup, (count * percent) / 100, [alice, bob])
       await only(alice).refresh()
@@ -71,12 +72,13 @@ describe("a client that is far ahead of a restored service", () => {
         return answer
       }
       await bob.sync()
-      // In the backup are half as many; once more at most as many as are lost are read, and a page with each question.
-      assert.ok(asked < 20 + count / 128, `${asked} pages`)
-      assert.ok(read < count + 10 * 256, `${read} entries`)
+      // At most as many as are lost are read once more, and a few pages to find out where.
+      assert.ok(asked < 20 + count / 256, `${asked} pages`)
+      assert.ok(read < count + 4 * 256, `${read} entries`)
       await pass(backup.world, 60_000, alice, bob)
       assertOneGroup(alice, bob)
       assert.equal(only(alice).epoch, epoch)
+      for (const client of [alice, bob]) assert.deepEqual(news(await taken(client)), ["restored"])
       await only(alice).send("we are back")
       await only(bob).send("so we are")
       await settle(alice, bob)
@@ -85,7 +87,7 @@ describe("a client that is far ahead of a restored service", () => {
         assert.deepEqual(await history(only(client)), all)
         const events = await taken(client)
         assert.deepEqual(said(events), ["we are back", "so we are"])
-        assert.deepEqual(news(events), ["restored"])
+        assert.deepEqual(news(events), [])
       }
     })
   }
@@ -105,6 +107,8 @@ describe("a client that is far ahead of a restored service", () => {
     // Carol, who has read nothing of it.
     for (const text of ["hello", "anybody?"]) await only(carol).send(text)
     await pass(backup.world, 60_000, ...clients)
+    assertOneGroup(...clients)
+    assert.equal(stateOf(alice).recovery.type, "following")
     await only(carol).send("there you are")
     await settle(...clients)
     assertOneGroup(...clients)
@@ -211,5 +215,117 @@ describe("a client that is far ahead of a restored service", () => {
       await bob.close()
       return passed
     }
+  })
+
+  it("asks a few questions at most, whatever the service shows, and finds it when that is the truth", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await talk(backup, 200, [alice, bob])
+    const older = backup.world.fork()
+    await talk(backup, 400, [alice, bob])
+    await only(alice).refresh()
+    await settle(alice, bob)
+    await talk(backup, 100, [alice, bob])
+    await taken(bob)
+    const dice = new Dice(7)
+    for (let round = 1; round <= 20; round++) {
+      backup.show(await backup.world.restore(older))
+      let asked = 0
+      const [truth, isLong] = [round === 20, dice.chance(50)]
+      backup.lie = (request, answer, to) => {
+        if (to !== "bob" || answer.type !== "entries" || request.type !== "read") return answer
+        if (++asked > 100) throw new Error("this client asks without a pause")
+        if (truth) return answer
+        const hash = stateOf(bob).chain.hashAt(request.afterSeq + 1n) ?? new Uint8Array(32)
+        const at = { seq: request.afterSeq + 1n, kind: "application", epoch: 1n, at: 0n, begins: undefined } as const
+        const entry = { ...at, body: new Uint8Array(9), chainHash: dice.chance(50) ? hash : new Uint8Array(32) }
+        const shown = isLong || dice.chance(30) ? answer.entries : dice.chance(80) ? [entry] : [entry, entry]
+        return { ...answer, entries: shown, headSeq: isLong ? 1_000n : BigInt(dice.below(1_000)) }
+      }
+      await bob.sync().catch(() => {})
+      assert.ok(asked < 40, `round ${round}: ${asked} questions`)
+      backup.world.now += 20_000
+    }
+    await pass(backup.world, 60_000, alice, bob)
+    assertOneGroup(alice, bob)
+    const events = await taken(bob)
+    assert.deepEqual(said(events), [])
+    assert.ok(
+      news(events).every((it) => it === "restored" || it === "missing"),
+      news(events).join(),
+    )
+  })
+
+  it("goes back nowhere where the service does not say that it was restored, and has evidence", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await talk(backup, 100, [alice, bob])
+    const other = backup.world.fork()
+    await talk(backup, 400, [alice, bob])
+    for (const client of [alice, bob]) await taken(client)
+    const { cursor } = stateOf(bob).position
+    const { epoch } = stateOf(bob)
+    const strange = {
+      kind: "application",
+      epoch,
+      begins: undefined,
+      seq: 0n,
+      chainHash: new Uint8Array(32),
+      at: 0n,
+    } as const
+    for (let n = 0; n < 450; n++) await other.place(only(alice), { ...strange, body: noise(stateOf(bob).id, epoch) })
+    backup.show(other)
+    for (let round = 0; round < 4; round++) {
+      await bob.sync()
+      backup.world.now += 20_000
+    }
+    assert.equal(stateOf(bob).position.cursor, cursor)
+    assert.deepEqual(news(await taken(bob)), ["missing", "contradicted"])
+  })
+})
+
+describe("messages that a restored service has lost, and a member has not read", () => {
+  for (const [what, days, told] of [
+    ["are no reason not to read the next one", 0, ["restored"]],
+    ["are not taken for lost for ever", 31, ["restored", "GENERATION_SPENT"]],
+  ] as const) {
+    it(what, async () => {
+      await using backup = new Backup({ inMemory: true })
+      const policy = { keyPackages: 4, renewAfterMilliseconds: 1e12 }
+      const [alice, bob] = (await backup.teamWith({ policy }, "alice", "bob")) as [Client, Client]
+      await backup.make()
+      // What he has read of it he may read again without a word; what he cannot read is told.
+      await talk(backup, days, [alice], [bob])
+      await talk(backup, 500, [alice])
+      await taken(bob)
+      backup.restore()
+      await pass(backup.world, 60_000, bob, alice)
+      backup.world.now += days * 86_400_000
+      await only(alice).send("can you hear me?")
+      await settle(alice, bob)
+      const events = await taken(bob)
+      assert.deepEqual(said(events), days > 0 ? [] : ["can you hear me?"])
+      assert.deepEqual(
+        news(events).map((it) => it.split(":")[0]),
+        told,
+      )
+    })
+  }
+
+  it("do not keep it from reading in the epoch of a commit that came back", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await backup.make()
+    await talk(backup, 200, [alice], [bob])
+    await only(alice).refresh()
+    await talk(backup, 300, [alice], [bob])
+    backup.restore()
+    await pass(backup.world, 60_000, alice, bob, carol)
+    assertOneGroup(alice, bob, carol)
+    await only(alice).send("can you hear me?")
+    await settle(alice, bob, carol)
+    const events = await taken(carol)
+    assert.deepEqual(said(events), ["can you hear me?"])
+    assert.deepEqual(news(events), ["restored", "refreshed"])
   })
 })

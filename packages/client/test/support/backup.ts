@@ -41,9 +41,13 @@ export class Backup implements AsyncDisposable {
     return client
   }
 
-  async team(...names: readonly string[]): Promise<readonly Client[]> {
+  team(...names: readonly string[]): Promise<readonly Client[]> {
+    return this.teamWith({}, ...names)
+  }
+
+  async teamWith(options: Partial<ClientOptions>, ...names: readonly string[]): Promise<readonly Client[]> {
     const clients: Client[] = []
-    for (const name of names) clients.push(await this.open(name))
+    for (const name of names) clients.push(await this.open(name, options))
     await clients[0]!.createConversation({ title: "team", members: names.slice(1) })
     await settle(...clients)
     await only(clients[0]!).send("before the backup")
