@@ -18,8 +18,8 @@ const TEAMS = 8
 /** As far as the machine allows, which has all clients in one process. */
 const APPENDS_PER_SECOND = 200
 /**
- * When what happens, in seconds from the first message on. Between the backup and the kill, a conversation gets fewer than the 256
- * entries, and a member says fewer than the 128 messages, that clients get over: see docs/operating.md.
+ * When what happens, in seconds from the first message on. Between the backup and the kill, a conversation gets fewer than the 16
+ * handshakes, and a member says fewer than the 1,000 messages, that clients get over: see docs/operating.md.
  */
 const PLAN = { backup: 10, commits: 13, kill: 17, end: 34 }
 

@@ -8,6 +8,7 @@ import { dangerouslyAcceptAll, Group } from "@conclave/mls"
 import { newcomerExtension } from "../src/access/newcomer.js"
 import { intervalIn } from "../src/conversation/epoch-interval.js"
 import { decodePayload, encodePayload } from "../src/conversation/payload.js"
+import type { ConversationHandle } from "../src/device/handle.js"
 import { Envelope, encodeEnvelope, encodeHandshakeData, HandshakeData, headInHandshake } from "../src/heads/claims.js"
 import { type Client, type ClientEvent, verifyEvidence } from "../src/index.js"
 import { pair, relay } from "./support/histories.js"
@@ -18,6 +19,7 @@ import { provider, settle, taken, World } from "./support/world.js"
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history()).map(({ text }) => text)
 type Contradicted = Extract<ClientEvent, { type: "contradicted" }>
+const chainOf = (client: Client) => (only(client) as ConversationHandle).driver.state.chain
 const contradictions = async (client: Client) =>
   (await taken(client)).filter((it): it is Contradicted => it.type === "contradicted")
 const idOf = (client: Client) => new Uint8Array(Buffer.from(only(client).id, "hex"))
@@ -243,14 +245,28 @@ describe("a member's word for what they have read", () => {
     const { world, alice, bob, team, says } = await withMallory()
     await using _ = world
     for (let n = 0; n < 340; n++) await team.send(`${n}`)
-    await says(made(2n), "long ago")
+    await says(made(20n), "long ago")
     await says({ ...made(330n), incarnation: 0n }, "before the backup")
     await says({ ...made(330n), incarnation: 9n }, "after a backup that nobody signed for")
     await settle(alice, bob)
+    for (const client of [alice, bob]) assert.equal(chainOf(client).hashAt(20n), undefined)
     assert.deepEqual([await contradictions(alice), await contradictions(bob)], [[], []])
     await says(made(330n), "a lie")
     await alice.sync()
     assert.equal((await contradictions(alice)).length, 1)
+  })
+
+  it("is compared with an older hash, too, where one is kept of that entry", async () => {
+    const { world, alice, bob, team, says } = await withMallory()
+    await using _ = world
+    for (let n = 0; n < 340; n++) await team.send(`${n}`)
+    await settle(alice, bob)
+    const older = chainOf(bob).known.find((seq) => seq > 0n && seq < 60n)
+    assert.ok(older !== undefined)
+    await says(made(older), "long ago")
+    await bob.sync()
+    const told = (await contradictions(bob)).map(({ by, accused, evidence }) => [by, accused, evidence.length])
+    assert.deepEqual(told, [["mallory", "member", 0]])
   })
 
   it("is read in commits and requests to leave alike", async () => {

@@ -73,6 +73,19 @@ test("a key is spent once", () => {
   assert.throws(() => receiver.peek(alice, "application", 0), spent)
 })
 
+test("a key that is spent is told from one that is too far ahead", () => {
+  const receiver = secretTree()
+  receiver.peek(alice, "application", 0).spend()
+  assert.throws(() => receiver.peek(alice, "application", 0), { ...spent, isAhead: false })
+  for (const [generation, skippedMax] of [
+    [limits.forwardDistanceMax + 2, undefined],
+    [3, 1],
+  ] as const) {
+    const isAhead = { ...spent, isAhead: true }
+    assert.throws(() => receiver.peek(alice, "application", generation, skippedMax), isAhead)
+  }
+})
+
 test("a message that turns out forged spends no key, near or far ahead", () => {
   const keys = keysOf(12)
   const receiver = secretTree()

@@ -44,7 +44,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   state/<id>                 ConversationState: cursor, status, title
  *   conversation/<id>/group/…  MLS group state, one record for each part that changes by itself
  *   conversation/<id>/interval/<n>  StoredInterval: the secrets of the intervals that this device has been in
- *   conversation/<id>/chain/<seq>  ChainPart: the last entries that were followed, without their bodies
+ *   conversation/<id>/chain/<seq>  ChainPart: the last entries that were followed, without their bodies, and some before
  *   conversation/<id>/kept/<slot>  StoredHandshake: the last ones, should the service lose them
  *   conversation/<id>/knock    StoredKnock, while this device cannot follow: with the private keys to come back by
  *   conversation/<id>/outline  OutlineHead, and behind it its nodes: what is shown of the group without restoring it
@@ -272,7 +272,10 @@ export type OutgoingCommit = TypeOf<typeof OutgoingCommit>
 export const StoredInterval = struct("StoredInterval", { accessKey: fixed(32), secret: opaque })
 export type StoredInterval = TypeOf<typeof StoredInterval>
 
-/** Entries that were followed: the first link is that of the one after `after`, whose chain hash is `hash`. */
+/**
+ * Entries that were followed: the first link is that of the one after `after`, whose chain hash is `hash`. Without links,
+ * it is that hash alone.
+ */
 export const ChainPart = struct("ChainPart", { after: uint64, hash: fixed(32), links: vector(ChainLink) })
 export type ChainPart = TypeOf<typeof ChainPart>
 
