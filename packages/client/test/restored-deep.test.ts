@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { Dice } from "../simulation/random.js"
+import { HANDSHAKES_KEPT } from "../src/conversation/kept.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { type Client, type ClientEvent, type Conversation, MemoryProfile, memoryStore } from "../src/index.js"
 import { Backup, only, pass } from "./support/backup.js"
@@ -91,6 +92,35 @@ describe("a client that is far ahead of a restored service", () => {
       }
     })
   }
+
+  it("gives back as many commits as it keeps, but one, with hundreds of messages between them", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    const go = async (commits: number) => {
+      for (let n = 0; n < commits; n++) {
+        await talk(backup, 25, [n % 2 === 0 ? alice : bob])
+        await only(alice).refresh()
+        await settle(alice, bob)
+      }
+    }
+    await go(HANDSHAKES_KEPT)
+    await talk(backup, 50, [alice, bob])
+    await backup.make()
+    await talk(backup, 50, [alice, bob])
+    await go(HANDSHAKES_KEPT - 1)
+    await talk(backup, 300, [alice, bob])
+    const { epoch } = only(alice)
+    for (const client of [alice, bob]) await taken(client)
+    backup.restore()
+    await pass(backup.world, 60_000, alice, bob)
+    assertOneGroup(alice, bob)
+    assert.equal(only(alice).epoch, epoch)
+    for (const client of [alice, bob]) {
+      assert.equal(stateOf(client).kept.lost.length, 0)
+      const events = await taken(client)
+      assert.deepEqual([said(events), news(events)], [[], ["restored"]])
+    }
+  })
 
   it("reads what others say meanwhile, each message once", async () => {
     await using backup = new Backup({ inMemory: true })
