@@ -12,6 +12,8 @@ import { settle, taken } from "./support/world.js"
 
 const stateOf = (client: Client) => (only(client) as ConversationHandle).driver.state
 
+const TEN_MINUTES = 600_000
+
 /** Says so many things, turn by turn, and everybody else reads them. Returns what was said. */
 async function talk(backup: Backup, count: number, speakers: readonly Client[], listeners: readonly Client[] = []) {
   const said: string[] = []
@@ -176,6 +178,38 @@ describe("a client that is far ahead of a restored service", () => {
     const events = await taken(bob)
     assert.deepEqual(said(events), ["we are back"])
     assert.deepEqual(news(events), ["restored", "restored"])
+  })
+
+  it("finds it among the entries that the service still keeps", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await talk(backup, 1_600, [alice, bob])
+    await backup.make()
+    await talk(backup, 250, [alice, bob])
+    await only(alice).refresh()
+    await settle(alice, bob)
+    await talk(backup, 150, [alice, bob])
+    for (const client of [alice, bob]) await taken(client)
+    const { epoch } = only(alice)
+    backup.restore()
+    // Of the entries that it keeps, Bob has the hash of one; Alice, to whom it shows fewer, of none.
+    const refused = { alice: 0, bob: 0 }
+    backup.lie = (request, answer, to) => {
+      const oldestSeq = to === "bob" ? 1_500n : 1_603n
+      if (request.type !== "read" || request.afterSeq + 1n >= oldestSeq) return answer
+      refused[to as "alice" | "bob"]++
+      return { type: "belowRetention", groupId: request.groupId, oldestSeq }
+    }
+    await pass(backup.world, 60_000, alice, bob)
+    assert.ok(refused.alice > 0 && refused.bob > 0)
+    assert.deepEqual(news(await taken(bob)), ["restored"])
+    assert.deepEqual([only(bob).epoch, stateOf(bob).kept.lost.length], [epoch, 0])
+    // She waits for what the others bring back, and is let in after that.
+    assert.deepEqual(news(await taken(alice)), ["restored", "missing"])
+    assert.equal(only(alice).status, "active")
+    await pass(backup.world, TEN_MINUTES + 60_000, alice, bob)
+    assertOneGroup(alice, bob)
+    assert.deepEqual(news(await taken(alice)), ["stuck", "recovered", "refreshed"])
   })
 
   it("takes garbage from before the backup for no rival of the commit that was lost", async () => {

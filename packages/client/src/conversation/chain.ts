@@ -4,7 +4,7 @@ import { ChainPart, recordKeys } from "../records/records.js"
 import type { Changes } from "../store/changes.js"
 import type { StoredRecords } from "./question.js"
 
-/** How many entries back a member's word for what it has read can be compared. */
+/** How many entries back, at least, a member's word for what it has read can be compared. */
 export const LINKS_KEPT = 256
 /** Of proposals and commits before that, whether they hold or not, as many as there are handshakes in `kept.ts`, twice. */
 const HANDSHAKE_LINKS_KEPT = 32

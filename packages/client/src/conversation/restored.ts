@@ -57,7 +57,7 @@ export function rewind(turn: Turn, rewinding: Rewinding): Next {
   const provers = proversOf(state)
   if (rewinding.tried >= provers.length) return giveUp(turn)
   // What is before the first entry is the same in all logs of a group.
-  if (state.chain.hashAt(0n) !== undefined) rewinding.ancestor ??= 0n
+  if (rewinding.oldest <= 1n && state.chain.hashAt(0n) !== undefined) rewinding.ancestor ??= 0n
   const seq = nextToCompare(state, rewinding)
   if (seq === undefined) return goBack(turn, rewinding.ancestor)
   rewinding.asked = seq
@@ -91,6 +91,7 @@ export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
   }
   if (answer.type === "belowRetention" && answer.oldestSeq > rewinding.asked) {
     rewinding.oldest = answer.oldestSeq
+    rewinding.ancestor = undefined
     return "again"
   }
   if (answer.type !== "entries") {
@@ -104,8 +105,8 @@ export function onRewindPage(turn: Turn, answer: DeliveryAnswer): Next {
 }
 
 /**
- * An entry of the page that is not in both logs; `undefined` where all are that can be compared.
- * Whatever the service shows, more is known then of the entry that it was asked for.
+ * An entry of the page that is not in both logs; `undefined` where all are that can be compared. Whatever the service
+ * shows, more is known then of the entry that it was asked for.
  */
 function partingIn({ chain }: State, rewinding: Rewinding, { entries }: AnswerOf<"entries">): bigint | undefined {
   if (entries[0]?.seq !== rewinding.asked) return rewinding.asked
