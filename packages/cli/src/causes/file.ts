@@ -74,9 +74,10 @@ interface Given {
 
 /**
  * What a file seems to be by its first bytes, and what to do: `it seems to be text; give another`. Of bytes that are no known
- * kind, what to do alone.
+ * kind, or that could not be read again, what to do alone.
  */
-export function seeming(bytes: Uint8Array, { file, command, next }: Given): string {
+export function seeming(bytes: Uint8Array | undefined, { file, command, next }: Given): string {
+  if (bytes === undefined) return next
   if (bytes.length === 0) return `there is nothing in it; ${next}`
   const kind = kinds.find(({ is }) => is(bytes, file))
   if (kind === undefined) return next
@@ -87,8 +88,8 @@ export function seeming(bytes: Uint8Array, { file, command, next }: Given): stri
 /** Whether the bytes are of a kind that has nothing to do with MLS, and not of unknown contents. */
 export const isKnownKind = (bytes: Uint8Array, file: string): boolean => kinds.some(({ is }) => is(bytes, file))
 
-/** The first bytes of a file; none where they cannot be read. */
-export function headOf(file: string): Uint8Array {
+/** The first bytes of a file; `undefined` where they cannot be read. */
+export function headOf(file: string): Uint8Array | undefined {
   try {
     const descriptor = openSync(file, "r")
     try {
@@ -98,7 +99,7 @@ export function headOf(file: string): Uint8Array {
       closeSync(descriptor)
     }
   } catch {
-    return new Uint8Array()
+    return undefined
   }
 }
 

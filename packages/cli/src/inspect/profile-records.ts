@@ -54,7 +54,7 @@ function readable(error: unknown, file: string): unknown {
     return new Failure(`${name}: a running program has this profile open; end it first`, { cause: error })
   }
   const head = headOf(file)
-  if (!isSqlite(head) || /is not a profile$/.test(error.message)) {
+  if ((head !== undefined && !isSqlite(head)) || /is not a profile$/.test(error.message)) {
     const seems = seeming(head, { file, command: "inspect --profile", next: "give the file of a profile" })
     return new Failure(`${name}: this is not a profile: ${seems}`, { cause: error })
   }
