@@ -9,16 +9,18 @@ type Lie = (request: DeliveryRequest, answer: DeliveryResponse, to: string) => D
 
 /** Clients whose service can be put back to what it was. */
 export class Backup implements AsyncDisposable {
-  readonly world = new World()
+  readonly world: World
   readonly #clients = new Map<string, Client>()
   readonly #stores: ((name: string) => Store) | undefined
-  #shown: Branch = this.world.branch
+  #shown: Branch
   #restored: Branch | undefined
   /** What a client is told in the place of an answer. */
   lie: Lie = (_, answer) => answer
 
-  /** `inMemory`: the profiles are, for those who write a lot. */
+  /** `inMemory`: the profiles and the service's files are, for tests that write a lot. */
   constructor({ inMemory = false } = {}) {
+    this.world = new World({ folderInMemory: inMemory })
+    this.#shown = this.world.branch
     const profiles = new Map<string, MemoryProfile>()
     if (!inMemory) return
     this.#stores = (name) => {

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly limits?: Partial<delivery.DeliveryLimits>
   /** Without a disk: services and, unless told otherwise, profiles are in memory. */
   readonly inMemory?: boolean
+  /** The folder is in memory, where the system has one there: for tests that write thousands of entries. */
+  readonly folderInMemory?: boolean
   /** The services go by the computer's clock, not by the test's. */
   readonly realClock?: boolean
 }
@@ -41,7 +43,7 @@ export interface Inserted {
 
 /** Both services, real ones, on one SQLite file, and a clock that only the test moves. */
 export class World implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), "conclave-client-"))
+  readonly folder: string
   now = 1_800_000_000_000
   readonly delivery: Handler
   readonly auth: Handler
@@ -54,7 +56,9 @@ export class World implements AsyncDisposable {
   /** By name, where they are in memory. */
   readonly #profiles = new Map<string, MemoryProfile>()
 
-  constructor({ limits = {}, inMemory = false, realClock = false }: WorldOptions = {}) {
+  constructor({ limits = {}, inMemory = false, folderInMemory = false, realClock = false }: WorldOptions = {}) {
+    const parent = folderInMemory && existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+    this.folder = mkdtempSync(join(parent, "conclave-client-"))
     const database = inMemory ? undefined : openDatabase({ file: join(this.folder, "service.db") })
     this.#database = database
     this.#stores =
