@@ -171,10 +171,17 @@ describe("retention in PostgreSQL", { skip: noPostgres }, () => {
     await two.append(message("group", "3", { at: 999n }))
     await one.append(message("group", "4", { at: 1_000n }))
     await sweepAll(two, { messages: 200n, at: 1_000n })
-    // Of a gateway whose clock is late.
+    // Of a gateway whose clock is late, and which knows of no partition, or of one that is gone.
+    const late = openDatabase(database.options)
+    test.after(() => late.close())
+    const three = await deliveryStore(late, sha256, { partitionMilliseconds: 100 })
+    await three.append(message("group", "0", { at: 150n }))
     await one.append(message("group", "5", { at: 150n }))
+    const asOperator = await operator(test, database.options)
+    const partitions = (await asOperator.query(PARTITIONS)).rows.map(({ name }) => name)
+    assert.ok(!partitions.includes("message_body_100"), `${partitions}`)
     const kinds = (await logOf(two, "group")).map(({ kind }) => kind)
-    assert.deepEqual(kinds, ["expired", "expired", "application", "application", "expired"])
+    assert.deepEqual(kinds, ["expired", "expired", "application", "application", "expired", "expired"])
     const sizes: number[] = []
     await one.append(
       message("group", "6", {
@@ -185,7 +192,27 @@ describe("retention in PostgreSQL", { skip: noPostgres }, () => {
         },
       }),
     )
-    assert.deepEqual(sizes, [5 * 232])
+    assert.deepEqual(sizes, [6 * 232])
+  })
+
+  it("goes on where a partition that it knows is not there any more", async (test) => {
+    const database = await opened(test, server)
+    const store = await deliveryStore(database, sha256)
+    await store.createGroup(newGroup("group"))
+    await store.append(message("group", "1"))
+    const asOperator = await operator(test, database.options)
+    await asOperator.query("DROP TABLE message_body_0; DELETE FROM message_partition")
+    let asked = 0
+    const admit = () => {
+      asked++
+      return undefined
+    }
+    assert.equal((await store.append(message("group", "2", { admit }))).type, "accepted")
+    assert.equal(asked, 1)
+    assert.deepEqual(
+      (await logOf(store, "group")).map(({ kind }) => kind),
+      ["expired", "application"],
+    )
   })
 
   it("keeps places ahead for what comes, and makes one where none is", async (test) => {

@@ -141,7 +141,9 @@ async function noticeLowStock(connection: Connection, { deviceId, at }: Owner): 
 
 /** All packages for single use count as handed out. */
 export async function withdrawSingles(connection: Connection): Promise<void> {
-  await connection.run("UPDATE key_package SET body = NULL WHERE NOT last_resort AND body IS NOT NULL")
+  // However many there are.
+  await connection.script(`SET LOCAL statement_timeout = 0;
+    UPDATE key_package SET body = NULL WHERE NOT last_resort AND body IS NOT NULL`)
 }
 
 /** What could be handed out at `at`. */
