@@ -38,7 +38,7 @@ describe("a budget that is one number", () => {
 describe("the budget of a group", () => {
   for (const [name, open] of Object.entries(stores)) {
     it(`is the same for all services of one store, and for one that starts anew (${name})`, async (test) => {
-      const store = await open(test)
+      const store = open(test)
       const limits = { appends: { perSecond: 1, burst: 3 } }
       const [first, second] = [createService(store, { limits }), createService(store, { limits })]
       const groupId = await createGroup(first)

@@ -110,7 +110,7 @@ describe("a server of both services", { timeout: 20_000 }, () => {
 
   it("wants one place for its data, and lets go of it where it cannot start", async (test) => {
     const file = join(folder(test), "service.db")
-    await assert.rejects(createServer({}), { name: "TypeError", message: /file or stores/ })
+    await assert.rejects(createServer({}), { name: "TypeError", message: /one of file, database and stores/ })
     await assert.rejects(createServer({ file, stores: memoryStores() }), { name: "TypeError" })
     await assert.rejects(composed({ mount: "nowhere" }), { name: "TypeError" })
     for (const wrong of [{ page: join(file, "none") }, { trustedProxies: ["here"] }, { fastOpen: { port: 1 << 20 } }]) {
