@@ -157,10 +157,15 @@ export class Groups {
     const { inboxEntriesMax, inboxEntriesPerGroupMax } = limits
     const registered: Uint8Array[] = []
     const unserved: Uint8Array[] = []
-    for (const { deviceId } of asking.isFutile ? [] : recipients) {
-      const device = await directory(deviceId)
-      const isServed = device !== undefined && device.suspended === undefined
-      ;(isServed ? registered : unserved).push(deviceId)
+    const asked = asking.isFutile ? [] : recipients
+    for (let start = 0; start < asked.length; start += LOOKED_UP_TOGETHER) {
+      const some = asked.slice(start, start + LOOKED_UP_TOGETHER)
+      const devices = await Promise.all(some.map(({ deviceId }) => directory(deviceId)))
+      for (const [at, { deviceId }] of some.entries()) {
+        const device = devices[at]
+        const isServed = device !== undefined && device.suspended === undefined
+        ;(isServed ? registered : unserved).push(deviceId)
+      }
     }
     return {
       ...parts,
@@ -262,6 +267,9 @@ export class Groups {
 const GROUP_OVERHEAD = 500
 /** What a knock takes beside what is sealed, about, in bytes. */
 const KNOCK_OVERHEAD = 300
+
+/** A directory across a network answers many in the time of one; others get their turn in between. */
+const LOOKED_UP_TOGETHER = 32
 
 function idFault({ groupId, idempotencyId }: CreateGroup | Append): string | undefined {
   if (groupId.length < 1 || groupId.length > 64) return "groupId: it has 1 to 64 bytes"
