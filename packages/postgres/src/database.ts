@@ -2,7 +2,7 @@
 import { StoreUnavailable } from "@conclave/delivery/store"
 import pg from "pg"
 import { connectionOf, inTransaction, NotBegun, type Work } from "./connection.js"
-import { isLost, isOfTables, isRetryable, spoilsConnection, unavailable, unreachable } from "./failures.js"
+import { isLost, isOfTables, isReadOnly, isRetryable, spoilsConnection, unavailable, unreachable } from "./failures.js"
 import { Components, type Migration } from "./migrations.js"
 import { types } from "./values.js"
 
@@ -97,6 +97,8 @@ export function clientOptions(options: DatabaseOptions): pg.ClientConfig {
 }
 
 const ANSWER_MILLISECONDS = 5_000
+const READ_ONLY_MILLISECONDS = 1_000
+const IDLE_MILLISECONDS = 60_000
 const TRIES = 6
 const LANES_MAX = 4
 
@@ -110,8 +112,12 @@ class PostgresDatabase implements Database {
   readonly #components: Components
   readonly lanes: number
   losses = 0
+  /** How many connections were given up, and how many had been when a connection was made. */
+  #spoils = 0
+  readonly #born = new WeakMap<pg.ClientBase, number>()
   #bytes = 0
   #refreshedAt = Number.NEGATIVE_INFINITY
+  #readOnlyAt = Number.NEGATIVE_INFINITY
   #closed: Promise<unknown> | undefined
 
   constructor(options: DatabaseOptions) {
@@ -128,12 +134,18 @@ class PostgresDatabase implements Database {
   }
 
   #poolOf(max: number): pg.Pool {
-    const pool = new pg.Pool({ ...clientOptions(this.#options), max, onConnect: (client) => this.#prepare(client) })
+    const pool = new pg.Pool({
+      ...clientOptions(this.#options),
+      ...{ max, idleTimeoutMillis: IDLE_MILLISECONDS, onConnect: (client) => this.#prepare(client) },
+    })
     const lost = () => {
       this.losses++
     }
-    // What becomes of a client in use is told by its statements.
-    pool.on("connect", (client) => client.on("error", lost))
+    pool.on("connect", (client) => {
+      this.#born.set(client, this.#spoils)
+      // What becomes of a client in use is told by its statements.
+      client.on("error", lost)
+    })
     pool.on("error", lost)
     return pool
   }
@@ -200,17 +212,35 @@ class PostgresDatabase implements Database {
   async #on<T>(pool: pg.Pool, run: Run<T>): Promise<T> {
     if (this.#closed !== undefined) throw new StoreUnavailable("the database is closed")
     if (pool.waitingCount >= this.#queueMax) throw new StoreUnavailable("too much waits for the database")
-    const client = await pool.connect().catch((error) => {
-      throw unreachable(error)
-    })
+    const client = await this.#clientOf(pool)
     try {
       const value = await run(client)
       client.release()
       return value
     } catch (error) {
-      const cause = error instanceof NotBegun ? error.cause : error
-      client.release(spoilsConnection(cause))
+      const isSpoilt = this.#isSpoilt(error instanceof NotBegun ? error.cause : error)
+      if (isSpoilt) this.#spoils++
+      client.release(isSpoilt)
       throw error
+    }
+  }
+
+  /** A database that stays read-only is not asked for new connections with every write. */
+  #isSpoilt(error: unknown): boolean {
+    if (!isReadOnly(error)) return spoilsConnection(error)
+    if (performance.now() - this.#readOnlyAt < READ_ONLY_MILLISECONDS) return false
+    this.#readOnlyAt = performance.now()
+    return true
+  }
+
+  /** Of two connections that were made before one was given up, the other is no better. */
+  async #clientOf(pool: pg.Pool): Promise<pg.PoolClient> {
+    for (;;) {
+      const client = await pool.connect().catch((error) => {
+        throw unreachable(error)
+      })
+      if (this.#born.get(client)! >= this.#spoils) return client
+      client.release(true)
     }
   }
 

@@ -102,6 +102,9 @@ export const isRetryable = (error: unknown) => ["40001", "40P01", "0A000", "2600
 /** A connection must not be used after these: gone, or with statements that fit the tables no longer. */
 export const spoilsConnection = (error: unknown) => /^(08|57P|0A000|26000|25P03|[^\d])/.test(failureCode(error) ?? "0")
 
+/** The server may have been demoted: a new connection may lead to another. */
+export const isReadOnly = (error: unknown) => failureCode(error) === "25006"
+
 /** The connection was gone, or went, before anything was done on it. */
 export const isLost = (error: unknown) =>
   error instanceof QueryFailure && /^(08|57P|E[A-Z]{4}|connection lost)/.test(error.code)

@@ -107,7 +107,10 @@ describe("news in PostgreSQL", { skip: noPostgres }, () => {
     await sweepAll(store, {})
     assert.equal((await asOperator.query("SELECT * FROM news WHERE xid = '4000000000'")).rows.length, 0)
     assert.notEqual((await asOperator.query("SELECT swept::text FROM news_horizon")).rows[0]!.swept, "4000000000")
-    // A mark of that server.
+    // A snapshot says nothing of another server, or of another run of this one.
+    const [snapshot, startedAt, losses] = (await store.news(undefined)).mark
+    assert.equal((await store.news([snapshot!, startedAt!, losses!])).everything, false)
+    assert.equal((await store.news([snapshot!, 1n, losses!])).everything, true)
     const elsewhere: NewsMark = ["4000000000:4000000000:", 1n, 0n]
     assert.equal((await store.news(elsewhere)).everything, true)
   })

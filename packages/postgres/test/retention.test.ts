@@ -195,6 +195,28 @@ describe("retention in PostgreSQL", { skip: noPostgres }, () => {
     assert.deepEqual(sizes, [6 * 232])
   })
 
+  it("deletes in the end what a gateway has written whose clock is far back", async (test) => {
+    const database = await opened(test, server)
+    const store = await deliveryStore(database, sha256)
+    await store.createGroup(newGroup("group", 1_000n))
+    const propose = (id: string, at: bigint) => store.append(message("group", id, { kind: "proposal", at }))
+    await propose("1", 900n)
+    assert.equal(await sweepAll(store, { log: 950n }), 1)
+    await propose("2", 5n)
+    await propose("3", 960n)
+    assert.equal(await sweepAll(store, { log: 950n }), 1)
+    const page = await store.read({
+      groupId: bytes("group"),
+      key: KEY,
+      permit: admitted,
+      after: 0n,
+      limit: 9,
+      sizeMax: 999,
+    })
+    assert.ok(page.type === "page")
+    assert.deepEqual([page.oldestSeq, ...page.entries.map(({ seq }) => seq)], [3n, 3n])
+  })
+
   it("goes on where a partition that it knows is not there any more", async (test) => {
     const database = await opened(test, server)
     const store = await deliveryStore(database, sha256)

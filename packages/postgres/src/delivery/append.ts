@@ -205,8 +205,17 @@ async function write(connection: Connection, rows: readonly NewRow[]): Promise<v
     bytes(groups, ({ headHash }) => headHash),
     ...BUDGETS.map((name) => doubleArray(groups.map(({ budgets }) => budgets[name]))),
   ])
+  await retreat(connection, rows)
   // The compare-and-set, which the locks of the rows make certain.
   if (changed !== groups.length) throw new Error("a group changed while it was locked")
+}
+
+/** What a gateway writes whose clock is far back is swept as well. */
+async function retreat(connection: Connection, rows: readonly NewRow[]): Promise<void> {
+  const late = rows.filter(({ entry, group }) => entry.at < group.swept).map(({ entry }) => entry.at)
+  if (late.length === 0) return
+  const earliest = late.reduce((a, b) => (a < b ? a : b))
+  await connection.run("UPDATE retention SET log = $1 WHERE log > $1", [earliest])
 }
 
 const bigints = <T>(list: readonly T[], of: (it: T) => bigint) => bigintArray(list.map(of))

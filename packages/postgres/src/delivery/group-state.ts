@@ -24,6 +24,8 @@ export interface GroupState {
   readonly oldestSeq: bigint
   /** The sizes of messages from before have been taken off. */
   counted: bigint
+  /** Entries from before have been deleted. */
+  swept: bigint
   nextSeq: bigint
   lastCommitSeq: bigint
   beside: bigint
@@ -104,6 +106,7 @@ function stateOf(row: Row): GroupState {
     seqThen: row.next_seq,
     oldestSeq: row.oldest_seq,
     counted: 0n,
+    swept: 0n,
     nextSeq: row.next_seq,
     lastCommitSeq: row.last_commit_seq,
     beside: row.beside,
@@ -125,14 +128,14 @@ function stateOf(row: Row): GroupState {
 /** What others have done until the locks were had is seen by this statement, and by those that follow. */
 async function loadAnswered(connection: Connection, found: readonly Found[]): Promise<void> {
   const rows = await connection.all(
-    `SELECT asked.place::integer AS place, retention.counted, log.seq, log.request_hash, log.chain_hash, log.undelivered
+    `SELECT asked.place::integer AS place, retention.counted, retention.log AS swept, log.seq, log.request_hash, log.chain_hash, log.undelivered
      FROM retention CROSS JOIN unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS asked (number, idem, place)
      LEFT JOIN log ON log.group_number = asked.number AND log.idem = asked.idem`,
     [bigintArray(found.map(({ group }) => group.number)), bytesArray(found.map(({ entry }) => entry.idempotencyId))],
   )
-  for (const { place, counted, seq, request_hash, chain_hash, undelivered } of rows) {
+  for (const { place, counted, swept, seq, request_hash, chain_hash, undelivered } of rows) {
     const { entry, group } = found[place - 1]!
-    group.counted = counted
+    Object.assign(group, { counted, swept })
     if (seq === null) continue
     group.answered.set(entry.idempotencyId, {
       ...{ requestHash: request_hash, seq, chainHash: chain_hash },

@@ -22,7 +22,8 @@ const NOTHING: Swept = { rows: 0, more: false }
 export async function sweep(database: Database, horizons: Horizons, { partitions, sha256 }: Sweeping): Promise<Swept> {
   const { rowsMax } = horizons
   const parts: readonly ((connection: Connection) => Promise<Swept>)[] = [
-    (connection) => expireMessages(connection, horizons),
+    (connection) => raiseHorizon(connection, horizons),
+    (connection) => countExpired(connection, horizons),
     (connection) => deleteEntries(connection, horizons),
     (connection) => deleteSuperseded(connection, horizons),
     (connection) => deleteGroups(connection, horizons, sha256),
@@ -68,12 +69,17 @@ async function dropPartition(database: Database, partitions: Partitions): Promis
   }
 }
 
-/**
- * From now on, application messages from before the horizon are shown as expired. Takes their sizes off their groups, some
- * at a time, in the order of their times; a partition whose messages have all been counted can be dropped.
- */
-async function expireMessages(connection: Connection, { messages, rowsMax }: Horizons): Promise<Swept> {
+/** From now on, application messages from before the horizon are shown as expired. */
+async function raiseHorizon(connection: Connection, { messages }: Horizons): Promise<Swept> {
   await connection.run("UPDATE retention SET messages = $1 WHERE messages < $1", [messages])
+  return NOTHING
+}
+
+/**
+ * Takes the sizes of expired messages off their groups, some at a time, in the order of their times; a partition whose
+ * messages have all been counted can be dropped.
+ */
+async function countExpired(connection: Connection, { rowsMax }: Horizons): Promise<Swept> {
   const retained = await retainedIn(connection)
   const from = retained.counted
   const to = await chunkEnd(connection, {
