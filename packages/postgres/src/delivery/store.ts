@@ -36,6 +36,7 @@ export async function deliveryStore(
 ): Promise<Store & Operated> {
   await database.migrate("delivery", migrations)
   const partitions = new Partitions(database, partitionMilliseconds)
+  let identified: Promise<unknown> = Promise.resolve()
   const lanes = new Lanes({ database, partitions, sha256 })
   return {
     createGroup: (group) => {
@@ -54,7 +55,13 @@ export async function deliveryStore(
     knocks: (asked) => database.read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => database.read((connection) => besideOf(connection, asked)),
     answer: (asked) => database.read((connection) => answerTo(connection, asked)),
-    identity: (made) => database.write((connection) => identityOf(connection, made)),
+    identity(made) {
+      // On two connections, the second may be faster.
+      const after = identified.catch(() => {})
+      const identity = after.then(() => database.write((connection) => identityOf(connection, made)))
+      identified = identity
+      return identity
+    },
     raiseIncarnation: (handover) => database.write((connection) => raiseIncarnation(connection, handover)),
     publishKeyPackages: (publication) => database.write((connection) => publishKeyPackages(connection, publication)),
     claimKeyPackage: (claim) => database.write((connection) => claimKeyPackage(connection, claim)),
