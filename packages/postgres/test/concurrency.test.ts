@@ -110,6 +110,59 @@ describe("many gateways on one PostgreSQL", { skip: noPostgres }, () => {
     assert.equal(welcomes, BigInt(commits * devices.length))
   })
 
+  it("accept each entry once, while their connections are ended at any moment", async (test) => {
+    const { stores, databases, options } = await gateways(test, 2)
+    const groups = ["a", "b", "c"]
+    for (const name of groups) await stores[0]!.createGroup(newGroup(name))
+    const answers = new Map<string, Appended>()
+    /** As a client does: the same again until there is an answer, from whatever gateway. */
+    const insist = async (entry: NewEntry): Promise<Appended> => {
+      for (let tried = 0; ; tried++) {
+        const answer = await stores[tried % 2]!.append(entry).catch((error) => {
+          isUnavailable(/connection|shutting down/)(error)
+          return undefined
+        })
+        if (answer !== undefined) return answer
+      }
+    }
+    let isWriting = true
+    const asOperator = await operator(test, options)
+    const ending = (async () => {
+      while (isWriting) {
+        await asOperator.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE application_name = 'conclave' AND state <> 'idle' ORDER BY random() LIMIT 1`)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    })()
+    const recipients = [bytes("device")]
+    const writing = Array.from({ length: 12 }, async (_, writer) => {
+      for (let number = 0; number < 20; number++) {
+        const id = `${writer} ${number}`
+        const entry = message(groups[number % 3]!, id)
+        const commit = commitParts({ recipients, welcome: bytes(id) })
+        for (let after = 0n; ; ) {
+          const isCommit = number % 10 === 0
+          const answer = await insist(isCommit ? { ...entry, kind: "commit", commit, after } : entry)
+          answers.set(id, answer)
+          if (answer.type !== "stale") break
+          after = answer.lastCommitSeq
+        }
+      }
+    })
+    await Promise.all(writing)
+    isWriting = false
+    await ending
+    assert.ok(databases.some(({ losses }) => losses > 2))
+    const logs = new Map(await Promise.all(groups.map(async (name) => [name, await logOf(stores[1]!, name)] as const)))
+    assert.equal([...logs.values()].flat().length, 12 * 20)
+    for (const [id, answer] of answers) {
+      assert.ok(answer.type === "accepted")
+      const entry = logs.get(groups[Number(id.split(" ")[1]) % 3]!)![Number(answer.seq) - 1]!
+      assert.deepEqual([entry.body, entry.chainHash], [bytes(`body of ${id}`), answer.chainHash])
+    }
+    assert.equal(await stores[0]!.inboxHead(bytes("device")), 12n * 2n)
+  })
+
   it("hand out a key package once, and leave a knock once", async (test) => {
     const { stores } = await gateways(test, 3)
     const owner = { deviceId: bytes("device"), signatureKey: bytes("key"), cipherSuite: 1, at: 1n }
