@@ -67,7 +67,7 @@ const prepared = (sql: string, parameters: readonly SqlValue[]) => ({
   values: valuesOf(parameters),
 })
 
-/** The driver writes out everything else by itself. */
+/** The driver writes everything else as it is needed. */
 const valuesOf = (parameters: readonly SqlValue[]) =>
   parameters.map((value) => (typeof value === "bigint" ? `${value}` : value))
 

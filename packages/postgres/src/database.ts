@@ -15,7 +15,7 @@ type Run<T> = (client: pg.PoolClient) => Promise<T>
 export interface Database extends AsyncDisposable {
   /** Brings the tables of one component up to date; several components share a schema. */
   migrate(component: string, migrations: readonly Migration[]): Promise<void>
-  /** Each statement by itself sees what is committed. */
+  /** Each statement alone sees what is committed. */
   look<T>(work: Work<T>): Promise<T>
   /** All statements see what was committed at one moment. */
   read<T>(work: Work<T>): Promise<T>

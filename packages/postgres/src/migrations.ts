@@ -45,7 +45,7 @@ export class Components {
     await database.write(async (connection) => {
       await connection.script(`SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '${WAIT_MILLISECONDS}ms';
         SELECT pg_advisory_xact_lock(hashtext('conclave migrations'), hashtext('${this.#schema}'))`)
-      // Whoever may not make schemas may be given one.
+      // A user that may not create schemas can be given one.
       const { name } = (await connection.get("SELECT to_regnamespace($1)::text AS name", [this.#schema]))!
       if (name === null) await connection.script(`CREATE SCHEMA ${this.#schema}`)
       await connection.script(`CREATE TABLE IF NOT EXISTS schema_version

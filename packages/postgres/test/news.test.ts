@@ -57,7 +57,7 @@ describe("news in PostgreSQL", { skip: noPostgres }, () => {
     assert.equal((await store.news([])).everything, true)
   })
 
-  it("keeps what a transaction under way may still be behind", async (test) => {
+  it("keeps what a mark beside a transaction under way has not seen", async (test) => {
     const database = await opened(test, server)
     const store = await deliveryStore(database, sha256)
     const slow = await operator(test, database.options)

@@ -129,7 +129,7 @@ function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch
   const code = failureCode(error)
   if (!(error instanceof StoreUnavailable) || code === "40001" || code === "40P01") return alone()
   if (code !== "55P03") return [[...batch]]
-  // Whoever holds the lock of a group holds it for all of the group's entries.
+  // The lock of a group is held against all of the group's entries.
   if (hasGroups) return alone()
   const byGroup = new Map<string, Waiting[]>()
   for (const waiting of batch) {

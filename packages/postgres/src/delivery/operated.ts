@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
-import { bigintArray } from "../values.js"
+import { bigintArray, type Row } from "../values.js"
 import { lockDevices, releaseAll } from "./inbox.js"
 import { tell } from "./news.js"
 
@@ -78,7 +78,7 @@ export async function deleteLog(connection: Connection, number: bigint, rowsMax:
        SELECT seq FROM log WHERE group_number = $1 ORDER BY seq LIMIT $2)) RETURNING group_number, seq, at`,
     [number, rowsMax],
   )
-  await deleteBodies(connection, rows as never)
+  await deleteBodies(connection, rows)
   if (rows.length === rowsMax) return { rows: rows.length, isDone: false }
   await connection.run("DELETE FROM access_interval WHERE group_number = $1", [number])
   await connection.run("DELETE FROM superseded_commit WHERE group_number = $1", [number])
@@ -88,16 +88,10 @@ export async function deleteLog(connection: Connection, number: bigint, rowsMax:
   }
 }
 
-interface Place {
-  readonly group_number: bigint
-  readonly seq: bigint
-  readonly at: bigint
-}
-
 /** Of entries that are deleted. The bodies of expired ones may be gone with their partition. */
-export async function deleteBodies(connection: Connection, places: readonly Place[]): Promise<void> {
+export async function deleteBodies(connection: Connection, places: readonly Row[]): Promise<void> {
   if (places.length === 0) return
-  const times = places.map(({ at }) => at)
+  const times = places.map(({ at }) => at as bigint)
   await connection.planned(
     `DELETE FROM message_body USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS gone (at, group_number, seq)
      WHERE message_body.at = gone.at AND message_body.group_number = gone.group_number AND message_body.seq = gone.seq

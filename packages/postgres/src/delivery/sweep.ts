@@ -30,7 +30,7 @@ export async function sweep(database: Database, horizons: Horizons, { partitions
     (connection) => deleteInboxEntries(connection, horizons),
     (connection) => deleteOldBeside(connection, horizons),
     async (connection) => partly(await forgetExpired(connection, horizons.at, rowsMax), rowsMax),
-    // What is noted of transactions is no row of anybody's.
+    // Notes of transactions do not count as rows.
     async (connection) => ({ rows: 0, more: (await sweepNews(connection, rowsMax)) === rowsMax }),
   ]
   let [rows, more] = [0, false]
@@ -57,7 +57,7 @@ async function isAlone(connection: Connection): Promise<boolean> {
   return row!.alone
 }
 
-/** Where somebody reads from it for long, the next sweep tries again. */
+/** While a long transaction reads from it, it stays: the next sweep tries again. */
 async function dropPartition(database: Database, partitions: Partitions): Promise<boolean> {
   try {
     return await database.write(async (connection) => {
@@ -187,7 +187,10 @@ async function deleteRows(connection: Connection, rows: readonly Row[]): Promise
      WHERE group_number = gone.number AND log.seq = gone.seq`,
     [bigintArray(rows.map((row) => row.group_number)), bigintArray(rows.map(({ seq }) => seq))],
   )
-  await deleteBodies(connection, rows.filter(({ kind }) => kind === APPLICATION) as never)
+  await deleteBodies(
+    connection,
+    rows.filter(({ kind }) => kind === APPLICATION),
+  )
   const bytes = new Map<bigint, bigint>()
   for (const { group_number, kind, size, at } of rows) {
     const stored = kind === APPLICATION && at < counted ? EXPIRED_SIZE : size
