@@ -199,6 +199,28 @@ describe("many gateways on one PostgreSQL", { skip: noPostgres }, () => {
     assert.equal(standing.type === "standing" && standing.beside, 3n)
   })
 
+  it("many claims of one device leave the connections to others, and come in their order", async (test) => {
+    const { stores, options } = await gateways(test, 1)
+    const [store] = stores
+    const owner = { deviceId: bytes("device"), signatureKey: bytes("key"), cipherSuite: 1, at: 1n }
+    const names = Array.from({ length: 20 }, (_, number) => `${number}`)
+    const keyPackages = names.map((name) => ({ ref: bytes(name), keyPackage: bytes(`of ${name}`), notAfter: 9n }))
+    const publication = { ...owner, keyPackages, lastResort: undefined, replaces: false, withdrawnUntil: 0n }
+    await store!.publishKeyPackages({ ...publication, stockMax: 100 })
+    const holder = await operator(test, options)
+    await holder.query("BEGIN; SELECT 1 FROM device FOR UPDATE")
+    const claims = names.map(() => store!.claimKeyPackage({ ...owner, lowStock: 0, lastResortOnly: false }))
+    await waitingFor(await operator(test, options), 1)
+    // Ten connections, and twenty claims that wait.
+    assert.equal(await store!.inboxHead(bytes("other")), 0n)
+    await holder.query("COMMIT")
+    const claimed = (await Promise.all(claims)).map((claim) => claim!.keyPackage)
+    assert.deepEqual(
+      claimed,
+      keyPackages.map(({ keyPackage }) => keyPackage),
+    )
+  })
+
   it("make one group of an id, one identity, and one first device of a name", async (test) => {
     const { stores, databases } = await gateways(test, 3)
     const groups = await Promise.all(

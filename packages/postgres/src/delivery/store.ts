@@ -15,6 +15,7 @@ import { closeGroup, resumeDevice, suspendDevice } from "./operated.js"
 import { Partitions } from "./partitions.js"
 import { migrations } from "./schema.js"
 import { sweep } from "./sweep.js"
+import { Turns } from "./turns.js"
 import { admittingOnce } from "./use.js"
 
 export interface DeliveryStoreOptions {
@@ -23,6 +24,8 @@ export interface DeliveryStoreOptions {
 }
 
 const DAY = 86_400_000
+/** In whose turn the one row of the identity is. */
+const IDENTITY = new Uint8Array()
 
 /**
  * The store in PostgreSQL. Takes the database over: disposing the store closes it.
@@ -36,12 +39,15 @@ export async function deliveryStore(
 ): Promise<Store & Operated> {
   await database.migrate("delivery", migrations)
   const partitions = new Partitions(database, partitionMilliseconds)
-  let identified: Promise<unknown> = Promise.resolve()
+  const turns = new Turns()
+  /** Only one at a time of what is about the same device or group. */
+  const inTurn = <T>(id: Uint8Array, work: (connection: Connection) => Promise<T>) =>
+    turns.take(id, () => database.write(work))
   const lanes = new Lanes({ database, partitions, sha256 })
   return {
     createGroup: (group) => {
       const admit = admittedOnce(group)
-      return database.write((connection) => createGroup(connection, { ...group, admit }, sha256))
+      return inTurn(group.groupId, (connection) => createGroup(connection, { ...group, admit }, sha256))
     },
     append: (entry) => lanes.append(entry),
     read: (page) => database.read((connection) => readLog(connection, page)),
@@ -50,21 +56,16 @@ export async function deliveryStore(
     standings: (shown) => database.look((connection) => standingsOf(connection, shown)),
     knock: (knock) => {
       const admit = admittingOnce(knock)
-      return database.write((connection) => leaveKnock(connection, knock, admit))
+      return inTurn(knock.groupId, (connection) => leaveKnock(connection, knock, admit))
     },
     knocks: (asked) => database.read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => database.read((connection) => besideOf(connection, asked)),
     answer: (asked) => database.read((connection) => answerTo(connection, asked)),
-    identity(made) {
-      // On two connections, the second may be faster.
-      const after = identified.catch(() => {})
-      const identity = after.then(() => database.write((connection) => identityOf(connection, made)))
-      identified = identity
-      return identity
-    },
+    identity: (made) => inTurn(IDENTITY, (connection) => identityOf(connection, made)),
     raiseIncarnation: (handover) => database.write((connection) => raiseIncarnation(connection, handover)),
-    publishKeyPackages: (publication) => database.write((connection) => publishKeyPackages(connection, publication)),
-    claimKeyPackage: (claim) => database.write((connection) => claimKeyPackage(connection, claim)),
+    publishKeyPackages: (publication) =>
+      inTurn(publication.deviceId, (connection) => publishKeyPackages(connection, publication)),
+    claimKeyPackage: (claim) => inTurn(claim.deviceId, (connection) => claimKeyPackage(connection, claim)),
     countKeyPackages: (device) =>
       database.read(async (connection) => {
         requireActive(await connection.get("SELECT suspended FROM device WHERE id = $1", [device.deviceId]))
@@ -72,7 +73,8 @@ export async function deliveryStore(
       }),
     inbox: (page) => database.read((connection) => readInbox(connection, page)),
     inboxHead: (deviceId) => database.look((connection) => inboxHead(connection, deviceId)),
-    acknowledgeInbox: (deviceId, upTo) => database.write((connection) => acknowledgeInbox(connection, deviceId, upTo)),
+    acknowledgeInbox: (deviceId, upTo) =>
+      inTurn(deviceId, (connection) => acknowledgeInbox(connection, deviceId, upTo)),
     news: (mark) => newsSince(database, mark),
     sweep: (horizons) => sweep(database, horizons, { partitions, sha256 }),
     usage: () => database.usage(),
