@@ -86,7 +86,7 @@ export async function startPostgres({ settings = FAST }: PostgresOptions = {}): 
   writeFileSync(join(data, "postgresql.auto.conf"), lines.map(([name, value]) => `${name} = ${value}\n`).join(""))
   const urlOf = (database: string) => `postgres://${USER}@127.0.0.1:${port}/${database}`
   const server = new Process(
-    () => spawn(find("postgres")!, ["-D", data], { ...owner, stdio: "ignore", cwd: folder }),
+    () => spawnServer([find("postgres")!, "-D", data], { owner, cwd: folder, end: "INT" }),
     () => answers(find("pg_isready")!, ["-q", "-h", "127.0.0.1", "-p", `${port}`]),
   )
   await server.start()
@@ -116,7 +116,7 @@ export async function startPostgres({ settings = FAST }: PostgresOptions = {}): 
 export async function startNats(): Promise<NatsServer> {
   const port = await freePort()
   const server = new Process(
-    () => spawn(find("nats-server")!, ["-a", "127.0.0.1", "-p", `${port}`], { stdio: "ignore" }),
+    () => spawnServer([find("nats-server")!, "-a", "127.0.0.1", "-p", `${port}`], { end: "KILL" }),
     () => isListening(port),
   )
   await server.start()
@@ -131,8 +131,29 @@ export async function startNats(): Promise<NatsServer> {
   }
 }
 
+interface Owner {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+interface Spawning {
+  readonly owner?: Owner
+  readonly cwd?: string
+  /** What the system ends it with when this process is gone, however that came, where `setpriv` is (util-linux). */
+  readonly end: "INT" | "KILL"
+}
+
+function spawnServer(command: readonly string[], { owner = {}, cwd, end }: Spawning): ChildProcess {
+  const place = { stdio: "ignore", ...(cwd !== undefined && { cwd }) } as const
+  const setpriv = process.platform === "linux" ? find("setpriv") : undefined
+  if (setpriv === undefined) return spawn(command[0]!, command.slice(1), { ...place, ...owner })
+  const { uid, gid } = owner
+  const as = uid === undefined ? [] : [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"]
+  return spawn(setpriv, [...as, `--pdeathsig=${end}`, ...command], place)
+}
+
 /** PostgreSQL refuses to run as root. */
-function unprivileged(): { readonly uid?: number; readonly gid?: number } {
+function unprivileged(): Owner {
   if (process.getuid?.() !== 0) return {}
   const id = (flag: string) => Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8" }))
   return { uid: id("-u"), gid: id("-g") }
