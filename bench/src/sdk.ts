@@ -1,8 +1,17 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { monitorEventLoopDelay } from "node:perf_hooks"
 import * as authentication from "@conclave/auth"
-import { Client, type ClientOptions, type Conversation, type Store, sqliteStore } from "@conclave/client/node"
+import {
+  Client,
+  type ClientOptions,
+  type Conversation,
+  MemoryProfile,
+  memoryStore,
+  type Store,
+  sqliteStore,
+} from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import * as delivery from "@conclave/delivery"
 import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
@@ -71,8 +80,12 @@ class Scene {
   })
   readonly #clients: Client[] = []
 
-  async open(name: string, options: Partial<ClientOptions> = {}): Promise<{ client: Client; store: Counted }> {
-    const store = new Counted(sqliteStore(join(this.folder, `${name}.db`)))
+  async open(
+    name: string,
+    options: Partial<ClientOptions> = {},
+    profile: Store = sqliteStore(join(this.folder, `${name}.db`)),
+  ): Promise<{ client: Client; store: Counted }> {
+    const store = new Counted(profile)
     const client = await Client.open({
       name,
       store,
@@ -191,6 +204,65 @@ async function opening(conversations: number, rounds: number): Promise<number> {
   return median(times)
 }
 
+/** Milliseconds, and the longest that the event loop waited meanwhile. */
+interface Spent {
+  readonly total: number
+  readonly longest: number
+}
+
+async function spent(work: () => Promise<unknown>): Promise<Spent> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  // What was before is not counted.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  delay.enable()
+  const start = performance.now()
+  await work()
+  const total = performance.now() - start
+  // A block that ended just now is told at the next turn.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  delay.disable()
+  return { total, longest: delay.max / 1e6 }
+}
+
+/** A conversation with so many members is made; as many more are added, in one go; and one of them enters. */
+async function large(members: number): Promise<readonly string[][]> {
+  const scene = new Scene()
+  const names = Array.from({ length: 2 * members }, (_, index) => `member-${index}`)
+  const profile = new MemoryProfile()
+  for (const name of names) {
+    const { client } = await scene.open(name, { live: false }, memoryStore(name === names[0] ? profile : undefined))
+    await client.close()
+  }
+  const { client: alice } = await scene.open("alice", { live: false })
+  let team: Conversation | undefined
+  const made = await spent(async () => {
+    team = await alice.createConversation({ members: names.slice(0, members) })
+    await alice.sync()
+  })
+  const { client: bob } = await scene.open(names[0]!, { live: false }, memoryStore(profile))
+  const entered = await spent(() => bob.sync())
+  const added = await spent(async () => {
+    await team!.invite(...names.slice(members))
+    await alice.sync()
+  })
+  const followed = await spent(() => bob.sync())
+  const [theirs] = bob.conversations.values()
+  for (const [who, { members: all }] of [
+    ["alice", team!],
+    ["bob", theirs!],
+  ] as const) {
+    if (all.length !== 2 * members + 1) throw new Error(`${who} has ${all.length} members`)
+  }
+  await scene.close()
+  const row = (what: string, { total, longest }: Spent) => [what, duration(total), duration(longest)]
+  return [
+    row(`a conversation made with ${members} members`, made),
+    row("entered by one of them", entered),
+    row(`${members} more added`, added),
+    row("followed by one of the first", followed),
+  ]
+}
+
 export async function sdk(rounds: number, quick: boolean): Promise<void> {
   console.log("\nWhat one message writes: durable transactions, and bytes of keys and sealed values.")
   console.log(table([["", "transactions", "bytes"], ...(await writes())]))
@@ -206,4 +278,5 @@ export async function sdk(rounds: number, quick: boolean): Promise<void> {
   const conversations = quick ? 50 : 1_000
   rows.push([`opened, ${conversations} conversations`, duration(await opening(conversations, rounds))])
   console.log(table([["", "median"], ...rows]))
+  console.log(table([["", "time", "the event loop waited"], ...(await large(quick ? 100 : 1_000))]))
 }
