@@ -2,6 +2,7 @@ import { DecodeError, encode } from "@conclave/codec"
 import {
   type AuthRequest,
   AuthResponse,
+  AuthResponseKind,
   authRequests,
   DISPLAY_NAME_LABEL,
   DisplayNameTBS,
@@ -21,11 +22,12 @@ import {
   type Rate,
   RateLimiter,
   type RequestContext,
+  type TraceOptions,
   takeAll,
 } from "@conclave/transport"
 import type { Store, StoredDevice } from "./store/store.js"
 
-export interface AuthenticationOptions extends LogOptions {
+export interface AuthenticationOptions extends LogOptions, TraceOptions {
   readonly store: Store
   readonly crypto: CryptoProvider
   /** Unix time in milliseconds; default `Date.now`. */
@@ -72,7 +74,7 @@ const CLOCK_TOLERANCE_MILLISECONDS = 86_400_000n
  * them. Whatever the bytes, the answer is an AuthResponse.
  */
 export function authenticationService(options: AuthenticationOptions): Handler {
-  return loggedService(options, { name: "auth", contract: authRequests }, (told) => {
+  return loggedService(options, { name: "auth", contract: authRequests, answerKind: AuthResponseKind }, (told) => {
     const service = new AuthenticationService({ ...options, ...told })
     return (bytes, context) => service.answer(bytes, context)
   })

@@ -6,6 +6,7 @@ import {
   type CreateGroup,
   DeliveryRequest,
   type DeliveryResponse,
+  type EntryKind,
 } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type AccessJudge, evidenceOf } from "./access.js"
@@ -31,6 +32,8 @@ export interface GroupsOptions {
   readonly judge: AccessJudge
   /** Is told of each refusal for a key, a proof or a pass. */
   readonly onAccessRefusal: (refusal: Refused, asking: Asking) => void
+  /** Is told of each entry that is in a log now. */
+  readonly onAppended: (kind: EntryKind, bytes: number) => void
 }
 
 /** Requests of these kinds are about one group. */
@@ -112,6 +115,7 @@ export class Groups {
       admit: (group) => admission.entry(request, group, asking),
     })
     if (appended.type === "accepted") {
+      this.#options.onAppended(request.kind, body.length)
       wake.notify(groupTopic(groupId))
       for (const deviceId of commit?.recipients ?? []) wake.notify(inboxTopic(deviceId))
     }

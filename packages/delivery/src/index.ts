@@ -7,4 +7,6 @@ export { type Retention, retentionOf, type SweepingOptions, startSweeping, sweep
 export { type DeliveryOptions, deliveryService } from "./service.js"
 export { memoryStore } from "./store/memory.js"
 export { type Horizons, type Operated, type Store, StoreUnavailable, Suspended, type Swept } from "./store/store.js"
+export type { DeliveryFigures } from "./subscriptions.js"
+export type { TailFigures } from "./tails.js"
 export { processWake, type Wake, type Watch } from "./wake.js"

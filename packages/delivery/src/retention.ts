@@ -34,6 +34,8 @@ export interface SweepingOptions {
   readonly rowsMax?: number
   /** Is told of errors; the sweep is tried again at its time. */
   readonly onError?: (error: unknown) => void
+  /** Is told of each sweep that has come to its end: how long it took, and how many rows it has deleted or emptied. */
+  readonly onSwept?: (milliseconds: number, rows: number) => void
 }
 
 /** Deletes what has expired, now and then on a timer. Disposing it waits for what is under way. */
@@ -63,12 +65,14 @@ export function startSweeping(options: SweepingOptions): AsyncDisposable {
 
 /** Until nothing is left that has expired: in small pieces, so that nobody waits for long. */
 export async function sweepOnce(
-  { store, retention = retentionOf(), now = Date.now, rowsMax = 200 }: SweepingOptions,
+  { store, retention = retentionOf(), now = Date.now, rowsMax = 200, onSwept = () => {} }: SweepingOptions,
   signal?: AbortSignal,
 ): Promise<void> {
-  while (signal?.aborted !== true) {
-    const { more } = await store.sweep(horizonsOf(retention, now(), rowsMax))
-    if (!more) return
+  const begin = performance.now()
+  for (let all = 0; signal?.aborted !== true; ) {
+    const { rows, more } = await store.sweep(horizonsOf(retention, now(), rowsMax))
+    all += rows
+    if (!more) return onSwept(performance.now() - begin, all)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -3,8 +3,10 @@ import {
   type Cursor,
   type DeliveryRequest,
   DeliveryResponse,
+  DeliveryResponseKind,
   type DeviceProof,
   deliveryRequests,
+  type EntryKind,
 } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import {
@@ -14,6 +16,7 @@ import {
   OtherVersionError,
   type RequestContext,
   type Requester,
+  type TraceOptions,
 } from "@conclave/transport"
 import { AccessJudge, evidenceOfCursor } from "./access.js"
 import { Admission, type Asking } from "./admission.js"
@@ -27,11 +30,11 @@ import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
 import { type Refused, type Store, StoreUnavailable, Suspended } from "./store/store.js"
 import type { Answer } from "./subscription.js"
-import { Subscriptions } from "./subscriptions.js"
+import { type DeliveryFigures, Subscriptions } from "./subscriptions.js"
 import { groupTopic, inboxTopic } from "./topics.js"
 import { processWake, type Wake } from "./wake.js"
 
-export interface DeliveryOptions extends LogOptions {
+export interface DeliveryOptions extends LogOptions, TraceOptions {
   readonly store: Store
   readonly directory: Directory
   readonly crypto: CryptoProvider
@@ -44,6 +47,10 @@ export interface DeliveryOptions extends LogOptions {
   readonly onError?: (error: unknown) => void
   /** Is told of each request that a limit refuses; often, and without who it was. */
   readonly onRefusal?: (kind: RefusalKind) => void
+  /** Is told of each entry that is in a log now, with the bytes of its body; one that came again is told again. */
+  readonly onAppended?: (kind: EntryKind, bytes: number) => void
+  /** Called once, with what tells how much is followed at the moment when it is asked. */
+  readonly onFigures?: (figures: () => DeliveryFigures) => void
 }
 
 /**
@@ -51,7 +58,8 @@ export interface DeliveryOptions extends LogOptions {
  * them. Whatever the bytes, the answer is a DeliveryResponse.
  */
 export function deliveryService(options: DeliveryOptions): Handler {
-  return loggedService(options, { name: "delivery", contract: deliveryRequests, streams: ["subscribe"] }, (told) => {
+  const contract = { contract: deliveryRequests, answerKind: DeliveryResponseKind }
+  return loggedService(options, { name: "delivery", ...contract, streams: ["subscribe"] }, (told) => {
     const service = new DeliveryService({ ...options, ...told })
     return (bytes, context) => service.answer(bytes, context)
   })
@@ -68,6 +76,7 @@ class DeliveryService {
   readonly #limits: DeliveryLimits
   readonly #onError: (error: unknown) => void
   readonly #onRefusal: (kind: RefusalKind) => void
+  readonly #onAppended: NonNullable<DeliveryOptions["onAppended"]>
   readonly #admission: Admission
   readonly #subscriptions: Subscriptions
   #opened: Promise<Opened> | undefined
@@ -84,8 +93,11 @@ class DeliveryService {
     this.#onError = onError
     this.#onRefusal = onRefusal
     this.#admission = new Admission({ store, crypto, limits: this.#limits, onRefusal })
+    this.#onAppended = options.onAppended ?? (() => {})
     const shared = { store, wake, limits: this.#limits, crypto, now, onError, onRefusal }
-    this.#subscriptions = new Subscriptions({ ...shared, onAccessRefusal: this.#onAccessRefusal })
+    const subscriptions = new Subscriptions({ ...shared, onAccessRefusal: this.#onAccessRefusal })
+    this.#subscriptions = subscriptions
+    options.onFigures?.(() => subscriptions.figures)
   }
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
@@ -179,6 +191,7 @@ class DeliveryService {
       limits: this.#limits,
       admission: this.#admission,
       onAccessRefusal: this.#onAccessRefusal,
+      onAppended: this.#onAppended,
     })
     return { identity, passes, judge, groups }
   }

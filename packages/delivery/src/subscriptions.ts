@@ -17,7 +17,7 @@ import {
   subscription,
   Turns,
 } from "./subscription.js"
-import { Tails } from "./tails.js"
+import { type TailFigures, Tails } from "./tails.js"
 import { groupTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
@@ -34,6 +34,16 @@ interface SubscriptionsOptions {
 
 interface Wanted extends Pick<SubscriptionOptions, "identity" | "passes" | "judge" | "signal" | "cursors"> {
   readonly inbox: { readonly deviceId: Uint8Array; readonly after: bigint } | undefined
+}
+
+/** What a service follows for others just now. */
+export interface DeliveryFigures {
+  readonly subscriptions: number
+  readonly subscriptionsMax: number
+  /** Logs that all subscriptions together follow. */
+  readonly cursors: number
+  readonly cursorsMax: number
+  readonly tails: TailFigures
 }
 
 /** All subscriptions of a service: how many each requester may have, and the one poll that they share. */
@@ -56,6 +66,16 @@ export class Subscriptions {
     this.#poll = new Poll({ store, wake, onError, milliseconds: limits.pollMilliseconds })
     this.#subscriptions = shareOf(limits.subscriptionsByRequesterMax, limits.subscriptionsMax)
     this.#cursors = shareOf(limits.cursorsByRequesterMax, limits.cursorsMax)
+  }
+
+  get figures(): DeliveryFigures {
+    return {
+      subscriptions: this.#subscriptions.held,
+      subscriptionsMax: this.#subscriptions.limits.all,
+      cursors: this.#cursors.held,
+      cursorsMax: this.#cursors.limits.all,
+      tails: this.#tails.figures,
+    }
   }
 
   /** Begins with the subscription's id; ends with `throttled` where there is no room. */

@@ -18,6 +18,17 @@ export interface TailsOptions {
   readonly tailsMax?: number
 }
 
+/** What is kept in memory of the ends of logs. */
+export interface TailFigures {
+  readonly tails: number
+  /** Of bodies. */
+  readonly bytes: number
+  /** Reads that were answered from memory since the start. */
+  readonly hits: number
+  /** Reads of logs that several follow which the store had to answer all the same. */
+  readonly misses: number
+}
+
 /** Where a subscription reads on. */
 export interface TailReading {
   /** A byte for each character; `undefined` for none. */
@@ -48,9 +59,15 @@ export class Tails {
   /** The one that was used last is the last. */
   readonly #tails = new Map<string, Tail>()
   #size = 0
+  #hits = 0
+  #misses = 0
 
   constructor(options: TailsOptions) {
     this.#options = options
+  }
+
+  get figures(): TailFigures {
+    return { tails: this.#tails.size, bytes: this.#size, hits: this.#hits, misses: this.#misses }
   }
 
   /** To be asked only after a hint: what is known without one may be old. The key has been proved before. */
@@ -61,7 +78,11 @@ export class Tails {
     this.#tails.set(topic, tail)
     const page = (await tail.update(reading)) ? tail.page(reading) : undefined
     this.#makeRoom()
-    if (page !== undefined) return page
+    if (page !== undefined) {
+      this.#hits++
+      return page
+    }
+    this.#misses++
     const read = await this.readFromStore(topic, reading)
     if (read.type === "page") tail.learn(reading.key, read.standing)
     return read

@@ -30,10 +30,21 @@ export interface Database extends AsyncDisposable {
   /** Rises when a connection is lost: the server may have gone back to an earlier state. */
   readonly losses: number
   usage(): Usage
+  readonly figures: ConnectionFigures
   /** A connection beside the pool, for its caller to end. Statements on it are the caller's. */
   connect(): Promise<pg.Client>
   /** Finishes what is under way. */
   close(): Promise<void>
+}
+
+/** The connections of this process to its database, but for those of hints and of {@link Database.connect}. */
+export interface ConnectionFigures {
+  /** In use just now. */
+  readonly used: number
+  readonly idle: number
+  readonly max: number
+  /** Work that waits for one. */
+  readonly waiting: number
 }
 
 export interface Usage {
@@ -254,6 +265,17 @@ class PostgresDatabase implements Database {
   usage(): Usage {
     this.#check()
     return { bytes: this.#bytes, sizeMax: this.#options.sizeMax ?? Number.POSITIVE_INFINITY }
+  }
+
+  get figures(): ConnectionFigures {
+    const pools = [this.#pool, this.#lanes]
+    const sum = (of: (pool: pg.Pool) => number) => pools.reduce((all, pool) => all + of(pool), 0)
+    return {
+      used: sum(({ totalCount, idleCount }) => totalCount - idleCount),
+      idle: sum(({ idleCount }) => idleCount),
+      max: sum(({ options }) => options.max),
+      waiting: sum(({ waitingCount }) => waitingCount),
+    }
   }
 
   async #refresh(): Promise<void> {

@@ -2,10 +2,10 @@
 
 export { authStore } from "./auth/store.js"
 export type { Connection } from "./connection.js"
-export { type Database, type DatabaseOptions, openDatabase, type Usage } from "./database.js"
-export { type DeliveryStoreOptions, deliveryStore } from "./delivery/store.js"
+export { type ConnectionFigures, type Database, type DatabaseOptions, openDatabase, type Usage } from "./database.js"
+export { type DeliveryStore, type DeliveryStoreOptions, deliveryStore } from "./delivery/store.js"
 export type { Migration } from "./migrations.js"
 export type { Row, SqlValue } from "./values.js"
-export type { WakeLimits, WakeOptions } from "./wake/bus.js"
+export type { WakeFigures, WakeLimits, WakeOptions, WatchedWake } from "./wake/bus.js"
 export { type NatsWakeOptions, natsWake } from "./wake/nats.js"
 export { type NotifyWakeOptions, notifyWake } from "./wake/notify.js"

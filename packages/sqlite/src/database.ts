@@ -32,6 +32,8 @@ export interface Database extends AsyncDisposable {
    */
   write<T>(work: (connection: Connection) => T, size?: number): Promise<T>
   usage(): Usage
+  /** Work that waits to be written. */
+  readonly waiting: number
   /** Brings the write-ahead log into the file and empties it, where nobody reads it just now. */
   checkpoint(): void
   /** Finishes what is under way. */
@@ -59,6 +61,8 @@ export interface DatabaseOptions {
   readonly queueMax?: number
   /** How many bytes the work that waits may hold; default 64 MiB. */
   readonly queueSizeMax?: number
+  /** Is told of each transaction, by how much work it holds. */
+  readonly onBatch?: (works: number) => void
 }
 
 /**
@@ -99,6 +103,7 @@ class LibsqlDatabase implements Database {
   readonly #queueMax: number
   readonly #queueSizeMax: number
   readonly #sizeMax: number
+  readonly #onBatch: (works: number) => void
   readonly #queue: Work[] = []
   #queueSize = 0
   #draining: Promise<void> | undefined
@@ -110,6 +115,7 @@ class LibsqlDatabase implements Database {
     this.#lockTimeoutMilliseconds = lockTimeoutMilliseconds
     this.#queueMax = queueMax
     this.#queueSizeMax = queueSizeMax
+    this.#onBatch = options.onBatch ?? (() => {})
     this.#sizeMax = fileSizeMax(options.sizeMax ?? Number.POSITIVE_INFINITY)
     this.#database = openedFor(options, lockTimeoutMilliseconds)
     this.#connection = new LibsqlConnection(this.#database)
@@ -160,6 +166,10 @@ class LibsqlDatabase implements Database {
     return { bytes, sizeMax: this.#sizeMax }
   }
 
+  get waiting(): number {
+    return this.#queue.length
+  }
+
   checkpoint(): void {
     if (this.#closed) throw new StoreUnavailable("the database is closed")
     available(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"))
@@ -199,6 +209,7 @@ class LibsqlDatabase implements Database {
       // What else has arrived in this turn of the event loop joins in.
       await new Promise((resolve) => setImmediate(resolve))
       const batch = this.#batch()
+      this.#onBatch(batch.length)
       await this.#commitTogether(batch)
     }
     this.#draining = undefined

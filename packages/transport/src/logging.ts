@@ -1,5 +1,5 @@
+import { type Answered, type DescribedService, type TraceOptions, tracedService } from "./answered.js"
 import { RefusalCounts } from "./refusal-counts.js"
-import type { RequestContract } from "./replay-safety.js"
 import type { Handler } from "./seam.js"
 
 /**
@@ -28,24 +28,26 @@ interface Told<Kind extends string> {
   readonly onRefusal?: ((kind: Kind) => void) | undefined
 }
 
-interface LoggedService {
-  readonly name: string
-  readonly contract: RequestContract<any, any>
+interface LoggedService extends DescribedService {
   /** Kinds of requests whose answers come when there is something to say: how long that takes is not logged. */
   readonly streams?: readonly string[]
 }
 
 /**
  * The service that `make` makes of its `onError` and `onRefusal`: the caller's, after which errors, refusals by kind,
- * and slow requests are logged. Without a logger these are the caller's own.
+ * and slow requests are logged. Without a logger these are the caller's own. Answers are told to `onAnswered`.
  */
 export function loggedService<Kind extends string>(
-  options: LogOptions & Told<Kind>,
-  { name, contract, streams = [] }: LoggedService,
+  options: LogOptions & TraceOptions & Told<Kind>,
+  described: LoggedService,
   make: (told: { readonly onError: (error: unknown) => void; readonly onRefusal: (kind: Kind) => void }) => Handler,
 ): Handler {
-  const { logger, slowMilliseconds = 1_000, ended, onError = () => {}, onRefusal = () => {} } = options
-  if (logger === undefined) return make({ onError, onRefusal })
+  const { logger, slowMilliseconds = 1_000, ended, onError = () => {}, onRefusal = () => {}, onAnswered } = options
+  const { name, streams = [] } = described
+  if (logger === undefined) {
+    const handler = make({ onError, onRefusal })
+    return onAnswered === undefined ? handler : tracedService(handler, described, onAnswered)
+  }
   const refusals = refusalLog(logger, { service: name })
   ended?.addEventListener("abort", () => refusals[Symbol.dispose](), { once: true })
   const handler = make({
@@ -58,19 +60,16 @@ export function loggedService<Kind extends string>(
       onRefusal(kind)
     },
   })
-  return async function* (request, context) {
-    const begin = performance.now()
-    const kind = contract.kindOf(request) ?? "unreadable"
-    let answers = 0
-    for await (const answer of handler(request, context)) {
-      if (answers++ === 0 && !streams.includes(kind)) {
-        const milliseconds = Math.round(performance.now() - begin)
-        logger.debug({ service: name, kind, milliseconds }, "answered")
-        if (milliseconds >= slowMilliseconds) logger.warn({ service: name, kind, milliseconds }, "slow request")
-      }
-      yield answer
-    }
+  const log = ({ kind, isFurther, outcome, ...answered }: Answered) => {
+    if (isFurther || outcome === "none" || streams.includes(kind)) return
+    const milliseconds = Math.round(answered.milliseconds)
+    logger.debug({ service: name, kind, milliseconds }, "answered")
+    if (milliseconds >= slowMilliseconds) logger.warn({ service: name, kind, milliseconds }, "slow request")
   }
+  return tracedService(handler, described, (answered) => {
+    log(answered)
+    onAnswered?.(answered)
+  })
 }
 
 /** Counts refusals, and logs each kind at most once in ten seconds. */

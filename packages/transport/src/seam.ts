@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { Way } from "./answered.js"
 import type { LineFault } from "./line-fault.js"
 import type { ReplaySafe } from "./replay-safety.js"
 
@@ -44,6 +45,8 @@ export interface RequestContext {
   readonly peer?: string | undefined
   /** The wider network of {@link peer}: 24 bits of an IPv4 address, 48 of an IPv6 address. Each is to be limited. */
   readonly network?: string | undefined
+  /** By which way the request came, as the listener says; absent without one. For telling, never for deciding. */
+  readonly way?: Way | undefined
 }
 
 /** A service: never throws for what a request says; its answers are typed by its own contract. */

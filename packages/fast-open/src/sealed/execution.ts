@@ -228,7 +228,7 @@ export class Executions {
     this.#forgetOld()
     const run = async function* (this: Executions, signal: AbortSignal) {
       try {
-        yield* this.#handler(body, { signal, ...asked })
+        yield* this.#handler(body, { signal, way: "sealed", ...asked })
       } finally {
         this.#running.delete(execution)
       }

@@ -28,6 +28,8 @@ interface LanesOptions {
   readonly database: Database
   readonly partitions: Partitions
   readonly sha256: Sha256
+  /** Is told of each transaction, by its number of entries. */
+  readonly onBatch: (entries: number) => void
 }
 
 /**
@@ -43,6 +45,11 @@ export class Lanes {
   constructor(options: LanesOptions) {
     this.#options = options
     this.#lanes = Array.from({ length: options.database.lanes }, (): Lane => ({ queue: [], draining: undefined }))
+  }
+
+  /** Entries that have been asked for and are not settled. */
+  get waiting(): number {
+    return this.#waiting
   }
 
   append(entry: NewEntry): Promise<Appended> {
@@ -70,6 +77,7 @@ export class Lanes {
       // What else has arrived in this turn of the event loop joins in.
       await new Promise((resolve) => setImmediate(resolve))
       const batch = batchOf(lane.queue)
+      this.#options.onBatch(batch.length)
       await this.#run(batch)
       for (const { size } of batch) {
         this.#waiting--

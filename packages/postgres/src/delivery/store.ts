@@ -21,7 +21,12 @@ import { admittingOnce } from "./use.js"
 export interface DeliveryStoreOptions {
   /** How long the time is whose messages lie in one partition, and are dropped together; default a day. */
   readonly partitionMilliseconds?: number
+  /** Is told of each transaction that appends, by its number of entries. */
+  readonly onBatch?: (entries: number) => void
 }
+
+/** The store, and how many appends have been asked for and are not settled. */
+export type DeliveryStore = Store & Operated & { readonly waitingAppends: number }
 
 const DAY = 86_400_000
 /** In whose turn the one row of the identity is. */
@@ -35,16 +40,19 @@ const IDENTITY = new Uint8Array()
 export async function deliveryStore(
   database: Database,
   sha256: Sha256,
-  { partitionMilliseconds = DAY }: DeliveryStoreOptions = {},
-): Promise<Store & Operated> {
+  { partitionMilliseconds = DAY, onBatch = () => {} }: DeliveryStoreOptions = {},
+): Promise<DeliveryStore> {
   await database.migrate("delivery", migrations)
   const partitions = new Partitions(database, partitionMilliseconds)
   const turns = new Turns()
   /** Only one at a time of what is about the same device or group. */
   const inTurn = <T>(id: Uint8Array, work: (connection: Connection) => Promise<T>) =>
     turns.take(id, () => database.write(work))
-  const lanes = new Lanes({ database, partitions, sha256 })
+  const lanes = new Lanes({ database, partitions, sha256, onBatch })
   return {
+    get waitingAppends() {
+      return lanes.waiting
+    },
     createGroup: (group) => {
       const admit = admittedOnce(group)
       return inTurn(group.groupId, (connection) => createGroup(connection, { ...group, admit }, sha256))

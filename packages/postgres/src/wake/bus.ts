@@ -39,6 +39,23 @@ const defaults: WakeLimits = {
   retryMilliseconds: 10_000,
 }
 
+/** What has become of hints since the start. */
+export interface WakeFigures {
+  /** Told to the server. */
+  readonly sent: number
+  /** That came from other gateways. */
+  readonly received: number
+  /** Times after which nobody knows what was missed: the connection was lost, or too much waited here or elsewhere. */
+  readonly lost: number
+  /** That wait for the server. */
+  readonly waiting: number
+  /** Whether hints come and go now. */
+  readonly isConnected: boolean
+}
+
+/** {@link Wake}, which tells what has become of its hints. */
+export type WatchedWake = Wake & AsyncDisposable & { readonly figures: WakeFigures }
+
 /** The first attempt to connect again comes after half of this, or up to all of it; each further one after twice the time. */
 const FIRST_RETRY_MILLISECONDS = 100
 
@@ -49,11 +66,11 @@ const EVERYTHING_MILLISECONDS = 1_000
 const LAST_MILLISECONDS = 1_000
 
 /** Hints over a server that passes frames on; `name` is the server's, for errors. */
-export function busWake(name: string, open: OpenLine, options: WakeOptions): Wake & AsyncDisposable {
+export function busWake(name: string, open: OpenLine, options: WakeOptions): WatchedWake {
   return new BusWake(name, open, options)
 }
 
-class BusWake implements Wake, AsyncDisposable {
+class BusWake implements WatchedWake {
   readonly #name: string
   readonly #open: OpenLine
   readonly #options: WakeOptions
@@ -68,6 +85,10 @@ class BusWake implements Wake, AsyncDisposable {
   #stir: (() => void) | undefined
   #resting: NodeJS.Timeout | undefined
   #isEverythingDue = false
+  #isConnected = false
+  #sent = 0
+  #came = 0
+  #losses = 0
 
   constructor(name: string, open: OpenLine, options: WakeOptions) {
     this.#name = name
@@ -76,6 +97,16 @@ class BusWake implements Wake, AsyncDisposable {
     this.#limits = { ...defaults, ...options.limits }
     this.#pending = new Pending(this.#limits.pendingMax)
     this.#running = this.#run()
+  }
+
+  get figures(): WakeFigures {
+    return {
+      sent: this.#sent,
+      received: this.#came,
+      lost: this.#losses,
+      waiting: this.#pending.size,
+      isConnected: this.#isConnected,
+    }
   }
 
   notify(topic: string): void {
@@ -126,6 +157,9 @@ class BusWake implements Wake, AsyncDisposable {
         await this.#serve(session)
       } catch (error) {
         if (!signal.aborted) this.#lost(error)
+      } finally {
+        if (this.#isConnected) this.#losses++
+        this.#isConnected = false
       }
       // A server that takes connections and drops them is not asked more often than one that is down.
       if (session.openMilliseconds > this.#limits.retryMilliseconds) attempts = 0
@@ -169,6 +203,8 @@ class BusWake implements Wake, AsyncDisposable {
     const telling = this.#pending.take()
     try {
       await session.tell(telling)
+      this.#sent += telling.hints.length
+      if (telling.everything) this.#losses++
     } catch (error) {
       this.#pending.putBack(telling)
       throw error
@@ -182,8 +218,14 @@ class BusWake implements Wake, AsyncDisposable {
       session.hear(frame)
       return
     }
-    if (frame.everything) this.#everything()
-    for (const hint of hintsOf(frame)) this.#topics.note(hint)
+    if (frame.everything) {
+      this.#losses++
+      this.#everything()
+    }
+    for (const hint of hintsOf(frame)) {
+      this.#came++
+      this.#topics.note(hint)
+    }
   }
 
   /** At once, and then no sooner than after a second. */
@@ -208,6 +250,7 @@ class BusWake implements Wake, AsyncDisposable {
 
   /** What others have told while nobody listened here is not told again. */
   #regained(): void {
+    this.#isConnected = true
     this.#everything()
     if (!this.#isLost) return
     this.#isLost = false

@@ -1,8 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { createRequire } from "node:module"
-import type { Wake } from "@conclave/delivery/store"
 import type { NatsConnection } from "@nats-io/transport-node"
-import { busWake, type WakeOptions } from "./bus.js"
+import { busWake, type WakeOptions, type WatchedWake } from "./bus.js"
 import type { Line, LineEvents } from "./session.js"
 
 export interface NatsWakeOptions extends WakeOptions {
@@ -23,7 +22,7 @@ const PACKAGE = "@nats-io/transport-node"
  * @throws {RangeError} when a server's address or the prefix cannot be used. A server that does not answer is no error.
  * @throws {Error} when the package is not installed.
  */
-export function natsWake(options: NatsWakeOptions): Wake & AsyncDisposable {
+export function natsWake(options: NatsWakeOptions): WatchedWake {
   const { subjectPrefix = "conclave" } = options
   if (!/^[^\s.*>]+(\.[^\s.*>]+)*$/.test(subjectPrefix)) throw new RangeError("the prefix is not a subject of NATS")
   const servers = [options.servers].flat() as string[]

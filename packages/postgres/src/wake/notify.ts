@@ -1,7 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Wake } from "@conclave/delivery/store"
 import pg from "pg"
-import { busWake, type WakeOptions } from "./bus.js"
+import { busWake, type WakeOptions, type WatchedWake } from "./bus.js"
 import { FRAME_SIZE_MAX } from "./frame.js"
 import type { Line, LineEvents } from "./session.js"
 
@@ -21,7 +20,7 @@ export interface NotifyWakeOptions extends WakeOptions {
  *
  * @throws {RangeError} when the URL or the name of the channel cannot be used. A server that does not answer is no error.
  */
-export function notifyWake(options: NotifyWakeOptions): Wake & AsyncDisposable {
+export function notifyWake(options: NotifyWakeOptions): WatchedWake {
   const { url, channel = "conclave_wake" } = options
   const size = Buffer.byteLength(channel)
   if (size < 1 || size > 63 || channel.includes("\0")) throw new RangeError("a channel has a name of 1 to 63 bytes")

@@ -67,6 +67,7 @@ async function answer(
     const first = await firstAnswer(serving.service, body, {
       signal: gone.signal,
       early: false,
+      way: "http",
       ...serving.holding.requester,
     })
     if (first === undefined) {
