@@ -18,7 +18,7 @@ export {
 export * from "./seam.js"
 export { type Requester, Share, type ShareLevel, type ShareLimits } from "./share.js"
 export { type Refusal, type RefusalKind, type Resource, Shares, type SharesOptions, shareLimits } from "./shares.js"
-export { lineFaultOf } from "./socket-fault.js"
+export { isHandedOver, lineFaultOf } from "./socket-fault.js"
 export type { SocketTransportOptions, WebSocketLike } from "./socket-options.js"
 export type { Timers } from "./timers.js"
 export { socketTransport } from "./websocket.js"

@@ -64,6 +64,8 @@ export class TransportError extends Error {
   readonly fault: LineFault | undefined
   /** What the server, or a proxy, has named with its status (`Retry-After`, RFC 9110 §10.2.3); above 0, without a bound. */
   readonly retryAfterMilliseconds: number | undefined
+  /** The server has ended a line that worked, as it is about to stop (RFC 6455 §7.4.1: 1001): others may be there. */
+  readonly isHandedOver: boolean
 
   constructor(
     message: string,
@@ -73,6 +75,7 @@ export class TransportError extends Error {
       readonly status?: number
       readonly fault?: LineFault | undefined
       readonly retryAfterMilliseconds?: number | undefined
+      readonly isHandedOver?: boolean
     },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -80,5 +83,6 @@ export class TransportError extends Error {
     this.status = options.status
     this.fault = options.fault
     this.retryAfterMilliseconds = options.retryAfterMilliseconds
+    this.isHandedOver = options.isHandedOver ?? false
   }
 }

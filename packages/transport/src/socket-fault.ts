@@ -47,8 +47,16 @@ function faultIn(answer: unknown): LineFault {
 
 /** What an error, or one of its causes, says of the line. */
 export function lineFaultOf(error: unknown): LineFault | undefined {
-  for (let it = error; it instanceof Error; it = it.cause) {
-    if (it instanceof TransportError && it.fault !== undefined) return it.fault
-  }
+  for (const it of transportErrors(error)) if (it.fault !== undefined) return it.fault
   return undefined
+}
+
+/** See `TransportError.isHandedOver`: of an error or one of its causes. */
+export function isHandedOver(error: unknown): boolean {
+  for (const it of transportErrors(error)) if (it.isHandedOver) return true
+  return false
+}
+
+function* transportErrors(error: unknown): Generator<TransportError> {
+  for (let it = error; it instanceof Error; it = it.cause) if (it instanceof TransportError) yield it
 }

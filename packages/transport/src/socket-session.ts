@@ -44,6 +44,9 @@ const LATE_MILLISECONDS = 2_000
 /** A clock that has jumped is seen after so long. */
 const LOOK_MILLISECONDS = 5_000
 
+/** RFC 6455 §7.4.1. */
+const GOING_AWAY = 1001
+
 export function openSession(options: SocketTransportOptions): OpeningSession {
   const { url, createSocket, timeoutMilliseconds = 30_000, timers = platformTimers } = options
   const openMilliseconds = Math.min(options.openMilliseconds ?? 15_000, timeoutMilliseconds)
@@ -190,7 +193,10 @@ function createSession(
     cutAfter = timers.elapsed() - heardAt
     end(lost(how))
   }
-  socket.addEventListener("close", () => cut("closed"))
+  socket.addEventListener("close", (event?: { readonly code?: number }) => {
+    if (alive && event?.code === GOING_AWAY) end(lost("handed over", true))
+    else cut("closed")
+  })
   socket.addEventListener("error", () => cut("broken"))
 
   return {
@@ -241,7 +247,8 @@ function createSession(
   }
 }
 
-const lost = (how: string) => new TransportError(`the socket is gone: ${how}`, { retryable: true })
+const lost = (how: string, isHandedOver = false) =>
+  new TransportError(`the socket is gone: ${how}`, { retryable: true, isHandedOver })
 
 class StreamState implements ClientStream {
   readonly #items: Uint8Array[] = []

@@ -1,3 +1,4 @@
+import { isHandedOver } from "@conclave/transport"
 import type { State } from "../conversation/state.js"
 import { faultOf, type KnownWords } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
@@ -32,6 +33,8 @@ export interface StreamOptions {
 export const RENEWAL_MILLISECONDS = 100
 /** A subscription that ended before that counts as one more failure. */
 const STEADY_MILLISECONDS = 10_000
+/** And one that the server has handed over, before that. */
+const WORKED_MILLISECONDS = 500
 /** So many subscriptions in a row that broke: from then on the service is asked for news without one. */
 const FAILURES_BEFORE_POLLING = 2
 /** Without an answer for so long, it is asked for news without a subscription as well. */
@@ -158,7 +161,9 @@ export class Part {
         this.#cancelRenewal = undefined
       }
       if (this.#session.signal.aborted) continue
-      if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > STEADY_MILLISECONDS) this.#failures = 0
+      // A server that hands its clients over has worked until then.
+      const steady = isHandedOver(error) ? WORKED_MILLISECONDS : STEADY_MILLISECONDS
+      if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > steady) this.#failures = 0
       await this.#pauseAfter(error)
     }
     this.#isBroken = false
