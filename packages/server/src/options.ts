@@ -8,10 +8,12 @@ import type {
   Wake,
 } from "@conclave/delivery"
 import type { KeyRing, SealedServer } from "@conclave/fast-open"
-import type { Handler, Refusal as ListenerRefusal, LogOptions, Shares } from "@conclave/transport"
+import type { Handler, Refusal as ListenerRefusal, LogOptions, Shares, TraceOptions } from "@conclave/transport"
 import type { OriginOptions } from "./listener/origins.js"
 import type { ListenLimits } from "./listener/serving.js"
 import type { TurnedAway } from "./listener/turned-away.js"
+import type { StoreFigures } from "./metrics/meter.js"
+import type { Metrics } from "./metrics/metrics.js"
 
 /** What keeps the data of both services. */
 export interface Stores extends Partial<AsyncDisposable> {
@@ -19,6 +21,8 @@ export interface Stores extends Partial<AsyncDisposable> {
   readonly auth: AuthStore
   /** Hints of what other processes have written to the same stores. Default: this process alone. */
   readonly wake?: Wake
+  /** What is to be seen of them at the moment, for metrics. */
+  readonly figures?: () => StoreFigures
 }
 
 /** Where the servers of one service keep what they share, and how they tell each other of it. */
@@ -48,7 +52,7 @@ export type ServiceRefusalKind = AuthRefusalKind | DeliveryRefusalKind
 /** Something that was refused, by a listener or by a service. */
 export type Refusal = ListenerRefusal | { readonly kind: ServiceRefusalKind }
 
-export interface ServerOptions extends Omit<LogOptions, "ended">, OriginOptions {
+export interface ServerOptions extends Omit<LogOptions, "ended">, TraceOptions, OriginOptions {
   /** The SQLite file of both services, or `:memory:`. Either this, {@link database} or {@link stores}. */
   readonly file?: string
   /** The PostgreSQL database of both services, which any number of servers share. */
@@ -86,6 +90,8 @@ export interface ServerOptions extends Omit<LogOptions, "ended">, OriginOptions 
   readonly onError?: (error: unknown) => void
   /** Is told of each refusal; it is called as often as an attacker likes and must be cheap. */
   readonly onRefusal?: (refusal: Refusal) => void
+  /** Made by `createMetrics` for this server alone. Default: nothing is measured. */
+  readonly metrics?: Metrics | undefined
   /**
    * What answers in place of the services: for looking at a request first. Called once for each way by which requests
    * come, HTTP and WebSockets being one.

@@ -4,12 +4,15 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { MLS_MEDIA_TYPE } from "@conclave/contracts/delivery"
 import { nodeProvider } from "@conclave/crypto/node"
+import type { DeliveryFigures } from "@conclave/delivery"
 import { errorFields, type Logger, refusalLog, Shares } from "@conclave/transport"
 import { Endpoint } from "./listener/endpoint.js"
 import { Hosts } from "./listener/hosts.js"
 import { defaultLimits, type Listener, listenWith, prepare } from "./listener/listen.js"
 import type { Common, Place, ServingOptions } from "./listener/serving.js"
 import { SOCKET_PATH } from "./listener/socket.js"
+import { countingErrors, figuresOf, metered } from "./metrics/metering.js"
+import { timedStores } from "./metrics/timed-stores.js"
 import { isSlashless, type MountedRequest, mountPath, pathBeneath } from "./mount.js"
 import type { FastOpenServer, Refusal, ServerOptions, Services } from "./options.js"
 import { startSealed } from "./sealed.js"
@@ -44,6 +47,14 @@ export interface Conclave extends AsyncDisposable {
    * cannot be taken (the system's error, for example `EADDRINUSE`).
    */
   listen(place?: Place): Promise<Listener>
+  /**
+   * Hands clients over to other servers of the same database before {@link close}: `/readyz` says 503 at once, no more
+   * WebSockets are taken, those that there are are closed one after the other, so that their clients do not come elsewhere all
+   * at once, and requests are answered. Resolves when no WebSocket is left, at the latest after `milliseconds`, default
+   * 10,000. A quarter of them passes before the first is closed, for proxies to notice. The same promise however often it is
+   * called.
+   */
+  drain(milliseconds?: number): Promise<void>
   /**
    * Refuses what comes from here on, ends streams, finishes requests that are under way (at most
    * `closeTimeoutMilliseconds`), then closes the stores. The same promise however often it is called.
@@ -80,13 +91,20 @@ interface Composing {
   readonly ended: AbortSignal
 }
 
-async function compose(options: ServerOptions, { parts, ended }: Composing) {
+async function compose(given: ServerOptions, { parts, ended }: Composing) {
+  const { metrics } = given
+  const options = metrics === undefined ? given : metered(given, metrics.meter)
   const { crypto = nodeProvider(), logger, wrap = (all) => all } = options
   const limits = { ...defaultLimits, ...options.limits?.listener }
   const told = telling(options, ended)
-  const stores = await openStores({ ...options, crypto, logger })
-  parts.unshift(stores)
-  const services = servicesOn(stores, { ...options, crypto, ended })
+  const opened = await openStores({ ...options, crypto, logger })
+  parts.unshift(opened)
+  const stores = metrics === undefined ? opened : timedStores(opened, metrics.meter)
+  let delivery: (() => DeliveryFigures) | undefined
+  const onFigures = (figures: () => DeliveryFigures) => {
+    delivery = figures
+  }
+  const services = servicesOn(stores, { ...options, crypto, ended, onFigures })
   parts.unshift(sweepingOf(stores, { ...options, onError: told.onErrorOf("sweep") }))
   const { connectionsMax, requestSizeMax, closeTimeoutMilliseconds } = limits
   const shares = options.shares ?? new Shares({ connectionsMax, onRefusal: told.onRefusal })
@@ -102,13 +120,17 @@ async function compose(options: ServerOptions, { parts, ended }: Composing) {
     shares,
     limits,
     onError: told.onErrorOf("listener"),
-    ready: () => storesAnswer(stores),
+    // Asked every second: no part of what clients ask for.
+    ready: () => storesAnswer(opened),
     mediaTypes: [MLS_MEDIA_TYPE],
     ...(fastOpen && { offer: (clientAddress) => fastOpen.server.offer({ host, clientAddress }) }),
   })
-  return { common, services, fastOpen }
+  const phase = { isDraining: false }
+  metrics?.watch(() => figuresOf({ shares, stores: opened, phase, delivery }))
+  return { common, services, fastOpen, phase }
 }
 
+const DRAIN_MILLISECONDS = 10_000
 const CLOSED = "the server is closed"
 const OTHER_HTTP = "a request of HTTP/2 came to Conclave, which answers HTTP/1.1 alone: use node:http or node:https"
 
@@ -116,6 +138,7 @@ interface Composition {
   readonly common: Common
   readonly services: Services
   readonly fastOpen: FastOpenServer | undefined
+  readonly phase: { isDraining: boolean }
   readonly mount: string
   readonly hosts: ServerOptions["hosts"]
   /** In the order in which they end. */
@@ -134,6 +157,7 @@ class ComposedServer implements Conclave {
   /** Requests and sockets that were taken: a handler that is registered twice sees them twice. */
   readonly #taken = new WeakSet<object>()
   #hasToldOfHttp = false
+  #drained: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
   constructor(composition: Composition) {
@@ -193,6 +217,20 @@ class ComposedServer implements Conclave {
     return listener
   }
 
+  drain(milliseconds = DRAIN_MILLISECONDS): Promise<void> {
+    this.#drained ??= this.#drain(milliseconds)
+    return this.#drained
+  }
+
+  async #drain(milliseconds: number): Promise<void> {
+    const { logger, phase } = this.#composition
+    const begin = performance.now()
+    phase.isDraining = true
+    logger?.info({ milliseconds }, "draining")
+    await Promise.all([this.#embedded, ...this.#listeners].map((it) => it.drain(milliseconds)))
+    logger?.info({ milliseconds: Math.round(performance.now() - begin) }, "drained")
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -217,13 +255,17 @@ class ComposedServer implements Conclave {
 }
 
 /** Errors and refusals of what is no service, to the caller and to the log. */
-function telling({ onError, onRefusal, logger }: ServerOptions, ended: AbortSignal) {
+function telling(options: ServerOptions, ended: AbortSignal) {
+  const { onRefusal, logger } = options
   const refusals = logger && refusalLog(logger, { part: "listener" })
   ended.addEventListener("abort", () => refusals?.[Symbol.dispose](), { once: true })
   return {
-    onErrorOf: (part: "listener" | "sweep") => (error: unknown) => {
-      logger?.error({ part, ...errorFields(error) }, "the server failed")
-      onError?.(error)
+    onErrorOf(part: "listener" | "sweep") {
+      const tell = countingErrors(part, options)
+      return (error: unknown) => {
+        logger?.error({ part, ...errorFields(error) }, "the server failed")
+        tell(error)
+      }
     },
     onRefusal(refusal: Refusal) {
       refusals?.add(refusal)

@@ -1,25 +1,28 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { authenticationService, directoryOf } from "@conclave/auth"
 import type { CryptoProvider } from "@conclave/crypto"
-import { deliveryService, limitsForQuota, retentionOf, startSweeping } from "@conclave/delivery"
+import { type DeliveryFigures, deliveryService, limitsForQuota, retentionOf, startSweeping } from "@conclave/delivery"
+import { countingErrors } from "./metrics/metering.js"
 import type { ServerOptions, ServiceRefusalKind, Services, Stores } from "./options.js"
 
 interface Composing extends ServerOptions {
   readonly crypto: CryptoProvider
   /** When aborted, what is counted for the log is logged. */
   readonly ended: AbortSignal
+  readonly onFigures: (figures: () => DeliveryFigures) => void
 }
 
 /** Both services on `stores`. */
 export function servicesOn(stores: Stores, options: Composing): Services {
-  const { crypto, quota, retentionDays, limits, now, onError, logger, slowMilliseconds, ended } = options
+  const { crypto, quota, retentionDays, limits, now, logger, slowMilliseconds, ended, metrics, onFigures } = options
   const shared = {
     crypto,
     logger,
     slowMilliseconds,
     ended,
     ...(now && { now }),
-    ...(onError && { onError }),
+    onAnswered: options.onAnswered,
+    onError: countingErrors("service", options),
     onRefusal: (kind: ServiceRefusalKind) => options.onRefusal?.({ kind }),
   }
   return {
@@ -29,18 +32,20 @@ export function servicesOn(stores: Stores, options: Composing): Services {
       store: stores.delivery,
       directory: directoryOf(stores.auth),
       ...(stores.wake && { wake: stores.wake }),
+      ...(metrics && { onAppended: metrics.meter.appended, onFigures }),
       limits: { ...(quota !== undefined && limitsForQuota(quota, retentionDays)), ...limits?.delivery },
     }),
   }
 }
 
 /** Deletes what has expired, until it is disposed. */
-export function sweepingOf(stores: Stores, { retentionDays, now, onError }: ServerOptions): AsyncDisposable {
+export function sweepingOf(stores: Stores, { retentionDays, now, onError, metrics }: ServerOptions): AsyncDisposable {
   return startSweeping({
     store: stores.delivery,
     retention: retentionOf(retentionDays),
     ...(now && { now }),
     ...(onError && { onError }),
+    ...(metrics && { onSwept: metrics.meter.swept }),
   })
 }
 

@@ -6,7 +6,7 @@ import type { DatabasePlace, ServerOptions, Stores } from "./options.js"
 /** A part of a server, and how it ends. */
 export type OpenStores = Stores & AsyncDisposable
 
-interface Opening extends Pick<ServerOptions, "file" | "database" | "stores" | "quota"> {
+interface Opening extends Pick<ServerOptions, "file" | "database" | "stores" | "quota" | "metrics"> {
   readonly crypto: CryptoProvider
   readonly logger: Logger | undefined
 }
@@ -28,7 +28,7 @@ export async function openStores(opening: Opening): Promise<OpenStores> {
   return file === undefined ? openShared(database!, opening) : openFile(file, opening)
 }
 
-async function openShared(place: DatabasePlace, { quota, crypto }: Opening): Promise<OpenStores> {
+async function openShared(place: DatabasePlace, { quota, crypto, metrics }: Opening): Promise<OpenStores> {
   const { url, connections, schema, nats, onHintsLost, onHintsRegained } = place
   const { authStore, deliveryStore, natsWake, notifyWake, openDatabase } = await import("@conclave/postgres")
   const told = { ...(onHintsLost && { onLost: onHintsLost }), ...(onHintsRegained && { onRegained: onHintsRegained }) }
@@ -40,22 +40,32 @@ async function openShared(place: DatabasePlace, { quota, crypto }: Opening): Pro
   })
   try {
     const auth = await authStore(database)
-    const delivery = await deliveryStore(database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
+    const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
+    const delivery = await deliveryStore(database, sha256, { ...(metrics && { onBatch: metrics.meter.wrote }) })
     const wake = nats === undefined ? notifyWake({ url, ...told }) : natsWake({ servers: nats, ...told })
     const close = async () => {
       await wake[Symbol.asyncDispose]()
       await delivery[Symbol.asyncDispose]()
     }
-    return { auth, delivery, wake, [Symbol.asyncDispose]: close }
+    const figures = () => ({
+      waiting: delivery.waitingAppends,
+      connections: database.figures,
+      hints: wake.figures,
+    })
+    return { auth, delivery, wake, figures, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-async function openFile(file: string, { quota, crypto, logger }: Opening): Promise<OpenStores> {
+async function openFile(file: string, { quota, crypto, logger, metrics }: Opening): Promise<OpenStores> {
   const { authStore, deliveryStore, openDatabase } = await import("@conclave/sqlite")
-  const database = openDatabase({ file, ...(quota !== undefined && { sizeMax: quota }) })
+  const database = openDatabase({
+    file,
+    ...(quota !== undefined && { sizeMax: quota }),
+    ...(metrics && { onBatch: metrics.meter.wrote }),
+  })
   const versions = () =>
     database.read((connection) => {
       const hasAny = connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'") !== undefined
@@ -70,7 +80,8 @@ async function openFile(file: string, { quota, crypto, logger }: Opening): Promi
       const from = before.get(component) ?? 0
       if (from !== to) logger?.info({ component, from, to }, from === 0 ? "tables made" : "tables migrated")
     }
-    return { auth, delivery, [Symbol.asyncDispose]: () => database.close() }
+    const figures = () => ({ waiting: database.waiting })
+    return { auth, delivery, figures, [Symbol.asyncDispose]: () => database.close() }
   } catch (error) {
     await database.close()
     throw error

@@ -4,6 +4,7 @@ import type { Handler } from "@conclave/transport"
 import { isHealthPath } from "./health.js"
 import type { Hosts } from "./hosts.js"
 import { answerOffer } from "./offer.js"
+import { pause } from "./pause.js"
 import { requesterOf, seemsForwarded } from "./peer.js"
 import { answerRequest, mayStream } from "./request.js"
 import type { Common, Serving } from "./serving.js"
@@ -27,14 +28,16 @@ export interface Asked {
 export class Endpoint {
   readonly #serving: Serving
   readonly #sockets: SocketListener
+  readonly #draining = new AbortController()
   readonly #closing = new AbortController()
   /** Answers that are not finished. */
   readonly #answering = new Set<ServerResponse>()
   #onIdle = () => {}
+  #drained: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
   constructor(common: Common, hosts: Hosts) {
-    this.#serving = { ...common, hosts, closing: this.#closing.signal }
+    this.#serving = { ...common, hosts, draining: this.#draining.signal, closing: this.#closing.signal }
     this.#sockets = new SocketListener(this.#serving)
   }
 
@@ -56,6 +59,24 @@ export class Endpoint {
 
   upgrade(request: IncomingMessage, socket: Socket, head: Buffer, path: string): void {
     this.#sockets.upgrade(request, socket, head, path)
+  }
+
+  /**
+   * Says at once that it is not ready, takes no more sockets, and goes on answering requests. A quarter of the time is for
+   * those in front to notice; over the next half the sockets are closed, with 1001. Resolves when there is none left, or when
+   * the time is over, or the endpoint closes.
+   */
+  drain(milliseconds: number): Promise<void> {
+    this.#drained ??= this.#drain(milliseconds)
+    return this.#drained
+  }
+
+  async #drain(milliseconds: number): Promise<void> {
+    const { closing } = this.#serving
+    this.#draining.abort()
+    await pause(milliseconds / 4, closing)
+    await this.#sockets.handOver(milliseconds / 2)
+    await Promise.race([this.#sockets.empty(), pause(milliseconds / 4, closing)])
   }
 
   /** Refuses what comes from here on, ends streams, and waits for answers that are under way. */
@@ -102,8 +123,12 @@ export class Endpoint {
     }
     if (!serving.proxies.any && seemsForwarded(request)) serving.hint()
     const closing = serving.closing.aborted
-    if (isHealthPath(path)) return serving.health.answer(request, response, { path, requester, closing })
-    if (closing) return sendText(response, 503, "the server is closing")
+    const draining = serving.draining.aborted
+    // Whoever keeps the connection would ask here again.
+    if (draining) response.setHeader("connection", "close")
+    const leaving = closing || draining
+    if (isHealthPath(path)) return serving.health.answer(request, response, { path, requester, leaving })
+    if (closing || (draining && path === SOCKET_PATH)) return sendText(response, 503, "the server is closing")
     if (service !== undefined) {
       if (this.#answerPreflight(request, response)) return
       return answerRequest(request, response, { ...serving, service })

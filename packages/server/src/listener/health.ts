@@ -25,7 +25,8 @@ export interface HealthOptions {
 interface Asked {
   readonly path: HealthPath
   readonly requester: Requester | undefined
-  readonly closing: boolean
+  /** Others are to be asked from here on. */
+  readonly leaving: boolean
 }
 
 /** Says that the process answers (`/healthz`) and that its store does (`/readyz`), and nothing beside. */
@@ -41,7 +42,7 @@ export class Health {
     this.#shares = shares
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse, { path, requester, closing }: Asked): Promise<void> {
+  async answer(request: IncomingMessage, response: ServerResponse, { path, requester, leaving }: Asked): Promise<void> {
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD")
       return sendText(response, 405, "health is asked for by GET")
@@ -55,7 +56,7 @@ export class Health {
       return sendText(response, 429, "too many questions")
     }
     if (path === "/healthz") return sendText(response, 200, "ok")
-    const isReady = !closing && (await this.#isReady())
+    const isReady = !leaving && (await this.#isReady())
     return sendText(response, isReady ? 200 : 503, isReady ? "ready" : "not ready")
   }
 

@@ -18,6 +18,12 @@ import { TurnedAwayOnce } from "./turned-away.js"
 export interface Listener extends AsyncDisposable {
   /** `http://localhost:8080/`, with the port that was really taken. */
   readonly url: URL
+  /**
+   * Hands clients over to other servers before {@link close}: `/readyz` says 503 at once, no more WebSockets are taken, those
+   * that there are are closed one after the other, and requests are answered. Resolves when no WebSocket is left, at the
+   * latest after `milliseconds`. A quarter of them passes before the first is closed, for proxies to notice.
+   */
+  drain(milliseconds: number): Promise<void>
   /** Takes no more connections, ends streams, and waits for requests that are under way. */
   close(): Promise<void>
 }
@@ -111,7 +117,7 @@ export async function listenWith(common: Common, place: Place): Promise<Listener
     await close()
     place.signal.throwIfAborted()
   }
-  return { url, close, [Symbol.asyncDispose]: close }
+  return { url, drain: (milliseconds) => endpoint.drain(milliseconds), close, [Symbol.asyncDispose]: close }
 }
 
 /** The path of a request, with or without that of the public URL: a proxy may have taken it off. */

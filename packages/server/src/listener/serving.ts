@@ -111,6 +111,8 @@ export interface Common {
 /** What the parts of an endpoint know in common. */
 export interface Serving extends Common {
   readonly hosts: Hosts
+  /** Aborted when the endpoint begins to hand its clients over to others. */
+  readonly draining: AbortSignal
   /** Aborted when the endpoint begins to close. */
   readonly closing: AbortSignal
 }

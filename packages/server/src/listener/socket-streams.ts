@@ -13,6 +13,12 @@ import { ServerStream } from "./stream.js"
  */
 const PIECE_SIZE = 8192
 
+/** RFC 6455 §7.4.1. */
+export const GOING_AWAY = 1001
+
+/** How long requests on a socket that is handed over may take to be answered. */
+const LEAVING_MILLISECONDS = 1_000
+
 /** A client has less reason for pings than for streams that are refused. */
 const PING_COST = 5
 
@@ -34,6 +40,7 @@ export class SocketStreams {
   /** Frames that ask for an answer and for no work, in the second since then. */
   #control = 0
   #controlSince = 0
+  #leaving: NodeJS.Timeout | undefined
 
   /** `holding` is given back when the socket is closed. */
   constructor(socket: WebSocket, serving: Serving, holding: Holding) {
@@ -72,6 +79,22 @@ export class SocketStreams {
     if (this.#outbox.isStuck(now)) this.#outbox.cut()
     else if (this.#begunAt !== undefined && now - this.#begunAt > messageTimeoutMilliseconds) this.#cut("slow")
     else if (this.#streams.size === 0 && now - this.#idleSince > idleMax) this.#cut("idle")
+  }
+
+  /** Closes the socket, as soon as no request on it waits for an answer, and a second later at the latest. */
+  leave(): void {
+    this.#leaving ??= setTimeout(() => this.#goAway(), LEAVING_MILLISECONDS)
+    this.#goAwayIfAnswered()
+  }
+
+  #goAwayIfAnswered(): void {
+    const isWaiting = [...this.#streams.values()].some(({ isAnswered }) => !isAnswered)
+    if (this.#leaving !== undefined && !isWaiting) this.#goAway()
+  }
+
+  #goAway(): void {
+    clearTimeout(this.#leaving)
+    this.#socket.close(GOING_AWAY, "the server is closing")
   }
 
   #cut(kind: "slow" | "idle" | "control"): void {
@@ -122,6 +145,7 @@ export class SocketStreams {
   }
 
   #end(): void {
+    clearTimeout(this.#leaving)
     for (const stream of this.#streams.values()) stream.cancel()
     this.#outbox.end()
     this.#holding[Symbol.dispose]()
@@ -174,6 +198,7 @@ export class SocketStreams {
       room: () => this.#outbox.room(),
       send: (answer) => this.#outbox.send(encode(ServerFrame, answer)),
       onError: this.#serving.onError,
+      onAnswered: () => this.#goAwayIfAnswered(),
     })
     this.#streams.set(number, stream)
     stream.run(service!, body).finally(() => {
@@ -181,6 +206,7 @@ export class SocketStreams {
       this.#holding.give("received", cost)
       this.#holding.give("streams")
       this.#idleSince = performance.now()
+      this.#goAwayIfAnswered()
     })
   }
 

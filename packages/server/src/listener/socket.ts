@@ -2,14 +2,17 @@ import type { IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { FRAME_OVERHEAD, Holding, SUBPROTOCOL } from "@conclave/transport/parts"
 import { type WebSocket, WebSocketServer } from "ws"
+import { pause } from "./pause.js"
 import { requesterOf } from "./peer.js"
 import type { Serving } from "./serving.js"
 import { refusedHandshake, type SocketCode } from "./socket-answer.js"
-import { SocketStreams } from "./socket-streams.js"
+import { GOING_AWAY, SocketStreams } from "./socket-streams.js"
 import { type Refused, refusalText } from "./text.js"
 
 /** Bytes of a connection that is to be closed may wait for a client that does not read for so long. */
 const FAREWELL_MILLISECONDS = 1000
+
+const HAND_OVER_EVERY_MILLISECONDS = 10
 
 export const SOCKET_PATH = "/socket"
 
@@ -33,7 +36,7 @@ export class SocketListener {
   readonly #looks: NodeJS.Timeout
   readonly #silent = new WeakSet<WebSocket>()
   readonly #streams = new Set<SocketStreams>()
-  #onEmpty = () => {}
+  #onEmpty: (() => void)[] = []
 
   constructor(serving: Serving) {
     const { limits } = serving
@@ -68,7 +71,7 @@ export class SocketListener {
       this.#streams.add(streams)
       webSocket.once("close", () => {
         this.#streams.delete(streams)
-        if (this.#streams.size === 0) this.#onEmpty()
+        if (this.#streams.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve()
       })
       streams.serve(socket)
     })
@@ -77,20 +80,39 @@ export class SocketListener {
   /** Says goodbye on every socket. */
   close(): void {
     clearInterval(this.#pings)
-    for (const client of this.#server.clients) client.close(1001, "the server is closing")
+    for (const client of this.#server.clients) client.close(GOING_AWAY, "the server is closing")
+  }
+
+  /**
+   * Closes the sockets that there are, one after the other, evenly over `milliseconds`: their clients come back
+   * elsewhere at the same rate. Resolves when all have been told, or the endpoint closes.
+   */
+  async handOver(milliseconds: number): Promise<void> {
+    const sockets = [...this.#streams]
+    const begin = performance.now()
+    for (let done = 0; done < sockets.length && !this.#serving.closing.aborted; ) {
+      const share = milliseconds === 0 ? 1 : Math.min(1, (performance.now() - begin) / milliseconds)
+      for (const due = Math.ceil(share * sockets.length); done < due; done++) sockets[done]!.leave()
+      if (done < sockets.length) await pause(HAND_OVER_EVERY_MILLISECONDS, this.#serving.closing)
+    }
   }
 
   terminate(): void {
     for (const client of this.#server.clients) client.terminate()
   }
 
-  /** Resolves when the last socket is closed. */
-  async end(): Promise<void> {
+  /** Resolves when no socket is left. */
+  async empty(): Promise<void> {
     while (this.#streams.size > 0) {
       await new Promise<void>((resolve) => {
-        this.#onEmpty = resolve
+        this.#onEmpty.push(resolve)
       })
     }
+  }
+
+  /** Resolves when the last socket is closed. */
+  async end(): Promise<void> {
+    await this.empty()
     clearInterval(this.#looks)
   }
 
@@ -110,8 +132,9 @@ export class SocketListener {
   }
 
   #refuse(request: IncomingMessage, path: string): Refusal | undefined {
-    const { closing, hosts, shares, proxies, origins, turnedAway } = this.#serving
-    if (closing.aborted) return { status: "503 Service Unavailable", code: "closing", reason: "the server is closing" }
+    const { closing, draining, hosts, shares, proxies, origins, turnedAway } = this.#serving
+    if (closing.aborted || draining.aborted)
+      return { status: "503 Service Unavailable", code: "closing", reason: "the server is closing" }
     if (path !== SOCKET_PATH) {
       return { status: "404 Not Found", code: "notFound", reason: "there is no socket at this path" }
     }

@@ -10,6 +10,8 @@ export interface StreamOptions {
   /** Resolves when the frame has left this process's memory. */
   readonly send: (frame: ServerFrame) => Promise<void>
   readonly onError: (error: unknown) => void
+  /** Called once, when the first item has left. */
+  readonly onAnswered: () => void
 }
 
 /** More than a reader could ever have room for: a client cannot switch the flow control off. */
@@ -25,11 +27,17 @@ export class ServerStream {
   readonly #gone = new AbortController()
   #credit: number
   #wake: (() => void) | undefined
+  #isAnswered = false
 
   constructor(number: number, options: StreamOptions) {
     this.#number = number
     this.#options = options
     this.#credit = Math.min(options.credit, CREDIT_MAX)
+  }
+
+  /** Something has been said on it: what is left is a subscription, or over. */
+  get isAnswered(): boolean {
+    return this.#isAnswered
   }
 
   /** Resolves when the stream is over; never rejects. */
@@ -57,13 +65,18 @@ export class ServerStream {
 
   async #pump(service: Handler, body: Uint8Array): Promise<void> {
     const { signal } = this.#gone
-    const responses = service(body, { signal, early: false, ...this.#options.requester })[Symbol.asyncIterator]()
+    const responses = service(body, { signal, early: false, way: "socket", ...this.#options.requester })[
+      Symbol.asyncIterator
+    ]()
     try {
       while (await this.#mayContinue()) {
         const next = await responses.next()
         if (next.done || signal.aborted) return
         this.#credit -= costOf(next.value)
         await this.#options.send({ type: "item", stream: this.#number, body: next.value })
+        if (this.#isAnswered) continue
+        this.#isAnswered = true
+        this.#options.onAnswered()
       }
     } finally {
       await responses.return?.()
