@@ -80,6 +80,13 @@ export function serverKey(text: string): Uint8Array {
   throw new UsageError("must be 64 hexadecimal digits (32 bytes)")
 }
 
+/** `9464` at the loopback address, or `10.0.0.5:9464`, `[::1]:9464`. */
+export function place(text: string): { readonly host: string; readonly port: number } {
+  const [, host = DEFAULT_HOST, number = ""] = /^(?:([^:\s]+|\[[0-9a-f:]+\]):)?(\d{1,5})$/i.exec(text) ?? []
+  if (number === "") throw new UsageError(`must be a port, or HOST:PORT, not "${shortened(text)}"`)
+  return { host: host.replace(/^\[|\]$/g, ""), port: port(number) }
+}
+
 export function count(text: string): number {
   const number = Number(text)
   if (/^\d{1,9}$/.test(text) && number > 0) return number

@@ -2,7 +2,15 @@ import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import type { KeyRing } from "@conclave/fast-open"
-import { createServer, type DatabasePlace, type FastOpenServer, type Refusal, type TurnedAway } from "@conclave/server"
+import {
+  createMetrics,
+  createServer,
+  type DatabasePlace,
+  type FastOpenServer,
+  listenForMetrics,
+  type Refusal,
+  type TurnedAway,
+} from "@conclave/server"
 
 export interface ServiceOptions {
   /** Where both services keep what they have: an SQLite file, or `:memory:`; or a PostgreSQL database that others share. */
@@ -27,6 +35,8 @@ export interface ServiceOptions {
   readonly allowedOrigins?: readonly string[] | undefined
   readonly onTurnedAway?: (turnedAway: TurnedAway) => void
   readonly fastOpen?: FastOpenService | undefined
+  /** Where Prometheus asks, if it does. */
+  readonly metrics?: { readonly host: string; readonly port: number } | undefined
 }
 
 export interface FastOpenService {
@@ -41,20 +51,39 @@ export interface FastOpenService {
 export interface RunningService extends AsyncDisposable {
   readonly url: URL
   readonly fastOpen: FastOpenServer | undefined
+  /** Where metrics are. */
+  readonly metricsUrl: URL | undefined
+  /** See `Conclave.drain`. */
+  drain(milliseconds: number): Promise<void>
 }
 
 /** Both services in this process, at one address: `createServer` with what the options of `serve` say. */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const { place, host, port, hosts, connections, fastOpen, ...given } = options
+  const { place, host, port, hosts, connections, fastOpen, metrics: metricsPlace, ...given } = options
+  const metrics = metricsPlace && (await createMetrics())
   const conclave = await createServer({
     ...place,
+    metrics,
     ...given,
     ...(fastOpen && { fastOpen: { ...fastOpen, host } }),
     ...(connections !== undefined && { limits: { listener: { connectionsMax: connections } } }),
   })
   try {
-    const { url } = await conclave.listen({ host, port, ...(hosts && { hosts }) })
-    return { url, fastOpen: conclave.fastOpen, [Symbol.asyncDispose]: () => conclave.close() }
+    const listener = metrics && (await listenForMetrics(metrics, metricsPlace))
+    try {
+      const { url } = await conclave.listen({ host, port, ...(hosts && { hosts }) })
+      return {
+        ...{ url, fastOpen: conclave.fastOpen, metricsUrl: listener?.url },
+        drain: (milliseconds) => conclave.drain(milliseconds),
+        async [Symbol.asyncDispose]() {
+          await conclave.close()
+          await listener?.[Symbol.asyncDispose]()
+        },
+      }
+    } catch (error) {
+      await listener?.[Symbol.asyncDispose]()
+      throw error
+    }
   } catch (error) {
     await conclave.close()
     throw error

@@ -13,6 +13,7 @@ import {
   dataOption,
   days,
   hosts,
+  place as metricsPlace,
   natsUrls,
   nonEmpty,
   origins,
@@ -20,6 +21,7 @@ import {
   postgresUrl,
   proxies,
   publicUrl,
+  seconds,
   size,
 } from "../options.js"
 import { RefusalLog, turnedAwayInWords } from "../refusal-log.js"
@@ -35,7 +37,9 @@ export const serve = command({
       "requests under way.",
     "It speaks HTTP. For other machines, put a proxy with TLS in front, say with --public-url what browsers open, and " +
       "name the proxy with --trust-proxy: docs/deploying.md has files for Caddy, nginx and HAProxy.",
-    "For a supervisor, /healthz answers while it runs, and /readyz while its file can be read.",
+    "For a supervisor, /healthz answers while it runs, and /readyz while its file can be read. With a database, SIGTERM " +
+      "hands the clients over to other such processes first: /readyz says 503 at once, and WebSockets are closed one after the " +
+      "other (--drain).",
     "With DATABASE_URL it keeps everything in PostgreSQL instead of a file, and any number of such processes serve the same " +
       "groups: docs/operating.md. They tell each other what is new through the database, or by NATS with NATS_URL; without " +
       "either, what others write is seen within seconds.",
@@ -102,6 +106,16 @@ export const serve = command({
       help: "how long messages are kept; commits six times as long",
       read: days,
     }),
+    metrics: optional({
+      placeholder: "PORT",
+      help: "metrics for Prometheus, at http://127.0.0.1:PORT/metrics (or HOST:PORT)",
+      read: metricsPlace,
+    }),
+    drain: optional({
+      placeholder: "SECONDS",
+      help: "at the end, hand clients over for so long (database: 10; file: 0)",
+      read: drainTime,
+    }),
     "fast-open": flag("answer sealed requests too"),
     "fast-open-port": optional({
       placeholder: "PORT",
@@ -114,7 +128,7 @@ export const serve = command({
       read: policy,
     }),
   },
-  async run({ port, host, data, ...given }, { terminal }) {
+  async run({ port, host, data, metrics, ...given }, { terminal }) {
     // Who wrote when and how much is in the file: nobody else on this machine is to read it.
     process.umask(0o077)
     if (given.nats !== undefined && given.database === undefined) {
@@ -143,9 +157,14 @@ export const serve = command({
     const onTurnedAway = (it: TurnedAway) => terminal.tell(`${now()} ${turnedAwayInWords(it)}`)
     const told = { onRefusal: refusals.add, onUntrustedProxy, onTurnedAway, onError: faultLog(terminal) }
     const shared = { connections, retentionDays, ...(quota !== undefined && { quota }), ...proxied, ...told }
-    await using service = await start({ place, host, port, page, fastOpen, ...shared })
+    await using service = await start({ place, host, port, page, fastOpen, metrics, ...shared })
     await announce(service, { terminal, place, host, publicUrl, page, keys, policy: fastOpen?.policy })
     const signal = await interruption()
+    const drain = given.drain ?? (given.database === undefined ? 0 : DRAIN_MILLISECONDS)
+    if (drain > 0) {
+      terminal.tell(`${signal}: handing clients over to other processes, for ${drain / 1000} s at most`)
+      await service.drain(drain)
+    }
     terminal.tell(`${signal}: answering what is under way, then closing`)
     return exitCodes.done
   },
@@ -172,6 +191,14 @@ const now = () => new Date().toISOString()
 
 const UNTRUSTED_PROXY =
   "a proxy seems to stand in front: give --trust-proxy with its address, or all its clients are one requester"
+
+/** Time for a proxy to notice and for clients to move, below what supervisors wait before they kill. */
+const DRAIN_MILLISECONDS = 10_000
+
+/** In milliseconds; 0: no time. */
+function drainTime(text: string): number {
+  return text === "0" ? 0 : seconds(text)
+}
 
 /** 10 GiB. */
 const QUOTA = 10 * 1024 ** 3
@@ -253,7 +280,13 @@ async function start(options: ServiceOptions): Promise<RunningService> {
     }
     if (code === "EADDRINUSE") {
       const isSealed = options.fastOpen !== undefined && (error as { port?: number }).port === options.fastOpen.port
-      const [taken, option] = isSealed ? [options.fastOpen.port, "--fast-open-port"] : [port, "--port"]
+      const { metrics } = options
+      const isOfMetrics = metrics !== undefined && (error as { port?: number }).port === metrics.port
+      const [taken, option] = isSealed
+        ? [options.fastOpen.port, "--fast-open-port"]
+        : isOfMetrics
+          ? [metrics.port, "--metrics"]
+          : [port, "--port"]
       throw new Failure(`port ${taken} of ${host} is in use; give another with ${option}, or ${option} 0 for any`, {
         cause: error,
       })
@@ -276,7 +309,7 @@ interface Announcement {
   readonly policy: FastOpenService["policy"] | undefined
 }
 
-async function announce({ url, fastOpen }: RunningService, announcement: Announcement): Promise<void> {
+async function announce({ url, fastOpen, metricsUrl }: RunningService, announcement: Announcement): Promise<void> {
   const { terminal, place, host, publicUrl, page, keys, policy } = announcement
   const { style } = terminal
   const isLocal = LOOPBACK_NAMES.includes(host)
@@ -288,6 +321,7 @@ async function announce({ url, fastOpen }: RunningService, announcement: Announc
     ...(publicUrl === undefined ? [] : [["  listens", `at ${local.href}, for the proxy`]]),
     ...placeRows(place),
     ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
+    ...(metricsUrl === undefined ? [] : [["  metrics", metricsUrl.href]]),
     ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
     [
       "  terminal",
