@@ -44,6 +44,8 @@ const LATE_MILLISECONDS = 2_000
 /** A clock that has jumped is seen after so long. */
 const LOOK_MILLISECONDS = 5_000
 
+/** WebSocket.OPEN, in browsers and `ws`. */
+const OPEN = 1
 /** RFC 6455 §7.4.1. */
 const GOING_AWAY = 1001
 
@@ -95,6 +97,8 @@ function createSession(
   /** When the timer is to fire, as the clock shows that goes on while the machine sleeps. */
   let watchAt = 0
 
+  // One that the server has begun to close takes nothing any more, and says so to its listeners only when it is closed.
+  const isOpen = () => alive && socket.readyState === OPEN
   const send = (frame: ClientFrame) => {
     if (alive) socket.send(encode(ClientFrame, frame) as Uint8Array<ArrayBuffer>)
   }
@@ -201,7 +205,7 @@ function createSession(
 
   return {
     get alive() {
-      return alive
+      return isOpen()
     },
     get silence() {
       return timers.elapsed() - heardAt
@@ -221,7 +225,7 @@ function createSession(
       schedule()
     },
     open({ service, body, credit }) {
-      if (!alive) throw lost("closed")
+      if (!isOpen()) throw lost("closed")
       const number = ++lastNumber
       busyAt = timers.elapsed()
       const stream = new StreamState(credit, {
