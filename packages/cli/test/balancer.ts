@@ -2,8 +2,8 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 
-/** How often a gateway is asked whether it is ready. Others than its proxies it answers five times a second. */
-const CHECK_MILLISECONDS = 50
+/** How often a gateway is asked whether it is ready: it answers five times a second. */
+const CHECK_MILLISECONDS = 200
 
 interface Gateway {
   readonly port: number
@@ -12,8 +12,7 @@ interface Gateway {
 
 /**
  * What stands before gateways: connections go to those that are ready, one after the other, and to the next where one
- * cannot be reached. It knows TCP and `/readyz`, and repeats nothing: the gateways have to
- * trust it as a proxy.
+ * cannot be reached. It knows TCP and `/readyz`, and repeats nothing.
  */
 export class Balancer implements AsyncDisposable {
   readonly #gateways: readonly Gateway[]
