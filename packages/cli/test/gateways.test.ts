@@ -9,8 +9,13 @@ const postgres = () => (server ??= startPostgres())
 after(async () => (await server)?.[Symbol.asyncDispose]())
 
 /** A gateway on the database, which keeps nothing in its folder. */
-const gateway = (url: string, { port = 0, words = [] }: { port?: number; words?: readonly string[] } = {}) =>
-  Service.start(new Folder(), port, { words, environment: { DATABASE_URL: url } })
+const gateway = (
+  url: string,
+  { port = 0, ...options }: { port?: number; words?: readonly string[]; program?: string } = {},
+) => Service.start(new Folder(), port, { ...options, environment: { DATABASE_URL: url } })
+
+/** `packages/cli/bin/conclave.js` of an earlier version, built. */
+const before = process.env.CONCLAVE_BEFORE
 
 async function member(test: TestContext, name: string, { address }: Service): Promise<Client> {
   const folder = new Folder()
@@ -100,6 +105,30 @@ describe("conclave serve on a database", { skip: noPostgres, timeout: 120_000 },
       return sent.every((text) => all.filter((it) => it === text).length === 1)
     })
     await killed[Symbol.asyncDispose]()
+  })
+
+  it("serves beside a gateway of an earlier version, which has made the tables, and follows it", {
+    skip: before === undefined && "CONCLAVE_BEFORE names no conclave.js of an earlier version",
+  }, async (test) => {
+    const url = await (await postgres()).url("before")
+    await using older = await gateway(url, { program: before! })
+    await using newer = await gateway(url)
+    const { theirs, his, heard } = await talking(test, older, newer)
+    for (let number = 0; number < 20; number++) {
+      await theirs.send(`older ${number}`)
+      await his.send(`newer ${number}`)
+    }
+    await theirs.refresh()
+    await until("all that was said", async () => {
+      const all = [await heard(theirs), await heard(his)]
+      return all.every((texts) => texts.length === 40 && new Set(texts).size === 40)
+    })
+    assert.equal(await older.stop("SIGTERM"), 0)
+    const { port } = older
+    await using after = await gateway(url, { port })
+    assert.equal(after.port, port)
+    await theirs.send("after the upgrade")
+    await until("what was said after", async () => (await heard(his)).includes("after the upgrade"))
   })
 
   it("is unavailable while the database is down, and goes on without a restart", async (test) => {

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly within?: string | undefined
   /** The user to run as: needs root. */
   readonly uid?: number
+  /** The command, of another version for one; default: that of this repository. */
+  readonly program?: string | undefined
 }
 
 /** Runs the real command in a process of its own, to its end. */
@@ -66,7 +68,10 @@ export async function runHere(words: readonly string[]): Promise<Ran> {
   return { code, output: Buffer.concat(written), errors }
 }
 
-function start(words: readonly string[], { environment = {}, within, uid }: RunOptions = {}): ChildProcess {
+function start(
+  words: readonly string[],
+  { environment = {}, within, uid, program: script = binary }: RunOptions = {},
+): ChildProcess {
   const unset = Object.fromEntries(
     [
       ...["NO_COLOR", "CONCLAVE_DEBUG", "CONCLAVE_KEY", "CONCLAVE_AS", "CONCLAVE_SERVER"],
@@ -74,7 +79,7 @@ function start(words: readonly string[], { environment = {}, within, uid }: RunO
     ].map((name) => [name, undefined]),
   )
   const env = { ...process.env, ...unset, ...environment }
-  const command = [process.execPath, binary, ...words]
+  const command = [process.execPath, script, ...words]
   const [program, ...rest] = within === undefined ? command : ["ip", "netns", "exec", within, ...command]
   return spawn(program!, rest, { env, ...(uid !== undefined && { uid }) })
 }
@@ -105,6 +110,7 @@ interface StartOptions {
   /** The network namespace to run in. */
   readonly within?: string | undefined
   readonly environment?: NodeJS.ProcessEnv
+  readonly program?: string | undefined
 }
 
 interface Started {
@@ -136,10 +142,11 @@ export class Service implements AsyncDisposable {
   }
 
   static async start(folder = new Folder(), port = 0, options: StartOptions = {}): Promise<Service> {
-    const { words = [], within, environment } = options
+    const { words = [], within, environment, program } = options
     const begin = performance.now()
     const child = start(["serve", "--port", String(port), "--data", folder.path, ...words], {
       within,
+      program,
       ...(environment && { environment }),
     })
     let announcement = ""
