@@ -99,7 +99,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [
-    ...["mls", "mls/wire", "client/browser", "contracts/delivery", "contracts/heads"],
+    ...["mls", "mls/wire", "client/browser", "contracts/access", "contracts/delivery", "contracts/heads"],
     ...["testing/servers", "transport/node"],
   ],
 }

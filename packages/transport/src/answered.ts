@@ -1,9 +1,6 @@
 import { type Codec, DecodeError, decode } from "@conclave/codec"
 import type { RequestContract } from "./replay-safety.js"
-import type { Handler } from "./seam.js"
-
-/** How a request came: by HTTP, on a WebSocket, sealed, or without a listener. */
-export type Way = "http" | "socket" | "sealed" | "direct"
+import type { Handler, Way } from "./seam.js"
 
 /** One answer, for traces and metrics: numbers, and words of the code. Nothing says who asked, for what or whom. */
 export interface Answered {

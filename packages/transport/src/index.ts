@@ -1,5 +1,5 @@
 /** Carrying requests to a service, on any platform: what needs Node or a browser is in `/node` and `/browser`. */
-export type { Answered, TraceOptions, Way } from "./answered.js"
+export type { Answered, TraceOptions } from "./answered.js"
 export { type HttpTransportOptions, httpTransport } from "./http.js"
 export type { LineFault } from "./line-fault.js"
 export { errorFields, type Logger, type LogOptions, loggedService, refusalLog } from "./logging.js"

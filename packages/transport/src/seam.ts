@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Way } from "./answered.js"
 import type { LineFault } from "./line-fault.js"
 import type { ReplaySafe } from "./replay-safety.js"
 
@@ -32,6 +31,9 @@ export interface RequestOptions<Body extends Uint8Array = Uint8Array> extends Su
   /** Only for bytes of which their contract says so: `RequestContract.encode` and `isReplaySafe` make the type. */
   readonly replaySafe?: Body extends ReplaySafe ? boolean : false
 }
+
+/** How a request came: by HTTP, on a WebSocket, sealed, or without a listener. */
+export type Way = "http" | "socket" | "sealed" | "direct"
 
 export interface RequestContext {
   /** Aborted when the asker is gone. */

@@ -1,11 +1,13 @@
-import type { DeliveryFigures } from "@conclave/delivery"
-import type { Answered, Resource, ShareLevel } from "@conclave/transport"
-import type { Refusal } from "../options.js"
+import type { RefusalKind as AuthRefusalKind } from "@conclave/auth"
+import type { DeliveryFigures, RefusalKind as DeliveryRefusalKind } from "@conclave/delivery"
+import type { Answered, RefusalKind as ListenerRefusalKind, Resource, ShareLevel } from "@conclave/transport"
+
+type RefusalKind = AuthRefusalKind | DeliveryRefusalKind | ListenerRefusalKind
 
 /** What a server tells as it happens. Words are those of the code; nothing says who, for whom or what. */
 export interface Meter {
   answered(answered: Answered): void
-  refused(kind: Refusal["kind"], level: ShareLevel | undefined): void
+  refused(kind: RefusalKind, level: ShareLevel | undefined): void
   appended(kind: string, bytes: number): void
   failed(part: ServerPart): void
   /** One call of a store. `operation`: the method's name. */
