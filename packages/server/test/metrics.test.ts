@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
@@ -126,6 +126,24 @@ describe("the metrics of a server", { timeout: 20_000 }, () => {
     const rebound = await raw(url, "GET /metrics HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n")
     assert.equal(statusOf(rebound), 421)
     assert.equal((await fetch(new URL("/metrics", service))).status, 404)
+  })
+
+  it("are all in docs/operating.md, which names no other", async () => {
+    const { registry } = await createMetrics()
+    const defined = new Set((await registry.getMetricsAsJSON()).map(({ name }) => name))
+    const document = readFileSync(new URL("../../../../docs/operating.md", import.meta.url), "utf8")
+    const rows = document.split("\n").filter((line) => /^\| `(conclave|nodejs|process)_/.test(line))
+    const written = rows.flatMap((row) => [...row.split("|")[1]!.matchAll(/`([a-z0-9_]+)`/g)].map((match) => match[1]!))
+    assert.deepEqual(
+      written.filter((name) => !defined.has(name)),
+      [],
+    )
+    const own = [...defined].filter((name) => name.startsWith("conclave_"))
+    assert.deepEqual(
+      own.filter((name) => !written.includes(name)),
+      [],
+    )
+    assert.equal(new Set(written).size, written.length)
   })
 
   it("go into a registry that an application has already", async () => {
