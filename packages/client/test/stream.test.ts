@@ -200,6 +200,31 @@ describe("the stream", () => {
     assert.equal(bob.online, false)
   })
 
+  for (const [how, milliseconds] of [["a while after it began", 600] as const, ["as soon as it begins", 0] as const]) {
+    it(`that is handed over ${how} is taken up again ${milliseconds > 0 ? "at once" : "more and more slowly"}`, async () => {
+      await using world = new World({ inMemory: true })
+      const delivery: Transport = {
+        ...world.transport("delivery"),
+        async *subscribe() {
+          yield encode(DeliveryResponse, { type: "inboxEntries", entries: [], head: 0n })
+          if (milliseconds > 0) await later(milliseconds)
+          throw new TransportError("the socket is gone: handed over", { retryable: true, isHandedOver: true })
+        },
+      }
+      const pauses: number[] = []
+      const write = (fields: Record<string, unknown>) => {
+        if (typeof fields.pause === "number" && "cursors" in fields) pauses.push(fields.pause)
+      }
+      const logger = { debug: write, info: write, warn: write, error: write }
+      await world.open("bob", { live: true, delivery, logger })
+      await until(() => pauses.length >= 3, "three ends")
+      assert.deepEqual(
+        pauses.slice(0, 3).map((pause) => pause > 0),
+        milliseconds > 0 ? [false, false, false] : [false, true, true],
+      )
+    })
+  }
+
   it("follows the conversations that there are after several have come and gone at once", async () => {
     await using world = new World({ inMemory: true })
     const alice = await world.open("alice", { live: true, policy: { keyPackages: 20 } })

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict"
 import { once } from "node:events"
+import type { AddressInfo } from "node:net"
 import { describe, it, type TestContext } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import type { Listener } from "@conclave/server"
 import { WebSocket, WebSocketServer } from "ws"
 import { ClientFrame, ServerFrame, SUBPROTOCOL } from "../src/frames.js"
 import { connect, type Handler, TransportError } from "../src/node.js"
+import type { WebSocketLike } from "../src/socket-options.js"
+import { socketTransport } from "../src/websocket.js"
 import { broken, counter, echo, serve, silent, text, utf8 } from "./support.js"
 
 const retryable = (error: unknown) => error instanceof TransportError && error.retryable
@@ -21,6 +24,44 @@ async function all(stream: AsyncIterable<Uint8Array>): Promise<string[]> {
   for await (const item of stream) items.push(text(item))
   return items
 }
+
+describe("a socket that its server has begun to close", { timeout: 20_000 }, () => {
+  it("is not used for what is asked then, though it is not closed yet", async (test) => {
+    const held: { pause(): void; resume(): void }[] = []
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => SUBPROTOCOL })
+    test.after(() => {
+      for (const line of held) line.resume()
+      server.close()
+    })
+    server.on("connection", (socket, request) => {
+      socket.on("message", (message: Buffer) => {
+        const frame = decode(ClientFrame, new Uint8Array(message))
+        if (frame.type !== "open") return
+        const body = utf8(`answer ${held.length}`)
+        socket.send(encode(ServerFrame, { type: "item", stream: frame.stream, body }))
+        if (held.length > 0) return
+        // It never reads that the client has understood, so the socket stays as it is.
+        held.push(request.socket)
+        request.socket.pause()
+        socket.close(1001)
+      })
+    })
+    await once(server, "listening")
+    const url = new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/socket`)
+    const sockets: WebSocket[] = []
+    const createSocket = (at: URL) => {
+      const socket = new WebSocket(at, SUBPROTOCOL)
+      sockets.push(socket)
+      return socket as unknown as WebSocketLike
+    }
+    await using transport = socketTransport({ url, service: "any", createSocket, timeoutMilliseconds: 5_000 })
+    assert.equal(text(await transport.request(utf8("first"))), "answer 0")
+    while (sockets[0]!.readyState !== WebSocket.CLOSING) await pause(5)
+    assert.equal(await transport.usable(), false)
+    assert.equal(text(await transport.request(utf8("second"))), "answer 1")
+    assert.deepEqual([sockets.length, sockets[0]!.readyState], [2, WebSocket.CLOSING])
+  })
+})
 
 describe("streams over one socket", { timeout: 20_000 }, () => {
   it("run side by side, each with its own items in order and its own end", async () => {
