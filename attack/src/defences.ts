@@ -267,7 +267,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     inClient("service/clock")("this.#offset = Number(", "this.#offset = 0 * Number("),
     inClient("device/subscription")("if (isRefusal(answer)) {", "if (answer === undefined) {"),
     inClient("device/subscription")(
-      "if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > STEADY_MILLISECONDS)",
+      "if (this.#openSince !== undefined && timers.elapsed() - this.#openSince > steady)",
       "if (this.#failures > 0)",
     ),
   ],

@@ -73,7 +73,7 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
 }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`access to a group's log (${name})`, { timeout: 20_000 }, () => {
+  describe(`access to a group's log (${name})`, { timeout: 120_000 }, () => {
     it("a stranger who knows a group's id can do nothing with it, by any request of the contract", async (test) => {
       const service = createService(openStore(test))
       const { groupId, second } = await groupOfTwoIntervals(service, false)

@@ -45,7 +45,7 @@ async function next<T extends DeliveryResponse["type"]>(stream: AsyncGenerator<D
 }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`knocks (${name})`, { timeout: 20_000 }, () => {
+  describe(`knocks (${name})`, { timeout: 120_000 }, () => {
     it("are left with any key of the group's, seen by a key that reaches the head, and answered for the knock's key", async (test) => {
       const service = createService(openStore(test))
       const groupId = await createGroup(service)

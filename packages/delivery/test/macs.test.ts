@@ -65,7 +65,7 @@ const byMac = (service: TestService, pass: Pass, request = messageRequest(pass.g
   withAccess(request, { pass, at: service.clock.now }) as AppendRequest & { readonly access: Mac }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`a MAC by a pass (${name})`, { timeout: 20_000 }, () => {
+  describe(`a MAC by a pass (${name})`, { timeout: 120_000 }, () => {
     it("appends and knocks, reads and follows, until its pass is over", async (test) => {
       const store = openStore(test)
       const service = createService(store, hintsOnly)

@@ -57,7 +57,7 @@ async function last(stream: AsyncGenerator<DeliveryResponse>): Promise<DeliveryR
 }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`a device that the operator has suspended (${name})`, { timeout: 20_000 }, () => {
+  describe(`a device that the operator has suspended (${name})`, { timeout: 120_000 }, () => {
     it("is refused in words whatever it signs, until it is resumed", async (test) => {
       const store = openStore(test)
       const service = createService(store)
@@ -114,7 +114,7 @@ for (const [name, openStore] of Object.entries(stores)) {
     })
   })
 
-  describe(`a group that the operator has closed (${name})`, { timeout: 20_000 }, () => {
+  describe(`a group that the operator has closed (${name})`, { timeout: 120_000 }, () => {
     it("is not there, with all that belonged to it, and is not made again", async (test) => {
       const store = openStore(test)
       const service = createService(store)

@@ -129,7 +129,7 @@ for (const [name, openStore] of Object.entries(stores)) {
   })
 }
 
-describe("a sweep", { timeout: 20_000 }, () => {
+describe("a sweep", { timeout: 120_000 }, () => {
   it("makes room: what was deleted is overwritten on the disk, and its place used again", async (test) => {
     const file = join(temporaryFolder(test), "service.db")
     const database = openDatabase({ file })

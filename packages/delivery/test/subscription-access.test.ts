@@ -74,7 +74,7 @@ async function follow(service: TestService, groupId: Uint8Array, proving: { key?
 }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`what a subscription may see (${name})`, { timeout: 20_000 }, () => {
+  describe(`what a subscription may see (${name})`, { timeout: 120_000 }, () => {
     it("ends with a removal, and goes on when it is extended by a later key", async (test) => {
       const service = createService(openStore(test), hintsOnly)
       const groupId = await createGroup(service)
@@ -242,7 +242,7 @@ for (const [name, openStore] of Object.entries(stores)) {
     })
   })
 
-  describe(`a pass (${name})`, { timeout: 20_000 }, () => {
+  describe(`a pass (${name})`, { timeout: 120_000 }, () => {
     it("reads what its key reads for 24 hours, from one service of the store as from another", async (test) => {
       const store = openStore(test)
       const service = createService(store, hintsOnly)
@@ -332,7 +332,7 @@ async function openLegacy(test: TestContext) {
   return { service, groupId }
 }
 
-describe("a group from before there were access keys", { timeout: 20_000 }, () => {
+describe("a group from before there were access keys", { timeout: 120_000 }, () => {
   it("asks for none until a commit registers the first, and for one from then on", async (test) => {
     const { service, groupId } = await openLegacy(test)
     const access = noAccess

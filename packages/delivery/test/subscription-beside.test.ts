@@ -61,7 +61,7 @@ interface Following {
 }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`what lies beside a log that is followed (${name})`, { timeout: 20_000 }, () => {
+  describe(`what lies beside a log that is followed (${name})`, { timeout: 120_000 }, () => {
     it("is told to the last knock, however many there are", async (test) => {
       const service = createService(openStore(test), hintsOnly)
       const groupId = await createGroup(service)
@@ -153,7 +153,7 @@ for (const [name, openStore] of Object.entries(stores)) {
     })
   })
 
-  describe(`a log whose beginning is kept no longer (${name})`, { timeout: 20_000 }, () => {
+  describe(`a log whose beginning is kept no longer (${name})`, { timeout: 120_000 }, () => {
     it("is said to be so to a key that reaches no further than that", async (test) => {
       const service = createService(openStore(test), hintsOnly)
       const groupId = await createGroup(service)

@@ -185,7 +185,7 @@ describe("subscriptions that wait", { timeout: 60_000 }, () => {
   })
 })
 
-describe("one requester", { timeout: 20_000 }, () => {
+describe("one requester", { timeout: 120_000 }, () => {
   const limits = {
     subscriptionsByRequesterMax: 2,
     subscriptionsMax: 12,

@@ -29,7 +29,7 @@ async function next(stream: AsyncGenerator<DeliveryResponse>): Promise<DeliveryR
 }
 
 for (const [name, openStore] of Object.entries(stores)) {
-  describe(`a subscription (${name})`, { timeout: 20_000 }, () => {
+  describe(`a subscription (${name})`, { timeout: 120_000 }, () => {
     it("brings what is behind the cursor, then what comes, each entry once and in order", async (test) => {
       const service = createService(openStore(test), hintsOnly)
       const groupId = await createGroup(service)
@@ -86,7 +86,7 @@ for (const [name, openStore] of Object.entries(stores)) {
   })
 }
 
-describe("a subscription and its reader", { timeout: 20_000 }, () => {
+describe("a subscription and its reader", { timeout: 120_000 }, () => {
   it("a hint that was lost only delays: the service looks by itself", async () => {
     const deaf: Wake = { ...processWake(), notify() {} }
     const service = createService(memoryStore(sha256), { wake: deaf, limits: { pollMilliseconds: 50 } })

@@ -5,7 +5,7 @@ import { memoryStore, processWake, type Wake } from "../src/index.js"
 
 const never = new AbortController().signal
 
-describe("hints within one process", { timeout: 20_000 }, () => {
+describe("hints within one process", { timeout: 120_000 }, () => {
   it("tell of everything where nobody knows what was missed: each watch of its own topics, once", async () => {
     const wake = processWake()
     const [one, two] = [wake.watch(["a", "b"]), wake.watch(["b", "c"])]
@@ -38,7 +38,7 @@ describe("hints within one process", { timeout: 20_000 }, () => {
   })
 })
 
-describe("a subscription that is told of everything", { timeout: 20_000 }, () => {
+describe("a subscription that is told of everything", { timeout: 120_000 }, () => {
   it("brings what it has missed, and reads no log that is quiet", async () => {
     const store = memoryStore(sha256)
     let reads = 0
