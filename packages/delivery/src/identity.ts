@@ -50,6 +50,9 @@ export async function openIdentity(store: Store, crypto: CryptoProvider): Promis
   return new Identity(await storedIn(store, crypto), crypto)
 }
 
+/** What raising the incarnation asks of a store. */
+export type IdentityStore = Pick<Store, "identity" | "raiseIncarnation">
+
 export interface NewIncarnation {
   /** Default: the time in seconds, or one above the stored one where that is higher: a backup that is restored twice is two. */
   readonly to?: bigint | undefined
@@ -65,7 +68,7 @@ export interface NewIncarnation {
  * @throws {RangeError} when `to` is not above the stored incarnation, or does not fit into 63 bits.
  */
 export async function raiseIncarnation(
-  store: Store,
+  store: IdentityStore,
   crypto: CryptoProvider,
   { to, now = Date.now }: NewIncarnation = {},
 ): Promise<ServiceIdentity> {
@@ -83,7 +86,7 @@ export async function raiseIncarnation(
   return { key: key.publicKey, incarnation, handovers: [...stored.handovers, handover] }
 }
 
-function storedIn(store: Store, crypto: CryptoProvider): Promise<StoredIdentity> {
+function storedIn(store: IdentityStore, crypto: CryptoProvider): Promise<StoredIdentity> {
   return store.identity({ seed: crypto.random(32), passSecret: crypto.random(32), incarnation: 1n, handovers: [] })
 }
 

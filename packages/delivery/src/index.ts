@@ -1,4 +1,4 @@
-export { type NewIncarnation, raiseIncarnation } from "./identity.js"
+export { type IdentityStore, type NewIncarnation, raiseIncarnation } from "./identity.js"
 export { type DeliveryLimits, limitsForQuota } from "./limits.js"
 export type { Directory, DirectoryEntry } from "./proof.js"
 export type { DeliveryRates } from "./rates.js"

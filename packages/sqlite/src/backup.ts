@@ -107,7 +107,10 @@ export function unpackBackup(file: string, to: string): Backup {
       const check = database.prepare("PRAGMA integrity_check(1)").get() as { integrity_check: string }
       if (check.integrity_check !== "ok") throw new StoreUnavailable("the backup is damaged")
       const backup = describedIn(database)
-      database.exec("PRAGMA secure_delete = ON; DROP TABLE backup; PRAGMA application_id = 0")
+      // What is restored is announced, so that it may be served even after a move.
+      database.exec(
+        "PRAGMA secure_delete = ON; DROP TABLE backup; DROP TABLE IF EXISTS moved; PRAGMA application_id = 0",
+      )
       return backup
     })
   } finally {

@@ -4,6 +4,7 @@ import { dirname } from "node:path"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
 import { type FileLock, lockFile } from "./file-lock.js"
+import { requireUnmoved } from "./moved.js"
 
 export type SqlValue = Uint8Array | bigint | number | string | null
 export type Row = Readonly<Record<string, any>>
@@ -21,7 +22,10 @@ export interface Connection {
  * shares the next transaction, and each promise resolves only when that is on the disk (WAL, `synchronous=FULL`).
  */
 export interface Database extends AsyncDisposable {
-  /** Brings the tables of one component up to date; several components share a file. Throws {@link StoreUnavailable}. */
+  /**
+   * Brings the tables of one component up to date; several components share a file. Throws {@link StoreUnavailable}, also
+   * where the service was moved elsewhere.
+   */
   migrate(component: string, migrations: readonly string[]): void
   /** Sees what is committed. Throws {@link StoreUnavailable}. */
   read<T>(work: (connection: Connection) => T): T
@@ -123,6 +127,7 @@ class LibsqlDatabase implements Database {
 
   migrate(component: string, migrations: readonly string[]): void {
     available(() => {
+      requireUnmoved(this.#connection)
       // What is up to date is left alone: a full disk does not keep a service from reading.
       if (this.#version(component, migrations) === migrations.length) return
       this.#database.exec(`PRAGMA busy_timeout = ${this.#lockTimeoutMilliseconds}`)

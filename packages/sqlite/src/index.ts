@@ -11,11 +11,6 @@ export {
 } from "./database.js"
 export { deliveryStore } from "./delivery/store.js"
 export { type FileLock, type Holder, lockFile, lockHolder } from "./file-lock.js"
-export {
-  type Action,
-  type FileStatus,
-  type GroupStatus,
-  type NameStatus,
-  type NewAction,
-  OperatorFile,
-} from "./operator.js"
+export type { Moved } from "./moved.js"
+export { type MovingFile, openMovingFile } from "./moving.js"
+export { OperatorFile } from "./operator.js"

@@ -1,65 +1,19 @@
 import { randomBytes } from "node:crypto"
 import { LogEntryKind } from "@conclave/contracts/delivery"
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import { StoreUnavailable } from "@conclave/delivery/store"
-import { migrations as authMigrations, resumeName, suspendName } from "./auth/store.js"
-import { available, type Connection, connectionOf, laterVersion, opened, type Row } from "./database.js"
+import {
+  type Action,
+  type GroupStatus,
+  type NameStatus,
+  type NewAction,
+  type ServiceStatus,
+  StoreUnavailable,
+} from "@conclave/delivery/store"
+import { resumeName, suspendName } from "./auth/store.js"
+import { available, type Connection, connectionOf, opened, type Row } from "./database.js"
 import { beginClosing, CLOSED_ROWS_AT_A_TIME, deleteClosed, resumeDevice, suspendDevice } from "./delivery/operated.js"
-import { migrations as deliveryMigrations } from "./delivery/schema.js"
-
-/** What the operator did, as it is kept. */
-export interface Action {
-  /** Unix time in milliseconds. */
-  readonly at: number
-  /** Of the system, who did it. */
-  readonly user: string
-  readonly did: "suspend" | "resume" | "close"
-  /** A name, or the id of a group in hexadecimal digits. */
-  readonly what: string
-  readonly reason: string
-}
-
-export type NewAction = Pick<Action, "at" | "user" | "reason">
-
-export interface FileStatus {
-  readonly names: number
-  readonly devices: number
-  readonly groups: number
-  readonly entries: number
-  readonly bytes: {
-    /** In use, of the file; each kind is a part of it. */
-    readonly all: number
-    readonly messages: number
-    readonly proposals: number
-    readonly commits: number
-    readonly welcomes: number
-    readonly keyPackages: number
-    readonly knocks: number
-  }
-  /** When the oldest entry of a log that is kept was appended (Unix time in milliseconds), if there is one. */
-  readonly oldestAt: number | undefined
-  readonly suspended: readonly string[]
-  /** How many groups the operator has closed. */
-  readonly closed: number
-}
-
-export interface GroupStatus {
-  /** In hexadecimal digits. */
-  readonly id: string
-  readonly entries: number
-  /** Of the log. */
-  readonly bytes: number
-  /** When something was appended last (Unix time in milliseconds), or the group made. */
-  readonly lastAt: number
-}
-
-export interface NameStatus {
-  readonly name: string
-  readonly devices: number
-  /** Of the first device. */
-  readonly registeredAt: number
-  readonly suspended: string | undefined
-}
+import { type Moved, movedIn, requireUnmoved } from "./moved.js"
+import { requireVersions } from "./versions.js"
 
 /** A service writes in between: it waits two seconds for a lock. */
 const LOCK_TIMEOUT_MILLISECONDS = 5_000
@@ -74,7 +28,10 @@ export class OperatorFile implements Disposable {
   readonly #database: ReturnType<typeof opened>
   readonly #connection: Connection
 
-  /** @throws {StoreUnavailable} when the file is none of a service, or of another version. */
+  /**
+   * @throws {StoreUnavailable} when the file is none of a service, or of another version; and where it is not only read,
+   *   when the service was moved.
+   */
   constructor(file: string, { readonly }: { readonly readonly: boolean }) {
     this.#database = opened(file, { readonly, timeout: LOCK_TIMEOUT_MILLISECONDS } as object)
     this.#connection = connectionOf(this.#database)
@@ -82,6 +39,7 @@ export class OperatorFile implements Disposable {
       available(() => {
         if (!readonly) this.#database.exec("PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
         requireVersions(this.#connection)
+        if (!readonly) requireUnmoved(this.#connection)
       })
     } catch (error) {
       this.#database.close()
@@ -89,7 +47,7 @@ export class OperatorFile implements Disposable {
     }
   }
 
-  status(): FileStatus {
+  status(): ServiceStatus {
     return this.#in("BEGIN", (connection) => {
       const count = (sql: string) => Number(connection.get(sql)!.n)
       const pragma = (name: string) => Number(connection.get(`PRAGMA ${name}`)![name])
@@ -146,6 +104,11 @@ export class OperatorFile implements Disposable {
     return rows.map(({ name, devices, at, suspended }) => {
       return { name, devices: Number(devices), registeredAt: Number(at), suspended: suspended ?? undefined }
     })
+  }
+
+  /** Where the service of the file was moved, if it was. */
+  moved(): Moved | undefined {
+    return this.#in("BEGIN", movedIn)
   }
 
   /** In the order in which they were done. */
@@ -229,6 +192,7 @@ function apply(connection: Connection, action: Action, sha256?: Sha256): boolean
 }
 
 function work(connection: Connection, { did, what, reason }: Action, sha256?: Sha256): boolean {
+  if (did === "announce") return false
   if (did === "close") {
     const groupId = Uint8Array.from(Buffer.from(what, "hex"))
     return beginClosing(connection, { groupId, asId: randomBytes(32), sha256: sha256! }) !== undefined
@@ -254,21 +218,3 @@ function keep(connection: Connection, { at, user, did, what, reason }: Action): 
 }
 
 const actionOf = ({ at, user, did, what, reason }: Row): Action => ({ at: Number(at), user, did, what, reason })
-
-function requireVersions(connection: Connection): void {
-  const isKnown = connection.get("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'") !== undefined
-  if (!isKnown) throw new StoreUnavailable("the file is none of a service")
-  for (const [component, { length: newest }] of [
-    ["auth", authMigrations],
-    ["delivery", deliveryMigrations],
-  ] as const) {
-    const row = connection.get("SELECT version FROM schema_version WHERE component = ?", [component])
-    const version = Number(row?.version ?? 0n)
-    if (version > newest) throw laterVersion(component, { version, newest })
-    if (version < newest) {
-      throw new StoreUnavailable(
-        "the file is of an older version of Conclave: start this version of the service on it once",
-      )
-    }
-  }
-}

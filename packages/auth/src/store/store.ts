@@ -1,5 +1,7 @@
 import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
 
+export type * from "./records.js"
+
 /**
  * What the Authentication Service remembers. Devices are added and never changed; a name has at most one statement about
  * its display name, which a later one replaces. Names that the operator has suspended stay as they are, and take nothing

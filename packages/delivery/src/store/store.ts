@@ -5,6 +5,8 @@ import type { Handover } from "@conclave/contracts/heads"
 import type { Answers, Knock } from "@conclave/contracts/knocks"
 
 export { processWake, type Wake, type Watch } from "../wake.js"
+export type * from "./operator.js"
+export type * from "./records.js"
 
 /**
  * What the Delivery Service remembers: whole operations, each done entirely or not at all, and durable before its

@@ -125,7 +125,7 @@ export function resumeName(connection: Connection, name: string): boolean {
   return connection.run("DELETE FROM suspended_name WHERE name = ?", [name]) > 0
 }
 
-function storedDevice(row: Row): StoredDevice {
+export function storedDevice(row: Row): StoredDevice {
   return {
     name: row.name,
     deviceId: row.id,

@@ -1,0 +1,41 @@
+import type { DisplayName } from "@conclave/contracts/auth"
+import type { StoredDevice } from "./store.js"
+
+/**
+ * What an Authentication Service has stored, in the service's own terms: how one store hands everything over to another.
+ * Records come in the order of this union.
+ */
+export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord
+
+/** In the order of registration. */
+export interface RegistrationRecord extends Omit<StoredDevice, "suspended"> {
+  readonly type: "registration"
+}
+
+export interface DisplayNameRecord extends DisplayName {
+  readonly type: "displayName"
+  readonly name: string
+}
+
+export interface SuspendedNameRecord {
+  readonly type: "suspendedName"
+  readonly name: string
+  readonly reason: string
+}
+
+/** How many records of each type a store has. */
+export interface AuthContents {
+  counts(): Promise<Readonly<Record<AuthRecord["type"], number>>>
+}
+
+/** A store that hands over what it has. */
+export interface AuthSource extends AuthContents {
+  /** All that was committed at one moment, some of one type at a time. */
+  records(): AsyncIterable<readonly AuthRecord[]>
+}
+
+/** An empty store that takes over what another has. */
+export interface AuthIntake extends AuthContents {
+  /** All of one type, in the order of {@link AuthSource.records}. */
+  take(records: readonly AuthRecord[]): Promise<void>
+}
