@@ -48,7 +48,7 @@ async function commit(client: pg.PoolClient): Promise<void> {
   if (command !== "COMMIT") throw new Error("the transaction was undone")
 }
 
-export const connectionOf = (client: pg.PoolClient): Connection => ({
+export const connectionOf = (client: pg.ClientBase): Connection => ({
   get: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rows[0],
   all: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rows,
   run: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rowCount ?? 0,
@@ -83,7 +83,7 @@ function nameOf(sql: string): string {
   return name
 }
 
-async function queried(client: pg.ClientBase, query: pg.QueryConfig): Promise<pg.QueryResult> {
+export async function queried(client: pg.ClientBase, query: pg.QueryConfig): Promise<pg.QueryResult> {
   try {
     return await client.query(query)
   } catch (error) {

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { StoreUnavailable } from "@conclave/delivery/store"
 import pg from "pg"
-import { connectionOf, inTransaction, NotBegun, type Work } from "./connection.js"
+import { connectionOf, inTransaction, NotBegun, queried, type Work } from "./connection.js"
 import { isLost, isOfTables, isReadOnly, isRetryable, spoilsConnection, unavailable, unreachable } from "./failures.js"
 import { Components, type Migration } from "./migrations.js"
 import { types } from "./values.js"
@@ -15,6 +15,13 @@ type Run<T> = (client: pg.PoolClient) => Promise<T>
 export interface Database extends AsyncDisposable {
   /** Brings the tables of one component up to date; several components share a schema. */
   migrate(component: string, migrations: readonly Migration[]): Promise<void>
+  /** Rejects where the tables of these components are not there, or not of this version. Changes nothing. */
+  require(components: Readonly<Record<string, readonly Migration[]>>): Promise<void>
+  /**
+   * From now on, a statement's only value has to be this one, which each new connection looks at: where it is another, nothing
+   * is done any more.
+   */
+  hold(sql: string, value: bigint): void
   /** Each statement alone sees what is committed. */
   look<T>(work: Work<T>): Promise<T>
   /** All statements see what was committed at one moment. */
@@ -69,6 +76,11 @@ export interface DatabaseOptions {
   readonly connectTimeoutMilliseconds?: number
   /** How much work may wait for a connection; default 10,000. */
   readonly queueMax?: number
+  /**
+   * Default `gateway`: serves clients, and holds a lock on each connection by which an operator knows that; does nothing where a
+   * service is being moved into the database. `operator`: without that lock. `intake`: moves a service into it.
+   */
+  readonly role?: "gateway" | "operator" | "intake"
   /** What the operator grants in bytes: {@link Usage.sizeMax}. Default no limit. */
   readonly sizeMax?: number
 }
@@ -121,6 +133,7 @@ class PostgresDatabase implements Database {
   readonly #lanes: pg.Pool
   readonly #queueMax: number
   readonly #components: Components
+  #held: { readonly sql: string; readonly value: bigint } | undefined
   readonly lanes: number
   losses = 0
   /** How many connections were given up, and how many had been when a connection was made. */
@@ -141,7 +154,7 @@ class PostgresDatabase implements Database {
     this.lanes = Math.min(LANES_MAX, Math.floor(connections / 2))
     this.#lanes = this.#poolOf(this.lanes)
     this.#pool = this.#poolOf(connections - this.lanes)
-    this.#components = new Components(schema)
+    this.#components = new Components(schema, { isIntake: options.role === "intake" })
   }
 
   #poolOf(max: number): pg.Pool {
@@ -166,10 +179,38 @@ class PostgresDatabase implements Database {
       `SET search_path TO ${this.#schema}; SET bytea_output TO hex; SET default_transaction_isolation TO 'read committed';
        ${BY_INDEX}; SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
     )
+    if ((this.#options.role ?? "gateway") === "gateway") await this.#enter(client)
+  }
+
+  /**
+   * Who has no connection may have missed what an operator did: to do anything, it needs a new one, and is told then. Who has
+   * one holds the lock, which keeps the operator from it.
+   */
+  async #enter(client: pg.ClientBase): Promise<void> {
+    await queried(client, { text: `SELECT pg_advisory_lock_shared(${gatewayLock(this.#schema)})` })
+    if (!this.#components.isReady) return
+    const connection = connectionOf(client)
+    await this.#components.refresh(connection)
+    this.#components.check()
+    if (this.#held === undefined) return
+    const { sql, value } = this.#held
+    const row = await connection.get(sql)
+    if (row !== undefined && Object.values(row)[0] !== value) {
+      throw new StoreUnavailable("the operator has announced a restored database: start this process again")
+    }
   }
 
   async migrate(component: string, migrations: readonly Migration[]): Promise<void> {
     await this.#components.migrate(this, component, migrations)
+    await this.#refresh()
+  }
+
+  hold(sql: string, value: bigint): void {
+    this.#held = { sql, value }
+  }
+
+  async require(components: Readonly<Record<string, readonly Migration[]>>): Promise<void> {
+    await this.#look((connection) => this.#components.require(connection, components))
     await this.#refresh()
   }
 
@@ -317,6 +358,9 @@ class PostgresDatabase implements Database {
 export const BY_INDEX = `${["seqscan", "hashjoin", "mergejoin"].map((way) => `SET enable_${way} TO off`).join("; ")}; SET jit TO off`
 
 const REFRESH_MILLISECONDS = 30_000
+
+/** The key of the advisory lock that gateways hold together on each of their connections: two parameters. */
+export const gatewayLock = (schema: string) => `hashtext('conclave gateway'), hashtext('${schema}')`
 
 const SIZE = `SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint AS bytes
    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relkind = 'r'`

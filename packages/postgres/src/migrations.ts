@@ -8,6 +8,9 @@ export interface Migration {
   readonly oldestReader: number
 }
 
+/** In place of the oldest reader: no gateway reads the tables, of whatever version it is, before a move into them is done. */
+export const CLOSED = 2_147_483_647
+
 /** Of a database, what migrating needs. */
 interface Migrated {
   look<T>(work: Work<T>): Promise<T>
@@ -23,10 +26,12 @@ interface Known {
 /** How far the tables of each component are. */
 export class Components {
   readonly #schema: string
+  readonly #isIntake: boolean
   readonly #known = new Map<string, Known>()
 
-  constructor(schema: string) {
+  constructor(schema: string, { isIntake }: { readonly isIntake: boolean }) {
     this.#schema = schema
+    this.#isIntake = isIntake
   }
 
   /**
@@ -38,7 +43,7 @@ export class Components {
     const known: Known = { newest: migrations.length, version: 0, oldestReader: 0 }
     // What is up to date is left alone: a database that is read-only can be read.
     if (await database.look((connection) => this.#isCurrent(connection, component, known))) {
-      requireReadable(component, known)
+      this.#require(component, known)
       this.#known.set(component, known)
       return
     }
@@ -53,15 +58,36 @@ export class Components {
       if (await this.#isCurrent(connection, component, known)) return
       for (const { sql } of migrations.slice(known.version)) await connection.script(sql)
       known.version = migrations.length
-      known.oldestReader = migrations.at(-1)!.oldestReader
+      if (known.oldestReader !== CLOSED) known.oldestReader = migrations.at(-1)!.oldestReader
       await connection.run(
         `INSERT INTO schema_version (component, version, oldest_reader) VALUES ($1, $2, $3)
          ON CONFLICT (component) DO UPDATE SET version = excluded.version, oldest_reader = excluded.oldest_reader`,
         [component, known.version, known.oldestReader],
       )
     })
-    requireReadable(component, known)
+    this.#require(component, known)
     this.#known.set(component, known)
+  }
+
+  /**
+   * For those who do not migrate, as the operator.
+   *
+   * @throws {StoreUnavailable} when the tables of a component are not there, are of an earlier version, or of a later one that
+   *   this one cannot use.
+   */
+  async require(connection: Connection, components: Readonly<Record<string, readonly Migration[]>>): Promise<void> {
+    for (const [component, { length: newest }] of Object.entries(components)) {
+      const known: Known = { newest, version: 0, oldestReader: 0 }
+      await this.#isCurrent(connection, component, known)
+      if (known.version === 0) throw new StoreUnavailable("no service has been started on the database")
+      this.#require(component, known)
+      if (known.version < newest) {
+        throw new StoreUnavailable(
+          "the database is of an older version of Conclave: start this version of the service on it once",
+        )
+      }
+      this.#known.set(component, known)
+    }
   }
 
   async #isCurrent(connection: Connection, component: string, known: Known): Promise<boolean> {
@@ -89,7 +115,11 @@ export class Components {
 
   /** Throws {@link StoreUnavailable} where a newer gateway has changed the tables since, so that this one must not go on. */
   check(): void {
-    for (const [component, known] of this.#known) requireReadable(component, known)
+    for (const [component, known] of this.#known) this.#require(component, known)
+  }
+
+  #require(component: string, known: Known): void {
+    if (!(this.#isIntake && known.oldestReader === CLOSED)) requireReadable(component, known)
   }
 }
 
@@ -98,6 +128,11 @@ const WAIT_MILLISECONDS = 300_000
 
 function requireReadable(component: string, { newest, version, oldestReader }: Known): void {
   if (newest >= oldestReader) return
+  if (oldestReader === CLOSED) {
+    throw new StoreUnavailable(
+      "a service is being moved into the database: conclave migrate has to come to its end first",
+    )
+  }
   throw new StoreUnavailable(
     `the database was migrated by a later version of Conclave (${component} ${version}, which ${oldestReader} and later ` +
       `can use; this one is ${newest}): use that version`,

@@ -35,6 +35,12 @@ export const bytesArray = (values: readonly (Uint8Array | null)[]) =>
     sizeOf: (value) => value.length,
     write: (value, buffer, at) => buffer.set(value, at),
   })
+export const textArray = (values: readonly (string | null)[]) =>
+  arrayOf(
+    OID.text,
+    values.map((value) => (value === null ? null : Buffer.from(value))),
+    { sizeOf: (value) => value.length, write: (value, buffer, at) => buffer.set(value, at) },
+  )
 export const bigintArray = (values: readonly (bigint | null)[]) =>
   arrayOf(OID.int8, values, { sizeOf: () => 8, write: (value, buffer, at) => buffer.writeBigInt64BE(value, at) })
 export const integerArray = (values: readonly number[]) =>

@@ -142,7 +142,7 @@ async function suspensionOf(connection: Connection, name: string): Promise<Suspe
   return row && { type: "suspended", reason: row.reason }
 }
 
-async function suspendName(connection: Connection, name: string, reason: string): Promise<boolean> {
+export async function suspendName(connection: Connection, name: string, reason: string): Promise<boolean> {
   await lockName(connection, name)
   const found = await connection.get("SELECT 1 FROM directory_device WHERE name = $1 LIMIT 1", [name])
   if (found === undefined) return false
@@ -153,7 +153,7 @@ async function suspendName(connection: Connection, name: string, reason: string)
   return true
 }
 
-async function resumeName(connection: Connection, name: string): Promise<boolean> {
+export async function resumeName(connection: Connection, name: string): Promise<boolean> {
   return (await connection.run("DELETE FROM suspended_name WHERE name = $1", [name])) > 0
 }
 

@@ -6,6 +6,9 @@ import { withdrawSingles } from "./key-packages.js"
 
 const Handovers = vector(Handover)
 
+/** A service that is open signs with what it has read once. */
+export const INCARNATION = "SELECT incarnation FROM identity"
+
 /** The identity that is stored, or else `made`, which is stored. Of many gateways that start, one makes it. */
 export async function identityOf(connection: Connection, made: StoredIdentity): Promise<StoredIdentity> {
   await connection.run(

@@ -27,9 +27,13 @@ export async function closeGroup(database: Database, groupId: Uint8Array, sha256
   const asId = randomBytes(32)
   const number = await database.write((connection) => beginClosing(connection, { groupId, asId, sha256 }))
   if (number === undefined) return false
+  await finishClosing(database, number)
+  return true
+}
+
+export async function finishClosing(database: Database, number: bigint): Promise<void> {
   const part = async (connection: Connection) => (await deleteLog(connection, number, ROWS_AT_A_TIME)).isDone
   while (!(await database.write(part))) {}
-  return true
 }
 
 /** Of one transaction, which others wait for. */
@@ -41,7 +45,10 @@ interface Closing {
   readonly sha256: Sha256
 }
 
-async function beginClosing(connection: Connection, { groupId, asId, sha256 }: Closing): Promise<bigint | undefined> {
+export async function beginClosing(
+  connection: Connection,
+  { groupId, asId, sha256 }: Closing,
+): Promise<bigint | undefined> {
   const group = await connection.get("SELECT number FROM mls_group WHERE id = $1 FOR UPDATE", [groupId])
   if (group === undefined) return undefined
   const number: bigint = group.number

@@ -17,6 +17,8 @@ const EVER = "-9223372036854775808"
  *   news                                  what a transaction has touched, by the transaction's id
  *   message_partition                     the time that each partition of message_body has
  *   retention, news_horizon, identity     one row each
+ *   action                                what the operator has done: a name, or a group's id in hexadecimal digits
+ *   intake                                one row where the service was moved here, from the beginning of the move on
  * ```
  *
  * Locks are taken in this order: groups by number, devices by id, blobs by hash. What belongs to a group is written under
@@ -183,6 +185,32 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX news_xid ON news (xid);
   CREATE TABLE news_horizon (number integer PRIMARY KEY CHECK (number = 1), swept xid8 NOT NULL);
   INSERT INTO news_horizon VALUES (1, '0');
+  `,
+  },
+  // What the operator has done, and the move of a service into the tables. Gateways of the first version do not hold the lock
+  // by which the operator knows of them.
+  {
+    oldestReader: 2,
+    sql: `
+  CREATE TABLE action (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at bigint NOT NULL,
+    operator text NOT NULL,
+    did text NOT NULL,
+    what text NOT NULL,
+    reason text NOT NULL
+  );
+  CREATE FUNCTION action_stays() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'actions stay as they are'; END $$;
+  CREATE TRIGGER action_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON action
+    FOR EACH STATEMENT EXECUTE FUNCTION action_stays();
+
+  CREATE TABLE intake (
+    number integer PRIMARY KEY CHECK (number = 1),
+    began_at bigint NOT NULL,
+    ready_at bigint,
+    service bytea NOT NULL
+  );
   `,
   },
 ]

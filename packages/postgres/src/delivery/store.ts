@@ -5,7 +5,7 @@ import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
 import { headOf, insertIntervals, standingsOf } from "./access.js"
 import { answerTo, besideOf, leaveKnock, waitingKnocks } from "./beside.js"
-import { identityOf, raiseIncarnation } from "./identity.js"
+import { INCARNATION, identityOf, raiseIncarnation } from "./identity.js"
 import { acknowledgeInbox, inboxHead, readInbox, requireActive } from "./inbox.js"
 import { claimKeyPackage, publishKeyPackages, stockOf } from "./key-packages.js"
 import { Lanes } from "./lanes.js"
@@ -69,8 +69,15 @@ export async function deliveryStore(
     knocks: (asked) => database.read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => database.read((connection) => besideOf(connection, asked)),
     answer: (asked) => database.read((connection) => answerTo(connection, asked)),
-    identity: (made) => inTurn(IDENTITY, (connection) => identityOf(connection, made)),
-    raiseIncarnation: (handover) => database.write((connection) => raiseIncarnation(connection, handover)),
+    async identity(made) {
+      const identity = await inTurn(IDENTITY, (connection) => identityOf(connection, made))
+      database.hold(INCARNATION, identity.incarnation)
+      return identity
+    },
+    async raiseIncarnation(handover) {
+      await database.write((connection) => raiseIncarnation(connection, handover))
+      database.hold(INCARNATION, handover.incarnation)
+    },
     publishKeyPackages: (publication) =>
       inTurn(publication.deviceId, (connection) => publishKeyPackages(connection, publication)),
     claimKeyPackage: (claim) => inTurn(claim.deviceId, (connection) => claimKeyPackage(connection, claim)),

@@ -1,0 +1,73 @@
+import type { AuthIntake, AuthRecord } from "@conclave/auth/store"
+import type { Connection } from "../connection.js"
+import type { Database } from "../database.js"
+import { bigintArray, bytesArray, integerArray, textArray } from "../values.js"
+
+type RecordOf<Type extends AuthRecord["type"]> = Extract<AuthRecord, { readonly type: Type }>
+
+export const AUTH_TABLES: readonly string[] = ["directory_device", "directory_display_name", "suspended_name"]
+
+/** Takes over what another store has, some records to a transaction: nobody else uses the tables meanwhile. */
+export function authIntake(database: Database): AuthIntake {
+  return {
+    async take(records) {
+      if (records.length === 0) return
+      await database.write((connection) => take(connection, records))
+    },
+    async counts() {
+      const row = await database.look((connection) =>
+        connection.get(`SELECT (SELECT count(*)::integer FROM directory_device) AS "registration",
+          (SELECT count(*)::integer FROM directory_display_name) AS "displayName",
+          (SELECT count(*)::integer FROM suspended_name) AS "suspendedName"`),
+      )
+      return row as never
+    },
+  }
+}
+
+function take(connection: Connection, records: readonly AuthRecord[]): Promise<number> {
+  const of = <Type extends AuthRecord["type"]>(_: Type) => records as readonly RecordOf<Type>[]
+  switch (records[0]!.type) {
+    case "registration":
+      return takeRegistrations(connection, of("registration"))
+    case "displayName":
+      return takeDisplayNames(connection, of("displayName"))
+    case "suspendedName":
+      return connection.run("INSERT INTO suspended_name (name, reason) SELECT * FROM unnest($1::text[], $2::text[])", [
+        textArray(of("suspendedName").map(({ name }) => name)),
+        textArray(of("suspendedName").map(({ reason }) => reason)),
+      ])
+  }
+}
+
+function takeRegistrations(connection: Connection, records: readonly RecordOf<"registration">[]): Promise<number> {
+  return connection.run(
+    `INSERT INTO directory_device (registered_at, cipher_suite, id, name, signature_key, endorser_id, endorser_signature)
+     SELECT registered_at, cipher_suite, id, name, signature_key, endorser_id, endorser_signature
+     FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[], $5::bytea[], $6::bytea[], $7::bytea[]) WITH ORDINALITY
+       AS taken (registered_at, cipher_suite, id, name, signature_key, endorser_id, endorser_signature, place) ORDER BY place`,
+    [
+      bigintArray(records.map(({ registeredAt }) => registeredAt)),
+      integerArray(records.map(({ cipherSuite }) => cipherSuite)),
+      bytesArray(records.map(({ deviceId }) => deviceId)),
+      textArray(records.map(({ name }) => name)),
+      bytesArray(records.map(({ signatureKey }) => signatureKey)),
+      bytesArray(records.map(({ endorsement }) => endorsement?.deviceId ?? null)),
+      bytesArray(records.map(({ endorsement }) => endorsement?.signature ?? null)),
+    ],
+  )
+}
+
+function takeDisplayNames(connection: Connection, records: readonly RecordOf<"displayName">[]): Promise<number> {
+  return connection.run(
+    `INSERT INTO directory_display_name (name, text, at, device_id, signature)
+     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[], $5::bytea[])`,
+    [
+      textArray(records.map(({ name }) => name)),
+      textArray(records.map(({ text }) => text)),
+      bigintArray(records.map(({ at }) => at)),
+      bytesArray(records.map(({ deviceId }) => deviceId)),
+      bytesArray(records.map(({ signature }) => signature)),
+    ],
+  )
+}
