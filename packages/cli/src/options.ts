@@ -142,7 +142,6 @@ function withUsage<T>(read: () => T): T {
   }
 }
 
-/** In bytes, at least 1 MiB: a number, or one with K, M, G or T, which are powers of 1,024. */
 /** `postgres://user:password@host:port/database`. What is wrong with it is said without it: it may hold a password. */
 export function postgresUrl(text: string): string {
   if (/^postgres(ql)?:\/\/./.test(text) && URL.canParse(text)) return text
@@ -155,6 +154,7 @@ export function natsUrls(text: string): readonly string[] {
   throw new UsageError("must be like nats://host:4222, without a password")
 }
 
+/** In bytes, at least 1 MiB: a number, or one with K, M, G or T, which are powers of 1,024. */
 export function size(text: string): number {
   const [, number, unit = ""] = /^(\d{1,15})([KMGT]?)$/.exec(text) ?? []
   const bytes = Number(number) * 1024 ** ["", "K", "M", "G", "T"].indexOf(unit)

@@ -3,6 +3,7 @@ import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import type { TurnedAway } from "@conclave/server"
 import { command, flag, optional, withDefault } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
+import { databaseName, databaseOption } from "../database.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { KeyFile } from "../fast-open/key-file.js"
 import { obstaclesInWords } from "../fast-open/obstacles.js"
@@ -18,7 +19,6 @@ import {
   nonEmpty,
   origins,
   port,
-  postgresUrl,
   proxies,
   publicUrl,
   seconds,
@@ -59,12 +59,7 @@ export const serve = command({
       read: nonEmpty("a host"),
     }),
     data: dataOption,
-    database: optional({
-      placeholder: "URL",
-      help: "PostgreSQL, in place of a file; as DATABASE_URL nobody else here sees it",
-      read: postgresUrl,
-      variable: "DATABASE_URL",
-    }),
+    database: databaseOption,
     nats: optional({
       placeholder: "URL,…",
       help: "servers of NATS that carry the hints between such processes",
@@ -350,8 +345,7 @@ async function announce({ url, fastOpen, metricsUrl }: RunningService, announcem
 /** Without its user and password. */
 function nameOf(place: ServiceOptions["place"]): string {
   if ("file" in place) return place.file
-  const { hostname, port, pathname } = new URL(place.database.url)
-  return `PostgreSQL at ${hostname || "this machine"}${port === "" ? "" : `:${port}`}, ${pathname.slice(1) || "its default"}`
+  return databaseName(place.database.url)
 }
 
 function placeRows(place: ServiceOptions["place"]): readonly (readonly string[])[] {

@@ -2,20 +2,11 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { command, required } from "../../arguments.js"
 import { exitCodes, Failure, UsageError } from "../../failure.js"
 import { name } from "../../options.js"
-import { adminOptions, reason, userOfSystem, withFile } from "./file.js"
+import { adminOptions, does, reason, withOperator } from "./operator.js"
 
 const acting = {
   reason: required({ placeholder: "TEXT", help: "why: kept in the log of what was done", read: reason }),
   ...adminOptions,
-}
-
-interface Acting {
-  readonly data: string | undefined
-  readonly reason: string
-}
-
-const does = ({ reason }: Acting, environment: NodeJS.ProcessEnv) => {
-  return { at: Date.now(), user: userOfSystem(environment), reason }
 }
 
 export const suspend = command({
@@ -30,8 +21,8 @@ export const suspend = command({
   options: acting,
   async run(given, { terminal, operand }) {
     const who = named(operand)
-    const isDone = withFile(given.data, { readonly: false }, (file) =>
-      file.suspend(who, does(given, terminal.environment)),
+    const isDone = await withOperator(given, { readonly: false }, (operator) =>
+      operator.suspend(who, does(given, terminal.environment)),
     )
     if (!isDone) throw new Failure(`nobody has the name ${who}`)
     await terminal.write(`${who} is suspended: ${given.reason}\n`)
@@ -46,8 +37,8 @@ export const resume = command({
   options: acting,
   async run(given, { terminal, operand }) {
     const who = named(operand)
-    const isDone = withFile(given.data, { readonly: false }, (file) =>
-      file.resume(who, does(given, terminal.environment)),
+    const isDone = await withOperator(given, { readonly: false }, (operator) =>
+      operator.resume(who, does(given, terminal.environment)),
     )
     if (!isDone) throw new Failure(`the name ${who} is not suspended`)
     await terminal.write(`${who} may be used again\n`)
@@ -69,8 +60,8 @@ export const closeGroup = command({
     }
     const id = Uint8Array.from(Buffer.from(operand, "hex"))
     const sha256 = nodeProvider().hashes["SHA-256"]!.digest
-    const isDone = withFile(given.data, { readonly: false }, (file) =>
-      file.closeGroup(id, { ...does(given, terminal.environment), sha256 }),
+    const isDone = await withOperator(given, { readonly: false }, (operator) =>
+      operator.closeGroup(id, { ...does(given, terminal.environment), sha256 }),
     )
     if (!isDone) throw new Failure("there is no group with this id")
     await terminal.write(`${operand.toLowerCase()} is closed: ${given.reason}\n`)

@@ -1,11 +1,11 @@
-import { type FileStatus, type Holder, lockHolder } from "@conclave/sqlite"
+import type { ServiceStatus } from "@conclave/delivery/store"
 import { command, flag, optional } from "../../arguments.js"
 import { exitCodes } from "../../failure.js"
 import { ageOf, timeOf } from "../../files.js"
 import { nonEmpty } from "../../options.js"
 import { align } from "../../terminal/table.js"
 import type { Terminal } from "../../terminal/terminal.js"
-import { adminOptions, withFile } from "./file.js"
+import { adminOptions, type Serving, withOperator } from "./operator.js"
 
 const showing = { json: flag("print JSON"), ...adminOptions }
 
@@ -15,29 +15,45 @@ export const status = command({
     "It reads the whole file, in one transaction: beside a busy service, its write-ahead log grows meanwhile.",
   ],
   options: showing,
-  async run({ json, data }, { terminal }) {
-    const [found, holder] = withFile(
-      data,
+  async run({ json, ...place }, { terminal }) {
+    const [found, serving] = await withOperator(
+      place,
       { readonly: true },
-      (file, path) => [file.status(), lockHolder(path)] as const,
+      async (operator, serving) => [await operator.status(), await serving()] as const,
     )
-    const { pid, sizeMax } = holder ?? {}
-    if (json) return print(terminal, { process: pid ?? null, quota: sizeMax ?? null, ...orNull(found) })
-    await terminal.write(`${align(statusRows(found, holder)).join("\n")}\n`)
+    if (json) return print(terminal, { ...servingInJson(serving), ...orNull(found) })
+    await terminal.write(`${align(statusRows(found, serving)).join("\n")}\n`)
     return exitCodes.done
   },
 })
 
-const orNull = ({ oldestAt, ...rest }: FileStatus) => ({ ...rest, oldestAt: oldestAt ?? null })
+function servingInJson(serving: Serving): object {
+  if (serving.type === "database") return { process: null, quota: null, gatewayConnections: serving.connections }
+  const { holder, moved } = serving
+  return { process: holder?.pid ?? null, quota: holder?.sizeMax ?? null, ...(moved && { movedTo: moved.place }) }
+}
 
-function statusRows(found: FileStatus, holder: Holder | undefined): [string, string][] {
+const orNull = ({ oldestAt, ...rest }: ServiceStatus) => ({ ...rest, oldestAt: oldestAt ?? null })
+
+function servedInWords(serving: Serving): string {
+  if (serving.type === "database") return `gateways have ${serving.connections} connections`
+  const { holder, moved } = serving
+  if (moved !== undefined) return `was moved to ${moved.place}, ${timeOf(moved.at)}`
+  return holder === undefined ? "is not running" : `runs as process ${holder.pid}`
+}
+
+function quotaInWords(serving: Serving, all: number): string {
+  if (serving.type === "database" || serving.holder === undefined) return "as conclave serve --quota says"
+  const { sizeMax } = serving.holder
+  return sizeMax === undefined ? "none" : `${sizeOf(sizeMax)} (${Math.round((100 * all) / sizeMax)} % in use)`
+}
+
+function statusRows(found: ServiceStatus, serving: Serving): [string, string][] {
   const { bytes, oldestAt, suspended } = found
   const { all, ...kinds } = bytes
   const rest = all - Object.values(kinds).reduce((sum, size) => sum + size, 0)
-  const used = holder?.sizeMax === undefined ? "" : ` (${Math.round((100 * all) / holder.sizeMax)} % in use)`
-  const quota = holder?.sizeMax === undefined ? "none" : `${sizeOf(holder.sizeMax)}${used}`
   return [
-    ["service", holder === undefined ? "is not running" : `runs as process ${holder.pid}`],
+    ["service", servedInWords(serving)],
     ["names", `${found.names}, with ${found.devices} devices`],
     ["groups", `${found.groups}, with ${found.entries} entries`],
     ["oldest entry", oldestAt === undefined ? "none" : `${timeOf(oldestAt)}, ${ageOf(oldestAt)}`],
@@ -49,7 +65,7 @@ function statusRows(found: FileStatus, holder: Holder | undefined): [string, str
     ["  key packages", sizeOf(kinds.keyPackages)],
     ["  knocks", sizeOf(kinds.knocks)],
     ["  the rest", sizeOf(rest)],
-    ["quota", holder === undefined ? "as conclave serve --quota says" : quota],
+    ["quota", quotaInWords(serving, all)],
     ["suspended", suspended.length === 0 ? "nobody" : suspended.join(", ")],
     ["closed", `${found.closed} groups`],
   ]
@@ -58,8 +74,8 @@ function statusRows(found: FileStatus, holder: Holder | undefined): [string, str
 export const groups = command({
   summary: "ids, sizes and times of groups: no more is known",
   options: showing,
-  async run({ json, data }, { terminal }) {
-    const found = withFile(data, { readonly: true }, (file) => file.groups())
+  async run({ json, ...place }, { terminal }) {
+    const found = await withOperator(place, { readonly: true }, (operator) => operator.groups())
     if (json) return print(terminal, found)
     const rows = found.map(({ id, entries, bytes, lastAt }) => [id, `${entries}`, sizeOf(bytes), timeOf(lastAt)])
     return table(terminal, [["ID", "ENTRIES", "SIZE", "LAST"], ...rows])
@@ -72,8 +88,8 @@ export const names = command({
     like: optional({ placeholder: "TEXT", help: "only those that have TEXT in them", read: nonEmpty("a text") }),
     ...showing,
   },
-  async run({ json, data, like }, { terminal }) {
-    const found = withFile(data, { readonly: true }, (file) => file.names(like))
+  async run({ json, like, ...place }, { terminal }) {
+    const found = await withOperator(place, { readonly: true }, (operator) => operator.names(like))
     if (json)
       return print(
         terminal,
@@ -92,8 +108,8 @@ export const actions = command({
     "Nothing is taken out of it. It is in backups, and a restore with --replace keeps what came after one.",
   ],
   options: showing,
-  async run({ json, data }, { terminal }) {
-    const found = withFile(data, { readonly: true }, (file) => file.actions())
+  async run({ json, ...place }, { terminal }) {
+    const found = await withOperator(place, { readonly: true }, (operator) => operator.actions())
     if (json) return print(terminal, found)
     const rows = found.map(({ at, user, did, what, reason }) => [timeOf(at), user, did, what, reason])
     return table(terminal, [["TIME", "USER", "DID", "WHAT", "REASON"], ...rows])

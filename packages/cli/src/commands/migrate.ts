@@ -1,0 +1,92 @@
+import { existsSync, realpathSync, statSync } from "node:fs"
+import { resolve } from "node:path"
+import { nodeProvider } from "@conclave/crypto/node"
+import type { Intake } from "@conclave/postgres"
+import { type MovingFile, openMovingFile } from "@conclave/sqlite"
+import { command, required } from "../arguments.js"
+import { serviceFile } from "../data-folder.js"
+import { databaseName } from "../database.js"
+import { exitCodes, Failure } from "../failure.js"
+import { timeOf } from "../files.js"
+import { compare, countsOf, type MovedCounts, moveAll } from "../moving.js"
+import { nonEmpty, postgresUrl } from "../options.js"
+import { showProgress } from "../terminal/progress.js"
+import type { Terminal } from "../terminal/terminal.js"
+import { naming, requireOwner } from "./admin/operator.js"
+
+export const migrate = command({
+  summary: "move a service from its file to PostgreSQL",
+  description: [
+    "All that the service has stored comes with it, its signing key and its incarnation too: clients notice nothing but the pause. " +
+      "No service may be running on the file, and the database has to be empty.",
+    "At the end both are compared, the file is marked, and then gateways may be started on the database. No service is started " +
+      "on a marked file: it would go on from there in logs of its own, and clients would take the service for a liar. Until the " +
+      "end, nothing is marked, and nothing is served from the database.",
+    "What was cut short is done by the same command: it begins again. docs/operating.md says what to prepare, and how to go back.",
+  ],
+  options: {
+    from: required({ placeholder: "FILE", help: "the service.db, or its data folder", read: nonEmpty("a file") }),
+    to: required({
+      placeholder: "URL",
+      help: "PostgreSQL, as postgres://user:password@host:5432/database",
+      read: postgresUrl,
+      variable: "DATABASE_URL",
+    }),
+  },
+  async run({ from, to: url }, { terminal }) {
+    process.umask(0o077)
+    const file = fileOf(from)
+    const place = databaseName(url)
+    const sha256 = nodeProvider().hashes["SHA-256"]!.digest
+    using source = await naming(file, () => openMovingFile(realpathSync(file), sha256))
+    const { openIntake } = await import("@conclave/postgres")
+    const { service, moved } = source
+    await using intake = await naming(place, () => openIntake({ url, service, sha256, isMoved: moved !== undefined }))
+    if (intake.state === "ready") {
+      await terminal.write(`${file} was moved to ${moved!.place} already, ${timeOf(moved!.at)}.\n`)
+      return exitCodes.done
+    }
+    if (intake.state === "again") terminal.tell("an earlier move was cut: it begins again")
+    const begin = performance.now()
+    const counts = await naming(place, () => bring({ source, intake, terminal }))
+    const seconds = (performance.now() - begin) / 1_000
+    await naming(file, () => source.mark({ at: Date.now(), place }))
+    await naming(place, () => intake.finish())
+    await terminal.write(
+      `${file} was moved to ${place}, in ${seconds.toFixed(1)} s: ${inWords(counts)}.\n${AFTERWARDS}\n`,
+    )
+    return exitCodes.done
+  },
+})
+
+const AFTERWARDS =
+  "The file is kept as it was, and marked: no service is started on it. Start gateways with DATABASE_URL."
+
+function fileOf(from: string): string {
+  const path = resolve(from)
+  if (!existsSync(path)) throw new Failure(`${path} does not exist`)
+  const file = statSync(path).isDirectory() ? serviceFile(path) : path
+  if (!existsSync(file)) throw new Failure(`there is no service in ${path}: ${file} does not exist`)
+  requireOwner(file)
+  return file
+}
+
+interface Bringing {
+  readonly source: MovingFile
+  readonly intake: Intake
+  readonly terminal: Terminal
+}
+
+/** Moves and compares. */
+async function bring({ source, intake, terminal }: Bringing): Promise<MovedCounts> {
+  const { entry: all } = await countsOf(source)
+  using progress = showProgress(terminal, "moving accounts and groups")
+  await moveAll(source, intake, (entries) => progress.update(`moved ${entries} of ${all} entries`))
+  progress.update("comparing the database with the file")
+  await intake.settle()
+  return compare(source, intake)
+}
+
+const inWords = ({ group, entry, registration, inboxEntry, keyPackage }: MovedCounts) =>
+  `${group} groups with ${entry} entries, ${registration} registered devices, ${keyPackage} key packages, ` +
+  `${inboxEntry} entries of inboxes`

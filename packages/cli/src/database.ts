@@ -1,0 +1,16 @@
+import { optional } from "./arguments.js"
+import { postgresUrl } from "./options.js"
+
+/** For those who would use a file otherwise. */
+export const databaseOption = optional({
+  placeholder: "URL",
+  help: "PostgreSQL, in place of a file; as DATABASE_URL nobody else here sees it",
+  read: postgresUrl,
+  variable: "DATABASE_URL",
+})
+
+/** For messages: without its user and password. */
+export function databaseName(url: string): string {
+  const { hostname, port, pathname } = new URL(url)
+  return `PostgreSQL at ${hostname || "this machine"}${port === "" ? "" : `:${port}`}, ${pathname.slice(1) || "its default"}`
+}
