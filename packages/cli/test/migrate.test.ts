@@ -1,83 +1,18 @@
 import assert from "node:assert/strict"
 import type { ChildProcess } from "node:child_process"
 import { writeFileSync } from "node:fs"
-import { after, describe, it } from "node:test"
-import { type Client, type ClientEvent, openClient } from "@conclave/client/node"
+import { describe, it } from "node:test"
 import * as postgres from "@conclave/postgres"
 import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
-import { noPostgres, type PostgresServer, startPostgres } from "@conclave/testing/servers"
+import { noPostgres } from "@conclave/testing/servers"
 import Libsql from "libsql"
+import { database, done, query } from "./database-support.js"
 import { answersOf, fillFile, fillWithEntries, type GroupKeys, sha256 } from "./moving-support.js"
+import { Person, until } from "./people.js"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
-
-let server: Promise<PostgresServer> | undefined
-async function database(name: string): Promise<string> {
-  server ??= startPostgres()
-  return (await server).url(name)
-}
-after(async () => (await server)?.[Symbol.asyncDispose]())
 
 const migrate = (from: string, to: string, started: (child: ChildProcess) => void = () => {}) =>
   conclave(["migrate", "--from", from], { environment: { DATABASE_URL: to }, started })
-
-async function done(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<string> {
-  const ran = await conclave(words, { environment })
-  assert.equal(ran.code, 0, ran.errors)
-  return ran.output.toString()
-}
-
-class Person implements AsyncDisposable {
-  readonly events: ClientEvent[] = []
-  readonly client: Client
-  readonly #stop = new AbortController()
-
-  constructor(client: Client) {
-    this.client = client
-    void this.#listen()
-  }
-
-  static async open(folder: Folder, name: string, address: string): Promise<Person> {
-    const sealingKey = new Uint8Array(32).fill(1)
-    const policy = { invitations: "accept" } as const
-    return new Person(await openClient({ name, service: address, profile: folder.file(name), sealingKey, policy }))
-  }
-
-  get only() {
-    return [...this.client.conversations.values()][0]!
-  }
-
-  async texts(): Promise<readonly (string | undefined)[]> {
-    return (await this.only.history({ limit: 1_000 })).map(({ text }) => text)
-  }
-
-  async #listen(): Promise<void> {
-    for await (const event of this.client.events({ signal: this.#stop.signal })) this.events.push(event)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort()
-    await this.client.close()
-  }
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 60_000; !(await holds()); ) {
-    assert.ok(performance.now() < end, `waited in vain: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-}
-
-/** Statements, separated by semicolons; the rows of the last. */
-async function query(url: string, sql: string): Promise<any[]> {
-  const database = postgres.openDatabase({ url, role: "operator" })
-  try {
-    let rows: any[] = []
-    for (const statement of sql.split(";")) rows = await database.look((connection) => connection.all(statement))
-    return rows
-  } finally {
-    await database.close()
-  }
-}
 
 function inFile(file: string, sql: string): any[] {
   const source = new Libsql(file, { readonly: true })

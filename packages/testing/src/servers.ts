@@ -10,6 +10,10 @@ export interface PostgresServer extends AsyncDisposable {
   readonly processId: number
   /** Of a database with this name; the first call for a name makes it. */
   url(database: string): Promise<string>
+  /** A backup of a database with this name, by `pg_dump`: statements of SQL. */
+  dump(database: string): Promise<string>
+  /** Makes a database with this name out of such a backup, by `psql`; resolves with its URL. */
+  restore(dump: string, database: string): Promise<string>
   /** As a crash or an operator would (`kill -9`, `pg_ctl stop -m fast`); resolves when the process has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same data and port. */
@@ -91,16 +95,25 @@ export async function startPostgres({ settings = FAST }: PostgresOptions = {}): 
   )
   await server.start()
   const made = new Set<string>()
+  const url = async (database: string) => {
+    if (!made.has(database)) {
+      made.add(database)
+      await server.run(find("psql")!, ["-q", urlOf("postgres"), "-c", `CREATE DATABASE "${database}"`])
+    }
+    return urlOf(database)
+  }
   return {
     port,
     get processId() {
       return server.processId
     },
-    async url(database) {
-      if (!made.has(database)) {
-        made.add(database)
-        await server.run(find("psql")!, ["-q", urlOf("postgres"), "-c", `CREATE DATABASE "${database}"`])
-      }
+    url,
+    async dump(database) {
+      return execFileSync(find("pg_dump")!, [urlOf(database)], { encoding: "utf8", maxBuffer: 1 << 28 })
+    },
+    async restore(dump, database) {
+      const quietly = ["-q", "-v", "ON_ERROR_STOP=1", await url(database)]
+      execFileSync(find("psql")!, quietly, { input: dump, stdio: ["pipe", "ignore", "inherit"] })
       return urlOf(database)
     },
     // SIGINT is PostgreSQL's fast shutdown; on SIGTERM it waits for its clients.
