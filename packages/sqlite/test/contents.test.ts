@@ -8,8 +8,8 @@ const document = readFileSync(new URL("../../../../docs/operating.md", import.me
 
 /** Rows like "| `table` | `column` `column` | …". */
 function documented(): Map<string, readonly string[]> {
-  const chapter = document.slice(document.indexOf("## What a court order would find"))
-  const rows = [...chapter.matchAll(/^\| `(\w+)` \| ((?:`\w+` ?)+) \|/gm)]
+  const [chapter] = document.slice(document.indexOf("## What a court order would find")).split("\n## Back up\n")
+  const rows = [...chapter!.matchAll(/^\| `(\w+)` \| ((?:`\w+` ?)+) \|/gm)]
   return new Map(rows.map(([, table, columns]) => [table!, columns!.match(/\w+/g)!.sort()]))
 }
 

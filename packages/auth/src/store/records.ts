@@ -1,5 +1,4 @@
-import type { DisplayName } from "@conclave/contracts/auth"
-import type { StoredDevice } from "./store.js"
+import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
 
 /**
  * What an Authentication Service has stored, in the service's own terms: how one store hands everything over to another.
@@ -8,8 +7,14 @@ import type { StoredDevice } from "./store.js"
 export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord
 
 /** In the order of registration. */
-export interface RegistrationRecord extends Omit<StoredDevice, "suspended"> {
+export interface RegistrationRecord {
   readonly type: "registration"
+  readonly name: string
+  readonly deviceId: Uint8Array
+  readonly cipherSuite: number
+  readonly signatureKey: Uint8Array
+  readonly registeredAt: bigint
+  readonly endorsement: Endorsement | undefined
 }
 
 export interface DisplayNameRecord extends DisplayName {

@@ -1,7 +1,7 @@
 import type { Interval } from "@conclave/contracts/access"
 import type { InboxEntry, LogEntryKind } from "@conclave/contracts/delivery"
+import type { Handover } from "@conclave/contracts/heads"
 import type { Action } from "./operator.js"
-import type { Budgets, StoredIdentity } from "./store.js"
 
 /**
  * What a Delivery Service has stored, in the service's own terms: how one store hands everything over to another, whatever
@@ -25,8 +25,13 @@ export type DeliveryRecord =
 
 export type DeliveryRecordOf<Type extends DeliveryRecord["type"]> = Extract<DeliveryRecord, { readonly type: Type }>
 
-export interface IdentityRecord extends StoredIdentity {
+/** As `StoredIdentity`. */
+export interface IdentityRecord {
   readonly type: "identity"
+  readonly seed: Uint8Array
+  readonly passSecret: Uint8Array
+  readonly incarnation: bigint
+  readonly handovers: readonly Handover[]
 }
 
 /** A group that expired or was closed: its id is not used again. */
@@ -74,7 +79,8 @@ export interface GroupRecord {
   readonly beside: bigint
   /** Of its log, as they are counted for its quota. */
   readonly bytes: bigint
-  readonly budgets: Budgets
+  /** As `Budgets`. */
+  readonly budgets: Readonly<Record<"appends" | "proposals" | "commits" | "knocks", number>>
   readonly lastAt: bigint
 }
 

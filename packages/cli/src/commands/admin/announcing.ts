@@ -7,7 +7,7 @@ import { incarnation } from "../../options.js"
 import { adminOptions, does, naming, reason } from "./operator.js"
 
 export const announceRestore = command({
-  summary: "after a database was restored from a backup: tell clients",
+  summary: "tell clients that the database was restored",
   description: [
     "To be done once, after a dump or a base backup was restored, or a replica that was behind has taken over, and before the " +
       "first gateway is started: it is refused while one is connected. The service announces a new incarnation, signed by its " +
