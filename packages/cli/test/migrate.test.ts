@@ -82,7 +82,7 @@ async function assertSame(file: string, url: string): Promise<void> {
   assert.deepEqual((await query(url, uses)).map(numbers), inFile(file, uses).map(numbers))
 }
 
-describe("conclave migrate", { skip: noPostgres, timeout: 170_000 }, () => {
+describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
   it("moves a service with all that it has, and clients that were there go on without noticing anything", async () => {
     const url = await database("moved")
     using people = new Folder()
