@@ -8,7 +8,7 @@ interface Exception {
 export const unusedOnPurpose: readonly Exception[] = [
   {
     entry: "@conclave/contracts/auth",
-    names: ["AuthResponseKind", "DeviceId"],
+    names: ["DeviceId"],
     reason: "parts of the contract, for another implementation of the service or of a client",
   },
   {

@@ -75,7 +75,15 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
   web: ["client", "client/browser"],
   cli: [
     ...["codec", "mls/inspect", "client/records"],
-    ...["client", "client/node", "contracts/evidence", "contracts/names", "contracts/log-chain", "crypto", "crypto/node"],
+    ...[
+      "client",
+      "client/node",
+      "contracts/evidence",
+      "contracts/names",
+      "contracts/log-chain",
+      "crypto",
+      "crypto/node",
+    ],
     ...["server", "sqlite", "postgres", "delivery", "delivery/store", "auth/store", "transport"],
     ...["fast-open", "fast-open/sockets", "trace", "web"],
   ],
