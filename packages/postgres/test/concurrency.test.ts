@@ -119,7 +119,7 @@ describe("many gateways on one PostgreSQL", { skip: noPostgres }, () => {
     const insist = async (entry: NewEntry): Promise<Appended> => {
       for (let tried = 0; ; tried++) {
         const answer = await stores[tried % 2]!.append(entry).catch((error) => {
-          isUnavailable(/connection|shutting down/)(error)
+          isUnavailable(/connection|shutting down|cannot be reached/)(error)
           return undefined
         })
         if (answer !== undefined) return answer
