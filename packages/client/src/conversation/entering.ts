@@ -84,7 +84,7 @@ function refuseAnswer(turn: Turn, seq: bigint, why: string): Next {
 }
 
 /** As many as there can be in weeks: each answer that is of no use is waited for longer than the one before. */
-const KNOCK_LEAVES_MAX = 64
+export const KNOCK_LEAVES_MAX = 64
 
 /** Another knock comes in its place. The leaf of its key package may be in the tree: the next one claims it, too. */
 export function giveUpKnock(turn: Turn): void {

@@ -28,6 +28,15 @@ export class Intervals {
     return this.#all.get(this.#newest)
   }
 
+  /** Of those before the newest: that before it, and then each time twice as far back; the oldest is the last one. */
+  get older(): readonly IntervalKeys[] {
+    const all = [...this.#all.values()].reverse()
+    const older: IntervalKeys[] = []
+    for (let back = 1; back < all.length; back *= 2) older.push(all[back]!)
+    const oldest = all.at(-1)
+    return all.length > 1 && older.at(-1) !== oldest ? [...older, oldest!] : older
+  }
+
   /** 0 where there is none. */
   get newestNumber(): number {
     return this.#newest

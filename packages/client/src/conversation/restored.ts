@@ -2,8 +2,9 @@ import { noAccess } from "@conclave/contracts/access"
 import { deliveryRequests, type Entry } from "@conclave/contracts/delivery"
 import { equalBytes } from "@conclave/crypto"
 import { StateError } from "@conclave/mls"
-import type { AccessProver, IntervalKeys } from "../access/interval-keys.js"
+import type { IntervalKeys } from "../access/interval-keys.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
+import { KNOCK_LEAVES_MAX } from "./entering.js"
 import { HANDSHAKES_KEPT, type Handshake } from "./kept.js"
 import { found, missing, mistrust } from "./missing.js"
 import type { Next } from "./question.js"
@@ -71,11 +72,15 @@ function nextToCompare({ chain }: State, { asked, ancestor = -1n, parted, oldest
   return first ?? left[left.length >> 1]
 }
 
-function proversOf({ kept, intervals }: State): readonly AccessProver[] {
+/**
+ * From the newest one on: those that the kept handshakes were appended by, then older ones, each time twice as many further
+ * back. Any that the service knows serves to knock with.
+ */
+function proversOf({ kept, intervals }: State): readonly IntervalKeys[] {
   const provers: IntervalKeys[] = intervals.newest === undefined ? [] : [intervals.newest]
-  for (const { before } of [...kept.all].reverse()) {
-    const isKnown = before === undefined || provers.some((it) => equalBytes(it.accessKey, before.accessKey))
-    if (!isKnown) provers.push(before)
+  const before = [...kept.all].reverse().flatMap((it) => it.before ?? [])
+  for (const keys of [...before, ...intervals.older]) {
+    if (!provers.some((it) => equalBytes(it.accessKey, keys.accessKey))) provers.push(keys)
   }
   return provers
 }
@@ -126,10 +131,10 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   const { kept, chain, position, facts } = state
   const hash = ancestor === undefined ? undefined : chain.hashAt(ancestor)
   if (ancestor === undefined || hash === undefined) return giveUp(turn)
-  state.rewinding = undefined
   const lost = kept.all.filter(({ seq }) => seq === undefined || seq > ancestor)
   // There may be more than are kept.
   if (lost.length >= HANDSHAKES_KEPT && facts.keptNext > HANDSHAKES_KEPT) return giveUp(turn)
+  state.rewinding = undefined
   for (const handshake of lost) kept.put(turn, state.key, { ...handshake, seq: undefined })
   const shift = facts.shift + position.cursor - ancestor
   const rewoundAt = lost.length === 0 ? undefined : BigInt(moment.now)
@@ -152,26 +157,37 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   return "again"
 }
 
+const GIVEN_UP = "the service was restored from a backup that is older than what this device can give back"
+
 /**
  * What is lost is more than this device keeps, or it came after the backup. Others may bring back what it needs to be a member;
- * when they have had the time, it asks them to let it in again, from wherever the log is then.
+ * when they have had the time, it asks them to let it in again, by the newest interval that the service knows, from wherever
+ * the log is then.
  */
 function giveUp(turn: Turn): Next {
   const { state, moment } = turn
-  const head = state.rewinding?.head
+  const { rewinding, position, facts } = state
+  const keys = rewinding && proversOf(state)[rewinding.tried]
   state.rewinding = undefined
-  if (head !== undefined && quietUntil(state, moment) === undefined) {
-    const { cursor } = state.position
-    const shift = state.facts.shift + (cursor > head ? cursor - head : 0n)
-    state.position.move({ cursor: head, chainHash: new Uint8Array(), lastCommit: undefined })
-    state.chain.start(head, new Uint8Array())
-    turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
-    found(turn)
-    stick(turn, "the service was restored from a backup that is older than what this device can give back")
-    return { type: "reload" }
+  if (rewinding === undefined || keys === undefined || quietUntil(state, moment) !== undefined) {
+    mistrust(turn, GIVEN_UP)
+    return "again"
   }
-  mistrust(turn, "the service was restored from a backup that is older than what this device can give back")
-  return "again"
+  // Nobody has signed how far the log goes: it is read from no later place than this device was at.
+  const shown = rewinding.head ?? (rewinding.oldest > 0n ? rewinding.oldest - 1n : position.cursor)
+  const cursor = shown < position.cursor ? shown : position.cursor
+  const shift = facts.shift + position.cursor - cursor
+  position.move({ cursor, chainHash: new Uint8Array(), lastCommit: undefined })
+  state.chain.start(cursor, new Uint8Array())
+  if (rewinding.tried > 0) {
+    state.intervals.goBack(turn, state.key, keys)
+    const leaves = state.kept.all.flatMap(({ ownLeaf }) => (ownLeaf.length === 0 ? [] : [ownLeaf]))
+    turn.update({ knockLeaves: [...facts.knockLeaves, ...leaves].slice(-KNOCK_LEAVES_MAX) })
+  }
+  turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
+  found(turn)
+  stick(turn, GIVEN_UP)
+  return { type: "reload" }
 }
 
 /**
