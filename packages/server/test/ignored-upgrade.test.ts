@@ -77,6 +77,36 @@ describe("a request with Upgrade to another protocol than WebSocket (RFC 9110 se
     assert.match(got, /first[\s\S]*second$/)
   })
 
+  it("has its whole head however many headers that has: its body is no second request", async () => {
+    for (const count of [10, 1_100, 3_900]) {
+      const heard: string[] = []
+      const handler: Handler = async function* (request) {
+        heard.push(String(Buffer.from(request)))
+        yield request
+      }
+      await using listener = await serve({ echo: handler })
+      const inner = post("/echo", "smuggled", "")
+      const answer = await raw(listener.url, post("/echo", inner, H2C + "a:\r\n".repeat(count)))
+      assert.deepEqual(answersIn(answer.split("\r\n\r\n")[0]!), [200])
+      assert.deepEqual(heard, [inner])
+    }
+  })
+
+  it("is the last that is carried out on its connection (RFC 9112 section 9.6)", async () => {
+    for (const headers of [H2C, H2C.replace("h2c", "websocket7, h2c")]) {
+      const heard: string[] = []
+      const handler: Handler = async function* (request) {
+        heard.push(String(Buffer.from(request)))
+        yield request
+      }
+      await using listener = await serve({ echo: handler })
+      const behind = post("/echo", "behind", "").repeat(3)
+      const answer = await raw(listener.url, post("/echo", "first", "") + post("/echo", "last", headers) + behind)
+      assert.deepEqual(answersIn(answer), [200, 200])
+      assert.deepEqual(heard, ["first", "last"])
+    }
+  })
+
   it("of a client that hangs up before its turn is nothing to the service", async () => {
     for (const first of [post("/slow", "first", ""), post("/slow", "first")]) {
       const { handler, asked, answer } = slow()

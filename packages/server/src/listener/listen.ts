@@ -95,11 +95,13 @@ export async function listenWith(common: Common, place: Place): Promise<Listener
     // Those are refused, or let in, as requests under other names are.
     requireHostHeader: origins.host === undefined,
   })
-  const ignoresUpgrade = ignoringUpgrade(server)
+  const upgrades = ignoringUpgrade(server)
   admitConnections(server, common)
-  server.on("request", (request, response) => endpoint.answer(request, response, pathIn(request, origins.path)))
+  server.on("request", (request, response) => {
+    if (upgrades.serves(request)) endpoint.answer(request, response, pathIn(request, origins.path))
+  })
   server.on("upgrade", (request, socket, head) => {
-    if (ignoresUpgrade(request, socket as Socket, head)) return
+    if (upgrades.take(request, socket as Socket, head)) return
     endpoint.upgrade(request, socket as Socket, head, pathIn(request, origins.path).path)
   })
   server.on("clientError", answerClientError)
