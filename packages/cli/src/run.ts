@@ -4,6 +4,7 @@ import { nearest } from "./closest.js"
 import { commandNames, loadCommand } from "./commands.js"
 import { exitCodes, explain, Failure, UsageError } from "./failure.js"
 import { commandHelp, generalHelp } from "./help.js"
+import { printableLine } from "./terminal/printable.js"
 import type { Terminal } from "./terminal/terminal.js"
 
 /** Runs one command line and resolves with its exit code. Every failure has been told on the terminal by then. */
@@ -70,7 +71,7 @@ function report(error: unknown, { name, terminal }: { name: string; terminal: Te
   const { reason, isExpected } = explain(error)
   const usage = error instanceof UsageError
   const hint = usage ? ` (${name} --help)` : isExpected ? "" : " (CONCLAVE_DEBUG=1 tells where)"
-  terminal.tell(`${terminal.errorStyle.red(`${name}:`)} ${reason}${hint}`)
+  terminal.tell(`${terminal.errorStyle.red(`${name}:`)} ${printableLine(reason)}${hint}`)
   if (terminal.environment.CONCLAVE_DEBUG && error instanceof Error) terminal.tell(error.stack ?? "")
   return usage ? exitCodes.usage : error instanceof Failure ? error.exitCode : exitCodes.failed
 }

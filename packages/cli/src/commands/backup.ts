@@ -10,6 +10,7 @@ import { serverKeyIn } from "../fast-open/key-file.js"
 import { keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption } from "../options.js"
 import { jsonOf } from "../terminal/json.js"
+import { printableLine } from "../terminal/printable.js"
 
 export const backup = command({
   summary: "copy a service, which may be running, into one file",
@@ -49,7 +50,7 @@ export const backup = command({
       return exitCodes.done
     }
     await terminal.write(
-      `${to} holds the service as it was at ${timeOf(at)}, with its signing key, ${keys}: keep it secret.\n`,
+      `${printableLine(to)} holds the service as it was at ${timeOf(at)}, with its signing key, ${keys}: keep it secret.\n`,
     )
     return exitCodes.done
   },

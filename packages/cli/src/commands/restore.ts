@@ -23,6 +23,7 @@ import { exitCodes, Failure } from "../failure.js"
 import { serverKeyIn, writeServerKey } from "../fast-open/key-file.js"
 import { ageOf, keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption, incarnation } from "../options.js"
+import { printableLine } from "../terminal/printable.js"
 
 export const restore = command({
   summary: "bring a service back from a backup",
@@ -69,7 +70,7 @@ export const restore = command({
         ...(carried === 0 ? [] : [carried === undefined ? UNKNOWN_ACTIONS : carriedInWords(carried)]),
       ]
       isDone = true
-      await terminal.write(`${lines.join("\n")}\n`)
+      await terminal.write(`${lines.map(printableLine).join("\n")}\n`)
       return exitCodes.done
     } finally {
       rmSync(scratch, { recursive: true, force: true })

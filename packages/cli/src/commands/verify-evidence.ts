@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs"
+import { closeSync, openSync, readSync } from "node:fs"
 import { verifyEvidence as verify } from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import { command } from "../arguments.js"
@@ -56,10 +56,25 @@ function check(file: string) {
 
 function read(file: string): Uint8Array {
   try {
-    return readFileSync(file)
+    const descriptor = openSync(file, "r")
+    try {
+      return readStart(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
   } catch (error) {
     throw whyUnread(error as Error, file, NEXT) ?? error
   }
+}
+
+/** One byte more than evidence has, at most: a device never ends. */
+function readStart(descriptor: number): Uint8Array {
+  const bytes = new Uint8Array(SIZE_MAX + 1)
+  let size = 0
+  for (let more = -1; more !== 0 && size < bytes.length; size += more) {
+    more = readSync(descriptor, bytes, size, bytes.length - size, null)
+  }
+  return bytes.subarray(0, size)
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")

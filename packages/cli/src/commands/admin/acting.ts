@@ -2,6 +2,8 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { command, required } from "../../arguments.js"
 import { exitCodes, Failure, UsageError } from "../../failure.js"
 import { name } from "../../options.js"
+
+import { printableLine } from "../../terminal/printable.js"
 import { adminOptions, does, reason, withOperator } from "./operator.js"
 
 const acting = {
@@ -25,7 +27,7 @@ export const suspend = command({
       operator.suspend(who, does(given, terminal.environment)),
     )
     if (!isDone) throw new Failure(`nobody has the name ${who}`)
-    await terminal.write(`${who} is suspended: ${given.reason}\n`)
+    await terminal.write(`${who} is suspended: ${printableLine(given.reason)}\n`)
     return exitCodes.done
   },
 })
@@ -64,7 +66,7 @@ export const closeGroup = command({
       operator.closeGroup(id, { ...does(given, terminal.environment), sha256 }),
     )
     if (!isDone) throw new Failure("there is no group with this id")
-    await terminal.write(`${operand.toLowerCase()} is closed: ${given.reason}\n`)
+    await terminal.write(`${operand.toLowerCase()} is closed: ${printableLine(given.reason)}\n`)
     return exitCodes.done
   },
 })

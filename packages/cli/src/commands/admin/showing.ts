@@ -3,6 +3,7 @@ import { command, flag, optional } from "../../arguments.js"
 import { exitCodes } from "../../failure.js"
 import { ageOf, timeOf } from "../../files.js"
 import { nonEmpty } from "../../options.js"
+import { printableLine } from "../../terminal/printable.js"
 import { align } from "../../terminal/table.js"
 import type { Terminal } from "../../terminal/terminal.js"
 import { adminOptions, type Serving, withOperator } from "./operator.js"
@@ -22,7 +23,7 @@ export const status = command({
       async (operator, serving) => [await operator.status(), await serving()] as const,
     )
     if (json) return print(terminal, { ...servingInJson(serving), ...orNull(found) })
-    await terminal.write(`${align(statusRows(found, serving)).join("\n")}\n`)
+    await terminal.write(`${align(statusRows(found, serving)).map(printableLine).join("\n")}\n`)
     return exitCodes.done
   },
 })
@@ -117,7 +118,7 @@ export const actions = command({
 })
 
 async function table(terminal: Terminal, rows: readonly (readonly string[])[]): Promise<number> {
-  await terminal.write(`${align(rows).join("\n")}\n`)
+  await terminal.write(`${align(rows).map(printableLine).join("\n")}\n`)
   return exitCodes.done
 }
 
