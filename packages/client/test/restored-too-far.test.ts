@@ -89,12 +89,43 @@ describe("a client from which a restored service has lost more than it can give 
       return stateOf(bob).rewinding === undefined ? answer : { ...answer, headSeq: 1n << 62n, entries: [] }
     }
     await pass(backup.world, TEN_MINUTES + 60_000, bob, alice)
-    assert.equal(only(bob).status, "recovering")
-    assert.ok(stateOf(bob).position.cursor <= cursor)
+    assert.ok(stateOf(bob).position.cursor < 2n * cursor)
+    const told = types(await taken(bob))
     backup.lie = (_, answer) => answer
     // What lets him in has its place after what he has read.
     await say(backup, 20, alice)
     await pass(backup.world, 2 * TEN_MINUTES, bob, alice)
     assertOneGroup(alice, bob)
+    assert.ok([...told, ...types(await taken(bob))].includes("stuck"))
+  })
+})
+
+describe("a client that waits to be let in", () => {
+  it("is let in though an older backup is restored meanwhile, which does not know what it has knocked with", async () => {
+    await using backup = new Backup({ inMemory: true })
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    const older = backup.world.fork()
+    await only(alice).refresh()
+    await say(backup, 10, alice, bob, carol)
+    // Bob cannot read on.
+    backup.lie = ({ type }, answer, to) =>
+      to === "bob" && answer.type === "entries" && type === "read"
+        ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
+        : answer
+    await bob.sync().catch(() => {})
+    backup.lie = (_, answer) => answer
+    assert.equal(only(bob).status, "recovering")
+    for (const client of [alice, carol]) await client.close()
+    backup.show(await backup.world.restore(older))
+    await bob.sync().catch(() => {})
+    const others = [await backup.open("alice"), await backup.open("carol")] as const
+    await pass(backup.world, 3 * TEN_MINUTES, bob, ...others)
+    assertOneGroup(bob, ...others)
+    await only(others[0]).send("welcome back")
+    await settle(bob, ...others)
+    const events = await taken(bob)
+    const told = events.flatMap((it) => (it.type === "message" ? [it.text] : []))
+    assert.equal(told.at(-1), "welcome back")
+    assert.equal(told.length, new Set(told).size)
   })
 })

@@ -1,12 +1,15 @@
 import { noAccess } from "@conclave/contracts/access"
 import { deliveryRequests } from "@conclave/contracts/delivery"
 import { createKeyPackage, encodeKeyPackageBundle } from "@conclave/mls"
+import type { IntervalKeys } from "../access/interval-keys.js"
 import { sealKnock } from "../access/knocks.js"
 import { type AnswerOf, type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { examine, giveUpKnock } from "./entering.js"
+import { isSigned } from "./heads.js"
 import { found, isUnknown, missing, refusedAsMissing } from "./missing.js"
 import type { Next } from "./question.js"
 import { type Knocking, pauseAfter } from "./recovery.js"
+import { followHeadIfRestored, proversOf } from "./restored.js"
 import type { State } from "./state.js"
 import type { Turn } from "./turn.js"
 
@@ -40,8 +43,10 @@ export function knock(turn: Turn): Next {
   // It may have been answered while this device was away.
   if (knocking.missed === true && isOver(state, moment.now)) giveUpKnock(turn)
   if (state.knock === undefined) {
-    if (state.knocking.seen === undefined) return { type: "head", prover: newest }
-    makeKnock(turn, state.knocking.seen)
+    // A service that was restored may know an older one only.
+    const keys = proversOf(state)[knocking.tried ?? 0] ?? newest
+    if (knocking.seen === undefined) return { type: "head", prover: keys }
+    makeKnock(turn, { ...knocking.seen, keys })
   }
   const { id, interval, sealed } = state.knock!
   const prover = intervals.find(interval)?.keys ?? newest
@@ -58,11 +63,11 @@ function isOver({ knock }: State, now: number): boolean {
 }
 
 /** With a fresh key package, whose private keys are kept with it. */
-function makeKnock(turn: Turn, seen: NonNullable<Knocking["seen"]>): void {
+function makeKnock(turn: Turn, seen: NonNullable<Knocking["seen"]> & { readonly keys: IntervalKeys }): void {
   const { state, moment } = turn
   const { identity, random, groupOptions } = moment
   const group = state.group!
-  const keys = state.intervals.newest!
+  const { keys } = seen
   const { suite, signer } = identity
   const seconds = groupOptions.now()
   const notBefore = seconds > CLOCK_SKEW_SECONDS ? seconds - CLOCK_SKEW_SECONDS : 0n
@@ -86,13 +91,29 @@ function makeKnock(turn: Turn, seen: NonNullable<Knocking["seen"]>): void {
 
 /** How far the log goes: a member who has heard this device's leaf beyond that does not let it in. */
 export function onHeadForKnock(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
-  const { state } = turn
+  const { state, moment } = turn
+  if (state.knock !== undefined) {
+    // Another knock comes in its place, with an older interval; or the service contradicts itself.
+    if (answer === undefined) giveUpKnock(turn)
+    missing(turn, { type: "denied", groupId: state.id, reason: "this device's knock is of no interval of the group" })
+    return "again"
+  }
+  const isNews = answer === undefined || answer.incarnation > (moment.service?.incarnation ?? answer.incarnation)
+  if (isNews && state.disputes.mayAsk(moment.now) && !state.disputes.wantsService) {
+    state.disputes.wantsService = true
+    return { type: "service", prover: proversOf(state)[state.knocking.tried ?? 0] }
+  }
+  state.disputes.wantsService = false
   if (answer === undefined) {
-    missing(turn, { type: "notFound", groupId: state.id })
+    const tried = (state.knocking.tried ?? 0) + 1
+    const isLast = tried >= proversOf(state).length
+    state.knocking = { ...state.knocking, tried: isLast ? 0 : tried }
+    if (isLast) missing(turn, { type: "notFound", groupId: state.id })
     return "again"
   }
   found(turn)
-  const { headSeq: seq, chainHash } = answer
+  const { headSeq: seq, chainHash, incarnation, signature } = answer
+  if (isSigned(turn, { incarnation, seq, chainHash, signature })) followHeadIfRestored(turn, seq)
   state.knocking = { ...state.knocking, seen: { seq, chainHash } }
   return "again"
 }
@@ -101,6 +122,7 @@ export function onHeadForKnock(turn: Turn, answer: AnswerOf<"head"> | undefined)
 export function onKnockAnswer(turn: Turn, answer: DeliveryAnswer): Next {
   const { state, moment } = turn
   if (state.facts.status !== "recovering" || state.knock === undefined) return "again"
+  if (answer.type === "denied") return askOfInterval(turn)
   if (isUnknown(answer)) return refusedAsMissing(turn)
   if (answer.type !== "done") {
     // Not for ever: it may have been full, or the group may not be there yet.
@@ -114,6 +136,14 @@ export function onKnockAnswer(turn: Turn, answer: DeliveryAnswer): Next {
   return "again"
 }
 
+/**
+ * The interval of the knock is none that the service knows, as it says: it may have been restored. It is asked whether that is so
+ * by something else.
+ */
+function askOfInterval({ state }: Turn): Next {
+  return { type: "head", prover: state.intervals.find(state.knock!.interval)?.keys ?? state.intervals.newest }
+}
+
 /** The answer to the knock, if there is one. */
 export function onAnswerFound(
   turn: Turn,
@@ -121,10 +151,7 @@ export function onAnswerFound(
 ): Next {
   const { state, moment } = turn
   if (state.facts.status !== "recovering" || state.knock === undefined) return "again"
-  if (answer.type === "denied") {
-    missing(turn, answer)
-    return "again"
-  }
+  if (answer.type === "denied") return askOfInterval(turn)
   if (answer.type === "notFound") {
     const isLast = isOver(state, moment.now)
     const pause = isLast ? undefined : pauseAfter(moment.now, state.knocking.pause, LOOK)

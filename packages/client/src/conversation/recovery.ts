@@ -54,6 +54,8 @@ export interface Knocking {
   readonly pause: Pause | undefined
   /** Its day is over, and there is no answer. */
   readonly missed?: boolean
+  /** Of the keys that this device knows, the one that it asks for the head with: the service may know an older one only. */
+  readonly tried?: number
   /** The head of the log, for a knock that is to be made. */
   readonly seen?: { readonly seq: bigint; readonly chainHash: Uint8Array }
 }

@@ -76,7 +76,7 @@ function nextToCompare({ chain }: State, { asked, ancestor = -1n, parted, oldest
  * From the newest one on: those that the kept handshakes were appended by, then older ones, each time twice as many further
  * back. Any that the service knows serves to knock with.
  */
-function proversOf({ kept, intervals }: State): readonly IntervalKeys[] {
+export function proversOf({ kept, intervals }: State): readonly IntervalKeys[] {
   const provers: IntervalKeys[] = intervals.newest === undefined ? [] : [intervals.newest]
   const before = [...kept.all].reverse().flatMap((it) => it.before ?? [])
   for (const keys of [...before, ...intervals.older]) {
@@ -174,20 +174,34 @@ function giveUp(turn: Turn): Next {
     return "again"
   }
   // Nobody has signed how far the log goes: it is read from no later place than this device was at.
-  const shown = rewinding.head ?? (rewinding.oldest > 0n ? rewinding.oldest - 1n : position.cursor)
-  const cursor = shown < position.cursor ? shown : position.cursor
-  const shift = facts.shift + position.cursor - cursor
-  position.move({ cursor, chainHash: new Uint8Array(), lastCommit: undefined })
-  state.chain.start(cursor, new Uint8Array())
+  goToHead(turn, rewinding.head ?? (rewinding.oldest > 0n ? rewinding.oldest - 1n : position.cursor))
   if (rewinding.tried > 0) {
     state.intervals.goBack(turn, state.key, keys)
     const leaves = state.kept.all.flatMap(({ ownLeaf }) => (ownLeaf.length === 0 ? [] : [ownLeaf]))
     turn.update({ knockLeaves: [...facts.knockLeaves, ...leaves].slice(-KNOCK_LEAVES_MAX) })
   }
-  turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
   found(turn)
   stick(turn, GIVEN_UP)
   return { type: "reload" }
+}
+
+/** What this device has read is of no use any more: whoever lets it in may have read another log, and be of any epoch. */
+function goToHead(turn: Turn, headSeq: bigint): void {
+  const { position, chain, facts } = turn.state
+  const cursor = headSeq < position.cursor ? headSeq : position.cursor
+  const shift = facts.shift + position.cursor - cursor
+  position.move({ cursor, chainHash: new Uint8Array(), lastCommit: undefined })
+  chain.start(cursor, new Uint8Array())
+  turn.update({ shift, head: undefined, joinedAt: 0n, epochFloor: 0n })
+}
+
+/**
+ * The service shows a device that waits to be let in a log that is shorter than the one it has read, and has signed that
+ * since it was restored; or nothing that it has signed says how long the log was.
+ */
+export function followHeadIfRestored(turn: Turn, headSeq: bigint): void {
+  const { state } = turn
+  if (headSeq < state.position.cursor && (isRestored(turn) || state.facts.head === undefined)) goToHead(turn, headSeq)
 }
 
 /**
