@@ -44,6 +44,7 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
       turn.moved()
       return "again"
     case "service":
+      if (state.facts.status === "recovering") return onHeadForKnock(turn, answered.answer)
       return onServiceAnswer(turn, answered.answer)
     case "kept":
       state.kept.load(moment.identity.suite, answered.answer)

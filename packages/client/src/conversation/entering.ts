@@ -17,7 +17,7 @@ import { without } from "./log.js"
 import { ownMessageAt, placeOwn, placePassed } from "./messages.js"
 import { found, missing } from "./missing.js"
 import type { Next } from "./question.js"
-import { following, pauseAfter } from "./recovery.js"
+import { following, KNOCK_LEAVES_MAX, pauseAfter } from "./recovery.js"
 import type { Turn } from "./turn.js"
 
 /**
@@ -82,9 +82,6 @@ function refuseAnswer(turn: Turn, seq: bigint, why: string): Next {
   turn.state.refused = pauseAfter(turn.moment.now, turn.state.refused, NEXT_KNOCK)
   return "again"
 }
-
-/** As many as there can be in weeks: each answer that is of no use is waited for longer than the one before. */
-export const KNOCK_LEAVES_MAX = 64
 
 /** Another knock comes in its place. The leaf of its key package may be in the tree: the next one claims it, too. */
 export function giveUpKnock(turn: Turn): void {

@@ -9,7 +9,6 @@ import { encodeEvidence } from "../heads/evidence.js"
 import { serviceSuite, signerOf } from "../heads/service-key.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 import type { Dispute } from "./disputes.js"
-import { onHeadForKnock } from "./knocking.js"
 import { missing } from "./missing.js"
 import type { Next } from "./question.js"
 import { pauseAfter } from "./recovery.js"
@@ -80,7 +79,6 @@ function confirm(turn: Turn, head: HeadClaim): boolean {
 export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
   const { state, moment } = turn
   const { position, disputes } = state
-  if (state.facts.status === "recovering") return onHeadForKnock(turn, answer)
   disputes.wantsService = false
   const { told } = position
   position.takeTold()

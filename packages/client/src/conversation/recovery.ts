@@ -75,3 +75,6 @@ export type Obstacle =
 export const following: Recovery = { type: "following" }
 export const unobstructed: Obstacle = { type: "none" }
 export const notKnocked: Knocking = { left: false, pause: undefined }
+
+/** As many as there can be in weeks: each answer that is of no use is waited for longer than the one before. */
+export const KNOCK_LEAVES_MAX = 64
