@@ -13,6 +13,14 @@ export interface KeyRingOptions {
   readonly now?: () => number
 }
 
+/** What a server needs of its keys. */
+export interface ServerKeys {
+  /** `undefined` for an id that is not, or no longer, among the keys. */
+  find(id: number): RingKey | undefined
+  /** What clients are told, the newest first. */
+  publicKeys(): DayKey[]
+}
+
 export interface RingKey extends KeySince {
   readonly id: number
   readonly privateKey: Uint8Array
@@ -40,7 +48,7 @@ const PINNED_FOR = Number.MAX_SAFE_INTEGER
  * and none older; with their bytes wiped, flights that were recorded stay sealed. A timer wipes them when their time has
  * come, whoever asks or does not, and although the clock is set back meanwhile.
  */
-export class KeyRing {
+export class KeyRing implements ServerKeys {
   readonly #suite: Suite
   readonly #period: number
   readonly #overlap: number
@@ -70,13 +78,11 @@ export class KeyRing {
     return publicKey
   }
 
-  /** `undefined` for an id that is not, or no longer, among the keys. */
   find(id: number): RingKey | undefined {
     if (id === PINNED_KEY_ID) return this.#pinned
     return this.#current().find((key) => key.id === id)
   }
 
-  /** What clients are told, the newest first. */
   publicKeys(): DayKey[] {
     return this.#current().map(({ id, publicKey, madeAt }) => ({
       id,
@@ -85,7 +91,10 @@ export class KeyRing {
     }))
   }
 
-  /** Everything, for a restart or another front end. Secret: to be kept as the keys themselves. */
+  /**
+   * Everything, for a restart. Secret: to be kept as the keys themselves. Another gateway must not import it while this one
+   * runs: see `SharedKeyRing`.
+   */
   export(): Uint8Array {
     const keys = this.#pinned ? [...this.#current(), this.#pinned] : this.#current()
     return encode(StoredRing, {

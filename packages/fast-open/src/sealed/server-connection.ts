@@ -6,11 +6,11 @@ import { CHUNK_COST, type Holding, readingTime } from "@conclave/transport/parts
 import type { AddressTokens } from "./address-tokens.js"
 import type { Admission } from "./admission.js"
 import type { Execution, Executions, Listening } from "./execution.js"
-import type { KeyRing, RingKey } from "./key-ring.js"
+import type { RingKey, ServerKeys } from "./key-ring.js"
 import { CONTENT_LIMITS, type OpeningFields, OpeningReader, paddedSize } from "./opening.js"
 import type { Channel, Suite } from "./session.js"
 import { abortSocket, LineBroken, SocketReader } from "./socket-reader.js"
-import type { StrikeRegister } from "./strike-register.js"
+import type { Decision, Strikes } from "./strikes.js"
 import {
   FIRST_FRAME_SIZE_MAX,
   FLIGHT_SIZE_MAX,
@@ -35,9 +35,9 @@ import {
 /** What connections of one server share. */
 export interface ServerParts {
   readonly suite: Suite
-  readonly keys: KeyRing
+  readonly keys: ServerKeys
   readonly tokens: AddressTokens
-  readonly register: StrikeRegister
+  readonly strikes: Strikes
   readonly admission: Admission
   readonly executions: Executions
   readonly mayRunEarly: (request: Uint8Array) => boolean
@@ -45,6 +45,7 @@ export interface ServerParts {
   readonly unreadTimeoutMilliseconds: number
   /** Whether one more first flight of the requester may be opened. */
   readonly mayOpen: (requester: Requester | undefined) => boolean
+  /** What clients are told of the clock. */
   readonly now: () => number
 }
 
@@ -52,7 +53,7 @@ const TOKENS_MAX = 8
 const nothing = new Uint8Array(0)
 
 /** What becomes of a first flight's request. */
-type Early = Execution | "spent" | "again" | "refused"
+type Early = Decision | "refused"
 
 /** How long a client may take to hang up when everything is said. */
 const LINGER_MILLISECONDS = 2000
@@ -120,9 +121,10 @@ class ServerConnection {
     using sealed = this.#parts.suite.openFlight(key, flight.kemOutput)
     if (sealed === undefined) throw new LineBroken("not authentic")
     const opening = await this.#readOpening(sealed, flight)
-    // What may run begins to; the server's key is made meanwhile, where the service has to wait for something.
-    const early = opening === "too large" ? opening : this.#decideEarly(opening, key)
+    // What may run begins to; the server's key is made meanwhile, where the service or the register has to wait.
+    const deciding = opening === "too large" ? opening : this.#decideEarly(opening, key)
     using channel = this.#answer(sealed, flight)
+    const early = await deciding
     if (early === "too large" || opening === "too large")
       await this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.tooLarge))
     else await this.#respond(channel, { opening, early })
@@ -176,26 +178,21 @@ class ServerConnection {
     await this.#send(channel, FrameType.again)
     const fresh = await this.#readFresh(channel)
     if (fresh === "too large") return this.#send(channel, FrameType.refused, Uint8Array.of(Refusal.tooLarge))
-    await this.#stream(channel, fresh.fields, this.#runFresh(fresh))
+    await this.#stream(channel, fresh.fields, await this.#runFresh(fresh))
   }
 
   /** RFC 8446 §8 in spirit: a first flight runs where it is surely the first of its kind, and nowhere else. */
-  #decideEarly({ fields, body }: OpeningReader, key: RingKey): Early {
+  #decideEarly({ fields, body }: OpeningReader, key: RingKey): Early | Promise<Early> {
     if (fields.kind === Kind.hello) return "again"
     if (key.pinned || fields.kind > Kind.subscription) return "refused"
     if (!this.#parts.mayRunEarly(body)) return "again"
-    const strike = this.#parts.register.strike(fields.requestId, Number(fields.time), key)
-    if (strike === "undecided") return "again"
-    if (strike === "copy") return this.#parts.executions.find(fields.requestId) ?? "spent"
-    return this.#start(fields, body, true)
+    const flown = { requestId: fields.requestId, time: Number(fields.time), key }
+    return this.#parts.strikes.early(flown, () => this.#start(fields, body, true))
   }
 
   /** It was asked under keys of this connection alone, so it is no replay; it may still have run from a first flight. */
-  #runFresh({ fields, body }: OpeningReader): Execution | "spent" {
-    if (this.#parts.register.note(fields.requestId) === "copy") {
-      return this.#parts.executions.find(fields.requestId) ?? "spent"
-    }
-    return this.#start(fields, body, false)
+  #runFresh({ fields, body }: OpeningReader): Promise<Execution | "spent"> {
+    return this.#parts.strikes.fresh(fields.requestId, () => this.#start(fields, body, false))
   }
 
   #start({ requestId, kind }: OpeningFields, body: Uint8Array, early: boolean): Execution {

@@ -10,20 +10,24 @@ import { type FastOpenPolicy, listen } from "../sockets/index.js"
 import { AddressTokens } from "./address-tokens.js"
 import { Admission, type AdmissionLimits, admissionLimits } from "./admission.js"
 import { Executions, type ExecutionsLimits, executionLimits } from "./execution.js"
-import { KeyRing } from "./key-ring.js"
+import { KeyRing, type ServerKeys } from "./key-ring.js"
 import { type ServerParts, serveConnection } from "./server-connection.js"
 import { Suite } from "./session.js"
 import { abortSocket } from "./socket-reader.js"
 import { MemoryStrikeRegister, type StrikeRegister } from "./strike-register.js"
+import { Strikes } from "./strikes.js"
 import { Kind, Offer, VERSION } from "./wire.js"
 
 export interface SealedServerOptions {
   readonly provider: CryptoProvider
   readonly handler: Handler
   /** Default: a ring of its own, with which clients of a former process start anew. */
-  readonly keys?: KeyRing
+  readonly keys?: ServerKeys
   readonly tokens?: AddressTokens
+  /** Default: in the memory of this process, which is enough for keys that no other process has. */
   readonly register?: StrikeRegister
+  /** How long a request waits for the register before it is told to ask inside the connection. Default 300. */
+  readonly registerTimeoutMilliseconds?: number
   /**
    * Whether a request may run from a first flight, which its client has declared safe to repeat. What may not is asked
    * again inside the connection. Default: whatever the client declares; the handler is told with `context.early`.
@@ -94,18 +98,24 @@ export class SealedServer implements AsyncDisposable {
     const { peer, network } = options.flights ?? flightRates
     this.#flights = { peer: new RateLimiter(peer), network: new RateLimiter(network) }
     const tokens = options.tokens ?? new AddressTokens({ provider: options.provider, now })
+    const register: StrikeRegister = options.register ?? new MemoryStrikeRegister({ now })
+    const executions = new Executions({
+      handler: options.handler,
+      now,
+      limits: { ...executionLimits, ...options.executions },
+    })
     this.#parts = {
       suite,
       tokens,
-      now,
+      executions,
+      now: () => register.now?.() ?? now(),
       keys: options.keys ?? new KeyRing({ provider: options.provider, now }),
-      register: options.register ?? new MemoryStrikeRegister({ now }),
-      admission: new Admission(tokens, { ...admissionLimits, ...options.admission }),
-      executions: new Executions({
-        handler: options.handler,
-        now,
-        limits: { ...executionLimits, ...options.executions },
+      strikes: new Strikes({
+        register,
+        patienceMilliseconds: options.registerTimeoutMilliseconds ?? 300,
+        find: (requestId) => executions.find(requestId),
       }),
+      admission: new Admission(tokens, { ...admissionLimits, ...options.admission }),
       mayRunEarly: options.mayRunEarly ?? (() => true),
       requestSizeMax: options.requestSizeMax ?? 1024 * 1024,
       unreadTimeoutMilliseconds: options.unreadTimeoutMilliseconds ?? 30_000,
@@ -172,6 +182,7 @@ export class SealedServer implements AsyncDisposable {
   }
 
   #cut(): void {
+    this.#parts.strikes.close()
     this.#parts.executions.close()
     for (const socket of this.#connections.keys()) socket.destroy()
   }

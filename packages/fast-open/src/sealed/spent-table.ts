@@ -29,18 +29,28 @@ export class SpentTable {
   /** Spends an entry: `first` now and here, `again` if it was spent before, `full` if that cannot be remembered. */
   spend(entry: Uint8Array, now: number): "first" | "again" | "full" {
     this.#turn(now)
-    // Nobody sees the digest, so it need not be an HMAC.
-    const digest = hash("sha256", Buffer.concat([this.#key, entry]), "buffer")
-    const low = digest.readUInt32LE(0)
-    // Zero marks a free slot.
-    const high = digest.readUInt32LE(4) || 1
+    const { low, high } = this.#digest(entry)
     if (this.#previous.has(low, high)) return "again"
     return this.#current.add(low, high, this.#capacity)
+  }
+
+  /** Whether an entry was spent and is remembered. */
+  has(entry: Uint8Array, now: number): boolean {
+    this.#turn(now)
+    const { low, high } = this.#digest(entry)
+    return this.#previous.has(low, high) || this.#current.has(low, high)
   }
 
   /** Bytes that the table holds, now and always. */
   get memoryBytes(): number {
     return this.#current.memoryBytes + this.#previous.memoryBytes
+  }
+
+  #digest(entry: Uint8Array): { readonly low: number; readonly high: number } {
+    // Nobody sees the digest, so it need not be an HMAC.
+    const digest = hash("sha256", Buffer.concat([this.#key, entry]), "buffer")
+    // Zero marks a free slot.
+    return { low: digest.readUInt32LE(0), high: digest.readUInt32LE(4) || 1 }
   }
 
   #turn(now: number): void {

@@ -1,20 +1,30 @@
 import { SpentTable } from "./spent-table.js"
 
 /**
- * Decides whether a request in a first flight may run. One register stands behind each key of the day: front ends that
- * share a key must share a register too, or a recorded flight runs once on each of them.
+ * `first`: the request may run. `copy`: it was here before. `undecided`: the register cannot tell, so the request must not
+ * run from a first flight.
+ */
+export type Struck = "first" | "copy" | "undecided"
+export type Noted = Exclude<Struck, "undecided">
+
+/**
+ * Decides whether a request in a first flight may run. Gateways that share a key of the day must share a register too, or a
+ * recorded flight runs once on each of them.
+ *
+ * A register may answer later, or reject where it cannot answer. The caller waits a limited time and then aborts `signal`: an
+ * answer after that is not acted on, so the register must not take the request for one that ran.
  */
 export interface StrikeRegister {
   /**
-   * `first`: it may run. `copy`: the same request was here before. `undecided`: nobody can tell, so it must not run
-   * from a first flight.
-   *
+   * @param requestId 16 bytes
    * @param time what the client says of the server's clock, in milliseconds since 1970
    * @param keySince when the key that it was sealed to was made, or taken over from a former process
    */
-  strike(requestId: Uint8Array, time: number, keySince: KeySince): "first" | "copy" | "undecided"
+  strike(requestId: Uint8Array, time: number, keySince: KeySince, signal: AbortSignal): Struck | Promise<Struck>
   /** For a request that cannot be a replay: `copy` where it ran before, from a first flight. */
-  note(requestId: Uint8Array): "first" | "copy"
+  note(requestId: Uint8Array, signal: AbortSignal): Noted | Promise<Noted>
+  /** The clock that times are compared with, in milliseconds since 1970, where it is not the gateway's own. */
+  now?(): number
 }
 
 export interface KeySince {
@@ -46,7 +56,7 @@ export class MemoryStrikeRegister implements StrikeRegister {
     this.#table = new SpentTable({ capacity, generationMilliseconds: 2 * windowMilliseconds, now: this.#latest })
   }
 
-  strike(requestId: Uint8Array, time: number, key: KeySince): "first" | "copy" | "undecided" {
+  strike(requestId: Uint8Array, time: number, key: KeySince): Struck {
     const now = this.#clock()
     if (Math.abs(time - now) > this.#window) return "undecided"
     // A former process accepted times of up to its last moment and a window: what is later cannot have run there.
@@ -55,7 +65,7 @@ export class MemoryStrikeRegister implements StrikeRegister {
     return spent === "again" ? "copy" : spent === "full" ? "undecided" : "first"
   }
 
-  note(requestId: Uint8Array): "first" | "copy" {
+  note(requestId: Uint8Array): Noted {
     return this.#table.spend(requestId, this.#clock()) === "again" ? "copy" : "first"
   }
 
