@@ -3,7 +3,7 @@ export { AddressTokens, type AddressTokensOptions } from "./address-tokens.js"
 export { type AdmissionLimits, admissionLimits } from "./admission.js"
 export { type KeptOffer, type PinnedService, SealedTransport, type SealedTransportOptions } from "./client.js"
 export { type ExecutionsLimits, executionLimits } from "./execution.js"
-export { KeyRing, type KeyRingOptions } from "./key-ring.js"
+export { KeyRing, type KeyRingOptions, type ServerKeys } from "./key-ring.js"
 export {
   type FlightRates,
   flightRates,
@@ -13,10 +13,15 @@ export {
   type SealedServerOptions,
 } from "./server.js"
 export { joinTransports, type SealedService, serveAll, shareTransport } from "./services.js"
+export { OtherSecretError, SharedKeyRing, type SharedKeyRingOptions } from "./shared-key-ring.js"
+export { SharedStrikeRegister, type SharedStrikeRegisterOptions } from "./shared-strike-register.js"
+export type { DayKeyStore, SealedDayKey, SealedDayKeys, StrikeEntry, StrikeOutcome, StrikeStore } from "./store.js"
 export {
   type KeySince,
   MemoryStrikeRegister,
+  type Noted,
   type StrikeRegister,
   type StrikeRegisterOptions,
+  type Struck,
 } from "./strike-register.js"
 export { Offer } from "./wire.js"
