@@ -59,7 +59,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
       "contracts/knocks",
       "contracts/log-chain",
     ],
-    ...["contracts/auth", "crypto", "delivery/store", "auth/store"],
+    ...["contracts/auth", "crypto", "delivery/store", "auth/store", "fast-open/store"],
   ],
   server: [
     ...["codec", "crypto", "crypto/node", "contracts/auth", "contracts/delivery"],
@@ -99,7 +99,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   identity: ["crypto/node"],
   transport: ["server", "testing/transport"],
   server: ["contracts/access", "mls", "testing/servers", "transport/node", "testing/transport"],
-  "fast-open": ["crypto/node", "server", "trace", "transport/node"],
+  "fast-open": ["crypto/node", "postgres", "server", "testing/servers", "trace", "transport/node"],
   contracts: ["crypto", "crypto/node", "testing/names"],
   delivery: ["crypto/node", "server", "testing/delivery", "testing/servers", "transport/node", "sqlite", "postgres"],
   auth: ["crypto/node", "testing/auth", "testing/names", "sqlite"],

@@ -7,7 +7,7 @@ import type {
   Store as DeliveryStore,
   Wake,
 } from "@conclave/delivery"
-import type { KeyRing, SealedServer } from "@conclave/fast-open"
+import type { SealedServer, ServerKeys } from "@conclave/fast-open"
 import type { Handler, Refusal as ListenerRefusal, LogOptions, Shares, TraceOptions } from "@conclave/transport"
 import type { OriginOptions } from "./listener/origins.js"
 import type { ListenLimits } from "./listener/serving.js"
@@ -117,13 +117,27 @@ export interface FastOpenOptions {
   /** `off`: over ordinary connections, without data in the first packet. Default `private`. */
   readonly policy?: "private" | "off"
   /** Default: keys of its own, that nobody else has. */
-  readonly keys?: KeyRing
+  readonly keys?: ServerKeys
+  /** Keys, address tokens and strike register that all servers on {@link ServerOptions.database} share, in place of `keys`. */
+  readonly shared?: SharedSealing
   /** The name or address that clients are to connect to. Default: the one by which they have reached HTTP. */
   readonly name?: string
+}
+
+export interface SharedSealing {
+  /** 32 random bytes, the same at every server. The database has the keys sealed under it, and never the secret itself. */
+  readonly secret: Uint8Array
+  /** Is told that the register does not answer: until it does, every request takes a round trip more. */
+  readonly onRegisterLost?: (error: Error) => void
+  readonly onRegisterRegained?: () => void
+  /** Is told that the keys could not be looked at: those that are here go on until their time is over. */
+  readonly onKeysLost?: (error: unknown) => void
 }
 
 /** What answers sealed requests, and its port. */
 export interface FastOpenServer {
   readonly server: SealedServer
   readonly port: number
+  /** 32 bytes: what clients may be given to know the service by. Where the keys are {@link FastOpenOptions.shared}. */
+  readonly publicKey?: Uint8Array
 }

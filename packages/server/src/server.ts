@@ -108,9 +108,15 @@ async function compose(given: ServerOptions, { parts, ended }: Composing) {
   parts.unshift(sweepingOf(stores, { ...options, onError: told.onErrorOf("sweep") }))
   const { connectionsMax, requestSizeMax, closeTimeoutMilliseconds } = limits
   const shares = options.shares ?? new Shares({ connectionsMax, onRefusal: told.onRefusal })
-  const sealing = options.fastOpen && { ...options.fastOpen, crypto, shares, requestSizeMax }
+  const sealing = options.fastOpen && {
+    ...{ ...options.fastOpen, crypto, shares, requestSizeMax },
+    database: options.database,
+  }
   const fastOpen = sealing && (await startSealed({ ...sealing, services: wrap(services, "sealed") }))
-  const closeSealed = async () => fastOpen?.server.close({ timeoutMilliseconds: closeTimeoutMilliseconds })
+  const closeSealed = async () => {
+    await fastOpen?.server.close({ timeoutMilliseconds: closeTimeoutMilliseconds })
+    await fastOpen?.[Symbol.asyncDispose]()
+  }
   parts.unshift({ [Symbol.asyncDispose]: closeSealed })
   // Under the name by which a client has reached it: an address to listen at need not be one to connect to.
   const host = options.fastOpen?.name ?? ""
