@@ -9,6 +9,7 @@ import {
   type FastOpenServer,
   listenForMetrics,
   type Refusal,
+  type SharedSealing,
   type TurnedAway,
 } from "@conclave/server"
 
@@ -46,6 +47,8 @@ export interface FastOpenService {
   readonly policy: "private" | "off"
   /** Default: keys of its own, that nobody else has. */
   readonly keys?: KeyRing
+  /** Keys that all processes on the database share, in place of `keys`. */
+  readonly shared?: SharedSealing
 }
 
 export interface RunningService extends AsyncDisposable {

@@ -75,7 +75,7 @@ function start(
   const unset = Object.fromEntries(
     [
       ...["NO_COLOR", "CONCLAVE_DEBUG", "CONCLAVE_KEY", "CONCLAVE_AS", "CONCLAVE_SERVER"],
-      ...["DATABASE_URL", "NATS_URL"],
+      ...["DATABASE_URL", "NATS_URL", "CONCLAVE_FAST_OPEN_SECRET"],
     ].map((name) => [name, undefined]),
   )
   const env = { ...process.env, ...unset, ...environment }

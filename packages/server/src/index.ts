@@ -15,6 +15,7 @@ export type {
   ServerLimits,
   ServerOptions,
   Services,
+  SharedSealing,
   Stores,
 } from "./options.js"
 export { type Conclave, createServer, type Next } from "./server.js"

@@ -1,12 +1,13 @@
 import { nodeProvider } from "@conclave/crypto/node"
 import { fastOpenSupport } from "@conclave/fast-open/sockets"
-import type { TurnedAway } from "@conclave/server"
+import type { FastOpenServer, TurnedAway } from "@conclave/server"
 import { command, flag, optional, withDefault } from "../arguments.js"
 import { keyFile, openDataFolder, serviceFile } from "../data-folder.js"
 import { databaseName, databaseOption } from "../database.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { KeyFile } from "../fast-open/key-file.js"
 import { obstaclesInWords } from "../fast-open/obstacles.js"
+import { keysOption, SECRET_VARIABLE, secretOption, sharedSecret, sharing } from "../fast-open/sharing.js"
 import {
   count,
   DEFAULT_HOST,
@@ -50,6 +51,10 @@ export const serve = command({
       "start and which clients may be given as --server-key.",
     "The keys for that are in fast-open.keys, for the owner alone. Those of the day are replaced daily and destroyed after " +
       "two days; the server key stays. A data folder is for one service at a time.",
+    "Several such processes behind one address share these keys with --fast-open-keys shared: they are then in the database, " +
+      "sealed under a secret that each process is given, by --fast-open-secret or as " +
+      `${SECRET_VARIABLE} (64 hexadecimal digits, as openssl rand -hex 32 makes them). With keys of their own, a client ` +
+      "that meets another process than before loses a round trip, and the server key is another at each.",
   ],
   options: {
     port: withDefault(DEFAULT_PORT, { placeholder: "PORT", help: "where to listen; 0: any that is free", read: port }),
@@ -122,6 +127,8 @@ export const serve = command({
       help: "private: data in the first packet, no cookie; off: none there",
       read: policy,
     }),
+    "fast-open-keys": keysOption,
+    "fast-open-secret": secretOption,
   },
   async run({ port, host, data, metrics, ...given }, { terminal }) {
     // Who wrote when and how much is in the file: nobody else on this machine is to read it.
@@ -129,12 +136,18 @@ export const serve = command({
     if (given.nats !== undefined && given.database === undefined) {
       throw new UsageError("--nats is for several processes on one database: give --database, or DATABASE_URL, too")
     }
-    // Who keeps everything in a database needs no folder, but for the keys of sealed requests.
-    const folder = given.database === undefined || given["fast-open"] ? openDataFolder(data) : undefined
+    const secret = sharedSecret(given, terminal.environment)
+    const hasKeyFile = given["fast-open"] && secret === undefined
+    // Who keeps everything in a database needs no folder, but for keys of its own.
+    const folder = given.database === undefined || hasKeyFile ? openDataFolder(data) : undefined
     const place = placeOf(given, { folder, terminal })
     const page = builtPage()
-    using keys = given["fast-open"] ? openKeys(folder!) : undefined
-    const fastOpen = keys && { ...sealedListening({ port, ...given }, terminal), keys: keys.ring }
+    using keys = hasKeyFile ? openKeys(folder!) : undefined
+    const listening = given["fast-open"] ? sealedListening({ port, ...given }, terminal) : undefined
+    const fastOpen = listening && {
+      ...listening,
+      ...(secret === undefined ? { keys: keys!.ring } : { shared: sharing(secret, terminal) }),
+    }
     using refusals = new RefusalLog((line) => terminal.tell(`${now()} ${line}`))
     warnOfFiles(given.connections, terminal)
     const {
@@ -153,7 +166,8 @@ export const serve = command({
     const told = { onRefusal: refusals.add, onUntrustedProxy, onTurnedAway, onError: faultLog(terminal) }
     const shared = { connections, retentionDays, ...(quota !== undefined && { quota }), ...proxied, ...told }
     await using service = await start({ place, host, port, page, fastOpen, metrics, ...shared })
-    await announce(service, { terminal, place, host, publicUrl, page, keys, policy: fastOpen?.policy })
+    const serverKey = service.fastOpen?.publicKey ?? keys?.publicKey
+    await announce(service, { terminal, place, host, publicUrl, page, serverKey, policy: fastOpen?.policy })
     const signal = await interruption()
     const drain = given.drain ?? (given.database === undefined ? 0 : DRAIN_MILLISECONDS)
     if (drain > 0) {
@@ -273,6 +287,12 @@ async function start(options: ServiceOptions): Promise<RunningService> {
       const remedy = isTaken ? "; if a service runs there, stop it, or name another folder with --data" : ""
       throw new Failure(`${nameOf(place)}: ${reason}${remedy}`, { cause: error })
     }
+    if (name === "OtherSecretError") {
+      const remedy = "give every process on it the same --fast-open-secret"
+      throw new Failure(`${nameOf(place)}: its keys for sealed requests are sealed under another secret; ${remedy}`, {
+        cause: error,
+      })
+    }
     if (code === "EADDRINUSE") {
       const isSealed = options.fastOpen !== undefined && (error as { port?: number }).port === options.fastOpen.port
       const { metrics } = options
@@ -300,12 +320,13 @@ interface Announcement {
   readonly host: string
   readonly publicUrl: URL | undefined
   readonly page: string | undefined
-  readonly keys: KeyFile | undefined
+  /** 32 bytes, with `fastOpen`. */
+  readonly serverKey: Uint8Array | undefined
   readonly policy: FastOpenService["policy"] | undefined
 }
 
 async function announce({ url, fastOpen, metricsUrl }: RunningService, announcement: Announcement): Promise<void> {
-  const { terminal, place, host, publicUrl, page, keys, policy } = announcement
+  const { terminal, place, host, publicUrl, page, serverKey, policy } = announcement
   const { style } = terminal
   const isLocal = LOOPBACK_NAMES.includes(host)
   const { address: local, everywhere } = addressToOpen(url)
@@ -317,7 +338,7 @@ async function announce({ url, fastOpen, metricsUrl }: RunningService, announcem
     ...placeRows(place),
     ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
     ...(metricsUrl === undefined ? [] : [["  metrics", metricsUrl.href]]),
-    ...(fastOpen && keys ? fastOpenRows(fastOpen.port, { keys, policy }) : []),
+    ...(fastOpen && serverKey ? fastOpenRows(fastOpen, { serverKey, policy }) : []),
     [
       "  terminal",
       `conclave chat --as NAME --server ${publicUrl === undefined ? address.origin : address.href}${fastOpen ? " --fast-open" : ""}`,
@@ -366,11 +387,15 @@ function addressToOpen(url: URL): { readonly address: URL; readonly everywhere: 
   return { address, everywhere: true }
 }
 
-function fastOpenRows(port: number, { keys, policy }: Pick<Announcement, "policy"> & { keys: KeyFile }) {
+function fastOpenRows(
+  { port, publicKey }: FastOpenServer,
+  { serverKey, policy }: Pick<Announcement, "policy"> & { readonly serverKey: Uint8Array },
+) {
   const how = policy === "private" ? "in the first packet" : "over ordinary connections"
+  const whose = publicKey === undefined ? "" : ", with keys that all on the database share"
   return [
-    ["  fast open", `sealed requests ${how}, at port ${port}`],
-    ["  server key", Buffer.from(keys.publicKey).toString("hex")],
+    ["  fast open", `sealed requests ${how}, at port ${port}${whose}`],
+    ["  server key", Buffer.from(serverKey).toString("hex")],
   ]
 }
 
