@@ -26,12 +26,14 @@ export {
 } from "./router-protocol.js"
 
 /**
- * Two hosts in network namespaces and a path between them with a round trip, middleboxes and an observer.
+ * Hosts in network namespaces, a client and one server or several behind one address, and a path between them with a round trip, middleboxes and an observer.
  * {@link missingPrivileges} tells beforehand whether this machine can have one.
  */
 export class Laboratory {
   readonly client: Host
   readonly server: Host
+  /** All that are behind the server's address; {@link server} is the first. */
+  readonly servers: readonly Host[]
   readonly #router: Router
   readonly #namespaces: readonly string[]
   readonly #removeAtExit: () => void
@@ -39,32 +41,38 @@ export class Laboratory {
 
   private constructor(parts: {
     client: Host
-    server: Host
+    servers: readonly Host[]
     router: Router
     namespaces: string[]
     removeAtExit(): void
   }) {
     this.client = parts.client
-    this.server = parts.server
+    this.server = parts.servers[0]!
+    this.servers = parts.servers
     this.#router = parts.router
     this.#namespaces = parts.namespaces
     this.#removeAtExit = parts.removeAtExit
   }
 
-  /** `environment` is for the hosts' processes. */
-  static async open(path: Partial<Path> = {}, environment: NodeJS.ProcessEnv = {}): Promise<Laboratory> {
-    const namespaces = [makeNamespace("client"), makeNamespace("server")]
+  /** `environment` is for the hosts' processes; `servers` are behind one address. */
+  static async open(
+    path: Partial<Path> = {},
+    environment: NodeJS.ProcessEnv = {},
+    { servers = 1 }: { readonly servers?: number } = {},
+  ): Promise<Laboratory> {
+    const behind = Array.from({ length: servers }, () => makeNamespace("server"))
+    const namespaces = [makeNamespace("client"), ...behind]
     const removeAtExit = () => {
       for (const name of namespaces) removeNamespace(name)
     }
     // Before the listeners that remove files which the processes in them write.
     process.prependOnceListener("exit", removeAtExit)
     try {
-      const router = await Router.start(namespaces[0]!, namespaces[1]!)
+      const router = await Router.start(namespaces)
       addAddresses(namespaces[0]!, CLIENT_ADDRESS, CLIENT_ADDRESS_6)
-      addAddresses(namespaces[1]!, SERVER_ADDRESS, SERVER_ADDRESS_6)
-      const [client, server] = await Promise.all(namespaces.map((name) => Host.start(name, environment)))
-      const laboratory = new Laboratory({ client: client!, server: server!, router, namespaces, removeAtExit })
+      for (const namespace of behind) addAddresses(namespace, SERVER_ADDRESS, SERVER_ADDRESS_6)
+      const [client, ...hosts] = await Promise.all(namespaces.map((name) => Host.start(name, environment)))
+      const laboratory = new Laboratory({ client: client!, servers: hosts, router, namespaces, removeAtExit })
       await laboratory.change(path)
       return laboratory
     } catch (error) {
@@ -110,7 +118,7 @@ export class Laboratory {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.client.close(), this.server.close(), this.#router.close()])
+    await Promise.all([this.client.close(), ...this.servers.map((server) => server.close()), this.#router.close()])
     this.#removeAtExit()
     process.removeListener("exit", this.#removeAtExit)
   }
@@ -206,9 +214,10 @@ class Router {
     createInterface(child.stdout!).on("line", (line) => this.#answers.shift()?.(JSON.parse(line) as RouterAnswer))
   }
 
-  static async start(clientNamespace: string, serverNamespace: string): Promise<Router> {
+  /** The client's namespace, then those of the servers. */
+  static async start(namespaces: readonly string[]): Promise<Router> {
     const script = fileURLToPath(new URL("./router.js", import.meta.url))
-    const child = spawn(process.execPath, [script, clientNamespace, serverNamespace], {
+    const child = spawn(process.execPath, [script, ...namespaces], {
       stdio: ["pipe", "pipe", "inherit"],
     })
     const router = new Router(child)

@@ -1,9 +1,11 @@
 /** `npm run lab -- <experiment> [options]` */
 import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
+import { noPostgres } from "@conclave/testing/servers"
 import { costTable, measureCost } from "./cost.js"
 import { demoTable, measureDemo, missingProgram } from "./demo.js"
 import { floodTable, measureFlood } from "./flood.js"
+import { gatewaysTable, measureGateways } from "./gateways.js"
 import { endAtSignals } from "./interruption.js"
 import { missingPrivileges } from "./laboratory.js"
 import { latencyTable, measureLatencyOften } from "./latency.js"
@@ -54,6 +56,10 @@ const experiments: Record<string, () => Promise<void>> = {
   },
   async replay() {
     print(await measureReplays(1000), replayTable)
+  },
+  async gateways() {
+    if (noPostgres !== undefined) throw new Error(noPostgres)
+    print(await measureGateways({ times: 1000 }), gatewaysTable)
   },
   async tracking() {
     const sightings = await measureTracking()

@@ -9,9 +9,14 @@ export interface Path {
   readonly translatedAddress: string | null
   /** Every packet is lost, both ways. */
   readonly cut: boolean
+  /** Which of several servers gets new connections; `null`: the client's port decides, as on routes of equal cost. */
+  readonly gateway: number | null
 }
 
-export const clearPath: Path = { roundTripMilliseconds: 50, middlebox: "none", translatedAddress: null, cut: false }
+export const clearPath: Path = {
+  ...{ roundTripMilliseconds: 50, middlebox: "none", translatedAddress: null, cut: false },
+  gateway: null,
+}
 
 /** How much later than the original a duplicate arrives, and how much a delaying middlebox adds. */
 export const DUPLICATE_MILLISECONDS = 5

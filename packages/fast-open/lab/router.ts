@@ -1,12 +1,22 @@
 /**
- * The path between the two hosts, as a process of its own: it reads packets from a TUN device in each namespace and
+ * The path between a client and one server or several, as a process of its own: it reads packets from a TUN device in each namespace and
  * writes them to the other's, half a round trip later. It waits in the kernel and not in Node's event loop, so that
  * the delay is exact; commands come on standard input, whose end ends it.
  */
 import { readSync, writeSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { CaptureFile } from "./capture.js"
-import { ipv4Address, isSynWithData, parseTcp, resetFor, type TcpPacket, translate, withoutData } from "./packet.js"
+import {
+  ACK,
+  ipv4Address,
+  isSynWithData,
+  parseTcp,
+  resetFor,
+  SYN,
+  type TcpPacket,
+  translate,
+  withoutData,
+} from "./packet.js"
 import {
   CLIENT_ADDRESS,
   CLIENT_NETWORK,
@@ -26,14 +36,18 @@ interface Delivery {
 }
 
 const PACKETS_WAITING_MAX = 20_000
+const CONNECTIONS_MAX = 100_000
 const STANDARD_INPUT = 0
 const STANDARD_OUTPUT = 1
 
-const [clientNamespace, serverNamespace] = process.argv.slice(2)
+const [clientNamespace, ...serverNamespaces] = process.argv.slice(2)
 const client = openTun(clientNamespace!)
-const server = openTun(serverNamespace!)
+/** All have the same address: what decides between them is {@link serverFor}. */
+const servers = serverNamespaces.map(openTun)
 const waiting: Delivery[] = []
 const incoming = Buffer.alloc(65536)
+/** Which server has a connection, by the client's end of it. */
+const serverByClient = new Map<string, number>()
 /** Which client uses a port behind the translated address. */
 const clientByPort = new Map<number, string>()
 let path: Path = clearPath
@@ -58,10 +72,10 @@ const middleboxes: Record<Exclude<Path["middlebox"], "none">, (syn: TcpPacket) =
 answer({ ready: true })
 for (;;) {
   const untilNext = waiting.length > 0 ? Math.max(0, waiting[0]!.due - performance.now()) : 1000
-  const [command, fromClient, fromServer] = waitForInput([STANDARD_INPUT, client, server], untilNext)
+  const [command, fromClient, ...fromServers] = waitForInput([STANDARD_INPUT, client, ...servers], untilNext)
   if (command && !readCommands()) break
   if (fromClient) routeToServer(read(client))
-  if (fromServer) routeToClient(read(server))
+  for (const [number, isReady] of fromServers.entries()) if (isReady) routeToClient(read(servers[number]!))
   deliverDue()
 }
 capture?.close()
@@ -76,12 +90,31 @@ function routeToServer(packet: Buffer): void {
   if (path.cut) return
   const segment = parseTcp(translated)
   if (path.middlebox === "none" || !isSynWithData(segment)) {
-    deliver(server, translated)
+    deliver(serverFor(translated), translated)
     return
   }
   const outcome = middleboxes[path.middlebox](segment)
   if (outcome.reset) routeToClient(outcome.reset)
-  for (const { packet: passed, extraMilliseconds } of outcome.passed) deliver(server, passed, extraMilliseconds)
+  for (const { packet: passed, extraMilliseconds } of outcome.passed)
+    deliver(serverFor(passed), passed, extraMilliseconds)
+}
+
+/**
+ * A balancer of packets: a connection stays with the server that its SYN went to, and the data in it goes along. One that
+ * took connections itself would take that data out.
+ */
+function serverFor(packet: Buffer): number {
+  const segment = servers.length > 1 ? parseTcp(packet) : undefined
+  if (segment === undefined) return servers[0]!
+  const port = packet.readUInt16BE(segment.tcpOffset)
+  const end = `${ipv4Address(packet, "source")}:${port}`
+  // Linux draws even ports for one kind of socket and odd ones for another: the lowest bit says nothing.
+  const spread = servers[(port >> 1) % servers.length]!
+  if ((segment.flags & (SYN | ACK)) !== SYN) return serverByClient.get(end) ?? spread
+  if (serverByClient.size >= CONNECTIONS_MAX) serverByClient.clear()
+  const chosen = path.gateway === null ? spread : servers[path.gateway]!
+  serverByClient.set(end, chosen)
+  return chosen
 }
 
 function routeToClient(packet: Buffer): void {
@@ -152,7 +185,7 @@ function obey(command: RouterCommand): void {
     for (const packet of command.packets) {
       const bytes = Buffer.from(packet, "base64")
       observe(bytes)
-      deliver(server, bytes)
+      deliver(serverFor(bytes), bytes)
     }
   }
   answer({ done: command.kind })

@@ -1,7 +1,16 @@
 /** Both ends of sealed requests: each function runs in a host of the laboratory. */
 import { nodeProvider } from "@conclave/crypto/node"
+import { dayKeyStore, openDatabase, strikeStore } from "@conclave/postgres"
 import type { ReplaySafe, Transport } from "@conclave/transport"
-import { AddressTokens, KeyRing, MemoryStrikeRegister, SealedServer, SealedTransport } from "../../src/sealed/index.js"
+import {
+  AddressTokens,
+  KeyRing,
+  MemoryStrikeRegister,
+  SealedServer,
+  SealedTransport,
+  SharedKeyRing,
+  SharedStrikeRegister,
+} from "../../src/sealed/index.js"
 import { now, type Sample } from "./measured.js"
 
 const provider = nodeProvider()
@@ -18,6 +27,8 @@ export interface ServeOptions {
   /** Keys of a former process, to be taken over. */
   readonly ring?: Uint8Array
   readonly clientAddress?: string
+  /** What the gateways behind one address share: a PostgreSQL database, and a secret of 32 bytes. */
+  readonly shared?: { readonly url: string; readonly secret: Uint8Array }
   readonly windowMilliseconds?: number
   readonly workMilliseconds?: number
 }
@@ -26,11 +37,12 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<Uint8Array> {
   if (options.ring) keys.import(options.ring)
   const { windowMilliseconds = 10_000, workMilliseconds = 0 } = options
+  const tokens = new AddressTokens({ provider })
+  const own = { keys, register: new MemoryStrikeRegister({ windowMilliseconds }) }
   server = new SealedServer({
     provider,
-    keys,
-    tokens: new AddressTokens({ provider }),
-    register: new MemoryStrikeRegister({ windowMilliseconds }),
+    tokens,
+    ...(options.shared === undefined ? own : await shared(options.shared, tokens)),
     async *handler(request, context) {
       const arrived = now()
       executed++
@@ -46,6 +58,19 @@ export async function serve(options: ServeOptions): Promise<Uint8Array> {
   await server.listen({ port: options.port })
   const { host, clientAddress } = options
   return server.offer({ host, ...(clientAddress !== undefined && { clientAddress }) })
+}
+
+async function shared({ url, secret }: { url: string; secret: Uint8Array }, tokens: AddressTokens) {
+  const database = openDatabase({ url, connections: 4, statementTimeoutMilliseconds: 1_000 })
+  const register = new SharedStrikeRegister({ store: await strikeStore(database) })
+  await register.start()
+  const ring = await SharedKeyRing.open({
+    provider,
+    secret: Uint8Array.from(secret),
+    store: await dayKeyStore(database),
+  })
+  ring.feed(tokens)
+  return { keys: ring, register }
 }
 
 export interface Served {

@@ -56,6 +56,8 @@ interface Asked extends StrikeEntry {
 
 const BATCH_MAX = 256
 const WAITING_MAX = 4_096
+/** Notes that are made up for: 2 MiB. */
+const OWED_MAX = 16_384
 /** Statements under way at the same time. */
 const BATCHES_MAX = 2
 const PROBE_MILLISECONDS = 1_000
@@ -64,7 +66,7 @@ const PROBE_MILLISECONDS = 1_000
  * A register that gateways share by a store. What has run in this process is known here, and costs the store nothing.
  *
  * While the store does not answer, nothing waits for it: strikes are undecided at once, notes reject, and a probe is sent
- * each second.
+ * each second. What was noted meanwhile is entered before the store is asked again.
  *
  * An entry is made before its answer is known. So an entry of this gateway whose request did not run here is one whose answer
  * came too late: from a first flight it stays undecided, and inside a connection it runs.
@@ -74,7 +76,10 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
   readonly #claim = randomBytes(8)
   /** Requests that this process was told to run, or not to. */
   readonly #settled: SpentTable
+  readonly #window: number
   #waiting: Asked[] = []
+  /** Requests that ran while the store did not answer, and when nobody can repeat them any more. */
+  readonly #owed: { readonly entry: StrikeEntry; readonly until: number }[] = []
   #batches = 0
   #lost: Error | undefined
   #probe: NodeJS.Timeout | undefined
@@ -85,6 +90,7 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
   constructor(options: SharedStrikeRegisterOptions) {
     this.#options = options
     const { windowMilliseconds = 10_000, capacity = 262_144 } = options
+    this.#window = windowMilliseconds
     // Acceptable until `time + window`, which is two windows from now at most.
     const generationMilliseconds = 2 * windowMilliseconds
     this.#settled = new SpentTable({ capacity, generationMilliseconds, now: performance.now() })
@@ -110,10 +116,16 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
 
   async note(requestId: Uint8Array, signal: AbortSignal): Promise<Noted> {
     if (this.#settled.has(requestId, performance.now())) return "copy"
-    if (this.#lost !== undefined) throw this.#lost
-    const outcome = await this.#ask({ digest: digestOf(requestId), time: undefined }, signal)
-    if (!signal.aborted) this.#settled.spend(requestId, performance.now())
-    return outcome === "theirs" ? "copy" : "first"
+    // Whatever the answer is, and if there is none: the request runs, here or where it ran before.
+    this.#settled.spend(requestId, performance.now())
+    const entry = { digest: digestOf(requestId), time: undefined }
+    try {
+      if (this.#lost !== undefined) throw this.#lost
+      return (await this.#ask(entry, signal)) === "theirs" ? "copy" : "first"
+    } catch (error) {
+      if (this.#owed.length < OWED_MAX) this.#owed.push({ entry, until: performance.now() + 2 * this.#window })
+      throw error
+    }
   }
 
   now(): number {
@@ -129,7 +141,9 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
   #ask(entry: StrikeEntry, signal: AbortSignal): Promise<StrikeOutcome> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length >= WAITING_MAX) {
-        reject(new Error("too many requests wait for the register"))
+        const error = new Error("too many requests wait for the register")
+        this.#lose(error)
+        reject(error)
         return
       }
       this.#waiting.push({ ...entry, signal, resolve, reject })
@@ -199,10 +213,22 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
     for (const { reject } of waiting) reject(error)
   }
 
+  /** Enters what ran meanwhile: its first flight may have been recorded, and could run at another gateway. */
+  async #payOwed(): Promise<void> {
+    while (this.#owed.length > 0) {
+      const now = performance.now()
+      const batch = this.#owed.slice(0, BATCH_MAX)
+      const entries = batch.filter(({ until }) => until > now).map(({ entry }) => entry)
+      if (entries.length > 0) await this.#options.store.enter(entries, this.#claim)
+      this.#owed.splice(0, batch.length)
+    }
+  }
+
   #scheduleProbe(): void {
     this.#probe = setTimeout(async () => {
       try {
         await this.start()
+        await this.#payOwed()
         this.#lost = undefined
         this.#options.onRegained?.()
       } catch {

@@ -179,6 +179,11 @@ describe("gateways behind one address", { skip: noPostgres, timeout: 120_000 }, 
     await assert.rejects(gateway(t, { ...shared, secret: provider.random(32), ring }), OtherSecretError)
     await first.ring.look()
     assert.deepEqual(first.supply().keys, before)
+    const rows = await first.database.look((connection) => connection.all("SELECT id FROM day_key"))
+    assert.deepEqual(
+      rows.map(({ id }) => Number(id)),
+      before.map(({ id }) => id),
+    )
   })
 
   it("with keys of their own tell a client whose key is another's, and it is answered all the same", async (t) => {

@@ -159,10 +159,15 @@ test("what one gateway has run is a copy at the other, early and inside; what it
   assert.equal(await b.strike(inside, now, undefined, signal), "copy")
 
   const late = id()
+  const meanwhile = id()
   const given = new AbortController()
   store.after = async () => given.abort()
   assert.equal(await a.strike(late, now, undefined, given.signal), "undecided")
+  // What runs inside a connection while the store is away is known here at once, and to all when it is back.
+  await assert.rejects(a.note(meanwhile, signal))
+  assert.equal(await a.strike(meanwhile, now, undefined, signal), "copy")
   while (!isRegained) await pause(20)
+  assert.equal(await b.strike(meanwhile, now, undefined, signal), "copy")
   assert.equal(await a.strike(late, now, undefined, signal), "undecided")
   assert.equal(await b.strike(late, now, undefined, signal), "copy")
   assert.equal(await a.note(late, signal), "first")
