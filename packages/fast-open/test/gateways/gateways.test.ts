@@ -113,6 +113,36 @@ describe("gateways behind one address", { skip: noPostgres, timeout: 120_000 }, 
     assert.ok(shared.runs.early > ran)
   })
 
+  it("answer inside the connection while another session holds the register's table, and early again afterwards", async (t) => {
+    const told: string[] = []
+    const shared = { url: await database(), secret, runs: new Runs() }
+    const register = { onLost: () => told.push("lost"), onRegained: () => told.push("regained") }
+    const short = { statementTimeoutMilliseconds: 500, lockTimeoutMilliseconds: 500 }
+    const [only, other] = [await gateway(t, { ...shared, register, database: short }), await gateway(t, shared)]
+    const holding = await other.database.connect()
+    t.after(() => holding.end())
+    await holding.query("BEGIN; LOCK TABLE strike IN EXCLUSIVE MODE")
+    const options = { provider, policy: "off", fallback: refusing } as const
+    const client = new SealedTransport({ ...options, service: async () => only.offer() })
+    t.after(() => client[Symbol.asyncDispose]())
+    const requests = Array.from({ length: 20 }, body)
+    await Promise.all(requests.map((request) => client.request(request, { replaySafe: true })))
+    assert.deepEqual(
+      requests.map((request) => shared.runs.of(request)),
+      requests.map(() => 1),
+    )
+    assert.equal(shared.runs.early, 0)
+    assert.deepEqual(told, ["lost"])
+
+    await holding.query("COMMIT")
+    while (told.length < 2) await pause(50)
+    for (let n = 0; n < 100 && shared.runs.early === 0; n++) await client.request(body(), { replaySafe: true })
+    assert.ok(shared.runs.early > 0)
+    // What ran inside meanwhile has been made up for: each request has its row.
+    const rows = await other.database.look((connection) => connection.get("SELECT count(*) AS count FROM strike"))
+    assert.ok(Number(rows!.count) >= requests.length, `${rows!.count} rows`)
+  })
+
   it("rotate the keys of the day under load: nobody meets a gateway that does not have its key", async (t) => {
     const shared = { url: await database(), secret, runs: new Runs() }
     const periodMilliseconds = 3_000
