@@ -97,6 +97,7 @@ export class SharedKeyRing implements ServerKeys, Disposable {
   #offset = 0
   #looking: Promise<void> | undefined
   #isOpen = false
+  #isDisposed = false
   readonly #timers = new Map<"look" | "wipe" | "feed", NodeJS.Timeout>()
 
   private constructor(options: SharedKeyRingOptions) {
@@ -171,6 +172,7 @@ export class SharedKeyRing implements ServerKeys, Disposable {
 
   [Symbol.dispose](): void {
     this.#isOpen = false
+    this.#isDisposed = true
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
     for (const key of this.#keys) wipe(key.privateKey, key.tokenSecret)
@@ -181,10 +183,15 @@ export class SharedKeyRing implements ServerKeys, Disposable {
   async #look(): Promise<void> {
     const { store } = this.#options
     const state = await store.read()
+    if (this.#isDisposed) return
     // Before anything is written: a gateway that has another secret changes nothing.
     this.#take(state)
     if (this.#isDue(state) || state.keys.some(({ destroyAt }) => destroyAt <= state.now)) {
-      this.#take(await store.rotate((before) => (this.#isDue(before) ? this.#next(before) : undefined)))
+      const rotated = await store.rotate((before) =>
+        !this.#isDisposed && this.#isDue(before) ? this.#next(before) : undefined,
+      )
+      if (this.#isDisposed) return
+      this.#take(rotated)
     }
     if (this.#fed.length > 0) this.#feed()
   }

@@ -83,6 +83,7 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
   #batches = 0
   #lost: Error | undefined
   #probe: NodeJS.Timeout | undefined
+  #isDisposed = false
   readonly #sweeping: NodeJS.Timeout
   /** The store's clock less that of this process. */
   #offset = Date.now() - performance.now()
@@ -133,6 +134,7 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true
     clearInterval(this.#sweeping)
     clearTimeout(this.#probe)
     this.#fail(new Error("the register is closed"))
@@ -225,10 +227,12 @@ export class SharedStrikeRegister implements StrikeRegister, Disposable {
   }
 
   #scheduleProbe(): void {
+    if (this.#isDisposed) return
     this.#probe = setTimeout(async () => {
       try {
         await this.start()
         await this.#payOwed()
+        if (this.#isDisposed) return
         this.#lost = undefined
         this.#options.onRegained?.()
       } catch {

@@ -53,6 +53,17 @@ test("keys are wiped when their time is over, by a timer, while the store is awa
   assert.ok(errors.length > 0)
 })
 
+test("a ring that is disposed of while it looks at the store takes no keys any more", async (t) => {
+  const store = new MemoryStore()
+  const ring = await open(t, store)
+  const [{ id }] = store.keys as [SealedDayKey]
+  assert.ok(ring.find(id))
+  const looking = ring.look()
+  ring[Symbol.dispose]()
+  await looking
+  assert.equal(ring.find(id), undefined)
+})
+
 test("a key is announced when all have had time to fetch it, and at the same moment by the store's clock", async (t) => {
   const store = new MemoryStore()
   // The store is an hour ahead of both.
