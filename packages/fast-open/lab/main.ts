@@ -11,6 +11,7 @@ import { missingPrivileges } from "./laboratory.js"
 import { latencyTable, measureLatencyOften } from "./latency.js"
 import { latencyChart } from "./latency-chart.js"
 import { measureMiddleboxes, middleboxTable } from "./middleboxes.js"
+import { measureRegister, registerTable } from "./register-cost.js"
 import { measureReplays, replayTable } from "./replays.js"
 import { measureShares, sharesTable } from "./shares.js"
 import { measureTracking, measureWays, trackingTable, waysTable } from "./tracking.js"
@@ -61,6 +62,10 @@ const experiments: Record<string, () => Promise<void>> = {
     if (noPostgres !== undefined) throw new Error(noPostgres)
     print(await measureGateways({ times: 1000 }), gatewaysTable)
   },
+  async register() {
+    if (noPostgres !== undefined) throw new Error(noPostgres)
+    print(await measureRegister(Number(values.seconds)), registerTable)
+  },
   async tracking() {
     const sightings = await measureTracking()
     print(sightings, trackingTable)
@@ -82,7 +87,7 @@ function print<Report>(report: Report, table: (report: Report) => string): void 
 }
 
 /** Those that need no network of their own. */
-const unprivileged = ["shares", "cost"]
+const unprivileged = ["shares", "cost", "register"]
 const missing = unprivileged.includes(positionals[0] ?? "") ? undefined : missingPrivileges()
 const experiment = experiments[positionals[0] ?? ""]
 if (experiment === undefined) {
