@@ -151,9 +151,12 @@ export class SharedKeyRing implements ServerKeys, Disposable {
   publicKeys(): DayKey[] {
     this.#wipeOld()
     const now = this.#now()
-    return this.#keys
-      .filter(({ announceAt }) => announceAt <= now)
-      .map(({ id, publicKey, destroyAt }) => ({ id, publicKey, useUntil: BigInt(destroyAt - this.#overlap) }))
+    return (
+      this.#keys
+        // A key that clients may use no longer lives on for what is late, and for gateways whose clocks lag.
+        .filter(({ announceAt, destroyAt }) => announceAt <= now && now < destroyAt - this.#overlap)
+        .map(({ id, publicKey, destroyAt }) => ({ id, publicKey, useUntil: BigInt(destroyAt - this.#overlap) }))
+    )
   }
 
   /** Gives the tokens keys that every gateway derives alike, now and whenever they change. */
@@ -182,8 +185,11 @@ export class SharedKeyRing implements ServerKeys, Disposable {
 
   async #look(): Promise<void> {
     const { store } = this.#options
+    const asked = performance.now()
     const state = await store.read()
     if (this.#isDisposed) return
+    // The middle of the way there and back.
+    this.#offset = state.now - (asked + performance.now()) / 2
     // Before anything is written: a gateway that has another secret changes nothing.
     this.#take(state)
     if (this.#isDue(state) || state.keys.some(({ destroyAt }) => destroyAt <= state.now)) {
@@ -218,7 +224,6 @@ export class SharedKeyRing implements ServerKeys, Disposable {
   }
 
   #take({ keys, now }: SealedDayKeys): void {
-    this.#offset = now - performance.now()
     const living = keys.filter(({ destroyAt }) => destroyAt > now)
     const taken: HeldKey[] = []
     for (const key of living) {

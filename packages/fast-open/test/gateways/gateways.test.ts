@@ -146,7 +146,7 @@ describe("gateways behind one address", { skip: noPostgres, timeout: 120_000 }, 
   it("rotate the keys of the day under load: nobody meets a gateway that does not have its key", async (t) => {
     const shared = { url: await database(), secret, runs: new Runs() }
     const periodMilliseconds = 3_000
-    const ring = { periodMilliseconds, overlapMilliseconds: 500, leadMilliseconds: 1_500, lookMilliseconds: 100 }
+    const ring = { periodMilliseconds, overlapMilliseconds: 1_500, leadMilliseconds: 2_500, lookMilliseconds: 100 }
     const gateways = [await gateway(t, { ...shared, ring }), await gateway(t, { ...shared, ring })]
     const anyone = () => gateways[randomInt(2)]!
     const port = await balancer(

@@ -90,6 +90,24 @@ test("a key is announced when all have had time to fetch it, and at the same mom
   )
 })
 
+test("a key is announced for as long as clients may use it, and opens what is late for an overlap more", async (t) => {
+  const store = new MemoryStore()
+  const times = { periodMilliseconds: 20_000, overlapMilliseconds: 30_000, lookMilliseconds: 3_600_000 }
+  const ring = await open(t, store, times)
+  const [{ id }] = store.keys as [SealedDayKey]
+  const announces = () => ring.publicKeys().some((key) => key.id === id)
+  for (const [ahead, isAnnounced, isThere] of [
+    [0, true, true],
+    [35_000, true, true],
+    [45_000, false, true],
+    [75_000, false, false],
+  ] as const) {
+    store.ahead = ahead
+    await ring.look()
+    assert.deepEqual([announces(), ring.find(id) !== undefined], [isAnnounced, isThere], `after ${ahead} ms`)
+  }
+})
+
 test("tokens of gateways that share a ring are good at each other through the change of hour and day", async (t) => {
   const store = new MemoryStore()
   const times = { periodMilliseconds: 86_400_000, lookMilliseconds: 3_600_000 }
