@@ -12,6 +12,7 @@ import {
   Suspended,
 } from "@conclave/delivery/store"
 import fc from "fast-check"
+import type { referenceStore } from "./delivery-reference.js"
 
 export const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
 
@@ -59,8 +60,8 @@ const commit = fc.record({
     }),
     { nil: undefined },
   ),
-  inboxEntriesMax: fc.constant(4),
-  inboxEntriesPerGroupMax: fc.constant(2),
+  inboxEntriesMax: fc.constant<number>(4),
+  inboxEntriesPerGroupMax: fc.constant<number>(2),
   sender: fc.constantFrom(bytes("sender 1", 8), bytes("sender 2", 8), bytes("sender 3", 8)),
   unserved: fc.constantFrom([], [bytes("nobody")]),
   refusedDevice: fc.option(deviceId, { nil: undefined, freq: 3 }),
@@ -101,11 +102,12 @@ const claim = fc.record({
   deviceId,
   cipherSuite: fc.constantFrom(1, 2),
   lastResortOnly: fc.boolean(),
-  lowStock: fc.constant(2),
+  lowStock: fc.constant<number>(2),
 })
 const newGroup = fc.record({
   groupId,
-  idempotencyId: id,
+  /** Few, so that creating is repeated. */
+  idempotencyId: fc.constantFrom(...[0, 1].map((number) => bytes(`id ${number}`, 16))),
   accessKey,
   requestHash: fc.constantFrom(bytes("request 1"), bytes("request 2")),
 })
@@ -116,7 +118,7 @@ const knock = fc.record({
   id: knockId,
   sealed: fc.constantFrom(bytes("sealed 1"), bytes("sealed 2", 20)),
   sender: fc.constantFrom(bytes("sender 1", 8), bytes("sender 2", 8)),
-  ofKeyMax: fc.constant(2),
+  ofKeyMax: fc.constant<number>(2),
   isAdmitted: fc.integer({ min: 0, max: 4 }).map((number) => number > 0),
 })
 const besidePage = fc.record({
@@ -194,7 +196,7 @@ function taking({ budgets }: GroupUse, taken: readonly (keyof Budgets)[]): Admit
 const refused = () => ({ type: "quotaExceeded", of: "service" }) as const
 
 /** What the store says of what the group has used belongs to its answer. */
-export async function append(store: Store, entry: Appending, at: bigint): Promise<unknown> {
+export async function append(store: Pick<Store, "append">, entry: Appending, at: bigint): Promise<unknown> {
   const uses: GroupUse[] = []
   const admit = (use: GroupUse) => {
     uses.push(use)
@@ -231,10 +233,6 @@ export async function perform(store: Store & Operated, operation: Operation, at:
 async function answerTo(store: Store & Operated, operation: Operation, at: bigint): Promise<unknown> {
   const since = at - KNOCKS_LAST
   switch (operation.do) {
-    case "createGroup":
-      return store.createGroup({ ...operation.with, at, admit: operation.isAdmitted ? admitted : refused })
-    case "append":
-      return append(store, operation.with, at)
     case "suspend":
       return store.suspend(...operation.with)
     case "resume":
@@ -257,14 +255,44 @@ async function answerTo(store: Store & Operated, operation: Operation, at: bigin
     }
     case "news":
       return assert.fail("what is new is asked of each store apart")
-    case "read":
-      return store.read({ ...asking(operation.with[0]), ...operation.with[1] })
-    case "head":
-      return [await store.head(asking(operation.with)), await store.standing(asking(operation.with))]
     case "standings": {
       const asked = operation.with.map(asking)
       return [await store.standings(asked), asked.map(({ standings }) => standings)]
     }
+    case "knocks": {
+      const [shown, sizeMax, page] = operation.with
+      const asked = { ...asking(shown), since }
+      return [await store.knocks({ ...asked, sizeMax }), await store.beside({ ...asked, ...page })]
+    }
+    case "answer":
+      return store.answer({ ...asking(operation.with[0]), id: operation.with[1], since })
+    default:
+      return referencedAnswer(store, operation, at)
+  }
+}
+
+/** What the reference does, too. */
+type ReferencedOperation = Extract<
+  Operation,
+  { do: "createGroup" | "append" | "read" | "head" | "knock" | "publish" | "claim" | "inbox" | "acknowledge" }
+>
+export type Referenced = Pick<Store, keyof ReturnType<typeof referenceStore>>
+
+export async function referencedAnswer(
+  store: Referenced,
+  operation: ReferencedOperation,
+  at: bigint,
+): Promise<unknown> {
+  const since = at - KNOCKS_LAST
+  switch (operation.do) {
+    case "createGroup":
+      return store.createGroup({ ...operation.with, at, admit: operation.isAdmitted ? admitted : refused })
+    case "append":
+      return append(store, operation.with, at)
+    case "read":
+      return store.read({ ...asking(operation.with[0]), ...operation.with[1] })
+    case "head":
+      return [await store.head(asking(operation.with)), await store.standing(asking(operation.with))]
     case "knock": {
       const { isAdmitted, shown, ...knock } = operation.with
       const { standings, ...asked } = asking({ ...shown, key: knock.key })
@@ -275,13 +303,6 @@ async function answerTo(store: Store & Operated, operation: Operation, at: bigin
       }
       return [await store.knock({ ...asked, ...knock, at, since, admit }), standings, uses]
     }
-    case "knocks": {
-      const [shown, sizeMax, page] = operation.with
-      const asked = { ...asking(shown), since }
-      return [await store.knocks({ ...asked, sizeMax }), await store.beside({ ...asked, ...page })]
-    }
-    case "answer":
-      return store.answer({ ...asking(operation.with[0]), id: operation.with[1], since })
     case "publish":
       return store.publishKeyPackages({ ...operation.with, at, withdrawnUntil: at + WITHDRAWN_FOR })
     case "claim":
@@ -296,5 +317,31 @@ async function answerTo(store: Store & Operated, operation: Operation, at: bigin
       ]
     case "acknowledge":
       return store.acknowledgeInbox(...operation.with)
+  }
+}
+
+/** The operation as far as the reference does it. */
+export function referencedPart(operation: Operation): ReferencedOperation[] {
+  switch (operation.do) {
+    case "append": {
+      const { commit, ...entry } = operation.with
+      const roomy = { inboxEntriesMax: 1_000, inboxEntriesPerGroupMax: 1_000, answers: undefined }
+      return [{ do: "append", with: { ...entry, commit: commit && { ...commit, ...roomy } } }]
+    }
+    case "knock":
+      return [{ ...operation, with: { ...operation.with, ofKeyMax: 1_000 } }]
+    case "publish":
+      return [{ ...operation, with: { ...operation.with, replaces: false } }]
+    case "claim":
+      return [{ ...operation, with: { ...operation.with, lowStock: 0 } }]
+    case "createGroup":
+    case "read":
+    case "head":
+    case "inbox":
+      return [operation]
+    case "acknowledge":
+      return [operation, { do: "inbox", with: [operation.with[0], { after: 0n, limit: 5, sizeMax: 60 }] }]
+    default:
+      return []
   }
 }

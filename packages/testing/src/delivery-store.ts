@@ -3,7 +3,45 @@ import { describe, it, type TestContext } from "node:test"
 import { memoryStore } from "@conclave/delivery"
 import type { Operated, Store } from "@conclave/delivery/store"
 import fc from "fast-check"
-import { admitted, append, bytes, listener, newEntry, operation, perform, sha256 } from "./delivery-operations.js"
+import {
+  admitted,
+  append,
+  bytes,
+  listener,
+  newEntry,
+  operation,
+  perform,
+  type Referenced,
+  referencedAnswer,
+  referencedPart,
+  sha256,
+} from "./delivery-operations.js"
+import { referenceStore } from "./delivery-reference.js"
+
+/** Operations as far as the reference does them, at a store and at the reference, as a test of `node:test`. */
+export function referenceConformance(
+  open: (test: TestContext) => (Referenced & Partial<AsyncDisposable>) | Promise<Referenced & Partial<AsyncDisposable>>,
+  numRuns = 100,
+): void {
+  it("answers every sequence of operations as the reference of 150 lines does", async (test) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 20, maxLength: 120 }), async (operations) => {
+        const real = await open(test)
+        const reference = referenceStore(sha256)
+        for (const [index, operation] of operations.flatMap(referencedPart).entries()) {
+          const at = BigInt(1000 + index * 10)
+          const [told, expected] = [
+            await referencedAnswer(real, operation, at),
+            await referencedAnswer(reference, operation, at),
+          ]
+          assert.deepEqual(told, expected)
+        }
+        await real[Symbol.asyncDispose]?.()
+      }),
+      { numRuns, includeErrorInReport: true },
+    )
+  })
+}
 
 /**
  * What every store of the Delivery Service has to do, as tests of `node:test`: it answers as `memoryStore`, the model, does.
@@ -14,6 +52,8 @@ export function storeConformance(
   open: (test: TestContext) => (Store & Operated) | Promise<Store & Operated>,
 ): void {
   describe(`a store of ${name} and the model of it`, () => {
+    referenceConformance(open)
+
     it("answer every sequence of operations alike", async (test) => {
       await fc.assert(
         fc.asyncProperty(fc.array(operation, { minLength: 1, maxLength: 80 }), async (operations) => {

@@ -31,7 +31,7 @@ import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
 
-export { storeConformance } from "./delivery-store.js"
+export { referenceConformance, storeConformance } from "./delivery-store.js"
 
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
