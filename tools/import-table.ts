@@ -119,7 +119,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [
     ...["mls", "mls/wire", "client/browser", "contracts/access", "contracts/delivery", "contracts/heads"],
-    ...["testing/servers", "transport/node"],
+    ...["testing/delivery", "testing/log-history", "testing/servers", "transport/node"],
   ],
 }
 

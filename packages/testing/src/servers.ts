@@ -14,6 +14,8 @@ export interface PostgresServer extends AsyncDisposable {
   dump(database: string): Promise<string>
   /** Makes a database with this name out of such a backup, by `psql`; resolves with its URL. */
   restore(dump: string, database: string): Promise<string>
+  /** Runs SQL as the server's superuser; rejects where the server does not take it. */
+  execute(sql: string, database?: string): Promise<void>
   /** As a crash or an operator would (`kill -9`, `pg_ctl stop -m fast`); resolves when the process has ended. */
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same data and port. */
@@ -115,6 +117,10 @@ export async function startPostgres({ settings = FAST }: PostgresOptions = {}): 
       const quietly = ["-q", "-v", "ON_ERROR_STOP=1", await url(database)]
       execFileSync(find("psql")!, quietly, { input: dump, stdio: ["pipe", "ignore", "inherit"] })
       return urlOf(database)
+    },
+    async execute(sql, database = "postgres") {
+      const words = ["-q", "-v", "ON_ERROR_STOP=1", urlOf(database), "-c", sql]
+      if (!(await answers(find("psql")!, words))) throw new Error("the server did not take the statement")
     },
     // SIGINT is PostgreSQL's fast shutdown; on SIGTERM it waits for its clients.
     stop: (signal = "SIGINT") => server.stop(signal),
@@ -221,7 +227,8 @@ const START_MILLISECONDS = 30_000
 
 const answers = (program: string, parameters: readonly string[]) =>
   new Promise<boolean>((resolve) => {
-    spawn(program, parameters, { stdio: "ignore" }).once("exit", (code) => resolve(code === 0))
+    const env = { ...process.env, PGCONNECT_TIMEOUT: "5" }
+    spawn(program, parameters, { stdio: "ignore", env }).once("exit", (code) => resolve(code === 0))
   })
 
 async function isListening(port: number): Promise<boolean> {
