@@ -299,7 +299,8 @@ class PostgresDatabase implements Database {
   /** Now and then, looks in the background at what {@link usage} tells, and whether the tables are for this version. */
   #check(): void {
     if (this.#closed !== undefined) throw new StoreUnavailable("the database is closed")
-    if (performance.now() - this.#refreshedAt > REFRESH_MILLISECONDS) this.#refresh().catch(() => {})
+    const interval = this.#components.isUsable ? REFRESH_MILLISECONDS : UNUSABLE_MILLISECONDS
+    if (performance.now() - this.#refreshedAt > interval) this.#refresh().catch(() => {})
     this.#components.check()
   }
 
@@ -358,6 +359,8 @@ class PostgresDatabase implements Database {
 export const BY_INDEX = `${["seqscan", "hashjoin", "mergejoin"].map((way) => `SET enable_${way} TO off`).join("; ")}; SET jit TO off`
 
 const REFRESH_MILLISECONDS = 30_000
+/** While the tables are not for this version. */
+const UNUSABLE_MILLISECONDS = 1_000
 
 /** The key of the advisory lock that gateways hold together on each of their connections: two parameters. */
 export const gatewayLock = (schema: string) => `hashtext('conclave gateway'), hashtext('${schema}')`

@@ -80,21 +80,25 @@ export class Components {
       const known: Known = { newest, version: 0, oldestReader: 0 }
       await this.#isCurrent(connection, component, known)
       if (known.version === 0) throw new StoreUnavailable("no service has been started on the database")
-      this.#require(component, known)
-      if (known.version < newest) {
+      if (known.version < newest && known.oldestReader !== CLOSED) {
         throw new StoreUnavailable(
           "the database is of an older version of Conclave: start this version of the service on it once",
         )
       }
+      this.#require(component, known)
       this.#known.set(component, known)
     }
   }
 
   async #isCurrent(connection: Connection, component: string, known: Known): Promise<boolean> {
-    const table = await connection.get("SELECT to_regclass($1)::text AS name", [`${this.#schema}.schema_version`])
-    if (table!.name === null) return false
+    if (!(await this.#hasVersions(connection))) return false
     await this.#readVersion(connection, component, known)
     return known.version >= known.newest
+  }
+
+  async #hasVersions(connection: Connection): Promise<boolean> {
+    const table = await connection.get("SELECT to_regclass($1)::text AS name", [`${this.#schema}.schema_version`])
+    return table!.name !== null
   }
 
   async #readVersion(connection: Connection, component: string, known: Known): Promise<void> {
@@ -109,11 +113,19 @@ export class Components {
     return this.#known.size > 0
   }
 
+  /** A database may have been replaced by an earlier one, or by an empty one. */
   async refresh(connection: Connection): Promise<void> {
-    for (const [component, known] of this.#known) await this.#readVersion(connection, component, known)
+    const hasVersions = await this.#hasVersions(connection)
+    for (const [component, known] of this.#known) {
+      if (hasVersions) await this.#readVersion(connection, component, known)
+      else Object.assign(known, { version: 0, oldestReader: 0 })
+    }
   }
 
-  /** Throws {@link StoreUnavailable} where a newer gateway has changed the tables since, so that this one must not go on. */
+  /**
+   * Throws {@link StoreUnavailable} where the tables are not for this version any more: a newer gateway has changed them
+   * since, so that this one must not go on, or they are those of an earlier version.
+   */
   check(): void {
     for (const [component, known] of this.#known) this.#require(component, known)
   }
@@ -121,16 +133,29 @@ export class Components {
   #require(component: string, known: Known): void {
     if (!(this.#isIntake && known.oldestReader === CLOSED)) requireReadable(component, known)
   }
+
+  get isUsable(): boolean {
+    return [...this.#known.values()].every(isReadable)
+  }
 }
 
 /** Another gateway may be migrating a large database. */
 const WAIT_MILLISECONDS = 300_000
 
-function requireReadable(component: string, { newest, version, oldestReader }: Known): void {
-  if (newest >= oldestReader) return
+const isReadable = ({ newest, version, oldestReader }: Known) => newest >= oldestReader && version >= newest
+
+function requireReadable(component: string, known: Known): void {
+  if (isReadable(known)) return
+  const { newest, version, oldestReader } = known
   if (oldestReader === CLOSED) {
     throw new StoreUnavailable(
       "a service is being moved into the database: conclave migrate has to come to its end first",
+    )
+  }
+  if (version < newest) {
+    throw new StoreUnavailable(
+      `the database has the tables of an earlier version of Conclave (${component} ${version}; this one is ${newest}): the ` +
+        "next process that starts brings them up to date",
     )
   }
   throw new StoreUnavailable(
