@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { accessSync, appendFileSync, chownSync, constants, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
@@ -20,6 +20,8 @@ export interface PostgresServer extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<void>
   /** Starts it again on the same data and port. */
   start(): Promise<void>
+  /** A streaming replica of its own port, from now on; `pg_promote()` makes it a server that is written. */
+  replica(): Promise<PostgresServer>
 }
 
 export interface PostgresOptions {
@@ -83,13 +85,22 @@ export async function startPostgres({ settings = FAST }: PostgresOptions = {}): 
   })
   const port = await freePort()
   const written = { shared_buffers: "'32MB'", max_connections: "200", ...settings }
-  const lines = Object.entries({
-    ...written,
-    port: `${port}`,
-    listen_addresses: "'127.0.0.1'",
-    unix_socket_directories: "''",
-  })
-  writeFileSync(join(data, "postgresql.auto.conf"), lines.map(([name, value]) => `${name} = ${value}\n`).join(""))
+  configure(data, { ...written, listen_addresses: "'127.0.0.1'", unix_socket_directories: "''", port: `${port}` })
+  return runPostgres(folder, port)
+}
+
+const configure = (data: string, settings: Readonly<Record<string, string>>) =>
+  appendFileSync(
+    join(data, "postgresql.auto.conf"),
+    Object.entries(settings)
+      .map(([name, value]) => `${name} = ${value}\n`)
+      .join(""),
+  )
+
+/** On the data in the folder, which goes with it. */
+async function runPostgres(folder: string, port: number): Promise<PostgresServer> {
+  const owner = unprivileged()
+  const data = join(folder, "data")
   const urlOf = (database: string) => `postgres://${USER}@127.0.0.1:${port}/${database}`
   const server = new Process(
     () => spawnServer([find("postgres")!, "-D", data], { owner, cwd: folder, end: "INT" }),
@@ -125,6 +136,16 @@ export async function startPostgres({ settings = FAST }: PostgresOptions = {}): 
     // SIGINT is PostgreSQL's fast shutdown; on SIGTERM it waits for its clients.
     stop: (signal = "SIGINT") => server.stop(signal),
     start: () => server.start(),
+    async replica() {
+      const copy = mkdtempSync(join(tmpdir(), "conclave-postgres-"))
+      if (owner.uid !== undefined) chownSync(copy, owner.uid, owner.gid!)
+      const words = ["-D", join(copy, "data"), "-d", urlOf(""), "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+      execFileSync(find("pg_basebackup")!, words, { ...owner, stdio: ["ignore", "ignore", "inherit"], cwd: copy })
+      const ownPort = await freePort()
+      // The last line for a setting holds. Once it is written, it waits for no replica of its own.
+      configure(join(copy, "data"), { port: `${ownPort}`, synchronous_standby_names: "''" })
+      return runPostgres(copy, ownPort)
+    },
     async [Symbol.asyncDispose]() {
       await server.stop("SIGINT")
       rmSync(folder, { recursive: true, force: true })
