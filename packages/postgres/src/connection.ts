@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import type pg from "pg"
-import { COMMIT_UNANSWERED, isLost, QueryFailure, spoilsConnection } from "./failures.js"
+import { COMMIT_UNANSWERED, isLost, NOT_REPLICATED, QueryFailure, spoilsConnection } from "./failures.js"
 import type { Row, SqlValue } from "./values.js"
 
 /** What a unit of work may do, one statement after the other. */
@@ -39,11 +39,20 @@ export async function inTransaction<T>(client: pg.PoolClient, begin: string, wor
 
 async function commit(client: pg.PoolClient): Promise<void> {
   let command: string
+  // A cancelled wait for a synchronous replica is a warning: the commit is done here, and a failover may undo it.
+  let isReplicated = true
+  const heed = ({ routine }: { readonly routine?: unknown }) => {
+    if (routine === "SyncRepWaitForLSN") isReplicated = false
+  }
+  client.on("notice", heed)
   try {
     command = (await queried(client, { text: "COMMIT" })).command
   } catch (error) {
     throw spoilsConnection(error) ? new QueryFailure(error, COMMIT_UNANSWERED) : error
+  } finally {
+    client.off("notice", heed)
   }
+  if (!isReplicated) throw new QueryFailure(new Error("not replicated"), NOT_REPLICATED)
   // A transaction that had failed before is undone without an error.
   if (command !== "COMMIT") throw new Error("the transaction was undone")
 }

@@ -32,6 +32,8 @@ const ofDriver: Readonly<Record<string, string>> = {
 }
 /** An answer to COMMIT that did not come. */
 export const COMMIT_UNANSWERED = "commit unanswered"
+/** COMMIT was answered before the synchronous replica had it. */
+export const NOT_REPLICATED = "not replicated"
 
 function codeOf(error: unknown): string {
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
@@ -45,6 +47,7 @@ const conditions: Readonly<Record<string, string>> = {
   [NO_ANSWER]: "the database does not answer",
   [NO_ROOM]: "too much waits for the database",
   [COMMIT_UNANSWERED]: "the connection to the database was lost, and it may have written or not",
+  [NOT_REPLICATED]: "the database did not wait for its replica",
   "08": "the connection to the database was lost",
   "25006": "the database cannot be written: it is read-only",
   "25P03": "the database waited too long in a transaction",

@@ -158,7 +158,14 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
     const store = await openStore(test, { url: relay.url })
     await store.createGroup(newGroup("group"))
     return {
-      ...{ primary, replica, url, relay, store },
+      ...{ primary, url, relay, store },
+      /** The replica hears no more of the primary. */
+      async lag() {
+        await delay(500)
+        await replica.execute("ALTER SYSTEM SET primary_conninfo = ''")
+        await replica.execute("SELECT pg_reload_conf()")
+        await delay(500)
+      },
       async failOver() {
         await primary.stop("SIGKILL")
         await replica.execute("SELECT pg_promote()")
@@ -170,8 +177,10 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
   }
 
   it("has all that was acknowledged, where it is synchronous, and undoes what was in the middle", async (test) => {
-    const { primary, failOver, store, url } = await failingOver(test, { isSynchronous: true })
+    const { primary, lag, failOver, store, url, relay } = await failingOver(test, { isSynchronous: true })
     await store.createGroup(newGroup("held"))
+    // Of a gateway of its own: it holds up its lane.
+    const holding = await openStore(test, { url: relay.url })
     // This append is in the middle of its transaction when its server dies.
     const holder = await operator(test, { url, schema: "conclave" })
     await holder.query("BEGIN")
@@ -187,8 +196,17 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
       }
     })
     while (acknowledged.size < 100) await delay(10)
-    const held = assert.rejects(store.append(message("held", "1")), isUnavailable(/lost|cannot be reached|restarting/))
-    await primary.execute("SELECT pg_sleep(0.3)")
+    const held = assert.rejects(
+      holding.append(message("held", "1")),
+      isUnavailable(/lost|cannot be reached|restarting/),
+    )
+    await lag()
+    const sizeThen = acknowledged.size
+    await delay(300)
+    assert.equal(acknowledged.size, sizeThen, "acknowledged without the replica")
+    // Whoever is made to stop waiting for the replica has committed, and is not told that it is safe.
+    await primary.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    await delay(300)
     await failOver()
     await held
     const before = acknowledged.size
@@ -203,7 +221,7 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
   })
 
   it("lacks what had not come to the replica, where it is asynchronous, until the operator announces it", async (test) => {
-    const { replica, failOver, store } = await failingOver(test, { isSynchronous: false })
+    const { lag, failOver, store } = await failingOver(test, { isSynchronous: false })
     const made = { seed: bytes("seed"), passSecret: bytes("secret"), incarnation: 1n, handovers: [] }
     await store.identity(made)
     const shown = { groupId: bytes("group"), key: KEY, permit: admitted }
@@ -212,11 +230,7 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
       return head.type === "head" ? head.headSeq : assert.fail(head.type)
     }
     await store.append(message("group", "kept"))
-    // The replica hears no more of the primary.
-    await delay(500)
-    await replica.execute("ALTER SYSTEM SET primary_conninfo = ''")
-    await replica.execute("SELECT pg_reload_conf()")
-    await delay(500)
+    await lag()
     const lost = await store.append(message("group", "lost"))
     assert.ok(lost.type === "accepted" && lost.seq === 2n)
     await failOver()
