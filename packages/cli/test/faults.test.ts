@@ -14,6 +14,7 @@ describe("gateways and their database under faults", { skip: noPostgres }, () =>
     const said = `${lines.join("\n")}\n${inWords(outcome)}`
     test.diagnostic(said)
     assert.deepEqual(outcome.violations, [], said)
+    assert.equal(outcome.disagreement, undefined, said)
     // Something was done, something was done to it, and it went on.
     assert.ok(outcome.answers.get("accepted")! > 20, said)
     assert.ok([...outcome.faults.values()].reduce((sum, count) => sum + count, 0) >= 2, said)

@@ -21,6 +21,11 @@ export class Gateway implements AsyncDisposable {
   constructor(index: number, place: GatewayPlace) {
     this.index = index
     this.#place = place
+    process.once("exit", this.#end)
+  }
+
+  readonly #end = () => {
+    if (this.#service?.pid !== undefined) process.kill(this.#service.pid, "SIGKILL")
   }
 
   /** For clients: the same however often it is started. */
@@ -71,6 +76,7 @@ export class Gateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
+    process.off("exit", this.#end)
     await this.kill()
   }
 }

@@ -23,6 +23,11 @@ interface Fault {
 
 function faultsOf({ gateways, postgres, nats, network }: Victims): Fault[] {
   let frozen: number[] = []
+  const thaw = () => {
+    for (const id of frozen.splice(0)) signal(id, "SIGCONT")
+  }
+  // None of its processes stays behind, stopped.
+  process.once("exit", thaw)
   const ofPostgres: Omit<Fault, "kind" | "inject" | "heal"> = { victim: "postgres", longest: 4_000 }
   return [
     ...gateways.flatMap((gateway): Fault[] => {
@@ -55,9 +60,7 @@ function faultsOf({ gateways, postgres, nats, network }: Victims): Fault[] {
         frozen = [postgres.processId, ...childrenOf(postgres.processId)]
         for (const id of frozen) signal(id, "SIGSTOP")
       },
-      heal() {
-        for (const id of frozen.splice(0)) signal(id, "SIGCONT")
-      },
+      heal: thaw,
     },
     {
       ...ofPostgres,

@@ -14,6 +14,8 @@ if (noPostgres !== undefined) {
   console.error(noPostgres)
   process.exit(1)
 }
+// Whatever was started ends with the process.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1))
 const lacking = noNamespaces()
 if (lacking !== undefined) console.log(`No gateway is cut off from the database: ${lacking}`)
 if (noNats !== undefined) console.log(`Hints come by NOTIFY alone: ${noNats}`)
@@ -28,5 +30,5 @@ for (const withNats of kinds) {
     ...{ withNats, withNamespaces: lacking === undefined, tell },
   })
   console.log(inWords(outcome))
-  if (outcome.violations.length > 0) process.exitCode = 1
+  if (outcome.violations.length > 0 || outcome.disagreement !== undefined) process.exitCode = 1
 }

@@ -40,7 +40,10 @@ export class Network implements Disposable {
   private constructor(count: number, folder: Folder) {
     this.#count = count
     this.#folder = folder
+    process.once("exit", this.#end)
   }
+
+  readonly #end = () => this[Symbol.dispose]()
 
   static async make(
     count: number,
@@ -122,6 +125,7 @@ export class Network implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    process.off("exit", this.#end)
     for (const child of this.#children) child.kill("SIGKILL")
     for (const it of this.#relays) it[Symbol.dispose]()
     for (const name of namespaces().filter((it) => it.startsWith(`${PREFIX}${process.pid}-`))) remove(name)

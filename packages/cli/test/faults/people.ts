@@ -49,7 +49,8 @@ export class People implements AsyncDisposable {
 
   /** Waits until all have everything, and fails where one has another history, or not each message once. */
   async agree(): Promise<void> {
-    await Promise.all(this.#sending)
+    const hasSent = Promise.all(this.#sending).then(() => true)
+    assert.ok(await Promise.race([hasSent, delay(60_000, false)]), "some messages cannot be sent")
     const histories = () =>
       Promise.all(
         this.#conversations.map(async (conversation) =>
