@@ -180,7 +180,8 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
     const { primary, lag, failOver, store, url, relay } = await failingOver(test, { isSynchronous: true })
     await store.createGroup(newGroup("held"))
     // Of a gateway of its own: it holds up its lane.
-    const holding = await openStore(test, { url: relay.url })
+    const patient = { lockTimeoutMilliseconds: 60_000, statementTimeoutMilliseconds: 60_000 }
+    const holding = await openStore(test, { url: relay.url, ...patient })
     // This append is in the middle of its transaction when its server dies.
     const holder = await operator(test, { url, schema: "conclave" })
     await holder.query("BEGIN")
@@ -207,6 +208,8 @@ describe("a database that fails over to its replica", { skip: noPostgres }, () =
     // Whoever is made to stop waiting for the replica has committed, and is not told that it is safe.
     await primary.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
     await delay(300)
+    // Nor is whoever asks again.
+    assert.equal(acknowledged.size, sizeThen, "acknowledged after the wait was cancelled")
     await failOver()
     await held
     const before = acknowledged.size

@@ -21,7 +21,7 @@ import { referenceStore } from "./delivery-reference.js"
 /** Operations as far as the reference does them, at a store and at the reference, as a test of `node:test`. */
 export function referenceConformance(
   open: (test: TestContext) => (Referenced & Partial<AsyncDisposable>) | Promise<Referenced & Partial<AsyncDisposable>>,
-  numRuns = 100,
+  numRuns: number,
 ): void {
   it("answers every sequence of operations as the reference of 150 lines does", async (test) => {
     await fc.assert(
@@ -52,7 +52,8 @@ export function storeConformance(
   open: (test: TestContext) => (Store & Operated) | Promise<Store & Operated>,
 ): void {
   describe(`a store of ${name} and the model of it`, () => {
-    referenceConformance(open)
+    // A database of its own for each run takes its time.
+    referenceConformance(open, 30)
 
     it("answer every sequence of operations alike", async (test) => {
       await fc.assert(
