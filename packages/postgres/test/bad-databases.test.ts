@@ -9,19 +9,7 @@ import { sha256 } from "@conclave/testing/delivery"
 import { noPostgres, startPostgres } from "@conclave/testing/servers"
 import { type DatabaseOptions, deliveryStore, openDatabase } from "../src/index.js"
 import { relayTo } from "./relay.js"
-import {
-  admitted,
-  bytes,
-  isUnavailable,
-  KEY,
-  logOf,
-  message,
-  newGroup,
-  opened,
-  operator,
-  postgres,
-  sweepAll,
-} from "./support.js"
+import { admitted, bytes, isUnavailable, KEY, logOf, message, newGroup, opened, operator, postgres } from "./support.js"
 
 /** A store that is opened once and stays open, whatever becomes of the database. */
 async function openStore(test: TestContext, options: DatabaseOptions): Promise<Store> {
@@ -46,17 +34,14 @@ async function eventually<T>(act: () => Promise<T>): Promise<T> {
 describe("a slow database", { skip: noPostgres }, () => {
   const server = postgres()
 
-  it("takes what comes together in few transactions, and says so where it is slower than may be waited", async (test) => {
+  it("is used as it is, and told of where it is slower than may be waited for", async (test) => {
     const relay = await relayTo(await server.server.url("slow"), test)
     const store = await openStore(test, { url: relay.url, statementTimeoutMilliseconds: 500, connections: 4 })
     await store.createGroup(newGroup("group"))
     relay.delayMilliseconds = 100
-    const begin = performance.now()
     const ids = Array.from({ length: 60 }, (_, number) => `${number}`)
     const answers = await Promise.all(ids.map((id) => store.append(message("group", id))))
     assert.deepEqual(new Set(answers.map(({ type }) => type)), new Set(["accepted"]))
-    // One by one, each takes five round trips.
-    assert.ok(performance.now() - begin < 60 * 5 * 100)
     assert.equal((await logOf(store, "group")).length, 60)
 
     // Slower than the statements' own limit and what the answer may take after that.
@@ -122,7 +107,6 @@ describe("a database on a full disk", { skip: noPostgres ?? noMounts }, () => {
     rmSync(filler)
     assert.equal((await store.append(large(`${taken + 1}`))).type, "accepted")
     assert.equal((await logOf(store, "group")).length, taken + 2)
-    assert.equal((await sweepAll(store, { messages: 0n })) >= 0, true)
   })
 })
 
