@@ -29,12 +29,22 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** A `nats-server` of a test's own, with nothing on the disk. */
+/** A `nats-server` of a test's own. */
 export interface NatsServer extends AsyncDisposable {
   readonly url: string
   readonly processId: number
+  /** Whether JetStream acknowledges only what is on the disk. */
+  readonly isDurable: boolean
   stop(signal?: NodeJS.Signals): Promise<void>
   start(): Promise<void>
+}
+
+export interface NatsOptions {
+  /**
+   * With JetStream, in a temporary folder, every message on the disk before it is acknowledged where the server can do that
+   * (since 2.10). Default: nothing on the disk.
+   */
+  readonly jetStream?: boolean
 }
 
 /** Why there is no PostgreSQL here, for `test.skip`; `undefined` where there is. */
@@ -153,21 +163,37 @@ async function runPostgres(folder: string, port: number): Promise<PostgresServer
   }
 }
 
-export async function startNats(): Promise<NatsServer> {
+export async function startNats({ jetStream = false }: NatsOptions = {}): Promise<NatsServer> {
   const port = await freePort()
+  const folder = jetStream ? mkdtempSync(join(tmpdir(), "conclave-nats-")) : undefined
+  const parameters = ["-a", "127.0.0.1", "-p", `${port}`]
+  let isDurable = false
+  if (folder !== undefined) {
+    const file = join(folder, "nats.conf")
+    const write = (settings: string) =>
+      writeFileSync(file, `jetstream { store_dir: ${JSON.stringify(folder)}${settings} }\n`)
+    write(", sync_interval: always")
+    isDurable = await answers(find("nats-server")!, ["-t", "-c", file])
+    if (!isDurable) write("")
+    parameters.push("-c", file)
+  }
   const server = new Process(
-    () => spawnServer([find("nats-server")!, "-a", "127.0.0.1", "-p", `${port}`], { end: "KILL" }),
+    () => spawnServer([find("nats-server")!, ...parameters], { end: "KILL" }),
     () => isListening(port),
   )
   await server.start()
   return {
     url: `nats://127.0.0.1:${port}`,
+    isDurable,
     get processId() {
       return server.processId
     },
     stop: (signal = "SIGTERM") => server.stop(signal),
     start: () => server.start(),
-    [Symbol.asyncDispose]: () => server.stop("SIGTERM"),
+    async [Symbol.asyncDispose]() {
+      await server.stop("SIGTERM")
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
 
