@@ -146,7 +146,12 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
     "client/node",
     "contracts/access",
     "contracts/delivery",
+    "contracts/log-chain",
+    "delivery/store",
     "interop",
+    "testing/delivery",
+    "testing/servers",
+    "transport/parts",
   ],
 }
 

@@ -1,0 +1,121 @@
+import { once } from "node:events"
+import { join } from "node:path"
+import { WebSocket } from "ws"
+import { Child } from "./child.js"
+import { Line, openLines } from "./line.js"
+import { createGroups, type Group, messageRequest, numberedMessage, numbersIn, subscribeRequest } from "./requests.js"
+import type { Measurement } from "./results.js"
+import { alternate, compared, paced, pause, until } from "./rounds.js"
+import type { Found, Scenario, Setting } from "./scenario.js"
+
+const RATE = 50
+const GOAL = { atMost: 2 }
+
+/** What each delivery of a message costs the server's process, beside a server that only broadcasts the same bytes. */
+export const fanOut: Scenario = {
+  name: "fan-out",
+  title: "CPU for each delivery, beside a bare ws broadcast of the same bytes",
+  async run(setting: Setting): Promise<Found> {
+    const measurements: Measurement[] = []
+    const sizes = setting.isQuick ? [20, 100] : [100, 1_000]
+    for (const subscribers of sizes) {
+      setting.progress(`${subscribers} subscribers`)
+      measurements.push(await measured(subscribers, setting))
+    }
+    const notes = [
+      `${RATE} messages a second; what an append costs (MAC, SQLite with synchronous=FULL, signature) is part of the service's ` +
+        "figure, and receiving a message of the broadcaster's. Both send to real WebSockets whose other ends are in another process. " +
+        "The service's clients grant credit again for each item, as clients do.",
+    ]
+    return { measurements, notes }
+  },
+}
+
+async function measured(subscribers: number, setting: Setting): Promise<Measurement> {
+  await using service = await Child.start({ kind: "conclave", file: join(setting.folder, `${subscribers}.db`) })
+  await using bare = await Child.start({ kind: "broadcast" })
+  await using served = await subscribed(service, subscribers)
+  await using broadcasted = await connected(bare, { subscribers, size: served.size })
+  const seconds = setting.isQuick ? 1.5 : 4
+  const values = await alternate(
+    [
+      { name: "service", round: () => cpuOfDelivery(service, served, { seconds, subscribers }) },
+      { name: "bare ws", round: () => cpuOfDelivery(bare, broadcasted, { seconds, subscribers }) },
+    ],
+    setting.rounds,
+  )
+  return { what: `${subscribers} subscribers`, unit: "µs", ...compared(values, "service", "bare ws"), goal: GOAL }
+}
+
+/** Those that receive, and how one message is sent to them. */
+interface Audience {
+  readonly send: (number: number) => void
+  readonly received: () => number
+}
+
+async function cpuOfDelivery(
+  child: Child,
+  { send, received }: Audience,
+  { seconds, subscribers }: { readonly seconds: number; readonly subscribers: number },
+): Promise<number> {
+  const [before, start] = [await child.usage(), received()]
+  const count = Math.floor(RATE * seconds)
+  await paced({ rate: RATE, seconds }, send)
+  const all = count * subscribers
+  if (!(await until(() => received() - start >= all, 30_000))) {
+    throw new Error(`${received() - start} of ${all} deliveries came`)
+  }
+  return ((await child.usage()).cpu - before.cpu) / all
+}
+
+async function subscribed(child: Child, subscribers: number) {
+  const sender = await Line.open(child.url)
+  const [group] = (await createGroups(1, sender)) as [Group]
+  const lines = await openLines(child.url, subscribers)
+  let [received, size] = [0, 0]
+  for (const line of lines) {
+    line.subscribe(subscribeRequest([group]), (item) => {
+      for (const _ of numbersIn(item)) received++
+      size = item.length
+    })
+  }
+  const send = (number: number) => sender.tell(messageRequest(group, { number }))
+  await pause(200)
+  send(0)
+  if (!(await until(() => received >= subscribers, 30_000))) throw new Error("the first message did not come")
+  return {
+    send,
+    received: () => received,
+    /** Bytes of an answer with one message. */
+    size,
+    async [Symbol.asyncDispose]() {
+      for (const line of [...lines, sender]) line.close()
+    },
+  }
+}
+
+async function connected(child: Child, { subscribers, size }: { readonly subscribers: number; readonly size: number }) {
+  const address = new URL(child.url)
+  address.protocol = "ws:"
+  let received = 0
+  const open = async (take: () => void) => {
+    const socket = new WebSocket(address, { perMessageDeflate: false })
+    socket.on("message", take)
+    socket.on("error", () => {})
+    await once(socket, "open")
+    return socket
+  }
+  const sockets: WebSocket[] = []
+  while (sockets.length < subscribers) sockets.push(await open(() => received++))
+  const sender = await open(() => {})
+  const message = Buffer.alloc(size)
+  const numbered = numberedMessage(new Uint8Array(32), 0)
+  message.set(numbered.subarray(0, size))
+  return {
+    send: () => sender.send(message),
+    received: () => received,
+    async [Symbol.asyncDispose]() {
+      for (const socket of [...sockets, sender]) socket.terminate()
+    },
+  }
+}
