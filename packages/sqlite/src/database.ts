@@ -110,6 +110,9 @@ class LibsqlDatabase implements Database {
   readonly #onBatch: (works: number) => void
   readonly #queue: Work[] = []
   #queueSize = 0
+  #pageSize: number | undefined
+  /** When the work under way first asked: an append asks several times before it writes. */
+  #bytesUsed: number | undefined
   #draining: Promise<void> | undefined
   #closed = false
 
@@ -166,9 +169,18 @@ class LibsqlDatabase implements Database {
 
   usage(): Usage {
     if (this.#closed) throw new StoreUnavailable("the database is closed")
+    // Outside of transactions, others may have written as well.
+    if (!this.#database.inTransaction) return { bytes: this.#measured(), sizeMax: this.#sizeMax }
+    this.#bytesUsed ??= this.#measured()
+    return { bytes: this.#bytesUsed, sizeMax: this.#sizeMax }
+  }
+
+  #measured(): number {
     const pragma = (name: string) => Number(this.#connection.get(`PRAGMA ${name}`)![name])
-    const bytes = available(() => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"))
-    return { bytes, sizeMax: this.#sizeMax }
+    return available(() => {
+      this.#pageSize ??= pragma("page_size")
+      return (pragma("page_count") - pragma("freelist_count")) * this.#pageSize
+    })
   }
 
   get waiting(): number {
@@ -255,6 +267,7 @@ class LibsqlDatabase implements Database {
   /** Runs one piece of work; what it threw is for its owner alone, what SQLite threw ends the transaction. */
   #attempt(work: Work): () => void {
     this.#database.exec("SAVEPOINT work")
+    this.#bytesUsed = undefined
     try {
       const value = work.run(this.#connection)
       this.#database.exec("RELEASE work")
