@@ -76,6 +76,8 @@ class ProcessWatch implements Watch {
   #noted = new Set<string>()
   #isAllNoted = false
   #wake: (() => void) | undefined
+  #signal: AbortSignal | undefined
+  readonly #aborted = () => this.#wake?.()
 
   constructor(topics: Iterable<string>, watching: Watching, told?: (topic: string) => void) {
     this.#watching = watching
@@ -116,17 +118,25 @@ class ProcessWatch implements Watch {
     for (const topic of this.#topics) this.#watching.delete(topic, this)
     this.#topics.clear()
     this.#watching.all.delete(this)
+    // One that waits is let go by its signal all the same.
+    if (this.#wake === undefined) this.#listen(undefined)
   }
 
   #wait(signal: AbortSignal): Promise<void> {
+    this.#listen(signal)
     return new Promise((resolve) => {
-      const done = () => {
-        signal.removeEventListener("abort", done)
+      this.#wake = () => {
         this.#wake = undefined
         resolve()
       }
-      signal.addEventListener("abort", done)
-      this.#wake = done
     })
+  }
+
+  /** Once for a signal, not for each wait: adding and removing a listener takes longer than all else of a notice. */
+  #listen(signal: AbortSignal | undefined): void {
+    if (this.#signal === signal) return
+    this.#signal?.removeEventListener("abort", this.#aborted)
+    signal?.addEventListener("abort", this.#aborted)
+    this.#signal = signal
   }
 }

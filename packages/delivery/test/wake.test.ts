@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { describe, it } from "node:test"
 import { createGroup, createService, expectType, messageRequest, sha256 } from "@conclave/testing/delivery"
 import { memoryStore, processWake, type Wake } from "../src/index.js"
@@ -26,6 +27,36 @@ describe("hints within one process", { timeout: 120_000 }, () => {
     const waiting = watch.changed({ signal: never })
     wake.notifyAllHere()
     assert.deepEqual(await waiting, new Set(["b"]))
+  })
+
+  it("let go who waits when its signal is aborted, after earlier waits and a signal of another", async () => {
+    const wake = processWake()
+    const watch = wake.watch(["a"])
+    const [first, second] = [new AbortController(), new AbortController()]
+    for (const { signal } of [first, first, second]) {
+      const waiting = watch.changed({ signal })
+      wake.notify("a")
+      assert.deepEqual(await waiting, new Set(["a"]))
+    }
+    const waiting = watch.changed({ signal: second.signal })
+    first.abort()
+    assert.equal(await isTold(waiting), false)
+    second.abort()
+    assert.deepEqual(await waiting, new Set())
+  })
+
+  it("leave one listener to a signal however often is waited, and none after the end", async () => {
+    const wake = processWake()
+    const watch = wake.watch(["a"])
+    const { signal } = new AbortController()
+    for (let count = 0; count < 3; count++) {
+      const waiting = watch.changed({ signal })
+      assert.equal(getEventListeners(signal, "abort").length, 1)
+      wake.notify("a")
+      await waiting
+    }
+    watch.close()
+    assert.equal(getEventListeners(signal, "abort").length, 0)
   })
 
   it("are not for a watch that is closed or has no topic left", async () => {
