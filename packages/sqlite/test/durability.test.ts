@@ -20,6 +20,28 @@ import Libsql from "libsql"
 import { type Connection, openDatabase } from "../src/database.js"
 import { deliveryStore } from "../src/delivery/store.js"
 
+describe("how full a database is", () => {
+  it("is seen by each piece of work with what those before it in its transaction have written", async (test) => {
+    const database = openDatabase({ file: join(temporaryFolder(test), "usage.db") })
+    test.after(() => database.close())
+    database.migrate("test", ["CREATE TABLE filling (bytes BLOB)"])
+    const before = database.usage().bytes
+    const fill = (connection: Connection) => {
+      const { bytes } = database.usage()
+      connection.run("INSERT INTO filling VALUES (?)", [new Uint8Array(SIZE)])
+      return bytes
+    }
+    const [first, second] = await Promise.all([database.write(fill), database.write(fill)])
+    assert.equal(first, before)
+    // A page that is there already has room for some of it.
+    const grown = (from: number, to: number) => assert.ok(to > from + SIZE / 2, `${to} after ${from}`)
+    grown(first, second)
+    grown(second, database.usage().bytes)
+  })
+})
+
+const SIZE = 100_000
+
 describe("a database that cannot be written", () => {
   it("because another process holds its lock: the answer is unavailable, and a retry succeeds after it", async (test) => {
     const file = join(temporaryFolder(test), "locked.db")
