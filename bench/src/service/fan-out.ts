@@ -3,7 +3,15 @@ import { join } from "node:path"
 import { WebSocket } from "ws"
 import { Child } from "./child.js"
 import { Line, openLines } from "./line.js"
-import { createGroups, type Group, messageRequest, numberedMessage, numbersIn, subscribeRequest } from "./requests.js"
+import {
+  answered,
+  createGroups,
+  type Group,
+  messageRequest,
+  numberedMessage,
+  numbersIn,
+  subscribeRequest,
+} from "./requests.js"
 import type { Measurement } from "./results.js"
 import { alternate, compared, paced, pause, until } from "./rounds.js"
 import type { Found, Scenario, Setting } from "./scenario.js"
@@ -20,36 +28,53 @@ export const fanOut: Scenario = {
     const sizes = setting.isQuick ? [20, 100] : [100, 1_000]
     for (const subscribers of sizes) {
       setting.progress(`${subscribers} subscribers`)
-      measurements.push(await measured(subscribers, setting))
+      measurements.push(...(await measured(subscribers, setting)))
     }
     const notes = [
-      `${RATE} messages a second; what an append costs (MAC, SQLite with synchronous=FULL, signature) is part of the service's ` +
-        "figure, and receiving a message of the broadcaster's. Both send to real WebSockets whose other ends are in another process. " +
-        "The service's clients grant credit again for each item, as clients do.",
+      `${RATE} messages a second, in microseconds for each delivery. An append (MAC, SQLite with synchronous=FULL, signature) is ` +
+        "what the same process uses at the same rate for a group that nobody follows. Both servers send to real WebSockets whose " +
+        "other ends are in another process; the service's clients grant credit for each item, as clients do. Where messages come " +
+        "faster than a socket is written, the service puts several into a frame, and the broadcaster does not.",
     ]
     return { measurements, notes }
   },
 }
 
-async function measured(subscribers: number, setting: Setting): Promise<Measurement> {
+async function measured(subscribers: number, setting: Setting): Promise<Measurement[]> {
   await using service = await Child.start({ kind: "conclave", file: join(setting.folder, `${subscribers}.db`) })
   await using bare = await Child.start({ kind: "broadcast" })
+  await using alone = await subscribed(service, 0)
   await using served = await subscribed(service, subscribers)
   await using broadcasted = await connected(bare, { subscribers, size: served.size })
   const seconds = setting.isQuick ? 1.5 : 4
-  const values = await alternate(
-    [
-      { name: "service", round: () => cpuOfDelivery(service, served, { seconds, subscribers }) },
-      { name: "bare ws", round: () => cpuOfDelivery(bare, broadcasted, { seconds, subscribers }) },
-    ],
-    setting.rounds,
+  const contestant = (name: string, child: Child, audience: Audience) => ({
+    name,
+    round: () => cpuOfDelivery(child, audience, { seconds, subscribers }),
+  })
+  const contestants = [
+    contestant("service", service, served),
+    contestant("bare ws", bare, broadcasted),
+    contestant("append", service, alone),
+  ]
+  const values = new Map(await alternate(contestants, setting.rounds))
+  const appends = values.get("append")!
+  values.set(
+    "delivery",
+    values.get("service")!.map((whole, round) => whole - appends[round]!),
   )
-  return { what: `${subscribers} subscribers`, unit: "µs", ...compared(values, "service", "bare ws"), goal: GOAL }
+  const perFrame = served.received() / served.frames()
+  const what = `${subscribers} subscribers`
+  return [
+    { what: `${what}: append and deliveries`, unit: "µs", ...compared(values, "service", "bare ws"), goal: GOAL },
+    { what: `${what}: deliveries alone`, unit: "µs", ...compared(values, "delivery", "bare ws"), goal: GOAL },
+    { what: `${what}: messages to a frame`, unit: "", value: perFrame },
+  ]
 }
 
 /** Those that receive, and how one message is sent to them. */
 interface Audience {
-  readonly send: (number: number) => void
+  readonly send: (number: number) => Promise<unknown>
+  /** Messages, by all together. */
   readonly received: () => number
 }
 
@@ -60,9 +85,12 @@ async function cpuOfDelivery(
 ): Promise<number> {
   const [before, start] = [await child.usage(), received()]
   const count = Math.floor(RATE * seconds)
-  await paced({ rate: RATE, seconds }, send)
+  const sent: Promise<unknown>[] = []
+  await paced({ rate: RATE, seconds }, (number) => sent.push(send(number)))
+  await Promise.all(sent)
   const all = count * subscribers
-  if (!(await until(() => received() - start >= all, 30_000))) {
+  const isThere = () => received() - start >= (received() === 0 ? 0 : all)
+  if (!(await until(isThere, 30_000))) {
     throw new Error(`${received() - start} of ${all} deliveries came`)
   }
   return ((await child.usage()).cpu - before.cpu) / all
@@ -72,20 +100,23 @@ async function subscribed(child: Child, subscribers: number) {
   const sender = await Line.open(child.url)
   const [group] = (await createGroups(1, sender)) as [Group]
   const lines = await openLines(child.url, subscribers)
-  let [received, size] = [0, 0]
+  let [received, frames, size] = [0, 0, 0]
   for (const line of lines) {
     line.subscribe(subscribeRequest([group]), (item) => {
+      const before = received
       for (const _ of numbersIn(item)) received++
-      size = item.length
+      if (received > before) frames++
+      if (received === before + 1) size = item.length
     })
   }
-  const send = (number: number) => sender.tell(messageRequest(group, { number }))
+  const send = (number: number) => answered(sender.ask, messageRequest(group, { number }), "accepted")
   await pause(200)
-  send(0)
+  await send(0)
   if (!(await until(() => received >= subscribers, 30_000))) throw new Error("the first message did not come")
   return {
     send,
     received: () => received,
+    frames: () => frames,
     /** Bytes of an answer with one message. */
     size,
     async [Symbol.asyncDispose]() {
@@ -112,7 +143,7 @@ async function connected(child: Child, { subscribers, size }: { readonly subscri
   const numbered = numberedMessage(new Uint8Array(32), 0)
   message.set(numbered.subarray(0, size))
   return {
-    send: () => sender.send(message),
+    send: async () => sender.send(message),
     received: () => received,
     async [Symbol.asyncDispose]() {
       for (const socket of [...sockets, sender]) socket.terminate()

@@ -90,6 +90,13 @@ async function perform({ name, title, run }: Scenario): Promise<Outcome> {
     const found = await run({ isQuick: options.quick, rounds, folder, progress })
     const seconds = (performance.now() - started) / 1000
     return { name, title, latencies: [], series: [], notes: [], ...found, seconds, load: [loadBefore, load()] }
+  } catch (error) {
+    // What the others found is worth having.
+    process.exitCode = 1
+    console.error(error)
+    const seconds = (performance.now() - started) / 1000
+    const failed = { measurements: [], latencies: [], series: [], notes: [`It failed: ${(error as Error).message}`] }
+    return { name, title, ...failed, seconds, load: [loadBefore, load()] }
   } finally {
     progress("")
     rmSync(folder, { recursive: true, force: true })

@@ -14,6 +14,8 @@ import { createBareGroups, entryOf, storedAppend } from "./store-entries.js"
 const GROUPS = 1000
 const CONNECTIONS = 32
 const ROWS = 256
+/** Until the code is compiled as it stays, and statements are prepared on all connections. */
+const WARM_UP = 2_000
 const GOAL = { atLeast: 0.75 }
 /** The database is one for all: what was written before is on its disk before the next measures. */
 const DURABLE = { max_connections: "200", shared_buffers: "'128MB'" }
@@ -38,6 +40,11 @@ export const postgresAppends: Scenario = {
     ]
     const measurements: Measurement[] = []
     const levels = setting.isQuick ? [32] : [1, 8, 32, 128]
+    setting.progress("warming up")
+    for (const { prepare = () => {}, write } of contestants as readonly Writing[]) {
+      prepare(WARM_UP)
+      await perSecond({ writers: 64, count: WARM_UP }, write)
+    }
     for (const writers of levels) {
       setting.progress(`${writers} writers`)
       const values = await alternate(

@@ -3,6 +3,7 @@ import type { Pass } from "@conclave/contracts/access"
 import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { DeliveryLimits } from "@conclave/delivery"
 import { createGroupRequest, privateMessage, random, withAccess } from "@conclave/testing/delivery"
+import { perSecond } from "./rounds.js"
 
 /** A group, and the pass of its key once the service gave it. */
 export interface Group {
@@ -77,12 +78,9 @@ const withNumbers = (_: string, value: unknown) => (typeof value === "bigint" ? 
 /** New groups, each with a pass that was got by a proof. */
 export async function createGroups(count: number, { ask, follow }: { ask: Ask; follow: Follow }): Promise<Group[]> {
   const groupIds = Array.from({ length: count }, () => random(32))
-  for (let start = 0; start < count; start += AT_A_TIME) {
-    const some = groupIds.slice(start, start + AT_A_TIME)
-    await Promise.all(
-      some.map((groupId) => answered(ask, deliveryRequests.encode(createGroupRequest(groupId)), "done")),
-    )
-  }
+  await perSecond({ writers: AT_A_TIME, count }, (index) =>
+    answered(ask, deliveryRequests.encode(createGroupRequest(groupIds[index]!)), "done"),
+  )
   const groups: Group[] = []
   for (let start = 0; start < count; start += CURSORS_MAX) {
     const some = groupIds.slice(start, start + CURSORS_MAX)
@@ -91,7 +89,7 @@ export async function createGroups(count: number, { ask, follow }: { ask: Ask; f
   return groups
 }
 
-const AT_A_TIME = 256
+const AT_A_TIME = 64
 /** Of one subscription. */
 const CURSORS_MAX = 1000
 

@@ -28,6 +28,11 @@ export const sqliteAppends: Scenario = {
     const service = await throughService(setting)
     const levels = setting.isQuick ? [1, 64] : [1, 16, 64, 256]
     const measurements: Measurement[] = []
+    setting.progress("warming up")
+    for (const { prepare, write } of [bare, store, service]) {
+      prepare(WARM_UP)
+      await perSecond({ writers: 64, count: WARM_UP }, write)
+    }
     for (const writers of levels) {
       setting.progress(`${writers} writers`)
       const cpu = new Map<string, number[]>()
@@ -79,6 +84,8 @@ function contestant({ name, prepare, write }: Writing, { writers, cpu, isQuick }
 }
 
 const TRIAL = 512
+/** Until the code is compiled as it stays. */
+const WARM_UP = 3_000
 
 interface Writing {
   readonly name: string

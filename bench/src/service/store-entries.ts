@@ -1,6 +1,7 @@
 import type { NewEntry, Store } from "@conclave/delivery/store"
 import { random, sha256 } from "@conclave/testing/delivery"
 import { numberedMessage } from "./requests.js"
+import { perSecond } from "./rounds.js"
 
 /** Of a group that is made in a store alone. */
 export interface BareGroup {
@@ -13,19 +14,21 @@ const admitted = () => undefined
 
 export async function createBareGroups(store: Store, count: number): Promise<BareGroup[]> {
   const groups = Array.from({ length: count }, () => ({ groupId: random(32), key: random(32) }))
-  const made = groups.map(({ groupId, key }) =>
-    store.createGroup({
+  await perSecond({ writers: AT_A_TIME, count }, async (index) => {
+    const { groupId, key } = groups[index]!
+    await store.createGroup({
       groupId,
       idempotencyId: random(16),
       requestHash: random(32),
       accessKey: key,
       at: BigInt(Date.now()),
       admit: admitted,
-    }),
-  )
-  await Promise.all(made)
+    })
+  })
   return groups
 }
+
+const AT_A_TIME = 32
 
 /** A message as the service gives it to a store. */
 export function entryOf({ groupId, key }: BareGroup): NewEntry {

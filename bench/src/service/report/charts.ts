@@ -4,7 +4,7 @@ import { escaped } from "./text.js"
 /** Of every chart, in its own units: on a phone one of them is about a pixel. */
 const WIDTH = 400
 const HEIGHT = 190
-const PLOT = { left: 38, right: 8, top: 26, bottom: 26 }
+const PLOT = { left: 46, right: 8, top: 26, bottom: 26 }
 const [INNER_WIDTH, INNER_HEIGHT] = [WIDTH - PLOT.left - PLOT.right, HEIGHT - PLOT.top - PLOT.bottom]
 const BINS = 48
 

@@ -62,10 +62,11 @@ function goals(run: Run, before: Run | undefined): string {
   const items = judged.map(({ measurement, earlier, outcome }) => {
     const { value, unit, ratio, goal } = measurement
     const mark = isMet(measurement) ? "met" : "missed"
-    const was = earlier === undefined ? "" : `<span class="was">was ${judgedText(earlier)}</span>`
+    const was = earlier === undefined ? "" : `<span class="was">, was ${judgedText(earlier)}</span>`
     const href = `#${escaped(outcome.name)}`
-    return `<li class="${mark}"><a href="${href}">${escaped(measurement.what)}</a> <small>${escaped(outcome.name)}</small>
-<span class="verdict">${mark}</span> <b>${ratio === undefined ? withUnit(value, unit) : ratio.toFixed(2)}</b> of ${goalText(goal!)} ${was}${ratioBar(measurement)}</li>`
+    const now = `<b>${ratio === undefined ? withUnit(value, unit) : ratio.toFixed(2)}</b>, goal ${goalText(goal!)}`
+    return `<li class="${mark}"><div><a href="${href}">${escaped(measurement.what)}</a><span class="verdict">${mark}</span></div>
+<div><span>${now}${was}</span><small>${escaped(outcome.name)}</small></div>${ratioBar(measurement)}</li>`
   })
   return `<section class="goals"><h2>Goals <small>${met} of ${judged.length} met</small></h2>
 <ul>${items.join("\n")}</ul></section>`

@@ -21,8 +21,9 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .goals li { font-size: .92rem; border-top: 1px solid var(--line); padding-top: .5rem; }
 .goals a { color: inherit; font-weight: 600; text-decoration: none; }
 .goals a:hover { text-decoration: underline; }
-.verdict { float: right; font-weight: 600; }
-.was { color: var(--soft); margin-left: .3rem; }
+.goals div { display: flex; justify-content: space-between; gap: .8rem; align-items: baseline; }
+.verdict { font-weight: 600; }
+.was { color: var(--soft); }
 .met .verdict, span.met { color: var(--good); }
 .missed .verdict, span.missed { color: var(--bad); }
 .ratio { display: block; width: 100%; height: .7rem; margin-top: .3rem; }
@@ -52,11 +53,14 @@ svg .mark { stroke: var(--mark); stroke-dasharray: 2 2; }
   section { padding: .9rem; }
   thead { display: none; }
   tr { display: grid; grid-template-columns: 1fr auto; border-bottom: 1px solid var(--line); padding: .5rem 0; }
-  th[scope=row] { grid-column: 1 / -1; padding: 0 0 .1rem; border: 0; font-weight: 600; }
+  th[scope=row] { padding: 0 0 .1rem; border: 0; font-weight: 600; }
   td { display: contents; }
   td.empty { display: none; }
   td[data-label] { display: block; grid-column: 1 / -1; border: 0; padding: .05rem 0; text-align: right; }
+  td[data-label=measured] { grid-column: 2; grid-row: 1; padding-left: .8rem; }
   td[data-label]::before { content: attr(data-label); float: left; color: var(--soft); }
+  td[data-label=measured]::before { content: none; }
   td small { display: inline; }
+  td[data-label=measured] small { display: block; }
 }
 `
