@@ -7,6 +7,7 @@ import { answered, createGroups, type Group, messageRequest, numbersIn, subscrib
 import type { Measurement } from "./results.js"
 import { paced, pause, until } from "./rounds.js"
 import type { Found, Scenario, Setting } from "./scenario.js"
+import { usage } from "./usage.js"
 
 const RATE = 50
 
@@ -23,6 +24,7 @@ export const largeGroup: Scenario = {
     const times = await toAll(setting, many)
     const measurements: Measurement[] = [
       { what: `CPU of the service's process, ${steady} subscribers`, value: flow.cpuPercent, unit: "%" },
+      { what: "CPU of the receivers' process", value: flow.receiversPercent, unit: "%" },
       { what: `messages not appended or delivered in time`, value: flow.missing, unit: "", goal: { atMost: 0 } },
       {
         what: `until the last of ${many} subscribers has one message`,
@@ -57,7 +59,7 @@ async function steadyFlow(
     })
   }
   await pause(500)
-  const before = await child.usage()
+  const [before, here] = [await child.usage(), usage().cpu]
   const begun = performance.now()
   await paced({ rate: RATE, seconds }, (number) => {
     sentAt[number] = performance.now()
@@ -65,12 +67,14 @@ async function steadyFlow(
   })
   const all = Math.floor(RATE * seconds) * subscribers
   await until(() => histogram.count >= all, 30_000)
-  const used = (await child.usage()).cpu - before.cpu
+  const [used, usedHere] = [(await child.usage()).cpu - before.cpu, usage().cpu - here]
+  const elapsed = performance.now() - begun
   for (const line of [...lines, sender]) line.close()
   return {
     latencies: histogram.latencies(`${subscribers} subscribers, ${RATE} messages/s`),
     series: { what: `deliveries to ${subscribers} subscribers`, perSecond: Array.from(arrivals, (it) => it ?? 0) },
-    cpuPercent: used / (performance.now() - begun) / 10,
+    cpuPercent: used / elapsed / 10,
+    receiversPercent: usedHere / elapsed / 10,
     missing: all - histogram.count,
   }
 }

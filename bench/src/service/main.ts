@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { cpus, tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { given } from "@conclave/interop"
@@ -20,7 +20,7 @@ import { load } from "./usage.js"
 
 /*
  * npm run bench:service -- [--quick] [--rounds 3] [--only sqlite-appends,large-group]
- *                          [--report FILE.html] [--json FILE] [--before RESULTS.json]
+ *                          [--report FILE.html] [--json FILE] [--before RESULTS.json] [--wishes 100]
  *
  * Loads a service on the loopback address and prints what it does beside something bare that does the same: in one run, in
  * turn. Clients are a process apart from the server where they would disturb it. `BENCH_CPU_PROFILES=FOLDER` writes a profile
@@ -39,7 +39,7 @@ const scenarios: readonly Scenario[] = [
 ]
 
 const usage =
-  "bench:service -- --quick --rounds 3 --only NAME,NAME --report FILE.html --json FILE --before RESULTS.json"
+  "bench:service -- --quick --rounds 3 --only NAME,NAME --report FILE.html --json FILE --before RESULTS.json --wishes 100"
 const options = given(
   () =>
     parseArgs({
@@ -50,6 +50,7 @@ const options = given(
         report: { type: "string" },
         json: { type: "string" },
         before: { type: "string" },
+        wishes: { type: "string" },
       },
     }).values,
   usage,
@@ -65,10 +66,14 @@ for (const scenario of chosen) {
   const outcome = await perform(scenario)
   outcomes.push(outcome)
   print(outcome)
+  keep({ at: new Date().toISOString(), machine: on, isQuick: options.quick, outcomes })
 }
-const run: Run = { at: new Date().toISOString(), machine: on, isQuick: options.quick, outcomes }
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(run)}\n`)
-if (options.report !== undefined) writeFileSync(options.report, reportPage(run, before))
+
+/** After each scenario: a run that is broken off has left what it had. */
+function keep(run: Run): void {
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(run)}\n`)
+  if (options.report !== undefined) writeFileSync(options.report, reportPage(run, before))
+}
 
 function choose(names: readonly string[] | undefined): readonly Scenario[] {
   const unknown = names?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? []
@@ -87,9 +92,21 @@ async function perform({ name, title, run }: Scenario): Promise<Outcome> {
   }
   try {
     const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
-    const found = await run({ isQuick: options.quick, rounds, folder, progress })
+    const wishes = options.wishes === undefined ? undefined : Number(options.wishes)
+    const found = await run({ isQuick: options.quick, rounds, wishes, folder, progress })
     const seconds = (performance.now() - started) / 1000
-    return { name, title, latencies: [], series: [], notes: [], ...found, seconds, load: [loadBefore, load()] }
+    const during: Outcome["load"] = [loadBefore, load()]
+    const { notes = [] } = found
+    return {
+      name,
+      title,
+      latencies: [],
+      series: [],
+      ...found,
+      notes: [...notes, ...busy(during)],
+      seconds,
+      load: during,
+    }
   } catch (error) {
     // What the others found is worth having.
     process.exitCode = 1
@@ -101,6 +118,14 @@ async function perform({ name, title, run }: Scenario): Promise<Outcome> {
     progress("")
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** What runs here adds about three to the load. */
+function busy([before]: Outcome["load"]): string[] {
+  const cores = cpus().length
+  if (before < cores + 3) return []
+  const words = `The machine was busy with something else as well (load ${before.toFixed(0)} before, ${cores} cores)`
+  return [`${words}: ratios and CPU hold, and latencies and rates by themselves say more of the machine.`]
 }
 
 function print({ name, title, measurements, latencies, notes, seconds, load: [first, last] }: Outcome): void {

@@ -5,6 +5,7 @@ import { openLines, together } from "./line.js"
 import { createGroups, type Group, isEntries, messageRequest, numbersIn, subscribeRequest } from "./requests.js"
 import { paced, until } from "./rounds.js"
 import type { Found, Scenario, Setting } from "./scenario.js"
+import { usage } from "./usage.js"
 
 const GROUPS_EACH = 100
 const MEMBERS = 10
@@ -38,7 +39,7 @@ export const manyGroups: Scenario = {
     progress("subscribing")
     if (!(await until(() => ready >= clients * GROUPS_EACH, 60_000))) throw new Error(`${ready} cursors are told`)
     progress(`${rate} messages a second`)
-    const before = await child.usage()
+    const [before, here] = [await child.usage(), usage().cpu]
     begun = performance.now()
     await paced({ rate, seconds }, (number) => {
       sentAt[number] = performance.now()
@@ -46,7 +47,8 @@ export const manyGroups: Scenario = {
     })
     const all = rate * seconds * MEMBERS
     await until(() => histogram.count >= all, 30_000)
-    const [used, elapsed] = [(await child.usage()).cpu - before.cpu, performance.now() - begun]
+    const [used, usedHere] = [(await child.usage()).cpu - before.cpu, usage().cpu - here]
+    const elapsed = performance.now() - begun
     for (const line of [...lines, senders]) line.close()
     return {
       measurements: [
@@ -54,6 +56,7 @@ export const manyGroups: Scenario = {
         { what: "deliveries a second", value: (histogram.count * 1000) / elapsed, unit: "/s" },
         { what: "deliveries that are missing", value: all - histogram.count, unit: "", goal: { atMost: 0 } },
         { what: "CPU of the service's process", value: used / elapsed / 10, unit: "%" },
+        { what: "CPU of the clients' process", value: usedHere / elapsed / 10, unit: "%" },
         { what: "CPU of each delivery, its part of the append included", value: used / all, unit: "µs" },
       ],
       latencies: [histogram.latencies(`${clients} clients, ${groups.length} groups, ${rate} messages/s`)],

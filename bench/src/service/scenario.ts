@@ -5,6 +5,8 @@ export interface Setting {
   /** As small as it can be and still run every line. */
   readonly isQuick: boolean
   readonly rounds: number
+  /** How many want to commit at once, where that was said. */
+  readonly wishes: number | undefined
   /** A folder of the run's own. */
   readonly folder: string
   /** Shows what is being done. */
