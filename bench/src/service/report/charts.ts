@@ -1,10 +1,10 @@
-import { figure, type Latencies, type Measurement, type Series } from "../results.js"
+import { figure, type Latencies, type Measurement, type Series, withUnit } from "../results.js"
 import { escaped } from "./text.js"
 
 /** Of every chart, in its own units: on a phone one of them is about a pixel. */
 const WIDTH = 400
 const HEIGHT = 190
-const PLOT = { left: 46, right: 8, top: 26, bottom: 26 }
+const PLOT = { left: 46, right: 8, top: 30, bottom: 26 }
 const [INNER_WIDTH, INNER_HEIGHT] = [WIDTH - PLOT.left - PLOT.right, HEIGHT - PLOT.top - PLOT.bottom]
 const BINS = 48
 
@@ -37,11 +37,11 @@ export function latencyChart(latencies: Latencies, before: Latencies | undefined
     const isRight = place > WIDTH / 2
     return (
       `<line class="mark" x1="${at(place)}" x2="${at(place)}" y1="${PLOT.top - 2}" y2="${PLOT.top + INNER_HEIGHT}"/>` +
-      `<text class="strong" x="${at(place + (isRight ? 3 : -3))}" y="${index === 0 ? 11 : 22}" text-anchor="${isRight ? "end" : "start"}">` +
-      `${name} ${figure(milliseconds)} ms</text>`
+      `<text class="strong" x="${at(place + (isRight ? 3 : -3))}" y="${index === 0 ? 11 : 24}" text-anchor="${isRight ? "end" : "start"}">` +
+      `${name} ${timeText(milliseconds)}</text>`
     )
   })
-  const ticks = decades(low, high).map((milliseconds) => tick(x(milliseconds), `${figure(milliseconds)} ms`))
+  const ticks = decades(low, high).map((milliseconds) => tick(x(milliseconds), timeText(milliseconds)))
   return chart(`Latencies: ${latencies.what}`, [
     axis(),
     ...ticks,
@@ -51,6 +51,9 @@ export function latencyChart(latencies: Latencies, before: Latencies | undefined
     `<text x="${PLOT.left - 4}" y="${PLOT.top + 8}" text-anchor="end">${figure(top * 100)} %</text>`,
   ])
 }
+
+const timeText = (milliseconds: number) =>
+  milliseconds < 1000 ? withUnit(milliseconds, "ms") : withUnit(milliseconds / 1000, "s")
 
 /** Of each bin its share of all. */
 function binned({ buckets, count }: Latencies, placeOf: (milliseconds: number) => number): number[] {

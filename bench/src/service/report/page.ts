@@ -19,7 +19,7 @@ export function reportPage(run: Run, before: Run | undefined): string {
 <header>
 <h1>The service under load</h1>
 <p class="about">${escaped(run.machine)}<br>${escaped(day(run.at))}${run.isQuick ? "; a quick run, whose figures say little" : ""}${
-    before === undefined ? "" : `; compared with ${escaped(day(before.at))}`
+    before === undefined ? "" : `; compared with ${escaped(day(before.at))}, whose lines are dashed`
   }</p>
 </header>
 <main>

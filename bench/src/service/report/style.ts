@@ -22,6 +22,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .goals a { color: inherit; font-weight: 600; text-decoration: none; }
 .goals a:hover { text-decoration: underline; }
 .goals div { display: flex; justify-content: space-between; gap: .8rem; align-items: baseline; }
+.goals small { white-space: nowrap; }
 .verdict { font-weight: 600; }
 .was { color: var(--soft); }
 .met .verdict, span.met { color: var(--good); }
