@@ -28,7 +28,7 @@ export class Child implements AsyncDisposable {
     this.url = new URL(url)
   }
 
-  /** `profile`: a folder for a profile of its CPU. */
+  /** Resolves when it listens. Profiles its CPU into the folder that the environment's BENCH_CPU_PROFILES names, if any. */
   static async start(served: Served): Promise<Child> {
     const profile = process.env.BENCH_CPU_PROFILES
     const child = fork(fileURLToPath(new URL("./child-main.js", import.meta.url)), [], {

@@ -17,7 +17,7 @@ const ROWS = 256
 /** Until the code is compiled as it stays, and statements are prepared on all connections. */
 const WARM_UP = 2_000
 const GOAL = { atLeast: 0.75 }
-/** The database is one for all: what was written before is on its disk before the next measures. */
+/** PostgreSQL's own defaults wait for the disk. */
 const DURABLE = { max_connections: "200", shared_buffers: "'128MB'" }
 
 /** Appends through the store and the service, beside the same rows by `pg` alone, and the same bytes through JetStream. */
@@ -99,6 +99,7 @@ function rounds({ name, prepare = () => {}, write }: Writing, { writers, isQuick
         count = Math.ceil(seconds * (await perSecond({ writers, count: trial }, write)))
       }
       prepare(count)
+      // What another has written is on the disk before this one is measured.
       await checkpoint()
     },
     round: () => perSecond({ writers, count: count! }, write),
