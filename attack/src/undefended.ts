@@ -16,6 +16,9 @@ import type { Attack, Mutation } from "./attack.js"
 import { replaceOnce, root } from "./hostile.js"
 import { type Ran, runAttack } from "./run.js"
 
+/** What a page is not built from. */
+const NOT_OF_PAGE = ["node_modules", "test", "README.md", "LICENSE"]
+
 /** A copy of the compiled repository, in which one defence at a time is taken out. */
 export class Undefended implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "conclave-undefended-"))
@@ -35,7 +38,7 @@ export class Undefended implements Disposable {
       cpSync(join(root, workspace, "package.json"), join(copy, "package.json"))
       // The page is built into `dist` itself, and from its sources.
       const isPage = !existsSync(join(root, workspace, "dist/src"))
-      const parts = isPage ? ["dist", "src", "public", "index.html", "vite.config.ts"] : ["dist/src"]
+      const parts = isPage ? readdirSync(join(root, workspace)).filter((it) => !NOT_OF_PAGE.includes(it)) : ["dist/src"]
       for (const part of parts) {
         if (existsSync(join(root, workspace, part))) {
           cpSync(join(root, workspace, part), join(copy, part), { recursive: true })
