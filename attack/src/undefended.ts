@@ -17,7 +17,7 @@ import { replaceOnce, root } from "./hostile.js"
 import { type Ran, runAttack } from "./run.js"
 
 /** What a page is not built from. */
-const NOT_OF_PAGE = ["node_modules", "test", "README.md", "LICENSE"]
+const NOT_OF_PAGE = ["node_modules", "test", "tsconfig.json", "README.md", "LICENSE"]
 
 /** A copy of the compiled repository, in which one defence at a time is taken out. */
 export class Undefended implements Disposable {
