@@ -40,13 +40,13 @@ describe("what is measured", () => {
   it("compares round by round: what slows one round slows both of its contestants", () => {
     const values = new Map([
       ["mine", [10, 1, 10]],
-      ["other", [20, 2, 40]],
+      ["other", [20, 10, 40]],
     ])
     assert.deepEqual(compared(values, "mine", "other"), {
       value: 10,
       spread: [1, 10],
       beside: { what: "other", value: 20 },
-      ratio: 0.5,
+      ratio: 0.25,
     })
   })
 
@@ -129,8 +129,8 @@ describe("the page", () => {
         {
           ...outcome,
           measurements: [
-            { ...measurement, value: 40, ratio: 0.4 },
             { ...measurement, what: "other" },
+            { ...measurement, value: 40, ratio: 0.4 },
           ],
         },
       ],
