@@ -10,6 +10,7 @@ import type { Found, Scenario, Setting } from "./scenario.js"
 import { usage } from "./usage.js"
 
 const RATE = 50
+const WARM_UP_SECONDS = 2
 
 /** One group with very many subscribers: how long a message takes to all of them. */
 export const largeGroup: Scenario = {
@@ -47,7 +48,7 @@ async function steadyFlow(
   const [group] = (await createGroups(1, sender)) as [Group]
   const lines = await openLines(child.url, subscribers)
   const [sentAt, histogram, arrivals] = [[] as number[], new Histogram(), [] as number[]]
-  const started = performance.now()
+  let [started, sent] = [performance.now(), 0]
   for (const line of lines) {
     line.subscribe(subscribeRequest([group]), (item) => {
       const now = performance.now()
@@ -58,15 +59,22 @@ async function steadyFlow(
       }
     })
   }
+  const flow = async (time: number) => {
+    await paced({ rate: RATE, seconds: time }, () => {
+      sentAt[sent] = performance.now()
+      sender.tell(messageRequest(group, { number: sent++ }))
+    })
+    await until(() => histogram.count >= Math.floor(RATE * time) * subscribers, 30_000)
+  }
   await pause(500)
+  await flow(WARM_UP_SECONDS)
+  histogram.clear()
+  arrivals.length = 0
+  started = performance.now()
   const [before, here] = [await child.usage(), usage().cpu]
   const begun = performance.now()
-  await paced({ rate: RATE, seconds }, (number) => {
-    sentAt[number] = performance.now()
-    sender.tell(messageRequest(group, { number }))
-  })
   const all = Math.floor(RATE * seconds) * subscribers
-  await until(() => histogram.count >= all, 30_000)
+  await flow(seconds)
   const [used, usedHere] = [(await child.usage()).cpu - before.cpu, usage().cpu - here]
   const elapsed = performance.now() - begun
   for (const line of [...lines, sender]) line.close()

@@ -10,6 +10,7 @@ import { usage } from "./usage.js"
 const GROUPS_EACH = 100
 const MEMBERS = 10
 const SENDERS = 16
+const WARM_UP_SECONDS = 2
 
 /** Many clients in many small groups, at a steady rate: from append to arrival. */
 export const manyGroups: Scenario = {
@@ -38,15 +39,22 @@ export const manyGroups: Scenario = {
     }
     progress("subscribing")
     if (!(await until(() => ready >= clients * GROUPS_EACH, 60_000))) throw new Error(`${ready} cursors are told`)
+    let sent = 0
+    const flow = async (time: number) => {
+      await paced({ rate, seconds: time }, () => {
+        sentAt[sent] = performance.now()
+        senders.tell(messageRequest(groups[(sent * STRIDE) % groups.length]!, { number: sent++ }))
+      })
+      await until(() => histogram.count >= rate * time * MEMBERS, 30_000)
+    }
     progress(`${rate} messages a second`)
+    await flow(WARM_UP_SECONDS)
+    histogram.clear()
+    arrivals.length = 0
     const [before, here] = [await child.usage(), usage().cpu]
     begun = performance.now()
-    await paced({ rate, seconds }, (number) => {
-      sentAt[number] = performance.now()
-      senders.tell(messageRequest(groups[(number * STRIDE) % groups.length]!, { number }))
-    })
     const all = rate * seconds * MEMBERS
-    await until(() => histogram.count >= all, 30_000)
+    await flow(seconds)
     const [used, usedHere] = [(await child.usage()).cpu - before.cpu, usage().cpu - here]
     const elapsed = performance.now() - begun
     for (const line of [...lines, senders]) line.close()

@@ -155,6 +155,8 @@ async function plainRows(url: string) {
     }),
   )
   const body = numberedMessage(random(32), 0)
+  /** Of each connection, what is under way on it. */
+  const turns = clients.map(() => Promise.resolve())
   /** Above all that the store has given. */
   let seq = 1_000
   let next = 0
@@ -167,7 +169,12 @@ async function plainRows(url: string) {
   return {
     single: {
       name: "plain pg",
-      write: (_: number, writer: number) => insert(clients[writer % CONNECTIONS]!, 1),
+      write(_: number, writer: number) {
+        const index = writer % CONNECTIONS
+        const turn = turns[index]!.then(() => insert(clients[index]!, 1))
+        turns[index] = turn
+        return turn
+      },
     } satisfies Writing,
     many: () => insert(clients[0]!, ROWS),
     checkpoint: () => clients[0]!.query("CHECKPOINT"),
