@@ -35,7 +35,12 @@ export const plantedRules: readonly Planted[] = [
   inClient("intervalNotOlder", "answering.js", "interval.number < sinceOf(state, index)", "false"),
   inClient("knockSigned", "answering.js", "if (!isSignedBy(suite, opened, member.signatureKey))", "if (false)"),
   inClient("seenIsFetched", "knocking.js", "seen: seen.seq", "seen: state.position.cursor"),
-  inClient("expiredLeafClaimed", "knocking.js", "giveUpKnock(turn)", "turn.putKnock(undefined)"),
+  inClient(
+    "expiredLeafClaimed",
+    "knocking.js",
+    "isOver(state, moment.now))\n        giveUpKnock(turn)",
+    "isOver(state, moment.now))\n        turn.putKnock(undefined)",
+  ),
   inClient("leavesKept", "entering.js", ".slice(-KNOCK_LEAVES_MAX)", ".slice(0, 0)"),
   inClient("readdedKeepsAge", "answering.js", 'if (before?.type === "leaf")', "if (false)"),
   inClient("answerKeyDerived", "entering.js", "!equalBytes(intervalIn(group).accessKey, keys.accessKey)", "false"),
