@@ -16,7 +16,7 @@ import type {
 import type { Connection, Row } from "../database.js"
 import { permitted } from "./access.js"
 import { releaseBlob, useBlob } from "./blobs.js"
-import { admission, OF_USE } from "./use.js"
+import { admission, budgetValues, OF_USE, SET_BUDGETS } from "./use.js"
 
 type Left = { readonly type: "left" | "repeated" | "idReused" }
 
@@ -35,8 +35,9 @@ export function leaveKnock(connection: Connection, added: NewKnock): Left | Refu
   const present = presentKnock(connection, group, added)
   if (present !== undefined) return present
   const use = connection.get(`SELECT number, ${OF_USE} FROM mls_group WHERE number = ?`, [group])!
-  const refusal = admission(connection, use, added)
-  if (refusal !== undefined) return refusal
+  const admitted = admission(use, added)
+  if ("refusal" in admitted) return admitted.refusal
+  connection.run(`UPDATE mls_group SET ${SET_BUDGETS} WHERE number = ?`, [...budgetValues(admitted.budgets), group])
   makeRoom(connection, group, added)
   connection.run(
     `INSERT INTO knock (group_number, id, access_key, sealed, sender, beside, at) VALUES (?, ?, ?, ?, ?, ?, ?)`,

@@ -6,6 +6,7 @@ import { logChainHash, logChainStart, type Sha256 } from "@conclave/contracts/lo
 import { equalBytes } from "@conclave/crypto"
 import {
   type Appended,
+  type Budgets,
   ENTRY_OVERHEAD,
   type Head,
   type LogPage,
@@ -30,7 +31,7 @@ import { newsSince } from "./news.js"
 import { closeGroup, isSuspended, requireActive, resumeDevice, suspendDevice } from "./operated.js"
 import { migrations } from "./schema.js"
 import { type Sweeping, sweep } from "./sweep.js"
-import { admission } from "./use.js"
+import { admission, budgetValues, SET_BUDGETS } from "./use.js"
 
 /** The store in one SQLite file. Takes the database over: disposing the store closes it. */
 export function deliveryStore(database: Database, sha256: Sha256): Store & Operated {
@@ -117,14 +118,14 @@ function createGroup(
 function append(connection: Connection, entry: NewEntry, sha256: Sha256): Appended {
   const group = groupOf(connection, entry.groupId)
   if (group === undefined) return { type: "notFound" }
-  return (
+  const answer =
     repetition(connection, entry, group) ??
     entry.permit(standingIn(connection, group, entry.key)) ??
     staleness(connection, entry, group) ??
-    keyReuse(connection, entry, group) ??
-    admission(connection, group, entry) ??
-    accept(connection, entry, { group, sha256 })
-  )
+    keyReuse(connection, entry, group)
+  if (answer !== undefined) return answer
+  const admitted = admission(group, entry)
+  return "refusal" in admitted ? admitted.refusal : accept(connection, entry, { ...admitted, group, sha256 })
 }
 
 function repetition(connection: Connection, entry: NewEntry, group: Row): Appended | undefined {
@@ -161,19 +162,23 @@ function keyReuse(connection: Connection, { commit }: NewEntry, group: Row): App
 
 interface Accepting {
   readonly group: Row
+  readonly budgets: Budgets
   readonly sha256: Sha256
 }
 
-function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Accepting): Appended {
+function accept(connection: Connection, entry: NewEntry, { group, budgets, sha256 }: Accepting): Appended {
   const seq: bigint = group.next_seq
   const begins = entry.commit?.begins
   const chainHash = logChainHash(sha256, group.head_hash, { ...entry, seq, begins })
   const lastCommitSeq = entry.kind === "commit" ? seq : group.last_commit_seq
   // The compare-and-set: of all entries that would have this seq, one changes a row.
   const changed = connection.run(
-    `UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ?, bytes = bytes + ?, last_at = ?
-     WHERE number = ? AND next_seq = ?`,
-    [lastCommitSeq, chainHash, entry.body.length + ENTRY_OVERHEAD, entry.at, group.number, seq],
+    `UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ?, bytes = bytes + ?, last_at = ?,
+       ${SET_BUDGETS} WHERE number = ? AND next_seq = ?`,
+    [
+      ...[lastCommitSeq, chainHash, entry.body.length + ENTRY_OVERHEAD, entry.at],
+      ...[...budgetValues(budgets), group.number, seq],
+    ],
   )
   if (changed !== 1) throw new Error("the group changed within a transaction")
   if (begins !== undefined) {
@@ -202,7 +207,7 @@ function accept(connection: Connection, entry: NewEntry, { group, sha256 }: Acce
 
 const DeviceIds = vector(DeviceId)
 
-interface Committing extends Accepting {
+interface Committing extends Omit<Accepting, "budgets"> {
   readonly seq: bigint
 }
 
