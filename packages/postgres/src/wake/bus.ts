@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from "node:crypto"
+import { setTimeout as timeout } from "node:timers/promises"
 import type { Wake, Watch } from "@conclave/delivery/store"
 import { decodeFrame, hintOf, hintsOf } from "./frame.js"
 import { HintedTopics } from "./hinted.js"
@@ -270,15 +271,5 @@ function reasonOf(error: unknown): string {
   return first instanceof Error && first.message !== "" ? first.message : "the connection was lost"
 }
 
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener("abort", done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener("abort", done)
-  })
-}
+const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  timeout(milliseconds, undefined, { signal }).catch(() => {})

@@ -1,13 +1,5 @@
+import { setTimeout as timeout } from "node:timers/promises"
+
 /** Resolves after so long, or when the signal is aborted. */
-export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener("abort", done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener("abort", done)
-  })
-}
+export const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  timeout(milliseconds, undefined, { signal }).catch(() => {})
