@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { describe, it } from "node:test"
+import { describe, it, type TestContext } from "node:test"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import { sha256 } from "@conclave/testing/delivery"
 import { noPostgres } from "@conclave/testing/servers"
@@ -26,13 +26,18 @@ const device = (name: string, deviceId = bytes(name)) => ({
 describe("failures of PostgreSQL", { skip: noPostgres }, () => {
   const server = postgres()
 
-  it("an append whose COMMIT was not answered is unavailable, and the same again is the first answer", async (test) => {
+  /** A store whose connections the proxy cuts, and a database of the same schema without it. */
+  async function throughProxy(test: TestContext) {
     const proxy = await cuttingProxy(test, server.server)
     const direct = await opened(test, server)
     const url = direct.options.url.replace(/:\d+\//, `:${proxy.port}/`)
     const database = openDatabase({ ...direct.options, url })
     test.after(() => database.close())
-    const store = await deliveryStore(database, sha256)
+    return { proxy, direct, store: await deliveryStore(database, sha256) }
+  }
+
+  it("an append whose COMMIT was not answered is unavailable, and the same again is the first answer", async (test) => {
+    const { proxy, direct, store } = await throughProxy(test)
     await store.createGroup(newGroup("group"))
     await store.append(message("group", "1"))
     for (const when of ["after", "before"] as const) {
@@ -58,12 +63,7 @@ describe("failures of PostgreSQL", { skip: noPostgres }, () => {
   })
 
   it("a connection that is lost on the way undoes everything, and the next request has another", async (test) => {
-    const proxy = await cuttingProxy(test, server.server)
-    const direct = await opened(test, server)
-    const url = direct.options.url.replace(/:\d+\//, `:${proxy.port}/`)
-    const database = openDatabase({ ...direct.options, url })
-    test.after(() => database.close())
-    const store = await deliveryStore(database, sha256)
+    const { proxy, store } = await throughProxy(test)
     await store.createGroup(newGroup("group"))
     const commit = commitParts({ recipients: [bytes("device")] })
     const entry = message("group", "1", { kind: "commit", commit })
