@@ -51,7 +51,7 @@ const BEGUN_BEHIND = 64n
 
 /**
  * The ends of the logs that several subscriptions of this process follow: what is new in a log is read from the store once,
- * and all who wait for it are served from memory, with one answer for all who have read as far. Whoever is further behind, or
+ * and all who wait for it are served from memory, with one answer for all who have read as far. One that is further behind, or
  * has a key that does not reach the head, reads from the store as if there were no tails.
  */
 export class Tails {
