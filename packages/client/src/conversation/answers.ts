@@ -49,6 +49,9 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
     case "kept":
       state.kept.load(moment.identity.suite, answered.answer)
       return "again"
+    case "told":
+      state.told.load(moment.identity, answered.answer)
+      return "again"
     case "rewind":
       return onRewindPage(turn, answered.answer)
     case "probe":

@@ -17,6 +17,8 @@ import type { Turn } from "./turn.js"
 const KNOCK_MILLISECONDS = 20n * 3_600_000n
 /** How often the service is asked for the answer, beside being told of it. */
 const LOOK = { first: 2_000, most: 5 * 60_000 }
+/** So many times it is looked for before the knock is left again: a service that was restored has lost it. */
+const LOOKS_EACH = 8
 /** Of the key package in a knock. */
 const LIFETIME_SECONDS = 7n * 86_400n
 const CLOCK_SKEW_SECONDS = 3_600n
@@ -42,6 +44,8 @@ export function knock(turn: Turn): Next {
   if (newest === undefined) return "idle"
   // It may have been answered while this device was away.
   if (knocking.missed === true && isOver(state, moment.now)) giveUpKnock(turn)
+  // It is lost. Who has seen it may have let its leaf in, and the answer is nowhere: the next one claims that leaf, too.
+  if (isOfEarlierService(turn)) giveUpKnock(turn)
   if (state.knock === undefined) {
     // A service that was restored may know an older one only.
     const keys = proversOf(state)[knocking.tried ?? 0] ?? newest
@@ -51,7 +55,8 @@ export function knock(turn: Turn): Next {
   const { id, interval, sealed } = state.knock!
   const prover = intervals.find(interval)?.keys ?? newest
   if (isOver(state, moment.now)) return { type: "answer", knock: id, prover }
-  if (!knocking.left) {
+  if (!state.knocking.left) {
+    if (state.knocking.doubted === true) return { type: "service", prover }
     const request = deliveryRequests.encode({ type: "knock", groupId: state.id, id, sealed, access: noAccess })
     return { type: "send", sent: { of: "knock" }, request, prover }
   }
@@ -60,6 +65,11 @@ export function knock(turn: Turn): Next {
 
 function isOver({ knock }: State, now: number): boolean {
   return knock !== undefined && (knock.at + KNOCK_MILLISECONDS < BigInt(now) || knock.at > BigInt(now))
+}
+
+function isOfEarlierService({ state: { knock, knocking }, moment }: Turn): boolean {
+  const { incarnation } = knocking
+  return knock !== undefined && incarnation !== undefined && incarnation < (moment.service?.incarnation ?? 0n)
 }
 
 /** With a fresh key package, whose private keys are kept with it. */
@@ -92,6 +102,10 @@ function makeKnock(turn: Turn, seen: NonNullable<Knocking["seen"]> & { readonly 
 /** How far the log goes: a member who has heard this device's leaf beyond that does not let it in. */
 export function onHeadForKnock(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
   const { state, moment } = turn
+  if (state.knock !== undefined && state.knocking.doubted === true && answer !== undefined) {
+    state.knocking = { ...state.knocking, doubted: false }
+    return "again"
+  }
   if (state.knock !== undefined) {
     // Another knock comes in its place, with an older interval; or the service contradicts itself.
     if (answer === undefined) giveUpKnock(turn)
@@ -132,7 +146,12 @@ export function onKnockAnswer(turn: Turn, answer: DeliveryAnswer): Next {
     }
     return "again"
   }
-  state.knocking = { left: true, pause: undefined }
+  const { doubted, pause } = state.knocking
+  state.knocking = {
+    left: true,
+    pause: doubted === undefined ? undefined : pause,
+    incarnation: moment.service?.incarnation,
+  }
   return "again"
 }
 
@@ -155,7 +174,8 @@ export function onAnswerFound(
   if (answer.type === "notFound") {
     const isLast = isOver(state, moment.now)
     const pause = isLast ? undefined : pauseAfter(moment.now, state.knocking.pause, LOOK)
-    state.knocking = { left: true, pause, missed: isLast }
+    const doubted = !isLast && (pause?.tries ?? 0) % LOOKS_EACH === 0
+    state.knocking = { ...state.knocking, left: !doubted, ...(doubted && { doubted }), pause, missed: isLast }
     return "again"
   }
   return examine(turn, answer)

@@ -125,7 +125,10 @@ export function takeMessage(turn: Turn, entry: Entry, received: Received & { rea
     turn.reject("UNREADABLE", `a message from ${from ?? "a member without a name"} cannot be read`)
   } else if (contentOf(read.body) !== undefined) {
     const { payload } = read
-    remember(turn, entry, { from, own: false, payload })
+    const message = { from, own: false, payload }
+    // It was read before a backup of the service was restored, and is in its place.
+    if (state.told.has(turn.moment.identity, message)) return
+    remember(turn, entry, message)
     turn.emit({ type: "message", conversation: state.id, from, seq: shown(turn, entry), payload })
   } else {
     takeEffect(turn, entry, { from, body: read.body })
@@ -180,6 +183,7 @@ function shown({ state }: Turn, { seq }: Pick<Place, "seq">): bigint {
 
 function remember(turn: Turn, place: Place, message: StoredMessage): void {
   const { keepHistory, invitation } = turn.moment
+  turn.state.told.add(turn.moment.identity, message)
   // Nothing is reported before an invitation is accepted: until then the history is all there is.
   if (!keepHistory && invitation?.answer !== "waiting") return
   turn.put(recordKeys.message(turn.state.key, Number(shown(turn, place))), encode(StoredMessage, message))

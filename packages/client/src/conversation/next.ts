@@ -13,7 +13,9 @@ import { mayPrecedeRenewal, renewalDue, renewIfOld } from "./renewing.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import { againDue, appendAgain, quietUntil, rewind } from "./restored.js"
 import type { Moment, Staged, State } from "./state.js"
+import { TOLD_MAX } from "./told.js"
 import type { Turn } from "./turn.js"
+import { mayTellTwice } from "./unseen.js"
 import { describeWish, type Numbered } from "./wishes.js"
 
 /**
@@ -46,7 +48,9 @@ function turnOf(turn: Turn): Next {
   }
   if (status === "creating") return create(turn)
   if (state.facts.rewoundAt !== undefined && !state.kept.isLoaded) return { type: "kept" }
-  if (!state.position.isAtHead) return readLog(turn)
+  if (!state.position.isAtHead) {
+    return mayTellTwice(moment) && !state.told.isLoaded ? { type: "told", limit: TOLD_MAX } : readLog(turn)
+  }
   const confirmed = confirmHead(turn)
   if (confirmed !== "again") return confirmed
   if (state.facts.rewoundAt !== undefined) {

@@ -29,7 +29,7 @@ export type Wanted = Omit<Claimed, "keyPackage">
  *   conversation's by `prover`; absent where no key has been registered yet.
  * - `service`: how far the log goes, as `head`, after the service was asked what it says of itself. `probe`: a page of the log, which is not
  *   followed.
- * - `kept`: the last handshakes. `rewind`: a page of the log of a service that was restored.
+ * - `kept`: the last handshakes. `told`: the last messages of the history. `rewind`: a page of the log of a service that was restored.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
  * - `more`: nothing; one transaction has become large enough.
@@ -42,6 +42,7 @@ export type Question =
   | { readonly type: "head"; readonly prover: AccessProver | undefined }
   | { readonly type: "service"; readonly prover: AccessProver | undefined }
   | { readonly type: "kept" }
+  | { readonly type: "told"; readonly limit: number }
   | { readonly type: "rewind"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "probe"; readonly after: bigint; readonly prover: AccessProver | undefined }
   | { readonly type: "knocks"; readonly prover: AccessProver }
@@ -79,6 +80,7 @@ export interface Answers {
   service: AnswerOf<"head"> | undefined
   probe: DeliveryAnswer
   kept: StoredRecords
+  told: StoredRecords
   rewind: DeliveryAnswer
   knocks: readonly Knock[]
   answer: AnswerOf<"answer"> | AnswerOf<"notFound"> | AnswerOf<"denied">

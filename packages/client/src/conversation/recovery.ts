@@ -52,6 +52,10 @@ export interface Knocking {
   readonly left: boolean
   /** When the service is asked next. */
   readonly pause: Pause | undefined
+  /** What the service's incarnation was then, as far as this device knows since it was opened. */
+  readonly incarnation?: bigint | undefined
+  /** The service is asked whether it is still the one that has the knock, before that is left again. */
+  readonly doubted?: boolean
   /** Its day is over, and there is no answer. */
   readonly missed?: boolean
   /** Of the keys that this device knows, the one that it asks for the head with: the service may know an older one only. */

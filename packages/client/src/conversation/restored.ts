@@ -148,6 +148,9 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   }
   state.heard.clear()
   state.committers.clear()
+  // Those are lost: who has left one leaves another. What answers one that the service does not have, nobody gets.
+  state.visitors.clear()
+  state.wantsKnocks = true
   state.stale = undefined
   state.accepted = undefined
   state.obstacle = unobstructed

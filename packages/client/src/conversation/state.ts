@@ -33,6 +33,7 @@ import {
   type Rewinding,
   unobstructed,
 } from "./recovery.js"
+import { Told } from "./told.js"
 import { Wishes } from "./wishes.js"
 
 /** What every step of every conversation of a device is given. */
@@ -185,6 +186,7 @@ export class State {
   /** What this device makes of heads, its own and others'. */
   readonly disputes = new Disputes()
   readonly kept = new Kept()
+  readonly told = new Told()
   /** While it is found out what a restored service has lost. */
   rewinding: Rewinding | undefined
   /** When what it has lost is appended again. */

@@ -52,6 +52,10 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
       return { to: "service", question, answer: await delivery.head(id, { prover: question.prover, signal }) }
     case "kept":
       return { to: "kept", question, answer: await store.list(recordKeys.kept(key)) }
+    case "told": {
+      const { limit } = question
+      return { to: "told", question, answer: await store.list(recordKeys.messages(key), { limit, reverse: true }) }
+    }
     case "probe":
       return { to: "probe", question, answer: await page(question) }
     case "rewind":

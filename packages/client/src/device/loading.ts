@@ -48,6 +48,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   }
   state.chain.forget()
   state.kept.forget()
+  state.told.forget()
   state.rewinding = undefined
   loadChain(state.chain, chain, setting)
   state.unapproved = unapproved === undefined ? [] : decode(Unapproved, unapproved)
