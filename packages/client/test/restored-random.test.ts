@@ -12,8 +12,13 @@ import { taken } from "./support/world.js"
  * newer one, one that knows a commit which nobody has read. Meanwhile the service lies, devices crash and are away. Then
  * everything is honest for days.
  */
-const SEEDS = Number(process.env.CONCLAVE_SEEDS ?? 3)
+/** In the last of these nobody can follow in the end, and a person restarts the conversation. */
+const KNOWN = [1, 50, 93]
 const FIRST = Number(process.env.CONCLAVE_SEED ?? 1)
+const SEEDS =
+  process.env.CONCLAVE_SEEDS === undefined
+    ? KNOWN
+    : Array.from({ length: Number(process.env.CONCLAVE_SEEDS) }, (_, at) => FIRST + at)
 const STEPS = 60
 const FORKS_MAX = 4
 const NAMES = ["alice", "bob", "carol", "dave"]
@@ -174,8 +179,9 @@ class Life implements AsyncDisposable {
         .catch(() => {})
     await this.look(10, 20_000)
     for (const name of outside) {
-      const conversation = only(this.client(name))
-      if (conversation.status === "invited") await conversation.accept()
+      for (const conversation of [...this.client(name).conversations.values()]) {
+        if (conversation.status === "invited") await conversation.accept()
+      }
     }
     await this.look(20, 60_000)
   }
@@ -185,7 +191,7 @@ class Life implements AsyncDisposable {
   }
 }
 
-for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+for (const seed of SEEDS) {
   test(`after backups of every kind all members talk again, and nobody is told anything twice (seed ${seed})`, async (t) => {
     await using life = new Life(seed)
     try {
