@@ -53,6 +53,7 @@ export const restore = command({
     const scratch = join(dirname(file), "service.db-restoring")
     let isDone = false
     try {
+      requireApart(backup, file)
       if (existsSync(file) && !replace) {
         throw new Failure(`${file} exists already; with --replace it is kept under a dated name`)
       }
@@ -107,6 +108,16 @@ function readable(file: string): OperatorFile | undefined {
     if ((error as Error).name === "StoreUnavailable") return undefined
     throw error
   }
+}
+
+/** A pipe would be waited for, and a backup that is the service's own file would be gone as the service begins. */
+function requireApart(backup: string, file: string): void {
+  const given = statSync(backup, { throwIfNoEntry: false })
+  if (given === undefined) return
+  if (!given.isFile() && !given.isDirectory()) throw new Failure(`${backup} is no regular file: ${GIVE_A_BACKUP}`)
+  const present = statSync(file, { throwIfNoEntry: false })
+  if (present === undefined || present.dev !== given.dev || present.ino !== given.ino) return
+  throw new Failure(`${file} is ${backup} itself, by a link: restore a copy of it`)
 }
 
 /** A link stays a link. */
