@@ -24,6 +24,7 @@ import {
   type RequestContext,
   type TraceOptions,
   takeAll,
+  unavailableAnswer,
 } from "@conclave/transport"
 import type { Store, StoredDevice } from "./store/store.js"
 
@@ -132,8 +133,7 @@ class AuthenticationService {
       }
       if (error instanceof DecodeError) return invalid(error.message)
       this.#onError(error)
-      const expected = error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE"
-      return { type: "unavailable", reason: expected ? error.message : "the service failed" }
+      return unavailableAnswer(error, this.#crypto.random)
     }
   }
 

@@ -29,7 +29,7 @@ export interface ServiceOptions {
 }
 
 type Store = delivery.Store
-const outOfOrder = { type: "unavailable", reason: "out of order" } as const
+const outOfOrder = { type: "unavailable", reason: "out of order", retryAfterMilliseconds: 1_000 } as const
 type NewEntry = Parameters<Store["append"]>[0]
 
 /** Both services, the real ones, on stores in memory that are watched. */

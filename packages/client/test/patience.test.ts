@@ -5,7 +5,7 @@ import { directTransport, requestContract, safeToRepeat, TransportError } from "
 import { pauseAfter, Runner } from "../src/device/runner.js"
 import { ClientError } from "../src/errors.js"
 import type { Client } from "../src/index.js"
-import { Service, Unavailable, WrongTime } from "../src/service/call.js"
+import { Busy, Service, Unavailable, WrongTime } from "../src/service/call.js"
 import { ServiceClock } from "../src/service/clock.js"
 import { Patience } from "../src/service/patience.js"
 import { counting, later, until } from "./support/counting.js"
@@ -77,7 +77,7 @@ const Response = union("Response", "kind", answers, {
   throttled: { retryAfterMilliseconds: uint32 },
   update: { oldest: uint8, newest: uint8 },
   wrongTime: { serviceTime: uint64 },
-  unavailable: { reason: utf8 },
+  unavailable: { reason: utf8, retryAfterMilliseconds: uint32 },
 })
 
 describe("what a service answers instead", () => {
@@ -99,14 +99,17 @@ describe("what a service answers instead", () => {
   it("is an error that says what to do", async () => {
     assert.deepEqual(await ask({ type: "done" }), { type: "done" })
     await assert.rejects(ask({ type: "throttled", retryAfterMilliseconds: 70 }), (error) => {
-      return error instanceof Unavailable && error.retryAt?.getTime() === 5_070
+      return error instanceof Busy && error.retryAt?.getTime() === 5_070
     })
     await assert.rejects(ask({ type: "wrongTime", serviceTime: 9n }), (error) => {
       return error instanceof WrongTime && error.serviceTime === 9n
     })
-    await assert.rejects(ask({ type: "unavailable", reason: "its disk is full" }), (error) => {
-      return error instanceof Unavailable && error.retryAt === undefined && /its disk is full/.test(error.message)
+    const full = { type: "unavailable", reason: "its disk is full", retryAfterMilliseconds: 70 } as const
+    await assert.rejects(ask(full), (error) => {
+      const isUnavailable = error instanceof Unavailable && !(error instanceof Busy)
+      return isUnavailable && error.retryAt?.getTime() === 5_070 && /its disk is full/.test(error.message)
     })
+    assert.equal(patience.waiting?.until.getTime(), 5_070, "of the busy one, not of the full one")
     await assert.rejects(heard(Uint8Array.of(99)), (error) => {
       return error instanceof Unavailable && /cannot be read/.test(error.message)
     })
@@ -188,7 +191,7 @@ describe("whatever is refused", () => {
     let runs = 0
     const retryAt = new Date(Date.now() + 400)
     const { runner, end } = runnerOf(async () => {
-      if (runs++ === 0) throw new Unavailable("throttled", { retryAt })
+      if (runs++ === 0) throw new Busy("throttled", { retryAt })
     })
     for (let n = 0; n < 20; n++) {
       runner.wake()
@@ -197,6 +200,23 @@ describe("whatever is refused", () => {
     assert.equal(runs, 1)
     await until(() => runs === 2, "the second run")
     assert.ok(Date.now() >= retryAt.getTime() - 5)
+    await end()
+  })
+
+  it("comes back when a service that is not available has said, and later each time, or when somebody asks", async () => {
+    const at: number[] = []
+    const begun = Date.now()
+    const { runner, end } = runnerOf(async () => {
+      at.push(Date.now())
+      throw new Unavailable("its disk is full", { retryAt: new Date(Date.now() + 1_200) })
+    })
+    runner.wake()
+    await until(() => at.length === 2, "the second run")
+    assert.ok(at[1]! - begun >= 1_195, "by itself not before")
+    runner.wake()
+    await until(() => at.length === 3, "the third run")
+    assert.ok(at[2]! - at[1]! < 1_000, "somebody asked")
+    assert.equal(runner.state.failures, 3)
     await end()
   })
 

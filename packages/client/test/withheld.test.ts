@@ -26,7 +26,9 @@ describe("a message that is said to have expired", () => {
     const service = { losesAnswers: false }
     const open = () => {
       const delivery = answered(world.transport("delivery"), ({ type }, answer) =>
-        type === "append" && service.losesAnswers ? { type: "unavailable", reason: "" } : hide(answer),
+        type === "append" && service.losesAnswers
+          ? { type: "unavailable", reason: "", retryAfterMilliseconds: 0 }
+          : hide(answer),
       )
       return world.open("bob", { delivery })
     }

@@ -140,7 +140,8 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   notFound: {},
   invalid: { reason: utf8 },
   throttled: { retryAfterMilliseconds: uint32 },
-  unavailable: { reason: utf8 },
+  /** As in the Delivery Service's contract. */
+  unavailable: { reason: utf8, retryAfterMilliseconds: uint32 },
   displayName: { displayName: DisplayName },
   /** As in the Delivery Service's contract: the request is of a version that is not spoken. */
   update: { oldest: uint8, newest: uint8 },

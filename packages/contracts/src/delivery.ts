@@ -330,8 +330,8 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   throttled: { retryAfterMilliseconds: uint32 },
   /** What is behind the cursor is not kept any more; the log begins with `oldestSeq`. */
   belowRetention: { groupId: GroupId, oldestSeq: uint64 },
-  /** The service could not do it now; nothing was changed that a retry would not find. */
-  unavailable: { reason: utf8 },
+  /** The service could not do it now; nothing was changed that a retry would not find. It does not expect to sooner than that. */
+  unavailable: { reason: utf8, retryAfterMilliseconds: uint32 },
   /**
    * The time of the request's proof or MAC is more than five minutes from the service's, which is `serviceTime`: Unix time in
    * milliseconds. Nothing else of the proof was looked at.

@@ -17,6 +17,7 @@ import {
   type RequestContext,
   type Requester,
   type TraceOptions,
+  unavailableAnswer,
 } from "@conclave/transport"
 import { AccessJudge, evidenceOfCursor } from "./access.js"
 import { Admission, type Asking } from "./admission.js"
@@ -28,7 +29,7 @@ import { Passes } from "./passes.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
-import { type Refused, type Store, StoreUnavailable, Suspended } from "./store/store.js"
+import { type Refused, type Store, Suspended } from "./store/store.js"
 import type { Answer } from "./subscription.js"
 import { type DeliveryFigures, Subscriptions } from "./subscriptions.js"
 import { groupTopic, inboxTopic } from "./topics.js"
@@ -107,8 +108,7 @@ class DeliveryService {
       }
     } catch (error) {
       this.#onError(error)
-      const reason = error instanceof StoreUnavailable ? error.message : "the service failed"
-      yield encode(DeliveryResponse, { type: "unavailable", reason })
+      yield encode(DeliveryResponse, unavailableAnswer(error, this.#crypto.random))
     }
   }
 

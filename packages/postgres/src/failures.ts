@@ -76,13 +76,36 @@ const conditions: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the database cannot be reached: nothing answers there",
 }
 
+/** In milliseconds, until another server has taken over, or this one is back. */
+const COMES_BACK = 3_000
+/** In milliseconds, until somebody has done something about it. */
+const NEEDS_HELP = 30_000
+/** Of others than these, the next try may do. */
+const waits: Readonly<Record<string, number>> = {
+  "25006": COMES_BACK,
+  "57P01": COMES_BACK,
+  "57P02": COMES_BACK,
+  "57P03": COMES_BACK,
+  ECONNREFUSED: COMES_BACK,
+  ENOTFOUND: COMES_BACK,
+  EAI_AGAIN: COMES_BACK,
+  ETIMEDOUT: COMES_BACK,
+  "28": NEEDS_HELP,
+  "3D000": NEEDS_HELP,
+  "42501": NEEDS_HELP,
+  "53100": NEEDS_HELP,
+  "58": NEEDS_HELP,
+  XX: NEEDS_HELP,
+}
+
 /** As a store tells of it, where the machines are at fault; otherwise as it is. */
 export function unavailable(error: unknown): unknown {
   if (!(error instanceof QueryFailure)) return error
   const isOfServer = /^[0-9A-Z]{5}$/.test(error.code) || Object.hasOwn(conditions, error.code)
   const code = isOfServer ? error.code : CONNECTION_LOST
   const reason = conditions[code] ?? conditions[code.slice(0, 2)]
-  return reason === undefined ? error : new StoreUnavailable(reason, error)
+  const wait = waits[code] ?? waits[code.slice(0, 2)]
+  return reason === undefined ? error : new StoreUnavailable(reason, error, wait)
 }
 
 /** Whatever keeps a connection from being made is not the program's fault. */
@@ -90,7 +113,9 @@ export function unreachable(error: unknown): StoreUnavailable {
   if (error instanceof StoreUnavailable) return error
   const failure = error instanceof QueryFailure ? error : new QueryFailure(error)
   const told = failure.code === CONNECTION_LOST ? undefined : unavailable(failure)
-  return told instanceof StoreUnavailable ? told : new StoreUnavailable("the database cannot be reached", failure)
+  return told instanceof StoreUnavailable
+    ? told
+    : new StoreUnavailable("the database cannot be reached", failure, COMES_BACK)
 }
 
 /** The code of a failure, also of one that was made a {@link StoreUnavailable}. */

@@ -433,6 +433,11 @@ const conditions: Readonly<Record<string, string>> = {
   SQLITE_NOMEM: "there is no memory left",
 }
 
+/** Conditions that pass by themselves. */
+const passing = { SQLITE_BUSY: true, SQLITE_LOCKED: true }
+/** Until somebody has done something about the others. */
+const NEEDS_HELP_MILLISECONDS = 30_000
+
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code
   if (typeof code !== "string") return undefined
@@ -444,7 +449,9 @@ const isFull = (error: unknown) => codeOf(error) === "SQLITE_FULL"
 const isUnavailable = (error: unknown) => Object.hasOwn(conditions, codeOf(error) ?? "")
 
 function unavailable(error: unknown): unknown {
-  return isUnavailable(error) ? new StoreUnavailable(conditions[codeOf(error)!]!, error) : error
+  if (!isUnavailable(error)) return error
+  const code = codeOf(error)!
+  return new StoreUnavailable(conditions[code]!, error, code in passing ? undefined : NEEDS_HELP_MILLISECONDS)
 }
 
 /** Throws {@link StoreUnavailable} in place of SQLite's error where the machine is at fault, not the program. */

@@ -21,4 +21,5 @@ export { type Refusal, type RefusalKind, type Resource, Shares, type SharesOptio
 export { isHandedOver, lineFaultOf } from "./socket-fault.js"
 export type { SocketTransportOptions, WebSocketLike } from "./socket-options.js"
 export type { Timers } from "./timers.js"
+export { type UnavailableAnswer, unavailableAnswer } from "./unavailable.js"
 export { socketTransport } from "./websocket.js"

@@ -14,7 +14,7 @@ import type { IntervalKeys } from "../access/interval-keys.js"
 import { type DeclineReason, declinedData } from "../conversation/declining.js"
 import { intervalIn } from "../conversation/epoch-interval.js"
 import { outgoing } from "../conversation/request.js"
-import { Unavailable } from "../service/call.js"
+import { Busy } from "../service/call.js"
 import type { Delivery } from "../service/delivery.js"
 
 const TRIES_MAX = 4
@@ -58,7 +58,7 @@ export async function declineUnseen({ delivery, random, staged, keys, seq, reaso
     }
   } catch (error) {
     // A member who keeps a group busy must not hold up this device's inbox.
-    if (isMlsError(error) || (error instanceof Unavailable && error.retryAt !== undefined)) return
+    if (isMlsError(error) || error instanceof Busy) return
     throw error
   } finally {
     group[Symbol.dispose]()

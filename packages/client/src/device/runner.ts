@@ -2,6 +2,7 @@ import { faultOf, framesOf } from "../diagnostics/faults.js"
 import type { RunnerName } from "../diagnostics/lines.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
+import { Busy } from "../service/call.js"
 import { WAIT_MILLISECONDS_MAX } from "../service/patience.js"
 import { platformTimers, type Timers } from "../timers.js"
 import type { Attention } from "./attention.js"
@@ -137,14 +138,15 @@ export class Runner {
     const isExpected = code === "UNAVAILABLE" || code === "STORE_FAILED" || code === "UPDATE"
     if (!isExpected && this.#failures === 0) onFault(error)
     const patience = patienceOf(error, now())
-    this.#patientUntil = patience > 0 ? now() + patience : 0
-    // A service that names the time keeps a place then: later than it says is no politeness.
-    if (patience > 0) this.#failures = 0
+    // A busy service keeps a place at the time that it names: later than that is no politeness.
+    const hasPlace = error instanceof Busy
+    this.#patientUntil = hasPlace ? now() + patience : 0
+    if (hasPlace) this.#failures = 0
     const { attention } = this.#options
     const pause = Math.max(patience, pauseAfter(error, this.#failures, random, attention?.pauseMax))
     this.#note(error, pause)
     this.#schedule(pause)
-    if (patience === 0) this.#failures++
+    if (!hasPlace) this.#failures++
     // What woke us has been seen; the timer is the next try.
     this.#again = false
   }

@@ -12,6 +12,9 @@ export class Unavailable extends ClientError {
   }
 }
 
+/** The service keeps a place until `retryAt`: whoever asks then is not refused again. */
+export class Busy extends Unavailable {}
+
 /** The service cannot take a proof, because this device's clock is not its own: the same again with its time. */
 export class WrongTime extends Unavailable {
   /** Unix time in milliseconds. */
@@ -42,7 +45,7 @@ const PROXY_WAIT_MILLISECONDS_MAX = 300_000
 /** Answers that say nothing about the request itself. */
 type Passing =
   | { readonly type: "throttled"; readonly retryAfterMilliseconds: number }
-  | { readonly type: "unavailable"; readonly reason: string }
+  | { readonly type: "unavailable"; readonly reason: string; readonly retryAfterMilliseconds: number }
   | { readonly type: "wrongTime"; readonly serviceTime: bigint }
   | { readonly type: "update" }
 /** What is left of the answers when those have become errors. */
@@ -89,7 +92,8 @@ export class Service<Request extends { readonly type: string }, Response extends
       signal?.throwIfAborted()
       const after = error instanceof TransportError ? error.retryAfterMilliseconds : undefined
       const retryAt = after && this.#patience.throttled(this.#name, Math.min(after, PROXY_WAIT_MILLISECONDS_MAX))
-      throw new Unavailable(faultWords[faultOfRequest(error)], { cause: error, ...(retryAt && { retryAt }) })
+      const words = faultWords[faultOfRequest(error)]
+      throw retryAt ? new Busy(words, { cause: error, retryAt }) : new Unavailable(words, { cause: error })
     }
     return this.#read(answer)
   }
@@ -130,10 +134,12 @@ export class Service<Request extends { readonly type: string }, Response extends
     switch (passing.type) {
       case "throttled": {
         const retryAt = this.#patience.throttled(this.#name, passing.retryAfterMilliseconds)
-        throw new Unavailable(`the ${service} is busy`, { retryAt })
+        throw new Busy(`the ${service} is busy`, { retryAt })
       }
       case "unavailable":
-        throw new Unavailable(`the ${service} is not available: ${passing.reason}`)
+        throw new Unavailable(`the ${service} is not available: ${passing.reason}`, {
+          retryAt: this.#patience.after(passing.retryAfterMilliseconds),
+        })
       case "wrongTime":
         throw new WrongTime(passing.serviceTime)
       case "update": {

@@ -63,6 +63,11 @@ export class Patience {
     return new Date(retryAt)
   }
 
+  /** When a service that is not available may be asked again: it is not busy, and nobody is told. */
+  after(milliseconds: number): Date {
+    return new Date(this.#now() + Math.min(milliseconds, WAIT_MILLISECONDS_MAX))
+  }
+
   outdated(service: ServiceName, reason: string): void {
     if (this.#outdated.has(service)) return
     this.#outdated.add(service)

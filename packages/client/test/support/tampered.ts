@@ -27,7 +27,7 @@ export function answered(
     request: async (body, options) => {
       const request = deliveryRequests.decode(body)
       const isCommit = request.type === "append" && request.kind === "commit"
-      const nothing: DeliveryResponse = { type: "unavailable", reason: "never asked" }
+      const nothing: DeliveryResponse = { type: "unavailable", reason: "never asked", retryAfterMilliseconds: 0 }
       const answer =
         isCommit && isDropped(request) ? nothing : decode(DeliveryResponse, await transport.request(body, options))
       return encode(DeliveryResponse, tamper(request, answer))

@@ -197,11 +197,17 @@ export interface Swept {
 export class StoreUnavailable extends Error {
   override readonly name = "StoreUnavailable"
   readonly code = "STORE_UNAVAILABLE"
+  /** When it may be tried again, from now. */
+  readonly retryAfterMilliseconds: number
 
-  constructor(reason: string, cause?: unknown) {
+  constructor(reason: string, cause?: unknown, retryAfterMilliseconds = RETRY_AFTER_MILLISECONDS) {
     super(reason, cause === undefined ? undefined : { cause })
+    this.retryAfterMilliseconds = retryAfterMilliseconds
   }
 }
+
+/** Of what passes by itself: too much at once, a lock, a lost connection. */
+const RETRY_AFTER_MILLISECONDS = 1_000
 
 /** The operator has suspended the name of the device. Nothing was changed. */
 export class Suspended extends Error {
