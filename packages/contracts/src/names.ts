@@ -53,6 +53,8 @@ export function nameFault(text: string): string | undefined {
 function nameFaultOf(text: string): string | undefined {
   if (text === "") return "it is empty"
   if (isLonger(text, { length: NAME_LENGTH_MAX, size: NAME_SIZE_MAX })) return "it is too long"
+  // ASCII is its own NFC and NFKC form. The names of a large group are looked at whenever it is judged.
+  if (asciiName.test(text)) return undefined
   for (const character of text) {
     const what = hidden(character) ?? (nameCharacter.test(character) ? undefined : unsuitable(character))
     if (what !== undefined) return what
@@ -162,6 +164,8 @@ const TYPED_LENGTH_MAX = 1_024
 /** Punctuation that words of a script contain (UTS 39, "inclusion"): tsheg, geresh, gershayim, katakana middle dot. */
 const inWords = "·་׳״・"
 const nameCharacter = new RegExp(`[\\p{L}\\p{M}\\p{N}${inWords}!#$%&'*+\\-./:=?@\\\\^_\`{|}~]`, "u")
+/** All that a name may have of ASCII, with a letter or a digit. */
+const asciiName = /^(?=.*[A-Za-z0-9])[\w!#$%&'*+\-./:=?@\\^`{|}~]+$/
 const displayNameCharacter = new RegExp(`[\\p{L}\\p{M}\\p{N}${inWords}.'’\\-_&+/#]`, "u")
 
 /** What is wrong with a code point that nobody can see, or that has no agreed meaning. */

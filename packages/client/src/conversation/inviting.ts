@@ -1,6 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
-import { includes, type Judgement, nameOf } from "@conclave/identity/verdicts"
+import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { decodeKeyPackage, type LeafNode } from "@conclave/mls"
+import { hex } from "../bytes.js"
 import type { Claimed, WishOf } from "../records/records.js"
 import type { ClaimedPackage, Listed, Question, Wanted } from "./question.js"
 import type { Inviting, Why } from "./state.js"
@@ -40,6 +41,8 @@ function devicesOf({ state, moment }: Turn, wish: InviteWish, inviting: Inviting
   const suite = moment.identity.suite.number
   const ready: Claimed[] = []
   const wanted: Wanted[] = []
+  const claimed = new Map(wish.claimed.map((it) => [hex(it.signatureKey), it]))
+  const unreachable = new Set(inviting.unreachable.map(hex))
   for (const name of wish.names) {
     const listed: Listed | undefined = inviting.listed?.get(name)
     if (listed === undefined || "failure" in listed) {
@@ -49,14 +52,15 @@ function devicesOf({ state, moment }: Turn, wish: InviteWish, inviting: Inviting
     if (devices.length === 0) return { why: { code: "UNKNOWN_NAME", reason: `nobody is called ${name}` } }
     let isReachable = false
     for (const { deviceId, signatureKey } of devices) {
-      const known = wish.claimed.find((it) => equalBytes(it.signatureKey, signatureKey))
+      const key = hex(signatureKey)
+      const known = claimed.get(key)
       // A device cannot take itself out.
       const isLeft = wish.type === "invite" || equalBytes(signatureKey, moment.identity.signatureKey)
       if (isLeft && state.group?.hasSignatureKey(signatureKey)) isReachable = true
       else if (known !== undefined) {
         isReachable = true
         ready.push(known)
-      } else if (!includes(inviting.unreachable, signatureKey)) {
+      } else if (!unreachable.has(key)) {
         isReachable = true
         wanted.push({ name, deviceId, signatureKey })
       }
