@@ -41,7 +41,9 @@ export type { GroupRecordChanges } from "./group/records.js"
 export {
   type CredentialClaim,
   dangerouslyAcceptAll,
+  type MadeCommit,
   type Member,
+  type OpenedMessage,
   type OutgoingCommit,
   type PskLookup,
   type Received,
@@ -53,6 +55,7 @@ export {
 export { type LeafIndex, leafIndex, type NodeIndex } from "./indexes.js"
 export type { RecordChanges } from "./journal.js"
 export { type Rule, type RuleId, rules, type SeenBy } from "./rules.js"
+export { type Sliced, toEnd } from "./slices.js"
 export { expandWithLabel, signWithLabel, verifyWithLabel } from "./suite/labels.js"
 export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"
 export { extensionTypes } from "./tree/leaf.js"

@@ -293,6 +293,7 @@ export const GroupSecrets = struct("GroupSecrets", {
   psks: atMost(ENTRIES_MAX, PreSharedKeyID),
 })
 export type GroupSecrets = TypeOf<typeof GroupSecrets>
+export type EncryptedGroupSecrets = TypeOf<typeof EncryptedGroupSecrets>
 export const EncryptedGroupSecrets = struct("EncryptedGroupSecrets", {
   newMember: alias("KeyPackageRef", HashReference),
   encryptedGroupSecrets: HPKECiphertext,

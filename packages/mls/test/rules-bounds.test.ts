@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { type Codec, decode, encode } from "@conclave/codec"
-import { type Extension, Group, type GroupOptions, type Proposal } from "@conclave/mls"
+import { type Extension, Group, type GroupOptions, type Proposal, type Sliced, toEnd } from "@conclave/mls"
 import { mostThatFit } from "../src/group/received-proposals.js"
+import type { SentProposal } from "../src/group/types.js"
 import { Commit, ExternalSenders, HPKECiphertext, RequiredCapabilities, UpdatePath } from "../src/wire.js"
 import { create, follow, groupOf, keyPackageOf, person, provider, utf8 } from "./group-fixture.js"
 import { encodeNodes, ForgedGroup } from "./rules/forged-group.js"
@@ -201,10 +202,11 @@ test("a list is asked about once for each sender, and once for each proposal of 
   const honest = Array.from({ length: 100 }, (_, sender) => [0, 1, 2].map((i) => known(sender, i, false))).flat()
   const bad = Array.from({ length: 256 }, (_, i) => known(100, i, i % 2 === 0))
   let asked = 0
-  const taken = mostThatFit([...bad, ...honest], (list) => {
+  const fits = function* (list: readonly SentProposal[]): Sliced<boolean> {
     asked++
     return list.every(({ proposal }) => proposal.type === "remove" && proposal.removed === 0)
-  })
+  }
+  const taken = toEnd(mostThatFit([...bad, ...honest], fits))
   // Everything, nothing, each sender, and each proposal of the last one; what stays is in the order in which it came.
   assert.equal(asked, 2 + 101 + 256)
   assert.deepEqual(taken, [...bad.filter((_, i) => i % 2 === 1), ...honest])

@@ -1,4 +1,5 @@
 import type { LeafIndex } from "../indexes.js"
+import type { Sliced } from "../slices.js"
 import type { Capabilities, Extension, Proposal, ReInit } from "../wire.js"
 import { type GroupChange, makeProposal } from "./proposal-kinds.js"
 import { validateProposal } from "./proposals.js"
@@ -42,7 +43,7 @@ export interface GroupChanges {
 }
 
 /** The proposals of a commit by value, in the order in which they are applied. @throws RuleError, DecodeError */
-export function proposalsOf(state: GroupState, changes: GroupChanges): SentProposal[] {
+export function* proposalsOf(state: GroupState, changes: GroupChanges): Sliced<SentProposal[]> {
   const wanted: GroupChange[] = []
   const { lineage } = state
   if (changes.extensions) wanted.push({ type: "extensions", extensions: changes.extensions })
@@ -53,7 +54,11 @@ export function proposalsOf(state: GroupState, changes: GroupChanges): SentPropo
   for (const registered of changes.registered ?? []) wanted.push({ type: "registered", ...registered })
   wanted.push(...(changes.proposals ?? []))
   if (changes.reInit) wanted.push({ type: "reInit", ...changes.reInit })
-  const proposals = wanted.map((change) => proposalOf(state, change))
+  const proposals: Proposal[] = []
+  for (const change of wanted) {
+    proposals.push(proposalOf(state, change))
+    yield
+  }
   // RFC 9420 §11.2, §11.3: the first commit ties the group to the one that it continues.
   if (lineage) {
     const { groupId, epoch, origin: usage } = lineage

@@ -4,14 +4,16 @@ import { type ContentWireFormat, signContent } from "../framing/content.js"
 import type { LeafIndex } from "../indexes.js"
 import type { EpochSeed } from "../schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../schedule/psk.js"
+import type { Sliced } from "../slices.js"
 import { encryptorWithLabel, expandWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
 import { signLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
-import { derivePath, encryptPath, mergePath, type PathSecrets } from "../tree/path.js"
+import { derivePath, encryptPathInSlices, mergePath, type PathSecrets } from "../tree/path.js"
 import {
   type AuthenticatedContent,
   type Commit,
+  type EncryptedGroupSecrets,
   type FramedContent,
   type FramedContentAuthData,
   GroupInfo,
@@ -20,6 +22,7 @@ import {
   type ProposalOrRef,
   type UnsignedLeafNode,
   type UpdatePath,
+  type UpdatePathNode,
 } from "../wire.js"
 import { type Epoch, encodeContext } from "./epoch.js"
 import { type GroupInfoOptions, signGroupInfo } from "./group-info.js"
@@ -77,11 +80,11 @@ export interface CreatedCommit {
  *
  * @throws RuleError
  */
-export function createCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): CreatedCommit {
+export function* createCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): Sliced<CreatedCommit> {
   const external = request.externalInit !== undefined
   const list = request.proposals
-  const { committer, own, applied, psks, leafKeys } = prepareCommit(epoch, request, context)
-  const path = leafKeys && createPath(epoch, { applied, own, leafKeys }, request, context)
+  const { committer, own, applied, psks, leafKeys } = yield* prepareCommit(epoch, request, context)
+  const path = leafKeys && (yield* createPath(epoch, { applied, own, leafKeys }, request, context))
 
   const commit: Commit = { proposals: list.map(proposalOrRef), path: path?.updatePath }
   const content: FramedContent = {
@@ -138,23 +141,29 @@ interface PreparedCommit {
  *
  * @throws RuleError
  */
-export function prepareCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): PreparedCommit {
+export function* prepareCommit(epoch: Epoch, request: CommitRequest, context: CommitContext): Sliced<PreparedCommit> {
   const external = request.externalInit !== undefined
   const committer = external ? undefined : epoch.ownLeafIndex
   const list = request.proposals
   const withPath = external || request.forcePath || isPathRequired(list)
   const pathLeaf = withPath ? presentedBy(request.newSigner) : undefined
   requireCommitAllowed(context.profile, { proposals: list, committer, pathLeaf }, epoch)
-  validateProposalList(list, { epoch, committer, origin: context.origin })
-  const applied = applyProposals(list, { epoch, committer })
+  yield* validateProposalList(list, { epoch, committer, origin: context.origin })
+  const applied = yield* applyProposals(list, { epoch, committer })
   const psks = findPsks(applied.psks, context.psks)
   const own = committer ?? applied.tree.nextLeaf()
   const leafKeys = withPath ? freshKeyPair(epoch.suite, context.random) : undefined
-  if (leafKeys) {
-    const parentHash = new Uint8Array(0)
-    applied.tree.setLeaf(own, { ...unsignedLeaf(request, leafKeys, parentHash), signature: new Uint8Array(0) })
+  let isValid = false
+  try {
+    if (leafKeys) {
+      const parentHash = new Uint8Array(0)
+      applied.tree.setLeaf(own, { ...unsignedLeaf(request, leafKeys, parentHash), signature: new Uint8Array(0) })
+    }
+    yield* validateNewLeaves(epoch, applied, leafKeys && own, context.policy, context.now)
+    isValid = true
+  } finally {
+    if (!isValid && leafKeys) wipe(leafKeys.privateKey)
   }
-  validateNewLeaves(epoch, applied, leafKeys && own, context.policy, context.now)
   return { committer, own, applied, psks, leafKeys }
 }
 
@@ -175,12 +184,12 @@ const proposalOrRef = ({ proposal, ref }: SentProposal): ProposalOrRef =>
   ref === undefined ? { type: "proposal", proposal } : { type: "reference", reference: ref }
 
 /** RFC 9420 §7.5: new keys from the committer's leaf to the root, and their secrets for everybody else. */
-function createPath(
+function* createPath(
   epoch: Epoch,
   by: { readonly applied: AppliedProposals; readonly own: LeafIndex; readonly leafKeys: KeyPair },
   request: CommitRequest,
   { random }: CommitContext,
-): { readonly updatePath: UpdatePath; readonly secrets: PathSecrets; readonly own: OwnPath } {
+): Sliced<{ readonly updatePath: UpdatePath; readonly secrets: PathSecrets; readonly own: OwnPath }> {
   const { suite } = epoch
   const { applied, own, leafKeys } = by
   const { tree } = applied
@@ -193,16 +202,24 @@ function createPath(
   const position = { groupId: epoch.context.groupId, leafIndex: own }
   const leafNode = signLeafNode(unsignedLeaf(request, leafKeys, parentHash), request.newSigner.key, position)
   tree.setLeaf(own, leafNode)
-  const nodes = encryptPath(
-    tree,
-    {
-      steps,
-      secrets: derived.steps,
-      added: new Set(applied.added.keys()),
-      context: encodeContext(provisionalContext(epoch, applied)),
-    },
-    random,
-  )
+  let nodes: UpdatePathNode[] | undefined
+  try {
+    nodes = yield* encryptPathInSlices(
+      tree,
+      {
+        steps,
+        secrets: derived.steps,
+        added: new Set(applied.added.keys()),
+        context: encodeContext(provisionalContext(epoch, applied)),
+      },
+      random,
+    )
+  } finally {
+    if (nodes === undefined) {
+      wipe(firstPathSecret, leafKeys.privateKey, derived.commitSecret)
+      for (const { pathSecret, privateKey } of derived.steps) wipe(pathSecret, privateKey)
+    }
+  }
   return {
     updatePath: { leafNode, nodes },
     secrets: {
@@ -219,27 +236,29 @@ function createPath(
 }
 
 /** The Welcome to a Commit of ours, signed in the epoch that it begins. */
-export function welcomeFor(
+export function* welcomeFor(
   created: CreatedCommit,
   options: Pick<GroupInfoOptions, "withRatchetTree" | "extensions">,
   { policy, random }: { readonly policy: GroupPolicy; readonly random: Random },
-): Uint8Array {
+): Sliced<Uint8Array> {
   const groupInfo = signGroupInfo(created.next.epoch, options, policy.grease ? random : undefined)
-  return createWelcome(created, groupInfo, random)
+  return yield* createWelcome(created, groupInfo, random)
 }
 
 /** RFC 9420 §12.4.3.1: one Welcome for everybody whom the Commit adds. */
-function createWelcome(created: CreatedCommit, groupInfo: GroupInfo, random: Random): Uint8Array {
+function* createWelcome(created: CreatedCommit, groupInfo: GroupInfo, random: Random): Sliced<Uint8Array> {
   const { epoch, seed, applied } = created.next
   const { suite } = epoch
   const encryptedGroupInfo = sealGroupInfo(suite, seed.welcome, encode(GroupInfo, groupInfo))
   const encryptTo = encryptorWithLabel(suite, { label: "Welcome", context: encryptedGroupInfo }, random)
-  const secrets = Array.from(applied.added, ([leaf, keyPackage]) => {
+  const secrets: EncryptedGroupSecrets[] = []
+  for (const [leaf, keyPackage] of applied.added) {
     const secret = newcomerSecrets(created, leaf)
     const encryptedGroupSecrets = encryptTo(keyPackage.initKey, secret)
     wipe(secret)
-    return { newMember: keyPackageRef(suite, keyPackage), encryptedGroupSecrets }
-  })
+    secrets.push({ newMember: keyPackageRef(suite, keyPackage), encryptedGroupSecrets })
+    yield
+  }
   const welcome = { cipherSuite: suite.number, secrets, encryptedGroupInfo }
   return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsWelcome", welcome } })
 }

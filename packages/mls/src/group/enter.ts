@@ -1,6 +1,7 @@
 import { encode } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { rule } from "../errors.js"
+import { toEnd } from "../slices.js"
 import { leafSignatures, type SignatureToVerify } from "../tree/validation.js"
 import { Credential, type Extension, MLSMessage, type PreSharedKeyID, type Proposal } from "../wire.js"
 import { createCommit } from "./commit.js"
@@ -44,10 +45,10 @@ export interface OutsideOptions extends GroupOptions {
 }
 
 /** RFC 9420 §12.4.3.1: opens a Welcome, and checks its tree when it is staged. @throws DecodeError, RuleError */
-export function prepareEntry(options: WelcomeOptions, others: readonly GroupState[]) {
+export function* prepareEntry(options: WelcomeOptions, others: readonly GroupState[]) {
   const environment = environmentOf(options)
   const context = joinContext(environment, others)
-  const opened = openWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
+  const opened = yield* openWelcome(options.welcome, options.keyPackages, options.ratchetTree, context)
   const { groupContext, extensions: groupInfoExtensions } = opened.groupInfo
   const { groupId, epoch } = groupContext
   return {
@@ -56,8 +57,8 @@ export function prepareEntry(options: WelcomeOptions, others: readonly GroupStat
     groupInfoExtensions,
     leaves: opened.tree.census.members,
     signatures: (): readonly SignatureToVerify[] => leafSignatures(opened.tree, groupId),
-    stage(checks: TreeChecks = {}) {
-      const joined = joinOpened(opened, context, checks)
+    *stage(checks: TreeChecks = {}) {
+      const joined = yield* joinOpened(opened, context, checks)
       validateOrigin(joined, others, options.isSameClient)
       return {
         groupId,
@@ -107,18 +108,20 @@ export function stageExternalEntry(options: OutsideOptions, others: readonly Gro
   const proposals: Proposal[] = [{ type: "externalInit", kemOutput }]
   if (removed) proposals.push({ type: "remove", removed: removed.leafIndex })
   for (const psk of options.withPsks ?? []) proposals.push({ type: "psk", psk })
-  const created = createCommit(
-    epoch,
-    {
-      proposals: proposals.map((proposal) => ({ proposal, sender })),
-      leaf: { capabilities, extensions: options.leafExtensions ?? [] },
-      newSigner: options.signer,
-      forcePath: true,
-      authenticatedData: options.authenticatedData ?? new Uint8Array(0),
-      wireFormat: "mlsPublicMessage",
-      externalInit: init,
-    },
-    { ...environment, now: environment.now(), own: { updateKey: () => undefined } },
+  const created = toEnd(
+    createCommit(
+      epoch,
+      {
+        proposals: proposals.map((proposal) => ({ proposal, sender })),
+        leaf: { capabilities, extensions: options.leafExtensions ?? [] },
+        newSigner: options.signer,
+        forcePath: true,
+        authenticatedData: options.authenticatedData ?? new Uint8Array(0),
+        wireFormat: "mlsPublicMessage",
+        externalInit: init,
+      },
+      { ...environment, now: environment.now(), own: { updateKey: () => undefined } },
+    ),
   )
   wipe(init)
   const { content, auth } = created.authenticated

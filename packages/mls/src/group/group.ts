@@ -1,32 +1,33 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { decode } from "@conclave/codec"
-import { equalBytes, wipe } from "@conclave/crypto"
-import { keepsRules, RuleError, rule, StateError, UnsupportedError } from "../errors.js"
+import { equalBytes } from "@conclave/crypto"
+import { RuleError, rule, StateError } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import { exportSecret } from "../schedule/key-schedule.js"
+import { type Sliced, toEnd } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
 import * as math from "../tree/math.js"
 import { warmingOrder } from "../tree/warming.js"
-import { type Extension, MLSMessage, type Proposal } from "../wire.js"
-import { type GroupChanges, proposalOf, proposalsOf } from "./changes.js"
-import { type CreatedCommit, createCommit, prepareCommit, welcomeFor } from "./commit.js"
+import type { Extension, Proposal } from "../wire.js"
+import { type GroupChanges, proposalOf } from "./changes.js"
 import { createState, type NewGroupOptions } from "./create.js"
 import { type OutsideOptions, prepareEntry, stageExternalEntry, type WelcomeOptions } from "./enter.js"
 import { environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
 import { memberAt, membersOf } from "./epoch.js"
 import { encodeGroupInfoMessage, type GroupInfoOptions, signGroupInfo } from "./group-info.js"
-import type { Opened, ReceiveOptions } from "./incoming.js"
-import type { PreparedJoinOf, StagedExternalJoinOf, StagedJoinOf } from "./joins.js"
+import type { ReceiveOptions } from "./incoming.js"
+import type { TreeChecks } from "./join.js"
+import { entered, type PreparedJoinOf, type StagedExternalJoinOf, type StagedJoinOf } from "./joins.js"
+import { destroyMade, type Made, makeCommit, outdated, stageIn } from "./making.js"
 import * as messages from "./messages.js"
+import { destroyOpening, type Opening, openMessage, ownCommit } from "./opening.js"
 import type { GroupChange } from "./proposal-kinds.js"
 import { validateOwnProposal } from "./proposals.js"
-import { mostThatFit, selectProposals } from "./received-proposals.js"
 import { type GroupRecordChanges, nodesAmong } from "./records.js"
-import { GroupState, originOf } from "./state.js"
+import { GroupState } from "./state.js"
 import { requireBestSuite } from "./suite-choice.js"
-import { type NextEpoch, type OwnKeys, stageCommit } from "./transition.js"
+import type { NextEpoch } from "./transition.js"
 import { type TreeNodeView, viewNodes } from "./tree-view.js"
-import type { Member, OutgoingCommit, Received, SentProposal, StagedCommit, Verdict } from "./types.js"
+import type { MadeCommit, Member, OpenedMessage, OutgoingCommit, Received, StagedCommit, Verdict } from "./types.js"
 
 export type { GroupOptions } from "./environment.js"
 export type { TreeNodeView } from "./tree-view.js"
@@ -72,6 +73,8 @@ export class Group implements Disposable {
   readonly #state: GroupState
   /** What is behind the staged commits that this group has given out. */
   readonly #staged = new WeakMap<StagedCommit, NextEpoch>()
+  readonly #made = new WeakMap<MadeCommit, Made>()
+  readonly #opened = new WeakMap<OpenedMessage, Opening>()
   #pending: (StagedCommit & { readonly message: Uint8Array }) | undefined
 
   private constructor(state: GroupState) {
@@ -109,9 +112,17 @@ export class Group implements Disposable {
    * @throws DecodeError, RuleError
    */
   static prepareJoin(options: JoinOptions): PreparedJoin {
+    return toEnd(Group.openWelcome(options))
+  }
+
+  /** {@link prepareJoin} in slices. @throws DecodeError, RuleError */
+  static *openWelcome(options: JoinOptions): Sliced<PreparedJoin> {
     const others = options.otherGroups?.map((group) => group.#state) ?? []
-    const prepared = prepareEntry(options, others)
-    return { ...prepared, stage: (checks) => entered(prepared.stage(checks), (state) => new Group(state)) }
+    const prepared = yield* prepareEntry(options, others)
+    const stageInSlices = function* (checks?: TreeChecks): Sliced<StagedJoin> {
+      return entered(yield* prepared.stage(checks), (state) => new Group(state))
+    }
+    return { ...prepared, stageInSlices, stage: (checks) => toEnd(stageInSlices(checks)) }
   }
 
   /**
@@ -148,7 +159,7 @@ export class Group implements Disposable {
   #stagePending(pending: messages.StoredPending): void {
     const ownPath = messages.ownPathOf(this.#state, pending)
     const commit = messages.commitContent(this.#state, pending.authenticated)
-    const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(ownPath))
+    const { staged, next } = toEnd(stageIn(this.#state, commit, ownPath))
     const { message, authenticated } = pending
     this.#setPending({ ...staged, message }, { staged, next, message, authenticated, ownPath })
   }
@@ -323,28 +334,35 @@ export class Group implements Disposable {
    * @throws RuleError; StateError COMMIT_PENDING, NOT_A_MEMBER
    */
   commit(changes: GroupChanges = {}): OutgoingCommit {
-    this.#requireSending()
+    return this.commitMade(toEnd(this.makeCommit(changes)))
+  }
+
+  /**
+   * The first part of {@link commit}, which changes nothing: nearly all of its work, in slices.
+   *
+   * @throws RuleError; StateError COMMIT_PENDING, NOT_A_MEMBER
+   */
+  *makeCommit(changes: GroupChanges = {}): Sliced<MadeCommit> {
+    this.#requireNoPending()
+    const made = yield* makeCommit(this.#state, changes)
+    const handle: MadeCommit = { [Symbol.dispose]: () => this.#made.delete(handle) && destroyMade(made) }
+    this.#made.set(handle, made)
+    return handle
+  }
+
+  /**
+   * The second part of {@link commit}: it becomes our pending commit. `made` is used up, unless this throws.
+   *
+   * @throws StateError WRONG_EPOCH where the epoch or its proposals are others than when it was made, COMMIT_PENDING,
+   * NOT_A_MEMBER
+   */
+  commitMade(made: MadeCommit): OutgoingCommit {
+    this.#requireNoPending()
     const state = this.#state
-    if (state.pending) throw new StateError("COMMIT_PENDING", "a commit of this member is on its way")
-    const { environment, epoch } = state
-    const own = proposalsOf(state, changes)
-    const received = selectProposals(state.proposals.all(), own, epoch, environment.profile)
-    const { policy, random } = environment
-    const request = {
-      leaf: messages.ownLeafContent(state, changes),
-      newSigner: changes.signer ?? epoch.signer,
-      forcePath: changes.path !== false || changes.signer !== undefined,
-      authenticatedData: changes.authenticatedData ?? new Uint8Array(0),
-      wireFormat: policy.handshake === "public" ? ("mlsPublicMessage" as const) : ("mlsPrivateMessage" as const),
-    }
-    const context = { ...this.#transition(), random, now: environment.now(), own: this.#ownKeys(undefined) }
-    requireBestSuite(state, own)
-    const requestOf = (taken: readonly SentProposal[]) => ({ ...request, proposals: [...taken, ...own] })
-    const taken = mostThatFit(received, (some) => keepsRules(() => prepareCommit(epoch, requestOf(some), context)))
-    const created = createCommit(epoch, requestOf(taken), context)
+    const { created, welcome, proposals } = this.#made.get(made) ?? outdated()
+    if (created.next.basis !== state.epoch || proposals !== state.proposals.version) outdated()
+    this.#made.delete(made)
     const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
-    const welcome = created.next.applied.added.size === 0 ? undefined : this.#welcome(created, changes)
-    wipe(...(created.pathSecrets?.pathSecrets.values() ?? []))
     const ratchetTree = () => created.next.epoch.tree.encode()
     let groupInfo: Uint8Array | undefined
     const outgoing: OutgoingCommit = {
@@ -352,20 +370,13 @@ export class Group implements Disposable {
       message,
       welcome,
       get groupInfo() {
-        groupInfo ??= newGroupInfo(created.next.epoch, environment)
+        groupInfo ??= newGroupInfo(created.next.epoch, state.environment)
         return groupInfo
       },
       ratchetTree,
     }
     this.#setPending(outgoing, { ...created, message })
     return outgoing
-  }
-
-  #welcome(created: CreatedCommit, { welcomeWithTree, welcomeExtensions }: GroupChanges): Uint8Array {
-    const { exporter } = created.next.epoch.secrets
-    const extensions = welcomeExtensions?.((asked) => exportSecret(this.suite, exporter, asked))
-    const options = { withRatchetTree: welcomeWithTree !== false, ...(extensions && { extensions }) }
-    return welcomeFor(created, options, this.#state.environment)
   }
 
   /** Forgets our pending commit: the service has refused it. */
@@ -382,38 +393,33 @@ export class Group implements Disposable {
    * UnsupportedError.
    */
   receive(message: Uint8Array, options: ReceiveOptions = {}): Received {
-    this.#state.requireActive()
-    const pending = this.#pending
-    if (pending !== undefined && equalBytes(pending.message, message)) {
-      return { type: "commit", staged: pending, own: true }
-    }
-    const { registries } = this.#state.environment
-    const { wireFormat } = decode(MLSMessage, message, { registries })
-    if (wireFormat.type !== "mlsPublicMessage" && wireFormat.type !== "mlsPrivateMessage") {
-      throw new UnsupportedError(`${wireFormat.type} as a message of a group`)
-    }
-    const opened = messages.open(this.#state, wireFormat, options)
-    if (opened.type !== "opened") return opened
-    try {
-      return this.#take(opened.message)
-    } catch (error) {
-      throw error instanceof RuleError ? error.by(opened.message.sender?.leafIndex) : error
-    }
+    return this.receiveOpened(toEnd(this.openMessage(message, options)))
   }
 
-  /** What an authentic message says. */
-  #take(message: Opened): Received {
-    const { content, sender } = message
-    const body = content.content.contentType
-    if (body.type === "application") {
-      message.spend()
-      const { authenticatedData, epoch } = content.content
-      return { type: "application", plaintext: body.applicationData, authenticatedData, sender: sender!, epoch }
-    }
-    if (body.type === "proposal") return messages.receiveProposal(this.#state, message)
-    const staged = this.#stage(messages.commitContent(this.#state, content))
-    message.spend()
-    return { type: "commit", staged, own: false }
+  /** The first part of {@link receive}, which spends nothing: nearly all of its work, in slices. It throws the same. */
+  *openMessage(message: Uint8Array, options: ReceiveOptions = {}): Sliced<OpenedMessage> {
+    this.#state.requireActive()
+    const pending = this.#pending
+    const isOwn = pending !== undefined && equalBytes(pending.message, message)
+    const opening = isOwn ? ownCommit(this.#state, pending) : yield* openMessage(this.#state, message, options)
+    const handle: OpenedMessage = { [Symbol.dispose]: () => this.#opened.delete(handle) && destroyOpening(opening) }
+    this.#opened.set(handle, opening)
+    return handle
+  }
+
+  /**
+   * The second part of {@link receive}. `opened` is used up.
+   *
+   * @throws StateError WRONG_EPOCH where the group has moved on since, and what {@link receive} throws
+   */
+  receiveOpened(opened: OpenedMessage): Received {
+    this.#state.requireActive()
+    const { take, basis, next } = this.#opened.get(opened) ?? outdated()
+    if (basis !== this.#state.epoch) outdated()
+    this.#opened.delete(opened)
+    const received = take()
+    if (received.type === "commit" && next !== undefined) this.#staged.set(received.staged, next)
+    return received
   }
 
   /**
@@ -461,12 +467,6 @@ export class Group implements Disposable {
     throw new StateError("WRONG_EPOCH", "this commit was not staged in the group's current epoch")
   }
 
-  #stage(commit: Parameters<typeof stageCommit>[1]): StagedCommit {
-    const { staged, next } = stageCommit(this.#state.epoch, commit, this.#transition(), this.#ownKeys(undefined))
-    this.#staged.set(staged, next)
-    return staged
-  }
-
   #setPending(
     outgoing: StagedCommit & { readonly message: Uint8Array },
     pending: NonNullable<GroupState["pending"]>,
@@ -476,25 +476,13 @@ export class Group implements Disposable {
     this.#pending = outgoing
   }
 
+  #requireNoPending(): void {
+    this.#requireSending()
+    if (this.#state.pending) throw new StateError("COMMIT_PENDING", "a commit of this member is on its way")
+  }
+
   #requireSending(): void {
     this.#state.requireActive()
     rule(this.#state.reInit === undefined, "commit-after-reinit")
   }
-
-  #transition() {
-    const { policy, profile } = this.#state.environment
-    return { policy, profile, psks: messages.pskLookup(this.#state), origin: originOf(this.#state) }
-  }
-
-  #ownKeys(committed: OwnKeys["committed"]): OwnKeys {
-    return { updateKey: (encryptionKey) => this.#state.updateOf(encryptionKey), committed }
-  }
-}
-
-/** What was prepared for a state, as the application sees it: accepting gives a group. */
-function entered<T extends { accept(verdicts: readonly Verdict[]): GroupState }>(
-  staged: T,
-  group: (state: GroupState) => Group,
-): Omit<T, "accept"> & { accept(verdicts: readonly Verdict[]): Group } {
-  return { ...staged, accept: (verdicts) => group(staged.accept(verdicts)) }
 }

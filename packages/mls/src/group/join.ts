@@ -5,13 +5,14 @@ import { type LeafIndex, leafIndex, type NodeIndex } from "../indexes.js"
 import { type EpochSeed, epochOfJoiner, sendExternalInit, welcomeSecret } from "../schedule/key-schedule.js"
 import { pskSecret } from "../schedule/psk.js"
 import { interimTranscriptHash } from "../schedule/transcript.js"
+import { type Sliced, toEnd } from "../slices.js"
 import { decryptWithLabel } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import { isDefaultExtension } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { pathSecretsFrom } from "../tree/path.js"
 import { RatchetTree } from "../tree/ratchet-tree.js"
-import { validateTree } from "../tree/validation.js"
+import { validateTreeInSlices } from "../tree/validation.js"
 import {
   type Capabilities,
   GroupContext,
@@ -99,12 +100,12 @@ export interface OpenedWelcome {
  *
  * @throws DecodeError, RuleError
  */
-export function openWelcome(
+export function* openWelcome(
   message: Uint8Array,
   keyPackages: readonly KeyPackageBundle[],
   ratchetTree: Uint8Array | undefined,
   context: JoinContext,
-): OpenedWelcome {
+): Sliced<OpenedWelcome> {
   const { suite } = context
   const welcome = decodeWelcome(message)
   rule(welcome.cipherSuite === suite.number, "welcome-suite")
@@ -122,21 +123,33 @@ export function openWelcome(
     context.registries,
     context.policy.leafCountMax,
   )
+  yield* tree.hashInSlices()
   verifyGroupInfo(groupInfo, tree)
   requireSupported(keyPackage.leafNode.capabilities, groupInfo)
   return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree }
 }
 
 /**
- * RFC 9420 §12.4.3.1, from the tree on: nearly all of a join's time goes into the signatures of its leaves.
+ * RFC 9420 §12.4.3.1, from the tree on: nearly all of a join's time goes into the signatures of its leaves. The secrets of
+ * `opened` are overwritten if there is something wrong, or the work is left before its end.
  *
  * @throws RuleError
  */
-export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: TreeChecks): JoinedEpoch {
+export function* joinOpened(opened: OpenedWelcome, context: JoinContext, checks: TreeChecks): Sliced<JoinedEpoch> {
+  let isChecked = false
+  try {
+    yield* validateWholeTree(opened.tree, opened.groupInfo, context, checks)
+    isChecked = true
+    return joinChecked(opened, context)
+  } finally {
+    if (!isChecked) destroyOpened(opened)
+  }
+}
+
+function joinChecked(opened: OpenedWelcome, context: JoinContext): JoinedEpoch {
   const { suite } = context
   const { bundle, keyPackage, secrets, psk, origin, groupInfo, tree } = opened
   const { groupContext } = groupInfo
-  validateWholeTree(tree, groupInfo, context, checks)
   const own = findLeaf(tree, keyPackage)
   requireSignerOf(keyPackage.leafNode, context.signer)
 
@@ -168,6 +181,11 @@ export function joinOpened(opened: OpenedWelcome, context: JoinContext, checks: 
   // Whose signature has been verified is in the tree.
   const inviter = memberOf(groupInfo.signer, tree.leaf(groupInfo.signer)!)
   return { epoch, seed, members, inviter, claims: claimsOf(members, epoch), bundle, origin }
+}
+
+/** Overwrites what a Welcome has told: nobody enters by it. */
+function destroyOpened({ secrets, psk }: OpenedWelcome): void {
+  wipe(secrets.joinerSecret, psk, ...(secrets.pathSecret === undefined ? [] : [secrets.pathSecret.pathSecret]))
 }
 
 // --- The Welcome -----------------------------------------------------------------------------------------------------
@@ -234,17 +252,17 @@ const detached = (contextBytes: Uint8Array): GroupContext => decode(GroupContext
 
 // --- The tree --------------------------------------------------------------------------------------------------------
 
-function validateWholeTree(
+function* validateWholeTree(
   tree: RatchetTree,
   groupInfo: GroupInfo,
   context: JoinContext,
   checks: TreeChecks = {},
-): void {
+): Sliced<void> {
   const { groupId, extensions } = groupInfo.groupContext
   requireTreeAllowed(context.profile, tree.leaves())
   const now = context.policy.expiredMembersAllowed ? undefined : context.now
   const requirements = leafRequirements(context.suite, extensions, context.policy, now)
-  validateTree(tree, { ...checks, groupId, requirements })
+  yield* validateTreeInSlices(tree, { ...checks, groupId, requirements })
 }
 
 /** RFC 9420 §13.4. */
@@ -318,7 +336,7 @@ export function viewFromOutside(
   )
   verifyGroupInfo(groupInfo, tree)
   requireSupported(context.capabilities, groupInfo)
-  validateWholeTree(tree, groupInfo, context)
+  toEnd(validateWholeTree(tree, groupInfo, context))
   const publicKey = externalPub(groupInfo)
   rule(suite.hpke.isPublicKey(publicKey), "key-encryption-valid")
   const { kemOutput, init } = sendExternalInit(suite, publicKey, context.ephemeral)

@@ -1,3 +1,4 @@
+import type { Sliced } from "../slices.js"
 import type { SignatureToVerify } from "../tree/validation.js"
 import type { Extension } from "../wire.js"
 import type { JoinedEpoch, TreeChecks } from "./join.js"
@@ -29,6 +30,8 @@ export interface PreparedJoinOf<Group> {
   readonly signatures: () => readonly SignatureToVerify[]
   /** Checks the tree. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
   readonly stage: (checks?: TreeChecks) => StagedJoinOf<Group>
+  /** The same in slices. Where it throws, or is left, what the Welcome told is destroyed: it cannot be staged again. */
+  readonly stageInSlices: (checks?: TreeChecks) => Sliced<StagedJoinOf<Group>>
 }
 
 /** A Commit by which somebody from outside joins; the group is entered once the service has taken it. */
@@ -46,4 +49,12 @@ export interface StagedExternalJoinOf<Group> {
   readonly claims: readonly CredentialClaim[]
   /** @throws RuleError credential-accepted */
   accept(verdicts: readonly Verdict[]): Group
+}
+
+/** What was prepared for a state, as the application sees it: accepting gives a group. */
+export function entered<Group, T extends { accept(verdicts: readonly Verdict[]): unknown }>(
+  staged: T,
+  group: (state: ReturnType<T["accept"]>) => Group,
+): Omit<T, "accept"> & { accept(verdicts: readonly Verdict[]): Group } {
+  return { ...staged, accept: (verdicts) => group(staged.accept(verdicts) as ReturnType<T["accept"]>) }
 }

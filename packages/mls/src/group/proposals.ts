@@ -1,5 +1,6 @@
 import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
+import type { Sliced } from "../slices.js"
 import {
   isDefaultExtension,
   isDefaultProposal,
@@ -36,10 +37,13 @@ const kinds = Object.entries(proposalKinds) as unknown as readonly (readonly [Pr
  *
  * @throws RuleError
  */
-export function validateProposalList(list: readonly SentProposal[], context: ProposalContext): void {
+export function* validateProposalList(list: readonly SentProposal[], context: ProposalContext): Sliced<void> {
   if (context.committer === undefined) validateExternalList(list, context)
   else validateMemberList(list, context)
-  for (const item of list) validateProposal(item, context)
+  for (const item of list) {
+    yield
+    validateProposal(item, context)
+  }
 }
 
 /** RFC 9420 §12.2, the first list. */
@@ -133,8 +137,11 @@ export function isSupported(proposal: Proposal, { census }: RatchetTree): boolea
   return number === undefined || census.allSupport("proposals", number)
 }
 
-/** RFC 9420 §12.3: applies a valid list in the order that the RFC lays down, to a draft of the next tree. */
-export function applyProposals(list: readonly SentProposal[], { epoch }: ProposalContext): AppliedProposals {
+/**
+ * RFC 9420 §12.3: applies a valid list in the order that the RFC lays down, to a draft of the next tree. The hashes of the
+ * draft are known then.
+ */
+export function* applyProposals(list: readonly SentProposal[], { epoch }: ProposalContext): Sliced<AppliedProposals> {
   const draft: ProposalDraft = {
     tree: epoch.tree.draft(),
     extensions: epoch.context.extensions,
@@ -148,13 +155,18 @@ export function applyProposals(list: readonly SentProposal[], { epoch }: Proposa
   const items = byType(list)
   for (const step of applicationSteps) {
     for (const [type, { step: own, apply }] of kinds) {
-      if (own === step && apply) for (const item of items(type)) apply(item, draft)
+      if (own !== step || apply === undefined) continue
+      for (const item of items(type)) {
+        apply(item, draft)
+        yield
+      }
     }
     if (step !== "removals") continue
     draft.tree.truncate()
     // RFC 9420 §12.2: members who are removed or added need not support a proposal's type.
     for (const { proposal } of list) rule(isSupported(proposal, draft.tree), "proposal-type-supported")
   }
+  yield* draft.tree.hashInSlices()
   return { ...draft, list, removed: draft.removals.map(({ leafIndex }) => leafIndex) }
 }
 

@@ -2,6 +2,7 @@ import { encode } from "@conclave/codec"
 import { keepsRules, rule } from "../errors.js"
 import { proposalRef } from "../framing/content.js"
 import type { Journal } from "../journal.js"
+import type { Sliced } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
 import { AuthenticatedContent, type Proposal, type Sender } from "../wire.js"
 import type { Epoch } from "./epoch.js"
@@ -25,6 +26,8 @@ export class ReceivedProposals {
   readonly #journal: Journal
   /** How many there are of each sender: see {@link requireRoom}. */
   readonly #counts = new Map<string, number>()
+  /** Of two moments: whether the proposals are the same. */
+  version = 0
 
   constructor(journal: Journal) {
     this.#journal = journal
@@ -70,6 +73,7 @@ export class ReceivedProposals {
 
   #keep(proposal: KnownProposal & { readonly content: AuthenticatedContent }): void {
     const name = senderName(proposal.sender)
+    this.version++
     this.#known.set(hex(proposal.ref), proposal)
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
   }
@@ -78,6 +82,7 @@ export class ReceivedProposals {
     const proposal = this.#known.get(hex(ref))
     if (proposal === undefined) return
     const name = senderName(proposal.sender)
+    this.version++
     this.#known.delete(hex(ref))
     this.#counts.set(name, this.#counts.get(name)! - 1)
     this.#journal.delete(`proposal/${hex(ref)}`)
@@ -133,22 +138,23 @@ function isCommitAllowed(proposal: KnownProposal, epoch: Epoch, profile: GroupPr
  * a list can be committed, without the work of committing it: it is asked once for each sender where one of them has
  * proposed nonsense, and then for that one's proposals, {@link ASKED_MAX} times in all.
  */
-export function mostThatFit(
+export function* mostThatFit(
   selected: readonly KnownProposal[],
-  fits: (received: readonly KnownProposal[]) => boolean,
-): readonly KnownProposal[] {
-  if (selected.length === 0 || fits(selected)) return selected
+  fits: (received: readonly KnownProposal[]) => Sliced<boolean>,
+): Sliced<readonly KnownProposal[]> {
+  if (selected.length === 0 || (yield* fits(selected))) return selected
   // With none of them it does not fit either: our own changes are at fault, and whoever commits them is told so.
-  if (!fits([])) return []
+  if (!(yield* fits([]))) return []
   let asked = 2
   let taken: KnownProposal[] = []
-  const take = (more: readonly KnownProposal[]) => {
-    const fitting = asked++ < ASKED_MAX && fits([...taken, ...more])
+  const take = function* (more: readonly KnownProposal[]): Sliced<boolean> {
+    const fitting = asked++ < ASKED_MAX && (yield* fits([...taken, ...more]))
     if (fitting) taken = [...taken, ...more]
     return fitting
   }
   for (const ofOne of bySender(selected)) {
-    if (!take(ofOne)) for (const proposal of ofOne) take([proposal])
+    if (yield* take(ofOne)) continue
+    for (const proposal of ofOne) yield* take([proposal])
   }
   const chosen = new Set(taken)
   return selected.filter((proposal) => chosen.has(proposal))

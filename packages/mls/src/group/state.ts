@@ -211,12 +211,7 @@ export class GroupState {
 
   #forget({ next, ownPath }: PendingCommit): void {
     if (ownPath) wipe(ownPath.firstPathSecret)
-    if (next.epoch === undefined || next.epoch === this.epoch) return
-    wipeEpochSecrets(next.epoch.secrets)
-    for (const [node, privateKey] of next.epoch.privateKeys) {
-      if (this.epoch.privateKeys.get(node) !== privateKey) wipe(privateKey)
-    }
-    if (next.seed) wipe(next.seed.encryption, next.seed.welcome, next.seed.joiner)
+    if (next.epoch !== this.epoch) destroyNext(next)
   }
 
   #secretTree(epoch: bigint, leafCount: number, encryption: Uint8Array | undefined): SecretTree {
@@ -336,6 +331,16 @@ export class GroupState {
       this.proposals.restore(suite, content)
     }
   }
+}
+
+/** Overwrites the secrets of an epoch that nobody enters; those that its basis has too stay. */
+export function destroyNext({ basis, epoch, seed }: NextEpoch): void {
+  if (epoch === undefined) return
+  wipeEpochSecrets(epoch.secrets)
+  for (const [node, privateKey] of epoch.privateKeys) {
+    if (basis.privateKeys.get(node) !== privateKey) wipe(privateKey)
+  }
+  if (seed) wipe(seed.encryption, seed.welcome, seed.joiner)
 }
 
 function encodePending({ message, authenticated, ownPath }: PendingCommit, current: Signer): Uint8Array {

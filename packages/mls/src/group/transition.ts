@@ -5,6 +5,7 @@ import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type EpochSeed, nextEpoch, receiveExternalInit } from "../schedule/key-schedule.js"
 import { type Psk, pskSecret } from "../schedule/psk.js"
 import { confirmedTranscriptHash, interimTranscriptHash } from "../schedule/transcript.js"
+import type { Sliced } from "../slices.js"
 import { isLeafSignatureValid, isProposedLeafSignatureValid, validateLeafNode } from "../tree/leaf.js"
 import * as math from "../tree/math.js"
 import { applyUpdatePath, decryptPath, type PathSecrets, pathSecretsFrom } from "../tree/path.js"
@@ -87,16 +88,17 @@ export interface OwnPath {
 }
 
 /**
- * RFC 9420 §12.4.2: checks a Commit in full and computes the epoch that it begins.
+ * RFC 9420 §12.4.2: checks a Commit in full and computes the epoch that it begins. Secrets are made at its very end,
+ * after the last interruption.
  *
  * @throws RuleError, AuthenticityError
  */
-export function stageCommit(
+export function* stageCommit(
   epoch: Epoch,
   commit: CommitContent,
   context: TransitionContext,
   own: OwnKeys,
-): { readonly staged: StagedCommit; readonly next: NextEpoch } {
+): Sliced<{ readonly staged: StagedCommit; readonly next: NextEpoch }> {
   const { sender } = commit.content
   const committer = sender.type === "member" ? sender.leafIndex : undefined
   const { path } = commit.commit
@@ -104,13 +106,13 @@ export function stageCommit(
   if (epoch.context.epoch === EPOCH_MAX) throw new StateError("EPOCHS_SPENT", "no epoch comes after this one")
   const { proposals } = commit
   requireCommitAllowed(context.profile, { proposals, committer, pathLeaf: path?.leafNode }, epoch)
-  validateProposalList(commit.proposals, { epoch, committer, origin: context.origin })
+  yield* validateProposalList(commit.proposals, { epoch, committer, origin: context.origin })
   rule(path !== undefined || !isPathRequired(commit.proposals), "commit-path-required")
 
-  const applied = applyProposals(commit.proposals, { epoch, committer })
+  const applied = yield* applyProposals(commit.proposals, { epoch, committer })
   const committerLeaf = committer ?? applied.tree.nextLeaf()
   const steps = path && mergeReceivedPath(epoch, applied, { committer, committerLeaf, path })
-  validateNewLeaves(epoch, applied, path && committerLeaf, context.policy)
+  yield* validateNewLeaves(epoch, applied, path && committerLeaf, context.policy)
   const init = initSecret(epoch, applied)
   const staged = describe(epoch, applied, { committer, committerLeaf: path && committerLeaf, content: commit.content })
   if (staged.selfRemoved) return { staged, next: { basis: epoch, epoch: undefined, seed: undefined, applied } }
@@ -154,17 +156,18 @@ function mergeReceivedPath(
  *
  * `now` is given by whoever sends: a receiver may come late, and must not refuse what all others have accepted.
  */
-export function validateNewLeaves(
+export function* validateNewLeaves(
   epoch: Epoch,
   applied: AppliedProposals,
   committerLeaf: LeafIndex | undefined,
   policy: GroupPolicy,
   now?: bigint,
-): void {
+): Sliced<void> {
   const { tree, extensions } = applied
   rule(tree.leafCount <= policy.leafCountMax, "tree-size", `${tree.leafCount} leaves`)
   const requirements = leafRequirements(epoch.suite, extensions, policy, now)
   for (const [leafIndex, { leafNode }] of applied.added) {
+    yield
     validateLeafNode(leafNode, requirements)
     validateLeafAmongMembers(tree, leafNode)
     const position = { groupId: epoch.context.groupId, leafIndex }

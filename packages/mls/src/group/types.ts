@@ -124,3 +124,9 @@ export type Received =
    * known any more, but by comparing the bytes with what was sent.
    */
   | { readonly type: "ignored"; readonly reason: "own-message" | "past-epoch" | "known-proposal" }
+
+/** A commit that `Group.makeCommit` has made. Disposing of one that is not used up overwrites its secrets. */
+export interface MadeCommit extends Disposable {}
+
+/** A message that `Group.openMessage` has opened. Disposing of one that is not used up overwrites its secrets. */
+export interface OpenedMessage extends Disposable {}

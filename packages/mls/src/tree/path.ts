@@ -1,8 +1,9 @@
 import { rule, StateError } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
+import { type Sliced, toEnd } from "../slices.js"
 import { decryptWithLabel, deriveSecret, encryptorWithLabel } from "../suite/labels.js"
 import type { CipherSuite, Random } from "../suite/suite.js"
-import type { UpdatePath, UpdatePathNode } from "../wire.js"
+import type { HPKECiphertext, UpdatePath, UpdatePathNode } from "../wire.js"
 import { parentHash } from "./hashes.js"
 import * as math from "./math.js"
 import type { PathStep, RatchetTree } from "./ratchet-tree.js"
@@ -77,25 +78,32 @@ export function pathReceivers(tree: RatchetTree, step: PathStep, added: Readonly
 }
 
 /** RFC 9420 §7.5: encrypts each path secret to the resolution of the step's copath child. */
-export function encryptPath(
-  tree: RatchetTree,
-  path: {
-    readonly steps: readonly PathStep[]
-    readonly secrets: readonly { readonly pathSecret: Uint8Array; readonly publicKey: Uint8Array }[]
-    readonly added: ReadonlySet<LeafIndex>
-    /** The provisional GroupContext, encoded. */
-    readonly context: Uint8Array
-  },
-  random: Random,
-): UpdatePathNode[] {
+export function encryptPath(tree: RatchetTree, path: PathToEncrypt, random: Random): UpdatePathNode[] {
+  return toEnd(encryptPathInSlices(tree, path, random))
+}
+
+export interface PathToEncrypt {
+  readonly steps: readonly PathStep[]
+  readonly secrets: readonly { readonly pathSecret: Uint8Array; readonly publicKey: Uint8Array }[]
+  readonly added: ReadonlySet<LeafIndex>
+  /** The provisional GroupContext, encoded. */
+  readonly context: Uint8Array
+}
+
+/** {@link encryptPath}, interrupted after each ciphertext. The secrets belong to the caller. */
+export function* encryptPathInSlices(tree: RatchetTree, path: PathToEncrypt, random: Random): Sliced<UpdatePathNode[]> {
   const encryptTo = encryptorWithLabel(tree.suite, { label: "UpdatePathNode", context: path.context }, random)
-  return path.steps.map((step, i) => {
+  const nodes: UpdatePathNode[] = []
+  for (const [i, step] of path.steps.entries()) {
     const { pathSecret, publicKey } = path.secrets[i]!
-    const encryptedPathSecret = pathReceivers(tree, step, path.added).map((node) =>
-      encryptTo(tree.node(node)!.encryptionKey, pathSecret),
-    )
-    return { encryptionKey: publicKey, encryptedPathSecret }
-  })
+    const encryptedPathSecret: HPKECiphertext[] = []
+    for (const node of pathReceivers(tree, step, path.added)) {
+      encryptedPathSecret.push(encryptTo(tree.node(node)!.encryptionKey, pathSecret))
+      yield
+    }
+    nodes.push({ encryptionKey: publicKey, encryptedPathSecret })
+  }
+  return nodes
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Registries } from "@conclave/codec"
 import { rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
+import type { Sliced } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
 import type { LeafNode, Node, ParentNode } from "../wire.js"
 import type { Census } from "./census.js"
@@ -258,6 +259,14 @@ export class RatchetTree {
     return this.nodeHash(this.root).slice()
   }
 
+  /** Computes what {@link treeHash} would, interrupted now and then, and leaves it little to do. */
+  *hashInSlices(): Sliced<void> {
+    for (let first = 0; first + LEAVES_IN_SLICE <= this.leafCount; first += LEAVES_IN_SLICE) {
+      this.nodeHash(nodeIndex(2 * first + LEAVES_IN_SLICE - 1))
+      yield
+    }
+  }
+
   /** A view that is good until the tree changes. */
   nodeHash(index: NodeIndex): Uint8Array {
     const known = this.#hashes.get(index)
@@ -368,6 +377,8 @@ export class RatchetTree {
  */
 export const SPARSE_LEAVES_MAX = 0x8000
 const LEAVES_FOR_EACH_MEMBER_MAX = 16
+/** A power of two: their hashes are computed without interruption. */
+const LEAVES_IN_SLICE = 64
 
 /** One node of a filtered direct path, and its child beside the path: whom the node's path secret is sent to. */
 export interface PathStep {

@@ -1,5 +1,6 @@
 import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
+import { type Sliced, toEnd } from "../slices.js"
 import { signedMessage } from "../suite/labels.js"
 import type { LeafNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
@@ -23,19 +24,24 @@ export interface SignatureToVerify {
  *
  * @throws RuleError
  */
-export function validateTree(
-  tree: RatchetTree,
-  options: {
-    readonly groupId: Uint8Array
-    readonly requirements: LeafRequirements
-    readonly signaturesVerified?: boolean
-    /** Called now and then. */
-    readonly onProgress?: (leavesChecked: number, leaves: number) => void
-  },
-): void {
-  validateParents(tree)
+export function validateTree(tree: RatchetTree, options: TreeValidation): void {
+  toEnd(validateTreeInSlices(tree, options))
+}
+
+export interface TreeValidation {
+  readonly groupId: Uint8Array
+  readonly requirements: LeafRequirements
+  readonly signaturesVerified?: boolean
+  /** Called now and then. */
+  readonly onProgress?: (leavesChecked: number, leaves: number) => void
+}
+
+/** {@link validateTree}, interrupted after each node. */
+export function* validateTreeInSlices(tree: RatchetTree, options: TreeValidation): Sliced<void> {
+  yield* validateParents(tree)
   let checked = 0
   for (const [index, leaf] of tree.leaves()) {
+    yield
     if (++checked % LEAVES_BETWEEN_PROGRESS === 0) options.onProgress?.(checked, tree.census.members)
     validateLeafNode(leaf, options.requirements)
     validateLeafAmongMembers(tree, leaf)
@@ -69,11 +75,12 @@ export function validateLeafAmongMembers(tree: RatchetTree, leaf: LeafNode): voi
   }
 }
 
-function validateParents(tree: RatchetTree): void {
+function* validateParents(tree: RatchetTree): Sliced<void> {
   // RFC 9420 §7.5: the root, be it the only leaf, has nothing above it.
   rule((parentHashOf(tree, tree.root)?.length ?? 0) === 0, "tree-root-parent-hash")
   const unmergedAt = unmergedLists(tree)
   for (const [index, parent] of tree.parents()) {
+    yield
     const { first, last } = math.leavesBelow(index)
     let previous = -1
     for (const leaf of parent.unmergedLeaves) {
