@@ -60,8 +60,8 @@ export const bugs: readonly Bug[] = [
     changes: [
       change(
         "device/asking.js",
-        "keyPackage: await delivery.claimKeyPackage(deviceId, cipherSuite, signal)",
-        "keyPackage: (delivery.claimed ??= new Map()).get(String(deviceId)) ?? (delivery.claimed.set(String(deviceId), await delivery.claimKeyPackage(deviceId, cipherSuite, signal)), delivery.claimed.get(String(deviceId)))",
+        "keyPackage = await delivery.claimKeyPackage(device.deviceId, cipherSuite, signal)",
+        "keyPackage = (delivery.claimed ??= new Map()).get(String(device.deviceId)) ?? (delivery.claimed.set(String(device.deviceId), await delivery.claimKeyPackage(device.deviceId, cipherSuite, signal)), delivery.claimed.get(String(device.deviceId)))",
       ),
     ],
   },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import { deliveryRequests } from "@conclave/contracts/delivery"
+import { openDevice } from "../src/device/open.js"
 import { Client, type ClientEvent, type Conversation, MemoryProfile, memoryStore } from "../src/index.js"
 import { Power, storeOn, transportOn } from "./support/faults.js"
 import { longSeeds } from "./support/long.js"
@@ -27,6 +28,16 @@ describe("a crash", () => {
       context.diagnostic(`${points} points`)
     })
 
+    it(`of ${who} between any two slices of its work changes nothing either`, async (context) => {
+      const points = await run(world, { who, crashes: [], inSlices: true })
+      const steps = await run(world, { who, crashes: [] })
+      assert.ok(points > steps + 30, `only ${points} points`)
+      for (let point = 0; point < points; point += SLICES_STEP) {
+        await labelled(`point ${point} of ${points}`, () => run(world, { who, crashes: [point], inSlices: true }))
+      }
+      context.diagnostic(`${points} points`)
+    })
+
     it(`of ${who} while the last one is being recovered from changes nothing either`, async () => {
       const points = await run(world, { who, crashes: [] })
       for (let first = 0; first < points; first += STEP) {
@@ -41,7 +52,12 @@ describe("a crash", () => {
 /** Between the points at which the first of two crashes comes; odd, so that it comes before and after things happen. */
 const STEP = longSeeds === undefined ? 17 : 3
 
+/** The same for slices, of which there are many. */
+const SLICES_STEP = longSeeds === undefined ? 3 : 1
+
 interface Crashes {
+  /** All of its work is done in slices, and between two of them is a point too. */
+  readonly inSlices?: boolean
   readonly who: "alice" | "bob"
   /** The point at which each opening of the profile ends. */
   readonly crashes: readonly number[]
@@ -50,11 +66,11 @@ interface Crashes {
 let runs = 0
 
 /** Returns how many points the one who may crash has passed. */
-async function run(world: World, { who, crashes }: Crashes): Promise<number> {
+async function run(world: World, { who, crashes, inSlices = false }: Crashes): Promise<number> {
   runs++
   const powers = (person: string) => (person === who ? crashes : [])
-  const alice = new Person(world, { name: `alice${runs}`, crashes: powers("alice") })
-  const bob = new Person(world, { name: `bob${runs}`, crashes: powers("bob") })
+  const alice = new Person(world, { name: `alice${runs}`, crashes: powers("alice"), inSlices })
+  const bob = new Person(world, { name: `bob${runs}`, crashes: powers("bob"), inSlices })
   await bob.play(async (client) => void client)
   await alice.play(async (client) => {
     await client.sync()
@@ -94,14 +110,16 @@ class Person {
   readonly #world: World
   readonly #profile = new MemoryProfile()
   readonly #crashes: number[]
+  readonly #inSlices: boolean
   /** What the application has seen, by number: a crash may show an event again, but never another in its place. */
   readonly #events = new Map<number, ClientEvent["type"]>()
   /** Each request to change something, by its idempotency id. */
   readonly #sent = new Map<string, Uint8Array>()
 
-  constructor(world: World, { name, crashes }: { name: string; crashes: readonly number[] }) {
+  constructor(world: World, { name, crashes, inSlices }: Omit<Required<Crashes>, "who"> & { readonly name: string }) {
     this.#world = world
     this.name = name
+    this.#inSlices = inSlices
     this.#crashes = [...crashes]
   }
 
@@ -141,12 +159,15 @@ class Person {
   }
 
   #open(power: Power): Promise<Client> {
-    return Client.open({
+    const options = {
       ...this.#world.options(this.name, storeOn(power, memoryStore(this.#profile))),
       delivery: transportOn(power, this.#world.transport("delivery"), (body) => this.#requireSame(body)),
       auth: transportOn(power, this.#world.transport("auth")),
       policy: { keyPackages: 1 },
-    })
+    }
+    if (!this.#inSlices) return Client.open(options)
+    const slicing = { membersMin: 1, begin: () => () => true, turn: async () => power.point() }
+    return openDevice(options, { slicing })
   }
 
   #see(event: ClientEvent): void {

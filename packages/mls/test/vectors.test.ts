@@ -69,6 +69,16 @@ for (const name of ["passive-client-handling-commit", "passive-client-random"]) 
   })
 }
 
+for (const name of ["passive-client-welcome", "passive-client-handling-commit", "passive-client-random"]) {
+  test(`a client that is interrupted as often as may be follows ${name} too`, officialVectors, () => {
+    let interruptions = 0
+    verifyAll(load(name), (vector) => {
+      interruptions += passiveClient.verifyInterrupted(vector, everySuite)
+    })
+    assert.ok(interruptions > 100, `only ${interruptions} interruptions`)
+  })
+}
+
 after(() => {
   if (leftOut !== undefined) console.log(`${total} cases of the official vectors are left out: ${leftOut}`)
   if (held.size === 0) return

@@ -1,6 +1,6 @@
 import type { HeadClaim } from "@conclave/contracts/heads"
 import type { Knock } from "@conclave/contracts/knocks"
-import type { StagedJoin } from "@conclave/mls"
+import type { LeafIndex, StagedJoin } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import type { Claimed } from "../records/records.js"
 
@@ -26,6 +26,8 @@ export type Addition = Pick<Claimed, "name" | "deviceId" | "keyPackage"> | Answe
 
 /** Whoever left this knock is added as the answer to it. */
 export interface Answering {
+  /** Where it is a member now. */
+  readonly leaf: LeafIndex
   readonly keyPackage: Uint8Array
   /** `keys`: of the knock's interval. */
   readonly answer: { readonly knock: Uint8Array; readonly keys: IntervalKeys }

@@ -12,7 +12,7 @@ import {
 } from "@conclave/mls"
 import { isSignedBy, openKnock } from "../access/knocks.js"
 import { hex } from "../bytes.js"
-import type { Answering, KnockRefusal } from "./admission.js"
+import type { Addition, Answering, KnockRefusal } from "./admission.js"
 import { stageCommit } from "./committing.js"
 import type { Next } from "./question.js"
 import type { State } from "./state.js"
@@ -55,7 +55,6 @@ export function answerDue({ visitors, group, outline }: State): number | undefin
 }
 
 interface Admitted extends Answering {
-  readonly leaf: LeafIndex
   /** When it may be let in (Unix time in milliseconds). */
   readonly due: number
   /** How many leaves it claims, and when the service was given it. */
@@ -98,7 +97,7 @@ function isAfter(one: Admitted, other: Admitted): boolean {
 }
 
 /** `undefined` where somebody's key package cannot be added. */
-function letIn(turn: Turn, admitted: readonly Admitted[]): Next | undefined {
+function letIn(turn: Turn, admitted: readonly Answering[]): Next | undefined {
   const remove = admitted.map(({ leaf }) => leaf)
   try {
     return stageCommit(turn, { add: admitted, remove, fulfils: [], done: [], judgements: [], renew: true })
@@ -108,13 +107,25 @@ function letIn(turn: Turn, admitted: readonly Admitted[]): Next | undefined {
   }
 }
 
+/** The commit that was to let them in could not be made. */
+export function onLetInFailed(turn: Turn, admitted: readonly Addition[]): Next {
+  const visitors = admitted.filter((it) => "answer" in it)
+  if (visitors.length > 1) return letInOne(turn, visitors)
+  for (const { answer } of visitors) forget(turn, answer.knock)
+  return "again"
+}
+
+function forget(turn: Turn, knock: Uint8Array): void {
+  turn.state.visitors.delete(hex(knock))
+  turn.add({ type: "note", of: "knock", why: "its key package cannot be added" })
+}
+
 /** The first who can be let in; those before are forgotten. A member's key package must not keep others from speaking. */
-function letInOne(turn: Turn, admitted: readonly Admitted[]): Next {
+function letInOne(turn: Turn, admitted: readonly Answering[]): Next {
   for (const one of admitted) {
     const next = letIn(turn, [one])
     if (next !== undefined) return next
-    turn.state.visitors.delete(hex(one.answer.knock))
-    turn.add({ type: "note", of: "knock", why: "its key package cannot be added" })
+    forget(turn, one.answer.knock)
   }
   return "again"
 }

@@ -1,14 +1,15 @@
 import { decode } from "@conclave/codec"
+import { DecodeError, RuleError } from "@conclave/mls"
 import { GivenUp, recordKeys } from "../records/records.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
-import { hearKnocks } from "./answering.js"
-import { onCommitAnswer, onCommitJudged, reachAccepted } from "./committing.js"
+import { hearKnocks, onLetInFailed } from "./answering.js"
+import { onCommitAnswer, onCommitJudged, onMade, reachAccepted } from "./committing.js"
 import { enter, onPageToAnswer } from "./entering.js"
 import { onProbe, onServiceAnswer } from "./heads.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
 import { onAnswerFound, onHeadForKnock, onKnockAnswer } from "./knocking.js"
 import { onLeaveAnswer } from "./leaving.js"
-import { followCommit, onPage } from "./log.js"
+import { followCommit, onOpened, onPage } from "./log.js"
 import { placePassed, wasSkipped } from "./messages.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
 import type { Answered, Answers, Next, QuestionOf } from "./question.js"
@@ -70,9 +71,24 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
       return "again"
     case "judge":
       return onJudged(turn, answered.question, answered.answer)
+    case "make":
+      return onMakeAnswer(turn, answered.answer)
+    case "open":
+      return onOpened(turn, answered.question, answered.answer)
     case "send":
       return onSent(turn, answered.question, answered.answer)
   }
+}
+
+function onMakeAnswer(turn: Turn, answer: Answers["make"]): Next {
+  const { making } = turn.state
+  turn.state.making = undefined
+  if (making === undefined) throw new TypeError("a commit was made for nothing")
+  const isKnocked = making.add.some((it) => "answer" in it)
+  const { failure } = answer as { readonly failure?: unknown }
+  if (isKnocked && (failure instanceof RuleError || failure instanceof DecodeError))
+    return onLetInFailed(turn, making.add)
+  return onMade(turn, making, answer)
 }
 
 function onJudged(turn: Turn, { wish }: QuestionOf<"judge">, judgement: Answers["judge"]): Next {

@@ -1,7 +1,7 @@
 import type { Interval } from "@conclave/contracts/access"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import type { CipherSuite, LeafIndex, Member, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import type { CipherSuite, Exporter, LeafIndex, Member, OutgoingCommit as MlsCommit } from "@conclave/mls"
 import { sealAnswers } from "../access/knocks.js"
 import { newcomerExtension } from "../access/newcomer.js"
 import type { Continues } from "../access/structs.js"
@@ -16,7 +16,7 @@ import { invite } from "./inviting.js"
 import { emitRefusedKeys } from "./judging.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
 import { NAMES_AT_ONCE_MAX } from "./profile.js"
-import type { Next } from "./question.js"
+import type { Answers, Next } from "./question.js"
 import { appendOf, idempotencyIdOf, outgoing } from "./request.js"
 import { defer, loseRace, mayPass, movedIfStale, refusal, targetOf } from "./sending.js"
 import type { CommitChanges, State } from "./state.js"
@@ -144,20 +144,31 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
   }
   turn.flushGroup()
   const head = claimOf(state, moment)
+  const told = toldOf(state, changes)
+  const wanted = {
+    add: changes.add.map(({ keyPackage }) => keyPackage),
+    remove: changes.remove.filter((leafIndex) => !departing.includes(leafIndex)),
+    path,
+    // Without a path there is nothing random in a commit: made again after a crash, it would lead to the same keys, and
+    // encrypt another Welcome with them.
+    authenticatedData: encodeHandshakeData(path ? new Uint8Array() : moment.random(UNIQUE_SIZE), head),
+    welcomeExtensions: (exportNext: Exporter) => {
+      const keys = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : newest
+      return [newcomerExtension(keys, head, told)]
+    },
+  }
+  // A path may have a ciphertext for each member.
+  if (changes.add.length + (path ? group.memberCount : 0) >= moment.slicedFrom) {
+    state.making = changes
+    return { type: "make", work: group.makeCommit(wanted) }
+  }
+  return stage(turn, changes, () => group.commit(wanted))
+}
+
+function stage(turn: Turn, changes: CommitChanges, make: () => MlsCommit): Next {
   let commit: MlsCommit
   try {
-    commit = group.commit({
-      add: changes.add.map(({ keyPackage }) => keyPackage),
-      remove: changes.remove.filter((leafIndex) => !departing.includes(leafIndex)),
-      path,
-      // Without a path there is nothing random in a commit: made again after a crash, it would lead to the same keys, and
-      // encrypt another Welcome with them.
-      authenticatedData: encodeHandshakeData(path ? new Uint8Array() : moment.random(UNIQUE_SIZE), head),
-      welcomeExtensions: (exportNext) => {
-        const keys = path || newest === undefined ? intervalOf(suite, state.id, exportNext) : newest
-        return [newcomerExtension(keys, head, toldOf(state, changes))]
-      },
-    })
+    commit = make()
   } catch (error) {
     // The protocol does not allow it: a key package that was made wrongly, for example. Without a wish to blame, it is a
     // fault of this program, and no reason to forget anything.
@@ -165,8 +176,22 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
     for (const number of changes.fulfils) turn.fail(number, { code: "REFUSED", reason: error.message })
     return { type: "reload" }
   }
-  state.staged = { type: "commit", commit, changes }
+  turn.state.staged = { type: "commit", commit, changes }
   return "again"
+}
+
+/** A commit was made in slices. The wishes behind it stand: where it would come too late, they lead to another. */
+export function onMade(turn: Turn, changes: CommitChanges, answer: Answers["make"]): Next {
+  const { state } = turn
+  const { group } = state
+  if ("done" in answer && (group === undefined || state.position.bringsCommit)) {
+    answer.done[Symbol.dispose]()
+    return "again"
+  }
+  return stage(turn, changes, () => {
+    if ("failure" in answer) throw answer.failure
+    return group!.commitMade(answer.done)
+  })
 }
 
 /** Whoever was no member of the conversation that this one continues is told nothing of it: its members are their own affair. */

@@ -93,7 +93,7 @@ export function onClaimed(
       why ??= { code: claim?.failure.code ?? "REFUSED", reason: claim?.failure.message ?? "no answer" }
     } else if (claim.keyPackage === undefined) unreachable.push(device.signatureKey)
     else {
-      why ??= faultOf(device, claim.keyPackage)
+      why ??= claim.fault
       claimed.push({ ...device, keyPackage: claim.keyPackage })
     }
   }
@@ -108,7 +108,7 @@ export function onClaimed(
 }
 
 /** The service hands out key packages: it must not be able to put one person in the place of another. */
-function faultOf({ name, signatureKey }: Wanted, keyPackage: Uint8Array): Why | undefined {
+export function faultOf({ name, signatureKey }: Wanted, keyPackage: Uint8Array): Why | undefined {
   let leaf: LeafNode
   try {
     leaf = decodeKeyPackage(keyPackage).leafNode

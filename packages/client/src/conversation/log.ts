@@ -2,7 +2,7 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { chainLink, chainLinkHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import { type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
+import { type Group, type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import { headInHandshake } from "../heads/claims.js"
 import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
@@ -13,7 +13,7 @@ import { hold, nobodyJudged } from "./judging.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
 import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } from "./messages.js"
 import { found, missing, mistrust } from "./missing.js"
-import type { Next } from "./question.js"
+import type { Answers, Next, QuestionOf } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
 import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored, wasReadBefore } from "./restored.js"
@@ -25,6 +25,8 @@ import { LOST_MAX, noteUnseen, unseenOf } from "./unseen.js"
 /** Entries that one transaction follows, and the bytes after which it takes no more. */
 const ENTRIES_AT_ONCE = 128
 const BYTES_AT_ONCE = 1 << 20
+/** Of a commit, for each member that it adds or reaches, at least. */
+const BYTES_FOR_MEMBER = 80
 
 /** The log cannot be followed past the entry `seq`, at least not with the state that is in memory. */
 interface Fault {
@@ -37,7 +39,7 @@ interface Fault {
 }
 
 /** What following an entry came to. A fault has changed nothing that may not be stored. */
-type Followed = "followed" | "group needed" | "staged" | "reload" | Fault
+type Followed = "followed" | "group needed" | "staged" | "reload" | QuestionOf<"open"> | Fault
 
 /** Follows what has been brought, and asks for what has not. */
 export function readLog(turn: Turn): Next {
@@ -52,13 +54,17 @@ export function readLog(turn: Turn): Next {
     if (entries >= ENTRIES_AT_ONCE || bytes >= BYTES_AT_ONCE) return { type: "more" }
     bytes += entry.body.length
     const followed = follow(turn, entry)
-    if (followed === "group needed") return { type: "group" }
-    if (followed === "staged") return "again"
-    if (followed === "reload") return { type: "reload" }
-    if (followed !== "followed") return doubt(turn, followed)
+    if (followed !== "followed") return nextAfter(turn, followed)
   }
   position.forget()
   return "again"
+}
+
+function nextAfter(turn: Turn, followed: Followed): Next {
+  if (followed === "group needed") return { type: "group" }
+  if (followed === "reload") return { type: "reload" }
+  if (followed === "staged" || followed === "followed") return "again"
+  return "type" in followed ? followed : doubt(turn, followed)
 }
 
 export function onPage(turn: Turn, answer: DeliveryAnswer): Next {
@@ -205,9 +211,30 @@ function follow(turn: Turn, entry: Entry): Followed {
   }
   // A commit or proposal may lead to what is not stored: what came before it is.
   if (kind !== "application") turn.flushGroup()
+  const { group } = state
+  const options = { skippedMax: LOST_MAX + unseenOf(turn, entry.epoch) }
+  if (kind === "commit" && entry.body.length >= turn.moment.slicedFrom * BYTES_FOR_MEMBER) {
+    return { type: "open", entry, work: group.openMessage(entry.body, options) }
+  }
+  return receive(turn, entry, () => group.receive(entry.body, options))
+}
+
+/** A commit that adds, or reaches, many was opened in slices. */
+export function onOpened(turn: Turn, { entry }: QuestionOf<"open">, answer: Answers["open"]): Next {
+  const followed = receive(turn, entry, (group) => {
+    if ("failure" in answer) throw answer.failure
+    return group.receiveOpened(answer.done)
+  })
+  return nextAfter(turn, followed)
+}
+
+/** Takes in what the entry holds. */
+function receive(turn: Turn, entry: Entry, open: (group: Group) => Received): Followed {
+  const { state } = turn
+  const { seq, kind } = entry
   let received: Received
   try {
-    received = state.group.receive(entry.body, { skippedMax: LOST_MAX + unseenOf(turn, entry.epoch) })
+    received = open(state.group!)
   } catch (error) {
     return refuse(turn, entry, error)
   }

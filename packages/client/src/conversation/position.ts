@@ -74,6 +74,12 @@ export class Position {
     return this.#page.length - this.#pageAt + this.#streamed.length
   }
 
+  /** Whether a commit waits: one that this device makes now would come too late. */
+  get bringsCommit(): boolean {
+    const isCommit = ({ seq, kind }: Entry) => kind === "commit" && seq > this.cursor
+    return this.#page.some(isCommit) || this.#streamed.some(isCommit)
+  }
+
   /** The size of what the stream has brought and nobody has taken, in bytes. */
   get waitingBytes(): number {
     return bytesOf(this.#streamed)

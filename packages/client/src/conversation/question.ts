@@ -1,9 +1,11 @@
 import type { Device } from "@conclave/contracts/auth"
+import type { Entry } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
 import type { Judgement } from "@conclave/identity/verdicts"
-import type { CredentialClaim } from "@conclave/mls"
+import type { CredentialClaim, MadeCommit, OpenedMessage, Sliced } from "@conclave/mls"
 import type { AccessProver } from "../access/interval-keys.js"
 import type { ClientError } from "../errors.js"
+import type { ClientErrorCode } from "../events.js"
 import type { Claimed } from "../records/records.js"
 import type { AnswerOf, DeliveryAnswer } from "../service/delivery.js"
 
@@ -32,6 +34,8 @@ export type Wanted = Omit<Claimed, "keyPackage">
  * - `kept`: the last handshakes. `told`: the last messages of the history. `rewind`: a page of the log of a service that was restored.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
+ * - `make` a commit, `open` an entry: nothing; what takes long in a large group is worked on in slices, between steps. It
+ *   changes nothing: what comes of it is decided by the step that is given the answer.
  * - `more`: nothing; one transaction has become large enough.
  * - `unavailable`: nothing; the service contradicts itself, and is asked again later.
  */
@@ -56,6 +60,8 @@ export type Question =
   | { readonly type: "devices"; readonly wish: number; readonly names: readonly string[] }
   | { readonly type: "claim"; readonly wish: number; readonly devices: readonly Wanted[] }
   | { readonly type: "judge"; readonly wish: number | undefined; readonly claims: readonly CredentialClaim[] }
+  | { readonly type: "make"; readonly work: Sliced<MadeCommit> }
+  | { readonly type: "open"; readonly entry: Entry; readonly work: Sliced<OpenedMessage> }
   | { readonly type: "more" }
   | { readonly type: "unavailable"; readonly reason: string }
 
@@ -65,7 +71,15 @@ export type QuestionOf<K extends Question["type"]> = Extract<Question, { readonl
 export type StoredRecords = readonly (readonly [key: string, record: Uint8Array])[]
 
 export type Listed = { readonly devices: readonly Device[] } | { readonly failure: ClientError }
-export type ClaimedPackage = { readonly keyPackage: Uint8Array | undefined } | { readonly failure: ClientError }
+/** `fault`: why this is not that device's key package. */
+export type ClaimedPackage =
+  | { readonly keyPackage: Uint8Array | undefined; readonly fault?: Why | undefined }
+  | { readonly failure: ClientError }
+/** Why an invitation cannot come true. */
+export type Why = { readonly code: ClientErrorCode; readonly reason: string }
+
+/** What work has come to, or what it threw. Whoever does not use what is `done` disposes of it: it holds secrets. */
+export type Worked<T> = { readonly done: T } | { readonly failure: unknown }
 
 /** The answers, by the type of the question. */
 export interface Answers {
@@ -88,6 +102,8 @@ export interface Answers {
   devices: ReadonlyMap<string, Listed>
   claim: readonly ClaimedPackage[]
   judge: Judgement
+  make: Worked<MadeCommit>
+  open: Worked<OpenedMessage>
   more: undefined
   unavailable: never
 }
@@ -100,6 +116,13 @@ export type Answered = {
     readonly answer: Answers[K]
   }
 }[Question["type"]]
+
+/** Overwrites the secrets of an answer that nobody has used. */
+export function disposeOf({ to, answer }: Pick<Answered, "to" | "answer">): void {
+  if (to !== "make" && to !== "open") return
+  const worked = answer as Worked<Disposable>
+  if ("done" in worked) worked.done[Symbol.dispose]()
+}
 
 /** What comes of a part of a step: a question; `again`, there may be more to do at once; `idle`, there is not. */
 export type Next = Question | "again" | "idle"

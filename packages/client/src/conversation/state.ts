@@ -4,7 +4,6 @@ import type { Judgement } from "@conclave/identity/verdicts"
 import type { Group, GroupOptions, Member, StagedCommit, OutgoingCommit as StagedOwnCommit } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import { hex } from "../bytes.js"
-import type { ClientErrorCode } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import type {
   Continuation,
@@ -22,7 +21,7 @@ import { Intervals } from "./intervals.js"
 import { Kept } from "./kept.js"
 import { Outline } from "./outline.js"
 import { Position, type StoredPosition } from "./position.js"
-import type { Listed, Question } from "./question.js"
+import type { Listed, Question, Why } from "./question.js"
 import {
   following,
   type Knocking,
@@ -35,6 +34,8 @@ import {
 } from "./recovery.js"
 import { Told } from "./told.js"
 import { Wishes } from "./wishes.js"
+
+export type { Why } from "./question.js"
 
 /** What every step of every conversation of a device is given. */
 export interface Setting {
@@ -56,6 +57,8 @@ export interface Moment extends Setting {
   readonly service: PinnedService | undefined
   /** So many conversations may be renewed by age today. */
   readonly renewalsLeft: number
+  /** A commit that adds, or reaches, at least so many members is worked on in slices, between steps. */
+  readonly slicedFrom: number
 }
 
 /** What is stored of a conversation besides its place in the log. */
@@ -87,8 +90,6 @@ export const noFacts: Facts = {
   epochFloor: undefined,
 }
 export const notContinued: Continuation = { continues: undefined, before: undefined, after: undefined }
-
-export type Why = { readonly code: ClientErrorCode; readonly reason: string }
 
 /** Something staged in the group that waits for a judgement. While it does, the group is not stored. */
 export type Staged =
@@ -194,6 +195,8 @@ export class State {
   stale: Stale | undefined
   accepted: AcceptedCommit | undefined
   staged: Staged | undefined
+  /** What the commit is for that is being made in slices. */
+  making: CommitChanges | undefined
   /** By the number of the wish; forgotten when a question is not answered. */
   readonly inviting = new Map<number, Inviting>()
   /** The question that waits for an answer, and the number of the last one. */

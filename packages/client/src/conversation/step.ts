@@ -14,7 +14,7 @@ import { addMessage } from "./messages.js"
 import { askAgain, encryptAtOnce, proceed } from "./next.js"
 import type { Payload } from "./payload.js"
 import type { ToldHead } from "./position.js"
-import type { Answered, Next } from "./question.js"
+import { type Answered, disposeOf, type Next } from "./question.js"
 import type { Moment, State } from "./state.js"
 import { Turn } from "./turn.js"
 
@@ -96,6 +96,7 @@ function take(turn: Turn, input: Input): Next {
       return "again"
     case "answered":
       if (input.number !== state.asked || state.asking === undefined) {
+        disposeOf(input)
         turn.add({ type: "again" })
         return "idle"
       }

@@ -1,4 +1,6 @@
-import type { Answered, Listed, Question, QuestionOf } from "../conversation/question.js"
+import type { Sliced } from "@conclave/mls"
+import { faultOf } from "../conversation/inviting.js"
+import type { Answered, Listed, Question, QuestionOf, Worked } from "../conversation/question.js"
 import type { State } from "../conversation/state.js"
 import { ClientError } from "../errors.js"
 import type { Judge } from "../identity/judge.js"
@@ -7,6 +9,7 @@ import { Unavailable } from "../service/call.js"
 import { concurrently } from "../service/concurrently.js"
 import type { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
+import { inSlices, type Slicing } from "../slices.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { ServiceKeys } from "./service-keys.js"
 
@@ -18,6 +21,7 @@ export interface Sources {
   readonly serviceKeys: ServiceKeys
   readonly judge: Judge
   readonly cipherSuite: number
+  readonly slicing: Slicing
   readonly signal: AbortSignal
   /** Reads the conversation from the store again. */
   reload(): Promise<void>
@@ -28,7 +32,7 @@ export interface Sources {
  * answer, and `REFUSED` where it answers something else than it was asked.
  */
 export async function answerTo(question: Question, { id, key }: State, sources: Sources): Promise<Answered> {
-  const { store, delivery, serviceKeys, judge, signal } = sources
+  const { store, delivery, serviceKeys, judge, slicing, signal } = sources
   const page = ({ after, prover }: QuestionOf<"read" | "probe" | "rewind">) =>
     delivery.read(id, after, { prover, signal })
   switch (question.type) {
@@ -74,10 +78,29 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
       return { to: "devices", question, answer: await list(question, sources) }
     case "claim":
       return { to: "claim", question, answer: await claim(question, sources) }
-    case "judge":
-      return { to: "judge", question, answer: await judge.judge(question.claims, signal) }
+    case "judge": {
+      const isLarge = question.claims.length >= slicing.membersMin
+      // A turn of its own, between the steps before and after.
+      if (isLarge) await slicing.turn()
+      const answer = await judge.judge(question.claims, signal)
+      if (isLarge) await slicing.turn()
+      return { to: "judge", question, answer }
+    }
+    case "make":
+      return { to: "make", question, answer: await workedOn(question.work, sources) }
+    case "open":
+      return { to: "open", question, answer: await workedOn(question.work, sources) }
     case "unavailable":
       throw new Unavailable(question.reason)
+  }
+}
+
+async function workedOn<T>(work: Sliced<T>, { slicing, signal }: Sources): Promise<Worked<T>> {
+  try {
+    return { done: await inSlices(work, slicing, signal) }
+  } catch (failure) {
+    signal.throwIfAborted()
+    return { failure }
   }
 }
 
@@ -89,8 +112,12 @@ async function list({ names }: QuestionOf<"devices">, { directory, signal }: Sou
 }
 
 function claim({ devices }: QuestionOf<"claim">, { delivery, cipherSuite, signal }: Sources) {
-  return concurrently(devices, ({ deviceId }) =>
-    orFailure(async () => ({ keyPackage: await delivery.claimKeyPackage(deviceId, cipherSuite, signal) })),
+  // Each is looked at when it comes, and not all of them in one step.
+  return concurrently(devices, (device) =>
+    orFailure(async () => {
+      const keyPackage = await delivery.claimKeyPackage(device.deviceId, cipherSuite, signal)
+      return { keyPackage, fault: keyPackage && faultOf(device, keyPackage) }
+    }),
   )
 }
 

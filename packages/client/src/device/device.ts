@@ -23,6 +23,7 @@ import { ServiceClock } from "../service/clock.js"
 import { Delivery } from "../service/delivery.js"
 import type { Directory } from "../service/directory.js"
 import type { Patience, Waiting } from "../service/patience.js"
+import type { Slicing } from "../slices.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Timers } from "../timers.js"
 import { Attention } from "./attention.js"
@@ -56,6 +57,7 @@ export const defaultPolicy: ClientPolicy = {
 export interface DeviceOptions extends Omit<ClientOptions, "store"> {
   readonly timers: Timers
   readonly step: typeof step
+  readonly slicing: Slicing
   readonly random: (length: number) => Uint8Array
   readonly store: SealedStore
   readonly directory: Directory
@@ -89,7 +91,7 @@ export class Device implements Client {
   })
 
   constructor(options: DeviceOptions) {
-    const { store, directory, identity, random, profile, patience, timers, step, log } = options
+    const { store, directory, identity, random, profile, patience, timers, step, slicing, log } = options
     const now = options.now ?? Date.now
     const policy = { ...defaultPolicy, ...options.policy }
     const transactions = new Transactions(store, profile, log)
@@ -142,9 +144,7 @@ export class Device implements Client {
       log,
       random,
       now,
-      timers,
-      attention: new Attention(),
-      step,
+      ...{ timers, step, slicing, attention: new Attention() },
       signal: this.#closing.signal,
       cipherSuite: identity.suite.number,
       groupOptions: {

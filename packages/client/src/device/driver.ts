@@ -4,7 +4,7 @@ import type { KeyChange } from "@conclave/identity/verdicts"
 import type { Effect, InvitationChange } from "../conversation/effects.js"
 import type { Joined } from "../conversation/invitation.js"
 import { nextDue } from "../conversation/next.js"
-import type { Question } from "../conversation/question.js"
+import { disposeOf, type Question } from "../conversation/question.js"
 import { type Moment, type Setting, State } from "../conversation/state.js"
 import type { Input, step } from "../conversation/step.js"
 import { ConversationLog } from "../diagnostics/conversation-log.js"
@@ -157,7 +157,10 @@ export class Driver implements Reloadable {
     while (asked !== undefined) {
       signal.throwIfAborted()
       const answered = await this.#answer(asked.question)
-      const effects = await this.run({ type: "answered", number: asked.number, ...answered })
+      const effects = await this.run({ type: "answered", number: asked.number, ...answered }).catch((error) => {
+        disposeOf(answered)
+        throw error
+      })
       // The conversation has begun again, or was read from the store again: the question is not what it waits for.
       const isOutdated = effects.some(({ type }) => type === "again")
       asked = questionAmong(isOutdated ? await this.run({ type: "go" }) : effects)
@@ -208,11 +211,13 @@ export class Driver implements Reloadable {
   /** What a step is given besides the state. */
   moment(): Moment {
     const { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds } = this.means
-    const { now, invitations, renewals, serviceKeys } = this.means
+    const { now, invitations, renewals, serviceKeys, slicing } = this.means
     const at = now()
     const invitation = invitations.get(this.#state.key)
     const setting = { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds }
-    return { ...setting, now: at, invitation, service: serviceKeys.pinned, renewalsLeft: renewals.left(at) }
+    const { pinned: service } = serviceKeys
+    const slicedFrom = slicing.membersMin
+    return { ...setting, now: at, invitation, service, renewalsLeft: renewals.left(at), slicedFrom }
   }
 
   #carryOut(transaction: Transaction, effect: Effect): void {

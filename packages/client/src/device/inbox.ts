@@ -12,6 +12,7 @@ import type { ContinuedConversation } from "../conversation.js"
 import type { Stock } from "../identity/stock.js"
 import type { Transaction } from "../journal/transactions.js"
 import { Unavailable } from "../service/call.js"
+import { inSlices } from "../slices.js"
 import type { Timers } from "../timers.js"
 import { compared, mayBeContinued } from "./continuations.js"
 import { declineUnseen } from "./declining-unseen.js"
@@ -93,7 +94,7 @@ export class Inbox {
     let staged: StagedJoin
     let told: Told | undefined
     try {
-      const prepared = Group.prepareJoin({
+      const welcomed = Group.openWelcome({
         ...means.groupOptions,
         suite: means.identity.suite,
         signer: means.identity.signer,
@@ -101,11 +102,12 @@ export class Inbox {
         keyPackages: bundles,
         ...(entry.ratchetTree === undefined ? {} : { ratchetTree: entry.ratchetTree }),
       })
+      const prepared = await inSlices(welcomed, means.slicing, means.signal)
       told = readNewcomer(means.identity.suite, prepared.groupInfoExtensions)
-      staged = prepared.stage({
-        signaturesVerified: await areLeavesVerified(verifyLeaves, means.identity.suite.signatureName, prepared),
-      })
+      const signaturesVerified = await areLeavesVerified(verifyLeaves, means.identity.suite.signatureName, prepared)
+      staged = await inSlices(prepared.stageInSlices({ signaturesVerified }), means.slicing, means.signal)
     } catch (error) {
+      means.signal.throwIfAborted()
       return this.#refuse(entry, error instanceof Error ? error.message : String(error))
     }
     if (!equalBytes(staged.groupId, entry.groupId)) return this.#refuse(entry, "the Welcome leads to another group")

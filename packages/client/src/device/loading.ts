@@ -63,6 +63,7 @@ export async function loadState(state: State, store: SealedStore, setting: Setti
   )
   state.wishes.load(wishes.map(([name, wish]) => [numberOf(name), decode(Wish, wish)] as const))
   state.staged = undefined
+  state.making = undefined
   state.inviting.clear()
   state.asking = undefined
   state.asked++

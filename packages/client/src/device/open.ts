@@ -13,6 +13,7 @@ import { migrateProfile, PROFILE_VERSION } from "../records/migrations.js"
 import { Profile, recordKeys } from "../records/records.js"
 import { Directory } from "../service/directory.js"
 import { Patience } from "../service/patience.js"
+import { type Slicing, slicingBy } from "../slices.js"
 import { SealedStore } from "../store/sealed.js"
 import { platformTimers, type Timers } from "../timers.js"
 import { Device } from "./device.js"
@@ -23,12 +24,13 @@ const DEFAULT_SUITE = 1
 export interface Surroundings {
   readonly timers: Timers
   readonly step: typeof step
+  readonly slicing: Slicing
 }
 
 /** Opens a profile, or makes it: see `Client.open`. */
 export async function openDevice(
   options: ClientOptions,
-  { timers = platformTimers, step: takeStep = step }: Partial<Surroundings> = {},
+  { timers = platformTimers, step: takeStep = step, slicing = slicingBy(timers) }: Partial<Surroundings> = {},
 ): Promise<Client> {
   const random = options.random ?? ((length: number) => options.provider.random(length))
   const log = new Log(options.logger, timers)
@@ -42,7 +44,7 @@ export async function openDevice(
     requireName(options.name)
     requireDisplayName(options.displayName ?? "")
     const { sealingKey, provider } = options
-    const store = new SealedStore(options.store, { sealingKey, provider, random })
+    const store = new SealedStore(options.store, { sealingKey, provider, random, slicing })
     const patience = new Patience(options.now ?? Date.now, timers)
     const directory = new Directory(options.auth, patience)
     await migrateProfile(store)
@@ -53,7 +55,7 @@ export async function openDevice(
     const identity = new Identity(profile, cipherSuite(profile.suite, provider))
     const device = new Device({
       ...{ ...options, random, store, directory, patience, identity, profile },
-      ...{ timers, step: takeStep, log },
+      ...{ timers, step: takeStep, slicing, log },
     })
     closers.push(() => device.close())
     await device.start(options.signal)

@@ -1,9 +1,12 @@
 import { type Aead, type CryptoProvider, concat, equalBytes, type Hash } from "@conclave/crypto"
 import { hex } from "../bytes.js"
 import { ClientError } from "../errors.js"
+import { platformSlicing, type Slicing } from "../slices.js"
 import type { ListOptions, Store, StoreChanges } from "./store.js"
 
 export const SEALING_KEY_SIZE = 32
+/** So many records are not sealed, or written, in the turn of the event loop in which they were made. */
+const RECORDS_AT_ONCE = 128
 const textEncoder = new TextEncoder()
 
 /**
@@ -18,6 +21,7 @@ export class SealedStore {
   readonly #random: (length: number) => Uint8Array
   readonly #aead: Aead
   readonly #hash: Hash
+  readonly #slicing: Slicing
 
   /** Throws `TypeError` where the provider lacks AES-256-GCM or SHA-256, or the key has not 32 bytes. */
   constructor(store: Store, options: SealedStoreOptions) {
@@ -28,6 +32,7 @@ export class SealedStore {
     this.#store = store
     this.#sealingKey = Uint8Array.prototype.slice.call(options.sealingKey)
     this.#random = options.random
+    this.#slicing = options.slicing ?? platformSlicing
     this.#aead = aead
     this.#hash = hash
   }
@@ -65,7 +70,16 @@ export class SealedStore {
 
   async transaction(changes: StoreChanges): Promise<void> {
     const put = new Map<string, Uint8Array>()
-    for (const [key, value] of changes.put) put.set(key, this.#seal(key, value))
+    const isLarge = changes.put.size >= RECORDS_AT_ONCE
+    if (isLarge) await this.#slicing.turn()
+    let isOver = this.#slicing.begin()
+    for (const [key, value] of changes.put) {
+      put.set(key, this.#seal(key, value))
+      if (!isOver()) continue
+      await this.#slicing.turn()
+      isOver = this.#slicing.begin()
+    }
+    if (isLarge) await this.#slicing.turn()
     const sealed = { put, delete: changes.delete }
     try {
       await this.#store.transaction(sealed)
@@ -122,6 +136,8 @@ export class SealedStore {
 }
 
 export interface SealedStoreOptions {
+  /** A group that this device enters has a few thousand records. Default: the platform's. */
+  readonly slicing?: Slicing
   readonly provider: CryptoProvider
   readonly sealingKey: Uint8Array
   readonly random: (length: number) => Uint8Array

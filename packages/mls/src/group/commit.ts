@@ -216,7 +216,7 @@ function* createPath(
     )
   } finally {
     if (nodes === undefined) {
-      wipe(firstPathSecret, leafKeys.privateKey, derived.commitSecret)
+      wipe(leafKeys.privateKey, derived.commitSecret)
       for (const { pathSecret, privateKey } of derived.steps) wipe(pathSecret, privateKey)
     }
   }

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict"
 import { encode } from "@conclave/codec"
-import { dangerouslyAcceptAll, Group, type KeyPackageBundle } from "../../src/index.js"
+import {
+  dangerouslyAcceptAll,
+  Group,
+  type JoinOptions,
+  type KeyPackageBundle,
+  type Received,
+  type Sliced,
+  type StagedJoin,
+} from "../../src/index.js"
 import { refHash } from "../../src/suite/labels.js"
 import type { CipherSuite } from "../../src/suite/suite.js"
 import { KeyPackage, MLSMessage, type PreSharedKeyID } from "../../src/wire.js"
@@ -24,14 +32,51 @@ export interface PassiveClientVector {
 }
 
 export function verify(vector: PassiveClientVector, suites: Suites): void {
-  follow(vector, suites(vector.cipher_suite), (group) => group)
+  follow(vector, suites(vector.cipher_suite), atOnce, (group) => group)
+}
+
+/** How far the client goes on without interruption. */
+interface Driving {
+  join(options: JoinOptions): StagedJoin
+  receive(group: Group, message: Uint8Array): Received
+}
+
+const atOnce: Driving = {
+  join: (options) => Group.stageJoin(options),
+  receive: (group, message) => group.receive(message),
+}
+
+/** The same with a client that is interrupted as often as may be, and asked meanwhile what it is in. */
+export function verifyInterrupted(vector: PassiveClientVector, suites: Suites): number {
+  let interruptions = 0
+  const drive = <T>(work: Sliced<T>, meanwhile: () => void = () => {}): T => {
+    for (;;) {
+      const { done, value } = work.next()
+      if (done === true) return value
+      interruptions++
+      meanwhile()
+    }
+  }
+  const interrupted: Driving = {
+    join: (options) => drive(drive(Group.openWelcome(options)).stageInSlices()),
+    receive(group, message) {
+      const { epoch, epochAuthenticator } = group
+      const opened = drive(group.openMessage(message), () => {
+        assert.equal(group.epoch, epoch, "a message that is being opened changes nothing")
+        assertBytes(group.epochAuthenticator, hex(epochAuthenticator), "epoch authenticator meanwhile")
+      })
+      return group.receiveOpened(opened)
+    },
+  }
+  follow(vector, suites(vector.cipher_suite), interrupted, (group) => group)
+  return interruptions
 }
 
 /** The same with a client that goes away after every message and is restored from its records. */
 export function verifyStored(vector: PassiveClientVector, suites: Suites): void {
   const suite = suites(vector.cipher_suite)
   const stored = new Map<string, Uint8Array>()
-  follow(vector, suite, (group) => {
+  follow(vector, suite, atOnce, (group) => {
     const changes = group.takeChanges()
     // As Buffers, because that is what databases give, and what shares its memory where it should be copied.
     for (const [key, record] of changes.put) stored.set(key, Buffer.from(record))
@@ -41,16 +86,21 @@ export function verifyStored(vector: PassiveClientVector, suites: Suites): void 
   })
 }
 
-function follow(vector: PassiveClientVector, suite: CipherSuite, between: (group: Group) => Group): void {
-  let group = between(join(suite, vector))
+function follow(
+  vector: PassiveClientVector,
+  suite: CipherSuite,
+  driving: Driving,
+  between: (group: Group) => Group,
+): void {
+  let group = between(join(suite, vector, driving))
   assertBytes(group.epochAuthenticator, vector.initial_epoch_authenticator, "epoch authenticator after joining")
   vector.epochs.forEach(({ proposals, commit, epoch_authenticator }, i) => {
     const { epoch } = group
     for (const proposal of proposals) {
-      assert.equal(group.receive(bytes(proposal)).type, "proposal")
+      assert.equal(driving.receive(group, bytes(proposal)).type, "proposal")
       group = between(group)
     }
-    const received = group.receive(bytes(commit))
+    const received = driving.receive(group, bytes(commit))
     assert(received.type === "commit" && !received.own)
     assert.equal(group.epoch, epoch, "a Commit that is staged changes nothing")
     group.apply(received.staged, dangerouslyAcceptAll(received.staged.claims))
@@ -75,8 +125,8 @@ function groupOptions(suite: CipherSuite, vector: PassiveClientVector) {
   }
 }
 
-function join(suite: CipherSuite, vector: PassiveClientVector): Group {
-  const staged = Group.stageJoin({
+function join(suite: CipherSuite, vector: PassiveClientVector, driving: Driving): Group {
+  const staged = driving.join({
     ...groupOptions(suite, vector),
     welcome: bytes(vector.welcome),
     keyPackages: [keyPackageBundle(suite, vector)],
