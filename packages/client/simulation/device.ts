@@ -21,6 +21,7 @@ import { watchedProvider } from "./provider.js"
 import type { Dice } from "./random.js"
 import { Recorder } from "./replay.js"
 import type { Services } from "./service.js"
+import { simulatedSlicing } from "./slicing.js"
 import type { Timeline } from "./timeline.js"
 import type { Trace } from "./trace.js"
 import { Watch } from "./watch.js"
@@ -30,6 +31,8 @@ const SEALING_KEY = new Uint8Array(32).fill(7)
 export interface DeviceOptions {
   readonly name: string
   readonly dice: Dice
+  /** Of its slices: those of everything else fall as if there were none. */
+  readonly sliceDice: Dice
   readonly timeline: Timeline
   readonly trace: Trace
   readonly services: Services
@@ -61,6 +64,7 @@ export class SimulatedDevice {
   readonly #recorder: Recorder
   readonly #asks: boolean
   readonly #isLive: boolean
+  readonly #slicing: ReturnType<typeof simulatedSlicing>
   #life: Life | undefined
   #isBusy = false
   #isDirty = false
@@ -90,6 +94,7 @@ export class SimulatedDevice {
     this.#disk = diskOf(this.#profile)
     this.#asks = dice.chance(30)
     this.#isLive = dice.chance(60)
+    this.#slicing = simulatedSlicing(options.sliceDice)
     this.#recorder = new Recorder({ invariants, diskOf, profile: this.#profile, device: name })
   }
 
@@ -168,8 +173,10 @@ export class SimulatedDevice {
       live: this.#isLive,
       policy: { keyPackages: 4, invitations: this.#asks ? "ask" : "accept" },
     } as const
+    const timers = timeline.timers(`${name}'s timer`, life.signal)
     return openDevice(options, {
-      timers: timeline.timers(`${name}'s timer`, life.signal),
+      timers,
+      slicing: this.#slicing(timers),
       step: (state, input, moment) => this.#step(life, state, input, moment),
     })
   }

@@ -1,3 +1,5 @@
+import { toEnd } from "@conclave/mls"
+import type { Answers, QuestionOf } from "../src/conversation/question.js"
 import { type Moment, State } from "../src/conversation/state.js"
 import { type Input, type Stepped, step } from "../src/conversation/step.js"
 import { loadState } from "../src/device/loading.js"
@@ -33,7 +35,7 @@ interface Recording {
   readonly steps: Recorded[]
   /** The number of the last question, from which a reload is seen. */
   asked: number
-  /** Enters a group that was made elsewhere: what comes after that is not recorded. */
+  /** It has what was made elsewhere: what comes after that is not recorded. */
   isOver: boolean
 }
 
@@ -71,7 +73,7 @@ export class Recorder {
       const what = `${this.#options.device}: what was staged in ${short(state.key)} outlives a reload`
       this.#options.invariants.broken("what is in memory is what is stored", what)
     }
-    if (input.type === "joined") recording.isOver = true
+    if (isMadeElsewhere(input)) recording.isOver = true
     this.#drawn = []
     const { now } = moment.groupOptions
     const seconds = now?.() ?? 0n
@@ -122,12 +124,31 @@ export class Recorder {
   }
 }
 
-/** Verdicts are about the very claims that a group has staged: those of this one take their place. */
+/** A group that was entered, or a commit that was made in slices, with randomness that was drawn between two steps. */
+function isMadeElsewhere(input: Input): boolean {
+  return input.type === "joined" || (input.type === "answered" && input.to === "make")
+}
+
+/**
+ * Verdicts are about the very claims that a group has staged, and what was opened in slices belongs to the very group:
+ * those of this one take their place.
+ */
 function forState({ asking }: State, input: Input): Input {
+  if (input.type === "answered" && input.to === "open" && asking?.type === "open") {
+    return { ...input, question: asking, answer: opened(asking.work) }
+  }
   if (input.type !== "answered" || input.to !== "judge" || asking?.type !== "judge") return input
   const { claims } = asking
   const verdicts = input.answer.verdicts.map((verdict, at) => ({ ...verdict, claim: claims[at] ?? verdict.claim }))
   return { ...input, question: asking, answer: { ...input.answer, verdicts } }
+}
+
+function opened(work: QuestionOf<"open">["work"]): Answers["open"] {
+  try {
+    return { done: toEnd(work) }
+  } catch (failure) {
+    return { failure }
+  }
 }
 
 /** Time and randomness as they were. */

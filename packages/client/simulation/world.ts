@@ -75,6 +75,7 @@ class World {
           ...common,
           name,
           dice: diceFor(seed, name),
+          sliceDice: diceFor(seed, `slices of ${name}`),
           services: this.#services,
           isStrangerAbout: () => this.#stranger.isAbout,
         }),

@@ -75,7 +75,7 @@ export class SealedStore {
     let isOver = this.#slicing.begin()
     for (const [key, value] of changes.put) {
       put.set(key, this.#seal(key, value))
-      if (!isOver()) continue
+      if (!isLarge || !isOver()) continue
       await this.#slicing.turn()
       isOver = this.#slicing.begin()
     }

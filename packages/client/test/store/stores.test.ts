@@ -112,6 +112,28 @@ describe("a sealed store", () => {
     assert.notDeepEqual(profile.records.get("note"), first)
   })
 
+  it("seals and writes many records in turns of their own, and few in the turn in which they were made", async () => {
+    const profile = new MemoryProfile()
+    let turns = 0
+    const store = new SealedStore(memoryStore(profile), {
+      provider: nodeProvider(),
+      sealingKey: new Uint8Array(32).fill(1),
+      random: (length) => nodeProvider().random(length),
+      slicing: { membersMin: 1, begin: () => () => true, turn: async () => void turns++ },
+    })
+    const many = (count: number) => ({
+      put: new Map(Array.from({ length: count }, (_, at) => [`${count}/${at}`, Uint8Array.of(at & 0xff)])),
+      delete: new Set<string>(),
+    })
+    await store.transaction(many(10))
+    assert.equal(turns, 0)
+    await store.transaction(many(1_000))
+    // One for each record, and before and after all of them.
+    assert.equal(turns, 1_002)
+    assert.deepEqual(await store.get("1000/999"), Uint8Array.of(999 & 0xff))
+    assert.equal(profile.records.size, 1_010)
+  })
+
   it("opens with its own key only", async () => {
     const profile = new MemoryProfile()
     const store = sealed({ profile })
