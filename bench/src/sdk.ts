@@ -5,7 +5,7 @@ import { type Counted, Scene } from "./sdk/scene.js"
 
 /*
  * What the SDK costs around the protocol: profiles in SQLite files, the services on SQLite in memory, no network. For what is
- * written and sent, they are in the same thread; for the goals, in another one.
+ * written and sent, they are in this process; for the goals, in another one.
  * It says nothing of a service or a line; compared with the same program at another commit, it says what a change of the
  * SDK is worth.
  */

@@ -23,12 +23,12 @@ export async function catchingUp(of: { readonly messages: number; readonly conve
       await Promise.all(Array.from({ length: each }, (_, at) => conversation.send(`message ${at}`)))
     }
   }
-  const { total, longest } = await spent(() => bob.sync())
+  const { total, longest, busiest } = await spent(() => bob.sync())
   const expected = each * SENDERS
   for (const conversation of bob.conversations.values()) {
     const history = await conversation.history({ limit: expected + 10 })
     if (history.length !== expected) throw new Error(`${history.length} messages have come instead of ${expected}`)
   }
   await scene.close()
-  return { rate: (expected * of.conversations * 1_000) / total, longest }
+  return { rate: (expected * of.conversations * 1_000) / total, longest, busiest }
 }

@@ -8,6 +8,7 @@ export interface Grown {
   /** Milliseconds: medians of the rounds. */
   readonly total: number
   readonly longest: number
+  readonly busiest: number
   /** How many turns of the last round were long. */
   readonly turns: string
   readonly isCreation: boolean
@@ -56,6 +57,7 @@ export async function grown(members: number, rounds: number): Promise<readonly G
     what: text,
     total: median(found.map((round) => round[at]!.total)),
     longest: median(found.map((round) => round[at]!.longest)),
+    busiest: median(found.map((round) => round[at]!.busiest)),
     turns: histogram(found.at(-1)![at]!),
     isCreation: at === 0,
   }))

@@ -1,5 +1,6 @@
+import { fork } from "node:child_process"
 import { once } from "node:events"
-import { Worker } from "node:worker_threads"
+import { fileURLToPath } from "node:url"
 import { type Transport, TransportError } from "@conclave/transport"
 
 export type ServiceName = "delivery" | "auth"
@@ -17,21 +18,21 @@ export interface Answer {
 }
 
 /**
- * Both services on a thread of their own, as they would be in a process of their own: what they do holds up no turn of
- * the event loop of the clients. Subscriptions are not carried.
+ * Both services in a process of their own: what they do holds up no turn of the event loop of the clients, and is not
+ * counted among what those take of the processor. Subscriptions are not carried.
  */
 export class Services {
-  readonly #thread = new Worker(new URL("./service-thread.js", import.meta.url))
+  readonly #child = fork(fileURLToPath(new URL("./service-child.js", import.meta.url)), { serialization: "advanced" })
   readonly #waiting = new Map<number, (body: Uint8Array | undefined) => void>()
   #asked = 0
 
   constructor() {
-    this.#thread.on("message", ({ id, body }: Answer) => {
+    this.#child.on("message", ({ id, body }: Answer) => {
       this.#waiting.get(id)?.(body)
       this.#waiting.delete(id)
     })
-    this.#thread.on("error", (error) => {
-      throw error
+    this.#child.once("exit", (code) => {
+      if (code !== 0) throw new Error(`the services have ended with ${code}`)
     })
   }
 
@@ -41,7 +42,7 @@ export class Services {
         const id = this.#asked++
         const answer = new Promise<Uint8Array | undefined>((resolve) => this.#waiting.set(id, resolve))
         const asked: Asked = { id, service, body }
-        this.#thread.postMessage(asked)
+        this.#child.send(asked)
         const answered = await answer
         if (answered === undefined) throw new TransportError("the service ended without an answer", { retryable: true })
         return answered
@@ -54,7 +55,8 @@ export class Services {
   }
 
   async close(): Promise<void> {
-    this.#thread.postMessage("close")
-    await once(this.#thread, "exit")
+    const ended = once(this.#child, "exit")
+    this.#child.send("close")
+    await ended
   }
 }

@@ -1,14 +1,13 @@
-import { parentPort } from "node:worker_threads"
 import { openServices } from "./scene.js"
 import type { Answer, Asked } from "./services.js"
 
 const services = openServices()
 const { signal } = new AbortController()
 
-parentPort!.on("message", async (asked: Asked | "close") => {
+process.on("message", async (asked: Asked | "close") => {
   if (asked === "close") {
     await services.close()
-    parentPort!.close()
+    process.disconnect()
     return
   }
   for await (const body of services[asked.service](asked.body, { signal, early: false })) {
@@ -19,5 +18,5 @@ parentPort!.on("message", async (asked: Asked | "close") => {
 })
 
 function answer(answered: Answer): void {
-  parentPort!.postMessage(answered)
+  process.send!(answered)
 }
