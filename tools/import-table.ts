@@ -159,7 +159,7 @@ export const beside: Readonly<Record<string, readonly string[]>> = {
 export const layers: readonly string[] = ["wire", "suite", "tree", "schedule", "framing", "group", "inspect", "index"]
 
 /** Modules of `mls` that every layer may import. */
-export const beneathLayers: readonly string[] = ["errors", "rules", "indexes", "journal"]
+export const beneathLayers: readonly string[] = ["errors", "rules", "indexes", "journal", "slices"]
 
 /** Entries that must run wherever JavaScript does, browsers included. */
 export const anywhere: readonly string[] = [

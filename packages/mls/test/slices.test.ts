@@ -247,6 +247,19 @@ test("a message that is opened in slices spends nothing before it is received, a
   assert.throws(() => bob.receiveOpened(opened), { name: "StateError", code: "WRONG_EPOCH" })
 })
 
+test("a commit that removes this member is opened in slices, and leaves nothing to destroy", () => {
+  const { group, members } = scene()
+  const [bob] = members as [Group]
+  const commit = group.commit({ remove: [bob.ownLeafIndex] })
+  const left = toEnd(bob.openMessage(commit.message))
+  left[Symbol.dispose]()
+  assert.throws(() => bob.receiveOpened(left), { code: "WRONG_EPOCH" })
+  const received = bob.receiveOpened(toEnd(bob.openMessage(commit.message)))
+  assert.ok(received.type === "commit" && received.staged.selfRemoved)
+  bob.apply(received.staged, accept(received.staged.claims))
+  assert.equal(bob.active, false)
+})
+
 test("a forged message that is opened in slices throws the same, and does not spend the key of the real one", () => {
   const { group, members, changes } = scene()
   const [bob] = members as [Group]
