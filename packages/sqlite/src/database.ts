@@ -12,6 +12,8 @@ export type Row = Readonly<Record<string, any>>
 /** What a unit of work may do. Integers come out as `bigint`, blobs as `Uint8Array`. */
 export interface Connection {
   get(sql: string, parameters?: readonly SqlValue[]): Row | undefined
+  /** As `get`, the columns in their order: half the cost of a row of many columns. */
+  values(sql: string, parameters?: readonly SqlValue[]): readonly any[] | undefined
   all(sql: string, parameters?: readonly SqlValue[]): Row[]
   /** How many rows were changed. */
   run(sql: string, parameters?: readonly SqlValue[]): number
@@ -92,6 +94,13 @@ const BATCH_MAX = 256
 /** Of the bytes of one transaction: it lies in the write-ahead log until the next checkpoint. */
 const BATCH_SIZE_MAX = 8 * 1024 * 1024
 
+/** What a statement writes beside the blobs that it is given, about, in bytes: numbers, and places in indexes. */
+const STATEMENT_OVERHEAD = 100
+/** So much of the limit may be written within a transaction before its size is measured again. */
+const UNMEASURED_MAX = 1 / 1024
+/** Work has thrown after it changed something: the transaction is done again, with a savepoint for each piece. */
+const HALF_DONE = Symbol("half done")
+
 interface Work {
   readonly size: number
   run(connection: Connection): unknown
@@ -111,8 +120,10 @@ class LibsqlDatabase implements Database {
   readonly #queue: Work[] = []
   #queueSize = 0
   #pageSize: number | undefined
-  /** When the work under way first asked: an append asks several times before it writes. */
+  /** When the transaction under way last measured: each of its appends asks. */
   #bytesUsed: number | undefined
+  /** What its statements had written then: see {@link LibsqlConnection.written}. */
+  #writtenThen = 0
   #draining: Promise<void> | undefined
   #closed = false
 
@@ -171,8 +182,12 @@ class LibsqlDatabase implements Database {
     if (this.#closed) throw new StoreUnavailable("the database is closed")
     // Outside of transactions, others may have written as well.
     if (!this.#database.inTransaction) return { bytes: this.#measured(), sizeMax: this.#sizeMax }
-    this.#bytesUsed ??= this.#measured()
-    return { bytes: this.#bytesUsed, sizeMax: this.#sizeMax }
+    const { written } = this.#connection
+    if (this.#bytesUsed === undefined || written - this.#writtenThen > this.#sizeMax * UNMEASURED_MAX) {
+      this.#bytesUsed = this.#measured()
+      this.#writtenThen = written
+    }
+    return { bytes: this.#bytesUsed + written - this.#writtenThen, sizeMax: this.#sizeMax }
   }
 
   #measured(): number {
@@ -244,14 +259,19 @@ class LibsqlDatabase implements Database {
     return batch
   }
 
-  async #commitTogether(batch: readonly Work[]): Promise<void> {
+  async #commitTogether(batch: readonly Work[], { apart = false } = {}): Promise<void> {
     const settlements: (() => void)[] = []
     try {
       await this.#begin()
-      for (const work of batch) settlements.push(this.#attempt(work))
+      this.#bytesUsed = undefined
+      for (const work of batch) settlements.push(apart ? this.#attemptApart(work) : this.#attempt(work))
       this.#database.exec("COMMIT")
     } catch (error) {
       this.#rollback()
+      if (error === HALF_DONE) {
+        await this.#commitTogether(batch, { apart: true })
+        return
+      }
       // One that is too big for the disk must not take the others with it.
       if (batch.length > 1 && isFull(error)) {
         for (const work of batch) await this.#commitTogether([work])
@@ -264,10 +284,24 @@ class LibsqlDatabase implements Database {
     for (const settle of settlements) settle()
   }
 
-  /** Runs one piece of work; what it threw is for its owner alone, what SQLite threw ends the transaction. */
+  /**
+   * Runs one piece of work; what it threw is for its owner alone, what SQLite threw ends the transaction. Without a savepoint,
+   * which costs as much as an append: throws {@link HALF_DONE} where there is something to undo.
+   */
   #attempt(work: Work): () => void {
+    const { written } = this.#connection
+    try {
+      const value = work.run(this.#connection)
+      return () => work.resolve(value)
+    } catch (error) {
+      if (isUnavailable(error) || !this.#database.inTransaction) throw error
+      if (this.#connection.written > written) throw HALF_DONE
+      return () => work.reject(error)
+    }
+  }
+
+  #attemptApart(work: Work): () => void {
     this.#database.exec("SAVEPOINT work")
-    this.#bytesUsed = undefined
     try {
       const value = work.run(this.#connection)
       this.#database.exec("RELEASE work")
@@ -315,6 +349,10 @@ export const connectionOf = (database: Libsql.Database): Connection => new Libsq
 class LibsqlConnection implements Connection {
   readonly #database: Libsql.Database
   readonly #statements = new Map<string, Libsql.Statement>()
+  /** Of statements whose rows come as arrays. */
+  readonly #valued = new Map<string, Libsql.Statement>()
+  /** Bytes that statements were given to write since the file was opened, about. Rises with each statement that writes. */
+  written = 0
 
   constructor(database: Libsql.Database) {
     this.#database = database
@@ -329,7 +367,19 @@ class LibsqlConnection implements Connection {
     return (this.#statement(sql).all(parameters as any) as Record<string, unknown>[]).map(withArrays)
   }
 
+  values(sql: string, parameters: readonly SqlValue[] = []): readonly any[] | undefined {
+    let statement = this.#valued.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql).safeIntegers(true).raw()
+      this.#valued.set(sql, statement)
+    }
+    return (statement.get(parameters as any) as unknown[] | undefined)?.map(withArray)
+  }
+
   run(sql: string, parameters: readonly SqlValue[] = []): number {
+    let size = STATEMENT_OVERHEAD
+    for (const value of parameters) if (value instanceof Uint8Array) size += value.length
+    this.written += size
     return this.#statement(sql).run(parameters as any).changes
   }
 
@@ -411,12 +461,13 @@ export function opened(file: string, options: Libsql.Options = { timeout: 0 }): 
 
 /** The binding gives blobs as `Buffer` from one call and as `ArrayBuffer` from another. */
 function withArrays(row: Record<string, unknown>): Row {
-  for (const name in row) {
-    const value = row[name]
-    if (value instanceof ArrayBuffer) row[name] = new Uint8Array(value)
-    else if (value instanceof Buffer) row[name] = new Uint8Array(value.buffer, value.byteOffset, value.length)
-  }
+  for (const name in row) row[name] = withArray(row[name])
   return row
+}
+
+function withArray(value: unknown): unknown {
+  if (value instanceof Buffer) return new Uint8Array(value.buffer, value.byteOffset, value.length)
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : value
 }
 
 /** The conditions of the machine and not of the program; https://sqlite.org/rescode.html. */

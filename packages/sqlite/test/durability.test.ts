@@ -220,6 +220,25 @@ describe("work that shares a transaction", () => {
     const names = database.read((connection) => connection.all("SELECT name FROM fruit")).map((row) => row.name)
     assert.deepEqual(names, ["apple", "pear"])
   })
+
+  it("is not repeated where one throws that has changed nothing", async (test) => {
+    const database = openDatabase({ file: join(temporaryFolder(test), "refused.db") })
+    test.after(() => database.close())
+    database.migrate("test", ["CREATE TABLE fruit (name TEXT)"])
+    const runs: string[] = []
+    const insert = (name: string) =>
+      database.write((connection) => {
+        runs.push(name)
+        if (name === "stone") throw new Error("no fruit")
+        connection.run("INSERT INTO fruit VALUES (?)", [name])
+      })
+    const settled = await Promise.allSettled(["apple", "stone", "pear"].map(insert))
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    )
+    assert.deepEqual(runs, ["apple", "stone", "pear"])
+  })
 })
 
 describe("work that waits", () => {

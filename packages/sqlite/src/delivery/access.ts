@@ -60,8 +60,29 @@ const OF_STANDING = "number, next_seq, oldest_seq, last_commit_seq, beside, acce
 
 /** With the columns that appending needs, too. */
 export function groupOf(connection: Connection, groupId: Uint8Array): Row | undefined {
-  return connection.get(`SELECT ${OF_STANDING}, head_hash, ${OF_USE} FROM mls_group WHERE id = ?`, [groupId])
+  const values = connection.values(OF_APPENDING, [groupId])
+  if (values === undefined) return undefined
+  const [number, next_seq, oldest_seq, last_commit_seq, beside, access_key, access_seq, head_hash, ...used] = values
+  const [bytes, appends_full_at, proposals_full_at, commits_full_at, knocks_full_at] = used
+  // Spreads would make objects of so many properties slow ones, of 4 KB.
+  return {
+    number,
+    next_seq,
+    oldest_seq,
+    last_commit_seq,
+    beside,
+    access_key,
+    access_seq,
+    head_hash,
+    bytes,
+    appends_full_at,
+    proposals_full_at,
+    commits_full_at,
+    knocks_full_at,
+  }
 }
+
+const OF_APPENDING = `SELECT ${OF_STANDING}, head_hash, ${OF_USE} FROM mls_group WHERE id = ?`
 
 /** What a key is to the group. The newest key costs no look beyond the row of the group. */
 export function standingIn(connection: Connection, group: Row, key: Uint8Array | undefined): Standing {

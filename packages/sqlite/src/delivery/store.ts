@@ -169,16 +169,14 @@ interface Accepting {
 function accept(connection: Connection, entry: NewEntry, { group, budgets, sha256 }: Accepting): Appended {
   const seq: bigint = group.next_seq
   const begins = entry.commit?.begins
-  const chainHash = logChainHash(sha256, group.head_hash, { ...entry, seq, begins })
+  const { kind, epoch, body } = entry
+  const chainHash = logChainHash(sha256, group.head_hash, { seq, kind, epoch, body, begins })
   const lastCommitSeq = entry.kind === "commit" ? seq : group.last_commit_seq
   // The compare-and-set: of all entries that would have this seq, one changes a row.
   const changed = connection.run(
     `UPDATE mls_group SET next_seq = next_seq + 1, last_commit_seq = ?, head_hash = ?, bytes = bytes + ?, last_at = ?,
        ${SET_BUDGETS} WHERE number = ? AND next_seq = ?`,
-    [
-      ...[lastCommitSeq, chainHash, entry.body.length + ENTRY_OVERHEAD, entry.at],
-      ...[...budgetValues(budgets), group.number, seq],
-    ],
+    [lastCommitSeq, chainHash, body.length + ENTRY_OVERHEAD, entry.at, ...budgetValues(budgets), group.number, seq],
   )
   if (changed !== 1) throw new Error("the group changed within a transaction")
   if (begins !== undefined) {
@@ -191,11 +189,11 @@ function accept(connection: Connection, entry: NewEntry, { group, budgets, sha25
     [
       group.number,
       seq,
-      EntryKind.values[entry.kind],
-      entry.epoch,
+      EntryKind.values[kind],
+      epoch,
       entry.idempotencyId,
       entry.requestHash,
-      entry.body,
+      body,
       begins === undefined ? null : encode(Interval, begins),
       chainHash,
       undelivered.length === 0 ? null : encode(DeviceIds, undelivered),
