@@ -11,7 +11,7 @@ export interface DecodeOptions {
 }
 
 /** Throws `RangeError` or `TypeError` for a value that the type cannot hold. */
-export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+export function encode<T>(codec: Pick<Codec<T>, "write">, value: T): Uint8Array {
   const writer = borrowed ?? new Writer()
   borrowed = undefined
   try {
@@ -104,7 +104,7 @@ export const utf8: Codec<string> = {
   shape: { kind: "text" },
   write(writer, text) {
     if (!isWellFormed(text)) throw new RangeError("text with an unpaired surrogate has no encoding")
-    opaque.write(writer, new TextEncoder().encode(text))
+    opaque.write(writer, encoder.encode(text))
   },
   read(reader) {
     const bytes = opaque.read(reader)
@@ -115,6 +115,8 @@ export const utf8: Codec<string> = {
     }
   },
 }
+
+const encoder = new TextEncoder()
 
 /** `uint8 %` that is 0 or 1: for a service's contract. Not a type of RFC 9420. */
 export const boolean: Codec<boolean> = {

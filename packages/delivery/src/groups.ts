@@ -103,9 +103,14 @@ export class Groups {
     const shown = judge.appending(request, BigInt(asking.now))
     const isFutile = request.commit !== undefined && (await this.#isFutile(shown, after))
     const commit = request.commit && (await this.#newCommit(request.commit, { ...asking, isFutile }))
+    const { key, permit } = isFutile ? neverAccepted(shown) : shown
     const appended = await store.append({
-      ...request,
-      ...(isFutile ? neverAccepted(shown) : shown),
+      groupId,
+      key,
+      permit,
+      idempotencyId: request.idempotencyId,
+      kind: request.kind,
+      body,
       epoch: counted(request.epoch),
       after,
       requestHash: this.#sha256(encode(DeliveryRequest, { ...request, after: 0n, access: noAccess })),
@@ -125,7 +130,7 @@ export class Groups {
   #answerTo(appended: Appended, groupId: Uint8Array, asking: Asking): DeliveryResponse {
     switch (appended.type) {
       case "accepted":
-        return { ...appended, ...this.#options.identity.signHead(groupId, appended) }
+        return accepted(appended, this.#options.identity.signHead(groupId, appended))
       case "idReused":
         return invalid("idempotencyId: it was used for another entry of the group")
       case "keyReused":
@@ -289,6 +294,15 @@ function neverAccepted(shown: Shown): Shown {
       return shown.permit(standing) ?? { type: "stale", lastCommitSeq, headSeq }
     },
   }
+}
+
+type Accepted = Extract<Appended, { type: "accepted" }>
+
+function accepted(
+  { seq, chainHash, undelivered }: Accepted,
+  { incarnation, signature }: ReturnType<Identity["signHead"]>,
+): DeliveryResponse {
+  return { type: "accepted", seq, chainHash, undelivered, incarnation, signature }
 }
 
 /** A page with the service's word for its last entry. */

@@ -103,20 +103,18 @@ class DeliveryService {
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
     try {
-      for await (const response of this.#responses(bytes, context)) {
-        yield response instanceof Uint8Array ? response : encode(DeliveryResponse, response)
+      // A generator holds what it has seen: the request is left to a function that ends, for subscriptions are long.
+      const answer = await this.#answerTo(bytes, context)
+      if ("type" in answer) yield encode(DeliveryResponse, answer)
+      else {
+        for await (const response of answer) {
+          yield response instanceof Uint8Array ? response : encode(DeliveryResponse, response)
+        }
       }
     } catch (error) {
       this.#onError(error)
       yield encode(DeliveryResponse, unavailableAnswer(error, this.#crypto.random))
     }
-  }
-
-  async *#responses(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Answer> {
-    // A generator holds what it has seen: the request is left to a function that ends, for subscriptions are long.
-    const answer = await this.#answerTo(bytes, context)
-    if ("type" in answer) yield answer
-    else yield* answer
   }
 
   async #answerTo(bytes: Uint8Array, context: RequestContext): Promise<DeliveryResponse | AsyncIterable<Answer>> {

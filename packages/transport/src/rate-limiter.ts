@@ -100,10 +100,13 @@ export class RateLimiter {
  * the longest wait in milliseconds, or `undefined` where everything was taken.
  */
 export function takeAll(takings: readonly Taking[], now: number): number | undefined {
-  const known = takings.filter((taking): taking is Taking & { readonly key: string } => taking.key !== undefined)
-  const waits = known.map(({ limiter, key, amount }) => limiter.wait(key, now, amount) ?? 0)
-  const longest = Math.max(0, ...waits)
+  let longest = 0
+  for (const { limiter, key, amount } of takings) {
+    if (key !== undefined) longest = Math.max(longest, limiter.wait(key, now, amount) ?? 0)
+  }
   if (longest > 0) return longest
-  for (const { limiter, key, amount } of known) limiter.take(key, now, amount)
+  for (const { limiter, key, amount } of takings) {
+    if (key !== undefined) limiter.take(key, now, amount)
+  }
   return undefined
 }

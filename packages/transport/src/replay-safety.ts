@@ -54,6 +54,7 @@ export class RequestContract<Request extends { readonly type: string }, Safe ext
   readonly version: number
   readonly replaySafety: Readonly<Record<Request["type"], ReplaySafety>>
   readonly #request: Codec<Request>
+  readonly #versioned: Pick<Codec<Request>, "write">
   readonly #kind: Codec<Request["type"]>
 
   constructor(parts: {
@@ -64,16 +65,18 @@ export class RequestContract<Request extends { readonly type: string }, Safe ext
   }) {
     this.version = parts.version
     this.#request = parts.request
+    this.#versioned = {
+      write(writer, request) {
+        writer.uint8(VERSION_MARK | parts.version)
+        parts.request.write(writer, request)
+      },
+    }
     this.#kind = parts.kind
     this.replaySafety = parts.replaySafety
   }
 
   encode<const R extends Request>(request: R): Encoded<R["type"], Safe> {
-    const encoded = encode(this.#request, request)
-    const versioned = new Uint8Array(1 + encoded.length)
-    versioned[0] = VERSION_MARK | this.version
-    versioned.set(encoded, 1)
-    return versioned as Uint8Array as Encoded<R["type"], Safe>
+    return encode(this.#versioned, request) as Encoded<R["type"], Safe>
   }
 
   /**
