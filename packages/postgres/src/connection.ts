@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import type pg from "pg"
-import { COMMIT_UNANSWERED, isLost, NOT_REPLICATED, QueryFailure, spoilsConnection } from "./failures.js"
+import { COMMIT_UNANSWERED, isLost, isRetryable, NOT_REPLICATED, QueryFailure, spoilsConnection } from "./failures.js"
 import type { Row, SqlValue } from "./values.js"
 
 /** What a unit of work may do, one statement after the other. */
@@ -9,6 +9,8 @@ export interface Connection {
   all(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>
   /** How many rows were changed. */
   run(sql: string, parameters?: readonly SqlValue[]): Promise<number>
+  /** As `all`, where the statement is a transaction of its own: what it wrote is durable, or it fails as a COMMIT would. */
+  commit(sql: string, parameters: readonly SqlValue[]): Promise<Row[]>
   /** As `all`, planned for just these parameters: a plan for any would lock every partition. */
   planned(sql: string, parameters: readonly SqlValue[]): Promise<Row[]>
   /** Statements without parameters or results. */
@@ -38,7 +40,14 @@ export async function inTransaction<T>(client: pg.PoolClient, begin: string, wor
 }
 
 async function commit(client: pg.PoolClient): Promise<void> {
-  let command: string
+  const { command } = await committed(client, { text: "COMMIT" })
+  // A transaction that had failed before is undone without an error.
+  if (command !== "COMMIT") throw new Error("the transaction was undone")
+}
+
+/** A statement with which a transaction ends. */
+async function committed(client: pg.ClientBase, query: pg.QueryConfig): Promise<pg.QueryResult> {
+  let result: pg.QueryResult
   // A cancelled wait for a synchronous replica is a warning: the commit is done here, and a failover may undo it.
   let isReplicated = true
   const heed = ({ routine }: { readonly routine?: unknown }) => {
@@ -46,21 +55,22 @@ async function commit(client: pg.PoolClient): Promise<void> {
   }
   client.on("notice", heed)
   try {
-    command = (await queried(client, { text: "COMMIT" })).command
+    result = await queried(client, query)
   } catch (error) {
-    throw spoilsConnection(error) ? new QueryFailure(error, COMMIT_UNANSWERED) : error
+    const isUndone = isRetryable(error) || (error instanceof QueryFailure && error.isOfStatement)
+    throw spoilsConnection(error) && !isUndone ? new QueryFailure(error, COMMIT_UNANSWERED) : error
   } finally {
     client.off("notice", heed)
   }
   if (!isReplicated) throw new QueryFailure(new Error("not replicated"), NOT_REPLICATED)
-  // A transaction that had failed before is undone without an error.
-  if (command !== "COMMIT") throw new Error("the transaction was undone")
+  return result
 }
 
 export const connectionOf = (client: pg.ClientBase): Connection => ({
   get: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rows[0],
   all: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rows,
   run: async (sql, parameters = []) => (await queried(client, prepared(sql, parameters))).rowCount ?? 0,
+  commit: async (sql, parameters) => (await committed(client, prepared(sql, parameters))).rows,
   planned: async (sql, parameters) => (await queried(client, { text: sql, values: valuesOf(parameters) })).rows,
   async script(sql) {
     // Changing the tables takes its time.
@@ -83,7 +93,7 @@ const valuesOf = (parameters: readonly SqlValue[]) =>
 const names = new Map<string, string>()
 
 /** The same statement has the same name in every process: a proxy may share a connection among them. */
-function nameOf(sql: string): string {
+export function nameOf(sql: string): string {
   let name = names.get(sql)
   if (name === undefined) {
     name = createHash("sha256").update(sql).digest("hex").slice(0, 32)

@@ -32,6 +32,11 @@ export interface Database extends AsyncDisposable {
    * been done. `lane`: on one of the connections that are kept for {@link lanes}.
    */
   write<T>(work: Work<T>, options?: { readonly lane?: boolean }): Promise<T>
+  /**
+   * On one of the connections that are kept for {@link lanes}, without a transaction around it. It may run several times, where
+   * others were in its way: what it writes, it writes by one {@link Connection.commit}, after which it fails no more.
+   */
+  free<T>(work: Work<T>): Promise<T>
   /** So many writes find a connection of their own at the same time. */
   readonly lanes: number
   /** Rises when a connection is lost: the server may have gone back to an earlier state. */
@@ -152,15 +157,15 @@ class PostgresDatabase implements Database {
     this.#schema = schema
     this.#queueMax = queueMax
     this.lanes = Math.min(LANES_MAX, Math.floor(connections / 2))
-    this.#lanes = this.#poolOf(this.lanes)
+    this.#lanes = this.#poolOf(this.lanes, "SET plan_cache_mode TO force_generic_plan")
     this.#pool = this.#poolOf(connections - this.lanes)
     this.#components = new Components(schema, { isIntake: options.role === "intake" })
   }
 
-  #poolOf(max: number): pg.Pool {
+  #poolOf(max: number, settings?: string): pg.Pool {
     const pool = new pg.Pool({
       ...clientOptions(this.#options),
-      ...{ max, idleTimeoutMillis: IDLE_MILLISECONDS, onConnect: (client) => this.#prepare(client) },
+      ...{ max, idleTimeoutMillis: IDLE_MILLISECONDS, onConnect: (client) => this.#prepare(client, settings) },
     })
     const lost = () => {
       this.losses++
@@ -174,10 +179,10 @@ class PostgresDatabase implements Database {
     return pool
   }
 
-  async #prepare(client: pg.ClientBase): Promise<void> {
+  async #prepare(client: pg.ClientBase, settings = ""): Promise<void> {
     await client.query(
       `SET search_path TO ${this.#schema}; SET bytea_output TO hex; SET default_transaction_isolation TO 'read committed';
-       ${BY_INDEX}; SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+       ${BY_INDEX}; ${settings}; SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
     )
     if ((this.#options.role ?? "gateway") === "gateway") await this.#enter(client)
   }
@@ -229,6 +234,12 @@ class PostgresDatabase implements Database {
     this.#check()
     const pool = lane ? this.#lanes : this.#pool
     return this.#again(pool, { isRead: false }, (client) => inTransaction(client, "BEGIN", work))
+  }
+
+  async free<T>(work: Work<T>): Promise<T> {
+    this.#check()
+    // What was lost before the commit was sent has read, no more.
+    return this.#again(this.#lanes, { isRead: true }, (client) => work(connectionOf(client)))
   }
 
   #look<T>(work: Work<T>): Promise<T> {

@@ -9,11 +9,14 @@ export class QueryFailure extends Error {
   /** SQLSTATE, the system's error code, or a word of this module's. */
   readonly code: string
   readonly table: string | undefined
+  /** The server has said that the statement failed, and not that it ends the connection, where the language of its messages lets it be told. */
+  readonly isOfStatement: boolean
 
   constructor(error: unknown, code = codeOf(error)) {
     const { constraint, table } = error as { readonly constraint?: unknown; readonly table?: unknown }
     super(`the database failed (${[code, constraint].filter((it) => typeof it === "string").join(", ")})`)
     this.code = code
+    this.isOfStatement = (error as { readonly severity?: unknown }).severity === "ERROR"
     this.table = typeof table === "string" ? table : undefined
   }
 }

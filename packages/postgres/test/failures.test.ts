@@ -3,6 +3,8 @@ import { describe, it, type TestContext } from "node:test"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import { sha256 } from "@conclave/testing/delivery"
 import { noPostgres } from "@conclave/testing/servers"
+import { nameOf } from "../src/connection.js"
+import { WRITE_FREE } from "../src/delivery/append-free.js"
 import { authStore, deliveryStore, openDatabase } from "../src/index.js"
 import { cuttingProxy } from "./cutting-proxy.js"
 import {
@@ -40,15 +42,22 @@ describe("failures of PostgreSQL", { skip: noPostgres }, () => {
     const { proxy, direct, store } = await throughProxy(test)
     await store.createGroup(newGroup("group"))
     await store.append(message("group", "1"))
-    for (const when of ["after", "before"] as const) {
+    // Messages are written by a statement that commits itself, commits with locks.
+    for (const [when, ending] of [
+      ["after", nameOf(WRITE_FREE)],
+      ["before", nameOf(WRITE_FREE)],
+      ["after", "COMMIT"],
+      ["before", "COMMIT"],
+    ] as const) {
       let asked = 0
-      const entry = message("group", when, {
-        admit() {
-          asked++
-          return undefined
-        },
-      })
-      proxy.cut("COMMIT", when)
+      const admit = () => {
+        asked++
+        return undefined
+      }
+      const { length } = await logOf(store, "group")
+      const commit = { kind: "commit", commit: commitParts(), after: length > 3 ? BigInt(length) : 0n } as const
+      const entry = message("group", `${when} ${ending}`, ending === "COMMIT" ? { ...commit, admit } : { admit })
+      proxy.cut(ending, when)
       const written = (await logOf(await deliveryStore(direct, sha256), "group")).length
       await assert.rejects(store.append(entry), isUnavailable(/lost, and it may have written or not/))
       const log = await logOf(await deliveryStore(direct, sha256), "group")
@@ -58,8 +67,8 @@ describe("failures of PostgreSQL", { skip: noPostgres }, () => {
       assert.equal(asked, when === "after" ? 1 : 2)
       assert.deepEqual(await store.append(entry), answer)
     }
-    assert.equal(proxy.cuts, 2)
-    assert.equal((await logOf(store, "group")).length, 3)
+    assert.equal(proxy.cuts, 4)
+    assert.equal((await logOf(store, "group")).length, 5)
   })
 
   it("a connection that is lost on the way undoes everything, and the next request has another", async (test) => {

@@ -5,7 +5,7 @@ import { chainLink, chainLinkHash, type Sha256 } from "@conclave/contracts/log-c
 import { equalBytes } from "@conclave/crypto"
 import { type Appended, ENTRY_OVERHEAD, type NewCommit, type NewEntry } from "@conclave/delivery/store"
 import type { Connection } from "../connection.js"
-import { bigintArray, bytesArray, doubleArray, integerArray } from "../values.js"
+import { bigintArray, bytesArray, doubleArray, integerArray, type SqlValue } from "../values.js"
 import { insertIntervals, standingIn } from "./access.js"
 import { keepCommitParts } from "./commit-parts.js"
 import { DeviceIds } from "./device-ids.js"
@@ -31,7 +31,7 @@ export interface Batch {
 export type Settled = { readonly value: Appended } | { readonly error: unknown }
 
 /** What is written of an entry. */
-interface NewRow {
+export interface NewRow {
   readonly group: GroupState
   readonly entry: NewEntry
   readonly seq: bigint
@@ -72,12 +72,12 @@ export async function appendTogether(connection: Connection, batch: Batch): Prom
 
 const hasParts = ({ recipients, answers }: NewCommit) => recipients.length > 0 || answers !== undefined
 
-const answerOf = ({ seq, chainHash, undelivered }: Omit<Answered, "requestHash">): Appended => {
+export const answerOf = ({ seq, chainHash, undelivered }: Omit<Answered, "requestHash">): Appended => {
   return { type: "accepted", seq, chainHash, undelivered }
 }
 
 /** `undefined` where the entry is to be accepted. */
-function judged(group: GroupState | undefined, work: Work): Settled | undefined {
+export function judged(group: GroupState | undefined, work: Work): Settled | undefined {
   try {
     const value = group === undefined ? ({ type: "notFound" } as const) : refusalOf(group, work)
     return value && { value }
@@ -133,7 +133,7 @@ interface Accepting {
 }
 
 /** Takes the entry into what the group has become in this transaction. */
-async function accept(connection: Connection, work: Work, { group, sha256 }: Accepting): Promise<NewRow> {
+export async function accept(connection: Connection, work: Work, { group, sha256 }: Accepting): Promise<NewRow> {
   const { entry } = work
   const seq = group.nextSeq
   const begins = entry.commit?.begins
@@ -165,8 +165,7 @@ const storedSize = (entry: NewEntry, group: GroupState) => (isExpired(entry, gro
 
 /** All in one statement, and one for each interval that begins. */
 async function write(connection: Connection, rows: readonly NewRow[]): Promise<void> {
-  const groups = [...new Set(rows.map(({ group }) => group))]
-  const bodies = rows.filter(({ entry, group }) => entry.kind === "application" && !isExpired(entry, group))
+  const groups = groupsOf(rows)
   const begun = groups.flatMap(({ number, begun }) => begun.map((it) => ({ ...it, group: number })))
   await insertIntervals(connection, begun)
   for (const { number, superseded } of groups) {
@@ -174,7 +173,19 @@ async function write(connection: Connection, rows: readonly NewRow[]): Promise<v
       await connection.run("INSERT INTO superseded_commit (group_number, seq) VALUES ($1, $2)", [number, seq])
     }
   }
-  const changed = await connection.run(WRITE, [
+  const changed = await connection.run(WRITE, parametersOf(rows))
+  await retreat(connection, rows)
+  // The compare-and-set, which the locks of the rows make certain.
+  if (changed !== groups.length) throw new Error("a group changed while it was locked")
+}
+
+const groupsOf = (rows: readonly NewRow[]) => [...new Set(rows.map(({ group }) => group))]
+
+/** Of {@link WRITE}: the first of each kind are for the entries, those from $18 on for their groups. */
+export function parametersOf(rows: readonly NewRow[]): SqlValue[] {
+  const groups = groupsOf(rows)
+  const bodies = rows.filter(({ entry, group }) => entry.kind === "application" && !isExpired(entry, group))
+  return [
     bigints(rows, ({ group }) => group.number),
     bigints(rows, ({ seq }) => seq),
     bigints(rows, ({ entry }) => entry.epoch),
@@ -204,10 +215,7 @@ async function write(connection: Connection, rows: readonly NewRow[]): Promise<v
     bytes(groups, ({ accessKey }) => accessKey),
     bytes(groups, ({ headHash }) => headHash),
     ...BUDGETS.map((name) => doubleArray(groups.map(({ budgets }) => budgets[name]))),
-  ])
-  await retreat(connection, rows)
-  // The compare-and-set, which the locks of the rows make certain.
-  if (changed !== groups.length) throw new Error("a group changed while it was locked")
+  ]
 }
 
 /** What a gateway writes whose clock is far back is swept as well. */

@@ -99,7 +99,7 @@ interface Found {
   readonly group: GroupState
 }
 
-function stateOf(row: Row): GroupState {
+export function stateOf(row: Row): GroupState {
   return {
     number: row.number,
     id: row.id,

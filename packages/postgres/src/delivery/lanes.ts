@@ -2,7 +2,8 @@ import type { Sha256 } from "@conclave/contracts/log-chain"
 import { type Appended, type NewEntry, StoreUnavailable } from "@conclave/delivery/store"
 import type { Database } from "../database.js"
 import { failureCode } from "../failures.js"
-import { appendTogether, type Batch, type Work } from "./append.js"
+import { appendTogether, type Batch, type Settled, type Work } from "./append.js"
+import { appendFree } from "./append-free.js"
 import type { Partitions } from "./partitions.js"
 import { admittingOnce } from "./use.js"
 
@@ -21,6 +22,8 @@ interface Waiting extends Work {
 
 interface Lane {
   readonly queue: Waiting[]
+  /** So many of its next batches are appended with locks at once. */
+  locked: number
   draining: Promise<void> | undefined
 }
 
@@ -44,7 +47,10 @@ export class Lanes {
 
   constructor(options: LanesOptions) {
     this.#options = options
-    this.#lanes = Array.from({ length: options.database.lanes }, (): Lane => ({ queue: [], draining: undefined }))
+    this.#lanes = Array.from(
+      { length: options.database.lanes },
+      (): Lane => ({ queue: [], locked: 0, draining: undefined }),
+    )
   }
 
   /** Entries that have been asked for and are not settled. */
@@ -78,13 +84,35 @@ export class Lanes {
       await new Promise((resolve) => setImmediate(resolve))
       const batch = batchOf(lane.queue)
       this.#options.onBatch(batch.length)
-      await this.#run(batch)
+      await this.#run(await this.#unsettled(lane, batch))
       for (const { size } of batch) {
         this.#waiting--
         this.#waitingSize -= size
       }
     }
     lane.draining = undefined
+  }
+
+  /** What could not be appended without locks. Where others write to the same groups all the time, that is not tried. */
+  async #unsettled(lane: Lane, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+    if (lane.locked > 0) {
+      lane.locked--
+      return batch
+    }
+    const { database, partitions, sha256 } = this.#options
+    try {
+      const times = batch.filter(({ entry }) => entry.kind === "application").map(({ entry }) => entry.at)
+      if (!partitions.has(times)) await partitions.make(times)
+      const { settled, rest, conflicts } = await database.free((connection) => appendFree(connection, batch, sha256))
+      for (const { work, settled: it } of settled) settle(work, it)
+      if (conflicts * 2 > batch.length) lane.locked = LOCKED_BATCHES
+      return rest
+    } catch (error) {
+      // Nothing was written, and those that are at fault are found with locks.
+      if (!isOfDatabase(error)) return batch
+      for (const { reject } of batch) reject(error)
+      return []
+    }
   }
 
   async #run(batch: readonly Waiting[]): Promise<void> {
@@ -95,9 +123,9 @@ export class Lanes {
   async #attempt(batch: readonly Waiting[]): Promise<number> {
     const progress = { hasGroups: false }
     try {
-      const settlements = await this.#write(batch, progress)
-      for (const [index, settle] of settlements.entries()) settle(batch[index]!)
-      return settlements.length
+      const settled = await this.#write(batch, progress)
+      for (const [index, it] of settled.entries()) settle(batch[index]!, it)
+      return settled.length
     } catch (error) {
       const parts = partsOf(batch, error, progress)
       if (parts.length > 1) for (const part of parts) await this.#run(part)
@@ -106,19 +134,14 @@ export class Lanes {
     }
   }
 
-  async #write(batch: readonly Waiting[], progress: Batch["progress"]): Promise<((waiting: Waiting) => void)[]> {
+  async #write(batch: readonly Waiting[], progress: Batch["progress"]): Promise<Settled[]> {
     const { database, partitions, sha256 } = this.#options
     for (let tried = 1; ; tried++) {
       const times = batch.filter(({ entry }) => entry.kind === "application").map(({ entry }) => entry.at)
       if (!partitions.has(times)) await partitions.make(times)
       try {
-        const settled = await database.write(
-          (connection) => appendTogether(connection, { works: batch, sha256, progress }),
-          { lane: true },
-        )
-        return settled.map((it) => (waiting: Waiting) => {
-          if ("error" in it) waiting.reject(it.error)
-          else waiting.resolve(it.value)
+        return await database.write((connection) => appendTogether(connection, { works: batch, sha256, progress }), {
+          lane: true,
         })
       } catch (error) {
         // Another gateway has dropped a partition, of what has expired by now.
@@ -130,13 +153,25 @@ export class Lanes {
 }
 
 const NO_PARTITION = "23514"
+/** After a batch most of which others were in the way of. */
+const LOCKED_BATCHES = 8
+
+function settle({ resolve, reject }: Waiting, settled: Settled): void {
+  if ("error" in settled) reject(settled.error)
+  else resolve(settled.value)
+}
+
+const LOCKED = "55P03"
+
+/** Whatever was asked would fail, or it may have been written: not for one of the entries alone. */
+const isOfDatabase = (error: unknown) =>
+  error instanceof StoreUnavailable && ![LOCKED, "40001", "40P01"].includes(failureCode(error) ?? "")
 
 /** What is to be tried apart, as one of them has failed all. */
 function partsOf(batch: readonly Waiting[], error: unknown, { hasGroups }: Batch["progress"]): Waiting[][] {
   const alone = () => batch.map((waiting) => [waiting])
-  const code = failureCode(error)
-  if (!(error instanceof StoreUnavailable) || code === "40001" || code === "40P01") return alone()
-  if (code !== "55P03") return [[...batch]]
+  if (isOfDatabase(error)) return [[...batch]]
+  if (failureCode(error) !== LOCKED) return alone()
   // The lock of a group is held against all of the group's entries.
   if (hasGroups) return alone()
   const byGroup = new Map<string, Waiting[]>()
