@@ -33,7 +33,7 @@ export const fanOut: Scenario = {
     const notes = [
       `${RATE} messages a second, in microseconds for each delivery. An append (MAC, SQLite with synchronous=FULL, signature) is ` +
         "what the same process uses at the same rate for a group that nobody follows. Both servers send to real WebSockets whose " +
-        "other ends are in another process; the service's clients grant credit for each item, as clients do. Where messages come " +
+        "other ends are in another process; the service's clients grant credit as clients do. Where messages come " +
         "faster than a socket is written, the service puts several into a frame, and the broadcaster does not.",
     ]
     return { measurements, notes }

@@ -3,7 +3,7 @@ import { encode } from "@conclave/codec"
 import { ClientFrame, SUBPROTOCOL } from "@conclave/transport/parts"
 import { WebSocket } from "ws"
 
-/** As clients have it; what a reader has taken is granted again at once. */
+/** As clients have it; what a reader has taken is granted again by halves. */
 const CREDIT = 256 * 1024
 const ITEM = 1
 
@@ -56,9 +56,10 @@ export class Line {
 
   /** Calls `take` with each item for as long as the socket is open. */
   subscribe(body: Uint8Array, take: (item: Buffer) => void): void {
+    let taken = 0
     const stream = this.#open(body, (item) => {
       if (item === undefined) return
-      this.#send({ type: "credit", stream, bytes: item.length })
+      taken = this.#granted(stream, taken + item.length)
       take(item)
     })
   }
@@ -66,6 +67,7 @@ export class Line {
   readonly follow = async function* (this: Line, body: Uint8Array): AsyncGenerator<Uint8Array> {
     const items: (Buffer | undefined)[] = []
     let wake = () => {}
+    let taken = 0
     const stream = this.#open(body, (item) => {
       items.push(item)
       wake()
@@ -79,7 +81,7 @@ export class Line {
         }
         const item = items.shift()
         if (item === undefined) return
-        this.#send({ type: "credit", stream, bytes: item.length })
+        taken = this.#granted(stream, taken + item.length)
         yield item
       }
     } finally {
@@ -97,6 +99,13 @@ export class Line {
     this.#streams.set(stream, take)
     this.#send({ type: "open", stream, service: "delivery", credit: CREDIT, body })
     return stream
+  }
+
+  /** Returns what is not granted again yet. */
+  #granted(stream: number, taken: number): number {
+    if (taken < CREDIT / 2) return taken
+    this.#send({ type: "credit", stream, bytes: taken })
+    return 0
   }
 
   #send(frame: ClientFrame): void {

@@ -9,7 +9,7 @@ import { boolean, enumeration, opaque, type TypeOf, uint32, union, utf8 } from "
  *   open 1 "delivery" credit 262144 ──►
  *                                   ◄── item 1 (spends its length)
  *                                   ◄── item 1
- *   credit 1 +length ──►                                             when the reader has taken an item
+ *   credit 1 +131072 ──►                                             when the reader has taken that much
  *                                   ◄── end 1, or failed 1 "reason"
  *   cancel 1 ──►                                                     at any time
  * ```

@@ -259,12 +259,17 @@ class StreamState implements ClientStream {
   readonly #line: { grant(bytes: number): void; cancel(): void }
   /** What the server may still send before more is granted; it goes below zero by part of one item. */
   #credit: number
+  /** Half of the credit at first: the server never waits for what the reader has taken, and few answers need a frame more. */
+  readonly #grantedAtOnce: number
+  /** By the reader, and not granted again yet. */
+  #taken = 0
   #ended = false
   #failure: unknown
   #wake: (() => void) | undefined
 
   constructor(credit: number, line: { grant(bytes: number): void; cancel(): void }) {
     this.#credit = credit
+    this.#grantedAtOnce = credit / 2
     this.#line = line
   }
 
@@ -279,9 +284,15 @@ class StreamState implements ClientStream {
       if (this.#failure !== undefined) throw this.#failure
       return undefined
     }
-    this.#credit += costOf(item)
-    if (!this.#ended) this.#line.grant(costOf(item))
+    this.#taken += costOf(item)
+    if (!this.#ended && this.#taken >= this.#grantedAtOnce) this.#grant()
     return item
+  }
+
+  #grant(): void {
+    this.#credit += this.#taken
+    this.#line.grant(this.#taken)
+    this.#taken = 0
   }
 
   add(item: Uint8Array): void {

@@ -102,10 +102,11 @@ describe("streams over one socket", { timeout: 20_000 }, () => {
     const stream = transport.subscribe(utf8("1000"))[Symbol.asyncIterator]()
     await stream.next()
     await pause(200)
-    assert.equal(counted(), 11)
+    assert.equal(counted(), 10)
     for (let i = 0; i < 100; i++) await stream.next()
     await pause(200)
-    assert.equal(counted(), 111)
+    // Half of it at a time is granted again.
+    assert.equal(counted(), 110)
     await stream.return?.()
     await pause(50)
     assert.equal(stopped(), true)

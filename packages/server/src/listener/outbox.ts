@@ -1,3 +1,4 @@
+import type { Socket } from "node:net"
 import { CHUNK_COST, type Holding, readingTime } from "@conclave/transport/parts"
 import type { WebSocket } from "ws"
 
@@ -22,6 +23,7 @@ export class SocketGone extends Error {
  */
 export class Outbox {
   readonly #socket: WebSocket
+  #line: Socket | undefined
   readonly #holding: Holding
   readonly #limits: OutboxLimits
   readonly #waiting = new Set<() => void>()
@@ -34,6 +36,11 @@ export class Outbox {
     this.#socket = socket
     this.#holding = holding
     this.#limits = limits
+  }
+
+  /** What the socket was made of. */
+  over(line: Socket): void {
+    this.#line = line
   }
 
   /** Resolves when the frame has been handed to the operating system. Rejects where the socket is gone. */
@@ -88,6 +95,7 @@ export class Outbox {
     }
     if (this.#unsent === 0) this.#movedAt = performance.now()
     this.#unsent += cost
+    if (this.#line !== undefined) leaveTogether(this.#line)
     return new Promise((resolve, reject) => {
       write((error) => {
         this.#unsent -= cost
@@ -99,4 +107,18 @@ export class Outbox {
       })
     })
   }
+}
+
+const corked = new Set<Socket>()
+
+/** What is written to a connection within a turn of the event loop is handed to the operating system in one call. */
+function leaveTogether(line: Socket): void {
+  if (corked.has(line)) return
+  line.cork()
+  if (corked.add(line).size === 1) setImmediate(uncorkAll)
+}
+
+function uncorkAll(): void {
+  for (const line of corked) line.uncork()
+  corked.clear()
 }

@@ -53,6 +53,7 @@ export class SocketStreams {
   /** Answers what arrives until the socket is closed. `line`: what it was made of, before anything is read from it. */
   serve(line: Socket): void {
     const socket = this.#socket
+    this.#outbox.over(line)
     const receivers = line.listeners("data") as ((chunk: Buffer) => void)[]
     line.removeAllListeners("data")
     line.on("data", (chunk: Buffer) => {

@@ -19,7 +19,7 @@ const CREDIT_MAX = 16 * 1024 * 1024
 
 /**
  * One stream of a socket. The service is asked for its next response only when the client has granted credit and the
- * last response is written out, so what waits for a slow reader stays where the service keeps it.
+ * last response, from the second on, is written out, so what waits for a slow reader stays where the service keeps it.
  */
 export class ServerStream {
   readonly #number: number
@@ -68,19 +68,26 @@ export class ServerStream {
     const responses = service(body, { signal, early: false, way: "socket", ...this.#options.requester })[
       Symbol.asyncIterator
     ]()
+    let isFirst = true
     try {
       while (await this.#mayContinue()) {
         const next = await responses.next()
         if (next.done || signal.aborted) return
         this.#credit -= costOf(next.value)
-        await this.#options.send({ type: "item", stream: this.#number, body: next.value })
-        if (this.#isAnswered) continue
-        this.#isAnswered = true
-        this.#options.onAnswered()
+        const sending = this.#options.send({ type: "item", stream: this.#number, body: next.value })
+        // The first answer is the last one of most requests: the next is asked for at once, so that it leaves with the end.
+        if (isFirst) sending.then(this.#answered, () => this.cancel())
+        else await sending
+        isFirst = false
       }
     } finally {
       await responses.return?.()
     }
+  }
+
+  readonly #answered = (): void => {
+    this.#isAnswered = true
+    this.#options.onAnswered()
   }
 
   async #mayContinue(): Promise<boolean> {
