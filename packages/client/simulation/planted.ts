@@ -1,4 +1,4 @@
-import type { Lie } from "./service.js"
+import type { Lie } from "./ledger.js"
 
 /** Text of a compiled module of the SDK, and what takes its place. */
 export interface Change {
