@@ -1,5 +1,5 @@
 import { decode } from "@conclave/codec"
-import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { type DeliveryRequest, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { hex } from "../src/bytes.js"
 import type { Client } from "../src/client.js"
@@ -14,6 +14,7 @@ import { recordKeys } from "../src/records/records.js"
 import { MemoryProfile } from "../src/store/memory.js"
 import { SealedStore } from "../src/store/sealed.js"
 import { type DiskFailure, onDisk, simulatedDisk } from "./disk.js"
+import type { ServiceName } from "./gateways/gateway.js"
 import { type Invariants, short } from "./invariants.js"
 import { Life } from "./life.js"
 import { Line, Weather } from "./network.js"
@@ -40,6 +41,14 @@ export interface DeviceOptions {
   readonly isStrangerAbout: () => boolean
 }
 
+/** A request that has left the device. */
+interface Asked {
+  readonly request: DeliveryRequest
+  readonly id: string
+  /** By group: how far it has been shown the log, or knew it before. */
+  readonly readUpTo: Map<string, bigint>
+}
+
 /** A call of the application that waits for its wish. */
 interface Call {
   readonly what: string
@@ -63,13 +72,15 @@ export class SimulatedDevice {
   readonly #disk: SealedStore
   readonly #recorder: Recorder
   readonly #asks: boolean
-  readonly #isLive: boolean
+  /** Follows its conversations by a stream. */
+  readonly isLive: boolean
   readonly #slicing: ReturnType<typeof simulatedSlicing>
   #life: Life | undefined
   #isBusy = false
   #isDirty = false
   #failure: DiskFailure | undefined
   #opening = 0
+  #requests = 0
   /** Keys that were refused, by name. */
   readonly #strange = new Map<string, Uint8Array[]>()
 
@@ -93,7 +104,7 @@ export class SimulatedDevice {
       })
     this.#disk = diskOf(this.#profile)
     this.#asks = dice.chance(30)
-    this.#isLive = dice.chance(60)
+    this.isLive = dice.chance(60)
     this.#slicing = simulatedSlicing(options.sliceDice)
     this.#recorder = new Recorder({ invariants, diskOf, profile: this.#profile, device: name })
   }
@@ -105,6 +116,10 @@ export class SimulatedDevice {
   /** Those too whose place another one has taken while they went on. */
   get followed(): readonly ConversationHandle[] {
     return this.handles.flatMap(withEarlier).filter(({ status }) => status !== "continued")
+  }
+
+  follows(group: string): ConversationHandle | undefined {
+    return this.followed.find(({ id }) => id === group)
   }
 
   get isOpen(): boolean {
@@ -138,14 +153,16 @@ export class SimulatedDevice {
   #open(life: Life): Promise<Client> {
     const { name, dice, timeline, trace, services } = this.#options
     const common = { life, timeline, dice, trace }
-    const line = (service: "delivery" | "auth") =>
-      new Line({
+    const connection = services.connection()
+    const line = (service: ServiceName) =>
+      new Line<Asked | undefined>({
         ...common,
         name: `${name} (${service})`,
-        handler: services[service],
+        service,
+        connection,
         weather: this.weather,
-        onRequest: (body) => this.#sent(service, body),
-        onAnswer: (body, answer) => this.#answered(service, body, answer),
+        onRequest: (body) => (service === "delivery" ? this.#sent(body) : undefined),
+        onAnswer: (asked, answer) => asked && this.#answered(asked, answer),
       })
     const store = simulatedDisk({
       ...common,
@@ -170,7 +187,7 @@ export class SimulatedDevice {
       sealingKey: SEALING_KEY,
       random: (length: number) => this.#recorder.drew(dice.bytes(length)),
       now: () => timeline.now + this.clock,
-      live: this.#isLive,
+      live: this.isLive,
       policy: { keyPackages: 4, invitations: this.#asks ? "ask" : "accept" },
     } as const
     const timers = timeline.timers(`${name}'s timer`, life.signal)
@@ -253,21 +270,33 @@ export class SimulatedDevice {
     return stepped
   }
 
-  #sent(service: "delivery" | "auth", body: Uint8Array): void {
-    if (service !== "delivery") return
+  #sent(body: Uint8Array): Asked {
     const request = deliveryRequests.decode(body)
     if (request.type === "append") this.#options.invariants.sent(this.name, request)
+    const readUpTo = new Map<string, bigint>()
+    if (request.type === "read") readUpTo.set(hex(request.groupId), request.afterSeq)
+    if (request.type === "subscribe") {
+      for (const { groupId, afterSeq } of request.cursors) readUpTo.set(hex(groupId), afterSeq)
+    }
+    return { request, id: `${this.name} ${++this.#requests}`, readUpTo }
   }
 
-  #answered(service: "delivery" | "auth", body: Uint8Array, bytes: Uint8Array): void {
-    if (service !== "delivery") return
+  #answered({ request, id, readUpTo }: Asked, bytes: Uint8Array): void {
     const { invariants } = this.#options
-    const request = deliveryRequests.decode(body)
     const answer = decode(DeliveryResponse, bytes)
-    if (answer.type === "entries") {
-      invariants.aDenseLogTheSameForAll(hex(answer.groupId), answer.entries, this.name)
+    if (answer.type === "entries" && answer.entries.length > 0) {
+      const { entries, incarnation } = answer
+      const group = hex(answer.groupId)
+      const after = readUpTo.get(group)
+      invariants.aDenseLogTheSameForAll(group, entries, { who: this.name, incarnation })
+      if (after !== undefined) invariants.nothingIsLeftOut(group, after, entries, this.name)
+      const last = entries.at(-1)!.seq
+      if (after !== undefined && last > after) readUpTo.set(group, last)
     } else if (answer.type === "accepted" && request.type === "append") {
-      invariants.acknowledged(hex(request.groupId), answer.seq, request.body)
+      const { body } = request
+      invariants.acknowledged(hex(request.groupId), answer.seq, { body, incarnation: answer.incarnation })
+    } else if (answer.type === "keyPackage" && !answer.lastResort) {
+      invariants.aKeyPackageAnswersOneClaim(answer.keyPackage, id)
     }
   }
 

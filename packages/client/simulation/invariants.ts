@@ -13,6 +13,9 @@ const somebody = new RegExp(NAMES.join("|"), "g")
 export const invariantNames = [
   "one commit for each place",
   "a dense log, the same for all",
+  "an entry is there once",
+  "only the present incarnation speaks",
+  "the budget of a group is one for all gateways",
   "an acknowledged append is kept",
   "a key package is handed out once",
   "a key package is used once",
@@ -36,12 +39,19 @@ export const invariantNames = [
   "a step depends on its inputs alone",
   "history is complete",
   "what is told is shown",
+  "who listens hears",
   "everybody agrees in the end",
   "every call is answered",
   "nothing from outside",
   "a seed decides everything",
 ] as const
 export type InvariantName = (typeof invariantNames)[number]
+
+/** Commits of one group, as `defaultRates` has it; and how many of them may come a little too soon. */
+const COMMITS = { perSecond: 1, burst: 5 } as const
+const COMMITS_TOLERATED = 1.5
+/** An answer is on its way for less. */
+const ON_THE_WAY_MILLISECONDS = 20_000
 
 export class Violation extends Error {
   override readonly name = "Violation"
@@ -59,7 +69,7 @@ export class Violation extends Error {
 interface AcceptedEntry {
   readonly group: string
   readonly seq: bigint
-  readonly entry: Pick<Append, "kind" | "epoch" | "body" | "after" | "commit" | "idempotencyId"> | StoredEntry
+  readonly entry: StoredEntry
   readonly isStranger: boolean
 }
 interface StoredEntry {
@@ -67,6 +77,8 @@ interface StoredEntry {
   readonly epoch: bigint
   readonly body: Uint8Array
   readonly after: bigint
+  readonly at: bigint
+  readonly idempotencyId: Uint8Array
   readonly commit: { readonly welcome: Uint8Array } | undefined
 }
 
@@ -76,6 +88,12 @@ interface Known {
   readonly epoch: bigint
   readonly body: string
   readonly isStranger: boolean
+}
+
+/** Whose answer it is, and of which incarnation of the service. */
+interface Answered {
+  readonly who: string
+  readonly incarnation: bigint
 }
 
 /** What the members of an epoch are. */
@@ -93,12 +111,24 @@ export class Invariants {
   /** The first. */
   violation: Violation | undefined
   readonly provider: CryptoProvider
-  readonly #logs = new Map<string, Known[]>()
+  readonly #now: () => number
+  #logs = new Map<string, Known[]>()
+  /** Logs as they were under former incarnations. */
+  readonly #former = new Map<bigint, ReadonlyMap<string, readonly Known[]>>()
+  #incarnation = 1n
+  #announcedAt = 0
+  /** Groups of which entries were lost in a failover: members go back, each in its time. */
+  readonly #unsettled = new Set<string>()
+  /** What each request to append has said that it goes after, by its id. */
+  readonly #afters = new Map<string, Set<bigint>>()
+  /** By group: how full its budget of commits is. */
+  readonly #commits = new Map<string, { readonly at: number; readonly left: number }>()
+  readonly #claimed = new Map<string, string>()
   readonly #lastCommits = new Map<string, bigint>()
-  readonly #acknowledged: { readonly group: string; readonly seq: bigint; readonly body: string }[] = []
+  #acknowledged: { readonly group: string; readonly seq: bigint; readonly body: string }[] = []
   readonly #handedOut = new Set<string>()
   readonly #singleUse = new Set<string>()
-  readonly #used = new Map<string, string>()
+  readonly #used = new Map<string, { readonly group: string; readonly seq: bigint }>()
   readonly #sealed = new Map<string, string>()
   /** By the ciphertext: under which key it was made, and of what. */
   readonly #contents = new Map<string, { readonly key: string; readonly plaintext: string }>()
@@ -107,8 +137,9 @@ export class Invariants {
   readonly #epochs = new Map<string, Epoch>()
   readonly #messages = new Map<string, string>()
 
-  constructor(provider: CryptoProvider) {
+  constructor(provider: CryptoProvider, now: () => number) {
     this.provider = provider
+    this.#now = now
   }
 
   broken(invariant: InvariantName, message: string): void {
@@ -129,25 +160,46 @@ export class Invariants {
     if (seq !== BigInt(log.length) + 1n) {
       this.broken("a dense log, the same for all", `${seq} was accepted after ${log.length}`)
     }
-    log.push({ kind: entry.kind, epoch: entry.epoch, body: digest(entry.body), isStranger })
+    const body = digest(entry.body)
+    const before = isStranger ? -1 : log.findIndex((it) => it.body === body && !it.isStranger)
+    if (before >= 0) this.broken("an entry is there once", `${seq} is the entry ${before + 1} again`)
+    log.push({ kind: entry.kind, epoch: entry.epoch, body, isStranger })
     if (entry.kind !== "commit") return
-    this.#oneCommitForEachPlace(group, seq, entry.after)
+    this.#oneCommitForEachPlace(group, seq, entry)
+    if (!isStranger) this.#theBudgetIsOneForAllGateways(group, seq, Number(entry.at))
     if (entry.commit !== undefined && entry.commit.welcome.length > 0) {
-      this.#aKeyPackageIsUsedOnce(`${group} ${seq}`, entry.commit.welcome)
+      this.#aKeyPackageIsUsedOnce({ group, seq }, entry.commit.welcome)
     }
   }
 
-  #oneCommitForEachPlace(group: string, seq: bigint, after: bigint): void {
+  #oneCommitForEachPlace(group: string, seq: bigint, { after, idempotencyId }: StoredEntry): void {
     const last = this.#lastCommits.get(group) ?? 0n
     this.#lastCommits.set(group, seq)
-    // The lie bends what the store is asked: what the author had read is in its request.
-    if (after !== last) this.broken("one commit for each place", `commit ${seq} goes after ${after}, not ${last}`)
+    // What the author had read is in its request; a gateway may ask the store for something else.
+    const afters = this.#afters.get(`${group} ${hex(idempotencyId)}`) ?? new Set([after])
+    if (after !== last || !afters.has(last)) {
+      this.broken("one commit for each place", `commit ${seq} goes after ${[...afters]}, not ${last}`)
+    }
   }
 
-  aDenseLogTheSameForAll(group: string, entries: readonly Entry[], who: string): void {
+  /** `at`: when the commit was asked for. */
+  #theBudgetIsOneForAllGateways(group: string, seq: bigint, at: number): void {
+    const { perSecond, burst } = COMMITS
+    const before = this.#commits.get(group) ?? { at, left: burst }
+    const left = Math.min(burst, before.left + (Math.max(0, at - before.at) / 1_000) * perSecond) - 1
+    this.#commits.set(group, { at: Math.max(at, before.at), left })
+    // Those that wait for a transaction come a little out of the order in which they were asked for.
+    if (left < -COMMITS_TOLERATED) {
+      this.broken("the budget of a group is one for all gateways", `commit ${seq} comes too soon`)
+    }
+  }
+
+  aDenseLogTheSameForAll(group: string, entries: readonly Entry[], { who, incarnation }: Answered): void {
     let last: bigint | undefined
+    if (!this.#isSpoken(incarnation, who)) return
+    const log = incarnation === this.#incarnation ? this.#logs.get(group) : this.#former.get(incarnation)?.get(group)
     for (const { seq, body, kind } of entries) {
-      const known = this.entry(group, seq)
+      const known = log?.[Number(seq) - 1]
       if (last !== undefined && seq !== last + 1n) {
         this.broken("a dense log, the same for all", `${who} is shown ${seq} after ${last}`)
       }
@@ -159,8 +211,63 @@ export class Invariants {
     }
   }
 
-  acknowledged(group: string, seq: bigint, body: Uint8Array): void {
-    this.#acknowledged.push({ group, seq, body: digest(body) })
+  /** Answers of a former incarnation may still be on their way. */
+  #isSpoken(incarnation: bigint, who: string): boolean {
+    if (incarnation === this.#incarnation) return true
+    if (this.#now() - this.#announcedAt > ON_THE_WAY_MILLISECONDS || !this.#former.has(incarnation)) {
+      this.broken("only the present incarnation speaks", `${who} is answered by the incarnation ${incarnation}`)
+    }
+    return this.#former.has(incarnation)
+  }
+
+  /** A page that was asked for after `after`, of a stream or a request, leaves nothing out. */
+  nothingIsLeftOut(group: string, after: bigint, entries: readonly Entry[], who: string): void {
+    const first = entries[0]?.seq
+    if (first !== undefined && first > after + 1n && !this.isUnsettled(group)) {
+      this.broken("a dense log, the same for all", `${who} is shown ${first} after ${after}`)
+    }
+  }
+
+  acknowledged(group: string, seq: bigint, { body, incarnation }: { body: Uint8Array; incarnation: bigint }): void {
+    if (incarnation === this.#incarnation) this.#acknowledged.push({ group, seq, body: digest(body) })
+  }
+
+  /** The service has said that logs may be shorter than they were: as they are now. */
+  announced(incarnation: bigint, lengths: ReadonlyMap<string, bigint>): void {
+    const former = this.#logs
+    this.#former.set(this.#incarnation, former)
+    this.#incarnation = incarnation
+    this.#announcedAt = this.#now()
+    const lengthOf = (group: string) => Number(lengths.get(group) ?? former.get(group)?.length ?? 0)
+    const isKept = ({ group, seq }: { group: string; seq: bigint }) => seq <= lengthOf(group)
+    this.#acknowledged = this.#acknowledged.filter(isKept)
+    for (const [ref, use] of this.#used) if (!isKept(use)) this.#used.delete(ref)
+    this.#logs = new Map([...former].map(([group, log]) => [group, log.slice(0, lengthOf(group))]))
+    for (const [group, log] of this.#logs) {
+      if (log.length < former.get(group)!.length) this.#unsettled.add(group)
+      this.#lastCommits.set(group, BigInt(log.findLastIndex(({ kind }) => kind === "commit") + 1))
+      this.#commits.delete(group)
+    }
+  }
+
+  /** Whether entries of the group were lost in a failover. */
+  isUnsettled(group: string): boolean {
+    return this.#unsettled.has(group)
+  }
+
+  /** Whether a failover has lost anything. */
+  get hasLost(): boolean {
+    return this.#former.size > 0
+  }
+
+  /** A claim that was answered: `request` is one that a device has sent, once or several times. */
+  aKeyPackageAnswersOneClaim(keyPackage: Uint8Array, request: string): void {
+    const name = digest(keyPackage)
+    const before = this.#claimed.get(name)
+    if (before !== undefined && before !== request) {
+      this.broken("a key package is handed out once", "two claims are answered with one key package")
+    }
+    this.#claimed.set(name, request)
   }
 
   /** `log`: what the store has of the group. */
@@ -186,7 +293,7 @@ export class Invariants {
     this.#handedOut.add(keyPackage)
   }
 
-  #aKeyPackageIsUsedOnce(commit: string, welcome: Uint8Array): void {
+  #aKeyPackageIsUsedOnce(commit: { readonly group: string; readonly seq: bigint }, welcome: Uint8Array): void {
     const { wireFormat } = decode(MLSMessage, welcome)
     if (wireFormat.type !== "mlsWelcome") return
     for (const { newMember } of wireFormat.welcome.secrets) {
@@ -233,6 +340,7 @@ export class Invariants {
       this.broken("one request for each id", `${who} sends another request under the same idempotency id`)
     }
     this.#requests.set(id, request)
+    this.#afters.set(id, (this.#afters.get(id) ?? new Set()).add(append.after))
     this.#oneMessageForEachKey(who, append.body)
   }
 
@@ -252,6 +360,7 @@ export class Invariants {
   // --- Members ---
 
   sameEpochSameGroup(who: string, group: string, epoch: bigint, { authenticator, names }: Omit<Epoch, "seenBy">): void {
+    if (this.isUnsettled(group)) return
     const place = `${group} ${epoch}`
     const before = this.#epochs.get(place)
     if (before === undefined) {
@@ -264,10 +373,11 @@ export class Invariants {
 
   /** Names, sorted, with commas; `undefined` where nobody has been seen in the epoch. */
   membersOf(group: string, epoch: bigint): string | undefined {
-    return this.#epochs.get(`${group} ${epoch}`)?.names
+    return this.isUnsettled(group) ? undefined : this.#epochs.get(`${group} ${epoch}`)?.names
   }
 
   onePlaceOneMessage(who: string, place: string, content: string): void {
+    if (this.isUnsettled(place.split(" ")[0]!)) return
     const before = this.#messages.get(place)
     if (before !== undefined && before !== content) {
       this.broken("one place, one message", `${who} reads ${content} at ${place}, where others read ${before}`)
@@ -278,6 +388,7 @@ export class Invariants {
   /** Places of a group and what is said there. */
   messagesIn(group: string): ReadonlyMap<number, string> {
     const messages = new Map<number, string>()
+    if (this.isUnsettled(group)) return messages
     for (const [place, content] of this.#messages) {
       const [of, seq] = place.split(" ")
       if (of === group) messages.set(Number(seq), content)

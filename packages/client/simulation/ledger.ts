@@ -22,11 +22,19 @@ export interface LedgerOptions {
 }
 
 type Store = delivery.Store
+/** Something that was changed, to be done once more to a copy. */
+interface Change {
+  readonly redo: (copy: Store) => Promise<unknown>
+  /** The entry that it has appended. */
+  readonly entry?: { readonly group: string; readonly seq: bigint; readonly accessKey: Uint8Array | undefined }
+  /** Clients do not make a group again: a replica that lacks one is not modelled. */
+  readonly isNeeded?: boolean
+}
 type NewEntry = Parameters<Store["append"]>[0]
 
 /** The real store, and what it has promised. */
 export class Ledger implements Store {
-  readonly #store = delivery.memoryStore(sha256)
+  #store: Store = delivery.memoryStore(sha256)
   readonly #options: LedgerOptions
   readonly #groups = new Map<string, Uint8Array>()
   /** By group: how far its log has been seen. */
@@ -35,6 +43,10 @@ export class Ledger implements Store {
   readonly #keys = new Map<string, Uint8Array>()
   /** By the device, for the lie. */
   readonly #handedOut = new Map<string, Awaited<ReturnType<Store["claimKeyPackage"]>>>()
+  /** All that was changed, in order: what a replica is made from. */
+  readonly #changes: Change[] = []
+  /** Lengths of logs that are shorter since a failover, until that is announced. */
+  #rewound: ReadonlyMap<string, bigint> | undefined
   /** Idempotency ids of what somebody without membership appends, in hexadecimal. */
   readonly strangers = new Set<string>()
 
@@ -51,6 +63,9 @@ export class Ledger implements Store {
     if (outcome !== "created") return outcome
     this.#groups.set(hex(group.groupId), group.groupId)
     this.#keys.set(hex(group.groupId), group.accessKey)
+    const entry = { group: hex(group.groupId), seq: 0n, accessKey: group.accessKey }
+    const isNeeded = true
+    this.#changes.push({ redo: (copy) => copy.createGroup({ ...group, admit: () => undefined }), entry, isNeeded })
     return outcome
   }
 
@@ -66,19 +81,34 @@ export class Ledger implements Store {
       return { type: "accepted", seq: headSeq + 1n, chainHash, undelivered: [] } as const
     }
     const isKeptBack = lie === "keeps a Welcome back" && entry.commit !== undefined
-    const appended = await this.#store.append({
+    let admitted: ReturnType<NewEntry["admit"]>
+    const asked: NewEntry = {
       ...entry,
       after: isBent ? head!.lastCommitSeq : entry.after,
       permit: isBent ? () => undefined : entry.permit,
       commit: isKeptBack ? { ...entry.commit!, recipients: [] } : entry.commit,
-    })
+      admit: (use) => {
+        admitted = entry.admit(use)
+        return admitted
+      },
+    }
+    const appended = await this.#store.append(asked)
     if (appended.type !== "accepted" || appended.seq <= (this.#heads.get(group) ?? 0n)) return appended
+    const undelivered = new Set(appended.undelivered.map(hex))
+    const again = {
+      permit: () => undefined,
+      admit: () => admitted,
+      commit: asked.commit && { ...asked.commit, mayDeliver: (to: Uint8Array) => !undelivered.has(hex(to)) },
+    }
+    this.#changes.push({
+      redo: (copy) => copy.append({ ...asked, ...again }),
+      entry: { group, seq: appended.seq, accessKey: entry.commit?.begins?.accessKey },
+    })
     if (entry.commit?.begins !== undefined) this.#keys.set(group, entry.commit.begins.accessKey)
     this.#heads.set(group, appended.seq)
     invariants.accepted({ group, seq: appended.seq, entry, isStranger })
     for (const recipient of entry.commit?.recipients ?? []) {
-      const isServed = !appended.undelivered.some((it) => hex(it) === hex(recipient))
-      if (isServed) await this.#requireWelcome(recipient, entry.groupId, appended.seq)
+      if (!undelivered.has(hex(recipient))) await this.#requireWelcome(recipient, entry.groupId, appended.seq)
     }
     return appended
   }
@@ -109,6 +139,7 @@ export class Ledger implements Store {
     const device = hex(claim.deviceId)
     const before = lie === "hands a key package out twice" ? this.#handedOut.get(device) : undefined
     const claimed = before ?? (await this.#store.claimKeyPackage(claim))
+    if (before === undefined) this.#changes.push({ redo: (copy) => copy.claimKeyPackage(claim) })
     if (claimed?.lastResort === false) {
       this.#handedOut.set(device, claimed)
       invariants.aKeyPackageIsHandedOutOnce(digest(claimed.keyPackage))
@@ -129,26 +160,72 @@ export class Ledger implements Store {
 
   publishKeyPackages: Store["publishKeyPackages"] = (publication) => {
     for (const { keyPackage } of publication.keyPackages) this.#options.invariants.publishedForOneUse(keyPackage)
+    this.#changes.push({ redo: (copy) => copy.publishKeyPackages(publication) })
     return this.#store.publishKeyPackages(publication)
   }
   head: Store["head"] = (shown) => this.#store.head(shown)
   standing: Store["standing"] = (shown) => this.#store.standing(shown)
   standings: Store["standings"] = (shown) => this.#store.standings(shown)
-  knock: Store["knock"] = (knock) => this.#store.knock(knock)
+  knock: Store["knock"] = async (knock) => {
+    let admitted: ReturnType<typeof knock.admit>
+    const admit: typeof knock.admit = (use) => {
+      admitted = knock.admit(use)
+      return admitted
+    }
+    const left = await this.#store.knock({ ...knock, admit })
+    const again = { permit: () => undefined, admit: () => admitted }
+    if (left.type === "left") this.#changes.push({ redo: (copy) => copy.knock({ ...knock, ...again }) })
+    return left
+  }
   knocks: Store["knocks"] = (asked) => this.#store.knocks(asked)
   beside: Store["beside"] = (asked) => this.#store.beside(asked)
   answer: Store["answer"] = (asked) => this.#store.answer(asked)
-  identity: Store["identity"] = (made) => this.#store.identity(made)
-  raiseIncarnation: Store["raiseIncarnation"] = (handover) => this.#store.raiseIncarnation(handover)
+  identity: Store["identity"] = async (made) => {
+    const identity = await this.#store.identity(made)
+    if (identity === made) this.#changes.push({ redo: (copy) => copy.identity(made), isNeeded: true })
+    return identity
+  }
+  raiseIncarnation: Store["raiseIncarnation"] = async (handover) => {
+    await this.#store.raiseIncarnation(handover)
+    this.#changes.push({ redo: (copy) => copy.raiseIncarnation(handover), isNeeded: true })
+    this.#options.invariants.announced(handover.incarnation, this.#rewound ?? new Map())
+    this.#rewound = undefined
+  }
   countKeyPackages: Store["countKeyPackages"] = (device) => this.#store.countKeyPackages(device)
   inboxHead: Store["inboxHead"] = (deviceId) => this.#store.inboxHead(deviceId)
-  acknowledgeInbox: Store["acknowledgeInbox"] = (deviceId, upTo) => this.#store.acknowledgeInbox(deviceId, upTo)
+  acknowledgeInbox: Store["acknowledgeInbox"] = (deviceId, upTo) => {
+    this.#changes.push({ redo: (copy) => copy.acknowledgeInbox(deviceId, upTo) })
+    return this.#store.acknowledgeInbox(deviceId, upTo)
+  }
   news: Store["news"] = (mark) => this.#store.news(mark)
   sweep: Store["sweep"] = (horizons) => this.#store.sweep(horizons)
   usage: Store["usage"] = () => this.#store.usage()
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#store[Symbol.asyncDispose]()
+  }
+
+  /**
+   * A replica takes over that has not received the last `lost` changes; but it has every group. Returns whether it lacks
+   * anything: then it is not the same service until an incarnation is announced.
+   */
+  async failOver(lost: number): Promise<boolean> {
+    const needed = this.#changes.findLastIndex(({ isNeeded }) => isNeeded) + 1
+    const kept = Math.max(needed, this.#changes.length - lost)
+    if (kept === this.#changes.length) return false
+    this.#changes.length = kept
+    this.#store = delivery.memoryStore(sha256)
+    const lengths = new Map<string, bigint>()
+    for (const { redo, entry } of this.#changes) {
+      await redo(this.#store)
+      if (entry === undefined) continue
+      lengths.set(entry.group, entry.seq)
+      if (entry.accessKey !== undefined) this.#keys.set(entry.group, entry.accessKey)
+    }
+    this.#heads.clear()
+    for (const [group, length] of lengths) this.#heads.set(group, length)
+    this.#rewound = lengths
+    return true
   }
 
   /** The whole log, as it is. */

@@ -1,5 +1,5 @@
 /**
- * `npm run simulate -- [--seeds N] [--from SEED] [--minutes M] [--clients 2..8] [--twice]`: tries one seed after another, up
+ * `npm run simulate -- [--seeds N] [--from SEED] [--minutes M] [--clients 2..20] [--twice]`: tries one seed after another, up
  * to the first that fails, which is made small. `--twice` runs every seed twice and compares, byte for byte.
  *
  * `--seed X [--trace]` tries one, and tells what happens in it.
@@ -12,7 +12,7 @@
 import { parseArgs } from "node:util"
 import { huntPlanted } from "./hunt.js"
 import type { Violation } from "./invariants.js"
-import { type Plan, planOf } from "./plan.js"
+import { NAMES, type Plan, planOf } from "./plan.js"
 import { bugs } from "./planted.js"
 import { Figures, story } from "./report.js"
 import { shrink } from "./shrink.js"
@@ -35,7 +35,7 @@ const { values } = parseArgs({
 })
 const SHRINKING_MILLISECONDS = 60_000
 
-const devices = values.clients === undefined ? undefined : numberOf("clients", values.clients, 2, 8)
+const devices = values.clients === undefined ? undefined : numberOf("clients", values.clients, 2, NAMES.length)
 const from = numberOf("from", values.seed ?? values.from, 0, 2 ** 31)
 if (values.planted) await tryPlanted(numberOf("planted-seeds", values["planted-seeds"], 1, 1e6))
 else if (values.seed !== undefined) await trySeed()

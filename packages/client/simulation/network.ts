@@ -1,6 +1,8 @@
-import { directTransport, type Handler, type RequestOptions, type Transport, TransportError } from "@conclave/transport"
+import { directTransport, type RequestOptions, type Transport, TransportError } from "@conclave/transport"
+import type { Gateway, ServiceName } from "./gateways/gateway.js"
 import type { Life } from "./life.js"
 import type { Dice } from "./random.js"
+import type { Connection } from "./service.js"
 import type { Timeline } from "./timeline.js"
 import type { Trace } from "./trace.js"
 
@@ -39,32 +41,31 @@ export class Weather {
   }
 }
 
-export interface LineOptions {
+export interface LineOptions<Asked> {
   /** Whose line it is, and where it leads. */
   readonly name: string
-  readonly handler: Handler
+  readonly service: ServiceName
+  readonly connection: Connection
   readonly life: Life
   readonly weather: Weather
   readonly timeline: Timeline
   readonly dice: Dice
   readonly trace: Trace
   /** A request leaves the device; an answer comes back, or one of a stream. */
-  readonly onRequest: (body: Uint8Array) => void
-  readonly onAnswer: (body: Uint8Array, answer: Uint8Array) => void
+  readonly onRequest: (body: Uint8Array) => Asked
+  readonly onAnswer: (asked: Asked, answer: Uint8Array) => void
 }
 
 const TIMEOUT_MILLISECONDS = 4_000
 
 /** The way of one device to one service: real requests to the real service, which take their time and may be lost. */
-export class Line implements Transport {
-  readonly #options: LineOptions
+export class Line<Asked> implements Transport {
+  readonly #options: LineOptions<Asked>
   readonly #closed = new AbortController()
-  readonly #service: Transport
   #requests = 0
 
-  constructor(options: LineOptions) {
+  constructor(options: LineOptions<Asked>) {
     this.#options = options
-    this.#service = directTransport(options.handler)
   }
 
   async request(body: Uint8Array, { signal }: RequestOptions = {}): Promise<Uint8Array> {
@@ -77,17 +78,23 @@ export class Line implements Transport {
       throw lineIsDead(error)
     }
     const copy = body.slice()
-    onRequest(copy)
+    const asked = onRequest(copy)
     this.#note(`${what} asks`, copy)
     const isLost = weather.is("partition") || (weather.is("loss") && dice.chance(35))
     const copies = weather.is("duplication") && dice.chance(50) ? 2 : 1
     return new Promise((resolve, reject) => {
-      const end = this.#waitFor(signal, (error) => reject(error))
+      const forget = this.#waitFor(signal, (error) => fail(error))
+      const end = () => {
+        forget()
+        cancelTimeout()
+      }
       const fail = (error: unknown) => {
         end()
         reject(error)
       }
-      timeline.after(TIMEOUT_MILLISECONDS, `${what}: time is up`, () => fail(lineIsDead("no answer")))
+      const isUp = () => fail(lineIsDead("no answer"))
+      const cancelTimeout = timeline.after(TIMEOUT_MILLISECONDS, `${what}: time is up`, isUp)
+      if (this.#isOver) end()
       if (isLost) return
       for (let n = 0; n < copies; n++) {
         const late = n === 0 ? 0 : dice.between(1, 6_000)
@@ -103,7 +110,7 @@ export class Line implements Transport {
                 fail(lineIsDead(error))
                 return
               }
-              onAnswer(copy, answer)
+              onAnswer(asked, answer)
               end()
               resolve(answer)
             })
@@ -116,7 +123,7 @@ export class Line implements Transport {
   async *subscribe(body: Uint8Array, { signal }: RequestOptions = {}): AsyncGenerator<Uint8Array> {
     const { weather, dice, timeline, onRequest, onAnswer, name } = this.#options
     const copy = body.slice()
-    onRequest(copy)
+    const asked = onRequest(copy)
     const what = `${name} stream ${++this.#requests}`
     this.#note(`${what} begins`, copy)
     const breaking = new AbortController()
@@ -127,11 +134,15 @@ export class Line implements Transport {
     broken.catch(() => {})
     const end = this.#waitFor(signal, (error) => breakOff(error))
     const forget = weather.onBreak(() => breakOff(lineIsDead("the stream broke")))
+    let leave = () => {}
     try {
       const within = <T>(promise: Promise<T>) => Promise.race([promise, broken])
       await within(timeline.pause(this.#delay(), `${what} arrives`))
       if (weather.is("partition") || (weather.is("loss") && dice.chance(35))) throw lineIsDead("lost on the way")
-      const answers = this.#service.subscribe(copy, { signal: breaking.signal })[Symbol.asyncIterator]()
+      const gateway = this.#gateway()
+      leave = gateway.onGone(() => breakOff(lineIsDead("the gateway is gone")))
+      const service = directTransport(gateway[this.#options.service])
+      const answers = service.subscribe(copy, { signal: breaking.signal })[Symbol.asyncIterator]()
       for (;;) {
         const { value, done } = await within(answers.next())
         if (done) return
@@ -140,12 +151,13 @@ export class Line implements Transport {
         await within(timeline.pause(this.#delay() + (isTroubled ? dice.below(5_000) : 0), `${what} brings something`))
         for (let n = isTroubled && dice.chance(25) ? 2 : 1; n > 0; n--) {
           this.#note(`${what} brings`, value)
-          onAnswer(copy, value)
+          onAnswer(asked, value)
           yield value.slice()
         }
       }
     } finally {
       forget()
+      leave()
       end()
       breaking.abort()
     }
@@ -153,16 +165,22 @@ export class Line implements Transport {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort()
-    await this.#service[Symbol.asyncDispose]()
   }
 
   async #ask(body: Uint8Array): Promise<Uint8Array | undefined> {
     try {
       // A request that is under way arrives, whatever has become of the device.
-      return await directTransport(this.#options.handler).request(body)
+      return await directTransport(this.#gateway()[this.#options.service]).request(body)
     } catch {
       return undefined
     }
+  }
+
+  /** @throws {TransportError} where none takes connections */
+  #gateway(): Gateway {
+    const { gateway } = this.#options.connection
+    if (gateway === undefined) throw lineIsDead("no gateway takes connections")
+    return gateway
   }
 
   get #isOver(): boolean {

@@ -1,4 +1,5 @@
-import { diceFor } from "./random.js"
+import type { StoreKind } from "./gateways/model.js"
+import { type Dice, diceFor } from "./random.js"
 
 /** What a person, or their program, does. */
 export type WishKind =
@@ -32,6 +33,10 @@ export type FaultKind =
   | "clock"
   | "hints"
   | "outage"
+  | GatewayFaultKind
+
+/** What goes wrong with gateways, and with the database behind them. */
+export type GatewayFaultKind = "gateway" | "drain" | "cut" | "slow" | "full" | "unknown" | "exhausted" | "failover"
 
 /** One thing that happens in a run. Each can be left out without changing the others: a failing plan is made small so. */
 export interface Item {
@@ -48,14 +53,23 @@ export interface Item {
   readonly seed: number
 }
 
+/** What serves the devices. */
+export interface ServicePlan {
+  readonly store: StoreKind
+  readonly gateways: number
+}
+
 export interface Plan {
   readonly seed: number
   readonly devices: number
+  /** Without: one gateway over a store in memory. */
+  readonly service?: ServicePlan
   /** In the order of their times. */
   readonly items: readonly Item[]
 }
 
 export const DURATION = 60_000
+export const DEVICES = { min: 3, max: 20 } as const
 const FIRST_FAULT = 1_500
 const BURST = 1_200
 
@@ -91,13 +105,13 @@ const faults: readonly (readonly [FaultKind, number])[] = [
 
 export interface PlanOptions {
   readonly seed: number
-  /** Without: 2 to 8, as the seed decides. */
+  /** Without: 3 to 20, as the seed decides, and more often few. */
   readonly devices?: number | undefined
 }
 
 export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   const dice = diceFor(seed, "plan")
-  const devices = wanted ?? Math.min(dice.between(2, 8), dice.between(2, 8))
+  const devices = wanted ?? Math.min(...[1, 2, 3].map(() => dice.between(DEVICES.min, DEVICES.max)))
   const items: Item[] = []
   const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
     items.push({ at, kind, who, whom: dice.below(devices), amount, seed: dice.below(2 ** 31) })
@@ -127,9 +141,45 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
     const persons = dice.between(0, 3)
     for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 15_000))
   }
+  const service = serviceOf(diceFor(seed, "gateways"), add)
   items.sort((a, b) => a.at - b.at)
-  return { seed, devices, items }
+  return { seed, devices, service, items }
 }
+
+/** How many gateways there are over which store, and what goes wrong with them. */
+function serviceOf(dice: Dice, add: (kind: GatewayFaultKind, at: number, amount: number) => void): ServicePlan {
+  const store = weighted(dice.below(100_000), stores)
+  const gateways = store === "sqlite" ? 1 : dice.between(1, 4)
+  const kinds = gatewayFaults.filter(([, , of]) => of.includes(store))
+  const troubles = dice.chance(15) ? 0 : dice.between(1, 6)
+  for (let n = 0; n < troubles; n++) {
+    const kind = weighted(
+      dice.below(100_000),
+      kinds.map(([it, weight]) => [it, weight] as const),
+    )
+    add(kind, dice.between(FIRST_FAULT, DURATION), dice.between(500, 10_000))
+  }
+  // Once, and not often: in the groups that lose entries, less can be required.
+  if (store === "postgres" && dice.chance(15)) add("failover", dice.between(10_000, DURATION), dice.below(10))
+  return { store, gateways }
+}
+
+const stores: readonly (readonly [StoreKind, number])[] = [
+  ["memory", 20],
+  ["sqlite", 25],
+  ["postgres", 55],
+]
+
+const all: readonly StoreKind[] = ["memory", "sqlite", "postgres"]
+const gatewayFaults: readonly (readonly [GatewayFaultKind, number, readonly StoreKind[]])[] = [
+  ["gateway", 16, all],
+  ["drain", 12, all],
+  ["cut", 10, ["postgres"]],
+  ["slow", 10, ["sqlite", "postgres"]],
+  ["full", 8, ["sqlite"]],
+  ["unknown", 12, ["postgres"]],
+  ["exhausted", 6, ["postgres"]],
+]
 
 function weighted<T>(draw: number, among: readonly (readonly [T, number])[]): T {
   const total = among.reduce((sum, [, weight]) => sum + weight, 0)
@@ -141,7 +191,9 @@ function weighted<T>(draw: number, among: readonly (readonly [T, number])[]): T 
   throw new RangeError("the weights do not add up")
 }
 
-export const NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"] as const
+const names =
+  "alice bob carol dave erin frank grace heidi ivan judy karl laura mike nina oscar peggy quinn rupert sybil trent"
+export const NAMES: readonly string[] = names.split(" ")
 
 /** An item in words. */
 export function inWords({ kind, who, whom, amount, at }: Item): string {
@@ -176,6 +228,14 @@ export function inWords({ kind, who, whom, amount, at }: Item): string {
     clock: `${name}'s clock is set wrong by ${(amount / 1000).toFixed(0)} s`,
     outage: `one of the services is out of order for ${seconds}`,
     hints: `the service loses its wake-ups for ${seconds}`,
+    gateway: "a gateway crashes",
+    drain: "a gateway hands its clients over and ends",
+    cut: `a gateway is cut off from the database for ${seconds}`,
+    slow: `the database is slow for ${seconds}`,
+    full: `the disk of the service is full for ${seconds}`,
+    unknown: `transactions fail, and answers of commits are lost, for ${seconds}`,
+    exhausted: `connections with the database are rare for ${seconds}`,
+    failover: `a replica takes over, ${amount} changes behind`,
   }
   return `${(at / 1000).toFixed(1)} s: ${words[kind]}`
 }

@@ -6,6 +6,7 @@ interface Due {
   readonly order: number
   readonly what: string
   readonly run: () => void
+  isDropped: boolean
 }
 
 /**
@@ -32,11 +33,11 @@ export class Timeline {
 
   /** Enters an event; returns what takes it out again. */
   after(milliseconds: number, what: string, run: () => void): () => void {
-    let isDue = true
     const at = this.now + Math.max(0, Math.ceil(milliseconds))
-    this.#push({ at, order: this.#order++, what, run: () => isDue && run() })
+    const due = { at, order: this.#order++, what, run, isDropped: false }
+    this.#push(due)
     return () => {
-      isDue = false
+      due.isDropped = true
     }
   }
 
@@ -49,6 +50,7 @@ export class Timeline {
 
   /** Takes the next event, and makes it happen; `undefined` where there is none up to `until`. */
   next(until: number): string | undefined {
+    while (this.#heap[0]?.isDropped) this.#pop()
     const first = this.#heap[0]
     if (first === undefined || first.at > until) return undefined
     this.#pop()

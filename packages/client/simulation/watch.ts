@@ -164,6 +164,11 @@ export class Watch {
     const payload = decodePayload(event.payload)
     const id = hex(payload.messageId)
     const from = event.type === "sent" ? this.#name : event.from
+    // What was lost in a failover is another entry's place now; a device goes back, and may be told again.
+    if (this.#invariants.isUnsettled(group)) {
+      seen.hasGaps = true
+      return
+    }
     const entry = this.#invariants.entry(group, seq)
     if (seen.told.has(seq)) this.#broken("nothing is told twice", `message ${seq} of ${short(group)} is told again`)
     const isSentBefore = [...this.#conversations.values()].some(({ sent }) => sent.has(id))
@@ -229,6 +234,7 @@ export class Watch {
 
   /** Every message that was told is in the history, once; and nothing else. */
   async historyIsComplete(conversation: ConversationHandle): Promise<void> {
+    if (this.#invariants.isUnsettled(conversation.id)) return
     const seen = this.#conversations.get(conversation.id)
     const { firstPlace, continues } = conversation
     const history = await conversation.history({ limit: 1_000_000 })

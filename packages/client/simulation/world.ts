@@ -33,6 +33,8 @@ const BEGIN = 1_800_000_000_000
 /** With good lines everything ends within this time: the longest pause that a service asks for is shorter. */
 const ROUNDS_MAX = 120
 const ROUND = 5_000
+/** A subscription that broke again and again pauses for up to a minute. */
+const HEARING_ROUNDS_MAX = 24
 const RENEWALS_MAX = 5
 /** A run that goes on for longer goes round in a circle. */
 const STEPS_MAX = 60_000
@@ -61,12 +63,16 @@ class World {
       (length) => random.bytes(length),
       () => {},
     )
-    this.#invariants = new Invariants(provider)
+    this.#invariants = new Invariants(provider, () => this.#timeline.now)
+    const { store: kind, gateways } = plan.service ?? { store: "memory", gateways: 1 }
     const common = { timeline: this.#timeline, invariants: this.#invariants, trace: this.#trace }
     this.#services = new Services({
       ...common,
       dice: diceFor(seed, "lies"),
       lie,
+      kind,
+      gateways,
+      chance: diceFor(seed, "gateways at work"),
       onError: (error) => this.#invariants.broken("no fault in the program", `the service: ${error}`),
     })
     this.#stranger = new Stranger(this.#services, provider)
@@ -78,7 +84,7 @@ class World {
           dice: diceFor(seed, name),
           sliceDice: diceFor(seed, `slices of ${name}`),
           services: this.#services,
-          isStrangerAbout: () => this.#stranger.isAbout,
+          isStrangerAbout: () => this.#stranger.isAbout || this.#invariants.hasLost,
         }),
     )
   }
@@ -113,11 +119,57 @@ class World {
 
   /** Good lines for everybody: all that was wished for ends, and all agree. */
   async #end(): Promise<void> {
-    this.#services.hintsLostUntil = 0
-    Object.assign(this.#services.outage, { auth: 0, delivery: 0 })
+    await this.#agree()
+    await this.#whoListensHears()
+    await this.#agree()
+    for (const device of this.#devices) device.look({ acknowledge: true })
+    await settled()
+    await this.#until(this.#timeline.elapsed + 1_000)
+    for (const device of this.#devices) {
+      for (const what of device.unanswered) this.#fail("every call is answered", `${device.name}: ${what}`)
+      device.watch.eventsWereAllShown()
+      for (const it of device.handles) await device.watch.historyIsComplete(it)
+    }
+    await this.#checkLogs()
+    for (const device of this.#devices) await device.repeatSteps()
+    this.#require()
+  }
+
+  /** Somebody says something in each group, and all who have a stream come to read it without being asked to. */
+  async #whoListensHears(): Promise<void> {
+    if (this.#plan.seed % 2 === 0) this.#services.bus.lostUntil = Number.POSITIVE_INFINITY
+    for (const group of this.#services.ledger.groups) {
+      const speaker = this.#devices.find((device) => device.follows(hex(group))?.status === "active")
+      speaker?.ask("says something", () => speaker.follows(hex(group))!.send("is anybody there?"))
+    }
+    let deaf: string | undefined
+    for (let round = 0; round < HEARING_ROUNDS_MAX; round++) {
+      await settled()
+      await this.#until(this.#timeline.elapsed + ROUND)
+      deaf = await this.#deaf()
+      if (deaf === undefined) return
+    }
+    this.#fail("who listens hears", deaf!)
+  }
+
+  async #deaf(): Promise<string | undefined> {
+    for (const group of this.#services.ledger.groups) {
+      const head = BigInt((await this.#services.ledger.log(group)).length)
+      for (const device of this.#devices) {
+        const handle = device.follows(hex(group))
+        if (!device.isLive || handle?.status !== "active") continue
+        const { cursor } = handle.driver.state.position
+        if (cursor < head) return `${device.name} has a stream, and has read ${cursor} of ${head} entries`
+      }
+    }
+    return undefined
+  }
+
+  async #agree(): Promise<void> {
     let difference: string | undefined
     let renewals = 0
     for (let round = 0; round < ROUNDS_MAX; round++) {
+      this.#services.calmDown()
       for (const device of this.#devices) {
         device.calmDown()
         device.look({ acknowledge: true })
@@ -130,24 +182,13 @@ class World {
       await settled()
       await this.#until(this.#timeline.elapsed + ROUND)
       difference = await this.#difference()
-      if (difference === undefined) break
+      if (difference === undefined) return
       // Newcomers are told the title with what a member does next.
       if (!difference.includes("another title")) continue
       if (renewals++ === RENEWALS_MAX) break
       for (const device of this.#devices) this.#renew(device)
     }
-    if (difference !== undefined) this.#fail("everybody agrees in the end", difference)
-    for (const device of this.#devices) device.look({ acknowledge: true })
-    await settled()
-    await this.#until(this.#timeline.elapsed + 1_000)
-    for (const device of this.#devices) {
-      for (const what of device.unanswered) this.#fail("every call is answered", `${device.name}: ${what}`)
-      device.watch.eventsWereAllShown()
-      for (const it of device.handles) await device.watch.historyIsComplete(it)
-    }
-    await this.#checkLogs()
-    for (const device of this.#devices) await device.repeatSteps()
-    this.#require()
+    this.#fail("everybody agrees in the end", difference!)
   }
 
   #renew(device: SimulatedDevice): void {
@@ -175,7 +216,7 @@ class World {
 
   #differenceIn(group: string, head: bigint): string | undefined {
     const there = this.#devices.flatMap((device) => {
-      const handle = device.followed.find(({ id }) => id === group)
+      const handle = device.follows(group)
       return handle === undefined ? [] : [{ device, handle }]
     })
     for (const { device, handle } of there) {
@@ -275,10 +316,28 @@ class World {
         device.clock = amount
         break
       case "hints":
-        this.#services.hintsLostUntil = this.#timeline.elapsed + amount
+        this.#services.bus.lostUntil = this.#timeline.elapsed + amount
         break
       case "outage":
         this.#services.outage[dice.pick(["auth", "delivery"] as const)] = this.#timeline.elapsed + amount
+        break
+      case "gateway":
+        dice.pick(this.#services.gateways).crash()
+        break
+      case "drain":
+        dice.pick(this.#services.gateways).drain()
+        break
+      case "cut":
+        dice.pick(this.#services.gateways).cutOff(amount)
+        break
+      case "slow":
+      case "full":
+      case "unknown":
+      case "exhausted":
+        this.#services.database.begin(kind, amount)
+        break
+      case "failover":
+        void this.#services.failOver(amount)
         break
       case "stranger":
         void this.#stranger.act(dice)
