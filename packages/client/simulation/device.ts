@@ -18,7 +18,7 @@ import type { ServiceName } from "./gateways/gateway.js"
 import { type Invariants, short } from "./invariants.js"
 import { Life } from "./life.js"
 import { Line, Weather } from "./network.js"
-import { watchedProvider } from "./provider.js"
+import { type Verified, watchedProvider } from "./provider.js"
 import type { Dice } from "./random.js"
 import { Recorder } from "./replay.js"
 import type { Services } from "./service.js"
@@ -39,6 +39,9 @@ export interface DeviceOptions {
   readonly services: Services
   readonly invariants: Invariants
   readonly isStrangerAbout: () => boolean
+  readonly verified: Verified
+  /** Its steps are taken again, and what it has in memory is compared with its disk: that takes longer than all else. */
+  readonly isThorough: boolean
 }
 
 /** A request that has left the device. */
@@ -90,10 +93,11 @@ export class SimulatedDevice {
     this.#options = options
     this.weather = new Weather(timeline)
     this.watch = new Watch({ name, device: name, invariants, isStrangerAbout })
-    this.#provider = watchedProvider(
-      (length) => dice.bytes(length),
-      (sealing) => invariants.sealed(name, sealing),
-    )
+    this.#provider = watchedProvider({
+      random: (length) => dice.bytes(length),
+      sealed: (sealing) => invariants.sealed(name, sealing),
+      verified: options.verified,
+    })
     const diskOf = (profile: MemoryProfile) =>
       new SealedStore(onDisk(profile), {
         provider: invariants.provider,
@@ -135,7 +139,7 @@ export class SimulatedDevice {
     this.#life = life
     const opening = ++this.#opening
     this.#note("opens")
-    this.#recorder.begin()
+    if (this.#options.isThorough) this.#recorder.begin()
     this.#open(life).then(
       (client) => {
         if (this.#opening !== opening || life.isOver) void client.close().catch(() => {})
@@ -406,7 +410,7 @@ export class SimulatedDevice {
           names: names.join(","),
         })
       }
-      await this.watch.whatIsInMemoryIsStored(handle, this.#disk)
+      if (this.#options.isThorough) await this.watch.whatIsInMemoryIsStored(handle, this.#disk)
     }
     const profile = await loadProfile(this.#disk)
     if (profile !== undefined) this.watch.eventsHaveNoGaps(this.#storedEvents(), Number(profile.nextEvent))

@@ -68,7 +68,7 @@ export interface Plan {
   readonly items: readonly Item[]
 }
 
-export const DURATION = 60_000
+export const DURATION = 40_000
 export const DEVICES = { min: 3, max: 20 } as const
 const FIRST_FAULT = 1_500
 const BURST = 1_200
@@ -111,14 +111,14 @@ export interface PlanOptions {
 
 export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   const dice = diceFor(seed, "plan")
-  const devices = wanted ?? Math.min(...[1, 2, 3].map(() => dice.between(DEVICES.min, DEVICES.max)))
+  const devices = wanted ?? Math.min(...[1, 2, 3, 4].map(() => dice.between(DEVICES.min, DEVICES.max)))
   const items: Item[] = []
   const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
     items.push({ at, kind, who, whom: dice.below(devices), amount, seed: dice.below(2 ** 31) })
   }
   add("create", 1_000, 0, 0)
   if (dice.chance(25)) add("create", dice.between(5_000, DURATION))
-  const count = dice.between(20, 45)
+  const count = dice.between(20, 40)
   // Half of it comes in bursts: races are won and lost there.
   const bursts = Array.from({ length: dice.between(1, 6) }, () => dice.between(2_000, DURATION - BURST))
   const time = () => (dice.chance(50) ? dice.between(1_200, DURATION) : dice.pick(bursts) + dice.below(BURST))
@@ -141,13 +141,18 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
     const persons = dice.between(0, 3)
     for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 15_000))
   }
-  const service = serviceOf(diceFor(seed, "gateways"), add)
+  const isHonest = !items.some(({ kind }) => kind === "stranger" || kind === "lockout" || kind === "impostor")
+  const service = serviceOf(diceFor(seed, "gateways"), add, isHonest)
   items.sort((a, b) => a.at - b.at)
   return { seed, devices, service, items }
 }
 
-/** How many gateways there are over which store, and what goes wrong with them. */
-function serviceOf(dice: Dice, add: (kind: GatewayFaultKind, at: number, amount: number) => void): ServicePlan {
+/** How many gateways there are over which store, and what goes wrong with them. `isHonest`: no stranger does anything. */
+function serviceOf(
+  dice: Dice,
+  add: (kind: GatewayFaultKind, at: number, amount: number) => void,
+  isHonest: boolean,
+): ServicePlan {
   const store = weighted(dice.below(100_000), stores)
   const gateways = store === "sqlite" ? 1 : dice.between(1, 4)
   const kinds = gatewayFaults.filter(([, , of]) => of.includes(store))
@@ -160,7 +165,9 @@ function serviceOf(dice: Dice, add: (kind: GatewayFaultKind, at: number, amount:
     add(kind, dice.between(FIRST_FAULT, DURATION), dice.between(500, 10_000))
   }
   // Once, and not often: in the groups that lose entries, less can be required.
-  if (store === "postgres" && dice.chance(15)) add("failover", dice.between(10_000, DURATION), dice.below(10))
+  if (isHonest && store === "postgres" && dice.chance(15)) {
+    add("failover", dice.between(10_000, DURATION), dice.below(10))
+  }
   return { store, gateways }
 }
 

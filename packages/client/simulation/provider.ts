@@ -1,4 +1,4 @@
-import type { Aead, AeadName, CryptoProvider } from "@conclave/crypto"
+import type { Aead, AeadName, CryptoProvider, SignatureName, SignatureScheme } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 
 const real = nodeProvider()
@@ -17,11 +17,22 @@ export interface Sealing {
   readonly ciphertext: Uint8Array
 }
 
-/** The real primitives, but for randomness, which is `random`; `sealed` sees each use of an AEAD. */
-export function watchedProvider(
-  random: (length: number) => Uint8Array,
-  sealed: (sealing: Sealing) => void,
-): CryptoProvider {
+/**
+ * Verdicts on signatures, by all that goes into one. Every member and gateway verifies the same; it is a function of scheme,
+ * key, message and signature, so whoever asks first is answered by the real one, and a wrong signature stays wrong.
+ */
+export type Verified = Map<string, boolean>
+
+export interface Watching {
+  readonly random: (length: number) => Uint8Array
+  /** Sees each use of an AEAD. */
+  readonly sealed: (sealing: Sealing) => void
+  /** Shared by all of a run. */
+  readonly verified: Verified
+}
+
+/** The real primitives, but for randomness; a signature is verified once. */
+export function watchedProvider({ random, sealed, verified }: Watching): CryptoProvider {
   const aeads: Partial<Record<AeadName, Aead>> = {}
   for (const [name, aead] of Object.entries(real.aeads) as [AeadName, Aead][]) {
     aeads[name] = {
@@ -36,5 +47,20 @@ export function watchedProvider(
       },
     }
   }
-  return { ...real, name: "watched", random, aeads }
+  const signatures: Partial<Record<SignatureName, SignatureScheme>> = {}
+  for (const [name, scheme] of Object.entries(real.signatures) as [SignatureName, SignatureScheme][]) {
+    signatures[name] = { ...scheme, verify: verifiedOnce(name, scheme, verified) }
+  }
+  return { ...real, name: "watched", random, aeads, signatures }
+}
+
+function verifiedOnce(name: SignatureName, scheme: SignatureScheme, verified: Verified): SignatureScheme["verify"] {
+  return (publicKey, message, signature) => {
+    const question = `${name} ${hex(publicKey)} ${hex(sha256(message))} ${hex(signature)}`
+    const known = verified.get(question)
+    if (known !== undefined) return known
+    const isGood = scheme.verify(publicKey, message, signature)
+    verified.set(question, isGood)
+    return isGood
+  }
 }
