@@ -34,14 +34,13 @@ export async function hunt({ lie, kept }: Pick<Bug, "lie" | "kept">, { from, see
   return { seeds: undefined, seed: from, invariant: undefined, message: "" }
 }
 
-/** The same in a process of its own, in which the SDK has the bug. */
+/** The same in a process of its own, in which the code has the bug. */
 export async function huntPlanted(bug: Bug, { from, seedsMax }: HuntOptions): Promise<Hunt> {
-  if (bug.changes === undefined) return hunt(bug, { from, seedsMax })
   const planting = new URL("./planting.js", import.meta.url).href
   const main = new URL("./hunting.js", import.meta.url)
   const child = spawn(
     process.execPath,
-    ["--import", planting, main.pathname, `${from}`, `${seedsMax}`, bug.kept ?? ""],
+    ["--max-semi-space-size=32", "--import", planting, main.pathname, `${from}`, `${seedsMax}`],
     {
       env: { ...process.env, CONCLAVE_PLANTED: bug.name },
       stdio: ["ignore", "pipe", "inherit"],

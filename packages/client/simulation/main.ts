@@ -1,86 +1,73 @@
-/**
- * `npm run simulate -- [--seeds N] [--from SEED] [--minutes M] [--clients 2..20] [--twice]`: tries one seed after another, up
- * to the first that fails, which is made small. `--twice` runs every seed twice and compares, byte for byte.
- *
- * `--seed X [--trace]` tries one, and tells what happens in it.
- *
- * `--planted [--planted-seeds N] [--bug PART]…` plants each known bug, or those with PART in their names, and counts the
- * seeds until it is found. A bug of which a plan is kept is tried with that first.
- *
- * Exit code 1: something was found that should not be, or a planted bug was not. Exit code 2: the arguments are wrong.
- */
-import { parseArgs } from "node:util"
+/** `npm run simulate -- --help` tells what it does; see `arguments.ts`. */
+import { type Arguments, argumentsOf, usage, WrongArguments } from "./arguments.js"
 import { huntPlanted } from "./hunt.js"
-import type { Violation } from "./invariants.js"
-import { NAMES, type Plan, planOf } from "./plan.js"
-import { bugs } from "./planted.js"
+import { attempts, type Trial } from "./jobs.js"
+import { planOf } from "./plan.js"
+import { type Bug, bugs } from "./planted.js"
 import { Figures, story } from "./report.js"
 import { shrink } from "./shrink.js"
 import { runTwice } from "./twice.js"
-import { type Outcome, run } from "./world.js"
+import { run } from "./world.js"
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string" },
-    from: { type: "string", default: "1" },
-    minutes: { type: "string" },
-    clients: { type: "string" },
-    seed: { type: "string" },
-    trace: { type: "boolean", default: false },
-    twice: { type: "boolean", default: false },
-    planted: { type: "boolean", default: false },
-    bug: { type: "string", multiple: true },
-    "planted-seeds": { type: "string", default: "3000" },
-  },
-})
 const SHRINKING_MILLISECONDS = 60_000
+const SAYING_MILLISECONDS = 30_000
 
-const devices = values.clients === undefined ? undefined : numberOf("clients", values.clients, 2, NAMES.length)
-const from = numberOf("from", values.seed ?? values.from, 0, 2 ** 31)
-if (values.planted) await tryPlanted(numberOf("planted-seeds", values["planted-seeds"], 1, 1e6))
-else if (values.seed !== undefined) await trySeed()
-else await trySeeds()
+try {
+  await main(argumentsOf(process.argv.slice(2)))
+} catch (error) {
+  if (!(error instanceof WrongArguments)) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}
 
-async function trySeeds(): Promise<void> {
-  const seedsMax = values.seeds === undefined ? Number.POSITIVE_INFINITY : numberOf("seeds", values.seeds, 1, 1e9)
-  const minutes = values.minutes === undefined ? undefined : numberOf("minutes", values.minutes, 0, 1e6)
-  const count = values.seeds === undefined && minutes === undefined ? 200 : seedsMax
+async function main(options: Arguments): Promise<void> {
+  if (options.help) process.stdout.write(usage)
+  else if (options.planted) await tryPlanted(options)
+  else if (options.seed !== undefined) await trySeed(options.seed, options)
+  else await trySeeds(options)
+}
+
+async function trySeeds({ seeds, minutes, jobs, from, clients: devices, twice }: Arguments): Promise<void> {
+  const count = seeds ?? (minutes === undefined ? 200 : Number.POSITIVE_INFINITY)
   const begun = performance.now()
   const figures = new Figures()
   let said = begun
-  for (let n = 0; n < count; n++) {
-    if (minutes !== undefined && performance.now() - begun > minutes * 60_000) break
-    const plan = planOf({ seed: from + n, devices })
-    const outcome = await (values.twice ? runTwice(plan) : run(plan))
-    figures.add(outcome)
-    if (performance.now() - said > 30_000) {
+  function* trials(): Generator<Trial> {
+    for (let n = 0; n < count; n++) {
+      if (minutes !== undefined && performance.now() - begun > minutes * 60_000) return
+      yield { seed: from + n, devices, twice }
+    }
+  }
+  for await (const tried of attempts(trials(), jobs)) {
+    figures.add(tried)
+    if (performance.now() - said > SAYING_MILLISECONDS) {
       said = performance.now()
       console.log(figures.inWords())
     }
-    if (outcome.violation !== undefined) return await tellFailure(plan, outcome.violation)
+    if (tried.violation !== undefined) return await tellFailure(tried.seed, devices)
   }
   console.log(figures.inWords())
   console.log("nothing was found")
 }
 
-async function trySeed(): Promise<void> {
-  const plan = planOf({ seed: from, devices })
+async function trySeed(seed: number, { clients: devices, trace }: Arguments): Promise<void> {
+  const plan = planOf({ seed, devices })
   console.log(story(plan))
-  const outcome = await runTwice(plan, { trace: values.trace })
-  for (const line of outcome.lines) console.log(line)
-  tellOutcome(outcome)
-  if (outcome.violation !== undefined) await tellFailure(plan, outcome.violation)
-}
-
-function tellOutcome({ steps, fingerprint, entries }: Outcome): void {
+  const { lines, steps, entries, fingerprint, violation } = await runTwice(plan, { trace })
+  for (const line of lines) console.log(line)
   console.log(`${steps} steps, ${entries} entries in the logs, everything that happened: ${fingerprint.slice(0, 16)}`)
+  if (violation !== undefined) await tellFailure(seed, devices)
 }
 
-async function tellFailure(plan: Plan, violation: Violation): Promise<void> {
+async function tellFailure(seed: number, devices: number | undefined): Promise<void> {
   process.exitCode = 1
-  console.log(`\nseed ${plan.seed}: ${violation.message}`)
-  const again = (await run(plan)).violation
-  console.log(again?.message === violation.message ? "it is the same again" : `again it is: ${again?.message}`)
+  const plan = planOf({ seed, devices })
+  const { violation } = await runTwice(plan)
+  if (violation === undefined) {
+    console.log(`\nseed ${seed}: it failed, and does not when it is repeated`)
+    return
+  }
+  console.log(`\nseed ${seed}: ${violation.message}`)
   const begun = performance.now()
   const small = await shrink(plan, violation, {
     attempt: async (smaller) => (await run(smaller)).violation,
@@ -90,14 +77,19 @@ async function tellFailure(plan: Plan, violation: Violation): Promise<void> {
   console.log(`\n${small.items.length} of ${plan.items.length} items are enough, ${story(small)}`)
   console.log(`then: ${told?.message}`)
   const clients = devices === undefined ? "" : ` --clients ${devices}`
-  console.log(`\nRepeat it: npm run simulate -- --seed ${plan.seed}${clients} --trace`)
+  console.log(`\nRepeat it: npm run simulate -- --seed ${seed}${clients} --trace`)
 }
 
-async function tryPlanted(seedsMax: number): Promise<void> {
+async function tryPlanted({ from, plantedSeeds: seedsMax, bugs: parts, jobs }: Arguments): Promise<void> {
+  const chosen = bugs.filter(({ name }) => parts?.some((part) => name.includes(part)) ?? true)
   let caught = 0
-  const chosen = bugs.filter(({ name }) => values.bug?.some((part) => name.includes(part)) ?? true)
-  for (const bug of chosen) {
-    const { seeds, seed, invariant } = await huntPlanted(bug, { from, seedsMax })
+  const hunting = chosen.map((bug) => ({ bug, hunt: undefined as ReturnType<typeof huntPlanted> | undefined }))
+  const next = async (bug: Bug) => huntPlanted(bug, { from, seedsMax })
+  let begun = 0
+  for (const [at, { bug }] of hunting.entries()) {
+    // Told in their order, whatever ends first.
+    for (; begun < Math.min(hunting.length, at + jobs); begun++) hunting[begun]!.hunt = next(hunting[begun]!.bug)
+    const { seeds, seed, invariant } = await hunting[at]!.hunt!
     if (seeds !== undefined) caught++
     const took = seeds === 0 ? "its kept plan" : `${seeds} seeds (seed ${seed})`
     const how = seeds === undefined ? `not in ${seedsMax} seeds` : `${took}: ${invariant}`
@@ -105,11 +97,4 @@ async function tryPlanted(seedsMax: number): Promise<void> {
   }
   console.log(`planted bugs caught: ${caught} of ${chosen.length}`)
   if (caught < chosen.length) process.exitCode = 1
-}
-
-function numberOf(option: string, given: string, least: number, most: number): number {
-  const number = Number(given)
-  if (number >= least && number <= most) return number
-  console.error(`--${option}: a number from ${least} to ${most}`)
-  process.exit(2)
 }

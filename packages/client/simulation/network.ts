@@ -61,7 +61,9 @@ const TIMEOUT_MILLISECONDS = 4_000
 /** The way of one device to one service: real requests to the real service, which take their time and may be lost. */
 export class Line<Asked> implements Transport {
   readonly #options: LineOptions<Asked>
-  readonly #closed = new AbortController()
+  /** What waits for an answer: more than a signal likes to have listeners. */
+  readonly #waiting = new Set<() => void>()
+  #isClosed = false
   #requests = 0
 
   constructor(options: LineOptions<Asked>) {
@@ -164,7 +166,8 @@ export class Line<Asked> implements Transport {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed.abort()
+    this.#isClosed = true
+    for (const breakOff of [...this.#waiting]) breakOff()
   }
 
   async #ask(body: Uint8Array): Promise<Uint8Array | undefined> {
@@ -184,7 +187,7 @@ export class Line<Asked> implements Transport {
   }
 
   get #isOver(): boolean {
-    return this.#closed.signal.aborted || this.#options.life.isOver
+    return this.#isClosed || this.#options.life.isOver
   }
 
   #delay(): number {
@@ -202,13 +205,13 @@ export class Line<Asked> implements Transport {
     const onClose = () => breakOff(lineIsDead("the line is closed"))
     const forget = this.#options.life.wait(() => breakOff(lineIsDead("the power is off")))
     signal?.addEventListener("abort", onAbort)
-    this.#closed.signal.addEventListener("abort", onClose)
+    this.#waiting.add(onClose)
     if (signal?.aborted) onAbort()
     if (this.#isOver) onClose()
     return () => {
       forget()
       signal?.removeEventListener("abort", onAbort)
-      this.#closed.signal.removeEventListener("abort", onClose)
+      this.#waiting.delete(onClose)
     }
   }
 }

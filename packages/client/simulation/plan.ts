@@ -118,7 +118,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   }
   add("create", 1_000, 0, 0)
   if (dice.chance(25)) add("create", dice.between(5_000, DURATION))
-  const count = dice.between(20, 40)
+  const count = dice.between(14, 30)
   // Half of it comes in bursts: races are won and lost there.
   const bursts = Array.from({ length: dice.between(1, 6) }, () => dice.between(2_000, DURATION - BURST))
   const time = () => (dice.chance(50) ? dice.between(1_200, DURATION) : dice.pick(bursts) + dice.below(BURST))

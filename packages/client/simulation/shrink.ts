@@ -33,6 +33,11 @@ export async function shrink(plan: Plan, { shape }: Violation, { attempt, goesOn
       if (!(await takes({ ...small, devices, items }))) break
       isSmaller = true
     }
+    while ((small.service?.gateways ?? 1) > 1 && goesOn()) {
+      const { store, gateways } = small.service!
+      if (!(await takes({ ...small, service: { store, gateways: gateways - 1 } }))) break
+      isSmaller = true
+    }
     for (let at = 0; at < small.items.length && goesOn(); at++) {
       const item = small.items[at]!
       const amount = Math.trunc(item.amount / 2)
