@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import type { Client } from "../src/index.js"
 import { Backup, only, pass, texts } from "./support/backup.js"
 import { assertOneGroup } from "./support/team.js"
-import { provider, settle, taken } from "./support/world.js"
+import { next, provider, settle, taken } from "./support/world.js"
 
 const TEN_MINUTES = 600_000
 
@@ -116,6 +116,24 @@ describe("a service that was restored from a backup", () => {
     await settle(back, again, carol)
     assertOneGroup(back, again, carol)
     assert.deepEqual(await texts(back), ["before the backup", "after the backup"])
+  })
+
+  it("is followed by a stream from where the device has gone back to", async () => {
+    await using backup = new Backup()
+    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
+    await backup.make()
+    await only(bob).send("after the backup")
+    await settle(alice, bob)
+    await taken(alice)
+    await alice.close()
+    backup.restore()
+    await bob.sync()
+    // Its stream begins after an entry that the service does not have any more.
+    const back = await backup.open("alice", { live: true })
+    await next(back, "service")
+    await back.sync()
+    await only(bob).send("in the place of what was lost")
+    assert.equal((await next(back, "message")).text, "in the place of what was lost")
   })
 
   it("leaves those behind whose commits another one has replaced: they are let in again", async () => {

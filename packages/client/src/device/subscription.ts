@@ -67,6 +67,8 @@ export class Part {
   #session = new AbortController()
   /** What the service calls this subscription, while there is one. */
   #subscription: Uint8Array | undefined
+  /** By conversation: after which entry the subscription follows it. */
+  #followedAfter: ReadonlyMap<string, bigint> = new Map()
   /** The conversations for which a pass is being asked. */
   readonly #asking = new Set<string>()
   #cancelRenewal: (() => void) | undefined
@@ -198,9 +200,9 @@ export class Part {
 
   async #listen(signal: AbortSignal): Promise<void> {
     const { delivery, transactions, withInbox, conversations, timers, onAnswer, onRefusal } = this.#options
-    const cursors = [...conversations()]
-      .filter(({ id }) => this.#ids.has(id))
-      .map(({ driver: { state } }) => followingOf(state))
+    const followed = [...conversations()].filter(({ id }) => this.#ids.has(id))
+    const cursors = followed.map(({ driver: { state } }) => followingOf(state))
+    this.#followedAfter = new Map(followed.map(({ id }, at) => [id, cursors[at]!.afterSeq]))
     const inbox = withInbox ? { after: transactions.profile.inboxCursor } : undefined
     const onPassDenied = () => this.#renewSoon()
     const cancelSlow = timers.after(SLOW_MILLISECONDS, () => this.#isSlow())
@@ -235,11 +237,13 @@ export class Part {
   }
 
   /** Where the service has forgotten the subscription, or does not answer, there is a new one. */
-  extend({ driver: { state } }: ConversationHandle): void {
+  extend({ id, driver: { state } }: ConversationHandle): void {
     const { delivery, log } = this.#options
     const { signal } = this.#session
+    // After a restore a device goes back. The subscription would bring nothing before its own cursor.
+    const isBehind = state.position.cursor < (this.#followedAfter.get(id) ?? 0n)
     // A subscription that is being made is made with the new key, or is renewed with it.
-    if (this.#subscription === undefined || signal.aborted) {
+    if (this.#subscription === undefined || signal.aborted || isBehind) {
       this.renew()
       return
     }
