@@ -1,14 +1,25 @@
 import type { Lie } from "./ledger.js"
+import { gatewayBugs } from "./planted-gateways.js"
 
-/** Text of a compiled module of the SDK, and what takes its place. */
+/** Text of a compiled module, and what takes its place. */
 export interface Change {
-  /** From the compiled sources. */
+  /** Default: the SDK. */
+  readonly of?: ChangedPart
+  /** From its compiled sources. */
   readonly file: string
   readonly find: string
   readonly replace: string
 }
 
-/** A fault that is planted to see whether it is found: in the SDK, or in what the service promises. */
+/** What can be changed, and where its compiled sources are. */
+export const changedParts = {
+  client: new URL("../src/", import.meta.url).href,
+  delivery: new URL("../../../delivery/dist/src/", import.meta.url).href,
+  simulation: new URL("./", import.meta.url).href,
+} as const
+export type ChangedPart = keyof typeof changedParts
+
+/** A fault that is planted to see whether it is found: in the SDK, the gateways, the models of stores, or what a service promises. */
 export interface Bug {
   readonly name: string
   readonly changes?: readonly Change[]
@@ -160,15 +171,19 @@ export const bugs: readonly Bug[] = [
     name: "what waits is lost where a conversation goes on in a new group",
     changes: [change("device/continuations.js", "waiting.map(([, { payload }]) => payload)", "[]")],
   },
+  ...gatewayBugs,
   ...lies.map((lie) => ({ name: `the service ${lie}`, lie })),
 ]
 
-/** How the compiled `text` reads with the changes for `file`. @throws Error where it does not have the text once */
-export function withChanges(file: string, text: string, changes: readonly Change[]): string {
+/** Of a compiled module. */
+export const urlOf = ({ of = "client", file }: Change) => changedParts[of] + file
+
+/** How the compiled `text` of a module reads with the changes for it. @throws Error where it does not have the text once */
+export function withChanges(url: string, text: string, changes: readonly Change[]): string {
   let changed = text
   for (const it of changes) {
-    if (it.file !== file) continue
-    if (changed.split(it.find).length !== 2) throw new Error(`${file} does not have this once: ${it.find}`)
+    if (urlOf(it) !== url) continue
+    if (changed.split(it.find).length !== 2) throw new Error(`${url} does not have this once: ${it.find}`)
     changed = changed.replace(it.find, () => it.replace)
   }
   return changed

@@ -1,8 +1,7 @@
 import type { InitializeHook, LoadHook } from "node:module"
-import { type Change, withChanges } from "./planted.js"
+import { type Change, urlOf, withChanges } from "./planted.js"
 
 let changes: readonly Change[] = []
-const root = new URL("../src/", import.meta.url).href
 
 export const initialize: InitializeHook<readonly Change[]> = (planted) => {
   changes = planted
@@ -10,7 +9,6 @@ export const initialize: InitializeHook<readonly Change[]> = (planted) => {
 
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context)
-  const file = url.startsWith(root) ? url.slice(root.length) : undefined
-  if (file === undefined || !changes.some((it) => it.file === file)) return loaded
-  return { ...loaded, source: withChanges(file, `${loaded.source}`, changes) }
+  if (!changes.some((it) => urlOf(it) === url)) return loaded
+  return { ...loaded, source: withChanges(url, `${loaded.source}`, changes) }
 }

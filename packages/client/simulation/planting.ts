@@ -1,4 +1,4 @@
-/** Loaded before anything else: changes the SDK as `CONCLAVE_PLANTED` says, the name of a bug. */
+/** Loaded before anything else: changes the code as `CONCLAVE_PLANTED` says, the name of a bug. */
 import { register } from "node:module"
 import { bugs } from "./planted.js"
 
