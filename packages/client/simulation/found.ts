@@ -38,4 +38,30 @@ export const found: Readonly<Record<string, Plan>> = {
       item(48_051, "invite", 1, 2, 0, 545_799_966),
     ],
   },
+  "a stream brought nothing after the device had gone back": {
+    seed: 3639,
+    devices: 7,
+    service: { store: "postgres", gateways: 3 },
+    items: [
+      item(1_000, "create", 0, 4, 0, 1_053_847_449),
+      item(1_488, "send", 0, 1, 0, 1_419_353_187),
+      item(35_568, "failover", 4, 6, 5, 1_667_623_858),
+    ],
+  },
+  "a device did not notice a restore where the log was as long again": {
+    seed: 2709,
+    devices: 7,
+    service: { store: "postgres", gateways: 2 },
+    items: [
+      item(1_000, "create", 0, 0, 0, 1_353_357_785),
+      item(9_744, "remove", 0, 6, 0, 264_862_339),
+      item(14_427, "failover", 1, 3, 3, 348_727_935),
+      item(14_843, "unknown", 2, 3, 8_400, 364_999_829),
+      item(15_698, "send", 5, 4, 0, 995_546_230),
+      item(19_829, "send", 4, 5, 0, 1_775_028_470),
+      item(30_600, "send", 0, 5, 0, 1_666_864_293),
+      item(30_887, "look", 3, 1, 0, 1_935_764_931),
+      item(31_706, "restart", 2, 5, 0, 1_925_227_485),
+    ],
+  },
 }

@@ -35,6 +35,8 @@ export function loseRace({ state }: Turn, request: Outgoing): Next {
   state.stale = isContradiction ? undefined : { idempotencyId: idempotencyIdOf(request), lastCommit }
   state.position.doubtHead()
   if (!isContradiction) return "again"
+  // It may have been restored, and its log be just as long by now: its word for the head tells.
+  state.disputes.wantsService = true
   return { type: "unavailable", reason: "the service knows a commit that its log does not show" }
 }
 
