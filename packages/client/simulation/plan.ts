@@ -183,7 +183,7 @@ const gatewayFaults: readonly (readonly [GatewayFaultKind, number, readonly Stor
   ["drain", 12, all],
   ["cut", 10, ["postgres"]],
   ["slow", 10, ["sqlite", "postgres"]],
-  ["full", 8, ["sqlite"]],
+  ["full", 16, ["sqlite"]],
   ["unknown", 12, ["postgres"]],
   ["exhausted", 6, ["postgres"]],
 ]

@@ -254,4 +254,14 @@ export const gatewayBugs: readonly Bug[] = [
       ),
     ],
   },
+  {
+    name: "a device that has gone back keeps its subscription",
+    kept: "a stream brought nothing after the device had gone back",
+    changes: [{ file: "device/subscription.js", find: " || isBehind)", replace: ")" }],
+  },
+  {
+    name: "a device takes the log of a restored service for its own where it is as long",
+    kept: "a device did not notice a restore where the log was as long again",
+    changes: [{ file: "conversation/sending.js", find: "state.disputes.wantsService = true;", replace: "" }],
+  },
 ]
