@@ -3,7 +3,8 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import { type Store, StoreUnavailable } from "@conclave/delivery/store"
 import { authStore } from "./auth/store.js"
-import { available, type Database, openDatabase, opened } from "./database.js"
+import { available } from "./conditions.js"
+import { type Database, openDatabase, opened } from "./database.js"
 import { deliveryStore } from "./delivery/store.js"
 
 /**

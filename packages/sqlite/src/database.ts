@@ -3,6 +3,7 @@ import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs"
 import { dirname } from "node:path"
 import { StoreUnavailable } from "@conclave/delivery/store"
 import Libsql from "libsql"
+import { available, codeOf, isFull, isUnavailable, unavailable } from "./conditions.js"
 import { type FileLock, lockFile } from "./file-lock.js"
 import { requireUnmoved } from "./moved.js"
 
@@ -468,50 +469,6 @@ function withArrays(row: Record<string, unknown>): Row {
 function withArray(value: unknown): unknown {
   if (value instanceof Buffer) return new Uint8Array(value.buffer, value.byteOffset, value.length)
   return value instanceof ArrayBuffer ? new Uint8Array(value) : value
-}
-
-/** The conditions of the machine and not of the program; https://sqlite.org/rescode.html. */
-const conditions: Readonly<Record<string, string>> = {
-  SQLITE_BUSY: "the database is locked",
-  SQLITE_LOCKED: "the database is locked",
-  SQLITE_FULL: "the disk is full",
-  SQLITE_IOERR: "the disk does not work",
-  SQLITE_CORRUPT: "the database is damaged",
-  SQLITE_NOTADB: "the file is no database",
-  SQLITE_READONLY: "the database cannot be written",
-  SQLITE_CANTOPEN: "the database cannot be opened",
-  SQLITE_PERM: "the database cannot be opened",
-  SQLITE_NOMEM: "there is no memory left",
-}
-
-/** Conditions that pass by themselves. */
-const passing = { SQLITE_BUSY: true, SQLITE_LOCKED: true }
-/** Until somebody has done something about the others. */
-const NEEDS_HELP_MILLISECONDS = 30_000
-
-function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined)?.code
-  if (typeof code !== "string") return undefined
-  // Extended codes say more than is needed: SQLITE_IOERR_FSYNC.
-  return Object.keys(conditions).find((name) => code === name || code.startsWith(`${name}_`)) ?? code
-}
-
-const isFull = (error: unknown) => codeOf(error) === "SQLITE_FULL"
-const isUnavailable = (error: unknown) => Object.hasOwn(conditions, codeOf(error) ?? "")
-
-function unavailable(error: unknown): unknown {
-  if (!isUnavailable(error)) return error
-  const code = codeOf(error)!
-  return new StoreUnavailable(conditions[code]!, error, code in passing ? undefined : NEEDS_HELP_MILLISECONDS)
-}
-
-/** Throws {@link StoreUnavailable} in place of SQLite's error where the machine is at fault, not the program. */
-export function available<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw unavailable(error)
-  }
 }
 
 /** Whether the system lets this user use the file, or make it. */

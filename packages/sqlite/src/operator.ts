@@ -10,7 +10,8 @@ import {
   StoreUnavailable,
 } from "@conclave/delivery/store"
 import { resumeName, suspendName } from "./auth/store.js"
-import { available, type Connection, connectionOf, opened, type Row } from "./database.js"
+import { available } from "./conditions.js"
+import { type Connection, connectionOf, opened, type Row } from "./database.js"
 import { beginClosing, CLOSED_ROWS_AT_A_TIME, deleteClosed, resumeDevice, suspendDevice } from "./delivery/operated.js"
 import { type Moved, movedIn, requireUnmoved } from "./moved.js"
 import { requireVersions } from "./versions.js"
