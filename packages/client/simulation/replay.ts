@@ -1,5 +1,5 @@
-import { toEnd } from "@conclave/mls"
-import type { Answers, QuestionOf } from "../src/conversation/question.js"
+import { type Sliced, toEnd } from "@conclave/mls"
+import type { Worked } from "../src/conversation/question.js"
 import { type Moment, State } from "../src/conversation/state.js"
 import { type Input, type Stepped, step } from "../src/conversation/step.js"
 import { loadState } from "../src/device/loading.js"
@@ -135,7 +135,10 @@ function isMadeElsewhere(input: Input): boolean {
  */
 function forState({ asking }: State, input: Input): Input {
   if (input.type === "answered" && input.to === "open" && asking?.type === "open") {
-    return { ...input, question: asking, answer: opened(asking.work) }
+    return { ...input, question: asking, answer: workedOn(asking.work) }
+  }
+  if (input.type === "answered" && input.to === "enter" && asking?.type === "enter") {
+    return { ...input, question: asking, answer: workedOn(asking.work) }
   }
   if (input.type !== "answered" || input.to !== "judge" || asking?.type !== "judge") return input
   const { claims } = asking
@@ -143,7 +146,7 @@ function forState({ asking }: State, input: Input): Input {
   return { ...input, question: asking, answer: { ...input.answer, verdicts } }
 }
 
-function opened(work: QuestionOf<"open">["work"]): Answers["open"] {
+function workedOn<T>(work: Sliced<T>): Worked<T> {
   try {
     return { done: toEnd(work) }
   } catch (failure) {

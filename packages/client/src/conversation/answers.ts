@@ -4,7 +4,7 @@ import { GivenUp, recordKeys } from "../records/records.js"
 import { type DeliveryAnswer, refusalOf } from "../service/delivery.js"
 import { hearKnocks, onLetInFailed } from "./answering.js"
 import { onCommitAnswer, onCommitJudged, onMade, reachAccepted } from "./committing.js"
-import { enter, onPageToAnswer } from "./entering.js"
+import { enter, onEntered, onPageToAnswer } from "./entering.js"
 import { onProbe, onServiceAnswer } from "./heads.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
 import { onAnswerFound, onHeadForKnock, onKnockAnswer } from "./knocking.js"
@@ -75,6 +75,8 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
       return onMakeAnswer(turn, answered.answer)
     case "open":
       return onOpened(turn, answered.question, answered.answer)
+    case "enter":
+      return onEntered(turn, answered.question, answered.answer)
     case "send":
       return onSent(turn, answered.question, answered.answer)
   }

@@ -4,7 +4,16 @@ import type { HeadClaim } from "@conclave/contracts/heads"
 import { logChainHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import { decodeKeyPackage, decodeKeyPackageBundle, Group, leafIndex, type StagedJoin } from "@conclave/mls"
+import {
+  decodeKeyPackage,
+  decodeKeyPackageBundle,
+  Group,
+  type JoinOptions,
+  leafIndex,
+  type Sliced,
+  type StagedJoin,
+  toEnd,
+} from "@conclave/mls"
 import { Extension, LeafNode } from "@conclave/mls/wire"
 import { openAnswer } from "../access/knocks.js"
 import { readNewcomer, type Told } from "../access/newcomer.js"
@@ -16,7 +25,7 @@ import { forgetDepartures } from "./leaving.js"
 import { without } from "./log.js"
 import { ownMessageAt, placeOwn, placePassed } from "./messages.js"
 import { found, missing } from "./missing.js"
-import type { Next } from "./question.js"
+import type { Answers, Next, QuestionOf } from "./question.js"
 import { following, KNOCK_LEAVES_MAX, pauseAfter } from "./recovery.js"
 import type { Turn } from "./turn.js"
 
@@ -36,12 +45,32 @@ export function examine(turn: Turn, { seq, key, welcome: sealed }: AnswerOf<"ans
   const welcome = openAnswer(suite, { groupId: state.id, knock: id, keys: known.keys }, { key, welcome: sealed })
   if (welcome === undefined)
     return refuseAnswer(turn, seq, "nobody who has the keys of this conversation has sealed it")
+  const work = staged({ ...groupOptions, suite, signer: identity.signer, welcome }, bundle)
+  const isLarge = state.names.length >= moment.slicedFrom
+  return isLarge ? { type: "enter", seq, work } : examineJoin(turn, seq, () => toEnd(work))
+}
+
+function* staged(options: Omit<JoinOptions, "keyPackages">, bundle: Uint8Array): Sliced<StagedJoin> {
+  const prepared = yield* Group.openWelcome({ ...options, keyPackages: [decodeKeyPackageBundle(bundle)] })
+  return yield* prepared.stageInSlices()
+}
+
+/** The answer to a knock was opened in slices. */
+export function onEntered(turn: Turn, { seq }: QuestionOf<"enter">, answer: Answers["enter"]): Next {
+  if (turn.state.knock === undefined) return "again"
+  return examineJoin(turn, seq, () => {
+    if ("failure" in answer) throw answer.failure
+    return answer.done
+  })
+}
+
+function examineJoin(turn: Turn, seq: bigint, open: () => StagedJoin): Next {
+  const { state, moment } = turn
   let join: StagedJoin
   let told: Told | undefined
   try {
-    const keyPackages = [decodeKeyPackageBundle(bundle)]
-    join = Group.prepareJoin({ ...groupOptions, suite, signer: identity.signer, welcome, keyPackages }).stage()
-    told = readNewcomer(suite, join.groupInfoExtensions)
+    join = open()
+    told = readNewcomer(moment.identity.suite, join.groupInfoExtensions)
   } catch (error) {
     return refuseAnswer(turn, seq, error instanceof Error ? error.message : String(error))
   }

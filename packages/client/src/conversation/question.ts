@@ -2,7 +2,7 @@ import type { Device } from "@conclave/contracts/auth"
 import type { Entry } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
 import type { Judgement } from "@conclave/identity/verdicts"
-import type { CredentialClaim, MadeCommit, OpenedMessage, Sliced } from "@conclave/mls"
+import type { CredentialClaim, MadeCommit, OpenedMessage, Sliced, StagedJoin } from "@conclave/mls"
 import type { AccessProver } from "../access/interval-keys.js"
 import type { ClientError } from "../errors.js"
 import type { ClientErrorCode } from "../events.js"
@@ -34,8 +34,9 @@ export type Wanted = Omit<Claimed, "keyPackage">
  * - `kept`: the last handshakes. `told`: the last messages of the history. `rewind`: a page of the log of a service that was restored.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
- * - `make` a commit, `open` an entry: nothing; what takes long in a large group is worked on in slices, between steps. It
- *   changes nothing: what comes of it is decided by the step that is given the answer.
+ * - `make` a commit, `open` an entry, `enter` by the answer to a knock, which the log has at `seq`: nothing; what takes long
+ *   in a large group is worked on in slices, between steps. It changes nothing: what comes of it is decided by the step that
+ *   is given the answer.
  * - `more`: nothing; one transaction has become large enough.
  * - `unavailable`: nothing; the service contradicts itself, and is asked again later.
  */
@@ -62,6 +63,7 @@ export type Question =
   | { readonly type: "judge"; readonly wish: number | undefined; readonly claims: readonly CredentialClaim[] }
   | { readonly type: "make"; readonly work: Sliced<MadeCommit> }
   | { readonly type: "open"; readonly entry: Entry; readonly work: Sliced<OpenedMessage> }
+  | { readonly type: "enter"; readonly seq: bigint; readonly work: Sliced<StagedJoin> }
   | { readonly type: "more" }
   | { readonly type: "unavailable"; readonly reason: string }
 
@@ -104,6 +106,7 @@ export interface Answers {
   judge: Judgement
   make: Worked<MadeCommit>
   open: Worked<OpenedMessage>
+  enter: Worked<StagedJoin>
   more: undefined
   unavailable: never
 }

@@ -90,6 +90,8 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
       return { to: "make", question, answer: await workedOn(question.work, sources) }
     case "open":
       return { to: "open", question, answer: await workedOn(question.work, sources) }
+    case "enter":
+      return { to: "enter", question, answer: await workedOn(question.work, sources) }
     case "unavailable":
       throw new Unavailable(question.reason)
   }
