@@ -5,7 +5,7 @@ import type { ConversationHandle } from "../src/device/handle.js"
 import { openDevice } from "../src/device/open.js"
 import type { Client, ClientOptions, Conversation } from "../src/index.js"
 import { inSlices, type Slicing, slicingBy } from "../src/slices.js"
-import { tampered } from "./support/tampered.js"
+import { answered, tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const only = (client: Client): Conversation => [...client.conversations.values()][0]!
@@ -128,6 +128,37 @@ describe("work on a large group", () => {
     await guest.sync()
     assert.ok(slicing.turns > names.length, `entered in ${slicing.turns} turns`)
     assert.deepEqual(only(guest).members, only(alice).members)
+  })
+
+  it("goes on in slices where a member lets this device in again, and where it enters by that", async () => {
+    let isBroken = false
+    const delivery = answered(world.transport("delivery"), (request, answer) =>
+      isBroken && request.type === "read" && answer.type === "entries"
+        ? { type: "belowRetention", groupId: answer.groupId, oldestSeq: 1_000n }
+        : answer,
+    )
+    const { alice, bob, team } = await scene()
+    const dora = await open("dora", { delivery })
+    await team.invite("dora")
+    await settle(alice, bob, dora)
+    for (const client of [alice, bob, dora]) await only(client).refresh()
+    await settle(alice, bob, dora)
+    const asked = new Set<string>()
+    const { driver } = only(dora) as ConversationHandle
+    const { driver: letsIn } = team as ConversationHandle
+    slicing.between = async () => {
+      for (const { state } of [driver, letsIn]) if (state.asking !== undefined) asked.add(state.asking.type)
+    }
+    await team.send("what dora cannot follow")
+    isBroken = true
+    await dora.sync()
+    isBroken = false
+    assert.equal(only(dora).status, "recovering")
+    await settle(alice, dora, alice, dora)
+    assert.equal(only(dora).status, "active")
+    assert.ok(asked.has("make") && asked.has("enter"), `${[...asked]}`)
+    assert.equal(only(dora).epoch, team.epoch)
+    assert.ok((await taken(dora)).some(({ type }) => type === "recovered"))
   })
 
   it("begins again where another commit has arrived between two slices, and sends nothing of the first attempt", async () => {
