@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, it } from "node:test"
 import type { CryptoProvider } from "@conclave/crypto"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { openDevice } from "../src/device/open.js"
-import type { Client, ClientOptions, Conversation } from "../src/index.js"
+import { type Client, type ClientOptions, type Conversation, memoryStore, type Store } from "../src/index.js"
+import { recordKeys } from "../src/records/records.js"
 import { inSlices, type Slicing, slicingBy } from "../src/slices.js"
 import { answered, tampered } from "./support/tampered.js"
 import { provider, settle, taken, World } from "./support/world.js"
@@ -167,7 +168,19 @@ describe("work on a large group", () => {
       if (request.type === "append" && request.kind === "commit") sent.push(request.epoch)
       return pass()
     })
-    const { alice, bob, team } = await scene({ delivery })
+    const memory = memoryStore()
+    let stored = 0
+    let id = ""
+    const store: Store = {
+      ...{ lost: memory.lost, get: memory.get.bind(memory), list: memory.list.bind(memory) },
+      transaction(changes) {
+        if ([...changes.put.keys()].some((key) => key === recordKeys.commit(id))) stored++
+        return memory.transaction(changes)
+      },
+      [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
+    }
+    const { alice, bob, team } = await scene({ delivery, store })
+    id = team.id
     sent.length = 0
     const before = only(alice) as ConversationHandle
     const { cursor } = before.driver.state.position
@@ -183,6 +196,7 @@ describe("work on a large group", () => {
     await team.invite(...names)
     await settle(alice, bob)
     assert.deepEqual(sent, [epoch + 1n])
+    assert.equal(stored, 1, "the first one was stored")
     assert.deepEqual(only(bob).members, ["alice", "bob", ...names])
     assert.equal(only(bob).epoch, team.epoch)
   })
