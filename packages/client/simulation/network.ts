@@ -56,7 +56,12 @@ export interface LineOptions<Asked> {
   readonly onAnswer: (asked: Asked, answer: Uint8Array) => void
 }
 
+/** Of a request that has arrived: nothing breaks it off. */
+const UNDISTURBED = new AbortController().signal
 const TIMEOUT_MILLISECONDS = 4_000
+
+/** Making an error for each takes longer than the rest. */
+const BROKEN = new Error("the stream is over")
 
 /** The way of one device to one service: real requests to the real service, which take their time and may be lost. */
 export class Line<Asked> implements Transport {
@@ -161,7 +166,7 @@ export class Line<Asked> implements Transport {
       forget()
       leave()
       end()
-      breaking.abort()
+      breaking.abort(BROKEN)
     }
   }
 
@@ -173,7 +178,9 @@ export class Line<Asked> implements Transport {
   async #ask(body: Uint8Array): Promise<Uint8Array | undefined> {
     try {
       // A request that is under way arrives, whatever has become of the device.
-      return await directTransport(this.#gateway()[this.#options.service]).request(body)
+      const context = { signal: UNDISTURBED, early: false }
+      for await (const answer of this.#gateway()[this.#options.service](body.slice(), context)) return answer.slice()
+      return undefined
     } catch {
       return undefined
     }

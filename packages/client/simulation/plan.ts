@@ -68,7 +68,7 @@ export interface Plan {
   readonly items: readonly Item[]
 }
 
-export const DURATION = 40_000
+export const DURATION = 32_000
 export const DEVICES = { min: 3, max: 20 } as const
 const FIRST_FAULT = 1_500
 const BURST = 1_200
@@ -118,7 +118,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   }
   add("create", 1_000, 0, 0)
   if (dice.chance(25)) add("create", dice.between(5_000, DURATION))
-  const count = dice.between(14, 30)
+  const count = dice.between(10, 26)
   // Half of it comes in bursts: races are won and lost there.
   const bursts = Array.from({ length: dice.between(1, 6) }, () => dice.between(2_000, DURATION - BURST))
   const time = () => (dice.chance(50) ? dice.between(1_200, DURATION) : dice.pick(bursts) + dice.below(BURST))
@@ -136,7 +136,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   }
   // Drawn last: whatever else a seed means stays as it is.
   if (dice.chance(25)) {
-    const at = dice.between(10_000, DURATION - 20_000)
+    const at = dice.between(8_000, DURATION - 14_000)
     add("lockout", at)
     const persons = dice.between(0, 3)
     for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 15_000))

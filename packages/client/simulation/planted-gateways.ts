@@ -123,8 +123,8 @@ export const gatewayBugs: readonly Bug[] = [
     ],
   },
   {
-    name: "an append of unknown outcome is told as stale",
-    changes: [whereUnknown('return { type: "stale", lastCommitSeq: it.after + 1n, headSeq: it.after + 1n }')],
+    name: "an append of unknown outcome is told as refused",
+    changes: [whereUnknown('return { type: "keyReused" }')],
   },
   {
     name: "a gateway tries an append of unknown outcome again under another id",

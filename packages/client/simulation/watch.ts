@@ -221,7 +221,8 @@ export class Watch {
 
   /** The application has seen each event that was stored with what it tells of. */
   eventsWereAllShown(): void {
-    if (this.#hasForgotten) return
+    // Nor those of an invitation that a failover has lost.
+    if (this.#hasForgotten || this.#invariants.hasLost) return
     const events = new Set(this.#events.values())
     for (const [group, { shown }] of this.#conversations) {
       const hidden = [...shown].find((what) => !events.has(what))

@@ -42,7 +42,7 @@ const AFTERMATH = 5_000
 /** Rounds become longer: what takes its time needs nobody to ask for it all the while. */
 const ROUND_MAX = 40_000
 /** A subscription that broke again and again pauses for up to a minute. */
-const HEARING_ROUNDS_MAX = 24
+const HEARING_MAX = 120_000
 const HEARING_SLOWLY = 4_000
 const RENEWALS_MAX = 5
 /** A run that goes on for longer goes round in a circle. */
@@ -157,9 +157,11 @@ class World {
       speaker?.ask("says something", () => speaker.follows(hex(group))!.send("is anybody there?"))
     }
     let deaf: string | undefined
-    for (let round = 0; round < HEARING_ROUNDS_MAX; round++) {
+    // A device that cannot tell where the logs part goes on after ten minutes.
+    const end = this.#timeline.elapsed + (this.#invariants.hasLost ? END_MAX_AFTER_LOSS : HEARING_MAX)
+    for (let round = 0; this.#timeline.elapsed < end; round++) {
       await settled()
-      await this.#until(this.#timeline.elapsed + ROUND)
+      await this.#until(this.#timeline.elapsed + lengthOf(round))
       deaf = await this.#deaf()
       if (deaf === undefined) return
     }
@@ -197,7 +199,7 @@ class World {
         if (mayBeStuck && round % 3 === 2 && !device.isAsked) device.goOn()
       }
       await settled()
-      await this.#until(this.#timeline.elapsed + Math.min(ROUND_MAX, ROUND * 2 ** (round >> 1)))
+      await this.#until(this.#timeline.elapsed + lengthOf(round))
       difference = await this.#difference()
       if (difference === undefined) return
       // Newcomers are told the title with what a member does next.
@@ -435,5 +437,7 @@ class World {
     }
   }
 }
+
+const lengthOf = (round: number) => Math.min(ROUND_MAX, ROUND * 2 ** (round >> 1))
 
 const hasCome = (status: string | undefined) => status !== undefined && status !== "left"
