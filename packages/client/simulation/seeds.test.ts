@@ -39,6 +39,12 @@ describe("whole clients in a simulation", () => {
     assert.equal(invariant, "a key package is used once", `after ${seeds} seeds`)
   })
 
+  it("are found out where a gateway has a bug", async () => {
+    const bug = bugs.find(({ name }) => name === "a gateway never makes a lost hint good")!
+    const { seeds, invariant } = await huntPlanted(bug, { from: 1, seedsMax: 20 })
+    assert.equal(invariant, "who listens hears", `after ${seeds} seeds`)
+  })
+
   it("are found out where the service lies, and the story is made small", async () => {
     const lie = "takes two commits for one place"
     const { seed } = await hunt({ lie }, { from: 1, seedsMax: 40 })
