@@ -16,10 +16,12 @@ export interface StreamOptions {
 
 /** More than a reader could ever have room for: a client cannot switch the flow control off. */
 const CREDIT_MAX = 16 * 1024 * 1024
+/** Bytes that need not have left before the service is asked on: many short answers, or one and the end, leave together. */
+const UNSENT_MAX = 16 * 1024
 
 /**
- * One stream of a socket. The service is asked for its next response only when the client has granted credit and the
- * last response, from the second on, is written out, so what waits for a slow reader stays where the service keeps it.
+ * One stream of a socket. The service is asked for its next response only when the client has granted credit and what was
+ * said before is written out but for a little, so what waits for a slow reader stays where the service keeps it.
  */
 export class ServerStream {
   readonly #number: number
@@ -28,6 +30,8 @@ export class ServerStream {
   #credit: number
   #wake: (() => void) | undefined
   #isAnswered = false
+  /** Bytes of items that have not left this process's memory. */
+  #unsent = 0
 
   constructor(number: number, options: StreamOptions) {
     this.#number = number
@@ -68,24 +72,30 @@ export class ServerStream {
     const responses = service(body, { signal, early: false, way: "socket", ...this.#options.requester })[
       Symbol.asyncIterator
     ]()
-    let isFirst = true
     try {
       while (await this.#mayContinue()) {
         const next = await responses.next()
         if (next.done || signal.aborted) return
         this.#credit -= costOf(next.value)
-        const sending = this.#options.send({ type: "item", stream: this.#number, body: next.value })
-        // The first answer is the last one of most requests: the next is asked for at once, so that it leaves with the end.
-        if (isFirst) sending.then(this.#answered, () => this.cancel())
-        else await sending
-        isFirst = false
+        const sending = this.#send(next.value)
+        if (this.#unsent > UNSENT_MAX) await sending
       }
     } finally {
       await responses.return?.()
     }
   }
 
-  readonly #answered = (): void => {
+  /** Resolves when the item has left, or cannot. */
+  async #send(body: Uint8Array): Promise<void> {
+    this.#unsent += body.length
+    try {
+      await this.#options.send({ type: "item", stream: this.#number, body })
+    } catch {
+      this.cancel()
+      return
+    }
+    this.#unsent -= body.length
+    if (this.#isAnswered) return
     this.#isAnswered = true
     this.#options.onAnswered()
   }
