@@ -252,7 +252,7 @@ export interface NewEntry extends Shown {
   readonly commit: NewCommit | undefined
   /**
    * Asked in the moment in which the entry would be accepted otherwise, so that repetitions and stale entries are
-   * answered without a share of anything. Synchronous.
+   * answered without a share of anything, unless several processes write to the store at once. Synchronous.
    */
   admit(group: GroupUse): Refusal | Admitted | undefined
 }
