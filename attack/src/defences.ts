@@ -224,9 +224,9 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "pskSecret: pskSecret(epoch.suite, psks),",
       "pskSecret: pskSecret(epoch.suite, findPsks(applied.psks, context.psks)),",
     ),
-    inMls("group/group")(
-      "keepsRules(() => prepareCommit(epoch, requestOf(some), context))",
-      "keepsRules(() => createCommit(epoch, requestOf(some), context))",
+    inMls("group/making")(
+      "const { leafKeys } = yield* prepareCommit(epoch, request, context);",
+      "const { leafKeys } = yield* prepareCommit(epoch, request, context); yield* createCommit(epoch, request, context);",
     ),
   ],
   H2: headsAreCompared,

@@ -180,9 +180,17 @@ export const urlOf = ({ of = "client", file }: Change) => changedParts[of] + fil
 
 /** How the compiled `text` of a module reads with the changes for it. @throws Error where it does not have the text once */
 export function withChanges(url: string, text: string, changes: readonly Change[]): string {
+  return replaced(
+    url,
+    text,
+    changes.filter((it) => urlOf(it) === url),
+  )
+}
+
+/** @throws Error where the text of `url` does not have each of what is to be found once */
+export function replaced(url: string, text: string, changes: readonly Pick<Change, "find" | "replace">[]): string {
   let changed = text
   for (const it of changes) {
-    if (urlOf(it) !== url) continue
     if (changed.split(it.find).length !== 2) throw new Error(`${url} does not have this once: ${it.find}`)
     changed = changed.replace(it.find, () => it.replace)
   }

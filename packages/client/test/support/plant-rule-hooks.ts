@@ -1,5 +1,5 @@
 import type { InitializeHook, LoadHook } from "node:module"
-import { withChanges } from "../../simulation/planted.js"
+import { replaced } from "../../simulation/planted.js"
 import type { Planted } from "./planted-rules.js"
 
 let planted: readonly Planted[] = []
@@ -12,6 +12,6 @@ export const initialize: InitializeHook<readonly Planted[]> = (it) => {
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context)
   const file = url.startsWith(packages) ? url.slice(packages.length) : undefined
-  if (file === undefined || !planted.some((it) => it.file === file)) return loaded
-  return { ...loaded, source: withChanges(file, `${loaded.source}`, planted) }
+  const changes = planted.filter((it) => it.file === file)
+  return changes.length === 0 ? loaded : { ...loaded, source: replaced(url, `${loaded.source}`, changes) }
 }
