@@ -180,6 +180,8 @@ export class Ledger implements Store {
   knocks: Store["knocks"] = (asked) => this.#store.knocks(asked)
   beside: Store["beside"] = (asked) => this.#store.beside(asked)
   answer: Store["answer"] = (asked) => this.#store.answer(asked)
+  policy: Store["policy"] = (shown) => this.#store.policy(shown)
+  changePolicy: Store["changePolicy"] = (change) => this.#store.changePolicy(change)
   identity: Store["identity"] = async (made) => {
     const identity = await this.#store.identity(made)
     if (identity === made) this.#changes.push({ redo: (copy) => copy.identity(made), isNeeded: true })

@@ -18,6 +18,7 @@ import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 import { Access, AccessKey, Interval, Pass } from "./access.js"
 import { ServiceIdentity } from "./heads.js"
 import { Answers, Knock, KnockId } from "./knocks.js"
+import { KeepingPolicy, KeptFor } from "./policy.js"
 
 /**
  * The contract of the Delivery Service (RFC 9750 §5): one ordered log for each group, key packages, and an inbox for
@@ -181,6 +182,9 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   knocks: 14,
   answer: 15,
   service: 16,
+  policy: 17,
+  setPolicy: 18,
+  retire: 19,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
   /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
@@ -238,6 +242,20 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   answer: { groupId: GroupId, id: KnockId, access: Access },
   /** → service */
   service: {},
+  /** What members have asked for, for a key that reaches the head of the log. → policy · notFound · denied · wrongTime */
+  policy: { groupId: GroupId, access: Access },
+  /**
+   * Asks for another time, in the place of the policy with the version `replaces`, by a proof or MAC with the newest key.
+   * → policy, with what is kept then: where `replaces` is not the present version, nothing has changed · invalid (less than the
+   * operator allows) · notFound · denied · wrongTime · throttled
+   */
+  setPolicy: { groupId: GroupId, replaces: uint64, wanted: KeptFor, access: Access },
+  /**
+   * Has all of the group deleted after the operator's notice, unless something is appended after `headSeq`, by a proof or MAC
+   * with the newest key. Once more, puts nothing off. → policy · stale (`headSeq` is not the head) · notFound · denied ·
+   * wrongTime · throttled
+   */
+  retire: { groupId: GroupId, headSeq: uint64, access: Access },
 })
 export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
 
@@ -265,6 +283,11 @@ export const deliveryRequests = requestContract({
     knocks: safeToRepeat("it only reads"),
     answer: safeToRepeat("it only reads"),
     service: safeToRepeat("it only reads"),
+    policy: safeToRepeat("it only reads"),
+    setPolicy: safeToRepeat("it names the version that it replaces, which is another one then"),
+    retire: safeToRepeat(
+      "it names the head of the log: a copy after an entry is stale, and one before puts nothing off",
+    ),
   },
 })
 
@@ -295,6 +318,7 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   answered: 26,
   answer: 27,
   service: 28,
+  policy: 29,
 })
 /** Whose room is used up. */
 export const QuotaOf = enumeration("QuotaOf", 1, { group: 1, service: 2 })
@@ -356,5 +380,6 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   /** `seq` is that of the commit that answers; `key` and `welcome` as in Answers. */
   answer: { seq: uint64, key: opaque, welcome: opaque },
   service: { identity: ServiceIdentity, at: uint64 },
+  policy: { policy: KeepingPolicy },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

@@ -88,6 +88,14 @@ export class AccessJudge {
     })
   }
 
+  /** By a proof or MAC of the newest key. */
+  byNewest(evidence: Evidence, now: bigint): Shown {
+    return shown(evidence, (standing) => {
+      if (evidence.access.type === "pass") return denied(NO_PROOF)
+      return this.#evidenceFault(evidence, standing, now) ?? (standing.later === 0 ? undefined : denied(NOT_NEWEST))
+    })
+  }
+
   /** A proof or MAC of another time than this, which is answered before anything else of a subscription. */
   timeFault({ access }: Evidence, now: bigint): AccessRefusal | undefined {
     if (!("at" in access)) return undefined

@@ -101,6 +101,14 @@ export class Admission {
       : refusal
   }
 
+  /** When a policy would be changed otherwise: it takes what a proposal does. */
+  policy({ budgets }: GroupUse, { now }: Asking): Refusal | Admitted {
+    const taken = takenFrom("proposal")
+    const wait = this.#budgetsWait(taken, budgets, now)
+    if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
+    return { type: "admitted", budgets: this.#afterTaking(taken, budgets, now) }
+  }
+
   /** How long a requester who was denied too often has to wait. */
   denialsWait({ requester, now }: Asking): Wait {
     return this.waiting("denials", this.rates.denialsWait(requester, now))

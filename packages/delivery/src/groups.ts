@@ -14,9 +14,10 @@ import type { Admission, Asking } from "./admission.js"
 import { appendFault } from "./framing.js"
 import type { Identity } from "./identity.js"
 import type { DeliveryLimits } from "./limits.js"
+import { Policies, type PolicyRequest } from "./policies.js"
 import type { Directory } from "./proof.js"
 import { counted, done, invalid, notFound, refused, refusedOf, throttled } from "./responses.js"
-import { knocksSince } from "./retention.js"
+import { knocksSince, type Retention } from "./retention.js"
 import type { AccessRefusal, Appended, NewCommit, Refused, Shown, Store } from "./store/store.js"
 import { groupTopic, inboxTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
@@ -28,6 +29,7 @@ export interface GroupsOptions {
   readonly wake: Wake
   readonly limits: DeliveryLimits
   readonly admission: Admission
+  readonly retention: Retention
   readonly identity: Identity
   readonly judge: AccessJudge
   /** Is told of each refusal for a key, a proof or a pass. */
@@ -39,16 +41,19 @@ export interface GroupsOptions {
 /** Requests of these kinds are about one group. */
 export type GroupRequest = Extract<
   DeliveryRequest,
-  { type: "createGroup" | "append" | "read" | "head" | "knock" | "knocks" | "answer" }
+  { type: "createGroup" | "append" | "read" | "head" | "knock" | "knocks" | "answer" | PolicyRequest["type"] }
 >
 type Request<Type extends GroupRequest["type"]> = Extract<GroupRequest, { type: Type }>
 
 /** What is asked of the log of a group, and of what lies beside it. */
 export class Groups {
   readonly #options: GroupsOptions
+  readonly #policies: Policies
 
   constructor(options: GroupsOptions) {
     this.#options = options
+    const refuse = (groupId: Uint8Array, refusal: Refused, asking: Asking) => this.#refused(groupId, refusal, asking)
+    this.#policies = new Policies({ ...options, refuse })
   }
 
   async respond(request: GroupRequest, asking: Asking): Promise<DeliveryResponse> {
@@ -68,6 +73,8 @@ export class Groups {
         return this.#knocks(request, asking)
       case "answer":
         return this.#answer(request, asking)
+      default:
+        return this.#policies.respond(request, asking)
     }
   }
 

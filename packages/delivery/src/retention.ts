@@ -11,6 +11,18 @@ export interface Retention {
   readonly inbox: number
   /** Groups to which nothing is appended; default 360. */
   readonly groups: number
+  /** The least for which the members of a group may have messages kept; default 1. */
+  readonly messagesMin: number
+  /**
+   * The least for handshakes; default 14. A device asks for a week for a log that it is not shown, and one that is silent
+   * renews its keys after a week: who is away for less than both is let in by the log itself.
+   */
+  readonly handshakesMin: number
+  /**
+   * From when members ask for less time, or retire their group, until that is done; default 7. A member who is there within
+   * that time can read what there is, and keep the group by saying something.
+   */
+  readonly notice: number
 }
 
 /** All that is kept longer follows from how long messages are. */
@@ -20,6 +32,9 @@ export function retentionOf(messagesDays = 30): Retention {
     handshakes: 6 * messagesDays,
     inbox: 6 * messagesDays,
     groups: 12 * messagesDays,
+    messagesMin: Math.min(1, messagesDays),
+    handshakesMin: Math.min(14, 6 * messagesDays),
+    notice: 7,
   }
 }
 

@@ -29,6 +29,7 @@ import { Passes } from "./passes.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
+import { type Retention, retentionOf } from "./retention.js"
 import { type Refused, type Store, Suspended } from "./store/store.js"
 import type { Answer } from "./subscription.js"
 import { type DeliveryFigures, Subscriptions } from "./subscriptions.js"
@@ -44,6 +45,8 @@ export interface DeliveryOptions extends LogOptions, TraceOptions {
   /** Shared by all services that serve the same store; default: a new one. */
   readonly wake?: Wake
   readonly limits?: Partial<DeliveryLimits>
+  /** As the sweeping has it: within these bounds members may have less kept; default as {@link retentionOf}. */
+  readonly retention?: Retention
   /** Is told of errors that are not a request's fault; what it is given holds no secret. */
   readonly onError?: (error: unknown) => void
   /** Is told of each request that a limit refuses; often, and without who it was. */
@@ -75,6 +78,7 @@ class DeliveryService {
   readonly #now: () => number
   readonly #wake: Wake
   readonly #limits: DeliveryLimits
+  readonly #retention: Retention
   readonly #onError: (error: unknown) => void
   readonly #onRefusal: (kind: RefusalKind) => void
   readonly #onAppended: NonNullable<DeliveryOptions["onAppended"]>
@@ -91,6 +95,7 @@ class DeliveryService {
     this.#now = now
     this.#wake = wake
     this.#limits = { ...defaultLimits, ...limits }
+    this.#retention = options.retention ?? retentionOf()
     this.#onError = onError
     this.#onRefusal = onRefusal
     this.#admission = new Admission({ store, crypto, limits: this.#limits, onRefusal })
@@ -187,6 +192,7 @@ class DeliveryService {
     const groups = new Groups({
       ...shared,
       limits: this.#limits,
+      retention: this.#retention,
       admission: this.#admission,
       onAccessRefusal: this.#onAccessRefusal,
       onAppended: this.#onAppended,

@@ -68,6 +68,9 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
     knocks: { type: "knocks", groupId },
     answer: { type: "answer", groupId, id },
     service: { type: "service" },
+    policy: { type: "policy", groupId },
+    setPolicy: { type: "setPolicy", groupId, replaces: 0n, wanted: { messages: 86_400, handshakes: undefined } },
+    retire: { type: "retire", groupId, headSeq: 2n },
   }
   return { requests, mallory, end: () => gone.abort() }
 }
@@ -93,10 +96,13 @@ for (const [name, openStore] of Object.entries(stores)) {
         knock: "denied",
         knocks: "denied",
         answer: "denied",
+        policy: "denied",
+        setPolicy: "denied",
+        retire: "denied",
       }
       for (const [kind, request] of Object.entries(requests)) {
         // Without anything, with a key of one's own, with a forged proof and a forged pass of the true key.
-        const shows = ["append", "read", "head", "knock", "knocks", "answer"].includes(kind)
+        const shows = "access" in withAccess(request, { key: strangers })
         const accesses: readonly (Access | undefined)[] = shows ? [noAccess, undefined, forged, pass] : [undefined]
         for (const access of accesses) {
           const asked = access === undefined ? request : ({ ...request, access } as BareRequest)

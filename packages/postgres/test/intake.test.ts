@@ -39,7 +39,7 @@ describe("the intake of a service", { skip: noPostgres }, () => {
     }
     // By a version that knows the tables that were made meanwhile; what was brought is deleted.
     const tables = await operator(test, options)
-    await tables.query("UPDATE schema_version SET version = 2 WHERE component = 'delivery'")
+    await tables.query("UPDATE schema_version SET version = $1 WHERE component = 'delivery'", [migrations.length])
     await using again = await intakeInto(options)
     assert.equal(again.state, "again")
     assert.equal((await again.delivery.counts()).identity, 0)

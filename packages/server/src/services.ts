@@ -31,6 +31,7 @@ export function servicesOn(stores: Stores, options: Composing): Services {
       ...shared,
       store: stores.delivery,
       directory: directoryOf(stores.auth),
+      retention: retentionOf(retentionDays),
       ...(stores.wake && { wake: stores.wake }),
       ...(metrics && { onAppended: metrics.meter.appended, onFigures }),
       limits: { ...(quota !== undefined && limitsForQuota(quota, retentionDays)), ...limits?.delivery },

@@ -3,9 +3,12 @@ import { nodeProvider } from "@conclave/crypto/node"
 import {
   type Admitted,
   type Budgets,
+  type GroupPolicy,
   type GroupUse,
+  keeping,
   type NewsMark,
   type Operated,
+  retiring,
   type Shown,
   type Standing,
   type Store,
@@ -121,6 +124,18 @@ const knock = fc.record({
   ofKeyMax: fc.constant<number>(2),
   isAdmitted: fc.integer({ min: 0, max: 4 }).map((number) => number > 0),
 })
+/** What a service would make of a request: see `policies.ts` there. */
+const kept = fc.option(fc.constantFrom(40n, 150n, 600n), { nil: undefined })
+const policyChange = fc.record({
+  shown,
+  wanted: fc.option(fc.record({ messages: kept, handshakes: kept }, { noNullPrototype: true }), {
+    nil: undefined,
+    freq: 3,
+  }),
+  retires: fc.boolean(),
+  notice: fc.constantFrom(0n, 50n, 300n),
+  isAdmitted: fc.integer({ min: 0, max: 4 }).map((number) => number > 0),
+})
 const besidePage = fc.record({
   knocksAfter: fc.bigInt({ min: 0n, max: 4n }),
   answeredAfter: fc.bigInt({ min: 0n, max: 4n }),
@@ -156,6 +171,7 @@ export const operation = fc.oneof(
   weighted(1, fc.record({ do: fc.constant("suspend" as const), with: fc.tuple(deviceId, fc.constantFrom("1", "2")) })),
   weighted(1, fc.record({ do: fc.constant("resume" as const), with: deviceId })),
   weighted(1, fc.record({ do: fc.constant("close" as const), with: groupId })),
+  weighted(2, fc.record({ do: fc.constant("policy" as const), with: policyChange })),
   weighted(1, fc.record({ do: fc.constant("read" as const), with: fc.tuple(shown, page) })),
   weighted(1, fc.record({ do: fc.constant("head" as const), with: shown })),
   weighted(1, fc.record({ do: fc.constant("standings" as const), with: fc.array(shown, { maxLength: 40 }) })),
@@ -274,7 +290,9 @@ async function answerTo(store: Store & Operated, operation: Operation, at: bigin
 /** What the reference does, too. */
 type ReferencedOperation = Extract<
   Operation,
-  { do: "createGroup" | "append" | "read" | "head" | "knock" | "publish" | "claim" | "inbox" | "acknowledge" }
+  {
+    do: "createGroup" | "append" | "read" | "head" | "knock" | "policy" | "publish" | "claim" | "inbox" | "acknowledge"
+  }
 >
 export type Referenced = Pick<Store, keyof ReturnType<typeof referenceStore>>
 
@@ -302,6 +320,24 @@ export async function referencedAnswer(
         return isAdmitted ? taking(use, ["knocks"]) : refused()
       }
       return [await store.knock({ ...asked, ...knock, at, since, admit }), standings, uses]
+    }
+    case "policy": {
+      const { shown, wanted, retires, notice, isAdmitted } = operation.with
+      const { standings, ...asked } = asking(shown)
+      const policies: GroupPolicy[] = []
+      const change = (policy: GroupPolicy) => {
+        policies.push(policy)
+        const kept = wanted === undefined ? policy : keeping(policy, wanted, { at, notice })
+        const isChanged = wanted !== undefined || retires
+        const retired = retires ? retiring(kept, standings.at(-1)!.headSeq, { at, notice }) : kept
+        return isChanged ? (retired ?? (wanted && kept)) : undefined
+      }
+      const uses: GroupUse[] = []
+      const admit = (use: GroupUse) => {
+        uses.push(use)
+        return isAdmitted ? taking(use, ["appends", "proposals"]) : refused()
+      }
+      return [await store.changePolicy({ ...asked, at, change, admit }), standings, policies, uses]
     }
     case "publish":
       return store.publishKeyPackages({ ...operation.with, at, withdrawnUntil: at + WITHDRAWN_FOR })
@@ -337,6 +373,7 @@ export function referencedPart(operation: Operation): ReferencedOperation[] {
     case "createGroup":
     case "read":
     case "head":
+    case "policy":
     case "inbox":
       return [operation]
     case "acknowledge":

@@ -2,14 +2,13 @@ import type { Entry, InboxEntry } from "@conclave/contracts/delivery"
 import * as S from "@conclave/delivery/store"
 
 /**
- * What a delivery store does, in the plainest way: arrays and linear scans. Written from the contract `Store`, and at most
- * 150 lines, so that it can be checked against the contract by reading. `memoryStore` models what is left out: sweeping,
- * news, the operator's actions, the service's identity, `usage`, a full inbox or too many knocks, reading and answering
- * knocks, withdrawn key packages, and the notice of a low stock.
+ * What a delivery store does, with arrays and linear scans. Written from the contract `Store`, and at most 150 lines, to be
+ * checked by reading. `memoryStore` models the rest: sweeping, news, the operator's actions, the service's identity, `usage`, a
+ * full inbox or too many knocks, reading and answering knocks, withdrawn key packages, and the notice of a low stock.
  */
 export function referenceStore(sha256: (...parts: readonly Uint8Array[]) => Uint8Array) {
   type Logged = { entry: Entry; source: S.NewEntry; undelivered: readonly Uint8Array[] }
-  type Group = { made: S.NewGroup; budgets: S.Budgets; log: Logged[]; knocks: S.NewKnock[] }
+  type Group = { made: S.NewGroup; budgets: S.Budgets; log: Logged[]; knocks: S.NewKnock[]; policy: S.GroupPolicy }
   const groups: Group[] = []
   const inboxes: (InboxEntry & { to: Uint8Array; isGone: boolean })[] = []
   const packages: (S.NewKeyPackage & { owner: string; isLast: boolean; isGone: boolean })[] = []
@@ -54,10 +53,8 @@ export function referenceStore(sha256: (...parts: readonly Uint8Array[]) => Uint
   const inboxOf = (device: Uint8Array) => inboxes.filter(({ to }) => same(to, device))
   function deliver({ groupId, at }: S.NewEntry, seq: bigint, { welcome: body, ...commit }: S.NewCommit): Uint8Array[] {
     const served = commit.recipients.filter((to) => commit.mayDeliver(to))
-    for (const to of served) {
-      const n = BigInt(inboxOf(to).length + 1)
-      inboxes.push({ n, kind: "welcome", groupId, seq, body, ratchetTree: undefined, at, to, isGone: false })
-    }
+    const entry = { kind: "welcome" as const, groupId, seq, body, ratchetTree: undefined, at, isGone: false }
+    for (const to of served) inboxes.push({ ...entry, n: BigInt(inboxOf(to).length + 1), to })
     return [...commit.unserved, ...commit.recipients.filter((to) => !served.includes(to))]
   }
   type Owner = Pick<S.Claim, "deviceId" | "cipherSuite" | "at">
@@ -70,9 +67,8 @@ export function referenceStore(sha256: (...parts: readonly Uint8Array[]) => Uint
       const there = groupOf(made.groupId)?.made
       const isSame = same(there?.idempotencyId, made.idempotencyId) && same(there?.requestHash, made.requestHash)
       if (there !== undefined) return isSame ? "repeated" : "exists"
-      const refusal = made.admit()
-      const budgets = { appends: 0, proposals: 0, commits: 0, knocks: 0 }
-      if (refusal === undefined) groups.push({ made, budgets, log: [], knocks: [] })
+      const [refusal, budgets] = [made.admit(), { appends: 0, proposals: 0, commits: 0, knocks: 0 }]
+      if (refusal === undefined) groups.push({ made, budgets, log: [], knocks: [], policy: S.noPolicy })
       return refusal ?? "created"
     },
     async append(source) {
@@ -84,9 +80,8 @@ export function referenceStore(sha256: (...parts: readonly Uint8Array[]) => Uint
       return shown(source, (group): S.Appended => {
         const [headSeq, commits, begins] = [BigInt(group.log.length), commitsOf(group), commit?.begins]
         const lastCommitSeq = commits.at(-1) ?? 0n
-        const unread =
-          commits.filter((seq) => seq > after).length - (kind === "application" ? source.pastCommitsMax : 0)
-        if (unread > 0 || after > lastCommitSeq) return { type: "stale", lastCommitSeq, headSeq }
+        const late = commits.filter((seq) => seq > after).length - (kind === "application" ? source.pastCommitsMax : 0)
+        if (late > 0 || after > lastCommitSeq) return { type: "stale", lastCommitSeq, headSeq }
         if (intervalsOf(group).some((it) => same(it.accessKey, begins?.accessKey))) return { type: "keyReused" }
         const refusal = admission(group, source)
         if (refusal !== undefined) return refusal
@@ -117,13 +112,18 @@ export function referenceStore(sha256: (...parts: readonly Uint8Array[]) => Uint
         if (refusal === undefined) group.knocks.push(knock)
         return refusal ?? { type: "left" }
       }),
+    changePolicy: async (asked) =>
+      shown(asked, (group): S.FoundPolicy | S.Refusal => {
+        const changed = asked.change(group.policy)
+        const refusal = changed && admission(group, asked)
+        if (refusal === undefined) group.policy = changed ?? group.policy
+        return refusal ?? { type: "policy", policy: group.policy }
+      }),
     async publishKeyPackages(asked) {
       const [common, { at }] = [{ owner: ownerOf(asked), isGone: false }, asked]
       const isNew = (added: S.NewKeyPackage) => !packages.some((it) => same(it.ref, added.ref)) && added.notAfter > at
-      for (const it of asked.keyPackages) {
-        const hasRoom = free(asked, false).length < asked.stockMax
-        if (hasRoom && isNew(it)) packages.push({ ...it, ...common, isLast: false })
-      }
+      for (const it of asked.keyPackages)
+        if (free(asked, false).length < asked.stockMax && isNew(it)) packages.push({ ...it, ...common, isLast: false })
       if (asked.lastResort !== undefined && isNew(asked.lastResort)) {
         for (const it of free(asked, true)) packages.splice(packages.indexOf(it), 1)
         packages.push({ ...asked.lastResort, ...common, isLast: true })

@@ -125,7 +125,17 @@ type Bare<T> = T extends { readonly cursors: unknown }
 /** A request that may lack its accesses. */
 export type BareRequest = Bare<DeliveryRequest>
 
-const groupRequests: readonly string[] = ["append", "read", "head", "knock", "knocks", "answer"]
+const groupRequests: readonly string[] = [
+  "append",
+  "read",
+  "head",
+  "knock",
+  "knocks",
+  "answer",
+  "policy",
+  "setPolicy",
+  "retire",
+]
 
 /** The request with a proof, or a MAC, wherever it has no access yet. */
 export function withAccess(request: BareRequest, proving: Proving = {}): DeliveryRequest {

@@ -97,6 +97,9 @@ export abstract class ModelStore implements Store {
     return this.writing(touchedBy(entry), () => this.ledger.append(entry))
   }
   knock: Store["knock"] = (knock) => this.writing({ groups: [knock.groupId] }, () => this.ledger.knock(knock))
+  changePolicy: Store["changePolicy"] = (change) => {
+    return this.writing({ groups: [change.groupId] }, () => this.ledger.changePolicy(change))
+  }
   publishKeyPackages: Store["publishKeyPackages"] = (publication) => {
     return this.writing({}, () => this.ledger.publishKeyPackages(publication))
   }
@@ -115,6 +118,7 @@ export abstract class ModelStore implements Store {
   knocks: Store["knocks"] = (asked) => this.reading(() => this.ledger.knocks(asked))
   beside: Store["beside"] = (asked) => this.reading(() => this.ledger.beside(asked))
   answer: Store["answer"] = (asked) => this.reading(() => this.ledger.answer(asked))
+  policy: Store["policy"] = (shown) => this.reading(() => this.ledger.policy(shown))
   countKeyPackages: Store["countKeyPackages"] = (device) => this.reading(() => this.ledger.countKeyPackages(device))
   inbox: Store["inbox"] = (page) => this.reading(() => this.ledger.inbox(page))
   inboxHead: Store["inboxHead"] = (deviceId) => this.reading(() => this.ledger.inboxHead(deviceId))

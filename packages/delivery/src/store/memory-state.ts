@@ -5,6 +5,7 @@ import {
   type Appended,
   type Budgets,
   ENTRY_OVERHEAD,
+  type GroupPolicy,
   type GroupUse,
   type NewEntry,
   type NewGroup,
@@ -32,6 +33,7 @@ export interface Group {
   intervals: StoredInterval[]
   beside: bigint
   lying: Lying
+  policy: GroupPolicy
   /** The newest number of a knock. */
   knockNumber: bigint
 }

@@ -20,6 +20,8 @@ import {
   type BesidePage,
   type Claim,
   type ClaimedKeyPackage,
+  dueBy,
+  type FoundPolicy,
   type Head,
   type Horizons,
   type InboxPage,
@@ -32,8 +34,10 @@ import {
   type NewKnock,
   type News,
   type NewsMark,
+  noPolicy,
   type Operated,
   type Page,
+  type PolicyChange,
   type Publication,
   type Refusal,
   type Refused,
@@ -100,6 +104,7 @@ class MemoryStore implements Store, Operated {
       beside: 0n,
       lying: { knocks: [], answers: [] },
       knockNumber: 0n,
+      policy: noPolicy,
     })
     return "created"
   }
@@ -252,6 +257,21 @@ class MemoryStore implements Store, Operated {
     return { type: "answer", seq: found.seq, key: found.key, welcome: found.welcome }
   }
 
+  async policy(shown: Shown): Promise<FoundPolicy | Refused> {
+    const { group, refused } = this.#permitted(shown)
+    return refused ?? { type: "policy", policy: group.policy }
+  }
+
+  async changePolicy(asked: PolicyChange): Promise<FoundPolicy | Refused | Refusal> {
+    const { group, refused } = this.#permitted(asked)
+    if (refused !== undefined) return refused
+    const changed = asked.change(group.policy)
+    const refusal = changed && admission(group, asked)
+    if (refusal !== undefined) return refusal
+    group.policy = changed ?? group.policy
+    return { type: "policy", policy: group.policy }
+  }
+
   async identity(made: StoredIdentity): Promise<StoredIdentity> {
     this.#identity ??= made
     return this.#identity
@@ -386,23 +406,30 @@ class MemoryStore implements Store, Operated {
   async sweep({ at, messages, log, inbox, groups, knocks }: Horizons): Promise<Swept> {
     let rows = 0
     for (const [name, group] of this.#groups) {
+      const policy = dueBy(group.policy, { at, headSeq: group.nextSeq - 1n })
+      if (policy.isGone) {
+        rows += 1 + group.log.length
+        await this.closeGroup(group.created.groupId)
+        continue
+      }
       if (group.lastAt < groups) {
         this.#groups.delete(name)
         this.#former.add(name)
         rows += 1 + group.log.length
         continue
       }
-      rows += this.#expire(group, messages)
+      rows += this.#expire(group, maxOf(messages, policy.messages ?? messages))
       const lasting = {
         knocks: group.lying.knocks.filter(({ knock }) => knock.at >= knocks),
         answers: group.lying.answers.filter((answer) => answer.at >= knocks),
       }
       rows += group.lying.knocks.length - lasting.knocks.length + group.lying.answers.length - lasting.answers.length
       group.lying = lasting
-      const due = group.log.filter(({ entry }) => entry.at < log)
+      const horizon = maxOf(log, policy.log ?? log)
+      const due = group.log.filter(({ entry }) => entry.at < horizon)
       if (due.length === 0) continue
       group.oldestSeq = maxOf(group.oldestSeq, due.at(-1)!.entry.seq + 1n)
-      const kept = group.log.filter(({ entry }) => entry.at >= log || entry.seq === group.lastCommitSeq)
+      const kept = group.log.filter(({ entry }) => entry.at >= horizon || entry.seq === group.lastCommitSeq)
       rows += group.log.length - kept.length
       group.log = kept
     }
@@ -458,7 +485,8 @@ class MemoryStore implements Store, Operated {
 }
 
 function removeOfMost(device: Device, among: readonly Delivered[], own: Uint8Array): void {
-  remove(device, oldestOfMost(among, key(own)))
+  const gone = oldestOfMost(among, key(own))
+  device.inbox = device.inbox.filter((it) => it !== gone)
 }
 
 /** The oldest of the sender with the most, `own` having one more under way. */
@@ -469,7 +497,3 @@ function oldestOfMost<T extends { readonly sender: string }>(among: readonly T[]
 }
 
 const maxOf = (a: bigint, b: bigint) => (a > b ? a : b)
-
-function remove(device: Device, entry: Delivered): void {
-  device.inbox = device.inbox.filter((it) => it !== entry)
-}

@@ -4,8 +4,11 @@ export interface Action {
   readonly at: number
   /** Of the system, who did it. */
   readonly user: string
-  readonly did: "suspend" | "resume" | "close" | "announce"
-  /** A name, the id of a group in hexadecimal digits, or the incarnation that was announced. */
+  readonly did: "suspend" | "resume" | "close" | "announce" | "erase"
+  /**
+   * A name; the id of a group, or of a name that was erased the hash that is left of it, in hexadecimal digits; or the
+   * incarnation that was announced.
+   */
   readonly what: string
   readonly reason: string
 }

@@ -2,6 +2,7 @@ import type { Interval } from "@conclave/contracts/access"
 import type { InboxEntry, LogEntryKind } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"
 import type { Action } from "./operator.js"
+import type { GroupPolicy } from "./policy.js"
 
 /**
  * What a Delivery Service has stored, in the service's own terms: how one store hands everything over to another, whatever
@@ -82,6 +83,7 @@ export interface GroupRecord {
   /** As `Budgets`. */
   readonly budgets: Readonly<Record<"appends" | "proposals" | "commits" | "knocks", number>>
   readonly lastAt: bigint
+  readonly policy: GroupPolicy
 }
 
 /** In the order in which they began, the newest of a group last. */

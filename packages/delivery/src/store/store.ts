@@ -3,9 +3,11 @@ import type { Interval } from "@conclave/contracts/access"
 import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"
 import type { Answers, Knock } from "@conclave/contracts/knocks"
+import type { GroupPolicy } from "./policy.js"
 
 export { processWake, type Wake, type Watch } from "../wake.js"
 export type * from "./operator.js"
+export * from "./policy.js"
 export type * from "./records.js"
 
 /**
@@ -45,6 +47,11 @@ export interface Store extends AsyncDisposable {
     asked: Shown & Lasting & { readonly id: Uint8Array },
   ): Promise<StoredAnswer | { readonly type: "none" } | Refused>
 
+  /** What members have asked for; `noPolicy` where they have not. */
+  policy(shown: Shown): Promise<FoundPolicy | Refused>
+  /** Resolves with what is kept then. */
+  changePolicy(change: PolicyChange): Promise<FoundPolicy | Refused | Refusal>
+
   /** The service's identity: the one that is stored, or else `made`, which is stored. */
   identity(made: StoredIdentity): Promise<StoredIdentity>
   /**
@@ -75,7 +82,10 @@ export interface Store extends AsyncDisposable {
    * nothing where there is nothing new.
    */
   news(mark: NewsMark | undefined): Promise<News>
-  /** Deletes for good what is older than the horizons, at most about `rowsMax` rows of each kind at a time. */
+  /**
+   * Deletes for good what is older than the horizons, or than the policy of its group says, and groups that were retired; at
+   * most about `rowsMax` rows of each kind at a time.
+   */
   sweep(horizons: Horizons): Promise<Swept>
   /** How much is stored, about. */
   usage(): StoreUsage
@@ -339,6 +349,19 @@ export interface NewKnock extends Shown, Lasting {
   /** So many of one key wait at most: where there is no room, the sender with the most of them loses its oldest. */
   readonly ofKeyMax: number
   /** Asked when the knock would be left otherwise. Synchronous. */
+  admit(group: GroupUse): Refusal | Admitted | undefined
+}
+
+export interface FoundPolicy {
+  readonly type: "policy"
+  readonly policy: GroupPolicy
+}
+
+export interface PolicyChange extends Shown {
+  readonly at: bigint
+  /** Asked in the moment in which it is changed; `undefined` where it is to stay. Synchronous, and may be asked again. */
+  change(policy: GroupPolicy): GroupPolicy | undefined
+  /** Asked when it would be changed otherwise. Synchronous. */
   admit(group: GroupUse): Refusal | Admitted | undefined
 }
 

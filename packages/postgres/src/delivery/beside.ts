@@ -16,7 +16,7 @@ import { bigintArray, type Row } from "../values.js"
 import { permitted, permittedAlone } from "./access.js"
 import { firstPage, releaseAll } from "./inbox.js"
 import { tell } from "./news.js"
-import { type admittingOnce, budgetsIn, OF_USE } from "./use.js"
+import { type admittingOnce, takeFromBudgets } from "./use.js"
 
 type Left = { readonly type: "left" | "repeated" | "idReused" }
 
@@ -35,7 +35,7 @@ export async function leaveKnock(
   )
   const left =
     (await presentKnock(connection, group, added)) ??
-    (await admission(connection, group, admit)) ??
+    (await takeFromBudgets(connection, group, admit)) ??
     (await leave(connection, group, added))
   if (left.type === "left") await tell(connection, { groups: [added.groupId] })
   await releaseAll(
@@ -58,19 +58,6 @@ async function presentKnock(connection: Connection, group: bigint, { id, key, se
   if (present === undefined) return undefined
   const isSame = equalBytes(present.access_key, key!) && (knock === undefined || equalBytes(knock.sealed, sealed))
   return { type: isSame ? "repeated" : "idReused" } as const
-}
-
-async function admission(connection: Connection, group: bigint, admit: ReturnType<typeof admittingOnce>) {
-  const row = (await connection.get(`SELECT ${OF_USE} FROM mls_group WHERE number = $1`, [group]))!
-  const answer = admit({ bytes: Number(row.bytes), budgets: budgetsIn(row) })
-  if ("refusal" in answer) return answer.refusal
-  const { appends, proposals, commits, knocks } = answer.budgets
-  await connection.run(
-    `UPDATE mls_group SET appends_full_at = $2, proposals_full_at = $3, commits_full_at = $4, knocks_full_at = $5
-     WHERE number = $1`,
-    [group, appends, proposals, commits, knocks],
-  )
-  return undefined
 }
 
 async function leave(connection: Connection, group: bigint, added: NewKnock): Promise<Left> {

@@ -3,7 +3,14 @@ import { Interval } from "@conclave/contracts/access"
 import { InboxKind, LogEntryKind } from "@conclave/contracts/delivery"
 import { Handover } from "@conclave/contracts/heads"
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import type { DeliveryIntake, DeliveryRecord, DeliveryRecordOf, EntryRecord, GroupHead } from "@conclave/delivery/store"
+import {
+  type DeliveryIntake,
+  type DeliveryRecord,
+  type DeliveryRecordOf,
+  type EntryRecord,
+  type GroupHead,
+  GroupPolicy,
+} from "@conclave/delivery/store"
 import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
 import { bigintArray, booleanArray, bytesArray, doubleArray, integerArray, type Row, textArray } from "../values.js"
@@ -71,7 +78,7 @@ const TABLES: Readonly<Record<DeliveryRecord["type"], string>> = {
 /** All that a service has filled; `retention` and what is told of transactions go on as in an empty store. */
 export const DELIVERY_TABLES: readonly string[] = [
   ...Object.values(TABLES),
-  ...["message_body", "superseded_commit", "news"],
+  ...["message_body", "superseded_commit", "group_policy", "news"],
 ]
 
 async function countsIn(connection: Connection): Promise<Record<DeliveryRecord["type"], number>> {
@@ -161,8 +168,8 @@ const BUDGETS = ["appends", "proposals", "commits", "knocks"] as const
 const NO_KEY = new Uint8Array()
 
 /** The newest key comes with the intervals. */
-function takeGroups(connection: Connection, records: readonly DeliveryRecordOf<"group">[]) {
-  return connection.run(
+async function takeGroups(connection: Connection, records: readonly DeliveryRecordOf<"group">[]) {
+  const taken = await connection.run(
     `INSERT INTO mls_group (id, next_seq, oldest_seq, last_commit_seq, beside, bytes, last_at, head_hash, idem, request_hash,
        appends_full_at, proposals_full_at, commits_full_at, knocks_full_at, access_seq, access_key)
      SELECT id, head_seq + 1, oldest_seq, last_commit_seq, beside, bytes, last_at, head_hash, idem, request_hash,
@@ -185,6 +192,21 @@ function takeGroups(connection: Connection, records: readonly DeliveryRecordOf<"
       ...BUDGETS.map((name) => doubleArray(records.map(({ budgets }) => budgets[name]))),
       NO_KEY,
     ],
+  )
+  await takePolicies(
+    connection,
+    records.filter(({ policy }) => policy.version > 0n),
+  )
+  return taken
+}
+
+/** The next sweep finds out what is due. */
+async function takePolicies(connection: Connection, records: readonly DeliveryRecordOf<"group">[]): Promise<void> {
+  await connection.run(
+    `INSERT INTO group_policy (group_number, policy, due_at)
+     SELECT mls_group.number, policy, 0 FROM unnest($1::bytea[], $2::bytea[]) AS taken (id, policy)
+     JOIN mls_group ON mls_group.id = taken.id`,
+    [bytes(records, ({ groupId }) => groupId), bytes(records, ({ policy }) => encode(GroupPolicy, policy))],
   )
 }
 

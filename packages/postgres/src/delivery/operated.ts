@@ -60,6 +60,7 @@ export async function beginClosing(
   const welcomes = await connection.all("DELETE FROM inbox WHERE group_id = $1 RETURNING body_hash AS hash", [groupId])
   const answers = await deleteBeside(connection, number)
   await connection.run("INSERT INTO former_group (id) VALUES ($1) ON CONFLICT DO NOTHING", [sha256(groupId)])
+  await connection.run("DELETE FROM group_policy WHERE group_number = $1", [number])
   await connection.run("UPDATE mls_group SET id = $1, oldest_seq = next_seq, last_at = -1 WHERE number = $2", [
     asId,
     number,
@@ -89,6 +90,7 @@ export async function deleteLog(connection: Connection, number: bigint, rowsMax:
   if (rows.length === rowsMax) return { rows: rows.length, isDone: false }
   await connection.run("DELETE FROM access_interval WHERE group_number = $1", [number])
   await connection.run("DELETE FROM superseded_commit WHERE group_number = $1", [number])
+  await connection.run("DELETE FROM group_policy WHERE group_number = $1", [number])
   return {
     rows: rows.length + (await connection.run("DELETE FROM mls_group WHERE number = $1", [number])),
     isDone: true,
@@ -99,10 +101,10 @@ export async function deleteLog(connection: Connection, number: bigint, rowsMax:
 export async function deleteBodies(connection: Connection, places: readonly Row[]): Promise<void> {
   if (places.length === 0) return
   const times = places.map(({ at }) => at as bigint)
-  await connection.planned(
+  const deleted = await connection.planned(
     `DELETE FROM message_body USING unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS gone (at, group_number, seq)
      WHERE message_body.at = gone.at AND message_body.group_number = gone.group_number AND message_body.seq = gone.seq
-       AND message_body.at BETWEEN $4 AND $5`,
+       AND message_body.at BETWEEN $4 AND $5 RETURNING message_body.at`,
     [
       bigintArray(times),
       bigintArray(places.map(({ group_number }) => group_number)),
@@ -110,5 +112,11 @@ export async function deleteBodies(connection: Connection, places: readonly Row[
       times.reduce((a, b) => (a < b ? a : b)),
       times.reduce((a, b) => (a > b ? a : b)),
     ],
+  )
+  if (deleted.length === 0) return
+  await connection.run(
+    `UPDATE message_partition SET touched = true WHERE NOT touched AND EXISTS
+       (SELECT 1 FROM unnest($1::bigint[]) AS gone (at) WHERE gone.at >= start_at AND gone.at < end_at)`,
+    [bigintArray(deleted.map(({ at }) => at))],
   )
 }

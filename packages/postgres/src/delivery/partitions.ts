@@ -90,6 +90,26 @@ export class Partitions {
   }
 }
 
+/**
+ * Rewrites one from which bodies were deleted, so that they are in no file any more: none of those that are being written, and
+ * each once in a while, for those who read from it wait.
+ */
+export async function rewriteOne(connection: Connection, at: bigint, everyMilliseconds: bigint): Promise<void> {
+  await lockPartitions(connection)
+  const due = await connection.get(
+    `SELECT start_at FROM message_partition WHERE touched AND end_at <= $1 AND rewritten_at <= $2 ORDER BY start_at LIMIT 1`,
+    [at, at - everyMilliseconds],
+  )
+  if (due === undefined) return
+  const name = nameOf(due.start_at)
+  await connection.run("UPDATE message_partition SET touched = false, rewritten_at = $2 WHERE start_at = $1", [
+    due.start_at,
+    at,
+  ])
+  await connection.script(`SET LOCAL lock_timeout = '${DROP_MILLISECONDS}ms'; SET LOCAL statement_timeout = 0;
+    CLUSTER ${name} USING ${name}_pkey`)
+}
+
 const DROP_MILLISECONDS = 500
 
 const nameOf = (start: bigint) => `message_body_${`${start}`.replace("-", "minus_")}`

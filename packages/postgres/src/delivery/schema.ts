@@ -10,6 +10,7 @@ const EVER = "-9223372036854775808"
  *   mls_group ─┬─< log ─── message_body   one row per message, not one per member; bodies of application messages lie in
  *              │                          partitions by time, which are dropped as a whole
  *              ├─< access_interval        public keys; the newest one is in mls_group as well
+ *              ├── group_policy           what members have asked for, encoded
  *              ├─< knock
  *              └─< answer ──> blob        one welcome for all whose knocks a commit answers
  *   device ────┬─< inbox ───> blob        welcomes and notices; one welcome for many devices is stored once
@@ -211,6 +212,23 @@ export const migrations: readonly Migration[] = [
     ready_at bigint,
     service bytea NOT NULL
   );
+  `,
+  },
+  // What members have asked for of their group: see `GroupPolicy`. Where nothing is due before the policy changes, there is no
+  // time. What is deleted before its partition is dropped lies in the file still, until the partition is rewritten. Gateways of the second version leave the rows of groups that they delete, which the next sweep forgets.
+  {
+    oldestReader: 2,
+    sql: `
+  CREATE TABLE group_policy (
+    group_number bigint PRIMARY KEY,
+    expired_seq bigint NOT NULL DEFAULT 0,
+    due_at bigint,
+    policy bytea NOT NULL
+  );
+  CREATE INDEX group_policy_due ON group_policy (due_at) WHERE due_at IS NOT NULL;
+
+  ALTER TABLE message_partition
+    ADD COLUMN touched boolean NOT NULL DEFAULT false, ADD COLUMN rewritten_at bigint NOT NULL DEFAULT ${EVER};
   `,
   },
 ]

@@ -13,6 +13,7 @@ import { readLog } from "./log.js"
 import { newsSince } from "./news.js"
 import { closeGroup, resumeDevice, suspendDevice } from "./operated.js"
 import { Partitions } from "./partitions.js"
+import { changePolicy, policyOf } from "./policies.js"
 import { migrations } from "./schema.js"
 import { sweep } from "./sweep.js"
 import { Turns } from "./turns.js"
@@ -69,6 +70,11 @@ export async function deliveryStore(
     knocks: (asked) => database.read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => database.read((connection) => besideOf(connection, asked)),
     answer: (asked) => database.read((connection) => answerTo(connection, asked)),
+    policy: (shown) => database.read((connection) => policyOf(connection, shown)),
+    changePolicy: (change) => {
+      const admit = admittingOnce(change)
+      return inTurn(change.groupId, (connection) => changePolicy(connection, change, admit))
+    },
     async identity(made) {
       const identity = await inTurn(IDENTITY, (connection) => identityOf(connection, made))
       database.hold(INCARNATION, identity.incarnation)

@@ -1,14 +1,16 @@
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import { ENTRY_OVERHEAD, type Horizons, type Swept } from "@conclave/delivery/store"
+import type { Horizons, Swept } from "@conclave/delivery/store"
 import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
 import { failureCode } from "../failures.js"
-import { bigintArray, type Row } from "../values.js"
+import { bigintArray } from "../values.js"
+import { deleteRows, lockGroups, takeOff } from "./entries.js"
 import { releaseAll } from "./inbox.js"
 import { forgetExpired } from "./key-packages.js"
 import { sweepNews } from "./news.js"
-import { deleteBeside, deleteBodies, deleteLog } from "./operated.js"
-import { type Partitions, retainedIn } from "./partitions.js"
+import { deleteBeside, deleteLog } from "./operated.js"
+import { type Partitions, retainedIn, rewriteOne } from "./partitions.js"
+import { carryOutPolicy } from "./policies.js"
 import { APPLICATION, EXPIRED_SIZE } from "./sizes.js"
 
 interface Sweeping {
@@ -22,6 +24,7 @@ const NOTHING: Swept = { rows: 0, more: false }
 export async function sweep(database: Database, horizons: Horizons, { partitions, sha256 }: Sweeping): Promise<Swept> {
   const { rowsMax } = horizons
   const parts: readonly ((connection: Connection) => Promise<Swept>)[] = [
+    (connection) => carryOutPolicy(connection, horizons, sha256),
     (connection) => raiseHorizon(connection, horizons),
     (connection) => countExpired(connection, horizons),
     (connection) => deleteEntries(connection, horizons),
@@ -43,6 +46,7 @@ export async function sweep(database: Database, horizons: Horizons, { partitions
     more ||= swept.more
   }
   more ||= await dropPartition(database, partitions)
+  if (!more) await rewritePartition(database, horizons.at, partitions.milliseconds)
   // What comes tomorrow finds a place as what comes today.
   await partitions.make([horizons.at, horizons.at + partitions.milliseconds])
   return { rows, more }
@@ -55,6 +59,17 @@ async function isAlone(connection: Connection): Promise<boolean> {
     "SELECT pg_try_advisory_xact_lock(hashtext('conclave sweep'), hashtext(current_schema())) AS alone",
   )
   return row!.alone
+}
+
+/** As {@link dropPartition}. */
+async function rewritePartition(database: Database, at: bigint, every: bigint): Promise<void> {
+  try {
+    await database.write(async (connection) => {
+      if (await isAlone(connection)) await rewriteOne(connection, at, every)
+    })
+  } catch (error) {
+    if (failureCode(error) !== "55P03") throw error
+  }
 }
 
 /** While a long transaction reads from it, it stays: the next sweep tries again. */
@@ -94,7 +109,7 @@ async function countExpired(connection: Connection, { rowsMax }: Horizons): Prom
      WHERE at >= $1 AND at < $2 AND kind = ${APPLICATION} GROUP BY group_number`,
     [from, to],
   )
-  await shrink(connection, rows)
+  await takeOff(connection, rows)
   await connection.run("UPDATE retention SET counted = $1", [to])
   return { rows: rows.reduce((sum, row) => sum + row.rows, 0), more: to < retained.messages }
 }
@@ -116,24 +131,6 @@ async function chunkEnd(connection: Connection, { from, to, rowsMax, condition =
   if (next === undefined) return to
   const first = await connection.get(`SELECT min(at) AS at FROM log WHERE at >= $1 ${condition}`, [from])
   return next.at === first!.at ? next.at + 1n : next.at
-}
-
-async function shrink(connection: Connection, groups: readonly Row[]): Promise<void> {
-  if (groups.length === 0) return
-  const numbers = bigintArray(groups.map(({ group_number }) => group_number))
-  await lockGroups(connection, numbers)
-  await connection.run(
-    `UPDATE mls_group SET bytes = mls_group.bytes - gone.bytes
-     FROM unnest($1::bigint[], $2::bigint[]) AS gone (number, bytes) WHERE mls_group.number = gone.number`,
-    [numbers, bigintArray(groups.map(({ bytes }) => bytes))],
-  )
-}
-
-function lockGroups(connection: Connection, numbers: Uint8Array): Promise<Row[]> {
-  return connection.all(
-    "SELECT number, oldest_seq, last_commit_seq FROM mls_group WHERE number = ANY($1::bigint[]) ORDER BY number FOR UPDATE",
-    [numbers],
-  )
 }
 
 /** Deletes from the beginning of each log on; the last commit stays, for those who compare with it. */
@@ -176,31 +173,6 @@ async function deleteSuperseded(connection: Connection, { log, rowsMax }: Horizo
     places,
   )
   return partly(await deleteRows(connection, due), rowsMax)
-}
-
-/** Deletes entries of groups that are locked, and takes them off their sizes. */
-async function deleteRows(connection: Connection, rows: readonly Row[]): Promise<number> {
-  if (rows.length === 0) return 0
-  const { counted } = await retainedIn(connection)
-  const deleted = await connection.run(
-    `DELETE FROM log USING unnest($1::bigint[], $2::bigint[]) AS gone (number, seq)
-     WHERE group_number = gone.number AND log.seq = gone.seq`,
-    [bigintArray(rows.map((row) => row.group_number)), bigintArray(rows.map(({ seq }) => seq))],
-  )
-  await deleteBodies(
-    connection,
-    rows.filter(({ kind }) => kind === APPLICATION),
-  )
-  const bytes = new Map<bigint, bigint>()
-  for (const { group_number, kind, size, at } of rows) {
-    const stored = kind === APPLICATION && at < counted ? EXPIRED_SIZE : size
-    bytes.set(group_number, (bytes.get(group_number) ?? 0n) + BigInt(stored + ENTRY_OVERHEAD))
-  }
-  await shrink(
-    connection,
-    [...bytes].map(([number, gone]) => ({ group_number: number, bytes: gone })),
-  )
-  return deleted
 }
 
 async function deleteGroups(connection: Connection, { groups, rowsMax }: Horizons, sha256: Sha256): Promise<Swept> {

@@ -1,4 +1,5 @@
 import type { Admitted, Budgets, GroupUse, Refusal } from "@conclave/delivery/store"
+import type { Connection } from "../connection.js"
 import type { Row } from "../values.js"
 
 /** The columns of `mls_group` that say what the group has used. */
@@ -40,3 +41,21 @@ const later = (a: Budgets, b: Budgets): Budgets => ({
   commits: Math.max(a.commits, b.commits),
   knocks: Math.max(a.knocks, b.knocks),
 })
+
+/** Of a group that is locked; `undefined` where it is admitted. */
+export async function takeFromBudgets(
+  connection: Connection,
+  group: bigint,
+  admit: ReturnType<typeof admittingOnce>,
+): Promise<Refusal | undefined> {
+  const row = (await connection.get(`SELECT ${OF_USE} FROM mls_group WHERE number = $1`, [group]))!
+  const answer = admit({ bytes: Number(row.bytes), budgets: budgetsIn(row) })
+  if ("refusal" in answer) return answer.refusal
+  const { appends, proposals, commits, knocks } = answer.budgets
+  await connection.run(
+    `UPDATE mls_group SET appends_full_at = $2, proposals_full_at = $3, commits_full_at = $4, knocks_full_at = $5
+     WHERE number = $1`,
+    [group, appends, proposals, commits, knocks],
+  )
+  return undefined
+}

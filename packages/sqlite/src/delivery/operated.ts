@@ -45,6 +45,7 @@ export function beginClosing(connection: Connection, { groupId, asId, sha256 }: 
   deleteAnswers(connection, beside("answer"))
   const waiting = connection.all("SELECT number FROM inbox WHERE group_id = ?", [groupId])
   for (const entry of waiting) deleteEntry(connection, entry.number)
+  connection.run("DELETE FROM group_policy WHERE group_number = ?", [number])
   connection.run("INSERT INTO former_group (id) VALUES (?) ON CONFLICT DO NOTHING", [sha256(groupId)])
   connection.run("UPDATE mls_group SET id = ?, oldest_seq = next_seq, last_at = -1 WHERE number = ?", [asId, number])
   connection.run("INSERT INTO action_news (group_id) VALUES (?)", [groupId])

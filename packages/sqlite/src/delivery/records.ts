@@ -2,7 +2,13 @@ import { decode, vector } from "@conclave/codec"
 import { Interval } from "@conclave/contracts/access"
 import { DeviceId, InboxKind, LogEntryKind } from "@conclave/contracts/delivery"
 import { Handover } from "@conclave/contracts/heads"
-import type { DeliveryRecord, DeliverySource, GroupHead } from "@conclave/delivery/store"
+import {
+  type DeliveryRecord,
+  type DeliverySource,
+  type GroupHead,
+  GroupPolicy,
+  noPolicy,
+} from "@conclave/delivery/store"
 import type { Connection, Row } from "../database.js"
 import { pagesOf } from "../pages.js"
 import { kindOf } from "./kinds.js"
@@ -68,7 +74,8 @@ function* records(connection: Connection): Generator<readonly DeliveryRecord[]> 
   const keyPackages = { columns: "*", from: "key_package", key: ["number"], start: [-1n], size: "length(body)" }
   for (const rows of pagesOf(connection, keyPackages)) yield rows.map(keyPackageOf)
 
-  const groups = { columns: "*", from: "mls_group", where: OPEN, key: ["number"], start: [-1n] }
+  const policy = "(SELECT group_policy.policy FROM group_policy WHERE group_number = number) AS asked_policy"
+  const groups = { columns: `*, ${policy}`, from: "mls_group", where: OPEN, key: ["number"], start: [-1n] }
   for (const rows of pagesOf(connection, groups)) yield rows.map(groupOf)
 
   const ofGroup = (table: string) => ({
@@ -154,6 +161,7 @@ const groupOf = (row: Row): DeliveryRecord => ({
     knocks: row.knocks_full_at,
   },
   lastAt: row.last_at,
+  policy: row.asked_policy === null ? noPolicy : decode(GroupPolicy, row.asked_policy),
 })
 
 const intervalOf = (row: Row): DeliveryRecord => ({

@@ -5,6 +5,7 @@
  * ```
  *   mls_group ─┬─< log                one row per message, not one per member
  *              ├─< access_interval    public keys; the newest one is in mls_group as well
+ *              ├── group_policy       what members have asked for, encoded
  *              ├─< knock
  *              └─< answer ──> blob    one welcome for all whose knocks a commit answers
  *   action                            what the operator has done
@@ -225,5 +226,15 @@ export const migrations: readonly string[] = [
   ALTER TABLE mls_group ADD COLUMN proposals_full_at REAL NOT NULL DEFAULT 0;
   ALTER TABLE mls_group ADD COLUMN commits_full_at REAL NOT NULL DEFAULT 0;
   ALTER TABLE mls_group ADD COLUMN knocks_full_at REAL NOT NULL DEFAULT 0;
+  `,
+  // What members have asked for of their group: see `GroupPolicy`. Where nothing is due before the policy changes, there is no time.
+  `
+  CREATE TABLE group_policy (
+    group_number INTEGER PRIMARY KEY REFERENCES mls_group,
+    policy BLOB NOT NULL,
+    expired_seq INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER
+  ) STRICT;
+  CREATE INDEX group_policy_due ON group_policy (due_at) WHERE due_at IS NOT NULL;
   `,
 ]

@@ -29,6 +29,7 @@ import { claimKeyPackage, publishKeyPackages, stockOf } from "./key-packages.js"
 import { kindOf } from "./kinds.js"
 import { newsSince } from "./news.js"
 import { closeGroup, isSuspended, requireActive, resumeDevice, suspendDevice } from "./operated.js"
+import { changePolicy, policyOf } from "./policies.js"
 import { migrations } from "./schema.js"
 import { type Sweeping, sweep } from "./sweep.js"
 import { admission, budgetValues, SET_BUDGETS } from "./use.js"
@@ -49,6 +50,8 @@ export function deliveryStore(database: Database, sha256: Sha256): Store & Opera
     knocks: (asked) => read((connection) => waitingKnocks(connection, asked)),
     beside: (asked) => read((connection) => besideOf(connection, asked)),
     answer: (asked) => read((connection) => answerTo(connection, asked)),
+    policy: (shown) => read((connection) => policyOf(connection, shown)),
+    changePolicy: (change) => database.write((connection) => changePolicy(connection, change)),
     identity: (made) => database.write((connection) => identityOf(connection, made)),
     raiseIncarnation: (handover) => database.write((connection) => raiseIncarnation(connection, handover)),
     publishKeyPackages: (publication) =>

@@ -1,10 +1,12 @@
 import { LogEntryKind } from "@conclave/contracts/delivery"
 import type { Sha256 } from "@conclave/contracts/log-chain"
-import { ENTRY_OVERHEAD, type Horizons, type Swept } from "@conclave/delivery/store"
+import type { Horizons, Swept } from "@conclave/delivery/store"
 import type { Connection, Database, Row } from "../database.js"
 import { deleteAnswers, deleteKnocks } from "./beside.js"
+import { deleteRow, expireRow } from "./entries.js"
 import { deleteEntry } from "./inbox.js"
 import { forgetExpired } from "./key-packages.js"
+import { carryOutPolicies } from "./policies.js"
 
 /** Up to which rows the last sweeps came. Rows of the log are numbered in the order of their time. */
 export interface Sweeping {
@@ -25,6 +27,12 @@ export async function sweep(
   { sweeping, sha256 }: { readonly sweeping: Sweeping; readonly sha256: Sha256 },
 ): Promise<Swept> {
   const parts: readonly ((connection: Connection) => Swept)[] = [
+    (connection) => {
+      const swept = carryOutPolicies(connection, horizons, sha256)
+      // A group that was retired is deleted with those of which nobody has spoken for long.
+      if (swept.rows > 0) sweeping.groups = 0n
+      return swept
+    },
     (connection) => expireMessages(connection, horizons, { sweeping, sha256 }),
     (connection) => deleteEntries(connection, horizons, sweeping),
     (connection) => deleteGroups(connection, horizons, { sweeping, sha256 }),
@@ -85,10 +93,7 @@ function expireMessages(
   for (const row of due) {
     sweeping.messages = row.row
     if (row.kind !== BigInt(APPLICATION)) continue
-    const { body } = connection.get("SELECT body FROM log WHERE rowid = ?", [row.row])!
-    const hash = sha256(body)
-    connection.run("UPDATE log SET kind = ?, body = ? WHERE rowid = ?", [LogEntryKind.values.expired, hash, row.row])
-    shrink(connection, row.group_number, body.length - hash.length)
+    expireRow(connection, row, sha256)
     emptied++
   }
   return { rows: emptied, more: due.length === rowsMax }
@@ -120,15 +125,6 @@ function deleteOlderCommits(connection: Connection, { group_number, seq }: Row):
     [group_number, seq],
   )
   return older.reduce((deleted, row) => deleted + deleteRow(connection, row), 0)
-}
-
-function deleteRow(connection: Connection, { row, group_number, size }: Row): number {
-  shrink(connection, group_number, Number(size) + ENTRY_OVERHEAD)
-  return connection.run("DELETE FROM log WHERE rowid = ?", [row])
-}
-
-function shrink(connection: Connection, group: bigint, bytes: number): void {
-  connection.run("UPDATE mls_group SET bytes = bytes - ? WHERE number = ?", [bytes, group])
 }
 
 function rowsAfter(connection: Connection, row: bigint, rowsMax: number): Row[] {
@@ -172,6 +168,7 @@ function deleteGroups(
       deleteKnocks(connection, beside("knock"))
       deleteAnswers(connection, beside("answer"))
       connection.run("DELETE FROM access_interval WHERE group_number = ?", [group.number])
+      connection.run("DELETE FROM group_policy WHERE group_number = ?", [group.number])
       connection.run("INSERT INTO former_group (id) VALUES (?) ON CONFLICT DO NOTHING", [sha256(group.id)])
       deleted += connection.run("DELETE FROM mls_group WHERE number = ?", [group.number])
     }
