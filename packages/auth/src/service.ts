@@ -1,5 +1,8 @@
 import { DecodeError, encode } from "@conclave/codec"
 import {
+  ACCOUNT_LABEL,
+  type AccountRequest,
+  AccountTBS,
   type AuthRequest,
   AuthResponse,
   AuthResponseKind,
@@ -26,7 +29,7 @@ import {
   takeAll,
   unavailableAnswer,
 } from "@conclave/transport"
-import type { Store, StoredDevice } from "./store/store.js"
+import { accountDocument, type Store, type StoredDevice } from "./store/store.js"
 
 export interface AuthenticationOptions extends LogOptions, TraceOptions {
   readonly store: Store
@@ -67,6 +70,8 @@ const defaultLimits: AuthenticationLimits = {
   displayNames: { perSecond: 1 / 60, burst: 20 },
 }
 
+/** An account's request may be signed so long before or after this service's clock. */
+const CLOCK_DIFFERENCE_MAX = 5n * 60n * 1000n
 /** A statement may be dated so far ahead of this service's clock; further ahead it could never be replaced. */
 const CLOCK_TOLERANCE_MILLISECONDS = 86_400_000n
 
@@ -149,6 +154,10 @@ class AuthenticationService {
       }
       case "setDisplayName":
         return this.#setDisplayName(request)
+      case "exportAccount":
+        return (await this.#accountFault(request, "export")) ?? this.#export(request)
+      case "eraseAccount":
+        return (await this.#accountFault(request, "erase")) ?? this.#erase(request)
     }
   }
 
@@ -188,7 +197,39 @@ class AuthenticationService {
       return { type: "throttled", retryAfterMilliseconds }
     }
     const kept = await this.#store.setDisplayName(name, displayName)
-    return "type" in kept ? suspended(kept.reason) : { type: "displayName", displayName: kept }
+    if (!("type" in kept)) return { type: "displayName", displayName: kept }
+    return kept.type === "erased" ? { type: "notFound" } : suspended(kept.reason)
+  }
+
+  /** Whether the request is by a device of the name, and of now. */
+  async #accountFault(
+    { name, deviceId, at, signature }: AccountRequest,
+    wish: "export" | "erase",
+  ): Promise<AuthResponse | undefined> {
+    const difference = at - BigInt(this.#now())
+    if (difference > CLOCK_DIFFERENCE_MAX || -difference > CLOCK_DIFFERENCE_MAX) {
+      return { type: "wrongTime", serviceTime: BigInt(this.#now()) }
+    }
+    const device = await this.#store.lookupDevice(deviceId)
+    if (device === undefined) return { type: (await this.#store.isErased(deviceId)) ? "erased" : "notFound" }
+    if (device.name !== name) return { type: "notFound" }
+    const suite = this.#suite(device.cipherSuite)
+    const content = encode(AccountTBS, { wish, name, deviceId, at })
+    const proof = { publicKey: device.signatureKey, label: ACCOUNT_LABEL, content, signature }
+    if (suite === undefined || !verifyWithLabel(suite, proof)) {
+      return device.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
+    }
+    return device.suspended === undefined ? undefined : suspended(device.suspended)
+  }
+
+  async #export({ name }: AccountRequest): Promise<AuthResponse> {
+    const account = await this.#store.account(name)
+    return account === undefined ? { type: "notFound" } : { type: "account", document: accountDocument(account) }
+  }
+
+  async #erase({ name, deviceId, at }: AccountRequest): Promise<AuthResponse> {
+    const erased = await this.#store.erase(name, { deviceId, at })
+    return erased.type === "suspended" ? suspended(erased.reason) : erased
   }
 
   async #register(request: Register, context: RequestContext): Promise<AuthResponse> {
@@ -218,7 +259,8 @@ class AuthenticationService {
       case "registered":
         return registered
       case "nameTaken":
-        return { type: "nameTaken" }
+      case "erased":
+        return { type: registered.type }
       case "otherName":
         return invalid("signatureKey: it speaks for another name")
       case "tooManyDevices":

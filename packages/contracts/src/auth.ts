@@ -89,14 +89,38 @@ export const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
 /** Signed with `SignWithLabel(., DISPLAY_NAME_LABEL, DisplayNameTBS)`. */
 export const DisplayNameTBS = struct("DisplayNameTBS", { name: utf8, text: utf8, at: uint64 })
 
+/** What a device of a name may ask about all of the name. */
+export const AccountWish = enumeration("AccountWish", 1, { export: 1, erase: 2 })
+export type AccountWish = TypeOf<typeof AccountWish>
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over an {@link AccountTBS}. */
+export const ACCOUNT_LABEL = "ConclaveAccount"
+/** Signed with `SignWithLabel(., ACCOUNT_LABEL, AccountTBS)`. */
+export const AccountTBS = struct("AccountTBS", {
+  wish: AccountWish,
+  name: utf8,
+  deviceId: DeviceId,
+  /** Unix time in milliseconds; accepted within five minutes of the service's clock. */
+  at: uint64,
+})
+export const AccountRequest = struct("AccountRequest", {
+  name: utf8,
+  deviceId: DeviceId,
+  at: uint64,
+  /** By that device's key over {@link AccountTBS}. */
+  signature: opaque,
+})
+export type AccountRequest = TypeOf<typeof AccountRequest>
+
 export const AuthRequestKind = enumeration("AuthRequestKind", 1, {
   register: 1,
   lookup: 2,
   lookupDevice: 3,
   setDisplayName: 4,
+  exportAccount: 5,
+  eraseAccount: 6,
 })
 export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
-  /** → registered · nameTaken · invalid (also for a key that speaks for another name) · throttled */
+  /** → registered · nameTaken · erased · invalid (also for a key that speaks for another name) · throttled */
   register: Register,
   /** → devices, in the order of registration · notFound · invalid */
   lookup: { name: utf8 },
@@ -104,6 +128,13 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   lookupDevice: { deviceId: DeviceId },
   /** → displayName, with the latest statement: this one, or a later one that is kept · notFound · invalid · throttled */
   setDisplayName: { name: utf8, displayName: DisplayName },
+  /** → account · erased · notFound · wrongTime · invalid */
+  exportAccount: AccountRequest,
+  /**
+   * Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
+   * of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid
+   */
+  eraseAccount: AccountRequest,
 })
 export type AuthRequest = TypeOf<typeof AuthRequest>
 
@@ -117,6 +148,8 @@ export const authRequests = requestContract({
     lookup: safeToRepeat("it only reads"),
     lookupDevice: safeToRepeat("it only reads"),
     setDisplayName: safeToRepeat("a statement that is not later than the one that is kept changes nothing"),
+    exportAccount: safeToRepeat("it only reads"),
+    eraseAccount: safeToRepeat("what is erased stays so: a copy finds nothing"),
   },
 })
 
@@ -131,6 +164,9 @@ export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   unavailable: 7,
   displayName: 8,
   update: 9,
+  erased: 10,
+  account: 11,
+  wrongTime: 12,
 })
 export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   registered: { device: Device },
@@ -145,5 +181,11 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   displayName: { displayName: DisplayName },
   /** As in the Delivery Service's contract: the request is of a version that is not spoken. */
   update: { oldest: uint8, newest: uint8 },
+  /** The device that asks was erased with its name. */
+  erased: {},
+  /** JSON: all that the service holds under the name, and what it cannot know. */
+  account: { document: utf8 },
+  /** As in the Delivery Service's contract. */
+  wrongTime: { serviceTime: uint64 },
 })
 export type AuthResponse = TypeOf<typeof AuthResponse>

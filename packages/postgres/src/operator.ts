@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from "node:crypto"
+import type { Account } from "@conclave/auth/store"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import {
   type Action,
@@ -10,10 +11,12 @@ import {
   type Store,
   StoreUnavailable,
 } from "@conclave/delivery/store"
+import { accountOf, eraseName, nameHash } from "./auth/erasing.js"
 import { migrations as authMigrations, resumeName, suspendName } from "./auth/store.js"
 import type { Connection } from "./connection.js"
 import { type Database, type DatabaseOptions, openDatabase } from "./database.js"
 import { actionsIn, keepAction } from "./delivery/actions.js"
+import { eraseDevices, ofDevices } from "./delivery/erasing.js"
 import { identityOf, raiseIncarnation } from "./delivery/identity.js"
 import { beginClosing, finishClosing, resumeDevice, suspendDevice } from "./delivery/operated.js"
 import { migrations as deliveryMigrations } from "./delivery/schema.js"
@@ -109,6 +112,22 @@ export class OperatorDatabase implements AsyncDisposable {
       if (!(await resumeName(connection, name))) return false
       for (const id of await devicesOf(connection, name)) await resumeDevice(connection, id)
       await keepAction(connection, { ...action, did: "resume", what: name })
+      return true
+    })
+  }
+
+  /** All there is under the name; `undefined` where nobody has it. */
+  account(name: string): Promise<Account | undefined> {
+    return this.#database.read((connection) => accountOf(connection, name, ofDevices))
+  }
+
+  /** Erases the name for good. Resolves with whether there was such a name. */
+  erase(name: string, action: NewAction): Promise<boolean> {
+    return this.#database.write(async (connection) => {
+      const deviceIds = await eraseName(connection, name)
+      if (deviceIds.length === 0) return false
+      await eraseDevices(connection, deviceIds)
+      await keepAction(connection, { ...action, did: "erase", what: Buffer.from(nameHash(name)).toString("hex") })
       return true
     })
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import type { Operated as AuthOperated, Store as AuthStore } from "@conclave/auth/store"
-import type { NewEntry, Operated, Store } from "@conclave/delivery/store"
+import { type GroupPolicy, keeping, type NewEntry, type Operated, type Store } from "@conclave/delivery/store"
 import { admitted, bytes, commitParts, KEY, message, newGroup } from "./support.js"
 
 type DeliveryStore = Store & Operated
@@ -15,6 +15,7 @@ export async function askEverything({ delivery, auth }: Stores, at = ""): Promis
   await askAuth(auth, at)
   await askKeyPackages(delivery, at)
   await askLogs(delivery, at)
+  await askErasing({ auth, delivery }, at)
   await askOperator(delivery, at)
 }
 
@@ -35,6 +36,18 @@ async function askAuth(auth: Stores["auth"], at: string): Promise<void> {
   await auth.suspend(name, "reason")
   await auth.lookup(name)
   await auth.resume(name)
+}
+
+/** Of a name of its own: nothing is left of it. */
+async function askErasing({ auth, delivery }: Stores, at: string): Promise<void> {
+  const [name, deviceId] = [`gone${at}`, bytes(`gone${at}`)]
+  const device = { name, deviceId, cipherSuite: 1, signatureKey: bytes("key"), at: 1n, endorsement: undefined }
+  await auth.register({ ...device, devicesMax: 3 })
+  await accepted(delivery, message(`group${at}`, "gone", { at: 6n, key: bytes("next key"), after: 3n }))
+  await auth.account(name)
+  await auth.isErased(deviceId)
+  await auth.erase(name, { deviceId, at: 4n })
+  await auth.erase(name, { deviceId: bytes("nobody"), at: 4n })
 }
 
 async function askKeyPackages(delivery: DeliveryStore, at: string): Promise<void> {
@@ -82,6 +95,13 @@ async function askLogs(delivery: DeliveryStore, at: string): Promise<void> {
   await delivery.head(shown)
   await delivery.standing(shown)
   await delivery.standings([shown, { ...shown, groupId: bytes("none") }])
+  const change = (policy: GroupPolicy) => ({
+    ...keeping(policy, { messages: 10n, handshakes: 20n }, { at: 5n, notice: 0n }),
+    ...(at === "" && { retired: { headSeq: 4n, goneAt: 6n } }),
+  })
+  const newest = { ...shown, key: begins.accessKey }
+  await delivery.changePolicy({ ...newest, at: 5n, change, admit: admitted })
+  await delivery.policy(newest)
   await delivery.inbox({ deviceId, after: 0n, limit: 10, sizeMax: 10_000 })
   const head = await delivery.inboxHead(deviceId)
   await delivery.acknowledgeInbox(deviceId, head)

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto"
+import type { Account } from "@conclave/auth/store"
 import { LogEntryKind } from "@conclave/contracts/delivery"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import {
@@ -9,9 +10,11 @@ import {
   type ServiceStatus,
   StoreUnavailable,
 } from "@conclave/delivery/store"
+import { accountOf, eraseName, nameHash } from "./auth/erasing.js"
 import { resumeName, suspendName } from "./auth/store.js"
 import { available } from "./conditions.js"
 import { type Connection, connectionOf, opened, type Row } from "./database.js"
+import { eraseDevices, ofDevices } from "./delivery/erasing.js"
 import { beginClosing, CLOSED_ROWS_AT_A_TIME, deleteClosed, resumeDevice, suspendDevice } from "./delivery/operated.js"
 import { type Moved, movedIn, requireUnmoved } from "./moved.js"
 import { requireVersions } from "./versions.js"
@@ -127,6 +130,19 @@ export class OperatorFile implements Disposable {
     return this.#in("BEGIN IMMEDIATE", (connection) => apply(connection, { ...action, did: "resume", what: name }))
   }
 
+  /** All there is under the name; `undefined` where nobody has it. */
+  account(name: string): Account | undefined {
+    return this.#in("BEGIN", (connection) => accountOf(connection, name, ofDevices))
+  }
+
+  /** Erases the name for good, and empties the write-ahead log of it. Returns whether there was such a name. */
+  erase(name: string, action: NewAction): boolean {
+    const what = Buffer.from(nameHash(name)).toString("hex")
+    const isErased = this.#in("BEGIN IMMEDIATE", (connection) => apply(connection, { ...action, did: "erase", what }))
+    if (isErased) available(() => this.#connection.all("PRAGMA wal_checkpoint(TRUNCATE)"))
+    return isErased
+  }
+
   /** Deletes what there is of the group for good. Returns whether there was such a group. */
   closeGroup(id: Uint8Array, { sha256, ...action }: NewAction & { readonly sha256: Sha256 }): boolean {
     const what = Buffer.from(id).toString("hex")
@@ -198,6 +214,7 @@ function work(connection: Connection, { did, what, reason }: Action, sha256?: Sh
     const groupId = Uint8Array.from(Buffer.from(what, "hex"))
     return beginClosing(connection, { groupId, asId: randomBytes(32), sha256: sha256! }) !== undefined
   }
+  if (did === "erase") return eraseByHash(connection, what)
   const isDone = did === "suspend" ? suspendName(connection, what, reason) : resumeName(connection, what)
   // Nothing is registered for the name as long as it is suspended: these stay all of its devices.
   const devices = isDone ? connection.all("SELECT id FROM directory_device WHERE name = ?", [what]) : []
@@ -206,6 +223,19 @@ function work(connection: Connection, { did, what, reason }: Action, sha256?: Sh
     else resumeDevice(connection, id)
   }
   return isDone
+}
+
+/** The name is found by the hash, which is all that is kept of it. */
+function eraseByHash(connection: Connection, hash: string): boolean {
+  const names = connection.all("SELECT DISTINCT name FROM directory_device").map(({ name }) => name as string)
+  const name = names.find((it) => Buffer.from(nameHash(it)).toString("hex") === hash)
+  // One that a backup does not have must not come later either.
+  if (name === undefined) {
+    connection.run("INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING", [Buffer.from(hash, "hex")])
+    return false
+  }
+  eraseDevices(connection, eraseName(connection, name))
+  return true
 }
 
 function keep(connection: Connection, { at, user, did, what, reason }: Action): void {

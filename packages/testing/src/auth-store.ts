@@ -29,6 +29,8 @@ const operation = fc.oneof(
   fc.record({ do: fc.constant("displayName" as const), name }),
   fc.record({ do: fc.constant("suspend" as const), name, reason: fc.constantFrom("1", "2") }),
   fc.record({ do: fc.constant("resume" as const), name }),
+  fc.record({ do: fc.constant("account" as const), name }),
+  fc.record({ do: fc.constant("erase" as const), name, deviceId: id }),
 )
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
@@ -56,6 +58,11 @@ export function storeConformance(
   })
 }
 
+async function erase(store: Store, { name, deviceId }: Extract<Operation, { do: "erase" }>, at: bigint) {
+  const before = await store.isErased(deviceId)
+  return [before, await store.erase(name, { deviceId, at }), await store.isErased(deviceId)]
+}
+
 function perform(store: Store & Operated, operation: Operation, at: bigint): Promise<unknown> {
   switch (operation.do) {
     case "register":
@@ -72,5 +79,9 @@ function perform(store: Store & Operated, operation: Operation, at: bigint): Pro
       return store.suspend(operation.name, operation.reason)
     case "resume":
       return store.resume(operation.name)
+    case "account":
+      return store.account(operation.name)
+    case "erase":
+      return erase(store, operation, at)
   }
 }

@@ -1,9 +1,11 @@
 import type { DisplayName } from "@conclave/contracts/auth"
-import type { Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
+import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
 /** The reference model: what every store does, in the plainest way. */
 export function memoryStore(): Store & Operated {
-  const devices: Omit<StoredDevice, "suspended">[] = []
+  let devices: Omit<StoredDevice, "suspended">[] = []
+  const erased = new Set<string>()
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
   const suspensions = new Map<string, string>()
   const displayNames = new Map<string, DisplayName>()
   const withState = (device: Omit<StoredDevice, "suspended">): StoredDevice => {
@@ -24,8 +26,9 @@ export function memoryStore(): Store & Operated {
         if (present.name !== name) return { type: "otherName" }
         return suspensionOf(name) ?? { type: "registered", device: present }
       }
+      if (erased.has(hex(deviceId))) return { type: "erased" }
       const siblings = devices.filter((device) => device.name === name)
-      if (siblings.length > 0 && endorsement === undefined) return { type: "nameTaken" }
+      if (erased.has(name) || (siblings.length > 0 && endorsement === undefined)) return { type: "nameTaken" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
       if (siblings.length >= devicesMax) return { type: "tooManyDevices" }
@@ -36,6 +39,7 @@ export function memoryStore(): Store & Operated {
     lookup: async (name) => devices.filter((device) => device.name === name).map(withState),
     lookupDevice: async (deviceId) => byId(deviceId),
     async setDisplayName(name, displayName) {
+      if (erased.has(name)) return { type: "erased" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
       const present = displayNames.get(name)
@@ -44,6 +48,35 @@ export function memoryStore(): Store & Operated {
       return displayName
     },
     displayName: async (name) => displayNames.get(name),
+    async account(name): Promise<Account | undefined> {
+      const [own, displayName] = [devices.filter((device) => device.name === name), displayNames.get(name)]
+      if (own.length === 0) return undefined
+      return {
+        name,
+        displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
+        suspended: suspensions.get(name) ?? null,
+        devices: own.map(({ deviceId, cipherSuite, signatureKey, registeredAt, endorsement }) => ({
+          id: hex(deviceId),
+          cipherSuite,
+          signatureKey: hex(signatureKey),
+          registeredAt: Number(registeredAt),
+          endorsedBy: endorsement === undefined ? null : hex(endorsement.deviceId),
+          ...{ keyPackages: [], inboxHead: 0, inbox: [] },
+        })),
+      }
+    },
+    async erase(name, { deviceId }) {
+      if (erased.has(hex(deviceId))) return { type: "erased" }
+      if (byId(deviceId)?.name !== name) return { type: "notFound" }
+      const suspension = suspensionOf(name)
+      if (suspension !== undefined) return suspension
+      for (const it of devices) if (it.name === name) erased.add(hex(it.deviceId))
+      erased.add(name)
+      devices = devices.filter((device) => device.name !== name)
+      displayNames.delete(name)
+      return { type: "erased" }
+    },
+    isErased: async (deviceId) => erased.has(hex(deviceId)),
     async suspend(name, reason) {
       const isKnown = devices.some((device) => device.name === name)
       if (isKnown) suspensions.set(name, reason)

@@ -4,7 +4,7 @@ import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
  * What an Authentication Service has stored, in the service's own terms: how one store hands everything over to another.
  * Records come in the order of this union.
  */
-export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord
+export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord | ErasedRecord
 
 /** In the order of registration. */
 export interface RegistrationRecord {
@@ -26,6 +26,13 @@ export interface SuspendedNameRecord {
   readonly type: "suspendedName"
   readonly name: string
   readonly reason: string
+}
+
+/** A name or a device that was erased: it is not taken again. */
+export interface ErasedRecord {
+  readonly type: "erased"
+  /** `erasedNameHash`, or the id of the device. */
+  readonly hash: Uint8Array
 }
 
 /** How many records of each type a store has. */

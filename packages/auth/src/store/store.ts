@@ -1,5 +1,7 @@
 import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
+import type { Account } from "./account.js"
 
+export * from "./account.js"
 export type * from "./records.js"
 
 /**
@@ -17,8 +19,27 @@ export interface Store {
    * Keeps a statement, checked, of a device of the name, if it is later than the one that is kept. Resolves with the one
    * that is kept then.
    */
-  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName | Suspended>
+  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName | Suspended | Erased>
   displayName(name: string): Promise<DisplayName | undefined>
+  /** All there is under a name; `undefined` where nobody has it. */
+  account(name: string): Promise<Account | undefined>
+  /**
+   * Erases all there is under the name, if the device is one of it, in one step, and keeps that it was done. The name and its
+   * devices are never taken again.
+   */
+  erase(name: string, by: ErasedBy): Promise<Erased | Suspended | { readonly type: "notFound" }>
+  /** Whether the device was erased with its name. */
+  isErased(deviceId: Uint8Array): Promise<boolean>
+}
+
+export interface ErasedBy {
+  readonly deviceId: Uint8Array
+  readonly at: bigint
+}
+
+/** It was erased, now or before. */
+export interface Erased {
+  readonly type: "erased"
 }
 
 /** What an operator does to what is stored. */
@@ -65,6 +86,8 @@ export type Registered =
   | { readonly type: "registered"; readonly device: StoredDevice }
   | { readonly type: "nameTaken" }
   | { readonly type: "otherName" }
+  /** The device was erased with its name. */
+  | Erased
   | { readonly type: "tooManyDevices" }
   /** To a device of the name, and to one that such a device endorses; others are told that the name is taken. */
   | Suspended

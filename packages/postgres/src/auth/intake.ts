@@ -5,7 +5,7 @@ import { bigintArray, bytesArray, integerArray, textArray } from "../values.js"
 
 type RecordOf<Type extends AuthRecord["type"]> = Extract<AuthRecord, { readonly type: Type }>
 
-export const AUTH_TABLES: readonly string[] = ["directory_device", "directory_display_name", "suspended_name"]
+export const AUTH_TABLES: readonly string[] = ["directory_device", "directory_display_name", "suspended_name", "erased"]
 
 /** Takes over what another store has, some records to a transaction: nobody else uses the tables meanwhile. */
 export function authIntake(database: Database): AuthIntake {
@@ -18,7 +18,8 @@ export function authIntake(database: Database): AuthIntake {
       const row = await database.look((connection) =>
         connection.get(`SELECT (SELECT count(*)::integer FROM directory_device) AS "registration",
           (SELECT count(*)::integer FROM directory_display_name) AS "displayName",
-          (SELECT count(*)::integer FROM suspended_name) AS "suspendedName"`),
+          (SELECT count(*)::integer FROM suspended_name) AS "suspendedName",
+          (SELECT count(*)::integer FROM erased) AS "erased"`),
       )
       return row as never
     },
@@ -32,6 +33,10 @@ function take(connection: Connection, records: readonly AuthRecord[]): Promise<n
       return takeRegistrations(connection, of("registration"))
     case "displayName":
       return takeDisplayNames(connection, of("displayName"))
+    case "erased":
+      return connection.run("INSERT INTO erased (hash) SELECT * FROM unnest($1::bytea[])", [
+        bytesArray(of("erased").map(({ hash }) => hash)),
+      ])
     case "suspendedName":
       return connection.run("INSERT INTO suspended_name (name, reason) SELECT * FROM unnest($1::text[], $2::text[])", [
         textArray(of("suspendedName").map(({ name }) => name)),

@@ -1,9 +1,11 @@
-import type { NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
+import type { Erased, NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
 import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
+import { ofDevicesIn } from "../delivery/erasing.js"
 import type { Migration } from "../migrations.js"
 import type { Row } from "../values.js"
+import { accountOf, eraseBy, isErased, lockName, nameHash } from "./erasing.js"
 
 /** Migrations that were ever released are not changed any more. */
 export const migrations: readonly Migration[] = [
@@ -33,10 +35,17 @@ export const migrations: readonly Migration[] = [
   CREATE TABLE suspended_name (name text PRIMARY KEY, reason text NOT NULL);
   `,
   },
+  // What is left of names and devices that were erased: see `erasedNameHash`; of a device its id. Gateways of the first version
+  // would register them again.
+  {
+    oldestReader: 2,
+    sql: "CREATE TABLE erased (hash bytea PRIMARY KEY)",
+  },
 ]
 
 /**
- * The directory in tables of `database`, which stays its owner's to close.
+ * The directory in tables of `database`, which stays its owner's to close. What the Delivery Service has of a name's devices in
+ * the same schema is shown and erased together with the name.
  *
  * @throws {StoreUnavailable} when the tables cannot be brought up to date now, or are of a later version.
  */
@@ -49,23 +58,21 @@ export async function authStore(database: Database): Promise<Store & Operated> {
     setDisplayName: (name, displayName) =>
       database.write((connection) => setDisplayName(connection, name, displayName)),
     displayName: (name) => database.look((connection) => displayNameOf(connection, name)),
+    account: (name) => database.read(async (connection) => accountOf(connection, name, await ofDevicesIn(connection))),
+    erase: (name, by) =>
+      database.write(async (connection) => eraseBy(connection, { name, by, ofDevices: await ofDevicesIn(connection) })),
+    isErased: (deviceId) => database.look((connection) => isErased(connection, deviceId)),
     suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
     resume: (name) => database.write((connection) => resumeName(connection, name)),
   }
-}
-
-/** Until the transaction ends, nobody else writes what is of the name, which may have no row yet. */
-async function lockName(connection: Connection, name: string): Promise<void> {
-  await connection.get(
-    "SELECT pg_advisory_xact_lock(hashtext('conclave name'), hashtext(current_schema() || ' ' || $1))::text",
-    [name],
-  )
 }
 
 async function register(connection: Connection, device: NewDevice): Promise<Registered> {
   await lockName(connection, device.name)
   const present = await deviceOf(connection, device.deviceId)
   if (present !== undefined) return registeredAs(connection, device, present)
+  if (await isErased(connection, device.deviceId)) return { type: "erased" }
+  if (await isErased(connection, nameHash(device.name))) return { type: "nameTaken" }
   const { count } = (await connection.get("SELECT count(*)::integer AS count FROM directory_device WHERE name = $1", [
     device.name,
   ]))!
@@ -100,8 +107,9 @@ async function setDisplayName(
   connection: Connection,
   name: string,
   displayName: DisplayName,
-): Promise<DisplayName | Suspended> {
+): Promise<DisplayName | Suspended | Erased> {
   await lockName(connection, name)
+  if (await isErased(connection, nameHash(name))) return { type: "erased" }
   const suspension = await suspensionOf(connection, name)
   if (suspension !== undefined) return suspension
   const { text, at, deviceId, signature } = displayName

@@ -15,6 +15,7 @@ export function authSource(connection: Connection): AuthSource {
         registration: count("directory_device"),
         displayName: count("directory_display_name"),
         suspendedName: count("suspended_name"),
+        erased: count("erased"),
       }
     },
   }
@@ -38,4 +39,6 @@ function* records(connection: Connection): Generator<readonly AuthRecord[]> {
   for (const rows of pagesOf(connection, suspended)) {
     yield rows.map(({ name, reason }) => ({ type: "suspendedName", name, reason }))
   }
+  const erased = { columns: "hash", from: "erased", key: ["hash"], start: [new Uint8Array()] }
+  for (const rows of pagesOf(connection, erased)) yield rows.map(({ hash }) => ({ type: "erased", hash }))
 }

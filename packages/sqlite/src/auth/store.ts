@@ -1,7 +1,8 @@
-import type { NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
+import type { Erased, NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
-
 import type { Connection, Database, Row } from "../database.js"
+import { ofDevicesIn } from "../delivery/erasing.js"
+import { accountOf, eraseBy, isErased, nameHash } from "./erasing.js"
 
 /** Migrations that were ever released are not changed any more. */
 export const migrations: readonly string[] = [
@@ -32,9 +33,16 @@ export const migrations: readonly string[] = [
   `
   CREATE TABLE suspended_name (name TEXT PRIMARY KEY, reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  // What is left of names and devices that were erased: see `erasedNameHash`; of a device its id.
+  `
+  CREATE TABLE erased (hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ]
 
-/** The directory in tables of `database`, which stays its owner's to close. */
+/**
+ * The directory in tables of `database`, which stays its owner's to close. What the Delivery Service has of a name's devices in
+ * the same file is shown and erased together with the name.
+ */
 export function authStore(database: Database): Store & Operated {
   database.migrate("auth", migrations)
   return {
@@ -44,6 +52,10 @@ export function authStore(database: Database): Store & Operated {
     setDisplayName: (name, displayName) =>
       database.write((connection) => setDisplayName(connection, name, displayName)),
     displayName: async (name) => database.read((connection) => displayNameOf(connection, name)),
+    account: async (name) => database.read((connection) => accountOf(connection, name, ofDevicesIn(connection))),
+    erase: (name, by) =>
+      database.write((connection) => eraseBy(connection, { name, by, ofDevices: ofDevicesIn(connection) })),
+    isErased: async (deviceId) => database.read((connection) => isErased(connection, deviceId)),
     suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
     resume: (name) => database.write((connection) => resumeName(connection, name)),
   }
@@ -55,7 +67,9 @@ function register(connection: Connection, device: NewDevice): Registered {
     if (present.name !== device.name) return { type: "otherName" }
     return suspensionOf(connection, device.name) ?? { type: "registered", device: present }
   }
+  if (isErased(connection, device.deviceId)) return { type: "erased" }
   const { count } = connection.get("SELECT count(*) AS count FROM directory_device WHERE name = ?", [device.name])!
+  if (isErased(connection, nameHash(device.name))) return { type: "nameTaken" }
   if (count > 0n && device.endorsement === undefined) return { type: "nameTaken" }
   const suspension = suspensionOf(connection, device.name)
   if (suspension !== undefined) return suspension
@@ -77,7 +91,12 @@ function register(connection: Connection, device: NewDevice): Registered {
   return { type: "registered", device: deviceOf(connection, device.deviceId)! }
 }
 
-function setDisplayName(connection: Connection, name: string, displayName: DisplayName): DisplayName | Suspended {
+function setDisplayName(
+  connection: Connection,
+  name: string,
+  displayName: DisplayName,
+): DisplayName | Suspended | Erased {
+  if (isErased(connection, nameHash(name))) return { type: "erased" }
   const suspension = suspensionOf(connection, name)
   if (suspension !== undefined) return suspension
   const present = displayNameOf(connection, name)

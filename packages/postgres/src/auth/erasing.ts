@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto"
+import {
+  type Account,
+  type AccountDevice,
+  type Erased,
+  type ErasedBy,
+  erasedNameHash,
+  type Suspended,
+} from "@conclave/auth/store"
+import type { Connection } from "../connection.js"
+import { bytesArray } from "../values.js"
+
+export const nameHash = (name: string): Uint8Array =>
+  erasedNameHash((...parts) => {
+    const hash = createHash("sha256")
+    for (const part of parts) hash.update(part)
+    return new Uint8Array(hash.digest())
+  }, name)
+
+export async function isErased(connection: Connection, hash: Uint8Array): Promise<boolean> {
+  return (await connection.get("SELECT 1 FROM erased WHERE hash = $1", [hash])) !== undefined
+}
+
+/** Until the transaction ends, nobody else writes what is of the name, which may have no row yet. */
+export async function lockName(connection: Connection, name: string): Promise<void> {
+  await connection.get(
+    "SELECT pg_advisory_xact_lock(hashtext('conclave name'), hashtext(current_schema() || ' ' || $1))::text",
+    [name],
+  )
+}
+
+/** What was erased. */
+export interface ErasedName {
+  readonly nameHash: Uint8Array
+  readonly deviceIds: readonly Uint8Array[]
+  readonly by: ErasedBy
+}
+
+/** What the devices of a name have elsewhere in the database. */
+export interface OfDevices {
+  erase(connection: Connection, erased: ErasedName): Promise<void>
+  /** As far as it is not the directory's, in the order of the ids. */
+  held(connection: Connection, deviceIds: readonly Uint8Array[]): Promise<readonly Held[]>
+}
+
+export type Held = Pick<AccountDevice, "keyPackages" | "inboxHead" | "inbox">
+
+interface Erasing {
+  readonly name: string
+  readonly by: ErasedBy
+  readonly ofDevices: OfDevices
+}
+
+export async function eraseBy(
+  connection: Connection,
+  { name, by, ofDevices }: Erasing,
+): Promise<Erased | Suspended | { readonly type: "notFound" }> {
+  await lockName(connection, name)
+  if (await isErased(connection, by.deviceId)) return { type: "erased" }
+  const device = await connection.get("SELECT 1 FROM directory_device WHERE id = $1 AND name = $2", [by.deviceId, name])
+  if (device === undefined) return { type: "notFound" }
+  const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
+  if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
+  const deviceIds = await eraseName(connection, name)
+  await ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
+  return { type: "erased" }
+}
+
+/** Resolves with the devices of the name, none of one that nobody has. */
+export async function eraseName(connection: Connection, name: string): Promise<readonly Uint8Array[]> {
+  await lockName(connection, name)
+  const rows = await connection.all("DELETE FROM directory_device WHERE name = $1 RETURNING id", [name])
+  const deviceIds = rows.map(({ id }) => id as Uint8Array)
+  if (deviceIds.length === 0) return []
+  await connection.run("INSERT INTO erased (hash) SELECT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING", [
+    bytesArray([nameHash(name), ...deviceIds]),
+  ])
+  await connection.run("DELETE FROM directory_display_name WHERE name = $1", [name])
+  await connection.run("DELETE FROM suspended_name WHERE name = $1", [name])
+  return deviceIds
+}
+
+export async function accountOf(
+  connection: Connection,
+  name: string,
+  ofDevices: OfDevices,
+): Promise<Account | undefined> {
+  const devices = await connection.all("SELECT * FROM directory_device WHERE name = $1 ORDER BY number", [name])
+  if (devices.length === 0) return undefined
+  const displayName = await connection.get("SELECT text, at FROM directory_display_name WHERE name = $1", [name])
+  const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
+  const held = await ofDevices.held(
+    connection,
+    devices.map(({ id }) => id),
+  )
+  return {
+    name,
+    displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
+    suspended: suspended?.reason ?? null,
+    devices: devices.map((device, index) => ({
+      id: hex(device.id),
+      cipherSuite: device.cipher_suite,
+      signatureKey: hex(device.signature_key),
+      registeredAt: Number(device.registered_at),
+      endorsedBy: device.endorser_id === null ? null : hex(device.endorser_id),
+      ...(held[index] ?? { keyPackages: [], inboxHead: 0, inbox: [] }),
+    })),
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto"
+import {
+  type Account,
+  type AccountDevice,
+  type Erased,
+  type ErasedBy,
+  erasedNameHash,
+  type Suspended,
+} from "@conclave/auth/store"
+import type { Connection } from "../database.js"
+
+export const nameHash = (name: string): Uint8Array =>
+  erasedNameHash((...parts) => {
+    const hash = createHash("sha256")
+    for (const part of parts) hash.update(part)
+    return new Uint8Array(hash.digest())
+  }, name)
+
+export const isErased = (connection: Connection, hash: Uint8Array): boolean =>
+  connection.get("SELECT 1 FROM erased WHERE hash = ?", [hash]) !== undefined
+
+/** What was erased. */
+export interface ErasedName {
+  readonly nameHash: Uint8Array
+  readonly deviceIds: readonly Uint8Array[]
+  /** Of the device that asked for it; `undefined` where the operator did. */
+  readonly by: ErasedBy | undefined
+}
+
+/** What the devices of a name have elsewhere in the file. */
+export interface OfDevices {
+  erase(connection: Connection, erased: ErasedName): void
+  /** As far as it is not the directory's. */
+  held(connection: Connection, deviceId: Uint8Array): Pick<AccountDevice, "keyPackages" | "inboxHead" | "inbox">
+}
+
+interface Erasing {
+  readonly name: string
+  readonly by: ErasedBy
+  readonly ofDevices: OfDevices
+}
+
+export function eraseBy(
+  connection: Connection,
+  { name, by, ofDevices }: Erasing,
+): Erased | Suspended | { readonly type: "notFound" } {
+  if (isErased(connection, by.deviceId)) return { type: "erased" }
+  const device = connection.get("SELECT 1 FROM directory_device WHERE id = ? AND name = ?", [by.deviceId, name])
+  if (device === undefined) return { type: "notFound" }
+  const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
+  if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
+  const deviceIds = eraseName(connection, name)
+  ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
+  return { type: "erased" }
+}
+
+/** Returns the devices of the name, none of one that nobody has. */
+export function eraseName(connection: Connection, name: string): readonly Uint8Array[] {
+  const rows = connection.all("SELECT id FROM directory_device WHERE name = ?", [name])
+  const deviceIds = rows.map(({ id }) => id as Uint8Array)
+  if (deviceIds.length === 0) return []
+  for (const hash of [nameHash(name), ...deviceIds]) {
+    connection.run("INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING", [hash])
+  }
+  connection.run("DELETE FROM directory_device WHERE name = ?", [name])
+  connection.run("DELETE FROM directory_display_name WHERE name = ?", [name])
+  connection.run("DELETE FROM suspended_name WHERE name = ?", [name])
+  return deviceIds
+}
+
+export function accountOf(connection: Connection, name: string, ofDevices: OfDevices): Account | undefined {
+  const devices = connection.all("SELECT * FROM directory_device WHERE name = ? ORDER BY number", [name])
+  if (devices.length === 0) return undefined
+  const displayName = connection.get("SELECT text, at FROM directory_display_name WHERE name = ?", [name])
+  const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
+  return {
+    name,
+    displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
+    suspended: suspended?.reason ?? null,
+    devices: devices.map((device) => ({
+      id: hex(device.id),
+      cipherSuite: Number(device.cipher_suite),
+      signatureKey: hex(device.signature_key),
+      registeredAt: Number(device.registered_at),
+      endorsedBy: device.endorser_id === null ? null : hex(device.endorser_id),
+      ...ofDevices.held(connection, device.id),
+    })),
+  }
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
