@@ -28,6 +28,7 @@ import type { SealedStore } from "../store/sealed.js"
 import type { Timers } from "../timers.js"
 import { Attention } from "./attention.js"
 import { createConversation } from "./creation.js"
+import { defaultPolicy } from "./default-policy.js"
 import type { Means } from "./driver.js"
 import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
@@ -41,18 +42,6 @@ import { Stream } from "./stream.js"
 
 /** The service takes messages with up to six commits after them; two more may come while they are on their way. */
 const PAST_EPOCHS_MAX = 8
-
-export const defaultPolicy: ClientPolicy = {
-  invitations: "accept",
-  invitationLimits: {},
-  endorsedKey: "accept",
-  history: true,
-  keyPackages: 20,
-  keyPackageLifetimeSeconds: 90 * 86_400,
-  leaveDelayMilliseconds: 3_000,
-  renewAfterMilliseconds: 7 * 86_400_000,
-  renewalsPerDay: 50,
-}
 
 export interface DeviceOptions extends Omit<ClientOptions, "store"> {
   readonly timers: Timers
