@@ -1,10 +1,8 @@
 import { nodeProvider } from "@conclave/crypto/node"
 import { command, required } from "../../arguments.js"
 import { exitCodes, Failure, UsageError } from "../../failure.js"
-import { name } from "../../options.js"
-
 import { printableLine } from "../../terminal/printable.js"
-import { adminOptions, does, reason, withOperator } from "./operator.js"
+import { adminOptions, does, named, reason, withOperator } from "./operator.js"
 
 const acting = {
   reason: required({ placeholder: "TEXT", help: "why: kept in the log of what was done", read: reason }),
@@ -70,11 +68,3 @@ export const closeGroup = command({
     return exitCodes.done
   },
 })
-
-function named(text: string): string {
-  try {
-    return name(text)
-  } catch (error) {
-    throw error instanceof UsageError ? new UsageError(`NAME ${error.message}`) : error
-  }
-}

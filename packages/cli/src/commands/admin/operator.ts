@@ -1,5 +1,6 @@
 import { existsSync, realpathSync, statSync } from "node:fs"
 import { userInfo } from "node:os"
+import type { Account } from "@conclave/auth/store"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import type { Action, GroupStatus, NameStatus, NewAction, ServiceStatus } from "@conclave/delivery/store"
 import { type Holder, lockHolder, type Moved, OperatorFile } from "@conclave/sqlite"
@@ -7,7 +8,7 @@ import { whyUnusable } from "../../causes/service-file.js"
 import { dataFolder, serviceFile } from "../../data-folder.js"
 import { databaseName, databaseOption } from "../../database.js"
 import { explain, Failure, UsageError } from "../../failure.js"
-import { dataOption } from "../../options.js"
+import { dataOption, name } from "../../options.js"
 
 export const adminOptions = { data: dataOption, database: databaseOption }
 
@@ -22,6 +23,15 @@ export function reason(text: string): string {
   return trimmed
 }
 
+/** The operand NAME. */
+export function named(text: string): string {
+  try {
+    return name(text)
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`NAME ${error.message}`) : error
+  }
+}
+
 type Awaitable<T> = T | Promise<T>
 
 /** A service's file or database, for its operator. */
@@ -32,6 +42,8 @@ export interface Operator {
   actions(): Awaitable<readonly Action[]>
   suspend(name: string, action: NewAction): Awaitable<boolean>
   resume(name: string, action: NewAction): Awaitable<boolean>
+  account(name: string): Awaitable<Account | undefined>
+  erase(name: string, action: NewAction): Awaitable<boolean>
   closeGroup(id: Uint8Array, action: NewAction & { readonly sha256: Sha256 }): Awaitable<boolean>
 }
 
@@ -63,7 +75,7 @@ async function withFile<T>(data: string | undefined, { readonly }: Opening, work
   if (!existsSync(path)) throw new Failure(`there is no service in ${folder}: ${path} does not exist`)
   requireOwner(path)
   const before = statSync(path)
-  return named(whyUnusable, path, async () => {
+  return explained(whyUnusable, path, async () => {
     using file = new OperatorFile(realpathSync(path), { readonly })
     const value = await work(file, () => ({ type: "file", holder: lockHolder(path), moved: file.moved() }))
     const after = statSync(path)
@@ -90,9 +102,9 @@ async function withDatabase<T>(url: string, work: Work<T>): Promise<T> {
 
 /** Says which place it is that cannot be used. */
 export const naming = <T>(place: string, work: () => Awaitable<T>): Promise<T> =>
-  named((name, error) => new Failure(`${name}: ${explain(error).reason}`, { cause: error }), place, work)
+  explained((name, error) => new Failure(`${name}: ${explain(error).reason}`, { cause: error }), place, work)
 
-async function named<T>(
+async function explained<T>(
   why: (place: string, error: unknown) => Failure,
   place: string,
   work: () => Awaitable<T>,

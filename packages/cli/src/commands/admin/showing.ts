@@ -104,7 +104,7 @@ export const names = command({
 })
 
 export const actions = command({
-  summary: "what was suspended and closed: when, by whom, why",
+  summary: "what was suspended, closed and erased: when, by whom, why",
   description: [
     "Nothing is taken out of it. It is in backups, and a restore with --replace keeps what came after one.",
   ],

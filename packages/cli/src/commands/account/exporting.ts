@@ -1,0 +1,21 @@
+import { accountDocument } from "@conclave/auth/store"
+import { command } from "../../arguments.js"
+import { exitCodes, Failure } from "../../failure.js"
+import { adminOptions, named, withOperator } from "../admin/operator.js"
+
+export const exportAccount = command({
+  summary: "print all that is held under a name, as JSON",
+  description: [
+    "Devices, key packages, and the sizes and times of what waits in inboxes. notKnown says in plain words what the service " +
+      "cannot know of the name.",
+  ],
+  operand: { placeholder: "NAME", help: "the name" },
+  options: adminOptions,
+  async run(place, { terminal, operand }) {
+    const who = named(operand)
+    const found = await withOperator(place, { readonly: true }, (operator) => operator.account(who))
+    if (found === undefined) throw new Failure(`nobody has the name ${who}`)
+    await terminal.write(`${accountDocument(found)}\n`)
+    return exitCodes.done
+  },
+})
