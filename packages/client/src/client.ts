@@ -241,6 +241,19 @@ export interface Client extends AsyncDisposable {
   endorseDevice(registration: Uint8Array): Promise<Uint8Array>
 
   /**
+   * All that the service holds under this name, as JSON: devices, key packages, sizes and times of what waits in inboxes, and in
+   * plain words what it cannot know. Rejects with `UNAVAILABLE`, or `REFUSED`.
+   */
+  exportAccount(): Promise<string>
+  /**
+   * Erases this name at the service for good, for all of its devices: nobody can register it again. Conversations are left
+   * first, as far as that succeeds within ten seconds; in the others the members see somebody who never answers, and can
+   * remove them. What other people have read stays with them, and this profile's store is the application's to delete. All
+   * devices of the name get the event `erased`. May be repeated. Rejects with `UNAVAILABLE`, or `REFUSED`.
+   */
+  eraseAccount(): Promise<void>
+
+  /**
    * A text for a report of a fault: at most 64 KiB of ASCII. It says which versions these are, in which state everything
    * is, and what the client did last; what a {@link Logger} is not told is not in it either, and times are relative.
    * It asks no service, and changes nothing. It never rejects, also when the store fails or the client is closed: what

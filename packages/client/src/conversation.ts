@@ -89,6 +89,29 @@ export interface Conversation {
   leave(): Promise<void>
 
   /**
+   * Has the service keep its copy of this conversation for so many days, instead of as long as the operator says, which
+   * is also the most. What is left out is the operator's again. It is about that copy alone: what members have read
+   * stays in their histories. Every member may set it, and the last one holds; less than before holds after a notice of a
+   * week, more at once. A member who is away for longer than that never sees the messages in between; one who is away for
+   * longer than `handshakes` has to be let in again. Others learn it by {@link keptAtService}: there is no event.
+   *
+   * @throws {ClientError} `REFUSED` below the least that the service allows, `NOT_A_MEMBER`, `UNAVAILABLE`
+   * @throws {TypeError} for what is no number of days
+   */
+  keepAtService(times: KeepingTimes): Promise<KeptAtService>
+  /** What is kept, for how long, as the service says it now. */
+  keptAtService(): Promise<KeptAtService>
+  /**
+   * Has the service delete all of this conversation after a week, unless any member says or does anything in it: the
+   * others read what they have not read, and get the event `retired`; whoever wants to keep it sends a message. Then the
+   * service does not know it any more (event `missing`); histories stay. A conversation that its last member leaves is
+   * retired by that.
+   *
+   * @throws {ClientError} `REFUSED` where there is something that this device has not read, `NOT_A_MEMBER`, `UNAVAILABLE`
+   */
+  retireAtService(): Promise<KeptAtService>
+
+  /**
    * Messages in the conversation's order, oldest first: the last `limit` (default 100) before `before`; those of the
    * conversations that it continues come before its own.
    */
@@ -122,6 +145,24 @@ export interface TreeNode {
   readonly own: boolean
   /** Of a parent: leaves that do not know its private key yet. */
   readonly unmergedLeaves: readonly number[]
+}
+
+/** In days. */
+export interface KeepingTimes {
+  /** Messages, encrypted. */
+  readonly messages?: number
+  /** What a member who was away needs to follow. Not less than messages. */
+  readonly handshakes?: number
+}
+
+/** What the service keeps of a conversation, in days. */
+export interface KeptAtService extends Required<KeepingTimes> {
+  /** What was asked for last, which holds from then on. */
+  readonly wanted: Required<KeepingTimes> & { readonly from: Date }
+  /** The least that may be asked for. */
+  readonly least: Required<KeepingTimes>
+  /** When all of it is deleted, where a member has retired it and nothing was said since. */
+  readonly goneAt: Date | undefined
 }
 
 export interface WishOptions {

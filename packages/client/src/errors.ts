@@ -21,3 +21,8 @@ export class ClientError extends Error {
     this.retryAt = retryAt
   }
 }
+
+/** For errors of work that is done another time where a service does not answer. */
+export function requireUnavailable(error: unknown): void {
+  if (!(error instanceof ClientError && error.code === "UNAVAILABLE")) throw error
+}

@@ -133,6 +133,18 @@ export type InvitedEvent = EventOf<"invited">
  */
 export type DeclinedEvent = EventOf<"declined">
 
+/**
+ * A member has asked the service to delete its copy of the conversation, at `goneAt`: any message keeps it. Found out once a day,
+ * and reported once for each such time while the client is open.
+ */
+export type RetiredEvent = EventOf<"retired">
+
+/**
+ * This device's name was erased at the service: by another of its devices, or the operator. Nothing works any more there; reported
+ * once while the client is open.
+ */
+export type ErasedEvent = EventOf<"erased">
+
 /** A service is busy; reported once for each time. See `client.waiting`. */
 export type ThrottledEvent = EventOf<"throttled">
 

@@ -8,7 +8,7 @@ import { enter, onEntered, onPageToAnswer } from "./entering.js"
 import { onProbe, onServiceAnswer } from "./heads.js"
 import { onClaimed, onDevices, onInvitationJudged } from "./inviting.js"
 import { onAnswerFound, onHeadForKnock, onKnockAnswer } from "./knocking.js"
-import { onLeaveAnswer } from "./leaving.js"
+import { leftAlone, onLeaveAnswer } from "./leaving.js"
 import { followCommit, onOpened, onPage } from "./log.js"
 import { placePassed, wasSkipped } from "./messages.js"
 import { isUnknown, refusedAsMissing } from "./missing.js"
@@ -63,6 +63,8 @@ export function onAnswer(turn: Turn, answered: Answered): Next {
       return "again"
     case "answer":
       return onAnswerFound(turn, answered.answer)
+    case "retire":
+      return leftAlone(turn, answered.answer)
     case "devices":
       onDevices(turn, answered.question.wish, answered.answer)
       return "again"

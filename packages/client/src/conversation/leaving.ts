@@ -20,13 +20,26 @@ type LeaveWish = WishOf<"leave">
 
 /** Asks the others to remove this device: nobody can commit their own removal (RFC 9420 §12.4). */
 export function leave(turn: Turn, [number, wish]: Numbered<LeaveWish>): Next {
-  if (turn.state.group!.memberCount === 1) {
-    leaveNow(turn, { by: turn.moment.identity.name, reason: "" })
-    return "again"
-  }
+  if (turn.state.group!.memberCount === 1) return leaveAlone(turn)
   const { request } = requestToLeave(turn, [number, wish])
   const prover = turn.state.intervals.newest
   return { type: "send", sent: { of: "leave", wish: number }, request, prover }
+}
+
+/** Nobody is left who would need what the service has: it is deleted there, after the operator's notice. */
+function leaveAlone(turn: Turn): Next {
+  const { intervals, position } = turn.state
+  if (intervals.newest !== undefined) return { type: "retire", head: position.cursor, prover: intervals.newest }
+  leaveNow(turn, { by: turn.moment.identity.name, reason: "" })
+  return "again"
+}
+
+/** Whatever the service says: it forgets in the end what nobody uses. */
+export function leftAlone(turn: Turn, answer: DeliveryAnswer): Next {
+  if (answer.type === "stale") turn.state.position.doubtHead()
+  const isAlone = turn.state.group?.memberCount === 1
+  if (answer.type !== "stale" && isAlone) leaveNow(turn, { by: turn.moment.identity.name, reason: "" })
+  return "again"
 }
 
 /** Of each epoch a new one: a commit that ends the epoch forgets the one before. */

@@ -32,6 +32,7 @@ export type Wanted = Omit<Claimed, "keyPackage">
  * - `service`: how far the log goes, as `head`, after the service was asked what it says of itself. `probe`: a page of the log, which is not
  *   followed.
  * - `kept`: the last handshakes. `told`: the last messages of the history. `rewind`: a page of the log of a service that was restored.
+ * - `retire`: whether the service has it that this device, the last member, leaves.
  * - `devices`: what the directory lists for names, or why it does not say. `claim`: a key package for each device.
  * - `judge`: who the devices are that the invitation of a wish would add, or those that what is staged brings in.
  * - `make` a commit, `open` an entry, `enter` by the answer to a knock, which the log has at `seq`: nothing; what takes long
@@ -58,6 +59,7 @@ export type Question =
       readonly request: Uint8Array
       readonly prover: AccessProver | undefined
     }
+  | { readonly type: "retire"; readonly head: bigint; readonly prover: AccessProver }
   | { readonly type: "devices"; readonly wish: number; readonly names: readonly string[] }
   | { readonly type: "claim"; readonly wish: number; readonly devices: readonly Wanted[] }
   | { readonly type: "judge"; readonly wish: number | undefined; readonly claims: readonly CredentialClaim[] }
@@ -101,6 +103,7 @@ export interface Answers {
   knocks: readonly Knock[]
   answer: AnswerOf<"answer"> | AnswerOf<"notFound"> | AnswerOf<"denied">
   send: DeliveryAnswer
+  retire: DeliveryAnswer
   devices: ReadonlyMap<string, Listed>
   claim: readonly ClaimedPackage[]
   judge: Judgement

@@ -74,6 +74,8 @@ export async function answerTo(question: Question, { id, key }: State, sources: 
         question,
         answer: await delivery.send(question.request, { prover: question.prover, signal }),
       }
+    case "retire":
+      return { to: "retire", question, answer: await delivery.retire(id, question.head, { ...question, signal }) }
     case "devices":
       return { to: "devices", question, answer: await list(question, sources) }
     case "claim":

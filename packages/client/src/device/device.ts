@@ -7,7 +7,7 @@ import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
 import { faultOf, framesOf } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
-import { ClientError } from "../errors.js"
+import { ClientError, requireUnavailable } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { Judge } from "../identity/judge.js"
@@ -26,7 +26,9 @@ import type { Patience, Waiting } from "../service/patience.js"
 import type { Slicing } from "../slices.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Timers } from "../timers.js"
+import { Account } from "./account.js"
 import { Attention } from "./attention.js"
+import { Copies } from "./copies.js"
 import { createConversation } from "./creation.js"
 import { defaultPolicy } from "./default-policy.js"
 import type { Means } from "./driver.js"
@@ -68,6 +70,7 @@ export class Device implements Client {
   readonly #inbox: Runner
   readonly #keyPackages: Stock
   readonly #stock: Runner
+  readonly #account: Account
   readonly #ownDevices: OwnDevices
   readonly #watch: Runner
   readonly #groups = new Map<string, ConversationHandle>()
@@ -118,7 +121,9 @@ export class Device implements Client {
       size,
       lifetimeSeconds,
     })
-    this.#ownDevices = new OwnDevices({ name: identity.name, store, transactions, judge, now, acceptEndorsed })
+    this.#account = new Account({ directory, identity, clock, transactions, signal: this.#closing.signal })
+    const onUnlisted = () => this.#account.look()
+    this.#ownDevices = new OwnDevices({ identity, store, transactions, judge, now, acceptEndorsed, onUnlisted })
     this.#options = options
     this.#policy = policy
     this.#means = {
@@ -165,7 +170,9 @@ export class Device implements Client {
     this.#keyPackages = stock
     const replenishing = { job: () => stock.replenish(signal), due: () => stock.due }
     this.#stock = new Runner({ ...common, of: { name: "key packages" }, ...replenishing })
-    const watch = { job: () => this.#ownDevices.check(signal), due: () => this.#ownDevices.due }
+    const copies = new Copies({ delivery, transactions, now })
+    const check = () => this.#ownDevices.check(signal).then(() => copies.check(this.#groups.values(), signal))
+    const watch = { job: check, due: () => this.#ownDevices.due }
     this.#watch = new Runner({ ...common, of: { name: "own devices" }, ...watch })
     patience.listen({
       onThrottled: (service, retryAt) =>
@@ -255,10 +262,10 @@ export class Device implements Client {
 
   async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     options.signal?.throwIfAborted()
+    // First, as it says why the rest is refused: of use as soon as the directory answers, and in the way of nothing until then.
+    await this.#watch.once().catch(requireUnavailable)
     await this.#stock.once()
     await this.#inbox.once()
-    // Of use as soon as the directory answers, and in the way of nothing until then.
-    await this.#watch.once().catch(requireUnavailable)
     for (const { driver } of [...this.#groups.values()]) {
       options.signal?.throwIfAborted()
       driver.bring({ type: "asked again" })
@@ -321,6 +328,14 @@ export class Device implements Client {
     const signatureKey = identity.registeredKey(content)
     await this.approveKey(identity.name, signatureKey)
     return identity.endorse(content, await this.pinnedKeys(identity.name))
+  }
+
+  exportAccount(): Promise<string> {
+    return this.#account.export()
+  }
+
+  eraseAccount(): Promise<void> {
+    return this.#account.erase(this.#groups.values())
   }
 
   debugReport(): Promise<string> {
@@ -483,7 +498,3 @@ export class Device implements Client {
 }
 
 const notLive: Line = { state: "offline", fault: undefined, reason: "this client follows nothing by itself" }
-
-function requireUnavailable(error: unknown): void {
-  if (!(error instanceof ClientError && error.code === "UNAVAILABLE")) throw error
-}

@@ -9,6 +9,8 @@ import type {
   ContinuedConversation,
   Conversation,
   ConversationStatus,
+  KeepingTimes,
+  KeptAtService,
   Message,
   PendingMessage,
   TreeNode,
@@ -19,6 +21,7 @@ import { requireName } from "../identity/names.js"
 import { bodyOf, contentSize, type Sendable } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, sortable } from "../records/records.js"
 import { acceptContinuing, continuedIn } from "./continuations.js"
+import { keepAtService, keptAtService, retireAtService, type ServiceCopy } from "./copy.js"
 import { Driver, type Fates, type Means, type Wished } from "./driver.js"
 
 const HISTORY_LIMIT = 100
@@ -160,9 +163,39 @@ export class ConversationHandle implements Conversation {
   }
 
   async leave(): Promise<void> {
-    if (this.status === "invited") return this.decline()
+    await this.leaveBy(undefined)
+  }
+
+  /** As {@link leave}; `signal` ends the waiting. */
+  async leaveBy(signal: AbortSignal | undefined): Promise<void> {
+    if (this.status === "invited") return unlessAborted(this.decline(), signal)
     if (this.status === "left" || this.status === "leaving") return
-    await this.#wish({ type: "leave", outgoing: undefined, acceptedSeq: undefined })
+    await this.#wish({ type: "leave", outgoing: undefined, acceptedSeq: undefined }, signal && { signal })
+  }
+
+  async keepAtService(times: KeepingTimes): Promise<KeptAtService> {
+    return keepAtService(this.#copy(), times)
+  }
+
+  async keptAtService(): Promise<KeptAtService> {
+    return keptAtService(this.#copy())
+  }
+
+  async retireAtService(): Promise<KeptAtService> {
+    return retireAtService(this.#copy())
+  }
+
+  #copy(): ServiceCopy {
+    const { state } = this.driver
+    const prover = state.intervals.newest
+    if (prover === undefined || this.status !== "active") {
+      throw new ClientError(
+        "NOT_A_MEMBER",
+        "only a member who follows the conversation has a say in what is kept of it",
+      )
+    }
+    const { delivery, signal } = this.#means
+    return { delivery, groupId: state.id, cursor: state.position.cursor, asking: { prover, signal } }
   }
 
   async history(options: { readonly before?: number; readonly limit?: number } = {}): Promise<readonly Message[]> {

@@ -1,18 +1,22 @@
 import { decode, encode } from "@conclave/codec"
+import { equalBytes } from "@conclave/crypto"
 import { includes } from "@conclave/identity/verdicts"
 import type { Transactions } from "../journal/transactions.js"
 import { Pins, recordKeys } from "../records/records.js"
 import type { SealedStore } from "../store/sealed.js"
+import type { Identity } from "./identity.js"
 import type { Judge } from "./judge.js"
 
 export interface OwnDevicesOptions {
-  readonly name: string
+  readonly identity: Pick<Identity, "name" | "signatureKey">
   readonly store: SealedStore
   readonly transactions: Transactions
   readonly judge: Judge
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly acceptEndorsed: boolean
+  /** Called where the directory does not list this device. */
+  readonly onUnlisted: () => Promise<void>
 }
 
 const CHECK_MILLISECONDS = 3_600_000
@@ -36,11 +40,14 @@ export class OwnDevices {
 
   /** Does nothing before {@link due}. Rejects with `UNAVAILABLE`. */
   async check(signal: AbortSignal): Promise<void> {
-    const { name, judge, now, transactions, store, acceptEndorsed } = this.#options
+    const { identity, judge, now, transactions, store, acceptEndorsed, onUnlisted } = this.#options
+    const { name, signatureKey: own } = identity
     const wait = this.#due - now()
     // A longer one is of a clock that has been set meanwhile.
     if (wait > 0 && wait <= CHECK_MILLISECONDS) return
-    const unknown = (await judge.devices(name, signal)).filter(({ pinned }) => !pinned)
+    const listed = await judge.devices(name, signal)
+    if (!listed.some(({ device }) => equalBytes(device.signatureKey, own))) await onUnlisted()
+    const unknown = listed.filter(({ pinned }) => !pinned)
     this.#due = now() + CHECK_MILLISECONDS
     if (unknown.length === 0) return
     const record = await store.get(recordKeys.strangeDevices)

@@ -232,6 +232,26 @@ export const troubleEvents = {
     ],
   }),
 
+  retired: eventKind({
+    number: 33,
+    fields: { conversation, goneAt: time },
+    severity: "warning",
+    words: ({ goneAt }, reader) => [
+      `A member has asked the service to delete ${theConversation(reader)} at ${reader.time(goneAt)}`,
+      "What you have read stays on this device. To keep the conversation, send a message in it",
+    ],
+  }),
+
+  erased: eventKind({
+    number: 32,
+    fields: { conversation: noConversation, name: text },
+    severity: "alarm",
+    words: ({ name }, reader) => [
+      `The name ${reader.person(name)} was erased at the service, with all of its devices`,
+      "Nobody can register it again. What this device has stays until its profile is deleted",
+    ],
+  }),
+
   deferred: eventKind({
     number: 15,
     fields: {

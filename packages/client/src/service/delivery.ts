@@ -11,6 +11,7 @@ import {
   type PublishKeyPackages,
 } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
+import type { KeepingPolicy, KeptFor } from "@conclave/contracts/policy"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import type { Transport } from "@conclave/transport"
 import type { AccessProver } from "../access/interval-keys.js"
@@ -127,6 +128,31 @@ export class Delivery {
   async knocks(groupId: Uint8Array, asking: Asking): Promise<readonly Knock[]> {
     const answer = await this.#askWithKey(groupId, (access) => ({ type: "knocks", groupId, access }), asking)
     return answer.type === "notFound" || answer.type === "denied" ? [] : expected(answer, "knocks").knocks
+  }
+
+  /** What members ask for, of the service's copy of the group. */
+  async policy(groupId: Uint8Array, asking: Asking): Promise<KeepingPolicy> {
+    const answer = await this.#askWithKey(groupId, (access) => ({ type: "policy", groupId, access }), asking)
+    return expected(answer, "policy").policy
+  }
+
+  /** Asks for less or more; resolves with what is kept then, which is another's wish where `replaces` was not the present one. */
+  setPolicy(
+    groupId: Uint8Array,
+    { replaces, wanted }: { readonly replaces: bigint; readonly wanted: KeptFor },
+    asking: Asking & { readonly prover: AccessProver },
+  ): Promise<DeliveryAnswer> {
+    const request = (access: Access) => ({ type: "setPolicy", groupId, replaces, wanted, access }) as const
+    return this.#askWithProof(groupId, request, asking)
+  }
+
+  /** Has the group deleted after the operator's notice, unless something is appended after `headSeq`. */
+  retire(
+    groupId: Uint8Array,
+    headSeq: bigint,
+    asking: Asking & { readonly prover: AccessProver },
+  ): Promise<DeliveryAnswer> {
+    return this.#askWithProof(groupId, (access) => ({ type: "retire", groupId, headSeq, access }), asking)
   }
 
   /** The answer to a knock, with a key of the knock's interval. */
@@ -251,6 +277,21 @@ export class Delivery {
       groupId,
       shown: accessBy,
       content: () => this.encode(request(noAccess)),
+      ask: (access) => this.#service.ask(request(access), signal),
+    })
+  }
+
+  /** What changes something is asked by a MAC, or a signature. */
+  #askWithProof(
+    groupId: Uint8Array,
+    request: (access: Access) => DeliveryRequest,
+    { prover, signal }: Asking & { readonly prover: AccessProver },
+  ): Promise<DeliveryAnswer> {
+    const content = this.encode(request(noAccess))
+    return this.#askByPass(prover, {
+      groupId,
+      shown: (pass) => this.#authenticated(pass, content),
+      content: () => content,
       ask: (access) => this.#service.ask(request(access), signal),
     })
   }

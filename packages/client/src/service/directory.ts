@@ -10,7 +10,7 @@ import {
 } from "@conclave/contracts/auth"
 import type { Transport } from "@conclave/transport"
 import { ClientError } from "../errors.js"
-import { Service } from "./call.js"
+import { type Lasting, Service } from "./call.js"
 import type { Patience } from "./patience.js"
 
 export interface Registration {
@@ -20,6 +20,8 @@ export interface Registration {
   readonly signature: Uint8Array
   readonly endorsement: Endorsement | undefined
 }
+
+type AccountAsked = Extract<AuthRequest, { type: "exportAccount" | "eraseAccount" }>
 
 /** The Authentication Service, as a client asks it. */
 export class Directory {
@@ -64,6 +66,11 @@ export class Directory {
     const answer = await this.#service.ask({ type: "setDisplayName", name, displayName }, signal)
     if (answer.type === "displayName") return answer.displayName
     throw new ClientError("REFUSED", `the directory refused the display name: ${refusal(answer)}`)
+  }
+
+  /** Asks for all of the name that the signer is a device of. Throws `ClientError` `UNAVAILABLE`. */
+  account(request: AccountAsked, signal?: AbortSignal): Promise<Lasting<AuthResponse>> {
+    return this.#service.ask(request, signal)
   }
 
   close(): Promise<void> {

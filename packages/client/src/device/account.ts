@@ -1,0 +1,90 @@
+import { encode } from "@conclave/codec"
+import { ACCOUNT_LABEL, AccountTBS } from "@conclave/contracts/auth"
+import { signWithLabel } from "@conclave/mls"
+import { ClientError } from "../errors.js"
+import type { Identity } from "../identity/identity.js"
+import type { Transactions } from "../journal/transactions.js"
+import { WrongTime } from "../service/call.js"
+import type { ServiceClock } from "../service/clock.js"
+import type { Directory } from "../service/directory.js"
+import type { ConversationHandle } from "./handle.js"
+
+export interface AccountOptions {
+  readonly directory: Directory
+  readonly identity: Identity
+  readonly clock: ServiceClock
+  readonly transactions: Transactions
+  readonly signal: AbortSignal
+}
+
+/** All of this device's name, as the Authentication Service has it. */
+export class Account {
+  readonly #options: AccountOptions
+  #isTold = false
+
+  constructor(options: AccountOptions) {
+    this.#options = options
+  }
+
+  async export(): Promise<string> {
+    const answer = await this.#ask("export")
+    if (answer.type === "account") return answer.document
+    throw refused(answer)
+  }
+
+  /** Leaves the conversations first, those that can be left by then. */
+  async erase(conversations: Iterable<ConversationHandle>): Promise<void> {
+    await leaveAll(conversations)
+    const answer = await this.#ask("erase")
+    if (answer.type !== "erased") throw refused(answer)
+    await this.#tell()
+  }
+
+  /** Tells, once, where the directory does not list this device because its name was erased. */
+  async look(): Promise<void> {
+    if (!this.#isTold && (await this.#ask("export")).type === "erased") await this.#tell()
+  }
+
+  async #tell(): Promise<void> {
+    if (this.#isTold) return
+    const { transactions, identity } = this.#options
+    this.#isTold = true
+    await transactions.run(undefined, (transaction) => {
+      transaction.emit({ type: "erased", conversation: undefined, name: identity.name })
+    })
+  }
+
+  async #ask(wish: "export" | "erase") {
+    try {
+      return await this.#asked(wish)
+    } catch (error) {
+      if (!(error instanceof WrongTime)) throw error
+      this.#options.clock.learn(error.serviceTime)
+      return this.#asked(wish)
+    }
+  }
+
+  #asked(wish: "export" | "erase") {
+    const { directory, identity, clock, signal } = this.#options
+    const { name, deviceId } = identity
+    const at = BigInt(Math.floor(clock.now()))
+    const content = encode(AccountTBS, { wish, name, deviceId, at })
+    const signature = signWithLabel(identity.signer.key, ACCOUNT_LABEL, content)
+    const type = wish === "export" ? ("exportAccount" as const) : ("eraseAccount" as const)
+    return directory.account({ type, name, deviceId, at, signature }, signal)
+  }
+}
+
+/** So long, at most, the service has for taking the requests to leave. */
+const LEAVING_MILLISECONDS = 10_000
+
+/** Those that cannot be left now are members' to remove: what they see is a member who never answers. */
+async function leaveAll(conversations: Iterable<ConversationHandle>): Promise<void> {
+  const signal = AbortSignal.timeout(LEAVING_MILLISECONDS)
+  const leaving = [...conversations].filter(({ status }) => status === "active" || status === "invited")
+  await Promise.allSettled(leaving.map((conversation) => conversation.leaveBy(signal)))
+}
+
+function refused(answer: { readonly type: string; readonly reason?: string }): ClientError {
+  return new ClientError("REFUSED", `the directory said ${answer.reason ?? answer.type}`)
+}
