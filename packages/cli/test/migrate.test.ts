@@ -63,6 +63,10 @@ async function assertSame(file: string, url: string): Promise<void> {
       assert.deepEqual(await movedAuth.lookup(name), await auth.lookup(name))
       assert.deepEqual(await movedAuth.displayName(name), await auth.displayName(name))
     }
+    for (const { hash } of inFile(file, "SELECT hash FROM erased")) {
+      const id = new Uint8Array(hash)
+      assert.deepEqual([await auth.isErased(id), await movedAuth.isErased(id)], [true, true])
+    }
   } finally {
     await here.close()
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { createHash } from "node:crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { raiseIncarnation } from "@conclave/delivery"
-import type { NewEntry, Shown, Store } from "@conclave/delivery/store"
+import { keeping, type NewEntry, retiring, type Shown, type Store } from "@conclave/delivery/store"
 import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
 
 export const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
@@ -43,7 +43,7 @@ const create = (store: Store, group: string, at: bigint) =>
  */
 export async function fillFile(file: string): Promise<void> {
   await using database = openDatabase({ file })
-  authStore(database)
+  const auth = authStore(database)
   const store = deliveryStore(database, sha256)
   const now = BigInt(Date.now())
   const crypto = nodeProvider()
@@ -111,6 +111,16 @@ export async function fillFile(file: string): Promise<void> {
   await store.acknowledgeInbox(bytes("device 2"), 1n)
   await store.suspend(bytes("device 3"), "by hand")
 
+  const times = { messages: 100_000n, handshakes: undefined }
+  const kept = await store.changePolicy({
+    ...{ groupId: bytes("old"), key: bytes("third key"), permit, at: now, admit: () => undefined },
+    change: (policy) => retiring(keeping(policy, times, { at: now, notice: 7n }), 99n, { at: now, notice: now }),
+  })
+  assert.ok(kept.type === "policy" && kept.policy.version === 2n)
+  const erased = { deviceId: bytes("device of nobody"), cipherSuite: 1, signatureKey: bytes("key"), at: now }
+  await auth.register({ ...erased, name: "nobody.any.more", endorsement: undefined, devicesMax: 9 })
+  assert.equal((await auth.erase("nobody.any.more", { deviceId: erased.deviceId, at: now })).type, "erased")
+
   // The operator has closed it, and its deletion was cut short.
   await create(store, "closed by halves", now)
   await store.append(message("closed by halves", "to be deleted"))
@@ -143,6 +153,7 @@ export async function answersOf(store: Store, groups: readonly GroupKeys[], devi
     for (const key of [...keys, bytes("nobody's key"), undefined]) {
       const shown: Shown = { groupId, key, permit }
       answers.push(await store.read({ ...shown, ...page }), await store.head(shown), await store.standing(shown))
+      answers.push(await store.policy(shown))
       answers.push(await store.knocks({ ...shown, since: 0n, sizeMax: 1 << 20 }))
       const beside = await store.beside({ ...shown, since: 0n, knocksAfter: 0n, answeredAfter: 0n, limit: 100 })
       answers.push(beside)

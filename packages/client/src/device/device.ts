@@ -262,10 +262,10 @@ export class Device implements Client {
 
   async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     options.signal?.throwIfAborted()
-    // First, as it says why the rest is refused: of use as soon as the directory answers, and in the way of nothing until then.
-    await this.#watch.once().catch(requireUnavailable)
-    await this.#stock.once()
+    // Where this device is refused, the directory may say why; else it is in the way of nothing.
+    await this.#stock.once().catch((error: unknown) => this.#watch.once().finally(() => Promise.reject(error)))
     await this.#inbox.once()
+    await this.#watch.once().catch(requireUnavailable)
     for (const { driver } of [...this.#groups.values()]) {
       options.signal?.throwIfAborted()
       driver.bring({ type: "asked again" })
