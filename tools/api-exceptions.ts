@@ -34,9 +34,25 @@ export const unusedOnPurpose: readonly Exception[] = [
   {
     entry: "@conclave/client",
     names: [
-      ...["DeclinedEvent", "DeferredEvent", "DisplayNameEvent", "FailedEvent", "HaltedEvent", "InvitedEvent"],
+      ...[
+        "DeclinedEvent",
+        "DeferredEvent",
+        "DisplayNameEvent",
+        "ErasedEvent",
+        "FailedEvent",
+        "HaltedEvent",
+        "InvitedEvent",
+      ],
       ...["JoinedEvent", "KeyChangedEvent", "LeftEvent", "LostEvent", "MembersEvent", "MissingEvent"],
-      ...["RecoveredEvent", "RefreshedEvent", "RejectedEvent", "SentEvent", "ThrottledEvent", "TitleEvent"],
+      ...[
+        "RecoveredEvent",
+        "RefreshedEvent",
+        "RejectedEvent",
+        "RetiredEvent",
+        "SentEvent",
+        "ThrottledEvent",
+        "TitleEvent",
+      ],
       ...["UnavailableEvent", "UpdateEvent"],
     ],
     reason: "names for the members of ClientEvent, with what each of them means",

@@ -19,6 +19,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
       "contracts/heads",
       "contracts/knocks",
       "contracts/log-chain",
+      "contracts/policy",
     ],
     ...["crypto", "mls", "mls/wire", "transport"],
   ],
@@ -71,7 +72,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["transport", "transport/node", "transport/browser", "fast-open"],
     // Of the services their contracts, never themselves.
     ...["contracts/delivery", "contracts/log-chain", "contracts/access", "contracts/heads", "contracts/evidence"],
-    ...["contracts/knocks", "contracts/auth", "contracts/names"],
+    ...["contracts/knocks", "contracts/policy", "contracts/auth", "contracts/names"],
   ],
   web: ["client", "client/browser"],
   cli: [
@@ -184,6 +185,7 @@ export const anywhere: readonly string[] = [
   "contracts/log-chain",
   "contracts/auth",
   "contracts/names",
+  "contracts/policy",
   "client",
   "client/browser",
 ]

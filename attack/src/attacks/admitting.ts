@@ -28,6 +28,8 @@ function everyRequest(groupId: Uint8Array, epoch: bigint, after: bigint) {
     { type: "knocks", groupId, access },
     { type: "knock", groupId, id: newId(), sealed: random(100), access },
     { type: "answer", groupId, id: newId(), access },
+    { type: "policy", groupId, access },
+    { type: "setPolicy", groupId, replaces: 0n, wanted: { messages: 86_400, handshakes: undefined }, access },
     ...(["application", "proposal", "commit"] as const).map(append),
   ] as const
 }
@@ -276,6 +278,26 @@ const appendsByPass: Attack = {
   },
 }
 
+const destroys: Attack = {
+  id: "A10",
+  title: "has a conversation deleted at the service, or its messages, with the keys that she had",
+  who: "removed member",
+  quick: true,
+  async run(world) {
+    const { mallory, team, last } = await afterRemoval(world)
+    const [groupId, access] = [team.id, noAccess]
+    const answers: DeliveryResponse[] = []
+    // Up to where she reads, and up to the head, which she may guess.
+    for (const headSeq of [last, last + 1n]) {
+      answers.push(await mallory.askGroup({ type: "retire", groupId, headSeq, access }))
+    }
+    const wanted = { messages: 86_400, handshakes: 14 * 86_400 }
+    answers.push(await mallory.askGroup({ type: "setPolicy", groupId, replaces: 0n, wanted, access }))
+    const got = granted(answers)
+    return outcome(got.includes("policy"), answers.map(describe).join("; "))
+  },
+}
+
 export const admitting: readonly Attack[] = [
   knowsTheId,
   withoutSignature,
@@ -289,4 +311,5 @@ export const admitting: readonly Attack[] = [
   })),
   forgesPasses,
   appendsByPass,
+  destroys,
 ]

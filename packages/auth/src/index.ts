@@ -5,6 +5,6 @@ export {
   directoryOf,
   type RefusalKind,
 } from "./service.js"
-export { type Account, type AccountDevice, accountDocument, accountLimits } from "./store/account.js"
+export type { Account, AccountDevice } from "./store/account.js"
 export { memoryStore } from "./store/memory.js"
 export type { Erased, NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "./store/store.js"

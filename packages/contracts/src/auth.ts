@@ -90,8 +90,7 @@ export const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
 export const DisplayNameTBS = struct("DisplayNameTBS", { name: utf8, text: utf8, at: uint64 })
 
 /** What a device of a name may ask about all of the name. */
-export const AccountWish = enumeration("AccountWish", 1, { export: 1, erase: 2 })
-export type AccountWish = TypeOf<typeof AccountWish>
+const AccountWish = enumeration("AccountWish", 1, { export: 1, erase: 2 })
 /** The label of `SignWithLabel` (RFC 9420 §5.1.2) over an {@link AccountTBS}. */
 export const ACCOUNT_LABEL = "ConclaveAccount"
 /** Signed with `SignWithLabel(., ACCOUNT_LABEL, AccountTBS)`. */

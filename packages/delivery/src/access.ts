@@ -81,18 +81,18 @@ export class AccessJudge {
 
   /** By a proof or MAC of the newest key, or for a message of the one before. */
   appending(request: Append & { readonly type: "append" }, now: bigint): Shown {
-    const evidence = evidenceOf(request)
-    return shown(evidence, (standing) => {
-      if (evidence.access.type === "pass") return denied(NO_PROOF)
-      return this.#evidenceFault(evidence, standing, now) ?? keyFault(request, standing, now)
-    })
+    return this.#proving(evidenceOf(request), now, (standing) => keyFault(request, standing, now))
   }
 
   /** By a proof or MAC of the newest key. */
   byNewest(evidence: Evidence, now: bigint): Shown {
+    return this.#proving(evidence, now, ({ later }) => (later === 0 ? undefined : denied(NOT_NEWEST)))
+  }
+
+  #proving(evidence: Evidence, now: bigint, keyFault: (standing: Standing) => AccessRefusal | undefined): Shown {
     return shown(evidence, (standing) => {
       if (evidence.access.type === "pass") return denied(NO_PROOF)
-      return this.#evidenceFault(evidence, standing, now) ?? (standing.later === 0 ? undefined : denied(NOT_NEWEST))
+      return this.#evidenceFault(evidence, standing, now) ?? keyFault(standing)
     })
   }
 

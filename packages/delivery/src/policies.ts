@@ -4,12 +4,12 @@ import { type AccessJudge, evidenceOf } from "./access.js"
 import type { Admission, Asking } from "./admission.js"
 import { invalid, refused, throttled } from "./responses.js"
 import type { Retention } from "./retention.js"
+import { keptAt } from "./store/policy.js"
 import {
   type FoundPolicy,
   type GroupPolicy,
   type Kept,
   keeping,
-  keptAt,
   type Refusal,
   type Refused,
   retiring,

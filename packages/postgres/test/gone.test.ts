@@ -95,6 +95,8 @@ describe("what was deleted of a service, in the data directory of PostgreSQL", {
     assert.equal((await within(retired.needle)).length, 1)
     await later(store, 8n * DAY)
     assert.deepEqual(await within(retired.needle), [])
+    const { rows } = await asOperator.query("SHOW data_directory")
+    assert.ok(filesWith(join(rows[0].data_directory, "pg_wal"), retired.needle).length > 0, "but in the WAL")
     for (const table of ["log", "mls_group", "message_body", "group_policy", "access_interval"]) {
       assert.equal((await asOperator.query(`SELECT * FROM ${table}`)).rows.length, 0, table)
     }

@@ -38,7 +38,7 @@ export interface AccountDevice {
 }
 
 /** In plain words, what a service cannot tell a person about that person, and cannot delete for one. */
-export const accountLimits: readonly string[] = [
+const accountLimits: readonly string[] = [
   "Which conversations this name is in: the service has no list of members. Only the Welcomes that wait in an inbox name a group.",
   "What this name has said: messages are encrypted, and carry no name, device or account that the service could read. They " +
     "expire with their group, however long that keeps them.",

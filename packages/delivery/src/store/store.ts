@@ -7,7 +7,17 @@ import type { GroupPolicy } from "./policy.js"
 
 export { processWake, type Wake, type Watch } from "../wake.js"
 export type * from "./operator.js"
-export * from "./policy.js"
+export {
+  type Due,
+  dueBy,
+  GroupPolicy,
+  type Kept,
+  keeping,
+  type Noticing,
+  nextDue,
+  noPolicy,
+  retiring,
+} from "./policy.js"
 export type * from "./records.js"
 
 /**
