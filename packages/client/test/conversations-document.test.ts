@@ -430,7 +430,7 @@ describe("docs/conversations.md", () => {
     )
     const numbers = /enum \{ (.*) \}/.exec(DeliveryRequestKind.definition!)![1]!
     const listed = [...document.matchAll(/^\| (\w+) \| (\d+) \| (.*) \|$/gm)]
-    assert.equal(listed.length, 9)
+    assert.equal(listed.length, 12)
     for (const [, name, number, fields] of listed) {
       assert.ok(numbers.split(", ").includes(`${name}(${number})`), name)
       assert.equal(fields, expected.get(name!), name)
