@@ -44,7 +44,7 @@ export interface AuthenticationOptions extends LogOptions, TraceOptions {
 }
 
 /** What was refused for the sake of others, by the limit that it met. */
-export type RefusalKind = "displayNames" | "registrations" | "version"
+export type RefusalKind = "accounts" | "displayNames" | "registrations" | "version"
 
 export interface AuthenticationLimits {
   /** In bytes; default 16 KiB. */
@@ -58,6 +58,8 @@ export interface AuthenticationLimits {
    * bring four times as many, and at most three quarters of what there is for all.
    */
   readonly registrationsByRequester: Rate
+  /** What one name asks about all of its account; default 1 a minute, 20 at once. */
+  readonly accounts: Rate
   /** Changes of one name's display name; default 1 a minute, 20 at once. */
   readonly displayNames: Rate
 }
@@ -67,6 +69,7 @@ const defaultLimits: AuthenticationLimits = {
   devicesPerNameMax: 100,
   registrations: { perSecond: 20, burst: 1_000 },
   registrationsByRequester: { perSecond: 0.1, burst: 100 },
+  accounts: { perSecond: 1 / 60, burst: 20 },
   displayNames: { perSecond: 1 / 60, burst: 20 },
 }
 
@@ -102,6 +105,7 @@ class AuthenticationService {
   readonly #registrationsByRequester: RateLimiter
   readonly #registrationsByNetwork: RateLimiter
   readonly #onRefusal: (kind: RefusalKind) => void
+  readonly #accounts: RateLimiter
   readonly #displayNames: RateLimiter
 
   constructor({ store, crypto, now = Date.now, limits, onError, onRefusal }: AuthenticationOptions) {
@@ -118,6 +122,7 @@ class AuthenticationService {
       perSecond: networkShare(registrationsByRequester.perSecond, registrations.perSecond),
       burst: networkShare(registrationsByRequester.burst, registrations.burst),
     })
+    this.#accounts = new RateLimiter(this.#limits.accounts)
     this.#displayNames = new RateLimiter(this.#limits.displayNames)
   }
 
@@ -219,7 +224,11 @@ class AuthenticationService {
     if (suite === undefined || !verifyWithLabel(suite, proof)) {
       return device.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
     }
-    return device.suspended === undefined ? undefined : suspended(device.suspended)
+    if (device.suspended !== undefined) return suspended(device.suspended)
+    const retryAfterMilliseconds = this.#accounts.take(name, this.#now())
+    if (retryAfterMilliseconds === undefined) return undefined
+    this.#onRefusal("accounts")
+    return { type: "throttled", retryAfterMilliseconds }
   }
 
   async #export({ name }: AccountRequest): Promise<AuthResponse> {

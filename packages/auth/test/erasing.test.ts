@@ -117,6 +117,17 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.ok(notKnown.length > 3)
     })
 
+    it("is exported as often as its rate says, for others keep the service busy with it", async (test) => {
+      const { ask } = createService(openStore(test), { limits: { accounts: { perSecond: 1, burst: 3 } } })
+      const [alice, bob] = [createDevice(), createDevice()]
+      await ask(registration(alice, "alice"))
+      await ask(registration(bob, "bob"))
+      const answers = []
+      for (let n = 0; n < 4; n++) answers.push((await ask(asks(alice, "export"))).type)
+      assert.deepEqual(answers, ["account", "account", "account", "throttled"])
+      assert.equal((await ask(asks(bob, "export", { name: "bob" }))).type, "account")
+    })
+
     it("that is suspended is erased by the operator alone", async (test) => {
       const store = openStore(test)
       const { ask } = createService(store)

@@ -24,6 +24,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   cursors: "subscriptions with too many cursors",
   denials: "requests of somebody who was denied too often",
   denied: "requests without a key of their group",
+  accounts: "exports and erasures of accounts",
   displayNames: "changes of display names",
   groupQuota: "appends to groups that are full",
   knocks: "knocks",

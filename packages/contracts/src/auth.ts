@@ -127,11 +127,12 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   lookupDevice: { deviceId: DeviceId },
   /** → displayName, with the latest statement: this one, or a later one that is kept · notFound · invalid · throttled */
   setDisplayName: { name: utf8, displayName: DisplayName },
-  /** → account · erased · notFound · wrongTime · invalid */
+  /** → account · erased · notFound · wrongTime · invalid · throttled */
   exportAccount: AccountRequest,
   /**
    * Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
-   * of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid
+   * of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid ·
+   * throttled
    */
   eraseAccount: AccountRequest,
 })

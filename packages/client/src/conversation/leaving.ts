@@ -36,9 +36,12 @@ function leaveAlone(turn: Turn): Next {
 
 /** Whatever the service says: it forgets in the end what nobody uses. */
 export function leftAlone(turn: Turn, answer: DeliveryAnswer): Next {
-  if (answer.type === "stale") turn.state.position.doubtHead()
-  const isAlone = turn.state.group?.memberCount === 1
-  if (answer.type !== "stale" && isAlone) leaveNow(turn, { by: turn.moment.identity.name, reason: "" })
+  if (answer.type === "stale") {
+    // Read first, and not at once again: a service could say so for ever.
+    turn.state.position.doubtHead()
+    return { type: "unavailable", reason: "the service says that there is more in the log" }
+  }
+  if (turn.state.group?.memberCount === 1) leaveNow(turn, { by: turn.moment.identity.name, reason: "" })
   return "again"
 }
 
