@@ -406,6 +406,6 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   ],
   A8: [answersAreRare],
   A9: [passesAreTagged],
-  A10: [inAccess("later === 0 ? undefined : denied(NOT_NEWEST)", "undefined")],
+  A10: [inAccess("later === 0 && seq >= 0n ? undefined : denied(NOT_NEWEST)", "undefined")],
   A9b: [inAccess('if (evidence.access.type === "pass")', 'if (evidence.access.type === "proofless")')],
 }

@@ -84,9 +84,11 @@ export class AccessJudge {
     return this.#proving(evidenceOf(request), now, (standing) => keyFault(request, standing, now))
   }
 
-  /** By a proof or MAC of the newest key. */
+  /** By a proof or MAC of the newest key, which a group from before there were keys has not. */
   byNewest(evidence: Evidence, now: bigint): Shown {
-    return this.#proving(evidence, now, ({ later }) => (later === 0 ? undefined : denied(NOT_NEWEST)))
+    return this.#proving(evidence, now, ({ later, seq }) => {
+      return later === 0 && seq >= 0n ? undefined : denied(NOT_NEWEST)
+    })
   }
 
   #proving(evidence: Evidence, now: bigint, keyFault: (standing: Standing) => AccessRefusal | undefined): Shown {

@@ -169,6 +169,13 @@ describe("a file of the third version", () => {
     expectType(await service.ask({ ...messageRequest(groupId, 4n, { after: 6n }), access }), "denied")
     const key = accessKeyOf(groupId, 1)
     assert.equal(expectType(await service.askWith(key, messageRequest(groupId, 4n, { after: 6n })), "accepted").seq, 7n)
+    const wanted = { messages: 86_400, handshakes: undefined }
+    const asked = { type: "setPolicy", groupId, replaces: 0n, wanted } as const
+    assert.equal(expectType(await service.askWith(key, asked), "policy").policy.version, 1n)
+    // Who knows no more than the id of a group without keys has nothing of it deleted.
+    for (const request of [asked, { type: "retire", groupId: empty, headSeq: 0n } as const]) {
+      expectType(await service.ask({ ...request, groupId: empty, access }), "denied")
+    }
     const read = { type: "read", groupId, afterSeq: 0n, limit: 10 } as const
     const seqs = async (answer: ReturnType<typeof service.ask>) =>
       expectType(await answer, "entries").entries.map(({ seq }) => Number(seq))
