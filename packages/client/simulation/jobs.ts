@@ -70,8 +70,8 @@ const AHEAD = 16
 
 class Worker {
   readonly #process: ChildProcess = fork(new URL("./worker.js", import.meta.url), [], {
-    // Most of what a seed makes is gone at its end.
-    execArgv: [...process.execArgv, "--max-semi-space-size=32"],
+    // Most of what a seed makes is gone at its end. Of the parent's options those that plant a bug; a script would start workers of its own.
+    execArgv: [...importsOf(process.execArgv), "--max-semi-space-size=32"],
   })
 
   attempt(trial: Trial): Promise<Tried> {
@@ -90,4 +90,9 @@ class Worker {
     this.#process.removeAllListeners()
     this.#process.kill()
   }
+}
+
+/** The options `--import MODULE` of a process. */
+function importsOf(execArgv: readonly string[]): readonly string[] {
+  return execArgv.flatMap((option, at) => (option === "--import" ? [option, execArgv[at + 1]!] : []))
 }
