@@ -17,6 +17,8 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   origin: "WebSockets and requests of pages of another origin",
   health: "questions about the service's health",
   appends: "appends beyond a group's or a requester's rate",
+  blobReads: "reads of blobs by clients that read too much lately",
+  blobs: "uploads and deletions of blobs",
   bytes: "requests from clients that stored too much lately",
   claims: "claims of key packages",
   commits: "commits that have to wait for their turn",

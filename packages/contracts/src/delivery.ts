@@ -2,6 +2,7 @@ import {
   alias,
   boolean,
   enumeration,
+  fixed,
   opaque,
   optional,
   struct,
@@ -16,6 +17,7 @@ import {
 } from "@conclave/codec"
 import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 import { Access, AccessKey, Interval, Pass } from "./access.js"
+import { BlobId } from "./blobs.js"
 import { ServiceIdentity } from "./heads.js"
 import { Answers, Knock, KnockId } from "./knocks.js"
 import { KeepingPolicy, KeptFor } from "./policy.js"
@@ -185,6 +187,10 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   policy: 17,
   setPolicy: 18,
   retire: 19,
+  createBlob: 32,
+  putBlob: 33,
+  readBlob: 34,
+  deleteBlob: 35,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
   /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
@@ -256,6 +262,42 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
    * wrongTime · throttled
    */
   retire: { groupId: GroupId, headSeq: uint64, access: Access },
+  /**
+   * Takes room for a blob of `size` bytes, which counts for the group from now on; proved as an application message is. The
+   * service keeps it for `lifetimeSeconds`, or for as long as it keeps any; what is not whole after a day, no longer.
+   * `deletion` is SHA-256 of a random token of 32 bytes. → blob (for a repetition, too) · invalid · notFound · denied ·
+   * wrongTime · tooLarge · throttled · quotaExceeded · forbidden (the service keeps no blobs)
+   */
+  createBlob: {
+    groupId: GroupId,
+    id: BlobId,
+    size: uint64,
+    lifetimeSeconds: uint32,
+    deletion: fixed(32),
+    access: Access,
+  },
+  /**
+   * The chunk at `offset`, `BLOB_CHUNK_SIZE` bytes or what is left; proved as an application message is. `hash` comes with
+   * the last one: `blobHash`. → blob: goes on from `stored`, whatever was sent; a chunk that is stored already, or that is
+   * further on, changes nothing · invalid (a chunk of another size; a hash that is not that of the chunks, with which the
+   * blob is gone) · notFound · denied · wrongTime · throttled · quotaExceeded · forbidden
+   */
+  putBlob: {
+    groupId: GroupId,
+    id: BlobId,
+    offset: uint64,
+    bytes: opaque,
+    hash: optional(fixed(32)),
+    access: Access,
+  },
+  /**
+   * At most `length` bytes from `offset` on, up to the end of a chunk at most; there are more if and only if that is not
+   * `size`. Needs no key: who asks knows the id. → blobBytes · notFound (also of one that is not whole) · throttled ·
+   * forbidden
+   */
+  readBlob: { id: BlobId, offset: uint64, length: uint32 },
+  /** → done · notFound · denied (another token; the group is not named) · throttled · forbidden */
+  deleteBlob: { id: BlobId, token: fixed(32) },
 })
 export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
 
@@ -288,6 +330,10 @@ export const deliveryRequests = requestContract({
     retire: safeToRepeat(
       "it names the head of the log: a copy after an entry is stale, and one before puts nothing off",
     ),
+    createBlob: notToRepeat("a copy after the blob was deleted would take room again"),
+    putBlob: safeToRepeat("a chunk is stored once, at its offset"),
+    readBlob: safeToRepeat("it only reads"),
+    deleteBlob: notToRepeat("its token is for the service alone, and the first packet is read by others more easily"),
   },
 })
 
@@ -319,6 +365,8 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   answer: 27,
   service: 28,
   policy: 29,
+  blob: 48,
+  blobBytes: 49,
 })
 /** Whose room is used up. */
 export const QuotaOf = enumeration("QuotaOf", 1, { group: 1, service: 2 })
@@ -381,5 +429,8 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   answer: { seq: uint64, key: opaque, welcome: opaque },
   service: { identity: ServiceIdentity, at: uint64 },
   policy: { policy: KeepingPolicy },
+  /** How many bytes are stored, from the first on: all of `size` once the hash was right. Kept until then, in milliseconds. */
+  blob: { stored: uint64, size: uint64, until: uint64 },
+  blobBytes: { size: uint64, bytes: opaque },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

@@ -98,6 +98,16 @@ export class AccessJudge {
     })
   }
 
+  /** For what is not ordered by the log, as an application message is proved: of the newest key, or for a while of the one before. */
+  writing(evidence: Evidence, now: bigint): Shown {
+    return shown(evidence, (standing) => {
+      if (evidence.access.type === "pass") return denied(NO_PROOF)
+      const fault = this.#evidenceFault(evidence, standing, now)
+      if (fault !== undefined) return fault
+      return standing.later === 0 || isFormerKey(standing, now) ? undefined : denied(NOT_NEWEST)
+    })
+  }
+
   /** A proof or MAC of another time than this, which is answered before anything else of a subscription. */
   timeFault({ access }: Evidence, now: bigint): AccessRefusal | undefined {
     if (!("at" in access)) return undefined
@@ -149,14 +159,17 @@ function shown({ groupId, access }: Evidence, permit: Shown["permit"]): Shown {
 }
 
 function keyFault({ kind, after }: Append, standing: Standing, now: bigint): AccessRefusal | undefined {
-  const { later, formerSince, lastCommitSeq, headSeq } = standing
+  const { later, lastCommitSeq, headSeq } = standing
   if (later === 0) return undefined
-  const isLately = formerSince !== undefined && now - formerSince < FORMER_KEY_MILLISECONDS
-  if (kind === "application" && standing.seq >= 0n && isLately) return undefined
+  if (kind === "application" && isFormerKey(standing, now)) return undefined
   // Its author has not read that another interval has begun, as far as it may read.
   if (after < lastCommitSeq) return { type: "stale", lastCommitSeq, headSeq }
   return denied(NOT_NEWEST)
 }
+
+/** The key before the newest, for a minute, unless somebody was removed. */
+const isFormerKey = ({ seq, formerSince }: Standing, now: bigint) =>
+  seq >= 0n && formerSince !== undefined && now - formerSince < FORMER_KEY_MILLISECONDS
 
 const denied = (reason: string): AccessRefusal => ({ type: "denied", reason })
 const NOT_PROVED = "the key is none of the group's, or its signature, MAC or pass is not right"

@@ -27,6 +27,14 @@ export interface DeliveryLimits extends DeliveryRates {
   readonly knockSizeMax: number
   /** Knocks of one key that wait beside a group's log; default 1,024. */
   readonly knocksPerKeyMax: number
+  /** Of one blob, in bytes; default 100 MiB. Below 2^53. */
+  readonly blobSizeMax: number
+  /** How long a blob is kept at most; default 30 days. */
+  readonly blobLifetimeSecondsMax: number
+  /** Of one group; default 10,000. */
+  readonly blobsPerGroupMax: number
+  /** Of the blobs of one group, those included whose upload has begun; default 1 GiB. */
+  readonly blobBytesPerGroupMax: number
   /** Default 1,000. */
   readonly cursorsPerSubscriptionMax: number
   /** Of all subscriptions; default 200,000. */
@@ -56,6 +64,10 @@ export const defaultLimits: DeliveryLimits = {
   inboxEntriesPerGroupMax: 10,
   knockSizeMax: 16 * 1024,
   knocksPerKeyMax: 1_024,
+  blobSizeMax: 100 * 1024 * 1024,
+  blobLifetimeSecondsMax: 30 * 86_400,
+  blobsPerGroupMax: 10_000,
+  blobBytesPerGroupMax: 1024 * 1024 * 1024,
   cursorsPerSubscriptionMax: 1_000,
   cursorsMax: 200_000,
   cursorsByRequesterMax: 20_000,
@@ -69,6 +81,7 @@ export function limitsForQuota(quotaBytes: number, retentionDays = 30) {
   const ofRequester = quotaBytes / 16
   return {
     groupSizeMax: Math.floor(quotaBytes / 8),
+    blobBytesPerGroupMax: Math.floor(quotaBytes / 8),
     bytesByRequester: { perSecond: ofRequester / (retentionDays * 86_400), burst: Math.floor(ofRequester) },
   } satisfies Partial<DeliveryLimits>
 }

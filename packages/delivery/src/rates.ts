@@ -42,7 +42,13 @@ export interface DeliveryRates {
    * once. Who has used them up waits with all that needs a proof.
    */
   readonly denialsByRequester: Rate
-  /** Bytes that one requester has stored; default 64 KiB a second, 256 MiB at once. */
+  /** Blobs that one requester begins or deletes; default 1 a second, 200 at once. */
+  readonly blobsByRequester: Rate
+  /** Chunks of blobs that one requester sends, stored or not; default 40 a second, 1,000 at once. */
+  readonly chunksByRequester: Rate
+  /** Bytes of blobs that one requester reads; default 4 MiB a second, 1 GiB at once. */
+  readonly blobBytesReadByRequester: Rate
+  /** Bytes that one requester has stored, in logs and as blobs; default 64 KiB a second, 256 MiB at once. */
   readonly bytesByRequester: Rate
 }
 
@@ -62,6 +68,9 @@ export const defaultRates: DeliveryRates = {
   knocks: { perSecond: 1, burst: 1_000 },
   knocksByRequester: { perSecond: 0.1, burst: 100 },
   denialsByRequester: { perSecond: 20, burst: 2_000 },
+  blobsByRequester: { perSecond: 1, burst: 200 },
+  chunksByRequester: { perSecond: 40, burst: 1_000 },
+  blobBytesReadByRequester: { perSecond: 4 * 1024 * 1024, burst: 1024 * 1024 * 1024 },
   bytesByRequester: { perSecond: 64 * 1024, burst: 256 * 1024 * 1024 },
 }
 
@@ -79,6 +88,9 @@ export class Rates {
   readonly #cursors: Shared
   readonly #knocks: Shared
   readonly #denials: Shared
+  readonly #blobs: Shared
+  readonly #chunks: Shared
+  readonly #blobReads: Shared
   readonly #bytes: Shared
 
   constructor(rates: DeliveryRates) {
@@ -91,6 +103,9 @@ export class Rates {
     this.#cursors = new Shared(rates.cursorsByRequester)
     this.#knocks = new Shared(rates.knocksByRequester, rates.knocks)
     this.#denials = new Shared(rates.denialsByRequester)
+    this.#blobs = new Shared(rates.blobsByRequester)
+    this.#chunks = new Shared(rates.chunksByRequester)
+    this.#blobReads = new Shared(rates.blobBytesReadByRequester)
     this.#bytes = new Shared(rates.bytesByRequester)
   }
 
@@ -135,6 +150,18 @@ export class Rates {
 
   cursors(count: number, requester: Requester | undefined, now: number): Wait {
     return this.#cursors.take(requester, now, { amount: count })
+  }
+
+  blob(requester: Requester | undefined, now: number): Wait {
+    return this.#blobs.take(requester, now)
+  }
+
+  chunk(requester: Requester | undefined, now: number): Wait {
+    return this.#chunks.take(requester, now)
+  }
+
+  blobRead(size: number, requester: Requester | undefined, now: number): Wait {
+    return this.#blobReads.take(requester, now, { amount: size })
   }
 
   bytes(size: number, requester: Requester | undefined, now: number): Wait {

@@ -4,6 +4,8 @@
  */
 export type RefusalKind =
   | "appends"
+  | "blobReads"
+  | "blobs"
   | "bytes"
   | "claims"
   | "commits"

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { BlobStore } from "./store/blob-store.js"
 import type { Horizons, Store } from "./store/store.js"
 
 /** How long is kept what; in days. */
@@ -40,6 +41,7 @@ export function retentionOf(messagesDays = 30): Retention {
 
 export interface SweepingOptions {
   readonly store: Store
+  readonly blobs?: BlobStore | undefined
   readonly retention?: Retention
   /** Unix time in milliseconds; default `Date.now`. */
   readonly now?: () => number
@@ -80,14 +82,15 @@ export function startSweeping(options: SweepingOptions): AsyncDisposable {
 
 /** Until nothing is left that has expired: in small pieces, so that nobody waits for long. */
 export async function sweepOnce(
-  { store, retention = retentionOf(), now = Date.now, rowsMax = 200, onSwept = () => {} }: SweepingOptions,
+  { store, blobs, retention = retentionOf(), now = Date.now, rowsMax = 200, onSwept = () => {} }: SweepingOptions,
   signal?: AbortSignal,
 ): Promise<void> {
   const begin = performance.now()
   for (let all = 0; signal?.aborted !== true; ) {
-    const { rows, more } = await store.sweep(horizonsOf(retention, now(), rowsMax))
-    all += rows
-    if (!more) return onSwept(performance.now() - begin, all)
+    const ofLogs = await store.sweep(horizonsOf(retention, now(), rowsMax))
+    const ofBlobs = await blobs?.sweep({ at: BigInt(now()), rowsMax })
+    all += ofLogs.rows + (ofBlobs?.rows ?? 0)
+    if (!ofLogs.more && ofBlobs?.more !== true) return onSwept(performance.now() - begin, all)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

@@ -21,6 +21,7 @@ import {
 } from "@conclave/transport"
 import { AccessJudge, evidenceOfCursor } from "./access.js"
 import { Admission, type Asking } from "./admission.js"
+import { Blobs, isBlobRequest } from "./blobs.js"
 import { Groups, type GroupsOptions } from "./groups.js"
 import { openIdentity } from "./identity.js"
 import { judgeKeyPackages } from "./key-packages.js"
@@ -30,6 +31,7 @@ import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
 import { type Retention, retentionOf } from "./retention.js"
+import type { BlobStore } from "./store/blob-store.js"
 import { type Refused, type Store, Suspended } from "./store/store.js"
 import type { Answer } from "./subscription.js"
 import { type DeliveryFigures, Subscriptions } from "./subscriptions.js"
@@ -38,6 +40,8 @@ import { processWake, type Wake } from "./wake.js"
 
 export interface DeliveryOptions extends LogOptions, TraceOptions {
   readonly store: Store
+  /** Default: none are kept. */
+  readonly blobs?: BlobStore | undefined
   readonly directory: Directory
   readonly crypto: CryptoProvider
   /** Unix time in milliseconds; default `Date.now`. */
@@ -73,6 +77,7 @@ type Request<Type extends DeliveryRequest["type"]> = Extract<DeliveryRequest, { 
 
 class DeliveryService {
   readonly #store: Store
+  readonly #blobs: BlobStore | undefined
   readonly #directory: Directory
   readonly #crypto: CryptoProvider
   readonly #now: () => number
@@ -90,6 +95,7 @@ class DeliveryService {
     const { store, directory, crypto, now = Date.now, wake = processWake(), limits } = options
     const { onError = () => {}, onRefusal = () => {} } = options
     this.#store = store
+    this.#blobs = options.blobs
     this.#directory = directory
     this.#crypto = crypto
     this.#now = now
@@ -169,8 +175,10 @@ class DeliveryService {
           await this.#store.acknowledgeInbox(request.proof.deviceId, counted(request.upTo))
           return done
         })
-      default:
-        return (await this.#open()).groups.respond(request, asking)
+      default: {
+        const { groups, blobs } = await this.#open()
+        return isBlobRequest(request) ? blobs.respond(request, asking) : groups.respond(request, asking)
+      }
     }
   }
 
@@ -189,15 +197,10 @@ class DeliveryService {
     const passes = new Passes(crypto, identity.passSecret)
     const judge = new AccessJudge(crypto, passes)
     const shared = { store, crypto, identity, judge, directory: this.#directory, wake: this.#wake }
-    const groups = new Groups({
-      ...shared,
-      limits: this.#limits,
-      retention: this.#retention,
-      admission: this.#admission,
-      onAccessRefusal: this.#onAccessRefusal,
-      onAppended: this.#onAppended,
-    })
-    return { identity, passes, judge, groups }
+    const judging = { limits: this.#limits, admission: this.#admission, onAccessRefusal: this.#onAccessRefusal }
+    const groups = new Groups({ ...shared, ...judging, retention: this.#retention, onAppended: this.#onAppended })
+    const blobs = new Blobs({ store, blobs: this.#blobs, crypto, judge, ...judging, onRefusal: this.#onRefusal })
+    return { identity, passes, judge, groups, blobs }
   }
 
   readonly #onAccessRefusal = ({ type }: Refused, asking: Asking): void => {
@@ -372,6 +375,7 @@ const WITHDRAWN_MILLISECONDS = 3_600_000
 interface Opened extends Pick<GroupsOptions, "identity" | "judge"> {
   readonly passes: Passes
   readonly groups: Groups
+  readonly blobs: Blobs
 }
 
 /** Who a listener knows by one width alone is its own network. */

@@ -17,6 +17,7 @@ import {
   createService,
   crypto,
   expectType,
+  groupRequests,
   keyPackage,
   messageRequest,
   NOW,
@@ -27,6 +28,7 @@ import {
   type TestService,
   withAccess,
 } from "@conclave/testing/delivery"
+import { memoryBlobStore } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const MINUTE = 60_000
@@ -67,6 +69,13 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
     knock: { type: "knock", groupId, id, sealed: random(100) },
     knocks: { type: "knocks", groupId },
     answer: { type: "answer", groupId, id },
+    createBlob: {
+      type: "createBlob",
+      ...{ groupId, id: random(32), size: 1n, lifetimeSeconds: 60, deletion: random(32) },
+    },
+    putBlob: { type: "putBlob", groupId, id: random(32), offset: 0n, bytes: random(1), hash: undefined },
+    readBlob: { type: "readBlob", id: random(32), offset: 0n, length: 1 },
+    deleteBlob: { type: "deleteBlob", id: random(32), token: random(32) },
     service: { type: "service" },
     policy: { type: "policy", groupId },
     setPolicy: { type: "setPolicy", groupId, replaces: 0n, wanted: { messages: 86_400, handshakes: undefined } },
@@ -78,7 +87,7 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`access to a group's log (${name})`, { timeout: 120_000 }, () => {
     it("a stranger who knows a group's id can do nothing with it, by any request of the contract", async (test) => {
-      const service = createService(openStore(test))
+      const service = createService(openStore(test), { blobs: memoryBlobStore() })
       const { groupId, second } = await groupOfTwoIntervals(service, false)
       const { requests, mallory, end } = await requestsOfStranger(service, groupId)
       assert.deepEqual(Object.keys(requests).sort(), Object.keys(DeliveryRequestKind.values).sort())
@@ -99,10 +108,14 @@ for (const [name, openStore] of Object.entries(stores)) {
         policy: "denied",
         setPolicy: "denied",
         retire: "denied",
+        createBlob: "denied",
+        putBlob: "denied",
+        readBlob: "notFound",
+        deleteBlob: "notFound",
       }
       for (const [kind, request] of Object.entries(requests)) {
         // Without anything, with a key of one's own, with a forged proof and a forged pass of the true key.
-        const shows = "access" in withAccess(request, { key: strangers })
+        const shows = groupRequests.includes(kind)
         const accesses: readonly (Access | undefined)[] = shows ? [noAccess, undefined, forged, pass] : [undefined]
         for (const access of accesses) {
           const asked = access === undefined ? request : ({ ...request, access } as BareRequest)

@@ -21,6 +21,7 @@ import {
   withAccess,
 } from "@conclave/testing/delivery"
 import { connect } from "@conclave/transport/node"
+import { memoryBlobStore } from "../src/index.js"
 
 /** mulberry32: the same bytes in every run. */
 function generator(seed: number): () => number {
@@ -83,6 +84,11 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
     { type: "knocks", groupId },
     { type: "answer", groupId, id: random(16) },
     { type: "extend", subscription: random(16), cursor: { groupId, afterSeq: 0n } },
+    // For a group that is not there, and of blobs that are not.
+    { type: "createBlob", groupId: random(32), id: random(32), size: 9n, lifetimeSeconds: 9, deletion: random(32) },
+    { type: "putBlob", groupId, id: random(32), offset: 0n, bytes: random(9), hash: random(32) },
+    { type: "readBlob", id: random(32), offset: 0n, length: 9 },
+    { type: "deleteBlob", id: random(32), token: random(32) },
     { type: "service" },
   ]
   return requests.map((request) => deliveryRequests.encode(withAccess(request)))
@@ -93,7 +99,8 @@ const FAR = 0x5555_5555_5555_5555n
 async function openServiceWithLog() {
   const database = openDatabase({ file: ":memory:" })
   const failures: unknown[] = []
-  const service = createService(deliveryStore(database, sha256), { onError: (error) => failures.push(error) })
+  const blobs = memoryBlobStore()
+  const service = createService(deliveryStore(database, sha256), { blobs, onError: (error) => failures.push(error) })
   const groupId = await createGroup(service)
   await service.ask(messageRequest(groupId, 0n))
   const tables = ["mls_group", "log", "inbox", "key_package"]

@@ -1,6 +1,7 @@
 /** The stores of both services in PostgreSQL, for any number of gateways, and the hints between these. */
 
 export { authStore } from "./auth/store.js"
+export { blobStore } from "./blobs/store.js"
 export type { Connection } from "./connection.js"
 export { type ConnectionFigures, type Database, type DatabaseOptions, openDatabase, type Usage } from "./database.js"
 export { type DeliveryStore, type DeliveryStoreOptions, deliveryStore } from "./delivery/store.js"

@@ -1,8 +1,8 @@
 import { describe } from "node:test"
 import { storeConformance as authConformance } from "@conclave/testing/auth"
-import { storeConformance as deliveryConformance, sha256 } from "@conclave/testing/delivery"
+import { blobStoreConformance, storeConformance as deliveryConformance, sha256 } from "@conclave/testing/delivery"
 import { noPostgres } from "@conclave/testing/servers"
-import { authStore, deliveryStore } from "../src/index.js"
+import { authStore, blobStore, deliveryStore } from "../src/index.js"
 import { opened, postgres } from "./support.js"
 
 describe("stores in PostgreSQL", { skip: noPostgres }, () => {
@@ -12,4 +12,5 @@ describe("stores in PostgreSQL", { skip: noPostgres }, () => {
     deliveryStore(await opened(test, server), sha256, { partitionMilliseconds: 50 }),
   )
   authConformance("PostgreSQL", async (test) => authStore(await opened(test, server)))
+  blobStoreConformance("PostgreSQL", async (test) => blobStore(await opened(test, server)), { numRuns: 30 })
 })

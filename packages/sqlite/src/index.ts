@@ -1,6 +1,7 @@
 /** The stores of both services in one SQLite file, of one process. */
 export { authStore } from "./auth/store.js"
 export { type Backup, settleFile, unpackBackup, updateUnpacked, writeBackup } from "./backup.js"
+export { blobStore } from "./blobs/store.js"
 export {
   type Connection,
   type Database,

@@ -2,8 +2,13 @@ import assert from "node:assert/strict"
 import { join } from "node:path"
 import { describe, it, type TestContext } from "node:test"
 import { storeConformance as authConformance } from "@conclave/testing/auth"
-import { storeConformance as deliveryConformance, sha256, temporaryFolder } from "@conclave/testing/delivery"
-import { authStore, deliveryStore, openDatabase } from "../src/index.js"
+import {
+  blobStoreConformance,
+  storeConformance as deliveryConformance,
+  sha256,
+  temporaryFolder,
+} from "@conclave/testing/delivery"
+import { authStore, blobStore, deliveryStore, openDatabase } from "../src/index.js"
 
 const bytes = (text: string, size = 32) => sha256(new TextEncoder().encode(text)).subarray(0, size)
 const admitted = () => undefined
@@ -16,6 +21,7 @@ const open = (test: TestContext) => {
 
 deliveryConformance("SQLite", (test) => deliveryStore(open(test), sha256))
 authConformance("SQLite", (test) => authStore(open(test)))
+blobStoreConformance("SQLite", (test) => blobStore(open(test)))
 
 describe("a store of SQLite", () => {
   it("keeps no body that nothing points to", async (test) => {

@@ -31,6 +31,7 @@ import { signWithLabel } from "@conclave/mls"
 import { MLSMessage } from "@conclave/mls/wire"
 import type { Handler, Requester } from "@conclave/transport"
 
+export { blobStoreConformance } from "./blob-store.js"
 export { referenceConformance, storeConformance } from "./delivery-store.js"
 
 export const crypto = nodeProvider()
@@ -125,16 +126,10 @@ type Bare<T> = T extends { readonly cursors: unknown }
 /** A request that may lack its accesses. */
 export type BareRequest = Bare<DeliveryRequest>
 
-const groupRequests: readonly string[] = [
-  "append",
-  "read",
-  "head",
-  "knock",
-  "knocks",
-  "answer",
-  "policy",
-  "setPolicy",
-  "retire",
+/** Kinds of requests that show an access. */
+export const groupRequests: readonly string[] = [
+  ...["append", "read", "head", "knock", "knocks", "answer", "policy", "setPolicy", "retire"],
+  ...["createBlob", "putBlob"],
 ]
 
 /** The request with a proof, or a MAC, wherever it has no access yet. */

@@ -102,6 +102,7 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
   const mac = { type: "mac", key: accessKey, until: at, at, mac: new Uint8Array(32) }
   const none = { type: "none" }
   const id = new Uint8Array(16)
+  const blob = new Uint8Array(32)
   return [
     { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [Uint8Array.of(1)], replaces: false, proof },
     { type: "publishKeyPackages", cipherSuite: 1, keyPackages: [], lastResort: message, replaces: true, proof },
@@ -126,6 +127,10 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
     { type: "knock", groupId, id, sealed: message, access },
     { type: "knocks", groupId, access: pass },
     { type: "answer", groupId, id, access: pass },
+    { type: "createBlob", groupId, id: blob, size: 1n, lifetimeSeconds: 1, deletion: blob, access: mac },
+    { type: "putBlob", groupId, id: blob, offset: 0n, bytes: message, hash: blob, access },
+    { type: "readBlob", id: blob, offset: 1n, length: 9 },
+    { type: "deleteBlob", id: blob, token: blob },
     { type: "service" },
     { type: "inbox", after: 0n, limit: 1, proof },
     { type: "acknowledgeInbox", upTo: 2n ** 64n - 1n, proof },
@@ -163,6 +168,8 @@ function answers({ message }: Samples): object[] {
     { type: "knocks", groupId, knocks: [{ id, key: groupId, sealed: message, at: 1n }] },
     { type: "answer", seq: 1n, key: message, welcome: message },
     { type: "service", identity: { key: groupId, incarnation: 1n, handovers: [handover] }, at: 1n },
+    { type: "blob", stored: 1n, size: 2n, until: 3n },
+    { type: "blobBytes", size: 2n, bytes: message },
     { type: "inboxEntries", entries: [inboxEntry], head: 1n },
     { type: "invalid", reason: "why" },
     { type: "throttled", retryAfterMilliseconds: 1000 },
