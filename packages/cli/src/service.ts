@@ -27,6 +27,7 @@ export interface ServiceOptions {
   readonly onRefusal?: (refusal: Refusal) => void
   readonly quota?: number
   readonly retentionDays?: number
+  readonly keepsBlobs?: boolean
   readonly trustedProxies?: readonly string[]
   readonly onUntrustedProxy?: () => void
   /** Names that the service is served under, see `Place`. */

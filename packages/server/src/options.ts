@@ -2,6 +2,7 @@
 import type { AuthenticationLimits, RefusalKind as AuthRefusalKind, Store as AuthStore } from "@conclave/auth"
 import type { CryptoProvider } from "@conclave/crypto"
 import type {
+  BlobStore,
   DeliveryLimits,
   RefusalKind as DeliveryRefusalKind,
   Store as DeliveryStore,
@@ -19,6 +20,8 @@ import type { Metrics } from "./metrics/metrics.js"
 export interface Stores extends Partial<AsyncDisposable> {
   readonly delivery: DeliveryStore
   readonly auth: AuthStore
+  /** Default: none are kept. */
+  readonly blobs?: BlobStore | undefined
   /** Hints of what other processes have written to the same stores. Default: this process alone. */
   readonly wake?: Wake
   /** What is to be seen of them at the moment, for metrics. */
@@ -69,6 +72,11 @@ export interface ServerOptions extends Omit<LogOptions, "ended">, TraceOptions, 
   readonly limits?: ServerLimits
   /** The most that {@link file} or {@link database} may take on the disk, in bytes; default no limit. Limits of groups follow. */
   readonly quota?: number | undefined
+  /**
+   * Whether blobs are kept, default `true`: beside {@link file}, in `<file>.blobs`, which may take as much again as
+   * {@link quota} says; in {@link database}, within the same quota.
+   */
+  readonly keepsBlobs?: boolean | undefined
   /** How many days messages are kept, default 30; all else follows from it, see `retentionOf`. */
   readonly retentionDays?: number | undefined
   /** Proxies whose `X-Forwarded-For` is believed: addresses and networks (`10.0.0.0/8`). */

@@ -30,6 +30,7 @@ export function servicesOn(stores: Stores, options: Composing): Services {
     delivery: deliveryService({
       ...shared,
       store: stores.delivery,
+      blobs: stores.blobs,
       directory: directoryOf(stores.auth),
       retention: retentionOf(retentionDays),
       ...(stores.wake && { wake: stores.wake }),
@@ -43,6 +44,7 @@ export function servicesOn(stores: Stores, options: Composing): Services {
 export function sweepingOf(stores: Stores, { retentionDays, now, onError, metrics }: ServerOptions): AsyncDisposable {
   return startSweeping({
     store: stores.delivery,
+    blobs: stores.blobs,
     retention: retentionOf(retentionDays),
     ...(now && { now }),
     ...(onError && { onError }),

@@ -1,12 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { CryptoProvider } from "@conclave/crypto"
 import type { Logger } from "@conclave/transport"
+import { lazyBlobStore } from "./lazy-blobs.js"
 import type { DatabasePlace, ServerOptions, Stores } from "./options.js"
 
 /** A part of a server, and how it ends. */
 export type OpenStores = Stores & AsyncDisposable
 
-interface Opening extends Pick<ServerOptions, "file" | "database" | "stores" | "quota" | "metrics"> {
+interface Opening extends Pick<ServerOptions, "file" | "database" | "stores" | "quota" | "metrics" | "keepsBlobs"> {
   readonly crypto: CryptoProvider
   readonly logger: Logger | undefined
 }
@@ -28,9 +29,9 @@ export async function openStores(opening: Opening): Promise<OpenStores> {
   return file === undefined ? openShared(database!, opening) : openFile(file, opening)
 }
 
-async function openShared(place: DatabasePlace, { quota, crypto, metrics }: Opening): Promise<OpenStores> {
+async function openShared(place: DatabasePlace, { quota, crypto, metrics, keepsBlobs }: Opening): Promise<OpenStores> {
   const { url, connections, schema, nats, onHintsLost, onHintsRegained } = place
-  const { authStore, deliveryStore, natsWake, notifyWake, openDatabase } = await import("@conclave/postgres")
+  const { authStore, blobStore, deliveryStore, natsWake, notifyWake, openDatabase } = await import("@conclave/postgres")
   const told = { ...(onHintsLost && { onLost: onHintsLost }), ...(onHintsRegained && { onRegained: onHintsRegained }) }
   const database = openDatabase({
     url,
@@ -42,6 +43,7 @@ async function openShared(place: DatabasePlace, { quota, crypto, metrics }: Open
     const auth = await authStore(database)
     const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
     const delivery = await deliveryStore(database, sha256, { ...(metrics && { onBatch: metrics.meter.wrote }) })
+    const blobs = keepsBlobs === false ? undefined : await blobStore(database)
     const wake = nats === undefined ? notifyWake({ url, ...told }) : natsWake({ servers: nats, ...told })
     const close = async () => {
       await wake[Symbol.asyncDispose]()
@@ -52,15 +54,15 @@ async function openShared(place: DatabasePlace, { quota, crypto, metrics }: Open
       connections: database.figures,
       hints: wake.figures,
     })
-    return { auth, delivery, wake, figures, [Symbol.asyncDispose]: close }
+    return { auth, delivery, blobs, wake, figures, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-async function openFile(file: string, { quota, crypto, logger, metrics }: Opening): Promise<OpenStores> {
-  const { authStore, deliveryStore, openDatabase } = await import("@conclave/sqlite")
+async function openFile(file: string, { quota, crypto, logger, metrics, keepsBlobs }: Opening): Promise<OpenStores> {
+  const { authStore, blobStore, deliveryStore, openDatabase } = await import("@conclave/sqlite")
   const database = openDatabase({
     file,
     ...(quota !== undefined && { sizeMax: quota }),
@@ -80,8 +82,15 @@ async function openFile(file: string, { quota, crypto, logger, metrics }: Openin
       const from = before.get(component) ?? 0
       if (from !== to) logger?.info({ component, from, to }, from === 0 ? "tables made" : "tables migrated")
     }
+    const ofBlobs = file === ":memory:" ? file : `${file}.blobs`
+    const openBlobs = () => blobStore(openDatabase({ file: ofBlobs, ...(quota !== undefined && { sizeMax: quota }) }))
+    const blobs = keepsBlobs === false ? undefined : lazyBlobStore(ofBlobs, openBlobs)
+    const close = async () => {
+      await blobs?.[Symbol.asyncDispose]()
+      await database.close()
+    }
     const figures = () => ({ waiting: database.waiting })
-    return { auth, delivery, figures, [Symbol.asyncDispose]: () => database.close() }
+    return { auth, delivery, blobs, figures, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error

@@ -101,6 +101,7 @@ export const serve = command({
       help: "the most that it may take on the disk; then it is only read (file: 10G)",
       read: size,
     }),
+    "no-blobs": flag("keep no blobs: attachments are refused"),
     retention: withDefault(30, {
       placeholder: "DAYS",
       help: "how long messages are kept; commits six times as long",
@@ -159,12 +160,20 @@ export const serve = command({
       "public-url": publicUrl,
       "allow-origin": allowedOrigins,
     } = given
+    const keepsBlobs = !given["no-blobs"]
     const named = { publicUrl, allowedOrigins, ...(allowed && { hosts: allowed }) }
     const proxied = { ...(trustedProxies && { trustedProxies }), ...named }
     const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow("note:")} ${UNTRUSTED_PROXY}`)
     const onTurnedAway = (it: TurnedAway) => terminal.tell(`${now()} ${turnedAwayInWords(it)}`)
     const told = { onRefusal: refusals.add, onUntrustedProxy, onTurnedAway, onError: faultLog(terminal) }
-    const shared = { connections, retentionDays, ...(quota !== undefined && { quota }), ...proxied, ...told }
+    const shared = {
+      connections,
+      retentionDays,
+      keepsBlobs,
+      ...(quota !== undefined && { quota }),
+      ...proxied,
+      ...told,
+    }
     await using service = await start({ place, host, port, page, fastOpen, metrics, ...shared })
     const serverKey = service.fastOpen?.publicKey ?? keys?.publicKey
     await announce(service, { terminal, place, host, publicUrl, page, serverKey, policy: fastOpen?.policy })

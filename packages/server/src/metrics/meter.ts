@@ -21,7 +21,7 @@ export interface Meter {
 export type ServerPart = "service" | "sweep" | "listener"
 
 export interface StoreCall {
-  readonly store: "delivery" | "auth"
+  readonly store: "delivery" | "auth" | "blobs"
   readonly operation: string
   readonly access: "read" | "write"
   readonly milliseconds: number
@@ -36,6 +36,8 @@ export interface Figures {
   /** Bytes stored, and granted; `undefined` where the store does not say so now. */
   readonly usage: { readonly bytes: number; readonly sizeMax: number } | undefined
   readonly store: StoreFigures | undefined
+  /** Of the place that blobs have; the same as {@link usage} where they share it. */
+  readonly blobs: Figures["usage"]
 }
 
 /** What a store tells of itself: see `Stores.figures`. */

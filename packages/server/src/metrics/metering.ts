@@ -46,11 +46,12 @@ export function figuresOf({ shares, stores, phase, delivery }: Watched): Figures
     delivery: delivery?.(),
     usage: usageOf(stores),
     store: stores.figures?.(),
+    blobs: stores.blobs && usageOf({ delivery: stores.blobs }),
   }
 }
 
 /** A store that is closed, or whose tables are too new, says nothing. */
-function usageOf({ delivery }: Stores): Figures["usage"] {
+function usageOf({ delivery }: { readonly delivery: Pick<Stores["delivery"], "usage"> }): Figures["usage"] {
   try {
     return delivery.usage()
   } catch {

@@ -151,6 +151,8 @@ const rows: readonly Row[] = [
   },
   { name: "store_waiting", help: "Writes that wait.", read: (it) => it.store?.waiting },
   { name: "store_bytes", help: "Bytes stored.", read: (it) => it.usage?.bytes },
+  { name: "blob_bytes", help: "Bytes stored where blobs are.", read: (it) => it.blobs?.bytes },
+  { name: "blob_bytes_limit", help: "Bytes granted there.", read: (it) => it.blobs?.sizeMax },
   { name: "store_bytes_limit", help: "Bytes granted.", read: (it) => it.usage?.sizeMax },
   {
     name: "database_connections",

@@ -1,19 +1,23 @@
+import type { BlobStore } from "@conclave/delivery"
 import type { Stores } from "../options.js"
 import type { Meter, StoreCall } from "./meter.js"
 
 type WriteOf<Store> = readonly (keyof Store & string)[]
 
-const writes: { readonly [Name in StoreCall["store"]]: WriteOf<Stores[Name]> } = {
+const writes: { readonly [Name in StoreCall["store"]]: WriteOf<NonNullable<Stores[Name]>> } = {
   delivery: [
     ...(["createGroup", "append", "knock", "identity", "raiseIncarnation"] as const),
     ...(["publishKeyPackages", "claimKeyPackage", "acknowledgeInbox", "sweep"] as const),
   ],
   auth: ["register", "setDisplayName"],
+  blobs: ["create", "put", "delete", "deleteOfGroup", "sweep"],
 }
 
 /** `stores`, of which each call is told when it is settled. */
 export function timedStores<All extends Stores>(stores: All, meter: Pick<Meter, "stored">): All {
-  return { ...stores, delivery: timed("delivery", stores.delivery, meter), auth: timed("auth", stores.auth, meter) }
+  const blobs = stores.blobs && timed<BlobStore>("blobs", stores.blobs, meter)
+  const [delivery, auth] = [timed("delivery", stores.delivery, meter), timed("auth", stores.auth, meter)]
+  return { ...stores, delivery, auth, blobs }
 }
 
 function timed<Store extends object>(name: StoreCall["store"], store: Store, meter: Pick<Meter, "stored">): Store {
