@@ -3,6 +3,7 @@ import type { judgeDisplayName, nameFault, normalizeName, personLabel } from "@c
 import type { CryptoProvider, SignatureName } from "@conclave/crypto"
 import type { PreparedJoin } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
+import type { Blobs } from "./blobs.js"
 import type { ContinuedConversation, Conversation } from "./conversation.js"
 import type { ClientEvent } from "./events.js"
 import type { Line } from "./line.js"
@@ -239,6 +240,9 @@ export interface Client extends AsyncDisposable {
    * anything but a registration of this name.
    */
   endorseDevice(registration: Uint8Array): Promise<Uint8Array>
+
+  /** Large content at the service, beside the conversations. */
+  readonly blobs: Blobs
 
   /**
    * All that the service holds under this name, as JSON: devices, key packages, sizes and times of what waits in inboxes, and in

@@ -28,6 +28,7 @@ export {
   personLabel,
   shownText,
 } from "@conclave/contracts/names"
+export type { BlobContent, BlobOptions, BlobReading, BlobReference, Blobs, OwnBlob } from "./blobs.js"
 export type {
   ClientOptions,
   ClientPolicy,

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { isEndorsement } from "@conclave/identity/verdicts"
+import { BlobClient } from "../blobs/blobs.js"
 import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
 import { conversationProfile } from "../conversation/profile.js"
@@ -74,6 +75,7 @@ export class Device implements Client {
   readonly #ownDevices: OwnDevices
   readonly #watch: Runner
   readonly #groups = new Map<string, ConversationHandle>()
+  readonly blobs: BlobClient
   #journal: Journal | undefined
   #stream: Stream | undefined
   #ending: Promise<void> | undefined
@@ -152,6 +154,8 @@ export class Device implements Client {
       renewAfterMilliseconds: policy.renewAfterMilliseconds,
       renewals: new Renewals(policy.renewalsPerDay),
     }
+    const groupOf = (conversation: Conversation) => this.#groups.get(conversation.id)?.group
+    this.blobs = new BlobClient({ ...this.#means, provider, groupOf })
     const inbox = new Inbox({
       means: this.#means,
       stock,

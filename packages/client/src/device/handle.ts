@@ -96,6 +96,12 @@ export class ConversationHandle implements Conversation {
     return this.driver.view.pending
   }
 
+  /** By which key something is written for the group; `undefined` where this device is in it no longer, or not yet. */
+  get group() {
+    const { id: groupId, intervals, group } = this.driver.state
+    return group === undefined || this.status === "invited" ? undefined : { groupId, prover: intervals.newest }
+  }
+
   get epoch(): bigint {
     return this.driver.view.outline?.epoch ?? 0n
   }

@@ -253,6 +253,23 @@ export class Delivery {
     }
   }
 
+  /** Of which it is proved as of a message that this device knows the group's key. */
+  createBlob(blob: Unproved<"createBlob">, asking: Asking): Promise<DeliveryAnswer> {
+    return this.#write({ type: "createBlob", ...blob, access: noAccess }, asking)
+  }
+
+  putBlob(chunk: Unproved<"putBlob">, asking: Asking): Promise<DeliveryAnswer> {
+    return this.#write({ type: "putBlob", ...chunk, access: noAccess }, asking)
+  }
+
+  readBlob(asked: Unproved<"readBlob">, signal: AbortSignal): Promise<DeliveryAnswer> {
+    return this.#service.ask({ type: "readBlob", ...asked }, signal)
+  }
+
+  deleteBlob(id: Uint8Array, token: Uint8Array, signal: AbortSignal): Promise<DeliveryAnswer> {
+    return this.#service.ask({ type: "deleteBlob", id, token }, signal)
+  }
+
   /** Looks whether the stream still carries something. */
   probe(): void {
     this.#service.probe()
@@ -264,6 +281,20 @@ export class Delivery {
 
   #ask(request: (proof: DeviceProof) => DeliveryRequest, signal: AbortSignal): Promise<DeliveryAnswer> {
     return this.#again(() => this.#service.ask(this.#prove(request), signal))
+  }
+
+  /** By a MAC with the pass that there is, or by a signature. */
+  #write(
+    request: Extract<DeliveryRequest, { type: "createBlob" | "putBlob" }>,
+    { prover, signal }: Asking,
+  ): Promise<DeliveryAnswer> {
+    if (prover === undefined) return this.#service.ask(request, signal)
+    return this.#askByPass(prover, {
+      groupId: request.groupId,
+      shown: (pass) => this.#authenticated(pass, this.encode(request)),
+      content: () => this.encode(request),
+      ask: (access) => this.#service.ask({ ...request, access }, signal),
+    })
   }
 
   /** Reads by the pass that there is, or by a signature. */
@@ -361,6 +392,9 @@ export class Delivery {
     return BigInt(Math.floor(this.#clock.now()))
   }
 }
+
+/** A request without its kind, and without what proves it. */
+type Unproved<K extends DeliveryRequest["type"]> = Omit<Extract<DeliveryRequest, { type: K }>, "type" | "access">
 
 interface AskedByPass {
   readonly groupId: Uint8Array

@@ -61,10 +61,11 @@ export class World implements AsyncDisposable {
     this.folder = mkdtempSync(join(parent, "conclave-client-"))
     const database = inMemory ? undefined : openDatabase({ file: join(this.folder, "service.db") })
     this.#database = database
+    const blobs = delivery.memoryBlobStore()
     this.#stores =
       database === undefined
-        ? { auth: authentication.memoryStore(), delivery: delivery.memoryStore(sha256) }
-        : { auth: authStore(database), delivery: deliveryStore(database, sha256) }
+        ? { auth: authentication.memoryStore(), delivery: delivery.memoryStore(sha256), blobs }
+        : { auth: authStore(database), delivery: deliveryStore(database, sha256), blobs }
     const now = realClock ? Date.now : () => this.now
     const onError = (error: unknown) => this.faults.push(error)
     const pace = { pollMilliseconds: 50, commits: { perSecond: 1e6, burst: 1e6 } }
@@ -74,6 +75,7 @@ export class World implements AsyncDisposable {
     this.delivery = delivery.deliveryService({
       ...shared,
       store: this.#stores.delivery,
+      blobs,
       directory: authentication.directoryOf(this.#stores.auth),
       limits: this.#shared.limits,
     })
