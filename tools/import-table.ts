@@ -105,7 +105,10 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   mls: ["crypto/node", "crypto/web", "crypto/portable"],
   identity: ["crypto/node"],
   transport: ["server", "testing/transport"],
-  server: ["contracts/access", "mls", "testing/servers", "transport/node", "testing/transport"],
+  server: [
+    ...["contracts/access", "contracts/blobs", "mls", "testing/delivery", "testing/servers"],
+    ...["transport/node", "testing/transport"],
+  ],
   "fast-open": ["crypto/node", "postgres", "server", "testing/servers", "trace", "transport/node"],
   contracts: ["crypto", "crypto/node", "testing/names"],
   delivery: [
