@@ -32,6 +32,8 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   knocks: "knocks",
   proposals: "proposals",
   registrations: "registrations",
+  signals: "signals beyond a group's or a requester's rate",
+  signalsDropped: "signals that a subscription had no room for",
   serviceQuota: "requests for which there is no room (--quota)",
   subscriptions: "subscriptions",
   version: "requests of another version",

@@ -191,6 +191,8 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   putBlob: 33,
   readBlob: 34,
   deleteBlob: 35,
+  signal: 36,
+  hear: 37,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
   /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
@@ -298,6 +300,16 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
   readBlob: { id: BlobId, offset: uint64, length: uint32 },
   /** → done · notFound · denied (another token; the group is not named) · throttled · forbidden */
   deleteBlob: { id: BlobId, token: fixed(32) },
+  /**
+   * Passed on to whoever hears the group's signals at this moment, and kept nowhere: it may not come, or come late; proved as
+   * an application message is. → done (which says nothing of who got it) · tooLarge · notFound · denied · wrongTime · throttled
+   */
+  signal: { groupId: GroupId, body: opaque, access: Access },
+  /**
+   * From now on, signals of the groups that this subscription follows come with it, as far as its keys reach the head. → done ·
+   * notFound (no such subscription here)
+   */
+  hear: { subscription: opaque },
 })
 export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
 
@@ -334,6 +346,8 @@ export const deliveryRequests = requestContract({
     putBlob: safeToRepeat("a chunk is stored once, at its offset"),
     readBlob: safeToRepeat("it only reads"),
     deleteBlob: notToRepeat("its token is for the service alone, and the first packet is read by others more easily"),
+    signal: notToRepeat("a copy would be passed on once more"),
+    hear: safeToRepeat("it says what has been said"),
   },
 })
 
@@ -367,6 +381,7 @@ export const DeliveryResponseKind = enumeration("DeliveryResponseKind", 1, {
   policy: 29,
   blob: 48,
   blobBytes: 49,
+  signal: 50,
 })
 /** Whose room is used up. */
 export const QuotaOf = enumeration("QuotaOf", 1, { group: 1, service: 2 })
@@ -432,5 +447,7 @@ export const DeliveryResponse = union("DeliveryResponse", "kind", DeliveryRespon
   /** How many bytes are stored, from the first on: all of `size` once the hash was right. Kept until then, in milliseconds. */
   blob: { stored: uint64, size: uint64, until: uint64 },
   blobBytes: { size: uint64, bytes: opaque },
+  /** To a subscription that hears them. */
+  signal: { groupId: GroupId, body: opaque },
 })
 export type DeliveryResponse = TypeOf<typeof DeliveryResponse>

@@ -27,6 +27,8 @@ export interface DeliveryLimits extends DeliveryRates {
   readonly knockSizeMax: number
   /** Knocks of one key that wait beside a group's log; default 1,024. */
   readonly knocksPerKeyMax: number
+  /** Of one signal, in bytes; default 1 KiB. What passes signals on between gateways takes no more. */
+  readonly signalSizeMax: number
   /** Of one blob, in bytes; default 100 MiB. Below 2^53. */
   readonly blobSizeMax: number
   /** How long a blob is kept at most; default 30 days. */
@@ -64,6 +66,7 @@ export const defaultLimits: DeliveryLimits = {
   inboxEntriesPerGroupMax: 10,
   knockSizeMax: 16 * 1024,
   knocksPerKeyMax: 1_024,
+  signalSizeMax: 1_024,
   blobSizeMax: 100 * 1024 * 1024,
   blobLifetimeSecondsMax: 30 * 86_400,
   blobsPerGroupMax: 10_000,

@@ -42,6 +42,10 @@ export interface DeliveryRates {
    * once. Who has used them up waits with all that needs a proof.
    */
   readonly denialsByRequester: Rate
+  /** Signals of one group, at this gateway; default 50 a second, 200 at once. */
+  readonly signals: Rate
+  /** Those of them that are one requester's; default 5 a second, 50 at once. */
+  readonly signalsByRequester: Rate
   /** Blobs that one requester begins or deletes; default 1 a second, 200 at once. */
   readonly blobsByRequester: Rate
   /** Chunks of blobs that one requester sends, stored or not; default 40 a second, 1,000 at once. */
@@ -68,6 +72,8 @@ export const defaultRates: DeliveryRates = {
   knocks: { perSecond: 1, burst: 1_000 },
   knocksByRequester: { perSecond: 0.1, burst: 100 },
   denialsByRequester: { perSecond: 20, burst: 2_000 },
+  signals: { perSecond: 50, burst: 200 },
+  signalsByRequester: { perSecond: 5, burst: 50 },
   blobsByRequester: { perSecond: 1, burst: 200 },
   chunksByRequester: { perSecond: 40, burst: 1_000 },
   blobBytesReadByRequester: { perSecond: 4 * 1024 * 1024, burst: 1024 * 1024 * 1024 },
@@ -88,6 +94,8 @@ export class Rates {
   readonly #cursors: Shared
   readonly #knocks: Shared
   readonly #denials: Shared
+  readonly #signalsOfRequester: Shared
+  readonly #signals: RateLimiter
   readonly #blobs: Shared
   readonly #chunks: Shared
   readonly #blobReads: Shared
@@ -103,6 +111,8 @@ export class Rates {
     this.#cursors = new Shared(rates.cursorsByRequester)
     this.#knocks = new Shared(rates.knocksByRequester, rates.knocks)
     this.#denials = new Shared(rates.denialsByRequester)
+    this.#signalsOfRequester = new Shared(rates.signalsByRequester, rates.signals)
+    this.#signals = new RateLimiter(rates.signals)
     this.#blobs = new Shared(rates.blobsByRequester)
     this.#chunks = new Shared(rates.chunksByRequester)
     this.#blobReads = new Shared(rates.blobBytesReadByRequester)
@@ -150,6 +160,15 @@ export class Rates {
 
   cursors(count: number, requester: Requester | undefined, now: number): Wait {
     return this.#cursors.take(requester, now, { amount: count })
+  }
+
+  /** What is taken of the group comes later, {@link signal}. */
+  signalOfRequester(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#signalsOfRequester.takeOfRequester(requester, now, groupTopic(groupId))
+  }
+
+  signal(groupId: Uint8Array, now: number): Wait {
+    return this.#signals.take(groupTopic(groupId), now)
   }
 
   blob(requester: Requester | undefined, now: number): Wait {

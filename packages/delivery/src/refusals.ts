@@ -17,6 +17,8 @@ export type RefusalKind =
   | "knocks"
   | "proposals"
   | "serviceQuota"
+  | "signals"
+  | "signalsDropped"
   | "subscriptions"
   | "version"
   | "welcomes"

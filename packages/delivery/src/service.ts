@@ -31,6 +31,7 @@ import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
 import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
 import { type Retention, retentionOf } from "./retention.js"
+import { sendSignal } from "./signals.js"
 import type { BlobStore } from "./store/blob-store.js"
 import { type Refused, type Store, Suspended } from "./store/store.js"
 import type { Answer } from "./subscription.js"
@@ -175,6 +176,17 @@ class DeliveryService {
           await this.#store.acknowledgeInbox(request.proof.deviceId, counted(request.upTo))
           return done
         })
+      case "signal": {
+        const judging = { limits: this.#limits, admission: this.#admission, onAccessRefusal: this.#onAccessRefusal }
+        return sendSignal(request, asking, {
+          ...(await this.#open()),
+          ...judging,
+          store: this.#store,
+          wake: this.#wake,
+        })
+      }
+      case "hear":
+        return this.#subscriptions.hear(request.subscription) ? done : notFound(new Uint8Array())
       default: {
         const { groups, blobs } = await this.#open()
         return isBlobRequest(request) ? blobs.respond(request, asking) : groups.respond(request, asking)

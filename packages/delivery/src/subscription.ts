@@ -7,6 +7,7 @@ import type { Identity } from "./identity.js"
 import type { Passes } from "./passes.js"
 import { counted, refusedOf, suspended } from "./responses.js"
 import { knocksSince } from "./retention.js"
+import type { Heard } from "./signals.js"
 import { type Refused, type Shown, type Standing, type Store, Suspended } from "./store/store.js"
 import type { Tails } from "./tails.js"
 import { groupTopic, idOf, inboxTopic } from "./topics.js"
@@ -27,6 +28,8 @@ export interface SubscriptionOptions {
   readonly identity: Identity
   readonly passes: Passes
   readonly judge: AccessJudge
+  /** What waits of signals, if it hears them. */
+  readonly heard: Heard
   readonly page: { readonly limit: number; readonly sizeMax: number }
   readonly signal: AbortSignal
   /** Shared by all subscriptions of a service. */
@@ -34,7 +37,7 @@ export interface SubscriptionOptions {
   /** Unix time in milliseconds. */
   readonly now: () => number
   /** Called for each cursor that is dropped, because there is no such group, or because of its key. */
-  readonly onDropped: () => void
+  readonly onDropped: (topic: string) => void
   readonly onAccessRefusal: (refusal: Refused, asking: Asking) => void
 }
 
@@ -81,11 +84,12 @@ export function extendPosition(position: LogPosition, key: Uint8Array | undefine
  */
 export async function* subscription(options: SubscriptionOptions): AsyncGenerator<Answer> {
   const { wake, signal, turns, positions } = options
-  const watch = wake.watch(positions.keys())
+  const { heard } = options
+  const watch = wake.watch([...positions.keys(), heard.topic])
   const drop = (topic: string) => {
     positions.delete(topic)
     watch.drop(topic)
-    options.onDropped()
+    options.onDropped(topic)
   }
   const reading = { ...options, drop }
   try {
@@ -107,7 +111,8 @@ export async function* subscription(options: SubscriptionOptions): AsyncGenerato
     refusals.clear()
     while (!signal.aborted) {
       for await (const topic of worthReading(await watch.changed({ signal }), reading)) {
-        yield* pages(topic, reading, { atLeastOne: false })
+        if (topic === heard.topic) yield* heard.take()
+        else yield* pages(topic, reading, { atLeastOne: false })
       }
     }
   } catch (error) {

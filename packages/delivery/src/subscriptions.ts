@@ -7,18 +7,18 @@ import type { DeliveryLimits } from "./limits.js"
 import { Poll } from "./poll.js"
 import { networkShare } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
+import { Heard, Signals } from "./signals.js"
 import type { Refused, Standing, Store } from "./store/store.js"
 import {
   type Answer,
   extendPosition,
-  type Positions,
   positionsOf,
   type SubscriptionOptions,
   subscription,
   Turns,
 } from "./subscription.js"
 import { type TailFigures, Tails } from "./tails.js"
-import { groupTopic } from "./topics.js"
+import { groupTopic, signalsTopic } from "./topics.js"
 import type { Wake } from "./wake.js"
 
 interface SubscriptionsOptions {
@@ -56,13 +56,15 @@ export class Subscriptions {
   readonly #tails: Tails
   readonly #page: SubscriptionOptions["page"]
   /** What each follows, by its id. */
-  readonly #open = new Map<string, Positions>()
+  readonly #open = new Map<string, Heard>()
+  readonly #signals: Signals
 
   constructor(options: SubscriptionsOptions) {
     const { limits, store, wake, onError } = options
     this.#page = { limit: limits.pageEntriesMax, sizeMax: limits.pageSizeMax }
     this.#tails = new Tails({ store, wake, page: this.#page })
     this.#options = options
+    this.#signals = new Signals({ store, wake, onError, onDropped: () => options.onRefusal("signalsDropped") })
     this.#poll = new Poll({ store, wake, onError, milliseconds: limits.pollMilliseconds })
     this.#subscriptions = shareOf(limits.subscriptionsByRequesterMax, limits.subscriptionsMax)
     this.#cursors = shareOf(limits.cursorsByRequesterMax, limits.cursorsMax)
@@ -91,14 +93,16 @@ export class Subscriptions {
       return
     }
     const held = { cursors: count }
-    const onDropped = () => {
+    const id = crypto.random(ID_SIZE)
+    const positions = positionsOf(cursors, inbox)
+    const heard = new Heard(signalsTopic(id), positions)
+    const onDropped = (topic: string) => {
+      this.#signals.leaveLog(heard, topic)
       if (held.cursors === 0) return
       held.cursors--
       this.#cursors.give(requester)
     }
-    const id = crypto.random(ID_SIZE)
-    const positions = positionsOf(cursors, inbox)
-    this.#open.set(nameOf(id), positions)
+    this.#open.set(nameOf(id), heard)
     using _place = this.#placeUntil(wanted.signal, requester, { held, id })
     await this.#poll.begun
     yield { type: "subscribed", subscription: id }
@@ -112,13 +116,20 @@ export class Subscriptions {
       onDropped,
       onAccessRefusal,
     }
-    yield* subscription({ ...parts, ...shared, positions, cursors, asking })
+    yield* subscription({ ...parts, ...shared, positions, cursors, asking, heard })
+  }
+
+  /** Whether there is such a subscription. */
+  hear(id: Uint8Array): boolean {
+    const heard = this.#open.get(nameOf(id))
+    if (heard !== undefined) this.#signals.enter(heard)
+    return heard !== undefined
   }
 
   /** Whether there is such a subscription, with the group of the cursor. */
   extend(id: Uint8Array, { groupId, access }: Cursor, standing: Standing): boolean {
     const topic = groupTopic(groupId)
-    const position = this.#open.get(nameOf(id))?.get(topic)
+    const position = this.#open.get(nameOf(id))?.positions.get(topic)
     if (typeof position !== "object") return false
     if (extendPosition(position, keyOf(access), standing)) this.#options.wake.notifyHere(topic)
     return true
@@ -135,6 +146,8 @@ export class Subscriptions {
       if (!isHeld) return
       isHeld = false
       signal.removeEventListener("abort", give)
+      const heard = this.#open.get(nameOf(id))
+      if (heard !== undefined) this.#signals.leave(heard)
       this.#open.delete(nameOf(id))
       this.#poll.leave()
       this.#subscriptions.give(requester)

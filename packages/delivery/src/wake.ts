@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Lossy hints that something has changed: whoever waits looks sooner than it would by itself. The truth is in the
  * store alone, and a hint that is lost only delays.
@@ -10,9 +11,19 @@ export interface Wake {
   notifyAllHere(): void
   /** With `noted`, which must be cheap, that is called for each notice at once, and `changed` tells of none. */
   watch(topics: Iterable<string>, noted?: (topic: string) => void): Watch
+  /**
+   * Passes bytes on to those who {@link hear} the topic now, in every process: at most once, and lost where anything is in
+   * the way. `body`: at most {@link SIGNAL_SIZE_MAX} bytes.
+   */
+  signal(topic: string, body: Uint8Array): void
+  /** Until it is disposed of. `listener` must be cheap. */
+  hear(topic: string, listener: (body: Uint8Array) => void): Disposable
   /** How many watch the topic in this process. */
   watching(topic: string): number
 }
+
+/** A longer signal is dropped. */
+export const SIGNAL_SIZE_MAX = 1_024
 
 export interface Watch {
   /** Which of the topics were notified since the last call; waits for the first. Empty when the signal is aborted. */
@@ -31,12 +42,36 @@ export function processWake(): Wake {
   const notifyAllHere = () => {
     for (const watch of watching.all) watch.noteAll()
   }
+  const ears = new Ears()
   return {
+    signal: (topic, body) => ears.tell(topic, body),
+    hear: (topic, listener) => ears.add(topic, listener),
     notify,
     notifyHere: notify,
     notifyAllHere,
     watch: (topics, noted) => new ProcessWatch(topics, watching, noted),
     watching: (topic) => watching.count(topic),
+  }
+}
+
+/** Who hears what: by topics, or whatever stands for them. */
+export class Ears {
+  readonly #listeners = new Map<string, Set<(body: Uint8Array) => void>>()
+
+  add(topic: string, listener: (body: Uint8Array) => void): Disposable {
+    const listeners = this.#listeners.get(topic) ?? new Set()
+    this.#listeners.set(topic, listeners.add(listener))
+    return {
+      [Symbol.dispose]: () => {
+        listeners.delete(listener)
+        if (listeners.size === 0 && this.#listeners.get(topic) === listeners) this.#listeners.delete(topic)
+      },
+    }
+  }
+
+  tell(topic: string, body: Uint8Array): void {
+    if (body.length > SIGNAL_SIZE_MAX) return
+    for (const listener of this.#listeners.get(topic) ?? []) listener(body)
   }
 }
 

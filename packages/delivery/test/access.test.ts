@@ -76,6 +76,8 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
     putBlob: { type: "putBlob", groupId, id: random(32), offset: 0n, bytes: random(1), hash: undefined },
     readBlob: { type: "readBlob", id: random(32), offset: 0n, length: 1 },
     deleteBlob: { type: "deleteBlob", id: random(32), token: random(32) },
+    signal: { type: "signal", groupId, body: random(9) },
+    hear: { type: "hear", subscription },
     service: { type: "service" },
     policy: { type: "policy", groupId },
     setPolicy: { type: "setPolicy", groupId, replaces: 0n, wanted: { messages: 86_400, handshakes: undefined } },
@@ -110,6 +112,7 @@ for (const [name, openStore] of Object.entries(stores)) {
         retire: "denied",
         createBlob: "denied",
         putBlob: "denied",
+        signal: "denied",
         readBlob: "notFound",
         deleteBlob: "notFound",
       }

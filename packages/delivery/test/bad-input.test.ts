@@ -89,6 +89,8 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
     { type: "putBlob", groupId, id: random(32), offset: 0n, bytes: random(9), hash: random(32) },
     { type: "readBlob", id: random(32), offset: 0n, length: 9 },
     { type: "deleteBlob", id: random(32), token: random(32) },
+    { type: "signal", groupId: random(32), body: random(9) },
+    { type: "hear", subscription: random(16) },
     { type: "service" },
   ]
   return requests.map((request) => deliveryRequests.encode(withAccess(request)))

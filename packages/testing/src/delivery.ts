@@ -129,7 +129,7 @@ export type BareRequest = Bare<DeliveryRequest>
 /** Kinds of requests that show an access. */
 export const groupRequests: readonly string[] = [
   ...["append", "read", "head", "knock", "knocks", "answer", "policy", "setPolicy", "retire"],
-  ...["createBlob", "putBlob"],
+  ...["createBlob", "putBlob", "signal"],
 ]
 
 /** The request with a proof, or a MAC, wherever it has no access yet. */

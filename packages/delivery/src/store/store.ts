@@ -5,7 +5,7 @@ import type { Handover } from "@conclave/contracts/heads"
 import type { Answers, Knock } from "@conclave/contracts/knocks"
 import type { GroupPolicy } from "./policy.js"
 
-export { processWake, type Wake, type Watch } from "../wake.js"
+export { Ears, processWake, SIGNAL_SIZE_MAX, type Wake, type Watch } from "../wake.js"
 export type * from "./operator.js"
 export {
   type Due,

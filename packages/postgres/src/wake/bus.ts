@@ -1,10 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from "node:crypto"
 import { setTimeout as timeout } from "node:timers/promises"
-import type { Wake, Watch } from "@conclave/delivery/store"
-import { decodeFrame, hintOf, hintsOf } from "./frame.js"
+import { Ears, SIGNAL_SIZE_MAX, type Wake, type Watch } from "@conclave/delivery/store"
+import { decodeFrame, decodeSignals, encodeSignals, hintOf, hintsOf, tagOf } from "./frame.js"
 import { HintedTopics } from "./hinted.js"
 import { Pending } from "./pending.js"
+import { PendingSignals } from "./pending-signals.js"
 import { type OpenLine, Session } from "./session.js"
 
 /** What {@link notifyWake} and {@link natsWake} have in common. */
@@ -24,6 +25,8 @@ export interface WakeLimits {
   readonly pauseMilliseconds: number
   /** Hints that wait for the server, each of about 80 bytes; beyond that all are told to look at everything. Default 10,000. */
   readonly pendingMax: number
+  /** Bytes of signals that wait for the server; what comes beyond is dropped. Default 256 KiB. */
+  readonly signalBytesMax: number
   /** How long the server may take for an answer before the connection counts as lost. Default 5,000. */
   readonly answerMilliseconds: number
   /** How often an idle connection is tried. Default 15,000. */
@@ -35,6 +38,7 @@ export interface WakeLimits {
 const defaults: WakeLimits = {
   pauseMilliseconds: 5,
   pendingMax: 10_000,
+  signalBytesMax: 256 * 1024,
   answerMilliseconds: 5_000,
   heartbeatMilliseconds: 15_000,
   retryMilliseconds: 10_000,
@@ -50,6 +54,8 @@ export interface WakeFigures {
   readonly lost: number
   /** That wait for the server. */
   readonly waiting: number
+  /** Signals told to the server, that came from other gateways, and that were dropped here for want of room or of a server. */
+  readonly signals: { readonly sent: number; readonly received: number; readonly dropped: number }
   /** Whether hints come and go now. */
   readonly isConnected: boolean
 }
@@ -78,6 +84,9 @@ class BusWake implements WatchedWake {
   readonly #limits: WakeLimits
   readonly #topics = new HintedTopics()
   readonly #pending: Pending
+  readonly #ears = new Ears()
+  readonly #pendingSignals: PendingSignals
+  readonly #signals = { sent: 0, received: 0, dropped: 0 }
   readonly #sender = new Uint8Array(randomBytes(8))
   readonly #ended = new AbortController()
   readonly #running: Promise<void>
@@ -97,6 +106,7 @@ class BusWake implements WatchedWake {
     this.#options = options
     this.#limits = { ...defaults, ...options.limits }
     this.#pending = new Pending(this.#limits.pendingMax)
+    this.#pendingSignals = new PendingSignals(this.#limits.signalBytesMax)
     this.#running = this.#run()
   }
 
@@ -106,6 +116,7 @@ class BusWake implements WatchedWake {
       received: this.#came,
       lost: this.#losses,
       waiting: this.#pending.size,
+      signals: { ...this.#signals },
       isConnected: this.#isConnected,
     }
   }
@@ -116,6 +127,19 @@ class BusWake implements WatchedWake {
     if (this.#ended.signal.aborted) return
     this.#pending.add(hint)
     this.#stir?.()
+  }
+
+  signal(topic: string, body: Uint8Array): void {
+    const tag = tagOf(topic)
+    this.#ears.tell(tag, body)
+    if (body.length > SIGNAL_SIZE_MAX || this.#ended.signal.aborted) return
+    const isKept = this.#isConnected && this.#pendingSignals.add({ tag: Buffer.from(tag, "latin1"), body })
+    if (isKept) this.#stir?.()
+    else this.#signals.dropped++
+  }
+
+  hear(topic: string, listener: (body: Uint8Array) => void): Disposable {
+    return this.#ears.add(tagOf(topic), listener)
   }
 
   notifyHere(topic: string): void {
@@ -178,18 +202,21 @@ class BusWake implements WatchedWake {
       for (;;) {
         await session.wait(this.#somethingToTell())
         if (signal.aborted && this.#pending.size === 0) return
-        await this.#tell(session)
+        if (this.#pending.size > 0 || this.#pendingSignals.length === 0) await this.#tell(session)
+        await this.#pass(session)
         await pause(this.#limits.pauseMilliseconds, signal)
       }
     } finally {
       this.#stir?.()
+      this.#pendingSignals.clear()
       await session.close()
     }
   }
 
   /** Resolves when a hint waits, when it is time for a heartbeat, or at the end. */
   #somethingToTell(): Promise<void> {
-    if (this.#pending.size > 0 || this.#ended.signal.aborted) return Promise.resolve()
+    if (this.#pending.size > 0 || this.#pendingSignals.length > 0 || this.#ended.signal.aborted)
+      return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, this.#limits.heartbeatMilliseconds)
       this.#stir = () => {
@@ -198,6 +225,14 @@ class BusWake implements WatchedWake {
         resolve()
       }
     })
+  }
+
+  /** One frame of signals: they are not told again, whatever becomes of it. */
+  async #pass(session: Session): Promise<void> {
+    const signals = this.#pendingSignals.take()
+    if (signals.length === 0) return
+    await session.pass(encodeSignals({ sender: this.#sender, signals: [...signals] }))
+    this.#signals.sent += signals.length
   }
 
   async #tell(session: Session): Promise<void> {
@@ -213,6 +248,13 @@ class BusWake implements WatchedWake {
   }
 
   #received(bytes: Uint8Array, session: Session): void {
+    const passed = decodeSignals(bytes)
+    if (passed !== undefined) {
+      if (Buffer.compare(passed.sender, this.#sender) === 0) return
+      this.#signals.received += passed.signals.length
+      for (const { tag, body } of passed.signals) this.#ears.tell(Buffer.from(tag).toString("latin1"), body)
+      return
+    }
     const frame = decodeFrame(bytes)
     if (frame === undefined) return
     if (Buffer.compare(frame.sender, this.#sender) === 0) {

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto"
-import { boolean, decode, encode, fixed, opaque, struct, type TypeOf, uint8, uint32 } from "@conclave/codec"
+import { boolean, decode, encode, fixed, opaque, struct, type TypeOf, uint8, uint32, vector } from "@conclave/codec"
 
 /** What one gateway tells the others at once. */
 export const Frame = struct("WakeFrame", {
@@ -45,6 +45,47 @@ export function decodeFrame(bytes: Uint8Array): Frame | undefined {
   try {
     const frame = decode(Frame, bytes)
     return frame.version === VERSION && frame.hints.length % HINT_SIZE === 0 ? frame : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Signals that one gateway passes on to the others. Gateways that know hints alone take it for no frame. */
+export const SignalFrame = struct("WakeSignals", {
+  /** {@link SIGNALS_VERSION} */
+  version: uint8,
+  /** As in {@link Frame}. */
+  sender: fixed(8),
+  signals: vector(
+    struct("WakeSignal", {
+      /** {@link tagOf} the topic. */
+      tag: fixed(16),
+      body: opaque,
+    }),
+  ),
+})
+export type SignalFrame = TypeOf<typeof SignalFrame>
+
+export const SIGNALS_VERSION = 2
+
+/** What a signal takes beside its body, in bytes: its tag, and the length of the body. */
+export const SIGNAL_OVERHEAD = 16 + 4
+
+/**
+ * The first 16 bytes of SHA-256 of the topic, a byte for each character. Longer than a hint, as signals of two topics must
+ * not be mistaken for each other; and like one it does not show the topic to whoever listens at the bus.
+ */
+export const tagOf = (topic: string): string => hash("sha256", topic, "binary").slice(0, 16)
+
+export function encodeSignals(frame: Omit<SignalFrame, "version">): Uint8Array {
+  return encode(SignalFrame, { ...frame, version: SIGNALS_VERSION })
+}
+
+/** `undefined` for what is no such frame. */
+export function decodeSignals(bytes: Uint8Array): SignalFrame | undefined {
+  if (bytes.length > FRAME_SIZE_MAX || bytes[0] !== SIGNALS_VERSION) return undefined
+  try {
+    return decode(SignalFrame, bytes)
   } catch {
     return undefined
   }

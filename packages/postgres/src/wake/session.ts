@@ -70,6 +70,11 @@ export class Session {
     await this.wait(Promise.all([sent, heard]), this.#options.milliseconds)
   }
 
+  /** Sends a frame that nobody waits for. */
+  pass(frame: Uint8Array): Promise<void> {
+    return this.wait(this.#line.send(frame), this.#options.milliseconds)
+  }
+
   /** One of this gateway's own frames has come back. */
   hear({ sequence }: Frame): void {
     if (sequence === this.#sequence) this.#onHeard?.()
