@@ -148,6 +148,14 @@ export interface PersonDevice {
   readonly endorsed: boolean
 }
 
+/** What a member has said to who listens: see {@link Conversation.signal}. */
+export interface Signal {
+  readonly conversation: Conversation
+  /** The name of its sender, whose device has signed it. */
+  readonly from: string
+  readonly content: Uint8Array
+}
+
 /**
  * One person's device. Opening finishes what an earlier run left half done; one client at a time has a profile.
  *
@@ -240,6 +248,13 @@ export interface Client extends AsyncDisposable {
    * anything but a registration of this name.
    */
   endorseDevice(registration: Uint8Array): Promise<Uint8Array>
+
+  /**
+   * Calls `listener` for each {@link Conversation.signal} that comes from other devices while this client is `live`: once, and
+   * in no journal or history. Of a conversation's members, and not older than a minute. What the listener throws is passed
+   * over, and logged. Returns a function that stops it.
+   */
+  onSignal(listener: (signal: Signal) => void): () => void
 
   /** Large content at the service, beside the conversations. */
   readonly blobs: Blobs

@@ -42,6 +42,15 @@ export interface Conversation {
    * @throws TypeError for fields that no kind has
    */
   send(content: string | Uint8Array | Sendable, options?: WishOptions): Promise<string>
+  /**
+   * Says something that is worth nothing later (that one types, is there, or calls) to who listens at this moment, by
+   * {@link Client.onSignal}: at most 512 bytes, encrypted and signed, and kept nowhere, neither here nor at the service. It is
+   * tried once, and may not come. What resolves says that the service has passed it on, not that anybody got it.
+   *
+   * @throws {ClientError} `TOO_LARGE`, `NOT_A_MEMBER` where the status is not `active`, `REFUSED`, `UNAVAILABLE` where the
+   *   service does not answer, or has no time for it
+   */
+  signal(content: Uint8Array): Promise<void>
   /** Adds every device of each name. A name that is there already is no error. */
   invite(...names: readonly string[]): Promise<void>
   /**

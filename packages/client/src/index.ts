@@ -37,6 +37,7 @@ export type {
   InvitationLimits,
   Logger,
   PersonDevice,
+  Signal,
   VerifyLeaves,
 } from "./client.js"
 export type {

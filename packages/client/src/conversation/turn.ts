@@ -308,7 +308,11 @@ export function loadChain(chain: Chain, records: StoredRecords, { identity }: Se
 }
 
 /** A group from its records, whose keys begin with `prefix`. */
-export function restoreGroup({ identity, groupOptions }: Setting, records: StoredRecords, prefix: string): Group {
+export function restoreGroup(
+  { identity, groupOptions }: Pick<Setting, "identity" | "groupOptions">,
+  records: StoredRecords,
+  prefix: string,
+): Group {
   return Group.restore({
     ...groupOptions,
     suite: identity.suite,

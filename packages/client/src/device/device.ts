@@ -2,8 +2,7 @@
 import { isEndorsement } from "@conclave/identity/verdicts"
 import { BlobClient } from "../blobs/blobs.js"
 import { copyBytes, fromHex, hex } from "../bytes.js"
-import type { Client, ClientOptions, ClientPolicy, PersonDevice } from "../client.js"
-import { conversationProfile } from "../conversation/profile.js"
+import type { Client, ClientOptions, ClientPolicy, PersonDevice, Signal } from "../client.js"
 import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
 import { faultOf, framesOf } from "../diagnostics/faults.js"
@@ -33,6 +32,7 @@ import { Copies } from "./copies.js"
 import { createConversation } from "./creation.js"
 import { defaultPolicy } from "./default-policy.js"
 import type { Means } from "./driver.js"
+import { groupOptionsOf } from "./group-options.js"
 import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
@@ -41,10 +41,9 @@ import { debugReport } from "./report.js"
 import { restartConversation } from "./restarting.js"
 import { Runner } from "./runner.js"
 import { ServiceKeys } from "./service-keys.js"
+import { SignalListeners } from "./signal-listeners.js"
+import { Signals } from "./signals.js"
 import { Stream } from "./stream.js"
-
-/** The service takes messages with up to six commits after them; two more may come while they are on their way. */
-const PAST_EPOCHS_MAX = 8
 
 export interface DeviceOptions extends Omit<ClientOptions, "store"> {
   readonly timers: Timers
@@ -76,6 +75,7 @@ export class Device implements Client {
   readonly #watch: Runner
   readonly #groups = new Map<string, ConversationHandle>()
   readonly blobs: BlobClient
+  readonly #signalListeners: SignalListeners
   #journal: Journal | undefined
   #stream: Stream | undefined
   #ending: Promise<void> | undefined
@@ -128,6 +128,7 @@ export class Device implements Client {
     this.#ownDevices = new OwnDevices({ identity, store, transactions, judge, now, acceptEndorsed, onUnlisted })
     this.#options = options
     this.#policy = policy
+    const groupOptions = groupOptionsOf(lifetimeNow, random)
     this.#means = {
       store,
       transactions,
@@ -143,17 +144,14 @@ export class Device implements Client {
       ...{ timers, step, slicing, attention: new Attention() },
       signal: this.#closing.signal,
       cipherSuite: identity.suite.number,
-      groupOptions: {
-        now: () => BigInt(Math.floor(lifetimeNow() / 1000)),
-        random,
-        profile: conversationProfile,
-        policy: { pastEpochsMax: PAST_EPOCHS_MAX },
-      },
+      groupOptions,
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
       renewAfterMilliseconds: policy.renewAfterMilliseconds,
       renewals: new Renewals(policy.renewalsPerDay),
+      signals: new Signals({ ...options, delivery, clock, signal: this.#closing.signal, groupOptions }),
     }
+    this.#signalListeners = new SignalListeners(log)
     const groupOf = (conversation: Conversation) => this.#groups.get(conversation.id)?.group
     this.blobs = new BlobClient({ ...this.#means, provider, groupOf })
     const inbox = new Inbox({
@@ -233,6 +231,7 @@ export class Device implements Client {
       conversations: () => this.#groups.values(),
       find: (id) => this.#groups.get(hex(id)),
       onChange: () => this.#means.transactions.notify(),
+      ...this.#signalListeners.hearing,
       onRefused: (reason) => this.#tell({ type: "unavailable", conversation: undefined, reason }),
     })
     this.#means.transactions.observe(() => {
@@ -276,6 +275,12 @@ export class Device implements Client {
       await driver.runner.once()
     }
     await this.#people.settled()
+  }
+
+  onSignal(listener: (signal: Signal) => void): () => void {
+    const stop = this.#signalListeners.add(listener)
+    this.#stream?.hear()
+    return stop
   }
 
   displayName(name: string): string | undefined {
@@ -383,6 +388,7 @@ export class Device implements Client {
     await Promise.all(parts.map((part) => part.end()))
     await transactions.close()
     for (const { driver } of this.#groups.values()) driver.close()
+    this.#means.signals.close()
     identity[Symbol.dispose]()
     await store.close()
     const now = log.elapsed()

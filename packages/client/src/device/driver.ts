@@ -20,6 +20,7 @@ import type { Invitations } from "./invitations.js"
 import { loadState } from "./loading.js"
 import type { Renewals } from "./renewals.js"
 import { Runner } from "./runner.js"
+import type { Signals } from "./signals.js"
 import { View } from "./view.js"
 
 /** What a conversation's steps are carried out with. */
@@ -28,6 +29,7 @@ export interface Means extends Setting, Omit<Sources, "reload"> {
   readonly judge: Judge
   readonly invitations: Invitations
   readonly renewals: Renewals
+  readonly signals: Signals
   readonly log: Log
   /** Unix time in milliseconds. */
   readonly now: () => number

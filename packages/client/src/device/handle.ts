@@ -98,8 +98,9 @@ export class ConversationHandle implements Conversation {
 
   /** By which key something is written for the group; `undefined` where this device is in it no longer, or not yet. */
   get group() {
-    const { id: groupId, intervals, group } = this.driver.state
-    return group === undefined || this.status === "invited" ? undefined : { groupId, prover: intervals.newest }
+    const { id: groupId, intervals, outline } = this.driver.state
+    const isMember = outline.shown !== undefined && this.status !== "invited"
+    return isMember ? { groupId, prover: intervals.newest } : undefined
   }
 
   get epoch(): bigint {
@@ -115,6 +116,17 @@ export class ConversationHandle implements Conversation {
     if (contentSize(body) > CONTENT_SIZE_MAX)
       throw new ClientError("TOO_LARGE", `a message has at most ${CONTENT_SIZE_MAX} bytes`)
     return hex((await this.#wish({ type: "say", body }, options)).messageId!)
+  }
+
+  signal(content: Uint8Array): Promise<void> {
+    const { status } = this
+    if (status !== "active") return Promise.reject(new ClientError("NOT_A_MEMBER", `the conversation is ${status}`))
+    return this.#means.signals.send(this.driver.state, content)
+  }
+
+  /** What somebody has signalled just now, for the first time; `undefined` for anything else. */
+  openSignal(body: Uint8Array) {
+    return this.status === "active" ? this.#means.signals.open(this.driver.state, body) : undefined
   }
 
   async invite(...names: readonly string[]): Promise<void> {

@@ -70,6 +70,11 @@ export class Stream {
     this.#polling.now()
   }
 
+  /** There is somebody now to whom signals are told. */
+  hear(): void {
+    for (const part of this.#parts) part.hear()
+  }
+
   /** After each transaction: who has just sent or received something is asked for news sooner. */
   notice(): void {
     const { nextEvent } = this.#options.transactions.profile
@@ -199,6 +204,10 @@ export class Stream {
     if (!("groupId" in answer)) return
     const conversation = this.#options.find(answer.groupId)
     if (conversation === undefined) return
+    if (answer.type === "signal") {
+      this.#options.onSignal(conversation, answer.body)
+      return
+    }
     const { driver } = conversation
     const { position } = driver.state
     if (answer.type === "knocks") driver.bring({ type: "knocked", knocks: answer.knocks })

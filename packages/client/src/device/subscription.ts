@@ -25,6 +25,9 @@ export interface StreamOptions {
   readonly conversations: () => Iterable<ConversationHandle>
   readonly find: (groupId: Uint8Array) => ConversationHandle | undefined
   readonly onChange: () => void
+  /** Whether signals are to come. */
+  readonly hears: () => boolean
+  readonly onSignal: (conversation: ConversationHandle, body: Uint8Array) => void
   /** The service answers that it does not want to; told once, until it does. */
   readonly onRefused: (reason: string) => void
 }
@@ -215,8 +218,11 @@ export class Part {
         cancelSlow()
         this.#openSince ??= timers.elapsed()
         this.#setOnline(true)
-        if (answer.type === "subscribed") this.#subscription = answer.subscription
-        else onAnswer(answer)
+        if (answer.type !== "subscribed") onAnswer(answer)
+        else {
+          this.#subscription = answer.subscription
+          this.hear()
+        }
       }
     } finally {
       cancelSlow()
@@ -234,6 +240,14 @@ export class Part {
   #renewSoon(): void {
     if (this.#cancelRenewal !== undefined) return
     this.#cancelRenewal = this.#options.timers.after(RENEWAL_MILLISECONDS, () => this.renew())
+  }
+
+  /** A service that knows no signals says so, and nothing comes. */
+  hear(): void {
+    const { delivery, hears } = this.#options
+    const { signal } = this.#session
+    if (this.#subscription === undefined || signal.aborted || !hears()) return
+    delivery.hear(this.#subscription, signal).catch(() => {})
   }
 
   /** Where the service has forgotten the subscription, or does not answer, there is a new one. */
@@ -323,7 +337,7 @@ function followingOf({ id, position, prover }: State): Following {
 /** What the service says in a stream that goes on: of one log, of the inbox, or of the subscription itself. */
 const going = new Set<DeliveryAnswer["type"]>([
   ...(["subscribed", "passes", "entries", "inboxEntries", "knocks", "answered"] as const),
-  ...(["notFound", "denied", "belowRetention"] as const),
+  ...(["notFound", "denied", "belowRetention", "signal"] as const),
 ])
 
 const isRefusal = ({ type }: DeliveryAnswer) => !going.has(type)

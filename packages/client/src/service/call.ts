@@ -59,6 +59,11 @@ export interface ServiceOptions<Request extends { readonly type: string }, Respo
   readonly patience: Patience
 }
 
+interface Sending {
+  readonly signal: AbortSignal | undefined
+  readonly isPassing: boolean
+}
+
 /** A service's answers, typed: `Request` and `Response` are the unions of its contract. */
 export class Service<Request extends { readonly type: string }, Response extends { readonly type: string }> {
   readonly #name: ServiceName
@@ -80,7 +85,16 @@ export class Service<Request extends { readonly type: string }, Response extends
   }
 
   /** Sends bytes that were encoded before. Every failure to get an answer is {@link Unavailable}. */
-  async send(request: Uint8Array, signal?: AbortSignal): Promise<Lasting<Response>> {
+  send(request: Uint8Array, signal?: AbortSignal): Promise<Lasting<Response>> {
+    return this.#send(request, { signal, isPassing: false })
+  }
+
+  /** Asks once for what is worth nothing later: a service that has no time for it has time for other things. */
+  try(request: Request, signal: AbortSignal): Promise<Lasting<Response>> {
+    return this.#send(this.encode(request), { signal, isPassing: true })
+  }
+
+  async #send(request: Uint8Array, { signal, isPassing }: Sending): Promise<Lasting<Response>> {
     using waiting = signal && branch(signal)
     let answer: Uint8Array
     try {
@@ -95,7 +109,7 @@ export class Service<Request extends { readonly type: string }, Response extends
       const words = faultWords[faultOfRequest(error)]
       throw retryAt ? new Busy(words, { cause: error, retryAt }) : new Unavailable(words, { cause: error })
     }
-    return this.#read(answer)
+    return this.#read(answer, { isPassing })
   }
 
   ask(request: Request, signal?: AbortSignal): Promise<Lasting<Response>> {
@@ -127,12 +141,13 @@ export class Service<Request extends { readonly type: string }, Response extends
   }
 
   /** @throws Unavailable, ClientError UPDATE */
-  #read(answer: Uint8Array): Lasting<Response> {
+  #read(answer: Uint8Array, { isPassing = false } = {}): Lasting<Response> {
     const response = this.#decode(answer)
     const passing = response as unknown as Passing
     const service = nameOf(this.#name)
     switch (passing.type) {
       case "throttled": {
+        if (isPassing) throw new Unavailable(`the ${service} is busy`)
         const retryAt = this.#patience.throttled(this.#name, passing.retryAfterMilliseconds)
         throw new Busy(`the ${service} is busy`, { retryAt })
       }

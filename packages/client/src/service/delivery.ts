@@ -270,6 +270,17 @@ export class Delivery {
     return this.#service.ask({ type: "deleteBlob", id, token }, signal)
   }
 
+  /** Once: what is not passed on now is not worth anything later. */
+  signal(signal: Unproved<"signal">, asking: Asking): Promise<DeliveryAnswer> {
+    const request = { type: "signal", ...signal, access: noAccess } as const
+    return this.#write(request, asking, (proved) => this.#service.try(proved, asking.signal))
+  }
+
+  /** Lets signals come with a subscription. A service that knows none answers `invalid`. */
+  hear(subscription: Uint8Array, signal: AbortSignal): Promise<DeliveryAnswer> {
+    return this.#service.ask({ type: "hear", subscription }, signal)
+  }
+
   /** Looks whether the stream still carries something. */
   probe(): void {
     this.#service.probe()
@@ -285,15 +296,16 @@ export class Delivery {
 
   /** By a MAC with the pass that there is, or by a signature. */
   #write(
-    request: Extract<DeliveryRequest, { type: "createBlob" | "putBlob" }>,
+    request: Extract<DeliveryRequest, { type: "createBlob" | "putBlob" | "signal" }>,
     { prover, signal }: Asking,
+    ask = (proved: DeliveryRequest) => this.#service.ask(proved, signal),
   ): Promise<DeliveryAnswer> {
-    if (prover === undefined) return this.#service.ask(request, signal)
+    if (prover === undefined) return ask(request)
     return this.#askByPass(prover, {
       groupId: request.groupId,
       shown: (pass) => this.#authenticated(pass, this.encode(request)),
       content: () => this.encode(request),
-      ask: (access) => this.#service.ask({ ...request, access }, signal),
+      ask: (access) => ask({ ...request, access }),
     })
   }
 
