@@ -31,6 +31,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     "auth/store",
     "delivery/store",
     "delivery/blobs",
+    "delivery/push",
     "codec",
     "contracts/access",
     "contracts/auth",
@@ -54,7 +55,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
       "contracts/knocks",
       "contracts/log-chain",
     ],
-    ...["contracts/auth", "crypto", "delivery/blobs", "delivery/store", "auth/store"],
+    ...["contracts/auth", "crypto", "delivery/blobs", "delivery/push", "delivery/store", "auth/store"],
   ],
   postgres: [
     ...[
@@ -66,7 +67,15 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
       "contracts/knocks",
       "contracts/log-chain",
     ],
-    ...["contracts/auth", "crypto", "delivery/blobs", "delivery/store", "auth/store", "fast-open/store"],
+    ...[
+      "contracts/auth",
+      "crypto",
+      "delivery/blobs",
+      "delivery/push",
+      "delivery/store",
+      "auth/store",
+      "fast-open/store",
+    ],
   ],
   server: [
     ...["codec", "crypto", "crypto/node", "contracts/auth", "contracts/delivery"],

@@ -32,6 +32,8 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   knocks: "knocks",
   proposals: "proposals",
   registrations: "registrations",
+  pushes: "registrations for pushes",
+  pushesDropped: "pushes for which there was no time",
   signals: "signals beyond a group's or a requester's rate",
   signalsDropped: "signals that a subscription had no room for",
   serviceQuota: "requests for which there is no room (--quota)",

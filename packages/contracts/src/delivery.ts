@@ -164,6 +164,10 @@ export const Append = struct("Append", {
 })
 export type Append = TypeOf<typeof Append>
 
+/** How an endpoint is told: by Web Push (RFC 8030), or by a request to it. */
+export const PushKind = enumeration("PushKind", 1, { webPush: 1, webhook: 2 })
+export type PushKind = TypeOf<typeof PushKind>
+
 /** The proof or MAC of a cursor covers the cursor. */
 export const Cursor = struct("Cursor", { groupId: GroupId, afterSeq: uint64, access: Access })
 export type Cursor = TypeOf<typeof Cursor>
@@ -193,6 +197,8 @@ export const DeliveryRequestKind = enumeration("DeliveryRequestKind", 1, {
   deleteBlob: 35,
   signal: 36,
   hear: 37,
+  registerPush: 38,
+  removePush: 39,
 })
 export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestKind, {
   /** → keyPackageCount · invalid · forbidden · wrongTime · throttled · quotaExceeded */
@@ -310,6 +316,25 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
    * notFound (no such subscription here)
    */
   hear: { subscription: opaque },
+  /**
+   * Wants the endpoint to be told when something is in the group's log, and nothing else; proved as an application message is. It
+   * lasts for `lifetimeSeconds` at most, and as long as its key reaches the head of the log: with the entry that removes
+   * somebody it is told for the last time. The same id again replaces it, which is how it goes on with a later key. `removal` is
+   * SHA-256 of a random token of 32 bytes. The service sees the endpoint; `parameters` are for it alone. → done · invalid ·
+   * tooLarge · notFound · denied · wrongTime · throttled · quotaExceeded · forbidden (the service wakes nobody)
+   */
+  registerPush: {
+    groupId: GroupId,
+    id: fixed(16),
+    kind: PushKind,
+    endpoint: utf8,
+    parameters: opaque,
+    lifetimeSeconds: uint32,
+    removal: fixed(32),
+    access: Access,
+  },
+  /** → done · notFound · denied (another token) · throttled · forbidden */
+  removePush: { groupId: GroupId, id: fixed(16), token: fixed(32) },
 })
 export type DeliveryRequest = TypeOf<typeof DeliveryRequest>
 
@@ -348,6 +373,8 @@ export const deliveryRequests = requestContract({
     deleteBlob: notToRepeat("its token is for the service alone, and the first packet is read by others more easily"),
     signal: notToRepeat("a copy would be passed on once more"),
     hear: safeToRepeat("it says what has been said"),
+    registerPush: notToRepeat("a copy would bring back an endpoint that was replaced or removed"),
+    removePush: notToRepeat("its token is for the service alone, and the first packet is read by others more easily"),
   },
 })
 

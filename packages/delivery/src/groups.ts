@@ -16,6 +16,7 @@ import type { Identity } from "./identity.js"
 import type { DeliveryLimits } from "./limits.js"
 import { Policies, type PolicyRequest } from "./policies.js"
 import type { Directory } from "./proof.js"
+import type { Pushing } from "./push.js"
 import { counted, done, invalid, notFound, refused, refusedOf, throttled } from "./responses.js"
 import { knocksSince, type Retention } from "./retention.js"
 import type { AccessRefusal, Appended, NewCommit, Refused, Shown, Store } from "./store/store.js"
@@ -32,6 +33,8 @@ export interface GroupsOptions {
   readonly retention: Retention
   readonly identity: Identity
   readonly judge: AccessJudge
+  /** Is told of what is in a log now. */
+  readonly pushing: Pick<Pushing, "note">
   /** Is told of each refusal for a key, a proof or a pass. */
   readonly onAccessRefusal: (refusal: Refused, asking: Asking) => void
   /** Is told of each entry that is in a log now. */
@@ -129,6 +132,7 @@ export class Groups {
     if (appended.type === "accepted") {
       this.#options.onAppended(request.kind, body.length)
       wake.notify(groupTopic(groupId))
+      this.#options.pushing.note(groupId, commit?.begins?.removes === true ? appended.seq : undefined)
       for (const deviceId of commit?.recipients ?? []) wake.notify(inboxTopic(deviceId))
     }
     return this.#answerTo(appended, groupId, asking)

@@ -27,6 +27,18 @@ export interface DeliveryLimits extends DeliveryRates {
   readonly knockSizeMax: number
   /** Knocks of one key that wait beside a group's log; default 1,024. */
   readonly knocksPerKeyMax: number
+  /** Push registrations of one group; default 1,000. */
+  readonly pushesPerGroupMax: number
+  /** Those of them that are one requester's network's; default 50. */
+  readonly pushesPerRequesterMax: number
+  /** Default 30 days. */
+  readonly pushLifetimeSecondsMax: number
+  /** How long an endpoint may take; default 10,000. 16 are told at the same time. */
+  readonly pushTimeoutMilliseconds: number
+  /** An endpoint is told of a group so long after something was appended; default 1,000. */
+  readonly pushDelayMilliseconds: number
+  /** And no sooner than so long after it was told before; default 30,000. */
+  readonly pushEveryMilliseconds: number
   /** Of one signal, in bytes; default 1 KiB. What passes signals on between gateways takes no more. */
   readonly signalSizeMax: number
   /** Of one blob, in bytes; default 100 MiB. Below 2^53. */
@@ -66,6 +78,12 @@ export const defaultLimits: DeliveryLimits = {
   inboxEntriesPerGroupMax: 10,
   knockSizeMax: 16 * 1024,
   knocksPerKeyMax: 1_024,
+  pushesPerGroupMax: 1_000,
+  pushesPerRequesterMax: 50,
+  pushLifetimeSecondsMax: 30 * 86_400,
+  pushTimeoutMilliseconds: 10_000,
+  pushDelayMilliseconds: 1_000,
+  pushEveryMilliseconds: 30_000,
   signalSizeMax: 1_024,
   blobSizeMax: 100 * 1024 * 1024,
   blobLifetimeSecondsMax: 30 * 86_400,

@@ -42,6 +42,8 @@ export interface DeliveryRates {
    * once. Who has used them up waits with all that needs a proof.
    */
   readonly denialsByRequester: Rate
+  /** Registrations for pushes, and removals, of one group by one requester; default 1 in 10 seconds, 100 at once. */
+  readonly pushesByRequester: Rate
   /** Signals of one group, at this gateway; default 50 a second, 200 at once. */
   readonly signals: Rate
   /** Those of them that are one requester's; default 5 a second, 50 at once. */
@@ -72,6 +74,7 @@ export const defaultRates: DeliveryRates = {
   knocks: { perSecond: 1, burst: 1_000 },
   knocksByRequester: { perSecond: 0.1, burst: 100 },
   denialsByRequester: { perSecond: 20, burst: 2_000 },
+  pushesByRequester: { perSecond: 0.1, burst: 100 },
   signals: { perSecond: 50, burst: 200 },
   signalsByRequester: { perSecond: 5, burst: 50 },
   blobsByRequester: { perSecond: 1, burst: 200 },
@@ -94,6 +97,7 @@ export class Rates {
   readonly #cursors: Shared
   readonly #knocks: Shared
   readonly #denials: Shared
+  readonly #pushes: Shared
   readonly #signalsOfRequester: Shared
   readonly #signals: RateLimiter
   readonly #blobs: Shared
@@ -111,6 +115,7 @@ export class Rates {
     this.#cursors = new Shared(rates.cursorsByRequester)
     this.#knocks = new Shared(rates.knocksByRequester, rates.knocks)
     this.#denials = new Shared(rates.denialsByRequester)
+    this.#pushes = new Shared(rates.pushesByRequester)
     this.#signalsOfRequester = new Shared(rates.signalsByRequester, rates.signals)
     this.#signals = new RateLimiter(rates.signals)
     this.#blobs = new Shared(rates.blobsByRequester)
@@ -160,6 +165,10 @@ export class Rates {
 
   cursors(count: number, requester: Requester | undefined, now: number): Wait {
     return this.#cursors.take(requester, now, { amount: count })
+  }
+
+  push(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
+    return this.#pushes.takeOfRequester(requester, now, groupTopic(groupId))
   }
 
   /** What is taken of the group comes later, {@link signal}. */

@@ -16,6 +16,8 @@ export type RefusalKind =
   | "groupQuota"
   | "knocks"
   | "proposals"
+  | "pushes"
+  | "pushesDropped"
   | "serviceQuota"
   | "signals"
   | "signalsDropped"

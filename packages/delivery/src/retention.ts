@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { BlobStore } from "./store/blob-store.js"
+import type { PushStore } from "./store/push-store.js"
 import type { Horizons, Store } from "./store/store.js"
 
 /** How long is kept what; in days. */
@@ -42,6 +43,7 @@ export function retentionOf(messagesDays = 30): Retention {
 export interface SweepingOptions {
   readonly store: Store
   readonly blobs?: BlobStore | undefined
+  readonly pushes?: PushStore | undefined
   readonly retention?: Retention
   /** Unix time in milliseconds; default `Date.now`. */
   readonly now?: () => number
@@ -82,15 +84,25 @@ export function startSweeping(options: SweepingOptions): AsyncDisposable {
 
 /** Until nothing is left that has expired: in small pieces, so that nobody waits for long. */
 export async function sweepOnce(
-  { store, blobs, retention = retentionOf(), now = Date.now, rowsMax = 200, onSwept = () => {} }: SweepingOptions,
+  {
+    store,
+    blobs,
+    pushes,
+    retention = retentionOf(),
+    now = Date.now,
+    rowsMax = 200,
+    onSwept = () => {},
+  }: SweepingOptions,
   signal?: AbortSignal,
 ): Promise<void> {
   const begin = performance.now()
   for (let all = 0; signal?.aborted !== true; ) {
     const ofLogs = await store.sweep(horizonsOf(retention, now(), rowsMax))
     const ofBlobs = await blobs?.sweep({ at: BigInt(now()), rowsMax })
-    all += ofLogs.rows + (ofBlobs?.rows ?? 0)
-    if (!ofLogs.more && ofBlobs?.more !== true) return onSwept(performance.now() - begin, all)
+    const ofPushes = await pushes?.sweep({ at: BigInt(now()), rowsMax })
+    all += ofLogs.rows + (ofBlobs?.rows ?? 0) + (ofPushes?.rows ?? 0)
+    if (!ofLogs.more && ofBlobs?.more !== true && ofPushes?.more !== true)
+      return onSwept(performance.now() - begin, all)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

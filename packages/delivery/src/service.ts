@@ -28,11 +28,13 @@ import { judgeKeyPackages } from "./key-packages.js"
 import { type DeliveryLimits, defaultLimits } from "./limits.js"
 import { Passes } from "./passes.js"
 import { checkProof, type Directory, type DirectoryEntry } from "./proof.js"
+import { Pushing, type PushSender } from "./push.js"
 import type { RefusalKind } from "./refusals.js"
 import { counted, done, forbidden, invalid, notFound, refused, refusedOf, suspended, throttled } from "./responses.js"
 import { type Retention, retentionOf } from "./retention.js"
 import { sendSignal } from "./signals.js"
 import type { BlobStore } from "./store/blob-store.js"
+import type { PushStore } from "./store/push-store.js"
 import { type Refused, type Store, Suspended } from "./store/store.js"
 import type { Answer } from "./subscription.js"
 import { type DeliveryFigures, Subscriptions } from "./subscriptions.js"
@@ -43,6 +45,9 @@ export interface DeliveryOptions extends LogOptions, TraceOptions {
   readonly store: Store
   /** Default: none are kept. */
   readonly blobs?: BlobStore | undefined
+  /** Where registrations for pushes are; with {@link pushSender}, or nobody is woken. */
+  readonly pushes?: PushStore | undefined
+  readonly pushSender?: PushSender | undefined
   readonly directory: Directory
   readonly crypto: CryptoProvider
   /** Unix time in milliseconds; default `Date.now`. */
@@ -90,6 +95,7 @@ class DeliveryService {
   readonly #onAppended: NonNullable<DeliveryOptions["onAppended"]>
   readonly #admission: Admission
   readonly #subscriptions: Subscriptions
+  readonly #pushing: Pushing
   #opened: Promise<Opened> | undefined
 
   constructor(options: DeliveryOptions) {
@@ -108,6 +114,8 @@ class DeliveryService {
     this.#admission = new Admission({ store, crypto, limits: this.#limits, onRefusal })
     this.#onAppended = options.onAppended ?? (() => {})
     const shared = { store, wake, limits: this.#limits, crypto, now, onError, onRefusal }
+    const { pushes, pushSender: sender } = options
+    this.#pushing = new Pushing({ store, pushes, sender, limits: this.#limits, now, onError, onRefusal })
     const subscriptions = new Subscriptions({ ...shared, onAccessRefusal: this.#onAccessRefusal })
     this.#subscriptions = subscriptions
     options.onFigures?.(() => subscriptions.figures)
@@ -185,6 +193,12 @@ class DeliveryService {
           wake: this.#wake,
         })
       }
+      case "registerPush":
+      case "removePush": {
+        const { judge } = await this.#open()
+        const asked = { crypto: this.#crypto, admission: this.#admission, onAccessRefusal: this.#onAccessRefusal }
+        return this.#pushing.respond(request, asking, { ...asked, judge })
+      }
       case "hear":
         return this.#subscriptions.hear(request.subscription) ? done : notFound(new Uint8Array())
       default: {
@@ -210,7 +224,8 @@ class DeliveryService {
     const judge = new AccessJudge(crypto, passes)
     const shared = { store, crypto, identity, judge, directory: this.#directory, wake: this.#wake }
     const judging = { limits: this.#limits, admission: this.#admission, onAccessRefusal: this.#onAccessRefusal }
-    const groups = new Groups({ ...shared, ...judging, retention: this.#retention, onAppended: this.#onAppended })
+    const told = { onAppended: this.#onAppended, pushing: this.#pushing }
+    const groups = new Groups({ ...shared, ...judging, ...told, retention: this.#retention })
     const blobs = new Blobs({ store, blobs: this.#blobs, crypto, judge, ...judging, onRefusal: this.#onRefusal })
     return { identity, passes, judge, groups, blobs }
   }

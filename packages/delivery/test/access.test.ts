@@ -28,7 +28,7 @@ import {
   type TestService,
   withAccess,
 } from "@conclave/testing/delivery"
-import { memoryBlobStore } from "../src/index.js"
+import { memoryBlobStore, memoryPushStore } from "../src/index.js"
 import { stores } from "./stores.js"
 
 const MINUTE = 60_000
@@ -78,6 +78,11 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
     deleteBlob: { type: "deleteBlob", id: random(32), token: random(32) },
     signal: { type: "signal", groupId, body: random(9) },
     hear: { type: "hear", subscription },
+    registerPush: {
+      ...{ type: "registerPush", groupId, id, kind: "webhook", endpoint: "https://push.example.org/" },
+      ...{ parameters: random(9), lifetimeSeconds: 60, removal: random(32) },
+    } as BareRequest,
+    removePush: { type: "removePush", groupId, id, token: random(32) },
     service: { type: "service" },
     policy: { type: "policy", groupId },
     setPolicy: { type: "setPolicy", groupId, replaces: 0n, wanted: { messages: 86_400, handshakes: undefined } },
@@ -89,7 +94,10 @@ async function requestsOfStranger(service: TestService, groupId: Uint8Array) {
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`access to a group's log (${name})`, { timeout: 120_000 }, () => {
     it("a stranger who knows a group's id can do nothing with it, by any request of the contract", async (test) => {
-      const service = createService(openStore(test), { blobs: memoryBlobStore() })
+      const service = createService(openStore(test), {
+        ...{ blobs: memoryBlobStore(), pushes: memoryPushStore() },
+        pushSender: { send: () => assert.fail("nobody is to be woken") },
+      })
       const { groupId, second } = await groupOfTwoIntervals(service, false)
       const { requests, mallory, end } = await requestsOfStranger(service, groupId)
       assert.deepEqual(Object.keys(requests).sort(), Object.keys(DeliveryRequestKind.values).sort())
@@ -113,6 +121,8 @@ for (const [name, openStore] of Object.entries(stores)) {
         createBlob: "denied",
         putBlob: "denied",
         signal: "denied",
+        registerPush: "denied",
+        removePush: "notFound",
         readBlob: "notFound",
         deleteBlob: "notFound",
       }

@@ -90,6 +90,7 @@ function validRequests(service: TestService, groupId: Uint8Array): Uint8Array[] 
     { type: "readBlob", id: random(32), offset: 0n, length: 9 },
     { type: "deleteBlob", id: random(32), token: random(32) },
     { type: "signal", groupId: random(32), body: random(9) },
+    { type: "removePush", groupId, id: random(16), token: random(32) },
     { type: "hear", subscription: random(16) },
     { type: "service" },
   ]

@@ -10,6 +10,7 @@ export { type StrikeStoreOptions, strikeStore } from "./fast-open/strike-store.j
 export { type Intake, type IntakeOptions, openIntake } from "./intake.js"
 export type { Migration } from "./migrations.js"
 export { OperatorDatabase } from "./operator.js"
+export { pushStore } from "./push/store.js"
 export type { Row, SqlValue } from "./values.js"
 export type { WakeFigures, WakeLimits, WakeOptions, WatchedWake } from "./wake/bus.js"
 export { type NatsWakeOptions, natsWake } from "./wake/nats.js"

@@ -6,6 +6,8 @@ import type {
   DeliveryLimits,
   RefusalKind as DeliveryRefusalKind,
   Store as DeliveryStore,
+  PushSender,
+  PushStore,
   Wake,
 } from "@conclave/delivery"
 import type { SealedServer, ServerKeys } from "@conclave/fast-open"
@@ -22,6 +24,8 @@ export interface Stores extends Partial<AsyncDisposable> {
   readonly auth: AuthStore
   /** Default: none are kept. */
   readonly blobs?: BlobStore | undefined
+  /** Default: nobody is woken. */
+  readonly pushes?: PushStore | undefined
   /** Hints of what other processes have written to the same stores. Default: this process alone. */
   readonly wake?: Wake
   /** What is to be seen of them at the moment, for metrics. */
@@ -77,6 +81,8 @@ export interface ServerOptions extends Omit<LogOptions, "ended">, TraceOptions, 
    * {@link quota} says; in {@link database}, within the same quota.
    */
   readonly keepsBlobs?: boolean | undefined
+  /** Wakes clients that are not connected. Default: nobody is woken, and the service calls no address that a client names. */
+  readonly pushSender?: PushSender | undefined
   /** How many days messages are kept, default 30; all else follows from it, see `retentionOf`. */
   readonly retentionDays?: number | undefined
   /** Proxies whose `X-Forwarded-For` is believed: addresses and networks (`10.0.0.0/8`). */

@@ -31,6 +31,8 @@ export function servicesOn(stores: Stores, options: Composing): Services {
       ...shared,
       store: stores.delivery,
       blobs: stores.blobs,
+      pushes: stores.pushes,
+      pushSender: options.pushSender,
       directory: directoryOf(stores.auth),
       retention: retentionOf(retentionDays),
       ...(stores.wake && { wake: stores.wake }),
@@ -45,6 +47,7 @@ export function sweepingOf(stores: Stores, { retentionDays, now, onError, metric
   return startSweeping({
     store: stores.delivery,
     blobs: stores.blobs,
+    pushes: stores.pushes,
     retention: retentionOf(retentionDays),
     ...(now && { now }),
     ...(onError && { onError }),

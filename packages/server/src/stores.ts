@@ -31,7 +31,9 @@ export async function openStores(opening: Opening): Promise<OpenStores> {
 
 async function openShared(place: DatabasePlace, { quota, crypto, metrics, keepsBlobs }: Opening): Promise<OpenStores> {
   const { url, connections, schema, nats, onHintsLost, onHintsRegained } = place
-  const { authStore, blobStore, deliveryStore, natsWake, notifyWake, openDatabase } = await import("@conclave/postgres")
+  const { authStore, blobStore, deliveryStore, pushStore, natsWake, notifyWake, openDatabase } = await import(
+    "@conclave/postgres"
+  )
   const told = { ...(onHintsLost && { onLost: onHintsLost }), ...(onHintsRegained && { onRegained: onHintsRegained }) }
   const database = openDatabase({
     url,
@@ -44,6 +46,7 @@ async function openShared(place: DatabasePlace, { quota, crypto, metrics, keepsB
     const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
     const delivery = await deliveryStore(database, sha256, { ...(metrics && { onBatch: metrics.meter.wrote }) })
     const blobs = keepsBlobs === false ? undefined : await blobStore(database)
+    const pushes = await pushStore(database)
     const wake = nats === undefined ? notifyWake({ url, ...told }) : natsWake({ servers: nats, ...told })
     const close = async () => {
       await wake[Symbol.asyncDispose]()
@@ -54,7 +57,7 @@ async function openShared(place: DatabasePlace, { quota, crypto, metrics, keepsB
       connections: database.figures,
       hints: wake.figures,
     })
-    return { auth, delivery, blobs, wake, figures, [Symbol.asyncDispose]: close }
+    return { auth, delivery, blobs, pushes, wake, figures, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error
@@ -62,7 +65,7 @@ async function openShared(place: DatabasePlace, { quota, crypto, metrics, keepsB
 }
 
 async function openFile(file: string, { quota, crypto, logger, metrics, keepsBlobs }: Opening): Promise<OpenStores> {
-  const { authStore, blobStore, deliveryStore, openDatabase } = await import("@conclave/sqlite")
+  const { authStore, blobStore, deliveryStore, pushStore, openDatabase } = await import("@conclave/sqlite")
   const database = openDatabase({
     file,
     ...(quota !== undefined && { sizeMax: quota }),
@@ -78,6 +81,7 @@ async function openFile(file: string, { quota, crypto, logger, metrics, keepsBlo
     const before = versions()
     const auth = authStore(database)
     const delivery = deliveryStore(database, (...parts) => crypto.hashes["SHA-256"]!.digest(...parts))
+    const pushes = pushStore(database)
     for (const [component, to] of versions()) {
       const from = before.get(component) ?? 0
       if (from !== to) logger?.info({ component, from, to }, from === 0 ? "tables made" : "tables migrated")
@@ -90,7 +94,7 @@ async function openFile(file: string, { quota, crypto, logger, metrics, keepsBlo
       await database.close()
     }
     const figures = () => ({ waiting: database.waiting })
-    return { auth, delivery, blobs, figures, [Symbol.asyncDispose]: close }
+    return { auth, delivery, blobs, pushes, figures, [Symbol.asyncDispose]: close }
   } catch (error) {
     await database.close()
     throw error

@@ -15,3 +15,4 @@ export { type FileLock, type Holder, lockFile, lockHolder } from "./file-lock.js
 export type { Moved } from "./moved.js"
 export { type MovingFile, openMovingFile } from "./moving.js"
 export { OperatorFile } from "./operator.js"
+export { pushStore } from "./push/store.js"

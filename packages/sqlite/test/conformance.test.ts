@@ -5,10 +5,11 @@ import { storeConformance as authConformance } from "@conclave/testing/auth"
 import {
   blobStoreConformance,
   storeConformance as deliveryConformance,
+  pushStoreConformance,
   sha256,
   temporaryFolder,
 } from "@conclave/testing/delivery"
-import { authStore, blobStore, deliveryStore, openDatabase } from "../src/index.js"
+import { authStore, blobStore, deliveryStore, openDatabase, pushStore } from "../src/index.js"
 
 const bytes = (text: string, size = 32) => sha256(new TextEncoder().encode(text)).subarray(0, size)
 const admitted = () => undefined
@@ -22,6 +23,7 @@ const open = (test: TestContext) => {
 deliveryConformance("SQLite", (test) => deliveryStore(open(test), sha256))
 authConformance("SQLite", (test) => authStore(open(test)))
 blobStoreConformance("SQLite", (test) => blobStore(open(test)))
+pushStoreConformance("SQLite", (test) => pushStore(open(test)))
 
 describe("a store of SQLite", () => {
   it("keeps no body that nothing points to", async (test) => {

@@ -33,6 +33,7 @@ import type { Handler, Requester } from "@conclave/transport"
 
 export { blobStoreConformance } from "./blob-store.js"
 export { referenceConformance, storeConformance } from "./delivery-store.js"
+export { pushStoreConformance } from "./push-store.js"
 
 export const crypto = nodeProvider()
 export const sha256 = (...parts: readonly Uint8Array[]) => crypto.hashes["SHA-256"]!.digest(...parts)
@@ -129,7 +130,7 @@ export type BareRequest = Bare<DeliveryRequest>
 /** Kinds of requests that show an access. */
 export const groupRequests: readonly string[] = [
   ...["append", "read", "head", "knock", "knocks", "answer", "policy", "setPolicy", "retire"],
-  ...["createBlob", "putBlob", "signal"],
+  ...["createBlob", "putBlob", "signal", "registerPush"],
 ]
 
 /** The request with a proof, or a MAC, wherever it has no access yet. */

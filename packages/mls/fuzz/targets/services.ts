@@ -132,6 +132,11 @@ function deliveryRequests({ message, groupInfo }: Samples): object[] {
     { type: "readBlob", id: blob, offset: 1n, length: 9 },
     { type: "deleteBlob", id: blob, token: blob },
     { type: "signal", groupId, body: message, access: mac },
+    {
+      ...{ type: "registerPush", groupId, id, kind: "webPush", endpoint: "https://push.example.org/a" },
+      ...{ parameters: message, lifetimeSeconds: 1, removal: blob, access },
+    },
+    { type: "removePush", groupId, id, token: blob },
     { type: "hear", subscription: id },
     { type: "service" },
     { type: "inbox", after: 0n, limit: 1, proof },
