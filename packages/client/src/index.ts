@@ -2,13 +2,14 @@
  * The SDK: conversations, durable state, events. Independent of the platform; see also `/node` and `/browser`.
  *
  * ```
- *   client.ts conversation.ts events.ts errors.ts   what an application sees
+ *   client.ts conversation.ts events.ts errors.ts blobs.ts   what an application sees
  *   kinds/          one table each of event kinds and content kinds: fields, severity, words
  *   conversation/   a conversation as a state machine: step(state, input, moment) → state and effects
  *   device/         what carries effects out: drivers, inbox, stream, polling, retries; and the client itself
  *   journal/        transactions, and the durable events that they leave
  *   records/        everything that is stored, and the versions before it
  *   identity/       who this device is, who others are: pins, display names, verdicts, key packages
+ *   blobs/          large content beside the conversations, sealed in pieces
  *   service/        what both services are asked, and what they answer, typed
  *   store/          where sealed records are kept: memory, SQLite, IndexedDB
  *   diagnostics/    what is logged and reported, of which nothing identifies people

@@ -23,6 +23,7 @@ import { LeafNode } from "@conclave/mls/wire"
 import { INTERVAL_LABEL, IntervalKeys } from "../src/access/interval-keys.js"
 import { isSignedBy, openAnswer, openKnock, sealAnswers, sealKnock } from "../src/access/knocks.js"
 import { newcomerExtension, readNewcomer } from "../src/access/newcomer.js"
+import { SignalTBS, SignedSignal } from "../src/access/signals.js"
 import { KnockContext, NEWCOMER_EXTENSION, NEWCOMER_VERSION, Newcomer } from "../src/access/structs.js"
 import { LINKS_KEPT } from "../src/conversation/chain.js"
 import { declinedData } from "../src/conversation/declining.js"
@@ -407,7 +408,7 @@ async function service(at: number) {
 const codecs = [
   ...[Access, AccessTBS, Pass, LogHead, ServiceIdentity, HeadClaim, Evidence, Envelope, HandshakeData],
   ...[DeliveryRequest, DeliveryResponse, DeviceRequestTBS, EntryKind],
-  ...[KnockTBS, SignedKnock, KnockContext, Newcomer, payload.Payload],
+  ...[SignalTBS, SignedSignal, KnockTBS, SignedKnock, KnockContext, Newcomer, payload.Payload],
 ]
 
 describe("docs/conversations.md", () => {
@@ -430,7 +431,7 @@ describe("docs/conversations.md", () => {
     )
     const numbers = /enum \{ (.*) \}/.exec(DeliveryRequestKind.definition!)![1]!
     const listed = [...document.matchAll(/^\| (\w+) \| (\d+) \| (.*) \|$/gm)]
-    assert.equal(listed.length, 12)
+    assert.equal(listed.length, 20)
     for (const [, name, number, fields] of listed) {
       assert.ok(numbers.split(", ").includes(`${name}(${number})`), name)
       assert.equal(fields, expected.get(name!), name)

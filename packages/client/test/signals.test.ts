@@ -139,9 +139,14 @@ describe("signals of a client", { timeout: 60_000 }, () => {
     await until(() => heard.length === 3, "the next one")
     assert.deepEqual(heard[2], ["alice", "three"])
     assert.deepEqual([...new Set(alices.sent.map(({ length }) => length))], [12 + SIGNAL_SIZE + 16])
-    // An older one after a minute, by another clock.
+    // An older one after a minute: played again, or kept back until then.
+    mischief = () => []
+    await say("kept back")
     const old = came.at(-1)!
     world.now += 61_000
+    mischief = () => [old]
+    await say("in its place")
+    mischief = (body) => [body]
     await say("later")
     await until(() => heard.length === 4, "later")
     mischief = () => [old]
@@ -177,12 +182,21 @@ describe("signals of a client", { timeout: 60_000 }, () => {
 
   it("are not sealed by who cannot open the group, and a group that was not in memory is no obstacle", async () => {
     await using world = new World({ inMemory: true, limits: { signalsByRequester: { perSecond: 1e6, burst: 1e6 } } })
-    const { alice, bob } = await three(world)
+    const { alice, bob, bobs } = await three(world)
+    await only(bob).signal(text("my own"))
+    const own = bobs.sent.at(-1)!
     await bob.close()
-    const again = await world.open("bob", { live: true })
+    const line = between(world.transport("delivery"))
+    const again = await world.open("bob", { live: true, delivery: line.line })
     const { heard } = heardBy(again)
+    // The service plays his own to who remembers nothing of it.
+    line.hook.answer = async (bytes) => {
+      const signal = signalIn(bytes)
+      return signal === undefined ? [bytes] : [encode(DeliveryResponse, { ...signal, body: own }), bytes]
+    }
     assert.equal((only(again) as ConversationHandle).driver.state.group, undefined)
     await signalUntil(alice, "to who has come back", () => heard.length > 0)
+    assert.ok(heard.every(([from]) => from === "alice"))
     const ears = heardBy(alice)
     await signalUntil(again, "from who has come back", () => ears.heard.length > 0)
   })

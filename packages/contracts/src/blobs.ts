@@ -12,6 +12,9 @@ import type { Sha256 } from "./log-chain.js"
  */
 export const BlobId = alias("BlobId", fixed(32))
 
+/** See {@link blobHash}. */
+export const BlobHash = alias("BlobHash", fixed(32))
+
 /** Bytes of each chunk but the last, which has 1 to this many. Fixed, so that a blob cannot be made of tiny chunks. */
 export const BLOB_CHUNK_SIZE = 262_144
 

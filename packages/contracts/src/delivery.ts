@@ -17,7 +17,7 @@ import {
 } from "@conclave/codec"
 import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 import { Access, AccessKey, Interval, Pass } from "./access.js"
-import { BlobId } from "./blobs.js"
+import { BlobHash, BlobId } from "./blobs.js"
 import { ServiceIdentity } from "./heads.js"
 import { Answers, Knock, KnockId } from "./knocks.js"
 import { KeepingPolicy, KeptFor } from "./policy.js"
@@ -295,7 +295,7 @@ export const DeliveryRequest = union("DeliveryRequest", "kind", DeliveryRequestK
     id: BlobId,
     offset: uint64,
     bytes: opaque,
-    hash: optional(fixed(32)),
+    hash: optional(BlobHash),
     access: Access,
   },
   /**

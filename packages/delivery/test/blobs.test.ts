@@ -319,6 +319,14 @@ describe("what a requester may do with blobs", () => {
       const access = macOver(answer.passes[0]!, deliveryRequests.encode(bare))
       expectType(await service.ask({ ...bare, access }), "blob")
       expectType(await service.ask({ ...bare, size: 11n, access }), "denied")
+      // What reads for a day does not write.
+      const { key, until, tag } = answer.passes[0]!
+      const reading = { type: "pass", key, until, tag } as const
+      expectType(
+        await service.ask({ type: "read", groupId: it.groupId, afterSeq: 0n, limit: 1, access: reading }),
+        "entries",
+      )
+      expectType(await service.ask({ ...createRequest(uploadOf(it.groupId, 10)), access: reading }), "denied")
       break
     }
     gone.abort()

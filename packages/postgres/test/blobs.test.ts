@@ -53,6 +53,13 @@ describe("blobs in PostgreSQL", { skip: noPostgres }, () => {
     assert.equal((await partitions()).length, 2, "clocks of gateways differ")
     await swept(store, TODAY + DAY + HOUR)
     assert.deepEqual(await partitions(), ["blob_chunk_20001"])
+    // While somebody holds one of its blobs, a day stays.
+    await stored(store, { until: TODAY + DAY + HOUR })
+    await client.query("BEGIN")
+    await client.query("SELECT 1 FROM stored_blob FOR UPDATE")
+    await swept(store, TODAY + 2n * DAY + HOUR)
+    await client.query("COMMIT")
+    assert.deepEqual(await partitions(), ["blob_chunk_20001"])
     await swept(store, TODAY + 2n * DAY + HOUR)
     assert.deepEqual(await partitions(), [])
     assert.deepEqual([await rowsOf("stored_blob"), await rowsOf("blob_group"), await rowsOf("blob_day")], [0, 0, 0])

@@ -33,6 +33,15 @@ export class Bus {
     this.#wakes.delete(wake)
   }
 
+  passSignal(topic: string, body: Uint8Array): void {
+    for (const wake of this.#wakes) {
+      if (this.isLossy || this.#dice.chance(2)) continue
+      this.#timeline.after(this.#dice.below(DELAY_MILLISECONDS_MAX), "a signal comes", () => {
+        wake.receiveSignal(topic, body)
+      })
+    }
+  }
+
   pass(from: BusWake, topics: ReadonlySet<string>): void {
     for (const wake of this.#wakes) {
       if (wake === from || this.isLossy || this.#dice.chance(2)) continue
@@ -76,6 +85,19 @@ export class BusWake implements Wake {
 
   watching(topic: string): number {
     return this.#here.watching(topic)
+  }
+
+  signal(topic: string, body: Uint8Array): void {
+    if (!this.#isOver) this.#bus.passSignal(topic, body)
+  }
+
+  hear(topic: string, listener: (body: Uint8Array) => void): Disposable {
+    return this.#here.hear(topic, listener)
+  }
+
+  /** At most once, and as lossy as hints. */
+  receiveSignal(topic: string, body: Uint8Array): void {
+    if (!this.#isOver) this.#here.signal(topic, body)
   }
 
   receive(topics: ReadonlySet<string>): void {
