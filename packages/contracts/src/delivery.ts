@@ -17,7 +17,6 @@ import {
 } from "@conclave/codec"
 import { notToRepeat, requestContract, safeToRepeat } from "@conclave/transport"
 import { Access, AccessKey, Interval, Pass } from "./access.js"
-import { BlobHash, BlobId } from "./blobs.js"
 import { ServiceIdentity } from "./heads.js"
 import { Answers, Knock, KnockId } from "./knocks.js"
 import { KeepingPolicy, KeptFor } from "./policy.js"
@@ -163,6 +162,15 @@ export const Append = struct("Append", {
   access: Access,
 })
 export type Append = TypeOf<typeof Append>
+
+/**
+ * Random, 32 bytes, drawn by the uploader: a capability to read. It is not derived from the content, so that nobody can ask
+ * the service whether it keeps a certain content. Whoever knows it needs no key of the group.
+ */
+const BlobId = alias("BlobId", fixed(32))
+
+/** See `blobHash` in `blobs.ts`. */
+const BlobHash = alias("BlobHash", fixed(32))
 
 /** How an endpoint is told: by Web Push (RFC 8030), or by a request to it. */
 export const PushKind = enumeration("PushKind", 1, { webPush: 1, webhook: 2 })

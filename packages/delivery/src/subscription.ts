@@ -7,7 +7,6 @@ import type { Identity } from "./identity.js"
 import type { Passes } from "./passes.js"
 import { counted, refusedOf, suspended } from "./responses.js"
 import { knocksSince } from "./retention.js"
-import type { Heard } from "./signals.js"
 import { type Refused, type Shown, type Standing, type Store, Suspended } from "./store/store.js"
 import type { Tails } from "./tails.js"
 import { groupTopic, idOf, inboxTopic } from "./topics.js"
@@ -28,8 +27,8 @@ export interface SubscriptionOptions {
   readonly identity: Identity
   readonly passes: Passes
   readonly judge: AccessJudge
-  /** What waits of signals, if it hears them. */
-  readonly heard: Heard
+  /** What waits of signals, if it hears them; `topic` is noted when there is something to take. */
+  readonly heard: { readonly topic: string; take(): readonly DeliveryResponse[] }
   readonly page: { readonly limit: number; readonly sizeMax: number }
   readonly signal: AbortSignal
   /** Shared by all subscriptions of a service. */
