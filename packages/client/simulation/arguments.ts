@@ -16,7 +16,7 @@ Without --seeds and --minutes it tries 200 seeds.
   --seed SEED        this seed alone, twice
   --trace            with --seed: and what happens in it
 
-  --planted          plants each known bug and counts the seeds until it is found
+  --planted          plants each known bug, and counts seeds until it is found
   --planted-seeds N  gives up after so many (default: 1000)
   --bug PART         those alone with PART in their names; may be repeated
 
