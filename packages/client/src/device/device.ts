@@ -35,6 +35,7 @@ import type { Means } from "./driver.js"
 import { groupOptionsOf } from "./group-options.js"
 import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
+import { introduce } from "./introducing.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
@@ -219,7 +220,12 @@ export class Device implements Client {
   /** Half-done work first: the registration; then the conversations, which know their own. */
   async start(signal: AbortSignal | undefined): Promise<void> {
     await this.#load()
-    if (!this.#means.transactions.profile.registered) await this.#introduce(signal)
+    if (!this.#means.transactions.profile.registered) {
+      const { endorse, displayName } = this.#options
+      const parts = { means: this.#means, keyPackages: this.#keyPackages, people: this.#people }
+      const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
+      await introduce(parts, { endorse, displayName }, until)
+    }
     this.#means.store.lost.then((reason) => this.#end(reason))
     const { suite } = this.#means.transactions.profile
     const milliseconds = this.#means.log.elapsed() - this.#begun
@@ -412,23 +418,6 @@ export class Device implements Client {
           ? Number(transactions.profile.nextEvent)
           : Number(oldest[0].slice(recordKeys.events.length)),
       find: this.#find,
-    })
-  }
-
-  /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
-  async #introduce(signal: AbortSignal | undefined): Promise<void> {
-    const { directory, identity, judge, transactions } = this.#means
-    const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-    const siblings = await identity.register(directory, this.#options.endorse, until)
-    await this.#keyPackages.replenish(until)
-    // A further device learns what this person is called already.
-    if (this.#options.endorse !== undefined) await directory.devices(identity.name, until)
-    if (this.#options.displayName !== undefined) await this.#people.set(this.#options.displayName, until)
-    await judge.pinned(identity.name)
-    await transactions.run(undefined, (transaction) => {
-      judge.pin(transaction, { name: identity.name, signatureKey: identity.signatureKey })
-      for (const sibling of siblings) judge.pin(transaction, { name: identity.name, signatureKey: sibling })
-      transaction.profile = { ...transaction.profile, registered: true }
     })
   }
 

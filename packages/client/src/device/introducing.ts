@@ -1,0 +1,33 @@
+import type { ClientOptions } from "../client.js"
+import type { People } from "../identity/people.js"
+import type { Stock } from "../identity/stock.js"
+import type { Means } from "./driver.js"
+
+/** What a device introduces itself with. */
+export interface Introducing {
+  readonly means: Pick<Means, "directory" | "identity" | "judge" | "transactions">
+  readonly keyPackages: Stock
+  readonly people: People
+}
+
+type Asked = { readonly [K in "endorse" | "displayName"]: ClientOptions[K] | undefined }
+
+/** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
+export async function introduce(
+  { means, keyPackages, people }: Introducing,
+  { endorse, displayName }: Asked,
+  signal: AbortSignal,
+): Promise<void> {
+  const { directory, identity, judge, transactions } = means
+  const siblings = await identity.register(directory, endorse, signal)
+  await keyPackages.replenish(signal)
+  // A further device learns what this person is called already.
+  if (endorse !== undefined) await directory.devices(identity.name, signal)
+  if (displayName !== undefined) await people.set(displayName, signal)
+  await judge.pinned(identity.name)
+  await transactions.run(undefined, (transaction) => {
+    judge.pin(transaction, { name: identity.name, signatureKey: identity.signatureKey })
+    for (const sibling of siblings) judge.pin(transaction, { name: identity.name, signatureKey: sibling })
+    transaction.profile = { ...transaction.profile, registered: true }
+  })
+}
