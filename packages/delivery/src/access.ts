@@ -100,10 +100,7 @@ export class AccessJudge {
 
   /** For what is not ordered by the log, as an application message is proved: of the newest key, or for a while of the one before. */
   writing(evidence: Evidence, now: bigint): Shown {
-    return shown(evidence, (standing) => {
-      if (evidence.access.type === "pass") return denied(NO_PROOF)
-      const fault = this.#evidenceFault(evidence, standing, now)
-      if (fault !== undefined) return fault
+    return this.#proving(evidence, now, (standing) => {
       return standing.later === 0 || isFormerKey(standing, now) ? undefined : denied(NOT_NEWEST)
     })
   }
