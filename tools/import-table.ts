@@ -4,7 +4,9 @@
  */
 export const packages: Readonly<Record<string, readonly string[]>> = {
   codec: [],
-  crypto: ["codec"],
+  native: [],
+  // Where it is installed: an optional peer, which `crypto/node` loads by name.
+  crypto: ["codec", "native"],
   mls: ["codec", "crypto"],
   identity: ["codec", "contracts/auth", "contracts/names", "crypto", "mls"],
   transport: ["codec"],

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { ascii, concat, uint16, wipe } from "./bytes.js"
 import { expandParts } from "./hkdf.js"
-import { kem } from "./kem.js"
-import type { Aead, AeadName, CryptoProvider, Hash, HashName, Kem } from "./provider.js"
+import { dhKemConstants, kem } from "./kem.js"
+import type { Aead, AeadName, CryptoProvider, Hash, HashName, Kem, OneCallHpke } from "./provider.js"
 
 /*
  * RFC 9180 in base mode. Extract and Expand are HKDF with the suite's name and a label in front (§4).
@@ -156,6 +156,7 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
   if (!hash) throw new TypeError(`provider ${provider.name} has no ${suite.kdf}`)
   if (!aead) throw new TypeError(`provider ${provider.name} has no ${suite.aead}`)
   const schedule = keySchedule(hash, aead, concat(ascii("HPKE"), uint16(keys.id), kdfId[suite.kdf], aeadId[suite.aead]))
+  const oneCall = oneCallHpke(provider, suite.kem, { hash, aead, schedule })
 
   return {
     kem: {
@@ -173,6 +174,12 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
     prepareInfo: (info) => ({ infoHash: schedule.infoHash(info) }),
 
     seal(publicKey, { info, authenticatedData, plaintext, ephemeral }) {
+      if (oneCall && ephemeral.length === keys.ephemeralSize) {
+        const message = { publicKey, ...infoOf(info), authenticatedData, plaintext, ephemeral }
+        const sealed = oneCall.seal(message)
+        if (!sealed) throw new RangeError(`not a public key of ${suite.kem}`)
+        return sealed
+      }
       const { kemOutput, sharedSecret } = keys.encapsulate(publicKey, ephemeral)
       const secrets = schedule.start(sharedSecret, info)
       const [key, nonce] = [schedule.key(secrets), schedule.baseNonce(secrets)]
@@ -181,8 +188,12 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
       return { kemOutput, ciphertext }
     },
 
-    open(privateKey, { kemOutput, ciphertext, info, authenticatedData, publicKey }) {
-      const sharedSecret = keys.decapsulate(privateKey, kemOutput, publicKey)
+    open(privateKey, { kemOutput, ciphertext, info, authenticatedData, publicKey = empty }) {
+      if (oneCall) {
+        const message = { privateKey, publicKey, kemOutput, ...infoOf(info), authenticatedData, ciphertext }
+        return oneCall.open(message)
+      }
+      const sharedSecret = keys.decapsulate(privateKey, kemOutput, publicKey.length > 0 ? publicKey : undefined)
       if (!sharedSecret) return undefined
       const secrets = schedule.start(sharedSecret, info)
       const [key, nonce] = [schedule.key(secrets), schedule.baseNonce(secrets)]
@@ -234,6 +245,22 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
       wipe(exporterSecret)
     }
   }
+}
+
+/** Where the provider does DHKEM, the key schedule and the AEAD in one call. */
+function oneCallHpke(
+  provider: CryptoProvider,
+  kemName: string,
+  { hash, aead, schedule }: { hash: Hash; aead: Aead; schedule: KeySchedule },
+): OneCallHpke | undefined {
+  const constants = provider.hpke && dhKemConstants(provider, kemName)
+  if (!constants) return undefined
+  const { group, hash: kemHash, labels } = constants
+  return provider.hpke!({ group, kemHash, kdfHash: hash, aead, labels: [...labels, ...schedule.labels] })
+}
+
+function infoOf(info: Uint8Array | PreparedInfo): { info: Uint8Array; infoIsHash: boolean } {
+  return info instanceof Uint8Array ? { info, infoIsHash: false } : { info: info.infoHash, infoIsHash: true }
 }
 
 class Context {
@@ -320,6 +347,7 @@ function keySchedule(hash: Hash, aead: Aead, suiteId: Uint8Array) {
   const infoHashOf = (info: Uint8Array) => hash.hmac(empty, infoLabel, info)
 
   return {
+    labels: [infoLabel, secretLabel, keyLabel, nonceLabel, contextHead],
     infoHash: infoHashOf,
     /** Consumes the shared secret: it is wiped. */
     start(sharedSecret: Uint8Array, info: Uint8Array | PreparedInfo): Secrets {

@@ -19,6 +19,19 @@ export function hasKem({ kems, groups }: CryptoProvider, name: string): boolean 
   return kems?.[name] !== undefined || (isGroup(name) && groups[name] !== undefined)
 }
 
+/** What is constant in DHKEM over a group: its hash, and what stands before the inputs, in the order of their use. */
+export function dhKemConstants(
+  { hashes, groups, kems }: CryptoProvider,
+  name: string,
+): { readonly group: KemGroup; readonly hash: Hash; readonly labels: readonly Uint8Array[] } | undefined {
+  if (kems?.[name] || !isGroup(name)) return undefined
+  const { id, hash: hashName, mask } = parameters[name]
+  const [group, hash] = [groups[name], hashes[hashName]]
+  if (!group || !hash) return undefined
+  const { keyPair, privateKey, candidate, extract, sharedSecret } = labelsOf(id, hash, group)
+  return { group, hash, labels: [keyPair, mask === undefined ? privateKey : candidate, extract, sharedSecret] }
+}
+
 const isGroup = (name: string): name is KemGroupName => Object.hasOwn(parameters, name)
 
 // RFC 9180 §7.1. `mask` clears the bits of a candidate scalar's first byte that no scalar has; Montgomery curves need

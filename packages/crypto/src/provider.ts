@@ -19,6 +19,49 @@ export interface CryptoProvider {
    */
   readonly kems?: Readonly<Partial<Record<string, Kem>>>
   readonly signatures: Readonly<Partial<Record<SignatureName, SignatureScheme>>>
+  /** HPKE of a suite in one call to a message, or `undefined` where the suite is not made of this provider's parts alone. */
+  readonly hpke?: (suite: HpkeParts) => OneCallHpke | undefined
+}
+
+/** What a suite of HPKE is made of, for a provider that does it in one call. */
+export interface HpkeParts {
+  readonly group: KemGroup
+  readonly kemHash: Hash
+  readonly kdfHash: Hash
+  readonly aead: Aead
+  /**
+   * What stands before the input of each step, in the order of the steps: of DHKEM (RFC 9180 §4.1, §7.1.3) the labels
+   * `dkp_prk`, `sk` or `candidate`, `eae_prk` and `shared_secret`; of the key schedule (§5.1) `info_hash`, `secret`, `key` and
+   * `base_nonce`, then the mode and the hash of the pre-shared key's id.
+   */
+  readonly labels: readonly Uint8Array[]
+}
+
+/** Base mode, one message to a call. `infoIsHash`: whether `info` is its hash already. */
+export interface OneCallHpke {
+  /** `undefined` for a malformed public key. */
+  seal(message: {
+    readonly publicKey: Uint8Array
+    readonly info: Uint8Array
+    readonly infoIsHash: boolean
+    readonly authenticatedData: Uint8Array
+    readonly plaintext: Uint8Array
+    readonly ephemeral: Uint8Array
+  }): { readonly kemOutput: Uint8Array; readonly ciphertext: Uint8Array } | undefined
+  /**
+   * `undefined` for what is not authentic. An empty `publicKey` is computed.
+   *
+   * @throws RangeError for a malformed private key.
+   */
+  open(message: {
+    readonly privateKey: Uint8Array
+    readonly publicKey: Uint8Array
+    readonly kemOutput: Uint8Array
+    readonly info: Uint8Array
+    readonly infoIsHash: boolean
+    readonly authenticatedData: Uint8Array
+    readonly ciphertext: Uint8Array
+  }): Uint8Array | undefined
 }
 
 export type HashName = "SHA-256" | "SHA-384" | "SHA-512"

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { createPublicKey } from "node:crypto"
 import { createRequire } from "node:module"
 import { test } from "node:test"
@@ -7,27 +7,42 @@ import { keyImport, keyImports, lastingKeyImport, publicKeyBytes } from "../src/
 import { nodeProvider } from "../src/node/provider.js"
 import { agreements } from "./facts/rfc7748.js"
 import { rfc8032 } from "./facts/rfc8032.js"
-import { bytes, hex, seeded } from "./support.js"
+import { bytes, hex, noNative, seeded } from "./support.js"
 
 const entry = new URL("../src/node/provider.js", import.meta.url).href
 
-test("the node provider says by its name whether sodium-native speeds it up", () => {
+test("the node provider says by its name what speeds it up", () => {
   let installed = true
   try {
     createRequire(import.meta.url)("sodium-native")
   } catch {
     installed = false
   }
-  assert.equal(nodeProvider().name, installed ? "node+sodium-native" : "node")
+  const sodium = installed ? "node+sodium-native" : "node"
+  assert.equal(nodeProvider().name, noNative === undefined ? "node+native" : sodium)
+  assert.equal(nodeProvider({ accelerate: true }).name, nodeProvider().name)
+  assert.equal(nodeProvider({ accelerate: "native" }).name, noNative === undefined ? "node+native" : "node")
+  assert.equal(nodeProvider({ accelerate: "sodium" }).name, sodium)
   assert.equal(nodeProvider({ accelerate: false }).name, "node")
 })
 
-test("without sodium-native the node provider is complete, and says nothing", () => {
-  const program = `
+test("a provider says why it is not a faster one, and nothing where it is the one that was asked for", () => {
+  assert.equal(nodeProvider({ accelerate: false }).fallback, undefined)
+  const native = nodeProvider({ accelerate: "native" })
+  assert.equal(native.fallback === undefined, native.name === "node+native")
+  assert.equal(nodeProvider().fallback, native.fallback)
+})
+
+for (const [absent, name] of [
+  [["@conclave/native"], "node+sodium-native"],
+  [["@conclave/native", "sodium-native"], "node"],
+] as const) {
+  test(`without ${absent.join(" and ")} the node provider is complete, and says why in one line`, () => {
+    const program = `
     import Module from "node:module"
     const load = Module._load
     Module._load = (name, ...rest) => {
-      if (name === "sodium-native") throw new Error("not installed")
+      if (${JSON.stringify(absent)}.includes(name)) throw new Error("not here\\nand more")
       return load(name, ...rest)
     }
     const { acceleratedNodeProvider } = await import(${JSON.stringify(entry)})
@@ -36,10 +51,14 @@ test("without sodium-native the node provider is complete, and says nothing", ()
     const signature = key.sign(new Uint8Array(1))
     const verified = provider.signatures.Ed25519.verify(key.publicKey, new Uint8Array(1), signature)
     console.log(provider.name, verified, Object.keys(provider.groups).length, Object.keys(provider.aeads).length)
+    console.log(provider.fallback)
   `
-  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" })
-  assert.equal(output, "node true 5 3\n")
-})
+    const node = ["--input-type=module", "--eval", program]
+    const { stdout, stderr } = spawnSync(process.execPath, node, { encoding: "utf8" })
+    assert.equal(stdout, `${name} true 5 3\n@conclave/native does not load: not here\n`)
+    assert.equal(stderr, "")
+  })
+}
 
 test("whichever way a key is imported, it is the same key", () => {
   const facts = [

@@ -4,9 +4,20 @@ import { nodeProvider } from "../src/node/provider.js"
 import { portableProvider } from "../src/portable/provider.js"
 import { webProvider } from "../src/web/provider.js"
 
+const native = nodeProvider({ accelerate: "native" })
+
+/** Why native is not tested; it has to be where `CONCLAVE_NATIVE_REQUIRED` is 1. */
+export const noNative: string | undefined =
+  native.name === "node+native" ? undefined : `no native provider (npm run build:native): ${native.fallback}`
+if (noNative !== undefined) {
+  if (process.env.CONCLAVE_NATIVE_REQUIRED === "1") throw new Error(noNative)
+  console.error(`NOT TESTED: ${noNative}`)
+}
+
 /** Every provider, each of which every test asks. */
 export const providers: readonly CryptoProvider[] = [
-  nodeProvider(),
+  ...(noNative === undefined ? [native] : []),
+  nodeProvider({ accelerate: "sodium" }),
   nodeProvider({ accelerate: false }),
   await webProvider(),
   portableProvider(),

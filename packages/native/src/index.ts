@@ -1,0 +1,66 @@
+import { createRequire } from "node:module"
+import type { Binding } from "./binding.js"
+import { NativeLibrary } from "./library.js"
+
+export {
+  type NativeAead,
+  type NativeGroup,
+  type NativeHash,
+  type NativeHpke,
+  type NativeHpkeSuite,
+  type NativeKey,
+  NativeLibrary,
+  type NativeScheme,
+} from "./library.js"
+
+/** Of this package and of the binaries that belong to it. */
+export const VERSION = "0.1.0"
+
+/** Of the functions and their arguments, as the binary states it. */
+const INTERFACE = 1
+
+/** The library, or in one line why it is not there. */
+export type LoadedNative = { readonly library: NativeLibrary } | { readonly reason: string }
+
+/**
+ * Loads the binary of this platform: from this package's own folder where it was built there, or from the package of the
+ * platform, `@conclave/native-linux-x64-gnu` and the like. Never throws; later calls answer what the first one did.
+ */
+export function loadNative(): LoadedNative {
+  loaded ??= load(candidates(process.platform, process.arch), createRequire(import.meta.url))
+  return loaded
+}
+
+let loaded: LoadedNative | undefined
+
+/** The names of the platforms whose binary may run here. npm installs the one whose C library it finds. */
+export function platforms(platform: string, arch: string): string[] {
+  if (platform === "linux") return [`linux-${arch}-gnu`, `linux-${arch}-musl`]
+  return [platform === "win32" ? `win32-${arch}-msvc` : `${platform}-${arch}`]
+}
+
+function candidates(platform: string, arch: string): string[] {
+  const names = platforms(platform, arch)
+  return [
+    ...names.map((name) => `../binaries/conclave-native.${name}.node`),
+    ...names.map((name) => `@conclave/native-${name}`),
+  ]
+}
+
+/** The first candidate that loads and belongs to this version. `require` throws for what is not there, or does not run. */
+export function load(candidates: readonly string[], require: (name: string) => unknown): LoadedNative {
+  const reasons: string[] = []
+  for (const candidate of candidates) {
+    try {
+      const binding = require(candidate) as Binding
+      if (binding.version === VERSION && binding.interfaceVersion === INTERFACE) {
+        return { library: new NativeLibrary(binding) }
+      }
+      reasons.push(`${candidate} is of version ${binding.version}, not ${VERSION}`)
+    } catch (error) {
+      const { code, message } = error as { code?: unknown; message?: unknown }
+      if (code !== "MODULE_NOT_FOUND") reasons.push(`${candidate} does not load: ${String(message).split("\n")[0]}`)
+    }
+  }
+  return { reason: reasons[0] ?? `there is no binary for ${process.platform} ${process.arch}` }
+}
