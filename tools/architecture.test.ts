@@ -182,8 +182,10 @@ const neededUnnamed: Readonly<Record<string, string>> = Object.fromEntries([
   ["postgres @types/pg", "the types of pg, which `Database.connect` returns"],
   ["client ws", "an optional peer of transport, passed on"],
   ["client sodium-native", "an optional peer of crypto, passed on"],
+  ["client @conclave/native", "an optional peer of crypto, passed on"],
   ["cli libsql", "an optional peer of client, which the command line needs"],
   ["cli ws", "an optional peer of transport, which the command line needs"],
+  ["cli @conclave/native", "an optional peer of crypto, which makes the command line faster where it has a binary"],
   ["cli sodium-native", "an optional peer of crypto, which makes the command line fast"],
 ])
 

@@ -15,7 +15,7 @@ describe("conclave doctor", () => {
     const text = output.toString()
     for (const says of [
       new RegExp(`^✓ Node ${process.versions.node.replaceAll(".", "\\.")} on `, "m"),
-      /^[✓–] Cryptography comes from node(\+sodium-native)?; it verifies a signature in \d+ µs/m,
+      /^[✓–] Cryptography comes from node(\+sodium-native|\+native)?; it verifies a signature in \d+ µs/m,
       /^✓ SQLite \d+\.\d+\.\d+ comes with libsql; a durable write takes \d+\.\d ms there\.$/m,
       /^✓ What is written there is on the disk when the system says so \(fsync\)\.$/m,
       /^✓ Locks hold there: a second process is kept out of a profile\.$/m,

@@ -51,16 +51,17 @@ function candidates(platform: string, arch: string): string[] {
 export function load(candidates: readonly string[], require: (name: string) => unknown): LoadedNative {
   const reasons: string[] = []
   for (const candidate of candidates) {
+    const name = candidate.replace("../", "@conclave/native/")
     try {
       const binding = require(candidate) as Binding
       if (binding.version === VERSION && binding.interfaceVersion === INTERFACE) {
         return { library: new NativeLibrary(binding) }
       }
-      reasons.push(`${candidate} is of version ${binding.version}, not ${VERSION}`)
+      reasons.push(`${name} is of version ${binding.version}, not ${VERSION}`)
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: unknown }
-      if (code !== "MODULE_NOT_FOUND") reasons.push(`${candidate} does not load: ${String(message).split("\n")[0]}`)
+      if (code !== "MODULE_NOT_FOUND") reasons.push(`${name} does not load: ${String(message).split("\n")[0]}`)
     }
   }
-  return { reason: reasons[0] ?? `there is no binary for ${process.platform} ${process.arch}` }
+  return { reason: reasons[0] ?? `@conclave/native has no binary for ${process.platform} ${process.arch}` }
 }

@@ -14,7 +14,6 @@ export function checkRuntime(): Finding[] {
 
 export function checkCryptography(): Finding[] {
   const provider = nodeProvider()
-  const isAccelerated = provider.name !== "node"
   const ed25519 = provider.signatures.Ed25519
   if (ed25519 === undefined) return [{ verdict: "bad", text: `The crypto provider ${provider.name} lacks Ed25519.` }]
   using key = ed25519.generate(provider.random)
@@ -29,12 +28,14 @@ export function checkCryptography(): Finding[] {
   }
   const microseconds = Math.round(((performance.now() - begin) / rounds) * 1000)
   const text = `Cryptography comes from ${provider.name}; it verifies a signature in ${microseconds} µs`
-  return isAccelerated
-    ? [{ verdict: "good", text: `${text}, accelerated by libsodium.` }]
+  if (provider.name === "node+native") return [{ verdict: "good", text: `${text}, accelerated by aws-lc.` }]
+  const why = provider.fallback === undefined ? "" : ` ${provider.fallback}.`
+  return provider.name === "node+sodium-native"
+    ? [{ verdict: "good", text: `${text}, accelerated by libsodium.${why}` }]
     : [
         {
           verdict: "note",
-          text: `${text}. With sodium-native, signatures and key exchange would be twice as fast or more.`,
+          text: `${text}.${why} With sodium-native, signatures and key exchange would be twice as fast or more.`,
           remedy: "npm install sodium-native",
         },
       ]

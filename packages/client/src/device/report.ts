@@ -70,7 +70,7 @@ function versions({ given, means, policy }: Reported): readonly string[] {
   ]
 }
 
-const providers = ["node", "node+sodium-native", "web", "portable"]
+const providers = ["node", "node+sodium-native", "node+native", "web", "portable"]
 
 /** An application's own provider may be called anything. */
 function providerName(name: string): string {

@@ -1,5 +1,5 @@
 import { wipe } from "../bytes.js"
-import type { SignatureScheme, SigningKey } from "../provider.js"
+import type { SignatureName, SignatureScheme, SigningKey } from "../provider.js"
 import { drawScalar, groupSizes, isScalar, isUncompressed, type NistCurveName } from "./curves.js"
 import { isEcdsaSignature } from "./der.js"
 import { type EdwardsName, edwardsSizes, isEdwardsPublicKey, isVerifiable } from "./edwards.js"
@@ -47,6 +47,19 @@ export function ecdsaScheme(
     isVerifiable: (publicKey, signature) =>
       isUncompressed(curve, publicKey) && isEcdsaSignature(signature, privateKeySize),
   })
+}
+
+/** Whether a library may be asked about a signature: what `verify` of a scheme looks at first. */
+export function isVerifiableIn(name: SignatureName, publicKey: Uint8Array, signature: Uint8Array): boolean {
+  if (name === "Ed25519" || name === "Ed448") return isVerifiable(name, publicKey, signature)
+  const curve = ecdsaCurves[name]
+  return isUncompressed(curve, publicKey) && isEcdsaSignature(signature, groupSizes[curve].privateKeySize)
+}
+
+const ecdsaCurves: Readonly<Record<Exclude<SignatureName, EdwardsName>, NistCurveName>> = {
+  "ECDSA-P-256-SHA-256": "P-256",
+  "ECDSA-P-384-SHA-384": "P-384",
+  "ECDSA-P-521-SHA-512": "P-521",
 }
 
 interface Rules {

@@ -1,7 +1,9 @@
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
 import { packSignatures, type SignatureToVerify } from "../batch.js"
+import { isVerifiableIn } from "../checked/signature.js"
 import type { SignatureName } from "../provider.js"
+import { nativeAlgorithms } from "./native.js"
 import { nodeProvider } from "./provider.js"
 
 export type { SignatureToVerify } from "../batch.js"
@@ -14,8 +16,12 @@ export interface VerifyBatchOptions {
 /** A thread takes longer to start than it takes to verify so many. */
 const SIGNATURES_FOR_A_THREAD = 500
 
+/** aws-lc's threads start faster. */
+const SIGNATURES_FOR_NATIVE = 32
+
 /**
- * Whether all signatures verify, on worker threads where there are enough of them. The calling thread is free meanwhile.
+ * Whether all signatures verify, on other threads where there are enough of them: `@conclave/native`'s where it runs, worker
+ * threads otherwise. The calling thread is free meanwhile.
  *
  * @throws TypeError for a scheme that Node does not have; rejects if a thread dies.
  */
@@ -27,6 +33,11 @@ export async function verifyBatch(
   const here = nodeProvider().signatures[scheme]
   if (here === undefined) throw new TypeError(`Node has no ${scheme}`)
   const wanted = options.threads ?? Math.min(availableParallelism(), 8)
+  const native = nativeAlgorithms()
+  if ("algorithms" in native && scheme !== "Ed448" && wanted > 0 && signatures.length >= SIGNATURES_FOR_NATIVE) {
+    const isAskable = signatures.every((it) => isVerifiableIn(scheme, it.publicKey, it.signature))
+    return isAskable && native.algorithms.library.verifyLater(scheme, packSignatures(signatures), wanted)
+  }
   const threads = Math.min(wanted, Math.floor(signatures.length / SIGNATURES_FOR_A_THREAD))
   if (threads === 0) {
     return signatures.every(({ publicKey, message, signature }) => here.verify(publicKey, message, signature))

@@ -1,0 +1,3 @@
+import { agreements, testFiles } from "./wycheproof.js"
+
+testFiles(agreements)

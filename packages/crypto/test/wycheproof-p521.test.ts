@@ -1,0 +1,3 @@
+import { agreementsOfP521, testFiles } from "./wycheproof.js"
+
+testFiles(agreementsOfP521)

@@ -1,0 +1,3 @@
+import { signatures, testFiles } from "./wycheproof.js"
+
+testFiles(signatures)

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { test } from "node:test"
+import type { Binding } from "../src/binding.js"
+import { load, loadNative, platforms, VERSION } from "../src/index.js"
+import { binaryFile, skip } from "./support.js"
+
+const absent = Object.assign(new Error("absent"), { code: "MODULE_NOT_FOUND" })
+const other = (fields: Partial<Binding>) => ({ version: VERSION, interfaceVersion: 1, ...fields }) as Binding
+
+function loadFrom(modules: Readonly<Record<string, Binding | Error>>) {
+  return load(Object.keys(modules), (name) => {
+    const module = modules[name]!
+    if (module instanceof Error) throw module
+    return module
+  })
+}
+
+test("loading answers the same each time, and never throws", () => {
+  assert.equal(loadNative(), loadNative())
+})
+
+test("the first binary that belongs to this version is taken", () => {
+  assert("library" in loadFrom({ a: absent, b: other({ version: "0.0.1" }), c: other({}) }))
+})
+
+test("why none is taken is said in one line", () => {
+  const reason = (modules: Readonly<Record<string, Binding | Error>>) => {
+    const loaded = loadFrom(modules)
+    assert("reason" in loaded)
+    assert.doesNotMatch(loaded.reason, /\n/)
+    return loaded.reason
+  }
+  assert.match(reason({ a: absent }), new RegExp(`no binary for ${process.platform} ${process.arch}`))
+  assert.equal(reason({ a: other({ version: "0.0.1" }) }), `a is of version 0.0.1, not ${VERSION}`)
+  assert.match(reason({ a: other({ interfaceVersion: 2 }) }), /^a is of version/)
+  assert.equal(
+    reason({ a: new Error("invalid ELF header\nand more"), b: absent }),
+    "a does not load: invalid ELF header",
+  )
+})
+
+test("a file that is no binary, or of another platform, is passed over", () => {
+  const folder = mkdtempSync(join(tmpdir(), "conclave-native-"))
+  try {
+    const require = createRequire(join(folder, "x.js"))
+    const files = { empty: "", text: "not a library", windows: "MZ\0\0PE\0\0", apple: "\xcf\xfa\xed\xfe" }
+    for (const [name, content] of Object.entries(files)) {
+      const file = join(folder, `${name}.node`)
+      writeFileSync(file, content, "latin1")
+      const loaded = load([file], require)
+      assert("reason" in loaded && loaded.reason.startsWith(`${file} does not load: `), JSON.stringify(loaded))
+    }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("the binary that was built is of this version", { skip }, () => {
+  const { version, interfaceVersion } = createRequire(import.meta.url)(binaryFile()) as Binding
+  assert.deepEqual([version, interfaceVersion], [VERSION, 1])
+})
+
+test("platforms are named as npm names them", () => {
+  assert.deepEqual(platforms("linux", "x64"), ["linux-x64-gnu", "linux-x64-musl"])
+  assert.deepEqual(platforms("darwin", "arm64"), ["darwin-arm64"])
+  assert.deepEqual(platforms("win32", "x64"), ["win32-x64-msvc"])
+})

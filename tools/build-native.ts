@@ -1,0 +1,77 @@
+/**
+ * Builds the native provider for this machine: `npm run build:native`. The binary goes into `packages/native/dist/binaries`,
+ * where `@conclave/native` looks first. Without a Rust that is new enough it says so and builds nothing; with
+ * `CONCLAVE_NATIVE_REQUIRED=1` that is a failure.
+ *
+ * `npm run build:native -- --package FOLDER` writes the package of this platform into FOLDER as well, as it is published.
+ * `--target TRIPLE` builds for another platform, where Rust and a C compiler for it are installed.
+ */
+import { spawnSync } from "node:child_process"
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { dirname, join } from "node:path"
+import { parseArgs } from "node:util"
+import { manifestOf, missingRust, nativeTarget } from "./native-platforms.js"
+import { read, root } from "./repository.js"
+
+const folder = join(root, "packages/native")
+const { values } = parseArgs({ options: { package: { type: "string" }, target: { type: "string" } } })
+const cargoManifest = read("packages/native/rust/Cargo.toml")
+const missing = missingRust(spawnSync("rustc", ["-vV"], { encoding: "utf8" }).stdout ?? "", cargoManifest)
+if (missing !== undefined) {
+  console.error(`NOT BUILT: the native provider, for ${missing}. Node's own cryptography is used.`)
+  process.exit(process.env.CONCLAVE_NATIVE_REQUIRED === "1" ? 1 : 0)
+}
+const host = /^host: (.*)$/m.exec(spawnSync("rustc", ["-vV"], { encoding: "utf8" }).stdout)![1]!
+const target = nativeTarget(values.target ?? host)
+if (target === undefined) fail(`${values.target ?? host} is no platform of the native provider`)
+
+const targetFolder = process.env.CARGO_TARGET_DIR ?? join(root, "output/native")
+const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo")
+// The paths of the machine would be in the messages of panics, and in the library's errors.
+const prefixes = [
+  [cargoHome, "cargo"],
+  [targetFolder, "target"],
+  [root.replace(/\/$/, ""), "conclave"],
+]
+const flags = (option: string) => prefixes.map(([from, to]) => `${option}=${from}=${to}`).join(" ")
+const { status } = spawnSync(
+  "cargo",
+  ["build", "--release", "--locked", "--manifest-path", join(folder, "rust/Cargo.toml"), "--target", target.triple],
+  {
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      CARGO_TARGET_DIR: targetFolder,
+      RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${flags("--remap-path-prefix")}`.trim(),
+      ...(target.platform.startsWith("win32")
+        ? {}
+        : { CFLAGS: `${process.env.CFLAGS ?? ""} ${flags("-ffile-prefix-map")}`.trim() }),
+    },
+  },
+)
+if (status !== 0) fail("cargo did not build it")
+const built = join(targetFolder, target.triple, "release", target.file)
+const binary = join(folder, "dist/binaries", `conclave-native.${target.platform}.node`)
+mkdirSync(dirname(binary), { recursive: true })
+copyFileSync(built, binary)
+console.log(`${binary.slice(root.length)}: ${Math.ceil(readFileSync(binary).length / 1000)} kB`)
+
+if (values.package !== undefined) {
+  const place = join(values.package, `native-${target.platform}`)
+  mkdirSync(place, { recursive: true })
+  copyFileSync(built, join(place, "conclave-native.node"))
+  copyFileSync(join(folder, "LICENSE"), join(place, "LICENSE"))
+  const manifest = manifestOf(target, JSON.parse(read("packages/native/package.json")))
+  writeFileSync(join(place, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  writeFileSync(
+    join(place, "README.md"),
+    `# ${manifest.name}\n\nThe binary of \`@conclave/native\` for ${target.platform}. It is installed by that package.\n`,
+  )
+  console.log(place)
+}
+
+function fail(reason: string): never {
+  console.error(reason)
+  process.exit(1)
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict"
+import { join } from "node:path"
+import { test } from "node:test"
+import { manifestOf, missingRust, nativeTarget, nativeTargets, optionalDependencies } from "./native-platforms.js"
+import { read, root } from "./repository.js"
+
+const cargo = read("packages/native/rust/Cargo.toml")
+const manifest = JSON.parse(read("packages/native/package.json"))
+const native: { VERSION: string; platforms(platform: string, arch: string): string[] } = await import(
+  join(root, "packages/native/dist/src/index.js")
+)
+
+test("the crate, its lock file, the package and its code have one version", () => {
+  assert.equal(/^version = "(.*)"$/m.exec(cargo)![1], manifest.version)
+  assert.match(
+    read("packages/native/rust/Cargo.lock"),
+    new RegExp(`name = "conclave-native"\nversion = "${manifest.version}"`),
+  )
+  assert.equal(native.VERSION, manifest.version)
+})
+
+test("the crate comes from Cargo's own registry alone", () => {
+  const sources = [...read("packages/native/rust/Cargo.lock").matchAll(/^source = "(.*)"$/gm)].map(([, it]) => it)
+  assert(sources.length > 5)
+  assert.deepEqual([...new Set(sources)], ["registry+https://github.com/rust-lang/crates.io-index"])
+})
+
+test("each platform's package has the name by which it is loaded there", () => {
+  for (const target of nativeTargets) {
+    const { name, os, cpu } = manifestOf(target, manifest)
+    assert(native.platforms(os[0]!, cpu[0]!).includes(name.replace("@conclave/native-", "")), name)
+    assert.equal(optionalDependencies(manifest.version)[name], manifest.version)
+  }
+  assert.equal(nativeTarget("wasm32-unknown-unknown"), undefined)
+})
+
+test("a Rust that is missing or too old is named", () => {
+  const printed = (release: string) => `rustc ${release}\nhost: x86_64-unknown-linux-gnu\nrelease: ${release}\n`
+  const wanted = /rust-version = "(.*)"/.exec(cargo)![1]!
+  assert.equal(missingRust("", cargo), "there is no rustc")
+  assert.equal(missingRust(printed("1.63.0"), cargo), `rustc is 1.63 and not ${wanted} or newer`)
+  for (const release of [`${wanted}.0`, "1.200.0", "2.0.0"])
+    assert.equal(missingRust(printed(release), cargo), undefined)
+})
