@@ -15,7 +15,7 @@ import { type Operation, operations, Scene } from "./scene.js"
 import { sdk } from "./sdk.js"
 
 /*
- * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,floor,ts-mls,ts-mls-next,openmls-wasm]
+ * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,native,sodium,node,floor,ts-mls,ts-mls-next,openmls-wasm]
  * npm run bench -- --large [--sizes 1000,10000,100000]
  * npm run bench -- --hostile [--sizes 1000]
  * npm run bench -- --sdk [--quick]
@@ -25,7 +25,7 @@ import { sdk } from "./sdk.js"
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
- * cannot avoid, on our provider.
+ * cannot avoid, on our provider. `native`, `sodium` and `node` are ours with those providers.
  */
 
 const options = given(
@@ -89,6 +89,11 @@ async function group(size: number): Promise<void> {
   }
   const main = Number(options.suite)
   if (only.includes("ours")) await enter("ours", ours, main)
+  // The same with the providers that stand behind the first one.
+  for (const accelerate of ["native", "sodium"] as const) {
+    if (only.includes(accelerate)) await enter(`ours, ${accelerate}`, conclave(nodeProvider({ accelerate })), main)
+  }
+  if (only.includes("node")) await enter("ours, node", conclave(nodeProvider({ accelerate: false })), main)
   if (only.includes("floor")) {
     const suite = cipherSuite(main, provider)
     const tree = suites.get(main) ?? new FullTree(suite, Math.max(size, 4))
