@@ -7,7 +7,7 @@
  * `--target TRIPLE` builds for another platform, where Rust and a C compiler for it are installed.
  */
 import { spawnSync } from "node:child_process"
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
@@ -54,7 +54,9 @@ if (status !== 0) fail("cargo did not build it")
 const built = join(targetFolder, target.triple, "release", target.file)
 const binary = join(folder, "dist/binaries", `conclave-native.${target.platform}.node`)
 mkdirSync(dirname(binary), { recursive: true })
-copyFileSync(built, binary)
+// Renamed into its place: a program that runs has the former one in its memory.
+copyFileSync(built, `${binary}.new`)
+renameSync(`${binary}.new`, binary)
 console.log(`${binary.slice(root.length)}: ${Math.ceil(readFileSync(binary).length / 1000)} kB`)
 
 if (values.package !== undefined) {
