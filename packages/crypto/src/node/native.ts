@@ -67,6 +67,8 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
     "P-384": nistGroup("P-384", { ...group("P-384"), isOnCurve: (point) => library.isOnCurve("P-384", point) }),
     "P-521": nistGroup("P-521", { ...group("P-521"), isOnCurve: (point) => library.isOnCurve("P-521", point) }),
   }
+  // What is constant in a suite, whoever asks for it and how often.
+  const suites = new Map<string, Native.NativeHpke>()
   return {
     library,
     random: (length) => library.random(length),
@@ -86,7 +88,10 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
       const [kemHashName, kdf] = [nameOf(hashes, kemHash), nameOf(hashes, kdfHash)]
       const aeadName = nameOf(aeads, aead)
       if (!kem || !kemHashName || !kdf || !aeadName) return undefined
-      return library.hpke({ kem, kemHash: kemHashName, kdf, aead: aeadName, labels })
+      const key = [kem, kemHashName, kdf, aeadName, ...labels.map((label) => Buffer.from(label).toString("hex"))].join()
+      const suite = suites.get(key) ?? library.hpke({ kem, kemHash: kemHashName, kdf, aead: aeadName, labels })
+      suites.set(key, suite)
+      return suite
     },
   }
 
