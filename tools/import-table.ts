@@ -90,7 +90,8 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["contracts/delivery", "contracts/log-chain", "contracts/access", "contracts/heads", "contracts/evidence"],
     ...["contracts/blobs", "contracts/knocks", "contracts/policy", "contracts/auth", "contracts/names"],
   ],
-  web: ["client", "client/browser"],
+  headless: ["client"],
+  web: ["client", "client/browser", "headless", "headless/browser", "headless/parts"],
   cli: [
     ...["codec", "mls/inspect", "client/records"],
     ...[
@@ -136,6 +137,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   sqlite: ["delivery", "testing/auth", "testing/delivery"],
   postgres: ["auth", "delivery", "testing/auth", "testing/delivery", "testing/servers"],
   client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
+  headless: ["auth", "client/browser", "crypto/node", "delivery", "server", "transport"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [
     ...["mls", "mls/wire", "client/browser", "contracts/access", "contracts/delivery", "contracts/heads"],
@@ -207,4 +209,7 @@ export const anywhere: readonly string[] = [
   "contracts/policy",
   "client",
   "client/browser",
+  "headless",
+  "headless/browser",
+  "headless/parts",
 ]

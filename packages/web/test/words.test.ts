@@ -1,13 +1,19 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type ClientEvent, personLabel } from "@conclave/client/browser"
+import type { Notice } from "@conclave/headless/parts"
+import {
+  type Alert,
+  conversationMemory,
+  followAlerts,
+  inOrder,
+  noticeOf,
+  readableMemory,
+  storableMemory,
+  withNotice,
+} from "@conclave/headless/parts"
 import { alertWords } from "../src/profile/alert-words.js"
-import { type Alert, followAlerts } from "../src/profile/alerts.js"
-import { inOrder } from "../src/profile/invitations.js"
-import { conversationMemory, readableMemory, storableMemory } from "../src/profile/memory.js"
-import type { Notice } from "../src/profile/notice.js"
 import { announcementOf, noticeText } from "../src/profile/notice-words.js"
-import { noticeOf, withNotice } from "../src/profile/notices.js"
 import type { People } from "../src/profile/words.js"
 
 const people: People = { name: "alice", called: (name) => name, label: (name) => personLabel(name, undefined) }

@@ -1,5 +1,5 @@
 import { eventSeverity, eventWords } from "@conclave/client/browser"
-import { type Alert, eventOf } from "./alerts.js"
+import { type Alert, eventOf } from "@conclave/headless/parts"
 import { pageReader, paragraph } from "./reader.js"
 import type { People } from "./words.js"
 

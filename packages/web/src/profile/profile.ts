@@ -9,33 +9,34 @@ import {
   personLabel,
   type TreeNode,
 } from "@conclave/client/browser"
-import { type Alert, followAlerts } from "./alerts.js"
-import { inOrder } from "./invitations.js"
-import { hexOf } from "./keys.js"
+import type { Notice } from "@conclave/headless/parts"
 import {
+  type Alert,
   type ConversationMemory,
   continueMemory,
   conversationMemory,
+  emptyThread,
+  followAlerts,
+  hexOf,
+  inOrder,
+  isPlaced,
   type KeyAlert,
   type Memory,
   type MemoryFile,
+  newestOf,
+  noticeOf,
   openMemory,
-} from "./memory.js"
-import type { Notice } from "./notice.js"
-import { announcementOf } from "./notice-words.js"
-import { noticeOf, withNotice } from "./notices.js"
-import { renewalOf } from "./renewal.js"
-import { newestOf, restarted } from "./restarting.js"
-import {
-  emptyThread,
-  isPlaced,
+  renewalOf,
+  restarted,
   type Thread,
   type TimelineItem,
   textOf,
   timelineOf,
   withMessages,
+  withNotice,
   withPage,
-} from "./thread.js"
+} from "@conclave/headless/parts"
+import { announcementOf } from "./notice-words.js"
 import { failureOf, isolated, type People, problem } from "./words.js"
 
 const PAGE_SIZE = 60

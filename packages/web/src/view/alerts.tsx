@@ -1,5 +1,5 @@
+import type { Alert } from "@conclave/headless/parts"
 import { alertWords } from "../profile/alert-words.js"
-import type { Alert } from "../profile/alerts.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"

@@ -1,6 +1,6 @@
 import type { Conversation, PersonDevice, TreeNode } from "@conclave/client/browser"
+import { grouped, hexOf, KEY_DIGITS_SHOWN } from "@conclave/headless/parts"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { grouped, hexOf, KEY_DIGITS_SHOWN } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"

@@ -1,7 +1,7 @@
 import type { Conversation } from "@conclave/client/browser"
+import { stoppedBy } from "@conclave/headless/parts"
 import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
-import { stoppedBy } from "../profile/restarting.js"
 import { problem } from "../profile/words.js"
 import { goTo } from "./route.js"
 

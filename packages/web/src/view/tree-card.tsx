@@ -1,6 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
+import { grouped } from "@conclave/headless/parts"
 import { useState } from "preact/hooks"
-import { grouped } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
 import { Dialog } from "./dialog.js"
 import { ExpandIcon, MinusIcon, PlusIcon } from "./icons.js"

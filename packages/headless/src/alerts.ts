@@ -1,4 +1,4 @@
-import { type ClientEvent, eventSeverity, type ToldEvent } from "@conclave/client/browser"
+import { type ClientEvent, eventSeverity, type ToldEvent } from "@conclave/client"
 
 /** Something that asks for attention, whatever conversation is in front, until the user has seen it. */
 export interface Alert {

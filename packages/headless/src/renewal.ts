@@ -1,4 +1,4 @@
-import type { TreeNode } from "@conclave/client/browser"
+import type { TreeNode } from "@conclave/client"
 import type { Renewal } from "./memory.js"
 
 /** A leaf that was blank, or somebody else's, is a newcomer's, and no part of the committer's path. */

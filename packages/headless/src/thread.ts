@@ -1,10 +1,4 @@
-import {
-  type Content,
-  type Conversation,
-  contentWords,
-  type Message,
-  type PendingMessage,
-} from "@conclave/client/browser"
+import { type Content, type Conversation, contentWords, type Message, type PendingMessage } from "@conclave/client"
 import type { ConversationMemory, FailedMessage } from "./memory.js"
 import type { Notice } from "./notice.js"
 

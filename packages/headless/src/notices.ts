@@ -1,4 +1,4 @@
-import type { ClientEvent } from "@conclave/client/browser"
+import type { ClientEvent } from "@conclave/client"
 import type { Notice } from "./notice.js"
 
 export interface NoticePlace extends Pick<Notice, "at" | "after"> {

@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import type { Alert } from "./alerts.js"
 import { bytesOf, hexOf } from "./keys.js"
 import type { Notice } from "./notice.js"

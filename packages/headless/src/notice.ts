@@ -1,4 +1,4 @@
-import type { ToldEvent } from "@conclave/client/browser"
+import type { ToldEvent } from "@conclave/client"
 
 /** Something that happened between two messages. */
 export interface Notice {

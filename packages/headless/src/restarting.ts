@@ -1,4 +1,4 @@
-import type { Client, Conversation } from "@conclave/client/browser"
+import type { Client, Conversation } from "@conclave/client"
 import type { ConversationMemory } from "./memory.js"
 
 /** The one in the list: of a conversation that goes on in a new group, that group. */

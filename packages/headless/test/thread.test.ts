@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import type { Message } from "@conclave/client/browser"
-import { conversationMemory, readableMemory, storableMemory } from "../src/profile/memory.js"
-import type { Notice } from "../src/profile/notice.js"
-import { emptyThread, isPlaced, type Thread, timelineOf, withMessages, withPage } from "../src/profile/thread.js"
+import type { Message } from "@conclave/client"
+import { conversationMemory, readableMemory, storableMemory } from "../src/memory.js"
+import type { Notice } from "../src/notice.js"
+import { emptyThread, isPlaced, type Thread, timelineOf, withMessages, withPage } from "../src/thread.js"
 
 const sentAt = new Date(0)
 const ID = "00".repeat(16)

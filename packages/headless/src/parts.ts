@@ -1,0 +1,10 @@
+/** The pure functions that a headless client is made of. */
+export * from "./alerts.js"
+export * from "./invitations.js"
+export * from "./keys.js"
+export * from "./memory.js"
+export * from "./notice.js"
+export * from "./notices.js"
+export * from "./renewal.js"
+export * from "./restarting.js"
+export * from "./thread.js"
