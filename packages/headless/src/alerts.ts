@@ -48,33 +48,36 @@ const CONTRADICTED = "CONTRADICTED"
 const RESTORED = "RESTORED"
 const REPLACED = "REPLACED"
 
-/** Brings `alerts` up to date with an event: the same again is counted, what has been resolved goes. */
-export function followAlerts(alerts: Alert[], event: ClientEvent): void {
+/** One for each code and conversation. */
+export function alertId({ code, conversation }: Pick<Alert, "code" | "conversation">): string {
+  return `${code} ${conversation ?? ""}`
+}
+
+/** The alerts after an event, in the order of their numbers: the same again is counted, what has been resolved goes. */
+export function followAlerts(alerts: readonly Alert[], event: ClientEvent): readonly Alert[] {
   const conversation = event.conversation?.id
   switch (event.type) {
     case "rejected":
-      if (conversation === undefined || isAlarm(event)) add(alerts, { ...event, conversation })
-      return
+      return conversation === undefined || isAlarm(event) ? added(alerts, { ...event, conversation }) : alerts
     case "unavailable":
-      if (conversation === undefined) add(alerts, { ...event, conversation, code: UNAVAILABLE, count: 1 })
-      return
+      return conversation === undefined
+        ? added(alerts, { ...event, conversation, code: UNAVAILABLE, count: 1 })
+        : alerts
     case "copied":
-      add(alerts, { ...event, conversation, code: COPIED, count: 1 })
-      return
+      return added(alerts, { ...event, conversation, code: COPIED, count: 1 })
     case "stopped":
-      add(alerts, { ...event, conversation, code: STOPPED, count: 1 })
-      return
+      return added(alerts, { ...event, conversation, code: STOPPED, count: 1 })
     case "contradicted":
-      add(alerts, { ...event, conversation, code: CONTRADICTED, count: 1 })
-      return
+      return added(alerts, { ...event, conversation, code: CONTRADICTED, count: 1 })
     case "service":
-      add(alerts, { ...event, conversation, code: event.change === "restored" ? RESTORED : REPLACED, count: 1 })
-      return
+      return added(alerts, { ...event, conversation, code: event.change === "restored" ? RESTORED : REPLACED, count: 1 })
     case "joined":
     case "recovered":
     case "lost":
     case "left":
-      forget(alerts, (alert) => alert.conversation === conversation)
+      return alerts.filter((alert) => alert.conversation !== conversation)
+    default:
+      return alerts
   }
 }
 
@@ -83,24 +86,19 @@ function isAlarm(event: ToldEvent): boolean {
   return eventSeverity(event, { name: "", conversation: "" }) === "alarm"
 }
 
-function add(alerts: Alert[], alert: Alert): void {
+function added(alerts: readonly Alert[], alert: Alert): readonly Alert[] {
   const { number, conversation, code, reason, count, by, accused, evidence } = alert
   const before = alerts.find((it) => it.conversation === conversation && it.code === code)
-  forget(alerts, (it) => it === before)
   const together = { reason: before?.reason ?? reason, count: (before?.count ?? 0) + count }
   // What can be proved is what is said, whoever else contradicts.
   const shown = isProven(before) && !isProven(alert) ? before : { by, accused, evidence }
-  alerts.push({
+  const next: Alert = {
     ...{ number, conversation, code, ...together },
     ...(shown?.by !== undefined && { by: shown.by }),
     ...(shown?.accused !== undefined && { accused: shown.accused }),
     ...(shown?.evidence !== undefined && { evidence: shown.evidence }),
-  })
-  if (alerts.length > ALERTS_MAX) alerts.shift()
+  }
+  return [...alerts.filter((it) => it !== before), next].slice(-ALERTS_MAX)
 }
 
 const isProven = (alert: Alert | undefined) => (alert?.evidence?.length ?? 0) > 0
-
-function forget(alerts: Alert[], isOver: (alert: Alert) => boolean): void {
-  for (let at = alerts.length - 1; at >= 0; at--) if (isOver(alerts[at]!)) alerts.splice(at, 1)
-}

@@ -1,1 +1,4 @@
-export type { Alert } from "./alerts.js"
+/// <reference lib="dom" />
+export * from "./index.js"
+export { broadcastChannel } from "./keep/broadcast.js"
+export { type IndexedDbKeepOptions, indexedDbKeep } from "./keep/indexeddb.js"

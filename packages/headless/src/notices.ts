@@ -1,4 +1,4 @@
-import type { ClientEvent } from "@conclave/client"
+import type { ClientEvent, ContinuedConversation, Conversation } from "@conclave/client"
 import type { Notice } from "./notice.js"
 
 export interface NoticePlace extends Pick<Notice, "at" | "after"> {
@@ -30,6 +30,8 @@ export function noticeOf(
     case "failed":
       // A message that failed is seen itself.
       return event.wish === "send" ? undefined : { ...notice, event }
+    case "invited":
+      return { ...notice, event: { ...event, continues: event.continues && withoutHandle(event.continues) } }
     case "throttled":
     case "update":
       return undefined
@@ -38,12 +40,16 @@ export function noticeOf(
   }
 }
 
-/** Adds a notice, and counts what is refused again and again in one. */
-export function withNotice(notices: Notice[], notice: Notice): void {
+/** A conversation is a handle of the client: of the one before, its title is what words need. */
+function withoutHandle({ conversation: { title }, ...differences }: ContinuedConversation): ContinuedConversation {
+  return { ...differences, conversation: { title } as Conversation }
+}
+
+/** The notices with one more; what is refused again and again is counted in one. */
+export function withNotice(notices: readonly Notice[], notice: Notice): readonly Notice[] {
   const last = notices.at(-1)
-  if (last !== undefined && isSameRefusal(last, notice)) notices[notices.length - 1] = together(last, notice)
-  else notices.push(notice)
-  if (notices.length > NOTICES_MAX) notices.shift()
+  if (last !== undefined && isSameRefusal(last, notice)) return [...notices.slice(0, -1), together(last, notice)]
+  return [...notices, notice].slice(-NOTICES_MAX)
 }
 
 function isSameRefusal({ event, after }: Notice, { event: next, after: afterNext }: Notice): boolean {

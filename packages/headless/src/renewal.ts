@@ -1,5 +1,5 @@
 import type { TreeNode } from "@conclave/client"
-import type { Renewal } from "./memory.js"
+import type { Renewal } from "./records.js"
 
 /** A leaf that was blank, or somebody else's, is a newcomer's, and no part of the committer's path. */
 export function renewalOf(before: readonly TreeNode[], after: readonly TreeNode[], epoch: bigint): Renewal | undefined {

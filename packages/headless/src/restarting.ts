@@ -1,5 +1,5 @@
 import type { Client, Conversation } from "@conclave/client"
-import type { ConversationMemory } from "./memory.js"
+import type { Notice } from "./notice.js"
 
 /** The one in the list: of a conversation that goes on in a new group, that group. */
 export function newestOf(conversation: Conversation): Conversation {
@@ -25,7 +25,7 @@ export async function restarted(
 /** Who has locked the others out, if that is a member whom `name` can leave out. */
 export function stoppedBy(
   { members }: Pick<Conversation, "members">,
-  { notices }: Pick<ConversationMemory, "notices">,
+  notices: readonly Notice[],
   name: string,
 ): string | undefined {
   const told = notices.findLast(({ event }) => event.type === "stopped")?.event
