@@ -397,6 +397,7 @@ export class OpenThread implements Thread {
     }
     this.#window = next
     this.#means.changed()
+    if (this.isFollowing) this.#means.seen(this.id)
   }
 
   #keyOf(seq: number): string | undefined {

@@ -36,6 +36,8 @@ export class World implements AsyncDisposable {
     })
   }
 
+  /** Whom the services do not answer. */
+  readonly offline = new Set<string>()
   /** What the services could not do, through no fault of a request. */
   readonly faults: unknown[] = []
 
@@ -48,9 +50,9 @@ export class World implements AsyncDisposable {
   async client(name: string, options: Partial<ClientOptions> = {}): Promise<Client> {
     const client = await Client.open({
       name,
-      store: memoryStore(this.of(name).profile),
-      delivery: directTransport(this.#delivery),
-      auth: directTransport(this.#auth),
+      store: options.store ?? memoryStore(this.of(name).profile),
+      delivery: directTransport(this.#whileOnline(name, this.#delivery)),
+      auth: directTransport(this.#whileOnline(name, this.#auth)),
       provider,
       sealingKey: new Uint8Array(32).fill(7),
       now: () => this.now,
@@ -74,6 +76,13 @@ export class World implements AsyncDisposable {
   async open(name: string, options: HeadlessOptions = {}): Promise<Headless> {
     const client = await this.client(name, { policy: { keyPackages: 4, invitations: "ask" } })
     return this.headless(client, options)
+  }
+
+  #whileOnline(name: string, handler: Handler): Handler {
+    return (...request) => {
+      if (this.offline.has(name)) throw new Error("it does not answer")
+      return handler(...request)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
