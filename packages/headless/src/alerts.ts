@@ -70,7 +70,12 @@ export function followAlerts(alerts: readonly Alert[], event: ClientEvent): read
     case "contradicted":
       return added(alerts, { ...event, conversation, code: CONTRADICTED, count: 1 })
     case "service":
-      return added(alerts, { ...event, conversation, code: event.change === "restored" ? RESTORED : REPLACED, count: 1 })
+      return added(alerts, {
+        ...event,
+        conversation,
+        code: event.change === "restored" ? RESTORED : REPLACED,
+        count: 1,
+      })
     case "joined":
     case "recovered":
     case "lost":

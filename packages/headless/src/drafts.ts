@@ -81,7 +81,8 @@ export class Drafts {
 
 /** The client reads the clock later than the draft. */
 async function isKnown(conversation: Conversation, text: string, sentAt: number): Promise<boolean> {
-  const isIt = (it: { readonly text?: string; readonly sentAt: Date }) => it.text === text && it.sentAt.getTime() >= sentAt
+  const isIt = (it: { readonly text?: string; readonly sentAt: Date }) =>
+    it.text === text && it.sentAt.getTime() >= sentAt
   if (conversation.pending.some(isIt)) return true
   return (await conversation.history({ limit: LOOKED_AT })).some((message) => message.own && isIt(message))
 }

@@ -77,7 +77,8 @@ export class Follower {
   /** What is kept of a conversation is kept of `after`, which takes its place; what had to be seen is over. */
   goOn(before: string, after: Conversation): void {
     const { kept } = this.#means
-    for (const [id, { conversation }] of [...kept.all("alert")]) if (conversation === before) kept.put("alert", id, undefined)
+    for (const [id, { conversation }] of [...kept.all("alert")])
+      if (conversation === before) kept.put("alert", id, undefined)
     const { id } = after
     const [old, now] = [kept.get("arrived", before), kept.get("arrived", id) ?? nothingArrived]
     const [oldRead, read] = [kept.get("read", before), kept.get("read", id) ?? nothingRead]
@@ -166,7 +167,11 @@ export class Follower {
   }
 
   #take(event: ClientEvent): void {
-    if (event.type === "message" || event.type === "sent") return this.#takeMessage(event)
+    if (event.type === "message" || event.type === "sent") this.#takeMessage(event)
+    else this.#takeOther(event)
+  }
+
+  #takeOther(event: Other): void {
     if (event.type === "update") this.outdated = event
     this.#takeAlerts(event)
     const { kept, now, told } = this.#means
@@ -256,11 +261,12 @@ export class Follower {
     const { kept } = this.#means
     const { id } = conversation
     const [last] = await conversation.history({ limit: 1 })
-    if (last === undefined) return
-    this.#showLast(id, fromHistory(last))
-    kept.put("arrived", id, { ...(kept.get("arrived", id) ?? nothingArrived), lastSeq: last.seq })
+    if (last !== undefined) {
+      this.#showLast(id, fromHistory(last))
+      kept.put("arrived", id, { ...(kept.get("arrived", id) ?? nothingArrived), lastSeq: last.seq })
+    }
     const thread = this.#means.thread(id)
-    if (thread.isLoaded) await thread.reload()
+    if (thread.isLoaded || this.#means.isShown(id)) await thread.reload()
   }
 
   /** An earlier version has not kept the place of the last message. */

@@ -155,7 +155,7 @@ export class Kept {
     if (!recordKinds.has(kind)) return
     const values = this.#values.get(kind) ?? new Map<string, unknown>()
     this.#values.set(kind, values)
-    const value = text === undefined ? undefined : valueOf(text)
+    const value = text === undefined ? undefined : valueIn(text)
     if (value === undefined) values.delete(id)
     else values.set(id, value)
   }
@@ -163,7 +163,7 @@ export class Kept {
   /** What both have read is read: where one has written over the other, it is written once more. */
   #takeFurther(key: string, text: string): void {
     const [, id] = partsOfKey(key)
-    const theirs = valueOf(text) as ReadMark | undefined
+    const theirs = valueIn(text) as ReadMark | undefined
     const own = this.get("read", id)
     const further = theirs === undefined || own === undefined ? (theirs ?? own) : furtherMark(own, theirs)
     if (further === undefined) return
@@ -173,7 +173,7 @@ export class Kept {
 }
 
 /** `undefined` for what is damaged. */
-function valueOf(text: string): unknown {
+function valueIn(text: string): unknown {
   try {
     return fromText(text)
   } catch {

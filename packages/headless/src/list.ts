@@ -4,6 +4,7 @@ import type { Kept } from "./kept.js"
 import type { ThreadMessage } from "./messages.js"
 import type { Notice } from "./notice.js"
 import { noFlags, nothingArrived, nothingRead } from "./records.js"
+import { stoppedBy } from "./restarting.js"
 
 /** A conversation in the list. */
 export interface ConversationSummary {
@@ -24,6 +25,8 @@ export interface ConversationSummary {
   readonly isArchived: boolean
   /** Where `status` is `left`: who removed this person, or this person's own name; empty where that is not known. */
   readonly removedBy: string | undefined
+  /** Where `status` is `stopped`: who has locked the others out, if that is a member whom the user can leave out. */
+  readonly stoppedBy: string | undefined
   /** Unix time in milliseconds, by this device's clock: when something was last told of it. 0 where nothing was. */
   readonly changedAt: number
 }
@@ -37,7 +40,9 @@ export interface InvitationSummary {
   readonly known: boolean
   readonly members: readonly string[]
   /** See `Conversation.invitedToContinue`. */
-  readonly continues: (Pick<ContinuedConversation, "by" | "added" | "removed" | "known"> & { readonly id: string }) | undefined
+  readonly continues:
+    | (Pick<ContinuedConversation, "by" | "added" | "removed" | "known"> & { readonly id: string })
+    | undefined
   readonly at: number
 }
 
@@ -80,18 +85,21 @@ export function unreadOf(kept: Kept, id: string): number {
   return Math.max(0, count - (kept.get("read", id) ?? nothingRead).count)
 }
 
-function summaryOf(conversation: Conversation, { kept, lastOf, now }: ListParts): ConversationSummary {
+function summaryOf(conversation: Conversation, { client, kept, lastOf, now }: ListParts): ConversationSummary {
   const { id, title, status, missing, members, pending } = conversation
   const { isMuted = false, isArchived = false } = kept.get("flags", id) ?? noFlags
+  const notices = kept.get("notices", id) ?? []
   const last = lastOf(id)
   // Of what an earlier version has kept no time of arrival, the sender's clock says it, but nothing in the future.
-  const changedAt = kept.get("arrived", id)?.changedAt ?? (last === undefined ? 0 : Math.min(last.sentAt.getTime(), now))
+  const changedAt =
+    kept.get("arrived", id)?.changedAt ?? (last === undefined ? 0 : Math.min(last.sentAt.getTime(), now))
   return {
     ...{ id, title, status, missing, members: [...members], last, pending: pending.length },
     hasDraft: kept.get("draft", id) !== undefined,
     unread: unreadOf(kept, id),
     ...{ isMuted, isArchived, changedAt },
-    removedBy: status === "left" ? removedBy(kept.get("notices", id) ?? []) : undefined,
+    removedBy: status === "left" ? removedBy(notices) : undefined,
+    stoppedBy: status === "stopped" ? stoppedBy(conversation, notices, client.name) : undefined,
   }
 }
 

@@ -36,11 +36,7 @@ export function withMessages(window: MessageWindow, more: readonly ThreadMessage
 }
 
 /** Adds the latest page, or begins again from it where messages between it and the others may be missing. */
-export function withLatest(
-  window: MessageWindow,
-  page: readonly ThreadMessage[],
-  isWhole: boolean,
-): MessageWindow {
+export function withLatest(window: MessageWindow, page: readonly ThreadMessage[], isWhole: boolean): MessageWindow {
   const first = page[0]?.seq
   const last = window.messages.at(-1)?.seq
   const isApart = !isWhole && (last === undefined || (first !== undefined && first > last))

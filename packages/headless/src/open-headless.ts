@@ -54,7 +54,10 @@ export class OpenHeadless implements Headless {
     this.client = client
     this.#kept = kept
     this.#now = now
-    this.#drafts = new Drafts(kept, { now, delayMilliseconds: options.draftDelayMilliseconds ?? DRAFT_DELAY_MILLISECONDS })
+    this.#drafts = new Drafts(kept, {
+      now,
+      delayMilliseconds: options.draftDelayMilliseconds ?? DRAFT_DELAY_MILLISECONDS,
+    })
     this.#trees = new Trees(kept)
     this.#followsTrees = followTrees
     this.#means = {
@@ -94,7 +97,12 @@ export class OpenHeadless implements Headless {
   readonly getSnapshot = (): HeadlessSnapshot => {
     if (this.#snapshot !== undefined && this.#snapshotVersion === this.#version) return this.#snapshot
     this.#snapshotVersion = this.#version
-    const parts = { client: this.client, kept: this.#kept, lastOf: (id: string) => this.#follower.last(id), now: this.#now() }
+    const parts = {
+      client: this.client,
+      kept: this.#kept,
+      lastOf: (id: string) => this.#follower.last(id),
+      now: this.#now(),
+    }
     const all = listOf(parts)
     const conversations = all.filter(({ isArchived }) => !isArchived)
     const counted = conversations.filter(({ isMuted }) => !isMuted)
@@ -164,7 +172,10 @@ export class OpenHeadless implements Headless {
     if (id === undefined) return
     this.#open(id).follow(true)
     const isInvitation = this.client.conversations.get(id)?.status === "invited"
-    if (!isInvitation) this.#open(id).jumpToLatest().catch((error) => this.fault(error))
+    if (!isInvitation)
+      this.#open(id)
+        .jumpToLatest()
+        .catch((error) => this.fault(error))
   }
 
   attend(isLooking: boolean): void {
@@ -398,7 +409,8 @@ export class OpenHeadless implements Headless {
     if (this.#kept.all("blocked").size === 0) return
     for (const conversation of this.client.conversations.values()) {
       const { id, status, invitedBy = "" } = conversation
-      if (status !== "invited" || this.#kept.get("blocked", invitedBy) === undefined || this.#declining.has(id)) continue
+      if (status !== "invited" || this.#kept.get("blocked", invitedBy) === undefined || this.#declining.has(id))
+        continue
       this.#declining.add(id)
       // What fails is tried again at the next step.
       conversation

@@ -1,7 +1,7 @@
 import type { Client } from "@conclave/client"
 import type { Headless, HeadlessOptions } from "./headless.js"
-import { Kept } from "./kept.js"
 import { memoryKeep } from "./keep/memory.js"
+import { Kept } from "./kept.js"
 import { OpenHeadless } from "./open-headless.js"
 import { platformTimers } from "./timers.js"
 

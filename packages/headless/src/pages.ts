@@ -7,11 +7,7 @@ type History = Pick<Conversation, "history">
  * wide. So it is asked for pieces that begin at the place and double until there is something in them, and halve until
  * nothing is left out: at most about a hundred questions, each for `limit` messages.
  */
-export async function messagesAfter(
-  conversation: History,
-  after: number,
-  limit: number,
-): Promise<readonly Message[]> {
+export async function messagesAfter(conversation: History, after: number, limit: number): Promise<readonly Message[]> {
   const [last] = await conversation.history({ limit: 1 })
   if (last === undefined || last.seq <= after) return []
   let found: readonly Message[] = []

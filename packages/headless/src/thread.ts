@@ -167,9 +167,10 @@ export class OpenThread implements Thread {
       const before = this.#window.messages[0]?.seq
       if (before === undefined || !this.#window.hasEarlier) return
       const { messages, isWhole } = await this.#read({ before })
-      const { pageSize, windowMax } = this.#means
+      // Who reads back is not to be taken to the end by what comes.
+      this.#isFollowing = false
       const window = { ...withMessages(this.#window, messages), hasEarlier: !isWhole }
-      this.#set(trimmed(window, Math.max(windowMax, 2 * pageSize), "earlier"))
+      this.#set(trimmed(window, this.#means.windowMax, "earlier"))
     })
   }
 
@@ -181,7 +182,7 @@ export class OpenThread implements Thread {
       const page = await messagesAfter(this.#conversation, last, pageSize)
       const messages = page.map(fromHistory)
       const window = { ...withMessages(this.#window, messages), hasLater: page.length === pageSize }
-      this.#set(trimmed(window, Math.max(windowMax, 2 * pageSize), "later"))
+      this.#set(trimmed(window, windowMax, "later"))
     })
   }
 
@@ -342,8 +343,15 @@ export class OpenThread implements Thread {
     if (content.text !== undefined) drafts.sent(this.id, content.text)
     if (isWaiting || failed.length > (known.failed ?? []).length) return
     const code = error instanceof ClientError ? error.code : undefined
-    const why: FailureReason = { code: "error", error: code, message: error instanceof Error ? error.message : String(error) }
-    kept.put("failed", this.id, [...failed, { messageId: `unstored-${now()}-${failed.length}`, content, at: now(), why }])
+    const why: FailureReason = {
+      code: "error",
+      error: code,
+      message: error instanceof Error ? error.message : String(error),
+    }
+    kept.put("failed", this.id, [
+      ...failed,
+      { messageId: `unstored-${now()}-${failed.length}`, content, at: now(), why },
+    ])
     changed()
   }
 

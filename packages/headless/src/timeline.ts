@@ -39,7 +39,9 @@ export function timelineOf(parts: TimelineParts): readonly TimelineItem[] {
   const { window, failed, waiting } = parts
   return [
     ...withDays(withUnread(withoutBlocked(placed(parts), parts), parts), parts),
-    ...(window.hasLater ? [] : failed.map((message): TimelineItem => ({ type: "failed", key: `f${message.messageId}`, message }))),
+    ...(window.hasLater
+      ? []
+      : failed.map((message): TimelineItem => ({ type: "failed", key: `f${message.messageId}`, message }))),
     ...(window.hasLater ? [] : waiting.flatMap((it) => waitingItem(it, window))),
   ]
 }
@@ -61,8 +63,7 @@ function placed({ window, notices }: TimelineParts): readonly TimelineItem[] {
     some.map((notice) => ({ type: "notice", key: `n${notice.number}`, notice }))
   const last = messages.at(-1)?.seq ?? -1
   // Whose message is not here: kept out while pages are missing, and shown first otherwise.
-  const isLost = (place: number | undefined) =>
-    place !== undefined && !seqs.has(place) && !(hasLater && place > last)
+  const isLost = (place: number | undefined) => place !== undefined && !seqs.has(place) && !(hasLater && place > last)
   return [
     ...(hasEarlier ? [] : shown(byPlace.get(undefined))),
     ...(hasEarlier ? [] : shown(notices.filter((notice) => isLost(placeOf(notice))))),

@@ -34,6 +34,7 @@ export class Trees {
   #renew(conversation: Conversation, before: readonly TreeNode[]): void {
     const { id, epoch } = conversation
     const renewal = renewalOf(before, this.of(conversation), epoch)
-    if (JSON.stringify(renewal) !== JSON.stringify(this.#kept.get("renewal", id))) this.#kept.put("renewal", id, renewal)
+    if (JSON.stringify(renewal) !== JSON.stringify(this.#kept.get("renewal", id)))
+      this.#kept.put("renewal", id, renewal)
   }
 }

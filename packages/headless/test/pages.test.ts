@@ -23,9 +23,17 @@ class History {
 
 /** Places with small gaps, wide gaps, and those of a restart. */
 const places = fc
-  .array(fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 2 ** 20 }), fc.constant(2 ** 40)), {
-    maxLength: 60,
-  })
+  .array(
+    fc.oneof(
+      fc.constant(1),
+      fc.integer({ min: 1, max: 50 }),
+      fc.integer({ min: 1, max: 2 ** 20 }),
+      fc.constant(2 ** 40),
+    ),
+    {
+      maxLength: 60,
+    },
+  )
   .map((steps) => {
     let last = 0
     return steps.map((step) => (last += step))

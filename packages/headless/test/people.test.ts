@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { memoryStore, MemoryProfile } from "@conclave/client"
+import { MemoryProfile, memoryStore } from "@conclave/client"
 import type { Headless } from "../src/index.js"
 import { said, settle, World } from "./support/world.js"
 
@@ -50,6 +50,20 @@ describe("invitations", () => {
     await bob.client.sync()
     await declined
     assert.deepEqual([bob.getSnapshot().invitations, bob.client.conversations.has(two.id)], [[], false])
+  })
+
+  it("that are in front when they are accepted are a thread in front: what comes is there, and read", async () => {
+    await using world = new World()
+    const bob = await world.open("bob")
+    const alice = await world.client("alice")
+    const team = await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, bob)
+    bob.show(team.id)
+    await bob.accept(team.id)
+    await settle(bob)
+    await team.send("hello")
+    await settle(alice, bob)
+    assert.deepEqual([said(bob, team.id), bob.getSnapshot().unread], [["hello"], 0])
   })
 })
 
@@ -194,7 +208,10 @@ describe("a search", () => {
       return hits
     }
     const here = { conversation: team.id }
-    assert.deepEqual(await found("cafe THE", here), ["the CAFE, the cafe: the CAFE the cafe", "The Café is open: The Café"])
+    assert.deepEqual(await found("cafe THE", here), [
+      "the CAFE, the cafe: the CAFE the cafe",
+      "The Café is open: The Café",
+    ])
     assert.equal((await found("cafe")).length, 3)
     assert.deepEqual(await found("cafe tea"), [])
     assert.deepEqual(await found("  "), [])

@@ -5,7 +5,13 @@ import { shared } from "../src/share.js"
 describe("what has not changed", () => {
   it("is the same object, in whatever it stands", () => {
     const bytes = Uint8Array.of(1)
-    const make = (text: string) => ({ list: [{ key: "a", text: "a" }, { key: "b", text, at: new Date(1) }], bytes })
+    const make = (text: string) => ({
+      list: [
+        { key: "a", text: "a" },
+        { key: "b", text, at: new Date(1) },
+      ],
+      bytes,
+    })
     const before = shared(undefined, make("b"))
     assert.equal(shared(before, make("b")), before)
     const after = shared(before, make("c"))
@@ -17,7 +23,10 @@ describe("what has not changed", () => {
 
   it("is known by its key, wherever it stands in a list", () => {
     const before = shared(undefined, [{ key: "b", n: 1 }])
-    const after = shared(before, [{ key: "a", n: 0 }, { key: "b", n: 1 }])
+    const after = shared(before, [
+      { key: "a", n: 0 },
+      { key: "b", n: 1 },
+    ])
     assert.equal(after[1], before[0])
     const without = shared(after, [{ key: "b", n: 1 }])
     assert.equal(without[0], before[0])

@@ -47,7 +47,10 @@ describe("a thread", () => {
       for (const number of shown(again, id)) seen.add(number)
       most = Math.max(most, shown(again, id).length)
     }
-    assert.deepEqual([...seen].sort((a, b) => a - b), range(1, 30))
+    assert.deepEqual(
+      [...seen].sort((a, b) => a - b),
+      range(1, 30),
+    )
     assert.ok(most <= small.windowMax, `${most} at once`)
     assert.deepEqual([shown(again, id)[0], other.getSnapshot().hasLater], [1, true])
     seen.clear()
@@ -269,7 +272,10 @@ describe("what happens", () => {
     await settle(alice, bob)
     const own = bob.tree(id).find(({ name }) => name === "alice")!.nodeIndex
     const { epoch, nodes, added } = bob.renewal(id)!
-    assert.deepEqual([epoch, nodes.includes(own), added], [bob.client.conversations.get(id)!.epoch.toString(), true, []])
+    assert.deepEqual(
+      [epoch, nodes.includes(own), added],
+      [bob.client.conversations.get(id)!.epoch.toString(), true, []],
+    )
     assert.equal(bob.tree(id), bob.tree(id))
   })
 
@@ -286,7 +292,12 @@ describe("what happens", () => {
     const restarting = bob.restart(id)
     await settle(bob, alice)
     const after = await restarting
-    await eventually(() => assert.deepEqual(bob.getSnapshot().conversations.map((it) => it.id), [after.id]))
+    await eventually(() =>
+      assert.deepEqual(
+        bob.getSnapshot().conversations.map((it) => it.id),
+        [after.id],
+      ),
+    )
     bob.show(after.id)
     await bob.thread(after.id).load()
     assert.deepEqual(said(bob, after.id), ["before"])

@@ -1,20 +1,12 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type ClientEvent, personLabel } from "@conclave/client/browser"
-import type { Notice } from "@conclave/headless/parts"
-import {
-  type Alert,
-  conversationMemory,
-  followAlerts,
-  inOrder,
-  noticeOf,
-  readableMemory,
-  storableMemory,
-  withNotice,
-} from "@conclave/headless/parts"
+import type { Alert, Notice } from "@conclave/headless"
+import { followAlerts, fromText, inOrder, migration, noticeOf, shownAlert, withNotice } from "@conclave/headless/parts"
 import { alertWords } from "../src/profile/alert-words.js"
 import { announcementOf, noticeText } from "../src/profile/notice-words.js"
-import type { People } from "../src/profile/words.js"
+import { dayName, shortTime } from "../src/profile/time.js"
+import { failureText, type People } from "../src/profile/words.js"
 
 const people: People = { name: "alice", called: (name) => name, label: (name) => personLabel(name, undefined) }
 const conversation = { id: "ab", title: "team", members: ["alice", "bob"], status: "active", invitedBy: undefined }
@@ -27,11 +19,11 @@ type Told = Exclude<ClientEvent, { type: "message" | "sent" }>
 
 /** What the page tells of some events, each as the sentence that stands between the messages. */
 function told(...bodies: readonly Body[]): readonly string[] {
-  const notices: Notice[] = []
+  let notices: readonly Notice[] = []
   for (const body of bodies) {
     const place = { at: 0, after: undefined, notices, alerted: new Set<string>() }
     const notice = noticeOf(eventOf(body) as Told, place)
-    if (notice !== undefined) withNotice(notices, notice)
+    if (notice !== undefined) notices = withNotice(notices, notice)
   }
   return notices.map((notice) => noticeText(notice, people))
 }
@@ -73,8 +65,10 @@ describe("what has happened, in a sentence", () => {
 
   it("keeps what earlier versions have known, and no more: whose commit it was", () => {
     const old = { number: 1, at: 0, after: undefined }
-    const stored = (...notices: readonly object[]) =>
-      readableMemory(JSON.stringify({ conversations: [["ab", { notices }]] })).conversations.get("ab")!.notices
+    const stored = (...notices: readonly object[]) => {
+      const memory = JSON.stringify({ conversations: [["ab", { notices }]] })
+      return fromText(migration(new Map([["memory", memory]])).get("notices/ab") ?? "[]") as readonly Notice[]
+    }
     const told = (notice: object) => stored({ ...old, ...notice }).map((it) => noticeText(it, people))
     const members = { type: "members", by: "alice", removed: ["bob", "carol"] }
     assert.deepEqual(told({ ...members, asked: ["bob"] }), [
@@ -95,23 +89,6 @@ describe("what has happened, in a sentence", () => {
     assert.deepEqual(
       kept.map(({ event }) => event),
       [{ type: "deferred", reason: "no", wishes: ["title"], retryAt: new Date(60_000) }],
-    )
-  })
-
-  it("is kept with its times and bytes", () => {
-    const memory = readableMemory("{}")
-    const { notices } = conversationMemory(memory, "ab")
-    const signatureKey = Uint8Array.of(0, 255)
-    const events = [
-      { type: "deferred", reason: "no", wishes: [], retryAt: new Date(60_000) },
-      { type: "keyChanged", name: "bob", signatureKey, endorsed: false, accepted: false },
-      { type: "title", from: "bob", title: '{"milliseconds":1}' },
-    ] as const
-    for (const event of events) notices.push({ number: 1, at: 0, after: 3, event })
-    const read = readableMemory(storableMemory(memory)).conversations.get("ab")
-    assert.deepEqual(
-      read?.notices.map(({ event }) => event),
-      events,
     )
   })
 
@@ -203,6 +180,38 @@ describe("what has happened, in a sentence", () => {
   })
 })
 
+/** What stands above everything after some events, one after the other. */
+function alertsAfter(...bodies: readonly Body[]): readonly Alert[] {
+  return bodies.reduce<readonly Alert[]>((alerts, body) => followAlerts(alerts, eventOf(body)), [])
+}
+
+const view = { name: people.name, statusOf: () => "active" as const, isMember: () => true }
+const worded = (alert: Alert) => alertWords(shownAlert(alert, view), "team", people)
+
+describe("a message that was not sent", () => {
+  it("says why, in the words of an earlier version where it was kept by one", () => {
+    assert.equal(failureText({ code: "left" }), "Not sent: you are no longer a member.")
+    assert.equal(
+      failureText({ code: "error", error: "TOO_LARGE", message: "it has 70000 bytes" }),
+      "Not sent: That is too long: a message has at most 64 KiB.",
+    )
+    assert.equal(failureText({ code: "error", error: undefined, message: "odd" }), "Not sent: Odd.")
+    assert.equal(failureText({ code: "told", message: "as it was" }), "as it was")
+  })
+})
+
+describe("dates", () => {
+  it("have a year where it is another one", () => {
+    const now = new Date(2026, 5, 15, 12)
+    assert.equal(dayName(now, now), "Today")
+    assert.equal(dayName(new Date(2026, 5, 14, 23), now), "Yesterday")
+    assert.doesNotMatch(dayName(new Date(2026, 0, 2), now), /2026/)
+    assert.match(dayName(new Date(2025, 5, 15), now), /2025/)
+    assert.match(shortTime(new Date(2025, 5, 15), now), /2025/)
+    assert.doesNotMatch(shortTime(new Date(2026, 5, 1), now), /2026/)
+  })
+})
+
 describe("alerts", () => {
   const rejected = (code: string, more: object = {}): Body => ({
     type: "rejected",
@@ -212,9 +221,7 @@ describe("alerts", () => {
     ...more,
   })
   const after = (...bodies: readonly Body[]) => {
-    const alerts: Alert[] = []
-    for (const body of bodies) followAlerts(alerts, eventOf(body))
-    return alerts.map(({ code, count }) => `${code} ${count}`)
+    return alertsAfter(...bodies).map(({ code, count }) => `${code} ${count}`)
   }
 
   it("are what asks for something to be done, once for each conversation, and counted", () => {
@@ -244,11 +251,8 @@ describe("alerts", () => {
 
   it("say one thing to do", () => {
     const words = (code: string, count = 1, conversation = "ab") => {
-      const { severity, headline, text } = alertWords(
-        { number: 1, conversation: conversation || undefined, code, reason: "why", count },
-        "team",
-        people,
-      )
+      const alert = { number: 1, conversation: conversation || undefined, code, reason: "why", count }
+      const { severity, headline, text } = worded(alert)
       return `${severity}: ${headline} ${text}`
     }
     assert.match(
@@ -274,40 +278,31 @@ describe("alerts", () => {
   })
 
   it("tell of a copy of this device, and of who has locked the others out, until the one has been let in again", () => {
-    const alerts: Alert[] = []
-    for (const body of [
+    const bodies = [
       { type: "copied", reason: "commit 7 is signed as this device, which did not make it" },
       { type: "stopped", by: "mallory", reason: "commit 8 registers another key" },
-    ] as const) {
-      followAlerts(alerts, eventOf(body))
-    }
-    const words = alerts
-      .map((alert) => alertWords(alert, "team", people))
+    ] as const
+    const words = alertsAfter(...bodies)
+      .map(worded)
       .map(({ headline, text }) => `${headline} ${text}`)
     assert.match(words[0]!, /Somebody else acted as this device in team\. .*commit 7 .*ask a member/)
     assert.match(words[1]!, /Nobody can go on in team\. mallory has locked the others out\. .*commit 8/)
-    followAlerts(alerts, eventOf({ type: "recovered", reason: "", by: "bob" }))
-    assert.deepEqual(alerts, [])
+    assert.deepEqual(alertsAfter(...bodies, { type: "recovered", reason: "", by: "bob" }), [])
   })
 
   it("tell of two histories and of the service, and keep what proves it whoever else contradicts", () => {
-    const alerts: Alert[] = []
     const evidence = Uint8Array.of(1, 2, 3)
-    for (const body of [
+    const alerts = alertsAfter(
       { type: "contradicted", by: "bob", accused: "service", reason: "entry 7", evidence },
       { type: "contradicted", by: "mallory", accused: "member", reason: "entry 8", evidence: new Uint8Array() },
       { type: "service", change: "restored", reason: "", conversation: undefined },
       { type: "service", change: "replaced", reason: "another key", conversation: undefined },
-    ] as const) {
-      followAlerts(alerts, eventOf(body))
-    }
+    )
     assert.deepEqual(
       alerts.map((it) => it.evidence),
       [evidence, undefined, undefined],
     )
-    const words = alerts
-      .map((alert) => alertWords(alert, "team", people))
-      .map(({ severity, headline, text }) => `${severity}: ${headline} ${text}`)
+    const words = alerts.map(worded).map(({ severity, headline, text }) => `${severity}: ${headline} ${text}`)
     assert.match(
       words[0]!,
       /^danger: The service shows different members different things in team\. .*entry 7.*evidence/,

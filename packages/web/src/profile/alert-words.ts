@@ -1,5 +1,5 @@
-import { eventSeverity, eventWords } from "@conclave/client/browser"
-import { type Alert, eventOf } from "@conclave/headless/parts"
+import { eventWords } from "@conclave/client/browser"
+import type { ShownAlert } from "@conclave/headless/browser"
 import { pageReader, paragraph } from "./reader.js"
 import type { People } from "./words.js"
 
@@ -11,15 +11,14 @@ export interface AlertWords {
 }
 
 /** `title`: of the conversation that it is about, where there is one still. */
-export function alertWords(alert: Alert, title: string | undefined, people: People): AlertWords {
-  const event = eventOf(alert)
-  const reader = pageReader(people, alert.conversation === undefined ? undefined : (title ?? "a conversation"))
+export function alertWords(
+  { event, severity, conversation }: Pick<ShownAlert, "event" | "severity" | "conversation">,
+  title: string | undefined,
+  people: People,
+): AlertWords {
+  const reader = pageReader(people, conversation === undefined ? undefined : (title ?? "a conversation"))
   const [headline = "", ...rest] = eventWords(event, reader)
-  return {
-    severity: banners[eventSeverity(event, reader)],
-    headline: paragraph([headline]),
-    text: paragraph(rest),
-  }
+  return { severity: banners[severity], headline: paragraph([headline]), text: paragraph(rest) }
 }
 
 const banners = { alarm: "danger", warning: "warning", notice: "quiet", quiet: "quiet" } as const

@@ -1,5 +1,5 @@
 import { type ClientEvent, eventSeverity, eventWords } from "@conclave/client/browser"
-import type { Notice } from "@conclave/headless/parts"
+import type { Notice } from "@conclave/headless/browser"
 import { pageReader, paragraph } from "./reader.js"
 import { listOf, type People, personOr, titleOf } from "./words.js"
 

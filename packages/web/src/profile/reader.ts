@@ -1,5 +1,5 @@
 import { type EventReader, personLabel } from "@conclave/client/browser"
-import { textOf } from "@conclave/headless/parts"
+import { textOf } from "./content-words.js"
 import { clockTime } from "./time.js"
 import { isolated, type People, quoted, shownReason } from "./words.js"
 

@@ -1,4 +1,5 @@
 import { ClientError, type Conversation, type PersonLabel, shownText } from "@conclave/client/browser"
+import type { FailureReason } from "@conclave/headless/browser"
 
 /** Who is looking, and what people are called in a sentence. */
 export interface People {
@@ -52,12 +53,22 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
   }
 }
 
-/** Why a message that waited was not sent. */
-export function failureOf({ status }: Pick<Conversation, "status">): string {
-  if (status === "left" || status === "leaving") return "Not sent: you are no longer a member."
-  if (status === "lost") return "Not sent: this device has lost the conversation."
-  if (status === "continued") return "Not sent: the conversation goes on in a new group."
-  return "Not sent: the service refused it."
+/** Why a message was not sent. */
+export function failureText(why: FailureReason): string {
+  switch (why.code) {
+    case "left":
+      return "Not sent: you are no longer a member."
+    case "lost":
+      return "Not sent: this device has lost the conversation."
+    case "continued":
+      return "Not sent: the conversation goes on in a new group."
+    case "refused":
+      return "Not sent: the service refused it."
+    case "error":
+      return `Not sent: ${problem(why.error === undefined ? new Error(why.message) : new ClientError(why.error, why.message))}`
+    case "told":
+      return why.message
+  }
 }
 
 type Titled = Pick<Conversation, "title" | "members" | "status" | "invitedBy">

@@ -1,4 +1,4 @@
-import type { Alert } from "@conclave/headless/parts"
+import type { AlertAction, ShownAlert } from "@conclave/headless/browser"
 import { alertWords } from "../profile/alert-words.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime } from "../profile/time.js"
@@ -10,25 +10,31 @@ import { goTo } from "./route.js"
 
 /** What stands above everything until the user has seen it: each says one thing to do. */
 export function Alerts({ profile }: { readonly profile: Profile }) {
-  const keyAlerts = profile.memory.keyAlerts.filter(({ refused }) => refused !== true)
-  const { alerts } = profile.memory
-  const { outdated } = profile
+  const { alerts } = profile.headless.getSnapshot()
   return (
     <>
-      {(outdated || keyAlerts.length > 0 || alerts.length > 0) && (
+      {alerts.length > 0 && (
         <section class="alerts" aria-label="Alerts">
-          {outdated && <Outdated profile={profile} />}
-          {keyAlerts.map((alert) => (
-            <KeyAlertBanner key={`key ${alert.number}`} profile={profile} alert={alert} />
-          ))}
           {alerts.map((alert) => (
-            <AlertBanner key={`${alert.code} ${alert.conversation ?? ""}`} profile={profile} alert={alert} />
+            <OneAlert key={alert.id} profile={profile} alert={alert} />
           ))}
         </section>
       )}
       <Patience profile={profile} />
     </>
   )
+}
+
+interface AlertProps {
+  readonly profile: Profile
+  readonly alert: ShownAlert
+}
+
+function OneAlert({ profile, alert }: AlertProps) {
+  const { event } = alert
+  if (event.type === "update") return <Outdated profile={profile} />
+  if (event.type === "keyChanged") return <KeyAlertBanner profile={profile} alert={alert} event={event} />
+  return <AlertBanner profile={profile} alert={alert} />
 }
 
 function Outdated({ profile }: { readonly profile: Profile }) {
@@ -66,7 +72,7 @@ function Patience({ profile }: { readonly profile: Profile }) {
   )
 }
 
-function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly alert: Alert }) {
+function AlertBanner({ profile, alert }: AlertProps) {
   const conversation = profile.client.conversations.get(alert.conversation ?? "")
   const { severity, headline, text } = alertWords(alert, conversation && titleOf(conversation, profile), profile)
   return (
@@ -76,19 +82,39 @@ function AlertBanner({ profile, alert }: { readonly profile: Profile; readonly a
         <strong>{headline}</strong> {text}
       </p>
       <div class="banner-actions">
-        {conversation !== undefined && (
-          <button type="button" class="button" onClick={() => goTo({ conversation: conversation.id })}>
-            Open
-          </button>
-        )}
-        {alert.evidence !== undefined && alert.evidence.length > 0 && <SaveEvidence evidence={alert.evidence} />}
-        <ReportButton client={profile.client} />
-        <button type="button" class="button" onClick={() => profile.dismiss(alert)}>
-          I have seen it
-        </button>
+        {alert.actions.map((action) => (
+          <ActionButton key={action.type} profile={profile} alert={alert} action={action} />
+        ))}
       </div>
     </div>
   )
+}
+
+function ActionButton({ profile, alert, action }: AlertProps & { readonly action: AlertAction }) {
+  switch (action.type) {
+    case "open":
+      return (
+        <button type="button" class="button" onClick={() => goTo({ conversation: action.conversation })}>
+          Open
+        </button>
+      )
+    case "saveEvidence":
+      return <SaveEvidence evidence={action.evidence} />
+    case "report":
+      return <ReportButton client={profile.client} />
+    case "dismiss":
+      return (
+        <button type="button" class="button" onClick={() => profile.headless.dismiss(alert.id)}>
+          I have seen it
+        </button>
+      )
+    // It is done where the conversation is, which says what it does; and what keys and updates need has a banner of its own.
+    case "restart":
+    case "approveKey":
+    case "refuseKey":
+    case "update":
+      return null
+  }
 }
 
 /** A file that anybody can check with `conclave verify-evidence`. */

@@ -40,7 +40,9 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
         <BackIcon />
       </button>
       <div class="chat-head-text">
-        <h1>{titleOf(conversation, profile)}</h1>
+        <h1>
+          <bdi>{titleOf(conversation, profile)}</bdi>
+        </h1>
         <p>
           {status === "left"
             ? "No longer a member"

@@ -25,14 +25,18 @@ export function Composer({ profile, conversation }: ComposerProps) {
       {(conversation.status === "recovering" || conversation.missing) && (
         <Restart profile={profile} conversation={conversation} />
       )}
-      <OpenComposer key={profile.putBacks(conversation.id)} profile={profile} conversation={conversation} />
+      <OpenComposer
+        key={profile.headless.draft(conversation.id).revision}
+        profile={profile}
+        conversation={conversation}
+      />
     </>
   )
 }
 
 function OpenComposer({ profile, conversation }: ComposerProps) {
   const { id } = conversation
-  const [text, setText] = useState(() => profile.of(id).draft)
+  const [text, setText] = useState(() => profile.headless.draft(id).text)
   const field = useRef<HTMLTextAreaElement>(null)
   const fieldId = useId()
   useEffect(() => {
@@ -48,17 +52,17 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
 
   const change = (value: string) => {
     setText(value)
-    profile.setDraft(id, value)
+    profile.headless.setDraft(id, value)
   }
   const send = () => {
     if (text.trim() === "") return
-    profile.send(conversation, text.trimEnd())
+    profile.headless.thread(id).send(text.trimEnd())
     setText("")
     field.current?.focus()
   }
   const press = (event: KeyboardEvent) => {
-    // Enter also ends the composition of a character; that is not meant to send.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
+    // Enter also ends the composition of a character; that is not meant to send. Safari says so by the key's code alone.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === COMPOSING_KEY_CODE) return
     event.preventDefault()
     send()
   }
@@ -77,6 +81,7 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
         ref={field}
         id={fieldId}
         rows={1}
+        dir="auto"
         value={text}
         placeholder="Write a message"
         onInput={(event) => change(event.currentTarget.value)}
@@ -92,14 +97,15 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
 
 /** What was refused can be looked at again: nothing goes on without it. */
 function RefusedKeys({ profile }: { readonly profile: Profile }) {
-  return profile.memory.keyAlerts
-    .filter(({ refused }) => refused === true)
-    .map((alert) => (
-      <button key={alert.number} type="button" class="text-button" onClick={() => profile.refuseKey(alert, false)}>
-        Look at the new key of {profile.called(alert.name)} again
-      </button>
-    ))
+  return profile.headless.getSnapshot().refusedKeys.map(({ id, event }) => (
+    <button key={id} type="button" class="text-button" onClick={() => profile.headless.reconsiderKey(id)}>
+      Look at the new key of {event.type === "keyChanged" && profile.called(event.name)} again
+    </button>
+  ))
 }
+
+/** What a key has that an input method takes. */
+const COMPOSING_KEY_CODE = 229
 
 function closedReason(status: ConversationStatus): string | undefined {
   switch (status) {

@@ -1,10 +1,11 @@
-import type { Conversation } from "@conclave/client/browser"
+import type { ConversationSummary } from "@conclave/headless/browser"
 import { useRef, useState } from "preact/hooks"
+import { textOf } from "../profile/content-words.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { isolated, titleOf } from "../profile/words.js"
 import { DisplayNameDialog } from "./display-name.js"
-import { Mark, PenIcon, PlusIcon } from "./icons.js"
+import { ChevronIcon, Mark, MuteIcon, PenIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
 import { Connection } from "./line.js"
 import { NewConversation } from "./new-conversation.js"
@@ -20,7 +21,7 @@ export interface ConversationListProps {
 export function ConversationList({ profile, selected }: ConversationListProps) {
   const [creating, setCreating] = useState(false)
   const [renaming, setRenaming] = useState(false)
-  const { conversations } = profile
+  const { conversations, archived, invitations } = profile.headless.getSnapshot()
   const { name, displayName } = profile.label(profile.name)
   return (
     <nav class="list-pane" aria-label="Conversations">
@@ -34,13 +35,13 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
       <InvitationRows profile={profile} selected={selected} />
       {conversations.length === 0 ? (
         <div class="list-empty">
-          {profile.invitations.length === 0 ? (
+          {invitations.length === 0 ? (
             <>
               <p>No conversations yet.</p>
               <p>Create one and invite people by name, or tell others that you are “{isolated(profile.name)}” here.</p>
             </>
           ) : (
-            <p>{`Answer ${profile.invitations.length === 1 ? "the invitation" : "an invitation"} above, or create a conversation.`}</p>
+            <p>{`Answer ${invitations.length === 1 ? "the invitation" : "an invitation"} above, or create a conversation.`}</p>
           )}
           <button type="button" class="button button-primary" onClick={() => setCreating(true)}>
             New conversation
@@ -49,6 +50,7 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
       ) : (
         <Rows profile={profile} conversations={conversations} selected={selected} />
       )}
+      {archived.length > 0 && <Archive profile={profile} conversations={archived} selected={selected} />}
       <footer class="list-foot">
         <span class="monogram" aria-hidden="true">
           {initialOf(displayName ?? name)}
@@ -72,9 +74,24 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
   )
 }
 
+/** Out of the way, and one click away. */
+function Archive(props: RowsProps) {
+  const { conversations, selected } = props
+  const [isOpen, setOpen] = useState(false)
+  const isShown = isOpen || conversations.some(({ id }) => id === selected)
+  return (
+    <section class="archive" aria-label="Archived conversations">
+      <button type="button" class="button button-quiet" aria-expanded={isShown} onClick={() => setOpen(!isOpen)}>
+        <ChevronIcon /> Archived <span class="count">{conversations.length}</span>
+      </button>
+      {isShown && <Rows {...props} />}
+    </section>
+  )
+}
+
 interface RowsProps {
   readonly profile: Profile
-  readonly conversations: readonly Conversation[]
+  readonly conversations: readonly ConversationSummary[]
   readonly selected: string | undefined
 }
 
@@ -84,10 +101,8 @@ function Rows({ profile, conversations, selected }: RowsProps) {
   return (
     <ul class="list-rows" ref={list} onKeyDown={(event) => moveInList(event, list.current)}>
       {conversations.map((conversation) => {
-        const { id } = conversation
-        const { unread } = profile.of(id)
-        const title = titleOf(conversation, profile)
-        const last = profile.thread(id).messages.at(-1)
+        const { id, unread, last, isMuted } = conversation
+        const title = titleOf({ ...conversation, invitedBy: undefined }, profile)
         return (
           <li key={id}>
             <a
@@ -101,13 +116,23 @@ function Rows({ profile, conversations, selected }: RowsProps) {
                 {initialOf(title)}
               </span>
               <span class="list-row-text">
-                <span class="list-row-title">{title}</span>
-                <span class="list-row-last">{summary(conversation, profile)}</span>
+                <span class="list-row-title">
+                  <bdi>{title}</bdi>
+                  {isMuted && (
+                    <>
+                      <MuteIcon />
+                      <span class="visually-hidden"> muted</span>
+                    </>
+                  )}
+                </span>
+                <span class="list-row-last">
+                  <Summary conversation={conversation} profile={profile} selected={selected} />
+                </span>
               </span>
               <span class="list-row-side">
                 {last !== undefined && <time dateTime={last.sentAt.toISOString()}>{shortTime(last.sentAt)}</time>}
                 {unread > 0 && (
-                  <span class="unread">
+                  <span class={isMuted ? "unread is-muted" : "unread"}>
                     {unread}
                     <span class="visually-hidden"> unread</span>
                   </span>
@@ -121,14 +146,41 @@ function Rows({ profile, conversations, selected }: RowsProps) {
   )
 }
 
-function summary(conversation: Conversation, profile: Profile): string {
-  switch (conversation.status) {
+interface SummaryProps {
+  readonly conversation: ConversationSummary
+  readonly profile: Profile
+  readonly selected: string | undefined
+}
+
+function Summary({ conversation, profile, selected }: SummaryProps) {
+  const { id, last, hasDraft, pending } = conversation
+  const state = stateWords(conversation, profile)
+  if (state !== undefined) return <>{state}</>
+  // The field itself shows what is being written.
+  if (hasDraft && id !== selected) {
+    return (
+      <>
+        <span class="list-row-draft">Draft:</span> <bdi>{profile.headless.draft(id).text}</bdi>
+      </>
+    )
+  }
+  if (last === undefined) return <>{pending > 0 ? "Not sent yet" : "No messages yet"}</>
+  return (
+    <>
+      {last.own ? "You" : profile.called(last.from)}: <bdi>{textOf(last.content)}</bdi>
+    </>
+  )
+}
+
+/** What there is to say of a conversation in which not everything is as it should be. */
+function stateWords({ status, removedBy }: ConversationSummary, profile: Profile): string | undefined {
+  switch (status) {
     case "invited":
       return "You are invited"
     case "creating":
       return "Being created"
     case "left":
-      return "You are no longer a member"
+      return leftWords(removedBy, profile)
     case "leaving":
       return "Leaving"
     case "halted":
@@ -141,10 +193,14 @@ function summary(conversation: Conversation, profile: Profile): string {
       return "Goes on in a new group"
     case "lost":
       return "Lost: ask to be invited again"
-    case "active": {
-      const last = profile.thread(conversation.id).messages.at(-1)
-      if (last === undefined) return "No messages yet"
-      return `${last.own ? "You" : profile.called(last.from)}: ${last.text}`
-    }
+    case "active":
+      return undefined
   }
+}
+
+function leftWords(removedBy: string | undefined, profile: Profile): string {
+  if (removedBy === profile.name) return "You left"
+  return removedBy === undefined || removedBy === ""
+    ? "You are no longer a member"
+    : `Removed by ${profile.called(removedBy)}`
 }

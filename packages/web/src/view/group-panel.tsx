@@ -5,6 +5,7 @@ import type { Profile } from "../profile/profile.js"
 import { listOf, problem, quoted, titleOf } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon, KeyIcon, LeaveIcon } from "./icons.js"
+import { Keeping } from "./keeping.js"
 import { Members } from "./members.js"
 import { goTo, useRoute } from "./route.js"
 import { TreeCard } from "./tree-card.js"
@@ -44,6 +45,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
             <Actions profile={profile} conversation={conversation} />
           </>
         )}
+        <Keeping profile={profile} conversation={conversation} />
       </div>
     </aside>
   )
@@ -186,6 +188,7 @@ function Rename({ conversation }: { readonly conversation: Conversation }) {
           onInput={(event) => setText(event.currentTarget.value)}
           maxLength={80}
           autocomplete="off"
+          dir="auto"
         />
         <button type="submit" class="button" disabled={text === undefined || text.trim() === conversation.title}>
           Rename

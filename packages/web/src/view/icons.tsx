@@ -23,6 +23,16 @@ export const BackIcon = () => (
     <path d="M12 4.5 6.5 10l5.5 5.5" />
   </Icon>
 )
+export const DownIcon = () => (
+  <Icon size={16}>
+    <path d="M10 4v12M5 11l5 5 5-5" />
+  </Icon>
+)
+export const MuteIcon = () => (
+  <Icon size={16}>
+    <path d="M5 8v4h3l4 3.5v-11L8 8zM15 8l3 4M18 8l-3 4" />
+  </Icon>
+)
 export const CloseIcon = () => (
   <Icon>
     <path d="m5 5 10 10M15 5 5 15" />

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
 import { list, listOf, personOr, problem, titleOf } from "../profile/words.js"
+import { Confirmation } from "./dialog.js"
 import { BackIcon } from "./icons.js"
 import { initialOf, PersonName } from "./person.js"
 import { addressOf, goTo } from "./route.js"
@@ -22,7 +23,8 @@ interface InvitationRowsProps {
 export function InvitationRows({ profile, selected }: InvitationRowsProps) {
   const [all, setAll] = useState(false)
   const rows = useRef<HTMLUListElement>(null)
-  const { invitations } = profile
+  const { invitations: waiting } = profile.headless.getSnapshot()
+  const invitations = waiting.flatMap(({ id }) => profile.client.conversations.get(id) ?? [])
   if (invitations.length === 0) return null
   const shown = all ? invitations : invitations.slice(0, ROWS_SHOWN)
   const stop = shown.some(({ id }) => id === selected) ? selected : shown[0]?.id
@@ -100,6 +102,7 @@ interface InvitationPaneProps {
 export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
   const [trouble, setTrouble] = useState("")
   const [answering, setAnswering] = useState(false)
+  const [blocking, setBlocking] = useState(false)
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus(), [])
   const { invitedBy = "" } = conversation
@@ -128,6 +131,12 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
     const list = document.querySelector<HTMLElement>(".list-pane")
     const stop = list?.querySelector<HTMLElement>("[data-roving][tabindex='0']") ?? list?.querySelector("button")
     stop?.focus()
+  }
+  const block = () => {
+    setBlocking(false)
+    profile.headless.block(invitedBy)
+    profile.say(`${profile.called(invitedBy)} is blocked.`)
+    leave()
   }
   return (
     <main class="chat-pane invitation-pane" aria-label="Invitation">
@@ -178,7 +187,28 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           >
             Decline
           </button>
+          {invitedBy !== "" && (
+            <button
+              type="button"
+              class="button button-danger-quiet"
+              disabled={answering}
+              onClick={() => setBlocking(true)}
+            >
+              Block
+            </button>
+          )}
         </div>
+        {blocking && (
+          <Confirmation
+            title={`Block ${profile.called(invitedBy)}?`}
+            action="Block"
+            onConfirm={block}
+            onClose={() => setBlocking(false)}
+          >
+            This invitation and all others by them are declined. What they say in groups with others is not shown to
+            you; there you can unblock them. They are not told.
+          </Confirmation>
+        )}
         {trouble !== "" && (
           <p class="field-problem" role="alert">
             {trouble}

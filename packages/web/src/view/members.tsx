@@ -1,6 +1,7 @@
 import type { Conversation, PersonDevice, TreeNode } from "@conclave/client/browser"
-import { grouped, hexOf, KEY_DIGITS_SHOWN } from "@conclave/headless/parts"
+import { hexOf } from "@conclave/headless/parts"
 import { useEffect, useRef, useState } from "preact/hooks"
+import { grouped, KEY_DIGITS_SHOWN } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"
@@ -20,7 +21,7 @@ export function Members({ profile, conversation }: MembersProps) {
   const list = useRef<HTMLUListElement>(null)
   const names = [...conversation.members].sort((a, b) => Number(b === profile.name) - Number(a === profile.name))
   const others = names.filter((name) => name !== profile.name)
-  const devices = deviceCounts(profile.tree(conversation))
+  const devices = deviceCounts(profile.headless.tree(conversation.id))
   const focusable = stop !== undefined && others.includes(stop) ? stop : others[0]
   const press = (event: KeyboardEvent) => {
     moveInList(event, list.current)
@@ -56,7 +57,7 @@ export function Members({ profile, conversation }: MembersProps) {
                   onClick={() => setOpen(open === name ? undefined : name)}
                 >
                   <MemberName profile={profile} name={name} devices={devices.get(name)} />
-                  {profile.isCompared(conversation, name) && (
+                  {profile.headless.isCompared(conversation.id, name) && (
                     <span class="compared">
                       <ShieldIcon /> compared
                     </span>
@@ -105,8 +106,8 @@ interface MemberDetailProps extends MembersProps {
 function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
   const [removing, setRemoving] = useState(false)
   const [trouble, setTrouble] = useState("")
-  const code = profile.safetyCode(conversation, name)
-  const compared = profile.isCompared(conversation, name)
+  const code = profile.headless.safetyCode(conversation.id, name)
+  const compared = profile.headless.isCompared(conversation.id, name)
   const who = profile.called(name)
   const remove = () => {
     setRemoving(false)
@@ -128,7 +129,7 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
           type="button"
           class={compared ? "button" : "button button-primary"}
           aria-pressed={compared}
-          onClick={() => profile.setCompared(name, code, !compared)}
+          onClick={() => profile.headless.setCompared(conversation.id, name, !compared)}
         >
           <ShieldIcon /> {compared ? "Digits compared" : "We see the same digits"}
         </button>

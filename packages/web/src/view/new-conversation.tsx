@@ -58,6 +58,7 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
           onInput={(event) => setTitle(event.currentTarget.value)}
           maxLength={80}
           autocomplete="off"
+          dir="auto"
         />
         <label for={ids.people}>People</label>
         <input

@@ -1,5 +1,4 @@
 import type { Conversation } from "@conclave/client/browser"
-import { stoppedBy } from "@conclave/headless/parts"
 import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { problem } from "../profile/words.js"
@@ -15,7 +14,8 @@ export function Restart({ profile, conversation }: RestartProps) {
   const [restarting, setRestarting] = useState(false)
   const [trouble, setTrouble] = useState("")
   const isStopped = conversation.status === "stopped"
-  const by = isStopped ? stoppedBy(conversation, profile.of(conversation.id), profile.name) : undefined
+  const { conversations, archived } = profile.headless.getSnapshot()
+  const by = [...conversations, ...archived].find(({ id }) => id === conversation.id)?.stoppedBy
   const restart = async (without: readonly string[]) => {
     setRestarting(true)
     setTrouble("")

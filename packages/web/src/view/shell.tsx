@@ -18,21 +18,17 @@ export function Shell({ profile }: { readonly profile: Profile }) {
   const conversation =
     route.conversation === undefined ? undefined : profile.client.conversations.get(route.conversation)
   const id = conversation?.id
-  useEffect(() => profile.show(id), [profile, id])
-  useEffect(() => {
-    const look = () => profile.markRead()
-    document.addEventListener("visibilitychange", look)
-    return () => document.removeEventListener("visibilitychange", look)
-  }, [profile])
+  useEffect(() => profile.headless.show(id), [profile, id])
   useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile))
-  if (profile.closed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
+  const { isClosed, fault } = profile.headless.getSnapshot()
+  if (isClosed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
   const isInvited = conversation?.status === "invited"
   const view = conversation === undefined ? "list" : route.group && !isInvited ? "group" : "chat"
   return (
     <div class="page">
-      {profile.fault !== undefined && (
+      {fault !== undefined && (
         <p class="banner banner-danger" role="alert">
-          This browser does not keep what the page is told: {profile.fault}. Make room before you go on.
+          This browser does not keep what the page is told: {fault}. Make room before you go on.
         </p>
       )}
       <Alerts profile={profile} />
@@ -56,7 +52,7 @@ export function Shell({ profile }: { readonly profile: Profile }) {
 }
 
 function useDocumentTitle(profile: Profile, title: string | undefined): void {
-  const unread = profile.conversations.reduce((sum, { id }) => sum + profile.of(id).unread, 0)
+  const { unread } = profile.headless.getSnapshot()
   const text = `${unread > 0 ? `(${unread}) ` : ""}${title === undefined ? "" : `${title} – `}Conclave`
   useEffect(() => {
     document.title = text

@@ -1,6 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
-import { grouped } from "@conclave/headless/parts"
 import { useState } from "preact/hooks"
+import { grouped } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
 import { Dialog } from "./dialog.js"
 import { ExpandIcon, MinusIcon, PlusIcon } from "./icons.js"
@@ -21,7 +21,7 @@ export function TreeCard({
 }) {
   const [enlarged, setEnlarged] = useState(false)
   const { epoch } = conversation
-  const nodes = profile.tree(conversation)
+  const nodes = profile.headless.tree(conversation.id)
   if (nodes.length === 0) {
     return (
       <section class="card" aria-labelledby="tree-title">
@@ -34,7 +34,7 @@ export function TreeCard({
       </section>
     )
   }
-  const { renewal } = profile.of(conversation.id)
+  const renewal = profile.headless.renewal(conversation.id)
   const present = renewal?.epoch === epoch.toString() ? renewal : undefined
   const renewed = new Set(present?.nodes)
   const added = new Set(present?.added)
