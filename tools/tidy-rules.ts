@@ -14,7 +14,7 @@ const isSource = (path: string) => /\.(ts|tsx|css|html)$/.test(path)
 const isText = (path: string) => isSource(path) || /\.(md|json|txt|ya?ml)$/.test(path) || !/\.\w+$/.test(path)
 const isTest = (path: string) => /(^|\/)test(ing)?\//.test(path) || /\.test\.tsx?$/.test(path)
 const isLibrary = (path: string) =>
-  /^packages\/(codec|crypto|mls|identity|contracts|transport|fast-open|trace|delivery|auth|sqlite|server|client)\/src\//.test(
+  /^packages\/(codec|crypto|mls|identity|contracts|transport|fast-open|trace|delivery|auth|sqlite|server|client|headless)\/src\//.test(
     path,
   )
 const isCore = (path: string) => /^packages\/(codec|crypto|mls)\/src\//.test(path)

@@ -1,7 +1,7 @@
 /** Pure functions that a headless client is made of, for those who keep state by themselves, and for tests. */
 export { followAlerts } from "./alerts.js"
 export { inOrder, type WaitingInvitation } from "./invitations.js"
-export { FORMAT_VERSION, migration } from "./migrations.js"
+export { migration } from "./migrations.js"
 export { type NoticePlace, noticeOf, withNotice } from "./notices.js"
-export { bytesOf, fromText, hexOf, toText } from "./records.js"
+export { fromText, hexOf } from "./records.js"
 export { type AlertView, shownAlert } from "./shown-alerts.js"

@@ -36,9 +36,10 @@ export interface ThreadSnapshot {
 /** One conversation's messages, a window of them at a time. */
 export interface Thread {
   readonly id: string
-  getSnapshot(): ThreadSnapshot
+  /** Bound, as {@link subscribe} is: both may be passed on alone, and are the same for the life of the headless. */
+  readonly getSnapshot: () => ThreadSnapshot
   /** Calls `listener` when the snapshot is another one. Returns a function that stops it. */
-  subscribe(listener: () => void): () => void
+  readonly subscribe: (listener: () => void) => () => void
   /** Reads the latest page, if none has been read. */
   load(): Promise<void>
   loadEarlier(): Promise<void>
@@ -123,7 +124,7 @@ export class OpenThread implements Thread {
     return this.#window.isLoaded
   }
 
-  getSnapshot(): ThreadSnapshot {
+  readonly getSnapshot = (): ThreadSnapshot => {
     const { kept, client, now, unread, isBlocked } = this.#means
     const version = this.#means.version()
     if (this.#snapshot !== undefined && this.#version === version) return this.#snapshot
@@ -146,7 +147,7 @@ export class OpenThread implements Thread {
     return this.#snapshot
   }
 
-  subscribe(listener: () => void): () => void {
+  readonly subscribe = (listener: () => void): (() => void) => {
     let shown = this.getSnapshot()
     return this.#means.subscribe(() => {
       const next = this.getSnapshot()

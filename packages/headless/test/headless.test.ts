@@ -1,13 +1,14 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import type { Client, Conversation } from "@conclave/client"
-import type { Headless } from "../src/index.js"
+import { type Headless, type HeadlessOptions, memoryKeep } from "../src/index.js"
+import { HeldTimers } from "./support/clock.js"
 import { lines, only, said, settle, told, World } from "./support/world.js"
 
 /** Bob, with a headless, in a conversation of alice's, who has the SDK alone. */
-async function talking(world: World) {
+async function talking(world: World, options: HeadlessOptions = {}) {
   const alice = await world.client("alice")
-  const bob = await world.open("bob")
+  const bob = await world.open("bob", options)
   const team = await alice.createConversation({ title: "team", members: ["bob"] })
   await settle(alice, bob)
   await bob.accept(team.id)
@@ -246,6 +247,21 @@ describe("a draft", () => {
     assert.equal(fourth.draft(id).text, "stored", "the same was said before")
   })
 
+  it("is written after a moment, once for all that was typed until then", async () => {
+    await using world = new World()
+    const timers = new HeldTimers()
+    const { bob, id } = await talking(world, { timers })
+    const { records } = world.of("bob").records
+    await bob.flush()
+    bob.setDraft(id, "a")
+    bob.setDraft(id, "ab")
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual([records.has(`draft/${id}`), timers.waiting], [false, 1])
+    timers.fire()
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(records.get(`draft/${id}`), '{"text":"ab"}')
+  })
+
   it("says when a field that is shown has to read it again", async () => {
     await using world = new World()
     const { bob, id } = await talking(world)
@@ -311,7 +327,6 @@ describe("events", () => {
     const { alice, bob, team, id } = await talking(world)
     await bob.close()
     await saying(team, "one", alice, bob.client)
-    const { memoryKeep } = await import("../src/index.js")
     const { records } = world.of("bob")
     const keep = { ...memoryKeep(records), write: () => Promise.reject(new DOMException("", "QuotaExceededError")) }
     const full = await world.headless(bob.client, { keep })

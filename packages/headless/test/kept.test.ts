@@ -1,10 +1,9 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import type { Keep } from "../src/keep/keep.js"
-import { MemoryRecords, memoryChannel, memoryKeep } from "../src/keep/memory.js"
+import { type Keep, MemoryRecords, memoryChannel, memoryKeep, NewerRecordsError } from "../src/index.js"
 import { Kept, type KeptOptions } from "../src/kept.js"
-import { FORMAT_VERSION, migration, NewerRecordsError } from "../src/migrations.js"
+import { FORMAT_VERSION, migration } from "../src/migrations.js"
 import { fromText, hexOf, toText } from "../src/records.js"
 import { HeldTimers } from "./support/clock.js"
 
