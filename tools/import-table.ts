@@ -137,7 +137,7 @@ export const inTests: Readonly<Record<string, readonly string[]>> = {
   sqlite: ["delivery", "testing/auth", "testing/delivery"],
   postgres: ["auth", "delivery", "testing/auth", "testing/delivery", "testing/servers"],
   client: ["crypto/portable", "delivery", "auth", "server", "sqlite"],
-  headless: ["auth", "client/browser", "crypto/node", "delivery", "server", "transport"],
+  headless: ["auth", "crypto/node", "delivery", "transport"],
   web: ["client/node", "server", "transport", "transport/node", "delivery", "auth", "sqlite", "crypto/node"],
   cli: [
     ...["mls", "mls/wire", "client/browser", "contracts/access", "contracts/delivery", "contracts/heads"],

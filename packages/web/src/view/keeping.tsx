@@ -1,11 +1,17 @@
+import type { Conversation } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
-import type { GroupPanelProps } from "./group-panel.js"
 import { goTo } from "./route.js"
 
+export interface KeepingProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+}
+
 /** What the user does with a conversation for themselves: nobody else is told. */
-export function Keeping({ profile, conversation }: GroupPanelProps) {
+export function Keeping({ profile, conversation }: KeepingProps) {
   const [deleting, setDeleting] = useState(false)
   const { headless } = profile
   const { id, status } = conversation
