@@ -9,7 +9,6 @@ import { Service } from "./service.js"
 
 /** Alice at her page, in a conversation with bob, who has the SDK. */
 async function talking(service: Service, alice: Person) {
-  await service.start()
   await alice.open()
   await alice.register()
   const bob = await openPerson(service, "bob")
@@ -35,6 +34,7 @@ const isInSight = (alice: Person, text: string) =>
 describe("who reads back", { skip: noChromium, timeout: 120_000 }, () => {
   it("stays there, is told how much is new, and goes to the end by one click or by answering", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob, team } = await talking(service, alice)
     await fill(alice, team)
@@ -65,6 +65,7 @@ describe("who reads back", { skip: noChromium, timeout: 120_000 }, () => {
 
   it("finds a line before what came while another conversation was in front, and a day before all", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob, team } = await talking(service, alice)
     await team.send("seen")
@@ -88,6 +89,7 @@ describe("who reads back", { skip: noChromium, timeout: 120_000 }, () => {
 
   it("reads earlier pages and comes back to the end, with so many messages on the page at most", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob, team } = await talking(service, alice)
     for (let number = 1; number <= 70; number++) await team.send(`line ${number}.`)
@@ -112,6 +114,7 @@ describe("who reads back", { skip: noChromium, timeout: 120_000 }, () => {
 describe("what somebody writes", { skip: noChromium, timeout: 60_000 }, () => {
   it("is kept as a draft for each conversation, is said so in the list, and is there after the browser has ended", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob } = await talking(service, alice)
     await alice.page.getByLabel(/^Message to/).fill("half a thought")
@@ -128,6 +131,7 @@ describe("what somebody writes", { skip: noChromium, timeout: 60_000 }, () => {
 
   it("has the direction of its own letters, and carries nothing else away", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob, team } = await talking(service, alice)
     await team.send("שלום (1)")
@@ -152,6 +156,7 @@ describe("what somebody writes", { skip: noChromium, timeout: 60_000 }, () => {
 describe("a conversation", { skip: noChromium, timeout: 90_000 }, () => {
   it("can be muted, archived and, when it is over, deleted", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob, team } = await talking(service, alice)
     await alice.createConversation("other")
@@ -186,6 +191,7 @@ describe("a conversation", { skip: noChromium, timeout: 90_000 }, () => {
 describe("somebody who is blocked", { skip: noChromium, timeout: 60_000 }, () => {
   it("is declined, is not shown in groups with others, and can be unblocked there", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob, team } = await talking(service, alice)
     await using mallory = await openPerson(service, "mallory")
@@ -211,12 +217,12 @@ describe("somebody who is blocked", { skip: noChromium, timeout: 60_000 }, () =>
 describe("what an earlier version of the page has kept", { skip: noChromium, timeout: 60_000 }, () => {
   it("is there after the update, sealed as before, in records of its own", async () => {
     await using service = new Service()
+    await service.start()
     await using alice = new Person("alice", service.address)
     const { bob } = await talking(service, alice)
-    await alice.page.waitForTimeout(300)
+    // What has happened so far is stored.
+    await alice.page.waitForTimeout(1_000)
     const id = new URL(alice.page.url()).hash.slice(2)
-    await alice.page.goto("about:blank")
-    await alice.page.goto(`${service.address}favicon.svg`)
     await alice.page.evaluate(storeVersion1, {
       keyAlerts: [],
       lastEvent: 1_000,
@@ -234,7 +240,7 @@ describe("what an earlier version of the page has kept", { skip: noChromium, tim
         ],
       ],
     })
-    await alice.page.goto(`${service.address}#/${id}`)
+    await alice.page.reload()
     await alice.message("never sent", "failed").getByText("Not sent: so it was said.").waitFor()
     await alice.notice("You joined this conversation. Members: you and bob.").waitFor()
     assert.equal(await alice.page.getByLabel(/^Message to/).inputValue(), "from before")

@@ -44,8 +44,8 @@ export function Keeping({ profile, conversation }: KeepingProps) {
       </div>
       <p class="hint">
         {isMuted
-          ? "What comes here is not counted in the title of the page, and leaves it in the archive."
-          : "Only you see this: muting does not count what comes, and an archived conversation is back when something does."}
+          ? "Messages here are not counted in the title of the page, and do not bring it back from the archive."
+          : "Only you see this. Messages of a muted conversation are not counted; an archived one comes back with the next message."}
       </p>
       {deleting && (
         <Confirmation

@@ -51,12 +51,14 @@ export function MessageList({ profile, conversation }: MessageListProps) {
   /** What is being read stays where it is, whatever comes or goes above and below. */
   const load = async (more: () => Promise<void>, end: "first" | "last") => {
     setLoading(true)
-    const anchor = end === "first" ? list.current?.firstElementChild : list.current?.lastElementChild
+    // Not a day: its line goes to the first message of the day, wherever that is.
+    const lasting = [...(list.current?.querySelectorAll<HTMLElement>(".message, .notice") ?? [])]
+    const anchor = end === "first" ? lasting[0] : lasting.at(-1)
     const before = anchor?.getBoundingClientRect().top ?? 0
     await more()
     setLoading(false)
     requestAnimationFrame(() => {
-      if (area.current !== null && anchor?.isConnected) {
+      if (area.current !== null && anchor?.isConnected === true) {
         area.current.scrollTop += anchor.getBoundingClientRect().top - before
       }
     })
