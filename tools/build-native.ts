@@ -19,7 +19,7 @@ const { values } = parseArgs({ options: { package: { type: "string" }, target: {
 const cargoManifest = read("packages/native/rust/Cargo.toml")
 const missing = missingRust(spawnSync("rustc", ["-vV"], { encoding: "utf8" }).stdout ?? "", cargoManifest)
 if (missing !== undefined) {
-  console.error(`NOT BUILT: the native provider, for ${missing}. Node's own cryptography is used.`)
+  console.error(`NOT BUILT: the native provider, for ${missing}. The next provider is used.`)
   process.exit(process.env.CONCLAVE_NATIVE_REQUIRED === "1" ? 1 : 0)
 }
 const host = /^host: (.*)$/m.exec(spawnSync("rustc", ["-vV"], { encoding: "utf8" }).stdout)![1]!
