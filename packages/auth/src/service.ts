@@ -11,11 +11,15 @@ import {
   DisplayNameTBS,
   deviceIdOf,
   REGISTRATION_LABEL,
+  REVOCATION_LABEL,
+  REVOCATIONS_MAX,
   type Register,
   RegistrationTBS,
+  RevocationTBS,
+  type RevokedDevice,
 } from "@conclave/contracts/auth"
 import { judgeDisplayName, nameFault } from "@conclave/contracts/names"
-import type { CryptoProvider } from "@conclave/crypto"
+import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
 import {
   type Handler,
@@ -163,6 +167,8 @@ class AuthenticationService {
         return (await this.#accountFault(request, "export")) ?? this.#export(request)
       case "eraseAccount":
         return (await this.#accountFault(request, "erase")) ?? this.#erase(request)
+      case "revoke":
+        return this.#revoke(request)
     }
   }
 
@@ -175,7 +181,51 @@ class AuthenticationService {
   /** A suspended name is not listed: the answer is that to a name which nobody has. */
   async #devices(name: string, devices: readonly StoredDevice[]): Promise<AuthResponse> {
     if (devices.length === 0 || devices[0]!.suspended !== undefined) return { type: "notFound" }
-    return { type: "devices", name, devices, displayName: await this.#store.displayName(name) }
+    const displayName = await this.#store.displayName(name)
+    const signer = displayName && (await this.#store.lookupDevice(displayName.deviceId))
+    return {
+      type: "devices",
+      name,
+      devices: devices.filter(({ revoked }) => revoked === undefined),
+      displayName: signer?.revoked === undefined ? displayName : undefined,
+      revoked: revokedAmong(devices),
+    }
+  }
+
+  /** Whoever shows a statement of the name's device may bring it: it is the same for everybody. */
+  async #revoke({ name, revocations, endorsements }: Revoke): Promise<AuthResponse> {
+    const devices = await this.#store.lookup(name)
+    if (devices.length === 0) return { type: "notFound" }
+    if (revocations.length > REVOCATIONS_MAX) return invalid(`revocations: at most ${REVOCATIONS_MAX}`)
+    for (const { signature, ...statement } of revocations) {
+      if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
+      const revoker = devices.find(({ signatureKey }) => equalBytes(signatureKey, statement.revokerKey))
+      const suite = revoker && this.#suite(revoker.cipherSuite)
+      const content = encode(RevocationTBS, { name, ...statement })
+      const proof = { publicKey: statement.revokerKey, label: REVOCATION_LABEL, content, signature }
+      // Whoever has no device of the name is not told of a suspension.
+      if (suite === undefined || !verifyWithLabel(suite, proof)) {
+        return devices[0]!.suspended === undefined ? invalid(BAD_REVOCATION) : { type: "notFound" }
+      }
+    }
+    for (const { deviceId, endorsement } of endorsements) {
+      const device = devices.find((it) => equalBytes(it.deviceId, deviceId))
+      const { signature } = endorsement
+      if (device === undefined || !(await this.#isEndorsedIfAtAll({ ...device, signature, endorsement }))) {
+        return devices[0]!.suspended === undefined ? invalid(BAD_ENDORSEMENT) : { type: "notFound" }
+      }
+    }
+    const revoked = await this.#store.revoke(name, { revocations, endorsements })
+    switch (revoked.type) {
+      case "revoked":
+        return { type: "revoked", revoked: revokedAmong(revoked.devices) }
+      case "refused":
+        return invalid(revoked.reason)
+      case "notFound":
+        return revoked
+      case "suspended":
+        return suspended(revoked.reason)
+    }
   }
 
   async #setDisplayName({ name, displayName }: SetDisplayName): Promise<AuthResponse> {
@@ -194,6 +244,7 @@ class AuthenticationService {
       return device.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
     }
     if (device.suspended !== undefined) return suspended(device.suspended)
+    if (device.revoked !== undefined) return { type: "revoked", revoked: revokedAmong([device]) }
     const present = await this.#store.displayName(name)
     if (present !== undefined && present.at >= at) return { type: "displayName", displayName: present }
     const retryAfterMilliseconds = this.#displayNames.take(name, now)
@@ -225,6 +276,7 @@ class AuthenticationService {
       return device.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
     }
     if (device.suspended !== undefined) return suspended(device.suspended)
+    if (device.revoked !== undefined) return { type: "revoked", revoked: revokedAmong([device]) }
     const retryAfterMilliseconds = this.#accounts.take(name, this.#now())
     if (retryAfterMilliseconds === undefined) return undefined
     this.#onRefusal("accounts")
@@ -253,7 +305,7 @@ class AuthenticationService {
         return { type: "throttled", retryAfterMilliseconds }
       }
     }
-    if (!(await this.#isEndorsedIfAtAll(request))) return invalid("endorsement: it is not by a device of the name")
+    if (!(await this.#isEndorsedIfAtAll(request))) return invalid(BAD_ENDORSEMENT)
     const { name, cipherSuite, signatureKey, endorsement } = request
     const registered = await this.#store.register({
       name,
@@ -270,6 +322,10 @@ class AuthenticationService {
       case "nameTaken":
       case "erased":
         return { type: registered.type }
+      case "revoked":
+        return { type: "revoked", revoked: revokedAmong([registered.device]) }
+      case "endorserRevoked":
+        return invalid(BAD_ENDORSEMENT)
       case "otherName":
         return invalid("signatureKey: it speaks for another name")
       case "tooManyDevices":
@@ -303,7 +359,7 @@ class AuthenticationService {
     const { endorsement, name } = request
     if (endorsement === undefined) return true
     const endorser = await this.#store.lookupDevice(endorsement.deviceId)
-    if (endorser === undefined || endorser.name !== name) return false
+    if (endorser === undefined || endorser.name !== name || endorser.revoked !== undefined) return false
     const suite = this.#suite(endorser.cipherSuite)
     const { signature } = endorsement
     return suite !== undefined && verify(suite, endorser.signatureKey, { ...request, signature })
@@ -322,6 +378,13 @@ class AuthenticationService {
 const networkShare = (ofRequester: number, ofAll: number) =>
   Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 
+const BAD_ENDORSEMENT = "endorsement: it is not by a device of the name"
+const BAD_REVOCATION = "revocations: one is not by a device of the name"
+
+function revokedAmong(devices: readonly StoredDevice[]): readonly RevokedDevice[] {
+  return devices.flatMap((device) => (device.revoked === undefined ? [] : { device, ...device.revoked }))
+}
+
 const invalid = (reason: string): AuthResponse => ({ type: "invalid", reason })
 
 /** Clients of every version show the reason of `invalid` as it is, and none would know an answer of its own. */
@@ -335,6 +398,7 @@ function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {
     : { type: "update", oldest: version, newest: version }
 }
 
+type Revoke = Extract<AuthRequest, { type: "revoke" }>
 type SetDisplayName = Extract<AuthRequest, { type: "setDisplayName" }>
 
 function verify(suite: CipherSuite, publicKey: Uint8Array, { name, cipherSuite, signatureKey, signature }: Register) {

@@ -12,6 +12,7 @@ describe("requests to the directory that may be repeated by the network", () => 
     for (const [kind, { because }] of Object.entries(replaySafety)) assert.ok(because.length > 10, kind)
     assert.equal(authRequests.isReplaySafe(authRequests.encode({ type: "lookup", name: "alice" })), true)
     assert.equal(replaySafety.register.safe, false)
+    assert.equal(replaySafety.revoke.safe, false)
   })
 
   it("are the only ones that are answered in a first packet", async () => {

@@ -43,7 +43,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       const alice = createDevice()
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })
       assert.deepEqual(await ask(registration(alice, "alice")), { type: "registered", device: listed(alice) })
-      const devices = { type: "devices", name: "alice", devices: [listed(alice)], displayName: undefined }
+      const devices = { type: "devices", name: "alice", devices: [listed(alice)], displayName: undefined, revoked: [] }
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), devices)
       assert.deepEqual(await ask({ type: "lookupDevice", deviceId: alice.deviceId }), devices)
       assert.deepEqual(await ask({ type: "lookupDevice", deviceId: createDevice().deviceId }), { type: "notFound" })
@@ -63,7 +63,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal((await ask(bySecond)).type, "registered")
       const looked = await ask({ type: "lookup", name: "alice" })
       const devices = [listed(first), listed(second, byFirst.endorsement), listed(third, bySecond.endorsement)]
-      assert.deepEqual(looked, { type: "devices", name: "alice", devices, displayName: undefined })
+      assert.deepEqual(looked, { type: "devices", name: "alice", devices, displayName: undefined, revoked: [] })
     })
 
     it("believes nothing by a device of a cipher suite that it does not know", async (test) => {

@@ -121,6 +121,21 @@ export async function fillFile(file: string): Promise<void> {
   await auth.register({ ...erased, name: "nobody.any.more", endorsement: undefined, devicesMax: 9 })
   assert.equal((await auth.erase("nobody.any.more", { deviceId: erased.deviceId, at: now })).type, "erased")
 
+  const many = ["first", "second", "third"].map((which) => bytes(`${which} of many`))
+  const endorsedBy = (n: number) => ({ deviceId: many[n]!, signature: bytes("signature") })
+  for (const [n, id] of many.entries()) {
+    const device = { name: "many", deviceId: id, cipherSuite: 1, signatureKey: id, at: now, devicesMax: 9 }
+    await auth.register({ ...device, endorsement: n === 0 ? undefined : endorsedBy(n - 1) })
+  }
+  const [revokerKey, second] = many as [Uint8Array, Uint8Array]
+  const statement = { deviceId: second, signatureKey: second, revokerKey, at: now, signature: bytes("signature") }
+  const revoked = await auth.revoke("many", { revocations: [statement], endorsements: [] })
+  assert.ok(revoked.type === "revoked")
+  assert.deepEqual(
+    revoked.devices.map((it) => it.revoked?.revocation),
+    [undefined, statement, undefined],
+  )
+
   // The operator has closed it, and its deletion was cut short.
   await create(store, "closed by halves", now)
   await store.append(message("closed by halves", "to be deleted"))

@@ -110,6 +110,45 @@ export const AccountRequest = struct("AccountRequest", {
 })
 export type AccountRequest = TypeOf<typeof AccountRequest>
 
+/**
+ * That a device speaks for its name no more, as one of the name says for good. A device revokes itself, or one that was
+ * registered after it.
+ */
+export const Revocation = struct("Revocation", {
+  /** Of the revoked device, with its key. */
+  deviceId: DeviceId,
+  signatureKey: opaque,
+  /** The signature key of the device that revokes it. */
+  revokerKey: opaque,
+  /** Unix time in milliseconds, by the clock of the device that signed. */
+  at: uint64,
+  /** By `revokerKey` over {@link RevocationTBS}. */
+  signature: opaque,
+})
+export type Revocation = TypeOf<typeof Revocation>
+
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link RevocationTBS}. */
+export const REVOCATION_LABEL = "ConclaveRevocation"
+/** Signed with `SignWithLabel(., REVOCATION_LABEL, RevocationTBS)`. */
+export const RevocationTBS = struct("RevocationTBS", {
+  name: utf8,
+  deviceId: DeviceId,
+  signatureKey: opaque,
+  revokerKey: opaque,
+  at: uint64,
+})
+
+/** Statements of one request. */
+export const REVOCATIONS_MAX = 32
+
+/** A device with the statement that revokes it; without one, it fell with the device that had endorsed it. */
+export const RevokedDevice = struct("RevokedDevice", { device: Device, revocation: optional(Revocation) })
+export type RevokedDevice = TypeOf<typeof RevokedDevice>
+
+/** Another endorsement of a device that is registered, in the place of the one before. */
+export const NewEndorsement = struct("NewEndorsement", { deviceId: DeviceId, endorsement: Endorsement })
+export type NewEndorsement = TypeOf<typeof NewEndorsement>
+
 export const AuthRequestKind = enumeration("AuthRequestKind", 1, {
   register: 1,
   lookup: 2,
@@ -117,6 +156,7 @@ export const AuthRequestKind = enumeration("AuthRequestKind", 1, {
   setDisplayName: 4,
   exportAccount: 5,
   eraseAccount: 6,
+  revoke: 7,
 })
 export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   /** → registered · nameTaken · erased · invalid (also for a key that speaks for another name) · throttled */
@@ -135,6 +175,12 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
    * throttled
    */
   eraseAccount: AccountRequest,
+  /**
+   * Revokes devices of the name, at most {@link REVOCATIONS_MAX}, all or none of them. What a device has endorsed that another
+   * one revokes falls with it, and what that has endorsed, but for devices that get another endorsement first, of
+   * `endorsements`. May be repeated: what is revoked stays so. → revoked · notFound · invalid
+   */
+  revoke: { name: utf8, revocations: vector(Revocation), endorsements: vector(NewEndorsement) },
 })
 export type AuthRequest = TypeOf<typeof AuthRequest>
 
@@ -150,6 +196,7 @@ export const authRequests = requestContract({
     setDisplayName: safeToRepeat("a statement that is not later than the one that is kept changes nothing"),
     exportAccount: safeToRepeat("it only reads"),
     eraseAccount: safeToRepeat("what is erased stays so: a copy finds nothing"),
+    revoke: notToRepeat("a copy could bring back an endorsement that another one has replaced meanwhile"),
   },
 })
 
@@ -167,11 +214,20 @@ export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   erased: 10,
   account: 11,
   wrongTime: 12,
+  revoked: 13,
 })
 export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   registered: { device: Device },
-  /** `displayName`: the latest statement, where there is one. To be verified with a key of the name that is trusted. */
-  devices: { name: utf8, devices: vector(Device), displayName: optional(DisplayName) },
+  /**
+   * `devices`: those that speak for the name; `revoked`: those that did. `displayName`: the latest statement, where there is
+   * one. Statements are to be verified with a key of the name that is trusted.
+   */
+  devices: {
+    name: utf8,
+    devices: vector(Device),
+    displayName: optional(DisplayName),
+    revoked: vector(RevokedDevice),
+  },
   nameTaken: {},
   notFound: {},
   invalid: { reason: utf8 },
@@ -187,5 +243,7 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   account: { document: utf8 },
   /** As in the Delivery Service's contract. */
   wrongTime: { serviceTime: uint64 },
+  /** All revoked devices of the name. To a request by one of them: that one alone. */
+  revoked: { revoked: vector(RevokedDevice) },
 })
 export type AuthResponse = TypeOf<typeof AuthResponse>

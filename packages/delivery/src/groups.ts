@@ -183,7 +183,7 @@ export class Groups {
       const devices = await Promise.all(some.map(({ deviceId }) => directory(deviceId)))
       for (const [at, { deviceId }] of some.entries()) {
         const device = devices[at]
-        const isServed = device !== undefined && device.suspended === undefined
+        const isServed = device !== undefined && device.suspended === undefined && device.revoked === undefined
         ;(isServed ? registered : unserved).push(deviceId)
       }
     }

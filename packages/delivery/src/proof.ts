@@ -9,7 +9,7 @@ import {
 } from "@conclave/contracts/delivery"
 import type { CryptoProvider } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, verifyWithLabel } from "@conclave/mls"
-import { Suspended } from "./store/store.js"
+import { REVOKED, Suspended } from "./store/store.js"
 
 /** The Authentication Service's answer about a device, `undefined` where there is no such device. */
 export type Directory = (deviceId: Uint8Array) => Promise<DirectoryEntry | undefined>
@@ -19,6 +19,8 @@ export interface DirectoryEntry {
   readonly signatureKey: Uint8Array
   /** Why the operator has suspended the device's name, if that is so. */
   readonly suspended?: string | undefined
+  /** Present where a device of its name has revoked it. */
+  readonly revoked?: object | undefined
 }
 
 export interface Proving {
@@ -58,11 +60,12 @@ export async function checkProof(
     content,
     signature: proof.signature,
   })
-  if (device.suspended === undefined) {
+  const suspended = device.suspended ?? (device.revoked && REVOKED)
+  if (suspended === undefined) {
     return verified ? { type: "proved", device } : refused("the signature is not the device's")
   }
-  // Only whoever has its key is told of a suspension.
-  return refused(verified ? new Suspended(device.suspended).message : NOT_REGISTERED)
+  // Only whoever has its key is told of it.
+  return refused(verified ? new Suspended(suspended).message : NOT_REGISTERED)
 }
 
 const NOT_REGISTERED = "the device is not registered"

@@ -297,7 +297,8 @@ class DeliveryService {
     if (wait !== undefined) return throttled(wait)
     // What nobody has is counted for the requester above, and neither written nor kept count of.
     const device = deviceId.length === DEVICE_ID_SIZE ? await this.#directory(deviceId) : undefined
-    if (device === undefined || device.suspended !== undefined) return notFound(new Uint8Array())
+    const isServed = device !== undefined && device.suspended === undefined && device.revoked === undefined
+    if (!isServed) return notFound(new Uint8Array())
     // A flood of claims gets the last resort and leaves the rest to others.
     const singleUseWait = this.#admission.waiting("claims", rates.singleUse(deviceId, requester, at))
     const claimed = await this.#store.claimKeyPackage({

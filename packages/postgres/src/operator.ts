@@ -174,7 +174,11 @@ export class OperatorDatabase implements AsyncDisposable {
 
 /** Nothing is registered for a name as long as it is suspended: these stay all of its devices. */
 async function devicesOf(connection: Connection, name: string): Promise<readonly Uint8Array[]> {
-  const rows = await connection.all("SELECT id FROM directory_device WHERE name = $1 ORDER BY id", [name])
+  const rows = await connection.all(
+    // What is revoked stays so.
+    `SELECT id FROM directory_device WHERE name = $1 AND id NOT IN (SELECT id FROM revoked_device) ORDER BY id`,
+    [name],
+  )
   return rows.map(({ id }) => id)
 }
 

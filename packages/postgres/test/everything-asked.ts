@@ -36,6 +36,25 @@ async function askAuth(auth: Stores["auth"], at: string): Promise<void> {
   await auth.suspend(name, "reason")
   await auth.lookup(name)
   await auth.resume(name)
+  await askRevoking(auth, at)
+}
+
+/** Of a name of its own, whose second device takes a third one with it. */
+async function askRevoking(auth: Stores["auth"], at: string): Promise<void> {
+  const name = `many${at}`
+  const devices = ["first", "second", "third"].map((which) => bytes(`${which} of many${at}`))
+  const endorsed = (by: number) => ({ deviceId: devices[by]!, signature: bytes("signature") })
+  for (const [n, deviceId] of devices.entries()) {
+    const device = { name, deviceId, cipherSuite: 1, signatureKey: deviceId, at: 1n }
+    await auth.register({ ...device, endorsement: n === 0 ? undefined : endorsed(n - 1), devicesMax: 3 })
+  }
+  const [revokerKey, second, third] = devices as [Uint8Array, Uint8Array, Uint8Array]
+  const statement = { deviceId: second, signatureKey: second, revokerKey, at: 2n, signature: bytes("signature") }
+  const endorsements = [{ deviceId: third, endorsement: endorsed(0) }]
+  await auth.revoke(name, { revocations: [], endorsements })
+  await auth.revoke(name, { revocations: [statement], endorsements: [] })
+  await auth.lookup(name)
+  await auth.account(name)
 }
 
 /** Of a name of its own: nothing is left of it. */

@@ -143,7 +143,7 @@ describe("migrations in PostgreSQL", { skip: noPostgres }, () => {
       const names = await authStore(database)
       const device = {
         ...{ name: "alice", deviceId: bytes("device"), cipherSuite: 1, signatureKey: bytes("key"), registeredAt: 5n },
-        ...{ endorsement: undefined, suspended: undefined },
+        ...{ endorsement: undefined, suspended: undefined, revoked: undefined },
       }
       assert.deepEqual(await names.lookup("alice"), [device])
       assert.equal(await names.suspend("alice", "reason"), true)

@@ -217,13 +217,16 @@ function work(connection: Connection, { did, what, reason }: Action, sha256?: Sh
   if (did === "erase") return eraseByHash(connection, what)
   const isDone = did === "suspend" ? suspendName(connection, what, reason) : resumeName(connection, what)
   // Nothing is registered for the name as long as it is suspended: these stay all of its devices.
-  const devices = isDone ? connection.all("SELECT id FROM directory_device WHERE name = ?", [what]) : []
+  const devices = isDone ? connection.all(DEVICES_IN_USE, [what]) : []
   for (const { id } of devices) {
     if (did === "suspend") suspendDevice(connection, id, reason)
     else resumeDevice(connection, id)
   }
   return isDone
 }
+
+/** What is revoked stays so. */
+const DEVICES_IN_USE = "SELECT id FROM directory_device WHERE name = ? AND id NOT IN (SELECT id FROM revoked_device)"
 
 /** The name is found by the hash, which is all that is kept of it. */
 function eraseByHash(connection: Connection, hash: string): boolean {

@@ -8,17 +8,22 @@ import fc from "fast-check"
 const name = fc.constantFrom("alice", "bob")
 const id = fc.constantFrom(1, 2, 3, 4, 5).map((number) => new Uint8Array(32).fill(number))
 const signed = { deviceId: new Uint8Array(32), signature: new Uint8Array(64) }
+const endorsement = id.map((deviceId) => ({ deviceId, signature: new Uint8Array(64) }))
+const revocation = fc.record({
+  ...{ deviceId: id, signatureKey: id, revokerKey: id, at: fc.constantFrom(1n, 2n) },
+  signature: fc.constant(new Uint8Array(64)),
+})
 
 const operation = fc.oneof(
-  fc.record({
-    do: fc.constant("register" as const),
-    name,
-    deviceId: id,
-    cipherSuite: fc.constantFrom(1, 2),
-    signatureKey: id,
-    endorsement: fc.constantFrom(undefined, signed),
-    devicesMax: fc.constant(2),
-  }),
+  fc
+    .record({
+      do: fc.constant("register" as const),
+      name,
+      ...{ deviceId: id, cipherSuite: fc.constantFrom(1, 2) },
+      endorsement: fc.option(endorsement, { nil: undefined }),
+      devicesMax: fc.constantFrom(1, 4),
+    })
+    .map((it) => ({ ...it, signatureKey: it.deviceId })),
   fc.record({ do: fc.constant("lookup" as const), name }),
   fc.record({ do: fc.constant("lookupDevice" as const), deviceId: id }),
   fc.record({
@@ -31,6 +36,16 @@ const operation = fc.oneof(
   fc.record({ do: fc.constant("resume" as const), name }),
   fc.record({ do: fc.constant("account" as const), name }),
   fc.record({ do: fc.constant("erase" as const), name, deviceId: id }),
+  fc.record({
+    do: fc.constant("revoke" as const),
+    name,
+    // A device's key is its id again.
+    revocations: fc.array(
+      revocation.map((it) => ({ ...it, signatureKey: it.deviceId })),
+      { minLength: 1, maxLength: 2 },
+    ),
+    endorsements: fc.array(fc.record({ deviceId: id, endorsement }), { maxLength: 1 }),
+  }),
 )
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
@@ -83,5 +98,7 @@ function perform(store: Store & Operated, operation: Operation, at: bigint): Pro
       return store.account(operation.name)
     case "erase":
       return erase(store, operation, at)
+    case "revoke":
+      return store.revoke(operation.name, operation)
   }
 }

@@ -1,6 +1,15 @@
 import { type AuthenticationOptions, authenticationService, type Store } from "@conclave/auth"
 import { decode, encode } from "@conclave/codec"
-import { type AuthRequest, AuthResponse, authRequests, deviceIdOf, RegistrationTBS } from "@conclave/contracts/auth"
+import {
+  type AuthRequest,
+  AuthResponse,
+  authRequests,
+  deviceIdOf,
+  REVOCATION_LABEL,
+  RegistrationTBS,
+  type Revocation,
+  RevocationTBS,
+} from "@conclave/contracts/auth"
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { cipherSuite, signWithLabel } from "@conclave/mls"
@@ -35,6 +44,26 @@ export function registration(device: TestDevice, name: string, endorser?: TestDe
     signature: sign(device),
     endorsement: endorser && { deviceId: endorser.deviceId, signature: sign(endorser) },
   }
+}
+
+export interface RevocationOptions {
+  readonly name?: string
+  readonly at?: number
+  /** Who signs, where that is not whose key the statement names. */
+  readonly signer?: TestDevice
+}
+
+/** The statement of `revoker` about `device`. */
+export function revocation(
+  device: TestDevice,
+  revoker: TestDevice,
+  { name = "alice", at = NOW, signer = revoker }: RevocationOptions = {},
+): Revocation {
+  const { deviceId } = device
+  const keys = { signatureKey: device.key.publicKey, revokerKey: revoker.key.publicKey }
+  const statement = { deviceId, ...keys, at: BigInt(at) }
+  const content = encode(RevocationTBS, { name, ...statement })
+  return { ...statement, signature: signWithLabel(signer.key, REVOCATION_LABEL, content) }
 }
 
 export function createService(store: Store, options: Partial<AuthenticationOptions> = {}) {

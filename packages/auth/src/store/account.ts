@@ -1,3 +1,5 @@
+import type { StoredDevice } from "./store.js"
+
 /**
  * What a service holds under a name, for the person whose name it is. Times are Unix times in milliseconds, ids and keys
  * hexadecimal digits.
@@ -17,6 +19,8 @@ export interface AccountDevice {
   readonly registeredAt: number
   /** The id of the device that endorsed it. */
   readonly endorsedBy: string | null
+  /** By which key of the name, and when; nothing of both where it fell with the device that had endorsed it. */
+  readonly revoked: { readonly by: string | null; readonly at: number | null } | null
   /** `size`: in bytes, `null` for one that was handed out or withdrawn, which is remembered until `notAfter`. */
   readonly keyPackages: readonly {
     readonly ref: string
@@ -51,6 +55,12 @@ const accountLimits: readonly string[] = [
 /** The document that is given to a person. */
 export const accountDocument = (account: Account): string =>
   JSON.stringify({ ...account, notKnown: accountLimits }, null, 2)
+
+export function accountRevocation(revoked: StoredDevice["revoked"]): AccountDevice["revoked"] {
+  if (revoked?.revocation === undefined) return revoked === undefined ? null : { by: null, at: null }
+  const { revokerKey, at } = revoked.revocation
+  return { by: Buffer.from(revokerKey).toString("hex"), at: Number(at) }
+}
 
 /**
  * What is kept of an erased name, so that nobody registers it again: SHA-256, 32 bytes. Whoever guesses the name can check

@@ -1,4 +1,6 @@
 import type { DisplayName } from "@conclave/contracts/auth"
+import { accountRevocation } from "./account.js"
+import { DEVICES_EVER, judgeRevoking } from "./revoking.js"
 import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
 /** The reference model: what every store does, in the plainest way. */
@@ -24,6 +26,7 @@ export function memoryStore(): Store & Operated {
       const present = byId(deviceId)
       if (present !== undefined) {
         if (present.name !== name) return { type: "otherName" }
+        if (present.revoked !== undefined) return { type: "revoked", device: present }
         return suspensionOf(name) ?? { type: "registered", device: present }
       }
       if (erased.has(hex(deviceId))) return { type: "erased" }
@@ -31,8 +34,11 @@ export function memoryStore(): Store & Operated {
       if (erased.has(name) || (siblings.length > 0 && endorsement === undefined)) return { type: "nameTaken" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
-      if (siblings.length >= devicesMax) return { type: "tooManyDevices" }
-      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at, endorsement }
+      const endorser = siblings.find((it) => endorsement && hex(it.deviceId) === hex(endorsement.deviceId))
+      if (endorser?.revoked !== undefined) return { type: "endorserRevoked" }
+      const live = siblings.filter(({ revoked }) => revoked === undefined)
+      if (live.length >= devicesMax || siblings.length >= DEVICES_EVER * devicesMax) return { type: "tooManyDevices" }
+      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at, endorsement, revoked: undefined }
       devices.push(device)
       return { type: "registered", device: withState(device) }
     },
@@ -55,19 +61,21 @@ export function memoryStore(): Store & Operated {
         name,
         displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
         suspended: suspensions.get(name) ?? null,
-        devices: own.map(({ deviceId, cipherSuite, signatureKey, registeredAt, endorsement }) => ({
+        devices: own.map(({ deviceId, cipherSuite, signatureKey, registeredAt, endorsement, revoked }) => ({
           id: hex(deviceId),
           cipherSuite,
           signatureKey: hex(signatureKey),
           registeredAt: Number(registeredAt),
           endorsedBy: endorsement === undefined ? null : hex(endorsement.deviceId),
+          revoked: accountRevocation(revoked),
           ...{ keyPackages: [], inboxHead: 0, inbox: [] },
         })),
       }
     },
     async erase(name, { deviceId }) {
       if (erased.has(hex(deviceId))) return { type: "erased" }
-      if (byId(deviceId)?.name !== name) return { type: "notFound" }
+      const by = byId(deviceId)
+      if (by?.name !== name || by.revoked !== undefined) return { type: "notFound" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
       for (const it of devices) if (it.name === name) erased.add(hex(it.deviceId))
@@ -77,6 +85,20 @@ export function memoryStore(): Store & Operated {
       return { type: "erased" }
     },
     isErased: async (deviceId) => erased.has(hex(deviceId)),
+    async revoke(name, revoking) {
+      const own = devices.filter((device) => device.name === name)
+      if (own.length === 0) return { type: "notFound" }
+      const suspension = suspensionOf(name)
+      if (suspension !== undefined) return suspension
+      const changes = judgeRevoking(own, revoking)
+      if ("refused" in changes) return { type: "refused", reason: changes.refused }
+      const change = (id: Uint8Array, to: Partial<StoredDevice>) => {
+        devices = devices.map((it) => (hex(it.deviceId) === hex(id) ? { ...it, ...to } : it))
+      }
+      for (const { deviceId, endorsement } of changes.endorsements) change(deviceId, { endorsement })
+      for (const { deviceId, revocation } of changes.revoked) change(deviceId, { revoked: { revocation } })
+      return { type: "revoked", devices: devices.filter((device) => device.name === name).map(withState) }
+    },
     async suspend(name, reason) {
       const isKnown = devices.some((device) => device.name === name)
       if (isKnown) suspensions.set(name, reason)

@@ -1,10 +1,10 @@
-import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
+import type { DisplayName, Endorsement, Revocation } from "@conclave/contracts/auth"
 
 /**
  * What an Authentication Service has stored, in the service's own terms: how one store hands everything over to another.
  * Records come in the order of this union.
  */
-export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord | ErasedRecord
+export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord | ErasedRecord | RevokedRecord
 
 /** In the order of registration. */
 export interface RegistrationRecord {
@@ -33,6 +33,14 @@ export interface ErasedRecord {
   readonly type: "erased"
   /** `erasedNameHash`, or the id of the device. */
   readonly hash: Uint8Array
+}
+
+/** A device that was registered, and revoked. */
+export interface RevokedRecord {
+  readonly type: "revoked"
+  readonly deviceId: Uint8Array
+  /** `undefined` for one that fell with the device that had endorsed it. */
+  readonly revocation: Revocation | undefined
 }
 
 /** How many records of each type a store has. */

@@ -1,18 +1,20 @@
-import type { DisplayName, Endorsement } from "@conclave/contracts/auth"
+import type { DisplayName, Endorsement, Revocation } from "@conclave/contracts/auth"
 import type { Account } from "./account.js"
+import type { Revoking } from "./revoking.js"
 
 export * from "./account.js"
 export type * from "./records.js"
+export * from "./revoking.js"
 
 /**
- * What the Authentication Service remembers. Devices are added and never changed; a name has at most one statement about
+ * What the Authentication Service remembers. Devices are added, revoked and never deleted alone; a name has at most one statement about
  * its display name, which a later one replaces. Names that the operator has suspended stay as they are, and take nothing
  * new. Rejects with an error whose `code`
  * is `STORE_UNAVAILABLE` when it could not be done now and left no trace.
  */
 export interface Store {
   register(device: NewDevice): Promise<Registered>
-  /** In the order of registration; empty for a name that nobody has. */
+  /** In the order of registration, revoked ones included; empty for a name that nobody has. */
   lookup(name: string): Promise<readonly StoredDevice[]>
   lookupDevice(deviceId: Uint8Array): Promise<StoredDevice | undefined>
   /**
@@ -30,7 +32,16 @@ export interface Store {
   erase(name: string, by: ErasedBy): Promise<Erased | Suspended | { readonly type: "notFound" }>
   /** Whether the device was erased with its name. */
   isErased(deviceId: Uint8Array): Promise<boolean>
+  /** Does what `judgeRevoking` says of it, in one step, where the signatures have been checked. Nothing takes it back. */
+  revoke(name: string, revoking: Revoking): Promise<Revoked>
 }
+
+export type Revoked =
+  /** `devices`: all of the name, as {@link Store.lookup} shows them then. */
+  | { readonly type: "revoked"; readonly devices: readonly StoredDevice[] }
+  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "notFound" }
+  | Suspended
 
 export interface ErasedBy {
   readonly deviceId: Uint8Array
@@ -65,7 +76,7 @@ export interface NewDevice {
   readonly at: bigint
   /** By a device of the name, and checked: without, only the first device of a name is taken. */
   readonly endorsement: Endorsement | undefined
-  /** Devices of one name. */
+  /** Devices of one name that are not revoked; those that are count to `DEVICES_EVER` times as many. */
   readonly devicesMax: number
 }
 
@@ -75,10 +86,12 @@ export interface StoredDevice {
   readonly cipherSuite: number
   readonly signatureKey: Uint8Array
   readonly registeredAt: bigint
-  /** Kept of the registration that was taken, where it was not the first of its name. */
+  /** Kept of the registration that was taken, where it was not the first of its name, or the one in its place. */
   readonly endorsement: Endorsement | undefined
   /** Why the operator has suspended its name; `undefined` where it is not suspended. */
   readonly suspended: string | undefined
+  /** It speaks for its name no more: with the statement that says so, or without one, having fallen with its endorser. */
+  readonly revoked: { readonly revocation: Revocation | undefined } | undefined
 }
 
 export type Registered =
@@ -88,6 +101,10 @@ export type Registered =
   | { readonly type: "otherName" }
   /** The device was erased with its name. */
   | Erased
+  /** The device was revoked. */
+  | { readonly type: "revoked"; readonly device: StoredDevice }
+  /** The endorsing device was. */
+  | { readonly type: "endorserRevoked" }
   | { readonly type: "tooManyDevices" }
   /** To a device of the name, and to one that such a device endorses; others are told that the name is taken. */
   | Suspended

@@ -229,14 +229,17 @@ export class StoreUnavailable extends Error {
 /** Of what passes by itself: too much at once, a lock, a lost connection. */
 const RETRY_AFTER_MILLISECONDS = 1_000
 
-/** The operator has suspended the name of the device. Nothing was changed. */
+/** The reason of a device that another one of its name has revoked. */
+export const REVOKED = "this device was revoked by a device of its name"
+
+/** The operator has suspended the name of the device, or it was revoked. Nothing was changed. */
 export class Suspended extends Error {
   override readonly name = "Suspended"
   /** In the operator's words. */
   readonly reason: string
 
   constructor(reason: string) {
-    super(`the operator has suspended this name: ${reason}`)
+    super(reason === REVOKED ? reason : `the operator has suspended this name: ${reason}`)
     this.reason = reason
   }
 }

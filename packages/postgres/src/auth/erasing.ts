@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import {
   type Account,
   type AccountDevice,
+  accountRevocation,
   type Erased,
   type ErasedBy,
   erasedNameHash,
@@ -9,6 +10,7 @@ import {
 } from "@conclave/auth/store"
 import type { Connection } from "../connection.js"
 import { bytesArray } from "../values.js"
+import { deviceOf, devicesOf } from "./devices.js"
 
 export const nameHash = (name: string): Uint8Array =>
   erasedNameHash((...parts) => {
@@ -39,6 +41,7 @@ export interface ErasedName {
 /** What the devices of a name have elsewhere in the database. */
 export interface OfDevices {
   erase(connection: Connection, erased: ErasedName): Promise<void>
+  revoke(connection: Connection, deviceIds: readonly Uint8Array[]): Promise<void>
   /** As far as it is not the directory's, in the order of the ids. */
   held(connection: Connection, deviceIds: readonly Uint8Array[]): Promise<readonly Held[]>
 }
@@ -57,8 +60,8 @@ export async function eraseBy(
 ): Promise<Erased | Suspended | { readonly type: "notFound" }> {
   await lockName(connection, name)
   if (await isErased(connection, by.deviceId)) return { type: "erased" }
-  const device = await connection.get("SELECT 1 FROM directory_device WHERE id = $1 AND name = $2", [by.deviceId, name])
-  if (device === undefined) return { type: "notFound" }
+  const device = await deviceOf(connection, by.deviceId)
+  if (device?.name !== name || device.revoked !== undefined) return { type: "notFound" }
   const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
   const deviceIds = await eraseName(connection, name)
@@ -72,6 +75,7 @@ export async function eraseName(connection: Connection, name: string): Promise<r
   const rows = await connection.all("DELETE FROM directory_device WHERE name = $1 RETURNING id", [name])
   const deviceIds = rows.map(({ id }) => id as Uint8Array)
   if (deviceIds.length === 0) return []
+  await connection.run("DELETE FROM revoked_device WHERE id = ANY($1::bytea[])", [bytesArray(deviceIds)])
   await connection.run("INSERT INTO erased (hash) SELECT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING", [
     bytesArray([nameHash(name), ...deviceIds]),
   ])
@@ -85,24 +89,25 @@ export async function accountOf(
   name: string,
   ofDevices: OfDevices,
 ): Promise<Account | undefined> {
-  const devices = await connection.all("SELECT * FROM directory_device WHERE name = $1 ORDER BY number", [name])
+  const devices = await devicesOf(connection, name)
   if (devices.length === 0) return undefined
   const displayName = await connection.get("SELECT text, at FROM directory_display_name WHERE name = $1", [name])
   const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
   const held = await ofDevices.held(
     connection,
-    devices.map(({ id }) => id),
+    devices.map(({ deviceId }) => deviceId),
   )
   return {
     name,
     displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
     suspended: suspended?.reason ?? null,
     devices: devices.map((device, index) => ({
-      id: hex(device.id),
-      cipherSuite: device.cipher_suite,
-      signatureKey: hex(device.signature_key),
-      registeredAt: Number(device.registered_at),
-      endorsedBy: device.endorser_id === null ? null : hex(device.endorser_id),
+      id: hex(device.deviceId),
+      cipherSuite: device.cipherSuite,
+      signatureKey: hex(device.signatureKey),
+      registeredAt: Number(device.registeredAt),
+      endorsedBy: device.endorsement === undefined ? null : hex(device.endorsement.deviceId),
+      revoked: accountRevocation(device.revoked),
       ...(held[index] ?? { keyPackages: [], inboxHead: 0, inbox: [] }),
     })),
   }

@@ -5,7 +5,13 @@ import { bigintArray, bytesArray, integerArray, textArray } from "../values.js"
 
 type RecordOf<Type extends AuthRecord["type"]> = Extract<AuthRecord, { readonly type: Type }>
 
-export const AUTH_TABLES: readonly string[] = ["directory_device", "directory_display_name", "suspended_name", "erased"]
+export const AUTH_TABLES: readonly string[] = [
+  "directory_device",
+  "directory_display_name",
+  "suspended_name",
+  "erased",
+  "revoked_device",
+]
 
 /** Takes over what another store has, some records to a transaction: nobody else uses the tables meanwhile. */
 export function authIntake(database: Database): AuthIntake {
@@ -19,7 +25,8 @@ export function authIntake(database: Database): AuthIntake {
         connection.get(`SELECT (SELECT count(*)::integer FROM directory_device) AS "registration",
           (SELECT count(*)::integer FROM directory_display_name) AS "displayName",
           (SELECT count(*)::integer FROM suspended_name) AS "suspendedName",
-          (SELECT count(*)::integer FROM erased) AS "erased"`),
+          (SELECT count(*)::integer FROM erased) AS "erased",
+          (SELECT count(*)::integer FROM revoked_device) AS "revoked"`),
       )
       return row as never
     },
@@ -37,6 +44,8 @@ function take(connection: Connection, records: readonly AuthRecord[]): Promise<n
       return connection.run("INSERT INTO erased (hash) SELECT * FROM unnest($1::bytea[])", [
         bytesArray(of("erased").map(({ hash }) => hash)),
       ])
+    case "revoked":
+      return takeRevoked(connection, of("revoked"))
     case "suspendedName":
       return connection.run("INSERT INTO suspended_name (name, reason) SELECT * FROM unnest($1::text[], $2::text[])", [
         textArray(of("suspendedName").map(({ name }) => name)),
@@ -73,6 +82,19 @@ function takeDisplayNames(connection: Connection, records: readonly RecordOf<"di
       bigintArray(records.map(({ at }) => at)),
       bytesArray(records.map(({ deviceId }) => deviceId)),
       bytesArray(records.map(({ signature }) => signature)),
+    ],
+  )
+}
+
+function takeRevoked(connection: Connection, records: readonly RecordOf<"revoked">[]): Promise<number> {
+  return connection.run(
+    `INSERT INTO revoked_device (id, revoker_key, at, signature)
+     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bytea[])`,
+    [
+      bytesArray(records.map(({ deviceId }) => deviceId)),
+      bytesArray(records.map(({ revocation }) => revocation?.revokerKey ?? null)),
+      bigintArray(records.map(({ revocation }) => revocation?.at ?? null)),
+      bytesArray(records.map(({ revocation }) => revocation?.signature ?? null)),
     ],
   )
 }

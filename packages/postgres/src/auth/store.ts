@@ -1,11 +1,21 @@
-import type { Erased, NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
+import {
+  DEVICES_EVER,
+  type Erased,
+  type NewDevice,
+  type Operated,
+  type Registered,
+  type Store,
+  type StoredDevice,
+  type Suspended,
+} from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
 import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
 import { ofDevicesIn } from "../delivery/erasing.js"
 import type { Migration } from "../migrations.js"
-import type { Row } from "../values.js"
+import { deviceOf, devicesOf } from "./devices.js"
 import { accountOf, eraseBy, isErased, lockName, nameHash } from "./erasing.js"
+import { revoke } from "./revoking.js"
 
 /** Migrations that were ever released are not changed any more. */
 export const migrations: readonly Migration[] = [
@@ -41,6 +51,12 @@ export const migrations: readonly Migration[] = [
     oldestReader: 2,
     sql: "CREATE TABLE erased (hash bytea PRIMARY KEY)",
   },
+  // Devices that speak for their names no more; gateways of the versions before would serve them. Those without a statement fell
+  // with the device that had endorsed them.
+  {
+    oldestReader: 3,
+    sql: "CREATE TABLE revoked_device (at bigint, id bytea PRIMARY KEY, revoker_key bytea, signature bytea)",
+  },
 ]
 
 /**
@@ -62,6 +78,10 @@ export async function authStore(database: Database): Promise<Store & Operated> {
     erase: (name, by) =>
       database.write(async (connection) => eraseBy(connection, { name, by, ofDevices: await ofDevicesIn(connection) })),
     isErased: (deviceId) => database.look((connection) => isErased(connection, deviceId)),
+    revoke: (name, revoking) =>
+      database.write(async (connection) =>
+        revoke(connection, { name, revoking, ofDevices: await ofDevicesIn(connection) }),
+      ),
     suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
     resume: (name) => database.write((connection) => resumeName(connection, name)),
   }
@@ -73,13 +93,16 @@ async function register(connection: Connection, device: NewDevice): Promise<Regi
   if (present !== undefined) return registeredAs(connection, device, present)
   if (await isErased(connection, device.deviceId)) return { type: "erased" }
   if (await isErased(connection, nameHash(device.name))) return { type: "nameTaken" }
-  const { count } = (await connection.get("SELECT count(*)::integer AS count FROM directory_device WHERE name = $1", [
-    device.name,
-  ]))!
-  if (count > 0 && device.endorsement === undefined) return { type: "nameTaken" }
+  const siblings = await devicesOf(connection, device.name)
+  if (siblings.length > 0 && device.endorsement === undefined) return { type: "nameTaken" }
   const suspension = await suspensionOf(connection, device.name)
   if (suspension !== undefined) return suspension
-  if (count >= device.devicesMax) return { type: "tooManyDevices" }
+  const endorser = device.endorsement && (await deviceOf(connection, device.endorsement.deviceId))
+  if (endorser?.name === device.name && endorser.revoked !== undefined) return { type: "endorserRevoked" }
+  const live = siblings.filter(({ revoked }) => revoked === undefined)
+  if (live.length >= device.devicesMax || siblings.length >= DEVICES_EVER * device.devicesMax) {
+    return { type: "tooManyDevices" }
+  }
   await connection.run(
     `INSERT INTO directory_device
        (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
@@ -100,6 +123,7 @@ async function register(connection: Connection, device: NewDevice): Promise<Regi
 
 async function registeredAs(connection: Connection, { name }: NewDevice, device: StoredDevice): Promise<Registered> {
   if (device.name !== name) return { type: "otherName" }
+  if (device.revoked !== undefined) return { type: "revoked", device }
   return (await suspensionOf(connection, name)) ?? { type: "registered", device }
 }
 
@@ -130,21 +154,6 @@ async function displayNameOf(connection: Connection, name: string): Promise<Disp
   return row && { text: row.text, at: row.at, deviceId: row.device_id, signature: row.signature }
 }
 
-async function devicesOf(connection: Connection, name: string): Promise<StoredDevice[]> {
-  const rows = await connection.all(`${DEVICES} WHERE directory_device.name = $1 ORDER BY number`, [name])
-  return rows.map(storedDevice)
-}
-
-async function deviceOf(connection: Connection, deviceId: Uint8Array): Promise<StoredDevice | undefined> {
-  const row = await connection.get(`${DEVICES} WHERE id = $1`, [deviceId])
-  return row && storedDevice(row)
-}
-
-/** The suspension is looked at with the device, in one moment. */
-const DEVICES = `SELECT id, directory_device.name, cipher_suite, signature_key, registered_at, endorser_id,
-    endorser_signature, suspended_name.reason AS suspended
-   FROM directory_device LEFT JOIN suspended_name ON suspended_name.name = directory_device.name`
-
 async function suspensionOf(connection: Connection, name: string): Promise<Suspended | undefined> {
   const row = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
   return row && { type: "suspended", reason: row.reason }
@@ -163,17 +172,4 @@ export async function suspendName(connection: Connection, name: string, reason: 
 
 export async function resumeName(connection: Connection, name: string): Promise<boolean> {
   return (await connection.run("DELETE FROM suspended_name WHERE name = $1", [name])) > 0
-}
-
-function storedDevice(row: Row): StoredDevice {
-  return {
-    name: row.name,
-    deviceId: row.id,
-    cipherSuite: row.cipher_suite,
-    signatureKey: row.signature_key,
-    registeredAt: row.registered_at,
-    endorsement:
-      row.endorser_id === null ? undefined : { deviceId: row.endorser_id, signature: row.endorser_signature },
-    suspended: row.suspended ?? undefined,
-  }
 }

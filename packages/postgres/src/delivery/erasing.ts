@@ -1,4 +1,5 @@
 import { InboxKind } from "@conclave/contracts/delivery"
+import { REVOKED } from "@conclave/delivery/store"
 import type { ErasedName, Held, OfDevices } from "../auth/erasing.js"
 import type { Connection } from "../connection.js"
 import { bytesArray } from "../values.js"
@@ -13,13 +14,14 @@ export async function ofDevicesIn(connection: Connection): Promise<OfDevices> {
   return row!.missing ? nothing : ofDevices
 }
 
-const nothing: OfDevices = { erase: async () => {}, held: async () => [] }
+const nothing: OfDevices = { erase: async () => {}, revoke: async () => {}, held: async () => [] }
 
 export const ofDevices: OfDevices = {
   async erase(connection, erased) {
     await eraseDevices(connection, erased.deviceIds)
     await keepErasure(connection, erased)
   },
+  revoke: (connection, deviceIds) => endDevices(connection, deviceIds, REVOKED),
   async held(connection, deviceIds) {
     const held: Held[] = []
     for (const id of deviceIds) held.push(await heldBy(connection, id))
@@ -28,13 +30,17 @@ export const ofDevices: OfDevices = {
 }
 
 /** Nothing is published or delivered for a device from then on, also by what is under way. */
-export async function eraseDevices(connection: Connection, deviceIds: readonly Uint8Array[]): Promise<void> {
+export function eraseDevices(connection: Connection, deviceIds: readonly Uint8Array[]): Promise<void> {
+  return endDevices(connection, deviceIds, "it was erased")
+}
+
+async function endDevices(connection: Connection, deviceIds: readonly Uint8Array[], why: string): Promise<void> {
   if (deviceIds.length === 0) return
   await lockDevices(connection, deviceIds)
   const ids = bytesArray(deviceIds)
   await connection.run(
-    "UPDATE device SET suspended = 'it was erased', signature_key = NULL, inbox_head = 0 WHERE id = ANY($1::bytea[])",
-    [ids],
+    "UPDATE device SET suspended = $2, signature_key = NULL, inbox_head = 0 WHERE id = ANY($1::bytea[])",
+    [ids, why],
   )
   await connection.run("DELETE FROM key_package WHERE device_id = ANY($1::bytea[])", [ids])
   const waiting = await connection.all("DELETE FROM inbox WHERE device_id = ANY($1::bytea[]) RETURNING body_hash", [

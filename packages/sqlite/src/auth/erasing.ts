@@ -2,12 +2,14 @@ import { createHash } from "node:crypto"
 import {
   type Account,
   type AccountDevice,
+  accountRevocation,
   type Erased,
   type ErasedBy,
   erasedNameHash,
   type Suspended,
 } from "@conclave/auth/store"
 import type { Connection } from "../database.js"
+import { deviceOf, devicesOf } from "./devices.js"
 
 export const nameHash = (name: string): Uint8Array =>
   erasedNameHash((...parts) => {
@@ -30,6 +32,7 @@ export interface ErasedName {
 /** What the devices of a name have elsewhere in the file. */
 export interface OfDevices {
   erase(connection: Connection, erased: ErasedName): void
+  revoke(connection: Connection, deviceIds: readonly Uint8Array[]): void
   /** As far as it is not the directory's. */
   held(connection: Connection, deviceId: Uint8Array): Pick<AccountDevice, "keyPackages" | "inboxHead" | "inbox">
 }
@@ -45,8 +48,8 @@ export function eraseBy(
   { name, by, ofDevices }: Erasing,
 ): Erased | Suspended | { readonly type: "notFound" } {
   if (isErased(connection, by.deviceId)) return { type: "erased" }
-  const device = connection.get("SELECT 1 FROM directory_device WHERE id = ? AND name = ?", [by.deviceId, name])
-  if (device === undefined) return { type: "notFound" }
+  const device = deviceOf(connection, by.deviceId)
+  if (device?.name !== name || device.revoked !== undefined) return { type: "notFound" }
   const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
   const deviceIds = eraseName(connection, name)
@@ -62,6 +65,7 @@ export function eraseName(connection: Connection, name: string): readonly Uint8A
   for (const hash of [nameHash(name), ...deviceIds]) {
     connection.run("INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING", [hash])
   }
+  for (const id of deviceIds) connection.run("DELETE FROM revoked_device WHERE id = ?", [id])
   connection.run("DELETE FROM directory_device WHERE name = ?", [name])
   connection.run("DELETE FROM directory_display_name WHERE name = ?", [name])
   connection.run("DELETE FROM suspended_name WHERE name = ?", [name])
@@ -69,7 +73,7 @@ export function eraseName(connection: Connection, name: string): readonly Uint8A
 }
 
 export function accountOf(connection: Connection, name: string, ofDevices: OfDevices): Account | undefined {
-  const devices = connection.all("SELECT * FROM directory_device WHERE name = ? ORDER BY number", [name])
+  const devices = devicesOf(connection, name)
   if (devices.length === 0) return undefined
   const displayName = connection.get("SELECT text, at FROM directory_display_name WHERE name = ?", [name])
   const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
@@ -78,12 +82,13 @@ export function accountOf(connection: Connection, name: string, ofDevices: OfDev
     displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
     suspended: suspended?.reason ?? null,
     devices: devices.map((device) => ({
-      id: hex(device.id),
-      cipherSuite: Number(device.cipher_suite),
-      signatureKey: hex(device.signature_key),
-      registeredAt: Number(device.registered_at),
-      endorsedBy: device.endorser_id === null ? null : hex(device.endorser_id),
-      ...ofDevices.held(connection, device.id),
+      id: hex(device.deviceId),
+      cipherSuite: device.cipherSuite,
+      signatureKey: hex(device.signatureKey),
+      registeredAt: Number(device.registeredAt),
+      endorsedBy: device.endorsement === undefined ? null : hex(device.endorsement.deviceId),
+      revoked: accountRevocation(device.revoked),
+      ...ofDevices.held(connection, device.deviceId),
     })),
   }
 }

@@ -1,7 +1,7 @@
 import type { AuthRecord, AuthSource } from "@conclave/auth/store"
-import type { Connection } from "../database.js"
+import type { Connection, Row } from "../database.js"
 import { pagesOf } from "../pages.js"
-import { storedDevice } from "./store.js"
+import { storedDevice } from "./devices.js"
 
 /** What the directory has in a transaction of the caller's. */
 export function authSource(connection: Connection): AuthSource {
@@ -16,6 +16,7 @@ export function authSource(connection: Connection): AuthSource {
         displayName: count("directory_display_name"),
         suspendedName: count("suspended_name"),
         erased: count("erased"),
+        revoked: count("revoked_device"),
       }
     },
   }
@@ -25,7 +26,7 @@ function* records(connection: Connection): Generator<readonly AuthRecord[]> {
   const devices = { columns: "*", from: "directory_device", key: ["number"], start: [-1n] }
   for (const rows of pagesOf(connection, devices)) {
     yield rows.map((row) => {
-      const { suspended: _, ...device } = storedDevice(row)
+      const { suspended: _, revoked: __, ...device } = storedDevice(row)
       return { type: "registration", ...device }
     })
   }
@@ -41,4 +42,13 @@ function* records(connection: Connection): Generator<readonly AuthRecord[]> {
   }
   const erased = { columns: "hash", from: "erased", key: ["hash"], start: [new Uint8Array()] }
   for (const rows of pagesOf(connection, erased)) yield rows.map(({ hash }) => ({ type: "erased", hash }))
+  const revoked = { columns: "*", from: "revoked_device", key: ["id"], start: [new Uint8Array()] }
+  for (const rows of pagesOf(connection, revoked)) yield rows.map((row) => revokedRecord(connection, row))
+}
+
+function revokedRecord(connection: Connection, { id, revoker_key, at, signature }: Row): AuthRecord {
+  if (revoker_key === null) return { type: "revoked", deviceId: id, revocation: undefined }
+  const { signature_key } = connection.get("SELECT signature_key FROM directory_device WHERE id = ?", [id])!
+  const revocation = { deviceId: id, signatureKey: signature_key, revokerKey: revoker_key, at, signature }
+  return { type: "revoked", deviceId: id, revocation }
 }

@@ -1,8 +1,18 @@
-import type { Erased, NewDevice, Operated, Registered, Store, StoredDevice, Suspended } from "@conclave/auth/store"
+import {
+  DEVICES_EVER,
+  type Erased,
+  type NewDevice,
+  type Operated,
+  type Registered,
+  type Store,
+  type Suspended,
+} from "@conclave/auth/store"
 import type { DisplayName } from "@conclave/contracts/auth"
-import type { Connection, Database, Row } from "../database.js"
+import type { Connection, Database } from "../database.js"
 import { ofDevicesIn } from "../delivery/erasing.js"
+import { deviceOf, devicesOf } from "./devices.js"
 import { accountOf, eraseBy, isErased, nameHash } from "./erasing.js"
+import { revoke } from "./revoking.js"
 
 /** Migrations that were ever released are not changed any more. */
 export const migrations: readonly string[] = [
@@ -37,6 +47,15 @@ export const migrations: readonly string[] = [
   `
   CREATE TABLE erased (hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  // Devices that speak for their names no more. Those without a statement fell with the device that had endorsed them.
+  `
+  CREATE TABLE revoked_device (
+    id BLOB PRIMARY KEY,
+    revoker_key BLOB,
+    at INTEGER,
+    signature BLOB
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /**
@@ -56,6 +75,8 @@ export function authStore(database: Database): Store & Operated {
     erase: (name, by) =>
       database.write((connection) => eraseBy(connection, { name, by, ofDevices: ofDevicesIn(connection) })),
     isErased: async (deviceId) => database.read((connection) => isErased(connection, deviceId)),
+    revoke: (name, revoking) =>
+      database.write((connection) => revoke(connection, { name, revoking, ofDevices: ofDevicesIn(connection) })),
     suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
     resume: (name) => database.write((connection) => resumeName(connection, name)),
   }
@@ -65,15 +86,21 @@ function register(connection: Connection, device: NewDevice): Registered {
   const present = deviceOf(connection, device.deviceId)
   if (present !== undefined) {
     if (present.name !== device.name) return { type: "otherName" }
+    if (present.revoked !== undefined) return { type: "revoked", device: present }
     return suspensionOf(connection, device.name) ?? { type: "registered", device: present }
   }
   if (isErased(connection, device.deviceId)) return { type: "erased" }
-  const { count } = connection.get("SELECT count(*) AS count FROM directory_device WHERE name = ?", [device.name])!
+  const siblings = devicesOf(connection, device.name)
   if (isErased(connection, nameHash(device.name))) return { type: "nameTaken" }
-  if (count > 0n && device.endorsement === undefined) return { type: "nameTaken" }
+  if (siblings.length > 0 && device.endorsement === undefined) return { type: "nameTaken" }
   const suspension = suspensionOf(connection, device.name)
   if (suspension !== undefined) return suspension
-  if (count >= device.devicesMax) return { type: "tooManyDevices" }
+  const endorser = device.endorsement && deviceOf(connection, device.endorsement.deviceId)
+  if (endorser?.name === device.name && endorser.revoked !== undefined) return { type: "endorserRevoked" }
+  const live = siblings.filter(({ revoked }) => revoked === undefined)
+  if (live.length >= device.devicesMax || siblings.length >= DEVICES_EVER * device.devicesMax) {
+    return { type: "tooManyDevices" }
+  }
   connection.run(
     `INSERT INTO directory_device
        (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
@@ -114,19 +141,6 @@ function displayNameOf(connection: Connection, name: string): DisplayName | unde
   return row && { text: row.text, at: row.at, deviceId: row.device_id, signature: row.signature }
 }
 
-function devicesOf(connection: Connection, name: string): StoredDevice[] {
-  return connection.all(`${DEVICES} WHERE directory_device.name = ? ORDER BY number`, [name]).map(storedDevice)
-}
-
-function deviceOf(connection: Connection, deviceId: Uint8Array): StoredDevice | undefined {
-  const row = connection.get(`${DEVICES} WHERE id = ?`, [deviceId])
-  return row && storedDevice(row)
-}
-
-/** The suspension is looked at with the device, in one moment. */
-const DEVICES = `SELECT directory_device.*, suspended_name.reason AS suspended
-   FROM directory_device LEFT JOIN suspended_name ON suspended_name.name = directory_device.name`
-
 function suspensionOf(connection: Connection, name: string): Suspended | undefined {
   const row = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
   return row && { type: "suspended", reason: row.reason }
@@ -142,17 +156,4 @@ export function suspendName(connection: Connection, name: string, reason: string
 /** Returns whether the name was suspended. */
 export function resumeName(connection: Connection, name: string): boolean {
   return connection.run("DELETE FROM suspended_name WHERE name = ?", [name]) > 0
-}
-
-export function storedDevice(row: Row): StoredDevice {
-  return {
-    name: row.name,
-    deviceId: row.id,
-    cipherSuite: Number(row.cipher_suite),
-    signatureKey: row.signature_key,
-    registeredAt: row.registered_at,
-    endorsement:
-      row.endorser_id === null ? undefined : { deviceId: row.endorser_id, signature: row.endorser_signature },
-    suspended: row.suspended ?? undefined,
-  }
 }

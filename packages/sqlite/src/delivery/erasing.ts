@@ -1,5 +1,6 @@
 import type { AccountDevice } from "@conclave/auth/store"
 import { InboxKind } from "@conclave/contracts/delivery"
+import { REVOKED } from "@conclave/delivery/store"
 import type { ErasedName, OfDevices } from "../auth/erasing.js"
 import type { Connection } from "../database.js"
 import { deleteEntry } from "./inbox.js"
@@ -12,24 +13,29 @@ export function ofDevicesIn(connection: Connection): OfDevices {
   return table === undefined ? nothing : ofDevices
 }
 
-const nothing: OfDevices = { erase() {}, held: () => ({ keyPackages: [], inboxHead: 0, inbox: [] }) }
+const nothing: OfDevices = { erase() {}, revoke() {}, held: () => ({ keyPackages: [], inboxHead: 0, inbox: [] }) }
 
 export const ofDevices: OfDevices = {
   erase(connection, erased) {
     eraseDevices(connection, erased.deviceIds)
     keepErasure(connection, erased)
   },
+  revoke: (connection, deviceIds) => endDevices(connection, deviceIds, REVOKED),
   held,
 }
 
 /** Nothing is published or delivered for a device from then on, also by what is under way. */
 export function eraseDevices(connection: Connection, deviceIds: readonly Uint8Array[]): void {
+  endDevices(connection, deviceIds, ERASED)
+}
+
+function endDevices(connection: Connection, deviceIds: readonly Uint8Array[], why: string): void {
   for (const id of deviceIds) {
     connection.run("DELETE FROM key_package WHERE device_id = ?", [id])
     const waiting = connection.all("SELECT number FROM inbox WHERE device_id = ?", [id])
     for (const { number } of waiting) deleteEntry(connection, number)
     connection.run("DELETE FROM device WHERE id = ?", [id])
-    suspendDevice(connection, id, ERASED)
+    suspendDevice(connection, id, why)
   }
 }
 

@@ -1,0 +1,90 @@
+import type { NewEndorsement, Revocation } from "@conclave/contracts/auth"
+import type { StoredDevice } from "./store.js"
+
+/** Statements about devices of one name, each verified with the key that it names. */
+export interface Revoking {
+  readonly revocations: readonly Revocation[]
+  /** In the place of those that the devices were registered with; applied first. */
+  readonly endorsements: readonly NewEndorsement[]
+}
+
+/** Of the devices that a name may have at a time, so many times as many it may have in all, with those that were revoked. */
+export const DEVICES_EVER = 4
+
+/** What is to be stored, in this order. */
+export interface RevokingChanges {
+  readonly endorsements: readonly NewEndorsement[]
+  /** By device: the statement that revokes it, or that it fell without one. One that was there is replaced. */
+  readonly revoked: readonly { readonly deviceId: Uint8Array; readonly revocation: Revocation | undefined }[]
+}
+
+type Judged = Pick<StoredDevice, "deviceId" | "signatureKey" | "endorsement" | "revoked">
+
+/**
+ * What the statements come to, or why they are refused, all of them. `devices` are all of the name, in the order of
+ * registration: an older device revokes a younger one, and each itself, unless it was revoked before. An endorsement comes from
+ * an older device, so no device revokes one that it comes from.
+ *
+ * A device that another one revokes takes with it what it has endorsed, and what that has. One that revokes itself retires: what
+ * it has endorsed stays.
+ */
+export function judgeRevoking(
+  devices: readonly Judged[],
+  { revocations, endorsements }: Revoking,
+): RevokingChanges | { readonly refused: string } {
+  const now = devices.map((device) => ({ ...device }))
+  const indexOf = (deviceId: Uint8Array) => now.findIndex((it) => equal(it.deviceId, deviceId))
+  for (const { deviceId, endorsement } of endorsements) {
+    const [device, endorser] = [indexOf(deviceId), indexOf(endorsement.deviceId)]
+    if (device === -1 || endorser === -1) return { refused: "endorsements: a device is not one of the name" }
+    if (now[device]!.revoked !== undefined || now[endorser]!.revoked !== undefined) {
+      return { refused: "endorsements: a device has been revoked" }
+    }
+    if (endorser >= device) return { refused: "endorsements: only an older device endorses" }
+    now[device]!.endorsement = endorsement
+  }
+  const changed = new Set<number>()
+  for (const revocation of revocations) {
+    const device = indexOf(revocation.deviceId)
+    const revoker = now.findIndex((it) => equal(it.signatureKey, revocation.revokerKey))
+    if (device === -1 || revoker === -1 || !equal(now[device]!.signatureKey, revocation.signatureKey)) {
+      return { refused: "revocations: a device is not one of the name" }
+    }
+    if (isRevokedByOther(now[device]!)) continue
+    if (device === revoker && now[device]!.revoked?.revocation !== undefined) continue
+    if (now[revoker]!.revoked !== undefined) return { refused: "revocations: the device that signed is revoked itself" }
+    if (revoker > device) return { refused: "revocations: only an older device revokes another" }
+    now[device]!.revoked = { revocation }
+    changed.add(device)
+    if (device !== revoker) for (const fallen of fallWith(now, device)) changed.add(fallen)
+  }
+  const revoked = [...changed].map((at) => ({
+    deviceId: now[at]!.deviceId,
+    revocation: now[at]!.revoked!.revocation,
+  }))
+  return { endorsements, revoked }
+}
+
+function isRevokedByOther({ signatureKey, revoked }: Judged): boolean {
+  return revoked?.revocation !== undefined && !equal(revoked.revocation.revokerKey, signatureKey)
+}
+
+type Judging = { -readonly [K in keyof Judged]: Judged[K] }
+
+/** Whatever comes from the device and is not revoked: the indexes of those. An endorser stands before those it endorses. */
+function fallWith(devices: readonly Judging[], device: number): readonly number[] {
+  const gone = [devices[device]!.deviceId]
+  const fallen: number[] = []
+  for (const [at, it] of devices.entries()) {
+    const { endorsement } = it
+    if (endorsement === undefined || !gone.some((id) => equal(id, endorsement.deviceId))) continue
+    gone.push(it.deviceId)
+    if (it.revoked !== undefined) continue
+    it.revoked = { revocation: undefined }
+    fallen.push(at)
+  }
+  return fallen
+}
+
+const equal = (one: Uint8Array, other: Uint8Array) =>
+  one.length === other.length && one.every((byte, at) => byte === other[at])
