@@ -368,7 +368,7 @@ export class SimulatedDevice {
     if ("by" in event) parts.push(event.by)
     if ("title" in event) parts.push(event.title)
     this.watch.eventsNeverChange(number, parts.join(": "))
-    if (type === "keyChanged" && "signatureKey" in event && !event.accepted) {
+    if (type === "keyChanged" && "accepted" in event && !event.accepted) {
       this.#strange.set(event.name, [...(this.#strange.get(event.name) ?? []), event.signatureKey])
     }
   }

@@ -156,6 +156,21 @@ export interface Signal {
   readonly content: Uint8Array
 }
 
+/** One of the devices of this client's own name, as the directory lists it. */
+export interface OwnDevice extends PersonDevice {
+  /** 64 hexadecimal digits: SHA-256 of cipher suite and key. */
+  readonly id: string
+  /** The id of the device that has signed for it; `undefined` for the first one of the name. */
+  readonly endorsedBy: string | undefined
+  /** It is the one that this client is. */
+  readonly isThisDevice: boolean
+  /**
+   * `undefined` for one that speaks for the name. `by`: the id of the device that has said so; without it and the time, it fell
+   * with the device that had endorsed it.
+   */
+  readonly revoked: { readonly at: Date | undefined; readonly by: string | undefined } | undefined
+}
+
 /**
  * One person's device. Opening finishes what an earlier run left half done; one client at a time has a profile.
  *
@@ -248,6 +263,21 @@ export interface Client extends AsyncDisposable {
    * anything but a registration of this name.
    */
   endorseDevice(registration: Uint8Array): Promise<Uint8Array>
+
+  /** All devices of this name, those that were revoked too, the oldest first. Rejects with `UNAVAILABLE`, or `REFUSED`. */
+  ownDevices(options?: { readonly signal?: AbortSignal }): Promise<readonly OwnDevice[]>
+  /**
+   * Revokes a device of this name for good: one that was registered after this one, as where it was lost or stolen, or this one.
+   * `id` is that of {@link OwnDevice}. What it has endorsed is revoked with it, and what that has, but for those to `keep`, which
+   * this device endorses; a device that revokes itself takes nothing with it. The directory lists them no more, nobody invites
+   * them, and members take them out of every conversation: whoever of them is first online and has learned of it. Resolves
+   * with all devices of the name that are revoked then. May be repeated. Rejects with `REFUSED` for an older device, one of
+   * nobody or of somebody else, `REVOKED` where this one was revoked, or `UNAVAILABLE`; some of the devices may be revoked then.
+   */
+  revokeDevice(
+    id: string,
+    options?: { readonly keep?: readonly string[]; readonly signal?: AbortSignal },
+  ): Promise<readonly OwnDevice[]>
 
   /**
    * Calls `listener` for each {@link Conversation.signal} that comes from other devices while this client is `live`: once, and

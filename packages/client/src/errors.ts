@@ -8,7 +8,8 @@ export class ClientError extends Error {
    * `KEY_CHANGED`: compare safety codes, then `approveKey` · `NOT_A_MEMBER`, `LOST`: be invited (again) ·
    * `CONTINUED`: ask `Conversation.continuedBy` for it · `TOO_LARGE`: send less · `REFUSED`: the service said no · `STORE_FAILED`, `STORE_LOCKED`, `WRONG_PROFILE`: the
    * profile cannot be used · `UNAVAILABLE`: try later · `UPDATE`: the service speaks newer versions only, update
-   * this program · `CLOSED`: the client was closed.
+   * this program · `REVOKED`: a device of the same name has revoked this one; it keeps its history, and a fresh profile can be
+   * endorsed · `CLOSED`: the client was closed.
    */
   readonly code: ClientErrorCode
 
@@ -26,3 +27,7 @@ export class ClientError extends Error {
 export function requireUnavailable(error: unknown): void {
   if (!(error instanceof ClientError && error.code === "UNAVAILABLE")) throw error
 }
+
+export const THIS_DEVICE_REVOKED = "this device was revoked by a device of its name"
+
+export const thisDeviceRevoked = (): ClientError => new ClientError("REVOKED", THIS_DEVICE_REVOKED)

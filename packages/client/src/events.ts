@@ -56,6 +56,12 @@ export type LeftEvent = EventOf<"left">
  */
 export type KeyChangedEvent = EventOf<"keyChanged">
 
+/**
+ * A device of `name` was revoked, by a device of the same name. With a conversation: the member `by` has taken it out there. For this person's own name it is an alarm: `signatureKey` says whether it is this very device, which can do nothing
+ * more then but show what it has (`REVOKED`).
+ */
+export type DeviceRevokedEvent = EventOf<"deviceRevoked">
+
 /** A wish failed for good; the promise of the call rejected too, if it was still awaited. */
 export type FailedEvent = EventOf<"failed">
 

@@ -61,3 +61,4 @@ export type KnockRefusal =
   | "its key package is somebody else's"
   | "its key package cannot be added"
   | "its key has not been approved"
+  | "its device was revoked"

@@ -18,6 +18,7 @@ import { isUnknown, refusedAsMissing } from "./missing.js"
 import { NAMES_AT_ONCE_MAX } from "./profile.js"
 import type { Answers, Next } from "./question.js"
 import { appendOf, idempotencyIdOf, outgoing } from "./request.js"
+import { revokedLeaves } from "./revoked.js"
 import { defer, loseRace, mayPass, movedIfStale, refusal, targetOf } from "./sending.js"
 import type { CommitChanges, State } from "./state.js"
 import type { Turn } from "./turn.js"
@@ -67,14 +68,15 @@ export function atOnce(names: Iterable<string>): readonly (readonly string[])[] 
  * come true meanwhile are fulfilled; those that cannot come true fail, each with its reason.
  */
 export function compileCommit(turn: Turn, wishes: readonly Numbered[]): Next {
-  const { state } = turn
+  const { state, moment } = turn
   const commitWishes = wishes.flatMap(([number, wish]) => (isBy(wish, "commit") ? [[number, wish] as const] : []))
   for (const [number, wish] of commitWishes) {
     const question = wish.type === "invite" || wish.type === "reinvite" ? invite(turn, [number, wish]) : undefined
     if (question !== undefined) return question
   }
   const changes = changesFor(state, possible(turn, commitWishes))
-  if (changes.fulfils.length === 0 && state.group!.proposals.length === 0 && !state.facts.renewalDue) {
+  const isOwed = state.group!.proposals.length > 0 || state.facts.renewalDue || revokedLeaves(state, moment).length > 0
+  if (changes.fulfils.length === 0 && !isOwed) {
     for (const number of changes.done) turn.fulfil(number)
     return "again"
   }
@@ -124,19 +126,21 @@ function leavingOf({ members }: State, wish: CommitWish): readonly Member[] {
   return members.filter((member) => wish.claimed.some((it) => equalBytes(it.signatureKey, member.signatureKey)))
 }
 
-/** Makes a commit of `changes` and every proposal that is waiting, and asks who those are whom it adds. */
+/**
+ * Makes a commit of `changes` and every proposal that is waiting, and asks who those are whom it adds. Devices that were
+ * revoked are taken out by every commit.
+ */
 export function stageCommit(turn: Turn, changes: CommitChanges): Next {
   const { state, moment } = turn
   const { suite } = moment.identity
   const group = state.group!
   // Those who asked to be removed are removed by their own proposals, which the commit refers to.
   const departing = state.facts.departures.map(({ leafIndex }) => leafIndex)
+  const revoked = revokedLeaves(state, moment).map(({ leafIndex }) => leafIndex)
+  const remove = [...new Set([...changes.remove, ...revoked])]
   const { newest } = state.intervals
   const path =
-    changes.renew ||
-    state.facts.renewalDue ||
-    changes.remove.length + group.proposals.length > 0 ||
-    newest === undefined
+    changes.renew || state.facts.renewalDue || remove.length + group.proposals.length > 0 || newest === undefined
   if (group.pending !== undefined) {
     turn.giveUp(group.pending.message)
     group.discardPending()
@@ -147,7 +151,7 @@ export function stageCommit(turn: Turn, changes: CommitChanges): Next {
   const told = toldOf(state, changes)
   const wanted = {
     add: changes.add.map(({ keyPackage }) => keyPackage),
-    remove: changes.remove.filter((leafIndex) => !departing.includes(leafIndex)),
+    remove: remove.filter((leafIndex) => !departing.includes(leafIndex)),
     path,
     // Without a path there is nothing random in a commit: made again after a crash, it would lead to the same keys, and
     // encrypt another Welcome with them.

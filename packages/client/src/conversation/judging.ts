@@ -14,7 +14,10 @@ export function hold(turn: Turn, judgement: Judgement): void {
   const { state } = turn
   const before = state.unapproved.filter(({ signatureKey }) => state.group?.hasSignatureKey(signatureKey))
   const found = judgement.verdicts.flatMap(({ accepted, claim: { credential, signatureKey } }) =>
-    accepted ? [] : [{ name: nameOf(credential) ?? "", signatureKey }],
+    // A device that was revoked is taken out before anything is said, and nobody can approve it.
+    accepted || turn.moment.revoked.since(signatureKey) !== undefined
+      ? []
+      : [{ name: nameOf(credential) ?? "", signatureKey }],
   )
   const isKnown = ({ signatureKey }: { readonly signatureKey: Uint8Array }) =>
     before.some((it) => equalBytes(it.signatureKey, signatureKey))

@@ -4,6 +4,7 @@ import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
 import { type Group, type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
+import { THIS_DEVICE_REVOKED } from "../errors.js"
 import { headInHandshake } from "../heads/claims.js"
 import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
@@ -17,6 +18,7 @@ import type { Answers, Next, QuestionOf } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
 import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored, wasReadBefore } from "./restored.js"
+import { tellRemoved } from "./revoked.js"
 import type { State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
@@ -406,7 +408,9 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
     const removal = staged.removals.find(({ member }) => member.leafIndex === ownLeafIndex)
     const by = nameOfMember(removal?.proposedBy ?? staged.committer)
     const isOwnWish = by === turn.moment.identity.name
-    leaveNow(turn, { by, reason: isOwnWish ? "" : "this device was removed from the conversation" })
+    const { isThisDevice } = turn.moment.revoked
+    const why = isThisDevice ? THIS_DEVICE_REVOKED : "this device was removed from the conversation"
+    leaveNow(turn, { by, reason: isOwnWish && !isThisDevice ? "" : why })
     return
   }
   const letIn = staged.added.filter((it) => isAmong(staged.removed, it))
@@ -481,6 +485,8 @@ function announce(turn: Turn, staged: StagedCommit, before: readonly string[]): 
   ).filter((name) => gone.has(name))
   const removed = [...gone].filter((name) => !left.includes(name))
   const rejoined = namesOf(staged.added.filter((it) => isAmong(staged.removed, it)))
+  const isRevoked = tellRemoved(turn, staged.removed, staged.committer)
+  if (added.length + gone.size + rejoined.length === 0 && isRevoked) return
   if (added.length + gone.size + rejoined.length === 0) turn.emit({ type: "refreshed", conversation, by })
   else turn.emit({ type: "members", conversation, by, added, removed, left, rejoined })
 }

@@ -12,6 +12,7 @@ import type { Next, Question } from "./question.js"
 import { mayPrecedeRenewal, renewalDue, renewIfOld } from "./renewing.js"
 import { IDEMPOTENCY_ID_SIZE } from "./request.js"
 import { againDue, appendAgain, quietUntil, rewind } from "./restored.js"
+import { endWishes, removalDue, revokedLeaves } from "./revoked.js"
 import type { Moment, Staged, State } from "./state.js"
 import { TOLD_MAX } from "./told.js"
 import type { Turn } from "./turn.js"
@@ -62,13 +63,17 @@ function turnOf(turn: Turn): Next {
     state.wantsKnocks = false
     return { type: "knocks", prover: newest }
   }
+  if (moment.revoked.isThisDevice) {
+    if (state.wishes.size > 0 || state.commit !== undefined) endWishes(turn)
+    return "idle"
+  }
   const wishes = nextWishes(state)
   const [next] = wishes
   renewIfOld(turn, next?.[1])
   const quiet = quietUntil(state, moment)
   const isAnswerDue =
     quiet === undefined && mayAnswer(turn) && (answerDue(state) ?? Number.POSITIVE_INFINITY) <= moment.now
-  if (state.commit === undefined && next === undefined && !isAnswerDue && !isOwed(state)) return "idle"
+  if (state.commit === undefined && next === undefined && !isAnswerDue && !isOwed(turn)) return "idle"
   if (state.isGroupMissing) return { type: "group" }
   if (state.position.needsLastCommit) return { type: "head", prover: newest }
   if (isAnswerDue && state.commit === undefined) {
@@ -86,7 +91,7 @@ function sendQuietly(turn: Turn, until: number, wishes: readonly Numbered[]): Ne
   const { state, moment } = turn
   const { obstacle } = state
   const [next] = wishes
-  if (next?.[1].type !== "message" || state.facts.renewalDue || state.group!.proposals.length > 0) {
+  if (next?.[1].type !== "message" || state.facts.renewalDue || hasOthersToLetGo(turn)) {
     if (next !== undefined && state.disputes.isNews("quiet")) {
       const reason = "the service was restored from a backup, and what it has lost comes back first"
       const waiting = wishes.map(([, wish]) => describeWish(wish).wish)
@@ -108,7 +113,8 @@ function send(turn: Turn, wishes: readonly Numbered[]): Next {
     if (next?.[1].type !== "message" || !onlyLetsGo) return "idle"
     return sendNext(turn, next, wishes)
   }
-  if (next?.[1].type === "message" && mayPrecedeRenewal(state, moment)) return sendNext(turn, next, wishes)
+  const mayPrecede = mayPrecedeRenewal(state, moment) && revokedLeaves(state, moment).length === 0
+  if (next?.[1].type === "message" && mayPrecede) return sendNext(turn, next, wishes)
   if (state.commit !== undefined) return sendCommit(turn)
   if (mustCommit(turn, next?.[1])) return compileCommit(turn, [])
   if (next === undefined) return "idle"
@@ -123,8 +129,13 @@ function sendNext(turn: Turn, [number, wish]: Numbered, wishes: readonly Numbere
   return { type: "send", sent: { of: "message", wish: number }, request: outgoing!.request, prover }
 }
 
-/** Something is to be done that nobody has wished for: somebody is to be let go, or this device's leaf renewed. */
-const isOwed = ({ facts }: State) => facts.departures.length > 0 || facts.renewalDue
+/** Something is to be done that nobody has wished for: somebody is to be let go or taken out, or this device's leaf renewed. */
+const isOwed = ({ state, moment }: Turn) =>
+  state.facts.departures.length > 0 || state.facts.renewalDue || revokedLeaves(state, moment).length > 0
+
+/** Nothing is said before a commit lets them go: those who asked for it, and devices that were revoked. */
+const hasOthersToLetGo = ({ state, moment }: Turn) =>
+  state.group!.proposals.length > 0 || revokedLeaves(state, moment).length > 0
 
 /** A person who has not accepted the invitation, or who leaves, does nothing in the conversation. */
 const mayAnswer = ({ state, moment }: Pick<Turn, "state" | "moment">) =>
@@ -133,14 +144,15 @@ const mayAnswer = ({ state, moment }: Pick<Turn, "state" | "moment">) =>
 /**
  * RFC 9420 §12.4: proposals are committed before application data is sent; unless these are encrypted already. Members
  * who want to leave are also let go without that, by the first member in the tree at once, and by the others in their
- * order if those before them are not there.
+ * order if those before them are not there. So are devices taken out that were revoked.
  */
-function mustCommit({ state, moment }: Turn, next: Wish | undefined): boolean {
+function mustCommit(turn: Turn, next: Wish | undefined): boolean {
+  const { state, moment } = turn
   if (state.facts.renewalDue) return true
-  if (state.group!.proposals.length === 0) return false
+  if (!hasOthersToLetGo(turn)) return false
   if (next?.type === "message") return true
-  const due = departureDue(state, moment)
-  return due !== undefined && due <= moment.now
+  const departing = state.group!.proposals.length === 0 ? undefined : departureDue(state, moment)
+  return [departing, removalDue(state, moment)].some((due) => due !== undefined && due <= moment.now)
 }
 
 function create(turn: Turn): Question {
@@ -174,6 +186,7 @@ export function nextDue(state: State, moment: Moment): number | undefined {
           obstacle.type === "deferred" ? obstacle.pause.retryAt : undefined,
           state.commit === undefined && mayAnswer({ state, moment }) ? answerDue(state) : undefined,
           departureDue(state, moment),
+          state.commit === undefined ? removalDue(state, moment) : undefined,
           renewalDue(state, moment),
           againDue(state),
         ]
@@ -212,7 +225,7 @@ export function encryptAtOnce(turn: Turn, number: number): void {
   if (state.asking !== undefined || state.staged !== undefined || state.commit !== undefined) return
   if (!state.isFollowing || state.obstacle.type !== "none") return
   if (!position.isAtHead || position.lastCommit === undefined || group === undefined) return
-  if (group.proposals.length > 0 || state.facts.renewalDue) return
+  if (hasOthersToLetGo(turn) || state.facts.renewalDue || turn.moment.revoked.isThisDevice) return
   const [next] = nextWishes(state)
   renewIfOld(turn, next?.[1])
   if (state.facts.renewalDue) return

@@ -5,6 +5,7 @@ import type { Group, GroupOptions, Member, StagedCommit, OutgoingCommit as Stage
 import type { IntervalKeys } from "../access/interval-keys.js"
 import { hex } from "../bytes.js"
 import type { Identity } from "../identity/identity.js"
+import type { RevokedKeys } from "../identity/revocations.js"
 import type {
   Continuation,
   ConversationState,
@@ -32,6 +33,7 @@ import {
   type Rewinding,
   unobstructed,
 } from "./recovery.js"
+import { noneRevoked, type RevokedFound } from "./revoked.js"
 import { Told } from "./told.js"
 import { Wishes } from "./wishes.js"
 
@@ -59,6 +61,7 @@ export interface Moment extends Setting {
   readonly renewalsLeft: number
   /** A commit that adds, or reaches, at least so many members is worked on in slices, between steps. */
   readonly slicedFrom: number
+  readonly revoked: RevokedKeys
 }
 
 /** What is stored of a conversation besides its place in the log. */
@@ -192,6 +195,8 @@ export class State {
   rewinding: Rewinding | undefined
   /** When what it has lost is appended again. */
   again: Pause | undefined
+  /** Leaves in the tree whose devices were revoked. */
+  revokedFound: RevokedFound = noneRevoked
   stale: Stale | undefined
   accepted: AcceptedCommit | undefined
   staged: Staged | undefined

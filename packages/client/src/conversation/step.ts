@@ -1,7 +1,7 @@
 import type { Entry } from "@conclave/contracts/delivery"
 import type { Knock } from "@conclave/contracts/knocks"
 import { equalBytes } from "@conclave/crypto"
-import { ClientError } from "../errors.js"
+import { ClientError, thisDeviceRevoked } from "../errors.js"
 import type { Wish } from "../records/records.js"
 import { hearKnocks } from "./answering.js"
 import { onAnswer } from "./answers.js"
@@ -170,6 +170,7 @@ function wish(turn: Turn, wished: NewWish): void {
 function refusalOf({ state, moment }: Turn): ClientError | undefined {
   const { status, reason } = state.facts
   const { answer } = moment.invitation ?? {}
+  if (moment.revoked.isThisDevice) return thisDeviceRevoked()
   if (answer === "waiting") return new ClientError("NOT_A_MEMBER", "this invitation has not been accepted")
   if (answer === "declined") return new ClientError("NOT_A_MEMBER", "this invitation was declined")
   if (status === "left" || status === "leaving") {

@@ -1,19 +1,17 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { isEndorsement } from "@conclave/identity/verdicts"
 import { BlobClient } from "../blobs/blobs.js"
 import { copyBytes, fromHex, hex } from "../bytes.js"
-import type { Client, ClientOptions, ClientPolicy, PersonDevice, Signal } from "../client.js"
+import type { Client, ClientOptions, ClientPolicy, OwnDevice, PersonDevice, Signal } from "../client.js"
 import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
 import { faultOf, framesOf } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
-import { ClientError, requireUnavailable } from "../errors.js"
+import { ClientError, requireUnavailable, thisDeviceRevoked } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
-import { Judge } from "../identity/judge.js"
 import { requireName } from "../identity/names.js"
-import { OwnDevices } from "../identity/own-devices.js"
-import { People } from "../identity/people.js"
+import type { OwnDevices } from "../identity/own-devices.js"
+import type { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
 import { Journal } from "../journal/journal.js"
 import { Transactions } from "../journal/transactions.js"
@@ -37,9 +35,11 @@ import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { introduce } from "./introducing.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
+import { knowing } from "./knowing.js"
 import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
 import { restartConversation } from "./restarting.js"
+import type { Revoking } from "./revoking.js"
 import { Runner } from "./runner.js"
 import { ServiceKeys } from "./service-keys.js"
 import { SignalListeners } from "./signal-listeners.js"
@@ -72,6 +72,7 @@ export class Device implements Client {
   readonly #keyPackages: Stock
   readonly #stock: Runner
   readonly #account: Account
+  readonly #revoking: Revoking
   readonly #ownDevices: OwnDevices
   readonly #watch: Runner
   readonly #groups = new Map<string, ConversationHandle>()
@@ -95,38 +96,27 @@ export class Device implements Client {
     const { provider } = identity.suite
     const delivery = new Delivery({ transport: options.delivery, device: identity, provider, clock, patience })
     const acceptEndorsed = policy.endorsedKey === "accept"
-    const judge = new Judge({
-      store,
-      directory,
-      verifyEndorsement: (claim) => isEndorsement(identity.suite, claim),
-      acceptEndorsed,
-      onPinned: (name) => this.#people.pinned(name),
+    const { judge, people, revocations, revoking, ownDevices } = knowing({
+      ...{ store, transactions, directory, identity, now, timers, acceptEndorsed },
+      members: () => [...this.#groups.values()].flatMap(({ members }) => members),
+      onRevoked: () => this.#goOn(),
+      onUnlisted: () => this.#account.look(),
     })
-    this.#people = new People({ store, transactions, directory, identity, judge, now, timers })
+    this.#people = people
+    this.#revoking = revoking
+    this.#ownDevices = ownDevices
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
     const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider, now })
-    transactions.share(judge)
     transactions.share(serviceKeys)
     transactions.share(invitations)
-    transactions.share(this.#people)
     transactions.isTold = (event, id) => invitations.isTold(event, id)
-    directory.listen((name, displayName) => this.#people.heard(name, displayName))
     const lifetimeNow = () => clock.lifetimeNow()
     const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
     const stock = new Stock({
-      store,
-      transactions,
-      delivery,
-      identity,
-      random,
-      now: lifetimeNow,
-      size,
-      lifetimeSeconds,
+      ...{ store, transactions, delivery, identity, random, now: lifetimeNow, size, lifetimeSeconds },
     })
     this.#account = new Account({ directory, identity, clock, transactions, signal: this.#closing.signal })
-    const onUnlisted = () => this.#account.look()
-    this.#ownDevices = new OwnDevices({ identity, store, transactions, judge, now, acceptEndorsed, onUnlisted })
     this.#options = options
     this.#policy = policy
     const groupOptions = groupOptionsOf(lifetimeNow, random)
@@ -136,8 +126,7 @@ export class Device implements Client {
       delivery,
       directory,
       identity,
-      judge,
-      invitations,
+      ...{ judge, revocations, invitations },
       serviceKeys,
       log,
       random,
@@ -238,7 +227,10 @@ export class Device implements Client {
       find: (id) => this.#groups.get(hex(id)),
       onChange: () => this.#means.transactions.notify(),
       ...this.#signalListeners.hearing,
-      onRefused: (reason) => this.#tell({ type: "unavailable", conversation: undefined, reason }),
+      onRefused: (reason) => {
+        this.#wonder()
+        this.#tell({ type: "unavailable", conversation: undefined, reason })
+      },
     })
     this.#means.transactions.observe(() => {
       this.#stream?.renew()
@@ -250,8 +242,19 @@ export class Device implements Client {
     for (const { driver } of this.#groups.values()) driver.runner.wake()
   }
 
+  /** Revoked, this device asks for nothing more. */
+  #requireSpeaking(): void {
+    if (this.#means.revocations.isThisDevice) throw thisDeviceRevoked()
+  }
+
+  /** What was learned of others may be a reason to do something in each conversation. */
+  #goOn(): void {
+    if (this.#options.live !== false) for (const runner of this.#runners()) runner.wake()
+  }
+
   async createConversation(options: { title?: string; members?: readonly string[] }): Promise<Conversation> {
     const { title = "", members = [] } = options
+    this.#requireSpeaking()
     return createConversation(this.#means, {
       title,
       members,
@@ -272,7 +275,12 @@ export class Device implements Client {
   async sync(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     options.signal?.throwIfAborted()
     // Where this device is refused, the directory may say why; else it is in the way of nothing.
-    await this.#stock.once().catch((error: unknown) => this.#watch.once().finally(() => Promise.reject(error)))
+    await this.#stock.once().catch(async (error: unknown) => {
+      this.#ownDevices.hasten()
+      await this.#watch.once().catch(() => {})
+      this.#requireSpeaking()
+      throw error
+    })
     await this.#inbox.once()
     await this.#watch.once().catch(requireUnavailable)
     for (const { driver } of [...this.#groups.values()]) {
@@ -295,6 +303,7 @@ export class Device implements Client {
 
   async setDisplayName(text: string): Promise<void> {
     this.#closing.signal.throwIfAborted()
+    this.#requireSpeaking()
     return this.#people.set(text, this.#closing.signal)
   }
 
@@ -312,9 +321,7 @@ export class Device implements Client {
 
   async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
     requireName(name)
-    const { signal } = options
-    const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-    const devices = await this.#means.judge.devices(name, until)
+    const devices = await this.#means.judge.devices(name, this.#until(options.signal))
     return devices.map(({ device, pinned, known }) => ({
       signatureKey: device.signatureKey,
       registeredAt: new Date(Number(device.registeredAt)),
@@ -328,7 +335,10 @@ export class Device implements Client {
   }
 
   async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
-    const { judge, transactions } = this.#means
+    const { judge, transactions, revocations } = this.#means
+    if (revocations.since(signatureKey) !== undefined) {
+      throw new ClientError("REFUSED", `this key was revoked by a device of ${name}`)
+    }
     const pin = { name, signatureKey: copyBytes(signatureKey) }
     await judge.pinned(name)
     await transactions.run(undefined, (transaction) => judge.pin(transaction, pin))
@@ -338,11 +348,27 @@ export class Device implements Client {
 
   async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
     this.#closing.signal.throwIfAborted()
+    this.#requireSpeaking()
     const { identity } = this.#means
     const content = copyBytes(registration)
     const signatureKey = identity.registeredKey(content)
     await this.approveKey(identity.name, signatureKey)
     return identity.endorse(content, await this.pinnedKeys(identity.name))
+  }
+
+  ownDevices({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly OwnDevice[]> {
+    return this.#revoking.devices(this.#until(signal))
+  }
+
+  revokeDevice(
+    id: string,
+    { keep = [], signal }: { readonly keep?: readonly string[]; readonly signal?: AbortSignal } = {},
+  ): Promise<readonly OwnDevice[]> {
+    return this.#revoking.revoke(id, keep, this.#until(signal))
+  }
+
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
   }
 
   exportAccount(): Promise<string> {
@@ -402,8 +428,9 @@ export class Device implements Client {
   }
 
   async #load(): Promise<void> {
-    const { store, transactions, invitations } = this.#means
+    const { store, transactions, invitations, revocations } = this.#means
     await invitations.reload()
+    await revocations.reload()
     await transactions.discard(this.#people)
     await transactions.discard(this.#means.serviceKeys)
     for (const [key] of await store.list(recordKeys.states)) {
@@ -482,8 +509,15 @@ export class Device implements Client {
   #report(error: unknown, conversation?: Uint8Array): void {
     const code = (error as { code?: string }).code ?? "INTERNAL"
     const reason = error instanceof Error ? error.message : String(error)
+    if (code === "REFUSED") this.#wonder()
     if (code === "REFUSED") this.#tell({ type: "unavailable", conversation, reason })
     else this.#tell({ type: "rejected", conversation, code, reason })
+  }
+
+  /** What is refused to this device may be so because it was revoked: the directory shows that. */
+  #wonder(): void {
+    this.#ownDevices.hasten()
+    this.#watch.wake()
   }
 
   #tell(event: NewEvent): void {

@@ -11,6 +11,7 @@ import { ConversationLog } from "../diagnostics/conversation-log.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Judge } from "../identity/judge.js"
+import type { Revocations } from "../identity/revocations.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
 import { KeyPackagesDue, recordKeys } from "../records/records.js"
 import type { Timers } from "../timers.js"
@@ -27,6 +28,7 @@ import { View } from "./view.js"
 export interface Means extends Setting, Omit<Sources, "reload"> {
   readonly transactions: Transactions
   readonly judge: Judge
+  readonly revocations: Revocations
   readonly invitations: Invitations
   readonly renewals: Renewals
   readonly signals: Signals
@@ -213,13 +215,13 @@ export class Driver implements Reloadable {
   /** What a step is given besides the state. */
   moment(): Moment {
     const { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds } = this.means
-    const { now, invitations, renewals, serviceKeys, slicing } = this.means
+    const { now, invitations, renewals, serviceKeys, slicing, revocations: revoked } = this.means
     const at = now()
     const invitation = invitations.get(this.#state.key)
     const setting = { identity, groupOptions, random, keepHistory, leaveDelayMilliseconds, renewAfterMilliseconds }
     const { pinned: service } = serviceKeys
     const slicedFrom = slicing.membersMin
-    return { ...setting, now: at, invitation, service, renewalsLeft: renewals.left(at), slicedFrom }
+    return { ...setting, now: at, invitation, service, renewalsLeft: renewals.left(at), slicedFrom, revoked }
   }
 
   #carryOut(transaction: Transaction, effect: Effect): void {

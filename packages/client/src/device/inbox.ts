@@ -1,7 +1,7 @@
 import type { InboxEntry } from "@conclave/contracts/delivery"
 import { equalBytes, type SignatureName } from "@conclave/crypto"
 import { includes, type Judgement, nameOf, refusalInWords } from "@conclave/identity/verdicts"
-import { Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
+import { type CredentialClaim, Group, type Member, type PreparedJoin, type StagedJoin } from "@conclave/mls"
 import { readNewcomer, type Told } from "../access/newcomer.js"
 import type { Continues } from "../access/structs.js"
 import { fromHex, hex } from "../bytes.js"
@@ -115,7 +115,7 @@ export class Inbox {
     if (by !== undefined && (await this.#isBeyondLimit(by, staged))) {
       return this.#decline({ entry, staged, told, reason: "limit" }, (transaction) => tellLimit(transaction, by))
     }
-    const judgement = await means.judge.judge(staged.claims, means.signal)
+    const judgement = await this.#judged(staged)
     if (judgement.refused.length > 0 || by === undefined) {
       return this.#decline({ entry, staged, told, reason: "unverified" }, (transaction) =>
         tellRefused(transaction, judgement),
@@ -128,6 +128,22 @@ export class Inbox {
     }
     if (answer === "decline") return this.#decline({ entry, staged, told, reason: "declined" }, () => {})
     await this.#enter({ entry, staged, told, judgement, by, answer, continues })
+  }
+
+  /**
+   * Who the members are. One that was revoked, and has not been taken out yet, is no reason to stay away: this device takes it out
+   * before it says anything. An invitation by one is refused.
+   */
+  async #judged({ claims, inviter }: StagedJoin): Promise<Judgement> {
+    const { judge, revocations, signal } = this.#options.means
+    const judgement = await judge.judge(claims, signal)
+    const isOut = ({ signatureKey }: CredentialClaim) =>
+      revocations.since(signatureKey) !== undefined && !equalBytes(signatureKey, inviter.signatureKey)
+    const others = claims.filter((claim) => !isOut(claim))
+    if (others.length === claims.length) return judgement
+    const ofOthers = await judge.judge(others, signal)
+    const verdicts = judgement.verdicts.map((it) => (isOut(it.claim) ? { ...it, accepted: true } : it))
+    return { ...ofOthers, verdicts }
   }
 
   /**

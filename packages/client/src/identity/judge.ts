@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import type { Device } from "@conclave/contracts/auth"
 import {
   claimedKeys,
   includes,
@@ -8,6 +9,7 @@ import {
   judgeDevices,
   type KnownDevice,
   type KnownName,
+  type KnownRevocation,
   type Pin,
   withPin,
 } from "@conclave/identity/verdicts"
@@ -22,6 +24,8 @@ import type { SealedStore } from "../store/sealed.js"
 export interface JudgeOptions extends JudgingPolicy {
   readonly store: SealedStore
   readonly directory: Pick<Directory, "devices">
+  /** What is known to be revoked of a name. */
+  readonly revocations?: (name: string) => readonly KnownRevocation[]
   /** Called with a name once a key that was pinned for it is stored. */
   readonly onPinned?: (name: string) => void
 }
@@ -31,13 +35,15 @@ export class Judge implements Reloadable {
   readonly #store: SealedStore
   readonly #directory: Pick<Directory, "devices">
   readonly #policy: JudgingPolicy
+  readonly #revocations: (name: string) => readonly KnownRevocation[]
   readonly #onPinned: (name: string) => void
   readonly #known = new Map<string, readonly Uint8Array[]>()
 
-  constructor({ store, directory, onPinned, ...policy }: JudgeOptions) {
+  constructor({ store, directory, revocations, onPinned, ...policy }: JudgeOptions) {
     this.#store = store
     this.#directory = directory
     this.#policy = policy
+    this.#revocations = revocations ?? (() => [])
     this.#onPinned = onPinned ?? (() => {})
   }
 
@@ -51,9 +57,13 @@ export class Judge implements Reloadable {
 
   /** The devices that the directory lists for a name, and what this judge would say of each. */
   async devices(name: string, signal: AbortSignal): Promise<readonly KnownDevice[]> {
+    return this.knownAmong(name, await this.#directory.devices(name, signal))
+  }
+
+  /** What this judge would say of each of the devices, which the directory lists for a name. */
+  async knownAmong(name: string, devices: readonly Device[]): Promise<readonly KnownDevice[]> {
     const pinned = await this.pinned(name)
-    const devices = await this.#directory.devices(name, signal)
-    return judgeDevices(name, { pinned, devices }, this.#policy)
+    return judgeDevices(name, { pinned, devices, revocations: this.#revocations(name) }, this.#policy)
   }
 
   async pinned(name: string): Promise<readonly Uint8Array[]> {
@@ -97,7 +107,9 @@ export class Judge implements Reloadable {
     const known = await concurrently(names, async ([name, claimed]): Promise<[string, KnownName]> => {
       const pinned = await this.pinned(name)
       const isKnown = claimed.every((key) => includes(pinned, key))
-      return [name, { pinned, devices: isKnown ? undefined : await this.#directory.devices(name, signal) }]
+      const devices = isKnown ? undefined : await this.#directory.devices(name, signal)
+      // After the question: its answer may have told of a revocation.
+      return [name, { pinned, devices, revocations: this.#revocations(name) }]
     })
     return new Map(known)
   }

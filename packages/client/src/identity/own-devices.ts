@@ -3,6 +3,7 @@ import { equalBytes } from "@conclave/crypto"
 import { includes } from "@conclave/identity/verdicts"
 import type { Transactions } from "../journal/transactions.js"
 import { Pins, recordKeys } from "../records/records.js"
+import type { Directory, Listing } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Identity } from "./identity.js"
 import type { Judge } from "./judge.js"
@@ -12,6 +13,12 @@ export interface OwnDevicesOptions {
   readonly store: SealedStore
   readonly transactions: Transactions
   readonly judge: Judge
+  readonly directory: Pick<Directory, "devices" | "listing">
+  readonly isRevoked: (signatureKey: Uint8Array) => boolean
+  /** Whom this device has to do with. */
+  readonly people: () => readonly string[]
+  /** Called with what the directory says of this device's name. */
+  readonly onListed: (listing: Listing, signal: AbortSignal) => Promise<void>
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly acceptEndorsed: boolean
@@ -38,14 +45,24 @@ export class OwnDevices {
     return this.#due
   }
 
+  /** There is a reason to look now. */
+  hasten(): void {
+    this.#due = 0
+  }
+
   /** Does nothing before {@link due}. Rejects with `UNAVAILABLE`. */
   async check(signal: AbortSignal): Promise<void> {
-    const { identity, judge, now, transactions, store, acceptEndorsed, onUnlisted } = this.#options
+    const { identity, judge, now, transactions, store, acceptEndorsed, directory, isRevoked } = this.#options
+    const { onUnlisted, onListed } = this.#options
     const { name, signatureKey: own } = identity
     const wait = this.#due - now()
     // A longer one is of a clock that has been set meanwhile.
     if (wait > 0 && wait <= CHECK_MILLISECONDS) return
-    const listed = await judge.devices(name, signal)
+    const listing = await directory.listing(name, signal)
+    await onListed(listing, signal)
+    const live = listing.devices.filter((device) => !isRevoked(device.signatureKey))
+    const listed = await judge.knownAmong(name, live)
+    await this.#lookAtSomebody(signal)
     if (!listed.some(({ device }) => equalBytes(device.signatureKey, own))) await onUnlisted()
     const unknown = listed.filter(({ pinned }) => !pinned)
     this.#due = now() + CHECK_MILLISECONDS
@@ -64,5 +81,18 @@ export class OwnDevices {
       if (news.length === 0) return
       transaction.put(recordKeys.strangeDevices, encode(Pins, { name, signatureKeys: [...told, ...news] }))
     })
+  }
+
+  /**
+   * Asks about one person, each time about another one: whether a device of theirs was revoked. Members of a conversation have
+   * asked about all of it together before long, and whoever learns of one takes it out for the others.
+   */
+  async #lookAtSomebody(signal: AbortSignal): Promise<void> {
+    const { directory, people, identity, now } = this.#options
+    const names = people().filter((name) => name !== identity.name)
+    if (names.length === 0) return
+    const [high = 0, low = 0] = identity.signatureKey
+    const turn = Math.floor(now() / CHECK_MILLISECONDS) + 256 * high + low
+    await directory.devices(names[turn % names.length]!, signal)
   }
 }

@@ -24,6 +24,7 @@ export const serviceChanges = ["restored", "replaced"] as const
 export const clientErrorCodes = [
   ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
   ...["LOST", "CONTINUED", "STORE_FAILED", "STORE_LOCKED", "WRONG_PROFILE", "UNAVAILABLE", "UPDATE", "CLOSED"],
+  "REVOKED",
 ] as const
 
 /** What went wrong, what waits, and what has to be decided. */
@@ -56,6 +57,32 @@ export const troubleEvents = {
           ? "One of their devices signed for it"
           : "None of their devices signed for it: it is a new installation, or an attacker who impersonates them",
         `Ask ${who}, by voice or in person, before you approve it${reader.how({ type: "approveKey", name })}`,
+      ]
+    },
+  }),
+
+  deviceRevoked: eventKind({
+    number: 34,
+    fields: {
+      /** Out of which the device was taken; absent where this device learns that it was revoked. */
+      conversation: someConversation,
+      name: text,
+      /** Of the revoked device. */
+      signatureKey: bytes,
+      /** With a conversation: the member who took it out; otherwise empty. */
+      by: text,
+    },
+    severity: ({ name }, reader) => (name === reader.name && reader.conversation === undefined ? "alarm" : "notice"),
+    words({ name, by }, reader) {
+      if (reader.conversation !== undefined) {
+        const whose = name === reader.name ? "of yours" : `of ${reader.person(name)}`
+        return [`${subject(by, reader)} took a revoked device ${whose} out of ${theConversation(reader)}`]
+      }
+      if (name !== reader.name) return [`${subject(name, reader)} revoked a device: it no longer speaks for them`]
+      return [
+        "A device of your name was revoked",
+        "It is taken out of every conversation, and nobody invites it any more",
+        "If it is this one, nothing works here any more but reading what is there",
       ]
     },
   }),
@@ -384,6 +411,7 @@ const failureReasons: ReadonlyMap<string, string> = new Map([
   ["KEY_CHANGED", "there is a new key to look at first"],
   ["NOT_A_MEMBER", "you are no longer a member"],
   ["LOST", "this device lost the conversation"],
+  ["REVOKED", "this device was revoked"],
   ["CONTINUED", "the conversation goes on in a new group"],
   ["TOO_LARGE", "it is too large"],
 ])

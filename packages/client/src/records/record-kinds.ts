@@ -23,6 +23,7 @@ const families: Readonly<Record<string, RecordKind>> = {
   event: { words: "events that the application has not acknowledged", type: "StoredEvent" },
   "key-package": { words: "key packages with their private keys", type: "StoredKeyPackage" },
   pin: { words: "pinned keys", type: "Pins" },
+  revoked: { words: "revoked devices", type: "RevokedDevices" },
   invitation: { words: "invitations", type: "StoredInvitation" },
   person: { words: "display names", type: "Person" },
 }

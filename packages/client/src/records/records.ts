@@ -16,6 +16,7 @@ import {
 } from "@conclave/codec"
 
 import { Interval } from "@conclave/contracts/access"
+import { Device, Revocation } from "@conclave/contracts/auth"
 import { EntryKind } from "@conclave/contracts/delivery"
 import { HeadClaim } from "@conclave/contracts/heads"
 import { KnockId } from "@conclave/contracts/knocks"
@@ -38,6 +39,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   key-packages-due           KeyPackagesDue, while they are to be replaced: this device has renewed its keys
  *   key-packages-replaced      KeyPackagesReplaced: when that was done last, or begun
  *   pin/<hidden name>          Pins
+ *   revoked/<hidden name>      RevokedDevices: statements about devices of the name that hold
  *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
  *   invitation/<id>            StoredInvitation, for a day or until it is answered
  *   person/<hidden name>       Person: the display name
@@ -66,6 +68,8 @@ export const recordKeys = {
   keyPackagesDue: "key-packages-due",
   keyPackagesReplaced: "key-packages-replaced",
   pins: (hiddenName: string) => `pin/${hiddenName}`,
+  revoked: "revoked/",
+  revokedOf: (hiddenName: string) => `revoked/${hiddenName}`,
   strangeDevices: "strange-devices",
   invitations: "invitation/",
   invitation: (id: string) => `invitation/${id}`,
@@ -145,6 +149,13 @@ export const KeyPackagesReplaced = struct("KeyPackagesReplaced", { at: uint64, c
 export type KeyPackagesReplaced = TypeOf<typeof KeyPackagesReplaced>
 
 export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
+
+/** Of one name. `since`: when this device learned of it, Unix time in milliseconds. */
+export const RevokedDevices = struct("RevokedDevices", {
+  name: utf8,
+  devices: vector(struct("KnownRevocation", { device: Device, revocation: Revocation, since: uint64 })),
+})
+export type RevokedDevices = TypeOf<typeof RevokedDevices>
 
 const InvitationAnswer = enumeration("InvitationAnswer", 1, { waiting: 1, accepted: 2, declined: 3, ended: 4 })
 export const StoredInvitation = struct("StoredInvitation", {

@@ -6,10 +6,13 @@ import {
   type Device,
   type DisplayName,
   type Endorsement,
+  type NewEndorsement,
   RegistrationTBS,
+  type Revocation,
+  type RevokedDevice,
 } from "@conclave/contracts/auth"
 import type { Transport } from "@conclave/transport"
-import { ClientError } from "../errors.js"
+import { ClientError, thisDeviceRevoked } from "../errors.js"
 import { type Lasting, Service } from "./call.js"
 import type { Patience } from "./patience.js"
 
@@ -21,12 +24,26 @@ export interface Registration {
   readonly endorsement: Endorsement | undefined
 }
 
+/** What the directory says of a name, unverified. */
+export interface Listing {
+  readonly devices: readonly Device[]
+  readonly revoked: readonly RevokedDevice[]
+  readonly displayName: DisplayName | undefined
+}
+
+/** Who takes what the directory says of a name, before the one who asked concludes anything from it. */
+export interface ListingListener {
+  heard(name: string, listing: Listing): Promise<void>
+  /** Devices that speak for nobody are not shown to who asks. */
+  isRevoked(device: Device): boolean
+}
+
 type AccountAsked = Extract<AuthRequest, { type: "exportAccount" | "eraseAccount" }>
 
 /** The Authentication Service, as a client asks it. */
 export class Directory {
   readonly #service: Service<AuthRequest, AuthResponse>
-  #heard: (name: string, displayName: DisplayName | undefined) => Promise<void> = async () => {}
+  #listener: ListingListener = { heard: async () => {}, isRevoked: () => false }
 
   constructor(transport: Transport, patience: Patience) {
     this.#service = new Service({ name: "auth", transport, requests: authRequests, response: AuthResponse, patience })
@@ -42,29 +59,50 @@ export class Directory {
         `the name ${registration.name} is taken: it is registered with the key of another profile`,
       )
     }
+    if (answer.type === "revoked") throw thisDeviceRevoked()
     throw new ClientError("REFUSED", `the directory refused the name: ${refusal(answer)}`)
   }
 
-  /** The devices that speak for a name; none where nobody has it. */
+  /** The devices that speak for a name, none where nobody has it; without those that are known to be revoked. */
   async devices(name: string, signal?: AbortSignal): Promise<readonly Device[]> {
+    const { devices } = await this.listing(name, signal)
+    return devices.filter((device) => !this.#listener.isRevoked(device))
+  }
+
+  /** All that the directory says of a name. */
+  async listing(name: string, signal?: AbortSignal): Promise<Listing> {
     const answer = await this.#service.ask({ type: "lookup", name }, signal)
-    if (answer.type === "notFound") return []
+    if (answer.type === "notFound") return { devices: [], revoked: [], displayName: undefined }
     if (answer.type === "devices" && answer.name === name) {
-      await this.#heard(name, answer.displayName)
-      return answer.devices
+      await this.#listener.heard(name, answer)
+      return answer
     }
     throw new ClientError("REFUSED", `the directory did not answer the question: ${refusal(answer)}`)
   }
 
-  /** `heard` gets the display name in each answer, unverified, before the caller of {@link devices} gets the rest. */
-  listen(heard: (name: string, displayName: DisplayName | undefined) => Promise<void>): void {
-    this.#heard = heard
+  listen(listener: ListingListener): void {
+    this.#listener = listener
+  }
+
+  /**
+   * Revokes devices of a name, all or none. Resolves with the devices of the name that are revoked then. Throws `ClientError`
+   * `REFUSED` or `UNAVAILABLE`. May be repeated.
+   */
+  async revoke(
+    name: string,
+    statements: { readonly revocations: readonly Revocation[]; readonly endorsements: readonly NewEndorsement[] },
+    signal?: AbortSignal,
+  ): Promise<readonly RevokedDevice[]> {
+    const answer = await this.#service.ask({ type: "revoke", name, ...statements }, signal)
+    if (answer.type === "revoked") return answer.revoked
+    throw new ClientError("REFUSED", `the directory refused to revoke the device: ${refusal(answer)}`)
   }
 
   /** Resolves with the statement that the directory keeps. Throws `ClientError` `REFUSED` or `UNAVAILABLE`. */
   async setDisplayName(name: string, displayName: DisplayName, signal?: AbortSignal): Promise<DisplayName> {
     const answer = await this.#service.ask({ type: "setDisplayName", name, displayName }, signal)
     if (answer.type === "displayName") return answer.displayName
+    if (answer.type === "revoked") throw thisDeviceRevoked()
     throw new ClientError("REFUSED", `the directory refused the display name: ${refusal(answer)}`)
   }
 

@@ -12,3 +12,13 @@ export {
 export { claimedKeys, type JudgingPolicy, judge, judgeDevices, type KnownDevice, type KnownName } from "./judge.js"
 export { type Judgement, type KeyChange, type RefusedClaim, refusalInWords } from "./judgement.js"
 export { includes, type Pin, withPin } from "./pins.js"
+export {
+  isRetired,
+  isRevocation,
+  type KnownRevocation,
+  newRevocations,
+  type RevocationClaim,
+  type RevocationListing,
+  type VerifyRevocation,
+  withoutRevoked,
+} from "./revocation.js"

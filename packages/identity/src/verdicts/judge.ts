@@ -5,12 +5,15 @@ import { nameOf } from "./credential-name.js"
 import { comesFrom, rootOf, type VerifyEndorsement } from "./device-chain.js"
 import type { Judgement, KeyChange } from "./judgement.js"
 import { includes, type Pin } from "./pins.js"
+import { isRetired, type KnownRevocation, withoutRevoked } from "./revocation.js"
 
 /** What is known of a name while claims about it are judged: one answer of the directory for all of them. */
 export interface KnownName {
   readonly pinned: readonly Uint8Array[]
   /** All that the directory lists for the name; absent where every claim about the name has a pinned key. */
   readonly devices: readonly Device[] | undefined
+  /** Verified statements about devices of the name. */
+  readonly revocations?: readonly KnownRevocation[]
 }
 
 /** What an application allows, and how endorsements are verified. */
@@ -41,7 +44,8 @@ interface Finding {
  * name, the directory lists the signature key for that name, and the key comes from one that is trusted: at the first
  * contact with a name from its root, the oldest device that is listed without an endorsement, which is then pinned; later
  * from any pinned key, if the policy allows that. A key comes from another if it is the same, or if a chain of
- * endorsements leads there, each verified. Everything else is refused until the user approves it.
+ * endorsements leads there, each verified. A key that was revoked is refused, and nothing comes from one that another device has
+ * revoked. Everything else is refused until the user approves it.
  *
  * All claims of one commit are judged together. `people` has an entry for each name of {@link claimedKeys}.
  */
@@ -74,11 +78,13 @@ export function claimedKeys(claims: readonly CredentialClaim[]): ReadonlyMap<str
 /** What {@link judge} would say of each device that the directory lists for a name. */
 export function judgeDevices(
   name: string,
-  { pinned, devices }: { readonly pinned: readonly Uint8Array[]; readonly devices: readonly Device[] },
+  known: KnownName & { readonly devices: readonly Device[] },
   { verifyEndorsement }: Pick<JudgingPolicy, "verifyEndorsement">,
 ): readonly KnownDevice[] {
-  const roots = pinned.length > 0 ? pinned : rootOf(devices)
-  return devices.map((device) => ({
+  const { pinned } = known
+  const devices = inChains(known)
+  const roots = rootsOf(known, devices)
+  return known.devices.map((device) => ({
     device,
     pinned: includes(pinned, device.signatureKey),
     known: comesFrom(device, { name, roots, devices, verifyEndorsement }),
@@ -95,15 +101,19 @@ function find(
   if (name === undefined || known === undefined) {
     return { accepted: false, name: "?", reason: "this is no well-formed name" }
   }
-  const { pinned, devices = [] } = known
+  const { pinned, revocations = [] } = known
+  if (revocations.some(({ revocation }) => equalBytes(revocation.signatureKey, signatureKey))) {
+    return { accepted: false, name, reason: `a device of ${name} was revoked` }
+  }
   if (includes(pinned, signatureKey)) return { accepted: true, name }
+  const devices = inChains(known)
   const device = devices.find((it) => equalBytes(it.signatureKey, signatureKey))
   if (device === undefined) {
     return { accepted: false, name, reason: `the directory does not know this key of ${name}` }
   }
   const { verifyEndorsement } = policy
   if (pinned.length === 0) return meet(name, device, { devices, verifyEndorsement })
-  const endorsed = comesFrom(device, { name, roots: pinned, devices, verifyEndorsement })
+  const endorsed = comesFrom(device, { name, roots: rootsOf(known, devices), devices, verifyEndorsement })
   const accepted = endorsed && policy.acceptEndorsed
   return {
     accepted,
@@ -112,6 +122,18 @@ function find(
     keyChange: { name, signatureKey, endorsed, accepted },
     reason: `${name} speaks with a key that is not pinned`,
   }
+}
+
+/** Devices that a chain of endorsements may lead through: those that have retired, too. */
+function inChains({ devices = [], revocations = [] }: KnownName): readonly Device[] {
+  const retired = revocations.filter(isRetired).map(({ device }) => device)
+  const gone = revocations.map(({ revocation }) => revocation.signatureKey)
+  return [...devices.filter(({ signatureKey }) => !includes(gone, signatureKey)), ...retired]
+}
+
+/** What is pinned is trusted alone, also where all of it was revoked. */
+function rootsOf({ pinned, revocations = [] }: KnownName, devices: readonly Device[]): readonly Uint8Array[] {
+  return pinned.length > 0 ? withoutRevoked(pinned, revocations) : rootOf(devices)
 }
 
 interface Listing {
@@ -141,8 +163,9 @@ function strangers(
 ): readonly KeyChange[] {
   // In a large group, looking for each key in a list of them all would take longer than everything else.
   const claimed = new Set(claims.map(({ signatureKey }) => signatureKey.join()))
-  return [...people].flatMap(([name, { pinned, devices = [] }]) => {
-    if (pinned.length > 0) return []
+  return [...people].flatMap(([name, known]) => {
+    if (known.pinned.length > 0) return []
+    const devices = inChains(known)
     const chain = { name, roots: rootOf(devices), devices, verifyEndorsement }
     const unknown = devices.filter((it) => !claimed.has(it.signatureKey.join()) && !comesFrom(it, chain))
     return unknown.map(({ signatureKey }) => ({ name, signatureKey, endorsed: false, accepted: false }))

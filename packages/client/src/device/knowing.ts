@@ -1,0 +1,68 @@
+import { isEndorsement, type VerifyEndorsement } from "@conclave/identity/verdicts"
+import type { Identity } from "../identity/identity.js"
+import { Judge } from "../identity/judge.js"
+import { OwnDevices } from "../identity/own-devices.js"
+import { People } from "../identity/people.js"
+import { Revocations } from "../identity/revocations.js"
+import type { Transactions } from "../journal/transactions.js"
+import type { Directory } from "../service/directory.js"
+import type { SealedStore } from "../store/sealed.js"
+import type { Timers } from "../timers.js"
+import { Revoking } from "./revoking.js"
+
+export interface KnowingOptions {
+  readonly store: SealedStore
+  readonly transactions: Transactions
+  readonly directory: Directory
+  readonly identity: Identity
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+  readonly timers: Timers
+  readonly acceptEndorsed: boolean
+  /** Names of all members of this device's conversations. */
+  readonly members: () => Iterable<string>
+  /** Called once it is stored that devices were revoked. */
+  readonly onRevoked: () => void
+  /** Called where the directory does not list this device. */
+  readonly onUnlisted: () => Promise<void>
+}
+
+/** What a device knows of people and their devices, its own among them. */
+export interface Knowing {
+  readonly judge: Judge
+  readonly people: People
+  readonly revocations: Revocations
+  readonly revoking: Revoking
+  readonly ownDevices: OwnDevices
+}
+
+/** Whatever the directory says of a name goes to all parts of it. */
+export function knowing(options: KnowingOptions): Knowing {
+  const { store, transactions, directory, identity, now, timers, acceptEndorsed, members } = options
+  const { onRevoked, onUnlisted } = options
+  const verifyEndorsement: VerifyEndorsement = (claim) => isEndorsement(identity.suite, claim)
+  const judge: Judge = new Judge({
+    ...{ store, directory, verifyEndorsement, acceptEndorsed },
+    revocations: (name) => revocations.of(name),
+    onPinned: (name) => people.pinned(name),
+  })
+  const pinned = (name: string) => judge.pinned(name)
+  const revocations = new Revocations({ store, transactions, identity, verifyEndorsement, now, pinned, onRevoked })
+  const isRevoked = (signatureKey: Uint8Array) => revocations.since(signatureKey) !== undefined
+  const people = new People({ store, transactions, directory, identity, judge, isRevoked, now, timers })
+  for (const part of [judge, revocations, people]) transactions.share(part)
+  directory.listen({
+    async heard(name, listing) {
+      await revocations.heard(name, listing)
+      await people.heard(name, listing.displayName)
+    },
+    isRevoked: ({ signatureKey }) => isRevoked(signatureKey),
+  })
+  const revoking = new Revoking({ directory, identity, judge, revocations, now })
+  const ownDevices = new OwnDevices({
+    ...{ identity, store, transactions, judge, directory, isRevoked, now, acceptEndorsed, onUnlisted },
+    people: () => [...new Set(members())].sort(),
+    onListed: (listing, signal) => revoking.giveBack(listing, signal),
+  })
+  return { judge, people, revocations, revoking, ownDevices }
+}

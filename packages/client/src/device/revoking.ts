@@ -1,0 +1,176 @@
+import { encode } from "@conclave/codec"
+import {
+  type Device,
+  type NewEndorsement,
+  REVOCATION_LABEL,
+  REVOCATIONS_MAX,
+  type Revocation,
+  RevocationTBS,
+  type RevokedDevice,
+} from "@conclave/contracts/auth"
+import { equalBytes } from "@conclave/crypto"
+import { isEndorsement } from "@conclave/identity/verdicts"
+import { signWithLabel } from "@conclave/mls"
+import { hex } from "../bytes.js"
+import type { OwnDevice } from "../client.js"
+import { ClientError, thisDeviceRevoked } from "../errors.js"
+import type { Identity } from "../identity/identity.js"
+import type { Judge } from "../identity/judge.js"
+import type { Revocations } from "../identity/revocations.js"
+import { type Directory, type Listing, registrationContent } from "../service/directory.js"
+
+export interface RevokingOptions {
+  readonly directory: Directory
+  readonly identity: Identity
+  readonly judge: Judge
+  readonly revocations: Revocations
+  /** Unix time in milliseconds. */
+  readonly now: () => number
+}
+
+/** Endorsements of one request. */
+const ENDORSEMENTS_MAX = 32
+
+/** The devices of this device's name, and how this one revokes those that came after it. */
+export class Revoking {
+  readonly #options: RevokingOptions
+
+  constructor(options: RevokingOptions) {
+    this.#options = options
+  }
+
+  /** In the order of registration. */
+  async devices(signal: AbortSignal): Promise<readonly OwnDevice[]> {
+    const { directory, identity } = this.#options
+    return this.#shown(await directory.listing(identity.name, signal))
+  }
+
+  /**
+   * Revokes a device, and what comes from it by endorsements, but for those to keep. Each gets a statement of its own: others
+   * take nobody out without one.
+   */
+  async revoke(id: string, keep: readonly string[], signal: AbortSignal): Promise<readonly OwnDevice[]> {
+    const { directory, identity, revocations } = this.#options
+    const { name } = identity
+    const listing = await directory.listing(name, signal)
+    if (revocations.isThisDevice) throw thisDeviceRevoked()
+    const all = allOf(listing)
+    const device = all.find(({ deviceId }) => hex(deviceId) === id)
+    if (device === undefined) throw new ClientError("REFUSED", `${name} has no device ${id}`)
+    const isOwn = equalBytes(device.signatureKey, identity.signatureKey)
+    const kept = isOwn ? [] : this.#kept(keep, { device, all })
+    for (const some of partsOf(kept, ENDORSEMENTS_MAX)) {
+      await directory.revoke(name, { revocations: [], endorsements: some }, signal)
+    }
+    const isKept = ({ deviceId }: Device) => kept.some((it) => equalBytes(it.deviceId, deviceId))
+    // The device first: nobody comes from it any more after that.
+    const falling = isOwn
+      ? []
+      : this.#comingFrom(device, all).filter((it) => !isKept(it) && !this.#isStated(it, listing))
+    for (const some of partsOf([device, ...falling], REVOCATIONS_MAX)) await this.#state(some, signal)
+    // What was registered meanwhile has fallen without a statement.
+    const after = await directory.listing(name, signal)
+    const late = isOwn ? [] : this.#comingFrom(device, allOf(after)).filter((it) => hasFallen(it, after))
+    for (const some of partsOf(late, REVOCATIONS_MAX)) await this.#state(some, signal)
+    const shown = await this.#shown(late.length === 0 ? after : await directory.listing(name, signal))
+    return shown.filter(({ revoked }) => revoked !== undefined)
+  }
+
+  /** Gives statements back to a directory that has forgotten them. Rejects with `UNAVAILABLE`. */
+  async giveBack(listing: Listing, signal: AbortSignal): Promise<void> {
+    const { directory, identity, revocations } = this.#options
+    const forgotten = revocations.forgottenBy(identity.name, listing).map(({ revocation }) => revocation)
+    for (const some of partsOf(forgotten, REVOCATIONS_MAX)) {
+      await directory.revoke(identity.name, { revocations: some, endorsements: [] }, signal).catch((error: unknown) => {
+        if (!(error instanceof ClientError && error.code === "REFUSED")) throw error
+      })
+    }
+  }
+
+  async #state(devices: readonly Device[], signal: AbortSignal): Promise<readonly RevokedDevice[]> {
+    const { directory, identity, now } = this.#options
+    const { name, signer } = identity
+    const revocations = devices.map(({ deviceId, signatureKey }): Revocation => {
+      const statement = { deviceId, signatureKey, revokerKey: signer.key.publicKey, at: BigInt(now()) }
+      const content = encode(RevocationTBS, { name, ...statement })
+      return { ...statement, signature: signWithLabel(signer.key, REVOCATION_LABEL, content) }
+    })
+    return directory.revoke(name, { revocations, endorsements: [] }, signal)
+  }
+
+  /** This device's own endorsements, in the place of those by which the devices would fall. */
+  #kept(
+    keep: readonly string[],
+    { device, all }: { readonly device: Device; readonly all: readonly Device[] },
+  ): readonly NewEndorsement[] {
+    const { identity } = this.#options
+    return keep.map((id) => {
+      const kept = all.find(({ deviceId }) => hex(deviceId) === id)
+      if (kept === undefined || equalBytes(kept.deviceId, device.deviceId)) {
+        throw new ClientError("REFUSED", `${id} is not another device of ${identity.name}`)
+      }
+      const content = registrationContent({ name: identity.name, ...kept })
+      const endorsement = { deviceId: identity.deviceId, signature: identity.signRegistration(content) }
+      return { deviceId: kept.deviceId, endorsement }
+    })
+  }
+
+  /** By endorsements that are true: a directory must not be able to say who falls. */
+  #comingFrom(device: Device, all: readonly Device[]): readonly Device[] {
+    const { name, suite } = this.#options.identity
+    const found: Device[] = [device]
+    for (let at = 0; at < found.length; at++) {
+      const { signatureKey: endorser } = found[at]!
+      const endorsed = all.filter((it) => !found.includes(it) && isEndorsement(suite, { name, device: it, endorser }))
+      found.push(...endorsed)
+    }
+    return found.slice(1)
+  }
+
+  #isStated({ deviceId }: Device, { revoked }: Listing): boolean {
+    return revoked.some((it) => it.revocation !== undefined && equalBytes(it.device.deviceId, deviceId))
+  }
+
+  async #shown({ devices, revoked }: Listing): Promise<readonly OwnDevice[]> {
+    const { identity, judge, revocations } = this.#options
+    const known = await judge.knownAmong(identity.name, devices)
+    const all = allOf({ devices, revoked })
+    return all.map((device): OwnDevice => {
+      const { deviceId, signatureKey, registeredAt, endorsement } = device
+      const own = known.find((it) => it.device === device)
+      const gone = revoked.find((it) => it.device === device)
+      const statement =
+        gone?.revocation ??
+        revocations.of(identity.name).find((it) => equalBytes(it.device.signatureKey, signatureKey))?.revocation
+      const by = statement && all.find((it) => equalBytes(it.signatureKey, statement.revokerKey))
+      return {
+        id: hex(deviceId),
+        signatureKey,
+        registeredAt: new Date(Number(registeredAt)),
+        endorsedBy: endorsement && hex(endorsement.deviceId),
+        isThisDevice: equalBytes(signatureKey, identity.signatureKey),
+        pinned: own?.pinned ?? false,
+        endorsed: own?.known ?? false,
+        revoked:
+          gone === undefined && statement === undefined
+            ? undefined
+            : { at: statement && new Date(Number(statement.at)), by: by && hex(by.deviceId) },
+      }
+    })
+  }
+}
+
+function allOf({ devices, revoked }: Pick<Listing, "devices" | "revoked">): readonly Device[] {
+  const all = [...devices, ...revoked.map(({ device }) => device)]
+  return all.sort((a, b) => Number(a.registeredAt - b.registeredAt))
+}
+
+function hasFallen({ deviceId }: Device, { revoked }: Listing): boolean {
+  return revoked.some((it) => it.revocation === undefined && equalBytes(it.device.deviceId, deviceId))
+}
+
+function partsOf<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  const parts: T[][] = []
+  for (let at = 0; at < all.length; at += size) parts.push(all.slice(at, at + size))
+  return parts
+}

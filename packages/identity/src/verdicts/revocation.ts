@@ -1,0 +1,113 @@
+import { encode } from "@conclave/codec"
+import {
+  type Device,
+  deviceIdOf,
+  REVOCATION_LABEL,
+  type Revocation,
+  RevocationTBS,
+  type RevokedDevice,
+} from "@conclave/contracts/auth"
+import { equalBytes } from "@conclave/crypto"
+import { type CipherSuite, verifyWithLabel } from "@conclave/mls"
+import { comesFrom, rootOf, type VerifyEndorsement } from "./device-chain.js"
+import { includes } from "./pins.js"
+
+/** The claim that the holder of the key in a statement has signed it about a device of `name`. */
+export interface RevocationClaim {
+  readonly name: string
+  readonly revocation: Revocation
+}
+
+/** Whether a {@link RevocationClaim} is true. Does not throw for bytes that are no key or no signature. */
+export type VerifyRevocation = (claim: RevocationClaim) => boolean
+
+/** Verifies with `suite`, which is the cipher suite of both devices' keys. */
+export function isRevocation(suite: CipherSuite, { name, revocation }: RevocationClaim): boolean {
+  const { signature, ...statement } = revocation
+  const sha256 = (...parts: readonly Uint8Array[]) => suite.provider.hashes["SHA-256"]!.digest(...parts)
+  const { deviceId, signatureKey, revokerKey } = statement
+  if (!equalBytes(deviceId, deviceIdOf(sha256, { cipherSuite: suite.number, signatureKey }))) return false
+  const content = encode(RevocationTBS, { name, ...statement })
+  return verifyWithLabel(suite, { publicKey: revokerKey, label: REVOCATION_LABEL, content, signature })
+}
+
+/** A statement that was verified. */
+export interface KnownRevocation {
+  readonly device: Device
+  readonly revocation: Revocation
+}
+
+/** Whether the device has said so itself: what it has endorsed stays. */
+export function isRetired({ revocation }: Pick<KnownRevocation, "revocation">): boolean {
+  return equalBytes(revocation.revokerKey, revocation.signatureKey)
+}
+
+/** What a directory says of a name, and what is known of it. */
+export interface RevocationListing {
+  readonly name: string
+  readonly pinned: readonly Uint8Array[]
+  readonly devices: readonly Device[]
+  readonly revoked: readonly RevokedDevice[]
+  /** Verified before. */
+  readonly known: readonly KnownRevocation[]
+  readonly verifyEndorsement: VerifyEndorsement
+  readonly verifyRevocation: VerifyRevocation
+}
+
+/**
+ * The statements of a listing that hold and are not known yet. One holds if its signature does, and if it is by the device
+ * itself or by another one that
+ *
+ * 1. is trusted: its key is pinned, or comes from one that is, or at the first contact from the name's root;
+ * 2. does not come from the device that it revokes, by a chain of endorsements;
+ * 3. was registered before it, or at the same time, as far as the directory says;
+ * 4. was not revoked itself before, by the times in the statements.
+ *
+ * The directory cannot make one up, for it cannot sign; it can only say that of two devices, of which neither comes from the
+ * other, the younger one was registered first.
+ */
+export function newRevocations(listing: RevocationListing): readonly KnownRevocation[] {
+  const { name, revoked, known, verifyRevocation } = listing
+  const found: KnownRevocation[] = []
+  const stated = revoked.flatMap(({ device, revocation }) => (revocation === undefined ? [] : { device, revocation }))
+  const byTime = [...stated].sort((a, b) => (a.revocation.at < b.revocation.at ? -1 : 1))
+  for (const one of byTime) {
+    const { device, revocation } = one
+    const before = [...known, ...found]
+    const present = before.find(({ revocation: it }) => equalBytes(it.signatureKey, revocation.signatureKey))
+    // What an older device says takes the place of what the device has said itself.
+    if (present !== undefined && (!isRetired(present) || isRetired(one))) continue
+    if (!equalBytes(device.signatureKey, revocation.signatureKey)) continue
+    if (!verifyRevocation({ name, revocation })) continue
+    if (isRetired(one) || isEntitled(one, before, listing)) found.push(one)
+  }
+  return found
+}
+
+function isEntitled(
+  { device, revocation }: KnownRevocation,
+  before: readonly KnownRevocation[],
+  { name, pinned, devices: live, revoked, verifyEndorsement }: RevocationListing,
+): boolean {
+  const all = [...live, ...revoked.map((it) => it.device)]
+  const revoker = all.find(({ signatureKey }) => equalBytes(signatureKey, revocation.revokerKey))
+  if (revoker === undefined || revoker.registeredAt > device.registeredAt) return false
+  const own = before.find((it) => equalBytes(it.revocation.signatureKey, revocation.revokerKey))
+  if (own !== undefined && own.revocation.at <= revocation.at) return false
+  const isGone = (key: Uint8Array) =>
+    !equalBytes(key, revocation.revokerKey) &&
+    before.some((it) => !isRetired(it) && equalBytes(it.revocation.signatureKey, key))
+  const chain = { name, devices: all.filter(({ signatureKey }) => !isGone(signatureKey)), verifyEndorsement }
+  const roots = (pinned.length > 0 ? pinned : rootOf(all)).filter((key) => !isGone(key))
+  if (!comesFrom(revoker, { ...chain, roots })) return false
+  return !comesFrom(revoker, { ...chain, roots: [device.signatureKey], devices: all })
+}
+
+/** Keys whose endorsements count for nothing any more: a device's that another one has revoked. */
+export function withoutRevoked(
+  keys: readonly Uint8Array[],
+  revocations: readonly KnownRevocation[],
+): readonly Uint8Array[] {
+  const gone = revocations.filter((it) => !isRetired(it)).map(({ revocation }) => revocation.signatureKey)
+  return gone.length === 0 ? keys : keys.filter((key) => !includes(gone, key))
+}
