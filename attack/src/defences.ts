@@ -279,6 +279,12 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "const accepted = true;",
     ),
   ],
+  M2: [
+    inAuth("service")(
+      "const revoked = await this.#store.revoke(name, { revocations, endorsements });",
+      "const revoked = await this.#store.revoke(name, { revocations: [], endorsements });",
+    ),
+  ],
   M4a: inboxMakesRoom,
   M4b: inboxMakesRoom,
   M5: [inContracts("names")("const what = nameFaultOf(text);", "const what = undefined;")],

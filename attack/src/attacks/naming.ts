@@ -54,6 +54,38 @@ const stolenDevice: Attack = {
   id: "M2",
   title: "brings devices of her own under the name of a stolen one, and nothing revokes them",
   who: "thief",
+  async run(world) {
+    const laptop = await world.open("bob")
+    const profile = join(world.folder, "bob-phone.db")
+    const phone = await world.open("bob", { profile, endorse: (registration) => laptop.endorseDevice(registration) })
+    await phone.close()
+    const alice = await world.open("alice")
+    const thief = await world.open("bob", { profile: copyProfile(world, "bob-phone", "stolen") })
+    const further = await world.open("bob", {
+      profile: join(world.folder, "further.db"),
+      endorse: (registration) => thief.endorseDevice(registration),
+    })
+    const before = await alice.createConversation({ title: "before", members: ["bob"] })
+    await settle(laptop, thief, further)
+    const stolen = (await laptop.ownDevices()).find(({ isThisDevice, endorsedBy }) => !isThisDevice && endorsedBy)!
+    await laptop.revokeDevice(stolen.id)
+    // What Bob says next waits until the devices are out.
+    await tries(teamOf(before.id, [laptop]).of("bob"), "my phone was stolen")
+    await settle(laptop, alice)
+    await tries(before, "for Bob alone")
+    const after = await alice.createConversation({ title: "after", members: ["bob"] })
+    await tries(after, "for Bob alone, too")
+    await settle(thief, further)
+    const events = [...(await eventsOf(thief)), ...(await eventsOf(further))]
+    const heard = events.filter(({ type }) => type === "message").map(inWords)
+    return outcome(heard.length > 0, `the thief's devices: ${heard.join() || "nothing"}`)
+  },
+}
+
+const stolenOldestDevice: Attack = {
+  id: "M2b",
+  title: "does so with the oldest device of the name, which no other one revokes",
+  who: "thief",
   open: "Accounts",
   async run(world) {
     const first = await world.open("bob")
@@ -150,4 +182,11 @@ const takesNames: Attack = {
   },
 }
 
-export const naming: readonly Attack[] = [deceives, stolenDevice, restoredBackup, staleLastResort, takesNames]
+export const naming: readonly Attack[] = [
+  deceives,
+  stolenDevice,
+  stolenOldestDevice,
+  restoredBackup,
+  staleLastResort,
+  takesNames,
+]

@@ -88,7 +88,9 @@ describe("a device that another one of its name has revoked", () => {
     const [, key] = await laptop.pinnedKeys("bob")
     await assert.rejects(alice.approveKey("bob", key!), { code: "REFUSED" })
     // The phone does not know yet: what it invites to, Carol does not accept.
-    await of(phone).invite("carol").catch(() => {})
+    await of(phone)
+      .invite("carol")
+      .catch(() => {})
     await settle(carol)
     assert.equal(carol.conversations.size, 0)
   })
@@ -247,7 +249,10 @@ describe("a device that another one of its name has revoked", () => {
       { device: first!, revocation: statement(first!.signatureKey) },
       { device: first!, revocation: statement(second!.signatureKey, { name: "alice" }) },
       // A true one of the phone, about another key.
-      { device: first!, revocation: statement(second!.signatureKey, { key: second!.signatureKey, id: second!.deviceId }) },
+      {
+        device: first!,
+        revocation: statement(second!.signatureKey, { key: second!.signatureKey, id: second!.deviceId }),
+      },
       // It fell, and nobody says with what.
       { device: first!, revocation: undefined },
     ]

@@ -6,7 +6,7 @@ import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
 import { faultOf, framesOf } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
-import { ClientError, requireUnavailable, thisDeviceRevoked } from "../errors.js"
+import { ClientError, requireUnavailable } from "../errors.js"
 import type { ClientEvent } from "../events.js"
 import type { Identity } from "../identity/identity.js"
 import { requireName } from "../identity/names.js"
@@ -35,7 +35,7 @@ import { ConversationHandle } from "./handle.js"
 import { Inbox } from "./inbox.js"
 import { introduce } from "./introducing.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
-import { knowing } from "./knowing.js"
+import { devicesOf, knowing, requireSpeaking, requireUnrevoked } from "./knowing.js"
 import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
 import { restartConversation } from "./restarting.js"
@@ -102,37 +102,22 @@ export class Device implements Client {
       onRevoked: () => this.#goOn(),
       onUnlisted: () => this.#account.look(),
     })
-    this.#people = people
-    this.#revoking = revoking
-    this.#ownDevices = ownDevices
+    ;[this.#people, this.#revoking, this.#ownDevices] = [people, revoking, ownDevices]
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
     const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider, now })
-    transactions.share(serviceKeys)
-    transactions.share(invitations)
+    for (const part of [serviceKeys, invitations]) transactions.share(part)
     transactions.isTold = (event, id) => invitations.isTold(event, id)
     const lifetimeNow = () => clock.lifetimeNow()
-    const { keyPackages: size, keyPackageLifetimeSeconds: lifetimeSeconds } = policy
-    const stock = new Stock({
-      ...{ store, transactions, delivery, identity, random, now: lifetimeNow, size, lifetimeSeconds },
-    })
+    const lasting = { now: lifetimeNow, size: policy.keyPackages, lifetimeSeconds: policy.keyPackageLifetimeSeconds }
+    const stock = new Stock({ store, transactions, delivery, identity, random, ...lasting })
     this.#account = new Account({ directory, identity, clock, transactions, signal: this.#closing.signal })
     this.#options = options
     this.#policy = policy
     const groupOptions = groupOptionsOf(lifetimeNow, random)
     this.#means = {
-      store,
-      transactions,
-      delivery,
-      directory,
-      identity,
-      ...{ judge, revocations, invitations },
-      serviceKeys,
-      log,
-      random,
-      now,
-      ...{ timers, step, slicing, attention: new Attention() },
-      signal: this.#closing.signal,
+      ...{ store, transactions, delivery, directory, identity, judge, revocations, invitations, serviceKeys },
+      ...{ log, random, now, timers, attention: new Attention(), step, slicing, signal: this.#closing.signal },
       cipherSuite: identity.suite.number,
       groupOptions,
       keepHistory: policy.history,
@@ -155,10 +140,9 @@ export class Device implements Client {
       policy: policy.invitations,
     })
     const onFault = (error: unknown) => this.#report(error)
-    const { attention } = this.#means
-    const common = { signal: this.#closing.signal, now, random, timers, attention, log, onFault }
+    const { attention, signal } = this.#means
+    const common = { signal, now, random, timers, attention, log, onFault }
     this.#inbox = new Runner({ ...common, of: { name: "inbox" }, job: () => inbox.read() })
-    const { signal } = this.#closing
     this.#keyPackages = stock
     const replenishing = { job: () => stock.replenish(signal), due: () => stock.due }
     this.#stock = new Runner({ ...common, of: { name: "key packages" }, ...replenishing })
@@ -242,19 +226,14 @@ export class Device implements Client {
     for (const { driver } of this.#groups.values()) driver.runner.wake()
   }
 
-  /** Revoked, this device asks for nothing more. */
-  #requireSpeaking(): void {
-    if (this.#means.revocations.isThisDevice) throw thisDeviceRevoked()
-  }
-
   /** What was learned of others may be a reason to do something in each conversation. */
   #goOn(): void {
-    if (this.#options.live !== false) for (const runner of this.#runners()) runner.wake()
+    for (const runner of this.#options.live === false ? [] : this.#runners()) runner.wake()
   }
 
   async createConversation(options: { title?: string; members?: readonly string[] }): Promise<Conversation> {
     const { title = "", members = [] } = options
-    this.#requireSpeaking()
+    requireSpeaking(this.#means)
     return createConversation(this.#means, {
       title,
       members,
@@ -278,7 +257,7 @@ export class Device implements Client {
     await this.#stock.once().catch(async (error: unknown) => {
       this.#ownDevices.hasten()
       await this.#watch.once().catch(() => {})
-      this.#requireSpeaking()
+      requireSpeaking(this.#means)
       throw error
     })
     await this.#inbox.once()
@@ -303,7 +282,7 @@ export class Device implements Client {
 
   async setDisplayName(text: string): Promise<void> {
     this.#closing.signal.throwIfAborted()
-    this.#requireSpeaking()
+    requireSpeaking(this.#means)
     return this.#people.set(text, this.#closing.signal)
   }
 
@@ -321,13 +300,7 @@ export class Device implements Client {
 
   async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
     requireName(name)
-    const devices = await this.#means.judge.devices(name, this.#until(options.signal))
-    return devices.map(({ device, pinned, known }) => ({
-      signatureKey: device.signatureKey,
-      registeredAt: new Date(Number(device.registeredAt)),
-      pinned,
-      endorsed: known,
-    }))
+    return devicesOf(this.#means.judge, name, this.#until(options.signal))
   }
 
   async pinnedKeys(name: string): Promise<readonly Uint8Array[]> {
@@ -336,9 +309,7 @@ export class Device implements Client {
 
   async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
     const { judge, transactions, revocations } = this.#means
-    if (revocations.since(signatureKey) !== undefined) {
-      throw new ClientError("REFUSED", `this key was revoked by a device of ${name}`)
-    }
+    requireUnrevoked(revocations, name, signatureKey)
     const pin = { name, signatureKey: copyBytes(signatureKey) }
     await judge.pinned(name)
     await transactions.run(undefined, (transaction) => judge.pin(transaction, pin))
@@ -348,7 +319,7 @@ export class Device implements Client {
 
   async endorseDevice(registration: Uint8Array): Promise<Uint8Array> {
     this.#closing.signal.throwIfAborted()
-    this.#requireSpeaking()
+    requireSpeaking(this.#means)
     const { identity } = this.#means
     const content = copyBytes(registration)
     const signatureKey = identity.registeredKey(content)
@@ -356,15 +327,12 @@ export class Device implements Client {
     return identity.endorse(content, await this.pinnedKeys(identity.name))
   }
 
-  ownDevices({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly OwnDevice[]> {
+  ownDevices({ signal }: Parameters<Client["ownDevices"]>[0] = {}): Promise<readonly OwnDevice[]> {
     return this.#revoking.devices(this.#until(signal))
   }
 
-  revokeDevice(
-    id: string,
-    { keep = [], signal }: { readonly keep?: readonly string[]; readonly signal?: AbortSignal } = {},
-  ): Promise<readonly OwnDevice[]> {
-    return this.#revoking.revoke(id, keep, this.#until(signal))
+  revokeDevice(id: string, { keep, signal }: Parameters<Client["revokeDevice"]>[1] = {}) {
+    return this.#revoking.revoke(id, keep ?? [], this.#until(signal))
   }
 
   #until(signal: AbortSignal | undefined): AbortSignal {
@@ -517,7 +485,7 @@ export class Device implements Client {
   /** What is refused to this device may be so because it was revoked: the directory shows that. */
   #wonder(): void {
     this.#ownDevices.hasten()
-    this.#watch.wake()
+    if (this.#options.live !== false) this.#watch.wake()
   }
 
   #tell(event: NewEvent): void {

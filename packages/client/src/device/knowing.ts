@@ -1,4 +1,6 @@
 import { isEndorsement, type VerifyEndorsement } from "@conclave/identity/verdicts"
+import type { PersonDevice } from "../client.js"
+import { ClientError, thisDeviceRevoked } from "../errors.js"
 import type { Identity } from "../identity/identity.js"
 import { Judge } from "../identity/judge.js"
 import { OwnDevices } from "../identity/own-devices.js"
@@ -65,4 +67,26 @@ export function knowing(options: KnowingOptions): Knowing {
     onListed: (listing, signal) => revoking.giveBack(listing, signal),
   })
   return { judge, people, revocations, revoking, ownDevices }
+}
+
+/** The devices that the directory lists for a name, as an application sees them. */
+export async function devicesOf(judge: Judge, name: string, signal: AbortSignal): Promise<readonly PersonDevice[]> {
+  const devices = await judge.devices(name, signal)
+  return devices.map(({ device, pinned, known }) => ({
+    signatureKey: device.signatureKey,
+    registeredAt: new Date(Number(device.registeredAt)),
+    pinned,
+    endorsed: known,
+  }))
+}
+
+/** @throws ClientError `REVOKED`: a device that was revoked asks for nothing more */
+export function requireSpeaking({ revocations }: { readonly revocations: Pick<Revocations, "isThisDevice"> }): void {
+  if (revocations.isThisDevice) throw thisDeviceRevoked()
+}
+
+/** @throws ClientError `REFUSED` where nobody can approve the key any more */
+export function requireUnrevoked(revocations: Revocations, name: string, signatureKey: Uint8Array): void {
+  if (revocations.since(signatureKey) === undefined) return
+  throw new ClientError("REFUSED", `this key was revoked by a device of ${name}`)
 }

@@ -105,11 +105,12 @@ export class Revocations implements Reloadable, RevokedKeys {
   }
 
   #keep(transaction: Transaction, name: string, news: readonly KnownRevocation[]): void {
-    const since = BigInt(this.#options.now())
+    const { now, identity } = this.#options
+    const isOwn = ({ revocation }: KnownRevocation) => equalBytes(revocation.revokerKey, identity.signatureKey)
     const isReplaced = (known: KnownRevocation) =>
       news.some(({ device }) => equalBytes(device.signatureKey, known.device.signatureKey))
     const kept = (this.#names.get(name) ?? []).filter((it) => !isReplaced(it))
-    const record = { name, devices: [...kept, ...news.map((it) => ({ ...it, since }))] }
+    const record = { name, devices: [...kept, ...news.map((it) => ({ ...it, since: isOwn(it) ? 0n : BigInt(now()) }))] }
     transaction.put(recordKeys.revokedOf(this.#options.store.hiddenName(name)), encode(RevokedDevices, record))
     // In memory at once; a transaction that fails forgets all of it.
     this.#remember(record)

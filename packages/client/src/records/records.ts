@@ -150,7 +150,7 @@ export type KeyPackagesReplaced = TypeOf<typeof KeyPackagesReplaced>
 
 export const Pins = struct("Pins", { name: utf8, signatureKeys: vector(opaque) })
 
-/** Of one name. `since`: when this device learned of it, Unix time in milliseconds. */
+/** Of one name. `since`: when this device learned of it, Unix time in milliseconds; 0 where it has said so itself. */
 export const RevokedDevices = struct("RevokedDevices", {
   name: utf8,
   devices: vector(struct("KnownRevocation", { device: Device, revocation: Revocation, since: uint64 })),
