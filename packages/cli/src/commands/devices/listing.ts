@@ -1,0 +1,50 @@
+import type { OwnDevice } from "@conclave/client/node"
+import { command, flag } from "../../arguments.js"
+import { exitCodes } from "../../failure.js"
+import { asOption, dataOption, fastOpenOptions, serverOption } from "../../options.js"
+import { openProfile, readable } from "../../profile.js"
+
+/** So many digits of an id tell the devices of one name apart. */
+const DIGITS_SHOWN = 16
+
+export const deviceOptions = { as: asOption, server: serverOption, data: dataOption, ...fastOpenOptions }
+
+export const listDevices = command({
+  summary: "list the devices of your name, the oldest first",
+  description: [
+    "Which devices the directory lists for your name, which one signed for which, and which were revoked. One that none of " +
+      "your devices has signed for is marked as unknown.",
+  ],
+  options: { ...deviceOptions, json: flag("as one JSON array") },
+  async run({ json, ...choice }, { terminal }) {
+    await using client = (await openProfile(choice, { terminal, live: false })).client
+    const found = await client.ownDevices().catch(async (error: unknown) => {
+      throw await readable(error, choice)
+    })
+    if (json) await terminal.write(`${JSON.stringify(found.map(asJson), null, 2)}\n`)
+    else await terminal.write(found.map((device) => `${inWords(device)}\n`).join(""))
+    return exitCodes.done
+  },
+})
+
+const shown = (id: string) => id.slice(0, DIGITS_SHOWN)
+
+export function inWords({ id, registeredAt, endorsedBy, isThisDevice, endorsed, revoked }: OwnDevice): string {
+  const words = [
+    shown(id),
+    `registered ${registeredAt.toISOString().slice(0, 19)}Z`,
+    endorsedBy === undefined ? "the first" : `endorsed by ${shown(endorsedBy)}`,
+    ...(isThisDevice ? ["this device"] : []),
+    ...(revoked === undefined ? (endorsed ? [] : ["unknown"]) : [revocationInWords(revoked)]),
+  ]
+  return words.join("  ")
+}
+
+function revocationInWords({ at, by }: NonNullable<OwnDevice["revoked"]>): string {
+  if (at === undefined) return "revoked with the device that endorsed it"
+  return `revoked ${at.toISOString().slice(0, 19)}Z${by === undefined ? "" : ` by ${shown(by)}`}`
+}
+
+function asJson({ signatureKey, ...device }: OwnDevice) {
+  return { ...device, signatureKey: Buffer.from(signatureKey).toString("hex") }
+}

@@ -1,0 +1,56 @@
+import type { Client, OwnDevice } from "@conclave/client/node"
+import { command, optional } from "../../arguments.js"
+import { exitCodes, Failure, UsageError } from "../../failure.js"
+import { openProfile, readable, synchronise } from "../../profile.js"
+import { deviceOptions, inWords } from "./listing.js"
+
+/** Digits of an id: fewer could be those of another device. */
+const DIGITS_MIN = 8
+
+export const revokeDevice = command({
+  summary: "revoke a device of your name, for good",
+  description: [
+    "Nobody invites it any more, and it is taken out of every conversation: of those that this profile is in, at once. What the " +
+      "device has signed for is revoked with it, but for what --keep names.",
+    "ID is as conclave devices list shows it. A device that was registered before this one cannot be revoked by it.",
+  ],
+  operand: { placeholder: "ID", help: "the device, by 8 digits or more" },
+  options: {
+    ...deviceOptions,
+    keep: optional({
+      placeholder: "IDS",
+      help: "devices that it signed for and that stay, with commas",
+      read: (text) => text.split(","),
+    }),
+  },
+  async run({ keep = [], ...choice }, { terminal, operand }) {
+    for (const digits of [operand, ...keep]) requireDigits(digits)
+    const options = { terminal, live: false }
+    await using client = (await openProfile(choice, options)).client
+    const revoked = await revoke(client, operand, keep).catch(async (error: unknown) => {
+      throw await readable(error, choice)
+    })
+    // It is this profile that is revoked: there is nothing left to do for it.
+    if (revoked.some(({ isThisDevice }) => isThisDevice)) terminal.tell("this profile was revoked")
+    else await synchronise(client, choice, options)
+    await terminal.write(revoked.map((device) => `${inWords(device)}\n`).join(""))
+    return exitCodes.done
+  },
+})
+
+async function revoke(client: Client, operand: string, keep: readonly string[]): Promise<readonly OwnDevice[]> {
+  const devices = await client.ownDevices()
+  const idOf = (digits: string) => {
+    const found = devices.filter(({ id }) => id.startsWith(digits))
+    if (found.length === 1) return found[0]!.id
+    throw new Failure(
+      `${found.length === 0 ? "no device" : "more than one device"} of ${client.name} begins with ${digits}`,
+    )
+  }
+  return client.revokeDevice(idOf(operand), { keep: keep.map(idOf) })
+}
+
+function requireDigits(text: string): void {
+  const isId = /^[0-9a-f]*$/.test(text) && text.length >= DIGITS_MIN
+  if (!isId) throw new UsageError(`a device has ${DIGITS_MIN} or more of 0-9 and a-f, not ${JSON.stringify(text)}`)
+}
