@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
 import { ACCESS_LABEL, Access, AccessTBS, noAccess, Pass } from "@conclave/contracts/access"
+import { REVOCATION_LABEL, RevocationTBS, RevokedDevice } from "@conclave/contracts/auth"
 import {
   DEVICE_REQUEST_LABEL,
   DeliveryRequest,
@@ -33,6 +34,7 @@ import * as payload from "../src/conversation/payload.js"
 import { conversationProfile, NAMES_AT_ONCE_MAX } from "../src/conversation/profile.js"
 import { ENVELOPE_VERSION, Envelope, HANDSHAKE_DATA_VERSION, HandshakeData } from "../src/heads/claims.js"
 import { definitionsOf } from "./support/definitions.js"
+import { revocationVector } from "./support/revocation-vector.js"
 import { provider } from "./support/world.js"
 
 const docs = new URL("../../../../docs/", import.meta.url)
@@ -69,6 +71,7 @@ function makeVectors() {
     ...knockVectors(keys),
     newcomer: newcomerVector(keys),
     payload: payloadVector(),
+    revocation: revocationVector(signerOf("alice").key, signerOf("alice's phone").key),
   }
 }
 
@@ -409,6 +412,7 @@ const codecs = [
   ...[Access, AccessTBS, Pass, LogHead, ServiceIdentity, HeadClaim, Evidence, Envelope, HandshakeData],
   ...[DeliveryRequest, DeliveryResponse, DeviceRequestTBS, EntryKind],
   ...[SignalTBS, SignedSignal, KnockTBS, SignedKnock, KnockContext, Newcomer, payload.Payload],
+  ...[RevocationTBS, RevokedDevice],
 ]
 
 describe("docs/conversations.md", () => {
@@ -446,6 +450,7 @@ describe("docs/conversations.md", () => {
     assert.equal(named("head of a log"), LOG_HEAD_LABEL)
     assert.equal(named("handover of the service's key"), SERVICE_KEY_LABEL)
     assert.equal(named("knock"), KNOCK_LABEL)
+    assert.equal(named("revocation"), REVOCATION_LABEL)
     assert.equal(number("extension type of Newcomer"), NEWCOMER_EXTENSION)
     assert.equal(number("version of Newcomer"), NEWCOMER_VERSION)
     assert.equal(number("version of a payload"), payload.PAYLOAD_VERSION)
