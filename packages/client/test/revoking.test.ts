@@ -5,7 +5,7 @@ import { AuthResponse, authRequests, REVOCATION_LABEL, RevocationTBS } from "@co
 import { signWithLabel } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
 import type { ConversationHandle } from "../src/device/handle.js"
-import { type Client, type ClientEvent, MemoryProfile, memoryStore } from "../src/index.js"
+import { type Client, type ClientEvent, type DeviceRevokedEvent, MemoryProfile, memoryStore } from "../src/index.js"
 import { settle, taken, World } from "./support/world.js"
 
 const HOUR = 3_600_001
@@ -19,10 +19,10 @@ async function further(world: World, by: Client, auth?: Transport) {
 }
 
 const idOf = async (client: Client) => (await client.ownDevices()).find((it) => it.isThisDevice)!.id
+const inWords = ({ name, conversation, by }: DeviceRevokedEvent) =>
+  `${name} ${conversation === undefined ? "" : "out"}${by}`
 const told = (events: readonly ClientEvent[]) =>
-  events.flatMap((event) =>
-    event.type === "deviceRevoked" ? [`${event.name} ${event.conversation === undefined ? "" : "out"}${event.by}`] : [],
-  )
+  events.flatMap((event) => (event.type === "deviceRevoked" ? [inWords(event)] : []))
 const alarms = (events: readonly ClientEvent[]) => events.filter(({ type }) => type === "keyChanged").length
 
 /** Bob's laptop, and his phone, which the laptop has endorsed; both in a conversation with Alice. */

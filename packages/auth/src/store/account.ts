@@ -1,4 +1,4 @@
-import type { StoredDevice } from "./store.js"
+import type { Revocation } from "@conclave/contracts/auth"
 
 /**
  * What a service holds under a name, for the person whose name it is. Times are Unix times in milliseconds, ids and keys
@@ -56,7 +56,9 @@ const accountLimits: readonly string[] = [
 export const accountDocument = (account: Account): string =>
   JSON.stringify({ ...account, notKnown: accountLimits }, null, 2)
 
-export function accountRevocation(revoked: StoredDevice["revoked"]): AccountDevice["revoked"] {
+export function accountRevocation(
+  revoked: { readonly revocation: Revocation | undefined } | undefined,
+): AccountDevice["revoked"] {
   if (revoked?.revocation === undefined) return revoked === undefined ? null : { by: null, at: null }
   const { revokerKey, at } = revoked.revocation
   return { by: Buffer.from(revokerKey).toString("hex"), at: Number(at) }

@@ -1,5 +1,4 @@
-import type { NewEndorsement, Revocation } from "@conclave/contracts/auth"
-import type { StoredDevice } from "./store.js"
+import type { Endorsement, NewEndorsement, Revocation } from "@conclave/contracts/auth"
 
 /** Statements about devices of one name, each verified with the key that it names. */
 export interface Revoking {
@@ -18,7 +17,12 @@ export interface RevokingChanges {
   readonly revoked: readonly { readonly deviceId: Uint8Array; readonly revocation: Revocation | undefined }[]
 }
 
-type Judged = Pick<StoredDevice, "deviceId" | "signatureKey" | "endorsement" | "revoked">
+interface Judged {
+  readonly deviceId: Uint8Array
+  readonly signatureKey: Uint8Array
+  readonly endorsement: Endorsement | undefined
+  readonly revoked: { readonly revocation: Revocation | undefined } | undefined
+}
 
 /**
  * What the statements come to, or why they are refused, all of them. `devices` are all of the name, in the order of
@@ -32,7 +36,7 @@ export function judgeRevoking(
   devices: readonly Judged[],
   { revocations, endorsements }: Revoking,
 ): RevokingChanges | { readonly refused: string } {
-  const now = devices.map((device) => ({ ...device }))
+  const now: Judging[] = devices.map((device) => ({ ...device }))
   const indexOf = (deviceId: Uint8Array) => now.findIndex((it) => equal(it.deviceId, deviceId))
   for (const { deviceId, endorsement } of endorsements) {
     const [device, endorser] = [indexOf(deviceId), indexOf(endorsement.deviceId)]

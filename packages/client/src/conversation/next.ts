@@ -152,7 +152,8 @@ function mustCommit(turn: Turn, next: Wish | undefined): boolean {
   if (!hasOthersToLetGo(turn)) return false
   if (next?.type === "message") return true
   const departing = state.group!.proposals.length === 0 ? undefined : departureDue(state, moment)
-  return [departing, removalDue(state, moment)].some((due) => due !== undefined && due <= moment.now)
+  const due = earliest([departing, removalDue(state, moment)])
+  return due !== undefined && due <= moment.now
 }
 
 function create(turn: Turn): Question {
@@ -190,7 +191,6 @@ export function nextDue(state: State, moment: Moment): number | undefined {
           renewalDue(state, moment),
           againDue(state),
         ]
-  const due = times.filter((time) => time !== undefined)
   const quiet = quietUntil(state, moment)
   if (quiet !== undefined && facts.status !== "recovering") {
     // Wishes wait for it, too, but for messages; what is over is no reason to look again before.
@@ -198,7 +198,12 @@ export function nextDue(state: State, moment: Moment): number | undefined {
     const sooner = [missing, deferred].filter((time) => time !== undefined && time > moment.now)
     return Math.min(quiet, ...[...sooner, againDue(state)].filter((time) => time !== undefined))
   }
-  return due.length === 0 ? undefined : Math.min(...due)
+  return earliest(times)
+}
+
+function earliest(times: readonly (number | undefined)[]): number | undefined {
+  const set = times.filter((time) => time !== undefined)
+  return set.length === 0 ? undefined : Math.min(...set)
 }
 
 /** No pause is waited for. */

@@ -1,25 +1,9 @@
 import { nameOf } from "@conclave/identity/verdicts"
 import { leafIndex, type Member } from "@conclave/mls"
 import { THIS_DEVICE_REVOKED } from "../errors.js"
-import type { GroupOutline } from "./outline.js"
+import { noneRevoked, type RevokedLeaf } from "./revoked-leaves.js"
 import type { Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
-
-/** A leaf whose key this device knows to be revoked. */
-export interface RevokedLeaf {
-  readonly leafIndex: Member["leafIndex"]
-  /** When this device learned of it (Unix time in milliseconds). */
-  readonly since: number
-}
-
-/** What was found in a tree; looked for again when the tree, or what is known, has changed. */
-export interface RevokedFound {
-  readonly nodes: GroupOutline["nodes"] | undefined
-  readonly size: number
-  readonly leaves: readonly RevokedLeaf[]
-}
-
-export const noneRevoked: RevokedFound = { nodes: undefined, size: 0, leaves: [] }
 
 /**
  * Leaves that this device is to take out of the tree. None where it follows nothing, where its person has not accepted the

@@ -33,7 +33,7 @@ import {
   type Rewinding,
   unobstructed,
 } from "./recovery.js"
-import { noneRevoked, type RevokedFound } from "./revoked.js"
+import { noneRevoked, type RevokedFound } from "./revoked-leaves.js"
 import { Told } from "./told.js"
 import { Wishes } from "./wishes.js"
 

@@ -13,12 +13,10 @@ export { claimedKeys, type JudgingPolicy, judge, judgeDevices, type KnownDevice,
 export { type Judgement, type KeyChange, type RefusedClaim, refusalInWords } from "./judgement.js"
 export { includes, type Pin, withPin } from "./pins.js"
 export {
-  isRetired,
   isRevocation,
   type KnownRevocation,
   newRevocations,
   type RevocationClaim,
   type RevocationListing,
   type VerifyRevocation,
-  withoutRevoked,
 } from "./revocation.js"
