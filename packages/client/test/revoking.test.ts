@@ -93,6 +93,11 @@ describe("a device that another one of its name has revoked", () => {
       .catch(() => {})
     await settle(carol)
     assert.equal(carol.conversations.size, 0)
+    // Nor does Alice, who has known its key for long.
+    const { size } = alice.conversations
+    await phone.createConversation({ members: ["alice"] }).catch(() => {})
+    await settle(alice)
+    assert.equal(alice.conversations.size, size)
   })
 
   it("is asked for by a younger one in vain, also after the other way round, and both at once", async () => {
@@ -181,6 +186,7 @@ describe("a device that another one of its name has revoked", () => {
     const team = await alice.createConversation({ members: ["bob", "carol"] })
     await settle(laptop, alice, carol)
     assert.equal(devicesIn(alice, team.id), 3)
+    await taken(alice)
     await alice.close()
     const again = await world.open("alice", { auth: lying() })
     assert.equal((await again.devices("bob")).length, 1)
@@ -191,6 +197,31 @@ describe("a device that another one of its name has revoked", () => {
     await again.conversations.get(team.id)!.send("not for the phone")
     await settle(laptop, carol)
     assert.equal(devicesIn(carol, team.id), 3)
+  })
+
+  it("is taken out by who comes in where it is, and where it is added after that was known", async () => {
+    await using world = new World({ inMemory: true })
+    const laptop = await world.open("bob")
+    const phone = await further(world, laptop)
+    const [alice, carol] = [await world.open("alice"), await world.open("carol")]
+    const both = await carol.createConversation({ members: ["alice"] })
+    const early = await carol.createConversation({ members: ["bob"] })
+    await settle(alice, carol, laptop, phone)
+    await both.invite("bob")
+    await taken(alice)
+    await alice.devices("bob")
+    await laptop.revokeDevice(await idOf(phone))
+    await alice.devices("bob")
+    await early.invite("alice")
+    await settle(alice)
+    for (const { id } of [both, early]) {
+      assert.equal(devicesIn(alice, id), 4)
+      await alice.conversations.get(id)!.send("not for the phone")
+      assert.equal(devicesIn(alice, id), 3)
+    }
+    const events = await taken(alice)
+    assert.deepEqual([events.filter(({ type }) => type === "halted"), alarms(events)], [[], 0])
+    assert.equal(told(events).filter((it) => it === "bob outalice").length, 2)
   })
 
   it("is given back to a directory that has lost it in a restore", async () => {
@@ -228,6 +259,8 @@ describe("a device that another one of its name has revoked", () => {
   it("is not believed of a directory that makes it up: other keys, an older device, a name's thief", async () => {
     await using world = new World({ inMemory: true })
     const { alice, laptop, phone, team, of } = await couple(world)
+    const tablet = await further(world, laptop)
+    const ofTablet = (await tablet.createConversation({})) as ConversationHandle
     const line = world.transport("auth")
     const listing = async () => {
       const request = authRequests.encode({ type: "lookup", name: "bob" })
@@ -235,12 +268,15 @@ describe("a device that another one of its name has revoked", () => {
       assert.ok(answer.type === "devices")
       return answer
     }
-    const [first, second] = (await listing()).devices
+    const [first, second, third] = (await listing()).devices
     const { identity } = (of(phone) as ConversationHandle).driver.means
-    const statement = (revoker: Uint8Array, { name = "bob", key = first!.signatureKey, id = first!.deviceId } = {}) => {
+    const statement = (
+      revoker: Uint8Array,
+      { name = "bob", key = first!.signatureKey, id = first!.deviceId, by = identity } = {},
+    ) => {
       const tbs = { deviceId: id, signatureKey: key, revokerKey: revoker, at: BigInt(world.now) }
       const content = encode(RevocationTBS, { name, ...tbs })
-      return { ...tbs, signature: signWithLabel(identity.signer.key, REVOCATION_LABEL, content) }
+      return { ...tbs, signature: signWithLabel(by.signer.key, REVOCATION_LABEL, content) }
     }
     const lies = [
       // By the younger one, in its own name, and in that of the older one.
@@ -256,9 +292,13 @@ describe("a device that another one of its name has revoked", () => {
       // It fell, and nobody says with what.
       { device: first!, revocation: undefined },
     ]
-    for (const lie of lies) {
+    const ofSecond = { key: second!.signatureKey, id: second!.deviceId, by: ofTablet.driver.means.identity }
+    for (const lie of [...lies, { device: second!, revocation: statement(third!.signatureKey, ofSecond) }]) {
       const { revocations } = (team as ConversationHandle).driver.means
-      const devices = [{ ...second!, registeredAt: first!.registeredAt }]
+      const devices = [
+        { ...second!, registeredAt: first!.registeredAt },
+        ...(lie.device === second ? [first!, third!] : []),
+      ]
       await revocations.heard("bob", { devices, revoked: [lie], displayName: undefined })
       assert.equal(revocations.size, 0, `${lies.indexOf(lie)}`)
     }
@@ -266,27 +306,32 @@ describe("a device that another one of its name has revoked", () => {
     assert.deepEqual(told(await taken(alice)), [])
   })
 
-  it("that is the last member has nothing left to do, and one that knocks is not let in", async () => {
+  it("that is the last member has nothing left to do", async () => {
     await using world = new World({ inMemory: true })
-    const { alice, laptop, phone, team, of } = await couple(world)
+    const { laptop, phone } = await couple(world)
     const alone = await phone.createConversation({ title: "alone" })
     await laptop.revokeDevice(await idOf(phone))
     await assert.rejects(phone.sync(), { code: "REVOKED" })
     await assert.rejects(alone.send("anybody?"), { code: "REVOKED" })
-    // It knocks all the same: those who have not taken it out yet know that it is none of them.
-    const handle = of(laptop) as ConversationHandle
-    const { driver } = of(phone) as ConversationHandle
-    driver.means.revocations.since = () => undefined
-    driver.state.facts = { ...driver.state.facts, status: "recovering", reason: "a test", stuckAt: undefined }
-    await driver.runner.once().catch(() => {})
-    assert.notEqual(driver.state.knock, undefined)
-    const before = handle.epoch
-    await alice.devices("bob")
-    await settle(alice, laptop)
-    world.now += HOUR
-    await settle(laptop, alice)
-    assert.ok(handle.epoch > before)
-    assert.equal(devicesIn(alice, team.id), 2)
-    assert.ok((await taken(alice)).every((it) => it.type !== "members"))
+    await assert.rejects(alone.leave(), { code: "REVOKED" })
+    assert.deepEqual([...alone.members], ["bob"])
   })
+
+  for (const isRevoked of [false, true]) {
+    it(`${isRevoked ? "knocks in vain" : "knocks, while it is not revoked, and is let in"}`, async () => {
+      await using world = new World({ inMemory: true })
+      const { alice, laptop, phone, team, of } = await couple(world)
+      if (isRevoked) await laptop.revokeDevice(await idOf(phone))
+      if (isRevoked) await alice.devices("bob")
+      const { driver } = of(phone) as ConversationHandle
+      driver.state.facts = { ...driver.state.facts, status: "recovering", reason: "a test", stuckAt: undefined }
+      await driver.runner.once()
+      assert.notEqual(driver.state.knock, undefined)
+      world.now += 30_000
+      await settle(alice)
+      const rejoined = (await taken(alice)).flatMap((it) => (it.type === "members" ? it.rejoined : []))
+      assert.deepEqual(rejoined, isRevoked ? [] : ["bob"])
+      assert.equal(devicesIn(alice, team.id), isRevoked ? 2 : 3)
+    })
+  }
 })
