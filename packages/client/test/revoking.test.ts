@@ -332,6 +332,7 @@ describe("a device that another one of its name has revoked", () => {
       const rejoined = (await taken(alice)).flatMap((it) => (it.type === "members" ? it.rejoined : []))
       assert.deepEqual(rejoined, isRevoked ? [] : ["bob"])
       assert.equal(devicesIn(alice, team.id), isRevoked ? 2 : 3)
+      assert.equal(/its device was revoked/.test(await alice.debugReport()), isRevoked)
     })
   }
 })
