@@ -116,7 +116,7 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
     const said = await done(["migrate", "--from", folder.path, "--to", url])
     assert.match(
       said,
-      /service\.db was moved to PostgreSQL at 127\.0\.0\.1:\d+, moved, in [\d.]+ s: 2 groups with \d+ entries, 4 /,
+      /service\.db was moved to PostgreSQL at 127\.0\.0\.1:\d+, moved, in [\d.]+ s: 2 groups with \d+ entries, 7 /,
     )
     assert.match(said, /marked: no service is started on it/)
     await assertSame(copy, url)
