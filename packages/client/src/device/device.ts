@@ -118,8 +118,7 @@ export class Device implements Client {
     this.#means = {
       ...{ store, transactions, delivery, directory, identity, judge, revocations, invitations, serviceKeys },
       ...{ log, random, now, timers, attention: new Attention(), step, slicing, signal: this.#closing.signal },
-      cipherSuite: identity.suite.number,
-      groupOptions,
+      ...{ cipherSuite: identity.suite.number, groupOptions },
       keepHistory: policy.history,
       leaveDelayMilliseconds: policy.leaveDelayMilliseconds,
       renewAfterMilliseconds: policy.renewAfterMilliseconds,
