@@ -19,7 +19,7 @@ const inAuth = (file: string) => at(`packages/auth/dist/src/${file}.js`)
 const inTransport = (file: string) => at(`packages/transport/dist/src/${file}.js`)
 const inListener = (file: string) => at(`packages/server/dist/src/listener/${file}.js`)
 const inFastOpen = (file: string) => at(`packages/fast-open/dist/src/${file}.js`)
-const inPage = (file: string) => at(`packages/web/src/${file}`)
+const inHeadless = (file: string) => at(`packages/headless/dist/src/${file}.js`)
 
 // --- What members tell each other of the log ---------------------------------------------------------------------------
 
@@ -317,10 +317,11 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
     ),
   ],
   M13: [
-    inPage("profile/thread.ts")(
+    inHeadless("messages")(
       "map((message) => [message.seq, message]))",
       "map((message) => [message.messageId, message]))",
     ),
+    inHeadless("messages")("bySeq.set(message.seq, message)", "bySeq.set(message.messageId, message)"),
   ],
   M14: [
     inSqlite("database")(
@@ -361,12 +362,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "",
     ),
   ],
-  F5: [
-    inPage("profile/profile.ts")(
-      "const codes = this.memory.compared.get(name)",
-      "const codes = ({} as Record<string, any>)[name]",
-    ),
-  ],
+  F5: [inHeadless("open-headless")('const codes = this.#kept.get("compared", name);', "const codes = {}[name];")],
   F18: [
     inClient("identity/stock")(
       "if (stored.lastResort)\n            this.#retire(transaction, [key, stored]);",

@@ -2,11 +2,12 @@ import type { Entry } from "@conclave/contracts/delivery"
 import { chainLink, chainLinkHash } from "@conclave/contracts/log-chain"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import { type Group, type Member, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
+import { type Group, type Received, RuleError, type StagedCommit, StateError, seenBy } from "@conclave/mls"
 import type { IntervalKeys } from "../access/interval-keys.js"
 import { THIS_DEVICE_REVOKED } from "../errors.js"
 import { headInHandshake } from "../heads/claims.js"
 import { type DeliveryAnswer, toldBy } from "../service/delivery.js"
+import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { compareHead, isWithheld, probe } from "./heads.js"
@@ -18,7 +19,6 @@ import type { Answers, Next, QuestionOf } from "./question.js"
 import { following, unobstructed } from "./recovery.js"
 import { noteRenewed } from "./renewing.js"
 import { forgetLost, isKnownAgain, isRival, isTooEarly, rewindIfRestored, wasReadBefore } from "./restored.js"
-import { tellRemoved } from "./revoked.js"
 import type { State } from "./state.js"
 import { stick } from "./stuck.js"
 import type { Turn } from "./turn.js"
@@ -426,9 +426,6 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   hold(turn, judgement)
 }
 
-const isAmong = (members: readonly Member[], { signatureKey }: Pick<Member, "signatureKey">) =>
-  members.some((it) => equalBytes(it.signatureKey, signatureKey))
-
 /** From here on a new key proves that one is a member; where somebody was removed, no older one reads further. */
 function begin(turn: Turn, interval: IntervalKeys, { removals }: StagedCommit): void {
   const { state } = turn
@@ -471,34 +468,4 @@ function settleCommit(turn: Turn, { own, staged }: { readonly own: boolean; read
   // Another commit was faster: the wishes stay, and are compiled again for the new epoch.
   turn.putCommit(undefined)
   forgetDepartures(turn)
-}
-
-function announce(turn: Turn, staged: StagedCommit, before: readonly string[]): void {
-  const { names, id: conversation } = turn.state
-  const by = nameOfMember(staged.committer)
-  const added = without(names, before)
-  const gone = new Set(without(before, names))
-  const left = namesOf(
-    staged.removals.flatMap(({ member, proposedBy, byReference }) =>
-      byReference && proposedBy?.leafIndex === member.leafIndex ? [member] : [],
-    ),
-  ).filter((name) => gone.has(name))
-  const removed = [...gone].filter((name) => !left.includes(name))
-  const rejoined = namesOf(staged.added.filter((it) => isAmong(staged.removed, it)))
-  const isRevoked = tellRemoved(turn, staged.removed, staged.committer)
-  if (added.length + gone.size + rejoined.length === 0 && isRevoked) return
-  if (added.length + gone.size + rejoined.length === 0) turn.emit({ type: "refreshed", conversation, by })
-  else turn.emit({ type: "members", conversation, by, added, removed, left, rejoined })
-}
-
-const nameOfMember = (member: Member | undefined) => (member && nameOf(member.credential)) ?? ""
-
-function namesOf(members: readonly Member[]): readonly string[] {
-  return [...new Set(members.flatMap(({ credential }) => nameOf(credential) ?? []))]
-}
-
-export function without(names: readonly string[], others: readonly string[]): readonly string[] {
-  if (names === others) return []
-  const left = new Set(others)
-  return names.filter((name) => !left.has(name))
 }
