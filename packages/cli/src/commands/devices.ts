@@ -3,7 +3,7 @@ import { listDevices } from "./devices/listing.js"
 import { revokeDevice } from "./devices/revoking.js"
 
 export const devices = command({
-  summary: "list the devices of your name, and revoke one that was lost or stolen",
+  summary: "list the devices of your name, and revoke a lost one",
   description: [
     "Each profile and each installation of an application is a device. A device is revoked by one that was registered before " +
       "it, or by itself. The oldest device of a name is revoked by no other: keep it safe.",
