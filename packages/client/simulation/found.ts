@@ -64,4 +64,16 @@ export const found: Readonly<Record<string, Plan>> = {
       item(31_706, "restart", 2, 5, 0, 1_925_227_485),
     ],
   },
+  "a commit of somebody who was alone then did not come back from the disk twice": {
+    seed: 72,
+    devices: 3,
+    service: { store: "postgres", gateways: 1 },
+    items: [
+      item(1_000, "create", 0, 0, 0, 609_201_221),
+      item(2_852, "stranger", 1, 2, 0, 1_890_532_578),
+      item(3_806, "lockout", 1, 2, 0, 695_788_221),
+      item(4_876, "crash", 0, 2, 5, 482_307_163),
+      item(5_161, "remove", 0, 2, 0, 1_435_212_540),
+    ],
+  },
 }

@@ -15,6 +15,7 @@ export interface Change {
 export const changedParts = {
   client: new URL("../src/", import.meta.url).href,
   delivery: new URL("../../../delivery/dist/src/", import.meta.url).href,
+  mls: new URL("../../../mls/dist/src/", import.meta.url).href,
   simulation: new URL("./", import.meta.url).href,
 } as const
 export type ChangedPart = keyof typeof changedParts
@@ -170,6 +171,18 @@ export const bugs: readonly Bug[] = [
   {
     name: "what waits is lost where a conversation goes on in a new group",
     changes: [change("device/continuations.js", "waiting.map(([, { payload }]) => payload)", "[]")],
+  },
+  {
+    name: "a pending commit that was restored loses its secret",
+    kept: "a commit of somebody who was alone then did not come back from the disk twice",
+    changes: [
+      {
+        of: "mls",
+        file: "group/transition.js",
+        find: "committed.firstPathSecret.slice()",
+        replace: "committed.firstPathSecret",
+      },
+    ],
   },
   ...gatewayBugs,
   ...lies.map((lie) => ({ name: `the service ${lie}`, lie })),

@@ -111,6 +111,18 @@ describe("records", () => {
     }
   })
 
+  test("a pending commit of somebody who will be alone comes back as often as it is restored", () => {
+    const { people, groups } = groupOf(["alice", "bob"])
+    let [alice] = groups as [Group]
+    const { message } = alice.commit({ remove: [groups[1]!.ownLeafIndex] })
+    for (let time = 0; time < 3; time++) {
+      alice = Group.restore({ ...people[0]!.options, records: [...alice.records()] })
+      assert.deepEqual(alice.pending?.message, message)
+    }
+    follow(alice, message)
+    assert.equal(alice.memberCount, 1)
+  })
+
   test("a message writes a few hundred bytes, whatever the size of the group", () => {
     const names = Array.from({ length: 64 }, (_, i) => `member ${i}`)
     const { groups } = groupOf(names)

@@ -215,7 +215,8 @@ function receivedSecrets(
   },
 ): PathSecrets {
   const { tree } = applied
-  if (path.own.committed) return pathSecretsFrom(tree, path.steps, path.own.committed.firstPathSecret)
+  // A copy: where no node is above the leaf, it is the commit secret, which is overwritten at once.
+  if (path.own.committed) return pathSecretsFrom(tree, path.steps, path.own.committed.firstPathSecret.slice())
   return decryptPath(tree, {
     own: epoch.ownLeafIndex,
     privateKeys: path.privateKeys,
