@@ -76,4 +76,43 @@ export const found: Readonly<Record<string, Plan>> = {
       item(5_161, "remove", 0, 2, 0, 1_435_212_540),
     ],
   },
+  "members are invited while the disk of the service is full": {
+    seed: 1,
+    devices: 5,
+    service: { store: "sqlite", gateways: 1 },
+    items: [
+      item(1_000, "create", 0, 0, 0, 170_093),
+      item(2_500, "full", 0, 0, 4_000, 912_390),
+      item(3_200, "invite", 0, 1, 0, 396_978),
+      item(3_400, "invite", 0, 2, 0, 139_272),
+      item(3_600, "invite", 0, 3, 0, 927_158),
+      item(3_800, "invite", 0, 4, 0, 669_452),
+    ],
+  },
+  "several commits come to one transaction while another one waits": {
+    seed: 11,
+    devices: 5,
+    service: { store: "postgres", gateways: 1 },
+    items: [
+      item(1_000, "create", 0, 0, 0, 721_605),
+      item(3_000, "slow", 0, 0, 3_000, 463_899),
+      item(3_050, "send", 0, 0, 0, 916_384),
+      item(3_100, "send", 1, 0, 0, 658_678),
+      item(3_110, "refresh", 0, 0, 0, 251_782),
+      item(3_118, "refresh", 1, 0, 0, 994_079),
+      item(3_126, "refresh", 2, 0, 0, 736_373),
+      item(3_134, "refresh", 3, 0, 0, 478_667),
+      item(3_142, "refresh", 4, 0, 0, 220_961),
+    ],
+  },
+  "a title was told in what a failover lost, and nobody told it again": {
+    seed: 46,
+    devices: 6,
+    service: { store: "postgres", gateways: 1 },
+    items: [
+      item(1_000, "create", 0, 1, 0, 1_029_078_485),
+      item(12_557, "failover", 3, 3, 1, 1_644_148_125),
+      item(16_806, "slow", 3, 4, 2_719, 2_038_567_208),
+    ],
+  },
 }
