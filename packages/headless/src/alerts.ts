@@ -36,6 +36,10 @@ export function eventOf({ code, reason, count, by = "", accused = "service", evi
       return { type: "copied", reason }
     case STOPPED:
       return { type: "stopped", by, reason }
+    case ERASED:
+      return { type: "erased", name: reason }
+    case REVOKED:
+      return { type: "deviceRevoked", name: reason, signatureKey: new Uint8Array(), by }
     default:
       return { type: "rejected", code, reason, count }
   }
@@ -44,6 +48,8 @@ export function eventOf({ code, reason, count, by = "", accused = "service", evi
 const UNAVAILABLE = "UNAVAILABLE"
 const COPIED = "COPIED"
 const STOPPED = "STOPPED"
+const ERASED = "ERASED"
+const REVOKED = "REVOKED"
 const CONTRADICTED = "CONTRADICTED"
 const RESTORED = "RESTORED"
 const REPLACED = "REPLACED"
@@ -53,8 +59,11 @@ export function alertId({ code, conversation }: Pick<Alert, "code" | "conversati
   return `${code} ${conversation ?? ""}`
 }
 
-/** The alerts after an event, in the order of their numbers: the same again is counted, what has been resolved goes. */
-export function followAlerts(alerts: readonly Alert[], event: ClientEvent): readonly Alert[] {
+/**
+ * The alerts after an event, in the order of their numbers: the same again is counted, what has been resolved goes. `own`: the
+ * name of the user.
+ */
+export function followAlerts(alerts: readonly Alert[], event: ClientEvent, own: string): readonly Alert[] {
   const conversation = event.conversation?.id
   switch (event.type) {
     case "rejected":
@@ -67,6 +76,13 @@ export function followAlerts(alerts: readonly Alert[], event: ClientEvent): read
       return added(alerts, { ...event, conversation, code: COPIED, count: 1 })
     case "stopped":
       return added(alerts, { ...event, conversation, code: STOPPED, count: 1 })
+    case "erased":
+      return added(alerts, { ...event, conversation, code: ERASED, reason: event.name, count: 1 })
+    case "deviceRevoked":
+      // Of others it is no alarm, and where it is taken out of a conversation, a line there.
+      return conversation === undefined && event.name === own
+        ? added(alerts, { ...event, conversation, code: REVOKED, reason: event.name, count: 1 })
+        : alerts
     case "contradicted":
       return added(alerts, { ...event, conversation, code: CONTRADICTED, count: 1 })
     case "service":

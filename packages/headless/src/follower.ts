@@ -234,13 +234,13 @@ export class Follower {
   }
 
   #takeAlerts(event: Other): void {
-    const { kept } = this.#means
+    const { kept, client } = this.#means
     if (event.type === "keyChanged") {
       const alert = keyAlertOf(event)
       kept.put("keyAlert", keyAlertId(alert), alert)
     }
     const before = [...kept.all("alert").values()].sort((a, b) => a.number - b.number)
-    const after = followAlerts(before, event)
+    const after = followAlerts(before, event, client.name)
     for (const alert of before) if (!after.includes(alert)) kept.put("alert", alertId(alert), undefined)
     for (const alert of after) if (!before.includes(alert)) kept.put("alert", alertId(alert), alert)
   }

@@ -182,7 +182,7 @@ describe("what has happened, in a sentence", () => {
 
 /** What stands above everything after some events, one after the other. */
 function alertsAfter(...bodies: readonly Body[]): readonly Alert[] {
-  return bodies.reduce<readonly Alert[]>((alerts, body) => followAlerts(alerts, eventOf(body)), [])
+  return bodies.reduce<readonly Alert[]>((alerts, body) => followAlerts(alerts, eventOf(body), people.name), [])
 }
 
 const view = { name: people.name, statusOf: () => "active" as const, isMember: () => true }
@@ -240,6 +240,25 @@ describe("alerts", () => {
       ),
       ["TOO_MANY_INVITATIONS 12", "UNAVAILABLE 1"],
     )
+  })
+
+  it("tell of the own name that was erased, and of its devices that were revoked, and not of others'", () => {
+    const outside = { conversation: undefined }
+    const revoked = (name: string, more: object = outside): Body => {
+      return { type: "deviceRevoked", name, signatureKey: new Uint8Array(32), by: "", ...more }
+    }
+    const alerts = alertsAfter(revoked("somebody"), revoked(people.name), revoked(people.name, {}), {
+      type: "erased",
+      name: people.name,
+      ...outside,
+    })
+    assert.deepEqual(
+      alerts.map(({ code }) => code),
+      ["REVOKED", "ERASED"],
+    )
+    for (const alert of alerts) assert.equal(worded(alert).severity, "danger")
+    assert.match(worded(alerts[0]!).headline, /A device of your name was revoked/)
+    assert.match(worded(alerts[1]!).headline, /was erased at the service/)
   })
 
   it("go when they have been resolved, and only those of that conversation", () => {

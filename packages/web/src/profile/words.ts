@@ -48,6 +48,8 @@ export function problem(error: unknown, about: { readonly names?: readonly strin
       return "Another tab is using your keys."
     case "WRONG_PROFILE":
       return sentence(error.message)
+    case "REVOKED":
+      return "Another device of your name has revoked this one. What is here stays, and nothing new comes."
     case "CLOSED":
       return "The page has let go of its profile. Reload it."
   }
