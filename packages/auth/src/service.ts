@@ -168,7 +168,7 @@ class AuthenticationService {
       case "eraseAccount":
         return (await this.#accountFault(request, "erase")) ?? this.#erase(request)
       case "revoke":
-        return this.#revoke(request)
+        return this.#revoke(request, context)
     }
   }
 
@@ -193,10 +193,18 @@ class AuthenticationService {
   }
 
   /** Whoever shows a statement of the name's device may bring it: it is the same for everybody. */
-  async #revoke({ name, revocations, endorsements }: Revoke): Promise<AuthResponse> {
+  async #revoke({ name, revocations, endorsements }: Revoke, { peer }: RequestContext): Promise<AuthResponse> {
+    if (revocations.length === 0 || revocations.length > REVOCATIONS_MAX) {
+      return invalid(`revocations: 1 to ${REVOCATIONS_MAX}`)
+    }
+    if (endorsements.length > REVOCATIONS_MAX) return invalid(`endorsements: at most ${REVOCATIONS_MAX}`)
+    const retryAfterMilliseconds = peer && this.#registrationsByRequester.take(peer, this.#now())
+    if (typeof retryAfterMilliseconds === "number") {
+      this.#onRefusal("registrations")
+      return { type: "throttled", retryAfterMilliseconds }
+    }
     const devices = await this.#store.lookup(name)
     if (devices.length === 0) return { type: "notFound" }
-    if (revocations.length > REVOCATIONS_MAX) return invalid(`revocations: at most ${REVOCATIONS_MAX}`)
     for (const { signature, ...statement } of revocations) {
       if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
       const revoker = devices.find(({ signatureKey }) => equalBytes(signatureKey, statement.revokerKey))
@@ -224,7 +232,8 @@ class AuthenticationService {
       case "notFound":
         return revoked
       case "suspended":
-        return suspended(revoked.reason)
+        // Whoever brings a statement need not be a device of the name: it is told what a lookup tells.
+        return { type: "notFound" }
     }
   }
 

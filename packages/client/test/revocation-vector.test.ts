@@ -45,7 +45,11 @@ describe("the vector of a revocation", () => {
       ...{ at: BigInt(at), signature: unhex(signature) },
     }
     const isBelieved = (changes: object, of = name) =>
-      isRevocation(suite, { name: of, revocation: { ...revocation, ...changes } })
+      isRevocation(suite, {
+        name: of,
+        revocation: { ...revocation, ...changes },
+        device: { cipherSuite: suite.number },
+      })
     assert.equal(isBelieved({}), true)
     assert.equal(isBelieved({}, "bob"), false)
     assert.equal(isBelieved({ deviceId: sha256(unhex(signature_key)) }), false)

@@ -45,6 +45,12 @@ export function judgeRevoking(
       return { refused: "endorsements: a device has been revoked" }
     }
     if (endorser >= device) return { refused: "endorsements: only an older device endorses" }
+    // By itself it would take a device from the one that has endorsed it, to have it fall with another.
+    const { signatureKey } = now[endorser]!
+    const isKept = revocations.some((it) => {
+      return equal(it.revokerKey, signatureKey) && comesFrom(devices, { device, from: indexOf(it.deviceId) })
+    })
+    if (!isKept) return { refused: "endorsements: the device would not fall with one that its endorser revokes" }
     now[device]!.endorsement = endorsement
   }
   const changed = new Set<number>()
@@ -67,6 +73,22 @@ export function judgeRevoking(
     revocation: now[at]!.revoked!.revocation,
   }))
   return { endorsements, revoked }
+}
+
+/** Whether a chain of the endorsements that are stored leads from one to the other, by their indexes. */
+function comesFrom(
+  devices: readonly Judged[],
+  { device, from }: { readonly device: number; readonly from: number },
+): boolean {
+  for (let at = device; at > from; ) {
+    const endorser = devices[at]!.endorsement?.deviceId
+    const next = endorser === undefined ? -1 : devices.findIndex((it) => equal(it.deviceId, endorser))
+    // An endorser is older: no chain is a circle.
+    if (next === -1 || next >= at) return false
+    if (next === from) return true
+    at = next
+  }
+  return false
 }
 
 function isRevokedByOther({ signatureKey, revoked }: Judged): boolean {

@@ -147,7 +147,8 @@ function admissible(turn: Turn, knock: Knock): Admitted | KnockRefusal {
   const leaf = group.leafNode(index)
   if (member === undefined || leaf === undefined) return "its leaf is not in the tree"
   if (index === group.ownLeafIndex) return "it is of this very leaf"
-  if (moment.revoked.since(member.signatureKey) !== undefined) return "its device was revoked"
+  if (moment.revoked.since(nameOf(member.credential) ?? "", member.signatureKey) !== undefined)
+    return "its device was revoked"
   if (state.isUnapproved(member.signatureKey)) return "its key has not been approved"
   if (!includes(content.leafNodeHashes, suite.hash.digest(leaf))) return "its leaf has been replaced"
   if (!isSignedBy(suite, opened, member.signatureKey)) return "its signature is not that of its leaf"

@@ -20,7 +20,7 @@ import type { Answers, Next } from "./question.js"
 import { appendOf, idempotencyIdOf, outgoing } from "./request.js"
 import { revokedLeaves } from "./revoked.js"
 import { defer, loseRace, mayPass, movedIfStale, refusal, targetOf } from "./sending.js"
-import type { CommitChanges, State } from "./state.js"
+import type { CommitChanges, Moment, State } from "./state.js"
 import type { Turn } from "./turn.js"
 import { describeWish, type Numbered, namesIn } from "./wishes.js"
 
@@ -33,8 +33,9 @@ type CommitWish = WishBy<"commit">
  * The wish that is next, and those after it that fit into the same commit. While there are members whom the user has not
  * approved, messages and invitations wait, and a removal does not wait for them.
  */
-export function nextWishes({ wishes, unapproved }: State): readonly Numbered[] {
-  const isHeld = unapproved.length > 0
+export function nextWishes({ wishes, unapproved }: State, { revoked }: Pick<Moment, "revoked">): readonly Numbered[] {
+  // One that was revoked is taken out before anything is said, and nobody is asked about it.
+  const isHeld = unapproved.some(({ name, signatureKey }) => revoked.since(name, signatureKey) === undefined)
   const next: Numbered[] = []
   const touched = new Set<string>()
   for (const [number, wish] of wishes) {

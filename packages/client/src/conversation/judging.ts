@@ -13,16 +13,18 @@ const NAMED_MAX = 20
 export function hold(turn: Turn, judgement: Judgement): void {
   const { state } = turn
   const before = state.unapproved.filter(({ signatureKey }) => state.group?.hasSignatureKey(signatureKey))
-  const found = judgement.verdicts.flatMap(({ accepted, claim: { credential, signatureKey } }) =>
-    // A device that was revoked is taken out before anything is said, and nobody can approve it.
-    accepted || turn.moment.revoked.since(signatureKey) !== undefined
-      ? []
-      : [{ name: nameOf(credential) ?? "", signatureKey }],
-  )
+  const isRevoked = ({ name, signatureKey }: { readonly name: string; readonly signatureKey: Uint8Array }) =>
+    turn.moment.revoked.since(name, signatureKey) !== undefined
+  const held = judgement.verdicts.flatMap(({ accepted, claim: { credential, signatureKey } }) => {
+    const member = { name: nameOf(credential) ?? "", signatureKey }
+    return accepted && !isRevoked(member) ? [] : [member]
+  })
+  // A device that was revoked is taken out before anything is said: what it says is not shown, and nobody is asked about it.
+  const found = held.filter((it) => !isRevoked(it))
   const isKnown = ({ signatureKey }: { readonly signatureKey: Uint8Array }) =>
     before.some((it) => equalBytes(it.signatureKey, signatureKey))
-  const unapproved = [...before, ...found.filter((it) => !isKnown(it))]
-  if (unapproved.length !== state.unapproved.length || found.length > 0) turn.putUnapproved(unapproved)
+  const unapproved = [...before, ...held.filter((it) => !isKnown(it))]
+  if (unapproved.length !== state.unapproved.length || held.length > 0) turn.putUnapproved(unapproved)
   if (found.length === 0) return
   const names = [...new Set(found.map(({ name }) => name))].slice(0, NAMED_MAX)
   emitRefusedKeys(turn, judgement)

@@ -67,7 +67,7 @@ function turnOf(turn: Turn): Next {
     if (state.wishes.size > 0 || state.commit !== undefined) endWishes(turn)
     return "idle"
   }
-  const wishes = nextWishes(state)
+  const wishes = nextWishes(state, moment)
   const [next] = wishes
   renewIfOld(turn, next?.[1])
   const quiet = quietUntil(state, moment)
@@ -231,7 +231,7 @@ export function encryptAtOnce(turn: Turn, number: number): void {
   if (!state.isFollowing || state.obstacle.type !== "none") return
   if (!position.isAtHead || position.lastCommit === undefined || group === undefined) return
   if (hasOthersToLetGo(turn) || state.facts.renewalDue || turn.moment.revoked.isThisDevice) return
-  const [next] = nextWishes(state)
+  const [next] = nextWishes(state, turn.moment)
   renewIfOld(turn, next?.[1])
   if (state.facts.renewalDue) return
   if (next?.[0] === number && next[1].type === "message") encrypted(turn, [number, next[1]])

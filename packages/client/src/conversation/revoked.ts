@@ -20,7 +20,7 @@ function leavesIn(state: State, revoked: Moment["revoked"]): readonly RevokedLea
   if (revoked.size === 0 || nodes === undefined) return noneRevoked.leaves
   if (state.revokedFound.nodes === nodes && state.revokedFound.size === revoked.size) return state.revokedFound.leaves
   const leaves = nodes.flatMap((node, at): RevokedLeaf[] => {
-    const since = node.type === "leaf" ? revoked.since(node.signatureKey) : undefined
+    const since = node.type === "leaf" ? revoked.since(node.name, node.signatureKey) : undefined
     return since === undefined ? [] : [{ leafIndex: leafIndex(at / 2), since }]
   })
   state.revokedFound = { nodes, size: revoked.size, leaves }
@@ -40,14 +40,17 @@ export function removalDue(
   if (leaves.length === 0) return undefined
   const gone = new Set<number>(leaves.map((it) => 2 * it.leafIndex))
   const before = nodes.filter((node, at) => node.type === "leaf" && at < 2 * ownLeafIndex && !gone.has(at)).length
-  const since = Math.max(...leaves.map((it) => it.since))
+  // From the first of them on: one more does not put the others off.
+  const since = Math.min(...leaves.map((it) => it.since))
   return since > moment.now ? moment.now : since + before * moment.leaveDelayMilliseconds
 }
 
 /** Tells of members that a commit has taken out, and that were revoked. Returns whether there were any. */
 export function tellRemoved(turn: Turn, removed: readonly Member[], committer: Member | undefined): boolean {
   const { state, moment } = turn
-  const gone = removed.filter(({ signatureKey }) => moment.revoked.since(signatureKey) !== undefined)
+  const gone = removed.filter(({ credential, signatureKey }) => {
+    return moment.revoked.since(nameOf(credential) ?? "", signatureKey) !== undefined
+  })
   for (const { credential, signatureKey } of gone) {
     const name = nameOf(credential) ?? ""
     const by = (committer && nameOf(committer.credential)) ?? ""

@@ -137,8 +137,9 @@ export class Inbox {
   async #judged({ claims, inviter }: StagedJoin): Promise<Judgement> {
     const { judge, revocations, signal } = this.#options.means
     const judgement = await judge.judge(claims, signal)
-    const isOut = ({ signatureKey }: CredentialClaim) =>
-      revocations.since(signatureKey) !== undefined && !equalBytes(signatureKey, inviter.signatureKey)
+    const isOut = ({ credential, signatureKey }: CredentialClaim) =>
+      revocations.since(nameOf(credential) ?? "", signatureKey) !== undefined &&
+      !equalBytes(signatureKey, inviter.signatureKey)
     const others = claims.filter((claim) => !isOut(claim))
     if (others.length === claims.length) return judgement
     const ofOthers = await judge.judge(others, signal)

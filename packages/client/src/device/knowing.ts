@@ -46,11 +46,15 @@ export function knowing(options: KnowingOptions): Knowing {
   const judge: Judge = new Judge({
     ...{ store, directory, verifyEndorsement, acceptEndorsed },
     revocations: (name) => revocations.of(name),
-    onPinned: (name) => people.pinned(name),
+    onPinned: (name) => {
+      people.pinned(name)
+      // A store that fails is told of by others; the directory says it again.
+      revocations.met(name).catch(() => {})
+    },
   })
   const pinned = (name: string) => judge.pinned(name)
   const revocations = new Revocations({ store, transactions, identity, verifyEndorsement, now, pinned, onRevoked })
-  const isRevoked = (signatureKey: Uint8Array) => revocations.since(signatureKey) !== undefined
+  const isRevoked = (name: string, key: Uint8Array) => revocations.since(name, key) !== undefined
   const people = new People({ store, transactions, directory, identity, judge, isRevoked, now, timers })
   for (const part of [judge, revocations, people]) transactions.share(part)
   directory.listen({
@@ -58,7 +62,7 @@ export function knowing(options: KnowingOptions): Knowing {
       await revocations.heard(name, listing)
       await people.heard(name, listing.displayName)
     },
-    isRevoked: ({ signatureKey }) => isRevoked(signatureKey),
+    isRevoked: (name, { signatureKey }) => isRevoked(name, signatureKey),
   })
   const revoking = new Revoking({ directory, identity, judge, revocations, now })
   const ownDevices = new OwnDevices({
@@ -87,6 +91,6 @@ export function requireSpeaking({ revocations }: { readonly revocations: Pick<Re
 
 /** @throws ClientError `REFUSED` where nobody can approve the key any more */
 export function requireUnrevoked(revocations: Revocations, name: string, signatureKey: Uint8Array): void {
-  if (revocations.since(signatureKey) === undefined) return
+  if (revocations.since(name, signatureKey) === undefined) return
   throw new ClientError("REFUSED", `this key was revoked by a device of ${name}`)
 }

@@ -59,18 +59,18 @@ export class Revoking {
     if (device === undefined) throw new ClientError("REFUSED", `${name} has no device ${id}`)
     const isOwn = equalBytes(device.signatureKey, identity.signatureKey)
     const kept = isOwn ? [] : this.#kept(keep, { device, all })
-    for (const some of partsOf(kept, ENDORSEMENTS_MAX)) {
-      await directory.revoke(name, { revocations: [], endorsements: some }, signal)
-    }
+    if (kept.length > ENDORSEMENTS_MAX) throw new ClientError("REFUSED", `at most ${ENDORSEMENTS_MAX} can be kept`)
     const isKept = ({ deviceId }: Device) => kept.some((it) => equalBytes(it.deviceId, deviceId))
     // The device first: nobody comes from it any more after that.
     const falling = isOwn
       ? []
       : this.#comingFrom(device, all).filter((it) => !isKept(it) && !this.#isStated(it, listing))
-    for (const some of partsOf([device, ...falling], REVOCATIONS_MAX)) await this.#state(some, signal)
+    // What is kept is endorsed in the same request: nobody can put the former endorsement back in between.
+    await this.#state([device], signal, kept)
+    for (const some of partsOf(falling, REVOCATIONS_MAX)) await this.#state(some, signal)
     // What was registered meanwhile has fallen without a statement.
     const after = await directory.listing(name, signal)
-    const late = isOwn ? [] : this.#comingFrom(device, allOf(after)).filter((it) => hasFallen(it, after))
+    const late = isOwn ? [] : this.#comingFrom(device, allOf(after)).filter((it) => hasFallen(it, after) && !isKept(it))
     for (const some of partsOf(late, REVOCATIONS_MAX)) await this.#state(some, signal)
     const shown = await this.#shown(late.length === 0 ? after : await directory.listing(name, signal))
     return shown.filter(({ revoked }) => revoked !== undefined)
@@ -87,7 +87,11 @@ export class Revoking {
     }
   }
 
-  async #state(devices: readonly Device[], signal: AbortSignal): Promise<readonly RevokedDevice[]> {
+  async #state(
+    devices: readonly Device[],
+    signal: AbortSignal,
+    endorsements: readonly NewEndorsement[] = [],
+  ): Promise<readonly RevokedDevice[]> {
     const { directory, identity, now } = this.#options
     const { name, signer } = identity
     const revocations = devices.map(({ deviceId, signatureKey }): Revocation => {
@@ -95,7 +99,7 @@ export class Revoking {
       const content = encode(RevocationTBS, { name, ...statement })
       return { ...statement, signature: signWithLabel(signer.key, REVOCATION_LABEL, content) }
     })
-    return directory.revoke(name, { revocations, endorsements: [] }, signal)
+    return directory.revoke(name, { revocations, endorsements }, signal)
   }
 
   /** This device's own endorsements, in the place of those by which the devices would fall. */

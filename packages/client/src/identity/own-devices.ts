@@ -14,7 +14,7 @@ export interface OwnDevicesOptions {
   readonly transactions: Transactions
   readonly judge: Judge
   readonly directory: Pick<Directory, "devices" | "listing">
-  readonly isRevoked: (signatureKey: Uint8Array) => boolean
+  readonly isRevoked: (name: string, signatureKey: Uint8Array) => boolean
   /** Whom this device has to do with. */
   readonly people: () => readonly string[]
   /** Called with what the directory says of this device's name. */
@@ -60,7 +60,7 @@ export class OwnDevices {
     if (wait > 0 && wait <= CHECK_MILLISECONDS) return
     const listing = await directory.listing(name, signal)
     await onListed(listing, signal)
-    const live = listing.devices.filter((device) => !isRevoked(device.signatureKey))
+    const live = listing.devices.filter((device) => !isRevoked(name, device.signatureKey))
     const listed = await judge.knownAmong(name, live)
     await this.#lookAtSomebody(signal)
     if (!listed.some(({ device }) => equalBytes(device.signatureKey, own))) await onUnlisted()

@@ -26,7 +26,7 @@ export interface PeopleOptions {
   readonly directory: Directory
   readonly identity: Identity
   readonly judge: Judge
-  readonly isRevoked: (signatureKey: Uint8Array) => boolean
+  readonly isRevoked: (name: string, signatureKey: Uint8Array) => boolean
   /** Unix time in milliseconds. */
   readonly now: () => number
   readonly timers: Timers
@@ -187,7 +187,7 @@ export class People implements Reloadable {
   async #isSigned(name: string, { text, at, deviceId, signature }: DisplayName): Promise<boolean> {
     const { judge, identity } = this.#options
     const publicKey = (await judge.pinned(name)).find((key) => equalBytes(identity.deviceIdOf(key), deviceId))
-    if (publicKey === undefined || this.#options.isRevoked(publicKey)) return false
+    if (publicKey === undefined || this.#options.isRevoked(name, publicKey)) return false
     const content = encode(DisplayNameTBS, { name, text, at })
     return verifyWithLabel(identity.suite, { publicKey, label: DISPLAY_NAME_LABEL, content, signature })
   }

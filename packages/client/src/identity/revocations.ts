@@ -2,6 +2,7 @@ import { decode, encode } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import {
   includes,
+  isRetired,
   isRevocation,
   type KnownRevocation,
   newRevocations,
@@ -32,9 +33,15 @@ export interface RevokedKeys {
   readonly size: number
   /** This very device is one of them. */
   readonly isThisDevice: boolean
-  /** When this device learned of it (Unix time in milliseconds); `undefined` for a key that is not revoked. */
-  since(signatureKey: Uint8Array): number | undefined
+  /**
+   * When this device learned of it (Unix time in milliseconds); `undefined` for a key that no device of this name has revoked: a
+   * statement about a key says nothing of it under another name.
+   */
+  since(name: string, signatureKey: Uint8Array): number | undefined
 }
+
+/** Names whose statements wait until somebody of the name has been met. */
+const UNMET_MAX = 256
 
 /**
  * Devices that were revoked, as far as a statement holds: see `newRevocations`. They are kept with what is pinned, so a directory
@@ -43,8 +50,11 @@ export interface RevokedKeys {
 export class Revocations implements Reloadable, RevokedKeys {
   readonly #options: RevocationsOptions
   readonly #names = new Map<string, RevokedDevices["devices"]>()
-  /** By signature key in hexadecimal. */
+  /** By signature key in hexadecimal, and name. */
   readonly #since = new Map<string, number>()
+
+  /** What was heard of names for which nothing is pinned. */
+  readonly #unmet = new Map<string, Listing>()
 
   constructor(options: RevocationsOptions) {
     this.#options = options
@@ -55,11 +65,12 @@ export class Revocations implements Reloadable, RevokedKeys {
   }
 
   get isThisDevice(): boolean {
-    return this.since(this.#options.identity.signatureKey) !== undefined
+    const { name, signatureKey } = this.#options.identity
+    return this.since(name, signatureKey) !== undefined
   }
 
-  since(signatureKey: Uint8Array): number | undefined {
-    return this.#since.size === 0 ? undefined : this.#since.get(hex(signatureKey))
+  since(name: string, signatureKey: Uint8Array): number | undefined {
+    return this.#since.size === 0 ? undefined : this.#since.get(`${hex(signatureKey)} ${name}`)
   }
 
   of(name: string): readonly KnownRevocation[] {
@@ -79,16 +90,28 @@ export class Revocations implements Reloadable, RevokedKeys {
     for (const [, record] of records) this.#remember(decode(RevokedDevices, record))
   }
 
+  /** A key has been pinned for a name: what was heard before rests on that now. */
+  async met(name: string): Promise<void> {
+    const listing = this.#unmet.get(name)
+    this.#unmet.delete(name)
+    if (listing !== undefined) await this.heard(name, listing)
+  }
+
   /** Takes what the directory says about a name, before anything is concluded from the rest of its answer. */
-  async heard(name: string, { devices, revoked }: Listing): Promise<void> {
+  async heard(name: string, listing: Listing): Promise<void> {
+    const { devices, revoked } = listing
     const { transactions, pinned: pinnedFor, verifyEndorsement, identity, onRevoked } = this.#options
     if (revoked.every(({ revocation }) => revocation === undefined)) return
     const pinned = await pinnedFor(name)
+    this.#unmet.delete(name)
+    if (pinned.length === 0) this.#unmet.set(name, listing)
+    if (this.#unmet.size > UNMET_MAX) this.#unmet.delete(this.#unmet.keys().next().value!)
     const find = () =>
       newRevocations({
         ...{ name, pinned, devices, revoked, known: this.of(name), verifyEndorsement },
         verifyRevocation: (claim) => isRevocation(identity.suite, claim),
-      })
+        // Of somebody whom nobody here has met, others would rest on the directory's word alone, and stay.
+      }).filter((it) => pinned.length > 0 || isRetired(it))
     if (find().length === 0) return
     await transactions.run(undefined, (transaction) => {
       const news = find()
@@ -118,6 +141,6 @@ export class Revocations implements Reloadable, RevokedKeys {
 
   #remember({ name, devices }: RevokedDevices): void {
     this.#names.set(name, devices)
-    for (const { device, since } of devices) this.#since.set(hex(device.signatureKey), Number(since))
+    for (const { device, since } of devices) this.#since.set(`${hex(device.signatureKey)} ${name}`, Number(since))
   }
 }

@@ -35,7 +35,7 @@ export interface Listing {
 export interface ListingListener {
   heard(name: string, listing: Listing): Promise<void>
   /** Devices that speak for nobody are not shown to who asks. */
-  isRevoked(device: Device): boolean
+  isRevoked(name: string, device: Device): boolean
 }
 
 type AccountAsked = Extract<AuthRequest, { type: "exportAccount" | "eraseAccount" }>
@@ -66,7 +66,7 @@ export class Directory {
   /** The devices that speak for a name, none where nobody has it; without those that are known to be revoked. */
   async devices(name: string, signal?: AbortSignal): Promise<readonly Device[]> {
     const { devices } = await this.listing(name, signal)
-    return devices.filter((device) => !this.#listener.isRevoked(device))
+    return devices.filter((device) => !this.#listener.isRevoked(name, device))
   }
 
   /** All that the directory says of a name. */

@@ -13,6 +13,7 @@ export { claimedKeys, type JudgingPolicy, judge, judgeDevices, type KnownDevice,
 export { type Judgement, type KeyChange, type RefusedClaim, refusalInWords } from "./judgement.js"
 export { includes, type Pin, withPin } from "./pins.js"
 export {
+  isRetired,
   isRevocation,
   type KnownRevocation,
   newRevocations,

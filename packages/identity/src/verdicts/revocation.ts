@@ -16,17 +16,19 @@ import { includes } from "./pins.js"
 export interface RevocationClaim {
   readonly name: string
   readonly revocation: Revocation
+  /** As the directory lists it: its id is that of its key and its cipher suite. */
+  readonly device: Pick<Device, "cipherSuite">
 }
 
 /** Whether a {@link RevocationClaim} is true. Does not throw for bytes that are no key or no signature. */
 export type VerifyRevocation = (claim: RevocationClaim) => boolean
 
-/** Verifies with `suite`, which is the cipher suite of both devices' keys. */
-export function isRevocation(suite: CipherSuite, { name, revocation }: RevocationClaim): boolean {
+/** Verifies with `suite`, which is the cipher suite of the key that has signed, not of the revoked one. */
+export function isRevocation(suite: CipherSuite, { name, revocation, device }: RevocationClaim): boolean {
   const { signature, ...statement } = revocation
   const sha256 = (...parts: readonly Uint8Array[]) => suite.provider.hashes["SHA-256"]!.digest(...parts)
   const { deviceId, signatureKey, revokerKey } = statement
-  if (!equalBytes(deviceId, deviceIdOf(sha256, { cipherSuite: suite.number, signatureKey }))) return false
+  if (!equalBytes(deviceId, deviceIdOf(sha256, { cipherSuite: device.cipherSuite, signatureKey }))) return false
   const content = encode(RevocationTBS, { name, ...statement })
   return verifyWithLabel(suite, { publicKey: revokerKey, label: REVOCATION_LABEL, content, signature })
 }
@@ -63,10 +65,12 @@ export interface RevocationListing {
  * 3. was registered before it, or at the same time, as far as the directory says;
  * 4. was not revoked itself before, by the times in the statements.
  *
- * The directory cannot make one up, for it cannot sign; it can only say that of two devices, of which neither comes from the
+ * The device itself is one of the name: its key is pinned, or comes from one that is. The directory cannot make a statement up, for it
+ * cannot sign, nor have a key fall that belongs to somebody else; it can only say that of two devices, of which neither comes from the
  * other, the younger one was registered first.
  */
-export function newRevocations(listing: RevocationListing): readonly KnownRevocation[] {
+export function newRevocations(asked: RevocationListing): readonly KnownRevocation[] {
+  const listing = { ...asked, verifyEndorsement: once(asked.verifyEndorsement) }
   const { name, revoked, known, verifyRevocation } = listing
   const found: KnownRevocation[] = []
   const stated = revoked.flatMap(({ device, revocation }) => (revocation === undefined ? [] : { device, revocation }))
@@ -78,10 +82,24 @@ export function newRevocations(listing: RevocationListing): readonly KnownRevoca
     // What an older device says takes the place of what the device has said itself.
     if (present !== undefined && (!isRetired(present) || isRetired(one))) continue
     if (!equalBytes(device.signatureKey, revocation.signatureKey)) continue
-    if (!verifyRevocation({ name, revocation })) continue
+    if (!verifyRevocation({ name, revocation, device })) continue
     if (isRetired(one) || isEntitled(one, before, listing)) found.push(one)
   }
   return found
+}
+
+/** A name may have hundreds of devices, and chains of them have most in common: each endorsement is verified once. */
+function once(verify: VerifyEndorsement): VerifyEndorsement {
+  const verdicts = new Map<object, { readonly endorser: Uint8Array; readonly isTrue: boolean }[]>()
+  return (claim) => {
+    const { device, endorser } = claim
+    const ofDevice = verdicts.get(device) ?? []
+    const known = ofDevice.find((it) => equalBytes(it.endorser, endorser))
+    if (known !== undefined) return known.isTrue
+    const isTrue = verify(claim)
+    verdicts.set(device, [...ofDevice, { endorser, isTrue }])
+    return isTrue
+  }
 }
 
 function isEntitled(
@@ -92,13 +110,16 @@ function isEntitled(
   const all = [...live, ...revoked.map((it) => it.device)]
   const revoker = all.find(({ signatureKey }) => equalBytes(signatureKey, revocation.revokerKey))
   if (revoker === undefined || revoker.registeredAt > device.registeredAt) return false
+  const trusted = pinned.length > 0 ? pinned : rootOf(all)
+  // With those that have fallen: what a thief has brought comes from a device that was revoked.
+  if (!comesFrom(device, { name, roots: trusted, devices: all, verifyEndorsement })) return false
   const own = before.find((it) => equalBytes(it.revocation.signatureKey, revocation.revokerKey))
   if (own !== undefined && own.revocation.at <= revocation.at) return false
   const isGone = (key: Uint8Array) =>
     !equalBytes(key, revocation.revokerKey) &&
     before.some((it) => !isRetired(it) && equalBytes(it.revocation.signatureKey, key))
   const chain = { name, devices: all.filter(({ signatureKey }) => !isGone(signatureKey)), verifyEndorsement }
-  const roots = (pinned.length > 0 ? pinned : rootOf(all)).filter((key) => !isGone(key))
+  const roots = trusted.filter((key) => !isGone(key))
   if (!comesFrom(revoker, { ...chain, roots })) return false
   return !comesFrom(revoker, { ...chain, roots: [device.signatureKey], devices: all })
 }
