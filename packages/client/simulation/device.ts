@@ -301,6 +301,9 @@ export class SimulatedDevice {
       invariants.acknowledged(hex(request.groupId), answer.seq, { body, incarnation: answer.incarnation })
     } else if (answer.type === "keyPackage" && !answer.lastResort) {
       invariants.aKeyPackageAnswersOneClaim(answer.keyPackage, id)
+    } else if (answer.type === "alreadyExists") {
+      // Ids of groups are drawn: it is this device's own request that comes again.
+      invariants.broken("nothing is refused", `${this.name}: a group that it makes is there already`)
     }
   }
 

@@ -68,10 +68,14 @@ export interface Plan {
   readonly items: readonly Item[]
 }
 
-export const DURATION = 32_000
+export const DURATION = 8_000
+/** With a failover: logs are longer than what it loses, most often. */
+const DURATION_WITH_FAILOVER = 28_000
+const FAILOVER_PERCENT = 8
 export const DEVICES = { min: 3, max: 20 } as const
 const FIRST_FAULT = 1_500
 const BURST = 1_200
+const RUSH_PERCENT = 15
 
 const wishes: readonly (readonly [WishKind, number])[] = [
   ["send", 34],
@@ -111,19 +115,29 @@ export interface PlanOptions {
 
 export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   const dice = diceFor(seed, "plan")
-  const devices = wanted ?? Math.min(...[1, 2, 3, 4].map(() => dice.between(DEVICES.min, DEVICES.max)))
+  const fails = diceFor(seed, "failover").chance(FAILOVER_PERCENT)
+  const duration = fails ? DURATION_WITH_FAILOVER : DURATION
+  const devices = wanted ?? Math.min(...Array.from({ length: 12 }, () => dice.between(DEVICES.min, DEVICES.max)))
   const items: Item[] = []
   const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
     items.push({ at, kind, who, whom: dice.below(devices), amount, seed: dice.below(2 ** 31) })
   }
   add("create", 1_000, 0, 0)
-  if (dice.chance(25)) add("create", dice.between(5_000, DURATION))
-  const count = dice.between(10, 26)
+  if (dice.chance(25)) add("create", dice.between(3_000, duration))
+  const count = fails ? dice.between(10, 24) : dice.between(4, 10)
   // Half of it comes in bursts: races are won and lost there.
-  const bursts = Array.from({ length: dice.between(1, 6) }, () => dice.between(2_000, DURATION - BURST))
-  const time = () => (dice.chance(50) ? dice.between(1_200, DURATION) : dice.pick(bursts) + dice.below(BURST))
+  const bursts = Array.from({ length: dice.between(1, 3) }, () => dice.between(2_000, duration - BURST))
+  const time = () => (dice.chance(50) ? dice.between(1_200, duration) : dice.pick(bursts) + dice.below(BURST))
   for (let n = 0; n < count; n++) add(weighted(dice.below(100_000), wishes), time())
-  const troubles = dice.chance(10) ? 0 : dice.between(2, 14)
+  // Several commits that come to a gateway, or to several, while a transaction with something else waits.
+  const rushAt = dice.chance(RUSH_PERCENT) ? dice.between(2_500, duration - BURST) : undefined
+  if (rushAt !== undefined) {
+    const length = dice.pick([30, 1_000])
+    const commits = dice.between(5, 14)
+    for (let n = 0; n < 2; n++) add("send", rushAt - dice.below(50))
+    for (let n = 0; n < commits; n++) add("refresh", rushAt + dice.below(length), 0, n % devices)
+  }
+  const troubles = dice.chance(10) ? 0 : dice.between(1, 6)
   for (let n = 0; n < troubles; n++) {
     const kind = weighted(dice.below(100_000), faults)
     const amount =
@@ -131,43 +145,51 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
         ? dice.below(14)
         : kind === "clock"
           ? dice.pick([-1, -1, 1]) * 10 ** dice.between(4, 7) * dice.between(1, 9)
-          : dice.between(500, 15_000)
+          : dice.between(500, 6_000)
     add(kind, Math.max(FIRST_FAULT, time() - dice.below(1_000)), amount)
   }
   // Drawn last: whatever else a seed means stays as it is.
   if (dice.chance(25)) {
-    const at = dice.between(8_000, DURATION - 14_000)
+    const at = dice.between(2_500, duration - 4_000)
     add("lockout", at)
     const persons = dice.between(0, 3)
-    for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 15_000))
+    for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 5_000))
   }
-  const isHonest = !items.some(({ kind }) => kind === "stranger" || kind === "lockout" || kind === "impostor")
-  const service = serviceOf(diceFor(seed, "gateways"), add, isHonest)
+  const service = serviceOf(diceFor(seed, "gateways"), add, { duration, rushAt, fails })
   items.sort((a, b) => a.at - b.at)
   return { seed, devices, service, items }
 }
 
-/** How many gateways there are over which store, and what goes wrong with them. `isHonest`: no stranger does anything. */
+interface Circumstances {
+  readonly duration: number
+  /** When several members commit at once. */
+  readonly rushAt: number | undefined
+  /** A replica takes over, once: in the groups that lose entries, less can be required. */
+  readonly fails: boolean
+}
+
+/** How many gateways there are over which store, and what goes wrong with them. */
 function serviceOf(
   dice: Dice,
-  add: (kind: GatewayFaultKind, at: number, amount: number) => void,
-  isHonest: boolean,
+  add: (kind: GatewayFaultKind | "invite", at: number, amount?: number) => void,
+  { duration, rushAt, fails }: Circumstances,
 ): ServicePlan {
-  const store = weighted(dice.below(100_000), stores)
+  const store = fails ? "postgres" : weighted(dice.below(100_000), stores)
   const gateways = store === "sqlite" ? 1 : dice.between(1, 4)
   const kinds = gatewayFaults.filter(([, , of]) => of.includes(store))
-  const troubles = dice.chance(15) ? 0 : dice.between(1, 6)
+  const troubles = dice.chance(15) ? 0 : dice.between(1, 4)
   for (let n = 0; n < troubles; n++) {
     const kind = weighted(
       dice.below(100_000),
       kinds.map(([it, weight]) => [it, weight] as const),
     )
-    add(kind, dice.between(FIRST_FAULT, DURATION), dice.between(500, 10_000))
+    const at = dice.between(FIRST_FAULT, duration)
+    add(kind, at, dice.between(500, 5_000))
+    // What a commit brings besides its entry is lost most easily there.
+    if (kind === "full") for (let more = 0; more < 2; more++) add("invite", at + dice.below(1_000))
   }
-  // Once, and not often: in the groups that lose entries, less can be required.
-  if (isHonest && store === "postgres" && dice.chance(15)) {
-    add("failover", dice.between(10_000, DURATION), dice.below(10))
-  }
+  if (rushAt !== undefined && store !== "memory" && dice.chance(60)) add("slow", rushAt - 100, 3_000)
+  if (fails) add("failover", dice.between(10_000, duration), dice.below(10))
   return { store, gateways }
 }
 

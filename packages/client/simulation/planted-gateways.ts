@@ -198,19 +198,20 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "each gateway signs with a key of its own",
-    changes: [delivery("identity.js", "return store.identity(", "return (async (made) => made)(")],
+    changes: [
+      delivery("identity.js", "return store.identity(", "return (async (made) => (await store.identity(made), made))("),
+    ],
   },
   {
-    name: "a gateway remembers that it did not know a device",
+    name: "a gateway answers for a page that was asked for before from its memory",
     changes: [
       delivery(
-        "service.js",
-        "this.#directory = directory;",
-        `const known = new Map();
-         this.#directory = (id) => {
-           if (!known.has(String(id))) known.set(String(id), directory(id));
-           return known.get(String(id));
-         };`,
+        "groups.js",
+        "const read = await store.read({ ...page, ...judge.reading(evidenceOf(request), BigInt(asking.now)) });",
+        `const place = groupTopic(groupId) + "/" + after;
+         const kept = (this.kept ??= new Map()).get(place);
+         const read = kept ?? await store.read({ ...page, ...judge.reading(evidenceOf(request), BigInt(asking.now)) });
+         if (read.type === "page") this.kept.set(place, read);`,
       ),
     ],
   },
@@ -223,12 +224,12 @@ export const gatewayBugs: readonly Bug[] = [
     changes: [delivery("groups.js", 'return outcome === "exists" ?', 'return outcome !== "created" ?')],
   },
   {
-    name: "a store that is not available is told as a group that is not there",
+    name: "a request that the store could not carry out is told as done",
     changes: [
       delivery(
         "service.js",
-        'yield encode(DeliveryResponse, { type: "unavailable", reason });',
-        'yield encode(DeliveryResponse, { type: "notFound", groupId: new Uint8Array(), reason });',
+        "yield encode(DeliveryResponse, unavailableAnswer(error, this.#crypto.random));",
+        'yield encode(DeliveryResponse, { type: "done" });',
       ),
     ],
   },
@@ -263,5 +264,12 @@ export const gatewayBugs: readonly Bug[] = [
     name: "a device takes the log of a restored service for its own where it is as long",
     kept: "a device did not notice a restore where the log was as long again",
     changes: [{ file: "conversation/sending.js", find: "state.disputes.wantsService = true;", replace: "" }],
+  },
+  {
+    name: "a device that has gone back does not tell the title again",
+    kept: "a title was told in what a failover lost, and nobody told it again",
+    changes: [
+      { file: "conversation/restored.js", find: "turn.update({ titleDueSince: state.epoch });", replace: "{}" },
+    ],
   },
 ]
