@@ -105,14 +105,4 @@ export const found: Readonly<Record<string, Plan>> = {
       item(3_142, "refresh", 4, 0, 0, 220_961),
     ],
   },
-  "a title was told in what a failover lost, and nobody told it again": {
-    seed: 46,
-    devices: 6,
-    service: { store: "postgres", gateways: 1 },
-    items: [
-      item(1_000, "create", 0, 1, 0, 1_029_078_485),
-      item(12_557, "failover", 3, 3, 1, 1_644_148_125),
-      item(16_806, "slow", 3, 4, 2_719, 2_038_567_208),
-    ],
-  },
 }

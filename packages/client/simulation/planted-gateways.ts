@@ -265,11 +265,4 @@ export const gatewayBugs: readonly Bug[] = [
     kept: "a device did not notice a restore where the log was as long again",
     changes: [{ file: "conversation/sending.js", find: "state.disputes.wantsService = true;", replace: "" }],
   },
-  {
-    name: "a device that has gone back does not tell the title again",
-    kept: "a title was told in what a failover lost, and nobody told it again",
-    changes: [
-      { file: "conversation/restored.js", find: "turn.update({ titleDueSince: state.epoch });", replace: "{}" },
-    ],
-  },
 ]

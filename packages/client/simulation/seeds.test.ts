@@ -47,7 +47,7 @@ describe("whole clients in a simulation", () => {
 
   it("are found out where the service lies, and the story is made small", async () => {
     const lie = "takes two commits for one place"
-    const { seed } = await hunt({ lie }, { from: 1, seedsMax: 40 })
+    const { seed } = await hunt({ lie }, { from: 1, seedsMax: 400 })
     const plan = planOf({ seed })
     const { violation } = await run(plan, { lie })
     assert.equal(violation?.invariant, "one commit for each place")

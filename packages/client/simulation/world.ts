@@ -36,15 +36,15 @@ const BEGIN = 1_800_000_000_000
 const END_MAX = 600_000
 /** After a failover that has lost something, members hold commits back for ten minutes, some of them one after the other. */
 const END_MAX_AFTER_LOSS = 3_000_000
-const ROUND = 2_500
+const ROUND = 5_000
 /** Between the last item of a plan and the good lines. */
-const AFTERMATH = 2_000
+const AFTERMATH = 5_000
 /** Rounds become longer: what takes its time needs nobody to ask for it all the while. */
 const ROUND_MAX = 40_000
 /** A subscription that broke again and again pauses for up to a minute. */
 const HEARING_MAX = 120_000
 const HEARING_SLOWLY = 4_000
-const RENEWALS_MAX = 10
+const RENEWALS_MAX = 5
 /** A run that goes on for longer goes round in a circle. */
 const STEPS_MAX = 60_000
 
@@ -190,11 +190,10 @@ class World {
       this.#services.calmDown()
       for (const device of this.#devices) {
         device.calmDown()
-        if (round > 0) device.look({ acknowledge: true })
+        device.look({ acknowledge: true })
         device.approve()
         for (const it of device.handles) if (it.status === "invited") device.ask("accepts", () => it.accept())
-        // At first, who has a stream is to come as far by that.
-        if (round > 0 || !device.isLive) device.ask("synchronizes", () => device.client!.sync())
+        device.ask("synchronizes", () => device.client!.sync())
         // Another one may have made a new group: whoever is asked has no need to.
         const mayBeStuck = this.#stranger.hasLockedOut || this.#invariants.hasLost
         if (mayBeStuck && round % 3 === 2 && !device.isAsked) device.goOn()
