@@ -130,7 +130,7 @@ test("an input that fits several types lists them, and --as decides", async () =
   assert.equal(several.code, 0)
   assert.match(
     several.output.toString(),
-    /^.*: Commit, 2 bytes\n\/\/ It fits Pins, too: choose with --as\.\nCommit = \{/,
+    /^.*: Commit, 2 bytes\n\/\/ It fits Pins, RevokedDevices, too: choose with --as\.\nCommit = \{/,
   )
   const { code, output } = await inspect(Buffer.of(0, 0), "--as", "Pins")
   assert.equal(code, 0)
