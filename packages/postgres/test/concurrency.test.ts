@@ -103,8 +103,11 @@ describe("many gateways on one PostgreSQL", { skip: noPostgres }, () => {
     const commits = 3 * 60
     assert.equal(entries, messages.length + commits)
     assert.equal([...first.values()].filter(({ type }) => type === "accepted").length, entries)
-    // Repetitions at other gateways ask for nothing; only one that waited for the same lock may have been asked before.
-    for (const [id, count] of admissions) assert.ok(count <= 1, `${id} was admitted ${count} times`)
+    // A message is asked for before its group is locked, at each gateway that it comes to; a commit once.
+    for (const [id, count] of admissions) {
+      const most = id.startsWith("message") ? stores.length : 1
+      assert.ok(count <= most, `${id} was admitted ${count} times`)
+    }
     let welcomes = 0n
     for (const device of devices) welcomes += await stores[0]!.inboxHead(device)
     assert.equal(welcomes, BigInt(commits * devices.length))
