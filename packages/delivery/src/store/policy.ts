@@ -90,5 +90,29 @@ export function nextDue(
   return times.length === 0 ? undefined : times.reduce((a, b) => (a < b ? a : b))
 }
 
+/** What has been done of it. */
+export interface Done {
+  readonly rows: number
+  readonly isDone: boolean
+  /** Of the first that is left. */
+  readonly nextAt: bigint | undefined
+}
+
+export const nothingDone: Done = { rows: 0, isDone: true, nextAt: undefined }
+
+/**
+ * Of rows in the order of a log, one more than may be done at once, those from before `before`, up to the first that is not:
+ * `rowsMax` at most. `at`, of each: Unix time in milliseconds.
+ */
+export function duePart<R extends Readonly<Record<string, any>>>(
+  found: readonly R[],
+  { before, rowsMax }: { readonly before: bigint; readonly rowsMax: number },
+): { readonly due: readonly R[]; readonly done: Done } {
+  const end = found.findIndex(({ at }) => at >= before)
+  const due = found.slice(0, Math.min(end < 0 ? found.length : end, rowsMax))
+  const next = found[due.length]
+  return { due, done: { rows: due.length, isDone: next === undefined || next.at >= before, nextAt: next?.at } }
+}
+
 const longer = (a: bigint | undefined, b: bigint | undefined) =>
   a === undefined || b === undefined ? undefined : a > b ? a : b

@@ -8,14 +8,17 @@ import type { GroupPolicy } from "./policy.js"
 export { Ears, processWake, SIGNAL_SIZE_MAX, type Wake, type Watch } from "../wake.js"
 export type * from "./operator.js"
 export {
+  type Done,
   type Due,
   dueBy,
+  duePart,
   GroupPolicy,
   type Kept,
   keeping,
   type Noticing,
   nextDue,
   noPolicy,
+  nothingDone,
   retiring,
 } from "./policy.js"
 export type * from "./records.js"

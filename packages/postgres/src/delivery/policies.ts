@@ -2,12 +2,15 @@ import { randomBytes } from "node:crypto"
 import { decode, encode } from "@conclave/codec"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import {
+  type Done,
   dueBy,
+  duePart,
   type FoundPolicy,
   GroupPolicy,
   type Horizons,
   nextDue,
   noPolicy,
+  nothingDone,
   type PolicyChange,
   type Refusal,
   type Refused,
@@ -106,13 +109,6 @@ async function carryOut(connection: Connection, group: Row, { at, rowsMax, sha25
   return { rows: expired.rows + deleted.rows, more: true }
 }
 
-interface Done {
-  readonly rows: number
-  readonly isDone: boolean
-  /** Of the first that is left. */
-  readonly nextAt: bigint | undefined
-}
-
 interface Before {
   readonly before: bigint | undefined
   readonly rowsMax: number
@@ -124,13 +120,13 @@ async function expireMessages(
   { number, expired_seq }: Row,
   { before, rowsMax }: Before,
 ): Promise<Done> {
-  if (before === undefined) return NOTHING
+  if (before === undefined) return nothingDone
   const found = await connection.all(
     `SELECT group_number, seq, size, at FROM log WHERE group_number = $1 AND seq > $2 AND kind = ${APPLICATION}
      ORDER BY seq LIMIT $3`,
     [number, expired_seq, rowsMax + 1],
   )
-  const { due, done } = partOf(found, before, rowsMax)
+  const { due, done } = duePart(found, { before, rowsMax })
   if (due.length === 0) return done
   const { counted } = await retainedIn(connection)
   // The sizes of those that are counted have been taken off the group.
@@ -151,13 +147,13 @@ async function deleteEntries(
   { number, oldest_seq, last_commit_seq }: Row,
   { before, rowsMax }: Before,
 ): Promise<Done> {
-  if (before === undefined) return NOTHING
+  if (before === undefined) return nothingDone
   const found = await connection.all(
     `SELECT group_number, seq, kind, size, at FROM log WHERE group_number = $1 AND (seq >= $2 OR seq <> $3)
      ORDER BY seq LIMIT $4`,
     [number, oldest_seq, last_commit_seq, rowsMax + 1],
   )
-  const { due, done } = partOf(found, before, rowsMax)
+  const { due, done } = duePart(found, { before, rowsMax })
   if (due.length === 0) return done
   const gone = due.filter(({ seq }) => seq !== last_commit_seq)
   await connection.run("DELETE FROM superseded_commit WHERE group_number = $1 AND seq = ANY($2::bigint[])", [
@@ -170,12 +166,3 @@ async function deleteEntries(
   ])
   return { ...done, rows: await deleteRows(connection, gone) }
 }
-
-function partOf(found: readonly Row[], before: bigint, rowsMax: number): { due: readonly Row[]; done: Done } {
-  const end = found.findIndex(({ at }) => at >= before)
-  const due = found.slice(0, Math.min(end < 0 ? found.length : end, rowsMax))
-  const next = found[due.length]
-  return { due, done: { rows: due.length, isDone: next === undefined || next.at >= before, nextAt: next?.at } }
-}
-
-const NOTHING: Done = { rows: 0, isDone: true, nextAt: undefined }

@@ -3,12 +3,15 @@ import { decode, encode } from "@conclave/codec"
 import { LogEntryKind } from "@conclave/contracts/delivery"
 import type { Sha256 } from "@conclave/contracts/log-chain"
 import {
+  type Done,
   dueBy,
+  duePart,
   type FoundPolicy,
   GroupPolicy,
   type Horizons,
   nextDue,
   noPolicy,
+  nothingDone,
   type PolicyChange,
   type Refusal,
   type Refused,
@@ -88,32 +91,23 @@ function carryOut(connection: Connection, group: Row, { at, rowsMax, sha256 }: S
   return rows
 }
 
-interface Done {
-  readonly rows: number
-  readonly isDone: boolean
-  /** Of the first that is left. */
-  readonly nextAt: bigint | undefined
-}
-
 function expireMessages(
   connection: Connection,
   { group_number, expired_seq }: Row,
   { before, rowsMax, sha256 }: { before: bigint | undefined; rowsMax: number; sha256: Sha256 },
 ): Done {
-  if (before === undefined) return NOTHING
+  if (before === undefined) return nothingDone
   const found = connection.all(
     `SELECT rowid AS row, group_number, seq, at FROM log
      WHERE group_number = ? AND seq > ? AND kind = ${LogEntryKind.values.application} ORDER BY seq LIMIT ?`,
     [group_number, expired_seq, rowsMax + 1],
   )
-  const end = found.findIndex(({ at }) => at >= before)
-  const due = found.slice(0, Math.min(end < 0 ? found.length : end, rowsMax))
+  const { due, done } = duePart(found, { before, rowsMax })
   for (const row of due) expireRow(connection, row, sha256)
   if (due.length > 0) {
     connection.run("UPDATE group_policy SET expired_seq = ? WHERE group_number = ?", [due.at(-1)!.seq, group_number])
   }
-  const next = found[due.length]
-  return { rows: due.length, isDone: next === undefined || next.at >= before, nextAt: next?.at }
+  return done
 }
 
 /** From the beginning of the log on; the last commit stays, and so do the public keys of intervals. */
@@ -122,14 +116,13 @@ function deleteEntries(
   { group_number, oldest_seq, last_commit_seq }: Row,
   { before, rowsMax }: { before: bigint | undefined; rowsMax: number },
 ): Done {
-  if (before === undefined) return NOTHING
+  if (before === undefined) return nothingDone
   const found = connection.all(
     `SELECT rowid AS row, group_number, seq, length(body) AS size, at FROM log
      WHERE group_number = ? AND (seq >= ? OR seq <> ?) ORDER BY seq LIMIT ?`,
     [group_number, oldest_seq, last_commit_seq, rowsMax + 1],
   )
-  const end = found.findIndex(({ at }) => at >= before)
-  const due = found.slice(0, Math.min(end < 0 ? found.length : end, rowsMax))
+  const { due, done } = duePart(found, { before, rowsMax })
   const deleted = due.filter(({ seq }) => seq !== last_commit_seq)
   for (const row of deleted) deleteRow(connection, row)
   const last = due.at(-1)
@@ -139,8 +132,5 @@ function deleteEntries(
       group_number,
     ])
   }
-  const next = found[due.length]
-  return { rows: deleted.length, isDone: next === undefined || next.at >= before, nextAt: next?.at }
+  return { ...done, rows: deleted.length }
 }
-
-const NOTHING: Done = { rows: 0, isDone: true, nextAt: undefined }
