@@ -1,4 +1,5 @@
 import type { Endorsement, NewEndorsement, Revocation } from "@conclave/contracts/auth"
+import { equalBytes } from "@conclave/crypto"
 
 /** Statements about devices of one name, each verified with the key that it names. */
 export interface Revoking {
@@ -37,7 +38,7 @@ export function judgeRevoking(
   { revocations, endorsements }: Revoking,
 ): RevokingChanges | { readonly refused: string } {
   const now: Judging[] = devices.map((device) => ({ ...device }))
-  const indexOf = (deviceId: Uint8Array) => now.findIndex((it) => equal(it.deviceId, deviceId))
+  const indexOf = (deviceId: Uint8Array) => now.findIndex((it) => equalBytes(it.deviceId, deviceId))
   for (const { deviceId, endorsement } of endorsements) {
     const [device, endorser] = [indexOf(deviceId), indexOf(endorsement.deviceId)]
     if (device === -1 || endorser === -1) return { refused: "endorsements: a device is not one of the name" }
@@ -48,7 +49,7 @@ export function judgeRevoking(
     // By itself it would take a device from the one that has endorsed it, to have it fall with another.
     const { signatureKey } = now[endorser]!
     const isKept = revocations.some((it) => {
-      return equal(it.revokerKey, signatureKey) && comesFrom(devices, { device, from: indexOf(it.deviceId) })
+      return equalBytes(it.revokerKey, signatureKey) && comesFrom(devices, { device, from: indexOf(it.deviceId) })
     })
     if (!isKept) return { refused: "endorsements: the device would not fall with one that its endorser revokes" }
     now[device]!.endorsement = endorsement
@@ -56,8 +57,8 @@ export function judgeRevoking(
   const changed = new Set<number>()
   for (const revocation of revocations) {
     const device = indexOf(revocation.deviceId)
-    const revoker = now.findIndex((it) => equal(it.signatureKey, revocation.revokerKey))
-    if (device === -1 || revoker === -1 || !equal(now[device]!.signatureKey, revocation.signatureKey)) {
+    const revoker = now.findIndex((it) => equalBytes(it.signatureKey, revocation.revokerKey))
+    if (device === -1 || revoker === -1 || !equalBytes(now[device]!.signatureKey, revocation.signatureKey)) {
       return { refused: "revocations: a device is not one of the name" }
     }
     if (isRevokedByOther(now[device]!)) continue
@@ -82,7 +83,7 @@ function comesFrom(
 ): boolean {
   for (let at = device; at > from; ) {
     const endorser = devices[at]!.endorsement?.deviceId
-    const next = endorser === undefined ? -1 : devices.findIndex((it) => equal(it.deviceId, endorser))
+    const next = endorser === undefined ? -1 : devices.findIndex((it) => equalBytes(it.deviceId, endorser))
     // An endorser is older: no chain is a circle.
     if (next === -1 || next >= at) return false
     if (next === from) return true
@@ -92,7 +93,7 @@ function comesFrom(
 }
 
 function isRevokedByOther({ signatureKey, revoked }: Judged): boolean {
-  return revoked?.revocation !== undefined && !equal(revoked.revocation.revokerKey, signatureKey)
+  return revoked?.revocation !== undefined && !equalBytes(revoked.revocation.revokerKey, signatureKey)
 }
 
 type Judging = { -readonly [K in keyof Judged]: Judged[K] }
@@ -103,7 +104,7 @@ function fallWith(devices: readonly Judging[], device: number): readonly number[
   const fallen: number[] = []
   for (const [at, it] of devices.entries()) {
     const { endorsement } = it
-    if (endorsement === undefined || !gone.some((id) => equal(id, endorsement.deviceId))) continue
+    if (endorsement === undefined || !gone.some((id) => equalBytes(id, endorsement.deviceId))) continue
     gone.push(it.deviceId)
     if (it.revoked !== undefined) continue
     it.revoked = { revocation: undefined }
@@ -111,6 +112,3 @@ function fallWith(devices: readonly Judging[], device: number): readonly number[
   }
   return fallen
 }
-
-const equal = (one: Uint8Array, other: Uint8Array) =>
-  one.length === other.length && one.every((byte, at) => byte === other[at])
