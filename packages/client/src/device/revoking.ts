@@ -28,9 +28,6 @@ export interface RevokingOptions {
   readonly now: () => number
 }
 
-/** Endorsements of one request. */
-const ENDORSEMENTS_MAX = 32
-
 /** The devices of this device's name, and how this one revokes those that came after it. */
 export class Revoking {
   readonly #options: RevokingOptions
@@ -59,7 +56,7 @@ export class Revoking {
     if (device === undefined) throw new ClientError("REFUSED", `${name} has no device ${id}`)
     const isOwn = equalBytes(device.signatureKey, identity.signatureKey)
     const kept = isOwn ? [] : this.#kept(keep, { device, all })
-    if (kept.length > ENDORSEMENTS_MAX) throw new ClientError("REFUSED", `at most ${ENDORSEMENTS_MAX} can be kept`)
+    if (kept.length > REVOCATIONS_MAX) throw new ClientError("REFUSED", `at most ${REVOCATIONS_MAX} can be kept`)
     const isKept = ({ deviceId }: Device) => kept.some((it) => equalBytes(it.deviceId, deviceId))
     // The device first: nobody comes from it any more after that.
     const falling = isOwn
