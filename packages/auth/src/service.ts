@@ -33,7 +33,7 @@ import {
   takeAll,
   unavailableAnswer,
 } from "@conclave/transport"
-import { accountDocument, type Store, type StoredDevice } from "./store/store.js"
+import { accountDocument, isOldest, type Store, type StoredDevice } from "./store/store.js"
 
 export interface AuthenticationOptions extends LogOptions, TraceOptions {
   readonly store: Store
@@ -48,7 +48,7 @@ export interface AuthenticationOptions extends LogOptions, TraceOptions {
 }
 
 /** What was refused for the sake of others, by the limit that it met. */
-export type RefusalKind = "accounts" | "displayNames" | "registrations" | "version"
+export type RefusalKind = "accounts" | "displayNames" | "erasures" | "registrations" | "version"
 
 export interface AuthenticationLimits {
   /** In bytes; default 16 KiB. */
@@ -62,8 +62,10 @@ export interface AuthenticationLimits {
    * bring four times as many, and at most three quarters of what there is for all.
    */
   readonly registrationsByRequester: Rate
-  /** What one name asks about all of its account; default 1 a minute, 20 at once. */
+  /** How often one name is exported; default 1 a minute, 20 at once. */
   readonly accounts: Rate
+  /** How often the oldest device of one name asks to erase it; default 1 a minute, 20 at once. */
+  readonly erasures: Rate
   /** Changes of one name's display name; default 1 a minute, 20 at once. */
   readonly displayNames: Rate
 }
@@ -74,6 +76,7 @@ const defaultLimits: AuthenticationLimits = {
   registrations: { perSecond: 20, burst: 1_000 },
   registrationsByRequester: { perSecond: 0.1, burst: 100 },
   accounts: { perSecond: 1 / 60, burst: 20 },
+  erasures: { perSecond: 1 / 60, burst: 20 },
   displayNames: { perSecond: 1 / 60, burst: 20 },
 }
 
@@ -110,6 +113,7 @@ class AuthenticationService {
   readonly #registrationsByNetwork: RateLimiter
   readonly #onRefusal: (kind: RefusalKind) => void
   readonly #accounts: RateLimiter
+  readonly #erasures: RateLimiter
   readonly #displayNames: RateLimiter
 
   constructor({ store, crypto, now = Date.now, limits, onError, onRefusal }: AuthenticationOptions) {
@@ -127,6 +131,7 @@ class AuthenticationService {
       burst: networkShare(registrationsByRequester.burst, registrations.burst),
     })
     this.#accounts = new RateLimiter(this.#limits.accounts)
+    this.#erasures = new RateLimiter(this.#limits.erasures)
     this.#displayNames = new RateLimiter(this.#limits.displayNames)
   }
 
@@ -286,9 +291,13 @@ class AuthenticationService {
     }
     if (device.suspended !== undefined) return suspended(device.suspended)
     if (device.revoked !== undefined) return { type: "revoked", revoked: revokedAmong([device]) }
-    const retryAfterMilliseconds = this.#accounts.take(name, this.#now())
+    // Before the budget: a younger device does not use up what the oldest one may ask.
+    if (wish === "erase" && !isOldest(await this.#store.lookup(name), deviceId)) return invalid(YOUNGER)
+    const kind = wish === "export" ? ("accounts" as const) : ("erasures" as const)
+    const limiter = wish === "export" ? this.#accounts : this.#erasures
+    const retryAfterMilliseconds = limiter.take(name, this.#now())
     if (retryAfterMilliseconds === undefined) return undefined
-    this.#onRefusal("accounts")
+    this.#onRefusal(kind)
     return { type: "throttled", retryAfterMilliseconds }
   }
 
@@ -299,6 +308,7 @@ class AuthenticationService {
 
   async #erase({ name, deviceId, at }: AccountRequest): Promise<AuthResponse> {
     const erased = await this.#store.erase(name, { deviceId, at })
+    if (erased.type === "younger") return invalid(YOUNGER)
     return erased.type === "suspended" ? suspended(erased.reason) : erased
   }
 
@@ -387,6 +397,7 @@ class AuthenticationService {
 const networkShare = (ofRequester: number, ofAll: number) =>
   Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 
+const YOUNGER = "deviceId: only the oldest device of a name erases it"
 const BAD_ENDORSEMENT = "endorsement: it is not by a device of the name"
 const BAD_REVOCATION = "revocations: one is not by a device of the name"
 

@@ -7,7 +7,7 @@ import { encode } from "@conclave/codec"
 import { ACCOUNT_LABEL, AccountTBS, DISPLAY_NAME_LABEL, DisplayNameTBS } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
 import { authStore, openDatabase } from "@conclave/sqlite"
-import { createDevice, createService, NOW, registration, type TestDevice } from "@conclave/testing/auth"
+import { createDevice, createService, NOW, registration, revocation, type TestDevice } from "@conclave/testing/auth"
 import { memoryStore, type Operated, type Store } from "../src/index.js"
 
 const stores: Readonly<Record<string, (test: TestContext) => Store & Operated>> = {
@@ -47,7 +47,7 @@ function displayNameOf(device: TestDevice) {
 
 for (const [name, openStore] of Object.entries(stores)) {
   describe(`an account (${name})`, () => {
-    it("is erased by any of its devices: nobody has the name then, and nobody can have it or those keys again", async (test) => {
+    it("is erased by its oldest device: nobody has the name then, and nobody can have it or those keys again", async (test) => {
       const store = openStore(test)
       const { ask } = createService(store)
       const [alice, second, bob, mallory] = [createDevice(), createDevice(), createDevice(), createDevice()]
@@ -55,8 +55,9 @@ for (const [name, openStore] of Object.entries(stores)) {
       await ask(registration(second, "alice", alice))
       await ask(registration(bob, "bob"))
       await ask(displayNameOf(alice))
-      assert.deepEqual(await ask(asks(second, "erase")), { type: "erased" })
-      assert.deepEqual(await ask(asks(second, "erase")), { type: "erased" }, "once more")
+      assert.deepEqual(await ask(asks(alice, "erase")), { type: "erased" })
+      assert.deepEqual(await ask(asks(alice, "erase")), { type: "erased" }, "once more")
+      assert.deepEqual(await ask(asks(second, "erase")), { type: "erased" }, "whoever asks then")
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })
       for (const { deviceId } of [alice, second]) {
         assert.deepEqual(await ask({ type: "lookupDevice", deviceId }), { type: "notFound" })
@@ -71,6 +72,32 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.deepEqual(await ask(displayNameOf(alice)), { type: "notFound" })
       assert.deepEqual(await ask(asks(alice, "export")), { type: "erased" }, "the other device is told")
       assert.equal((await ask({ type: "lookup", name: "bob" })).type, "devices")
+    })
+
+    it("is not erased by a younger device, which uses up nothing of the oldest one's; by it once that is revoked", async (test) => {
+      const store = openStore(test)
+      const { ask } = createService(store, { limits: { erasures: { perSecond: 0.001, burst: 1 } } })
+      const [laptop, phone] = [createDevice(), createDevice()]
+      await ask(registration(laptop, "alice"))
+      await ask(registration(phone, "alice", laptop))
+      for (let n = 0; n < 3; n++) {
+        const answer = await ask(asks(phone, "erase"))
+        assert.deepEqual(answer, { type: "invalid", reason: "deviceId: only the oldest device of a name erases it" })
+      }
+      assert.deepEqual(await store.erase("alice", { deviceId: phone.deviceId, at: 1n }), { type: "younger" })
+      const retired = { revocations: [revocation(laptop, laptop)], endorsements: [] }
+      assert.equal((await ask({ type: "revoke", name: "alice", ...retired })).type, "revoked")
+      assert.deepEqual(await ask(asks(phone, "erase")), { type: "erased" })
+    })
+
+    it("is erased at its own rate, whatever was exported", async (test) => {
+      const limits = { accounts: { perSecond: 0.001, burst: 1 }, erasures: { perSecond: 0.001, burst: 1 } }
+      const { ask } = createService(openStore(test), { limits })
+      const alice = createDevice()
+      await ask(registration(alice, "alice"))
+      assert.equal((await ask(asks(alice, "export"))).type, "account")
+      assert.equal((await ask(asks(alice, "export"))).type, "throttled")
+      assert.deepEqual(await ask(asks(alice, "erase")), { type: "erased" })
     })
 
     it("is erased and exported by nobody else, for no other name, and not by what was signed for something else", async (test) => {

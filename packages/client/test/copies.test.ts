@@ -146,6 +146,7 @@ describe("an account", () => {
       },
     })
     assert.ok(content.length > 0)
+    await assert.rejects(second.eraseAccount(), { code: "REFUSED", message: /only the oldest device of alice/ })
     await alice.eraseAccount()
     await alice.eraseAccount()
     assert.equal(ofAlice.status, "leaving")

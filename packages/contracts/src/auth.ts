@@ -170,7 +170,7 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   /** → account · erased · notFound · wrongTime · invalid · throttled */
   exportAccount: AccountRequest,
   /**
-   * Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
+   * By the oldest device that speaks for the name. Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
    * of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid ·
    * throttled
    */

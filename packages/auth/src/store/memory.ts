@@ -1,5 +1,6 @@
 import type { DisplayName } from "@conclave/contracts/auth"
 import { accountRevocation } from "./account.js"
+import { isOldest } from "./rank.js"
 import { DEVICES_EVER, judgeRevoking } from "./revoking.js"
 import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
@@ -78,6 +79,8 @@ export function memoryStore(): Store & Operated {
       if (by?.name !== name || by.revoked !== undefined) return { type: "notFound" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
+      const own = devices.filter((device) => device.name === name)
+      if (!isOldest(own, deviceId)) return { type: "younger" }
       for (const it of devices) if (it.name === name) erased.add(hex(it.deviceId))
       erased.add(name)
       devices = devices.filter((device) => device.name !== name)

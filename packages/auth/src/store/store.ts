@@ -3,6 +3,7 @@ import type { Account } from "./account.js"
 import type { Revoking } from "./revoking.js"
 
 export * from "./account.js"
+export * from "./rank.js"
 export type * from "./records.js"
 export * from "./revoking.js"
 
@@ -26,10 +27,10 @@ export interface Store {
   /** All there is under a name; `undefined` where nobody has it. */
   account(name: string): Promise<Account | undefined>
   /**
-   * Erases all there is under the name, if the device is one of it, in one step, and keeps that it was done. The name and its
-   * devices are never taken again.
+   * Erases all there is under the name, if the device is the oldest that speaks for it, in one step, and keeps that it was done.
+   * The name and its devices are never taken again.
    */
-  erase(name: string, by: ErasedBy): Promise<Erased | Suspended | { readonly type: "notFound" }>
+  erase(name: string, by: ErasedBy): Promise<Erasing>
   /** Whether the device was erased with its name. */
   isErased(deviceId: Uint8Array): Promise<boolean>
   /** Does what `judgeRevoking` says of it, in one step, where the signatures have been checked. Nothing takes it back. */
@@ -42,6 +43,13 @@ export type Revoked =
   | { readonly type: "refused"; readonly reason: string }
   | { readonly type: "notFound" }
   | Suspended
+
+export type Erasing =
+  | Erased
+  | Suspended
+  | { readonly type: "notFound" }
+  /** There is an older device that speaks for the name. */
+  | { readonly type: "younger" }
 
 export interface ErasedBy {
   readonly deviceId: Uint8Array

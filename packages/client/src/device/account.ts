@@ -1,5 +1,6 @@
 import { encode } from "@conclave/codec"
 import { ACCOUNT_LABEL, AccountTBS } from "@conclave/contracts/auth"
+import { equalBytes } from "@conclave/crypto"
 import { signWithLabel } from "@conclave/mls"
 import { ClientError } from "../errors.js"
 import type { Identity } from "../identity/identity.js"
@@ -32,8 +33,9 @@ export class Account {
     throw refused(answer)
   }
 
-  /** Leaves the conversations first, those that can be left by then. */
+  /** Leaves the conversations first, those that can be left by then; a younger device, which is refused, leaves none. */
   async erase(conversations: Iterable<ConversationHandle>): Promise<void> {
+    await this.#requireOldest()
     await leaveAll(conversations)
     const answer = await this.#ask("erase")
     if (answer.type !== "erased") throw refused(answer)
@@ -43,6 +45,13 @@ export class Account {
   /** Tells, once, where the directory does not list this device because its name was erased. */
   async look(): Promise<void> {
     if (!this.#isTold && (await this.#ask("export")).type === "erased") await this.#tell()
+  }
+
+  async #requireOldest(): Promise<void> {
+    const { directory, identity, signal } = this.#options
+    const [oldest] = await directory.devices(identity.name, signal)
+    if (oldest === undefined || equalBytes(oldest.signatureKey, identity.signatureKey)) return
+    throw new ClientError("REFUSED", `only the oldest device of ${identity.name} erases the name`)
   }
 
   async #tell(): Promise<void> {

@@ -3,10 +3,10 @@ import {
   type Account,
   type AccountDevice,
   accountRevocation,
-  type Erased,
   type ErasedBy,
+  type Erasing,
   erasedNameHash,
-  type Suspended,
+  isOldest,
 } from "@conclave/auth/store"
 import type { Connection } from "../connection.js"
 import { bytesArray } from "../values.js"
@@ -48,22 +48,20 @@ export interface OfDevices {
 
 export type Held = Pick<AccountDevice, "keyPackages" | "inboxHead" | "inbox">
 
-interface Erasing {
+interface Asked {
   readonly name: string
   readonly by: ErasedBy
   readonly ofDevices: OfDevices
 }
 
-export async function eraseBy(
-  connection: Connection,
-  { name, by, ofDevices }: Erasing,
-): Promise<Erased | Suspended | { readonly type: "notFound" }> {
+export async function eraseBy(connection: Connection, { name, by, ofDevices }: Asked): Promise<Erasing> {
   await lockName(connection, name)
   if (await isErased(connection, by.deviceId)) return { type: "erased" }
   const device = await deviceOf(connection, by.deviceId)
   if (device?.name !== name || device.revoked !== undefined) return { type: "notFound" }
   const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
+  if (!isOldest(await devicesOf(connection, name), by.deviceId)) return { type: "younger" }
   const deviceIds = await eraseName(connection, name)
   await ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
   return { type: "erased" }

@@ -3,10 +3,10 @@ import {
   type Account,
   type AccountDevice,
   accountRevocation,
-  type Erased,
   type ErasedBy,
+  type Erasing,
   erasedNameHash,
-  type Suspended,
+  isOldest,
 } from "@conclave/auth/store"
 import type { Connection } from "../database.js"
 import { deviceOf, devicesOf } from "./devices.js"
@@ -37,21 +37,19 @@ export interface OfDevices {
   held(connection: Connection, deviceId: Uint8Array): Pick<AccountDevice, "keyPackages" | "inboxHead" | "inbox">
 }
 
-interface Erasing {
+interface Asked {
   readonly name: string
   readonly by: ErasedBy
   readonly ofDevices: OfDevices
 }
 
-export function eraseBy(
-  connection: Connection,
-  { name, by, ofDevices }: Erasing,
-): Erased | Suspended | { readonly type: "notFound" } {
+export function eraseBy(connection: Connection, { name, by, ofDevices }: Asked): Erasing {
   if (isErased(connection, by.deviceId)) return { type: "erased" }
   const device = deviceOf(connection, by.deviceId)
   if (device?.name !== name || device.revoked !== undefined) return { type: "notFound" }
   const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
+  if (!isOldest(devicesOf(connection, name), by.deviceId)) return { type: "younger" }
   const deviceIds = eraseName(connection, name)
   ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
   return { type: "erased" }
