@@ -3,7 +3,14 @@ import { type Device, deviceIdOf, REGISTRATION_LABEL, RegistrationTBS } from "@c
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { type CredentialClaim, cipherSuite, signWithLabel } from "@conclave/mls"
-import { claimedKeys, isEndorsement, type Judgement, judge, withPin } from "../src/verdicts/index.js"
+import {
+  claimedKeys,
+  isEndorsement,
+  type Judgement,
+  judge,
+  type VerifyEndorsement,
+  withPin,
+} from "../src/verdicts/index.js"
 
 const provider = nodeProvider()
 export const suite = cipherSuite(1, provider)
@@ -20,11 +27,11 @@ export class Listing {
   readonly pinned = new Map<string, readonly Uint8Array[]>()
 
   /** Enters a new device, endorsed by another. `registeredAt` is Unix time in milliseconds. */
-  list(name: string, endorser?: Listed, registeredAt = 0n): Listed {
+  list(name: string, endorser?: Listed, registeredAt = 0n, number = suite.number): Listed {
     const key = suite.signature.generate((length) => provider.random(length))
     const signatureKey = key.publicKey
-    const endorsement = endorser && endorse(endorser, { name, signatureKey })
-    const device = { deviceId: idOf(signatureKey), cipherSuite: suite.number, signatureKey, registeredAt, endorsement }
+    const endorsement = endorser && endorse(endorser, { name, signatureKey, cipherSuite: number })
+    const device = { deviceId: idOf(signatureKey), cipherSuite: number, signatureKey, registeredAt, endorsement }
     this.devices.set(name, [...(this.devices.get(name) ?? []), device])
     return { key, device, claim: { credential: basic(name), signatureKey, reason: "add" } }
   }
@@ -42,7 +49,8 @@ export class Listing {
     const known = [...claimedKeys(claims).keys()].map((name) => {
       return [name, { pinned: this.pinned.get(name) ?? [], devices: this.devices.get(name) ?? [] }] as const
     })
-    return judge(claims, new Map(known), { acceptEndorsed, verifyEndorsement: (it) => isEndorsement(suite, it) })
+    const verifyEndorsement: VerifyEndorsement = (it) => isEndorsement(suite, it)
+    return judge(claims, new Map(known), { acceptEndorsed, verifyEndorsement, cipherSuite: suite.number })
   }
 
   /** Whether all pins of a judgement still hold; then they are kept. */
@@ -59,8 +67,11 @@ export class Listing {
 }
 
 /** By `endorser` over the registration of a key for a name. */
-export function endorse(endorser: Listed, device: { readonly name: string; readonly signatureKey: Uint8Array }) {
-  const content = encode(RegistrationTBS, { ...device, cipherSuite: suite.number })
+export function endorse(
+  endorser: Listed,
+  device: { readonly name: string; readonly signatureKey: Uint8Array; readonly cipherSuite?: number },
+) {
+  const content = encode(RegistrationTBS, { cipherSuite: suite.number, ...device })
   const signature = signWithLabel(endorser.key, REGISTRATION_LABEL, content)
   return { deviceId: endorser.device.deviceId, signature }
 }

@@ -3,6 +3,7 @@ import { describe, it } from "node:test"
 import type { CredentialClaim } from "@conclave/mls"
 import {
   claimedKeys,
+  type EndorsementClaim,
   isEndorsement,
   judgeDevices,
   nameOf,
@@ -39,6 +40,28 @@ describe("at the first contact with a name", () => {
       ])
       listing.pin(judgement)
       assert.deepEqual(listing.pinned.get("bob"), [bob.device.signatureKey])
+    }
+  })
+
+  it("a device of another cipher suite is refused, met or known, though its signatures are of the same kind", () => {
+    for (const isKnown of [false, true]) {
+      const listing = new Listing()
+      const bob = listing.list("bob")
+      if (isKnown) listing.pin(listing.judge([bob.claim]))
+      // ChaCha20 in the place of AES: the key is Ed25519 all the same.
+      const phone = listing.list("bob", bob, 1n, 3)
+      const judgement = listing.judge([phone.claim])
+      assert.deepEqual(accepted(judgement), [false])
+      assert.deepEqual(judgement.refused, [
+        { name: "bob", reason: "a device of bob has another cipher suite", keyChanged: false },
+      ])
+      assert.deepEqual(judgement.pins, [])
+      const known = { pinned: listing.pinned.get("bob") ?? [], devices: listing.devices.get("bob")! }
+      const policy = { verifyEndorsement: (claim: EndorsementClaim) => isEndorsement(suite, claim), cipherSuite: 1 }
+      assert.deepEqual(
+        judgeDevices("bob", known, policy).map((it) => it.known),
+        [true, false],
+      )
     }
   })
 
@@ -203,9 +226,11 @@ describe("the devices of a name", () => {
   const stranger = listing.list("bob", undefined, 5n)
   const devices = listing.devices.get("bob")!
   const shown = (pinned: readonly Uint8Array[]) =>
-    judgeDevices("bob", { pinned, devices }, { verifyEndorsement: (claim) => isEndorsement(suite, claim) }).map(
-      (it) => [it.pinned, it.known],
-    )
+    judgeDevices(
+      "bob",
+      { pinned, devices },
+      { verifyEndorsement: (claim) => isEndorsement(suite, claim), cipherSuite: 1 },
+    ).map((it) => [it.pinned, it.known])
 
   it("are known from the root where none is pinned", () => {
     assert.deepEqual(shown([]), [

@@ -44,7 +44,7 @@ export function knowing(options: KnowingOptions): Knowing {
   const { onRevoked, onUnlisted } = options
   const verifyEndorsement: VerifyEndorsement = (claim) => isEndorsement(identity.suite, claim)
   const judge: Judge = new Judge({
-    ...{ store, directory, verifyEndorsement, acceptEndorsed },
+    ...{ store, directory, verifyEndorsement, acceptEndorsed, cipherSuite: identity.suite.number },
     revocations: (name) => revocations.of(name),
     onPinned: (name) => {
       people.pinned(name)

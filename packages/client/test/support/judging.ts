@@ -34,7 +34,7 @@ export function makeJudge({ fails = false } = {}) {
       },
     },
     verifyEndorsement: (claim) => isEndorsement(suite, claim),
-    acceptEndorsed: true,
+    ...{ acceptEndorsed: true, cipherSuite: 1 },
   })
   const transactions = new Transactions(store, profileOf("alice"))
   return {

@@ -21,13 +21,15 @@ export interface JudgingPolicy {
   /** Whether a new key of a pinned name is accepted if a pinned key has endorsed it; otherwise the user is asked. */
   readonly acceptEndorsed: boolean
   readonly verifyEndorsement: VerifyEndorsement
+  /** Of the groups that are judged: a device of another one is not accepted into them. */
+  readonly cipherSuite: number
 }
 
 /** A device that the directory lists for a name. */
 export interface KnownDevice {
   readonly device: Device
   readonly pinned: boolean
-  /** Its key is pinned or comes from one that is; at the first contact, from the name's root. */
+  /** Of the groups' cipher suite, and its key is pinned or comes from one that is; at the first contact, from the name's root. */
   readonly known: boolean
 }
 
@@ -41,7 +43,7 @@ interface Finding {
 
 /**
  * Decides who the holders of signature keys are. A credential is accepted if and only if it is basic, holds a well-formed
- * name, the directory lists the signature key for that name, and the key comes from one that is trusted: at the first
+ * name, the directory lists the signature key for that name and the cipher suite of the group, and the key comes from one that is trusted: at the first
  * contact with a name from its root, the oldest device that is listed without an endorsement, which is then pinned; later
  * from any pinned key, if the policy allows that. A key comes from another if it is the same, or if a chain of
  * endorsements leads there, each verified. A key that was revoked is refused, and nothing comes from one that another device has
@@ -79,7 +81,7 @@ export function claimedKeys(claims: readonly CredentialClaim[]): ReadonlyMap<str
 export function judgeDevices(
   name: string,
   known: KnownName & { readonly devices: readonly Device[] },
-  { verifyEndorsement }: Pick<JudgingPolicy, "verifyEndorsement">,
+  { verifyEndorsement, cipherSuite }: Pick<JudgingPolicy, "verifyEndorsement" | "cipherSuite">,
 ): readonly KnownDevice[] {
   const { pinned } = known
   const devices = inChains(known)
@@ -87,7 +89,7 @@ export function judgeDevices(
   return known.devices.map((device) => ({
     device,
     pinned: includes(pinned, device.signatureKey),
-    known: comesFrom(device, { name, roots, devices, verifyEndorsement }),
+    known: device.cipherSuite === cipherSuite && comesFrom(device, { name, roots, devices, verifyEndorsement }),
   }))
 }
 
@@ -107,9 +109,14 @@ function find(
   }
   if (includes(pinned, signatureKey)) return { accepted: true, name }
   const devices = inChains(known)
-  const device = devices.find((it) => equalBytes(it.signatureKey, signatureKey))
+  const ofKey = devices.filter((it) => equalBytes(it.signatureKey, signatureKey))
+  const device = ofKey.find(({ cipherSuite }) => cipherSuite === policy.cipherSuite)
   if (device === undefined) {
-    return { accepted: false, name, reason: `the directory does not know this key of ${name}` }
+    const known = ofKey.length > 0
+    const fault = known
+      ? `a device of ${name} has another cipher suite`
+      : `the directory does not know this key of ${name}`
+    return { accepted: false, name, reason: fault }
   }
   const { verifyEndorsement } = policy
   if (pinned.length === 0) return meet(name, device, { devices, verifyEndorsement })
