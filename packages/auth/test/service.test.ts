@@ -23,11 +23,11 @@ const stores: Readonly<Record<string, (test: TestContext) => Store & Operated>> 
   },
 }
 
-const listed = ({ deviceId, cipherSuite, key }: TestDevice, endorsement?: Endorsement) => ({
+const listed = ({ deviceId, cipherSuite, key }: TestDevice, endorsement?: Endorsement, later = 0) => ({
   deviceId,
   cipherSuite,
   signatureKey: key.publicKey,
-  registeredAt: BigInt(NOW),
+  registeredAt: BigInt(NOW + later),
   endorsement,
 })
 
@@ -62,7 +62,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal((await ask(byFirst)).type, "registered")
       assert.equal((await ask(bySecond)).type, "registered")
       const looked = await ask({ type: "lookup", name: "alice" })
-      const devices = [listed(first), listed(second, byFirst.endorsement), listed(third, bySecond.endorsement)]
+      const devices = [listed(first), listed(second, byFirst.endorsement, 1), listed(third, bySecond.endorsement, 2)]
       assert.deepEqual(looked, { type: "devices", name: "alice", devices, displayName: undefined, revoked: [] })
     })
 
@@ -100,6 +100,30 @@ for (const [name, openStore] of Object.entries(stores)) {
       await ask(registration(device, "alice"))
       assert.match(reasonOf(await ask(registration(device, "bob"))), /another name/)
       assert.deepEqual(await ask({ type: "lookup", name: "bob" }), { type: "notFound" })
+    })
+
+    it("registers each device of a name later than those before, whatever the clock says", async (test) => {
+      const { ask, clock } = createService(openStore(test))
+      const [first, bob] = [createDevice(), createDevice()]
+      const times: (readonly [number, number])[] = [
+        [0, 0],
+        [-3_600_000, 1],
+        [0, 2],
+        [5_000, 5_000],
+        [5_000, 5_001],
+      ]
+      for (const [at, [later, expected]] of times.entries()) {
+        clock.now = NOW + later
+        const device = at === 0 ? first : createDevice()
+        const answer = await ask(registration(device, "alice", at === 0 ? undefined : first))
+        assert.equal(answer.type === "registered" && Number(answer.device.registeredAt) - NOW, expected)
+      }
+      clock.now = NOW - 1
+      const other = await ask(registration(bob, "bob"))
+      assert.equal(other.type === "registered" && Number(other.device.registeredAt) - NOW, -1, "each name by itself")
+      // The same again.
+      const again = await ask(registration(first, "alice"))
+      assert.equal(again.type === "registered" && Number(again.device.registeredAt) - NOW, 0)
     })
 
     it("of two that race for a name takes one", async (test) => {

@@ -317,6 +317,24 @@ describe("a device that another one of its name has revoked", () => {
     assert.deepEqual(told(await taken(alice)), [])
   })
 
+  it("is stated later than what the device stated before, also after its clock was set back and it was opened again", async () => {
+    await using world = new World()
+    const laptop = await world.open("bob")
+    const [phone, tablet] = [await further(world, laptop), await further(world, laptop)]
+    await laptop.revokeDevice(await idOf(phone))
+    const first = world.now
+    world.now -= 60_000
+    await laptop.revokeDevice(await idOf(tablet))
+    await laptop.close()
+    world.now -= 60_000
+    const again = await world.open("bob")
+    const gone = await again.revokeDevice(await idOf(again))
+    assert.deepEqual(
+      gone.map(({ revoked }) => Number(revoked!.at) - first),
+      [2, 0, 1],
+    )
+  })
+
   it("that is the last member has nothing left to do", async () => {
     await using world = new World({ inMemory: true })
     const { laptop, phone } = await couple(world)

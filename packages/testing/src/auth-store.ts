@@ -21,6 +21,7 @@ const operation = fc.oneof(
       name,
       ...{ deviceId: id, cipherSuite: fc.constantFrom(1, 2) },
       endorsement: fc.option(endorsement, { nil: undefined }),
+      late: fc.constantFrom(0n, 30n),
       devicesMax: fc.constantFrom(1, 4),
     })
     .map((it) => ({ ...it, signatureKey: it.deviceId })),
@@ -81,7 +82,8 @@ async function erase(store: Store, { name, deviceId }: Extract<Operation, { do: 
 function perform(store: Store & Operated, operation: Operation, at: bigint): Promise<unknown> {
   switch (operation.do) {
     case "register":
-      return store.register({ ...operation, at })
+      // A clock that is set back.
+      return store.register({ ...operation, at: at - operation.late })
     case "lookup":
       return store.lookup(operation.name)
     case "lookupDevice":

@@ -1,6 +1,6 @@
 import type { DisplayName } from "@conclave/contracts/auth"
 import { accountRevocation } from "./account.js"
-import { isOldest } from "./rank.js"
+import { isOldest, registeredAfter } from "./rank.js"
 import { DEVICES_EVER, judgeRevoking } from "./revoking.js"
 import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
@@ -39,7 +39,8 @@ export function memoryStore(): Store & Operated {
       if (endorser?.revoked !== undefined) return { type: "endorserRevoked" }
       const live = siblings.filter(({ revoked }) => revoked === undefined)
       if (live.length >= devicesMax || siblings.length >= DEVICES_EVER * devicesMax) return { type: "tooManyDevices" }
-      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt: at, endorsement, revoked: undefined }
+      const registeredAt = registeredAfter(siblings, at)
+      const device = { name, deviceId, cipherSuite, signatureKey, registeredAt, endorsement, revoked: undefined }
       devices.push(device)
       return { type: "registered", device: withState(device) }
     },

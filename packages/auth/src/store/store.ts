@@ -81,6 +81,7 @@ export interface NewDevice {
   readonly deviceId: Uint8Array
   readonly cipherSuite: number
   readonly signatureKey: Uint8Array
+  /** Unix time in milliseconds. The device is registered then, or one after the last of its name where that is not earlier. */
   readonly at: bigint
   /** By a device of the name, and checked: without, only the first device of a name is taken. */
   readonly endorsement: Endorsement | undefined

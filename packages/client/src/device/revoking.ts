@@ -31,6 +31,8 @@ export interface RevokingOptions {
 /** The devices of this device's name, and how this one revokes those that came after it. */
 export class Revoking {
   readonly #options: RevokingOptions
+  /** Of this device's last statement, as far as this process has made one. */
+  #latest = 0n
 
   constructor(options: RevokingOptions) {
     this.#options = options
@@ -89,14 +91,30 @@ export class Revoking {
     signal: AbortSignal,
     endorsements: readonly NewEndorsement[] = [],
   ): Promise<readonly RevokedDevice[]> {
-    const { directory, identity, now } = this.#options
+    const { directory, identity } = this.#options
     const { name, signer } = identity
+    const at = this.#time()
     const revocations = devices.map(({ deviceId, signatureKey }): Revocation => {
-      const statement = { deviceId, signatureKey, revokerKey: signer.key.publicKey, at: BigInt(now()) }
+      const statement = { deviceId, signatureKey, revokerKey: signer.key.publicKey, at }
       const content = encode(RevocationTBS, { name, ...statement })
       return { ...statement, signature: signWithLabel(signer.key, REVOCATION_LABEL, content) }
     })
     return directory.revoke(name, { revocations, endorsements }, signal)
+  }
+
+  /**
+   * Later than all that this device has stated, also where its clock was set back since: what it says of itself last would be
+   * taken for earlier than what it said of others, which would not hold then.
+   */
+  #time(): bigint {
+    const { identity, revocations, now } = this.#options
+    const own = revocations
+      .of(identity.name)
+      .filter(({ revocation }) => equalBytes(revocation.revokerKey, identity.signatureKey))
+    const before = own.reduce((latest, { revocation: { at } }) => (at > latest ? at : latest), this.#latest)
+    const time = BigInt(now())
+    this.#latest = time > before ? time : before + 1n
+    return this.#latest
   }
 
   /** This device's own endorsements, in the place of those by which the devices would fall. */

@@ -4,6 +4,7 @@ import {
   type NewDevice,
   type Operated,
   type Registered,
+  registeredAfter,
   type Store,
   type Suspended,
 } from "@conclave/auth/store"
@@ -110,7 +111,7 @@ function register(connection: Connection, device: NewDevice): Registered {
       device.name,
       device.cipherSuite,
       device.signatureKey,
-      device.at,
+      registeredAfter(siblings, device.at),
       device.endorsement?.deviceId ?? null,
       device.endorsement?.signature ?? null,
     ],
