@@ -53,7 +53,7 @@ export type RefusalKind = "accounts" | "displayNames" | "erasures" | "registrati
 export interface AuthenticationLimits {
   /** In bytes; default 16 KiB. */
   readonly requestSizeMax: number
-  /** Of one name; default 100. */
+  /** Of one name at a time; default 100. A name that has had four times as many gets one more a day. */
   readonly devicesPerNameMax: number
   /** New devices of all names together; default 20 a second, 1,000 at once. */
   readonly registrations: Rate
@@ -268,6 +268,7 @@ class AuthenticationService {
     }
     const kept = await this.#store.setDisplayName(name, displayName)
     if (!("type" in kept)) return { type: "displayName", displayName: kept }
+    if (kept.type === "revoked") return { type: "revoked", revoked: revokedAmong([kept.device]) }
     return kept.type === "erased" ? { type: "notFound" } : suspended(kept.reason)
   }
 
@@ -349,6 +350,8 @@ class AuthenticationService {
         return invalid("signatureKey: it speaks for another name")
       case "tooManyDevices":
         return invalid(`name: it has ${this.#limits.devicesPerNameMax} devices already`)
+      case "tooManyToday":
+        return invalid("name: it has had many devices, and gets one more a day")
       case "suspended":
         return suspended(registered.reason)
     }

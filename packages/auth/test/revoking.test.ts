@@ -183,6 +183,10 @@ for (const [name, openStore] of Object.entries(stores)) {
       const device = { name: "alice", deviceId, cipherSuite, signatureKey: thief.key.publicKey, at: 1n, endorsement }
       assert.equal((await store.register({ ...device, devicesMax: 100 })).type, "endorserRevoked")
       assert.equal(inWords(await text(phone, NOW + 1)), "-phone")
+      // The store says so as well, here too.
+      const late = { text: "A", at: BigInt(NOW + 2), deviceId: phone.deviceId, signature: new Uint8Array(64) }
+      const refused = await store.setDisplayName("alice", late)
+      assert.ok("type" in refused && refused.type === "revoked")
       assert.equal(inWords(await account(phone, "export")), "-phone")
       assert.equal(inWords(await account(phone, "erase")), "-phone")
       assert.equal((await store.erase("alice", { deviceId: phone.deviceId, at: 1n })).type, "notFound")
@@ -198,7 +202,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       )
     })
 
-    it("leaves room for a new one, so that a thief's hundred devices fill the name once", async (test) => {
+    it("leaves room for a new one, so that a thief's hundred devices fill a name for a day", async (test) => {
       const store = openStore(test)
       const service = createService(store, { limits: { devicesPerNameMax: 5 } })
       const { ask } = service
@@ -222,13 +226,22 @@ for (const [name, openStore] of Object.entries(stores)) {
         assert.equal((await ask(registration(thief, "alice", laptop))).type, "revoked")
       }
       assert.equal((await ask(registration(fresh, "alice", laptop))).type, "registered")
-      // What was revoked counts to four times as many.
+      // What was revoked counts to four times as many: then there is one a day.
       for (let n = 6; n < 20; n++) {
         const one = createDevice()
         assert.equal((await ask(registration(one, "alice", laptop))).type, "registered", `${n}`)
         await ask({ type: "revoke", name: "alice", revocations: [revocation(one, laptop)], endorsements: [] })
       }
-      assert.equal((await ask(registration(createDevice(), "alice", laptop))).type, "invalid")
+      const { clock } = service
+      for (let day = 0; day < 3; day++) {
+        const answer = await ask(registration(createDevice(), "alice", laptop))
+        assert.deepEqual(answer, { type: "invalid", reason: "name: it has had many devices, and gets one more a day" })
+        // Each of them was registered a millisecond after the one before.
+        clock.now += 86_400_000 + 20
+        const one = createDevice()
+        assert.equal((await ask(registration(one, "alice", laptop))).type, "registered", `day ${day}`)
+        await ask({ type: "revoke", name: "alice", revocations: [revocation(one, laptop)], endorsements: [] })
+      }
     })
 
     it("is one of few in a request, and of no time that is to come", async (test) => {

@@ -1,7 +1,7 @@
 import type { DisplayName } from "@conclave/contracts/auth"
 import { accountRevocation } from "./account.js"
-import { isOldest, registeredAfter } from "./rank.js"
-import { DEVICES_EVER, judgeRevoking } from "./revoking.js"
+import { isOldest, registeredAfter, registrationFault } from "./rank.js"
+import { judgeRevoking } from "./revoking.js"
 import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
 /** The reference model: what every store does, in the plainest way. */
@@ -37,8 +37,8 @@ export function memoryStore(): Store & Operated {
       if (suspension !== undefined) return suspension
       const endorser = siblings.find((it) => endorsement && hex(it.deviceId) === hex(endorsement.deviceId))
       if (endorser?.revoked !== undefined) return { type: "endorserRevoked" }
-      const live = siblings.filter(({ revoked }) => revoked === undefined)
-      if (live.length >= devicesMax || siblings.length >= DEVICES_EVER * devicesMax) return { type: "tooManyDevices" }
+      const fault = registrationFault(siblings, { at, devicesMax })
+      if (fault !== undefined) return fault
       const registeredAt = registeredAfter(siblings, at)
       const device = { name, deviceId, cipherSuite, signatureKey, registeredAt, endorsement, revoked: undefined }
       devices.push(device)
@@ -50,6 +50,8 @@ export function memoryStore(): Store & Operated {
       if (erased.has(name)) return { type: "erased" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
+      const device = byId(displayName.deviceId)
+      if (device?.revoked !== undefined) return { type: "revoked", device }
       const present = displayNames.get(name)
       if (present !== undefined && present.at >= displayName.at) return present
       displayNames.set(name, displayName)

@@ -1,5 +1,25 @@
 import { equalBytes } from "@conclave/crypto"
 
+/** Of the devices that a name may have at a time, so many times as many come as they like, with those that were revoked. */
+const DEVICES_EVER = 4
+/** After that, a name gets one new device in so long. */
+const PACE_MILLISECONDS = 86_400_000n
+
+/**
+ * Why a name takes no new device now. A thief fills a name with devices that she revokes again: whoever revokes hers has room at
+ * the next day at the latest, and until then a name grows by no more than that.
+ */
+export function registrationFault(
+  devices: readonly { readonly registeredAt: bigint; readonly revoked: object | undefined }[],
+  { at, devicesMax }: { readonly at: bigint; readonly devicesMax: number },
+): { readonly type: "tooManyDevices" | "tooManyToday" } | undefined {
+  const live = devices.filter(({ revoked }) => revoked === undefined)
+  if (live.length >= devicesMax) return { type: "tooManyDevices" }
+  const last = devices.at(-1)
+  const isFree = devices.length < DEVICES_EVER * devicesMax || last === undefined
+  return isFree || at - last.registeredAt >= PACE_MILLISECONDS ? undefined : { type: "tooManyToday" }
+}
+
 interface Ranked {
   readonly deviceId: Uint8Array
   readonly revoked: object | undefined

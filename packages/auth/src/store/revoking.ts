@@ -8,9 +8,6 @@ export interface Revoking {
   readonly endorsements: readonly NewEndorsement[]
 }
 
-/** Of the devices that a name may have at a time, so many times as many it may have in all, with those that were revoked. */
-export const DEVICES_EVER = 4
-
 /** What is to be stored, in this order. */
 export interface RevokingChanges {
   readonly endorsements: readonly NewEndorsement[]

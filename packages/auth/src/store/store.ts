@@ -19,10 +19,10 @@ export interface Store {
   lookup(name: string): Promise<readonly StoredDevice[]>
   lookupDevice(deviceId: Uint8Array): Promise<StoredDevice | undefined>
   /**
-   * Keeps a statement, checked, of a device of the name, if it is later than the one that is kept. Resolves with the one
-   * that is kept then.
+   * Keeps a statement, checked, of a device of the name, if it is later than the one that is kept, and if the device is not
+   * revoked. Resolves with the one that is kept then.
    */
-  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName | Suspended | Erased>
+  setDisplayName(name: string, displayName: DisplayName): Promise<DisplayName | Suspended | Erased | OfRevoked>
   displayName(name: string): Promise<DisplayName | undefined>
   /** All there is under a name; `undefined` where nobody has it. */
   account(name: string): Promise<Account | undefined>
@@ -85,7 +85,7 @@ export interface NewDevice {
   readonly at: bigint
   /** By a device of the name, and checked: without, only the first device of a name is taken. */
   readonly endorsement: Endorsement | undefined
-  /** Devices of one name that are not revoked; those that are count to `DEVICES_EVER` times as many. */
+  /** Devices of one name that are not revoked. Beyond four times as many in all, one comes a day. */
   readonly devicesMax: number
 }
 
@@ -103,6 +103,12 @@ export interface StoredDevice {
   readonly revoked: { readonly revocation: Revocation | undefined } | undefined
 }
 
+/** The device was revoked. */
+export interface OfRevoked {
+  readonly type: "revoked"
+  readonly device: StoredDevice
+}
+
 export type Registered =
   /** Now, or before with the same name. */
   | { readonly type: "registered"; readonly device: StoredDevice }
@@ -110,10 +116,11 @@ export type Registered =
   | { readonly type: "otherName" }
   /** The device was erased with its name. */
   | Erased
-  /** The device was revoked. */
-  | { readonly type: "revoked"; readonly device: StoredDevice }
+  | OfRevoked
   /** The endorsing device was. */
   | { readonly type: "endorserRevoked" }
   | { readonly type: "tooManyDevices" }
+  /** Of a name that has had many more: another day there is room. */
+  | { readonly type: "tooManyToday" }
   /** To a device of the name, and to one that such a device endorses; others are told that the name is taken. */
   | Suspended

@@ -1,10 +1,11 @@
 import {
-  DEVICES_EVER,
   type Erased,
   type NewDevice,
+  type OfRevoked,
   type Operated,
   type Registered,
   registeredAfter,
+  registrationFault,
   type Store,
   type StoredDevice,
   type Suspended,
@@ -100,10 +101,8 @@ async function register(connection: Connection, device: NewDevice): Promise<Regi
   if (suspension !== undefined) return suspension
   const endorser = device.endorsement && (await deviceOf(connection, device.endorsement.deviceId))
   if (endorser?.name === device.name && endorser.revoked !== undefined) return { type: "endorserRevoked" }
-  const live = siblings.filter(({ revoked }) => revoked === undefined)
-  if (live.length >= device.devicesMax || siblings.length >= DEVICES_EVER * device.devicesMax) {
-    return { type: "tooManyDevices" }
-  }
+  const fault = registrationFault(siblings, device)
+  if (fault !== undefined) return fault
   await connection.run(
     `INSERT INTO directory_device
        (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
@@ -132,12 +131,14 @@ async function setDisplayName(
   connection: Connection,
   name: string,
   displayName: DisplayName,
-): Promise<DisplayName | Suspended | Erased> {
+): Promise<DisplayName | Suspended | Erased | OfRevoked> {
   await lockName(connection, name)
   if (await isErased(connection, nameHash(name))) return { type: "erased" }
   const suspension = await suspensionOf(connection, name)
   if (suspension !== undefined) return suspension
   const { text, at, deviceId, signature } = displayName
+  const device = await deviceOf(connection, deviceId)
+  if (device?.revoked !== undefined) return { type: "revoked", device }
   await connection.run(
     `INSERT INTO directory_display_name AS present (name, text, at, device_id, signature) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (name) DO UPDATE SET text = excluded.text, at = excluded.at, device_id = excluded.device_id,

@@ -1,10 +1,11 @@
 import {
-  DEVICES_EVER,
   type Erased,
   type NewDevice,
+  type OfRevoked,
   type Operated,
   type Registered,
   registeredAfter,
+  registrationFault,
   type Store,
   type Suspended,
 } from "@conclave/auth/store"
@@ -98,10 +99,8 @@ function register(connection: Connection, device: NewDevice): Registered {
   if (suspension !== undefined) return suspension
   const endorser = device.endorsement && deviceOf(connection, device.endorsement.deviceId)
   if (endorser?.name === device.name && endorser.revoked !== undefined) return { type: "endorserRevoked" }
-  const live = siblings.filter(({ revoked }) => revoked === undefined)
-  if (live.length >= device.devicesMax || siblings.length >= DEVICES_EVER * device.devicesMax) {
-    return { type: "tooManyDevices" }
-  }
+  const fault = registrationFault(siblings, device)
+  if (fault !== undefined) return fault
   connection.run(
     `INSERT INTO directory_device
        (id, name, cipher_suite, signature_key, registered_at, endorser_id, endorser_signature)
@@ -123,10 +122,12 @@ function setDisplayName(
   connection: Connection,
   name: string,
   displayName: DisplayName,
-): DisplayName | Suspended | Erased {
+): DisplayName | Suspended | Erased | OfRevoked {
   if (isErased(connection, nameHash(name))) return { type: "erased" }
   const suspension = suspensionOf(connection, name)
   if (suspension !== undefined) return suspension
+  const device = deviceOf(connection, displayName.deviceId)
+  if (device?.revoked !== undefined) return { type: "revoked", device }
   const present = displayNameOf(connection, name)
   if (present !== undefined && present.at >= displayName.at) return present
   const { text, at, deviceId, signature } = displayName
