@@ -43,7 +43,14 @@ export async function intervalKeys(size: number, ages: readonly number[]): Promi
     store: deliveryStore(database, sha256),
     directory: authentication.directoryOf(directory),
     crypto: provider,
-    limits: { commits: free, claimsByRequester: free, appends: free, appendsByRequester: free, bytesByRequester: free },
+    limits: {
+      commits: free,
+      claimsByRequester: free,
+      appends: free,
+      appendsByRequester: free,
+      appendsByRequesterInAll: free,
+      bytesByRequester: free,
+    },
   })
   const open = (name: string, profile: MemoryProfile) =>
     Client.open({

@@ -16,6 +16,7 @@ const free = { perSecond: 1e9, burst: 1e9 }
 const limits: Partial<delivery.DeliveryLimits> = {
   appends: free,
   appendsByRequester: free,
+  appendsByRequesterInAll: free,
   commits: free,
   creations: free,
   creationsByRequester: free,

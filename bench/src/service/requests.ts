@@ -21,6 +21,7 @@ export const raised: Partial<DeliveryLimits> = {
       [
         "appends",
         "appendsByRequester",
+        "appendsByRequesterInAll",
         "creations",
         "creationsByRequester",
         "cursorsByRequester",

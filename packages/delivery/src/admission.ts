@@ -4,7 +4,7 @@ import type { Requester } from "@conclave/transport"
 import { afterTaking, budgetWait } from "./budgets.js"
 import { CommitTurns } from "./commit-turns.js"
 import type { DeliveryLimits } from "./limits.js"
-import { Rates, type Wait } from "./rates.js"
+import { Rates, type ToAll, type ToGroup, type Wait } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
 import { type Admitted, type Budgets, ENTRY_OVERHEAD, type GroupUse, type Refusal, type Store } from "./store/store.js"
 import { groupTopic } from "./topics.js"
@@ -20,6 +20,12 @@ export interface AdmissionOptions {
 export interface Asking {
   readonly requester: Requester | undefined
   readonly now: number
+}
+
+/** A knock, with what it takes of the room in bytes. */
+interface Knocking {
+  readonly groupId: Uint8Array
+  readonly size: number
 }
 
 /** Of the store's room: what is left beyond is for commits, and then for what frees room. */
@@ -45,11 +51,23 @@ export class Admission {
     this.#senderSecret = crypto.random(32)
   }
 
-  /** Before the request is looked at any closer. */
-  appendWait({ groupId, kind }: Append, { requester, now }: Asking): Wait {
-    const wait = this.waiting("appends", this.rates.append(groupId, requester, now))
-    if (wait !== undefined || kind !== "proposal") return wait
-    return this.waiting("proposals", this.rates.proposal(groupId, requester, now))
+  /**
+   * Before the request is looked at any closer. Nothing is taken that is kept by the group's id, which may be made up: that
+   * comes with {@link ofGroup}.
+   */
+  arrivalWait(kind: ToAll, groupId: Uint8Array, { requester, now }: Asking): Wait {
+    return this.waiting(kind, this.rates.arrival(kind, { groupId, requester, now }))
+  }
+
+  /** As {@link arrivalWait}, of an entry or another change of a group. */
+  appendWait({ groupId, kind }: Pick<Append, "groupId" | "kind">, { requester, now }: Asking): Wait {
+    const proposals = kind === "proposal" ? this.rates.groupWait("proposals", { groupId, requester, now }) : undefined
+    return this.waiting("proposals", proposals) ?? this.arrivalWait("appends", groupId, { requester, now })
+  }
+
+  /** What the requester has at a group that is there, for what is its to do. */
+  ofGroup(kind: ToGroup, groupId: Uint8Array, { requester, now }: Asking): Wait {
+    return this.waiting(kind, this.rates.ofGroup(kind, { groupId, requester, now }))
   }
 
   /** When the entry would be accepted otherwise: see `NewEntry.admit`. */
@@ -63,21 +81,32 @@ export class Admission {
     if (this.#isFull(size, isCommit ? ROOM.commit : ROOM.message)) return this.#quotaExceeded("service")
     const { requester, now } = asking
     const taken = takenFrom(request.kind)
+    const { groupId } = request
     // A turn is not spent on what does not fit into the requester's share, nor the other way round.
     const wait =
       this.#budgetsWait(taken, budgets, now) ??
       this.waiting("bytes", this.#bytesWait(size, asking)) ??
+      this.#groupsWait(taken, groupId, asking) ??
       this.waiting("commits", isCommit ? this.#turn(request, budgets, asking) : undefined)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     this.rates.bytes(size, requester, now)
+    for (const kind of taken) this.rates.ofGroup(kind, { groupId, requester, now })
     return { type: "admitted", budgets: this.#afterTaking(isCommit ? [...taken, "commits"] : taken, budgets, now) }
+  }
+
+  #groupsWait(taken: readonly ToGroup[], groupId: Uint8Array, { requester, now }: Asking): Wait {
+    for (const kind of taken) {
+      const wait = this.waiting(kind, this.rates.groupWait(kind, { groupId, requester, now }))
+      if (wait !== undefined) return wait
+    }
+    return undefined
   }
 
   #turn({ groupId }: Append, { commits: fullAt }: Budgets, { requester, now }: Asking): Wait {
     return this.#turns.take(groupTopic(groupId), requester, { now, fullAt })
   }
 
-  #budgetsWait(taken: readonly Budgeted[], budgets: Budgets, now: number): Wait {
+  #budgetsWait(taken: readonly (keyof Budgets)[], budgets: Budgets, now: number): Wait {
     for (const name of taken) {
       const wait = this.waiting(name, budgetWait({ rate: this.#limits[name], fullAt: budgets[name] }, now))
       if (wait !== undefined) return wait
@@ -85,26 +114,30 @@ export class Admission {
     return undefined
   }
 
-  #afterTaking(taken: readonly Budgeted[], budgets: Budgets, now: number): Budgets {
+  #afterTaking(taken: readonly (keyof Budgets)[], budgets: Budgets, now: number): Budgets {
     const after = taken.map((name) => [name, afterTaking({ rate: this.#limits[name], fullAt: budgets[name] }, now)])
     return { ...budgets, ...Object.fromEntries(after) }
   }
 
   /** When the knock would be left otherwise. Where there is no room for it, it is to come later. */
-  knock(size: number, { budgets }: GroupUse, asking: Asking): Refusal | Admitted {
-    const wait = this.#budgetsWait(["knocks"], budgets, asking.now)
+  knock({ groupId, size }: Knocking, { budgets }: GroupUse, asking: Asking): Refusal | Admitted {
+    const wait = this.#budgetsWait(["knocks"], budgets, asking.now) ?? this.#groupsWait(["knocks"], groupId, asking)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     const refusal = this.bytes(size, asking)
-    if (refusal === undefined) return { type: "admitted", budgets: this.#afterTaking(["knocks"], budgets, asking.now) }
+    if (refusal === undefined) {
+      this.rates.ofGroup("knocks", { groupId, ...asking })
+      return { type: "admitted", budgets: this.#afterTaking(["knocks"], budgets, asking.now) }
+    }
     return refusal.type === "quotaExceeded"
       ? { type: "throttled", retryAfterMilliseconds: NO_ROOM_MILLISECONDS }
       : refusal
   }
 
   /** When a policy would be changed otherwise: it takes what a proposal does. */
-  policy({ budgets }: GroupUse, { now }: Asking): Refusal | Admitted {
+  policy(groupId: Uint8Array, { budgets }: GroupUse, asking: Asking): Refusal | Admitted {
+    const { now } = asking
     const taken = takenFrom("proposal")
-    const wait = this.#budgetsWait(taken, budgets, now)
+    const wait = this.#budgetsWait(taken, budgets, now) ?? this.ofGroup("proposals", groupId, asking)
     if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
     return { type: "admitted", budgets: this.#afterTaking(taken, budgets, now) }
   }
@@ -170,10 +203,8 @@ export class Admission {
 
 const NO_ROOM_MILLISECONDS = 60_000
 
-type Budgeted = keyof Budgets
-
 /** Commits take from a budget of their own besides, in turns. */
-const takenFrom = (kind: Append["kind"]): readonly Budgeted[] =>
+const takenFrom = (kind: Append["kind"]): readonly ("appends" | "proposals")[] =>
   kind === "proposal" ? ["proposals", "appends"] : ["appends"]
 
 function sizeOf({ body, commit }: Append): number {

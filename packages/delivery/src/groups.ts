@@ -223,7 +223,7 @@ export class Groups {
     const { groupId, id, sealed } = request
     const { requester, now } = asking
     if (sealed.length > limits.knockSizeMax) return { type: "tooLarge", max: limits.knockSizeMax }
-    const wait = admission.waiting("knocks", admission.rates.knock(groupId, requester, now))
+    const wait = admission.arrivalWait("knocks", groupId, asking)
     if (wait !== undefined) return throttled(wait)
     const left = await store.knock({
       ...judge.knocking(evidenceOf(request), BigInt(now)),
@@ -233,7 +233,7 @@ export class Groups {
       since: knocksSince(now),
       sender: admission.senderOf(requester),
       ofKeyMax: limits.knocksPerKeyMax,
-      admit: (group) => admission.knock(sealed.length + KNOCK_OVERHEAD, group, asking),
+      admit: (group) => admission.knock({ groupId, size: sealed.length + KNOCK_OVERHEAD }, group, asking),
     })
     switch (left.type) {
       case "left":

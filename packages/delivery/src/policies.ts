@@ -41,11 +41,8 @@ export class Policies {
 
   async respond(request: PolicyRequest, asking: Asking): Promise<DeliveryResponse> {
     if (request.type === "policy") return this.#policy(request, asking)
-    const { rates } = this.#options.admission
-    const wait = this.#options.admission.waiting(
-      "proposals",
-      rates.proposal(request.groupId, asking.requester, asking.now),
-    )
+    const { groupId } = request
+    const wait = this.#options.admission.appendWait({ groupId, kind: "proposal" }, asking)
     if (wait !== undefined) return throttled(wait)
     return request.type === "setPolicy" ? this.#set(request, asking) : this.#retire(request, asking)
   }
@@ -84,7 +81,7 @@ export class Policies {
       ...shown,
       at,
       change,
-      admit: (group) => admission.policy(group, asking),
+      admit: (group) => admission.policy(request.groupId, group, asking),
     })
     return this.#answerTo(changed, { ...shown, asking })
   }

@@ -4,7 +4,7 @@ import { type AccessJudge, evidenceOf, keyOf, provedBefore } from "./access.js"
 import type { Admission, Asking } from "./admission.js"
 import type { DeliveryLimits } from "./limits.js"
 import type { RefusalKind } from "./refusals.js"
-import { done, forbidden, invalid, notFound, refused, refusedOf, throttled } from "./responses.js"
+import { done, forbidden, invalid, refused, refusedOf, throttled } from "./responses.js"
 import type { PushStore, PushTarget, Registration } from "./store/push-store.js"
 import type { Refusal, Refused, Store } from "./store/store.js"
 import { groupTopic, idOf } from "./topics.js"
@@ -55,9 +55,7 @@ export class Pushing {
     const { pushes, sender } = this.#options
     if (pushes === undefined || sender === undefined) return forbidden("this service wakes nobody")
     const { admission } = asked
-    const wait =
-      admission.denialsWait(asking) ??
-      admission.waiting("pushes", admission.rates.push(request.groupId, asking.requester, asking.now))
+    const wait = admission.denialsWait(asking) ?? admission.arrivalWait("pushes", request.groupId, asking)
     if (wait !== undefined) return throttled(wait)
     return request.type === "registerPush"
       ? this.#register(pushes, request, { asking, asked })
@@ -78,6 +76,8 @@ export class Pushing {
     if (lifetimeSeconds < 1) return invalid("lifetimeSeconds: at least 1")
     const standing = await store.standing(judge.writing(evidenceOf(request), BigInt(asking.now)))
     if (standing.type !== "standing") return this.#refused(groupId, standing, { asking, asked })
+    const wait = admission.ofGroup("pushes", groupId, asking)
+    if (wait !== undefined) return throttled(wait)
     const lifetime = Math.min(lifetimeSeconds, limits.pushLifetimeSecondsMax) * 1_000
     const registered = await pushes.register({
       ...request,
@@ -113,7 +113,7 @@ export class Pushing {
     const removal = asked.asked.crypto.hashes["SHA-256"]!.digest(token)
     const { type } = await pushes.remove({ groupId, id, removal })
     if (type === "removed") return done
-    if (type === "none") return notFound(groupId)
+    if (type === "none") return this.#refused(groupId, { type: "notFound" }, asked)
     return this.#refused(groupId, { type: "denied", reason: "another token removes this registration" }, asked)
   }
 

@@ -10,6 +10,11 @@ export interface DeliveryRates {
   readonly appends: Rate
   /** Those of them that are one requester's; default 100 a second, 1,000 at once. */
   readonly appendsByRequester: Rate
+  /**
+   * Requests to append and to change policies, of one requester to all groups together, accepted or not; default 400 a second,
+   * 8,000 at once. Like the other rates over all groups it is taken from before anything is known of the group.
+   */
+  readonly appendsByRequesterInAll: Rate
   /** Proposals of one group, which are appends too; default 2 a second, 100 at once. */
   readonly proposals: Rate
   /** Those of them that are one requester's; default 1 a second, 50 at once. */
@@ -37,17 +42,23 @@ export interface DeliveryRates {
   readonly knocks: Rate
   /** Those of them that are one requester's; default 1 in 10 seconds, 100 at once. */
   readonly knocksByRequester: Rate
+  /** Requests to knock, of one requester at all groups together, left or not; default 1 a second, 500 at once. */
+  readonly knocksByRequesterInAll: Rate
   /**
-   * Requests of one requester that are denied for the key, signature or pass that they show; default 20 a second, 2,000 at
-   * once. Who has used them up waits with all that needs a proof.
+   * Requests of one requester that are denied for the key, signature or pass that they show, or are about a group that is not
+   * there; default 20 a second, 2,000 at once. Who has used them up waits with all that needs a proof.
    */
   readonly denialsByRequester: Rate
   /** Registrations for pushes, and removals, of one group by one requester; default 1 in 10 seconds, 100 at once. */
   readonly pushesByRequester: Rate
+  /** Those requests of one requester for all groups together, proved or not; default 1 a second, 1,000 at once. */
+  readonly pushesByRequesterInAll: Rate
   /** Signals of one group, at this gateway; default 50 a second, 200 at once. */
   readonly signals: Rate
   /** Those of them that are one requester's; default 5 a second, 50 at once. */
   readonly signalsByRequester: Rate
+  /** Signals of one requester to all groups together, passed on or not; default 20 a second, 200 at once. */
+  readonly signalsByRequesterInAll: Rate
   /** Blobs that one requester begins or deletes; default 1 a second, 200 at once. */
   readonly blobsByRequester: Rate
   /** Chunks of blobs that one requester sends, stored or not; default 40 a second, 1,000 at once. */
@@ -61,6 +72,7 @@ export interface DeliveryRates {
 export const defaultRates: DeliveryRates = {
   appends: { perSecond: 200, burst: 2_000 },
   appendsByRequester: { perSecond: 100, burst: 1_000 },
+  appendsByRequesterInAll: { perSecond: 400, burst: 8_000 },
   proposals: { perSecond: 2, burst: 100 },
   proposalsByRequester: { perSecond: 1, burst: 50 },
   commits: { perSecond: 1, burst: 5 },
@@ -73,10 +85,13 @@ export const defaultRates: DeliveryRates = {
   cursorsByRequester: { perSecond: 1_000, burst: 20_000 },
   knocks: { perSecond: 1, burst: 1_000 },
   knocksByRequester: { perSecond: 0.1, burst: 100 },
+  knocksByRequesterInAll: { perSecond: 1, burst: 500 },
   denialsByRequester: { perSecond: 20, burst: 2_000 },
   pushesByRequester: { perSecond: 0.1, burst: 100 },
+  pushesByRequesterInAll: { perSecond: 1, burst: 1_000 },
   signals: { perSecond: 50, burst: 200 },
   signalsByRequester: { perSecond: 5, burst: 50 },
+  signalsByRequesterInAll: { perSecond: 20, burst: 200 },
   blobsByRequester: { perSecond: 1, burst: 200 },
   chunksByRequester: { perSecond: 40, burst: 1_000 },
   blobBytesReadByRequester: { perSecond: 4 * 1024 * 1024, burst: 1024 * 1024 * 1024 },
@@ -86,19 +101,21 @@ export const defaultRates: DeliveryRates = {
 /** Milliseconds until a request may come again, or `undefined` where it may pass. */
 export type Wait = number | undefined
 
+/** What a requester does to groups, and has a rate for at each of them. */
+export type ToGroup = "appends" | "knocks" | "proposals" | "pushes" | "signals"
+/** Of these each requester has a rate for all groups together besides; proposals and policies are appends to it. */
+export type ToAll = Exclude<ToGroup, "proposals">
+
 /** The rates, kept. Whoever is refused by one level has taken nothing from another. */
 export class Rates {
-  readonly #appends: Shared
-  readonly #proposals: Shared
+  readonly #ofGroup: Readonly<Record<ToGroup, Shared>>
+  readonly #ofAll: Readonly<Record<ToAll, Shared>>
   readonly #creations: Shared
   readonly #claims: Shared
   readonly #singleUse: Shared
   readonly #welcomes: Shared
   readonly #cursors: Shared
-  readonly #knocks: Shared
   readonly #denials: Shared
-  readonly #pushes: Shared
-  readonly #signalsOfRequester: Shared
   readonly #signals: RateLimiter
   readonly #blobs: Shared
   readonly #chunks: Shared
@@ -106,17 +123,25 @@ export class Rates {
   readonly #bytes: Shared
 
   constructor(rates: DeliveryRates) {
-    this.#appends = new Shared(rates.appendsByRequester, rates.appends)
-    this.#proposals = new Shared(rates.proposalsByRequester, rates.proposals)
+    this.#ofGroup = {
+      appends: new Shared(rates.appendsByRequester, rates.appends),
+      knocks: new Shared(rates.knocksByRequester, rates.knocks),
+      proposals: new Shared(rates.proposalsByRequester, rates.proposals),
+      pushes: new Shared(rates.pushesByRequester),
+      signals: new Shared(rates.signalsByRequester, rates.signals),
+    }
+    this.#ofAll = {
+      appends: new Shared(rates.appendsByRequesterInAll),
+      knocks: new Shared(rates.knocksByRequesterInAll),
+      pushes: new Shared(rates.pushesByRequesterInAll),
+      signals: new Shared(rates.signalsByRequesterInAll),
+    }
     this.#creations = new Shared(rates.creationsByRequester, rates.creations)
     this.#claims = new Shared(rates.claimsByRequester)
     this.#singleUse = new Shared(rates.claimsOfDeviceByRequester, rates.claims)
     this.#welcomes = new Shared(rates.welcomesByRequester)
     this.#cursors = new Shared(rates.cursorsByRequester)
-    this.#knocks = new Shared(rates.knocksByRequester, rates.knocks)
     this.#denials = new Shared(rates.denialsByRequester)
-    this.#pushes = new Shared(rates.pushesByRequester)
-    this.#signalsOfRequester = new Shared(rates.signalsByRequester, rates.signals)
     this.#signals = new RateLimiter(rates.signals)
     this.#blobs = new Shared(rates.blobsByRequester)
     this.#chunks = new Shared(rates.chunksByRequester)
@@ -124,17 +149,22 @@ export class Rates {
     this.#bytes = new Shared(rates.bytesByRequester)
   }
 
-  /** A requester's share of what is appended to a group; the group's own lies with it: `Budgets`. */
-  append(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#appends.takeOfRequester(requester, now, groupTopic(groupId))
+  /**
+   * Before anything is known of the group, which a stranger may have made up: takes from what the requester has for all groups,
+   * and of the group's rates takes nothing, but asks whether there is anything.
+   */
+  arrival(kind: ToAll, { groupId, requester, now }: AtGroup): Wait {
+    return this.groupWait(kind, { groupId, requester, now }) ?? this.#ofAll[kind].take(requester, now)
   }
 
-  proposal(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#proposals.takeOfRequester(requester, now, groupTopic(groupId))
+  /** What {@link ofGroup} would say, with nothing taken. */
+  groupWait(kind: ToGroup, { groupId, requester, now }: AtGroup): Wait {
+    return this.#ofGroup[kind].waitOfRequester(requester, now, groupTopic(groupId))
   }
 
-  knock(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#knocks.takeOfRequester(requester, now, groupTopic(groupId))
+  /** A requester's share of a group that is there, of what is its to do; the group's own share lies with it: `Budgets`. */
+  ofGroup(kind: ToGroup, { groupId, requester, now }: AtGroup): Wait {
+    return this.#ofGroup[kind].takeOfRequester(requester, now, groupTopic(groupId))
   }
 
   denied(requester: Requester | undefined, now: number): Wait {
@@ -167,15 +197,7 @@ export class Rates {
     return this.#cursors.take(requester, now, { amount: count })
   }
 
-  push(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#pushes.takeOfRequester(requester, now, groupTopic(groupId))
-  }
-
-  /** What is taken of the group comes later, {@link signal}. */
-  signalOfRequester(groupId: Uint8Array, requester: Requester | undefined, now: number): Wait {
-    return this.#signalsOfRequester.takeOfRequester(requester, now, groupTopic(groupId))
-  }
-
+  /** Of the group's own signals, beside what {@link ofGroup} takes. */
   signal(groupId: Uint8Array, now: number): Wait {
     return this.#signals.take(groupTopic(groupId), now)
   }
@@ -200,6 +222,13 @@ export class Rates {
   bytesWait(size: number, requester: Requester | undefined, now: number, leaving = 0): Wait {
     return this.#bytes.wait(requester, now, { amount: size, leaving })
   }
+}
+
+/** Who does something to which group, and when (milliseconds). */
+export interface AtGroup {
+  readonly groupId: Uint8Array
+  readonly requester: Requester | undefined
+  readonly now: number
 }
 
 /** One rate at the levels of a requester, its network, and all. */
@@ -229,6 +258,14 @@ class Shared {
     return takeAll(this.#ofRequester(requester, of, 1), now)
   }
 
+  /** What {@link takeOfRequester} would return, with nothing taken. */
+  waitOfRequester(requester: Requester | undefined, now: number, of: string): Wait {
+    const waits = this.#ofRequester(requester, of, 1).map(({ limiter, key, amount, owner }) =>
+      key === undefined ? 0 : (limiter.wait(key, now, amount, owner) ?? 0),
+    )
+    return Math.max(...waits) || undefined
+  }
+
   wait(requester: Requester | undefined, now: number, { amount, leaving }: { amount: number; leaving: number }): Wait {
     if (requester === undefined) return undefined
     const { peer, network } = this.#bursts
@@ -245,11 +282,17 @@ class Shared {
   }
 
   #ofRequester(requester: Requester | undefined, of: string, amount: number): Taking[] {
-    const { peer, network } = requester ?? {}
-    return [
-      { limiter: this.#peer, key: peer === undefined ? undefined : keyOf(peer, of), amount },
-      { limiter: this.#network, key: network === undefined ? undefined : keyOf(network, of), amount },
+    const levels = [
+      { limiter: this.#peer, name: requester?.peer },
+      { limiter: this.#network, name: requester?.network },
     ]
+    return levels.map(({ limiter, name }) => ({
+      limiter,
+      key: name === undefined ? undefined : keyOf(name, of),
+      amount,
+      // With many things of its choice it makes room for others at its own cost.
+      owner: of === "" ? undefined : name,
+    }))
   }
 }
 

@@ -232,7 +232,8 @@ class DeliveryService {
 
   readonly #onAccessRefusal = ({ type }: Refused, asking: Asking): void => {
     if (type === "wrongTime") this.#onRefusal("wrongTime")
-    if (type === "denied") this.#admission.denied(asking)
+    // Also for a group that is not there: whoever looks for groups asks for many.
+    if (type === "denied" || type === "notFound") this.#admission.denied(asking)
   }
 
   async #asDevice(

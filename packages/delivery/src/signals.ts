@@ -26,19 +26,17 @@ export async function sendSignal(
   { store, wake, limits, admission, judge, onAccessRefusal }: SendingOptions,
 ): Promise<DeliveryResponse> {
   const { groupId, body } = request
-  const { requester, now } = asking
+  const { now } = asking
   if (body.length > limits.signalSizeMax) return { type: "tooLarge", max: limits.signalSizeMax }
-  // A stranger takes nothing of the group's: that comes after the proof.
-  const wait =
-    admission.denialsWait(asking) ??
-    admission.waiting("signals", admission.rates.signalOfRequester(groupId, requester, now))
+  const wait = admission.denialsWait(asking) ?? admission.arrivalWait("signals", groupId, asking)
   if (wait !== undefined) return throttled(wait)
   const standing = await store.standing(judge.writing(evidenceOf(request), BigInt(now)))
   if (standing.type !== "standing") {
     onAccessRefusal(standing, asking)
     return refusedOf(groupId, standing)
   }
-  const ofGroup = admission.waiting("signals", admission.rates.signal(groupId, now))
+  const ofGroup =
+    admission.ofGroup("signals", groupId, asking) ?? admission.waiting("signals", admission.rates.signal(groupId, now))
   if (ofGroup !== undefined) return throttled(ofGroup)
   wake.signal(groupTopic(groupId), body)
   return done

@@ -94,8 +94,8 @@ describe("what members of a group may append", () => {
     assert.equal(await accepted("honest", "honest"), 2)
   })
 
-  it("appends that are refused for what they say count too", async () => {
-    const limits = { appendsByRequester: { perSecond: 1, burst: 3 } }
+  it("appends that are refused for what they say count for all groups of the requester", async () => {
+    const limits = { appendsByRequesterInAll: { perSecond: 1, burst: 3 } }
     const service = createService(memoryStore(sha256), { limits })
     const groupId = await createGroup(service)
     const wrong = { ...messageRequest(groupId, 0n), body: random(40) }

@@ -58,6 +58,33 @@ describe("a rate limiter", () => {
     assert.equal(limiter.take("a", 0), undefined)
   })
 
+  it("makes room at the cost of the owner with the most keys, whose keys share one bucket until it is full again", () => {
+    const limiter = new RateLimiter({ perSecond: 1, burst: 3 }, { keysMax: 200 })
+    assert.equal(limiter.take("honest 1", 0, 3, "honest"), undefined)
+    for (let i = 0; i < 199; i++) assert.equal(limiter.take(`flood ${i}`, 0, 1, "flooder"), undefined)
+    // Others come, each with a bucket of its own, and who was there keeps what it had.
+    for (let i = 0; i < 50; i++) {
+      const taken = [1, 2, 3, 4].map(() => limiter.take(`new ${i}`, 0, 1, `newcomer ${i}`))
+      assert.deepEqual(taken, [undefined, undefined, undefined, 1000])
+    }
+    assert.equal(limiter.take("honest 1", 0, 1, "honest"), 1000)
+    // The flooder has two left, whatever it names: those that its emptiest key had.
+    const flood = [1, 2, 3, 199, 200].map((i) => limiter.take(`flood ${i}`, 0, 1, "flooder"))
+    assert.deepEqual(flood, [undefined, undefined, 1000, 1000, 1000])
+    assert.equal(limiter.size, 51)
+    assert.equal(limiter.take("flood 1", 1000, 1, "flooder"), undefined)
+    assert.equal(limiter.take("flood 2", 1000, 1, "flooder"), 1000)
+    for (const key of ["flood 1", "flood 2"]) assert.equal(limiter.take(key, 4000, 3, "flooder"), undefined)
+  })
+
+  it("lets newcomers share one bucket where the table is full of owners with few keys", () => {
+    const limiter = new RateLimiter({ perSecond: 0.001, burst: 2 }, { keysMax: 120 })
+    for (let i = 0; i < 120; i++) assert.equal(limiter.take(`${i}`, 0, 1, `owner ${i % 2}`), undefined)
+    const newcomers = ["c", "d", "e"].map((owner) => limiter.take(owner, 0, 1, owner) === undefined)
+    assert.deepEqual(newcomers, [true, true, false])
+    assert.equal(limiter.take("0", 0, 1, "owner 0"), undefined)
+  })
+
   it("gives nothing for a clock that is set back, and goes on from there", () => {
     const limiter = new RateLimiter({ perSecond: 1, burst: 1 })
     assert.equal(limiter.take("a", 1_000_000), undefined)
@@ -69,14 +96,16 @@ describe("a rate limiter", () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ key: fc.nat(30), wait: fc.nat(400) }), { minLength: 50, maxLength: 300 }),
-        (steps) => {
+        fc.boolean(),
+        (steps, isOwned) => {
           const [perSecond, burst] = [2, 3]
           const limiter = new RateLimiter({ perSecond, burst }, { keysMax: 8 })
           const taken = new Map<number, number>()
           let now = 0
           for (const { key, wait } of steps) {
             now += wait
-            if (limiter.take(`${key}`, now) === undefined) taken.set(key, (taken.get(key) ?? 0) + 1)
+            const owner = isOwned ? `${key % 3}` : undefined
+            if (limiter.take(`${key}`, now, 1, owner) === undefined) taken.set(key, (taken.get(key) ?? 0) + 1)
           }
           // A key may move once from the shared bucket to one of its own: two bursts at the very most.
           for (const count of taken.values()) assert.ok(count <= 2 * burst + (now / 1000) * perSecond * 2)
