@@ -48,8 +48,9 @@ export class Heard {
   readonly topic: string
   /** Whom it is for: keys by topic, as the subscription follows them at the moment. */
   readonly positions: Positions
-  #waiting: DeliveryResponse[] = []
+  #waiting: Waiting[] = []
   #isHearing = false
+  #isProved = false
 
   constructor(topic: string, positions: Positions) {
     this.topic = topic
@@ -60,22 +61,42 @@ export class Heard {
     return this.#isHearing
   }
 
+  /** Whether what its cursors show was looked at: before that, nothing is for it. */
+  get isProved(): boolean {
+    return this.#isProved
+  }
+
   hear(): void {
     this.#isHearing = true
   }
 
+  /** Those that are refused are not followed any more. */
+  proved(): void {
+    this.#isProved = true
+  }
+
   /** Whether there was room. */
-  add(signal: DeliveryResponse): boolean {
+  add(topic: string, signal: DeliveryResponse): boolean {
     if (this.#waiting.length >= WAITING_MAX) return false
-    this.#waiting.push(signal)
+    this.#waiting.push({ topic, signal })
     return true
   }
 
   take(): readonly DeliveryResponse[] {
     const taken = this.#waiting
     this.#waiting = []
-    return taken
+    return taken.map(({ signal }) => signal)
   }
+
+  /** What waits of a log that is followed no longer is for nobody. */
+  forget(topic: string): void {
+    this.#waiting = this.#waiting.filter((it) => it.topic !== topic)
+  }
+}
+
+interface Waiting {
+  readonly topic: string
+  readonly signal: DeliveryResponse
 }
 
 /** For each subscription; each of a kilobyte at most. */
@@ -120,6 +141,7 @@ export class Signals {
 
   /** A log that is followed no longer. */
   leaveLog(heard: Heard, topic: string): void {
+    heard.forget(topic)
     const listening = this.#listening.get(topic)
     listening?.all.delete(heard)
     if (listening?.all.size !== 0) return
@@ -157,9 +179,10 @@ export class Signals {
     const signal: DeliveryResponse = { type: "signal", groupId, body }
     for (const heard of all) {
       const key = keyOf(heard)
-      if (key === undefined || !reaching.has(key)) continue
-      if (heard.add(signal)) wake.notifyHere(heard.topic)
-      else onDropped()
+      if (key === undefined || !reaching.has(key) || !heard.isProved) continue
+      if (!heard.add(topic, signal)) onDropped()
+      // Also where there was no room: whatever waits is taken, and makes room for the next.
+      wake.notifyHere(heard.topic)
     }
   }
 }

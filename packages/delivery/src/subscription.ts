@@ -28,7 +28,7 @@ export interface SubscriptionOptions {
   readonly passes: Passes
   readonly judge: AccessJudge
   /** What waits of signals, if it hears them; `topic` is noted when there is something to take. */
-  readonly heard: { readonly topic: string; take(): readonly DeliveryResponse[] }
+  readonly heard: { readonly topic: string; proved(): void; take(): readonly DeliveryResponse[] }
   readonly page: { readonly limit: number; readonly sizeMax: number }
   readonly signal: AbortSignal
   /** Shared by all subscriptions of a service. */
@@ -94,6 +94,7 @@ export async function* subscription(options: SubscriptionOptions): AsyncGenerato
   try {
     const topics = [...positions.keys()]
     const { passes, refusals } = await begin(reading)
+    heard.proved()
     if (passes.length > 0) yield { type: "passes", passes }
     passes.length = 0
     for (let start = 0; start < topics.length; start += TOPICS_IN_A_TURN) {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { decode } from "@conclave/codec"
-import { DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
+import { type Cursor, DeliveryResponse, deliveryRequests } from "@conclave/contracts/delivery"
 import type { SigningKey } from "@conclave/crypto"
 import { listen } from "@conclave/server"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
@@ -24,6 +24,7 @@ import {
 } from "@conclave/testing/delivery"
 import { connect } from "@conclave/transport/node"
 import { memoryStore, processWake, type RefusalKind, type Wake } from "../src/index.js"
+import { Heard, Signals } from "../src/signals.js"
 import { stores } from "./stores.js"
 
 const signalRequest = (groupId: Uint8Array, body = random(100)) => ({ type: "signal", groupId, body }) as const
@@ -132,6 +133,67 @@ describe("signals", { timeout: 60_000 }, () => {
     assert.equal(isAnywhere(groupId), true)
     assert.equal(isAnywhere(marker), false)
     await alice.end()
+  })
+
+  it("do not come to a subscription before what its cursors show was looked at", async () => {
+    const wake = processWake()
+    const service = createService(memoryStore(sha256), { wake })
+    const groupId = await createGroup(service)
+    const cursor = cursorWithAccess({ groupId, afterSeq: 0n })
+    const subscribe = (cursors: readonly Cursor[], signal: AbortSignal) =>
+      service.stream({ type: "subscribe", cursors, inboxAfter: 0n, proof: undefined }, signal)
+    // The key is the group's; the signature is not the key's.
+    const forged = { ...cursor, access: { ...cursor.access, signature: random(64) } } as Cursor
+    for (const [cursors, expected] of [
+      [[forged], ["denied"]],
+      [[cursor], ["passes", "entries", "signal"]],
+    ] as const) {
+      const gone = new AbortController()
+      const stream = subscribe(cursors, gone.signal)
+      const { subscription } = expectType((await stream.next()).value!, "subscribed")
+      expectType(await service.ask({ type: "hear", subscription }), "done")
+      // More than wait for one subscription: it must not be deaf for what comes after them.
+      for (let i = 0; i < 40; i++) expectType(await service.ask(signalRequest(groupId)), "done")
+      await turn()
+      const answers: string[] = []
+      const reading = (async () => {
+        for await (const { type } of stream) answers.push(type)
+      })()
+      await until(() => answers.length >= Math.min(2, expected.length))
+      expectType(await service.ask(signalRequest(groupId)), "done")
+      await until(() => answers.length >= expected.length)
+      await turn()
+      gone.abort()
+      await reading
+      assert.deepEqual(answers, expected)
+    }
+  })
+
+  it("that wait go with the log that they are of, and what comes beyond 32 makes nobody deaf", () => {
+    const heard = new Heard("topic", new Map())
+    const signalOf = (groupId: Uint8Array) => ({ type: "signal", groupId, body: random(1) }) as const
+    const [one, other] = [signalOf(random(32)), signalOf(random(32))]
+    for (let i = 0; i < 20; i++) {
+      heard.add("one", one)
+      heard.add("other", other)
+    }
+    assert.equal(heard.add("one", one), false)
+    const signals = new Signals({ store: memoryStore(sha256), wake: processWake(), onError() {}, onDropped() {} })
+    signals.leaveLog(heard, "one")
+    assert.deepEqual(heard.take(), Array(16).fill(other))
+    assert.equal(heard.add("one", one), true)
+  })
+
+  it("of one requester to all its groups have a rate, and another's go on", async () => {
+    const service = createService(memoryStore(sha256), {
+      limits: { signalsByRequesterInAll: { perSecond: 1, burst: 5 } },
+    })
+    const answers: string[] = []
+    for (let i = 0; i < 7; i++) {
+      answers.push((await service.askAs("4c0000201", signalRequest(await createGroup(service)))).type)
+    }
+    assert.deepEqual(answers, [...Array(5).fill("done"), "throttled", "throttled"])
+    expectType(await service.askAs("4c6336401", signalRequest(await createGroup(service))), "done")
   })
 
   it("do not come to subscriptions that have not asked for them", async () => {
