@@ -1,5 +1,5 @@
 import type { Binding } from "./binding.js"
-import { KeptMemory } from "./memory.js"
+import { KeptMemory, SMALL_MAX } from "./memory.js"
 
 export type NativeHash = "SHA-256" | "SHA-384" | "SHA-512"
 export type NativeAead = "AES-128-GCM" | "AES-256-GCM" | "ChaCha20-Poly1305"
@@ -165,6 +165,32 @@ export class NativeLibrary {
     }
   }
 
+  /** {@link seal} into `output`, of the plaintext's length and 16 bytes more, which overlaps no other argument. */
+  sealTo(
+    name: NativeAead,
+    key: Uint8Array,
+    nonce: Uint8Array,
+    plaintext: Uint8Array,
+    authenticatedData: Uint8Array,
+    output: Uint8Array,
+  ): void {
+    const memory = this.#memory
+    try {
+      const ciphertext = output.length > SMALL_MAX ? output : memory.output(output.length)
+      this.#binding.seal(
+        aeads[name],
+        memory.input(key),
+        memory.input(nonce),
+        memory.input(plaintext),
+        memory.input(authenticatedData),
+        ciphertext,
+      )
+      if (ciphertext !== output) output.set(ciphertext)
+    } finally {
+      memory.wipe()
+    }
+  }
+
   /** `undefined` for what is not authentic. The ciphertext has at least a tag. */
   open(
     name: NativeAead,
@@ -264,7 +290,7 @@ export class NativeLibrary {
         try {
           const signature = memory.output(signatureSizeMax)
           const length = binding.sign(held.number, memory.input(message), signature)
-          return new Uint8Array(signature.subarray(0, length))
+          return signature.slice(0, length)
         } finally {
           memory.wipe()
         }
