@@ -12,19 +12,38 @@ export interface DecodeOptions {
 
 /** Throws `RangeError` or `TypeError` for a value that the type cannot hold. */
 export function encode<T>(codec: Pick<Codec<T>, "write">, value: T): Uint8Array {
-  const writer = borrowed ?? new Writer()
-  borrowed = undefined
-  try {
+  return written((writer) => {
     codec.write(writer, value)
     return writer.finish()
+  })
+}
+
+/**
+ * Lends a writer: what is written need not be copied to be hashed, signed or encrypted. It is overwritten when `use` returns
+ * or throws, so no view of it may be kept.
+ */
+export function written<T>(use: (writer: Writer) => T): T {
+  const writer = lendable.pop() ?? new Writer()
+  try {
+    return use(writer)
   } finally {
     writer.reset()
-    if (writer.capacity <= 65536) borrowed = writer
+    if (writer.capacity <= LENDABLE_CAPACITY_MAX && lendable.length < LENDABLE_MAX) lendable.push(writer)
   }
 }
 
-// Encoding is synchronous and short: one writer serves nearly all of it. A nested call simply makes its own.
-let borrowed: Writer | undefined
+// Encoding is synchronous and short: one writer serves nearly all of it, and one more what is encoded meanwhile.
+const lendable: Writer[] = []
+const LENDABLE_MAX = 2
+const LENDABLE_CAPACITY_MAX = 65536
+
+/** {@link decode} of bytes that are the caller's alone and stay as they are: the value's own bytes are views into them. */
+export function decodeOwned<T>(codec: Codec<T>, bytes: Uint8Array, registries?: Registries): T {
+  const reader = new Reader(bytes, registries)
+  const value = codec.read(reader)
+  if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the value`)
+  return value
+}
 
 /**
  * Decodes exactly one value, from a private copy of `bytes` into which the value's own bytes are views. Throws
@@ -34,10 +53,7 @@ export function decode<T>(codec: Codec<T>, bytes: Uint8Array, options: DecodeOpt
   const sizeMax = options.sizeMax ?? 0x3fff_ffff
   if (bytes.length > sizeMax) throw new DecodeError(`${bytes.length} bytes are more than the ${sizeMax} allowed`, 0)
   // Not `slice`: that of a Buffer is a Buffer, and slices of one share its memory.
-  const reader = new Reader(new Uint8Array(bytes), options.registries)
-  const value = codec.read(reader)
-  if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the value`)
-  return value
+  return decodeOwned(codec, new Uint8Array(bytes), options.registries)
 }
 
 // --- Numbers and bytes ---------------------------------------------------------------------------------------------

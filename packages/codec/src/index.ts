@@ -4,6 +4,7 @@ export {
   boolean,
   type DecodeOptions,
   decode,
+  decodeOwned,
   type Enumeration,
   encode,
   enumeration,
@@ -22,6 +23,7 @@ export {
   union,
   utf8,
   vector,
+  written,
 } from "./codec.js"
 export { type Codec, type Shape, snakeCase, type TypeOf } from "./declaration.js"
 export { DecodeError } from "./errors.js"

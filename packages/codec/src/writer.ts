@@ -76,10 +76,30 @@ export class Writer {
     return written
   }
 
-  /** Forgets what was written, after an error in the middle of it. */
+  /** How many bytes have been written. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** What was written from `start` to `end`. A view, valid until something else is written. */
+  view(start = 0, end = this.#length): Uint8Array {
+    return this.#bytes.subarray(start, end)
+  }
+
+  /** Sets `size` bytes aside, zeros. */
+  zeros(size: number): void {
+    this.#grow(size)
+  }
+
+  /** Forgets and overwrites what was written from `length` on. */
+  truncate(length: number): void {
+    this.#bytes.fill(0, length, this.#length)
+    this.#length = length
+  }
+
+  /** Forgets and overwrites all that was written. */
   reset(): void {
-    this.#bytes.fill(0, 0, this.#length)
-    this.#length = 0
+    this.truncate(0)
   }
 
   get capacity(): number {

@@ -1,4 +1,5 @@
 export { concat, equalBytes, wipe } from "./bytes.js"
+export { sealTo } from "./checked/aead.js"
 export { hkdfExpand, hkdfExtract } from "./hkdf.js"
 export {
   type Hpke,

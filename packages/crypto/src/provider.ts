@@ -84,6 +84,17 @@ export interface Aead {
   readonly nonceSize: number
   readonly tagSize: number
   seal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, authenticatedData: Uint8Array): Uint8Array
+  /**
+   * `seal` into memory of the caller's, where a library writes to it without a copy in between: `output`, of the plaintext's
+   * length and `tagSize` bytes more, overlaps no other argument. See {@link sealTo}.
+   */
+  sealTo?(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    plaintext: Uint8Array,
+    authenticatedData: Uint8Array,
+    output: Uint8Array,
+  ): void
   /** `undefined` for anything that is not authentic, a ciphertext shorter than its tag included: it never throws. */
   open(
     key: Uint8Array,

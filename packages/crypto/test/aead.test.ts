@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { sealTo } from "@conclave/crypto"
 import { aeads } from "./facts/symmetric.js"
 import { aeadNames, bytes, empty, flipped, hex, providers, seeded, unanimous } from "./support.js"
 
@@ -11,6 +12,25 @@ for (const provider of providers) {
       assert.deepEqual([key.length, nonce.length], [aead.keySize, aead.nonceSize])
       assert.equal(hex(aead.seal(key, nonce, bytes(fact.plaintext), data)), fact.ciphertext)
       assert.equal(hex(aead.open(key, nonce, bytes(fact.ciphertext), data)), fact.plaintext)
+    }
+  })
+
+  test(`${provider.name}: what is sealed into the caller's memory is what is sealed, and nothing beside it is written`, () => {
+    const random = seeded("seal to")
+    for (const name of aeadNames) {
+      const aead = provider.aeads[name]!
+      const [key, nonce, data] = [random(aead.keySize), random(12), random(5)]
+      for (const length of [0, 1, 12, 48, 49, 64, 1000]) {
+        const plaintext = random(length)
+        const memory = new Uint8Array(length + 16 + 20).fill(7)
+        sealTo(aead, { key, nonce }, plaintext, data, memory.subarray(10, length + 26))
+        assert.deepEqual(memory.subarray(10, length + 26), aead.seal(key, nonce, plaintext, data))
+        assert.deepEqual(memory.subarray(0, 10), new Uint8Array(10).fill(7))
+        assert.deepEqual(memory.subarray(length + 26), new Uint8Array(10).fill(7))
+      }
+      assert.throws(() => sealTo(aead, { key, nonce: random(11) }, data, data, new Uint8Array(21)), RangeError)
+      assert.throws(() => sealTo(aead, { key, nonce }, data, data, new Uint8Array(20)), RangeError)
+      assert.throws(() => sealTo(aead, { key, nonce }, data, data, new Uint8Array(22)), RangeError)
     }
   })
 

@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import { concat } from "@conclave/crypto"
 import { type KeyPackage, leafIndex, type Proposal } from "@conclave/mls"
 import { senderDataKey } from "../src/framing/private-message.js"
 import {
@@ -236,7 +237,7 @@ function inner(forgery: Forgery): Uint8Array {
   const contentType = choices.one(["application", "proposal", "commit"] as const)
   const body = known.bodies.find(({ type }) => type === contentType)!
   const auth = { signature: new Uint8Array(64), confirmationTag: new Uint8Array(32) }
-  const right = encode(privateMessageContent(contentType, choices.of(4)), { body, auth })
+  const right = concat(encode(privateMessageContent(contentType), { body, auth }), new Uint8Array(choices.of(4)))
   const plaintext = choices.of(4) === 0 ? right : mutateBytes(right, right, drawing(choices.of(65536)))
   const { groupId, epoch: number } = epoch.context
   const { key, nonce, generation } = state.secretTree.next(

@@ -446,15 +446,20 @@ export interface PrivateMessageContent {
   readonly body: ContentBody
   readonly auth: FramedContentAuthData
 }
-export function privateMessageContent(contentType: ContentType, paddingSize = 0): Codec<PrivateMessageContent> {
-  const fields: Codec<any> = bodyCodecs[contentType]
+export const privateMessageContent = (contentType: ContentType) => privateContents[contentType]
+const privateContents = {
+  application: privateContent("application", struct("PrivateMessageContent", contentCases.application)),
+  proposal: privateContent("proposal", struct("PrivateMessageContent", contentCases.proposal)),
+  commit: privateContent("commit", struct("PrivateMessageContent", contentCases.commit)),
+}
+
+function privateContent(contentType: ContentType, fields: Codec<any>): Codec<PrivateMessageContent> {
   const authData = framedContentAuthData(contentType)
   return {
     syntax: "PrivateMessageContent %",
     write(writer, { body, auth }) {
       fields.write(writer, body)
       authData.write(writer, auth)
-      writer.bytes(new Uint8Array(paddingSize))
     },
     read(reader) {
       const body = { type: contentType, ...fields.read(reader) } as ContentBody
@@ -465,11 +470,6 @@ export function privateMessageContent(contentType: ContentType, paddingSize = 0)
       return { body, auth }
     },
   }
-}
-const bodyCodecs = {
-  application: struct("PrivateMessageContent", contentCases.application),
-  proposal: struct("PrivateMessageContent", contentCases.proposal),
-  commit: struct("PrivateMessageContent", contentCases.commit),
 }
 
 export const PrivateContentAAD = struct("PrivateContentAAD", {

@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { type Codec, decode, encode, opaque, uint32 } from "@conclave/codec"
 import { hkdfExpand } from "@conclave/crypto"
 import { authenticatedContentTBM, signContent } from "../src/framing/content.js"
+import { protectPrivate, signAndProtect } from "../src/framing/private-message.js"
 import { leafIndex } from "../src/indexes.js"
 import { confirmedTranscriptHash } from "../src/schedule/transcript.js"
 import { expandWithLabel, treeSecretDeriver, verifyWithLabel } from "../src/suite/labels.js"
@@ -25,6 +26,7 @@ import {
   UnsignedLeafNode,
   WireFormat,
 } from "../src/wire.js"
+import { secretTree } from "./vectors/secret-tree.js"
 import { everySuite } from "./vectors/suites.js"
 import { bytes, hex, none } from "./vectors/vector.js"
 
@@ -145,6 +147,42 @@ test("a leaf node signs itself, and its place where it was made for a group", ()
     const elsewhere = { ...position, leafIndex: leafIndex(8) }
     assert.equal(isLeafSignatureValid(suite, signed, elsewhere), source.type === "keyPackage")
     assert.deepEqual(encode(LeafNode, signed).subarray(0, -66), encode(UnsignedLeafNode, unsigned))
+  }
+})
+
+test("a PrivateMessage is written as it is declared, whether it is signed before or meanwhile", () => {
+  for (const [length, paddingSize] of [
+    [0, 0],
+    [1, 0],
+    [63, 1],
+    [64, 0],
+    [1024, 40],
+    [16384, 0],
+    [70_000, 3],
+  ] as const) {
+    for (const authenticatedData of [none, new Uint8Array(100).fill(4)]) {
+      const applicationData = new Uint8Array(length).fill(5)
+      const body = { type: "application", applicationData } as const
+      const content = { ...contentOf({ type: "member", leafIndex: leafIndex(1) }, body), authenticatedData }
+      const options = () => ({
+        keys: {
+          senderData: tag,
+          secretTree: secretTree(suite, { encryption_secret: "11".repeat(32), leaves: { length: 2 } }),
+        },
+        paddingSize,
+        random: (size: number) => new Uint8Array(size).fill(6),
+      })
+      const auth = { signature: signContent({ wireFormat: "mlsPrivateMessage", content, context }, key) }
+      const message = protectPrivate(suite, content, auth, options())
+      assert.deepEqual(signAndProtect(suite, { content, context }, key, options()), message)
+      const decoded = decode(MLSMessage, message)
+      assert.deepEqual(encode(MLSMessage, decoded), message)
+      assert(decoded.wireFormat.type === "mlsPrivateMessage")
+      const { ciphertext, encryptedSenderData } = decoded.wireFormat.privateMessage
+      const prefix = length < 64 ? 1 : length < 16384 ? 2 : 4
+      assert.equal(ciphertext.length, prefix + length + 66 + paddingSize + 16)
+      assert.equal(encryptedSenderData.length, 28)
+    }
   }
 })
 

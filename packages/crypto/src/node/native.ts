@@ -106,6 +106,8 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
   function aead(name: AeadName): Aead {
     return checkedAead(name, {
       seal: (key, nonce, plaintext, authenticatedData) => library.seal(name, key, nonce, plaintext, authenticatedData),
+      sealTo: (key, nonce, plaintext, authenticatedData, output) =>
+        library.sealTo(name, key, nonce, plaintext, authenticatedData, output),
       open: (key, nonce, ciphertext, authenticatedData) =>
         library.open(name, key, nonce, ciphertext, authenticatedData),
     })

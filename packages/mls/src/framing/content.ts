@@ -1,7 +1,7 @@
-import { encode, Writer } from "@conclave/codec"
-import { type SigningKey, wipe } from "@conclave/crypto"
+import { encode, type Writer, written } from "@conclave/codec"
+import type { SigningKey } from "@conclave/crypto"
 import { AuthenticityError } from "../errors.js"
-import { refHash, signWithLabel, verifyWithLabel } from "../suite/labels.js"
+import { refHash, writeSignedMessage } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import {
   AuthenticatedContent,
@@ -28,10 +28,10 @@ export interface ContentToSign {
 }
 
 export function signContent(toSign: ContentToSign, key: SigningKey): Uint8Array {
-  const tbs = framedContentTBS(toSign)
-  const signature = signWithLabel(key, "FramedContentTBS", tbs)
-  wipe(tbs)
-  return signature
+  return written((writer) => {
+    writeContentToSign(writer, toSign)
+    return key.sign(writer.view())
+  })
 }
 
 /** RFC 9420 §6.1. @throws AuthenticityError */
@@ -40,12 +40,19 @@ export function verifyContent(
   authenticated: AuthenticatedContent,
   signer: { readonly publicKey: Uint8Array; readonly context: Uint8Array },
 ): VerifiedContent {
-  const content = framedContentTBS({ ...authenticated, context: signer.context })
-  const { signature } = authenticated.auth
-  if (!verifyWithLabel(suite, { publicKey: signer.publicKey, label: "FramedContentTBS", content, signature })) {
-    throw new AuthenticityError()
-  }
+  const { wireFormat, content, auth } = authenticated
+  const { publicKey, context } = signer
+  const isAuthentic = written((writer) => {
+    writeContentToSign(writer, { wireFormat, content, context })
+    return suite.signature.verify(publicKey, writer.view(), auth.signature)
+  })
+  if (!isAuthentic) throw new AuthenticityError()
   return authenticated as VerifiedContent
+}
+
+/** RFC 9420 §5.1.2, §6.1: what the signature scheme is given. It ends with the content and, of members, the context. */
+export function writeContentToSign(writer: Writer, toSign: ContentToSign): void {
+  writeSignedMessage(writer, "FramedContentTBS", () => writeTBS(writer, toSign))
 }
 
 /** RFC 9420 §5.2: the name by which a Commit refers to a proposal. */
@@ -55,16 +62,11 @@ export function proposalRef(suite: CipherSuite, proposal: AuthenticatedContent):
 
 /** RFC 9420 §6.2: what the membership tag of a PublicMessage covers. */
 export function authenticatedContentTBM(toSign: ContentToSign, auth: FramedContentAuthData): Uint8Array {
-  const writer = new Writer(1024)
-  writeTBS(writer, toSign)
-  framedContentAuthData(toSign.content.contentType.type).write(writer, auth)
-  return writer.finish()
-}
-
-function framedContentTBS(toSign: ContentToSign): Uint8Array {
-  const writer = new Writer(512 + toSign.context.length + sizeHint(toSign.content))
-  writeTBS(writer, toSign)
-  return writer.finish()
+  return written((writer) => {
+    writeTBS(writer, toSign)
+    framedContentAuthData(toSign.content.contentType.type).write(writer, auth)
+    return writer.finish()
+  })
 }
 
 /** RFC 9420 §6.1. */
@@ -74,8 +76,4 @@ function writeTBS(writer: Writer, { wireFormat, content, context }: ContentToSig
   FramedContent.write(writer, content)
   const sender = content.sender.type
   if (sender === "member" || sender === "newMemberCommit") writer.bytes(context)
-}
-
-function sizeHint({ authenticatedData, contentType }: FramedContent): number {
-  return authenticatedData.length + (contentType.type === "application" ? contentType.applicationData.length : 2048)
 }

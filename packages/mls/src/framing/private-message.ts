@@ -1,6 +1,6 @@
-import type { Registries } from "@conclave/codec"
-import { decode, encode } from "@conclave/codec"
-import { wipe } from "@conclave/crypto"
+import type { Registries, Writer } from "@conclave/codec"
+import { decodeOwned, opaque, varintSize, written } from "@conclave/codec"
+import { type SigningKey, sealTo, wipe } from "@conclave/crypto"
 import { AuthenticityError } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import type { MessageKey, RatchetType, SecretTree } from "../schedule/secret-tree.js"
@@ -11,12 +11,16 @@ import {
   type ContentType,
   type FramedContent,
   type FramedContentAuthData,
+  framedContentAuthData,
   PrivateContentAAD,
   type PrivateMessage,
+  ProtocolVersion,
   privateMessageContent,
   SenderData,
   SenderDataAAD,
+  WireFormat,
 } from "../wire.js"
+import { type ContentToSign, writeContentToSign } from "./content.js"
 
 /** The keys of the epoch that open and close a PrivateMessage. */
 export interface PrivateMessageKeys {
@@ -28,40 +32,101 @@ export interface PrivateMessageKeys {
 export const ratchetOf = (contentType: ContentType): RatchetType =>
   contentType === "application" ? "application" : "handshake"
 
+/** How a message is encrypted. */
+export interface PrivateProtection {
+  readonly keys: PrivateMessageKeys
+  /** So many zeros hide the content's length. */
+  readonly paddingSize: number
+  readonly random: Random
+}
+
 /**
- * RFC 9420 §6.3: encrypts a member's content with the next key of its ratchet, which is spent by it. `paddingSize`
- * zeros hide the content's length.
+ * RFC 9420 §6.3: an MLSMessage with a member's content, encrypted with the next key of its ratchet, which is spent by it.
  */
 export function protectPrivate(
   suite: CipherSuite,
   content: FramedContent,
   auth: FramedContentAuthData,
-  options: { readonly keys: PrivateMessageKeys; readonly paddingSize: number; readonly random: Random },
-): PrivateMessage {
-  const { sender, contentType } = content
+  options: PrivateProtection,
+): Uint8Array {
+  return written((writer) => {
+    privateMessageContent(content.contentType.type).write(writer, { body: content.contentType, auth })
+    return sealContent(suite, content, { writer, plaintextAt: 0 }, options)
+  })
+}
+
+/**
+ * {@link protectPrivate}, of application data that is still to be signed. It is written down once: what is signed and what is
+ * encrypted begin alike, and the signature takes the place of the context.
+ */
+export function signAndProtect(
+  suite: CipherSuite,
+  { content, context }: Omit<ContentToSign, "wireFormat">,
+  key: SigningKey,
+  options: PrivateProtection,
+): Uint8Array {
+  const body = content.contentType
+  if (body.type !== "application") throw new TypeError("not application data")
+  const { length } = body.applicationData
+  return written((writer) => {
+    writeContentToSign(writer, { wireFormat: "mlsPrivateMessage", content, context })
+    const signature = key.sign(writer.view())
+    writer.truncate(writer.length - context.length)
+    const plaintextAt = writer.length - length - varintSize(length)
+    framedContentAuthData(body.type).write(writer, { signature })
+    return sealContent(suite, content, { writer, plaintextAt }, options)
+  })
+}
+
+/** Encrypts what stands in `writer` from `plaintextAt` on: a PrivateMessageContent without its padding. */
+function sealContent(
+  suite: CipherSuite,
+  { sender, contentType, groupId, epoch, authenticatedData }: FramedContent,
+  { writer, plaintextAt }: { readonly writer: Writer; readonly plaintextAt: number },
+  { keys, paddingSize, random }: PrivateProtection,
+): Uint8Array {
+  const { aead } = suite
   // RFC 9420 §6.3.2: the sender data has room for members only.
   if (sender.type !== "member") throw new TypeError("only a member sends PrivateMessages")
-  const { groupId, epoch, authenticatedData } = content
-  const type = contentType.type
-  const plaintext = encode(privateMessageContent(type, options.paddingSize), { body: contentType, auth })
+  const { leafIndex } = sender
+  const { type } = contentType
+  writer.zeros(paddingSize)
 
-  const { key, nonce, generation } = options.keys.secretTree.next(sender.leafIndex, ratchetOf(type))
-  const reuseGuard = options.random(4)
+  // What is authenticated with the content is the beginning of the PrivateMessage, and what is authenticated with the
+  // sender data the beginning of that (§6.3.1, §6.3.2).
+  const messageAt = writer.length
+  ProtocolVersion.write(writer, "mls10")
+  WireFormat.write(writer, "mlsPrivateMessage")
+  const head = writer.length - messageAt
+  SenderDataAAD.write(writer, { groupId, epoch, contentType: type })
+  const senderDataAADEnd = writer.length - messageAt
+  opaque.write(writer, authenticatedData)
+  const contentAADEnd = writer.length - messageAt
+  writer.varint(SENDER_DATA_SIZE + aead.tagSize)
+  const senderDataAt = writer.length - messageAt
+  writer.zeros(SENDER_DATA_SIZE + aead.tagSize)
+  const ciphertextSize = messageAt - plaintextAt + aead.tagSize
+  writer.varint(ciphertextSize)
+  const size = writer.length - messageAt
+  const message = new Uint8Array(size + ciphertextSize)
+  message.set(writer.view(messageAt))
+
+  const { key, nonce, generation } = keys.secretTree.next(leafIndex, ratchetOf(type))
+  const reuseGuard = random(4)
   guardNonce(nonce, reuseGuard)
-  const contentAAD = encode(PrivateContentAAD, { groupId, epoch, contentType: type, authenticatedData })
-  const ciphertext = suite.aead.seal(key, nonce, plaintext, contentAAD)
-  wipe(key, nonce, plaintext)
-
-  const senderKey = senderDataKey(suite, options.keys.senderData, ciphertext)
-  const encryptedSenderData = suite.aead.seal(
-    senderKey.key,
-    senderKey.nonce,
-    encode(SenderData, { leafIndex: sender.leafIndex, generation, reuseGuard }),
-    encode(SenderDataAAD, { groupId, epoch, contentType: type }),
-  )
-  wipe(senderKey.key, senderKey.nonce)
-  return { groupId, epoch, contentType: type, authenticatedData, encryptedSenderData, ciphertext }
+  const ciphertext = message.subarray(size)
+  sealTo(aead, { key, nonce }, writer.view(plaintextAt, messageAt), message.subarray(head, contentAADEnd), ciphertext)
+  const about = senderDataKey(suite, keys.senderData, ciphertext)
+  const senderAt = writer.length
+  SenderData.write(writer, { leafIndex, generation, reuseGuard })
+  const sealed = aead.seal(about.key, about.nonce, writer.view(senderAt), message.subarray(head, senderDataAADEnd))
+  message.set(sealed, senderDataAt)
+  wipe(key, nonce, about.key, about.nonce)
+  return message
 }
+
+/** A leaf index, a generation and a reuse guard. */
+const SENDER_DATA_SIZE = 12
 
 /** Who sent a PrivateMessage, and with which key of its ratchet. */
 export interface OpenedSenderData {
@@ -74,11 +139,13 @@ export interface OpenedSenderData {
 export function openSenderData(suite: CipherSuite, message: PrivateMessage, senderData: Uint8Array): OpenedSenderData {
   const { groupId, epoch, contentType } = message
   const { key, nonce } = senderDataKey(suite, senderData, message.ciphertext)
-  const aad = encode(SenderDataAAD, { groupId, epoch, contentType })
-  const plaintext = suite.aead.open(key, nonce, message.encryptedSenderData, aad)
+  const plaintext = written((writer) => {
+    SenderDataAAD.write(writer, { groupId, epoch, contentType })
+    return suite.aead.open(key, nonce, message.encryptedSenderData, writer.view())
+  })
   wipe(key, nonce)
   if (plaintext === undefined) throw new AuthenticityError()
-  return decode(SenderData, plaintext)
+  return decodeOwned(SenderData, plaintext)
 }
 
 /**
@@ -103,12 +170,13 @@ export function unprotectPrivate(
   const messageKey = options.secretTree.peek(leafIndex, ratchetOf(contentType), generation, options.skippedMax)
   const nonce = messageKey.nonce.slice()
   guardNonce(nonce, sender.reuseGuard)
-  const aad = encode(PrivateContentAAD, { groupId, epoch, contentType, authenticatedData })
-  const plaintext = suite.aead.open(messageKey.key, nonce, message.ciphertext, aad)
+  const plaintext = written((writer) => {
+    PrivateContentAAD.write(writer, { groupId, epoch, contentType, authenticatedData })
+    return suite.aead.open(messageKey.key, nonce, message.ciphertext, writer.view())
+  })
   if (plaintext === undefined) throw new AuthenticityError()
-  const { registries } = options
-  const opened = decode(privateMessageContent(contentType), plaintext, { registries })
-  wipe(plaintext)
+  // The plaintext is what the application is given: there is no copy of it.
+  const opened = decodeOwned(privateMessageContent(contentType), plaintext, options.registries)
   return {
     content: {
       wireFormat: "mlsPrivateMessage",

@@ -2,7 +2,7 @@ import { encode, type TypeOf } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { rule, StateError } from "../errors.js"
 import { proposalRef, signContent } from "../framing/content.js"
-import { protectPrivate } from "../framing/private-message.js"
+import { type PrivateProtection, protectPrivate, signAndProtect } from "../framing/private-message.js"
 import { protectPublic } from "../framing/public-message.js"
 import {
   type AuthenticatedContent,
@@ -41,12 +41,9 @@ export function encryptApplication(
   const { plaintext, authenticatedData, blockSize } = message
   const body: ContentBody = { type: "application", applicationData: plaintext }
   const content = frame(state, body, authenticatedData)
-  const signature = signContent(
-    { wireFormat: "mlsPrivateMessage", content, context: state.epoch.contextBytes },
-    state.epoch.signer.key,
-  )
   const paddingSize = blockSize <= 1 ? 0 : (blockSize - (plaintext.length % blockSize)) % blockSize
-  return encodePrivate(state, content, { signature }, paddingSize)
+  const toSign = { content, context: state.epoch.contextBytes }
+  return signAndProtect(state.environment.suite, toSign, state.epoch.signer.key, protection(state, paddingSize))
 }
 
 export function sendProposal(state: GroupState, proposal: Proposal, authenticatedData: Uint8Array) {
@@ -56,7 +53,7 @@ export function sendProposal(state: GroupState, proposal: Proposal, authenticate
   state.proposals.requireRoom(content.sender)
   const toSign = { wireFormat, content, context: state.epoch.contextBytes } as const
   const auth = { signature: signContent(toSign, state.epoch.signer.key) }
-  const message = protect(state, content, auth, 0)
+  const message = protect(state, content, auth)
   const authenticated: AuthenticatedContent = { wireFormat, content, auth }
   const ref = proposalRef(suite, authenticated)
   state.proposals.add(ref, proposal, content.sender, authenticated)
@@ -64,29 +61,17 @@ export function sendProposal(state: GroupState, proposal: Proposal, authenticate
 }
 
 /** A handshake message in the wire format that the policy names. */
-export function protect(
-  state: GroupState,
-  content: FramedContent,
-  auth: FramedContentAuthData,
-  paddingSize: number,
-): Uint8Array {
+export function protect(state: GroupState, content: FramedContent, auth: FramedContentAuthData): Uint8Array {
   const { suite, policy } = state.environment
-  if (policy.handshake === "private") return encodePrivate(state, content, auth, paddingSize)
+  if (policy.handshake === "private") return protectPrivate(suite, content, auth, protection(state, 0))
   const { membership } = state.epoch.secrets
   const publicMessage = protectPublic(suite, content, auth, { membership, context: state.epoch.contextBytes })
   return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPublicMessage", publicMessage } })
 }
 
-function encodePrivate(
-  state: GroupState,
-  content: FramedContent,
-  auth: FramedContentAuthData,
-  paddingSize: number,
-): Uint8Array {
-  const { suite, random } = state.environment
+function protection(state: GroupState, paddingSize: number): PrivateProtection {
   const keys = { senderData: state.epoch.secrets.senderData, secretTree: state.secretTree }
-  const privateMessage = protectPrivate(suite, content, auth, { keys, paddingSize, random })
-  return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
+  return { keys, paddingSize, random: state.environment.random }
 }
 
 function frame({ epoch }: GroupState, contentType: ContentBody, authenticatedData: Uint8Array): FramedContent {

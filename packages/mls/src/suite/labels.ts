@@ -1,4 +1,4 @@
-import { encode, varintSize } from "@conclave/codec"
+import { encode, opaque, varintSize, type Writer, written } from "@conclave/codec"
 import { hkdfExpand, type SigningKey } from "@conclave/crypto"
 import { EncryptContext, type HPKECiphertext, RefHashInput, SignContent } from "../wire.js"
 import type { CipherSuite, Random } from "./suite.js"
@@ -8,7 +8,10 @@ const none = new Uint8Array(0)
 
 /** RFC 9420 §5.1.2. `label` without the "MLS 1.0 " that goes in front of it. */
 export function signWithLabel(key: SigningKey, label: string, content: Uint8Array): Uint8Array {
-  return key.sign(signedMessage(label, content))
+  return written((writer) => {
+    SignContent.write(writer, { label: mlsLabel(label), content })
+    return key.sign(writer.view())
+  })
 }
 
 /** RFC 9420 §5.1.2: what SignWithLabel gives to the signature scheme. */
@@ -16,12 +19,24 @@ export function signedMessage(label: string, content: Uint8Array): Uint8Array {
   return encode(SignContent, { label: mlsLabel(label), content })
 }
 
+/** {@link signedMessage}, of content that `write` writes. */
+export function writeSignedMessage(writer: Writer, label: string, write: (writer: Writer) => void): void {
+  opaque.write(writer, mlsLabel(label))
+  const content = writer.beginVector()
+  write(writer)
+  writer.endVector(content)
+}
+
 /** RFC 9420 §5.1.2. `false` for whatever does not verify. */
 export function verifyWithLabel(
   suite: CipherSuite,
   signed: { publicKey: Uint8Array; label: string; content: Uint8Array; signature: Uint8Array },
 ): boolean {
-  return suite.signature.verify(signed.publicKey, signedMessage(signed.label, signed.content), signed.signature)
+  const { publicKey, label, content, signature } = signed
+  return written((writer) => {
+    SignContent.write(writer, { label: mlsLabel(label), content })
+    return suite.signature.verify(publicKey, writer.view(), signature)
+  })
 }
 
 /**
@@ -61,7 +76,12 @@ export function expandWithLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  return hkdfExpand(suite.hash, secret, kdfLabel(label, context, length), length)
+  if (context.length > KEPT_CONTEXT_MAX || length > suite.secretSize) {
+    return hkdfExpand(suite.hash, secret, kdfLabel(label, context, length), length)
+  }
+  const info = keptInfo(label, length, context.length)
+  info.set(context, info.length - context.length - 1)
+  return expandOnce(suite, secret, info, length)
 }
 
 /**
@@ -73,12 +93,24 @@ export function treeSecretDeriver(
   label: string,
   length: number,
 ): (secret: Uint8Array, generation: number) => Uint8Array {
-  const info = kdfLabel(label, new Uint8Array(4), length)
-  const context = new DataView(info.buffer, info.length - 4)
+  const info = keptInfo(label, length, 4)
+  const at = info.length - 5
   return (secret, generation) => {
-    context.setUint32(0, generation)
-    return hkdfExpand(suite.hash, secret, info, length)
+    info[at] = generation >>> 24
+    info[at + 1] = generation >>> 16
+    info[at + 2] = generation >>> 8
+    info[at + 3] = generation
+    return expandOnce(suite, secret, info, length)
   }
+}
+
+/** HKDF-Expand of at most one block (RFC 5869 §2.3). `info` ends with the block's number. */
+function expandOnce({ hash }: CipherSuite, secret: Uint8Array, info: Uint8Array, length: number): Uint8Array {
+  const block = hash.hmac(secret, info)
+  if (length === block.length) return block
+  const expanded = block.slice(0, length)
+  block.fill(0)
+  return expanded
 }
 
 /** RFC 9420 §8: a secret of `suite.secretSize` bytes. */
@@ -91,18 +123,47 @@ export function refHash(suite: CipherSuite, label: string, value: Uint8Array): U
   return suite.hash.digest(encode(RefHashInput, { label: utf8.encode(label), value }))
 }
 
-/** KDFLabel by hand: it is built five times for every message. */
+/** RFC 9420 §8: KDFLabel. */
 function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {
+  return labelledInfo(label, context, length, 0)
+}
+
+/** By hand, for it is built often. `after`: bytes set aside at its end. */
+function labelledInfo(label: string, context: Uint8Array, length: number, after: number): Uint8Array {
   const name = mlsLabel(label)
   const nameSize = varintSize(name.length)
   const contextSize = varintSize(context.length)
-  const encoded = new Uint8Array(2 + nameSize + name.length + contextSize + context.length)
+  const encoded = new Uint8Array(2 + nameSize + name.length + contextSize + context.length + after)
   encoded[0] = length >> 8
   encoded[1] = length & 0xff
   const afterName = putOpaque(encoded, 2, name, nameSize)
   putOpaque(encoded, afterName, context, contextSize)
   return encoded
 }
+
+/**
+ * KDFLabel with room for a context of that size, and the number of HKDF's first block behind it. It is kept: five are needed
+ * for every message, and nothing but the context changes. Contexts are no secrets.
+ */
+function keptInfo(label: string, length: number, contextSize: number): Uint8Array {
+  const sizes = length * (KEPT_CONTEXT_MAX + 1) + contextSize
+  const known = keptInfos.get(label)?.get(sizes)
+  if (known !== undefined) return known
+  const info = labelledInfo(label, new Uint8Array(contextSize), length, 1)
+  info[info.length - 1] = 1
+  // Labels are few and fixed, except for an application's own ones of the exporter; those are not kept.
+  if (keptInfos.size < KEPT_LABELS_MAX || keptInfos.has(label)) {
+    const ofLabel = keptInfos.get(label) ?? new Map<number, Uint8Array>()
+    if (ofLabel.size < KEPT_LABELS_MAX) ofLabel.set(sizes, info)
+    keptInfos.set(label, ofLabel)
+  }
+  return info
+}
+
+const keptInfos = new Map<string, Map<number, Uint8Array>>()
+const KEPT_LABELS_MAX = 64
+/** A hash of 64 bytes fits. */
+const KEPT_CONTEXT_MAX = 64
 
 function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize: number): number {
   const { length } = bytes
@@ -115,12 +176,11 @@ function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize
 
 const labels = new Map<string, Uint8Array>()
 
-/** Labels are few and fixed, except for an application's own ones of the exporter; those are not kept. */
 function mlsLabel(label: string): Uint8Array {
   let encoded = labels.get(label)
   if (encoded === undefined) {
     encoded = utf8.encode(`MLS 1.0 ${label}`)
-    if (labels.size < 64) labels.set(label, encoded)
+    if (labels.size < KEPT_LABELS_MAX) labels.set(label, encoded)
   }
   return encoded
 }

@@ -130,8 +130,7 @@ export class Insider {
     if (framing.wireFormat === "mlsPrivateMessage") {
       const keys = { senderData: epoch.secrets.senderData, secretTree: this.state.secretTree }
       const { random } = this.state.environment
-      const privateMessage = protectPrivate(suite, content, auth, { keys, paddingSize: 0, random })
-      return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsPrivateMessage", privateMessage } })
+      return protectPrivate(suite, content, auth, { keys, paddingSize: 0, random })
     }
     const toSign = { wireFormat: "mlsPublicMessage", content, context: epoch.contextBytes } as const
     const right = suite.hash.hmac(epoch.secrets.membership, authenticatedContentTBM(toSign, auth))

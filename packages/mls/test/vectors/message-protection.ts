@@ -102,7 +102,8 @@ class Group {
   protectPrivate(body: ContentBody, confirmationTag?: Uint8Array): PrivateMessage {
     const { content, auth } = this.#signed("mlsPrivateMessage", body, confirmationTag)
     const keys = { senderData: bytes(this.vector.sender_data_secret), secretTree: this.secretTree() }
-    return protectPrivate(this.suite, content, auth, { keys, paddingSize: 7, random: this.suite.provider.random })
+    const options = { keys, paddingSize: 7, random: this.suite.provider.random }
+    return privateMessageOf(hex(protectPrivate(this.suite, content, auth, options)))
   }
 
   #verified(authenticated: AuthenticatedContent, expected: ContentBody): AuthenticatedContent {
