@@ -11,13 +11,11 @@ export type Registries = Readonly<Record<string, ReadonlyMap<number, { read(read
 export class Reader {
   readonly registries: Registries
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #offset = 0
   #end: number
 
   constructor(bytes: Uint8Array, registries: Registries = {}) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#end = bytes.length
     this.registries = registries
   }
@@ -36,15 +34,21 @@ export class Reader {
   }
 
   uint16(): number {
-    return this.#view.getUint16(this.#take(2))
+    const at = this.#take(2)
+    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#take(4))
+    const at = this.#take(4)
+    return this.#uint32At(at)
   }
 
   uint64(): bigint {
-    return this.#view.getBigUint64(this.#take(8))
+    const at = this.#take(8)
+    const high = this.#uint32At(at)
+    const low = this.#uint32At(at + 4)
+    // Nearly all numbers of 64 bits are small, and one BigInt is made in a third of the time of three.
+    return high < 0x20_0000 ? BigInt(high * 0x1_0000_0000 + low) : (BigInt(high) << 32n) | BigInt(low)
   }
 
   /** A view of the next `size` bytes. */
@@ -106,6 +110,11 @@ export class Reader {
 
   error(reason: string): DecodeError {
     return new DecodeError(reason, this.#offset)
+  }
+
+  #uint32At(at: number): number {
+    const bytes = this.#bytes
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
   }
 
   #take(size: number): number {

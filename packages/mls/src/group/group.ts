@@ -362,7 +362,7 @@ export class Group implements Disposable {
     const { created, welcome, proposals } = this.#made.get(made) ?? outdated()
     if (created.next.basis !== state.epoch || proposals !== state.proposals.version) outdated()
     this.#made.delete(made)
-    const message = messages.protect(state, created.authenticated.content, created.authenticated.auth, 0)
+    const message = messages.protect(state, created.authenticated.content, created.authenticated.auth)
     const ratchetTree = () => created.next.epoch.tree.encode()
     let groupInfo: Uint8Array | undefined
     const outgoing: OutgoingCommit = {
@@ -393,15 +393,12 @@ export class Group implements Disposable {
    * UnsupportedError.
    */
   receive(message: Uint8Array, options: ReceiveOptions = {}): Received {
-    return this.receiveOpened(toEnd(this.openMessage(message, options)))
+    return this.#take(toEnd(this.#open(message, options)))
   }
 
   /** The first part of {@link receive}, which spends nothing: nearly all of its work, in slices. It throws the same. */
   *openMessage(message: Uint8Array, options: ReceiveOptions = {}): Sliced<OpenedMessage> {
-    this.#state.requireActive()
-    const pending = this.#pending
-    const isOwn = pending !== undefined && equalBytes(pending.message, message)
-    const opening = isOwn ? ownCommit(this.#state, pending) : yield* openMessage(this.#state, message, options)
+    const opening = yield* this.#open(message, options)
     const handle: OpenedMessage = { [Symbol.dispose]: () => this.#opened.delete(handle) && destroyOpening(opening) }
     this.#opened.set(handle, opening)
     return handle
@@ -414,12 +411,10 @@ export class Group implements Disposable {
    */
   receiveOpened(opened: OpenedMessage): Received {
     this.#state.requireActive()
-    const { take, basis, next } = this.#opened.get(opened) ?? outdated()
-    if (basis !== this.#state.epoch) outdated()
+    const opening = this.#opened.get(opened) ?? outdated()
+    if (opening.basis !== this.#state.epoch) outdated()
     this.#opened.delete(opened)
-    const received = take()
-    if (received.type === "commit" && next !== undefined) this.#staged.set(received.staged, next)
-    return received
+    return this.#take(opening)
   }
 
   /**
@@ -458,6 +453,19 @@ export class Group implements Disposable {
   }
 
   // --- Inside --------------------------------------------------------------------------------------------------------
+
+  *#open(message: Uint8Array, options: ReceiveOptions): Sliced<Opening> {
+    this.#state.requireActive()
+    const pending = this.#pending
+    const isOwn = pending !== undefined && equalBytes(pending.message, message)
+    return isOwn ? ownCommit(this.#state, pending) : yield* openMessage(this.#state, message, options)
+  }
+
+  #take({ take, next }: Opening): Received {
+    const received = take()
+    if (received.type === "commit" && next !== undefined) this.#staged.set(received.staged, next)
+    return received
+  }
 
   /** @throws StateError WRONG_EPOCH, NOT_A_MEMBER */
   #nextOf(staged: StagedCommit): NextEpoch {

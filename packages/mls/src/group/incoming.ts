@@ -117,8 +117,9 @@ export function openPrivate(
     if (senderData.generation < next) return undefined
   }
   const { content, spend } = unprotectPrivate(suite, message, senderData, {
-    ...options,
     secretTree: reader.secretTree,
+    registries: options.registries,
+    skippedMax: options.skippedMax,
   })
   const verified = verifyContent(suite, content, { publicKey: leaf.signatureKey, context: reader.contextBytes })
   if (isOwn) throw new StateError("STATE_ROLLED_BACK", "a message of ours that this state has not sent")

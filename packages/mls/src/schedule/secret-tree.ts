@@ -1,7 +1,7 @@
 import { decode, encode, opaque, struct, uint32, uint64, vector } from "@conclave/codec"
 import { wipe } from "@conclave/crypto"
 import { StateError } from "../errors.js"
-import { type LeafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
+import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
 import type { Journal } from "../journal.js"
 import { expandWithLabel, treeSecretDeriver } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
@@ -53,7 +53,8 @@ export class SecretTree {
   readonly #prefix: string
   readonly #budget: ForwardBudget
   readonly #nodes = new Map<NodeIndex, Uint8Array>()
-  readonly #ratchets = new Map<string, Ratchet>()
+  /** By {@link ratchetNumber}. */
+  readonly #ratchets = new Map<number, Ratchet>()
   /** Ways down to leaves of which no authentic message has come yet, the one that was used last at the end. */
   readonly #growths = new Map<LeafIndex, Growth>()
   /** Ratchets that know secrets of generations to come, the one that was used last at the end. */
@@ -93,18 +94,17 @@ export class SecretTree {
    * @throws StateError GENERATION_SPENT after 2³² messages
    */
   next(leaf: LeafIndex, type: RatchetType): MessageKey & { readonly generation: number } {
-    const name = ratchetName(leaf, type)
     const ratchet = this.#ratchet(leaf, type)
-    const { generation } = ratchet
+    const { generation, secret } = ratchet
     if (generation > GENERATION_MAX) throw new StateError("GENERATION_SPENT", "the ratchet has no generation left")
-    const key = this.#messageKey(ratchet)
-    this.#advance(name, ratchet)
-    return { ...key, generation }
+    const { key, nonce } = this.#messageKey(secret, generation)
+    this.#advance(ratchet)
+    return { key, nonce, generation }
   }
 
   /** The generation that {@link next} will use. */
   nextGeneration(leaf: LeafIndex, type: RatchetType): number {
-    return this.#ratchets.get(ratchetName(leaf, type))?.generation ?? 0
+    return this.#ratchets.get(ratchetNumber(leaf, type))?.generation ?? 0
   }
 
   /**
@@ -122,7 +122,7 @@ export class SecretTree {
     generation: number,
     skippedMax = Number.POSITIVE_INFINITY,
   ): MessageKey & { spend(): void } {
-    const ratchet = this.#ratchets.get(ratchetName(leaf, type)) ?? this.#growth(leaf).ratchets[type]
+    const ratchet = this.#ratchets.get(ratchetNumber(leaf, type)) ?? this.#growth(leaf).ratchets[type]
     if (generation < ratchet.generation) return this.#peekSkipped(leaf, type, generation)
     const distance = generation - ratchet.generation
     const { forwardDistanceMax, handshakeDistanceMax } = this.#limits
@@ -137,22 +137,20 @@ export class SecretTree {
       this.#budget.drawSteps(distance - ratchet.ahead.length)
     }
     this.#lookAhead(ratchet, distance)
-    const key = this.#messageKey({
-      generation,
-      secret: distance === 0 ? ratchet.secret : ratchet.ahead[distance - 1]!,
-    })
+    const secret = distance === 0 ? ratchet.secret : ratchet.ahead[distance - 1]!
+    const { key, nonce } = this.#messageKey(secret, generation)
     return {
-      ...key,
+      key,
+      nonce,
       spend: () => {
-        wipe(key.key, key.nonce)
+        wipe(key, nonce)
         this.#spend(leaf, type, generation)
       },
     }
   }
 
   #peekSkipped(leaf: LeafIndex, type: RatchetType, generation: number): MessageKey & { spend(): void } {
-    const name = ratchetName(leaf, type)
-    const ratchet = this.#ratchets.get(name)
+    const ratchet = this.#ratchets.get(ratchetNumber(leaf, type))
     const skipped = ratchet?.skipped.get(generation)
     if (ratchet === undefined || skipped === undefined) {
       throw new StateError("GENERATION_SPENT", "the key of this message is spent")
@@ -163,14 +161,13 @@ export class SecretTree {
         wipe(skipped.key, skipped.nonce)
         if (!ratchet.skipped.delete(generation)) return
         if (type === "application") this.#budget.returnSkip(leaf)
-        this.#noteSkipped(name, ratchet, generation)
+        this.#noteSkipped(ratchet, generation)
       },
     }
   }
 
   /** The ratchet as it is now: others may have been spent since this one was looked at. */
   #spend(leaf: LeafIndex, type: RatchetType, generation: number): void {
-    const name = ratchetName(leaf, type)
     const ratchet = this.#ratchet(leaf, type)
     if (generation < ratchet.generation) {
       if (ratchet.skipped.has(generation)) this.#peekSkipped(leaf, type, generation).spend()
@@ -178,8 +175,8 @@ export class SecretTree {
     }
     const distance = generation - ratchet.generation
     if (type === "application") this.#budget.spendSkips(leaf, distance)
-    this.#skipTo(name, ratchet, generation)
-    this.#advance(name, ratchet)
+    this.#skipTo(ratchet, generation)
+    this.#advance(ratchet)
   }
 
   /** Overwrites every secret. */
@@ -188,13 +185,13 @@ export class SecretTree {
       wipe(secret)
       this.#journal.delete(this.#nodeRecord(node))
     }
-    for (const [name, ratchet] of this.#ratchets) {
+    for (const ratchet of this.#ratchets.values()) {
       wipe(ratchet.secret, ...ratchet.ahead)
       for (const [generation, { key, nonce }] of ratchet.skipped) {
         wipe(key, nonce)
-        this.#journal.delete(this.#skippedRecord(name, generation))
+        this.#journal.delete(this.#skippedRecord(ratchet, generation))
       }
-      this.#journal.delete(this.#ratchetRecord(name))
+      this.#journal.delete(ratchet.record)
     }
     this.#forgetGrowths()
     this.#lookingAhead.clear()
@@ -206,10 +203,10 @@ export class SecretTree {
 
   *records(): Generator<readonly [string, Uint8Array]> {
     for (const [node, secret] of this.#nodes) yield [this.#nodeRecord(node), secret.slice()]
-    for (const [name, ratchet] of this.#ratchets) {
-      yield [this.#ratchetRecord(name), encodeRatchet(ratchet)]
+    for (const ratchet of this.#ratchets.values()) {
+      yield [ratchet.record, encodeRatchet(ratchet)]
       const pages = new Set(Array.from(ratchet.skipped.keys(), skippedPage))
-      for (const page of pages) yield [this.#skippedRecord(name, page * SKIPPED_PAGE), encodeSkipped(ratchet, page)]
+      for (const page of pages) yield [this.#skippedRecord(ratchet, page * SKIPPED_PAGE), encodeSkipped(ratchet, page)]
     }
   }
 
@@ -217,22 +214,25 @@ export class SecretTree {
   restore(record: string, bytes: Uint8Array): void {
     const [kind, ...rest] = record.split("/")
     if (kind === "node") this.#nodes.set(nodeIndex(Number(rest[0])), new Uint8Array(bytes))
-    else if (kind === "ratchet") this.#restoredRatchet(`${rest[0]}/${rest[1]}`, decode(RatchetRecord, bytes))
+    else if (kind === "ratchet") this.#restoredRatchet(rest, decode(RatchetRecord, bytes))
     else if (kind === "missed") {
-      const ratchet = this.#restoredRatchet(`${rest[0]}/${rest[1]}`)
+      const ratchet = this.#restoredRatchet(rest)
       for (const { generation, key, nonce } of decode(SkippedRecord, bytes)) {
         ratchet.skipped.set(generation, { key: key.slice(), nonce: nonce.slice() })
       }
     }
   }
 
-  #restoredRatchet(name: string, state?: { generation: bigint; secret: Uint8Array }): Ratchet {
-    const ratchet = this.#ratchets.get(name) ?? newRatchet(new Uint8Array(0))
+  /** `of`: a leaf and a type, as they stand in a record's name. */
+  #restoredRatchet([leaf, type]: readonly string[], state?: { generation: bigint; secret: Uint8Array }): Ratchet {
+    const of = { leaf: leafIndex(Number(leaf)), type: type as RatchetType }
+    const number = ratchetNumber(of.leaf, of.type)
+    const ratchet = this.#ratchets.get(number) ?? this.#newRatchet(of, new Uint8Array(0))
     if (state !== undefined) {
       ratchet.generation = Number(state.generation)
       ratchet.secret = state.secret
     }
-    this.#ratchets.set(name, ratchet)
+    this.#ratchets.set(number, ratchet)
     return ratchet
   }
 
@@ -240,18 +240,19 @@ export class SecretTree {
     return `${this.#prefix}node/${node}`
   }
 
-  #ratchetRecord(name: string): string {
-    return `${this.#prefix}ratchet/${name}`
+  #newRatchet({ leaf, type }: { readonly leaf: LeafIndex; readonly type: RatchetType }, secret: Uint8Array): Ratchet {
+    const name = `${leaf}/${type}`
+    return { name, record: `${this.#prefix}ratchet/${name}`, generation: 0, secret, ahead: [], skipped: new Map() }
   }
 
-  #skippedRecord(name: string, generation: number): string {
+  #skippedRecord({ name }: Ratchet, generation: number): string {
     return `${this.#prefix}missed/${name}/${skippedPage(generation)}`
   }
 
   // --- The tree ------------------------------------------------------------------------------------------------------
 
   #ratchet(leaf: LeafIndex, type: RatchetType): Ratchet {
-    const known = this.#ratchets.get(ratchetName(leaf, type))
+    const known = this.#ratchets.get(ratchetNumber(leaf, type))
     if (known !== undefined) return known
     const growth = this.#growth(leaf)
     this.#adopt(leaf, growth)
@@ -301,7 +302,7 @@ export class SecretTree {
       beside.push(isLeft ? [math.right(node), right] : [math.left(node), left])
       secret = isLeft ? left : right
     }
-    const ratchet = (type: RatchetType) => newRatchet(this.#expand(secret, type, ""))
+    const ratchet = (type: RatchetType) => this.#newRatchet({ leaf, type }, this.#expand(secret, type, ""))
     const ratchets = { handshake: ratchet("handshake"), application: ratchet("application") }
     wipe(secret)
     return { from, beside, ratchets }
@@ -316,9 +317,8 @@ export class SecretTree {
     }
     for (const [node, secret] of beside) this.#putNode(node, secret)
     for (const type of ["handshake", "application"] as const) {
-      const name = ratchetName(leaf, type)
-      this.#ratchets.set(name, ratchets[type])
-      this.#noteRatchet(name, ratchets[type])
+      this.#ratchets.set(ratchetNumber(leaf, type), ratchets[type])
+      this.#noteRatchet(ratchets[type])
     }
   }
 
@@ -340,7 +340,7 @@ export class SecretTree {
 
   // --- The ratchets --------------------------------------------------------------------------------------------------
 
-  #messageKey({ secret, generation }: Pick<Ratchet, "secret" | "generation">): MessageKey {
+  #messageKey(secret: Uint8Array, generation: number): MessageKey {
     return { key: this.#derive.key(secret, generation), nonce: this.#derive.nonce(secret, generation) }
   }
 
@@ -361,28 +361,29 @@ export class SecretTree {
   }
 
   /** Keeps the keys of the generations before `generation`, whose secrets are known, and forgets the secrets. */
-  #skipTo(name: string, ratchet: Ratchet, generation: number): void {
+  #skipTo(ratchet: Ratchet, generation: number): void {
     const keptFrom = generation - this.#limits.skippedKeysMax
     while (ratchet.generation < generation) {
-      if (ratchet.generation >= keptFrom) this.#keepSkipped(name, ratchet, this.#messageKey(ratchet))
+      if (ratchet.generation >= keptFrom) this.#keepSkipped(ratchet)
       this.#turn(ratchet)
     }
   }
 
-  #keepSkipped(name: string, ratchet: Ratchet, key: MessageKey): void {
-    ratchet.skipped.set(ratchet.generation, key)
-    this.#noteSkipped(name, ratchet, ratchet.generation)
+  #keepSkipped(ratchet: Ratchet): void {
+    const { generation, secret } = ratchet
+    ratchet.skipped.set(generation, this.#messageKey(secret, generation))
+    this.#noteSkipped(ratchet, generation)
     if (ratchet.skipped.size <= this.#limits.skippedKeysMax) return
     // A Map is in the order of insertion: the first is the oldest.
     const [oldest, oldestKey] = ratchet.skipped.entries().next().value!
     wipe(oldestKey.key, oldestKey.nonce)
     ratchet.skipped.delete(oldest)
-    this.#noteSkipped(name, ratchet, oldest)
+    this.#noteSkipped(ratchet, oldest)
   }
 
-  #advance(name: string, ratchet: Ratchet): void {
+  #advance(ratchet: Ratchet): void {
     this.#turn(ratchet)
-    this.#noteRatchet(name, ratchet)
+    this.#noteRatchet(ratchet)
   }
 
   /** RFC 9420 §9.1: the secret of the next generation takes the place of this one. */
@@ -394,20 +395,23 @@ export class SecretTree {
   }
 
   /** A record holds the keys of many generations: a message that skips a thousand of them changes few records. */
-  #noteSkipped(name: string, ratchet: Ratchet, generation: number): void {
+  #noteSkipped(ratchet: Ratchet, generation: number): void {
     const page = skippedPage(generation)
-    const record = this.#skippedRecord(name, generation)
+    const record = this.#skippedRecord(ratchet, generation)
     const isEmpty = !hasSkipped(ratchet, page)
     if (isEmpty) this.#journal.delete(record)
     else this.#journal.put(record, () => encodeSkipped(ratchet, page))
   }
 
-  #noteRatchet(name: string, ratchet: Ratchet): void {
-    this.#journal.put(this.#ratchetRecord(name), () => encodeRatchet(ratchet))
+  #noteRatchet(ratchet: Ratchet): void {
+    this.#journal.put(ratchet.record, () => encodeRatchet(ratchet))
   }
 }
 
 interface Ratchet {
+  /** Its leaf and type, as they stand in the names of records. */
+  readonly name: string
+  readonly record: string
   /** Of the next key; one more than {@link GENERATION_MAX} when the ratchet is at its end. */
   generation: number
   secret: Uint8Array
@@ -415,8 +419,6 @@ interface Ratchet {
   readonly ahead: Uint8Array[]
   readonly skipped: Map<number, MessageKey>
 }
-
-const newRatchet = (secret: Uint8Array): Ratchet => ({ generation: 0, secret, ahead: [], skipped: new Map() })
 
 /** For so many senders what was derived for messages that were not authentic is kept, in each epoch. */
 const LOOKING_AHEAD_MAX = 32
@@ -460,4 +462,5 @@ function encodeRatchet({ generation, secret }: Ratchet): Uint8Array {
 }
 
 const utf8 = new TextEncoder()
-const ratchetName = (leaf: LeafIndex, type: RatchetType): string => `${leaf}/${type}`
+/** Trees have less than 2³⁰ leaves. */
+const ratchetNumber = (leaf: LeafIndex, type: RatchetType): number => 2 * leaf + (type === "application" ? 1 : 0)
