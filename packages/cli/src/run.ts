@@ -16,7 +16,7 @@ export async function run(words: readonly string[], terminal: Terminal): Promise
       terminal.tell(await generalHelp())
       return exitCodes.usage
     }
-    if (first === "--version" || first === "-v") return say(terminal, version())
+    if (first === "--version" || first === "-v") return say(terminal, `${version()}\n${await cryptography()}`)
     if (first === "--help" || first === "-h" || (first === "help" && rest.length === 0)) {
       return say(terminal, await generalHelp())
     }
@@ -52,6 +52,14 @@ function unknownPart(parts: NonNullable<Command["parts"]>, word: string | undefi
 /** The package's version. */
 export function version(): string {
   return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version
+}
+
+/** The provider of cryptography that every command uses, and why it is not the fastest. */
+async function cryptography(): Promise<string> {
+  // Loaded here alone: a command that needs none starts without it.
+  const { nodeProvider } = await import("@conclave/crypto/node")
+  const { name, fallback } = nodeProvider()
+  return `cryptography: ${name}${fallback === undefined ? "" : ` (${fallback})`}`
 }
 
 function find(name: string): Promise<Command> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { nodeProvider } from "@conclave/crypto/node"
 import fc from "fast-check"
 import { parseArguments } from "../src/arguments.js"
 import { commandNames, loadCommand } from "../src/commands.js"
@@ -101,7 +102,10 @@ describe("the command line", () => {
       const [, usage = ""] = help.output.toString().split("\n\n")
       assert.doesNotMatch(usage, /\[[^\]]*\n|\u00a0/, "an option and its value are on one line")
     }
-    assert.match((await conclave(["--version"])).output.toString(), /^\d+\.\d+\.\d+\n$/)
+    const [version, cryptography] = (await conclave(["--version"])).output.toString().split("\n")
+    assert.match(version!, /^\d+\.\d+\.\d+$/)
+    const { name, fallback } = nodeProvider()
+    assert.equal(cryptography, `cryptography: ${name}${fallback === undefined ? "" : ` (${fallback})`}`)
     const nothing = await conclave([])
     assert.equal(nothing.code, 2)
     assert.match(nothing.errors, /usage: conclave COMMAND/)
