@@ -4,7 +4,8 @@
  * `CONCLAVE_NATIVE_REQUIRED=1` that is a failure.
  *
  * `npm run build:native -- --package FOLDER` writes the package of this platform into FOLDER as well, as it is published.
- * `--target TRIPLE` builds for another platform, where Rust and a C compiler for it are installed.
+ * `--target TRIPLE` builds for another platform, where Rust and a C compiler for it are installed. `--zig` compiles C and
+ * links with zig, for the oldest glibc; with `--release`, a binary that needs a newer one is a failure.
  */
 import { spawnSync } from "node:child_process"
 import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
@@ -12,10 +13,18 @@ import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { manifestOf, missingRust, nativeTarget } from "./native-platforms.js"
+import { compareVersions, findZig, glibcMax, glibcNeeded, zigEnvironment } from "./native-toolchain.js"
 import { read, root } from "./repository.js"
 
 const folder = join(root, "packages/native")
-const { values } = parseArgs({ options: { package: { type: "string" }, target: { type: "string" } } })
+const { values } = parseArgs({
+  options: {
+    package: { type: "string" },
+    target: { type: "string" },
+    zig: { type: "boolean", default: false },
+    release: { type: "boolean", default: false },
+  },
+})
 const cargoManifest = read("packages/native/rust/Cargo.toml")
 const missing = missingRust(spawnSync("rustc", ["-vV"], { encoding: "utf8" }).stdout ?? "", cargoManifest)
 if (missing !== undefined) {
@@ -26,7 +35,10 @@ const host = /^host: (.*)$/m.exec(spawnSync("rustc", ["-vV"], { encoding: "utf8"
 const target = nativeTarget(values.target ?? host)
 if (target === undefined) fail(`${values.target ?? host} is no platform of the native provider`)
 
-const targetFolder = process.env.CARGO_TARGET_DIR ?? join(root, "output/native")
+const zig = values.zig ? (findZig() ?? fail("there is no zig, and no Python package ziglang")) : undefined
+
+// What one compiler has built is nothing that the other one takes up.
+const targetFolder = process.env.CARGO_TARGET_DIR ?? join(root, zig ? "output/native-zig" : "output/native")
 const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo")
 // The paths of the machine would be in the messages of panics, and in the library's errors.
 const prefixes = [
@@ -43,6 +55,7 @@ const { status } = spawnSync(
     env: {
       ...process.env,
       CARGO_TARGET_DIR: targetFolder,
+      ...(zig && zigEnvironment(target, zig, join(targetFolder, "compilers"))),
       RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${flags("--remap-path-prefix")}`.trim(),
       ...(target.platform.startsWith("win32")
         ? {}
@@ -52,12 +65,18 @@ const { status } = spawnSync(
 )
 if (status !== 0) fail("cargo did not build it")
 const built = join(targetFolder, target.triple, "release", target.file)
+const glibc = target.libc === "glibc" ? glibcNeeded(readFileSync(built)) : undefined
+if (values.release && glibc !== undefined && compareVersions(glibc, glibcMax) > 0) {
+  fail(`the binary needs glibc ${glibc}; of a release, ${glibcMax} has to be enough: build it with --zig`)
+}
 const binary = join(folder, "dist/binaries", `conclave-native.${target.platform}.node`)
 mkdirSync(dirname(binary), { recursive: true })
 // Renamed into its place: a program that runs has the former one in its memory.
 copyFileSync(built, `${binary}.new`)
 renameSync(`${binary}.new`, binary)
-console.log(`${binary.slice(root.length)}: ${Math.ceil(readFileSync(binary).length / 1000)} kB`)
+console.log(
+  `${binary.slice(root.length)}: ${Math.ceil(readFileSync(binary).length / 1000)} kB${glibc ? `, glibc ${glibc}` : ""}`,
+)
 
 if (values.package !== undefined) {
   const place = join(values.package, `native-${target.platform}`)

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test } from "node:test"
-import { manifestOf, missingRust, nativeTarget, nativeTargets, optionalDependencies } from "./native-platforms.js"
+import { manifestOf, missingRust, nativeTarget, nativeTargets, withPlatforms } from "./native-platforms.js"
+import { compareVersions, glibcNeeded } from "./native-toolchain.js"
 import { read, root } from "./repository.js"
 
 const cargo = read("packages/native/rust/Cargo.toml")
@@ -29,9 +30,20 @@ test("each platform's package has the name by which it is loaded there", () => {
   for (const target of nativeTargets) {
     const { name, os, cpu } = manifestOf(target, manifest)
     assert(native.platforms(os[0]!, cpu[0]!).includes(name.replace("@conclave/native-", "")), name)
-    assert.equal(optionalDependencies(manifest.version)[name], manifest.version)
+    assert.equal(withPlatforms(manifest, nativeTargets).optionalDependencies[name], manifest.version)
   }
   assert.equal(nativeTarget("wasm32-unknown-unknown"), undefined)
+})
+
+test("a binary's glibc is the newest of which it names a symbol", () => {
+  const binary = (...versions: string[]) => Buffer.from(versions.map((it) => `x\0GLIBC_${it}\0`).join(""), "latin1")
+  assert.equal(glibcNeeded(binary("2.2.5", "2.17", "2.4")), "2.17")
+  assert.equal(glibcNeeded(binary("2.34", "2.3.4", "2.9")), "2.34")
+  assert.equal(glibcNeeded(binary()), undefined)
+  assert.equal(glibcNeeded(Buffer.from("GLIBC_PRIVATE\0GLIBC_2.99 is said in a message")), undefined)
+  assert(
+    compareVersions("2.17", "2.17") === 0 && compareVersions("2.3.4", "2.3") > 0 && compareVersions("2.9", "2.17") < 0,
+  )
 })
 
 test("a Rust that is missing or too old is named", () => {

@@ -64,7 +64,11 @@ export function manifestOf(target: NativeTarget, native: Readonly<Record<string,
   }
 }
 
-/** What `@conclave/native` depends on when it is published: npm installs the one that fits. */
-export function optionalDependencies(version: string): Record<string, string> {
-  return Object.fromEntries(nativeTargets.map(({ platform }) => [`@conclave/native-${platform}`, version]))
+/** The manifest of `@conclave/native` as it is published: npm installs the binary that fits, and none where none does. */
+export function withPlatforms<Manifest extends { readonly version: string }>(
+  native: Manifest,
+  targets: readonly NativeTarget[],
+) {
+  const names = targets.map(({ platform }) => [`@conclave/native-${platform}`, native.version])
+  return { ...native, optionalDependencies: Object.fromEntries(names) as Record<string, string> }
 }

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module"
 import type { Binding } from "./binding.js"
+import { type Libc, libcOf } from "./libc.js"
 import { NativeLibrary } from "./library.js"
 
 export {
@@ -27,20 +28,20 @@ export type LoadedNative = { readonly library: NativeLibrary } | { readonly reas
  * platform, `@conclave/native-linux-x64-gnu` and the like. Never throws; later calls answer what the first one did.
  */
 export function loadNative(): LoadedNative {
-  loaded ??= load(candidates(process.platform, process.arch), createRequire(import.meta.url))
+  loaded ??= load(candidates(process.platform, process.arch, libcOf(process.execPath)), createRequire(import.meta.url))
   return loaded
 }
 
 let loaded: LoadedNative | undefined
 
-/** The names of the platforms whose binary may run here. npm installs the one whose C library it finds. */
-export function platforms(platform: string, arch: string): string[] {
-  if (platform === "linux") return [`linux-${arch}-gnu`, `linux-${arch}-musl`]
+/** The names of the platforms whose binary may run here: one, unless the C library is unknown. */
+export function platforms(platform: string, arch: string, libc?: Libc): string[] {
+  if (platform === "linux") return (libc === undefined ? ["gnu", "musl"] : [libc]).map((it) => `linux-${arch}-${it}`)
   return [platform === "win32" ? `win32-${arch}-msvc` : `${platform}-${arch}`]
 }
 
-function candidates(platform: string, arch: string): string[] {
-  const names = platforms(platform, arch)
+function candidates(platform: string, arch: string, libc: Libc | undefined): string[] {
+  const names = platforms(platform, arch, libc)
   return [
     ...names.map((name) => `../binaries/conclave-native.${name}.node`),
     ...names.map((name) => `@conclave/native-${name}`),

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { test } from "node:test"
 import type { Binding } from "../src/binding.js"
 import { load, loadNative, platforms, VERSION } from "../src/index.js"
+import { libcOf } from "../src/libc.js"
 import { binaryFile, skip } from "./support.js"
 
 const absent = Object.assign(new Error("absent"), { code: "MODULE_NOT_FOUND" })
@@ -66,6 +67,32 @@ test("the binary that was built is of this version", { skip }, () => {
 
 test("platforms are named as npm names them", () => {
   assert.deepEqual(platforms("linux", "x64"), ["linux-x64-gnu", "linux-x64-musl"])
+  assert.deepEqual(platforms("linux", "x64", "gnu"), ["linux-x64-gnu"])
+  assert.deepEqual(platforms("linux", "arm64", "musl"), ["linux-arm64-musl"])
   assert.deepEqual(platforms("darwin", "arm64"), ["darwin-arm64"])
   assert.deepEqual(platforms("win32", "x64"), ["win32-x64-msvc"])
+})
+
+test("the C library of a program is that of the loader that it names", () => {
+  const folder = mkdtempSync(join(tmpdir(), "conclave-libc-"))
+  try {
+    const libc = (content: string) => {
+      const file = join(folder, "program")
+      writeFileSync(file, content, "latin1")
+      return libcOf(file)
+    }
+    const elf = `\x7fELF${"\0".repeat(600)}`
+    assert.equal(libc(`${elf}/lib64/ld-linux-x86-64.so.2\0`), "gnu")
+    assert.equal(libc(`${elf}/lib/ld-linux-aarch64.so.1\0`), "gnu")
+    assert.equal(libc(`${elf}/lib/ld-musl-x86_64.so.1\0`), "musl")
+    assert.equal(libc(elf), undefined)
+    assert.equal(libc("#!/lib64/ld-linux-x86-64.so.2\0"), undefined)
+    assert.equal(libc(""), undefined)
+    assert.equal(libcOf(join(folder, "absent")), undefined)
+    const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
+    const isGnu = report.header.glibcVersionRuntime !== undefined
+    if (process.platform === "linux") assert.equal(libcOf(process.execPath), isGnu ? "gnu" : "musl")
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
