@@ -6,6 +6,8 @@ import type { Experiment } from "./welch.js"
 
 const node = nodeProvider({ accelerate: false })
 const portable = portableProvider()
+/** Where it is built. */
+const native = [nodeProvider({ accelerate: "native" })].filter(({ name }) => name === "node+native")
 
 /** Comparisons of tags, and what opens or refuses a ciphertext by its tag. */
 export function tagExperiments(): Experiment[] {
@@ -23,9 +25,14 @@ export function tagExperiments(): Experiment[] {
     compare("control: a comparison that stops at the first difference", true, naiveEqual),
     check("HMAC tag (node)", false, node, equalBytes),
     check("HMAC tag (portable)", false, portable, equalBytes),
+    ...native.map((provider) => check("HMAC tag (native)", false, provider, equalBytes)),
     check("control: HMAC tag, hexadecimal digits compared one by one", true, node, slowEqual),
     opening("AES-128-GCM (node)", node.aeads["AES-128-GCM"]!, 10_000),
     opening("ChaCha20-Poly1305 (node)", node.aeads["ChaCha20-Poly1305"]!, 10_000),
+    ...native.flatMap(({ aeads }) => [
+      opening("AES-128-GCM (native)", aeads["AES-128-GCM"]!, 10_000),
+      opening("ChaCha20-Poly1305 (native)", aeads["ChaCha20-Poly1305"]!, 10_000),
+    ]),
     opening("AES-128-GCM (portable)", portable.aeads["AES-128-GCM"]!, 4000),
     opening("ChaCha20-Poly1305 (portable)", portable.aeads["ChaCha20-Poly1305"]!, 4000),
   ]
@@ -42,6 +49,13 @@ export function scalarExperiments(): Experiment[] {
     ...(["X25519", "P-256"] as const).flatMap((group) => [
       multiplication(`${group} (node), few bits set`, node, group, fewBits),
       multiplication(`${group} (node), one key against many`, node, group, oneKey),
+    ]),
+    ...native.flatMap((provider) => [
+      ...(["X25519", "P-256"] as const).flatMap((group) => [
+        multiplication(`${group} (native), few bits set`, provider, group, fewBits),
+        multiplication(`${group} (native), one key against many`, provider, group, oneKey),
+      ]),
+      signing("Ed25519 (native), one key against many", provider, "Ed25519"),
     ]),
     doubleAndAdd(),
   ]
