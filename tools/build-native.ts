@@ -1,7 +1,7 @@
 /**
  * Builds the native provider for this machine: `npm run build:native`. The binary goes into `packages/native/dist/binaries`,
  * where `@conclave/native` looks first. Without a Rust that is new enough it says so and builds nothing; with
- * `CONCLAVE_NATIVE_REQUIRED=1` that is a failure.
+ * `CONCLAVE_NATIVE_REQUIRED=1` that is a failure. `--check` runs clippy, the Rust tests and cargo deny after it.
  *
  * `npm run build:native -- --package FOLDER` writes the package of this platform into FOLDER as well, as it is published.
  * `--target TRIPLE` builds for another platform, where Rust and a C compiler for it are installed. `--zig` compiles C and
@@ -23,6 +23,7 @@ const { values } = parseArgs({
     target: { type: "string" },
     zig: { type: "boolean", default: false },
     release: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
   },
 })
 const cargoManifest = read("packages/native/rust/Cargo.toml")
@@ -47,23 +48,17 @@ const prefixes = [
   [root.replace(/\/$/, ""), "conclave"],
 ]
 const flags = (option: string) => prefixes.map(([from, to]) => `${option}=${from}=${to}`).join(" ")
-const { status } = spawnSync(
-  "cargo",
-  ["build", "--release", "--locked", "--manifest-path", join(folder, "rust/Cargo.toml"), "--target", target.triple],
-  {
-    stdio: "inherit",
-    env: {
-      ...process.env,
-      CARGO_TARGET_DIR: targetFolder,
-      ...(zig && zigEnvironment(target, zig, join(targetFolder, "compilers"))),
-      RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${flags("--remap-path-prefix")}`.trim(),
-      ...(target.platform.startsWith("win32")
-        ? {}
-        : { CFLAGS: `${process.env.CFLAGS ?? ""} ${flags("-ffile-prefix-map")}`.trim() }),
-    },
-  },
-)
-if (status !== 0) fail("cargo did not build it")
+const environment = {
+  ...process.env,
+  CARGO_TARGET_DIR: targetFolder,
+  ...(zig && zigEnvironment(target, zig, join(targetFolder, "compilers"))),
+  RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${flags("--remap-path-prefix")}`.trim(),
+  ...(target.platform.startsWith("win32")
+    ? {}
+    : { CFLAGS: `${process.env.CFLAGS ?? ""} ${flags("-ffile-prefix-map")}`.trim() }),
+}
+const crate = ["--locked", "--manifest-path", join(folder, "rust/Cargo.toml")]
+cargo(["build", "--release", ...crate, "--target", target.triple], "cargo did not build it")
 const built = join(targetFolder, target.triple, "release", target.file)
 const glibc = target.libc === "glibc" ? glibcNeeded(readFileSync(built)) : undefined
 if (values.release && glibc !== undefined && compareVersions(glibc, glibcMax) > 0) {
@@ -90,6 +85,23 @@ if (values.package !== undefined) {
     `# ${manifest.name}\n\nThe binary of \`@conclave/native\` for ${target.platform}. It is installed by that package.\n`,
   )
   console.log(place)
+}
+
+if (values.check) {
+  // With the same settings, so that the C is not compiled again.
+  const same = ["--release", ...crate, "--target", target.triple]
+  cargo(["clippy", ...same, "--all-targets", "--", "-D", "warnings"], "clippy has found something")
+  cargo(["test", ...same], "the Rust tests have failed")
+  const hasDeny = spawnSync("cargo", ["deny", "--version"]).status === 0
+  // Of the advisories there is no copy here.
+  if (hasDeny)
+    cargo(["deny", ...crate.slice(1), "check", "bans", "licenses", "sources"], "cargo deny has found something")
+  else console.log("NOT CHECKED: cargo deny is not installed")
+}
+
+function cargo(words: readonly string[], failure: string): void {
+  const { status } = spawnSync("cargo", words, { stdio: "inherit", env: environment })
+  if (status !== 0) fail(failure)
 }
 
 function fail(reason: string): never {

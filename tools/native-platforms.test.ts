@@ -20,10 +20,17 @@ test("the crate, its lock file, the package and its code have one version", () =
   assert.equal(native.VERSION, manifest.version)
 })
 
-test("the crate comes from Cargo's own registry alone", () => {
-  const sources = [...read("packages/native/rust/Cargo.lock").matchAll(/^source = "(.*)"$/gm)].map(([, it]) => it)
-  assert(sources.length > 5)
-  assert.deepEqual([...new Set(sources)], ["registry+https://github.com/rust-lang/crates.io-index"])
+for (const folder of ["packages/native/rust", "bench/rust"]) {
+  test(`the crates of ${folder} come from Cargo's own registry alone`, () => {
+    const sources = [...read(`${folder}/Cargo.lock`).matchAll(/^source = "(.*)"$/gm)].map(([, it]) => it)
+    assert(sources.length > 5)
+    assert.deepEqual([...new Set(sources)], ["registry+https://github.com/rust-lang/crates.io-index"])
+  })
+}
+
+test("the native provider has each crate in one version", () => {
+  const names = [...read("packages/native/rust/Cargo.lock").matchAll(/^name = "(.*)"$/gm)].map(([, it]) => it)
+  assert.deepEqual(names, [...new Set(names)])
 })
 
 test("each platform's package has the name by which it is loaded there", () => {
