@@ -8,11 +8,12 @@
  * links with zig, for the oldest glibc; with `--release`, a binary that needs a newer one is a failure.
  */
 import { spawnSync } from "node:child_process"
-import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs"
 import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
-import { manifestOf, missingRust, nativeTarget } from "./native-platforms.js"
+import { binaryOf, writePackage } from "./native-package.js"
+import { missingRust, nativeTarget } from "./native-platforms.js"
 import { compareVersions, findZig, glibcMax, glibcNeeded, zigEnvironment } from "./native-toolchain.js"
 import { read, root } from "./repository.js"
 
@@ -52,7 +53,7 @@ const environment = {
   ...process.env,
   CARGO_TARGET_DIR: targetFolder,
   ...(zig && zigEnvironment(target, zig, join(targetFolder, "compilers"))),
-  RUSTFLAGS: `${process.env.RUSTFLAGS ?? ""} ${flags("--remap-path-prefix")}`.trim(),
+  RUSTFLAGS: [process.env.RUSTFLAGS ?? "", flags("--remap-path-prefix"), ...target.rustFlags].join(" ").trim(),
   ...(target.platform.startsWith("win32")
     ? {}
     : { CFLAGS: `${process.env.CFLAGS ?? ""} ${flags("-ffile-prefix-map")}`.trim() }),
@@ -64,7 +65,7 @@ const glibc = target.libc === "glibc" ? glibcNeeded(readFileSync(built)) : undef
 if (values.release && glibc !== undefined && compareVersions(glibc, glibcMax) > 0) {
   fail(`the binary needs glibc ${glibc}; of a release, ${glibcMax} has to be enough: build it with --zig`)
 }
-const binary = join(folder, "dist/binaries", `conclave-native.${target.platform}.node`)
+const binary = binaryOf(target)
 mkdirSync(dirname(binary), { recursive: true })
 // Renamed into its place: a program that runs has the former one in its memory.
 copyFileSync(built, `${binary}.new`)
@@ -73,19 +74,7 @@ console.log(
   `${binary.slice(root.length)}: ${Math.ceil(readFileSync(binary).length / 1000)} kB${glibc ? `, glibc ${glibc}` : ""}`,
 )
 
-if (values.package !== undefined) {
-  const place = join(values.package, `native-${target.platform}`)
-  mkdirSync(place, { recursive: true })
-  copyFileSync(built, join(place, "conclave-native.node"))
-  copyFileSync(join(folder, "LICENSE"), join(place, "LICENSE"))
-  const manifest = manifestOf(target, JSON.parse(read("packages/native/package.json")))
-  writeFileSync(join(place, "package.json"), `${JSON.stringify(manifest, undefined, 2)}\n`)
-  writeFileSync(
-    join(place, "README.md"),
-    `# ${manifest.name}\n\nThe binary of \`@conclave/native\` for ${target.platform}. It is installed by that package.\n`,
-  )
-  console.log(place)
-}
+if (values.package !== undefined) console.log(writePackage(target, built, values.package))
 
 if (values.check) {
   // With the same settings, so that the C is not compiled again.

@@ -42,6 +42,15 @@ test("each platform's package has the name by which it is loaded there", () => {
   assert.equal(nativeTarget("wasm32-unknown-unknown"), undefined)
 })
 
+test("the workflow builds for each platform, and for no other", () => {
+  const rows = read(".github/workflows/native.yml").matchAll(/platform: (\S+), triple: (\S+), machine: .* \}/g)
+  const expected = nativeTargets.map(({ platform, triple }) => [platform, triple])
+  assert.deepEqual(
+    [...rows].map(([, ...words]) => words),
+    expected,
+  )
+})
+
 test("a binary's glibc is the newest of which it names a symbol", () => {
   const binary = (...versions: string[]) => Buffer.from(versions.map((it) => `x\0GLIBC_${it}\0`).join(""), "latin1")
   assert.equal(glibcNeeded(binary("2.2.5", "2.17", "2.4")), "2.17")

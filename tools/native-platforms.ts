@@ -8,6 +8,8 @@ export interface NativeTarget {
   readonly os: string
   readonly cpu: string
   readonly libc?: "glibc" | "musl"
+  /** What the compiler has to be told beyond its defaults. */
+  readonly rustFlags: readonly string[]
 }
 
 export const nativeTargets: readonly NativeTarget[] = [
@@ -15,14 +17,15 @@ export const nativeTargets: readonly NativeTarget[] = [
   linux("aarch64-unknown-linux-gnu", "arm64", "gnu"),
   linux("x86_64-unknown-linux-musl", "x64", "musl"),
   linux("aarch64-unknown-linux-musl", "arm64", "musl"),
-  { ...apple("x86_64-apple-darwin", "x64") },
-  { ...apple("aarch64-apple-darwin", "arm64") },
+  apple("x86_64-apple-darwin", "x64"),
+  apple("aarch64-apple-darwin", "arm64"),
   {
     triple: "x86_64-pc-windows-msvc",
     platform: "win32-x64-msvc",
     file: "conclave_native.dll",
     os: "win32",
     cpu: "x64",
+    rustFlags: [],
   },
 ]
 
@@ -32,11 +35,13 @@ export function nativeTarget(triple: string): NativeTarget | undefined {
 
 function linux(triple: string, cpu: string, abi: "gnu" | "musl"): NativeTarget {
   const libc = abi === "gnu" ? "glibc" : "musl"
-  return { triple, platform: `linux-${cpu}-${abi}`, file: "libconclave_native.so", os: "linux", cpu, libc }
+  // Rust would link musl into the library, which shares the one of its process.
+  const rustFlags = abi === "musl" ? ["-C target-feature=-crt-static"] : []
+  return { triple, platform: `linux-${cpu}-${abi}`, file: "libconclave_native.so", os: "linux", cpu, libc, rustFlags }
 }
 
 function apple(triple: string, cpu: string): NativeTarget {
-  return { triple, platform: `darwin-${cpu}`, file: "libconclave_native.dylib", os: "darwin", cpu }
+  return { triple, platform: `darwin-${cpu}`, file: "libconclave_native.dylib", os: "darwin", cpu, rustFlags: [] }
 }
 
 /** Why a Rust cannot build it, from what `rustc -vV` prints (nothing, where there is none) and the crate's manifest. */

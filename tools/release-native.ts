@@ -2,25 +2,32 @@
  * `npm run release:native -- FOLDER`: builds the packages of the native provider for every platform that this machine can
  * build for, and packs them into FOLDER, beside an `@conclave/native` that has them as optional dependencies. What cannot
  * be built here is named. `--from PACKAGES` takes packages that were built before, here or elsewhere, and builds nothing;
- * `--whole` is a failure where a platform is missing: it is how a release is packed.
+ * `--built` takes the binaries of `npm run build:native`, whatever glibc they need: it is for tests. `--whole` is a failure where a platform is missing: it is how a release is packed.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseArgs } from "node:util"
+import { binaryOf, writePackage } from "./native-package.js"
 import { type NativeTarget, nativeTargets, withPlatforms } from "./native-platforms.js"
 import { findZig } from "./native-toolchain.js"
 import { root } from "./repository.js"
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { from: { type: "string" }, whole: { type: "boolean", default: false } },
+  options: {
+    from: { type: "string" },
+    built: { type: "boolean", default: false },
+    whole: { type: "boolean", default: false },
+  },
 })
 const [folder] = positionals
-if (folder === undefined) fail("usage: release-native FOLDER [--from PACKAGES] [--whole]")
-const packages = resolve(values.from ?? join(root, "output/native-packages"))
-if (values.from === undefined) for (const target of nativeTargets) build(target)
+if (folder === undefined) fail("usage: release-native FOLDER [--from PACKAGES] [--built] [--whole]")
+const packages = resolve(values.from ?? (values.built ? join(folder, "native") : join(root, "output/native-packages")))
+if (values.built) {
+  for (const target of nativeTargets) if (existsSync(binaryOf(target))) writePackage(target, binaryOf(target), packages)
+} else if (values.from === undefined) for (const target of nativeTargets) build(target)
 
 const found = nativeTargets.filter(({ platform }) => existsSync(join(packages, `native-${platform}`, "package.json")))
 const missing = nativeTargets.filter((target) => !found.includes(target)).map(({ platform }) => platform)
