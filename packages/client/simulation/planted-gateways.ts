@@ -265,4 +265,22 @@ export const gatewayBugs: readonly Bug[] = [
     kept: "a device did not notice a restore where the log was as long again",
     changes: [{ file: "conversation/sending.js", find: "state.disputes.wantsService = true;", replace: "" }],
   },
+  {
+    name: "a title that a failover lost is not told again",
+    kept: "a title that a failover lost was never told again",
+    changes: [
+      {
+        file: "conversation/restored.js",
+        find: 'if (position.cursor > ancestor && facts.title !== "")',
+        replace: "if (false)",
+      },
+    ],
+  },
+  {
+    name: "a device for which no head was signed does not ask for that",
+    kept: "a stream brought nothing after the device had gone back",
+    changes: [
+      { file: "conversation/heads.js", find: "told === undefined && state.facts.head === undefined", replace: "false" },
+    ],
+  },
 ]

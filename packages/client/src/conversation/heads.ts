@@ -56,7 +56,13 @@ export function confirmHead(turn: Turn): Next {
   const { told, chainHash } = position
   const isDue = disputes.pause === undefined || disputes.pause.retryAt <= moment.now
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
-  if (told === undefined || chainHash.length === 0) return "again"
+  if (chainHash.length === 0) return "again"
+  // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, nothing shows
+  // later that the service was restored since.
+  if (told === undefined && state.facts.head === undefined && isDue && disputes.mayAsk(moment.now)) {
+    return { type: "service", prover: state.prover }
+  }
+  if (told === undefined) return "again"
   if (confirm(turn, { ...told, chainHash })) return "again"
   if (isDue) return { type: "service", prover: state.prover }
   position.takeTold()

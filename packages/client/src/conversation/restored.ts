@@ -138,6 +138,8 @@ function goBack(turn: Turn, ancestor: bigint | undefined): Next {
   const shift = facts.shift + position.cursor - ancestor
   const rewoundAt = lost.length === 0 ? undefined : BigInt(moment.now)
   turn.update({ rewoundAt, shift, head: undefined, joinedAt: 0n })
+  // The title may have been told in what is lost: some have read it, and others never will.
+  if (position.cursor > ancestor && facts.title !== "") turn.update({ titleDueSince: state.epoch })
   position.move({ cursor: ancestor, chainHash: hash, lastCommit: undefined })
   chain.cut(ancestor)
   // Another backup may be restored before anything is read of this one: its signature is asked for.
