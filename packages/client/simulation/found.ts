@@ -126,4 +126,18 @@ export const found: Readonly<Record<string, Plan>> = {
       item(13_457, "cut", 1, 0, 1_476, 811_330_245),
     ],
   },
+  "an invitation had the number of one that a failover lost, and was not read": {
+    seed: 1060,
+    devices: 3,
+    service: { store: "postgres", gateways: 4 },
+    items: [
+      item(1_000, "create", 0, 0, 0, 1_014_418_707),
+      item(9_110, "leave", 2, 2, 0, 1_919_659_036),
+      item(19_986, "failover", 0, 1, 6, 807_624_497),
+      item(22_502, "delay", 2, 1, 3_308, 216_648_582),
+      item(23_451, "duplication", 1, 1, 5_002, 620_505_656),
+      item(25_138, "create", 1, 0, 0, 335_041_594),
+      item(27_197, "send", 1, 1, 0, 729_906_351),
+    ],
+  },
 }

@@ -283,4 +283,9 @@ export const gatewayBugs: readonly Bug[] = [
       { file: "conversation/heads.js", find: "told === undefined && state.facts.head === undefined", replace: "false" },
     ],
   },
+  {
+    name: "a device without a conversation does not learn that the service was restored",
+    kept: "an invitation had the number of one that a failover lost, and was not read",
+    changes: [{ file: "device/inbox.js", find: "if (hasRead && !followsAny())", replace: "if (false)" }],
+  },
 ]

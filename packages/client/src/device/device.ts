@@ -105,7 +105,8 @@ export class Device implements Client {
     ;[this.#people, this.#revoking, this.#ownDevices] = [people, revoking, ownDevices]
     const limits = { ...defaultInvitationLimits, ...policy.invitationLimits }
     const invitations = new Invitations({ store, limits, now })
-    const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider, now })
+    const onRestored = () => options.live !== false && this.#inbox.wake()
+    const serviceKeys = new ServiceKeys({ store, transactions, delivery, provider, now, onRestored })
     for (const part of [serviceKeys, invitations]) transactions.share(part)
     transactions.isTold = (event, id) => invitations.isTold(event, id)
     const lifetimeNow = () => clock.lifetimeNow()
@@ -129,14 +130,12 @@ export class Device implements Client {
     const groupOf = (conversation: Conversation) => this.#groups.get(conversation.id)?.group
     this.blobs = new BlobClient({ ...this.#means, provider, groupOf })
     const inbox = new Inbox({
-      means: this.#means,
-      stock,
-      verifyLeaves: options.verifyLeaves,
+      ...{ means: this.#means, stock, policy: policy.invitations, verifyLeaves: options.verifyLeaves },
+      followsAny: () => [...this.#groups.values()].some(({ driver }) => driver.state.isFollowing),
       find: (id) => this.#groups.get(id),
       findShown: this.#find,
       make: (id) => this.#make(id),
       register: (conversation) => this.#register(conversation),
-      policy: policy.invitations,
     })
     const onFault = (error: unknown) => this.#report(error)
     const { attention, signal } = this.#means

@@ -23,6 +23,8 @@ export interface InboxOptions {
   readonly means: Omit<Means, "onFault">
   readonly stock: Stock
   readonly verifyLeaves: VerifyLeaves | undefined
+  /** Whether the log of any conversation is followed: its pages tell that the service was restored. */
+  readonly followsAny: () => boolean
   readonly find: (id: string) => ConversationHandle | undefined
   /** The same without one whose invitation was declined. */
   readonly findShown: (id: string) => ConversationHandle | undefined
@@ -44,8 +46,11 @@ export class Inbox {
 
   /** Deals with everything that is there. Each entry is dealt with once: its number is stored with what it led to. */
   async read(): Promise<void> {
-    const { means, stock } = this.#options
-    const { delivery, transactions, signal } = means
+    const { means, stock, followsAny } = this.#options
+    const { delivery, serviceKeys, transactions, signal } = means
+    // Nothing else would tell this device that numbers up to its cursor are given again.
+    const hasRead = transactions.profile.inboxCursor > 0n && serviceKeys.pinned !== undefined
+    if (hasRead && !followsAny()) await serviceKeys.ask(signal)
     for (let isForgotten = false; ; ) {
       const before = transactions.profile.inboxCursor
       const page = await delivery.inbox(before, signal)

@@ -14,6 +14,8 @@ export interface ServiceKeysOptions {
   readonly provider: CryptoProvider
   /** Unix time in milliseconds. */
   readonly now: () => number
+  /** It was restored: the inbox is to be read from its beginning. */
+  readonly onRestored: () => void
 }
 
 /** By what keys this device's Delivery Service signs: those that it said first, and whatever they have signed for since. */
@@ -42,7 +44,7 @@ export class ServiceKeys implements Reloadable {
 
   /** An event says what is news. A key that nothing connects to the one before is pinned as well: the person has been warned. */
   async #learn(identity: ServiceIdentity): Promise<void> {
-    const { provider, transactions, now } = this.#options
+    const { provider, transactions, now, onRestored } = this.#options
     const suite = serviceSuite(provider)
     await transactions.run(undefined, (transaction) => {
       const news = newsOf(suite, this.#pinned, identity)
@@ -54,6 +56,7 @@ export class ServiceKeys implements Reloadable {
       if (isRestored) {
         // What comes into the inbox has the numbers again of what the backup lacks.
         transaction.profile = { ...transaction.profile, inboxCursor: 0n }
+        transaction.after(onRestored)
         // Key packages that have been used are handed out again.
         transaction.put(recordKeys.keyPackagesDue, encode(KeyPackagesDue, { since: restoredAt! }))
         transaction.emit({ type: "service", conversation: undefined, change: "restored", reason: "" })
