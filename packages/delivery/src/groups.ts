@@ -132,7 +132,7 @@ export class Groups {
     if (appended.type === "accepted") {
       this.#options.onAppended(request.kind, body.length)
       wake.notify(groupTopic(groupId))
-      this.#options.pushing.note(groupId, commit?.begins?.removes === true ? appended.seq : undefined)
+      this.#options.pushing.note(groupId, { removes: commit?.begins?.removes === true })
       for (const deviceId of commit?.recipients ?? []) wake.notify(inboxTopic(deviceId))
     }
     return this.#answerTo(appended, groupId, asking)

@@ -33,7 +33,7 @@ export interface DeliveryLimits extends DeliveryRates {
   readonly pushesPerRequesterMax: number
   /** Default 30 days. */
   readonly pushLifetimeSecondsMax: number
-  /** How long an endpoint may take; default 10,000. 16 are told at the same time. */
+  /** How long an endpoint may take; default 10,000. 64 are told at the same time. */
   readonly pushTimeoutMilliseconds: number
   /** An endpoint is told of a group so long after something was appended; default 1,000. */
   readonly pushDelayMilliseconds: number

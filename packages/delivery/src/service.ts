@@ -143,6 +143,7 @@ class DeliveryService {
     if (context.early && !deliveryRequests.replaySafety[request.type].safe) {
       return forbidden("the request must not come early")
     }
+    this.#pushing.lookAround()
     return request.type === "subscribe"
       ? this.#subscribe(request, context)
       : this.#respond(request, this.#asking(context))
@@ -195,9 +196,9 @@ class DeliveryService {
       }
       case "registerPush":
       case "removePush": {
-        const { judge } = await this.#open()
+        const { judge, identity } = await this.#open()
         const asked = { crypto: this.#crypto, admission: this.#admission, onAccessRefusal: this.#onAccessRefusal }
-        return this.#pushing.respond(request, asking, { ...asked, judge })
+        return this.#pushing.respond(request, asking, { ...asked, judge, senderSecret: identity.passSecret })
       }
       case "hear":
         return this.#subscriptions.hear(request.subscription) ? done : notFound(new Uint8Array())

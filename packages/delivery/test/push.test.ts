@@ -11,6 +11,7 @@ import {
   messageRequest,
   random,
   sha256,
+  type TestService,
 } from "@conclave/testing/delivery"
 import {
   type DeliveryLimits,
@@ -129,7 +130,7 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal((await service.pushes.ofGroup({ groupId, at: BigInt(Date.now()) })).length, 1)
     })
 
-    it("of a removal that nobody was told of are forgotten with the next entry, and told nothing", async (test) => {
+    it("of a removal that nobody was told of are told of it with the next entry, and of nothing after it", async (test) => {
       const { sender, told, taken } = noting()
       const service = serviceOf(test, sender)
       const groupId = await createGroup(service)
@@ -140,10 +141,62 @@ for (const [name, openStore] of Object.entries(stores)) {
       expectType(await silent.ask(commitRequest(groupId, 0n, { interval: 1, removes: true })), "accepted")
       expectType(await service.askWith(second, registerRequest(wantedBy(groupId, "alice"))), "done")
       expectType(await service.askWith(second, messageRequest(groupId, 1n)), "accepted")
+      await until(() => told.length > 1)
+      await quiet()
+      assert.deepEqual(taken(), ["alice", "mallory"])
+      assert.equal((await service.pushes.ofGroup({ groupId, at: BigInt(Date.now()) })).length, 1)
+      expectType(await service.askWith(second, messageRequest(groupId, 1n)), "accepted")
       await until(() => told.length > 0)
       await quiet()
-      assert.deepEqual([...new Set(taken())], ["alice"])
-      assert.equal((await service.pushes.ofGroup({ groupId, at: BigInt(Date.now()) })).length, 1)
+      assert.deepEqual(taken(), ["alice"])
+    })
+
+    it("of a removal come once, whatever was told a moment ago and whichever gateway has a timer", async (test) => {
+      const { sender, told } = noting()
+      const [store, pushes] = [openStore(test), pushStores[name]!(test)]
+      const limits = { pushDelayMilliseconds: 50, pushEveryMilliseconds: 400 }
+      const gateway = () => createService(store, { pushes, pushSender: sender, limits, now: Date.now })
+      const gateways = [gateway(), gateway()]
+      const [one, other] = gateways as [TestService, TestService]
+      for (const [messageAt, removalAt] of [
+        [one, one],
+        [one, other],
+        [other, one],
+      ] as const) {
+        const groupId = await createGroup(one)
+        told.length = 0
+        const first = accessKeyOf(groupId, 0)
+        expectType(await one.askWith(first, registerRequest(wantedBy(groupId, "mallory"))), "done")
+        expectType(await messageAt.ask(messageRequest(groupId, 0n)), "accepted")
+        await until(() => told.length === 1)
+        // The other's timer runs when the removal comes.
+        expectType(await messageAt.ask(messageRequest(groupId, 0n)), "accepted")
+        const removal = commitRequest(groupId, 2n, { interval: 1, removes: true, after: 0n })
+        expectType(await removalAt.ask(removal), "accepted")
+        await until(() => told.length === 2)
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        assert.deepEqual(told, ["mallory", "mallory"])
+        assert.deepEqual(await pushes.ofGroup({ groupId, at: 0n }), [])
+      }
+    })
+
+    it("of a removal come from another gateway where the one that had to tell has ended", async (test) => {
+      const { sender, told } = noting()
+      const [store, pushes] = [openStore(test), pushStores[name]!(test)]
+      const options = { pushes, pushSender: sender, now: Date.now }
+      const ended = createService(store, { ...options, limits: { pushDelayMilliseconds: 100_000 } })
+      const groupId = await createGroup(ended)
+      expectType(await ended.ask(registerRequest(wantedBy(groupId, "mallory"))), "done")
+      expectType(await ended.ask(commitRequest(groupId, 0n, { interval: 1, removes: true })), "accepted")
+      const service = createService(store, { ...options, limits: quick })
+      await until(() => {
+        // Whatever is asked of it.
+        service.ask({ type: "service" }).catch(() => {})
+        return told.length > 0
+      })
+      await quiet()
+      assert.deepEqual(told, ["mallory"])
+      assert.deepEqual(await pushes.due({ before: BigInt(Date.now()), limit: 9 }), [])
     })
   })
 }
@@ -239,6 +292,55 @@ describe("registrations for pushes", { timeout: 60_000 }, () => {
     service.clock.now += 90_000
     await sweep()
     assert.equal(await left(), 0)
+  })
+
+  it("are forgotten for an endpoint that is gone, unless they were registered again meanwhile", async () => {
+    const gone: (() => void)[] = []
+    const { sender, told } = noting(() => new Promise((resolve) => gone.push(() => resolve("gone"))))
+    const service = serviceOf({}, sender)
+    const groupId = await createGroup(service)
+    const [moved, left] = [wantedBy(groupId, "moved"), wantedBy(groupId, "left")]
+    for (const it of [moved, left]) expectType(await service.ask(registerRequest(it)), "done")
+    expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
+    await until(() => told.length === 2)
+    expectType(await service.ask(registerRequest({ ...moved, name: "there" })), "done")
+    for (const answer of gone) answer()
+    await quiet()
+    const kept = await service.pushes.ofGroup({ groupId, at: 0n })
+    assert.deepEqual(
+      kept.map(({ endpoint }) => endpoint),
+      ["https://push.example.org/there"],
+    )
+  })
+
+  it("are sent to the address that was checked, in its normal form", async () => {
+    const { sender, targets } = noting()
+    const service = serviceOf({}, sender)
+    const groupId = await createGroup(service)
+    const endpoint = "https:\\\\PUSH.Example.org:443/a/../b c\n"
+    expectType(await service.ask({ ...registerRequest(wantedBy(groupId, "alice")), endpoint }), "done")
+    expectType(await service.ask(messageRequest(groupId, 0n)), "accepted")
+    await until(() => targets.length > 0)
+    assert.equal(targets[0]!.endpoint, "https://push.example.org/b%20c")
+    // Its normal form is longer than what was written.
+    const long = `https://push.example.org/${" a".repeat(900)}`
+    expectType(await service.ask({ ...registerRequest(wantedBy(groupId, "bob")), endpoint: long }), "invalid")
+  })
+
+  it("of one network in a group are counted at all gateways together", async () => {
+    const [store, pushes] = [memoryStore(sha256), memoryPushStore()]
+    const limits = { pushesPerRequesterMax: 2 }
+    const gateway = () => createService(store, { pushes, pushSender: noting().sender, limits })
+    const groupId = await createGroup(gateway())
+    const from = (network: string) => {
+      const request = registerRequest(wantedBy(groupId, "a"))
+      return gateway().askFrom({ peer: `${network}1`, network }, request)
+    }
+    for (let i = 0; i < 2; i++) expectType(await from("18c0000"), "done")
+    expectType(await from("18c0000"), "quotaExceeded")
+    expectType(await from("1863364"), "done")
+    const senders = (await pushes.ofGroup({ groupId, at: 0n })).length
+    assert.equal(senders, 3)
   })
 
   it("whose endpoint is gone are forgotten, and one that fails or never answers keeps no other from being told", async () => {

@@ -13,6 +13,7 @@ const operation = fc.oneof(
       ...{ do: fc.constant("register" as const), groupName, name, sender: fc.constantFrom("x", "y") },
       ...{ token: fc.constantFrom("t", "t", "u"), lifetime: fc.integer({ min: 1, max: 30 }) },
       key: fc.constantFrom("k", "l", undefined),
+      ...{ version: fc.constantFrom("v", "w"), toldUpTo: fc.bigInt({ min: 0n, max: 2n }) },
     }),
   },
   {
@@ -27,9 +28,30 @@ const operation = fc.oneof(
       groupName,
       names: fc.uniqueArray(name),
       ago: fc.integer({ min: 0, max: 9 }),
+      ...{ version: fc.constantFrom("v", "w"), upTo: fc.bigInt({ min: 0n, max: 9n }) },
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), groupName, names: fc.uniqueArray(name) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      ...{ do: fc.constant("forget" as const), groupName, names: fc.uniqueArray(name) },
+      version: fc.constantFrom("v", "w"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("deleteOfGroup" as const), groupName }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("mark" as const), groupName }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("due" as const),
+      ago: fc.integer({ min: -1, max: 9 }),
+      limit: fc.constantFrom(1, 9),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("settle" as const), groupName, ago: fc.integer({ min: 0, max: 9 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("sweep" as const) }) },
 )
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
@@ -42,7 +64,7 @@ function registration(asked: Extract<Operation, { do: "register" }>, at: bigint)
     ...{ groupId: bytes(asked.groupName), id: idOf(asked.name), key: asked.key && bytes(asked.key) },
     ...{ kind: asked.name === "a" ? "webPush" : "webhook", endpoint: `https://${asked.name}.example.org/` },
     ...{ parameters: bytes(asked.name), removal: bytes(asked.token), sender: bytes(asked.sender, 8) },
-    ...{ at, until: at + BigInt(asked.lifetime) },
+    ...{ at, until: at + BigInt(asked.lifetime), version: bytes(asked.version, 8), toldUpTo: asked.toldUpTo },
     admit: ({ ofGroup, ofSender }) =>
       ofGroup >= 3 || ofSender >= 2 ? { type: "quotaExceeded", of: "group" } : undefined,
   }
@@ -60,11 +82,22 @@ async function perform(store: PushStore, operation: Operation, at: bigint): Prom
       return [...found].sort((a, b) => Buffer.compare(a.id, b.id))
     }
     case "claim": {
-      const ids = operation.names.map(idOf)
-      return sorted(await store.claim({ groupId, ids, at, before: at - BigInt(operation.ago) }))
+      const { names, version, upTo, ago } = operation
+      const told = names.map((it) => ({ id: idOf(it), version: bytes(version, 8), upTo }))
+      return sorted(await store.claim({ groupId, told, at, before: at - BigInt(ago) }))
     }
-    case "forget":
-      return store.forget({ groupId, ids: operation.names.map(idOf) })
+    case "forget": {
+      const registrations = operation.names.map((it) => ({ id: idOf(it), version: bytes(operation.version, 8) }))
+      return store.forget({ groupId, registrations })
+    }
+    case "deleteOfGroup":
+      return store.deleteOfGroup(groupId)
+    case "mark":
+      return store.mark({ groupId, at })
+    case "due":
+      return store.due({ before: at - BigInt(operation.ago), limit: operation.limit })
+    case "settle":
+      return store.settle({ groupId, at: at - BigInt(operation.ago) })
     case "sweep":
       while ((await store.sweep({ at, rowsMax: 1 })).more);
       return undefined
@@ -94,16 +127,27 @@ export function pushStoreConformance(
 
     it("gives each registration to one of many who claim it at once, and no more places than there are", async (test) => {
       await using store = await open(test)
-      const asked = { do: "register", groupName: "one", sender: "x", token: "t", lifetime: 90, key: "k" } as const
+      const asked = {
+        do: "register",
+        groupName: "one",
+        sender: "x",
+        token: "t",
+        lifetime: 90,
+        key: "k",
+        version: "v",
+        toldUpTo: 0n,
+      } as const
       const told = await Promise.all(
         Array.from({ length: 8 }, (_, i) => store.register(registration({ ...asked, name: `${i}`, sender: "x" }, 1n))),
       )
       assert.equal(told.filter(({ type }) => type === "registered").length, 2)
       const groupId = bytes("one")
-      const ids = (await store.ofGroup({ groupId, at: 2n })).map(({ id }) => id)
+      const registered = await store.ofGroup({ groupId, at: 2n })
+      const ids = registered.map(({ id }) => id)
       assert.equal(ids.length, 2)
+      const claiming = registered.map(({ id, version }) => ({ id, version, upTo: 1n }))
       const claims = await Promise.all(
-        Array.from({ length: 8 }, () => store.claim({ groupId, ids, at: 10n, before: 5n })),
+        Array.from({ length: 8 }, () => store.claim({ groupId, told: claiming, at: 10n, before: 5n })),
       )
       assert.deepEqual(sorted(claims.flat()), sorted(ids))
     })

@@ -8,12 +8,14 @@ export function memoryPushStore(): PushStore {
   return new MemoryPushStore()
 }
 
-interface Kept extends Omit<NewRegistration, "admit"> {
+interface Kept extends Omit<NewRegistration, "admit" | "toldUpTo"> {
+  toldUpTo: bigint
   claimedAt: bigint
 }
 
 class MemoryPushStore implements PushStore {
   readonly #all = new Map<string, Kept>()
+  readonly #due = new Map<string, { readonly groupId: Uint8Array; readonly at: bigint }>()
 
   async register(registration: NewRegistration): Promise<{ readonly type: "registered" | "idReused" } | Refusal> {
     const { admit, ...kept } = registration
@@ -26,7 +28,8 @@ class MemoryPushStore implements PushStore {
     const ofSender = others.filter(([, it]) => equalBytes(it.sender, kept.sender)).length
     const refusal = admit({ ofGroup: others.length, ofSender })
     if (refusal !== undefined) return refusal
-    this.#all.set(name, { ...kept, claimedAt: present?.claimedAt ?? 0n })
+    const { claimedAt = 0n, toldUpTo = kept.toldUpTo } = present ?? {}
+    this.#all.set(name, { ...kept, claimedAt, toldUpTo })
     return { type: "registered" }
   }
 
@@ -41,23 +44,49 @@ class MemoryPushStore implements PushStore {
   async ofGroup({ groupId, at }: { readonly groupId: Uint8Array; readonly at: bigint }) {
     const found = [...this.#all.values()].filter((it) => equalBytes(it.groupId, groupId) && it.until > at)
     return found.map(
-      ({ id, key, kind, endpoint, parameters, until }): Registration => ({
-        ...{ groupId, id, key, kind, endpoint, parameters, until },
+      ({ id, key, kind, endpoint, parameters, until, version, toldUpTo }): Registration => ({
+        ...{ groupId, id, key, kind, endpoint, parameters, until, version, toldUpTo },
       }),
     )
   }
 
-  async claim({ groupId, ids, at, before }: Claiming): Promise<readonly Uint8Array[]> {
-    return ids.filter((id) => {
+  async claim({ groupId, told, at, before }: Claiming): Promise<readonly Uint8Array[]> {
+    const claimed = told.filter(({ id, version, upTo }) => {
       const kept = this.#all.get(nameOf({ groupId, id }))
-      if (kept === undefined || kept.claimedAt > before) return false
-      kept.claimedAt = at
+      if (kept === undefined || !equalBytes(kept.version, version)) return false
+      if (kept.claimedAt > before || kept.toldUpTo >= upTo) return false
+      Object.assign(kept, { claimedAt: at, toldUpTo: upTo })
       return true
     })
+    return claimed.map(({ id }) => id)
   }
 
-  async forget({ groupId, ids }: { readonly groupId: Uint8Array; readonly ids: readonly Uint8Array[] }) {
-    for (const id of ids) this.#all.delete(nameOf({ groupId, id }))
+  async forget({ groupId, registrations }: Parameters<PushStore["forget"]>[0]): Promise<void> {
+    for (const { id, version } of registrations) {
+      const kept = this.#all.get(nameOf({ groupId, id }))
+      if (kept !== undefined && equalBytes(kept.version, version)) this.#all.delete(nameOf({ groupId, id }))
+    }
+  }
+
+  async deleteOfGroup(groupId: Uint8Array): Promise<void> {
+    this.#due.delete(key(groupId))
+    for (const [name, kept] of this.#all) if (equalBytes(kept.groupId, groupId)) this.#all.delete(name)
+  }
+
+  async mark({ groupId, at }: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<void> {
+    const hasAny = [...this.#all.values()].some((it) => equalBytes(it.groupId, groupId))
+    if (hasAny && !this.#due.has(key(groupId))) this.#due.set(key(groupId), { groupId, at })
+  }
+
+  async due({ before, limit }: { readonly before: bigint; readonly limit: number }): Promise<readonly Uint8Array[]> {
+    const due = [...this.#due.values()].filter(({ at }) => at <= before)
+    due.sort((a, b) => Number(a.at - b.at) || Buffer.compare(a.groupId, b.groupId))
+    return due.slice(0, limit).map(({ groupId }) => groupId)
+  }
+
+  async settle({ groupId, at }: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<void> {
+    const due = this.#due.get(key(groupId))
+    if (due !== undefined && due.at <= at) this.#due.delete(key(groupId))
   }
 
   async sweep({ at, rowsMax }: { readonly at: bigint; readonly rowsMax: number }): Promise<Swept> {

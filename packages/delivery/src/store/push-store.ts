@@ -16,11 +16,20 @@ export interface PushStore extends AsyncDisposable {
   /** Those of a group that last at `at`. */
   ofGroup(asked: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<readonly Registration[]>
   /**
-   * Of these, the ids of those that were not claimed since `before`: they are now, at `at`. Of two gateways that ask at once,
-   * one gets each.
+   * Of these, the ids of those that are there in the same version, were not told as far, and were not claimed since `before`:
+   * they are now, at `at`. Of two gateways that ask at once, one gets each.
    */
   claim(asked: Claiming): Promise<readonly Uint8Array[]>
-  forget(asked: { readonly groupId: Uint8Array; readonly ids: readonly Uint8Array[] }): Promise<void>
+  /** Those of them that were not registered again since. */
+  forget(asked: { readonly groupId: Uint8Array; readonly registrations: readonly Versioned[] }): Promise<void>
+  /** Deletes for good all registrations of a group, and that it is due. */
+  deleteOfGroup(groupId: Uint8Array): Promise<void>
+  /** Keeps that a group with registrations is due since `at`, where it is not due already: a gateway may end before it tells. */
+  mark(asked: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<void>
+  /** Groups that are due since `before` or earlier, the longest first. */
+  due(asked: { readonly before: bigint; readonly limit: number }): Promise<readonly Uint8Array[]>
+  /** The group is not due any more, unless it is since later than `at`. */
+  settle(asked: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<void>
   /** Deletes what lasts no longer at `at`, at most `rowsMax` of it. */
   sweep(due: { readonly at: bigint; readonly rowsMax: number }): Promise<Swept>
 }
@@ -31,11 +40,20 @@ export interface RegistrationName {
   readonly id: Uint8Array
 }
 
-export interface Registration extends PushTarget, RegistrationName {
+/** A registration as it was when it was read. */
+export interface Versioned {
+  readonly id: Uint8Array
+  /** 8 bytes, others for each time that it is registered. */
+  readonly version: Uint8Array
+}
+
+export interface Registration extends PushTarget, RegistrationName, Versioned {
   /** The access key that it was proved with; `undefined` in a group that has none. */
   readonly key: Uint8Array | undefined
   /** Unix time in milliseconds. */
   readonly until: bigint
+  /** The last entry of the log that its endpoint was told of; of a new one, the head. Stays when it is registered again. */
+  readonly toldUpTo: bigint
 }
 
 /** Where to, as the client has said it. */
@@ -58,7 +76,8 @@ export interface NewRegistration extends Registration {
 
 export interface Claiming {
   readonly groupId: Uint8Array
-  readonly ids: readonly Uint8Array[]
+  /** What each is told of now. */
+  readonly told: readonly (Versioned & { readonly upTo: bigint })[]
   readonly at: bigint
   readonly before: bigint
 }

@@ -6,9 +6,12 @@ import type { Connection } from "../connection.js"
 import type { Database } from "../database.js"
 import { kindOf } from "../delivery/kinds.js"
 import type { Migration } from "../migrations.js"
-import { bytesArray } from "../values.js"
+import { bigintArray, bytesArray } from "../values.js"
 
-/** The table of registrations for pushes. All times are Unix times in milliseconds. */
+/**
+ * The tables of registrations for pushes: who wants to be told, and which groups have something to tell that a gateway may have
+ * ended with. All times are Unix times in milliseconds.
+ */
 export const migrations: readonly Migration[] = [
   {
     oldestReader: 1,
@@ -27,6 +30,15 @@ export const migrations: readonly Migration[] = [
     PRIMARY KEY (group_id, id)
   );
   CREATE INDEX push_registration_until ON push_registration (until);
+  `,
+  },
+  {
+    oldestReader: 1,
+    sql: `
+  ALTER TABLE push_registration ADD COLUMN version bytea NOT NULL DEFAULT '\\x0000000000000000';
+  ALTER TABLE push_registration ADD COLUMN told_up_to bigint NOT NULL DEFAULT 0;
+  CREATE TABLE push_due (group_id bytea PRIMARY KEY, at bigint NOT NULL);
+  CREATE INDEX push_due_at ON push_due (at, group_id);
   `,
   },
 ]
@@ -57,33 +69,66 @@ export async function pushStore(database: Database): Promise<PushStore> {
     ofGroup: ({ groupId, at }) =>
       database.look(async (connection) => {
         const rows = await connection.all(
-          `SELECT id, access_key, kind, endpoint, parameters, until FROM push_registration
+          `SELECT id, access_key, kind, endpoint, parameters, until, version, told_up_to FROM push_registration
            WHERE group_id = $1 AND until > $2 ORDER BY id`,
           [groupId, at],
         )
         return rows.map(
-          ({ id, access_key, kind, endpoint, parameters, until }): Registration => ({
-            ...{ groupId, id, key: access_key ?? undefined, endpoint, parameters, until },
+          ({ id, access_key, kind, endpoint, parameters, until, version, told_up_to }): Registration => ({
+            ...{ groupId, id, key: access_key ?? undefined, endpoint, parameters, until, version },
+            toldUpTo: told_up_to,
             kind: kindOf(PushKind.values, kind),
           }),
         )
       }),
-    claim: ({ groupId, ids, at, before }) =>
+    claim: ({ groupId, told, at, before }) =>
       database.write(async (connection) => {
         await lock(connection, groupId)
         const rows = await connection.all(
-          `UPDATE push_registration SET claimed_at = $1
-           WHERE group_id = $2 AND id = ANY($3::bytea[]) AND claimed_at <= $4 RETURNING id`,
-          [at, groupId, bytesArray(ids), before],
+          `UPDATE push_registration SET claimed_at = $1, told_up_to = asked.up_to
+           FROM unnest($3::bytea[], $4::bytea[], $5::bigint[]) AS asked (id, version, up_to)
+           WHERE group_id = $2 AND push_registration.id = asked.id AND push_registration.version = asked.version
+             AND claimed_at <= $6 AND told_up_to < asked.up_to RETURNING push_registration.id`,
+          [
+            ...[at, groupId, bytesArray(told.map(({ id }) => id)), bytesArray(told.map(({ version }) => version))],
+            ...[bigintArray(told.map(({ upTo }) => upTo)), before],
+          ],
         )
         return rows.map(({ id }) => id)
       }),
-    forget: ({ groupId, ids }) =>
+    forget: ({ groupId, registrations }) =>
       database.write(async (connection) => {
         await lock(connection, groupId)
-        await connection.run("DELETE FROM push_registration WHERE group_id = $1 AND id = ANY($2::bytea[])", [
-          ...[groupId, bytesArray(ids)],
-        ])
+        await connection.run(
+          `DELETE FROM push_registration USING unnest($2::bytea[], $3::bytea[]) AS asked (id, version)
+           WHERE group_id = $1 AND push_registration.id = asked.id AND push_registration.version = asked.version`,
+          [
+            ...[groupId, bytesArray(registrations.map(({ id }) => id))],
+            bytesArray(registrations.map(({ version }) => version)),
+          ],
+        )
+      }),
+    deleteOfGroup: (groupId) =>
+      database.write(async (connection) => {
+        await lock(connection, groupId)
+        await deletePushesOfGroup(connection, groupId)
+      }),
+    mark: ({ groupId, at }) =>
+      database.write(async (connection) => {
+        await connection.run(
+          `INSERT INTO push_due (group_id, at)
+           SELECT $1, $2 WHERE EXISTS (SELECT 1 FROM push_registration WHERE group_id = $1) ON CONFLICT DO NOTHING`,
+          [groupId, at],
+        )
+      }),
+    due: ({ before, limit }) =>
+      database.look(async (connection) => {
+        const sql = "SELECT group_id FROM push_due WHERE at <= $1 ORDER BY at, group_id LIMIT $2"
+        return (await connection.all(sql, [before, limit])).map(({ group_id }) => group_id)
+      }),
+    settle: ({ groupId, at }) =>
+      database.write(async (connection) => {
+        await connection.run("DELETE FROM push_due WHERE group_id = $1 AND at <= $2", [groupId, at])
       }),
     async sweep({ at, rowsMax }) {
       const rows = await database.write((connection) =>
@@ -121,7 +166,7 @@ async function register(
   connection: Connection,
   registration: NewRegistration,
 ): Promise<{ readonly type: "registered" | "idReused" } | Refusal> {
-  const { groupId, id, key, kind, endpoint, parameters, removal, sender, until, at } = registration
+  const { groupId, id, key, kind, endpoint, parameters, removal, sender, until, at, version, toldUpTo } = registration
   await lock(connection, groupId)
   const present = await connection.get("SELECT removal FROM push_registration WHERE group_id = $1 AND id = $2", [
     ...[groupId, id],
@@ -135,11 +180,23 @@ async function register(
   const refusal = registration.admit({ ofGroup: others.of_group, ofSender: others.of_sender })
   if (refusal !== undefined) return refusal
   await connection.run(
-    `INSERT INTO push_registration (group_id, id, access_key, kind, endpoint, parameters, removal, sender, until)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    `INSERT INTO push_registration
+       (group_id, id, access_key, kind, endpoint, parameters, removal, sender, until, version, told_up_to)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      ON CONFLICT (group_id, id) DO UPDATE SET access_key = excluded.access_key, kind = excluded.kind,
-       endpoint = excluded.endpoint, parameters = excluded.parameters, sender = excluded.sender, until = excluded.until`,
-    [groupId, id, key ?? null, PushKind.values[kind], endpoint, parameters, removal, sender, until],
+       endpoint = excluded.endpoint, parameters = excluded.parameters, sender = excluded.sender, until = excluded.until,
+       version = excluded.version`,
+    [
+      ...[groupId, id, key ?? null, PushKind.values[kind], endpoint, parameters, removal, sender, until],
+      version,
+      toldUpTo,
+    ],
   )
   return { type: "registered" }
+}
+
+/** All that is kept of who wants to be told of the group. */
+export async function deletePushesOfGroup(connection: Connection, groupId: Uint8Array): Promise<void> {
+  await connection.run("DELETE FROM push_registration WHERE group_id = $1", [groupId])
+  await connection.run("DELETE FROM push_due WHERE group_id = $1", [groupId])
 }
