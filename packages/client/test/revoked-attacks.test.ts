@@ -118,6 +118,22 @@ describe("a statement that a device was revoked", () => {
     assert.deepEqual(await of(bob).history(), [])
   })
 
+  it("is not looked for among more devices than can be verified in about a second", async () => {
+    await using world = new World({ inMemory: true })
+    let count = 0
+    const auth = lying(world.transport("auth"), (answer) => {
+      if (answer.type !== "devices" || count === 0) return answer
+      const [device] = answer.devices
+      const revoked = new Array(count - answer.devices.length).fill({ device: device!, revocation: undefined })
+      return { ...answer, revoked }
+    })
+    const { bob } = await team(world, auth)
+    count = 2_000
+    assert.equal((await bob.devices("mallory")).length, 1)
+    count = 2_001
+    await assert.rejects(bob.devices("mallory"), { code: "REFUSED", message: /more than 2000 devices of mallory/ })
+  })
+
   for (const victim of ["alice", "bob"]) {
     it(`says nothing of ${victim}'s key where the directory lists that as another person's device`, async () => {
       await using world = new World({ inMemory: true })

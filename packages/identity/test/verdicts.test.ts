@@ -7,11 +7,42 @@ import {
   isEndorsement,
   judgeDevices,
   nameOf,
+  newRevocations,
   refusalInWords,
   rootOf,
   withPin,
 } from "../src/verdicts/index.js"
 import { accepted, basic, endorse, idOf, Listing, suite } from "./listing.js"
+
+describe("a name with hundreds of devices", () => {
+  it("has each endorsement and each statement verified once, however the devices come from each other", () => {
+    for (const shape of ["star", "chain"] as const) {
+      const listing = new Listing()
+      const root = listing.list("bob")
+      const all = [root]
+      for (let at = 1; at < 60; at++) all.push(listing.list("bob", shape === "star" ? root : all.at(-1), BigInt(at)))
+      const devices = listing.devices.get("bob")!
+      const said = { revokerKey: root.device.signatureKey, signature: new Uint8Array(64) }
+      const revoked = devices.slice(20).map((device, at) => {
+        return { device, revocation: { ...said, ...device, at: BigInt(1_000 + at) } }
+      })
+      const counts = { endorsements: 0, revocations: 0 }
+      const found = newRevocations({
+        ...{ name: "bob", pinned: [root.device.signatureKey], devices: devices.slice(0, 20), revoked, known: [] },
+        verifyEndorsement(claim) {
+          counts.endorsements++
+          return isEndorsement(suite, claim)
+        },
+        verifyRevocation() {
+          counts.revocations++
+          return true
+        },
+      })
+      assert.equal(found.length, 40)
+      assert.ok(counts.endorsements <= 59 && counts.revocations === 40, JSON.stringify(counts))
+    }
+  })
+})
 
 describe("at the first contact with a name", () => {
   it("one device is taken on the directory's word, and those that it endorsed; all at once", () => {

@@ -38,6 +38,12 @@ export interface ListingListener {
   isRevoked(name: string, device: Device): boolean
 }
 
+/**
+ * Of one name, with those that were revoked: several times what a directory takes, and what is verified in about a second. All of
+ * more is refused, for a part would leave statements out.
+ */
+const DEVICES_MAX = 2_000
+
 type AccountAsked = Extract<AuthRequest, { type: "exportAccount" | "eraseAccount" }>
 
 /** The Authentication Service, as a client asks it. */
@@ -74,6 +80,9 @@ export class Directory {
     const answer = await this.#service.ask({ type: "lookup", name }, signal)
     if (answer.type === "notFound") return { devices: [], revoked: [], displayName: undefined }
     if (answer.type === "devices" && answer.name === name) {
+      if (answer.devices.length + answer.revoked.length > DEVICES_MAX) {
+        throw new ClientError("REFUSED", `the directory lists more than ${DEVICES_MAX} devices of ${name}`)
+      }
       await this.#listener.heard(name, answer)
       return answer
     }

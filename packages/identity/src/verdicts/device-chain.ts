@@ -2,7 +2,6 @@ import { encode } from "@conclave/codec"
 import { type Device, deviceIdOf, REGISTRATION_LABEL, RegistrationTBS } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, verifyWithLabel } from "@conclave/mls"
-import { includes } from "./pins.js"
 
 /** The claim that the holder of the key `endorser` has signed for `device` as a device of `name`. */
 export interface EndorsementClaim {
@@ -29,36 +28,99 @@ export function isEndorsement(suite: CipherSuite, { name, device, endorser }: En
   })
 }
 
-/** What a chain of endorsements is checked against. */
+/** What chains of endorsements are looked for in. */
 export interface ChainOptions {
   readonly name: string
-  /** Keys that are trusted: those that are pinned or, at the first contact, the {@link rootOf} the name. */
-  readonly roots: readonly Uint8Array[]
   /** All devices that the directory lists for the name. */
   readonly devices: readonly Device[]
   readonly verifyEndorsement: VerifyEndorsement
 }
 
+/** Where a chain may begin, and where it may lead through. */
+export interface ChainEnds {
+  /** Keys that are trusted: those that are pinned or, at the first contact, the {@link rootOf} the name. */
+  readonly roots: readonly Uint8Array[]
+  /** Keys that are neither: of devices that another one has revoked. None by default. */
+  readonly without?: ReadonlySet<string>
+}
+
+/** What a key is called in sets and maps. */
+export const keyName = (key: Uint8Array): string => key.join()
+
 /**
- * Whether a device's key comes from a trusted one: it is one of them, or a chain of endorsements leads to it, each
- * verified with the key of the device that signed.
+ * Which devices of a name come from trusted ones: they are trusted themselves, or a chain of endorsements leads to them, each
+ * verified with the key of the device that signed, and only once. A name may have hundreds of devices.
  *
  * ```
  *   root ──endorses──► phone ──endorses──► tablet
  * ```
  */
-export function comesFrom(device: Device, { name, roots, devices, verifyEndorsement }: ChainOptions): boolean {
-  if (includes(roots, device.signatureKey)) return true
-  const passed = new Set<Device>()
-  for (let at = device; !passed.has(at); ) {
-    passed.add(at)
-    if (roots.some((endorser) => verifyEndorsement({ name, device: at, endorser }))) return true
-    const { endorsement } = at
-    const endorser = endorsement && devices.find((it) => equalBytes(it.deviceId, endorsement.deviceId))
-    if (!endorser || !verifyEndorsement({ name, device: at, endorser: endorser.signatureKey })) return false
-    at = endorser
+export class Chains {
+  readonly #options: ChainOptions
+  readonly #byId = new Map<string, Device>()
+  readonly #names = new Map<Device, string>()
+  readonly #endorsers = new Map<Device, Device | undefined>()
+  readonly #trusted = new WeakMap<readonly Uint8Array[], ReadonlySet<string>>()
+
+  constructor(options: ChainOptions) {
+    this.#options = options
+    for (const device of options.devices) {
+      const id = keyName(device.deviceId)
+      // The first one that is listed, of two that claim the same id: the other's signatures are by another key.
+      if (!this.#byId.has(id)) this.#byId.set(id, device)
+    }
   }
-  return false
+
+  comesFrom(device: Device, { roots, without }: ChainEnds): boolean {
+    const trusted = this.#namesOf(roots)
+    const isTrusted = (it: Device) => trusted.has(this.#nameOf(it)) && without?.has(this.#nameOf(it)) !== true
+    if (isTrusted(device)) return true
+    const passed = new Set<Device>()
+    for (let at = device; !passed.has(at); ) {
+      passed.add(at)
+      const endorser = this.#endorserOf(at)
+      // A trusted key need not be listed.
+      if (endorser === undefined) return this.#isByOneOf(roots, at, without)
+      if (isTrusted(endorser)) return true
+      if (without?.has(this.#nameOf(endorser))) return false
+      at = endorser
+    }
+    return false
+  }
+
+  #isByOneOf(roots: readonly Uint8Array[], device: Device, without: ChainEnds["without"]): boolean {
+    const { name, verifyEndorsement } = this.#options
+    if (device.endorsement === undefined) return false
+    return roots.some((key) => !without?.has(keyName(key)) && verifyEndorsement({ name, device, endorser: key }))
+  }
+
+  /** The device of the list that has signed for this one. */
+  #endorserOf(device: Device): Device | undefined {
+    if (this.#endorsers.has(device)) return this.#endorsers.get(device)
+    const { name, verifyEndorsement } = this.#options
+    const { endorsement } = device
+    const listed = endorsement && this.#byId.get(keyName(endorsement.deviceId))
+    const isSigned = listed !== undefined && verifyEndorsement({ name, device, endorser: listed.signatureKey })
+    const endorser = isSigned ? listed : undefined
+    this.#endorsers.set(device, endorser)
+    return endorser
+  }
+
+  #namesOf(keys: readonly Uint8Array[]): ReadonlySet<string> {
+    const known = this.#trusted.get(keys)
+    if (known !== undefined) return known
+    const names = new Set(keys.map(keyName))
+    this.#trusted.set(keys, names)
+    return names
+  }
+
+  #nameOf(device: Device): string {
+    const known = this.#names.get(device)
+    if (known !== undefined) return known
+    const name = keyName(device.signatureKey)
+    this.#names.set(device, name)
+    return name
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Device } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import type { CredentialClaim } from "@conclave/mls"
 import { nameOf } from "./credential-name.js"
-import { comesFrom, rootOf, type VerifyEndorsement } from "./device-chain.js"
+import { Chains, keyName, rootOf, type VerifyEndorsement } from "./device-chain.js"
 import type { Judgement, KeyChange } from "./judgement.js"
 import { includes, type Pin } from "./pins.js"
 import { isRetired, type KnownRevocation, withoutRevoked } from "./revocation.js"
@@ -85,11 +85,12 @@ export function judgeDevices(
 ): readonly KnownDevice[] {
   const { pinned } = known
   const devices = inChains(known)
+  const chains = new Chains({ name, devices, verifyEndorsement })
   const roots = rootsOf(known, devices)
   return known.devices.map((device) => ({
     device,
     pinned: includes(pinned, device.signatureKey),
-    known: device.cipherSuite === cipherSuite && comesFrom(device, { name, roots, devices, verifyEndorsement }),
+    known: device.cipherSuite === cipherSuite && chains.comesFrom(device, { roots }),
   }))
 }
 
@@ -120,7 +121,8 @@ function find(
   }
   const { verifyEndorsement } = policy
   if (pinned.length === 0) return meet(name, device, { devices, verifyEndorsement })
-  const endorsed = comesFrom(device, { name, roots: rootsOf(known, devices), devices, verifyEndorsement })
+  const chains = new Chains({ name, devices, verifyEndorsement })
+  const endorsed = chains.comesFrom(device, { roots: rootsOf(known, devices) })
   const accepted = endorsed && policy.acceptEndorsed
   return {
     accepted,
@@ -153,7 +155,7 @@ function meet(name: string, device: Device, { devices, verifyEndorsement }: List
   const { signatureKey } = device
   const roots = rootOf(devices)
   const [root] = roots
-  const accepted = comesFrom(device, { name, roots, devices, verifyEndorsement })
+  const accepted = new Chains({ name, devices, verifyEndorsement }).comesFrom(device, { roots })
   if (root !== undefined && accepted) {
     // The root too where it has not been seen yet: who comes from it later is no new acquaintance.
     return { accepted, name, pins: [root, signatureKey].map((key) => ({ name, signatureKey: key, root })) }
@@ -169,12 +171,13 @@ function strangers(
   { verifyEndorsement }: JudgingPolicy,
 ): readonly KeyChange[] {
   // In a large group, looking for each key in a list of them all would take longer than everything else.
-  const claimed = new Set(claims.map(({ signatureKey }) => signatureKey.join()))
+  const claimed = new Set(claims.map(({ signatureKey }) => keyName(signatureKey)))
   return [...people].flatMap(([name, known]) => {
     if (known.pinned.length > 0) return []
     const devices = inChains(known)
-    const chain = { name, roots: rootOf(devices), devices, verifyEndorsement }
-    const unknown = devices.filter((it) => !claimed.has(it.signatureKey.join()) && !comesFrom(it, chain))
+    const chains = new Chains({ name, devices, verifyEndorsement })
+    const roots = rootOf(devices)
+    const unknown = devices.filter((it) => !claimed.has(keyName(it.signatureKey)) && !chains.comesFrom(it, { roots }))
     return unknown.map(({ signatureKey }) => ({ name, signatureKey, endorsed: false, accepted: false }))
   })
 }

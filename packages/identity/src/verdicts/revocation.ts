@@ -9,7 +9,7 @@ import {
 } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, verifyWithLabel } from "@conclave/mls"
-import { comesFrom, rootOf, type VerifyEndorsement } from "./device-chain.js"
+import { Chains, keyName, rootOf, type VerifyEndorsement } from "./device-chain.js"
 import { includes } from "./pins.js"
 
 /** The claim that the holder of the key in a statement has signed it about a device of `name`. */
@@ -69,59 +69,71 @@ export interface RevocationListing {
  * cannot sign, nor have a key fall that belongs to somebody else; it can only say that of two devices, of which neither comes from the
  * other, the younger one was registered first.
  */
-export function newRevocations(asked: RevocationListing): readonly KnownRevocation[] {
-  const listing = { ...asked, verifyEndorsement: once(asked.verifyEndorsement) }
+export function newRevocations(listing: RevocationListing): readonly KnownRevocation[] {
   const { name, revoked, known, verifyRevocation } = listing
+  const entitling = new Entitling(listing)
+  const present = new Map(known.map((it) => [keyName(it.revocation.signatureKey), it]))
+  for (const it of known) entitling.add(it)
   const found: KnownRevocation[] = []
   const stated = revoked.flatMap(({ device, revocation }) => (revocation === undefined ? [] : { device, revocation }))
   const byTime = [...stated].sort((a, b) => (a.revocation.at < b.revocation.at ? -1 : 1))
   for (const one of byTime) {
     const { device, revocation } = one
-    const before = [...known, ...found]
-    const present = before.find(({ revocation: it }) => equalBytes(it.signatureKey, revocation.signatureKey))
+    const key = keyName(revocation.signatureKey)
+    const before = present.get(key)
     // What an older device says takes the place of what the device has said itself.
-    if (present !== undefined && (!isRetired(present) || isRetired(one))) continue
+    if (before !== undefined && (!isRetired(before) || isRetired(one))) continue
     if (!equalBytes(device.signatureKey, revocation.signatureKey)) continue
+    if (!isRetired(one) && !entitling.isEntitled(one)) continue
     if (!verifyRevocation({ name, revocation, device })) continue
-    if (isRetired(one) || isEntitled(one, before, listing)) found.push(one)
+    found.push(one)
+    entitling.add(one)
+    if (before === undefined) present.set(key, one)
   }
   return found
 }
 
-/** A name may have hundreds of devices, and chains of them have most in common: each endorsement is verified once. */
-function once(verify: VerifyEndorsement): VerifyEndorsement {
-  const verdicts = new Map<object, { readonly endorser: Uint8Array; readonly isTrue: boolean }[]>()
-  return (claim) => {
-    const { device, endorser } = claim
-    const ofDevice = verdicts.get(device) ?? []
-    const known = ofDevice.find((it) => equalBytes(it.endorser, endorser))
-    if (known !== undefined) return known.isTrue
-    const isTrue = verify(claim)
-    verdicts.set(device, [...ofDevice, { endorser, isTrue }])
-    return isTrue
-  }
-}
+/** Whose statements count, as more and more of them are known to hold. */
+class Entitling {
+  readonly #devices = new Map<string, Device>()
+  readonly #chains: Chains
+  readonly #roots: readonly Uint8Array[]
+  /** When a device was revoked first, by its key. */
+  readonly #since = new Map<string, bigint>()
+  /** Keys that another device has revoked. */
+  readonly #gone = new Set<string>()
 
-function isEntitled(
-  { device, revocation }: KnownRevocation,
-  before: readonly KnownRevocation[],
-  { name, pinned, devices: live, revoked, verifyEndorsement }: RevocationListing,
-): boolean {
-  const all = [...live, ...revoked.map((it) => it.device)]
-  const revoker = all.find(({ signatureKey }) => equalBytes(signatureKey, revocation.revokerKey))
-  if (revoker === undefined || revoker.registeredAt > device.registeredAt) return false
-  const trusted = pinned.length > 0 ? pinned : rootOf(all)
-  // With those that have fallen: what a thief has brought comes from a device that was revoked.
-  if (!comesFrom(device, { name, roots: trusted, devices: all, verifyEndorsement })) return false
-  const own = before.find((it) => equalBytes(it.revocation.signatureKey, revocation.revokerKey))
-  if (own !== undefined && own.revocation.at <= revocation.at) return false
-  const isGone = (key: Uint8Array) =>
-    !equalBytes(key, revocation.revokerKey) &&
-    before.some((it) => !isRetired(it) && equalBytes(it.revocation.signatureKey, key))
-  const chain = { name, devices: all.filter(({ signatureKey }) => !isGone(signatureKey)), verifyEndorsement }
-  const roots = trusted.filter((key) => !isGone(key))
-  if (!comesFrom(revoker, { ...chain, roots })) return false
-  return !comesFrom(revoker, { ...chain, roots: [device.signatureKey], devices: all })
+  constructor({ name, pinned, devices: live, revoked, verifyEndorsement }: RevocationListing) {
+    // With those that have fallen: what a thief has brought comes from a device that was revoked.
+    const devices = [...live, ...revoked.map((it) => it.device)]
+    for (const device of devices) {
+      const key = keyName(device.signatureKey)
+      if (!this.#devices.has(key)) this.#devices.set(key, device)
+    }
+    this.#roots = pinned.length > 0 ? pinned : rootOf(devices)
+    this.#chains = new Chains({ name, devices, verifyEndorsement })
+  }
+
+  /** It holds. */
+  add(one: KnownRevocation): void {
+    const key = keyName(one.revocation.signatureKey)
+    if (!this.#since.has(key)) this.#since.set(key, one.revocation.at)
+    if (!isRetired(one)) this.#gone.add(key)
+  }
+
+  isEntitled({ device, revocation }: KnownRevocation): boolean {
+    const by = keyName(revocation.revokerKey)
+    const revoker = this.#devices.get(by)
+    if (revoker === undefined || revoker.registeredAt > device.registeredAt) return false
+    if (!this.#chains.comesFrom(device, { roots: this.#roots })) return false
+    const since = this.#since.get(by)
+    if (since !== undefined && since <= revocation.at) return false
+    // One that was revoked later than it said this is trusted for it.
+    const without = new Set(this.#gone)
+    without.delete(by)
+    if (!this.#chains.comesFrom(revoker, { roots: this.#roots, without })) return false
+    return !this.#chains.comesFrom(revoker, { roots: [device.signatureKey] })
+  }
 }
 
 /** Keys whose endorsements count for nothing any more: a device's that another one has revoked. */
