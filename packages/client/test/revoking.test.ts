@@ -221,6 +221,11 @@ describe("a device that another one of its name has revoked", () => {
     await settle(alice)
     for (const { id } of [both, early]) {
       assert.equal(devicesIn(alice, id), 4)
+      assert.equal(
+        alice.conversations.get(id)!.status,
+        "active",
+        "what she says takes it out: she has nothing to decide",
+      )
       await alice.conversations.get(id)!.send("not for the phone")
       assert.equal(devicesIn(alice, id), 3)
     }
@@ -233,6 +238,30 @@ describe("a device that another one of its name has revoked", () => {
       takenOut.map((it) => it.type === "deviceRevoked" && it.by),
       ["alice", "alice"],
     )
+  })
+
+  it("of somebody whom nobody has met yet keeps an invitation from being accepted, which says why", async () => {
+    await using world = new World({ inMemory: true })
+    const laptop = await world.open("bob")
+    const phone = await further(world, laptop)
+    const [carol, alice] = [await world.open("carol"), await world.open("alice")]
+    const group = await carol.createConversation({ members: ["bob"] })
+    await settle(carol, laptop, phone)
+    await laptop.revokeDevice(await idOf(phone))
+    await group.invite("alice")
+    await alice.sync()
+    assert.equal(alice.conversations.size, 0)
+    const reasons = (await taken(alice)).flatMap((it) => (it.type === "rejected" ? [it.reason] : []))
+    assert.deepEqual(reasons, [
+      "an invitation was not accepted: a device of bob was revoked, and has not been taken out yet",
+    ])
+    // Whoever of them is first there takes it out; after that an invitation is one as any other.
+    await laptop.sync()
+    await carol.sync()
+    await group.reinvite("alice").catch(() => {})
+    await group.invite("alice").catch(() => {})
+    await alice.sync()
+    assert.equal(alice.conversations.get(group.id)?.status, "active")
   })
 
   it("is given back to a directory that has lost it in a restore", async () => {

@@ -141,7 +141,7 @@ export class Driver implements Reloadable {
   }
 
   settled(): void {
-    this.view.settle(this.#state, this.moment().invitation)
+    this.view.settle(this.#state, this.moment())
   }
 
   /** Every call that waits rejects with `CLOSED`; the group's secrets are destroyed in memory. */

@@ -46,6 +46,7 @@ export function knowing(options: KnowingOptions): Knowing {
   const judge: Judge = new Judge({
     ...{ store, directory, verifyEndorsement, acceptEndorsed, cipherSuite: identity.suite.number },
     revocations: (name) => revocations.of(name),
+    saidRevoked: (name) => revocations.saidOf(name),
     onPinned: (name) => {
       people.pinned(name)
       // A store that fails is told of by others; the directory says it again.

@@ -1,9 +1,9 @@
 import { equalBytes } from "@conclave/crypto"
 import { isMissing } from "../conversation/missing.js"
 import type { GroupOutline } from "../conversation/outline.js"
-import { notContinued, type State } from "../conversation/state.js"
+import { type Moment, notContinued, type State } from "../conversation/state.js"
 import type { ConversationStatus, PendingMessage, TreeNode } from "../conversation.js"
-import type { Continuation, StoredInvitation } from "../records/records.js"
+import type { Continuation } from "../records/records.js"
 
 interface Renewal {
   readonly key: Uint8Array
@@ -31,7 +31,7 @@ export class View {
   }
 
   /** What is in memory is what is stored. */
-  settle(state: State, invitation: StoredInvitation | undefined): void {
+  settle(state: State, { invitation, revoked }: Pick<Moment, "invitation" | "revoked">): void {
     const outline = state.outline.shown
     this.#wishes.settle()
     if (this.#renewals !== undefined && this.outline?.epoch !== outline?.epoch) {
@@ -44,7 +44,7 @@ export class View {
     this.outline = this.#isDeclined ? undefined : outline
     this.isMissing = isMissing(state)
     this.names = this.#isDeclined ? [] : state.names
-    this.status = this.#isDeclined ? "left" : statusOf(state, invitation)
+    this.status = this.#isDeclined ? "left" : statusOf(state, { invitation, revoked })
   }
 
   /** Messages of this device that have no place in the conversation yet, oldest first. */
@@ -72,10 +72,14 @@ export class View {
   }
 }
 
-function statusOf({ facts, unapproved }: State, invitation: StoredInvitation | undefined): ConversationStatus {
+function statusOf(
+  { facts, unapproved }: State,
+  { invitation, revoked }: Pick<Moment, "invitation" | "revoked">,
+): ConversationStatus {
   if (invitation?.answer === "waiting") return "invited"
-  // What waits for the user's approval is followed as before.
-  return facts.status === "active" && unapproved.length > 0 ? "halted" : facts.status
+  // What waits for the user's approval is followed as before. A revoked device is taken out, and nobody is asked about it.
+  const isAsked = unapproved.some(({ name, signatureKey }) => revoked.since(name, signatureKey) === undefined)
+  return facts.status === "active" && isAsked ? "halted" : facts.status
 }
 
 function compareKeys(

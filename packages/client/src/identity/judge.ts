@@ -26,6 +26,8 @@ export interface JudgeOptions extends JudgingPolicy {
   readonly directory: Pick<Directory, "devices">
   /** What is known to be revoked of a name. */
   readonly revocations?: (name: string) => readonly KnownRevocation[]
+  /** Keys of a name that the directory says were revoked, unverified. */
+  readonly saidRevoked?: (name: string) => readonly Uint8Array[]
   /** Called with a name once a key that was pinned for it is stored. */
   readonly onPinned?: (name: string) => void
 }
@@ -36,14 +38,16 @@ export class Judge implements Reloadable {
   readonly #directory: Pick<Directory, "devices">
   readonly #policy: JudgingPolicy
   readonly #revocations: (name: string) => readonly KnownRevocation[]
+  readonly #saidRevoked: (name: string) => readonly Uint8Array[]
   readonly #onPinned: (name: string) => void
   readonly #known = new Map<string, readonly Uint8Array[]>()
 
-  constructor({ store, directory, revocations, onPinned, ...policy }: JudgeOptions) {
+  constructor({ store, directory, revocations, saidRevoked, onPinned, ...policy }: JudgeOptions) {
     this.#store = store
     this.#directory = directory
     this.#policy = policy
     this.#revocations = revocations ?? (() => [])
+    this.#saidRevoked = saidRevoked ?? (() => [])
     this.#onPinned = onPinned ?? (() => {})
   }
 
@@ -109,7 +113,7 @@ export class Judge implements Reloadable {
       const isKnown = claimed.every((key) => includes(pinned, key))
       const devices = isKnown ? undefined : await this.#directory.devices(name, signal)
       // After the question: its answer may have told of a revocation.
-      return [name, { pinned, devices, revocations: this.#revocations(name) }]
+      return [name, { pinned, devices, revocations: this.#revocations(name), saidRevoked: this.#saidRevoked(name) }]
     })
     return new Map(known)
   }

@@ -80,6 +80,11 @@ export class Revocations implements Reloadable, RevokedKeys {
     return this.#names.get(name) ?? NONE
   }
 
+  /** Keys that the directory says were revoked, of a name for which nothing is pinned. */
+  saidOf(name: string): readonly Uint8Array[] {
+    return this.#unmet.get(name)?.revoked.map(({ device }) => device.signatureKey) ?? []
+  }
+
   /** Statements that hold about devices which the directory lists as if there were none: it has been put back. */
   forgottenBy(name: string, { devices }: Listing): readonly KnownRevocation[] {
     const listed = devices.map(({ signatureKey }) => signatureKey)

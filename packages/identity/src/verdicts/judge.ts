@@ -14,6 +14,8 @@ export interface KnownName {
   readonly devices: readonly Device[] | undefined
   /** Verified statements about devices of the name. */
   readonly revocations?: readonly KnownRevocation[]
+  /** Keys of devices that the directory says were revoked, where that is not verified: for words alone. */
+  readonly saidRevoked?: readonly Uint8Array[]
 }
 
 /** What an application allows, and how endorsements are verified. */
@@ -104,7 +106,7 @@ function find(
   if (name === undefined || known === undefined) {
     return { accepted: false, name: "?", reason: "this is no well-formed name" }
   }
-  const { pinned, revocations = [] } = known
+  const { pinned, revocations = [], saidRevoked = [] } = known
   if (revocations.some(({ revocation }) => equalBytes(revocation.signatureKey, signatureKey))) {
     return { accepted: false, name, reason: `a device of ${name} was revoked` }
   }
@@ -113,11 +115,11 @@ function find(
   const ofKey = devices.filter((it) => equalBytes(it.signatureKey, signatureKey))
   const device = ofKey.find(({ cipherSuite }) => cipherSuite === policy.cipherSuite)
   if (device === undefined) {
-    const known = ofKey.length > 0
-    const fault = known
-      ? `a device of ${name} has another cipher suite`
-      : `the directory does not know this key of ${name}`
-    return { accepted: false, name, reason: fault }
+    if (ofKey.length > 0) return { accepted: false, name, reason: `a device of ${name} has another cipher suite` }
+    if (includes(saidRevoked, signatureKey)) {
+      return { accepted: false, name, reason: `a device of ${name} was revoked, and has not been taken out yet` }
+    }
+    return { accepted: false, name, reason: `the directory does not know this key of ${name}` }
   }
   const { verifyEndorsement } = policy
   if (pinned.length === 0) return meet(name, device, { devices, verifyEndorsement })
