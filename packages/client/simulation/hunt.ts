@@ -40,7 +40,7 @@ export async function huntPlanted(bug: Bug, { from, seedsMax }: HuntOptions): Pr
   const main = new URL("./hunting.js", import.meta.url)
   const child = spawn(
     process.execPath,
-    ["--max-semi-space-size=32", "--import", planting, main.pathname, `${from}`, `${seedsMax}`],
+    ["--max-semi-space-size=64", "--import", planting, main.pathname, `${from}`, `${seedsMax}`],
     {
       env: { ...process.env, CONCLAVE_PLANTED: bug.name },
       stdio: ["ignore", "pipe", "inherit"],

@@ -71,7 +71,7 @@ const AHEAD = 16
 class Worker {
   readonly #process: ChildProcess = fork(new URL("./worker.js", import.meta.url), [], {
     // Most of what a seed makes is gone at its end. Of the parent's options those that plant a bug; a script would start workers of its own.
-    execArgv: [...importsOf(process.execArgv), "--max-semi-space-size=32"],
+    execArgv: [...importsOf(process.execArgv), "--max-semi-space-size=64"],
     serialization: "advanced",
   })
 

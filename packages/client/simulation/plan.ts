@@ -117,7 +117,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   const dice = diceFor(seed, "plan")
   const fails = diceFor(seed, "failover").chance(FAILOVER_PERCENT)
   const duration = fails ? DURATION_WITH_FAILOVER : DURATION
-  const devices = wanted ?? Math.min(...Array.from({ length: 12 }, () => dice.between(DEVICES.min, DEVICES.max)))
+  const devices = wanted ?? Math.min(...Array.from({ length: 18 }, () => dice.between(DEVICES.min, DEVICES.max)))
   const items: Item[] = []
   const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
     items.push({ at, kind, who, whom: dice.below(devices), amount, seed: dice.below(2 ** 31) })

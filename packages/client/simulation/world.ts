@@ -193,7 +193,8 @@ class World {
         device.look({ acknowledge: true })
         device.approve()
         for (const it of device.handles) if (it.status === "invited") device.ask("accepts", () => it.accept())
-        device.ask("synchronizes", () => device.client!.sync())
+        // Streams bring what there is, most often: nobody is asked to look before they have had a round for it.
+        if (round > 0 || !device.isLive) device.ask("synchronizes", () => device.client!.sync())
         // Another one may have made a new group: whoever is asked has no need to.
         const mayBeStuck = this.#stranger.hasLockedOut || this.#invariants.hasLost
         if (mayBeStuck && round % 3 === 2 && !device.isAsked) device.goOn()
