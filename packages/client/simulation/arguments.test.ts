@@ -5,7 +5,8 @@ import { attempt, attempts, type Trial } from "./jobs.js"
 
 describe("the simulation's command", () => {
   it("tells each option in its usage, in lines of at most 80 columns", () => {
-    for (const option of ["--seeds", "--minutes", "--jobs", "--clients", "--planted-seeds", "--bug", "--help"]) {
+    const others = ["--planted-seeds", "--gateway-bugs", "--by-seeds", "--bug", "--help"]
+    for (const option of ["--seeds", "--minutes", "--jobs", "--clients", ...others]) {
       assert.ok(usage.includes(`  ${option} `), option)
     }
     assert.ok(usage.split("\n").every((line) => line.length <= 80))

@@ -18,6 +18,8 @@ Without --seeds and --minutes it tries 200 seeds.
 
   --planted          plants each known bug, and counts seeds until it is found
   --planted-seeds N  gives up after so many (default: 1000)
+  --gateway-bugs     those alone of gateways, of stores and of failovers
+  --by-seeds         without the kept plans that show some of them
   --bug PART         those alone with PART in their names; may be repeated
 
   --help             this text
@@ -37,6 +39,8 @@ export interface Arguments {
   readonly trace: boolean
   readonly planted: boolean
   readonly plantedSeeds: number
+  readonly gatewayBugs: boolean
+  readonly bySeeds: boolean
   readonly bugs: readonly string[] | undefined
   readonly help: boolean
 }
@@ -60,6 +64,8 @@ export function argumentsOf(args: readonly string[]): Arguments {
     trace: values.trace,
     planted: values.planted,
     plantedSeeds: numberOf("planted-seeds", values["planted-seeds"], 1, 1e6),
+    gatewayBugs: values["gateway-bugs"],
+    bySeeds: values["by-seeds"],
     bugs: values.bug,
     help: values.help,
   }
@@ -80,6 +86,8 @@ function parsed(args: readonly string[]) {
         twice: { type: "boolean", default: false },
         planted: { type: "boolean", default: false },
         bug: { type: "string", multiple: true },
+        "gateway-bugs": { type: "boolean", default: false },
+        "by-seeds": { type: "boolean", default: false },
         "planted-seeds": { type: "string", default: "1000" },
         help: { type: "boolean", default: false },
       },

@@ -16,11 +16,16 @@ export interface Hunt {
 export interface HuntOptions {
   readonly from: number
   readonly seedsMax: number
+  /** Without the plan that is kept for it. */
+  readonly bySeeds: boolean
 }
 
 /** Tries one seed after another until a planted bug shows, in the code as it is loaded. */
-export async function hunt({ lie, kept }: Pick<Bug, "lie" | "kept">, { from, seedsMax }: HuntOptions): Promise<Hunt> {
-  const plan = kept === undefined ? undefined : found[kept]
+export async function hunt(
+  { lie, kept }: Pick<Bug, "lie" | "kept">,
+  { from, seedsMax, bySeeds }: HuntOptions,
+): Promise<Hunt> {
+  const plan = kept === undefined || bySeeds ? undefined : found[kept]
   const shown = plan && (await run(plan, { lie })).violation
   if (plan !== undefined && shown !== undefined) {
     return { seeds: 0, seed: plan.seed, invariant: shown.invariant, message: shown.message }
@@ -35,12 +40,12 @@ export async function hunt({ lie, kept }: Pick<Bug, "lie" | "kept">, { from, see
 }
 
 /** The same in a process of its own, in which the code has the bug. */
-export async function huntPlanted(bug: Bug, { from, seedsMax }: HuntOptions): Promise<Hunt> {
+export async function huntPlanted(bug: Bug, { from, seedsMax, bySeeds }: HuntOptions): Promise<Hunt> {
   const planting = new URL("./planting.js", import.meta.url).href
   const main = new URL("./hunting.js", import.meta.url)
   const child = spawn(
     process.execPath,
-    ["--max-semi-space-size=64", "--import", planting, main.pathname, `${from}`, `${seedsMax}`],
+    ["--max-semi-space-size=64", "--import", planting, main.pathname, `${from}`, `${seedsMax}`, `${bySeeds}`],
     {
       env: { ...process.env, CONCLAVE_PLANTED: bug.name },
       stdio: ["ignore", "pipe", "inherit"],

@@ -1,10 +1,11 @@
 /** `npm run simulate -- --help` tells what it does; see `arguments.ts`. */
 import { type Arguments, argumentsOf, usage, WrongArguments } from "./arguments.js"
-import { huntPlanted } from "./hunt.js"
+import { type Hunt, huntPlanted } from "./hunt.js"
 import { attempts, type Trial } from "./jobs.js"
 import { planOf } from "./plan.js"
-import { type Bug, bugs } from "./planted.js"
-import { Figures, story } from "./report.js"
+import { bugs } from "./planted.js"
+import { gatewayBugs } from "./planted-gateways.js"
+import { Figures, type KilledBug, rowOf, story } from "./report.js"
 import { shrink } from "./shrink.js"
 import { runTwice } from "./twice.js"
 import { run } from "./world.js"
@@ -80,21 +81,24 @@ async function tellFailure(seed: number, devices: number | undefined): Promise<v
   console.log(`\nRepeat it: npm run simulate -- --seed ${seed}${clients} --trace`)
 }
 
-async function tryPlanted({ from, plantedSeeds: seedsMax, bugs: parts, jobs }: Arguments): Promise<void> {
-  const chosen = bugs.filter(({ name }) => parts?.some((part) => name.includes(part)) ?? true)
-  let caught = 0
-  const hunting = chosen.map((bug) => ({ bug, hunt: undefined as ReturnType<typeof huntPlanted> | undefined }))
-  const next = async (bug: Bug) => huntPlanted(bug, { from, seedsMax })
-  let begun = 0
-  for (const [at, { bug }] of hunting.entries()) {
+async function tryPlanted(options: Arguments): Promise<void> {
+  const { from, plantedSeeds: seedsMax, bugs: parts, gatewayBugs: areOfGateways, bySeeds, jobs } = options
+  const among = areOfGateways ? gatewayBugs : bugs
+  const chosen = among.filter(({ name }) => parts?.some((part) => name.includes(part)) ?? true)
+  const hunts: Promise<Hunt>[] = []
+  const killed: KilledBug[] = []
+  for (const [at, { name }] of chosen.entries()) {
     // Told in their order, whatever ends first.
-    for (; begun < Math.min(hunting.length, at + jobs); begun++) hunting[begun]!.hunt = next(hunting[begun]!.bug)
-    const { seeds, seed, invariant } = await hunting[at]!.hunt!
-    if (seeds !== undefined) caught++
-    const took = seeds === 0 ? "its kept plan" : `${seeds} seeds (seed ${seed})`
-    const how = seeds === undefined ? `not in ${seedsMax} seeds` : `${took}: ${invariant}`
-    console.log(`${bug.name}: ${how}`)
+    while (hunts.length < Math.min(chosen.length, at + jobs)) {
+      hunts.push(huntPlanted(chosen[hunts.length]!, { from, seedsMax, bySeeds }))
+    }
+    killed.push({ name, ...(await hunts[at]!) })
+    console.log(rowOf(killed.at(-1)!, seedsMax))
   }
-  console.log(`planted bugs caught: ${caught} of ${chosen.length}`)
-  if (caught < chosen.length) process.exitCode = 1
+  const bySeedsAlone = killed.filter(({ seeds }) => (seeds ?? 0) > 0).length
+  const byPlans = killed.filter(({ seeds }) => seeds === 0).length
+  console.log(
+    `\nkilled / total: ${bySeedsAlone + byPlans} / ${chosen.length}; ${bySeedsAlone} by seeds, ${byPlans} by kept plans`,
+  )
+  if (bySeedsAlone + byPlans < chosen.length) process.exitCode = 1
 }

@@ -1,3 +1,4 @@
+import type { Hunt } from "./hunt.js"
 import { inWords, NAMES, type Plan } from "./plan.js"
 import type { Outcome } from "./world.js"
 
@@ -38,4 +39,15 @@ export function story({ devices, items, service }: Plan): string {
   const { store, gateways } = service ?? { store: "memory", gateways: 1 }
   const people = `${NAMES.slice(0, devices).join(", ")}, at ${gateways} gateways over ${stores[store]}`
   return [`with ${people}:`, ...items.map((item, at) => `${String(at + 1).padStart(3)}. ${inWords(item)}`)].join("\n")
+}
+
+/** A planted bug, and what the hunt for it came to. */
+export interface KilledBug extends Pick<Hunt, "seeds" | "seed" | "invariant"> {
+  readonly name: string
+}
+
+/** A row of a table in Markdown: the bug, after how many seeds it was caught, and by which invariant. */
+export function rowOf({ name, seeds, seed, invariant }: KilledBug, seedsMax: number): string {
+  if (seeds === undefined) return `| ${name} | not in ${seedsMax} | |`
+  return `| ${name} | ${seeds === 0 ? "its kept plan" : `${seeds} (seed ${seed})`} | ${invariant} |`
 }

@@ -35,19 +35,19 @@ describe("whole clients in a simulation", () => {
 
   it("are found out where the SDK has a bug", async () => {
     const bug = bugs.find(({ name }) => name === EARLY)!
-    const { seeds, invariant } = await huntPlanted(bug, { from: 1, seedsMax: 40 })
+    const { seeds, invariant } = await huntPlanted(bug, { from: 1, seedsMax: 40, bySeeds: true })
     assert.equal(invariant, "a key package is used once", `after ${seeds} seeds`)
   })
 
   it("are found out where a gateway has a bug", async () => {
     const bug = bugs.find(({ name }) => name === "a gateway never makes a lost hint good")!
-    const { seeds, invariant } = await huntPlanted(bug, { from: 1, seedsMax: 20 })
+    const { seeds, invariant } = await huntPlanted(bug, { from: 1, seedsMax: 20, bySeeds: true })
     assert.equal(invariant, "who listens hears", `after ${seeds} seeds`)
   })
 
   it("are found out where the service lies, and the story is made small", async () => {
     const lie = "takes two commits for one place"
-    const { seed } = await hunt({ lie }, { from: 1, seedsMax: 400 })
+    const { seed } = await hunt({ lie }, { from: 1, seedsMax: 400, bySeeds: true })
     const plan = planOf({ seed })
     const { violation } = await run(plan, { lie })
     assert.equal(violation?.invariant, "one commit for each place")
