@@ -91,7 +91,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["contracts/blobs", "contracts/knocks", "contracts/policy", "contracts/auth", "contracts/names"],
   ],
   headless: ["client"],
-  web: ["client", "client/browser", "headless", "headless/browser", "headless/parts"],
+  web: ["client", "client/browser", "crypto/web", "headless", "headless/browser", "headless/parts"],
   cli: [
     ...["codec", "mls/inspect", "client/records"],
     ...[

@@ -18,7 +18,7 @@ export function precompress(): Plugin {
     closeBundle() {
       for (const name of readdirSync(folder, { recursive: true }) as string[]) {
         const file = join(folder, name)
-        if (!/\.(css|html|js|svg)$/.test(name) || !statSync(file).isFile()) continue
+        if (!/\.(css|html|js|svg|wasm|webmanifest)$/.test(name) || !statSync(file).isFile()) continue
         const content = readFileSync(file)
         if (content.length < SIZE_MIN) continue
         const params = { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY }

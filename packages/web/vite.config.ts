@@ -1,15 +1,15 @@
 import { defineConfig } from "vite"
+import { sodiumFile } from "./build/sodium-file.js"
+import { workerFile } from "./build/worker-file.js"
 import { precompress } from "./precompress.js"
 
 export default defineConfig({
   // Relative to the page: it may be served beneath any path.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [precompress()],
+  plugins: [sodiumFile(), workerFile(), precompress()],
   build: {
     target: "es2022",
-    // One chunk, with libsodium's WebAssembly in it: a page that is open does not need the service to load more of itself.
-    rolldownOptions: { output: { codeSplitting: false } },
     modulePreload: false,
     chunkSizeWarningLimit: 1024,
   },

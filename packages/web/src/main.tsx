@@ -1,5 +1,7 @@
 import "./polyfill.js"
 import { render } from "preact"
+import { applyTheme, readSettings } from "./page/settings.js"
+import { followTakeOver } from "./page/versions.js"
 import { App } from "./view/app.js"
 import "./style/tokens.css"
 import "./style/base.css"
@@ -8,7 +10,10 @@ import "./style/shell.css"
 import "./style/chat.css"
 import "./style/group.css"
 import "./style/tree.css"
+import "./style/settings.css"
 
 const root = document.getElementById("app")
 if (root === null) throw new TypeError("the document has no place for the page")
+followTakeOver()
+applyTheme(readSettings().theme)
 render(<App />, root)

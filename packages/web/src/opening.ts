@@ -1,7 +1,10 @@
 import { ClientError } from "@conclave/client/browser"
+import { forgetDevice } from "./page/deletion.js"
+import { Versions } from "./page/versions.js"
 import { type ChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
 import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
+import { pageProvider } from "./profile/provider.js"
 import { problem, sentence } from "./profile/words.js"
 
 /** How far the page has come. */
@@ -18,6 +21,9 @@ export type Phase =
     }
   | { readonly type: "broken"; readonly reason: string }
   | { readonly type: "open"; readonly profile: Profile }
+  | { readonly type: "forgetting" }
+  /** `left`: what the browser has not deleted. */
+  | { readonly type: "forgotten"; readonly left: readonly string[] }
 
 /** What a person says at the start. */
 export type Choice = Pick<ChosenName, "name" | "displayName">
@@ -27,12 +33,14 @@ const RETRY_MILLISECONDS = 2_000
 /** From the first moment of the page to an open profile, through whatever stands in between. */
 export class Opening {
   phase: Phase = { type: "starting" }
+  readonly versions: Versions
   readonly #onChange: () => void
   #attempt = new AbortController()
   #choice: Choice = { name: "", displayName: "" }
 
   constructor(onChange: () => void) {
     this.#onChange = onChange
+    this.versions = new Versions(onChange)
   }
 
   async start(): Promise<void> {
@@ -43,6 +51,11 @@ export class Opening {
     } catch (error) {
       return this.#enter({ type: "broken", reason: problem(error) })
     }
+    // Before anything is opened, a newer version may take over.
+    if (await this.versions.begin()) return
+    // Nobody waits for either yet.
+    void pageProvider().catch(() => {})
+    void loaded().then(() => this.versions.keep())
     const chosen = readChosenName()
     if (chosen === undefined) this.#enter({ type: "welcome", name: "", displayName: "", problem: undefined })
     else await this.open(chosen, chosen.registered)
@@ -69,6 +82,14 @@ export class Opening {
     }
   }
 
+  /** Deletes what this browser keeps, for good. */
+  async forget(profile: Profile): Promise<void> {
+    this.#enter({ type: "forgetting" })
+    await profile.close().catch(() => {})
+    const left = await forgetDevice().catch(() => ["conclave"])
+    this.#enter({ type: "forgotten", left })
+  }
+
   /** Back to the choice of a name, from a registration that has not come through. */
   chooseAgain(): void {
     this.#attempt.abort()
@@ -93,6 +114,14 @@ export class Opening {
     this.phase = phase
     this.#onChange()
   }
+}
+
+/** What the first screen needs is there. */
+function loaded(): Promise<void> {
+  return new Promise((resolve) => {
+    if (document.readyState === "complete") resolve()
+    else addEventListener("load", () => resolve(), { once: true })
+  })
 }
 
 /** As a title has it, without a full stop. */

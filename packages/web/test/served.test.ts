@@ -31,7 +31,7 @@ describe("the page until its script has come", { skip: noChromium, timeout: 60_0
         const released = new Promise<void>((resolve) => {
           release = resolve
         })
-        await tab.route(/\.js$/, async (route) => {
+        await tab.route(/\/assets\/.*\.js$/, async (route) => {
           await released
           await route.continue()
         })

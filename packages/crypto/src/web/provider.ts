@@ -1,17 +1,24 @@
-import { portableAeads } from "../portable/aead.js"
-import { portableKeyAgreement } from "../portable/groups.js"
-import { portableHashes } from "../portable/hash.js"
-import { portableProvider, randomBytes } from "../portable/provider.js"
-import { portableSignatures } from "../portable/signatures.js"
+import { aesGcm } from "../portable/aes.js"
+import { randomBytes } from "../portable/random.js"
 import type { CryptoProvider } from "../provider.js"
 import { loadSodium } from "./sodium.js"
 
+export interface BrowserProviderOptions {
+  /**
+   * `25519`: X25519 and Ed25519 alone, which is what cipher suites 1 and 3 need; a bundler leaves the other curves out of
+   * what a page loads. Default: `all`.
+   */
+  readonly curves?: "25519" | "all"
+}
+
 /**
- * What this page may use: {@link webProvider}, or {@link portableProvider} where WebAssembly is not to be had, as under a
- * content security policy without `wasm-unsafe-eval`. Both compute the same; JavaScript alone is slower.
+ * What this page may use: {@link webProvider}, or `portableProvider` where WebAssembly is not to be had, as under a
+ * content security policy without `wasm-unsafe-eval`: whatever `curves` says, that one has all of them. Both compute the
+ * same; JavaScript alone is slower.
  */
-export async function browserProvider(): Promise<CryptoProvider> {
-  return canCompile() ? webProvider() : portableProvider()
+export async function browserProvider({ curves = "all" }: BrowserProviderOptions = {}): Promise<CryptoProvider> {
+  if (!canCompile()) return (await import("../portable/provider.js")).portableProvider()
+  return curves === "all" ? webProvider() : sodiumProvider()
 }
 
 /** A module without content is compiled at once, or refused with a CompileError. */
@@ -31,14 +38,27 @@ function canCompile(): boolean {
  * @throws WebAssembly.CompileError where WebAssembly may not be compiled: see {@link browserProvider}
  */
 export async function webProvider(): Promise<CryptoProvider> {
+  const [sodium, { portableProvider }] = await Promise.all([sodiumProvider(), import("../portable/provider.js")])
+  const portable = portableProvider()
+  return {
+    ...portable,
+    name: sodium.name,
+    hashes: { ...portable.hashes, ...sodium.hashes },
+    aeads: { ...portable.aeads, ...sodium.aeads },
+    groups: { ...portable.groups, ...sodium.groups },
+    signatures: { ...portable.signatures, ...sodium.signatures },
+  }
+}
+
+/** Of {@link webProvider} what libsodium has, and AES-GCM. */
+async function sodiumProvider(): Promise<CryptoProvider> {
   const sodium = await loadSodium()
   return {
     name: "web",
     random: randomBytes,
-    hashes: { ...portableHashes, "SHA-256": sodium.sha256, "SHA-512": sodium.sha512 },
-    aeads: { ...portableAeads, "ChaCha20-Poly1305": sodium.chacha20Poly1305 },
-    ...portableKeyAgreement,
-    groups: { ...portableKeyAgreement.groups, X25519: sodium.x25519 },
-    signatures: { ...portableSignatures, Ed25519: sodium.ed25519 },
+    hashes: { "SHA-256": sodium.sha256, "SHA-512": sodium.sha512 },
+    aeads: { ...aesGcm, "ChaCha20-Poly1305": sodium.chacha20Poly1305 },
+    groups: { X25519: sodium.x25519 },
+    signatures: { Ed25519: sodium.ed25519 },
   }
 }

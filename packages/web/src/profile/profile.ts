@@ -1,6 +1,9 @@
 import { type Client, type Conversation, openClient, type PersonLabel } from "@conclave/client/browser"
 import { broadcastChannel, type Headless, indexedDbKeep, openHeadless, type Told } from "@conclave/headless/browser"
+import { followMessages } from "../page/notifications.js"
+import { readSettings } from "../page/settings.js"
 import { announcementOf } from "./notice-words.js"
+import { pageProvider } from "./provider.js"
 import { isolated, type People } from "./words.js"
 
 /** The open profile: the client, what stands between it and the page, and the words of both. */
@@ -9,6 +12,8 @@ export class Profile implements People {
   readonly headless: Headless
   /** What a screen reader is to say. */
   announcement = ""
+  /** As they hold now: see `keepSettings`. */
+  settings = readSettings()
   readonly #listeners = new Set<() => void>()
 
   private constructor(client: Client, headless: Headless) {
@@ -27,6 +32,7 @@ export class Profile implements People {
       service: new URL(".", document.baseURI),
       ...named,
       policy: { invitations: "ask" },
+      provider: await pageProvider(),
       waitForOtherTab: true,
       signal,
     })
@@ -35,6 +41,7 @@ export class Profile implements People {
       const headless = await openHeadless(client, { keep, channel, followTrees: true })
       const profile = new Profile(client, headless)
       profile.#followPage()
+      followMessages(profile, () => profile.settings)
       return profile
     } catch (error) {
       await client.close()
@@ -61,6 +68,12 @@ export class Profile implements People {
     const { conversations, archived } = this.headless.getSnapshot()
     const shared = [...conversations, ...archived].filter(({ members }) => members.includes(name))
     return shared.flatMap(({ id }) => this.client.conversations.get(id) ?? [])
+  }
+
+  /** Lets go of everything that it has open in this browser. */
+  async close(): Promise<void> {
+    await this.headless.close()
+    await this.client.close()
   }
 
   observe(listener: () => void): () => void {

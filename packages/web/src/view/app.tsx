@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useReducer } from "preact/hooks"
 import { Opening } from "../opening.js"
 import { Shell } from "./shell.js"
-import { Broken, Elsewhere, OpeningScreen, Unsuitable } from "./start.js"
+import { Broken, Elsewhere, Forgotten, OpeningScreen, Unsuitable } from "./start.js"
 import { Welcome } from "./welcome.js"
 
 export function App() {
@@ -23,6 +23,16 @@ export function App() {
     case "broken":
       return <Broken reason={phase.reason} />
     case "open":
-      return <Shell profile={phase.profile} />
+      return (
+        <Shell
+          profile={phase.profile}
+          versions={opening.versions}
+          onForget={() => void opening.forget(phase.profile)}
+        />
+      )
+    case "forgetting":
+      return <Forgotten left={undefined} />
+    case "forgotten":
+      return <Forgotten left={phase.left} />
   }
 }

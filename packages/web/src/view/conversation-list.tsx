@@ -12,13 +12,16 @@ import { NewConversation } from "./new-conversation.js"
 import { initialOf, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
+import { SettingsButton } from "./settings-button.js"
 
 export interface ConversationListProps {
   readonly profile: Profile
   readonly selected: string | undefined
+  /** Deletes what this browser keeps. */
+  readonly onForget: () => void
 }
 
-export function ConversationList({ profile, selected }: ConversationListProps) {
+export function ConversationList({ profile, selected, onForget }: ConversationListProps) {
   const [creating, setCreating] = useState(false)
   const [renaming, setRenaming] = useState(false)
   const { conversations, archived, invitations } = profile.headless.getSnapshot()
@@ -67,6 +70,7 @@ export function ConversationList({ profile, selected }: ConversationListProps) {
         >
           <PenIcon />
         </button>
+        <SettingsButton profile={profile} onForget={onForget} />
       </footer>
       {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
       {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}

@@ -18,6 +18,13 @@ export const PenIcon = () => (
     <path d="m4 16 1-4 8.5-8.5 3 3L8 15z" />
   </Icon>
 )
+export const SettingsIcon = () => (
+  <Icon>
+    <path d="M3 6h7M14 6h3M3 14h3M10 14h7" />
+    <circle cx="12" cy="6" r="2" />
+    <circle cx="8" cy="14" r="2" />
+  </Icon>
+)
 export const BackIcon = () => (
   <Icon>
     <path d="M12 4.5 6.5 10l5.5 5.5" />

@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks"
+import type { Versions } from "../page/versions.js"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
 import { Alerts } from "./alerts.js"
@@ -7,12 +8,19 @@ import { ConversationList } from "./conversation-list.js"
 import { GroupPanel } from "./group-panel.js"
 import { InvitationPane } from "./invitations.js"
 import { LineBanner } from "./line.js"
+import { NewVersion } from "./new-version.js"
 import { useRoute } from "./route.js"
 import { Broken } from "./start.js"
 import { useProfile } from "./use-profile.js"
 
+export interface ShellProps {
+  readonly profile: Profile
+  readonly versions: Versions
+  readonly onForget: () => void
+}
+
 /** The page of somebody who has a name: conversations, the one in front, and its group. */
-export function Shell({ profile }: { readonly profile: Profile }) {
+export function Shell({ profile, versions, onForget }: ShellProps) {
   useProfile(profile)
   const route = useRoute()
   const conversation =
@@ -33,8 +41,9 @@ export function Shell({ profile }: { readonly profile: Profile }) {
       )}
       <Alerts profile={profile} />
       <LineBanner profile={profile} />
+      <NewVersion versions={versions} />
       <div class="shell" data-view={view}>
-        <ConversationList profile={profile} selected={id} />
+        <ConversationList profile={profile} selected={id} onForget={onForget} />
         {isInvited ? (
           <InvitationPane key={`invitation ${id}`} profile={profile} conversation={conversation} />
         ) : (

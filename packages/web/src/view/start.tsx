@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import { isolated } from "../profile/words.js"
+import { forgottenWords } from "../words/settings-words.js"
 import { Mark } from "./icons.js"
 
 /** The frame of every screen that comes before the conversations. */
@@ -42,6 +43,27 @@ export function Broken({ reason }: { readonly reason: string }) {
       </p>
       <button type="button" class="button button-primary" onClick={() => location.reload()}>
         Try again
+      </button>
+    </StartScreen>
+  )
+}
+
+/** `left`: what the browser has not deleted; `undefined` while it is at it. */
+export function Forgotten({ left }: { readonly left: readonly string[] | undefined }) {
+  const words = forgottenWords
+  if (left === undefined) {
+    return (
+      <StartScreen title={words.doing}>
+        <p role="status">{words.doingText}</p>
+      </StartScreen>
+    )
+  }
+  const isAll = left.length === 0
+  return (
+    <StartScreen title={isAll ? words.done : words.partly}>
+      <p role={isAll ? "status" : "alert"}>{isAll ? words.doneText : words.partlyText(left.join(", "))}</p>
+      <button type="button" class="button button-primary" onClick={() => location.assign(location.pathname)}>
+        {words.again}
       </button>
     </StartScreen>
   )

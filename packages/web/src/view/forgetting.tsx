@@ -1,0 +1,73 @@
+import { useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { isolated, problem } from "../profile/words.js"
+import { forgettingWords as words } from "../words/settings-words.js"
+import { Check } from "./check.js"
+import { Dialog } from "./dialog.js"
+
+export interface ForgettingProps {
+  readonly profile: Profile
+  readonly onClose: () => void
+  readonly onForget: () => void
+}
+
+/** Says what is deleted and what is not, before it is. */
+export function Forgetting({ profile, onClose, onForget }: ForgettingProps) {
+  const [erases, setErases] = useState(false)
+  const [isErasing, setErasing] = useState(false)
+  const [trouble, setTrouble] = useState<string>()
+  const name = isolated(profile.name)
+  const confirm = async () => {
+    setTrouble(undefined)
+    if (erases) {
+      setErasing(true)
+      try {
+        await profile.client.eraseAccount()
+      } catch (error) {
+        setTrouble(problem(error))
+        setErasing(false)
+        return
+      }
+    }
+    onForget()
+  }
+  return (
+    <Dialog title={words.title} onClose={onClose}>
+      <List title={words.deleted} items={words.deletedItems} />
+      <List title={words.kept} items={erases ? words.keptItemsWithoutName : words.keptItems(name)} />
+      <Check
+        label={words.erase(name)}
+        hint={words.eraseHint}
+        isChecked={erases}
+        isDisabled={isErasing}
+        onChange={setErases}
+      />
+      {trouble !== undefined && (
+        <p class="field-problem" role="alert">
+          {trouble}
+        </p>
+      )}
+      <div class="dialog-actions">
+        <button type="button" class="button" onClick={onClose} disabled={isErasing}>
+          {words.cancel}
+        </button>
+        <button type="button" class="button button-danger" onClick={() => void confirm()} disabled={isErasing}>
+          {isErasing ? words.erasing : words.action}
+        </button>
+      </div>
+    </Dialog>
+  )
+}
+
+function List({ title, items }: { readonly title: string; readonly items: readonly string[] }) {
+  return (
+    <>
+      <p>{title}</p>
+      <ul class="bullets">
+        {items.map((item) => (
+          <li key={item}>{item}</li>
+        ))}
+      </ul>
+    </>
+  )
+}

@@ -1,0 +1,22 @@
+import { useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { settingsWords } from "../words/settings-words.js"
+import { SettingsIcon } from "./icons.js"
+import { SettingsDialog } from "./settings.js"
+
+export interface SettingsButtonProps {
+  readonly profile: Profile
+  readonly onForget: () => void
+}
+
+export function SettingsButton({ profile, onForget }: SettingsButtonProps) {
+  const [isOpen, setOpen] = useState(false)
+  return (
+    <>
+      <button type="button" class="icon-button" aria-label={settingsWords.open} onClick={() => setOpen(true)}>
+        <SettingsIcon />
+      </button>
+      {isOpen && <SettingsDialog profile={profile} onForget={onForget} onClose={() => setOpen(false)} />}
+    </>
+  )
+}

@@ -1,0 +1,16 @@
+const TEXT_LENGTH_SHOWN = 120
+
+interface Shown {
+  readonly from: string
+  readonly title: string
+  readonly text: string
+}
+
+/** What the system shows of a message: without `shown` nothing that somebody at the screen could read. */
+export function notificationWords(shown: Shown | undefined): { readonly title: string; readonly body: string } {
+  if (shown === undefined) return { title: "Conclave", body: "You have a new message." }
+  const { from, title, text } = shown
+  const points = [...text]
+  const cut = points.length > TEXT_LENGTH_SHOWN ? `${points.slice(0, TEXT_LENGTH_SHOWN).join("")}…` : text
+  return { title: from === title ? from : `${from} in ${title}`, body: cut }
+}
