@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs"
 import type { Plugin } from "vite"
 
 const LIBRARY = /[\\/]libsodium-sumo\.mjs$/
+const CALLER = /[\\/]crypto[\\/]dist[\\/]src[\\/]web[\\/]sodium\.js$/
+const LATER = 'await import("libsodium-sumo")'
 /** The one call in the library's text that decodes its WebAssembly. */
 const EMBEDDED = /\("([A-Za-z0-9+/]{100000,}={0,2})"\)/
 /** One of the 600 C functions that the library makes properties of. */
@@ -13,13 +15,18 @@ const EXPORTED = /export default (\w+);\s*$/
 /**
  * Makes a file of its own of libsodium's WebAssembly, which the library carries as base64: a third smaller, compiled while
  * it arrives, and kept by the browser as code. The script holds the file to its SHA-256, and offers the functions that
- * `@conclave/crypto` calls. Fails the build where the library is not written as this expects.
+ * `@conclave/crypto` calls. It is a part of the page's script: browsers never ask again for a part that did not come when it
+ * was wanted. Fails the build where the library is not written as this expects.
  */
 export function sodiumFile(): Plugin {
   return {
     name: "sodium-file",
     apply: "build",
     transform(code, id) {
+      if (CALLER.test(id)) {
+        if (code.split(LATER).length !== 2) this.error("@conclave/crypto does not load libsodium as it did")
+        return { code: `import * as library from "libsodium-sumo"\n${code.replace(LATER, "library")}`, map: null }
+      }
       if (!LIBRARY.test(id)) return undefined
       const text = EMBEDDED.exec(code)?.[1]
       const factory = EXPORTED.exec(code)?.[1]

@@ -145,6 +145,7 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
 
   it("take a name as soon as the service is back", async () => {
     await carol.open()
+    await carol.hasCryptography()
     await service.stop()
     await carol.register()
     await carol.page.getByText("carol is registered as soon as it does").waitFor()

@@ -51,8 +51,8 @@ export class Person implements AsyncDisposable {
     return this.#page
   }
 
-  /** Starts the browser, with whatever the profile holds from before. */
-  async open(fragment = ""): Promise<void> {
+  /** Starts the browser, with whatever the profile holds from before. `watch` sees the page before anything is loaded. */
+  async open(fragment = "", watch?: (page: Page) => void): Promise<void> {
     const { width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = this.#look
     this.#context = await chromium.launchPersistentContext(this.#folder, {
       executablePath,
@@ -65,7 +65,36 @@ export class Person implements AsyncDisposable {
     })
     this.#context.setDefaultTimeout(WAIT_MILLISECONDS)
     this.#page = this.#watch(this.#context.pages()[0] ?? (await this.#context.newPage()))
+    watch?.(this.#page)
     await this.#page.goto(this.address + fragment)
+  }
+
+  /** Resolves when the page's files are kept in the browser. */
+  async isKept(): Promise<void> {
+    await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+  }
+
+  /** The paths of what is kept of the page, relative to it. */
+  keptFiles(): Promise<string[]> {
+    return this.page.evaluate(async () => {
+      const kept: string[] = []
+      for (const name of await caches.keys()) {
+        const cache = await caches.open(name)
+        for (const { url } of await cache.keys()) kept.push(url.slice(new URL(".", document.baseURI).href.length))
+      }
+      return kept
+    })
+  }
+
+  /** The text of a file, as the page gets it. */
+  fetched(path: string): Promise<string> {
+    return this.page.evaluate((from) => fetch(from, { cache: "no-store" }).then((it) => it.text()), path)
+  }
+
+  /** Resolves when everything has come that a new name needs of the service's files. */
+  async hasCryptography(): Promise<void> {
+    const isThere = () => performance.getEntriesByType("resource").some(({ name }) => name.endsWith(".wasm"))
+    await this.page.waitForFunction(isThere)
   }
 
   /** Ends the browser, as somebody who closes its window. */

@@ -8,7 +8,14 @@ import type * as delivery from "@conclave/delivery"
 import { type Conclave, createServer, type Listener } from "@conclave/server"
 import { authStore, type Database, deliveryStore, openDatabase } from "@conclave/sqlite"
 
-const page = fileURLToPath(new URL("../../../dist", import.meta.url))
+/** The built page. */
+export const builtPage = fileURLToPath(new URL("../../../dist", import.meta.url))
+
+export interface ServiceOptions {
+  readonly limits?: Partial<delivery.DeliveryLimits>
+  /** The folder of the page. */
+  readonly page?: string
+}
 
 /** Both services on one SQLite file and the built page, at a loopback port of their own. */
 export class Service implements AsyncDisposable {
@@ -22,7 +29,7 @@ export class Service implements AsyncDisposable {
   #lies = false
   #newer = false
 
-  constructor({ limits = {} }: { readonly limits?: Partial<delivery.DeliveryLimits> } = {}) {
+  constructor({ limits = {}, page = builtPage }: ServiceOptions = {}) {
     const crypto = nodeProvider()
     this.#database = openDatabase({ file: join(this.folder, "service.db") })
     const directory = authStore(this.#database)

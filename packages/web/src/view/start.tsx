@@ -70,7 +70,10 @@ export function Forgotten({ left }: { readonly left: readonly string[] | undefin
 }
 
 /** After a title that says what the service does not do. */
-const DOES: Readonly<Record<string, string>> = { "The service does not answer": "it does" }
+const DOES: Readonly<Record<string, string>> = {
+  "The service does not answer": "it does",
+  "The cryptography of this page cannot be loaded": "it is there",
+}
 
 export interface OpeningScreenProps {
   readonly name: string
