@@ -11,6 +11,7 @@ import "./style/chat.css"
 import "./style/group.css"
 import "./style/tree.css"
 import "./style/settings.css"
+import "./style/forced-colors.css"
 
 const root = document.getElementById("app")
 if (root === null) throw new TypeError("the document has no place for the page")

@@ -1,8 +1,8 @@
 /**
  * A file that is dropped beside its target would take the page away, and show itself in its place. Here it does nothing, and
- * neither does one that is pasted; `onFiles` may say so.
+ * neither does one that is pasted; `onFiles` may say so. Returns how it ends.
  */
-export function refuseFiles(onFiles: () => void): void {
+export function refuseFiles(onFiles: () => void): () => void {
   const refuse = (event: DragEvent | ClipboardEvent) => {
     const transfer = "dataTransfer" in event ? event.dataTransfer : event.clipboardData
     if (transfer === null || !transfer.types.includes("Files")) return
@@ -12,7 +12,9 @@ export function refuseFiles(onFiles: () => void): void {
     if (event.type === "dragover") transfer.dropEffect = "none"
     else onFiles()
   }
-  addEventListener("dragover", refuse)
-  addEventListener("drop", refuse)
-  addEventListener("paste", refuse)
+  const events = ["dragover", "drop", "paste"] as const
+  for (const event of events) addEventListener(event, refuse)
+  return () => {
+    for (const event of events) removeEventListener(event, refuse)
+  }
 }

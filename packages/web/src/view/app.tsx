@@ -1,11 +1,14 @@
 import { useEffect, useMemo, useReducer } from "preact/hooks"
 import { Opening } from "../opening.js"
+import { refuseFiles } from "../page/dropping.js"
 import { Shell } from "./shell.js"
 import { Broken, Elsewhere, Forgotten, OpeningScreen, Unsuitable } from "./start.js"
 import { Welcome } from "./welcome.js"
 
 export function App() {
   const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const [filesRefused, refuse] = useReducer((count: number) => count + 1, 0)
+  useEffect(() => refuseFiles(() => refuse(undefined)), [])
   const opening = useMemo(() => new Opening(() => redraw(undefined)), [])
   useEffect(() => void opening.start(), [opening])
   const { phase } = opening
@@ -27,6 +30,7 @@ export function App() {
         <Shell
           profile={phase.profile}
           versions={opening.versions}
+          filesRefused={filesRefused}
           onForget={() => void opening.forget(phase.profile)}
         />
       )

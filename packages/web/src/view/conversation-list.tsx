@@ -62,15 +62,17 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
           <PersonName profile={profile} name={profile.name} />
           <Connection client={profile.client} />
         </span>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Change your display name"
-          onClick={() => setRenaming(true)}
-        >
-          <PenIcon />
-        </button>
-        <SettingsButton profile={profile} onForget={onForget} />
+        <span class="list-foot-actions">
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="Change your display name"
+            onClick={() => setRenaming(true)}
+          >
+            <PenIcon />
+          </button>
+          <SettingsButton profile={profile} onForget={onForget} />
+        </span>
       </footer>
       {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
       {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}

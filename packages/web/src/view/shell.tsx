@@ -5,6 +5,7 @@ import { titleOf } from "../profile/words.js"
 import { Alerts } from "./alerts.js"
 import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
+import { FilesRefused } from "./files-refused.js"
 import { GroupPanel } from "./group-panel.js"
 import { InvitationPane } from "./invitations.js"
 import { LineBanner } from "./line.js"
@@ -16,11 +17,13 @@ import { useProfile } from "./use-profile.js"
 export interface ShellProps {
   readonly profile: Profile
   readonly versions: Versions
+  /** How often files were dropped or pasted. */
+  readonly filesRefused: number
   readonly onForget: () => void
 }
 
 /** The page of somebody who has a name: conversations, the one in front, and its group. */
-export function Shell({ profile, versions, onForget }: ShellProps) {
+export function Shell({ profile, versions, filesRefused, onForget }: ShellProps) {
   useProfile(profile)
   const route = useRoute()
   const conversation =
@@ -42,6 +45,7 @@ export function Shell({ profile, versions, onForget }: ShellProps) {
       <Alerts profile={profile} />
       <LineBanner profile={profile} />
       <NewVersion versions={versions} />
+      <FilesRefused count={filesRefused} />
       <div class="shell" data-view={view}>
         <ConversationList profile={profile} selected={id} onForget={onForget} />
         {isInvited ? (
