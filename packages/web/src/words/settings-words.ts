@@ -5,7 +5,7 @@ export const settingsWords = {
   open: "Settings",
   title: "Settings",
   theme: "Appearance",
-  themes: { system: "As the system", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
+  themes: { system: "System", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
   notifications: "Notifications",
   notify: "Notify me of new messages",
   notifyHint:
