@@ -1,0 +1,121 @@
+/**
+ * `npm run bench:receiving --workspace @conclave/web [-- --messages 1000,10000 --page FOLDER]`: what receiving costs a page, with
+ * the conversation open, read back in, and behind another one. `--page` measures the built page of another version.
+ */
+
+import { loadavg } from "node:os"
+import { parseArgs } from "node:util"
+import type { CDPSession } from "playwright-core"
+import { joined, openPerson } from "./people.js"
+import { Person } from "./person.js"
+import { Service } from "./service.js"
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: "string", default: "1000" },
+    page: { type: "string" },
+    views: { type: "string", default: "open,back,behind" },
+  },
+})
+
+/** So many are given to the sender's SDK at a time. */
+const TOGETHER = 25
+const UNLIMITED = { perSecond: 10_000, burst: 20_000 }
+const WAIT_MILLISECONDS = 600_000
+
+interface Cost {
+  readonly mainThread: number
+  readonly script: number
+  readonly layout: number
+  readonly megabytes: number
+  readonly nodes: number
+}
+
+console.log(
+  "view    messages  seconds  (sending)  main thread  script  layout  longest task  tasks > 50 ms  heap MB  nodes  load",
+)
+for (const count of values.messages.split(",").map(Number)) {
+  for (const view of values.views.split(",")) await measure(view, count)
+}
+
+async function measure(view: string, count: number): Promise<void> {
+  const limits = { appends: UNLIMITED, appendsByRequester: UNLIMITED }
+  await using service = new Service({ ...(values.page !== undefined && { page: values.page }), limits })
+  await service.start()
+  await using alice = new Person("alice", service.address)
+  await alice.open()
+  await alice.register()
+  const { page } = alice
+  await using bob = await openPerson(service, "bob")
+  await alice.createConversation("team", "bob")
+  const team = await joined(bob, "team")
+  if (view === "behind") await alice.createConversation("other")
+  if (view === "back") {
+    for (let number = 1; number <= 60; number++) await team.send(`before ${number}\nof two lines`)
+    await alice.message("before 60").waitFor()
+    await page.locator(".messages").evaluate((element) => element.scrollTo(0, element.scrollHeight / 3))
+  }
+  await page.waitForTimeout(2_000)
+  const session = await page.context().newCDPSession(page)
+  await session.send("Performance.enable")
+  await page.evaluate(watchTasks)
+  const before = await costOf(session)
+  const begun = performance.now()
+  let sent = 0
+  const sending = (async () => {
+    for (let number = 1; number <= count; number += TOGETHER) {
+      const together = Array.from({ length: Math.min(TOGETHER, count - number + 1) }, (_, at) => number + at)
+      await Promise.all(together.map((it) => team.send(`line ${it} of ${count}: so much somebody says in a chat`)))
+    }
+    sent = performance.now() - begun
+  })()
+  const last = `line ${count} of`
+  const isThere = (text: string) => document.querySelector(".list-pane")?.textContent?.includes(text) === true
+  await page.waitForFunction(isThere, last, { polling: 100, timeout: WAIT_MILLISECONDS })
+  if (view === "open") await alice.message(last).first().waitFor({ state: "attached", timeout: WAIT_MILLISECONDS })
+  await sending
+  const seconds = (performance.now() - begun) / 1_000
+  // What is put off is a part of the cost.
+  await page.waitForTimeout(1_000)
+  const tasks = await page.evaluate(
+    () => (globalThis as unknown as { readonly longTasks: readonly number[] }).longTasks,
+  )
+  const after = await costOf(session)
+  const cells = [
+    view.padEnd(6),
+    String(count).padStart(9),
+    seconds.toFixed(1).padStart(8),
+    (sent / 1_000).toFixed(1).padStart(10),
+    (after.mainThread - before.mainThread).toFixed(1).padStart(12),
+    (after.script - before.script).toFixed(1).padStart(7),
+    (after.layout - before.layout).toFixed(1).padStart(7),
+    `${Math.round(Math.max(0, ...tasks))} ms`.padStart(13),
+    String(tasks.length).padStart(14),
+    after.megabytes.toFixed(1).padStart(8),
+    String(after.nodes).padStart(6),
+    loadavg()[0]!.toFixed(1).padStart(5),
+  ]
+  console.log(cells.join(" "))
+  if (alice.complaints.length > 0) console.log(alice.complaints.slice(0, 5).join("\n"))
+}
+
+function watchTasks(): void {
+  const longTasks: number[] = []
+  Object.assign(globalThis, { longTasks })
+  new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
+    type: "longtask",
+  })
+}
+
+async function costOf(session: CDPSession): Promise<Cost> {
+  await session.send("HeapProfiler.collectGarbage")
+  const { metrics } = await session.send("Performance.getMetrics")
+  const metric = (name: string) => metrics.find((it) => it.name === name)?.value ?? 0
+  return {
+    mainThread: metric("TaskDuration"),
+    script: metric("ScriptDuration"),
+    layout: metric("LayoutDuration") + metric("RecalcStyleDuration"),
+    megabytes: metric("JSHeapUsedSize") / 2 ** 20,
+    nodes: metric("Nodes"),
+  }
+}
