@@ -5,6 +5,7 @@
  */
 export function shared<T>(before: unknown, next: T): T {
   if (Object.is(before, next)) return next
+  if (before === undefined && isPlain(next) && whole.has(next)) return next
   if (next instanceof Date) return before instanceof Date && before.getTime() === next.getTime() ? (before as T) : next
   if (Array.isArray(next)) return sharedList(Array.isArray(before) ? before : [], next) as T
   if (!isPlain(next)) return next
@@ -15,6 +16,16 @@ export function shared<T>(before: unknown, next: T): T {
     before !== undefined && Object.keys(old).length === names.length && parts.every((it, at) => it === old[names[at]!])
   if (isSame && isPlain(before)) return before as T
   return Object.freeze(Object.fromEntries(names.map((name, at) => [name, parts[at]]))) as T
+}
+
+/** What {@link settled} has made. */
+const whole = new WeakSet<object>()
+
+/** A frozen copy, which {@link shared} takes as it is where it has no counterpart, without looking into it. */
+export function settled<T extends object>(value: T): T {
+  const copy = shared(undefined, value)
+  whole.add(copy)
+  return copy
 }
 
 function sharedList(before: readonly unknown[], next: readonly unknown[]): readonly unknown[] {

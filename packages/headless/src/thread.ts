@@ -90,6 +90,8 @@ interface Known {
 }
 
 const SETTLING_MILLISECONDS = 250
+/** Of the window's size: so many messages are in memory while somebody reads further up and more come. */
+const BACK_FACTOR = 1.5
 /** A message that is pending no more is looked for among so many. */
 const LOOKED_AT = 500
 
@@ -168,9 +170,9 @@ export class OpenThread implements Thread {
       const before = this.#window.messages[0]?.seq
       if (before === undefined || !this.#window.hasEarlier) return
       const { messages, isWhole } = await this.#read({ before })
-      // Who reads back is not to be taken to the end by what comes.
-      this.#isFollowing = false
       const window = { ...withMessages(this.#window, messages), hasEarlier: !isWhole }
+      // Who reads so far back is not to be taken to the end by what comes.
+      if (window.messages.length > this.#means.windowMax) this.#isFollowing = false
       this.#set(trimmed(window, this.#means.windowMax, "earlier"))
     })
   }
@@ -401,8 +403,11 @@ export class OpenThread implements Thread {
         this.#meanwhile.filter(({ seq }) => seq > first),
       )
       this.#meanwhile = []
-      // Whoever reads further up keeps what they read.
       if (this.#isFollowing) next = trimmed(next, windowMax, "later")
+      // A reader further up keeps what they read. What comes beyond that is read when they come to it.
+      else if (next.messages.length > BACK_FACTOR * windowMax && next.messages.length > window.messages.length) {
+        next = { ...window, hasLater: true }
+      }
     }
     this.#window = next
     this.#means.changed()
