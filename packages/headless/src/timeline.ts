@@ -2,6 +2,7 @@ import type { Content, PendingMessage } from "@conclave/client"
 import { isPlaced, type MessageWindow, type ThreadMessage } from "./messages.js"
 import type { Notice } from "./notice.js"
 import type { FailedMessage } from "./records.js"
+import { settled } from "./share.js"
 
 export type TimelineItem =
   | { readonly type: "message"; readonly key: string; readonly message: ThreadMessage }
@@ -67,11 +68,19 @@ function placed({ window, notices }: TimelineParts): readonly TimelineItem[] {
   return [
     ...(hasEarlier ? [] : shown(byPlace.get(undefined))),
     ...(hasEarlier ? [] : shown(notices.filter((notice) => isLost(placeOf(notice))))),
-    ...messages.flatMap((message): TimelineItem[] => [
-      { type: "message", key: `m${message.seq}`, message },
-      ...shown(byPlace.get(message.seq)),
-    ]),
+    ...messages.flatMap((message): TimelineItem[] => [itemOf(message), ...shown(byPlace.get(message.seq))]),
   ]
+}
+
+/** Made once for a message: nobody compares it with itself again each time that another message comes. */
+const itemsOf = new WeakMap<ThreadMessage, TimelineItem>()
+
+function itemOf(message: ThreadMessage): TimelineItem {
+  const known = itemsOf.get(message)
+  if (known !== undefined) return known
+  const item = settled<TimelineItem>({ type: "message", key: `m${message.seq}`, message })
+  itemsOf.set(message, item)
+  return item
 }
 
 /** No message is there. */
@@ -100,25 +109,62 @@ function withUnread(items: readonly TimelineItem[], { unreadAfter }: TimelinePar
 }
 
 function withDays(items: readonly TimelineItem[], { now }: TimelineParts): readonly TimelineItem[] {
-  let day = ""
-  const days = new Map<string, number>()
-  return items.flatMap((item): readonly TimelineItem[] => {
-    const time = timeOf(item, now)
-    if (time === undefined) return [item]
-    const at = new Date(time)
-    const begins = `${at.getFullYear()}-${at.getMonth() + 1}-${at.getDate()}`
-    if (begins === day) return [item]
+  const days = withFirst(
+    items.map((item) => dayOf(timeOf(item), now)),
+    items,
+    now,
+  )
+  const followers = nextOf(days)
+  const times = new Map<string, number>()
+  let day: string | undefined
+  return items.flatMap((item, at): readonly TimelineItem[] => {
+    const begins = days[at]
+    if (begins === undefined || begins === day) return [item]
+    // One clock among others that is wrong is no day of its own.
+    if (day !== undefined && followers[at] === day) return [item]
     day = begins
-    // A clock that was set back makes a day begin twice.
-    const times = days.get(begins) ?? 0
-    days.set(begins, times + 1)
-    const midnight = new Date(at.getFullYear(), at.getMonth(), at.getDate())
-    return [{ type: "day", key: `d${begins}${times === 0 ? "" : `.${times}`}`, at: midnight }, item]
+    // Clocks that were set back make a day begin twice.
+    const before = times.get(begins) ?? 0
+    times.set(begins, before + 1)
+    const [year, month, date] = begins.split(" ").map(Number)
+    const midnight = new Date(0, 0)
+    midnight.setFullYear(year!, month!, date)
+    const key = `d${year}-${month! + 1}-${date}${before === 0 ? "" : `.${before}`}`
+    return [{ type: "day", key, at: midnight }, item]
   })
 }
 
-function timeOf(item: TimelineItem, now: number): number | undefined {
-  if (item.type === "message") return Math.min(item.message.sentAt.getTime(), now)
+/** What comes first begins a day, whatever its clock says: that of what follows it. */
+function withFirst(days: readonly (string | undefined)[], items: readonly TimelineItem[], now: number) {
+  const first = items.findIndex((item) => timeOf(item) !== undefined)
+  if (first === -1 || days[first] !== undefined) return days
+  return days.with(first, days.find((it) => it !== undefined) ?? dayOf(now, now))
+}
+
+/** The day of the next item that has one. */
+function nextOf(days: readonly (string | undefined)[]): readonly (string | undefined)[] {
+  let next: string | undefined
+  return days
+    .map((_, at) => at)
+    .reduceRight<(string | undefined)[]>((followers, at) => {
+      followers[at] = next
+      next = days[at] ?? next
+      return followers
+    }, new Array(days.length))
+}
+
+/** Year, month and day of the reader's calendar. Of a clock that is ahead, or says what is no time, nothing is known. */
+function dayOf(time: number | undefined, now: number): string | undefined {
+  const at = new Date(time ?? Number.NaN)
+  if (time === undefined || Number.isNaN(at.getTime()) || time > now + AHEAD_MILLISECONDS) return undefined
+  return `${at.getFullYear()} ${at.getMonth()} ${at.getDate()}`
+}
+
+/** Clocks differ a little. */
+const AHEAD_MILLISECONDS = 60_000
+
+function timeOf(item: TimelineItem): number | undefined {
+  if (item.type === "message") return item.message.sentAt.getTime()
   return item.type === "notice" ? item.notice.at : undefined
 }
 

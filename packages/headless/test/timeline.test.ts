@@ -142,10 +142,26 @@ describe("between the messages", () => {
   })
 
   it("days have keys of their own where a clock was set back, and nobody's clock is believed beyond now", () => {
-    const window = page(message(1, "a", at(3, 2)), message(2, "b", at(3, 1)), message(3, "c", at(3, 2)))
-    assert.deepEqual(keys(window), ["d2025-3-2", "m1", "d2025-3-1", "m2", "d2025-3-2.1", "m3"])
-    const future = page(message(1, "a", { sentAt: new Date(2099, 0, 1) }))
-    assert.deepEqual(keys(future), ["d2026-1-10", "m1"])
+    const back = page(
+      ...[message(1, "a", at(3, 2)), message(2, "b", at(3, 1)), message(3, "c", at(3, 1)), message(4, "d", at(3, 2))],
+    )
+    assert.deepEqual(keys(back), ["d2025-3-2", "m1", "d2025-3-1", "m2", "m3", "d2025-3-2.1", "m4"])
+    const ahead = message(1, "a", { sentAt: new Date(2099, 0, 1) })
+    assert.deepEqual(keys(page(ahead)), ["d2026-1-10", "m1"])
+    assert.deepEqual(keys(page(ahead, message(2, "b", at(3, 1)))), ["d2025-3-1", "m1", "m2"])
+    const never = message(2, "b", { sentAt: new Date(Number.NaN) })
+    assert.deepEqual(keys(page(message(1, "a", at(3, 1)), never)), ["d2025-3-1", "m1", "m2"])
+  })
+
+  it("one clock that is wrong makes no day of its own", () => {
+    const wrong = [new Date(1970, 0, 1), new Date(2025, 5, 1), new Date(2099, 0, 1)]
+    for (const sentAt of wrong) {
+      const window = page(message(1, "a", at(3, 2)), message(2, "b", { sentAt }), message(3, "c", at(3, 2)))
+      assert.deepEqual(keys(window), ["d2025-3-2", "m1", "m2", "m3"])
+    }
+    // Where the others go on from there, it was right.
+    const window = page(message(1, "a", at(3, 2)), message(2, "b", at(3, 3)), message(3, "c", at(3, 4)))
+    assert.deepEqual(keys(window), ["d2025-3-2", "m1", "d2025-3-3", "m2", "d2025-3-4", "m3"])
   })
 
   it("a line stands before the first message of somebody else that was not read", () => {
