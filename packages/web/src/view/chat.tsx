@@ -1,11 +1,14 @@
 import type { Conversation } from "@conclave/client/browser"
-import { useEffect, useRef } from "preact/hooks"
+import type { RefObject } from "preact"
+import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { chatWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { isolated, list, titleOf } from "../profile/words.js"
 import { Composer } from "./composer.js"
-import { BackIcon, Mark, TreeIcon } from "./icons.js"
+import { FindBar } from "./find-bar.js"
+import { BackIcon, Mark, SearchIcon, TreeIcon } from "./icons.js"
 import { MessageList } from "./message-list.js"
-import { goTo } from "./route.js"
+import { goTo, useRoute } from "./route.js"
 
 export interface ChatProps {
   readonly profile: Profile
@@ -15,16 +18,52 @@ export interface ChatProps {
 
 export function Chat({ profile, conversation, groupShown }: ChatProps) {
   if (conversation === undefined) return <NothingChosen profile={profile} />
+  return <OpenChat profile={profile} conversation={conversation} groupShown={groupShown} />
+}
+
+type OpenChatProps = ChatProps & { readonly conversation: Conversation }
+
+function OpenChat({ profile, conversation, groupShown }: OpenChatProps) {
+  const { message } = useRoute()
+  const [finding, setFinding] = useState(false)
+  const [found, setFound] = useState<{ readonly seq: number }>()
+  const linked = useMemo(() => (message === undefined ? undefined : { seq: message }), [message])
+  const head = useRef<HTMLElement>(null)
+  useEffect(() => setFound(undefined), [linked])
+  const press = (event: KeyboardEvent) => {
+    // What is drawn is not all that is here: the browser's own search would miss the rest. Pressed again, it is the browser's.
+    if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || finding) return
+    event.preventDefault()
+    setFinding(true)
+  }
+  const close = () => {
+    setFinding(false)
+    head.current?.querySelector<HTMLElement>(".find-toggle")?.focus()
+  }
   return (
-    <main class="chat-pane" aria-label="Conversation">
-      <ChatHead profile={profile} conversation={conversation} groupShown={groupShown} />
-      <MessageList profile={profile} conversation={conversation} />
+    <main class="chat-pane" aria-label={chatWords.conversation} onKeyDown={press}>
+      <ChatHead
+        profile={profile}
+        conversation={conversation}
+        groupShown={groupShown}
+        head={head}
+        finding={finding}
+        onFind={() => (finding ? close() : setFinding(true))}
+      />
+      {finding && <FindBar profile={profile} conversation={conversation} onFound={setFound} onClose={close} />}
+      <MessageList profile={profile} conversation={conversation} target={found ?? linked} />
       <Composer profile={profile} conversation={conversation} />
     </main>
   )
 }
 
-function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly conversation: Conversation }) {
+type ChatHeadProps = OpenChatProps & {
+  readonly head: RefObject<HTMLElement | null>
+  readonly finding: boolean
+  readonly onFind: () => void
+}
+
+function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: ChatHeadProps) {
   const { id, members, status, epoch } = conversation
   const others = members.filter((name) => name !== profile.name)
   const toggle = useRef<HTMLButtonElement>(null)
@@ -35,8 +74,8 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
     wasShown.current = groupShown
   }, [groupShown])
   return (
-    <header class="pane-head chat-head">
-      <button type="button" class="icon-button only-narrow" aria-label="All conversations" onClick={() => goTo({})}>
+    <header class="pane-head chat-head" ref={head}>
+      <button type="button" class="icon-button only-narrow" aria-label={chatWords.all} onClick={() => goTo({})}>
         <BackIcon />
       </button>
       <div class="chat-head-text">
@@ -45,12 +84,21 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
         </h1>
         <p>
           {status === "left"
-            ? "No longer a member"
+            ? chatWords.noMember
             : others.length === 0
-              ? "Only you"
-              : list(["You", ...others.map((name) => profile.called(name))])}
+              ? chatWords.onlyYou
+              : list([chatWords.you, ...others.map((name) => profile.called(name))])}
         </p>
       </div>
+      <button
+        type="button"
+        class="icon-button find-toggle"
+        aria-label={chatWords.find}
+        aria-pressed={finding}
+        onClick={onFind}
+      >
+        <SearchIcon />
+      </button>
       <button
         type="button"
         class="button button-quiet group-toggle"
@@ -59,8 +107,8 @@ function ChatHead({ profile, conversation, groupShown }: ChatProps & { readonly 
         onClick={() => goTo({ conversation: id, group: !groupShown })}
       >
         <TreeIcon />
-        <span>Group</span>
-        {status !== "left" && <span class="epoch-tag">epoch {epoch.toString()}</span>}
+        <span>{chatWords.group}</span>
+        {status !== "left" && <span class="epoch-tag">{chatWords.epoch(epoch)}</span>}
       </button>
     </header>
   )
@@ -70,12 +118,8 @@ function NothingChosen({ profile }: { readonly profile: Profile }) {
   return (
     <main class="chat-pane chat-nothing">
       <Mark size={56} />
-      <h1>You are {profile.called(profile.name)}</h1>
-      <p>
-        {profile.client.conversations.size === 0
-          ? `Create a conversation on the left, or give others your name, ${isolated(profile.name)}, so that they can add you to theirs.`
-          : "Choose a conversation on the left, or create a new one."}
-      </p>
+      <h1>{chatWords.youAre(profile.called(profile.name))}</h1>
+      <p>{profile.client.conversations.size === 0 ? chatWords.begin(isolated(profile.name)) : chatWords.choose}</p>
     </main>
   )
 }

@@ -1,5 +1,6 @@
 import type { Conversation, ConversationStatus } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
+import { composerWords, messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
 import { SendIcon } from "./icons.js"
@@ -75,7 +76,7 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
       }}
     >
       <label class="visually-hidden" for={fieldId}>
-        Message to {titleOf(conversation, profile)}
+        {messageWords.messageTo(titleOf(conversation, profile))}
       </label>
       <textarea
         ref={field}
@@ -83,12 +84,12 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
         rows={1}
         dir="auto"
         value={text}
-        placeholder="Write a message"
+        placeholder={messageWords.write}
         onInput={(event) => change(event.currentTarget.value)}
         onKeyDown={press}
         enterkeyhint="send"
       />
-      <button type="submit" class="send-button" aria-label="Send" disabled={text.trim() === ""}>
+      <button type="submit" class="send-button" aria-label={messageWords.send} disabled={text.trim() === ""}>
         <SendIcon />
       </button>
     </form>
@@ -99,7 +100,7 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
 function RefusedKeys({ profile }: { readonly profile: Profile }) {
   return profile.headless.getSnapshot().refusedKeys.map(({ id, event }) => (
     <button key={id} type="button" class="text-button" onClick={() => profile.headless.reconsiderKey(id)}>
-      Look at the new key of {event.type === "keyChanged" && profile.called(event.name)} again
+      {messageWords.lookAgain(event.type === "keyChanged" ? profile.called(event.name) : "")}
     </button>
   ))
 }
@@ -110,17 +111,12 @@ const COMPOSING_KEY_CODE = 229
 function closedReason(status: ConversationStatus): string | undefined {
   switch (status) {
     case "left":
-      return "You are no longer a member: you read nothing that comes after this, and can write nothing. A member can invite you again."
     case "leaving":
-      return "You are leaving. It is done when another member’s device has carried it out."
     case "lost":
-      return "This device has lost the conversation. Ask a member to remove you and to invite you again."
     case "continued":
-      return "This conversation goes on in a new group."
     case "halted":
-      return "A new key came in: nothing that you write is sent until you have decided about it, or its owner is removed."
     case "invited":
-      return "You are invited: nothing can be written before you have come in."
+      return composerWords[status]
     case "creating":
     case "stopped":
     case "recovering":

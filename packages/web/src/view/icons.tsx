@@ -40,6 +40,22 @@ export const MuteIcon = () => (
     <path d="M5 8v4h3l4 3.5v-11L8 8zM15 8l3 4M18 8l-3 4" />
   </Icon>
 )
+export const UpIcon = () => (
+  <Icon size={16}>
+    <path d="M10 16V4M5 9l5-5 5 5" />
+  </Icon>
+)
+export const MoreIcon = () => (
+  <Icon size={16}>
+    <path d="M5 10h.01M10 10h.01M15 10h.01" />
+  </Icon>
+)
+export const SearchIcon = () => (
+  <Icon>
+    <circle cx="9" cy="9" r="5" />
+    <path d="m13 13 3.5 3.5" />
+  </Icon>
+)
 export const CloseIcon = () => (
   <Icon>
     <path d="m5 5 10 10M15 5 5 15" />

@@ -1,126 +1,232 @@
 import type { Conversation } from "@conclave/client/browser"
-import type { ThreadMessage, TimelineItem } from "@conclave/headless/browser"
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks"
+import type { Thread, ThreadSnapshot, TimelineItem } from "@conclave/headless/browser"
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks"
 import { textOf } from "../profile/content-words.js"
-import { isNoticeLoud, noticeText } from "../profile/notice-words.js"
+import { messageWords, newWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
-import { clockTime, dayName, isSameDay } from "../profile/time.js"
-import { failureText } from "../profile/words.js"
-import { AlertIcon, CheckIcon, ClockIcon, DownIcon } from "./icons.js"
-import { PersonName } from "./person.js"
+import { DayDialog } from "./day-dialog.js"
+import { DownIcon, UpIcon } from "./icons.js"
 import { addressOf } from "./route.js"
-
-/** Closer to the end than this, new messages are followed; in pixels. */
-const FOLLOWING_PIXELS = 80
-/** Messages of one author within this time stand under one name. */
-const TOGETHER_MILLISECONDS = 5 * 60_000
+import { moveInList } from "./roving.js"
+import { Scroller } from "./scroller.js"
+import { Item } from "./timeline-item.js"
 
 export interface MessageListProps {
   readonly profile: Profile
   readonly conversation: Conversation
+  /** A message to go to, by its place. */
+  readonly target: { readonly seq: number } | undefined
 }
 
-export function MessageList({ profile, conversation }: MessageListProps) {
+/** Lines of a day and of what is new belong to whatever comes after them. */
+const isLasting = (key: string) => !key.startsWith("d") && key !== "unread"
+/** How long a message that was looked for stands out. */
+const FOUND_MILLISECONDS = 2_500
+
+export function MessageList({ profile, conversation, target }: MessageListProps) {
   const thread = profile.headless.thread(conversation.id)
-  const { items, hasEarlier, hasLater, isLoaded, isFollowing, unread } = thread.getSnapshot()
-  const area = useRef<HTMLElement>(null)
-  const list = useRef<HTMLOListElement>(null)
-  const following = useRef(isFollowing)
-  following.current = isFollowing
-  const [loading, setLoading] = useState(false)
-  // What is drawn has another height with each of them.
-  useLayoutEffect(() => {
-    if (isFollowing) toEnd(area.current)
-  }, [items, isLoaded, isFollowing])
-  useLayoutEffect(() => {
-    const element = area.current
-    if (element === null || list.current === null) return
-    // A keyboard that comes up, or a panel, must not hide what was last read; nor must what grows.
-    const resized = new ResizeObserver(() => {
-      if (following.current) toEnd(element)
-    })
-    resized.observe(element)
-    resized.observe(list.current)
-    return () => resized.disconnect()
-  }, [])
-  const watch = () => {
-    const element = area.current
-    if (element === null) return
-    thread.follow(element.scrollHeight - element.scrollTop - element.clientHeight < FOLLOWING_PIXELS)
+  const snapshot = thread.getSnapshot()
+  const { items, hasEarlier, isLoaded, isFollowing, unread } = snapshot
+  const [choosingDay, setChoosingDay] = useState(false)
+  const { area, list, drawn, scroll, reveal, found, loading, scroller } = useScroller(thread, snapshot)
+  const goTo = async (place: Promise<string | undefined>) => {
+    const key = await place
+    if (key !== undefined) reveal(key)
+    return key !== undefined
   }
-  /** What is being read stays where it is, whatever comes or goes above and below. */
-  const load = async (more: () => Promise<void>, end: "first" | "last") => {
-    setLoading(true)
-    // Not a day: its line goes to the first message of the day, wherever that is.
-    const lasting = [...(list.current?.querySelectorAll<HTMLElement>(".message, .notice") ?? [])]
-    const anchor = end === "first" ? lasting[0] : lasting.at(-1)
-    const before = anchor?.getBoundingClientRect().top ?? 0
-    await more()
-    setLoading(false)
-    requestAnimationFrame(() => {
-      if (area.current !== null && anchor?.isConnected === true) {
-        area.current.scrollTop += anchor.getBoundingClientRect().top - before
-      }
-    })
-  }
+  useEffect(() => {
+    // After the conversation has been put in front, which goes to its end.
+    if (target !== undefined) void Promise.resolve().then(() => goTo(thread.jumpTo(target.seq)))
+  }, [thread, target])
   const jump = () => {
     void thread.jumpToLatest()
     // The button that had the focus is gone.
     area.current?.focus({ preventScroll: true })
   }
+  const shown = items.slice(drawn.first, drawn.end)
+  const isUnreadAbove = scroller.isAbove("unread")
+  const stop = shown.findLast(({ type }) => type === "message")?.key
+  const words = newWords(unread)
+  const isGroup = conversation.members.length > 2
   return (
     <div class="messages-frame">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by the keyboard. */}
-      <section class="messages" ref={area} aria-label="Messages" tabIndex={0} onScroll={watch}>
+      <section class="messages" ref={area} aria-label={messageWords.region} tabIndex={0} onScroll={scroll}>
         {hasEarlier ? (
-          <button
-            type="button"
-            class="button button-quiet earlier"
-            disabled={loading}
-            onClick={() => void load(() => thread.loadEarlier(), "first")}
-          >
-            {loading ? "Loading…" : "Earlier messages"}
-          </button>
+          <Loading isAt="earlier" loading={loading} />
         ) : (
           isLoaded && <Beginning conversation={conversation} alone={conversation.members.length < 2} />
         )}
-        <ol class="message-list" ref={list}>
-          {items.map((item, at) => (
+        <ol
+          class="message-list"
+          ref={list}
+          style={{ paddingTop: `${drawn.above}px`, paddingBottom: `${drawn.below}px` }}
+          onKeyDown={(event) => moveInList(event, list.current)}
+        >
+          {shown.map((item, at) => (
             <Item
               key={item.key}
               item={item}
-              before={items[at - 1]}
-              after={items[at + 1]}
+              before={items[drawn.first + at - 1]}
+              after={items[drawn.first + at + 1]}
               profile={profile}
               conversation={conversation}
+              isGroup={isGroup}
+              isStop={item.key === stop}
+              isFound={item.key === found}
+              onDay={setChoosingDay}
             />
           ))}
         </ol>
-        {hasLater && (
-          <button
-            type="button"
-            class="button button-quiet earlier later"
-            disabled={loading}
-            onClick={() => void load(() => thread.loadLater(), "last")}
-          >
-            {loading ? "Loading…" : "Later messages"}
-          </button>
-        )}
+        {snapshot.hasLater && <Loading isAt="later" loading={loading} />}
       </section>
-      {isLoaded && !isFollowing && (
-        <button type="button" class="jump" onClick={jump}>
-          <DownIcon /> {unread === 0 ? "Latest" : `${unread} new`}
-          <span class="visually-hidden">
-            {unread === 0 ? " messages" : unread === 1 ? " message" : " messages"}: go to the end
-          </span>
+      {isUnreadAbove && (
+        <button type="button" class="jump jump-up" onClick={() => reveal("unread")}>
+          <UpIcon /> {messageWords.unreadAbove}
+          <span class="visually-hidden">{messageWords.unreadAboveFull}</span>
         </button>
       )}
+      {isLoaded && !isFollowing && (
+        <button type="button" class="jump" onClick={jump}>
+          <DownIcon /> {words.short}
+          <span class="visually-hidden">{words.full}</span>
+        </button>
+      )}
+      {choosingDay && <DayDialog onGo={(day) => goTo(thread.jumpToDate(day))} onClose={() => setChoosingDay(false)} />}
     </div>
   )
 }
 
-function toEnd(element: HTMLElement | null): void {
-  if (element !== null) element.scrollTop = element.scrollHeight
+interface LoadState {
+  readonly state: "idle" | "loading" | "failed"
+  readonly again: () => void
+}
+
+function useScroller(thread: Thread, snapshot: ThreadSnapshot) {
+  const area = useRef<HTMLElement>(null)
+  const list = useRef<HTMLOListElement>(null)
+  const scroller = useMemo(() => new Scroller(isLasting), [])
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const [found, setFound] = useState<string>()
+  const [state, setState] = useState<LoadState["state"]>("idle")
+  const isBusy = useRef(false)
+  const latest = useRef(snapshot)
+  latest.current = snapshot
+  const { items, isFollowing } = snapshot
+  useMemo(
+    () =>
+      scroller.rows.set(
+        items.map(({ key }) => key),
+        items.map(guessedHeight),
+      ),
+    [items],
+  )
+  scroller.follow(isFollowing)
+  const drawn = scroller.draw()
+
+  const load = async (end: "earlier" | "later") => {
+    isBusy.current = true
+    setState("loading")
+    try {
+      await (end === "earlier" ? thread.loadEarlier() : thread.loadLater())
+      setState("idle")
+    } catch {
+      setState("failed")
+      return
+    } finally {
+      isBusy.current = false
+    }
+  }
+  /** Reads on before the edge is in sight. */
+  const readOn = () => {
+    const { hasEarlier, hasLater, isLoaded } = latest.current
+    if (!isLoaded || isBusy.current || state === "failed") return
+    const { above, below } = scroller.left
+    const near = area.current?.clientHeight ?? 0
+    if (hasEarlier && above < near) void load("earlier")
+    else if (hasLater && below < near) void load("later")
+  }
+  const settle = () => {
+    if (scroller.settle()) redraw(undefined)
+    readOn()
+  }
+  const settled = useRef(settle)
+  settled.current = settle
+  useLayoutEffect(() => {
+    scroller.attach(area.current, list.current)
+    settle()
+  })
+  useLayoutEffect(() => {
+    if (area.current === null || list.current === null) return
+    // A keyboard that comes up, or a panel, must not hide what was last read; nor must what grows.
+    const resized = new ResizeObserver(() => settled.current())
+    resized.observe(area.current)
+    resized.observe(list.current)
+    return () => resized.disconnect()
+  }, [])
+  useEffect(() => {
+    if (found === undefined) return
+    const timer = setTimeout(() => setFound(undefined), FOUND_MILLISECONDS)
+    return () => clearTimeout(timer)
+  }, [found])
+  const scroll = () => {
+    thread.follow(scroller.scrolled(latest.current.isFollowing))
+    if (scroller.isShort() || latest.current.items.some(({ type }) => type === "unread")) redraw(undefined)
+    readOn()
+  }
+  const reveal = (key: string) => {
+    thread.follow(false)
+    scroller.reveal(key)
+    setFound(key)
+    redraw(undefined)
+    // Who looks for something goes on typing.
+    if (!(document.activeElement instanceof HTMLInputElement)) area.current?.focus({ preventScroll: true })
+  }
+  const again = () => {
+    setState("idle")
+    void load(scroller.left.above <= scroller.left.below ? "earlier" : "later")
+  }
+  return { area, list, drawn, scroll, reveal, found, loading: { state, again }, scroller }
+}
+
+/** As long as a row is not measured: a line of text has some 60 letters. */
+function guessedHeight(item: TimelineItem): number {
+  switch (item.type) {
+    case "day":
+    case "unread":
+      return 52
+    case "notice":
+    case "blocked":
+      return 52
+    case "message":
+      return 40 + 24 * guessedLines(textOf(item.message.content))
+    case "pending":
+      return 60 + 24 * guessedLines(textOf(item.content))
+    case "failed":
+      return 60 + 24 * guessedLines(textOf(item.message.content))
+  }
+}
+
+function guessedLines(text: string): number {
+  return Math.min(30, Math.ceil(text.length / 60))
+}
+
+function Loading({ isAt, loading }: { readonly isAt: "earlier" | "later"; readonly loading: LoadState }) {
+  const { state, again } = loading
+  return (
+    <div class={`loading-more is-${isAt}`} role="status">
+      {state === "failed" ? (
+        <>
+          {messageWords.loadingFailed}{" "}
+          <button type="button" class="text-button" onClick={again}>
+            {messageWords.again}
+          </button>
+        </>
+      ) : (
+        messageWords.loading
+      )}
+    </div>
+  )
 }
 
 function Beginning({ conversation, alone }: { readonly conversation: Conversation; readonly alone: boolean }) {
@@ -129,158 +235,13 @@ function Beginning({ conversation, alone }: { readonly conversation: Conversatio
     <p class="beginning">
       {alone ? (
         <>
-          Nobody else is here yet.{" "}
-          <a href={addressOf({ conversation: conversation.id, group: true })}>Invite somebody</a> by name; they read
-          what is written from then on.
+          {messageWords.nobody}{" "}
+          <a href={addressOf({ conversation: conversation.id, group: true })}>{messageWords.invite}</a>
+          {messageWords.inviteAfter}
         </>
       ) : (
-        "Messages are encrypted on this device, and only members can read them. To be sure of who they are, compare safety codes in the group panel."
+        messageWords.encrypted
       )}
     </p>
-  )
-}
-
-interface ItemProps extends MessageListProps {
-  readonly item: TimelineItem
-  readonly before: TimelineItem | undefined
-  readonly after: TimelineItem | undefined
-}
-
-/** Drawn again only where something has changed that it shows: items keep their identity. */
-function Item(props: ItemProps) {
-  const { item, before, after, profile, conversation } = props
-  const { state } = profile.client.line
-  const label = item.type === "message" ? profile.label(item.message.from) : undefined
-  // Names in notices may change with any display name: there are few.
-  const always = item.type === "notice" || item.type === "blocked" ? {} : undefined
-  // The rest of the properties stays the same.
-  return useMemo(() => <Drawn {...props} />, [item, before, after, conversation.status, state, label, always])
-}
-
-function Drawn({ item, before, after, profile, conversation }: ItemProps) {
-  switch (item.type) {
-    case "message":
-      return <Message profile={profile} message={item.message} before={before} after={after} />
-    case "day":
-      return (
-        <li class="day">
-          <span>{dayName(item.at)}</span>
-        </li>
-      )
-    case "unread":
-      return (
-        <li class="day unread-line">
-          <span>New messages</span>
-        </li>
-      )
-    case "notice": {
-      const { notice } = item
-      const { type } = notice.event
-      // It may have been decided about since.
-      const isOver = type === "halted" && conversation.status !== "halted"
-      return (
-        <li class={!isOver && isNoticeLoud(notice, profile) ? "notice notice-loud" : "notice"} data-notice={type}>
-          <span>{noticeText(notice, profile)}</span>
-        </li>
-      )
-    }
-    case "blocked":
-      return (
-        <li class="notice" data-notice="blocked">
-          <span>
-            {item.count === 1 ? "A message" : `${item.count} messages`} of {profile.called(item.from)}, whom you have
-            blocked.{" "}
-            <button type="button" class="text-button" onClick={() => profile.headless.unblock(item.from)}>
-              Unblock
-            </button>
-          </span>
-        </li>
-      )
-    case "pending":
-      return (
-        <li class="message is-own is-pending" data-state="pending">
-          <p class="bubble" dir="auto">
-            {textOf(item.content)}
-          </p>
-          <p class="message-foot">
-            <ClockIcon />{" "}
-            {profile.client.line.state !== "offline" && conversation.status === "active" ? "Sending…" : "Not sent yet"}
-          </p>
-        </li>
-      )
-    case "failed":
-      return <Failed item={item} profile={profile} conversation={conversation} />
-  }
-}
-
-interface FailedProps extends MessageListProps {
-  readonly item: Extract<TimelineItem, { type: "failed" }>
-}
-
-function Failed({ item: { message }, profile, conversation }: FailedProps) {
-  const thread = profile.headless.thread(conversation.id)
-  return (
-    <li class="message is-own is-failed" data-state="failed">
-      <p class="bubble" dir="auto">
-        {textOf(message.content)}
-      </p>
-      <p class="message-foot">
-        <AlertIcon /> {failureText(message.why)}{" "}
-        {conversation.status === "active" && (
-          <button type="button" class="text-button" onClick={() => thread.edit(message.messageId)}>
-            Edit and send again
-          </button>
-        )}{" "}
-        <button type="button" class="text-button" onClick={() => thread.discard(message.messageId)}>
-          Discard
-        </button>
-      </p>
-    </li>
-  )
-}
-
-interface MessageProps {
-  readonly profile: Profile
-  readonly message: ThreadMessage
-  readonly before: TimelineItem | undefined
-  readonly after: TimelineItem | undefined
-}
-
-function Message({ profile, message, before, after }: MessageProps) {
-  const { own, from, content, sentAt } = message
-  const continues = before?.type === "message" && belongTogether(before.message, message)
-  const continued = after?.type === "message" && belongTogether(message, after.message)
-  return (
-    <li
-      class={["message", own && "is-own", continues && "continues"].filter(Boolean).join(" ")}
-      data-state={own ? "sent" : "received"}
-    >
-      <p class={continues || own ? "visually-hidden" : "message-from"}>
-        {own ? "You" : <PersonName profile={profile} name={from} />}
-      </p>
-      <p class="bubble" dir="auto">
-        {textOf(content)}
-      </p>
-      {!continued && (
-        <p class="message-foot">
-          <time dateTime={sentAt.toISOString()}>{clockTime(sentAt)}</time>
-          {own && (
-            <>
-              <CheckIcon />
-              <span class="visually-hidden">Sent</span>
-            </>
-          )}
-        </p>
-      )}
-    </li>
-  )
-}
-
-function belongTogether(first: ThreadMessage, second: ThreadMessage): boolean {
-  return (
-    first.from === second.from &&
-    first.own === second.own &&
-    isSameDay(first.sentAt, second.sentAt) &&
-    second.sentAt.getTime() - first.sentAt.getTime() < TOGETHER_MILLISECONDS
   )
 }

@@ -1,16 +1,19 @@
+import { colourOf, initialsOf } from "../profile/person-colours.js"
 import type { Profile } from "../profile/profile.js"
 
 export interface PersonNameProps {
   readonly profile: Profile
   readonly name: string
   readonly note?: string | undefined
+  /** In the person's colour: where many people speak. */
+  readonly isColoured?: boolean
 }
 
 /** A person in a list or above a message: the display name, and always the name; a mark where letters are mixed. */
-export function PersonName({ profile, name, note }: PersonNameProps) {
+export function PersonName({ profile, name, note, isColoured = false }: PersonNameProps) {
   const { name: shownName, displayName, mark } = profile.label(name)
   return (
-    <span class="person">
+    <span class={isColoured ? `person person-ink-${colourOf(name)}` : "person"}>
       <bdi class="person-called">{displayName ?? shownName}</bdi>
       {note !== undefined && <span class="member-note"> {note}</span>}
       {displayName !== undefined && (
@@ -34,6 +37,16 @@ export function PersonName({ profile, name, note }: PersonNameProps) {
 const reasons = {
   "mixed scripts": "Letters of different alphabets: they may look like the name of somebody else.",
   "not a valid name": "It contains what nobody can see or tell apart.",
+}
+
+/** What stands for a picture of a person: letters on a ground in the person's colour. */
+export function Avatar({ profile, name }: { readonly profile: Profile; readonly name: string }) {
+  const { name: shownName, displayName } = profile.label(name)
+  return (
+    <span class={`avatar person-ground-${colourOf(name)}`} aria-hidden="true">
+      {initialsOf(displayName ?? shownName)}
+    </span>
+  )
 }
 
 /** What stands for a picture. */

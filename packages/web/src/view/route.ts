@@ -5,6 +5,8 @@ export interface Route {
   readonly conversation: string | undefined
   /** The group panel, where there is room for one thing only. */
   readonly group: boolean
+  /** A message to go to, by its place in the conversation. */
+  readonly message?: number | undefined
 }
 
 export function useRoute(): Route {
@@ -17,16 +19,23 @@ export function useRoute(): Route {
   return route
 }
 
-export function addressOf({ conversation, group = false }: { conversation?: string; group?: boolean }): string {
-  if (conversation === undefined) return "#/"
-  return `#/${conversation}${group ? "/group" : ""}`
+export interface Place {
+  readonly conversation?: string
+  readonly group?: boolean
+  readonly message?: number
 }
 
-export function goTo(route: { conversation?: string; group?: boolean }): void {
+export function addressOf({ conversation, group = false, message }: Place): string {
+  if (conversation === undefined) return "#/"
+  return `#/${conversation}${group ? "/group" : message === undefined ? "" : `/${message}`}`
+}
+
+export function goTo(route: Place): void {
   location.hash = addressOf(route)
 }
 
 function readRoute(): Route {
-  const match = /^#\/([0-9a-f]{64})(\/group)?$/.exec(location.hash)
-  return { conversation: match?.[1], group: match?.[2] !== undefined }
+  const match = /^#\/([0-9a-f]{64})(?:(\/group)|\/(\d{1,15}))?$/.exec(location.hash)
+  const message = match?.[3] === undefined ? undefined : Number(match[3])
+  return { conversation: match?.[1], group: match?.[2] !== undefined, message }
 }
