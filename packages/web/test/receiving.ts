@@ -22,6 +22,7 @@ const { values } = parseArgs({
 const TOGETHER = 25
 const UNLIMITED = { perSecond: 10_000, burst: 20_000 }
 const WAIT_MILLISECONDS = 600_000
+const LONG_MILLISECONDS = 50
 
 interface Cost {
   readonly mainThread: number
@@ -59,7 +60,7 @@ async function measure(view: string, count: number): Promise<void> {
   const session = await page.context().newCDPSession(page)
   // Of the processor, not of the clock: a machine that others use must not count.
   await session.send("Performance.enable", { timeDomain: "threadTicks" })
-  await page.evaluate(watchTasks)
+  const tracing = await traceTasks(session)
   const before = await costOf(session)
   const begun = performance.now()
   let sent = 0
@@ -78,9 +79,7 @@ async function measure(view: string, count: number): Promise<void> {
   const seconds = (performance.now() - begun) / 1_000
   // What is put off is a part of the cost.
   await page.waitForTimeout(1_000)
-  const tasks = await page.evaluate(
-    () => (globalThis as unknown as { readonly longTasks: readonly number[] }).longTasks,
-  )
+  const tasks = (await tracing.end()).filter((milliseconds) => milliseconds > LONG_MILLISECONDS)
   const after = await costOf(session)
   const cells = [
     view.padEnd(6),
@@ -100,16 +99,45 @@ async function measure(view: string, count: number): Promise<void> {
   if (alice.complaints.length > 0) console.log(alice.complaints.slice(0, 5).join("\n"))
 }
 
-function watchTasks(): void {
-  const longTasks: number[] = []
-  Object.assign(globalThis, { longTasks })
-  new PerformanceObserver((list) => longTasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
-    type: "longtask",
+/** What each task of the page's main thread took of the processor, in milliseconds. */
+async function traceTasks(session: CDPSession): Promise<{ readonly end: () => Promise<readonly number[]> }> {
+  const threads = new Set<string>()
+  const tasks: { readonly thread: string; readonly milliseconds: number }[] = []
+  session.on("Tracing.dataCollected", ({ value }) => {
+    for (const event of value as unknown as readonly TraceEvent[]) {
+      const thread = `${event.pid} ${event.tid}`
+      if (event.name === "thread_name" && event.args?.name === "CrRendererMain") threads.add(thread)
+      const isLong = event.tdur !== undefined && event.tdur > LONG_MILLISECONDS * 1_000
+      if (event.ph === "X" && isLong && /RunTask/.test(event.name)) {
+        tasks.push({ thread, milliseconds: event.tdur / 1_000 })
+      }
+    }
   })
+  await session.send("Tracing.start", { categories: "toplevel", transferMode: "ReportEvents" })
+  return {
+    async end() {
+      const complete = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve))
+      await session.send("Tracing.end")
+      await complete
+      return tasks.filter(({ thread }) => threads.has(thread)).map(({ milliseconds }) => milliseconds)
+    },
+  }
+}
+
+interface TraceEvent {
+  readonly name: string
+  readonly ph: string
+  readonly pid: number
+  readonly tid: number
+  readonly tdur?: number
+  readonly args?: { readonly name?: string }
 }
 
 async function costOf(session: CDPSession): Promise<Cost> {
-  await session.send("HeapProfiler.collectGarbage")
+  for (let round = 0; round < 3; round++) {
+    await session.send("HeapProfiler.collectGarbage")
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  }
   const { metrics } = await session.send("Performance.getMetrics")
   const metric = (name: string) => metrics.find((it) => it.name === name)?.value ?? 0
   return {

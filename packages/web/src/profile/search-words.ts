@@ -5,6 +5,7 @@ export const searchWords = {
   search: "Search",
   field: "Search messages on this device",
   clear: "End the search",
+  found: "What was found",
   results: "Messages found",
   searching: "Searching…",
   none: "No message on this device has all of these words.",
