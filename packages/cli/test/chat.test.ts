@@ -166,6 +166,7 @@ describe("the drawing of the tree", () => {
     renewedInEpoch: undefined,
     name: undefined,
     own: false,
+    signatureKey: undefined,
     unmergedLeaves: [],
     ...more,
   })

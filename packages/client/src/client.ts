@@ -252,6 +252,13 @@ export interface Client extends AsyncDisposable {
    * that name has none.
    */
   devices(name: string, options?: { readonly signal?: AbortSignal }): Promise<readonly PersonDevice[]>
+  /** This device's own public signature key. */
+  readonly signatureKey: Uint8Array
+  /**
+   * 30 digits in 6 groups of 5, by which two people recognise one key of a name: each reads them from a screen of their own.
+   * It is the half of `Conversation.safetyCode` that stands for somebody with that key alone.
+   */
+  keyCode(name: string, signatureKey: Uint8Array): string
   /** The signature keys that are pinned for a name: taken on first use, or approved. */
   pinnedKeys(name: string): Promise<readonly Uint8Array[]>
   /** Pins a further key of a name, after comparing; halted conversations go on. See the event `keyChanged`. */

@@ -1,3 +1,4 @@
+import type { Inspection } from "./inspection.js"
 import type { Content, Sendable } from "./kinds/contents.js"
 
 /**
@@ -140,6 +141,8 @@ export interface Conversation {
   readonly epochAuthenticator: Uint8Array
   /** The ratchet tree, node by node (RFC 9420 §4). */
   tree(): readonly TreeNode[]
+  /** What this device knows of the conversation's keys, log and service at the moment. It reads nothing and asks nobody. */
+  inspect(): Inspection
 }
 
 /** One node of the ratchet tree, in the array order of RFC 9420 appendix C: leaves at even indexes, parents at odd ones. */
@@ -152,6 +155,8 @@ export interface TreeNode {
   /** Of a leaf that is filled: whose it is, and whether it is this device's. */
   readonly name: string | undefined
   readonly own: boolean
+  /** Of a leaf that is filled: the public signature key of that device. */
+  readonly signatureKey: Uint8Array | undefined
   /** Of a parent: leaves that do not know its private key yet. */
   readonly unmergedLeaves: readonly number[]
 }

@@ -85,6 +85,15 @@ export type {
   UpdateEvent,
 } from "./events.js"
 export { type ProvenContradiction, verifyEvidence } from "./heads/evidence.js"
+export type {
+  InspectedCommit,
+  InspectedHead,
+  InspectedInterval,
+  InspectedService,
+  InspectedWish,
+  Inspection,
+  LogPosition,
+} from "./inspection.js"
 export { contentJson, contentWords, type Sendable } from "./kinds/contents.js"
 export { eventSeverity, eventWords, type ToldEvent } from "./kinds/events.js"
 export type { Advice, EventReader } from "./kinds/reader.js"

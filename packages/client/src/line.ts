@@ -26,3 +26,6 @@ export const faultWords: Readonly<Record<LineFault, string>> = {
   unknown: "what answers at this address is no Conclave service, or an older one",
   unreachable: "the service does not answer",
 }
+
+/** Of a client that is not `live`. */
+export const notLive: Line = { state: "offline", fault: undefined, reason: "this client follows nothing by itself" }

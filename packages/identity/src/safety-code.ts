@@ -18,12 +18,16 @@ const GROUPS_EACH = 6
  */
 export function safetyCode(sha512: Hash, people: readonly [Person, Person]): string {
   return people
-    .map((person) => fingerprint(sha512, person))
+    .map((person) => personCode(sha512, person))
     .sort()
     .join(" ")
 }
 
-function fingerprint(sha512: Hash, { name, signatureKeys }: Person): string {
+/**
+ * 30 digits, in 6 groups of 5: one person's half of a {@link safetyCode}. With a single key it is the fingerprint of
+ * that key, bound to the name.
+ */
+export function personCode(sha512: Hash, { name, signatureKeys }: Person): string {
   const unique = new Map(signatureKeys.map((key) => [key.join(), key]))
   const sorted = [...unique.values()].sort(compareBytes)
   const content = encode(Fingerprinted, { version: "Conclave safety code 1", name, signatureKeys: sorted })

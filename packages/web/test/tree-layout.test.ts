@@ -16,6 +16,7 @@ function treeOf(members: number): readonly TreeNode[] {
       renewedInEpoch: undefined,
       name: isLeaf && !blank ? `member-${nodeIndex / 2}` : undefined,
       own: nodeIndex === 0,
+      signatureKey: undefined,
       unmergedLeaves: [],
     }
   })

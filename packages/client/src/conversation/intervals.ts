@@ -46,6 +46,11 @@ export class Intervals {
     return this.#all.size
   }
 
+  /** What the service knows of them as well, oldest first. */
+  get public(): readonly { readonly number: number; readonly accessKey: Uint8Array }[] {
+    return [...this.#all].map(([number, { accessKey }]) => ({ number, accessKey: accessKey.slice() }))
+  }
+
   find(accessKey: Uint8Array): { readonly number: number; readonly keys: IntervalKeys } | undefined {
     for (const [number, keys] of this.#all) if (equalBytes(keys.accessKey, accessKey)) return { number, keys }
     return undefined

@@ -11,6 +11,7 @@ import { announce, isAmong, nameOfMember } from "./announcing.js"
 import { noteCommitter, noteLetIn } from "./answering.js"
 import { breaksRegistration, intervalBegun } from "./epoch-interval.js"
 import { compareHead, isWithheld, probe } from "./heads.js"
+import { noteCommit } from "./inspecting.js"
 import { hold, nobodyJudged } from "./judging.js"
 import { forgetDepartures, leaveNow, markLeaving, takeProposal } from "./leaving.js"
 import { announceTitleIfDue, ownMessageAt, placeOwn, placePassed, takeMessage } from "./messages.js"
@@ -422,6 +423,7 @@ export function followCommit(turn: Turn, judgement: Judgement): void {
   turn.flushGroup(since)
   forgetOldIntervals(turn)
   settleCommit(turn, { own, staged })
+  noteCommit(turn, staged, { seq: entry.seq, own })
   announce(turn, staged, before)
   hold(turn, judgement)
 }

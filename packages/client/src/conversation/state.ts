@@ -6,6 +6,7 @@ import type { IntervalKeys } from "../access/interval-keys.js"
 import { hex } from "../bytes.js"
 import type { Identity } from "../identity/identity.js"
 import type { RevokedKeys } from "../identity/revocations.js"
+import type { InspectedCommit } from "../inspection.js"
 import type {
   Continuation,
   ConversationState,
@@ -187,6 +188,8 @@ export class State {
   readonly letIn = new Map<string, LetIn>()
   /** By place: the signature key of a commit's author, in hexadecimal. */
   readonly committers = new Map<bigint, string>()
+  /** Commits that were followed, oldest first: see `Conversation.inspect`. */
+  commits: readonly InspectedCommit[] = []
   /** What this device makes of heads, its own and others'. */
   readonly disputes = new Disputes()
   readonly kept = new Kept()

@@ -8,14 +8,15 @@ import { faultOf, framesOf } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError, requireUnavailable } from "../errors.js"
 import type { ClientEvent } from "../events.js"
+import { keyCodeOf } from "../identity/codes.js"
 import type { Identity } from "../identity/identity.js"
 import { requireName } from "../identity/names.js"
 import type { OwnDevices } from "../identity/own-devices.js"
 import type { People } from "../identity/people.js"
 import { Stock } from "../identity/stock.js"
-import { Journal } from "../journal/journal.js"
+import { type Journal, openJournal } from "../journal/journal.js"
 import { Transactions } from "../journal/transactions.js"
-import type { Line } from "../line.js"
+import { type Line, notLive } from "../line.js"
 import { type NewEvent, type Profile, recordKeys } from "../records/records.js"
 import { ServiceClock } from "../service/clock.js"
 import { Delivery } from "../service/delivery.js"
@@ -305,6 +306,14 @@ export class Device implements Client {
     return (await this.#means.judge.pinned(name)).map((key) => key.slice())
   }
 
+  get signatureKey(): Uint8Array {
+    return this.#means.identity.signatureKey.slice()
+  }
+
+  keyCode(name: string, signatureKey: Uint8Array): string {
+    return keyCodeOf(this.#means.identity, name, signatureKey)
+  }
+
   async approveKey(name: string, signatureKey: Uint8Array): Promise<void> {
     const { judge, transactions, revocations } = this.#means
     requireUnrevoked(revocations, name, signatureKey)
@@ -404,14 +413,7 @@ export class Device implements Client {
       await transactions.discard(conversation.driver)
       this.#keep(conversation)
     }
-    const [oldest] = await store.list(recordKeys.events, { limit: 1 })
-    this.#journal = new Journal(store, transactions, {
-      oldest:
-        oldest === undefined
-          ? Number(transactions.profile.nextEvent)
-          : Number(oldest[0].slice(recordKeys.events.length)),
-      find: this.#find,
-    })
+    this.#journal = await openJournal(store, transactions, this.#find)
   }
 
   #make(id: Uint8Array): ConversationHandle {
@@ -495,5 +497,3 @@ export class Device implements Client {
     return this.#journal
   }
 }
-
-const notLive: Line = { state: "offline", fault: undefined, reason: "this client follows nothing by itself" }

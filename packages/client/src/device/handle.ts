@@ -1,7 +1,7 @@
 import { decode } from "@conclave/codec"
-import { safetyCode } from "@conclave/identity"
 import { hex } from "../bytes.js"
 import { atOnce } from "../conversation/committing.js"
+import { inspect } from "../conversation/inspecting.js"
 import type { Kept } from "../conversation/invitation.js"
 import { CONTENT_SIZE_MAX, decodePayload, messageOf, TITLE_SIZE_MAX } from "../conversation/payload.js"
 import type { Input, NewWish } from "../conversation/step.js"
@@ -17,7 +17,9 @@ import type {
   WishOptions,
 } from "../conversation.js"
 import { ClientError } from "../errors.js"
+import { safetyCodeOf } from "../identity/codes.js"
 import { requireName } from "../identity/names.js"
+import type { Inspection } from "../inspection.js"
 import { bodyOf, contentSize, type Sendable } from "../kinds/contents.js"
 import { recordKeys, StoredMessage, sortable } from "../records/records.js"
 import { acceptContinuing, continuedIn } from "./continuations.js"
@@ -253,13 +255,16 @@ export class ConversationHandle implements Conversation {
       if (signatureKeys.length === 0) throw new ClientError("NOT_A_MEMBER", `${who} is not in this conversation`)
       return { name: who, signatureKeys }
     }
-    const sha512 = identity.suite.provider.hashes["SHA-512"]
-    if (sha512 === undefined) throw new TypeError("the provider lacks SHA-512")
-    return safetyCode(sha512, [person(identity.name), person(name)])
+    return safetyCodeOf(identity, [person(identity.name), person(name)])
   }
 
   tree(): readonly TreeNode[] {
     return this.driver.view.tree(this.driver.state)
+  }
+
+  inspect(): Inspection {
+    const { identity, serviceKeys } = this.#means
+    return inspect(this.driver.state, { identity, service: serviceKeys.pinned })
   }
 
   /** For logs: a conversation holds secrets, which are not to be printed. */

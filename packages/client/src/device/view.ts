@@ -67,6 +67,7 @@ export class View {
       renewedInEpoch: renewals.get(nodeIndex)?.epoch,
       name: node.type === "leaf" ? node.name : undefined,
       own: node.type === "leaf" && nodeIndex === 2 * outline.ownLeafIndex,
+      signatureKey: node.type === "leaf" ? node.signatureKey.slice() : undefined,
       unmergedLeaves: node.type === "parent" ? node.unmergedLeaves : [],
     }))
   }

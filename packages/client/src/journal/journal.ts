@@ -11,6 +11,18 @@ import type { Transactions } from "./transactions.js"
 /** `firstPlace`: what the places of its log are added to. */
 export type FindConversation = (id: string) => (Conversation & { readonly firstPlace: number }) | undefined
 
+/** The journal as it is stored. */
+export async function openJournal(
+  store: SealedStore,
+  transactions: Transactions,
+  find: FindConversation,
+): Promise<Journal> {
+  const [first] = await store.list(recordKeys.events, { limit: 1 })
+  const oldest =
+    first === undefined ? Number(transactions.profile.nextEvent) : Number(first[0].slice(recordKeys.events.length))
+  return new Journal(store, transactions, { oldest, find })
+}
+
 /** The durable events of a profile: numbered without gaps, kept until acknowledged. */
 export class Journal {
   readonly #store: SealedStore
