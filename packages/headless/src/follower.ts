@@ -31,6 +31,7 @@ type Other = Exclude<ClientEvent, MessageLike>
 const BATCH_MAX = 100
 /** The last message of somebody who is not blocked is looked for among so many. */
 const LOOKED_AT = 50
+const NEW_DEVICES_MAX = 200
 
 /** Turns the client's events into what is kept, and acknowledges them after it has been stored. */
 export class Follower {
@@ -238,11 +239,19 @@ export class Follower {
     if (event.type === "keyChanged") {
       const alert = keyAlertOf(event)
       kept.put("keyAlert", keyAlertId(alert), alert)
+      this.#keepDevice(keyAlertId(alert))
     }
     const before = [...kept.all("alert").values()].sort((a, b) => a.number - b.number)
     const after = followAlerts(before, event, client.name)
     for (const alert of before) if (!after.includes(alert)) kept.put("alert", alertId(alert), undefined)
     for (const alert of after) if (!before.includes(alert)) kept.put("alert", alertId(alert), alert)
+  }
+
+  #keepDevice(id: string): void {
+    const { kept, now } = this.#means
+    kept.put("newDevice", id, { at: now(), isApproved: false })
+    const devices = [...kept.all("newDevice")].sort(([, a], [, b]) => a.at - b.at)
+    for (const [old] of devices.slice(0, -NEW_DEVICES_MAX)) kept.put("newDevice", old, undefined)
   }
 
   /** Where it is told: a display name wherever its owner is a member. */

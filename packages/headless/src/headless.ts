@@ -3,8 +3,9 @@ import type { Client, ClientEvent, Conversation, PersonLabel, TreeNode } from "@
 import type { Draft } from "./drafts.js"
 import type { Channel, Keep } from "./keep/keep.js"
 import type { ConversationSummary, InvitationSummary } from "./list.js"
+import type { Comparison, MemberDevice } from "./members.js"
 import type { Notice } from "./notice.js"
-import type { Renewal, Setting } from "./records.js"
+import type { KeptCommit, Renewal, Setting } from "./records.js"
 import type { SearchHit, SearchOptions } from "./search.js"
 import type { ShownAlert } from "./shown-alerts.js"
 import type { Thread } from "./thread.js"
@@ -146,9 +147,21 @@ export interface Headless extends AsyncDisposable {
   /** Whether the user has compared the code that this conversation has with `name` now. */
   isCompared(id: string, name: string): boolean
   setCompared(id: string, name: string, isCompared: boolean): void
+  /** The same, and whether there was another code before, that the user had compared. */
+  comparison(id: string, name: string): Comparison
+  /** See `Client.keyCode`. */
+  keyCode(name: string, signatureKey: Uint8Array): string
+  /** The devices with which people are in a conversation, by name. The same object as long as the tree is the same. */
+  devices(id: string): ReadonlyMap<string, readonly MemberDevice[]>
+  /** What is known of a key that came after the first one of a name; `undefined` for a first one, or after a long time. */
+  newDevice(name: string, signatureKey: Uint8Array): { readonly at: number; readonly isApproved: boolean } | undefined
+  /** Whether an alert about this key waits for the user, also where they did not want to decide. */
+  isKeyOpen(name: string, signatureKey: Uint8Array): boolean
   /** The ratchet tree of the present epoch, and what the commit that began it did. */
   tree(id: string): readonly TreeNode[]
   renewal(id: string): Renewal | undefined
+  /** The commits that this device has followed, kept with {@link HeadlessOptions.followTrees}: oldest first, 100 at most. */
+  commits(id: string): readonly KeptCommit[]
 
   /** Resolves when everything so far is stored. */
   flush(): Promise<void>

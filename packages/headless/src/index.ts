@@ -8,7 +8,7 @@
  *   follower.ts                events ─► what is kept ─► stored, then acknowledged
  *   list.ts timeline.ts shown-alerts.ts   pure: from what is kept to what is drawn
  *   messages.ts pages.ts       a window on a history, and the way forward in it
- *   drafts.ts search.ts trees.ts
+ *   drafts.ts search.ts trees.ts members.ts
  *   kept.ts records.ts migrations.ts      what is kept: in memory, as records, and the versions before
  *   keep/                      where records are kept: memory, IndexedDB; and what tells other windows
  * ```
@@ -19,11 +19,12 @@ export type { Headless, HeadlessOptions, HeadlessSnapshot, Told } from "./headle
 export type { Channel, Keep } from "./keep/keep.js"
 export { MemoryRecords, memoryChannel, memoryKeep } from "./keep/memory.js"
 export type { ConversationSummary, InvitationSummary } from "./list.js"
+export type { Comparison, MemberDevice } from "./members.js"
 export type { ThreadMessage } from "./messages.js"
 export { NewerRecordsError } from "./migrations.js"
 export type { Notice } from "./notice.js"
 export { openHeadless } from "./open.js"
-export type { FailedMessage, FailureReason, Renewal, Setting } from "./records.js"
+export type { FailedMessage, FailureReason, KeptCommit, Renewal, Setting } from "./records.js"
 export type { SearchHit, SearchOptions } from "./search.js"
 export type { AlertAction, ShownAlert } from "./shown-alerts.js"
 export type { Thread, ThreadSnapshot } from "./thread.js"

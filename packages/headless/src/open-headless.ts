@@ -3,8 +3,10 @@ import { type Draft, Drafts } from "./drafts.js"
 import { Follower } from "./follower.js"
 import type { Headless, HeadlessOptions, HeadlessSnapshot, Told } from "./headless.js"
 import type { Kept } from "./kept.js"
+import { keyAlertId } from "./key-alerts.js"
 import { type ConversationSummary, invitationsOf, listOf, unreadOf } from "./list.js"
-import { bytesOf, noFlags, nothingArrived, type Renewal, type Setting } from "./records.js"
+import type { Comparison, MemberDevice } from "./members.js"
+import { bytesOf, hexOf, type KeptCommit, noFlags, nothingArrived, type Renewal, type Setting } from "./records.js"
 import { restarted } from "./restarting.js"
 import { type SearchHit, type SearchOptions, search } from "./search.js"
 import { shared } from "./share.js"
@@ -261,6 +263,7 @@ export class OpenHeadless implements Headless {
     const { name, signatureKey } = this.#kept.get("keyAlert", alert) ?? {}
     if (name === undefined || signatureKey === undefined) throw new TypeError("there is no such alert")
     await this.client.approveKey(name, bytesOf(signatureKey))
+    this.#kept.put("newDevice", alert, { at: this.#now(), isApproved: true })
     this.dismiss(alert)
   }
 
@@ -311,16 +314,24 @@ export class OpenHeadless implements Headless {
 
   safetyCode(id: string, name: string): string {
     const conversation = this.#conversation(id)
-    const key = `${id}/${conversation.epoch}/${name}`
-    const code = this.#codes.get(key) ?? conversation.safetyCode(name)
+    return this.#coded(`${id}/${conversation.epoch}/${name}`, () => conversation.safetyCode(name))
+  }
+
+  #coded(key: string, compute: () => string): string {
+    const code = this.#codes.get(key) ?? compute()
     if (this.#codes.size >= CODES_MAX) this.#codes.clear()
     this.#codes.set(key, code)
     return code
   }
 
   isCompared(id: string, name: string): boolean {
+    return this.comparison(id, name) === "compared"
+  }
+
+  comparison(id: string, name: string): Comparison {
     const codes = this.#kept.get("compared", name)
-    return codes?.includes(this.safetyCode(id, name)) ?? false
+    if (codes === undefined) return "none"
+    return codes.includes(this.safetyCode(id, name)) ? "compared" : "changed"
   }
 
   setCompared(id: string, name: string, isCompared: boolean): void {
@@ -331,12 +342,32 @@ export class OpenHeadless implements Headless {
     this.changed()
   }
 
+  keyCode(name: string, signatureKey: Uint8Array): string {
+    return this.#coded(`${hexOf(signatureKey)}/${name}`, () => this.client.keyCode(name, signatureKey))
+  }
+
+  devices(id: string): ReadonlyMap<string, readonly MemberDevice[]> {
+    return this.#trees.devices(this.#conversation(id))
+  }
+
+  newDevice(name: string, signatureKey: Uint8Array) {
+    return this.#kept.get("newDevice", keyAlertId({ name, signatureKey: hexOf(signatureKey) }))
+  }
+
+  isKeyOpen(name: string, signatureKey: Uint8Array): boolean {
+    return this.#kept.get("keyAlert", keyAlertId({ name, signatureKey: hexOf(signatureKey) })) !== undefined
+  }
+
   tree(id: string): readonly TreeNode[] {
     return this.#trees.of(this.#conversation(id))
   }
 
   renewal(id: string): Renewal | undefined {
     return this.#kept.get("renewal", id)
+  }
+
+  commits(id: string): readonly KeptCommit[] {
+    return this.#kept.get("commits", id) ?? []
   }
 
   // --- Following -----------------------------------------------------------------------------------------------------

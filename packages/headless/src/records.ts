@@ -14,9 +14,12 @@ export interface RecordValues {
   readonly draft: KeptDraft
   readonly flags: Flags
   readonly renewal: Renewal
+  readonly commits: readonly KeptCommit[]
   /** By code and conversation, and by the key's digits and name. */
   readonly alert: Alert
   readonly keyAlert: KeyAlert
+  /** By the key's digits and name: devices of people that came after the first one. */
+  readonly newDevice: NewDevice
   /** By name: the safety codes that the user has compared and found equal. */
   readonly compared: readonly string[]
   /** By name. */
@@ -27,11 +30,20 @@ export interface RecordValues {
 export type RecordKind = keyof RecordValues
 
 export const recordKinds: ReadonlySet<string> = new Set<RecordKind>([
-  ...(["lastEvent", "arrived", "read", "notices", "failed", "draft", "flags", "renewal"] as const),
-  ...(["alert", "keyAlert", "compared", "blocked", "setting"] as const),
+  ...(["lastEvent", "arrived", "read", "notices", "failed", "draft", "flags", "renewal", "commits"] as const),
+  ...(["alert", "keyAlert", "newDevice", "compared", "blocked", "setting"] as const),
 ])
 /** Of these there is one for each conversation, which goes with it. */
-export const conversationKinds = ["arrived", "read", "notices", "failed", "draft", "flags", "renewal"] as const
+export const conversationKinds = [
+  "arrived",
+  "read",
+  "notices",
+  "failed",
+  "draft",
+  "flags",
+  "renewal",
+  "commits",
+] as const
 
 /** What has come in a conversation. It is written by the window that has the client; what was read, by any. */
 export interface Arrived {
@@ -89,6 +101,31 @@ export interface Renewal {
   readonly nodes: readonly number[]
   /** Leaves of newcomers. */
   readonly added: readonly number[]
+}
+
+/** A commit that moved a group, as `Conversation.inspect` says it. */
+export interface KeptCommit {
+  /** The epoch that it began. */
+  readonly epoch: string
+  /** Its place in the log. */
+  readonly seq: string
+  /** The committer; empty where that is not known. */
+  readonly by: string
+  readonly own: boolean
+  /** It renewed the keys from the committer's leaf to the root. */
+  readonly path: boolean
+  /** Names, one for each device. */
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  /** Unix time in milliseconds, by this device's clock. */
+  readonly at: number
+}
+
+export interface NewDevice {
+  /** Unix time in milliseconds, by this device's clock. */
+  readonly at: number
+  /** The user has approved it, after a question. */
+  readonly isApproved: boolean
 }
 
 export interface KeyAlert {

@@ -1,6 +1,10 @@
 import type { Client, Conversation, TreeNode } from "@conclave/client"
 import type { Kept } from "./kept.js"
+import { devicesIn, type MemberDevice } from "./members.js"
+import type { KeptCommit } from "./records.js"
 import { renewalOf } from "./renewal.js"
+
+const COMMITS_MAX = 100
 
 /** The ratchet trees, walked over once in each epoch, and what the last commit did to each. */
 export class Trees {
@@ -20,6 +24,16 @@ export class Trees {
     return nodes
   }
 
+  readonly #devices = new WeakMap<readonly TreeNode[], ReadonlyMap<string, readonly MemberDevice[]>>()
+
+  /** By name. The same object as long as the tree is the same. */
+  devices(conversation: Conversation): ReadonlyMap<string, readonly MemberDevice[]> {
+    const nodes = this.of(conversation)
+    const devices = this.#devices.get(nodes) ?? devicesIn(nodes)
+    this.#devices.set(nodes, devices)
+    return devices
+  }
+
   /** After each step of the client. */
   follow({ conversations }: Client): void {
     for (const conversation of conversations.values()) {
@@ -33,8 +47,23 @@ export class Trees {
 
   #renew(conversation: Conversation, before: readonly TreeNode[]): void {
     const { id, epoch } = conversation
+    this.#keepCommits(conversation)
     const renewal = renewalOf(before, this.of(conversation), epoch)
     if (JSON.stringify(renewal) !== JSON.stringify(this.#kept.get("renewal", id)))
       this.#kept.put("renewal", id, renewal)
+  }
+
+  #keepCommits(conversation: Conversation): void {
+    const { id } = conversation
+    const known = this.#kept.get("commits", id) ?? []
+    const after = BigInt(known.at(-1)?.seq ?? -1)
+    const news = conversation.inspect().commits.filter(({ seq }) => seq > after)
+    if (news.length === 0) return
+    const commits = news.map(
+      ({ epoch, seq, by, own, path, added, removed, at }): KeptCommit => ({
+        ...{ epoch: epoch.toString(), seq: seq.toString(), by, own, path, added, removed, at: at.getTime() },
+      }),
+    )
+    this.#kept.put("commits", id, [...known, ...commits].slice(-COMMITS_MAX))
   }
 }

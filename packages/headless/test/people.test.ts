@@ -188,6 +188,61 @@ describe("alerts", () => {
   })
 })
 
+describe("trust in somebody", () => {
+  it("is lost, and said to be, with another device; which is known as a new one until it was compared", async () => {
+    await using world = new World()
+    const alice = await world.client("alice", { policy: { keyPackages: 4, endorsedKey: "ask" } })
+    const carol = await world.client("carol")
+    const { id } = await alice.createConversation({ title: "first", members: ["carol"] })
+    await settle(alice, carol)
+    const headless = await world.headless(alice, { followTrees: true })
+    assert.equal(headless.comparison(id, "carol"), "none")
+    headless.setCompared(id, "carol", true)
+    assert.equal(headless.comparison(id, "carol"), "compared")
+    const before = headless.devices(id)
+    assert.equal(headless.devices(id), before, "the same as long as the tree is")
+    assert.deepEqual(
+      [...before].map(([name, devices]) => [name, devices.map(({ own }) => own)]),
+      [
+        ["alice", [true]],
+        ["carol", [false]],
+      ],
+    )
+    const endorse = (registration: Uint8Array) => carol.endorseDevice(registration)
+    const phone = await world.client("carol", { endorse, store: memoryStore(new MemoryProfile()) })
+    await settle(phone, headless)
+    await carol.conversations.get(id)!.invite("carol")
+    await settle(carol, phone, headless)
+    assert.equal(headless.comparison(id, "carol"), "changed")
+    const { signatureKey } = phone
+    assert.deepEqual(
+      headless
+        .devices(id)
+        .get("carol")
+        ?.map((it) => headless.newDevice("carol", it.signatureKey)?.at),
+      [undefined, world.now],
+    )
+    assert.equal(headless.isKeyOpen("carol", signatureKey), true)
+    assert.equal(headless.keyCode("carol", signatureKey), phone.keyCode("carol", signatureKey))
+    assert.notEqual(headless.keyCode("carol", signatureKey), headless.keyCode("carol", carol.signatureKey))
+    await headless.approveKey(headless.getSnapshot().alerts[0]!.id)
+    assert.equal(headless.isKeyOpen("carol", signatureKey), false)
+    await headless.close()
+    const again = await world.headless(alice, { followTrees: true })
+    assert.equal(again.newDevice("carol", signatureKey)?.isApproved, true)
+    again.setCompared(id, "carol", true)
+    assert.equal(again.comparison(id, "carol"), "compared")
+    assert.deepEqual(
+      again.commits(id).map(({ epoch, by, added, own }) => ({ epoch, by, added, own })),
+      [
+        { epoch: "1", by: "alice", added: ["carol"], own: true },
+        { epoch: "2", by: "carol", added: ["carol"], own: false },
+      ],
+      "what was followed with the trees is kept",
+    )
+  })
+})
+
 describe("a search", () => {
   it("finds messages with every word, without telling case and marks apart, and says where", async () => {
     await using world = new World()
