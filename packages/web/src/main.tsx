@@ -13,6 +13,7 @@ import "./style/group.css"
 import "./style/tree.css"
 import "./style/settings.css"
 import "./style/forced-colors.css"
+import "./style/trust.css"
 
 const root = document.getElementById("app")
 if (root === null) throw new TypeError("the document has no place for the page")

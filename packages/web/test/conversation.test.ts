@@ -64,32 +64,33 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     assert.match(await alice.page.getByTestId("announcement").innerText(), /^bob: Hello Alice$/)
   })
 
-  it("see the same epoch, authenticator and safety code, and mark the code as compared", async () => {
+  it("see the same epoch, authenticator and safety code, and mark the other as verified", async () => {
     await agree(alice, bob)
     const code = await alice.safetyCodeWith("bob")
     assert.match(code, /^\d{5}( \d{5}){11}$/)
     assert.equal(await bob.safetyCodeWith("alice"), code)
-    await alice.page.getByRole("button", { name: "We see the same digits" }).click()
-    await alice.member("bob").getByText("compared").waitFor()
-    assert.equal(await bob.member("alice").getByText("compared").count(), 0, "each compares for themselves")
+    await alice.markVerified("bob")
+    assert.equal(await bob.member("alice").getByText("verified").count(), 0, "each compares for themselves")
+    await alice.page.getByRole("heading", { level: 1 }).getByText("everybody is verified").waitFor()
   })
 
   it("see the tree: a filled leaf for each, and the path of the last commit", async () => {
     for (const person of [alice, bob]) {
-      await eventually(async () => assert.equal(await person.nodes("leaf", "filled").count(), 2))
-      assert.equal(await person.nodes("leaf", "own").count(), 1)
+      await eventually(async () => assert.equal(await person.countNodes("leaf", "filled"), 2))
+      assert.equal(await person.countNodes("leaf", "own"), 1)
     }
     const before = await alice.epoch()
+    await bob.showGroup()
     await bob.page.getByRole("button", { name: "Renew my keys" }).click()
     await bob.page.getByText("Your keys are new.").waitFor()
     await alice.notice("bob renewed their keys.").waitFor()
     for (const person of [alice, bob]) {
       assert.equal(await person.epoch(), before + 1)
-      assert.equal(await person.nodes("renewed").count(), 2, "bob's leaf and the root")
-      assert.equal(await person.nodes("parent", "filled", "renewed").count(), 1)
+      assert.equal(await person.countNodes("renewed"), 2, "bob's leaf and the root")
+      assert.equal(await person.countNodes("parent", "filled", "renewed"), 1)
     }
-    assert.equal(await bob.nodes("leaf", "own", "renewed").count(), 1)
-    assert.equal(await alice.nodes("leaf", "own", "renewed").count(), 0)
+    assert.equal(await bob.countNodes("leaf", "own", "renewed"), 1)
+    assert.equal(await alice.countNodes("leaf", "own", "renewed"), 0)
     await agree(alice, bob)
   })
 
@@ -98,9 +99,10 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     await alice.page.waitForTimeout(300)
     await alice.page.reload()
     await alice.message("Hello Alice", "received").waitFor()
-    await alice.member("bob").getByText("compared").waitFor()
+    await alice.showGroup()
+    await alice.member("bob").getByText("verified").waitFor()
     assert.equal(await alice.page.getByLabel(/^Message to/).inputValue(), "half a thought")
-    assert.equal(await alice.nodes("renewed").count(), 2)
+    assert.equal(await alice.countNodes("renewed"), 2)
     await alice.notice("bob renewed their keys.").waitFor()
     await alice.page.getByLabel(/^Message to/).fill("")
   })
@@ -160,10 +162,10 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     for (const person of [alice, bob]) await person.message("Hello both", "received").waitFor()
     assert.equal(await carol.message("Hello Bob").count(), 0)
     for (const person of [alice, bob, carol]) {
-      assert.equal(await person.nodes("leaf", "filled").count(), 3)
-      assert.equal(await person.nodes("leaf", "blank").count(), 1)
+      assert.equal(await person.countNodes("leaf", "filled"), 3)
+      assert.equal(await person.countNodes("leaf", "blank"), 1)
     }
-    for (const person of [alice, bob]) assert.equal(await person.nodes("leaf", "added").count(), 1)
+    for (const person of [alice, bob]) assert.equal(await person.countNodes("leaf", "added"), 1)
     await agree(alice, bob, carol)
     assert.equal(await alice.safetyCodeWith("carol"), await carol.safetyCodeWith("alice"))
   })
@@ -194,8 +196,8 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
     await carol.page.waitForTimeout(WOULD_HAVE_COME_MILLISECONDS)
     assert.equal(await carol.page.getByText("Now without Carol").count(), 0)
     assert.equal(await carol.page.getByLabel(/^Message to/).count(), 0, "nor can she write")
-    assert.equal(await carol.nodes("leaf").count(), 0)
-    for (const person of [alice, bob]) assert.equal(await person.nodes("leaf", "filled").count(), 2)
+    assert.equal(await carol.countNodes("leaf"), 0)
+    for (const person of [alice, bob]) assert.equal(await person.countNodes("leaf", "filled"), 2)
     await agree(alice, bob)
   })
 
@@ -229,11 +231,12 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
   })
 
   it("leave", async () => {
+    await bob.showGroup()
     await bob.page.getByRole("button", { name: "Leave", exact: true }).click()
     await bob.page.getByRole("dialog").getByRole("button", { name: "Leave", exact: true }).click()
     await bob.notice("You left this conversation. This device destroyed its keys").waitFor()
     await alice.notice("bob left.").waitFor()
-    assert.equal(await alice.nodes("leaf", "filled").count(), 1)
+    assert.equal(await alice.countNodes("leaf", "filled"), 1)
   })
 
   it("cause no fault: neither in the service nor in the browsers", () => {

@@ -22,6 +22,8 @@ const args = [
 ]
 const WAIT_MILLISECONDS = 15_000
 
+type NodeKind = "leaf" | "parent" | "filled" | "blank" | "renewed" | "added" | "own"
+
 export interface Look {
   readonly width?: number
   readonly height?: number
@@ -147,6 +149,7 @@ export class Person implements AsyncDisposable {
   }
 
   async invite(name: string): Promise<void> {
+    await this.showGroup()
     await this.page.getByLabel("Invite by name").fill(name)
     await this.page.getByRole("button", { name: "Invite", exact: true }).click()
     await this.page.getByText(`Added ${name}.`).first().waitFor()
@@ -171,27 +174,74 @@ export class Person implements AsyncDisposable {
       .getByRole("button", { name: new RegExp(`^${name}(?![\\p{L}\\p{M}\\p{N}-])`, "u") })
   }
 
-  /** Opens what the group panel says about a member, and reads the safety code. */
-  async safetyCodeWith(name: string): Promise<string> {
+  /** The group panel, instead of what is inside; where there is little room, instead of the messages. */
+  async showGroup(): Promise<void> {
+    const back = this.page.getByRole("button", { name: "Back to the group" })
+    if (await back.isVisible()) await back.click()
+    const toggle = this.page.locator(".group-toggle[aria-expanded=false]")
+    if (await toggle.isVisible()) await toggle.click()
+    await this.page.getByRole("heading", { level: 2, name: "Group" }).waitFor()
+  }
+
+  /** What is inside the conversation. */
+  async lookInside(): Promise<void> {
+    const inspector = this.page.getByRole("heading", { level: 2, name: "Inspector" })
+    if (await inspector.isVisible()) return
+    await this.showGroup()
+    await this.page.getByRole("link", { name: "Look inside" }).click()
+    await inspector.waitFor()
+  }
+
+  /** Opens the dialog in which the safety code with a member is compared. */
+  async verify(name: string): Promise<Locator> {
+    await this.openMember(name)
+    await this.page.getByRole("button", { name: /^(Verify|Verify again|Show the code)$/ }).click()
+    return this.page.getByRole("dialog")
+  }
+
+  async openMember(name: string): Promise<void> {
+    await this.showGroup()
     if ((await this.member(name).getAttribute("aria-expanded")) !== "true") await this.member(name).click()
+  }
+
+  async safetyCodeWith(name: string): Promise<string> {
+    const dialog = await this.verify(name)
     const groups = await this.page.getByTestId("safety-code").locator("li").allTextContents()
+    await this.page.keyboard.press("Escape")
+    await dialog.waitFor({ state: "detached" })
     return groups.join(" ")
   }
 
+  async markVerified(name: string): Promise<void> {
+    const dialog = await this.verify(name)
+    await dialog.getByRole("button", { name: "They match: mark as verified" }).click()
+    await dialog.getByRole("button", { name: "Close" }).click()
+    await this.member(name).getByText("verified", { exact: true }).waitFor()
+  }
+
   async epoch(): Promise<number> {
+    await this.lookInside()
     return Number(await this.page.getByTestId("epoch").textContent())
   }
 
   async authenticator(): Promise<string> {
+    await this.lookInside()
     return (await this.page.getByTestId("authenticator").textContent()) ?? ""
   }
 
-  nodes(...kinds: readonly ("leaf" | "parent" | "filled" | "blank" | "renewed" | "added" | "own")[]): Locator {
+  /** Of the drawing: what is inside has to be in front. */
+  nodes(...kinds: readonly NodeKind[]): Locator {
     return this.page.locator(`.tree-card .tree-node[data-node-index]${kinds.map((kind) => `.is-${kind}`).join("")}`)
   }
 
+  /** How many of these kinds are in the drawing. */
+  async countNodes(...kinds: readonly NodeKind[]): Promise<number> {
+    await this.lookInside()
+    return this.nodes(...kinds).count()
+  }
+
   async remove(name: string): Promise<void> {
-    await this.safetyCodeWith(name)
+    await this.openMember(name)
     await this.page.getByRole("button", { name: "Remove", exact: true }).click()
     await this.page.getByRole("button", { name: `Remove ${name}` }).click()
   }

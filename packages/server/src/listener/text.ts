@@ -23,7 +23,7 @@ export const contentSecurity: readonly (readonly [string, string])[] = [
   ],
   ["cross-origin-opener-policy", "same-origin"],
   ["cross-origin-resource-policy", "same-origin"],
-  ["permissions-policy", "camera=(), geolocation=(), microphone=()"],
+  ["permissions-policy", "camera=(self), geolocation=(), microphone=()"],
   ["referrer-policy", "no-referrer"],
   ["x-content-type-options", "nosniff"],
 ]

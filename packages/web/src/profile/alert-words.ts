@@ -1,13 +1,52 @@
-import { eventWords } from "@conclave/client/browser"
+import { eventWords, type ToldEvent } from "@conclave/client/browser"
 import type { ShownAlert } from "@conclave/headless/browser"
 import { pageReader, paragraph } from "./reader.js"
-import type { People } from "./words.js"
+import { type People, sentence, shownReason } from "./words.js"
 
 export interface AlertWords {
   readonly severity: "danger" | "warning" | "quiet"
+  /** What happened. */
   readonly headline: string
-  /** Why, and the one thing to do. */
+  /** What it means, and what to do. */
   readonly text: string
+  /** What the client or the service says of it, in their terms; empty where it says nothing more. */
+  readonly detail: string
+}
+
+/** What the buttons of alerts say. */
+export const alertButtons = {
+  open: "Open the conversation",
+  restart: "Go on in a new group",
+  compare: "Compare safety codes",
+  invite: "Answer the invitations",
+  devices: "Look at your devices",
+  evidence: "Save the evidence",
+  seen: "I have seen it",
+  detail: "Details",
+}
+
+/** The one thing to do about an alert, which stands out; the rest is quiet. */
+export type AlertStep = "open" | "restart" | "compare" | "devices" | "evidence" | "report" | "seen"
+
+export function stepOf({ event, conversation }: Pick<ShownAlert, "event" | "conversation">): AlertStep {
+  switch (event.type) {
+    case "contradicted":
+      if (event.evidence.length > 0) return "evidence"
+      return event.accused === "member" ? "compare" : "report"
+    case "stopped":
+      return "restart"
+    case "deviceRevoked":
+      return "devices"
+    case "unavailable":
+      return "report"
+    case "rejected":
+      if (event.code === "FALSE_HEAD" || event.code === "FALSE_ANSWER") return "compare"
+      return conversation === undefined ? "seen" : "open"
+    case "copied":
+      return "open"
+    default:
+      return "seen"
+  }
 }
 
 /** `title`: of the conversation that it is about, where there is one still. */
@@ -17,8 +56,21 @@ export function alertWords(
   people: People,
 ): AlertWords {
   const reader = pageReader(people, conversation === undefined ? undefined : (title ?? "a conversation"))
-  const [headline = "", ...rest] = eventWords(event, reader)
-  return { severity: banners[severity], headline: paragraph([headline]), text: paragraph(rest) }
+  const { told, reason } = withoutReason(event)
+  const [headline = "", ...rest] = eventWords(told, reader)
+  return {
+    severity: banners[severity],
+    headline: paragraph([headline]),
+    text: paragraph(rest),
+    detail: reason === "" ? "" : sentence(shownReason(reason)),
+  }
+}
+
+/** Its terms are not a person's, but for what the service says of why it refuses. */
+function withoutReason(event: ToldEvent): { readonly told: ToldEvent; readonly reason: string } {
+  if (!("reason" in event) || event.type === "unavailable" || event.type === "declined")
+    return { told: event, reason: "" }
+  return { told: { ...event, reason: "" }, reason: event.reason }
 }
 
 const banners = { alarm: "danger", warning: "warning", notice: "quiet", quiet: "quiet" } as const

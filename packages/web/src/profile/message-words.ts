@@ -84,9 +84,7 @@ export const chatWords = {
   noMember: "No longer a member",
   onlyYou: "Only you",
   you: "You",
-  group: "Group",
   find: "Find in this conversation",
-  epoch: (epoch: bigint) => `epoch ${epoch}`,
   youAre: (who: string) => `You are ${who}`,
   begin: (name: string) =>
     `Create a conversation on the left, or give others your name, ${name}, so that they can add you to theirs.`,

@@ -1,23 +1,54 @@
-import { type ClientEvent, eventSeverity, eventWords } from "@conclave/client/browser"
+import { type ClientEvent, eventSeverity, eventWords, type ToldEvent } from "@conclave/client/browser"
 import type { Notice } from "@conclave/headless/browser"
-import { pageReader, paragraph } from "./reader.js"
-import { listOf, type People, personOr, titleOf } from "./words.js"
+import { PEOPLE_SHOWN, pageReader, paragraph } from "./reader.js"
+import { listOf, type People, titleOf } from "./words.js"
 
 /** Between the messages of the conversation, which need not be named. */
 const HERE = "this conversation"
 
 /** A notice as it stands between the messages, from the point of view of the user. */
-export function noticeText({ event, out }: Notice, people: People): string {
-  const reader = pageReader(people, HERE)
+export function noticeText({ event: told, out }: Notice, people: People, isWhole = false): string {
+  const event = withoutTerms(told)
+  const reader = pageReader(people, HERE, isWhole ? Number.POSITIVE_INFINITY : PEOPLE_SHOWN)
   if (out === undefined || event.type !== "members") return paragraph(eventWords(event, reader))
   const { by } = event
   const removed = by === people.name ? out.names.filter((name) => out.asked.includes(name)) : []
   const others = out.names.filter((name) => !removed.includes(name))
   const said = eventWords({ ...event, removed }, reader)
   if (others.length === 0) return paragraph(said)
-  const device = by === people.name ? "your device" : `a device of ${personOr(by, "somebody", people)}`
-  const verb = others.length === 1 ? "is" : "are"
-  return paragraph([...said, `${listOf(others, people)} ${verb} out, by a commit of ${device}`])
+  return paragraph([...said, noticeWords.out(listOf(others, people), others.length === 1)])
+}
+
+export const noticeWords = {
+  all: "Show all names",
+  fewer: "Show fewer",
+  /** Kept by an earlier version, which did not know whether they left or were removed. */
+  out: (names: string, isOne: boolean) => `${names} ${isOne ? "is" : "are"} no longer a member`,
+}
+
+/** Whether a notice names more people than are shown at first. */
+export function isNoticeLong({ event }: Notice): boolean {
+  const lists =
+    event.type === "members"
+      ? [event.added, event.removed, event.left, event.rejoined]
+      : event.type === "joined" || event.type === "invited"
+        ? [event.members]
+        : []
+  return lists.some(({ length }) => length > PEOPLE_SHOWN + 1)
+}
+
+/** Reasons that are about entries and commits are for the inspector and for reports: the rest says what it means. */
+function withoutTerms<E extends ToldEvent>(event: E): E {
+  switch (event.type) {
+    case "stuck":
+    case "recovered":
+    case "stopped":
+    case "copied":
+    case "contradicted":
+      return { ...event, reason: "" }
+    default:
+      return event
+  }
 }
 
 /** Whether a notice stands out among the messages. */

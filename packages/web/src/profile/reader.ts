@@ -4,11 +4,11 @@ import { clockTime } from "./time.js"
 import { isolated, type People, quoted, shownReason } from "./words.js"
 
 /** How what happened is read on the page; `conversation`: what it is called in a sentence. */
-export function pageReader(people: People, conversation: string | undefined): EventReader {
+export function pageReader(people: People, conversation: string | undefined, peopleMax = PEOPLE_SHOWN): EventReader {
   return {
     name: people.name,
     conversation,
-    peopleMax: PEOPLE_SHOWN,
+    peopleMax,
     person: (name) => people.called(name),
     personAs: (name, displayName) => isolated(personLabel(name, displayName).text),
     title: quoted,
@@ -20,7 +20,8 @@ export function pageReader(people: People, conversation: string | undefined): Ev
   }
 }
 
-const PEOPLE_SHOWN = 8
+/** Names in a sentence; of more, the rest is counted. */
+export const PEOPLE_SHOWN = 8
 
 /** Sentences with their full stops. */
 export function paragraph(sentences: readonly string[]): string {

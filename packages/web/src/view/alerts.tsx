@@ -1,12 +1,12 @@
-import type { AlertAction, ShownAlert } from "@conclave/headless/browser"
-import { alertWords } from "../profile/alert-words.js"
+import type { ShownAlert } from "@conclave/headless/browser"
+import { type AlertStep, alertButtons, alertWords, stepOf } from "../profile/alert-words.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 import { KeyAlertBanner } from "./key-alerts.js"
 import { ReportButton } from "./report-button.js"
-import { goTo } from "./route.js"
+import { addressOf } from "./route.js"
 
 /** What stands above everything until the user has seen it: each says one thing to do. */
 export function Alerts({ profile }: { readonly profile: Profile }) {
@@ -74,46 +74,66 @@ function Patience({ profile }: { readonly profile: Profile }) {
 
 function AlertBanner({ profile, alert }: AlertProps) {
   const conversation = profile.client.conversations.get(alert.conversation ?? "")
-  const { severity, headline, text } = alertWords(alert, conversation && titleOf(conversation, profile), profile)
+  const { severity, headline, text, detail } = alertWords(
+    alert,
+    conversation && titleOf(conversation, profile),
+    profile,
+  )
+  const step = stepOf(alert)
   return (
     <div class={`banner banner-${severity}`} role={severity === "danger" ? "alert" : "status"}>
       <AlertIcon />
-      <p class="banner-text">
+      <div class="banner-text">
         <strong>{headline}</strong> {text}
-      </p>
+        {detail !== "" && (
+          <details class="banner-detail">
+            <summary>{alertButtons.detail}</summary>
+            {detail}
+          </details>
+        )}
+      </div>
       <div class="banner-actions">
-        {alert.actions.map((action) => (
-          <ActionButton key={action.type} profile={profile} alert={alert} action={action} />
-        ))}
+        <Step profile={profile} alert={alert} step={step} />
+        {step !== "report" && <ReportButton client={profile.client} />}
+        {step !== "seen" && (
+          <button type="button" class="button" onClick={() => profile.headless.dismiss(alert.id)}>
+            {alertButtons.seen}
+          </button>
+        )}
       </div>
     </div>
   )
 }
 
-function ActionButton({ profile, alert, action }: AlertProps & { readonly action: AlertAction }) {
-  switch (action.type) {
+function Step({ profile, alert, step }: AlertProps & { readonly step: AlertStep }) {
+  const { conversation, event } = alert
+  const hasConversation = conversation !== undefined && profile.client.conversations.has(conversation)
+  switch (step) {
     case "open":
+    case "restart":
+    case "compare":
+      // What it is about may be gone: then there is nothing to do but to see it.
+      return hasConversation ? (
+        <a class="button button-primary" href={addressOf({ conversation, group: step === "compare" })}>
+          {alertButtons[step]}
+        </a>
+      ) : null
+    case "devices":
       return (
-        <button type="button" class="button" onClick={() => goTo({ conversation: action.conversation })}>
-          Open
-        </button>
+        <a class="button button-primary" href={addressOf({ you: true })}>
+          {alertButtons.devices}
+        </a>
       )
-    case "saveEvidence":
-      return <SaveEvidence evidence={action.evidence} />
+    case "evidence":
+      return event.type === "contradicted" ? <SaveEvidence evidence={event.evidence} /> : null
     case "report":
       return <ReportButton client={profile.client} />
-    case "dismiss":
+    case "seen":
       return (
-        <button type="button" class="button" onClick={() => profile.headless.dismiss(alert.id)}>
-          I have seen it
+        <button type="button" class="button button-primary" onClick={() => profile.headless.dismiss(alert.id)}>
+          {alertButtons.seen}
         </button>
       )
-    // It is done where the conversation is, which says what it does; and what keys and updates need has a banner of its own.
-    case "restart":
-    case "approveKey":
-    case "refuseKey":
-    case "update":
-      return null
   }
 }
 
@@ -129,7 +149,7 @@ function SaveEvidence({ evidence }: { readonly evidence: Uint8Array }) {
   }
   return (
     <button type="button" class="button button-primary" onClick={save}>
-      Save the evidence
+      {alertButtons.evidence}
     </button>
   )
 }

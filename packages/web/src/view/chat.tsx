@@ -1,12 +1,14 @@
 import type { Conversation } from "@conclave/client/browser"
 import type { RefObject } from "preact"
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
+import { membersWords } from "../profile/members-words.js"
 import { chatWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { isolated, list, titleOf } from "../profile/words.js"
 import { Composer } from "./composer.js"
 import { FindBar } from "./find-bar.js"
-import { BackIcon, Mark, SearchIcon, TreeIcon } from "./icons.js"
+import { HeaderTrust } from "./header-trust.js"
+import { BackIcon, Mark, PeopleIcon, SearchIcon } from "./icons.js"
 import { MessageList } from "./message-list.js"
 import { goTo, useRoute } from "./route.js"
 
@@ -64,7 +66,7 @@ type ChatHeadProps = OpenChatProps & {
 }
 
 function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: ChatHeadProps) {
-  const { id, members, status, epoch } = conversation
+  const { id, members, status } = conversation
   const others = members.filter((name) => name !== profile.name)
   const toggle = useRef<HTMLButtonElement>(null)
   const wasShown = useRef(groupShown)
@@ -81,6 +83,7 @@ function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: 
       <div class="chat-head-text">
         <h1>
           <bdi>{titleOf(conversation, profile)}</bdi>
+          <HeaderTrust profile={profile} conversation={conversation} />
         </h1>
         <p>
           {status === "left"
@@ -106,9 +109,8 @@ function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: 
         aria-expanded={groupShown}
         onClick={() => goTo({ conversation: id, group: !groupShown })}
       >
-        <TreeIcon />
-        <span>{chatWords.group}</span>
-        {status !== "left" && <span class="epoch-tag">{chatWords.epoch(epoch)}</span>}
+        <PeopleIcon />
+        <span class="group-toggle-text">{membersWords.panel}</span>
       </button>
     </header>
   )

@@ -3,13 +3,15 @@ import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { answerWords, emptyWords, listWords } from "../profile/list-words.js"
 import type { Profile } from "../profile/profile.js"
 import { searchWords } from "../profile/search-words.js"
+import { youWords } from "../profile/you-words.js"
 import { Rows, type RowsProps } from "./conversation-rows.js"
 import { DisplayNameDialog } from "./display-name.js"
-import { ChevronIcon, Mark, PenIcon, PlusIcon } from "./icons.js"
+import { ChevronIcon, KeyIcon, Mark, PenIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
 import { Connection } from "./line.js"
 import { NewConversation } from "./new-conversation.js"
 import { Avatar, PersonName } from "./person.js"
+import { addressOf } from "./route.js"
 import { SearchResults } from "./search-results.js"
 import { SettingsButton } from "./settings-button.js"
 
@@ -35,6 +37,9 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
       <header class="pane-head">
         <Mark size={24} />
         <span class="wordmark">Conclave</span>
+        <a class="icon-button" href={addressOf({ you: true })} aria-label={youWords.open}>
+          <KeyIcon />
+        </a>
         <button type="button" class="icon-button" aria-label={listWords.create} onClick={() => setCreating(true)}>
           <PlusIcon />
         </button>
@@ -52,7 +57,12 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
           <Connection client={profile.client} />
         </span>
         <span class="list-foot-actions">
-          <button type="button" class="icon-button" aria-label={listWords.displayName} onClick={() => setRenaming(true)}>
+          <button
+            type="button"
+            class="icon-button"
+            aria-label={listWords.displayName}
+            onClick={() => setRenaming(true)}
+          >
             <PenIcon />
           </button>
           <SettingsButton profile={profile} onForget={onForget} />
@@ -114,7 +124,9 @@ function SearchField({ words, onWords, field }: SearchFieldProps) {
   )
 }
 
-function Lists({ profile, selected, onCreate }: ConversationListProps & { readonly onCreate: () => void }) {
+type ListsProps = Omit<ConversationListProps, "onForget"> & { readonly onCreate: () => void }
+
+function Lists({ profile, selected, onCreate }: ListsProps) {
   const { conversations, archived, invitations } = profile.headless.getSnapshot()
   return (
     <>

@@ -18,7 +18,8 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
     const shown = dialog.current
     shown?.showModal()
     // The browser would choose the button that closes it.
-    shown?.querySelector<HTMLElement>("input, .dialog-actions button")?.focus()
+    const first = shown?.querySelector<HTMLElement>("[data-first]")
+    ;(first ?? shown?.querySelector<HTMLElement>("input, .dialog-actions button"))?.focus()
     return () => {
       shown?.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()

@@ -1,14 +1,14 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
+import { membersWords } from "../profile/members-words.js"
 import type { Profile } from "../profile/profile.js"
 import { listOf, problem, quoted, titleOf } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
-import { BackIcon, KeyIcon, LeaveIcon } from "./icons.js"
+import { BackIcon, KeyIcon, LeaveIcon, TreeIcon } from "./icons.js"
 import { Keeping } from "./keeping.js"
 import { Members } from "./members.js"
-import { goTo, useRoute } from "./route.js"
-import { TreeCard } from "./tree-card.js"
+import { addressOf, goTo, useRoute } from "./route.js"
 
 export interface GroupPanelProps {
   readonly profile: Profile
@@ -29,25 +29,39 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
     if (document.querySelector("dialog[open]") === null) close()
   }
   return (
-    <aside class="group-pane" aria-label="Group" ref={panel} onKeyDown={press}>
+    <aside class="group-pane" aria-label={membersWords.panel} ref={panel} onKeyDown={press}>
       <header class="pane-head group-head">
-        <button type="button" class="icon-button only-overlaid" aria-label="Back to the messages" onClick={close}>
+        <button type="button" class="icon-button only-overlaid" aria-label={membersWords.back} onClick={close}>
           <BackIcon />
         </button>
-        <h2 tabIndex={-1}>Group</h2>
+        <h2 tabIndex={-1}>{membersWords.panel}</h2>
       </header>
       <div class="group-cards">
-        <TreeCard profile={profile} conversation={conversation} />
         {status !== "left" && status !== "lost" && status !== "stopped" && status !== "continued" && (
           <>
-            <Members profile={profile} conversation={conversation} />
             {status !== "leaving" && <Invitation profile={profile} conversation={conversation} />}
+            <Members profile={profile} conversation={conversation} />
             <Actions profile={profile} conversation={conversation} />
           </>
         )}
         <Keeping profile={profile} conversation={conversation} />
+        <Inside id={id} />
       </div>
     </aside>
+  )
+}
+
+/** The way to what is inside, for those who want to see it. */
+function Inside({ id }: { readonly id: string }) {
+  return (
+    <section class="card actions" aria-label={membersWords.inside}>
+      <p class="hint">{membersWords.insideText}</p>
+      <div class="action-row">
+        <a class="button" href={addressOf({ conversation: id, inspector: true })}>
+          <TreeIcon /> {membersWords.look}
+        </a>
+      </div>
+    </section>
   )
 }
 
@@ -60,13 +74,13 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
     event.preventDefault()
     const names = typedNames(text)
     const wrong = names.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
-    if (names.length === 0) return setOutcome({ good: false, words: "Write the name of the person to invite." })
+    if (names.length === 0) return setOutcome({ good: false, words: membersWords.inviteNobody })
     if (wrong !== undefined) return setOutcome({ good: false, words: `${quoted(wrong.name)}: ${wrong.why}` })
     const present = names.filter((name) => conversation.members.includes(name))
     if (present.length === names.length) {
       return setOutcome({
         good: false,
-        words: `${listOf(present, profile)} ${present.length === 1 ? "is" : "are"} here already.`,
+        words: membersWords.present(listOf(present, profile), present.length === 1),
       })
     }
     setOutcome(undefined)
@@ -74,7 +88,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
     try {
       await conversation.invite(...names)
       setText("")
-      setOutcome({ good: true, words: `Added ${listOf(names, profile)}.` })
+      setOutcome({ good: true, words: membersWords.added(listOf(names, profile)) })
     } catch (error) {
       setOutcome({ good: false, words: problem(error, { names }) })
     } finally {
@@ -83,7 +97,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
   }
   return (
     <form class="card invitation" onSubmit={(event) => void submit(event)} noValidate>
-      <label for={ids.field}>Invite by name</label>
+      <label for={ids.field}>{membersWords.invite}</label>
       <div class="field-row">
         <input
           id={ids.field}
@@ -97,7 +111,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
           aria-invalid={outcome?.good === false}
         />
         <button type="submit" class="button" disabled={waiting}>
-          {waiting ? "Adding…" : "Invite"}
+          {waiting ? membersWords.adding : membersWords.inviteAction}
         </button>
       </div>
       <p
@@ -105,7 +119,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
         id={ids.hint}
         role="status"
       >
-        {outcome?.words ?? "They read what is written from then on, and nothing from before."}
+        {outcome?.words ?? membersWords.inviteHint}
       </p>
     </form>
   )
@@ -121,7 +135,7 @@ function Actions({ profile, conversation }: GroupPanelProps) {
     setOutcome("")
     try {
       await conversation.refresh()
-      setOutcome("Your keys are new.")
+      setOutcome(membersWords.renewed)
     } catch (error) {
       setOutcome(problem(error))
     } finally {
@@ -133,28 +147,27 @@ function Actions({ profile, conversation }: GroupPanelProps) {
     conversation.leave().catch((error: unknown) => setOutcome(problem(error)))
   }
   return (
-    <section class="card actions" aria-label="Actions">
+    <section class="card actions" aria-label={membersWords.actions}>
       <Rename conversation={conversation} />
       <div class="action-row">
         <button type="button" class="button" disabled={refreshing} onClick={() => void refresh()}>
-          <KeyIcon /> {refreshing ? "Renewing…" : "Renew my keys"}
+          <KeyIcon /> {refreshing ? membersWords.renewing : membersWords.renew}
         </button>
         <button type="button" class="button button-danger-quiet" onClick={() => setLeaving(true)}>
-          <LeaveIcon /> Leave
+          <LeaveIcon /> {membersWords.leave}
         </button>
       </div>
       <p class="hint" role="status">
-        {outcome || "Renewing locks out whoever may have copied this device’s keys."}
+        {outcome || membersWords.renewHint}
       </p>
       {leaving && (
         <Confirmation
-          title={`Leave “${titleOf(conversation, profile)}”?`}
-          action="Leave"
+          title={membersWords.leaveTitle(titleOf(conversation, profile))}
+          action={membersWords.leave}
           onConfirm={leave}
           onClose={() => setLeaving(false)}
         >
-          You read nothing more from then on. What you have read so far stays on this device. Only a member can bring
-          you back.
+          {membersWords.leaveText}
         </Confirmation>
       )}
     </section>
@@ -179,7 +192,7 @@ function Rename({ conversation }: { readonly conversation: Conversation }) {
   }
   return (
     <form class="rename" onSubmit={(event) => void submit(event)} noValidate>
-      <label for={fieldId}>Title</label>
+      <label for={fieldId}>{membersWords.rename}</label>
       <div class="field-row">
         <input
           id={fieldId}
@@ -191,7 +204,7 @@ function Rename({ conversation }: { readonly conversation: Conversation }) {
           dir="auto"
         />
         <button type="submit" class="button" disabled={text === undefined || text.trim() === conversation.title}>
-          Rename
+          {membersWords.renameAction}
         </button>
       </div>
       {trouble !== "" && (

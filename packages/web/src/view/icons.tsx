@@ -74,6 +74,12 @@ export const TreeIcon = () => (
     <circle cx="15.5" cy="14.5" r="2" />
   </Icon>
 )
+export const PeopleIcon = () => (
+  <Icon>
+    <circle cx="7.5" cy="7" r="3" />
+    <path d="M2 16.5c0-3 2.4-5 5.5-5s5.5 2 5.5 5M13 4.3a3 3 0 0 1 0 5.4M15 12c1.9.7 3 2.3 3 4.5" />
+  </Icon>
+)
 export const SendIcon = () => (
   <Icon>
     <path d="M10 16V4.5M4.5 10 10 4.5l5.5 5.5" />

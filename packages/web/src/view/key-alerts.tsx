@@ -1,12 +1,14 @@
 import { eventWords, type ToldEvent } from "@conclave/client/browser"
 import type { ShownAlert } from "@conclave/headless/browser"
-import { hexOf } from "@conclave/headless/parts"
 import { useState } from "preact/hooks"
-import { grouped, KEY_DIGITS_SHOWN } from "../profile/keys.js"
+import { keyWords } from "../profile/compare-words.js"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
 import { problem } from "../profile/words.js"
+import { Comparing } from "./comparing.js"
+import { Dialog } from "./dialog.js"
 import { AlertIcon } from "./icons.js"
+import { Verify } from "./verify.js"
 
 type KeyChanged = Extract<ToldEvent, { type: "keyChanged" }>
 
@@ -17,48 +19,103 @@ export interface KeyAlertProps {
 }
 
 /** Above everything until the user has decided. */
-export function KeyAlertBanner({ profile, alert: { id }, event }: KeyAlertProps) {
-  const [trouble, setTrouble] = useState<string>()
-  const { accepted } = event
-  const { headline, text, approval } = wordsOf(event, profile)
+export function KeyAlertBanner({ profile, alert, event }: KeyAlertProps) {
+  const [isComparing, setComparing] = useState(false)
+  const { accepted, name, signatureKey } = event
+  const [headline = "", ...rest] = eventWords(event, pageReader(profile, undefined))
   const { headless } = profile
-  const approve = () => headless.approveKey(id).catch((error: unknown) => setTrouble(problem(error)))
+  const shared = profile.sharedWith(name)
+  const wasVerified = shared.find(({ id }) => name !== profile.name && headless.comparison(id, name) === "changed")
+  const who = profile.called(name)
   return (
     <div class={accepted ? "banner banner-warning" : "banner banner-danger"} role="alert">
       <AlertIcon />
       <div class="banner-text">
-        <strong>{headline}</strong> {text}
+        <strong>{paragraph([headline])}</strong> {wasVerified !== undefined && <b>{keyWords.wasVerified(who)} </b>}
+        {paragraph(rest)}
         <span class="fingerprint">
-          New key <code>{grouped(hexOf(event.signatureKey).slice(0, KEY_DIGITS_SHOWN))}</code>
+          {keyWords.newKey} <code>{headless.keyCode(name, signatureKey)}</code>
         </span>
-        {trouble !== undefined && <span class="field-problem">{trouble}</span>}
       </div>
       <div class="banner-actions">
         {accepted ? (
-          <button type="button" class="button" onClick={() => headless.dismiss(id)}>
-            I have seen it
-          </button>
+          <>
+            {wasVerified !== undefined && (
+              <button type="button" class="button button-primary" onClick={() => setComparing(true)}>
+                {keyWords.verify(who)}
+              </button>
+            )}
+            <button type="button" class="button" onClick={() => headless.dismiss(alert.id)}>
+              {keyWords.seen}
+            </button>
+          </>
         ) : (
           <>
             {/* The answer that is safe is the one that stands out. */}
-            <button type="button" class="button button-primary" onClick={() => headless.refuseKey(id)}>
-              Keep refusing
+            <button type="button" class="button button-primary" onClick={() => headless.refuseKey(alert.id)}>
+              {keyWords.refuse}
             </button>
-            <button type="button" class="button button-danger-quiet" onClick={() => void approve()}>
-              {approval}
+            <button type="button" class="button" onClick={() => setComparing(true)}>
+              {keyWords.compare}
             </button>
           </>
         )}
       </div>
+      {isComparing && !accepted && (
+        <NewKey profile={profile} alert={alert} event={event} onClose={() => setComparing(false)} />
+      )}
+      {isComparing && accepted && wasVerified !== undefined && (
+        <Verify profile={profile} conversation={wasVerified} name={name} onClose={() => setComparing(false)} />
+      )}
     </div>
   )
 }
 
-function wordsOf(event: KeyChanged, profile: Profile) {
-  const [headline = "", ...rest] = eventWords(event, pageReader(profile, undefined))
-  return {
-    headline: paragraph([headline]),
-    text: paragraph(rest),
-    approval: event.name === profile.name ? "It is mine: approve" : `It is ${profile.called(event.name)}: approve`,
+/** The code of the new key, what to ask the other for, and the decision. */
+function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly onClose: () => void }) {
+  const [trouble, setTrouble] = useState<string>()
+  const { name, signatureKey } = event
+  const { headless } = profile
+  const isOwn = name === profile.name
+  const who = profile.called(name)
+  const approve = async () => {
+    try {
+      await headless.approveKey(alert.id)
+      profile.say(isOwn ? keyWords.approvedOwn : keyWords.approved(who))
+    } catch (error) {
+      setTrouble(problem(error))
+    }
   }
+  const refuse = () => {
+    onClose()
+    headless.refuseKey(alert.id)
+  }
+  return (
+    <Dialog title={isOwn ? keyWords.titleOwn : keyWords.title(who)} onClose={onClose}>
+      <p class="explanation">{isOwn ? keyWords.howOwn : keyWords.how(who)}</p>
+      <Comparing
+        kind="DEVICE"
+        code={headless.keyCode(name, signatureKey)}
+        label={keyWords.codeLabel}
+        testId="new-key-code"
+        hasPicture={false}
+        matched={keyWords.matched}
+        mismatch={keyWords.mismatch}
+        onCompared={() => {}}
+      />
+      {trouble !== undefined && (
+        <p class="field-problem" role="alert">
+          {trouble}
+        </p>
+      )}
+      <div class="dialog-actions">
+        <button type="button" class="button button-danger-quiet" onClick={() => void approve()}>
+          {isOwn ? keyWords.approveOwn : keyWords.approve(who)}
+        </button>
+        <button type="button" class="button button-primary" data-first onClick={refuse}>
+          {keyWords.refuse}
+        </button>
+      </div>
+    </Dialog>
+  )
 }

@@ -1,27 +1,37 @@
-import type { Conversation, PersonDevice, TreeNode } from "@conclave/client/browser"
-import { hexOf } from "@conclave/headless/parts"
-import { useEffect, useRef, useState } from "preact/hooks"
-import { grouped, KEY_DIGITS_SHOWN } from "../profile/keys.js"
+import type { Conversation } from "@conclave/client/browser"
+import type { MemberDevice } from "@conclave/headless/browser"
+import { useId, useRef, useState } from "preact/hooks"
+import { compareWords } from "../profile/compare-words.js"
+import { membersWords } from "../profile/members-words.js"
 import type { Profile } from "../profile/profile.js"
-import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
+import { MemberDevices } from "./member-devices.js"
 import { initialOf, PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
+import { VerifiedMark, Verify } from "./verify.js"
 
 export interface MembersProps {
   readonly profile: Profile
   readonly conversation: Conversation
 }
 
+/** A list that is longer has a field to search it, and shows its beginning. */
+const SHORT = 12
+
 export function Members({ profile, conversation }: MembersProps) {
   const [open, setOpen] = useState<string>()
   const [stop, setStop] = useState<string>()
+  const [wanted, setWanted] = useState("")
+  const [isWhole, setWhole] = useState(false)
   const list = useRef<HTMLUListElement>(null)
+  const searchId = useId()
   const names = [...conversation.members].sort((a, b) => Number(b === profile.name) - Number(a === profile.name))
-  const others = names.filter((name) => name !== profile.name)
-  const devices = deviceCounts(profile.headless.tree(conversation.id))
+  const found = names.filter((name) => matches(profile, name, wanted))
+  const shown = isWhole || wanted !== "" ? found : found.slice(0, SHORT)
+  const others = shown.filter((name) => name !== profile.name)
+  const devices = profile.headless.devices(conversation.id)
   const focusable = stop !== undefined && others.includes(stop) ? stop : others[0]
   const press = (event: KeyboardEvent) => {
     moveInList(event, list.current)
@@ -35,15 +45,33 @@ export function Members({ profile, conversation }: MembersProps) {
   return (
     <section class="card" aria-labelledby="members-title">
       <div class="card-head">
-        <h3 id="members-title">Members</h3>
+        <h3 id="members-title">{membersWords.title}</h3>
         <span class="count">{names.length}</span>
       </div>
+      {names.length > SHORT && (
+        <div class="member-search">
+          <label class="visually-hidden" for={searchId}>
+            {membersWords.find}
+          </label>
+          <input
+            id={searchId}
+            type="search"
+            class="input"
+            placeholder={membersWords.find}
+            value={wanted}
+            onInput={(event) => setWanted(event.currentTarget.value)}
+            autocomplete="off"
+            autocapitalize="none"
+            spellcheck={false}
+          />
+        </div>
+      )}
       <ul class="members" ref={list} onKeyDown={press}>
-        {names.map((name) => (
+        {shown.map((name) => (
           <li key={name} class="member">
             {name === profile.name ? (
               <div class="member-row">
-                <MemberName profile={profile} name={name} devices={devices.get(name)} note="you" />
+                <MemberName profile={profile} name={name} devices={devices.get(name)} note={membersWords.you} />
               </div>
             ) : (
               <>
@@ -57,11 +85,7 @@ export function Members({ profile, conversation }: MembersProps) {
                   onClick={() => setOpen(open === name ? undefined : name)}
                 >
                   <MemberName profile={profile} name={name} devices={devices.get(name)} />
-                  {profile.headless.isCompared(conversation.id, name) && (
-                    <span class="compared">
-                      <ShieldIcon /> compared
-                    </span>
-                  )}
+                  <MemberMark profile={profile} id={conversation.id} name={name} devices={devices.get(name)} />
                   <ChevronIcon />
                 </button>
                 {open === name && <MemberDetail profile={profile} conversation={conversation} name={name} />}
@@ -70,22 +94,36 @@ export function Members({ profile, conversation }: MembersProps) {
           </li>
         ))}
       </ul>
-      {others.length === 0 && <p class="empty">Nobody else yet. Invite somebody by the name they chose here.</p>}
+      <p class="empty" role="status">
+        {found.length === 0 ? membersWords.none : ""}
+      </p>
+      {shown.length < found.length && (
+        <button type="button" class="button button-quiet button-wide" onClick={() => setWhole(true)}>
+          {membersWords.showAll(found.length)}
+        </button>
+      )}
+      {names.length < 2 && <p class="empty">{membersWords.nobodyElse}</p>}
     </section>
   )
+}
+
+function matches(profile: Profile, name: string, wanted: string): boolean {
+  const plain = (text: string) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase()
+  return plain(`${name} ${profile.label(name).displayName ?? ""}`).includes(plain(wanted.trim()))
 }
 
 interface MemberNameProps {
   readonly profile: Profile
   readonly name: string
   /** Of this person, in the conversation. */
-  readonly devices: number | undefined
+  readonly devices: readonly MemberDevice[] | undefined
   readonly note?: string
 }
 
-function MemberName({ profile, name, devices = 1, note }: MemberNameProps) {
+function MemberName({ profile, name, devices = [], note }: MemberNameProps) {
   const label = profile.label(name)
-  const notes = [...(note === undefined ? [] : [note]), ...(devices > 1 ? [`${devices} devices`] : [])]
+  const count = devices.length
+  const notes = [...(note === undefined ? [] : [note]), ...(count > 1 ? [membersWords.devices(count)] : [])]
   return (
     <>
       <span class="monogram" aria-hidden="true">
@@ -98,43 +136,59 @@ function MemberName({ profile, name, devices = 1, note }: MemberNameProps) {
   )
 }
 
+interface MemberMarkProps {
+  readonly profile: Profile
+  readonly id: string
+  readonly name: string
+  readonly devices: readonly MemberDevice[] | undefined
+}
+
+/** Verified, or no longer; and where nobody has verified: that a device is new. */
+function MemberMark({ profile: { headless }, id, name, devices = [] }: MemberMarkProps) {
+  const comparison = headless.comparison(id, name)
+  if (comparison !== "none") return <VerifiedMark comparison={comparison} />
+  const isNew = devices.some(({ signatureKey }) => headless.newDevice(name, signatureKey) !== undefined)
+  return isNew ? <span class="compared is-changed">{membersWords.newDevice}</span> : null
+}
+
 interface MemberDetailProps extends MembersProps {
   readonly name: string
 }
 
-/** The safety code with one member, and what one can do about them. */
+/** Whether a member is verified, with which devices they are here, and what one can do about them. */
 function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
-  const [removing, setRemoving] = useState(false)
+  const [doing, setDoing] = useState<"verify" | "remove">()
   const [trouble, setTrouble] = useState("")
-  const code = profile.headless.safetyCode(conversation.id, name)
-  const compared = profile.headless.isCompared(conversation.id, name)
+  const comparison = profile.headless.comparison(conversation.id, name)
   const who = profile.called(name)
   const remove = () => {
-    setRemoving(false)
+    setDoing(undefined)
     conversation.remove(name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
   }
   return (
-    <section class="member-detail" aria-label={`Safety code with ${who}`}>
-      <p>
-        Read these digits to {who}, by voice or in person. If {who} sees the same, nobody stands between you.
+    <section class="member-detail" aria-label={membersWords.about(who)}>
+      <p class={comparison === "changed" ? "is-strange" : undefined}>
+        {comparison === "compared"
+          ? compareWords.isVerified(who)
+          : comparison === "changed"
+            ? compareWords.changedText(who)
+            : compareWords.notVerified(who)}
       </p>
-      <ol class="safety-code" aria-label="Safety code" data-testid="safety-code">
-        {code.split(" ").map((group, at) => (
-          <li key={at}>{group}</li>
-        ))}
-      </ol>
-      <Devices profile={profile} name={name} />
       <div class="action-row">
         <button
           type="button"
-          class={compared ? "button" : "button button-primary"}
-          aria-pressed={compared}
-          onClick={() => profile.headless.setCompared(conversation.id, name, !compared)}
+          class={comparison === "compared" ? "button" : "button button-primary"}
+          onClick={() => setDoing("verify")}
         >
-          <ShieldIcon /> {compared ? "Digits compared" : "We see the same digits"}
+          <ShieldIcon />{" "}
+          {comparison === "compared"
+            ? membersWords.showCode
+            : comparison === "changed"
+              ? membersWords.verifyAgain
+              : membersWords.verifyShort}
         </button>
-        <button type="button" class="button button-danger-quiet" onClick={() => setRemoving(true)}>
-          Remove
+        <button type="button" class="button button-danger-quiet" onClick={() => setDoing("remove")}>
+          {membersWords.remove}
         </button>
       </div>
       {trouble !== "" && (
@@ -142,58 +196,20 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
           {trouble}
         </p>
       )}
-      {removing && (
+      <MemberDevices profile={profile} id={conversation.id} name={name} />
+      {doing === "verify" && (
+        <Verify profile={profile} conversation={conversation} name={name} onClose={() => setDoing(undefined)} />
+      )}
+      {doing === "remove" && (
         <Confirmation
-          title={`Remove ${who}?`}
-          action={`Remove ${who}`}
+          title={membersWords.removeTitle(who)}
+          action={membersWords.removeNamed(who)}
           onConfirm={remove}
-          onClose={() => setRemoving(false)}
+          onClose={() => setDoing(undefined)}
         >
-          {who} reads nothing that is written from then on. What {who} has read so far stays on their device.
+          {membersWords.removeText(who)}
         </Confirmation>
       )}
     </section>
   )
-}
-
-interface DevicesProps {
-  readonly profile: Profile
-  readonly name: string
-}
-
-/** What the directory lists for a person, where that is more than one device or one that nobody vouches for. */
-function Devices({ profile, name }: DevicesProps) {
-  const [devices, setDevices] = useState<readonly PersonDevice[]>([])
-  useEffect(() => {
-    const stop = new AbortController()
-    // Without the service the panel shows what the conversation itself tells.
-    profile.client.devices(name, { signal: stop.signal }).then(setDevices, () => {})
-    return () => stop.abort()
-  }, [profile, name])
-  if (devices.length < 2 && devices.every(({ endorsed }) => endorsed)) return null
-  return (
-    <>
-      <h4>Devices registered for {profile.called(name)}</h4>
-      <ul class="devices">
-        {devices.slice(0, DEVICES_SHOWN).map(({ signatureKey, registeredAt, pinned, endorsed }) => (
-          <li key={grouped(hexOf(signatureKey))}>
-            <code>{grouped(hexOf(signatureKey).slice(0, KEY_DIGITS_SHOWN))}</code>
-            <span class={endorsed ? "device-state" : "device-state is-strange"}>
-              registered <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>,{" "}
-              {pinned ? "known to you" : endorsed ? "another device vouches for it" : "nobody vouches for it"}
-            </span>
-          </li>
-        ))}
-      </ul>
-      {devices.length > DEVICES_SHOWN && <p>and {devices.length - DEVICES_SHOWN} more.</p>}
-    </>
-  )
-}
-
-const DEVICES_SHOWN = 10
-
-function deviceCounts(nodes: readonly TreeNode[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const { name } of nodes) if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1)
-  return counts
 }

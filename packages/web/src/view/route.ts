@@ -6,7 +6,11 @@ export interface Route {
   /** The group panel, where there is room for one thing only. */
   readonly group: boolean
   /** A message to go to, by its place in the conversation. */
-  readonly message?: number | undefined
+  readonly message: number | undefined
+  /** What is inside, in the place of the group panel. */
+  readonly inspector: boolean
+  /** The user: name, key and devices. */
+  readonly you: boolean
 }
 
 export function useRoute(): Route {
@@ -19,23 +23,27 @@ export function useRoute(): Route {
   return route
 }
 
-export interface Place {
-  readonly conversation?: string
-  readonly group?: boolean
-  readonly message?: number
-}
+type Place = Partial<Route>
 
-export function addressOf({ conversation, group = false, message }: Place): string {
+export function addressOf({ conversation, group = false, message, inspector = false, you = false }: Place): string {
+  if (you) return "#/you"
   if (conversation === undefined) return "#/"
-  return `#/${conversation}${group ? "/group" : message === undefined ? "" : `/${message}`}`
+  const view = inspector ? "/inspector" : group ? "/group" : message === undefined ? "" : `/${message}`
+  return `#/${conversation}${view}`
 }
 
-export function goTo(route: Place): void {
-  location.hash = addressOf(route)
+export function goTo(place: Place): void {
+  location.hash = addressOf(place)
 }
 
 function readRoute(): Route {
-  const match = /^#\/([0-9a-f]{64})(?:(\/group)|\/(\d{1,15}))?$/.exec(location.hash)
-  const message = match?.[3] === undefined ? undefined : Number(match[3])
-  return { conversation: match?.[1], group: match?.[2] !== undefined, message }
+  const match = /^#\/([0-9a-f]{64})(?:\/(group|inspector|\d{1,15}))?$/.exec(location.hash)
+  const [, conversation, view] = match ?? []
+  return {
+    conversation,
+    group: view === "group",
+    message: view !== undefined && /^\d/.test(view) ? Number(view) : undefined,
+    inspector: view === "inspector",
+    you: location.hash === "#/you",
+  }
 }

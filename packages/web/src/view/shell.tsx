@@ -7,12 +7,14 @@ import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
 import { FilesRefused } from "./files-refused.js"
 import { GroupPanel } from "./group-panel.js"
+import { Inspector } from "./inspector.js"
 import { InvitationPane } from "./invitations.js"
 import { LineBanner } from "./line.js"
 import { NewVersion } from "./new-version.js"
 import { useRoute } from "./route.js"
 import { Broken } from "./start.js"
 import { useProfile } from "./use-profile.js"
+import { You } from "./you.js"
 
 export interface ShellProps {
   readonly profile: Profile
@@ -34,7 +36,8 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
   const { isClosed, fault } = profile.headless.getSnapshot()
   if (isClosed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
   const isInvited = conversation?.status === "invited"
-  const view = conversation === undefined ? "list" : route.group && !isInvited ? "group" : "chat"
+  const isBeside = (route.group || route.inspector) && !isInvited
+  const view = route.you ? "you" : conversation === undefined ? "list" : isBeside ? "group" : "chat"
   return (
     <div class="page">
       {fault !== undefined && (
@@ -48,14 +51,20 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
       <FilesRefused count={filesRefused} />
       <div class="shell" data-view={view}>
         <ConversationList profile={profile} selected={id} onForget={onForget} />
-        {isInvited ? (
+        {route.you ? (
+          <You profile={profile} />
+        ) : isInvited ? (
           <InvitationPane key={`invitation ${id}`} profile={profile} conversation={conversation} />
         ) : (
-          <Chat key={id ?? "none"} profile={profile} conversation={conversation} groupShown={route.group} />
+          <Chat key={id ?? "none"} profile={profile} conversation={conversation} groupShown={isBeside} />
         )}
-        {conversation !== undefined && !isInvited && (
-          <GroupPanel key={`group ${id}`} profile={profile} conversation={conversation} />
-        )}
+        {conversation !== undefined &&
+          !isInvited &&
+          (route.inspector ? (
+            <Inspector key={`inspector ${id}`} profile={profile} conversation={conversation} />
+          ) : (
+            <GroupPanel key={`group ${id}`} profile={profile} conversation={conversation} />
+          ))}
       </div>
       <div class="visually-hidden" aria-live="polite" data-testid="announcement">
         {profile.announcement}

@@ -2,12 +2,12 @@ import type { Conversation } from "@conclave/client/browser"
 import type { TimelineItem } from "@conclave/headless/browser"
 import { useMemo } from "preact/hooks"
 import { blockedWords, dayButtonWords, messageWords } from "../profile/message-words.js"
-import { isNoticeLoud, noticeText } from "../profile/notice-words.js"
 import type { Profile } from "../profile/profile.js"
 import { dayName } from "../profile/time.js"
 import { failureText } from "../profile/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 import { Bubble, Message } from "./message.js"
+import { NoticeLine } from "./notice-line.js"
 
 export interface ItemProps {
   readonly profile: Profile
@@ -63,18 +63,8 @@ function Drawn({ item, before, after, profile, conversation, isGroup, isStop, is
           <span>{messageWords.newMessages}</span>
         </li>
       )
-    case "notice": {
-      const { notice } = item
-      const { type } = notice.event
-      // It may have been decided about since.
-      const isOver = type === "halted" && conversation.status !== "halted"
-      const isLoud = !isOver && isNoticeLoud(notice, profile)
-      return (
-        <li class={isLoud ? "notice notice-loud" : "notice"} data-notice={type} data-key={key}>
-          <span dir="auto">{noticeText(notice, profile)}</span>
-        </li>
-      )
-    }
+    case "notice":
+      return <NoticeLine profile={profile} conversation={conversation} notice={item.notice} rowKey={key} />
     case "blocked":
       return (
         <li class="notice" data-notice="blocked" data-key={key}>

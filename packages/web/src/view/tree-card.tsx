@@ -1,16 +1,16 @@
 import type { Conversation } from "@conclave/client/browser"
-import { useState } from "preact/hooks"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
+import { inspectorWords as words } from "../profile/inspector-words.js"
 import { grouped } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
-import { Dialog } from "./dialog.js"
-import { ExpandIcon, MinusIcon, PlusIcon } from "./icons.js"
+import { ExpandIcon } from "./icons.js"
 import { TreeDrawing } from "./tree-drawing.js"
-import { DRAWING_WIDTH } from "./tree-layout.js"
+import { EnlargedTree } from "./tree-enlarged.js"
+import { showRenewed } from "./tree-scroll.js"
 import { renewalText, treeLines } from "./tree-words.js"
 
 /** So many bytes of the authenticator are shown: enough to see that two screens agree. */
 const AUTHENTICATOR_BYTES = 6
-const SCALES = [0.5, 0.75, 1, 1.5, 2, 3]
 
 export function TreeCard({
   profile,
@@ -20,17 +20,15 @@ export function TreeCard({
   readonly conversation: Conversation
 }) {
   const [enlarged, setEnlarged] = useState(false)
+  const frame = useRef<HTMLDivElement>(null)
   const { epoch } = conversation
+  useLayoutEffect(() => showRenewed(frame.current), [epoch])
   const nodes = profile.headless.tree(conversation.id)
   if (nodes.length === 0) {
     return (
       <section class="card" aria-labelledby="tree-title">
-        <h3 id="tree-title">Ratchet tree</h3>
-        <p class="empty">
-          {conversation.status === "left"
-            ? "There is nothing to draw: this device has destroyed its keys of the group. Once a member has invited you again, the tree is here."
-            : "The tree is drawn once this device is in the group."}
-        </p>
+        <h3 id="tree-title">{words.tree}</h3>
+        <p class="empty">{conversation.status === "left" ? words.treeLeft : words.treeNotYet}</p>
       </section>
     )
   }
@@ -41,48 +39,48 @@ export function TreeCard({
   return (
     <section class="card tree-card" aria-labelledby="tree-title">
       <div class="card-head">
-        <h3 id="tree-title">Ratchet tree</h3>
-        <button type="button" class="icon-button" aria-label="Enlarge the tree" onClick={() => setEnlarged(true)}>
+        <h3 id="tree-title">{words.tree}</h3>
+        <button type="button" class="icon-button" aria-label={words.enlarge} onClick={() => setEnlarged(true)}>
           <ExpandIcon />
         </button>
       </div>
-      <p class="explanation">
-        Each member holds a leaf, each filled node a key that exactly those below it know; a commit makes every key
-        between one leaf and the root anew.
-      </p>
-      <div class="tree-frame">
+      <p class="explanation">{words.treeText}</p>
+      <div class="tree-frame" ref={frame}>
         <TreeDrawing people={profile} nodes={nodes} renewed={renewed} added={added} epoch={epoch} />
       </div>
       <Legend added={added.size > 0} unmerged={nodes.some(({ unmergedLeaves }) => unmergedLeaves.length > 0)} />
       <p class="renewal">{renewalText(nodes, { renewed, added, epoch, people: profile })}</p>
       <dl class="facts">
         <div>
-          <dt>Epoch</dt>
+          <dt>{words.epoch}</dt>
           <dd data-testid="epoch">{epoch.toString()}</dd>
         </div>
         <div>
-          <dt>Authenticator, the same for all members</dt>
+          <dt>{words.authenticator}</dt>
           <dd data-testid="authenticator">{grouped(firstDigits(conversation.epochAuthenticator))}</dd>
         </div>
       </dl>
       <details class="in-words">
-        <summary>The tree in words</summary>
+        <summary>{words.inWords}</summary>
         <ul>
           {treeLines(nodes, renewed, profile).map((line) => (
             <li key={line}>{line}</li>
           ))}
           <li>
-            Leaves:{" "}
-            {nodes
-              .filter(({ kind }) => kind === "leaf")
-              .map(({ name, own }) => (name === undefined ? "blank" : `${profile.called(name)}${own ? " (you)" : ""}`))
-              .join(", ")}
-            .
+            {words.leaves(
+              nodes
+                .filter(({ kind }) => kind === "leaf")
+                .map(({ name, own }) => {
+                  if (name === undefined) return words.blank
+                  return own ? words.youNoted(profile.called(name)) : profile.called(name)
+                })
+                .join(", "),
+            )}
           </li>
         </ul>
       </details>
       {enlarged && (
-        <EnlargedTree onClose={() => setEnlarged(false)} title={`Ratchet tree of epoch ${epoch}`}>
+        <EnlargedTree nodes={nodes} onClose={() => setEnlarged(false)} title={words.enlarged(epoch)}>
           {(scale) => (
             <TreeDrawing people={profile} nodes={nodes} renewed={renewed} added={added} epoch={epoch} scale={scale} />
           )}
@@ -96,17 +94,17 @@ function Legend({ added, unmerged }: { readonly added: boolean; readonly unmerge
   return (
     <ul class="legend" aria-hidden="true">
       <li>
-        <Swatch kind="is-filled" /> holds a key
+        <Swatch kind="is-filled" /> {words.legend.filled}
       </li>
       <li>
-        <Swatch kind="is-filled is-renewed" /> renewed last
+        <Swatch kind="is-filled is-renewed" /> {words.legend.renewed}
       </li>
       <li>
-        <Swatch kind="is-blank" /> blank
+        <Swatch kind="is-blank" /> {words.legend.blank}
       </li>
       {added && (
         <li>
-          <Swatch kind="is-filled is-added" /> came with it
+          <Swatch kind="is-filled is-added" /> {words.legend.added}
         </li>
       )}
       {unmerged && (
@@ -117,7 +115,7 @@ function Legend({ added, unmerged }: { readonly added: boolean; readonly unmerge
               <text y="3.5">n</text>
             </g>
           </svg>{" "}
-          leaves still without it
+          {words.legend.unmerged}
         </li>
       )}
     </ul>
@@ -132,52 +130,6 @@ function Swatch({ kind }: { readonly kind: string }) {
       </g>
     </svg>
   )
-}
-
-interface EnlargedTreeProps {
-  readonly title: string
-  readonly onClose: () => void
-  readonly children: (scale: number) => preact.ComponentChildren
-}
-
-function EnlargedTree({ title, onClose, children }: EnlargedTreeProps) {
-  const [step, setStep] = useState(() => SCALES.indexOf(fittingScale()))
-  const scale = SCALES[step] ?? 1
-  return (
-    <Dialog title={title} onClose={onClose} wide>
-      <div class="zoom" role="toolbar" aria-label="Size of the drawing">
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Smaller"
-          disabled={step === 0}
-          onClick={() => setStep(step - 1)}
-        >
-          <MinusIcon />
-        </button>
-        <output>{Math.round(scale * 100)} %</output>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Larger"
-          disabled={step === SCALES.length - 1}
-          onClick={() => setStep(step + 1)}
-        >
-          <PlusIcon />
-        </button>
-      </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by the keyboard. */}
-      <section class="tree-scroll" tabIndex={0} aria-label="Drawing of the tree">
-        {children(scale)}
-      </section>
-    </Dialog>
-  )
-}
-
-/** The largest up to twice the natural size for which the window is wide enough. */
-function fittingScale(): number {
-  const room = Math.min(innerWidth, 1120) - 2 * 56
-  return SCALES.findLast((scale) => scale <= 2 && scale * DRAWING_WIDTH <= room) ?? 1
 }
 
 function firstDigits(authenticator: Uint8Array): string {

@@ -1,0 +1,47 @@
+/** Words of the view of oneself: name, key, devices. */
+export const youWords = {
+  title: "You",
+  back: "Back to the conversations",
+  open: "You: name, key and devices",
+  called: "What others see",
+  name: "Name",
+  displayName: "Display name",
+  noDisplayName: "none",
+  change: "Change",
+  nameFixed: "The name stays as it is. Others find you by it.",
+  key: "This device",
+  keyText:
+    "This code stands for the key of this device. Somebody who sees a new key of yours compares it with what they are shown: read it to them, or let them scan it.",
+  codeLabel: "Code of this device",
+  picture: "QR code of this device’s code",
+  copy: "Copy the code",
+  copied: "Code copied",
+  devices: "Your devices",
+  devicesText:
+    "An older device can revoke a younger one, never the other way round. So keep the oldest where it is safest.",
+  thisDevice: "this device",
+  since: "since",
+  oldest: "the oldest",
+  notVouched: "none of your devices signed for it",
+  revoked: "revoked",
+  older: "older than this device: only an older one can revoke it",
+  loading: "Asking the service…",
+  unreachable: "The list cannot be read at present. Other things on this page work.",
+  again: "Try again",
+  only: "No other device uses your name.",
+  revoke: "Revoke",
+  revokeNamed: (code: string) => `Revoke the device ${code}`,
+  revokeTitle: "Revoke this device?",
+  revokeText:
+    "It is taken out of all your conversations, and nobody invites it again. Devices that it signed for are revoked with it. What it has read so far stays on it. This cannot be undone.",
+  revokeAction: "Revoke the device",
+  revoking: "Revoking…",
+  didRevoke: (count: number) =>
+    count > 1
+      ? `${count} devices are revoked. Members take them out of every conversation when they are next online.`
+      : "The device is revoked. Members take it out of every conversation when they are next online.",
+  alerts: "About your name",
+  noAlerts: "Nothing: every device that uses your name is one of yours.",
+  unknownDevice: "A device that none of yours signed for uses your name. You have refused it.",
+  lookAgain: "Look at it again",
+}

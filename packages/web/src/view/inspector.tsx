@@ -1,0 +1,245 @@
+import type { Conversation, Inspection } from "@conclave/client/browser"
+import type { KeptCommit } from "@conclave/headless/browser"
+import { hexOf } from "@conclave/headless/parts"
+import { useEffect, useRef, useState } from "preact/hooks"
+import { inspectorWords as words } from "../profile/inspector-words.js"
+import { grouped } from "../profile/keys.js"
+import type { Profile } from "../profile/profile.js"
+import { clockTime, shortTime } from "../profile/time.js"
+import { list, listOf } from "../profile/words.js"
+import { BackIcon } from "./icons.js"
+import { goTo } from "./route.js"
+import { TreeCard } from "./tree-card.js"
+
+export interface InspectorProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+}
+
+/** What is inside a conversation, as it changes: for developers, and for people who want to look. */
+export function Inspector({ profile, conversation }: InspectorProps) {
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => title.current?.focus(), [])
+  const { id, status } = conversation
+  const inspection = conversation.inspect()
+  const isInside = status !== "left" && status !== "lost"
+  return (
+    <aside class="group-pane inspector" aria-label={words.title}>
+      <header class="pane-head group-head">
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={words.back}
+          onClick={() => goTo({ conversation: id, group: true })}
+        >
+          <BackIcon />
+        </button>
+        <h2 tabIndex={-1} ref={title}>
+          {words.title}
+        </h2>
+      </header>
+      <div class="group-cards">
+        <TreeCard profile={profile} conversation={conversation} />
+        <Timeline profile={profile} commits={profile.headless.commits(id)} />
+        <Waiting profile={profile} inspection={inspection} />
+        <Log inspection={inspection} />
+        {isInside && <Pins profile={profile} conversation={conversation} inspection={inspection} />}
+        <Intervals inspection={inspection} />
+      </div>
+    </aside>
+  )
+}
+
+function Timeline({ profile, commits }: { readonly profile: Profile; readonly commits: readonly KeptCommit[] }) {
+  return (
+    <section class="card" aria-labelledby="timeline-title">
+      <h3 id="timeline-title">{words.timeline}</h3>
+      <p class="explanation">{commits.length === 0 ? words.noCommits : words.timelineText}</p>
+      <ol class="timeline" reversed>
+        {[...commits].reverse().map((commit) => (
+          <li key={commit.seq}>
+            <span class="timeline-epoch">{commit.epoch}</span>
+            <span class="timeline-text">
+              {words.made(committerOf(commit, profile), changesOf(commit, profile))}
+              <span class="timeline-facts">
+                {words.place(commit.seq)}, {commit.path ? words.withPath : words.withoutPath},{" "}
+                <time dateTime={new Date(commit.at).toISOString()}>{shortTime(new Date(commit.at))}</time>
+              </span>
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function committerOf({ by, own }: KeptCommit, profile: Profile): string {
+  if (own) return words.you
+  return by === "" ? words.somebody : profile.called(by)
+}
+
+function changesOf({ added, removed, path, own }: KeptCommit, profile: Profile): string {
+  const changes = [
+    ...(added.length > 0 ? [words.addedPeople(listOf(added, profile))] : []),
+    ...(removed.length > 0 ? [words.removedPeople(listOf(removed, profile))] : []),
+  ]
+  if (changes.length > 0) return list(changes)
+  if (!path) return words.changedNothing
+  return own ? words.renewedOwn : words.renewedKeys
+}
+
+function Waiting({ profile, inspection }: { readonly profile: Profile; readonly inspection: Inspection }) {
+  const { wishes, isCommitting, obstacle, isDoubting, knocks } = inspection
+  const lines = [
+    ...(isCommitting ? [words.committing] : []),
+    ...(obstacle === undefined ? [] : [words.obstacle[obstacle.type](clockTime(obstacle.retryAt))]),
+    ...(isDoubting ? [words.doubting] : []),
+    ...(knocks > 0 ? [words.knocks(knocks)] : []),
+  ]
+  return (
+    <section class="card" aria-labelledby="wishes-title">
+      <h3 id="wishes-title">{words.wishes}</h3>
+      {wishes.length + lines.length === 0 && <p class="empty">{words.noWishes}</p>}
+      <ul class="facts-list">
+        {wishes.map(({ wish, names }, at) => (
+          <li key={at}>
+            {words.wish[wish] ?? wish} {listOf(names, profile)}
+          </li>
+        ))}
+        {lines.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+function Log({ inspection }: { readonly inspection: Inspection }) {
+  const { log, head, service, cipherSuite, firstEpoch } = inspection
+  const isSigned = head?.signedBy !== undefined
+  return (
+    <section class="card" aria-labelledby="log-title">
+      <h3 id="log-title">{words.log}</h3>
+      <dl class="inspector-facts">
+        <Fact term={words.cursor} value={log.cursor.toString()} />
+        <Fact term={words.head} value={log.head?.toString() ?? words.unknown} />
+        <Fact term={words.waiting} value={log.waiting.toString()} />
+        <Fact term={words.lastCommit} value={log.lastCommit?.toString() ?? words.unknown} />
+        <Fact term={words.chainHash} value={digits(log.chainHash) || words.unknown} />
+        <Fact
+          term={words.signed}
+          value={
+            head === undefined
+              ? words.noHead
+              : `${words.signedUpTo(head.seq)}, ${isSigned ? words.isSigned : words.isUnsigned}`
+          }
+          isBad={head !== undefined && !isSigned}
+        />
+        <Fact
+          term={words.service}
+          value={
+            service === undefined
+              ? words.notAsked
+              : `${digits(service.key)}${service.olderKeys > 0 ? `, ${words.olderKeys(service.olderKeys)}` : ""}`
+          }
+        />
+        {service !== undefined && <Fact term={words.incarnation} value={service.incarnation.toString()} />}
+        <Fact term={words.suite} value={cipherSuite.toString()} />
+        <Fact term={words.firstEpoch} value={firstEpoch.toString()} />
+      </dl>
+    </section>
+  )
+}
+
+interface FactProps {
+  readonly term: string
+  readonly value: string
+  readonly isBad?: boolean
+}
+
+function Fact({ term, value, isBad = false }: FactProps) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd class={isBad ? "is-strange" : undefined}>{value}</dd>
+    </div>
+  )
+}
+
+function Pins({ profile, conversation, inspection }: InspectorProps & { readonly inspection: Inspection }) {
+  const pinned = usePins(profile, conversation)
+  const unapproved = new Set(inspection.unapproved.map(({ signatureKey }) => hexOf(signatureKey)))
+  const leaves = [...profile.headless.devices(conversation.id)].flatMap(([name, devices]) =>
+    devices.map((device) => ({ name, ...device })),
+  )
+  return (
+    <section class="card" aria-labelledby="pins-title">
+      <h3 id="pins-title">{words.pins}</h3>
+      <p class="explanation">{words.pinsText}</p>
+      <ul class="devices">
+        {leaves.map(({ name, signatureKey, own }) => {
+          const key = hexOf(signatureKey)
+          const state = own
+            ? words.own
+            : unapproved.has(key)
+              ? words.notApproved
+              : pinned?.has(key) === false
+                ? words.notPinned
+                : words.pinned
+          return (
+            <li key={key}>
+              <bdi>{profile.called(name)}</bdi>
+              <code>{grouped(key.slice(0, KEY_DIGITS))}</code>
+              <span class={unapproved.has(key) ? "device-state is-strange" : "device-state"}>{state}</span>
+            </li>
+          )
+        })}
+      </ul>
+    </section>
+  )
+}
+
+const KEY_DIGITS = 16
+
+/** In hexadecimal digits; `undefined` until they have been read. */
+function usePins(profile: Profile, { members, epoch }: Conversation): ReadonlySet<string> | undefined {
+  const [pinned, setPinned] = useState<ReadonlySet<string>>()
+  useEffect(() => {
+    let isOver = false
+    Promise.all(members.map((name) => profile.client.pinnedKeys(name))).then(
+      (keys) => !isOver && setPinned(new Set(keys.flat().map(hexOf))),
+      () => {},
+    )
+    return () => {
+      isOver = true
+    }
+  }, [profile, epoch])
+  return pinned
+}
+
+function Intervals({ inspection: { intervals } }: { readonly inspection: Inspection }) {
+  return (
+    <section class="card" aria-labelledby="access-title">
+      <h3 id="access-title">{words.access}</h3>
+      <p class="explanation">{words.accessText}</p>
+      <ul class="devices">
+        {[...intervals].reverse().map(({ number, accessKey }, at) => (
+          <li key={number}>
+            <code>{digits(accessKey)}</code>
+            <span class="device-state">
+              {number}
+              {at === 0 ? `, ${words.newest}` : ""}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}
+
+/** So many hexadecimal digits of a hash or key tell it from others on the screen. */
+const DIGITS_SHOWN = 16
+
+function digits(bytes: Uint8Array): string {
+  return grouped(hexOf(bytes).slice(0, DIGITS_SHOWN))
+}

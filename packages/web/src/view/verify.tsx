@@ -1,0 +1,77 @@
+import type { Conversation } from "@conclave/client/browser"
+import type { Comparison } from "@conclave/headless/browser"
+import { compareWords } from "../profile/compare-words.js"
+import type { Profile } from "../profile/profile.js"
+import { Comparing } from "./comparing.js"
+import { Dialog } from "./dialog.js"
+import { AlertIcon, ShieldIcon } from "./icons.js"
+
+export interface VerifyProps {
+  readonly profile: Profile
+  readonly conversation: Conversation
+  readonly name: string
+  readonly onClose: () => void
+}
+
+/** To compare the safety code with somebody, and to mark them as verified. */
+export function Verify({ profile, conversation: { id }, name, onClose }: VerifyProps) {
+  const { headless } = profile
+  const who = profile.called(name)
+  const comparison = headless.comparison(id, name)
+  const devices = headless.devices(id).get(name)?.length ?? 0
+  const code = headless.safetyCode(id, name)
+  const mark = (isCompared: boolean) => headless.setCompared(id, name, isCompared)
+  return (
+    <Dialog title={compareWords.title(who)} onClose={onClose}>
+      {comparison === "changed" && (
+        <p class="verdict verdict-bad">
+          <AlertIcon /> {compareWords.changedText(who)}
+        </p>
+      )}
+      <p class="explanation">
+        {compareWords.how(who)} {compareWords.devices(devices)}
+      </p>
+      <Comparing
+        key={code}
+        kind="SAFETY"
+        code={code}
+        label={compareWords.codeWith(who)}
+        testId="safety-code"
+        hasPicture
+        matched={compareWords.matched(who)}
+        mismatch={compareWords.mismatch(who)}
+        onCompared={mark}
+      />
+      <div class="dialog-actions">
+        {comparison === "compared" ? (
+          <>
+            <p class="verified-text">
+              <ShieldIcon /> {compareWords.isVerified(who)}
+            </p>
+            <button type="button" class="button" data-first onClick={() => mark(false)}>
+              {compareWords.unverify}
+            </button>
+          </>
+        ) : (
+          <button type="button" class="button button-primary" data-first onClick={() => mark(true)}>
+            <ShieldIcon /> {compareWords.match}
+          </button>
+        )}
+      </div>
+    </Dialog>
+  )
+}
+
+/** Beside a name: that they are verified, or were. */
+export function VerifiedMark({ comparison }: { readonly comparison: Comparison }) {
+  if (comparison === "none") return null
+  return comparison === "compared" ? (
+    <span class="compared">
+      <ShieldIcon /> {compareWords.verified}
+    </span>
+  ) : (
+    <span class="compared is-changed">
+      <AlertIcon /> {compareWords.changed}
+    </span>
+  )
+}

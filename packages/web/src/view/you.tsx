@@ -1,0 +1,225 @@
+import type { OwnDevice } from "@conclave/client/browser"
+import { useEffect, useRef, useState } from "preact/hooks"
+import { scannableText } from "../profile/codes.js"
+import type { Profile } from "../profile/profile.js"
+import { shortTime } from "../profile/time.js"
+import { problem } from "../profile/words.js"
+import { youWords } from "../profile/you-words.js"
+import { Code, CopyButton } from "./code.js"
+import { Confirmation } from "./dialog.js"
+import { DisplayNameDialog } from "./display-name.js"
+import { BackIcon } from "./icons.js"
+import { QrPicture } from "./qr-picture.js"
+import { goTo } from "./route.js"
+
+/** The user: what they are called, the key of this device, and which devices speak for their name. */
+export function You({ profile }: { readonly profile: Profile }) {
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => title.current?.focus(), [])
+  return (
+    <main class="you-pane" aria-labelledby="you-title">
+      <header class="pane-head">
+        <button type="button" class="icon-button" aria-label={youWords.back} onClick={() => goTo({})}>
+          <BackIcon />
+        </button>
+        <h1 id="you-title" tabIndex={-1} ref={title}>
+          {youWords.title}
+        </h1>
+      </header>
+      <div class="you-cards">
+        <Named profile={profile} />
+        <AboutName profile={profile} />
+        <OwnKey profile={profile} />
+        <OwnDevices profile={profile} />
+      </div>
+    </main>
+  )
+}
+
+function Named({ profile }: { readonly profile: Profile }) {
+  const [renaming, setRenaming] = useState(false)
+  const { name, displayName } = profile.label(profile.name)
+  return (
+    <section class="card" aria-labelledby="you-called">
+      <div class="card-head">
+        <h2 id="you-called">{youWords.called}</h2>
+      </div>
+      <dl class="you-facts">
+        <div>
+          <dt>{youWords.displayName}</dt>
+          <dd>
+            <bdi>{displayName ?? youWords.noDisplayName}</bdi>
+          </dd>
+        </div>
+        <div>
+          <dt>{youWords.name}</dt>
+          <dd>
+            <bdi>{name}</bdi>
+          </dd>
+        </div>
+      </dl>
+      <p class="hint">{youWords.nameFixed}</p>
+      <div class="action-row">
+        <button type="button" class="button" onClick={() => setRenaming(true)}>
+          {youWords.change}
+        </button>
+      </div>
+      {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
+    </section>
+  )
+}
+
+/** Keys under the user's own name that they did not want to approve; those to be decided stand above everything. */
+function AboutName({ profile }: { readonly profile: Profile }) {
+  const { alerts, refusedKeys } = profile.headless.getSnapshot()
+  const isOwn = ({ event }: (typeof alerts)[number]) => event.type === "keyChanged" && event.name === profile.name
+  const open = alerts.filter(isOwn)
+  const refused = refusedKeys.filter(isOwn)
+  if (open.length > 0) return null
+  return (
+    <section class="card" aria-labelledby="you-alerts">
+      <div class="card-head">
+        <h2 id="you-alerts">{youWords.alerts}</h2>
+      </div>
+      {refused.length === 0 && <p class="explanation">{youWords.noAlerts}</p>}
+      {refused.map(({ id }) => (
+        <div key={id} class="you-alert">
+          <p>{youWords.unknownDevice}</p>
+          <button type="button" class="button" onClick={() => profile.headless.reconsiderKey(id)}>
+            {youWords.lookAgain}
+          </button>
+        </div>
+      ))}
+    </section>
+  )
+}
+
+function OwnKey({ profile }: { readonly profile: Profile }) {
+  const code = profile.headless.keyCode(profile.name, profile.client.signatureKey)
+  return (
+    <section class="card" aria-labelledby="you-key">
+      <div class="card-head">
+        <h2 id="you-key">{youWords.key}</h2>
+      </div>
+      <p class="explanation">{youWords.keyText}</p>
+      <Code code={code} label={youWords.codeLabel} testId="own-code" />
+      <QrPicture text={scannableText("DEVICE", code)} label={youWords.picture} />
+      <div class="action-row">
+        <CopyButton text={code} label={youWords.copy} done={youWords.copied} />
+      </div>
+    </section>
+  )
+}
+
+type Listed = { readonly devices: readonly OwnDevice[] } | "loading" | "unreachable"
+
+function OwnDevices({ profile }: { readonly profile: Profile }) {
+  const [listed, setListed] = useState<Listed>("loading")
+  const [attempt, setAttempt] = useState(0)
+  const [revoking, setRevoking] = useState<OwnDevice>()
+  const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
+  useEffect(() => {
+    const stop = new AbortController()
+    profile.client.ownDevices({ signal: stop.signal }).then(
+      (devices) => setListed({ devices }),
+      () => !stop.signal.aborted && setListed("unreachable"),
+    )
+    return () => stop.abort()
+  }, [profile, attempt])
+  const revoke = async ({ id }: OwnDevice) => {
+    setRevoking(undefined)
+    setOutcome({ good: true, words: youWords.revoking })
+    const before = typeof listed === "string" ? [] : listed.devices.filter(({ revoked }) => revoked !== undefined)
+    try {
+      const revoked = await profile.client.revokeDevice(id)
+      setOutcome({ good: true, words: youWords.didRevoke(revoked.length - before.length) })
+    } catch (error) {
+      setOutcome({ good: false, words: problem(error) })
+    }
+    setAttempt((count) => count + 1)
+  }
+  return (
+    <section class="card" aria-labelledby="you-devices">
+      <div class="card-head">
+        <h2 id="you-devices">{youWords.devices}</h2>
+      </div>
+      <p class="explanation">{youWords.devicesText}</p>
+      {listed === "loading" && <p class="hint">{youWords.loading}</p>}
+      {listed === "unreachable" && (
+        <div class="action-row">
+          <p class="hint">{youWords.unreachable}</p>
+          <button type="button" class="button" onClick={() => setAttempt(attempt + 1)}>
+            {youWords.again}
+          </button>
+        </div>
+      )}
+      {typeof listed !== "string" && (
+        <DeviceList profile={profile} devices={listed.devices} onRevoke={(device) => setRevoking(device)} />
+      )}
+      <p class={outcome === undefined || outcome.good ? "field-good" : "field-problem"} role="status">
+        {outcome?.words ?? ""}
+      </p>
+      {revoking !== undefined && (
+        <Confirmation
+          title={youWords.revokeTitle}
+          action={youWords.revokeAction}
+          onConfirm={() => void revoke(revoking)}
+          onClose={() => setRevoking(undefined)}
+        >
+          {youWords.revokeText}
+        </Confirmation>
+      )}
+    </section>
+  )
+}
+
+interface DeviceListProps {
+  readonly profile: Profile
+  /** The oldest first. */
+  readonly devices: readonly OwnDevice[]
+  readonly onRevoke: (device: OwnDevice) => void
+}
+
+function DeviceList({ profile, devices, onRevoke }: DeviceListProps) {
+  const own = devices.findIndex(({ isThisDevice }) => isThisDevice)
+  return (
+    <ul class="devices own-devices">
+      {devices.map((device, at) => {
+        const { id, signatureKey, registeredAt, endorsedBy, isThisDevice, revoked } = device
+        const code = profile.headless.keyCode(profile.name, signatureKey)
+        const isStrange = endorsedBy === undefined && at > 0 && !isThisDevice
+        const notes = [
+          ...(isThisDevice ? [youWords.thisDevice] : []),
+          ...(at === 0 && devices.length > 1 ? [youWords.oldest] : []),
+          ...(revoked === undefined ? [] : [youWords.revoked]),
+          ...(isStrange && revoked === undefined ? [youWords.notVouched] : []),
+        ]
+        return (
+          <li key={id} class={revoked === undefined ? "device" : "device is-revoked"}>
+            <span class="device-text">
+              <code>{code}</code>
+              <span class={isStrange && revoked === undefined ? "device-state is-strange" : "device-state"}>
+                {youWords.since} <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>
+                {notes.map((note) => `, ${note}`).join("")}
+              </span>
+            </span>
+            {revoked === undefined && at > own && (
+              <button
+                type="button"
+                class="button button-danger-quiet"
+                aria-label={youWords.revokeNamed(code.slice(0, CODE_IN_LABEL))}
+                onClick={() => onRevoke(device)}
+              >
+                {youWords.revoke}
+              </button>
+            )}
+            {revoked === undefined && at < own && <span class="hint">{youWords.older}</span>}
+          </li>
+        )
+      })}
+    </ul>
+  )
+}
+
+/** Two groups of five digits. */
+const CODE_IN_LABEL = 11
