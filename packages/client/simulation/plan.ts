@@ -76,6 +76,8 @@ export const DEVICES = { min: 3, max: 20 } as const
 const FIRST_FAULT = 1_500
 const BURST = 1_200
 const RUSH_PERCENT = 15
+const STUMBLE = 6_000
+const STUMBLE_PERCENT = 8
 
 const wishes: readonly (readonly [WishKind, number])[] = [
   ["send", 34],
@@ -117,14 +119,14 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
   const dice = diceFor(seed, "plan")
   const fails = diceFor(seed, "failover").chance(FAILOVER_PERCENT)
   const duration = fails ? DURATION_WITH_FAILOVER : DURATION
-  const devices = wanted ?? Math.min(...Array.from({ length: 18 }, () => dice.between(DEVICES.min, DEVICES.max)))
+  const devices = wanted ?? Math.min(...Array.from({ length: 20 }, () => dice.between(DEVICES.min, DEVICES.max)))
   const items: Item[] = []
   const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
     items.push({ at, kind, who, whom: dice.below(devices), amount, seed: dice.below(2 ** 31) })
   }
   add("create", 1_000, 0, 0)
   if (dice.chance(25)) add("create", dice.between(3_000, duration))
-  const count = fails ? dice.between(10, 24) : dice.between(4, 10)
+  const count = fails ? dice.between(10, 24) : dice.between(3, 9)
   // Half of it comes in bursts: races are won and lost there.
   const bursts = Array.from({ length: dice.between(1, 3) }, () => dice.between(2_000, duration - BURST))
   const time = () => (dice.chance(50) ? dice.between(1_200, duration) : dice.pick(bursts) + dice.below(BURST))
@@ -171,7 +173,7 @@ interface Circumstances {
 /** How many gateways there are over which store, and what goes wrong with them. */
 function serviceOf(
   dice: Dice,
-  add: (kind: GatewayFaultKind | "invite", at: number, amount?: number) => void,
+  add: (kind: GatewayFaultKind | "invite" | "send" | "stream", at: number, amount?: number) => void,
   { duration, rushAt, fails }: Circumstances,
 ): ServicePlan {
   const store = fails ? "postgres" : weighted(dice.below(100_000), stores)
@@ -189,6 +191,13 @@ function serviceOf(
     if (kind === "full") for (let more = 0; more < 2; more++) add("invite", at + dice.below(1_000))
   }
   if (rushAt !== undefined && store !== "memory" && dice.chance(60)) add("slow", rushAt - 100, 3_000)
+  // Streams are made again one after the other, and some of them lag, while people go on talking.
+  if (dice.chance(STUMBLE_PERCENT)) {
+    const at = dice.between(2_500, duration - 3_000)
+    add(dice.pick(["gateway", "drain"] as const), at)
+    for (let n = 0; n < 2; n++) add("stream", at + dice.below(500), STUMBLE)
+    for (let n = dice.between(4, 8); n > 0; n--) add("send", at + dice.below(STUMBLE))
+  }
   if (fails) add("failover", dice.between(10_000, duration), dice.below(10))
   return { store, gateways }
 }
