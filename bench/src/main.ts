@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util"
 import { nodeProvider } from "@conclave/crypto/node"
-import { conclave, given, type Neighbour, openMls, tsMls, tsMlsNext } from "@conclave/interop"
+import { conclave, given, openMls, tsMls, tsMlsNext } from "@conclave/interop"
 import { cipherSuite } from "@conclave/mls"
 import { type Contestant, contest, duration, type Measured, ratio, table, timedSync } from "./contest.js"
 import { cursors } from "./cursors.js"
@@ -11,11 +11,15 @@ import { hostile } from "./hostile.js"
 import { intervalKeys } from "./interval-keys.js"
 import { large } from "./large.js"
 import { machine } from "./machine.js"
-import { type Operation, operations, Scene } from "./scene.js"
+import { buildRust } from "./rust/build.js"
+import { RustLibrary, type RustLibraryName, rustLibraries } from "./rust/library.js"
+import { sideBySide } from "./rust/side-by-side.js"
+import { type Operation, operations, type Party, Scene } from "./scene.js"
 import { sdk } from "./sdk.js"
 
 /*
- * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,native,sodium,node,floor,ts-mls,ts-mls-next,openmls-wasm]
+ * npm run bench -- [--quick] [--rounds 7] [--groups 2,10,100,1000] [--only ours,native,sodium,node,floor,ts-mls,ts-mls-next,openmls-wasm,mls-rs-aws-lc,mls-rs-rustcrypto,openmls-rustcrypto,openmls-libcrux]
+ * npm run bench -- --rust [--groups 2,100,1000,10000] [--sizes 99,999,4999] [--rounds 5] [--quick]
  * npm run bench -- --large [--sizes 1000,10000,100000]
  * npm run bench -- --hostile [--sizes 1000]
  * npm run bench -- --sdk [--quick]
@@ -25,7 +29,8 @@ import { sdk } from "./sdk.js"
  *
  * Every implementation does the same, in groups of the same tree, with its default provider, turn by turn in one
  * process; what is printed are medians and ratios. `floor` is the sum of the cryptographic calls that the operation
- * cannot avoid, on our provider. `native`, `sodium` and `node` are ours with those providers.
+ * cannot avoid, on our provider. What is written in Rust runs in a process of its own (`bench/rust`, which cargo builds) and
+ * is timed inside it. `native`, `sodium` and `node` are ours with those providers.
  */
 
 const options = given(
@@ -33,8 +38,9 @@ const options = given(
     parseArgs({
       options: {
         quick: { type: "boolean", default: false },
-        groups: { type: "string", default: "2,10,100,1000" },
-        only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm" },
+        groups: { type: "string" },
+        only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm,mls-rs-aws-lc" },
+        rust: { type: "boolean", default: false },
         rounds: { type: "string" },
         large: { type: "boolean", default: false },
         hostile: { type: "boolean", default: false },
@@ -46,7 +52,7 @@ const options = given(
         suite: { type: "string", default: "1" },
       },
     }).values,
-  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --sdk, bench -- --cursors, bench -- --garbage or bench -- --intervals",
+  "bench -- --quick --rounds 7 --groups 2,10 --only ours,floor --suite 1, or bench -- --rust, bench -- --large --sizes 1000,10000, bench -- --hostile, bench -- --sdk, bench -- --cursors, bench -- --garbage or bench -- --intervals",
 )
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
@@ -56,7 +62,13 @@ const provider = nodeProvider()
 const ours = conclave(provider)
 console.log(machine(provider.name))
 
-if (options.large) {
+if (options.rust) {
+  await sideBySide({
+    sizes: groupSizes(options.quick ? "2,100" : "2,100,1000,10000"),
+    bulk: sizes(options.quick ? "99" : "99,999,4999"),
+    rounds: Number(options.rounds ?? (options.quick ? 3 : 5)),
+  })
+} else if (options.large) {
   await large(sizes("1000,10000"), rounds)
 } else if (options.sdk) {
   await sdk(rounds, options.quick)
@@ -70,21 +82,35 @@ if (options.large) {
 } else if (options.hostile) {
   for (const size of sizes("1000")) await hostile(size, rounds)
 } else {
-  for (const size of options.groups.split(",").map(Number)) await group(size)
+  const rust = rustProgram()
+  for (const size of groupSizes("2,10,100,1000")) await group(size, rust)
 }
 
 function sizes(unlessGiven: string): number[] {
   return (options.sizes ?? unlessGiven).split(",").map(Number)
 }
 
-async function group(size: number): Promise<void> {
+function groupSizes(unlessGiven: string): number[] {
+  return (options.groups ?? unlessGiven).split(",").map(Number)
+}
+
+/** Built where one of those in Rust is asked for. Where that is impossible, it says so. */
+function rustProgram(): string | undefined {
+  if (!rustLibraries.some((name) => only.includes(name))) return undefined
+  const built = buildRust()
+  if ("program" in built) return built.program
+  console.log(`NOT MEASURED: the implementations in Rust, for ${built.reason}`)
+  return undefined
+}
+
+async function group(size: number, rust: string | undefined): Promise<void> {
   const suites = new Map<number, FullTree | undefined>()
   const scenes: { readonly label: string; readonly run: (operation: Operation) => Promise<number> | number }[] = []
-  const enter = async (label: string, neighbour: Neighbour, number: number, peer = neighbour) => {
+  const enter = async (label: string, party: Party, number: number, peer = party) => {
     progress(`${label}: a group of ${size}`)
     const suite = cipherSuite(number, provider)
     if (size > 2 && !suites.has(number)) suites.set(number, new FullTree(suite, size))
-    const scene = await Scene.set(neighbour, peer, suite, suites.get(number))
+    const scene = await Scene.set(party, peer, suite, suites.get(number))
     scenes.push({ label, run: (operation) => scene.run(operation) })
   }
   const main = Number(options.suite)
@@ -107,6 +133,15 @@ async function group(size: number): Promise<void> {
     await enter("ours, suite 3", ours, 3)
     await enter("openmls-wasm", openMls, 3, ours)
   }
+  const started: RustLibrary[] = []
+  const enterRust = async (program: string, name: RustLibraryName) => {
+    // They know one cipher suite here.
+    if (!only.includes(name) || main !== 1) return
+    const library = new RustLibrary(program, name)
+    started.push(library)
+    await enter(name, library, main)
+  }
+  if (rust !== undefined) for (const name of rustLibraries) await enterRust(rust, name)
   const measured = new Map<Operation, Map<string, Measured>>()
   for (const operation of operations) {
     progress(`${operation} in a group of ${size}`)
@@ -116,6 +151,7 @@ async function group(size: number): Promise<void> {
     }
     measured.set(operation, await contest(able, rounds))
   }
+  for (const library of started) library.close()
   progress("")
   console.log(`\n${size} members, suite ${main}, medians of ${rounds} rounds`)
   console.log(
@@ -165,6 +201,7 @@ function report(measured: ReadonlyMap<Operation, ReadonlyMap<string, Measured>>,
     ...compared("ts-mls ÷ ours", "ts-mls", "ours"),
     ...compared("ts-mls-next ÷ ours", "ts-mls-next", "ours"),
     ...compared("openmls-wasm ÷ ours", "openmls-wasm", "ours, suite 3"),
+    ...rustLibraries.flatMap((name) => compared(`ours ÷ ${name}`, "ours", name)),
   ])
 }
 

@@ -42,13 +42,18 @@ export function install({ folder, packed, own, others }: Install): string | unde
   const { manifest, lock } = lockOf(packages, packed, { tarballs: "../tarballs", own, others })
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, undefined, 2))
   writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock, undefined, 2))
+  return npmCi(folder)
+}
+
+/** Installs what a lock file lists. The result is that of `install`. */
+export function npmCi(folder: string, env = environment): string | undefined {
   // Scripts are ignored: nothing may need one to work.
   const command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-  const offline = spawnSync("npm", [...command, "--offline"], { cwd: folder, env: environment, encoding: "utf8" })
+  const offline = spawnSync("npm", [...command, "--offline"], { cwd: folder, env, encoding: "utf8" })
   if (offline.status === 0) return undefined
   if (!/ENOTCACHED/.test(offline.stderr)) throw new Error(offline.stderr)
   const options = ["--prefer-offline", "--fetch-retries=1", "--fetch-timeout=20000"]
-  const online = spawnSync("npm", [...command, ...options], { cwd: folder, env: environment, encoding: "utf8" })
+  const online = spawnSync("npm", [...command, ...options], { cwd: folder, env, encoding: "utf8" })
   if (online.status === 0) return undefined
   if (!/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNRESET|ENETUNREACH/.test(online.stderr)) {
     throw new Error(online.stderr)

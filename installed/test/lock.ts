@@ -9,7 +9,7 @@ interface Locked {
   readonly [field: string]: unknown
 }
 
-type Lock = Readonly<Record<string, Locked>>
+export type Lock = Readonly<Record<string, Locked>>
 
 /** What npm says of a package that it packed. */
 export interface Packed {
