@@ -1,4 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { SignatureToVerify } from "./batch.js"
+
 /**
  * What a cryptographic library has to offer to carry MLS and the transport: synchronous primitives, addressed by the
  * field's own names. Algorithms that a provider lacks are absent from its tables, never throwing stubs.
@@ -178,6 +180,11 @@ export interface SignatureScheme {
   importKey(privateKey: Uint8Array): SigningKey
   /** `false` for anything that does not verify, malformed keys and signatures included. Never throws for it. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  /**
+   * Whether all of them verify, on every core while the caller waits. Absent where a library has no threads of its own:
+   * then, and where it says no, {@link verify} tells which do.
+   */
+  readonly verifyAll?: (signatures: readonly SignatureToVerify[]) => boolean
   isPublicKey(bytes: Uint8Array): boolean
 }
 

@@ -28,6 +28,10 @@ const ways = {
   here: (scheme: SignatureName, list: ReturnType<typeof signed>) => verifyBatch(scheme, list, { threads: 0 }),
   "on two threads": (scheme: SignatureName, list: ReturnType<typeof signed>) =>
     verifyBatch(scheme, list, { threads: 2 }),
+  "while the caller waits": async (scheme: SignatureName, list: ReturnType<typeof signed>) => {
+    const { verifyAll, verify } = provider.signatures[scheme]!
+    return verifyAll ? verifyAll(list) : list.every((it) => verify(it.publicKey, it.message, it.signature))
+  },
   "as a browser does": (scheme: SignatureName, list: ReturnType<typeof signed>) =>
     verifyBatchInBrowser(web, scheme, list),
 }

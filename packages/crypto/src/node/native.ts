@@ -1,9 +1,10 @@
 import { createRequire } from "node:module"
 import type * as Native from "@conclave/native"
+import { packSignatures } from "../batch.js"
 import { checkedAead } from "../checked/aead.js"
 import type { NistCurveName } from "../checked/curves.js"
 import { type GroupLibrary, montgomeryGroup, nistGroup } from "../checked/group.js"
-import { ecdsaScheme, edwardsScheme, type SignatureLibrary } from "../checked/signature.js"
+import { ecdsaScheme, edwardsScheme, isVerifiableIn, type SignatureLibrary } from "../checked/signature.js"
 import type {
   Aead,
   AeadName,
@@ -76,7 +77,7 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
     aeads,
     groups,
     signatures: {
-      Ed25519: edwardsScheme("Ed25519", signature("Ed25519")),
+      Ed25519: { ...edwardsScheme("Ed25519", signature("Ed25519")), verifyAll: verifyAll("Ed25519") },
       "ECDSA-P-256-SHA-256": ecdsa("P-256", "ECDSA-P-256-SHA-256"),
       "ECDSA-P-384-SHA-384": ecdsa("P-384", "ECDSA-P-384-SHA-384"),
       "ECDSA-P-521-SHA-512": ecdsa("P-521", "ECDSA-P-521-SHA-512"),
@@ -132,7 +133,14 @@ export function algorithmsOf(library: Native.NativeLibrary): NativeAlgorithms {
   }
 
   function ecdsa(curve: NistCurveName, name: Native.NativeScheme): SignatureScheme {
-    return ecdsaScheme(curve, { ...signature(name), isOnCurve: (point) => library.isOnCurve(curve, point) })
+    const scheme = ecdsaScheme(curve, { ...signature(name), isOnCurve: (point) => library.isOnCurve(curve, point) })
+    return { ...scheme, verifyAll: verifyAll(name) }
+  }
+
+  function verifyAll(name: Native.NativeScheme): NonNullable<SignatureScheme["verifyAll"]> {
+    return (signatures) =>
+      signatures.every(({ publicKey, signature }) => isVerifiableIn(name, publicKey, signature)) &&
+      library.verifyAll(name, packSignatures(signatures))
   }
 }
 

@@ -1,8 +1,10 @@
 import type { LeafIndex } from "../indexes.js"
 import type { Sliced } from "../slices.js"
+import { inParts } from "../suite/together.js"
 import type { Capabilities, Extension, Proposal, ReInit } from "../wire.js"
+import { KEY_PACKAGES_TOGETHER } from "./key-package.js"
 import { type GroupChange, makeProposal } from "./proposal-kinds.js"
-import { validateProposal } from "./proposals.js"
+import { validateProposal, verifyAdded } from "./proposals.js"
 import { resumptionId } from "./psk-ids.js"
 import { type GroupState, originOf } from "./state.js"
 import type { SentProposal, Signer } from "./types.js"
@@ -55,9 +57,17 @@ export function* proposalsOf(state: GroupState, changes: GroupChanges): Sliced<S
   wanted.push(...(changes.proposals ?? []))
   if (changes.reInit) wanted.push({ type: "reInit", ...changes.reInit })
   const proposals: Proposal[] = []
-  for (const change of wanted) {
-    proposals.push(proposalOf(state, change))
-    yield
+  for (const part of inParts(wanted, KEY_PACKAGES_TOGETHER)) {
+    const made: Proposal[] = []
+    for (const change of part) {
+      made.push(makeProposal(change, state))
+      yield
+    }
+    verifyAdded(state.epoch.suite, made)
+    for (const proposal of made) {
+      yield
+      proposals.push(validOwn(state, proposal))
+    }
   }
   // RFC 9420 §11.2, §11.3: the first commit ties the group to the one that it continues.
   if (lineage) {
@@ -70,7 +80,10 @@ export function* proposalsOf(state: GroupState, changes: GroupChanges): Sliced<S
 
 /** @throws RuleError, DecodeError */
 export function proposalOf(state: GroupState, change: GroupChange): Proposal {
-  const proposal = makeProposal(change, state)
+  return validOwn(state, makeProposal(change, state))
+}
+
+function validOwn(state: GroupState, proposal: Proposal): Proposal {
   const { epoch } = state
   const sender = { type: "member" as const, leafIndex: epoch.ownLeafIndex }
   validateProposal({ proposal, sender }, { epoch, committer: epoch.ownLeafIndex, origin: originOf(state) })

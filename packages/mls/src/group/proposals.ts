@@ -1,6 +1,8 @@
 import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
 import type { Sliced } from "../slices.js"
+import type { CipherSuite } from "../suite/suite.js"
+import { inParts } from "../suite/together.js"
 import {
   isDefaultExtension,
   isDefaultProposal,
@@ -11,6 +13,7 @@ import {
 import type { RatchetTree } from "../tree/ratchet-tree.js"
 import type { Extension, Proposal } from "../wire.js"
 import { type Epoch, leafRequirements } from "./epoch.js"
+import { KEY_PACKAGES_TOGETHER, verifyTogether } from "./key-package.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireProposalAllowed } from "./profile.js"
 import {
@@ -40,9 +43,26 @@ const kinds = Object.entries(proposalKinds) as unknown as readonly (readonly [Pr
 export function* validateProposalList(list: readonly SentProposal[], context: ProposalContext): Sliced<void> {
   if (context.committer === undefined) validateExternalList(list, context)
   else validateMemberList(list, context)
-  for (const item of list) {
-    yield
-    validateProposal(item, context)
+  for (const part of inParts(list, KEY_PACKAGES_TOGETHER)) {
+    verifyAdded(
+      context.epoch.suite,
+      part.map(({ proposal }) => proposal),
+    )
+    for (const item of part) {
+      yield
+      validateProposal(item, context)
+    }
+  }
+}
+
+/** Verifies together what many Adds have signed; they are validated all the same, and each that is not valid refused. */
+export function verifyAdded(suite: CipherSuite, proposals: readonly Proposal[]): void {
+  const added = proposals.filter((proposal) => proposal.type === "add")
+  if (added.length > 1) {
+    verifyTogether(
+      suite,
+      added.map(({ keyPackage }) => keyPackage),
+    )
   }
 }
 

@@ -52,17 +52,28 @@ export function isLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, positio
  * and again whenever somebody tries to commit it.
  */
 export function isProposedLeafSignatureValid(suite: CipherSuite, leaf: LeafNode, position: LeafPosition): boolean {
-  const { leafNodeSource: source } = leaf
-  const place = source.type === "keyPackage" ? "" : `${position.leafIndex} ${position.groupId.join()}`
-  return isVerifiedOnce(leaf, `${suite.number} ${place}`, () => isLeafSignatureValid(suite, leaf, position))
+  return isVerifiedOnce(leaf, leafPurpose(suite, leaf, position), () => isLeafSignatureValid(suite, leaf, position))
+}
+
+/** The leaf of a key package is signed without a place. */
+export function leafPurpose(suite: CipherSuite, { leafNodeSource }: LeafNode, position: LeafPosition): string {
+  const place = leafNodeSource.type === "keyPackage" ? "" : `${position.leafIndex} ${position.groupId.join()}`
+  return `${suite.number} ${place}`
 }
 
 /** Whether `verify` says that the object, which is never changed, is valid for the purpose. What holds is remembered. */
 export function isVerifiedOnce(object: object, purpose: string, verify: () => boolean): boolean {
-  if (verifiedFor.get(object) === purpose) return true
+  if (isKnownValid(object, purpose)) return true
   const valid = verify()
-  if (valid) verifiedFor.set(object, purpose)
+  if (valid) rememberValid(object, purpose)
   return valid
+}
+
+export const isKnownValid = (object: object, purpose: string): boolean => verifiedFor.get(object) === purpose
+
+/** The object, which is never changed, has been verified for the purpose. */
+export function rememberValid(object: object, purpose: string): void {
+  verifiedFor.set(object, purpose)
 }
 
 const verifiedFor = new WeakMap<object, string>()

@@ -1,20 +1,15 @@
+import type { SignatureToVerify } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
 import { signedMessage } from "../suite/labels.js"
+import { areValidTogether, inParts, SIGNATURES_TOGETHER } from "../suite/together.js"
 import type { LeafNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
 import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
 import * as math from "./math.js"
 import { isParentHashValid, parentHashOf } from "./parent-hashes.js"
 import type { RatchetTree } from "./ratchet-tree.js"
-
-/** A signature by itself, for whoever verifies many on other threads: `message` is what the scheme signs. */
-export interface SignatureToVerify {
-  readonly publicKey: Uint8Array
-  readonly message: Uint8Array
-  readonly signature: Uint8Array
-}
 
 /**
  * RFC 9420 §12.4.3.1, "verify the integrity of the ratchet tree": everything that can be known of a tree from outside,
@@ -40,22 +35,29 @@ export interface TreeValidation {
 export function* validateTreeInSlices(tree: RatchetTree, options: TreeValidation): Sliced<void> {
   yield* validateParents(tree)
   let checked = 0
-  for (const [index, leaf] of tree.leaves()) {
-    yield
-    if (++checked % LEAVES_BETWEEN_PROGRESS === 0) options.onProgress?.(checked, tree.census.members)
-    validateLeafNode(leaf, options.requirements)
-    validateLeafAmongMembers(tree, leaf)
-    if (options.signaturesVerified === true) continue
-    rule(isLeafSignatureValid(tree.suite, leaf, { groupId: options.groupId, leafIndex: index }), "leaf-signature")
+  const { groupId } = options
+  for (const leaves of inParts(tree.leaves(), SIGNATURES_TOGETHER)) {
+    const areSigned =
+      options.signaturesVerified === true ||
+      areValidTogether(tree.suite, leaves.length, () => leaves.map((it) => signatureOf(it, groupId)))
+    for (const [leafIndex, leaf] of leaves) {
+      yield
+      if (++checked % LEAVES_BETWEEN_PROGRESS === 0) options.onProgress?.(checked, tree.census.members)
+      validateLeafNode(leaf, options.requirements)
+      validateLeafAmongMembers(tree, leaf)
+      rule(areSigned || isLeafSignatureValid(tree.suite, leaf, { groupId, leafIndex }), "leaf-signature")
+    }
   }
 }
 
 /** The signature of every leaf of a tree. */
 export function leafSignatures(tree: RatchetTree, groupId: Uint8Array): SignatureToVerify[] {
-  return Array.from(tree.leaves(), ([leafIndex, leaf]) => {
-    const { publicKey, label, content, signature } = leafSignature(leaf, { groupId, leafIndex })
-    return { publicKey, message: signedMessage(label, content), signature }
-  })
+  return Array.from(tree.leaves(), (it) => signatureOf(it, groupId))
+}
+
+function signatureOf([leafIndex, leaf]: readonly [LeafIndex, LeafNode], groupId: Uint8Array): SignatureToVerify {
+  const { publicKey, label, content, signature } = leafSignature(leaf, { groupId, leafIndex })
+  return { publicKey, message: signedMessage(label, content), signature }
 }
 
 const LEAVES_BETWEEN_PROGRESS = 256

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import type { SignatureScheme } from "@conclave/crypto"
+import { type CipherSuite, dangerouslyAcceptAll, Group, type KeyPackageBundle, signWithLabel } from "@conclave/mls"
+import { type KeyPackage, KeyPackageTBS, MLSMessage } from "../src/wire.js"
+import { create, keyPackageOf, type Person, person } from "./group-fixture.js"
+
+/*
+ * Many signatures are verified together where a provider can. What is accepted and what is refused, and by which rule, is the
+ * same as one by one. These suites verify together whatever the provider can, and count.
+ */
+
+const { suite } = person("anybody").options
+
+function counting(answer: (valid: boolean) => boolean): { suite: CipherSuite; batches: number[]; alone: number } {
+  const counted = { suite, batches: [] as number[], alone: 0 }
+  const signature: SignatureScheme = {
+    ...suite.signature,
+    verify: (...signed) => {
+      counted.alone++
+      return suite.signature.verify(...signed)
+    },
+    verifyAll: (list) => {
+      counted.batches.push(list.length)
+      return answer(list.every((it) => suite.signature.verify(it.publicKey, it.message, it.signature)))
+    },
+  }
+  return Object.assign(counted, { suite: { ...suite, signature } })
+}
+
+const honest = (valid: boolean) => valid
+const people = Array.from({ length: 40 }, (_, i) => person(`member ${i}`))
+const bundles = people.map((it) => keyPackageOf(it))
+const keyPackages = bundles.map((it) => it.keyPackage)
+
+const within = (who: Person, counted: { suite: CipherSuite }): Person => ({
+  ...who,
+  options: { ...who.options, suite: counted.suite },
+})
+
+function rewritten(bundle: KeyPackageBundle, change: (keyPackage: KeyPackage) => KeyPackage): Uint8Array {
+  const { wireFormat } = decode(MLSMessage, bundle.keyPackage)
+  assert(wireFormat.type === "mlsKeyPackage")
+  const keyPackage = change(wireFormat.keyPackage)
+  return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsKeyPackage", keyPackage } })
+}
+
+const flipped = (bytes: Uint8Array) => bytes.map((byte, i) => (i === 5 ? byte ^ 1 : byte))
+
+const wrongSignature = (at: number) => rewritten(bundles[at]!, (it) => ({ ...it, signature: flipped(it.signature) }))
+
+/** The leaf node is not signed by its key, the key package around it is. */
+const wrongLeaf = (at: number) =>
+  rewritten(bundles[at]!, (it) => {
+    const leafNode = { ...it.leafNode, signature: flipped(it.leafNode.signature) }
+    const unsigned = { ...it, leafNode }
+    const signature = signWithLabel(people[at]!.signer.key, "KeyPackageTBS", encode(KeyPackageTBS, unsigned))
+    return { ...unsigned, signature }
+  })
+
+test("key packages that are added are verified together, once, by who adds and by who follows", () => {
+  const [ours, theirs] = [counting(honest), counting(honest)]
+  const alice = create(within(person("alice"), ours))
+  const bob = within(person("bob"), theirs)
+  const bundle = keyPackageOf(bob)
+  const first = alice.commit({ add: [bundle.keyPackage] })
+  alice.apply(first, dangerouslyAcceptAll(first.claims))
+  const staged = Group.stageJoin({ ...bob.options, welcome: first.welcome!, keyPackages: [bundle] })
+  const bobs = staged.accept(dangerouslyAcceptAll(staged.claims))
+  assert.deepEqual([ours.batches, theirs.batches], [[], []], "two signatures are not worth it")
+  const [before, beforeTheirs] = [ours.alone, theirs.alone]
+
+  const commit = alice.commit({ add: keyPackages })
+  assert.deepEqual(ours.batches, [80])
+  assert.equal(ours.alone, before)
+  const received = bobs.receive(commit.message)
+  assert(received.type === "commit")
+  assert.deepEqual(theirs.batches, [80])
+  // The commit itself and its leaf.
+  assert.equal(theirs.alone - beforeTheirs, 2)
+})
+
+test("one wrong signature among many refuses the commit by the rule that it breaks, wherever it is", () => {
+  for (const at of [0, 17, 39]) {
+    for (const [wrong, rule] of [
+      [wrongSignature, "key-package-signature"],
+      [wrongLeaf, "leaf-signature"],
+    ] as const) {
+      const counted = counting(honest)
+      const alice = create(within(person("alice"), counted))
+      const add = keyPackages.map((it, i) => (i === at ? wrong(i) : it))
+      assert.throws(() => alice.commit({ add }), { code: "RULE_VIOLATED", rule })
+      assert.equal(counted.batches[0], 80)
+    }
+  }
+})
+
+test("leaves of a tree are verified together; what is said of all is nothing of any", () => {
+  const alice = create(person("alice"))
+  const commit = alice.commit({ add: keyPackages })
+  alice.apply(commit, dangerouslyAcceptAll(commit.claims))
+  const join = (counted: ReturnType<typeof counting>) =>
+    Group.stageJoin({
+      ...within(people[3]!, counted).options,
+      welcome: commit.welcome!,
+      keyPackages: [bundles[3]!],
+    })
+  const counted = counting(honest)
+  assert.equal(join(counted).members.length, 41)
+  assert.deepEqual(counted.batches, [41])
+  const alone = counted.alone
+  // A library that says no: each is looked at, and all are valid.
+  const denied = counting(() => false)
+  assert.equal(join(denied).members.length, 41)
+  assert.equal(denied.alone, alone + 41)
+})
