@@ -6,7 +6,7 @@ import { noPostgres } from "@conclave/testing/servers"
 import type { Connection } from "../src/connection.js"
 import { appendFree } from "../src/delivery/append-free.js"
 import { admittingOnce } from "../src/delivery/use.js"
-import { type DeliveryStore, deliveryStore, openDatabase } from "../src/index.js"
+import { type Database, type DeliveryStore, deliveryStore, openDatabase } from "../src/index.js"
 import { bytes, commitParts, logOf, message, newGroup, opened, operator, postgres } from "./support.js"
 
 describe("appending without locks", { skip: noPostgres }, () => {
@@ -102,6 +102,36 @@ describe("appending without locks", { skip: noPostgres }, () => {
       const outcome = await attempt([before, left, message("a", "after"), message("c", "of no group")])
       assert.deepEqual(outcome, { settled: [0, 3], rest: [1, 2], conflicts: 0 })
     }
+  })
+
+  it("hides no failure of its statements, and leaves to locks what others were in the way of", async (test) => {
+    const database = await opened(test, server)
+    let planted: string | undefined
+    const failing: Database = new Proxy(database, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target)
+        if (name === "free") {
+          return (work: Parameters<Database["free"]>[0]) =>
+            target.free(async (connection) => {
+              if (planted !== undefined) await connection.script(planted)
+              return work(connection)
+            })
+        }
+        return typeof value === "function" ? value.bind(target) : value
+      },
+    })
+    const store = await deliveryStore(failing, sha256)
+    for (const name of ["a", "b"]) await store.createGroup(newGroup(name))
+    await store.append(message("a", "first"))
+    planted = "SELECT no_such_column FROM log"
+    const told = await Promise.allSettled(["1", "2"].map((id) => store.append(message("a", id))))
+    for (const it of told) assert.match(String(it.status === "rejected" && it.reason), /the database failed \(42703/)
+    assert.equal((await logOf(store, "a")).length, 1)
+    for (const code of ["40001", "40P01", "55P03", "23514", "23505"]) {
+      planted = `DO $$ BEGIN RAISE EXCEPTION SQLSTATE '${code}'; END $$`
+      assert.equal((await store.append(message("a", code))).type, "accepted", code)
+    }
+    assert.equal((await logOf(store, "a")).length, 6)
   })
 
   it("gives the same entry that comes by two gateways at once one place, and one answer", async (test) => {

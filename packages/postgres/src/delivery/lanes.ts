@@ -108,10 +108,16 @@ export class Lanes {
       if (conflicts * 2 > batch.length) lane.locked = LOCKED_BATCHES
       return rest
     } catch (error) {
-      // Nothing was written, and those that are at fault are found with locks.
-      if (!isOfDatabase(error)) return batch
-      for (const { reject } of batch) reject(error)
-      return []
+      // Nothing was written. What is in the way here is not in the way of appending with locks.
+      if (isOfOthers(error)) return batch
+      if (isOfDatabase(error) || batch.length === 1) {
+        for (const { reject } of batch) reject(error)
+        return []
+      }
+      // A statement that fails is not tried with locks, which would hide that it does: whose entry it fails for is told of it.
+      const rest: Waiting[] = []
+      for (const waiting of batch) rest.push(...(await this.#unsettled(lane, [waiting])))
+      return rest
     }
   }
 
@@ -162,6 +168,10 @@ function settle({ resolve, reject }: Waiting, settled: Settled): void {
 }
 
 const LOCKED = "55P03"
+
+/** A lock, another transaction, a partition that was dropped meanwhile, or two entries at once by the same idempotency id. */
+const isOfOthers = (error: unknown) =>
+  [LOCKED, "40001", "40P01", NO_PARTITION, "23505"].includes(failureCode(error) ?? "")
 
 /** Whatever was asked would fail, or it may have been written: not for one of the entries alone. */
 const isOfDatabase = (error: unknown) =>
