@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { afterEach, beforeEach, describe, it } from "node:test"
 import type { CryptoProvider } from "@conclave/crypto"
+import { disposeOf } from "../src/conversation/question.js"
 import type { ConversationHandle } from "../src/device/handle.js"
 import { openDevice } from "../src/device/open.js"
 import { type Client, type ClientOptions, type Conversation, memoryStore, type Store } from "../src/index.js"
@@ -48,6 +49,18 @@ function counting(): { readonly provider: CryptoProvider; take(): number } {
     },
   }
 }
+
+describe("an answer that nobody uses", () => {
+  it("is disposed of, whatever was worked on in slices", () => {
+    for (const to of ["make", "open", "enter"] as const) {
+      let isDisposed = false
+      const done = { [Symbol.dispose]: () => (isDisposed = true) }
+      disposeOf({ to, answer: { done } } as unknown as Parameters<typeof disposeOf>[0])
+      assert.ok(isDisposed, to)
+      disposeOf({ to, answer: { failure: new Error("it failed") } } as unknown as Parameters<typeof disposeOf>[0])
+    }
+  })
+})
 
 describe("work on a large group", () => {
   let world: World

@@ -125,7 +125,7 @@ export type Answered = {
 
 /** Overwrites the secrets of an answer that nobody has used. */
 export function disposeOf({ to, answer }: Pick<Answered, "to" | "answer">): void {
-  if (to !== "make" && to !== "open") return
+  if (to !== "make" && to !== "open" && to !== "enter") return
   const worked = answer as Worked<Disposable>
   if ("done" in worked) worked.done[Symbol.dispose]()
 }

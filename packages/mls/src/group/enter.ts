@@ -1,7 +1,7 @@
 import { encode } from "@conclave/codec"
 import type { SignatureToVerify } from "@conclave/crypto"
 import { equalBytes, wipe } from "@conclave/crypto"
-import { rule } from "../errors.js"
+import { rule, StateError } from "../errors.js"
 import { toEnd } from "../slices.js"
 import { leafSignatures } from "../tree/validation.js"
 import { Credential, type Extension, MLSMessage, type PreSharedKeyID, type Proposal } from "../wire.js"
@@ -9,6 +9,7 @@ import { createCommit } from "./commit.js"
 import { capabilitiesOf, environmentOf, type GroupOptions, newGroupInfo, requireAccepted } from "./environment.js"
 import { type Epoch, memberOf } from "./epoch.js"
 import {
+  destroyJoined,
   type JoinContext,
   type JoinedEpoch,
   joinOpened,
@@ -61,6 +62,7 @@ export function* prepareEntry(options: WelcomeOptions, others: readonly GroupSta
     *stage(checks: TreeChecks = {}) {
       const joined = yield* joinOpened(opened, context, checks)
       validateOrigin(joined, others, options.isSameClient)
+      let isOver = false
       return {
         groupId,
         epoch,
@@ -71,7 +73,13 @@ export function* prepareEntry(options: WelcomeOptions, others: readonly GroupSta
         keyPackageRef: joined.bundle.ref,
         accept(verdicts: readonly Verdict[]): GroupState {
           requireAccepted(joined.claims, verdicts)
+          if (isOver) throw new StateError("WRONG_EPOCH", "this join was accepted before, or disposed of")
+          isOver = true
           return stateOfJoined(environment, joined)
+        },
+        [Symbol.dispose](): void {
+          if (!isOver) destroyJoined(joined)
+          isOver = true
         },
       }
     },

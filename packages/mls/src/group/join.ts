@@ -2,7 +2,13 @@ import { decode, type Registries } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex } from "../indexes.js"
-import { type EpochSeed, epochOfJoiner, sendExternalInit, welcomeSecret } from "../schedule/key-schedule.js"
+import {
+  type EpochSeed,
+  epochOfJoiner,
+  sendExternalInit,
+  welcomeSecret,
+  wipeEpochSecrets,
+} from "../schedule/key-schedule.js"
 import { pskSecret } from "../schedule/psk.js"
 import { interimTranscriptHash } from "../schedule/transcript.js"
 import { type Sliced, toEnd } from "../slices.js"
@@ -181,6 +187,12 @@ function joinChecked(opened: OpenedWelcome, context: JoinContext): JoinedEpoch {
   // Whose signature has been verified is in the tree.
   const inviter = memberOf(groupInfo.signer, tree.leaf(groupInfo.signer)!)
   return { epoch, seed, members, inviter, claims: claimsOf(members, epoch), bundle, origin }
+}
+
+/** Overwrites the secrets of an epoch that nobody enters; the key package's own stay. */
+export function destroyJoined({ epoch, seed }: Pick<JoinedEpoch, "epoch" | "seed">): void {
+  wipeEpochSecrets(epoch.secrets)
+  wipe(...epoch.privateKeys.values(), seed.encryption, seed.welcome, seed.joiner)
 }
 
 /** Overwrites what a Welcome has told: nobody enters by it. */

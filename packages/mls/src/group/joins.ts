@@ -5,7 +5,8 @@ import type { JoinedEpoch, TreeChecks } from "./join.js"
 import type { CredentialClaim, Member, Verdict } from "./types.js"
 
 /** A group that can be entered with a Welcome, once its members have been judged. */
-export interface StagedJoinOf<Group> extends Pick<JoinedEpoch, "inviter"> {
+/** Disposing of one that is not accepted overwrites its secrets: it cannot be accepted any more. */
+export interface StagedJoinOf<Group> extends Pick<JoinedEpoch, "inviter">, Disposable {
   readonly groupId: Uint8Array
   readonly epoch: bigint
   readonly members: readonly Member[]
