@@ -14,6 +14,8 @@ export interface Blobs {
    * one before. Where the line breaks, it goes on from what the service has; it is not taken up again by a client that was
    * closed. It takes the quota of the conversation's group.
    *
+   * An upload that fails or is given up is deleted at the service, as far as it can be reached.
+   *
    * @throws {RangeError} when the content is not exactly `size` bytes
    * @throws {ClientError} `NOT_A_MEMBER` where this device is not in the conversation, or has been removed; `REFUSED` where
    *   the service has no room, keeps no blobs or none so large; `UNAVAILABLE` where it does not answer for minutes
@@ -23,8 +25,8 @@ export interface Blobs {
    * The content, in pieces; each is authentic, and is fetched when it is asked for. The last one has come when the iteration
    * ends without an error.
    *
-   * @throws {ClientError} `REFUSED` where the service has no such blob, or not any longer, and where what it has is not what
-   *   was uploaded; `UNAVAILABLE` where it does not answer for minutes
+   * @throws {ClientError} `REFUSED` where the service has no such blob, or not any longer, where what it has is not what
+   *   was uploaded, and where `size` is no number of bytes; `UNAVAILABLE` where it does not answer for minutes
    */
   get(blob: BlobReference, options?: BlobReading): AsyncIterable<Uint8Array>
   /**

@@ -107,6 +107,35 @@ describe("blobs of a client", { timeout: 60_000 }, () => {
     await Promise.all([0, 1, 2, 3].flatMap((cut) => [cutAt(cut, false), cutAt(cut, true)]))
   })
 
+  it("of no size are refused, and not read as empty", async () => {
+    await using world = new World({ inMemory: true })
+    const { alice } = await two(world)
+    const blob = await alice.blobs.put(only(alice), content(random(9)))
+    for (const size of [Number.NaN, -1, 8.5, Number.POSITIVE_INFINITY, 2 ** 53, "9" as unknown as number]) {
+      await assert.rejects(all(alice, { ...blob, size }), { code: "REFUSED", message: /no number of bytes/ })
+    }
+  })
+
+  it("that fail while they are put give the group its room back", async () => {
+    await using world = new World({ inMemory: true, limits: { blobBytesPerGroupMax: 3 * PIECE_SIZE } })
+    const deleted: Uint8Array[] = []
+    const { alice } = await two(world, (line) =>
+      tampered(line, (request, pass) => {
+        if (request.type === "deleteBlob") deleted.push(request.id)
+        return pass()
+      }),
+    )
+    const size = 2 * PIECE_SIZE
+    const stop = new AbortController()
+    const short = { size, bytes: [random(PIECE_SIZE + 1)] }
+    await assert.rejects(alice.blobs.put(only(alice), short), RangeError)
+    const onProgress = () => stop.abort()
+    await assert.rejects(alice.blobs.put(only(alice), content(random(size)), { signal: stop.signal, onProgress }))
+    for (let i = 0; i < 500 && deleted.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.equal(deleted.length, 2)
+    await alice.blobs.put(only(alice), content(random(size)))
+  })
+
   it("ask for the next piece when the service has the one before, and fetch one when it is asked for", async () => {
     await using world = new World({ inMemory: true })
     const told = { given: 0, put: 0, read: 0 }

@@ -21,6 +21,11 @@ export interface BlobsOptions {
   readonly groupOf: (conversation: Conversation) => Group | undefined
 }
 
+interface Uploading extends BlobContent {
+  readonly onProgress: (bytes: number) => void
+  readonly signal: AbortSignal
+}
+
 interface Group {
   readonly groupId: Uint8Array
   readonly prover: Asking["prover"]
@@ -42,9 +47,8 @@ export class BlobClient implements Blobs {
 
   async put(conversation: Conversation, { size, bytes }: BlobContent, options: BlobOptions = {}): Promise<OwnBlob> {
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError("size: a number of bytes")
-    const { random, provider, signal: closing } = this.#options
+    const { random, signal: closing } = this.#options
     const { lifetimeSeconds = LIFETIME_SECONDS_MAX, onProgress = () => {} } = options
-    const aead = blobAead(provider)
     const [id, key, deletionToken] = [random(32), random(KEY_SIZE), random(32)]
     using waiting = branch(options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]))
     const { signal } = waiting
@@ -53,8 +57,25 @@ export class BlobClient implements Blobs {
     const created = await this.#write(conversation, signal, (group, asking) =>
       this.#options.delivery.createBlob({ ...blob, groupId: group }, asking),
     )
+    try {
+      const until = await this.#upload(conversation, { id, key, total }, { size, bytes, onProgress, signal })
+      return { id, key, size, deletionToken, until: new Date(Number(until ?? created.until)) }
+    } catch (error) {
+      // The group's quota is free again at once; where the service cannot be reached, an hour after the last piece.
+      this.#options.delivery.deleteBlob(id, deletionToken, closing).catch(() => {})
+      throw error
+    }
+  }
+
+  /** Until when the service keeps it. */
+  async #upload(
+    conversation: Conversation,
+    { id, key, total }: { readonly id: Uint8Array; readonly key: Uint8Array; readonly total: bigint },
+    { size, bytes, onProgress, signal }: Uploading,
+  ): Promise<bigint | undefined> {
+    const aead = blobAead(this.#options.provider)
     const hashes: Uint8Array[] = []
-    let until = created.until
+    let until: bigint | undefined
     for await (const { number, isLast, plaintext } of piecesOf(bytes, size)) {
       const sealed = sealPiece(aead, key, plaintext, { number, isLast })
       hashes.push(this.#sha256(sealed))
@@ -68,12 +89,14 @@ export class BlobClient implements Blobs {
       until = stored.until
       onProgress(number * PIECE_SIZE + plaintext.length)
     }
-    return { id, key, size, deletionToken, until: new Date(Number(until)) }
+    return until
   }
 
   async *get({ id, key, size }: BlobReference, options: BlobReading = {}): AsyncGenerator<Uint8Array> {
     const { offset = 0 } = options
     if (!Number.isSafeInteger(offset) || offset < 0) throw new RangeError("offset: a number of bytes")
+    // It may be what a message said.
+    if (!Number.isSafeInteger(size) || size < 0) throw refused("size: it is no number of bytes")
     const { provider, signal: closing } = this.#options
     const aead = blobAead(provider)
     using waiting = branch(options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]))
