@@ -6,7 +6,15 @@ import { CommitTurns } from "./commit-turns.js"
 import type { DeliveryLimits } from "./limits.js"
 import { Rates, type ToAll, type ToGroup, type Wait } from "./rates.js"
 import type { RefusalKind } from "./refusals.js"
-import { type Admitted, type Budgets, ENTRY_OVERHEAD, type GroupUse, type Refusal, type Store } from "./store/store.js"
+import {
+  type Admitted,
+  type Budgets,
+  ENTRY_OVERHEAD,
+  type GroupUse,
+  type Refusal,
+  type Store,
+  type StoreUsage,
+} from "./store/store.js"
 import { groupTopic } from "./topics.js"
 
 export interface AdmissionOptions {
@@ -161,12 +169,19 @@ export class Admission {
     return undefined
   }
 
+  /** For so many bytes of a blob, which may lie elsewhere: `usage` is that of its store. */
+  blobBytes(size: number, usage: StoreUsage, asking: Asking): Refusal | undefined {
+    const wait = this.waiting("bytes", this.#bytesWait(size, asking, usage))
+    if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
+    this.rates.bytes(size, asking.requester, asking.now)
+    return undefined
+  }
+
   /**
    * The fuller the service, the less of a share may be used: who has stored little always finds room, and to fill it
    * takes very many networks, not the few whose shares add up to all there is.
    */
-  #bytesWait(size: number, { requester, now }: Asking): Wait {
-    const { bytes, sizeMax } = this.#store.usage()
+  #bytesWait(size: number, { requester, now }: Asking, { bytes, sizeMax } = this.#store.usage()): Wait {
     return this.rates.bytesWait(size, requester, now, Math.min(1, bytes / sizeMax))
   }
 

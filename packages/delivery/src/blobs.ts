@@ -70,7 +70,7 @@ export class Blobs {
       ...{ id, groupId, size, deletion },
       at: BigInt(now),
       until: BigInt(now + lifetime),
-      wholeBefore: BigInt(now + Math.min(lifetime, UPLOAD_MILLISECONDS)),
+      wholeBefore: BigInt(now + Math.min(lifetime, PAUSE_MILLISECONDS)),
       admit: (group) => this.#room(blobs, { size: Number(size), group }, asking),
     })
     if (created.type === "blob") return created
@@ -89,6 +89,7 @@ export class Blobs {
     if (refusal !== undefined) return refusal
     const put = await blobs.put({
       ...{ id, groupId, offset: counted(offset), bytes, hash: this.#sha256(bytes), at: BigInt(now) },
+      wholeBefore: BigInt(now + PAUSE_MILLISECONDS),
       isRight: hash && ((size, hashes) => equalBytes(hash, blobHash(this.#sha256, size, hashes))),
       admit: () => this.#serviceRoom(blobs, bytes.length),
     })
@@ -145,17 +146,14 @@ export class Blobs {
   #room(
     blobs: BlobStore,
     { size, group }: { readonly size: number; readonly group: BlobUse },
-    { requester, now }: Asking,
+    asking: Asking,
   ): Refusal | undefined {
     const { limits, admission, onRefusal } = this.#options
     if (group.blobs >= limits.blobsPerGroupMax || group.bytes + BigInt(size) > BigInt(limits.blobBytesPerGroupMax)) {
       onRefusal("groupQuota")
       return { type: "quotaExceeded", of: "group" }
     }
-    const full = this.#serviceRoom(blobs, size)
-    if (full !== undefined) return full
-    const wait = admission.waiting("bytes", admission.rates.bytes(size, requester, now))
-    return wait === undefined ? undefined : { type: "throttled", retryAfterMilliseconds: wait }
+    return this.#serviceRoom(blobs, size) ?? admission.blobBytes(size, blobs.usage(), asking)
   }
 
   #serviceRoom(blobs: BlobStore, size: number): Refusal | undefined {
@@ -169,8 +167,8 @@ export class Blobs {
 }
 
 const UINT32_MAX = 0xffff_ffff
-/** How long an upload may take: what it has promised itself is free again after that. */
-const UPLOAD_MILLISECONDS = 86_400_000
+/** How long an upload may pause: what it has promised itself is free again after that. */
+const PAUSE_MILLISECONDS = 3_600_000
 /** Of the room: what is left beyond is for messages, where they lie in the same place. */
 const BLOB_ROOM = 3 / 4
 /** What a look takes at least of what a requester may read, in bytes. */

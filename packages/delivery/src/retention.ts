@@ -101,10 +101,43 @@ export async function sweepOnce(
     const ofBlobs = await blobs?.sweep({ at: BigInt(now()), rowsMax })
     const ofPushes = await pushes?.sweep({ at: BigInt(now()), rowsMax })
     all += ofLogs.rows + (ofBlobs?.rows ?? 0) + (ofPushes?.rows ?? 0)
-    if (!ofLogs.more && ofBlobs?.more !== true && ofPushes?.more !== true)
+    if (!ofLogs.more && ofBlobs?.more !== true && ofPushes?.more !== true) {
+      all += await sweepGone({ store, blobs, pushes, rowsMax }, signal)
       return onSwept(performance.now() - begin, all)
+    }
     await new Promise((resolve) => setImmediate(resolve))
   }
+}
+
+/**
+ * Deletes blobs and push registrations of groups that are no more: closed by the operator, retired, or not spoken in for long. They
+ * may lie in another place than the logs, where nothing is deleted in the same transaction. Resolves with how many rows these were.
+ */
+async function sweepGone(
+  { store, blobs, pushes, rowsMax }: Pick<SweepingOptions, "store" | "blobs" | "pushes"> & { readonly rowsMax: number },
+  signal?: AbortSignal,
+): Promise<number> {
+  let rows = 0
+  const isStopped = () => signal?.aborted === true
+  for (const place of [blobs, pushes]) {
+    for (let after = new Uint8Array(); place !== undefined && !isStopped(); ) {
+      const groups = await place.groups({ after, limit: rowsMax })
+      const shown = groups.map((groupId) => ({ groupId, key: undefined, permit: () => undefined }))
+      const standings = await store.standings(shown)
+      for (const [at, groupId] of groups.entries()) {
+        if (standings[at]!.type !== "notFound") continue
+        for (let more = true; more && !isStopped(); ) {
+          const swept = await place.deleteOfGroup(groupId, rowsMax)
+          rows += swept.rows
+          more = swept.more
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+      }
+      if (groups.length < rowsMax) break
+      after = Uint8Array.from(groups.at(-1)!)
+    }
+  }
+  return rows
 }
 
 const DAY_MILLISECONDS = 86_400_000

@@ -16,9 +16,10 @@ import {
   type TestService,
 } from "@conclave/testing/delivery"
 import { type DeliveryLimits, memoryBlobStore, memoryStore, type RefusalKind, sweepOnce } from "../src/index.js"
-import { blobStores, stores } from "./stores.js"
+import { blobStores, pushStores, stores } from "./stores.js"
 
 const DAY_SECONDS = 86_400
+const HOUR = 3_600_000
 const [alice, mallory] = ["4c0000201", "4c6336401"]
 
 interface Upload {
@@ -153,7 +154,7 @@ for (const name of Object.keys(blobStores)) {
       expectType(await service.ask(readRequest(damaged)), "notFound")
     })
 
-    it("are gone when their time is over, for the operator's longest at most, and uploads that do not end, after a day", async (test) => {
+    it("are gone when their time is over, for the operator's longest at most, and uploads that do not go on, after an hour", async (test) => {
       const service = serviceOf(test, { blobLifetimeSecondsMax: 3 * DAY_SECONDS })
       const groupId = await createGroup(service)
       const [short, long, half] = [1, 2, 3].map(() => uploadOf(groupId, BLOB_CHUNK_SIZE + 1)) as [
@@ -168,9 +169,20 @@ for (const name of Object.keys(blobStores)) {
       for (const number of [0, 1]) await service.ask(putRequest(long, number))
       expectType(await service.ask(createRequest(half, 2 * DAY_SECONDS)), "blob")
       expectType(await service.ask(putRequest(half, 0)), "blob")
+      const slow = uploadOf(groupId, 2 * BLOB_CHUNK_SIZE + 1)
+      expectType(await service.ask(createRequest(slow, 2 * DAY_SECONDS)), "blob")
+      service.clock.now = begun + HOUR - 1
+      expectType(await service.ask(putRequest(half, 0)), "blob")
+      expectType(await service.ask(putRequest(slow, 0)), "blob")
+      service.clock.now = begun + HOUR
+      expectType(await service.ask(putRequest(half, 1)), "notFound")
+      // What goes on within an hour of its last chunk is kept for an hour more.
+      service.clock.now = begun + 2 * HOUR - 2
+      expectType(await service.ask(putRequest(slow, 1)), "blob")
+      service.clock.now = begun + 3 * HOUR - 2
+      expectType(await service.ask(putRequest(slow, 2)), "notFound")
       service.clock.now = begun + DAY_SECONDS * 1000
       expectType(await service.ask(readRequest(short)), "notFound")
-      expectType(await service.ask(putRequest(half, 1)), "notFound")
       assert.deepEqual(await download(service, long), Buffer.from(long.content))
       await sweepOnce({ store: service.store, blobs: service.blobs, now: () => service.clock.now })
       assert.deepEqual(await download(service, long), Buffer.from(long.content))
@@ -214,6 +226,48 @@ for (const name of Object.keys(blobStores)) {
       assert.deepEqual(await download(service, it), Buffer.from(it.content))
     })
 
+    it("go with their group, and so do push registrations, whether it was closed or retired", async (test) => {
+      const [store, blobs, pushes] = [stores[name]!(test), blobStores[name]!(test), pushStores[name]!(test)]
+      const pushSender = { send: async () => "sent" as const }
+      const service = createService(store, { blobs, pushes, pushSender })
+      const groups = [await createGroup(service), await createGroup(service), await createGroup(service)]
+      const uploads: Upload[] = []
+      for (const groupId of groups) {
+        for (const size of [BLOB_CHUNK_SIZE + 1, 9]) {
+          const it = uploadOf(groupId, size)
+          uploads.push(it)
+          expectType(await service.ask(createRequest(it, 20 * DAY_SECONDS)), "blob")
+          for (const number of chunksOf(it).keys()) expectType(await service.ask(putRequest(it, number)), "blob")
+        }
+        const endpoint = "https://push.example.org/"
+        const parts = { id: random(16), kind: "webhook", endpoint, parameters: random(1), removal: random(32) } as const
+        const lifetimeSeconds = 20 * DAY_SECONDS
+        expectType(await service.ask({ type: "registerPush", groupId, lifetimeSeconds, ...parts }), "done")
+      }
+      const sweep = () => sweepOnce({ store, blobs, pushes, rowsMax: 2, now: () => service.clock.now })
+      const readable = async () => {
+        const answers = await Promise.all(uploads.map((it) => service.ask(readRequest(it, 0n, 1))))
+        return answers.map(({ type }) => type === "blobBytes")
+      }
+      const namesOf = (ids: readonly Uint8Array[]) => ids.map((id) => Buffer.from(id).toString("hex")).sort()
+      const left = async () => {
+        const all = { after: new Uint8Array(), limit: 9 }
+        assert.deepEqual(namesOf(await pushes.groups(all)), namesOf(await blobs.groups(all)))
+        return namesOf(await blobs.groups(all))
+      }
+      await sweep()
+      assert.deepEqual(await left(), namesOf(groups))
+      assert.equal(await store.closeGroup(groups[0]!), true)
+      await sweep()
+      assert.deepEqual(await left(), namesOf(groups.slice(1)))
+      assert.deepEqual(await readable(), [false, false, true, true, true, true])
+      expectType(await service.ask({ type: "retire", groupId: groups[1]!, headSeq: 0n }), "policy")
+      service.clock.now += 8 * DAY_SECONDS * 1000
+      await sweep()
+      assert.deepEqual(await left(), namesOf(groups.slice(2)))
+      assert.deepEqual(await readable(), [false, false, false, false, true, true])
+    })
+
     it("take a group's quota from their beginning on, give it back, and one group's leaves the other's alone", async (test) => {
       const refusals: RefusalKind[] = []
       const limits = { blobsPerGroupMax: 3, blobBytesPerGroupMax: 10_000 }
@@ -250,6 +304,16 @@ describe("what a requester may do with blobs", () => {
       expectType(await service.askAs(mallory, createRequest(uploadOf(groupId, 5_000))), "blob")
     }
     expectType(await service.askAs(mallory, createRequest(uploadOf(groupId, 5_000))), "throttled")
+    expectType(await service.askAs(alice, createRequest(uploadOf(groupId, 5_000))), "blob")
+  })
+
+  it("the fuller the place of the blobs, the less of a share is used", async () => {
+    const blobs = Object.assign(memoryBlobStore(), { usage: () => ({ bytes: 500_000, sizeMax: 1_000_000 }) })
+    const limits = { bytesByRequester: { perSecond: 1, burst: 10_000 } }
+    const service = createService(memoryStore(sha256), { blobs, limits })
+    const groupId = await createGroup(service)
+    expectType(await service.askAs(mallory, createRequest(uploadOf(groupId, 5_000))), "blob")
+    expectType(await service.askAs(mallory, createRequest(uploadOf(groupId, 1))), "throttled")
     expectType(await service.askAs(alice, createRequest(uploadOf(groupId, 5_000))), "blob")
   })
 

@@ -16,7 +16,16 @@ async function stored(store: BlobStore, { until, isWhole = true }: { until: bigi
   const size = BigInt(isWhole ? bytes.length : 2 * bytes.length)
   const times = { at: TODAY, until, wholeBefore: TODAY + HOUR }
   await store.create({ id, groupId, size, deletion: sha256(id), ...times, admit: () => undefined })
-  const parts = { id, groupId, offset: 0n, bytes, hash: sha256(bytes), at: TODAY, admit: () => undefined }
+  const parts = {
+    id,
+    groupId,
+    offset: 0n,
+    bytes,
+    hash: sha256(bytes),
+    at: TODAY,
+    wholeBefore: TODAY + HOUR,
+    admit: () => undefined,
+  }
   const put = await store.put({ ...parts, isRight: isWhole ? () => true : undefined })
   assert.equal(put.type, "blob")
   return { id, bytes }

@@ -18,6 +18,7 @@ export function lazyBlobStore(file: string, open: () => BlobStore): BlobStore {
     put: async (chunk) => (await present()?.put(chunk)) ?? none,
     read: async (asked) => (await present()?.read(asked)) ?? none,
     delete: async (asked) => (await present()?.delete(asked)) ?? none,
+    groups: async (asked) => (await present()?.groups(asked)) ?? [],
     deleteOfGroup: async (groupId, rowsMax) => (await present()?.deleteOfGroup(groupId, rowsMax)) ?? nothing,
     sweep: async (due) => (await present()?.sweep(due)) ?? nothing,
     usage: () => present()?.usage() ?? { bytes: 0, sizeMax: Number.POSITIVE_INFINITY },

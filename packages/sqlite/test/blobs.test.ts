@@ -41,6 +41,7 @@ describe("blobs in a SQLite file", () => {
             bytes,
             hash: sha256(bytes),
             at: 2n,
+            wholeBefore: 3n,
           },
           ...{ isRight: isLast ? () => true : undefined, admit: () => undefined },
         })

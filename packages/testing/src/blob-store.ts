@@ -43,6 +43,7 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("later" as const), hours: fc.integer({ min: 1, max: 30 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("sweep" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("deleteOfGroup" as const), groupName }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("groups" as const), after: fc.constantFrom("", "one") }) },
 )
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
@@ -56,6 +57,8 @@ const chunksOf = (content: Uint8Array) =>
   Array.from({ length: Math.ceil(content.length / BLOB_CHUNK_SIZE) }, (_, number) =>
     content.subarray(number * BLOB_CHUNK_SIZE, (number + 1) * BLOB_CHUNK_SIZE),
   )
+
+const sortedHex = (ids: readonly Uint8Array[]) => ids.map((id) => Buffer.from(id).toString("hex")).sort()
 
 function newBlob(name: string, group: string, at: bigint, days = 1): NewBlob {
   return {
@@ -82,6 +85,7 @@ function newChunk(name: string, group: string, number: number, at: bigint): NewC
   )
   return {
     ...{ id: bytes(`id of ${name}`), groupId: bytes(group), offset, bytes: chunk, hash: sha256(chunk), at },
+    wholeBefore: at + DAY / 3n,
     isRight: isLast ? (size, hashes) => Buffer.compare(whole, blobHash(sha256, size, hashes)) === 0 : undefined,
     admit: () => undefined,
   }
@@ -119,6 +123,10 @@ async function perform(store: BlobStore, operation: Operation, at: bigint): Prom
     case "deleteOfGroup":
       while ((await store.deleteOfGroup(bytes(operation.groupName), 2)).more);
       return undefined
+    case "groups":
+      return sortedHex(
+        await store.groups({ after: operation.after === "" ? new Uint8Array() : bytes("one"), limit: 2 }),
+      )
     case "sweep":
       while ((await store.sweep({ at, rowsMax: 2 })).more);
       return undefined
@@ -188,8 +196,14 @@ export function blobStoreConformance(
       await store.put(newChunk("a", "one", 0, 2n))
       await store.put(newChunk("c", "one", 0, 2n))
       const typeAt = async (at: bigint) => (await store.read({ id: whole.id, at, offset: 0n, length: 1 })).type
-      const putAt = async (at: bigint) => (await store.put(newChunk("c", "one", 0, at))).type
+      const putAt = async (at: bigint) => (await store.put({ ...newChunk("c", "one", 0, at), offset: 0n })).type
       assert.deepEqual([await putAt(half.wholeBefore - 1n), await putAt(half.wholeBefore)], ["blob", "none"])
+      // Each chunk that comes has it kept for longer, and not beyond its time.
+      const late = { ...newBlob("b", "other", 1n), until: DAY }
+      await store.create(late)
+      await store.put(newChunk("b", "other", 0, late.wholeBefore - 1n))
+      const stateAt = async (at: bigint) => (await store.put(newChunk("b", "other", 0, at))).type
+      assert.deepEqual([await stateAt(late.wholeBefore + DAY / 3n - 2n), await stateAt(DAY)], ["blob", "none"])
       assert.deepEqual([await typeAt(whole.until - 1n), await typeAt(whole.until)], ["part", "none"])
     })
   })

@@ -40,6 +40,7 @@ const operation = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("deleteOfGroup" as const), groupName }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("mark" as const), groupName }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("groups" as const), groupName }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -92,6 +93,11 @@ async function perform(store: PushStore, operation: Operation, at: bigint): Prom
     }
     case "deleteOfGroup":
       return store.deleteOfGroup(groupId)
+    case "groups":
+      return [
+        ...(await store.groups({ after: new Uint8Array(), limit: 9 })),
+        ...(await store.groups({ after: groupId, limit: 1 })),
+      ]
     case "mark":
       return store.mark({ groupId, at })
     case "due":

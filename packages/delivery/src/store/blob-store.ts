@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Refusal, StoreUsage, Swept } from "./store.js"
+import type { GroupPage, Refusal, StoreUsage, Swept } from "./store.js"
 
 /**
  * Where blobs are kept, apart from logs and inboxes: a file of its own, tables of its own, or somebody else's service. Whole
@@ -23,6 +23,8 @@ export interface BlobStore extends AsyncDisposable {
     readonly deletion: Uint8Array
     readonly at: bigint
   }): Promise<{ readonly type: "deleted" } | { readonly type: "wrongToken" } | NoBlob>
+  /** Groups that have blobs, in the order of their ids, after `after`. */
+  groups(asked: GroupPage): Promise<readonly Uint8Array[]>
   /** Deletes for good all blobs of a group, at most `rowsMax` chunks of them at a time. */
   deleteOfGroup(groupId: Uint8Array, rowsMax: number): Promise<Swept>
   /** Deletes for good what is kept no longer at `at`, at most about `rowsMax` rows of a kind at a time. */
@@ -62,6 +64,8 @@ export interface NewChunk {
   /** SHA-256(bytes). */
   readonly hash: Uint8Array
   readonly at: bigint
+  /** If the blob is not whole with it: it is kept until then, or for longer if it was to be before, but not beyond its `until`. */
+  readonly wholeBefore: bigint
   /**
    * Asked with the hashes of all chunks when the blob would be whole otherwise; where it is `false`, the blob is deleted. The
    * request had no hash where this is `undefined`: fits every chunk but the last. Synchronous.

@@ -11,15 +11,16 @@ import {
   type NoBlob,
   type StoredBlob,
 } from "./blob-store.js"
-import { key } from "./memory-state.js"
-import type { Refusal, StoreUsage, Swept } from "./store.js"
+import { groupsAmong, key } from "./memory-state.js"
+import type { GroupPage, Refusal, StoreUsage, Swept } from "./store.js"
 
 /** The reference model of a blob store, for comparing with and for tests that need no disk. */
 export function memoryBlobStore(): BlobStore {
   return new MemoryBlobStore()
 }
 
-interface Blob extends Pick<NewBlob, "groupId" | "size" | "deletion" | "until" | "wholeBefore"> {
+interface Blob extends Pick<NewBlob, "groupId" | "size" | "deletion" | "until"> {
+  wholeBefore: bigint
   readonly chunks: Pick<NewChunk, "bytes" | "hash">[]
 }
 
@@ -56,6 +57,7 @@ class MemoryBlobStore implements BlobStore {
       return { type: "wrongHash" } as const
     }
     blob.chunks.push({ bytes: chunk.bytes.slice(), hash: chunk.hash })
+    blob.wholeBefore = smaller(blob.until, larger(blob.wholeBefore, chunk.wholeBefore))
     return stateOf(blob)
   }
 
@@ -74,6 +76,10 @@ class MemoryBlobStore implements BlobStore {
     if (!equalBytes(blob.deletion, deletion)) return { type: "wrongToken" } as const
     this.#blobs.delete(key(id))
     return { type: "deleted" } as const
+  }
+
+  async groups({ after, limit }: GroupPage): Promise<readonly Uint8Array[]> {
+    return groupsAmong(this.#blobs.values(), { after, limit })
   }
 
   async deleteOfGroup(groupId: Uint8Array): Promise<Swept> {
@@ -103,6 +109,8 @@ class MemoryBlobStore implements BlobStore {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
+const smaller = (a: bigint, b: bigint) => (a < b ? a : b)
+const larger = (a: bigint, b: bigint) => (a > b ? a : b)
 const storedOf = ({ chunks }: Blob) => BigInt(chunks.reduce((sum, { bytes }) => sum + bytes.length, 0))
 const isWhole = (blob: Blob) => storedOf(blob) === blob.size
 const isKept = (blob: Blob, at: bigint) => at < (isWhole(blob) ? blob.until : blob.wholeBefore)

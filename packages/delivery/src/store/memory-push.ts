@@ -1,7 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
-import { key } from "./memory-state.js"
+import { groupsAmong, key } from "./memory-state.js"
 import type { Claiming, NewRegistration, PushStore, Registration, RegistrationName } from "./push-store.js"
-import type { Refusal, Swept } from "./store.js"
+import type { GroupPage, Refusal, Swept } from "./store.js"
 
 /** The reference model of a store of push registrations. */
 export function memoryPushStore(): PushStore {
@@ -68,9 +68,15 @@ class MemoryPushStore implements PushStore {
     }
   }
 
-  async deleteOfGroup(groupId: Uint8Array): Promise<void> {
+  async groups({ after, limit }: GroupPage): Promise<readonly Uint8Array[]> {
+    return groupsAmong(this.#all.values(), { after, limit })
+  }
+
+  async deleteOfGroup(groupId: Uint8Array): Promise<Swept> {
     this.#due.delete(key(groupId))
-    for (const [name, kept] of this.#all) if (equalBytes(kept.groupId, groupId)) this.#all.delete(name)
+    const ofGroup = [...this.#all].filter(([, kept]) => equalBytes(kept.groupId, groupId))
+    for (const [name] of ofGroup) this.#all.delete(name)
+    return { rows: ofGroup.length, more: false }
   }
 
   async mark({ groupId, at }: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<void> {

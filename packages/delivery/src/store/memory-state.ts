@@ -5,6 +5,7 @@ import {
   type Appended,
   type Budgets,
   ENTRY_OVERHEAD,
+  type GroupPage,
   type GroupPolicy,
   type GroupUse,
   type NewEntry,
@@ -103,4 +104,14 @@ export function firstPage<T>(entries: readonly T[], { limit, sizeMax, sizeOf }: 
     page.push(entry)
   }
   return page
+}
+
+/** Of whatever belongs to groups, the groups that there are. */
+export function groupsAmong(
+  all: Iterable<{ readonly groupId: Uint8Array }>,
+  { after, limit }: GroupPage,
+): readonly Uint8Array[] {
+  const byKey = new Map([...all].map(({ groupId }) => [key(groupId), groupId]))
+  const later = [...byKey.values()].filter((groupId) => Buffer.compare(groupId, after) > 0)
+  return later.sort(Buffer.compare).slice(0, limit)
 }

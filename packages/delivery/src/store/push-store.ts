@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { PushKind } from "@conclave/contracts/delivery"
-import type { Refusal, Swept } from "./store.js"
+import type { GroupPage, Refusal, Swept } from "./store.js"
 
 /**
  * Who wants to be woken for what group, and where. Whole operations, each done entirely or not at all, and durable before
@@ -22,8 +22,10 @@ export interface PushStore extends AsyncDisposable {
   claim(asked: Claiming): Promise<readonly Uint8Array[]>
   /** Those of them that were not registered again since. */
   forget(asked: { readonly groupId: Uint8Array; readonly registrations: readonly Versioned[] }): Promise<void>
+  /** Groups that have registrations, in the order of their ids, after `after`. */
+  groups(asked: GroupPage): Promise<readonly Uint8Array[]>
   /** Deletes for good all registrations of a group, and that it is due. */
-  deleteOfGroup(groupId: Uint8Array): Promise<void>
+  deleteOfGroup(groupId: Uint8Array): Promise<Swept>
   /** Keeps that a group with registrations is due since `at`, where it is not due already: a gateway may end before it tells. */
   mark(asked: { readonly groupId: Uint8Array; readonly at: bigint }): Promise<void>
   /** Groups that are due since `before` or earlier, the longest first. */

@@ -181,6 +181,12 @@ export type AccessRefusal =
 /** What a store answers where it does not do what it is asked for. */
 export type Refused = { readonly type: "notFound" } | AccessRefusal
 
+/** Ids of groups, at most `limit`, after `after` in the order of bytes; empty: from the first on. */
+export interface GroupPage {
+  readonly after: Uint8Array
+  readonly limit: number
+}
+
 /** Knocks and answers from before `since`, Unix time in milliseconds, count no longer. */
 export interface Lasting {
   readonly since: bigint

@@ -42,6 +42,11 @@ export async function blobStore(database: Database): Promise<BlobStore> {
         await deleteBlobs(connection, [blob])
         return { type: "deleted" }
       }),
+    groups: ({ after, limit }) =>
+      database.look(async (connection) => {
+        const sql = "SELECT group_id FROM blob_group WHERE group_id > $1 ORDER BY group_id LIMIT $2"
+        return (await connection.all(sql, [after, limit])).map(({ group_id }) => group_id)
+      }),
     deleteOfGroup: (groupId, rowsMax) =>
       database.write((connection) => deleteSome(connection, { where: "group_id = $1", parameter: groupId, rowsMax })),
     async sweep({ at, rowsMax }) {
@@ -132,7 +137,7 @@ async function put(connection: Connection, chunk: NewChunk): ReturnType<BlobStor
     ...[chunk.hash, chunk.bytes],
   ])
   const stored: bigint = blob.stored + BigInt(chunk.bytes.length)
-  const keptUntil: bigint = chunk.isRight === undefined ? blob.kept_until : blob.until
+  const keptUntil: bigint = chunk.isRight === undefined ? pausedUntil(chunk, blob) : blob.until
   await connection.run("UPDATE stored_blob SET stored = $1, kept_until = $2 WHERE number = $3", [
     ...[stored, keptUntil, blob.number],
   ])
@@ -150,6 +155,12 @@ async function read(connection: Connection, { id, at, offset, length }: BlobRang
     [asked.start + 1, asked.length, day, blob.number, asked.number],
   )
   return { type: "part", size: blob.size, bytes: chunk?.bytes ?? new Uint8Array() }
+}
+
+/** How long one that is not whole is kept after a chunk. */
+function pausedUntil({ wholeBefore }: NewChunk, { kept_until, until }: Row): bigint {
+  const later: bigint = wholeBefore > kept_until ? wholeBefore : kept_until
+  return later < until ? later : until
 }
 
 /** One that is kept no longer is none, also before a sweep has come to it. */

@@ -108,10 +108,17 @@ export async function pushStore(database: Database): Promise<PushStore> {
           ],
         )
       }),
+    groups: ({ after, limit }) =>
+      database.look(async (connection) => {
+        const sql = "SELECT DISTINCT group_id FROM push_registration WHERE group_id > $1 ORDER BY group_id LIMIT $2"
+        return (await connection.all(sql, [after, limit])).map(({ group_id }) => group_id)
+      }),
     deleteOfGroup: (groupId) =>
       database.write(async (connection) => {
         await lock(connection, groupId)
-        await deletePushesOfGroup(connection, groupId)
+        await connection.run("DELETE FROM push_due WHERE group_id = $1", [groupId])
+        const rows = await connection.run("DELETE FROM push_registration WHERE group_id = $1", [groupId])
+        return { rows, more: false }
       }),
     mark: ({ groupId, at }) =>
       database.write(async (connection) => {
@@ -193,10 +200,4 @@ async function register(
     ],
   )
   return { type: "registered" }
-}
-
-/** All that is kept of who wants to be told of the group. */
-export async function deletePushesOfGroup(connection: Connection, groupId: Uint8Array): Promise<void> {
-  await connection.run("DELETE FROM push_registration WHERE group_id = $1", [groupId])
-  await connection.run("DELETE FROM push_due WHERE group_id = $1", [groupId])
 }

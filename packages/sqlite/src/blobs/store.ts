@@ -71,6 +71,11 @@ export function blobStore(database: Database): BlobStore {
         doom(connection, blob)
         return { type: "deleted" }
       }),
+    groups: async ({ after, limit }) =>
+      database.read((connection) => {
+        const sql = "SELECT group_id FROM blob_group WHERE group_id > ? ORDER BY group_id LIMIT ?"
+        return connection.all(sql, [after, limit]).map(({ group_id }) => group_id)
+      }),
     deleteOfGroup: (groupId, rowsMax) => deleteSome(database, { where: "group_id = ?", parameter: groupId, rowsMax }),
     sweep: ({ at, rowsMax }) => deleteSome(database, { where: "kept_until <= ?", parameter: at, rowsMax }),
     usage: () => database.usage(),
@@ -123,7 +128,7 @@ function put(connection: Connection, chunk: NewChunk): Awaited<ReturnType<BlobSt
     ...[chunk.hash, chunk.bytes],
   ])
   const stored: bigint = blob.stored + BigInt(chunk.bytes.length)
-  const keptUntil: bigint = chunk.isRight === undefined ? blob.kept_until : blob.until
+  const keptUntil: bigint = chunk.isRight === undefined ? pausedUntil(chunk, blob) : blob.until
   connection.run("UPDATE stored_blob SET stored = ?, kept_until = ? WHERE number = ?", [
     ...[stored, keptUntil, blob.number],
   ])
@@ -139,6 +144,12 @@ function read(connection: Connection, { id, at, offset, length }: BlobRange): Bl
     [asked.start + 1, asked.length, blob.number, asked.number],
   )
   return { type: "part", size: blob.size, bytes: chunk?.bytes ?? new Uint8Array() }
+}
+
+/** How long one that is not whole is kept after a chunk. */
+function pausedUntil({ wholeBefore }: NewChunk, { kept_until, until }: Row): bigint {
+  const later: bigint = wholeBefore > kept_until ? wholeBefore : kept_until
+  return later < until ? later : until
 }
 
 /** One that is kept no longer is none, also before a sweep has come to it. */

@@ -69,7 +69,16 @@ export function pushStore(database: Database): PushStore {
         const sql = "DELETE FROM push_registration WHERE group_id = ? AND id = ? AND version = ?"
         for (const { id, version } of registrations) connection.run(sql, [groupId, id, version])
       }),
-    deleteOfGroup: (groupId) => database.write((connection) => deletePushesOfGroup(connection, groupId)),
+    groups: async ({ after, limit }) =>
+      database.read((connection) => {
+        const sql = "SELECT DISTINCT group_id FROM push_registration WHERE group_id > ? ORDER BY group_id LIMIT ?"
+        return connection.all(sql, [after, limit]).map(({ group_id }) => group_id)
+      }),
+    deleteOfGroup: (groupId) =>
+      database.write((connection) => {
+        connection.run("DELETE FROM push_due WHERE group_id = ?", [groupId])
+        return { rows: connection.run("DELETE FROM push_registration WHERE group_id = ?", [groupId]), more: false }
+      }),
     mark: ({ groupId, at }) =>
       database.write((connection) => {
         connection.run(
@@ -137,10 +146,4 @@ function claim(connection: Connection, { groupId, told, at, before }: Claiming):
     ({ id, version, upTo }) => connection.run(sql, [at, upTo, groupId, id, version, before, upTo]) === 1,
   )
   return claimed.map(({ id }) => id)
-}
-
-/** All that is kept of who wants to be told of the group. */
-export function deletePushesOfGroup(connection: Connection, groupId: Uint8Array): void {
-  connection.run("DELETE FROM push_registration WHERE group_id = ?", [groupId])
-  connection.run("DELETE FROM push_due WHERE group_id = ?", [groupId])
 }
