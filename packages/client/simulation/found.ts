@@ -140,4 +140,22 @@ export const found: Readonly<Record<string, Plan>> = {
       item(27_197, "send", 1, 1, 0, 729_906_351),
     ],
   },
+  "a member that asked who the service is after a failover stayed behind": {
+    seed: 262,
+    devices: 4,
+    service: { store: "postgres", gateways: 3 },
+    items: [
+      item(1_000, "create", 0, 0, 0, 1_831_074_724),
+      item(3_585, "restart", 1, 1, 0, 1_415_943_362),
+      item(3_767, "invite", 2, 0, 0, 100_356_767),
+      item(3_889, "send", 3, 3, 0, 985_301_592),
+      item(4_888, "create", 1, 0, 0, 30_723_254),
+      item(4_941, "send", 1, 3, 0, 606_803_128),
+      item(5_636, "look", 1, 0, 0, 801_615_511),
+      item(5_645, "failover", 0, 3, 5, 1_203_073_056),
+      item(5_821, "stranger", 3, 3, 0, 264_429_677),
+      item(6_341, "continue", 0, 0, 0, 1_479_859_619),
+      item(6_539, "title", 1, 3, 0, 1_842_763_501),
+    ],
+  },
 }

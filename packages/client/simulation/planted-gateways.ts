@@ -288,4 +288,9 @@ export const gatewayBugs: readonly Bug[] = [
     kept: "an invitation had the number of one that a failover lost, and was not read",
     changes: [{ file: "device/inbox.js", find: "if (hasRead && !followsAny())", replace: "if (false)" }],
   },
+  {
+    name: "what an earlier incarnation has signed is of no use to who learns of the next one first",
+    kept: "a member that asked who the service is after a failover stayed behind",
+    changes: [{ file: "conversation/heads.js", find: "isEarlier && signer", replace: "false && signer" }],
+  },
 ]

@@ -81,6 +81,16 @@ function confirm(turn: Turn, head: HeadClaim): boolean {
   return true
 }
 
+/** What this device has read was signed before the service was restored, and that before this device asked who it is. */
+function noteEarlier(turn: Turn, { incarnation, seq, chainHash, signature }: HeadClaim): void {
+  const { state, moment } = turn
+  const isEarlier = incarnation < (moment.service?.incarnation ?? 0n)
+  const claim = { incarnation, seq, chainHash, signature }
+  if (state.facts.head === undefined && isEarlier && signer(turn, claim) !== undefined) {
+    turn.update({ head: claim, headAt: BigInt(moment.now) })
+  }
+}
+
 /** What the service says of itself has been learned; `answer` is how far it says that the log goes, with its signature. */
 export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined): Next {
   const { state, moment } = turn
@@ -88,6 +98,7 @@ export function onServiceAnswer(turn: Turn, answer: AnswerOf<"head"> | undefined
   disputes.wantsService = false
   const { told } = position
   position.takeTold()
+  if (told !== undefined) noteEarlier(turn, { ...told, chainHash: position.chainHash })
   const hasOther =
     answer?.headSeq === position.cursor &&
     !equalBytes(answer.chainHash, position.chainHash) &&
