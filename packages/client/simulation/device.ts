@@ -21,7 +21,7 @@ import { Line, Weather } from "./network.js"
 import { type Verified, watchedProvider } from "./provider.js"
 import type { Dice } from "./random.js"
 import { Recorder } from "./replay.js"
-import type { Services } from "./service.js"
+import type { Origin, Services } from "./service.js"
 import { simulatedSlicing } from "./slicing.js"
 import type { Timeline } from "./timeline.js"
 import type { Trace } from "./trace.js"
@@ -37,6 +37,7 @@ export interface DeviceOptions {
   readonly timeline: Timeline
   readonly trace: Trace
   readonly services: Services
+  readonly from: Origin
   readonly invariants: Invariants
   readonly isStrangerAbout: () => boolean
   readonly verified: Verified
@@ -157,7 +158,7 @@ export class SimulatedDevice {
   #open(life: Life): Promise<Client> {
     const { name, dice, timeline, trace, services } = this.#options
     const common = { life, timeline, dice, trace }
-    const connection = services.connection()
+    const connection = services.connection(this.#options.from)
     const line = (service: ServiceName) =>
       new Line<Asked | undefined>({
         ...common,

@@ -128,7 +128,7 @@ export class Line<Asked> implements Transport {
   }
 
   async *subscribe(body: Uint8Array, { signal }: RequestOptions = {}): AsyncGenerator<Uint8Array> {
-    const { weather, dice, timeline, onRequest, onAnswer, name } = this.#options
+    const { weather, dice, timeline, onRequest, onAnswer, name, connection } = this.#options
     const copy = body.slice()
     const asked = onRequest(copy)
     const what = `${name} stream ${++this.#requests}`
@@ -148,7 +148,8 @@ export class Line<Asked> implements Transport {
       if (weather.is("partition") || (weather.is("loss") && dice.chance(35))) throw lineIsDead("lost on the way")
       const gateway = this.#gateway()
       leave = gateway.onGone(() => breakOff(lineIsDead("the gateway is gone")))
-      const service = directTransport(gateway[this.#options.service])
+      const serve = gateway[this.#options.service]
+      const service = directTransport((request, context) => serve(request, { ...context, ...connection.from }))
       const answers = service.subscribe(copy, { signal: breaking.signal })[Symbol.asyncIterator]()
       for (;;) {
         const { value, done } = await within(answers.next())
@@ -178,7 +179,7 @@ export class Line<Asked> implements Transport {
   async #ask(body: Uint8Array): Promise<Uint8Array | undefined> {
     try {
       // A request that is under way arrives, whatever has become of the device.
-      const context = { signal: UNDISTURBED, early: false }
+      const context = { signal: UNDISTURBED, early: false, ...this.#options.connection.from }
       for await (const answer of this.#gateway()[this.#options.service](body.slice(), context)) return answer.slice()
       return undefined
     } catch {

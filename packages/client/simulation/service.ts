@@ -1,6 +1,6 @@
 import * as authentication from "@conclave/auth"
 import { raiseIncarnation } from "@conclave/delivery"
-import type { Handler } from "@conclave/transport"
+import type { Handler, RequestContext } from "@conclave/transport"
 import { Bus } from "./gateways/bus.js"
 import { Gateway, type ServiceName } from "./gateways/gateway.js"
 import { Database, MemoryModel, type Session, type StoreKind } from "./gateways/model.js"
@@ -23,15 +23,20 @@ export interface ServiceOptions extends LedgerOptions {
 /** So many of the devices come through a proxy that gives each request to another gateway. */
 const PERCENT_UNKEPT = 30
 
+/** From where a device comes, as the service sees it. */
+export type Origin = Pick<RequestContext, "peer" | "network">
+
 /** How one device comes to a gateway: to the same while that takes connections, or each time to another. */
 export class Connection {
+  readonly from: Origin
   readonly #services: Services
   readonly #isKept: boolean
   #gateway: Gateway | undefined
 
-  constructor(services: Services, isKept: boolean) {
+  constructor(services: Services, { isKept, from }: { readonly isKept: boolean; readonly from: Origin }) {
     this.#services = services
     this.#isKept = isKept
+    this.from = from
   }
 
   /** `undefined` where none takes connections. */
@@ -70,8 +75,8 @@ export class Services {
     })
   }
 
-  connection(): Connection {
-    return new Connection(this, !this.#options.chance.chance(PERCENT_UNKEPT))
+  connection(from: Origin): Connection {
+    return new Connection(this, { isKept: !this.#options.chance.chance(PERCENT_UNKEPT), from })
   }
 
   /** For a new connection; `undefined` where no gateway takes any. */

@@ -7,7 +7,7 @@ import { DURATION, type Item, NAMES, type Plan } from "./plan.js"
 import { onVirtualPlatform, settled } from "./platform.js"
 import { type Verified, watchedProvider } from "./provider.js"
 import { Dice, diceFor } from "./random.js"
-import { Services } from "./service.js"
+import { type Origin, Services } from "./service.js"
 import { Stranger } from "./stranger.js"
 import { Timeline } from "./timeline.js"
 import { Trace } from "./trace.js"
@@ -83,11 +83,13 @@ class World {
       onError: (error) => this.#invariants.broken("no fault in the program", `the service: ${error}`),
     })
     this.#stranger = new Stranger(this.#services, provider)
+    const origins = originsOf(plan)
     this.#devices = NAMES.slice(0, plan.devices).map(
-      (name) =>
+      (name, n) =>
         new SimulatedDevice({
           ...common,
           name,
+          from: origins[n]!,
           dice: diceFor(seed, name),
           sliceDice: diceFor(seed, `slices of ${name}`),
           services: this.#services,
@@ -437,6 +439,16 @@ class World {
         break
     }
   }
+}
+
+/** In half of the seeds the service sees from where a device comes: some have an address or a network in common. */
+function originsOf({ seed, devices, service }: Plan): readonly Origin[] {
+  const dice = diceFor(seed, "origins")
+  if (service === undefined || dice.chance(50)) return Array.from({ length: devices }, () => ({}))
+  return Array.from({ length: devices }, () => {
+    const address = dice.below(devices)
+    return { peer: `peer ${address}`, network: `network ${address % 2}` }
+  })
 }
 
 const lengthOf = (round: number) => Math.min(ROUND_MAX, ROUND * 2 ** (round >> 1))
