@@ -14,6 +14,8 @@ export interface Measured {
 /** Rounds last at least so long for each contestant, so that what is fast is run often. */
 const ROUND_MILLISECONDS_MIN = 15
 const RUNS_MAX = 400
+/** And at most so long, what prepares the runs included: after that it makes do with those that it has. */
+const ROUND_MILLISECONDS_MAX = 400
 
 /**
  * Medians over the rounds, in each of which every contestant has its turn, the first another one each time. The value
@@ -34,7 +36,9 @@ export async function contest(contestants: readonly Contestant[], rounds: number
 async function oneRound(contestant: Contestant): Promise<number> {
   const runs: number[] = []
   let spent = 0
-  while (runs.length === 0 || (spent < ROUND_MILLISECONDS_MIN && runs.length < RUNS_MAX)) {
+  const end = performance.now() + ROUND_MILLISECONDS_MAX
+  const isEnough = () => spent >= ROUND_MILLISECONDS_MIN || runs.length >= RUNS_MAX || performance.now() >= end
+  while (runs.length === 0 || !isEnough()) {
     const milliseconds = await contestant.once()
     runs.push(milliseconds)
     spent += milliseconds

@@ -4,11 +4,12 @@
  */
 import assert from "node:assert/strict"
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { environment, install, pack, program, run, serve } from "../test/application.js"
+import { absentBinary, binaryPackage, installNative, provider } from "../test/native-application.js"
 
 interface Runtime {
   /** The package with its program, and where that is in it. */
@@ -31,6 +32,8 @@ after(() => rmSync(place, { recursive: true, force: true }))
 const application = join(place, "application")
 const reason = absent()
 if (reason !== undefined) console.error(`NOT TESTED in other runtimes: ${reason}`)
+const nativeApplication = join(place, "native/application")
+const noNative = reason ?? absentBinary() ?? (await installNative(join(place, "native"), nativeApplication))
 
 /** Why there is nothing to test with. */
 function absent(): string | undefined {
@@ -68,6 +71,19 @@ for (const [name, { file, words = [] }] of Object.entries(runtimes)) {
       const talk = [...command, program("connected", application)] as const
       const { stdout, stderr } = await run(application, talk, { CONCLAVE_SERVER: service })
       assert.equal(stdout, "alice: hello, bob\n", stderr)
+    })
+
+    const skip = name.startsWith("node") ? (noNative ?? false) : "only Node is promised Node-API"
+    it("the native provider is taken, and where its package is missing, the next one", { skip }, async () => {
+      assert.deepEqual(await provider(nativeApplication, path), { name: "node+native" })
+      const [there, aside] = [join(nativeApplication, binaryPackage), join(nativeApplication, "aside")]
+      renameSync(there, aside)
+      try {
+        const fallback = `@conclave/native has no binary for linux ${process.arch}`
+        assert.deepEqual(await provider(nativeApplication, path), { name: "node+sodium-native", fallback })
+      } finally {
+        renameSync(aside, there)
+      }
     })
   })
 }

@@ -41,13 +41,13 @@ export async function sideBySide({ sizes, bulk, rounds }: Options): Promise<void
   console.log(
     `mls-rs ${crateVersion("mls-rs")}, OpenMLS ${crateVersion("openmls")}; suite ${SUITE}, medians of ${rounds}`,
   )
-  const rows: string[][] = []
+  const head = ["", "members", OURS, ...rustLibraries, `ours ÷ ${REFERENCE}`, "goal", ""]
   for (const size of sizes) {
     const measured = await inParties(built.program, (parties) => groups(parties, size, rounds))
-    for (const operation of operations) {
-      rows.push(row(operation, size, measured.get(operation)!, goals[operation][size]))
-    }
+    const rows = operations.map((operation) => row(operation, size, measured.get(operation)!, goals[operation][size]))
+    console.log(`\n${table([head, ...rows])}`)
   }
+  const rows: string[][] = []
   for (const count of bulk) {
     const measured = await inParties(built.program, (parties) => {
       const contestants = [...parties].map(([name, party]) => bulkAddition(name, party, { suite: SUITE, count }))
@@ -55,8 +55,7 @@ export async function sideBySide({ sizes, bulk, rounds }: Options): Promise<void
     })
     rows.push(row("add in one commit", count, measured, BULK_GOAL))
   }
-  const head = ["", "members", OURS, ...rustLibraries, `ours ÷ ${REFERENCE}`, "goal", ""]
-  console.log(table([head, ...rows]))
+  console.log(`\n${table([head, ...rows])}`)
 }
 
 /** Each size has processes of its own: what was measured before takes no memory. */
