@@ -1,35 +1,18 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core"
+import type { BrowserContext, Locator, Page } from "playwright-core"
+import { type Look, launch } from "./browsers.js"
 
-export const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
-export const noChromium = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
+export { executablePath, type Look, noChromium } from "./browsers.js"
 
 /** Of the repository; left out of it. */
 const output = fileURLToPath(new URL("../../../../../output/", import.meta.url))
 
-const args = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-]
 const WAIT_MILLISECONDS = 15_000
 
 type NodeKind = "leaf" | "parent" | "filled" | "blank" | "renewed" | "added" | "own"
-
-export interface Look {
-  readonly width?: number
-  readonly height?: number
-  readonly colorScheme?: "light" | "dark"
-  readonly reducedMotion?: "reduce" | "no-preference"
-}
 
 /** Somebody with a browser of their own, in a profile folder of their own. */
 export class Person implements AsyncDisposable {
@@ -55,16 +38,7 @@ export class Person implements AsyncDisposable {
 
   /** Starts the browser, with whatever the profile holds from before. `watch` sees the page before anything is loaded. */
   async open(fragment = "", watch?: (page: Page) => void): Promise<void> {
-    const { width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = this.#look
-    this.#context = await chromium.launchPersistentContext(this.#folder, {
-      executablePath,
-      args,
-      viewport: { width, height },
-      colorScheme,
-      reducedMotion,
-      locale: "en-GB",
-      timezoneId: "Europe/Berlin",
-    })
+    this.#context = await launch(this.#folder, this.#look)
     this.#context.setDefaultTimeout(WAIT_MILLISECONDS)
     this.#page = this.#watch(this.#context.pages()[0] ?? (await this.#context.newPage()))
     watch?.(this.#page)

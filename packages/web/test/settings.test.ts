@@ -225,36 +225,6 @@ describe("sign out and delete", { skip: noChromium, timeout: 60_000 }, () => {
   })
 })
 
-describe("a file that is dropped or pasted", { skip: noChromium, timeout: 60_000 }, () => {
-  it("does not take the page away, and the page says that it was not sent", async () => {
-    await using service = new Service()
-    await service.start()
-    await using alice = await registered("alice", service)
-    const drop = (type: "drop" | "dragover" | "paste", text?: string) =>
-      alice.page.evaluate(
-        ([name, also]) => {
-          const files = new DataTransfer()
-          files.items.add(new File(["x"], "picture.png", { type: "image/png" }))
-          if (also !== undefined) files.setData("text/plain", also)
-          const init = { bubbles: true, cancelable: true }
-          const event =
-            name === "paste"
-              ? new ClipboardEvent(name, { ...init, clipboardData: files })
-              : new DragEvent(name, { ...init, dataTransfer: files })
-          return document.body.dispatchEvent(event)
-        },
-        [type, text] as const,
-      )
-    assert.equal(await drop("dragover"), false)
-    assert.equal(await alice.page.getByText("Files cannot be sent yet.").count(), 0)
-    assert.equal(await drop("drop"), false)
-    await alice.page.getByText("Files cannot be sent yet.").waitFor()
-    assert.equal(await drop("paste"), false)
-    assert.equal(await drop("paste", "a table"), true, "as text it is pasted")
-    await looks(alice, "files")
-  })
-})
-
 async function looks(person: Person, name: string): Promise<void> {
   for (const width of [1280, 390]) {
     await person.page.setViewportSize({ width, height: width < 760 ? 844 : 800 })

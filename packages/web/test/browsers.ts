@@ -1,0 +1,71 @@
+import { chmodSync, existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type BrowserContext, chromium, firefox } from "playwright-core"
+
+export type BrowserName = "chromium" | "firefox"
+
+export interface Look {
+  /** Default: chromium. */
+  readonly browser?: BrowserName
+  readonly width?: number
+  readonly height?: number
+  readonly colorScheme?: "light" | "dark"
+  readonly reducedMotion?: "reduce" | "no-preference"
+}
+
+export const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
+export const noChromium = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
+
+const firefoxPath = process.env.FIREFOX_PATH ?? "/usr/bin/firefox-esr"
+/** Why nothing is tested in Firefox; it has to be there where `CONCLAVE_FIREFOX_REQUIRED` is 1. */
+export const noFirefox = existsSync(firefoxPath) ? false : `no Firefox at ${firefoxPath}`
+if (noFirefox !== false && process.env.CONCLAVE_FIREFOX_REQUIRED === "1") throw new Error(noFirefox)
+
+const args = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+]
+
+/** Starts a browser with what its profile folder holds from before. */
+export function launch(folder: string, look: Look): Promise<BrowserContext> {
+  const { browser = "chromium", width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
+  const common = { viewport: { width, height }, locale: "en-GB", timezoneId: "Europe/Berlin" }
+  if (browser === "chromium") {
+    return chromium.launchPersistentContext(folder, { ...common, executablePath, args, colorScheme, reducedMotion })
+  }
+  return firefox.launchPersistentContext(folder, {
+    ...common,
+    // As its maker ships it, by WebDriver BiDi.
+    channel: "moz-firefox",
+    executablePath: relayTo(folder),
+    env: { ...process.env, FIREFOX: firefoxPath },
+    firefoxUserPrefs: {
+      "layout.css.prefers-color-scheme.content-override": colorScheme === "dark" ? 0 : 1,
+      "ui.prefersReducedMotion": reducedMotion === "reduce" ? 1 : 0,
+      // What a new profile would ask of the network, and show before the page.
+      "app.normandy.enabled": false,
+      "browser.aboutwelcome.enabled": false,
+      "browser.safebrowsing.update.enabled": false,
+      "datareporting.policy.dataSubmissionEnabled": false,
+      "extensions.systemAddon.update.enabled": false,
+      "network.captive-portal-service.enabled": false,
+      "services.settings.server": "data:,",
+    },
+  })
+}
+
+/** A program that Playwright can start: see `firefox-relay.ts`. */
+function relayTo(folder: string): string {
+  const path = join(folder, "firefox-relay")
+  const relay = fileURLToPath(new URL("firefox-relay.js", import.meta.url))
+  writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' '${relay}' "$@"\n`)
+  chmodSync(path, 0o755)
+  return path
+}
