@@ -62,3 +62,26 @@ test("a message longer than the memory that is kept grows the module's memory, a
   const opened = chacha20Poly1305.open(secret, nonce, chacha20Poly1305.seal(secret, nonce, message, nothing), nothing)
   assert.equal(Buffer.compare(opened!, message), 0)
 })
+
+test("a page that asks for curve 25519 alone gets what suites 1 and 3 need, and the same answers", async () => {
+  const { browserProvider, webProvider } = await import("../src/web/provider.js")
+  const [small, whole] = [await browserProvider({ curves: "25519" }), await webProvider()]
+  assert.deepEqual(
+    [small.groups, small.signatures, small.aeads, small.hashes].map((it) => Object.keys(it).sort()),
+    [["X25519"], ["Ed25519"], ["AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"], ["SHA-256", "SHA-512"]],
+  )
+  assert.equal(Object.keys(whole.groups).length, 5)
+  const message = seeded("message")(100)
+  using key = small.signatures.Ed25519!.importKey(seeded("seed")(32))
+  using same = whole.signatures.Ed25519!.importKey(seeded("seed")(32))
+  assert.deepEqual(key.sign(message), same.sign(message))
+  const [nonce, nothing] = [new Uint8Array(12), new Uint8Array(0)]
+  for (const name of Object.keys(small.aeads) as (keyof typeof small.aeads)[]) {
+    const [one, other] = [small.aeads[name]!, whole.aeads[name]!]
+    const secret = seeded("secret")(one.keySize)
+    assert.deepEqual(one.seal(secret, nonce, message, nothing), other.seal(secret, nonce, message, nothing))
+  }
+  for (const name of ["SHA-256", "SHA-512"] as const) {
+    assert.deepEqual(small.hashes[name]!.hmac(nonce, message), whole.hashes[name]!.hmac(nonce, message))
+  }
+})

@@ -4,7 +4,8 @@ import type { Plugin } from "vite"
 
 const LIBRARY = /[\\/]libsodium-sumo\.mjs$/
 const CALLER = /[\\/]crypto[\\/]dist[\\/]src[\\/]web[\\/]sodium\.js$/
-const LATER = 'await import("libsodium-sumo")'
+const NAME = "libsodium-sumo"
+const LATER = `await import("${NAME}")`
 /** The one call in the library's text that decodes its WebAssembly. */
 const EMBEDDED = /\("([A-Za-z0-9+/]{100000,}={0,2})"\)/
 /** One of the 600 C functions that the library makes properties of. */
@@ -25,7 +26,7 @@ export function sodiumFile(): Plugin {
     transform(code, id) {
       if (CALLER.test(id)) {
         if (code.split(LATER).length !== 2) this.error("@conclave/crypto does not load libsodium as it did")
-        return { code: `import * as library from "libsodium-sumo"\n${code.replace(LATER, "library")}`, map: null }
+        return { code: `import * as library from "${NAME}"\n${code.replace(LATER, "library")}`, map: null }
       }
       if (!LIBRARY.test(id)) return undefined
       const text = EMBEDDED.exec(code)?.[1]

@@ -5,6 +5,8 @@ import { portableHashes } from "./hash.js"
 import { randomBytes } from "./random.js"
 import { portableSignatures } from "./signatures.js"
 
+export { randomBytes }
+
 /** Every algorithm in JavaScript alone, for runtimes without node:crypto and without WebAssembly. */
 export function portableProvider(): CryptoProvider {
   return {

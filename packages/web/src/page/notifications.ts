@@ -1,7 +1,6 @@
-import type { Told } from "@conclave/headless/browser"
+import type { Headless, Told } from "@conclave/headless/browser"
 import { textOf } from "../profile/content-words.js"
-import type { Profile } from "../profile/profile.js"
-import { titleOf } from "../profile/words.js"
+import { type People, titleOf } from "../profile/words.js"
 import { addressOf } from "../view/route.js"
 import { notificationWords } from "../words/notification-words.js"
 import type { Settings } from "./settings.js"
@@ -11,6 +10,11 @@ export type Permission = NotificationPermission | "unsupported"
 
 export function notificationPermission(): Permission {
   return typeof Notification === "undefined" ? "unsupported" : Notification.permission
+}
+
+/** Of a profile, what messages are shown of. */
+interface Messages extends People {
+  readonly headless: Headless
 }
 
 /** Browsers ask the user in answer to a click alone, and remember what was said. */
@@ -23,7 +27,7 @@ export async function askForNotifications(): Promise<Permission> {
  * Shows messages of others while the page is open and hidden: one notification for each conversation, which the next one
  * replaces. Muted conversations and own messages show none.
  */
-export function followMessages(profile: Profile, settings: () => Settings): void {
+export function followMessages(profile: Messages, settings: () => Settings): void {
   const shown = new Set<Notification>()
   profile.headless.listen((told) => {
     if (document.visibilityState === "visible" || !settings().notifies || notificationPermission() !== "granted") return
@@ -39,7 +43,7 @@ export function followMessages(profile: Profile, settings: () => Settings): void
   })
 }
 
-function show(profile: Profile, { event }: Told, showsContents: boolean): Notification | undefined {
+function show(profile: Messages, { event }: Told, showsContents: boolean): Notification | undefined {
   if (event.type !== "message" || event.from === profile.name) return undefined
   const { id } = event.conversation
   const { conversations, archived } = profile.headless.getSnapshot()
