@@ -20,7 +20,7 @@ export type TextPart = string | Link
 
 /** Longer than this, nothing is a link. In UTF-16 units. */
 const LENGTH_MAX = 2_048
-const SHOWN_MAX = 200
+const SHOWN_MAX = 120
 const BEGINNING = /(?:https?:\/\/|mailto:)/giu
 /** What ends a link: white space, what nobody can see, and quotes and brackets that stand around links. */
 const END = /[\s\p{C}\p{Z}\p{Default_Ignorable_Code_Point}<>"“”„«»`]/u

@@ -128,11 +128,16 @@ function emphasized(tokens: readonly Inline[]): readonly Inline[] {
       continue
     }
     let done = 0
-    for (const { 0: sign, index: at } of token.matchAll(/\*\*|\*|_/gu)) {
+    for (const { 0: sign, index: at } of token.matchAll(/\*\*|\*|_+/gu)) {
       const before = token[at - 1] ?? (at === 0 && index > 0 ? "." : " ")
       const after = token[at + sign.length] ?? (index < tokens.length - 1 ? "." : " ")
       append(top().parts, token.slice(done, at))
       done = at + sign.length
+      // `__init__` is a name.
+      if (sign.startsWith("__")) {
+        append(top().parts, sign)
+        continue
+      }
       const depth = stack.findIndex((it) => it.sign === sign)
       if (depth !== -1 && !isSpace(before) && !isWord(after) && hasContent(stack, depth)) {
         giveUp(depth + 1)

@@ -19,6 +19,7 @@ const END_PIXELS = 80
 const OVERSCAN_MIN = 600
 /** A row that was looked for stands so far down, of the height of the area. */
 const REVEALED_AT = 0.3
+const LEFT_IN_SIGHT_PIXELS = 80
 const HEIGHT_BEFORE_MEASURED = 800
 
 /**
@@ -59,7 +60,7 @@ export class Scroller {
   settle(): boolean {
     const area = this.#area
     if (area === null || this.#list === null) return false
-    for (const row of this.#elements()) this.rows.measure(row.dataset.key!, row.getBoundingClientRect().height)
+    this.#measure()
     if (this.#anchor === undefined) area.scrollTop = area.scrollHeight
     else this.#restore(area)
     this.#top = area.scrollTop
@@ -70,6 +71,11 @@ export class Scroller {
   scrolled(isFollowing: boolean): boolean {
     const area = this.#area
     if (area === null) return isFollowing
+    // Rows have become shorter, and the browser has moved what is left: nobody has scrolled.
+    if (this.#measure()) {
+      this.settle()
+      return isFollowing
+    }
     const isDown = area.scrollTop >= this.#top
     this.#top = area.scrollTop
     const isAtEnd = area.scrollHeight - area.scrollTop - area.clientHeight < END_PIXELS
@@ -116,13 +122,24 @@ export class Scroller {
     return index !== undefined && this.rows.top(index + 1) < this.#actualSight().top
   }
 
+  /** Whether a row has another height than before. */
+  #measure(): boolean {
+    return this.#elements()
+      .map((row) => this.rows.measure(row.dataset.key!, row.getBoundingClientRect().height))
+      .some(Boolean)
+  }
+
   #restore(area: HTMLElement): void {
     const anchor = this.#present()
     if (anchor === undefined) return
     this.#anchor = anchor
     const row = this.#elements().find((it) => it.dataset.key === anchor.key)
     if (row === undefined) return
-    const moved = row.getBoundingClientRect().top - area.getBoundingClientRect().top - anchor.offset
+    const { top, height } = row.getBoundingClientRect()
+    // Of a row that was much longer a moment ago, the end stays in sight.
+    const offset = Math.max(anchor.offset, Math.min(0, LEFT_IN_SIGHT_PIXELS - height))
+    if (offset !== anchor.offset) this.#anchor = { key: anchor.key, offset }
+    const moved = top - area.getBoundingClientRect().top - offset
     if (Math.abs(moved) >= 0.5) area.scrollTop += moved
     this.#look()
   }
