@@ -103,7 +103,8 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
     await team.send("It is me, Alice")
     const message = alice.message("It is me, Alice", "received")
     await message.waitFor()
-    assert.equal(await message.locator(".message-from").innerText(), "Alice bob")
+    // She is called Alice herself.
+    assert.equal(await message.locator(".message-from").innerText(), "Alice bob looks like another member")
     assert.equal(await alice.member("Alice").locator(".person").innerText(), "Alice\nbob")
     assert.match(await alice.page.getByTestId("announcement").innerText(), /^Alice \(bob\): It is me/)
     await alice.member("किरण देसाई").click()

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
+import { personLabel } from "@conclave/client/browser"
+import { alike } from "../src/profile/likeness.js"
 import { COLOURS, colourOf, initialsOf } from "../src/profile/person-colours.js"
+import type { People } from "../src/profile/words.js"
 import { Rows } from "../src/view/rows.js"
 
 describe("rows", () => {
@@ -45,6 +48,31 @@ describe("rows", () => {
 })
 
 describe("people", () => {
+  it("who may be taken for one another are known, by their names and by what they are called", () => {
+    const called = new Map([
+      ["eve", "Alice"],
+      ["ann", undefined],
+    ])
+    const people: People = { name: "me", called: (name) => name, label: (name) => personLabel(name, called.get(name)) }
+    const cases: readonly (readonly [members: string, alike: string])[] = [
+      ["alice bob carol", ""],
+      ["alice a1ice bob", "alice a1ice"],
+      ["alice \u0430lice", "alice \u0430lice"],
+      ["alice eve", "alice eve"],
+      ["modern rnodern", "modern rnodern"],
+      ["a.b-c abc", "a.b-c abc"],
+      ["constructor __proto__ proto toString", "__proto__ proto"],
+      ["guest-1 guest-2", ""],
+    ]
+    for (const [members, expected] of cases) {
+      assert.deepEqual(
+        [...alike(members.split(" "), people)].sort(),
+        expected.split(" ").filter(Boolean).sort(),
+        members,
+      )
+    }
+  })
+
   it("have a colour of their own, the same everywhere, and all colours are used", () => {
     assert.equal(colourOf("alice"), colourOf("alice"))
     const names = Array.from({ length: 500 }, (_, at) => `guest-${at}`)

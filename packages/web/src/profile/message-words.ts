@@ -41,6 +41,7 @@ export const messageWords = {
   messageTo: (title: string) => `Message to ${title}`,
   write: "Write a message",
   send: "Send",
+  noFiles: "Files and pictures cannot be sent here yet.",
   lookAgain: (who: string) => `Look at the new key of ${who} again`,
 }
 

@@ -2,6 +2,7 @@ import type { Conversation } from "@conclave/client/browser"
 import type { Thread, ThreadSnapshot, TimelineItem } from "@conclave/headless/browser"
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks"
 import { textOf } from "../profile/content-words.js"
+import { alike } from "../profile/likeness.js"
 import { messageWords, newWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { DayDialog } from "./day-dialog.js"
@@ -47,7 +48,10 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
   const isUnreadAbove = scroller.isAbove("unread")
   const stop = shown.findLast(({ type }) => type === "message")?.key
   const words = newWords(unread)
-  const isGroup = conversation.members.length > 2
+  const { members } = conversation
+  const isGroup = members.length > 2
+  const called = members.map((name) => profile.called(name)).join("\n")
+  const namesAlike = useMemo(() => alike(members, profile), [called])
   return (
     <div class="messages-frame">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by the keyboard. */}
@@ -72,6 +76,7 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
               profile={profile}
               conversation={conversation}
               isGroup={isGroup}
+              alike={namesAlike}
               isStop={item.key === stop}
               isFound={item.key === found}
               onDay={setChoosingDay}

@@ -22,13 +22,14 @@ export interface MessageProps {
   readonly after: TimelineItem | undefined
   /** There are more people than two: a face stands beside what each says. */
   readonly isGroup: boolean
+  readonly isAlike: boolean
   readonly isStop: boolean
   /** It was looked for. */
   readonly isFound: boolean
   readonly rowKey: string
 }
 
-export function Message({ profile, message, before, after, isGroup, isStop, isFound, rowKey }: MessageProps) {
+export function Message({ profile, message, before, after, isGroup, isAlike, isStop, isFound, rowKey }: MessageProps) {
   const { own, from, content, sentAt } = message
   const continues = before?.type === "message" && belongTogether(before.message, message)
   const continued = after?.type === "message" && belongTogether(message, after.message)
@@ -42,7 +43,7 @@ export function Message({ profile, message, before, after, isGroup, isStop, isFo
     >
       {hasFace && !continues && <Avatar profile={profile} name={from} />}
       <p class={continues || own ? "visually-hidden" : "message-from"}>
-        {own ? messageWords.you : <PersonName profile={profile} name={from} isColoured />}
+        {own ? messageWords.you : <PersonName profile={profile} name={from} isColoured isAlike={isAlike} />}
       </p>
       <div class="message-line">
         <Bubble content={content} />

@@ -1,4 +1,5 @@
 import { colourOf, initialsOf } from "../profile/person-colours.js"
+import { personWords } from "../profile/person-words.js"
 import type { Profile } from "../profile/profile.js"
 
 export interface PersonNameProps {
@@ -7,10 +8,12 @@ export interface PersonNameProps {
   readonly note?: string | undefined
   /** In the person's colour: where many people speak. */
   readonly isColoured?: boolean
+  /** Another member is called so that one may be taken for the other. */
+  readonly isAlike?: boolean
 }
 
 /** A person in a list or above a message: the display name, and always the name; a mark where letters are mixed. */
-export function PersonName({ profile, name, note, isColoured = false }: PersonNameProps) {
+export function PersonName({ profile, name, note, isColoured = false, isAlike = false }: PersonNameProps) {
   const { name: shownName, displayName, mark } = profile.label(name)
   return (
     <span class={isColoured ? `person person-ink-${colourOf(name)}` : "person"}>
@@ -25,18 +28,19 @@ export function PersonName({ profile, name, note, isColoured = false }: PersonNa
       {mark !== undefined && (
         <>
           {" "}
-          <span class="person-mark" title={reasons[mark]}>
+          <span class="person-mark" title={personWords.reasons[mark]}>
             {mark}
           </span>
         </>
       )}
+      {isAlike && (
+        <>
+          {" "}
+          <span class="person-mark">{personWords.alike}</span>
+        </>
+      )}
     </span>
   )
-}
-
-const reasons = {
-  "mixed scripts": "Letters of different alphabets: they may look like the name of somebody else.",
-  "not a valid name": "It contains what nobody can see or tell apart.",
 }
 
 /** What stands for a picture of a person: letters on a ground in the person's colour. */

@@ -16,6 +16,8 @@ export interface ItemProps {
   readonly before: TimelineItem | undefined
   readonly after: TimelineItem | undefined
   readonly isGroup: boolean
+  /** Members who may be taken for one another. */
+  readonly alike: ReadonlySet<string>
   readonly isStop: boolean
   readonly isFound: boolean
   readonly onDay: (isChoosing: boolean) => void
@@ -23,17 +25,21 @@ export interface ItemProps {
 
 /** Drawn again only where something has changed that it shows: items keep their identity. */
 export function Item(props: ItemProps) {
-  const { item, before, after, profile, conversation, isGroup, isStop, isFound } = props
+  const { item, before, after, profile, conversation, isGroup, alike, isStop, isFound } = props
   const { state } = profile.client.line
+  const isAlike = item.type === "message" && alike.has(item.message.from)
   const label = item.type === "message" ? profile.label(item.message.from) : undefined
   // Names in notices may change with any display name: there are few.
   const always = item.type === "notice" || item.type === "blocked" ? {} : undefined
   // The line's state is shown with what waits, the conversation's with what happened.
   const around = item.type === "message" || item.type === "day" ? undefined : `${conversation.status} ${state}`
-  return useMemo(() => <Drawn {...props} />, [item, before, after, around, label, always, isGroup, isStop, isFound])
+  return useMemo(
+    () => <Drawn {...props} />,
+    [item, before, after, around, label, always, isGroup, isAlike, isStop, isFound],
+  )
 }
 
-function Drawn({ item, before, after, profile, conversation, isGroup, isStop, isFound, onDay }: ItemProps) {
+function Drawn({ item, before, after, profile, conversation, isGroup, alike, isStop, isFound, onDay }: ItemProps) {
   const { key } = item
   switch (item.type) {
     case "message":
@@ -44,6 +50,7 @@ function Drawn({ item, before, after, profile, conversation, isGroup, isStop, is
           before={before}
           after={after}
           isGroup={isGroup}
+          isAlike={alike.has(item.message.from)}
           isStop={isStop}
           isFound={isFound}
           rowKey={key}
