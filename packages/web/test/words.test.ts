@@ -3,13 +3,16 @@ import { describe, it } from "node:test"
 import { type ClientEvent, personLabel } from "@conclave/client/browser"
 import type { Alert, Notice } from "@conclave/headless"
 import { followAlerts, fromText, inOrder, migration, noticeOf, shownAlert, withNotice } from "@conclave/headless/parts"
-import { alertWords } from "../src/profile/alert-words.js"
-import { announcementOf, noticeText } from "../src/profile/notice-words.js"
+import { type AlertStep, alertWords, stepOf } from "../src/profile/alert-words.js"
+import { announcementOf, isNoticeLong, noticeText } from "../src/profile/notice-words.js"
 import { dayName, shortTime } from "../src/profile/time.js"
 import { failureText, type People } from "../src/profile/words.js"
 
 const people: People = { name: "alice", called: (name) => name, label: (name) => personLabel(name, undefined) }
 const conversation = { id: "ab", title: "team", members: ["alice", "bob"], status: "active", invitedBy: undefined }
+
+/** Of MLS and of the service: in the inspector only. */
+const terms = /\b(epoch|commit|leaf|leaves|ratchet|welcome|proposal|handshake|entry|log|incarnation|hash)\b/i
 
 type Body = { readonly type: ClientEvent["type"] } & Readonly<Record<string, unknown>>
 
@@ -63,7 +66,7 @@ describe("what has happened, in a sentence", () => {
     assert.match(told({ ...declined, reason: "unverified" })[0]!, /Compare safety codes\.$/)
   })
 
-  it("keeps what earlier versions have known, and no more: whose commit it was", () => {
+  it("keeps what earlier versions have known, and no more: whether the others left or were removed", () => {
     const old = { number: 1, at: 0, after: undefined }
     const stored = (...notices: readonly object[]) => {
       const memory = JSON.stringify({ conversations: [["ab", { notices }]] })
@@ -71,13 +74,9 @@ describe("what has happened, in a sentence", () => {
     }
     const told = (notice: object) => stored({ ...old, ...notice }).map((it) => noticeText(it, people))
     const members = { type: "members", by: "alice", removed: ["bob", "carol"] }
-    assert.deepEqual(told({ ...members, asked: ["bob"] }), [
-      "You removed bob. carol is out, by a commit of your device.",
-    ])
+    assert.deepEqual(told({ ...members, asked: ["bob"] }), ["You removed bob. carol is no longer a member."])
     assert.deepEqual(told(members), ["You removed bob and carol."])
-    assert.deepEqual(told({ ...members, by: "dave", asked: ["bob"] }), [
-      "bob and carol are out, by a commit of a device of dave.",
-    ])
+    assert.deepEqual(told({ ...members, by: "dave", asked: ["bob"] }), ["bob and carol are no longer members."])
     assert.deepEqual(told({ type: "displayName", names: ["bob"], text: "Bob", code: "" }), [
       "bob is now called Bob (bob).",
     ])
@@ -156,6 +155,30 @@ describe("what has happened, in a sentence", () => {
     const names = Array.from({ length: 500 }, (_, at) => `guest-${at}`)
     assert.match(told(members({ added: names }))[0]!, /^bob added .*$/)
     assert.match(told(members({ left: names }))[0]!, /guest-7 and 492 others left\.$/)
+  })
+
+  it("is in words that people know", () => {
+    const reason = "commit 7 of epoch 3 is signed by a leaf that is not in the ratchet tree"
+    for (const type of ["stuck", "recovered", "stopped", "copied", "contradicted"] as const) {
+      const more = { by: "bob", canKnock: true, accused: "member", evidence: new Uint8Array() }
+      const [text = ""] = told({ type, reason, ...more })
+      assert.notEqual(text, "")
+      assert.doesNotMatch(text, terms, type)
+    }
+  })
+
+  it("names few of many people, until all are asked for", () => {
+    const added = Array.from({ length: 99 }, (_, at) => `guest-${at}`)
+    const event = eventOf(members({ by: "alice", added })) as Told
+    const notice = noticeOf(event, { at: 0, after: undefined, notices: [], alerted: new Set() })!
+    assert.match(noticeText(notice, people), /^You added guest-0, .*guest-7 and 91 others\.$/)
+    assert.match(noticeText(notice, people, true), /guest-97 and guest-98\.$/)
+    assert.equal(isNoticeLong(notice), true)
+    const few = noticeOf(eventOf(members({ added: added.slice(0, 9) })) as Told, {
+      ...{ at: 0, after: undefined, notices: [], alerted: new Set<string>() },
+    })!
+    assert.equal(isNoticeLong(few), false)
+    assert.doesNotMatch(noticeText(few, people), /others/)
   })
 
   it("is said aloud in the same words, with the conversation where it is not in front", () => {
@@ -271,29 +294,64 @@ describe("alerts", () => {
   it("say one thing to do", () => {
     const words = (code: string, count = 1, conversation = "ab") => {
       const alert = { number: 1, conversation: conversation || undefined, code, reason: "why", count }
-      const { severity, headline, text } = worded(alert)
-      return `${severity}: ${headline} ${text}`
+      const { severity, headline, text, detail } = worded(alert)
+      return `${severity}: ${headline} ${text} [${detail}]`
     }
     assert.match(
       words("FALSE_ANSWER"),
-      /^danger: .*come back into team, and not honestly\..*: why\. .*compare safety codes when you are back\.$/,
+      /^danger: .*come back into team, and not honestly\. .*compare safety codes when you are back\. \[Why\.\]$/,
     )
     assert.match(
       words("CANNOT_KNOCK"),
-      /^danger: .*does not take .* back into team\..*: why\. This device asks again\.$/,
+      /^danger: .*does not take .* back into team\. This device asks again\. \[Why\.\]$/,
     )
     assert.match(
       words("TOO_MANY_INVITATIONS", 12, ""),
-      /^quiet: 12 invitations were declined unseen\. Reason: why\. .*answer those/,
+      /^quiet: 12 invitations were declined unseen\. To receive more, answer those/,
     )
     assert.match(
       words("UNAVAILABLE", 1, ""),
-      /^warning: .*Nothing is given up.* contact the operator of the service\.$/,
+      /^warning: .*Reason: why\. Nothing is given up.* contact the operator of the service\. \[\]$/,
     )
     assert.match(
       words("REFUSED", 7, ""),
-      /^quiet: 7 messages were refused .* First reason: why\. If you expect an invitation, ask/,
+      /^quiet: 7 messages were refused and skipped\. If you expect an invitation, ask for it again\. \[Why\.\]$/,
     )
+  })
+
+  it("stand out with one step each, and say what it is in words that people know", () => {
+    const reason = "commit 7 of epoch 3 is signed by a leaf that is not in the ratchet tree, at entry 9 of the log"
+    const evidence = Uint8Array.of(1)
+    const none = new Uint8Array()
+    const outside = { conversation: undefined }
+    const bodies: readonly (readonly [step: AlertStep, body: Body])[] = [
+      ["open", { type: "copied", reason }],
+      ["restart", { type: "stopped", by: "mallory", reason }],
+      ["evidence", { type: "contradicted", by: "bob", accused: "service", reason, evidence }],
+      ["compare", { type: "contradicted", by: "bob", accused: "member", reason, evidence: none }],
+      ["report", { type: "contradicted", by: "bob", accused: "service", reason, evidence: none }],
+      ["seen", { type: "service", change: "restored", reason, ...outside }],
+      ["seen", { type: "service", change: "replaced", reason, ...outside }],
+      ["devices", { type: "deviceRevoked", name: "alice", signatureKey: none, by: "", ...outside }],
+      ["seen", { type: "erased", name: "alice", ...outside }],
+      ["report", { type: "unavailable", reason: "the name is suspended", ...outside }],
+      ["compare", rejected("FALSE_ANSWER", { reason })],
+      ["compare", rejected("FALSE_HEAD", { reason })],
+      ["open", rejected("CANNOT_KNOCK", { reason })],
+      ["open", rejected("UNSIGNED", { reason })],
+      ["open", rejected("WITHHELD", { reason })],
+      ["seen", rejected("UNREADABLE", { reason, ...outside })],
+      ["seen", rejected("TOO_MANY_INVITATIONS", { reason, ...outside })],
+    ]
+    for (const [step, body] of bodies) {
+      const [alert] = alertsAfter(body)
+      const { headline, text, detail } = worded(alert!)
+      assert.equal(stepOf(shownAlert(alert!, view)), step, headline)
+      assert.doesNotMatch(`${headline} ${text}`, terms, headline)
+      assert.notEqual(text, "", `${headline} What does it mean?`)
+      assert.equal(detail !== "", "reason" in body && body.type !== "unavailable", "the terms are in the details")
+    }
+    assert.match(worded(alertsAfter(bodies[9]![1])[0]!).text, /the name is suspended/, "what the service says of why")
   })
 
   it("tell of a copy of this device, and of who has locked the others out, until the one has been let in again", () => {
@@ -303,9 +361,9 @@ describe("alerts", () => {
     ] as const
     const words = alertsAfter(...bodies)
       .map(worded)
-      .map(({ headline, text }) => `${headline} ${text}`)
-    assert.match(words[0]!, /Somebody else acted as this device in team\. .*commit 7 .*ask a member/)
-    assert.match(words[1]!, /Nobody can go on in team\. mallory has locked the others out\. .*commit 8/)
+      .map(({ headline, text, detail }) => `${headline} ${text} [${detail}]`)
+    assert.match(words[0]!, /Somebody else acted as this device in team\. .*ask a member.* \[Commit 7 /)
+    assert.match(words[1]!, /Nobody can go on in team\. mallory has locked the others out\. .* \[Commit 8/)
     assert.deepEqual(alertsAfter(...bodies, { type: "recovered", reason: "", by: "bob" }), [])
   })
 
@@ -321,13 +379,13 @@ describe("alerts", () => {
       alerts.map((it) => it.evidence),
       [evidence, undefined, undefined],
     )
-    const words = alerts.map(worded).map(({ severity, headline, text }) => `${severity}: ${headline} ${text}`)
+    const words = alerts.map(worded).map((it) => `${it.severity}: ${it.headline} ${it.text} [${it.detail}]`)
     assert.match(
       words[0]!,
-      /^danger: The service shows different members different things in team\. .*entry 7.*evidence/,
+      /^danger: The service shows different members different things in team\. .*evidence.* \[Entry 7\.\]/,
     )
     assert.match(words[1]!, /^warning: The service was restored from a backup\./)
-    assert.match(words[2]!, /^danger: The service is not the one that this device knows\. .*another key/)
+    assert.match(words[2]!, /^danger: The service is not the one that this device knows\. .*\[Another key\.\]/)
   })
 
   it("are bounded", () => {

@@ -23,7 +23,7 @@ export const noticeWords = {
   all: "Show all names",
   fewer: "Show fewer",
   /** Kept by an earlier version, which did not know whether they left or were removed. */
-  out: (names: string, isOne: boolean) => `${names} ${isOne ? "is" : "are"} no longer a member`,
+  out: (names: string, isOne: boolean) => `${names} ${isOne ? "is no longer a member" : "are no longer members"}`,
 }
 
 /** Whether a notice names more people than are shown at first. */
