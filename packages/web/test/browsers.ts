@@ -31,6 +31,8 @@ const args = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // A camera that shows a moving circle.
+  "--use-fake-device-for-media-stream",
 ]
 
 /** Starts a browser with what its profile folder holds from before. */

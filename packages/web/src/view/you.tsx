@@ -1,4 +1,5 @@
 import type { OwnDevice } from "@conclave/client/browser"
+import { hexOf } from "@conclave/headless/parts"
 import { useEffect, useRef, useState } from "preact/hooks"
 import { scannableText } from "../profile/codes.js"
 import type { Profile } from "../profile/profile.js"
@@ -132,6 +133,7 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
     const before = typeof listed === "string" ? [] : listed.devices.filter(({ revoked }) => revoked !== undefined)
     try {
       const revoked = await profile.client.revokeDevice(id)
+      dismissAlertsOf(profile, revoked)
       setOutcome({ good: true, words: youWords.didRevoke(revoked.length - before.length) })
     } catch (error) {
       setOutcome({ good: false, words: problem(error) })
@@ -171,6 +173,16 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
       )}
     </section>
   )
+}
+
+/** There is nothing to decide any more about a key that is revoked. */
+function dismissAlertsOf({ headless, name }: Profile, revoked: readonly OwnDevice[]): void {
+  const keys = new Set(revoked.map(({ signatureKey }) => hexOf(signatureKey)))
+  const { alerts, refusedKeys } = headless.getSnapshot()
+  for (const { id, event } of [...alerts, ...refusedKeys]) {
+    if (event.type !== "keyChanged" || event.name !== name) continue
+    if (keys.has(hexOf(event.signatureKey))) headless.dismiss(id)
+  }
 }
 
 interface DeviceListProps {
