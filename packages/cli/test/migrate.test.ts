@@ -7,7 +7,7 @@ import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
 import { noPostgres } from "@conclave/testing/servers"
 import Libsql from "libsql"
 import { database, done, query } from "./database-support.js"
-import { answersOf, fillFile, fillWithEntries, type GroupKeys, sha256 } from "./moving-support.js"
+import { answersOf, fillBeside, fillFile, fillWithEntries, type GroupKeys, sha256 } from "./moving-support.js"
 import { Person, until } from "./people.js"
 import { assertReadable, conclave, Folder, Service } from "./support.js"
 
@@ -171,6 +171,24 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
     assert.match(await done(["restore", folder.file("backup"), "--data", restored.path]), /with incarnation \d{10}/)
     await using service = await Service.start(restored)
     assert.equal((await fetch(`${service.address}/readyz`)).status, 200)
+  })
+
+  it("brings neither blobs nor push registrations, which it says, and which nothing asks for there", async () => {
+    const url = await database("without blobs")
+    using folder = new Folder()
+    const file = folder.file("service.db")
+    await fillFile(file)
+    await fillBeside(file)
+    const said = await done(["migrate", "--from", file, "--to", url])
+    assert.match(said, /Blobs and push registrations were not moved: what refers to a blob leads nowhere/)
+    const there = postgres.openDatabase({ url })
+    try {
+      const all = { after: new Uint8Array(), limit: 9 }
+      assert.deepEqual(await (await postgres.blobStore(there)).groups(all), [])
+      assert.deepEqual(await (await postgres.pushStore(there)).groups(all), [])
+    } finally {
+      await there.close()
+    }
   })
 
   it("can be cut at any time: what was not finished is not served, and is begun again", async () => {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { raiseIncarnation } from "@conclave/delivery"
 import { keeping, type NewEntry, retiring, type Shown, type Store } from "@conclave/delivery/store"
-import { authStore, deliveryStore, openDatabase } from "@conclave/sqlite"
+import { authStore, blobStore, deliveryStore, openDatabase, pushStore } from "@conclave/sqlite"
 
 export const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
 export const bytes = (text: string, size = 32) =>
@@ -36,6 +36,23 @@ const create = (store: Store, group: string, at: bigint) =>
     at,
     admit: permit,
   })
+
+/** A blob and a push registration of a group, where a service of the file has them. */
+export async function fillBeside(file: string): Promise<void> {
+  const [groupId, at, until] = [bytes("old"), BigInt(Date.now()), BigInt(Date.now()) + HOUR]
+  const body = bytes("blob")
+  const named = { id: bytes("id"), groupId, at }
+  await using blobs = blobStore(openDatabase({ file: `${file}.blobs` }))
+  await blobs.create({ ...named, size: 32n, deletion: bytes("token"), until, wholeBefore: until, admit: permit })
+  const chunk = { offset: 0n, bytes: body, hash: sha256(body), wholeBefore: until, isRight: () => true, admit: permit }
+  await blobs.put({ ...named, ...chunk })
+  await using database = openDatabase({ file })
+  const endpoint = "https://push.example.org/"
+  await pushStore(database).register({
+    ...{ groupId, id: bytes("push", 16), version: bytes("version", 8), toldUpTo: 0n, key: KEY, at, until },
+    ...{ kind: "webhook", endpoint, parameters: bytes("p"), removal: bytes("r"), sender: bytes("s", 8), admit: permit },
+  })
+}
 
 /**
  * Fills a file with what a service can have in it, as of the last hours: several incarnations, logs whose messages have expired

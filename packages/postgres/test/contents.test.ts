@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { sha256 } from "@conclave/testing/delivery"
 import { noPostgres } from "@conclave/testing/servers"
-import { authStore, deliveryStore } from "../src/index.js"
+import { authStore, blobStore, deliveryStore, pushStore } from "../src/index.js"
 import { message, newGroup, opened, postgres } from "./support.js"
 
 const document = readFileSync(new URL("../../../../docs/operating.md", import.meta.url), "utf8")
@@ -22,6 +22,8 @@ describe("what a service's database holds", { skip: noPostgres }, () => {
     const database = await opened(test, server)
     await authStore(database)
     const store = await deliveryStore(database, sha256)
+    await pushStore(database)
+    await blobStore(database)
     // With a partition, which is a part of its table.
     await store.createGroup(newGroup("group"))
     await store.append(message("group", "message"))

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { sha256 } from "@conclave/testing/delivery"
-import { authStore, deliveryStore, openDatabase } from "../src/index.js"
+import { authStore, blobStore, deliveryStore, openDatabase, pushStore } from "../src/index.js"
 
 const document = readFileSync(new URL("../../../../docs/operating.md", import.meta.url), "utf8")
 
@@ -18,6 +18,9 @@ describe("what a service's file holds", () => {
     await using database = openDatabase({ file: ":memory:" })
     authStore(database)
     deliveryStore(database, sha256)
+    pushStore(database)
+    // In a file of its own otherwise.
+    blobStore(database)
     const columns = database.read((connection) =>
       connection.all(
         `SELECT tables.name AS "table", columns.name AS name FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns

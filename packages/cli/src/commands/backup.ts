@@ -20,6 +20,8 @@ export const backup = command({
       "alone; keep it as you keep the data folder.",
     "The keys of the day for sealed requests are left out, as they are to be destroyed after two days: clients get new " +
       "ones.",
+    "Blobs are in a file of their own beside the service's, and are not in the backup: stop the service and copy that file " +
+      "to keep them.",
     "Profiles of people are not the service's and are not in it. Never restore a profile from a copy.",
   ],
   operand: { placeholder: "FILE", help: "the backup to write" },
@@ -52,9 +54,14 @@ export const backup = command({
     await terminal.write(
       `${printableLine(to)} holds the service as it was at ${timeOf(at)}, with its signing key, ${keys}: keep it secret.\n`,
     )
+    const blobs = blobsFile(file)
+    if (existsSync(blobs)) terminal.tell(`blobs are not in it: they are in ${printableLine(blobs)}`)
     return exitCodes.done
   },
 })
+
+/** Of a service whose file this is, if it has any. */
+const blobsFile = (file: string) => `${file}.blobs`
 
 interface Target {
   readonly folder: string
@@ -70,7 +77,7 @@ function checkTarget(to: string, { folder, force }: Target): void {
   if (statSync(to).isDirectory()) throw new Failure(`${to} is a folder; give a file in it: ${join(to, "backup")}`)
   if (!force) throw new Failure(`${to} exists already; --force replaces it`)
   const { dev, ino } = statSync(to)
-  for (const own of [serviceFile(folder), keyFile(folder)]) {
+  for (const own of [serviceFile(folder), blobsFile(serviceFile(folder)), keyFile(folder)]) {
     if (!existsSync(own)) continue
     const it = statSync(own)
     if (it.dev === dev && it.ino === ino) throw new Failure(`${to} is the service's own file: give another`)

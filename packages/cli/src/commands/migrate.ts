@@ -18,7 +18,7 @@ export const migrate = command({
   summary: "move a service from its file to PostgreSQL",
   description: [
     "All that the service has stored comes with it, its signing key and its incarnation too: clients notice nothing but the pause. " +
-      "No service may be running on the file, and the database has to be empty.",
+      "Blobs and push registrations do not come with it. No service may be running on the file, and the database has to be empty.",
     "At the end both are compared, the file is marked, and then gateways may be started on the database. No service is started " +
       "on a marked file: it would go on from there in logs of its own, and clients would take the service for a liar. Until the " +
       "end, nothing is marked, and nothing is served from the database.",
@@ -60,6 +60,7 @@ export const migrate = command({
 })
 
 const AFTERWARDS =
+  "Blobs and push registrations were not moved: what refers to a blob leads nowhere, and clients register again. " +
   "The file is kept as it was, and marked: no service is started on it. Start gateways with DATABASE_URL."
 
 function fileOf(from: string): string {
