@@ -173,7 +173,7 @@ interface Circumstances {
 /** How many gateways there are over which store, and what goes wrong with them. */
 function serviceOf(
   dice: Dice,
-  add: (kind: GatewayFaultKind | "invite" | "send" | "stream", at: number, amount?: number) => void,
+  add: (kind: GatewayFaultKind | "create" | "invite" | "send" | "stream", at: number, amount?: number) => void,
   { duration, rushAt, fails }: Circumstances,
 ): ServicePlan {
   const store = fails ? "postgres" : weighted(dice.below(100_000), stores)
@@ -188,7 +188,9 @@ function serviceOf(
     const at = dice.between(FIRST_FAULT, duration)
     add(kind, at, dice.between(500, 5_000))
     // What a commit brings besides its entry is lost most easily there.
-    if (kind === "full") for (let more = 0; more < 2; more++) add("invite", at + dice.below(1_000))
+    if (kind !== "full") continue
+    add("create", at - dice.below(300))
+    for (let more = 0; more < 2; more++) add("invite", at + dice.below(1_000))
   }
   if (rushAt !== undefined && store !== "memory" && dice.chance(60)) add("slow", rushAt - 100, 3_000)
   // Streams are made again one after the other, and some of them lag, while people go on talking.
