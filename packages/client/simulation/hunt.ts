@@ -22,7 +22,7 @@ export interface HuntOptions {
 
 /** Tries one seed after another until a planted bug shows, in the code as it is loaded. */
 export async function hunt(
-  { lie, kept }: Pick<Bug, "lie" | "kept">,
+  { lie, kept, matters = () => true }: Pick<Bug, "lie" | "kept" | "matters">,
   { from, seedsMax, bySeeds }: HuntOptions,
 ): Promise<Hunt> {
   const plan = kept === undefined || bySeeds ? undefined : found[kept]
@@ -32,7 +32,9 @@ export async function hunt(
   }
   for (let seeds = 1; seeds <= seedsMax; seeds++) {
     const seed = from + seeds - 1
-    const { violation } = await run(planOf({ seed }), { lie })
+    const tried = planOf({ seed })
+    if (!matters(tried)) continue
+    const { violation } = await run(tried, { lie })
     if (violation === undefined) continue
     return { seeds, seed, invariant: violation.invariant, message: violation.message }
   }

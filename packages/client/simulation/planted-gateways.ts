@@ -1,7 +1,12 @@
+import type { StoreKind } from "./gateways/model.js"
+import type { Item, Plan } from "./plan.js"
 import type { Bug, Change } from "./planted.js"
 
 const delivery = (file: string, find: string, replace: string): Change => ({ of: "delivery", file, find, replace })
 const model = (file: string, find: string, replace: string): Change => ({ of: "simulation", file, find, replace })
+
+const over = (store: StoreKind) => (plan: Plan) => plan.service?.store === store
+const where = (kind: Item["kind"]) => (plan: Plan) => plan.items.some((item) => item.kind === kind)
 
 /** How an append is tried where the answer of the store's COMMIT is lost: `then` has `it` and `store`. */
 const whereUnknown = (then: string) =>
@@ -49,6 +54,7 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "SQLite: where the disk is full, a commit is written without its Welcomes",
+    matters: where("full"),
     changes: [
       model("gateways/sqlite.js", 'if (database.is("full"))', "if (false)"),
       model(
@@ -60,14 +66,17 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "PostgreSQL: answers of a batch go to other entries of it",
+    matters: over("postgres"),
     changes: [model("gateways/postgres.js", "resolve(answers[at]);", "resolve(answers[answers.length - 1 - at]);")],
   },
   {
     name: "PostgreSQL: news are what has a higher number than the newest that was seen",
+    matters: over("postgres"),
     changes: [model("gateways/postgres.js", "this.#next, ...this.#running]", "this.#next]")],
   },
   {
     name: "PostgreSQL: rules are checked before the lock is held",
+    matters: over("postgres"),
     changes: [
       model(
         "gateways/postgres.js",
@@ -90,6 +99,7 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "PostgreSQL: logs are read from a replica that lags",
+    matters: over("postgres"),
     changes: [
       model(
         "gateways/postgres.js",
@@ -106,10 +116,12 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "a failover that lost something is not announced",
+    matters: where("failover"),
     changes: [model("service.js", "if (isLoss) {", "if (false) {")],
   },
   {
     name: "a gateway goes on as it was after another incarnation was announced",
+    matters: where("failover"),
     changes: [model("gateways/model.js", "if (this.generation === this.#database.generation)", "if (true)")],
   },
   {
@@ -124,10 +136,12 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "an append of unknown outcome is told as refused",
+    matters: where("unknown"),
     changes: [whereUnknown('return { type: "keyReused" }')],
   },
   {
     name: "a gateway tries an append of unknown outcome again under another id",
+    matters: where("unknown"),
     changes: [whereUnknown("return store.append({ ...it, idempotencyId: it.idempotencyId.map((byte) => byte ^ 1) })")],
   },
   {
@@ -257,16 +271,19 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "a device that has gone back keeps its subscription",
+    matters: where("failover"),
     kept: "a stream brought nothing after the device had gone back",
     changes: [{ file: "device/subscription.js", find: " || isBehind)", replace: ")" }],
   },
   {
     name: "a device takes the log of a restored service for its own where it is as long",
+    matters: where("failover"),
     kept: "a device did not notice a restore where the log was as long again",
     changes: [{ file: "conversation/sending.js", find: "state.disputes.wantsService = true;", replace: "" }],
   },
   {
     name: "a title that a failover lost is not told again",
+    matters: where("failover"),
     kept: "a title that a failover lost was never told again",
     changes: [
       {
@@ -285,11 +302,13 @@ export const gatewayBugs: readonly Bug[] = [
   },
   {
     name: "a device without a conversation does not learn that the service was restored",
+    matters: where("failover"),
     kept: "an invitation had the number of one that a failover lost, and was not read",
     changes: [{ file: "device/inbox.js", find: "if (hasRead && !followsAny())", replace: "if (false)" }],
   },
   {
     name: "what an earlier incarnation has signed is of no use to who learns of the next one first",
+    matters: where("failover"),
     kept: "a member that asked who the service is after a failover stayed behind",
     changes: [{ file: "conversation/heads.js", find: "isEarlier && signer", replace: "false && signer" }],
   },

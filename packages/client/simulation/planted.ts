@@ -1,4 +1,5 @@
 import type { Lie } from "./ledger.js"
+import type { Plan } from "./plan.js"
 import { gatewayBugs } from "./planted-gateways.js"
 
 /** Text of a compiled module, and what takes its place. */
@@ -25,6 +26,10 @@ export interface Bug {
   readonly name: string
   readonly changes?: readonly Change[]
   readonly lie?: Lie
+  /**
+   * Plans that run the changed code. Others are counted and not run: they end as they do without the bug. Without: all.
+   */
+  readonly matters?: (plan: Plan) => boolean
   /** The plan in `found.ts` that shows it: chance brings it about in one of hundreds of seeds. */
   readonly kept?: string
 }
