@@ -400,9 +400,13 @@ export class SimulatedDevice {
 
   // --- What is checked of it ---
 
-  /** After each step of the simulation. */
+  /** Something was stored since it was checked last. */
+  get isToBeChecked(): boolean {
+    return this.#isDirty && !this.#isBusy && this.client !== undefined
+  }
+
+  /** After each step of the simulation that has left something to be checked. */
   async check(): Promise<void> {
-    if (this.#isBusy || !this.#isDirty || this.client === undefined) return
     this.#isDirty = false
     for (const handle of this.handles) {
       const { outline } = handle.driver.view

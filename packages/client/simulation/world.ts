@@ -298,8 +298,8 @@ class World {
   async #check(what: string): Promise<void> {
     this.#steps++
     this.#trace.note(this.#timeline.elapsed, what)
-    for (const device of this.#devices) await device.check()
-    if (this.#steps % 16 === 0) await this.#checkLogs()
+    for (const device of this.#devices) if (device.isToBeChecked) await device.check()
+    if (this.#steps % 32 === 0) await this.#checkLogs()
     if (this.#steps > STEPS_MAX) this.#fail("everybody agrees in the end", "it goes on and on")
     this.#require()
   }

@@ -32,7 +32,9 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** The bytes of an ASCII text. */
 export function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+  const bytes = new Uint8Array(text.length)
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at)
+  return bytes
 }
 
 /** A number below 2¹⁶ in two bytes, big endian. */
