@@ -16,6 +16,9 @@ const ROUND_MILLISECONDS_MIN = 15
 const RUNS_MAX = 400
 /** And at most so long, what prepares the runs included: after that it makes do with those that it has. */
 const ROUND_MILLISECONDS_MAX = 400
+/** Before the first round, so that what is compiled while it runs has been: as many runs, or as long. */
+const WARMING_RUNS = 300
+const WARMING_MILLISECONDS = 1500
 
 /**
  * Medians over the rounds, in each of which every contestant has its turn, the first another one each time. The value
@@ -23,7 +26,7 @@ const ROUND_MILLISECONDS_MAX = 400
  */
 export async function contest(contestants: readonly Contestant[], rounds: number): Promise<Map<string, Measured>> {
   const samples = new Map<string, number[]>(contestants.map(({ name }) => [name, []]))
-  for (const contestant of contestants) await contestant.once()
+  for (const contestant of contestants) await warm(contestant)
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contestants.length; i++) {
       const contestant = contestants[(i + round) % contestants.length]!
@@ -31,6 +34,11 @@ export async function contest(contestants: readonly Contestant[], rounds: number
     }
   }
   return new Map(Array.from(samples, ([name, list]) => [name, { median: median(list), rounds: list.length }]))
+}
+
+async function warm(contestant: Contestant): Promise<void> {
+  const end = performance.now() + WARMING_MILLISECONDS
+  for (let run = 0; run === 0 || (run < WARMING_RUNS && performance.now() < end); run++) await contestant.once()
 }
 
 async function oneRound(contestant: Contestant): Promise<number> {

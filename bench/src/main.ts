@@ -39,7 +39,7 @@ const options = given(
       options: {
         quick: { type: "boolean", default: false },
         groups: { type: "string" },
-        only: { type: "string", default: "ours,floor,ts-mls,ts-mls-next,openmls-wasm,mls-rs-aws-lc" },
+        only: { type: "string" },
         rust: { type: "boolean", default: false },
         rounds: { type: "string" },
         large: { type: "boolean", default: false },
@@ -57,7 +57,7 @@ const options = given(
 
 /** How often a slow operation is run in all, whatever the number of rounds. */
 const rounds = Number(options.rounds ?? (options.quick ? 3 : 7))
-const only = options.only.split(",")
+const only = (options.only ?? "ours,floor,ts-mls,ts-mls-next,openmls-wasm,mls-rs-aws-lc").split(",")
 const provider = nodeProvider()
 const ours = conclave(provider)
 console.log(machine(provider.name))
@@ -67,6 +67,7 @@ if (options.rust) {
     sizes: groupSizes(options.quick ? "2,100" : "2,100,1000,10000"),
     bulk: sizes(options.quick ? "99" : "99,999,4999"),
     rounds: Number(options.rounds ?? (options.quick ? 3 : 5)),
+    others: rustLibraries.filter((name) => options.only === undefined || only.includes(name)),
   })
 } else if (options.large) {
   await large(sizes("1000,10000"), rounds)

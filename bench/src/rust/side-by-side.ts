@@ -6,7 +6,7 @@ import { FullTree } from "../full-tree.js"
 import { type Operation, operations, type Party, Scene } from "../scene.js"
 import { buildRust, crateVersion } from "./build.js"
 import { bulkAddition } from "./bulk.js"
-import { RustLibrary, rustLibraries } from "./library.js"
+import { RustLibrary, type RustLibraryName } from "./library.js"
 
 const SUITE = 1
 const OURS = "ours"
@@ -29,10 +29,12 @@ interface Options {
   /** Members that are added in one commit. */
   readonly bulk: readonly number[]
   readonly rounds: number
+  /** Beside ours and the one that the goals are about. */
+  readonly others: readonly RustLibraryName[]
 }
 
 /** Ours and what is written in Rust, in turns, with the goals that ours has beside mls-rs with aws-lc. */
-export async function sideBySide({ sizes, bulk, rounds }: Options): Promise<void> {
+export async function sideBySide({ sizes, bulk, rounds, others }: Options): Promise<void> {
   const built = buildRust()
   if ("reason" in built) {
     console.log(`NOT MEASURED: the implementations in Rust, for ${built.reason}`)
@@ -41,15 +43,16 @@ export async function sideBySide({ sizes, bulk, rounds }: Options): Promise<void
   console.log(
     `mls-rs ${crateVersion("mls-rs")}, OpenMLS ${crateVersion("openmls")}; suite ${SUITE}, medians of ${rounds}`,
   )
-  const head = ["", "members", OURS, ...rustLibraries, `ours ÷ ${REFERENCE}`, "goal", ""]
+  const names: readonly RustLibraryName[] = [REFERENCE, ...others.filter((name) => name !== REFERENCE)]
+  const head = ["", "members", OURS, ...names, `ours ÷ ${REFERENCE}`, "goal", ""]
   for (const size of sizes) {
-    const measured = await inParties(built.program, (parties) => groups(parties, size, rounds))
+    const measured = await inParties({ program: built.program, names }, (parties) => groups(parties, size, rounds))
     const rows = operations.map((operation) => row(operation, size, measured.get(operation)!, goals[operation][size]))
     console.log(`\n${table([head, ...rows])}`)
   }
   const rows: string[][] = []
   for (const count of bulk) {
-    const measured = await inParties(built.program, (parties) => {
+    const measured = await inParties({ program: built.program, names }, (parties) => {
       const contestants = [...parties].map(([name, party]) => bulkAddition(name, party, { suite: SUITE, count }))
       return contest(contestants, rounds)
     })
@@ -59,8 +62,11 @@ export async function sideBySide({ sizes, bulk, rounds }: Options): Promise<void
 }
 
 /** Each size has processes of its own: what was measured before takes no memory. */
-async function inParties<T>(program: string, work: (parties: ReadonlyMap<string, Party>) => Promise<T>): Promise<T> {
-  const libraries = rustLibraries.map((name) => [name, new RustLibrary(program, name)] as const)
+async function inParties<T>(
+  { program, names }: { readonly program: string; readonly names: readonly RustLibraryName[] },
+  work: (parties: ReadonlyMap<string, Party>) => Promise<T>,
+): Promise<T> {
+  const libraries = names.map((name) => [name, new RustLibrary(program, name)] as const)
   try {
     return await work(new Map<string, Party>([[OURS, conclave(nodeProvider())], ...libraries]))
   } finally {
@@ -87,7 +93,7 @@ function row(what: string, count: number, measured: ReadonlyMap<string, Measured
   return [
     what,
     String(count),
-    ...[OURS, ...rustLibraries].map((name) => duration(medianOf(name))),
+    ...Array.from(measured.values(), ({ median }) => duration(median)),
     ratio(found),
     goal === undefined ? "" : String(goal),
     goal === undefined || found <= goal ? "" : "missed",
