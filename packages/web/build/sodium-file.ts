@@ -4,8 +4,7 @@ import type { Plugin } from "vite"
 
 const LIBRARY = /[\\/]libsodium-sumo\.mjs$/
 const CALLER = /[\\/]crypto[\\/]dist[\\/]src[\\/]web[\\/]sodium\.js$/
-const NAME = "libsodium-sumo"
-const LATER = `await import("${NAME}")`
+const LATER = /\bawait import\("(libsodium-sumo)"\)/
 /** The one call in the library's text that decodes its WebAssembly. */
 const EMBEDDED = /\("([A-Za-z0-9+/]{100000,}={0,2})"\)/
 /** One of the 600 C functions that the library makes properties of. */
@@ -25,8 +24,10 @@ export function sodiumFile(): Plugin {
     apply: "build",
     transform(code, id) {
       if (CALLER.test(id)) {
-        if (code.split(LATER).length !== 2) this.error("@conclave/crypto does not load libsodium as it did")
-        return { code: `import * as library from "${NAME}"\n${code.replace(LATER, "library")}`, map: null }
+        const name = LATER.exec(code)?.[1]
+        if (name === undefined) this.error("@conclave/crypto does not load libsodium as it did")
+        const first = ["import * as library from", JSON.stringify(name)].join(" ")
+        return { code: `${first}\n${code.replace(LATER, "library")}`, map: null }
       }
       if (!LIBRARY.test(id)) return undefined
       const text = EMBEDDED.exec(code)?.[1]
