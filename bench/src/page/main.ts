@@ -51,6 +51,7 @@ async function measure(place: string): Promise<{ first: Start; again: Start; siz
     args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
   })
   try {
+    context.setDefaultTimeout(120_000)
     const tab = context.pages()[0]!
     const size = await throttle(context, tab)
     const address = listener.url.href
