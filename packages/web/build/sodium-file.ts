@@ -7,7 +7,7 @@ const CALLER = /[\\/]crypto[\\/]dist[\\/]src[\\/]web[\\/]sodium\.js$/
 const LATER = /\bawait import\("(libsodium-sumo)"\)/
 /** The one call in the library's text that decodes its WebAssembly. */
 const EMBEDDED = /\("([A-Za-z0-9+/]{100000,}={0,2})"\)/
-/** One of the 600 C functions that the library makes properties of. */
+/** One of the 700 C functions that the library makes properties of. */
 const FUNCTION = /\b\w+\._(\w+)=\w+\.[\w$]+,/g
 /** The one export at the end of the library's text. */
 const EXPORTED = /export default (\w+);\s*$/
