@@ -26,9 +26,8 @@ export function answerWords(invitations: number): string {
 }
 
 /** Nothing has been said in it that this device knows. */
-export function nothingSaidWords({ pending, members }: ConversationSummary): string {
-  if (pending > 0) return "Not sent yet"
-  return members.length < 2 ? "Nobody else is here yet" : "No messages yet"
+export function nothingSaidWords({ pending }: ConversationSummary): string {
+  return pending > 0 ? "Not sent yet" : "No messages yet"
 }
 
 /** What there is to say of a conversation in which not everything is as it should be. */
