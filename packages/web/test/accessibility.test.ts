@@ -82,6 +82,8 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
     await alice.page.getByRole("heading", { name: "You are alice" }).waitFor()
     await inspect("no conversations")
     await press("Tab")
+    assert.equal(await focused(), "You: name, key and devices")
+    await press("Tab")
     assert.equal(await focused(), "New conversation")
     await press("Enter")
     await alice.page.getByRole("dialog").waitFor()
@@ -164,7 +166,7 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
     await inspect("the group")
     await page.setViewportSize({ width: 360, height: 740 })
     assert.equal(await page.getByLabel(/^Message to/).isVisible(), false)
-    await page.getByRole("heading", { level: 2, name: "Group" }).focus()
+    await page.getByRole("heading", { name: "Group", exact: true }).focus()
     await press("Escape")
     await page.getByLabel(/^Message to/).waitFor()
     await eventually(async () => assert.match(await focused(), /^Group/, "the focus goes back"))
@@ -203,13 +205,15 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
       page.evaluate(() =>
         document.getAnimations().flatMap(({ effect }) => effect?.getComputedTiming().iterations ?? []),
       )
+    await using bob = await openPerson(service, "bob")
+    const team = await joined(bob, "team")
     const renew = async () => {
       const before = await alice.epoch()
-      await alice.showGroup()
-      await page.getByRole("button", { name: "Renew my keys" }).click()
+      await team.refresh()
       await eventually(async () => assert.equal(await alice.epoch(), before + 1))
       return (await animations()).filter((iterations) => iterations > 0)
     }
+    await alice.lookInside()
     assert.deepEqual(await animations(), [], "nothing moves that has not changed")
     const moving = await renew()
     assert.ok(moving.length >= 3 && moving.every((iterations) => iterations === 1), moving.join())

@@ -59,12 +59,12 @@ function findings(): string[] {
   }
 
   function auditLandmarks(): void {
-    const mains = [...document.querySelectorAll<HTMLElement>("main")].filter(isVisible)
-    const others = [...document.querySelectorAll<HTMLElement>("nav, aside")].filter(isVisible)
+    const mains = [...document.querySelectorAll<HTMLElement>("main, [role=main]")].filter(isVisible)
+    const others = [...document.querySelectorAll<HTMLElement>("nav, aside, [role=complementary]")].filter(isVisible)
     if (mains.length + others.length === 0) found.push("there is no landmark")
     if (mains.length > 1) found.push(`there are ${mains.length} main landmarks`)
     for (const other of others) if (nameAttribute(other) === "") found.push(`${describe(other)} has no label`)
-    const headings = [...document.querySelectorAll<HTMLElement>("h1")].filter(isVisible)
+    const headings = [...document.querySelectorAll<HTMLElement>('h1, [aria-level="1"]')].filter(isVisible)
     if (mains.length === 1 && headings.length !== 1)
       found.push(`there are ${headings.length} headings of the first level`)
   }

@@ -154,12 +154,12 @@ export class Person implements AsyncDisposable {
     if (await back.isVisible()) await back.click()
     const toggle = this.page.locator(".group-toggle[aria-expanded=false]")
     if (await toggle.isVisible()) await toggle.click()
-    await this.page.getByRole("heading", { level: 2, name: "Group" }).waitFor()
+    await this.page.getByRole("heading", { name: "Group", exact: true }).waitFor()
   }
 
   /** What is inside the conversation. */
   async lookInside(): Promise<void> {
-    const inspector = this.page.getByRole("heading", { level: 2, name: "Inspector" })
+    const inspector = this.page.getByRole("heading", { name: "Inspector", exact: true })
     if (await inspector.isVisible()) return
     await this.showGroup()
     await this.page.getByRole("link", { name: "Look inside" }).click()

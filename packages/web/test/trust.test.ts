@@ -46,7 +46,7 @@ describe("two friends who verify each other", { skip: noChromium, timeout: 120_0
 
     const theirs = await bob.safetyCodeWith("alice")
     const dialog = await alice.verify("bob")
-    await dialog.getByText("This browser cannot scan.").waitFor()
+    await dialog.getByText("This browser cannot scan codes.").waitFor()
     await dialog.getByRole("img", { name: /^QR code/ }).waitFor()
     await fits(alice, "the comparison")
     await dialog.getByLabel("Or type or paste").fill(await otherCode(bob))

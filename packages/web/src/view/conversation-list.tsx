@@ -6,7 +6,7 @@ import { searchWords } from "../profile/search-words.js"
 import { youWords } from "../profile/you-words.js"
 import { Rows, type RowsProps } from "./conversation-rows.js"
 import { DisplayNameDialog } from "./display-name.js"
-import { ChevronIcon, KeyIcon, Mark, PenIcon, PlusIcon } from "./icons.js"
+import { ChevronIcon, Mark, PenIcon, PersonIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
 import { Connection } from "./line.js"
 import { NewConversation } from "./new-conversation.js"
@@ -38,7 +38,7 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
         <Mark size={24} />
         <span class="wordmark">Conclave</span>
         <a class="icon-button" href={addressOf({ you: true })} aria-label={youWords.open}>
-          <KeyIcon />
+          <PersonIcon />
         </a>
         <button type="button" class="icon-button" aria-label={listWords.create} onClick={() => setCreating(true)}>
           <PlusIcon />

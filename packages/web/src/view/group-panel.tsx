@@ -9,6 +9,7 @@ import { BackIcon, KeyIcon, LeaveIcon, TreeIcon } from "./icons.js"
 import { Keeping } from "./keeping.js"
 import { Members } from "./members.js"
 import { addressOf, goTo, useRoute } from "./route.js"
+import { useAlone } from "./use-alone.js"
 
 export interface GroupPanelProps {
   readonly profile: Profile
@@ -18,9 +19,10 @@ export interface GroupPanelProps {
 export function GroupPanel({ profile, conversation }: GroupPanelProps) {
   const { id, status } = conversation
   const { group } = useRoute()
-  const panel = useRef<HTMLElement>(null)
+  const title = useRef<HTMLHeadingElement>(null)
+  const isAlone = useAlone(group)
   useEffect(() => {
-    if (group) panel.current?.querySelector<HTMLElement>("h2")?.focus()
+    if (group) title.current?.focus()
   }, [group])
   const close = () => goTo({ conversation: id })
   const press = (event: KeyboardEvent) => {
@@ -29,12 +31,16 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
     if (document.querySelector("dialog[open]") === null) close()
   }
   return (
-    <aside class="group-pane" aria-label={membersWords.panel} ref={panel} onKeyDown={press}>
+    // biome-ignore lint/a11y/noStaticElementInteractions: it has a role, one of two.
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: both have a label.
+    <div class="group-pane" role={isAlone ? "main" : "complementary"} aria-label={membersWords.panel} onKeyDown={press}>
       <header class="pane-head group-head">
         <button type="button" class="icon-button only-overlaid" aria-label={membersWords.back} onClick={close}>
           <BackIcon />
         </button>
-        <h2 tabIndex={-1}>{membersWords.panel}</h2>
+        <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
+          {membersWords.panel}
+        </h2>
       </header>
       <div class="group-cards">
         {status !== "left" && status !== "lost" && status !== "stopped" && status !== "continued" && (
@@ -47,7 +53,7 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
         <Keeping profile={profile} conversation={conversation} />
         <Inside id={id} />
       </div>
-    </aside>
+    </div>
   )
 }
 

@@ -80,6 +80,12 @@ export const PeopleIcon = () => (
     <path d="M2 16.5c0-3 2.4-5 5.5-5s5.5 2 5.5 5M13 4.3a3 3 0 0 1 0 5.4M15 12c1.9.7 3 2.3 3 4.5" />
   </Icon>
 )
+export const PersonIcon = () => (
+  <Icon>
+    <circle cx="10" cy="6.5" r="3.5" />
+    <path d="M3.5 17c0-3.4 2.9-5.5 6.5-5.5s6.5 2.1 6.5 5.5" />
+  </Icon>
+)
 export const SendIcon = () => (
   <Icon>
     <path d="M10 16V4.5M4.5 10 10 4.5l5.5 5.5" />

@@ -10,6 +10,7 @@ import { list, listOf } from "../profile/words.js"
 import { BackIcon } from "./icons.js"
 import { goTo } from "./route.js"
 import { TreeCard } from "./tree-card.js"
+import { useAlone } from "./use-alone.js"
 
 export interface InspectorProps {
   readonly profile: Profile
@@ -22,9 +23,11 @@ export function Inspector({ profile, conversation }: InspectorProps) {
   useEffect(() => title.current?.focus(), [])
   const { id, status } = conversation
   const inspection = conversation.inspect()
+  const isAlone = useAlone(true)
   const isInside = status !== "left" && status !== "lost"
   return (
-    <aside class="group-pane inspector" aria-label={words.title}>
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: each of the two roles has a label.
+    <div class="group-pane inspector" role={isAlone ? "main" : "complementary"} aria-label={words.title}>
       <header class="pane-head group-head">
         <button
           type="button"
@@ -34,7 +37,7 @@ export function Inspector({ profile, conversation }: InspectorProps) {
         >
           <BackIcon />
         </button>
-        <h2 tabIndex={-1} ref={title}>
+        <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
           {words.title}
         </h2>
       </header>
@@ -46,7 +49,7 @@ export function Inspector({ profile, conversation }: InspectorProps) {
         {isInside && <Pins profile={profile} conversation={conversation} inspection={inspection} />}
         <Intervals inspection={inspection} />
       </div>
-    </aside>
+    </div>
   )
 }
 

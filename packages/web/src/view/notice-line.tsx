@@ -4,6 +4,7 @@ import { useState } from "preact/hooks"
 import { keyWords } from "../profile/compare-words.js"
 import { isNoticeLong, isNoticeLoud, noticeText, noticeWords } from "../profile/notice-words.js"
 import type { Profile } from "../profile/profile.js"
+import { listOf } from "../profile/words.js"
 
 export interface NoticeLineProps {
   readonly profile: Profile
@@ -21,7 +22,7 @@ export function NoticeLine({ profile, conversation, notice, rowKey }: NoticeLine
   return (
     <li class={isLoud ? "notice notice-loud" : "notice"} data-notice={event.type} data-key={rowKey}>
       <span dir="auto">
-        {decidedText(notice, profile) ?? noticeText(notice, profile, isWhole)}
+        {decidedText(notice, conversation, profile) ?? noticeText(notice, profile, isWhole)}
         {isNoticeLong(notice) && (
           <>
             {" "}
@@ -42,8 +43,11 @@ function isOver({ event }: Notice, { status }: Conversation, { headless }: Profi
   return false
 }
 
-/** What there is to say of a key when nothing is to be decided about it any more. */
-function decidedText({ event }: Notice, profile: Profile): string | undefined {
+/** What there is to say of a key, or of what waited for it, when nothing is to be decided any more. */
+function decidedText(notice: Notice, conversation: Conversation, profile: Profile): string | undefined {
+  const { event } = notice
+  if (event.type === "halted" && isOver(notice, conversation, profile))
+    return noticeWords.decided(listOf(event.names, profile))
   if (event.type !== "keyChanged" || event.name === profile.name) return undefined
   const { name, signatureKey, accepted } = event
   if (profile.headless.isKeyOpen(name, signatureKey)) return undefined
