@@ -56,8 +56,12 @@ export class Trees {
   #keepCommits(conversation: Conversation): void {
     const { id } = conversation
     const known = this.#kept.get("commits", id) ?? []
-    const after = BigInt(known.at(-1)?.seq ?? -1)
-    const news = conversation.inspect().commits.filter(({ seq }) => seq > after)
+    const last = known.at(-1)
+    const places = new Set(known.map(({ epoch, seq }) => `${epoch} ${seq}`))
+    // In the log of a restored service, places are lower than before.
+    const news = conversation
+      .inspect()
+      .commits.filter(({ epoch, seq, at }) => !places.has(`${epoch} ${seq}`) && at.getTime() >= (last?.at ?? 0))
     if (news.length === 0) return
     const commits = news.map(
       ({ epoch, seq, by, own, path, added, removed, at }): KeptCommit => ({
