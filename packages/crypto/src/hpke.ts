@@ -175,8 +175,8 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
 
     seal(publicKey, { info, authenticatedData, plaintext, ephemeral }) {
       if (oneCall && ephemeral.length === keys.ephemeralSize) {
-        const message = { publicKey, ...infoOf(info), authenticatedData, plaintext, ephemeral }
-        const sealed = oneCall.seal(message)
+        const [bytes, infoIsHash] = infoOf(info)
+        const sealed = oneCall.seal({ publicKey, info: bytes, infoIsHash, authenticatedData, plaintext, ephemeral })
         if (!sealed) throw new RangeError(`not a public key of ${suite.kem}`)
         return sealed
       }
@@ -190,8 +190,16 @@ export function hpke(provider: CryptoProvider, suite: HpkeSuite): Hpke {
 
     open(privateKey, { kemOutput, ciphertext, info, authenticatedData, publicKey = empty }) {
       if (oneCall) {
-        const message = { privateKey, publicKey, kemOutput, ...infoOf(info), authenticatedData, ciphertext }
-        return oneCall.open(message)
+        const [bytes, infoIsHash] = infoOf(info)
+        return oneCall.open({
+          privateKey,
+          publicKey,
+          kemOutput,
+          info: bytes,
+          infoIsHash,
+          authenticatedData,
+          ciphertext,
+        })
       }
       const sharedSecret = keys.decapsulate(privateKey, kemOutput, publicKey.length > 0 ? publicKey : undefined)
       if (!sharedSecret) return undefined
@@ -259,8 +267,8 @@ function oneCallHpke(
   return provider.hpke!({ group, kemHash, kdfHash: hash, aead, labels: [...labels, ...schedule.labels] })
 }
 
-function infoOf(info: Uint8Array | PreparedInfo): { info: Uint8Array; infoIsHash: boolean } {
-  return info instanceof Uint8Array ? { info, infoIsHash: false } : { info: info.infoHash, infoIsHash: true }
+function infoOf(info: Uint8Array | PreparedInfo): [bytes: Uint8Array, isHash: boolean] {
+  return info instanceof Uint8Array ? [info, false] : [info.infoHash, true]
 }
 
 class Context {

@@ -462,7 +462,8 @@ function privateContent(contentType: ContentType, fields: Codec<any>): Codec<Pri
       authData.write(writer, auth)
     },
     read(reader) {
-      const body = { type: contentType, ...fields.read(reader) } as ContentBody
+      const body = fields.read(reader)
+      body.type = contentType
       const auth = authData.read(reader)
       // RFC 9420 §6.3.1: padding that is not all zero makes the message malformed.
       const padding = reader.bytes(reader.remaining)

@@ -1,7 +1,7 @@
 import { encode, type Writer, written } from "@conclave/codec"
 import type { SigningKey } from "@conclave/crypto"
 import { AuthenticityError } from "../errors.js"
-import { refHash, writeSignedMessage } from "../suite/labels.js"
+import { refHash, signWritten, verifyWritten, writeSignedMessage } from "../suite/labels.js"
 import type { CipherSuite } from "../suite/suite.js"
 import {
   AuthenticatedContent,
@@ -28,31 +28,28 @@ export interface ContentToSign {
 }
 
 export function signContent(toSign: ContentToSign, key: SigningKey): Uint8Array {
-  return written((writer) => {
-    writeContentToSign(writer, toSign)
-    return key.sign(writer.view())
-  })
+  return signWritten(key, LABEL, (writer) => writeTBS(writer, toSign))
 }
 
 /** RFC 9420 §6.1. @throws AuthenticityError */
 export function verifyContent(
   suite: CipherSuite,
   authenticated: AuthenticatedContent,
-  signer: { readonly publicKey: Uint8Array; readonly context: Uint8Array },
+  { publicKey, context }: { readonly publicKey: Uint8Array; readonly context: Uint8Array },
 ): VerifiedContent {
   const { wireFormat, content, auth } = authenticated
-  const { publicKey, context } = signer
-  const isAuthentic = written((writer) => {
-    writeContentToSign(writer, { wireFormat, content, context })
-    return suite.signature.verify(publicKey, writer.view(), auth.signature)
-  })
-  if (!isAuthentic) throw new AuthenticityError()
+  const signed = { publicKey, label: LABEL, signature: auth.signature }
+  if (!verifyWritten(suite, signed, (writer) => writeTBS(writer, { wireFormat, content, context }))) {
+    throw new AuthenticityError()
+  }
   return authenticated as VerifiedContent
 }
 
+const LABEL = "FramedContentTBS"
+
 /** RFC 9420 §5.1.2, §6.1: what the signature scheme is given. It ends with the content and, of members, the context. */
 export function writeContentToSign(writer: Writer, toSign: ContentToSign): void {
-  writeSignedMessage(writer, "FramedContentTBS", () => writeTBS(writer, toSign))
+  writeSignedMessage(writer, LABEL, () => writeTBS(writer, toSign))
 }
 
 /** RFC 9420 §5.2: the name by which a Commit refers to a proposal. */

@@ -116,7 +116,7 @@ export function* createCommit(epoch: Epoch, request: CommitRequest, context: Com
   const auth: FramedContentAuthData = { signature, confirmationTag: concluded.epoch.confirmationTag }
   return {
     staged: describe(epoch, applied, { committer, committerLeaf: path && own, content }),
-    next: { basis: epoch, applied, ...concluded },
+    next: { basis: epoch, applied, epoch: concluded.epoch, seed: concluded.seed },
     authenticated: { wireFormat, content, auth },
     pathSecrets: path?.secrets,
     ownPath: path?.own,
@@ -168,10 +168,13 @@ export function* prepareCommit(epoch: Epoch, request: CommitRequest, context: Co
 }
 
 function unsignedLeaf(request: CommitRequest, { publicKey }: KeyPair, parentHash: Uint8Array): UnsignedLeafNode {
+  const { leaf, newSigner } = request
   return {
-    ...request.leaf,
-    ...presentedBy(request.newSigner),
     encryptionKey: publicKey,
+    signatureKey: newSigner.key.publicKey,
+    credential: newSigner.credential,
+    capabilities: leaf.capabilities,
+    extensions: leaf.extensions,
     leafNodeSource: { type: "commit", parentHash },
   }
 }

@@ -38,8 +38,9 @@ export function environmentOf(options: GroupOptions): GroupEnvironment {
     now: options.now,
     // A generator may give Buffers, whose slices share their memory.
     random: (length) => {
-      const { buffer, byteOffset, byteLength } = random(length)
-      return new Uint8Array(buffer, byteOffset, byteLength)
+      const bytes = random(length)
+      if (bytes.constructor === Uint8Array) return bytes
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     },
     policy: { ...defaultPolicy, ...options.policy },
     profile: options.profile ?? unrestrictedProfile,

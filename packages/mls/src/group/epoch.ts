@@ -16,7 +16,7 @@ import {
 import type { RatchetTree } from "../tree/ratchet-tree.js"
 import { type Extension, type ExternalSender, ExternalSenders, GroupContext, type LeafNode } from "../wire.js"
 import type { GroupPolicy } from "./policy.js"
-import type { Member, Signer } from "./types.js"
+import type { CredentialClaim, Member, Signer } from "./types.js"
 
 /** One state of a group, as one member knows it. Nothing in it changes; the next commit makes another. */
 export interface Epoch {
@@ -53,6 +53,14 @@ export function memberAt(tree: RatchetTree, leafIndex: LeafIndex): Member | unde
 
 export function memberOf(leafIndex: LeafIndex, { credential, signatureKey }: LeafNode): Member {
   return { leafIndex, credential, signatureKey }
+}
+
+/** What a member presents, to be judged. */
+export function claimOf(
+  reason: CredentialClaim["reason"],
+  { leafIndex, credential, signatureKey }: Member,
+): CredentialClaim {
+  return { reason, leafIndex, credential, signatureKey }
 }
 
 export function membersOf({ tree }: Pick<Epoch, "tree">): Member[] {

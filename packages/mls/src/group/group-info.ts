@@ -2,7 +2,7 @@ import { decode, encode, type Registries } from "@conclave/codec"
 import { equalBytes } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { externalKeyPair } from "../schedule/key-schedule.js"
-import { signWithLabel, verifyWithLabel } from "../suite/labels.js"
+import { signWritten, verifyWritten } from "../suite/labels.js"
 import type { Random } from "../suite/suite.js"
 import { decodeExtension, extensionData, extensionTypes, validateExtensionList } from "../tree/leaf.js"
 import type { RatchetTree } from "../tree/ratchet-tree.js"
@@ -37,9 +37,11 @@ export function signGroupInfo(epoch: Epoch, options: GroupInfoOptions, grease: R
     confirmationTag: epoch.confirmationTag,
     signer: epoch.ownLeafIndex,
   }
-  const signature = signWithLabel(epoch.signer.key, "GroupInfoTBS", encode(GroupInfoTBS, unsigned))
+  const signature = signWritten(epoch.signer.key, LABEL, (writer) => GroupInfoTBS.write(writer, unsigned))
   return { ...unsigned, signature }
 }
+
+const LABEL = "GroupInfoTBS"
 
 export function encodeGroupInfoMessage(groupInfo: GroupInfo): Uint8Array {
   return encode(MLSMessage, { version: "mls10", wireFormat: { type: "mlsGroupInfo", groupInfo } })
@@ -56,12 +58,9 @@ export function decodeGroupInfo(message: Uint8Array, registries?: Registries): G
 export function verifyGroupInfo(groupInfo: GroupInfo, tree: RatchetTree): void {
   const { signature, signer } = groupInfo
   const leaf = tree.leaf(signer)
-  const content = encode(GroupInfoTBS, groupInfo)
-  rule(
-    leaf !== undefined &&
-      verifyWithLabel(tree.suite, { publicKey: leaf.signatureKey, label: "GroupInfoTBS", content, signature }),
-    "group-info-signature",
-  )
+  const isSigned = (publicKey: Uint8Array) =>
+    verifyWritten(tree.suite, { publicKey, label: LABEL, signature }, (writer) => GroupInfoTBS.write(writer, groupInfo))
+  rule(leaf !== undefined && isSigned(leaf.signatureKey), "group-info-signature")
   requireGroupId(groupInfo.groupContext.groupId)
   validateExtensionList(groupInfo.extensions, "groupInfo")
   validateExtensionList(groupInfo.groupContext.extensions, "groupContext")

@@ -157,10 +157,9 @@ export class Group implements Disposable {
   }
 
   #stagePending(pending: messages.StoredPending): void {
-    const ownPath = messages.ownPathOf(this.#state, pending)
-    const commit = messages.commitContent(this.#state, pending.authenticated)
-    const { staged, next } = toEnd(stageIn(this.#state, commit, ownPath))
     const { message, authenticated } = pending
+    const ownPath = messages.ownPathOf(this.#state, pending)
+    const { staged, next } = toEnd(stageIn(this.#state, messages.commitContent(this.#state, authenticated), ownPath))
     this.#setPending({ ...staged, message }, { staged, next, message, authenticated, ownPath })
   }
 
@@ -334,7 +333,8 @@ export class Group implements Disposable {
    * @throws RuleError; StateError COMMIT_PENDING, NOT_A_MEMBER
    */
   commit(changes: GroupChanges = {}): OutgoingCommit {
-    return this.commitMade(toEnd(this.makeCommit(changes)))
+    this.#requireNoPending()
+    return this.#commit(toEnd(makeCommit(this.#state, changes)))
   }
 
   /**
@@ -358,12 +358,16 @@ export class Group implements Disposable {
    */
   commitMade(made: MadeCommit): OutgoingCommit {
     this.#requireNoPending()
-    const state = this.#state
-    const { created, welcome, proposals } = this.#made.get(made) ?? outdated()
-    if (created.next.basis !== state.epoch || proposals !== state.proposals.version) outdated()
+    const { epoch, proposals } = this.#state
+    const commit = this.#made.get(made) ?? outdated()
+    if (commit.created.next.basis !== epoch || commit.proposals !== proposals.version) outdated()
     this.#made.delete(made)
+    return this.#commit(commit)
+  }
+
+  #commit({ created, welcome }: Made): OutgoingCommit {
+    const state = this.#state
     const message = messages.protect(state, created.authenticated.content, created.authenticated.auth)
-    const ratchetTree = () => created.next.epoch.tree.encode()
     let groupInfo: Uint8Array | undefined
     const outgoing: OutgoingCommit = {
       ...created.staged,
@@ -373,7 +377,7 @@ export class Group implements Disposable {
         groupInfo ??= newGroupInfo(created.next.epoch, state.environment)
         return groupInfo
       },
-      ratchetTree,
+      ratchetTree: () => created.next.epoch.tree.encode(),
     }
     this.#setPending(outgoing, { ...created, message })
     return outgoing
@@ -457,8 +461,8 @@ export class Group implements Disposable {
   *#open(message: Uint8Array, options: ReceiveOptions): Sliced<Opening> {
     this.#state.requireActive()
     const pending = this.#pending
-    const isOwn = pending !== undefined && equalBytes(pending.message, message)
-    return isOwn ? ownCommit(this.#state, pending) : yield* openMessage(this.#state, message, options)
+    if (pending && equalBytes(pending.message, message)) return ownCommit(this.#state, pending)
+    return yield* openMessage(this.#state, message, options)
   }
 
   #take({ take, next }: Opening): Received {

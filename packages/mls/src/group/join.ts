@@ -1,4 +1,4 @@
-import { decode, type Registries } from "@conclave/codec"
+import { decode, decodeOwned, type Registries } from "@conclave/codec"
 import { equalBytes, wipe } from "@conclave/crypto"
 import { DecodeError, rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex } from "../indexes.js"
@@ -32,6 +32,7 @@ import {
 } from "../wire.js"
 import { welcomeKey } from "./commit.js"
 import {
+  claimOf,
   type Epoch,
   encodeContext,
   externalSenders,
@@ -239,7 +240,7 @@ function openGroupInfo(context: JoinContext, welcome: Welcome, joiner: Uint8Arra
   const plaintext = suite.aead.open(key, nonce, welcome.encryptedGroupInfo, new Uint8Array(0))
   wipe(secret, key, nonce)
   rule(plaintext !== undefined, "welcome-group-info-decrypts")
-  return decode(GroupInfo, plaintext, { registries })
+  return decodeOwned(GroupInfo, plaintext, registries)
 }
 
 /** RFC 9420 §12.4.3.1: at most one resumption key says that the group comes from another. */
@@ -309,7 +310,7 @@ function requirePathKeys(tree: RatchetTree, own: LeafIndex, privateKeys: Readonl
 
 function claimsOf(members: readonly Member[], { context, ownLeafIndex }: Epoch): CredentialClaim[] {
   const found: CredentialClaim[] = []
-  for (const member of members) if (member.leafIndex !== ownLeafIndex) found.push({ reason: "tree", ...member })
+  for (const member of members) if (member.leafIndex !== ownLeafIndex) found.push(claimOf("tree", member))
   for (const { credential, signatureKey } of externalSenders(context.extensions)) {
     found.push({ reason: "externalSender", credential, signatureKey })
   }

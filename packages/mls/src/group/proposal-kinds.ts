@@ -1,6 +1,7 @@
 import { equalBytes } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import type { LeafIndex } from "../indexes.js"
+import { keyName } from "../tree/key-index.js"
 import {
   isDefaultProposal,
   isProposedLeafSignatureValid,
@@ -110,7 +111,7 @@ export interface ProposalContext {
 /** The proposals of a member's Commit, all together. */
 export interface MemberList extends ProposalContext {
   readonly length: number
-  /** Signature keys of the members whom the Commit removes, each joined to a string. */
+  /** Signature keys of the members whom the Commit removes, by {@link keyName}. */
   readonly removedKeys: ReadonlySet<string>
   /** @throws RuleError where the leaf was changed before. */
   readonly change: (leaf: LeafIndex) => void
@@ -245,17 +246,17 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
       const added = new Set<string>()
       for (const { proposal } of items) {
         const { signatureKey } = proposal.keyPackage.leafNode
-        const name = signatureKey.join()
+        const name = keyName(signatureKey)
         rule(!added.has(name), "list-add-distinct")
         rule(epoch.tree.signatureKeys.count(signatureKey) === 0 || removedKeys.has(name), "list-add-not-member")
         added.add(name)
       }
     },
     leaf: ({ keyPackage }) => ({ leafNode: keyPackage.leafNode, replacesSender: false }),
-    claim: ({ proposal }) => `add ${proposal.keyPackage.leafNode.signatureKey.join()}`,
+    claim: ({ proposal }) => `add ${keyName(proposal.keyPackage.leafNode.signatureKey)}`,
     isTaken({ proposal }, { epoch, removedKeys }) {
       const { signatureKey } = proposal.keyPackage.leafNode
-      return epoch.tree.signatureKeys.count(signatureKey) === 0 || removedKeys.has(signatureKey.join())
+      return epoch.tree.signatureKeys.count(signatureKey) === 0 || removedKeys.has(keyName(signatureKey))
     },
     apply({ proposal: { keyPackage } }, draft) {
       draft.added.set(draft.tree.addLeaf(keyPackage.leafNode), keyPackage)

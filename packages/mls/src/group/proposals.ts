@@ -3,6 +3,7 @@ import type { LeafIndex } from "../indexes.js"
 import type { Sliced } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
 import { inParts } from "../suite/together.js"
+import { keyName } from "../tree/key-index.js"
 import {
   isDefaultExtension,
   isDefaultProposal,
@@ -97,14 +98,19 @@ function byType(list: readonly SentProposal[]): (type: Proposal["type"]) => read
   return (type) => lists.get(type) ?? []
 }
 
-/** The leaves that a list of proposals blanks, and the signature keys of those who are there, each joined to a string. */
+/** The leaves that a list of proposals blanks, and the signature keys of those who are there, by {@link keyName}. */
 export function removalsOf(
   list: readonly SentProposal[],
   { tree }: Epoch,
 ): { readonly removed: ReadonlySet<LeafIndex>; readonly removedKeys: ReadonlySet<string> } {
   const removed = new Set(list.flatMap((item): LeafIndex | readonly [] => kindOf(item.proposal).removes?.(item) ?? []))
-  const removedKeys = new Set([...removed].flatMap((leaf) => tree.leaf(leaf)?.signatureKey.join() ?? []))
+  const removedKeys = new Set([...removed].flatMap((leaf) => signatureKeyName(tree, leaf)))
   return { removed, removedKeys }
+}
+
+function signatureKeyName(tree: RatchetTree, index: LeafIndex): string | readonly [] {
+  const leaf = tree.leaf(index)
+  return leaf === undefined ? [] : keyName(leaf.signatureKey)
 }
 
 /**

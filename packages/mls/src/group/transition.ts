@@ -20,7 +20,7 @@ import {
   type PreSharedKeyID,
   type UpdatePath,
 } from "../wire.js"
-import { type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
+import { claimOf, type Epoch, encodeContext, externalSenders, leafRequirements, memberAt, memberOf } from "./epoch.js"
 import type { GroupPolicy } from "./policy.js"
 import { type GroupProfile, requireCommitAllowed } from "./profile.js"
 import { type AppliedRemoval, requireNewKey } from "./proposal-kinds.js"
@@ -131,7 +131,7 @@ export function* stageCommit(
     signer: own.committed?.signer ?? keys.signer,
   })
   rule(equalBytes(concluded.epoch.confirmationTag, commit.confirmationTag), "commit-confirmation-tag")
-  return { staged, next: { basis: epoch, applied, ...concluded } }
+  return { staged, next: { basis: epoch, applied, epoch: concluded.epoch, seed: concluded.seed } }
 }
 
 // --- The tree --------------------------------------------------------------------------------------------------------
@@ -347,13 +347,13 @@ function claims(
 ): CredentialClaim[] {
   const { tree } = applied
   const found: CredentialClaim[] = []
-  for (const leaf of applied.added.keys()) found.push({ reason: "add", ...memberAt(tree, leaf)! })
+  for (const leaf of applied.added.keys()) found.push(claimOf("add", memberAt(tree, leaf)!))
   for (const leaf of applied.updated) pushSuccessor(found, "update", memberAt(tree, leaf)!, memberAt(epoch.tree, leaf)!)
   if (committerLeaf !== undefined) {
     const member = memberAt(tree, committerLeaf)!
     const old = applied.removed[0]
     if (!joins) pushSuccessor(found, "commit", member, memberAt(epoch.tree, committerLeaf)!)
-    else if (old === undefined) found.push({ reason: "externalJoin", ...member })
+    else if (old === undefined) found.push(claimOf("externalJoin", member))
     else found.push({ reason: "externalJoin", ...member, predecessor: memberAt(epoch.tree, old)! })
   }
   if (applied.extensions !== epoch.context.extensions) {

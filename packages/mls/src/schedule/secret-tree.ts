@@ -296,13 +296,13 @@ export class SecretTree {
     const beside: [NodeIndex, Uint8Array][] = []
     for (; depth > 0; depth--) {
       const node = path[depth]!
-      const [left, right] = [this.#expand(secret, "tree", "left"), this.#expand(secret, "tree", "right")]
+      const [left, right] = [this.#expand(secret, "tree", LEFT), this.#expand(secret, "tree", RIGHT)]
       wipe(secret)
       const isLeft = math.left(node) === path[depth - 1]
       beside.push(isLeft ? [math.right(node), right] : [math.left(node), left])
       secret = isLeft ? left : right
     }
-    const ratchet = (type: RatchetType) => this.#newRatchet({ leaf, type }, this.#expand(secret, type, ""))
+    const ratchet = (type: RatchetType) => this.#newRatchet({ leaf, type }, this.#expand(secret, type, NONE))
     const ratchets = { handshake: ratchet("handshake"), application: ratchet("application") }
     wipe(secret)
     return { from, beside, ratchets }
@@ -322,8 +322,8 @@ export class SecretTree {
     }
   }
 
-  #expand(secret: Uint8Array, label: string, context: string): Uint8Array {
-    return expandWithLabel(this.#suite, secret, label, utf8.encode(context), this.#suite.secretSize)
+  #expand(secret: Uint8Array, label: string, context: Uint8Array): Uint8Array {
+    return expandWithLabel(this.#suite, secret, label, context, this.#suite.secretSize)
   }
 
   #putNode(node: NodeIndex, secret: Uint8Array): void {
@@ -461,6 +461,9 @@ function encodeRatchet({ generation, secret }: Ratchet): Uint8Array {
   return encode(RatchetRecord, { generation: BigInt(generation), secret })
 }
 
-const utf8 = new TextEncoder()
+const LEFT = new TextEncoder().encode("left")
+const RIGHT = new TextEncoder().encode("right")
+const NONE = new Uint8Array(0)
+
 /** Trees have less than 2³⁰ leaves. */
 const ratchetNumber = (leaf: LeafIndex, type: RatchetType): number => 2 * leaf + (type === "application" ? 1 : 0)

@@ -1,4 +1,4 @@
-import { encode, opaque, Writer } from "@conclave/codec"
+import { encode, opaque, written } from "@conclave/codec"
 import type { CipherSuite } from "../suite/suite.js"
 import { FramedContent, InterimTranscriptHashInput, WireFormat } from "../wire.js"
 
@@ -12,11 +12,13 @@ export function confirmedTranscriptHash(
     readonly signature: Uint8Array
   },
 ): Uint8Array {
-  const writer = new Writer(4096)
-  WireFormat.write(writer, commit.wireFormat)
-  FramedContent.write(writer, commit.content)
-  opaque.write(writer, commit.signature)
-  return suite.hash.digest(interim, writer.finish())
+  return written((writer) => {
+    writer.bytes(interim)
+    WireFormat.write(writer, commit.wireFormat)
+    FramedContent.write(writer, commit.content)
+    opaque.write(writer, commit.signature)
+    return suite.hash.digest(writer.view())
+  })
 }
 
 /** RFC 9420 §8.2: takes the confirmation tag in on top. */

@@ -4,12 +4,16 @@ import { EncryptContext, type HPKECiphertext, RefHashInput, SignContent } from "
 import type { CipherSuite, Random } from "./suite.js"
 
 const utf8 = new TextEncoder()
-const none = new Uint8Array(0)
 
 /** RFC 9420 §5.1.2. `label` without the "MLS 1.0 " that goes in front of it. */
 export function signWithLabel(key: SigningKey, label: string, content: Uint8Array): Uint8Array {
+  return signWritten(key, label, (writer) => writer.bytes(content))
+}
+
+/** {@link signWithLabel}, of content that `write` writes: there is no copy of it. */
+export function signWritten(key: SigningKey, label: string, write: (writer: Writer) => void): Uint8Array {
   return written((writer) => {
-    SignContent.write(writer, { label: mlsLabel(label), content })
+    writeSignedMessage(writer, label, write)
     return key.sign(writer.view())
   })
 }
@@ -27,14 +31,26 @@ export function writeSignedMessage(writer: Writer, label: string, write: (writer
   writer.endVector(content)
 }
 
+/** Who is said to have signed, under which label. */
+interface Signed {
+  readonly publicKey: Uint8Array
+  readonly label: string
+  readonly signature: Uint8Array
+}
+
 /** RFC 9420 §5.1.2. `false` for whatever does not verify. */
-export function verifyWithLabel(
+export function verifyWithLabel(suite: CipherSuite, signed: Signed & { content: Uint8Array }): boolean {
+  return verifyWritten(suite, signed, (writer) => writer.bytes(signed.content))
+}
+
+/** {@link verifyWithLabel}, of content that `write` writes: there is no copy of it. */
+export function verifyWritten(
   suite: CipherSuite,
-  signed: { publicKey: Uint8Array; label: string; content: Uint8Array; signature: Uint8Array },
+  { publicKey, label, signature }: Signed,
+  write: (writer: Writer) => void,
 ): boolean {
-  const { publicKey, label, content, signature } = signed
   return written((writer) => {
-    SignContent.write(writer, { label: mlsLabel(label), content })
+    writeSignedMessage(writer, label, write)
     return suite.signature.verify(publicKey, writer.view(), signature)
   })
 }
@@ -51,7 +67,7 @@ export function encryptorWithLabel(
   const info = suite.hpke.prepareInfo(encode(EncryptContext, { label: mlsLabel(label), context }))
   return (publicKey, plaintext) => {
     const ephemeral = random(suite.hpke.kem.ephemeralSize)
-    const sealed = suite.hpke.seal(publicKey, { info, authenticatedData: none, plaintext, ephemeral })
+    const sealed = suite.hpke.seal(publicKey, { info, authenticatedData: NOTHING, plaintext, ephemeral })
     ephemeral.fill(0)
     return sealed
   }
@@ -65,7 +81,7 @@ export function decryptWithLabel(
 ): Uint8Array | undefined {
   const { privateKey, publicKey } = receiver
   const info = encode(EncryptContext, { label: mlsLabel(receiver.label), context: receiver.context })
-  return suite.hpke.open(privateKey, { kemOutput, ciphertext, info, authenticatedData: none, publicKey })
+  return suite.hpke.open(privateKey, { kemOutput, ciphertext, info, authenticatedData: NOTHING, publicKey })
 }
 
 /** RFC 9420 §8: `length` bytes, from a secret of `suite.secretSize` bytes. */
@@ -76,8 +92,9 @@ export function expandWithLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  if (context.length > KEPT_CONTEXT_MAX || length > suite.secretSize) {
-    return hkdfExpand(suite.hash, secret, kdfLabel(label, context, length), length)
+  if (length > suite.secretSize) return hkdfExpand(suite.hash, secret, kdfLabel(label, context, length), length)
+  if (context.length > KEPT_CONTEXT_MAX) {
+    return expandOnce(suite, secret, labelledInfo(label, context, length, FIRST_BLOCK), length)
   }
   const info = keptInfo(label, length, context.length)
   info.set(context, info.length - context.length - 1)
@@ -115,31 +132,38 @@ function expandOnce({ hash }: CipherSuite, secret: Uint8Array, info: Uint8Array,
 
 /** RFC 9420 §8: a secret of `suite.secretSize` bytes. */
 export function deriveSecret(suite: CipherSuite, secret: Uint8Array, label: string): Uint8Array {
-  return expandWithLabel(suite, secret, label, none, suite.secretSize)
+  return expandWithLabel(suite, secret, label, NOTHING, suite.secretSize)
 }
 
 /** RFC 9420 §5.2: `label` in full, for example "MLS 1.0 KeyPackage Reference". */
 export function refHash(suite: CipherSuite, label: string, value: Uint8Array): Uint8Array {
-  return suite.hash.digest(encode(RefHashInput, { label: utf8.encode(label), value }))
+  return written((writer) => {
+    RefHashInput.write(writer, { label: encodedOnce(refLabels, label), value })
+    return suite.hash.digest(writer.view())
+  })
 }
 
 /** RFC 9420 §8: KDFLabel. */
-function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {
-  return labelledInfo(label, context, length, 0)
-}
+const kdfLabel = (label: string, context: Uint8Array, length: number) => labelledInfo(label, context, length, NOTHING)
 
-/** By hand, for it is built often. `after`: bytes set aside at its end. */
-function labelledInfo(label: string, context: Uint8Array, length: number, after: number): Uint8Array {
+/** By hand, for it is built often. `after`: what stands behind it. */
+function labelledInfo(label: string, context: Uint8Array, length: number, after: Uint8Array): Uint8Array {
   const name = mlsLabel(label)
   const nameSize = varintSize(name.length)
   const contextSize = varintSize(context.length)
-  const encoded = new Uint8Array(2 + nameSize + name.length + contextSize + context.length + after)
+  const size = 2 + nameSize + name.length + contextSize + context.length
+  const encoded = new Uint8Array(size + after.length)
   encoded[0] = length >> 8
   encoded[1] = length & 0xff
   const afterName = putOpaque(encoded, 2, name, nameSize)
   putOpaque(encoded, afterName, context, contextSize)
+  encoded.set(after, size)
   return encoded
 }
+
+const NOTHING = new Uint8Array(0)
+/** RFC 5869 §2.3: the number of HKDF's first block, behind the info. */
+const FIRST_BLOCK = Uint8Array.of(1)
 
 /**
  * KDFLabel with room for a context of that size, and the number of HKDF's first block behind it. It is kept: five are needed
@@ -149,8 +173,7 @@ function keptInfo(label: string, length: number, contextSize: number): Uint8Arra
   const sizes = length * (KEPT_CONTEXT_MAX + 1) + contextSize
   const known = keptInfos.get(label)?.get(sizes)
   if (known !== undefined) return known
-  const info = labelledInfo(label, new Uint8Array(contextSize), length, 1)
-  info[info.length - 1] = 1
+  const info = labelledInfo(label, new Uint8Array(contextSize), length, FIRST_BLOCK)
   // Labels are few and fixed, except for an application's own ones of the exporter; those are not kept.
   if (keptInfos.size < KEPT_LABELS_MAX || keptInfos.has(label)) {
     const ofLabel = keptInfos.get(label) ?? new Map<number, Uint8Array>()
@@ -177,10 +200,16 @@ function putOpaque(target: Uint8Array, at: number, bytes: Uint8Array, lengthSize
 const labels = new Map<string, Uint8Array>()
 
 function mlsLabel(label: string): Uint8Array {
-  let encoded = labels.get(label)
+  return encodedOnce(labels, label, "MLS 1.0 ")
+}
+
+const refLabels = new Map<string, Uint8Array>()
+
+function encodedOnce(known: Map<string, Uint8Array>, label: string, prefix = ""): Uint8Array {
+  let encoded = known.get(label)
   if (encoded === undefined) {
-    encoded = utf8.encode(`MLS 1.0 ${label}`)
-    if (labels.size < KEPT_LABELS_MAX) labels.set(label, encoded)
+    encoded = utf8.encode(prefix + label)
+    if (known.size < KEPT_LABELS_MAX) known.set(label, encoded)
   }
   return encoded
 }

@@ -8,26 +8,31 @@ export const credentialTypeNumber = (credential: Credential): number =>
  * each (RFC 9420 §7.3, §11.1, §12.2).
  */
 export class Census {
-  members = 0
-  readonly #supported: Record<CapabilityKind, Map<number, number>>
-  #credentialsInUse = new Map<number, number>()
+  members: number
+  readonly #supported: Readonly<Record<CapabilityKind, Tally>>
+  readonly #credentialsInUse: Tally
 
-  constructor() {
+  constructor(from?: Census) {
+    this.members = from?.members ?? 0
+    const tally = (of: (census: Census) => Tally) => (from === undefined ? new Tally() : of(from).draft())
     this.#supported = {
-      versions: new Map(),
-      cipherSuites: new Map(),
-      extensions: new Map(),
-      proposals: new Map(),
-      credentials: new Map(),
+      versions: tally((it) => it.#supported.versions),
+      cipherSuites: tally((it) => it.#supported.cipherSuites),
+      extensions: tally((it) => it.#supported.extensions),
+      proposals: tally((it) => it.#supported.proposals),
+      credentials: tally((it) => it.#supported.credentials),
     }
+    this.#credentialsInUse = tally((it) => it.#credentialsInUse)
   }
 
   draft(): Census {
-    const draft = new Census()
-    draft.members = this.members
-    for (const kind of capabilityKinds) draft.#supported[kind] = new Map(this.#supported[kind])
-    draft.#credentialsInUse = new Map(this.#credentialsInUse)
-    return draft
+    return new Census(this)
+  }
+
+  /** See `KeyIndex.adopt`. */
+  adopt(): void {
+    for (const kind of capabilityKinds) this.#supported[kind].adopt()
+    this.#credentialsInUse.adopt()
   }
 
   add(leaf: LeafNode): void {
@@ -40,26 +45,61 @@ export class Census {
 
   /** Whether every member lists the value. */
   allSupport(kind: CapabilityKind, value: number): boolean {
-    return (this.#supported[kind].get(value) ?? 0) === this.members
+    return this.#supported[kind].count(value) === this.members
   }
 
   get credentialsInUse(): Iterable<number> {
-    return this.#credentialsInUse.keys()
+    return this.#credentialsInUse.values()
   }
 
   #change(leaf: LeafNode, by: 1 | -1): void {
     this.members += by
-    count(this.#credentialsInUse, credentialTypeNumber(leaf.credential), by)
-    for (const kind of capabilityKinds) {
-      for (const value of distinct(leaf.capabilities[kind])) count(this.#supported[kind], value, by)
-    }
+    this.#credentialsInUse.change(credentialTypeNumber(leaf.credential), by)
+    for (const kind of capabilityKinds) changeDistinct(this.#supported[kind], leaf.capabilities[kind], by)
+  }
+}
+
+/** How often each value was counted. A draft keeps only its differences until it is adopted, like a `KeyIndex`. */
+class Tally {
+  readonly #base: Map<number, number>
+  #changes: Map<number, number> | undefined
+
+  constructor(base: Map<number, number> = new Map()) {
+    this.#base = base
+  }
+
+  draft(): Tally {
+    this.adopt()
+    return new Tally(this.#base)
+  }
+
+  count(value: number): number {
+    return (this.#base.get(value) ?? 0) + (this.#changes?.get(value) ?? 0)
+  }
+
+  *values(): Generator<number> {
+    for (const value of this.#base.keys()) if (this.count(value) > 0) yield value
+    for (const value of this.#changes?.keys() ?? []) if (!this.#base.has(value)) yield value
+  }
+
+  change(value: number, by: 1 | -1): void {
+    this.#changes ??= new Map()
+    add(this.#changes, value, by)
+  }
+
+  adopt(): void {
+    for (const [value, change] of this.#changes ?? []) add(this.#base, value, change)
+    this.#changes = undefined
   }
 }
 
 /** A value that is listed twice counts once. Leaves are counted before anybody has looked at how long their lists are. */
-function distinct(values: readonly number[]): Iterable<number> {
-  const isShort = values.length <= SHORT_LIST_MAX
-  return isShort ? values.filter((value, i) => values.indexOf(value) === i) : new Set(values)
+function changeDistinct(tally: Tally, values: readonly number[], by: 1 | -1): void {
+  if (values.length > SHORT_LIST_MAX) {
+    for (const value of new Set(values)) tally.change(value, by)
+    return
+  }
+  for (let i = 0; i < values.length; i++) if (values.indexOf(values[i]!) === i) tally.change(values[i]!, by)
 }
 
 const SHORT_LIST_MAX = 8
@@ -67,8 +107,8 @@ const SHORT_LIST_MAX = 8
 export type CapabilityKind = keyof Capabilities
 export const capabilityKinds = ["versions", "cipherSuites", "extensions", "proposals", "credentials"] as const
 
-function count(counts: Map<number, number>, value: number, by: 1 | -1): void {
-  const sum = (counts.get(value) ?? 0) + by
+function add(counts: Map<number, number>, value: number, change: number): void {
+  const sum = (counts.get(value) ?? 0) + change
   if (sum === 0) counts.delete(value)
   else counts.set(value, sum)
 }

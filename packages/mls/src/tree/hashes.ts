@@ -7,7 +7,10 @@ import type { ParentNode } from "../wire.js"
 export function leafHash(suite: CipherSuite, index: LeafIndex, leaf: Uint8Array | undefined): Uint8Array {
   const head = new Uint8Array(6)
   head[0] = 1
-  new DataView(head.buffer).setUint32(1, index)
+  head[1] = index >>> 24
+  head[2] = index >>> 16
+  head[3] = index >>> 8
+  head[4] = index
   head[5] = leaf === undefined ? 0 : 1
   return leaf === undefined ? suite.hash.digest(head) : suite.hash.digest(head, leaf)
 }

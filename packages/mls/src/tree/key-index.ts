@@ -56,6 +56,7 @@ export class KeyIndex {
   }
 }
 
-function keyName(key: Uint8Array): string {
+/** A public key as the key of a Map. */
+export function keyName(key: Uint8Array): string {
   return String.fromCharCode.apply(null, key as unknown as number[])
 }

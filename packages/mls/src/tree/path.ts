@@ -5,6 +5,7 @@ import { decryptWithLabel, deriveSecret, encryptorWithLabel } from "../suite/lab
 import type { CipherSuite, Random } from "../suite/suite.js"
 import type { HPKECiphertext, UpdatePath, UpdatePathNode } from "../wire.js"
 import { parentHash } from "./hashes.js"
+import { keyName } from "./key-index.js"
 import * as math from "./math.js"
 import type { PathStep, RatchetTree } from "./ratchet-tree.js"
 
@@ -141,7 +142,7 @@ function requireNewKeys(tree: RatchetTree, { leafNode, nodes }: UpdatePath): voi
   const seen = new Set<string>()
   for (const { encryptionKey } of [leafNode, ...nodes]) {
     rule(tree.encryptionKeys.count(encryptionKey) === 0, "path-keys-new")
-    seen.add(encryptionKey.join())
+    seen.add(keyName(encryptionKey))
   }
   rule(seen.size === nodes.length + 1, "path-keys-new")
 }

@@ -36,6 +36,7 @@ export class TreeIndex {
   adopt(): void {
     this.signatureKeys.adopt()
     this.encryptionKeys.adopt()
+    this.census.adopt()
   }
 
   add(node: TreeNode): void {
