@@ -10,13 +10,10 @@ export class KeyIndex {
     this.#base = base
   }
 
-  static of(keys: Iterable<Uint8Array>): KeyIndex {
-    const base = new Map<string, number>()
-    for (const key of keys) {
-      const name = keyName(key)
-      base.set(name, (base.get(name) ?? 0) + 1)
-    }
-    return new KeyIndex(base)
+  /** A key of the tree that the index is first made for. */
+  take(key: Uint8Array): void {
+    const name = keyName(key)
+    this.#base.set(name, (this.#base.get(name) ?? 0) + 1)
   }
 
   draft(): KeyIndex {

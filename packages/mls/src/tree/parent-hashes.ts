@@ -5,6 +5,7 @@ import { ParentNode } from "../wire.js"
 import { leafHash, parentHash, parentNodeHash } from "./hashes.js"
 import * as math from "./math.js"
 import type { RatchetTree } from "./ratchet-tree.js"
+import { isLeafNode, type TreeNode } from "./tree-nodes.js"
 
 /** RFC 9420 §7.9: the tree hash of `node` without the leaves of `unmerged` that are below it. */
 export function originalTreeHash(tree: RatchetTree, node: NodeIndex, unmerged: readonly LeafIndex[]): Uint8Array {
@@ -33,6 +34,13 @@ export function isParentHashValid(tree: RatchetTree, index: NodeIndex, parent: P
 }
 
 function isLinkedTo(tree: RatchetTree, parent: ParentNode, child: NodeIndex, sibling: NodeIndex): boolean {
+  // Most parents have no unmerged leaves, and most children are not blank: then the child is all of its resolution, or it
+  // is more than one node.
+  const node = parent.unmergedLeaves.length === 0 ? tree.node(child) : undefined
+  if (node !== undefined) {
+    const isAlone = isLeafNode(node) || node.unmergedLeaves.length === 0
+    return isAlone && isHashOf(tree, parent, parentHashIn(node), sibling)
+  }
   const { first, last } = math.leavesBelow(child)
   const unmerged = new Set<NodeIndex>()
   for (const leaf of parent.unmergedLeaves) if (leaf >= first && leaf <= last) unmerged.add(math.toNode(leaf))
@@ -41,7 +49,10 @@ function isLinkedTo(tree: RatchetTree, parent: ParentNode, child: NodeIndex, sib
   if (resolution.length !== unmerged.size + 1) return false
   const rest = resolution.filter((node) => !unmerged.has(node))
   if (rest.length !== 1) return false
-  const linked = parentHashOf(tree, rest[0]!)
+  return isHashOf(tree, parent, parentHashOf(tree, rest[0]!), sibling)
+}
+
+function isHashOf(tree: RatchetTree, parent: ParentNode, linked: Uint8Array | undefined, sibling: NodeIndex): boolean {
   if (linked === undefined) return false
   return equalBytes(linked, parentHash(tree.suite, parent, originalTreeHash(tree, sibling, parent.unmergedLeaves)))
 }
@@ -49,7 +60,10 @@ function isLinkedTo(tree: RatchetTree, parent: ParentNode, child: NodeIndex, sib
 /** The `parent_hash` field of a node that has one. */
 export function parentHashOf(tree: RatchetTree, index: NodeIndex): Uint8Array | undefined {
   const node = tree.node(index)
-  if (node === undefined) return undefined
-  if (!("signatureKey" in node)) return node.parentHash
+  return node && parentHashIn(node)
+}
+
+function parentHashIn(node: TreeNode): Uint8Array | undefined {
+  if (!isLeafNode(node)) return node.parentHash
   return node.leafNodeSource.type === "commit" ? node.leafNodeSource.parentHash : undefined
 }

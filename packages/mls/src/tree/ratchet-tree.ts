@@ -80,7 +80,9 @@ export class RatchetTree {
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
   ): RatchetTree {
-    const packed = PackedNodes.decode(bytes, registries)
+    // Each node is read once to see that it is well-formed: that is when it is counted.
+    const index = TreeIndex.empty()
+    const packed = PackedNodes.decode(bytes, registries, (node) => index.take(node))
     const { length, misplaced } = packed
     rule(length > 0 && packed.has(length - 1), "tree-last-node-blank")
     // RFC 9420 §7.7: a tree whose last node is a parent has nobody in a right half, and would have been truncated.
@@ -90,7 +92,9 @@ export class RatchetTree {
     const isSparse = leafCount > SPARSE_LEAVES_MAX && leafCount > packed.members * LEAVES_FOR_EACH_MEMBER_MAX
     rule(!isSparse, "tree-sparse", `${packed.members} members among ${leafCount} leaves`)
     rule(misplaced === undefined, "tree-node-type", `node ${misplaced}`)
-    return new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount)))
+    const tree = new RatchetTree(suite, TreeNodes.of(packed, math.nodeCount(leafCount)))
+    tree.#index = index
+    return tree
   }
 
   /** The value of a `ratchet_tree` extension. */

@@ -16,16 +16,21 @@ export class TreeIndex {
   }
 
   static of(nodes: Iterable<TreeNode>): TreeIndex {
-    const signatureKeys: Uint8Array[] = []
-    const encryptionKeys: Uint8Array[] = []
-    const census = new Census()
-    for (const node of nodes) {
-      encryptionKeys.push(node.encryptionKey)
-      if (!isLeafNode(node)) continue
-      signatureKeys.push(node.signatureKey)
-      census.add(node)
-    }
-    return new TreeIndex(KeyIndex.of(signatureKeys), KeyIndex.of(encryptionKeys), census)
+    const index = TreeIndex.empty()
+    for (const node of nodes) index.take(node)
+    return index
+  }
+
+  static empty(): TreeIndex {
+    return new TreeIndex(new KeyIndex(), new KeyIndex(), new Census())
+  }
+
+  /** Takes in a node of the tree that the index is first made for. */
+  take(node: TreeNode): void {
+    this.encryptionKeys.take(node.encryptionKey)
+    if (!isLeafNode(node)) return
+    this.signatureKeys.take(node.signatureKey)
+    this.census.add(node)
   }
 
   draft(): TreeIndex {

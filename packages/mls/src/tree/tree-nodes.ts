@@ -115,13 +115,14 @@ export class PackedNodes {
   /** Leaves that are not blank. */
   readonly members: number = 0
 
-  private constructor(bytes: Uint8Array, reader: Reader, end: number) {
+  private constructor(bytes: Uint8Array, reader: Reader, end: number, onNode?: (node: TreeNode) => void) {
     const starts: number[] = []
     while (reader.offset < end) {
       starts.push(reader.offset)
       const node = OptionalNode.read(reader)
       if (node === undefined) continue
       if (node.type === "leaf") this.members++
+      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode)
       const index = starts.length - 1
       if ((node.type === "leaf") !== (index % 2 === 0)) this.misplaced ??= index
     }
@@ -131,12 +132,20 @@ export class PackedNodes {
     this.#starts = Uint32Array.from(starts)
   }
 
-  /** Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), which is copied. @throws DecodeError */
-  static decode(encoded: Uint8Array, registries: Registries | undefined): PackedNodes {
+  /**
+   * Of the value of a `ratchet_tree` extension (RFC 9420 §12.4.3.3), which is copied. `onNode`: each node, when it is read.
+   *
+   * @throws DecodeError
+   */
+  static decode(
+    encoded: Uint8Array,
+    registries: Registries | undefined,
+    onNode?: (node: TreeNode) => void,
+  ): PackedNodes {
     const bytes = new Uint8Array(encoded)
     const reader = new Reader(bytes, registries)
     const outer = reader.enter(reader.varint())
-    const nodes = new PackedNodes(bytes, reader, reader.offset + reader.remaining)
+    const nodes = new PackedNodes(bytes, reader, reader.offset + reader.remaining, onNode)
     reader.leave(outer)
     if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the tree`)
     return nodes

@@ -4,7 +4,7 @@ import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
 import { signedMessage } from "../suite/labels.js"
 import { areValidTogether, inParts, SIGNATURES_TOGETHER } from "../suite/together.js"
-import type { LeafNode } from "../wire.js"
+import type { LeafNode, ParentNode } from "../wire.js"
 import { credentialTypeNumber } from "./census.js"
 import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLeafNode } from "./leaf.js"
 import * as math from "./math.js"
@@ -80,8 +80,9 @@ export function validateLeafAmongMembers(tree: RatchetTree, leaf: LeafNode): voi
 function* validateParents(tree: RatchetTree): Sliced<void> {
   // RFC 9420 §7.5: the root, be it the only leaf, has nothing above it.
   rule((parentHashOf(tree, tree.root)?.length ?? 0) === 0, "tree-root-parent-hash")
-  const unmergedAt = unmergedLists(tree)
-  for (const [index, parent] of tree.parents()) {
+  const parents = new Map(tree.parents())
+  const unmergedAt = unmergedLists(parents)
+  for (const [index, parent] of parents) {
     yield
     const { first, last } = math.leavesBelow(index)
     let previous = -1
@@ -99,9 +100,9 @@ function* validateParents(tree: RatchetTree): Sliced<void> {
 
 type UnmergedLists = ReadonlyMap<NodeIndex, ReadonlySet<LeafIndex>>
 
-function unmergedLists(tree: RatchetTree): UnmergedLists {
+function unmergedLists(parents: ReadonlyMap<NodeIndex, ParentNode>): UnmergedLists {
   const lists = new Map<NodeIndex, ReadonlySet<LeafIndex>>()
-  for (const [index, { unmergedLeaves }] of tree.parents()) {
+  for (const [index, { unmergedLeaves }] of parents) {
     lists.set(index, unmergedLeaves.length === 0 ? nobody : new Set(unmergedLeaves))
   }
   return lists
