@@ -6,7 +6,7 @@ import { attempt, attempts, type Trial } from "./jobs.js"
 describe("the simulation's command", () => {
   it("tells each option in its usage, in lines of at most 80 columns", () => {
     const others = ["--planted-seeds", "--gateway-bugs", "--by-seeds", "--bug", "--help"]
-    for (const option of ["--seeds", "--minutes", "--jobs", "--clients", ...others]) {
+    for (const option of ["--seeds", "--minutes", "--jobs", "--clients", "--failovers", ...others]) {
       assert.ok(usage.includes(`  ${option} `), option)
     }
     assert.ok(usage.split("\n").every((line) => line.length <= 80))

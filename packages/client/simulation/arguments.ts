@@ -11,6 +11,7 @@ Without --seeds and --minutes it tries 200 seeds.
   --from SEED        the first seed (default: 1)
   --jobs N           in so many processes, 1 to 64 (default: 1)
   --clients N        devices of a seed, 2 to ${NAMES.length} (default: ${DEVICES.min} to ${DEVICES.max}, by the seed)
+  --failovers        a replica takes over in each seed, soon in three of four
   --twice            each seed twice, compared byte for byte
 
   --seed SEED        this seed alone, twice
@@ -34,6 +35,7 @@ export interface Arguments {
   readonly from: number
   readonly jobs: number
   readonly clients: number | undefined
+  readonly failovers: boolean
   readonly twice: boolean
   readonly seed: number | undefined
   readonly trace: boolean
@@ -59,6 +61,7 @@ export function argumentsOf(args: readonly string[]): Arguments {
     from: numberOf("from", values.from, 0, 2 ** 31),
     jobs: numberOf("jobs", values.jobs, 1, 64),
     clients: optional("clients", values.clients, 2, NAMES.length),
+    failovers: values.failovers,
     twice: values.twice,
     seed: optional("seed", values.seed, 0, 2 ** 31),
     trace: values.trace,
@@ -83,6 +86,7 @@ function parsed(args: readonly string[]) {
         clients: { type: "string" },
         seed: { type: "string" },
         trace: { type: "boolean", default: false },
+        failovers: { type: "boolean", default: false },
         twice: { type: "boolean", default: false },
         planted: { type: "boolean", default: false },
         bug: { type: "string", multiple: true },

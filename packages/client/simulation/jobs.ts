@@ -1,13 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process"
 import type { Violation } from "./invariants.js"
-import { planOf } from "./plan.js"
+import { type PlanOptions, planOf } from "./plan.js"
 import { runTwice } from "./twice.js"
 import { run } from "./world.js"
 
 /** What is tried of a seed. */
-export interface Trial {
-  readonly seed: number
-  readonly devices: number | undefined
+export interface Trial extends PlanOptions {
   readonly twice: boolean
 }
 
@@ -19,11 +17,11 @@ export interface Tried {
   readonly violation: Pick<Violation, "invariant" | "message"> | undefined
 }
 
-export async function attempt({ seed, devices, twice }: Trial): Promise<Tried> {
-  const plan = planOf({ seed, devices })
+export async function attempt({ twice, ...options }: Trial): Promise<Tried> {
+  const plan = planOf(options)
   const { steps, entries, violation } = await (twice ? runTwice(plan) : run(plan))
   return {
-    seed,
+    seed: options.seed,
     steps,
     entries,
     violation: violation && { invariant: violation.invariant, message: violation.message },

@@ -2,7 +2,7 @@
 import { type Arguments, argumentsOf, usage, WrongArguments } from "./arguments.js"
 import { type Hunt, huntPlanted } from "./hunt.js"
 import { attempts, type Trial } from "./jobs.js"
-import { planOf } from "./plan.js"
+import { type PlanOptions, planOf } from "./plan.js"
 import { bugs } from "./planted.js"
 import { gatewayBugs } from "./planted-gateways.js"
 import { Figures, type KilledBug, rowOf, story } from "./report.js"
@@ -28,7 +28,7 @@ async function main(options: Arguments): Promise<void> {
   else await trySeeds(options)
 }
 
-async function trySeeds({ seeds, minutes, jobs, from, clients: devices, twice }: Arguments): Promise<void> {
+async function trySeeds({ seeds, minutes, jobs, from, clients: devices, failovers, twice }: Arguments): Promise<void> {
   const count = seeds ?? (minutes === undefined ? 200 : Number.POSITIVE_INFINITY)
   const begun = performance.now()
   const figures = new Figures()
@@ -36,7 +36,7 @@ async function trySeeds({ seeds, minutes, jobs, from, clients: devices, twice }:
   function* trials(): Generator<Trial> {
     for (let n = 0; n < count; n++) {
       if (minutes !== undefined && performance.now() - begun > minutes * 60_000) return
-      yield { seed: from + n, devices, twice }
+      yield { seed: from + n, devices, failovers, twice }
     }
   }
   for await (const tried of attempts(trials(), jobs)) {
@@ -45,24 +45,26 @@ async function trySeeds({ seeds, minutes, jobs, from, clients: devices, twice }:
       said = performance.now()
       console.log(figures.inWords())
     }
-    if (tried.violation !== undefined) return await tellFailure(tried.seed, devices)
+    if (tried.violation !== undefined) return await tellFailure({ seed: tried.seed, devices, failovers })
   }
   console.log(figures.inWords())
   console.log("nothing was found")
 }
 
-async function trySeed(seed: number, { clients: devices, trace }: Arguments): Promise<void> {
-  const plan = planOf({ seed, devices })
+async function trySeed(seed: number, { clients: devices, failovers, trace }: Arguments): Promise<void> {
+  const options = { seed, devices, failovers }
+  const plan = planOf(options)
   console.log(story(plan))
   const { lines, steps, entries, fingerprint, violation } = await runTwice(plan, { trace })
   for (const line of lines) console.log(line)
   console.log(`${steps} steps, ${entries} entries in the logs, everything that happened: ${fingerprint.slice(0, 16)}`)
-  if (violation !== undefined) await tellFailure(seed, devices)
+  if (violation !== undefined) await tellFailure(options)
 }
 
-async function tellFailure(seed: number, devices: number | undefined): Promise<void> {
+async function tellFailure(options: PlanOptions): Promise<void> {
   process.exitCode = 1
-  const plan = planOf({ seed, devices })
+  const { seed, devices, failovers } = options
+  const plan = planOf(options)
   const { violation } = await runTwice(plan)
   if (violation === undefined) {
     console.log(`\nseed ${seed}: it failed, and does not when it is repeated`)
@@ -78,7 +80,8 @@ async function tellFailure(seed: number, devices: number | undefined): Promise<v
   console.log(`\n${small.items.length} of ${plan.items.length} items are enough, ${story(small)}`)
   console.log(`then: ${told?.message}`)
   const clients = devices === undefined ? "" : ` --clients ${devices}`
-  console.log(`\nRepeat it: npm run simulate -- --seed ${seed}${clients} --trace`)
+  const early = failovers ? " --failovers" : ""
+  console.log(`\nRepeat it: npm run simulate -- --seed ${seed}${clients}${early} --trace`)
 }
 
 async function tryPlanted(options: Arguments): Promise<void> {

@@ -113,12 +113,15 @@ export interface PlanOptions {
   readonly seed: number
   /** Without: 3 to 20, as the seed decides, and more often few. */
   readonly devices?: number | undefined
+  /** A failover in each plan, in three of four soon, so that it loses the first entries of a group. */
+  readonly failovers?: boolean
 }
 
-export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
+export function planOf({ seed, devices: wanted, failovers = false }: PlanOptions): Plan {
   const dice = diceFor(seed, "plan")
-  const fails = diceFor(seed, "failover").chance(FAILOVER_PERCENT)
-  const duration = fails ? DURATION_WITH_FAILOVER : DURATION
+  const fails = failovers || diceFor(seed, "failover").chance(FAILOVER_PERCENT)
+  const isSoon = failovers && seed % 4 !== 0
+  const duration = fails && !isSoon ? DURATION_WITH_FAILOVER : DURATION
   const devices = wanted ?? Math.min(...Array.from({ length: 20 }, () => dice.between(DEVICES.min, DEVICES.max)))
   const items: Item[] = []
   const add = (kind: Item["kind"], at: number, amount = 0, who = dice.below(devices)) => {
@@ -157,7 +160,7 @@ export function planOf({ seed, devices: wanted }: PlanOptions): Plan {
     const persons = dice.between(0, 3)
     for (let n = 0; n < persons; n++) add("continue", at + dice.between(500, 5_000))
   }
-  const service = serviceOf(diceFor(seed, "gateways"), add, { duration, rushAt, fails })
+  const service = serviceOf(diceFor(seed, "gateways"), add, { duration, rushAt, fails, isSoon })
   items.sort((a, b) => a.at - b.at)
   return { seed, devices, service, items }
 }
@@ -168,13 +171,14 @@ interface Circumstances {
   readonly rushAt: number | undefined
   /** A replica takes over, once: in the groups that lose entries, less can be required. */
   readonly fails: boolean
+  readonly isSoon: boolean
 }
 
 /** How many gateways there are over which store, and what goes wrong with them. */
 function serviceOf(
   dice: Dice,
   add: (kind: GatewayFaultKind | "create" | "invite" | "send" | "stream", at: number, amount?: number) => void,
-  { duration, rushAt, fails }: Circumstances,
+  { duration, rushAt, fails, isSoon }: Circumstances,
 ): ServicePlan {
   const store = fails ? "postgres" : weighted(dice.below(100_000), stores)
   const gateways = store === "sqlite" ? 1 : dice.between(1, 4)
@@ -200,7 +204,7 @@ function serviceOf(
     for (let n = 0; n < 2; n++) add("stream", at + dice.below(500), STUMBLE)
     for (let n = dice.between(4, 8); n > 0; n--) add("send", at + dice.below(STUMBLE))
   }
-  if (fails) add("failover", dice.between(10_000, duration), dice.below(10))
+  if (fails) add("failover", dice.between(isSoon ? 2_500 : 10_000, duration), dice.below(10))
   return { store, gateways }
 }
 
