@@ -1,7 +1,8 @@
 /**
  * Builds the native provider for this machine: `npm run build:native`. The binary goes into `packages/native/dist/binaries`,
  * where `@conclave/native` looks first. Without a Rust that is new enough it says so and builds nothing; with
- * `CONCLAVE_NATIVE_REQUIRED=1` that is a failure. `--check` runs clippy, the Rust tests and cargo deny after it.
+ * `CONCLAVE_NATIVE_REQUIRED=1` that is a failure. `--check` runs clippy, the Rust tests and cargo deny after it,
+ * `--sanitize` the Rust tests under AddressSanitizer, which takes a nightly Rust.
  *
  * `npm run build:native -- --package FOLDER` writes the package of this platform into FOLDER as well, as it is published.
  * `--target TRIPLE` builds for another platform, where Rust and a C compiler for it are installed. `--zig` compiles C and
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     zig: { type: "boolean", default: false },
     release: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
+    sanitize: { type: "boolean", default: false },
   },
 })
 const cargoManifest = read("packages/native/rust/Cargo.toml")
@@ -88,8 +90,22 @@ if (values.check) {
   else console.log("NOT CHECKED: cargo deny is not installed")
 }
 
-function cargo(words: readonly string[], failure: string): void {
-  const { status } = spawnSync("cargo", words, { stdio: "inherit", env: environment })
+if (values.sanitize) {
+  if (spawnSync("cargo", ["+nightly", "--version"]).status !== 0) fail("AddressSanitizer takes a nightly Rust")
+  const sanitized = {
+    ...process.env,
+    CARGO_TARGET_DIR: join(root, "output/native-sanitized"),
+    RUSTFLAGS: "-Zsanitizer=address",
+  }
+  cargo(
+    ["+nightly", "test", ...crate, "--target", target.triple],
+    "a test has failed under AddressSanitizer",
+    sanitized,
+  )
+}
+
+function cargo(words: readonly string[], failure: string, env: NodeJS.ProcessEnv = environment): void {
+  const { status } = spawnSync("cargo", words, { stdio: "inherit", env })
   if (status !== 0) fail(failure)
 }
 
