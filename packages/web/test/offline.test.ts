@@ -79,10 +79,12 @@ describe("the page without the service", { skip: noChromium, timeout: 90_000 }, 
     await alice.isKept()
     await alice.page.reload()
     await alice.message("kept").waitFor()
+    assert.deepEqual(alice.complaints, [])
+    await alice.fetched("answers-of-the-service")
+    await alice.fetched("?another")
     const kept = await alice.keptFiles()
     const expected = files().map((name) => (name === "index.html" ? "" : name))
     assert.deepEqual(kept.sort(), expected.filter((name) => name !== "worker.js").sort())
-    assert.deepEqual(alice.complaints, [])
   })
 })
 

@@ -50,6 +50,14 @@ export class Person implements AsyncDisposable {
     await this.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
   }
 
+  /** What Chromium says against installing the page: its manifest, its icons, its worker. */
+  async obstaclesToInstalling(): Promise<readonly string[]> {
+    const session = await this.page.context().newCDPSession(this.page)
+    const { errors } = await session.send("Page.getAppManifest")
+    const { installabilityErrors } = await session.send("Page.getInstallabilityErrors")
+    return [...errors.map(({ message }) => message), ...installabilityErrors.map(({ errorId }) => errorId)]
+  }
+
   /** The paths of what is kept of the page, relative to it. */
   keptFiles(): Promise<string[]> {
     return this.page.evaluate(async () => {

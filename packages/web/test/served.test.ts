@@ -87,6 +87,9 @@ describe("the page beneath a path", { skip: noChromium, timeout: 60_000 }, () =>
         await person.say("kept")
         await person.page.getByText("Connected", { exact: true }).waitFor()
         await person.message("kept", "sent").waitFor()
+        await person.isKept()
+        assert.ok((await person.keptFiles()).includes("theme.js"), "relative to where the page is")
+        assert.deepEqual(await person.obstaclesToInstalling(), [])
         assert.deepEqual(person.complaints, [])
       }
     } finally {
