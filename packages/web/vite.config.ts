@@ -11,6 +11,14 @@ export default defineConfig({
   build: {
     target: "es2022",
     modulePreload: false,
+    rolldownOptions: {
+      output: {
+        // What parts share is in the page's own script: a start on a slow line asks for one file.
+        codeSplitting: {
+          groups: [{ name: (id) => (id.includes("/web/worker/") ? null : "page"), tags: ["$initial"] }],
+        },
+      },
+    },
     chunkSizeWarningLimit: 1024,
   },
 })

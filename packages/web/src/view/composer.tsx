@@ -4,7 +4,9 @@ import { composerWords, messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
 import { SendIcon } from "./icons.js"
-import { Restart } from "./restart.js"
+import { part } from "./part.js"
+
+const Restart = part(() => import("./restart.js").then((it) => it.Restart))
 
 export interface ComposerProps {
   readonly profile: Profile

@@ -5,15 +5,17 @@ import type { Profile } from "../profile/profile.js"
 import { searchWords } from "../profile/search-words.js"
 import { youWords } from "../profile/you-words.js"
 import { Rows, type RowsProps } from "./conversation-rows.js"
-import { DisplayNameDialog } from "./display-name.js"
 import { ChevronIcon, Mark, PenIcon, PersonIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
 import { Connection } from "./line.js"
 import { NewConversation } from "./new-conversation.js"
+import { part } from "./part.js"
 import { Avatar, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
-import { SearchResults } from "./search-results.js"
 import { SettingsButton } from "./settings-button.js"
+
+const DisplayNameDialog = part(() => import("./display-name.js").then((it) => it.DisplayNameDialog))
+const SearchResults = part(() => import("./search-results.js").then((it) => it.SearchResults))
 
 export interface ConversationListProps {
   readonly profile: Profile

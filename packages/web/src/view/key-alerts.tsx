@@ -5,10 +5,12 @@ import { keyWords } from "../profile/compare-words.js"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
 import { problem } from "../profile/words.js"
-import { Comparing } from "./comparing.js"
 import { Dialog } from "./dialog.js"
 import { AlertIcon } from "./icons.js"
-import { Verify } from "./verify.js"
+import { part } from "./part.js"
+
+const Comparing = part(() => import("./comparing.js").then((it) => it.Comparing))
+const Verify = part(() => import("./verify.js").then((it) => it.Verify))
 
 type KeyChanged = Extract<ToldEvent, { type: "keyChanged" }>
 

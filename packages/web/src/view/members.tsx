@@ -8,9 +8,12 @@ import { problem } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
 import { MemberDevices } from "./member-devices.js"
+import { part } from "./part.js"
 import { initialOf, PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
-import { VerifiedMark, Verify } from "./verify.js"
+import { VerifiedMark } from "./verified-mark.js"
+
+const Verify = part(() => import("./verify.js").then((it) => it.Verify))
 
 export interface MembersProps {
   readonly profile: Profile

@@ -5,12 +5,14 @@ import { textOf } from "../profile/content-words.js"
 import { alike } from "../profile/likeness.js"
 import { messageWords, newWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
-import { DayDialog } from "./day-dialog.js"
 import { DownIcon, UpIcon } from "./icons.js"
+import { part } from "./part.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
 import { Scroller } from "./scroller.js"
 import { Item } from "./timeline-item.js"
+
+const DayDialog = part(() => import("./day-dialog.js").then((it) => it.DayDialog))
 
 export interface MessageListProps {
   readonly profile: Profile

@@ -2,7 +2,9 @@ import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { settingsWords } from "../words/settings-words.js"
 import { SettingsIcon } from "./icons.js"
-import { SettingsDialog } from "./settings.js"
+import { part } from "./part.js"
+
+const SettingsDialog = part(() => import("./settings.js").then((it) => it.SettingsDialog))
 
 export interface SettingsButtonProps {
   readonly profile: Profile

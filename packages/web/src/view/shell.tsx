@@ -7,14 +7,16 @@ import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
 import { FilesRefused } from "./files-refused.js"
 import { GroupPanel } from "./group-panel.js"
-import { Inspector } from "./inspector.js"
-import { InvitationPane } from "./invitations.js"
 import { LineBanner } from "./line.js"
 import { NewVersion } from "./new-version.js"
+import { part } from "./part.js"
 import { useRoute } from "./route.js"
 import { Broken } from "./start.js"
 import { useProfile } from "./use-profile.js"
-import { You } from "./you.js"
+
+const InvitationPane = part(() => import("./invitation-pane.js").then((it) => it.InvitationPane))
+const Inspector = part(() => import("./inspector.js").then((it) => it.Inspector))
+const You = part(() => import("./you.js").then((it) => it.You))
 
 export interface ShellProps {
   readonly profile: Profile

@@ -1,5 +1,4 @@
 import type { Conversation } from "@conclave/client/browser"
-import type { Comparison } from "@conclave/headless/browser"
 import { compareWords } from "../profile/compare-words.js"
 import type { Profile } from "../profile/profile.js"
 import { Comparing } from "./comparing.js"
@@ -59,19 +58,5 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
         )}
       </div>
     </Dialog>
-  )
-}
-
-/** Beside a name: that they are verified, or were. */
-export function VerifiedMark({ comparison }: { readonly comparison: Comparison }) {
-  if (comparison === "none") return null
-  return comparison === "compared" ? (
-    <span class="compared">
-      <ShieldIcon /> {compareWords.verified}
-    </span>
-  ) : (
-    <span class="compared is-changed">
-      <AlertIcon /> {compareWords.changed}
-    </span>
   )
 }

@@ -4,3 +4,9 @@ export const versionWords = {
 }
 
 export const filesRefused = "Files cannot be sent yet. What you dropped or pasted was not sent, and stays where it is."
+
+/** In the place of a view whose file did not come. */
+export const partWords = {
+  missing: "This part of the page did not load. Nothing is lost.",
+  reload: "Load the page again",
+}

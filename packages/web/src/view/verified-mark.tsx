@@ -1,0 +1,17 @@
+import type { Comparison } from "@conclave/headless/browser"
+import { compareWords } from "../profile/compare-words.js"
+import { AlertIcon, ShieldIcon } from "./icons.js"
+
+/** Beside a name: that they are verified, or were. */
+export function VerifiedMark({ comparison }: { readonly comparison: Comparison }) {
+  if (comparison === "none") return null
+  return comparison === "compared" ? (
+    <span class="compared">
+      <ShieldIcon /> {compareWords.verified}
+    </span>
+  ) : (
+    <span class="compared is-changed">
+      <AlertIcon /> {compareWords.changed}
+    </span>
+  )
+}
