@@ -230,6 +230,8 @@ export class Pushing {
     const checked = checkedEndpoint(registration.endpoint)
     const forget = () => pushes!.forget({ groupId, registrations: [registration] })
     if ("fault" in checked) forget().catch(this.#options.onError)
+    // Others have taken the room since it was asked for.
+    else if (!this.#places.hasRoom(registration)) this.#options.onRefusal("pushesDropped")
     else {
       const { endpoint } = checked
       const call: PushCall = async (signal) => sender!.send({ kind, endpoint, parameters }, signal)
