@@ -41,6 +41,7 @@ const strangers: Readonly<Record<string, readonly [(binary: Buffer) => Buffer, R
   "for a newer C library": [(it) => replaced(it, "GLIBC_2.2.5\0", "GLIBC_9.9.9\0"), /does not load: .*GLIBC_9\.9\.9/],
   "for macOS": [() => Buffer.from("cffaedfe0c000001000000000600000010000000", "hex"), /does not load: /],
   "for Windows": [() => Buffer.from(`MZ${"\0".repeat(58)}\x40\0\0\0PE\0\0\x64\x86`, "latin1"), /does not load: /],
+  "that was cut off": [(it) => it.subarray(0, it.length / 2), /does not load: .* is cut off/],
   "that is empty": [() => Buffer.alloc(0), /does not load: .*file too short/],
 }
 

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module"
 import type { Binding } from "./binding.js"
-import { type Libc, libcOf } from "./libc.js"
+import { isCutOff, type Libc, libcOf } from "./elf.js"
 import { NativeLibrary } from "./library.js"
 
 export {
@@ -28,11 +28,19 @@ export type LoadedNative = { readonly library: NativeLibrary } | { readonly reas
  * platform, `@conclave/native-linux-x64-gnu` and the like. Never throws; later calls answer what the first one did.
  */
 export function loadNative(): LoadedNative {
-  loaded ??= load(candidates(process.platform, process.arch, libcOf(process.execPath)), createRequire(import.meta.url))
+  loaded ??= load(candidates(process.platform, process.arch, libcOf(process.execPath)), open)
   return loaded
 }
 
 let loaded: LoadedNative | undefined
+
+const require = createRequire(import.meta.url)
+
+function open(name: string): unknown {
+  const file = require.resolve(name)
+  if (isCutOff(file)) throw new Error(`${file} is cut off`)
+  return require(file)
+}
 
 /** The names of the platforms whose binary may run here: one, unless the C library is unknown. */
 export function platforms(platform: string, arch: string, libc?: Libc): string[] {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { test } from "node:test"
 import type { Binding } from "../src/binding.js"
+import { isCutOff, libcOf } from "../src/elf.js"
 import { load, loadNative, platforms, VERSION } from "../src/index.js"
-import { libcOf } from "../src/libc.js"
 import { binaryFile, skip } from "./support.js"
 
 const absent = Object.assign(new Error("absent"), { code: "MODULE_NOT_FOUND" })
@@ -92,6 +92,30 @@ test("the C library of a program is that of the loader that it names", () => {
     const report = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
     const isGnu = report.header.glibcVersionRuntime !== undefined
     if (process.platform === "linux") assert.equal(libcOf(process.execPath), isGnu ? "gnu" : "musl")
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("a library that was cut off is told from a whole one, wherever it ends", { skip }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "conclave-cut-"))
+  try {
+    const whole = readFileSync(binaryFile())
+    const file = join(folder, "library.node")
+    const isCutAt = (size: number) => {
+      writeFileSync(file, whole.subarray(0, size))
+      return isCutOff(file)
+    }
+    assert.equal(isCutAt(whole.length), false)
+    if (process.platform === "linux") {
+      // What follows the last segment, the names of sections, is not loaded.
+      for (const size of [5, 63, 64, 300, 4096, 100_000, Math.floor(whole.length * 0.9)]) {
+        assert.equal(isCutAt(size), true, `${size} bytes`)
+      }
+    }
+    writeFileSync(file, "not a library")
+    assert.equal(isCutOff(file), false)
+    assert.equal(isCutOff(join(folder, "absent")), false)
   } finally {
     rmSync(folder, { recursive: true })
   }
