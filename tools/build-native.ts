@@ -81,13 +81,16 @@ if (values.package !== undefined) console.log(writePackage(target, built, values
 if (values.check) {
   // With the same settings, so that the C is not compiled again.
   const same = ["--release", ...crate, "--target", target.triple]
-  cargo(["clippy", ...same, "--all-targets", "--", "-D", "warnings"], "clippy has found something")
+  const has = (command: string) => {
+    const isThere = spawnSync("cargo", [command, "--version"]).status === 0
+    if (!isThere) console.log(`NOT CHECKED: cargo ${command} is not installed`)
+    return isThere
+  }
+  if (has("clippy")) cargo(["clippy", ...same, "--all-targets", "--", "-D", "warnings"], "clippy has found something")
   cargo(["test", ...same], "the Rust tests have failed")
-  const hasDeny = spawnSync("cargo", ["deny", "--version"]).status === 0
   // Of the advisories there is no copy here.
-  if (hasDeny)
+  if (has("deny"))
     cargo(["deny", ...crate.slice(1), "check", "bans", "licenses", "sources"], "cargo deny has found something")
-  else console.log("NOT CHECKED: cargo deny is not installed")
 }
 
 if (values.sanitize) {
