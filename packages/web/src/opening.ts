@@ -6,6 +6,7 @@ import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
 import { pageProvider } from "./profile/provider.js"
 import { problem, sentence } from "./profile/words.js"
+import { takenWords } from "./words/start-words.js"
 
 /** How far the page has come. */
 export type Phase =
@@ -103,7 +104,7 @@ export class Opening {
       this.#enter({
         type: "welcome",
         ...this.#choice,
-        problem: `Somebody else is called ${name} here. Choose another name.`,
+        problem: takenWords(name),
       })
     } else {
       this.#enter({ type: "broken", reason: problem(error) })

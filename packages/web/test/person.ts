@@ -8,7 +8,7 @@ import { type Look, launch } from "./browsers.js"
 export { executablePath, type Look, noChromium } from "./browsers.js"
 
 /** Of the repository; left out of it. */
-const output = fileURLToPath(new URL("../../../../../output/", import.meta.url))
+export const output = fileURLToPath(new URL("../../../../../output/", import.meta.url))
 
 const WAIT_MILLISECONDS = 15_000
 

@@ -9,7 +9,7 @@ import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { createServer } from "@conclave/server"
 import { chromium } from "playwright-core"
-import { executablePath, noChromium, Person } from "./person.js"
+import { executablePath, noChromium, output, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const page = fileURLToPath(new URL("../../../dist", import.meta.url))
@@ -41,6 +41,7 @@ describe("the page until its script has come", { skip: noChromium, timeout: 60_0
         const name = await tab.getByText("Conclave", { exact: true }).boundingBox()
         assert.ok(name !== null && name.y > 300 && name.y < 500, "in the middle of what is seen")
         assert.equal(await tab.evaluate("getComputedStyle(document.body).backgroundColor"), background)
+        await tab.screenshot({ path: `${output}loading-${colorScheme}-390.png` })
         release()
         await tab.getByRole("button", { name: "Take this name" }).waitFor()
         assert.equal(await loading.isVisible(), false)

@@ -2,6 +2,7 @@ import { useEffect } from "preact/hooks"
 import type { Versions } from "../page/versions.js"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
+import { startWords } from "../words/start-words.js"
 import { Alerts } from "./alerts.js"
 import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
@@ -36,7 +37,7 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
   useEffect(() => profile.headless.show(id), [profile, id])
   useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile))
   const { isClosed, fault } = profile.headless.getSnapshot()
-  if (isClosed) return <Broken reason="Another tab or the browser itself has taken the profile from this page." />
+  if (isClosed) return <Broken reason={startWords.taken} />
   const isInvited = conversation?.status === "invited"
   const isBeside = (route.group || route.inspector) && !isInvited
   const view = route.you ? "you" : conversation === undefined ? "list" : isBeside ? "group" : "chat"

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import { isolated } from "../profile/words.js"
 import { forgottenWords } from "../words/settings-words.js"
+import { openingWords, startWords, waitingWords } from "../words/start-words.js"
 import { Mark } from "./icons.js"
 
 /** The frame of every screen that comes before the conversations. */
@@ -19,30 +20,30 @@ export function StartScreen({ title, children }: { readonly title: string; reado
 
 export function Unsuitable({ reason }: { readonly reason: string }) {
   return (
-    <StartScreen title="Conclave cannot run here">
+    <StartScreen title={startWords.unsuitable}>
       <p role="alert">{reason}</p>
     </StartScreen>
   )
 }
 
 export function Elsewhere() {
+  const words = startWords.elsewhere
   return (
-    <StartScreen title="Open in another tab">
-      <p role="alert">Another tab is using your keys, and only one at a time may: two would use the same key twice.</p>
-      <p>Close the other tab, and this one goes on by itself.</p>
+    <StartScreen title={words.title}>
+      <p role="alert">{words.reason}</p>
+      <p>{words.remedy}</p>
     </StartScreen>
   )
 }
 
 export function Broken({ reason }: { readonly reason: string }) {
+  const words = startWords.broken
   return (
-    <StartScreen title="Your profile cannot be opened">
+    <StartScreen title={words.title}>
       <p role="alert">{reason}</p>
-      <p>
-        This page has deleted nothing. Whoever clears the browser’s data, though, deletes the name and its keys with it.
-      </p>
+      <p>{words.nothingDeleted}</p>
       <button type="button" class="button button-primary" onClick={() => location.reload()}>
-        Try again
+        {words.again}
       </button>
     </StartScreen>
   )
@@ -69,12 +70,6 @@ export function Forgotten({ left }: { readonly left: readonly string[] | undefin
   )
 }
 
-/** After a title that says what the service does not do. */
-const DOES: Readonly<Record<string, string>> = {
-  "The service does not answer": "it does",
-  "The cryptography of this page cannot be loaded": "it is there",
-}
-
 export interface OpeningScreenProps {
   readonly name: string
   readonly registered: boolean
@@ -88,21 +83,19 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
   // What is done in a moment is not worth a screen that flashes.
   if (!slow && unreachable === undefined) return null
   if (unreachable === undefined) {
+    const { title, text } = openingWords(isolated(name), registered)
     return (
-      <StartScreen title={registered ? `Opening ${isolated(name)}` : `Registering ${isolated(name)}`}>
-        <p role="status">{registered ? "Finishing what was left half done." : "Making keys and taking the name."}</p>
+      <StartScreen title={title}>
+        <p role="status">{text}</p>
       </StartScreen>
     )
   }
   return (
     <StartScreen title={unreachable}>
-      <p role="alert">
-        {`${isolated(name)} is ${registered ? "opened" : "registered"}`} as soon as{" "}
-        {DOES[unreachable] ?? "that has changed"}; this page asks every two seconds.
-      </p>
+      <p role="alert">{waitingWords(isolated(name), registered, unreachable)}</p>
       {!registered && (
         <button type="button" class="button" onClick={onChooseAgain}>
-          Choose another name
+          {startWords.chooseAgain}
         </button>
       )}
     </StartScreen>

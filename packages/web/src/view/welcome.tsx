@@ -2,6 +2,7 @@ import { normalizeName } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { Choice } from "../opening.js"
 import { displayNameProblem, nameProblem } from "../profile/chosen-name.js"
+import { welcomeWords as words } from "../words/start-words.js"
 import { StartScreen } from "./start.js"
 
 export interface WelcomeProps extends Choice {
@@ -31,10 +32,10 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
     else onChoose(chosen)
   }
   return (
-    <StartScreen title="Conclave">
-      <p class="start-lead">Conversations that only their members can read.</p>
+    <StartScreen title={words.title}>
+      <p class="start-lead">{words.lead}</p>
       <form onSubmit={submit} noValidate>
-        <label for="name">Your name</label>
+        <label for="name">{words.name}</label>
         <input
           ref={nameField}
           id="name"
@@ -50,11 +51,10 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
         />
         <Problem id="name-problem" text={problems.name} />
         <p class="hint" id="name-hint">
-          Others invite you by it, exactly as it is written here. It belongs to the first person who takes it, and
-          cannot be changed.
+          {words.nameHint}
         </p>
         <label for="display-name">
-          Display name <span class="label-note">optional</span>
+          {words.displayName} <span class="label-note">{words.optional}</span>
         </label>
         <input
           ref={calledField}
@@ -70,15 +70,13 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
         />
         <Problem id="display-problem" text={problems.displayName} />
         <p class="hint" id="display-hint">
-          Others see it beside your name. You can change it at any time.
+          {words.displayHint}
         </p>
         <button type="submit" class="button button-primary button-wide">
-          Take this name
+          {words.take}
         </button>
       </form>
-      <p class="start-note">
-        Your keys are made in this browser and stay in it. Clear its data, and the name and what was said are gone.
-      </p>
+      <p class="start-note">{words.note}</p>
     </StartScreen>
   )
 }
