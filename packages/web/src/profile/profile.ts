@@ -72,8 +72,11 @@ export class Profile implements People {
 
   /** Lets go of everything that it has open in this browser. */
   async close(): Promise<void> {
-    await this.headless.close()
-    await this.client.close()
+    try {
+      await this.headless.close()
+    } finally {
+      await this.client.close()
+    }
   }
 
   observe(listener: () => void): () => void {
