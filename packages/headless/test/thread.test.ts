@@ -78,6 +78,45 @@ describe("a thread", () => {
     assert.deepEqual(shown(bob, id), range(shown(bob, id)[0]!, shown(bob, id).at(-1)!))
   })
 
+  it("does not grow without end while somebody reads further up, and has the rest when it is read on", async () => {
+    await using world = new World()
+    const { alice, bob, team, id, thread } = await talking(world, small)
+    await count(world, team, 1, 4)
+    await settle(alice, bob)
+    const numbers = () => shown(bob, id).filter((number) => !Number.isNaN(number))
+    thread.follow(false)
+    for (let round = 0; round < 4; round++) {
+      await count(world, team, round * 10 + 5, round * 10 + 14)
+      await settle(alice, bob)
+      assert.ok(numbers().length <= 1.5 * small.windowMax, `${numbers().length}`)
+      assert.equal(numbers()[0], 1, "what is being read stays")
+    }
+    const { hasLater, unread } = thread.getSnapshot()
+    assert.deepEqual([hasLater, unread], [true, 40])
+    while (thread.getSnapshot().hasLater) {
+      await thread.loadLater()
+      assert.deepEqual(numbers(), range(numbers()[0]!, numbers().at(-1)!))
+    }
+    assert.equal(numbers().at(-1), 44)
+  })
+
+  it("whose earlier pages are read while the end is in sight goes on following it, as long as it has room", async () => {
+    await using world = new World()
+    const { alice, bob, team, id } = await talking(world, { ...small, windowMax: 40 })
+    await count(world, team, 1, 20)
+    await settle(alice, bob)
+    const again = await reopened(world, bob)
+    const thread = again.thread(id)
+    again.show(id)
+    await thread.load()
+    await thread.loadEarlier()
+    assert.equal(thread.getSnapshot().isFollowing, true)
+    await count(world, team, 21, 21)
+    await settle(alice, again)
+    assert.equal(thread.getSnapshot().unread, 0)
+    assert.equal(shown(again, id).at(-1), 21)
+  })
+
   it("whose end is not among the items gets what comes when it is read to the end, or jumped to", async () => {
     await using world = new World()
     const { alice, bob, team, id, thread } = await talking(world, small)
