@@ -13,8 +13,6 @@ export const listWords = {
   unread: " unread",
   draft: "Draft:",
   you: "You",
-  invitations: "Invitations",
-  fewer: "Show fewer",
 }
 
 export function emptyWords(name: string): string {

@@ -4,7 +4,6 @@ import { shortTime } from "./time.js"
 export const searchWords = {
   search: "Search",
   field: "Search messages on this device",
-  clear: "End the search",
   found: "What was found",
   results: "Messages found",
   searching: "Searching…",
@@ -16,7 +15,6 @@ export const searchWords = {
   earlier: "Earlier match",
   later: "Later match",
   close: "Close",
-  more: "More",
   you: "You",
 }
 

@@ -1,16 +1,19 @@
 import { type Conversation, eventWords } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
+import { acquaintanceWords, imitationWords, invitationWords } from "../profile/invitation-words.js"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
-import { list, personOr, problem, titleOf } from "../profile/words.js"
+import { personOr, problem, titleOf } from "../profile/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon } from "./icons.js"
 import { othersIn } from "./invitations.js"
-import { initialOf, PersonName } from "./person.js"
+import { Avatar, PersonName } from "./person.js"
 import { addressOf, goTo } from "./route.js"
 
 /** So many of the people inside are shown each with a line. */
 const PEOPLE_SHOWN = 12
+/** Of the conversations that the user shares with the inviter. */
+const TITLES_SHOWN = 3
 
 interface InvitationPaneProps {
   readonly profile: Profile
@@ -29,7 +32,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
   const invited = { type: "invited", by: invitedBy, members, continues } as const
   const [asked = "", ...differences] = eventWords(invited, pageReader(profile, undefined))
   const headline =
-    continues === undefined ? `${personOr(invitedBy, "Somebody", profile)} invites you to a conversation` : asked
+    continues === undefined ? invitationWords.headline(personOr(invitedBy, invitationWords.somebody, profile)) : asked
   const people = [...(invitedBy === "" ? [] : [invitedBy]), ...othersIn(conversation, profile)]
   const marked = people.filter((name) => profile.label(name).mark !== undefined)
   const answer = async (work: Promise<void>, done = () => {}) => {
@@ -54,13 +57,13 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
   const block = () => {
     setBlocking(false)
     profile.headless.block(invitedBy)
-    profile.say(`${profile.called(invitedBy)} is blocked.`)
+    profile.say(invitationWords.blocked(profile.called(invitedBy)))
     leave()
   }
   return (
-    <main class="chat-pane invitation-pane" aria-label="Invitation">
+    <main class="chat-pane invitation-pane" aria-label={invitationWords.region}>
       <div class="pane-head only-narrow">
-        <button type="button" class="icon-button" aria-label="All conversations" onClick={() => goTo({})}>
+        <button type="button" class="icon-button" aria-label={invitationWords.back} onClick={() => goTo({})}>
           <BackIcon />
         </button>
       </div>
@@ -69,26 +72,23 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           {headline}
         </h1>
         <p>{continues === undefined ? acquaintance(invitedBy, profile) : paragraph(differences)}</p>
-        {marked.length > 0 && (
-          <p class="invitation-warning">
-            {marked.length === 1 ? "A name" : `${marked.length} names`} here mixes letters of different alphabets, and
-            may imitate the name of somebody else. Ask in another way before you accept.
-          </p>
-        )}
-        <h2>Who is in it</h2>
+        {marked.length > 0 && <p class="invitation-warning">{imitationWords(marked.length)}</p>}
+        <h2>{invitationWords.inIt}</h2>
         <ul class="members">
           {people.slice(0, PEOPLE_SHOWN).map((name) => (
             <li key={name} class="member-row">
-              <span class="monogram" aria-hidden="true">
-                {initialOf(profile.label(name).displayName ?? name)}
-              </span>
+              <Avatar profile={profile} name={name} />
               <span class="member-name">
-                <PersonName profile={profile} name={name} note={name === invitedBy ? "invites you" : undefined} />
+                <PersonName
+                  profile={profile}
+                  name={name}
+                  note={name === invitedBy ? invitationWords.invites : undefined}
+                />
               </span>
             </li>
           ))}
         </ul>
-        {people.length > PEOPLE_SHOWN && <p>and {people.length - PEOPLE_SHOWN} more.</p>}
+        {people.length > PEOPLE_SHOWN && <p>{invitationWords.more(people.length - PEOPLE_SHOWN)}</p>}
         <div class="action-row">
           <button
             type="button"
@@ -96,7 +96,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
             disabled={answering}
             onClick={() => void answer(conversation.accept())}
           >
-            Accept
+            {invitationWords.accept}
           </button>
           <button
             type="button"
@@ -104,7 +104,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
             disabled={answering}
             onClick={() => void answer(profile.decline(conversation), leave)}
           >
-            Decline
+            {invitationWords.decline}
           </button>
           {invitedBy !== "" && (
             <button
@@ -113,19 +113,18 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
               disabled={answering}
               onClick={() => setBlocking(true)}
             >
-              Block
+              {invitationWords.block}
             </button>
           )}
         </div>
         {blocking && (
           <Confirmation
-            title={`Block ${profile.called(invitedBy)}?`}
-            action="Block"
+            title={invitationWords.blockTitle(profile.called(invitedBy))}
+            action={invitationWords.block}
             onConfirm={block}
             onClose={() => setBlocking(false)}
           >
-            This invitation and all others by them are declined. What they say in groups with others is not shown to
-            you; there you can unblock them. They are not told.
+            {invitationWords.blockMeans}
           </Confirmation>
         )}
         {trouble !== "" && (
@@ -134,10 +133,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           </p>
         )}
         <p class="hint">
-          {continues === undefined
-            ? "You see title and messages after you have accepted."
-            : "If you accept, it takes the place of the old conversation, whose messages stay, and what you have still to send is sent there."}{" "}
-          If you decline, the invitation is gone, and the members are told.
+          {continues === undefined ? invitationWords.seen : invitationWords.takesPlace} {invitationWords.declined}
         </p>
       </div>
     </main>
@@ -146,9 +142,6 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
 
 function acquaintance(inviter: string, profile: Profile): string {
   const shared = profile.sharedWith(inviter)
-  if (shared.length === 0) {
-    return "You have no conversation with them yet: be sure that you know who it is."
-  }
-  const titles = shared.slice(0, 3).map((it) => `“${titleOf(it, profile)}”`)
-  return `You talk with them already, in ${list([...titles, ...(shared.length > 3 ? [`${shared.length - 3} more`] : [])])}.`
+  const titles = shared.slice(0, TITLES_SHOWN).map((it) => titleOf(it, profile))
+  return acquaintanceWords(titles, shared.length - titles.length)
 }

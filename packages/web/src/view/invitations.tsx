@@ -1,13 +1,15 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useRef, useState } from "preact/hooks"
+import { invitationWords } from "../profile/invitation-words.js"
 import type { Profile } from "../profile/profile.js"
 import { listOf } from "../profile/words.js"
-import { initialOf, PersonName } from "./person.js"
+import { Avatar, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
 
 /** So many stand in the list, however many there are, until the user wants to see all. */
 const ROWS_SHOWN = 3
+
 interface InvitationRowsProps {
   readonly profile: Profile
   readonly selected: string | undefined
@@ -25,7 +27,7 @@ export function InvitationRows({ profile, selected }: InvitationRowsProps) {
   return (
     <section class="requests" aria-labelledby="requests-title">
       <div class="requests-head">
-        <h2 id="requests-title">Invitations</h2>
+        <h2 id="requests-title">{invitationWords.list}</h2>
         <span class="count">{invitations.length}</span>
       </div>
       <ul ref={rows} onKeyDown={(event) => moveInList(event, rows.current)}>
@@ -41,7 +43,7 @@ export function InvitationRows({ profile, selected }: InvitationRowsProps) {
       </ul>
       {invitations.length > ROWS_SHOWN && (
         <button type="button" class="button button-quiet" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? "Show fewer" : `Show all ${invitations.length}`}
+          {all ? invitationWords.fewer : invitationWords.all(invitations.length)}
         </button>
       )}
     </section>
@@ -57,7 +59,6 @@ interface InvitationRowProps {
 
 function InvitationRow({ profile, conversation, isSelected, isStop }: InvitationRowProps) {
   const { id, invitedBy = "" } = conversation
-  const { name, displayName } = profile.label(invitedBy)
   const others = othersIn(conversation, profile)
   return (
     <li>
@@ -68,18 +69,17 @@ function InvitationRow({ profile, conversation, isSelected, isStop }: Invitation
         tabIndex={isStop ? 0 : -1}
         data-roving
       >
-        <span class="monogram" aria-hidden="true">
-          {initialOf(displayName ?? name)}
-        </span>
+        <Avatar profile={profile} name={invitedBy} />
         <span class="list-row-text">
           <span class="list-row-title">
             <PersonName profile={profile} name={invitedBy} />
           </span>
           <span class="list-row-last">
-            {conversation.invitedToContinue === undefined ? "invites you" : "asks you to go on in a new group"}
-            {others.length === 0
-              ? ""
-              : `, with ${others.length === 1 ? listOf(others, profile) : `${others.length} others`}`}
+            {conversation.invitedToContinue === undefined ? invitationWords.invites : invitationWords.asks}
+            {others.length > 0 &&
+              (others.length === 1
+                ? invitationWords.withOne(listOf(others, profile))
+                : invitationWords.withOthers(others.length))}
           </span>
         </span>
       </a>
