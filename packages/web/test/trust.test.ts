@@ -131,7 +131,7 @@ describe("somebody whose name a strange device uses", { skip: noChromium, timeou
     await strange.getByText("revoked").waitFor()
     assert.equal(await strange.getByRole("button").count(), 0)
     await alert.waitFor({ state: "detached" })
-    await alice.page.getByText("Nothing: every device that uses your name is one of yours.").waitFor()
+    await alice.page.getByText("This device has seen no unknown device under your name.").waitFor()
     await eventually(() => assert.rejects(mallory.setDisplayName("Still Alice"), { code: "REVOKED" }))
     assert.deepEqual(alice.complaints, [])
   })

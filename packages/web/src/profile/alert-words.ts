@@ -18,7 +18,6 @@ export const alertButtons = {
   open: "Open the conversation",
   restart: "Go on in a new group",
   compare: "Compare safety codes",
-  invite: "Answer the invitations",
   devices: "Look at your devices",
   evidence: "Save the evidence",
   seen: "I have seen it",

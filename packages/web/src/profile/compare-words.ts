@@ -25,7 +25,6 @@ export const compareWords = {
   copy: "Copy the digits",
   copied: "Digits copied",
   picture: "QR code of these digits, for the other camera",
-  close: "Close",
   verified: "verified",
   changed: "verify again",
   changedText: (who: string) =>

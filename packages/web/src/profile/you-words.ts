@@ -28,7 +28,6 @@ export const youWords = {
   loading: "Asking the service…",
   unreachable: "The list cannot be read at present. Other things on this page work.",
   again: "Try again",
-  only: "No other device uses your name.",
   revoke: "Revoke",
   revokeNamed: (code: string) => `Revoke the device ${code}`,
   revokeTitle: "Revoke this device?",
@@ -41,7 +40,7 @@ export const youWords = {
       ? `${count} devices are revoked. Members take them out of every conversation when they are next online.`
       : "The device is revoked. Members take it out of every conversation when they are next online.",
   alerts: "About your name",
-  noAlerts: "Nothing: every device that uses your name is one of yours.",
+  noAlerts: "This device has seen no unknown device under your name.",
   unknownDevice: "A device that none of yours signed for uses your name. You have refused it.",
   lookAgain: "Look at it again",
 }

@@ -186,9 +186,11 @@ function Pins({ profile, conversation, inspection }: InspectorProps & { readonly
             ? words.own
             : unapproved.has(key)
               ? words.notApproved
-              : pinned?.has(key) === false
-                ? words.notPinned
-                : words.pinned
+              : pinned === undefined
+                ? ""
+                : pinned.has(key)
+                  ? words.pinned
+                  : words.notPinned
           return (
             <li key={key}>
               <bdi>{profile.called(name)}</bdi>
