@@ -1,5 +1,5 @@
 import type { ShownAlert } from "@conclave/headless/browser"
-import { type AlertStep, alertButtons, alertWords, stepOf } from "../profile/alert-words.js"
+import { type AlertStep, alertButtons, alertWords, bannerWords, stepOf } from "../profile/alert-words.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"
@@ -14,7 +14,7 @@ export function Alerts({ profile }: { readonly profile: Profile }) {
   return (
     <>
       {alerts.length > 0 && (
-        <section class="alerts" aria-label="Alerts">
+        <section class="alerts" aria-label={bannerWords.alerts}>
           {alerts.map((alert) => (
             <OneAlert key={alert.id} profile={profile} alert={alert} />
           ))}
@@ -42,13 +42,12 @@ function Outdated({ profile }: { readonly profile: Profile }) {
     <div class="banner banner-danger" role="alert">
       <AlertIcon />
       <p class="banner-text">
-        <strong>An update is needed.</strong> The service speaks newer versions only: nothing is sent or read until you
-        reload this page. What you have stays.
+        <strong>{bannerWords.outdated}</strong> {bannerWords.outdatedText}
       </p>
       <div class="banner-actions">
         <ReportButton client={profile.client} />
         <button type="button" class="button button-primary" onClick={() => location.reload()}>
-          Reload
+          {bannerWords.reload}
         </button>
       </div>
     </div>
@@ -63,9 +62,7 @@ function Patience({ profile }: { readonly profile: Profile }) {
       {waiting !== undefined && (
         <p class="banner banner-quiet">
           <ClockIcon />
-          <span>
-            The service is busy until {clockTime(waiting.until)}. What you write is kept, and goes out by itself.
-          </span>
+          <span>{bannerWords.busy(clockTime(waiting.until))}</span>
         </p>
       )}
     </div>

@@ -1,7 +1,8 @@
 import type { Client } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
+import { bannerWords } from "../profile/alert-words.js"
 
-const words = { ready: "Copy a report", copied: "Report copied", refused: "The browser does not let it be copied" }
+const words = bannerWords.report
 
 /** Copies what a report of a fault needs; nothing in it identifies people. */
 export function ReportButton({ client }: { readonly client: Client }) {

@@ -1,5 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
+import { restartWords } from "../profile/alert-words.js"
 import type { Profile } from "../profile/profile.js"
 import { problem } from "../profile/words.js"
 import { goTo } from "./route.js"
@@ -28,20 +29,19 @@ export function Restart({ profile, conversation }: RestartProps) {
     }
   }
   return (
-    <section class={isStopped ? "restart" : "restart restart-quiet"} aria-label="Go on in a new group">
+    <section class={isStopped ? "restart" : "restart restart-quiet"} aria-label={restartWords.title}>
       <p class="restart-text">
         {isStopped
-          ? `${by === undefined ? "A member" : profile.called(by)} has locked the others out: nobody can write here any more.`
+          ? restartWords.stopped(by === undefined ? restartWords.aMember : profile.called(by))
           : conversation.missing
-            ? "The service does not show this conversation as it should. This device keeps it and asks again; if it does not come back, go on in a new group."
-            : "This device lost its place here. It waits for a member’s device to let it back in; if none does, go on in a new group."}{" "}
-        A new group has the same title and members. Each of them is asked, what you have read stays, and what waits to
-        be sent is sent there.
+            ? restartWords.missing
+            : restartWords.lost}{" "}
+        {restartWords.whatItIs}
       </p>
       <div class="action-row">
         {by !== undefined && (
           <button type="button" class="button button-primary" disabled={restarting} onClick={() => void restart([by])}>
-            Go on without {profile.called(by)}
+            {restartWords.without(profile.called(by))}
           </button>
         )}
         <button
@@ -50,11 +50,11 @@ export function Restart({ profile, conversation }: RestartProps) {
           disabled={restarting}
           onClick={() => void restart([])}
         >
-          {by === undefined ? "Go on in a new group" : "Go on with everybody"}
+          {by === undefined ? restartWords.title : restartWords.withAll}
         </button>
       </div>
       <p class={trouble === "" ? "hint" : "field-problem"} role="status">
-        {trouble || (restarting ? "Making the new group…" : "")}
+        {trouble || (restarting ? restartWords.making : "")}
       </p>
     </section>
   )
