@@ -72,8 +72,9 @@ export async function openClient(given: NodeClientOptions): Promise<Client> {
     await store[Symbol.asyncDispose]()
     throw error
   }
-  const verifyLeaves = verifyFrom(LEAVES_FOR_THREADS, verifyBatch)
-  return Client.open({ verifyLeaves, ...options, ...ways, store, sealingKey, provider: nodeProvider() })
+  const provider = nodeProvider()
+  const verifyLeaves = verifyFrom(provider.name === "node+native" ? LEAVES_FOR_NATIVE : LEAVES_FOR_THREADS, verifyBatch)
+  return Client.open({ verifyLeaves, ...options, ...ways, store, sealingKey, provider })
 }
 
 /** Of a profile that has something in it, no key is made: what it was sealed with is missing then. */
@@ -89,6 +90,9 @@ async function keyOf(store: Store, file: string): Promise<Uint8Array> {
 
 /** Starting threads takes as long as verifying a few thousand signatures. */
 const LEAVES_FOR_THREADS = 4000
+
+/** The threads of aws-lc are there at once, and the event loop goes on meanwhile. */
+const LEAVES_FOR_NATIVE = 32
 
 async function connectAs({ service, profile, ...options }: Omit<NodeClientOptions, "name">) {
   const { fastOpen = "off", onFallback } = options

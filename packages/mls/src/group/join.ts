@@ -120,20 +120,21 @@ export function* openWelcome(
   const origin = resumptionOrigin(secrets.psks)
   validatePskList(secrets.psks, suite.secretSize, origin && originSecretSize(secrets.psks, context.psks))
   const psk = pskSecret(suite, findPsks(secrets.psks, context.psks))
-  const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
-  const { groupContext } = groupInfo
-  rule(groupContext.cipherSuite === suite.number, "group-info-suite")
-
-  const tree = RatchetTree.decode(
-    suite,
-    treeBytes(groupInfo, ratchetTree),
-    context.registries,
-    context.policy.leafCountMax,
-  )
-  yield* tree.hashInSlices()
-  verifyGroupInfo(groupInfo, tree)
-  requireSupported(keyPackage.leafNode.capabilities, groupInfo)
-  return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree }
+  let isOpened = false
+  try {
+    const groupInfo = openGroupInfo(context, welcome, secrets.joinerSecret, psk)
+    rule(groupInfo.groupContext.cipherSuite === suite.number, "group-info-suite")
+    const { registries, policy } = context
+    const encoded = treeBytes(groupInfo, ratchetTree)
+    const tree = yield* RatchetTree.decodeInSlices(suite, encoded, registries, policy.leafCountMax)
+    yield* tree.hashInSlices()
+    verifyGroupInfo(groupInfo, tree)
+    requireSupported(keyPackage.leafNode.capabilities, groupInfo)
+    isOpened = true
+    return { bundle, keyPackage, secrets, psk, origin, groupInfo, tree }
+  } finally {
+    if (!isOpened) destroyOpened({ secrets, psk })
+  }
 }
 
 /**
@@ -197,7 +198,7 @@ export function destroyJoined({ epoch, seed }: Pick<JoinedEpoch, "epoch" | "seed
 }
 
 /** Overwrites what a Welcome has told: nobody enters by it. */
-function destroyOpened({ secrets, psk }: OpenedWelcome): void {
+function destroyOpened({ secrets, psk }: Pick<OpenedWelcome, "secrets" | "psk">): void {
   wipe(secrets.joinerSecret, psk, ...(secrets.pathSecret === undefined ? [] : [secrets.pathSecret.pathSecret]))
 }
 

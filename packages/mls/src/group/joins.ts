@@ -27,7 +27,10 @@ export interface PreparedJoinOf<Group> {
   readonly groupInfoExtensions: readonly Extension[]
   /** Members of the group: so many signatures are to be verified. */
   readonly leaves: number
-  /** The signature of every leaf, for `verifyBatch` of a provider, which has other threads to do it. */
+  /**
+   * The signature of every leaf, for `verifyBatch` of a provider, which has other threads to do it. Each is put together when its
+   * fields are read: another thread is sent the fields.
+   */
   readonly signatures: () => readonly SignatureToVerify[]
   /** Checks the tree. With `signaturesVerified` the caller has verified all of `signatures`. @throws RuleError */
   readonly stage: (checks?: TreeChecks) => StagedJoinOf<Group>

@@ -1,7 +1,7 @@
 import type { Registries } from "@conclave/codec"
 import { rule } from "../errors.js"
 import { type LeafIndex, leafIndex, type NodeIndex, nodeIndex } from "../indexes.js"
-import type { Sliced } from "../slices.js"
+import { type Sliced, toEnd } from "../slices.js"
 import type { CipherSuite } from "../suite/suite.js"
 import type { LeafNode, Node, ParentNode } from "../wire.js"
 import type { Census } from "./census.js"
@@ -74,15 +74,20 @@ export class RatchetTree {
    *
    * @throws DecodeError, RuleError
    */
-  static decode(
+  static decode(...from: Parameters<typeof RatchetTree.decodeInSlices>): RatchetTree {
+    return toEnd(RatchetTree.decodeInSlices(...from))
+  }
+
+  /** {@link decode}, interrupted now and then. @throws DecodeError, RuleError */
+  static *decodeInSlices(
     suite: CipherSuite,
     bytes: Uint8Array,
     registries?: Registries,
     leafCountMax = math.LEAF_COUNT_MAX,
-  ): RatchetTree {
+  ): Sliced<RatchetTree> {
     // Each node is read once to see that it is well-formed: that is when it is counted.
     const index = TreeIndex.empty()
-    const packed = PackedNodes.decode(bytes, registries, (node) => index.take(node))
+    const packed = yield* PackedNodes.decode(bytes, registries, (node) => index.take(node))
     const { length, misplaced } = packed
     rule(length > 0 && packed.has(length - 1), "tree-last-node-blank")
     // RFC 9420 §7.7: a tree whose last node is a parent has nobody in a right half, and would have been truncated.

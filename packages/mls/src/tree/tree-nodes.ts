@@ -1,4 +1,5 @@
 import { DecodeError, encode, Reader, type Registries, Writer } from "@conclave/codec"
+import { type Sliced, toEnd } from "../slices.js"
 import { LeafNode, Node, OptionalNode, ParentNode } from "../wire.js"
 import { PagedArray } from "./pages.js"
 
@@ -113,23 +114,14 @@ export class PackedNodes {
   /** The first node, if any, that is a leaf at a parent's index or the other way round. */
   readonly misplaced: number | undefined
   /** Leaves that are not blank. */
-  readonly members: number = 0
+  readonly members: number
 
-  private constructor(bytes: Uint8Array, reader: Reader, end: number, onNode?: (node: TreeNode) => void) {
-    const starts: number[] = []
-    while (reader.offset < end) {
-      starts.push(reader.offset)
-      const node = OptionalNode.read(reader)
-      if (node === undefined) continue
-      if (node.type === "leaf") this.members++
-      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode)
-      const index = starts.length - 1
-      if ((node.type === "leaf") !== (index % 2 === 0)) this.misplaced ??= index
-    }
-    starts.push(end)
+  private constructor(bytes: Uint8Array, reader: Reader, found: FoundNodes) {
     this.#bytes = bytes
     this.#reader = reader
-    this.#starts = Uint32Array.from(starts)
+    this.#starts = Uint32Array.from(found.starts)
+    this.misplaced = found.misplaced
+    this.members = found.members
   }
 
   /**
@@ -137,18 +129,18 @@ export class PackedNodes {
    *
    * @throws DecodeError
    */
-  static decode(
+  static *decode(
     encoded: Uint8Array,
     registries: Registries | undefined,
-    onNode?: (node: TreeNode) => void,
-  ): PackedNodes {
+    onNode: (node: TreeNode) => void,
+  ): Sliced<PackedNodes> {
     const bytes = new Uint8Array(encoded)
     const reader = new Reader(bytes, registries)
     const outer = reader.enter(reader.varint())
-    const nodes = new PackedNodes(bytes, reader, reader.offset + reader.remaining, onNode)
+    const found = yield* findNodes(reader, reader.offset + reader.remaining, onNode)
     reader.leave(outer)
     if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the tree`)
-    return nodes
+    return new PackedNodes(bytes, reader, found)
   }
 
   /** Of Nodes (RFC 9420 §12.4.3.3) with their indexes, in no particular order. @throws DecodeError */
@@ -169,7 +161,8 @@ export class PackedNodes {
       return 1 + (encoding?.length ?? 0)
     })
     const bytes = writer.finish()
-    const nodes = new PackedNodes(bytes, new Reader(bytes, registries), bytes.length)
+    const reader = new Reader(bytes, registries)
+    const nodes = new PackedNodes(bytes, reader, toEnd(findNodes(reader, bytes.length)))
     // One that is too long or too short would be read together with its neighbour.
     const isWhole = (size: number, i: number) => nodes.#starts[i + 1]! - nodes.#starts[i]! === size
     if (nodes.length !== count || !sizes.every(isWhole) || nodes.misplaced !== undefined) {
@@ -215,6 +208,33 @@ export class PackedNodes {
     return this.#bytes.subarray(this.#starts[start]!, this.#starts[end]!)
   }
 }
+
+interface FoundNodes {
+  /** Where each node's presence octet is, and the end. */
+  readonly starts: readonly number[]
+  readonly misplaced: number | undefined
+  readonly members: number
+}
+
+/** Reads the nodes up to `end`, interrupted now and then. @throws DecodeError */
+function* findNodes(reader: Reader, end: number, onNode?: (node: TreeNode) => void): Sliced<FoundNodes> {
+  const starts: number[] = []
+  let members = 0
+  let misplaced: number | undefined
+  while (reader.offset < end) {
+    const index = starts.push(reader.offset) - 1
+    const node = OptionalNode.read(reader)
+    if (index % NODES_IN_SLICE === 0) yield
+    if (node === undefined) continue
+    if (node.type === "leaf") members++
+    if ((node.type === "leaf") !== (index % 2 === 0)) misplaced ??= index
+    onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode)
+  }
+  starts.push(end)
+  return { starts, misplaced, members }
+}
+
+const NODES_IN_SLICE = 128
 
 export function isLeafNode(node: TreeNode): node is LeafNode {
   return "signatureKey" in node

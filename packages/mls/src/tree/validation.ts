@@ -50,9 +50,36 @@ export function* validateTreeInSlices(tree: RatchetTree, options: TreeValidation
   }
 }
 
-/** The signature of every leaf of a tree. */
+/** The signature of every leaf of a tree, each put together when it is looked at. */
 export function leafSignatures(tree: RatchetTree, groupId: Uint8Array): SignatureToVerify[] {
-  return Array.from(tree.leaves(), (it) => signatureOf(it, groupId))
+  return Array.from(tree.occupiedLeaves(), (index) => new LeafSignature(tree, index, groupId))
+}
+
+/** In a tree of 10,000 all of them together would hold up the event loop. */
+class LeafSignature implements SignatureToVerify {
+  readonly #leaf: () => SignatureToVerify
+  #signed: SignatureToVerify | undefined
+
+  constructor(tree: RatchetTree, index: LeafIndex, groupId: Uint8Array) {
+    this.#leaf = () => signatureOf([index, tree.node(math.toNode(index)) as LeafNode], groupId)
+  }
+
+  get publicKey(): Uint8Array {
+    return this.#made.publicKey
+  }
+
+  get message(): Uint8Array {
+    return this.#made.message
+  }
+
+  get signature(): Uint8Array {
+    return this.#made.signature
+  }
+
+  get #made(): SignatureToVerify {
+    this.#signed ??= this.#leaf()
+    return this.#signed
+  }
 }
 
 function signatureOf([leafIndex, leaf]: readonly [LeafIndex, LeafNode], groupId: Uint8Array): SignatureToVerify {
