@@ -1,6 +1,5 @@
 /** Messaging Layer Security, RFC 9420: bytes in, bytes out; no network, clock or storage. Start at {@link Group}. */
 export { DecodeError } from "@conclave/codec"
-export type { SignatureToVerify } from "@conclave/crypto"
 export {
   AuthenticityError,
   type MlsError,
@@ -60,6 +59,7 @@ export { type Sliced, toEnd } from "./slices.js"
 export { expandWithLabel, signWithLabel, verifyWithLabel } from "./suite/labels.js"
 export { type CipherSuite, type CipherSuiteName, cipherSuite, cipherSuiteNumbers, type Random } from "./suite/suite.js"
 export { extensionTypes } from "./tree/leaf.js"
+export type { SignatureToVerify } from "./tree/validation.js"
 export {
   type Capabilities,
   type Credential,

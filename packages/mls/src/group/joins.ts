@@ -1,5 +1,5 @@
-import type { SignatureToVerify } from "@conclave/crypto"
 import type { Sliced } from "../slices.js"
+import type { SignatureToVerify } from "../tree/validation.js"
 import type { Extension } from "../wire.js"
 import type { JoinedEpoch, TreeChecks } from "./join.js"
 import type { CredentialClaim, Member, Verdict } from "./types.js"

@@ -1,4 +1,3 @@
-import type { SignatureToVerify } from "@conclave/crypto"
 import { rule } from "../errors.js"
 import type { LeafIndex, NodeIndex } from "../indexes.js"
 import { type Sliced, toEnd } from "../slices.js"
@@ -10,6 +9,13 @@ import { isLeafSignatureValid, type LeafRequirements, leafSignature, validateLea
 import * as math from "./math.js"
 import { isParentHashValid, parentHashOf } from "./parent-hashes.js"
 import type { RatchetTree } from "./ratchet-tree.js"
+
+/** A signature by itself, for whoever verifies many on other threads: `message` is what the scheme signs. */
+export interface SignatureToVerify {
+  readonly publicKey: Uint8Array
+  readonly message: Uint8Array
+  readonly signature: Uint8Array
+}
 
 /**
  * RFC 9420 §12.4.3.1, "verify the integrity of the ratchet tree": everything that can be known of a tree from outside,
