@@ -58,6 +58,8 @@ export interface ProposalKind<T extends TypeName> {
 
   /** The leaf node that it proposes, and whether that takes the place of the sender's. */
   readonly leaf?: (proposal: SentOf<T>["proposal"]) => { readonly leafNode: LeafNode; readonly replacesSender: boolean }
+  /** The key package that it brings. */
+  readonly keyPackage?: (proposal: SentOf<T>["proposal"]) => KeyPackage
   /** The leaf that it blanks. */
   readonly removes?: (item: SentOf<T>) => LeafIndex
   /** Of proposals that claim the same, a Commit takes in the latest. */
@@ -253,6 +255,7 @@ export const proposalKinds: { readonly [T in TypeName]: ProposalKind<T> } = {
       }
     },
     leaf: ({ keyPackage }) => ({ leafNode: keyPackage.leafNode, replacesSender: false }),
+    keyPackage: ({ keyPackage }) => keyPackage,
     claim: ({ proposal }) => `add ${keyName(proposal.keyPackage.leafNode.signatureKey)}`,
     isTaken({ proposal }, { epoch, removedKeys }) {
       const { signatureKey } = proposal.keyPackage.leafNode

@@ -58,13 +58,8 @@ export function* validateProposalList(list: readonly SentProposal[], context: Pr
 
 /** Verifies together what many Adds have signed; they are validated all the same, and each that is not valid refused. */
 export function verifyAdded(suite: CipherSuite, proposals: readonly Proposal[]): void {
-  const added = proposals.filter((proposal) => proposal.type === "add")
-  if (added.length > 1) {
-    verifyTogether(
-      suite,
-      added.map(({ keyPackage }) => keyPackage),
-    )
-  }
+  const keyPackages = proposals.flatMap((proposal) => kindOf(proposal).keyPackage?.(proposal) ?? [])
+  if (keyPackages.length > 1) verifyTogether(suite, keyPackages)
 }
 
 /** RFC 9420 §12.2, the first list. */
