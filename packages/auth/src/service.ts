@@ -10,6 +10,7 @@ import {
   DISPLAY_NAME_LABEL,
   DisplayNameTBS,
   deviceIdOf,
+  RECOVERY_SUITE,
   REGISTRATION_LABEL,
   REVOCATION_LABEL,
   REVOCATIONS_MAX,
@@ -17,6 +18,7 @@ import {
   RegistrationTBS,
   RevocationTBS,
   type RevokedDevice,
+  recoveryIdOf,
 } from "@conclave/contracts/auth"
 import { judgeDisplayName, nameFault } from "@conclave/contracts/names"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
@@ -33,7 +35,8 @@ import {
   takeAll,
   unavailableAnswer,
 } from "@conclave/transport"
-import { accountDocument, isOldest, type Store, type StoredDevice } from "./store/store.js"
+import { recoveryKeyFault } from "./recovery.js"
+import { accountDocument, isOldest, type Store, type StoredDevice, type StoredRecoveryKey } from "./store/store.js"
 
 export interface AuthenticationOptions extends LogOptions, TraceOptions {
   readonly store: Store
@@ -48,7 +51,7 @@ export interface AuthenticationOptions extends LogOptions, TraceOptions {
 }
 
 /** What was refused for the sake of others, by the limit that it met. */
-export type RefusalKind = "accounts" | "displayNames" | "erasures" | "registrations" | "version"
+export type RefusalKind = "accounts" | "displayNames" | "erasures" | "recoveries" | "registrations" | "version"
 
 export interface AuthenticationLimits {
   /** In bytes; default 16 KiB. */
@@ -68,6 +71,8 @@ export interface AuthenticationLimits {
   readonly erasures: Rate
   /** Changes of one name's display name; default 1 a minute, 20 at once. */
   readonly displayNames: Rate
+  /** Of one name, what is asked with its recovery key, and what gives it one; default 1 a minute, 20 at once. */
+  readonly recoveries: Rate
 }
 
 const defaultLimits: AuthenticationLimits = {
@@ -78,6 +83,7 @@ const defaultLimits: AuthenticationLimits = {
   accounts: { perSecond: 1 / 60, burst: 20 },
   erasures: { perSecond: 1 / 60, burst: 20 },
   displayNames: { perSecond: 1 / 60, burst: 20 },
+  recoveries: { perSecond: 1 / 60, burst: 20 },
 }
 
 /** An account's request may be signed so long before or after this service's clock. */
@@ -115,6 +121,7 @@ class AuthenticationService {
   readonly #accounts: RateLimiter
   readonly #erasures: RateLimiter
   readonly #displayNames: RateLimiter
+  readonly #recoveries: RateLimiter
 
   constructor({ store, crypto, now = Date.now, limits, onError, onRefusal }: AuthenticationOptions) {
     this.#store = store
@@ -133,6 +140,7 @@ class AuthenticationService {
     this.#accounts = new RateLimiter(this.#limits.accounts)
     this.#erasures = new RateLimiter(this.#limits.erasures)
     this.#displayNames = new RateLimiter(this.#limits.displayNames)
+    this.#recoveries = new RateLimiter(this.#limits.recoveries)
   }
 
   async *answer(bytes: Uint8Array, context: RequestContext): AsyncGenerator<Uint8Array> {
@@ -174,6 +182,8 @@ class AuthenticationService {
         return (await this.#accountFault(request, "erase")) ?? this.#erase(request)
       case "revoke":
         return this.#revoke(request, context)
+      case "setRecoveryKey":
+        return this.#setRecoveryKey(request)
     }
   }
 
@@ -194,7 +204,53 @@ class AuthenticationService {
       devices: devices.filter(({ revoked }) => revoked === undefined),
       displayName: signer?.revoked === undefined ? displayName : undefined,
       revoked: revokedAmong(devices),
+      recovery: (await this.#store.recoveryKeys(name)).map(({ statement }) => statement),
     }
+  }
+
+  async #setRecoveryKey({ name, recoveryKey: statement }: SetRecoveryKey): Promise<AuthResponse> {
+    if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
+    const devices = await this.#store.lookup(name)
+    if (devices.length === 0) return { type: "notFound" }
+    const signer = this.#suiteOf(statement.signerKey, { devices, recovery: await this.#store.recoveryKeys(name) })
+    const fault = recoveryKeyFault(name, statement, { recovery: this.#suite(RECOVERY_SUITE)!, signer })
+    if (fault !== undefined) return devices[0]!.suspended === undefined ? invalid(fault) : { type: "notFound" }
+    const wait = this.#recoveryWait(name)
+    if (wait !== undefined) return wait
+    const sha256 = this.#crypto.hashes["SHA-256"]!
+    const id = recoveryIdOf((...parts) => sha256.digest(...parts), statement.recoveryKey)
+    const set = await this.#store.setRecoveryKey(name, { id, statement })
+    switch (set.type) {
+      case "recoveryKeys":
+        return { type: "recoveryKeys", recovery: set.keys.map((it) => it.statement) }
+      case "refused":
+        return invalid(set.reason)
+      case "notFound":
+        return set
+      case "suspended":
+        return suspended(set.reason)
+    }
+  }
+
+  #recoveryWait(name: string): AuthResponse | undefined {
+    const retryAfterMilliseconds = this.#recoveries.take(name, this.#now())
+    if (retryAfterMilliseconds === undefined) return undefined
+    this.#onRefusal("recoveries")
+    return { type: "throttled", retryAfterMilliseconds }
+  }
+
+  /** Of the device of the name that has the key, or of the recovery keys. */
+  #suiteOf(key: Uint8Array, { devices, recovery }: Keys): CipherSuite | undefined {
+    const device = devices.find(({ signatureKey }) => equalBytes(signatureKey, key))
+    if (device !== undefined) return this.#suite(device.cipherSuite)
+    const isRecovery = recovery.some(({ statement }) => equalBytes(statement.recoveryKey, key))
+    return isRecovery ? this.#suite(RECOVERY_SUITE) : undefined
+  }
+
+  /** The recovery key of a name, if this is its id. */
+  async #recoveryKey(name: string, id: Uint8Array): Promise<Uint8Array | undefined> {
+    const current = (await this.#store.recoveryKeys(name)).at(-1)
+    return current !== undefined && equalBytes(current.id, id) ? current.statement.recoveryKey : undefined
   }
 
   /** Whoever shows a statement of the name's device may bring it: it is the same for everybody. */
@@ -210,10 +266,10 @@ class AuthenticationService {
     }
     const devices = await this.#store.lookup(name)
     if (devices.length === 0) return { type: "notFound" }
+    const recovery = await this.#store.recoveryKeys(name)
     for (const { signature, ...statement } of revocations) {
       if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
-      const revoker = devices.find(({ signatureKey }) => equalBytes(signatureKey, statement.revokerKey))
-      const suite = revoker && this.#suite(revoker.cipherSuite)
+      const suite = this.#suiteOf(statement.revokerKey, { devices, recovery })
       const content = encode(RevocationTBS, { name, ...statement })
       const proof = { publicKey: statement.revokerKey, label: REVOCATION_LABEL, content, signature }
       // Whoever has no device of the name is not told of a suspension.
@@ -281,19 +337,25 @@ class AuthenticationService {
     if (difference > CLOCK_DIFFERENCE_MAX || -difference > CLOCK_DIFFERENCE_MAX) {
       return { type: "wrongTime", serviceTime: BigInt(this.#now()) }
     }
+    const recoveryKey = await this.#recoveryKey(name, deviceId)
     const device = await this.#store.lookupDevice(deviceId)
-    if (device === undefined) return { type: (await this.#store.isErased(deviceId)) ? "erased" : "notFound" }
-    if (device.name !== name) return { type: "notFound" }
-    const suite = this.#suite(device.cipherSuite)
+    const publicKey = recoveryKey ?? device?.signatureKey
+    if (publicKey === undefined) return { type: (await this.#store.isErased(deviceId)) ? "erased" : "notFound" }
+    if (device !== undefined && device.name !== name) return { type: "notFound" }
+    const devices = await this.#store.lookup(name)
+    const [first] = devices
+    if (first === undefined) return { type: "notFound" }
+    const suite = this.#suite(device?.cipherSuite ?? RECOVERY_SUITE)
     const content = encode(AccountTBS, { wish, name, deviceId, at })
-    const proof = { publicKey: device.signatureKey, label: ACCOUNT_LABEL, content, signature }
-    if (suite === undefined || !verifyWithLabel(suite, proof)) {
-      return device.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
+    if (suite === undefined || !verifyWithLabel(suite, { publicKey, label: ACCOUNT_LABEL, content, signature })) {
+      return first.suspended === undefined ? invalid("signature: it is not by the device") : { type: "notFound" }
     }
-    if (device.suspended !== undefined) return suspended(device.suspended)
-    if (device.revoked !== undefined) return { type: "revoked", revoked: revokedAmong([device]) }
+    if (first.suspended !== undefined) return suspended(first.suspended)
+    if (device?.revoked !== undefined) return { type: "revoked", revoked: revokedAmong([device]) }
     // Before the budget: a younger device does not use up what the oldest one may ask.
-    if (wish === "erase" && !isOldest(await this.#store.lookup(name), deviceId)) return invalid(YOUNGER)
+    if (wish === "erase" && recoveryKey === undefined && !isOldest(devices, deviceId)) return invalid(YOUNGER)
+    // The owner's own budget: a thief of a device uses up nothing of it.
+    if (recoveryKey !== undefined) return this.#recoveryWait(name)
     const kind = wish === "export" ? ("accounts" as const) : ("erasures" as const)
     const limiter = wish === "export" ? this.#accounts : this.#erasures
     const retryAfterMilliseconds = limiter.take(name, this.#now())
@@ -376,10 +438,14 @@ class AuthenticationService {
     return verify(suite, request.signatureKey, request) ? undefined : "signature: it is not by the key"
   }
 
-  /** Whether the endorsement, if there is one, is by a device of the name. */
+  /** Whether the endorsement, if there is one, is by a device of the name, or by its recovery key. */
   async #isEndorsedIfAtAll(request: Register): Promise<boolean> {
     const { endorsement, name } = request
     if (endorsement === undefined) return true
+    const recoveryKey = await this.#recoveryKey(name, endorsement.deviceId)
+    if (recoveryKey !== undefined) {
+      return verify(this.#suite(RECOVERY_SUITE)!, recoveryKey, { ...request, signature: endorsement.signature })
+    }
     const endorser = await this.#store.lookupDevice(endorsement.deviceId)
     if (endorser === undefined || endorser.name !== name || endorser.revoked !== undefined) return false
     const suite = this.#suite(endorser.cipherSuite)
@@ -400,7 +466,7 @@ class AuthenticationService {
 const networkShare = (ofRequester: number, ofAll: number) =>
   Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 
-const YOUNGER = "deviceId: only the oldest device of a name erases it"
+const YOUNGER = "deviceId: only the oldest device of a name erases it, or its recovery key"
 const BAD_ENDORSEMENT = "endorsement: it is not by a device of the name"
 const BAD_REVOCATION = "revocations: one is not by a device of the name"
 
@@ -421,6 +487,12 @@ function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {
     : { type: "update", oldest: version, newest: version }
 }
 
+interface Keys {
+  readonly devices: readonly StoredDevice[]
+  readonly recovery: readonly StoredRecoveryKey[]
+}
+
+type SetRecoveryKey = Extract<AuthRequest, { type: "setRecoveryKey" }>
 type Revoke = Extract<AuthRequest, { type: "revoke" }>
 type SetDisplayName = Extract<AuthRequest, { type: "setDisplayName" }>
 

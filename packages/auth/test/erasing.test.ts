@@ -82,7 +82,10 @@ for (const [name, openStore] of Object.entries(stores)) {
       await ask(registration(phone, "alice", laptop))
       for (let n = 0; n < 3; n++) {
         const answer = await ask(asks(phone, "erase"))
-        assert.deepEqual(answer, { type: "invalid", reason: "deviceId: only the oldest device of a name erases it" })
+        assert.deepEqual(answer, {
+          type: "invalid",
+          reason: "deviceId: only the oldest device of a name erases it, or its recovery key",
+        })
       }
       assert.deepEqual(await store.erase("alice", { deviceId: phone.deviceId, at: 1n }), { type: "younger" })
       const retired = { revocations: [revocation(laptop, laptop)], endorsements: [] }

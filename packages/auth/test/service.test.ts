@@ -43,7 +43,14 @@ for (const [name, openStore] of Object.entries(stores)) {
       const alice = createDevice()
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), { type: "notFound" })
       assert.deepEqual(await ask(registration(alice, "alice")), { type: "registered", device: listed(alice) })
-      const devices = { type: "devices", name: "alice", devices: [listed(alice)], displayName: undefined, revoked: [] }
+      const devices = {
+        type: "devices",
+        name: "alice",
+        devices: [listed(alice)],
+        displayName: undefined,
+        revoked: [],
+        recovery: [],
+      }
       assert.deepEqual(await ask({ type: "lookup", name: "alice" }), devices)
       assert.deepEqual(await ask({ type: "lookupDevice", deviceId: alice.deviceId }), devices)
       assert.deepEqual(await ask({ type: "lookupDevice", deviceId: createDevice().deviceId }), { type: "notFound" })
@@ -63,7 +70,14 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal((await ask(bySecond)).type, "registered")
       const looked = await ask({ type: "lookup", name: "alice" })
       const devices = [listed(first), listed(second, byFirst.endorsement, 1), listed(third, bySecond.endorsement, 2)]
-      assert.deepEqual(looked, { type: "devices", name: "alice", devices, displayName: undefined, revoked: [] })
+      assert.deepEqual(looked, {
+        type: "devices",
+        name: "alice",
+        devices,
+        displayName: undefined,
+        revoked: [],
+        recovery: [],
+      })
     })
 
     it("believes nothing by a device of a cipher suite that it does not know", async (test) => {

@@ -29,6 +29,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
   accounts: "exports of accounts",
   displayNames: "changes of display names",
   erasures: "erasures of accounts",
+  recoveries: "uses of recovery keys",
   groupQuota: "appends to groups that are full",
   knocks: "knocks",
   proposals: "proposals",

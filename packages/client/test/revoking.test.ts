@@ -339,7 +339,7 @@ describe("a device that another one of its name has revoked", () => {
         { ...second!, registeredAt: first!.registeredAt },
         ...(lie.device === second ? [first!, third!] : []),
       ]
-      await revocations.heard("bob", { devices, revoked: [lie], displayName: undefined })
+      await revocations.heard("bob", { devices, revoked: [lie], displayName: undefined, recovery: [] })
       assert.equal(revocations.size, 0, `${lies.indexOf(lie)}`)
     }
     await settle(alice, laptop)

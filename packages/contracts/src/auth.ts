@@ -36,7 +36,21 @@ export function deviceIdOf(
   return sha256(encode(uint16, device.cipherSuite), device.signatureKey)
 }
 
-/** By a device that the name already has, over the {@link RegistrationTBS} of another. */
+/**
+ * By what a {@link RecoveryKey} of a name is called in an {@link Endorsement} and an {@link AccountRequest}: 32 bytes, the id of a
+ * device of cipher suite 0 with that key. That suite is reserved (RFC 9420 §17.1), so no device has such an id.
+ */
+export function recoveryIdOf(
+  sha256: (...parts: readonly Uint8Array[]) => Uint8Array,
+  recoveryKey: Uint8Array,
+): Uint8Array {
+  return deviceIdOf(sha256, { cipherSuite: 0, signatureKey: recoveryKey })
+}
+
+/**
+ * By a device that the name already has, over the {@link RegistrationTBS} of another; or by the name's recovery key, which
+ * `deviceId` names then (see {@link recoveryIdOf}).
+ */
 export const Endorsement = struct("Endorsement", { deviceId: DeviceId, signature: opaque })
 export type Endorsement = TypeOf<typeof Endorsement>
 
@@ -89,7 +103,41 @@ export const DISPLAY_NAME_LABEL = "ConclaveDisplayName"
 /** Signed with `SignWithLabel(., DISPLAY_NAME_LABEL, DisplayNameTBS)`. */
 export const DisplayNameTBS = struct("DisplayNameTBS", { name: utf8, text: utf8, at: uint64 })
 
-/** What a device of a name may ask about all of the name. */
+/**
+ * That a key which is kept apart from all devices has the last word about a name. The first one is bound by the oldest device of the
+ * name; each further one by the one before, and nothing else replaces it.
+ */
+export const RecoveryKey = struct("RecoveryKey", {
+  /** Ed25519, 32 bytes. */
+  recoveryKey: opaque,
+  /** Of the device that signed, or the recovery key that this one replaces. */
+  signerKey: opaque,
+  /** Unix time in milliseconds, by the clock of whoever signed. */
+  at: uint64,
+  /** By `signerKey` over {@link RecoveryKeyTBS}. */
+  signature: opaque,
+  /** By `recoveryKey` over the same: it is no key of somebody else's. */
+  proof: opaque,
+})
+export type RecoveryKey = TypeOf<typeof RecoveryKey>
+
+/** The cipher suite by whose signature scheme recovery keys sign, whichever their name's devices have: Ed25519. */
+export const RECOVERY_SUITE = 1
+
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link RecoveryKeyTBS}. */
+export const RECOVERY_KEY_LABEL = "ConclaveRecoveryKey"
+/** Signed with `SignWithLabel(., RECOVERY_KEY_LABEL, RecoveryKeyTBS)`. */
+export const RecoveryKeyTBS = struct("RecoveryKeyTBS", {
+  name: utf8,
+  recoveryKey: opaque,
+  signerKey: opaque,
+  at: uint64,
+})
+
+/** Recovery keys that a name has in all, one after the other. */
+export const RECOVERY_KEYS_MAX = 16
+
+/** What a device of a name, or its recovery key, may ask about all of the name. */
 const AccountWish = enumeration("AccountWish", 1, { export: 1, erase: 2 })
 /** The label of `SignWithLabel` (RFC 9420 §5.1.2) over an {@link AccountTBS}. */
 export const ACCOUNT_LABEL = "ConclaveAccount"
@@ -103,22 +151,23 @@ export const AccountTBS = struct("AccountTBS", {
 })
 export const AccountRequest = struct("AccountRequest", {
   name: utf8,
+  /** Of the device, or {@link recoveryIdOf} the name's recovery key. */
   deviceId: DeviceId,
   at: uint64,
-  /** By that device's key over {@link AccountTBS}. */
+  /** By that key over {@link AccountTBS}. */
   signature: opaque,
 })
 export type AccountRequest = TypeOf<typeof AccountRequest>
 
 /**
  * That a device speaks for its name no more, as one of the name says for good. A device revokes itself, or one that was
- * registered after it.
+ * registered after it and that the recovery key has not endorsed; the recovery key revokes any.
  */
 export const Revocation = struct("Revocation", {
   /** Of the revoked device, with its key. */
   deviceId: DeviceId,
   signatureKey: opaque,
-  /** The signature key of the device that revokes it. */
+  /** The signature key of the device that revokes it, or the recovery key. */
   revokerKey: opaque,
   /** Unix time in milliseconds, by the clock of the device that signed. */
   at: uint64,
@@ -157,6 +206,7 @@ export const AuthRequestKind = enumeration("AuthRequestKind", 1, {
   exportAccount: 5,
   eraseAccount: 6,
   revoke: 7,
+  setRecoveryKey: 8,
 })
 export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   /** → registered · nameTaken · erased · invalid (also for a key that speaks for another name) · throttled */
@@ -170,7 +220,7 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   /** → account · erased · notFound · wrongTime · invalid · throttled */
   exportAccount: AccountRequest,
   /**
-   * By the oldest device that speaks for the name. Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
+   * By the oldest device that speaks for the name, or the recovery key. Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
    * of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid ·
    * throttled
    */
@@ -181,6 +231,11 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
    * `endorsements`. May be repeated: what is revoked stays so. → revoked · notFound · invalid
    */
   revoke: { name: utf8, revocations: vector(Revocation), endorsements: vector(NewEndorsement) },
+  /**
+   * Binds a recovery key to the name, or replaces the one that it has: by the oldest device while there is none, by the former
+   * recovery key after that. May be repeated. → recoveryKeys · notFound · invalid · throttled
+   */
+  setRecoveryKey: { name: utf8, recoveryKey: RecoveryKey },
 })
 export type AuthRequest = TypeOf<typeof AuthRequest>
 
@@ -197,6 +252,7 @@ export const authRequests = requestContract({
     exportAccount: safeToRepeat("it only reads"),
     eraseAccount: safeToRepeat("what is erased stays so: a copy finds nothing"),
     revoke: notToRepeat("a copy could bring back an endorsement that another one has replaced meanwhile"),
+    setRecoveryKey: safeToRepeat("a statement that is kept changes nothing, and one that was replaced is refused"),
   },
 })
 
@@ -215,6 +271,7 @@ export const AuthResponseKind = enumeration("AuthResponseKind", 1, {
   account: 11,
   wrongTime: 12,
   revoked: 13,
+  recoveryKeys: 14,
 })
 export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   registered: { device: Device },
@@ -227,6 +284,8 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
     devices: vector(Device),
     displayName: optional(DisplayName),
     revoked: vector(RevokedDevice),
+    /** Of the name, the first one first: the last one holds. At most {@link RECOVERY_KEYS_MAX}. */
+    recovery: vector(RecoveryKey),
   },
   nameTaken: {},
   notFound: {},
@@ -245,5 +304,7 @@ export const AuthResponse = union("AuthResponse", "kind", AuthResponseKind, {
   wrongTime: { serviceTime: uint64 },
   /** All revoked devices of the name. To a request by one of them: that one alone. */
   revoked: { revoked: vector(RevokedDevice) },
+  /** All of the name, the last one is the one that holds. */
+  recoveryKeys: { recovery: vector(RecoveryKey) },
 })
 export type AuthResponse = TypeOf<typeof AuthResponse>

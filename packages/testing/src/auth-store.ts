@@ -7,9 +7,12 @@ import fc from "fast-check"
 // Few names and devices, so that they meet.
 const name = fc.constantFrom("alice", "bob")
 const id = fc.constantFrom(1, 2, 3, 4, 5).map((number) => new Uint8Array(32).fill(number))
-const endorsement = id.map((deviceId) => ({ deviceId, signature: new Uint8Array(64) }))
+// Those of recovery keys beside those of devices: whoever signs has one of them.
+const authorId = fc.constantFrom(1, 2, 3, 4, 5, 6, 7).map((number) => new Uint8Array(32).fill(number))
+const recoveryId = fc.constantFrom(6, 7).map((number) => new Uint8Array(32).fill(number))
+const endorsement = authorId.map((deviceId) => ({ deviceId, signature: new Uint8Array(64) }))
 const revocation = fc.record({
-  ...{ deviceId: id, signatureKey: id, revokerKey: id, at: fc.constantFrom(1n, 2n) },
+  ...{ deviceId: id, signatureKey: id, revokerKey: authorId, at: fc.constantFrom(1n, 2n) },
   signature: fc.constant(new Uint8Array(64)),
 })
 
@@ -38,7 +41,15 @@ const operation = fc.oneof(
   fc.record({ do: fc.constant("suspend" as const), name, reason: fc.constantFrom("1", "2") }),
   fc.record({ do: fc.constant("resume" as const), name }),
   fc.record({ do: fc.constant("account" as const), name }),
-  fc.record({ do: fc.constant("erase" as const), name, deviceId: id }),
+  fc.record({ do: fc.constant("erase" as const), name, deviceId: authorId }),
+  fc.record({ do: fc.constant("recoveryKeys" as const), name }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      ...{ do: fc.constant("setRecoveryKey" as const), name, id: recoveryId },
+      ...{ signerKey: authorId, at: fc.constantFrom(1n, 2n) },
+    }),
+  },
   fc.record({
     do: fc.constant("revoke" as const),
     name,
@@ -102,6 +113,15 @@ function perform(store: Store & Operated, operation: Operation, at: bigint): Pro
       return store.account(operation.name)
     case "erase":
       return erase(store, operation, at)
+    case "recoveryKeys":
+      return store.recoveryKeys(operation.name)
+    case "setRecoveryKey": {
+      const { name, id, signerKey, at } = operation
+      // Each its own: a statement is known again by its signature.
+      const signature = Uint8Array.of(...id, ...signerKey, Number(at))
+      const statement = { recoveryKey: id, signerKey, at, signature, proof: new Uint8Array(64) }
+      return store.setRecoveryKey(name, { id, statement })
+    }
     case "revoke":
       return store.revoke(operation.name, operation)
   }

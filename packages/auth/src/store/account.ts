@@ -1,4 +1,5 @@
 import type { Revocation } from "@conclave/contracts/auth"
+import type { StoredRecoveryKey } from "./recovery.js"
 
 /**
  * What a service holds under a name, for the person whose name it is. Times are Unix times in milliseconds, ids and keys
@@ -9,6 +10,8 @@ export interface Account {
   readonly displayName: { readonly text: string; readonly at: number } | null
   /** Why the operator has suspended the name. */
   readonly suspended: string | null
+  /** Those that hold no more, too: the last one does. */
+  readonly recoveryKeys: readonly { readonly key: string; readonly by: string; readonly at: number }[]
   readonly devices: readonly AccountDevice[]
 }
 
@@ -19,7 +22,7 @@ export interface AccountDevice {
   readonly registeredAt: number
   /** The id of the device that endorsed it. */
   readonly endorsedBy: string | null
-  /** By which key of the name, and when; nothing of both where it fell with the device that had endorsed it. */
+  /** By which key of the name, its recovery key among them, and when; nothing of both where it fell with the device that had endorsed it. */
   readonly revoked: { readonly by: string | null; readonly at: number | null } | null
   /** `size`: in bytes, `null` for one that was handed out or withdrawn, which is remembered until `notAfter`. */
   readonly keyPackages: readonly {
@@ -55,6 +58,13 @@ const accountLimits: readonly string[] = [
 /** The document that is given to a person. */
 export const accountDocument = (account: Account): string =>
   JSON.stringify({ ...account, notKnown: accountLimits }, null, 2)
+
+export function accountRecovery(keys: readonly StoredRecoveryKey[]): Account["recoveryKeys"] {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+  return keys.map(({ statement: { recoveryKey, signerKey, at } }) => {
+    return { key: hex(recoveryKey), by: hex(signerKey), at: Number(at) }
+  })
+}
 
 export function accountRevocation(
   revoked: { readonly revocation: Revocation | undefined } | undefined,

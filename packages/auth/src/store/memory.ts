@@ -1,6 +1,7 @@
 import type { DisplayName } from "@conclave/contracts/auth"
-import { accountRevocation } from "./account.js"
+import { accountRecovery, accountRevocation } from "./account.js"
 import { isOldest, registeredAfter, registrationFault } from "./rank.js"
+import { judgeRecoveryKey, type StoredRecoveryKey } from "./recovery.js"
 import { judgeRevoking } from "./revoking.js"
 import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
 
@@ -11,6 +12,7 @@ export function memoryStore(): Store & Operated {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
   const suspensions = new Map<string, string>()
   const displayNames = new Map<string, DisplayName>()
+  const recoveryKeys = new Map<string, readonly StoredRecoveryKey[]>()
   const withState = (device: Omit<StoredDevice, "suspended">): StoredDevice => {
     return { ...device, suspended: suspensions.get(device.name) }
   }
@@ -23,7 +25,7 @@ export function memoryStore(): Store & Operated {
     return reason === undefined ? undefined : { type: "suspended", reason }
   }
   return {
-    async register({ name, deviceId, cipherSuite, signatureKey, at, endorsement, devicesMax }): Promise<Registered> {
+    async register({ name, deviceId, cipherSuite, signatureKey, at, endorsement, ...room }): Promise<Registered> {
       const present = byId(deviceId)
       if (present !== undefined) {
         if (present.name !== name) return { type: "otherName" }
@@ -37,7 +39,12 @@ export function memoryStore(): Store & Operated {
       if (suspension !== undefined) return suspension
       const endorser = siblings.find((it) => endorsement && hex(it.deviceId) === hex(endorsement.deviceId))
       if (endorser?.revoked !== undefined) return { type: "endorserRevoked" }
-      const fault = registrationFault(siblings, { at, devicesMax })
+      const fault = registrationFault(siblings, {
+        at,
+        endorsement,
+        ...room,
+        recoveryKeys: recoveryKeys.get(name) ?? [],
+      })
       if (fault !== undefined) return fault
       const registeredAt = registeredAfter(siblings, at)
       const device = { name, deviceId, cipherSuite, signatureKey, registeredAt, endorsement, revoked: undefined }
@@ -65,6 +72,7 @@ export function memoryStore(): Store & Operated {
         name,
         displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
         suspended: suspensions.get(name) ?? null,
+        recoveryKeys: accountRecovery(recoveryKeys.get(name) ?? []),
         devices: own.map(({ deviceId, cipherSuite, signatureKey, registeredAt, endorsement, revoked }) => ({
           id: hex(deviceId),
           cipherSuite,
@@ -79,11 +87,15 @@ export function memoryStore(): Store & Operated {
     async erase(name, { deviceId }) {
       if (erased.has(hex(deviceId))) return { type: "erased" }
       const by = byId(deviceId)
-      if (by?.name !== name || by.revoked !== undefined) return { type: "notFound" }
+      const keys = recoveryKeys.get(name) ?? []
+      const isRecovery = keys.length > 0 && hex(keys.at(-1)!.id) === hex(deviceId)
+      if (!isRecovery && (by?.name !== name || by.revoked !== undefined)) return { type: "notFound" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
       const own = devices.filter((device) => device.name === name)
-      if (!isOldest(own, deviceId)) return { type: "younger" }
+      if (!isRecovery && !isOldest(own, deviceId)) return { type: "younger" }
+      for (const { id } of keys) erased.add(hex(id))
+      recoveryKeys.delete(name)
       for (const it of devices) if (it.name === name) erased.add(hex(it.deviceId))
       erased.add(name)
       devices = devices.filter((device) => device.name !== name)
@@ -91,12 +103,25 @@ export function memoryStore(): Store & Operated {
       return { type: "erased" }
     },
     isErased: async (deviceId) => erased.has(hex(deviceId)),
+    recoveryKeys: async (name) => recoveryKeys.get(name) ?? [],
+    async setRecoveryKey(name, recoveryKey) {
+      const own = devices.filter((device) => device.name === name)
+      if (own.length === 0) return { type: "notFound" }
+      const suspension = suspensionOf(name)
+      if (suspension !== undefined) return suspension
+      const present = recoveryKeys.get(name) ?? []
+      const judged = judgeRecoveryKey(recoveryKey, { devices: own, present })
+      if (typeof judged !== "string") return { type: "refused", reason: judged.refused }
+      const keys = judged === "add" ? [...present, recoveryKey] : present
+      recoveryKeys.set(name, keys)
+      return { type: "recoveryKeys", keys }
+    },
     async revoke(name, revoking) {
       const own = devices.filter((device) => device.name === name)
       if (own.length === 0) return { type: "notFound" }
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
-      const changes = judgeRevoking(own, revoking)
+      const changes = judgeRevoking(own, revoking, recoveryKeys.get(name))
       if ("refused" in changes) return { type: "refused", reason: changes.refused }
       const change = (id: Uint8Array, to: Partial<StoredDevice>) => {
         devices = devices.map((it) => (hex(it.deviceId) === hex(id) ? { ...it, ...to } : it))

@@ -1,18 +1,31 @@
+import type { Endorsement } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
+import type { StoredRecoveryKey } from "./recovery.js"
 
 /** Of the devices that a name may have at a time, so many times as many come as they like, with those that were revoked. */
 const DEVICES_EVER = 4
 /** After that, a name gets one new device in so long. */
 const PACE_MILLISECONDS = 86_400_000n
 
+interface Room {
+  readonly at: bigint
+  readonly devicesMax: number
+  readonly endorsement: Endorsement | undefined
+  readonly recoveryKeys: readonly StoredRecoveryKey[]
+}
+
 /**
  * Why a name takes no new device now. A thief fills a name with devices that she revokes again: whoever revokes hers has room at
- * the next day at the latest, and until then a name grows by no more than that.
+ * the next day at the latest, and until then a name grows by no more than that. For what the recovery key has endorsed there is
+ * twice as much room: a thief fills none of that.
  */
 export function registrationFault(
   devices: readonly { readonly registeredAt: bigint; readonly revoked: object | undefined }[],
-  { at, devicesMax }: { readonly at: bigint; readonly devicesMax: number },
+  { at, devicesMax: ofDevices, endorsement, recoveryKeys }: Room,
 ): { readonly type: "tooManyDevices" | "tooManyToday" } | undefined {
+  const current = recoveryKeys.at(-1)
+  const isRecovered = current && endorsement && equalBytes(current.id, endorsement.deviceId)
+  const devicesMax = isRecovered ? 2 * ofDevices : ofDevices
   const live = devices.filter(({ revoked }) => revoked === undefined)
   if (live.length >= devicesMax) return { type: "tooManyDevices" }
   const last = devices.at(-1)

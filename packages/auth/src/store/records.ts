@@ -1,10 +1,17 @@
 import type { DisplayName, Endorsement, Revocation } from "@conclave/contracts/auth"
+import type { StoredRecoveryKey } from "./recovery.js"
 
 /**
  * What an Authentication Service has stored, in the service's own terms: how one store hands everything over to another.
  * Records come in the order of this union.
  */
-export type AuthRecord = RegistrationRecord | DisplayNameRecord | SuspendedNameRecord | ErasedRecord | RevokedRecord
+export type AuthRecord =
+  | RegistrationRecord
+  | DisplayNameRecord
+  | SuspendedNameRecord
+  | ErasedRecord
+  | RevokedRecord
+  | RecoveryKeyRecord
 
 /** In the order of registration. */
 export interface RegistrationRecord {
@@ -41,6 +48,12 @@ export interface RevokedRecord {
   readonly deviceId: Uint8Array
   /** `undefined` for one that fell with the device that had endorsed it. */
   readonly revocation: Revocation | undefined
+}
+
+/** In the order in which they came to hold. */
+export interface RecoveryKeyRecord extends StoredRecoveryKey {
+  readonly type: "recoveryKey"
+  readonly name: string
 }
 
 /** How many records of each type a store has. */

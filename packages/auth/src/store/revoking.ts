@@ -1,5 +1,6 @@
 import type { Endorsement, NewEndorsement, Revocation } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
+import type { StoredRecoveryKey } from "./recovery.js"
 
 /** Statements about devices of one name, each verified with the key that it names. */
 export interface Revoking {
@@ -29,15 +30,25 @@ interface Judged {
  *
  * A device that another one revokes takes with it what it has endorsed, and what that has. One that revokes itself retires: what
  * it has endorsed stays.
+ *
+ * The last of `recoveryKeys` revokes any device, and endorses any: what it has endorsed no other device revokes.
  */
 export function judgeRevoking(
   devices: readonly Judged[],
   { revocations, endorsements }: Revoking,
+  recoveryKeys: readonly StoredRecoveryKey[] = [],
 ): RevokingChanges | { readonly refused: string } {
   const now: Judging[] = devices.map((device) => ({ ...device }))
+  const current = recoveryKeys.at(-1)
+  const isRecoveryKey = (key: Uint8Array) => recoveryKeys.some((it) => equalBytes(it.statement.recoveryKey, key))
   const indexOf = (deviceId: Uint8Array) => now.findIndex((it) => equalBytes(it.deviceId, deviceId))
   for (const { deviceId, endorsement } of endorsements) {
     const [device, endorser] = [indexOf(deviceId), indexOf(endorsement.deviceId)]
+    if (device !== -1 && current !== undefined && equalBytes(endorsement.deviceId, current.id)) {
+      if (now[device]!.revoked !== undefined) return { refused: "endorsements: a device has been revoked" }
+      now[device]!.endorsement = endorsement
+      continue
+    }
     if (device === -1 || endorser === -1) return { refused: "endorsements: a device is not one of the name" }
     if (now[device]!.revoked !== undefined || now[endorser]!.revoked !== undefined) {
       return { refused: "endorsements: a device has been revoked" }
@@ -54,14 +65,30 @@ export function judgeRevoking(
   const changed = new Set<number>()
   for (const revocation of revocations) {
     const device = indexOf(revocation.deviceId)
+    const isByRecovery = current !== undefined && equalBytes(current.statement.recoveryKey, revocation.revokerKey)
     const revoker = now.findIndex((it) => equalBytes(it.signatureKey, revocation.revokerKey))
-    if (device === -1 || revoker === -1 || !equalBytes(now[device]!.signatureKey, revocation.signatureKey)) {
+    if (
+      device === -1 ||
+      (revoker === -1 && !isByRecovery) ||
+      !equalBytes(now[device]!.signatureKey, revocation.signatureKey)
+    ) {
       return { refused: "revocations: a device is not one of the name" }
+    }
+    const { revoked } = now[device]!
+    // What the recovery key says takes the place of what a device has said.
+    if (isByRecovery) {
+      if (revoked?.revocation !== undefined && isRecoveryKey(revoked.revocation.revokerKey)) continue
+      now[device]!.revoked = { revocation }
+      for (const it of [device, ...fallWith(now, device)]) changed.add(it)
+      continue
     }
     if (isRevokedByOther(now[device]!)) continue
     if (device === revoker && now[device]!.revoked?.revocation !== undefined) continue
     if (now[revoker]!.revoked !== undefined) return { refused: "revocations: the device that signed is revoked itself" }
     if (revoker > device) return { refused: "revocations: only an older device revokes another" }
+    if (device !== revoker && isRecovered(now[device]!, recoveryKeys)) {
+      return { refused: "revocations: only the recovery key revokes what it has endorsed" }
+    }
     now[device]!.revoked = { revocation }
     changed.add(device)
     if (device !== revoker) for (const fallen of fallWith(now, device)) changed.add(fallen)
@@ -71,6 +98,11 @@ export function judgeRevoking(
     revocation: now[at]!.revoked!.revocation,
   }))
   return { endorsements, revoked }
+}
+
+/** Whether a recovery key of the name has endorsed it. */
+function isRecovered({ endorsement }: Pick<Judged, "endorsement">, keys: readonly StoredRecoveryKey[]): boolean {
+  return endorsement !== undefined && keys.some(({ id }) => equalBytes(id, endorsement.deviceId))
 }
 
 /** Whether a chain of the endorsements that are stored leads from one to the other, by their indexes. */

@@ -1,10 +1,12 @@
 import type { DisplayName, Endorsement, Revocation } from "@conclave/contracts/auth"
 import type { Account } from "./account.js"
+import type { StoredRecoveryKey } from "./recovery.js"
 import type { Revoking } from "./revoking.js"
 
 export * from "./account.js"
 export * from "./rank.js"
 export type * from "./records.js"
+export * from "./recovery.js"
 export * from "./revoking.js"
 
 /**
@@ -27,12 +29,16 @@ export interface Store {
   /** All there is under a name; `undefined` where nobody has it. */
   account(name: string): Promise<Account | undefined>
   /**
-   * Erases all there is under the name, if the device is the oldest that speaks for it, in one step, and keeps that it was done.
+   * Erases all there is under the name, if the device is the oldest that speaks for it, or its recovery key, in one step, and keeps that it was done.
    * The name and its devices are never taken again.
    */
   erase(name: string, by: ErasedBy): Promise<Erasing>
   /** Whether the device was erased with its name. */
   isErased(deviceId: Uint8Array): Promise<boolean>
+  /** The recovery keys of a name, the first one first: the last one holds. */
+  recoveryKeys(name: string): Promise<readonly StoredRecoveryKey[]>
+  /** Does what `judgeRecoveryKey` says of it, in one step, where the signatures have been checked. */
+  setRecoveryKey(name: string, recoveryKey: StoredRecoveryKey): Promise<RecoveryKeySet>
   /** Does what `judgeRevoking` says of it, in one step, where the signatures have been checked. Nothing takes it back. */
   revoke(name: string, revoking: Revoking): Promise<Revoked>
 }
@@ -40,6 +46,13 @@ export interface Store {
 export type Revoked =
   /** `devices`: all of the name, as {@link Store.lookup} shows them then. */
   | { readonly type: "revoked"; readonly devices: readonly StoredDevice[] }
+  | { readonly type: "refused"; readonly reason: string }
+  | { readonly type: "notFound" }
+  | Suspended
+
+export type RecoveryKeySet =
+  /** All of the name, with this one. */
+  | { readonly type: "recoveryKeys"; readonly keys: readonly StoredRecoveryKey[] }
   | { readonly type: "refused"; readonly reason: string }
   | { readonly type: "notFound" }
   | Suspended
@@ -52,6 +65,7 @@ export type Erasing =
   | { readonly type: "younger" }
 
 export interface ErasedBy {
+  /** Of the device, or of the recovery key. */
   readonly deviceId: Uint8Array
   readonly at: bigint
 }
@@ -83,9 +97,9 @@ export interface NewDevice {
   readonly signatureKey: Uint8Array
   /** Unix time in milliseconds. The device is registered then, or one after the last of its name where that is not earlier. */
   readonly at: bigint
-  /** By a device of the name, and checked: without, only the first device of a name is taken. */
+  /** By a device of the name, or its recovery key, and checked: without, only the first device of a name is taken. */
   readonly endorsement: Endorsement | undefined
-  /** Devices of one name that are not revoked. Beyond four times as many in all, one comes a day. */
+  /** Devices of one name that are not revoked. Beyond four times as many in all, one comes a day; see `registrationFault`. */
   readonly devicesMax: number
 }
 

@@ -7,6 +7,7 @@ import {
   type DisplayName,
   type Endorsement,
   type NewEndorsement,
+  type RecoveryKey,
   RegistrationTBS,
   type Revocation,
   type RevokedDevice,
@@ -29,6 +30,7 @@ export interface Listing {
   readonly devices: readonly Device[]
   readonly revoked: readonly RevokedDevice[]
   readonly displayName: DisplayName | undefined
+  readonly recovery: readonly RecoveryKey[]
 }
 
 /** Who takes what the directory says of a name, before the one who asked concludes anything from it. */
@@ -78,7 +80,7 @@ export class Directory {
   /** All that the directory says of a name. */
   async listing(name: string, signal?: AbortSignal): Promise<Listing> {
     const answer = await this.#service.ask({ type: "lookup", name }, signal)
-    if (answer.type === "notFound") return { devices: [], revoked: [], displayName: undefined }
+    if (answer.type === "notFound") return { devices: [], revoked: [], displayName: undefined, recovery: [] }
     if (answer.type === "devices" && answer.name === name) {
       if (answer.devices.length + answer.revoked.length > DEVICES_MAX) {
         throw new ClientError("REFUSED", `the directory lists more than ${DEVICES_MAX} devices of ${name}`)

@@ -2,15 +2,18 @@ import { createHash } from "node:crypto"
 import {
   type Account,
   type AccountDevice,
+  accountRecovery,
   accountRevocation,
   type ErasedBy,
   type Erasing,
   erasedNameHash,
   isOldest,
 } from "@conclave/auth/store"
+import { equalBytes } from "@conclave/crypto"
 import type { Connection } from "../connection.js"
 import { bytesArray } from "../values.js"
 import { deviceOf, devicesOf } from "./devices.js"
+import { recoveryKeysOf } from "./recovery.js"
 
 export const nameHash = (name: string): Uint8Array =>
   erasedNameHash((...parts) => {
@@ -57,11 +60,13 @@ interface Asked {
 export async function eraseBy(connection: Connection, { name, by, ofDevices }: Asked): Promise<Erasing> {
   await lockName(connection, name)
   if (await isErased(connection, by.deviceId)) return { type: "erased" }
+  const current = (await recoveryKeysOf(connection, name)).at(-1)
+  const isByRecovery = current !== undefined && equalBytes(current.id, by.deviceId)
   const device = await deviceOf(connection, by.deviceId)
-  if (device?.name !== name || device.revoked !== undefined) return { type: "notFound" }
+  if (!isByRecovery && (device?.name !== name || device.revoked !== undefined)) return { type: "notFound" }
   const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
-  if (!isOldest(await devicesOf(connection, name), by.deviceId)) return { type: "younger" }
+  if (!isByRecovery && !isOldest(await devicesOf(connection, name), by.deviceId)) return { type: "younger" }
   const deviceIds = await eraseName(connection, name)
   await ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
   return { type: "erased" }
@@ -73,9 +78,11 @@ export async function eraseName(connection: Connection, name: string): Promise<r
   const rows = await connection.all("DELETE FROM directory_device WHERE name = $1 RETURNING id", [name])
   const deviceIds = rows.map(({ id }) => id as Uint8Array)
   if (deviceIds.length === 0) return []
+  const recovery = await connection.all("DELETE FROM recovery_key WHERE name = $1 RETURNING id", [name])
+  const recoveryIds = recovery.map(({ id }) => id as Uint8Array)
   await connection.run("DELETE FROM revoked_device WHERE id = ANY($1::bytea[])", [bytesArray(deviceIds)])
   await connection.run("INSERT INTO erased (hash) SELECT * FROM unnest($1::bytea[]) ON CONFLICT DO NOTHING", [
-    bytesArray([nameHash(name), ...deviceIds]),
+    bytesArray([nameHash(name), ...deviceIds, ...recoveryIds]),
   ])
   await connection.run("DELETE FROM directory_display_name WHERE name = $1", [name])
   await connection.run("DELETE FROM suspended_name WHERE name = $1", [name])
@@ -99,6 +106,7 @@ export async function accountOf(
     name,
     displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
     suspended: suspended?.reason ?? null,
+    recoveryKeys: accountRecovery(await recoveryKeysOf(connection, name)),
     devices: devices.map((device, index) => ({
       id: hex(device.deviceId),
       cipherSuite: device.cipherSuite,

@@ -11,6 +11,7 @@ export const AUTH_TABLES: readonly string[] = [
   "suspended_name",
   "erased",
   "revoked_device",
+  "recovery_key",
 ]
 
 /** Takes over what another store has, some records to a transaction: nobody else uses the tables meanwhile. */
@@ -26,7 +27,8 @@ export function authIntake(database: Database): AuthIntake {
           (SELECT count(*)::integer FROM directory_display_name) AS "displayName",
           (SELECT count(*)::integer FROM suspended_name) AS "suspendedName",
           (SELECT count(*)::integer FROM erased) AS "erased",
-          (SELECT count(*)::integer FROM revoked_device) AS "revoked"`),
+          (SELECT count(*)::integer FROM revoked_device) AS "revoked",
+          (SELECT count(*)::integer FROM recovery_key) AS "recoveryKey"`),
       )
       return row as never
     },
@@ -46,6 +48,8 @@ function take(connection: Connection, records: readonly AuthRecord[]): Promise<n
       ])
     case "revoked":
       return takeRevoked(connection, of("revoked"))
+    case "recoveryKey":
+      return takeRecoveryKeys(connection, of("recoveryKey"))
     case "suspendedName":
       return connection.run("INSERT INTO suspended_name (name, reason) SELECT * FROM unnest($1::text[], $2::text[])", [
         textArray(of("suspendedName").map(({ name }) => name)),
@@ -82,6 +86,26 @@ function takeDisplayNames(connection: Connection, records: readonly RecordOf<"di
       bigintArray(records.map(({ at }) => at)),
       bytesArray(records.map(({ deviceId }) => deviceId)),
       bytesArray(records.map(({ signature }) => signature)),
+    ],
+  )
+}
+
+function takeRecoveryKeys(connection: Connection, records: readonly RecordOf<"recoveryKey">[]): Promise<number> {
+  const of = (field: "recoveryKey" | "signerKey" | "signature" | "proof") =>
+    bytesArray(records.map(({ statement }) => statement[field]))
+  return connection.run(
+    `INSERT INTO recovery_key (name, id, recovery_key, signer_key, at, signature, proof)
+     SELECT name, id, recovery_key, signer_key, at, signature, proof
+     FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bytea[], $7::bytea[]) WITH ORDINALITY
+       AS taken (name, id, recovery_key, signer_key, at, signature, proof, place) ORDER BY place`,
+    [
+      textArray(records.map(({ name }) => name)),
+      bytesArray(records.map(({ id }) => id)),
+      of("recoveryKey"),
+      of("signerKey"),
+      bigintArray(records.map(({ statement }) => statement.at)),
+      of("signature"),
+      of("proof"),
     ],
   )
 }

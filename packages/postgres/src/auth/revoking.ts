@@ -2,6 +2,7 @@ import { judgeRevoking, type Revoked, type Revoking } from "@conclave/auth/store
 import type { Connection } from "../connection.js"
 import { devicesOf } from "./devices.js"
 import { lockName, type OfDevices } from "./erasing.js"
+import { recoveryKeysOf } from "./recovery.js"
 
 interface Asked {
   readonly name: string
@@ -16,7 +17,7 @@ export async function revoke(connection: Connection, { name, revoking, ofDevices
   const [first] = devices
   if (first === undefined) return { type: "notFound" }
   if (first.suspended !== undefined) return { type: "suspended", reason: first.suspended }
-  const changes = judgeRevoking(devices, revoking)
+  const changes = judgeRevoking(devices, revoking, await recoveryKeysOf(connection, name))
   if ("refused" in changes) return { type: "refused", reason: changes.refused }
   for (const { deviceId, endorsement } of changes.endorsements) {
     await connection.run("UPDATE directory_device SET endorser_id = $1, endorser_signature = $2 WHERE id = $3", [

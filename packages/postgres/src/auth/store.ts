@@ -17,6 +17,7 @@ import { ofDevicesIn } from "../delivery/erasing.js"
 import type { Migration } from "../migrations.js"
 import { deviceOf, devicesOf } from "./devices.js"
 import { accountOf, eraseBy, isErased, lockName, nameHash } from "./erasing.js"
+import { recoveryKeysOf, setRecoveryKey } from "./recovery.js"
 import { revoke } from "./revoking.js"
 
 /** Migrations that were ever released are not changed any more. */
@@ -59,6 +60,24 @@ export const migrations: readonly Migration[] = [
     oldestReader: 3,
     sql: "CREATE TABLE revoked_device (at bigint, id bytea PRIMARY KEY, revoker_key bytea, signature bytea)",
   },
+  // Keys that have the last word about a name; gateways of the versions before would let a device contradict them. Of those of
+  // one name the last one holds.
+  {
+    oldestReader: 4,
+    sql: `
+  CREATE TABLE recovery_key (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at bigint NOT NULL,
+    name text NOT NULL,
+    id bytea NOT NULL,
+    recovery_key bytea NOT NULL,
+    signer_key bytea NOT NULL,
+    signature bytea NOT NULL,
+    proof bytea NOT NULL
+  );
+  CREATE INDEX recovery_key_name ON recovery_key (name, number);
+  `,
+  },
 ]
 
 /**
@@ -80,6 +99,9 @@ export async function authStore(database: Database): Promise<Store & Operated> {
     erase: (name, by) =>
       database.write(async (connection) => eraseBy(connection, { name, by, ofDevices: await ofDevicesIn(connection) })),
     isErased: (deviceId) => database.look((connection) => isErased(connection, deviceId)),
+    recoveryKeys: (name) => database.look((connection) => recoveryKeysOf(connection, name)),
+    setRecoveryKey: (name, recoveryKey) =>
+      database.write((connection) => setRecoveryKey(connection, name, recoveryKey)),
     revoke: (name, revoking) =>
       database.write(async (connection) =>
         revoke(connection, { name, revoking, ofDevices: await ofDevicesIn(connection) }),
@@ -101,7 +123,10 @@ async function register(connection: Connection, device: NewDevice): Promise<Regi
   if (suspension !== undefined) return suspension
   const endorser = device.endorsement && (await deviceOf(connection, device.endorsement.deviceId))
   if (endorser?.name === device.name && endorser.revoked !== undefined) return { type: "endorserRevoked" }
-  const fault = registrationFault(siblings, device)
+  const fault = registrationFault(siblings, {
+    ...device,
+    recoveryKeys: await recoveryKeysOf(connection, device.name),
+  })
   if (fault !== undefined) return fault
   await connection.run(
     `INSERT INTO directory_device

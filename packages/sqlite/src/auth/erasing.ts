@@ -2,14 +2,17 @@ import { createHash } from "node:crypto"
 import {
   type Account,
   type AccountDevice,
+  accountRecovery,
   accountRevocation,
   type ErasedBy,
   type Erasing,
   erasedNameHash,
   isOldest,
 } from "@conclave/auth/store"
+import { equalBytes } from "@conclave/crypto"
 import type { Connection } from "../database.js"
 import { deviceOf, devicesOf } from "./devices.js"
+import { recoveryKeysOf } from "./recovery.js"
 
 export const nameHash = (name: string): Uint8Array =>
   erasedNameHash((...parts) => {
@@ -45,11 +48,13 @@ interface Asked {
 
 export function eraseBy(connection: Connection, { name, by, ofDevices }: Asked): Erasing {
   if (isErased(connection, by.deviceId)) return { type: "erased" }
+  const current = recoveryKeysOf(connection, name).at(-1)
+  const isByRecovery = current !== undefined && equalBytes(current.id, by.deviceId)
   const device = deviceOf(connection, by.deviceId)
-  if (device?.name !== name || device.revoked !== undefined) return { type: "notFound" }
+  if (!isByRecovery && (device?.name !== name || device.revoked !== undefined)) return { type: "notFound" }
   const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
-  if (!isOldest(devicesOf(connection, name), by.deviceId)) return { type: "younger" }
+  if (!isByRecovery && !isOldest(devicesOf(connection, name), by.deviceId)) return { type: "younger" }
   const deviceIds = eraseName(connection, name)
   ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
   return { type: "erased" }
@@ -60,12 +65,14 @@ export function eraseName(connection: Connection, name: string): readonly Uint8A
   const rows = connection.all("SELECT id FROM directory_device WHERE name = ?", [name])
   const deviceIds = rows.map(({ id }) => id as Uint8Array)
   if (deviceIds.length === 0) return []
-  for (const hash of [nameHash(name), ...deviceIds]) {
+  const recoveryIds = recoveryKeysOf(connection, name).map(({ id }) => id)
+  for (const hash of [nameHash(name), ...deviceIds, ...recoveryIds]) {
     connection.run("INSERT INTO erased (hash) VALUES (?) ON CONFLICT DO NOTHING", [hash])
   }
   for (const id of deviceIds) connection.run("DELETE FROM revoked_device WHERE id = ?", [id])
   connection.run("DELETE FROM directory_device WHERE name = ?", [name])
   connection.run("DELETE FROM directory_display_name WHERE name = ?", [name])
+  connection.run("DELETE FROM recovery_key WHERE name = ?", [name])
   connection.run("DELETE FROM suspended_name WHERE name = ?", [name])
   return deviceIds
 }
@@ -79,6 +86,7 @@ export function accountOf(connection: Connection, name: string, ofDevices: OfDev
     name,
     displayName: displayName === undefined ? null : { text: displayName.text, at: Number(displayName.at) },
     suspended: suspended?.reason ?? null,
+    recoveryKeys: accountRecovery(recoveryKeysOf(connection, name)),
     devices: devices.map((device) => ({
       id: hex(device.deviceId),
       cipherSuite: device.cipherSuite,

@@ -2,6 +2,7 @@ import type { AuthRecord, AuthSource } from "@conclave/auth/store"
 import type { Connection, Row } from "../database.js"
 import { pagesOf } from "../pages.js"
 import { storedDevice } from "./devices.js"
+import { storedRecoveryKey } from "./recovery.js"
 
 /** What the directory has in a transaction of the caller's. */
 export function authSource(connection: Connection): AuthSource {
@@ -17,6 +18,7 @@ export function authSource(connection: Connection): AuthSource {
         suspendedName: count("suspended_name"),
         erased: count("erased"),
         revoked: count("revoked_device"),
+        recoveryKey: count("recovery_key"),
       }
     },
   }
@@ -44,6 +46,10 @@ function* records(connection: Connection): Generator<readonly AuthRecord[]> {
   for (const rows of pagesOf(connection, erased)) yield rows.map(({ hash }) => ({ type: "erased", hash }))
   const revoked = { columns: "*", from: "revoked_device", key: ["id"], start: [new Uint8Array()] }
   for (const rows of pagesOf(connection, revoked)) yield rows.map((row) => revokedRecord(connection, row))
+  const recovery = { columns: "*", from: "recovery_key", key: ["number"], start: [-1n] }
+  for (const rows of pagesOf(connection, recovery)) {
+    yield rows.map((row) => ({ type: "recoveryKey", name: row.name, ...storedRecoveryKey(row) }))
+  }
 }
 
 function revokedRecord(connection: Connection, { id, revoker_key, at, signature }: Row): AuthRecord {

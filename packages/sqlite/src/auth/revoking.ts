@@ -2,6 +2,7 @@ import { judgeRevoking, type Revoked, type Revoking } from "@conclave/auth/store
 import type { Connection } from "../database.js"
 import { devicesOf } from "./devices.js"
 import type { OfDevices } from "./erasing.js"
+import { recoveryKeysOf } from "./recovery.js"
 
 interface Asked {
   readonly name: string
@@ -15,7 +16,7 @@ export function revoke(connection: Connection, { name, revoking, ofDevices }: As
   const [first] = devices
   if (first === undefined) return { type: "notFound" }
   if (first.suspended !== undefined) return { type: "suspended", reason: first.suspended }
-  const changes = judgeRevoking(devices, revoking)
+  const changes = judgeRevoking(devices, revoking, recoveryKeysOf(connection, name))
   if ("refused" in changes) return { type: "refused", reason: changes.refused }
   for (const { deviceId, endorsement } of changes.endorsements) {
     connection.run("UPDATE directory_device SET endorser_id = ?, endorser_signature = ? WHERE id = ?", [

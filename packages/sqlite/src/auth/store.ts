@@ -14,6 +14,7 @@ import type { Connection, Database } from "../database.js"
 import { ofDevicesIn } from "../delivery/erasing.js"
 import { deviceOf, devicesOf } from "./devices.js"
 import { accountOf, eraseBy, isErased, nameHash } from "./erasing.js"
+import { recoveryKeysOf, setRecoveryKey } from "./recovery.js"
 import { revoke } from "./revoking.js"
 
 /** Migrations that were ever released are not changed any more. */
@@ -58,6 +59,20 @@ export const migrations: readonly string[] = [
     signature BLOB
   ) STRICT, WITHOUT ROWID;
   `,
+  // Keys that have the last word about a name; of those of one name the last one holds.
+  `
+  CREATE TABLE recovery_key (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    id BLOB NOT NULL,
+    recovery_key BLOB NOT NULL,
+    signer_key BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    proof BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX recovery_key_name ON recovery_key (name, number);
+  `,
 ]
 
 /**
@@ -77,6 +92,9 @@ export function authStore(database: Database): Store & Operated {
     erase: (name, by) =>
       database.write((connection) => eraseBy(connection, { name, by, ofDevices: ofDevicesIn(connection) })),
     isErased: async (deviceId) => database.read((connection) => isErased(connection, deviceId)),
+    recoveryKeys: async (name) => database.read((connection) => recoveryKeysOf(connection, name)),
+    setRecoveryKey: (name, recoveryKey) =>
+      database.write((connection) => setRecoveryKey(connection, name, recoveryKey)),
     revoke: (name, revoking) =>
       database.write((connection) => revoke(connection, { name, revoking, ofDevices: ofDevicesIn(connection) })),
     suspend: (name, reason) => database.write((connection) => suspendName(connection, name, reason)),
@@ -99,7 +117,7 @@ function register(connection: Connection, device: NewDevice): Registered {
   if (suspension !== undefined) return suspension
   const endorser = device.endorsement && deviceOf(connection, device.endorsement.deviceId)
   if (endorser?.name === device.name && endorser.revoked !== undefined) return { type: "endorserRevoked" }
-  const fault = registrationFault(siblings, device)
+  const fault = registrationFault(siblings, { ...device, recoveryKeys: recoveryKeysOf(connection, device.name) })
   if (fault !== undefined) return fault
   connection.run(
     `INSERT INTO directory_device
