@@ -7,6 +7,7 @@ import type { Blobs } from "./blobs.js"
 import type { ContinuedConversation, Conversation } from "./conversation.js"
 import type { ClientEvent } from "./events.js"
 import type { Line } from "./line.js"
+import type { Recovery } from "./recovery.js"
 import type { Waiting } from "./service/patience.js"
 import type { Store } from "./store/store.js"
 
@@ -44,6 +45,11 @@ export interface ClientOptions {
   readonly live?: boolean
   /** For a further device of a name: gets the content to sign, see {@link Client.endorseDevice}. */
   readonly endorse?: (registration: Uint8Array) => Promise<Uint8Array>
+  /**
+   * For a new device of a name whose other devices are lost or stolen: its recovery key, see {@link Client.recovery}. Not kept. Every
+   * other device is unknown to it then, until the recovery key revokes or keeps it.
+   */
+  readonly recovery?: string
   /** Verifies the signatures of a large group on other threads when this device joins it. */
   readonly verifyLeaves?: VerifyLeaves
   /**
@@ -162,11 +168,13 @@ export interface OwnDevice extends PersonDevice {
   readonly id: string
   /** The id of the device that has signed for it; `undefined` for the first one of the name. */
   readonly endorsedBy: string | undefined
+  /** The recovery key has signed for it, which `endorsedBy` names then as it does a device. */
+  readonly recovered: boolean
   /** It is the one that this client is. */
   readonly isThisDevice: boolean
   /**
-   * `undefined` for one that speaks for the name. `by`: the id of the device that has said so; without it and the time, it fell
-   * with the device that had endorsed it.
+   * `undefined` for one that speaks for the name. `by`: the id of the device that has said so, `undefined` for the recovery
+   * key; without it and the time, it fell with the device that had endorsed it.
    */
   readonly revoked: { readonly at: Date | undefined; readonly by: string | undefined } | undefined
 }
@@ -292,6 +300,9 @@ export interface Client extends AsyncDisposable {
    * over, and logged. Returns a function that stops it.
    */
   onSignal(listener: (signal: Signal) => void): () => void
+
+  /** The recovery key of this name, which is kept apart from all devices. */
+  readonly recovery: Recovery
 
   /** Large content at the service, beside the conversations. */
   readonly blobs: Blobs

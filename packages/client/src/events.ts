@@ -62,6 +62,15 @@ export type KeyChangedEvent = EventOf<"keyChanged">
  */
 export type DeviceRevokedEvent = EventOf<"deviceRevoked">
 
+/**
+ * A recovery key of a name was made or replaced: of this person's own, on all devices but the one that did it. `refused`: the
+ * directory shows another one than this device knows, of whoever's name.
+ */
+export type RecoveryKeyEvent = EventOf<"recoveryKey">
+
+/** `name` has a new device, for which their recovery key has signed; it is accepted as an endorsed one is. */
+export type ReturnedEvent = EventOf<"returned">
+
 /** A wish failed for good; the promise of the call rejected too, if it was still awaited. */
 export type FailedEvent = EventOf<"failed">
 

@@ -135,7 +135,7 @@ describe("a further device of a name", () => {
     const keys = [sibling.signatureKey, mallory.signatureKey]
     const directory = trusting(own)
     const learnt = (endorse: (registration: Uint8Array) => Uint8Array) =>
-      own.register(directory, async (registration) => endorse(registration), never)
+      own.register(directory, { endorse: async (registration) => endorse(registration), recovery: undefined }, never)
     assert.deepEqual(await learnt((registration) => sibling.endorse(registration, keys)), keys)
     const withoutEndorser = learnt((registration) => sibling.endorse(registration, [mallory.signatureKey]))
     assert.deepEqual(await withoutEndorser, [])

@@ -205,7 +205,14 @@ describe("an invitation back into a conversation that cannot be followed any mor
         const request = authRequests.decode(body)
         if (request.type !== "lookup" || request.name !== "eve") return line.request(body, options)
         const { devices } = await lookUp(line, "bob")
-        return encode(AuthResponse, { type: "devices", name: "eve", devices, displayName: undefined, revoked: [], recovery: [] })
+        return encode(AuthResponse, {
+          type: "devices",
+          name: "eve",
+          devices,
+          displayName: undefined,
+          revoked: [],
+          recovery: [],
+        })
       },
     }
     const [alice, bob] = [await world.open("alice", { delivery: service.transport, auth }), await world.open("bob")]

@@ -70,6 +70,7 @@ describe("a kind of event", () => {
       ...["15 deferred", "16 invitedWithoutContinues", "17 declined", "18 throttled", "19 update", "20 unavailable"],
       ...["21 message", "22 sent", "23 displayName", "24 keptMessage", "25 stuck", "26 stopped", "27 copied"],
       ...["28 invited", "30 contradicted", "31 service", "32 erased", "33 retired", "34 deviceRevoked"],
+      ...["35 recoveryKey", "36 returned"],
     ])
   })
 })

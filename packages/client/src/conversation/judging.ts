@@ -39,7 +39,9 @@ export function hold(turn: Turn, judgement: Judgement): void {
 /** Of a judgement that was not acted upon, only the refusals are events. */
 export function emitRefusedKeys(turn: Turn, judgement: Judgement | undefined): void {
   for (const change of judgement?.keyChanges ?? []) {
-    if (!change.accepted) turn.emit({ type: "keyChanged", conversation: turn.state.id, ...change })
+    const { name, signatureKey, endorsed, accepted } = change
+    if (!accepted)
+      turn.emit({ type: "keyChanged", conversation: turn.state.id, name, signatureKey, endorsed, accepted })
   }
 }
 

@@ -1,6 +1,6 @@
 import { encode } from "@conclave/codec"
 import { ACCOUNT_LABEL, AccountTBS } from "@conclave/contracts/auth"
-import { equalBytes } from "@conclave/crypto"
+import { equalBytes, type SigningKey } from "@conclave/crypto"
 import { signWithLabel } from "@conclave/mls"
 import { ClientError } from "../errors.js"
 import type { Identity } from "../identity/identity.js"
@@ -16,6 +16,12 @@ export interface AccountOptions {
   readonly clock: ServiceClock
   readonly transactions: Transactions
   readonly signal: AbortSignal
+}
+
+/** Who asks for all of the name: one of its devices, or its recovery key. */
+interface AccountAuthor {
+  readonly key: SigningKey
+  readonly id: Uint8Array
 }
 
 /** All of this device's name, as the Authentication Service has it. */
@@ -34,10 +40,10 @@ export class Account {
   }
 
   /** Leaves the conversations first, those that can be left by then; a younger device, which is refused, leaves none. */
-  async erase(conversations: Iterable<ConversationHandle>): Promise<void> {
-    await this.#requireOldest()
+  async erase(conversations: Iterable<ConversationHandle>, recovery?: AccountAuthor): Promise<void> {
+    if (recovery === undefined) await this.#requireOldest()
     await leaveAll(conversations)
-    const answer = await this.#ask("erase")
+    const answer = await this.#ask("erase", recovery)
     if (answer.type !== "erased") throw refused(answer)
     await this.#tell()
   }
@@ -63,22 +69,27 @@ export class Account {
     })
   }
 
-  async #ask(wish: "export" | "erase") {
+  async #ask(wish: "export" | "erase", author: AccountAuthor = this.#own) {
     try {
-      return await this.#asked(wish)
+      return await this.#asked(wish, author)
     } catch (error) {
       if (!(error instanceof WrongTime)) throw error
       this.#options.clock.learn(error.serviceTime)
-      return this.#asked(wish)
+      return this.#asked(wish, author)
     }
   }
 
-  #asked(wish: "export" | "erase") {
+  get #own(): AccountAuthor {
+    const { signer, deviceId: id } = this.#options.identity
+    return { key: signer.key, id }
+  }
+
+  #asked(wish: "export" | "erase", { key, id: deviceId }: AccountAuthor) {
     const { directory, identity, clock, signal } = this.#options
-    const { name, deviceId } = identity
+    const { name } = identity
     const at = BigInt(Math.floor(clock.now()))
     const content = encode(AccountTBS, { wish, name, deviceId, at })
-    const signature = signWithLabel(identity.signer.key, ACCOUNT_LABEL, content)
+    const signature = signWithLabel(key, ACCOUNT_LABEL, content)
     const type = wish === "export" ? ("exportAccount" as const) : ("eraseAccount" as const)
     return directory.account({ type, name, deviceId, at, signature }, signal)
   }

@@ -4,7 +4,7 @@ import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, OwnDevice, PersonDevice, Signal } from "../client.js"
 import type { step } from "../conversation/step.js"
 import type { Conversation } from "../conversation.js"
-import { faultOf, framesOf } from "../diagnostics/faults.js"
+import { faultOf } from "../diagnostics/faults.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError, requireUnavailable } from "../errors.js"
 import type { ClientEvent } from "../events.js"
@@ -37,6 +37,8 @@ import { Inbox } from "./inbox.js"
 import { introduce } from "./introducing.js"
 import { defaultInvitationLimits, Invitations } from "./invitations.js"
 import { devicesOf, knowing, requireSpeaking, requireUnrevoked } from "./knowing.js"
+import { observing } from "./observing.js"
+import { Recovering } from "./recovering.js"
 import { Renewals } from "./renewals.js"
 import { debugReport } from "./report.js"
 import { restartConversation } from "./restarting.js"
@@ -74,6 +76,7 @@ export class Device implements Client {
   readonly #stock: Runner
   readonly #account: Account
   readonly #revoking: Revoking
+  readonly recovery: Recovering
   readonly #ownDevices: OwnDevices
   readonly #watch: Runner
   readonly #groups = new Map<string, ConversationHandle>()
@@ -97,7 +100,7 @@ export class Device implements Client {
     const { provider } = identity.suite
     const delivery = new Delivery({ transport: options.delivery, device: identity, provider, clock, patience })
     const acceptEndorsed = policy.endorsedKey === "accept"
-    const { judge, people, revocations, revoking, ownDevices } = knowing({
+    const { judge, people, revocations, recoveries, revoking, ownDevices } = knowing({
       ...{ store, transactions, directory, identity, now, timers, acceptEndorsed },
       members: () => [...this.#groups.values()].flatMap(({ members }) => members),
       onRevoked: () => this.#goOn(),
@@ -114,6 +117,10 @@ export class Device implements Client {
     const lasting = { now: lifetimeNow, size: policy.keyPackages, lifetimeSeconds: policy.keyPackageLifetimeSeconds }
     const stock = new Stock({ store, transactions, delivery, identity, random, ...lasting })
     this.#account = new Account({ directory, identity, clock, transactions, signal: this.#closing.signal })
+    this.recovery = new Recovering({
+      ...{ directory, identity, transactions, recoveries, revoking, account: this.#account, random, now },
+      ...{ conversations: () => this.#groups.values(), signal: this.#closing.signal },
+    })
     this.#options = options
     this.#policy = policy
     const groupOptions = groupOptionsOf(lifetimeNow, random)
@@ -193,10 +200,14 @@ export class Device implements Client {
   async start(signal: AbortSignal | undefined): Promise<void> {
     await this.#load()
     if (!this.#means.transactions.profile.registered) {
-      const { endorse, displayName } = this.#options
-      const parts = { means: this.#means, keyPackages: this.#keyPackages, people: this.#people }
+      const parts = {
+        means: this.#means,
+        keyPackages: this.#keyPackages,
+        people: this.#people,
+        recovering: this.recovery,
+      }
       const until = signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal])
-      await introduce(parts, { endorse, displayName }, until)
+      await introduce(parts, this.#options, until)
     }
     this.#means.store.lost.then((reason) => this.#end(reason))
     const { suite } = this.#means.transactions.profile
@@ -234,16 +245,14 @@ export class Device implements Client {
     const { title = "", members = [] } = options
     requireSpeaking(this.#means)
     return createConversation(this.#means, {
-      title,
-      members,
+      ...{ title, members },
       make: (id) => this.#make(id),
       register: (made) => this.#register(made),
     })
   }
 
   events(options: { readonly signal?: AbortSignal; readonly peek?: boolean } = {}): AsyncIterable<ClientEvent> {
-    const signals = options.signal === undefined ? [this.#closing.signal] : [this.#closing.signal, options.signal]
-    return this.#requireJournal().events({ signal: AbortSignal.any(signals), peek: options.peek ?? false })
+    return this.#requireJournal().events({ signal: this.#until(options.signal), peek: options.peek ?? false })
   }
 
   acknowledge(number: number): Promise<void> {
@@ -286,15 +295,7 @@ export class Device implements Client {
   }
 
   observe(listener: () => void): () => void {
-    const { transactions, log } = this.#means
-    return transactions.observe(() => {
-      // It is called in the middle of what has happened already, and must not be able to undo a part of it.
-      try {
-        listener()
-      } catch (error) {
-        log.write("listener failed", { error: faultOf(error), frames: framesOf(error) })
-      }
-    })
+    return this.#means.transactions.observe(observing(this.#means.log, listener))
   }
 
   async devices(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<readonly PersonDevice[]> {
@@ -404,8 +405,7 @@ export class Device implements Client {
 
   async #load(): Promise<void> {
     const { store, transactions, invitations, revocations } = this.#means
-    await invitations.reload()
-    await revocations.reload()
+    for (const part of [invitations, revocations, this.recovery]) await part.reload()
     await transactions.discard(this.#people)
     await transactions.discard(this.#means.serviceKeys)
     for (const [key] of await store.list(recordKeys.states)) {

@@ -11,6 +11,7 @@ import { ConversationLog } from "../diagnostics/conversation-log.js"
 import type { Log } from "../diagnostics/log.js"
 import { ClientError } from "../errors.js"
 import type { Judge } from "../identity/judge.js"
+import { tellKeyChange } from "../identity/key-changes.js"
 import type { Revocations } from "../identity/revocations.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
 import { KeyPackagesDue, recordKeys } from "../records/records.js"
@@ -289,7 +290,7 @@ export class Driver implements Reloadable {
     const isNews = ({ name, signatureKey, accepted }: KeyChange) =>
       pinned.some((pin) => (accepted ? equalBytes(pin.signatureKey, signatureKey) : pin.name === name))
     for (const change of judgement.keyChanges) {
-      if (isNews(change)) transaction.emit({ type: "keyChanged", conversation: this.#state.id, ...change })
+      if (isNews(change)) tellKeyChange(transaction, this.#state.id, change)
     }
   }
 

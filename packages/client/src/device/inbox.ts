@@ -9,6 +9,7 @@ import type { ClientPolicy, Invitation, InvitationAnswer, VerifyLeaves } from ".
 import type { DeclineReason } from "../conversation/declining.js"
 import type { Joined } from "../conversation/invitation.js"
 import type { ContinuedConversation } from "../conversation.js"
+import { tellKeyChange } from "../identity/key-changes.js"
 import type { Stock } from "../identity/stock.js"
 import type { Transaction } from "../journal/transactions.js"
 import { Unavailable } from "../service/call.js"
@@ -293,7 +294,7 @@ interface Declining {
 /** Somebody in that group is not who they say they are: loudly. */
 function tellRefused(transaction: Transaction, judgement: Judgement): void {
   for (const change of judgement.keyChanges) {
-    if (!change.accepted) transaction.emit({ type: "keyChanged", conversation: undefined, ...change })
+    if (!change.accepted) tellKeyChange(transaction, undefined, change)
   }
   const reason = `an invitation was not accepted: ${refusalInWords(judgement)}`
   transaction.emit({ type: "rejected", conversation: undefined, code: "REFUSED", reason })

@@ -2,31 +2,36 @@ import type { ClientOptions } from "../client.js"
 import type { People } from "../identity/people.js"
 import type { Stock } from "../identity/stock.js"
 import type { Means } from "./driver.js"
+import type { Recovering } from "./recovering.js"
 
 /** What a device introduces itself with. */
 export interface Introducing {
   readonly means: Pick<Means, "directory" | "identity" | "judge" | "transactions">
   readonly keyPackages: Stock
   readonly people: People
+  readonly recovering: Recovering
 }
 
-type Asked = { readonly [K in "endorse" | "displayName"]: ClientOptions[K] | undefined }
+type Asked = Pick<ClientOptions, "endorse" | "recovery" | "displayName">
 
 /** Takes the name, and leaves key packages, so that one can be invited; and says what one is called. */
 export async function introduce(
-  { means, keyPackages, people }: Introducing,
-  { endorse, displayName }: Asked,
+  { means, keyPackages, people, recovering }: Introducing,
+  { endorse, recovery: text, displayName }: Asked,
   signal: AbortSignal,
 ): Promise<void> {
   const { directory, identity, judge, transactions } = means
-  const siblings = await identity.register(directory, endorse, signal)
+  const recovered = text === undefined ? undefined : await recovering.open(text, signal)
+  const siblings = await identity.register(directory, { endorse, recovery: recovered?.author }, signal)
+  recovered?.author.key[Symbol.dispose]()
   await keyPackages.replenish(signal)
   // A further device learns what this person is called already.
-  if (endorse !== undefined) await directory.devices(identity.name, signal)
+  if (endorse !== undefined || recovered !== undefined) await directory.devices(identity.name, signal)
   if (displayName !== undefined) await people.set(displayName, signal)
   await judge.pinned(identity.name)
   await transactions.run(undefined, (transaction) => {
     judge.pin(transaction, { name: identity.name, signatureKey: identity.signatureKey })
+    if (recovered !== undefined) recovering.trust(transaction, recovered.keys)
     for (const sibling of siblings) judge.pin(transaction, { name: identity.name, signatureKey: sibling })
     transaction.profile = { ...transaction.profile, registered: true }
   })

@@ -1,10 +1,11 @@
-import { isEndorsement, type VerifyEndorsement } from "@conclave/identity/verdicts"
+import { isEndorsement, type VerifyEndorsement, verifyRecovery } from "@conclave/identity/verdicts"
 import type { PersonDevice } from "../client.js"
 import { ClientError, thisDeviceRevoked } from "../errors.js"
 import type { Identity } from "../identity/identity.js"
 import { Judge } from "../identity/judge.js"
 import { OwnDevices } from "../identity/own-devices.js"
 import { People } from "../identity/people.js"
+import { Recoveries } from "../identity/recoveries.js"
 import { Revocations } from "../identity/revocations.js"
 import type { Transactions } from "../journal/transactions.js"
 import type { Directory } from "../service/directory.js"
@@ -34,6 +35,7 @@ export interface Knowing {
   readonly judge: Judge
   readonly people: People
   readonly revocations: Revocations
+  readonly recoveries: Recoveries
   readonly revoking: Revoking
   readonly ownDevices: OwnDevices
 }
@@ -46,32 +48,45 @@ export function knowing(options: KnowingOptions): Knowing {
   const judge: Judge = new Judge({
     ...{ store, directory, verifyEndorsement, acceptEndorsed, cipherSuite: identity.suite.number },
     revocations: (name) => revocations.of(name),
+    recovery: (name) => recoveries.known(name),
     saidRevoked: (name) => revocations.saidOf(name),
     onPinned: (name) => {
       people.pinned(name)
       // A store that fails is told of by others; the directory says it again.
-      revocations.met(name).catch(() => {})
+      const met = recoveries.met(name).then(() => revocations.met(name))
+      met.catch(() => {})
     },
   })
   const pinned = (name: string) => judge.pinned(name)
-  const revocations = new Revocations({ store, transactions, identity, verifyEndorsement, now, pinned, onRevoked })
+  const revocations: Revocations = new Revocations({
+    ...{ store, transactions, identity, verifyEndorsement, now, pinned, onRevoked },
+    recovery: (name) => recoveries.of(name),
+  })
+  const verify = verifyRecovery(identity.suite, identity.suite.provider)
+  const recoveries: Recoveries = new Recoveries({
+    ...{ store, transactions, identity, pinned, verifyEndorsement, verify },
+    revocations: (name) => revocations.of(name),
+  })
   const isRevoked = (name: string, key: Uint8Array) => revocations.since(name, key) !== undefined
   const people = new People({ store, transactions, directory, identity, judge, isRevoked, now, timers })
-  for (const part of [judge, revocations, people]) transactions.share(part)
+  for (const part of [judge, revocations, recoveries, people]) transactions.share(part)
   directory.listen({
     async heard(name, listing) {
       await revocations.heard(name, listing)
+      // What a recovery key says counts from when it is trusted.
+      if (await recoveries.heard(name, listing)) await revocations.heard(name, listing)
       await people.heard(name, listing.displayName)
     },
     isRevoked: (name, { signatureKey }) => isRevoked(name, signatureKey),
   })
-  const revoking = new Revoking({ directory, identity, judge, revocations, now })
+  const revoking = new Revoking({ directory, identity, judge, revocations, recoveries, now })
   const ownDevices = new OwnDevices({
     ...{ identity, store, transactions, judge, directory, isRevoked, now, acceptEndorsed, onUnlisted },
     people: () => [...new Set(members())].sort(),
+    isRecovered: (device) => recoveries.of(identity.name)?.hasEndorsed(device) ?? false,
     onListed: (listing, signal) => revoking.giveBack(listing, signal),
   })
-  return { judge, people, revocations, revoking, ownDevices }
+  return { judge, people, revocations, recoveries, revoking, ownDevices }
 }
 
 /** The devices that the directory lists for a name, as an application sees them. */

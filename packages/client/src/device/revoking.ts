@@ -2,13 +2,14 @@ import { encode } from "@conclave/codec"
 import {
   type Device,
   type NewEndorsement,
+  REGISTRATION_LABEL,
   REVOCATION_LABEL,
   REVOCATIONS_MAX,
   type Revocation,
   RevocationTBS,
   type RevokedDevice,
 } from "@conclave/contracts/auth"
-import { equalBytes } from "@conclave/crypto"
+import { equalBytes, type SigningKey } from "@conclave/crypto"
 import { isEndorsement } from "@conclave/identity/verdicts"
 import { signWithLabel } from "@conclave/mls"
 import { hex } from "../bytes.js"
@@ -16,6 +17,7 @@ import type { OwnDevice } from "../client.js"
 import { ClientError, thisDeviceRevoked } from "../errors.js"
 import type { Identity } from "../identity/identity.js"
 import type { Judge } from "../identity/judge.js"
+import type { Recoveries } from "../identity/recoveries.js"
 import type { Revocations } from "../identity/revocations.js"
 import { type Directory, type Listing, registrationContent } from "../service/directory.js"
 
@@ -24,8 +26,23 @@ export interface RevokingOptions {
   readonly identity: Identity
   readonly judge: Judge
   readonly revocations: Revocations
+  readonly recoveries: Recoveries
   /** Unix time in milliseconds. */
   readonly now: () => number
+}
+
+/** Who states that a device is revoked: a device of the name, or its recovery key. */
+export interface RevokingAuthor {
+  readonly key: SigningKey
+  /** By what its endorsements name it. */
+  readonly id: Uint8Array
+  readonly isRecovery: boolean
+}
+
+interface Keeping {
+  readonly device: Device
+  readonly all: readonly Device[]
+  readonly author: RevokingAuthor
 }
 
 /** The devices of this device's name, and how this one revokes those that came after it. */
@@ -48,7 +65,12 @@ export class Revoking {
    * Revokes a device, and what comes from it by endorsements, but for those to keep. Each gets a statement of its own: others
    * take nobody out without one.
    */
-  async revoke(id: string, keep: readonly string[], signal: AbortSignal): Promise<readonly OwnDevice[]> {
+  async revoke(
+    id: string,
+    keep: readonly string[],
+    signal: AbortSignal,
+    author: RevokingAuthor = this.#own,
+  ): Promise<readonly OwnDevice[]> {
     const { directory, identity, revocations } = this.#options
     const { name } = identity
     const listing = await directory.listing(name, signal)
@@ -56,8 +78,9 @@ export class Revoking {
     const all = allOf(listing)
     const device = all.find(({ deviceId }) => hex(deviceId) === id)
     if (device === undefined) throw new ClientError("REFUSED", `${name} has no device ${id}`)
-    const isOwn = equalBytes(device.signatureKey, identity.signatureKey)
-    const kept = isOwn ? [] : this.#kept(keep, { device, all })
+    const isOwn = equalBytes(device.signatureKey, author.key.publicKey)
+    const wanted = author.isRecovery ? this.#withOwn(keep, { device, all }) : keep
+    const kept = isOwn ? [] : this.#kept(wanted, { device, all, author })
     if (kept.length > REVOCATIONS_MAX) throw new ClientError("REFUSED", `at most ${REVOCATIONS_MAX} can be kept`)
     const isKept = ({ deviceId }: Device) => kept.some((it) => equalBytes(it.deviceId, deviceId))
     // The device first: nobody comes from it any more after that.
@@ -65,19 +88,25 @@ export class Revoking {
       ? []
       : this.#comingFrom(device, all).filter((it) => !isKept(it) && !this.#isStated(it, listing))
     // What is kept is endorsed in the same request: nobody can put the former endorsement back in between.
-    await this.#state([device], signal, kept)
-    for (const some of partsOf(falling, REVOCATIONS_MAX)) await this.#state(some, signal)
+    await this.#state([device], { signal, author }, kept)
+    for (const some of partsOf(falling, REVOCATIONS_MAX)) await this.#state(some, { signal, author })
     // What was registered meanwhile has fallen without a statement.
     const after = await directory.listing(name, signal)
     const late = isOwn ? [] : this.#comingFrom(device, allOf(after)).filter((it) => hasFallen(it, after) && !isKept(it))
-    for (const some of partsOf(late, REVOCATIONS_MAX)) await this.#state(some, signal)
+    for (const some of partsOf(late, REVOCATIONS_MAX)) await this.#state(some, { signal, author })
     const shown = await this.#shown(late.length === 0 ? after : await directory.listing(name, signal))
     return shown.filter(({ revoked }) => revoked !== undefined)
   }
 
   /** Gives statements back to a directory that has forgotten them. Rejects with `UNAVAILABLE`. */
   async giveBack(listing: Listing, signal: AbortSignal): Promise<void> {
-    const { directory, identity, revocations } = this.#options
+    const { directory, identity, revocations, recoveries } = this.#options
+    // The keys first: the statements may be by them.
+    for (const key of recoveries.of(identity.name)?.statements.slice(listing.recovery.length) ?? []) {
+      await directory.setRecoveryKey(identity.name, key, signal).catch((error: unknown) => {
+        if (!(error instanceof ClientError && error.code === "REFUSED")) throw error
+      })
+    }
     const forgotten = revocations.forgottenBy(identity.name, listing).map(({ revocation }) => revocation)
     for (const some of partsOf(forgotten, REVOCATIONS_MAX)) {
       await directory.revoke(identity.name, { revocations: some, endorsements: [] }, signal).catch((error: unknown) => {
@@ -88,40 +117,48 @@ export class Revoking {
 
   async #state(
     devices: readonly Device[],
-    signal: AbortSignal,
+    { signal, author }: { readonly signal: AbortSignal; readonly author: RevokingAuthor },
     endorsements: readonly NewEndorsement[] = [],
   ): Promise<readonly RevokedDevice[]> {
     const { directory, identity } = this.#options
-    const { name, signer } = identity
-    const at = this.#time()
+    const { name } = identity
+    const { key } = author
+    const at = this.#time(key.publicKey)
     const revocations = devices.map(({ deviceId, signatureKey }): Revocation => {
-      const statement = { deviceId, signatureKey, revokerKey: signer.key.publicKey, at }
+      const statement = { deviceId, signatureKey, revokerKey: key.publicKey, at }
       const content = encode(RevocationTBS, { name, ...statement })
-      return { ...statement, signature: signWithLabel(signer.key, REVOCATION_LABEL, content) }
+      return { ...statement, signature: signWithLabel(key, REVOCATION_LABEL, content) }
     })
     return directory.revoke(name, { revocations, endorsements }, signal)
   }
 
   /**
-   * Later than all that this device has stated, also where its clock was set back since: what it says of itself last would be
+   * Later than all that the author has stated, also where its clock was set back since: what it says of itself last would be
    * taken for earlier than what it said of others, which would not hold then.
    */
-  #time(): bigint {
+  #time(author: Uint8Array): bigint {
     const { identity, revocations, now } = this.#options
-    const own = revocations
-      .of(identity.name)
-      .filter(({ revocation }) => equalBytes(revocation.revokerKey, identity.signatureKey))
+    const own = revocations.of(identity.name).filter(({ revocation }) => equalBytes(revocation.revokerKey, author))
     const before = own.reduce((latest, { revocation: { at } }) => (at > latest ? at : latest), this.#latest)
     const time = BigInt(now())
     this.#latest = time > before ? time : before + 1n
     return this.#latest
   }
 
-  /** This device's own endorsements, in the place of those by which the devices would fall. */
-  #kept(
-    keep: readonly string[],
-    { device, all }: { readonly device: Device; readonly all: readonly Device[] },
-  ): readonly NewEndorsement[] {
+  get #own(): RevokingAuthor {
+    const { signer, deviceId: id } = this.#options.identity
+    return { key: signer.key, id, isRecovery: false }
+  }
+
+  /** Whoever uses the recovery key on a device that would fall does not mean that one. */
+  #withOwn(keep: readonly string[], { device, all }: Pick<Keeping, "device" | "all">): readonly string[] {
+    const { deviceId } = this.#options.identity
+    const falls = this.#comingFrom(device, all).some((it) => equalBytes(it.deviceId, deviceId))
+    return falls && !keep.includes(hex(deviceId)) ? [...keep, hex(deviceId)] : keep
+  }
+
+  /** The author's endorsements, in the place of those by which the devices would fall. */
+  #kept(keep: readonly string[], { device, all, author }: Keeping): readonly NewEndorsement[] {
     const { identity } = this.#options
     return keep.map((id) => {
       const kept = all.find(({ deviceId }) => hex(deviceId) === id)
@@ -129,7 +166,7 @@ export class Revoking {
         throw new ClientError("REFUSED", `${id} is not another device of ${identity.name}`)
       }
       const content = registrationContent({ name: identity.name, ...kept })
-      const endorsement = { deviceId: identity.deviceId, signature: identity.signRegistration(content) }
+      const endorsement = { deviceId: author.id, signature: signWithLabel(author.key, REGISTRATION_LABEL, content) }
       return { deviceId: kept.deviceId, endorsement }
     })
   }
@@ -151,7 +188,7 @@ export class Revoking {
   }
 
   async #shown({ devices, revoked }: Listing): Promise<readonly OwnDevice[]> {
-    const { identity, judge, revocations } = this.#options
+    const { identity, judge, revocations, recoveries } = this.#options
     const known = await judge.knownAmong(identity.name, devices)
     const all = allOf({ devices, revoked })
     return all.map((device): OwnDevice => {
@@ -167,6 +204,7 @@ export class Revoking {
         signatureKey,
         registeredAt: new Date(Number(registeredAt)),
         endorsedBy: endorsement && hex(endorsement.deviceId),
+        recovered: recoveries.of(identity.name)?.hasEndorsed(device) ?? false,
         isThisDevice: equalBytes(signatureKey, identity.signatureKey),
         pinned: own?.pinned ?? false,
         endorsed: own?.known ?? false,

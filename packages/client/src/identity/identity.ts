@@ -2,13 +2,21 @@
 import { DecodeError, decode, encode, opaque, struct, type TypeOf, vector } from "@conclave/codec"
 import { deviceIdOf, Endorsement, REGISTRATION_LABEL } from "@conclave/contracts/auth"
 import { DEVICE_REQUEST_LABEL } from "@conclave/contracts/delivery"
-import { equalBytes } from "@conclave/crypto"
+import { equalBytes, type SigningKey } from "@conclave/crypto"
 import { isEndorsement } from "@conclave/identity/verdicts"
 import { type CipherSuite, type Signer, signWithLabel, verifyWithLabel } from "@conclave/mls"
 import { copyBytes } from "../bytes.js"
 import type { Profile } from "../records/records.js"
 import type { DeviceSigner } from "../service/delivery.js"
 import { type Directory, readRegistration, registrationContent } from "../service/directory.js"
+
+type Endorse = (registration: Uint8Array) => Promise<Uint8Array>
+
+/** A recovery key in the hands of its owner, and by what endorsements name it. */
+export interface RecoveryAuthor {
+  readonly key: SigningKey
+  readonly id: Uint8Array
+}
 
 /** This device: a name, a signature key, and what follows from them. */
 export class Identity implements DeviceSigner, Disposable {
@@ -52,12 +60,12 @@ export class Identity implements DeviceSigner, Disposable {
   }
 
   /**
-   * Registers the name for this device; with `endorse`, as a further device of it. Returns the keys of the name that the
+   * Registers the name for this device; with `endorse`, as a further device of it, or with the name's recovery key. Returns the keys of the name that the
    * endorsing device knows, its own among them: nobody else could tell which they are.
    */
   async register(
     directory: Directory,
-    endorse: ((registration: Uint8Array) => Promise<Uint8Array>) | undefined,
+    { endorse, recovery }: { readonly endorse: Endorse | undefined; readonly recovery: RecoveryAuthor | undefined },
     signal: AbortSignal,
   ): Promise<readonly Uint8Array[]> {
     const device = { name: this.name, cipherSuite: this.suite.number, signatureKey: this.signatureKey }
@@ -65,7 +73,11 @@ export class Identity implements DeviceSigner, Disposable {
     const introduction =
       endorse === undefined ? undefined : readIntroduction(copyBytes(await endorse(copyBytes(content))))
     const signature = this.signRegistration(content)
-    await directory.register({ ...device, signature, endorsement: introduction?.endorsement }, signal)
+    const recovered = recovery && {
+      deviceId: recovery.id,
+      signature: signWithLabel(recovery.key, REGISTRATION_LABEL, content),
+    }
+    await directory.register({ ...device, signature, endorsement: introduction?.endorsement ?? recovered }, signal)
     if (introduction === undefined) return []
     const { endorsement, signatureKeys, signature: introducing } = introduction
     const endorser = signatureKeys.find((key) => equalBytes(this.deviceIdOf(key), endorsement.deviceId))

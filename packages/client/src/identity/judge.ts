@@ -26,6 +26,8 @@ export interface JudgeOptions extends JudgingPolicy {
   readonly directory: Pick<Directory, "devices">
   /** What is known to be revoked of a name. */
   readonly revocations?: (name: string) => readonly KnownRevocation[]
+  /** What is known of a name's recovery keys. */
+  readonly recovery?: (name: string) => KnownName["recovery"]
   /** Keys of a name that the directory says were revoked, unverified. */
   readonly saidRevoked?: (name: string) => readonly Uint8Array[]
   /** Called with a name once a key that was pinned for it is stored. */
@@ -38,15 +40,17 @@ export class Judge implements Reloadable {
   readonly #directory: Pick<Directory, "devices">
   readonly #policy: JudgingPolicy
   readonly #revocations: (name: string) => readonly KnownRevocation[]
+  readonly #recovery: (name: string) => KnownName["recovery"]
   readonly #saidRevoked: (name: string) => readonly Uint8Array[]
   readonly #onPinned: (name: string) => void
   readonly #known = new Map<string, readonly Uint8Array[]>()
 
-  constructor({ store, directory, revocations, saidRevoked, onPinned, ...policy }: JudgeOptions) {
+  constructor({ store, directory, revocations, recovery, saidRevoked, onPinned, ...policy }: JudgeOptions) {
     this.#store = store
     this.#directory = directory
     this.#policy = policy
     this.#revocations = revocations ?? (() => [])
+    this.#recovery = recovery ?? (() => undefined)
     this.#saidRevoked = saidRevoked ?? (() => [])
     this.#onPinned = onPinned ?? (() => {})
   }
@@ -67,7 +71,11 @@ export class Judge implements Reloadable {
   /** What this judge would say of each of the devices, which the directory lists for a name. */
   async knownAmong(name: string, devices: readonly Device[]): Promise<readonly KnownDevice[]> {
     const pinned = await this.pinned(name)
-    return judgeDevices(name, { pinned, devices, revocations: this.#revocations(name) }, this.#policy)
+    return judgeDevices(
+      name,
+      { pinned, devices, revocations: this.#revocations(name), recovery: this.#recovery(name) },
+      this.#policy,
+    )
   }
 
   async pinned(name: string): Promise<readonly Uint8Array[]> {
@@ -113,7 +121,8 @@ export class Judge implements Reloadable {
       const isKnown = claimed.every((key) => includes(pinned, key))
       const devices = isKnown ? undefined : await this.#directory.devices(name, signal)
       // After the question: its answer may have told of a revocation.
-      return [name, { pinned, devices, revocations: this.#revocations(name), saidRevoked: this.#saidRevoked(name) }]
+      const [recovery, saidRevoked] = [this.#recovery(name), this.#saidRevoked(name)]
+      return [name, { pinned, devices, revocations: this.#revocations(name), recovery, saidRevoked }]
     })
     return new Map(known)
   }

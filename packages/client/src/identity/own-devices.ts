@@ -1,4 +1,5 @@
 import { decode, encode } from "@conclave/codec"
+import type { Device } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import { includes } from "@conclave/identity/verdicts"
 import type { Transactions } from "../journal/transactions.js"
@@ -7,6 +8,7 @@ import type { Directory, Listing } from "../service/directory.js"
 import type { SealedStore } from "../store/sealed.js"
 import type { Identity } from "./identity.js"
 import type { Judge } from "./judge.js"
+import { tellKeyChange } from "./key-changes.js"
 
 export interface OwnDevicesOptions {
   readonly identity: Pick<Identity, "name" | "signatureKey">
@@ -15,6 +17,8 @@ export interface OwnDevicesOptions {
   readonly judge: Judge
   readonly directory: Pick<Directory, "devices" | "listing">
   readonly isRevoked: (name: string, signatureKey: Uint8Array) => boolean
+  /** Whether a recovery key of this device's name has endorsed it. */
+  readonly isRecovered: (device: Device) => boolean
   /** Whom this device has to do with. */
   readonly people: () => readonly string[]
   /** Called with what the directory says of this device's name. */
@@ -53,7 +57,7 @@ export class OwnDevices {
   /** Does nothing before {@link due}. Rejects with `UNAVAILABLE`. */
   async check(signal: AbortSignal): Promise<void> {
     const { identity, judge, now, transactions, store, acceptEndorsed, directory, isRevoked } = this.#options
-    const { onUnlisted, onListed } = this.#options
+    const { onUnlisted, onListed, isRecovered } = this.#options
     const { name, signatureKey: own } = identity
     const wait = this.#due - now()
     // A longer one is of a clock that has been set meanwhile.
@@ -76,7 +80,13 @@ export class OwnDevices {
         const accepted = endorsed && acceptEndorsed
         if (accepted ? !judge.pin(transaction, { name, signatureKey }) : includes(told, signatureKey)) continue
         if (!accepted) news.push(signatureKey)
-        transaction.emit({ type: "keyChanged", conversation: undefined, name, signatureKey, endorsed, accepted })
+        tellKeyChange(transaction, undefined, {
+          name,
+          signatureKey,
+          endorsed,
+          accepted,
+          recovered: isRecovered(device),
+        })
       }
       if (news.length === 0) return
       transaction.put(recordKeys.strangeDevices, encode(Pins, { name, signatureKeys: [...told, ...news] }))

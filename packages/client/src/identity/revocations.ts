@@ -7,6 +7,7 @@ import {
   isRevocation,
   type KnownRevocation,
   newRevocations,
+  type RecoveryAuthority,
   type VerifyEndorsement,
 } from "@conclave/identity/verdicts"
 import { hex } from "../bytes.js"
@@ -22,6 +23,8 @@ export interface RevocationsOptions {
   readonly identity: Pick<Identity, "name" | "suite" | "signatureKey">
   readonly pinned: (name: string) => Promise<readonly Uint8Array[]>
   readonly verifyEndorsement: VerifyEndorsement
+  /** The trusted recovery keys of a name. */
+  readonly recovery: (name: string) => RecoveryAuthority | undefined
   /** Unix time in milliseconds. */
   readonly now: () => number
   /** Called once it is stored that devices were revoked. */
@@ -108,7 +111,7 @@ export class Revocations implements Reloadable, RevokedKeys {
   /** Takes what the directory says about a name, before anything is concluded from the rest of its answer. */
   async heard(name: string, listing: Listing): Promise<void> {
     const { devices, revoked } = listing
-    const { transactions, pinned: pinnedFor, verifyEndorsement, identity, onRevoked } = this.#options
+    const { transactions, pinned: pinnedFor, verifyEndorsement, identity, onRevoked, recovery } = this.#options
     if (revoked.every(({ revocation }) => revocation === undefined)) return
     const pinned = await pinnedFor(name)
     this.#unmet.delete(name)
@@ -120,7 +123,7 @@ export class Revocations implements Reloadable, RevokedKeys {
     const believable = revoked.map((it) => (isBelievable(it) ? it : { ...it, revocation: undefined }))
     const findAmong = (known: readonly KnownRevocation[]) =>
       newRevocations({
-        ...{ name, pinned, devices, revoked: believable, known, verifyEndorsement },
+        ...{ name, pinned, devices, revoked: believable, known, verifyEndorsement, recovery: recovery(name) },
         verifyRevocation: (claim) => isRevocation(identity.suite, claim),
       })
     const before = this.of(name)

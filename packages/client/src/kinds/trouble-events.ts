@@ -20,6 +20,8 @@ export const serviceNames = ["delivery", "auth"] as const
 export const accusable = ["service", "member"] as const
 /** Where a backup was restored, the key that this device knows has signed for that. */
 export const serviceChanges = ["restored", "replaced"] as const
+/** What became of a recovery key. `refused`: the directory shows one that nobody has signed who could. */
+export const recoveryKeyChanges = ["made", "replaced", "refused"] as const
 /** Why a wish or a call failed. */
 export const clientErrorCodes = [
   ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
@@ -59,6 +61,44 @@ export const troubleEvents = {
         `Ask ${who}, by voice or in person, before you approve it${reader.how({ type: "approveKey", name })}`,
       ]
     },
+  }),
+
+  recoveryKey: eventKind({
+    number: 35,
+    fields: { conversation: noConversation, name: text, change: word(recoveryKeyChanges) },
+    severity: "alarm",
+    words({ name, change }, reader) {
+      if (change === "refused") {
+        return [
+          `The directory shows another recovery key of ${name === reader.name ? "your name" : reader.person(name)}`,
+          "This device goes by what it knew before: somebody else made it, or the directory did",
+        ]
+      }
+      return [
+        `A recovery key was ${change} for your name`,
+        "Whoever has it revokes every device of yours, and brings new ones",
+        change === "made"
+          ? "If you did not make it, a thief of your oldest device did: tell those you talk to, and take another name"
+          : "If you did not replace it, somebody has the one before: tell those you talk to, and take another name",
+      ]
+    },
+  }),
+
+  returned: eventKind({
+    number: 36,
+    fields: { conversation: someConversation, name: text, signatureKey: bytes },
+    severity: ({ name }, reader) => (name === reader.name ? "alarm" : "notice"),
+    words: ({ name }, reader) =>
+      name === reader.name
+        ? [
+            "A device came to your name with the recovery key",
+            "If it is not yours, somebody has your recovery key: replace it, and revoke the device with it",
+          ]
+        : [
+            `${subject(name, reader)} returned with their recovery key`,
+            "The key that they keep apart from their devices signed for the new one, so it was accepted",
+            `The safety code has changed: compare it again${reader.how({ type: "compareSafetyCodes" })}`,
+          ],
   }),
 
   deviceRevoked: eventKind({

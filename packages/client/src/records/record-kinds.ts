@@ -24,6 +24,7 @@ const families: Readonly<Record<string, RecordKind>> = {
   "key-package": { words: "key packages with their private keys", type: "StoredKeyPackage" },
   pin: { words: "pinned keys", type: "Pins" },
   revoked: { words: "revoked devices", type: "RevokedDevices" },
+  recovery: { words: "recovery keys of names", type: "RecoveryKeys" },
   invitation: { words: "invitations", type: "StoredInvitation" },
   person: { words: "display names", type: "Person" },
 }

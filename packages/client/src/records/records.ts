@@ -16,7 +16,7 @@ import {
 } from "@conclave/codec"
 
 import { Interval } from "@conclave/contracts/access"
-import { Device, Revocation } from "@conclave/contracts/auth"
+import { Device, RecoveryKey, Revocation } from "@conclave/contracts/auth"
 import { EntryKind } from "@conclave/contracts/delivery"
 import { HeadClaim } from "@conclave/contracts/heads"
 import { KnockId } from "@conclave/contracts/knocks"
@@ -40,6 +40,7 @@ export { type RecordKind, recordKindOf } from "./record-kinds.js"
  *   key-packages-replaced      KeyPackagesReplaced: when that was done last, or begun
  *   pin/<hidden name>          Pins
  *   revoked/<hidden name>      RevokedDevices: statements about devices of the name that hold
+ *   recovery/<hidden name>     RecoveryKeys: those of the name that are trusted
  *   strange-devices            Pins: keys under one's own name that no device of one's own endorsed, and that were told of
  *   invitation/<id>            StoredInvitation, for a day or until it is answered
  *   person/<hidden name>       Person: the display name
@@ -70,6 +71,8 @@ export const recordKeys = {
   pins: (hiddenName: string) => `pin/${hiddenName}`,
   revoked: "revoked/",
   revokedOf: (hiddenName: string) => `revoked/${hiddenName}`,
+  recovery: "recovery/",
+  recoveryOf: (hiddenName: string) => `recovery/${hiddenName}`,
   strangeDevices: "strange-devices",
   invitations: "invitation/",
   invitation: (id: string) => `invitation/${id}`,
@@ -156,6 +159,10 @@ export const RevokedDevices = struct("RevokedDevices", {
   devices: vector(struct("KnownRevocation", { device: Device, revocation: Revocation, since: uint64 })),
 })
 export type RevokedDevices = TypeOf<typeof RevokedDevices>
+
+/** Of one name, the last one holds. `toldOf`: the signature of the one that was refused last, and told of; or empty. */
+export const RecoveryKeys = struct("RecoveryKeys", { name: utf8, keys: vector(RecoveryKey), toldOf: opaque })
+export type RecoveryKeys = TypeOf<typeof RecoveryKeys>
 
 const InvitationAnswer = enumeration("InvitationAnswer", 1, { waiting: 1, accepted: 2, declined: 3, ended: 4 })
 export const StoredInvitation = struct("StoredInvitation", {

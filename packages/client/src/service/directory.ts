@@ -109,6 +109,13 @@ export class Directory {
     throw new ClientError("REFUSED", `the directory refused to revoke the device: ${refusal(answer)}`)
   }
 
+  /** Resolves with all recovery keys of the name then. Throws `ClientError` `REFUSED` or `UNAVAILABLE`. May be repeated. */
+  async setRecoveryKey(name: string, recoveryKey: RecoveryKey, signal?: AbortSignal): Promise<readonly RecoveryKey[]> {
+    const answer = await this.#service.ask({ type: "setRecoveryKey", name, recoveryKey }, signal)
+    if (answer.type === "recoveryKeys") return answer.recovery
+    throw new ClientError("REFUSED", `the directory refused the recovery key: ${refusal(answer)}`)
+  }
+
   /** Resolves with the statement that the directory keeps. Throws `ClientError` `REFUSED` or `UNAVAILABLE`. */
   async setDisplayName(name: string, displayName: DisplayName, signal?: AbortSignal): Promise<DisplayName> {
     const answer = await this.#service.ask({ type: "setDisplayName", name, displayName }, signal)

@@ -42,6 +42,8 @@ export interface ChainEnds {
   readonly roots: readonly Uint8Array[]
   /** Keys that are neither: of devices that another one has revoked. None by default. */
   readonly without?: ReadonlySet<string>
+  /** Whether a trusted recovery key has endorsed a device: it is trusted then. */
+  readonly isRecovered?: ((device: Device) => boolean) | undefined
 }
 
 /** What a key is called in sets and maps. */
@@ -71,9 +73,10 @@ export class Chains {
     }
   }
 
-  comesFrom(device: Device, { roots, without }: ChainEnds): boolean {
+  comesFrom(device: Device, { roots, without, isRecovered }: ChainEnds): boolean {
     const trusted = this.#namesOf(roots)
-    const isTrusted = (it: Device) => trusted.has(this.#nameOf(it)) && without?.has(this.#nameOf(it)) !== true
+    const isTrusted = (it: Device) =>
+      (trusted.has(this.#nameOf(it)) || isRecovered?.(it) === true) && without?.has(this.#nameOf(it)) !== true
     if (isTrusted(device)) return true
     const passed = new Set<Device>()
     for (let at = device; !passed.has(at); ) {

@@ -13,10 +13,18 @@ export { claimedKeys, type JudgingPolicy, judge, judgeDevices, type KnownDevice,
 export { type Judgement, type KeyChange, type RefusedClaim, refusalInWords } from "./judgement.js"
 export { includes, type Pin, withPin } from "./pins.js"
 export {
+  KnownRecovery,
+  type RecoveryListing,
+  trustedRecovery,
+  type VerifyRecovery,
+  verifyRecovery,
+} from "./recovery.js"
+export {
   isRetired,
   isRevocation,
   type KnownRevocation,
   newRevocations,
+  type RecoveryAuthority,
   type RevocationClaim,
   type RevocationListing,
   type VerifyRevocation,

@@ -14,8 +14,17 @@ export interface KnownName {
   readonly devices: readonly Device[] | undefined
   /** Verified statements about devices of the name. */
   readonly revocations?: readonly KnownRevocation[]
+  /** Recovery keys of the name that are trusted. */
+  readonly recovery?: RecoveredName | undefined
   /** Keys of devices that the directory says were revoked, where that is not verified: for words alone. */
   readonly saidRevoked?: readonly Uint8Array[]
+}
+
+/** What a name's recovery keys have endorsed. */
+export interface RecoveredName {
+  readonly hasEndorsed: (device: Device) => boolean
+  /** At the first contact: the device that all this is taken on the directory's word from. */
+  readonly root?: Uint8Array | undefined
 }
 
 /** What an application allows, and how endorsements are verified. */
@@ -88,11 +97,11 @@ export function judgeDevices(
   const { pinned } = known
   const devices = inChains(known)
   const chains = new Chains({ name, devices, verifyEndorsement })
-  const roots = rootsOf(known, devices)
+  const [roots, isRecovered] = [rootsOf(known, devices), recoveredIn(known, devices)]
   return known.devices.map((device) => ({
     device,
     pinned: includes(pinned, device.signatureKey),
-    known: device.cipherSuite === cipherSuite && chains.comesFrom(device, { roots }),
+    known: device.cipherSuite === cipherSuite && chains.comesFrom(device, { roots, isRecovered }),
   }))
 }
 
@@ -122,15 +131,18 @@ function find(
     return { accepted: false, name, reason: `the directory does not know this key of ${name}` }
   }
   const { verifyEndorsement } = policy
-  if (pinned.length === 0) return meet(name, device, { devices, verifyEndorsement })
+  const isRecovered = recoveredIn(known, devices)
+  if (pinned.length === 0) {
+    return meet(name, device, { devices, verifyEndorsement, isRecovered, recoveryRoot: known.recovery?.root })
+  }
   const chains = new Chains({ name, devices, verifyEndorsement })
-  const endorsed = chains.comesFrom(device, { roots: rootsOf(known, devices) })
+  const endorsed = chains.comesFrom(device, { roots: rootsOf(known, devices), isRecovered })
   const accepted = endorsed && policy.acceptEndorsed
   return {
     accepted,
     name,
     pins: accepted ? [{ name, signatureKey }] : [],
-    keyChange: { name, signatureKey, endorsed, accepted },
+    keyChange: { name, signatureKey, endorsed, accepted, ...(isRecovered?.(device) && { recovered: true }) },
     reason: `${name} speaks with a key that is not pinned`,
   }
 }
@@ -152,12 +164,36 @@ interface Listing {
   readonly verifyEndorsement: VerifyEndorsement
 }
 
+interface Meeting extends Listing {
+  readonly isRecovered: ((device: Device) => boolean) | undefined
+  readonly recoveryRoot: Uint8Array | undefined
+}
+
+/**
+ * What the recovery keys of a name have endorsed. At the first contact they rest on the same device as the rest: a directory that
+ * shows two roots, of which one has a recovery key, would bring in devices of the second without an alarm.
+ */
+function recoveredIn(
+  { pinned, recovery }: KnownName,
+  devices: readonly Device[],
+): ((device: Device) => boolean) | undefined {
+  const root = recovery?.root
+  if (recovery === undefined || (pinned.length === 0 && root === undefined)) return undefined
+  if (pinned.length > 0 || root === undefined) return recovery.hasEndorsed
+  const listed = devices.filter((it) => it.endorsement === undefined)
+  const isSame = listed.every(({ signatureKey }) => equalBytes(signatureKey, root))
+  // What is listed without an endorsement has to be that root.
+  return isSame ? recovery.hasEndorsed : undefined
+}
+
 /** The first contact: exactly one device is taken on the directory's word. */
-function meet(name: string, device: Device, { devices, verifyEndorsement }: Listing): Finding {
+function meet(name: string, device: Device, meeting: Meeting): Finding {
+  const { devices, verifyEndorsement, isRecovered, recoveryRoot } = meeting
   const { signatureKey } = device
   const roots = rootOf(devices)
-  const [root] = roots
-  const accepted = new Chains({ name, devices, verifyEndorsement }).comesFrom(device, { roots })
+  // Where the first device was revoked, all the others come from its recovery key.
+  const [root = isRecovered && recoveryRoot] = roots
+  const accepted = new Chains({ name, devices, verifyEndorsement }).comesFrom(device, { roots, isRecovered })
   if (root !== undefined && accepted) {
     // The root too where it has not been seen yet: who comes from it later is no new acquaintance.
     return { accepted, name, pins: [root, signatureKey].map((key) => ({ name, signatureKey: key, root })) }
@@ -179,7 +215,10 @@ function strangers(
     const devices = inChains(known)
     const chains = new Chains({ name, devices, verifyEndorsement })
     const roots = rootOf(devices)
-    const unknown = devices.filter((it) => !claimed.has(keyName(it.signatureKey)) && !chains.comesFrom(it, { roots }))
+    const isRecovered = recoveredIn(known, devices)
+    const unknown = devices.filter(
+      (it) => !claimed.has(keyName(it.signatureKey)) && !chains.comesFrom(it, { roots, isRecovered }),
+    )
     return unknown.map(({ signatureKey }) => ({ name, signatureKey, endorsed: false, accepted: false }))
   })
 }

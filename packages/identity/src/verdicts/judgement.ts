@@ -8,6 +8,8 @@ export interface KeyChange {
   /** A chain of endorsements, each verified, leads from a pinned key to this one. */
   readonly endorsed: boolean
   readonly accepted: boolean
+  /** The name's recovery key has endorsed it. */
+  readonly recovered?: boolean
 }
 
 /** A claim that was not accepted. */

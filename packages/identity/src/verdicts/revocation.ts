@@ -44,12 +44,21 @@ export function isRetired({ revocation }: Pick<KnownRevocation, "revocation">): 
   return equalBytes(revocation.revokerKey, revocation.signatureKey)
 }
 
+/** What the recovery keys of a name say of its devices. */
+export interface RecoveryAuthority {
+  readonly hasEndorsed: (device: Device) => boolean
+  /** Whether the key is one of them, and held at that time. */
+  readonly held: (key: Uint8Array, at: bigint) => boolean
+}
+
 /** What a directory says of a name, and what is known of it. */
 export interface RevocationListing {
   readonly name: string
   readonly pinned: readonly Uint8Array[]
   readonly devices: readonly Device[]
   readonly revoked: readonly RevokedDevice[]
+  /** Recovery keys of the name that are trusted. */
+  readonly recovery?: RecoveryAuthority | undefined
   /** Verified before. */
   readonly known: readonly KnownRevocation[]
   readonly verifyEndorsement: VerifyEndorsement
@@ -64,6 +73,8 @@ export interface RevocationListing {
  * 2. does not come from the device that it revokes, by a chain of endorsements;
  * 3. was registered before it, or at the same time, as far as the directory says;
  * 4. was not revoked itself before, by the times in the statements.
+ *
+ * Or it is by the name's recovery key, which outranks all devices. What that has endorsed no other device revokes.
  *
  * The device itself is one of the name: its key is pinned, or comes from one that is. The directory cannot make a statement up, for it
  * cannot sign, nor have a key fall that belongs to somebody else; it can only say that of two devices, of which neither comes from the
@@ -82,13 +93,13 @@ export function newRevocations(listing: RevocationListing): readonly KnownRevoca
     const key = keyName(revocation.signatureKey)
     const before = present.get(key)
     // What an older device says takes the place of what the device has said itself.
-    if (before !== undefined && (!isRetired(before) || isRetired(one))) continue
+    if (before !== undefined && (!isRetired(before) || isRetired(one)) && !entitling.isByRecovery(one, before)) continue
     if (!equalBytes(device.signatureKey, revocation.signatureKey)) continue
     if (!isRetired(one) && !entitling.isEntitled(one)) continue
     if (!verifyRevocation({ name, revocation, device })) continue
     found.push(one)
     entitling.add(one)
-    if (before === undefined) present.set(key, one)
+    present.set(key, one)
   }
   return found
 }
@@ -100,10 +111,12 @@ class Entitling {
   readonly #roots: readonly Uint8Array[]
   /** When a device was revoked first, by its key. */
   readonly #since = new Map<string, bigint>()
+  readonly #recovery: RecoveryAuthority | undefined
   /** Keys that another device has revoked. */
   readonly #gone = new Set<string>()
 
-  constructor({ name, pinned, devices: live, revoked, verifyEndorsement }: RevocationListing) {
+  constructor({ name, pinned, devices: live, revoked, recovery, verifyEndorsement }: RevocationListing) {
+    this.#recovery = recovery
     // With those that have fallen: what a thief has brought comes from a device that was revoked.
     const devices = [...live, ...revoked.map((it) => it.device)]
     for (const device of devices) {
@@ -121,17 +134,28 @@ class Entitling {
     if (!isRetired(one)) this.#gone.add(key)
   }
 
-  isEntitled({ device, revocation }: KnownRevocation): boolean {
+  /** Whether it is by a recovery key, and the one before is not. */
+  isByRecovery({ revocation }: KnownRevocation, before?: KnownRevocation): boolean {
+    const held = (it: Revocation) => this.#recovery?.held(it.revokerKey, it.at) === true
+    return held(revocation) && (before === undefined || !held(before.revocation))
+  }
+
+  isEntitled(one: KnownRevocation): boolean {
+    const { device, revocation } = one
+    const isRecovered = this.#recovery?.hasEndorsed
+    if (this.isByRecovery(one)) return this.#chains.comesFrom(device, { roots: this.#roots, isRecovered })
+    // Nothing but the recovery key contradicts it.
+    if (isRecovered?.(device)) return false
     const by = keyName(revocation.revokerKey)
     const revoker = this.#devices.get(by)
     if (revoker === undefined || revoker.registeredAt > device.registeredAt) return false
-    if (!this.#chains.comesFrom(device, { roots: this.#roots })) return false
+    if (!this.#chains.comesFrom(device, { roots: this.#roots, isRecovered })) return false
     const since = this.#since.get(by)
     if (since !== undefined && since <= revocation.at) return false
     // One that was revoked later than it said this is trusted for it.
     const without = new Set(this.#gone)
     without.delete(by)
-    if (!this.#chains.comesFrom(revoker, { roots: this.#roots, without })) return false
+    if (!this.#chains.comesFrom(revoker, { roots: this.#roots, without, isRecovered })) return false
     return !this.#chains.comesFrom(revoker, { roots: [device.signatureKey] })
   }
 }
