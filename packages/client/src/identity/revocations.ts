@@ -105,11 +105,11 @@ export class Revocations implements Reloadable, RevokedKeys {
   async met(name: string): Promise<void> {
     const listing = this.#unmet.get(name)
     this.#unmet.delete(name)
-    if (listing !== undefined) await this.heard(name, listing)
+    if (listing !== undefined) await this.heard(name, listing, { isNews: false })
   }
 
   /** Takes what the directory says about a name, before anything is concluded from the rest of its answer. */
-  async heard(name: string, listing: Listing): Promise<void> {
+  async heard(name: string, listing: Listing, { isNews = true } = {}): Promise<void> {
     const { devices, revoked } = listing
     const { transactions, pinned: pinnedFor, verifyEndorsement, identity, onRevoked, recovery } = this.#options
     if (revoked.every(({ revocation }) => revocation === undefined)) return
@@ -138,7 +138,7 @@ export class Revocations implements Reloadable, RevokedKeys {
       for (const { device } of news) {
         const { signatureKey } = device
         // What was over when this device met the person is no news.
-        if (name !== identity.name && !includes(pinned, signatureKey)) continue
+        if (!isNews || (name !== identity.name && !includes(pinned, signatureKey))) continue
         transaction.emit({ type: "deviceRevoked", conversation: undefined, name, signatureKey, by: "" })
       }
       transaction.after(onRevoked)
