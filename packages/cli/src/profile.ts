@@ -35,12 +35,14 @@ export interface OpenOptions {
   /** Follow the service's stream. */
   readonly live: boolean
   readonly signal?: AbortSignal
+  /** Of the name, where the profile may be a new device of it. */
+  readonly recovery?: string
 }
 
 /** Opens the profile of a name at a service; makes and registers it at the first time. Throws {@link Failure}. */
 export async function openProfile(choice: ProfileChoice, options: OpenOptions): Promise<OpenProfile> {
   const { as, server, data } = choice
-  const { terminal, live, signal } = options
+  const { terminal, live, signal, recovery } = options
   const file = profileFile(openDataFolder(data), { name: as, server })
   const isNew = !existsSync(file)
   const supplied = suppliedKey(terminal.environment)
@@ -59,11 +61,12 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
         ...fastOpen(choice, terminal),
         ...(supplied && { sealingKey: supplied }),
         ...(signal && { signal }),
+        ...(recovery !== undefined && { recovery }),
       }),
     )
     opened(client)
     // Or a mistyped name would be taken without a word.
-    if (isNew)
+    if (isNew && recovery === undefined)
       terminal.tell(`${terminal.errorStyle.yellow("note:")} ${as} is new at ${server.origin}, and was registered there`)
     if (accepted !== undefined) await acceptWaiting(client, accepted)
     return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }

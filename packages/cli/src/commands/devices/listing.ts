@@ -29,11 +29,23 @@ export const listDevices = command({
 
 const shown = (id: string) => id.slice(0, DIGITS_SHOWN)
 
-export function inWords({ id, registeredAt, endorsedBy, isThisDevice, endorsed, revoked }: OwnDevice): string {
+export function inWords({
+  id,
+  registeredAt,
+  endorsedBy,
+  isThisDevice,
+  endorsed,
+  recovered,
+  revoked,
+}: OwnDevice): string {
   const words = [
     shown(id),
     `registered ${registeredAt.toISOString().slice(0, 19)}Z`,
-    endorsedBy === undefined ? "the first" : `endorsed by ${shown(endorsedBy)}`,
+    recovered
+      ? "endorsed by the recovery key"
+      : endorsedBy === undefined
+        ? "the first"
+        : `endorsed by ${shown(endorsedBy)}`,
     ...(isThisDevice ? ["this device"] : []),
     ...(revoked === undefined ? (endorsed ? [] : ["unknown"]) : [revocationInWords(revoked)]),
   ]
@@ -42,7 +54,7 @@ export function inWords({ id, registeredAt, endorsedBy, isThisDevice, endorsed, 
 
 function revocationInWords({ at, by }: NonNullable<OwnDevice["revoked"]>): string {
   if (at === undefined) return "revoked with the device that endorsed it"
-  return `revoked ${at.toISOString().slice(0, 19)}Z${by === undefined ? "" : ` by ${shown(by)}`}`
+  return `revoked ${at.toISOString().slice(0, 19)}Z${by === undefined ? " by the recovery key" : ` by ${shown(by)}`}`
 }
 
 function asJson({ signatureKey, ...device }: OwnDevice) {

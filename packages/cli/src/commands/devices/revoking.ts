@@ -40,17 +40,18 @@ export const revokeDevice = command({
 
 async function revoke(client: Client, operand: string, keep: readonly string[]): Promise<readonly OwnDevice[]> {
   const devices = await client.ownDevices()
-  const idOf = (digits: string) => {
-    const found = devices.filter(({ id }) => id.startsWith(digits))
-    if (found.length === 1) return found[0]!.id
-    throw new Failure(
-      `${found.length === 0 ? "no device" : "more than one device"} of ${client.name} begins with ${digits}`,
-    )
-  }
+  const idOf = (digits: string) => deviceWith(devices, digits, client.name)
   return client.revokeDevice(idOf(operand), { keep: keep.map(idOf) })
 }
 
-function requireDigits(text: string): void {
+/** The id of the device that begins with the digits. */
+export function deviceWith(devices: readonly OwnDevice[], digits: string, name: string): string {
+  const found = devices.filter(({ id }) => id.startsWith(digits))
+  if (found.length === 1) return found[0]!.id
+  throw new Failure(`${found.length === 0 ? "no device" : "more than one device"} of ${name} begins with ${digits}`)
+}
+
+export function requireDigits(text: string): void {
   const isId = /^[0-9a-f]*$/.test(text) && text.length >= DIGITS_MIN
   if (!isId) throw new UsageError(`a device has ${DIGITS_MIN} or more of 0-9 and a-f, not ${JSON.stringify(text)}`)
 }

@@ -1,0 +1,34 @@
+import { command, flag } from "../../arguments.js"
+import { exitCodes, Failure } from "../../failure.js"
+import { openProfile, readable } from "../../profile.js"
+import { deviceOptions } from "../devices/listing.js"
+import { asFailure, plain, TypedKeys } from "./typed.js"
+
+export const makeRecoveryKey = command({
+  summary: "show a new recovery key, and set it",
+  description: [
+    "The key is shown once, and nothing keeps it. It holds when you have typed it from what you wrote down. Only the oldest device " +
+      "of a name can do this, and only while the name has none; --replace asks for the one that it has.",
+  ],
+  options: { ...deviceOptions, replace: flag("in the place of the recovery key that you have") },
+  async run({ replace, ...choice }, { terminal }) {
+    using typed = new TypedKeys(terminal)
+    await using client = (await openProfile(choice, { terminal, live: false })).client
+    try {
+      const isSet = await client.recovery.isSet()
+      if (isSet && !replace) throw new Failure(`${client.name} has a recovery key: --replace takes it away`)
+      if (!isSet && replace) throw new Failure(`${client.name} has no recovery key to replace`)
+      const replaces = replace ? await typed.next("Type the recovery key that you have:") : undefined
+      const text = client.recovery.make()
+      await terminal.write(`${text}\n`)
+      terminal.tell("Write it down, and keep it apart from your devices. It is not shown again.")
+      const back = await typed.next("Type it from what you wrote down:")
+      if (plain(back) !== plain(text)) throw new Failure("this is not what was shown: nothing was changed")
+      await client.recovery.set(text, replaces === undefined ? {} : { replaces })
+    } catch (error) {
+      throw await readable(asFailure(error), choice)
+    }
+    terminal.tell(`it is the recovery key of ${client.name} now, and your other devices are told`)
+    return exitCodes.done
+  },
+})
