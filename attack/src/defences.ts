@@ -285,6 +285,13 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
       "const revoked = await this.#store.revoke(name, { revocations: [], endorsements });",
     ),
   ],
+  M2b: [
+    // The recovery key has no say over devices.
+    at("packages/auth/dist/src/store/revoking.js")(
+      "const isByRecovery = current !== undefined &&",
+      "const isByRecovery = false && current !== undefined &&",
+    ),
+  ],
   M4a: inboxMakesRoom,
   M4b: inboxMakesRoom,
   M5: [inContracts("names")("const what = nameFaultOf(text);", "const what = undefined;")],

@@ -1,6 +1,6 @@
 import { cpSync, existsSync } from "node:fs"
 import { join } from "node:path"
-import { personLabel } from "@conclave/client/node"
+import { type Client, personLabel } from "@conclave/client/node"
 import { equalBytes } from "@conclave/crypto"
 import { type Attack, outcome } from "../attack.js"
 import { askAuth, REGISTRATION_LABEL, registrationContent } from "../contract.js"
@@ -84,27 +84,44 @@ const stolenDevice: Attack = {
 
 const stolenOldestDevice: Attack = {
   id: "M2b",
-  title: "does so with the oldest device of the name, which no other one revokes",
+  title: "does so with the oldest device of the name, which no other device revokes",
   who: "thief",
-  open: "Accounts",
   async run(world) {
     const first = await world.open("bob")
+    // On paper, before the theft.
+    const key = first.recovery.make()
+    await first.recovery.set(key)
     await first.close()
-    const stolen = copyProfile(world, "bob", "stolen")
-    const thief = await world.open("bob", { profile: stolen })
+    const thief = await world.open("bob", { profile: copyProfile(world, "bob", "stolen") })
     const further = await world.open("bob", {
       profile: join(world.folder, "further.db"),
       endorse: (registration) => thief.endorseDevice(registration),
     })
-    await thief.close()
-    await world.open("bob")
     const alice = await world.open("alice")
-    const conversation = await alice.createConversation({ title: "us two", members: ["bob"] })
-    await settle(further)
-    await tries(conversation, "for Bob alone")
-    await settle(further)
-    const heard = (await eventsOf(further)).filter(({ type }) => type === "message").map(inWords)
-    return outcome(heard.length > 0, `the thief's device: ${heard.join() || "nothing"}`)
+    const before = await alice.createConversation({ title: "before", members: ["bob"] })
+    await settle(thief, further)
+    // Bob has nothing but the paper: the thief has locked him out of his laptop.
+    const fresh = await world.open("bob", { profile: join(world.folder, "fresh.db"), recovery: key })
+    for (const { id, isThisDevice } of await fresh.ownDevices()) {
+      if (!isThisDevice) await within(4_000, fresh.recovery.revokeDevice(id, key))
+    }
+    const takesBack = (await thief.ownDevices().catch(() => [])).find((it) => it.recovered)
+    if (takesBack !== undefined) await within(4_000, thief.revokeDevice(takesBack.id))
+    // What Alice says next waits until she has heard.
+    await alice.devices("bob")
+    await settle(alice)
+    await tries(before, "for Bob alone")
+    const after = await alice.createConversation({ title: "after", members: ["bob"] })
+    await tries(after, "for Bob alone, too")
+    await settle(thief, further, fresh)
+    const heardBy = async (client: Client) =>
+      (await eventsOf(client)).filter(({ type }) => type === "message").map(inWords)
+    const stolen = [...(await heardBy(thief)), ...(await heardBy(further))]
+    const own = await heardBy(fresh)
+    return outcome(
+      stolen.length > 0 || own.length === 0,
+      `the thief's devices: ${stolen.join() || "nothing"}; bob's new one: ${own.join() || "nothing"}`,
+    )
   },
 }
 
