@@ -152,6 +152,9 @@ export async function fillFile(file: string): Promise<void> {
     revoked.devices.map((it) => it.revoked?.revocation),
     [undefined, statement, undefined],
   )
+  const said = { recoveryKey: bytes("recovery"), signerKey: revokerKey, at: now, signature: bytes("signature") }
+  const recovery = { id: bytes("recovery id"), statement: { ...said, proof: bytes("proof") } }
+  assert.equal((await auth.setRecoveryKey("many", recovery)).type, "recoveryKeys")
 
   // The operator has closed it, and its deletion was cut short.
   await create(store, "closed by halves", now)

@@ -76,6 +76,7 @@ export type {
   MissingEvent,
   RecoveredEvent,
   RefreshedEvent,
+  RecoveryKeyEvent,
   RejectedEvent,
   RetiredEvent,
   SentEvent,

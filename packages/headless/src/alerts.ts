@@ -40,6 +40,12 @@ export function eventOf({ code, reason, count, by = "", accused = "service", evi
       return { type: "erased", name: reason }
     case REVOKED:
       return { type: "deviceRevoked", name: reason, signatureKey: new Uint8Array(), by }
+    case RETURNED:
+      return { type: "returned", name: reason, signatureKey: new Uint8Array() }
+    case RECOVERY_MADE:
+    case RECOVERY_REPLACED:
+    case RECOVERY_REFUSED:
+      return { type: "recoveryKey", name: reason, change: recoveryChanges[code] }
     default:
       return { type: "rejected", code, reason, count }
   }
@@ -50,6 +56,16 @@ const COPIED = "COPIED"
 const STOPPED = "STOPPED"
 const ERASED = "ERASED"
 const REVOKED = "REVOKED"
+const RETURNED = "RETURNED"
+const RECOVERY_MADE = "RECOVERY_MADE"
+const RECOVERY_REPLACED = "RECOVERY_REPLACED"
+const RECOVERY_REFUSED = "RECOVERY_REFUSED"
+const recoveryChanges = {
+  [RECOVERY_MADE]: "made",
+  [RECOVERY_REPLACED]: "replaced",
+  [RECOVERY_REFUSED]: "refused",
+} as const
+const recoveryCodes = { made: RECOVERY_MADE, replaced: RECOVERY_REPLACED, refused: RECOVERY_REFUSED } as const
 const CONTRADICTED = "CONTRADICTED"
 const RESTORED = "RESTORED"
 const REPLACED = "REPLACED"
@@ -83,6 +99,13 @@ export function followAlerts(alerts: readonly Alert[], event: ClientEvent, own: 
       return conversation === undefined && event.name === own
         ? added(alerts, { ...event, conversation, code: REVOKED, reason: event.name, count: 1 })
         : alerts
+    case "returned":
+      // Of others it is a line where it is told.
+      return event.name === own
+        ? added(alerts, { ...event, conversation: undefined, code: RETURNED, reason: event.name, count: 1 })
+        : alerts
+    case "recoveryKey":
+      return added(alerts, { ...event, conversation, code: recoveryCodes[event.change], reason: event.name, count: 1 })
     case "contradicted":
       return added(alerts, { ...event, conversation, code: CONTRADICTED, count: 1 })
     case "service":

@@ -51,6 +51,9 @@ async function askRevoking(auth: Stores["auth"], at: string): Promise<void> {
   const [revokerKey, second, third] = devices as [Uint8Array, Uint8Array, Uint8Array]
   const statement = { deviceId: second, signatureKey: second, revokerKey, at: 2n, signature: bytes("signature") }
   const endorsements = [{ deviceId: third, endorsement: endorsed(0) }]
+  const said = { recoveryKey: bytes("recovery"), signerKey: revokerKey, at: 2n, signature: bytes("signature") }
+  await auth.setRecoveryKey(name, { id: bytes("recovery id"), statement: { ...said, proof: bytes("proof") } })
+  await auth.recoveryKeys(name)
   await auth.revoke(name, { revocations: [], endorsements })
   await auth.revoke(name, { revocations: [statement], endorsements: [] })
   await auth.lookup(name)

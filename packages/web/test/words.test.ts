@@ -284,6 +284,27 @@ describe("alerts", () => {
     assert.match(worded(alerts[1]!).headline, /was erased at the service/)
   })
 
+  it("tell of the own name's recovery key and of who came by it, and of a false one of anybody", () => {
+    const outside = { conversation: undefined }
+    const returned = (name: string): Body => ({ type: "returned", name, signatureKey: new Uint8Array(32) })
+    const key = (name: string, change: "made" | "replaced" | "refused"): Body => {
+      return { type: "recoveryKey", name, change, ...outside }
+    }
+    const alerts = alertsAfter(
+      ...[returned("somebody"), returned(people.name), key(people.name, "made"), key(people.name, "replaced")],
+      key("somebody", "refused"),
+    )
+    assert.deepEqual(
+      alerts.map(({ code }) => code),
+      ["RETURNED", "RECOVERY_MADE", "RECOVERY_REPLACED", "RECOVERY_REFUSED"],
+    )
+    for (const alert of alerts) assert.equal(worded(alert).severity, "danger")
+    assert.match(worded(alerts[0]!).headline, /came to your name with the recovery key/)
+    assert.match(worded(alerts[1]!).headline, /A recovery key was made for your name/)
+    assert.match(worded(alerts[2]!).headline, /A recovery key was replaced for your name/)
+    assert.match(worded(alerts[3]!).headline, /The directory shows another recovery key of/)
+  })
+
   it("go when they have been resolved, and only those of that conversation", () => {
     const elsewhere = rejected("FALSE_ANSWER", { conversation: { ...conversation, id: "cd" } })
     for (const type of ["joined", "recovered", "lost", "left"] as const) {
