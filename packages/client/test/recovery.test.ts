@@ -4,7 +4,15 @@ import { decode, encode } from "@conclave/codec"
 import { AuthResponse, authRequests } from "@conclave/contracts/auth"
 import type { Transport } from "@conclave/transport"
 import { makeRecoveryText, recoverySigner } from "../src/identity/recovery-secret.js"
-import { type Client, type ClientEvent, type ClientOptions, MemoryProfile, memoryStore } from "../src/index.js"
+import {
+  type Client,
+  type ClientEvent,
+  type ClientOptions,
+  MemoryProfile,
+  memoryStore,
+  type RecoveryKeyEvent,
+  type ReturnedEvent,
+} from "../src/index.js"
 import { provider, settle, taken, World } from "./support/world.js"
 
 const HOUR = 3_600_001
@@ -16,9 +24,12 @@ function further(world: World, name: string, options: Partial<ClientOptions>): P
 }
 
 const idOf = async (client: Client) => (await client.ownDevices()).find((it) => it.isThisDevice)!.id
+const isAboutKey = (event: ClientEvent): event is RecoveryKeyEvent & ClientEvent => event.type === "recoveryKey"
+const returns = (events: readonly ClientEvent[]) =>
+  events.flatMap((it) => (it.type === "returned" ? [(it satisfies ReturnedEvent).name] : []))
 const told = (events: readonly ClientEvent[]) =>
   events.flatMap((it) => {
-    if (it.type === "recoveryKey") return [`${it.name} ${it.change}`]
+    if (isAboutKey(it)) return [`${it.name} ${it.change}`]
     return ["keyChanged", "returned", "deviceRevoked", "halted"].includes(it.type) ? [`${it.type}`] : []
   })
 
@@ -160,8 +171,10 @@ describe("a recovery key of a name", () => {
     await hours(world, 1, alice)
     await team.reinvite("bob")
     await settle(alice, fresh)
+    const ofAlice = await taken(alice)
+    assert.deepEqual(returns(ofAlice), ["bob"])
     assert.deepEqual(
-      told(await taken(alice)).filter((it) => it !== "deviceRevoked"),
+      told(ofAlice).filter((it) => it !== "deviceRevoked"),
       ["returned"],
     )
     await team.send("welcome back")

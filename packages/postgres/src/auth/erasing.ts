@@ -13,6 +13,7 @@ import { equalBytes } from "@conclave/crypto"
 import type { Connection } from "../connection.js"
 import { bytesArray } from "../values.js"
 import { deviceOf, devicesOf } from "./devices.js"
+import { lockName } from "./locking.js"
 import { recoveryKeysOf } from "./recovery.js"
 
 export const nameHash = (name: string): Uint8Array =>
@@ -24,14 +25,6 @@ export const nameHash = (name: string): Uint8Array =>
 
 export async function isErased(connection: Connection, hash: Uint8Array): Promise<boolean> {
   return (await connection.get("SELECT 1 FROM erased WHERE hash = $1", [hash])) !== undefined
-}
-
-/** Until the transaction ends, nobody else writes what is of the name, which may have no row yet. */
-export async function lockName(connection: Connection, name: string): Promise<void> {
-  await connection.get(
-    "SELECT pg_advisory_xact_lock(hashtext('conclave name'), hashtext(current_schema() || ' ' || $1))::text",
-    [name],
-  )
 }
 
 /** What was erased. */

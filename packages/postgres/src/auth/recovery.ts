@@ -1,7 +1,7 @@
 import { judgeRecoveryKey, type RecoveryKeySet, type StoredRecoveryKey } from "@conclave/auth/store"
 import type { Connection } from "../connection.js"
 import { devicesOf } from "./devices.js"
-import { lockName } from "./erasing.js"
+import { lockName } from "./locking.js"
 
 /** Of a name, the first one first. */
 export async function recoveryKeysOf(connection: Connection, name: string): Promise<readonly StoredRecoveryKey[]> {

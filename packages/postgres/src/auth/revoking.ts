@@ -1,7 +1,8 @@
 import { judgeRevoking, type Revoked, type Revoking } from "@conclave/auth/store"
 import type { Connection } from "../connection.js"
 import { devicesOf } from "./devices.js"
-import { lockName, type OfDevices } from "./erasing.js"
+import type { OfDevices } from "./erasing.js"
+import { lockName } from "./locking.js"
 import { recoveryKeysOf } from "./recovery.js"
 
 interface Asked {
