@@ -220,16 +220,9 @@ class AuthenticationService {
     const sha256 = this.#crypto.hashes["SHA-256"]!
     const id = recoveryIdOf((...parts) => sha256.digest(...parts), statement.recoveryKey)
     const set = await this.#store.setRecoveryKey(name, { id, statement })
-    switch (set.type) {
-      case "recoveryKeys":
-        return { type: "recoveryKeys", recovery: set.keys.map((it) => it.statement) }
-      case "refused":
-        return invalid(set.reason)
-      case "notFound":
-        return set
-      case "suspended":
-        return suspended(set.reason)
-    }
+    if (set.type === "recoveryKeys") return { type: "recoveryKeys", recovery: set.keys.map((it) => it.statement) }
+    if (set.type === "refused") return invalid(set.reason)
+    return set.type === "suspended" ? suspended(set.reason) : set
   }
 
   #recoveryWait(name: string): AuthResponse | undefined {

@@ -39,6 +39,7 @@ export type {
   Logger,
   OwnDevice,
   PersonDevice,
+  Recovery,
   Signal,
   VerifyLeaves,
 } from "./client.js"
@@ -102,7 +103,6 @@ export type { Advice, EventReader } from "./kinds/reader.js"
 export type { Severity } from "./kinds/table.js"
 export type { Line, LineFault } from "./line.js"
 export { Client } from "./opening.js"
-export type { Recovery } from "./recovery.js"
 export type { Waiting } from "./service/patience.js"
 export { MemoryProfile, memoryStore } from "./store/memory.js"
 export type { ListOptions, Store, StoreChanges, StoreRecord } from "./store/store.js"

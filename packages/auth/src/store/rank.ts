@@ -1,6 +1,5 @@
 import type { Endorsement } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
-import type { StoredRecoveryKey } from "./recovery.js"
 
 /** Of the devices that a name may have at a time, so many times as many come as they like, with those that were revoked. */
 const DEVICES_EVER = 4
@@ -11,7 +10,8 @@ interface Room {
   readonly at: bigint
   readonly devicesMax: number
   readonly endorsement: Endorsement | undefined
-  readonly recoveryKeys: readonly StoredRecoveryKey[]
+  /** Of the name, the last one holds. */
+  readonly recoveryKeys: readonly { readonly id: Uint8Array }[]
 }
 
 /**
