@@ -146,7 +146,7 @@ const capabilitiesAreShort = [
     'rule(capabilityKinds.every((kind) => capabilities[kind].length <= LIST_LENGTH_MAX), "leaf-capabilities-length");',
     "",
   ),
-  inMls("tree/census")("return isShort ? values.filter(", "return isShort || true ? values.filter("),
+  inMls("tree/census")("if (values.length > SHORT_LIST_MAX) {", "if (values.length > 1e9) {"),
 ]
 const inboxMakesRoom = [
   commitsTakeTurns,
@@ -211,11 +211,12 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   H5b: capabilitiesAreShort,
   H6: [
     ...onlyDepartures,
+    inDelivery("admission")('? this.rates.groupWait("proposals", { groupId, requester, now })', "? undefined"),
+    inDelivery("admission")("this.#groupsWait(taken, groupId, asking) ??", ""),
     inDelivery("admission")(
-      'return this.waiting("proposals", this.rates.proposal(groupId, requester, now));',
-      "return undefined;",
+      'const wait = this.#budgetsWait(taken, budgets, now) ??\n            this.waiting("bytes"',
+      'const wait = this.waiting("bytes"',
     ),
-    inDelivery("admission")("const wait = this.#budgetsWait(taken, budgets, now) ??", "const wait = undefined ??"),
     inMls("group/received-proposals")("< PROPOSALS_PER_SENDER_MAX", "< 1_000_000"),
     inMls("group/received-proposals")("const ASKED_MAX = 512;", "const ASKED_MAX = 1_000_000;"),
     // With the path first, and what may be wrong with the proposals last.
@@ -275,7 +276,7 @@ export const defences: Readonly<Record<string, readonly Mutation[]>> = {
   H12b: [...keysAreKnown, handshakesArePrivate],
   M1: [
     inIdentity("verdicts/judge")(
-      "const accepted = comesFrom(device, { name, roots, devices, verifyEndorsement });",
+      "const accepted = new Chains({ name, devices, verifyEndorsement }).comesFrom(device, { roots, isRecovered });",
       "const accepted = true;",
     ),
   ],
