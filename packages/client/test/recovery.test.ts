@@ -1,8 +1,10 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { decode, encode } from "@conclave/codec"
-import { AuthResponse, authRequests } from "@conclave/contracts/auth"
+import { AuthResponse, authRequests, RECOVERY_KEY_LABEL, RecoveryKeyTBS } from "@conclave/contracts/auth"
+import { signWithLabel } from "@conclave/mls"
 import type { Transport } from "@conclave/transport"
+import type { ConversationHandle } from "../src/device/handle.js"
 import { makeRecoveryText, recoverySigner } from "../src/identity/recovery-secret.js"
 import {
   type Client,
@@ -218,13 +220,14 @@ describe("a recovery key of a name", () => {
         },
       }
     }
-    const { laptop, phone, alice, text } = await bobs(world, { auth: lying() })
+    const { laptop, phone, alice, team, text } = await bobs(world, { auth: lying() })
     // The phone is a thief's, who helps the directory: it is not the oldest.
-    const mallory = await world.open("mallory")
-    await mallory.recovery.set(text)
-    const foreign = await world.transport("auth").request(authRequests.encode({ type: "lookup", name: "mallory" }))
-    const theirs = decode(AuthResponse, foreign)
-    assert.ok(theirs.type === "devices")
+    const { identity } = (phone.conversations.get(team.id) as ConversationHandle).driver.means
+    const key = recoverySigner(provider, "bob", phone.recovery.make())
+    const said = { recoveryKey: key.publicKey, signerKey: identity.signatureKey, at: BigInt(world.now) }
+    const content = encode(RecoveryKeyTBS, { name: "bob", ...said })
+    const [signature, proof] = [identity.signer.key, key].map((it) => signWithLabel(it, RECOVERY_KEY_LABEL, content))
+    const theirs = { recovery: [{ ...said, signature: signature!, proof: proof! }] }
     lie = (answer) => ({ ...answer, recovery: theirs.recovery })
     await alice.devices("bob")
     assert.deepEqual(told(await taken(alice)), [], "she knows none of his, and takes none")
