@@ -5,7 +5,7 @@ import type { SignatureToVerify } from "./batch.js"
  * What a cryptographic library has to offer to carry MLS and the transport: synchronous primitives, addressed by the
  * field's own names. Algorithms that a provider lacks are absent from its tables, never throwing stubs.
  *
- * Bytes that a function returns belong to the caller. Secrets are destroyed by whoever owns them: see {@link wipe}.
+ * Bytes that a function returns belong to the caller, and so do those that it is given: it keeps no view of them. Secrets are destroyed by whoever owns them: see {@link wipe}.
  */
 export interface CryptoProvider {
   /** How the provider names itself in diagnostics, for example `node` or `portable`. */
@@ -191,6 +191,7 @@ export interface SignatureScheme {
 /** A private signature key that is ready for use: importing costs more than signing in some libraries. */
 export interface SigningKey extends Disposable {
   readonly publicKey: Uint8Array
+  /** `message` is the caller's memory, and may be overwritten afterwards: what is kept of it is copied. */
   sign(message: Uint8Array): Uint8Array
   /** A copy of the private key's bytes, for storage; the caller owns and wipes it. */
   exportPrivateKey(): Uint8Array
