@@ -5,7 +5,8 @@ import type { SignatureToVerify } from "./batch.js"
  * What a cryptographic library has to offer to carry MLS and the transport: synchronous primitives, addressed by the
  * field's own names. Algorithms that a provider lacks are absent from its tables, never throwing stubs.
  *
- * Bytes that a function returns belong to the caller, and so do those that it is given: it keeps no view of them. Secrets are destroyed by whoever owns them: see {@link wipe}.
+ * Bytes that a function returns belong to the caller, and so do those that it is given: it keeps no view of them. Secrets are
+ * destroyed by whoever owns them: see {@link wipe}.
  */
 export interface CryptoProvider {
   /** How the provider names itself in diagnostics, for example `node` or `portable`. */
