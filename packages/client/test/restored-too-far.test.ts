@@ -77,10 +77,13 @@ describe("a client from which a restored service has lost more than it can give 
 
   it("is let in again though the service has said that its log goes on for ever", async () => {
     await using backup = new Backup({ inMemory: true })
-    const [alice, bob] = (await backup.team("alice", "bob")) as [Client, Client]
-    await say(backup, 320, alice, bob)
+    const [alice, bob, carol] = (await backup.team("alice", "bob", "carol")) as [Client, Client, Client]
+    await say(backup, 10, alice, bob, carol)
     await backup.make()
-    await say(backup, 10, bob, alice)
+    for (let n = 0; n <= HANDSHAKES_KEPT; n++) {
+      await only(carol).refresh()
+      await settle(carol, bob)
+    }
     for (const client of [alice, bob]) await taken(client)
     backup.restore()
     const { cursor } = stateOf(bob).position
