@@ -15,7 +15,8 @@ const shipped: readonly RegExp[] = [
 /** The page is bundled and compressed, and has no modules to import. */
 const page: readonly RegExp[] = [
   /^(package\.json|LICENSE|README\.md)$/,
-  /^dist\/(index\.html|favicon\.svg|assets\/index-[\w-]+\.(js|css)(\.br|\.gz)?)$/,
+  /^dist\/(favicon\.svg|icon-(180|192|512|maskable-512)\.png)$/,
+  /^dist\/(index\.html|manifest\.webmanifest|(theme|worker)\.js|assets\/[a-z-]+-[\w-]{8}\.(js|css|wasm))(\.br|\.gz)?$/,
 ]
 
 const never =
