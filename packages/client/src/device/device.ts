@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { BlobClient } from "../blobs/blobs.js"
+import { BlobsOnDemand } from "../blobs/on-demand.js"
 import { copyBytes, fromHex, hex } from "../bytes.js"
 import type { Client, ClientOptions, ClientPolicy, OwnDevice, PersonDevice, Signal } from "../client.js"
 import type { step } from "../conversation/step.js"
@@ -40,7 +40,6 @@ import { devicesOf, knowing, requireSpeaking, requireUnrevoked } from "./knowing
 import { observing } from "./observing.js"
 import { Recovering } from "./recovering.js"
 import { Renewals } from "./renewals.js"
-import { debugReport } from "./report.js"
 import { restartConversation } from "./restarting.js"
 import type { Revoking } from "./revoking.js"
 import { Runner } from "./runner.js"
@@ -80,7 +79,7 @@ export class Device implements Client {
   readonly #ownDevices: OwnDevices
   readonly #watch: Runner
   readonly #groups = new Map<string, ConversationHandle>()
-  readonly blobs: BlobClient
+  readonly blobs: BlobsOnDemand
   readonly #signalListeners: SignalListeners
   #journal: Journal | undefined
   #stream: Stream | undefined
@@ -136,7 +135,7 @@ export class Device implements Client {
     }
     this.#signalListeners = new SignalListeners(log)
     const groupOf = (conversation: Conversation) => this.#groups.get(conversation.id)?.group
-    this.blobs = new BlobClient({ ...this.#means, provider, groupOf })
+    this.blobs = new BlobsOnDemand({ ...this.#means, provider, groupOf })
     const inbox = new Inbox({
       ...{ means: this.#means, stock, policy: policy.invitations, verifyLeaves: options.verifyLeaves },
       followsAny: () => [...this.#groups.values()].some(({ driver }) => driver.state.isFollowing),
@@ -355,8 +354,9 @@ export class Device implements Client {
     return this.#account.erase(this.#groups.values())
   }
 
-  debugReport(): Promise<string> {
-    return debugReport({
+  async debugReport(): Promise<string> {
+    const { debugReport } = await import("./report.js")
+    return await debugReport({
       means: this.#means,
       policy: this.#policy,
       given: { ...this.#options, provider: this.#options.provider.name },
