@@ -1,4 +1,5 @@
 import { defineConfig } from "vite"
+import { ruleTexts } from "./build/rule-texts.js"
 import { sodiumFile } from "./build/sodium-file.js"
 import { workerFile } from "./build/worker-file.js"
 import { precompress } from "./precompress.js"
@@ -7,7 +8,7 @@ export default defineConfig({
   // Relative to the page: it may be served beneath any path.
   base: "./",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  plugins: [sodiumFile(), workerFile(), precompress()],
+  plugins: [sodiumFile(), ruleTexts(), workerFile(), precompress()],
   build: {
     target: "es2022",
     modulePreload: false,
