@@ -40,7 +40,6 @@ export function Composer({ profile, conversation }: ComposerProps) {
 function OpenComposer({ profile, conversation }: ComposerProps) {
   const { id } = conversation
   const [text, setText] = useState(() => profile.headless.draft(id).text)
-  const [note, setNote] = useState("")
   const field = useRef<HTMLTextAreaElement>(null)
   const fieldId = useId()
   useEffect(() => {
@@ -56,7 +55,6 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
 
   const change = (value: string) => {
     setText(value)
-    setNote("")
     profile.headless.setDraft(id, value)
   }
   const send = () => {
@@ -65,24 +63,6 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
     setText("")
     field.current?.focus()
   }
-  const refuse = (event: DragEvent) => {
-    if (event.dataTransfer?.types.includes("Files") !== true) return
-    // The browser would leave the page for the file.
-    event.preventDefault()
-    if (event.type === "drop") setNote(messageWords.noFiles)
-  }
-  useEffect(() => {
-    addEventListener("dragover", refuse)
-    addEventListener("drop", refuse)
-    return () => {
-      removeEventListener("dragover", refuse)
-      removeEventListener("drop", refuse)
-    }
-  }, [])
-  const paste = (event: ClipboardEvent) => {
-    const types = event.clipboardData?.types ?? []
-    if (types.includes("Files") && !types.includes("text/plain")) setNote(messageWords.noFiles)
-  }
   const press = (event: KeyboardEvent) => {
     // Enter also ends the composition of a character; that is not meant to send. Safari says so by the key's code alone.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === COMPOSING_KEY_CODE) return
@@ -90,37 +70,31 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
     send()
   }
   return (
-    <>
-      <p class={note === "" ? "visually-hidden" : "composer-note"} role="status">
-        {note}
-      </p>
-      <form
-        class="composer"
-        onSubmit={(event) => {
-          event.preventDefault()
-          send()
-        }}
-      >
-        <label class="visually-hidden" for={fieldId}>
-          {messageWords.messageTo(titleOf(conversation, profile))}
-        </label>
-        <textarea
-          ref={field}
-          id={fieldId}
-          rows={1}
-          dir="auto"
-          value={text}
-          placeholder={messageWords.write}
-          onInput={(event) => change(event.currentTarget.value)}
-          onKeyDown={press}
-          onPaste={paste}
-          enterkeyhint="send"
-        />
-        <button type="submit" class="send-button" aria-label={messageWords.send} disabled={text.trim() === ""}>
-          <SendIcon />
-        </button>
-      </form>
-    </>
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      <label class="visually-hidden" for={fieldId}>
+        {messageWords.messageTo(titleOf(conversation, profile))}
+      </label>
+      <textarea
+        ref={field}
+        id={fieldId}
+        rows={1}
+        dir="auto"
+        value={text}
+        placeholder={messageWords.write}
+        onInput={(event) => change(event.currentTarget.value)}
+        onKeyDown={press}
+        enterkeyhint="send"
+      />
+      <button type="submit" class="send-button" aria-label={messageWords.send} disabled={text.trim() === ""}>
+        <SendIcon />
+      </button>
+    </form>
   )
 }
 
