@@ -9,7 +9,7 @@ import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
 import { MemberDevices } from "./member-devices.js"
 import { part } from "./part.js"
-import { initialOf, PersonName } from "./person.js"
+import { Avatar, PersonName } from "./person.js"
 import { moveInList } from "./roving.js"
 import { VerifiedMark } from "./verified-mark.js"
 
@@ -124,14 +124,11 @@ interface MemberNameProps {
 }
 
 function MemberName({ profile, name, devices = [], note }: MemberNameProps) {
-  const label = profile.label(name)
   const count = devices.length
   const notes = [...(note === undefined ? [] : [note]), ...(count > 1 ? [membersWords.devices(count)] : [])]
   return (
     <>
-      <span class="monogram" aria-hidden="true">
-        {initialOf(label.displayName ?? label.name)}
-      </span>
+      <Avatar profile={profile} name={name} />
       <span class="member-name">
         <PersonName profile={profile} name={name} note={notes.join(", ") || undefined} />
       </span>
