@@ -13,8 +13,8 @@ import "./style/bubble.css"
 import "./style/group.css"
 import "./style/tree.css"
 import "./style/settings.css"
-import "./style/forced-colors.css"
 import "./style/trust.css"
+import "./style/forced-colors.css"
 
 const root = document.getElementById("app")
 if (root === null) throw new TypeError("the document has no place for the page")
