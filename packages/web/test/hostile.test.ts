@@ -164,6 +164,8 @@ describe("what others write", { skip: noChromium, timeout: 400_000 }, () => {
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("Enter")
+    // It is open where the focus is in it.
+    await page.locator("[role=menuitem]:focus").waitFor()
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
     await eventually(async () => {

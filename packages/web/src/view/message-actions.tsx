@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks"
+import { useLayoutEffect, useRef, useState } from "preact/hooks"
 import { copyLinkWords, messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { linksIn } from "../profile/rich-text.js"
@@ -50,7 +50,7 @@ interface MenuProps {
 
 function Menu({ profile, text, onClose, onLeave }: MenuProps) {
   const menu = useRef<HTMLDivElement>(null)
-  useEffect(() => menu.current?.querySelector<HTMLElement>("[role='menuitem']")?.focus(), [])
+  useLayoutEffect(() => menu.current?.querySelector<HTMLElement>("[role='menuitem']")?.focus(), [])
   const copy = async (what: string) => {
     onClose()
     try {
