@@ -152,7 +152,15 @@ function Actions({ profile, conversation }: GroupPanelProps) {
   }
   const leave = () => {
     setLeaving(false)
-    conversation.leave().catch((error: unknown) => setOutcome(problem(error)))
+    conversation.leave().then(
+      () => {
+        // Where there is room for one thing only, the conversation says that one has left.
+        if (location.hash === addressOf({ conversation: conversation.id, group: true })) {
+          goTo({ conversation: conversation.id })
+        }
+      },
+      (error: unknown) => setOutcome(problem(error)),
+    )
   }
   return (
     <section class="card actions" aria-label={membersWords.actions}>
