@@ -74,7 +74,7 @@ describe("what others write", { skip: noChromium, timeout: 400_000 }, () => {
       "```ts\nconst sum = (a: number, b: number) => a + b // a long line that goes on and on and on, further than the bubble\n```",
     )
     await imitators!.send("It is me, Bob. Pay at https://bank.com@evil.example/ or https://b\u0430nk.com")
-    for (const [at, it] of strange.entries()) await it.send(`I am ${others[at + 2]!.name}`)
+    for (const [at, it] of strange.entries()) await it.send(`I am ${names[at]!.name}`)
     await bobs!.send("שלום, ראה https://example.org/א/bank.com (1)")
     await bobs!.send("\u{1f389}\u{1f44d}")
     await alice.say("Fine with me.")
