@@ -56,7 +56,15 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
     await alice.page.getByLabel("Your name").waitFor()
     await alice.page.evaluate(() => {
       const bad = document.createElement("main")
-      bad.innerHTML = "<h1>one</h1><h1>two</h1><button></button><input>"
+      bad.innerHTML =
+        "<h1>one</h1><h1>two</h1><button></button><input><button>far</button>" +
+        "<div><p>wide</p></div><button>longer than its button</button>"
+      const style = (selector: string, styles: Partial<CSSStyleDeclaration>) =>
+        Object.assign(bad.querySelector<HTMLElement>(selector)!.style, styles)
+      style("input + button", { position: "fixed", left: "3000px" })
+      style("div", { width: "90px", overflow: "auto" })
+      style("p", { width: "900px" })
+      style("div + button", { width: "40px", overflow: "hidden", whiteSpace: "nowrap" })
       document.body.append(bad)
       bad.style.color = "rgb(200 200 200)"
     })
@@ -65,6 +73,9 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
     assert.match(found, /<input.* has no name/)
     assert.match(found, /contrast of 1\./)
     assert.match(found, /2 main landmarks/)
+    assert.match(found, /<button.*far is from 3000/)
+    assert.match(found, /<div.*wide is 900 wide in 90/)
+    assert.match(found, /longer than its button is cut off/)
     await alice.page.reload()
   })
 

@@ -18,6 +18,7 @@ function findings(): string[] {
   for (const element of elements) {
     if (isInteractive(element)) auditControl(element)
     auditText(element)
+    auditWidth(element)
   }
   if (open === null) auditLandmarks()
   if (document.documentElement.scrollWidth > innerWidth)
@@ -44,6 +45,20 @@ function findings(): string[] {
     // WCAG 2.2, 2.5.8: except in a sentence, at least 24 by 24.
     const inSentence = element.closest("p") !== null || element.matches("summary")
     if (!inSentence && (width < 24 || height < 24)) found.push(`${describe(element)} is ${width} by ${height}`)
+  }
+
+  /** Nothing is scrolled sideways but what is meant to be, no control is outside the window, and no label is cut off. */
+  function auditWidth(element: HTMLElement): void {
+    const meant = element.closest(".code-block, .tree-scroll") !== null
+    const { overflowX } = getComputedStyle(element)
+    const isWide = element.scrollWidth > element.clientWidth + 1
+    if (!meant && isWide && (overflowX === "auto" || overflowX === "scroll"))
+      found.push(`${describe(element)} is ${element.scrollWidth} wide in ${element.clientWidth}`)
+    if (meant || !isInteractive(element)) return
+    if (isWide && element.matches("button, .button") && getComputedStyle(element).display !== "inline")
+      found.push(`${describe(element)} is cut off`)
+    const { left, right } = element.getBoundingClientRect()
+    if (left < -1 || right > innerWidth + 1) found.push(`${describe(element)} is from ${left} to ${right}`)
   }
 
   function nameOf(element: HTMLElement): string {
