@@ -31,6 +31,8 @@ describe("the appearance", { skip: noChromium, timeout: 60_000 }, () => {
     await looks(alice, "settings")
     await settings(alice).getByRole("radio", { name: "Dark" }).check()
     assert.equal(await background(alice), DARK)
+    const face = await alice.page.locator(".list-foot .avatar").evaluate((it) => getComputedStyle(it).backgroundColor)
+    assert.ok(Math.max(...face.match(/\d+/g)!.map(Number)) < 96, `${face}: colours of people follow what was chosen`)
     await settings(alice).getByRole("button", { name: "Done" }).click()
     await alice.isKept()
     // What is drawn before the page's script runs.
