@@ -1,6 +1,6 @@
 import "./polyfill.js"
 import { render } from "preact"
-import { applyTheme, readSettings } from "./page/settings.js"
+import { applyLanguage, applyTheme, readSettings } from "./page/settings.js"
 import { followTakeOver } from "./page/versions.js"
 import { App } from "./view/app.js"
 import "./style/tokens.css"
@@ -19,5 +19,10 @@ import "./style/forced-colors.css"
 const root = document.getElementById("app")
 if (root === null) throw new TypeError("the document has no place for the page")
 followTakeOver()
-applyTheme(readSettings().theme)
+const { theme, language } = readSettings()
+applyTheme(theme)
+// In English where the words of the other language do not come.
+await applyLanguage(language).catch(() => {
+  document.documentElement.lang = "en"
+})
 render(<App />, root)

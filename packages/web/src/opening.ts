@@ -5,8 +5,10 @@ import { type ChosenName, keepChosenName, readChosenName } from "./profile/chose
 import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
 import { pageProvider } from "./profile/provider.js"
-import { problem, sentence } from "./profile/words.js"
-import { takenWords } from "./words/start-words.js"
+import { problem } from "./profile/words.js"
+import type { Unreachable } from "./words/en/start.js"
+import { sentence } from "./words/sentence.js"
+import { words } from "./words/words.js"
 
 /** How far the page has come. */
 export type Phase =
@@ -18,7 +20,7 @@ export type Phase =
       readonly type: "opening"
       readonly name: string
       readonly registered: boolean
-      readonly unreachable: string | undefined
+      readonly unreachable: { readonly what: Unreachable; readonly title: string } | undefined
     }
   | { readonly type: "broken"; readonly reason: string }
   | { readonly type: "open"; readonly profile: Profile }
@@ -104,7 +106,7 @@ export class Opening {
       this.#enter({
         type: "welcome",
         ...this.#choice,
-        problem: takenWords(name),
+        problem: words().start.nameTaken(name),
       })
     } else {
       this.#enter({ type: "broken", reason: problem(error) })
@@ -125,9 +127,16 @@ function loaded(): Promise<void> {
   })
 }
 
-/** As a title has it, without a full stop. */
-function reasonOf(error: unknown): string {
-  return sentence((error as ClientError).message).slice(0, -1)
+function reasonOf(error: unknown): { readonly what: Unreachable; readonly title: string } {
+  // As a title has it, without a full stop.
+  const message = sentence((error as ClientError).message).slice(0, -1)
+  const what = UNREACHABLE[message] ?? "other"
+  return { what, title: words().start.unreachable(what, message) }
+}
+
+const UNREACHABLE: Readonly<Record<string, Unreachable>> = {
+  "The service does not answer": "service",
+  "The cryptography of this page cannot be loaded": "cryptography",
 }
 
 function isUnavailable(error: unknown): boolean {

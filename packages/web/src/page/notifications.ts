@@ -2,7 +2,7 @@ import type { Headless, Told } from "@conclave/headless/browser"
 import { textOf } from "../profile/content-words.js"
 import { type People, titleOf } from "../profile/words.js"
 import { addressOf } from "../view/route.js"
-import { notificationWords } from "../words/notification-words.js"
+import { notificationWords } from "./notification-words.js"
 import type { Settings } from "./settings.js"
 
 /** `unsupported`: the browser has none, or not for this page. */

@@ -1,5 +1,6 @@
 import { isName, judgeDisplayName, nameFault, normalizeName } from "@conclave/client/browser"
-import { sentence } from "./words.js"
+import { sentence } from "../words/sentence.js"
+import { words } from "../words/words.js"
 
 /**
  * The name under which this browser speaks, so that a reload goes on with it. It is kept from the moment it is chosen:
@@ -33,12 +34,14 @@ export function keepChosenName(chosen: ChosenName | undefined): void {
 
 /** Why a name, as {@link normalizeName} returns it, cannot be one, in sentences; or `undefined`. */
 export function nameProblem(name: string): string | undefined {
-  return inSentences(nameFault(name))
+  const fault = nameFault(name)
+  return fault && inSentences(words().person.nameFault(fault))
 }
 
 /** Why a text cannot be a display name, in sentences; `undefined` where it can, and for the empty text. */
 export function displayNameProblem(text: string): string | undefined {
-  return text.trim() === "" ? undefined : inSentences(judgeDisplayName(text).fault)
+  const fault = text.trim() === "" ? undefined : judgeDisplayName(text).fault
+  return fault && inSentences(words().person.displayNameFault(fault))
 }
 
 /** Names in a field that takes several, separated by commas or spaces: no name contains either. */
@@ -53,10 +56,7 @@ export function typedNames(text: string): readonly string[] {
   ]
 }
 
-function inSentences(fault: string | undefined): string | undefined {
+function inSentences(fault: string): string {
   // What is wrong, and after it what "a name has" or "a display name has".
-  return fault
-    ?.split(/; (?=a )/)
-    .map(sentence)
-    .join(" ")
+  return fault.split("; ").map(sentence).join(" ")
 }

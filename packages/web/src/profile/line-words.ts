@@ -1,19 +1,19 @@
 import type { Line } from "@conclave/client/browser"
+import { words } from "../words/words.js"
 
 type Trouble = Exclude<Line, { readonly state: "connected" }>
 
-const KEPT = "What you write is kept on this device, and is sent as soon as it can be."
 /** What a person has to know of a line that is not as it should be. `origin`: of the page. */
 export function lineWords({ state, fault, reason }: Trouble, origin: string): string {
-  if (state === "polling") return `${pollingReason(fault, reason, origin)}; messages arrive with a delay.`
-  if (fault === "originRefused")
-    return `The service refuses pages of ${origin}: its operator has to allow that. ${KEPT}`
-  if (fault === "unavailable") return `The service is not available at the moment. ${KEPT}`
-  return `The service cannot be reached. ${KEPT}`
+  const { line } = words()
+  if (state === "polling") return line.delayed(pollingReason(fault, reason, origin))
+  if (fault === "originRefused") return `${line.originRefused(origin)} ${line.kept}`
+  return `${fault === "unavailable" ? line.unavailable : line.unreachable} ${line.kept}`
 }
 
 function pollingReason(fault: Trouble["fault"], reason: string, origin: string): string {
-  if (fault === "upgradeDropped") return "The proxy does not pass WebSockets"
-  if (fault === "originRefused") return `The service allows pages of ${origin} no stream, which its operator can change`
-  return fault === undefined ? "No stream to the service stays open" : `No stream to the service opens (${reason})`
+  const { line } = words()
+  if (fault === "upgradeDropped") return line.upgradeDropped
+  if (fault === "originRefused") return line.streamRefused(origin)
+  return fault === undefined ? line.streamBreaks : line.noStream(reason)
 }

@@ -1,33 +1,21 @@
-import { type ClientEvent, eventSeverity, eventWords, type ToldEvent } from "@conclave/client/browser"
+import { type ClientEvent, eventSeverity, type ToldEvent } from "@conclave/client/browser"
 import type { Notice } from "@conclave/headless/browser"
+import { words } from "../words/words.js"
 import { PEOPLE_SHOWN, pageReader, paragraph } from "./reader.js"
 import { listOf, type People, titleOf } from "./words.js"
-
-/** Between the messages of the conversation, which need not be named. */
-const HERE = "this conversation"
 
 /** A notice as it stands between the messages, from the point of view of the user. */
 export function noticeText({ event: told, out }: Notice, people: People, isWhole = false): string {
   const event = withoutTerms(told)
-  const reader = pageReader(people, HERE, isWhole ? Number.POSITIVE_INFINITY : PEOPLE_SHOWN)
-  if (out === undefined || event.type !== "members") return paragraph(eventWords(event, reader))
+  const reader = pageReader(people, words().notices.here, isWhole ? Number.POSITIVE_INFINITY : PEOPLE_SHOWN)
+  if (out === undefined || event.type !== "members") return paragraph(words().event(event, reader))
   const { by } = event
   const removed = by === people.name ? out.names.filter((name) => out.asked.includes(name)) : []
   const others = out.names.filter((name) => !removed.includes(name))
-  const said = eventWords({ ...event, removed }, reader)
+  const said = words().event({ ...event, removed }, reader)
   if (others.length === 0) return paragraph(said)
-  return paragraph([...said, noticeWords.out(listOf(others, people), others.length === 1)])
+  return paragraph([...said, words().notices.out(listOf(others, people), others.length === 1)])
 }
-
-export const noticeWords = {
-  all: "Show all names",
-  fewer: "Show fewer",
-  /** Of what waited until the user had looked at a key. */
-  decided: (names: string) => (names === "" ? "You looked at a new key." : `You decided about ${names}.`),
-  /** Kept by an earlier version, which did not know whether they left or were removed. */
-  out: (names: string, isOne: boolean) => `${names} ${isOne ? "is no longer a member" : "are no longer members"}`,
-}
-
 /** Whether a notice names more people than are shown at first. */
 export function isNoticeLong({ event }: Notice): boolean {
   const lists =
@@ -55,7 +43,7 @@ function withoutTerms<E extends ToldEvent>(event: E): E {
 
 /** Whether a notice stands out among the messages. */
 export function isNoticeLoud({ event }: Notice, people: People): boolean {
-  const severity = eventSeverity(event, { name: people.name, conversation: HERE })
+  const severity = eventSeverity(event, { name: people.name, conversation: words().notices.here })
   return severity === "warning" || severity === "alarm"
 }
 
@@ -75,15 +63,15 @@ export function announcementOf(
   const where = conversation === undefined || visible ? undefined : titleOf(conversation, people)
   switch (event.type) {
     case "message":
-      return eventWords(event, pageReader(people, where)).join(" ")
+      return words().event(event, pageReader(people, where)).join(" ")
     case "invited":
-      return paragraph(eventWords(event, pageReader(people, undefined)))
+      return paragraph(words().event(event, pageReader(people, undefined)))
     case "sent":
     case "refreshed":
       return undefined
     case "displayName":
     case "keyChanged":
-      return notice && `Attention: ${noticeText(notice, people)}`
+      return notice && words().notices.attention(noticeText(notice, people))
     default:
       return notice && `${where === undefined ? "" : `${where}: `}${noticeText(notice, people)}`
   }

@@ -1,3 +1,5 @@
+import { words } from "../words/words.js"
+
 /**
  * One tab at a time works with this browser's keys: two that did would encrypt twice with the same key and nonce.
  * Resolves when this tab is the one; `onWaiting` is called if another has been it for more than a moment.
@@ -23,10 +25,10 @@ const PATIENCE_MILLISECONDS = 700
 /** What the page needs and does not have here, in words; or `undefined`. */
 export function missingFromBrowser(): string | undefined {
   if (!globalThis.isSecureContext) {
-    return "Browsers lend their cryptography to secure addresses only. Open this page by https, or on this machine as localhost."
+    return words().start.insecure
   }
   if (navigator.locks === undefined || globalThis.indexedDB === undefined || globalThis.WebAssembly === undefined) {
-    return "This browser lacks Web Locks, IndexedDB or WebAssembly. Any browser of the last years has them."
+    return words().start.incapable
   }
   return undefined
 }

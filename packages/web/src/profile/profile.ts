@@ -2,9 +2,10 @@ import { type Client, type Conversation, openClient, type PersonLabel } from "@c
 import { broadcastChannel, type Headless, indexedDbKeep, openHeadless, type Told } from "@conclave/headless/browser"
 import { followMessages } from "../page/notifications.js"
 import { readSettings } from "../page/settings.js"
+import { words } from "../words/words.js"
 import { announcementOf } from "./notice-words.js"
 import { pageProvider } from "./provider.js"
-import { isolated, type People } from "./words.js"
+import { labelText, type People } from "./words.js"
 
 /** The open profile: the client, what stands between it and the page, and the words of both. */
 export class Profile implements People {
@@ -60,7 +61,7 @@ export class Profile implements People {
 
   /** How a person is named in a sentence. */
   called(name: string): string {
-    return isolated(this.label(name).text)
+    return labelText(this.label(name))
   }
 
   /** Conversations that the user has with somebody already. */
@@ -88,13 +89,13 @@ export class Profile implements People {
   async decline({ id, invitedBy = "" }: Conversation): Promise<void> {
     const who = this.called(invitedBy)
     await this.headless.decline(id)
-    this.say(`You declined the invitation by ${who}.`)
+    this.say(words().page.declined(who))
   }
 
   /** Resolves when the new group is in the list: the service and the members may hear of it later. */
   async restart({ id }: Conversation, without: readonly string[]): Promise<Conversation> {
     const after = await this.headless.restart(id, { without })
-    this.say("You go on in a new group. The others are asked.")
+    this.say(words().page.restarted)
     return after
   }
 

@@ -1,7 +1,7 @@
 import { type EventReader, personLabel } from "@conclave/client/browser"
 import { textOf } from "./content-words.js"
 import { clockTime } from "./time.js"
-import { isolated, type People, quoted, shownReason } from "./words.js"
+import { labelText, type People, quoted, shownReason } from "./words.js"
 
 /** How what happened is read on the page; `conversation`: what it is called in a sentence. */
 export function pageReader(people: People, conversation: string | undefined, peopleMax = PEOPLE_SHOWN): EventReader {
@@ -10,7 +10,7 @@ export function pageReader(people: People, conversation: string | undefined, peo
     conversation,
     peopleMax,
     person: (name) => people.called(name),
-    personAs: (name, displayName) => isolated(personLabel(name, displayName).text),
+    personAs: (name, displayName) => labelText(personLabel(name, displayName)),
     title: quoted,
     reason: shownReason,
     time: clockTime,

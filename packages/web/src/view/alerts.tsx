@@ -1,8 +1,9 @@
 import type { ShownAlert } from "@conclave/headless/browser"
-import { type AlertStep, alertButtons, alertWords, bannerWords, stepOf } from "../profile/alert-words.js"
+import { type AlertStep, alertWords, stepOf } from "../profile/alert-words.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 import { KeyAlertBanner } from "./key-alerts.js"
 import { ReportButton } from "./report-button.js"
@@ -14,7 +15,7 @@ export function Alerts({ profile }: { readonly profile: Profile }) {
   return (
     <>
       {alerts.length > 0 && (
-        <section class="alerts" aria-label={bannerWords.alerts}>
+        <section class="alerts" aria-label={words().banner.alerts}>
           {alerts.map((alert) => (
             <OneAlert key={alert.id} profile={profile} alert={alert} />
           ))}
@@ -42,12 +43,12 @@ function Outdated({ profile }: { readonly profile: Profile }) {
     <div class="banner banner-danger" role="alert">
       <AlertIcon />
       <p class="banner-text">
-        <strong>{bannerWords.outdated}</strong> {bannerWords.outdatedText}
+        <strong>{words().banner.outdated}</strong> {words().banner.outdatedText}
       </p>
       <div class="banner-actions">
         <ReportButton client={profile.client} />
         <button type="button" class="button button-primary" onClick={() => location.reload()}>
-          {bannerWords.reload}
+          {words().banner.reload}
         </button>
       </div>
     </div>
@@ -62,7 +63,7 @@ function Patience({ profile }: { readonly profile: Profile }) {
       {waiting !== undefined && (
         <p class="banner banner-quiet">
           <ClockIcon />
-          <span>{bannerWords.busy(clockTime(waiting.until))}</span>
+          <span>{words().banner.busy(clockTime(waiting.until))}</span>
         </p>
       )}
     </div>
@@ -84,8 +85,9 @@ function AlertBanner({ profile, alert }: AlertProps) {
         <strong>{headline}</strong> {text}
         {detail !== "" && (
           <details class="banner-detail">
-            <summary>{alertButtons.detail}</summary>
-            {detail}
+            <summary>{words().alertButtons.detail}</summary>
+            {/* What the client and the service say of it. */}
+            <span lang="en">{detail}</span>
           </details>
         )}
       </div>
@@ -94,7 +96,7 @@ function AlertBanner({ profile, alert }: AlertProps) {
         {step !== "report" && <ReportButton client={profile.client} />}
         {step !== "seen" && (
           <button type="button" class="button" onClick={() => profile.headless.dismiss(alert.id)}>
-            {alertButtons.seen}
+            {words().alertButtons.seen}
           </button>
         )}
       </div>
@@ -112,13 +114,13 @@ function Step({ profile, alert, step }: AlertProps & { readonly step: AlertStep 
       // What it is about may be gone: then there is nothing to do but to see it.
       return hasConversation ? (
         <a class="button button-primary" href={addressOf({ conversation, group: step === "compare" })}>
-          {alertButtons[step]}
+          {words().alertButtons[step]}
         </a>
       ) : null
     case "devices":
       return (
         <a class="button button-primary" href={addressOf({ you: true })}>
-          {alertButtons.devices}
+          {words().alertButtons.devices}
         </a>
       )
     case "evidence":
@@ -128,7 +130,7 @@ function Step({ profile, alert, step }: AlertProps & { readonly step: AlertStep 
     case "seen":
       return (
         <button type="button" class="button button-primary" onClick={() => profile.headless.dismiss(alert.id)}>
-          {alertButtons.seen}
+          {words().alertButtons.seen}
         </button>
       )
   }
@@ -146,7 +148,7 @@ function SaveEvidence({ evidence }: { readonly evidence: Uint8Array }) {
   }
   return (
     <button type="button" class="button button-primary" onClick={save}>
-      {alertButtons.evidence}
+      {words().alertButtons.evidence}
     </button>
   )
 }

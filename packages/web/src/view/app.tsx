@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useReducer } from "preact/hooks"
 import { Opening } from "../opening.js"
 import { refuseFiles } from "../page/dropping.js"
+import { onLanguage } from "../words/words.js"
 import { Shell } from "./shell.js"
 import { Broken, Elsewhere, Forgotten, OpeningScreen, Unsuitable } from "./start.js"
 import { Welcome } from "./welcome.js"
@@ -11,6 +12,7 @@ export function App() {
   useEffect(() => refuseFiles(() => refuse(undefined)), [])
   const opening = useMemo(() => new Opening(() => redraw(undefined)), [])
   useEffect(() => void opening.start(), [opening])
+  useEffect(() => onLanguage(() => redraw(undefined)), [])
   const { phase } = opening
   switch (phase.type) {
     case "starting":

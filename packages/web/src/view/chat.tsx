@@ -1,10 +1,9 @@
 import type { Conversation } from "@conclave/client/browser"
 import type { RefObject } from "preact"
 import { useEffect, useMemo, useRef, useState } from "preact/hooks"
-import { membersWords } from "../profile/members-words.js"
-import { chatWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
-import { isolated, list, titleOf } from "../profile/words.js"
+import { isolated, titleOf } from "../profile/words.js"
+import { list, words } from "../words/words.js"
 import { Composer } from "./composer.js"
 import { HeaderTrust } from "./header-trust.js"
 import { BackIcon, Mark, PeopleIcon, SearchIcon } from "./icons.js"
@@ -45,7 +44,7 @@ function OpenChat({ profile, conversation, groupShown }: OpenChatProps) {
     head.current?.querySelector<HTMLElement>(".find-toggle")?.focus()
   }
   return (
-    <main class="chat-pane" aria-label={chatWords.conversation} onKeyDown={press}>
+    <main class="chat-pane" aria-label={words().chat.conversation} onKeyDown={press}>
       <ChatHead
         profile={profile}
         conversation={conversation}
@@ -79,7 +78,7 @@ function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: 
   }, [groupShown])
   return (
     <header class="pane-head chat-head" ref={head}>
-      <button type="button" class="icon-button only-narrow" aria-label={chatWords.all} onClick={() => goTo({})}>
+      <button type="button" class="icon-button only-narrow" aria-label={words().chat.all} onClick={() => goTo({})}>
         <BackIcon />
       </button>
       <div class="chat-head-text">
@@ -89,16 +88,16 @@ function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: 
         </h1>
         <p>
           {status === "left"
-            ? chatWords.noMember
+            ? words().chat.noMember
             : others.length === 0
-              ? chatWords.onlyYou
-              : list([chatWords.you, ...others.map((name) => profile.called(name))])}
+              ? words().chat.onlyYou
+              : list([words().chat.you, ...others.map((name) => profile.called(name))])}
         </p>
       </div>
       <button
         type="button"
         class="icon-button find-toggle"
-        aria-label={chatWords.find}
+        aria-label={words().chat.find}
         aria-pressed={finding}
         onClick={onFind}
       >
@@ -112,7 +111,7 @@ function ChatHead({ profile, conversation, groupShown, head, finding, onFind }: 
         onClick={() => goTo({ conversation: id, group: !groupShown })}
       >
         <PeopleIcon />
-        <span class="group-toggle-text">{membersWords.panel}</span>
+        <span class="group-toggle-text">{words().members.panel}</span>
       </button>
     </header>
   )
@@ -122,8 +121,10 @@ function NothingChosen({ profile }: { readonly profile: Profile }) {
   return (
     <main class="chat-pane chat-nothing">
       <Mark size={56} />
-      <h1>{chatWords.youAre(profile.called(profile.name))}</h1>
-      <p>{profile.client.conversations.size === 0 ? chatWords.begin(isolated(profile.name)) : chatWords.choose}</p>
+      <h1>{words().chat.youAre(profile.called(profile.name))}</h1>
+      <p>
+        {profile.client.conversations.size === 0 ? words().chat.begin(isolated(profile.name)) : words().chat.choose}
+      </p>
     </main>
   )
 }

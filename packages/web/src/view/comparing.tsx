@@ -1,6 +1,6 @@
 import { useId, useState } from "preact/hooks"
 import { type CodeKind, type Compared, compareCode, scannableText } from "../profile/codes.js"
-import { compareWords } from "../profile/compare-words.js"
+import { partWords } from "../words/words.js"
 import { Code, CopyButton } from "./code.js"
 import { AlertIcon, ShieldIcon } from "./icons.js"
 import { QrPicture } from "./qr-picture.js"
@@ -23,7 +23,7 @@ export interface ComparingProps {
 export function Comparing({ kind, code, label, testId, hasPicture, matched, mismatch, onCompared }: ComparingProps) {
   const [result, setResult] = useState<Compared>()
   const [isScanning, setScanning] = useState(false)
-  const [trouble, setTrouble] = useState(canScan() ? "" : compareWords.cannotScan)
+  const [trouble, setTrouble] = useState(canScan() ? "" : partWords().compare.cannotScan)
   const check = (text: string) => {
     const compared = compareCode(text, { kind, code })
     setResult(compared)
@@ -33,20 +33,20 @@ export function Comparing({ kind, code, label, testId, hasPicture, matched, mism
   }
   const failed = () => {
     setScanning(false)
-    setTrouble(compareWords.noCamera)
+    setTrouble(partWords().compare.noCamera)
   }
   return (
     <div class="comparing">
       <Code code={code} label={label} testId={testId} />
-      {hasPicture && !isScanning && <QrPicture text={scannableText(kind, code)} label={compareWords.picture} />}
+      {hasPicture && !isScanning && <QrPicture text={scannableText(kind, code)} label={partWords().compare.picture} />}
       {isScanning && <Scanner onFound={check} onFailed={failed} />}
       <div class="action-row">
         {canScan() && (
           <button type="button" class="button" aria-pressed={isScanning} onClick={() => setScanning(!isScanning)}>
-            {isScanning ? compareWords.stopScanning : compareWords.scan}
+            {isScanning ? partWords().compare.stopScanning : partWords().compare.scan}
           </button>
         )}
-        {hasPicture && <CopyButton text={code} label={compareWords.copy} done={compareWords.copied} />}
+        {hasPicture && <CopyButton text={code} label={partWords().compare.copy} done={partWords().compare.copied} />}
       </div>
       {trouble !== "" && <p class="hint">{trouble}</p>}
       <Typed onCheck={check} />
@@ -61,9 +61,9 @@ export function Comparing({ kind, code, label, testId, hasPicture, matched, mism
             <AlertIcon /> {mismatch}
           </p>
         )}
-        {result === "notACode" && <p class="field-problem">{compareWords.notACode}</p>}
+        {result === "notACode" && <p class="field-problem">{partWords().compare.notACode}</p>}
         {result === "wrongLength" && (
-          <p class="field-problem">{compareWords.wrongLength(code.replaceAll(" ", "").length)}</p>
+          <p class="field-problem">{partWords().compare.wrongLength(code.replaceAll(" ", "").length)}</p>
         )}
       </div>
     </div>
@@ -79,7 +79,7 @@ function Typed({ onCheck }: { readonly onCheck: (text: string) => void }) {
   }
   return (
     <form class="typed" onSubmit={submit} noValidate>
-      <label for={id}>{compareWords.typed}</label>
+      <label for={id}>{partWords().compare.typed}</label>
       <div class="field-row">
         <input
           id={id}
@@ -91,7 +91,7 @@ function Typed({ onCheck }: { readonly onCheck: (text: string) => void }) {
           spellcheck={false}
         />
         <button type="submit" class="button">
-          {compareWords.check}
+          {partWords().compare.check}
         </button>
       </div>
     </form>

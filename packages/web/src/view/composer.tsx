@@ -1,8 +1,8 @@
 import type { Conversation, ConversationStatus } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
-import { composerWords, messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { SendIcon } from "./icons.js"
 import { part } from "./part.js"
 
@@ -78,7 +78,7 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
       }}
     >
       <label class="visually-hidden" for={fieldId}>
-        {messageWords.messageTo(titleOf(conversation, profile))}
+        {words().messages.messageTo(titleOf(conversation, profile))}
       </label>
       <textarea
         ref={field}
@@ -86,12 +86,12 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
         rows={1}
         dir="auto"
         value={text}
-        placeholder={messageWords.write}
+        placeholder={words().messages.write}
         onInput={(event) => change(event.currentTarget.value)}
         onKeyDown={press}
         enterkeyhint="send"
       />
-      <button type="submit" class="send-button" aria-label={messageWords.send} disabled={text.trim() === ""}>
+      <button type="submit" class="send-button" aria-label={words().messages.send} disabled={text.trim() === ""}>
         <SendIcon />
       </button>
     </form>
@@ -102,7 +102,7 @@ function OpenComposer({ profile, conversation }: ComposerProps) {
 function RefusedKeys({ profile }: { readonly profile: Profile }) {
   return profile.headless.getSnapshot().refusedKeys.map(({ id, event }) => (
     <button key={id} type="button" class="text-button" onClick={() => profile.headless.reconsiderKey(id)}>
-      {messageWords.lookAgain(event.type === "keyChanged" ? profile.called(event.name) : "")}
+      {words().messages.lookAgain(event.type === "keyChanged" ? profile.called(event.name) : "")}
     </button>
   ))
 }
@@ -118,7 +118,7 @@ function closedReason(status: ConversationStatus): string | undefined {
     case "continued":
     case "halted":
     case "invited":
-      return composerWords[status]
+      return words().composer[status]
     case "creating":
     case "stopped":
     case "recovering":

@@ -1,9 +1,8 @@
 import type { RefObject } from "preact"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
-import { answerWords, emptyWords, listWords } from "../profile/list-words.js"
 import type { Profile } from "../profile/profile.js"
-import { searchWords } from "../profile/search-words.js"
-import { youWords } from "../profile/you-words.js"
+import { isolated } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { Rows, type RowsProps } from "./conversation-rows.js"
 import { ChevronIcon, Mark, PenIcon, PersonIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
@@ -27,7 +26,7 @@ export interface ConversationListProps {
 export function ConversationList({ profile, selected, onForget }: ConversationListProps) {
   const [creating, setCreating] = useState(false)
   const [renaming, setRenaming] = useState(false)
-  const [words, setWords] = useState("")
+  const [typed, setTyped] = useState("")
   const field = useRef<HTMLInputElement>(null)
   const { conversations, archived } = profile.headless.getSnapshot()
   const leave = () => {
@@ -35,22 +34,22 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
     field.current?.select()
   }
   return (
-    <nav class="list-pane" aria-label={listWords.region}>
+    <nav class="list-pane" aria-label={words().list.region}>
       <header class="pane-head">
         <Mark size={24} />
         <span class="wordmark">Conclave</span>
-        <a class="icon-button" href={addressOf({ you: true })} aria-label={youWords.open}>
+        <a class="icon-button" href={addressOf({ you: true })} aria-label={words().list.openYou}>
           <PersonIcon />
         </a>
-        <button type="button" class="icon-button" aria-label={listWords.create} onClick={() => setCreating(true)}>
+        <button type="button" class="icon-button" aria-label={words().list.create} onClick={() => setCreating(true)}>
           <PlusIcon />
         </button>
       </header>
-      {conversations.length + archived.length > 0 && <SearchField words={words} onWords={setWords} field={field} />}
-      {words.trim() === "" ? (
+      {conversations.length + archived.length > 0 && <SearchField typed={typed} onTyped={setTyped} field={field} />}
+      {typed.trim() === "" ? (
         <Lists profile={profile} selected={selected} onCreate={() => setCreating(true)} />
       ) : (
-        <SearchResults profile={profile} words={words} onLeave={leave} />
+        <SearchResults profile={profile} typed={typed} onLeave={leave} />
       )}
       <footer class="list-foot">
         <Avatar profile={profile} name={profile.name} />
@@ -62,7 +61,7 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
           <button
             type="button"
             class="icon-button"
-            aria-label={listWords.displayName}
+            aria-label={words().list.displayName}
             onClick={() => setRenaming(true)}
           >
             <PenIcon />
@@ -77,13 +76,13 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
 }
 
 interface SearchFieldProps {
-  readonly words: string
-  readonly onWords: (words: string) => void
+  readonly typed: string
+  readonly onTyped: (typed: string) => void
   readonly field: RefObject<HTMLInputElement | null>
 }
 
 /** Ctrl+K, or ⌘K, leads here from everywhere; the arrow down leads into what was found. */
-function SearchField({ words, onWords, field }: SearchFieldProps) {
+function SearchField({ typed, onTyped, field }: SearchFieldProps) {
   const fieldId = useId()
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
@@ -98,7 +97,7 @@ function SearchField({ words, onWords, field }: SearchFieldProps) {
     return () => removeEventListener("keydown", press)
   }, [])
   const press = (event: KeyboardEvent) => {
-    if (event.key === "Escape") onWords("")
+    if (event.key === "Escape") onTyped("")
     else if (event.key === "ArrowDown") {
       document.querySelector<HTMLElement>(".search-results [data-roving], .list-row[tabindex='0']")?.focus()
     } else return
@@ -107,7 +106,7 @@ function SearchField({ words, onWords, field }: SearchFieldProps) {
   return (
     <search class="list-search">
       <label class="visually-hidden" for={fieldId}>
-        {searchWords.field}
+        {words().search.field}
       </label>
       <input
         id={fieldId}
@@ -115,9 +114,9 @@ function SearchField({ words, onWords, field }: SearchFieldProps) {
         class="input"
         type="search"
         dir="auto"
-        value={words}
-        placeholder={searchWords.search}
-        onInput={(event) => onWords(event.currentTarget.value)}
+        value={typed}
+        placeholder={words().search.search}
+        onInput={(event) => onTyped(event.currentTarget.value)}
         onKeyDown={press}
         autocomplete="off"
         aria-keyshortcuts="Control+K Meta+K"
@@ -137,14 +136,14 @@ function Lists({ profile, selected, onCreate }: ListsProps) {
         <div class="list-empty">
           {invitations.length === 0 ? (
             <>
-              <p>{listWords.none}</p>
-              <p>{emptyWords(profile.name)}</p>
+              <p>{words().list.none}</p>
+              <p>{words().list.empty(isolated(profile.name))}</p>
             </>
           ) : (
-            <p>{answerWords(invitations.length)}</p>
+            <p>{words().list.answer(invitations.length)}</p>
           )}
           <button type="button" class="button button-primary" onClick={onCreate}>
-            {listWords.create}
+            {words().list.create}
           </button>
         </div>
       ) : (
@@ -161,9 +160,9 @@ function Archive(props: RowsProps) {
   const [isOpen, setOpen] = useState(false)
   const isShown = isOpen || conversations.some(({ id }) => id === selected)
   return (
-    <section class="archive" aria-label={listWords.archive}>
+    <section class="archive" aria-label={words().list.archive}>
       <button type="button" class="button button-quiet" aria-expanded={isShown} onClick={() => setOpen(!isOpen)}>
-        <ChevronIcon /> {listWords.archived} <span class="count">{conversations.length}</span>
+        <ChevronIcon /> {words().list.archived} <span class="count">{conversations.length}</span>
       </button>
       {isShown && <Rows {...props} />}
     </section>

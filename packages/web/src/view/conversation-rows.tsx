@@ -1,11 +1,12 @@
 import type { ConversationSummary } from "@conclave/headless/browser"
 import { useLayoutEffect, useMemo, useReducer, useRef } from "preact/hooks"
 import { textOf } from "../profile/content-words.js"
-import { listWords, nothingSaidWords, stateWords } from "../profile/list-words.js"
+import { nothingSaidWords, stateWords } from "../profile/list-words.js"
 import { colourOf } from "../profile/person-colours.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { shownTitle, titleOf } from "../profile/words.js"
+import { language, words } from "../words/words.js"
 import { MuteIcon } from "./icons.js"
 import { initialOf } from "./person.js"
 import { addressOf } from "./route.js"
@@ -150,7 +151,7 @@ function Row({ profile, conversation, isSelected, isStop }: RowProps) {
         isStop={isStop}
       />
     ),
-    [conversation, title, by, draft, isSelected, isStop],
+    [conversation, title, by, draft, isSelected, isStop, language()],
   )
 }
 
@@ -181,7 +182,7 @@ function DrawnRow({ conversation, title, by, draft, state, isSelected, isStop }:
           {isMuted && (
             <>
               <MuteIcon />
-              <span class="visually-hidden">{listWords.muted}</span>
+              <span class="visually-hidden">{words().list.muted}</span>
             </>
           )}
         </span>
@@ -194,7 +195,7 @@ function DrawnRow({ conversation, title, by, draft, state, isSelected, isStop }:
         {unread > 0 && (
           <span class={isMuted ? "unread is-muted" : "unread"}>
             {unread}
-            <span class="visually-hidden">{listWords.unread}</span>
+            <span class="visually-hidden">{words().list.unread}</span>
           </span>
         )}
       </span>
@@ -211,14 +212,14 @@ function Summary({ conversation, by, draft, state }: SummaryProps) {
   if (draft !== "") {
     return (
       <>
-        <span class="list-row-draft">{listWords.draft}</span> <bdi>{lineOf(draft)}</bdi>
+        <span class="list-row-draft">{words().list.draft}</span> <bdi>{lineOf(draft)}</bdi>
       </>
     )
   }
   if (last === undefined) return <>{nothingSaidWords(conversation)}</>
   return (
     <>
-      {last.own ? listWords.you : by}: <bdi>{lineOf(textOf(last.content))}</bdi>
+      {last.own ? words().list.you : by}: <bdi>{lineOf(textOf(last.content))}</bdi>
     </>
   )
 }

@@ -1,5 +1,5 @@
 import { useId, useState } from "preact/hooks"
-import { messageWords } from "../profile/message-words.js"
+import { partWords } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 
 export interface DayDialogProps {
@@ -15,15 +15,15 @@ export function DayDialog({ onGo, onClose }: DayDialogProps) {
   const submit = async (event: Event) => {
     event.preventDefault()
     const day = dayIn(text)
-    if (day === undefined) return setTrouble(messageWords.noDay)
+    if (day === undefined) return setTrouble(partWords().days.noDay)
     setTrouble(undefined)
     if (await onGo(day)) onClose()
-    else setTrouble(messageWords.noneSince)
+    else setTrouble(partWords().days.noneSince)
   }
   return (
-    <Dialog title={messageWords.goToDay} onClose={onClose}>
+    <Dialog title={partWords().days.goToDay} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)} noValidate>
-        <label for={ids.field}>{messageWords.day}</label>
+        <label for={ids.field}>{partWords().days.day}</label>
         <input
           id={ids.field}
           class="input"
@@ -41,10 +41,10 @@ export function DayDialog({ onGo, onClose }: DayDialogProps) {
         )}
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
-            {messageWords.cancel}
+            {partWords().days.cancel}
           </button>
           <button type="submit" class="button button-primary">
-            {messageWords.go}
+            {partWords().days.go}
           </button>
         </div>
       </form>

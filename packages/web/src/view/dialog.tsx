@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact"
 import { useId, useLayoutEffect, useRef } from "preact/hooks"
+import { words } from "../words/words.js"
 import { CloseIcon } from "./icons.js"
 
 export interface DialogProps {
@@ -29,7 +30,7 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
     <dialog ref={dialog} class={wide ? "dialog dialog-wide" : "dialog"} aria-labelledby={titleId} onCancel={onClose}>
       <header class="dialog-head">
         <h2 id={titleId}>{title}</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={onClose}>
+        <button type="button" class="icon-button" aria-label={words().page.close} onClick={onClose}>
           <CloseIcon />
         </button>
       </header>
@@ -52,7 +53,7 @@ export function Confirmation({ title, action, onConfirm, onClose, children }: Co
       <p>{children}</p>
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose}>
-          Cancel
+          {words().page.cancel}
         </button>
         <button type="button" class="button button-danger" onClick={onConfirm}>
           {action}

@@ -2,6 +2,7 @@ import { useId, useState } from "preact/hooks"
 import { displayNameProblem } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
 import { isolated, problem } from "../profile/words.js"
+import { partWords, words } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 
 /** To say what others see beside one's name. */
@@ -25,9 +26,9 @@ export function DisplayNameDialog({ profile, onClose }: { readonly profile: Prof
     }
   }
   return (
-    <Dialog title="What others see" onClose={onClose}>
+    <Dialog title={partWords().displayName.title} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)} noValidate>
-        <label for={ids.field}>Display name</label>
+        <label for={ids.field}>{partWords().displayName.label}</label>
         <input
           id={ids.field}
           class="input"
@@ -44,15 +45,14 @@ export function DisplayNameDialog({ profile, onClose }: { readonly profile: Prof
           </p>
         )}
         <p class="hint" id={ids.hint}>
-          It stands beside your name, {isolated(profile.name)}, which stays as it is. Leave it empty to show the name
-          alone. Others are told of the change when their devices look you up the next time.
+          {partWords().displayName.hint(isolated(profile.name))}
         </p>
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
-            Cancel
+            {words().page.cancel}
           </button>
           <button type="submit" class="button button-primary" disabled={saving}>
-            {saving ? "Saving…" : "Save"}
+            {saving ? partWords().displayName.saving : partWords().displayName.save}
           </button>
         </div>
       </form>

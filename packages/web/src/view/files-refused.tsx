@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks"
-import { filesRefused } from "../words/page-words.js"
+import { words } from "../words/words.js"
 
 const SHOWN_MILLISECONDS = 10_000
 
@@ -12,5 +12,5 @@ export function FilesRefused({ count }: { readonly count: number }) {
     const timer = setTimeout(() => setShown(false), SHOWN_MILLISECONDS)
     return () => clearTimeout(timer)
   }, [count])
-  return <div role="status">{isShown && <p class="banner banner-quiet">{filesRefused}</p>}</div>
+  return <div role="status">{isShown && <p class="banner banner-quiet">{words().page.filesRefused}</p>}</div>
 }

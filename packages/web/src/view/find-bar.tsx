@@ -1,7 +1,8 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
-import { positionWords, searchWords } from "../profile/search-words.js"
+import { positionWords } from "../profile/search-words.js"
+import { words } from "../words/words.js"
 import { CloseIcon, DownIcon, UpIcon } from "./icons.js"
 import { useSearch } from "./use-search.js"
 
@@ -16,18 +17,18 @@ const FOUND_MAX = 1_000
 
 /** Goes from match to match in one conversation, the latest first; those that are not drawn included. */
 export function FindBar({ profile, conversation, onFound, onClose }: FindBarProps) {
-  const [words, setWords] = useState("")
+  const [typed, setTyped] = useState("")
   const [at, setAt] = useState(0)
   const field = useRef<HTMLInputElement>(null)
   const fieldId = useId()
-  const { hits, isOver } = useSearch(profile, words, FOUND_MAX, conversation.id)
+  const { hits, isOver } = useSearch(profile, typed, FOUND_MAX, conversation.id)
   const seq = hits[at]?.seq
   useEffect(() => field.current?.focus(), [])
   useEffect(() => {
     if (seq !== undefined) onFound({ seq })
   }, [seq])
   const change = (value: string) => {
-    setWords(value)
+    setTyped(value)
     setAt(0)
   }
   const go = (step: number) => {
@@ -42,7 +43,7 @@ export function FindBar({ profile, conversation, onFound, onClose }: FindBarProp
   return (
     <search class="find-bar" onKeyDown={press}>
       <label class="visually-hidden" for={fieldId}>
-        {searchWords.find}
+        {words().search.find}
       </label>
       <input
         id={fieldId}
@@ -50,18 +51,18 @@ export function FindBar({ profile, conversation, onFound, onClose }: FindBarProp
         class="input"
         type="search"
         dir="auto"
-        placeholder={searchWords.find}
-        value={words}
+        placeholder={words().search.find}
+        value={typed}
         onInput={(event) => change(event.currentTarget.value)}
         autocomplete="off"
       />
       <span class="find-count" role="status">
-        {words.trim() === "" ? "" : positionWords(at, hits.length, isOver)}
+        {typed.trim() === "" ? "" : positionWords(at, hits.length, isOver)}
       </span>
       <button
         type="button"
         class="icon-button"
-        aria-label={searchWords.earlier}
+        aria-label={words().search.earlier}
         disabled={hits.length < 2}
         onClick={() => go(1)}
       >
@@ -70,13 +71,13 @@ export function FindBar({ profile, conversation, onFound, onClose }: FindBarProp
       <button
         type="button"
         class="icon-button"
-        aria-label={searchWords.later}
+        aria-label={words().search.later}
         disabled={hits.length < 2}
         onClick={() => go(-1)}
       >
         <DownIcon />
       </button>
-      <button type="button" class="icon-button" aria-label={searchWords.close} onClick={onClose}>
+      <button type="button" class="icon-button" aria-label={words().search.close} onClick={onClose}>
         <CloseIcon />
       </button>
     </search>

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { isolated, problem } from "../profile/words.js"
-import { forgettingWords as words } from "../words/settings-words.js"
+import { partWords } from "../words/words.js"
 import { Check } from "./check.js"
 import { Dialog } from "./dialog.js"
 
@@ -32,12 +32,15 @@ export function Forgetting({ profile, onClose, onForget }: ForgettingProps) {
     onForget()
   }
   return (
-    <Dialog title={words.title} onClose={onClose}>
-      <List title={words.deleted} items={words.deletedItems} />
-      <List title={words.kept} items={erases ? words.keptItemsWithoutName : words.keptItems(name)} />
+    <Dialog title={partWords().forgetting.title} onClose={onClose}>
+      <List title={partWords().forgetting.deleted} items={partWords().forgetting.deletedItems} />
+      <List
+        title={partWords().forgetting.kept}
+        items={erases ? partWords().forgetting.keptItemsWithoutName : partWords().forgetting.keptItems(name)}
+      />
       <Check
-        label={words.erase(name)}
-        hint={words.eraseHint}
+        label={partWords().forgetting.erase(name)}
+        hint={partWords().forgetting.eraseHint}
         isChecked={erases}
         isDisabled={isErasing}
         onChange={setErases}
@@ -49,10 +52,10 @@ export function Forgetting({ profile, onClose, onForget }: ForgettingProps) {
       )}
       <div class="dialog-actions">
         <button type="button" class="button" onClick={onClose} disabled={isErasing}>
-          {words.cancel}
+          {partWords().forgetting.cancel}
         </button>
         <button type="button" class="button button-danger" onClick={() => void confirm()} disabled={isErasing}>
-          {isErasing ? words.erasing : words.action}
+          {isErasing ? partWords().forgetting.erasing : partWords().forgetting.action}
         </button>
       </div>
     </Dialog>

@@ -1,9 +1,9 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
-import { membersWords } from "../profile/members-words.js"
 import type { Profile } from "../profile/profile.js"
 import { listOf, problem, quoted, titleOf } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon, KeyIcon, LeaveIcon, TreeIcon } from "./icons.js"
 import { Members } from "./members.js"
@@ -35,13 +35,18 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it has a role, one of two.
     // biome-ignore lint/a11y/useAriaPropsSupportedByRole: both have a label.
-    <div class="group-pane" role={isAlone ? "main" : "complementary"} aria-label={membersWords.panel} onKeyDown={press}>
+    <div
+      class="group-pane"
+      role={isAlone ? "main" : "complementary"}
+      aria-label={words().members.panel}
+      onKeyDown={press}
+    >
       <header class="pane-head group-head">
-        <button type="button" class="icon-button only-overlaid" aria-label={membersWords.back} onClick={close}>
+        <button type="button" class="icon-button only-overlaid" aria-label={words().members.back} onClick={close}>
           <BackIcon />
         </button>
         <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
-          {membersWords.panel}
+          {words().members.panel}
         </h2>
       </header>
       <div class="group-cards">
@@ -62,11 +67,11 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
 /** The way to what is inside, for those who want to see it. */
 function Inside({ id }: { readonly id: string }) {
   return (
-    <section class="card actions" aria-label={membersWords.inside}>
-      <p class="hint">{membersWords.insideText}</p>
+    <section class="card actions" aria-label={words().members.inside}>
+      <p class="hint">{words().members.insideText}</p>
       <div class="action-row">
         <a class="button" href={addressOf({ conversation: id, inspector: true })}>
-          <TreeIcon /> {membersWords.look}
+          <TreeIcon /> {words().members.look}
         </a>
       </div>
     </section>
@@ -82,13 +87,13 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
     event.preventDefault()
     const names = typedNames(text)
     const wrong = names.map((name) => ({ name, why: nameProblem(name) })).find(({ why }) => why !== undefined)
-    if (names.length === 0) return setOutcome({ good: false, words: membersWords.inviteNobody })
+    if (names.length === 0) return setOutcome({ good: false, words: words().members.inviteNobody })
     if (wrong !== undefined) return setOutcome({ good: false, words: `${quoted(wrong.name)}: ${wrong.why}` })
     const present = names.filter((name) => conversation.members.includes(name))
     if (present.length === names.length) {
       return setOutcome({
         good: false,
-        words: membersWords.present(listOf(present, profile), present.length === 1),
+        words: words().members.present(listOf(present, profile), present.length === 1),
       })
     }
     setOutcome(undefined)
@@ -96,7 +101,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
     try {
       await conversation.invite(...names)
       setText("")
-      setOutcome({ good: true, words: membersWords.added(listOf(names, profile)) })
+      setOutcome({ good: true, words: words().members.added(listOf(names, profile)) })
     } catch (error) {
       setOutcome({ good: false, words: problem(error, { names }) })
     } finally {
@@ -105,7 +110,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
   }
   return (
     <form class="card invitation" onSubmit={(event) => void submit(event)} noValidate>
-      <label for={ids.field}>{membersWords.invite}</label>
+      <label for={ids.field}>{words().members.invite}</label>
       <div class="field-row">
         <input
           id={ids.field}
@@ -119,7 +124,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
           aria-invalid={outcome?.good === false}
         />
         <button type="submit" class="button" disabled={waiting}>
-          {waiting ? membersWords.adding : membersWords.inviteAction}
+          {waiting ? words().members.adding : words().members.inviteAction}
         </button>
       </div>
       <p
@@ -127,7 +132,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
         id={ids.hint}
         role="status"
       >
-        {outcome?.words ?? membersWords.inviteHint}
+        {outcome?.words ?? words().members.inviteHint}
       </p>
     </form>
   )
@@ -143,7 +148,7 @@ function Actions({ profile, conversation }: GroupPanelProps) {
     setOutcome("")
     try {
       await conversation.refresh()
-      setOutcome(membersWords.renewed)
+      setOutcome(words().members.renewed)
     } catch (error) {
       setOutcome(problem(error))
     } finally {
@@ -163,27 +168,27 @@ function Actions({ profile, conversation }: GroupPanelProps) {
     )
   }
   return (
-    <section class="card actions" aria-label={membersWords.actions}>
+    <section class="card actions" aria-label={words().members.actions}>
       <Rename conversation={conversation} />
       <div class="action-row">
         <button type="button" class="button" disabled={refreshing} onClick={() => void refresh()}>
-          <KeyIcon /> {refreshing ? membersWords.renewing : membersWords.renew}
+          <KeyIcon /> {refreshing ? words().members.renewing : words().members.renew}
         </button>
         <button type="button" class="button button-danger-quiet" onClick={() => setLeaving(true)}>
-          <LeaveIcon /> {membersWords.leave}
+          <LeaveIcon /> {words().members.leave}
         </button>
       </div>
       <p class="hint" role="status">
-        {outcome || membersWords.renewHint}
+        {outcome || words().members.renewHint}
       </p>
       {leaving && (
         <Confirmation
-          title={membersWords.leaveTitle(titleOf(conversation, profile))}
-          action={membersWords.leave}
+          title={words().members.leaveTitle(titleOf(conversation, profile))}
+          action={words().members.leave}
           onConfirm={leave}
           onClose={() => setLeaving(false)}
         >
-          {membersWords.leaveText}
+          {words().members.leaveText}
         </Confirmation>
       )}
     </section>
@@ -208,7 +213,7 @@ function Rename({ conversation }: { readonly conversation: Conversation }) {
   }
   return (
     <form class="rename" onSubmit={(event) => void submit(event)} noValidate>
-      <label for={fieldId}>{membersWords.rename}</label>
+      <label for={fieldId}>{words().members.rename}</label>
       <div class="field-row">
         <input
           id={fieldId}
@@ -220,7 +225,7 @@ function Rename({ conversation }: { readonly conversation: Conversation }) {
           dir="auto"
         />
         <button type="submit" class="button" disabled={text === undefined || text.trim() === conversation.title}>
-          {membersWords.renameAction}
+          {words().members.renameAction}
         </button>
       </div>
       {trouble !== "" && (

@@ -1,6 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
-import { compareWords } from "../profile/compare-words.js"
 import type { Profile } from "../profile/profile.js"
+import { words } from "../words/words.js"
 import { AlertIcon, ShieldIcon } from "./icons.js"
 
 export interface HeaderTrustProps {
@@ -14,17 +14,17 @@ export function HeaderTrust({ profile, conversation: { id, status, members } }: 
   const comparisons = others.map((name) => profile.headless.comparison(id, name))
   if (comparisons.includes("changed")) {
     return (
-      <span class="header-trust is-changed" title={compareWords.someChanged}>
+      <span class="header-trust is-changed" title={words().trust.someChanged}>
         <AlertIcon />
-        <span class="visually-hidden">{compareWords.someChanged}</span>
+        <span class="visually-hidden">{words().trust.someChanged}</span>
       </span>
     )
   }
   if (others.length === 0 || comparisons.includes("none")) return null
   return (
-    <span class="header-trust" title={compareWords.allVerified}>
+    <span class="header-trust" title={words().trust.allVerified}>
       <ShieldIcon />
-      <span class="visually-hidden">{compareWords.allVerified}</span>
+      <span class="visually-hidden">{words().trust.allVerified}</span>
     </span>
   )
 }

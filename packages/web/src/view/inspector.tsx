@@ -2,11 +2,11 @@ import type { Conversation, Inspection } from "@conclave/client/browser"
 import type { KeptCommit } from "@conclave/headless/browser"
 import { hexOf } from "@conclave/headless/parts"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { inspectorWords as words } from "../profile/inspector-words.js"
 import { grouped } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
 import { clockTime, shortTime } from "../profile/time.js"
-import { list, listOf } from "../profile/words.js"
+import { listOf } from "../profile/words.js"
+import { list, partWords } from "../words/words.js"
 import { BackIcon } from "./icons.js"
 import { goTo } from "./route.js"
 import { TreeCard } from "./tree-card.js"
@@ -27,18 +27,22 @@ export function Inspector({ profile, conversation }: InspectorProps) {
   const isInside = status !== "left" && status !== "lost"
   return (
     // biome-ignore lint/a11y/useAriaPropsSupportedByRole: each of the two roles has a label.
-    <div class="group-pane inspector" role={isAlone ? "main" : "complementary"} aria-label={words.title}>
+    <div
+      class="group-pane inspector"
+      role={isAlone ? "main" : "complementary"}
+      aria-label={partWords().inspector.title}
+    >
       <header class="pane-head group-head">
         <button
           type="button"
           class="icon-button"
-          aria-label={words.back}
+          aria-label={partWords().inspector.back}
           onClick={() => goTo({ conversation: id, group: true })}
         >
           <BackIcon />
         </button>
         <h2 tabIndex={-1} aria-level={isAlone ? 1 : 2} ref={title}>
-          {words.title}
+          {partWords().inspector.title}
         </h2>
       </header>
       <div class="group-cards">
@@ -56,16 +60,19 @@ export function Inspector({ profile, conversation }: InspectorProps) {
 function Timeline({ profile, commits }: { readonly profile: Profile; readonly commits: readonly KeptCommit[] }) {
   return (
     <section class="card" aria-labelledby="timeline-title">
-      <h3 id="timeline-title">{words.timeline}</h3>
-      <p class="explanation">{commits.length === 0 ? words.noCommits : words.timelineText}</p>
+      <h3 id="timeline-title">{partWords().inspector.timeline}</h3>
+      <p class="explanation">
+        {commits.length === 0 ? partWords().inspector.noCommits : partWords().inspector.timelineText}
+      </p>
       <ol class="timeline" reversed>
         {[...commits].reverse().map((commit) => (
           <li key={commit.seq}>
             <span class="timeline-epoch">{commit.epoch}</span>
             <span class="timeline-text">
-              {words.made(committerOf(commit, profile), changesOf(commit, profile))}
+              {partWords().inspector.made(committerOf(commit, profile), changesOf(commit, profile))}
               <span class="timeline-facts">
-                {words.place(commit.seq)}, {commit.path ? words.withPath : words.withoutPath},{" "}
+                {partWords().inspector.place(commit.seq)},{" "}
+                {commit.path ? partWords().inspector.withPath : partWords().inspector.withoutPath},{" "}
                 <time dateTime={new Date(commit.at).toISOString()}>{shortTime(new Date(commit.at))}</time>
               </span>
             </span>
@@ -77,36 +84,36 @@ function Timeline({ profile, commits }: { readonly profile: Profile; readonly co
 }
 
 function committerOf({ by, own }: KeptCommit, profile: Profile): string {
-  if (own) return words.you
-  return by === "" ? words.somebody : profile.called(by)
+  if (own) return partWords().inspector.you
+  return by === "" ? partWords().inspector.somebody : profile.called(by)
 }
 
 function changesOf({ added, removed, path, own }: KeptCommit, profile: Profile): string {
   const changes = [
-    ...(added.length > 0 ? [words.addedPeople(listOf(added, profile))] : []),
-    ...(removed.length > 0 ? [words.removedPeople(listOf(removed, profile))] : []),
+    ...(added.length > 0 ? [partWords().inspector.addedPeople(listOf(added, profile))] : []),
+    ...(removed.length > 0 ? [partWords().inspector.removedPeople(listOf(removed, profile))] : []),
   ]
   if (changes.length > 0) return list(changes)
-  if (!path) return words.changedNothing
-  return own ? words.renewedOwn : words.renewedKeys
+  if (!path) return partWords().inspector.changedNothing
+  return own ? partWords().inspector.renewedOwn : partWords().inspector.renewedKeys
 }
 
 function Waiting({ profile, inspection }: { readonly profile: Profile; readonly inspection: Inspection }) {
   const { wishes, isCommitting, obstacle, isDoubting, knocks } = inspection
   const lines = [
-    ...(isCommitting ? [words.committing] : []),
-    ...(obstacle === undefined ? [] : [words.obstacle[obstacle.type](clockTime(obstacle.retryAt))]),
-    ...(isDoubting ? [words.doubting] : []),
-    ...(knocks > 0 ? [words.knocks(knocks)] : []),
+    ...(isCommitting ? [partWords().inspector.committing] : []),
+    ...(obstacle === undefined ? [] : [partWords().inspector.obstacle[obstacle.type](clockTime(obstacle.retryAt))]),
+    ...(isDoubting ? [partWords().inspector.doubting] : []),
+    ...(knocks > 0 ? [partWords().inspector.knocks(knocks)] : []),
   ]
   return (
     <section class="card" aria-labelledby="wishes-title">
-      <h3 id="wishes-title">{words.wishes}</h3>
-      {wishes.length + lines.length === 0 && <p class="empty">{words.noWishes}</p>}
+      <h3 id="wishes-title">{partWords().inspector.wishes}</h3>
+      {wishes.length + lines.length === 0 && <p class="empty">{partWords().inspector.noWishes}</p>}
       <ul class="facts-list">
         {wishes.map(({ wish, names }, at) => (
           <li key={at}>
-            {words.wish[wish] ?? wish} {listOf(names, profile)}
+            {partWords().inspector.wish[wish]} {listOf(names, profile)}
           </li>
         ))}
         {lines.map((line) => (
@@ -122,33 +129,38 @@ function Log({ inspection }: { readonly inspection: Inspection }) {
   const isSigned = head?.signedBy !== undefined
   return (
     <section class="card" aria-labelledby="log-title">
-      <h3 id="log-title">{words.log}</h3>
+      <h3 id="log-title">{partWords().inspector.log}</h3>
       <dl class="inspector-facts">
-        <Fact term={words.cursor} value={log.cursor.toString()} />
-        <Fact term={words.head} value={log.head?.toString() ?? words.unknown} />
-        <Fact term={words.waiting} value={log.waiting.toString()} />
-        <Fact term={words.lastCommit} value={log.lastCommit?.toString() ?? words.unknown} />
-        <Fact term={words.chainHash} value={digits(log.chainHash) || words.unknown} />
+        <Fact term={partWords().inspector.cursor} value={log.cursor.toString()} />
+        <Fact term={partWords().inspector.head} value={log.head?.toString() ?? partWords().inspector.unknown} />
+        <Fact term={partWords().inspector.waiting} value={log.waiting.toString()} />
         <Fact
-          term={words.signed}
+          term={partWords().inspector.lastCommit}
+          value={log.lastCommit?.toString() ?? partWords().inspector.unknown}
+        />
+        <Fact term={partWords().inspector.chainHash} value={digits(log.chainHash) || partWords().inspector.unknown} />
+        <Fact
+          term={partWords().inspector.signed}
           value={
             head === undefined
-              ? words.noHead
-              : `${words.signedUpTo(head.seq)}, ${isSigned ? words.isSigned : words.isUnsigned}`
+              ? partWords().inspector.noHead
+              : `${partWords().inspector.signedUpTo(head.seq)}, ${isSigned ? partWords().inspector.isSigned : partWords().inspector.isUnsigned}`
           }
           isBad={head !== undefined && !isSigned}
         />
         <Fact
-          term={words.service}
+          term={partWords().inspector.service}
           value={
             service === undefined
-              ? words.notAsked
-              : `${digits(service.key)}${service.olderKeys > 0 ? `, ${words.olderKeys(service.olderKeys)}` : ""}`
+              ? partWords().inspector.notAsked
+              : `${digits(service.key)}${service.olderKeys > 0 ? `, ${partWords().inspector.olderKeys(service.olderKeys)}` : ""}`
           }
         />
-        {service !== undefined && <Fact term={words.incarnation} value={service.incarnation.toString()} />}
-        <Fact term={words.suite} value={cipherSuite.toString()} />
-        <Fact term={words.firstEpoch} value={firstEpoch.toString()} />
+        {service !== undefined && (
+          <Fact term={partWords().inspector.incarnation} value={service.incarnation.toString()} />
+        )}
+        <Fact term={partWords().inspector.suite} value={cipherSuite.toString()} />
+        <Fact term={partWords().inspector.firstEpoch} value={firstEpoch.toString()} />
       </dl>
     </section>
   )
@@ -177,20 +189,20 @@ function Pins({ profile, conversation, inspection }: InspectorProps & { readonly
   )
   return (
     <section class="card" aria-labelledby="pins-title">
-      <h3 id="pins-title">{words.pins}</h3>
-      <p class="explanation">{words.pinsText}</p>
+      <h3 id="pins-title">{partWords().inspector.pins}</h3>
+      <p class="explanation">{partWords().inspector.pinsText}</p>
       <ul class="devices">
         {leaves.map(({ name, signatureKey, own }) => {
           const key = hexOf(signatureKey)
           const state = own
-            ? words.own
+            ? partWords().inspector.own
             : unapproved.has(key)
-              ? words.notApproved
+              ? partWords().inspector.notApproved
               : pinned === undefined
                 ? ""
                 : pinned.has(key)
-                  ? words.pinned
-                  : words.notPinned
+                  ? partWords().inspector.pinned
+                  : partWords().inspector.notPinned
           return (
             <li key={key}>
               <bdi>{profile.called(name)}</bdi>
@@ -225,15 +237,15 @@ function usePins(profile: Profile, { members, epoch }: Conversation): ReadonlySe
 function Intervals({ inspection: { intervals } }: { readonly inspection: Inspection }) {
   return (
     <section class="card" aria-labelledby="access-title">
-      <h3 id="access-title">{words.access}</h3>
-      <p class="explanation">{words.accessText}</p>
+      <h3 id="access-title">{partWords().inspector.access}</h3>
+      <p class="explanation">{partWords().inspector.accessText}</p>
       <ul class="devices">
         {[...intervals].reverse().map(({ number, accessKey }, at) => (
           <li key={number}>
             <code>{digits(accessKey)}</code>
             <span class="device-state">
               {number}
-              {at === 0 ? `, ${words.newest}` : ""}
+              {at === 0 ? `, ${partWords().inspector.newest}` : ""}
             </span>
           </li>
         ))}

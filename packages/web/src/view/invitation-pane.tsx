@@ -1,9 +1,10 @@
-import { type Conversation, eventWords } from "@conclave/client/browser"
+import type { Conversation } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
-import { acquaintanceWords, imitationWords, invitationWords } from "../profile/invitation-words.js"
+import { acquaintanceWords } from "../profile/invitation-words.js"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
 import { personOr, problem, titleOf } from "../profile/words.js"
+import { partWords, words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon } from "./icons.js"
 import { othersIn } from "./invitations.js"
@@ -30,9 +31,11 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
   const { invitedBy = "" } = conversation
   const { invitedToContinue: continues, members } = conversation
   const invited = { type: "invited", by: invitedBy, members, continues } as const
-  const [asked = "", ...differences] = eventWords(invited, pageReader(profile, undefined))
+  const [asked = "", ...differences] = words().event(invited, pageReader(profile, undefined))
   const headline =
-    continues === undefined ? invitationWords.headline(personOr(invitedBy, invitationWords.somebody, profile)) : asked
+    continues === undefined
+      ? partWords().invitationPane.headline(personOr(invitedBy, words().invitations.somebody, profile))
+      : asked
   const people = [...(invitedBy === "" ? [] : [invitedBy]), ...othersIn(conversation, profile)]
   const marked = people.filter((name) => profile.label(name).mark !== undefined)
   const answer = async (work: Promise<void>, done = () => {}) => {
@@ -57,13 +60,13 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
   const block = () => {
     setBlocking(false)
     profile.headless.block(invitedBy)
-    profile.say(invitationWords.blocked(profile.called(invitedBy)))
+    profile.say(partWords().invitationPane.blocked(profile.called(invitedBy)))
     leave()
   }
   return (
-    <main class="chat-pane invitation-pane" aria-label={invitationWords.region}>
+    <main class="chat-pane invitation-pane" aria-label={words().invitations.region}>
       <div class="pane-head only-narrow">
-        <button type="button" class="icon-button" aria-label={invitationWords.back} onClick={() => goTo({})}>
+        <button type="button" class="icon-button" aria-label={partWords().invitationPane.back} onClick={() => goTo({})}>
           <BackIcon />
         </button>
       </div>
@@ -72,8 +75,8 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           {headline}
         </h1>
         <p>{continues === undefined ? acquaintance(invitedBy, profile) : paragraph(differences)}</p>
-        {marked.length > 0 && <p class="invitation-warning">{imitationWords(marked.length)}</p>}
-        <h2>{invitationWords.inIt}</h2>
+        {marked.length > 0 && <p class="invitation-warning">{partWords().invitationPane.mixed(marked.length)}</p>}
+        <h2>{partWords().invitationPane.inIt}</h2>
         <ul class="members">
           {people.slice(0, PEOPLE_SHOWN).map((name) => (
             <li key={name} class="member-row">
@@ -82,13 +85,13 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
                 <PersonName
                   profile={profile}
                   name={name}
-                  note={name === invitedBy ? invitationWords.invites : undefined}
+                  note={name === invitedBy ? words().invitations.invites : undefined}
                 />
               </span>
             </li>
           ))}
         </ul>
-        {people.length > PEOPLE_SHOWN && <p>{invitationWords.more(people.length - PEOPLE_SHOWN)}</p>}
+        {people.length > PEOPLE_SHOWN && <p>{partWords().invitationPane.more(people.length - PEOPLE_SHOWN)}</p>}
         <div class="action-row">
           <button
             type="button"
@@ -96,7 +99,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
             disabled={answering}
             onClick={() => void answer(conversation.accept())}
           >
-            {invitationWords.accept}
+            {partWords().invitationPane.accept}
           </button>
           <button
             type="button"
@@ -104,7 +107,7 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
             disabled={answering}
             onClick={() => void answer(profile.decline(conversation), leave)}
           >
-            {invitationWords.decline}
+            {partWords().invitationPane.decline}
           </button>
           {invitedBy !== "" && (
             <button
@@ -113,18 +116,18 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
               disabled={answering}
               onClick={() => setBlocking(true)}
             >
-              {invitationWords.block}
+              {partWords().invitationPane.block}
             </button>
           )}
         </div>
         {blocking && (
           <Confirmation
-            title={invitationWords.blockTitle(profile.called(invitedBy))}
-            action={invitationWords.block}
+            title={partWords().invitationPane.blockTitle(profile.called(invitedBy))}
+            action={partWords().invitationPane.block}
             onConfirm={block}
             onClose={() => setBlocking(false)}
           >
-            {invitationWords.blockMeans}
+            {partWords().invitationPane.blockMeans}
           </Confirmation>
         )}
         {trouble !== "" && (
@@ -133,7 +136,8 @@ export function InvitationPane({ profile, conversation }: InvitationPaneProps) {
           </p>
         )}
         <p class="hint">
-          {continues === undefined ? invitationWords.seen : invitationWords.takesPlace} {invitationWords.declined}
+          {continues === undefined ? partWords().invitationPane.seen : partWords().invitationPane.takesPlace}{" "}
+          {partWords().invitationPane.declined}
         </p>
       </div>
     </main>

@@ -1,8 +1,8 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useRef, useState } from "preact/hooks"
-import { invitationWords } from "../profile/invitation-words.js"
 import type { Profile } from "../profile/profile.js"
 import { listOf } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { Avatar, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
@@ -27,7 +27,7 @@ export function InvitationRows({ profile, selected }: InvitationRowsProps) {
   return (
     <section class="requests" aria-labelledby="requests-title">
       <div class="requests-head">
-        <h2 id="requests-title">{invitationWords.list}</h2>
+        <h2 id="requests-title">{words().invitations.list}</h2>
         <span class="count">{invitations.length}</span>
       </div>
       <ul ref={rows} onKeyDown={(event) => moveInList(event, rows.current)}>
@@ -43,7 +43,7 @@ export function InvitationRows({ profile, selected }: InvitationRowsProps) {
       </ul>
       {invitations.length > ROWS_SHOWN && (
         <button type="button" class="button button-quiet" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? invitationWords.fewer : invitationWords.all(invitations.length)}
+          {all ? words().invitations.fewer : words().invitations.all(invitations.length)}
         </button>
       )}
     </section>
@@ -75,11 +75,11 @@ function InvitationRow({ profile, conversation, isSelected, isStop }: Invitation
             <PersonName profile={profile} name={invitedBy} />
           </span>
           <span class="list-row-last">
-            {conversation.invitedToContinue === undefined ? invitationWords.invites : invitationWords.asks}
+            {conversation.invitedToContinue === undefined ? words().invitations.invites : words().invitations.asks}
             {others.length > 0 &&
               (others.length === 1
-                ? invitationWords.withOne(listOf(others, profile))
-                : invitationWords.withOthers(others.length))}
+                ? words().invitations.withOne(listOf(others, profile))
+                : words().invitations.withOthers(others.length))}
           </span>
         </span>
       </a>

@@ -2,6 +2,7 @@ import type { Conversation } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
+import { partWords } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { goTo } from "./route.js"
 
@@ -14,48 +15,44 @@ export interface KeepingProps {
 export function Keeping({ profile, conversation }: KeepingProps) {
   const [deleting, setDeleting] = useState(false)
   const { headless } = profile
+  const said = partWords().keeping
   const { id, status } = conversation
   const { conversations, archived } = headless.getSnapshot()
   const { isMuted = false, isArchived = false } = [...conversations, ...archived].find((it) => it.id === id) ?? {}
   const isOver = status === "left" || status === "lost" || status === "continued"
   const archive = () => {
     headless.archive(id, !isArchived)
-    profile.say(isArchived ? "It is in the list again." : "It is in the archive, below the list.")
+    profile.say(isArchived ? said.inList : said.inArchive)
   }
   const remove = () => {
     headless.delete(id)
-    profile.say("The conversation is deleted.")
+    profile.say(said.deleted)
     goTo({})
   }
   return (
-    <section class="card actions" aria-label="For you">
+    <section class="card actions" aria-label={said.region}>
       <div class="action-row">
         <button type="button" class="button" aria-pressed={isMuted} onClick={() => headless.mute(id, !isMuted)}>
-          {isMuted ? "Muted" : "Mute"}
+          {isMuted ? said.muted : said.mute}
         </button>
         <button type="button" class="button" aria-pressed={isArchived} onClick={archive}>
-          {isArchived ? "Archived" : "Archive"}
+          {isArchived ? said.archived : said.archive}
         </button>
         {isOver && (
           <button type="button" class="button button-danger-quiet" onClick={() => setDeleting(true)}>
-            Delete
+            {said.delete}
           </button>
         )}
       </div>
-      <p class="hint">
-        {isMuted
-          ? "Messages here are not counted in the title of the page, and do not bring it back from the archive."
-          : "Only you see this. Messages of a muted conversation are not counted; an archived one comes back with the next message."}
-      </p>
+      <p class="hint">{isMuted ? said.mutedHint : said.hint}</p>
       {deleting && (
         <Confirmation
-          title={`Delete “${titleOf(conversation, profile)}”?`}
-          action="Delete"
+          title={said.deleteTitle(titleOf(conversation, profile))}
+          action={said.delete}
           onConfirm={remove}
           onClose={() => setDeleting(false)}
         >
-          It is shown no more, and neither is what was said so far, also if a member invites you again. Its sealed
-          records stay in this browser until its data is cleared.
+          {said.deleteText}
         </Confirmation>
       )}
     </section>

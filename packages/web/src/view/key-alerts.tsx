@@ -1,10 +1,10 @@
-import { eventWords, type ToldEvent } from "@conclave/client/browser"
+import type { ToldEvent } from "@conclave/client/browser"
 import type { ShownAlert } from "@conclave/headless/browser"
 import { useState } from "preact/hooks"
-import { keyWords } from "../profile/compare-words.js"
 import type { Profile } from "../profile/profile.js"
 import { pageReader, paragraph } from "../profile/reader.js"
 import { problem } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 import { AlertIcon } from "./icons.js"
 import { part } from "./part.js"
@@ -24,7 +24,7 @@ export interface KeyAlertProps {
 export function KeyAlertBanner({ profile, alert, event }: KeyAlertProps) {
   const [isComparing, setComparing] = useState(false)
   const { accepted, name, signatureKey } = event
-  const [headline = "", ...rest] = eventWords(event, pageReader(profile, undefined))
+  const [headline = "", ...rest] = words().event(event, pageReader(profile, undefined))
   const { headless } = profile
   const shared = profile.sharedWith(name)
   const wasVerified = shared.find(({ id }) => name !== profile.name && headless.comparison(id, name) === "changed")
@@ -33,10 +33,10 @@ export function KeyAlertBanner({ profile, alert, event }: KeyAlertProps) {
     <div class={accepted ? "banner banner-warning" : "banner banner-danger"} role="alert">
       <AlertIcon />
       <div class="banner-text">
-        <strong>{paragraph([headline])}</strong> {wasVerified !== undefined && <b>{keyWords.wasVerified(who)} </b>}
+        <strong>{paragraph([headline])}</strong> {wasVerified !== undefined && <b>{words().keys.wasVerified(who)} </b>}
         {paragraph(rest)}
         <span class="fingerprint">
-          {keyWords.newKey} <code>{headless.keyCode(name, signatureKey)}</code>
+          {words().keys.newKey} <code>{headless.keyCode(name, signatureKey)}</code>
         </span>
       </div>
       <div class="banner-actions">
@@ -44,21 +44,21 @@ export function KeyAlertBanner({ profile, alert, event }: KeyAlertProps) {
           <>
             {wasVerified !== undefined && (
               <button type="button" class="button button-primary" onClick={() => setComparing(true)}>
-                {keyWords.verify(who)}
+                {words().keys.verify(who)}
               </button>
             )}
             <button type="button" class="button" onClick={() => headless.dismiss(alert.id)}>
-              {keyWords.seen}
+              {words().keys.seen}
             </button>
           </>
         ) : (
           <>
             {/* The answer that is safe is the one that stands out. */}
             <button type="button" class="button button-primary" onClick={() => headless.refuseKey(alert.id)}>
-              {keyWords.refuse}
+              {words().keys.refuse}
             </button>
             <button type="button" class="button" onClick={() => setComparing(true)}>
-              {keyWords.compare}
+              {words().keys.compare}
             </button>
           </>
         )}
@@ -83,7 +83,7 @@ function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly o
   const approve = async () => {
     try {
       await headless.approveKey(alert.id)
-      profile.say(isOwn ? keyWords.approvedOwn : keyWords.approved(who))
+      profile.say(isOwn ? words().keys.approvedOwn : words().keys.approved(who))
     } catch (error) {
       setTrouble(problem(error))
     }
@@ -93,16 +93,16 @@ function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly o
     headless.refuseKey(alert.id)
   }
   return (
-    <Dialog title={isOwn ? keyWords.titleOwn : keyWords.title(who)} onClose={onClose}>
-      <p class="explanation">{isOwn ? keyWords.howOwn : keyWords.how(who)}</p>
+    <Dialog title={isOwn ? words().keys.titleOwn : words().keys.title(who)} onClose={onClose}>
+      <p class="explanation">{isOwn ? words().keys.howOwn : words().keys.how(who)}</p>
       <Comparing
         kind="DEVICE"
         code={headless.keyCode(name, signatureKey)}
-        label={keyWords.codeLabel}
+        label={words().keys.codeLabel}
         testId="new-key-code"
         hasPicture={false}
-        matched={keyWords.matched}
-        mismatch={keyWords.mismatch}
+        matched={words().keys.matched}
+        mismatch={words().keys.mismatch}
         onCompared={() => {}}
       />
       {trouble !== undefined && (
@@ -112,10 +112,10 @@ function NewKey({ profile, alert, event, onClose }: KeyAlertProps & { readonly o
       )}
       <div class="dialog-actions">
         <button type="button" class="button button-danger-quiet" onClick={() => void approve()}>
-          {isOwn ? keyWords.approveOwn : keyWords.approve(who)}
+          {isOwn ? words().keys.approveOwn : words().keys.approve(who)}
         </button>
         <button type="button" class="button button-primary" data-first onClick={refuse}>
-          {keyWords.refuse}
+          {words().keys.refuse}
         </button>
       </div>
     </Dialog>

@@ -2,18 +2,12 @@ import type { Client } from "@conclave/client/browser"
 import { useEffect, useState } from "preact/hooks"
 import { lineWords } from "../profile/line-words.js"
 import type { Profile } from "../profile/profile.js"
+import { words } from "../words/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 
 /** What is over so soon is not worth a word: a stream that broke is opened again at once. */
 const TROUBLE_MILLISECONDS = 3_000
 const TRYING_MILLISECONDS = 2_000
-
-const words = {
-  connected: "Connected",
-  polling: "Connected, delayed",
-  offline: "Offline, trying again",
-  connecting: "Connecting",
-}
 
 /** How news come, in two words. A page that has just begun is connecting, not offline. */
 export function Connection({ client }: { readonly client: Client }) {
@@ -23,7 +17,7 @@ export function Connection({ client }: { readonly client: Client }) {
   return (
     <span class="connection" role="status" data-state={shown}>
       <span class="connection-dot" aria-hidden="true" />
-      {words[shown]}
+      {words().line[shown]}
     </span>
   )
 }
@@ -59,7 +53,7 @@ function TryNow({ client }: { readonly client: Client }) {
   // It keeps the focus, which a disabled one would lose.
   return (
     <button type="button" class="button" aria-disabled={trying > 0} onClick={tryNow}>
-      {trying > 0 ? "Trying…" : "Try now"}
+      {trying > 0 ? words().line.trying : words().line.tryNow}
     </button>
   )
 }

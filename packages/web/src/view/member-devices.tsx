@@ -1,9 +1,9 @@
 import type { PersonDevice } from "@conclave/client/browser"
 import { hexOf } from "@conclave/headless/parts"
 import { useEffect, useState } from "preact/hooks"
-import { membersWords } from "../profile/members-words.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
+import { words } from "../words/words.js"
 
 export interface MemberDevicesProps {
   readonly profile: Profile
@@ -32,7 +32,7 @@ export function MemberDevices({ profile, id, name }: MemberDevicesProps) {
   ]
   return (
     <>
-      <h4>{membersWords.deviceTitle(profile.called(name))}</h4>
+      <h4>{words().members.deviceTitle(profile.called(name))}</h4>
       <ul class="devices">
         {rows.slice(0, DEVICES_SHOWN).map(({ signatureKey, isHere }) => {
           const key = hexOf(signatureKey)
@@ -44,7 +44,7 @@ export function MemberDevices({ profile, id, name }: MemberDevicesProps) {
           )
         })}
       </ul>
-      {rows.length > DEVICES_SHOWN && <p>{membersWords.more(rows.length - DEVICES_SHOWN)}</p>}
+      {rows.length > DEVICES_SHOWN && <p>{words().members.more(rows.length - DEVICES_SHOWN)}</p>}
     </>
   )
 }
@@ -64,17 +64,21 @@ function DeviceState({ profile, name, of, listed, isHere }: DeviceStateProps) {
     <span class={isStrange ? "device-state is-strange" : "device-state"}>
       {known !== undefined && (
         <span class="device-new">
-          {membersWords.newSince} {shortTime(new Date(known.at))}
+          {words().members.newSince} {shortTime(new Date(known.at))}
         </span>
       )}
       {listed !== undefined && (
         <>
-          {membersWords.registered}{" "}
+          {words().members.registered}{" "}
           <time dateTime={listed.registeredAt.toISOString()}>{shortTime(listed.registeredAt)}</time>,{" "}
-          {listed.pinned ? membersWords.known : listed.endorsed ? membersWords.vouched : membersWords.nobodyVouches}
+          {listed.pinned
+            ? words().members.known
+            : listed.endorsed
+              ? words().members.vouched
+              : words().members.nobodyVouches}
         </>
       )}
-      {!isHere && <>, {membersWords.notHere}</>}
+      {!isHere && <>, {words().members.notHere}</>}
     </span>
   )
 }

@@ -1,10 +1,9 @@
 import type { Conversation } from "@conclave/client/browser"
 import type { MemberDevice } from "@conclave/headless/browser"
 import { useId, useRef, useState } from "preact/hooks"
-import { compareWords } from "../profile/compare-words.js"
-import { membersWords } from "../profile/members-words.js"
 import type { Profile } from "../profile/profile.js"
 import { problem } from "../profile/words.js"
+import { partWords, words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
 import { MemberDevices } from "./member-devices.js"
@@ -48,19 +47,19 @@ export function Members({ profile, conversation }: MembersProps) {
   return (
     <section class="card" aria-labelledby="members-title">
       <div class="card-head">
-        <h3 id="members-title">{membersWords.title}</h3>
+        <h3 id="members-title">{words().members.title}</h3>
         <span class="count">{names.length}</span>
       </div>
       {names.length > SHORT && (
         <div class="member-search">
           <label class="visually-hidden" for={searchId}>
-            {membersWords.find}
+            {words().members.find}
           </label>
           <input
             id={searchId}
             type="search"
             class="input"
-            placeholder={membersWords.find}
+            placeholder={words().members.find}
             value={wanted}
             onInput={(event) => setWanted(event.currentTarget.value)}
             autocomplete="off"
@@ -74,7 +73,7 @@ export function Members({ profile, conversation }: MembersProps) {
           <li key={name} class="member">
             {name === profile.name ? (
               <div class="member-row">
-                <MemberName profile={profile} name={name} devices={devices.get(name)} note={membersWords.you} />
+                <MemberName profile={profile} name={name} devices={devices.get(name)} note={words().members.you} />
               </div>
             ) : (
               <>
@@ -98,14 +97,14 @@ export function Members({ profile, conversation }: MembersProps) {
         ))}
       </ul>
       <p class="empty" role="status">
-        {found.length === 0 ? membersWords.none : ""}
+        {found.length === 0 ? words().members.none : ""}
       </p>
       {shown.length < found.length && (
         <button type="button" class="button button-quiet button-wide" onClick={() => setWhole(true)}>
-          {membersWords.showAll(found.length)}
+          {words().members.showAll(found.length)}
         </button>
       )}
-      {names.length < 2 && <p class="empty">{membersWords.nobodyElse}</p>}
+      {names.length < 2 && <p class="empty">{words().members.nobodyElse}</p>}
     </section>
   )
 }
@@ -125,7 +124,7 @@ interface MemberNameProps {
 
 function MemberName({ profile, name, devices = [], note }: MemberNameProps) {
   const count = devices.length
-  const notes = [...(note === undefined ? [] : [note]), ...(count > 1 ? [membersWords.devices(count)] : [])]
+  const notes = [...(note === undefined ? [] : [note]), ...(count > 1 ? [words().members.devices(count)] : [])]
   return (
     <>
       <Avatar profile={profile} name={name} />
@@ -148,7 +147,7 @@ function MemberMark({ profile: { headless }, id, name, devices = [] }: MemberMar
   const comparison = headless.comparison(id, name)
   if (comparison !== "none") return <VerifiedMark comparison={comparison} />
   const isNew = devices.some(({ signatureKey }) => headless.newDevice(name, signatureKey) !== undefined)
-  return isNew ? <span class="compared is-changed">{membersWords.newDevice}</span> : null
+  return isNew ? <span class="compared is-changed">{words().members.newDevice}</span> : null
 }
 
 interface MemberDetailProps extends MembersProps {
@@ -166,13 +165,13 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
     conversation.remove(name).catch((error: unknown) => setTrouble(problem(error, { names: [name] })))
   }
   return (
-    <section class="member-detail" aria-label={membersWords.about(who)}>
+    <section class="member-detail" aria-label={words().members.about(who)}>
       <p class={comparison === "changed" ? "is-strange" : undefined}>
         {comparison === "compared"
-          ? compareWords.isVerified(who)
+          ? partWords().compare.isVerified(who)
           : comparison === "changed"
-            ? compareWords.changedText(who)
-            : compareWords.notVerified(who)}
+            ? partWords().compare.changedText(who)
+            : partWords().compare.notVerified(who)}
       </p>
       <div class="action-row">
         <button
@@ -182,13 +181,13 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
         >
           <ShieldIcon />{" "}
           {comparison === "compared"
-            ? membersWords.showCode
+            ? words().members.showCode
             : comparison === "changed"
-              ? membersWords.verifyAgain
-              : membersWords.verifyShort}
+              ? words().members.verifyAgain
+              : words().members.verifyShort}
         </button>
         <button type="button" class="button button-danger-quiet" onClick={() => setDoing("remove")}>
-          {membersWords.remove}
+          {words().members.remove}
         </button>
       </div>
       {trouble !== "" && (
@@ -202,12 +201,12 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
       )}
       {doing === "remove" && (
         <Confirmation
-          title={membersWords.removeTitle(who)}
-          action={membersWords.removeNamed(who)}
+          title={words().members.removeTitle(who)}
+          action={words().members.removeNamed(who)}
           onConfirm={remove}
           onClose={() => setDoing(undefined)}
         >
-          {membersWords.removeText(who)}
+          {words().members.removeText(who)}
         </Confirmation>
       )}
     </section>

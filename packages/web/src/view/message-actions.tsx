@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks"
-import { copyLinkWords, messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { linksIn } from "../profile/rich-text.js"
+import { words } from "../words/words.js"
 import { MoreIcon } from "./icons.js"
 
 export interface MessageActionsProps {
@@ -27,7 +27,7 @@ export function MessageActions({ profile, text, isStop }: MessageActionsProps) {
         type="button"
         class="message-more"
         ref={button}
-        aria-label={messageWords.actions}
+        aria-label={words().messages.actions}
         aria-haspopup="menu"
         aria-expanded={isOpen}
         tabIndex={isStop ? 0 : -1}
@@ -55,9 +55,9 @@ function Menu({ profile, text, onClose, onLeave }: MenuProps) {
     onClose()
     try {
       await navigator.clipboard.writeText(what)
-      profile.say(messageWords.copied)
+      profile.say(words().messages.copied)
     } catch {
-      profile.say(messageWords.copyFailed)
+      profile.say(words().messages.copyFailed)
     }
   }
   const press = (event: KeyboardEvent) => {
@@ -75,15 +75,15 @@ function Menu({ profile, text, onClose, onLeave }: MenuProps) {
     if (!(relatedTarget instanceof Node) || menu.current?.contains(relatedTarget) !== true) onLeave()
   }
   return (
-    <div class="menu" role="menu" aria-label={messageWords.actions} ref={menu} onKeyDown={press} onFocusOut={leave}>
+    <div class="menu" role="menu" aria-label={words().messages.actions} ref={menu} onKeyDown={press} onFocusOut={leave}>
       <button type="button" role="menuitem" tabIndex={-1} onClick={() => void copy(text)}>
-        {messageWords.copy}
+        {words().messages.copy}
       </button>
       {linksIn(text)
         .slice(0, LINKS_SHOWN)
         .map(({ href, host }) => (
           <button key={href} type="button" role="menuitem" tabIndex={-1} onClick={() => void copy(href)}>
-            {copyLinkWords(host)}
+            {words().messages.copyLink(host)}
           </button>
         ))}
     </div>

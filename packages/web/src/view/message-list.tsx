@@ -3,8 +3,9 @@ import type { Thread, ThreadSnapshot, TimelineItem } from "@conclave/headless/br
 import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks"
 import { textOf } from "../profile/content-words.js"
 import { alike } from "../profile/likeness.js"
-import { messageWords, newWords } from "../profile/message-words.js"
+import { newWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
+import { words } from "../words/words.js"
 import { DownIcon, UpIcon } from "./icons.js"
 import { part } from "./part.js"
 import { addressOf } from "./route.js"
@@ -49,7 +50,7 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
   const shown = items.slice(drawn.first, drawn.end)
   const isUnreadAbove = scroller.isAbove("unread")
   const stop = shown.findLast(({ type }) => type === "message")?.key
-  const words = newWords(unread)
+  const below = newWords(unread)
   const { members } = conversation
   const isGroup = members.length > 2
   const called = members.map((name) => profile.called(name)).join("\n")
@@ -57,7 +58,7 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
   return (
     <div class="messages-frame">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by the keyboard. */}
-      <section class="messages" ref={area} aria-label={messageWords.region} tabIndex={0} onScroll={scroll}>
+      <section class="messages" ref={area} aria-label={words().messages.region} tabIndex={0} onScroll={scroll}>
         {hasEarlier ? (
           <Loading isAt="earlier" loading={loading} />
         ) : (
@@ -89,14 +90,14 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
       </section>
       {isUnreadAbove && (
         <button type="button" class="jump jump-up" onClick={() => reveal("unread")}>
-          <UpIcon /> {messageWords.unreadAbove}
-          <span class="visually-hidden">{messageWords.unreadAboveFull}</span>
+          <UpIcon /> {words().messages.unreadAbove}
+          <span class="visually-hidden">{words().messages.unreadAboveFull}</span>
         </button>
       )}
       {isLoaded && !isFollowing && (
         <button type="button" class="jump" onClick={jump}>
-          <DownIcon /> {words.short}
-          <span class="visually-hidden">{words.full}</span>
+          <DownIcon /> {below.short}
+          <span class="visually-hidden">{below.full}</span>
         </button>
       )}
       {choosingDay && <DayDialog onGo={(day) => goTo(thread.jumpToDate(day))} onClose={() => setChoosingDay(false)} />}
@@ -224,13 +225,13 @@ function Loading({ isAt, loading }: { readonly isAt: "earlier" | "later"; readon
     <div class={`loading-more is-${isAt}`} role="status">
       {state === "failed" ? (
         <>
-          {messageWords.loadingFailed}{" "}
+          {words().messages.loadingFailed}{" "}
           <button type="button" class="text-button" onClick={again}>
-            {messageWords.again}
+            {words().messages.again}
           </button>
         </>
       ) : (
-        messageWords.loading
+        words().messages.loading
       )}
     </div>
   )
@@ -242,12 +243,12 @@ function Beginning({ conversation, alone }: { readonly conversation: Conversatio
     <p class="beginning">
       {alone ? (
         <>
-          {messageWords.nobody}{" "}
-          <a href={addressOf({ conversation: conversation.id, group: true })}>{messageWords.invite}</a>
-          {messageWords.inviteAfter}
+          {words().messages.nobody}{" "}
+          <a href={addressOf({ conversation: conversation.id, group: true })}>{words().messages.invite}</a>
+          {words().messages.inviteAfter}
         </>
       ) : (
-        messageWords.encrypted
+        words().messages.encrypted
       )}
     </p>
   )

@@ -3,10 +3,10 @@ import type { ThreadMessage, TimelineItem } from "@conclave/headless/browser"
 import type { ComponentChildren } from "preact"
 import { useMemo, useState } from "preact/hooks"
 import { textOf } from "../profile/content-words.js"
-import { messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { beginningOf, isEmojiAlone, isVisible, richText } from "../profile/rich-text.js"
 import { clockTime, isSameDay } from "../profile/time.js"
+import { words } from "../words/words.js"
 import { CheckIcon } from "./icons.js"
 import { MessageActions } from "./message-actions.js"
 import { Avatar, PersonName } from "./person.js"
@@ -43,7 +43,7 @@ export function Message({ profile, message, before, after, isGroup, isAlike, isS
     >
       {hasFace && !continues && <Avatar profile={profile} name={from} />}
       <p class={continues || own ? "visually-hidden" : "message-from"}>
-        {own ? messageWords.you : <PersonName profile={profile} name={from} isColoured isAlike={isAlike} />}
+        {own ? words().messages.you : <PersonName profile={profile} name={from} isColoured isAlike={isAlike} />}
       </p>
       <div class="message-line">
         <Bubble content={content} />
@@ -55,7 +55,7 @@ export function Message({ profile, message, before, after, isGroup, isAlike, isS
           {own && (
             <>
               <CheckIcon />
-              <span class="visually-hidden">{messageWords.sent}</span>
+              <span class="visually-hidden">{words().messages.sent}</span>
             </>
           )}
         </p>
@@ -76,7 +76,7 @@ export function Bubble({ content }: { readonly content: Content }) {
       {drawn}
       {beginning !== undefined && (
         <button type="button" class="text-button show-all" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
-          {isWhole ? messageWords.showLess : messageWords.showAll}
+          {isWhole ? words().messages.showLess : words().messages.showAll}
         </button>
       )}
     </div>
@@ -84,7 +84,7 @@ export function Bubble({ content }: { readonly content: Content }) {
 }
 
 function drawnText(text: string): ComponentChildren {
-  if (!isVisible(text)) return <p class="text is-invisible">{messageWords.invisible}</p>
+  if (!isVisible(text)) return <p class="text is-invisible">{words().messages.invisible}</p>
   return <RichText blocks={richText(text)} />
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from "preact/hooks"
 import { nameProblem, typedNames } from "../profile/chosen-name.js"
 import type { Profile } from "../profile/profile.js"
 import { problem, quoted } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 import { goTo } from "./route.js"
 
@@ -48,9 +49,9 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
   }
 
   return (
-    <Dialog title="New conversation" onClose={onClose}>
+    <Dialog title={words().creation.title} onClose={onClose}>
       <form onSubmit={(event) => void submit(event)} noValidate>
-        <label for={ids.title}>Title</label>
+        <label for={ids.title}>{words().creation.name}</label>
         <input
           id={ids.title}
           class="input"
@@ -60,7 +61,7 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
           autocomplete="off"
           dir="auto"
         />
-        <label for={ids.people}>People</label>
+        <label for={ids.people}>{words().creation.people}</label>
         <input
           id={ids.people}
           class="input"
@@ -78,15 +79,14 @@ export function NewConversation({ profile, onClose }: { readonly profile: Profil
           </p>
         )}
         <p class="hint" id={ids.hint}>
-          Names as they have registered here, separated by commas. You can invite more at any time. Only members learn
-          the title.
+          {words().creation.hint}
         </p>
         <div class="dialog-actions">
           <button type="button" class="button" onClick={onClose}>
-            Cancel
+            {words().page.cancel}
           </button>
           <button type="submit" class="button button-primary" disabled={creating}>
-            {creating ? "Creating…" : "Create"}
+            {creating ? words().creation.creating : words().creation.create}
           </button>
         </div>
       </form>

@@ -1,5 +1,5 @@
 import type { Versions } from "../page/versions.js"
-import { versionWords } from "../words/page-words.js"
+import { words } from "../words/words.js"
 
 /** The element stays, so that what appears in it is said. */
 export function NewVersion({ versions }: { readonly versions: Versions }) {
@@ -7,9 +7,9 @@ export function NewVersion({ versions }: { readonly versions: Versions }) {
     <div role="status">
       {versions.isNewer && (
         <div class="banner banner-quiet">
-          <span>{versionWords.newer}</span>
+          <span>{words().version.newer}</span>
           <button type="button" class="button" onClick={() => void versions.use()}>
-            {versionWords.use}
+            {words().version.use}
           </button>
         </div>
       )}

@@ -1,10 +1,10 @@
 import type { Conversation } from "@conclave/client/browser"
 import type { Notice } from "@conclave/headless/browser"
 import { useState } from "preact/hooks"
-import { keyWords } from "../profile/compare-words.js"
-import { isNoticeLong, isNoticeLoud, noticeText, noticeWords } from "../profile/notice-words.js"
+import { isNoticeLong, isNoticeLoud, noticeText } from "../profile/notice-words.js"
 import type { Profile } from "../profile/profile.js"
 import { listOf } from "../profile/words.js"
+import { words } from "../words/words.js"
 
 export interface NoticeLineProps {
   readonly profile: Profile
@@ -27,7 +27,7 @@ export function NoticeLine({ profile, conversation, notice, rowKey }: NoticeLine
           <>
             {" "}
             <button type="button" class="text-button" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
-              {isWhole ? noticeWords.fewer : noticeWords.all}
+              {isWhole ? words().notices.fewer : words().notices.all}
             </button>
           </>
         )}
@@ -47,11 +47,11 @@ function isOver({ event }: Notice, { status }: Conversation, { headless }: Profi
 function decidedText(notice: Notice, conversation: Conversation, profile: Profile): string | undefined {
   const { event } = notice
   if (event.type === "halted" && isOver(notice, conversation, profile))
-    return noticeWords.decided(listOf(event.names, profile))
+    return words().notices.decided(listOf(event.names, profile))
   if (event.type !== "keyChanged" || event.name === profile.name) return undefined
   const { name, signatureKey, accepted } = event
   if (profile.headless.isKeyOpen(name, signatureKey)) return undefined
-  if (accepted) return keyWords.noticeAccepted(profile.called(name))
+  if (accepted) return words().keys.noticeAccepted(profile.called(name))
   const isApproved = profile.headless.newDevice(name, signatureKey)?.isApproved === true
-  return isApproved ? keyWords.noticeApproved(profile.called(name)) : undefined
+  return isApproved ? words().keys.noticeApproved(profile.called(name)) : undefined
 }

@@ -1,6 +1,6 @@
 import type { ComponentType } from "preact"
 import { useEffect, useState } from "preact/hooks"
-import { partWords } from "../words/page-words.js"
+import { loadPartWords, words } from "../words/words.js"
 
 /**
  * A view that few people open, in a file of its own that is loaded when it is shown for the first time. The service worker has
@@ -14,8 +14,8 @@ export function part<Props extends object>(load: () => Promise<ComponentType<Pro
       if (loaded !== undefined) return
       let isGone = false
       const end = (state: "loaded" | "failed") => !isGone && setState(state)
-      load().then(
-        (view) => {
+      Promise.all([load(), loadPartWords()]).then(
+        ([view]) => {
           loaded = view
           end("loaded")
         },
@@ -34,9 +34,9 @@ export function part<Props extends object>(load: () => Promise<ComponentType<Pro
 function Missing() {
   return (
     <div class="part-missing" role="alert">
-      <p>{partWords.missing}</p>
+      <p>{words().part.missing}</p>
       <button type="button" class="button" onClick={() => location.reload()}>
-        {partWords.reload}
+        {words().part.reload}
       </button>
     </div>
   )

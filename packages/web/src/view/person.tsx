@@ -1,6 +1,6 @@
 import { colourOf, initialsOf } from "../profile/person-colours.js"
-import { personWords } from "../profile/person-words.js"
 import type { Profile } from "../profile/profile.js"
+import { words } from "../words/words.js"
 
 export interface PersonNameProps {
   readonly profile: Profile
@@ -28,7 +28,7 @@ export function PersonName({ profile, name, note, isColoured = false, isAlike = 
       {mark !== undefined && (
         <>
           {" "}
-          <span class="person-mark" title={personWords.reasons[mark]}>
+          <span class="person-mark" title={words().person.reasons[mark]}>
             {mark}
           </span>
         </>
@@ -36,7 +36,7 @@ export function PersonName({ profile, name, note, isColoured = false, isAlike = 
       {isAlike && (
         <>
           {" "}
-          <span class="person-mark">{personWords.alike}</span>
+          <span class="person-mark">{words().person.alike}</span>
         </>
       )}
     </span>

@@ -1,12 +1,11 @@
 import type { Client } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
-import { bannerWords } from "../profile/alert-words.js"
-
-const words = bannerWords.report
+import type { Words } from "../words/form.js"
+import { words } from "../words/words.js"
 
 /** Copies what a report of a fault needs; nothing in it identifies people. */
 export function ReportButton({ client }: { readonly client: Client }) {
-  const [state, setState] = useState<keyof typeof words>("ready")
+  const [state, setState] = useState<keyof Words["banner"]["report"]>("ready")
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(await client.debugReport())
@@ -17,7 +16,7 @@ export function ReportButton({ client }: { readonly client: Client }) {
   }
   return (
     <button type="button" class="button" onClick={() => void copy()}>
-      {words[state]}
+      {words().banner.report[state]}
     </button>
   )
 }

@@ -1,8 +1,8 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
-import { restartWords } from "../profile/alert-words.js"
 import type { Profile } from "../profile/profile.js"
 import { problem } from "../profile/words.js"
+import { partWords } from "../words/words.js"
 import { goTo } from "./route.js"
 
 export interface RestartProps {
@@ -29,19 +29,19 @@ export function Restart({ profile, conversation }: RestartProps) {
     }
   }
   return (
-    <section class={isStopped ? "restart" : "restart restart-quiet"} aria-label={restartWords.title}>
+    <section class={isStopped ? "restart" : "restart restart-quiet"} aria-label={partWords().restart.title}>
       <p class="restart-text">
         {isStopped
-          ? restartWords.stopped(by === undefined ? restartWords.aMember : profile.called(by))
+          ? partWords().restart.stopped(by === undefined ? partWords().restart.aMember : profile.called(by))
           : conversation.missing
-            ? restartWords.missing
-            : restartWords.lost}{" "}
-        {restartWords.whatItIs}
+            ? partWords().restart.missing
+            : partWords().restart.lost}{" "}
+        {partWords().restart.whatItIs}
       </p>
       <div class="action-row">
         {by !== undefined && (
           <button type="button" class="button button-primary" disabled={restarting} onClick={() => void restart([by])}>
-            {restartWords.without(profile.called(by))}
+            {partWords().restart.without(profile.called(by))}
           </button>
         )}
         <button
@@ -50,11 +50,11 @@ export function Restart({ profile, conversation }: RestartProps) {
           disabled={restarting}
           onClick={() => void restart([])}
         >
-          {by === undefined ? restartWords.title : restartWords.withAll}
+          {by === undefined ? partWords().restart.title : partWords().restart.withAll}
         </button>
       </div>
       <p class={trouble === "" ? "hint" : "field-problem"} role="status">
-        {trouble || (restarting ? restartWords.making : "")}
+        {trouble || (restarting ? partWords().restart.making : "")}
       </p>
     </section>
   )

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks"
-import { compareWords } from "../profile/compare-words.js"
+import { partWords } from "../words/words.js"
 
 /** Not in every browser, and not in TypeScript's library: https://wicg.github.io/shape-detection-api/ */
 interface BarcodeDetector {
@@ -62,7 +62,7 @@ export function Scanner({ onFound, onFailed }: ScannerProps) {
     <div class="scanner">
       <video ref={video} playsInline muted />
       <p class="hint" role="status">
-        {compareWords.scanning}
+        {partWords().compare.scanning}
       </p>
     </div>
   )

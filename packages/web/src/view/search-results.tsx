@@ -3,8 +3,10 @@ import type { ConversationSummary, SearchHit } from "@conclave/headless/browser"
 import { useRef } from "preact/hooks"
 import { colourOf } from "../profile/person-colours.js"
 import type { Profile } from "../profile/profile.js"
-import { foundWords, searchWords, whenWords } from "../profile/search-words.js"
+import { foundWords } from "../profile/search-words.js"
+import { shortTime } from "../profile/time.js"
 import { titleOf } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { initialOf } from "./person.js"
 import { addressOf } from "./route.js"
 import { moveInList } from "./roving.js"
@@ -12,7 +14,8 @@ import { useSearch } from "./use-search.js"
 
 export interface SearchResultsProps {
   readonly profile: Profile
-  readonly words: string
+  /** What is looked for. */
+  readonly typed: string
   /** Above the first one: back into the field. */
   readonly onLeave: () => void
 }
@@ -24,13 +27,13 @@ const BEFORE = 32
 const SNIPPET = 200
 
 /** Conversations whose title or people have the words, and messages on this device that have them. */
-export function SearchResults({ profile, words, onLeave }: SearchResultsProps) {
+export function SearchResults({ profile, typed, onLeave }: SearchResultsProps) {
   const list = useRef<HTMLElement>(null)
-  const { hits, isOver } = useSearch(profile, words, FOUND_MAX)
+  const { hits, isOver } = useSearch(profile, typed, FOUND_MAX)
   const { conversations, archived } = profile.headless.getSnapshot()
   const all = [...conversations, ...archived]
   const titles = new Map(all.map((it) => [it.id, titleOf({ ...it, invitedBy: undefined }, profile)]))
-  const named = all.filter((it) => isNamed(it, words, profile)).slice(0, TITLES_MAX)
+  const named = all.filter((it) => isNamed(it, typed, profile)).slice(0, TITLES_MAX)
   const press = (event: KeyboardEvent) => {
     const first = list.current?.querySelector("[data-roving]")
     if (event.key === "Escape" || (event.key === "ArrowUp" && document.activeElement === first)) {
@@ -39,10 +42,10 @@ export function SearchResults({ profile, words, onLeave }: SearchResultsProps) {
     } else moveInList(event, list.current)
   }
   return (
-    <section class="search-results" ref={list} aria-label={searchWords.found} onKeyDown={press}>
+    <section class="search-results" ref={list} aria-label={words().search.found} onKeyDown={press}>
       {named.length > 0 && (
-        <section aria-label={searchWords.conversations}>
-          <h2 class="search-head">{searchWords.conversations}</h2>
+        <section aria-label={words().search.conversations}>
+          <h2 class="search-head">{words().search.conversations}</h2>
           <ul>
             {named.map(({ id }, at) => (
               <li key={id}>
@@ -59,8 +62,8 @@ export function SearchResults({ profile, words, onLeave }: SearchResultsProps) {
           </ul>
         </section>
       )}
-      <section aria-label={searchWords.results}>
-        <h2 class="search-head">{searchWords.messages}</h2>
+      <section aria-label={words().search.results}>
+        <h2 class="search-head">{words().search.messages}</h2>
         <p class="search-state" role="status">
           {foundWords(hits.length, isOver)}
         </p>
@@ -70,13 +73,13 @@ export function SearchResults({ profile, words, onLeave }: SearchResultsProps) {
               <Hit
                 hit={hit}
                 title={titles.get(hit.conversation) ?? ""}
-                by={hit.own ? searchWords.you : profile.called(hit.from)}
+                by={hit.own ? words().search.you : profile.called(hit.from)}
                 isStop={at === 0 && named.length === 0}
               />
             </li>
           ))}
         </ul>
-        {isOver && hits.length === 0 && <p class="search-state">{searchWords.hint}</p>}
+        {isOver && hits.length === 0 && <p class="search-state">{words().search.hint}</p>}
       </section>
     </section>
   )
@@ -101,7 +104,7 @@ function Hit({ hit, title, by, isStop }: HitProps) {
       <span class="list-row-text">
         <span class="search-where">
           <bdi class="search-title">{title}</bdi>
-          <time class="search-time">{whenWords(sentAt)}</time>
+          <time class="search-time">{shortTime(sentAt)}</time>
         </span>
         <span class="search-text">
           {by}:{" "}
@@ -135,9 +138,9 @@ function snippet({ text, matches }: SearchHit): readonly Piece[] {
   return pieces
 }
 
-function isNamed(conversation: ConversationSummary, words: string, profile: Profile): boolean {
+function isNamed(conversation: ConversationSummary, typed: string, profile: Profile): boolean {
   const people = conversation.members.filter((name) => name !== profile.name).map((name) => profile.label(name).text)
   const all = [conversation.title, ...people].join(" ").toLowerCase()
-  const wanted = words.toLowerCase().split(/\s+/u).filter(Boolean)
+  const wanted = typed.toLowerCase().split(/\s+/u).filter(Boolean)
   return wanted.length > 0 && wanted.every((word) => all.includes(word))
 }

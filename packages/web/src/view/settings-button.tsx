@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
-import { settingsWords } from "../words/settings-words.js"
+import { words } from "../words/words.js"
 import { SettingsIcon } from "./icons.js"
 import { part } from "./part.js"
 
@@ -15,7 +15,7 @@ export function SettingsButton({ profile, onForget }: SettingsButtonProps) {
   const [isOpen, setOpen] = useState(false)
   return (
     <>
-      <button type="button" class="icon-button" aria-label={settingsWords.open} onClick={() => setOpen(true)}>
+      <button type="button" class="icon-button" aria-label={words().list.openSettings} onClick={() => setOpen(true)}>
         <SettingsIcon />
       </button>
       {isOpen && <SettingsDialog profile={profile} onForget={onForget} onClose={() => setOpen(false)} />}

@@ -2,7 +2,7 @@ import { useEffect } from "preact/hooks"
 import type { Versions } from "../page/versions.js"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
-import { startWords } from "../words/start-words.js"
+import { words } from "../words/words.js"
 import { Alerts } from "./alerts.js"
 import { Chat } from "./chat.js"
 import { ConversationList } from "./conversation-list.js"
@@ -37,7 +37,7 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
   useEffect(() => profile.headless.show(id), [profile, id])
   useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile))
   const { isClosed, fault } = profile.headless.getSnapshot()
-  if (isClosed) return <Broken reason={startWords.taken} />
+  if (isClosed) return <Broken reason={words().page.taken} />
   const isInvited = conversation?.status === "invited"
   const isBeside = (route.group || route.inspector) && !isInvited
   const view = route.you ? "you" : conversation === undefined ? "list" : isBeside ? "group" : "chat"
@@ -45,7 +45,7 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
     <div class="page">
       {fault !== undefined && (
         <p class="banner banner-danger" role="alert">
-          This browser does not keep what the page is told: {fault}. Make room before you go on.
+          {words().page.notKept(fault)}
         </p>
       )}
       <Alerts profile={profile} />

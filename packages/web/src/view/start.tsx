@@ -1,8 +1,8 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
+import type { Phase } from "../opening.js"
 import { isolated } from "../profile/words.js"
-import { forgottenWords } from "../words/settings-words.js"
-import { openingWords, startWords, waitingWords } from "../words/start-words.js"
+import { words } from "../words/words.js"
 import { Mark } from "./icons.js"
 
 /** The frame of every screen that comes before the conversations. */
@@ -20,30 +20,30 @@ export function StartScreen({ title, children }: { readonly title: string; reado
 
 export function Unsuitable({ reason }: { readonly reason: string }) {
   return (
-    <StartScreen title={startWords.unsuitable}>
+    <StartScreen title={words().start.unsuitable}>
       <p role="alert">{reason}</p>
     </StartScreen>
   )
 }
 
 export function Elsewhere() {
-  const words = startWords.elsewhere
+  const said = words().start.elsewhere
   return (
-    <StartScreen title={words.title}>
-      <p role="alert">{words.reason}</p>
-      <p>{words.remedy}</p>
+    <StartScreen title={said.title}>
+      <p role="alert">{said.reason}</p>
+      <p>{said.remedy}</p>
     </StartScreen>
   )
 }
 
 export function Broken({ reason }: { readonly reason: string }) {
-  const words = startWords.broken
+  const said = words().start.broken
   return (
-    <StartScreen title={words.title}>
+    <StartScreen title={said.title}>
       <p role="alert">{reason}</p>
-      <p>{words.nothingDeleted}</p>
+      <p>{said.nothingDeleted}</p>
       <button type="button" class="button button-primary" onClick={() => location.reload()}>
-        {words.again}
+        {said.again}
       </button>
     </StartScreen>
   )
@@ -51,20 +51,20 @@ export function Broken({ reason }: { readonly reason: string }) {
 
 /** `left`: what the browser has not deleted; `undefined` while it is at it. */
 export function Forgotten({ left }: { readonly left: readonly string[] | undefined }) {
-  const words = forgottenWords
+  const said = words().forgotten
   if (left === undefined) {
     return (
-      <StartScreen title={words.doing}>
-        <p role="status">{words.doingText}</p>
+      <StartScreen title={said.doing}>
+        <p role="status">{said.doingText}</p>
       </StartScreen>
     )
   }
   const isAll = left.length === 0
   return (
-    <StartScreen title={isAll ? words.done : words.partly}>
-      <p role={isAll ? "status" : "alert"}>{isAll ? words.doneText : words.partlyText(left.join(", "))}</p>
+    <StartScreen title={isAll ? said.done : said.partly}>
+      <p role={isAll ? "status" : "alert"}>{isAll ? said.doneText : said.partlyText(left.join(", "))}</p>
       <button type="button" class="button button-primary" onClick={() => location.assign(location.pathname)}>
-        {words.again}
+        {said.again}
       </button>
     </StartScreen>
   )
@@ -74,7 +74,7 @@ export interface OpeningScreenProps {
   readonly name: string
   readonly registered: boolean
   /** Why the service could not be asked, as a title; `undefined` while that is not known. */
-  readonly unreachable: string | undefined
+  readonly unreachable: Extract<Phase, { type: "opening" }>["unreachable"]
   readonly onChooseAgain: () => void
 }
 
@@ -83,7 +83,8 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
   // What is done in a moment is not worth a screen that flashes.
   if (!slow && unreachable === undefined) return null
   if (unreachable === undefined) {
-    const { title, text } = openingWords(isolated(name), registered)
+    const { opening, registering } = words().start
+    const { title, text } = (registered ? opening : registering)(isolated(name))
     return (
       <StartScreen title={title}>
         <p role="status">{text}</p>
@@ -91,11 +92,11 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
     )
   }
   return (
-    <StartScreen title={unreachable}>
-      <p role="alert">{waitingWords(isolated(name), registered, unreachable)}</p>
+    <StartScreen title={unreachable.title}>
+      <p role="alert">{words().start.waiting(isolated(name), registered, unreachable.what)}</p>
       {!registered && (
         <button type="button" class="button" onClick={onChooseAgain}>
-          {startWords.chooseAgain}
+          {words().start.chooseAgain}
         </button>
       )}
     </StartScreen>

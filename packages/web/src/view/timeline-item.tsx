@@ -1,10 +1,10 @@
 import type { Conversation } from "@conclave/client/browser"
 import type { TimelineItem } from "@conclave/headless/browser"
 import { useMemo } from "preact/hooks"
-import { blockedWords, dayButtonWords, messageWords } from "../profile/message-words.js"
 import type { Profile } from "../profile/profile.js"
 import { dayName } from "../profile/time.js"
 import { failureText } from "../profile/words.js"
+import { language, words } from "../words/words.js"
 import { AlertIcon, ClockIcon } from "./icons.js"
 import { Bubble, Message } from "./message.js"
 import { NoticeLine } from "./notice-line.js"
@@ -35,7 +35,7 @@ export function Item(props: ItemProps) {
   const around = item.type === "message" || item.type === "day" ? undefined : `${conversation.status} ${state}`
   return useMemo(
     () => <Drawn {...props} />,
-    [item, before, after, around, label, always, isGroup, isAlike, isStop, isFound],
+    [item, before, after, around, label, always, isGroup, isAlike, isStop, isFound, language()],
   )
 }
 
@@ -59,7 +59,12 @@ function Drawn({ item, before, after, profile, conversation, isGroup, alike, isS
     case "day":
       return (
         <li class="day" data-key={key}>
-          <button type="button" class="day-button" aria-label={dayButtonWords(item.at)} onClick={() => onDay(true)}>
+          <button
+            type="button"
+            class="day-button"
+            aria-label={words().messages.dayButton(dayName(item.at))}
+            onClick={() => onDay(true)}
+          >
             {dayName(item.at)}
           </button>
         </li>
@@ -67,7 +72,7 @@ function Drawn({ item, before, after, profile, conversation, isGroup, alike, isS
     case "unread":
       return (
         <li class="day unread-line" data-key={key}>
-          <span>{messageWords.newMessages}</span>
+          <span>{words().messages.newMessages}</span>
         </li>
       )
     case "notice":
@@ -76,9 +81,9 @@ function Drawn({ item, before, after, profile, conversation, isGroup, alike, isS
       return (
         <li class="notice" data-notice="blocked" data-key={key}>
           <span>
-            {blockedWords(item.count, profile.called(item.from))}{" "}
+            {words().messages.blocked(item.count, profile.called(item.from))}{" "}
             <button type="button" class="text-button" onClick={() => profile.headless.unblock(item.from)}>
-              {messageWords.unblock}
+              {words().messages.unblock}
             </button>
           </span>
         </li>
@@ -90,8 +95,8 @@ function Drawn({ item, before, after, profile, conversation, isGroup, alike, isS
           <p class="message-foot">
             <ClockIcon />{" "}
             {profile.client.line.state !== "offline" && conversation.status === "active"
-              ? messageWords.sending
-              : messageWords.waiting}
+              ? words().messages.sending
+              : words().messages.waiting}
           </p>
         </li>
       )
@@ -115,11 +120,11 @@ function Failed({ item: { key, message }, profile, conversation }: FailedProps) 
         <AlertIcon /> {failureText(message.why)}{" "}
         {conversation.status === "active" && (
           <button type="button" class="text-button" onClick={() => thread.edit(message.messageId)}>
-            {messageWords.edit}
+            {words().messages.edit}
           </button>
         )}{" "}
         <button type="button" class="text-button" onClick={() => thread.discard(message.messageId)}>
-          {messageWords.discard}
+          {words().messages.discard}
         </button>
       </p>
     </li>

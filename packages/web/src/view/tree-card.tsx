@@ -1,8 +1,8 @@
 import type { Conversation } from "@conclave/client/browser"
 import { useLayoutEffect, useRef, useState } from "preact/hooks"
-import { inspectorWords as words } from "../profile/inspector-words.js"
 import { grouped } from "../profile/keys.js"
 import type { Profile } from "../profile/profile.js"
+import { partWords } from "../words/words.js"
 import { ExpandIcon } from "./icons.js"
 import { TreeDrawing } from "./tree-drawing.js"
 import { EnlargedTree } from "./tree-enlarged.js"
@@ -27,8 +27,10 @@ export function TreeCard({
   if (nodes.length === 0) {
     return (
       <section class="card" aria-labelledby="tree-title">
-        <h3 id="tree-title">{words.tree}</h3>
-        <p class="empty">{conversation.status === "left" ? words.treeLeft : words.treeNotYet}</p>
+        <h3 id="tree-title">{partWords().inspector.tree}</h3>
+        <p class="empty">
+          {conversation.status === "left" ? partWords().inspector.treeLeft : partWords().inspector.treeNotYet}
+        </p>
       </section>
     )
   }
@@ -39,12 +41,17 @@ export function TreeCard({
   return (
     <section class="card tree-card" aria-labelledby="tree-title">
       <div class="card-head">
-        <h3 id="tree-title">{words.tree}</h3>
-        <button type="button" class="icon-button" aria-label={words.enlarge} onClick={() => setEnlarged(true)}>
+        <h3 id="tree-title">{partWords().inspector.tree}</h3>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={partWords().inspector.enlarge}
+          onClick={() => setEnlarged(true)}
+        >
           <ExpandIcon />
         </button>
       </div>
-      <p class="explanation">{words.treeText}</p>
+      <p class="explanation">{partWords().inspector.treeText}</p>
       <div class="tree-frame" ref={frame}>
         <TreeDrawing people={profile} nodes={nodes} renewed={renewed} added={added} epoch={epoch} />
       </div>
@@ -52,27 +59,27 @@ export function TreeCard({
       <p class="renewal">{renewalText(nodes, { renewed, added, epoch, people: profile })}</p>
       <dl class="facts">
         <div>
-          <dt>{words.epoch}</dt>
+          <dt>{partWords().inspector.epoch}</dt>
           <dd data-testid="epoch">{epoch.toString()}</dd>
         </div>
         <div>
-          <dt>{words.authenticator}</dt>
+          <dt>{partWords().inspector.authenticator}</dt>
           <dd data-testid="authenticator">{grouped(firstDigits(conversation.epochAuthenticator))}</dd>
         </div>
       </dl>
       <details class="in-words">
-        <summary>{words.inWords}</summary>
+        <summary>{partWords().inspector.inWords}</summary>
         <ul>
           {treeLines(nodes, renewed, profile).map((line) => (
             <li key={line}>{line}</li>
           ))}
           <li>
-            {words.leaves(
+            {partWords().inspector.leaves(
               nodes
                 .filter(({ kind }) => kind === "leaf")
                 .map(({ name, own }) => {
-                  if (name === undefined) return words.blank
-                  return own ? words.youNoted(profile.called(name)) : profile.called(name)
+                  if (name === undefined) return partWords().inspector.blank
+                  return own ? partWords().inspector.youNoted(profile.called(name)) : profile.called(name)
                 })
                 .join(", "),
             )}
@@ -80,7 +87,7 @@ export function TreeCard({
         </ul>
       </details>
       {enlarged && (
-        <EnlargedTree nodes={nodes} onClose={() => setEnlarged(false)} title={words.enlarged(epoch)}>
+        <EnlargedTree nodes={nodes} onClose={() => setEnlarged(false)} title={partWords().inspector.enlarged(epoch)}>
           {(scale) => (
             <TreeDrawing people={profile} nodes={nodes} renewed={renewed} added={added} epoch={epoch} scale={scale} />
           )}
@@ -94,17 +101,17 @@ function Legend({ added, unmerged }: { readonly added: boolean; readonly unmerge
   return (
     <ul class="legend" aria-hidden="true">
       <li>
-        <Swatch kind="is-filled" /> {words.legend.filled}
+        <Swatch kind="is-filled" /> {partWords().inspector.legend.filled}
       </li>
       <li>
-        <Swatch kind="is-filled is-renewed" /> {words.legend.renewed}
+        <Swatch kind="is-filled is-renewed" /> {partWords().inspector.legend.renewed}
       </li>
       <li>
-        <Swatch kind="is-blank" /> {words.legend.blank}
+        <Swatch kind="is-blank" /> {partWords().inspector.legend.blank}
       </li>
       {added && (
         <li>
-          <Swatch kind="is-filled is-added" /> {words.legend.added}
+          <Swatch kind="is-filled is-added" /> {partWords().inspector.legend.added}
         </li>
       )}
       {unmerged && (
@@ -115,7 +122,7 @@ function Legend({ added, unmerged }: { readonly added: boolean; readonly unmerge
               <text y="3.5">n</text>
             </g>
           </svg>{" "}
-          {words.legend.unmerged}
+          {partWords().inspector.legend.unmerged}
         </li>
       )}
     </ul>

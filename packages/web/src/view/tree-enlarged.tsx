@@ -1,6 +1,6 @@
 import type { TreeNode } from "@conclave/client/browser"
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks"
-import { inspectorWords as words } from "../profile/inspector-words.js"
+import { partWords } from "../words/words.js"
 import { Dialog } from "./dialog.js"
 import { MinusIcon, PlusIcon } from "./icons.js"
 import { layoutTree } from "./tree-layout.js"
@@ -44,11 +44,11 @@ export function EnlargedTree({ title, nodes, onClose, children }: EnlargedTreePr
   const zoom = (by: number) => setScale(Math.min(SCALE_MAX, Math.max(least, (scale ?? 1) * by)))
   return (
     <Dialog title={title} onClose={onClose} wide>
-      <div class="zoom" role="toolbar" aria-label={words.size}>
+      <div class="zoom" role="toolbar" aria-label={partWords().inspector.size}>
         <button
           type="button"
           class="icon-button"
-          aria-label={words.smaller}
+          aria-label={partWords().inspector.smaller}
           disabled={scale !== undefined && scale <= least}
           onClick={() => zoom(1 / STEP)}
         >
@@ -58,18 +58,18 @@ export function EnlargedTree({ title, nodes, onClose, children }: EnlargedTreePr
         <button
           type="button"
           class="icon-button"
-          aria-label={words.larger}
+          aria-label={partWords().inspector.larger}
           disabled={scale !== undefined && scale >= SCALE_MAX}
           onClick={() => zoom(STEP)}
         >
           <PlusIcon />
         </button>
         <button type="button" class="button button-quiet" onClick={() => setScale(fitting())}>
-          {words.fit}
+          {partWords().inspector.fit}
         </button>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be reachable by the keyboard. */}
-      <section class="tree-scroll" tabIndex={0} aria-label={words.drawing} ref={box}>
+      <section class="tree-scroll" tabIndex={0} aria-label={partWords().inspector.drawing} ref={box}>
         {children(scale ?? 1)}
       </section>
     </Dialog>

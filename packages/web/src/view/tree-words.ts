@@ -1,5 +1,6 @@
 import type { TreeNode } from "@conclave/client/browser"
-import { list, listOf, type People } from "../profile/words.js"
+import { listOf, type People } from "../profile/words.js"
+import { list, partWords } from "../words/words.js"
 import { leavesBelow, levelOf } from "./tree-layout.js"
 
 /** The drawing in one sentence, for those who do not see it. */
@@ -7,8 +8,9 @@ export function treeSummary(nodes: readonly TreeNode[], renewed: ReadonlySet<num
   const leaves = nodes.filter(({ kind }) => kind === "leaf")
   const parents = nodes.filter(({ kind }) => kind === "parent")
   const filled = (some: readonly TreeNode[]) => some.filter(({ blank }) => !blank).length
-  const path = renewed.size === 0 ? "" : ` The last commit renewed ${count(renewed.size, "node")}.`
-  return `Ratchet tree: ${filled(leaves)} of ${count(leaves.length, "leaf", "leaves")} and ${filled(parents)} of ${count(parents.length, "parent node")} are filled.${path}`
+  const { tree } = partWords()
+  const path = renewed.size === 0 ? "" : tree.path(renewed.size)
+  return tree.summary([filled(leaves), leaves.length], [filled(parents), parents.length]) + path
 }
 
 interface Renewed {
@@ -20,28 +22,28 @@ interface Renewed {
 
 /** What the last commit did to the tree, as one sentence. */
 export function renewalText(nodes: readonly TreeNode[], { renewed, added, epoch, people }: Renewed): string {
-  if (epoch === 0n) return "This is the first epoch: there has been no commit yet."
-  if (renewed.size + added.size === 0) return "This device has not seen the commit that began this epoch."
+  const { tree } = partWords()
+  if (epoch === 0n) return tree.first
+  if (renewed.size + added.size === 0) return tree.unseen
   const parents = nodes.filter((node) => node.kind === "parent" && renewed.has(node.nodeIndex))
   const namesIn = (indexes: ReadonlySet<number>) => [
     ...new Set(
       nodes.flatMap(({ nodeIndex, own, name }) =>
-        indexes.has(nodeIndex) && name !== undefined ? [own ? "you" : people.called(name)] : [],
+        indexes.has(nodeIndex) && name !== undefined ? [own ? tree.you : people.called(name)] : [],
       ),
     ),
   ]
   const top = parents.reduce((highest, { nodeIndex }) => Math.max(highest, levelOf(nodeIndex)), 0)
   const whole = top === levelOf((nodes.length - 1) / 2)
-  const way =
-    parents.length === 0 ? "" : ` and ${count(parents.length, "node")} above${whole ? ", up to the root" : ""}`
-  const newcomers =
-    added.size === 0 ? "" : `${renewed.size === 0 ? "brought in" : ", and brought in"} ${list(namesIn(added))}`
-  const path = renewed.size === 0 ? "" : `gave new keys to ${list(namesIn(renewed))}${way}`
-  return `The last commit ${path}${newcomers}.`
+  const way = parents.length === 0 ? "" : tree.above(parents.length, whole)
+  const path = renewed.size === 0 ? "" : tree.gave(list(namesIn(renewed)), way)
+  const newcomers = added.size === 0 ? "" : tree.broughtIn(list(namesIn(added)), renewed.size > 0)
+  return tree.lastCommit(path + newcomers)
 }
 
 /** One line for each node that holds a key, from the root down. */
 export function treeLines(nodes: readonly TreeNode[], renewed: ReadonlySet<number>, people: People): readonly string[] {
+  const { tree } = partWords()
   const nameOf = (leafNodeIndex: number) => nodes[leafNodeIndex]?.name
   return nodes
     .filter(({ blank, kind }) => !blank && kind === "parent")
@@ -51,12 +53,8 @@ export function treeLines(nodes: readonly TreeNode[], renewed: ReadonlySet<numbe
       const below = nodes.slice(first, last + 1).flatMap(({ name }) => name ?? [])
       const unmerged = node.unmergedLeaves.flatMap((leaf) => nameOf(2 * leaf) ?? [])
       const knowing = below.filter((name) => !unmerged.includes(name))
-      const rest = unmerged.length === 0 ? "" : `; ${listOf(unmerged, people)} will learn the next one`
-      const fresh = renewed.has(node.nodeIndex) ? ", new in this epoch" : ""
-      return `Key of ${listOf(knowing, people)}${fresh}${rest}.`
+      const rest = unmerged.length === 0 ? "" : tree.unmerged(listOf(unmerged, people))
+      const fresh = renewed.has(node.nodeIndex) ? tree.fresh : ""
+      return `${tree.key(listOf(knowing, people))}${fresh}${rest}.`
     })
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number} ${number === 1 ? one : many}`
 }

@@ -1,5 +1,5 @@
 import type { Comparison } from "@conclave/headless/browser"
-import { compareWords } from "../profile/compare-words.js"
+import { words } from "../words/words.js"
 import { AlertIcon, ShieldIcon } from "./icons.js"
 
 /** Beside a name: that they are verified, or were. */
@@ -7,11 +7,11 @@ export function VerifiedMark({ comparison }: { readonly comparison: Comparison }
   if (comparison === "none") return null
   return comparison === "compared" ? (
     <span class="compared">
-      <ShieldIcon /> {compareWords.verified}
+      <ShieldIcon /> {words().trust.verified}
     </span>
   ) : (
     <span class="compared is-changed">
-      <AlertIcon /> {compareWords.changed}
+      <AlertIcon /> {words().trust.changed}
     </span>
   )
 }

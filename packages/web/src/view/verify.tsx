@@ -1,6 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
-import { compareWords } from "../profile/compare-words.js"
 import type { Profile } from "../profile/profile.js"
+import { partWords } from "../words/words.js"
 import { Comparing } from "./comparing.js"
 import { Dialog } from "./dialog.js"
 import { AlertIcon, ShieldIcon } from "./icons.js"
@@ -21,39 +21,39 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
   const code = headless.safetyCode(id, name)
   const mark = (isCompared: boolean) => headless.setCompared(id, name, isCompared)
   return (
-    <Dialog title={compareWords.title(who)} onClose={onClose}>
+    <Dialog title={partWords().compare.title(who)} onClose={onClose}>
       {comparison === "changed" && (
         <p class="verdict verdict-bad">
-          <AlertIcon /> {compareWords.changedText(who)}
+          <AlertIcon /> {partWords().compare.changedText(who)}
         </p>
       )}
       <p class="explanation">
-        {compareWords.how(who)} {compareWords.devices(devices)}
+        {partWords().compare.how(who)} {partWords().compare.devices(devices)}
       </p>
       <Comparing
         key={code}
         kind="SAFETY"
         code={code}
-        label={compareWords.codeWith(who)}
+        label={partWords().compare.codeWith(who)}
         testId="safety-code"
         hasPicture
-        matched={compareWords.matched(who)}
-        mismatch={compareWords.mismatch(who)}
+        matched={partWords().compare.matched(who)}
+        mismatch={partWords().compare.mismatch(who)}
         onCompared={mark}
       />
       <div class="dialog-actions">
         {comparison === "compared" ? (
           <>
             <p class="verified-text">
-              <ShieldIcon /> {compareWords.isVerified(who)}
+              <ShieldIcon /> {partWords().compare.isVerified(who)}
             </p>
             <button type="button" class="button" data-first onClick={() => mark(false)}>
-              {compareWords.unverify}
+              {partWords().compare.unverify}
             </button>
           </>
         ) : (
           <button type="button" class="button button-primary" data-first onClick={() => mark(true)}>
-            <ShieldIcon /> {compareWords.match}
+            <ShieldIcon /> {partWords().compare.match}
           </button>
         )}
       </div>

@@ -2,7 +2,7 @@ import { normalizeName } from "@conclave/client/browser"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { Choice } from "../opening.js"
 import { displayNameProblem, nameProblem } from "../profile/chosen-name.js"
-import { welcomeWords as words } from "../words/start-words.js"
+import { words } from "../words/words.js"
 import { StartScreen } from "./start.js"
 
 export interface WelcomeProps extends Choice {
@@ -32,10 +32,10 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
     else onChoose(chosen)
   }
   return (
-    <StartScreen title={words.title}>
-      <p class="start-lead">{words.lead}</p>
+    <StartScreen title={words().welcome.title}>
+      <p class="start-lead">{words().welcome.lead}</p>
       <form onSubmit={submit} noValidate>
-        <label for="name">{words.name}</label>
+        <label for="name">{words().welcome.name}</label>
         <input
           ref={nameField}
           id="name"
@@ -51,10 +51,10 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
         />
         <Problem id="name-problem" text={problems.name} />
         <p class="hint" id="name-hint">
-          {words.nameHint}
+          {words().welcome.nameHint}
         </p>
         <label for="display-name">
-          {words.displayName} <span class="label-note">{words.optional}</span>
+          {words().welcome.displayName} <span class="label-note">{words().welcome.optional}</span>
         </label>
         <input
           ref={calledField}
@@ -70,13 +70,13 @@ export function Welcome({ name, displayName, problem: reported, onChoose }: Welc
         />
         <Problem id="display-problem" text={problems.displayName} />
         <p class="hint" id="display-hint">
-          {words.displayHint}
+          {words().welcome.displayHint}
         </p>
         <button type="submit" class="button button-primary button-wide">
-          {words.take}
+          {words().welcome.take}
         </button>
       </form>
-      <p class="start-note">{words.note}</p>
+      <p class="start-note">{words().welcome.note}</p>
     </StartScreen>
   )
 }

@@ -5,7 +5,7 @@ import { scannableText } from "../profile/codes.js"
 import type { Profile } from "../profile/profile.js"
 import { shortTime } from "../profile/time.js"
 import { problem } from "../profile/words.js"
-import { youWords } from "../profile/you-words.js"
+import { partWords } from "../words/words.js"
 import { Code, CopyButton } from "./code.js"
 import { Confirmation } from "./dialog.js"
 import { DisplayNameDialog } from "./display-name.js"
@@ -20,11 +20,11 @@ export function You({ profile }: { readonly profile: Profile }) {
   return (
     <main class="you-pane" aria-labelledby="you-title">
       <header class="pane-head">
-        <button type="button" class="icon-button" aria-label={youWords.back} onClick={() => goTo({})}>
+        <button type="button" class="icon-button" aria-label={partWords().you.back} onClick={() => goTo({})}>
           <BackIcon />
         </button>
         <h1 id="you-title" tabIndex={-1} ref={title}>
-          {youWords.title}
+          {partWords().you.title}
         </h1>
       </header>
       <div class="you-cards">
@@ -43,26 +43,26 @@ function Named({ profile }: { readonly profile: Profile }) {
   return (
     <section class="card" aria-labelledby="you-called">
       <div class="card-head">
-        <h2 id="you-called">{youWords.called}</h2>
+        <h2 id="you-called">{partWords().you.called}</h2>
       </div>
       <dl class="you-facts">
         <div>
-          <dt>{youWords.displayName}</dt>
+          <dt>{partWords().you.displayName}</dt>
           <dd>
-            <bdi>{displayName ?? youWords.noDisplayName}</bdi>
+            <bdi>{displayName ?? partWords().you.noDisplayName}</bdi>
           </dd>
         </div>
         <div>
-          <dt>{youWords.name}</dt>
+          <dt>{partWords().you.name}</dt>
           <dd>
             <bdi>{name}</bdi>
           </dd>
         </div>
       </dl>
-      <p class="hint">{youWords.nameFixed}</p>
+      <p class="hint">{partWords().you.nameFixed}</p>
       <div class="action-row">
         <button type="button" class="button" onClick={() => setRenaming(true)}>
-          {youWords.change}
+          {partWords().you.change}
         </button>
       </div>
       {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
@@ -80,14 +80,14 @@ function AboutName({ profile }: { readonly profile: Profile }) {
   return (
     <section class="card" aria-labelledby="you-alerts">
       <div class="card-head">
-        <h2 id="you-alerts">{youWords.alerts}</h2>
+        <h2 id="you-alerts">{partWords().you.alerts}</h2>
       </div>
-      {refused.length === 0 && <p class="explanation">{youWords.noAlerts}</p>}
+      {refused.length === 0 && <p class="explanation">{partWords().you.noAlerts}</p>}
       {refused.map(({ id }) => (
         <div key={id} class="you-alert">
-          <p>{youWords.unknownDevice}</p>
+          <p>{partWords().you.unknownDevice}</p>
           <button type="button" class="button" onClick={() => profile.headless.reconsiderKey(id)}>
-            {youWords.lookAgain}
+            {partWords().you.lookAgain}
           </button>
         </div>
       ))}
@@ -100,13 +100,13 @@ function OwnKey({ profile }: { readonly profile: Profile }) {
   return (
     <section class="card" aria-labelledby="you-key">
       <div class="card-head">
-        <h2 id="you-key">{youWords.key}</h2>
+        <h2 id="you-key">{partWords().you.key}</h2>
       </div>
-      <p class="explanation">{youWords.keyText}</p>
-      <Code code={code} label={youWords.codeLabel} testId="own-code" />
-      <QrPicture text={scannableText("DEVICE", code)} label={youWords.picture} />
+      <p class="explanation">{partWords().you.keyText}</p>
+      <Code code={code} label={partWords().you.codeLabel} testId="own-code" />
+      <QrPicture text={scannableText("DEVICE", code)} label={partWords().you.picture} />
       <div class="action-row">
-        <CopyButton text={code} label={youWords.copy} done={youWords.copied} />
+        <CopyButton text={code} label={partWords().you.copy} done={partWords().you.copied} />
       </div>
     </section>
   )
@@ -129,12 +129,12 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
   }, [profile, attempt])
   const revoke = async ({ id }: OwnDevice) => {
     setRevoking(undefined)
-    setOutcome({ good: true, words: youWords.revoking })
+    setOutcome({ good: true, words: partWords().you.revoking })
     const before = typeof listed === "string" ? [] : listed.devices.filter(({ revoked }) => revoked !== undefined)
     try {
       const revoked = await profile.client.revokeDevice(id)
       dismissAlertsOf(profile, revoked)
-      setOutcome({ good: true, words: youWords.didRevoke(revoked.length - before.length) })
+      setOutcome({ good: true, words: partWords().you.didRevoke(revoked.length - before.length) })
     } catch (error) {
       setOutcome({ good: false, words: problem(error) })
     }
@@ -143,15 +143,15 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
   return (
     <section class="card" aria-labelledby="you-devices">
       <div class="card-head">
-        <h2 id="you-devices">{youWords.devices}</h2>
+        <h2 id="you-devices">{partWords().you.devices}</h2>
       </div>
-      <p class="explanation">{youWords.devicesText}</p>
-      {listed === "loading" && <p class="hint">{youWords.loading}</p>}
+      <p class="explanation">{partWords().you.devicesText}</p>
+      {listed === "loading" && <p class="hint">{partWords().you.loading}</p>}
       {listed === "unreachable" && (
         <div class="action-row">
-          <p class="hint">{youWords.unreachable}</p>
+          <p class="hint">{partWords().you.unreachable}</p>
           <button type="button" class="button" onClick={() => setAttempt(attempt + 1)}>
-            {youWords.again}
+            {partWords().you.again}
           </button>
         </div>
       )}
@@ -163,12 +163,12 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
       </p>
       {revoking !== undefined && (
         <Confirmation
-          title={youWords.revokeTitle}
-          action={youWords.revokeAction}
+          title={partWords().you.revokeTitle}
+          action={partWords().you.revokeAction}
           onConfirm={() => void revoke(revoking)}
           onClose={() => setRevoking(undefined)}
         >
-          {youWords.revokeText}
+          {partWords().you.revokeText}
         </Confirmation>
       )}
     </section>
@@ -201,17 +201,17 @@ function DeviceList({ profile, devices, onRevoke }: DeviceListProps) {
         const code = profile.headless.keyCode(profile.name, signatureKey)
         const isStrange = endorsedBy === undefined && at > 0 && !isThisDevice
         const notes = [
-          ...(isThisDevice ? [youWords.thisDevice] : []),
-          ...(at === 0 && devices.length > 1 ? [youWords.oldest] : []),
-          ...(revoked === undefined ? [] : [youWords.revoked]),
-          ...(isStrange && revoked === undefined ? [youWords.notVouched] : []),
+          ...(isThisDevice ? [partWords().you.thisDevice] : []),
+          ...(at === 0 && devices.length > 1 ? [partWords().you.oldest] : []),
+          ...(revoked === undefined ? [] : [partWords().you.revoked]),
+          ...(isStrange && revoked === undefined ? [partWords().you.notVouched] : []),
         ]
         return (
           <li key={id} class={revoked === undefined ? "device" : "device is-revoked"}>
             <span class="device-text">
               <code>{code}</code>
               <span class={isStrange && revoked === undefined ? "device-state is-strange" : "device-state"}>
-                {youWords.since} <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>
+                {partWords().you.since} <time dateTime={registeredAt.toISOString()}>{shortTime(registeredAt)}</time>
                 {notes.map((note) => `, ${note}`).join("")}
               </span>
             </span>
@@ -219,13 +219,13 @@ function DeviceList({ profile, devices, onRevoke }: DeviceListProps) {
               <button
                 type="button"
                 class="button button-danger-quiet"
-                aria-label={youWords.revokeNamed(code.slice(0, CODE_IN_LABEL))}
+                aria-label={partWords().you.revokeNamed(code.slice(0, CODE_IN_LABEL))}
                 onClick={() => onRevoke(device)}
               >
-                {youWords.revoke}
+                {partWords().you.revoke}
               </button>
             )}
-            {revoked === undefined && at < own && <span class="hint">{youWords.older}</span>}
+            {revoked === undefined && at < own && <span class="hint">{partWords().you.older}</span>}
           </li>
         )
       })}

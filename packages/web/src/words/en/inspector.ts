@@ -1,5 +1,5 @@
 /** Words of the inspector. Here, and only here, the terms of MLS are used: it is for people who want to see them. */
-export const inspectorWords = {
+export const inspector = {
   title: "Inspector",
   back: "Back to the group",
   tree: "Ratchet tree",
@@ -82,7 +82,7 @@ export const inspectorWords = {
     remove: "remove",
     refresh: "renew keys",
     leave: "leave",
-  } as Readonly<Record<string, string>>,
+  },
   pins: "Keys and pins",
   pinsText: "The signature key of each leaf, as a code, and what this device thinks of it.",
   pinned: "pinned",

@@ -1,5 +1,5 @@
-/** Words of the panel beside a conversation: members, invitations, what one can do. */
-export const membersWords = {
+/** The panel beside a conversation: members, invitations, what one can do. */
+export const members = {
   panel: "Group",
   back: "Back to the messages",
   title: "Members",

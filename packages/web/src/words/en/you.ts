@@ -1,8 +1,7 @@
-/** Words of the view of oneself: name, key, devices. */
-export const youWords = {
+/** The view of oneself: name, key, devices. */
+export const you = {
   title: "You",
   back: "Back to the conversations",
-  open: "You: name, key and devices",
   called: "What others see",
   name: "Name",
   displayName: "Display name",
@@ -43,4 +42,14 @@ export const youWords = {
   noAlerts: "This device has seen no unknown device under your name.",
   unknownDevice: "A device that none of yours signed for uses your name. You have refused it.",
   lookAgain: "Look at it again",
+}
+
+/** What others see beside one's name. */
+export const displayName = {
+  title: "What others see",
+  label: "Display name",
+  hint: (name: string) =>
+    `It stands beside your name, ${name}, which stays as it is. Leave it empty to show the name alone. Others are told of the change when their devices look you up the next time.`,
+  save: "Save",
+  saving: "Saving…",
 }

@@ -1,0 +1,36 @@
+import type { Words } from "../form.js"
+
+export const list: Words["list"] = {
+  region: "Unterhaltungen",
+  create: "Neue Unterhaltung",
+  none: "Noch keine Unterhaltungen.",
+  archive: "Archivierte Unterhaltungen",
+  archived: "Archiviert",
+  displayName: "Anzeigenamen ändern",
+  muted: " stumm",
+  unread: " ungelesen",
+  draft: "Entwurf:",
+  you: "Du",
+  openYou: "Du: Name, Schlüssel und Geräte",
+  openSettings: "Einstellungen",
+  empty: (name) => `Beginne eine und lade Leute über ihren Namen ein. Oder sag anderen, dass du hier „${name}“ heißt.`,
+  answer: (invitations) =>
+    `Beantworte ${invitations === 1 ? "die Einladung" : "eine Einladung"} oben oder beginne eine Unterhaltung.`,
+  notSent: "Noch nicht gesendet",
+  nothingSaid: "Noch keine Nachrichten",
+  states: {
+    invited: "Du bist eingeladen",
+    creating: "Wird angelegt",
+    leaving: "Wird verlassen",
+    halted: "Angehalten: Ein Schlüssel ist neu",
+    recovering: "Wartet auf Wiederaufnahme",
+    stopped: "Gesperrt: in neuer Gruppe weitermachen",
+    continued: "Geht in einer neuen Gruppe weiter",
+    lost: "Verloren: Bitte um eine neue Einladung",
+  },
+  left: "Du hast sie verlassen",
+  notMember: "Du bist nicht mehr dabei",
+  removedBy: (who) => `Von ${who} entfernt`,
+  invitationBy: (who) => `Einladung von ${who}`,
+  untitled: "Ohne Titel",
+}

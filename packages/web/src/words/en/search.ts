@@ -1,0 +1,21 @@
+/** Around searching. */
+export const search = {
+  search: "Search",
+  field: "Search messages on this device",
+  found: "What was found",
+  results: "Messages found",
+  searching: "Searching…",
+  none: "No message on this device has all of these words.",
+  hint: "Only what is on this device is searched. Nothing is sent.",
+  conversations: "Conversations",
+  messages: "Messages",
+  find: "Find in this conversation",
+  earlier: "Earlier match",
+  later: "Later match",
+  close: "Close",
+  you: "You",
+  foundAll: (count: number) => `${count} ${count === 1 ? "message" : "messages"}.`,
+  foundSoFar: (count: number) => `${count} ${count === 1 ? "message" : "messages"} so far…`,
+  notFound: "Not found",
+  position: (at: number, count: string) => `${at} of ${count}`,
+}
