@@ -24,3 +24,9 @@ export function recoveryKeyFault(
     return "signature: it is not by a key of the name"
   return undefined
 }
+
+/** Why a device of a name does not erase it, in words, by what `erasureFault` says. */
+export const ERASURE_FAULTS = {
+  younger: "deviceId: only the oldest device of a name erases it, or its recovery key",
+  recoveryKeyNeeded: "deviceId: only the recovery key of the name erases it",
+}

@@ -35,8 +35,8 @@ import {
   takeAll,
   unavailableAnswer,
 } from "@conclave/transport"
-import { recoveryKeyFault } from "./recovery.js"
-import { accountDocument, isOldest, type Store, type StoredDevice, type StoredRecoveryKey } from "./store/store.js"
+import { ERASURE_FAULTS, recoveryKeyFault } from "./recovery.js"
+import { accountDocument, erasureFault, type Store, type StoredDevice, type StoredRecoveryKey } from "./store/store.js"
 
 export interface AuthenticationOptions extends LogOptions, TraceOptions {
   readonly store: Store
@@ -67,7 +67,7 @@ export interface AuthenticationLimits {
   readonly registrationsByRequester: Rate
   /** How often one name is exported; default 1 a minute, 20 at once. */
   readonly accounts: Rate
-  /** How often the oldest device of one name asks to erase it; default 1 a minute, 20 at once. */
+  /** How often the oldest device of one name without a recovery key asks to erase it; default 1 a minute, 20 at once. */
   readonly erasures: Rate
   /** Changes of one name's display name; default 1 a minute, 20 at once. */
   readonly displayNames: Rate
@@ -346,7 +346,10 @@ class AuthenticationService {
     if (first.suspended !== undefined) return suspended(first.suspended)
     if (device?.revoked !== undefined) return { type: "revoked", revoked: revokedAmong([device]) }
     // Before the budget: a younger device does not use up what the oldest one may ask.
-    if (wish === "erase" && recoveryKey === undefined && !isOldest(devices, deviceId)) return invalid(YOUNGER)
+    if (wish === "erase") {
+      const fault = erasureFault(devices, { deviceId, recoveryKeys: await this.#store.recoveryKeys(name) })
+      if (fault !== undefined) return invalid(ERASURE_FAULTS[fault.type])
+    }
     // The owner's own budget: a thief of a device uses up nothing of it.
     if (recoveryKey !== undefined) return this.#recoveryWait(name)
     const kind = wish === "export" ? ("accounts" as const) : ("erasures" as const)
@@ -364,7 +367,7 @@ class AuthenticationService {
 
   async #erase({ name, deviceId, at }: AccountRequest): Promise<AuthResponse> {
     const erased = await this.#store.erase(name, { deviceId, at })
-    if (erased.type === "younger") return invalid(YOUNGER)
+    if (erased.type === "younger" || erased.type === "recoveryKeyNeeded") return invalid(ERASURE_FAULTS[erased.type])
     return erased.type === "suspended" ? suspended(erased.reason) : erased
   }
 
@@ -459,7 +462,6 @@ class AuthenticationService {
 const networkShare = (ofRequester: number, ofAll: number) =>
   Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 
-const YOUNGER = "deviceId: only the oldest device of a name erases it, or its recovery key"
 const BAD_ENDORSEMENT = "endorsement: it is not by a device of the name"
 const BAD_REVOCATION = "revocations: one is not by a device of the name"
 

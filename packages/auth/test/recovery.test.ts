@@ -217,6 +217,26 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal(inWords(await ask(registration(createDevice(), "alice"))), "nameTaken")
     })
 
+    it("alone erases the name: no device does, the oldest neither, and its requests use up no budget", async (test) => {
+      const store = openStore(test)
+      const limits = { recoveries: { perSecond: 0.001, burst: 3 }, erasures: { perSecond: 0.001, burst: 1 } }
+      const { laptop, phone, recovery, bind, ask } = await family(store, { limits })
+      await bind(binding(recovery, laptop))
+      const next = createRecoveryKey()
+      await bind(binding(next, recovery, { at: NOW + 1 }))
+      for (const device of [laptop, laptop, laptop, phone]) {
+        assert.equal(
+          inWords(await ask(account(device, "erase"))),
+          "deviceId: only the recovery key of the name erases it",
+        )
+        const by = { deviceId: device.deviceId, at: 1n }
+        assert.deepEqual(await store.erase("alice", by), { type: "recoveryKeyNeeded" })
+      }
+      assert.equal(inWords(await ask(account(recovery, "erase"))), "notFound", "replaced")
+      assert.deepEqual(await store.erase("alice", { deviceId: recovery.deviceId, at: 1n }), { type: "notFound" })
+      assert.deepEqual(await ask(account(next, "erase")), { type: "erased" })
+    })
+
     it("of a suspended name waits, and no stranger is told of that", async (test) => {
       const store = openStore(test)
       const { laptop, phone, recovery, bind, ask } = await family(store)

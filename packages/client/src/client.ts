@@ -347,7 +347,8 @@ export interface Client extends AsyncDisposable {
   exportAccount(): Promise<string>
   /**
    * Erases this name at the service for good, for all of its devices: nobody can register it again. Only the oldest device that
-   * speaks for the name can; to a younger one it is `REFUSED`, and nothing is left. Conversations are left
+   * speaks for the name can, and where the name has a recovery key only that (`recovery.eraseAccount`): else it is `REFUSED`, and
+   * nothing is left. Conversations are left
    * first, as far as that succeeds within ten seconds; in the others the members see somebody who never answers, and can
    * remove them. What other people have read stays with them, and this profile's store is the application's to delete. All
    * devices of the name get the event `erased`. May be repeated. Rejects with `UNAVAILABLE`, or `REFUSED`.

@@ -194,11 +194,17 @@ describe("a recovery key of a name", () => {
     assert.equal(fresh.conversations.get(met.id)?.status, "active")
   })
 
-  it("erases the name from any device", async () => {
+  it("alone erases the name, from any device; the oldest one is refused, and has left nothing", async () => {
     await using world = new World({ inMemory: true })
-    const { laptop, phone, text } = await bobs(world)
+    const { laptop, phone, text, team } = await bobs(world)
     await laptop.recovery.set(text)
-    await assert.rejects(phone.eraseAccount(), { code: "REFUSED" })
+    for (const device of [laptop, phone]) {
+      await assert.rejects(device.eraseAccount(), {
+        code: "REFUSED",
+        message: /bob has a recovery key: only that erases/,
+      })
+      assert.equal(device.conversations.get(team.id)?.status, "active")
+    }
     await assert.rejects(phone.recovery.eraseAccount(phone.recovery.make()), { code: "REFUSED" })
     await phone.recovery.eraseAccount(text)
     await assert.rejects(world.open("bob 2", { name: "bob" }), { code: "NAME_TAKEN" })

@@ -220,8 +220,8 @@ export const AuthRequest = union("AuthRequest", "kind", AuthRequestKind, {
   /** → account · erased · notFound · wrongTime · invalid · throttled */
   exportAccount: AccountRequest,
   /**
-   * By the oldest device that speaks for the name, or the recovery key. Erases the name for good: its devices, their key packages and inboxes, and its display name. Nobody can register it or one
-   * of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid ·
+   * By the name's recovery key, or where it has none, by the oldest device that speaks for it. Erases the name for good: its
+   * devices, their key packages and inboxes, and its display name. Nobody can register it or one of those devices again. → erased (for a repetition, too) · notFound · wrongTime · invalid ·
    * throttled
    */
   eraseAccount: AccountRequest,

@@ -1,6 +1,6 @@
 import type { DisplayName } from "@conclave/contracts/auth"
 import { accountRecovery, accountRevocation } from "./account.js"
-import { isOldest, registeredAfter, registrationFault } from "./rank.js"
+import { erasureFault, registeredAfter, registrationFault } from "./rank.js"
 import { judgeRecoveryKey, type StoredRecoveryKey } from "./recovery.js"
 import { judgeRevoking } from "./revoking.js"
 import type { Account, Operated, Registered, Store, StoredDevice, Suspended } from "./store.js"
@@ -93,7 +93,8 @@ export function memoryStore(): Store & Operated {
       const suspension = suspensionOf(name)
       if (suspension !== undefined) return suspension
       const own = devices.filter((device) => device.name === name)
-      if (!isRecovery && !isOldest(own, deviceId)) return { type: "younger" }
+      const fault = erasureFault(own, { deviceId, recoveryKeys: keys })
+      if (fault !== undefined) return fault
       for (const { id } of keys) erased.add(hex(id))
       recoveryKeys.delete(name)
       for (const it of devices) if (it.name === name) erased.add(hex(it.deviceId))

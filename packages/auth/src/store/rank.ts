@@ -44,6 +44,26 @@ export function isOldest(devices: readonly Ranked[], deviceId: Uint8Array): bool
   return oldest !== undefined && equalBytes(oldest.deviceId, deviceId)
 }
 
+interface Eraser {
+  /** Of the device, or `recoveryIdOf` a recovery key. */
+  readonly deviceId: Uint8Array
+  /** Of the name, the last one holds. */
+  readonly recoveryKeys: readonly { readonly id: Uint8Array }[]
+}
+
+/**
+ * Why a device of the name does not erase it, or the recovery key does: where a name has a recovery key, nothing else erases it, for
+ * a thief of the oldest device would do so before the owner comes back. `devices` as in {@link isOldest}.
+ */
+export function erasureFault(
+  devices: readonly Ranked[],
+  { deviceId, recoveryKeys }: Eraser,
+): { readonly type: "younger" | "recoveryKeyNeeded" } | undefined {
+  const current = recoveryKeys.at(-1)
+  if (current !== undefined) return equalBytes(current.id, deviceId) ? undefined : { type: "recoveryKeyNeeded" }
+  return isOldest(devices, deviceId) ? undefined : { type: "younger" }
+}
+
 /**
  * When a device is registered that comes now: later than all others of its name, whatever the clock says, for it is by these
  * times that clients tell the older from the younger.

@@ -29,8 +29,8 @@ export interface Store {
   /** All there is under a name; `undefined` where nobody has it. */
   account(name: string): Promise<Account | undefined>
   /**
-   * Erases all there is under the name, if the device is the oldest that speaks for it, or its recovery key, in one step, and keeps that it was done.
-   * The name and its devices are never taken again.
+   * Erases all there is under the name, if `erasureFault` finds nothing, in one step, and keeps that it was done. The name and
+   * its devices are never taken again.
    */
   erase(name: string, by: ErasedBy): Promise<Erasing>
   /** Whether the device was erased with its name. */
@@ -63,6 +63,8 @@ export type Erasing =
   | { readonly type: "notFound" }
   /** There is an older device that speaks for the name. */
   | { readonly type: "younger" }
+  /** The name has a recovery key, which alone erases it. */
+  | { readonly type: "recoveryKeyNeeded" }
 
 export interface ErasedBy {
   /** Of the device, or of the recovery key. */

@@ -39,9 +39,9 @@ export class Account {
     throw refused(answer)
   }
 
-  /** Leaves the conversations first, those that can be left by then; a younger device, which is refused, leaves none. */
+  /** Leaves the conversations first, those that can be left by then; a device that would be refused leaves none. */
   async erase(conversations: Iterable<ConversationHandle>, recovery?: AccountAuthor): Promise<void> {
-    if (recovery === undefined) await this.#requireOldest()
+    if (recovery === undefined) await this.#requireEntitled()
     await leaveAll(conversations)
     const answer = await this.#ask("erase", recovery)
     if (answer.type !== "erased") throw refused(answer)
@@ -53,9 +53,13 @@ export class Account {
     if (!this.#isTold && (await this.#ask("export")).type === "erased") await this.#tell()
   }
 
-  async #requireOldest(): Promise<void> {
+  async #requireEntitled(): Promise<void> {
     const { directory, identity, signal } = this.#options
-    const [oldest] = await directory.devices(identity.name, signal)
+    const { devices, recovery } = await directory.listing(identity.name, signal)
+    if (recovery.length > 0) {
+      throw new ClientError("REFUSED", `${identity.name} has a recovery key: only that erases the name`)
+    }
+    const [oldest] = devices
     if (oldest === undefined || equalBytes(oldest.signatureKey, identity.signatureKey)) return
     throw new ClientError("REFUSED", `only the oldest device of ${identity.name} erases the name`)
   }

@@ -7,7 +7,7 @@ import {
   type ErasedBy,
   type Erasing,
   erasedNameHash,
-  isOldest,
+  erasureFault,
 } from "@conclave/auth/store"
 import { equalBytes } from "@conclave/crypto"
 import type { Connection } from "../connection.js"
@@ -53,13 +53,15 @@ interface Asked {
 export async function eraseBy(connection: Connection, { name, by, ofDevices }: Asked): Promise<Erasing> {
   await lockName(connection, name)
   if (await isErased(connection, by.deviceId)) return { type: "erased" }
-  const current = (await recoveryKeysOf(connection, name)).at(-1)
+  const recoveryKeys = await recoveryKeysOf(connection, name)
+  const current = recoveryKeys.at(-1)
   const isByRecovery = current !== undefined && equalBytes(current.id, by.deviceId)
   const device = await deviceOf(connection, by.deviceId)
   if (!isByRecovery && (device?.name !== name || device.revoked !== undefined)) return { type: "notFound" }
   const suspended = await connection.get("SELECT reason FROM suspended_name WHERE name = $1", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
-  if (!isByRecovery && !isOldest(await devicesOf(connection, name), by.deviceId)) return { type: "younger" }
+  const fault = erasureFault(await devicesOf(connection, name), { ...by, recoveryKeys })
+  if (fault !== undefined) return fault
   const deviceIds = await eraseName(connection, name)
   await ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
   return { type: "erased" }

@@ -7,7 +7,7 @@ import {
   type ErasedBy,
   type Erasing,
   erasedNameHash,
-  isOldest,
+  erasureFault,
 } from "@conclave/auth/store"
 import { equalBytes } from "@conclave/crypto"
 import type { Connection } from "../database.js"
@@ -48,13 +48,15 @@ interface Asked {
 
 export function eraseBy(connection: Connection, { name, by, ofDevices }: Asked): Erasing {
   if (isErased(connection, by.deviceId)) return { type: "erased" }
-  const current = recoveryKeysOf(connection, name).at(-1)
+  const recoveryKeys = recoveryKeysOf(connection, name)
+  const current = recoveryKeys.at(-1)
   const isByRecovery = current !== undefined && equalBytes(current.id, by.deviceId)
   const device = deviceOf(connection, by.deviceId)
   if (!isByRecovery && (device?.name !== name || device.revoked !== undefined)) return { type: "notFound" }
   const suspended = connection.get("SELECT reason FROM suspended_name WHERE name = ?", [name])
   if (suspended !== undefined) return { type: "suspended", reason: suspended.reason }
-  if (!isByRecovery && !isOldest(devicesOf(connection, name), by.deviceId)) return { type: "younger" }
+  const fault = erasureFault(devicesOf(connection, name), { ...by, recoveryKeys })
+  if (fault !== undefined) return fault
   const deviceIds = eraseName(connection, name)
   ofDevices.erase(connection, { nameHash: nameHash(name), deviceIds, by })
   return { type: "erased" }
