@@ -28,15 +28,22 @@ import {
   type LogOptions,
   loggedService,
   OtherVersionError,
-  type Rate,
   RateLimiter,
   type RequestContext,
   type TraceOptions,
   takeAll,
   unavailableAnswer,
 } from "@conclave/transport"
+import { type AuthenticationLimits, defaultLimits, networkShare } from "./limits.js"
 import { ERASURE_FAULTS, recoveryKeyFault } from "./recovery.js"
-import { accountDocument, erasureFault, type Store, type StoredDevice, type StoredRecoveryKey } from "./store/store.js"
+import {
+  accountDocument,
+  erasureFault,
+  judgeRecoveryKey,
+  type Store,
+  type StoredDevice,
+  type StoredRecoveryKey,
+} from "./store/store.js"
 
 export interface AuthenticationOptions extends LogOptions, TraceOptions {
   readonly store: Store
@@ -52,39 +59,6 @@ export interface AuthenticationOptions extends LogOptions, TraceOptions {
 
 /** What was refused for the sake of others, by the limit that it met. */
 export type RefusalKind = "accounts" | "displayNames" | "erasures" | "recoveries" | "registrations" | "version"
-
-export interface AuthenticationLimits {
-  /** In bytes; default 16 KiB. */
-  readonly requestSizeMax: number
-  /** Of one name at a time; default 100. A name that has had four times as many gets one more a day. */
-  readonly devicesPerNameMax: number
-  /** New devices of all names together; default 20 a second, 1,000 at once. */
-  readonly registrations: Rate
-  /**
-   * New devices that one requester brings, where the listener knows one; default 6 a minute, 100 at once. Its network may
-   * bring four times as many, and at most three quarters of what there is for all.
-   */
-  readonly registrationsByRequester: Rate
-  /** How often one name is exported; default 1 a minute, 20 at once. */
-  readonly accounts: Rate
-  /** How often the oldest device of one name without a recovery key asks to erase it; default 1 a minute, 20 at once. */
-  readonly erasures: Rate
-  /** Changes of one name's display name; default 1 a minute, 20 at once. */
-  readonly displayNames: Rate
-  /** Of one name, what is asked with its recovery key, and what gives it one; default 1 a minute, 20 at once. */
-  readonly recoveries: Rate
-}
-
-const defaultLimits: AuthenticationLimits = {
-  requestSizeMax: 16 * 1024,
-  devicesPerNameMax: 100,
-  registrations: { perSecond: 20, burst: 1_000 },
-  registrationsByRequester: { perSecond: 0.1, burst: 100 },
-  accounts: { perSecond: 1 / 60, burst: 20 },
-  erasures: { perSecond: 1 / 60, burst: 20 },
-  displayNames: { perSecond: 1 / 60, burst: 20 },
-  recoveries: { perSecond: 1 / 60, burst: 20 },
-}
 
 /** An account's request may be signed so long before or after this service's clock. */
 const CLOCK_DIFFERENCE_MAX = 5n * 60n * 1000n
@@ -212,11 +186,15 @@ class AuthenticationService {
     if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
     const devices = await this.#store.lookup(name)
     if (devices.length === 0) return { type: "notFound" }
-    const signer = this.#suiteOf(statement.signerKey, { devices, recovery: await this.#store.recoveryKeys(name) })
+    const present = await this.#store.recoveryKeys(name)
+    const signer = this.#suiteOf(statement.signerKey, { devices, recovery: present })
     const fault = recoveryKeyFault(name, statement, { recovery: this.#suite(RECOVERY_SUITE)!, signer })
     if (fault !== undefined) return devices[0]!.suspended === undefined ? invalid(fault) : { type: "notFound" }
-    const wait = this.#recoveryWait(name)
-    if (wait !== undefined) return wait
+    // What changes nothing costs nothing: anybody repeats a statement that is shown, and any device of the name signs one.
+    if (judgeRecoveryKey({ statement }, { devices, present }) === "add") {
+      const wait = this.#recoveryWait(name)
+      if (wait !== undefined) return wait
+    }
     const sha256 = this.#crypto.hashes["SHA-256"]!
     const id = recoveryIdOf((...parts) => sha256.digest(...parts), statement.recoveryKey)
     const set = await this.#store.setRecoveryKey(name, { id, statement })
@@ -457,10 +435,6 @@ class AuthenticationService {
     return suite
   }
 }
-
-/** Four times of one requester's, at least as much, and room for another network where that is possible. */
-const networkShare = (ofRequester: number, ofAll: number) =>
-  Math.max(ofRequester, Math.min(4 * ofRequester, 0.75 * ofAll))
 
 const BAD_ENDORSEMENT = "endorsement: it is not by a device of the name"
 const BAD_REVOCATION = "revocations: one is not by a device of the name"

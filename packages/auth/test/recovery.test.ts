@@ -249,6 +249,24 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.match(inWords(await ask(account(recovery, "erase"))), /suspended this name: reason/)
     })
 
+    it("is not kept from its owner by what strangers repeat, or devices and former keys ask in vain", async (test) => {
+      const limits = { recoveries: { perSecond: 0.001, burst: 3 } }
+      const { laptop, phone, recovery, bind, revoke, ask } = await family(openStore(test), { limits })
+      for (let n = 0; n < 4; n++) assert.match(inWords(await bind(binding(recovery, phone, { at: NOW + n }))), /oldest/)
+      await bind(binding(recovery, laptop))
+      const next = createRecoveryKey()
+      const replacing = binding(next, recovery, { at: NOW + 1 })
+      assert.equal(inWords(await bind(replacing)), "recoveryKeys")
+      await revoke(laptop, next)
+      for (let n = 2; n < 6; n++) {
+        assert.equal(inWords(await bind(replacing)), "recoveryKeys", "as a lookup shows it")
+        for (const by of [laptop, phone, recovery]) {
+          assert.match(inWords(await bind(binding(createRecoveryKey(), by, { at: NOW + n }))), /replaces it/)
+        }
+      }
+      assert.equal(inWords(await ask(account(next, "erase"))), "erased")
+    })
+
     it("is asked for at a pace", async (test) => {
       const limits = { recoveries: { perSecond: 0.001, burst: 1 } }
       const { laptop, recovery, bind } = await family(openStore(test), { limits })
