@@ -9,7 +9,7 @@ import type { Identity, RecoveryAuthor } from "../identity/identity.js"
 import type { Recoveries } from "../identity/recoveries.js"
 import { makeRecoveryText, recoverySigner } from "../identity/recovery-secret.js"
 import type { Transaction, Transactions } from "../journal/transactions.js"
-import type { Directory } from "../service/directory.js"
+import type { Directory, Listing } from "../service/directory.js"
 import type { Account } from "./account.js"
 import type { ConversationHandle } from "./handle.js"
 import type { Revoking } from "./revoking.js"
@@ -28,6 +28,9 @@ export interface RecoveringOptions {
   /** Ends with the client. */
   readonly signal: AbortSignal
 }
+
+/** In milliseconds: further ahead of its own clock the service takes no statement. */
+const CLOCK_DIFFERENCE_MAX = 86_400_000n
 
 /** The recovery key of this device's name. */
 export class Recovering implements Recovery {
@@ -58,19 +61,22 @@ export class Recovering implements Recovery {
     const until = this.#until(signal)
     using key = this.#signer(text)
     using before = replaces === undefined ? undefined : this.#signer(replaces)
-    const { recovery } = await directory.listing(name, until)
+    const listing = await directory.listing(name, until)
+    const { recovery } = listing
     const last = recovery.at(-1)
     // Done before, by a call that did not hear of it.
-    if (last !== undefined && equalBytes(last.recoveryKey, key.publicKey)) return this.#keep(recovery)
+    if (last !== undefined && equalBytes(last.recoveryKey, key.publicKey)) return this.#keep(recovery, key)
     if (last !== undefined && before === undefined) {
       throw new ClientError("REFUSED", `${name} has a recovery key: only that replaces it`)
     }
     if (before !== undefined && (last === undefined || !equalBytes(last.recoveryKey, before.publicKey))) {
       throw new ClientError("REFUSED", `what is to be replaced is not the recovery key of ${name}`)
     }
-    const statement = this.#statement(key, before ?? signer.key, last?.at)
+    // The time of the one before is signed, and no directory's.
+    if (before !== undefined) this.#requireHeld(recovery, before)
+    const statement = this.#statement(key, before ?? signer.key, listing)
     const keys = await directory.setRecoveryKey(name, statement, until)
-    await this.#keep(keys)
+    await this.#keep(keys, key)
     transactions.notify()
   }
 
@@ -120,7 +126,8 @@ export class Recovering implements Recovery {
     recoveries.keep(transaction, identity.name, keys)
   }
 
-  async #keep(keys: readonly RecoveryKey[]): Promise<void> {
+  async #keep(keys: readonly RecoveryKey[], key: SigningKey): Promise<void> {
+    this.#requireHeld(keys, key)
     await this.#options.transactions.run(undefined, (transaction) => this.trust(transaction, keys))
   }
 
@@ -137,14 +144,29 @@ export class Recovering implements Recovery {
     throw new ClientError("REFUSED", `this is not the recovery key of ${identity.name}`)
   }
 
-  #statement(key: SigningKey, by: SigningKey, after: bigint | undefined): RecoveryKey {
-    const { identity, now } = this.#options
-    const time = BigInt(now())
-    const at = after !== undefined && time <= after ? after + 1n : time
+  #statement(key: SigningKey, by: SigningKey, listing: Listing): RecoveryKey {
+    const { identity } = this.#options
+    const at = this.#time(listing)
     const said = { recoveryKey: key.publicKey, signerKey: by.publicKey, at }
     const content = encode(RecoveryKeyTBS, { name: identity.name, ...said })
     const sign = (it: SigningKey) => signWithLabel(it, RECOVERY_KEY_LABEL, content)
     return { ...said, signature: sign(by), proof: sign(key) }
+  }
+
+  /**
+   * After all that was said before, whatever clock said it: others take the first recovery key from nobody whom an older device
+   * could still contradict then, and what a key has said after it was replaced for nothing. A directory makes it a day later at most.
+   */
+  #time({ devices, revoked, recovery }: Listing): bigint {
+    const time = BigInt(this.#options.now())
+    const latest = time + CLOCK_DIFFERENCE_MAX
+    const said = [
+      ...[...devices, ...revoked.map(({ device }) => device)].map(({ registeredAt }) => registeredAt),
+      ...revoked.flatMap(({ revocation }) => revocation?.at ?? []),
+    ]
+    const at = said.reduce((at, before) => (before >= at && before < latest ? before + 1n : at), time)
+    const last = recovery.at(-1)
+    return last !== undefined && last.at >= at ? last.at + 1n : at
   }
 
   #signer(text: string): SigningKey {

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { decode, encode } from "@conclave/codec"
+import {
+  type AuthRequest,
+  AuthResponse,
+  authRequests,
+  RECOVERY_KEY_LABEL,
+  type RecoveryKey,
+  RecoveryKeyTBS,
+} from "@conclave/contracts/auth"
+import type { SigningKey } from "@conclave/crypto"
+import { cipherSuite, signWithLabel } from "@conclave/mls"
+import type { Transport } from "@conclave/transport"
+import { type Client, type ClientOptions, MemoryProfile, memoryStore } from "../src/index.js"
+import { provider, settle, taken, World } from "./support/world.js"
+
+const HOUR = 3_600_000
+const suite = cipherSuite(1, provider)
+const makeKey = () => suite.signature.generate((length) => provider.random(length))
+
+function further(world: World, name: string, options: Partial<ClientOptions> = {}): Promise<Client> {
+  world.now += 1_000
+  return world.open(name, { store: memoryStore(new MemoryProfile()), ...options })
+}
+
+const idOf = async (client: Client) => (await client.ownDevices()).find((it) => it.isThisDevice)!.id
+const told = async (client: Client) => (await taken(client)).map((it) => it.type).filter((it) => it !== "message")
+
+type Lie = (answer: AuthResponse, asked: AuthRequest) => AuthResponse
+
+/** A directory that says what the lie makes of its answers. */
+function lying(world: World): { readonly auth: Transport; lie: Lie | undefined } {
+  const line = world.transport("auth")
+  const directory = {
+    lie: undefined as Lie | undefined,
+    auth: {
+      ...line,
+      request: async (...[body, options]: Parameters<Transport["request"]>) => {
+        const answer = decode(AuthResponse, await line.request(body, options))
+        return encode(AuthResponse, directory.lie?.(answer, authRequests.decode(body)) ?? answer)
+      },
+    },
+  }
+  return directory
+}
+
+function binding(name: string, recovery: SigningKey, by: SigningKey, at: number): RecoveryKey {
+  const said = { recoveryKey: recovery.publicKey, signerKey: by.publicKey, at: BigInt(at) }
+  const content = encode(RecoveryKeyTBS, { name, ...said })
+  const sign = (key: SigningKey) => signWithLabel(key, RECOVERY_KEY_LABEL, content)
+  return { ...said, signature: sign(by), proof: sign(recovery) }
+}
+
+describe("a directory that is asked for a recovery key", () => {
+  it("and answers with one of its own has none believed, not by the device that asked either", async () => {
+    await using world = new World({ inMemory: true })
+    const directory = lying(world)
+    const laptop = await world.open("bob", { auth: directory.auth })
+    const text = laptop.recovery.make()
+    const [evil, other] = [makeKey(), makeKey()]
+    const invented = binding("bob", evil, other, world.now)
+    directory.lie = (answer) => {
+      return answer.type === "recoveryKeys" ? { ...answer, recovery: [invented, ...answer.recovery] } : answer
+    }
+    await assert.rejects(laptop.recovery.set(text), { code: "REFUSED" })
+    directory.lie = (answer) => {
+      return answer.type === "devices" ? { ...answer, recovery: [invented, ...answer.recovery] } : answer
+    }
+    await assert.rejects(laptop.recovery.set(text), { code: "REFUSED" })
+    directory.lie = undefined
+    await laptop.recovery.set(text)
+    assert.equal(await laptop.recovery.isSet(), true)
+  })
+})
+
+describe("wrong clocks", () => {
+  /** What each device says goes by its own clock: so much ahead of the others', or behind. */
+  const ahead = (world: World, milliseconds: number) => ({ now: () => world.now + milliseconds })
+
+  it("of the device that retired before do not make others refuse the recovery key", async () => {
+    await using world = new World({ inMemory: true })
+    const laptop = await world.open("bob", ahead(world, 10 * HOUR))
+    const phone = await further(world, "bob", { endorse: (registration) => laptop.endorseDevice(registration) })
+    const alice = await world.open("alice")
+    await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, laptop, phone)
+    await laptop.revokeDevice(await idOf(laptop))
+    const text = phone.recovery.make()
+    await phone.recovery.set(text)
+    const fresh = await further(world, "bob", { recovery: text })
+    await alice.devices("bob")
+    const known = (await alice.devices("bob")).map((it) => it.endorsed)
+    assert.deepEqual(known, [true, true], "the phone, and who came by its recovery key")
+    assert.equal((await fresh.ownDevices()).at(-1)?.endorsed, true)
+  })
+
+  it("of who replaces a recovery key take nothing from what it has said", async () => {
+    await using world = new World({ inMemory: true })
+    const laptop = await world.open("bob")
+    const text = laptop.recovery.make()
+    await laptop.recovery.set(text)
+    const alice = await world.open("alice")
+    await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, laptop)
+    world.now += HOUR
+    // He returns on a device whose clock is ahead, revokes, and replaces the key on one whose clock is behind.
+    const fast = await further(world, "bob", { recovery: text, ...ahead(world, 10 * HOUR) })
+    await fast.recovery.revokeDevice(await idOf(laptop), text)
+    const slow = await further(world, "bob", { recovery: text, ...ahead(world, -HOUR / 2) })
+    await slow.recovery.set(slow.recovery.make(), { replaces: text })
+    await alice.devices("bob")
+    assert.deepEqual(
+      (await alice.devices("bob")).map((it) => it.endorsed),
+      [true, true],
+      "the laptop is gone, and both have returned",
+    )
+    assert.ok((await told(alice)).includes("deviceRevoked"))
+  })
+})
