@@ -188,7 +188,8 @@ class AuthenticationService {
     if (devices.length === 0) return { type: "notFound" }
     const present = await this.#store.recoveryKeys(name)
     const signer = this.#suiteOf(statement.signerKey, { devices, recovery: present })
-    const fault = recoveryKeyFault(name, statement, { recovery: this.#suite(RECOVERY_SUITE)!, signer })
+    const isReplacement = present.some((it) => equalBytes(it.statement.recoveryKey, statement.signerKey))
+    const fault = recoveryKeyFault(name, statement, { recovery: this.#suite(RECOVERY_SUITE)!, signer, isReplacement })
     if (fault !== undefined) return devices[0]!.suspended === undefined ? invalid(fault) : { type: "notFound" }
     // What changes nothing costs nothing: anybody repeats a statement that is shown, and any device of the name signs one.
     if (judgeRecoveryKey({ statement }, { devices, present }) === "add") {

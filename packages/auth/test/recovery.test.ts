@@ -10,6 +10,7 @@ import {
   type AuthResponse,
   RECOVERY_KEY_LABEL,
   RECOVERY_KEYS_MAX,
+  RECOVERY_REPLACEMENT_LABEL,
   type RecoveryKey,
   RecoveryKeyTBS,
   recoveryIdOf,
@@ -57,7 +58,9 @@ interface Said {
 function binding(recovery: TestDevice, by: TestDevice, { name = "alice", at = NOW, ...keys }: Said = {}): RecoveryKey {
   const said = { recoveryKey: recovery.key.publicKey, signerKey: by.key.publicKey, at: BigInt(at) }
   const content = encode(RecoveryKeyTBS, { name, ...said })
-  const sign = ({ key }: TestDevice) => signWithLabel(key, RECOVERY_KEY_LABEL, content)
+  const isByRecovery = by.deviceId.join() === recoveryIdOf(sha256, by.key.publicKey).join()
+  const label = isByRecovery ? RECOVERY_REPLACEMENT_LABEL : RECOVERY_KEY_LABEL
+  const sign = ({ key }: TestDevice) => signWithLabel(key, label, content)
   return { ...said, signature: sign(keys.signer ?? by), proof: sign(keys.prover ?? recovery) }
 }
 

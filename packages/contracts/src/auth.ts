@@ -124,9 +124,14 @@ export type RecoveryKey = TypeOf<typeof RecoveryKey>
 /** The cipher suite by whose signature scheme recovery keys sign, whichever their name's devices have: Ed25519. */
 export const RECOVERY_SUITE = 1
 
-/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link RecoveryKeyTBS}. */
+/** The label of `SignWithLabel` (RFC 9420 §5.1.2) over a {@link RecoveryKeyTBS} by a device: of the first recovery key of a name. */
 export const RECOVERY_KEY_LABEL = "ConclaveRecoveryKey"
-/** Signed with `SignWithLabel(., RECOVERY_KEY_LABEL, RecoveryKeyTBS)`. */
+/**
+ * The label of each further one, by the recovery key before it. Nobody shows the first key as the successor of one that a device's key
+ * is passed off as.
+ */
+export const RECOVERY_REPLACEMENT_LABEL = "ConclaveRecoveryReplacement"
+/** Signed with `SignWithLabel(., RECOVERY_KEY_LABEL or RECOVERY_REPLACEMENT_LABEL, RecoveryKeyTBS)`. */
 export const RecoveryKeyTBS = struct("RecoveryKeyTBS", {
   name: utf8,
   recoveryKey: opaque,

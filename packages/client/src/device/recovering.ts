@@ -1,5 +1,11 @@
 import { encode } from "@conclave/codec"
-import { RECOVERY_KEY_LABEL, type RecoveryKey, RecoveryKeyTBS, recoveryIdOf } from "@conclave/contracts/auth"
+import {
+  RECOVERY_KEY_LABEL,
+  RECOVERY_REPLACEMENT_LABEL,
+  type RecoveryKey,
+  RecoveryKeyTBS,
+  recoveryIdOf,
+} from "@conclave/contracts/auth"
 import { equalBytes, type SigningKey } from "@conclave/crypto"
 import { verifyRecovery } from "@conclave/identity/verdicts"
 import { signWithLabel } from "@conclave/mls"
@@ -138,7 +144,10 @@ export class Recovering implements Recovery {
     const last = keys.at(-1)
     const isChain = keys.every((it, at) => {
       const before = keys[at - 1]
-      return isStatement(identity.name, it) && (before === undefined || equalBytes(before.recoveryKey, it.signerKey))
+      const as = before === undefined ? ("first" as const) : ("replacement" as const)
+      return (
+        isStatement(identity.name, it, as) && (before === undefined || equalBytes(before.recoveryKey, it.signerKey))
+      )
     })
     if (last !== undefined && equalBytes(last.recoveryKey, key.publicKey) && isChain) return
     throw new ClientError("REFUSED", `this is not the recovery key of ${identity.name}`)
@@ -149,7 +158,8 @@ export class Recovering implements Recovery {
     const at = this.#time(listing)
     const said = { recoveryKey: key.publicKey, signerKey: by.publicKey, at }
     const content = encode(RecoveryKeyTBS, { name: identity.name, ...said })
-    const sign = (it: SigningKey) => signWithLabel(it, RECOVERY_KEY_LABEL, content)
+    const label = listing.recovery.length === 0 ? RECOVERY_KEY_LABEL : RECOVERY_REPLACEMENT_LABEL
+    const sign = (it: SigningKey) => signWithLabel(it, label, content)
     return { ...said, signature: sign(by), proof: sign(key) }
   }
 

@@ -3,6 +3,7 @@ import {
   type Device,
   RECOVERY_KEY_LABEL,
   RECOVERY_KEYS_MAX,
+  RECOVERY_REPLACEMENT_LABEL,
   RECOVERY_SUITE,
   REGISTRATION_LABEL,
   type RecoveryKey,
@@ -18,8 +19,8 @@ import type { KnownRevocation } from "./revocation.js"
 
 /** How signatures by and about recovery keys are verified. Neither throws for bytes that are no key or no signature. */
 export interface VerifyRecovery {
-  /** Whether both signatures of the statement are true, as one about `name`. */
-  isStatement(name: string, statement: RecoveryKey): boolean
+  /** Whether both signatures of the statement are true, as one about `name`: of its first recovery key, or of one that replaces another. */
+  isStatement(name: string, statement: RecoveryKey, as: "first" | "replacement"): boolean
   /** Whether the recovery key has endorsed the device for `name`. */
   isEndorsed(name: string, device: Device, recoveryKey: Uint8Array): boolean
 }
@@ -29,12 +30,14 @@ export function verifyRecovery(suite: CipherSuite, provider: CryptoProvider): Ve
   const recovery = cipherSuite(RECOVERY_SUITE, provider)
   const sha256 = (...parts: readonly Uint8Array[]) => provider.hashes["SHA-256"]!.digest(...parts)
   return {
-    isStatement(name, { signature, proof, ...said }) {
+    isStatement(name, { signature, proof, ...said }, as) {
       const content = encode(RecoveryKeyTBS, { name, ...said })
-      const signed = { label: RECOVERY_KEY_LABEL, content }
+      const signed = { label: as === "first" ? RECOVERY_KEY_LABEL : RECOVERY_REPLACEMENT_LABEL, content }
       return (
         verifyWithLabel(recovery, { ...signed, publicKey: said.recoveryKey, signature: proof }) &&
-        [suite, recovery].some((it) => verifyWithLabel(it, { ...signed, publicKey: said.signerKey, signature }))
+        (as === "first" ? [suite, recovery] : [recovery]).some((it) =>
+          verifyWithLabel(it, { ...signed, publicKey: said.signerKey, signature }),
+        )
       )
     },
     isEndorsed(name, { cipherSuite: number, signatureKey, endorsement }, recoveryKey) {
@@ -113,7 +116,8 @@ export function trustedRecovery(listing: RecoveryListing): readonly RecoveryKey[
   for (const one of recovery.slice(shared)) {
     const last = trusted.at(-1)
     const isDue = last === undefined ? isByOldest(one, listing) : equalBytes(last.recoveryKey, one.signerKey)
-    if (!isDue || (last !== undefined && one.at <= last.at) || !verify.isStatement(name, one)) return "other"
+    const as = last === undefined ? ("first" as const) : ("replacement" as const)
+    if (!isDue || (last !== undefined && one.at <= last.at) || !verify.isStatement(name, one, as)) return "other"
     trusted.push(one)
   }
   return trusted
