@@ -13,7 +13,14 @@ import {
 import type { SigningKey } from "@conclave/crypto"
 import { nodeProvider } from "@conclave/crypto/node"
 import { signWithLabel } from "@conclave/mls"
-import { isEndorsement, trustedRecovery, verifyRecovery } from "../src/verdicts/index.js"
+import {
+  isEndorsement,
+  isRevocation,
+  type KnownRevocation,
+  newRevocations,
+  trustedRecovery,
+  verifyRecovery,
+} from "../src/verdicts/index.js"
 import { endorse, type Listed, Listing, suite } from "./listing.js"
 
 const provider = nodeProvider()
@@ -42,6 +49,19 @@ function trusted({ pinned, devices, recovery, known = [] }: Shown) {
   })
 }
 
+/** What a device of Bob's says of another, and what is believed of it. */
+function believed(pinned: readonly Listed[], devices: readonly Device[], [by, of]: readonly [Listed, Device]) {
+  const { deviceId, signatureKey } = of
+  const said = { deviceId, signatureKey, revokerKey: by.device.signatureKey, at: 1_000n }
+  const signature = signWithLabel(by.key, REVOCATION_LABEL, encode(RevocationTBS, { name: "bob", ...said }))
+  const revoked: KnownRevocation[] = [{ device: of, revocation: { ...said, signature } }]
+  return newRevocations({
+    ...{ name: "bob", pinned: pinned.map(({ device }) => device.signatureKey), devices, revoked, known: [] },
+    verifyEndorsement: (claim) => isEndorsement(suite, claim),
+    verifyRevocation: (claim) => isRevocation(suite, claim),
+  }).length
+}
+
 describe("a directory that works with a thief", () => {
   it("does not put the stolen oldest device before the recovery key that it has bound", () => {
     const listing = new Listing()
@@ -66,5 +86,34 @@ describe("a directory that works with a thief", () => {
       trusted({ pinned, devices, recovery: [binding(key, laptop.key, 100n, RECOVERY_REPLACEMENT_LABEL)] }),
       "other",
     )
+  })
+
+  it("does not make a stolen younger device the oldest one by leaving out who has endorsed it", () => {
+    const listing = new Listing()
+    const laptop = listing.list("bob", undefined, 1n)
+    const phone = listing.list("bob", laptop, 2n)
+    const tablet = listing.list("bob", phone, 3n)
+    const pinned = [laptop, phone, tablet]
+    const bare = (it: Listed, registeredAt = 0n): Device => ({ ...it.device, registeredAt, endorsement: undefined })
+    const by = (it: Listed, endorser: Listed): Device => {
+      return { ...it.device, endorsement: endorse(endorser, { name: "bob", signatureKey: it.device.signatureKey }) }
+    }
+    const lies = [
+      [bare(phone), tablet.device],
+      [bare(phone), laptop.device],
+      [bare(phone), by(laptop, phone)],
+      [by(phone, tablet), by(tablet, phone)],
+      [bare(phone), bare(tablet), bare(laptop, 9n)],
+    ]
+    const recovery = [binding(makeKey(), phone.key, 100n)]
+    for (const devices of lies) {
+      assert.equal(trusted({ pinned, devices, recovery }), "other")
+      assert.equal(believed(pinned, devices, [phone, laptop.device]), 0)
+      assert.equal(believed(pinned, [bare(tablet), ...devices], [tablet, phone.device]), 0)
+    }
+    const honest = [laptop, phone, tablet].map(({ device }) => device)
+    assert.equal(believed(pinned, honest, [laptop, phone.device]), 1)
+    assert.equal(believed(pinned, honest, [phone, tablet.device]), 1)
+    assert.equal(trusted({ pinned, devices: honest, recovery: [binding(makeKey(), laptop.key, 100n)] }).length, 1)
   })
 })

@@ -30,9 +30,10 @@ export async function introduce(
   if (displayName !== undefined) await people.set(displayName, signal)
   await judge.pinned(identity.name)
   await transactions.run(undefined, (transaction) => {
-    judge.pin(transaction, { name: identity.name, signatureKey: identity.signatureKey })
+    // The oldest one first: what the devices of a name say of each other comes from there.
+    for (const signatureKey of [...siblings, identity.signatureKey])
+      judge.pin(transaction, { name: identity.name, signatureKey })
     if (recovered !== undefined) recovering.trust(transaction, recovered.keys)
-    for (const sibling of siblings) judge.pin(transaction, { name: identity.name, signatureKey: sibling })
     transaction.profile = { ...transaction.profile, registered: true }
   })
 }

@@ -135,3 +135,12 @@ export function rootOf(devices: readonly Device[]): readonly Uint8Array[] {
   if (first === undefined) return []
   return [others.reduce((oldest, it) => (it.registeredAt < oldest.registeredAt ? it : oldest), first).signatureKey]
 }
+
+/**
+ * The key that statements of a name's devices come from: the one that was pinned first, which is that of its oldest device, or at the first
+ * contact the {@link rootOf} the name. Others that are pinned count by the endorsements that lead to them from there: a directory leaves
+ * one out, but shows none instead, so it makes nobody older than those that they come from.
+ */
+export function originOf(pinned: readonly Uint8Array[], devices: readonly Device[]): readonly Uint8Array[] {
+  return pinned.length > 0 ? pinned.slice(0, 1) : rootOf(devices)
+}

@@ -14,7 +14,7 @@ import {
 } from "@conclave/contracts/auth"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, verifyWithLabel } from "@conclave/mls"
-import { Chains, keyName, rootOf, type VerifyEndorsement } from "./device-chain.js"
+import { Chains, keyName, originOf, type VerifyEndorsement } from "./device-chain.js"
 import type { KnownRevocation } from "./revocation.js"
 
 /** How signatures by and about recovery keys are verified. Neither throws for bytes that are no key or no signature. */
@@ -129,8 +129,7 @@ function isByOldest(statement: RecoveryKey, listing: RecoveryListing): boolean {
   const signer = devices.find(({ signatureKey }) => equalBytes(signatureKey, statement.signerKey))
   if (signer === undefined) return false
   const chains = new Chains({ name, devices, verifyEndorsement })
-  const roots = pinned.length > 0 ? pinned : rootOf(devices)
-  if (!chains.comesFrom(signer, { roots })) return false
+  if (!chains.comesFrom(signer, { roots: originOf(pinned, devices) })) return false
   // Those that hold: the directory's word alone makes nobody the oldest.
   const since = new Map(revocations.map(({ revocation }) => [keyName(revocation.signatureKey), revocation.at]))
   const spoke = (key: Uint8Array) => (since.get(keyName(key)) ?? statement.at) >= statement.at

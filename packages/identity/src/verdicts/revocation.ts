@@ -9,7 +9,7 @@ import {
 } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import { type CipherSuite, verifyWithLabel } from "@conclave/mls"
-import { Chains, keyName, rootOf, type VerifyEndorsement } from "./device-chain.js"
+import { Chains, keyName, originOf, rootOf, type VerifyEndorsement } from "./device-chain.js"
 import { includes } from "./pins.js"
 
 /** The claim that the holder of the key in a statement has signed it about a device of `name`. */
@@ -69,7 +69,7 @@ export interface RevocationListing {
  * The statements of a listing that hold and are not known yet. One holds if its signature does, and if it is by the device
  * itself or by another one that
  *
- * 1. is trusted: its key is pinned, or comes from one that is, or at the first contact from the name's root;
+ * 1. is trusted: its key is the one that was pinned first, or at the first contact the name's root, or comes from that;
  * 2. does not come from the device that it revokes, by a chain of endorsements;
  * 3. was registered before it, or at the same time, as far as the directory says;
  * 4. was not revoked itself before, by the times in the statements.
@@ -109,6 +109,7 @@ class Entitling {
   readonly #devices = new Map<string, Device>()
   readonly #chains: Chains
   readonly #roots: readonly Uint8Array[]
+  readonly #origin: readonly Uint8Array[]
   /** When a device was revoked first, by its key. */
   readonly #since = new Map<string, bigint>()
   readonly #recovery: RecoveryAuthority | undefined
@@ -124,6 +125,7 @@ class Entitling {
       if (!this.#devices.has(key)) this.#devices.set(key, device)
     }
     this.#roots = pinned.length > 0 ? pinned : rootOf(devices)
+    this.#origin = originOf(pinned, devices)
     this.#chains = new Chains({ name, devices, verifyEndorsement })
   }
 
@@ -155,7 +157,7 @@ class Entitling {
     // One that was revoked later than it said this is trusted for it.
     const without = new Set(this.#gone)
     without.delete(by)
-    if (!this.#chains.comesFrom(revoker, { roots: this.#roots, without, isRecovered })) return false
+    if (!this.#chains.comesFrom(revoker, { roots: this.#origin, without, isRecovered })) return false
     return !this.#chains.comesFrom(revoker, { roots: [device.signatureKey] })
   }
 }
