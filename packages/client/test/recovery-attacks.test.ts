@@ -118,3 +118,25 @@ describe("wrong clocks", () => {
     assert.ok((await told(alice)).includes("deviceRevoked"))
   })
 })
+
+describe("a recovery key", () => {
+  it("revokes devices of a cipher suite with other keys than its own", async () => {
+    await using world = new World({ inMemory: true })
+    const suite = { suite: 2 }
+    const laptop = await world.open("bob", suite)
+    const alice = await world.open("alice", suite)
+    await alice.createConversation({ title: "team", members: ["bob"] })
+    await settle(alice, laptop)
+    const text = laptop.recovery.make()
+    await laptop.recovery.set(text)
+    await taken(alice)
+    const fresh = await further(world, "bob", { recovery: text, ...suite })
+    await fresh.recovery.revokeDevice(await idOf(laptop), text)
+    await alice.devices("bob")
+    assert.deepEqual(await told(alice), ["deviceRevoked"])
+    assert.deepEqual(
+      (await alice.devices("bob")).map((it) => it.endorsed),
+      [true],
+    )
+  })
+})

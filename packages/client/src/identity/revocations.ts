@@ -1,5 +1,5 @@
 import { decode, encode } from "@conclave/codec"
-import type { RevokedDevice } from "@conclave/contracts/auth"
+import { RECOVERY_SUITE, type RevokedDevice } from "@conclave/contracts/auth"
 import { equalBytes } from "@conclave/crypto"
 import {
   includes,
@@ -10,6 +10,7 @@ import {
   type RecoveryAuthority,
   type VerifyEndorsement,
 } from "@conclave/identity/verdicts"
+import { cipherSuite } from "@conclave/mls"
 import { hex } from "../bytes.js"
 import type { Reloadable, Transaction, Transactions } from "../journal/transactions.js"
 import { RevokedDevices, recordKeys } from "../records/records.js"
@@ -121,10 +122,12 @@ export class Revocations implements Reloadable, RevokedKeys {
     const isBelievable = (it: RevokedDevice) =>
       pinned.length > 0 || (it.revocation !== undefined && isRetired({ revocation: it.revocation }))
     const believable = revoked.map((it) => (isBelievable(it) ? it : { ...it, revocation: undefined }))
+    // The recovery key signs by its own suite, whichever the devices have.
+    const suites = [identity.suite, cipherSuite(RECOVERY_SUITE, identity.suite.provider)]
     const findAmong = (known: readonly KnownRevocation[]) =>
       newRevocations({
         ...{ name, pinned, devices, revoked: believable, known, verifyEndorsement, recovery: recovery(name) },
-        verifyRevocation: (claim) => isRevocation(identity.suite, claim),
+        verifyRevocation: (claim) => suites.some((suite) => isRevocation(suite, claim)),
       })
     const before = this.of(name)
     const found = findAmong(before)
