@@ -139,4 +139,37 @@ describe("a recovery key", () => {
       [true],
     )
   })
+
+  it("is used once for what a thief has filled a name with, not for each of those devices again", async () => {
+    await using world = new World({ inMemory: true })
+    const directory = lying(world)
+    let asked = 0
+    directory.lie = (answer, { type }) => {
+      if (type === "revoke") asked++
+      return answer
+    }
+    const laptop = await world.open("bob")
+    for (let n = 0; n < 5; n++) {
+      await further(world, "bob", { endorse: (registration) => laptop.endorseDevice(registration) })
+    }
+    const text = laptop.recovery.make()
+    await laptop.recovery.set(text)
+    const fresh = await further(world, "bob", { recovery: text, auth: directory.auth })
+    const lost = (await fresh.ownDevices()).filter((it) => !it.isThisDevice)
+    for (const { id } of lost) await fresh.recovery.revokeDevice(id, text)
+    const left = (await fresh.ownDevices()).filter((it) => it.revoked?.at === undefined)
+    assert.deepEqual([lost.length, left.length, asked], [6, 1, 2])
+    // A directory that only says so is asked.
+    const forged = new Uint8Array(64)
+    directory.lie = (answer, { type }) => {
+      if (type === "revoke") asked++
+      if (answer.type !== "devices") return answer
+      const revoked = answer.revoked.map((it) => {
+        return { ...it, revocation: it.revocation && { ...it.revocation, signature: forged } }
+      })
+      return { ...answer, revoked }
+    }
+    await fresh.recovery.revokeDevice(lost[1]!.id, text)
+    assert.equal(asked, 3)
+  })
 })

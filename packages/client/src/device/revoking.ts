@@ -2,6 +2,7 @@ import { encode } from "@conclave/codec"
 import {
   type Device,
   type NewEndorsement,
+  RECOVERY_SUITE,
   REGISTRATION_LABEL,
   REVOCATION_LABEL,
   REVOCATIONS_MAX,
@@ -10,8 +11,8 @@ import {
   type RevokedDevice,
 } from "@conclave/contracts/auth"
 import { equalBytes, type SigningKey } from "@conclave/crypto"
-import { isEndorsement } from "@conclave/identity/verdicts"
-import { signWithLabel } from "@conclave/mls"
+import { isEndorsement, isRevocation } from "@conclave/identity/verdicts"
+import { cipherSuite, signWithLabel } from "@conclave/mls"
 import { hex } from "../bytes.js"
 import type { OwnDevice } from "../client.js"
 import { ClientError, thisDeviceRevoked } from "../errors.js"
@@ -88,7 +89,7 @@ export class Revoking {
       ? []
       : this.#comingFrom(device, all).filter((it) => !isKept(it) && !this.#isStated(it, listing))
     // What is kept is endorsed in the same request: nobody can put the former endorsement back in between.
-    await this.#state([device], { signal, author }, kept)
+    if (!this.#isDone(device, { author, listing })) await this.#state([device], { signal, author }, kept)
     for (const some of partsOf(falling, REVOCATIONS_MAX)) await this.#state(some, { signal, author })
     // What was registered meanwhile has fallen without a statement.
     const after = await directory.listing(name, signal)
@@ -181,6 +182,18 @@ export class Revoking {
       found.push(...endorsed)
     }
     return found.slice(1)
+  }
+
+  /** Of hundreds that a thief has brought, most are gone with the first: the owner waits for none of them again. */
+  #isDone(
+    device: Device,
+    { author, listing }: { readonly author: RevokingAuthor; readonly listing: Listing },
+  ): boolean {
+    const { name, suite } = this.#options.identity
+    const revocation = listing.revoked.find((it) => it.device === device)?.revocation
+    if (!author.isRecovery || revocation === undefined) return false
+    const isByAuthor = equalBytes(revocation.revokerKey, author.key.publicKey)
+    return isByAuthor && isRevocation(cipherSuite(RECOVERY_SUITE, suite.provider), { name, revocation, device })
   }
 
   #isStated({ deviceId }: Device, { revoked }: Listing): boolean {
