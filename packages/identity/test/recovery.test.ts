@@ -38,12 +38,14 @@ interface Shown {
   readonly devices: readonly Device[]
   readonly recovery: readonly RecoveryKey[]
   readonly known?: readonly RecoveryKey[]
+  readonly revocations?: readonly KnownRevocation[]
+  readonly before?: readonly KnownRevocation[]
 }
 
-function trusted({ pinned, devices, recovery, known = [] }: Shown) {
+function trusted({ pinned, devices, recovery, known = [], revocations = [], before = [] }: Shown) {
   return trustedRecovery({
     ...{ name: "bob", pinned: pinned.map(({ device }) => device.signatureKey), devices, revoked: [], recovery, known },
-    revocations: [],
+    ...{ revocations, before },
     verifyEndorsement: (claim) => isEndorsement(suite, claim),
     verify: verifyRecovery(suite, provider),
   })
@@ -86,6 +88,18 @@ describe("a directory that works with a thief", () => {
       trusted({ pinned, devices, recovery: [binding(key, laptop.key, 100n, RECOVERY_REPLACEMENT_LABEL)] }),
       "other",
     )
+  })
+
+  it("does not show a recovery key of a device only after that has retired, whatever its date says", () => {
+    const listing = new Listing()
+    const laptop = listing.list("bob", undefined, 1n)
+    listing.list("bob", laptop, 2n)
+    const [pinned, devices, recovery] = [[laptop], listing.devices.get("bob")!, [binding(makeKey(), laptop.key, 100n)]]
+    const { device } = laptop
+    const revocation = { ...device, revokerKey: device.signatureKey, at: 1_000n, signature: new Uint8Array(64) }
+    const retired = [{ device, revocation }]
+    assert.equal(trusted({ pinned, devices, recovery, revocations: retired }).length, 1, "shown together")
+    assert.equal(trusted({ pinned, devices, recovery, revocations: retired, before: retired }), "other")
   })
 
   it("does not make a stolen younger device the oldest one by leaving out who has endorsed it", () => {

@@ -72,9 +72,10 @@ export function knowing(options: KnowingOptions): Knowing {
   for (const part of [judge, revocations, recoveries, people]) transactions.share(part)
   directory.listen({
     async heard(name, listing) {
+      const before = revocations.of(name)
       await revocations.heard(name, listing)
       // What a recovery key says counts from when it is trusted.
-      if (await recoveries.heard(name, listing)) await revocations.heard(name, listing)
+      if (await recoveries.heard(name, listing, { before })) await revocations.heard(name, listing)
       await people.heard(name, listing.displayName)
     },
     isRevoked: (name, { signatureKey }) => isRevoked(name, signatureKey),

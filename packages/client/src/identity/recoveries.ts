@@ -25,6 +25,12 @@ export interface RecoveriesOptions {
   readonly verify: VerifyRecovery
 }
 
+interface Heard {
+  readonly isNews?: boolean
+  /** Revocations that were known before this listing. */
+  readonly before?: readonly KnownRevocation[]
+}
+
 /** Names whose recovery keys wait until somebody of the name has been met. */
 const UNMET_MAX = 256
 
@@ -71,7 +77,7 @@ export class Recoveries implements Reloadable {
   }
 
   /** Takes what the directory says about a name. Resolves with whether a recovery key is trusted that was not before. */
-  async heard(name: string, listing: Listing, { isNews = true } = {}): Promise<boolean> {
+  async heard(name: string, listing: Listing, { isNews = true, before: earlier }: Heard = {}): Promise<boolean> {
     const { devices, revoked, recovery } = listing
     const { pinned: pinnedFor, revocations, verifyEndorsement, verify, transactions, identity } = this.#options
     const before = this.#kept.get(name)?.record
@@ -85,7 +91,7 @@ export class Recoveries implements Reloadable {
     }
     const pinned = await pinnedFor(name)
     const asked = { name, pinned, devices, revoked, recovery, known, verifyEndorsement, verify }
-    const trusted = trustedRecovery({ ...asked, revocations: revocations(name) })
+    const trusted = trustedRecovery({ ...asked, revocations: revocations(name), ...(earlier && { before: earlier }) })
     this.#unmet.delete(name)
     if (pinned.length === 0 && known.length === 0) {
       if (trusted !== "other") this.#unmet.set(name, { listing, known: new KnownRecovery(name, trusted, verify) })

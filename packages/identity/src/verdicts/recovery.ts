@@ -96,6 +96,8 @@ export interface RecoveryListing {
   /** Verified before: never taken back, and gone on from. */
   readonly known: readonly RecoveryKey[]
   readonly revocations: readonly KnownRevocation[]
+  /** Of those, what was known before the directory said this: the default is none. */
+  readonly before?: readonly KnownRevocation[]
   readonly verifyEndorsement: VerifyEndorsement
   readonly verify: VerifyRecovery
 }
@@ -124,10 +126,12 @@ export function trustedRecovery(listing: RecoveryListing): readonly RecoveryKey[
 }
 
 function isByOldest(statement: RecoveryKey, listing: RecoveryListing): boolean {
-  const { name, pinned, devices: live, revoked, revocations, verifyEndorsement } = listing
+  const { name, pinned, devices: live, revoked, revocations, before = [], verifyEndorsement } = listing
   const devices = [...live, ...revoked.map((it) => it.device)]
   const signer = devices.find(({ signatureKey }) => equalBytes(signatureKey, statement.signerKey))
   if (signer === undefined) return false
+  // A directory would have shown the recovery key with the revocation of the device that bound it, and not only after that.
+  if (before.some(({ revocation }) => equalBytes(revocation.signatureKey, signer.signatureKey))) return false
   const chains = new Chains({ name, devices, verifyEndorsement })
   if (!chains.comesFrom(signer, { roots: originOf(pinned, devices) })) return false
   // Those that hold: the directory's word alone makes nobody the oldest.
