@@ -4,7 +4,7 @@ import type { StoredRecoveryKey } from "./recovery.js"
 import type { Revoking } from "./revoking.js"
 
 export * from "./account.js"
-export * from "./rank.js"
+export { erasureFault, registeredAfter, registrationFault } from "./rank.js"
 export type * from "./records.js"
 export * from "./recovery.js"
 export * from "./revoking.js"
