@@ -193,6 +193,17 @@ for (const [name, openStore] of Object.entries(stores)) {
       assert.equal(inWords(await ask(registration(createDevice(), "alice", recovery))), "registered")
     })
 
+    it("that is replaced while a device is registered with it brings that device no more", async (test) => {
+      const store = openStore(test)
+      const { laptop, recovery, bind } = await family(store)
+      await bind(binding(recovery, laptop))
+      await bind(binding(createRecoveryKey(), recovery, { at: NOW + 1 }))
+      const { type: _, ...fresh } = registration(createDevice(), "alice", recovery)
+      const { deviceId } = createDevice()
+      const registered = await store.register({ ...fresh, deviceId, at: BigInt(NOW), devicesMax: 100 })
+      assert.deepEqual(registered, { type: "endorserRevoked" })
+    })
+
     it("has room in a name that a thief has filled", async (test) => {
       const limits = { devicesPerNameMax: 3, recoveries: { perSecond: 1, burst: 100 } }
       const { laptop, recovery, bind, ask } = await family(openStore(test), { limits })

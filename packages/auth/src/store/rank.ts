@@ -22,7 +22,10 @@ interface Room {
 export function registrationFault(
   devices: readonly { readonly registeredAt: bigint; readonly revoked: object | undefined }[],
   { at, devicesMax: ofDevices, endorsement, recoveryKeys }: Room,
-): { readonly type: "tooManyDevices" | "tooManyToday" } | undefined {
+): { readonly type: "tooManyDevices" | "tooManyToday" | "endorserRevoked" } | undefined {
+  // It may have been replaced since the signature was checked.
+  const isFormer = recoveryKeys.slice(0, -1).some(({ id }) => endorsement && equalBytes(id, endorsement.deviceId))
+  if (isFormer) return { type: "endorserRevoked" }
   const current = recoveryKeys.at(-1)
   const isRecovered = current && endorsement && equalBytes(current.id, endorsement.deviceId)
   const devicesMax = isRecovered ? 2 * ofDevices : ofDevices
