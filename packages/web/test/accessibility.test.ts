@@ -57,10 +57,13 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
     await alice.page.evaluate(() => {
       const bad = document.createElement("main")
       bad.innerHTML =
-        "<h1>one</h1><h1>two</h1><button></button><input><button>far</button>" +
+        "<h1>one</h1><h1>two</h1><button></button><input placeholder='pale'><button>far</button>" +
         "<div><p>wide</p></div><button>longer than its button</button>"
       const style = (selector: string, styles: Partial<CSSStyleDeclaration>) =>
         Object.assign(bad.querySelector<HTMLElement>(selector)!.style, styles)
+      const rules = new CSSStyleSheet()
+      rules.insertRule("[placeholder=pale]::placeholder { color: rgb(200 200 200) }")
+      document.adoptedStyleSheets.push(rules)
       style("input + button", { position: "fixed", left: "3000px" })
       style("div", { width: "90px", overflow: "auto" })
       style("p", { width: "900px" })
@@ -72,6 +75,7 @@ describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () =>
     assert.match(found, /<button.* has no name/)
     assert.match(found, /<input.* has no name/)
     assert.match(found, /contrast of 1\./)
+    assert.match(found, /<input.*contrast of 1\./)
     assert.match(found, /2 main landmarks/)
     assert.match(found, /<button.*far is from 3000/)
     assert.match(found, /<div.*wide is 900 wide in 90/)

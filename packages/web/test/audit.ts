@@ -95,7 +95,7 @@ function findings(): string[] {
     )
     const isField = element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement
     if ((!own && !isField) || element.closest(".visually-hidden, title, :disabled") !== null) return
-    const style = getComputedStyle(element)
+    const style = getComputedStyle(element, isField && element.value === "" ? "::placeholder" : null)
     const isSvg = element instanceof SVGElement
     const colour = parse(isSvg ? style.fill : style.color)
     if (colour === undefined) return void found.push(`${describe(element)} has the colour ${style.color}`)
