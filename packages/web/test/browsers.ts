@@ -12,6 +12,8 @@ export interface Look {
   readonly height?: number
   readonly colorScheme?: "light" | "dark"
   readonly reducedMotion?: "reduce" | "no-preference"
+  /** What the browser is set to, as `de-AT`. Default: en-GB. */
+  readonly locale?: string
 }
 
 export const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
@@ -38,7 +40,8 @@ const args = [
 /** Starts a browser with what its profile folder holds from before. */
 export function launch(folder: string, look: Look): Promise<BrowserContext> {
   const { browser = "chromium", width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
-  const common = { viewport: { width, height }, locale: "en-GB", timezoneId: "Europe/Berlin" }
+  const { locale = "en-GB" } = look
+  const common = { viewport: { width, height }, locale, timezoneId: "Europe/Berlin" }
   if (browser === "chromium") {
     return chromium.launchPersistentContext(folder, { ...common, executablePath, args, colorScheme, reducedMotion })
   }

@@ -54,7 +54,7 @@ describe("the appearance", { skip: noChromium, timeout: 60_000 }, () => {
       )
     assert.deepEqual(await shown(), ["#131412"])
     await alice.page.getByRole("button", { name: "Settings" }).click()
-    await settings(alice).getByRole("radio", { name: "System" }).check()
+    await settings(alice).getByRole("group", { name: "Appearance" }).getByRole("radio", { name: "System" }).check()
     assert.equal(await background(alice), LIGHT)
     assert.deepEqual(await shown(), ["#f6f5f1"])
     assert.deepEqual(alice.complaints, [])

@@ -2,7 +2,7 @@ import { type Client, type Conversation, openClient, type PersonLabel } from "@c
 import { broadcastChannel, type Headless, indexedDbKeep, openHeadless, type Told } from "@conclave/headless/browser"
 import { followMessages } from "../page/notifications.js"
 import { readSettings } from "../page/settings.js"
-import { words } from "../words/words.js"
+import { onLanguage, words } from "../words/words.js"
 import { announcementOf } from "./notice-words.js"
 import { pageProvider } from "./provider.js"
 import { labelText, type People } from "./words.js"
@@ -22,6 +22,8 @@ export class Profile implements People {
     this.headless = headless
     headless.subscribe(() => this.#notify())
     headless.listen((told) => this.#announce(told))
+    // What was said before is not to be read with the voice of another language.
+    onLanguage(() => this.say(""))
   }
 
   /** Registers the name on first use, with a display name if it is not empty; throws what `openClient` throws. */
