@@ -1,6 +1,7 @@
 import type { TreeNode } from "@conclave/client/browser"
 import { useEffect, useId, useMemo, useRef } from "preact/hooks"
 import type { People } from "../profile/words.js"
+import { words } from "../words/words.js"
 import { layoutTree, type PlacedNode, type TreeLayout } from "./tree-layout.js"
 import { treeSummary } from "./tree-words.js"
 
@@ -154,7 +155,7 @@ function ParentGlyph({ node }: { readonly node: TreeNode }) {
 function LeafName({ people, placed, layout }: Pick<NodeProps, "people" | "placed" | "layout">) {
   const { node, label, x, y } = placed
   const { name: shownName, mark } = people.label(node.name ?? "")
-  const name = node.own ? "you" : mark === undefined ? shownName : `⚠ ${shownName}`
+  const name = node.own ? words().members.you : mark === undefined ? shownName : `⚠ ${shownName}`
   const characters = [...name]
   const short = characters.length > label.characters ? `${characters.slice(0, label.characters - 1).join("")}…` : name
   return (
