@@ -6,12 +6,10 @@ import { listOf, problem, quoted, titleOf } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { BackIcon, KeyIcon, LeaveIcon, TreeIcon } from "./icons.js"
+import { Keeping } from "./keeping.js"
 import { Members } from "./members.js"
-import { part } from "./part.js"
 import { addressOf, goTo, useRoute } from "./route.js"
 import { useAlone } from "./use-alone.js"
-
-const Keeping = part(() => import("./keeping.js").then((it) => it.Keeping))
 
 export interface GroupPanelProps {
   readonly profile: Profile

@@ -2,7 +2,7 @@ import type { Conversation } from "@conclave/client/browser"
 import { useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { titleOf } from "../profile/words.js"
-import { partWords } from "../words/words.js"
+import { words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { goTo } from "./route.js"
 
@@ -15,7 +15,7 @@ export interface KeepingProps {
 export function Keeping({ profile, conversation }: KeepingProps) {
   const [deleting, setDeleting] = useState(false)
   const { headless } = profile
-  const said = partWords().keeping
+  const said = words().keeping
   const { id, status } = conversation
   const { conversations, archived } = headless.getSnapshot()
   const { isMuted = false, isArchived = false } = [...conversations, ...archived].find((it) => it.id === id) ?? {}

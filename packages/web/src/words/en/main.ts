@@ -1,6 +1,7 @@
 import { eventWords } from "@conclave/client/browser"
 import { alertButtons, banner } from "./alerts.js"
 import { invitations } from "./invitations.js"
+import { keeping } from "./keeping.js"
 import { list } from "./list.js"
 import { members } from "./members.js"
 import { chat, composer, messages } from "./messages.js"
@@ -14,7 +15,21 @@ import { keys, trust } from "./trust.js"
 
 /** English: what the page's own script needs. */
 export const main = {
-  ...{ alertButtons, banner, chat, composer, creation, failures, forgotten, invitations, keys, line, list, members },
+  ...{
+    alertButtons,
+    banner,
+    chat,
+    composer,
+    creation,
+    failures,
+    forgotten,
+    invitations,
+    keeping,
+    keys,
+    line,
+    list,
+    members,
+  },
   ...{ messages, notices, page, part, person, problems, search, start, trust, version, welcome },
   /** What happened, as `eventWords` of the client says it. */
   event: eventWords,

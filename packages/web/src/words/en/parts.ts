@@ -3,7 +3,7 @@ import { days } from "./days.js"
 import { inspector } from "./inspector.js"
 import { invitationPane } from "./invitation-pane.js"
 import { restart } from "./restart.js"
-import { forgetting, keeping, settings } from "./settings.js"
+import { forgetting, settings } from "./settings.js"
 import { tree } from "./tree.js"
 import { displayName, you } from "./you.js"
 
@@ -15,7 +15,6 @@ export const parts = {
   forgetting,
   inspector,
   invitationPane,
-  keeping,
   restart,
   settings,
   tree,
