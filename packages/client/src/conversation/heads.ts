@@ -58,8 +58,10 @@ export function confirmHead(turn: Turn): Next {
   if (disputes.wantsService && isDue) return { type: "service", prover: state.prover }
   if (chainHash.length === 0) return "again"
   // What was told is lost in a crash, and where entries come while the service is asked. Without any signature, nothing shows
-  // later that the service was restored since.
-  if (told === undefined && state.facts.head === undefined && isDue && disputes.mayAsk(moment.now)) {
+  // later that the service was restored since. Where nothing was read since this device came, there is nothing to sign: how far
+  // the log was then may have been told wrongly.
+  const isUnsigned = told === undefined && state.facts.head === undefined && position.cursor > state.facts.joinedAt
+  if (isUnsigned && isDue && disputes.mayAsk(moment.now)) {
     return { type: "service", prover: state.prover }
   }
   if (told === undefined) return "again"
