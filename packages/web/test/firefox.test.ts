@@ -37,7 +37,8 @@ describe("in Firefox", { skip: noFirefox, timeout: 180_000 }, () => {
     await alice.createConversation("team")
     await alice.invite("bob")
     team = await joined(bob, "team")
-    assert.equal(await alice.nodes("leaf", "filled").count(), 2)
+    assert.equal(await alice.countNodes("leaf", "filled"), 2)
+    await alice.showGroup()
   })
 
   it("messages go both ways", async () => {
