@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { personLabel } from "@conclave/client/browser"
@@ -13,7 +13,8 @@ import { main as english } from "../src/words/en/main.js"
 import { parts as englishParts } from "../src/words/en/parts.js"
 import { list, loadPartWords, onLanguage, partWords, speak, words } from "../src/words/words.js"
 
-const views = fileURLToPath(new URL("../../../src/view/", import.meta.url))
+const sources = fileURLToPath(new URL("../../../src/", import.meta.url))
+const views = join(sources, "view")
 
 /** Strings of views that nobody reads: names of keys and of types, and the name of the page. */
 const notWords = new Set(["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End", "Enter", "Escape", "Files"])
@@ -179,6 +180,20 @@ describe("the words of the page", () => {
     ])
       assert.equal(new Set(literals(source)).size, 1, source)
     assert.deepEqual(literals(`if (event.key === "Escape") onClose() // Leaves the field\n<b>{words().title}</b>`), [])
+  })
+
+  it("of the parts are asked for by parts alone, which wait for them", () => {
+    const inScript = new Set([join(sources, "main.tsx")])
+    for (const module of inScript) {
+      const source = readFileSync(module, "utf8")
+      for (const [, from] of source.matchAll(/^(?:import|\}) (?!type )[^;]*?"(\.[^"]+)\.js"$/gm)) {
+        const found = [".ts", ".tsx"].map((ending) => join(dirname(module), from + ending)).filter(existsSync)
+        for (const it of found) inScript.add(it)
+      }
+    }
+    assert.ok(inScript.size > 80, `${inScript.size} modules`)
+    const asking = [...inScript].filter((module) => /\bpartWords\(\)\./.test(readFileSync(module, "utf8")))
+    assert.deepEqual(asking, [])
   })
 
   it("have the same form in German, and nothing of English is left", () => {

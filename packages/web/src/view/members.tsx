@@ -3,7 +3,7 @@ import type { MemberDevice } from "@conclave/headless/browser"
 import { useId, useRef, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { problem } from "../profile/words.js"
-import { partWords, words } from "../words/words.js"
+import { words } from "../words/words.js"
 import { Confirmation } from "./dialog.js"
 import { ChevronIcon, ShieldIcon } from "./icons.js"
 import { MemberDevices } from "./member-devices.js"
@@ -168,10 +168,10 @@ function MemberDetail({ profile, conversation, name }: MemberDetailProps) {
     <section class="member-detail" aria-label={words().members.about(who)}>
       <p class={comparison === "changed" ? "is-strange" : undefined}>
         {comparison === "compared"
-          ? partWords().compare.isVerified(who)
+          ? words().trust.isVerified(who)
           : comparison === "changed"
-            ? partWords().compare.changedText(who)
-            : partWords().compare.notVerified(who)}
+            ? words().trust.changedText(who)
+            : words().trust.notVerified(who)}
       </p>
       <div class="action-row">
         <button

@@ -1,6 +1,6 @@
 import type { Conversation } from "@conclave/client/browser"
 import type { Profile } from "../profile/profile.js"
-import { partWords } from "../words/words.js"
+import { partWords, words } from "../words/words.js"
 import { Comparing } from "./comparing.js"
 import { Dialog } from "./dialog.js"
 import { AlertIcon, ShieldIcon } from "./icons.js"
@@ -24,7 +24,7 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
     <Dialog title={partWords().compare.title(who)} onClose={onClose}>
       {comparison === "changed" && (
         <p class="verdict verdict-bad">
-          <AlertIcon /> {partWords().compare.changedText(who)}
+          <AlertIcon /> {words().trust.changedText(who)}
         </p>
       )}
       <p class="explanation">
@@ -45,7 +45,7 @@ export function Verify({ profile, conversation: { id }, name, onClose }: VerifyP
         {comparison === "compared" ? (
           <>
             <p class="verified-text">
-              <ShieldIcon /> {partWords().compare.isVerified(who)}
+              <ShieldIcon /> {words().trust.isVerified(who)}
             </p>
             <button type="button" class="button" data-first onClick={() => mark(false)}>
               {partWords().compare.unverify}

@@ -9,7 +9,6 @@ export const compare: PartWords["compare"] = {
   codeWith: (who) => `Sicherheitscode mit ${who}`,
   match: "Sie stimmen überein: als überprüft markieren",
   matched: (who) => `Die Codes stimmen überein. ${who} ist überprüft.`,
-  isVerified: (who) => `Du hast ${who} überprüft.`,
   unverify: "Markierung entfernen",
   mismatch: (who) =>
     `Die Codes sind verschieden. Vielleicht liest jemand mit, oder eine von euch beiden Seiten hat ein neues Gerät. Seht noch einmal nach, ${who} und du, und schreib nichts Geheimes, bis sie übereinstimmen.`,
@@ -25,9 +24,6 @@ export const compare: PartWords["compare"] = {
   copy: "Ziffern kopieren",
   copied: "Ziffern kopiert",
   picture: "QR-Code dieser Ziffern, für die andere Kamera",
-  changedText: (who) =>
-    `Du hattest ${who} überprüft. Seitdem ist bei einer oder einem von euch ein Gerät dazugekommen, deshalb ist der Code neu: Vergleicht ihn noch einmal.`,
-  notVerified: (who) => `Du hast mit ${who} noch keine Codes verglichen.`,
 }
 
 export const days: PartWords["days"] = {

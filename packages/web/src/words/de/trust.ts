@@ -5,6 +5,10 @@ export const trust: Words["trust"] = {
   changed: "neu überprüfen",
   allVerified: "alle sind überprüft",
   someChanged: "jemand hat einen neuen Schlüssel: neu überprüfen",
+  isVerified: (who) => `Du hast ${who} überprüft.`,
+  changedText: (who) =>
+    `Du hattest ${who} überprüft. Seitdem ist bei einer oder einem von euch ein Gerät dazugekommen, deshalb ist der Code neu: Vergleicht ihn noch einmal.`,
+  notVerified: (who) => `Du hast mit ${who} noch keine Codes verglichen.`,
 }
 
 export const keys: Words["keys"] = {

@@ -9,7 +9,6 @@ export const compare = {
   codeWith: (who: string) => `Safety code with ${who}`,
   match: "They match: mark as verified",
   matched: (who: string) => `The codes match. ${who} is verified.`,
-  isVerified: (who: string) => `You have verified ${who}.`,
   unverify: "Take the mark away",
   mismatch: (who: string) =>
     `The codes are not the same. Somebody may be reading along, or one of you has a new device. Look again with ${who}, and write nothing secret until they match.`,
@@ -25,7 +24,4 @@ export const compare = {
   copy: "Copy the digits",
   copied: "Digits copied",
   picture: "QR code of these digits, for the other camera",
-  changedText: (who: string) =>
-    `You had verified ${who}. Since then one of you has another device, so the code is a new one: compare it again.`,
-  notVerified: (who: string) => `You have not compared codes with ${who} yet.`,
 }

@@ -4,6 +4,10 @@ export const trust = {
   changed: "verify again",
   allVerified: "everybody is verified",
   someChanged: "somebody has a new key: verify again",
+  isVerified: (who: string) => `You have verified ${who}.`,
+  changedText: (who: string) =>
+    `You had verified ${who}. Since then one of you has another device, so the code is a new one: compare it again.`,
+  notVerified: (who: string) => `You have not compared codes with ${who} yet.`,
 }
 
 /** About a key that is not known of a name. */
