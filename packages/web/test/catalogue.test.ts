@@ -251,7 +251,10 @@ describe("the language", () => {
         assert.doesNotMatch(nameProblem(name) ?? "", ENGLISH, name)
         assert.notEqual(nameProblem(name), undefined, name)
       }
-      assert.match(nameProblem("")!, /^Er ist leer\. Ein Name hat 1 bis 128 Buchstaben/)
+      assert.match(
+        nameProblem("")!,
+        /^Er ist leer\. Ein Name hat 1 bis 128 Buchstaben.* , ; ", ohne Leerzeichen \(höchstens 256 Byte\)\.$/,
+      )
       assert.doesNotMatch(displayNameProblem("<b>")!, ENGLISH)
       const event = { type: "unavailable", reason: "the name is suspended" } as const
       const alert = alertWords({ event, severity: "warning", conversation: undefined }, undefined, people)

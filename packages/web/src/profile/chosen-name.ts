@@ -57,6 +57,9 @@ export function typedNames(text: string): readonly string[] {
 }
 
 function inSentences(fault: string): string {
-  // What is wrong, and after it what "a name has" or "a display name has".
-  return fault.split("; ").map(sentence).join(" ")
+  // What is wrong, and after it what "a name has" or "a display name has", in each language.
+  return fault
+    .split(/; (?=a |ein )/)
+    .map(sentence)
+    .join(" ")
 }
