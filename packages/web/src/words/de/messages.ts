@@ -32,7 +32,6 @@ export const messages: Words["messages"] = {
   messageTo: (title) => `Nachricht an ${title}`,
   write: "Nachricht schreiben",
   send: "Senden",
-  noFiles: "Dateien und Bilder lassen sich hier noch nicht senden.",
   lookAgain: (who) => `Den neuen Schlüssel von ${who} noch einmal ansehen`,
   dayButton: (day) => `${day}: zu einem anderen Tag`,
   new: (count) => ({

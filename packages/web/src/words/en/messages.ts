@@ -31,7 +31,6 @@ export const messages = {
   messageTo: (title: string) => `Message to ${title}`,
   write: "Write a message",
   send: "Send",
-  noFiles: "Files and pictures cannot be sent here yet.",
   lookAgain: (who: string) => `Look at the new key of ${who} again`,
   dayButton: (day: string) => `${day}: go to another day`,
   new: (count: number) => ({ short: `${count} new`, full: `${count === 1 ? " message" : " messages"}: go to the end` }),
