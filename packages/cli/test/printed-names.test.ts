@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { truncateSync, writeFileSync } from "node:fs"
+import { mkdirSync, truncateSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { conclave, Folder, Service } from "./support.js"
 
@@ -10,21 +10,24 @@ const SHOWN = /[\u2400-\u2421]/
 const assertPrintable = (text: string) => assert.doesNotMatch(text, /(?!\n)\p{Cc}/u)
 
 describe("names of files and folders, where a command prints them", () => {
-  for (const words of [
+  for (const [number, words] of [
     ["restore", NAME, "--data", "restored"],
     ["backup", "to", "--data", NAME],
-    ["backup", `${NAME}/to`],
+    ["backup", `${NAME}/to`, "--data", "served"],
     ["admin", "status", "--data", NAME],
     ["inspect", NAME],
     ["verify-evidence", NAME],
     ["trace", NAME],
     [NAME],
     ["send", `--${NAME}`],
-  ]) {
-    it(`change nothing on the terminal where it fails: ${words[0] === NAME ? "no command" : words[0]} (${words.length})`, async () => {
+  ].entries()) {
+    it(`change nothing on the terminal where it fails: ${words[0] === NAME ? "no command" : words[0]} (${number})`, async () => {
       using folder = new Folder()
+      // What a service has: the folder of this machine's own is looked at otherwise.
+      mkdirSync(folder.file("served"))
+      writeFileSync(folder.file("served/service.db"), "")
       const inFolder = words.map((it, at) =>
-        (at > 0 && it.startsWith(NAME)) || it === "restored" ? folder.file(it) : it,
+        (at > 0 && it.startsWith(NAME)) || it === "restored" || it === "served" ? folder.file(it) : it,
       )
       const ran = await conclave(inFolder)
       assert.notEqual(ran.code, 0)
