@@ -207,11 +207,11 @@ describe("the log", { timeout: 20_000 }, () => {
     const database = openDatabase({ file })
     // As the last version left it.
     await database.write((connection) => {
-      connection.run("DROP TABLE revoked_device")
+      connection.run("DROP TABLE recovery_key")
       connection.run("UPDATE schema_version SET version = version - 1 WHERE component = 'auth'")
     })
     await database.close()
-    assert.deepEqual(await told(), [{ component: "auth", from: 5, to: 6, message: "tables migrated" }])
+    assert.deepEqual(await told(), [{ component: "auth", from: 6, to: 7, message: "tables migrated" }])
   })
 
   it("is silent unless somebody listens", async (test) => {

@@ -188,7 +188,10 @@ export class Person implements AsyncDisposable {
 
   async safetyCodeWith(name: string): Promise<string> {
     const dialog = await this.verify(name)
-    const groups = await this.page.getByTestId("safety-code").locator("li").allTextContents()
+    const code = this.page.getByTestId("safety-code").locator("li")
+    // The dialog is a part of the page that is loaded when it is opened.
+    await code.first().waitFor()
+    const groups = await code.allTextContents()
     await this.page.keyboard.press("Escape")
     await dialog.waitFor({ state: "detached" })
     return groups.join(" ")
