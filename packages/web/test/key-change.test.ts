@@ -45,7 +45,9 @@ describe("a key that is not known of a name", { skip: noChromium, timeout: 60_00
     const dialog = alice.page.getByRole("dialog", { name: "The new key of carol" })
     await dialog.getByText("Ask them to open “You” on their new device").waitFor()
     assert.deepEqual(await dialog.locator(".dialog-actions .button-primary").allInnerTexts(), ["Keep refusing"])
-    const code = (await alice.page.getByTestId("new-key-code").locator("li").allTextContents()).join(" ")
+    const groups = alice.page.getByTestId("new-key-code").locator("li")
+    await groups.first().waitFor()
+    const code = (await groups.allTextContents()).join(" ")
     assert.equal(code, carol.keyCode("carol", mallorysKey), "the one that her page shows her")
     // What carol reads from her own screen is another one.
     await dialog.getByLabel("Or type or paste").fill(carol.keyCode("carol", carolsKey))
