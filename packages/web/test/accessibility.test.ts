@@ -6,7 +6,7 @@ import { joined, openPerson } from "./people.js"
 import { noChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("the page for everybody", { skip: noChromium, timeout: 120_000 }, () => {
+describe("the page for everybody", { skip: noChromium, timeout: 240_000 }, () => {
   let service: Service
   let alice: Person
 

@@ -1,6 +1,6 @@
 /** Repeats what a page is to show sooner or later, until it does. */
 export async function eventually(check: () => Promise<void>): Promise<void> {
-  const until = Date.now() + 10_000
+  const until = Date.now() + 25_000
   for (;;) {
     try {
       return await check()

@@ -11,7 +11,7 @@ import { Service } from "./service.js"
 const UNANSWERED_MAX = 20
 const SECRET = "What nobody may read who has not accepted"
 
-describe("an invitation on the page", { skip: noChromium, timeout: 120_000 }, () => {
+describe("an invitation on the page", { skip: noChromium, timeout: 240_000 }, () => {
   let service: Service
   let alice: Person
   let bob: Client

@@ -63,7 +63,7 @@ class Middle implements AsyncDisposable {
   }
 }
 
-describe("a page behind a proxy that does not pass WebSockets", { skip: noChromium, timeout: 90_000 }, () => {
+describe("a page behind a proxy that does not pass WebSockets", { skip: noChromium, timeout: 180_000 }, () => {
   let service: Service
   let proxy: Middle
   let alice: Person

@@ -8,7 +8,7 @@ import { executablePath, noChromium } from "./person.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
-describe("a list of 1,000 conversations", { skip: noChromium, timeout: 120_000 }, () => {
+describe("a list of 1,000 conversations", { skip: noChromium, timeout: 240_000 }, () => {
   let browser: Browser
   let page: Page
 

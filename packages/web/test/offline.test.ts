@@ -17,7 +17,7 @@ const files = () =>
     (name) => statSync(join(builtPage, name)).isFile() && !/\.(br|gz)$/.test(name),
   )
 
-describe("what a start loads", { skip: noChromium, timeout: 60_000 }, () => {
+describe("what a start loads", { skip: noChromium, timeout: 150_000 }, () => {
   it("is less than 200 KB of script, gzipped, with WebAssembly in a file of its own", async () => {
     await using service = new Service()
     await service.start()
@@ -43,7 +43,7 @@ describe("what a start loads", { skip: noChromium, timeout: 60_000 }, () => {
   })
 })
 
-describe("the page without the service", { skip: noChromium, timeout: 90_000 }, () => {
+describe("the page without the service", { skip: noChromium, timeout: 180_000 }, () => {
   it("opens, shows what was said, takes what is written, and sends it later", async () => {
     await using service = new Service()
     await service.start()
@@ -88,7 +88,7 @@ describe("the page without the service", { skip: noChromium, timeout: 90_000 }, 
   })
 })
 
-describe("a new version of the page", { skip: noChromium, timeout: 120_000 }, () => {
+describe("a new version of the page", { skip: noChromium, timeout: 240_000 }, () => {
   it("says that it is there, starts when it is asked to, and takes away the files of the one before", async () => {
     await using versions = new Folder()
     await using service = new Service({ page: versions.path })

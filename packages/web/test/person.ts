@@ -10,7 +10,7 @@ export { executablePath, type Look, noChromium } from "./browsers.js"
 /** Of the repository; left out of it. */
 export const output = fileURLToPath(new URL("../../../../../output/", import.meta.url))
 
-const WAIT_MILLISECONDS = 15_000
+const WAIT_MILLISECONDS = 30_000
 
 type NodeKind = "leaf" | "parent" | "filled" | "blank" | "renewed" | "added" | "own"
 

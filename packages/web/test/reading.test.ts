@@ -42,7 +42,7 @@ const topOf = (alice: Person, text: string) =>
       (element) => element.getBoundingClientRect().top - element.closest(".messages")!.getBoundingClientRect().top,
     )
 
-describe("who reads back", { skip: noChromium, timeout: 120_000 }, () => {
+describe("who reads back", { skip: noChromium, timeout: 240_000 }, () => {
   it("stays there, is told how much is new, and goes to the end by one click or by answering", async () => {
     await using service = new Service()
     await service.start()
@@ -122,7 +122,7 @@ describe("who reads back", { skip: noChromium, timeout: 120_000 }, () => {
   })
 })
 
-describe("what somebody writes", { skip: noChromium, timeout: 60_000 }, () => {
+describe("what somebody writes", { skip: noChromium, timeout: 150_000 }, () => {
   it("is kept as a draft for each conversation, is said so in the list, and is there after the browser has ended", async () => {
     await using service = new Service()
     await service.start()
@@ -164,7 +164,7 @@ describe("what somebody writes", { skip: noChromium, timeout: 60_000 }, () => {
   })
 })
 
-describe("a conversation", { skip: noChromium, timeout: 90_000 }, () => {
+describe("a conversation", { skip: noChromium, timeout: 180_000 }, () => {
   it("can be muted, archived and, when it is over, deleted", async () => {
     await using service = new Service()
     await service.start()
@@ -201,7 +201,7 @@ describe("a conversation", { skip: noChromium, timeout: 90_000 }, () => {
   })
 })
 
-describe("somebody who is blocked", { skip: noChromium, timeout: 60_000 }, () => {
+describe("somebody who is blocked", { skip: noChromium, timeout: 150_000 }, () => {
   it("is declined, is not shown in groups with others, and can be unblocked there", async () => {
     await using service = new Service()
     await service.start()
@@ -227,7 +227,7 @@ describe("somebody who is blocked", { skip: noChromium, timeout: 60_000 }, () =>
   })
 })
 
-describe("what an earlier version of the page has kept", { skip: noChromium, timeout: 60_000 }, () => {
+describe("what an earlier version of the page has kept", { skip: noChromium, timeout: 150_000 }, () => {
   it("is there after the update, sealed as before, in records of its own", async () => {
     await using service = new Service()
     await service.start()

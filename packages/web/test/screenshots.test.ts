@@ -9,7 +9,7 @@ import { Service } from "./service.js"
 /** Between two messages, so that they come in the order in which they are written. */
 const BREATH_MILLISECONDS = 250
 
-describe("pictures of the page", { skip: noChromium, timeout: 120_000 }, () => {
+describe("pictures of the page", { skip: noChromium, timeout: 240_000 }, () => {
   it("are taken of five people who talk, in light and dark, on a screen and on a phone", async () => {
     await using service = new Service()
     await service.start()

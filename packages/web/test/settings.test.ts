@@ -20,7 +20,7 @@ async function registered(name: string, service: Service): Promise<Person> {
   return person
 }
 
-describe("the appearance", { skip: noChromium, timeout: 60_000 }, () => {
+describe("the appearance", { skip: noChromium, timeout: 150_000 }, () => {
   it("is the one that was chosen, from the first drawing on", async () => {
     await using service = new Service()
     await service.start()
@@ -110,7 +110,7 @@ const hide = (person: Person, state: "hidden" | "visible") =>
     document.dispatchEvent(new Event("visibilitychange"))
   }, state)
 
-describe("notifications", { skip: noChromium, timeout: 60_000 }, () => {
+describe("notifications", { skip: noChromium, timeout: 150_000 }, () => {
   it("are asked for by a click, tell nothing unless it is wished, and only while nobody looks", async () => {
     await using service = new Service()
     await service.start()
@@ -156,7 +156,7 @@ describe("notifications", { skip: noChromium, timeout: 60_000 }, () => {
   })
 })
 
-describe("sign out and delete", { skip: noChromium, timeout: 60_000 }, () => {
+describe("sign out and delete", { skip: noChromium, timeout: 150_000 }, () => {
   const open = async (person: Person) => {
     await person.page.getByRole("button", { name: "Settings" }).click()
     await person.page.getByRole("button", { name: "Sign out and delete…" }).click()
