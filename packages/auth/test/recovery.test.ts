@@ -1,8 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { describe, it, type TestContext } from "node:test"
+import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
 import {
   ACCOUNT_LABEL,
@@ -16,7 +13,6 @@ import {
   recoveryIdOf,
 } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
-import { authStore, openDatabase } from "@conclave/sqlite"
 import {
   createDevice,
   createService,
@@ -26,20 +22,8 @@ import {
   sha256,
   type TestDevice,
 } from "@conclave/testing/auth"
-import { memoryStore, type Operated, type Store } from "../src/index.js"
-
-const stores: Readonly<Record<string, (test: TestContext) => Store & Operated>> = {
-  memory: () => memoryStore(),
-  SQLite(test) {
-    const folder = mkdtempSync(join(tmpdir(), "conclave-auth-"))
-    const database = openDatabase({ file: join(folder, "auth.db") })
-    test.after(async () => {
-      await database.close()
-      rmSync(folder, { recursive: true, force: true })
-    })
-    return authStore(database)
-  },
-}
+import type { Store } from "../src/index.js"
+import { stores } from "./stores.js"
 
 /** A key that is no device's: it endorses by its own id. */
 function createRecoveryKey(): TestDevice {

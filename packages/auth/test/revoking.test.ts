@@ -1,8 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { describe, it, type TestContext } from "node:test"
+import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
 import {
   ACCOUNT_LABEL,
@@ -14,22 +11,9 @@ import {
   type Revocation,
 } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
-import { authStore, openDatabase } from "@conclave/sqlite"
 import { createDevice, createService, NOW, registration, revocation, type TestDevice } from "@conclave/testing/auth"
-import { memoryStore, type Operated, type Store } from "../src/index.js"
-
-const stores: Readonly<Record<string, (test: TestContext) => Store & Operated>> = {
-  memory: () => memoryStore(),
-  SQLite(test) {
-    const folder = mkdtempSync(join(tmpdir(), "conclave-auth-"))
-    const database = openDatabase({ file: join(folder, "auth.db") })
-    test.after(async () => {
-      await database.close()
-      rmSync(folder, { recursive: true, force: true })
-    })
-    return authStore(database)
-  },
-}
+import type { Store } from "../src/index.js"
+import { stores } from "./stores.js"
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 

@@ -1,27 +1,11 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { describe, it, type TestContext } from "node:test"
+import { describe, it } from "node:test"
 import { encode } from "@conclave/codec"
 import { DISPLAY_NAME_LABEL, DisplayNameTBS } from "@conclave/contracts/auth"
 import { signWithLabel } from "@conclave/mls"
-import { authStore, openDatabase } from "@conclave/sqlite"
 import { createDevice, createService, NOW, registration, type TestDevice } from "@conclave/testing/auth"
-import { directoryOf, memoryStore, type Operated, type Store } from "../src/index.js"
-
-const stores: Readonly<Record<string, (test: TestContext) => Store & Operated>> = {
-  memory: () => memoryStore(),
-  SQLite(test) {
-    const folder = mkdtempSync(join(tmpdir(), "conclave-auth-"))
-    const database = openDatabase({ file: join(folder, "auth.db") })
-    test.after(async () => {
-      await database.close()
-      rmSync(folder, { recursive: true, force: true })
-    })
-    return authStore(database)
-  },
-}
+import { directoryOf } from "../src/index.js"
+import { stores } from "./stores.js"
 
 const refused = { type: "invalid", reason: "the operator has suspended this name: spam" } as const
 const notFound = { type: "notFound" } as const
