@@ -1,35 +1,19 @@
 import assert from "node:assert/strict"
 import { PassThrough } from "node:stream"
 import { describe, it } from "node:test"
-import { run } from "../src/run.js"
-import { glyphsFor, styleFor } from "../src/terminal/style.js"
-import { conclave, Folder, Service } from "./support.js"
+import { conclave, Folder, runHere, Service } from "./support.js"
 
 /** Runs the command here; `answer` gets each prompt, and what was written by then, and types a line. */
 async function typing(words: readonly string[], answer: (prompt: string, written: string) => string | undefined) {
   const input = new PassThrough()
-  let [output, errors] = ["", ""]
-  const plain = styleFor(false, {})
-  const code = await run(words, {
-    input,
-    output: new PassThrough(),
-    errors: new PassThrough(),
-    environment: {},
-    style: plain,
-    errorStyle: plain,
-    glyphs: glyphsFor({}, "linux"),
-    write: async (text) => {
-      output += Buffer.from(text as string).toString()
-    },
-    tell(line) {
-      errors += `${line}\n`
-      if (!line.startsWith("Type ")) return
-      const typed = answer(line, output)
-      if (typed === undefined) input.end()
-      else input.write(`${typed}\n`)
-    },
-  })
-  return { code, output, errors }
+  const onTold = (line: string, written: string) => {
+    if (!line.startsWith("Type ")) return
+    const typed = answer(line, written)
+    if (typed === undefined) input.end()
+    else input.write(`${typed}\n`)
+  }
+  const { output, ...ran } = await runHere(words, { input, onTold })
+  return { ...ran, output: output.toString() }
 }
 
 describe("conclave recovery", () => {

@@ -47,13 +47,22 @@ export async function conclave(words: readonly string[], options: RunOptions = {
   return { code, output: Buffer.concat(output), errors }
 }
 
-/** The same in this process: for what ends before it does anything. */
-export async function runHere(words: readonly string[]): Promise<Ran> {
+interface Here {
+  readonly input?: Readable
+  /** Each line that the command tells, and what it has written by then. */
+  readonly onTold?: (line: string, written: string) => void
+}
+
+/** The same in this process: for what ends before it does much, or asks for lines. */
+export async function runHere(
+  words: readonly string[],
+  { input = Readable.from([]), onTold }: Here = {},
+): Promise<Ran> {
   const written: Buffer[] = []
   let errors = ""
   const plain = styleFor(false, {})
   const code = await run(words, {
-    input: Readable.from([]),
+    input,
     output: new PassThrough(),
     errors: new PassThrough(),
     environment: {},
@@ -63,6 +72,7 @@ export async function runHere(words: readonly string[]): Promise<Ran> {
     write: async (text) => void written.push(Buffer.from(text as string)),
     tell: (line) => {
       errors += `${line}\n`
+      onTold?.(line, Buffer.concat(written).toString())
     },
   })
   return { code, output: Buffer.concat(written), errors }
