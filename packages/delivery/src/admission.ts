@@ -163,10 +163,7 @@ export class Admission {
   /** For so many bytes that are no entry of a log. */
   bytes(size: number, asking: Asking): Refusal | undefined {
     if (this.#isFull(size, ROOM.message)) return this.#quotaExceeded("service")
-    const wait = this.waiting("bytes", this.#bytesWait(size, asking))
-    if (wait !== undefined) return { type: "throttled", retryAfterMilliseconds: wait }
-    this.rates.bytes(size, asking.requester, asking.now)
-    return undefined
+    return this.blobBytes(size, this.#store.usage(), asking)
   }
 
   /** For so many bytes of a blob, which may lie elsewhere: `usage` is that of its store. */
