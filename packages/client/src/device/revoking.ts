@@ -104,15 +104,11 @@ export class Revoking {
     const { directory, identity, revocations, recoveries } = this.#options
     // The keys first: the statements may be by them.
     for (const key of recoveries.of(identity.name)?.statements.slice(listing.recovery.length) ?? []) {
-      await directory.setRecoveryKey(identity.name, key, signal).catch((error: unknown) => {
-        if (!(error instanceof ClientError && error.code === "REFUSED")) throw error
-      })
+      await directory.setRecoveryKey(identity.name, key, signal).catch(leaveRefused)
     }
     const forgotten = revocations.forgottenBy(identity.name, listing).map(({ revocation }) => revocation)
     for (const some of partsOf(forgotten, REVOCATIONS_MAX)) {
-      await directory.revoke(identity.name, { revocations: some, endorsements: [] }, signal).catch((error: unknown) => {
-        if (!(error instanceof ClientError && error.code === "REFUSED")) throw error
-      })
+      await directory.revoke(identity.name, { revocations: some, endorsements: [] }, signal).catch(leaveRefused)
     }
   }
 
@@ -243,4 +239,9 @@ function partsOf<T>(all: readonly T[], size: number): readonly (readonly T[])[] 
   const parts: T[][] = []
   for (let at = 0; at < all.length; at += size) parts.push(all.slice(at, at + size))
   return parts
+}
+
+/** A directory that refuses one statement may take the others. */
+function leaveRefused(error: unknown): void {
+  if (!(error instanceof ClientError && error.code === "REFUSED")) throw error
 }
