@@ -241,12 +241,13 @@ describe("two people, then three, in browsers of their own", { skip: noChromium,
 
   it("cause no fault: neither in the service nor in the browsers", () => {
     assert.deepEqual(service.faults, [])
-    // What the browser says while the service is down is not the page's fault; while it ends, it answers 503.
+    // What the browser says while the service is down is not the page's fault, also where it looks for a newer worker; while
+    // it ends, it answers 503.
     const complaints = [alice, bob, carol].flatMap((person) => person.complaints)
     assert.deepEqual(
       complaints.filter(
         (complaint) =>
-          !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection|status of 503/.test(
+          !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket connection|status of 503|fetching the script/.test(
             complaint,
           ),
       ),

@@ -53,8 +53,10 @@ describe("an invitation on the page", { skip: noChromium, timeout: 240_000 }, ()
     await alice.request("Bob").waitFor()
     await alice.page.getByText("Answer the invitation above, or create a conversation.").waitFor()
     assert.equal(await alice.page.getByText("No conversations yet.").count(), 0)
-    assert.match(await alice.request("Bob").innerText(), /Bob\s+bob\s+invites you, with carol/)
     // What bob is called may be known a moment later.
+    await eventually(async () =>
+      assert.match(await alice.request("Bob").innerText(), /Bob\s+bob\s+invites you, with carol/),
+    )
     assert.match(await announcement(), /^(bob|Bob \(bob\)) invites you to a conversation( with .*)?\.$/)
     await alice.request("Bob").click()
     await alice.page.getByRole("heading", { level: 1, name: "Bob (bob) invites you to a conversation" }).waitFor()

@@ -123,9 +123,8 @@ describe("a new version of the page", { skip: noChromium, timeout: 240_000 }, ()
     await alice.isKept()
     versions.change("favicon.svg", (text) => `${text}<!-- 2 -->`)
     await alice.page.evaluate(() => navigator.serviceWorker.getRegistration().then((it) => it?.update()))
-    await alice.page.waitForFunction(() =>
-      navigator.serviceWorker.getRegistration().then((it) => it !== undefined && it.waiting !== null),
-    )
+    const waits = () => navigator.serviceWorker.getRegistration().then((it) => it !== undefined && it.waiting !== null)
+    await eventually(async () => assert.ok(await alice.page.evaluate(waits)))
     await alice.page.reload()
     await eventually(async () => assert.match(await alice.fetched("favicon.svg"), /<!-- 2 -->/))
     await alice.page.getByRole("button", { name: "Take this name" }).waitFor()

@@ -3,13 +3,13 @@ import { type Client, type Conversation, type NodeClientOptions, openClient } fr
 import type { Service } from "./service.js"
 
 /** Somebody without a browser: the SDK in this process, on a file of their own. */
-export function openPerson(
+export async function openPerson(
   service: Service,
   name: string,
   more: { readonly file?: string } & Partial<Pick<NodeClientOptions, "displayName" | "endorse" | "random">> = {},
 ) {
   const { file = encodeURIComponent(name), ...options } = more
-  return openClient({
+  const client = await openClient({
     name,
     service: service.address,
     profile: join(service.folder, `${file}.profile`),
@@ -17,6 +17,8 @@ export function openPerson(
     policy: { keyPackages: 4 },
     ...options,
   })
+  service.receive(client)
+  return client
 }
 
 /** The conversation with that title, once this person is in it. */

@@ -26,6 +26,7 @@ export class Service implements AsyncDisposable {
   readonly #conclave: Promise<Conclave>
   #listener: Listener | undefined
   #port = 0
+  readonly #guests: AsyncDisposable[] = []
   #lies = false
   #newer = false
 
@@ -55,6 +56,11 @@ export class Service implements AsyncDisposable {
     return `http://localhost:${this.#port}/`
   }
 
+  /** Somebody without a browser, who leaves before the service ends: also where a test ended too early to say goodbye. */
+  receive(guest: AsyncDisposable): void {
+    this.#guests.push(guest)
+  }
+
   /** From here on the Delivery Service speaks newer versions only. */
   renew(): void {
     this.#newer = true
@@ -65,8 +71,15 @@ export class Service implements AsyncDisposable {
     this.#lies = true
   }
 
-  /** Forgets the newest entry of the one log that there is, which it has signed; another one may come in its place. */
+  /**
+   * Forgets the newest entry of the one log that there is, which it has signed; another one may come in its place. Waits until
+   * nobody has written for a while, so that everybody has seen what is forgotten.
+   */
   async forgetNewest(): Promise<void> {
+    for (let before = -1, newest = this.#newest(); newest !== before; newest = this.#newest()) {
+      before = newest
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
     await this.#database.write((connection) => {
       const newest = "SELECT max(seq) FROM log"
       connection.run(
@@ -75,6 +88,10 @@ export class Service implements AsyncDisposable {
       )
       connection.run(`DELETE FROM log WHERE seq = (${newest})`, [])
     })
+  }
+
+  #newest(): number {
+    return this.#database.read((connection) => Number(connection.get("SELECT max(seq) AS newest FROM log", [])?.newest))
   }
 
   /** Begins to answer; after {@link stop} again, at the same address. */
@@ -89,6 +106,7 @@ export class Service implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const guest of this.#guests) await guest[Symbol.asyncDispose]()
     await (await this.#conclave).close()
     await this.#database.close()
     rmSync(this.folder, { recursive: true, force: true })
