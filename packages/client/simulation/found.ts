@@ -38,6 +38,28 @@ export const found: Readonly<Record<string, Plan>> = {
       item(48_051, "invite", 1, 2, 0, 545_799_966),
     ],
   },
+  "a title that its author had no time to tell was never told when they came back": {
+    seed: 915,
+    devices: 4,
+    items: [
+      item(1_000, "create", 0, 1, 0, 1_788_064_727),
+      item(1_293, "leave", 0, 3, 0, 284_667_217),
+      item(4_328, "invite", 3, 1, 0, 1_613_801_173),
+      item(4_573, "invite", 3, 0, 0, 695_488_059),
+    ],
+  },
+  "a stream brought nothing after a removal that was heard of together with the next invitation": {
+    seed: 1359,
+    devices: 3,
+    service: { store: "sqlite", gateways: 1 },
+    items: [
+      item(3_145, "create", 1, 2, 0, 1_376_107_716),
+      item(3_399, "full", 0, 2, 3_115, 1_939_334_074),
+      item(3_480, "remove", 1, 2, 0, 24_701_428),
+      item(3_515, "invite", 1, 2, 0, 1_917_521_610),
+      item(6_761, "gateway", 2, 1, 613, 1_035_483_593),
+    ],
+  },
   "a stream brought nothing after the device had gone back": {
     seed: 3639,
     devices: 7,

@@ -1,14 +1,14 @@
 import type { Continues } from "../access/structs.js"
 import { ClientError } from "../errors.js"
 import { contentOf } from "../kinds/contents.js"
-import type { Wish, WishOf } from "../records/records.js"
+import type { WishOf } from "../records/records.js"
 import { placeOwn } from "./messages.js"
 import { isMissing } from "./missing.js"
 import { decodePayload } from "./payload.js"
 import { following, unobstructed } from "./recovery.js"
 import { notContinued, type State } from "./state.js"
 import type { Turn } from "./turn.js"
-import type { Numbered } from "./wishes.js"
+import { isAnnouncement, type Numbered } from "./wishes.js"
 
 type MessageWish = WishOf<"message">
 
@@ -104,7 +104,7 @@ export function continueElsewhere(
     const seq = wish.type === "message" ? placeOf(state, [number, wish], places) : undefined
     if (wish.type === "message" && seq !== undefined) {
       placeOwn(turn, { seq, epoch: wish.outgoing?.epoch ?? state.epoch }, [number, wish])
-    } else if (isAnnouncement(state, wish)) turn.fulfil(number)
+    } else if (isAnnouncement(wish, state.facts.title)) turn.fulfil(number)
     else turn.fail(number, { code: "CONTINUED", reason: "the conversation goes on in a new group" })
   }
   state.asked++
@@ -113,11 +113,4 @@ export function continueElsewhere(
   state.obstacle = unobstructed
   turn.dropKeys()
   turn.update({ status: "continued", reason: "", stuckAt: undefined, missingSince: undefined, departures: [] })
-}
-
-/** A title that is known already, said for newcomers. */
-function isAnnouncement({ facts }: State, wish: Wish): boolean {
-  if (wish.type !== "message") return false
-  const { body } = decodePayload(wish.payload)
-  return body.type === "title" && body.title === facts.title
 }

@@ -40,10 +40,11 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   if (keys !== undefined) state.intervals.add(turn, state.key, keys)
   turn.replaceGroup(group)
   turn.forgetHandshakes()
-  const { title, nextWish, missingSince, shift, keptNext } = state.facts
+  const { title, titleDueSince, nextWish, missingSince, shift, keptNext } = state.facts
   turn.update({
     ...noFacts,
     title,
+    titleDueSince,
     nextWish,
     missingSince,
     shift,
@@ -72,6 +73,8 @@ export function join(turn: Turn, { group, keys, seq, head, judgement, by, answer
   if (waits && continues !== undefined) turn.putContinuation({ continues: continues.told })
   const invited = { type: "invited", conversation, by, members, continues: continues?.seen } as const
   turn.emit(waits ? invited : { type: "joined", conversation, members })
+  // A subscription that follows it since before the removal reaches no further than that.
+  if (!fresh) turn.add({ type: "reach" })
 }
 
 /** A message that was kept while the invitation waited, and its place. */

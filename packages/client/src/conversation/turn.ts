@@ -19,7 +19,7 @@ import type { Effect, InvitationChange } from "./effects.js"
 import type { StoredRecords } from "./question.js"
 import { notKnocked } from "./recovery.js"
 import { type Facts, type Moment, type Setting, STATE_VERSION, type State, type Why } from "./state.js"
-import { describeWish } from "./wishes.js"
+import { describeWish, isAnnouncement } from "./wishes.js"
 
 const GIVEN_UP_KEPT = 16
 
@@ -277,6 +277,8 @@ export class Turn {
   fail(number: number, { code, reason }: Why): void {
     const wish = this.state.wishes.get(number)
     if (wish === undefined) return
+    // Nobody has been told the title: it is told when this device is a member again, unless somebody else tells theirs.
+    if (isAnnouncement(wish, this.state.facts.title)) this.update({ titleDueSince: 0n })
     this.#end(number)
     this.emit({ type: "failed", conversation: this.state.id, ...describeWish(wish), code, reason })
     this.settle(number, new ClientError(code, reason))

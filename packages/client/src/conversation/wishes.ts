@@ -90,6 +90,13 @@ function callOf({ payload }: WishOf<"message">): WishName {
   return decodePayload(payload).body.type === "title" ? "title" : "send"
 }
 
+/** A title that is known already, said for newcomers. */
+export function isAnnouncement(wish: Wish, title: string): boolean {
+  if (wish.type !== "message") return false
+  const { body } = decodePayload(wish.payload)
+  return body.type === "title" && body.title === title
+}
+
 /** Whom a wish is about. */
 export function namesIn(wish: Wish): readonly string[] {
   return "names" in wish ? wish.names : []
