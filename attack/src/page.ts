@@ -10,6 +10,8 @@ export const page = join(root, "packages/web/dist")
 
 const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 const WAIT_MILLISECONDS = 10_000
+/** How often nothing new is in front of somebody who has read everything. */
+const STILL_MAX = 10
 
 /** Somebody at the page, in a browser of their own. */
 export class Person implements AsyncDisposable {
@@ -50,6 +52,23 @@ export class Person implements AsyncDisposable {
 
   message(text: string) {
     return this.page.locator(".message", { hasText: text })
+  }
+
+  /** The texts of all messages in front of the person, who reads back to the first: what is far away is not drawn. */
+  async allMessages(): Promise<readonly string[]> {
+    const seen = new Set<string>()
+    const list = this.page.locator(".messages")
+    for (let still = 0; still < STILL_MAX; ) {
+      const before = seen.size
+      for (const text of await this.page.locator(".message").allInnerTexts()) seen.add(text)
+      const isAtTop = await list.evaluate((element) => {
+        element.scrollBy(0, -element.clientHeight / 2)
+        return element.scrollTop === 0
+      })
+      await this.page.waitForTimeout(100)
+      still = isAtTop && seen.size === before ? still + 1 : 0
+    }
+    return [...seen]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

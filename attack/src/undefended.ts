@@ -24,6 +24,8 @@ export class Undefended implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "conclave-undefended-"))
 
   constructor() {
+    // Builders of the page read it, too.
+    cpSync(join(root, "tsconfig.base.json"), join(this.folder, "tsconfig.base.json"))
     const modules = join(this.folder, "node_modules")
     mkdirSync(join(modules, "@conclave"), { recursive: true })
     for (const name of readdirSync(join(root, "node_modules"))) {

@@ -37,10 +37,7 @@ const hidesMessages: Attack = {
       .waitFor()
     await bob.page.reload()
     await bob.message("all is well").waitFor()
-    const earlier = bob.page.getByRole("button", { name: /earlier/i })
-    await earlier.click()
-    await bob.message("never mind 0").first().waitFor()
-    const shown = await bob.page.locator(".message").allInnerTexts()
+    const shown = await bob.allMessages()
     const isShown = (words: string) => shown.some((text) => text.includes(words))
     const both = isShown("the account number is wrong") && isShown("all is well")
     const of = isShown("the account number is wrong") ? "with" : "without"
