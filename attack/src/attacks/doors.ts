@@ -124,6 +124,12 @@ const blankTree: Attack = {
       ],
     })
     const bob = await world.open("bob")
+    // What the first invitation of all costs a device is no harm of this one's.
+    const carol = await world.open("carol")
+    for (const title of ["one", "two"]) {
+      await carol.createConversation({ title, members: ["bob"] })
+      await bob.sync()
+    }
     const mallory = await world.mallory("mallory", { mls })
     const devices = await askAuth(mallory.ask, { type: "lookup", name: "bob" })
     if (devices.type !== "devices") throw new Error(`lookup: ${devices.type}`)

@@ -119,7 +119,7 @@ export class PackedNodes {
   private constructor(bytes: Uint8Array, reader: Reader, found: FoundNodes) {
     this.#bytes = bytes
     this.#reader = reader
-    this.#starts = Uint32Array.from(found.starts)
+    this.#starts = found.starts
     this.misplaced = found.misplaced
     this.members = found.members
   }
@@ -137,7 +137,7 @@ export class PackedNodes {
     const bytes = new Uint8Array(encoded)
     const reader = new Reader(bytes, registries)
     const outer = reader.enter(reader.varint())
-    const found = yield* findNodes(reader, reader.offset + reader.remaining, onNode)
+    const found = yield* findNodes(bytes, reader, onNode)
     reader.leave(outer)
     if (reader.remaining !== 0) throw reader.error(`${reader.remaining} bytes behind the tree`)
     return new PackedNodes(bytes, reader, found)
@@ -162,7 +162,7 @@ export class PackedNodes {
     })
     const bytes = writer.finish()
     const reader = new Reader(bytes, registries)
-    const nodes = new PackedNodes(bytes, reader, toEnd(findNodes(reader, bytes.length)))
+    const nodes = new PackedNodes(bytes, reader, toEnd(findNodes(bytes, reader)))
     // One that is too long or too short would be read together with its neighbour.
     const isWhole = (size: number, i: number) => nodes.#starts[i + 1]! - nodes.#starts[i]! === size
     if (nodes.length !== count || !sizes.every(isWhole) || nodes.misplaced !== undefined) {
@@ -211,30 +211,80 @@ export class PackedNodes {
 
 interface FoundNodes {
   /** Where each node's presence octet is, and the end. */
-  readonly starts: readonly number[]
+  readonly starts: Uint32Array
   readonly misplaced: number | undefined
   readonly members: number
 }
 
 /** Reads the nodes up to `end`, interrupted now and then. @throws DecodeError */
-function* findNodes(reader: Reader, end: number, onNode?: (node: TreeNode) => void): Sliced<FoundNodes> {
-  const starts: number[] = []
+function* findNodes(bytes: Uint8Array, reader: Reader, onNode?: (node: TreeNode) => void): Sliced<FoundNodes> {
+  const end = reader.offset + reader.remaining
+  const starts = new Offsets()
   let members = 0
   let misplaced: number | undefined
+  let work = 0
   while (reader.offset < end) {
-    const index = starts.push(reader.offset) - 1
-    const node = OptionalNode.read(reader)
-    if (index % NODES_IN_SLICE === 0) yield
-    if (node === undefined) continue
-    if (node.type === "leaf") members++
-    if ((node.type === "leaf") !== (index % 2 === 0)) misplaced ??= index
-    onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode)
+    const blank = starts.addBlank(bytes, reader.offset, Math.min(end, reader.offset + SLICE))
+    reader.skip(blank)
+    work += blank
+    if (reader.offset < end && bytes[reader.offset] !== BLANK) {
+      const index = starts.add(reader.offset)
+      const node = OptionalNode.read(reader)!
+      if (node.type === "leaf") members++
+      if ((node.type === "leaf") !== (index % 2 === 0)) misplaced ??= index
+      onNode?.(node.type === "leaf" ? node.leafNode : node.parentNode)
+      work += BLANKS_FOR_NODE
+    }
+    if (work < SLICE) continue
+    work = 0
+    yield
   }
-  starts.push(end)
-  return { starts, misplaced, members }
+  starts.add(end)
+  return { starts: starts.all, misplaced, members }
 }
 
-const NODES_IN_SLICE = 128
+/** Where nodes begin: a million blank ones are passed over before it is known that they are too many. */
+class Offsets {
+  #all = new Uint32Array(STARTS_AT_FIRST)
+  #length = 0
+
+  get all(): Uint32Array {
+    return this.#all.slice(0, this.#length)
+  }
+
+  add(offset: number): number {
+    if (this.#length === this.#all.length) this.#reserve(this.#length + 1)
+    this.#all[this.#length] = offset
+    return this.#length++
+  }
+
+  /** The blank nodes that `bytes` has one after the other from `from` on; how many they are. */
+  addBlank(bytes: Uint8Array, from: number, end: number): number {
+    let at = from
+    while (at < end && bytes[at] === BLANK) at++
+    const all = this.#reserve(this.#length + at - from)
+    let length = this.#length
+    for (let offset = from; offset < at; offset++) all[length++] = offset
+    this.#length = length
+    return at - from
+  }
+
+  #reserve(length: number): Uint32Array {
+    if (length > this.#all.length) {
+      const before = this.#all
+      this.#all = new Uint32Array(Math.max(length, 2 * before.length))
+      this.#all.set(before)
+    }
+    return this.#all
+  }
+}
+
+const STARTS_AT_FIRST = 64
+/** The presence octet of an optional node that is absent (RFC 9420 §2.1.1). */
+const BLANK = 0
+/** A blank node is one byte, and costs as much less than another to read. */
+const BLANKS_FOR_NODE = 64
+const SLICE = 128 * BLANKS_FOR_NODE
 
 export function isLeafNode(node: TreeNode): node is LeafNode {
   return "signatureKey" in node
