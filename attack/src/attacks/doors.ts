@@ -6,7 +6,7 @@ import { hostileMls } from "../hostile.js"
 import { openSocket, socketUrl } from "../http.js"
 import { describe, Mallory } from "../mallory.js"
 import { Service } from "../service.js"
-import { until, within } from "../timing.js"
+import { pause, until, within } from "../timing.js"
 import { eventsOf, inWords, tries } from "../world.js"
 
 const twoServices: Attack = {
@@ -139,7 +139,9 @@ const blankTree: Attack = {
     await create(mallory)
     const answer = await mallory.commit({ add: [claimed.keyPackage] }, [deviceId])
     if (answer.type !== "accepted") throw new Error(`the service: ${describe(answer)}`)
+    // What she has left in the memory that both share is swept after the collection, by other threads.
     globalThis.gc?.()
+    await pause(2_000)
     const before = process.memoryUsage().rss
     const cpu = process.cpuUsage()
     await within(60_000, bob.sync())
