@@ -91,7 +91,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     ...["contracts/blobs", "contracts/knocks", "contracts/policy", "contracts/auth", "contracts/names"],
   ],
   headless: ["client"],
-  web: ["client", "client/browser", "crypto/web", "headless", "headless/browser", "headless/parts"],
+  web: ["client", "client/browser", "crypto/web", "headless", "headless/browser", "headless/german", "headless/parts"],
   cli: [
     ...["codec", "mls/inspect", "client/records"],
     ...[
@@ -104,7 +104,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
       "crypto/node",
     ],
     ...["server", "sqlite", "postgres", "delivery", "delivery/store", "auth/store", "transport"],
-    ...["fast-open", "fast-open/sockets", "trace", "web"],
+    ...["fast-open", "fast-open/sockets", "headless/german", "trace", "web"],
   ],
 }
 
@@ -211,5 +211,6 @@ export const anywhere: readonly string[] = [
   "client/browser",
   "headless",
   "headless/browser",
+  "headless/german",
   "headless/parts",
 ]

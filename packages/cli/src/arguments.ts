@@ -2,6 +2,7 @@ import { parseArgs } from "node:util"
 import { nearest } from "./closest.js"
 import { UsageError } from "./failure.js"
 import type { Terminal } from "./terminal/terminal.js"
+import { words as said } from "./words/words.js"
 
 /** An option of a command. `T` is what the command gets: with `undefined` where it may be left out. */
 export interface Option<T> {
@@ -92,7 +93,7 @@ export function parseArguments<O extends Options>(
     if (token.kind !== "option") continue
     const option = Object.hasOwn(options, token.name) ? options[token.name]! : undefined
     if (option === undefined) throw unknownOption(token.rawName, Object.keys(options))
-    if (values.has(token.name)) throw new UsageError(`--${token.name} is given twice`)
+    if (values.has(token.name)) throw new UsageError(said().commandLine.twice(`--${token.name}`))
     values.set(token.name, valueFrom(option, token))
   }
   const given = Object.entries(options).map(([name, option]) => [name, givenOr(option, { name, values, environment })])
@@ -107,12 +108,12 @@ interface OptionToken {
 
 function valueFrom(option: Option<unknown>, { rawName, value, inlineValue }: OptionToken): unknown {
   if (option.placeholder === undefined) {
-    if (value !== undefined) throw new UsageError(`${rawName} takes no value`)
+    if (value !== undefined) throw new UsageError(said().commandLine.noValue(rawName))
     return option.read("")
   }
   // An option where a value is expected: the value was forgotten.
   const forgotten = value === undefined || (!inlineValue && /^-./.test(value) && Number.isNaN(Number(value)))
-  if (forgotten) throw new UsageError(`${rawName} needs a value: ${rawName} ${option.placeholder}`)
+  if (forgotten) throw new UsageError(said().commandLine.valueNeeded(rawName, shownAs(option.placeholder)))
   return read(option, value, rawName)
 }
 
@@ -121,7 +122,8 @@ function unknownOption(rawName: string, known: readonly string[]): UsageError {
     rawName,
     known.map((name) => `--${name}`),
   )
-  return new UsageError(`there is no option ${rawName}${like === undefined ? "" : `; did you mean ${like}?`}`)
+  const { noOption, meant } = said().commandLine
+  return new UsageError(`${noOption(rawName)}${like === undefined ? "" : meant(like)}`)
 }
 
 interface Sources {
@@ -136,8 +138,9 @@ function givenOr(option: Option<unknown>, { name, values, environment }: Sources
   const supplied = variable === undefined ? undefined : environment[variable]
   if (supplied) return read(option, supplied, variable!)
   if (whenAbsent !== "fail") return whenAbsent.value
-  const hint = variable === undefined ? "" : `, and ${variable} is not set`
-  throw new UsageError(`--${name} ${placeholder} is missing${hint}`)
+  const { missing, andNotSet } = said().commandLine
+  const hint = variable === undefined ? "" : andNotSet(variable)
+  throw new UsageError(`${missing(name, shownAs(placeholder!))}${hint}`)
 }
 
 /** `called`: what gives the value, for the error. */
@@ -152,8 +155,14 @@ function read(option: Option<unknown>, text: string, called: string): unknown {
 
 function onlyOperand(declared: Command["operand"], operands: readonly string[]): string {
   const surplus = operands[declared === undefined ? 0 : 1]
-  if (surplus !== undefined) throw new UsageError(`"${surplus}" is one argument too many`)
+  if (surplus !== undefined) throw new UsageError(said().commandLine.surplus(surplus))
   if (declared !== undefined && declared.mayBeAbsent !== true && !operands[0])
-    throw new UsageError(`${declared.placeholder} is missing`)
+    throw new UsageError(said().commandLine.operandMissing(shownAs(declared.placeholder)))
   return operands[0] ?? ""
+}
+
+/** A placeholder in the language in use. */
+export function shownAs(placeholder: string): string {
+  const shown: Readonly<Partial<Record<string, string>>> = said().placeholders
+  return shown[placeholder] ?? placeholder
 }

@@ -1,6 +1,7 @@
 import type { Client, Conversation } from "@conclave/client/node"
 import { shownText } from "@conclave/contracts/names"
 import { Failure } from "./failure.js"
+import { words } from "./words/words.js"
 
 const ID_PREFIX_MIN = 6
 /** Code points of a title in a prompt, a list or a sentence: others choose it, as long as they like. */
@@ -16,25 +17,18 @@ export function findConversation(client: Client, called: string): Conversation {
   const all = [...client.conversations.values()].filter(isOpen)
   const found = matching(all, called)
   if (found.length === 1) return found[0]!
+  const said = words().conversations
   if (found.length > 1) {
     const ids = found.map(({ id }) => id.slice(0, 12)).join(", ")
-    throw new Failure(
-      `${client.name} has ${found.length} conversations called "${shownText(called, TITLE_LENGTH_SHOWN)}"; use an id: ${ids}`,
-    )
+    throw new Failure(said.several(client.name, found.length, shownText(called, TITLE_LENGTH_SHOWN), ids))
   }
   const waiting = [...client.conversations.values()].filter(({ status }) => status === "invited").length
   if (waiting > 0) {
-    throw new Failure(
-      `${client.name} has no conversation "${shownText(called, TITLE_LENGTH_SHOWN)}", but ${waiting === 1 ? "an invitation" : `${waiting} invitations`} ` +
-        `without an answer: /accept in conclave chat --as ${client.name}, or --accept-invitations`,
-    )
+    throw new Failure(said.onlyInvitations(client.name, shownText(called, TITLE_LENGTH_SHOWN), waiting))
   }
   const others = all.map(labelOf).slice(0, 10).join(", ")
-  const remedy = /^[^\s"'/]+$/.test(called)
-    ? `to make it: echo "/new ${called} NAME" | conclave chat --as ${client.name}`
-    : "/new in conclave chat makes one"
-  const known = others === "" ? "" : `, but ${others}`
-  throw new Failure(`${client.name} has no conversation "${shownText(called, TITLE_LENGTH_SHOWN)}"${known}; ${remedy}`)
+  const remedy = said.make(client.name, /^[^\s"'/]+$/.test(called) ? called : undefined)
+  throw new Failure(said.none(client.name, shownText(called, TITLE_LENGTH_SHOWN), others, remedy))
 }
 
 export function isCalled(conversation: Conversation, called: string): boolean {

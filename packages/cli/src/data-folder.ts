@@ -4,6 +4,7 @@ import { homedir } from "node:os"
 import { dirname, isAbsolute, join, resolve } from "node:path"
 import { Failure } from "./failure.js"
 import { getSystemErrorMessage } from "./system-errors.js"
+import { words } from "./words/words.js"
 
 interface System {
   readonly platform: NodeJS.Platform
@@ -68,8 +69,9 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (error) {
     const isFile = (error as NodeJS.ErrnoException).code === "EEXIST"
-    const reason = isFile ? `${folder} is not a folder` : (getSystemErrorMessage(error as Error) ?? folder)
-    throw new Failure(`the data folder cannot be made: ${reason}`, { cause: error })
+    const { dataFolder, notAFolder } = words().causes
+    const reason = isFile ? notAFolder(folder) : (getSystemErrorMessage(error as Error) ?? folder)
+    throw new Failure(dataFolder(reason), { cause: error })
   }
 }
 

@@ -1,5 +1,6 @@
 import { optional } from "./arguments.js"
 import { postgresUrl } from "./options.js"
+import { words } from "./words/words.js"
 
 /** For those who would use a file otherwise. */
 export const databaseOption = optional({
@@ -12,5 +13,5 @@ export const databaseOption = optional({
 /** For messages: without its user and password. */
 export function databaseName(url: string): string {
   const { hostname, port, pathname } = new URL(url)
-  return `PostgreSQL at ${hostname || "this machine"}${port === "" ? "" : `:${port}`}, ${pathname.slice(1) || "its default"}`
+  return words().units.database(hostname, port, pathname.slice(1))
 }

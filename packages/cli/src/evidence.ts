@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import type { ClientEvent } from "@conclave/client/node"
 import { getSystemErrorMessage } from "./system-errors.js"
+import { words } from "./words/words.js"
 
 /**
  * Keeps the evidence of an event in a file beside the profile, for its owner alone. Returns what to tell of it; `undefined` where there
@@ -14,7 +15,7 @@ export function keepEvidence(event: ClientEvent, profile: string): string | unde
   try {
     writeFileSync(file, event.evidence, { mode: 0o600 })
   } catch (error) {
-    return `The evidence could not be kept: ${getSystemErrorMessage(error as Error) ?? file}`
+    return words().messages.evidenceNotKept(getSystemErrorMessage(error as Error) ?? file)
   }
-  return `The evidence is kept; to check it: conclave verify-evidence ${JSON.stringify(file)}`
+  return words().messages.evidenceKept(JSON.stringify(file))
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, copyFileSync, fsyncSync, linkSync, openSync } from "node:fs"
 import { dirname } from "node:path"
+import { words } from "./words/words.js"
 
 /**
  * Gives `file` a second name, which must not exist (`EEXIST`), so that a rename over `file` leaves it there. Where the file
@@ -29,12 +30,13 @@ export function syncFolderOf(file: string): void {
 /** How long ago something was, in words. */
 export function ageOf(at: number, now = Date.now()): string {
   const minutes = Math.floor((now - at) / 60_000)
-  if (minutes < 0) return "in the future, by this machine's clock"
+  const { future, ago, justNow } = words().units
+  if (minutes < 0) return future
   for (const [size, unit] of units) {
     const number = Math.floor(minutes / size)
-    if (number > 0) return `${number} ${unit}${number === 1 ? "" : "s"} ago`
+    if (number > 0) return ago(number, unit)
   }
-  return "less than a minute ago"
+  return justNow
 }
 
 const units = [
@@ -44,4 +46,4 @@ const units = [
 ] as const
 
 /** In UTC, to the second. */
-export const timeOf = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`
+export const timeOf = (at: number): string => words().units.time(at)

@@ -1,9 +1,10 @@
-import { type Client, type ClientPolicy, type Conversation, eventWords } from "@conclave/client/node"
+import type { Client, ClientPolicy, Conversation } from "@conclave/client/node"
 import { optional } from "./arguments.js"
 import { UsageError } from "./failure.js"
 import { name } from "./options.js"
 import type { People } from "./people.js"
-import { terminalReader } from "./reader.js"
+import { eventLine, terminalReader } from "./reader.js"
+import { words } from "./words/words.js"
 
 /** Whose invitations a command accepts without a person who could be asked. */
 export type AcceptedInviters = "all" | "known" | "none" | readonly string[]
@@ -29,11 +30,10 @@ export function acceptedInviters(text: string): AcceptedInviters {
   const names = text.split(",")
   const word = names.map((one) => one.trim().toLowerCase()).find((one) => WORDS.includes(one))
   if (word !== undefined) {
-    throw new UsageError(
-      names.length > 1 ? `must be "${word}" alone, or names without it` : `must be "${word}", as it is written here`,
-    )
+    const { inviterAmongNames, inviterAsWritten } = words().values
+    throw new UsageError(names.length > 1 ? inviterAmongNames(word) : inviterAsWritten(word))
   }
-  if (names.length > INVITERS_MAX) throw new UsageError(`must be at most ${INVITERS_MAX} names`)
+  if (names.length > INVITERS_MAX) throw new UsageError(words().values.inviters(INVITERS_MAX))
   return names.map(name)
 }
 
@@ -73,5 +73,5 @@ export function drawInvitation(
   { invitedBy: by = "", members, invitedToContinue: continues }: Drawn,
   people: People,
 ): string {
-  return eventWords({ type: "invited", by, members, continues }, terminalReader(people)).join(". ")
+  return eventLine({ type: "invited", by, members, continues }, terminalReader(people))
 }

@@ -2,10 +2,11 @@ import { explain } from "./failure.js"
 import { endWithShell } from "./orphan.js"
 import { run } from "./run.js"
 import { systemTerminal } from "./terminal/terminal.js"
+import { words } from "./words/words.js"
 
 const terminal = systemTerminal()
 process.on("uncaughtException", (error) => {
-  terminal.tell(`conclave: ${explain(error).reason} (CONCLAVE_DEBUG=1 tells where)`)
+  terminal.tell(`conclave: ${explain(error).reason}${words().commandLine.debug}`)
   if (terminal.environment.CONCLAVE_DEBUG) terminal.tell(error.stack ?? "")
   process.exit(1)
 })

@@ -1,15 +1,9 @@
-import {
-  type ClientEvent,
-  type Content,
-  contentWords,
-  eventSeverity,
-  eventWords,
-  type Severity,
-} from "@conclave/client/node"
+import { type ClientEvent, type Content, eventSeverity, type Severity } from "@conclave/client/node"
 import { labelOfPerson, type People } from "./people.js"
-import { terminalReader, timeOf } from "./reader.js"
+import { contentOf, eventLine, terminalReader, timeOf } from "./reader.js"
 import { printable } from "./terminal/printable.js"
 import type { Style } from "./terminal/style.js"
+import { words as said } from "./words/words.js"
 
 export interface Spoken extends Content {
   readonly from: string
@@ -30,15 +24,15 @@ export function drawMessageCut(message: Spoken, reader: Reader): string {
   const text = cut(message)
   if (text === undefined) return drawMessage(message, reader)
   const left = message.text!.length - text.length
-  return `${drawMessage({ ...message, text }, reader)}\n      ${reader.style.dim(`… and ${left} characters more: /whole`)}`
+  return `${drawMessage({ ...message, text }, reader)}\n      ${reader.style.dim(said().messages.charactersMore(left))}`
 }
 
 /** One message for a person. Its further lines are indented: none can pass for a message of its own. */
-export function drawMessage({ from, sentAt, ...said }: Spoken, { style, people }: Reader): string {
+export function drawMessage({ from, sentAt, ...content }: Spoken, { style, people }: Reader): string {
   const time = timeOf(sentAt)
-  const words = printable(contentWords(said))
-  const content = said.text === undefined ? style.dim(`(${words})`) : words.replace(/\n+$/, "")
-  return `${style.dim(time)} ${style.bold(labelOfPerson(people, from))}: ${content.replace(/\n/g, "\n      ")}`
+  const words = printable(contentOf(content))
+  const shown = content.text === undefined ? style.dim(`(${words})`) : words.replace(/\n+$/, "")
+  return `${style.dim(time)} ${style.bold(labelOfPerson(people, from))}: ${shown.replace(/\n/g, "\n      ")}`
 }
 
 export interface Reader {
@@ -51,7 +45,7 @@ export interface Reader {
 export function drawEvent(event: ClientEvent, { style, people }: Reader): string | undefined {
   if (event.type === "message" || event.type === "sent") return undefined
   const reader = terminalReader(people, event.conversation)
-  const line = eventWords(event, reader).join(". ")
+  const line = eventLine(event, reader)
   return line === "" ? undefined : styles[eventSeverity(event, reader)](line, style)
 }
 
@@ -70,5 +64,5 @@ export function drawReport(event: ClientEvent, reader: Reader): string | undefin
   const severity = eventSeverity(event, terminalReader(reader.people, event.conversation))
   if (severity === "quiet" || newsOfOthers.has(event.type)) return undefined
   const line = drawEvent(event, reader)
-  return event.type === "invited" ? `${line}: see --accept-invitations, or /accept in conclave chat` : line
+  return event.type === "invited" && line !== undefined ? said().messages.seeInvitations(line) : line
 }

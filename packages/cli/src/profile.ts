@@ -8,7 +8,8 @@ import { explain, Failure } from "./failure.js"
 import { obstaclesInWords } from "./fast-open/obstacles.js"
 import { type AcceptedInviters, acceptWaiting, invitationPolicy } from "./invitations.js"
 import { withProgress } from "./terminal/progress.js"
-import type { Terminal } from "./terminal/terminal.js"
+import { type Terminal, tellNote } from "./terminal/terminal.js"
+import { words } from "./words/words.js"
 
 export interface ProfileChoice {
   readonly as: string
@@ -50,7 +51,7 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
   let opened: (client: Client) => void = () => {}
   const invitations = invitationPolicy(accepted ?? "known", new Promise((resolve) => (opened = resolve)))
   try {
-    const client = await withProgress(terminal, `Opening the profile of ${as}`, () =>
+    const client = await withProgress(terminal, words().profile.opening(as), () =>
       openClient({
         name: as,
         service: server,
@@ -66,8 +67,7 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
     )
     opened(client)
     // Or a mistyped name would be taken without a word.
-    if (isNew && recovery === undefined)
-      terminal.tell(`${terminal.errorStyle.yellow("note:")} ${as} is new at ${server.origin}, and was registered there`)
+    if (isNew && recovery === undefined) tellNote(terminal, words().service.registered(as, server.origin))
     if (accepted !== undefined) await acceptWaiting(client, accepted)
     return { client, file, sealingKey: supplied ?? sealingKeyFile(`${file}.key`) }
   } catch (error) {
@@ -76,19 +76,16 @@ export async function openProfile(choice: ProfileChoice, options: OpenOptions): 
 }
 
 /** How the service is asked; what stands in the way is told once. */
-function fastOpen(choice: ProfileChoice, { tell, errorStyle }: Terminal): Partial<NodeClientOptions> {
+function fastOpen(choice: ProfileChoice, terminal: Terminal): Partial<NodeClientOptions> {
   const serverKey = choice["server-key"]
   if (!choice["fast-open"] && serverKey === undefined) return {}
-  const note = (text: string) => tell(`${errorStyle.yellow("note:")} ${text}`)
+  const note = (text: string) => tellNote(terminal, text)
   const { client: isSupported, obstacles } = fastOpenSupport()
-  if (!isSupported) note(`no data in the first packet: ${obstaclesInWords(obstacles, "client")}`)
+  if (!isSupported) note(words().service.notInFirstPacket(obstaclesInWords(obstacles, "client")))
   return {
     fastOpen: isSupported ? "private" : "sealed",
     ...(serverKey && { serverKey }),
-    onFallback: (reason) =>
-      note(
-        `sealed requests do not get through, HTTP and WebSocket do their work: ${explain(reason.cause ?? reason).reason}`,
-      ),
+    onFallback: (reason) => note(words().service.noSealedWay(explain(reason.cause ?? reason).reason)),
   }
 }
 
@@ -96,7 +93,7 @@ function fastOpen(choice: ProfileChoice, { tell, errorStyle }: Terminal): Partia
 export async function synchronise(client: Client, choice: ProfileChoice, options: OpenOptions): Promise<void> {
   const { terminal, signal } = options
   try {
-    await withProgress(terminal, "Reading what has arrived", () => client.sync(signal ? { signal } : {}))
+    await withProgress(terminal, words().profile.reading, () => client.sync(signal ? { signal } : {}))
   } catch (error) {
     throw await readable(error, choice)
   }
@@ -131,15 +128,13 @@ export async function readable(error: unknown, choice: ProfileChoice): Promise<u
     case "UNAVAILABLE":
       return failure(await whyUnavailable(error, choice))
     case "NAME_TAKEN":
-      return failure(`the name ${as} is taken at ${server.origin}; choose another, or give its folder with --data`)
+      return failure(words().service.nameTaken(as, server.origin))
     case "STORE_LOCKED":
       return failure(whyLocked(kept))
     case "STORE_FAILED":
       return failure(whyFailed(error, kept))
     case "WRONG_PROFILE":
-      return failure(
-        `the profile of ${as} cannot be opened: ${error.message}; is CONCLAVE_KEY or the key file another?`,
-      )
+      return failure(words().profile.otherKey(as, explain(error).reason))
     default:
       return failure(explain(error).reason)
   }
@@ -149,6 +144,6 @@ export async function readable(error: unknown, choice: ProfileChoice): Promise<u
 export function suppliedKey(environment: NodeJS.ProcessEnv): Uint8Array | undefined {
   const text = environment.CONCLAVE_KEY
   if (text === undefined || text === "") return undefined
-  if (!/^[0-9a-f]{64}$/i.test(text)) throw new Failure("CONCLAVE_KEY must be 64 hexadecimal digits (32 bytes)")
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw new Failure(words().causes.key)
   return Uint8Array.from(Buffer.from(text, "hex"))
 }

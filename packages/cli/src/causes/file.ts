@@ -5,6 +5,7 @@ import { Evidence } from "@conclave/contracts/evidence"
 import { Failure } from "../failure.js"
 import { getSystemErrorMessage } from "../system-errors.js"
 import { printableLine } from "../terminal/printable.js"
+import { words } from "../words/words.js"
 
 /** Enough for the signs of every kind, and to tell text. */
 const HEAD_SIZE = 4_096
@@ -12,7 +13,7 @@ const HEAD_SIZE = 4_096
 /** A kind of file that people give to the wrong command. */
 interface Kind {
   readonly is: (bytes: Uint8Array, file: string) => boolean
-  readonly what: string
+  readonly what: () => string
   /** The command that reads it, and what that is for. */
   readonly read?: { readonly command: string; readonly says: (file: string) => string }
 }
@@ -33,35 +34,38 @@ const kinds: readonly Kind[] = [
       ...["\xd4\xc3\xb2\xa1", "\xa1\xb2\xc3\xd4", "\x4d\x3c\xb2\xa1", "\xa1\xb2\x3c\x4d"],
       ...["\x34\xcd\xb2\xa1", "\xa1\xb2\xcd\x34", "\n\r\r\n"],
     ),
-    what: "a packet capture",
-    read: { command: "trace", says: (file) => `conclave trace ${file} reads it` },
+    what: () => words().files.capture,
+    read: { command: "trace", says: (file) => words().files.traceReads(file) },
   },
   {
     is: (bytes) => isSqlite(bytes) && isBackup(bytes),
-    what: "a backup of a service",
-    read: { command: "restore", says: (file) => `conclave restore ${file} brings the service back` },
+    what: () => words().files.backup,
+    read: { command: "restore", says: (file) => words().files.restoreReads(file) },
   },
   {
     is: (bytes, file) => isSqlite(bytes) && basename(file) === "service.db",
-    what: "the file of a service",
-    read: { command: "admin", says: () => "conclave admin status --data FOLDER shows what is in it" },
+    what: () => words().files.service,
+    read: { command: "admin", says: () => words().files.adminReads },
   },
   {
     is: isSqlite,
-    what: "an SQLite file",
-    read: { command: "inspect --profile", says: (file) => `if it is a profile, conclave inspect --profile ${file}` },
+    what: () => words().files.sqlite,
+    read: { command: "inspect --profile", says: (file) => words().files.inspectReads(file) },
   },
   {
     is: isEvidence,
-    what: "evidence against a service",
-    read: { command: "verify-evidence", says: (file) => `conclave verify-evidence ${file} checks it` },
+    what: () => words().files.evidence,
+    read: { command: "verify-evidence", says: (file) => words().files.verifyReads(file) },
   },
-  { is: begins("\x89PNG\r\n\x1a\n", "\xff\xd8\xff", "GIF8"), what: "an image" },
-  { is: begins("%PDF-"), what: "a PDF" },
-  { is: begins("\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "\xfd7zXZ\0", "BZh"), what: "a compressed file" },
-  { is: begins("\x7fELF", "MZ"), what: "a program" },
-  { is: begins("-----BEGIN "), what: "a PEM file" },
-  { is: isText, what: "text" },
+  { is: begins("\x89PNG\r\n\x1a\n", "\xff\xd8\xff", "GIF8"), what: () => words().files.image },
+  { is: begins("%PDF-"), what: () => words().files.pdf },
+  {
+    is: begins("\x1f\x8b", "PK\x03\x04", "\x28\xb5\x2f\xfd", "\xfd7zXZ\0", "BZh"),
+    what: () => words().files.compressed,
+  },
+  { is: begins("\x7fELF", "MZ"), what: () => words().files.program },
+  { is: begins("-----BEGIN "), what: () => words().files.pem },
+  { is: isText, what: () => words().files.text },
 ]
 
 interface Given {
@@ -78,11 +82,11 @@ interface Given {
  */
 export function seeming(bytes: Uint8Array | undefined, { file, command, next }: Given): string {
   if (bytes === undefined) return next
-  if (bytes.length === 0) return `there is nothing in it; ${next}`
+  if (bytes.length === 0) return words().files.empty(next)
   const kind = kinds.find(({ is }) => is(bytes, file))
   if (kind === undefined) return next
   const reads = kind.read === undefined || kind.read.command === command ? next : kind.read.says(inCommand(file))
-  return `it seems to be ${kind.what}; ${reads}`
+  return words().files.seems(kind.what(), reads)
 }
 
 /** Whether the bytes are of a kind that has nothing to do with MLS, and not of unknown contents. */
@@ -105,7 +109,7 @@ export function headOf(file: string): Uint8Array | undefined {
 
 /** Why a file could not be read: the system does not name a folder that was read as a file. `undefined` for other errors. */
 export function whyUnread(error: Error & { code?: unknown }, file: string, next: string): Failure | undefined {
-  if (error.code === "EISDIR") return new Failure(`${printableLine(file)}: it is a folder; ${next}`, { cause: error })
+  if (error.code === "EISDIR") return new Failure(words().files.folder(printableLine(file), next), { cause: error })
   const reason = getSystemErrorMessage(error)
   return reason === undefined ? undefined : new Failure(printableLine(reason), { cause: error })
 }

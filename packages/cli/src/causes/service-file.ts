@@ -2,16 +2,17 @@ import { realpathSync } from "node:fs"
 import { lockHolder } from "@conclave/sqlite"
 import { explain, Failure } from "../failure.js"
 import { holderOf, inWords } from "../system/locks.js"
+import { english, words } from "../words/words.js"
 
 /** A `StoreUnavailable` of the service's file, in words: of a file that is locked, who has it. */
 export function whyUnusable(file: string, error: unknown): Failure {
-  const { reason } = explain(error)
-  if (!/^the database is locked|^a program has the file open/.test(reason)) {
-    return new Failure(`${file}: ${reason}`, { cause: error })
+  if (!/^the database is locked|^a program has the file open/.test(explain(error, english).reason)) {
+    return new Failure(`${file}: ${explain(error).reason}`, { cause: error })
   }
+  const { otherProgram, process, usedBy } = words().files
   const holder = lockedBy(file)
-  const whose = holder === undefined ? "another program" : `process ${holder}`
-  return new Failure(`${file}: the file is in use by ${whose}; end it, or try again when it is done`, { cause: error })
+  const whose = holder === undefined ? otherProgram : process(holder)
+  return new Failure(usedBy(file, whose), { cause: error })
 }
 
 /** Who writes, or has it open: SQLite locks the file, or in WAL mode the file beside it. */

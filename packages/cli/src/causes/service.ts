@@ -3,6 +3,7 @@ import { connect } from "node:tls"
 import type { ClientError } from "@conclave/client/node"
 import { explain } from "../failure.js"
 import { timeOf } from "../reader.js"
+import { words } from "../words/words.js"
 
 /** Which service was asked. */
 export interface Asked {
@@ -20,7 +21,7 @@ export async function whyUnavailable(error: ClientError, asked: Asked): Promise<
   // What the transport says, and the first cause of that.
   const { errors, at } = facts
   const reasons = [errors[1] ?? error, ...errors.slice(2).slice(-1)].map((it) => explain(it).reason)
-  return `the service at ${at} cannot be used: ${[...new Set(reasons)].join(": ")}`
+  return words().service.unusable(at, [...new Set(reasons)].join(": "))
 }
 
 interface Facts {
@@ -49,109 +50,103 @@ const GATEWAY = [502, 503, 504]
 const causes: readonly Row[] = [
   {
     is: ({ retryAt }) => retryAt !== undefined,
-    says: ({ at, retryAt }) => `the service at ${at} asks for patience until ${timeOf(retryAt!)}; try again then`,
+    says: ({ at, retryAt }) => words().service.patienceUntil(at, timeOf(retryAt!)),
   },
   {
     is: has("ECONNREFUSED"),
-    says: ({ at }) => `nothing listens at ${at}; conclave serve starts a service, --server gives another address`,
+    says: ({ at }) => words().service.refused(at),
   },
   {
     is: has("ENOTFOUND"),
-    says: ({ host }) => `the name ${host} does not resolve; check how it is written in --server`,
+    says: ({ host }) => words().service.notFound(host),
   },
   {
     is: has("EAI_AGAIN"),
-    says: ({ host }) => `the name ${host} cannot be looked up now: no name server answers; check the network`,
+    says: ({ host }) => words().service.noNameServer(host),
   },
   {
     is: has("ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "EHOSTDOWN", "EADDRNOTAVAIL"),
-    says: ({ host }) => `the network is down, or has no way to ${host}; check the connection`,
+    says: ({ host }) => words().service.noNetwork(host),
   },
   {
     is: has("ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"),
-    says: ({ at }) => `${at} does not answer in time; check the address, and whether a firewall is in between`,
+    says: ({ at }) => words().service.noAnswer(at),
   },
   {
     is: has("CERT_HAS_EXPIRED"),
-    says: ({ at }) => `the certificate of ${at} has expired; renew it there, and check this machine's clock`,
+    says: ({ at }) => words().service.expired(at),
   },
   {
     is: has("CERT_NOT_YET_VALID"),
-    says: ({ at }) => `the certificate of ${at} is not valid yet; check this machine's clock`,
+    says: ({ at }) => words().service.notYetValid(at),
   },
   {
     is: has("ERR_TLS_CERT_ALTNAME_INVALID"),
-    says: ({ at, host }) => `the certificate of ${at} is for another name than ${host}; use the name that it is for`,
+    says: ({ at, host }) => words().service.otherName(at, host),
   },
   {
     is: has(
       ...["DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_VERIFY_LEAF_SIGNATURE"],
       ...["UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "CERT_UNTRUSTED", "CERT_REVOKED"],
     ),
-    says: ({ at }) =>
-      `the certificate of ${at} is not trusted here; if its issuer is your own, name it in NODE_EXTRA_CA_CERTS`,
+    says: ({ at }) => words().service.untrusted(at),
   },
   {
     is: ({ codes, server }) =>
       server.protocol === "https:" && [...codes].some((code) => code === "EPROTO" || code.startsWith("ERR_SSL_")),
-    says: ({ at, server }) => `${at} does not speak TLS; if that is meant, use http://${server.host}`,
+    says: ({ at, server }) => words().service.noTls(at, server.host),
   },
   {
     is: ({ status }) => status === MISDIRECTED,
-    says: ({ at, host }) =>
-      `the service at ${at} does not answer to the name ${host}: allow it there with --allow-host`,
+    says: ({ at, host }) => words().service.misdirected(at, host),
   },
   {
     is: ({ status }) => status === TOO_MANY_REQUESTS,
-    says: ({ at }) => `the service at ${at} asks for patience; try again in a minute`,
+    says: ({ at }) => words().service.patience(at),
   },
   {
     is: ({ status }) => GATEWAY.includes(status ?? 0),
-    says: ({ at, status }) =>
-      `a proxy answers at ${at}, and reaches no service behind it (HTTP ${status}); start it there`,
+    says: ({ at, status }) => words().service.gateway(at, status),
   },
   {
     is: ({ status }) => status !== undefined,
-    says: ({ at, status }) =>
-      `something answers at ${at} that is not a Conclave service (HTTP ${status}); check --server`,
+    says: ({ at, status }) => words().service.otherServer(at, status),
   },
   {
     is: ({ errors }) => errors.some(({ message }) => message === "unexpected redirect"),
-    says: ({ at }) => `${at} redirects elsewhere; give --server the address that it leads to`,
+    says: ({ at }) => words().service.redirects(at),
   },
   {
     is: ({ errors }) => errors.some(({ message }) => message === "bad port"),
-    says: ({ server }) => `port ${server.port} is reserved for another protocol; run the service at another port`,
+    says: ({ server }) => words().service.reservedPort(server.port),
   },
   {
     is: ({ errors }) => errors.some(({ name }) => name === "DecodeError"),
-    says: ({ at }) => `something answers at ${at} that is not a Conclave service (not its format); check --server`,
+    says: ({ at }) => words().service.otherServer(at, "format"),
   },
   {
     is: ({ server, errors }) => server.protocol === "http:" && isUnread(errors) && speaksTls(server),
-    says: ({ at, server }) => `${at} speaks TLS: use https://${server.host}`,
+    says: ({ at, server }) => words().service.tls(at, server.host),
   },
   {
     is: ({ codes }) => [...codes].some((code) => code.startsWith("HPE_")),
-    says: ({ at }) => `something answers at ${at} that is not a Conclave service (not HTTP); check --server`,
+    says: ({ at }) => words().service.otherServer(at, "http"),
   },
   {
     is: ({ errors }) => errors.some(({ message }) => message.startsWith("the service offers no sealed requests")),
-    says: ({ at }) =>
-      `the service at ${at} answers no sealed requests, which --server-key requires; start it with --fast-open`,
+    says: ({ at }) => words().service.noSealed(at),
   },
   {
     is: ({ hasServerKey }) => hasServerKey,
-    says: ({ at }) =>
-      `nobody who has the server key answers at ${at}; compare it with the one that conclave serve shows`,
+    says: ({ at }) => words().service.noServerKey(at),
   },
   {
     is: ({ errors }) => isUnread(errors),
-    says: ({ at }) => `${at} takes connections and closes them without an answer; check --server`,
+    says: ({ at }) => words().service.closes(at),
   },
   {
     is: ({ errors }) => errors.some(({ message }) => /^no answer within \d+ ms$/.test(message)),
-    says: ({ at }) => `${at} does not answer in time; check the address, and whether a firewall is in between`,
+    says: ({ at }) => words().service.noAnswer(at),
   },
 ]
 

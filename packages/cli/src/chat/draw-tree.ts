@@ -1,6 +1,7 @@
 import type { TreeNode } from "@conclave/client/node"
 import { labelOfPerson, type People } from "../people.js"
 import type { Glyphs, Style } from "../terminal/style.js"
+import { words as said } from "../words/words.js"
 
 export interface TreeDrawing {
   readonly style: Style
@@ -17,13 +18,14 @@ const LINES_MAX = 255
  */
 export function drawTree(nodes: readonly TreeNode[], drawing: TreeDrawing): readonly string[] {
   const { glyphs, style, epoch } = drawing
-  if (nodes.length === 0) return ["there is no tree"]
+  if (nodes.length === 0) return [said().typed.noTree]
   const lines = subtree(rangeOf(nodes), { ...drawing, nodes, before: "", side: "root" })
   const shown =
     lines.length > LINES_MAX
-      ? [...lines.slice(0, LINES_MAX), `${glyphs.ellipsis} and ${lines.length - LINES_MAX} lines`]
+      ? [...lines.slice(0, LINES_MAX), `${glyphs.ellipsis} ${said().typed.moreLines(lines.length - LINES_MAX)}`]
       : lines
-  const legend = `${glyphs.filled} has a key  ${glyphs.blank} blank  ${glyphs.renewed} key made in this epoch (${epoch})`
+  const { filled, blank, renewed } = said().typed.legend
+  const legend = `${glyphs.filled} ${filled}  ${glyphs.blank} ${blank}  ${glyphs.renewed} ${renewed(epoch)}`
   return [...shown, style.dim(legend)]
 }
 
@@ -49,7 +51,7 @@ function subtree({ first, end }: Range, place: Place): string[] {
   const own = before + branch(place) + nodeLine(nodes[middle]!, place)
   if (end - first === 1) return [own]
   if (nodes.slice(first, end).every(({ blank }) => blank)) {
-    return [`${before}${branch(place)}${glyphs.blank} ${(end - first + 1) / 2} blank leaves`]
+    return [`${before}${branch(place)}${glyphs.blank} ${said().typed.blankLeaves((end - first + 1) / 2)}`]
   }
   const gap = "    "
   const outside = side === "root" ? "" : before
@@ -73,9 +75,9 @@ function nodeLine(node: TreeNode, { glyphs, style, epoch, people }: Place): stri
   const mark = isRenewed ? style.green(glyphs.renewed) : glyphs.filled
   const words = [
     ...(node.name === undefined ? [] : [style.bold(labelOfPerson(people, node.name))]),
-    ...(node.own ? ["(you)"] : []),
-    ...(node.renewedInEpoch === undefined ? [] : [style.dim(`since epoch ${node.renewedInEpoch}`)]),
-    ...(node.unmergedLeaves.length > 0 ? [style.yellow(`unknown to leaf ${node.unmergedLeaves.join(", ")}`)] : []),
+    ...(node.own ? [said().typed.you.trimStart()] : []),
+    ...(node.renewedInEpoch === undefined ? [] : [style.dim(said().typed.sinceEpoch(node.renewedInEpoch))]),
+    ...(node.unmergedLeaves.length > 0 ? [style.yellow(said().typed.unknownTo(node.unmergedLeaves.join(", ")))] : []),
   ]
   return [mark, ...words].join(" ")
 }

@@ -1,5 +1,6 @@
 import { printableLine } from "../terminal/printable.js"
 import { graphemesOf, widthOf } from "../terminal/width.js"
+import { words } from "../words/words.js"
 
 /** What the cursor passes in one step: a grapheme, or a pasted block that is too long to be shown. */
 export interface Cell {
@@ -122,7 +123,7 @@ export class Line {
     const beginning = graphemesOf(printableLine(text.trimStart()).slice(0, 10 * PASTE_BEGINNING))
       .slice(0, PASTE_BEGINNING)
       .join("")
-    const size = lines === 1 ? `${characters} characters` : `${lines} lines`
+    const size = lines === 1 ? words().chat.characters(characters) : words().chat.lines(lines)
     const shown = `[${beginning}${this.#glyphs.isAscii ? "..." : "…"} ${size}]`
     return { text, shown, width: widthOf(shown), isPasted: true }
   }

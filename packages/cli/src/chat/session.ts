@@ -8,9 +8,10 @@ import { cut, drawEvent, drawMessage, drawMessageCut, type Reader, type Spoken }
 import { labelOfPerson } from "../people.js"
 import { timeOf } from "../reader.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { words as said } from "../words/words.js"
 import { firstConversation, isStuck, LastConversation } from "./first-conversation.js"
 import { openScreen, type Screen } from "./screen.js"
-import { type CommandedSession, conversationList, slashCommands } from "./slash-commands.js"
+import { type CommandedSession, conversationList, slashCommands, usageOf } from "./slash-commands.js"
 import { restOf, wordsOf } from "./words.js"
 
 const OPENING_LINES = 10
@@ -113,15 +114,15 @@ export class ChatSession implements CommandedSession {
     const numbered = called === undefined ? undefined : this.conversations[Number(called) - 1]
     if (called === undefined && waiting.length === 1) return waiting[0]!
     if (numbered !== undefined && isInvitation(numbered)) return numbered
-    if (waiting.length === 0) throw new Failure("no invitation waits for an answer")
-    if (called === undefined) throw new Failure("there are several invitations: say which by its number in /list")
-    throw new Failure(`there is no invitation "${shownText(called, TITLE_LENGTH_SHOWN)}"; /list shows them`)
+    if (waiting.length === 0) throw new Failure(said().chat.noInvitation)
+    if (called === undefined) throw new Failure(said().chat.severalInvitations)
+    throw new Failure(said().chat.noSuchInvitation(shownText(called, TITLE_LENGTH_SHOWN)))
   }
 
   /** What is typed to answer an invitation. */
   answersTo(invitation: Conversation): string {
     const number = this.conversations.indexOf(invitation) + 1
-    return `/accept ${number} or /decline ${number}`
+    return said().chat.answers(number)
   }
 
   select(conversation: Conversation): void {
@@ -136,18 +137,15 @@ export class ChatSession implements CommandedSession {
     const found =
       this.conversations[Number(called) - 1] ??
       this.conversations.find((conversation) => isCalled(conversation, called))
-    if (found === undefined)
-      throw new Failure(`there is no conversation "${shownText(called, TITLE_LENGTH_SHOWN)}"; /list shows them`)
-    if (isInvitation(found)) throw new Failure(`this is an invitation: ${this.answersTo(found)}`)
+    if (found === undefined) throw new Failure(said().chat.noSuchConversation(shownText(called, TITLE_LENGTH_SHOWN)))
+    if (isInvitation(found)) throw new Failure(said().chat.isInvitation(this.answersTo(found)))
     return found
   }
 
   requireCurrent(): Conversation {
     if (this.current !== undefined) return this.current
     const invitation = this.conversations.find(isInvitation)
-    const next =
-      invitation === undefined ? "/new TITLE NAME… makes one" : `an invitation waits: ${this.answersTo(invitation)}`
-    throw new Failure(`you are in no conversation; ${next}`)
+    throw new Failure(said().chat.inNone(invitation && this.answersTo(invitation)))
   }
 
   /** A message for the screen: cut, where somebody sits in front of it and it is long. */
@@ -164,17 +162,17 @@ export class ChatSession implements CommandedSession {
 
   /** The last message that was cut. */
   drawnWhole(): string {
-    if (this.#lastCut === undefined) throw new Failure("no message was cut")
+    if (this.#lastCut === undefined) throw new Failure(said().chat.nothingCut)
     return drawMessage(this.#lastCut, this.#reader)
   }
 
   async approve(name: string): Promise<void> {
     const key = this.#newKeys.get(name)
     const label = labelOfPerson(this.client, name)
-    if (key === undefined) throw new Failure(`no key of ${label} waits for approval`)
+    if (key === undefined) throw new Failure(said().chat.noKey(label))
     await this.client.approveKey(name, key)
     this.#newKeys.delete(name)
-    this.print(`the new key of ${label} is accepted from here on`)
+    this.print(said().chat.keyAccepted(label))
   }
 
   get #reader(): Reader {
@@ -186,7 +184,7 @@ export class ChatSession implements CommandedSession {
     const first = await firstConversation(conversations, this.#last.id)
     if (first !== undefined) this.select(first)
     if (!this.#screen.isInteractive) return
-    this.print(`This is ${terminal.style.bold(labelOfPerson(client, client.name))}. /help shows the commands.`)
+    this.print(said().chat.thisIs(terminal.style.bold(labelOfPerson(client, client.name))))
     this.print(conversationList(this))
     for (const message of (await this.current?.history({ limit: OPENING_LINES })) ?? []) {
       this.markShown(this.current!, [message])
@@ -213,11 +211,11 @@ export class ChatSession implements CommandedSession {
     if (!line.startsWith("/")) return this.#send(line)
     if (line.startsWith("//")) return this.#send(line.slice(1))
     const [name = "", ...words] = wordsOf(line.slice(1))
-    const command = Object.hasOwn(slashCommands, name) ? slashCommands[name] : undefined
-    if (command === undefined) throw new Failure(`there is no command /${name}${hint(name)}; /help shows them`)
+    if (!isCommand(name)) throw new Failure(said().chat.noCommand(name, nearest(name, Object.keys(slashCommands))))
+    const command = slashCommands[name]
     const { wordsMin = 0, wordsMax = 0 } = command
-    if (words.length < wordsMin) throw new Failure(`usage: /${name} ${command.usage}`)
-    if (words.length > wordsMax) throw new Failure(`too many words; usage: ${`/${name} ${command.usage}`.trimEnd()}`)
+    if (words.length < wordsMin) throw new Failure(said().chat.usage(`/${name} ${usageOf(name)}`))
+    if (words.length > wordsMax) throw new Failure(said().chat.tooManyWords(`/${name} ${usageOf(name)}`.trimEnd()))
     await command.run(this, words, restOf(line))
   }
 
@@ -239,13 +237,13 @@ export class ChatSession implements CommandedSession {
     if (isWaiting !== true) return
     if (answers() && !mayGoOn) return work
     work.catch((error: unknown) => this.#tellFailure(error))
-    if (answers()) this.print(`${command} is kept and waits; what you type goes on`)
-    else this.#waits(command ?? "the message", "the service")
+    if (answers()) this.print(said().chat.commandWaits(command!))
+    else this.#waits(command ?? said().chat.theMessage, said().chat.theService)
   }
 
   #waits(what: string, reason: string): void {
     this.hasFailed = true
-    this.print(`${what} is kept, and waits for ${reason}`)
+    this.print(said().chat.waits(what, reason))
   }
 
   /** A person does not wait until a message has arrived before typing the next; a pipe does, if it can be sent. */
@@ -253,15 +251,15 @@ export class ChatSession implements CommandedSession {
     const conversation = this.requireCurrent()
     const sent = conversation.send(text).catch((error: unknown) => {
       if (!isStuck(conversation)) throw error
-      const why = `${explain(error).reason}. In ${labelOf(conversation)}, ${adviceFor(conversation)}`
-      throw new Failure(`this is not sent: ${why}`, { cause: error })
+      const why = said().chat.notSent(explain(error).reason, labelOf(conversation), adviceFor(conversation))
+      throw new Failure(why, { cause: error })
     })
     if (this.#screen.isInteractive) sent.catch((error: unknown) => this.#tellFailure(error))
     else if (isStuck(conversation)) {
       // Stored before anything else is done, if it is not refused.
       await Promise.race([sent, until(() => conversation.pending.length > 0, KEEPING_MILLISECONDS)])
       sent.catch(() => {})
-      this.#waits("the message", `${labelOf(conversation)}: ${adviceFor(conversation)}`)
+      this.#waits(said().chat.theMessage, said().chat.conversationNeeds(labelOf(conversation), adviceFor(conversation)))
     } else await sent
   }
 
@@ -334,17 +332,18 @@ export class ChatSession implements CommandedSession {
     if (told === this.#toldLine) return
     this.#toldLine = told
     if (told === undefined || !this.#screen.isInteractive) return
-    this.print(this.terminal.style.yellow(`${shownText(told, TITLE_LENGTH_SHOWN)}; messages arrive with a delay`))
+    this.print(this.terminal.style.yellow(said().chat.delayed(shownText(told, TITLE_LENGTH_SHOWN))))
   }
 
   #drawPrompt(): void {
     const { style } = this.terminal
     const { current, client } = this
+    const { promptDelayed, promptOffline, promptBusy, promptWaiting } = said().chat
     const remarks = [
-      ...(client.online ? [] : [client.line.state === "polling" ? "delayed" : "offline"]),
-      ...(client.waiting === undefined ? [] : [`busy until ${timeOf(client.waiting.until)}`]),
-      ...(current === undefined || current.status === "active" ? [] : [current.status]),
-      ...(current === undefined || current.pending.length === 0 ? [] : [`${current.pending.length} waiting`]),
+      ...(client.online ? [] : [client.line.state === "polling" ? promptDelayed : promptOffline]),
+      ...(client.waiting === undefined ? [] : [promptBusy(timeOf(client.waiting.until))]),
+      ...(current === undefined || current.status === "active" ? [] : [said().conversations.states[current.status]]),
+      ...(current === undefined || current.pending.length === 0 ? [] : [promptWaiting(current.pending.length)]),
     ]
     const label = current === undefined ? "" : style.cyan(labelOf(current))
     const words = [
@@ -366,9 +365,10 @@ export class ChatSession implements CommandedSession {
 }
 
 function adviceFor({ status, missing }: Conversation): string {
-  if (status === "halted") return "/approve NAME or /remove NAME lets it go on"
-  if (status === "recovering") return "a member has to let this device in again, or /restart goes on in a new group"
-  return missing ? "the service does not show it; /restart goes on in a new group" : "/restart goes on in a new group"
+  const { adviceHalted, adviceRecovering, adviceMissing, adviceStopped } = said().chat
+  if (status === "halted") return adviceHalted
+  if (status === "recovering") return adviceRecovering
+  return missing ? adviceMissing : adviceStopped
 }
 
 async function until(isSo: () => boolean, milliseconds: number): Promise<void> {
@@ -386,7 +386,4 @@ const memberOf = ({ id }: Conversation, name: string) => `${id}/${name}`
 const isInvitation = ({ status }: Conversation) => status === "invited"
 const isOver = ({ status }: Conversation) => status === "left"
 
-function hint(name: string): string {
-  const like = nearest(name, Object.keys(slashCommands))
-  return like === undefined ? "" : `, did you mean /${like}?`
-}
+const isCommand = (name: string): name is keyof typeof slashCommands => Object.hasOwn(slashCommands, name)

@@ -7,6 +7,8 @@ import type { Spoken } from "../messages.js"
 import { labelOfPeople, labelOfPerson, typedName } from "../people.js"
 import { align, alignTerms, wrap } from "../terminal/table.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { languages, type Words } from "../words/form.js"
+import { isLanguage, language, words as said, speak } from "../words/words.js"
 import { drawTree } from "./draw-tree.js"
 
 /** What the commands use of the session in which they are typed. */
@@ -29,8 +31,6 @@ export interface CommandedSession {
 }
 
 export interface SlashCommand {
-  readonly usage: string
-  readonly help: string
   /** How many words have to follow. */
   readonly wordsMin?: number
   /** How many words may follow; default: none. */
@@ -43,10 +43,9 @@ const HISTORY_LINES = 20
 /** Of what was said before an invitation was accepted; what is older comes after these. */
 const ACCEPTED_LINES = 500
 
-export const slashCommands: Readonly<Record<string, SlashCommand>> = {
+/** Their words are in the catalogue, in the order in which the help shows them. */
+export const slashCommands: Readonly<Record<keyof Words["typed"]["commands"], SlashCommand>> = {
   new: {
-    usage: "TITLE [NAME…]",
-    help: 'make a conversation and invite; quote a TITLE of several words: "our team"',
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     async run(session, [title, ...members]) {
@@ -54,13 +53,9 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     },
   },
   list: {
-    usage: "",
-    help: "show the conversations",
     run: (session) => session.print(conversationList(session)),
   },
   accept: {
-    usage: "[NUMBER]",
-    help: "enter a conversation that you are invited to",
     wordsMax: 1,
     async run(session, [called]) {
       const invitation = session.findInvitation(called)
@@ -73,19 +68,15 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     },
   },
   decline: {
-    usage: "[NUMBER]",
-    help: "refuse an invitation: it is gone, and the members are told",
     wordsMax: 1,
     async run(session, [called]) {
       const invitation = session.findInvitation(called)
       const who = labelOfPerson(session.client, invitation.invitedBy ?? "")
       await invitation.decline()
-      session.print(`you declined the invitation by ${who}`)
+      session.print(said().typed.declined(who))
     },
   },
   open: {
-    usage: "NUMBER|TITLE",
-    help: "talk in another conversation",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     async run(session, _words, called) {
@@ -94,55 +85,45 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     },
   },
   invite: {
-    usage: "NAME…",
-    help: "add members",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     run: (session, names) => invite(session, names.map(typedName)),
   },
   remove: {
-    usage: "NAME…",
-    help: "remove members: they read nothing more",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     async run(session, typed) {
       const names = typed.map(typedName)
-      if (names.includes(session.client.name)) throw new Failure("to remove yourself, use /leave")
+      if (names.includes(session.client.name)) throw new Failure(said().typed.notYourself)
       const conversation = session.requireCurrent()
       const [members, others] = partition(names, (name) => conversation.members.includes(name))
-      for (const name of others) session.print(`${labelOfPerson(session.client, name)} is not in this conversation`)
+      for (const name of others) session.print(said().typed.notHere(labelOfPerson(session.client, name)))
       if (members.length > 0) await conversation.remove(...members)
     },
   },
   members: {
-    usage: "",
-    help: "show who is in the conversation",
     run(session) {
       const conversation = session.requireCurrent()
       const leaves = conversation.tree().flatMap(({ name }) => name ?? [])
       const line = (name: string) => {
         const devices = leaves.filter((it) => it === name).length
-        const you = name === session.client.name ? " (you)" : ""
-        return `  ${labelOfPerson(session.client, name)}${you}${devices > 1 ? `, ${devices} devices` : ""}`
+        const you = name === session.client.name ? said().typed.you : ""
+        return `  ${labelOfPerson(session.client, name)}${you}${devices > 1 ? said().typed.devices(devices) : ""}`
       }
       session.print(conversation.members.map(line).join("\n"))
     },
   },
   safety: {
-    usage: "[NAME]",
-    help: "digits to compare by voice: they differ if there is a man in the middle",
     wordsMax: 1,
     run(session, [given]) {
       const conversation = session.requireCurrent()
       const name = given === undefined ? onlyOther(session, conversation) : typedName(given)
       const groups = conversation.safetyCode(name).split(" ")
       const rows = [groups.slice(0, 4), groups.slice(4, 8), groups.slice(8)].map((row) => `  ${row.join(" ")}`)
-      session.print([`Compare with ${labelOfPerson(session.client, name)}, by voice or in person:`, ...rows].join("\n"))
+      session.print([said().typed.compare(labelOfPerson(session.client, name)), ...rows].join("\n"))
     },
   },
   tree: {
-    usage: "",
-    help: "draw the ratchet tree",
     run(session) {
       const { style, glyphs } = session.terminal
       const conversation = session.requireCurrent()
@@ -152,93 +133,80 @@ export const slashCommands: Readonly<Record<string, SlashCommand>> = {
     },
   },
   reinvite: {
-    usage: "NAME…",
-    help: "take members out and in again whose devices lost the conversation; others get an alarm",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     run: (session, names) => session.requireCurrent().reinvite(...names.map(typedName)),
   },
   restart: {
-    usage: "[without NAME…]",
-    help: "go on in a new group where nobody can write any more, after /open: the members are asked",
     wordsMax: Number.POSITIVE_INFINITY,
     run: (session, words) => restart(session, words),
   },
   refresh: {
-    usage: "",
-    help: "renew your keys: keys stolen before are useless after that",
     run: (session) => session.requireCurrent().refresh(),
   },
   title: {
-    usage: "TITLE",
-    help: "rename the conversation",
     wordsMin: 1,
     wordsMax: Number.POSITIVE_INFINITY,
     async run(session, _words, title) {
       const conversation = session.requireCurrent()
-      if (conversation.title === title) session.print(`it is called "${labelOf(conversation)}" already`)
+      if (conversation.title === title) session.print(said().typed.calledAlready(labelOf(conversation)))
       else await conversation.setTitle(title)
     },
   },
   name: {
-    usage: "TEXT|-",
-    help: "say what others see beside your name; -: nothing any more",
     wordsMax: Number.POSITIVE_INFINITY,
     async run(session, _words, typed) {
       const { client } = session
       if (typed === "") {
-        session.print(
-          `others see you as ${labelOfPerson(client, client.name)}; /name TEXT changes that, /name - withdraws it`,
-        )
+        session.print(said().typed.seenAsNow(labelOfPerson(client, client.name)))
         return
       }
       const judged = typed === "-" ? { text: "" } : judgeDisplayName(typed)
-      if (judged.text === undefined)
-        throw new Failure(`"${shownText(typed, 60)}" is not a display name: ${judged.fault}`)
+      if (judged.text === undefined) {
+        const fault = said().values.displayNameFault(judged.fault)
+        throw new Failure(said().typed.notADisplayName(shownText(typed, 60), fault))
+      }
       await client.setDisplayName(judged.text)
-      session.print(`others see you as ${labelOfPerson(client, client.name)}`)
+      session.print(said().typed.seenAs(labelOfPerson(client, client.name)))
     },
   },
   history: {
-    usage: "",
-    help: `show the last ${HISTORY_LINES} messages`,
     run: (session) => printHistory(session, session.requireCurrent()),
   },
   whole: {
-    usage: "",
-    help: "show the last message that was cut, whole",
     run: (session) => session.print(session.drawnWhole()),
   },
   approve: {
-    usage: "NAME",
-    help: "accept the new key of somebody, after comparing",
     wordsMin: 1,
     wordsMax: 1,
     run: (session, [name]) => session.approve(typedName(name!)),
   },
   leave: {
-    usage: "",
-    help: "ask to be removed from this conversation",
     run: (session) => session.requireCurrent().leave(),
   },
+  language: {
+    wordsMax: 1,
+    async run(session, [asked = ""]) {
+      if (!isLanguage(asked)) throw new Failure(said().typed.noLanguage(languages.join("|")))
+      if (asked !== language()) await speak({ language: asked, locale: asked })
+      session.print(said().typed.language)
+    },
+  },
   help: {
-    usage: "",
-    help: "show this",
     run: (session) => session.print(helpLines().join("\n")),
   },
   quit: {
-    usage: "",
-    help: "end (Ctrl-D too)",
     run: (session) => session.end(),
   },
 }
 
+/** What may follow the command; empty: nothing. */
+export const usageOf = (name: keyof typeof slashCommands): string => said().typed.commands[name].usage
+
 function helpLines(): string[] {
-  const rows = Object.entries(slashCommands).map(([name, { usage, help }]) => [`  /${name} ${usage}`, help] as const)
-  return [
-    ...alignTerms(rows),
-    ...wrap("Anything else is sent to the conversation; a line that begins with // is sent with one /."),
-  ]
+  const { commands, anythingElse } = said().typed
+  const rows = Object.entries(commands).map(([name, { usage, help }]) => [`  /${name} ${usage}`, help] as const)
+  return [...alignTerms(rows), ...wrap(anythingElse)]
 }
 
 /** Says of each name that was a member before whether that has added a device. */
@@ -250,43 +218,42 @@ async function invite(session: CommandedSession, names: readonly string[]): Prom
   )
   await conversation.invite(...names)
   for (const [name, devices] of before) {
-    const who = name === session.client.name ? "you are" : `${labelOfPerson(session.client, name)} is`
+    const who = name === session.client.name ? undefined : labelOfPerson(session.client, name)
     const added = devicesOf(name) - devices
-    session.print(`${who} already a member${added > 0 ? `; devices added: ${added}` : ""}`)
+    session.print(said().typed.memberAlready(who, added))
   }
 }
 
 async function restart(session: CommandedSession, [first, ...left]: readonly string[]): Promise<void> {
   if (first !== undefined && (first !== "without" || left.length === 0)) {
-    throw new Failure("usage: /restart [without NAME…]")
+    throw new Failure(said().typed.restartUsage)
   }
   const before = session.requireCurrent()
   const label = labelOf(before)
   const after = await before.restart({ without: left.map(typedName) })
   session.select(after)
   const others = after.members.filter((name) => name !== session.client.name)
-  const asked = others.length === 0 ? "nobody else is in it" : `asked to join: ${labelOfPeople(session.client, others)}`
-  session.print(`a new group takes the place of ${label}; ${asked}`)
+  session.print(said().typed.restarted(label, labelOfPeople(session.client, others)))
 }
 
 export function conversationList(session: CommandedSession): string {
   const { client, conversations, current, terminal } = session
-  if (conversations.length === 0) return "There is no conversation yet: /new TITLE NAME… makes one."
+  if (conversations.length === 0) return said().typed.none
   const open = conversations.filter(({ status }) => status !== "invited")
   const rows = open.map((conversation) => [
     `  ${conversations.indexOf(conversation) + 1}`,
     conversation === current ? terminal.style.bold(labelOf(conversation)) : labelOf(conversation),
     labelOfPeople(client, conversation.members),
-    conversation.status === "active" ? "" : conversation.status,
+    conversation.status === "active" ? "" : said().conversations.states[conversation.status],
   ])
   const invitations = conversations.filter(({ status }) => status === "invited")
   const shown = invitations.slice(0, INVITATIONS_SHOWN)
   const more = invitations.length - shown.length
   return [
     ...align(rows),
-    ...(shown.length > 0 ? [`Invitations (${invitations.length}):`] : []),
+    ...(shown.length > 0 ? [said().typed.invitations(invitations.length)] : []),
     ...shown.map((it) => `  ${drawInvitation(it, client)}: ${session.answersTo(it)}`),
-    ...(more > 0 ? [`  and ${more} more: they have the next numbers`] : []),
+    ...(more > 0 ? [said().typed.moreInvitations(more)] : []),
   ].join("\n")
 }
 
@@ -298,10 +265,10 @@ async function printHistory(session: CommandedSession, conversation: Conversatio
   for (const message of messages) session.print(session.drawn(message))
   for (const message of conversation.pending) {
     const drawn = session.drawn({ ...message, from: session.client.name })
-    session.print(`${drawn} ${session.terminal.style.dim("(waits)")}`)
+    session.print(`${drawn} ${session.terminal.style.dim(said().typed.waits)}`)
   }
   if (messages.length + conversation.pending.length === 0) {
-    session.print(`nothing has been said in ${labelOf(conversation)} yet`)
+    session.print(said().typed.nothingSaid(labelOf(conversation)))
   }
 }
 
@@ -312,5 +279,5 @@ function partition<T>(all: readonly T[], is: (one: T) => boolean): readonly [rea
 function onlyOther({ client }: CommandedSession, { members }: Conversation): string {
   const others = members.filter((name) => name !== client.name)
   if (others.length === 1) return others[0]!
-  throw new Failure("say with whom: /safety NAME")
+  throw new Failure(said().typed.withWhom)
 }

@@ -11,6 +11,8 @@ import {
   serverOption,
 } from "../options.js"
 import { openProfile, unanswered } from "../profile.js"
+import { noteOf } from "../terminal/terminal.js"
+import { words } from "../words/words.js"
 
 export const chat = command({
   summary: "talk in conversations, in this terminal",
@@ -37,8 +39,7 @@ export const chat = command({
     const { client, file } = await openProfile({ ...choice, "accept-invitations": "none" }, options)
     await using _client = client
     const isPerson = terminal.input.isTTY === true
-    const note = (text: string) =>
-      `${terminal.errorStyle.yellow("note:")} ${text}; what is written is kept and sent later`
+    const note = (text: string) => noteOf(terminal.errorStyle, words().chat.keptForLater(text))
     // What is piped in comes after what has arrived; a person need not wait.
     const missed = isPerson ? undefined : await unanswered(client, choice, options)
     if (missed !== undefined) terminal.tell(note(missed))

@@ -39,9 +39,9 @@ export const inspect = command({
     profile: optional({
       placeholder: "PATH",
       help: "list the records of the profile in this file, or in this folder if it is the only one there",
-      read: nonEmpty("a file or a folder"),
+      read: nonEmpty("fileOrFolder"),
     }),
-    as: optional({ placeholder: "TYPE", help: "take it for this type; help lists all", read: nonEmpty("a type") }),
+    as: optional({ placeholder: "TYPE", help: "take it for this type; help lists all", read: nonEmpty("type") }),
     full: flag("show byte strings whole"),
     json: flag("with --profile alone: list the records as one JSON value"),
   },

@@ -25,7 +25,7 @@ export const migrate = command({
     "What was cut short is done by the same command: it begins again. docs/operating.md says what to prepare, and how to go back.",
   ],
   options: {
-    from: required({ placeholder: "FILE", help: "the service.db, or its data folder", read: nonEmpty("a file") }),
+    from: required({ placeholder: "FILE", help: "the service.db, or its data folder", read: nonEmpty("file") }),
     to: required({
       placeholder: "URL",
       help: "PostgreSQL, as postgres://user:password@host:5432/database",

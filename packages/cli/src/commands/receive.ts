@@ -23,6 +23,7 @@ import { ReceivingRecord } from "../receiving/record.js"
 import { MESSAGE_SIZE_MAX } from "../sending/split.js"
 import { type Progress, showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { words } from "../words/words.js"
 
 const DEFAULT_TIMEOUT_MILLISECONDS = 30_000
 /** So long after a message nothing more is on its way: the end of what was waiting, or of an input in several parts. */
@@ -49,7 +50,7 @@ export const receive = command({
     from: optional({
       placeholder: "TITLE",
       help: "only this conversation, by title or id; the others wait",
-      read: nonEmpty("a title or an id"),
+      read: nonEmpty("id"),
     }),
     follow: flag("go on until Ctrl-C"),
     count: optional({ placeholder: "N", help: "end after N messages", read: count }),
@@ -67,7 +68,7 @@ export const receive = command({
   },
   async run(given, { terminal }) {
     const { from, lines, json, count: countMax, ...choice } = given
-    if (lines && json) throw new UsageError("--lines and --json exclude each other")
+    if (lines && json) throw new UsageError(words().receive.exclusive)
     const stop = new AbortController()
     for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort())
     const options = { terminal, live: true, signal: stop.signal }
@@ -178,9 +179,8 @@ interface Ended {
 
 function outcome(received: number, { terminal, countMax, invitations, isFollowed }: Ended): number {
   if (received >= (countMax ?? 1) || isFollowed) return exitCodes.done
-  const what = received === 0 ? "nothing arrived" : `only ${received} of ${countMax} messages arrived`
-  const waiting = invitations === 1 ? "; 1 invitation has no answer" : `; ${invitations} invitations have no answer`
-  terminal.tell(`${what} in time${invitations === 0 ? "" : waiting}`)
+  const { nothing, only, inTime } = words().receive
+  terminal.tell(inTime(received === 0 ? nothing : only(received, countMax), invitations))
   return exitCodes.nothingArrived
 }
 
@@ -201,7 +201,7 @@ class Waiting implements Disposable {
     this.#stop = stop
     this.#firstMilliseconds = given.timeout ?? (given.follow ? undefined : DEFAULT_TIMEOUT_MILLISECONDS)
     this.#nextMilliseconds = given.follow || given.count !== undefined ? this.#firstMilliseconds : QUIET_MILLISECONDS
-    this.#progress = given.follow ? undefined : showProgress(terminal, "Waiting for a message")
+    this.#progress = given.follow ? undefined : showProgress(terminal, words().receive.waiting)
     this.#begin(this.#firstMilliseconds)
   }
 

@@ -18,6 +18,7 @@ import { sendJobs } from "../sending/job.js"
 import { INPUT_SIZE_MAX, MESSAGE_SIZE_MAX, split } from "../sending/split.js"
 import { showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { words } from "../words/words.js"
 
 export const send = command({
   summary: "send standard input to a conversation",
@@ -33,7 +34,7 @@ export const send = command({
   ],
   options: {
     as: asOption,
-    to: required({ placeholder: "TITLE", help: "the conversation's title or id", read: nonEmpty("a title or an id") }),
+    to: required({ placeholder: "TITLE", help: "the conversation's title or id", read: nonEmpty("id") }),
     server: serverOption,
     data: dataOption,
     ...fastOpenOptions,
@@ -78,8 +79,8 @@ async function sendAll({ profile, choice, to, parts, terminal, signal, jobs }: S
     await synchronise(client, choice, { terminal, live: false, signal })
     const conversation = findConversation(client, to)
     const { done, abandoned } = await jobs.begin(conversation, parts)
-    if (abandoned) terminal.tell("note: an earlier input was not sent to its end; what was missing of it stays unsent")
-    if (done > 0) terminal.tell(`going on behind an interruption: ${done} of ${parts.length} messages were sent before`)
+    if (abandoned) terminal.tell(words().send.abandoned)
+    if (done > 0) terminal.tell(words().send.goingOn(done, parts.length))
     await sendParts(conversation, { parts: parts.slice(done), terminal, signal })
   } catch (error) {
     throw signal.aborted ? gaveUp(choice, error) : await readable(error, choice)
@@ -90,29 +91,26 @@ async function sendParts(
   conversation: Conversation,
   { parts, terminal, signal }: Pick<Sending, "parts" | "terminal" | "signal">,
 ): Promise<void> {
-  using progress = showProgress(terminal, "Sending")
+  using progress = showProgress(terminal, words().send.progress)
   for (const [at, part] of parts.entries()) {
-    progress.update(`Sending message ${at + 1} of ${parts.length}`)
+    progress.update(words().send.sending(at + 1, parts.length))
     await conversation.send(part, { signal })
   }
 }
 
 function gaveUp({ server }: ProfileChoice, cause: unknown): Failure {
-  return new Failure(
-    `the service at ${server.origin} did not take all of it in time; the same command with the same input goes on`,
-    { cause },
-  )
+  return new Failure(words().send.gaveUp(server.origin), { cause })
 }
 
 async function readInput({ input, tell }: Terminal): Promise<Uint8Array> {
-  if (input.isTTY) tell("Type the message; Ctrl-D at the beginning of a line ends it.")
+  if (input.isTTY) tell(words().send.type)
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of input as AsyncIterable<Buffer>) {
     chunks.push(chunk)
     size += chunk.length
-    if (size > INPUT_SIZE_MAX) throw new Failure(`the input is larger than ${INPUT_SIZE_MAX / 1024 ** 2} MiB`)
+    if (size > INPUT_SIZE_MAX) throw new Failure(words().send.tooLarge(INPUT_SIZE_MAX / 1024 ** 2))
   }
-  if (size === 0) throw new Failure("the input is empty: there is nothing to send")
+  if (size === 0) throw new Failure(words().send.empty)
   return Buffer.concat(chunks)
 }

@@ -61,7 +61,7 @@ export const serve = command({
     host: withDefault(DEFAULT_HOST, {
       placeholder: "HOST",
       help: "the address to listen at",
-      read: nonEmpty("a host"),
+      read: nonEmpty("host"),
     }),
     data: dataOption,
     database: databaseOption,

@@ -20,7 +20,7 @@ export const trace = command({
   ],
   operand: { placeholder: "FILE", help: "the capture" },
   options: {
-    html: optional({ placeholder: "OUT", help: "write a page with the timeline too", read: nonEmpty("a file") }),
+    html: optional({ placeholder: "OUT", help: "write a page with the timeline too", read: nonEmpty("file") }),
     json: flag("write what was found as one JSON value"),
   },
   async run({ html, json }, { terminal, operand: file }) {

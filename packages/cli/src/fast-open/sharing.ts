@@ -19,7 +19,7 @@ export const keysOption = optional({
 export const secretOption = optional({
   placeholder: "FILE",
   help: "what shared keys are sealed under there: 64 hexadecimal digits",
-  read: nonEmpty("a file"),
+  read: nonEmpty("file"),
 })
 
 export interface SharingChoice {

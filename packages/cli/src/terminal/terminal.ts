@@ -1,4 +1,5 @@
 import type { Readable, Writable } from "node:stream"
+import { words } from "../words/words.js"
 import { type Glyphs, glyphsFor, type Style, styleFor } from "./style.js"
 
 /** Where a command reads and writes. */
@@ -15,6 +16,13 @@ export interface Terminal {
   /** A line about how it goes, to standard error. */
   tell(line: string): void
 }
+
+/** Tells what is worth knowing and no error. */
+export function tellNote({ tell, errorStyle }: Pick<Terminal, "tell" | "errorStyle">, text: string): void {
+  tell(noteOf(errorStyle, text))
+}
+
+export const noteOf = (style: Style, text: string): string => `${style.yellow(words().commandLine.note)} ${text}`
 
 export function systemTerminal(): Terminal {
   const { stdin: input, stdout: output, stderr: errors, env: environment } = process

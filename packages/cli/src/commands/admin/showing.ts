@@ -86,7 +86,7 @@ export const groups = command({
 export const names = command({
   summary: "registered names, and how many devices each has",
   options: {
-    like: optional({ placeholder: "TEXT", help: "only those that have TEXT in them", read: nonEmpty("a text") }),
+    like: optional({ placeholder: "TEXT", help: "only those that have TEXT in them", read: nonEmpty("text") }),
     ...showing,
   },
   async run({ json, like, ...place }, { terminal }) {

@@ -3,6 +3,7 @@ import { command, flag } from "../../arguments.js"
 import { exitCodes } from "../../failure.js"
 import { asOption, dataOption, fastOpenOptions, serverOption } from "../../options.js"
 import { openProfile, readable } from "../../profile.js"
+import { words as said } from "../../words/words.js"
 
 /** So many digits of an id tell the devices of one name apart. */
 const DIGITS_SHOWN = 16
@@ -38,23 +39,20 @@ export function inWords({
   recovered,
   revoked,
 }: OwnDevice): string {
+  const { registered, byRecoveryKey, first, endorsedBy: by, thisDevice, unknown } = said().devices
   const words = [
     shown(id),
-    `registered ${registeredAt.toISOString().slice(0, 19)}Z`,
-    recovered
-      ? "endorsed by the recovery key"
-      : endorsedBy === undefined
-        ? "the first"
-        : `endorsed by ${shown(endorsedBy)}`,
-    ...(isThisDevice ? ["this device"] : []),
-    ...(revoked === undefined ? (endorsed ? [] : ["unknown"]) : [revocationInWords(revoked)]),
+    registered(said().units.moment(registeredAt)),
+    recovered ? byRecoveryKey : endorsedBy === undefined ? first : by(shown(endorsedBy)),
+    ...(isThisDevice ? [thisDevice] : []),
+    ...(revoked === undefined ? (endorsed ? [] : [unknown]) : [revocationInWords(revoked)]),
   ]
   return words.join("  ")
 }
 
 function revocationInWords({ at, by }: NonNullable<OwnDevice["revoked"]>): string {
-  if (at === undefined) return "revoked with the device that endorsed it"
-  return `revoked ${at.toISOString().slice(0, 19)}Z${by === undefined ? " by the recovery key" : ` by ${shown(by)}`}`
+  const { revokedWith, revoked } = said().devices
+  return at === undefined ? revokedWith : revoked(said().units.moment(at), by && shown(by))
 }
 
 function asJson({ signatureKey, ...device }: OwnDevice) {

@@ -2,6 +2,7 @@ import type { Client, OwnDevice } from "@conclave/client/node"
 import { command, optional } from "../../arguments.js"
 import { exitCodes, Failure, UsageError } from "../../failure.js"
 import { openProfile, readable, synchronise } from "../../profile.js"
+import { words } from "../../words/words.js"
 import { deviceOptions, inWords } from "./listing.js"
 
 /** Digits of an id: fewer could be those of another device. */
@@ -31,7 +32,7 @@ export const revokeDevice = command({
       throw await readable(error, choice)
     })
     // It is this profile that is revoked: there is nothing left to do for it.
-    if (revoked.some(({ isThisDevice }) => isThisDevice)) terminal.tell("this profile was revoked")
+    if (revoked.some(({ isThisDevice }) => isThisDevice)) terminal.tell(words().devices.thisRevoked)
     else await synchronise(client, choice, options)
     await terminal.write(revoked.map((device) => `${inWords(device)}\n`).join(""))
     return exitCodes.done
@@ -48,10 +49,11 @@ async function revoke(client: Client, operand: string, keep: readonly string[]):
 export function deviceWith(devices: readonly OwnDevice[], digits: string, name: string): string {
   const found = devices.filter(({ id }) => id.startsWith(digits))
   if (found.length === 1) return found[0]!.id
-  throw new Failure(`${found.length === 0 ? "no device" : "more than one device"} of ${name} begins with ${digits}`)
+  const { noneBegins, severalBegin } = words().devices
+  throw new Failure((found.length === 0 ? noneBegins : severalBegin)(name, digits))
 }
 
 export function requireDigits(text: string): void {
   const isId = /^[0-9a-f]*$/.test(text) && text.length >= DIGITS_MIN
-  if (!isId) throw new UsageError(`a device has ${DIGITS_MIN} or more of 0-9 and a-f, not ${JSON.stringify(text)}`)
+  if (!isId) throw new UsageError(words().devices.digits(DIGITS_MIN, JSON.stringify(text)))
 }

@@ -1,6 +1,7 @@
 import { command, flag } from "../../arguments.js"
 import { exitCodes, Failure } from "../../failure.js"
 import { openProfile, readable } from "../../profile.js"
+import { words } from "../../words/words.js"
 import { deviceOptions } from "../devices/listing.js"
 import { asFailure, plain, TypedKeys } from "./typed.js"
 
@@ -16,19 +17,19 @@ export const makeRecoveryKey = command({
     await using client = (await openProfile(choice, { terminal, live: false })).client
     try {
       const isSet = await client.recovery.isSet()
-      if (isSet && !replace) throw new Failure(`${client.name} has a recovery key: --replace takes it away`)
-      if (!isSet && replace) throw new Failure(`${client.name} has no recovery key to replace`)
-      const replaces = replace ? await typed.next("Type the recovery key that you have:") : undefined
+      if (isSet && !replace) throw new Failure(words().recovery.isSet(client.name))
+      if (!isSet && replace) throw new Failure(words().recovery.isNotSet(client.name))
+      const replaces = replace ? await typed.next(words().recovery.typeOld) : undefined
       const text = client.recovery.make()
       await terminal.write(`${text}\n`)
-      terminal.tell("Write it down, and keep it apart from your devices. It is not shown again.")
-      const back = await typed.next("Type it from what you wrote down:")
-      if (plain(back) !== plain(text)) throw new Failure("this is not what was shown: nothing was changed")
+      terminal.tell(words().recovery.writeDown)
+      const back = await typed.next(words().recovery.typeNew)
+      if (plain(back) !== plain(text)) throw new Failure(words().recovery.different)
       await client.recovery.set(text, replaces === undefined ? {} : { replaces })
     } catch (error) {
       throw await readable(asFailure(error), choice)
     }
-    terminal.tell(`it is the recovery key of ${client.name} now, and your other devices are told`)
+    terminal.tell(words().recovery.done(client.name))
     return exitCodes.done
   },
 })

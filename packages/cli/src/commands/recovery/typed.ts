@@ -1,6 +1,7 @@
 import { createInterface, type Interface } from "node:readline"
 import { Failure } from "../../failure.js"
 import type { Terminal } from "../../terminal/terminal.js"
+import { words } from "../../words/words.js"
 
 /** Recovery keys as a person types them, one a line. */
 export class TypedKeys implements Disposable {
@@ -18,7 +19,7 @@ export class TypedKeys implements Disposable {
     this.#terminal.tell(prompt)
     for (;;) {
       const { done, value } = await this.#typed.next()
-      if (done === true) throw new Failure("no recovery key came from the input: nothing was changed")
+      if (done === true) throw new Failure(words().recovery.noInput)
       if (value.trim() !== "") return value.trim()
     }
   }
@@ -34,5 +35,5 @@ export const plain = (text: string): string =>
 
 /** A text that is no recovery key is the person's mistake, not the program's. */
 export function asFailure(error: unknown): unknown {
-  return error instanceof TypeError ? new Failure(error.message) : error
+  return error instanceof TypeError ? new Failure(words().recovery.notAKey(error.message)) : error
 }

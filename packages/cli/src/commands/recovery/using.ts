@@ -2,6 +2,7 @@ import type { Client } from "@conclave/client/node"
 import { command, flag, optional } from "../../arguments.js"
 import { exitCodes, UsageError } from "../../failure.js"
 import { openProfile, readable, synchronise } from "../../profile.js"
+import { words } from "../../words/words.js"
 import { deviceOptions, inWords } from "../devices/listing.js"
 import { deviceWith, requireDigits } from "../devices/revoking.js"
 import { asFailure, TypedKeys } from "./typed.js"
@@ -21,10 +22,10 @@ export const useRecoveryKey = command({
     keep: optional({ placeholder: "IDS", help: "devices that stay, with commas", read: ids }),
   },
   async run({ revoke, keep = [], "revoke-others": others, ...choice }, { terminal }) {
-    if (others && revoke !== undefined) throw new UsageError("either --revoke or --revoke-others")
+    if (others && revoke !== undefined) throw new UsageError(words().recovery.exclusive)
     for (const digits of [...(revoke ?? []), ...keep]) requireDigits(digits)
     using typed = new TypedKeys(terminal)
-    const recovery = await typed.next(`Type the recovery key of ${choice.as}:`)
+    const recovery = await typed.next(words().recovery.type(choice.as))
     const options = { terminal, live: false, recovery }
     await using client = (await openProfile(choice, options)).client
     try {

@@ -1,7 +1,7 @@
+import { event } from "@conclave/headless/german"
 import type { PartWords, Words } from "../form.js"
 import { alertButtons, banner, notices } from "./alerts.js"
 import { compare, days, invitationPane, restart } from "./compare.js"
-import { event } from "./events.js"
 import { inspector, tree } from "./inspector.js"
 import { keeping } from "./keeping.js"
 import { list } from "./list.js"

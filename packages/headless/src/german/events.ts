@@ -1,4 +1,4 @@
-import type { EventReader, ToldEvent } from "@conclave/client/browser"
+import type { EventReader, ToldEvent } from "@conclave/client"
 import { has, have, one, place, several } from "./people.js"
 import { contradicted, deferred, deviceRevoked, failed, keyChanged, rejected } from "./trouble.js"
 
@@ -81,7 +81,7 @@ const kinds: { readonly [T in ToldEvent["type"]]: (event: Of<T>, reader: EventRe
         ? [`${has(name, reader)} die Einladung nicht gesehen: Es waren zu viele von derselben Person`]
         : [
             `${has(name, reader)} die Einladung abgelehnt: Das Gerät dort akzeptiert die Identität eines Mitglieds nicht`,
-            "Vergleicht eure Sicherheitscodes",
+            `Vergleicht eure Sicherheitscodes${reader.how({ type: "compareSafetyCodes" })}`,
           ],
   displayName: ({ name, before, after }, reader) => [
     after === undefined
@@ -118,7 +118,7 @@ const kinds: { readonly [T in ToldEvent["type"]]: (event: Of<T>, reader: EventRe
       : [
           `${one(name, reader)} ist mit dem Notfallschlüssel zurück`,
           "Der Schlüssel, der getrennt von den Geräten aufbewahrt wird, hat das neue Gerät bestätigt: Es wurde angenommen",
-          "Der Sicherheitscode hat sich geändert: Vergleicht ihn noch einmal",
+          `Der Sicherheitscode hat sich geändert: Vergleicht ihn noch einmal${reader.how({ type: "compareSafetyCodes" })}`,
         ],
   deviceRevoked,
   failed,
@@ -137,7 +137,7 @@ const kinds: { readonly [T in ToldEvent["type"]]: (event: Of<T>, reader: EventRe
     canKnock
       ? "Es hat die anderen Mitglieder gebeten, es wieder aufzunehmen; eins ihrer Geräte tut das von allein"
       : "Bitte ein Mitglied, dich zu entfernen und wieder einzuladen",
-    "Wenn das niemand tut, macht in einer neuen Gruppe weiter",
+    `Wenn das niemand tut, macht in einer neuen Gruppe weiter${reader.how({ type: "restart", without: "" })}`,
   ],
   copied: (_, reader) => [
     `Jemand anders hat in ${place(reader)} als dieses Gerät gehandelt`,
@@ -158,7 +158,7 @@ const kinds: { readonly [T in ToldEvent["type"]]: (event: Of<T>, reader: EventRe
   stopped: ({ by }, reader) => [
     `In ${place(reader)} kann niemand weitermachen`,
     `${has(by, reader)} die anderen ausgesperrt`,
-    "Mach mit denen, denen du vertraust, in einer neuen Gruppe weiter",
+    `Mach mit denen, denen du vertraust, in einer neuen Gruppe weiter${reader.how({ type: "restart", without: by })}`,
   ],
   lost: (_, reader) => [
     `Dieses Gerät hat den Anschluss in ${place(reader)} verloren`,
@@ -167,7 +167,7 @@ const kinds: { readonly [T in ToldEvent["type"]]: (event: Of<T>, reader: EventRe
   missing: (_, reader) => [
     `Der Dienst zeigt nicht alles, was in ${place(reader)} sein sollte`,
     "Verloren ist nichts: Dieses Gerät behält alles und fragt eine Woche lang nach",
-    "Wenn es nicht wiederkommt, macht in einer neuen Gruppe weiter",
+    `Wenn es nicht wiederkommt, macht in einer neuen Gruppe weiter${reader.how({ type: "restart", without: "" })}`,
   ],
   retired: ({ goneAt }, reader) => [
     `Ein Mitglied hat den Dienst gebeten, in ${place(reader)} alles um ${reader.time(goneAt)} zu löschen`,

@@ -1,4 +1,4 @@
-import type { EventReader, ToldEvent } from "@conclave/client/browser"
+import type { EventReader, ToldEvent } from "@conclave/client"
 import { has, one, place, several, somebody } from "./people.js"
 
 type Of<T extends ToldEvent["type"]> = Extract<ToldEvent, { readonly type: T }>
@@ -16,7 +16,7 @@ export function keyChanged({ name, endorsed, accepted }: Of<"keyChanged">, reade
     return [
       "Ein unbekanntes Gerät benutzt deinen Namen",
       "Keins deiner Geräte hat dafür signiert",
-      "Wenn es deins ist, bestätige seinen Schlüssel",
+      `Wenn es deins ist, bestätige seinen Schlüssel${reader.how({ type: "approveKey", name })}`,
       "Wenn nicht, warne die Leute, mit denen du schreibst, am Telefon oder persönlich",
     ]
   }
@@ -25,7 +25,7 @@ export function keyChanged({ name, endorsed, accepted }: Of<"keyChanged">, reade
     return [
       `${who} hat ein Gerät hinzugefügt`,
       "Ein bekanntes Gerät hat dafür signiert, deshalb wurde es angenommen",
-      "Der Sicherheitscode hat sich geändert: Vergleiche ihn noch einmal",
+      `Der Sicherheitscode hat sich geändert: Vergleiche ihn noch einmal${reader.how({ type: "compareSafetyCodes" })}`,
     ]
   }
   return [
@@ -33,7 +33,7 @@ export function keyChanged({ name, endorsed, accepted }: Of<"keyChanged">, reade
     endorsed
       ? "Ein bekanntes Gerät hat dafür signiert"
       : "Kein bekanntes Gerät hat dafür signiert: Es ist eine neue Installation, oder jemand gibt sich für diese Person aus",
-    `Frag ${name === "" ? "nach" : who}, am Telefon oder persönlich, bevor du ihn bestätigst`,
+    `Frag ${name === "" ? "nach" : who}, am Telefon oder persönlich, bevor du ihn bestätigst${reader.how({ type: "approveKey", name })}`,
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { EventReader } from "@conclave/client/browser"
+import type { EventReader } from "@conclave/client"
 
 /** A person as the subject of a sentence. */
 export function one(name: string, reader: EventReader): string {

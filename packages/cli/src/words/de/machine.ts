@@ -1,0 +1,5 @@
+import type { Words } from "../form.js"
+
+export const machine: Words["machine"] = {
+  fallback: (reason) => reason,
+}

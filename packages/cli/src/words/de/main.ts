@@ -1,0 +1,12 @@
+import type { Words } from "../form.js"
+import { causes, files, profile, service, units } from "./causes.js"
+import { chat, conversations, messages, people, typed } from "./chat.js"
+import { commandLine, placeholders, system, values } from "./command-line.js"
+import { machine } from "./machine.js"
+import { devices, receive, recovery, send } from "./person.js"
+
+/** German: what commands say. */
+export const main: Words = {
+  ...{ causes, chat, commandLine, conversations, devices, files, machine, messages, people, placeholders, profile },
+  ...{ receive, recovery, send, service, system, typed, units, values },
+}

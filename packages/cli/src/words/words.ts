@@ -1,0 +1,42 @@
+import { main as english } from "./en/main.js"
+import { type Language, languages, type Words } from "./form.js"
+import { setLocale } from "./locale.js"
+
+export { english }
+
+let inUse: Words = english
+let spoken: Language = "en"
+
+/** The catalogue in use. To be asked whenever something is said, never kept. */
+export function words(): Words {
+  return inUse
+}
+
+export function language(): Language {
+  return spoken
+}
+
+/** What is spoken: a language, and its form for times and numbers, a tag of BCP 47 as `de-AT`. */
+export interface Spoken {
+  readonly language: Language
+  readonly locale: string
+}
+
+/** Speaks so from now on. A language's words are loaded when it is spoken first. */
+export async function speak({ language, locale }: Spoken): Promise<void> {
+  inUse = language === "de" ? (await import("./de/main.js")).main : english
+  spoken = language
+  setLocale(locale)
+}
+
+export function isLanguage(text: string): text is Language {
+  return (languages as readonly string[]).includes(text)
+}
+
+/** Of the environment, as POSIX has it: the first of three variables that is not empty. `C`, and what is not known: English. */
+export function spokenIn({ LC_ALL, LC_MESSAGES, LANG }: NodeJS.ProcessEnv): Spoken {
+  const [, language = "", region] =
+    /^([a-z]{2,3})(?:_([A-Z]{2}))?(?:[.@]|$)/.exec(LC_ALL || LC_MESSAGES || LANG || "") ?? []
+  if (!isLanguage(language)) return { language: "en", locale: "en" }
+  return { language, locale: region === undefined ? language : `${language}-${region}` }
+}
