@@ -6,9 +6,8 @@ import { words as said } from "./words/words.js"
 
 /** An option of a command. `T` is what the command gets: with `undefined` where it may be left out. */
 export interface Option<T> {
-  /** Stands for the value in the help. A flag has none. */
+  /** Stands for the value in the help, in English: see {@link shownAs}. A flag has none. */
   readonly placeholder: string | undefined
-  readonly help: string
   /** Throws {@link UsageError} that says what is expected. */
   readonly read: (text: string) => T
   readonly whenAbsent: "fail" | { readonly value: T; readonly text?: string }
@@ -20,12 +19,10 @@ export type Options = Readonly<Record<string, Option<any>>>
 /** The values of options, by name. */
 export type Given<O extends Options> = { readonly [Name in keyof O]: O[Name] extends Option<infer T> ? T : never }
 
+/** What it takes. What its help says is in the catalogue, under its name: see `CommandWords`. */
 export interface Command<O extends Options = any> {
-  readonly summary: string
-  /** Paragraphs of the help, each in one line. */
-  readonly description?: readonly string[]
   /** The one argument without a name, where the command takes it. Left out, it is an error, or empty. */
-  readonly operand?: { readonly placeholder: string; readonly help: string; readonly mayBeAbsent?: boolean }
+  readonly operand?: { readonly placeholder: string; readonly mayBeAbsent?: boolean }
   readonly options: O
   /** Commands of their own, by the word that follows this one's name: it is run by no other. */
   readonly parts?: Readonly<Record<string, Command>>
@@ -42,7 +39,7 @@ export interface CommandContext {
 /** Lets the compiler find the types of the options. */
 export const command = <O extends Options>(declared: Command<O>): Command<O> => declared
 
-type Described<T> = Pick<Option<T>, "help" | "read" | "variable"> & { readonly placeholder: string }
+type Described<T> = Pick<Option<T>, "read" | "variable"> & { readonly placeholder: string }
 
 export const required = <T>(option: Described<T>): Option<T> => ({ ...option, whenAbsent: "fail" })
 export const optional = <T>(option: Described<T>): Option<T | undefined> => ({
@@ -57,9 +54,8 @@ export const withDefault = <T>(
   ...option,
   whenAbsent: { value, text: shown },
 })
-export const flag = (help: string): Option<boolean> => ({
+export const flag = (): Option<boolean> => ({
   placeholder: undefined,
-  help,
   read: () => true,
   whenAbsent: { value: false },
 })

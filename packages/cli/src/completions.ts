@@ -1,8 +1,12 @@
-import type { Command, Option } from "./arguments.js"
+import type { Command, Options } from "./arguments.js"
+import type { HelpWords } from "./words/form.js"
+import { commandWords, optionWords } from "./words/words.js"
 
 export interface NamedCommand {
   readonly name: string
-  readonly command: Pick<Command, "summary" | "operand" | "options" | "parts">
+  readonly command: Pick<Command, "operand" | "options" | "parts">
+  /** With the words of all commands. */
+  readonly help: HelpWords
 }
 
 export const shells = ["bash", "zsh", "fish"] as const
@@ -25,10 +29,19 @@ function valuesOf(placeholder: string): Values {
 }
 
 /** Of a command with parts, those of all parts: which part it is has been said before. */
-const optionsOf = ({ command }: NamedCommand) => {
-  const all = [command, ...Object.values(command.parts ?? {})].map(({ options }) => options)
-  return Object.entries(Object.assign({}, ...all) as Readonly<Record<string, Option<unknown>>>)
+function optionsOf({ name, command: { options, parts = {} }, help }: NamedCommand) {
+  const ofParts = Object.entries(parts).map(([part, it]) => [`${name} ${part}`, it.options] as const)
+  const all = new Map<string, { readonly placeholder: string | undefined; readonly help: string }>()
+  for (const [of, declared] of [[name, options] as const, ...ofParts]) {
+    const words = commandWords(help, of)
+    for (const [option, { placeholder }] of Object.entries(declared as Options)) {
+      all.set(option, { placeholder, help: optionWords(help, words, option) })
+    }
+  }
+  return [...all]
 }
+
+const summaryOf = ({ name, help }: NamedCommand) => commandWords(help, name).summary
 
 const operandValues = ({ command: { operand, parts } }: NamedCommand): Values =>
   parts !== undefined ? Object.keys(parts) : operand === undefined ? "free" : valuesOf(operand.placeholder)
@@ -80,7 +93,7 @@ function bashValues(values: Values, end = "return"): string {
 // --- zsh ---------------------------------------------------------------------------------------------------------------
 
 function zsh(commands: readonly NamedCommand[]): string {
-  const listed = commands.map(({ name, command }) => `    ${quoted(`${name}:${command.summary}`)}`)
+  const listed = commands.map((it) => `    ${quoted(`${it.name}:${summaryOf(it)}`)}`)
   const cases = commands.map((it) => {
     const options = optionsOf(it).map(([option, { placeholder, help }]) => {
       const value =
@@ -124,7 +137,7 @@ function zshValues(values: Values): string {
 
 function fish(commands: readonly NamedCommand[]): string {
   const first = commands.map(
-    ({ name, command }) => `complete -c conclave -n __fish_use_subcommand -a ${name} -d ${quoted(command.summary)}`,
+    (it) => `complete -c conclave -n __fish_use_subcommand -a ${it.name} -d ${quoted(summaryOf(it))}`,
   )
   const rest = commands.flatMap((it) => {
     const where = `complete -c conclave -n '__fish_seen_subcommand_from ${it.name}'`

@@ -5,7 +5,6 @@ import { words } from "./words/words.js"
 /** For those who would use a file otherwise. */
 export const databaseOption = optional({
   placeholder: "URL",
-  help: "PostgreSQL, in place of a file; as DATABASE_URL nobody else here sees it",
   read: postgresUrl,
   variable: "DATABASE_URL",
 })

@@ -16,14 +16,8 @@ const WORDS: readonly string[] = ["all", "known", "none"]
 /** For commands that run without a person. */
 export const acceptOption = optional({
   placeholder: "WHO",
-  help: "enter without asking: all, known, none, or NAME,NAME… (default: known)",
   read: acceptedInviters,
 })
-
-export const acceptParagraph =
-  "An invitation is entered only if --accept-invitations says so. By default that goes for known people: members of a " +
-  "conversation that this name is in already. At first contact, name the inviter: --accept-invitations alice. Any other " +
-  "invitation waits, is reported on standard error, and is answered in conclave chat by /accept or /decline."
 
 export function acceptedInviters(text: string): AcceptedInviters {
   if (text === "all" || text === "known" || text === "none") return text

@@ -12,48 +12,31 @@ export const DEFAULT_HOST = "127.0.0.1"
 /** Options that several commands share. */
 export const asOption = required({
   placeholder: "NAME",
-  help: "the name of the profile",
   variable: "CONCLAVE_AS",
   read: name,
 })
 export const displayNameOption = optional({
   placeholder: "TEXT",
-  help: "what others see beside the name, at registration; later, /name in conclave chat changes it",
   read: displayName,
 })
 export const serverOption = withDefault(new URL(`http://${DEFAULT_HOST}:${DEFAULT_PORT}/`), {
   placeholder: "URL",
-  help: "where the service is",
   variable: "CONCLAVE_SERVER",
   read: serverAddress,
 })
 export const dataOption = optional({
   placeholder: "DIR",
-  help: "the folder with all files (default: the system's data folder)",
   read: nonEmpty("folder"),
 })
 
 /** For those who ask: how they reach the service. */
 export const fastOpenOptions = {
-  "fast-open": flag("send sealed requests in the first packet, where the service offers that"),
+  "fast-open": flag(),
   "server-key": optional({
     placeholder: "KEY",
-    help: "accept only the service with this key, which conclave serve shows",
     read: serverKey,
   }),
 }
-
-export const fastOpenParagraph =
-  "With --fast-open, a request travels sealed in the first packet of a connection of its own, and nothing on the wire " +
-  "but the addresses links two of them; HTTP and WebSocket take over where that is not available. Over plain HTTP the " +
-  "first contact is not authenticated: a man in the middle could offer another key. HTTPS prevents that, and so does " +
-  "--server-key, which implies --fast-open and, without HTTPS, rules out every other way."
-
-/** What the data folder means for a profile, for the help. */
-export const keyParagraph =
-  "Profiles are stored sealed, with a key in a file beside each (readable by its owner alone). That protects a copy of " +
-  "the profile, for example in a backup, only as far as the key file is kept away from it; anyone who has both reads " +
-  "everything. CONCLAVE_KEY (32 bytes, as 64 hexadecimal digits) supplies the key instead, and no file is made."
 
 export function name(text: string): string {
   const name = normalizeName(text)

@@ -27,11 +27,11 @@ export async function run(given: readonly string[], terminal: Terminal): Promise
     }
     if (first === "help") {
       const { name, command } = partOf(rest[0]!, await find(rest[0]!), rest.slice(1))
-      return say(terminal, commandHelp(name, command))
+      return say(terminal, await commandHelp(name, command))
     }
     const { name, command, words } = partOf(first, await find(first), rest)
     called = `conclave ${name}`
-    if (isHelpWanted(words)) return say(terminal, commandHelp(name, command))
+    if (isHelpWanted(words)) return say(terminal, await commandHelp(name, command))
     if (command.parts !== undefined) throw unknownPart(command.parts, words[0])
     const { options, operand } = parseArguments(command, words, terminal.environment)
     return await command.run(options, { terminal, operand })

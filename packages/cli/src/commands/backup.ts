@@ -13,22 +13,11 @@ import { jsonOf } from "../terminal/json.js"
 import { printableLine } from "../terminal/printable.js"
 
 export const backup = command({
-  summary: "copy a service, which may be running, into one file",
-  description: [
-    "The file holds all that the service has stored at one moment, its signing key, its secret for passes, and its server " +
-      "key for sealed requests, if it has one. Whoever has the file can impersonate the service. It is made for its owner " +
-      "alone; keep it as you keep the data folder.",
-    "The keys of the day for sealed requests are left out, as they are to be destroyed after two days: clients get new " +
-      "ones.",
-    "Blobs are in a file of their own beside the service's, and are not in the backup: stop the service and copy that file " +
-      "to keep them.",
-    "Profiles of people are not the service's and are not in it. Never restore a profile from a copy.",
-  ],
-  operand: { placeholder: "FILE", help: "the backup to write" },
+  operand: { placeholder: "FILE" },
   options: {
     data: dataOption,
-    force: flag("replace FILE if it exists"),
-    json: flag("write what it holds as one JSON value"),
+    force: flag(),
+    json: flag(),
   },
   async run({ data, force, json }, { terminal, operand }) {
     const folder = dataFolder(data)

@@ -1,32 +1,12 @@
 import { command } from "../arguments.js"
 import { ChatSession } from "../chat/session.js"
 import { exitCodes, explain } from "../failure.js"
-import {
-  asOption,
-  dataOption,
-  displayNameOption,
-  fastOpenOptions,
-  fastOpenParagraph,
-  keyParagraph,
-  serverOption,
-} from "../options.js"
+import { asOption, dataOption, displayNameOption, fastOpenOptions, serverOption } from "../options.js"
 import { openProfile, unanswered } from "../profile.js"
 import { noteOf } from "../terminal/terminal.js"
 import { words } from "../words/words.js"
 
 export const chat = command({
-  summary: "talk in conversations, in this terminal",
-  description: [
-    "The first start registers the name, which belongs to this profile from then on; every later one works without the " +
-      "service, too: what is written is kept, and sent when it answers. /help lists what can be typed.",
-    "It begins in the conversation that needs a decision, or else in the one used last. What is pasted is a message, with " +
-      "all its lines; commands are typed.",
-    "An invitation is a request: /list shows those that wait, /accept and /decline answer them.",
-    "Lines may be piped in: each is carried out before the next, and the exit code tells whether all went well and was sent: " +
-      'echo "/new team bob" | conclave chat --as alice',
-    fastOpenParagraph,
-    keyParagraph,
-  ],
   options: {
     as: asOption,
     "display-name": displayNameOption,

@@ -27,16 +27,7 @@ const columns: readonly Column[] = [
 ]
 
 export const demo = command({
-  summary: "watch three members talk, renew keys, remove and rejoin",
-  description: [
-    "A service on a free port of this machine, three profiles in temporary files, and a relay between them that counts " +
-      "bytes (inside TCP, in both directions, of all members together). A step's time ends when all members agree on the " +
-      "epoch, its authenticator, the list of members and every text, and when a removed member has read nothing.",
-    "With --fast-open, the members ask by sealed requests, beside the relay: the bytes of both ways are counted, those of " +
-      "padding among them.",
-    "Exit code 1 if anything disagrees.",
-  ],
-  options: { "fast-open": flag("ask by sealed requests") },
+  options: { "fast-open": flag() },
   async run(given, { terminal }) {
     const folder = mkdtempSync(join(tmpdir(), "conclave-demo-"))
     const clean = () => rmSync(folder, { recursive: true, force: true })

@@ -11,24 +11,15 @@ import { jsonOf } from "../terminal/json.js"
 import type { Terminal } from "../terminal/terminal.js"
 
 export const doctor = command({
-  summary: "tell what this machine has and what it lacks",
-  description: [
-    "It changes nothing; in the data folder it makes a file to try it, and removes it. A cross marks what Conclave cannot do without, and makes the exit code 1; a dash marks what it " +
-      "works without.",
-    "With --as, it prints a report on that profile instead, to send with a report of a fault: versions, states and what " +
-      "the client did last, and nothing that identifies people. For that, it asks the service once for what has arrived, " +
-      "and sends what waits, as receive and send do.",
-  ],
   options: {
     as: optional({
       ...asOption,
       variable: undefined,
       placeholder: "NAME",
-      help: "print a report on the profile of this name",
     }),
     server: serverOption,
     data: dataOption,
-    json: flag("write the findings as one JSON value"),
+    json: flag(),
   },
   async run({ as, server, data, json }, { terminal }) {
     const folder = dataFolder(data)

@@ -18,32 +18,18 @@ import { wrap } from "../terminal/table.js"
 const INPUT_SIZE_MAX = 64 * 1024 * 1024
 
 export const inspect = command({
-  summary: "print any MLS message, tree or stored record, field by field",
-  description: [
-    "Reads bytes, hexadecimal digits or base64, finds out what they are by strict decoding, and prints the value in the " +
-      "presentation syntax of RFC 9420: fields with their types, vectors with their bytes. Comments say what can be " +
-      "computed without secrets: references, tree hashes, whether signatures are valid, when a leaf expires. An input that " +
-      "fits several types is printed as the most likely one, and the others are listed.",
-    "Known are MLSMessage in all wire formats, KeyPackage, GroupInfo, ratchet_tree, the other structs of RFC 9420 with " +
-      "--as, and the records of a profile, unsealed. Private keys and secrets are never shown.",
-    "With --profile, it lists the records of a profile with their sizes in bytes; with the key of a record, it prints that " +
-      "record. The profile is unsealed as by other commands, with CONCLAVE_KEY or the key file beside it, and is not " +
-      "changed. A program that has the profile open has to end first.",
-  ],
   operand: {
     placeholder: "FILE",
-    help: "what to print; - is standard input; with --profile, the key of a record",
     mayBeAbsent: true,
   },
   options: {
     profile: optional({
       placeholder: "PATH",
-      help: "list the records of the profile in this file, or in this folder if it is the only one there",
       read: nonEmpty("fileOrFolder"),
     }),
-    as: optional({ placeholder: "TYPE", help: "take it for this type; help lists all", read: nonEmpty("type") }),
-    full: flag("show byte strings whole"),
-    json: flag("with --profile alone: list the records as one JSON value"),
+    as: optional({ placeholder: "TYPE", read: nonEmpty("type") }),
+    full: flag(),
+    json: flag(),
   },
   async run({ profile, as, full, json }, { terminal, operand: file }) {
     if (json && (profile === undefined || file !== "")) {

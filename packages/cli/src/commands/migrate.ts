@@ -15,20 +15,10 @@ import type { Terminal } from "../terminal/terminal.js"
 import { naming, requireOwner } from "./admin/operator.js"
 
 export const migrate = command({
-  summary: "move a service from its file to PostgreSQL",
-  description: [
-    "All that the service has stored comes with it, its signing key and its incarnation too: clients notice nothing but the pause. " +
-      "Blobs and push registrations do not come with it. No service may be running on the file, and the database has to be empty.",
-    "At the end both are compared, the file is marked, and then gateways may be started on the database. No service is started " +
-      "on a marked file: it would go on from there in logs of its own, and clients would take the service for a liar. Until the " +
-      "end, nothing is marked, and nothing is served from the database.",
-    "What was cut short is done by the same command: it begins again. docs/operating.md says what to prepare, and how to go back.",
-  ],
   options: {
-    from: required({ placeholder: "FILE", help: "the service.db, or its data folder", read: nonEmpty("file") }),
+    from: required({ placeholder: "FILE", read: nonEmpty("file") }),
     to: required({
       placeholder: "URL",
-      help: "PostgreSQL, as postgres://user:password@host:5432/database",
       read: postgresUrl,
       variable: "DATABASE_URL",
     }),

@@ -3,7 +3,7 @@ import { command, flag, optional } from "../arguments.js"
 import { isCalled, labelOf } from "../conversations.js"
 import { keepEvidence } from "../evidence.js"
 import { exitCodes, UsageError } from "../failure.js"
-import { acceptOption, acceptParagraph, waitingInvitations } from "../invitations.js"
+import { acceptOption, waitingInvitations } from "../invitations.js"
 import { drawMessage, drawReport } from "../messages.js"
 import {
   asOption,
@@ -11,8 +11,6 @@ import {
   dataOption,
   displayNameOption,
   fastOpenOptions,
-  fastOpenParagraph,
-  keyParagraph,
   nonEmpty,
   seconds,
   serverOption,
@@ -20,7 +18,6 @@ import {
 import type { People } from "../people.js"
 import { type OpenProfile, openProfile, synchronise } from "../profile.js"
 import { ReceivingRecord } from "../receiving/record.js"
-import { MESSAGE_SIZE_MAX } from "../sending/split.js"
 import { type Progress, showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { words } from "../words/words.js"
@@ -30,37 +27,21 @@ const DEFAULT_TIMEOUT_MILLISECONDS = 30_000
 const QUIET_MILLISECONDS = 500
 
 export const receive = command({
-  summary: "write the messages that arrive to standard output",
-  description: [
-    "Writes what is waiting and ends; if nothing is, waits for the first message. Each message is written once, its " +
-      "content byte for byte; in a terminal, with time and sender. A message counts as received when it has been written.",
-    "The first start registers the name, so that others can invite it.",
-    "With --json, a message has conversation, title, from, messageId, seq, sentAt, and text, or base64 where it is not " +
-      `UTF-8. conclave send makes several messages of an input above ${MESSAGE_SIZE_MAX / 1024} KiB: to have it again, join what is in ` +
-      "the messages of one conversation and one from in the order of seq, with each base64 decoded first. Messages of " +
-      "others may lie between, and nothing marks the last part: a reader that has to know it needs a sign in the input.",
-    "Exit code 3: nothing arrived in time, or fewer messages than --count.",
-    acceptParagraph,
-    fastOpenParagraph,
-    keyParagraph,
-  ],
   options: {
     as: asOption,
     "display-name": displayNameOption,
     from: optional({
       placeholder: "TITLE",
-      help: "only this conversation, by title or id; the others wait",
       read: nonEmpty("id"),
     }),
-    follow: flag("go on until Ctrl-C"),
-    count: optional({ placeholder: "N", help: "end after N messages", read: count }),
+    follow: flag(),
+    count: optional({ placeholder: "N", read: count }),
     timeout: optional({
       placeholder: "S",
-      help: "end after S seconds without a message (default: 30; with --follow: never)",
       read: seconds,
     }),
-    lines: flag("end each message with a newline if it has none"),
-    json: flag("write each message as one line of JSON"),
+    lines: flag(),
+    json: flag(),
     "accept-invitations": acceptOption,
     server: serverOption,
     data: dataOption,

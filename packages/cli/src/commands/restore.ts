@@ -26,22 +26,11 @@ import { dataOption, incarnation } from "../options.js"
 import { printableLine } from "../terminal/printable.js"
 
 export const restore = command({
-  summary: "bring a service back from a backup",
-  description: [
-    "No service may be running on the data folder. The service that comes back announces a new incarnation, signed by its " +
-      "key. Clients notice that, and give back the commits and removals that the backup lacks. Messages that came after " +
-      "the backup stay with those who have them, and are lost for others.",
-    "With --replace, names that were suspended and groups that were closed after the backup are so again.",
-    "The incarnation must be higher than every one that clients have seen, or they do not notice. It is the time in " +
-      "seconds, or one above that of the backup and of the file that --replace replaces, where that is higher. If an " +
-      "earlier restore was made under a clock that was ahead, and its file is lost, restore with --incarnation N: with N " +
-      "above the number that it has shown.",
-  ],
-  operand: { placeholder: "FILE", help: "a file that conclave backup has written" },
+  operand: { placeholder: "FILE" },
   options: {
     data: dataOption,
-    replace: flag("keep the service file that is there under a dated name"),
-    incarnation: optional({ placeholder: "N", help: "the incarnation to announce", read: incarnation }),
+    replace: flag(),
+    incarnation: optional({ placeholder: "N", read: incarnation }),
   },
   async run({ data, replace, incarnation }, { terminal, operand: backup }) {
     process.umask(0o077)

@@ -2,46 +2,25 @@ import type { Conversation } from "@conclave/client/node"
 import { command, required, withDefault } from "../arguments.js"
 import { findConversation } from "../conversations.js"
 import { exitCodes, Failure } from "../failure.js"
-import { acceptOption, acceptParagraph } from "../invitations.js"
-import {
-  asOption,
-  dataOption,
-  fastOpenOptions,
-  fastOpenParagraph,
-  keyParagraph,
-  nonEmpty,
-  seconds,
-  serverOption,
-} from "../options.js"
+import { acceptOption } from "../invitations.js"
+import { asOption, dataOption, fastOpenOptions, nonEmpty, seconds, serverOption } from "../options.js"
 import { type OpenProfile, openProfile, type ProfileChoice, readable, synchronise } from "../profile.js"
 import { sendJobs } from "../sending/job.js"
-import { INPUT_SIZE_MAX, MESSAGE_SIZE_MAX, split } from "../sending/split.js"
+import { INPUT_SIZE_MAX, split } from "../sending/split.js"
 import { showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
 import { words } from "../words/words.js"
 
 export const send = command({
-  summary: "send standard input to a conversation",
-  description: [
-    `Input above ${MESSAGE_SIZE_MAX / 1024} KiB becomes several messages, which conclave receive writes as one again ` +
-      `(its --help says how a program joins the lines of --json); more than ` +
-      `${INPUT_SIZE_MAX / 1024 ** 2} MiB is refused.`,
-    "It succeeds when the service has all of it. After an interruption, even kill -9, the same command with the same " +
-      "input goes on where it was: nothing arrives twice.",
-    acceptParagraph,
-    fastOpenParagraph,
-    keyParagraph,
-  ],
   options: {
     as: asOption,
-    to: required({ placeholder: "TITLE", help: "the conversation's title or id", read: nonEmpty("id") }),
+    to: required({ placeholder: "TITLE", read: nonEmpty("id") }),
     server: serverOption,
     data: dataOption,
     ...fastOpenOptions,
     "accept-invitations": acceptOption,
     timeout: withDefault(60_000, {
       placeholder: "S",
-      help: "give up waiting for the service after so many seconds",
       read: seconds,
       shown: "60",
     }),

@@ -7,7 +7,7 @@ import { databaseName, databaseOption } from "../database.js"
 import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { KeyFile } from "../fast-open/key-file.js"
 import { obstaclesInWords } from "../fast-open/obstacles.js"
-import { keysOption, SECRET_VARIABLE, secretOption, sharedSecret, sharing } from "../fast-open/sharing.js"
+import { keysOption, secretOption, sharedSecret, sharing } from "../fast-open/sharing.js"
 import {
   count,
   DEFAULT_HOST,
@@ -32,100 +32,63 @@ import { align } from "../terminal/table.js"
 import type { Terminal } from "../terminal/terminal.js"
 
 export const serve = command({
-  summary: "run the service and the page, in one process on one file",
-  description: [
-    "The service orders and keeps messages that it cannot read. Ctrl-C or SIGTERM ends it after it has answered the " +
-      "requests under way.",
-    "It speaks HTTP. For other machines, put a proxy with TLS in front, say with --public-url what browsers open, and " +
-      "name the proxy with --trust-proxy: docs/deploying.md has files for Caddy, nginx and HAProxy.",
-    "For a supervisor, /healthz answers while it runs, and /readyz while its file can be read. With a database, SIGTERM " +
-      "hands the clients over to other such processes first: /readyz says 503 at once, and WebSockets are closed one after the " +
-      "other (--drain).",
-    "With DATABASE_URL it keeps everything in PostgreSQL instead of a file, and any number of such processes serve the same " +
-      "groups: docs/operating.md. They tell each other what is new through the database, or by NATS with NATS_URL; without " +
-      "either, what others write is seen within seconds.",
-    "With --fast-open it answers sealed requests too, at a port of their own, which no proxy may be in front of: half a round " +
-      "trip to the service where both systems allow data in the first packet, and nothing that could be tracked. It " +
-      "offers them over HTTP, at /fast-open. Over plain HTTP that first contact is not authenticated: a man in " +
-      "the middle could offer another key. HTTPS prevents that, and so does the server key, which is shown at the " +
-      "start and which clients may be given as --server-key.",
-    "The keys for that are in fast-open.keys, for the owner alone. Those of the day are replaced daily and destroyed after " +
-      "two days; the server key stays. A data folder is for one service at a time.",
-    "Several such processes behind one address share these keys with --fast-open-keys shared: they are then in the database, " +
-      "sealed under a secret that each process is given, by --fast-open-secret or as " +
-      `${SECRET_VARIABLE} (64 hexadecimal digits, as openssl rand -hex 32 makes them). With keys of their own, a client ` +
-      "that meets another process than before loses a round trip, and the server key is another at each.",
-  ],
   options: {
-    port: withDefault(DEFAULT_PORT, { placeholder: "PORT", help: "where to listen; 0: any that is free", read: port }),
+    port: withDefault(DEFAULT_PORT, { placeholder: "PORT", read: port }),
     host: withDefault(DEFAULT_HOST, {
       placeholder: "HOST",
-      help: "the address to listen at",
       read: nonEmpty("host"),
     }),
     data: dataOption,
     database: databaseOption,
     nats: optional({
       placeholder: "URL,…",
-      help: "servers of NATS that carry the hints between such processes",
       read: natsUrls,
       variable: "NATS_URL",
     }),
     connections: withDefault(10_000, {
       placeholder: "N",
-      help: "connections at a time: 1/8 for an address, 1/4 for a network",
       read: connections,
     }),
     "trust-proxy": optional({
       placeholder: "ADDRESS,…",
-      help: "proxies in front (or networks of them) whose X-Forwarded-For is believed",
       read: proxies,
     }),
     "public-url": optional({
       placeholder: "URL",
-      help: "what browsers open, as https://chat.example.org/ (a path may follow)",
       read: publicUrl,
     }),
     "allow-origin": optional({
       placeholder: "ORIGIN,…",
-      help: "other origins whose pages may use it, as https://app.example.org",
       read: origins,
     }),
     "allow-host": optional({
       placeholder: "NAME,…",
-      help: "names to answer to beside this machine's own and the public one",
       read: hosts,
     }),
     quota: optional({
       placeholder: "SIZE",
-      help: "the most that it may take on the disk; then it is only read (file: 10G)",
       read: size,
     }),
-    "no-blobs": flag("keep no blobs: attachments are refused"),
+    "no-blobs": flag(),
     retention: withDefault(30, {
       placeholder: "DAYS",
-      help: "how long messages are kept; commits six times as long",
       read: days,
     }),
     metrics: optional({
       placeholder: "PORT",
-      help: "metrics for Prometheus, at http://127.0.0.1:PORT/metrics (or HOST:PORT)",
       read: metricsPlace,
     }),
     drain: optional({
       placeholder: "SECONDS",
-      help: "at the end, hand clients over for so long (database: 10; file: 0)",
       read: drainTime,
     }),
-    "fast-open": flag("answer sealed requests too"),
+    "fast-open": flag(),
     "fast-open-port": optional({
       placeholder: "PORT",
-      help: "where to listen for them (default: the next port; 0: any that is free)",
       read: port,
     }),
     "fast-open-policy": withDefault<"private" | "off">("private", {
       placeholder: "POLICY",
-      help: "private: data in the first packet, no cookie; off: none there",
       read: policy,
     }),
     "fast-open-keys": keysOption,

@@ -11,17 +11,10 @@ import { withProgress } from "../terminal/progress.js"
 import type { Style } from "../terminal/style.js"
 
 export const trace = command({
-  summary: "find in a packet capture what links connections to one client",
-  description: [
-    "Reads pcap and pcapng, as tcpdump and Wireshark write them, and shows what an observer of the same packets learns: " +
-      "TCP Fast Open cookies and their chains, reused TLS tickets, ports, timestamps, addresses.",
-    "It names what it could not read. Exit codes: 0 when something links connections, or when the whole capture was read " +
-      "and nothing does; 4 when no link was found but a part of the capture was not read; 1 when nothing could be read.",
-  ],
-  operand: { placeholder: "FILE", help: "the capture" },
+  operand: { placeholder: "FILE" },
   options: {
-    html: optional({ placeholder: "OUT", help: "write a page with the timeline too", read: nonEmpty("file") }),
-    json: flag("write what was found as one JSON value"),
+    html: optional({ placeholder: "OUT", read: nonEmpty("file") }),
+    json: flag(),
   },
   async run({ html, json }, { terminal, operand: file }) {
     const report = await withProgress(terminal, `Reading ${file}`, () => read(file))

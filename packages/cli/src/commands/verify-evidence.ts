@@ -7,15 +7,7 @@ import { exitCodes, Failure } from "../failure.js"
 import { printableLine } from "../terminal/printable.js"
 
 export const verifyEvidence = command({
-  summary: "check that a service has contradicted itself",
-  description: [
-    "Reads a file of evidence and checks that one key has signed two different histories of a conversation. It asks nobody. " +
-      "When a service shows members different histories, conclave chat and conclave receive write such a file beside the " +
-      "profile, and tell its name.",
-    "Compare the key that it shows with the one that your own profile knows, and with that of others: whoever has made up " +
-      "a key can sign anything with it. To see it: conclave inspect service --profile FILE --full",
-  ],
-  operand: { placeholder: "FILE", help: "the evidence" },
+  operand: { placeholder: "FILE" },
   options: {},
   async run(_, { terminal, operand: file }) {
     const { serviceKey, groupId, seq, incarnation } = check(file)

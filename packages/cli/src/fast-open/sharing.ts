@@ -6,11 +6,10 @@ import { nonEmpty } from "../options.js"
 import type { Terminal } from "../terminal/terminal.js"
 
 /** Gives the secret itself, where no file does. */
-export const SECRET_VARIABLE = "CONCLAVE_FAST_OPEN_SECRET"
+const SECRET_VARIABLE = "CONCLAVE_FAST_OPEN_SECRET"
 
 export const keysOption = optional({
   placeholder: "WHOSE",
-  help: "own (default), or shared with all processes on the database",
   read(text: string): "own" | "shared" {
     if (text === "own" || text === "shared") return text
     throw new UsageError("must be own or shared")
@@ -18,7 +17,6 @@ export const keysOption = optional({
 })
 export const secretOption = optional({
   placeholder: "FILE",
-  help: "what shared keys are sealed under there: 64 hexadecimal digits",
   read: nonEmpty("file"),
 })
 

@@ -1,5 +1,5 @@
 import { main as english } from "./en/main.js"
-import { type Language, languages, type Words } from "./form.js"
+import { type CommandWords, type HelpWords, type Language, languages, type Words } from "./form.js"
 import { setLocale } from "./locale.js"
 
 export { english }
@@ -27,6 +27,27 @@ export async function speak({ language, locale }: Spoken): Promise<void> {
   inUse = language === "de" ? (await import("./de/main.js")).main : english
   spoken = language
   setLocale(locale)
+}
+
+/** The help, in the language in use or in `of`. */
+export async function helpWords(of = spoken): Promise<HelpWords> {
+  return of === "de" ? (await import("./de/help.js")).help : (await import("./en/help.js")).help
+}
+
+/** Of a command, or of a part as `admin status`. @throws TypeError of one that has no words */
+export function commandWords({ people, service, machine }: HelpWords, name: string): CommandWords {
+  const all: Readonly<Record<string, CommandWords>> = { ...people, ...service, ...machine }
+  const found = all[name]
+  if (found === undefined) throw new TypeError(`the command ${name} has no words`)
+  return found
+}
+
+/** What an option is for. */
+export function optionWords(help: HelpWords, { options = {} }: CommandWords, name: string): string {
+  const shared: Readonly<Record<string, string>> = help.options
+  const found = options[name] ?? shared[name]
+  if (found === undefined) throw new TypeError(`the option ${name} has no words`)
+  return found
 }
 
 export function isLanguage(text: string): text is Language {

@@ -144,7 +144,7 @@ const rows: readonly Row[] = [
   // The services.
   [/^there is no room left for this conversation$/, () => "für diese Unterhaltung ist kein Platz mehr"],
   [/^there is no room left at the service$/, () => "beim Dienst ist kein Platz mehr"],
-  [/^the operator has suspended this name: (.+)$/s, (why) => `der Betreiber hat diesen Namen ausgesetzt: „${why}“`],
+  [/^the operator has suspended this name: (.+)$/s, (why) => `der Betreiber hat diesen Namen gesperrt: „${why}“`],
   [/^name: it has (?:had many|\d+) devices.*$/, () => "zu diesem Namen gehören schon zu viele Geräte"],
   [/^name: (.+)$/, (why) => nameFault(why)],
   [/^text: its normal form is .*$/, () => "er ist nicht in der Normalform"],

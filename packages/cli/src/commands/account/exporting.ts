@@ -4,12 +4,7 @@ import { exitCodes, Failure } from "../../failure.js"
 import { adminOptions, named, withOperator } from "../admin/operator.js"
 
 export const exportAccount = command({
-  summary: "print all that is held under a name, as JSON",
-  description: [
-    "Devices, key packages, and the sizes and times of what waits in inboxes. notKnown says in plain words what the service " +
-      "cannot know of the name.",
-  ],
-  operand: { placeholder: "NAME", help: "the name" },
+  operand: { placeholder: "NAME" },
   options: adminOptions,
   async run(place, { terminal, operand }) {
     const who = named(operand)

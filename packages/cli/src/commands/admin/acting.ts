@@ -5,19 +5,12 @@ import { printableLine } from "../../terminal/printable.js"
 import { adminOptions, does, named, reason, withOperator } from "./operator.js"
 
 const acting = {
-  reason: required({ placeholder: "TEXT", help: "why: kept in the log of what was done", read: reason }),
+  reason: required({ placeholder: "TEXT", read: reason }),
   ...adminOptions,
 }
 
 export const suspend = command({
-  summary: "stop serving a name",
-  description: [
-    "The directory answers for the name as for one that nobody has, its key packages are not handed out, no Welcome is " +
-      "put into its inboxes, and what its devices sign is refused: its person is shown the reason. The name stays taken.",
-    "The service cannot take anybody out of a conversation: what is asked of a group names no account. A member who is " +
-      "suspended reads and writes there until another member removes that person.",
-  ],
-  operand: { placeholder: "NAME", help: "the name to suspend" },
+  operand: { placeholder: "NAME" },
   options: acting,
   async run(given, { terminal, operand }) {
     const who = named(operand)
@@ -31,9 +24,7 @@ export const suspend = command({
 })
 
 export const resume = command({
-  summary: "let a suspended name be used again",
-  description: ["It is as it was before. Welcomes that waited when it was suspended, and are kept still, arrive."],
-  operand: { placeholder: "NAME", help: "the name" },
+  operand: { placeholder: "NAME" },
   options: acting,
   async run(given, { terminal, operand }) {
     const who = named(operand)
@@ -47,12 +38,7 @@ export const resume = command({
 })
 
 export const closeGroup = command({
-  summary: "delete all there is of a group for good",
-  description: [
-    "Its id is never used again. Members keep their histories, are told that the service does not have the conversation, " +
-      "and can go on in a new group. Backups from before have it still.",
-  ],
-  operand: { placeholder: "ID", help: "the id, as conclave admin groups shows it" },
+  operand: { placeholder: "ID" },
   options: acting,
   async run(given, { terminal, operand }) {
     if (!/^([0-9a-f]{2}){1,64}$/i.test(operand)) {

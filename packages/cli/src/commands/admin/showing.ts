@@ -8,13 +8,9 @@ import { align } from "../../terminal/table.js"
 import type { Terminal } from "../../terminal/terminal.js"
 import { adminOptions, type Serving, withOperator } from "./operator.js"
 
-const showing = { json: flag("print JSON"), ...adminOptions }
+const showing = { json: flag(), ...adminOptions }
 
 export const status = command({
-  summary: "sizes, ages, and what is suspended or closed",
-  description: [
-    "It reads the whole file, in one transaction: beside a busy service, its write-ahead log grows meanwhile.",
-  ],
   options: showing,
   async run({ json, ...place }, { terminal }) {
     const [found, serving] = await withOperator(
@@ -73,7 +69,6 @@ function statusRows(found: ServiceStatus, serving: Serving): [string, string][] 
 }
 
 export const groups = command({
-  summary: "ids, sizes and times of groups: no more is known",
   options: showing,
   async run({ json, ...place }, { terminal }) {
     const found = await withOperator(place, { readonly: true }, (operator) => operator.groups())
@@ -84,9 +79,8 @@ export const groups = command({
 })
 
 export const names = command({
-  summary: "registered names, and how many devices each has",
   options: {
-    like: optional({ placeholder: "TEXT", help: "only those that have TEXT in them", read: nonEmpty("text") }),
+    like: optional({ placeholder: "TEXT", read: nonEmpty("text") }),
     ...showing,
   },
   async run({ json, like, ...place }, { terminal }) {
@@ -104,10 +98,6 @@ export const names = command({
 })
 
 export const actions = command({
-  summary: "what was suspended, closed and erased: when, by whom, why",
-  description: [
-    "Nothing is taken out of it. It is in backups, and a restore with --replace keeps what came after one.",
-  ],
   options: showing,
   async run({ json, ...place }, { terminal }) {
     const found = await withOperator(place, { readonly: true }, (operator) => operator.actions())

@@ -11,12 +11,7 @@ const DIGITS_SHOWN = 16
 export const deviceOptions = { as: asOption, server: serverOption, data: dataOption, ...fastOpenOptions }
 
 export const listDevices = command({
-  summary: "list the devices of your name, the oldest first",
-  description: [
-    "Which devices the directory lists for your name, which one signed for which, and which were revoked. One that none of " +
-      "your devices has signed for is marked as unknown.",
-  ],
-  options: { ...deviceOptions, json: flag("as one JSON array") },
+  options: { ...deviceOptions, json: flag() },
   async run({ json, ...choice }, { terminal }) {
     await using client = (await openProfile(choice, { terminal, live: false })).client
     const found = await client.ownDevices().catch(async (error: unknown) => {

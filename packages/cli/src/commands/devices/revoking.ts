@@ -9,18 +9,11 @@ import { deviceOptions, inWords } from "./listing.js"
 const DIGITS_MIN = 8
 
 export const revokeDevice = command({
-  summary: "revoke a device of your name, for good",
-  description: [
-    "Nobody invites it any more, and it is taken out of every conversation: of those that this profile is in, at once. What the " +
-      "device has signed for is revoked with it, but for what --keep names.",
-    "ID is as conclave devices list shows it. A device that was registered before this one cannot be revoked by it.",
-  ],
-  operand: { placeholder: "ID", help: "the device, by 8 digits or more" },
+  operand: { placeholder: "ID" },
   options: {
     ...deviceOptions,
     keep: optional({
       placeholder: "IDS",
-      help: "devices that it signed for and that stay, with commas",
       read: (text) => text.split(","),
     }),
   },

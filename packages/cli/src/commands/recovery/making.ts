@@ -6,12 +6,7 @@ import { deviceOptions } from "../devices/listing.js"
 import { asFailure, plain, TypedKeys } from "./typed.js"
 
 export const makeRecoveryKey = command({
-  summary: "show a new recovery key, and set it",
-  description: [
-    "The key is shown once, and nothing keeps it. It holds when you have typed it from what you wrote down. Only the oldest device " +
-      "of a name can do this, and only while the name has none; --replace asks for the one that it has.",
-  ],
-  options: { ...deviceOptions, replace: flag("in the place of the recovery key that you have") },
+  options: { ...deviceOptions, replace: flag() },
   async run({ replace, ...choice }, { terminal }) {
     using typed = new TypedKeys(terminal)
     await using client = (await openProfile(choice, { terminal, live: false })).client

@@ -10,16 +10,11 @@ import { asFailure, TypedKeys } from "./typed.js"
 const ids = (text: string) => text.split(",")
 
 export const useRecoveryKey = command({
-  summary: "return to your name, and revoke lost devices",
-  description: [
-    "The key comes from the input. Where this profile is new, it becomes a device of the name. Then --revoke names devices that " +
-      "are lost or stolen, or --revoke-others all but this one and those of --keep. What is revoked is so for good.",
-  ],
   options: {
     ...deviceOptions,
-    revoke: optional({ placeholder: "IDS", help: "devices to revoke, with commas", read: ids }),
-    "revoke-others": flag("revoke all devices but this one and those to keep"),
-    keep: optional({ placeholder: "IDS", help: "devices that stay, with commas", read: ids }),
+    revoke: optional({ placeholder: "IDS", read: ids }),
+    "revoke-others": flag(),
+    keep: optional({ placeholder: "IDS", read: ids }),
   },
   async run({ revoke, keep = [], "revoke-others": others, ...choice }, { terminal }) {
     if (others && revoke !== undefined) throw new UsageError(words().recovery.exclusive)
