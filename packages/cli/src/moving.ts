@@ -2,6 +2,7 @@ import type { AuthIntake, AuthSource } from "@conclave/auth/store"
 import { equalBytes } from "@conclave/crypto"
 import type { DeliveryIntake, DeliverySource, GroupHead } from "@conclave/delivery/store"
 import { Failure } from "./failure.js"
+import { words } from "./words/words.js"
 
 export interface MovedFrom {
   readonly delivery: DeliverySource
@@ -48,21 +49,20 @@ async function pour<T>(parts: AsyncIterable<T>, take: (part: T) => Promise<void>
 export async function compare(from: MovedFrom, to: MovedTo): Promise<MovedCounts> {
   const [there, here] = [await countsOf(from), await countsOf(to)]
   for (const [type, count] of Object.entries(there) as [keyof MovedCounts, number][]) {
-    if (here[type] !== count) throw differing(`${here[type]} records of the type ${type}, the file has ${count}`)
+    if (here[type] !== count) throw differing(words().migrate.otherCount(here[type], type, count))
   }
   const heads = to.delivery.heads()[Symbol.asyncIterator]()
   let [page, at]: [readonly GroupHead[], number] = [[], 0]
   for await (const expected of from.delivery.heads()) {
     for (const head of expected) {
       if (at === page.length) [page, at] = [(await heads.next()).value ?? [], 0]
-      if (!isSame(head, page[at++])) throw differing(`another log of the group ${hex(head.groupId)}`)
+      if (!isSame(head, page[at++])) throw differing(words().migrate.otherLog(hex(head.groupId)))
     }
   }
   return there
 }
 
-const differing = (what: string) =>
-  new Failure(`the database has ${what}: nothing is served from it; conclave migrate begins again when it is run again`)
+const differing = (what: string) => new Failure(words().migrate.differs(what))
 
 function isSame(one: GroupHead, other: GroupHead | undefined): boolean {
   return (

@@ -47,7 +47,7 @@ const things: Readonly<Record<Refusal["kind"], string>> = {
 
 const levels = { peer: "of one address", network: "of one network", all: "of all" } as const
 
-/** Tells what the listeners and the services refuse, without addresses: one line for each kind in ten seconds. */
+/** Lines of the log, which are in English everywhere: operators search for them. Tells what the listeners and the services refuse, without addresses: one line for each kind in ten seconds. */
 export class RefusalLog extends RefusalCounts<Refusal> {
   constructor(tell: (line: string) => void) {
     super((refusal, count) => tell(inWords(refusal, count)))

@@ -11,6 +11,7 @@ import { keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption } from "../options.js"
 import { jsonOf } from "../terminal/json.js"
 import { printableLine } from "../terminal/printable.js"
+import { words } from "../words/words.js"
 
 export const backup = command({
   operand: { placeholder: "FILE" },
@@ -22,14 +23,13 @@ export const backup = command({
   async run({ data, force, json }, { terminal, operand }) {
     const folder = dataFolder(data)
     const file = serviceFile(folder)
-    if (!existsSync(file)) throw new Failure(`there is no service in ${folder}: ${file} does not exist`)
+    if (!existsSync(file)) throw new Failure(words().files.noService(folder, file))
     const to = resolve(operand)
     checkTarget(to, { folder, force })
     const serverKey = serverKeyIn(keyFile(folder), nodeProvider())
     const at = Date.now()
     write({ file, to, at, force, serverKey })
     serverKey?.fill(0)
-    const keys = serverKey === undefined ? "and secret for passes" : "secret for passes and server key"
     if (json) {
       const told = {
         file: to,
@@ -40,11 +40,10 @@ export const backup = command({
       await terminal.write(`${jsonOf(told)}\n`)
       return exitCodes.done
     }
-    await terminal.write(
-      `${printableLine(to)} holds the service as it was at ${timeOf(at)}, with its signing key, ${keys}: keep it secret.\n`,
-    )
+    const said = words().backup
+    await terminal.write(`${said.holds(printableLine(to), timeOf(at), serverKey !== undefined)}\n`)
     const blobs = blobsFile(file)
-    if (existsSync(blobs)) terminal.tell(`blobs are not in it: they are in ${printableLine(blobs)}`)
+    if (existsSync(blobs)) terminal.tell(said.blobs(printableLine(blobs)))
     return exitCodes.done
   },
 })
@@ -58,18 +57,19 @@ interface Target {
 }
 
 function checkTarget(to: string, { folder, force }: Target): void {
+  const said = words().backup
   const into = dirname(to)
   const found = statSync(into, { throwIfNoEntry: false })
-  if (found === undefined) throw new Failure(`${into}: there is no such folder; make it first, or give another`)
-  if (!found.isDirectory()) throw new Failure(`${into} is not a folder; give a file in a folder`)
+  if (found === undefined) throw new Failure(said.noFolder(into))
+  if (!found.isDirectory()) throw new Failure(said.notAFolder(into))
   if (!existsSync(to)) return
-  if (statSync(to).isDirectory()) throw new Failure(`${to} is a folder; give a file in it: ${join(to, "backup")}`)
-  if (!force) throw new Failure(`${to} exists already; --force replaces it`)
+  if (statSync(to).isDirectory()) throw new Failure(said.isAFolder(to, join(to, "backup")))
+  if (!force) throw new Failure(words().files.exists(to))
   const { dev, ino } = statSync(to)
   for (const own of [serviceFile(folder), blobsFile(serviceFile(folder)), keyFile(folder)]) {
     if (!existsSync(own)) continue
     const it = statSync(own)
-    if (it.dev === dev && it.ino === ino) throw new Failure(`${to} is the service's own file: give another`)
+    if (it.dev === dev && it.ino === ino) throw new Failure(said.ownFile(to))
   }
 }
 
@@ -90,7 +90,7 @@ function write({ file, to, at, force, serverKey }: Writing): void {
     else keepAs(temporary, to)
   } catch (error) {
     const { code, name } = error as NodeJS.ErrnoException
-    if (code === "EEXIST") throw new Failure(`${to} exists already; --force replaces it`, { cause: error })
+    if (code === "EEXIST") throw new Failure(words().files.exists(to), { cause: error })
     if (name === "StoreUnavailable") throw whyUnusable(file, error)
     const { path } = error as NodeJS.ErrnoException
     if (path === temporary) throw Object.assign(error as NodeJS.ErrnoException, { path: to })

@@ -12,6 +12,7 @@ import { compare, countsOf, type MovedCounts, moveAll } from "../moving.js"
 import { nonEmpty, postgresUrl } from "../options.js"
 import { showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { words } from "../words/words.js"
 import { naming, requireOwner } from "./admin/operator.js"
 
 export const migrate = command({
@@ -33,31 +34,27 @@ export const migrate = command({
     const { service, moved } = source
     await using intake = await naming(place, () => openIntake({ url, service, sha256, isMoved: moved !== undefined }))
     if (intake.state === "ready") {
-      await terminal.write(`${file} was moved to ${moved!.place} already, ${timeOf(moved!.at)}.\n`)
+      await terminal.write(`${words().migrate.moved(file, moved!.place, timeOf(moved!.at))}\n`)
       return exitCodes.done
     }
-    if (intake.state === "again") terminal.tell("an earlier move was cut: it begins again")
+    if (intake.state === "again") terminal.tell(words().migrate.again)
     const begin = performance.now()
     const counts = await naming(place, () => bring({ source, intake, terminal }))
     const seconds = (performance.now() - begin) / 1_000
     await naming(file, () => source.mark({ at: Date.now(), place }))
     await naming(place, () => intake.finish())
-    await terminal.write(
-      `${file} was moved to ${place}, in ${seconds.toFixed(1)} s: ${inWords(counts)}.\n${AFTERWARDS}\n`,
-    )
+    const said = words().migrate
+    const time = words().units.number(seconds, 1)
+    await terminal.write(`${said.done(file, place, time, said.counts(counts))}\n${said.afterwards}\n`)
     return exitCodes.done
   },
 })
 
-const AFTERWARDS =
-  "Blobs and push registrations were not moved: what refers to a blob leads nowhere, and clients register again. " +
-  "The file is kept as it was, and marked: no service is started on it. Start gateways with DATABASE_URL."
-
 function fileOf(from: string): string {
   const path = resolve(from)
-  if (!existsSync(path)) throw new Failure(`${path} does not exist`)
+  if (!existsSync(path)) throw new Failure(words().migrate.missing(path))
   const file = statSync(path).isDirectory() ? serviceFile(path) : path
-  if (!existsSync(file)) throw new Failure(`there is no service in ${path}: ${file} does not exist`)
+  if (!existsSync(file)) throw new Failure(words().files.noService(path, file))
   requireOwner(file)
   return file
 }
@@ -70,14 +67,11 @@ interface Bringing {
 
 /** Moves and compares. */
 async function bring({ source, intake, terminal }: Bringing): Promise<MovedCounts> {
+  const said = words().migrate
   const { entry: all } = await countsOf(source)
-  using progress = showProgress(terminal, "moving accounts and groups")
-  await moveAll(source, intake, (entries) => progress.update(`moved ${entries} of ${all} entries`))
-  progress.update("comparing the database with the file")
+  using progress = showProgress(terminal, said.moving)
+  await moveAll(source, intake, (entries) => progress.update(said.movedSoFar(entries, all)))
+  progress.update(said.comparing)
   await intake.settle()
   return compare(source, intake)
 }
-
-const inWords = ({ group, entry, registration, inboxEntry, keyPackage }: MovedCounts) =>
-  `${group} groups with ${entry} entries, ${registration} registered devices, ${keyPackage} key packages, ` +
-  `${inboxEntry} entries of inboxes`

@@ -19,11 +19,12 @@ import { command, flag, optional } from "../arguments.js"
 import { headOf, seeming, whyUnread } from "../causes/file.js"
 import { whyUnusable } from "../causes/service-file.js"
 import { dataFolder, keyFile, openDataFolder, serviceFile } from "../data-folder.js"
-import { exitCodes, Failure } from "../failure.js"
+import { exitCodes, explain, Failure } from "../failure.js"
 import { serverKeyIn, writeServerKey } from "../fast-open/key-file.js"
 import { ageOf, keepAs, syncFolderOf, timeOf } from "../files.js"
 import { dataOption, incarnation } from "../options.js"
 import { printableLine } from "../terminal/printable.js"
+import { words } from "../words/words.js"
 
 export const restore = command({
   operand: { placeholder: "FILE" },
@@ -44,7 +45,7 @@ export const restore = command({
     try {
       requireApart(backup, file)
       if (existsSync(file) && !replace) {
-        throw new Failure(`${file} exists already; with --replace it is kept under a dated name`)
+        throw new Failure(words().backup.replaceable(file))
       }
       rmSync(scratch, { recursive: true, force: true })
       mkdirSync(scratch, { mode: 0o700 })
@@ -54,10 +55,11 @@ export const restore = command({
       const carried = existsSync(file) ? carryActions(file, fresh) : 0
       const suffix = new Date().toISOString().replaceAll(":", "")
       const kept = put(fresh, { file, keys: keyFile(folder), serverKey: attached, suffix })
+      const said = words().backup
       const lines = [
-        `${file} is the service as it was at ${timeOf(at)}, ${ageOf(at)}, with incarnation ${raised}.`,
-        ...kept.map((name) => `What was there is kept as ${name}.`),
-        ...(carried === 0 ? [] : [carried === undefined ? UNKNOWN_ACTIONS : carriedInWords(carried)]),
+        said.restored(file, timeOf(at), ageOf(at), raised),
+        ...kept.map((name) => said.kept(name)),
+        ...(carried === 0 ? [] : [carried === undefined ? said.unknownActions : said.carried(carried)]),
       ]
       isDone = true
       await terminal.write(`${lines.map(printableLine).join("\n")}\n`)
@@ -70,10 +72,6 @@ export const restore = command({
     }
   },
 })
-
-const UNKNOWN_ACTIONS = "It does not tell what was suspended or closed after the backup: see conclave admin log."
-const carriedInWords = (count: number) =>
-  `What the operator did after the backup holds on: ${count} action${count === 1 ? "" : "s"}, see conclave admin log.`
 
 /**
  * Suspends and closes in the fresh file what was suspended and closed in the one that it replaces. Returns how many actions
@@ -103,10 +101,11 @@ function readable(file: string): OperatorFile | undefined {
 function requireApart(backup: string, file: string): void {
   const given = statSync(backup, { throwIfNoEntry: false })
   if (given === undefined) return
-  if (!given.isFile() && !given.isDirectory()) throw new Failure(`${backup} is no regular file: ${GIVE_A_BACKUP}`)
+  const { notRegular, itself, giveOne } = words().backup
+  if (!given.isFile() && !given.isDirectory()) throw new Failure(notRegular(backup, giveOne))
   const present = statSync(file, { throwIfNoEntry: false })
   if (present === undefined || present.dev !== given.dev || present.ino !== given.ino) return
-  throw new Failure(`${file} is ${backup} itself, by a link: restore a copy of it`)
+  throw new Failure(itself(file, backup))
 }
 
 /** A link stays a link. */
@@ -130,16 +129,15 @@ function checked<T>(backup: string, work: () => T): T {
     return work()
   } catch (error) {
     const { name, message } = error as Error
-    if (name !== "StoreUnavailable") throw whyUnread(error as Error, backup, GIVE_A_BACKUP) ?? error
-    const given = { file: backup, command: "restore", next: GIVE_A_BACKUP }
-    const next = message === NO_BACKUP ? `; ${seeming(headOf(backup), given)}` : isDamage(message) ? COPY_AGAIN : ""
-    throw new Failure(`${backup}: ${message}${next}`, { cause: error })
+    const { giveOne, copyAgain } = words().backup
+    if (name !== "StoreUnavailable") throw whyUnread(error as Error, backup, giveOne) ?? error
+    const given = { file: backup, command: "restore", next: giveOne }
+    const next = message === NO_BACKUP ? `; ${seeming(headOf(backup), given)}` : isDamage(message) ? copyAgain : ""
+    throw new Failure(`${backup}: ${explain(error).reason}${next}`, { cause: error })
   }
 }
 
 const NO_BACKUP = "the file is no backup of a service"
-const GIVE_A_BACKUP = "give one that conclave backup has written"
-const COPY_AGAIN = "; copy it here again, or restore another one"
 const isDamage = (message: string) => /^the backup (is|has) /.test(message)
 
 /** Those on the way to a folder that are not there, the innermost first. */
@@ -170,8 +168,7 @@ function formerIncarnation(file: string, given: bigint | undefined): bigint {
   if (!existsSync(file)) return 0n
   const former = named(file, () => settleFile(file))
   if (former !== undefined || given !== undefined) return former ?? 0n
-  const hint = "give --incarnation N, with N above every incarnation that clients have seen"
-  throw new Failure(`${file} is damaged and does not tell its incarnation: ${hint}`)
+  throw new Failure(words().backup.noIncarnation(file))
 }
 
 interface Raising {
@@ -184,7 +181,7 @@ interface Raising {
 async function raise(fresh: string, { backup, former, to }: Raising): Promise<bigint> {
   const crypto = nodeProvider()
   const seen = [1n, former, settleFile(fresh) ?? 0n].reduce((one, other) => (one > other ? one : other))
-  if (to !== undefined && to <= seen) throw new Failure(`--incarnation ${to} is too low: clients may have seen ${seen}`)
+  if (to !== undefined && to <= seen) throw new Failure(words().backup.tooLow(to, seen))
   const sha256 = crypto.hashes["SHA-256"]!.digest
   // By the time: a backup that is restored twice, in two places, is two of them.
   const seconds = BigInt(Math.floor(Date.now() / 1_000))

@@ -29,7 +29,8 @@ import { RefusalLog, turnedAwayInWords } from "../refusal-log.js"
 import { builtPage, type FastOpenService, type RunningService, type ServiceOptions, startService } from "../service.js"
 import { getSystemErrorMessage } from "../system-errors.js"
 import { align } from "../terminal/table.js"
-import type { Terminal } from "../terminal/terminal.js"
+import { type Terminal, tellNote } from "../terminal/terminal.js"
+import { english, words } from "../words/words.js"
 
 export const serve = command({
   options: {
@@ -98,7 +99,7 @@ export const serve = command({
     // Who wrote when and how much is in the file: nobody else on this machine is to read it.
     process.umask(0o077)
     if (given.nats !== undefined && given.database === undefined) {
-      throw new UsageError("--nats is for several processes on one database: give --database, or DATABASE_URL, too")
+      throw new UsageError(words().serve.natsWithoutDatabase)
     }
     const secret = sharedSecret(given, terminal.environment)
     const hasKeyFile = given["fast-open"] && secret === undefined
@@ -126,7 +127,7 @@ export const serve = command({
     const keepsBlobs = !given["no-blobs"]
     const named = { publicUrl, allowedOrigins, ...(allowed && { hosts: allowed }) }
     const proxied = { ...(trustedProxies && { trustedProxies }), ...named }
-    const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow("note:")} ${UNTRUSTED_PROXY}`)
+    const onUntrustedProxy = () => terminal.tell(`${terminal.errorStyle.yellow(NOTE)} ${UNTRUSTED_PROXY}`)
     const onTurnedAway = (it: TurnedAway) => terminal.tell(`${now()} ${turnedAwayInWords(it)}`)
     const told = { onRefusal: refusals.add, onUntrustedProxy, onTurnedAway, onError: faultLog(terminal) }
     const shared = {
@@ -170,6 +171,8 @@ function placeOf(
 
 const now = () => new Date().toISOString()
 
+/** In English, as all that is told while it runs. */
+const NOTE = "note:"
 const UNTRUSTED_PROXY =
   "a proxy seems to stand in front: give --trust-proxy with its address, or all its clients are one requester"
 
@@ -188,14 +191,11 @@ const QUOTA = 10 * 1024 ** 3
 const FILES_BESIDE = 256
 
 /** Each connection takes a file descriptor, and the system has a limit for them. */
-function warnOfFiles(connections: number, { tell, errorStyle }: Terminal): void {
+function warnOfFiles(connections: number, terminal: Terminal): void {
   const limits = (process.report.getReport() as { userLimits?: { open_files?: { soft?: unknown } } }).userLimits
   const files = Number(limits?.open_files?.soft)
   if (!(files < connections + FILES_BESIDE)) return
-  tell(
-    `${errorStyle.yellow("note:")} the system allows ${files} open files, too few for ${connections} connections: ` +
-      `raise the limit (ulimit -n ${connections + FILES_BESIDE}) or give fewer --connections`,
-  )
+  tellNote(terminal, words().serve.fewFiles(files, connections, connections + FILES_BESIDE))
 }
 
 /** One browser opens a handful of connections at a time: that many have to be in an address's share. */
@@ -205,19 +205,13 @@ const CONNECTIONS_MIN = 8 * CONNECTIONS_BY_ADDRESS_MIN
 function connections(text: string): number {
   const number = count(text)
   if (number >= CONNECTIONS_MIN) return number
-  throw new UsageError(
-    `must be at least ${CONNECTIONS_MIN}: an address gets an eighth of them, and a browser alone needs ${CONNECTIONS_BY_ADDRESS_MIN}`,
-  )
+  throw new UsageError(words().values.connections(CONNECTIONS_MIN, CONNECTIONS_BY_ADDRESS_MIN))
 }
 
 function policy(text: string): "private" | "off" {
   if (text === "private" || text === "off") return text
-  if (text === "cookie") {
-    throw new UsageError(
-      "must be private or off: sealed requests need no cookie, and by one every client could be tracked",
-    )
-  }
-  throw new UsageError("must be private or off")
+  const { policy, policyWithoutCookie } = words().values
+  throw new UsageError(text === "cookie" ? policyWithoutCookie : policy)
 }
 
 function openKeys(folder: string): KeyFile {
@@ -237,11 +231,11 @@ interface FastOpenChoice {
 }
 
 /** What this machine cannot do is told once; the same requests then come over ordinary connections. */
-function sealedListening(choice: FastOpenChoice, { tell, errorStyle }: Terminal): FastOpenService {
+function sealedListening(choice: FastOpenChoice, terminal: Terminal): FastOpenService {
   const { server: isSupported, obstacles } = fastOpenSupport()
   const wanted = choice["fast-open-policy"]
   if (wanted === "private" && !isSupported) {
-    tell(`${errorStyle.yellow("note:")} no data in the first packet: ${obstaclesInWords(obstacles, "server")}`)
+    tellNote(terminal, words().service.notInFirstPacket(obstaclesInWords(obstacles, "server")))
   }
   const port = choice["fast-open-port"] ?? (choice.port === 0 ? 0 : choice.port + 1)
   return { port, policy: isSupported ? wanted : "off" }
@@ -255,15 +249,11 @@ async function start(options: ServiceOptions): Promise<RunningService> {
     const { code, name } = error as NodeJS.ErrnoException
     const reason = explain(error).reason
     if (name === "StoreUnavailable") {
-      const isTaken = reason.includes("is in use by")
-      const remedy = isTaken ? "; if a service runs there, stop it, or name another folder with --data" : ""
-      throw new Failure(`${nameOf(place)}: ${reason}${remedy}`, { cause: error })
+      const isTaken = explain(error, english).reason.includes("is in use by")
+      throw new Failure(words().serve.unusable(nameOf(place), reason, isTaken), { cause: error })
     }
     if (name === "OtherSecretError") {
-      const remedy = "give every process on it the same --fast-open-secret"
-      throw new Failure(`${nameOf(place)}: its keys for sealed requests are sealed under another secret; ${remedy}`, {
-        cause: error,
-      })
+      throw new Failure(words().serve.otherSecret(nameOf(place)), { cause: error })
     }
     if (code === "EADDRINUSE") {
       const isSealed = options.fastOpen !== undefined && (error as { port?: number }).port === options.fastOpen.port
@@ -274,12 +264,10 @@ async function start(options: ServiceOptions): Promise<RunningService> {
         : isOfMetrics
           ? [metrics.port, "--metrics"]
           : [port, "--port"]
-      throw new Failure(`port ${taken} of ${host} is in use; give another with ${option}, or ${option} 0 for any`, {
-        cause: error,
-      })
+      throw new Failure(words().serve.portInUse(taken, host, option), { cause: error })
     }
     if (getSystemErrorMessage(error as Error) === undefined) throw error
-    throw new Failure(`cannot listen at ${host} port ${port}: ${reason}`, { cause: error })
+    throw new Failure(words().serve.cannotListen(host, port, reason), { cause: error })
   }
 }
 
@@ -300,39 +288,28 @@ interface Announcement {
 async function announce({ url, fastOpen, metricsUrl }: RunningService, announcement: Announcement): Promise<void> {
   const { terminal, place, host, publicUrl, page, serverKey, policy } = announcement
   const { style } = terminal
+  const said = words().serve
   const isLocal = LOOPBACK_NAMES.includes(host)
   const { address: local, everywhere } = addressToOpen(url)
   const address = publicUrl ?? local
   const rows = [
-    ["  page", page !== undefined ? "at this address, in a browser" : "not built: npm run build"],
-    ["  services", `${address.pathname}delivery and ${address.pathname}auth, over HTTP and WebSocket`],
-    ...(publicUrl === undefined ? [] : [["  listens", `at ${local.href}, for the proxy`]]),
+    page !== undefined ? said.page : said.noPage,
+    said.services(address.pathname),
+    ...(publicUrl === undefined ? [] : [said.listens(local.href)]),
     ...placeRows(place),
-    ...(everywhere ? [["  network", `port ${url.port} of every address of this machine`]] : []),
-    ...(metricsUrl === undefined ? [] : [["  metrics", metricsUrl.href]]),
+    ...(everywhere ? [said.network(url.port)] : []),
+    ...(metricsUrl === undefined ? [] : [said.metrics(metricsUrl.href)]),
     ...(fastOpen && serverKey ? fastOpenRows(fastOpen, { serverKey, policy }) : []),
-    [
-      "  terminal",
+    said.terminal(
       `conclave chat --as NAME --server ${publicUrl === undefined ? address.origin : address.href}${fastOpen ? " --fast-open" : ""}`,
-    ],
+    ),
   ]
   await terminal.write(
-    [`Conclave is at ${style.bold(style.cyan(address.href))}`, ...align(rows), style.dim("  Ctrl-C ends it."), ""].join(
-      "\n",
-    ),
+    [said.at(style.bold(style.cyan(address.href))), ...align(rows), style.dim(said.ends), ""].join("\n"),
   )
   const isPlain = publicUrl?.protocol === "http:" && !LOOPBACK_NAMES.includes(publicUrl.hostname)
-  if (isPlain) {
-    terminal.tell(
-      `${terminal.errorStyle.yellow("note:")} the public URL is without TLS: browsers refuse cryptography to its page`,
-    )
-  }
-  if (!isLocal && publicUrl === undefined) {
-    terminal.tell(
-      `${terminal.errorStyle.yellow("note:")} other machines can reach this port, over HTTP without TLS; messages ` +
-        "stay encrypted, but names, sizes and times are in the clear, and browsers refuse cryptography to the page",
-    )
-  }
+  if (isPlain) tellNote(terminal, said.withoutTls)
+  if (!isLocal && publicUrl === undefined) tellNote(terminal, said.reachable)
 }
 
 /** Without its user and password. */
@@ -342,12 +319,10 @@ function nameOf(place: ServiceOptions["place"]): string {
 }
 
 function placeRows(place: ServiceOptions["place"]): readonly (readonly string[])[] {
-  if ("file" in place) return [["  file", place.file]]
+  if ("file" in place) return [words().serve.file(place.file)]
   const { nats } = place.database
-  return [
-    ["  database", nameOf(place)],
-    ["  hints", nats === undefined ? "by the database" : `by NATS, ${[nats].flat().join(", ")}`],
-  ]
+  const { database, hints } = words().serve
+  return [database(nameOf(place)), hints(nats && [nats].flat().join(", "))]
 }
 
 /** A service that listens at every address (`0.0.0.0`, `::`) is opened here at the loopback address. */
@@ -363,19 +338,18 @@ function fastOpenRows(
   { port, publicKey }: FastOpenServer,
   { serverKey, policy }: Pick<Announcement, "policy"> & { readonly serverKey: Uint8Array },
 ) {
-  const how = policy === "private" ? "in the first packet" : "over ordinary connections"
-  const whose = publicKey === undefined ? "" : ", with keys that all on the database share"
+  const said = words().serve
   return [
-    ["  fast open", `sealed requests ${how}, at port ${port}${whose}`],
-    ["  server key", Buffer.from(serverKey).toString("hex")],
+    said.fastOpen(policy === "private", port, publicKey !== undefined),
+    said.serverKey(Buffer.from(serverKey).toString("hex")),
   ]
 }
 
-/** Tells of each fault once in ten seconds: a full disk meets every request. */
+/** Lines of the log, which are in English everywhere: operators search for them. Tells of each fault once in ten seconds: a full disk meets every request. */
 function faultLog(terminal: Terminal): (error: unknown) => void {
   const last = new Map<string, number>()
   return (error) => {
-    const { reason } = explain(error)
+    const { reason } = explain(error, english)
     const now = performance.now()
     if (now - (last.get(reason) ?? Number.NEGATIVE_INFINITY) < 10_000) return
     if (last.size > 100) last.clear()

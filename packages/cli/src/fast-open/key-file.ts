@@ -2,6 +2,7 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, re
 import type { CryptoProvider } from "@conclave/crypto"
 import { KeyRing } from "@conclave/fast-open"
 import { Failure } from "../failure.js"
+import { words } from "../words/words.js"
 
 const PINNED_KEY_ID = 0
 const PRIVATE_KEY_SIZE = 32
@@ -90,10 +91,7 @@ function load(ring: KeyRing, file: string): void {
   try {
     ring.import(stored)
   } catch (cause) {
-    throw new Failure(
-      `${file}: the keys are damaged; delete the file to begin with others, and tell those who use --server-key`,
-      { cause },
-    )
+    throw new Failure(words().serve.damagedKeys(file), { cause })
   }
   stored.fill(0)
 }

@@ -4,6 +4,7 @@ import { optional } from "../arguments.js"
 import { explain, Failure, UsageError } from "../failure.js"
 import { nonEmpty } from "../options.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { english, words } from "../words/words.js"
 
 /** Gives the secret itself, where no file does. */
 const SECRET_VARIABLE = "CONCLAVE_FAST_OPEN_SECRET"
@@ -12,7 +13,7 @@ export const keysOption = optional({
   placeholder: "WHOSE",
   read(text: string): "own" | "shared" {
     if (text === "own" || text === "shared") return text
-    throw new UsageError("must be own or shared")
+    throw new UsageError(words().values.ownOrShared)
   },
 })
 export const secretOption = optional({
@@ -35,23 +36,19 @@ export interface SharingChoice {
 export function sharedSecret(choice: SharingChoice, environment: NodeJS.ProcessEnv): Uint8Array | undefined {
   const { "fast-open-keys": keys, "fast-open-secret": file, database } = choice
   if (keys !== undefined && !choice["fast-open"]) {
-    throw new UsageError("--fast-open-keys is for sealed requests: give --fast-open too")
+    throw new UsageError(words().serve.keysWithoutFastOpen)
   }
   if (keys !== "shared") {
     if (file === undefined) return undefined
-    throw new UsageError("--fast-open-secret is for keys that processes share: give --fast-open-keys shared too")
+    throw new UsageError(words().serve.secretWithoutShared)
   }
   if (database === undefined) {
-    throw new UsageError(
-      "--fast-open-keys shared is for several processes on one database: give --database, or DATABASE_URL, too",
-    )
+    throw new UsageError(words().serve.sharedWithoutDatabase)
   }
   if (file !== undefined) return secretIn(read(file), file)
   const given = environment[SECRET_VARIABLE]
   if (given === undefined || given === "") {
-    throw new UsageError(
-      `--fast-open-keys shared needs a secret: give --fast-open-secret, or ${SECRET_VARIABLE}, with 64 hexadecimal digits`,
-    )
+    throw new UsageError(words().serve.sharedWithoutSecret(SECRET_VARIABLE))
   }
   return secretIn(given, SECRET_VARIABLE)
 }
@@ -68,17 +65,20 @@ function read(file: string): string {
 function secretIn(text: string, from: string): Uint8Array {
   const digits = text.trim()
   if (/^[0-9a-f]{64}$/i.test(digits)) return Uint8Array.from(Buffer.from(digits, "hex"))
-  throw new Failure(`${from} must hold 64 hexadecimal digits (32 bytes), as openssl rand -hex 32 makes them`)
+  throw new Failure(words().serve.notASecret(from))
 }
 
-/** What shared keys are told of, once for each change. */
+/** What shared keys are told of, once for each change: lines of the log, which are in English everywhere. */
 export function sharing(secret: Uint8Array, { tell }: Terminal): SharedSealing {
   const now = () => new Date().toISOString()
   return {
     secret,
     onRegisterLost: (error) =>
-      tell(`${now()} the strike register is away: sealed requests take a round trip more (${explain(error).reason})`),
+      tell(
+        `${now()} the strike register is away: sealed requests take a round trip more (${explain(error, english).reason})`,
+      ),
     onRegisterRegained: () => tell(`${now()} the strike register answers again`),
-    onKeysLost: (error) => tell(`${now()} the keys for sealed requests cannot be looked at: ${explain(error).reason}`),
+    onKeysLost: (error) =>
+      tell(`${now()} the keys for sealed requests cannot be looked at: ${explain(error, english).reason}`),
   }
 }

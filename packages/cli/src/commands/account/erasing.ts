@@ -1,6 +1,7 @@
 import { command, required } from "../../arguments.js"
 import { exitCodes, Failure } from "../../failure.js"
 import { printableLine } from "../../terminal/printable.js"
+import { words } from "../../words/words.js"
 import { adminOptions, does, named, reason, withOperator } from "../admin/operator.js"
 
 export const eraseAccount = command({
@@ -14,8 +15,8 @@ export const eraseAccount = command({
     const isDone = await withOperator(given, { readonly: false }, (operator) =>
       operator.erase(who, does(given, terminal.environment)),
     )
-    if (!isDone) throw new Failure(`nobody has the name ${who}`)
-    await terminal.write(`${who} is erased: ${printableLine(given.reason)}\n`)
+    if (!isDone) throw new Failure(words().admin.nobody(who))
+    await terminal.write(`${words().admin.erased(who, printableLine(given.reason))}\n`)
     return exitCodes.done
   },
 })

@@ -1,6 +1,7 @@
 import { accountDocument } from "@conclave/auth/store"
 import { command } from "../../arguments.js"
 import { exitCodes, Failure } from "../../failure.js"
+import { words } from "../../words/words.js"
 import { adminOptions, named, withOperator } from "../admin/operator.js"
 
 export const exportAccount = command({
@@ -9,7 +10,7 @@ export const exportAccount = command({
   async run(place, { terminal, operand }) {
     const who = named(operand)
     const found = await withOperator(place, { readonly: true }, (operator) => operator.account(who))
-    if (found === undefined) throw new Failure(`nobody has the name ${who}`)
+    if (found === undefined) throw new Failure(words().admin.nobody(who))
     await terminal.write(`${accountDocument(found)}\n`)
     return exitCodes.done
   },

@@ -2,6 +2,7 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { command, required } from "../../arguments.js"
 import { exitCodes, Failure, UsageError } from "../../failure.js"
 import { printableLine } from "../../terminal/printable.js"
+import { words } from "../../words/words.js"
 import { adminOptions, does, named, reason, withOperator } from "./operator.js"
 
 const acting = {
@@ -17,8 +18,8 @@ export const suspend = command({
     const isDone = await withOperator(given, { readonly: false }, (operator) =>
       operator.suspend(who, does(given, terminal.environment)),
     )
-    if (!isDone) throw new Failure(`nobody has the name ${who}`)
-    await terminal.write(`${who} is suspended: ${printableLine(given.reason)}\n`)
+    if (!isDone) throw new Failure(words().admin.nobody(who))
+    await terminal.write(`${words().admin.suspended(who, printableLine(given.reason))}\n`)
     return exitCodes.done
   },
 })
@@ -31,8 +32,8 @@ export const resume = command({
     const isDone = await withOperator(given, { readonly: false }, (operator) =>
       operator.resume(who, does(given, terminal.environment)),
     )
-    if (!isDone) throw new Failure(`the name ${who} is not suspended`)
-    await terminal.write(`${who} may be used again\n`)
+    if (!isDone) throw new Failure(words().admin.notSuspended(who))
+    await terminal.write(`${words().admin.resumed(who)}\n`)
     return exitCodes.done
   },
 })
@@ -41,16 +42,14 @@ export const closeGroup = command({
   operand: { placeholder: "ID" },
   options: acting,
   async run(given, { terminal, operand }) {
-    if (!/^([0-9a-f]{2}){1,64}$/i.test(operand)) {
-      throw new UsageError("ID must be the id of a group in hexadecimal digits, as conclave admin groups shows it")
-    }
+    if (!/^([0-9a-f]{2}){1,64}$/i.test(operand)) throw new UsageError(words().admin.notAnId)
     const id = Uint8Array.from(Buffer.from(operand, "hex"))
     const sha256 = nodeProvider().hashes["SHA-256"]!.digest
     const isDone = await withOperator(given, { readonly: false }, (operator) =>
       operator.closeGroup(id, { ...does(given, terminal.environment), sha256 }),
     )
-    if (!isDone) throw new Failure("there is no group with this id")
-    await terminal.write(`${operand.toLowerCase()} is closed: ${printableLine(given.reason)}\n`)
+    if (!isDone) throw new Failure(words().admin.noGroup)
+    await terminal.write(`${words().admin.closed(operand.toLowerCase(), printableLine(given.reason))}\n`)
     return exitCodes.done
   },
 })

@@ -4,6 +4,7 @@ import { command, optional, required } from "../../arguments.js"
 import { databaseName } from "../../database.js"
 import { exitCodes, Failure } from "../../failure.js"
 import { incarnation } from "../../options.js"
+import { words } from "../../words/words.js"
 import { adminOptions, does, naming, reason } from "./operator.js"
 
 export const announceRestore = command({
@@ -13,11 +14,7 @@ export const announceRestore = command({
     database: adminOptions.database,
   },
   async run({ database: url, incarnation: to, ...given }, { terminal }) {
-    if (url === undefined) {
-      throw new Failure(
-        "this is for a service in PostgreSQL: give --database, or DATABASE_URL; a file has conclave restore",
-      )
-    }
+    if (url === undefined) throw new Failure(words().admin.notADatabase)
     const { OperatorDatabase } = await import("@conclave/postgres")
     const place = databaseName(url)
     const announced = await naming(place, async () => {
@@ -27,11 +24,9 @@ export const announceRestore = command({
         return (await raiseIncarnation(store, nodeProvider(), { to })).incarnation
       }, action)
     }).catch((error) => {
-      throw error instanceof RangeError ? new Failure(`${place}: --incarnation ${to}: ${error.message}`) : error
+      throw error instanceof RangeError ? new Failure(words().admin.notAnnounced(place, to, error.message)) : error
     })
-    await terminal.write(
-      `${place} announces that it was restored, with incarnation ${announced}: gateways may start.\n`,
-    )
+    await terminal.write(`${words().admin.announced(place, announced)}\n`)
     return exitCodes.done
   },
 })

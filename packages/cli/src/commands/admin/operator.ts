@@ -9,6 +9,7 @@ import { dataFolder, serviceFile } from "../../data-folder.js"
 import { databaseName, databaseOption } from "../../database.js"
 import { explain, Failure, UsageError } from "../../failure.js"
 import { dataOption, name } from "../../options.js"
+import { words } from "../../words/words.js"
 
 export const adminOptions = { data: dataOption, database: databaseOption }
 
@@ -18,7 +19,7 @@ const REASON_LENGTH_MAX = 200
 export function reason(text: string): string {
   const trimmed = text.trim()
   if (trimmed === "" || trimmed.length > REASON_LENGTH_MAX || /\p{C}/u.test(trimmed)) {
-    throw new UsageError(`must be a reason: one line of 1 to ${REASON_LENGTH_MAX} characters`)
+    throw new UsageError(words().values.reason(REASON_LENGTH_MAX))
   }
   return trimmed
 }
@@ -28,7 +29,7 @@ export function named(text: string): string {
   try {
     return name(text)
   } catch (error) {
-    throw error instanceof UsageError ? new UsageError(`NAME ${error.message}`) : error
+    throw error instanceof UsageError ? new UsageError(words().admin.operand(error.message)) : error
   }
 }
 
@@ -72,7 +73,7 @@ export async function withOperator<T>({ data, database }: OperatedPlace, opening
 async function withFile<T>(data: string | undefined, { readonly }: Opening, work: Work<T>): Promise<T> {
   const folder = dataFolder(data)
   const path = serviceFile(folder)
-  if (!existsSync(path)) throw new Failure(`there is no service in ${folder}: ${path} does not exist`)
+  if (!existsSync(path)) throw new Failure(words().files.noService(folder, path))
   requireOwner(path)
   const before = statSync(path)
   return explained(whyUnusable, path, async () => {
@@ -80,7 +81,7 @@ async function withFile<T>(data: string | undefined, { readonly }: Opening, work
     const value = await work(file, () => ({ type: "file", holder: lockHolder(path), moved: file.moved() }))
     const after = statSync(path)
     if (!readonly && (after.ino !== before.ino || after.dev !== before.dev)) {
-      throw new Failure(`${path} was replaced by a restore in this moment: do it again`)
+      throw new Failure(words().admin.replaced(path))
     }
     return value
   })
@@ -89,7 +90,7 @@ async function withFile<T>(data: string | undefined, { readonly }: Opening, work
 /** Files that another user's process makes beside a service's file would be in the service's way. */
 export function requireOwner(path: string): void {
   if (process.getuid === undefined || statSync(path).uid === process.getuid()) return
-  throw new Failure(`${path} belongs to another user of this system: run this as its owner`)
+  throw new Failure(words().admin.notOwner(path))
 }
 
 async function withDatabase<T>(url: string, work: Work<T>): Promise<T> {

@@ -6,6 +6,7 @@ import { nonEmpty } from "../../options.js"
 import { printableLine } from "../../terminal/printable.js"
 import { align } from "../../terminal/table.js"
 import type { Terminal } from "../../terminal/terminal.js"
+import { words } from "../../words/words.js"
 import { adminOptions, type Serving, withOperator } from "./operator.js"
 
 const showing = { json: flag(), ...adminOptions }
@@ -33,38 +34,41 @@ function servingInJson(serving: Serving): object {
 const orNull = ({ oldestAt, ...rest }: ServiceStatus) => ({ ...rest, oldestAt: oldestAt ?? null })
 
 function servedInWords(serving: Serving): string {
-  if (serving.type === "database") return `gateways have ${serving.connections} connections`
+  const said = words().admin
+  if (serving.type === "database") return said.gateways(serving.connections)
   const { holder, moved } = serving
-  if (moved !== undefined) return `was moved to ${moved.place}, ${timeOf(moved.at)}`
-  return holder === undefined ? "is not running" : `runs as process ${holder.pid}`
+  if (moved !== undefined) return said.wasMoved(moved.place, timeOf(moved.at))
+  return holder === undefined ? said.notRunning : said.runs(holder.pid)
 }
 
 function quotaInWords(serving: Serving, all: number): string {
-  if (serving.type === "database" || serving.holder === undefined) return "as conclave serve --quota says"
+  const { quotaOfServe, noQuota, quota } = words().admin
+  if (serving.type === "database" || serving.holder === undefined) return quotaOfServe
   const { sizeMax } = serving.holder
-  return sizeMax === undefined ? "none" : `${sizeOf(sizeMax)} (${Math.round((100 * all) / sizeMax)} % in use)`
+  return sizeMax === undefined ? noQuota : quota(sizeOf(sizeMax), Math.round((100 * all) / sizeMax))
 }
 
 function statusRows(found: ServiceStatus, serving: Serving): [string, string][] {
+  const said = words().admin
   const { bytes, oldestAt, suspended } = found
   const { all, ...kinds } = bytes
   const rest = all - Object.values(kinds).reduce((sum, size) => sum + size, 0)
   return [
-    ["service", servedInWords(serving)],
-    ["names", `${found.names}, with ${found.devices} devices`],
-    ["groups", `${found.groups}, with ${found.entries} entries`],
-    ["oldest entry", oldestAt === undefined ? "none" : `${timeOf(oldestAt)}, ${ageOf(oldestAt)}`],
-    ["in use", sizeOf(all)],
-    ["  messages", sizeOf(kinds.messages)],
-    ["  commits", sizeOf(kinds.commits)],
-    ["  proposals", sizeOf(kinds.proposals)],
-    ["  Welcomes", sizeOf(kinds.welcomes)],
-    ["  key packages", sizeOf(kinds.keyPackages)],
-    ["  knocks", sizeOf(kinds.knocks)],
-    ["  the rest", sizeOf(rest)],
-    ["quota", quotaInWords(serving, all)],
-    ["suspended", suspended.length === 0 ? "nobody" : suspended.join(", ")],
-    ["closed", `${found.closed} groups`],
+    [said.service, servedInWords(serving)],
+    [said.names, said.namesWith(found.names, found.devices)],
+    [said.groups, said.groupsWith(found.groups, found.entries)],
+    [said.oldest, oldestAt === undefined ? said.noOldest : `${timeOf(oldestAt)}, ${ageOf(oldestAt)}`],
+    [said.inUse, sizeOf(all)],
+    [said.messages, sizeOf(kinds.messages)],
+    [said.commits, sizeOf(kinds.commits)],
+    [said.proposals, sizeOf(kinds.proposals)],
+    [said.welcomes, sizeOf(kinds.welcomes)],
+    [said.keyPackages, sizeOf(kinds.keyPackages)],
+    [said.knocks, sizeOf(kinds.knocks)],
+    [said.rest, sizeOf(rest)],
+    [said.quotaRow, quotaInWords(serving, all)],
+    [said.suspendedRow, suspended.length === 0 ? said.nobodyAtAll : suspended.join(", ")],
+    [said.closedRow, said.closedGroups(found.closed)],
   ]
 }
 
@@ -74,7 +78,7 @@ export const groups = command({
     const found = await withOperator(place, { readonly: true }, (operator) => operator.groups())
     if (json) return print(terminal, found)
     const rows = found.map(({ id, entries, bytes, lastAt }) => [id, `${entries}`, sizeOf(bytes), timeOf(lastAt)])
-    return table(terminal, [["ID", "ENTRIES", "SIZE", "LAST"], ...rows])
+    return table(terminal, [words().admin.groupsHead, ...rows])
   },
 })
 
@@ -91,9 +95,14 @@ export const names = command({
         found.map(({ suspended, ...it }) => ({ ...it, suspended: suspended ?? null })),
       )
     const rows = found.map(({ name, devices, registeredAt, suspended }) => {
-      return [name, `${devices}`, timeOf(registeredAt), suspended === undefined ? "" : `suspended: ${suspended}`]
+      return [
+        name,
+        `${devices}`,
+        timeOf(registeredAt),
+        suspended === undefined ? "" : words().admin.suspendedFor(suspended),
+      ]
     })
-    return table(terminal, [["NAME", "DEVICES", "REGISTERED", ""], ...rows])
+    return table(terminal, [words().admin.namesHead, ...rows])
   },
 })
 
@@ -102,8 +111,10 @@ export const actions = command({
   async run({ json, ...place }, { terminal }) {
     const found = await withOperator(place, { readonly: true }, (operator) => operator.actions())
     if (json) return print(terminal, found)
-    const rows = found.map(({ at, user, did, what, reason }) => [timeOf(at), user, did, what, reason])
-    return table(terminal, [["TIME", "USER", "DID", "WHAT", "REASON"], ...rows])
+    const rows = found.map(({ at, user, did, what, reason }) => [
+      ...[timeOf(at), user, words().admin.did(did), what, reason],
+    ])
+    return table(terminal, [words().admin.actionsHead, ...rows])
   },
 })
 
@@ -121,5 +132,7 @@ async function print(terminal: Terminal, value: unknown): Promise<number> {
 function sizeOf(bytes: number): string {
   const unit = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
   const number = bytes / 1024 ** unit
-  return `${unit === 0 ? number : number.toFixed(1)} ${["bytes", "KiB", "MiB", "GiB", "TiB"][unit]}`
+  const { units } = words()
+  const shown = unit === 0 ? String(number) : units.number(number, 1)
+  return `${shown} ${[units.bytes, "KiB", "MiB", "GiB", "TiB"][unit]}`
 }
