@@ -12,19 +12,23 @@ import { obstaclesInWords } from "../fast-open/obstacles.js"
 import { startService } from "../service.js"
 import { withProgress } from "../terminal/progress.js"
 import { type Column, tableHead, tableRow } from "../terminal/table.js"
-import type { Terminal } from "../terminal/terminal.js"
+import { type Terminal, tellNote } from "../terminal/terminal.js"
+import { words } from "../words/words.js"
 
 const AGREEMENT_MILLISECONDS = 10_000
 const AUTHENTICATOR_BYTES_SHOWN = 6
 
-const columns: readonly Column[] = [
-  { title: "step", width: 38 },
-  { title: "epoch", width: 5, align: "right" },
-  { title: "authenticator", width: 2 * AUTHENTICATOR_BYTES_SHOWN + 1 },
-  { title: "bytes", width: 7, align: "right" },
-  { title: "ms", width: 6, align: "right" },
-  { title: "", width: 1 },
-]
+function columns(): readonly Column[] {
+  const { step, epoch, authenticator, bytes, time } = words().demo.head
+  return [
+    { title: step, width: 38 },
+    { title: epoch, width: Math.max(5, epoch.length), align: "right" },
+    { title: authenticator, width: 2 * AUTHENTICATOR_BYTES_SHOWN + 1 },
+    { title: bytes, width: 7, align: "right" },
+    { title: time, width: 6, align: "right" },
+    { title: "", width: 1 },
+  ]
+}
 
 export const demo = command({
   options: { "fast-open": flag() },
@@ -60,14 +64,13 @@ async function perform(folder: string, { terminal, isFast }: Performance): Promi
     host: "127.0.0.1",
     port: 0,
     fastOpen: isFast ? { port: 0, policy: supportedPolicy(terminal) } : undefined,
-    onError: (error) => faults.push(`the service failed: ${explain(error).reason}`),
+    onError: (error) => faults.push(words().demo.serviceFailed(explain(error).reason)),
   })
   await using relay = await startRelay(service.url)
   const sealed = service.fastOpen
-  const where = sealed ? ` and takes sealed requests at port ${sealed.port}` : ""
-  await terminal.write(`The service is at ${service.url.href}${where}.\n`)
-  await terminal.write(`Its bytes are counted by a relay at ${relay.url.href}.\n\n`)
-  await terminal.write(`${tableHead(columns, terminal.glyphs).join("\n")}\n`)
+  const said = words().demo
+  await terminal.write(`${said.serviceAt(service.url.href, sealed?.port)}\n${said.relayAt(relay.url.href)}\n\n`)
+  await terminal.write(`${tableHead(columns(), terminal.glyphs).join("\n")}\n`)
   const bytes = () => relay.bytes + (sealed?.server.bytes ?? 0)
   const fastOpen = isFast && (fastOpenSupport().client ? "private" : "sealed")
   const table: Table = { terminal, relay, bytes, fastOpen, faults }
@@ -78,23 +81,23 @@ async function perform(folder: string, { terminal, isFast }: Performance): Promi
   } finally {
     await Promise.all(clients.map((client) => client.close()))
   }
-  const verdict = faults.length === 0 ? "All members agreed at every step." : "Something disagreed."
+  const verdict = faults.length === 0 ? said.agreed : said.disagreed
   if (sealed) await terminal.write(`\n${admissionsInWords(sealed.server.admissions)}\n`)
-  await terminal.write(`\n${verdict} ${names.length} members, ${((performance.now() - begin) / 1000).toFixed(2)} s.\n`)
+  await terminal.write(`\n${said.end(verdict, names.length, (performance.now() - begin) / 1000)}\n`)
   return faults
 }
 
 /** What the machine cannot do is told, and done without. */
-function supportedPolicy({ tell, errorStyle }: Terminal): "private" | "off" {
+function supportedPolicy(terminal: Terminal): "private" | "off" {
   const { client, server, obstacles } = fastOpenSupport()
   if (client && server) return "private"
   const side = server ? "client" : "server"
-  tell(`${errorStyle.yellow("note:")} no data in the first packet: ${obstaclesInWords(obstacles, side)}`)
+  tellNote(terminal, words().service.notInFirstPacket(obstaclesInWords(obstacles, side)))
   return server ? "private" : "off"
 }
 
 function admissionsInWords({ byToken, established, proven, synData }: SealedServer["admissions"]): string {
-  return `${byToken + established + proven} connections for sealed requests, ${synData} with data in the first packet.`
+  return words().demo.admissions(byToken + established + proven, synData)
 }
 
 interface Table {
@@ -115,13 +118,13 @@ async function openAll(clients: Client[], table: Table & { readonly folder: stri
     }
     return nothingToShow
   }
-  await row(table, "three members register", { measured: register })
+  await row(table, words().demo.register, { measured: register })
 }
 
 async function play(stage: Stage, table: Table & { readonly folder: string }): Promise<void> {
   let before = ""
   for (const step of script) {
-    const { authenticator } = await row(table, step.name, {
+    const { authenticator } = await row(table, step.name(), {
       measured: () => playStep(stage, { step, before }),
       check: () => readOn(stage),
     })
@@ -129,7 +132,7 @@ async function play(stage: Stage, table: Table & { readonly folder: string }): P
     before = authenticator
   }
   const search = async () => ({ ...nothingToShow, faults: leaks(table.folder, stage.texts) })
-  await row(table, "nothing of it is in the service's file", { measured: search })
+  await row(table, words().demo.nothingInFile, { measured: search })
 }
 
 interface Outcome {
@@ -148,7 +151,7 @@ async function playStep(
   const faults = [...(await untilAgreed(stage))]
   const [view] = (await stage.views()).filter(({ name }) => stage.members.some((member) => member === name))
   const { epoch = 0n, authenticator = "" } = view ?? {}
-  if (step.isCommit && authenticator === before) faults.push("the epoch authenticator is still the one before")
+  if (step.isCommit && authenticator === before) faults.push(words().demo.sameAuthenticator)
   return { epoch: String(epoch), authenticator, faults }
 }
 
@@ -190,11 +193,11 @@ async function row(table: Table, name: string, { measured, check }: Phases): Pro
       ? ""
       : `${outcome.authenticator.slice(0, 2 * AUTHENTICATOR_BYTES_SHOWN)}${glyphs.isAscii ? "." : glyphs.ellipsis}`,
     String(passed),
-    milliseconds.toFixed(1),
+    words().units.number(milliseconds, 1),
     faults.length === 0 ? style.green(glyphs.good) : style.red(glyphs.bad),
   ]
-  await terminal.write(`${tableRow(columns, cells)}\n`)
-  table.faults.push(...faults.map((fault) => `${name}: ${fault}`))
+  await terminal.write(`${tableRow(columns(), cells)}\n`)
+  table.faults.push(...faults.map((fault) => words().demo.fault(name, fault)))
   return outcome
 }
 
@@ -209,5 +212,7 @@ async function failing(work: () => Promise<Outcome>): Promise<Outcome> {
 function leaks(folder: string, texts: readonly string[]): readonly string[] {
   const files = readdirSync(folder).filter((file) => file.startsWith("service.db"))
   const contents = files.map((file) => readFileSync(join(folder, file)))
-  return texts.filter((text) => contents.some((content) => content.includes(text))).map((text) => `it holds "${text}"`)
+  return texts
+    .filter((text) => contents.some((content) => content.includes(text)))
+    .map((text) => words().demo.holds(text))
 }

@@ -8,7 +8,8 @@ import { exitCodes, explain, Failure, UsageError } from "../failure.js"
 import { asOption, dataOption, serverOption } from "../options.js"
 import { openProfile, synchronise } from "../profile.js"
 import { jsonOf } from "../terminal/json.js"
-import type { Terminal } from "../terminal/terminal.js"
+import { type Terminal, tellNote } from "../terminal/terminal.js"
+import { english, words } from "../words/words.js"
 
 export const doctor = command({
   options: {
@@ -23,19 +24,22 @@ export const doctor = command({
   },
   async run({ as, server, data, json }, { terminal }) {
     const folder = dataFolder(data)
-    if (as !== undefined && json) throw new UsageError("--json does not go with --as: the report is text")
+    if (as !== undefined && json) throw new UsageError(words().machine.jsonWithReport)
+    // What programs read is the same in every language.
+    const said = json ? english : words()
     if (as !== undefined) return report({ as, server, data }, folder, terminal)
-    const checks: Readonly<Record<string, Check>> = {
-      Node: checkRuntime,
-      cryptography: checkCryptography,
-      "the data folder": () => checkDataFolder(folder),
-      "the page": checkPage,
-      "the service": () => checkService(server),
-      "fast open": checkFastOpen,
-    }
+    const { subjects } = said.machine
+    const checks: readonly (readonly [string, Check])[] = [
+      [subjects.node, checkRuntime],
+      [subjects.cryptography, checkCryptography],
+      [subjects.dataFolder, (said) => checkDataFolder(folder, said)],
+      [subjects.page, checkPage],
+      [subjects.service, (said) => checkService(server, said)],
+      [subjects.fastOpen, checkFastOpen],
+    ]
     const findings: Finding[] = []
-    for (const [subject, check] of Object.entries(checks)) {
-      const found = await attempt(subject, check)
+    for (const [subject, check] of checks) {
+      const found = await attempt(subject, check, said)
       findings.push(...found)
       if (!json) await terminal.write(found.map((finding) => `${drawn(finding, terminal)}\n`).join(""))
     }
@@ -50,7 +54,7 @@ type Subject = { readonly as: string; readonly server: URL; readonly data: strin
 async function report(subject: Subject, folder: string, terminal: Terminal): Promise<number> {
   const { as, server } = subject
   if (!existsSync(profilePlace(folder, { name: as, server }))) {
-    throw new Failure(`there is no profile of ${as} for ${server.origin} in ${folder}`)
+    throw new Failure(words().machine.noProfile(as, server.origin, folder))
   }
   const choice = { ...subject, "fast-open": false, "server-key": undefined }
   const options = { terminal, live: false }
@@ -58,7 +62,7 @@ async function report(subject: Subject, folder: string, terminal: Terminal): Pro
   try {
     await synchronise(client, choice, options)
   } catch (error) {
-    terminal.tell(`${terminal.errorStyle.yellow("note:")} ${explain(error).reason}`)
+    tellNote(terminal, explain(error).reason)
   }
   try {
     await terminal.write(await client.debugReport())
@@ -71,6 +75,6 @@ async function report(subject: Subject, folder: string, terminal: Terminal): Pro
 function drawn({ verdict, text, remedy }: Finding, { style, glyphs }: Terminal): string {
   const mark = { good: style.green(glyphs.good), note: style.yellow(glyphs.note), bad: style.red(glyphs.bad) }[verdict]
   // The one sign in the findings that is not ASCII.
-  const said = glyphs.isAscii ? text.replaceAll("\u00b5", "u") : text
-  return `${mark} ${said}${remedy === undefined ? "" : `\n    ${style.cyan(remedy)}`}`
+  const shown = glyphs.isAscii ? text.replaceAll("\u00b5", "u") : text
+  return `${mark} ${shown}${remedy === undefined ? "" : `\n    ${style.cyan(remedy)}`}`
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs"
 import type { Readable } from "node:stream"
 import { groupRecordTypes, inspectableTypes } from "@conclave/mls/inspect"
-import { command, flag, optional } from "../arguments.js"
+import { command, flag, optional, shownAs } from "../arguments.js"
 import { isKnownKind, seeming, whyUnread } from "../causes/file.js"
 import { nearest } from "../closest.js"
 import { exitCodes, Failure, UsageError } from "../failure.js"
@@ -13,6 +13,7 @@ import { recordTypes, types } from "../inspect/types.js"
 import { nonEmpty } from "../options.js"
 import { printableLine } from "../terminal/printable.js"
 import { wrap } from "../terminal/table.js"
+import { words } from "../words/words.js"
 
 /** An input of a group with a hundred thousand members is smaller. */
 const INPUT_SIZE_MAX = 64 * 1024 * 1024
@@ -33,10 +34,10 @@ export const inspect = command({
   },
   async run({ profile, as, full, json }, { terminal, operand: file }) {
     if (json && (profile === undefined || file !== "")) {
-      throw new UsageError("--json goes with --profile alone: what is printed otherwise is in the syntax of RFC 9420")
+      throw new UsageError(words().looking.jsonWithoutProfile)
     }
     if (profile !== undefined) {
-      if (as !== undefined) throw new UsageError("--as does not go with --profile: the key of a record says its type")
+      if (as !== undefined) throw new UsageError(words().looking.asWithProfile)
       await inspectProfile(profile, file, { terminal, full, json })
       return exitCodes.done
     }
@@ -48,13 +49,13 @@ export const inspect = command({
       for (const line of typeList()) terminal.tell(line)
       const like = nearest(as, Object.keys(types))
       throw new UsageError(
-        `there is no type ${printableLine(as)}${like === undefined ? "" : `; did you mean ${like}?`}`,
+        `${words().looking.noType(printableLine(as))}${like === undefined ? "" : words().commandLine.meant(like)}`,
       )
     }
-    if (file === "") throw new UsageError("FILE is missing")
-    const name = file === "-" ? "standard input" : file
+    if (file === "") throw new UsageError(words().commandLine.operandMissing(shownAs("FILE")))
+    const name = file === "-" ? words().looking.standardInput : file
     const input = await readAll(file === "-" ? terminal.input : createReadStream(file), name).catch((error: Error) => {
-      throw whyUnread(error, file, `give a file, or --profile ${printableLine(file)} if profiles are in it`) ?? error
+      throw whyUnread(error, file, words().looking.giveAFile(printableLine(file))) ?? error
     })
     await show(recogniseInput(input, { as, name }), { terminal, full, name })
     return exitCodes.done
@@ -63,7 +64,8 @@ export const inspect = command({
 
 function recogniseInput(input: Uint8Array, { as, name }: { as: string | undefined; name: string }): Recognised {
   const file = printableLine(name)
-  const seems = () => `${file}: ${seeming(input, { file: name, command: "inspect", next: GIVE_AN_INPUT })}`
+  const seems = () =>
+    `${file}: ${seeming(input, { file: name, command: "inspect", next: words().looking.giveAnInput })}`
   if (input.length === 0) throw new Failure(seems())
   try {
     return recognise(readingsOf(input), as)
@@ -73,14 +75,12 @@ function recogniseInput(input: Uint8Array, { as, name }: { as: string | undefine
   }
 }
 
-const GIVE_AN_INPUT = "give an MLS message, a tree or a record, as bytes, hexadecimal digits or base64"
-
 function typeList(): string[] {
   const stored = Object.keys({ ...recordTypes, ...groupRecordTypes }).filter(
     (name) => !Object.hasOwn(inspectableTypes, name),
   )
   const names = Object.keys(types).filter((name) => !stored.includes(name))
-  return [...wrap(`RFC 9420: ${names.join(", ")}`), "", ...wrap(`Records of a profile: ${stored.join(", ")}`)]
+  return [...wrap(words().looking.ofRfc(names.join(", "))), "", ...wrap(words().looking.ofProfiles(stored.join(", ")))]
 }
 
 /** @throws {Failure} when there is more than INPUT_SIZE_MAX */
@@ -89,7 +89,7 @@ async function readAll(stream: Readable, name: string): Promise<Uint8Array> {
   let size = 0
   for await (const chunk of stream) {
     size += chunk.length
-    if (size > INPUT_SIZE_MAX) throw new Failure(`${name}: more than ${INPUT_SIZE_MAX / 1024 / 1024} MiB are not read`)
+    if (size > INPUT_SIZE_MAX) throw new Failure(words().looking.tooLarge(name, INPUT_SIZE_MAX / 1024 / 1024))
     chunks.push(Buffer.from(chunk))
   }
   return Buffer.concat(chunks)

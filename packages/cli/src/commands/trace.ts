@@ -9,6 +9,7 @@ import { jsonOf } from "../terminal/json.js"
 import { printableLine } from "../terminal/printable.js"
 import { withProgress } from "../terminal/progress.js"
 import type { Style } from "../terminal/style.js"
+import { words } from "../words/words.js"
 
 export const trace = command({
   operand: { placeholder: "FILE" },
@@ -17,15 +18,15 @@ export const trace = command({
     json: flag(),
   },
   async run({ html, json }, { terminal, operand: file }) {
-    const report = await withProgress(terminal, `Reading ${file}`, () => read(file))
+    const report = await withProgress(terminal, words().looking.reading(file), () => read(file))
     if (json) await terminal.write(`${jsonOf(report)}\n`)
     else {
       const [verdict, rest] = splitVerdict(formatTrace(report))
       await terminal.write(`${colourOf(report.conclusion, terminal.style)(verdict)}${rest}\n`)
     }
     if (html !== undefined) {
-      writeFileSync(html, renderTimeline(report, `What links the connections of ${basename(file)}`))
-      terminal.tell(`The timeline is in ${html}.`)
+      writeFileSync(html, renderTimeline(report, words().looking.timelineTitle(basename(file))))
+      terminal.tell(words().looking.timelineIn(html))
     }
     return report.conclusion === "unclear" ? exitCodes.notAllRead : exitCodes.done
   },
@@ -40,18 +41,17 @@ function splitVerdict(text: string): [string, string] {
 const colourOf = (conclusion: Conclusion, { red, green, yellow }: Style) =>
   ({ linked: red, unlinked: green, unclear: yellow })[conclusion]
 
-const NEXT = "give a file that tcpdump -w or Wireshark has written"
-
 async function read(file: string) {
   try {
     return await traceCapture(file)
   } catch (error) {
+    const said = words().looking
     const { name, message, offset } = error as Error & { readonly offset?: number }
-    if (name !== "CaptureError") throw whyUnread(error as Error, file, NEXT) ?? error
+    if (name !== "CaptureError") throw whyUnread(error as Error, file, said.giveACapture) ?? error
     const isOther = offset === 0 && !message.startsWith("compressed")
     const reason = isOther
-      ? `neither pcap nor pcapng: ${seeming(headOf(file), { file, command: "trace", next: NEXT })}`
-      : message
+      ? said.notACapture(seeming(headOf(file), { file, command: "trace", next: said.giveACapture }))
+      : said.captureFault(message)
     throw new Failure(`${printableLine(file)}: ${reason}`, { cause: error })
   }
 }

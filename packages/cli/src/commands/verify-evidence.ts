@@ -5,28 +5,25 @@ import { command } from "../arguments.js"
 import { isKnownKind, seeming, whyUnread } from "../causes/file.js"
 import { exitCodes, Failure } from "../failure.js"
 import { printableLine } from "../terminal/printable.js"
+import { words } from "../words/words.js"
 
 export const verifyEvidence = command({
   operand: { placeholder: "FILE" },
   options: {},
   async run(_, { terminal, operand: file }) {
     const { serviceKey, groupId, seq, incarnation } = check(file)
-    const restored =
-      incarnation === 1n
-        ? "it has announced no restored backup"
-        : `since the backup that it restored on ${new Date(Number(incarnation) * 1000).toISOString().slice(0, 10)}`
+    const { looking: said, units } = words()
+    const restored = incarnation === 1n ? said.neverRestored : said.restoredOn(units.day(Number(incarnation) * 1000))
     const lines = [
-      "It holds: the service has signed two histories of one conversation.",
-      `  service key   ${hex(serviceKey)}`,
-      `  conversation  ${hex(groupId)}`,
-      `  differ from   entry ${seq}; ${restored}`,
+      said.evidence,
+      said.evidenceKey(hex(serviceKey)),
+      said.evidenceConversation(hex(groupId)),
+      said.evidenceEntry(seq, restored),
     ]
     await terminal.write(`${lines.join("\n")}\n`)
     return exitCodes.done
   },
 })
-
-const NEXT = "give a file with .evidence- in its name, as they are kept beside profiles"
 
 /** Longer than whatever a client makes. */
 const SIZE_MAX = 1 << 20
@@ -40,9 +37,11 @@ function check(file: string) {
     if (!(error instanceof TypeError)) throw error
     const [what = ""] = error.message.split(/(?<=^this is no evidence): /)
     const isOther = what === "this is no evidence"
-    const cut = bytes.length === 0 || isKnownKind(bytes, file) ? "" : ", or it is cut"
-    const seems = isOther ? `${cut}; ${seeming(bytes, { file, command: "verify-evidence", next: NEXT })}` : ""
-    throw new Failure(`${printableLine(file)} proves nothing: ${what}${seems}`, { cause: error })
+    const said = words().looking
+    const cut = bytes.length === 0 || isKnownKind(bytes, file) ? "" : said.orCut
+    const given = { file, command: "verify-evidence", next: said.giveEvidence }
+    const seems = isOther ? `${cut}; ${seeming(bytes, given)}` : ""
+    throw new Failure(said.provesNothing(printableLine(file), `${said.evidenceFault(what)}${seems}`), { cause: error })
   }
 }
 
@@ -55,7 +54,7 @@ function read(file: string): Uint8Array {
       closeSync(descriptor)
     }
   } catch (error) {
-    throw whyUnread(error as Error, file, NEXT) ?? error
+    throw whyUnread(error as Error, file, words().looking.giveEvidence) ?? error
   }
 }
 

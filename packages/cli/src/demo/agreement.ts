@@ -1,3 +1,5 @@
+import { words } from "../words/words.js"
+
 /** What one person sees of the conversation. */
 export interface View {
   readonly name: string
@@ -17,43 +19,42 @@ export interface Expectation {
 }
 
 /** In what the views contradict each other or the expectation, in sentences; empty where all is as it has to be. */
-export function disagreements(views: readonly View[], { members, said }: Expectation): readonly string[] {
+export function disagreements(views: readonly View[], { members, said: expected }: Expectation): readonly string[] {
+  const said = words().demo
   const inside = views.filter(({ name }) => members.includes(name))
   const outside = views.filter(({ name }) => !members.includes(name))
   return [
-    ...differing("epoch", inside, ({ epoch }) => String(epoch)),
-    ...differing("epoch authenticator", inside, ({ authenticator }) => authenticator),
+    ...differing(said.epoch, inside, ({ epoch }) => String(epoch)),
+    ...differing(said.epochAuthenticator, inside, ({ authenticator }) => authenticator),
     ...inside.flatMap((view) => memberFaults(view, members)),
-    ...outside.filter(({ status }) => status !== "left").map(({ name }) => `${name} is out, but does not know it`),
-    ...outside.filter(({ authenticator }) => authenticator !== "").map(({ name }) => `${name} is out, but has a key`),
-    ...views.flatMap((view) => readingFaults(view, said)),
+    ...outside.filter(({ status }) => status !== "left").map(({ name }) => said.outUnknown(name)),
+    ...outside.filter(({ authenticator }) => authenticator !== "").map(({ name }) => said.outWithKey(name)),
+    ...views.flatMap((view) => readingFaults(view, expected)),
   ]
 }
 
 function differing(what: string, views: readonly View[], read: (view: View) => string): readonly string[] {
   const seen = new Set(views.map(read))
   if (seen.size <= 1) return []
-  return [`the ${what} differs: ${views.map((view) => `${view.name} ${read(view).slice(0, 16)}`).join(", ")}`]
+  return [words().demo.differs(what, views.map((view) => `${view.name} ${read(view).slice(0, 16)}`).join(", "))]
 }
 
 function memberFaults({ name, status, authenticator, members: seen }: View, members: readonly string[]) {
+  const said = words().demo
   return [
-    ...(status === "active" ? [] : [`${name} is a member, but ${status}`]),
-    ...(authenticator === "" ? [`${name} has no authenticator`] : []),
-    ...(seen.join() === members.join()
-      ? []
-      : [`${name} sees ${seen.join(", ") || "nobody"}, not ${members.join(", ")}`]),
+    ...(status === "active" ? [] : [said.notActive(name, status)]),
+    ...(authenticator === "" ? [said.noAuthenticator(name)] : []),
+    ...(seen.join() === members.join() ? [] : [said.sees(name, seen.join(", "), members.join(", "))]),
   ]
 }
 
-function readingFaults({ name, messages }: View, said: Expectation["said"]): readonly string[] {
-  const wanted = said.filter(({ readers }) => readers.includes(name)).map(({ message }) => message)
-  const forbidden = said.filter(({ readers }) => !readers.includes(name)).map(({ message }) => message)
+function readingFaults({ name, messages }: View, expected: Expectation["said"]): readonly string[] {
+  const said = words().demo
+  const wanted = expected.filter(({ readers }) => readers.includes(name)).map(({ message }) => message)
+  const forbidden = expected.filter(({ readers }) => !readers.includes(name)).map(({ message }) => message)
   return [
-    ...forbidden
-      .filter((message) => messages.includes(message))
-      .map((message) => `${name} was out, but read "${message}"`),
-    ...wanted.filter((message) => !messages.includes(message)).map((message) => `${name} did not read "${message}"`),
-    ...(messages.length > new Set(messages).size ? [`${name} read something twice`] : []),
+    ...forbidden.filter((message) => messages.includes(message)).map((message) => said.readOutside(name, message)),
+    ...wanted.filter((message) => !messages.includes(message)).map((message) => said.notRead(name, message)),
+    ...(messages.length > new Set(messages).size ? [said.readTwice(name)] : []),
   ]
 }

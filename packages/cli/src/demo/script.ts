@@ -1,4 +1,5 @@
 import type { Client, Conversation } from "@conclave/client/node"
+import { words } from "../words/words.js"
 import { disagreements, type Expectation, type View } from "./agreement.js"
 
 const TITLE = "demo"
@@ -6,7 +7,7 @@ const NAMES = ["alice", "bob", "carol"] as const
 type Name = (typeof NAMES)[number]
 
 export interface Step {
-  readonly name: string
+  readonly name: () => string
   /** It begins an epoch: for all members with a new authenticator. */
   readonly isCommit: boolean
   run(stage: Stage): Promise<unknown>
@@ -54,7 +55,7 @@ export class Stage {
     const views = await this.views()
     const absent = this.members.filter((name) => !views.some((view) => view.name === name))
     return [
-      ...absent.map((name) => `${name} is a member, but does not know it`),
+      ...absent.map((name) => words().demo.doesNotKnow(name)),
       ...disagreements(views, { members: this.members, said: this.#said }),
     ]
   }
@@ -77,7 +78,7 @@ export const names: readonly string[] = NAMES
 
 export const script: readonly Step[] = [
   {
-    name: "alice creates a conversation",
+    name: () => words().demo.steps.create,
     isCommit: false,
     async run(stage) {
       stage.members = ["alice"]
@@ -85,50 +86,47 @@ export const script: readonly Step[] = [
     },
   },
   {
-    name: "alice invites bob and carol",
+    name: () => words().demo.steps.invite,
     isCommit: true,
     run(stage) {
       stage.members = NAMES
       return stage.of("alice").invite("bob", "carol")
     },
   },
-  talk("all three talk", NAMES),
+  talk(() => words().demo.steps.talk, NAMES),
   {
-    name: "bob renews his keys",
+    name: () => words().demo.steps.refresh,
     isCommit: true,
     run: (stage) => stage.of("bob").refresh(),
   },
-  talk("all three talk", NAMES),
+  talk(() => words().demo.steps.talk, NAMES),
   {
-    name: "alice removes carol",
+    name: () => words().demo.steps.remove,
     isCommit: true,
     run(stage) {
       stage.members = ["alice", "bob"]
       return stage.of("alice").remove("carol")
     },
   },
-  talk("alice and bob talk without carol", ["alice", "bob"]),
+  talk(() => words().demo.steps.talkWithout, ["alice", "bob"]),
   {
-    name: "bob invites carol again",
+    name: () => words().demo.steps.inviteAgain,
     isCommit: true,
     run(stage) {
       stage.members = NAMES
       return stage.of("bob").invite("carol")
     },
   },
-  talk("all three talk", NAMES),
+  talk(() => words().demo.steps.talk, NAMES),
 ]
 
-function talk(name: string, speakers: readonly Name[]): Step {
+/** Every text is another: what was read twice, or by the wrong one, shows. */
+function talk(name: Step["name"], speakers: readonly Name[]): Step {
   return {
     name,
     isCommit: false,
     async run(stage) {
-      for (const speaker of speakers)
-        await stage.say(speaker, `${speaker} says something for the ${ordinal(stage)} time`)
+      for (const speaker of speakers) await stage.say(speaker, words().demo.text(speaker, stage.texts.length + 1))
     },
   }
 }
-
-/** Every text is another: what was read twice, or by the wrong one, shows. */
-const ordinal = ({ texts }: Stage) => `${texts.length + 1}.`

@@ -1,4 +1,5 @@
 import { explain } from "../failure.js"
+import type { Words } from "../words/form.js"
 
 /** `note`: it works without. */
 export interface Finding {
@@ -8,13 +9,14 @@ export interface Finding {
   readonly remedy?: string | undefined
 }
 
-export type Check = () => readonly Finding[] | Promise<readonly Finding[]>
+/** `said`: in whose words. */
+export type Check = (said: Words) => readonly Finding[] | Promise<readonly Finding[]>
 
 /** What a check finds; that it fails is a finding too. */
-export async function attempt(subject: string, check: Check): Promise<readonly Finding[]> {
+export async function attempt(subject: string, check: Check, said: Words): Promise<readonly Finding[]> {
   try {
-    return await check()
+    return await check(said)
   } catch (error) {
-    return [{ verdict: "bad", text: `The check of ${subject} failed: ${explain(error).reason}.` }]
+    return [{ verdict: "bad", text: said.machine.checkFailed(subject, explain(error, said).reason) }]
   }
 }

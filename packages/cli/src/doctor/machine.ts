@@ -3,19 +3,19 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { fastOpenSupport } from "@conclave/fast-open/sockets"
 import { explain } from "../failure.js"
 import { builtPage } from "../service.js"
+import type { Words } from "../words/form.js"
 import type { Finding } from "./finding.js"
 
-export function checkRuntime(): Finding[] {
+export function checkRuntime({ machine }: Words): Finding[] {
   // An older one does not come so far: bin/conclave.js.
-  return [
-    { verdict: "good", text: `Node ${process.versions.node} on ${process.platform} ${process.arch}; 20.19 is needed.` },
-  ]
+  const system = `${process.platform} ${process.arch}`
+  return [{ verdict: "good", text: machine.runtime(process.versions.node, system) }]
 }
 
-export function checkCryptography(): Finding[] {
+export function checkCryptography({ machine }: Words): Finding[] {
   const provider = nodeProvider()
   const ed25519 = provider.signatures.Ed25519
-  if (ed25519 === undefined) return [{ verdict: "bad", text: `The crypto provider ${provider.name} lacks Ed25519.` }]
+  if (ed25519 === undefined) return [{ verdict: "bad", text: machine.noEd25519(provider.name) }]
   using key = ed25519.generate(provider.random)
   const message = provider.random(1024)
   const signature = key.sign(message)
@@ -23,76 +23,79 @@ export function checkCryptography(): Finding[] {
   const begin = performance.now()
   for (let i = 0; i < rounds; i++) {
     if (!ed25519.verify(key.publicKey, message, signature)) {
-      return [{ verdict: "bad", text: `The crypto provider ${provider.name} does not verify its own signature.` }]
+      return [{ verdict: "bad", text: machine.wrongEd25519(provider.name) }]
     }
   }
   const microseconds = Math.round(((performance.now() - begin) / rounds) * 1000)
-  const text = `Cryptography comes from ${provider.name}; it verifies a signature in ${microseconds} µs`
-  if (provider.name === "node+native") return [{ verdict: "good", text: `${text}, accelerated by aws-lc.` }]
-  const why = provider.fallback === undefined ? "" : ` ${provider.fallback}.`
+  const text = machine.verifies(provider.name, microseconds)
+  const { fallback } = provider
+  if (provider.name === "node+native") return [{ verdict: "good", text: machine.byAwsLc(text) }]
   return provider.name === "node+sodium-native"
-    ? [{ verdict: "good", text: `${text}, accelerated by libsodium.${why}` }]
+    ? [{ verdict: "good", text: machine.bySodium(text, fallback) }]
     : [
         {
           verdict: "note",
-          text: `${text}.${why} With sodium-native, signatures and key exchange would be twice as fast or more.`,
+          text: machine.byNode(text, fallback),
           remedy: "npm install sodium-native",
         },
       ]
 }
 
-export function checkPage(): Finding[] {
+export function checkPage({ machine }: Words): Finding[] {
   return builtPage() === undefined
     ? [
         {
           verdict: "note",
-          text: "The browser page has not been built; the service runs without it.",
+          text: machine.noPage,
           remedy: "npm run build",
         },
       ]
-    : [{ verdict: "good", text: "The browser page has been built; the service hands it out." }]
+    : [{ verdict: "good", text: machine.page }]
 }
 
-export function checkFastOpen(): Finding[] {
+export function checkFastOpen({ machine }: Words): Finding[] {
   const { client, server, obstacles } = fastOpenSupport()
-  const summary = (side: string, works: boolean): Finding => ({
+  const summary = (side: "client" | "server", works: boolean): Finding => ({
     verdict: works ? "good" : "note",
-    text: works
-      ? `TCP Fast Open works here for a ${side}, without a cookie that could be tracked.`
-      : `TCP Fast Open is not available for a ${side}; connections take one round trip more.`,
+    text: machine.fastOpen(side, works),
   })
   return [
     summary("client", client),
     summary("server", server),
-    ...obstacles.map(({ reason, command: remedy }) => ({ verdict: "note" as const, text: `${reason}.`, remedy })),
+    ...obstacles.map(({ reason, command: remedy }) => ({
+      verdict: "note" as const,
+      text: machine.obstacle(reason),
+      remedy,
+    })),
   ]
 }
 
 const loopback = ["127.0.0.1", "localhost", "[::1]"]
 
 /** Whether a service answers, and where none does on this machine, whether its port is free for one. */
-export async function checkService(server: URL): Promise<Finding[]> {
-  if (await isHealthy(server)) return [{ verdict: "good", text: `A service answers at ${server.origin}.` }]
+export async function checkService(server: URL, said: Words): Promise<Finding[]> {
+  const { machine } = said
+  if (await isHealthy(server)) return [{ verdict: "good", text: machine.answers(server.origin) }]
   if (!loopback.includes(server.hostname)) {
     return [
       {
         verdict: "note",
-        text: `No service answers at ${server.origin}.`,
+        text: machine.noAnswer(server.origin),
         remedy: `conclave chat --as NAME --server ${server.origin}`,
       },
     ]
   }
-  const fault = await listeningFault(server)
+  const fault = await listeningFault(server, said)
   if (fault === undefined) {
     return [
       {
         verdict: "good",
-        text: `No service runs at ${server.origin}; the port is free for one.`,
+        text: machine.portFree(server.origin),
         remedy: server.port === DEFAULT_PORT ? "conclave serve" : `conclave serve --port ${server.port || "80"}`,
       },
     ]
   }
-  const text = `No service answers at ${server.origin}, and the port is not free for one (${fault}).`
+  const text = machine.portTaken(server.origin, fault)
   return [{ verdict: "note", text, remedy: "conclave serve --port 0" }]
 }
 
@@ -114,10 +117,10 @@ async function isHealthy(server: URL): Promise<boolean> {
   }
 }
 
-function listeningFault({ hostname, port }: URL): Promise<string | undefined> {
+function listeningFault({ hostname, port }: URL, said: Words): Promise<string | undefined> {
   return new Promise((resolve) => {
     const listener = createServer()
-    listener.once("error", (error) => resolve(explain(error).reason))
+    listener.once("error", (error) => resolve(explain(error, said).reason))
     const at = { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 80) }
     listener.listen(at, () => listener.close(() => resolve(undefined)))
   })

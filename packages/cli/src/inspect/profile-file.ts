@@ -2,6 +2,7 @@ import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { Failure } from "../failure.js"
 import { printableLine } from "../terminal/printable.js"
+import { words } from "../words/words.js"
 
 const PROFILE_ENDING = ".db"
 /** Where a data folder has its profiles: see `profilePlace`. */
@@ -17,15 +18,14 @@ const NAMED_MAX = 10
 export function findProfileFile(given: string): string {
   const shown = printableLine(given)
   const found = statSync(given, { throwIfNoEntry: false })
-  if (found === undefined) throw new Failure(`${shown}: there is no such file or folder`)
+  if (found === undefined) throw new Failure(words().looking.nothingThere(shown))
   if (!found.isDirectory()) return given
   const profiles = profilesIn(given)
   const [only, ...others] = profiles
-  if (only === undefined) throw new Failure(`${shown}: there is no profile in it`)
+  if (only === undefined) throw new Failure(words().looking.noProfileIn(shown))
   if (others.length === 0) return only
   const named = profiles.slice(0, NAMED_MAX).map(printableLine).join(", ")
-  const more = profiles.length > NAMED_MAX ? `, and ${profiles.length - NAMED_MAX} more` : ""
-  throw new Failure(`${shown}: there are ${profiles.length} profiles in it; choose one: ${named}${more}`)
+  throw new Failure(words().looking.severalProfiles(shown, profiles.length, named, profiles.length - NAMED_MAX))
 }
 
 function profilesIn(folder: string): readonly string[] {

@@ -8,6 +8,7 @@ import { suppliedKey } from "../profile.js"
 import { jsonOf } from "../terminal/json.js"
 import { printableLine } from "../terminal/printable.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { english, words } from "../words/words.js"
 import { findProfileFile } from "./profile-file.js"
 import { type Recognised, recognise } from "./recognise.js"
 import { show } from "./show.js"
@@ -51,16 +52,16 @@ function readable(error: unknown, file: string): unknown {
   if (!(error instanceof ClientError)) return error
   const name = printableLine(file)
   if (error.code === "STORE_LOCKED") {
-    return new Failure(`${name}: a running program has this profile open; end it first`, { cause: error })
+    return new Failure(words().looking.profileOpen(name), { cause: error })
   }
   const head = headOf(file)
   if ((head !== undefined && !isSqlite(head)) || /is not a profile$/.test(error.message)) {
-    const seems = seeming(head, { file, command: "inspect --profile", next: "give the file of a profile" })
-    return new Failure(`${name}: this is not a profile: ${seems}`, { cause: error })
+    const seems = seeming(head, { file, command: "inspect --profile", next: words().looking.giveAProfile })
+    return new Failure(words().looking.notAProfile(name, seems), { cause: error })
   }
   const { reason } = explain(error)
-  const hint = /sealing key/.test(reason) ? "; is CONCLAVE_KEY or the key file another?" : ""
-  return new Failure(`${name}: the profile cannot be read: ${reason}${hint}`, { cause: error })
+  const isKey = /sealing key/.test(explain(error, english).reason)
+  return new Failure(words().looking.unreadable(name, reason, isKey), { cause: error })
 }
 
 // --- The list ----------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ async function showRecord(
   const bytes = await records.get(key)
   const name = printableLine(key)
   if (bytes === undefined) {
-    throw new Failure(`${printableLine(file)}: there is no record ${name}; without a record's key, all are listed`)
+    throw new Failure(words().looking.noRecord(printableLine(file), name))
   }
   const kind = recordKindOf(key)
   const inGroup = kind?.groupKey === undefined ? undefined : groupRecordType(kind.groupKey)

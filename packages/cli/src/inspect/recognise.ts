@@ -1,5 +1,6 @@
 import { type Codec, DecodeError, decode, snakeCase } from "@conclave/codec"
 import { Failure } from "../failure.js"
+import { words } from "../words/words.js"
 import type { Reading } from "./readings.js"
 import { triedTypes, types } from "./types.js"
 
@@ -37,11 +38,8 @@ export function recognise(readings: readonly Reading[], as: string | undefined):
   }
   if (as !== undefined) throw new Failure(described(faults[0]!))
   const fault = nearest(faults)
-  if (looksLikeMessage(fault.reading.bytes)) throw new Failure(`fits no type; ${described(fault)}`)
-  throw new NothingRecognised(
-    `fits no MLS message, tree or record; the closest is ${fault.type}: --as ${fault.type} says where it differs, ` +
-      "--as help lists all",
-  )
+  if (looksLikeMessage(fault.reading.bytes)) throw new Failure(words().looking.fitsNone(described(fault)))
+  throw new NothingRecognised(words().looking.recognisedNone(fault.type))
 }
 
 /** The input does not even begin as a message does. */
@@ -82,7 +80,8 @@ function described({ type, error, reading }: Fault): string {
       .map((name, i) => (i === 0 ? name : snakeCase(name)))
       .join("."),
   )
-  const where = path.length === 0 ? "" : `, in ${path.join(" > ")}`
-  const decoded = reading.encoding === "bytes" ? "" : ` of what the ${reading.encoding} says`
-  return `as ${type} it fails at byte ${error.offset}${decoded}${where}: ${error.reason}`
+  const said = words().looking
+  const where = path.length === 0 ? "" : said.inField(path.join(" > "))
+  const decoded = reading.encoding === "bytes" ? "" : said.ofEncoding(reading.encoding)
+  return said.fails(type, `${error.offset}${decoded}${where}`, error.reason)
 }

@@ -3,6 +3,7 @@ import { nodeProvider } from "@conclave/crypto/node"
 import { inspection } from "@conclave/mls/inspect"
 import { printableLine } from "../terminal/printable.js"
 import type { Terminal } from "../terminal/terminal.js"
+import { words } from "../words/words.js"
 import type { Recognised } from "./recognise.js"
 import { isSecretField } from "./types.js"
 
@@ -36,7 +37,7 @@ export async function show(
     ...(!full && { linesMax: LINES_MAX }),
   })
   let chunk = [style.dim(head)]
-  if (others.length > 0) chunk.push(style.yellow(`// It fits ${others.join(", ")}, too: choose with --as.`))
+  if (others.length > 0) chunk.push(style.yellow(`// ${words().looking.fitsToo(others.join(", "))}`))
   for (const line of lines) {
     chunk.push(coloured(line, terminal))
     if (chunk.length < LINES_AT_ONCE) continue

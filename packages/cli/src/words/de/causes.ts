@@ -1,6 +1,7 @@
 import { reason } from "@conclave/headless/german"
 import type { Words } from "../form.js"
 import { locale } from "../locale.js"
+import { decimal } from "./numbers.js"
 import { stored } from "./stored.js"
 
 /** By code, where the words are not known. */
@@ -164,8 +165,7 @@ export const units: Words["units"] = {
   time: (at) => `${inUtc(at)} UTC`,
   day: (at) => new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeZone: "UTC" }).format(at),
   moment: (at) => `${inUtc(at)} UTC`,
-  number: (value, digits = 0) =>
-    new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value),
+  number: (value, digits = 0) => decimal(value, digits),
   bytes: "Byte",
   database: (host, port, name) =>
     `PostgreSQL auf ${host || "diesem Rechner"}${port === "" ? "" : `:${port}`}, ${name || "die übliche Datenbank"}`,

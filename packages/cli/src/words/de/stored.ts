@@ -94,7 +94,6 @@ const rows: readonly Row[] = [
       `${count} Einladungen einer frühen Version warten noch und können nicht umziehen: Sie warten höchstens 180 Tage`,
   ],
   [/^too much waits.*$/, () => "zu viel wartet darauf, geschrieben zu werden"],
-  [/^this is no evidence(?:: .*)?$/s, () => "das ist kein Beweis"],
 ]
 
 /** What a store said, in German; `undefined` where it is not known. */
