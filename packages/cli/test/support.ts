@@ -86,6 +86,8 @@ function start(
     [
       ...["NO_COLOR", "CONCLAVE_DEBUG", "CONCLAVE_KEY", "CONCLAVE_AS", "CONCLAVE_SERVER"],
       ...["DATABASE_URL", "NATS_URL", "CONCLAVE_FAST_OPEN_SECRET"],
+      // Tests are of the English words, wherever they run, but for those that ask for German.
+      ...["LC_ALL", "LC_MESSAGES", "LANG"],
     ].map((name) => [name, undefined]),
   )
   const env = { ...process.env, ...unset, ...environment }

@@ -35,16 +35,16 @@ export const people: Words["people"] = {
   notAName: (given, fault) => `„${given}“ ist kein Name: ${fault}`,
 }
 
-/** Of these, the sentences say what the reason would: it is said in English, and not every one is known in German. */
-const explained = new Set(["failed", "rejected", "update"])
+/** Of these, the sentences say what the reason would. */
+const explained: ReadonlySet<string> = new Set(["rejected", "update"])
+const REFUSED = "der Dienst hat es abgelehnt: "
 
 export const messages: Words["messages"] = {
   event(told, reader) {
     const sentences = event(told, reader)
-    const given = "reason" in told && typeof told.reason === "string" ? reasonOf(told.reason) : undefined
-    if (given === undefined) return sentences
-    if (told.type === "failed") return told.code === "REFUSED" ? [...sentences, `Grund: ${given}`] : sentences
-    return explained.has(told.type) || told.type === "declined" ? sentences : [...sentences, `Grund: ${given}`]
+    const known = "reason" in told && !explained.has(told.type) ? reasonOf(told.reason) : undefined
+    if (known === undefined || (told.type === "failed" && told.code !== "REFUSED")) return sentences
+    return [...sentences, `Grund: ${known.startsWith(REFUSED) ? known.slice(REFUSED.length) : known}`]
   },
   notText: (bytes) => `${bytes} Byte, die kein Text sind`,
   title: (title) => `„${title}“`,
