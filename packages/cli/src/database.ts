@@ -9,8 +9,8 @@ export const databaseOption = optional({
   variable: "DATABASE_URL",
 })
 
-/** For messages: without its user and password. */
-export function databaseName(url: string): string {
+/** For messages: without its user and password; `said`: in whose words. */
+export function databaseName(url: string, said = words()): string {
   const { hostname, port, pathname } = new URL(url)
-  return words().units.database(hostname, port, pathname.slice(1))
+  return said.units.database(hostname, port, pathname.slice(1))
 }

@@ -12,7 +12,7 @@ import { compare, countsOf, type MovedCounts, moveAll } from "../moving.js"
 import { nonEmpty, postgresUrl } from "../options.js"
 import { showProgress } from "../terminal/progress.js"
 import type { Terminal } from "../terminal/terminal.js"
-import { words } from "../words/words.js"
+import { english, words } from "../words/words.js"
 import { naming, requireOwner } from "./admin/operator.js"
 
 export const migrate = command({
@@ -41,7 +41,8 @@ export const migrate = command({
     const begin = performance.now()
     const counts = await naming(place, () => bring({ source, intake, terminal }))
     const seconds = (performance.now() - begin) / 1_000
-    await naming(file, () => source.mark({ at: Date.now(), place }))
+    // What is kept is in the language of no reader.
+    await naming(file, () => source.mark({ at: Date.now(), place: databaseName(url, english) }))
     await naming(place, () => intake.finish())
     const said = words().migrate
     const time = words().units.number(seconds, 1)
