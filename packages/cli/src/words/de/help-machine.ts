@@ -11,7 +11,7 @@ export const machineHelp: HelpWords["machine"] = {
     operand: "die Shell",
   },
   demo: {
-    summary: "zusehen, wie drei Mitglieder reden, Schlüssel erneuern, gehen und kommen",
+    summary: "drei Mitgliedern zusehen, die reden, Schlüssel erneuern, gehen und kommen",
     description: [
       "Ein Dienst an einem freien Port dieses Rechners, drei Profile in vorläufigen Dateien, und dazwischen ein Vermittler, der Bytes zählt (innerhalb von TCP, in beiden Richtungen, von allen Mitgliedern zusammen). Die Zeit eines Schritts endet, wenn alle Mitglieder sich über Epoche, ihren Nachweis, die Mitglieder und jeden Text einig sind, und wenn ein entferntes Mitglied nichts gelesen hat.",
       "Mit --fast-open stellen die Mitglieder versiegelte Anfragen, am Vermittler vorbei: Gezählt werden die Bytes beider Wege, mit denen zum Auffüllen.",
@@ -48,10 +48,10 @@ export const machineHelp: HelpWords["machine"] = {
     },
   },
   trace: {
-    summary: "in aufgezeichneten Paketen finden, was Verbindungen einander zuordnet",
+    summary: "in aufgezeichneten Paketen finden, was Verbindungen verknüpft",
     description: [
       "Liest pcap und pcapng, wie tcpdump und Wireshark sie schreiben, und zeigt (auf Englisch), was erfährt, wer dieselben Pakete sieht: Cookies von TCP Fast Open und ihre Ketten, wiederbenutzte Tickets von TLS, Ports, Zeitstempel, Adressen.",
-      "Es nennt, was es nicht lesen konnte. Ergebnis: 0, wenn etwas Verbindungen einander zuordnet, oder wenn die ganze Aufzeichnung gelesen ist und nichts es tut; 4, wenn nichts gefunden, aber ein Teil nicht gelesen wurde; 1, wenn nichts zu lesen war.",
+      "Es nennt, was es nicht lesen konnte. Ergebnis: 0, wenn etwas Verbindungen verknüpft, oder wenn die ganze Aufzeichnung gelesen ist und nichts es tut; 4, wenn nichts gefunden, aber ein Teil nicht gelesen wurde; 1, wenn nichts zu lesen war.",
     ],
     operand: "die Aufzeichnung",
     options: {

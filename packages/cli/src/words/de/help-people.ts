@@ -28,9 +28,9 @@ export const peopleHelp: HelpWords["people"] = {
     },
   },
   receive: {
-    summary: "die Nachrichten, die ankommen, auf die Ausgabe schreiben",
+    summary: "Nachrichten ausgeben, die ankommen",
     description: [
-      "Schreibt, was wartet, und endet; wartet nichts, kommt es auf die erste Nachricht an. Jede Nachricht wird einmal geschrieben, ihr Inhalt Byte für Byte; in einem Terminal mit Zeit und Absender. Eine Nachricht gilt als empfangen, wenn sie geschrieben ist.",
+      "Schreibt, was da ist, und endet; ist nichts da, wartet es auf die erste Nachricht. Jede Nachricht wird einmal geschrieben, ihr Inhalt Byte für Byte; in einem Terminal mit Zeit und Absender. Eine Nachricht gilt als empfangen, wenn sie geschrieben ist.",
       "Der erste Start registriert den Namen, damit andere ihn einladen können.",
       "Mit --json hat eine Nachricht conversation, title, from, messageId, seq, sentAt und text, oder base64, wo sie kein UTF-8 ist. conclave send macht aus einer Eingabe über 64 KiB mehrere Nachrichten: Um sie wiederzubekommen, verbinde, was in den Nachrichten einer conversation und eines from steht, in der Reihenfolge von seq, und wandle base64 vorher zurück. Nachrichten anderer können dazwischen liegen, und nichts zeigt den letzten Teil an: Wer das wissen muss, braucht ein Zeichen in der Eingabe.",
       "Ergebnis 3: Nichts kam rechtzeitig, oder weniger Nachrichten als --count.",

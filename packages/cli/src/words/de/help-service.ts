@@ -36,7 +36,7 @@ export const serviceHelp: HelpWords["service"] = {
   backup: {
     summary: "einen Dienst, der laufen darf, in eine Datei kopieren",
     description: [
-      "Die Datei enthält alles, was der Dienst in einem Augenblick hat, seinen Signaturschlüssel, sein Geheimnis für Ausweise und seinen Schlüssel für versiegelte Anfragen, wenn er einen hat. Wer die Datei hat, kann sich als der Dienst ausgeben. Sie ist nur für ihren Besitzer; bewahre sie auf wie den Datenordner.",
+      "Die Datei enthält alles, was der Dienst in einem Augenblick hat, seinen Signaturschlüssel, sein Geheimnis für Ausweise und seinen Schlüssel für versiegelte Anfragen, wenn er einen hat. Wer die Datei hat, kann sich als der Dienst ausgeben. Nur ihr Besitzer kann sie lesen; bewahre sie auf wie den Datenordner.",
       "Die Schlüssel des Tages für versiegelte Anfragen fehlen darin, weil sie nach zwei Tagen vernichtet werden sollen: Programme bekommen neue.",
       "Anhänge sind in einer eigenen Datei neben der des Dienstes und nicht in der Sicherung: Beende den Dienst und kopiere auch diese Datei, um sie zu behalten.",
       "Profile von Leuten gehören nicht dem Dienst und sind nicht darin. Spiel nie ein Profil aus einer Kopie zurück.",

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, it } from "node:test"
+import { fileURLToPath } from "node:url"
+import { displayNameFault, nameFault, reason } from "@conclave/headless/german"
+
+/** The modules of a package. */
+function modulesOf(name: string): readonly string[] {
+  const folder = fileURLToPath(new URL(`../../../${name}/src/`, import.meta.url))
+  const files = (readdirSync(folder, { recursive: true }) as string[]).filter((file) => file.endsWith(".ts"))
+  return files.map((file) => readFileSync(join(folder, file), "utf8"))
+}
+
+/** Of a browser alone: a command line does not meet it, and the page has a view for it. */
+const OF_BROWSERS = /\b(?:tab|browser|page)\b/
+
+/** Nobody meets it who talks to a service by the SDK: what is asked would be malformed. */
+const MALFORMED =
+  /^(?:accessKey|at|hash|id|idempotencyId|lifetimeSeconds|signatureKey|size and lifetimeSeconds|the request must)\b/
+
+describe("reasons in German", () => {
+  it("are known, each sentence that the client fails with", () => {
+    const thrown = modulesOf("client").flatMap((source) =>
+      [...source.matchAll(/new ClientError\(\s*"[A-Z_]+",\s*"([^"]+)"/g)].map((it) => it[1]!),
+    )
+    assert.ok(thrown.length > 20, `${thrown.length} sentences`)
+    assert.deepEqual(
+      thrown.filter((text) => reason(text) === undefined && !OF_BROWSERS.test(text)),
+      [],
+    )
+  })
+
+  it("are known, each sentence that a service refuses with", () => {
+    const refused = ["auth", "delivery"].flatMap((name) =>
+      modulesOf(name).flatMap((source) =>
+        [...source.matchAll(/\b(?:invalid|forbidden|denied|refused|reason:)[( ]\s*"([a-z][^"]* [^"]*)"/g)].map(
+          (it) => it[1]!,
+        ),
+      ),
+    )
+    assert.ok(refused.length > 5, `${refused.length} sentences`)
+    assert.deepEqual(
+      refused.filter((text) => reason(text) === undefined && !MALFORMED.test(text)),
+      [],
+    )
+  })
+
+  it("have a reason of their own inside, which is quoted where it is not known", () => {
+    assert.equal(reason("nobody is called dave"), "niemand heißt dave")
+    assert.equal(
+      reason("the service refused it: forbidden: the pass is not good"),
+      "der Dienst hat es abgelehnt: der Ausweis gilt nicht",
+    )
+    assert.equal(reason("the service refused it: the moon is full"), "der Dienst hat es abgelehnt: „the moon is full“")
+    assert.equal(reason("the moon is full"), undefined)
+  })
+})
+
+describe("faults of names in German", () => {
+  it("name the character, and the rule", () => {
+    assert.match(
+      nameFault("it contains U+200B, which is invisible; a name has"),
+      /^er enthält U\+200B, ein unsichtbares Zeichen; ein Name hat 1 bis 128/,
+    )
+    assert.match(nameFault("it is something new; a name has"), /^er enthält Zeichen, die nicht gehen; /)
+    assert.match(displayNameFault("it is empty; a display name has"), /^er ist leer; ein Anzeigename hat 1 bis 64/)
+  })
+})
