@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { type Client, openClient } from "@conclave/client/node"
 import { noPostgres, type PostgresServer, startPostgres } from "@conclave/testing/servers"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
 const why = ["--reason", "asked for"]
-const account = (folder: Folder, ...words: readonly string[]) => conclave(["account", ...words, "--data", folder.path])
+const account = (folder: Folder, ...words: readonly string[]) => runHere(["account", ...words, "--data", folder.path])
 
 function open(name: string, { address, folder }: Service, profile = name): Promise<Client> {
   const sealingKey = new Uint8Array(32).fill(1)
@@ -22,7 +22,7 @@ describe("conclave account", { timeout: 120_000 }, () => {
     const conversation = await bob.createConversation({ title: "team", members: ["alice.to.erase"] })
     await alice.setDisplayName("Alice A.")
 
-    const exported = await account(folder, "export", "alice.to.erase")
+    const exported = await conclave(["account", "export", "alice.to.erase", "--data", folder.path])
     assert.equal(exported.code, 0, exported.errors)
     const document = JSON.parse(exported.output.toString())
     assert.equal(document.displayName.text, "Alice A.")
@@ -37,7 +37,7 @@ describe("conclave account", { timeout: 120_000 }, () => {
     )
     assert.match(document.notKnown[0], /conversations/)
     const backup = backups.file("before.backup")
-    assert.equal((await conclave(["backup", backup, "--data", folder.path])).code, 0)
+    assert.equal((await runHere(["backup", backup, "--data", folder.path])).code, 0)
 
     assert.equal((await account(folder, "erase", "alice.to.erase")).code, 2, "a reason is needed")
     const erased = await account(folder, "erase", "alice.to.erase", ...why)
@@ -51,14 +51,14 @@ describe("conclave account", { timeout: 120_000 }, () => {
     await assert.rejects(open("alice.to.erase", service, "another"), { code: "NAME_TAKEN" })
     await assert.rejects(bob.createConversation({ members: ["alice.to.erase"] }), { code: "UNKNOWN_NAME" })
     await assert.rejects(alice.sync())
-    const log = await conclave(["admin", "log", "--data", folder.path])
+    const log = await runHere(["admin", "log", "--data", folder.path])
     assert.match(log.output.toString(), /erase +[0-9a-f]{64} +asked for/)
     assert.ok(!log.output.toString().includes("alice"))
     await Promise.all([alice.close(), bob.close()])
     await service.stop()
     assert.ok(!readFileSync(folder.file("service.db")).includes("alice.to.erase"), "the name is in the file no more")
 
-    const restored = await conclave(["restore", backup, "--replace", "--data", folder.path])
+    const restored = await runHere(["restore", backup, "--replace", "--data", folder.path])
     assert.equal(restored.code, 0, restored.errors)
     assert.match((await account(folder, "export", "alice.to.erase")).errors, /nobody has the name/)
     assert.equal((await account(folder, "export", "bob")).code, 0)

@@ -6,10 +6,10 @@ import { noPostgres } from "@conclave/testing/servers"
 import { database, done, query, server } from "./database-support.js"
 import { fillFile, sha256 } from "./moving-support.js"
 import { Person, until } from "./people.js"
-import { assertReadable, conclave, Folder, type Ran, Service } from "./support.js"
+import { assertReadable, Folder, type Ran, runHere, Service } from "./support.js"
 
 const admin = (url: string, ...words: readonly string[]): Promise<Ran> =>
-  conclave(["admin", ...words], { environment: { DATABASE_URL: url, SUDO_USER: "olga" } })
+  runHere(["admin", ...words], { environment: { DATABASE_URL: url, SUDO_USER: "olga" } })
 
 async function administered(url: string, ...words: readonly string[]): Promise<string> {
   const ran = await admin(url, ...words)
@@ -79,7 +79,7 @@ describe("conclave admin on a database", { skip: noPostgres, timeout: 170_000 },
     const why = ["--reason", "spam"]
     assertReadable(await admin(url, "status"), /mistakes: no service has been started on the database/)
     await using service = await gateway(url)
-    await conclave(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
+    await runHere(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
     const cases: readonly [readonly string[], RegExp][] = [
       [["suspend", "nobody", ...why], /nobody has the name nobody/],
       [["resume", "alice", ...why], /the name alice is not suspended/],
@@ -91,10 +91,7 @@ describe("conclave admin on a database", { skip: noPostgres, timeout: 170_000 },
       ],
     ]
     for (const [words, says] of cases) assertReadable(await admin(url, ...words), says)
-    assertReadable(
-      await conclave(["admin", "announce-restore", ...why]),
-      /for a service in PostgreSQL: give --database/,
-    )
+    assertReadable(await runHere(["admin", "announce-restore", ...why]), /for a service in PostgreSQL: give --database/)
     assertReadable(await admin("postgres://a:secret@127.0.0.1:1/b", "status"), /127\.0\.0\.1:1, b: .*nothing listens/)
     await service.stop()
     const low = await admin(url, "announce-restore", ...why, "--incarnation", "2")

@@ -5,10 +5,10 @@ import { describe, it } from "node:test"
 import { type Client, type ClientEvent, openClient } from "@conclave/client/node"
 import Libsql from "libsql"
 import { NOBODY, noOtherUser } from "./machine.js"
-import { assertReadable, conclave, Folder, type Ran, Service } from "./support.js"
+import { assertReadable, conclave, Folder, type Ran, runHere, Service } from "./support.js"
 
 const admin = (folder: Folder, ...words: readonly string[]): Promise<Ran> =>
-  conclave(["admin", ...words, "--data", folder.path], { environment: { SUDO_USER: "olga" } })
+  runHere(["admin", ...words, "--data", folder.path], { environment: { SUDO_USER: "olga" } })
 
 async function done(folder: Folder, ...words: readonly string[]): Promise<string> {
   const ran = await admin(folder, ...words)
@@ -114,9 +114,9 @@ describe("conclave admin suspend and resume", { timeout: 120_000 }, () => {
     for (const words of [["receive", "--timeout", "1"], ["send", "--to", "team"], ["chat"]] as const) {
       const place = ["--server", service.address, "--data", service.folder.file("cli")]
       const [name] = words
-      await conclave(["receive", "--as", name, "--timeout", "0.01", ...place])
+      await runHere(["receive", "--as", name, "--timeout", "0.01", ...place])
       await done(service.folder, "suspend", name, "--reason", "spam")
-      const ran = await conclave([...words, "--as", name, ...place], { input: "hello\n" })
+      const ran = await runHere([...words, "--as", name, ...place], { input: "hello\n" })
       assert.equal(ran.code, 1)
       assertReadable(ran, new RegExp(SUSPENDED))
     }
@@ -177,7 +177,7 @@ describe("conclave admin log", { timeout: 60_000 }, () => {
     }
     await done(folder, "suspend", "bob", "--reason", "one")
     const file = folder.file("backup")
-    assert.equal((await conclave(["backup", file, "--data", folder.path])).code, 0)
+    assert.equal((await runHere(["backup", file, "--data", folder.path])).code, 0)
     const [{ id }] = JSON.parse(await done(folder, "groups", "--json")) as [{ id: string }]
     await done(folder, "resume", "bob", "--reason", "two")
     await done(folder, "suspend", "alice", "--reason", "three")
@@ -200,7 +200,7 @@ describe("conclave admin log", { timeout: 60_000 }, () => {
     writable.close()
     await service.stop()
 
-    const restored = await conclave(["restore", file, "--replace", "--data", folder.path])
+    const restored = await runHere(["restore", file, "--replace", "--data", folder.path])
     assert.match(restored.output.toString(), /did after the backup holds on: 3 actions, see conclave admin log\.\n$/)
     assert.deepEqual(JSON.parse(await done(folder, "log", "--json")), all)
     assert.deepEqual(JSON.parse(await done(folder, "groups", "--json")), [])
@@ -214,7 +214,7 @@ describe("conclave admin log", { timeout: 60_000 }, () => {
     )
     // Elsewhere, nobody knows what came after the backup.
     using other = new Folder()
-    assert.equal((await conclave(["restore", file, "--data", other.path])).code, 0)
+    assert.equal((await runHere(["restore", file, "--data", other.path])).code, 0)
     assert.equal(JSON.parse(await done(other, "log", "--json")).length, 1)
   })
 })
@@ -231,7 +231,8 @@ describe("conclave admin", { timeout: 60_000 }, () => {
     }
     const entries = query(folder, "SELECT * FROM log").length
     assert.ok(entries >= 4)
-    const status = JSON.parse(await done(folder, "status", "--json"))
+    const ran = await conclave(["admin", "status", "--json", "--data", folder.path])
+    const status = JSON.parse(ran.output.toString())
     assert.deepEqual([status.process, status.quota], [service.pid, 64 * 1024 ** 2])
     assert.deepEqual([status.names, status.devices, status.groups, status.entries], [2, 2, 1, entries])
     assert.ok(status.bytes.messages > 300 && status.bytes.commits > 300 && status.bytes.welcomes > 300)
@@ -256,7 +257,7 @@ describe("conclave admin", { timeout: 60_000 }, () => {
   it("answers every mistake with one sentence, and does nothing", async () => {
     await using service = await Service.start()
     const { folder } = service
-    await conclave(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
+    await runHere(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
     const why = ["--reason", "spam"]
     const cases: readonly [readonly string[], number, RegExp][] = [
       [["suspend", "nobody", ...why], 1, /: nobody has the name nobody/],
@@ -272,11 +273,11 @@ describe("conclave admin", { timeout: 60_000 }, () => {
       [[], 2, /one of its commands is missing: status, groups/],
     ]
     for (const [words, code, says] of cases) {
-      const ran = words.length < 2 ? await conclave(["admin", ...words]) : await admin(folder, ...words)
+      const ran = words.length < 2 ? await runHere(["admin", ...words]) : await admin(folder, ...words)
       assert.equal(ran.code, code, words.join(" "))
       assertReadable(ran, says)
     }
-    assertReadable(await conclave(["admin", "status", "--data", folder.file("none")]), /there is no service in .*none/)
+    assertReadable(await runHere(["admin", "status", "--data", folder.file("none")]), /there is no service in .*none/)
     assert.deepEqual(JSON.parse(await done(folder, "log", "--json")), [])
     await service.stop()
     const versions = (sql: string) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import Libsql from "libsql"
 import { fillBeside, fillFile } from "./moving-support.js"
-import { assertReadable, conclave, Folder } from "./support.js"
+import { assertReadable, conclave, Folder, runHere } from "./support.js"
 
 describe("conclave backup of a service with blobs", { timeout: 120_000 }, () => {
   it("says that blobs are not in it, keeps push registrations, and replaces no file of blobs", async () => {
@@ -16,7 +16,7 @@ describe("conclave backup of a service with blobs", { timeout: 120_000 }, () => 
     assert.deepEqual(tables, [])
     const registered = new Libsql(to).prepare("SELECT count(*) AS n FROM push_registration").get() as { n: number }
     assert.equal(registered.n, 1)
-    const replacing = await conclave(["backup", `${file}.blobs`, "--force", "--data", folder.path])
+    const replacing = await runHere(["backup", `${file}.blobs`, "--force", "--data", folder.path])
     assertReadable(replacing, /service\.db\.blobs is the service's own file: give another/)
   })
 })

@@ -17,7 +17,7 @@ import { type Client, type ClientEvent, openClient } from "@conclave/client/node
 import Libsql from "libsql"
 import { ageOf } from "../src/files.js"
 import { NOBODY, noOtherUser } from "./machine.js"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
 const only = (client: Client) => [...client.conversations.values()][0]!
 const texts = async (client: Client) => (await only(client).history({ limit: 1_000 })).map(({ text }) => text)
@@ -95,8 +95,8 @@ const contentsOf = (folder: Folder) =>
     .sort()
     .map((name) => [name, readFileSync(folder.file(name)).toString("base64")])
 
-async function done(words: readonly string[]): Promise<string> {
-  const ran = await conclave(words)
+async function done(words: readonly string[], by: typeof conclave | typeof runHere = runHere): Promise<string> {
+  const ran = await by(words)
   assert.equal(ran.code, 0, ran.errors)
   return ran.output.toString()
 }
@@ -113,7 +113,7 @@ describe("conclave backup and conclave restore", { timeout: 170_000 }, () => {
 
     // A backup while they write.
     const file = first.folder.file("backup")
-    const making = done(["backup", file, "--data", first.folder.path])
+    const making = done(["backup", file, "--data", first.folder.path], conclave)
     for (let n = 0; n < 20; n++) await Promise.all([conversation.send(`a${n}`), only(bob.client).send(`b${n}`)])
     assert.match(await making, /holds the service as it was at [0-9-]{10} [0-9:]{8} UTC, with its signing key/)
     await until(async () => (await texts(carol.client)).length === 40, ...all)
@@ -138,7 +138,7 @@ describe("conclave backup and conclave restore", { timeout: 170_000 }, () => {
 
     // Into an empty folder.
     const folder = new Folder()
-    const restored = await done(["restore", file, "--data", folder.path])
+    const restored = await done(["restore", file, "--data", folder.path], conclave)
     assert.match(
       restored,
       /is the service as it was at .* UTC, (less than a|\d+) minutes? ago, with incarnation \d{10}\.\n$/,
@@ -214,7 +214,7 @@ const textsIn = async ({ client }: Person, title: string) => {
 /** A service that has been used, ended, and its backup. */
 async function backedUp(...words: readonly string[]): Promise<{ folder: Folder; file: string; serverKey: string }> {
   const service = await Service.start(new Folder(), 0, { words })
-  await conclave(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
+  await runHere(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
   const file = service.folder.file("backup")
   await done(["backup", file, "--data", service.folder.path])
   await service.stop()
@@ -246,7 +246,7 @@ describe("conclave backup", { timeout: 120_000 }, () => {
       [["backup", folder.file("other"), "--data", folder.file("nowhere")], /there is no service in .*nowhere/],
     ]
     for (const [words, says] of cases) {
-      const ran = await conclave(words)
+      const ran = await runHere(words)
       assert.equal(ran.code, 1, words.join(" "))
       assertReadable(ran, says)
       assert.deepEqual(contentsOf(folder), before)
@@ -300,7 +300,7 @@ describe("the file of a service that another program has locked", { timeout: 120
         ["restore", file, "--replace"],
         ["admin", "status"],
       ]) {
-        const ran = await conclave([...command, ...at])
+        const ran = await runHere([...command, ...at])
         assert.equal(ran.code, 1)
         assertReadable(ran, says)
       }
@@ -353,7 +353,7 @@ describe("conclave restore", { timeout: 120_000 }, () => {
     const before = contentsOf(target)
     for (const [content, says] of cases) {
       writeFileSync(folder.file("broken"), content)
-      const ran = await conclave(["restore", folder.file("broken"), "--data", target.path])
+      const ran = await runHere(["restore", folder.file("broken"), "--data", target.path])
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
       assert.deepEqual(contentsOf(target), before)
@@ -362,12 +362,12 @@ describe("conclave restore", { timeout: 120_000 }, () => {
         readdirSync(target.path).filter((name) => name.includes("-lock")),
         [],
       )
-      const nowhere = await conclave(["restore", folder.file("broken"), "--data", target.file("new/folder")])
+      const nowhere = await runHere(["restore", folder.file("broken"), "--data", target.file("new/folder")])
       assert.equal(nowhere.code, 1)
       assertReadable(nowhere, says)
       assert.ok(!existsSync(target.file("new")), String(says))
     }
-    assertReadable(await conclave(["restore", folder.file("none"), "--data", target.path]), /there is no such file/)
+    assertReadable(await runHere(["restore", folder.file("none"), "--data", target.path]), /there is no such file/)
     // What was left would have been replayed into the restored file.
     await done(["restore", file, "--data", target.path])
     const names = readdirSync(target.path)
@@ -380,14 +380,14 @@ describe("conclave restore", { timeout: 120_000 }, () => {
     const file = service.folder.file("backup")
     await done(["backup", file, "--data", service.folder.path])
     for (const words of [[], ["--replace"]]) {
-      const ran = await conclave(["restore", file, "--data", service.folder.path, ...words])
+      const ran = await runHere(["restore", file, "--data", service.folder.path, ...words])
       assert.equal(ran.code, 1)
       assertReadable(ran, new RegExp(`service\\.db: the file is in use by process ${service.pid}`))
     }
     assert.equal((await fetch(`${service.address}/readyz`)).status, 200)
     await service.stop()
     const before = contentsOf(service.folder)
-    const ran = await conclave(["restore", file, "--data", service.folder.path])
+    const ran = await runHere(["restore", file, "--data", service.folder.path])
     assert.equal(ran.code, 1)
     assertReadable(ran, /service\.db exists already; with --replace it is kept/)
     assert.deepEqual(contentsOf(service.folder), before)
@@ -402,16 +402,16 @@ describe("conclave restore", { timeout: 120_000 }, () => {
     assert.match(await done(["restore", file, "--incarnation", "7000000000", ...data]), /with incarnation 7000000000\./)
     const before = contentsOf(target)
     for (const low of ["2", "7000000000"]) {
-      const ran = await conclave(["restore", file, "--replace", "--incarnation", low, ...data])
+      const ran = await runHere(["restore", file, "--replace", "--incarnation", low, ...data])
       assert.equal(ran.code, 1)
       assertReadable(ran, new RegExp(`--incarnation ${low} is too low: clients may have seen 7000000000`))
       assert.deepEqual(contentsOf(target), before)
     }
     assert.match(await done(["restore", file, "--replace", ...data]), /with incarnation 7000000001\./)
-    assert.equal((await conclave(["restore", file, "--incarnation", "1", ...data])).code, 2)
+    assert.equal((await runHere(["restore", file, "--incarnation", "1", ...data])).code, 2)
     // A file that was damaged does not say what clients have seen.
     writeFileSync(target.file("service.db"), new Uint8Array(8192).fill(7))
-    const ran = await conclave(["restore", file, "--replace", ...data])
+    const ran = await runHere(["restore", file, "--replace", ...data])
     assert.equal(ran.code, 1)
     assertReadable(ran, /service\.db is damaged and does not tell its incarnation: give --incarnation N/)
     assert.match(

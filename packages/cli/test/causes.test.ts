@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { describe, it } from "node:test"
 import { ClientError } from "@conclave/client/node"
 import { readable } from "../src/profile.js"
-import { assertReadable, conclave, Folder, type Ran, type RunOptions, Service } from "./support.js"
+import { assertReadable, conclave, Folder, type Ran, type RunOptions, runHere, Service } from "./support.js"
 
 interface Listening extends AsyncDisposable {
   readonly port: number
@@ -244,7 +244,9 @@ describe("each reason why the service cannot be used has a sentence of its own, 
       await using provoked = await provoke()
       using folder = new Folder()
       const place = ["--server", provoked.server, "--data", folder.path, ...(provoked.words ?? [])]
-      const ran: Ran = await conclave(["receive", "--as", "alice", "--timeout", "1", ...place], provoked.options)
+      const receive = ["receive", "--as", "alice", "--timeout", "1", ...place]
+      const { options } = provoked
+      const ran: Ran = await (options === undefined ? runHere(receive) : conclave(receive, options))
       assert.equal(ran.code, 1, ran.errors)
       const lines = ran.errors.split("\n").filter((line) => !line.startsWith("note: no data in the first packet"))
       assertReadable({ ...ran, errors: lines.join("\n") }, new RegExp(`^conclave receive: .*${says.source}`, "m"))

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import type { Conversation } from "@conclave/client/node"
 import { firstConversation } from "../src/chat/first-conversation.js"
-import { conclave, Folder, Service } from "./support.js"
+import { Folder, runHere, Service } from "./support.js"
 
 describe("the conversation that a chat begins in", () => {
   const conversation = (id: string, more: object = {}) =>
@@ -39,7 +39,7 @@ describe("conclave chat, with several conversations", () => {
   })
   after(() => service[Symbol.asyncDispose]())
   const chat = (...lines: readonly string[]) =>
-    conclave(["chat", "--as", "alice", ...service.place], { input: `${lines.join("\n")}\n` })
+    runHere(["chat", "--as", "alice", ...service.place], { input: `${lines.join("\n")}\n` })
 
   it("is in the one used last at once, for what is piped in", async () => {
     await chat("hello", '/new "other things"', "/open team", "/history")
@@ -74,7 +74,7 @@ describe("conclave chat, with several conversations", () => {
     assert.equal(reading.code, 0, "to read is no failure")
     await using again = await Service.start(service.folder, service.port)
     await chat("/history")
-    const received = await again.ok(["receive", "--as", "bob", "--count", "2", "--lines"])
+    const received = await again.here(["receive", "--as", "bob", "--count", "2", "--lines"])
     assert.equal(received.output.toString(), "hello\nwritten offline\n")
   })
 })
@@ -136,7 +136,7 @@ describe("conclave chat in a terminal", { skip: noTerminal }, () => {
     chat.type("\x1b[200~/remove bob\r  indented\r\x1b[201~")
     await chat.until("/remove bob↵  indented↵")
     chat.type("\r")
-    const received = await service.ok(["receive", "--as", "bob", "--json", "--timeout", "20"])
+    const received = await service.here(["receive", "--as", "bob", "--json", "--timeout", "20"])
     assert.equal(JSON.parse(received.output.toString()).text, "/remove bob\n  indented")
     await chat.end()
     assert.ok(chat.screen.trimEnd().endsWith("\x1b[?2004l"), JSON.stringify(chat.screen.slice(-40)))

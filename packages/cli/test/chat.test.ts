@@ -5,7 +5,7 @@ import { drawTree } from "../src/chat/draw-tree.js"
 import { wordsOf } from "../src/chat/words.js"
 import { cut, drawMessage } from "../src/messages.js"
 import { glyphsFor, styleFor } from "../src/terminal/style.js"
-import { conclave, Service } from "./support.js"
+import { runHere, Service } from "./support.js"
 
 const plain = styleFor(false, {})
 const people = { name: "alice", displayName: () => undefined }
@@ -20,23 +20,16 @@ describe("conclave chat, with lines from a pipe", () => {
   })
   after(() => service[Symbol.asyncDispose]())
   const chat = async (name: string, ...lines: readonly string[]) =>
-    (await service.ok(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
+    (await service.here(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
 
   it("carries out one line after the other", async () => {
-    const output = await chat(
-      "alice",
-      "hello all",
-      "//slash",
-      "/members",
-      "/refresh",
-      "/tree",
-      "/remove carol",
-      "bye carol",
-    )
+    const lines = ["hello all", "//slash", "/members", "/refresh", "/tree", "/remove carol", "bye carol"]
+    const piped = await service.ok(["chat", "--as", "alice"], { input: `${lines.join("\n")}\n` })
+    const output = piped.output.toString()
     assert.match(output, /^ {2}alice \(you\)\n {2}bob\n {2}carol$/m)
     assert.match(output, /◆ alice \(you\)/)
     assert.match(output, /You removed carol/)
-    const { output: received } = await service.ok(["receive", "--as", "bob", "--lines", "--count", "3"])
+    const { output: received } = await service.here(["receive", "--as", "bob", "--lines", "--count", "3"])
     assert.equal(received.toString(), "hello all\n/slash\nbye carol\n")
     const carol = await chat("carol", "/list", "/open team")
     assert.match(carol, /1 {2}team {4}left/)
@@ -74,7 +67,7 @@ describe("conclave chat, with lines from a pipe", () => {
   })
 
   it("refuses words that a command does not take, and does nothing then", async () => {
-    const { code, output } = await conclave(["chat", "--as", "alice", ...service.place], {
+    const { code, output } = await runHere(["chat", "--as", "alice", ...service.place], {
       input: "/open 1\n/leave this team\n/safety bob carol\n/quit now\n/list\n",
     })
     assert.equal(code, 1)
@@ -97,13 +90,13 @@ describe("conclave chat, with lines from a pipe", () => {
   it("names the invitation that waits to somebody who is in no conversation", async () => {
     await chat("erin")
     await chat("alice", "/open 1", "/invite erin")
-    const { code, output } = await conclave(["chat", "--as", "erin", ...service.place], { input: "hello\n" })
+    const { code, output } = await runHere(["chat", "--as", "erin", ...service.place], { input: "hello\n" })
     assert.equal(code, 1)
     assert.match(output.toString(), /you are in no conversation; an invitation waits: \/accept 1 or \/decline 1/)
   })
 
   it("says what could not be done, goes on, and ends with 1", async () => {
-    const { code, output } = await conclave(["chat", "--as", "alice", ...service.place], {
+    const { code, output } = await runHere(["chat", "--as", "alice", ...service.place], {
       input:
         '/nwe\n/new\n/open 17\n/invite nobody-of-this-name\n/remove alice\n/safety dave\n/approve bob\n/members\n/title "our team"\n',
     })

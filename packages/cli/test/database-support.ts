@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { after } from "node:test"
 import { openDatabase } from "@conclave/postgres"
 import { type PostgresServer, startPostgres } from "@conclave/testing/servers"
-import { conclave } from "./support.js"
+import { runHere } from "./support.js"
 
 let started: Promise<PostgresServer> | undefined
 after(async () => (await started)?.[Symbol.asyncDispose]())
@@ -15,9 +15,9 @@ export function server(): Promise<PostgresServer> {
 
 export const database = async (name: string): Promise<string> => (await server()).url(name)
 
-/** What a command writes, which has to succeed. */
+/** What a command writes, run here, which has to succeed. */
 export async function done(words: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<string> {
-  const ran = await conclave(words, { environment })
+  const ran = await runHere(words, { environment })
   assert.equal(ran.code, 0, ran.errors)
   return ran.output.toString()
 }

@@ -9,7 +9,7 @@ describe("conclave devices", () => {
     using folder = new Folder()
     await using service = await Service.start(folder)
     const there = ["--as", "bob", "--server", service.address, "--data", people.path]
-    const list = async () => (await conclave(["devices", "list", ...there])).output.toString().trimEnd().split("\n")
+    const list = async () => (await runHere(["devices", "list", ...there])).output.toString().trimEnd().split("\n")
     const [first] = await list()
     assert.match(first!, /^[0-9a-f]{16} {2}registered \S+Z {2}the first {2}this device$/)
     const [json] = JSON.parse((await conclave(["devices", "list", "--json", ...there])).output.toString())
@@ -26,7 +26,7 @@ describe("conclave devices", () => {
     })
     const id = (await phone.ownDevices()).find((it) => it.isThisDevice)!.id
     await own.close()
-    const refused = await conclave(["devices", "revoke", "00000000", ...there])
+    const refused = await runHere(["devices", "revoke", "00000000", ...there])
     assert.equal(refused.code, 1)
     assert.match(refused.errors, /no device of bob begins with 00000000/)
     const revoked = await conclave(["devices", "revoke", id.slice(0, 16), ...there])

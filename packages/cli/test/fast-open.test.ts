@@ -32,7 +32,7 @@ describe("conclave serve --fast-open", () => {
   it("lets nobody else answer whoever has the server key", async () => {
     await using service = await startFast()
     const other = Buffer.from(provider.random(32)).toString("hex")
-    const ran = await conclave(["receive", "--as", "bob", "--timeout", "1", "--server-key", other, ...service.place])
+    const ran = await runHere(["receive", "--as", "bob", "--timeout", "1", "--server-key", other, ...service.place])
     assert.equal(ran.code, 1)
     assert.match(ran.errors, /nobody who has the server key answers at/)
   })
@@ -57,12 +57,12 @@ describe("conclave serve --fast-open", () => {
       const url = `http://127.0.0.1:${(impostor.address() as AddressInfo).port}`
       const place = ["--server", url, "--data", folder.path]
       const key = Buffer.from(provider.random(32)).toString("hex")
-      const pinned = await conclave(["receive", "--as", "bob", "--timeout", "1", "--server-key", key, ...place])
+      const pinned = await runHere(["receive", "--as", "bob", "--timeout", "1", "--server-key", key, ...place])
       assert.equal(pinned.code, 1)
       assert.ok(asked.length > 0)
       assert.deepEqual([...new Set(asked)], ["GET /fast-open"])
       asked.length = 0
-      await conclave(["receive", "--as", "bob", "--timeout", "1", "--fast-open", ...place])
+      await runHere(["receive", "--as", "bob", "--timeout", "1", "--fast-open", ...place])
       assert.ok(asked.includes("POST /auth"), "without the key it is")
     } finally {
       impostor.closeAllConnections()
@@ -95,7 +95,7 @@ describe("conclave serve --fast-open", () => {
     await using service = await Service.start()
     assert.equal((await fetch(`${service.address}/fast-open`)).status, 404)
     await service.gather("team", "alice", "bob")
-    const sent = await service.ok(["send", "--as", "alice", "--to", "team", "--fast-open"], { input: "as ever" })
+    const sent = await service.here(["send", "--as", "alice", "--to", "team", "--fast-open"], { input: "as ever" })
     assert.equal(sent.errors.match(/do not get through/g)?.length, 1, sent.errors)
     const { output } = await service.ok(["receive", "--as", "bob", "--count", "1"])
     assert.equal(output.toString(), "as ever")
@@ -111,10 +111,10 @@ describe("conclave serve --fast-open", () => {
     ]
     for (const [words, says] of cases) assertReadable(await runHere(words), says)
     await using other = await Service.start()
-    const taken = await conclave([...serve, "--fast-open-port", String(other.port)])
+    const taken = await runHere([...serve, "--fast-open-port", String(other.port)])
     assert.match(taken.errors, /port \d+ of 127\.0\.0\.1 is in use; give another with --fast-open-port/)
     writeFileSync(folder.file("fast-open.keys"), "no keys")
-    assert.match((await conclave(serve)).errors, /fast-open\.keys: the keys are damaged; delete the file/)
+    assert.match((await runHere(serve)).errors, /fast-open\.keys: the keys are damaged; delete the file/)
     assert.equal(readFileSync(folder.file("fast-open.keys"), "utf8"), "no keys")
   })
 })

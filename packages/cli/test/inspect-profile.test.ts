@@ -7,7 +7,7 @@ import { Profile, recordKindOf } from "@conclave/client/records"
 import { decode } from "@conclave/codec"
 import { groupRecordType } from "@conclave/mls/inspect"
 import { profilePlace } from "../src/data-folder.js"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
 /** Everything below a folder, byte for byte. */
 const contents = (folder: string): ReadonlyMap<string, string> =>
@@ -26,12 +26,12 @@ describe("inspect --profile", () => {
   before(async () => {
     service = await Service.start()
     await service.gather("team", "alice", "bob")
-    await service.ok(["send", "--as", "alice", "--to", "team"], { input: "the password is swordfish" })
+    await service.here(["send", "--as", "alice", "--to", "team"], { input: "the password is swordfish" })
     file = profilePlace(service.folder.path, { name: "alice", server: new URL(service.address) })
   })
   after(() => service[Symbol.asyncDispose]())
 
-  const inspect = (...words: readonly string[]) => conclave(["inspect", "--profile", ...words])
+  const inspect = (...words: readonly string[]) => runHere(["inspect", "--profile", ...words])
 
   /** What the SDK reads. */
   async function stored(): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -90,7 +90,7 @@ describe("inspect --profile", () => {
       if (type === undefined || /^(key-package|conversation\/.*\/tree\/)/.test(key)) continue
       const raw = folder.file("record")
       writeFileSync(raw, record)
-      const [printed, fromFile] = await Promise.all([inspect(file, key), conclave(["inspect", raw, "--as", type])])
+      const [printed, fromFile] = await Promise.all([inspect(file, key), runHere(["inspect", raw, "--as", type])])
       assert.equal(printed.code, 0, printed.errors)
       const [head, ...value] = printed.output.toString().split("\n")
       assert.equal(head, `// ${key}: ${type}, ${record.length} bytes`)
@@ -143,7 +143,8 @@ describe("inspect --profile", () => {
   test("a profile that a program has open is refused in plain words", async () => {
     const client = await openClient({ name: "alice", service: service.address, profile: file, live: false })
     try {
-      assertReadable(await inspect(file), /alice\.db: a running program has this profile open; end it first$/m)
+      const ran = await conclave(["inspect", "--profile", file])
+      assertReadable(ran, /alice\.db: a running program has this profile open; end it first$/m)
     } finally {
       await client.close()
     }
@@ -157,9 +158,9 @@ describe("inspect --profile", () => {
     assert.deepEqual(readdirSync(folder.path), [basename(copy)])
     const key = readFileSync(`${file}.key`).toString("hex")
     const words = ["inspect", "--profile", copy, "profile"]
-    const given = await conclave(words, { environment: { CONCLAVE_KEY: key } })
+    const given = await runHere(words, { environment: { CONCLAVE_KEY: key } })
     assert.match(given.output.toString(), /opaque name<5> = "alice";/)
-    const wrong = await conclave(words, { environment: { CONCLAVE_KEY: key.replace(/./g, "0") } })
+    const wrong = await runHere(words, { environment: { CONCLAVE_KEY: key.replace(/./g, "0") } })
     assertReadable(wrong, /cannot be read: .*is CONCLAVE_KEY or the key file another\?$/m)
     rmSync(copy)
     assertReadable(await inspect(copy), /copy\.db: there is no such file or folder$/m)

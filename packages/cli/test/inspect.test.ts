@@ -41,7 +41,7 @@ function keyPackage(): Uint8Array {
   }).keyPackage
 }
 
-const inspect = (input: Uint8Array | string, ...words: string[]) => conclave(["inspect", "-", ...words], { input })
+const inspect = (input: Uint8Array | string, ...words: string[]) => runHere(["inspect", "-", ...words], { input })
 
 test("messages of the official vectors are recognised as what they are", official, async () => {
   const all = JSON.parse(readFileSync(vectors, "utf8")) as Record<keyof typeof recognised, string>[]
@@ -54,7 +54,8 @@ test("messages of the official vectors are recognised as what they are", officia
       }
     }
   }
-  const { code, output, errors } = await inspect(Buffer.from(all[0]!.mls_group_info, "hex"))
+  const input = Buffer.from(all[0]!.mls_group_info, "hex")
+  const { code, output, errors } = await conclave(["inspect", "-"], { input })
   assert.equal(code, 0, errors)
   assert.match(output.toString(), /\/\/ tree \(RFC 9420 section 12\.4\.3\.1\): valid/)
 })
@@ -202,7 +203,7 @@ test("an input without anything in it and a file that is not there are failures"
   const empty = await inspect("")
   assert.equal(empty.code, 1)
   assert.match(empty.errors, /standard input: there is nothing in it; give an MLS message/)
-  assert.equal((await conclave(["inspect", "/nowhere/at-all"])).code, 1)
+  assert.equal((await runHere(["inspect", "/nowhere/at-all"])).code, 1)
 })
 
 test("a file of another kind is told by what it seems to be, with the command for it", async () => {
@@ -230,13 +231,13 @@ test("a file of another kind is told by what it seems to be, with the command fo
   ]
   for (const [name, content, says] of files) {
     writeFileSync(folder.file(name), content)
-    const ran = await conclave(["inspect", folder.file(name)])
+    const ran = await runHere(["inspect", folder.file(name)])
     assert.equal(ran.code, 1, name)
     assertReadable(ran, says)
     assert.doesNotMatch(ran.errors, /at byte/)
   }
-  const profile = await conclave(["inspect", "--profile", folder.file("letter")])
+  const profile = await runHere(["inspect", "--profile", folder.file("letter")])
   assertReadable(profile, /letter: this is not a profile: it seems to be text; give the file of a profile$/m)
   const itself = new RegExp(`${folder.path}: it is a folder; give a file, or --profile ${folder.path} if`)
-  assertReadable(await conclave(["inspect", folder.path]), itself)
+  assertReadable(await runHere(["inspect", folder.path]), itself)
 })

@@ -5,7 +5,7 @@ import { isCalled, labelOf } from "../src/conversations.js"
 import { acceptedInviters, invitationPolicy } from "../src/invitations.js"
 import { drawEvent, drawReport } from "../src/messages.js"
 import { styleFor } from "../src/terminal/style.js"
-import { conclave, runHere, Service } from "./support.js"
+import { runHere, Service } from "./support.js"
 
 describe("an invitation on the command line", () => {
   let service: Service
@@ -15,13 +15,13 @@ describe("an invitation on the command line", () => {
   })
   after(() => service[Symbol.asyncDispose]())
   const chat = async (name: string, ...lines: readonly string[]) =>
-    (await service.ok(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
+    (await service.here(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
   const receive = (name: string, ...words: readonly string[]) =>
-    conclave(["receive", "--as", name, "--timeout", "0.1", ...words, ...service.place])
+    runHere(["receive", "--as", name, "--timeout", "0.1", ...words, ...service.place])
 
   it("is a request, and shows nothing that the inviter has written before it is accepted", async () => {
     await chat("alice", '/new "title of a stranger" bob carol', "a secret")
-    const { output } = await conclave(["chat", "--as", "bob", ...service.place], {
+    const { output } = await runHere(["chat", "--as", "bob", ...service.place], {
       input: "/list\n/open 1\n/accept 7\nhello\n",
     })
     const text = output.toString()
@@ -41,11 +41,11 @@ describe("an invitation on the command line", () => {
 
   it("is declined, gone, and reported to the inviter, who is not told that somebody left", async () => {
     assert.match(await chat("carol", "/decline 1"), /^you declined the invitation by alice$/m)
-    const { code, output } = await conclave(["chat", "--as", "carol", ...service.place], { input: "/list\n/accept\n" })
+    const { code, output } = await runHere(["chat", "--as", "carol", ...service.place], { input: "/list\n/accept\n" })
     assert.equal(code, 1)
     assert.match(output.toString(), /There is no conversation yet.*\n.*no invitation waits for an answer/)
     // A member who is there carries out the removal, after a moment.
-    const told = await service.ok(["chat", "--as", "alice"], { input: "/refresh\n/members\n" })
+    const told = await service.here(["chat", "--as", "alice"], { input: "/refresh\n/members\n" })
     assert.match(told.output.toString(), /carol declined the invitation/)
     assert.doesNotMatch(told.output.toString(), /carol left/)
   })
@@ -60,7 +60,7 @@ describe("an invitation on the command line", () => {
       /^alice invites you to a conversation: see --accept-invitations, or \/accept in conclave chat$/m,
     )
     assert.match(asked.errors, /^nothing arrived in time; 1 invitation has no answer$/m)
-    const sent = await conclave(["send", "--as", "dave", "--to", "first", ...service.place], { input: "x" })
+    const sent = await runHere(["send", "--as", "dave", "--to", "first", ...service.place], { input: "x" })
     assert.equal(sent.code, 1)
     assert.match(sent.errors, /dave has no conversation "first", but an invitation without an answer/)
     const accepted = await receive("dave", "--lines", "--accept-invitations", "bob,alice")

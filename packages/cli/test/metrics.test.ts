@@ -3,7 +3,7 @@ import { createServer } from "node:net"
 import { describe, it, type TestContext } from "node:test"
 import { type Client, openClient } from "@conclave/client/node"
 import { noPostgres, startPostgres } from "@conclave/testing/servers"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, Folder, runHere, Service } from "./support.js"
 
 interface Sample {
   readonly name: string
@@ -95,7 +95,7 @@ describe("conclave serve --metrics", { timeout: 120_000 }, () => {
     await fetch(second.address, { headers: { origin: "https://sentinel.example" } })
     for (let at = 0; at < 40; at++) await fetch(`${second.address}/healthz`)
     const dave = ["receive", "--as", "sentineldave", "--timeout", "0.5", "--fast-open", ...second.place]
-    assert.equal((await conclave(dave)).code, 3)
+    assert.equal((await runHere(dave)).code, 3)
     const before = samplesIn(`${await metricsOf(first)}${await metricsOf(second)}`)
     await own.stop("SIGKILL")
     await until("it is noticed", async () => (await fetch(`${first.address}/readyz`)).status === 503)
@@ -168,13 +168,13 @@ describe("conclave serve --metrics", { timeout: 120_000 }, () => {
     const serve = ["serve", "--port", "0", "--data", folder.path]
     try {
       assertReadable(
-        await conclave([...serve, "--metrics", `${port}`]),
+        await runHere([...serve, "--metrics", `${port}`]),
         /port \d+ .*in use; give another with --metrics/,
       )
       for (const wrong of ["x", "host:", "70000", "a:b:1"]) {
-        assertReadable(await conclave([...serve, "--metrics", wrong]), /--metrics must be a port/)
+        assertReadable(await runHere([...serve, "--metrics", wrong]), /--metrics must be a port/)
       }
-      assertReadable(await conclave([...serve, "--drain", "soon"]), /--drain must be a number of seconds/)
+      assertReadable(await runHere([...serve, "--drain", "soon"]), /--drain must be a number of seconds/)
     } finally {
       await new Promise((resolve) => taken.close(resolve))
     }

@@ -9,10 +9,16 @@ import Libsql from "libsql"
 import { database, done, query } from "./database-support.js"
 import { answersOf, fillBeside, fillFile, fillWithEntries, type GroupKeys, sha256 } from "./moving-support.js"
 import { Person, until } from "./people.js"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
-const migrate = (from: string, to: string, started: (child: ChildProcess) => void = () => {}) =>
-  conclave(["migrate", "--from", from], { environment: { DATABASE_URL: to }, started })
+/** With as many entries, and kills, as `npm run test:whole` takes. */
+const isWhole = process.env.CONCLAVE_WHOLE === "1"
+
+/** In this process; with `started`, in one that can be killed. */
+const migrate = (from: string, to: string, started?: (child: ChildProcess) => void) => {
+  const [words, environment] = [["migrate", "--from", from], { DATABASE_URL: to }]
+  return started === undefined ? runHere(words, { environment }) : conclave(words, { environment, started })
+}
 
 function inFile(file: string, sql: string): any[] {
   const source = new Libsql(file, { readonly: true })
@@ -106,19 +112,20 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
     const other = await bob.client.createConversation({ title: "closed" })
     await other.send("not for long")
     const why = ["--reason", "a test", "--data", folder.path]
-    await conclave(["receive", "--as", "mallory", "--timeout", "0.01", "--server", address, "--data", people.path])
+    await runHere(["receive", "--as", "mallory", "--timeout", "0.01", "--server", address, "--data", people.path])
     await done(["admin", "suspend", "mallory", ...why])
     await done(["admin", "close-group", other.id, ...why])
     await before.stop()
 
     const copy = people.file("copy.db")
     copyOf(file, copy)
-    const said = await done(["migrate", "--from", folder.path, "--to", url])
+    const moved = await conclave(["migrate", "--from", folder.path, "--to", url])
+    assert.equal(moved.code, 0, moved.errors)
     assert.match(
-      said,
+      moved.output.toString(),
       /service\.db was moved to PostgreSQL at 127\.0\.0\.1:\d+, moved, in [\d.]+ s: 2 groups with \d+ entries, 7 /,
     )
-    assert.match(said, /marked: no service is started on it/)
+    assert.match(moved.output.toString(), /marked: no service is started on it/)
     await assertSame(copy, url)
     assert.deepEqual(
       JSON.parse(await done(["admin", "log", "--json"], { DATABASE_URL: url })),
@@ -154,9 +161,9 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
     await fillFile(folder.file("service.db"))
     await done(["migrate", "--from", folder.file("service.db"), "--to", url])
     const moved = /service\.db: the service was moved to PostgreSQL at [^ ]+, marked on \d{4}-\d\d-\d\d: serve it there/
-    assertReadable(await conclave(["serve", "--port", "0", "--data", folder.path]), moved)
+    assertReadable(await runHere(["serve", "--port", "0", "--data", folder.path]), moved)
     const why = ["--reason", "a test", "--data", folder.path]
-    assertReadable(await conclave(["admin", "suspend", "alice", ...why]), moved)
+    assertReadable(await runHere(["admin", "suspend", "alice", ...why]), moved)
     assert.match(
       await done(["admin", "status", "--data", folder.path]),
       /^service +was moved to PostgreSQL at .*, marked, /,
@@ -195,12 +202,12 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
     const url = await database("cut")
     using folder = new Folder()
     const file = folder.file("service.db")
-    await fillWithEntries(file, 20_000)
+    await fillWithEntries(file, isWhole ? 20_000 : 5_000)
     const copy = folder.file("copy.db")
     copyOf(file, copy)
     const isMarked = () => inFile(file, "SELECT 1 FROM sqlite_schema WHERE name = 'moved'").length > 0
     let [kills, began] = [0, 0]
-    for (let milliseconds = 300; ; milliseconds += 40 + Math.random() * 200) {
+    for (let milliseconds = 200; ; milliseconds += (isWhole ? 40 : 20) + Math.random() * (isWhole ? 200 : 80)) {
       let killed = false
       const ran = await migrate(folder.path, url, (child) => {
         const timer = setTimeout(() => {
@@ -238,7 +245,7 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
       ["serve", "--port", "0", "--data", folder.path],
       ["admin", "status"],
     ]) {
-      const ran = await conclave(words, { environment: { DATABASE_URL: url } })
+      const ran = await runHere(words, { environment: { DATABASE_URL: url } })
       assertReadable(
         ran,
         /between: a service is being moved into the database: conclave migrate has to come to its end/,
@@ -291,7 +298,7 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
       /keyless\.db: 1 groups are from before groups had keys/,
     ])
     for (const [words, says] of cases) {
-      const ran = await conclave(["migrate", ...words])
+      const ran = await runHere(["migrate", ...words])
       assert.notEqual(ran.code, 0, words.join(" "))
       assertReadable(ran, says)
       assert.doesNotMatch(ran.errors, /secret/)
@@ -312,7 +319,7 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
     assertReadable(await migrate(other.path, url), /wrong: another service is in the database: give an empty one/)
     const used = await database("used")
     await using service = await Service.start(new Folder(), 0, { environment: { DATABASE_URL: used } })
-    await conclave(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
+    await runHere(["receive", "--as", "alice", "--timeout", "0.01", ...service.place])
     await service.stop()
     assertReadable(await migrate(other.path, used), /used: the database is not empty/)
   })
@@ -350,10 +357,13 @@ describe("conclave migrate", { skip: noPostgres, timeout: 400_000 }, () => {
 
   it("tells how many entries it moves in a second", async (test) => {
     using folder = new Folder()
-    await fillWithEntries(folder.file("service.db"), 30_000)
+    const entries = isWhole ? 30_000 : 5_000
+    await fillWithEntries(folder.file("service.db"), entries)
     const said = await done(["migrate", "--from", folder.path, "--to", await database("throughput")])
     const [, seconds] = /in ([\d.]+) s:/.exec(said)!
-    test.diagnostic(`30000 entries of 300 bytes in ${seconds} s: ${Math.round(30_000 / Number(seconds))} a second`)
+    test.diagnostic(
+      `${entries} entries of 300 bytes in ${seconds} s: ${Math.round(entries / Number(seconds))} a second`,
+    )
   })
 })
 

@@ -10,7 +10,7 @@ import * as options from "../src/options.js"
 import { labelOfPeople, labelOfPerson } from "../src/people.js"
 import { glyphsFor, styleFor } from "../src/terminal/style.js"
 import type { Terminal } from "../src/terminal/terminal.js"
-import { conclave, Service } from "./support.js"
+import { runHere, Service } from "./support.js"
 
 const plain = styleFor(false, {})
 const called: Readonly<Record<string, string>> = {
@@ -91,9 +91,9 @@ describe("people in conclave chat", () => {
   it("are called what they say, beside their names", async () => {
     await using service = await Service.start()
     const chat = async (name: string, ...lines: readonly string[]) =>
-      (await service.ok(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
+      (await service.here(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
     for (const name of ["ju\u0308rgen", "constructor"]) {
-      await conclave(["receive", "--as", name, "--display-name", "Jürgen M.", "--timeout", "0.01", ...service.place])
+      await runHere(["receive", "--as", name, "--display-name", "Jürgen M.", "--timeout", "0.01", ...service.place])
     }
     const output = await chat(
       "alice",
@@ -112,10 +112,10 @@ describe("people in conclave chat", () => {
     const other = await chat("j\u00fcrgen", "/list", "/open toString")
     assert.match(other, /toString {2}Alice Liddell \(alice\), Jürgen M\. \(constructor\), Jürgen M\. \(jürgen\)/)
     assert.match(other, /Alice Liddell \(alice\): hi/)
-    const { output: json } = await service.ok(["receive", "--as", "constructor", "--json", "--count", "1"])
+    const { output: json } = await service.here(["receive", "--as", "constructor", "--json", "--count", "1"])
     const { from, displayName, text } = JSON.parse(json.toString())
     assert.deepEqual([from, displayName, text], ["alice", "Alice Liddell", "hi"])
-    const refused = await conclave(["chat", "--as", "alice", ...service.place], {
+    const refused = await runHere(["chat", "--as", "alice", ...service.place], {
       input: "/invite alice\u3164\n/safety \uff41lice\n/name Alice (bob)\n/members\n",
     })
     assert.equal(refused.code, 1)

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
-import { assertReadable, conclave, type Ran, Service } from "./support.js"
+import { assertReadable, conclave, type Ran, runHere, Service } from "./support.js"
 
 /** A document of some length with more than ASCII in it: the project's own. */
 const readme = readDocument("../../../../README.md") ?? readDocument("../../../../LICENSE") ?? "Grüße\n".repeat(2_000)
@@ -22,14 +22,19 @@ describe("conclave send and conclave receive", () => {
     await service.gather("team", "alice", "bob")
   })
   after(() => service[Symbol.asyncDispose]())
-  const send = (input: string | Uint8Array, to = "team") => service.ok(["send", "--as", "alice", "--to", to], { input })
-  const receive = async (...words: readonly string[]) => (await service.ok(["receive", "--as", "bob", ...words])).output
+  const toTeam = ["send", "--as", "alice", "--to", "team"]
+  const sendByPipe = (input: string | Uint8Array) => service.ok(toTeam, { input })
+  const send = (input: string | Uint8Array, to = "team") => service.here([...toTeam.slice(0, -1), to], { input })
+  const receiveByPipe = async (...words: readonly string[]) =>
+    (await service.ok(["receive", "--as", "bob", ...words])).output
+  const receive = async (...words: readonly string[]) =>
+    (await service.here(["receive", "--as", "bob", ...words])).output
 
   it("carry a document byte for byte, once", async () => {
-    const { output, errors } = await send(readme)
+    const { output, errors } = await sendByPipe(readme)
     assert.equal(output.length, 0)
     assert.equal(errors, "")
-    assert.equal((await receive("--from", "team")).toString(), readme)
+    assert.equal((await receiveByPipe("--from", "team")).toString(), readme)
     const again = await conclave(["receive", "--as", "bob", "--timeout", "0.2", ...service.place])
     assert.equal(again.code, 3)
     assert.equal(again.output.length, 0)
@@ -37,7 +42,7 @@ describe("conclave send and conclave receive", () => {
   })
 
   it("wait for what has not been sent yet", async () => {
-    const received = receive("--timeout", "20")
+    const received = receiveByPipe("--timeout", "20")
     await new Promise((resolve) => setTimeout(resolve, 500))
     await send("late, but here\n")
     assert.equal((await received).toString(), "late, but here\n")
@@ -45,8 +50,8 @@ describe("conclave send and conclave receive", () => {
 
   it("carry 300 kB of bytes that are no text, and text of which a character lies across the cut", async () => {
     const bytes = randomBytes(300_000)
-    await send(bytes)
-    assert.equal(sha256(await receive()), sha256(bytes))
+    await sendByPipe(bytes)
+    assert.equal(sha256(await receiveByPipe()), sha256(bytes))
     const text = `a${"ü".repeat(60_000)}`
     await send(text)
     assert.equal((await receive()).toString(), text)
@@ -81,7 +86,7 @@ describe("conclave send and conclave receive", () => {
     await send(bytes)
     const parts = (await theirs([])).map((message) => Buffer.from(message.base64, "base64"))
     assert.equal(sha256(Buffer.concat(parts)), sha256(bytes))
-    const help = (await conclave(["receive", "--help"])).output.toString().replace(/\s+/g, " ")
+    const help = (await runHere(["receive", "--help"])).output.toString().replace(/\s+/g, " ")
     assert.match(
       help,
       /several messages of an input above 64 KiB: .* in the order of seq, with each base64 decoded first/,
@@ -95,12 +100,12 @@ describe("conclave send and conclave receive", () => {
   })
 
   it("leave other conversations for later", async () => {
-    await service.ok(["chat", "--as", "alice"], { input: "/new garden bob\n" })
+    await service.here(["chat", "--as", "alice"], { input: "/new garden bob\n" })
     await send("about work 1\n")
     await send("about tomatoes\n", "garden")
     await send("about work 2\n")
     assert.equal((await receive("--from", "garden")).toString(), "about tomatoes\n")
-    const again = await conclave(["receive", "--as", "bob", "--from", "garden", "--timeout", "0.2", ...service.place])
+    const again = await runHere(["receive", "--as", "bob", "--from", "garden", "--timeout", "0.2", ...service.place])
     assert.equal(again.code, 3, "what was written is not written again")
     assert.equal((await receive("--count", "1")).toString(), "about work 1\n")
     assert.equal((await receive()).toString(), "about work 2\n")
@@ -125,7 +130,7 @@ describe("conclave send and conclave receive", () => {
 
   it("end with 3 when fewer than wanted arrived, and write those", async () => {
     await send("the only one\n")
-    const ran = await conclave(["receive", "--as", "bob", "--count", "2", "--timeout", "0.5", ...service.place])
+    const ran = await runHere(["receive", "--as", "bob", "--count", "2", "--timeout", "0.5", ...service.place])
     assert.equal(ran.code, 3)
     assert.equal(ran.output.toString(), "the only one\n")
     assert.match(ran.errors, /only 1 of 2 messages arrived in time/)
@@ -164,7 +169,7 @@ describe("conclave send and conclave receive", () => {
       ],
     ]
     for (const [words, input, says] of cases) {
-      const ran = await conclave(words, { input })
+      const ran = await runHere(words, { input })
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
     }
@@ -189,14 +194,14 @@ describe("conclave send and conclave receive", () => {
   it("open a profile only with the key that it was sealed with", { skip: process.platform === "win32" }, async () => {
     const CONCLAVE_KEY = randomBytes(32).toString("hex")
     const words = ["receive", "--as", "carol", "--timeout", "0.1", ...service.place]
-    assert.equal((await conclave(words, { environment: { CONCLAVE_KEY } })).code, 3)
+    assert.equal((await runHere(words, { environment: { CONCLAVE_KEY } })).code, 3)
     const folder = `${service.folder.path}/profiles/localhost_${service.port}`
     assert.equal(existsSync(`${folder}/carol.db.key`), false)
     assert.equal(statSync(`${folder}/bob.db.key`).mode & 0o777, 0o600)
-    const other = await conclave(words, { environment: { CONCLAVE_KEY: randomBytes(32).toString("hex") } })
+    const other = await runHere(words, { environment: { CONCLAVE_KEY: randomBytes(32).toString("hex") } })
     assert.equal(other.code, 1)
     assertReadable(other, /the profile of carol cannot be opened/)
-    const short = await conclave(words, { environment: { CONCLAVE_KEY: "abc" } })
+    const short = await runHere(words, { environment: { CONCLAVE_KEY: "abc" } })
     assertReadable(short, /CONCLAVE_KEY must be 64 hexadecimal digits/)
   })
 })

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { mkdirSync, truncateSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import { conclave, Folder, Service } from "./support.js"
+import { Folder, runHere, Service } from "./support.js"
 
 /** What would colour the terminal, set its title and overwrite the line. */
 const NAME = "e\u001b[31m\u001b]0;title\u0007\rx"
@@ -29,7 +29,7 @@ describe("names of files and folders, where a command prints them", () => {
       const inFolder = words.map((it, at) =>
         (at > 0 && it.startsWith(NAME)) || it === "restored" || it === "served" ? folder.file(it) : it,
       )
-      const ran = await conclave(inFolder)
+      const ran = await runHere(inFolder)
       assert.notEqual(ran.code, 0)
       assertPrintable(ran.errors)
       assert.match(ran.errors, SHOWN)
@@ -40,11 +40,11 @@ describe("names of files and folders, where a command prints them", () => {
     await using service = await Service.start()
     const { folder } = service
     const backup = folder.file(NAME)
-    const made = await conclave(["backup", backup, "--data", folder.path])
+    const made = await runHere(["backup", backup, "--data", folder.path])
     await service.stop()
-    const restored = await conclave(["restore", backup, "--data", folder.file(`into-${NAME}`)])
+    const restored = await runHere(["restore", backup, "--data", folder.file(`into-${NAME}`)])
     writeFileSync(backup, "SQLite format 3\0")
-    const refused = await conclave(["restore", backup, "--data", folder.file("other")])
+    const refused = await runHere(["restore", backup, "--data", folder.file("other")])
     assert.deepEqual([made.code, restored.code, refused.code], [0, 0, 1], made.errors + restored.errors)
     for (const ran of [made, restored, refused]) {
       assertPrintable(String(ran.output) + ran.errors)
@@ -60,7 +60,7 @@ describe("conclave verify-evidence", () => {
     writeFileSync(file, "")
     // Longer than what one buffer takes.
     truncateSync(file, 5 * 2 ** 30)
-    const ran = await conclave(["verify-evidence", file])
+    const ran = await runHere(["verify-evidence", file])
     assert.equal(ran.code, 1)
     assert.match(ran.errors, /proves nothing: this is no evidence/)
   })

@@ -56,16 +56,16 @@ describe("conclave recovery", () => {
     assert.match(lines[0]!, /the first {2}revoked \S+Z by the recovery key$/)
     assert.match(lines[1]!, /endorsed by the recovery key {2}this device$/)
     assert.equal(lines.length, 2)
-    const gone = await conclave(["devices", "list", ...there])
+    const gone = await runHere(["devices", "list", ...there])
     assert.match(gone.output.toString() + gone.errors, /revoked/)
     const replaced = await typing(
       ["recovery", "make", "--replace", ...as, "--data", elsewhere.path],
       (prompt, written) => (prompt.includes("that you have") ? key : written.trim()),
     )
     assert.equal(replaced.code, 0, replaced.errors)
-    const old = await conclave(use, { input: `${key}\n` })
+    const old = await runHere(use, { input: `${key}\n` })
     assert.equal(old.code, 0, "a profile that is there is opened")
-    const refused = await conclave([...use, "--revoke", lines[0]!.slice(0, 16)], { input: `${key}\n` })
+    const refused = await runHere([...use, "--revoke", lines[0]!.slice(0, 16)], { input: `${key}\n` })
     assert.match(refused.errors, /not the recovery key of bob/)
   })
 })

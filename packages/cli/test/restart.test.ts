@@ -1,13 +1,13 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type Conversation, openClient } from "@conclave/client/node"
-import { conclave, Service } from "./support.js"
+import { runHere, Service } from "./support.js"
 
 describe("/restart", () => {
   it("goes on in a new group without whoever has locked the others out, and the others accept it as that", async () => {
     await using service = await Service.start()
     const chat = async (name: string, ...lines: readonly string[]) =>
-      (await service.ok(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
+      (await service.here(["chat", "--as", name], { input: `${lines.join("\n")}\n` })).output.toString()
     const key = { sealingKey: new Uint8Array(32).fill(1) }
     await using mallory = await openClient({
       ...{ name: "mallory", service: service.address, profile: service.folder.file("mallory.own"), ...key },
@@ -20,10 +20,10 @@ describe("/restart", () => {
     const stopped = await chat("alice", "/open team", "/list")
     assert.match(stopped, /mallory has locked the others out/)
     assert.match(stopped, /Go on with those you trust in a new group \(\/restart without mallory\)/)
-    const kept = await conclave(["chat", "--as", "bob", ...service.place], { input: "not sent\n/history\n" })
+    const kept = await runHere(["chat", "--as", "bob", ...service.place], { input: "not sent\n/history\n" })
     assert.equal(kept.code, 1)
     assert.match(kept.output.toString(), /^this is not sent: commit 5 .*\. In team, \/restart goes on in a new group$/m)
-    const refused = await conclave(["chat", "--as", "alice", ...service.place], {
+    const refused = await runHere(["chat", "--as", "alice", ...service.place], {
       input: "/open team\n/restart mallory\n/restart without\n/restart without nobody\n",
     })
     assert.equal(refused.output.toString().match(/usage: \/restart \[without NAME…\]/g)?.length, 1)
@@ -34,7 +34,7 @@ describe("/restart", () => {
     assert.equal(restarted.match(/^ {2}\d {2}team/gm)?.length, 1, restarted)
     const asked = await chat("bob", "/list")
     assert.match(asked, /alice asks you to go on in a new group, instead of "team"\. mallory is left out: \/accept/)
-    const said = await conclave(
+    const said = await runHere(
       ["receive", "--as", "bob", "--timeout", "0.5", "--accept-invitations", "all", ...service.place],
       {},
     )

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { existsSync, readFileSync, symlinkSync } from "node:fs"
 import { it } from "node:test"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
 async function refused(says: RegExp, ...words: readonly string[]): Promise<void> {
   const ran = await conclave(["restore", ...words])
@@ -23,7 +23,7 @@ it("restore does not begin with the backup as the service's own file", async () 
   await using service = await Service.start()
   const { folder } = service
   const backup = folder.file("backup")
-  assert.equal((await conclave(["backup", backup, "--data", folder.path])).code, 0)
+  assert.equal((await runHere(["backup", backup, "--data", folder.path])).code, 0)
   assert.equal(await service.stop(), 0)
   using other = new Folder()
   symlinkSync(backup, other.file("service.db"))

@@ -4,7 +4,7 @@ import { DeliveryResponseKind, deliveryRequests } from "@conclave/contracts/deli
 import { nodeProvider } from "@conclave/crypto/node"
 import { deliveryStore, openDatabase } from "@conclave/sqlite"
 import { connect } from "@conclave/transport/node"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, Folder, runHere, Service } from "./support.js"
 
 const sha256 = (...parts: readonly Uint8Array[]) => nodeProvider().hashes["SHA-256"]!.digest(...parts)
 const groupId = new Uint8Array(32).fill(1)
@@ -83,7 +83,7 @@ describe("what conclave serve keeps", { timeout: 60_000 }, () => {
       [["--retention", "a month"], /not "a month"/],
     ]
     for (const [words, reason] of cases) {
-      const ran = await conclave(["serve", "--data", folder.path, ...words])
+      const ran = await runHere(["serve", "--data", folder.path, ...words])
       assert.equal(ran.code, 2)
       assertReadable(ran, reason)
     }

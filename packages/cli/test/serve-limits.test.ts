@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { createConnection } from "node:net"
 import { describe, it } from "node:test"
 import { RefusalLog } from "../src/refusal-log.js"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, Folder, runHere, Service } from "./support.js"
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -68,7 +68,7 @@ describe("conclave serve, flooded", { timeout: 60_000 }, () => {
       [["--connections", "63"], /must be at least 64: an address gets an eighth of them/],
     ]
     for (const [words, says] of cases) {
-      const ran = await conclave(["serve", ...words])
+      const ran = await runHere(["serve", ...words])
       assert.equal(ran.code, 2)
       assertReadable(ran, says)
     }

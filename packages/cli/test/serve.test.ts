@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from "node:fs"
 import { createConnection, createServer } from "node:net"
 import { describe, it } from "node:test"
 import { openDatabase } from "@conclave/sqlite"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, conclave, Folder, runHere, Service } from "./support.js"
 
 /** Sends the head of a request as it is, which `fetch` does not, and waits for the end of the answer. */
 function raw({ port }: Service, line: string, headers: Record<string, string>): Promise<void> {
@@ -109,7 +109,7 @@ describe("conclave serve", () => {
     ]
     try {
       for (const [words, says] of cases) {
-        const ran = await conclave(["serve", ...words])
+        const ran = await runHere(["serve", ...words])
         assert.equal(ran.code, 1)
         assertReadable(ran, says)
       }

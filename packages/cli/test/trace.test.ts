@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { readFileSync, writeFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import { assertReadable, conclave, Folder } from "./support.js"
+import { assertReadable, conclave, Folder, runHere } from "./support.js"
 
 /** A pcap of raw IPv4 (draft-ietf-opsawg-pcap): one SYN with a Fast Open cookie (RFC 7413 §4.1.1) for each address. */
 function captureOf(cookie: Uint8Array, addresses: readonly (readonly number[])[]): Buffer {
@@ -95,7 +95,7 @@ describe("conclave trace", () => {
       ["linked.pcap", /An observer can follow one client/],
       ["unlinked.pcap", /Nothing but addresses links these 2 connections\./],
     ] as const) {
-      const ran = await conclave(["trace", folder.file(name)])
+      const ran = await runHere(["trace", folder.file(name)])
       assert.equal(ran.code, 0, ran.errors)
       assert.match(ran.output.toString(), says)
     }
@@ -112,7 +112,7 @@ describe("conclave trace", () => {
       [folder.path, /conclave-cli-\w+: it is a folder; give a file/],
     ]
     for (const [file, says] of cases) {
-      const ran = await conclave(["trace", file])
+      const ran = await runHere(["trace", file])
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
     }

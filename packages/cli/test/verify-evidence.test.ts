@@ -8,7 +8,7 @@ import { LOG_HEAD_LABEL, LogHead } from "@conclave/contracts/heads"
 import { nodeProvider } from "@conclave/crypto/node"
 import { signWithLabel } from "@conclave/mls"
 import { keepEvidence } from "../src/evidence.js"
-import { assertReadable, conclave, Folder } from "./support.js"
+import { assertReadable, conclave, Folder, runHere } from "./support.js"
 
 const provider = nodeProvider()
 const key = provider.signatures.Ed25519!.generate((length) => provider.random(length))
@@ -55,16 +55,16 @@ describe("conclave verify-evidence", () => {
     ]
     for (const [bytes, says] of files) {
       writeFileSync(folder.file("evidence"), bytes)
-      const ran = await conclave(["verify-evidence", folder.file("evidence")])
+      const ran = await runHere(["verify-evidence", folder.file("evidence")])
       assert.equal(ran.code, 1)
       assertReadable(ran, says)
       assert.doesNotMatch(ran.errors, /at byte/)
     }
-    assertReadable(await conclave(["verify-evidence", folder.file("nowhere")]), /nowhere: there is no such file/)
-    assertReadable(await conclave(["verify-evidence", folder.path]), /conclave-cli-\w+: it is a folder; give/)
+    assertReadable(await runHere(["verify-evidence", folder.file("nowhere")]), /nowhere: there is no such file/)
+    assertReadable(await runHere(["verify-evidence", folder.path]), /conclave-cli-\w+: it is a folder; give/)
     writeFileSync(folder.file("evidence"), evidence())
     assertReadable(
-      await conclave(["inspect", folder.file("evidence")]),
+      await runHere(["inspect", folder.file("evidence")]),
       /evidence against a service; conclave verify-evidence \S+evidence checks it$/m,
     )
   })
