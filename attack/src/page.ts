@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { type BrowserContext, chromium, type Page } from "playwright-core"
+import type { BrowserContext, Page } from "playwright-core"
 import { root } from "./hostile.js"
 import type { World } from "./world.js"
 
@@ -31,6 +31,8 @@ export class Person implements AsyncDisposable {
   /** Opens the page, and takes a name. */
   static async come(world: World, url: URL, name: string): Promise<Person> {
     if (!existsSync(executablePath)) throw new Error(`no Chromium at ${executablePath}: CHROMIUM_PATH says where`)
+    // Loaded here alone: every other attack starts without it.
+    const { chromium } = await import("playwright-core")
     const folder = mkdtempSync(join(world.folder, "browser-"))
     const context = await chromium.launchPersistentContext(folder, { executablePath, args, locale: "en-GB" })
     context.setDefaultTimeout(WAIT_MILLISECONDS)

@@ -1,5 +1,6 @@
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 import type { Attack, Outcome } from "./attack.js"
 import { root } from "./hostile.js"
 
@@ -10,14 +11,13 @@ const SECONDS_MAX = 60
 /** Runs one attack in a process of its own; `folder` is the repository or a copy of it. */
 export function runAttack({ id, secondsMax = SECONDS_MAX }: Attack, folder = root): Promise<Ran> {
   return new Promise((resolve) => {
-    const program = join(folder, "attack/dist/src/one.js")
-    const child = spawn(process.execPath, ["--expose-gc", program, id], { stdio: ["ignore", "pipe", "pipe"] })
+    const child = start([id], folder)
     let output = ""
     let errors = ""
-    child.stdout.on("data", (chunk: Buffer) => {
+    child.stdout!.on("data", (chunk: Buffer) => {
       output += chunk
     })
-    child.stderr.on("data", (chunk: Buffer) => {
+    child.stderr!.on("data", (chunk: Buffer) => {
       errors = (errors + chunk).slice(-4_000)
     })
     let late = false
@@ -32,6 +32,40 @@ export function runAttack({ id, secondsMax = SECONDS_MAX }: Attack, folder = roo
       else resolve({ broken: late ? `no end within ${secondsMax} s` : firstLine(errors) })
     })
   })
+}
+
+/**
+ * Runs attacks one after the other in one process, which spares each the start of its own. Each outcome, by the attack's id, is
+ * there as soon as the attack is over; where the process ends before its time, the rest are broken.
+ */
+export function runTogether(attacks: readonly Attack[]): ReadonlyMap<string, Promise<Ran>> {
+  const told = new Map<string, (ran: Ran) => void>()
+  const outcomes = new Map(
+    attacks.map(({ id }) => [id, new Promise<Ran>((resolve) => void told.set(id, resolve))] as const),
+  )
+  const child = start([...outcomes.keys()], root)
+  let errors = ""
+  child.stderr!.on("data", (chunk: Buffer) => {
+    errors = (errors + chunk).slice(-4_000)
+  })
+  const secondsMax = attacks.reduce((sum, attack) => sum + (attack.secondsMax ?? SECONDS_MAX), 0)
+  const timer = setTimeout(() => child.kill("SIGKILL"), secondsMax * 1000)
+  createInterface({ input: child.stdout! }).on("line", (line) => {
+    if (!line.startsWith("{")) return
+    const { id, ...ran } = JSON.parse(line) as Ran & { readonly id: string }
+    told.get(id)?.(ran)
+  })
+  child.on("close", () => {
+    clearTimeout(timer)
+    // What has been told already stays as it is.
+    for (const tell of told.values()) tell({ broken: `it was not reached: ${firstLine(errors)}` })
+  })
+  return outcomes
+}
+
+function start(ids: readonly string[], folder: string): ChildProcess {
+  const program = join(folder, "attack/dist/src/one.js")
+  return spawn(process.execPath, ["--expose-gc", program, ...ids], { stdio: ["ignore", "pipe", "pipe"] })
 }
 
 const firstLine = (text: string) =>

@@ -1,14 +1,18 @@
 import assert from "node:assert/strict"
 import { describe, test } from "node:test"
 import { catalogue } from "../src/catalogue.js"
-import { runAttack } from "../src/run.js"
+import { runTogether } from "../src/run.js"
 
-describe("the attacks that take little time", { concurrency: 2 }, () => {
-  for (const attack of catalogue.filter(({ quick }) => quick === true)) {
-    const { id, title, open } = attack
+const PROCESSES = 2
+const attacks = catalogue.filter(({ quick }) => quick === true)
+
+describe("the attacks that take little time", { concurrency: attacks.length }, () => {
+  const shares = Array.from({ length: PROCESSES }, (_, share) => attacks.filter((_, at) => at % PROCESSES === share))
+  const outcomes = new Map(shares.flatMap((share) => [...runTogether(share)]))
+  for (const { id, title, open } of attacks) {
     const expected = open === undefined ? "does not succeed" : `is open until "${open}"`
     test(`${id} ${expected}: ${title}`, async () => {
-      const ran = await runAttack(attack)
+      const ran = (await outcomes.get(id))!
       assert.ok("succeeded" in ran, "broken" in ran ? ran.broken : "")
       assert.equal(ran.succeeded, open !== undefined, ran.evidence)
     })
