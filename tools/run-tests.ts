@@ -3,7 +3,9 @@
  * (`mls`), `tools`, or part of a test file's path; without one, everything runs.
  */
 import { spawnSync } from "node:child_process"
-import { availableParallelism } from "node:os"
+import { mkdtempSync, rmSync } from "node:fs"
+import { availableParallelism, tmpdir } from "node:os"
+import { join } from "node:path"
 import { compiledTests, root, workspaces } from "./repository.js"
 
 const separator = process.argv.indexOf("--", 2)
@@ -18,6 +20,8 @@ for (const name of names) {
 const selected = names.length === 0 ? all : all.filter((file) => names.some((name) => isNamed(file, name)))
 if (selected.length === 0) fail("There are no compiled tests: run `npm run build` first.")
 
+// Where the first test that needs PostgreSQL leaves an empty cluster for the others to copy: packages/testing/src/servers.ts.
+const template = mkdtempSync(join(tmpdir(), "conclave-template-"))
 const { status, signal } = spawnSync(
   process.execPath,
   [
@@ -29,8 +33,9 @@ const { status, signal } = spawnSync(
     ...options,
     ...selected,
   ],
-  { cwd: root, stdio: "inherit" },
+  { cwd: root, stdio: "inherit", env: { ...process.env, CONCLAVE_POSTGRES_TEMPLATE: template } },
 )
+rmSync(template, { recursive: true, force: true })
 if (signal !== null) fail(`The tests were ended by ${signal}.`)
 process.exitCode = status ?? 1
 
