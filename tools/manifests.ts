@@ -4,7 +4,10 @@ import { files, read, root, type Workspace } from "./repository.js"
 import { field, list, type Node, parse } from "./syntax.js"
 
 /** What may be in a package that is published: never tests, fixtures, fuzzers or laboratories. */
-const shippedFolders = ["bin", "dist/src", "src"]
+const shippedFolders = ["dist/src", "src"]
+
+/** A command is bundled as well, with everything that it imports. */
+const shippedOfCommands = ["bin", "dist/bundle"]
 
 /** The page is bundled: its sources are not what runs. */
 const bundled = ["dist"]
@@ -26,7 +29,8 @@ export function manifestFaults({ folder, manifest }: Workspace, all: readonly Wo
   if (!/^git\+https:\/\/\S+\.git$/.test(it.repository?.url ?? "")) faults.push("repository.url is no address of git")
   if (!(it.keywords?.length > 0)) faults.push("keywords are missing")
   if (!it.homepage?.includes(`/${folder}`)) faults.push("homepage leads elsewhere")
-  const allowed = isBundled ? bundled : shippedFolders.filter((path) => existsSync(join(root, folder, path)))
+  const shipped = shippedFolders.filter((path) => existsSync(join(root, folder, path)))
+  const allowed = isBundled ? bundled : "bin" in it ? shippedOfCommands : shipped
   expect("files", it.files, allowed)
   for (const [entry, target] of Object.entries<string>(it.exports ?? {})) {
     if (entry === "./package.json") continue

@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
+import { bundleCommand, isBundleCurrent } from "./command-bundle.js"
 import { publicPackages, root, type Workspace } from "./repository.js"
 
 const folder = process.argv[2]
@@ -17,6 +18,7 @@ for (const it of packages) {
   const built = existsSync(join(root, it.folder, "index.html")) ? "dist/index.html" : "dist/src"
   if (!existsSync(join(root, it.folder, built))) fail(`${it.folder} has not been built yet: npm run build`)
 }
+if (!isBundleCurrent()) await bundleCommand()
 const options = packages.flatMap((it) => ["--workspace", it.folder])
 const command = ["pack", "--json", "--ignore-scripts", "--pack-destination", resolve(folder), ...options]
 const packed = execFileSync("npm", command, { cwd: root, encoding: "utf8", maxBuffer: 2 ** 26 })

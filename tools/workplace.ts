@@ -36,7 +36,11 @@ export function createWorkplace(root: string): string {
     const [from, to] = [join(root, folder), join(place, folder)]
     mkdirSync(to)
     linkAll(from, to, ["dist", "test"])
-    if (existsSync(join(from, "dist"))) cpSync(join(from, "dist"), join(to, "dist"), { recursive: true })
+    if (existsSync(join(from, "dist"))) {
+      // What is changed in a module would not be in a bundle.
+      const filter = (file: string) => file !== join(from, "dist/bundle")
+      cpSync(join(from, "dist"), join(to, "dist"), { recursive: true, filter })
+    }
     // The tests of the page are compiled beside their sources.
     if (existsSync(join(from, "test/dist"))) cpSync(join(from, "test"), join(to, "test"), { recursive: true })
     else if (existsSync(join(from, "test"))) symlinkSync(join(from, "test"), join(to, "test"))

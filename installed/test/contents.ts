@@ -8,8 +8,14 @@ const shipped: readonly RegExp[] = [
   /^(package\.json|LICENSE|README\.md)$/,
   /^src\/[\w/-]+(\.d)?\.ts$/,
   /^dist\/src\/[\w/-]+\.(js|d\.ts)(\.map)?$/,
-  // It says that what is beside it is CommonJS.
-  /^bin\/([\w-]+\.js|package\.json)$/,
+]
+
+/** The command line is bundled, with what others wrote. */
+const command: readonly RegExp[] = [
+  /^(package\.json|LICENSE|README\.md)$/,
+  // The manifest says that what is beside it is CommonJS.
+  /^bin\/(conclave\.js|package\.json)$/,
+  /^dist\/bundle\/((conclave|second-opener|verify-thread)\.js(\.map)?|LICENSES\.txt)$/,
 ]
 
 /** The page is bundled and compressed, and has no modules to import. */
@@ -24,9 +30,11 @@ const never =
 
 /** Files of a package that should not be there, and files that should. */
 export function fileFaults(name: string, files: readonly string[]): string[] {
-  const allowed = name === "@conclave/web" ? page : shipped
+  const allowed = name === "@conclave/web" ? page : name === "@conclave/cli" ? command : shipped
   const wrong = files.filter((file) => never.test(file) || !allowed.some((pattern) => pattern.test(file)))
-  const wanted = ["package.json", "LICENSE", "README.md", ...files.flatMap(companions)]
+  const isCommand = files.includes("bin/conclave.js")
+  const own = isCommand ? ["dist/bundle/conclave.js"] : files.flatMap(companions)
+  const wanted = ["package.json", "LICENSE", "README.md", ...own]
   return [
     ...wrong.map((file) => `${file} does not belong there`),
     ...wanted.filter((file) => !files.includes(file)).map((file) => `${file} is missing`),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
@@ -129,6 +129,16 @@ test("`npx conclave --version` works", { skip }, async () => {
   assert.equal(stdout, `${version}\ncryptography: node+sodium-native (${reason})\n`, stderr)
 })
 
+test("the installed command has every command, and its stacks lead to the TypeScript", { skip }, async () => {
+  const command = join(everything, "node_modules/@conclave/cli/bin/conclave.js")
+  const { stdout, stderr } = await run(everything, [process.execPath, command, "help"])
+  const sources = readdirSync(join(root, "packages/cli/src/commands")).filter((file) => file.endsWith(".ts"))
+  for (const file of sources) assert.match(stdout, new RegExp(`^  ${file.slice(0, -3)} `, "m"), stderr)
+  const failing = [process.execPath, command, "inspect", "nowhere"] as const
+  const failed = await run(everything, failing, { CONCLAVE_DEBUG: "1" })
+  assert.match(failed.stderr, /@conclave\/cli\/src\/commands\/inspect\.ts:\d+/)
+})
+
 test("a stack trace leads to the TypeScript that is shipped", { skip }, async () => {
   const program = 'import { decode, uint16 } from "@conclave/codec"\ndecode(uint16, Uint8Array.of(1))\n'
   writeFileSync(join(everything, "fails.js"), program)
@@ -173,6 +183,12 @@ test("a file that does not belong into a package would be noticed", () => {
     )
   }
   assert.deepEqual(fileFaults("@conclave/a", [...good, "dist/src/stale.js"]), ["src/stale.ts is missing"])
+  const bundled = ["package.json", "LICENSE", "README.md", "bin/conclave.js", "dist/bundle/conclave.js"]
+  assert.deepEqual(fileFaults("@conclave/cli", bundled), [])
+  assert.equal(
+    fileFaults("@conclave/cli", [...bundled, "dist/src/main.js"])[0],
+    "dist/src/main.js does not belong there",
+  )
   const paths = [`"${root}packages"`, `at file:///a/b.js`, `"/${"home"}/somebody/x"`, `/${"Users"}/somebody/x`]
   for (const path of paths) assert.notDeepEqual(pathsOfMachine(`see ${path}`), [])
   assert.deepEqual(pathsOfMachine("/homes/a https://example.org/home/a"), [])

@@ -23,8 +23,11 @@ for (const fault of planted) {
 }
 
 test("with every rule kept, nothing is violated where a member is removed and another let in", () => {
-  const { isComplete, found, states } = explore(scenarios.find(({ name }) => name === "removed")!, mended)
-  assert.ok(isComplete)
+  // All of it takes long: `npm run test:whole`.
+  const isWhole = process.env.CONCLAVE_WHOLE === "1"
+  const until = isWhole ? {} : { states: 10_000 }
+  const { isComplete, found, states } = explore(scenarios.find(({ name }) => name === "removed")!, mended, until)
+  assert.equal(isComplete, isWhole)
   assert.ok(states > 10_000)
   assert.deepEqual(
     found.filter(({ of }) => of !== "limit"),

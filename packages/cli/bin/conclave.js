@@ -10,7 +10,8 @@ const path = require("path")
 // biome-ignore lint/style/useNodejsImportProtocol: the same
 const { pathToFileURL } = require("url")
 
-const main = path.join(__dirname, "..", "dist", "src", "main.js")
+const bundle = path.join(__dirname, "..", "dist", "bundle", "conclave.js")
+const main = isCurrent(bundle) ? bundle : path.join(__dirname, "..", "dist", "src", "main.js")
 const needed = require("../package.json").engines.node.replace(/^>=/, "")
 
 const found = `Node ${process.versions.node}`
@@ -23,6 +24,8 @@ if (process.argv[2] === "doctor" && (isOld || !canLoad("libsql"))) {
   process.exitCode = 1
   console.error(`conclave: this is ${found}, and Node ${needed} or later is needed; conclave doctor tells more`)
 } else if (fs.existsSync(main)) {
+  // A stack leads to the TypeScript. Reading the maps takes longer than most commands.
+  if (process.env.CONCLAVE_DEBUG) process.setSourceMapsEnabled(true)
   import(pathToFileURL(main).href)
 } else {
   process.exitCode = 1
@@ -33,6 +36,25 @@ function isEnough(version, least) {
   const [major, minor] = version.split(".").map(Number)
   const [majorMin, minorMin] = least.split(".").map(Number)
   return major > majorMin || (major === majorMin && minor >= minorMin)
+}
+
+/** Whether the bundle holds what is compiled. In the repository a package may have been compiled again since it was made. */
+function isCurrent(bundle) {
+  const made = modifiedAt(bundle)
+  if (made === 0 || !fs.existsSync(path.join(__dirname, "..", "tsconfig.json"))) return made > 0
+  const packages = path.join(__dirname, "..", "..")
+  return fs
+    .readdirSync(packages)
+    .every((name) => modifiedAt(path.join(packages, name, "dist", "tsconfig.tsbuildinfo")) <= made)
+}
+
+/** 0 where there is no such file. */
+function modifiedAt(file) {
+  try {
+    return fs.statSync(file).mtimeMs
+  } catch (_) {
+    return 0
+  }
 }
 
 /** As much of `conclave doctor` as runs on any version, and without the packages that the commands load. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { spawn, spawnSync } from "node:child_process"
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
@@ -174,6 +174,31 @@ describe("the command, before anything else is loaded", () => {
     assert.equal(code, 1)
     assert.match(output, /^✓ Node .*; 20\.19 is needed\.\n✗ The package libsql cannot be loaded\.\n {4}npm install$/m)
     assert.match(output, /^– The other checks need libsql\.$/m)
+  })
+
+  it("starts the bundle, but not one that was made before something was compiled", () => {
+    using folder = new Folder()
+    const [built, compiled] = ["cli/dist/bundle/conclave.js", "codec/dist/tsconfig.tsbuildinfo"]
+    for (const path of ["cli/bin", "cli/dist/bundle", "cli/dist/src", "codec/dist"]) {
+      mkdirSync(folder.file(path), { recursive: true })
+    }
+    copyFileSync(binary, folder.file("cli/bin/conclave.cjs"))
+    writeFileSync(folder.file("cli/package.json"), JSON.stringify({ engines: { node: ">=20.19" }, type: "module" }))
+    writeFileSync(folder.file("cli/dist/src/main.js"), 'console.log("modules")')
+    const started = () => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [folder.file("cli/bin/conclave.cjs")])
+      assert.equal(status, 0, `${stderr}`)
+      return `${stdout}`.trim()
+    }
+    assert.equal(started(), "modules", "there is no bundle")
+    writeFileSync(folder.file(built), 'console.log("bundle")')
+    writeFileSync(folder.file(compiled), "")
+    utimesSync(folder.file(built), 1_000, 1_000)
+    assert.equal(started(), "bundle", "as it is installed")
+    writeFileSync(folder.file("cli/tsconfig.json"), "{}")
+    assert.equal(started(), "modules", "in the repository, after the compiler")
+    utimesSync(folder.file(compiled), 1_000, 1_000)
+    assert.equal(started(), "bundle", "in the repository, after the bundle")
   })
 
   it("ends with the shell that npx starts it in", { skip: process.platform === "win32" && "needs sh" }, async () => {
