@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { after, describe, it, type TestContext } from "node:test"
 import { type Client, type Conversation, openClient } from "@conclave/client/node"
 import { noNats, noPostgres, type PostgresServer, startNats, startPostgres } from "@conclave/testing/servers"
-import { assertReadable, conclave, Folder, Service } from "./support.js"
+import { assertReadable, Folder, runHere, Service } from "./support.js"
 
 let server: Promise<PostgresServer> | undefined
 const postgres = () => (server ??= startPostgres())
@@ -163,7 +163,7 @@ describe("conclave serve with a database that cannot be used", () => {
       [`postgres://nobody:secret@127.0.0.1:${port}/postgres`, /PostgreSQL at .*postgres: .*(role|user)/],
     ]
     for (const [url, says] of wrong) {
-      const ran = await conclave(serve, environment(url))
+      const ran = await runHere(serve, environment(url))
       assert.notEqual(ran.code, 0)
       assertReadable(ran, says)
       assert.doesNotMatch(ran.errors, /secret/)
@@ -173,9 +173,9 @@ describe("conclave serve with a database that cannot be used", () => {
   it("refuses NATS without a database, and NATS with a password in its address", async () => {
     using folder = new Folder()
     const serve = ["serve", "--port", "0", "--data", folder.path]
-    assertReadable(await conclave([...serve, "--nats", "nats://localhost"]), /--nats is for several processes/)
+    assertReadable(await runHere([...serve, "--nats", "nats://localhost"]), /--nats is for several processes/)
     const given = [...serve, "--nats", "nats://a:secret@localhost"]
-    const ran = await conclave(given, environment("postgres://localhost/b"))
+    const ran = await runHere(given, environment("postgres://localhost/b"))
     assertReadable(ran, /--nats must be like nats:\/\/host:4222, without a password/)
     assert.doesNotMatch(ran.errors, /secret/)
   })
