@@ -43,6 +43,7 @@ export function entriesOf(packages: readonly Workspace[]): Entry[] {
 export class Api {
   readonly #entries: ReadonlyMap<string, string>
   readonly #modules = new Map<string, Module>()
+  readonly #exports = new Map<string, ReadonlyMap<string, Declaration>>()
   readonly #read: (file: string) => string
 
   /** `read` returns the text of a `.d.ts` file, and throws where there is none. */
@@ -52,7 +53,16 @@ export class Api {
   }
 
   /** The names that a module exports, in order, each with its declaration. */
-  exportsOf(file: string): Map<string, Declaration> {
+  exportsOf(file: string): ReadonlyMap<string, Declaration> {
+    let exports = this.#exports.get(file)
+    if (exports === undefined) {
+      exports = this.#findExports(file)
+      this.#exports.set(file, exports)
+    }
+    return exports
+  }
+
+  #findExports(file: string): Map<string, Declaration> {
     const module = this.#module(file)
     const found = new Map<string, Declaration>()
     for (const [name, target] of module.exports) {
