@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import { compiledTests, root, workspaces } from "./repository.js"
+import { together } from "./together.js"
 
 const separator = process.argv.indexOf("--", 2)
 const names = process.argv.slice(2, separator < 0 ? undefined : separator)
@@ -20,7 +21,9 @@ for (const name of names) {
 const selected = names.length === 0 ? all : all.filter((file) => names.some((name) => isNamed(file, name)))
 if (selected.length === 0) fail("There are no compiled tests: run `npm run build` first.")
 
+const folder = mkdtempSync(join(tmpdir(), "conclave-tests-"))
 // Where the first test that needs PostgreSQL leaves an empty cluster for the others to copy: packages/testing/src/servers.ts.
+// A folder of its own, because it belongs to another user then.
 const template = mkdtempSync(join(tmpdir(), "conclave-template-"))
 const { status, signal } = spawnSync(
   process.execPath,
@@ -31,11 +34,11 @@ const { status, signal } = spawnSync(
     // A test that hangs is a failure, not a wait.
     "--test-timeout=180000",
     ...options,
-    ...selected,
+    ...(names.length === 0 ? together(selected, folder) : selected),
   ],
   { cwd: root, stdio: "inherit", env: { ...process.env, CONCLAVE_POSTGRES_TEMPLATE: template } },
 )
-rmSync(template, { recursive: true, force: true })
+for (const path of [folder, template]) rmSync(path, { recursive: true, force: true })
 if (signal !== null) fail(`The tests were ended by ${signal}.`)
 process.exitCode = status ?? 1
 
