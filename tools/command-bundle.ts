@@ -11,8 +11,8 @@ const folder = join(root, "packages/cli/dist/bundle")
 const compiled = join(root, "packages")
 
 /**
- * Makes one file of the command line and everything that it imports, out of the compiled packages: `dist/bundle/conclave.js`.
- * Beside it are the two programs that it starts, source maps down to the TypeScript, and the licenses of what others wrote.
+ * Bundles the command line with everything that it imports, out of the compiled packages, as `dist/bundle/conclave.js` and a few
+ * parts beside it. There are the two programs that it starts, source maps down to the TypeScript, and the licenses of what others wrote.
  * Why: docs/decisions/038-one-file.md.
  */
 export async function bundleCommand(): Promise<void> {
@@ -24,6 +24,8 @@ export async function bundleCommand(): Promise<void> {
       "second-opener": join(compiled, "cli/dist/src/doctor/second-opener.js"),
       "verify-thread": join(compiled, "crypto/dist/src/node/verify-thread.js"),
     },
+    // In parts: a command reads what it needs. In one file, all 3 MB would be read for each.
+    ...{ splitting: true, chunkNames: "[name]-[hash]" },
     ...{ bundle: true, format: "esm", platform: "node", target: "node20", outdir: folder, metafile: true },
     ...{ sourcemap: "linked", sourcesContent: true, legalComments: "none", logLevel: "warning", absWorkingDir: root },
     external: outside,

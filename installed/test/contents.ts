@@ -15,7 +15,7 @@ const command: readonly RegExp[] = [
   /^(package\.json|LICENSE|README\.md)$/,
   // The manifest says that what is beside it is CommonJS.
   /^bin\/(conclave\.js|package\.json)$/,
-  /^dist\/bundle\/((conclave|second-opener|verify-thread)\.js(\.map)?|LICENSES\.txt)$/,
+  /^dist\/bundle\/([\w-]+\.js(\.map)?|LICENSES\.txt)$/,
 ]
 
 /** The page is bundled and compressed, and has no modules to import. */
