@@ -4,6 +4,7 @@ export const ENGLISH =
 
 /** Names that are typed, or that others have given: they are in no language. */
 const NAMES = [
+  /[A-Z]+(?:_[A-Z]+)+/g,
   /--[a-z][\w-]*/g,
   /\/(?:healthz|readyz|fast-open|metrics|\w+)(?= |\b)/g,
   /conclave(?: [a-z-]+)+/g,

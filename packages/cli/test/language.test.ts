@@ -84,7 +84,11 @@ describe("a session in German", () => {
     await told(["chat", "--as", "anna"], /^so geht es: \/title TITEL$/m, "/title\n")
     await told(["devices", "revoke", "12", "--as", "anna"], /ein Gerät hat 8 oder mehr Zeichen/)
     await told(["devices", "revoke", "00000000", "--as", "anna"], /kein Gerät von anna beginnt mit 00000000/)
-    await told(["recovery", "use", "--as", "anna"], /^conclave recovery use: das ist kein Notfallschlüssel/m, "XYZ\n")
+    await told(
+      ["recovery", "make", "--as", "anna"],
+      /das ist nicht, was gezeigt wurde: Nichts wurde geändert$/m,
+      "XYZ\n",
+    )
   })
 
   it("shows devices, and how long ago something was", async () => {
@@ -136,11 +140,15 @@ describe("a service that is started in German", () => {
     using folder = new Folder()
     let text = ""
     const ran = await german(["serve", "--port", "0", "--host", "0.0.0.0", "--data", folder.path], {
-      started: (child) =>
+      started: (child) => {
         child.stdout!.on("data", (chunk) => {
           text += chunk
-          if (text.includes("Strg-C")) child.kill("SIGTERM")
-        }),
+        })
+        // The last that it says before it waits for a signal.
+        child.stderr!.on("data", (chunk) => {
+          if (String(chunk).includes("andere Rechner")) child.kill("SIGTERM")
+        })
+      },
     })
     assert.equal(ran.code, 0)
     assert.match(text, /^Conclave ist unter http:\/\/127\.0\.0\.1:\d+\//)

@@ -107,6 +107,18 @@ const rows: readonly Row[] = [
     /^this client is too old for the service: update it$/,
     () => "dieses Programm ist zu alt für den Dienst: Aktualisiere es",
   ],
+  [
+    /^a member has answered: this device is about to be let in again$/,
+    () => "ein Mitglied hat geantwortet: Dieses Gerät wird gleich wieder aufgenommen",
+  ],
+  [
+    /^other members change at the same time what the service keeps$/,
+    () => "andere Mitglieder ändern zur selben Zeit, was der Dienst aufbewahrt",
+  ],
+  [
+    /^only a member who follows the conversation has a say in what is kept of it$/,
+    () => "nur ein Mitglied, das die Unterhaltung mitliest, bestimmt mit, was davon aufbewahrt wird",
+  ],
   // Of the line to the service.
   [/^the service refuses pages of this origin$/, () => "der Dienst lässt Seiten dieser Herkunft nicht zu"],
   [
@@ -155,6 +167,9 @@ const rows: readonly Row[] = [
     () => "die Signatur ist nicht von diesem Gerät",
   ],
   [/^the device is not registered$/, () => "das Gerät ist nicht registriert"],
+  [/^another token deletes this blob$/, () => "diesen Anhang löscht nur, wer ihn hochgeladen hat"],
+  [/^another token removes this registration$/, () => "diese Anmeldung löscht nur, wer sie gemacht hat"],
+  [/^this service wakes nobody$/, () => "dieser Dienst weckt niemanden"],
   [/^the pass is not good$/, () => "der Ausweis gilt nicht"],
   [/^tooLarge$/, () => "es ist zu groß"],
   [/^throttled$/, () => "es waren zu viele Anfragen"],

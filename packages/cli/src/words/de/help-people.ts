@@ -16,7 +16,7 @@ export const peopleHelp: HelpWords["people"] = {
   send: {
     summary: "die Eingabe in eine Unterhaltung senden",
     description: [
-      "Eine Eingabe über 64 KiB wird zu mehreren Nachrichten, die conclave receive wieder als eine schreibt (seine Hilfe sagt, wie ein Programm die Zeilen von --json verbindet); mehr als 16 MiB werden abgelehnt.",
+      "Eine Eingabe über 64 KiB wird zu mehreren Nachrichten, die conclave receive wieder als eine schreibt (sein --help sagt, wie ein Programm die Zeilen von --json verbindet); mehr als 16 MiB werden abgelehnt.",
       "Es ist gelungen, wenn der Dienst alles hat. Nach einer Unterbrechung, auch kill -9, macht derselbe Befehl mit derselben Eingabe dort weiter: Nichts kommt zweimal an.",
       paragraphs.accept,
       paragraphs.fastOpen,
