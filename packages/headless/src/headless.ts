@@ -47,8 +47,10 @@ export interface HeadlessSnapshot {
   readonly blocked: readonly string[]
   /** In front, see {@link Headless.show}. */
   readonly shown: string | undefined
-  /** Why what is told cannot be kept: what the {@link Keep} or the client said last. */
+  /** Why what is told cannot be kept: what the {@link Keep} or the client said last. `undefined` once it is kept. */
   readonly fault: string | undefined
+  /** There is no room left: see {@link fault}. It goes on when there is. */
+  readonly isFull: boolean
   /** The service speaks newer versions only. */
   readonly isOutdated: boolean
   /** The client has been closed: nothing comes any more. */

@@ -19,9 +19,14 @@ export interface KeptOptions {
   readonly timers: Timers
   /** Another window has changed something. */
   readonly onChange: () => void
-  /** Something could not be stored: it is tried again together with the next change. */
+  /** Something could not be stored: it is tried again together with the next change, or after a while. */
   readonly onFault: (error: unknown) => void
+  /** Everything is stored that was put before. */
+  readonly onStored: () => void
 }
+
+/** Where there was no room there may be some by then. */
+const RETRY_MILLISECONDS = 5_000
 
 /**
  * The records in memory, and the way in which they get into the {@link Keep}: values are replaced and never changed; what
@@ -36,6 +41,7 @@ export class Kept {
   #writing: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
   #later: (() => void) | undefined
+  #isClosed = false
   readonly #stopListening: () => void
 
   private constructor(keep: Keep, options: KeptOptions) {
@@ -80,10 +86,7 @@ export class Kept {
     else values.set(id, value)
     this.#dirty.add(recordKey(kind, id))
     if (laterMilliseconds === 0) return void this.flush().catch(() => {})
-    this.#later ??= this.#options.timers.after(laterMilliseconds, () => {
-      this.#later = undefined
-      this.flush().catch(() => {})
-    })
+    this.#flushAfter(laterMilliseconds)
   }
 
   forget(conversation: string): void {
@@ -104,6 +107,7 @@ export class Kept {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#later?.()
     this.#stopListening()
     try {
@@ -123,9 +127,19 @@ export class Kept {
     } catch (error) {
       this.#dirty = new Set([...keys, ...this.#dirty])
       this.#options.onFault(error)
+      this.#flushAfter(RETRY_MILLISECONDS)
       throw error
     }
+    this.#options.onStored()
     this.#options.channel?.post([...keys])
+  }
+
+  #flushAfter(milliseconds: number): void {
+    if (this.#isClosed) return
+    this.#later ??= this.#options.timers.after(milliseconds, () => {
+      this.#later = undefined
+      this.flush().catch(() => {})
+    })
   }
 
   #textOf(key: string): string | undefined {

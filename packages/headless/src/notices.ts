@@ -23,10 +23,9 @@ export function noticeOf(
       if (added.length + removed.length + left.length + rejoined.length === 0) return undefined
       return { ...notice, event: { ...event, left } }
     }
-    case "halted": {
-      const isAlerted = event.names.every((it) => alerted.has(it))
-      return { ...notice, event: isAlerted ? { ...event, reason: "" } : event }
-    }
+    case "halted":
+      // The notice of the key tells why, and the conversation's status that it waits.
+      return event.names.every((it) => alerted.has(it)) ? undefined : { ...notice, event }
     case "failed":
       // A message that failed is seen itself.
       return event.wish === "send" ? undefined : { ...notice, event }

@@ -42,6 +42,7 @@ export class OpenHeadless implements Headless {
   #shown: string | undefined
   #isLooking = true
   #fault: string | undefined
+  #isFull = false
   #isClosing = false
   /** Invitations of blocked people that are being declined. */
   readonly #declining = new Set<string>()
@@ -116,7 +117,7 @@ export class OpenHeadless implements Headless {
       ...alerts,
       unread: counted.reduce((sum, { unread }) => sum + unread, 0),
       blocked: [...this.#kept.all("blocked")].sort(([, a], [, b]) => a.at - b.at).map(([name]) => name),
-      ...{ shown: this.#shown, fault: this.#fault },
+      ...{ shown: this.#shown, fault: this.#fault, isFull: this.#isFull },
       isOutdated: this.#follower.outdated !== undefined,
       isClosed: this.#follower.isOver,
     })
@@ -403,6 +404,15 @@ export class OpenHeadless implements Headless {
     if (this.#isClosing) return
     // Some errors of browsers have a name and no message.
     this.#fault = error instanceof Error ? error.message || error.name : String(error)
+    this.#isFull = isFull(error)
+    this.changed()
+  }
+
+  /** What could not be kept is. */
+  stored(): void {
+    if (this.#fault === undefined) return
+    this.#fault = undefined
+    this.#isFull = false
     this.changed()
   }
 
@@ -467,4 +477,10 @@ export class OpenHeadless implements Headless {
     if (conversation === undefined) throw new TypeError("there is no such conversation")
     return conversation
   }
+}
+
+/** By what browsers and systems call it. */
+function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error.name === "QuotaExceededError" || isFull(error.cause)
 }

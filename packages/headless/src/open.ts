@@ -16,15 +16,18 @@ export async function openHeadless(client: Client, options: HeadlessOptions = {}
   // Told before there is anybody to tell: kept until there is.
   let onChange = () => {}
   let onFault = (_: unknown) => {}
+  let onStored = () => {}
   try {
     const kept = await Kept.open(keep, {
       ...{ channel, timers },
       onChange: () => onChange(),
       onFault: (error) => onFault(error),
+      onStored: () => onStored(),
     })
     const headless = new OpenHeadless(client, kept, { ...options, timers })
     onChange = () => headless.changed()
     onFault = (error) => headless.fault(error)
+    onStored = () => headless.stored()
     await headless.start()
     return headless
   } catch (error) {

@@ -12,6 +12,7 @@ import {
   withLatest,
   withMessages,
 } from "./messages.js"
+import type { Notice } from "./notice.js"
 import { firstSince, messagesAfter } from "./pages.js"
 import { type FailedMessage, type FailureReason, noFlags, nothingRead } from "./records.js"
 import { shared } from "./share.js"
@@ -31,6 +32,8 @@ export interface ThreadSnapshot {
   readonly isFollowing: boolean
   /** Messages of others that the user has not seen: while the thread is in front, those that are below. */
   readonly unread: number
+  /** More than two people are in it, or have been as far as its notices and the messages read tell: a view says who spoke. */
+  readonly isGroup: boolean
 }
 
 /** One conversation's messages, a window of them at a time. */
@@ -132,9 +135,9 @@ export class OpenThread implements Thread {
     if (this.#snapshot !== undefined && this.#version === version) return this.#snapshot
     this.#version = version
     const window = this.#window
+    const notices = kept.get("notices", this.id) ?? []
     const items = timelineOf({
-      window,
-      notices: kept.get("notices", this.id) ?? [],
+      ...{ window, notices },
       failed: kept.get("failed", this.id) ?? [],
       waiting: [...new Map([...this.#settling, ...this.#pending]).values()],
       isBlocked: (name) => name !== client.name && isBlocked(name),
@@ -145,6 +148,7 @@ export class OpenThread implements Thread {
     this.#snapshot = shared(this.#snapshot, {
       ...{ id: this.id, items, isLoaded, hasEarlier, hasLater },
       ...{ isFollowing: this.isFollowing, unread: unread(this.id) },
+      isGroup: isGroup(this.#conversation?.members ?? [], notices, window),
     })
     return this.#snapshot
   }
@@ -423,6 +427,26 @@ export class OpenThread implements Thread {
 
 function pendingOf(conversation: Conversation | undefined): ReadonlyMap<string, PendingMessage> {
   return new Map(conversation?.pending.map((it) => [it.messageId, it]))
+}
+
+function isGroup(members: readonly string[], notices: readonly Notice[], { messages }: MessageWindow): boolean {
+  if (members.length > 2) return true
+  const people = new Set(members)
+  for (const name of notices.flatMap(namedIn)) people.add(name)
+  for (const { from } of messages) people.add(from)
+  return people.size > 2
+}
+
+/** Who is or was a member, by what is told. */
+function namedIn({ event, out }: Notice): readonly string[] {
+  switch (event.type) {
+    case "members":
+      return [...event.added, ...event.removed, ...event.left, ...event.rejoined, ...(out?.names ?? [])]
+    case "joined":
+      return event.members
+    default:
+      return []
+  }
 }
 
 function failureCode({ status }: Conversation): "left" | "lost" | "continued" | "refused" {

@@ -328,12 +328,23 @@ describe("events", () => {
     await bob.close()
     await saying(team, "one", alice, bob.client)
     const { records } = world.of("bob")
-    const keep = { ...memoryKeep(records), write: () => Promise.reject(new DOMException("", "QuotaExceededError")) }
-    const full = await world.headless(bob.client, { keep })
+    const whole = memoryKeep(records)
+    let hasRoom = false
+    const write: typeof whole.write = (changes) =>
+      hasRoom ? whole.write(changes) : Promise.reject(new DOMException("", "QuotaExceededError"))
+    const timers = new HeldTimers()
+    const full = await world.headless(bob.client, { keep: { ...whole, write }, timers })
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
-    assert.equal(full.getSnapshot().fault, "QuotaExceededError", "an error without a message is named")
+    const { fault, isFull } = full.getSnapshot()
+    assert.deepEqual([fault, isFull], ["QuotaExceededError", true], "an error without a message is named")
     assert.equal(summary(full, id)?.unread, 1)
     assert.equal(await waitingEvents(full), 1)
+    hasRoom = true
+    timers.fire()
+    await full.flush()
+    assert.deepEqual([full.getSnapshot().fault, full.getSnapshot().isFull], [undefined, false], "there is room again")
+    hasRoom = false
+    full.mute(id, true)
     await assert.rejects(full.close(), { name: "QuotaExceededError" })
   })
 })

@@ -14,7 +14,13 @@ const names = ["constructor", "__proto__", "toString", "hasOwnProperty", "a/b", 
 
 async function open(records: MemoryRecords, options: Partial<KeptOptions & { keep: Keep }> = {}): Promise<Kept> {
   const { keep = memoryKeep(records), ...rest } = options
-  const defaults = { channel: undefined, timers: new HeldTimers(), onChange: () => {}, onFault: () => {} }
+  const defaults = {
+    channel: undefined,
+    timers: new HeldTimers(),
+    onChange: () => {},
+    onFault: () => {},
+    onStored: () => {},
+  }
   return Kept.open(keep, { ...defaults, ...rest })
 }
 
@@ -91,6 +97,32 @@ describe("what is kept", () => {
     kept.put("draft", "cd", { text: "y" })
     await kept.flush()
     assert.equal((await open(records)).all("draft").size, 2)
+  })
+
+  it("that could not be stored is stored after a while, though nothing else comes, and that is said", async () => {
+    const records = new MemoryRecords()
+    const whole = memoryKeep(records)
+    let isFull = true
+    const write: Keep["write"] = (changes) => (isFull ? Promise.reject(new Error("full")) : whole.write(changes))
+    const said: string[] = []
+    const timers = new HeldTimers()
+    const told = { onFault: () => said.push("fault"), onStored: () => said.push("stored") }
+    await whole.write(new Map([["format", `${FORMAT_VERSION}`]]))
+    const kept = await open(records, { keep: { ...whole, write }, timers, ...told })
+    kept.put("draft", "ab", { text: "x" })
+    await assert.rejects(kept.flush(), /full/)
+    timers.fire()
+    await assert.rejects(kept.flush(), /full/)
+    assert.equal(timers.waiting, 1, "one try at a time")
+    isFull = false
+    timers.fire()
+    await kept.flush()
+    assert.deepEqual([said.includes("fault"), said.at(-1), timers.waiting], [true, "stored", 0])
+    assert.equal((await open(records)).all("draft").size, 1)
+    isFull = true
+    kept.put("draft", "ab", { text: "y" })
+    await assert.rejects(kept.close(), /full/)
+    assert.equal(timers.waiting, 0, "what is closed tries no more")
   })
 
   it("waits a moment where it is put for later, and goes with what is not", async () => {

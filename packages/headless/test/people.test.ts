@@ -178,6 +178,13 @@ describe("alerts", () => {
     const [alert] = headless.getSnapshot().alerts
     assert.deepEqual(alert?.actions, [{ type: "refuseKey" }, { type: "approveKey" }])
     assert.equal(first.status, "halted")
+    await headless.thread(first.id).load()
+    const told = headless
+      .thread(first.id)
+      .getSnapshot()
+      .items.flatMap((it) => (it.type === "notice" ? it.notice : []))
+    const types = told.map(({ event }) => event.type)
+    assert.deepEqual([types.includes("keyChanged"), types.includes("halted")], [true, false], "it is told once")
     headless.refuseKey(alert!.id)
     assert.deepEqual([headless.getSnapshot().alerts, headless.getSnapshot().refusedKeys.length], [[], 1])
     headless.reconsiderKey(alert!.id)

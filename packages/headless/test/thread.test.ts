@@ -134,6 +134,25 @@ describe("a thread", () => {
     assert.deepEqual([hasLater, unread, isFollowing], [false, 0, true])
   })
 
+  it("is of a group as soon as there are three, and stays so when one has left, also when it is opened again", async () => {
+    await using world = new World()
+    const { alice, bob, team, id, thread } = await talking(world, small)
+    await count(world, team, 1, 2)
+    await settle(alice, bob)
+    assert.equal(thread.getSnapshot().isGroup, false)
+    await using carol = await world.client("carol")
+    await Promise.all([team.invite("carol"), settle(alice, bob, carol)])
+    await settle(alice, bob, carol)
+    assert.equal(thread.getSnapshot().isGroup, true)
+    await Promise.all([team.remove("carol"), settle(alice, bob)])
+    await settle(alice, bob)
+    assert.equal(bob.client.conversations.get(id)?.members.length, 2)
+    assert.equal(thread.getSnapshot().isGroup, true)
+    const again = await reopened(world, bob)
+    await again.thread(id).load()
+    assert.equal(again.thread(id).getSnapshot().isGroup, true, "by what was told")
+  })
+
   it("is jumped into, to a message and to a date, with what stands around it", async () => {
     await using world = new World()
     const { alice, bob, team, id, thread } = await talking(world, small)

@@ -59,6 +59,10 @@ describe("who reads back", { skip: noChromium, timeout: 240_000 }, () => {
     await eventually(async () => assert.match(await alice.page.title(), /^\(1\) team/))
     assert.deepEqual(await audit(alice.page), [])
     await alice.screenshot("reading-back-light")
+    const bottom = (selector: string) =>
+      alice.page.locator(selector).evaluate((it) => Math.round(it.getBoundingClientRect().bottom))
+    const top = await alice.page.locator(".jump").evaluate((it) => Math.round(it.getBoundingClientRect().top))
+    assert.ok((await bottom(".messages")) <= top, "nothing that somebody says is below it")
     await alice.page.locator(".jump").click()
     await eventually(async () => assert.ok(await isInSight(alice, "did you see this?")))
     await eventually(async () => assert.match(await alice.page.title(), /^team/))
@@ -119,6 +123,31 @@ describe("who reads back", { skip: noChromium, timeout: 240_000 }, () => {
     await alice.message("line 1.").first().waitFor({ state: "attached" })
     await alice.page.locator(".jump:not(.jump-up)").click()
     await eventually(async () => assert.ok(await isInSight(alice, "line 70.")))
+  })
+})
+
+describe("a group of which one has left", { skip: noChromium, timeout: 150_000 }, () => {
+  it("shows a face beside what each has said, as before", async () => {
+    await using service = new Service()
+    await service.start()
+    await using alice = new Person("alice", service.address)
+    const { bob, team } = await talking(service, alice)
+    await using _bob = bob
+    await team.send("the two of us")
+    await alice.message("the two of us").waitFor()
+    assert.equal(await alice.page.locator(".message > .avatar").count(), 0)
+    await using carol = await openPerson(service, "carol")
+    await team.invite("carol")
+    await (await joined(carol, "team")).send("hello from carol")
+    const faces = () => alice.page.locator(".message > .avatar").count()
+    await alice.message("hello from carol").waitFor()
+    await eventually(async () => assert.equal(await faces(), 2))
+    await team.remove("carol")
+    await alice.notice("bob removed carol.").waitFor()
+    assert.equal(await faces(), 2)
+    await alice.page.reload()
+    await alice.message("hello from carol").waitFor()
+    assert.equal(await faces(), 2)
   })
 })
 

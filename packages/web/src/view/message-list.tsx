@@ -30,7 +30,7 @@ const FOUND_MILLISECONDS = 2_500
 export function MessageList({ profile, conversation, target }: MessageListProps) {
   const thread = profile.headless.thread(conversation.id)
   const snapshot = thread.getSnapshot()
-  const { items, hasEarlier, isLoaded, isFollowing, unread } = snapshot
+  const { items, hasEarlier, isLoaded, isFollowing, unread, isGroup } = snapshot
   const [choosingDay, setChoosingDay] = useState(false)
   const { area, list, drawn, scroll, reveal, found, loading, scroller } = useScroller(thread, snapshot)
   const goTo = async (place: Promise<string | undefined>) => {
@@ -51,8 +51,8 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
   const isUnreadAbove = scroller.isAbove("unread")
   const stop = shown.findLast(({ type }) => type === "message")?.key
   const below = newWords(unread)
+  const isBehind = isLoaded && !isFollowing
   const { members } = conversation
-  const isGroup = members.length > 2
   const called = members.map((name) => profile.called(name)).join("\n")
   const namesAlike = useMemo(() => alike(members, profile), [called])
   return (
@@ -88,17 +88,21 @@ export function MessageList({ profile, conversation, target }: MessageListProps)
         </ol>
         {snapshot.hasLater && <Loading isAt="later" loading={loading} />}
       </section>
-      {isUnreadAbove && (
-        <button type="button" class="jump jump-up" onClick={() => reveal("unread")}>
-          <UpIcon /> {words().messages.unreadAbove}
-          <span class="visually-hidden">{words().messages.unreadAboveFull}</span>
-        </button>
-      )}
-      {isLoaded && !isFollowing && (
-        <button type="button" class="jump" onClick={jump}>
-          <DownIcon /> {below.short}
-          <span class="visually-hidden">{below.full}</span>
-        </button>
+      {(isUnreadAbove || isBehind) && (
+        <div class="jumps">
+          {isUnreadAbove && (
+            <button type="button" class="jump jump-up" onClick={() => reveal("unread")}>
+              <UpIcon /> {words().messages.unreadAbove}
+              <span class="visually-hidden">{words().messages.unreadAboveFull}</span>
+            </button>
+          )}
+          {isBehind && (
+            <button type="button" class="jump" onClick={jump}>
+              <DownIcon /> {below.short}
+              <span class="visually-hidden">{below.full}</span>
+            </button>
+          )}
+        </div>
       )}
       {choosingDay && <DayDialog onGo={(day) => goTo(thread.jumpToDate(day))} onClose={() => setChoosingDay(false)} />}
     </div>
