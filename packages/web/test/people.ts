@@ -6,7 +6,9 @@ import type { Service } from "./service.js"
 export async function openPerson(
   service: Service,
   name: string,
-  more: { readonly file?: string } & Partial<Pick<NodeClientOptions, "displayName" | "endorse" | "random">> = {},
+  more: { readonly file?: string } & Partial<
+    Pick<NodeClientOptions, "displayName" | "endorse" | "random" | "recovery">
+  > = {},
 ) {
   const { file = encodeURIComponent(name), ...options } = more
   const client = await openClient({

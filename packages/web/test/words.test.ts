@@ -363,6 +363,8 @@ describe("alerts", () => {
       ["open", rejected("WITHHELD", { reason })],
       ["seen", rejected("UNREADABLE", { reason, ...outside })],
       ["seen", rejected("TOO_MANY_INVITATIONS", { reason, ...outside })],
+      ["devices", { type: "recoveryKey", name: "alice", change: "made", ...outside }],
+      ["seen", { type: "recoveryKey", name: "bob", change: "refused", ...outside }],
     ]
     for (const [step, body] of bodies) {
       const [alert] = alertsAfter(body)

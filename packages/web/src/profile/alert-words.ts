@@ -28,6 +28,9 @@ export function stepOf({ event, conversation }: Pick<ShownAlert, "event" | "conv
     case "deviceRevoked":
     case "returned":
       return "devices"
+    case "recoveryKey":
+      // One that is refused may be anybody's.
+      return event.change === "refused" ? "seen" : "devices"
     case "unavailable":
       return "report"
     case "rejected":

@@ -1,9 +1,10 @@
-import { useState } from "preact/hooks"
+import { useEffect, useId, useState } from "preact/hooks"
 import type { Profile } from "../profile/profile.js"
 import { isolated, problem } from "../profile/words.js"
 import { partWords } from "../words/words.js"
 import { Check } from "./check.js"
 import { Dialog } from "./dialog.js"
+import { KeyField, recoveryProblem } from "./recovery-field.js"
 
 export interface ForgettingProps {
   readonly profile: Profile
@@ -17,14 +18,22 @@ export function Forgetting({ profile, onClose, onForget }: ForgettingProps) {
   const [isErasing, setErasing] = useState(false)
   const [trouble, setTrouble] = useState<string>()
   const name = isolated(profile.name)
+  const [needsKey, setNeedsKey] = useState(false)
+  const [key, setKey] = useState("")
+  const fieldId = useId()
+  useEffect(() => {
+    // What cannot be asked now is answered by the service when the name is to be erased.
+    if (erases) profile.client.recovery.isSet().then(setNeedsKey, () => {})
+  }, [erases])
+  const erase = () => (needsKey ? profile.client.recovery.eraseAccount(key) : profile.client.eraseAccount())
   const confirm = async () => {
     setTrouble(undefined)
     if (erases) {
       setErasing(true)
       try {
-        await profile.client.eraseAccount()
+        await erase()
       } catch (error) {
-        setTrouble(problem(error))
+        setTrouble(needsKey ? recoveryProblem(error, true) : problem(error))
         setErasing(false)
         return
       }
@@ -45,6 +54,12 @@ export function Forgetting({ profile, onClose, onForget }: ForgettingProps) {
         isDisabled={isErasing}
         onChange={setErases}
       />
+      {erases && needsKey && (
+        <>
+          <label for={fieldId}>{partWords().recovery.before}</label>
+          <KeyField id={fieldId} value={key} onInput={setKey} describedBy={undefined} isFirst />
+        </>
+      )}
       {trouble !== undefined && (
         <p class="field-problem" role="alert">
           {trouble}

@@ -11,12 +11,15 @@ import { Confirmation } from "./dialog.js"
 import { DisplayNameDialog } from "./display-name.js"
 import { BackIcon } from "./icons.js"
 import { QrPicture } from "./qr-picture.js"
+import { RecoveryCard } from "./recovery-card.js"
 import { goTo } from "./route.js"
+import { type Own, useOwn } from "./use-own.js"
 
 /** The user: what they are called, the key of this device, and which devices speak for their name. */
 export function You({ profile }: { readonly profile: Profile }) {
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => title.current?.focus(), [])
+  const own = useOwn(profile)
   return (
     <main class="you-pane" aria-labelledby="you-title">
       <header class="pane-head">
@@ -31,7 +34,8 @@ export function You({ profile }: { readonly profile: Profile }) {
         <Named profile={profile} />
         <AboutName profile={profile} />
         <OwnKey profile={profile} />
-        <OwnDevices profile={profile} />
+        <OwnDevices profile={profile} own={own} />
+        <RecoveryCard profile={profile} own={own} />
       </div>
     </main>
   )
@@ -112,21 +116,9 @@ function OwnKey({ profile }: { readonly profile: Profile }) {
   )
 }
 
-type Listed = { readonly devices: readonly OwnDevice[] } | "loading" | "unreachable"
-
-function OwnDevices({ profile }: { readonly profile: Profile }) {
-  const [listed, setListed] = useState<Listed>("loading")
-  const [attempt, setAttempt] = useState(0)
+function OwnDevices({ profile, own: { listed, ask } }: { readonly profile: Profile; readonly own: Own }) {
   const [revoking, setRevoking] = useState<OwnDevice>()
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
-  useEffect(() => {
-    const stop = new AbortController()
-    profile.client.ownDevices({ signal: stop.signal }).then(
-      (devices) => setListed({ devices }),
-      () => !stop.signal.aborted && setListed("unreachable"),
-    )
-    return () => stop.abort()
-  }, [profile, attempt])
   const revoke = async ({ id }: OwnDevice) => {
     setRevoking(undefined)
     setOutcome({ good: true, words: partWords().you.revoking })
@@ -138,7 +130,7 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
     } catch (error) {
       setOutcome({ good: false, words: problem(error) })
     }
-    setAttempt((count) => count + 1)
+    ask()
   }
   return (
     <section class="card" aria-labelledby="you-devices">
@@ -150,13 +142,13 @@ function OwnDevices({ profile }: { readonly profile: Profile }) {
       {listed === "unreachable" && (
         <div class="action-row">
           <p class="hint">{partWords().you.unreachable}</p>
-          <button type="button" class="button" onClick={() => setAttempt(attempt + 1)}>
+          <button type="button" class="button" onClick={ask}>
             {partWords().you.again}
           </button>
         </div>
       )}
       {typeof listed !== "string" && (
-        <DeviceList profile={profile} devices={listed.devices} onRevoke={(device) => setRevoking(device)} />
+        <DeviceList profile={profile} {...listed} onRevoke={(device) => setRevoking(device)} />
       )}
       <p class={outcome === undefined || outcome.good ? "field-good" : "field-problem"} role="status">
         {outcome?.words ?? ""}
@@ -189,10 +181,11 @@ interface DeviceListProps {
   readonly profile: Profile
   /** The oldest first. */
   readonly devices: readonly OwnDevice[]
+  readonly hasRecovery: boolean
   readonly onRevoke: (device: OwnDevice) => void
 }
 
-function DeviceList({ profile, devices, onRevoke }: DeviceListProps) {
+function DeviceList({ profile, devices, hasRecovery, onRevoke }: DeviceListProps) {
   const own = devices.findIndex(({ isThisDevice }) => isThisDevice)
   return (
     <ul class="devices own-devices">
@@ -203,6 +196,7 @@ function DeviceList({ profile, devices, onRevoke }: DeviceListProps) {
         const notes = [
           ...(isThisDevice ? [partWords().you.thisDevice] : []),
           ...(at === 0 && devices.length > 1 ? [partWords().you.oldest] : []),
+          ...(device.recovered ? [partWords().you.recovered] : []),
           ...(revoked === undefined ? [] : [partWords().you.revoked]),
           ...(isStrange && revoked === undefined ? [partWords().you.notVouched] : []),
         ]
@@ -225,7 +219,9 @@ function DeviceList({ profile, devices, onRevoke }: DeviceListProps) {
                 {partWords().you.revoke}
               </button>
             )}
-            {revoked === undefined && at < own && <span class="hint">{partWords().you.older}</span>}
+            {revoked === undefined && at < own && (
+              <span class="hint">{hasRecovery ? partWords().you.olderRecovery : partWords().you.older}</span>
+            )}
           </li>
         )
       })}

@@ -10,6 +10,7 @@ import { chat, composer, messages } from "./messages.js"
 import { creation, invitations, line, page, part, search, version } from "./page.js"
 import { person } from "./person.js"
 import { failures, problems } from "./problems.js"
+import { recovery } from "./recovery.js"
 import { forgetting, settings } from "./settings.js"
 import { forgotten, start, welcome } from "./start.js"
 import { keys, trust } from "./trust.js"
@@ -39,5 +40,5 @@ export const main: Words = {
 
 /** German: what views need that are parts of the page. */
 export const parts: PartWords = {
-  ...{ compare, days, displayName, forgetting, inspector, invitationPane, restart, settings, tree, you },
+  ...{ compare, days, displayName, forgetting, inspector, invitationPane, recovery, restart, settings, tree, you },
 }

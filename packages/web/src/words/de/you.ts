@@ -22,6 +22,8 @@ export const you: PartWords["you"] = {
   thisDevice: "dieses Gerät",
   since: "seit",
   oldest: "das älteste",
+  recovered: "mit dem Wiederherstellungsschlüssel gekommen",
+  olderRecovery: "älter als dieses Gerät: Nur ein älteres oder der Wiederherstellungsschlüssel kann es sperren",
   notVouched: "keins deiner Geräte hat dafür signiert",
   revoked: "gesperrt",
   older: "älter als dieses Gerät: Nur ein älteres kann es sperren",

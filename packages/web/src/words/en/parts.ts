@@ -2,6 +2,7 @@ import { compare } from "./compare.js"
 import { days } from "./days.js"
 import { inspector } from "./inspector.js"
 import { invitationPane } from "./invitation-pane.js"
+import { recovery } from "./recovery.js"
 import { restart } from "./restart.js"
 import { forgetting, settings } from "./settings.js"
 import { tree } from "./tree.js"
@@ -15,6 +16,7 @@ export const parts = {
   forgetting,
   inspector,
   invitationPane,
+  recovery,
   restart,
   settings,
   tree,

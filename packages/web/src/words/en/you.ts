@@ -21,6 +21,8 @@ export const you = {
   thisDevice: "this device",
   since: "since",
   oldest: "the oldest",
+  recovered: "came with the recovery key",
+  olderRecovery: "older than this device: only an older one or the recovery key can revoke it",
   notVouched: "none of your devices signed for it",
   revoked: "revoked",
   older: "older than this device: only an older one can revoke it",

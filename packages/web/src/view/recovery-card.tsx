@@ -1,0 +1,52 @@
+import { useState } from "preact/hooks"
+import type { Profile } from "../profile/profile.js"
+import { isolated } from "../profile/words.js"
+import { partWords } from "../words/words.js"
+import { RecoveryDialog } from "./recovery-dialog.js"
+import type { Own } from "./use-own.js"
+
+/** Whether the user's name has a recovery key, and the way to one. */
+export function RecoveryCard({ profile, own }: { readonly profile: Profile; readonly own: Own }) {
+  const [isOpen, setOpen] = useState(false)
+  const [isDone, setDone] = useState(false)
+  const { listed, ask } = own
+  const said = partWords().recovery
+  const hasOne = typeof listed !== "string" && listed.hasRecovery
+  const isOldest =
+    typeof listed !== "string" && listed.devices.find(({ revoked }) => revoked === undefined)?.isThisDevice === true
+  const done = () => {
+    setOpen(false)
+    setDone(true)
+    ask()
+  }
+  return (
+    <section class="card" aria-labelledby="you-recovery">
+      <div class="card-head">
+        <h2 id="you-recovery">{said.title}</h2>
+      </div>
+      <p class="explanation">{said.text}</p>
+      {typeof listed === "string" ? (
+        <p class="hint">{partWords().you[listed]}</p>
+      ) : (
+        <>
+          <p class="explanation">
+            <strong>{hasOne ? said.has : said.hasNone}</strong> {hasOne && said.hasText(isolated(profile.name))}
+          </p>
+          {hasOne || isOldest ? (
+            <div class="action-row">
+              <button type="button" class="button" onClick={() => setOpen(true)}>
+                {hasOne ? said.replace : said.make}
+              </button>
+            </div>
+          ) : (
+            <p class="hint">{said.notOldest}</p>
+          )}
+        </>
+      )}
+      <p class="field-good" role="status">
+        {isDone ? said.done : ""}
+      </p>
+      {isOpen && <RecoveryDialog profile={profile} replaces={hasOne} onDone={done} onClose={() => setOpen(false)} />}
+    </section>
+  )
+}

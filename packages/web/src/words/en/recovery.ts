@@ -1,0 +1,33 @@
+/** The recovery key: making it, and what the name has. */
+export const recovery = {
+  title: "Recovery key",
+  text: "A key on paper that no device has. It revokes any device of your name, the oldest too, and brings you back when all of them are lost or stolen.",
+  has: "Your name has a recovery key.",
+  hasText: (name: string) =>
+    `To use it, enter “conclave recovery use --as ${name}” on a command line. Whoever has the key has your name: if somebody else may have seen it, replace it.`,
+  hasNone: "Your name has none. Make it before you need it: afterwards it is too late.",
+  notOldest: "Only the oldest of your devices can make one.",
+  make: "Make a recovery key",
+  replace: "Replace it",
+  replaceTitle: "Replace the recovery key",
+  before: "The recovery key that you have",
+  beforeHint: "36 digits and letters, as you wrote them down.",
+  next: "Go on",
+  write:
+    "Write these nine groups down, or print them, and keep the paper apart from your devices. They are shown only now, and nothing keeps a copy.",
+  key: "Recovery key",
+  sheetTitle: (name: string) => `Conclave: recovery key of ${name}`,
+  sheetText: (address: string) =>
+    `At ${address}. Whoever has this has the name. Keep it apart from all devices, and show it to nobody.`,
+  print: "Print",
+  written: "I have it on paper",
+  check: "To be sure that it can be read, type three of the groups from your paper. The key holds after that.",
+  group: (number: number) => `Group ${number}`,
+  wrong: (numbers: string) => `This is not what was shown: group ${numbers}. Look at your paper.`,
+  again: "Show it again",
+  set: "Make it my recovery key",
+  setting: "Setting it…",
+  notAccepted: "The service did not take it. Is what you typed the recovery key of your name?",
+  notAKey: "That is not a recovery key: a digit or letter is wrong, or missing.",
+  done: "It is the recovery key of your name now. Your other devices are told.",
+}
