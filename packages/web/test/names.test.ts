@@ -55,7 +55,8 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
     await alice.page.getByRole("heading", { name: "You are Alice Liddell (alice)" }).waitFor()
     await alice.page.reload()
     await alice.page.getByRole("heading", { name: "You are Alice Liddell (alice)" }).waitFor()
-    await alice.page.getByRole("button", { name: "Change your display name" }).click()
+    await alice.page.getByRole("link", { name: "You: name, key and devices" }).click()
+    await alice.page.getByRole("button", { name: "Change", exact: true }).click()
     const field = alice.page.getByRole("dialog").getByLabel("Display name")
     assert.equal(await field.inputValue(), "Alice Liddell")
     assert.deepEqual(await audit(alice.page), [])
@@ -64,6 +65,8 @@ describe("names that could deceive the page, or break it", { skip: noChromium, t
     await problem(/U\+202E, which is invisible/).waitFor()
     await field.fill("Alice")
     await field.press("Enter")
+    await alice.page.getByRole("dialog").waitFor({ state: "detached" })
+    await alice.page.getByRole("button", { name: "Back to the conversations" }).click()
     await alice.page.getByRole("heading", { name: "You are Alice (alice)" }).waitFor()
   })
 

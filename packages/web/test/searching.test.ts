@@ -95,6 +95,16 @@ describe("what is on the device", { skip: noChromium, timeout: 300_000 }, () => 
       await harbour.send(number % 40 === 5 ? `needle ${number}` : `line ${number}.`)
     }
     await alice.message("line 100.").waitFor()
+    // Wherever the focus is, outside the conversation as well; a dialog has none.
+    await page.getByRole("button", { name: "Settings" }).click()
+    await page.getByRole("dialog").waitFor()
+    await page.keyboard.press("Control+f")
+    assert.equal(await page.locator(".find-bar").count(), 0)
+    await page.keyboard.press("Escape")
+    await page.getByRole("button", { name: "New conversation" }).focus()
+    await page.keyboard.press("Control+f")
+    await page.keyboard.type("nothing")
+    await page.getByLabel("Search messages on this device").focus()
     await page.keyboard.press("Control+f")
     await page.keyboard.type("needle")
     await page.getByText("1 of 3").waitFor()

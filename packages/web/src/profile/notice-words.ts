@@ -69,8 +69,10 @@ export function announcementOf(
     case "sent":
     case "refreshed":
       return undefined
-    case "displayName":
     case "keyChanged":
+      // The alert is heard as soon as it stands there.
+      return undefined
+    case "displayName":
       return notice && words().notices.attention(noticeText(notice, people))
     default:
       return notice && `${where === undefined ? "" : `${where}: `}${noticeText(notice, people)}`

@@ -31,18 +31,28 @@ function OpenChat({ profile, conversation, groupShown }: OpenChatProps) {
   const linked = useMemo(() => (message === undefined ? undefined : { seq: message }), [message])
   const head = useRef<HTMLElement>(null)
   useEffect(() => setFound(undefined), [linked])
-  const press = (event: KeyboardEvent) => {
-    // What is drawn is not all that is here: the browser's own search would miss the rest. Pressed again, it is the browser's.
-    if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || finding) return
-    event.preventDefault()
-    setFinding(true)
-  }
+  const pane = useRef<HTMLElement>(null)
+  useEffect(() => {
+    // What is drawn is not all that is here: the browser's own search would miss the rest. Pressed in the field, it is the browser's.
+    const press = (event: KeyboardEvent) => {
+      if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
+      const field = pane.current?.querySelector<HTMLInputElement>(".find-bar input")
+      const isHere = pane.current?.checkVisibility() === true && document.querySelector("dialog[open]") === null
+      if (!isHere || (field != null && field === document.activeElement)) return
+      event.preventDefault()
+      setFinding(true)
+      field?.focus()
+      field?.select()
+    }
+    addEventListener("keydown", press)
+    return () => removeEventListener("keydown", press)
+  }, [])
   const close = () => {
     setFinding(false)
     head.current?.querySelector<HTMLElement>(".find-toggle")?.focus()
   }
   return (
-    <main class="chat-pane" aria-label={words().chat.conversation} onKeyDown={press}>
+    <main class="chat-pane" aria-label={words().chat.conversation} ref={pane}>
       <ChatHead
         profile={profile}
         conversation={conversation}

@@ -4,7 +4,7 @@ import type { Profile } from "../profile/profile.js"
 import { isolated } from "../profile/words.js"
 import { words } from "../words/words.js"
 import { Rows, type RowsProps } from "./conversation-rows.js"
-import { ChevronIcon, Mark, PenIcon, PersonIcon, PlusIcon } from "./icons.js"
+import { ChevronIcon, Mark, PersonIcon, PlusIcon } from "./icons.js"
 import { InvitationRows } from "./invitations.js"
 import { Connection } from "./line.js"
 import { NewConversation } from "./new-conversation.js"
@@ -13,7 +13,6 @@ import { Avatar, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { SettingsButton } from "./settings-button.js"
 
-const DisplayNameDialog = part(() => import("./display-name.js").then((it) => it.DisplayNameDialog))
 const SearchResults = part(() => import("./search-results.js").then((it) => it.SearchResults))
 
 export interface ConversationListProps {
@@ -25,7 +24,6 @@ export interface ConversationListProps {
 
 export function ConversationList({ profile, selected, onForget }: ConversationListProps) {
   const [creating, setCreating] = useState(false)
-  const [renaming, setRenaming] = useState(false)
   const [typed, setTyped] = useState("")
   const field = useRef<HTMLInputElement>(null)
   const { conversations, archived } = profile.headless.getSnapshot()
@@ -57,19 +55,8 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
           <PersonName profile={profile} name={profile.name} />
           <Connection client={profile.client} />
         </span>
-        <span class="list-foot-actions">
-          <button
-            type="button"
-            class="icon-button"
-            aria-label={words().list.displayName}
-            onClick={() => setRenaming(true)}
-          >
-            <PenIcon />
-          </button>
-          <SettingsButton profile={profile} onForget={onForget} />
-        </span>
+        <SettingsButton profile={profile} onForget={onForget} />
       </footer>
-      {renaming && <DisplayNameDialog profile={profile} onClose={() => setRenaming(false)} />}
       {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}
     </nav>
   )

@@ -24,6 +24,8 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
   useEffect(() => {
     if (group) title.current?.focus()
   }, [group])
+  const isIn = status !== "left" && status !== "lost" && status !== "stopped" && status !== "continued"
+  const hasKeys = isIn && status !== "leaving"
   const close = () => goTo({ conversation: id })
   const press = (event: KeyboardEvent) => {
     if (event.key !== "Escape" || !group || event.defaultPrevented) return
@@ -48,15 +50,17 @@ export function GroupPanel({ profile, conversation }: GroupPanelProps) {
         </h2>
       </header>
       <div class="group-cards">
-        {status !== "left" && status !== "lost" && status !== "stopped" && status !== "continued" && (
+        {isIn && (
           <>
-            {status !== "leaving" && <Invitation profile={profile} conversation={conversation} />}
+            {hasKeys && <Invitation profile={profile} conversation={conversation} />}
             <Members profile={profile} conversation={conversation} />
-            <Actions profile={profile} conversation={conversation} />
+            {hasKeys && <Rename conversation={conversation} />}
           </>
         )}
         <Keeping profile={profile} conversation={conversation} />
+        {hasKeys && <Renewal conversation={conversation} />}
         <Inside id={id} />
+        {hasKeys && <Leave profile={profile} conversation={conversation} />}
       </div>
     </div>
   )
@@ -76,11 +80,23 @@ function Inside({ id }: { readonly id: string }) {
   )
 }
 
+/** What was done is in the list of members by then. */
+const DONE_MILLISECONDS = 6_000
+
 function Invitation({ profile, conversation }: GroupPanelProps) {
   const [text, setText] = useState("")
   const [outcome, setOutcome] = useState<{ readonly good: boolean; readonly words: string }>()
   const [waiting, setWaiting] = useState(false)
   const ids = { field: useId(), hint: useId() }
+  useEffect(() => {
+    if (outcome?.good !== true) return
+    const timer = setTimeout(() => setOutcome(undefined), DONE_MILLISECONDS)
+    return () => clearTimeout(timer)
+  }, [outcome])
+  const change = (value: string) => {
+    setText(value)
+    setOutcome(undefined)
+  }
   const submit = async (event: Event) => {
     event.preventDefault()
     const names = typedNames(text)
@@ -114,7 +130,7 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
           id={ids.field}
           class="input"
           value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
+          onInput={(event) => change(event.currentTarget.value)}
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
@@ -136,11 +152,14 @@ function Invitation({ profile, conversation }: GroupPanelProps) {
   )
 }
 
-function Actions({ profile, conversation }: GroupPanelProps) {
-  const [leaving, setLeaving] = useState(false)
+function Renewal({ conversation }: { readonly conversation: Conversation }) {
   const [refreshing, setRefreshing] = useState(false)
   const [outcome, setOutcome] = useState("")
-  if (conversation.status === "leaving") return null
+  useEffect(() => {
+    if (outcome !== words().members.renewed) return
+    const timer = setTimeout(() => setOutcome(""), DONE_MILLISECONDS)
+    return () => clearTimeout(timer)
+  }, [outcome])
   const refresh = async () => {
     setRefreshing(true)
     setOutcome("")
@@ -153,6 +172,24 @@ function Actions({ profile, conversation }: GroupPanelProps) {
       setRefreshing(false)
     }
   }
+  return (
+    <section class="card actions" aria-label={words().members.keys}>
+      <div class="action-row">
+        <button type="button" class="button" disabled={refreshing} onClick={() => void refresh()}>
+          <KeyIcon /> {refreshing ? words().members.renewing : words().members.renew}
+        </button>
+      </div>
+      <p class="hint" role="status">
+        {outcome || words().members.renewHint}
+      </p>
+    </section>
+  )
+}
+
+/** The last thing in the panel: nobody comes by it on the way to another. */
+function Leave({ profile, conversation }: GroupPanelProps) {
+  const [leaving, setLeaving] = useState(false)
+  const [trouble, setTrouble] = useState("")
   const leave = () => {
     setLeaving(false)
     conversation.leave().then(
@@ -162,23 +199,19 @@ function Actions({ profile, conversation }: GroupPanelProps) {
           goTo({ conversation: conversation.id })
         }
       },
-      (error: unknown) => setOutcome(problem(error)),
+      (error: unknown) => setTrouble(problem(error)),
     )
   }
   return (
-    <section class="card actions" aria-label={words().members.actions}>
-      <Rename conversation={conversation} />
-      <div class="action-row">
-        <button type="button" class="button" disabled={refreshing} onClick={() => void refresh()}>
-          <KeyIcon /> {refreshing ? words().members.renewing : words().members.renew}
-        </button>
-        <button type="button" class="button button-danger-quiet" onClick={() => setLeaving(true)}>
-          <LeaveIcon /> {words().members.leave}
-        </button>
-      </div>
-      <p class="hint" role="status">
-        {outcome || words().members.renewHint}
-      </p>
+    <section class="group-end" aria-label={words().members.leave}>
+      <button type="button" class="button button-danger-quiet" onClick={() => setLeaving(true)}>
+        <LeaveIcon /> {words().members.leave}
+      </button>
+      {trouble !== "" && (
+        <p class="field-problem" role="alert">
+          {trouble}
+        </p>
+      )}
       {leaving && (
         <Confirmation
           title={words().members.leaveTitle(titleOf(conversation, profile))}
@@ -210,7 +243,7 @@ function Rename({ conversation }: { readonly conversation: Conversation }) {
     }
   }
   return (
-    <form class="rename" onSubmit={(event) => void submit(event)} noValidate>
+    <form class="card rename" onSubmit={(event) => void submit(event)} noValidate>
       <label for={fieldId}>{words().members.rename}</label>
       <div class="field-row">
         <input

@@ -13,11 +13,6 @@ export const PlusIcon = () => (
     <path d="M10 4v12M4 10h12" />
   </Icon>
 )
-export const PenIcon = () => (
-  <Icon>
-    <path d="m4 16 1-4 8.5-8.5 3 3L8 15z" />
-  </Icon>
-)
 export const SettingsIcon = () => (
   <Icon>
     <path d="M3 6h7M14 6h3M3 14h3M10 14h7" />

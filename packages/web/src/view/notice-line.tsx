@@ -18,7 +18,7 @@ export interface NoticeLineProps {
 export function NoticeLine({ profile, conversation, notice, rowKey }: NoticeLineProps) {
   const [isWhole, setWhole] = useState(false)
   const { event } = notice
-  const isLoud = isNoticeLoud(notice, profile) && !isOver(notice, conversation, profile)
+  const isLoud = isNoticeLoud(notice, profile) && !isOver(notice, conversation)
   return (
     <li class={isLoud ? "notice notice-loud" : "notice"} data-notice={event.type} data-key={rowKey}>
       <span dir="auto">
@@ -36,22 +36,20 @@ export function NoticeLine({ profile, conversation, notice, rowKey }: NoticeLine
   )
 }
 
-/** It has been decided about since. */
-function isOver({ event }: Notice, { status }: Conversation, { headless }: Profile): boolean {
-  if (event.type === "halted") return status !== "halted"
-  if (event.type === "keyChanged") return !headless.isKeyOpen(event.name, event.signatureKey)
-  return false
+/** It has been decided about since, or something else is loud about it: an alert about a key, and the place of the composer. */
+function isOver({ event }: Notice, { status }: Conversation): boolean {
+  return event.type === "keyChanged" || (event.type === "halted" && status !== "halted")
 }
 
-/** What there is to say of a key, or of what waited for it, when nothing is to be decided any more. */
+/** What there is to say of a key in a line, or of what waited for it when nothing is to be decided any more. */
 function decidedText(notice: Notice, conversation: Conversation, profile: Profile): string | undefined {
   const { event } = notice
-  if (event.type === "halted" && isOver(notice, conversation, profile))
+  if (event.type === "halted" && isOver(notice, conversation))
     return words().notices.decided(listOf(event.names, profile))
   if (event.type !== "keyChanged" || event.name === profile.name) return undefined
   const { name, signatureKey, accepted } = event
-  if (profile.headless.isKeyOpen(name, signatureKey)) return undefined
-  if (accepted) return words().keys.noticeAccepted(profile.called(name))
+  const who = profile.called(name)
+  if (accepted) return words().keys.noticeAccepted(who)
   const isApproved = profile.headless.newDevice(name, signatureKey)?.isApproved === true
-  return isApproved ? words().keys.noticeApproved(profile.called(name)) : undefined
+  return isApproved ? words().keys.noticeApproved(who) : words().keys.noticeOpen(who)
 }

@@ -6,7 +6,6 @@ export const list: Words["list"] = {
   none: "Noch keine Unterhaltungen.",
   archive: "Archivierte Unterhaltungen",
   archived: "Archiviert",
-  displayName: "Anzeigenamen ändern",
   muted: " stumm",
   unread: " ungelesen",
   draft: "Entwurf:",

@@ -31,6 +31,7 @@ export const keys: Words["keys"] = {
     "Die Codes sind verschieden: Dieser Schlüssel ist nicht auf jenem Gerät. Lehne ihn weiter ab und sag es den anderen auf anderem Weg.",
   approved: (who) => `Du hast den neuen Schlüssel von ${who} bestätigt.`,
   approvedOwn: "Du hast den neuen Schlüssel als deinen bestätigt.",
+  noticeOpen: (who) => `${who} hat einen neuen Schlüssel, den du nicht bestätigt hast.`,
   noticeApproved: (who) => `${who} hat einen neuen Schlüssel, den du bestätigt hast.`,
   noticeAccepted: (who) => `${who} hat ein Gerät hinzugefügt. Ein bekanntes Gerät hat dafür signiert.`,
 }

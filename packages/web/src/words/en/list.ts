@@ -5,7 +5,6 @@ export const list = {
   none: "No conversations yet.",
   archive: "Archived conversations",
   archived: "Archived",
-  displayName: "Change your display name",
   muted: " muted",
   unread: " unread",
   draft: "Draft:",

@@ -31,6 +31,7 @@ export const keys = {
     "The codes are not the same: this key is not on that device. Keep refusing it, and tell the others in another way.",
   approved: (who: string) => `You approved the new key of ${who}.`,
   approvedOwn: "You approved the new key as yours.",
+  noticeOpen: (who: string) => `${who} uses a new key, which you have not approved.`,
   noticeApproved: (who: string) => `${who} uses a new key, which you approved.`,
   noticeAccepted: (who: string) => `${who} added a device. One of their devices signed for it.`,
 }
