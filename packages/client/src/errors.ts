@@ -9,7 +9,7 @@ export class ClientError extends Error {
    * `CONTINUED`: ask `Conversation.continuedBy` for it · `TOO_LARGE`: send less · `REFUSED`: the service said no · `STORE_FAILED`, `STORE_LOCKED`, `WRONG_PROFILE`: the
    * profile cannot be used · `UNAVAILABLE`: try later · `UPDATE`: the service speaks newer versions only, update
    * this program · `REVOKED`: a device of the same name has revoked this one; it keeps its history, and a fresh profile can be
-   * endorsed · `CLOSED`: the client was closed.
+   * endorsed · `WRONG_CLOCK`: a key package is not valid at the time that this device's clock shows (RFC 9420 §7.2) · `CLOSED`: the client was closed.
    */
   readonly code: ClientErrorCode
 

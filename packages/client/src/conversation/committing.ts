@@ -1,7 +1,14 @@
 import type { Interval } from "@conclave/contracts/access"
 import { equalBytes } from "@conclave/crypto"
 import { type Judgement, nameOf } from "@conclave/identity/verdicts"
-import type { CipherSuite, Exporter, LeafIndex, Member, OutgoingCommit as MlsCommit } from "@conclave/mls"
+import {
+  type CipherSuite,
+  type Exporter,
+  type LeafIndex,
+  type Member,
+  type OutgoingCommit as MlsCommit,
+  RuleError,
+} from "@conclave/mls"
 import { sealAnswers } from "../access/knocks.js"
 import { newcomerExtension } from "../access/newcomer.js"
 import type { Continues } from "../access/structs.js"
@@ -178,7 +185,8 @@ function stage(turn: Turn, changes: CommitChanges, make: () => MlsCommit): Next 
     // The protocol does not allow it: a key package that was made wrongly, for example. Without a wish to blame, it is a
     // fault of this program, and no reason to forget anything.
     if (changes.fulfils.length === 0 || !(error instanceof Error) || !("code" in error)) throw error
-    for (const number of changes.fulfils) turn.fail(number, { code: "REFUSED", reason: error.message })
+    const code = error instanceof RuleError && error.rule === "leaf-lifetime-current" ? "WRONG_CLOCK" : "REFUSED"
+    for (const number of changes.fulfils) turn.fail(number, { code, reason: error.message })
     return { type: "reload" }
   }
   turn.state.staged = { type: "commit", commit, changes }

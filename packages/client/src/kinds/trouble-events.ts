@@ -26,7 +26,7 @@ export const recoveryKeyChanges = ["made", "replaced", "refused"] as const
 export const clientErrorCodes = [
   ...["UNKNOWN_NAME", "NAME_TAKEN", "NO_KEY_PACKAGE", "KEY_CHANGED", "NOT_A_MEMBER", "TOO_LARGE", "REFUSED"],
   ...["LOST", "CONTINUED", "STORE_FAILED", "STORE_LOCKED", "WRONG_PROFILE", "UNAVAILABLE", "UPDATE", "CLOSED"],
-  "REVOKED",
+  ...["REVOKED", "WRONG_CLOCK"],
 ] as const
 
 /** What went wrong, what waits, and what has to be decided. */
@@ -454,4 +454,5 @@ const failureReasons: ReadonlyMap<string, string> = new Map([
   ["REVOKED", "this device was revoked"],
   ["CONTINUED", "the conversation goes on in a new group"],
   ["TOO_LARGE", "it is too large"],
+  ["WRONG_CLOCK", "their keys are not valid at the time of this device: its clock is wrong, or theirs is"],
 ])
