@@ -1,11 +1,11 @@
 import { ClientError } from "@conclave/client/browser"
 import { forgetDevice } from "./page/deletion.js"
 import { Versions } from "./page/versions.js"
-import { type ChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
+import { type ChosenName, forgetChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
 import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
 import { pageProvider } from "./profile/provider.js"
-import { problem } from "./profile/words.js"
+import { isolated, problem } from "./profile/words.js"
 import type { Unreachable } from "./words/en/start.js"
 import { sentence } from "./words/sentence.js"
 import { words } from "./words/words.js"
@@ -69,16 +69,25 @@ export class Opening {
     this.#choice = { name, displayName }
     this.#attempt = new AbortController()
     const { signal } = this.#attempt
-    keepChosenName({ name, displayName, registered })
+    try {
+      keepChosenName({ name, displayName, registered })
+    } catch (error) {
+      // Nobody takes a name that the next start would not know.
+      return this.#enter({ type: "welcome", ...this.#choice, problem: problem(error) })
+    }
     this.#enter({ type: "opening", name, registered, unreachable: undefined })
     while (!signal.aborted) {
       try {
         const profile = await Profile.open(name, displayName, signal)
-        keepChosenName({ name, displayName, registered: true })
+        try {
+          keepChosenName({ name, displayName, registered: true })
+        } catch {
+          // What stands there is as good: the profile is here.
+        }
         return this.#enter({ type: "open", profile })
       } catch (error) {
         if (signal.aborted) return
-        if (!isUnavailable(error)) return this.#fail(name, error)
+        if (!isUnavailable(error)) return this.#fail(name, registered, error)
         this.#enter({ type: "opening", name, registered, unreachable: reasonOf(error) })
         await new Promise((resolve) => setTimeout(resolve, RETRY_MILLISECONDS))
       }
@@ -96,18 +105,15 @@ export class Opening {
   /** Back to the choice of a name, from a registration that has not come through. */
   chooseAgain(): void {
     this.#attempt.abort()
-    keepChosenName(undefined)
+    forgetChosenName()
     this.#enter({ type: "welcome", ...this.#choice, problem: undefined })
   }
 
-  #fail(name: string, error: unknown): void {
+  #fail(name: string, registered: boolean, error: unknown): void {
     if (error instanceof ClientError && error.code === "NAME_TAKEN") {
-      keepChosenName(undefined)
-      this.#enter({
-        type: "welcome",
-        ...this.#choice,
-        problem: words().start.nameTaken(name),
-      })
+      forgetChosenName()
+      const { nameTaken, keysGone } = words().start
+      this.#enter({ type: "welcome", ...this.#choice, problem: (registered ? keysGone : nameTaken)(isolated(name)) })
     } else {
       this.#enter({ type: "broken", reason: problem(error) })
     }

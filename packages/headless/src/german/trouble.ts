@@ -82,6 +82,7 @@ const reasons: Readonly<Partial<Record<Of<"failed">["code"], string>>> = {
   REVOKED: "Dieses Gerät wurde gesperrt",
   CONTINUED: "Die Unterhaltung geht in einer neuen Gruppe weiter",
   TOO_LARGE: "Das ist zu groß",
+  WRONG_CLOCK: "Die Schlüssel gelten zur Zeit dieses Geräts nicht: Seine Uhr geht falsch oder die andere",
 }
 
 export function failed({ wish, names, code }: Of<"failed">, reader: EventReader): Sentences {

@@ -1,4 +1,4 @@
-import { isName, judgeDisplayName, nameFault, normalizeName } from "@conclave/client/browser"
+import { ClientError, isName, judgeDisplayName, nameFault, normalizeName } from "@conclave/client/browser"
 import { sentence } from "../words/sentence.js"
 import { words } from "../words/words.js"
 
@@ -27,9 +27,20 @@ export function readChosenName(): ChosenName | undefined {
   }
 }
 
-export function keepChosenName(chosen: ChosenName | undefined): void {
-  if (chosen === undefined) localStorage.removeItem(KEY)
-  else localStorage.setItem(KEY, JSON.stringify(chosen))
+/** @throws {ClientError} `STORE_FAILED` where the browser keeps nothing */
+export function keepChosenName(chosen: ChosenName): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(chosen))
+  } catch (error) {
+    throw new ClientError("STORE_FAILED", error instanceof Error ? error.name : String(error), error)
+  }
+}
+
+/** Where that does not work, it is asked for again at the next start. */
+export function forgetChosenName(): void {
+  try {
+    localStorage.removeItem(KEY)
+  } catch {}
 }
 
 /** Why a name, as {@link normalizeName} returns it, cannot be one, in sentences; or `undefined`. */

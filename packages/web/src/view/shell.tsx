@@ -36,7 +36,7 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
   const id = conversation?.id
   useEffect(() => profile.headless.show(id), [profile, id])
   useDocumentTitle(profile, conversation === undefined ? undefined : titleOf(conversation, profile))
-  const { isClosed, fault } = profile.headless.getSnapshot()
+  const { isClosed, fault, isFull } = profile.headless.getSnapshot()
   if (isClosed) return <Broken reason={words().page.taken} />
   const isInvited = conversation?.status === "invited"
   const isBeside = (route.group || route.inspector) && !isInvited
@@ -45,7 +45,7 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
     <div class="page">
       {fault !== undefined && (
         <p class="banner banner-danger" role="alert">
-          {words().page.notKept(fault)}
+          {isFull ? words().page.full : words().page.notKept(fault)}
         </p>
       )}
       <Alerts profile={profile} />

@@ -78,8 +78,12 @@ export interface OpeningScreenProps {
   readonly onChooseAgain: () => void
 }
 
+const LATE_MILLISECONDS = 15_000
+
 export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: OpeningScreenProps) {
   const slow = useLater(400)
+  // A browser whose storage does not answer says nothing.
+  const isLate = useLater(LATE_MILLISECONDS)
   // What is done in a moment is not worth a screen that flashes.
   if (!slow && unreachable === undefined) return null
   if (unreachable === undefined) {
@@ -87,7 +91,7 @@ export function OpeningScreen({ name, registered, unreachable, onChooseAgain }: 
     const { title, text } = (registered ? opening : registering)(isolated(name))
     return (
       <StartScreen title={title}>
-        <p role="status">{text}</p>
+        <p role="status">{isLate ? words().start.slow : text}</p>
       </StartScreen>
     )
   }

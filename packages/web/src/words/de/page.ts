@@ -15,6 +15,7 @@ export const page: Words["page"] = {
   cancel: "Abbrechen",
   filesRefused: "Dateien lassen sich noch nicht senden. Was du abgelegt oder eingefügt hast, bleibt, wo es ist.",
   notKept: (fault) => `Dieser Browser speichert nicht mehr: ${fault}. Schaff Platz, bevor du weitermachst.`,
+  full: "In diesem Browser ist kein Platz mehr: Was du schreibst und was kommt, wird nicht gespeichert. Schaff Platz, dann geht es von allein weiter.",
   taken: "Ein anderer Tab oder der Browser selbst hat dieser Seite das Profil genommen.",
   declined: (who) => `Du hast die Einladung von ${who} abgelehnt.`,
   restarted: "Du machst in einer neuen Gruppe weiter. Die anderen werden gefragt.",

@@ -22,6 +22,8 @@ export const problems: Words["problems"] = {
   WRONG_PROFILE: () => "Die gespeicherten Daten passen nicht zu dieser Version oder zu diesem Namen.",
   REVOKED: () =>
     "Ein anderes Gerät mit deinem Namen hat dieses gesperrt. Was hier ist, bleibt; Neues kommt nicht mehr.",
+  WRONG_CLOCK: ({ who }) =>
+    `Die Schlüssel von ${who || "dieser Person"} gelten zu der Zeit nicht, die dieses Gerät anzeigt. Stell seine Uhr richtig; geht sie richtig, dann geht die andere falsch.`,
   CLOSED: () => "Die Seite hat ihr Profil losgelassen. Lade sie neu.",
   other: () => "Das hat nicht geklappt. Versuch es noch einmal.",
 }

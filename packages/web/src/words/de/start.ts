@@ -16,6 +16,8 @@ export const start: Words["start"] = {
   },
   chooseAgain: "Anderen Namen wählen",
   nameTaken: (name) => `${name} heißt hier schon jemand anders. Wähle einen anderen Namen.`,
+  keysGone: (name) =>
+    `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben; wähle einen anderen oder benutze auf einer Kommandozeile deinen Wiederherstellungsschlüssel.`,
   insecure:
     "Browser verschlüsseln nur auf sicheren Adressen. Öffne diese Seite über https, oder auf diesem Rechner als localhost.",
   incapable: "Diesem Browser fehlen Web Locks, IndexedDB oder WebAssembly. Jeder Browser der letzten Jahre hat sie.",
@@ -24,6 +26,7 @@ export const start: Words["start"] = {
     title: `${name} wird registriert`,
     text: "Schlüssel werden erzeugt, und der Name wird belegt.",
   }),
+  slow: "Das dauert länger als üblich. Wenn es nicht weitergeht, schließ die anderen Tabs dieser Seite und lade sie neu.",
   unreachable: (what) =>
     ({
       service: "Der Dienst antwortet nicht",

@@ -14,6 +14,7 @@ export const page = {
   cancel: "Cancel",
   filesRefused: "Files cannot be sent yet. What you dropped or pasted was not sent, and stays where it is.",
   notKept: (fault: string) => `This browser does not keep what the page is told: ${fault}. Make room before you go on.`,
+  full: "There is no room left in this browser: what you write and what comes is not kept. Make room, and it goes on by itself.",
   taken: "Another tab or the browser itself has taken the profile from this page.",
   declined: (who: string) => `You declined the invitation by ${who}.`,
   restarted: "You go on in a new group. The others are asked.",

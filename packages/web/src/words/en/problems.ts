@@ -26,6 +26,8 @@ export const problems = {
   STORE_LOCKED: () => "Another tab is using your keys.",
   WRONG_PROFILE: ({ message }: About) => sentence(message),
   REVOKED: () => "Another device of your name has revoked this one. What is here stays, and nothing new comes.",
+  WRONG_CLOCK: ({ who }: About) =>
+    `The keys of ${who || "this person"} are not valid at the time that this device shows. Set its clock right; if it is, theirs is wrong.`,
   CLOSED: () => "The page has let go of its profile. Reload it.",
   /** What has no code. */
   other: ({ message }: About) => sentence(message),

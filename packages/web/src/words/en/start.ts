@@ -17,12 +17,15 @@ export const start = {
   },
   chooseAgain: "Choose another name",
   nameTaken: (name: string) => `Somebody else is called ${name} here. Choose another name.`,
+  keysGone: (name: string) =>
+    `The keys of ${name} are no longer in this browser: its data was cleared. The name stays taken; choose another one, or use your recovery key on a command line.`,
   insecure:
     "Browsers lend their cryptography to secure addresses only. Open this page by https, or on this machine as localhost.",
   incapable: "This browser lacks Web Locks, IndexedDB or WebAssembly. Any browser of the last years has them.",
   /** What is under way: a name that the service has is opened, another one is registered first. */
   opening: (name: string) => ({ title: `Opening ${name}`, text: "Finishing what was left half done." }),
   registering: (name: string) => ({ title: `Registering ${name}`, text: "Making keys and taking the name." }),
+  slow: "This takes longer than it should. If it does not go on, close the other tabs of this page, and load it again.",
   /** `message`: what the client says of it, as a title. */
   unreachable: (_what: Unreachable, message: string) => message,
   /** After that title: when the page goes on. */
