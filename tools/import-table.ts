@@ -23,10 +23,11 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
       "contracts/knocks",
       "contracts/log-chain",
       "contracts/policy",
+      "contracts/refusals",
     ],
     ...["crypto", "mls", "mls/wire", "transport"],
   ],
-  auth: ["codec", "contracts/auth", "contracts/names", "crypto", "mls", "transport"],
+  auth: ["codec", "contracts/auth", "contracts/names", "contracts/refusals", "crypto", "mls", "transport"],
   // Tests of several packages share it; it is never published.
   testing: [
     "auth",
@@ -89,6 +90,7 @@ export const packages: Readonly<Record<string, readonly string[]>> = {
     // Of the services their contracts, never themselves.
     ...["contracts/delivery", "contracts/log-chain", "contracts/access", "contracts/heads", "contracts/evidence"],
     ...["contracts/blobs", "contracts/knocks", "contracts/policy", "contracts/auth", "contracts/names"],
+    "contracts/refusals",
   ],
   headless: ["client"],
   web: ["client", "client/browser", "crypto/web", "headless", "headless/browser", "headless/german", "headless/parts"],
@@ -207,6 +209,7 @@ export const anywhere: readonly string[] = [
   "contracts/auth",
   "contracts/names",
   "contracts/policy",
+  "contracts/refusals",
   "client",
   "client/browser",
   "headless",

@@ -21,6 +21,7 @@ import {
   recoveryIdOf,
 } from "@conclave/contracts/auth"
 import { judgeDisplayName, nameFault } from "@conclave/contracts/names"
+import { refusalText } from "@conclave/contracts/refusals"
 import { type CryptoProvider, equalBytes } from "@conclave/crypto"
 import { type CipherSuite, cipherSuite, cipherSuiteNumbers, verifyWithLabel } from "@conclave/mls"
 import {
@@ -183,7 +184,7 @@ class AuthenticationService {
   }
 
   async #setRecoveryKey({ name, recoveryKey: statement }: SetRecoveryKey): Promise<AuthResponse> {
-    if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
+    if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid(refusalText("clock"))
     const devices = await this.#store.lookup(name)
     if (devices.length === 0) return { type: "notFound" }
     const present = await this.#store.recoveryKeys(name)
@@ -240,7 +241,7 @@ class AuthenticationService {
     if (devices.length === 0) return { type: "notFound" }
     const recovery = await this.#store.recoveryKeys(name)
     for (const { signature, ...statement } of revocations) {
-      if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
+      if (statement.at > BigInt(this.#now()) + CLOCK_TOLERANCE_MILLISECONDS) return invalid(refusalText("clock"))
       const suite = this.#suiteOf(statement.revokerKey, { devices, recovery })
       const content = encode(RevocationTBS, { name, ...statement })
       const proof = { publicKey: statement.revokerKey, label: REVOCATION_LABEL, content, signature }
@@ -276,7 +277,7 @@ class AuthenticationService {
     const judged = text === "" ? { text } : judgeDisplayName(text)
     if (judged.text === undefined) return invalid(`text: ${judged.fault}`)
     if (judged.text !== text) return invalid(`text: its normal form is “${judged.text}”`)
-    if (at > BigInt(now) + CLOCK_TOLERANCE_MILLISECONDS) return invalid("at: it is in the future")
+    if (at > BigInt(now) + CLOCK_TOLERANCE_MILLISECONDS) return invalid(refusalText("clock"))
     const device = await this.#store.lookupDevice(deviceId)
     if (device === undefined || device.name !== name) return { type: "notFound" }
     const suite = this.#suite(device.cipherSuite)
@@ -386,9 +387,9 @@ class AuthenticationService {
       case "otherName":
         return invalid("signatureKey: it speaks for another name")
       case "tooManyDevices":
-        return invalid(`name: it has ${this.#limits.devicesPerNameMax} devices already`)
+        return invalid(refusalText("devices", this.#limits.devicesPerNameMax))
       case "tooManyToday":
-        return invalid("name: it has had many devices, and gets one more a day")
+        return invalid(refusalText("devicesToday"))
       case "suspended":
         return suspended(registered.reason)
     }
@@ -447,14 +448,12 @@ function revokedAmong(devices: readonly StoredDevice[]): readonly RevokedDevice[
 const invalid = (reason: string): AuthResponse => ({ type: "invalid", reason })
 
 /** Clients of every version show the reason of `invalid` as it is, and none would know an answer of its own. */
-const suspended = (reason: string) => invalid(`the operator has suspended this name: ${reason}`)
+const suspended = (reason: string) => invalid(refusalText("suspended", reason))
 
 /** What a version that knows no version byte can read, or the versions that are spoken. */
 function answerToVersion({ isUnmarked }: OtherVersionError): AuthResponse {
   const { version } = authRequests
-  return isUnmarked
-    ? invalid("this client is too old for the service: update it")
-    : { type: "update", oldest: version, newest: version }
+  return isUnmarked ? invalid(refusalText("outdated")) : { type: "update", oldest: version, newest: version }
 }
 
 interface Keys {

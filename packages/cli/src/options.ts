@@ -1,5 +1,5 @@
 import { isIP } from "node:net"
-import { judgeDisplayName, nameFault, normalizeName } from "@conclave/contracts/names"
+import { judgeDisplayName, judgeName, normalizeName } from "@conclave/contracts/names"
 import { originOf, publicUrlOf } from "@conclave/server"
 import { flag, optional, required, withDefault } from "./arguments.js"
 import { UsageError } from "./failure.js"
@@ -40,7 +40,7 @@ export const fastOpenOptions = {
 
 export function name(text: string): string {
   const name = normalizeName(text)
-  const fault = nameFault(name)
+  const fault = judgeName(name)
   if (fault !== undefined) throw new UsageError(words().values.name(shortened(text), words().values.nameFault(fault)))
   return name
 }
@@ -49,7 +49,7 @@ export function displayName(text: string): string {
   const judged = judgeDisplayName(text)
   if (judged.text === undefined) {
     const { displayName, displayNameFault } = words().values
-    throw new UsageError(displayName(shortened(text), displayNameFault(judged.fault)))
+    throw new UsageError(displayName(shortened(text), displayNameFault(judged.why)))
   }
   return judged.text
 }

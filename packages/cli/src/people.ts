@@ -1,5 +1,5 @@
 import type { Client } from "@conclave/client/node"
-import { nameFault, normalizeName, personLabel, shownText } from "@conclave/contracts/names"
+import { judgeName, normalizeName, personLabel, shownText } from "@conclave/contracts/names"
 import { Failure } from "./failure.js"
 import { words } from "./words/words.js"
 
@@ -28,7 +28,7 @@ export function labelOfPeople(people: Pick<People, "displayName">, names: readon
 /** A name as it was typed or pasted, in the form in which names are compared. Throws {@link Failure}. */
 export function typedName(text: string): string {
   const name = normalizeName(text)
-  const fault = nameFault(name)
+  const fault = judgeName(name)
   if (fault !== undefined)
     throw new Failure(words().people.notAName(shownText(text, 60), words().values.nameFault(fault)))
   return name

@@ -23,12 +23,16 @@ export {
   hasMixedScripts,
   isName,
   judgeDisplayName,
+  judgeName,
+  type NameFault,
+  type NameFaultCode,
   nameFault,
   normalizeName,
   type PersonLabel,
   personLabel,
   shownText,
 } from "@conclave/contracts/names"
+export { type Refusal, type RefusalCode, refusalIn } from "@conclave/contracts/refusals"
 export type { BlobContent, BlobOptions, BlobReading, BlobReference, Blobs, OwnBlob } from "./blobs.js"
 export type {
   ClientOptions,

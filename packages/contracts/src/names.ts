@@ -46,37 +46,98 @@ export function normalizeName(text: string): string {
  * ligature, superscript): `text` equals its NFKC form. That implies NFC.
  */
 export function nameFault(text: string): string | undefined {
-  const what = nameFaultOf(text)
-  return what && `${what}; ${NAME_RULE}`
+  return judgeName(text)?.text
 }
 
-function nameFaultOf(text: string): string | undefined {
-  if (text === "") return "it is empty"
-  if (isLonger(text, { length: NAME_LENGTH_MAX, size: NAME_SIZE_MAX })) return "it is too long"
+/** What is wrong with a name, or a display name: see {@link NameFault}. */
+export type NameFaultCode =
+  | "empty"
+  | "tooLong"
+  | "invisible"
+  | "control"
+  | "surrogate"
+  | "unassigned"
+  | "lineBreak"
+  | "space"
+  | "character"
+  | "notComposed"
+  | "variant"
+  | "notSimple"
+  | "noLetter"
+  | "strayMark"
+  | "manyMarks"
+  | "doubleMark"
+
+/** Why a text is not a name, or not a display name. */
+export interface NameFault {
+  readonly code: NameFaultCode
+  /** The code point that is wrong, where it is one. */
+  readonly character: string | undefined
+  /** Of `variant`: the plain characters that it is a variant of. */
+  readonly plain: string | undefined
+  /** In English, as clauses without a full stop: what is wrong, and after a semicolon what may be. */
+  readonly text: string
+}
+
+/** As {@link nameFault}, with a code: for words of one's own. */
+export function judgeName(text: string): NameFault | undefined {
+  const fault = nameFaultOf(text)
+  return fault && told(fault, NAME_RULE)
+}
+
+type Fault = Pick<NameFault, "code"> & Partial<Pick<NameFault, "character" | "plain">>
+
+function told(fault: Fault, rule: string): NameFault {
+  const { code, character, plain } = fault
+  return { code, character, plain, text: `it ${clauses[code](character ?? "", plain ?? "")}; ${rule}` }
+}
+
+const clauses: Readonly<Record<NameFaultCode, (character: string, plain: string) => string>> = {
+  empty: () => "is empty",
+  tooLong: () => "is too long",
+  invisible: (it) => `contains ${codePoint(it)}, which is invisible`,
+  control: (it) => `contains the control character ${codePoint(it)}`,
+  surrogate: (it) => `contains half of a surrogate pair, ${codePoint(it)}`,
+  unassigned: (it) => `contains ${codePoint(it)}, which no standard assigns`,
+  lineBreak: (it) => `contains a line break, ${codePoint(it)}`,
+  space: (it) => (it === " " ? "contains a space" : `contains a space, ${codePoint(it)}`),
+  character: (it) => `contains “${it}” (${codePoint(it)})`,
+  notComposed: () => "is not in composed form (NFC)",
+  variant: (it, plain) => `contains ${codePoint(it)}, a variant of “${plain}”`,
+  notSimple: () => "has a simpler form (NFKC)",
+  noLetter: () => "has neither a letter nor a digit",
+  strayMark: () => "has a combining mark without a letter before it",
+  manyMarks: () => "has more than six combining marks on one letter",
+  doubleMark: () => "has the same combining mark twice on one letter",
+}
+
+function nameFaultOf(text: string): Fault | undefined {
+  if (text === "") return { code: "empty" }
+  if (isLonger(text, { length: NAME_LENGTH_MAX, size: NAME_SIZE_MAX })) return { code: "tooLong" }
   // ASCII is its own NFC and NFKC form. The names of a large group are looked at whenever it is judged.
   if (asciiName.test(text)) return undefined
   for (const character of text) {
     const what = hidden(character) ?? (nameCharacter.test(character) ? undefined : unsuitable(character))
     if (what !== undefined) return what
   }
-  if (text.normalize("NFC") !== text || composeAm(text) !== text) return "it is not in composed form (NFC)"
+  if (text.normalize("NFC") !== text || composeAm(text) !== text) return { code: "notComposed" }
   for (const character of text) {
     const plain = composeAm(character.normalize("NFKC"))
-    if (plain !== character) return `it contains ${codePoint(character)}, a variant of “${plain}”`
+    if (plain !== character) return { code: "variant", character, plain }
   }
   // Each code point is its own NFKC form, and together they are not: no such sequence of assigned characters is known.
-  if (composeAm(text.normalize("NFKC")) !== text) return "it has a simpler form (NFKC)"
+  if (composeAm(text.normalize("NFKC")) !== text) return { code: "notSimple" }
   const what = marksFault(text)
   if (what !== undefined) return what
-  if (!/[\p{L}\p{N}]/u.test(text)) return "it has neither a letter nor a digit"
+  if (!/[\p{L}\p{N}]/u.test(text)) return { code: "noLetter" }
   return undefined
 }
 
 /** A display name that can be used, or why it cannot be, as clauses without a full stop. */
 export type DisplayNameJudgement =
-  | { readonly fault: string; readonly text?: undefined; readonly mixedScripts?: undefined }
+  | { readonly fault: string; readonly why: NameFault; readonly text?: undefined; readonly mixedScripts?: undefined }
   /** `mixedScripts`: see {@link hasMixedScripts}. To be marked where it is shown. */
-  | { readonly fault?: undefined; readonly text: string; readonly mixedScripts: boolean }
+  | { readonly fault?: undefined; readonly why?: undefined; readonly text: string; readonly mixedScripts: boolean }
 
 /**
  * Judges a display name, and brings it into the one form in which it is signed and shown: NFKC, trimmed, with single
@@ -85,8 +146,11 @@ export type DisplayNameJudgement =
  * are refused, because with them a display name could contain what looks like somebody's name, a list or a badge.
  */
 export function judgeDisplayName(text: string): DisplayNameJudgement {
-  const refuse = (what: string) => ({ fault: `${what}; ${DISPLAY_NAME_RULE}` })
-  if (text.length > TYPED_LENGTH_MAX) return refuse("it is too long")
+  const refuse = (fault: Fault) => {
+    const why = told(fault, DISPLAY_NAME_RULE)
+    return { fault: why.text, why }
+  }
+  if (text.length > TYPED_LENGTH_MAX) return refuse({ code: "tooLong" })
   for (const character of text) {
     const what = /[\t\n\r]/.test(character) ? undefined : hidden(character)
     if (what !== undefined) return refuse(what)
@@ -94,14 +158,16 @@ export function judgeDisplayName(text: string): DisplayNameJudgement {
   const plain = composeAm(text.normalize("NFKC"))
     .replace(/[\p{Zs}\t\n\r]+/gu, " ")
     .trim()
-  if (plain === "") return refuse("it is empty")
-  if (isLonger(plain, { length: DISPLAY_NAME_LENGTH_MAX, size: DISPLAY_NAME_SIZE_MAX })) return refuse("it is too long")
+  if (plain === "") return refuse({ code: "empty" })
+  if (isLonger(plain, { length: DISPLAY_NAME_LENGTH_MAX, size: DISPLAY_NAME_SIZE_MAX })) {
+    return refuse({ code: "tooLong" })
+  }
   for (const character of plain) {
     if (character === " ") continue
     const what = hidden(character) ?? (displayNameCharacter.test(character) ? undefined : unsuitable(character))
     if (what !== undefined) return refuse(what)
   }
-  if (!/[\p{L}\p{N}]/u.test(plain)) return refuse("it has neither a letter nor a digit")
+  if (!/[\p{L}\p{N}]/u.test(plain)) return refuse({ code: "noLetter" })
   const what = marksFault(plain)
   return what === undefined ? { text: plain, mixedScripts: hasMixedScripts(plain) } : refuse(what)
 }
@@ -169,27 +235,28 @@ const asciiName = /^(?=.*[A-Za-z0-9])[\w!#$%&'*+\-./:=?@\\^`{|}~]+$/
 const displayNameCharacter = new RegExp(`[\\p{L}\\p{M}\\p{N}${inWords}.'’\\-_&+/#]`, "u")
 
 /** What is wrong with a code point that nobody can see, or that has no agreed meaning. */
-function hidden(character: string): string | undefined {
-  const code = codePoint(character)
-  if (/\p{Default_Ignorable_Code_Point}|\p{Cf}/u.test(character)) return `it contains ${code}, which is invisible`
-  if (/\p{Cc}/u.test(character)) return `it contains the control character ${code}`
-  if (/\p{Cs}/u.test(character)) return `it contains half of a surrogate pair, ${code}`
-  if (/\p{Co}|\p{Cn}/u.test(character)) return `it contains ${code}, which no standard assigns`
-  if (/[\p{Zl}\p{Zp}]/u.test(character)) return `it contains a line break, ${code}`
-  return undefined
+function hidden(character: string): Fault | undefined {
+  const [, code] = hiddenKinds.find(([kind]) => kind.test(character)) ?? []
+  return code && { code, character }
 }
 
-function unsuitable(character: string): string {
-  if (character === " ") return "it contains a space"
-  if (/\p{White_Space}/u.test(character)) return `it contains a space, ${codePoint(character)}`
-  return `it contains “${character}” (${codePoint(character)})`
+const hiddenKinds: readonly (readonly [RegExp, NameFaultCode])[] = [
+  [/\p{Default_Ignorable_Code_Point}|\p{Cf}/u, "invisible"],
+  [/\p{Cc}/u, "control"],
+  [/\p{Cs}/u, "surrogate"],
+  [/\p{Co}|\p{Cn}/u, "unassigned"],
+  [/[\p{Zl}\p{Zp}]/u, "lineBreak"],
+]
+
+function unsuitable(character: string): Fault {
+  return { code: /\p{White_Space}/u.test(character) ? "space" : "character", character }
 }
 
 /** UTS 39 §5.4 on nonspacing marks, with room for Burmese, where more than four are written. */
-function marksFault(text: string): string | undefined {
-  if (/(?:^|[^\p{L}\p{N}\p{M}])\p{M}/u.test(text)) return "it has a combining mark without a letter before it"
-  if (/[\p{Mn}\p{Me}]{7}/u.test(text)) return "it has more than six combining marks on one letter"
-  if (/(\p{Mn}|\p{Me})\1/u.test(text)) return "it has the same combining mark twice on one letter"
+function marksFault(text: string): Fault | undefined {
+  if (/(?:^|[^\p{L}\p{N}\p{M}])\p{M}/u.test(text)) return { code: "strayMark" }
+  if (/[\p{Mn}\p{Me}]{7}/u.test(text)) return { code: "manyMarks" }
+  if (/(\p{Mn}|\p{Me})\1/u.test(text)) return { code: "doubleMark" }
   return undefined
 }
 

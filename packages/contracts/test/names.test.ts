@@ -6,6 +6,8 @@ import {
   hasMixedScripts,
   isName,
   judgeDisplayName,
+  judgeName,
+  type NameFaultCode,
   nameFault,
   normalizeName,
   personLabel,
@@ -25,6 +27,44 @@ describe("a name", () => {
       assert.match(nameFault(name) ?? "", /a name has 1 to 128 letters/, "what it may be is said too")
     })
   }
+
+  it("is judged with a code, and with the character that is wrong", () => {
+    const cases: readonly (readonly [name: string, code: NameFaultCode, character?: string])[] = [
+      ["", "empty"],
+      ["x".repeat(129), "tooLong"],
+      ["a\u200bb", "invisible", "\u200b"],
+      ["a\u0007", "control", "\u0007"],
+      ["a\ud800", "surrogate", "\ud800"],
+      ["a\ue000", "unassigned", "\ue000"],
+      ["a\u2028b", "lineBreak", "\u2028"],
+      ["a b", "space", " "],
+      ["a\u3000b", "space", "\u3000"],
+      ["a,b", "character", ","],
+      ["ju\u0308rgen", "notComposed"],
+      ["\uff41lice", "variant", "\uff41"],
+      ["!!", "noLetter"],
+      ["-\u0316a", "strayMark"],
+      ["q\u0316\u0317\u0318\u0319\u031c\u031d\u031e", "manyMarks"],
+      ["q\u0316\u0316", "doubleMark"],
+    ]
+    for (const [name, code, character] of cases) {
+      const fault = judgeName(name)
+      assert.deepEqual([fault?.code, fault?.character], [code, character], JSON.stringify(name))
+      assert.equal(fault?.text, nameFault(name))
+    }
+    for (const [name, code] of [
+      ["", "empty"],
+      ["a\u200bb", "invisible"],
+      ["a,b", "character"],
+      ["!!", "character"],
+      ["q\u0316\u0316", "doubleMark"],
+    ] as const) {
+      const { why, fault } = judgeDisplayName(name)
+      assert.deepEqual([why?.code, why?.text], [code, fault], JSON.stringify(name))
+    }
+    assert.equal(judgeName("\uff41lice")?.plain, "a")
+    assert.equal(judgeName("alice"), undefined)
+  })
 
   it("is what somebody types, composed, and with its case", () => {
     assert.equal(normalizeName(" ju\u0308rgen\n"), "j\u00fcrgen")

@@ -8,6 +8,7 @@ import {
   deliveryRequests,
   type EntryKind,
 } from "@conclave/contracts/delivery"
+import { refusalText } from "@conclave/contracts/refusals"
 import type { CryptoProvider } from "@conclave/crypto"
 import {
   type Handler,
@@ -416,7 +417,5 @@ function requesterOf({ peer, network = peer }: RequestContext): Requester | unde
 /** What a version that knows no version byte can read, or the versions that are spoken. */
 function answerToVersion({ isUnmarked }: OtherVersionError): DeliveryResponse {
   const { version } = deliveryRequests
-  return isUnmarked
-    ? invalid("this client is too old for the service: update it")
-    : { type: "update", oldest: version, newest: version }
+  return isUnmarked ? invalid(refusalText("outdated")) : { type: "update", oldest: version, newest: version }
 }

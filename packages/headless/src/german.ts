@@ -2,3 +2,4 @@
 export { event } from "./german/events.js"
 export { displayNameFault, nameFault } from "./german/names.js"
 export { reason } from "./german/reasons.js"
+export { refusalSentences } from "./german/refusals.js"

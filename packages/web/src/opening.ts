@@ -4,7 +4,7 @@ import { Versions } from "./page/versions.js"
 import { type ChosenName, forgetChosenName, keepChosenName, readChosenName } from "./profile/chosen-name.js"
 import { missingFromBrowser, takePage } from "./profile/page-lock.js"
 import { Profile } from "./profile/profile.js"
-import { pageProvider } from "./profile/provider.js"
+import { NoCryptography, pageProvider } from "./profile/provider.js"
 import { isolated, problem } from "./profile/words.js"
 import type { Unreachable } from "./words/en/start.js"
 import { sentence } from "./words/sentence.js"
@@ -135,14 +135,11 @@ function loaded(): Promise<void> {
 
 function reasonOf(error: unknown): { readonly what: Unreachable; readonly title: string } {
   // As a title has it, without a full stop.
-  const message = sentence((error as ClientError).message).slice(0, -1)
-  const what = UNREACHABLE[message] ?? "other"
+  const { message: said, retryAt } = error as ClientError
+  const message = sentence(said).slice(0, -1)
+  // A service that names a time does answer.
+  const what = error instanceof NoCryptography ? "cryptography" : retryAt === undefined ? "service" : "other"
   return { what, title: words().start.unreachable(what, message) }
-}
-
-const UNREACHABLE: Readonly<Record<string, Unreachable>> = {
-  "The service does not answer": "service",
-  "The cryptography of this page cannot be loaded": "cryptography",
 }
 
 function isUnavailable(error: unknown): boolean {

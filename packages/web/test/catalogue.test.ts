@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
-import { personLabel } from "@conclave/client/browser"
+import { ClientError, personLabel } from "@conclave/client/browser"
 import { alertWords } from "../src/profile/alert-words.js"
 import { displayNameProblem, nameProblem } from "../src/profile/chosen-name.js"
 import { clockTime, dayName, shortTime } from "../src/profile/time.js"
@@ -247,7 +247,15 @@ describe("the language", () => {
       assert.match(shortTime(at, new Date(2026, 5, 1)), /^5\. Jän/)
       assert.match(problem(new TypeError("no such thing")), /^Das hat nicht geklappt/)
       assert.equal(failureText({ code: "left" }), "Nicht gesendet: Du bist nicht mehr dabei.")
-      for (const name of ["", "a b", "a\u200bb", "x".repeat(300), "ﬁ"]) {
+      const marks = [
+        "-\u0316a",
+        "q\u0316\u0317\u0318\u0319\u031c\u031d\u031e",
+        "q\u0316\u0316",
+        "a\u0007",
+        "a\ud800",
+        "!!",
+      ]
+      for (const name of ["", "a b", "a\u200bb", "x".repeat(300), "ﬁ", "a,b", "ju\u0308rgen", "a\ue000", ...marks]) {
         assert.doesNotMatch(nameProblem(name) ?? "", ENGLISH, name)
         assert.notEqual(nameProblem(name), undefined, name)
       }
@@ -260,6 +268,24 @@ describe("the language", () => {
       const alert = alertWords({ event, severity: "warning", conversation: undefined }, undefined, people)
       assert.doesNotMatch(`${alert.headline} ${alert.text}`, ENGLISH)
       assert.equal(alert.detail, "The name is suspended.", "beside it, and marked as English")
+      for (const code of [
+        "the operator has suspended this name: Werbung",
+        "at: it is in the future",
+        "name: it has 20 devices already",
+        "name: it has had many devices, and gets one more a day",
+        "this client is too old for the service: update it",
+      ]) {
+        const reason = `the service said ${code}`
+        const known = { type: "unavailable", reason } as const
+        const said = alertWords({ event: known, severity: "warning", conversation: undefined }, undefined, people)
+        assert.equal(said.detail, "", code)
+        assert.doesNotMatch(said.text, ENGLISH, code)
+        const refused = problem(new ClientError("REFUSED", reason))
+        assert.match(refused, /^Der Dienst hat das abgelehnt\. \p{Lu}/u, code)
+        assert.doesNotMatch(refused, ENGLISH, code)
+        const wish = { type: "failed", wish: "invite", names: ["bob"], code: "REFUSED", reason } as const
+        assert.doesNotMatch(german.main.event(wish, reader("X")).join(), /abgelehnt/, code)
+      }
     } finally {
       await speak({ language: "en", locale: "en" })
     }

@@ -163,7 +163,7 @@ export const slashCommands: Readonly<Record<keyof Words["typed"]["commands"], Sl
       }
       const judged = typed === "-" ? { text: "" } : judgeDisplayName(typed)
       if (judged.text === undefined) {
-        const fault = said().values.displayNameFault(judged.fault)
+        const fault = said().values.displayNameFault(judged.why)
         throw new Failure(said().typed.notADisplayName(shownText(typed, 60), fault))
       }
       await client.setDisplayName(judged.text)

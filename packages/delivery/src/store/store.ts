@@ -3,6 +3,7 @@ import type { Interval } from "@conclave/contracts/access"
 import type { Entry, EntryKind, InboxEntry } from "@conclave/contracts/delivery"
 import type { Handover } from "@conclave/contracts/heads"
 import type { Answers, Knock } from "@conclave/contracts/knocks"
+import { refusalText } from "@conclave/contracts/refusals"
 import type { GroupPolicy } from "./policy.js"
 
 export { Ears, processWake, SIGNAL_SIZE_MAX, type Wake, type Watch } from "../wake.js"
@@ -248,7 +249,7 @@ export class Suspended extends Error {
   readonly reason: string
 
   constructor(reason: string) {
-    super(reason === REVOKED ? reason : `the operator has suspended this name: ${reason}`)
+    super(reason === REVOKED ? reason : refusalText("suspended", reason))
     this.reason = reason
   }
 }

@@ -1,10 +1,11 @@
 import type { EventReader, ToldEvent } from "@conclave/client"
 import { has, have, one, place, several } from "./people.js"
+import { refusalSentences } from "./refusals.js"
 import { contradicted, deferred, deviceRevoked, failed, keyChanged, rejected } from "./trouble.js"
 
 /**
  * What happened, as `eventWords` of the client says it in English: sentences without full stops, the most important one
- * first. Reasons are not among them: client and service give them in English.
+ * first. Reasons are not among them, but for those of the service that have a code: client and service give them in English.
  */
 export function event(event: ToldEvent, reader: EventReader): readonly string[] {
   return (kinds[event.type] as (event: ToldEvent, reader: EventReader) => readonly string[])(event, reader)
@@ -183,8 +184,9 @@ const kinds: { readonly [T in ToldEvent["type"]]: (event: Of<T>, reader: EventRe
     "Was du schreibst, bleibt hier und wird danach gesendet",
   ],
   update: () => ["Du brauchst ein Update"],
-  unavailable: (_, reader) => [
+  unavailable: ({ reason }, reader) => [
     `Der Dienst lehnt ab, was er bisher angenommen hat${reader.conversation === undefined ? "" : `, in ${reader.conversation}`}`,
+    ...refusalSentences(reader.reason(reason)),
     "Aufgegeben wird nichts: Dieses Gerät fragt wieder",
     ...(reader.conversation === undefined ? ["Wenn es anhält, wende dich an den Betreiber des Dienstes"] : []),
   ],

@@ -1,5 +1,3 @@
-import { displayNameFault, nameFault } from "./names.js"
-
 /** A form of a reason, and the same in German. */
 type Row = readonly [RegExp, (...parts: readonly string[]) => string]
 
@@ -158,9 +156,9 @@ const rows: readonly Row[] = [
   [/^there is no room left at the service$/, () => "beim Dienst ist kein Platz mehr"],
   [/^the operator has suspended this name: (.+)$/s, (why) => `der Betreiber hat diesen Namen gesperrt: „${why}“`],
   [/^name: it has (?:had many|\d+) devices.*$/, () => "zu diesem Namen gehören schon zu viele Geräte"],
-  [/^name: (.+)$/, (why) => nameFault(why)],
+  [/^name: (.+)$/, () => "den Namen nimmt der Dienst nicht an"],
   [/^text: its normal form is .*$/, () => "er ist nicht in der Normalform"],
-  [/^text: (.+)$/, (why) => displayNameFault(why)],
+  [/^text: (.+)$/, () => "den Anzeigenamen nimmt der Dienst nicht an"],
   [/^this service keeps no blobs$/, () => "dieser Dienst nimmt keine Anhänge an"],
   [
     /^(?:the signature is not the device's|signature: it is not by the device)$/,

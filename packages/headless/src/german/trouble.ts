@@ -1,5 +1,6 @@
 import type { EventReader, ToldEvent } from "@conclave/client"
 import { has, one, place, several, somebody } from "./people.js"
+import { refusalSentences } from "./refusals.js"
 
 type Of<T extends ToldEvent["type"]> = Extract<ToldEvent, { readonly type: T }>
 type Sentences = readonly string[]
@@ -85,8 +86,8 @@ const reasons: Readonly<Partial<Record<Of<"failed">["code"], string>>> = {
   WRONG_CLOCK: "Die Schlüssel gelten zur Zeit dieses Geräts nicht: Seine Uhr geht falsch oder die andere",
 }
 
-export function failed({ wish, names, code }: Of<"failed">, reader: EventReader): Sentences {
-  const why = reasons[code] ?? "Der Dienst hat es abgelehnt"
+export function failed({ wish, names, code, reason }: Of<"failed">, reader: EventReader): Sentences {
+  const why = reasons[code] ?? refusalSentences(reader.reason(reason))[0] ?? "Der Dienst hat es abgelehnt"
   return [`${wishes[wish].failed(names, reader)}: ${why}`]
 }
 

@@ -1,4 +1,4 @@
-import type { ToldEvent } from "@conclave/client/browser"
+import { refusalIn, type ToldEvent } from "@conclave/client/browser"
 import type { ShownAlert } from "@conclave/headless/browser"
 import { sentence } from "../words/sentence.js"
 import { language, words } from "../words/words.js"
@@ -63,10 +63,11 @@ export function alertWords(
   }
 }
 
-/** Its terms are not a person's, but for what the service says of why it refuses; that is in English. */
+/** Its terms are not a person's, but for what the service says of why it refuses; that is in English where it has no code. */
 function withoutReason(event: ToldEvent): { readonly told: ToldEvent; readonly reason: string } {
-  if (!("reason" in event) || event.type === "declined" || (event.type === "unavailable" && language() === "en"))
-    return { told: event, reason: "" }
+  if (!("reason" in event) || event.type === "declined") return { told: event, reason: "" }
+  const isSaid = language() === "en" || refusalIn(event.reason) !== undefined
+  if (event.type === "unavailable" && isSaid) return { told: event, reason: "" }
   return { told: { ...event, reason: "" }, reason: event.reason }
 }
 

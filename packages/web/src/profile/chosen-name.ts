@@ -1,4 +1,4 @@
-import { ClientError, isName, judgeDisplayName, nameFault, normalizeName } from "@conclave/client/browser"
+import { ClientError, isName, judgeDisplayName, judgeName, normalizeName } from "@conclave/client/browser"
 import { sentence } from "../words/sentence.js"
 import { words } from "../words/words.js"
 
@@ -45,13 +45,13 @@ export function forgetChosenName(): void {
 
 /** Why a name, as {@link normalizeName} returns it, cannot be one, in sentences; or `undefined`. */
 export function nameProblem(name: string): string | undefined {
-  const fault = nameFault(name)
+  const fault = judgeName(name)
   return fault && inSentences(words().person.nameFault(fault))
 }
 
 /** Why a text cannot be a display name, in sentences; `undefined` where it can, and for the empty text. */
 export function displayNameProblem(text: string): string | undefined {
-  const fault = text.trim() === "" ? undefined : judgeDisplayName(text).fault
+  const fault = text.trim() === "" ? undefined : judgeDisplayName(text).why
   return fault && inSentences(words().person.displayNameFault(fault))
 }
 

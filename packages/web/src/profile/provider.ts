@@ -3,6 +3,13 @@ import { browserProvider } from "@conclave/crypto/web"
 
 type Provider = Awaited<ReturnType<typeof browserProvider>>
 
+/** The files of the cryptography did not come. */
+export class NoCryptography extends ClientError {
+  constructor(cause: unknown) {
+    super("UNAVAILABLE", "the cryptography of this page cannot be loaded", cause)
+  }
+}
+
 let loading: Promise<Provider> | undefined
 
 /**
@@ -12,7 +19,7 @@ let loading: Promise<Provider> | undefined
 export function pageProvider(): Promise<Provider> {
   loading ??= browserProvider({ curves: "25519" }).catch((error: unknown) => {
     loading = undefined
-    throw new ClientError("UNAVAILABLE", "the cryptography of this page cannot be loaded", error)
+    throw new NoCryptography(error)
   })
   return loading
 }

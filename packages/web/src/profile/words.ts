@@ -19,7 +19,7 @@ const PEOPLE_SHOWN = 8
 /** Why something that the user asked for did not work, as a sentence that says what to do. */
 export function problem(error: unknown, about: { readonly names?: readonly string[] } = {}): string {
   const { problems } = words()
-  const message = error instanceof Error ? error.message : String(error)
+  const message = shownText(error instanceof Error ? error.message : String(error), REASON_LENGTH_SHOWN)
   const code = error instanceof ClientError ? error.code : "other"
   return problems[code]({ who: list(about.names ?? []), message })
 }

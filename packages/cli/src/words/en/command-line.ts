@@ -1,3 +1,5 @@
+import type { NameFault } from "@conclave/contracts/names"
+
 /** What is wrong with a command line, and what surrounds an error. */
 export const commandLine = {
   /** Before what is worth knowing and no error. */
@@ -27,8 +29,8 @@ export const values = {
   name: (given: string, fault: string) => `must be a name, not "${given}": ${fault}`,
   displayName: (given: string, fault: string) => `must be a display name, not "${given}": ${fault}`,
   /** Of `nameFault` and `judgeDisplayName`. */
-  nameFault: (fault: string) => fault,
-  displayNameFault: (fault: string) => fault,
+  nameFault: ({ text }: NameFault) => text,
+  displayNameFault: ({ text }: NameFault) => text,
   port: (given: string) => `must be a port from 0 (any that is free) to 65535, not "${given}"`,
   hexadecimal: "must be 64 hexadecimal digits (32 bytes)",
   place: (given: string) => `must be a port, or HOST:PORT, not "${given}"`,

@@ -1,4 +1,6 @@
+import { refusalSentences } from "@conclave/headless/german"
 import type { Words } from "../form.js"
+import { sentence } from "../sentence.js"
 
 /** By code alone: what the client says is in English. */
 export const problems: Words["problems"] = {
@@ -11,7 +13,7 @@ export const problems: Words["problems"] = {
     `${who || "Diese Person"} hat einen neuen Schlüssel. Lies den Hinweis dazu und lade dann noch einmal ein.`,
   NOT_A_MEMBER: () => "Du bist in dieser Unterhaltung nicht mehr dabei.",
   TOO_LARGE: () => "Das ist zu lang: Eine Nachricht hat höchstens 64 KiB.",
-  REFUSED: () => "Der Dienst hat das abgelehnt.",
+  REFUSED: ({ message }) => ["Der Dienst hat das abgelehnt", ...refusalSentences(message)].map(sentence).join(" "),
   LOST: () => "Dieses Gerät hat die Unterhaltung verloren. Ein Mitglied muss dich entfernen und wieder einladen.",
   CONTINUED: () => "Diese Unterhaltung geht in einer neuen Gruppe weiter. Du findest sie in der Liste.",
   UNAVAILABLE: () => "Das ist gerade nicht erreichbar. Versuch es gleich noch einmal.",

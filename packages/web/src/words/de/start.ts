@@ -17,7 +17,7 @@ export const start: Words["start"] = {
   chooseAgain: "Anderen Namen wählen",
   nameTaken: (name) => `${name} heißt hier schon jemand anders. Wähle einen anderen Namen.`,
   keysGone: (name) =>
-    `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben; wähle einen anderen oder benutze auf einer Kommandozeile deinen Wiederherstellungsschlüssel.`,
+    `Die Schlüssel von ${name} sind nicht mehr in diesem Browser: Seine Daten wurden gelöscht. Der Name bleibt vergeben; wähle einen anderen oder benutze auf einer Kommandozeile deinen Notfallschlüssel.`,
   insecure:
     "Browser verschlüsseln nur auf sicheren Adressen. Öffne diese Seite über https, oder auf diesem Rechner als localhost.",
   incapable: "Diesem Browser fehlen Web Locks, IndexedDB oder WebAssembly. Jeder Browser der letzten Jahre hat sie.",

@@ -1,3 +1,5 @@
+import type { NameFault } from "@conclave/client/browser"
+
 /** What stands beside a person's name. */
 export const person = {
   alike: "looks like another member",
@@ -9,6 +11,6 @@ export const person = {
   somebody: "somebody",
   others: (count: number) => `${count} others`,
   quoted: (text: string) => `“${text}”`,
-  nameFault: (fault: string) => fault,
-  displayNameFault: (fault: string) => fault,
+  nameFault: ({ text }: NameFault) => text,
+  displayNameFault: ({ text }: NameFault) => text,
 }
