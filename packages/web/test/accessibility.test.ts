@@ -1,12 +1,13 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import { audit } from "./audit.js"
+import { axeFindings } from "./axe.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("the page for everybody", { skip: noChromium, timeout: 240_000 }, () => {
+describe("the page for everybody", { skip: noBrowser, timeout: 240_000 }, () => {
   let service: Service
   let alice: Person
 
@@ -80,6 +81,10 @@ describe("the page for everybody", { skip: noChromium, timeout: 240_000 }, () =>
     assert.match(found, /<button.*far is from 3000/)
     assert.match(found, /<div.*wide is 900 wide in 90/)
     assert.match(found, /longer than its button is cut off/)
+    const axes = (await axeFindings(alice.page)).join("\n")
+    for (const rule of ["button-name", "color-contrast", "landmark-no-duplicate-main"])
+      assert.match(axes, new RegExp(`^${rule}: `, "m"))
+    assert.doesNotMatch((await axeFindings(alice.page, { isForced: true })).join("\n"), /^color-contrast/m)
     await alice.page.reload()
   })
 

@@ -5,10 +5,10 @@ import { verifyEvidence } from "@conclave/client/node"
 import { nodeProvider } from "@conclave/crypto/node"
 import { audit } from "./audit.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("a service that asks for patience", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a service that asks for patience", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is said so, with the time, and what waits for it goes on by itself", async () => {
     await using service = new Service({ limits: { creationsByRequester: { perSecond: 1 / 4, burst: 1 } } })
     await service.start()
@@ -27,7 +27,7 @@ describe("a service that asks for patience", { skip: noChromium, timeout: 150_00
   })
 })
 
-describe("a service that speaks newer versions only", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a service that speaks newer versions only", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is an alert that says to reload, above whatever is in front", async () => {
     await using service = new Service()
     await service.start()
@@ -53,7 +53,7 @@ describe("a service that speaks newer versions only", { skip: noChromium, timeou
   })
 })
 
-describe("a service that has shown two histories", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a service that has shown two histories", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is an alarm, and the evidence can be saved as a file that proves it", async () => {
     await using service = new Service()
     await service.start()
@@ -85,7 +85,7 @@ describe("a service that has shown two histories", { skip: noChromium, timeout: 
   })
 })
 
-describe("a profile that the browser has deleted", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a profile that the browser has deleted", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is not said to be there still", async () => {
     await using service = new Service()
     await service.start()

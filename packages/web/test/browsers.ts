@@ -5,8 +5,11 @@ import { type BrowserContext, chromium, firefox } from "playwright-core"
 
 export type BrowserName = "chromium" | "firefox"
 
+/** In which the tests run that name none: `BROWSER=firefox npm run test:browser`. */
+export const browserName: BrowserName = process.env.BROWSER === "firefox" ? "firefox" : "chromium"
+
 export interface Look {
-  /** Default: chromium. */
+  /** Default: {@link browserName}. */
   readonly browser?: BrowserName
   readonly width?: number
   readonly height?: number
@@ -17,11 +20,15 @@ export interface Look {
 }
 
 export const executablePath = process.env.CHROMIUM_PATH ?? "/usr/bin/chromium"
-export const noChromium = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
+const noChromium = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
 
 const firefoxPath = process.env.FIREFOX_PATH ?? "/usr/bin/firefox-esr"
 /** Why nothing is tested in Firefox; it has to be there where `CONCLAVE_FIREFOX_REQUIRED` is 1. */
 export const noFirefox = existsSync(firefoxPath) ? false : `no Firefox at ${firefoxPath}`
+/** Why nothing is tested in the browser that was asked for. */
+export const noBrowser = browserName === "firefox" ? noFirefox : noChromium
+/** The same, of a test that can run in Chromium alone: it says why. */
+export const onlyChromium = (why: string) => (browserName === "firefox" ? `not in Firefox: ${why}` : noChromium)
 if (noFirefox !== false && process.env.CONCLAVE_FIREFOX_REQUIRED === "1") throw new Error(noFirefox)
 
 const args = [
@@ -39,7 +46,7 @@ const args = [
 
 /** Starts a browser with what its profile folder holds from before. */
 export function launch(folder: string, look: Look): Promise<BrowserContext> {
-  const { browser = "chromium", width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
+  const { browser = browserName, width = 1280, height = 800, colorScheme = "light", reducedMotion = "reduce" } = look
   const { locale = "en-GB" } = look
   const common = { viewport: { width, height }, locale, timezoneId: "Europe/Berlin" }
   if (browser === "chromium") {

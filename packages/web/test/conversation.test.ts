@@ -1,13 +1,13 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import { eventually } from "./eventually.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** Long enough for a message to arrive that does: on one machine it takes some hundredths of a second. */
 const WOULD_HAVE_COME_MILLISECONDS = 1_500
 
-describe("two people, then three, in browsers of their own", { skip: noChromium, timeout: 180_000 }, () => {
+describe("two people, then three, in browsers of their own", { skip: noBrowser, timeout: 180_000 }, () => {
   let service: Service
   let alice: Person
   let bob: Person

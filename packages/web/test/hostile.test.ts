@@ -4,14 +4,14 @@ import type { Client } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const WIDTHS = [1280, 768, 390, 320]
 /** No message takes more of the screen than about this, before the reader wants all of it. */
 const HEIGHT_MAX = 1_700
 
-describe("what others write", { skip: noChromium, timeout: 400_000 }, () => {
+describe("what others write", { skip: noBrowser, timeout: 400_000 }, () => {
   let service: Service
   let alice: Person
   const others: Client[] = []

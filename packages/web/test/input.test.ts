@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("a file that is dropped or pasted", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a file that is dropped or pasted", { skip: noBrowser, timeout: 150_000 }, () => {
   it("does not take the page away, and the page says that it was not sent", async () => {
     await using service = new Service()
     await service.start()
@@ -36,7 +36,7 @@ describe("a file that is dropped or pasted", { skip: noChromium, timeout: 150_00
   })
 })
 
-describe("Enter", { skip: noChromium, timeout: 150_000 }, () => {
+describe("Enter", { skip: noBrowser, timeout: 150_000 }, () => {
   it("sends nothing where it ends a character that an input method makes", async () => {
     await using service = new Service()
     await service.start()

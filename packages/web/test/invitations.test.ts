@@ -4,14 +4,14 @@ import type { Client, Conversation } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** As many unanswered invitations by one person as the page takes: the SDK's default. */
 const UNANSWERED_MAX = 20
 const SECRET = "What nobody may read who has not accepted"
 
-describe("an invitation on the page", { skip: noChromium, timeout: 240_000 }, () => {
+describe("an invitation on the page", { skip: noBrowser, timeout: 240_000 }, () => {
   let service: Service
   let alice: Person
   let bob: Client

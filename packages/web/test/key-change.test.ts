@@ -2,10 +2,10 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { eventually } from "./eventually.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("a key that is not known of a name", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a key that is not known of a name", { skip: noBrowser, timeout: 150_000 }, () => {
   it("holds what one would say, loudly, until it is approved", async () => {
     await using service = new Service()
     await service.start()

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { audit } from "./audit.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const WIDTHS = [320, 390, 768, 1280]
@@ -41,7 +41,7 @@ async function speak(person: Person, settings: string, language: string): Promis
 
 const language = (person: Person) => person.page.evaluate(() => document.documentElement.lang)
 
-describe("the language of the page", { skip: noChromium, timeout: 180_000 }, () => {
+describe("the language of the page", { skip: noBrowser, timeout: 180_000 }, () => {
   it("is changed while the page is open: titles, what is shown and what is said aloud", async () => {
     await using service = new Service()
     await service.start()

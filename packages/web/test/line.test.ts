@@ -7,7 +7,7 @@ import type { Line } from "@conclave/client/browser"
 import { lineWords } from "../src/profile/line-words.js"
 import { audit } from "./audit.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** Passes requests on, and WebSockets only when it is told to: as a proxy whose operator has not thought of them. */
@@ -63,7 +63,7 @@ class Middle implements AsyncDisposable {
   }
 }
 
-describe("a page behind a proxy that does not pass WebSockets", { skip: noChromium, timeout: 180_000 }, () => {
+describe("a page behind a proxy that does not pass WebSockets", { skip: noBrowser, timeout: 180_000 }, () => {
   let service: Service
   let proxy: Middle
   let alice: Person

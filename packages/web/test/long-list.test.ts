@@ -4,11 +4,11 @@ import { after, before, describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { type Browser, chromium, type Page } from "playwright-core"
-import { executablePath, noChromium } from "./person.js"
+import { executablePath, noBrowser } from "./person.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
-describe("a list of 1,000 conversations", { skip: noChromium, timeout: 240_000 }, () => {
+describe("a list of 1,000 conversations", { skip: noBrowser, timeout: 240_000 }, () => {
   let browser: Browser
   let page: Page
 

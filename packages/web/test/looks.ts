@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { audit } from "./audit.js"
+import { axeFindings } from "./axe.js"
 import type { Person } from "./person.js"
 
 /** A screen, a tablet, a phone and a small phone, in pixels. */
@@ -22,6 +23,7 @@ export async function everyLook(person: Person, name: string): Promise<void> {
       const found = await audit(page)
       // The system answers for the contrast of its own colours.
       const ours = isForced ? found.filter((it) => !it.includes("contrast")) : found
+      const axes = await axeFindings(page, { isForced })
       await person.screenshot(`state-${name}-${look}-${width}`)
       const hidden = await page.evaluate(() =>
         [...document.querySelectorAll("dialog[open]")].filter(
@@ -29,7 +31,7 @@ export async function everyLook(person: Person, name: string): Promise<void> {
         ),
       )
       assert.equal(hidden.length, 0, `${name}, ${width} pixels wide: a dialog is open that nobody sees`)
-      assert.deepEqual(ours, [], `${name}, ${look}, ${width} pixels wide`)
+      assert.deepEqual([...ours, ...axes], [], `${name}, ${look}, ${width} pixels wide`)
     }
   }
   await page.emulateMedia({ colorScheme: "light", forcedColors: "none" })

@@ -4,10 +4,10 @@ import type { Client } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("names that could deceive the page, or break it", { skip: noChromium, timeout: 180_000 }, () => {
+describe("names that could deceive the page, or break it", { skip: noBrowser, timeout: 180_000 }, () => {
   let service: Service
   let alice: Person
   const others: Client[] = []

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { describe, it } from "node:test"
 import { gzipSync } from "node:zlib"
 import { eventually } from "./eventually.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { builtPage, Service } from "./service.js"
 
 /** Of script, gzipped: what a first start and a first conversation load, and all that a start could ever load. */
@@ -17,7 +17,7 @@ const files = () =>
     (name) => statSync(join(builtPage, name)).isFile() && !/\.(br|gz)$/.test(name),
   )
 
-describe("what a start loads", { skip: noChromium, timeout: 150_000 }, () => {
+describe("what a start loads", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is less than 200 KB of script, gzipped, with WebAssembly in a file of its own", async () => {
     await using service = new Service()
     await service.start()
@@ -43,7 +43,7 @@ describe("what a start loads", { skip: noChromium, timeout: 150_000 }, () => {
   })
 })
 
-describe("the page without the service", { skip: noChromium, timeout: 180_000 }, () => {
+describe("the page without the service", { skip: noBrowser, timeout: 180_000 }, () => {
   it("opens, shows what was said, takes what is written, and sends it later", async () => {
     await using service = new Service()
     await service.start()
@@ -88,7 +88,7 @@ describe("the page without the service", { skip: noChromium, timeout: 180_000 },
   })
 })
 
-describe("a new version of the page", { skip: noChromium, timeout: 240_000 }, () => {
+describe("a new version of the page", { skip: noBrowser, timeout: 240_000 }, () => {
   it("says that it is there, starts when it is asked to, and takes away the files of the one before", async () => {
     await using versions = new Folder()
     await using service = new Service({ page: versions.path })

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import type { BrowserContext, Locator, Page } from "playwright-core"
 import { type Look, launch } from "./browsers.js"
 
-export { executablePath, type Look, noChromium } from "./browsers.js"
+export { executablePath, type Look, noBrowser, onlyChromium } from "./browsers.js"
 
 /** Of the repository; left out of it. */
 export const output = fileURLToPath(new URL("../../../../../output/", import.meta.url))

@@ -4,7 +4,7 @@ import type { Conversation } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** Alice at her page, in a conversation with bob, who has the SDK. */
@@ -42,7 +42,7 @@ const topOf = (alice: Person, text: string) =>
       (element) => element.getBoundingClientRect().top - element.closest(".messages")!.getBoundingClientRect().top,
     )
 
-describe("who reads back", { skip: noChromium, timeout: 240_000 }, () => {
+describe("who reads back", { skip: noBrowser, timeout: 240_000 }, () => {
   it("stays there, is told how much is new, and goes to the end by one click or by answering", async () => {
     await using service = new Service()
     await service.start()
@@ -126,7 +126,7 @@ describe("who reads back", { skip: noChromium, timeout: 240_000 }, () => {
   })
 })
 
-describe("a group of which one has left", { skip: noChromium, timeout: 150_000 }, () => {
+describe("a group of which one has left", { skip: noBrowser, timeout: 150_000 }, () => {
   it("shows a face beside what each has said, as before", async () => {
     await using service = new Service()
     await service.start()
@@ -151,7 +151,7 @@ describe("a group of which one has left", { skip: noChromium, timeout: 150_000 }
   })
 })
 
-describe("what somebody writes", { skip: noChromium, timeout: 150_000 }, () => {
+describe("what somebody writes", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is kept as a draft for each conversation, is said so in the list, and is there after the browser has ended", async () => {
     await using service = new Service()
     await service.start()
@@ -193,7 +193,7 @@ describe("what somebody writes", { skip: noChromium, timeout: 150_000 }, () => {
   })
 })
 
-describe("a conversation", { skip: noChromium, timeout: 180_000 }, () => {
+describe("a conversation", { skip: noBrowser, timeout: 180_000 }, () => {
   it("can be muted, archived and, when it is over, deleted", async () => {
     await using service = new Service()
     await service.start()
@@ -230,7 +230,7 @@ describe("a conversation", { skip: noChromium, timeout: 180_000 }, () => {
   })
 })
 
-describe("somebody who is blocked", { skip: noChromium, timeout: 150_000 }, () => {
+describe("somebody who is blocked", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is declined, is not shown in groups with others, and can be unblocked there", async () => {
     await using service = new Service()
     await service.start()
@@ -256,7 +256,7 @@ describe("somebody who is blocked", { skip: noChromium, timeout: 150_000 }, () =
   })
 })
 
-describe("what an earlier version of the page has kept", { skip: noChromium, timeout: 150_000 }, () => {
+describe("what an earlier version of the page has kept", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is there after the update, sealed as before, in records of its own", async () => {
     await using service = new Service()
     await service.start()

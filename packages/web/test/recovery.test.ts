@@ -5,7 +5,7 @@ import type { Locator } from "playwright-core"
 import { askedGroups, isSameGroup } from "../src/profile/recovery-key.js"
 import { audit } from "./audit.js"
 import { openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 describe("three groups of a recovery key", () => {
@@ -43,7 +43,7 @@ async function type(dialog: Locator, groups: readonly string[]): Promise<void> {
   await dialog.getByRole("button", { name: "Make it my recovery key" }).click()
 }
 
-describe("the recovery key", { skip: noChromium, timeout: 180_000 }, () => {
+describe("the recovery key", { skip: noBrowser, timeout: 180_000 }, () => {
   it("is shown once, asked for, and bound only then; it brings back who has lost everything, and is replaced by itself", async () => {
     await using service = new Service()
     await service.start()

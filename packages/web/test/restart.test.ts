@@ -4,13 +4,13 @@ import type { Client, Conversation } from "@conclave/client/node"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, lockOut, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const invitationOf = (client: Client) => [...client.conversations.values()].find(({ status }) => status === "invited")
 const texts = async (conversation: Conversation) => (await conversation.history()).map(({ text }) => text)
 
-describe("a conversation that a member has stopped", { skip: noChromium, timeout: 180_000 }, () => {
+describe("a conversation that a member has stopped", { skip: noBrowser, timeout: 180_000 }, () => {
   it("goes on in a new group by one click, without that member, and the page shows one conversation", async () => {
     await using service = new Service()
     await service.start()
@@ -75,7 +75,7 @@ describe("a conversation that a member has stopped", { skip: noChromium, timeout
   })
 })
 
-describe("a conversation that the service does not show as it should", { skip: noChromium, timeout: 180_000 }, () => {
+describe("a conversation that the service does not show as it should", { skip: noBrowser, timeout: 180_000 }, () => {
   it("goes on in a new group by one click", async () => {
     await using service = new Service()
     await service.start()

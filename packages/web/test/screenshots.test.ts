@@ -3,13 +3,16 @@ import { describe, it } from "node:test"
 import type { Conversation } from "@conclave/client/node"
 import { eventually } from "./eventually.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { onlyChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** Between two messages, so that they come in the order in which they are written. */
 const BREATH_MILLISECONDS = 250
 
-describe("pictures of the page", { skip: noChromium, timeout: 240_000 }, () => {
+describe("pictures of the page", {
+  skip: onlyChromium("colours are emulated by the protocol of Chromium"),
+  timeout: 240_000,
+}, () => {
   it("are taken of five people who talk, in light and dark, on a screen and on a phone", async () => {
     await using service = new Service()
     await service.start()

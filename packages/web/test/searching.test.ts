@@ -3,12 +3,12 @@ import { describe, it } from "node:test"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const WIDTHS = [1280, 768, 390, 320]
 
-describe("what is on the device", { skip: noChromium, timeout: 300_000 }, () => {
+describe("what is on the device", { skip: noBrowser, timeout: 300_000 }, () => {
   it("is searched from everywhere, and a message leads to its place, however far back", async () => {
     await using service = new Service()
     await service.start()

@@ -9,12 +9,12 @@ import { describe, it } from "node:test"
 import { fileURLToPath } from "node:url"
 import { createServer } from "@conclave/server"
 import { chromium } from "playwright-core"
-import { executablePath, noChromium, output, Person } from "./person.js"
+import { executablePath, noBrowser, output, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const page = fileURLToPath(new URL("../../../dist", import.meta.url))
 
-describe("the page until its script has come", { skip: noChromium, timeout: 150_000 }, () => {
+describe("the page until its script has come", { skip: noBrowser, timeout: 150_000 }, () => {
   for (const [colorScheme, background] of [
     ["light", "rgb(246, 245, 241)"],
     ["dark", "rgb(19, 20, 18)"],
@@ -53,7 +53,7 @@ describe("the page until its script has come", { skip: noChromium, timeout: 150_
   }
 })
 
-describe("the page beneath a path", { skip: noChromium, timeout: 150_000 }, () => {
+describe("the page beneath a path", { skip: noBrowser, timeout: 150_000 }, () => {
   it("works where the path is taken off on the way, and where it is not", async () => {
     const folder = mkdtempSync(join(tmpdir(), "conclave-beneath-"))
     const file = join(folder, "service.db")

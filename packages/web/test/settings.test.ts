@@ -3,7 +3,7 @@ import { describe, it } from "node:test"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 const LIGHT = "rgb(246, 245, 241)"
@@ -20,7 +20,7 @@ async function registered(name: string, service: Service): Promise<Person> {
   return person
 }
 
-describe("the appearance", { skip: noChromium, timeout: 150_000 }, () => {
+describe("the appearance", { skip: noBrowser, timeout: 150_000 }, () => {
   it("is the one that was chosen, from the first drawing on", async () => {
     await using service = new Service()
     await service.start()
@@ -110,7 +110,7 @@ const hide = (person: Person, state: "hidden" | "visible") =>
     document.dispatchEvent(new Event("visibilitychange"))
   }, state)
 
-describe("notifications", { skip: noChromium, timeout: 150_000 }, () => {
+describe("notifications", { skip: noBrowser, timeout: 150_000 }, () => {
   it("are asked for by a click, tell nothing unless it is wished, and only while nobody looks", async () => {
     await using service = new Service()
     await service.start()
@@ -156,7 +156,7 @@ describe("notifications", { skip: noChromium, timeout: 150_000 }, () => {
   })
 })
 
-describe("sign out and delete", { skip: noChromium, timeout: 150_000 }, () => {
+describe("sign out and delete", { skip: noBrowser, timeout: 150_000 }, () => {
   const open = async (person: Person) => {
     await person.page.getByRole("button", { name: "Settings" }).click()
     await person.page.getByRole("button", { name: "Sign out and delete…" }).click()

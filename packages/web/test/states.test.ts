@@ -3,10 +3,13 @@ import { describe, it } from "node:test"
 import { eventually } from "./eventually.js"
 import { everyLook } from "./looks.js"
 import { believeAllDevices, joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { onlyChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
-describe("every state of the page", { skip: noChromium, timeout: 400_000 }, () => {
+describe("every state of the page", {
+  skip: onlyChromium("colours, forced ones too, are emulated by the protocol of Chromium"),
+  timeout: 400_000,
+}, () => {
   it("fits every width in every colour: alone, settings, You, talking, looking for something, leaving", async () => {
     await using service = new Service()
     await service.start()

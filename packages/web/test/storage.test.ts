@@ -5,7 +5,7 @@ import type { Page } from "playwright-core"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, onlyChromium, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** So many bytes for the page in this browser; `undefined`: as many as there are. */
@@ -17,7 +17,9 @@ async function giveRoom({ page }: Person, quotaSize: number | undefined): Promis
 
 const full = /There is no room left in this browser/
 
-describe("a browser without room", { skip: noChromium, timeout: 240_000 }, () => {
+const byProtocol = onlyChromium("how much room there is, and what is cleared, is set by the protocol of Chromium")
+
+describe("a browser without room", { skip: byProtocol, timeout: 240_000 }, () => {
   it("says so, sends nothing that it cannot keep, and goes on by itself when there is some", async () => {
     await using service = new Service()
     await service.start()
@@ -79,7 +81,7 @@ describe("a browser without room", { skip: noChromium, timeout: 240_000 }, () =>
   })
 })
 
-describe("a browser that keeps nothing", { skip: noChromium, timeout: 240_000 }, () => {
+describe("a browser that keeps nothing", { skip: noBrowser, timeout: 240_000 }, () => {
   it("takes no name that the next start would not know", async () => {
     await using service = new Service()
     await service.start()
@@ -128,8 +130,10 @@ describe("a browser that keeps nothing", { skip: noChromium, timeout: 240_000 },
     await alice.page.getByText("close the other tabs of this page").waitFor({ timeout: 25_000 })
     assert.deepEqual(await audit(alice.page), [])
   })
+})
 
-  it("that has cleared its data says that the keys are gone, and not that somebody else has the name", async () => {
+describe("a browser whose data was cleared", { skip: byProtocol, timeout: 120_000 }, () => {
+  it("says that the keys are gone, and not that somebody else has the name", async () => {
     await using service = new Service()
     await service.start()
     await using alice = new Person("alice", service.address)
@@ -157,7 +161,7 @@ async function jump(page: Page, milliseconds: number): Promise<void> {
   await page.evaluate((by) => Object.assign(globalThis, { ahead: by }), milliseconds)
 }
 
-describe("a clock that jumps", { skip: noChromium, timeout: 240_000 }, () => {
+describe("a clock that jumps", { skip: noBrowser, timeout: 240_000 }, () => {
   it("keeps nobody from reading and writing, forwards and back", async () => {
     await using service = new Service()
     await service.start()

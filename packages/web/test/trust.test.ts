@@ -4,7 +4,7 @@ import type { Page } from "playwright-core"
 import { audit } from "./audit.js"
 import { eventually } from "./eventually.js"
 import { joined, openPerson } from "./people.js"
-import { noChromium, Person } from "./person.js"
+import { noBrowser, Person } from "./person.js"
 import { Service } from "./service.js"
 
 /** What is wider than its place, at any width: nobody should have to scroll sideways. */
@@ -29,7 +29,7 @@ async function fits(person: Person, what: string): Promise<void> {
   await person.page.setViewportSize({ width: 1280, height: 800 })
 }
 
-describe("two friends who verify each other", { skip: noChromium, timeout: 240_000 }, () => {
+describe("two friends who verify each other", { skip: noBrowser, timeout: 240_000 }, () => {
   it("compare by pasting, by camera, or by eye; another code is no match, and it is said what that means", async () => {
     await using service = new Service()
     await service.start()
@@ -99,7 +99,7 @@ async function otherCode(bob: Person): Promise<string> {
   return bob.safetyCodeWith("carol")
 }
 
-describe("somebody whose name a strange device uses", { skip: noChromium, timeout: 240_000 }, () => {
+describe("somebody whose name a strange device uses", { skip: noBrowser, timeout: 240_000 }, () => {
   it("finds it among their devices, and revokes it, after which there is nothing to decide", async () => {
     await using service = new Service()
     await service.start()
@@ -153,7 +153,7 @@ describe("somebody whose name a strange device uses", { skip: noChromium, timeou
   })
 })
 
-describe("a group of twenty-four", { skip: noChromium, timeout: 240_000 }, () => {
+describe("a group of twenty-four", { skip: noBrowser, timeout: 240_000 }, () => {
   it("is a list to search, short notices, and a tree that is enlarged on a phone, too", async () => {
     await using service = new Service()
     await service.start()

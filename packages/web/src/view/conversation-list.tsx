@@ -12,30 +12,35 @@ import { part } from "./part.js"
 import { Avatar, PersonName } from "./person.js"
 import { addressOf } from "./route.js"
 import { SettingsButton } from "./settings-button.js"
+import { useAlone } from "./use-alone.js"
 
 const SearchResults = part(() => import("./search-results.js").then((it) => it.SearchResults))
 
 export interface ConversationListProps {
   readonly profile: Profile
   readonly selected: string | undefined
+  /** Where there is room for one pane only, it is this one. */
+  readonly isShown: boolean
   /** Deletes what this browser keeps. */
   readonly onForget: () => void
 }
 
-export function ConversationList({ profile, selected, onForget }: ConversationListProps) {
+export function ConversationList({ profile, selected, isShown, onForget }: ConversationListProps) {
   const [creating, setCreating] = useState(false)
   const [typed, setTyped] = useState("")
   const field = useRef<HTMLInputElement>(null)
+  const isAlone = useAlone(isShown)
   const { conversations, archived } = profile.headless.getSnapshot()
   const leave = () => {
     field.current?.focus()
     field.current?.select()
   }
   return (
-    <nav class="list-pane" aria-label={words().list.region}>
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: each of the two roles has a label.
+    <div class="list-pane" role={isAlone ? "main" : "navigation"} aria-label={words().list.region}>
       <header class="pane-head">
         <Mark size={24} />
-        <span class="wordmark">Conclave</span>
+        {isAlone ? <h1 class="wordmark">Conclave</h1> : <span class="wordmark">Conclave</span>}
         <a class="icon-button" href={addressOf({ you: true })} aria-label={words().list.openYou}>
           <PersonIcon />
         </a>
@@ -58,7 +63,7 @@ export function ConversationList({ profile, selected, onForget }: ConversationLi
         <SettingsButton profile={profile} onForget={onForget} />
       </footer>
       {creating && <NewConversation profile={profile} onClose={() => setCreating(false)} />}
-    </nav>
+    </div>
   )
 }
 
@@ -112,7 +117,7 @@ function SearchField({ typed, onTyped, field }: SearchFieldProps) {
   )
 }
 
-type ListsProps = Omit<ConversationListProps, "onForget"> & { readonly onCreate: () => void }
+type ListsProps = Omit<ConversationListProps, "isShown" | "onForget"> & { readonly onCreate: () => void }
 
 function Lists({ profile, selected, onCreate }: ListsProps) {
   const { conversations, archived, invitations } = profile.headless.getSnapshot()

@@ -53,7 +53,7 @@ export function Shell({ profile, versions, filesRefused, onForget }: ShellProps)
       <NewVersion versions={versions} />
       <FilesRefused count={filesRefused} />
       <div class="shell" data-view={view}>
-        <ConversationList profile={profile} selected={id} onForget={onForget} />
+        <ConversationList profile={profile} selected={id} isShown={view === "list"} onForget={onForget} />
         {route.you ? (
           <You profile={profile} />
         ) : isInvited ? (
